@@ -1,0 +1,336 @@
+//! What an entry says about itself, and the one list of all entries.
+use crate::error::{Error, Result, Value};
+use crate::losses::*;
+use crate::real::Real;
+
+/// What an entry is fed with; the numbers are those of the C ABI (`TRUING_KIND_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// Chosen and rejected sequence scores.
+    Pair = 1,
+    /// Labelled sequence scores, one at a time.
+    Unpaired = 2,
+    /// The answers to one prompt, ranked or with targets.
+    List = 3,
+    /// Single tokens of a rollout.
+    Token = 4,
+    /// A token map, a reduction over the sequence, and a function of the reduced value.
+    Sequence = 5,
+    /// An estimator of KL(policy || reference) from one sampled token.
+    Estimator = 6,
+}
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Kind; 6] = [Kind::Pair, Kind::Unpaired, Kind::List, Kind::Token, Kind::Sequence, Kind::Estimator];
+    /// The word in names and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Pair => "pair",
+            Kind::Unpaired => "unpaired",
+            Kind::List => "list",
+            Kind::Token => "token",
+            Kind::Sequence => "sequence",
+            Kind::Estimator => "estimator",
+        }
+    }
+    /// Entries of this kind evaluate in f32 (`true`) or in f64.
+    pub const fn single(self) -> bool {
+        matches!(self, Kind::Token | Kind::Estimator)
+    }
+}
+
+/// How a sequence's score is made of its token log-probs before the entry sees it (`TRUING_SCORE_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Score {
+    /// Sum over the live tokens.
+    Sum = 1,
+    /// Their mean. The stage before the entry divides, and divides the partial again.
+    Mean = 2,
+}
+impl Score {
+    /// Its bit in [`About::scores`].
+    pub const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Input slots: the bits of [`About::inputs`] and [`About::partials`] (`TRUING_SLOT_*`).
+pub mod slot {
+    /// Log-prob under the policy (pair: of both sides).
+    pub const LOGP: u64 = 1 << 0;
+    /// Log-prob under the reference. The partial is the negative of the one with respect to [`LOGP`].
+    pub const REF: u64 = 1 << 1;
+    /// Number of live tokens, where the entry itself divides by it.
+    pub const LENGTH: u64 = 1 << 2;
+    /// KL(reference || policy) summed over the tokens.
+    pub const KL: u64 = 1 << 3;
+    /// Margin, one a side.
+    pub const MARGIN: u64 = 1 << 4;
+    /// The third sequence of a pair.
+    pub const ANCHOR: u64 = 1 << 5;
+    /// Parameter 0 may be given for each pair on its own.
+    pub const BETA: u64 = 1 << 6;
+    /// Desirable where > 0.
+    pub const LABEL: u64 = 1 << 7;
+    /// A number of the batch, constant.
+    pub const BASELINE: u64 = 1 << 8;
+    /// A running shift of the reward, constant.
+    pub const SHIFT: u64 = 1 << 9;
+    /// Reward or rank of a list's member.
+    pub const LIST_TARGET: u64 = 1 << 10;
+    /// Log-prob under the policy that sampled the token.
+    pub const OLD: u64 = 1 << 11;
+    /// Log-prob under the inference engine.
+    pub const SAMPLER: u64 = 1 << 12;
+    /// Advantage.
+    pub const ADVANTAGE: u64 = 1 << 13;
+    /// Entropy of the token's distribution.
+    pub const ENTROPY: u64 = 1 << 14;
+    /// A mark of the token, not 0 where set.
+    pub const FLAG: u64 = 1 << 15;
+    /// The learned log-normaliser of a sequence.
+    pub const LOG_Z: u64 = 1 << 16;
+    /// The importance weight as a second, constant reduction.
+    pub const IMPORTANCE: u64 = 1 << 17;
+    /// The row's weight, where the entry itself applies it; everywhere else a stage behind the entry does.
+    pub const WEIGHT: u64 = 1 << 18;
+}
+
+/// A parameter: a double, legal within an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Name in Python and, in capitals, in C.
+    pub name: &'static str,
+    /// NaN: there is none, the caller must say.
+    pub default: f64,
+    /// Lower bound.
+    pub min: f64,
+    /// Upper bound.
+    pub max: f64,
+    /// The lower bound itself is illegal.
+    pub min_open: bool,
+    /// The upper bound itself is illegal.
+    pub max_open: bool,
+    /// One line.
+    pub doc: &'static str,
+}
+/// A parameter with a default, any finite number.
+pub const fn param(name: &'static str, default: f64, doc: &'static str) -> Param {
+    Param { name, default, min: f64::NEG_INFINITY, max: f64::INFINITY, min_open: true, max_open: true, doc }
+}
+/// A parameter that the caller must give, any finite number.
+pub const fn required(name: &'static str, doc: &'static str) -> Param {
+    param(name, f64::NAN, doc)
+}
+impl Param {
+    /// `[min, ..`
+    pub const fn from(self, min: f64) -> Param {
+        Param { min, min_open: false, ..self }
+    }
+    /// `(min, ..`
+    pub const fn above(self, min: f64) -> Param {
+        Param { min, min_open: true, ..self }
+    }
+    /// `.., max]`
+    pub const fn up_to(self, max: f64) -> Param {
+        Param { max, max_open: false, ..self }
+    }
+    /// `.., max)`
+    pub const fn below(self, max: f64) -> Param {
+        Param { max, max_open: true, ..self }
+    }
+    /// `.., inf]`: infinity turns the parameter off.
+    pub const fn or_infinite(self) -> Param {
+        self.up_to(f64::INFINITY)
+    }
+    /// Whether `v` is legal; NaN is not.
+    pub fn accepts(&self, v: f64) -> bool {
+        let low = if self.min_open { self.min < v } else { self.min <= v };
+        low && if self.max_open { v < self.max } else { v <= self.max }
+    }
+    /// The legal range, for messages.
+    pub const fn range(&self) -> Value {
+        Value::Range { min: self.min, max: self.max, min_open: self.min_open, max_open: self.max_open }
+    }
+    /// `v` if it is legal, the default if it is NaN.
+    pub fn check(&self, v: f64) -> Result<f64> {
+        if v.is_nan() {
+            let missing = Error::invalid(self.name, Value::Text("nothing (the parameter has no default)"), self.range());
+            return if self.default.is_nan() { Err(missing) } else { Ok(self.default) };
+        }
+        if self.accepts(v) { Ok(v) } else { Err(Error::invalid(self.name, Value::Float(v), self.range())) }
+    }
+}
+
+/// What an entry says about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// Never changed, never reused; `kind * 1000 + n`.
+    pub id: u32,
+    /// Name in Python and, in capitals behind the kind, in C (`TRUING_PAIR_DPO`).
+    pub name: &'static str,
+    /// Other names that [`find`] knows.
+    pub aliases: &'static [&'static str],
+    /// The score that the entry is defined on; `None` for kinds that see single tokens.
+    pub score: Option<Score>,
+    /// Bits of all scores that may be asked for.
+    pub scores: u32,
+    /// Bits of [`slot`] that are read.
+    pub inputs: u64,
+    /// Bits of [`slot`] that have a partial.
+    pub partials: u64,
+    /// 0, or the entry whose formula this one uses with fixed settings.
+    pub preset_of: u32,
+    /// The value.
+    pub formula: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+}
+impl About {
+    /// The entry reads this slot.
+    pub const fn reads(&self, slot: u64) -> bool {
+        self.inputs & slot != 0
+    }
+    /// The entry has a partial with respect to this slot.
+    pub const fn differentiates(&self, slot: u64) -> bool {
+        self.partials & slot != 0
+    }
+    /// For `..` in an entry's own description.
+    pub const EMPTY: About = About {
+        id: 0,
+        name: "",
+        aliases: &[],
+        score: None,
+        scores: 0,
+        inputs: slot::LOGP,
+        partials: slot::LOGP,
+        preset_of: 0,
+        formula: "",
+        source: "",
+    };
+    /// Defined on the sum; the mean may be asked for.
+    pub const SUM_OR_MEAN: About =
+        About { score: Some(Score::Sum), scores: Score::Sum.bit() | Score::Mean.bit(), ..About::EMPTY };
+    /// Defined on the sum only.
+    pub const SUM: About = About { score: Some(Score::Sum), scores: Score::Sum.bit(), ..About::EMPTY };
+    /// Defined on the mean only.
+    pub const MEAN: About = About { score: Some(Score::Mean), scores: Score::Mean.bit(), ..About::EMPTY };
+}
+
+/// An entry of the catalogue as data.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// Its kind.
+    pub kind: Kind,
+    /// What it says about itself.
+    pub about: About,
+    /// Its parameters, in order.
+    pub params: &'static [Param],
+}
+impl Info {
+    /// The checked parameters, [`MAX_PARAMS`] of them with zeros behind. A missing tail and NaN mean default.
+    pub fn params_from(&self, given: &[f64]) -> Result<[f64; MAX_PARAMS]> {
+        let mut all = [0.0; MAX_PARAMS];
+        fill(self.params, given, &mut all[..self.params.len()])?;
+        Ok(all)
+    }
+}
+/// No entry has more parameters.
+pub const MAX_PARAMS: usize = 8;
+
+/// Implemented by every entry. `N` is the number of parameters, so that the table, the names in the formula and the
+/// values cannot disagree.
+pub trait Entry<const N: usize> {
+    /// Identity.
+    const ABOUT: About;
+    /// Parameters with defaults and ranges. Parameter 0 of an entry that reads [`slot::BETA`] may vary by pair.
+    const PARAMS: [Param; N];
+    /// Names of what [`Entry::derive`] returns; `None` where that is the parameters themselves.
+    const CONSTANTS: Option<[&'static str; N]> = None;
+    /// Constants formed once, in f64, from the checked parameters (log bounds and the like).
+    fn derive(p: [f64; N]) -> [f64; N] {
+        p
+    }
+}
+
+fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
+    if given.len() > params.len() {
+        return Err(Error::invalid("num_params", Value::Size(given.len()), Value::Below(0, params.len() as i64 + 1)));
+    }
+    for (k, param) in params.iter().enumerate() {
+        out[k] = param.check(given.get(k).copied().unwrap_or(f64::NAN))?;
+    }
+    Ok(())
+}
+/// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
+pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {
+    let mut p = [0.0; N];
+    fill(&E::PARAMS, given, &mut p)?;
+    Ok(E::derive(p))
+}
+/// Constants as literals in the shape of `x`.
+#[inline(always)]
+pub fn lits<R: Real, const N: usize>(x: R, p: &[f64; N]) -> [R; N] {
+    let mut out = [x; N];
+    for k in 0..N {
+        out[k] = x.lit(p[k]);
+    }
+    out
+}
+
+/// The entry of this id.
+pub fn info(id: u32) -> Option<&'static Info> {
+    ALL.iter().find(|e| e.about.id == id)
+}
+/// The entry of this kind with this name or alias.
+pub fn find(kind: Kind, name: &str) -> Option<&'static Info> {
+    ALL.iter().find(|e| e.kind == kind && (e.about.name == name || e.about.aliases.contains(&name)))
+}
+/// The entry with this name or alias, of whatever kind. A name beats an alias, the list's order decides between kinds.
+pub fn find_any(name: &str) -> Option<&'static Info> {
+    let named = ALL.iter().find(|e| e.about.name == name);
+    named.or_else(|| ALL.iter().find(|e| e.about.aliases.contains(&name)))
+}
+
+macro_rules! catalogue {
+    ($( $kind:ident $bound:ident $visitor:ident $with:ident [$($flat:ident)*] { $($e:ident),* $(,)? } )*) => {
+        /// Every entry of every kind, in the order of the list below.
+        pub static ALL: &[Info] = &[$($( Info {
+            kind: Kind::$kind,
+            about: <$e as Entry<_>>::ABOUT,
+            params: &<$e as Entry<_>>::PARAMS,
+        } ),*),*];
+        $(
+            /// Code generic over the entries of one kind.
+            pub trait $visitor {
+                /// What it returns.
+                type Out;
+                /// Called with the entry as a type.
+                fn visit<E: $bound<N>, const N: usize>(self) -> Self::Out;
+            }
+            /// Calls `v` with the entry of this id as a type; `None` if this kind has no such entry.
+            pub fn $with<V: $visitor>(id: u32, v: V) -> Option<V::Out> {
+                $( if id == <$e as Entry<_>>::ABOUT.id { return Some(v.visit::<$e, _>()); } )*
+                None
+            }
+        )*
+        /// Calls `v` with every formula as a function of slices: for the recorder, the judges and the bit tests.
+        /// List entries have none, they loop over their members.
+        pub fn each_formula<V: formula::Visitor>(v: &mut V) {
+            $( catalogue!(@flat v [$($flat)*] [$($e)*]); )*
+        }
+    };
+    (@flat $v:ident [$($flat:ident)*] $list:tt) => { $( catalogue!(@one $v $flat $list); )* };
+    (@one $v:ident $flat:ident [$($e:ident)*]) => { $( $v.visit::<formula::$flat<$e, _>>(); )* };
+}
+// A new entry is added to this list and nowhere else outside its own file.
+catalogue! {
+    Pair      PairLoss     PairVisitor      with_pair      [OfPair] { Dpo, Ipo, Simpo, Tdpo1 }
+    Unpaired  UnpairedLoss UnpairedVisitor  with_unpaired  [OfUnpaired] { Kto }
+    List      ListLoss     ListVisitor      with_list      [] { PlackettLuce }
+    Token     TokenLoss    TokenVisitor     with_token     [OfToken] { PpoClip }
+    Sequence  SequenceLoss SequenceVisitor  with_sequence  [OfSequenceMap OfSequence] { Gspo }
+    Estimator KlEstimator  EstimatorVisitor with_estimator [OfEstimator] { K1, K2, K3 }
+}

@@ -1,0 +1,24 @@
+//! The specification of Truing: every formula, record and checked problem, in plain Rust.
+//!
+//! No std, no alloc, no unsafe, no knowledge of a backend. What this crate computes slowly is what the backends
+//! must compute fast, bit for bit in `portable` mode.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+mod coef;
+pub mod dtype;
+pub mod error;
+pub mod linear_logprob;
+pub mod linear_preference;
+pub mod logprob;
+pub mod losses;
+pub mod matrix;
+pub mod policy;
+pub mod preference;
+pub mod real;
+pub mod record;
+pub mod sequence;
+
+pub use dtype::Dtype;
+pub use error::{Error, Result, Status, Value};

@@ -1,0 +1,830 @@
+//! Products whose every output is a chain of its own, so that bits depend on the data alone.
+//!
+//! Rule (`truing_core::linear_logprob`): the reduction is cut at multiples of [`BLOCK`]; in a block each output is one
+//! chain from +0 of fused multiply-adds in index order; block results are added in index order. Two bf16 operands go by
+//! pairs, odd element first, denormal inputs and tiny steps as zero: what the bf16 dot product of current x86 does.
+//! Register tile, packing, threads and instruction set decide which chains run side by side, never their order.
+//!
+//! One operand lies in the lanes (packed, [`Panels`]), the other is broadcast and read where it lies ([`A`]).
+use crate::lanes::Isa;
+use bytemuck::Pod;
+use core::marker::PhantomData;
+#[cfg(target_arch = "aarch64")]
+use fearless_simd::aarch64::Neon;
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::x86::Avx2;
+use fearless_simd::{Simd, f32x16, prelude::*, u32x16};
+pub use truing_core::linear_logprob::BLOCK;
+use truing_core::matrix::Floats;
+
+/// Lanes of a vector.
+pub const LANES: usize = 16;
+
+/// The multiply-add of a chain: `step(a, b, c)` is c + a b for 16 outputs.
+trait Chain: Copy {
+    type In: Copy;
+    type V: Copy;
+    type Acc: Copy;
+    fn zero(self) -> Self::Acc;
+    fn splat(self, x: Self::In) -> Self::V;
+    fn load(self, x: &[Self::In; LANES]) -> Self::V;
+    fn step(self, a: Self::V, b: Self::V, c: Self::Acc) -> Self::Acc;
+    fn store(self, c: Self::Acc, out: &mut [f32; LANES]);
+}
+
+/// f32 fused multiply-add. FLUSH: as the bf16 dot product, a result that is below 2^-126 after rounding with unbounded
+/// exponent becomes a zero of its sign. That rounding is seen on the same sum scaled by 2^64; where the scaled operands
+/// overflow the sum is not tiny, and the comparison with inf or NaN says so.
+#[derive(Clone, Copy)]
+struct Fma<S, const FLUSH: bool>(S);
+impl<S: Simd, const FLUSH: bool> Chain for Fma<S, FLUSH> {
+    type In = f32;
+    type V = f32x16<S>;
+    type Acc = f32x16<S>;
+    #[inline(always)]
+    fn zero(self) -> f32x16<S> {
+        f32x16::splat(self.0, 0.0)
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> f32x16<S> {
+        f32x16::splat(self.0, x)
+    }
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> f32x16<S> {
+        f32x16::from_slice(self.0, x)
+    }
+    #[inline(always)]
+    fn step(self, a: f32x16<S>, b: f32x16<S>, c: f32x16<S>) -> f32x16<S> {
+        let r = a.mul_add_precise(b, c);
+        if !FLUSH {
+            return r;
+        }
+        let bits: u32x16<S> = r.bitcast();
+        let sign: f32x16<S> = (bits & u32x16::splat(self.0, 0x8000_0000)).bitcast();
+        let up = f32x16::splat(self.0, UP);
+        let scaled = (a * up).mul_add_precise(b, c * up);
+        scaled.abs().simd_lt(up * f32::MIN_POSITIVE).select(sign, r)
+    }
+    #[inline(always)]
+    fn store(self, c: f32x16<S>, out: &mut [f32; LANES]) {
+        c.store_slice(out);
+    }
+}
+const UP: f32 = 18446744073709551616.0; // 2^64
+
+/// The same for instruction sets without a fused multiply-add.
+#[derive(Clone, Copy)]
+struct Scalar<const FLUSH: bool>;
+impl<const FLUSH: bool> Chain for Scalar<FLUSH> {
+    type In = f32;
+    type V = [f32; LANES];
+    type Acc = [f32; LANES];
+    #[inline(always)]
+    fn zero(self) -> [f32; LANES] {
+        [0.0; LANES]
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> [f32; LANES] {
+        [x; LANES]
+    }
+    #[inline(always)]
+    fn load(self, x: &[f32; LANES]) -> [f32; LANES] {
+        *x
+    }
+    #[inline(always)]
+    fn step(self, a: [f32; LANES], b: [f32; LANES], mut c: [f32; LANES]) -> [f32; LANES] {
+        for i in 0..LANES {
+            let r = a[i].mul_add(b[i], c[i]);
+            let tiny = FLUSH && (a[i] * UP).mul_add(b[i], c[i] * UP).abs() < UP * f32::MIN_POSITIVE;
+            c[i] = if tiny { 0f32.copysign(r) } else { r };
+        }
+        c
+    }
+    #[inline(always)]
+    fn store(self, c: [f32; LANES], out: &mut [f32; LANES]) {
+        *out = c;
+    }
+}
+
+/// The broadcast operand: MR outputs by k. Rows: element k of row i at `i * stride + k`. Cols: at `k * stride + i`.
+#[derive(Clone, Copy)]
+pub(crate) enum A<'a, T> {
+    Rows(&'a [T], usize),
+    Cols(&'a [T], usize),
+}
+/// Where a tile goes: row i, lane j at `x[i * ld + j]`; `add`: onto what is there.
+pub(crate) struct Out<'a> {
+    pub x: &'a mut [f32],
+    pub ld: usize,
+    pub lanes: usize,
+    pub add: bool,
+}
+
+/// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
+/// past it in `Cols`, whose stride leaves room for that) and are thrown away.
+#[inline(always)]
+fn tile<C: Chain, const MR: usize, const NV: usize>(l: C, a: A<C::In>, rows: usize, b: &[[[C::In; LANES]; NV]], out: Out) {
+    let mut c = [[l.zero(); NV]; MR];
+    macro_rules! step {
+        ($b:expr, $a:expr) => {{
+            let mut v = [l.load(&$b[0]); NV];
+            for j in 1..NV {
+                v[j] = l.load(&$b[j]);
+            }
+            for i in 0..MR {
+                let x = l.splat($a[i]);
+                for j in 0..NV {
+                    c[i][j] = l.step(x, v[j], c[i][j]);
+                }
+            }
+        }};
+    }
+    match a {
+        A::Rows(a, ld) => {
+            let mut at = [&a[..b.len()]; MR];
+            for i in 1..MR {
+                at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
+            }
+            for k in 0..b.len() {
+                let mut x = [at[0][k]; MR];
+                for i in 1..MR {
+                    x[i] = at[i][k];
+                }
+                step!(b[k], x);
+            }
+        }
+        A::Cols(a, ld) => {
+            for (a, b) in a.chunks(ld).zip(b) {
+                let a: &[C::In; MR] = a[..MR].try_into().unwrap();
+                step!(b, a);
+            }
+        }
+    }
+    // Through a small array: with branches around the stores the compiler would keep the accumulators in memory.
+    let mut t = [[[0.0; LANES]; NV]; MR];
+    for i in 0..MR {
+        for j in 0..NV {
+            l.store(c[i][j], &mut t[i][j]);
+        }
+    }
+    for (t, to) in t[..rows].iter().zip(out.x.chunks_mut(out.ld)) {
+        let (t, to) = (t.as_flattened(), &mut to[..out.lanes]);
+        if out.add {
+            for (to, t) in to.iter_mut().zip(t) {
+                *to += *t;
+            }
+        } else {
+            to.copy_from_slice(&t[..to.len()]);
+        }
+    }
+}
+macro_rules! by_width {
+    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $out:ident) => {
+        match $nv {
+            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $out),
+            2 if $max >= 2 => tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
+            3 if $max >= 3 => tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
+            _ => unreachable!(),
+        }
+    };
+}
+
+/// An instruction set's register tile.
+pub(crate) trait Kernel: Copy + Send + Sync {
+    /// What it reads: f32, or pairs of bf16.
+    type In: Input;
+    /// The f32 kernel of the same instruction set, for the gradient products.
+    type F: Kernel<In = f32>;
+    /// Rows of a tile.
+    const MR: usize;
+    /// Vectors of a tile.
+    const NV: usize;
+    fn f32(self) -> Self::F;
+    /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
+    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, out: Out);
+}
+macro_rules! kernels {
+    ($($s:ident $mr:literal $nv:literal)*) => {$(
+        impl Kernel for $s {
+            type In = f32;
+            type F = $s;
+            const MR: usize = $mr;
+            const NV: usize = $nv;
+            fn f32(self) -> $s {
+                self
+            }
+            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+                if flush {
+                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv out))
+                } else {
+                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv out))
+                }
+            }
+        }
+    )*};
+}
+#[cfg(target_arch = "x86_64")]
+kernels!(Avx2 6 1);
+#[cfg(target_arch = "aarch64")]
+kernels!(Neon 5 1);
+
+/// No instruction set at all.
+#[derive(Clone, Copy)]
+pub(crate) struct NoIsa;
+impl Kernel for NoIsa {
+    type In = f32;
+    type F = NoIsa;
+    const MR: usize = 2;
+    const NV: usize = 1;
+    fn f32(self) -> NoIsa {
+        self
+    }
+    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+        if flush {
+            by_width!(Scalar::<true>, 2, 1, a rows b nv out)
+        } else {
+            by_width!(Scalar::<false>, 2, 1, a rows b nv out)
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    //! AVX-512 through std::arch: the foundation alone is enough for a product, which the SIMD crate does not offer.
+    use super::*;
+    use core::arch::x86_64::*;
+
+    /// The AVX-512 foundation. Exists only where detection found it.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Wide(());
+    impl Wide {
+        pub fn detect() -> Option<Wide> {
+            is_x86_feature_detected!("avx512f").then_some(Wide(()))
+        }
+    }
+    /// vdpbf16ps. Exists only where detection found the instruction.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Dot(Wide);
+    impl Dot {
+        pub fn detect() -> Option<Dot> {
+            if is_x86_feature_detected!("avx512bf16") { Wide::detect().map(Dot) } else { None }
+        }
+    }
+    #[derive(Clone, Copy)]
+    struct Fma512<const FLUSH: bool>(Wide);
+
+    impl<const FLUSH: bool> Chain for Fma512<FLUSH> {
+        type In = f32;
+        type V = __m512;
+        type Acc = __m512;
+        #[inline(always)]
+        fn zero(self) -> __m512 {
+            // SAFETY: a `Wide` is made by `detect` alone, which saw avx512f.
+            unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        fn splat(self, x: f32) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_set1_ps(x) }
+        }
+        #[inline(always)]
+        fn load(self, x: &[f32; LANES]) -> __m512 {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
+            unsafe { _mm512_loadu_ps(x.as_ptr()) }
+        }
+        #[inline(always)]
+        fn step(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe {
+                let r = _mm512_fmadd_ps(a, b, c);
+                if !FLUSH {
+                    return r;
+                }
+                let up = _mm512_set1_ps(UP);
+                let scaled = _mm512_fmadd_ps(_mm512_mul_ps(a, up), b, _mm512_mul_ps(c, up));
+                let edge = _mm512_set1_ps(UP * f32::MIN_POSITIVE);
+                let tiny = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(scaled), edge);
+                let sign = _mm512_and_si512(_mm512_castps_si512(r), _mm512_set1_epi32(i32::MIN));
+                _mm512_mask_blend_ps(tiny, r, _mm512_castsi512_ps(sign))
+            }
+        }
+        #[inline(always)]
+        fn store(self, c: __m512, out: &mut [f32; LANES]) {
+            // SAFETY: as in `load`.
+            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), c) }
+        }
+    }
+    impl Kernel for Wide {
+        type In = f32;
+        type F = Wide;
+        const MR: usize = 8;
+        const NV: usize = 3;
+        fn f32(self) -> Wide {
+            self
+        }
+        fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+            #[target_feature(enable = "avx512f")]
+            fn plain(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+                by_width!(Fma512::<false>(l), 8, 3, a rows b nv out)
+            }
+            #[target_feature(enable = "avx512f")]
+            fn flushing(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+                by_width!(Fma512::<true>(l), 8, 3, a rows b nv out)
+            }
+            // SAFETY: as in `zero`.
+            unsafe { if flush { flushing(self, a, rows, b, nv, out) } else { plain(self, a, rows, b, nv, out) } }
+        }
+    }
+
+    #[inline(always)]
+    fn bits(x: [[u16; 2]; LANES]) -> __m512bh {
+        // SAFETY: both are 64 bytes of plain bits, every pattern is valid for both.
+        unsafe { core::mem::transmute(x) }
+    }
+    impl Chain for Dot {
+        type In = [u16; 2];
+        type V = __m512bh;
+        type Acc = __m512;
+        #[inline(always)]
+        fn zero(self) -> __m512 {
+            // SAFETY: a `Dot` is made by `detect` alone, which saw avx512bf16 and avx512f.
+            unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        fn splat(self, x: [u16; 2]) -> __m512bh {
+            bits([x; LANES])
+        }
+        #[inline(always)]
+        fn load(self, x: &[[u16; 2]; LANES]) -> __m512bh {
+            bits(*x)
+        }
+        #[inline(always)]
+        fn step(self, a: __m512bh, b: __m512bh, c: __m512) -> __m512 {
+            // SAFETY: as in `zero`; no pointers.
+            unsafe { _mm512_dpbf16_ps(c, a, b) }
+        }
+        #[inline(always)]
+        fn store(self, c: __m512, out: &mut [f32; LANES]) {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are written, no alignment is asked for.
+            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), c) }
+        }
+    }
+    impl Kernel for Dot {
+        type In = [u16; 2];
+        type F = Wide;
+        const MR: usize = 8;
+        const NV: usize = 3;
+        fn f32(self) -> Wide {
+            self.0
+        }
+        fn tile(self, _: bool, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
+            #[target_feature(enable = "avx512f,avx512bf16")]
+            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
+                by_width!(l, 8, 3, a rows b nv out)
+            }
+            // SAFETY: as in `zero`.
+            unsafe { enter(self, a, rows, b, nv, out) }
+        }
+    }
+}
+#[cfg(target_arch = "x86_64")]
+pub(crate) use wide::{Dot, Wide};
+
+/// Runs `$e` with the kernel of an instruction set as `$k`: the f32 one, or with `paired` (both operands bf16) the one
+/// for pairs where there is such an instruction. The token of a set that the machine lacks does not exist; then the
+/// scalar kernel, whose bits are the same, runs.
+macro_rules! with_kernel {
+    ($isa:expr, $paired:expr, $k:ident => $e:expr) => {{
+        use $crate::lanes::{Isa, Token};
+        #[cfg(target_arch = "x86_64")]
+        use $crate::gemm::{Dot, Wide};
+        let isa: Isa = $isa;
+        match Token::of(isa) {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2($k) if isa == Isa::Avx2 => $e,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) | Token::Avx512(_) => {
+                if isa == Isa::Avx512Bf16
+                    && $paired
+                    && let Some($k) = Dot::detect()
+                {
+                    $e
+                } else if let Some($k) = Wide::detect() {
+                    $e
+                } else {
+                    let $k = $crate::gemm::NoIsa;
+                    $e
+                }
+            }
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon($k) => $e,
+            Token::None => {
+                let $k = $crate::gemm::NoIsa;
+                $e
+            }
+        }
+    }};
+}
+pub(crate) use with_kernel;
+
+/// Asks for the cache lines of `x`; never reads, never faults.
+#[inline(always)]
+fn prefetch<T>(x: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of_val(x)).step_by(64) {
+        use core::arch::x86_64::*;
+        // SAFETY: a hint on an address inside `x`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(x.as_ptr().cast::<i8>().add(line)) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = x;
+}
+
+#[inline(always)]
+fn widen_bf16(x: u16) -> f32 {
+    f32::from_bits((x as u32) << 16)
+}
+/// bf16 denormals count as a zero of their sign.
+#[inline(always)]
+fn widen_bf16_daz(x: u16) -> f32 {
+    widen_bf16(if x & 0x7f80 == 0 { x & 0x8000 } else { x })
+}
+/// Exact, without a branch: the bits move to their places, 2^112 puts the exponent right, infinity and NaN get theirs.
+#[inline(always)]
+fn widen_f16(x: u16) -> f32 {
+    let m = f32::from_bits(((x & 0x7fff) as u32) << 13) * f32::from_bits(0x7780_0000);
+    let top = if x & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
+    f32::from_bits(m.to_bits() | top | ((x & 0x8000) as u32) << 16)
+}
+
+/// Exponent field that stands for "no normal number here".
+const NO_EXPONENT: u16 = 255;
+/// Least exponent field of the normal numbers of `x`.
+#[inline(always)]
+fn least_exponent(x: &[u16]) -> u16 {
+    let mut least = u16::MAX;
+    for &x in x {
+        // zeros and denormals wrap round to the largest value
+        least = least.min((x & 0x7f80).wrapping_sub(0x80));
+    }
+    if least >= 0xff80 { NO_EXPONENT } else { (least >> 7) + 1 }
+}
+/// All partial sums of products of bf16 numbers are multiples of 2^(ea + eb - 14), ea and eb the least exponents of the
+/// normal elements. If that is at least 2^-126 no step can be tiny and plain multiply-adds give the bits of the rule.
+fn needs_flush(a: u16, b: u16) -> bool {
+    (a as i32 - 127) + (b as i32 - 127) - 14 < -126
+}
+
+/// What a kernel reads, made from stored elements.
+pub(crate) trait Input: Pod + Default + Send + Sync {
+    /// Stored elements of one input.
+    const PER: usize;
+    /// Inputs of a row of `d` elements, `paired` if both operands are bf16.
+    fn len(d: usize, paired: bool) -> usize;
+    /// Inputs `[from, from + out.len())` of row `i`; +0 stands for elements beyond the row. Returns the least exponent
+    /// seen (`paired` only).
+    fn convert(m: &Floats, paired: bool, i: usize, from: usize, out: &mut [Self]) -> u16;
+    /// Rows from `i` on as they lie in memory, with their stride, where they already are what the kernel reads.
+    fn in_place<'a>(m: &Floats<'a>, i: usize) -> Option<(&'a [Self], usize)>;
+}
+impl Input for f32 {
+    const PER: usize = 1;
+    fn len(d: usize, paired: bool) -> usize {
+        if paired { d.next_multiple_of(2) } else { d }
+    }
+    fn convert(m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
+        #[inline(always)]
+        fn each(x: &[u16], out: &mut [f32], f: impl Fn(u16) -> f32) {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = f(*x);
+            }
+        }
+        let n = out.len().min(m.cols() - from);
+        match m {
+            Floats::F32(m) => out.copy_from_slice(&m.row(i)[from..][..n]),
+            Floats::F16(m) => each(bytemuck::cast_slice(&m.row(i)[from..][..n]), out, widen_f16),
+            Floats::Bf16(m) => {
+                let x: &[u16] = bytemuck::cast_slice(&m.row(i)[from..][..n]);
+                if !paired {
+                    each(x, out, widen_bf16);
+                    return NO_EXPONENT;
+                }
+                let (pairs, rest) = x.as_chunks::<2>();
+                let (to, end) = out.as_chunks_mut::<2>();
+                for (to, x) in to.iter_mut().zip(pairs) {
+                    *to = [widen_bf16_daz(x[1]), widen_bf16_daz(x[0])];
+                }
+                debug_assert!(end.is_empty());
+                if let [x] = rest {
+                    to[pairs.len()] = [0.0, widen_bf16_daz(*x)];
+                }
+                return least_exponent(x);
+            }
+            Floats::F64(m) => {
+                for (out, x) in out.iter_mut().zip(&m.row(i)[from..]) {
+                    *out = *x as f32;
+                }
+            }
+        }
+        NO_EXPONENT
+    }
+    fn in_place<'a>(m: &Floats<'a>, i: usize) -> Option<(&'a [f32], usize)> {
+        match m {
+            Floats::F32(m) if m.layout().outer == 1 => {
+                Some((&m.data()[m.layout().offset(i)..], m.layout().inner_stride))
+            }
+            _ => None,
+        }
+    }
+}
+impl Input for [u16; 2] {
+    const PER: usize = 2;
+    fn len(d: usize, _: bool) -> usize {
+        d.div_ceil(2)
+    }
+    fn convert(m: &Floats, _: bool, i: usize, from: usize, out: &mut [[u16; 2]]) -> u16 {
+        if let Floats::Bf16(m) = m {
+            let x: &[u16] = bytemuck::cast_slice(&m.row(i)[2 * from..]);
+            let (pairs, rest) = x.as_chunks::<2>();
+            let n = pairs.len().min(out.len());
+            out[..n].copy_from_slice(&pairs[..n]);
+            if let ([x], true) = (rest, out.len() > n) {
+                out[n] = [*x, 0];
+            }
+        }
+        NO_EXPONENT
+    }
+    fn in_place<'a>(m: &Floats<'a>, i: usize) -> Option<(&'a [[u16; 2]], usize)> {
+        match m {
+            Floats::Bf16(m) if m.layout().outer == 1 && m.layout().inner_stride % 2 == 0 && m.cols() % 2 == 0 => {
+                let x: &[u16] = bytemuck::cast_slice(&m.data()[m.layout().offset(i)..]);
+                Some((x.as_chunks().0, m.layout().inner_stride / 2))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A buffer that the tasks of one call write at disjoint places.
+pub(crate) struct Disjoint<'a, T> {
+    at: *mut T,
+    len: usize,
+    owner: PhantomData<&'a mut [T]>,
+}
+// SAFETY: it stands for an exclusive borrow; the only access is `piece`, whose callers keep pieces apart.
+unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
+impl<'a, T> Disjoint<'a, T> {
+    pub fn new(x: &'a mut [T]) -> Self {
+        Disjoint { at: x.as_mut_ptr(), len: x.len(), owner: PhantomData }
+    }
+    /// `[first, first + len)`.
+    ///
+    /// # Safety
+    /// While the piece lives no other piece that overlaps it may live.
+    #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
+    pub unsafe fn piece(&self, first: usize, len: usize) -> &mut [T] {
+        assert!(first <= self.len && len <= self.len - first);
+        // SAFETY: inside the slice that `new` took over (checked above); exclusive by the caller's promise.
+        unsafe { core::slice::from_raw_parts_mut(self.at.add(first), len) }
+    }
+}
+
+impl<T> Disjoint<'_, T> {
+    /// `[first, first + len)` to read.
+    ///
+    /// # Safety
+    /// While the piece lives nobody writes it.
+    #[inline(always)]
+    pub unsafe fn shared(&self, first: usize, len: usize) -> &[T] {
+        assert!(first <= self.len && len <= self.len - first);
+        // SAFETY: inside the slice that `new` took over (checked above); not written by the caller's promise.
+        unsafe { core::slice::from_raw_parts(self.at.add(first), len) }
+    }
+}
+
+/// The lane operand: rows of a matrix side by side in the lanes. Panels of up to NV vectors; in a panel `b[k][lane]`.
+pub(crate) struct Panels<'a, T> {
+    data: &'a mut [[T; LANES]],
+    /// Least exponent of each panel.
+    least: &'a mut [u16],
+    /// Inputs of a row.
+    len: usize,
+    nv: usize,
+    vectors: usize,
+}
+impl<'a, T: Input> Panels<'a, T> {
+    /// Elements of the buffers for `rows` rows.
+    pub fn need(rows: usize, len: usize, nv: usize) -> (usize, usize) {
+        (rows.div_ceil(LANES) * len, rows.div_ceil(LANES * nv))
+    }
+    /// No rows yet; `len` inputs each, panels of up to `nv` vectors.
+    pub fn new(data: &'a mut [[T; LANES]], least: &'a mut [u16], len: usize, nv: usize) -> Self {
+        Panels { data, least, len, nv, vectors: 0 }
+    }
+    /// Packs the given rows of `m`.
+    pub fn fill(&mut self, context: &crate::Context, m: &Floats, paired: bool, rows: &[usize]) {
+        let (len, nv) = (self.len, self.nv);
+        self.vectors = rows.len().div_ceil(LANES);
+        let (vectors, panels) = (self.vectors, self.count());
+        let (to, exponents) = (Disjoint::new(&mut self.data[..vectors * len]), Disjoint::new(&mut self.least[..panels]));
+        context.tasks(panels, |_, p| {
+            let width = nv.min(vectors - p * nv);
+            // SAFETY: panel p belongs to task p alone.
+            let (to, least) = unsafe { (to.piece(p * nv * len, width * len), exponents.piece(p, 1)) };
+            let rows = &rows[p * nv * LANES..rows.len().min((p + 1) * nv * LANES)];
+            least[0] = pack_panel(m, paired, rows, width, to);
+        });
+    }
+    /// Number of panels.
+    pub fn count(&self) -> usize {
+        self.vectors.div_ceil(self.nv)
+    }
+    fn get(&self, p: usize) -> (&[[T; LANES]], usize, u16) {
+        let width = self.nv.min(self.vectors - p * self.nv);
+        (&self.data[p * self.nv * self.len..][..width * self.len], width, self.least[p])
+    }
+}
+fn pack_panel<T: Input>(m: &Floats, paired: bool, rows: &[usize], width: usize, to: &mut [[T; LANES]]) -> u16 {
+    const PART: usize = 64; // inputs of a step: their lines stay in the first cache while the lanes are filled
+    let len = to.len() / width;
+    let mut part = [T::default(); PART];
+    let mut least = NO_EXPONENT;
+    for k0 in (0..len).step_by(PART) {
+        let k1 = len.min(k0 + PART);
+        let to = &mut to[k0 * width..k1 * width];
+        for lane in 0..width * LANES {
+            let part = &mut part[..k1 - k0];
+            match rows.get(lane) {
+                Some(&i) => least = least.min(T::convert(m, paired, i, k0, part)),
+                None => part.fill(T::default()),
+            }
+            for (to, x) in to.chunks_exact_mut(width).zip(part) {
+                to[lane / LANES][lane % LANES] = *x;
+            }
+        }
+    }
+    least
+}
+
+/// One panel from rows that are the reduction: `b[k][lane]` = element `first + lane` of row `rows(k)`, widened to f32;
+/// `None` stands for a row of zeros. Lane `ones`, if inside, is 1 in every row that exists.
+pub(crate) fn pack_reduction(
+    m: &Floats,
+    rows: impl Iterator<Item = Option<usize>>,
+    first: usize,
+    width: usize,
+    ones: Option<usize>,
+    to: &mut [[f32; LANES]],
+) {
+    let lanes = (width * LANES).min(m.cols() - first.min(m.cols()));
+    for (to, i) in to.chunks_exact_mut(width).zip(rows) {
+        let (live, pad) = to.as_flattened_mut().split_at_mut(lanes);
+        pad.fill(0.0);
+        match i {
+            None => live.fill(0.0),
+            Some(i) => {
+                if lanes > 0 {
+                    f32::convert(m, false, i, first, live);
+                }
+                if let Some(x) = ones.and_then(|lane| pad.get_mut(lane.wrapping_sub(lanes))) {
+                    *x = 1.0;
+                }
+            }
+        }
+    }
+}
+
+/// `rows` rows of the broadcast operand against one panel over one reduction block.
+#[inline]
+pub(crate) fn sweep<K: Kernel>(
+    k: K,
+    flush: bool,
+    a: A<K::In>,
+    rows: usize,
+    b: &[[K::In; LANES]],
+    nv: usize,
+    out: Out,
+) {
+    for r in (0..rows).step_by(K::MR) {
+        let a = match a {
+            A::Rows(a, ld) => A::Rows(&a[r * ld..], ld),
+            A::Cols(a, ld) => A::Cols(&a[r..], ld),
+        };
+        let x = &mut out.x[r * out.ld..];
+        k.tile(flush, a, K::MR.min(rows - r), b, nv, Out { x, ..out });
+    }
+}
+
+/// Bytes of the broadcast operand that stay in the second cache while the panels run over them.
+const GROUP: usize = 256 << 10;
+/// Inputs between the starts of copied rows: off the powers of two, which would all fall into the same cache set.
+fn stride<T: Input>(d: usize, paired: bool) -> usize {
+    T::len(d, paired) + LANES
+}
+/// Inputs of the scratch that [`product`] likes to have for a matrix of `d` columns, and the least it needs.
+pub(crate) fn scratch<K: Kernel>(m: (truing_core::Dtype, usize), paired: bool) -> (usize, usize) {
+    let (dtype, d) = m;
+    let one = stride::<K::In>(d, paired);
+    // rows that are read in place need no copy, but a layout that does not collapse is known only later
+    let whole = if dtype == truing_core::Dtype::F32 || K::In::PER == 2 { K::MR } else { group::<K>(d, paired) };
+    (whole * one, K::MR * one)
+}
+fn group<K: Kernel>(d: usize, paired: bool) -> usize {
+    (GROUP / (size_of::<K::In>() * K::In::len(d, paired).max(1))).max(1).next_multiple_of(K::MR)
+}
+
+/// Where the tiles of [`product`] go: element (row, lane l of panel p) at `row * ld + p * panel + l`, both counted from
+/// the first.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub ld: usize,
+    pub panel: usize,
+}
+
+/// Rows `[v0, v1)` of `a` against panels `[p0, p1)` into `z`, in groups of rows. `after(panel, first row, rows, z from the
+/// group's corner on)` sees each group and panel while it is in the cache.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn product<K: Kernel>(
+    k: K,
+    a: &Floats,
+    paired: bool,
+    (v0, v1): (usize, usize),
+    b: &Panels<K::In>,
+    (p0, p1): (usize, usize),
+    scratch: &mut [K::In],
+    z: &mut [f32],
+    place: Place,
+    mut after: impl FnMut(usize, usize, usize, &mut [f32]),
+) {
+    let d = a.cols();
+    let steps = BLOCK / K::In::PER;
+    let mut rows = group::<K>(d, paired);
+    if K::In::in_place(a, v0).is_none() {
+        rows = rows.min(scratch.len() / stride::<K::In>(d, paired) / K::MR * K::MR);
+    }
+    for g0 in (v0..v1).step_by(rows) {
+        let g1 = v1.min(g0 + rows);
+        let mut least = NO_EXPONENT;
+        let (x, ld_x) = match K::In::in_place(a, g0) {
+            Some(x) => x,
+            None => {
+                let ld = stride::<K::In>(d, paired);
+                for (v, x) in (g0..g1).zip(scratch.chunks_exact_mut(ld)) {
+                    least = least.min(K::In::convert(a, paired, v, 0, &mut x[..b.len]));
+                }
+                (&*scratch, ld)
+            }
+        };
+        // the next group is fetched while this one is used
+        let next = match K::In::in_place(a, g1.min(v1 - 1)) {
+            Some((x, ld)) if g1 < v1 => &x[..x.len().min((v1.min(g1 + rows) - g1) * ld)],
+            _ => &[],
+        };
+        let part = next.len().div_ceil((p1 - p0).max(1) * (g1 - g0).div_ceil(K::MR)).max(1);
+        let mut next = next.chunks(part);
+        for p in p0..p1 {
+            let (b_all, nv, least_b) = b.get(p);
+            let flush = paired && needs_flush(least, least_b);
+            let corner = &mut z[(g0 - v0) * place.ld + (p - p0) * place.panel..];
+            for k0 in (0..b.len.max(1)).step_by(steps) {
+                let b_all = &b_all[k0 * nv..b.len.min(k0 + steps) * nv];
+                for r in (g0..g1).step_by(K::MR) {
+                    if k0 == 0 {
+                        prefetch(next.next().unwrap_or_default());
+                    }
+                    let to = &mut corner[(r - g0) * place.ld..];
+                    let out = Out { x: to, ld: place.ld, lanes: LANES * nv, add: k0 > 0 };
+                    k.tile(flush, A::Rows(&x[(r - g0) * ld_x + k0..], ld_x), K::MR.min(g1 - r), b_all, nv, out);
+                }
+            }
+            after(p, g0, g1 - g0, corner);
+        }
+    }
+}
+
+/// `out[v][n]` = a[v] . b[n]: the plain product, for tests and as the yardstick of the fused operations.
+pub fn rows_by_rows(isa: Isa, a: &Floats, b: &Floats, out: &mut [f32]) {
+    let paired = matches!((a, b), (Floats::Bf16(_), Floats::Bf16(_)));
+    let context = crate::Context::default();
+    let rows: Vec<usize> = (0..b.rows()).collect();
+    with_kernel!(isa, paired, k => plain(k, &context, a, b, paired, &rows, out))
+}
+fn plain<K: Kernel>(k: K, context: &crate::Context, a: &Floats, b: &Floats, paired: bool, rows: &[usize], out: &mut [f32]) {
+    let len = K::In::len(a.cols(), paired);
+    let (vectors, panels) = Panels::<K::In>::need(rows.len(), len, K::NV);
+    let (mut data, mut least) = (vec![[K::In::default(); LANES]; vectors], vec![0; panels]);
+    let (m, mut b) = (b, Panels::new(&mut data, &mut least, len, K::NV));
+    b.fill(context, m, paired, rows);
+    let mut scratch = vec![K::In::default(); scratch::<K>((a.dtype(), a.cols()), paired).0];
+    let ld = rows.len().next_multiple_of(LANES);
+    let mut z = vec![0.0; BLOCK * ld];
+    for v0 in (0..a.rows()).step_by(BLOCK) {
+        let v1 = a.rows().min(v0 + BLOCK);
+        let place = Place { ld, panel: LANES * K::NV };
+        product(k, a, paired, (v0, v1), &b, (0, b.count()), &mut scratch, &mut z, place, |_, _, _, _| {});
+        for (z, out) in z.chunks_exact(ld).zip(out[v0 * rows.len()..v1 * rows.len()].chunks_exact_mut(rows.len())) {
+            out.copy_from_slice(&z[..rows.len()]);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! CPU backend: the problems of `truing-core` over SIMD lanes and threads, with the same bits on every instruction set.
+
+pub mod gemm;
+pub mod lanes;
+pub mod linear_logprob;
+pub mod linear_preference;
+pub mod logprob;
+pub mod parallel;
+pub mod policy;
+pub mod preference;
+pub mod rows;
+pub mod sequence;
+
+pub use lanes::Isa;
+pub use parallel::{Context, ContextOptions, Mode};

@@ -1,0 +1,1355 @@
+//! Token log-prob of `hidden [N, D] x weight [V, D]^T` without logits in memory, forward and backward.
+//!
+//! Forward: tasks of (token chunk, run of vocabulary blocks). A block of 2048 columns of a chunk is multiplied into
+//! scratch as `z[column][token]`, tokens in the lanes, reduced to one record per token and forgotten; records merge by
+//! the fixed tree. Backward, vocabulary tile outermost: dz of a tile (logits computed again), then the tile's part of
+//! grad_weight and of grad_hidden from it, as it lies. Every sum has the order of `truing_core::linear_logprob` and
+//! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
+//! else.
+use crate::gemm::{
+    A, Disjoint, Input, Kernel, LANES, Out, Panels, Place, pack_reduction, product, scratch, sweep, with_kernel,
+};
+use crate::lanes::{Isa, L32, simd};
+use crate::on_isa;
+use crate::parallel::Context;
+use crate::rows::{V, clamp, exp, fma, splat};
+use simd::{Simd, prelude::*};
+use truing_core::dtype::{Dtype, Float, bf16, f16};
+use truing_core::error::row;
+use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
+use truing_core::logprob::{Figures, Rows, STATS, Target, TransformInputs, Upstream};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
+use truing_core::real::Real;
+use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, Tree};
+use truing_core::{Error, Result, Status, Value};
+
+/// What both directions read.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `[N, D]`: f32, bf16 or f16.
+    pub hidden: Floats<'a>,
+    /// `[V, D]`: f32, bf16 or f16.
+    pub weight: Floats<'a>,
+    /// Bias and row temperatures.
+    pub transform: TransformInputs<'a>,
+    /// Targets and mask.
+    pub rows: Rows<'a>,
+}
+
+/// Where the gradients go: f32 or the operand's own type, each only when given.
+#[derive(Debug, Default)]
+pub struct Grads<'a> {
+    /// `[N, D]`; 0 in rows that are not read.
+    pub hidden: Option<FloatsMut<'a>>,
+    /// `[V, D]`
+    pub weight: Option<FloatsMut<'a>>,
+    /// `[V]`
+    pub bias: Option<FloatsMut<'a>>,
+    /// Add the finished gradient to what `hidden` holds.
+    pub accumulate_hidden: bool,
+    /// Add the finished gradients to what `weight` and `bias` hold.
+    pub accumulate_weight: bool,
+}
+
+/// Bytes of workspace (64-byte aligned); every size from the minimum on gives the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// The least that a call accepts.
+    pub minimum: usize,
+    /// What makes it fast; more is not used.
+    pub preferred: usize,
+}
+
+/// What `preferred` does not exceed as long as the minimum does not.
+const PREFERRED: usize = 64 << 20;
+/// Packed hidden states of a forward wave.
+const PACKED: usize = 32 << 20;
+/// Tokens whose logits of one block are a task's scratch: 2 MiB.
+const CHUNK: usize = 240;
+/// Columns of a grad_weight task.
+const SUB: usize = 512;
+/// The widest panel of any instruction set.
+const WIDEST: usize = 48;
+/// Target column of a row that has none.
+const NO_COLUMN: u32 = u32::MAX;
+
+/// Workspace of [`forward`] for operands of these types.
+pub fn forward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
+    let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => forward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+}
+fn forward_sizes<K: Kernel>(_: K, sizes: &Sizes) -> Workspace {
+    if sizes.rows == 0 {
+        return Workspace { minimum: 0, preferred: 0 };
+    }
+    let minimum = Waves::new::<K>(sizes, LANES, false).need::<K>(sizes);
+    let preferred = Waves::new::<K>(sizes, Waves::widest::<K>(sizes), true).need::<K>(sizes);
+    Workspace { minimum, preferred: preferred.max(minimum) }
+}
+/// Workspace of [`backward`] for operands of these types, whatever gradients are asked for.
+pub fn backward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
+    let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => backward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+}
+fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
+    if sizes.rows == 0 {
+        return Workspace { minimum: 0, preferred: 0 };
+    }
+    let Workspace { minimum, preferred } = forward_sizes(k, sizes);
+    let least = [
+        Pass { hidden: false, roomy: false, t: LANES, c: LANES, ..Pass::weight(sizes, false) },
+        Pass { roomy: false, ..Pass::hidden(sizes, LANES) },
+    ];
+    let minimum = least.iter().fold(minimum, |m, p| m.max(p.need::<K>(sizes)));
+    let preferred = preferred.max(Pass { hidden: true, ..Pass::weight(sizes, false) }.need::<K>(sizes));
+    let kept = Kept::need(sizes.rows);
+    Workspace { minimum: kept + minimum, preferred: kept + preferred.min(PREFERRED).max(minimum) }
+}
+
+fn check(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
+    problem.check_operands(&inputs.hidden, &inputs.weight)?;
+    if let Some(bias) = &inputs.transform.bias {
+        check_dtype("transform.bias", bias.dtype())?;
+    }
+    inputs.rows.check(problem.logprob())?;
+    inputs.transform.check(problem.logprob(), &inputs.rows)
+}
+fn no_target(expected: &'static str) -> Error {
+    Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
+}
+fn check_space(workspace: &[u8], minimum: usize) -> Result<()> {
+    if workspace.len() < minimum {
+        let (got, expected) = (Value::Size(workspace.len()), Value::Size(minimum));
+        return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
+    }
+    if minimum > 0 && workspace.as_ptr().addr() % Arena::ALIGN != 0 {
+        return Err(Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")));
+    }
+    Ok(())
+}
+
+/// Writes the figures that `out` asks for: those of [`crate::logprob::forward`] on the logits `z`, bit for bit. Errors:
+/// shapes, element types (f64 is not offered), targets out of range, temperatures and biases that are not finite, a
+/// workspace below the minimum; nothing is written then.
+pub fn forward(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    out: Figures<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check(problem, &inputs)?;
+    out.check(problem.rows())?;
+    if out.needs_target() && inputs.rows.target.is_none() {
+        return Err(no_target("targets, which out_logprob and out_is_top1 need"));
+    }
+    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    check_space(workspace, forward_workspace(context, problem, hidden, weight).minimum)?;
+    if problem.rows() == 0 {
+        return Ok(());
+    }
+    let job = Job::new(context, problem, inputs);
+    with_kernel!(context.isa(), job.paired, k => forward_on(k, &job, out, workspace))
+}
+fn forward_on<K: Kernel>(k: K, job: &Job<'_>, mut out: Figures<'_>, workspace: &mut [u8]) -> Result<()> {
+    let sizes = Sizes::of(job);
+    // u and q1 are left out where nothing needs them; the other sums have the same bits either way
+    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some();
+    let waves = Waves::fit::<K>(&sizes, workspace.len())?;
+    let mut arena = Arena::new(workspace);
+    let live = arena.take::<usize>(waves.wave)?;
+    let mut space = Space::<K>::new(&waves, &sizes, &mut arena)?;
+    let (mut next, n) = (0, job.problem.rows());
+    while next < n {
+        let (first, mut count) = (next, 0);
+        while next < n && count < waves.wave {
+            if job.target(next) != Target::Ignored {
+                live[count] = next;
+                count += 1;
+            }
+            next += 1;
+        }
+        let mut done = first;
+        records(k, job, &waves, &mut space, &live[..count], all, |i, record| {
+            for i in done..i {
+                record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
+            }
+            done = i + 1;
+            let target = job.target(i);
+            record::write(&record.conclude(target), target, &mut out, i);
+        });
+        for i in done..next {
+            record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the gradients of hidden, weight and bias from the upstream gradients of the figures, the chain
+/// `dz_nj` of [`crate::logprob::backward`] times `weight` and `hidden`. `stats` are those of a forward with the same
+/// inputs; without them the records are computed again, with the same bits. Rows that are ignored are not read, their
+/// grad_hidden is 0; rows whose target is dead give 0, rows with a NaN or a `+inf` NaN. `status` gets the bits of the rows.
+#[allow(clippy::too_many_arguments)]
+pub fn backward(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    grads: Grads<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check(problem, &inputs)?;
+    let (n, d, v) = (problem.rows(), problem.hidden_size(), problem.vocab());
+    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    let bias = inputs.transform.bias.map_or(weight, |b| b.dtype());
+    if let Some(g) = &grads.hidden {
+        problem.check_grad("grad_hidden", (g.dtype(), g.layout()), hidden, n, d)?;
+    }
+    if let Some(g) = &grads.weight {
+        problem.check_grad("grad_weight", (g.dtype(), g.layout()), weight, v, d)?;
+    }
+    if let Some(g) = &grads.bias {
+        problem.check_grad("grad_bias", (g.dtype(), g.layout()), bias, v, 1)?;
+    }
+    if let Some(s) = &stats {
+        s.layout().check("stats", n, STATS)?;
+    }
+    if let Some(s) = &status {
+        s.layout().check("out_status", n, 1)?;
+    }
+    upstream.check(n)?;
+    if upstream.logprob.is_some() && inputs.rows.target.is_none() {
+        return Err(no_target("targets, which grad_logprob needs"));
+    }
+    check_space(workspace, backward_workspace(context, problem, hidden, weight).minimum)?;
+    let job = Job::new(context, problem, inputs);
+    let back = Back { stats, upstream, status };
+    with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, back, grads, workspace))
+}
+
+/// A call's problem and inputs.
+struct Job<'a> {
+    context: &'a Context,
+    problem: &'a Problem,
+    inputs: Inputs<'a>,
+    /// Both operands are bf16.
+    paired: bool,
+    isa: Isa,
+    softcap: bool,
+    /// logit_scale / softcap
+    inner: f32,
+    /// No row transforms its logits.
+    identity: bool,
+}
+impl<'a> Job<'a> {
+    fn new(context: &'a Context, problem: &'a Problem, inputs: Inputs<'a>) -> Self {
+        let t = &problem.logprob().options().transform;
+        let one = RowTransform::new(t, t.temperature);
+        Job {
+            context,
+            problem,
+            inputs,
+            paired: inputs.hidden.dtype() == Dtype::Bf16 && inputs.weight.dtype() == Dtype::Bf16,
+            isa: context.isa(),
+            softcap: t.softcap != 0.0,
+            inner: if let RowTransform::Softcap { inner, .. } = one { inner } else { 0.0 },
+            identity: one == RowTransform::Plain
+                && inputs.transform.bias.is_none()
+                && inputs.transform.row_temperature.is_none(),
+        }
+    }
+    fn target(&self, i: usize) -> Target {
+        self.inputs.rows.target(i, self.problem.logprob().options())
+    }
+    fn transform(&self, i: usize) -> RowTransform {
+        self.inputs.transform.row(self.problem.logprob(), i)
+    }
+    fn valid(&self) -> usize {
+        self.problem.logprob().valid()
+    }
+    fn bias(&self, j: usize) -> Option<f32> {
+        self.inputs.transform.bias.as_ref().map(|b| b.get(j) as f32)
+    }
+    /// The target column of a live row, if it has one that is not padding.
+    fn column(&self, i: usize) -> u32 {
+        match self.target(i) {
+            Target::Column(y) if y < self.valid() => y as u32,
+            _ => NO_COLUMN,
+        }
+    }
+}
+
+/// What the sizes of buffers follow from.
+struct Sizes {
+    rows: usize,
+    d: usize,
+    valid: usize,
+    threads: usize,
+    weight: Dtype,
+    paired: bool,
+}
+impl Sizes {
+    fn new(context: &Context, problem: &Problem, weight: Dtype, paired: bool) -> Self {
+        let valid = problem.logprob().valid();
+        Sizes { rows: problem.rows(), d: problem.hidden_size(), valid, threads: context.threads(), weight, paired }
+    }
+    fn of(job: &Job<'_>) -> Self {
+        Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired)
+    }
+    fn len<K: Kernel>(&self) -> usize {
+        K::In::len(self.d, self.paired)
+    }
+    /// Inputs of a worker's copy of weight rows.
+    fn scratch<K: Kernel>(&self, roomy: bool) -> usize {
+        let (like, least) = scratch::<K>((self.weight, self.d), self.paired);
+        if roomy { like } else { least }
+    }
+}
+fn need<T>(n: usize) -> usize {
+    Arena::need::<T>(n)
+}
+
+/// Constants of the transform of some rows, one lane each.
+#[derive(Clone, Copy)]
+struct Lanes<'a> {
+    slope: &'a [f32],
+    outer: &'a [f32],
+}
+/// The constants of a row's transform, in `slope` and `outer` of lane `i`.
+fn set_transform(t: &RowTransform, i: usize, slope: &mut [f32], outer: &mut [f32]) {
+    (slope[i], outer[i]) = match *t {
+        RowTransform::Plain => (1.0, 0.0),
+        RowTransform::Scale(a) => (a, 0.0),
+        RowTransform::Softcap { outer, slope, .. } => (slope, outer),
+    };
+}
+/// [`RowTransform`] with a row in each lane.
+#[derive(Clone, Copy)]
+struct LaneTransform<S: Simd> {
+    softcap: bool,
+    inner: V<S>,
+    slope: V<S>,
+    outer: V<S>,
+}
+impl<S: Simd> LaneTransform<S> {
+    #[inline(always)]
+    fn new(s: S, job: &Job<'_>, t: &Lanes<'_>, at: usize) -> Self {
+        LaneTransform {
+            softcap: job.softcap,
+            inner: splat(s, job.inner),
+            slope: V::from_slice(s, &t.slope[at..at + LANES]),
+            outer: V::from_slice(s, &t.outer[at..at + LANES]),
+        }
+    }
+    /// [`RowTransform::apply`] of `v = z + bias`, the bias finite.
+    #[inline(always)]
+    fn apply(&self, s: S, z: V<S>, v: V<S>) -> V<S> {
+        let x = if self.softcap { L32::<S>::new(v * self.inner).tanh().0 * self.outer } else { v * self.slope };
+        let x = splat(s, f32::INFINITY).simd_le(z).select(splat(s, f32::INFINITY), x);
+        z.simd_le(splat(s, f32::NEG_INFINITY)).select(splat(s, f32::NEG_INFINITY), x)
+    }
+    /// [`RowTransform::slope`].
+    #[inline(always)]
+    fn slope(&self, s: S, v: V<S>) -> V<S> {
+        if !self.softcap {
+            return self.slope;
+        }
+        let e = L32::<S>::new((v * self.inner).abs() * splat(s, -2.0)).exp().0;
+        let t = splat(s, 1.0) + e;
+        self.slope * (splat(s, 4.0) * e / (t * t))
+    }
+}
+
+/// How the forward is cut.
+#[derive(Clone, Copy)]
+struct Waves {
+    /// Rows packed at a time.
+    wave: usize,
+    /// Lanes of a panel.
+    width: usize,
+    /// Panels of a task.
+    panels: usize,
+    /// A task runs over `1 << levels` blocks.
+    levels: u32,
+    /// Runs of blocks.
+    runs: usize,
+    /// The scratch is not the smallest one.
+    roomy: bool,
+}
+impl Waves {
+    fn widest<K: Kernel>(sizes: &Sizes) -> usize {
+        let packed = PACKED / (sizes.len::<K>().max(1) * size_of::<K::In>()) / CHUNK * CHUNK;
+        sizes.rows.next_multiple_of(LANES).min(packed.max(CHUNK))
+    }
+    fn new<K: Kernel>(sizes: &Sizes, wave: usize, roomy: bool) -> Self {
+        let width = (LANES * K::NV).min(wave);
+        let panels = wave.div_ceil(LANES * K::NV);
+        let chunks = panels.div_ceil((CHUNK / width).max(1));
+        let blocks = sizes.valid.div_ceil(BLOCK);
+        // one thread keeps no records of runs; several get enough tasks to end together
+        let mut levels = blocks.next_power_of_two().trailing_zeros();
+        while sizes.threads > 1 && levels > 0 && chunks * blocks.div_ceil(1 << levels) < 6 * sizes.threads {
+            levels -= 1;
+        }
+        Waves { wave, width, panels: panels.div_ceil(chunks), levels, runs: blocks.div_ceil(1 << levels), roomy }
+    }
+    fn fit<K: Kernel>(sizes: &Sizes, bytes: usize) -> Result<Self> {
+        let mut wave = Self::widest::<K>(sizes);
+        loop {
+            let waves = Self::new::<K>(sizes, wave, true);
+            if waves.need::<K>(sizes) <= bytes {
+                return Ok(waves);
+            }
+            if wave == LANES {
+                return Ok(Self::new::<K>(sizes, LANES, false));
+            }
+            wave = (wave / 2 / LANES * LANES).max(LANES);
+        }
+    }
+    /// Tokens of a task.
+    fn chunk(&self) -> usize {
+        self.panels * self.width
+    }
+    fn need<K: Kernel>(&self, sizes: &Sizes) -> usize {
+        let (vectors, panels) = Panels::<K::In>::need(self.wave, sizes.len::<K>(), K::NV);
+        let lanes = self.wave + WIDEST;
+        need::<usize>(self.wave)
+            + 2 * need::<f32>(lanes)
+            + need::<[K::In; LANES]>(vectors)
+            + need::<u16>(panels)
+            + need::<[f32; STATS]>(self.runs * self.wave)
+            + need::<f32>(sizes.threads * BLOCK * self.chunk())
+            + need::<K::In>(sizes.threads * sizes.scratch::<K>(self.roomy))
+            + need::<f32>(sizes.threads * 3 * self.chunk())
+            + need::<[f32; STATS]>(sizes.threads * (self.levels as usize + 1) * self.chunk())
+    }
+}
+/// The forward's pieces of the workspace.
+struct Space<'a, K: Kernel> {
+    slope: &'a mut [f32],
+    outer: &'a mut [f32],
+    panels: Panels<'a, K::In>,
+    runs: &'a mut [[f32; STATS]],
+    z: &'a mut [f32],
+    scratch: &'a mut [K::In],
+    state: &'a mut [f32],
+    stack: &'a mut [[f32; STATS]],
+}
+impl<'a, K: Kernel> Space<'a, K> {
+    fn new(waves: &Waves, sizes: &Sizes, arena: &mut Arena<'a>) -> Result<Self> {
+        let (vectors, panels) = Panels::<K::In>::need(waves.wave, sizes.len::<K>(), K::NV);
+        let lanes = waves.wave + WIDEST;
+        let (slope, outer) = (arena.take(lanes)?, arena.take(lanes)?);
+        slope.fill(1.0);
+        outer.fill(0.0);
+        Ok(Space {
+            slope,
+            outer,
+            panels: Panels::new(arena.take(vectors)?, arena.take(panels)?, sizes.len::<K>(), K::NV),
+            runs: arena.take(waves.runs * waves.wave)?,
+            z: arena.take(sizes.threads * BLOCK * waves.chunk())?,
+            scratch: arena.take(sizes.threads * sizes.scratch::<K>(waves.roomy))?,
+            state: arena.take(sizes.threads * 3 * waves.chunk())?,
+            stack: arena.take(sizes.threads * (waves.levels as usize + 1) * waves.chunk())?,
+        })
+    }
+}
+
+/// Calls `sink(row, record)` for each of the live rows in order; at most a wave of them.
+fn records<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    waves: &Waves,
+    space: &mut Space<'_, K>,
+    live: &[usize],
+    all: bool,
+    mut sink: impl FnMut(usize, Record),
+) {
+    if live.is_empty() {
+        return;
+    }
+    let (weight, valid) = (&job.inputs.weight, job.valid());
+    for (i, &row) in live.iter().enumerate() {
+        set_transform(&job.transform(row), i, space.slope, space.outer);
+    }
+    let lanes = Lanes { slope: space.slope, outer: space.outer };
+    space.panels.fill(job.context, &job.inputs.hidden, job.paired, live);
+    let panels = &space.panels;
+    let threads = job.context.threads();
+    let (chunk, ns, levels) = (waves.chunk(), space.scratch.len() / threads, waves.levels as usize + 1);
+    let (z_all, scratch_all) = (Disjoint::new(space.z), Disjoint::new(space.scratch));
+    let (state_all, stack_all) = (Disjoint::new(space.state), Disjoint::new(space.stack));
+    let runs = Disjoint::new(space.runs);
+    let place = Place { ld: waves.width, panel: BLOCK * waves.width };
+    job.context.tasks(panels.count().div_ceil(waves.panels) * waves.runs, |worker, task| {
+        // SAFETY: a worker runs one task at a time, and these pieces are its own.
+        let (z, scratch, state, stack) = unsafe {
+            (
+                z_all.piece(worker * BLOCK * chunk, BLOCK * chunk),
+                scratch_all.piece(worker * ns, ns),
+                state_all.piece(worker * 3 * chunk, 3 * chunk),
+                stack_all.piece(worker * levels * chunk, levels * chunk),
+            )
+        };
+        let (c, run) = (task / waves.runs, task % waves.runs);
+        let (p0, p1) = (c * waves.panels, panels.count().min((c + 1) * waves.panels));
+        let n0 = p0 * LANES * K::NV;
+        let live = &live[n0..live.len().min(p1 * LANES * K::NV)];
+        // SAFETY: run `run` of the tokens of chunk `c` belongs to this task alone.
+        let out = unsafe { runs.piece(run * waves.wave + n0, live.len()) };
+        let (max, rest) = state.split_at_mut(chunk);
+        let (first, top) = rest.split_at_mut(chunk);
+        let (b0, b1) = (run << waves.levels, valid.div_ceil(BLOCK).min((run + 1) << waves.levels));
+        for b in b0..b1 {
+            let (v0, v1) = (b * BLOCK, valid.min((b + 1) * BLOCK));
+            max.fill(f32::NEG_INFINITY);
+            first.fill(0.0);
+            top.fill(f32::NEG_INFINITY);
+            product(k, weight, job.paired, (v0, v1), panels, (p0, p1), scratch, z, place, |p, g0, rows, x| {
+                let at = (p - p0) * place.ld;
+                let n = place.ld.min((live.len() - at).next_multiple_of(LANES));
+                let best = Best { max: &mut max[at..at + n], first: &mut first[at..at + n], top: &mut top[at..at + n] };
+                raise(job, &lanes, n0 + at, (v0, g0), &mut x[..(rows - 1) * place.ld + n], place.ld, best);
+            });
+            for (at, x) in (0..live.len()).step_by(place.ld).zip(z.chunks_exact(place.panel)) {
+                for i in (at..live.len().min(at + place.ld)).step_by(LANES) {
+                    let x = &x[i - at..(v1 - v0) * place.ld];
+                    let live = &live[i..live.len().min(i + LANES)];
+                    let mut block = [Record::EMPTY; LANES];
+                    sums(job.isa, x, place.ld, &max[i..], &first[i..], v0, all, &mut block[..live.len()]);
+                    for (lane, &row) in live.iter().enumerate() {
+                        let mut r = block[lane];
+                        if r.poisoned() {
+                            let inf = if job.identity { r.m } else { top[i + lane] } == f32::INFINITY;
+                            r.flags |= causes(x, place.ld, lane, inf);
+                        }
+                        let y = job.column(row) as usize;
+                        if (v0..v1).contains(&y) && !r.poisoned() {
+                            r.xy = x[(y - v0) * place.ld + lane] + 0.0;
+                        }
+                        // the binary counter of `Tree`, its levels in the stack
+                        let mut level = 0;
+                        while (b - b0) >> level & 1 == 1 {
+                            r = Record::unpack(&stack[level * chunk + i + lane]).merge(r);
+                            level += 1;
+                        }
+                        stack[level * chunk + i + lane] = r.pack();
+                    }
+                }
+            }
+        }
+        for (i, out) in out.iter_mut().enumerate() {
+            let mut r = None;
+            for level in (0..levels).filter(|l| (b1 - b0) >> l & 1 == 1) {
+                let left = Record::unpack(&stack[level * chunk + i]);
+                r = Some(r.map_or(left, |r| left.merge(r)));
+            }
+            *out = r.unwrap_or(Record::EMPTY).pack();
+        }
+    });
+    for (i, &row) in live.iter().enumerate() {
+        let mut tree = Tree::new();
+        for run in 0..waves.runs {
+            tree.push(Record::unpack(&space.runs[run * waves.wave + i]));
+        }
+        let mut r = tree.finish();
+        if r.poisoned() && r.flags == 0 {
+            r.flags = row::OVERFLOW; // finite logits that the transform takes beyond f32
+        }
+        sink(row, r);
+    }
+}
+/// Why the block of a token is poisoned; nothing if its transform left f32.
+#[cold]
+#[inline(never)]
+fn causes(x: &[f32], ld: usize, lane: usize, inf: bool) -> u32 {
+    let nan = x[lane..].iter().step_by(ld).any(|x| x.is_nan());
+    (if nan { row::NAN_INPUT } else { 0 }) | if inf { row::INF_INPUT } else { 0 }
+}
+
+/// Of some tokens, so far in a block: the largest transformed logit, its first column (from the block's first one on),
+/// and with a transform the largest raw logit.
+struct Best<'a> {
+    max: &'a mut [f32],
+    first: &'a mut [f32],
+    top: &'a mut [f32],
+}
+/// Transforms the rows of `x` (columns from `g0` on; lanes are tokens from `n0` on) in place and raises the maxima.
+fn raise(
+    job: &Job<'_>,
+    t: &Lanes<'_>,
+    n0: usize,
+    (v0, g0): (usize, usize),
+    x: &mut [f32],
+    ld: usize,
+    best: Best<'_>,
+) {
+    on_isa!(
+        job.isa,
+        s => if job.identity { raise_lanes::<_, true>(s, job, t, n0, (v0, g0), x, ld, best) }
+            else { raise_lanes::<_, false>(s, job, t, n0, (v0, g0), x, ld, best) },
+        raise_scalar(job, t, n0, (v0, g0), x, ld, best)
+    )
+}
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn raise_lanes<S: Simd, const IDENTITY: bool>(
+    s: S,
+    job: &Job<'_>,
+    t: &Lanes<'_>,
+    n0: usize,
+    (v0, g0): (usize, usize),
+    x: &mut [f32],
+    ld: usize,
+    best: Best<'_>,
+) {
+    for l in (0..best.max.len()).step_by(LANES) {
+        let at = l..l + LANES;
+        let t = LaneTransform::new(s, job, t, n0 + l);
+        let mut max = V::from_slice(s, &best.max[at.clone()]);
+        let mut first = V::from_slice(s, &best.first[at.clone()]);
+        let mut top = V::from_slice(s, &best.top[at.clone()]);
+        for (j, x) in x.chunks_mut(ld).enumerate() {
+            let x = &mut x[at.clone()];
+            let z = V::from_slice(s, x);
+            let mut y = z;
+            if !IDENTITY {
+                match job.bias(g0 + j) {
+                    Some(f32::NEG_INFINITY) => y = splat(s, f32::NEG_INFINITY),
+                    bias => {
+                        let v = if let Some(b) = bias { z + splat(s, b) } else { z };
+                        y = t.apply(s, z, v);
+                        top = z.simd_gt(top).select(z, top);
+                    }
+                }
+                y.store_slice(x);
+            }
+            let above = y.simd_gt(max);
+            max = above.select(y, max);
+            first = above.select(splat(s, (g0 + j - v0) as f32), first);
+        }
+        max.store_slice(&mut best.max[at.clone()]);
+        first.store_slice(&mut best.first[at.clone()]);
+        top.store_slice(&mut best.top[at]);
+    }
+}
+fn raise_scalar(
+    job: &Job<'_>,
+    t: &Lanes<'_>,
+    n0: usize,
+    (v0, g0): (usize, usize),
+    x: &mut [f32],
+    ld: usize,
+    best: Best<'_>,
+) {
+    for l in 0..best.max.len() {
+        let t = scalar_transform(job, t, n0 + l);
+        for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
+            if !job.identity {
+                let bias = job.bias(g0 + j);
+                if bias != Some(f32::NEG_INFINITY) && *x > best.top[l] {
+                    best.top[l] = *x;
+                }
+                *x = t.apply(*x, bias);
+            }
+            if *x > best.max[l] {
+                (best.max[l], best.first[l]) = (*x, (g0 + j - v0) as f32);
+            }
+        }
+    }
+}
+fn scalar_transform(job: &Job<'_>, t: &Lanes<'_>, at: usize) -> RowTransform {
+    let (slope, outer) = (t.slope[at], t.outer[at]);
+    if job.softcap { RowTransform::Softcap { inner: job.inner, outer, slope } } else { RowTransform::Scale(slope) }
+}
+
+/// Records of one block for up to 16 tokens: `x[j * ld + lane]`, transformed. Without `all` u and q1 are not formed.
+#[allow(clippy::too_many_arguments)]
+fn sums(isa: Isa, x: &[f32], ld: usize, max: &[f32], first: &[f32], v0: usize, all: bool, out: &mut [Record]) {
+    on_isa!(
+        isa,
+        s => if all { sums_lanes::<_, true>(s, x, ld, max, first, v0, out) }
+            else { sums_lanes::<_, false>(s, x, ld, max, first, v0, out) },
+        sums_scalar(x, ld, v0, out)
+    )
+}
+#[inline(always)]
+fn sums_lanes<S: Simd, const ALL: bool>(
+    s: S,
+    x: &[f32],
+    ld: usize,
+    max: &[f32],
+    first: &[f32],
+    v0: usize,
+    out: &mut [Record],
+) {
+    let (zero, one) = (splat(s, 0.0), splat(s, 1.0));
+    let m = V::from_slice(s, &max[..LANES]) + zero; // -0 becomes +0
+    let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
+    // one accumulator a chain, column j in chain j % 32
+    let mut r = [[0.0f32; LANES]; CHAINS];
+    let (mut n, mut u, mut q) = (r, r, r);
+    for (j, x) in x.chunks(ld).enumerate() {
+        let l = j % CHAINS;
+        let x = V::from_slice(s, &x[..LANES]);
+        let d = clamp(s, x - centre);
+        let e = exp(s, d);
+        let below = x.simd_ne(centre); // false for the maximum and its ties, true for a NaN
+        let rest = below.select(e, zero);
+        (V::from_slice(s, &r[l]) + rest).store_slice(&mut r[l]);
+        (V::from_slice(s, &n[l]) + below.select(one, zero)).store_slice(&mut n[l]);
+        if ALL {
+            fma(e, d, V::from_slice(s, &u[l])).store_slice(&mut u[l]);
+            fma(rest, rest, V::from_slice(s, &q[l])).store_slice(&mut q[l]);
+        }
+    }
+    combine(s, &mut r);
+    combine(s, &mut n);
+    if ALL {
+        combine(s, &mut u);
+        combine(s, &mut q);
+    }
+    let mut top = [0.0; LANES];
+    m.store_slice(&mut top);
+    let rows = x.len().div_ceil(ld) as u32;
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = record::seal(top[i], r[0][i], u[0][i], q[0][i], rows - n[0][i] as u32, v0 + first[i] as usize);
+    }
+}
+/// [`record::combine`] of 16 tokens; the sum is in chain 0.
+#[inline(always)]
+fn combine<S: Simd>(s: S, chains: &mut [[f32; LANES]; CHAINS]) {
+    let mut w = CHAINS / 2;
+    while w > 0 {
+        let (a, b) = chains.split_at_mut(w);
+        for i in 0..w {
+            (V::from_slice(s, &a[i]) + V::from_slice(s, &b[i])).store_slice(&mut a[i]);
+        }
+        w /= 2;
+    }
+}
+fn sums_scalar(x: &[f32], ld: usize, v0: usize, out: &mut [Record]) {
+    let mut column = [0.0; BLOCK];
+    let n = x.len().div_ceil(ld);
+    for (lane, out) in out.iter_mut().enumerate() {
+        for (c, x) in column.iter_mut().zip(x[lane..].iter().step_by(ld)) {
+            *c = *x;
+        }
+        *out = record::block(&column[..n], v0);
+    }
+}
+
+/// What the backward reads and writes besides the inputs and gradients.
+struct Back<'a> {
+    stats: Option<Matrix<'a, f32>>,
+    upstream: Upstream<'a>,
+    status: Option<MatrixMut<'a, u32>>,
+}
+/// Per live row, kept through the whole backward: where it stands and the constants of its gradient.
+struct Kept<'a> {
+    live: &'a mut [usize],
+    dx: &'a mut [f64],
+    slope: &'a mut [f32],
+    outer: &'a mut [f32],
+    m: &'a mut [f32],
+    scale: &'a mut [f32],
+    c0: &'a mut [f32],
+    c1: &'a mut [f32],
+    target: &'a mut [u32],
+    fill: &'a mut [u8],
+}
+/// Codes of [`Kept::fill`]: a row whose columns count, or all have one value.
+const COLUMNS: u8 = 0;
+const ZERO: u8 = 1;
+const NAN: u8 = 2;
+impl<'a> Kept<'a> {
+    fn need(rows: usize) -> usize {
+        let lanes = rows + WIDEST;
+        need::<usize>(rows) + need::<f64>(lanes) + 6 * need::<f32>(lanes) + need::<u32>(lanes) + need::<u8>(lanes)
+    }
+    fn new(rows: usize, arena: &mut Arena<'a>) -> Result<Self> {
+        let lanes = rows + WIDEST;
+        let live = arena.take(rows)?;
+        let dx = arena.take(lanes)?;
+        let mut f32s = || {
+            let x: &'a mut [f32] = arena.take(lanes)?;
+            x.fill(0.0); // also the lanes behind the last row, whose results nobody uses
+            Ok(x)
+        };
+        let (slope, outer, m, scale, c0, c1) = (f32s()?, f32s()?, f32s()?, f32s()?, f32s()?, f32s()?);
+        let (target, fill) = (arena.take(lanes)?, arena.take(lanes)?);
+        target.fill(NO_COLUMN);
+        fill.fill(COLUMNS);
+        Ok(Kept { live, dx, slope, outer, m, scale, c0, c1, target, fill })
+    }
+    fn set(&mut self, i: usize, job: &Job<'_>, row: usize, record: &Record, upstream: &Upstream<'_>) {
+        set_transform(&job.transform(row), i, self.slope, self.outer);
+        match RowGrad::new(record, job.target(row), &upstream.row(row)) {
+            RowGrad::Fill(x) => self.fill[i] = if x == 0.0 { ZERO } else { NAN },
+            RowGrad::Columns(c) => {
+                (self.m[i], self.scale[i], self.c0[i], self.c1[i]) = (c.m, c.scale, c.c0, c.c1);
+                if let Some((y, dx)) = c.target {
+                    (self.target[i], self.dx[i]) = (y as u32, dx);
+                }
+            }
+        }
+    }
+}
+
+/// One way through the vocabulary: groups of rows, in each the tiles of columns, in each the blocks of rows, in each
+/// the chunks that are packed at a time. grad_weight needs all rows of a group for each tile (`b` whole reduction
+/// blocks), grad_hidden all columns for each group (`t` whole reduction blocks).
+#[derive(Clone, Copy)]
+struct Pass {
+    weight: bool,
+    hidden: bool,
+    /// Rows of a group.
+    g: usize,
+    /// Columns of a tile.
+    t: usize,
+    /// Rows whose dz of a tile is in memory.
+    b: usize,
+    /// Rows packed at a time.
+    c: usize,
+    /// The totals of a grad_weight tile need a place of their own.
+    total: bool,
+    roomy: bool,
+}
+impl Pass {
+    fn tile(sizes: &Sizes) -> usize {
+        sizes.valid.next_multiple_of(LANES).min(BLOCK)
+    }
+    fn weight(sizes: &Sizes, direct: bool) -> Pass {
+        let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
+        let (t, total) = (Self::tile(sizes), !direct && sizes.rows > b);
+        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, roomy: true }
+    }
+    fn hidden(sizes: &Sizes, b: usize) -> Pass {
+        Pass { weight: false, hidden: true, g: b, t: Self::tile(sizes), b, c: b, total: false, roomy: true }
+    }
+    /// dz: floats from column to column; off the powers of two, and room for a tile that reads past the last row.
+    fn ld(&self) -> usize {
+        self.b.next_multiple_of(LANES) + LANES
+    }
+    /// Vectors of a worker's panel for a gradient product.
+    fn panel<K: Kernel>(&self) -> usize {
+        K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
+    }
+    fn local<K: Kernel>(&self) -> usize {
+        if self.weight { SUB.min(self.t) * LANES * K::F::NV } else { 0 }
+    }
+    fn grad_hidden(&self, sizes: &Sizes) -> usize {
+        if self.hidden { self.g * sizes.d.next_multiple_of(LANES) } else { 0 }
+    }
+    fn totals(&self, sizes: &Sizes) -> usize {
+        // the ones that sum up grad_bias stand behind the last column
+        if self.total { self.t * (sizes.d + 1).next_multiple_of(LANES) } else { 0 }
+    }
+    fn need<K: Kernel>(&self, sizes: &Sizes) -> usize {
+        let (vectors, panels) = Panels::<K::In>::need(self.c, sizes.len::<K>(), K::NV);
+        need::<[K::In; LANES]>(vectors)
+            + need::<u16>(panels)
+            + need::<f32>(self.t * self.ld())
+            + need::<f32>(self.grad_hidden(sizes))
+            + need::<f32>(self.totals(sizes))
+            + need::<K::In>(sizes.threads * sizes.scratch::<K>(self.roomy))
+            + need::<[f32; LANES]>(sizes.threads * self.panel::<K>())
+            + need::<f32>(sizes.threads * self.local::<K>())
+    }
+    /// The passes that give the wanted gradients in so many bytes. `direct`: grad_weight itself can hold running totals.
+    fn plan<K: Kernel>(sizes: &Sizes, weight: bool, hidden: bool, direct: bool, bytes: usize) -> [Option<Pass>; 2] {
+        let fits = |p: &Pass| p.need::<K>(sizes) <= bytes;
+        if weight && hidden {
+            let mut p = Pass { hidden: true, ..Self::weight(sizes, direct) };
+            loop {
+                if fits(&p) {
+                    return [Some(p), None];
+                }
+                if p.c > 4 * WIDEST {
+                    p.c = p.c / 2 / LANES * LANES;
+                } else if direct && p.g > BLOCK {
+                    (p.g, p.c) = (((p.g - 1) / 2).next_multiple_of(BLOCK), p.b);
+                } else {
+                    break; // grad_weight and grad_hidden by themselves, logits computed once more
+                }
+            }
+        }
+        let weight = weight.then(|| {
+            let mut p = Self::weight(sizes, direct);
+            while !fits(&p) && p.roomy {
+                if p.c > LANES && (p.c * 2 * sizes.d > p.t * p.b || p.t == LANES) {
+                    p.c = p.c / 2 / LANES * LANES;
+                } else if p.t > LANES {
+                    p.t = (p.t / 2 / LANES * LANES).max(LANES);
+                } else {
+                    p.roomy = false;
+                }
+                p.c = p.c.max(LANES);
+            }
+            p
+        });
+        let hidden = hidden.then(|| {
+            let mut p = Self::hidden(sizes, sizes.rows.next_multiple_of(LANES).min(BLOCK));
+            while !fits(&p) && p.roomy {
+                if p.b > LANES {
+                    p = Self::hidden(sizes, (p.b / 2 / LANES * LANES).max(LANES));
+                } else {
+                    p.roomy = false;
+                }
+            }
+            p
+        });
+        [weight, hidden]
+    }
+}
+
+fn backward_on<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    mut back: Back<'_>,
+    mut grads: Grads<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let sizes = Sizes::of(job);
+    let n = job.problem.rows();
+    let mut arena = Arena::new(workspace);
+    let mut kept = if n > 0 { Some(Kept::new(n, &mut arena)?) } else { None };
+    let space = arena.left();
+    let rest = arena.take::<u8>(space / Arena::ALIGN * Arena::ALIGN)?;
+    let mut count = 0;
+    if let Some(kept) = &mut kept {
+        for i in 0..n {
+            if job.target(i) != Target::Ignored {
+                kept.live[count] = i;
+                count += 1;
+            } else if let Some(status) = &mut back.status {
+                status.set(i, row::IGNORED);
+            }
+        }
+        constants(k, job, &sizes, &mut back, kept, count, rest)?;
+    }
+
+    let direct = |g: &Option<FloatsMut<'_>>| g.as_ref().is_none_or(|g| g.dtype() == Dtype::F32);
+    let direct = !grads.accumulate_weight && direct(&grads.weight) && direct(&grads.bias);
+    let wants_weight = grads.weight.is_some() || grads.bias.is_some();
+    let mut out = Outputs {
+        weight: grads.weight.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
+        bias: grads.bias.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
+        direct,
+        hidden: grads.hidden,
+        accumulate_hidden: grads.accumulate_hidden,
+    };
+    if count > 0
+        && let Some(kept) = &kept
+    {
+        for p in Pass::plan::<K>(&sizes, wants_weight, out.hidden.is_some(), direct, rest.len()).iter().flatten() {
+            pass(k, job, &sizes, p, kept, count, &mut out, rest)?;
+        }
+    }
+    // what no live row and no valid column reaches
+    if !grads.accumulate_weight {
+        let first = if count > 0 { job.valid() } else { 0 };
+        for sink in out.weight.iter().chain(&out.bias) {
+            for j in first..sink.layout.rows() {
+                // SAFETY: one thread, and no other piece lives.
+                unsafe { sink.zero(j) };
+            }
+        }
+    }
+    if let (Some(g), false, 0) = (&mut out.hidden, out.accumulate_hidden, count) {
+        for i in 0..n {
+            put_row(g, i, |g| g.fill(0.0), false);
+        }
+    }
+    Ok(())
+}
+/// The constants of every live row, from its saved statistics or from a forward.
+fn constants<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    sizes: &Sizes,
+    back: &mut Back<'_>,
+    kept: &mut Kept<'_>,
+    count: usize,
+    rest: &mut [u8],
+) -> Result<()> {
+    let mut settle = |kept: &mut Kept<'_>, i: usize, row: usize, record: Record| {
+        let record = record.conclude(job.target(row));
+        if let Some(status) = &mut back.status {
+            status.set(row, record.flags);
+        }
+        kept.set(i, job, row, &record, &back.upstream);
+    };
+    if let Some(stats) = &back.stats {
+        for i in 0..count {
+            let row = kept.live[i];
+            settle(kept, i, row, Record::unpack(stats.row(row)));
+        }
+        return Ok(());
+    }
+    let waves = Waves::fit::<K>(sizes, rest.len())?;
+    let mut arena = Arena::new(rest);
+    let live = arena.take::<usize>(waves.wave)?;
+    let mut space = Space::<K>::new(&waves, sizes, &mut arena)?;
+    let all = back.upstream.entropy.is_some();
+    for first in (0..count).step_by(waves.wave) {
+        let some = waves.wave.min(count - first);
+        live[..some].copy_from_slice(&kept.live[first..first + some]);
+        let mut i = first;
+        records(k, job, &waves, &mut space, &live[..some], all, |row, record| {
+            settle(kept, i, row, record);
+            i += 1;
+        });
+    }
+    Ok(())
+}
+
+/// Where the gradients go.
+struct Outputs<'a, 'b> {
+    weight: Option<Sink<'b>>,
+    bias: Option<Sink<'b>>,
+    direct: bool,
+    hidden: Option<FloatsMut<'a>>,
+    accumulate_hidden: bool,
+}
+/// A matrix that tasks write at disjoint places.
+struct Sink<'a> {
+    data: SinkData<'a>,
+    layout: Layout,
+    accumulate: bool,
+}
+enum SinkData<'a> {
+    F32(Disjoint<'a, f32>),
+    Bf16(Disjoint<'a, bf16>),
+    F16(Disjoint<'a, f16>),
+    F64(Disjoint<'a, f64>),
+}
+impl<'a> Sink<'a> {
+    fn new(m: &'a mut FloatsMut<'_>, accumulate: bool) -> Self {
+        let layout = m.layout();
+        let data = match m {
+            FloatsMut::F32(m) => SinkData::F32(Disjoint::new(m.data_mut())),
+            FloatsMut::Bf16(m) => SinkData::Bf16(Disjoint::new(m.data_mut())),
+            FloatsMut::F16(m) => SinkData::F16(Disjoint::new(m.data_mut())),
+            FloatsMut::F64(m) => SinkData::F64(Disjoint::new(m.data_mut())),
+        };
+        Sink { data, layout, accumulate }
+    }
+    /// Writes `x` at column `j` of row `i`, or adds it to what is there.
+    ///
+    /// # Safety
+    /// No other task touches these elements meanwhile.
+    unsafe fn put(&self, i: usize, j: usize, x: &[f32], add: bool) {
+        let at = self.layout.offset(i) + j;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match &self.data {
+                SinkData::F32(d) => put(d.piece(at, x.len()), x, add),
+                SinkData::Bf16(d) => put(d.piece(at, x.len()), x, add),
+                SinkData::F16(d) => put(d.piece(at, x.len()), x, add),
+                SinkData::F64(d) => put(d.piece(at, x.len()), x, add),
+            }
+        }
+    }
+    /// Fills row `i` with 0.
+    ///
+    /// # Safety
+    /// As for `put`.
+    unsafe fn zero(&self, i: usize) {
+        for j in 0..self.layout.cols {
+            // SAFETY: the caller's promise.
+            unsafe { self.put(i, j, &[0.0], false) };
+        }
+    }
+}
+#[inline(always)]
+fn put<E: Float>(to: &mut [E], x: &[f32], add: bool) {
+    for (to, x) in to.iter_mut().zip(x) {
+        *to = E::from_f32(if add { to.to_f32() + *x } else { *x });
+    }
+}
+/// Row `i` of a gradient in pieces: `f` fills each piece of up to 64 totals in turn.
+fn put_row(m: &mut FloatsMut<'_>, i: usize, mut f: impl FnMut(&mut [f32]), add: bool) {
+    #[inline(always)]
+    fn go<E: Float>(to: &mut [E], f: &mut impl FnMut(&mut [f32]), add: bool) {
+        let mut x = [0.0; WIDEST];
+        for to in to.chunks_mut(WIDEST) {
+            f(&mut x[..to.len()]);
+            put(to, &x[..to.len()], add);
+        }
+    }
+    match m {
+        FloatsMut::F32(m) => go(m.row_mut(i), &mut f, add),
+        FloatsMut::Bf16(m) => go(m.row_mut(i), &mut f, add),
+        FloatsMut::F16(m) => go(m.row_mut(i), &mut f, add),
+        FloatsMut::F64(m) => go(m.row_mut(i), &mut f, add),
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn pass<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    sizes: &Sizes,
+    pass: &Pass,
+    kept: &Kept<'_>,
+    count: usize,
+    out: &mut Outputs<'_, '_>,
+    rest: &mut [u8],
+) -> Result<()> {
+    let mut arena = Arena::new(rest);
+    let (d, valid, threads, len) = (sizes.d, sizes.valid, sizes.threads, sizes.len::<K>());
+    let (vectors, np) = Panels::<K::In>::need(pass.c, len, K::NV);
+    let mut panels = Panels::<K::In>::new(arena.take(vectors)?, arena.take(np)?, len, K::NV);
+    let z = arena.take::<f32>(pass.t * pass.ld())?;
+    let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
+    let totals = arena.take::<f32>(pass.totals(sizes))?;
+    let ns = sizes.scratch::<K>(pass.roomy);
+    let scratch = Disjoint::new(arena.take::<K::In>(threads * ns)?);
+    let (nb, nl) = (pass.panel::<K>(), pass.local::<K>());
+    let buffers = Disjoint::new(arena.take::<[f32; LANES]>(threads * nb)?);
+    let locals = Disjoint::new(arena.take::<f32>(threads * nl)?);
+    let grad_hidden = Disjoint::new(grad_hidden);
+    let totals = Disjoint::new(totals);
+    let z = Disjoint::new(z);
+    let kg = k.f32();
+    let width = LANES * K::F::NV;
+    let (hidden, weight) = (&job.inputs.hidden, &job.inputs.weight);
+
+    let ld = pass.ld();
+    let mut packed = (0, 0);
+    for l0 in (0..count).step_by(pass.g) {
+        let l1 = count.min(l0 + pass.g);
+        for v0 in (0..valid).step_by(pass.t) {
+            let v1 = valid.min(v0 + pass.t);
+            for n0 in (l0..l1).step_by(pass.b) {
+                let n1 = l1.min(n0 + pass.b);
+                for c0 in (n0..n1).step_by(pass.c) {
+                    let c1 = n1.min(c0 + pass.c);
+                    if packed != (c0, c1) {
+                        panels.fill(job.context, hidden, job.paired, &kept.live[c0..c1]);
+                        packed = (c0, c1);
+                    }
+                    let sub = (v1 - v0).div_ceil(threads).min(64).next_multiple_of(K::MR);
+                    let place = Place { ld, panel: LANES * K::NV };
+                    let panels = &panels;
+                    job.context.tasks((v1 - v0).div_ceil(sub), |worker, task| {
+                        let (a, b) = (v0 + task * sub, v1.min(v0 + (task + 1) * sub));
+                        // SAFETY: the scratch is the worker's, the columns [a, b) are the task's.
+                        let (scratch, z) =
+                            unsafe { (scratch.piece(worker * ns, ns), z.piece((a - v0) * ld, (b - a) * ld)) };
+                        let all = (0, panels.count());
+                        let z = &mut z[c0 - n0..];
+                        product(k, weight, job.paired, (a, b), panels, all, scratch, z, place, |p, g0, rows, x| {
+                            let first = c0 + p * place.panel;
+                            let lanes = place.panel.min((c1 - first).next_multiple_of(LANES));
+                            gradient(job, kept, first, lanes, g0, &mut x[..(rows - 1) * ld + lanes], ld);
+                        });
+                    });
+                }
+                let last = n1 == l1;
+                // lanes of the grad_weight panels: D columns, then one of ones for grad_bias
+                let ones = out.bias.is_some() as usize;
+                let w0 = if out.weight.is_some() { 0 } else { d / width };
+                let w1 = if pass.weight { (d + ones).div_ceil(width) } else { w0 };
+                let subs = (v1 - v0).div_ceil(SUB);
+                let weight_tasks = (w1 - w0) * subs;
+                // grad_hidden: enough pieces of rows for every thread, none too small for its panel
+                let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
+                let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
+                let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(LANES);
+                let pieces = (n1 - n0).div_ceil(rows);
+                let out = &*out;
+                job.context.tasks(weight_tasks + hp * pieces, |worker, task| {
+                    // SAFETY: the worker's own; nobody writes z while these tasks run.
+                    let (b, local, z) = unsafe {
+                        (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(0, (v1 - v0) * ld))
+                    };
+                    if task < weight_tasks {
+                        let (p, sub) = (w0 + task / subs, task % subs);
+                        let (a0, a1) = (sub * SUB, (v1 - v0).min((sub + 1) * SUB));
+                        let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
+                        let lanes = nv * LANES;
+                        let b = &mut b[..(n1 - n0) * nv];
+                        let rows = (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
+                        let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
+                        pack_reduction(hidden, rows, p * width, nv, one, b);
+                        let (to, add) = if pass.total {
+                            // SAFETY: columns [a0, a1) of panel p are the task's.
+                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, n0 > l0)
+                        } else {
+                            (&mut local[..(a1 - a0) * lanes], false)
+                        };
+                        sweep(kg, false, A::Rows(&z[a0 * ld..], ld), a1 - a0, b, nv, Out { x: to, ld: lanes, lanes, add });
+                        if pass.total && !last {
+                            return;
+                        }
+                        let running = !pass.total && n0 > 0;
+                        let own = lanes.min(d.saturating_sub(p * width));
+                        for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
+                            // SAFETY: these columns of these rows belong to panel p and this task.
+                            unsafe {
+                                if let (Some(w), true) = (&out.weight, own > 0) {
+                                    w.put(j, p * width, &x[..own], w.accumulate || running);
+                                }
+                                if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                    b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                }
+                            }
+                        }
+                    } else {
+                        let (p, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
+                        let (r0, r1) = (piece * rows, (n1 - n0).min((piece + 1) * rows));
+                        let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
+                        let lanes = nv * LANES;
+                        let b = &mut b[..(v1 - v0) * nv];
+                        let columns = (v0..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
+                        pack_reduction(weight, columns, p * width, nv, None, b);
+                        let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
+                        // SAFETY: these rows of panel p are the task's.
+                        let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
+                        let to = Out { x: to, ld: lanes, lanes, add: v0 > 0 };
+                        sweep(kg, false, A::Cols(&z[r0..], ld), r1 - r0, b, nv, to);
+                    }
+                });
+            }
+        }
+        if let (true, Some(g)) = (pass.hidden, &mut out.hidden) {
+            // the rows from this group's first to the next one's, those that are not live included
+            let first = if l0 == 0 { 0 } else { kept.live[l0] };
+            let end = if l1 == count { job.problem.rows() } else { kept.live[l1] };
+            // SAFETY: no task runs, so nobody writes it.
+            let totals = unsafe { grad_hidden.shared(0, (l1 - l0) * d.next_multiple_of(LANES)) };
+            let rows = g.reborrow().split(first).1.split(end - first).0;
+            let (live, accumulate) = (&kept.live[l0..l1], out.accumulate_hidden);
+            job.context.rows(end - first, ((1 << 16) / d).max(1), rows, |at, n, mut g| {
+                let mut l = live.partition_point(|&i| i < first + at);
+                for i in 0..n {
+                    if live.get(l) != Some(&(first + at + i)) {
+                        if !accumulate {
+                            put_row(&mut g, i, |x| x.fill(0.0), false);
+                        }
+                        continue;
+                    }
+                    let mut done = 0;
+                    put_row(
+                        &mut g,
+                        i,
+                        |x| {
+                            // x is at most a panel of the widest kernel, and starts at a vector
+                            for x in x.chunks_mut(LANES) {
+                                let p = done / width;
+                                let lanes = (d - p * width).div_ceil(LANES).min(K::F::NV) * LANES;
+                                let at = p * width * live.len() + l * lanes + done % width;
+                                x.copy_from_slice(&totals[at..at + x.len()]);
+                                done += x.len();
+                            }
+                        },
+                        accumulate,
+                    );
+                    l += 1;
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Raw logits to dz, in place: columns from `g0` on, lanes are live rows from `first` on.
+fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
+    let columns = x.len().div_ceil(ld);
+    // the target's own gradient does not cancel and needs its raw logit, which the pass over the lanes overwrites
+    let mut own = [0.0; WIDEST];
+    let at = |l: usize| (kept.target[first + l] as usize).checked_sub(g0).filter(|j| *j < columns);
+    let t = Lanes { slope: kept.slope, outer: kept.outer };
+    for (l, own) in own[..lanes].iter_mut().enumerate() {
+        if let Some(j) = at(l) {
+            let v = x[j * ld + l] + job.bias(g0 + j).unwrap_or(0.0);
+            *own = (kept.dx[first + l] * scalar_transform(job, &t, first + l).slope(v as f64)) as f32;
+        }
+    }
+    on_isa!(
+        job.isa,
+        s => if job.identity { gradient_lanes::<_, true>(s, job, kept, first, lanes, g0, x, ld) }
+            else { gradient_lanes::<_, false>(s, job, kept, first, lanes, g0, x, ld) },
+        gradient_scalar(job, kept, first, lanes, g0, x, ld)
+    );
+    for l in 0..lanes {
+        if let Some(j) = at(l) {
+            x[j * ld + l] = own[l];
+        }
+        if kept.fill[first + l] != COLUMNS {
+            let fill = if kept.fill[first + l] == ZERO { 0.0 } else { f32::NAN };
+            for x in x[l..].iter_mut().step_by(ld) {
+                *x = fill;
+            }
+        }
+    }
+}
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn gradient_lanes<S: Simd, const IDENTITY: bool>(
+    s: S,
+    job: &Job<'_>,
+    kept: &Kept<'_>,
+    first: usize,
+    lanes: usize,
+    g0: usize,
+    x: &mut [f32],
+    ld: usize,
+) {
+    for l in (0..lanes).step_by(LANES) {
+        let at = first + l..first + l + LANES;
+        let t = LaneTransform::new(s, job, &Lanes { slope: kept.slope, outer: kept.outer }, first + l);
+        let (m, scale) = (V::from_slice(s, &kept.m[at.clone()]), V::from_slice(s, &kept.scale[at.clone()]));
+        let (c0, c1) = (V::from_slice(s, &kept.c0[at.clone()]), V::from_slice(s, &kept.c1[at]));
+        for (j, x) in x.chunks_mut(ld).enumerate() {
+            let x = &mut x[l..l + LANES];
+            let z = V::from_slice(s, x);
+            let (mut y, mut v) = (z, z);
+            if !IDENTITY {
+                match job.bias(g0 + j) {
+                    Some(f32::NEG_INFINITY) => y = splat(s, f32::NEG_INFINITY),
+                    bias => {
+                        if let Some(b) = bias {
+                            v = z + splat(s, b);
+                        }
+                        y = t.apply(s, z, v);
+                    }
+                }
+            }
+            let d = clamp(s, y - m);
+            let p = exp(s, d) * scale;
+            let mut dz = p * fma(c1, d, c0);
+            if !IDENTITY {
+                let dead = y.simd_eq(splat(s, f32::NEG_INFINITY));
+                dz = dead.select(splat(s, 0.0), dz * t.slope(s, v));
+            }
+            dz.store_slice(x);
+        }
+    }
+}
+fn gradient_scalar(
+    job: &Job<'_>,
+    kept: &Kept<'_>,
+    first: usize,
+    lanes: usize,
+    g0: usize,
+    x: &mut [f32],
+    ld: usize,
+) {
+    for l in 0..lanes {
+        let i = first + l;
+        let t = if job.identity {
+            RowTransform::Plain
+        } else {
+            scalar_transform(job, &Lanes { slope: kept.slope, outer: kept.outer }, i)
+        };
+        let c = record::Columns { m: kept.m[i], scale: kept.scale[i], c0: kept.c0[i], c1: kept.c1[i], target: None };
+        for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
+            *x = c.raw(&t, *x, job.bias(g0 + j));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The context of a call and how work is cut over its threads. Nothing here can change a result: a row, a tile and
+//! a chain belong to one task each, and no sum crosses threads.
+use crate::lanes::Isa;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use truing_core::matrix::Split;
+use truing_core::{Error, Result, Status, Value};
+
+/// How results may differ between machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The same bits on every instruction set.
+    #[default]
+    Portable,
+    /// Within the stated bounds; today it computes what `Portable` does.
+    Fast,
+}
+
+/// Settings of a [`Context`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ContextOptions {
+    /// Threads of the pool; 0 means the calling thread only.
+    pub threads: usize,
+    /// Math mode.
+    pub mode: Mode,
+    /// No instruction set beyond this one; for tests.
+    pub isa_cap: Option<Isa>,
+}
+
+/// Threads, math mode and instruction set of a call. Immutable, usable from several threads at once, not across fork.
+/// The default one runs on the calling thread and owns nothing.
+#[derive(Debug)]
+pub struct Context {
+    pool: Option<rayon::ThreadPool>,
+    mode: Mode,
+    isa: Isa,
+}
+impl Default for Context {
+    fn default() -> Self {
+        Context { pool: None, mode: Mode::Portable, isa: Isa::detect() }
+    }
+}
+impl Context {
+    /// Creates the pool.
+    pub fn new(options: ContextOptions) -> Result<Context> {
+        const MOST: usize = 1 << 12;
+        if options.threads > MOST {
+            return Err(Error::invalid("num_threads", Value::Size(options.threads), Value::Below(0, MOST as i64 + 1)));
+        }
+        let pool = match options.threads {
+            0 => None,
+            n => Some(rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(|_| {
+                Error::new(Status::Internal, "num_threads", Value::Size(n), Value::Text("threads that the system lets us start"))
+            })?),
+        };
+        let isa = Isa::detect();
+        Ok(Context { pool, mode: options.mode, isa: options.isa_cap.map_or(isa, |cap| isa.cap(cap)) })
+    }
+    /// Threads that a call uses.
+    pub fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |p| p.current_num_threads())
+    }
+    /// Instruction set that a call uses.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+    /// Math mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Cuts `rows` rows and their outputs into pieces of about `grain` rows and calls `f(first row, rows, outputs)`.
+    pub fn rows<O: Split + Send>(&self, rows: usize, grain: usize, out: O, f: impl Fn(usize, usize, O) + Sync) {
+        match &self.pool {
+            Some(pool) if rows > grain => pool.install(|| halve(0, rows, grain.max(1), out, &f)),
+            _ => f(0, rows, out),
+        }
+    }
+
+    /// Calls `f(worker, task)` once for every task; a worker runs one task at a time and is below [`Context::threads`],
+    /// so it can own a piece of scratch memory.
+    pub fn tasks(&self, tasks: usize, f: impl Fn(usize, usize) + Sync) {
+        match &self.pool {
+            Some(pool) if tasks > 1 => {
+                let next = AtomicUsize::new(0);
+                pool.broadcast(|worker| {
+                    loop {
+                        let task = next.fetch_add(1, Ordering::Relaxed);
+                        if task >= tasks {
+                            return;
+                        }
+                        f(worker.index(), task);
+                    }
+                });
+            }
+            _ => (0..tasks).for_each(|task| f(0, task)),
+        }
+    }
+}
+
+fn halve<O: Split + Send>(first: usize, rows: usize, grain: usize, out: O, f: &(impl Fn(usize, usize, O) + Sync)) {
+    if rows <= grain {
+        return f(first, rows, out);
+    }
+    let half = rows / 2;
+    let (a, b) = out.split(half);
+    rayon::join(|| halve(first, half, grain, a, f), || halve(first + half, rows - half, grain, b, f));
+}

@@ -1,0 +1,814 @@
+//! Policy losses over f32 lanes and threads. See [`truing_core::policy`].
+//!
+//! A sequence belongs to one task and is worked off in tiles of [`TILE`] tokens: read, entry, estimator, figures, write.
+//! Its sums go to the workspace, sixteen f64 chains by position joined by a fixed tree; the sums of all sequences are
+//! then added in order on the calling thread. Neither threads nor instruction sets change a bit.
+use crate::lanes::{L32, simd::Simd};
+use crate::on_isa;
+use crate::parallel::Context;
+use crate::sequence::{Counters, Cut, check_space, grain, overflow};
+use core::ops::Range;
+use truing_core::catalog::{
+    self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, with_estimator, with_sequence, with_token,
+};
+use truing_core::dtype::Float;
+use truing_core::error::row;
+use truing_core::losses::{Estimate, KlEstimator, Reduction, Sequence, SequenceLoss, Token, TokenLoss};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
+use truing_core::policy::{
+    Advantage, CountEmpty, Estimator, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat, weighted,
+};
+use truing_core::preference::Workspace;
+use truing_core::real::Real;
+use truing_core::Result;
+
+/// Lanes of f32.
+const W: usize = 16;
+/// Tokens of a tile.
+const TILE: usize = 256;
+/// Tokens that are worth a task.
+const GRAIN: usize = 4096;
+/// f64 sums of a sequence.
+const SUMS: usize = 12;
+const MAIN: usize = 0;
+const KL: usize = 1;
+const CLIP: usize = 2; // low, high, dual
+const RATIO: usize = 5;
+const LEAST: usize = 6;
+const MOST: usize = 7;
+const K1: usize = 8;
+const K3: usize = 9;
+const VALUE: usize = 10; // of a sequence entry
+
+/// Scratch memory of a call: 100 bytes a sequence.
+pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
+    let b = problem.sequences();
+    let bytes = Arena::need::<f64>(b * SUMS) + Arena::need::<u32>(b);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+
+type Column = [f32; TILE];
+/// Tokens of one sequence. Dead tokens and the end hold 0 everywhere.
+struct Tile {
+    n: usize,
+    /// Some token in front of the rounded-up end is dead or missing.
+    holes: bool,
+    live: [bool; TILE],
+    logp: Column,
+    old: Column,
+    reference: Column,
+    advantage: Column,
+    value: Column,
+    grad: Column,
+    kl: Column,
+    kl_grad: Column,
+    x: Column,
+    ratio: Column,
+    k3: Column,
+}
+impl Tile {
+    fn new() -> Tile {
+        let c = [0.0; TILE];
+        Tile {
+            n: 0,
+            holes: false,
+            live: [false; TILE],
+            logp: c,
+            old: c,
+            reference: c,
+            advantage: c,
+            value: c,
+            grad: c,
+            kl: c,
+            kl_grad: c,
+            x: c,
+            ratio: c,
+            k3: c,
+        }
+    }
+    /// Tokens, rounded up to full vectors.
+    #[inline(always)]
+    fn padded(&self) -> usize {
+        self.n.next_multiple_of(W)
+    }
+}
+
+/// Neighbouring elements as a slice, where they are neighbours.
+fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n: usize) -> Option<&'a [T]> {
+    let l = m.layout();
+    let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
+    if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
+}
+fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize, to: &mut Column) {
+    if let Floats::F32(m) = m
+        && let Some(from) = dense(m, start, n)
+    {
+        to[..n].copy_from_slice(from);
+    } else {
+        for t in 0..n {
+            to[t] = if live[t] {
+                match m {
+                    Floats::F32(m) => m.get(start + t),
+                    Floats::Bf16(m) => m.get(start + t).to_f32(),
+                    Floats::F16(m) => m.get(start + t).to_f32(),
+                    Floats::F64(m) => m.get(start + t) as f32,
+                }
+            } else {
+                0.0
+            };
+        }
+    }
+    if holes {
+        for t in 0..n.next_multiple_of(W) {
+            to[t] = if live[t] { to[t] } else { 0.0 };
+        }
+    }
+}
+/// Live tokens of a range.
+fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
+    match mask {
+        None => range.len(),
+        Some(Mask::U8(m)) => match dense(m, range.start, range.len()) {
+            Some(m) => m.iter().filter(|&&x| x != 0).count(),
+            None => range.filter(|&i| m.get(i) != 0).count(),
+        },
+        Some(m) => range.filter(|&i| m.live(i)).count(),
+    }
+}
+
+/// What a task reads.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    context: &'a Context,
+    problem: &'a Problem<'a>,
+    inputs: &'a Inputs<'a>,
+    counts: &'a [u32],
+    /// Weight of a token but for L_b, and whether L_b divides.
+    base: f64,
+    by_length: bool,
+    estimator: Option<Estimator>,
+    bounds: Option<[f32; 4]>,
+    statistics: bool,
+    counters: &'a Counters,
+}
+impl Call<'_> {
+    /// Weight of a token of sequence `b`.
+    #[inline(always)]
+    fn weight(&self, b: usize) -> f64 {
+        if self.by_length { self.base / self.counts[b].max(1) as f64 } else { self.base }
+    }
+    fn fill(&self, b: usize, tokens: Range<usize>, tile: &mut Tile) {
+        let n = tokens.len();
+        (tile.n, tile.holes) = (n, n % W != 0);
+        tile.live[n..].fill(false);
+        match &self.inputs.mask {
+            None => tile.live[..n].fill(true),
+            Some(m) => {
+                let mut dead = 0;
+                for t in 0..n {
+                    tile.live[t] = m.live(tokens.start + t);
+                    dead += !tile.live[t] as usize;
+                }
+                tile.holes |= dead > 0;
+            }
+        }
+        let (start, holes) = (tokens.start, tile.holes);
+        read(&self.inputs.logps, start, &tile.live, holes, n, &mut tile.logp);
+        match &self.inputs.old {
+            Some(old) => read(old, start, &tile.live, holes, n, &mut tile.old),
+            None => tile.old = tile.logp,
+        }
+        if let Some(r) = &self.inputs.reference {
+            read(r, start, &tile.live, holes, n, &mut tile.reference);
+        }
+        match &self.inputs.advantage {
+            Some(Advantage::Token(a)) => read(a, start, &tile.live, holes, n, &mut tile.advantage),
+            Some(Advantage::Sequence(a)) => {
+                let a = a.get(b) as f32;
+                for t in 0..tile.padded() {
+                    tile.advantage[t] = if tile.live[t] { a } else { 0.0 };
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// Sixteen chains by position, joined by a fixed tree.
+type Chains = [f64; W];
+fn join(mut s: Chains) -> f64 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            s[i] += s[i + half];
+        }
+    }
+    s[0]
+}
+#[inline(always)]
+fn add(chains: &mut Chains, x: &Column, n: usize) {
+    for at in (0..n).step_by(W) {
+        for j in 0..W {
+            chains[j] += x[at + j] as f64;
+        }
+    }
+}
+
+#[inline(always)]
+fn token_lanes<S: Simd, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
+    let zero = L32::splat(s, 0.0);
+    let p = lits(zero, p);
+    for at in (0..tile.padded()).step_by(W) {
+        let x = Token {
+            logp: L32::load(s, &tile.logp, at, 0.0),
+            old: L32::load(s, &tile.old, at, 0.0),
+            ref_logp: L32::load(s, &tile.reference, at, 0.0),
+            sampler: zero,
+            advantage: finite_only(L32::load(s, &tile.advantage, at, 0.0)),
+            entropy: zero,
+            flag: zero,
+        };
+        let y = E::eval(x, p);
+        y.value.store(&mut tile.value, at);
+        y.logp.store(&mut tile.grad, at);
+    }
+}
+fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) {
+    let p = lits(0.0f32, p);
+    for i in 0..tile.padded() {
+        let x = Token {
+            logp: tile.logp[i],
+            old: tile.old[i],
+            ref_logp: tile.reference[i],
+            sampler: 0.0,
+            advantage: finite_only(tile.advantage[i]),
+            entropy: 0.0,
+            flag: 0.0,
+        };
+        let y = E::eval(x, p);
+        (tile.value[i], tile.grad[i]) = (y.value, y.logp);
+    }
+}
+/// NaN for infinities: a non-finite advantage makes the token NaN.
+#[inline(always)]
+fn finite_only<R: Real>(x: R) -> R {
+    x.abs().select_lt(x.lit(f64::INFINITY), x, x - x)
+}
+
+#[inline(always)]
+fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(x: Estimate<R>, p: [R; N], how: &Estimator) -> [R; 2] {
+    const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
+    let tokens = (x.logp, x.old, x.ref_logp);
+    let y = weighted(E::eval(x, p), E::ABOUT.id == K3_ID, tokens, how.weight, how.gradient);
+    [y.value, y.logp]
+}
+#[inline(always)]
+fn kl_lanes<S: Simd, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, tile: &mut Tile) {
+    let p = lits(L32::splat(s, 0.0), &[0.0; N]);
+    for at in (0..tile.padded()).step_by(W) {
+        let x = Estimate {
+            logp: L32::load(s, &tile.logp, at, 0.0),
+            ref_logp: L32::load(s, &tile.reference, at, 0.0),
+            old: L32::load(s, &tile.old, at, 0.0),
+        };
+        let [value, grad] = kl_one::<_, E, N>(x, p, how);
+        value.store(&mut tile.kl, at);
+        grad.store(&mut tile.kl_grad, at);
+    }
+}
+fn kl_scalar<E: KlEstimator<N>, const N: usize>(how: &Estimator, tile: &mut Tile) {
+    for i in 0..tile.padded() {
+        let x = Estimate { logp: tile.logp[i], ref_logp: tile.reference[i], old: tile.old[i] };
+        [tile.kl[i], tile.kl_grad[i]] = kl_one::<_, E, N>(x, [0.0; N], how);
+    }
+}
+struct Kl<'a> {
+    context: &'a Context,
+    how: &'a Estimator,
+    tile: &'a mut Tile,
+}
+impl EstimatorVisitor for Kl<'_> {
+    type Out = ();
+    fn visit<E: KlEstimator<N>, const N: usize>(self) {
+        on_isa!(self.context.isa(), s => kl_lanes::<_, E, N>(s, self.how, self.tile), kl_scalar::<E, N>(self.how, self.tile));
+    }
+}
+
+/// x, e^x and e^x - 1 - x of every token.
+#[inline(always)]
+fn ratio_lanes<S: Simd>(s: S, tile: &mut Tile) {
+    for at in (0..tile.padded()).step_by(W) {
+        let x = L32::load(s, &tile.logp, at, 0.0) - L32::load(s, &tile.old, at, 0.0);
+        x.store(&mut tile.x, at);
+        x.exp().store(&mut tile.ratio, at);
+        x.exp_rem().store(&mut tile.k3, at);
+    }
+}
+fn ratio_scalar(tile: &mut Tile) {
+    for i in 0..tile.padded() {
+        let x = tile.logp[i] - tile.old[i];
+        // the library's exponential, not the platform's
+        (tile.x[i], tile.ratio[i], tile.k3[i]) = (x, Real::exp(x), x.exp_rem());
+    }
+}
+
+/// Chains of one sequence.
+#[derive(Clone, Copy)]
+struct Acc {
+    main: Chains,
+    kl: Chains,
+    ratio: Chains,
+    k1: Chains,
+    k3: Chains,
+    clip: [f64; 3],
+    least: f32,
+    most: f32,
+    status: u32,
+}
+impl Acc {
+    fn new() -> Acc {
+        let c = [0.0; W];
+        Acc {
+            main: c,
+            kl: c,
+            ratio: c,
+            k1: c,
+            k3: c,
+            clip: [0.0; 3],
+            least: f32::INFINITY,
+            most: f32::NEG_INFINITY,
+            status: 0,
+        }
+    }
+}
+#[inline(always)]
+fn all_finite(tile: &Tile, kl: bool) -> bool {
+    let mut sum = [0.0f32; W];
+    for at in (0..tile.padded()).step_by(W) {
+        for j in 0..W {
+            let i = at + j;
+            sum[j] += (tile.logp[i] - tile.logp[i]) + (tile.old[i] - tile.old[i]);
+            sum[j] += (tile.value[i] - tile.value[i]) + (tile.grad[i] - tile.grad[i]);
+            if kl {
+                sum[j] += (tile.kl[i] - tile.kl[i]) + (tile.kl_grad[i] - tile.kl_grad[i]);
+            }
+        }
+    }
+    sum == [0.0; W]
+}
+#[inline(always)]
+fn sums(tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
+    if tile.holes {
+        for i in 0..tile.padded() {
+            if !tile.live[i] {
+                (tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]) = (0.0, 0.0, 0.0, 0.0);
+            }
+        }
+    }
+    add(&mut acc.main, &tile.value, tile.padded());
+    if kl {
+        add(&mut acc.kl, &tile.kl, tile.padded());
+    }
+    all_finite(tile, kl)
+}
+#[inline(always)]
+fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
+    for i in 0..tile.n {
+        if !tile.live[i] {
+            (tile.ratio[i], tile.k3[i]) = (0.0, 0.0);
+            continue;
+        }
+        let (x, a) = (tile.x[i], tile.advantage[i]);
+        acc.least = if x < acc.least { x } else { acc.least };
+        acc.most = if x > acc.most { x } else { acc.most };
+        if let Some([low, high, roof, dual]) = *bounds {
+            acc.clip[0] += (a < 0.0 && x < low) as u32 as f64;
+            acc.clip[1] += (a > 0.0 && x > high) as u32 as f64;
+            acc.clip[2] += (a < 0.0 && (if x < roof { x } else { roof }) > dual) as u32 as f64;
+        }
+    }
+    for i in tile.n..tile.padded() {
+        (tile.ratio[i], tile.k3[i]) = (0.0, 0.0);
+    }
+    let n = tile.padded();
+    add(&mut acc.ratio, &tile.ratio, n);
+    add(&mut acc.k3, &tile.k3, n);
+    for at in (0..n).step_by(W) {
+        for j in 0..W {
+            acc.k1[j] -= tile.x[at + j] as f64;
+        }
+    }
+}
+#[inline(always)]
+fn write_grad(tile: &Tile, kl: bool, coef: f32, scale: f32, to: &mut [f32]) {
+    for i in 0..to.len() {
+        let g = if kl { tile.grad[i] + coef * tile.kl_grad[i] } else { tile.grad[i] };
+        to[i] = g * scale;
+    }
+}
+/// Bits of a live token whose values are not all finite.
+fn classify(call: &Call<'_>, tile: &Tile, i: usize) -> u32 {
+    let mut inputs = [tile.logp[i], tile.old[i], tile.advantage[i], 0.0];
+    if call.inputs.reference.is_some() {
+        inputs[3] = tile.reference[i];
+    }
+    let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
+    if inputs.iter().any(|x| x.is_nan()) {
+        row::NAN_INPUT
+    } else if tile.advantage[i].is_infinite() || outputs.iter().any(|x| x.is_nan()) {
+        row::INF_INPUT
+    } else if inputs.iter().any(|x| x.is_infinite()) {
+        row::INFINITE
+    } else if outputs.iter().any(|x| x.is_infinite()) {
+        row::OVERFLOW
+    } else {
+        0
+    }
+}
+
+/// Elements from `start` on of a vector, as a slice where they are neighbours.
+fn dense_mut<'a>(m: &'a mut MatrixMut<'_, f32>, layout: Layout, start: usize, n: usize) -> Option<&'a mut [f32]> {
+    if layout.outer == 1 && layout.inner_stride == 1 { m.data_mut().get_mut(start..start + n) } else { None }
+}
+
+/// Outputs of a task.
+struct Piece<'a> {
+    tokens: Cut<'a, TokenOutputs<'a>>,
+    sums: MatrixMut<'a, f64>,
+    values: Option<FloatsMut<'a>>,
+    status: Option<MatrixMut<'a, u32>>,
+}
+impl Split for Piece<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let (ta, tb) = self.tokens.split(row);
+        let (sa, sb) = self.sums.split(row);
+        let (va, vb) = self.values.split(row);
+        let (ua, ub) = self.status.split(row);
+        (
+            Piece { tokens: ta, sums: sa, values: va, status: ua },
+            Piece { tokens: tb, sums: sb, values: vb, status: ub },
+        )
+    }
+}
+
+/// What evaluates the loss of a tile; for sequence entries the value and chain of a whole sequence.
+enum Main<'a> {
+    Tile(&'a (dyn Fn(&mut Tile) + Sync)),
+    Sequence(&'a (dyn Fn(&mut Whole<'_>) + Sync)),
+}
+/// A sequence for a sequence entry: what the entry reads, and what it says.
+struct Whole<'a> {
+    call: &'a Call<'a>,
+    b: usize,
+    advantage: f64,
+    /// Value of the sequence; F'(C) dC/dc_t; C.
+    value: f64,
+    chain: f64,
+    c: f64,
+    /// Where not `None`: writes c'_t of the tokens from here on.
+    map: Option<(usize, &'a mut [f64; TILE], usize)>,
+}
+
+struct TokenRun<'a> {
+    call: Call<'a>,
+    piece: Piece<'a>,
+}
+impl TokenVisitor for TokenRun<'_> {
+    type Out = Result<()>;
+    fn visit<E: TokenLoss<N>, const N: usize>(self) -> Result<()> {
+        let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
+        let isa = self.call.context.isa();
+        let eval = |tile: &mut Tile| on_isa!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
+        sequences(&self.call, self.piece, &Main::Tile(&eval));
+        Ok(())
+    }
+}
+struct SequenceRun<'a> {
+    call: Call<'a>,
+    piece: Piece<'a>,
+}
+impl SequenceVisitor for SequenceRun<'_> {
+    type Out = Result<()>;
+    fn visit<E: SequenceLoss<N>, const N: usize>(self) -> Result<()> {
+        let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
+        let token = |w: &Whole<'_>, i: usize| {
+            let inputs = w.call.inputs;
+            let logp = inputs.logps.get(i);
+            Token {
+                logp,
+                old: inputs.old.map_or(logp, |m| m.get(i)),
+                ref_logp: inputs.reference.map_or(0.0, |m| m.get(i)),
+                sampler: 0.0,
+                advantage: w.advantage,
+                entropy: 0.0,
+                flag: 0.0,
+            }
+        };
+        let eval = |w: &mut Whole<'_>| {
+            if let Some((start, to, n)) = w.map.take() {
+                for t in 0..n {
+                    let i = start + t;
+                    let live = w.call.inputs.mask.is_none_or(|m| m.live(i));
+                    to[t] = if live { E::map(token(w, i), p).logp } else { 0.0 };
+                }
+                w.map = Some((start, to, n));
+                return;
+            }
+            let tokens = w.call.problem.segments().range(w.b);
+            let mut c = 0.0;
+            for i in tokens {
+                if w.call.inputs.mask.is_none_or(|m| m.live(i)) {
+                    c += E::map(token(w, i), p).value;
+                }
+            }
+            let len = w.call.counts[w.b] as f64;
+            let inner = if E::REDUCTION == Reduction::Mean { 1.0 / len.max(1.0) } else { 1.0 };
+            if E::REDUCTION == Reduction::Mean {
+                c /= len.max(1.0);
+            }
+            let y = E::eval(Sequence { c, len, advantage: w.advantage, log_z: 0.0 }, p);
+            (w.value, w.chain, w.c) = (y.value, y.c * inner, c);
+        };
+        sequences(&self.call, self.piece, &Main::Sequence(&eval));
+        Ok(())
+    }
+}
+
+/// All sequences of a task.
+fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
+    let segments = *call.problem.segments();
+    let first = piece.tokens.first;
+    let mut tile = Tile::new();
+    let layout = piece.tokens.out.grad_logps.as_ref().map(|m| m.layout());
+    let isa = call.context.isa();
+    let factor = call.inputs.factor();
+    let coef = call.estimator.map_or(0.0, |k| k.coef);
+    let own = call.problem.info().kind == Kind::Estimator;
+    for b in first..first + piece.sums.rows() {
+        let tokens = segments.range(b);
+        let base = tokens.start - segments.start(first);
+        let mut acc = Acc::new();
+        let scale = call.weight(b) * factor;
+        let mut whole = match main {
+            Main::Sequence(eval) => {
+                let mut w = Whole { call, b, advantage: advantage(call, b), value: 0.0, chain: 0.0, c: 0.0, map: None };
+                if call.counts[b] > 0 {
+                    eval(&mut w);
+                }
+                Some(w)
+            }
+            Main::Tile(_) => None,
+        };
+        for at in (0..tokens.len()).step_by(TILE) {
+            let n = TILE.min(tokens.len() - at);
+            call.fill(b, tokens.start + at..tokens.start + at + n, &mut tile);
+            if let Main::Tile(eval) = main {
+                eval(&mut tile);
+            } else {
+                tile.value.fill(0.0);
+                tile.grad.fill(0.0);
+            }
+            if let Some(how) = &call.estimator {
+                with_estimator(how.id, Kl { context: call.context, how, tile: &mut tile });
+            }
+            if own {
+                (tile.value, tile.grad) = (tile.kl, tile.kl_grad);
+            }
+            let kl = call.estimator.is_some() && !own;
+            let plain = on_isa!(isa, s => { let _ = s; sums(&mut tile, kl || own, &mut acc) }, sums(&mut tile, kl || own, &mut acc));
+            let chained = whole.as_ref().map(|w| (w.value, w.chain));
+            let broken = !plain || chained.is_some_and(|(v, g)| !(v.is_finite() && g.is_finite()));
+            if call.statistics {
+                on_isa!(isa, s => ratio_lanes(s, &mut tile), ratio_scalar(&mut tile));
+                // sequence entries clip the ratio of the sequence
+                let bounds = if whole.is_some() { None } else { call.bounds };
+                on_isa!(isa, s => { let _ = s; figures(&mut tile, &bounds, &mut acc) }, figures(&mut tile, &bounds, &mut acc));
+            }
+            let out = &mut piece.tokens.out;
+            if let (Some(m), Some(layout)) = (&mut out.grad_logps, layout) {
+                if let (Some(w), Main::Sequence(eval)) = (&mut whole, main) {
+                    let mut map = [0.0; TILE];
+                    w.map = None;
+                    let mut inner = Whole { map: Some((tokens.start + at, &mut map, n)), ..*w };
+                    eval(&mut inner);
+                    for t in 0..n {
+                        let k = if coef != 0.0 { coef * tile.kl_grad[t] as f64 } else { 0.0 };
+                        let g = if tile.live[t] && scale != 0.0 { (w.chain * map[t] + k) * scale } else { 0.0 };
+                        m.set(base + at + t, f32::from_f64(g));
+                    }
+                } else {
+                    let (with, coef, scale) = (kl && coef != 0.0, coef as f32, scale as f32);
+                    if scale == 0.0 {
+                        (0..n).for_each(|t| m.set(base + at + t, 0.0));
+                    } else if let Some(to) = dense_mut(m, layout, base + at, n) {
+                        on_isa!(isa, s => { let _ = s; write_grad(&tile, with, coef, scale, to) }, write_grad(&tile, with, coef, scale, to));
+                    } else {
+                        let mut to = [0.0; TILE];
+                        write_grad(&tile, with, coef, scale, &mut to[..n]);
+                        (0..n).for_each(|t| m.set(base + at + t, to[t]));
+                    }
+                }
+            }
+            if let (Some(m), None) = (&mut out.values, &whole) {
+                (0..n).for_each(|t| m.set(base + at + t, tile.value[t] as f64));
+            }
+            if let Some(m) = &mut out.kl {
+                (0..n).for_each(|t| m.set(base + at + t, tile.kl[t]));
+            }
+            if broken || tile.holes || out.status.is_some() {
+                for t in 0..n {
+                    let status = match tile.live[t] {
+                        false => row::IGNORED,
+                        true if broken => classify(call, &tile, t),
+                        true => 0,
+                    };
+                    acc.status |= status & !row::IGNORED;
+                    call.counters.add(status);
+                    if let Some(m) = &mut out.status {
+                        m.set(base + at + t, status);
+                    }
+                }
+            }
+        }
+        if let Some(w) = &whole
+            && call.counts[b] > 0
+            && !(w.value.is_finite() && w.chain.is_finite())
+        {
+            // the tokens may all be finite and their reduced value still not be
+            let known = row::NAN_INPUT | row::INF_INPUT | row::INFINITE;
+            if acc.status & known == 0 {
+                acc.status |= match (w.advantage.is_nan(), w.advantage.is_infinite() || w.value.is_nan()) {
+                    (true, _) => row::NAN_INPUT,
+                    (_, true) => row::INF_INPUT,
+                    _ => row::OVERFLOW,
+                };
+            }
+        }
+        if call.counts[b] == 0 {
+            acc.status |= row::EMPTY;
+            call.counters.add(row::EMPTY);
+        }
+        let local = b - first;
+        let sums = piece.sums.row_mut(local);
+        sums.fill(0.0);
+        let weight = call.weight(b);
+        sums[MAIN] = match &whole {
+            Some(w) => w.value,
+            None => join(acc.main),
+        };
+        sums[KL] = join(acc.kl);
+        sums[VALUE] = match &whole {
+            // a sequence's value stands for each of its live tokens
+            Some(w) if w.value != 0.0 => w.value * (weight * call.counts[b] as f64),
+            Some(_) => 0.0,
+            None => sums[MAIN] * weight,
+        };
+        sums[CLIP..CLIP + 3].copy_from_slice(&acc.clip);
+        if let (Some(w), Some([low, high, roof, dual])) = (&whole, call.bounds) {
+            let (a, c) = (w.advantage, w.c);
+            let f = |x: bool| x as u32 as f64;
+            let live = call.counts[b] > 0;
+            sums[CLIP] = f(live && a < 0.0 && c < low as f64);
+            sums[CLIP + 1] = f(live && a > 0.0 && c > high as f64);
+            sums[CLIP + 2] = f(live && a < 0.0 && c.min(roof as f64) > dual as f64);
+        }
+        (sums[RATIO], sums[K1], sums[K3]) = (join(acc.ratio), join(acc.k1), join(acc.k3));
+        (sums[LEAST], sums[MOST]) = (acc.least as f64, acc.most as f64);
+        if let (Some(m), Some(w)) = (&mut piece.values, &whole) {
+            acc.status |= overflow(w.value, m);
+            m.set(local, w.value);
+        }
+        if let Some(m) = &mut piece.status {
+            m.set(local, acc.status);
+        }
+    }
+}
+/// Advantage of a sequence: given, or the mean of its live tokens'. Infinite becomes NaN.
+fn advantage(call: &Call<'_>, b: usize) -> f64 {
+    let a = match &call.inputs.advantage {
+        None => 0.0,
+        Some(Advantage::Sequence(a)) => a.get(b),
+        Some(Advantage::Token(a)) => {
+            let live = |i: &usize| call.inputs.mask.is_none_or(|m| m.live(*i));
+            let sum: f64 = call.problem.segments().range(b).filter(live).map(|i| a.get(i)).sum();
+            sum / call.counts[b].max(1) as f64
+        }
+    };
+    a + (a - a)
+}
+
+/// Loss, figures and gradient. `workspace` holds at least [`workspace`] bytes, 64-byte aligned.
+pub fn forward(
+    context: &Context,
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    out: Outputs<'_>,
+    scratch: &mut [u8],
+) -> Result<()> {
+    inputs.check(problem)?;
+    out.check(problem)?;
+    check_space(scratch, workspace(context, problem))?;
+    let (b, segments) = (problem.sequences(), *problem.segments());
+    let mut arena = Arena::new(scratch);
+    let sums = arena.take::<f64>(b * SUMS)?;
+    let counts = arena.take::<u32>(b)?;
+    let (mut tokens, mut nonempty) = (0, 0);
+    for (k, c) in counts.iter_mut().enumerate() {
+        *c = count(&inputs.mask, segments.range(k)) as u32;
+        tokens += *c as u64;
+        nonempty += (*c > 0) as u64;
+    }
+    let a = problem.options().aggregate;
+    let rows = if a.count_empty == Some(CountEmpty::Nonempty) { nonempty } else { b as u64 } as f64;
+    let own = match a.mode {
+        Mode::TokenMean => tokens as f64,
+        Mode::TokenSum => 1.0,
+        Mode::SeqMeanTokenSumNorm => rows * a.max_length,
+        Mode::SeqMeanTokenMean | Mode::SeqMeanTokenSum | Mode::SeqMean => rows,
+    };
+    let denominator = if a.normaliser != 0.0 { a.normaliser } else { own };
+    let nothing = tokens == 0 || denominator == 0.0;
+    let counters = Counters::new();
+    let (info, options) = (problem.info(), problem.options());
+    let call = Call {
+        context,
+        problem,
+        inputs,
+        counts,
+        base: if nothing { 0.0 } else { 1.0 / denominator },
+        by_length: matches!(a.mode, Mode::SeqMeanTokenMean | Mode::SeqMean),
+        estimator: problem.estimator(),
+        bounds: clip_bounds(info, options.params).map(|b| b.map(|x| x as f32)),
+        statistics: out.statistics.is_some(),
+        counters: &counters,
+    };
+    let sequence = info.kind == Kind::Sequence;
+    let (token_values, values) = if sequence { (None, out.values) } else { (out.values, None) };
+    let places = TokenOutputs { values: token_values, kl: out.kl, grad_logps: out.grad_logps, status: out.token_status };
+    let piece = Piece {
+        tokens: Cut { segments, first: 0, out: places },
+        sums: MatrixMut::contiguous(sums, b, SUMS)?,
+        values,
+        status: out.sequence_status,
+    };
+    context.rows(b, grain(b, problem.tokens(), GRAIN), piece, |_, _, piece| {
+        let found = match info.kind {
+            Kind::Token => with_token(info.about.id, TokenRun { call, piece }),
+            Kind::Sequence => with_sequence(info.about.id, SequenceRun { call, piece }),
+            _ => {
+                sequences(&call, piece, &Main::Tile(&|_| {}));
+                Some(Ok(()))
+            }
+        };
+        debug_assert!(found.is_some_and(|r| r.is_ok()), "checked by Problem::new");
+    });
+
+    let coef = options.kl.map_or(0.0, |k| k.coef);
+    let (mut main, mut kl, mut kl_sum) = (0.0, 0.0, 0.0);
+    let mut s = [0.0; stat::COUNT];
+    (s[stat::LOG_RATIO_MIN], s[stat::LOG_RATIO_MAX]) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (k, x) in sums.chunks_exact(SUMS).enumerate() {
+        main += x[VALUE];
+        if coef != 0.0 {
+            kl += x[KL] * call.weight(k);
+        }
+        kl_sum += x[KL];
+        for (to, from) in [
+            (stat::CLIP_LOW, CLIP),
+            (stat::CLIP_HIGH, CLIP + 1),
+            (stat::CLIP_DUAL, CLIP + 2),
+            (stat::RATIO_SUM, RATIO),
+            (stat::K1_SUM, K1),
+            (stat::K3_SUM, K3),
+            (stat::LOSS_SUM, MAIN),
+        ] {
+            s[to] += x[from];
+        }
+        if counts[k] > 0 {
+            s[stat::LOG_RATIO_MIN] = s[stat::LOG_RATIO_MIN].min(x[LEAST]);
+            s[stat::LOG_RATIO_MAX] = s[stat::LOG_RATIO_MAX].max(x[MOST]);
+        }
+    }
+    if nothing {
+        (main, kl) = (0.0, 0.0);
+    }
+    if tokens == 0 {
+        (s[stat::LOG_RATIO_MIN], s[stat::LOG_RATIO_MAX]) = (0.0, 0.0);
+    }
+    let kl_term = if coef != 0.0 { coef * kl } else { 0.0 };
+    if let Some(mut m) = out.loss {
+        m.set(0, main + kl_term);
+    }
+    if let Some(to) = out.terms {
+        *to = [main, kl_term, 0.0];
+    }
+    if let Some(to) = out.statistics {
+        (s[stat::TOKENS], s[stat::KEPT_TOKENS], s[stat::SEQUENCES]) = (tokens as f64, tokens as f64, nonempty as f64);
+        (s[stat::KL_SUM], s[stat::DENOMINATOR]) = (kl_sum, denominator);
+        *to = s;
+    }
+    if let Some(to) = out.counters {
+        counters.write(Some(to));
+        to[row::EMPTY.trailing_zeros() as usize] += nothing as i64;
+    }
+    Ok(())
+}

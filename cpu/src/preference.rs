@@ -1,0 +1,846 @@
+//! Preference losses over f64 lanes and threads. See [`truing_core::preference`].
+//!
+//! Values and partials of the items go to the workspace (any thread, each item on its own); sums and the scatter to
+//! sequences then run in item order on the calling thread, so threads change no bit.
+use crate::lanes::{L64, simd::Simd};
+use crate::on_isa;
+use crate::parallel::Context;
+use crate::sequence::{Counters, check_space, overflow};
+use truing_core::catalog::{
+    self, Entry, ListVisitor, MAX_PARAMS, PairVisitor, UnpairedVisitor, lits, slot, with_list, with_pair, with_unpaired,
+};
+use truing_core::error::row;
+use truing_core::losses::{Anchor, ListLoss, Member, Pair, PairLoss, PairOut, Side, Unpaired, UnpairedLoss};
+use truing_core::matrix::{Arena, Floats, FloatsMut, MatrixMut, Split};
+use truing_core::preference::{Inputs, Items, Outputs, Problem, Reduction, Term, Workspace, each, stat};
+use truing_core::{Result, catalog::Kind};
+
+/// Lanes of f64.
+const W: usize = 8;
+/// Items that are worth a task.
+const GRAIN: usize = 2048;
+/// Status bits that leave an item in the sum with `skip_flagged`.
+const KEPT: u32 = row::IGNORED | row::SATURATED;
+
+/// Scratch memory of a call: 8 bytes a sequence twice (three times with KL), 32 bytes an item (more with KL or margin).
+pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
+    let (s, n) = (problem.sequences(), problem.count());
+    let partials = if problem.items().kind() == Kind::List { problem.rewards() } else { n };
+    let f = Arena::need::<f64>;
+    let mut bytes = 2 * f(s) + f(n) + f(partials) + 2 * Arena::need::<u32>(n);
+    if problem.items().kind() == Kind::Pair {
+        bytes += f(n);
+    }
+    if problem.reads(slot::KL) {
+        bytes += f(s) + 2 * f(n);
+    }
+    if problem.differentiates(slot::MARGIN) {
+        bytes += 2 * f(n);
+    }
+    Workspace { minimum: bytes, preferred: bytes }
+}
+
+/// Loss, rewards and partials of all terms. `workspace` holds at least [`workspace`] bytes, 64-byte aligned.
+pub fn forward(
+    context: &Context,
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    out: Outputs<'_>,
+    scratch: &mut [u8],
+) -> Result<()> {
+    inputs.check(problem)?;
+    out.check(problem)?;
+    check_space(scratch, workspace(context, problem))?;
+    run(context, problem, inputs, out, scratch)
+}
+
+/// What the evaluation of one term writes, an element an item (`b` is empty but for pairs; `a` holds members of lists).
+struct Partials<'a> {
+    value: &'a mut [f64],
+    a: &'a mut [f64],
+    b: &'a mut [f64],
+    kl_a: &'a mut [f64],
+    kl_b: &'a mut [f64],
+    margin: &'a mut [f64],
+    now: &'a mut [u32],
+}
+fn cut<T>(x: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
+    let at = at.min(x.len());
+    x.split_at_mut(at)
+}
+impl Partials<'_> {
+    fn split_at(self, row: usize, members: usize) -> (Self, Self) {
+        let (v, w) = cut(self.value, row);
+        let (a, x) = cut(self.a, members);
+        let (b, y) = cut(self.b, row);
+        let (ka, kx) = cut(self.kl_a, row);
+        let (kb, ky) = cut(self.kl_b, row);
+        let (m, n) = cut(self.margin, row);
+        let (s, t) = cut(self.now, row);
+        (
+            Partials { value: v, a, b, kl_a: ka, kl_b: kb, margin: m, now: s },
+            Partials { value: w, a: x, b: y, kl_a: kx, kl_b: ky, margin: n, now: t },
+        )
+    }
+    fn reborrow(&mut self) -> Partials<'_> {
+        Partials {
+            value: &mut *self.value,
+            a: &mut *self.a,
+            b: &mut *self.b,
+            kl_a: &mut *self.kl_a,
+            kl_b: &mut *self.kl_b,
+            margin: &mut *self.margin,
+            now: &mut *self.now,
+        }
+    }
+}
+/// Cut between items; members of lists follow their lists.
+struct ByItem<'a> {
+    partials: Partials<'a>,
+    items: Items<'a>,
+    first: usize,
+}
+impl Split for ByItem<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let (items, second) = (self.items, self.first + row);
+        let (a, b) = self.partials.split_at(row, items.offset(second) - items.offset(self.first));
+        (ByItem { partials: a, items, first: self.first }, ByItem { partials: b, items, first: second })
+    }
+}
+
+/// What a term reads.
+#[derive(Clone, Copy)]
+struct Feed<'a> {
+    problem: &'a Problem<'a>,
+    inputs: &'a Inputs<'a>,
+    /// `[S]`: score, divided and minus reference as the term wants it.
+    x: &'a [f64],
+}
+impl Feed<'_> {
+    /// Evaluated at all: live, and its weight is not 0.
+    #[inline(always)]
+    fn evaluated(&self, i: usize) -> bool {
+        self.inputs.groups.live(i) && each(&self.inputs.groups.item_weight, i, 1.0) != 0.0
+    }
+    #[inline(always)]
+    fn length(&self, s: usize) -> f64 {
+        self.inputs.lengths.map_or(0.0, |l| l.get(s) as f64)
+    }
+    #[inline(always)]
+    fn kl(&self, s: usize) -> f64 {
+        self.inputs.kl.map_or(0.0, |k| k.get(s))
+    }
+}
+
+/// Eight pairs. Ends and items that are not evaluated are 0.
+#[derive(Default)]
+struct Block {
+    chosen: [f64; W],
+    rejected: [f64; W],
+    length: [[f64; W]; 2],
+    kl: [[f64; W]; 2],
+    margin: [[f64; W]; 2],
+}
+impl Block {
+    #[inline(always)]
+    fn fill(&mut self, feed: &Feed<'_>, reads: u64, first: usize, n: usize) {
+        let (s, groups) = (feed.problem.sequences(), &feed.inputs.groups);
+        let plain = n == W && groups.item_mask.is_none() && groups.item_weight.is_none();
+        match feed.problem.items() {
+            Items::Stacked if plain => {
+                self.chosen.copy_from_slice(&feed.x[first..first + W]);
+                self.rejected.copy_from_slice(&feed.x[s / 2 + first..s / 2 + first + W]);
+            }
+            Items::Interleaved if plain => {
+                let x = &feed.x[2 * first..2 * first + 2 * W];
+                for j in 0..W {
+                    (self.chosen[j], self.rejected[j]) = (x[2 * j], x[2 * j + 1]);
+                }
+            }
+            items => {
+                (self.chosen, self.rejected) = ([0.0; W], [0.0; W]);
+                for j in 0..n {
+                    if plain || feed.evaluated(first + j) {
+                        let (c, r) = items.pair(first + j, s);
+                        (self.chosen[j], self.rejected[j]) = (feed.x[c], feed.x[r]);
+                    }
+                }
+            }
+        }
+        if reads & (slot::LENGTH | slot::KL) != 0 {
+            for j in 0..n {
+                if plain || feed.evaluated(first + j) {
+                    let (c, r) = feed.problem.items().pair(first + j, s);
+                    for (k, q) in [c, r].into_iter().enumerate() {
+                        self.length[k][j] = feed.length(q);
+                        self.kl[k][j] = feed.kl(q);
+                    }
+                }
+            }
+        }
+        if reads & slot::MARGIN != 0 && (groups.margin_chosen.is_some() || groups.margin_rejected.is_some()) {
+            for j in 0..n {
+                self.margin[0][j] = each(&groups.margin_chosen, first + j, 0.0);
+                self.margin[1][j] = each(&groups.margin_rejected, first + j, 0.0);
+            }
+        }
+    }
+    fn pair(&self, j: usize) -> Pair<f64> {
+        let side = |k: usize, logp: f64| Side {
+            logp,
+            ref_logp: 0.0,
+            len: self.length[k][j],
+            kl: self.kl[k][j],
+            margin: self.margin[k][j],
+        };
+        let anchor = Anchor { logp: 0.0, ref_logp: 0.0 };
+        Pair { chosen: side(0, self.chosen[j]), rejected: side(1, self.rejected[j]), anchor }
+    }
+}
+
+struct PairCall<'a> {
+    context: &'a Context,
+    feed: Feed<'a>,
+    params: &'a [f64],
+    first: usize,
+    out: Partials<'a>,
+}
+impl PairVisitor for PairCall<'_> {
+    type Out = Result<()>;
+    fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Result<()> {
+        let p = catalog::resolve::<E, N>(self.params)?;
+        if E::ABOUT.reads(slot::BETA) && self.feed.inputs.groups.item_beta.is_some() {
+            return pair_betas::<E, N>(self);
+        }
+        let (feed, first, out) = (&self.feed, self.first, &mut self.out);
+        on_isa!(self.context.isa(), s => pair_lanes::<_, E, N>(s, &p, feed, first, out), pair_scalar::<E, N>(&p, feed, first, out));
+        Ok(())
+    }
+}
+#[inline(always)]
+fn pair_lanes<S: Simd, E: PairLoss<N>, const N: usize>(
+    s: S,
+    p: &[f64; N],
+    feed: &Feed<'_>,
+    first: usize,
+    out: &mut Partials<'_>,
+) {
+    let mut block = Block::default();
+    let zero = L64::splat(s, 0.0);
+    for at in (0..out.value.len()).step_by(W) {
+        block.fill(feed, E::ABOUT.inputs, first + at, W.min(out.value.len() - at));
+        let mut chosen = Side { logp: L64::load(s, &block.chosen, 0, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
+        let mut rejected = Side { logp: L64::load(s, &block.rejected, 0, 0.0), ..chosen };
+        if E::ABOUT.reads(slot::LENGTH) {
+            (chosen.len, rejected.len) = (L64::load(s, &block.length[0], 0, 0.0), L64::load(s, &block.length[1], 0, 0.0));
+        }
+        if E::ABOUT.reads(slot::KL) {
+            (chosen.kl, rejected.kl) = (L64::load(s, &block.kl[0], 0, 0.0), L64::load(s, &block.kl[1], 0, 0.0));
+        }
+        if E::ABOUT.reads(slot::MARGIN) {
+            (chosen.margin, rejected.margin) = (L64::load(s, &block.margin[0], 0, 0.0), L64::load(s, &block.margin[1], 0, 0.0));
+        }
+        let x = Pair { chosen, rejected, anchor: Anchor { logp: zero, ref_logp: zero } };
+        let y = E::eval(x, lits(zero, p));
+        y.value.store(out.value, at);
+        y.chosen.logp.store(out.a, at);
+        y.rejected.logp.store(out.b, at);
+        if E::ABOUT.differentiates(slot::KL) {
+            y.chosen.kl.store(out.kl_a, at);
+            y.rejected.kl.store(out.kl_b, at);
+        }
+        if E::ABOUT.differentiates(slot::MARGIN) {
+            y.chosen.margin.store(out.margin, at);
+        }
+    }
+}
+fn put_pair(out: &mut Partials<'_>, i: usize, y: PairOut<f64>, partials: u64) {
+    out.value[i] = y.value;
+    (out.a[i], out.b[i]) = (y.chosen.logp, y.rejected.logp);
+    if partials & slot::KL != 0 {
+        (out.kl_a[i], out.kl_b[i]) = (y.chosen.kl, y.rejected.kl);
+    }
+    if partials & slot::MARGIN != 0 {
+        out.margin[i] = y.chosen.margin;
+    }
+}
+fn pair_scalar<E: PairLoss<N>, const N: usize>(p: &[f64; N], feed: &Feed<'_>, first: usize, out: &mut Partials<'_>) {
+    let mut block = Block::default();
+    for at in (0..out.value.len()).step_by(W) {
+        let n = W.min(out.value.len() - at);
+        block.fill(feed, E::ABOUT.inputs, first + at, n);
+        for j in 0..n {
+            put_pair(out, at + j, E::eval(block.pair(j), *p), E::ABOUT.partials);
+        }
+    }
+}
+/// A beta for each pair: constants are formed for each pair too.
+fn pair_betas<E: PairLoss<N>, const N: usize>(call: PairCall<'_>) -> Result<()> {
+    let PairCall { feed, params, first, mut out, .. } = call;
+    let mut block = Block::default();
+    for at in (0..out.value.len()).step_by(W) {
+        let n = W.min(out.value.len() - at);
+        block.fill(&feed, E::ABOUT.inputs, first + at, n);
+        for j in 0..n {
+            if !feed.evaluated(first + at + j) {
+                continue;
+            }
+            let p = with_beta::<E, N>(params, each(&feed.inputs.groups.item_beta, first + at + j, 0.0))?;
+            put_pair(&mut out, at + j, E::eval(block.pair(j), p), E::ABOUT.partials);
+        }
+    }
+    Ok(())
+}
+fn with_beta<E: Entry<N>, const N: usize>(params: &[f64], beta: f64) -> Result<[f64; N]> {
+    let mut all = [f64::NAN; MAX_PARAMS];
+    all[..params.len()].copy_from_slice(params);
+    all[0] = beta;
+    catalog::resolve::<E, N>(&all[..N])
+}
+
+struct RowCall<'a> {
+    context: &'a Context,
+    feed: Feed<'a>,
+    params: &'a [f64],
+    first: usize,
+    out: Partials<'a>,
+}
+impl RowCall<'_> {
+    #[inline(always)]
+    fn read(&self, i: usize) -> Unpaired<f64> {
+        let (f, g) = (&self.feed, &self.feed.inputs.groups);
+        let on = f.evaluated(i);
+        Unpaired {
+            logp: if on { f.x[i] } else { 0.0 },
+            ref_logp: 0.0,
+            len: f.length(i),
+            label: g.label.map_or(0.0, |l| if l.desirable(i) { 1.0 } else { -1.0 }),
+            weight: each(&g.item_weight, i, 1.0),
+            baseline: each(&g.baseline, i, 0.0),
+            shift: each(&g.shift, i, 0.0),
+        }
+    }
+}
+impl UnpairedVisitor for RowCall<'_> {
+    type Out = Result<()>;
+    fn visit<E: UnpairedLoss<N>, const N: usize>(mut self) -> Result<()> {
+        let p = catalog::resolve::<E, N>(self.params)?;
+        if E::ABOUT.reads(slot::BETA) && self.feed.inputs.groups.item_beta.is_some() {
+            for i in 0..self.out.value.len() {
+                if self.feed.evaluated(self.first + i) {
+                    let beta = each(&self.feed.inputs.groups.item_beta, self.first + i, 0.0);
+                    let y = E::eval(self.read(self.first + i), with_beta::<E, N>(self.params, beta)?);
+                    (self.out.value[i], self.out.a[i]) = (y.value, y.logp);
+                }
+            }
+            return Ok(());
+        }
+        on_isa!(self.context.isa(), s => row_lanes::<_, E, N>(s, &p, &mut self), row_scalar::<E, N>(&p, &mut self));
+        Ok(())
+    }
+}
+#[inline(always)]
+fn row_lanes<S: Simd, E: UnpairedLoss<N>, const N: usize>(s: S, p: &[f64; N], call: &mut RowCall<'_>) {
+    let mut x = [[0.0; W]; 7];
+    for at in (0..call.out.value.len()).step_by(W) {
+        for j in 0..W.min(call.out.value.len() - at) {
+            let r = call.read(call.first + at + j);
+            (x[0][j], x[1][j], x[2][j]) = (r.logp, r.len, r.label);
+            (x[3][j], x[4][j], x[5][j]) = (r.weight, r.baseline, r.shift);
+        }
+        let y = E::eval(
+            Unpaired {
+                logp: L64::load(s, &x[0], 0, 0.0),
+                ref_logp: L64::splat(s, 0.0),
+                len: L64::load(s, &x[1], 0, 0.0),
+                label: L64::load(s, &x[2], 0, 0.0),
+                weight: L64::load(s, &x[3], 0, 0.0),
+                baseline: L64::load(s, &x[4], 0, 0.0),
+                shift: L64::load(s, &x[5], 0, 0.0),
+            },
+            lits(L64::splat(s, 0.0), p),
+        );
+        y.value.store(call.out.value, at);
+        y.logp.store(call.out.a, at);
+    }
+}
+fn row_scalar<E: UnpairedLoss<N>, const N: usize>(p: &[f64; N], call: &mut RowCall<'_>) {
+    for i in 0..call.out.value.len() {
+        let y = E::eval(call.read(call.first + i), *p);
+        (call.out.value[i], call.out.a[i]) = (y.value, y.logp);
+    }
+}
+
+struct ListCall<'a> {
+    feed: Feed<'a>,
+    params: &'a [f64],
+    first: usize,
+    out: Partials<'a>,
+}
+impl ListVisitor for ListCall<'_> {
+    type Out = Result<()>;
+    fn visit<E: ListLoss<N>, const N: usize>(self) -> Result<()> {
+        let p = catalog::resolve::<E, N>(self.params)?;
+        let (feed, items, groups) = (&self.feed, self.feed.problem.items(), &self.feed.inputs.groups);
+        let base = items.offset(self.first);
+        for i in 0..self.out.value.len() {
+            let (from, to) = (items.offset(self.first + i), items.offset(self.first + i + 1));
+            let grad = &mut self.out.a[from - base..to - base];
+            if !feed.evaluated(self.first + i) {
+                (self.out.value[i], _) = (0.0, grad.fill(0.0));
+                continue;
+            }
+            let p = match &groups.item_beta {
+                Some(_) if E::ABOUT.reads(slot::BETA) => {
+                    with_beta::<E, N>(self.params, each(&groups.item_beta, self.first + i, 0.0))?
+                }
+                _ => p,
+            };
+            let member = |k: usize| {
+                let s = items.member(from + k);
+                let target = groups.list_targets.map_or(0.0, |t| t.get(from + k));
+                Member { logp: feed.x[s], ref_logp: 0.0, len: feed.length(s), target }
+            };
+            self.out.value[i] = E::eval(member, p, grad);
+        }
+        Ok(())
+    }
+}
+
+/// Sequences of item `i`, in the order in which their partials are added.
+#[inline(always)]
+fn sequences(problem: &Problem<'_>, i: usize, mut f: impl FnMut(usize)) {
+    match problem.items() {
+        Items::Rows => f(i),
+        items @ Items::Lists { .. } => (items.offset(i)..items.offset(i + 1)).for_each(|m| f(items.member(m))),
+        items => {
+            let (c, r) = items.pair(i, problem.sequences());
+            f(c);
+            f(r);
+        }
+    }
+}
+
+/// Zeros what is not evaluated, makes NaN complete, and says what is wrong with an item.
+fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>) {
+    let (problem, inputs, items) = (feed.problem, feed.inputs, feed.problem.items());
+    let list = items.kind() == Kind::List;
+    let base = items.offset(first);
+    let about = term.about();
+    for i in 0..out.value.len() {
+        let item = first + i;
+        let members = if list { items.offset(item) - base..items.offset(item + 1) - base } else { i..i + 1 };
+        let mut status = 0;
+        if !feed.evaluated(item) {
+            out.value[i] = 0.0;
+            out.a[members].fill(0.0);
+            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin] {
+                if let Some(x) = m.get_mut(i) {
+                    *x = 0.0;
+                }
+            }
+            out.now[i] = if inputs.groups.live(item) { 0 } else { row::IGNORED };
+            continue;
+        }
+        let (mut nan, mut infinite, mut undefined, mut any) = (false, false, false, false);
+        sequences(problem, item, |s| {
+            any = true;
+            let raw = inputs.scores.get(s);
+            let reference = if about.reads(slot::REF) { inputs.ref_scores.map_or(0.0, |r| r.get(s)) } else { 0.0 };
+            let kl = if about.reads(slot::KL) { feed.kl(s) } else { 0.0 };
+            nan |= raw.is_nan() || reference.is_nan() || kl.is_nan();
+            infinite |= raw.is_infinite() || reference.is_infinite() || kl.is_infinite();
+            undefined |= feed.x[s].is_nan();
+            if inputs.lengths.is_some_and(|l| l.get(s) == 0) {
+                status |= row::EMPTY;
+            }
+            if let Some(m) = inputs.sequence_status {
+                status |= m.get(s) & !row::IGNORED;
+            }
+        });
+        if !any {
+            status |= row::EMPTY;
+        }
+        if about.reads(slot::MARGIN) {
+            let g = &inputs.groups;
+            let margin = [each(&g.margin_chosen, item, 0.0), each(&g.margin_rejected, item, 0.0)];
+            nan |= margin[0].is_nan() || margin[1].is_nan();
+            infinite |= margin[0].is_infinite() || margin[1].is_infinite();
+        }
+        if about.reads(slot::BASELINE) {
+            nan |= each(&inputs.groups.baseline, item, 0.0).is_nan();
+        }
+        let (mut broken, mut beyond) = (out.value[i].is_nan(), out.value[i].is_infinite());
+        for &g in &out.a[members.clone()] {
+            (broken, beyond) = (broken | g.is_nan(), beyond | g.is_infinite());
+        }
+        for m in [&*out.b, out.kl_a, out.kl_b, out.margin] {
+            if let Some(g) = m.get(i) {
+                (broken, beyond) = (broken | g.is_nan(), beyond | g.is_infinite());
+            }
+        }
+        if broken {
+            out.value[i] = f64::NAN;
+            out.a[members].fill(f64::NAN);
+            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin] {
+                if let Some(x) = m.get_mut(i) {
+                    *x = f64::NAN;
+                }
+            }
+        }
+        if nan {
+            status |= row::NAN_INPUT;
+        } else if undefined || broken {
+            status |= row::INF_INPUT;
+        } else if infinite {
+            status |= row::INFINITE;
+        } else if beyond {
+            status |= row::OVERFLOW;
+        }
+        out.now[i] = status;
+    }
+}
+/// No item has anything to flag but for what its value and partials show: all scores are finite, everything is
+/// evaluated, and nobody gives lengths or status.
+fn plain(feed: &Feed<'_>) -> bool {
+    let (inputs, g) = (feed.inputs, &feed.inputs.groups);
+    let all = g.item_mask.is_none() && g.item_weight.is_none();
+    let unmarked = inputs.lengths.is_none() && inputs.sequence_status.is_none() && inputs.kl.is_none();
+    let unmoved = g.margin_chosen.is_none() && g.margin_rejected.is_none();
+    feed.problem.items().kind() == Kind::Pair && all && unmarked && unmoved && finite([feed.x])
+}
+fn finite<const K: usize>(parts: [&[f64]; K]) -> bool {
+    // x - x is 0 for a finite x and NaN for any other
+    let mut sum = [0.0; W];
+    for x in parts {
+        let mut blocks = x.chunks_exact(W);
+        for block in &mut blocks {
+            for j in 0..W {
+                sum[j] += block[j] - block[j];
+            }
+        }
+        for &x in blocks.remainder() {
+            sum[0] += x - x;
+        }
+    }
+    sum == [0.0; W]
+}
+
+/// Eight chains over items in order, joined by a fixed tree.
+#[derive(Clone, Copy, Default)]
+struct Sum([f64; W]);
+impl Sum {
+    #[inline(always)]
+    fn add(&mut self, i: usize, x: f64) {
+        self.0[i % W] += x;
+    }
+    fn total(self) -> f64 {
+        let s = self.0;
+        ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Totals {
+    live: usize,
+    weight: f64,
+    loss: f64,
+}
+
+fn write(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64, status: &mut u32) {
+    if let Some(m) = place {
+        *status |= overflow(x, m);
+        m.set(i, x);
+    }
+}
+
+/// Score stage of a term.
+fn stage(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, term: &Term<'_>, x: &mut [f64]) {
+    let divides = problem.divides(term);
+    let reference = if term.about().reads(slot::REF) { inputs.ref_scores } else { None };
+    let n = x.len();
+    context.rows(n, 4 * GRAIN, MatrixMut::vector(x), |first, rows, mut x| {
+        if let (Floats::F64(s), None | Some(Floats::F64(_)), false) = (inputs.scores, reference, divides) {
+            let dense = |m: truing_core::matrix::Matrix<'_, f64>| m.layout().outer == 1 && m.layout().inner_stride == 1;
+            let r = match reference {
+                Some(Floats::F64(r)) => Some(r),
+                _ => None,
+            };
+            if dense(s) && r.is_none_or(dense) {
+                for i in 0..rows {
+                    x.set(i, s.get(first + i) - r.map_or(0.0, |r| r.get(first + i)));
+                }
+                return;
+            }
+        }
+        for i in 0..rows {
+            let s = first + i;
+            let mut v = inputs.scores.get(s) - reference.map_or(0.0, |r| r.get(s));
+            if divides {
+                let length = inputs.lengths.map_or(0, |l| l.get(s));
+                v = if length > 0 { v / length as f64 } else { 0.0 };
+            }
+            x.set(i, v);
+        }
+    });
+}
+
+/// [`forward`] without its checks, for forms that have made them.
+pub(crate) fn run(
+    context: &Context,
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    mut out: Outputs<'_>,
+    scratch: &mut [u8],
+) -> Result<()> {
+    let (s, n, items) = (problem.sequences(), problem.count(), *problem.items());
+    let kind = items.kind();
+    let members = if kind == Kind::List { problem.rewards() } else { n };
+    let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(slot::MARGIN));
+    let mut arena = Arena::new(scratch);
+    let x = arena.take::<f64>(s)?;
+    let grad = arena.take::<f64>(s)?;
+    let mut partials = Partials {
+        value: arena.take(n)?,
+        a: arena.take(members)?,
+        now: arena.take(n)?,
+        b: arena.take(if kind == Kind::Pair { n } else { 0 })?,
+        kl_a: arena.take(if kls { n } else { 0 })?,
+        kl_b: arena.take(if kls { n } else { 0 })?,
+        margin: arena.take(if margins { n } else { 0 })?,
+    };
+    let grad_kl = arena.take::<f64>(if kls { s } else { 0 })?;
+    let grad_margin = arena.take::<f64>(if margins { n } else { 0 })?;
+    let status = arena.take::<u32>(n)?;
+    status.fill(0);
+    grad.fill(0.0);
+    grad_kl.fill(0.0);
+    grad_margin.fill(0.0);
+
+    let unreduced = problem.terms()[0].reduction == Reduction::None;
+    let mut loss = 0.0;
+    let mut empty = false;
+    let mut statistics = [0.0; stat::COUNT];
+    for (k, term) in problem.terms().iter().enumerate() {
+        stage(context, problem, inputs, term, x);
+        let feed = Feed { problem, inputs, x };
+        let plain = plain(&feed);
+        let piece = ByItem { partials: partials.reborrow(), items, first: 0 };
+        context.rows(n, GRAIN, piece, |first, _, piece| {
+            let mut out = piece.partials;
+            let params = term.params;
+            let found = match kind {
+                Kind::Pair => with_pair(term.id, PairCall { context, feed, params, first, out: out.reborrow() }),
+                Kind::Unpaired => with_unpaired(term.id, RowCall { context, feed, params, first, out: out.reborrow() }),
+                _ => with_list(term.id, ListCall { feed, params, first, out: out.reborrow() }),
+            };
+            debug_assert!(found.is_some_and(|r| r.is_ok()), "checked by Problem::new");
+            if plain && finite([&*out.value, out.a, out.b, out.margin]) {
+                out.now.fill(0);
+            } else {
+                flags(&feed, term, first, &mut out);
+            }
+        });
+        let totals = reduce(problem, inputs, &partials);
+        let mut divisor = match term.reduction {
+            Reduction::None | Reduction::Sum => 1.0,
+            Reduction::Mean => totals.live as f64,
+            Reduction::WeightedMean => totals.weight,
+        };
+        if term.normaliser != 0.0 {
+            divisor = term.normaliser;
+        }
+        let nothing = totals.live == 0 || divisor == 0.0;
+        empty |= nothing;
+        let scale = if nothing { 0.0 } else { term.weight / divisor };
+        if scale != 0.0 {
+            loss += term.weight * (totals.loss / divisor);
+        }
+        if k == 0 {
+            statistics[stat::ITEMS] = totals.live as f64;
+            statistics[stat::WEIGHT_SUM] = totals.weight;
+            statistics[stat::LOSS_SUM] = totals.loss;
+            statistics[stat::DIVISOR] = divisor;
+        }
+        for (all, now) in status.iter_mut().zip(&*partials.now) {
+            *all |= now;
+        }
+        if k == 0 {
+            first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
+        }
+        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out.grad_margin.is_some()) {
+            scatter(&feed, term, &partials, unreduced, scale, grad, grad_kl, grad_margin);
+        }
+    }
+    write(&mut out.loss, 0, loss, &mut 0);
+    narrow(grad, &mut out.grad_scores);
+    match &mut out.grad_kl {
+        Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
+        m => narrow(grad_kl, m),
+    }
+    match &mut out.grad_margin {
+        Some(m) if !margins => (0..n).for_each(|i| m.set(i, 0.0)),
+        m => narrow(grad_margin, m),
+    }
+    if let Some(to) = out.statistics {
+        *to = statistics;
+    }
+    if let Some(m) = &mut out.status {
+        status.iter().enumerate().for_each(|(i, &bits)| m.set(i, bits));
+    }
+    if let Some(to) = out.counters {
+        let counters = Counters::new();
+        status.iter().for_each(|&bits| counters.add(bits));
+        counters.write(Some(to));
+        to[row::EMPTY.trailing_zeros() as usize] += empty as i64;
+    }
+    Ok(())
+}
+fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
+    match to {
+        Some(FloatsMut::F64(m)) => from.iter().enumerate().for_each(|(i, &x)| m.set(i, x)),
+        Some(m) => from.iter().enumerate().for_each(|(i, &x)| m.set(i, x)),
+        None => {}
+    }
+}
+fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>) -> Totals {
+    let (mut live, mut weight, mut loss) = (0, Sum::default(), Sum::default());
+    let skip = problem.options().skip_flagged;
+    for (i, (&value, &now)) in partials.value.iter().zip(&*partials.now).enumerate() {
+        if now & row::IGNORED != 0 || (skip && now & !KEPT != 0) {
+            continue;
+        }
+        let w = each(&inputs.groups.item_weight, i, 1.0);
+        live += 1;
+        weight.add(i, w);
+        loss.add(i, if w == 0.0 { 0.0 } else { w * value });
+    }
+    Totals { live, weight: weight.total(), loss: loss.total() }
+}
+
+/// Losses, rewards and their figures: of the first term.
+fn first_outputs(
+    feed: &Feed<'_>,
+    term: &Term<'_>,
+    partials: &Partials<'_>,
+    out: &mut Outputs<'_>,
+    status: &mut [u32],
+    statistics: &mut [f64; stat::COUNT],
+) {
+    if out.losses.is_none() && out.reward_chosen.is_none() && out.reward_rejected.is_none() && out.statistics.is_none() {
+        return;
+    }
+    let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
+    let info = catalog::info(term.id).expect("checked by Problem::new");
+    let own = match info.params.first() {
+        Some(p) if p.name == "beta" => info.params_from(term.params).map_or(1.0, |p| p[0]),
+        _ => 1.0,
+    };
+    let (reads_kl, reads_beta) = (info.about.reads(slot::KL), info.about.reads(slot::BETA));
+    let skip = problem.options().skip_flagged;
+    let (mut sums, mut correct) = ([Sum::default(); 2], 0);
+    for i in 0..n {
+        let status = &mut status[i];
+        write(&mut out.losses, i, partials.value[i], status);
+        let beta = if reads_beta { each(&inputs.groups.item_beta, i, own) } else { own };
+        let on = feed.evaluated(i);
+        let counted = on && !(skip && partials.now[i] & !KEPT != 0);
+        let reward = |s: usize| {
+            let kl = if reads_kl { feed.kl(s) } else { 0.0 };
+            if on { beta * (feed.x[s] + kl) } else { 0.0 }
+        };
+        match problem.items() {
+            Items::Rows => {
+                let r = reward(i);
+                write(&mut out.reward_chosen, i, r, status);
+                if counted {
+                    let desirable = inputs.groups.label.is_none_or(|l| l.desirable(i));
+                    sums[1 - desirable as usize].add(i, r);
+                }
+            }
+            items @ Items::Lists { .. } => {
+                for m in items.offset(i)..items.offset(i + 1) {
+                    let r = if on { reward(items.member(m)) } else { 0.0 };
+                    write(&mut out.reward_chosen, m, r, status);
+                    if counted {
+                        sums[0].add(m, r);
+                    }
+                }
+            }
+            items => {
+                let (mut c, mut r) = (0.0, 0.0);
+                if on {
+                    let (chosen, rejected) = items.pair(i, problem.sequences());
+                    (c, r) = (reward(chosen), reward(rejected));
+                }
+                write(&mut out.reward_chosen, i, c, status);
+                write(&mut out.reward_rejected, i, r, status);
+                if counted {
+                    sums[0].add(i, c);
+                    sums[1].add(i, r);
+                    correct += (c > r) as usize;
+                }
+            }
+        }
+    }
+    statistics[stat::REWARD_CHOSEN_SUM] = sums[0].total();
+    statistics[stat::REWARD_REJECTED_SUM] = sums[1].total();
+    statistics[stat::CORRECT] = correct as f64;
+}
+
+/// Adds a term's partials to the sequences, in item order.
+#[allow(clippy::too_many_arguments)]
+fn scatter(
+    feed: &Feed<'_>,
+    term: &Term<'_>,
+    partials: &Partials<'_>,
+    unreduced: bool,
+    scale: f64,
+    grad: &mut [f64],
+    grad_kl: &mut [f64],
+    grad_margin: &mut [f64],
+) {
+    let (problem, inputs) = (feed.problem, feed.inputs);
+    let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
+    let (kl, margin) = (term.about().differentiates(slot::KL), term.about().differentiates(slot::MARGIN));
+    let one = scale * inputs.grad_scale;
+    let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
+    // d score / d sum of the mean that the score stage formed
+    let chain = |g: f64, s: usize| match divides {
+        true if feed.length(s) > 0.0 => g / feed.length(s),
+        true => 0.0,
+        false => g,
+    };
+    for i in 0..partials.value.len() {
+        let now = partials.now[i];
+        if now & row::IGNORED != 0 || (skip && now & !KEPT != 0) {
+            continue;
+        }
+        let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
+        let c = one * upstream * each(&inputs.groups.item_weight, i, 1.0);
+        if c == 0.0 {
+            continue;
+        }
+        match problem.items() {
+            Items::Rows => grad[i] += chain(c * partials.a[i], i),
+            items @ Items::Lists { .. } => {
+                for m in items.offset(i)..items.offset(i + 1) {
+                    let s = items.member(m);
+                    grad[s] += chain(c * partials.a[m], s);
+                }
+            }
+            items => {
+                let (chosen, rejected) = items.pair(i, s);
+                grad[chosen] += chain(c * partials.a[i], chosen);
+                grad[rejected] += chain(c * partials.b[i], rejected);
+                if kl {
+                    grad_kl[chosen] += c * partials.kl_a[i];
+                    grad_kl[rejected] += c * partials.kl_b[i];
+                }
+                if margin {
+                    grad_margin[i] += c * partials.margin[i];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+"""Truing: log-probs, preference and policy losses and their gradients, over numpy, torch and DLPack tensors without a
+copy. Pure ctypes over the C library; formulas and defaults are the library's own."""
+
+from . import losses
+from ._error import Error
+from ._library import SERIAL, Context, find, open_library
+from ._ops import (
+    linear_logprob,
+    linear_logprob_backward,
+    linear_preference,
+    logprob,
+    logprob_backward,
+    policy,
+    preference,
+    sequence,
+    sequence_backward,
+)
+from ._tensor import tensor
+
+__all__ = [
+    "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_preference", "load", "logprob",
+    "logprob_backward", "losses", "policy", "preference", "sequence", "sequence_backward", "tensor",
+]  # fmt: skip
+
+
+def load(path):
+    """Uses the library at `path` instead of the one inside the package, and builds :mod:`truing.losses` from it."""
+    open_library(path)
+    losses.build()
+
+
+if find() is not None:
+    load(find())

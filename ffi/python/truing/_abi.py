@@ -1,0 +1,1456 @@
+# Written by `cargo xtask generate` from ffi/src; do not edit.
+"""The C ABI in ctypes: constants, structs and function signatures. No logic."""
+import ctypes
+
+TRUING_ABI_VERSION = 1  # Version of this header's structs; compare with `truing_abi_version()`.
+TRUING_STATUS_OK = 0  # Done.
+TRUING_STATUS_INVALID_ARGUMENT = 1  # A value outside its legal range, an unknown flag or enum, non-zero reserved bytes, a combination that makes no sense.
+TRUING_STATUS_SHAPE_MISMATCH = 2  # Shapes, strides or lengths that do not fit each other.
+TRUING_STATUS_UNSUPPORTED_DTYPE = 3  # An element type that this call does not take here.
+TRUING_STATUS_UNSUPPORTED_DEVICE = 4  # A device that this call does not run on, or two different ones.
+TRUING_STATUS_OUT_OF_RANGE = 5  # A token id, index or offset outside its range.
+TRUING_STATUS_ALIASING = 6  # An output that overlaps another tensor where that is not allowed.
+TRUING_STATUS_WORKSPACE_TOO_SMALL = 7  # The workspace is smaller than the minimum.
+TRUING_STATUS_NO_DEVICE = 8  # No driver or no such device.
+TRUING_STATUS_LAUNCH_FAILED = 9  # The device refused a launch.
+TRUING_STATUS_ABI_MISMATCH = 10  # `struct_size` is smaller than in version 1, or the unknown tail of a newer struct is not zero.
+TRUING_STATUS_INTERNAL = 11  # A bug of the library, caught at its boundary.
+TRUING_ROW_IGNORED = 1  # Masked or ignored, not read.
+TRUING_ROW_NAN_INPUT = 2  # NaN in a live value.
+TRUING_ROW_INF_INPUT = 4  # +inf logit, or infinities that leave the result undefined.
+TRUING_ROW_TARGET_NEG_INF = 8  # Live target has probability 0.
+TRUING_ROW_ALL_NEG_INF = 16  # No live column.
+TRUING_ROW_OUT_OF_RANGE = 32  # Id outside its range where no error could be returned.
+TRUING_ROW_TARGET_OUTSIDE = 64  # Target not in the sampling support.
+TRUING_ROW_EMPTY = 128  # No live token, sample or element.
+TRUING_ROW_OVERFLOW = 256  # Finite inputs, result beyond the output type.
+TRUING_ROW_SATURATED = 512  # A documented clamp has acted.
+TRUING_ROW_INFINITE = 1024  # The exact value is infinite.
+TRUING_ROW_DEGENERATE = 2048  # Undefined statistic, stated fallback used.
+TRUING_ROW_NEG_INF_CANCEL = 4096  # Only a negatively weighted term was -inf (mix_logits).
+TRUING_DEVICE_CPU = 1  # Host memory.
+TRUING_DEVICE_CUDA = 2  # Memory of a CUDA device.
+TRUING_DEVICE_CUDA_HOST = 3  # Pinned host memory: runs on the CPU.
+TRUING_DEVICE_CUDA_MANAGED = 13  # Managed memory: runs on the GPU of `device_id`.
+TRUING_DTYPE_INT = 0  # Signed integer.
+TRUING_DTYPE_UINT = 1  # Unsigned integer.
+TRUING_DTYPE_FLOAT = 2  # IEEE floating point (f16, f32, f64).
+TRUING_DTYPE_BFLOAT = 4  # bfloat16.
+TRUING_DTYPE_BOOL = 6  # Boolean of 8 bits: taken as a u8 mask.
+TRUING_MODE_PORTABLE = 1  # The same bits on every instruction set, thread count and device.
+TRUING_MODE_FAST = 2  # Reproducible on one device within stated bounds.
+TRUING_ISA_BASELINE = 1  # The target's baseline, no detection.
+TRUING_ISA_AVX2 = 2  # AVX2 with FMA.
+TRUING_ISA_AVX512 = 3  # AVX-512 F, BW, CD, DQ, VL.
+TRUING_ISA_NEON = 4  # NEON.
+TRUING_ISA_AVX512_BF16 = 5  # AVX-512 with the bf16 dot product.
+TRUING_KIND_PAIR = 1  # Pairs of sequences.
+TRUING_KIND_UNPAIRED = 2  # Single sequences with a label.
+TRUING_KIND_LIST = 3  # Ranked or scored lists of sequences.
+TRUING_KIND_TOKEN = 4  # Single tokens.
+TRUING_KIND_SEQUENCE = 5  # Tokens reduced to one number of a sequence.
+TRUING_KIND_ESTIMATOR = 6  # KL estimators from sampled tokens.
+TRUING_SLOT_LOGP = 1  # Slot: log-prob or score.
+TRUING_SLOT_REF = 2  # Slot: reference (or teacher) log-prob or score.
+TRUING_SLOT_LENGTH = 4  # Slot: scored tokens.
+TRUING_SLOT_KL = 8  # Slot: KL of a sequence to the reference.
+TRUING_SLOT_MARGIN = 16  # Slot: the margins.
+TRUING_SLOT_ANCHOR = 32  # Slot: the third sequence of a pair.
+TRUING_SLOT_BETA = 64  # Slot: beta of an item.
+TRUING_SLOT_LABEL = 128  # Slot: desirable or not.
+TRUING_SLOT_BASELINE = 256  # Slot: baseline of a row.
+TRUING_SLOT_SHIFT = 512  # Slot: shift of an item.
+TRUING_SLOT_LIST_TARGET = 1024  # Slot: reward or rank of a list member.
+TRUING_SLOT_OLD = 2048  # Slot: behaviour policy's log-prob.
+TRUING_SLOT_SAMPLER = 4096  # Slot: inference engine's log-prob.
+TRUING_SLOT_ADVANTAGE = 8192  # Slot: advantage.
+TRUING_SLOT_ENTROPY = 16384  # Slot: entropy.
+TRUING_SLOT_FLAG = 32768  # Slot: u8 flag.
+TRUING_SLOT_LOG_Z = 65536  # Slot: log partition function of a sequence.
+TRUING_SLOT_IMPORTANCE = 131072  # Slot: importance weight.
+TRUING_SLOT_WEIGHT = 262144  # Slot: weight of a row, where the entry itself applies it.
+TRUING_HAS_IGNORE_INDEX = 1  # `rows.ignore_index` is set.
+TRUING_STRICT = 2  # Check ids and values first, also on CUDA (synchronises).
+TRUING_RECOMPUTE = 4  # Backward: ignore stats and recompute.
+TRUING_ACCUMULATE_HIDDEN = 8  # Add into grad_hidden_out.
+TRUING_ACCUMULATE_WEIGHT = 16  # Add into grad_weight_out and grad_bias_out.
+TRUING_ACCUMULATE_GRADS = 32  # Add into score, token or logit gradients and out_loss.
+TRUING_SKIP_FLAGGED = 64  # Flagged items leave sum and divisor.
+TRUING_LD_POLICY_ONLY = 128  # `TRUING_SCORE_LD`: the reference stays an unweighted sum.
+TRUING_HAS_CLAMP = 256  # `score.clamp_low` and `score.clamp_high` are set.
+TRUING_LOSSY_DROP = 512  # Opt in to gradient filtering.
+TRUING_TEMPERATURE_SQUARED = 1024  # Divergence: value and gradients times student T^2.
+TRUING_CLAMP_AT_ZERO = 2048  # Divergence, raw mode: value >= 0.
+TRUING_ROUND_NONE = 0  # Off.
+TRUING_ROUND_BF16 = 1  # To bf16, gradient straight through.
+TRUING_ROUND_F16 = 2  # To f16, gradient straight through.
+TRUING_SUPPORT_BITMASK = 1  # By `bitmask`.
+TRUING_SUPPORT_IDS = 2  # By `ids`.
+TRUING_SUPPORT_COMPUTED = 3  # By the filters `top_p`, `min_p`, `top_k` in the order of `preset`.
+TRUING_FILTER_VLLM = 1  # min_p, top_k, top_p; each sees the renormalised survivors.
+TRUING_FILTER_HF = 2  # top_k, top_p, min_p; each sees the renormalised survivors.
+TRUING_FILTER_SGLANG = 3  # Judged together on the full distribution.
+TRUING_TIES_INDEX = 1  # The lower column is kept.
+TRUING_TIES_ALL = 2  # All are kept.
+TRUING_TOP_P_STRICT = 1  # Keep while the mass before a column is < top_p.
+TRUING_TOP_P_INCLUSIVE = 2  # Keep while the mass before a column is <= top_p.
+TRUING_TARGET_KEEP = 1  # The target is added to the support.
+TRUING_TARGET_NEG_INF = 2  # Log-prob -inf, gradient 0.
+TRUING_SMOOTHING_TORCH = 1  # (1-s) nll + s mean over live columns.
+TRUING_SMOOTHING_MEGATRON = 2  # The same with s V/(V-1) for s.
+TRUING_SCALING_NONE = 0  # 1.
+TRUING_SCALING_DFT = 1  # p of the target.
+TRUING_SCALING_CHORD_PHI = 2  # p (1 - p) of the target.
+TRUING_SCALING_EAFT = 3  # (H/3)^alpha, H the entropy of the 20 largest.
+TRUING_SCALING_EAFT_RAW = 4  # H^alpha.
+TRUING_SCALING_EXTERNAL = 5  # The caller's `external_scale`.
+TRUING_REDUCE_NONE = 1  # No reduction: values per item.
+TRUING_REDUCE_SUM = 2  # Weighted sum.
+TRUING_REDUCE_MEAN = 3  # Weighted sum over live items.
+TRUING_REDUCE_WEIGHTED_MEAN = 4  # Weighted sum over the sum of weights.
+TRUING_DIVERGENCE_FORWARD_KL = 1  # KL(t||p).
+TRUING_DIVERGENCE_REVERSE_KL = 2  # KL(p||t).
+TRUING_DIVERGENCE_MIXED_KL = 3  # omega forward + (1 - omega) reverse.
+TRUING_DIVERGENCE_JEFFREYS = 4  # forward + reverse.
+TRUING_DIVERGENCE_JSD = 5  # Jensen-Shannon with weight beta on the teacher.
+TRUING_DIVERGENCE_SKEW_KL = 6  # KL(t||lambda t + (1 - lambda) p).
+TRUING_DIVERGENCE_SKEW_REVERSE_KL = 7  # KL(p||lambda p + (1 - lambda) t).
+TRUING_DIVERGENCE_RENYI = 8  # Renyi of order alpha on the teacher.
+TRUING_DIVERGENCE_ALPHA = 9  # Amari's alpha.
+TRUING_DIVERGENCE_HELLINGER2 = 10  # 1 - sum sqrt(t p).
+TRUING_DIVERGENCE_CHI2 = 11  # sum (t - p)^2/p.
+TRUING_DIVERGENCE_CHI2_REVERSE = 12  # sum (p - t)^2/t.
+TRUING_DIVERGENCE_TVD = 13  # Half the sum of |t - p|.
+TRUING_DIVERGENCE_COSINE_PROBS = 14  # 1 - cosine of the probabilities.
+TRUING_DIVERGENCE_COSINE_LOGITS = 15  # 1 - cosine of the logits.
+TRUING_DIVERGENCE_CROSS_ENTROPY = 16  # -sum t log p.
+TRUING_DIVERGENCE_REVERSE_CROSS_ENTROPY = 17  # -sum p log t.
+TRUING_LOCAL_RECORDS = 1  # First pass: records, top-k lists.
+TRUING_LOCAL_COUNTS = 2  # Second pass, with finished stats: rank, ties, support mass and size.
+TRUING_LOCAL_VALUES = 3  # Second pass of a divergence that needs both normalisers first: value sums, with finished stats.
+TRUING_SCORE_SUM = 1  # Weighted sum of live tokens.
+TRUING_SCORE_MEAN = 2  # The sum over a divisor.
+TRUING_SCORE_LD = 3  # Sum up to the prefix plus alpha times the rest (LD-DPO).
+TRUING_DIVISOR_TOKENS = 1  # Live tokens.
+TRUING_DIVISOR_WEIGHTS = 2  # Sum of their weights.
+TRUING_DIVISOR_EXTERNAL = 3  # The field `normaliser`.
+TRUING_MAP_IDENTITY = 0  # x (reverse KL).
+TRUING_MAP_JS = 1  # log sigmoid(x).
+TRUING_MAP_ALPHA = 2  # -exp(-alpha x)/alpha.
+TRUING_MAP_FORWARD_KL = 3  # `TRUING_MAP_ALPHA` at alpha = 1.
+TRUING_LAYOUT_INDEXED = 1  # By `chosen_seq`, `rejected_seq`, `anchor_seq`.
+TRUING_LAYOUT_INTERLEAVED = 2  # Even sequences chosen, odd rejected; with anchors: threes.
+TRUING_LAYOUT_STACKED = 3  # First half chosen, second half rejected; with anchors: thirds.
+TRUING_PREFERENCE_STAT_ITEMS = 0  # Live items.
+TRUING_PREFERENCE_STAT_WEIGHT_SUM = 1  # Sum of item weights.
+TRUING_PREFERENCE_STAT_LOSS_SUM = 2  # Sum of weighted losses.
+TRUING_PREFERENCE_STAT_REWARD_CHOSEN_SUM = 3  # Sum of chosen rewards.
+TRUING_PREFERENCE_STAT_REWARD_REJECTED_SUM = 4  # Sum of rejected rewards.
+TRUING_PREFERENCE_STAT_CORRECT = 5  # Items whose chosen reward is strictly larger.
+TRUING_PREFERENCE_STAT_DIVISOR = 6  # Divisor that the reduction used.
+TRUING_PREFERENCE_STAT_COUNT = 16  # Length of `out_statistics` of a preference term; entries behind the named ones are 0.
+TRUING_PHASE_SINGLE = 1  # Loss and gradients in one call.
+TRUING_PHASE_FIGURES = 2  # Scores, figures and stats only.
+TRUING_PHASE_WITH_COEFFICIENTS = 3  # Gradients from the caller's coefficients.
+TRUING_SIDE_DIVISOR_POOLED = 1  # All its tokens.
+TRUING_SIDE_DIVISOR_ROW_MEAN = 2  # Mean over a sequence's tokens, then over sequences.
+TRUING_SIDE_DIVISOR_EXTERNAL = 3  # The field `normaliser`.
+TRUING_SIDE_DIVISOR_ITEM_SUM = 4  # Sum of a sequence's tokens, mean over items (xpo with `coef` < 0).
+TRUING_SIDE_CHOSEN = 1  # Chosen sequences.
+TRUING_SIDE_ANCHOR = 2  # Anchor sequences.
+TRUING_SIDE_MASKED = 3  # Every token of the term's mask, also of sequences in no item.
+TRUING_WPO_TRL = 1  # exp of the sum over both sides of mean(l - log sum p^2).
+TRUING_WPO_PLAIN = 2  # min(1, exp of the sum of both means).
+TRUING_LEVEL_TOKEN = 1  # Each token's own.
+TRUING_LEVEL_SEQUENCE = 2  # One per sequence.
+TRUING_AGGREGATE_TOKEN_MEAN = 1  # Sum over live tokens of the batch.
+TRUING_AGGREGATE_SEQ_MEAN_TOKEN_MEAN = 2  # Mean over a sequence's tokens, mean over sequences.
+TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM = 3  # Sum over a sequence's tokens, mean over sequences.
+TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM = 4  # The same over `max_length`.
+TRUING_AGGREGATE_TOKEN_SUM = 5  # Sum of live tokens.
+TRUING_AGGREGATE_SEQ_MEAN = 6  # Mean over sequences of a sequence or list entry.
+TRUING_AGGREGATE_WEIGHTED_MEAN = 7  # Sum of weighted tokens over the denominator.
+TRUING_AGGREGATE_NONE = 8  # Values only; the upstream gradient is [N] or [B].
+TRUING_COUNT_ALL = 1  # They count.
+TRUING_COUNT_NONEMPTY = 2  # They do not.
+TRUING_DENOMINATOR_ORIGINAL = 1  # Live tokens, dropped ones included.
+TRUING_DENOMINATOR_KEPT = 2  # Live tokens that were not dropped.
+TRUING_DENOMINATOR_WEIGHTS = 3  # Weighted mean: the sum of weights.
+TRUING_ESTIMATOR_ONE = 1  # 1.
+TRUING_ESTIMATOR_SCORE = 2  # 1 in value, the score-function term in the gradient.
+TRUING_ESTIMATOR_RATIO = 3  # The token's ratio, differentiated.
+TRUING_ESTIMATOR_RATIO_SEQUENCE = 4  # exp of the sequence's mean log ratio, differentiated.
+TRUING_GRADIENT_PATHWISE = 1  # Of the value.
+TRUING_GRADIENT_STRAIGHT_THROUGH = 2  # -z, z = ref - logp.
+TRUING_GRADIENT_STRAIGHT_THROUGH_RATIO = 3  # -z min(ratio, ratio_max).
+TRUING_CLAMP_LINEAR = 1  # Continues along the tangent.
+TRUING_CLAMP_ZERO_GRADIENT = 2  # Constant.
+TRUING_KL_AFTER_WEIGHT = 1  # After the importance weight.
+TRUING_KL_BEFORE_WEIGHT = 2  # Before it: the weight multiplies the KL too.
+TRUING_RATIO_OLD = 1  # The behaviour policy `old`.
+TRUING_RATIO_SAMPLER = 2  # The inference engine `sampler`.
+TRUING_POLICY_STAT_TOKENS = 0  # Live tokens.
+TRUING_POLICY_STAT_KEPT_TOKENS = 1  # Live tokens that no mask dropped.
+TRUING_POLICY_STAT_SEQUENCES = 2  # Sequences in the mean.
+TRUING_POLICY_STAT_CLIP_LOW = 3  # Tokens clipped at the low bound.
+TRUING_POLICY_STAT_CLIP_HIGH = 4  # Tokens clipped at the high bound.
+TRUING_POLICY_STAT_CLIP_DUAL = 5  # Tokens clipped by the dual clip.
+TRUING_POLICY_STAT_RATIO_SUM = 6  # Sum of ratios.
+TRUING_POLICY_STAT_LOG_RATIO_MIN = 7  # Smallest log ratio (a minimum, not a sum).
+TRUING_POLICY_STAT_LOG_RATIO_MAX = 8  # Largest log ratio (a maximum, not a sum).
+TRUING_POLICY_STAT_K1_SUM = 9  # Sum of k1 of old to policy.
+TRUING_POLICY_STAT_K3_SUM = 10  # Sum of k3 of old to policy.
+TRUING_POLICY_STAT_ENTROPY_SUM = 11  # Sum of entropies.
+TRUING_POLICY_STAT_WEIGHT_SUM = 12  # Sum of importance weights.
+TRUING_POLICY_STAT_WEIGHT_SQ_SUM = 13  # Sum of their squares.
+TRUING_POLICY_STAT_KL_SUM = 14  # Sum of the KL term's values.
+TRUING_POLICY_STAT_LOSS_SUM = 15  # Sum of the main term's values.
+TRUING_POLICY_STAT_DENOMINATOR = 16  # Denominator that the aggregation used.
+TRUING_POLICY_STAT_COUNT = 32  # Length of `out_statistics` of a policy call; entries behind the named ones are 0.
+TRUING_JSD_PEER = 1  # forward_kl and reverse_kl, as trainers have it.
+TRUING_JSD_CONTINUOUS = 2  # 0 with zero gradient.
+TRUING_JSD_SCALED = 3  # Divided by beta (1 - beta) everywhere.
+TRUING_TEACHER_LOGITS = 1  # Logits of all columns.
+TRUING_TEACHER_LOGPROBS = 2  # Log-probs of all columns.
+TRUING_TEACHER_PROBS = 3  # Probabilities of all columns, 0 = dead.
+TRUING_TEACHER_TOPK_LOGPROBS = 4  # Full-softmax log-probs at ids.
+TRUING_TEACHER_TOPK_LOGITS = 5  # Raw logits at ids, optional lse.
+TRUING_TEACHER_SAMPLES = 6  # Counts of sampled ids.
+TRUING_PARTIAL_TEACHER = 1  # The teacher's largest.
+TRUING_PARTIAL_STUDENT = 2  # The student's largest.
+TRUING_PARTIAL_REFERENCE = 3  # A third row's largest.
+TRUING_PARTIAL_UNION = 4  # The largest of both sides.
+TRUING_PARTIAL_GIVEN = 5  # The caller's ids.
+TRUING_OUTSIDE_RENORMALISE = 1  # Both sides are renormalised on it.
+TRUING_OUTSIDE_TAIL = 2  # One more bucket holds the rest.
+TRUING_OUTSIDE_ZERO = 3  # The teacher is 0 there (log-prob `outside_logprob` in reverse terms).
+TRUING_OUTSIDE_RAW = 4  # Nothing is added.
+
+truing_status = ctypes.c_int32
+truing_device_type = ctypes.c_int32
+truing_dtype_code = ctypes.c_uint8
+truing_math_mode = ctypes.c_uint32
+truing_isa = ctypes.c_uint32
+truing_loss_id = ctypes.c_uint32
+truing_loss_kind = ctypes.c_uint32
+truing_rounding = ctypes.c_uint32
+truing_support_kind = ctypes.c_uint32
+truing_filter_preset = ctypes.c_uint32
+truing_ties = ctypes.c_uint32
+truing_top_p_edge = ctypes.c_uint32
+truing_target_outside = ctypes.c_uint32
+truing_smoothing_form = ctypes.c_uint32
+truing_token_scaling = ctypes.c_uint32
+truing_reduction = ctypes.c_uint32
+truing_divergence_kind = ctypes.c_uint32
+truing_local_pass = ctypes.c_uint32
+truing_score_kind = ctypes.c_uint32
+truing_score_divisor = ctypes.c_uint32
+truing_score_map = ctypes.c_uint32
+truing_pair_layout = ctypes.c_uint32
+truing_phase = ctypes.c_uint32
+truing_side_divisor = ctypes.c_uint32
+truing_side_scope = ctypes.c_uint32
+truing_wpo_form = ctypes.c_uint32
+truing_level = ctypes.c_uint32
+truing_aggregate_mode = ctypes.c_uint32
+truing_count_empty = ctypes.c_uint32
+truing_denominator = ctypes.c_uint32
+truing_estimator_weight = ctypes.c_uint32
+truing_estimator_gradient = ctypes.c_uint32
+truing_clamp_mode = ctypes.c_uint32
+truing_kl_stage = ctypes.c_uint32
+truing_ratio_source = ctypes.c_uint32
+truing_jsd_limits = ctypes.c_uint32
+truing_teacher_form = ctypes.c_uint32
+truing_partial_support = ctypes.c_uint32
+truing_outside = ctypes.c_uint32
+
+
+class truing_device(ctypes.Structure):
+    """A device, in DLDevice's layout."""
+
+    _fields_ = [
+        ("device_type", truing_device_type),  # TRUING_DEVICE_*, 0 invalid.
+        ("device_id", ctypes.c_int32),  # Ordinal, 0 for the CPU.
+    ]
+
+
+class truing_dtype(ctypes.Structure):
+    """An element type, in DLDataType's layout."""
+
+    _fields_ = [
+        ("code", truing_dtype_code),  # TRUING_DTYPE_*.
+        ("bits", ctypes.c_uint8),  # 8, 16, 32, 64; 0 invalid.
+        ("lanes", ctypes.c_uint16),  # 1.
+    ]
+
+
+class truing_tensor(ctypes.Structure):
+    """A borrowed array, in DLTensor's layout. Never kept, never freed."""
+
+    _fields_ = [
+        ("data", ctypes.c_void_p),  # Address on the device; written only through output fields.
+        ("device", truing_device),  # Where data lives.
+        ("ndim", ctypes.c_int32),  # 0 to 3.
+        ("dtype", truing_dtype),  # Element type.
+        ("shape", ctypes.POINTER(ctypes.c_int64)),  # [ndim] host, elements, >= 0.
+        ("strides", ctypes.POINTER(ctypes.c_int64)),  # [ndim] host, elements, NULL = contiguous; last must be 1 (or 0 for a broadcast input).
+        ("byte_offset", ctypes.c_uint64),  # Bytes added to data.
+    ]
+
+
+class truing_context_options(ctypes.Structure):
+    """What `truing_context_create` builds."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof(truing_context_options)`.
+        ("num_threads", ctypes.c_uint32),  # 0 = calling thread only.
+        ("flags", ctypes.c_uint64),  # 0.
+        ("cuda_cache_dir", ctypes.c_char_p),  # UTF-8 path for compiled kernels, NULL = no disk cache.
+        ("mode", truing_math_mode),  # 0 = portable.
+        ("isa_cap", truing_isa),  # 0 = no cap; for tests.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_param_info(ctypes.Structure):
+    """One parameter of a catalogue entry."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),  # Static string.
+        ("default_value", ctypes.c_double),  # NaN = required.
+        ("minimum", ctypes.c_double),  # Legal range, -inf = none.
+        ("maximum", ctypes.c_double),  # Legal range, +inf = none.
+        ("minimum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
+        ("maximum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
+    ]
+
+
+class truing_loss_description(ctypes.Structure):
+    """One catalogue entry."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # In: `sizeof(truing_loss_description)`.
+        ("id", truing_loss_id),  # Out: stable id.
+        ("name", ctypes.c_char_p),  # Out: static string.
+        ("formula", ctypes.c_char_p),  # Out: static string.
+        ("source", ctypes.c_char_p),  # Out: static string.
+        ("params", ctypes.POINTER(truing_param_info)),  # Out: [num_params], catalogue order, static.
+        ("num_params", ctypes.c_size_t),  # Out.
+        ("aliases", ctypes.POINTER(ctypes.c_char_p)),  # Out: [num_aliases] static.
+        ("num_aliases", ctypes.c_size_t),  # Out.
+        ("inputs", ctypes.c_uint64),  # Out: TRUING_SLOT_* read.
+        ("partials", ctypes.c_uint64),  # Out: TRUING_SLOT_* with a partial.
+        ("param_partials", ctypes.c_uint64),  # Out: bit i = a partial wrt params[i] exists.
+        ("kind", truing_loss_kind),  # Out: TRUING_KIND_*.
+        ("preset_of", truing_loss_id),  # Out: 0, or the entry whose formula it uses.
+        ("score_kinds", ctypes.c_uint32),  # Out: bit k = score kind k allowed (TRUING_SCORE_*), 0 = not applicable.
+        ("num_variants", ctypes.c_uint32),  # Out: legal values 1..num_variants of truing_loss.variant, 0 = none.
+        ("takes_map", ctypes.c_uint32),  # Out: 1 = a score map is allowed.
+        ("levels", ctypes.c_uint32),  # Out: bit k = level k allowed (TRUING_LEVEL_*).
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_transform(ctypes.Structure):
+    """What happens to a logit before the softmax: bias, logit_scale, softcap, 1/temperature, in this order."""
+
+    _fields_ = [
+        ("bias", ctypes.POINTER(truing_tensor)),  # float [V], finite or -inf; [H,V] with routed heads.
+        ("row_temperature", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, replaces temperature.
+        ("temperature", ctypes.c_double),  # > 0, 0 = 1.
+        ("logit_scale", ctypes.c_double),  # > 0, 0 = 1.
+        ("softcap", ctypes.c_double),  # > 0 logits, 0 = off.
+        ("n_valid_vocab", ctypes.c_int64),  # Columns, 0 = V; the rest is dead.
+        ("logit_round", truing_rounding),  # Linear forms: rounding of z before the transforms.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_head(ctypes.Structure):
+    """Logits = hidden x weight^T, then the transforms."""
+
+    _fields_ = [
+        ("hidden", ctypes.POINTER(truing_tensor)),  # float [N,D] or [B,T,D].
+        ("weight", ctypes.POINTER(truing_tensor)),  # float [V,D]; [H,V,D] with `index`.
+        ("index", ctypes.POINTER(truing_tensor)),  # int [N] in [0,H), the head of each row; NULL = one head.
+        ("transform", truing_transform),  # Its transforms, bias included.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_head_grads(ctypes.Structure):
+    """Gradients of a head, each NULL = not wanted."""
+
+    _fields_ = [
+        ("grad_hidden_out", ctypes.POINTER(truing_tensor)),  # float as hidden.
+        ("grad_weight_out", ctypes.POINTER(truing_tensor)),  # f32, or the weight's dtype where allowed, [V,D] or [H,V,D].
+        ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V] or [H,V].
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_rows(ctypes.Structure):
+    """Which rows count and what their target is."""
+
+    _fields_ = [
+        ("target", ctypes.POINTER(truing_tensor)),  # int [N] or [B,T].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N] or [B,T], row live iff != 0.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("ignore_index", ctypes.c_int64),  # Token id, only with TRUING_HAS_IGNORE_INDEX.
+        ("shift", ctypes.c_int64),  # Rows, >= 0: row i uses target[i + shift] of its sequence.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_shard(ctypes.Structure):
+    """Columns of the vocabulary that this device holds; all 0 = the whole vocabulary."""
+
+    _fields_ = [
+        ("vocab_start", ctypes.c_int64),  # Global column of local column 0.
+        ("vocab_end", ctypes.c_int64),  # Global column behind the last local one, 0 = not sharded.
+        ("vocab_total", ctypes.c_int64),  # Global columns.
+        ("reserved", ctypes.c_uint8 * 8),  # 0.
+    ]
+
+
+class truing_support(ctypes.Structure):
+    """Sampling support that log-probs are normalised over; kind 0 = full vocabulary."""
+
+    _fields_ = [
+        ("bitmask", ctypes.POINTER(truing_tensor)),  # u32 [N, ceil(V/32)].
+        ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K] padded with -1, or [total] with id_offsets; strictly ascending.
+        ("id_offsets", ctypes.POINTER(truing_tensor)),  # int [N+1].
+        ("top_p", ctypes.c_double),  # Mass in (0,1), 0 or >= 1 = off.
+        ("min_p", ctypes.c_double),  # (0,1], 0 = off.
+        ("top_k", ctypes.c_int64),  # Columns, 0 = off.
+        ("kind", truing_support_kind),  # TRUING_SUPPORT_*, 0 = off.
+        ("preset", truing_filter_preset),  # Computed: order and masses, required.
+        ("ties", truing_ties),  # 0 = the preset's.
+        ("top_p_edge", truing_top_p_edge),  # 0 = the preset's.
+        ("target_outside", truing_target_outside),  # 0 = keep.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_row_loss(ctypes.Structure):
+    """Loss of a row: omega * smoothed nll + z_loss * lse^2."""
+
+    _fields_ = [
+        ("class_weight", ctypes.POINTER(truing_tensor)),  # float [V] >= 0.
+        ("external_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0, token_scaling EXTERNAL.
+        ("label_smoothing", ctypes.c_double),  # [0,1).
+        ("z_loss", ctypes.c_double),  # >= 0, 1/nat^2.
+        ("eaft_alpha", ctypes.c_double),  # Exponent > 0, 0 = 1.
+        ("normaliser", ctypes.c_double),  # External divisor, 0 = off.
+        ("smoothing_form", truing_smoothing_form),  # Required when label_smoothing > 0.
+        ("token_scaling", truing_token_scaling),  # Constants, not differentiated.
+        ("reduction", truing_reduction),  # Required when out_loss is wanted.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_figures(ctypes.Structure):
+    """Outputs per row, each NULL = not wanted and costs nothing. F32 becomes f64 for f64 logits."""
+
+    _fields_ = [
+        ("out_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], nats; -inf if the target is dead.
+        ("out_lse", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_max", ctypes.POINTER(truing_tensor)),  # f32 [N], transformed logit.
+        ("out_argmax", ctypes.POINTER(truing_tensor)),  # i32 [N].
+        ("out_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_log_sum_sq", ctypes.POINTER(truing_tensor)),  # f32 [N], log of sum p^2.
+        ("out_mean_logit", ctypes.POINTER(truing_tensor)),  # f32 [N], over live columns.
+        ("out_is_top1", ctypes.POINTER(truing_tensor)),  # u8 [N].
+        ("out_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], 0-based.
+        ("out_ties", ctypes.POINTER(truing_tensor)),  # i32 [N].
+        ("out_topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K], K <= 512 from the shape.
+        ("out_topk_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats.
+        ("out_topk_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, over the entropy_k largest.
+        ("extra_ids", ctypes.POINTER(truing_tensor)),  # Input: int [K] or [N,K], -1 = none.
+        ("out_extra_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats.
+        ("out_lse_support", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_log_kept_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], nats <= 0.
+        ("out_support_size", ctypes.POINTER(truing_tensor)),  # i32 [N].
+        ("out_support_bitmask", ctypes.POINTER(truing_tensor)),  # u32 [N, ceil(V/32)], the support used; feed back as `support.bitmask`.
+        ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept are flagged.
+        ("out_token_scale", ctypes.POINTER(truing_tensor)),  # f32 [N], the omega used; feed back as external_scale in backward.
+        ("out_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N], unreduced.
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f32 or f64 0-d, reduced.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] (f64 for f64 logits), opaque: for backward with the same options and library version.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N], TRUING_ROW_*.
+        ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
+        ("entropy_k", ctypes.c_int64),  # Columns of out_topk_entropy, 0 = min(20, live).
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_row_upstream(ctypes.Structure):
+    """Gradients handed to a backward, each NULL = 0."""
+
+    _fields_ = [
+        ("grad_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("grad_lse", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("grad_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("grad_extra", ctypes.POINTER(truing_tensor)),  # f32 [N,K], with extra_ids.
+        ("grad_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d on the device, of the reduced loss.
+        ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K].
+        ("grad_scale", ctypes.c_double),  # Host factor on all of them, 0 = 1.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_logprob_forward_args(ctypes.Structure):
+    """Figures and loss of rows of logits."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logits", ctypes.POINTER(truing_tensor)),  # float [N,V] or [B,T,V].
+        ("transform", truing_transform),  # Transforms of the logits.
+        ("rows", truing_rows),  # Targets, mask, packing.
+        ("support", truing_support),  # Normalise over a sampling support.
+        ("row_loss", truing_row_loss),  # Options of out_row_loss and out_loss.
+        ("figures", truing_figures),  # Outputs.
+        ("grad_logits_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss; may be logits itself.
+        ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V], fused gradient of out_loss.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradient, float 0-d, NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_logprob_backward_args(ctypes.Structure):
+    """Gradient of the logits from gradients of the figures."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logits", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("transform", truing_transform),  # As in forward.
+        ("rows", truing_rows),  # As in forward.
+        ("support", truing_support),  # As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
+        ("row_loss", truing_row_loss),  # As in forward; eaft needs EXTERNAL with the saved omega.
+        ("shard", truing_shard),  # Columns of this shard.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of forward or finish, NULL = recompute.
+        ("upstream", truing_row_upstream),  # Gradients of the figures.
+        ("grad_logits_out", ctypes.POINTER(truing_tensor)),  # float as logits or wider; may be logits itself.
+        ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_logprob_local_args(ctypes.Structure):
+    """Records of the columns of one vocabulary shard."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logits", ctypes.POINTER(truing_tensor)),  # float [N,V_local].
+        ("transform", truing_transform),  # `bias` is [V_local], `n_valid_vocab` global.
+        ("rows", truing_rows),  # Targets are global ids.
+        ("support", truing_support),  # Ids and bitmask of the local columns; computed filters: second pass.
+        ("row_loss", truing_row_loss),  # `class_weight` is [V_local].
+        ("shard", truing_shard),  # Required.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of finish, second pass only.
+        ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K], global.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of all live local columns; first pass.
+        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+        ("out_topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K], global ids.
+        ("out_topk_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed.
+        ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live; second pass, counts add.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("pass", truing_local_pass),  # TRUING_LOCAL_*, required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_logprob_finish_args(ctypes.Structure):
+    """Figures from the records of all shards."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,12], in shard order.
+        ("support_records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,12]; figures are then over the support. NULL = full vocabulary.
+        ("shard_starts", ctypes.POINTER(truing_tensor)),  # i64 [shards+1] on the CPU, global columns, ascending.
+        ("topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [shards,N,K].
+        ("topk_logits", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K].
+        ("extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K].
+        ("counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4], already summed over shards.
+        ("transform", truing_transform),  # Scalars only.
+        ("rows", truing_rows),  # As in local.
+        ("row_loss", truing_row_loss),  # As in local.
+        ("figures", truing_figures),  # Outputs.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_logprob_forward_args(ctypes.Structure):
+    """Figures and loss of hidden x weight^T, without a logits tensor."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", truing_head),  # Hidden, weight, bias, transforms.
+        ("rows", truing_rows),  # Targets, mask, packing.
+        ("support", truing_support),  # Normalise over a sampling support.
+        ("row_loss", truing_row_loss),  # Options of the loss outputs.
+        ("figures", truing_figures),  # Outputs.
+        ("grads", truing_head_grads),  # Fused gradient of out_loss.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradient, float 0-d, NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_logprob_backward_args(ctypes.Structure):
+    """Gradients of hidden, weight and bias from gradients of the figures."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", truing_head),  # As in forward.
+        ("rows", truing_rows),  # As in forward.
+        ("support", truing_support),  # As in forward.
+        ("row_loss", truing_row_loss),  # As in forward.
+        ("shard", truing_shard),  # Weight holds these columns; grad_hidden_out is then a partial sum.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12], NULL = recompute.
+        ("upstream", truing_row_upstream),  # Gradients of the figures.
+        ("grads", truing_head_grads),  # Outputs.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_logprob_local_args(ctypes.Structure):
+    """Records of the columns of one vocabulary shard of the weight."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", truing_head),  # `weight` is [V_local,D].
+        ("rows", truing_rows),  # Targets are global ids.
+        ("support", truing_support),  # As logprob local.
+        ("row_loss", truing_row_loss),  # `class_weight` is [V_local].
+        ("shard", truing_shard),  # Required.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of finish, second pass only.
+        ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K], global.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of all live local columns; first pass.
+        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+        ("out_topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K], global ids.
+        ("out_topk_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K].
+        ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("pass", truing_local_pass),  # TRUING_LOCAL_*, required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_score(ctypes.Structure):
+    """How the tokens of a sequence form its score."""
+
+    _fields_ = [
+        ("token_weights", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0, NULL = 1.
+        ("ld_prefix", ctypes.POINTER(truing_tensor)),  # i32 [B] tokens, score ld: min length of the pair.
+        ("ld_alpha", ctypes.c_double),  # [0,1], weight behind the prefix, used as given.
+        ("clamp_low", ctypes.c_double),  # Token log-ratio bound, nats, with TRUING_HAS_CLAMP.
+        ("clamp_high", ctypes.c_double),  # Token log-ratio bound, nats, with TRUING_HAS_CLAMP.
+        ("normaliser", ctypes.c_double),  # Divisor EXTERNAL, > 0.
+        ("kind", truing_score_kind),  # Required.
+        ("divisor", truing_score_divisor),  # Mean: required.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_sequence_forward_args(ctypes.Structure):
+    """Token values to sequence scores."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats.
+        ("ref_logps", ctypes.POINTER(truing_tensor)),  # float, same shape; score of the difference.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("score", truing_score),  # Options.
+        ("out_scores", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], nats.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [B], live tokens.
+        ("out_first", ctypes.POINTER(truing_tensor)),  # i32 [B], first live position, -1 if none.
+        ("out_last", ctypes.POINTER(truing_tensor)),  # i32 [B], last live position, -1 if none.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_sequence_backward_args(ctypes.Structure):
+    """Gradients of the token values."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # As in forward, needed with a clamp only.
+        ("ref_logps", ctypes.POINTER(truing_tensor)),  # As in forward, needed with a clamp only.
+        ("mask", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("score", truing_score),  # As in forward.
+        ("grad_scores", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d factor, NULL = 1.
+        ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
+        ("grad_ref_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_loss(ctypes.Structure):
+    """One catalogue entry with its settings."""
+
+    _fields_ = [
+        ("id", truing_loss_id),  # TRUING_LOSS_*; its kind decides which inputs are read.
+        ("variant", ctypes.c_uint32),  # Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # [num_params] host, catalogue order, NaN = default.
+        ("num_params", ctypes.c_size_t),  # Values given; a missing tail means default.
+        ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1.
+        ("normaliser", ctypes.c_double),  # External divisor of the reduction, 0 = off.
+        ("map_alpha", ctypes.c_double),  # Alpha of the score map (exponent, not TRL's 1 - alpha).
+        ("map_max_exponent", ctypes.c_double),  # Clamp of the map's exponent, 0 = off.
+        ("map", truing_score_map),  # Score map, entries of the difference only.
+        ("reduction", truing_reduction),  # Required for pair, unpaired, list; 0 for token and sequence kinds.
+        ("score_kind", ctypes.c_uint32),  # TRUING_SCORE_SUM or MEAN of this term, made from sums and live counts; 0 = the call's.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 24),  # 0.
+    ]
+
+
+class truing_groups(ctypes.Structure):
+    """How sequences form items: pairs [P], unpaired rows [S] or lists [L]."""
+
+    _fields_ = [
+        ("chosen_seq", ctypes.POINTER(truing_tensor)),  # int [P], sequence index.
+        ("rejected_seq", ctypes.POINTER(truing_tensor)),  # int [P], sequence index.
+        ("anchor_seq", ctypes.POINTER(truing_tensor)),  # int [P], sequence index.
+        ("list_offsets", ctypes.POINTER(truing_tensor)),  # int [L+1] into members.
+        ("member_seq", ctypes.POINTER(truing_tensor)),  # int [M], sequence index, NULL = members are the sequences in order.
+        ("list_targets", ctypes.POINTER(truing_tensor)),  # float [M], reward or rank of the entry.
+        ("item_mask", ctypes.POINTER(truing_tensor)),  # mask [items], 0 = ignored.
+        ("item_weight", ctypes.POINTER(truing_tensor)),  # float [items] >= 0 or 0-d, NULL = 1.
+        ("item_beta", ctypes.POINTER(truing_tensor)),  # float [items] > 0 or 0-d, replaces the entry's beta; bt_mse: alpha.
+        ("margin_chosen", ctypes.POINTER(truing_tensor)),  # float [P] or 0-d, meaning by entry.
+        ("margin_rejected", ctypes.POINTER(truing_tensor)),  # float [P] or 0-d, meaning by entry.
+        ("label", ctypes.POINTER(truing_tensor)),  # u8 or i8 [S], unpaired: > 0 desirable.
+        ("baseline", ctypes.POINTER(truing_tensor)),  # float [S] or 0-d: kto z0, poft m, a_star_po r - V, prime_ce y.
+        ("shift", ctypes.POINTER(truing_tensor)),  # float [items] or 0-d: bco delta.
+        ("layout", truing_pair_layout),  # Pairs: required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_item_outputs(ctypes.Structure):
+    """Outputs of one preference term, each NULL = not wanted. Shapes are those of the term's items."""
+
+    _fields_ = [
+        ("out_losses", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], before weights and reduction (also the partial wrt the item weight).
+        ("out_reward_chosen", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P]; unpaired [S]; list [M].
+        ("out_reward_rejected", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P].
+        ("grad_margin_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_chosen - margin_rejected.
+        ("grad_margin_chosen_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], entries whose margin slots are not a difference.
+        ("grad_margin_rejected_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P].
+        ("grad_baseline_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [S].
+        ("grad_beta_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], wrt `item_beta`, entries that have this partial.
+        ("grad_params_out", ctypes.POINTER(truing_tensor)),  # f64 [num_params], summed over items; 0 where no partial exists.
+        ("out_aux", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], the entry's second output (poft weight).
+        ("out_statistics", ctypes.POINTER(truing_tensor)),  # f64 [TRUING_PREFERENCE_STAT_COUNT], sums over live items.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [items], `TRUING_ROW_*`.
+        ("reserved", ctypes.c_uint8 * 40),  # 0.
+    ]
+
+
+class truing_preference_outputs(ctypes.Structure):
+    """Outputs of all terms together, each NULL = not wanted."""
+
+    _fields_ = [
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d, sum of all terms after reduction.
+        ("grad_scores_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [S]; a sequence in several items adds in item order (chosen, rejected, anchor), then term order.
+        ("grad_kl_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [S].
+        ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32], one per status bit.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_preference_term(ctypes.Structure):
+    """A further term of the same call: its own entry, and its own items where `groups` is set."""
+
+    _fields_ = [
+        ("loss", truing_loss),  # Entry and settings.
+        ("groups", ctypes.POINTER(truing_groups)),  # Items, weights, betas, margins of this term (host); NULL = the call's.
+        ("items", truing_item_outputs),  # Outputs of this term.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_preference_forward_args(ctypes.Structure):
+    """Split form: sequence scores in, loss and partials out."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("scores", ctypes.POINTER(truing_tensor)),  # f64 or float [S], nats (or rewards of a reward model).
+        ("ref_scores", ctypes.POINTER(truing_tensor)),  # f64 or float [S], NULL = no reference or already subtracted.
+        ("lengths", ctypes.POINTER(truing_tensor)),  # i32 [S], scored tokens; required by entries that divide.
+        ("kl", ctypes.POINTER(truing_tensor)),  # f64 or float [S], nats: tdpo.
+        ("groups", truing_groups),  # Pairs, rows or lists.
+        ("loss", truing_loss),  # First term.
+        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms.
+        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [items] for REDUCE_NONE; NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the partials, 0 = 1.
+        ("score_kind", truing_score_kind),  # What scores are; checked against the entry, 0 = not checked.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("items", truing_item_outputs),  # Outputs of the first term.
+        ("outputs", truing_preference_outputs),  # Outputs of all terms together.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_side_term(ctypes.Structure):
+    """A further term over tokens: coef * (nll, or exact divergence to the reference head)."""
+
+    _fields_ = [
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], may exceed rows.mask (orpo of TRL: prompt too), NULL = rows.mask.
+        ("coef", ctypes.c_double),  # Factor, finite, either sign.
+        ("normaliser", ctypes.c_double),  # Tokens, divisor EXTERNAL.
+        ("divisor", truing_side_divisor),  # Required when coef != 0.
+        ("scope", truing_side_scope),  # Its tokens; required when coef != 0.
+        ("divergence", truing_divergence_kind),  # 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_linear_preference_args(ctypes.Structure):
+    """Hidden states to preference loss and gradients (`truing_linear_preference_forward`)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", truing_head),  # Policy.
+        ("ref_head", truing_head),  # Reference over the same rows, hidden NULL = none (tdpo needs it).
+        ("rows", truing_rows),  # Targets; `cu_seqlens` [S+1], or shapes [S,T].
+        ("support", truing_support),  # Sampling support.
+        ("score", truing_score),  # Tokens to scores.
+        ("ref_logps", ctypes.POINTER(truing_tensor)),  # float [N], token reference, nats.
+        ("ref_scores", ctypes.POINTER(truing_tensor)),  # f64 or float [S], sequence reference, nats.
+        ("groups", truing_groups),  # Pairs, rows or lists.
+        ("loss", truing_loss),  # First term.
+        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms.
+        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
+        ("side_term", truing_side_term),  # A further term over tokens.
+        ("score_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
+        ("kl_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of the first phase, NULL = recompute.
+        ("pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("phase", truing_phase),  # Required.
+        ("wpo", truing_wpo_form),  # Pair weight from this head, 0 = off.
+        ("grads", truing_head_grads),  # Outputs, policy head.
+        ("out_logps", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_scores", ctypes.POINTER(truing_tensor)),  # f64 [S].
+        ("out_ref_scores", ctypes.POINTER(truing_tensor)),  # f64 [S], with ref_head or ref_logps.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [S], sum of KL(ref||policy), with ref_head.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [S], live tokens.
+        ("out_side_term", ctypes.POINTER(truing_tensor)),  # f64 0-d, the side term before `coef`.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12], opaque.
+        ("out_pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], both heads, opaque; with `ref_head`.
+        ("out_row_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("items", truing_item_outputs),  # Outputs of the first term.
+        ("outputs", truing_preference_outputs),  # Outputs of all terms together.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_aggregate(ctypes.Structure):
+    """How token or sequence values form one loss."""
+
+    _fields_ = [
+        ("normaliser", ctypes.c_double),  # Replaces the denominator, 0 = off.
+        ("max_length", ctypes.c_double),  # Divisor in tokens of SEQ_MEAN_TOKEN_SUM_NORM.
+        ("mode", truing_aggregate_mode),  # Required.
+        ("count_empty", truing_count_empty),  # Required by the seq_ modes.
+        ("denominator", truing_denominator),  # 0 = original.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_estimator(ctypes.Structure):
+    """KL to the reference: as a term beside the loss, or as a catalogue entry of its own."""
+
+    _fields_ = [
+        ("id", truing_loss_id),  # `k1`, `k2`, `k3`, `abs`; 0 = off.
+        ("weight", truing_estimator_weight),  # Required when id is set.
+        ("gradient", truing_estimator_gradient),  # Required when id is set.
+        ("input_clamp_mode", truing_clamp_mode),  # Required when input_clamp > 0.
+        ("ratio_source", truing_ratio_source),  # 0 = old.
+        ("stage", truing_kl_stage),  # As a term: 0 = after weight.
+        ("divergence", truing_divergence_kind),  # Instead of `id`: exact divergence to `ref_head`'s row, linear_policy only (reverse_kl = KL(policy||ref)); kinds without parameters. 0 = off.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("coef", ctypes.c_double),  # As a term: factor >= 0, 0 = off but still reported.
+        ("input_clamp", ctypes.c_double),  # Nats, 0 = none.
+        ("output_clamp", ctypes.c_double),  # 0 = none.
+        ("ratio_max", ctypes.c_double),  # >= 1, 0 = none.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_policy_term(ctypes.Structure):
+    """A further token or sequence loss of the same pass with its own inputs and divisor."""
+
+    _fields_ = [
+        ("loss", truing_loss),  # `positive_nll`, `sdar`, `dft` and others.
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N], NULL = the call's.
+        ("ref", ctypes.POINTER(truing_tensor)),  # float [N], teacher for sdar; NULL = the call's.
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B], NULL = the call's.
+        ("flag", ctypes.POINTER(truing_tensor)),  # u8 [N] or [B], NULL = the call's.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], NULL = the call's.
+        ("token_weights", ctypes.POINTER(truing_tensor)),  # f32 [N], NULL = 1.
+        ("aggregate", truing_aggregate),  # Mode 0 = the call's.
+        ("level", truing_level),  # Required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_policy_inputs(ctypes.Structure):
+    """What `policy` and `linear_policy` share. [N] also means [B,T]."""
+
+    _fields_ = [
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N], behaviour log-prob, nats; NULL = current, detached.
+        ("ref", ctypes.POINTER(truing_tensor)),  # float [N], reference or teacher, nats; value losses: returns.
+        ("sampler", ctypes.POINTER(truing_tensor)),  # float [N], inference engine's log-prob, nats.
+        ("kl_ref", ctypes.POINTER(truing_tensor)),  # float [N], reference of the KL term when ref holds a teacher; NULL = ref.
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
+        ("flag", ctypes.POINTER(truing_tensor)),  # u8 [N] or [B], NULL = 1.
+        ("log_z", ctypes.POINTER(truing_tensor)),  # float [B], nats: flowrl.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], completion tokens.
+        ("keep", ctypes.POINTER(truing_tensor)),  # u8 [N], rejection of tokens, 0 = dropped.
+        ("sequence_keep", ctypes.POINTER(truing_tensor)),  # u8 [B], rejection of sequences.
+        ("entropy_mask", ctypes.POINTER(truing_tensor)),  # u8 [N], policy term and entropy bonus only.
+        ("kl_mask", ctypes.POINTER(truing_tensor)),  # u8 [N], KL term only, NULL = mask.
+        ("token_weights", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
+        ("importance_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] or [B] >= 0, constant; vespo takes its log.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1] into sequences: list kind.
+        ("loss", truing_loss),  # Token, sequence, list or estimator entry.
+        ("kl", truing_estimator),  # KL term, or the settings of an estimator entry.
+        ("aggregate", truing_aggregate),  # Of loss and KL.
+        ("entropy_aggregate", truing_aggregate),  # Of the bonus, mode 0 = aggregate.
+        ("extra_terms", ctypes.POINTER(truing_policy_term)),  # [num_extra_terms] host.
+        ("num_extra_terms", ctypes.c_size_t),  # Terms.
+        ("entropy_coef", ctypes.c_double),  # Bonus factor >= 0, 0 = off.
+        ("level", truing_level),  # Of the ratio; required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_policy_outputs(ctypes.Structure):
+    """Outputs of a policy call, each NULL = not wanted."""
+
+    _fields_ = [
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d, all terms.
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], or f64 [B] for sequence entries: main term before aggregation.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f32 [N], estimator values.
+        ("out_terms", ctypes.POINTER(truing_tensor)),  # f64 [3 + num_extra_terms]: main, KL, entropy, extra; after aggregation.
+        ("grad_log_z_out", ctypes.POINTER(truing_tensor)),  # f32 [B].
+        ("out_statistics", ctypes.POINTER(truing_tensor)),  # f64 [32], TRUING_POLICY_STAT_*.
+        ("out_token_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("out_sequence_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
+        ("reserved", ctypes.c_uint8 * 40),  # 0.
+    ]
+
+
+class truing_policy_forward_args(ctypes.Structure):
+    """Split form: token log-probs in, loss and partials out."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats; value losses: V.
+        ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, eaft.
+        ("inputs", truing_policy_inputs),  # Everything else.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("outputs", truing_policy_outputs),  # Loss, figures.
+        ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
+        ("grad_entropy_out", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_policy_args(ctypes.Structure):
+    """Hidden states to policy loss and gradients (`truing_linear_policy_forward`)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", truing_head),  # Policy.
+        ("ref_head", truing_head),  # Reference over the same rows, for `inputs.kl.divergence`; hidden NULL = none.
+        ("rows", truing_rows),  # Targets, shift; rows.mask NULL = inputs.mask.
+        ("support", truing_support),  # Sampling support.
+        ("inputs", truing_policy_inputs),  # Old, ref, advantage, loss and the rest.
+        ("logp_coefficients", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dlogp, phase WITH_COEFFICIENTS.
+        ("entropy_coefficients", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dentropy, phase WITH_COEFFICIENTS.
+        ("kl_coefficients", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dKL of the exact divergence, phase WITH_COEFFICIENTS.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of the first phase, NULL = recompute.
+        ("pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("phase", truing_phase),  # Required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("grads", truing_head_grads),  # Outputs.
+        ("outputs", truing_policy_outputs),  # Loss, figures.
+        ("out_logps", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_log_sum_sq", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12], opaque.
+        ("out_pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], both heads, opaque; with `ref_head`.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_partial(ctypes.Structure):
+    """A divergence on a few columns; support 0 = all columns."""
+
+    _fields_ = [
+        ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K], -1 pads: given ids or the teacher's.
+        ("teacher_values", ctypes.POINTER(truing_tensor)),  # float [N,K] at ids: log-probs, logits or counts by teacher_form.
+        ("teacher_lse", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, for TOPK_LOGITS with tail, zero, raw.
+        ("reference", ctypes.POINTER(truing_tensor)),  # float [N,V], logits that choose the support, PARTIAL_REFERENCE.
+        ("k", ctypes.c_int64),  # Columns kept per side, 1..512, 0 = K of ids.
+        ("tail_floor", ctypes.c_double),  # Floor of both tail probabilities, 0 = exact (TRL: 1e-7).
+        ("outside_logprob", ctypes.c_double),  # Teacher log-prob outside the support with OUTSIDE_ZERO, nats, 0 = -100.
+        ("log_prob_floor", ctypes.c_double),  # Floor of both log-probs on the support, nats < 0, 0 = off.
+        ("value_clamp", ctypes.c_double),  # The row value is clamped to +- this, 0 = off.
+        ("support", truing_partial_support),  # TRUING_PARTIAL_*, 0 = all columns.
+        ("outside", truing_outside),  # Required with a support.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
+    ]
+
+
+class truing_divergence_options(ctypes.Structure):
+    """What is computed from two rows."""
+
+    _fields_ = [
+        ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
+        ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
+        ("hard_weight", ctypes.c_double),  # Factor of -log p_target, 0 = off.
+        ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1.
+        ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed.
+        ("kind", truing_divergence_kind),  # Required.
+        ("limits", truing_jsd_limits),  # `jsd` at 0 and 1, 0 = peer.
+        ("teacher_form", truing_teacher_form),  # Required.
+        ("hard_scaling", truing_token_scaling),  # Constant factor on the hard-label term: dft for anchored_sft; 0 = none.
+        ("aggregate", truing_aggregate),  # Required when out_loss is wanted.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_divergence_outputs(ctypes.Structure):
+    """Outputs of a divergence, each NULL = not wanted."""
+
+    _fields_ = [
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d.
+        ("out_student_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_teacher_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
+        ("out_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t log p, nats.
+        ("out_reverse_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum p log t, nats.
+        ("out_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.
+        ("out_teacher_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.
+        ("out_student_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], teacher's argmax in the student.
+        ("out_teacher_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], student's argmax in the teacher.
+        ("out_student_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], student's probability of the support.
+        ("out_teacher_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], teacher's probability of the support.
+        ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], share of common ids.
+        ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over common ids.
+        ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K or 2K], -1 pads: the support used.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
+        ("reserved", ctypes.c_uint8 * 40),  # 0.
+    ]
+
+
+class truing_divergence_forward_args(ctypes.Structure):
+    """Divergence between rows of logits."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", ctypes.POINTER(truing_tensor)),  # float [N,V] or [B,T,V], logits.
+        ("teacher", ctypes.POINTER(truing_tensor)),  # float [N,V'], by teacher_form; NULL with a partial teacher.
+        ("student_transform", truing_transform),  # Temperature T_s and the rest.
+        ("teacher_transform", truing_transform),  # Logits only.
+        ("rows", truing_rows),  # Targets for hard label and figures, mask.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0, 0 = row not read.
+        ("options", truing_divergence_options),  # Kind, parameters, reduction.
+        ("partial", truing_partial),  # Few columns.
+        ("outputs", truing_divergence_outputs),  # Values, figures.
+        ("grad_student_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss, may be student itself.
+        ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss, may be teacher itself.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradients, float 0-d, NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_divergence_backward_args(ctypes.Structure):
+    """Gradients of both sides' logits."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("teacher", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("student_transform", truing_transform),  # As in forward.
+        ("teacher_transform", truing_transform),  # As in forward.
+        ("rows", truing_rows),  # As in forward.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # As in forward.
+        ("options", truing_divergence_options),  # As in forward.
+        ("partial", truing_partial),  # As in forward, support GIVEN with out_support_ids reuses the choice.
+        ("shard", truing_shard),  # Columns of this shard, both sides cut alike.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], NULL = recompute.
+        ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], NULL = 0.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0.
+        ("grad_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, NULL = 0.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_student_out", ctypes.POINTER(truing_tensor)),  # float as student, may be student itself.
+        ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # float as teacher, may be teacher itself.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_divergence_local_args(ctypes.Structure):
+    """Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", ctypes.POINTER(truing_tensor)),  # float [N,V_local].
+        ("teacher", ctypes.POINTER(truing_tensor)),  # float [N,V_local].
+        ("student_transform", truing_transform),  # `bias` is [V_local].
+        ("teacher_transform", truing_transform),  # `bias` is [V_local].
+        ("rows", truing_rows),  # Targets are global ids.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("options", truing_divergence_options),  # Kind, parameters.
+        ("partial", truing_partial),  # Few columns: given global ids.
+        ("shard", truing_shard),  # Required.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass.
+        ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
+        ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_divergence_finish_args(ctypes.Structure):
+    """Values from the records of all shards."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,16], in shard order.
+        ("student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
+        ("teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
+        ("shard_starts", ctypes.POINTER(truing_tensor)),  # i64 [shards+1] on the CPU.
+        ("rows", truing_rows),  # As in local.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("options", truing_divergence_options),  # As in local.
+        ("partial", truing_partial),  # As in local.
+        ("outputs", truing_divergence_outputs),  # Values, figures, stats.
+        ("pass", truing_local_pass),  # The pass that made the records.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_divergence_args(ctypes.Structure):
+    """Divergence of two heads (`truing_linear_divergence_forward`)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", truing_head),  # Student head.
+        ("teacher", truing_head),  # Teacher head, own hidden size; hidden NULL: teacher_rows or partial.
+        ("teacher_rows", ctypes.POINTER(truing_tensor)),  # float [N,V'] by teacher_form, when there is no teacher head.
+        ("teacher_transform", truing_transform),  # Of teacher_rows.
+        ("rows", truing_rows),  # Targets, mask.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
+        ("options", truing_divergence_options),  # Kind, parameters, reduction.
+        ("partial", truing_partial),  # Few columns.
+        ("shard", truing_shard),  # Phase WITH_COEFFICIENTS only: weights hold these columns.
+        ("outputs", truing_divergence_outputs),  # Values, figures.
+        ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values; with stats this is the backward.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of an earlier call.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("phase", truing_phase),  # Required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("student_grads", truing_head_grads),  # Outputs.
+        ("teacher_grads", truing_head_grads),  # Outputs.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_linear_divergence_local_args(ctypes.Structure):
+    """Records of one vocabulary shard of both heads."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", truing_head),  # `weight` is [V_local,D].
+        ("teacher", truing_head),  # `weight` is [V_local,D'].
+        ("rows", truing_rows),  # Targets are global ids.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("options", truing_divergence_options),  # Kind, parameters.
+        ("partial", truing_partial),  # Few columns: given global ids.
+        ("shard", truing_shard),  # Required.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass.
+        ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
+        ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_sequence_kl_args(ctypes.Structure):
+    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("policy", ctypes.POINTER(truing_tensor)),  # float [N,V], logits.
+        ("ref", ctypes.POINTER(truing_tensor)),  # float [N,V], logits.
+        ("policy_transform", truing_transform),  # Transforms.
+        ("ref_transform", truing_transform),  # Transforms.
+        ("rows", truing_rows),  # Targets, mask, cu_seqlens.
+        ("grad_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_log_ratio`; backward.
+        ("grad_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_kl`; backward.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16]; backward.
+        ("out_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], summed log p - log q of the targets, nats.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], summed KL(ref||policy), nats.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [B], live tokens.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("grad_policy_out", ctypes.POINTER(truing_tensor)),  # float as policy; backward.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+truing_linear_logprob_finish_args = truing_logprob_finish_args
+truing_linear_divergence_finish_args = truing_divergence_finish_args
+
+STRUCTS = [
+    truing_device,
+    truing_dtype,
+    truing_tensor,
+    truing_context_options,
+    truing_param_info,
+    truing_loss_description,
+    truing_transform,
+    truing_head,
+    truing_head_grads,
+    truing_rows,
+    truing_shard,
+    truing_support,
+    truing_row_loss,
+    truing_figures,
+    truing_row_upstream,
+    truing_logprob_forward_args,
+    truing_logprob_backward_args,
+    truing_logprob_local_args,
+    truing_logprob_finish_args,
+    truing_linear_logprob_forward_args,
+    truing_linear_logprob_backward_args,
+    truing_linear_logprob_local_args,
+    truing_score,
+    truing_sequence_forward_args,
+    truing_sequence_backward_args,
+    truing_loss,
+    truing_groups,
+    truing_item_outputs,
+    truing_preference_outputs,
+    truing_preference_term,
+    truing_preference_forward_args,
+    truing_side_term,
+    truing_linear_preference_args,
+    truing_aggregate,
+    truing_estimator,
+    truing_policy_term,
+    truing_policy_inputs,
+    truing_policy_outputs,
+    truing_policy_forward_args,
+    truing_linear_policy_args,
+    truing_partial,
+    truing_divergence_options,
+    truing_divergence_outputs,
+    truing_divergence_forward_args,
+    truing_divergence_backward_args,
+    truing_divergence_local_args,
+    truing_divergence_finish_args,
+    truing_linear_divergence_args,
+    truing_linear_divergence_local_args,
+    truing_sequence_kl_args,
+]
+
+# Exported functions: result and argument types.
+FUNCTIONS = {
+    "truing_last_error": (ctypes.c_char_p, []),
+    "truing_abi_version": (ctypes.c_uint32, []),
+    "truing_loss_count": (ctypes.c_size_t, []),
+    "truing_loss_at": (truing_status, [ctypes.c_size_t, ctypes.POINTER(truing_loss_description)]),
+    "truing_loss_info": (truing_status, [truing_loss_id, ctypes.POINTER(truing_loss_description)]),
+    "truing_loss_find": (truing_status, [ctypes.c_char_p, ctypes.POINTER(truing_loss_id)]),
+    "truing_context_create": (truing_status, [ctypes.POINTER(truing_context_options), ctypes.POINTER(ctypes.c_void_p)]),
+    "truing_context_destroy": (None, [ctypes.c_void_p]),
+    "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
+    "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
+    "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_preference_forward": (truing_status, [ctypes.POINTER(truing_linear_preference_args)]),
+    "truing_linear_preference_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_preference_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_forward": (truing_status, [ctypes.POINTER(truing_logprob_forward_args)]),
+    "truing_logprob_backward": (truing_status, [ctypes.POINTER(truing_logprob_backward_args)]),
+    "truing_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_policy_forward": (truing_status, [ctypes.POINTER(truing_policy_forward_args)]),
+    "truing_policy_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_policy_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_preference_forward": (truing_status, [ctypes.POINTER(truing_preference_forward_args)]),
+    "truing_preference_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_preference_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_forward": (truing_status, [ctypes.POINTER(truing_sequence_forward_args)]),
+    "truing_sequence_backward": (truing_status, [ctypes.POINTER(truing_sequence_backward_args)]),
+    "truing_sequence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+}

@@ -1,0 +1,83 @@
+"""The library's own catalogue of losses."""
+
+import ctypes
+import math
+
+from . import _abi
+from ._library import check, library
+from ._tensor import refuse
+
+_KINDS = {value: name.removeprefix("TRUING_KIND_").lower() for name, value in vars(_abi).items() if name.startswith("TRUING_KIND_")}
+_by_name, _by_id = {}, {}
+
+
+class Param:
+    """A parameter of an entry; `default` is NaN where the caller must give it."""
+
+    def __init__(self, p):
+        self.name, self.default = p.name.decode(), p.default_value
+        self.minimum, self.maximum = p.minimum, p.maximum
+        self.minimum_open, self.maximum_open = bool(p.minimum_open), bool(p.maximum_open)
+
+    def __str__(self):
+        left, right = "(" if self.minimum_open else "[", ")" if self.maximum_open else "]"
+        default = "required" if math.isnan(self.default) else f"default {self.default:g}"
+        return f"{self.name}: {default}, in {left}{self.minimum:g}, {self.maximum:g}{right}"
+
+
+class Entry:
+    """A loss of the catalogue."""
+
+    def __init__(self, d):
+        self.id, self.kind = d.id, _KINDS[d.kind]
+        self.name, self.formula, self.source = d.name.decode(), d.formula.decode(), d.source.decode()
+        self.aliases = [d.aliases[i].decode() for i in range(d.num_aliases)]
+        self.params = [Param(d.params[i]) for i in range(d.num_params)]
+        self.inputs, self.partials, self.preset_of = d.inputs, d.partials, d.preset_of
+
+    def __repr__(self):
+        return f"<{self.kind} loss {self.name}>"
+
+
+def read():
+    """Reads the whole catalogue of the library."""
+    _by_name.clear()
+    _by_id.clear()
+    for index in range(library().truing_loss_count()):
+        d = _abi.truing_loss_description()
+        d.struct_size = ctypes.sizeof(d)
+        check(library().truing_loss_at(index, ctypes.byref(d)))
+        e = Entry(d)
+        _by_id[e.id] = e
+        _by_name.setdefault(e.name, e)
+    return list(_by_id.values())
+
+
+def entry(loss):
+    """An entry by its name, alias, id, or itself."""
+    if isinstance(loss, Entry):
+        return loss
+    if isinstance(loss, int):
+        found = _by_id.get(loss)
+    else:
+        found = _by_name.get(loss)
+        if found is None:
+            number = _abi.truing_loss_id()
+            check(library().truing_loss_find(str(loss).encode(), ctypes.byref(number)))
+            found = _by_id.get(number.value)
+    if found is None:
+        refuse("loss", repr(loss), "a name, alias or id of the catalogue")
+    return found
+
+
+def params(entry, given):
+    """Values in catalogue order from a dict or a list; NaN is the default."""
+    if given is None:
+        return []
+    if not isinstance(given, dict):
+        return list(given)
+    names = [p.name for p in entry.params]
+    for name in given:
+        if name not in names:
+            refuse("params", repr(name), f"one of {', '.join(names)}")
+    return [math.nan if given.get(n) is None else given[n] for n in names]

@@ -1,0 +1,171 @@
+"""The shared library: finding it, contexts, calls."""
+
+import ctypes
+import mmap
+import os
+import pathlib
+import threading
+import types
+
+from . import _abi
+from ._error import Error
+from ._tensor import bare, describe, empty, refuse
+
+FOLDER = pathlib.Path(__file__).parent / "lib"
+_lib = None
+
+
+def find():
+    """The library inside the package, or None."""
+    found = sorted(FOLDER.glob("libtruing.so.*"))
+    return found[-1] if found else None
+
+
+def open_library(path):
+    global _lib
+    lib = ctypes.CDLL(str(path))
+    try:
+        version = lib.truing_abi_version
+    except AttributeError:
+        raise Error(_abi.TRUING_STATUS_ABI_MISMATCH, f"{path} is no Truing library") from None
+    version.restype = ctypes.c_uint32
+    if version() != _abi.TRUING_ABI_VERSION:
+        message = f"{path} has ABI version {version()}, this package needs {_abi.TRUING_ABI_VERSION}"
+        raise Error(_abi.TRUING_STATUS_ABI_MISMATCH, message)
+    for name, (result, arguments) in _abi.FUNCTIONS.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    _lib = lib
+
+
+def library():
+    if _lib is None:
+        message = "no library: install the package with pip, or call truing.load(path)"
+        raise Error(_abi.TRUING_STATUS_INVALID_ARGUMENT, message)
+    return _lib
+
+
+def check(status):
+    if status != _abi.TRUING_STATUS_OK:
+        raise Error(status, library().truing_last_error().decode())
+
+
+def enum(field, prefix, value):
+    """`TRUING_<prefix>_<VALUE>` by its last word; None stays 0."""
+    if value is None:
+        return 0
+    number = getattr(_abi, f"TRUING_{prefix}_{str(value).upper()}", None)
+    if number is None:
+        start = f"TRUING_{prefix}_"
+        words = [n.removeprefix(start).lower() for n in vars(_abi) if n.startswith(start)]
+        refuse(field, repr(value), f"one of {', '.join(words)}")
+    return number
+
+
+class Context:
+    """Threads, math mode and (for tests) a cap on the instruction set of the calls that get it. Not usable in a child
+    process."""
+
+    def __init__(self, threads=0, *, mode=None, isa_cap=None):
+        options = _abi.truing_context_options()
+        options.struct_size = ctypes.sizeof(options)
+        options.num_threads = threads
+        options.mode = enum("mode", "MODE", mode)
+        options.isa_cap = enum("isa_cap", "ISA", isa_cap)
+        handle = ctypes.c_void_p()
+        check(library().truing_context_create(ctypes.byref(options), ctypes.byref(handle)))
+        self._handle, self._pid, self._destroy = handle, os.getpid(), library().truing_context_destroy
+
+    def handle(self):
+        if self._pid != os.getpid():
+            refuse("context", "a context of the parent process", "one made after the fork")
+        return self._handle
+
+    def __del__(self):
+        if getattr(self, "_pid", None) == os.getpid():
+            self._destroy(self._handle)
+
+
+SERIAL = object()
+"""Given as a context: the calling thread only, nothing is created."""
+
+_default, _lock = None, threading.Lock()
+
+
+def _context(given):
+    """The handle to pass; without a context, one for all cores, made at the first call of this process."""
+    global _default
+    if given is SERIAL:
+        return None
+    if given is not None:
+        return given.handle()
+    if _default is None or _default._pid != os.getpid():
+        with _lock:
+            if _default is None or _default._pid != os.getpid():
+                _default = Context(len(os.sched_getaffinity(0)))
+    return _default.handle()
+
+
+def _after_fork():
+    global _lock
+    _lock = threading.Lock()  # another thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Call:
+    """One call being put together: fields by path, tensors described and kept alive."""
+
+    def __init__(self, struct, like, context, flags=0):
+        self.args = struct()
+        self.args.struct_size = ctypes.sizeof(struct)
+        self.args.flags = flags
+        self.args.context = _context(context)
+        self.like, self.keep, self.results = like, [], {}
+
+    def _put(self, path, value):
+        target = self.args
+        *groups, name = path.split(".")
+        for group in groups:
+            target = getattr(target, group)
+        setattr(target, name, value)
+
+    def set(self, **fields):
+        """Plain fields; `__` stands for a dot. None leaves a field at 0."""
+        for path, value in fields.items():
+            if value is not None:
+                self._put(path.replace("__", "."), value)
+
+    def read(self, **tensors):
+        """Inputs; None is absent."""
+        for path, x in tensors.items():
+            if x is not None:
+                self._tensor(path.replace("__", "."), x, False)
+
+    def write(self, path, name, want, shape, dtype):
+        """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
+        if want is None or want is False:
+            return
+        place = empty(self.like, shape, dtype) if want is True else want
+        self._tensor(path, place, True)
+        self.results[name] = place
+
+    def _tensor(self, path, x, write):
+        t, keep = describe(path, x, write)
+        self.keep += [t, keep]
+        self._put(path, ctypes.pointer(t))
+
+    def run(self, function):
+        """Allocates the workspace that the call wants, calls, returns the outputs by name."""
+        lib = library()
+        args = ctypes.byref(self.args)
+        minimum, preferred = ctypes.c_size_t(), ctypes.c_size_t()
+        check(getattr(lib, function + "_workspace_size")(args, ctypes.byref(minimum), ctypes.byref(preferred)))
+        if preferred.value:
+            memory = mmap.mmap(-1, preferred.value)  # whole pages, hence aligned
+            place = (ctypes.c_char * preferred.value).from_buffer(memory)
+            self.keep += [memory, place]
+            self.args.workspace, self.args.workspace_size = ctypes.addressof(place), preferred.value
+        check(getattr(lib, function)(args))
+        return types.SimpleNamespace(**{name: bare(x) for name, x in self.results.items()})

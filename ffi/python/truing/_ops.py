@@ -1,0 +1,341 @@
+"""The operations. Every keyword is a field of the C struct of the same name (`include/truing.h` has the full text);
+left out, it stays 0 or NULL, and the library says what that means.
+
+Outputs are asked for with True (a new array of the caller's library) or with a place to write to, and come back as
+attributes of one result object.
+"""
+
+import ctypes
+
+from . import _abi, _catalog
+from ._library import Call, enum
+from ._tensor import dtype_name, refuse, shape
+
+_FIGURES = {
+    "logprob": "float32", "lse": "float32", "max": "float32", "argmax": "int32", "entropy": "float32",
+    "log_sum_sq": "float32", "is_top1": "uint8", "status": "uint32",
+}  # fmt: skip
+
+
+def _flags(**named):
+    """`TRUING_<NAME>` for every true keyword."""
+    return sum(getattr(_abi, "TRUING_" + name.upper()) for name, on in named.items() if on)
+
+
+def _transform(call, prefix, bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab):
+    call.read(**{prefix + "transform__bias": bias, prefix + "transform__row_temperature": row_temperature})
+    values = dict(temperature=temperature, logit_scale=logit_scale, softcap=softcap, n_valid_vocab=n_valid_vocab)
+    call.set(**{f"{prefix}transform__{name}": value for name, value in values.items()})
+
+
+def _rows(call, target, mask, ignore_index):
+    call.read(rows__target=target, rows__mask=mask)
+    call.set(rows__ignore_index=ignore_index)
+
+
+def _figures(call, rows, wanted):
+    for name, dtype in _FIGURES.items():
+        call.write("figures.out_" + name, name, wanted[name], rows, dtype)
+    call.write("figures.out_stats", "stats", wanted["stats"], (*rows, 12), "float32")
+
+
+def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias):
+    call.write("grads.grad_hidden_out", "grad_hidden", grad_hidden, shape(hidden), "float32")
+    call.write("grads.grad_weight_out", "grad_weight", grad_weight, shape(weight), "float32")
+    call.write("grads.grad_bias_out", "grad_bias", grad_bias, shape(weight)[:1], "float32")
+
+
+def logprob(
+    logits, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
+    logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
+    log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+):  # fmt: skip
+    """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for."""
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None)
+    call = Call(_abi.truing_logprob_forward_args, logits, context, flags)
+    call.read(logits=logits)
+    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _figures(call, shape(logits)[:-1], wanted)
+    return call.run("truing_logprob_forward")
+
+
+def logprob_backward(
+    logits, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_scale=None, mask=None,
+    ignore_index=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
+    n_valid_vocab=None, stats=None, recompute=False, grad_logits=True, status=False, context=None,
+):  # fmt: skip
+    """`grad_logits` from the gradients of the figures. `grad_logits=logits` overwrites the logits."""
+    flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute)
+    call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
+    call.read(logits=logits, stats=stats, upstream__grad_logprob=grad_logprob, upstream__grad_lse=grad_lse,
+              upstream__grad_entropy=grad_entropy)  # fmt: skip
+    call.set(upstream__grad_scale=grad_scale)
+    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
+    call.write("out_status", "status", status, shape(logits)[:-1], "uint32")
+    return call.run("truing_logprob_backward")
+
+
+def linear_logprob(
+    hidden, weight, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
+    logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
+    log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+):  # fmt: skip
+    """The figures of :func:`logprob` for the logits `hidden` [N, D] x `weight` [V, D] transposed, which never exist."""
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None)
+    call = Call(_abi.truing_linear_logprob_forward_args, hidden, context, flags)
+    call.read(head__hidden=hidden, head__weight=weight)
+    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _figures(call, shape(hidden)[:-1], wanted)
+    return call.run("truing_linear_logprob_forward")
+
+
+def linear_logprob_backward(
+    hidden, weight, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_scale=None, mask=None,
+    ignore_index=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
+    n_valid_vocab=None, stats=None, recompute=False, grad_hidden=True, grad_weight=True, grad_bias=False,
+    accumulate_hidden=False, accumulate_weight=False, status=False, context=None,
+):  # fmt: skip
+    """Gradients of hidden, weight and bias from the gradients of the figures."""
+    flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, accumulate_hidden=accumulate_hidden,
+                   accumulate_weight=accumulate_weight)  # fmt: skip
+    call = Call(_abi.truing_linear_logprob_backward_args, hidden, context, flags)
+    call.read(head__hidden=hidden, head__weight=weight, stats=stats, upstream__grad_logprob=grad_logprob,
+              upstream__grad_lse=grad_lse, upstream__grad_entropy=grad_entropy)  # fmt: skip
+    call.set(upstream__grad_scale=grad_scale)
+    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias)
+    call.write("out_status", "status", status, shape(hidden)[:-1], "uint32")
+    return call.run("truing_linear_logprob_backward")
+
+
+def _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp):
+    call.set(score__kind=enum("score", "SCORE", score), score__divisor=enum("divisor", "DIVISOR", divisor),
+             score__normaliser=normaliser, score__ld_alpha=ld_alpha)  # fmt: skip
+    if clamp is not None:
+        call.set(score__clamp_low=clamp[0], score__clamp_high=clamp[1])
+    call.read(score__token_weights=token_weights, score__ld_prefix=ld_prefix)
+
+
+def _sequences(tokens, cu_seqlens):
+    return shape(cu_seqlens)[0] - 1 if cu_seqlens is not None else shape(tokens)[0]
+
+
+def sequence(
+    logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None, token_weights=None,
+    ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, scores=True, counts=False, first=False, last=False,
+    status=False, counters=False, context=None,
+):  # fmt: skip
+    """Scores of sequences from token log-probs [B, T], or [N] with `cu_seqlens` [B + 1]. `score`: "sum", "mean" or "ld"."""
+    flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only)
+    call = Call(_abi.truing_sequence_forward_args, logps, context, flags)
+    call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens)
+    _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
+    b = (_sequences(logps, cu_seqlens),)
+    call.write("out_scores", "scores", scores, b, "float64")
+    for name, want in (("counts", counts), ("first", first), ("last", last)):
+        call.write("out_" + name, name, want, b, "int32")
+    call.write("out_status", "status", status, b, "uint32")
+    call.write("out_counters", "counters", counters, (32,), "int64")
+    return call.run("truing_sequence_forward")
+
+
+def sequence_backward(
+    grad_scores, logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None,
+    token_weights=None, ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, grad_output=None,
+    grad_scale=None, grad_logps=True, grad_ref_logps=False, context=None,
+):  # fmt: skip
+    """Gradients of the tokens of :func:`sequence`."""
+    flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only)
+    call = Call(_abi.truing_sequence_backward_args, logps, context, flags)
+    call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens, grad_scores=grad_scores,
+              grad_output=grad_output)  # fmt: skip
+    call.set(grad_scale=grad_scale)
+    _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
+    call.write("grad_logps_out", "grad_logps", grad_logps, shape(logps), "float32")
+    call.write("grad_ref_logps_out", "grad_ref_logps", grad_ref_logps, shape(logps), "float32")
+    return call.run("truing_sequence_backward")
+
+
+def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None):
+    values = _catalog.params(entry, params)
+    if values:
+        array = (ctypes.c_double * len(values))(*values)
+        call.keep.append(array)
+        place.params, place.num_params = array, len(values)
+    place.id = entry.id
+    place.reduction = enum("reduction", "REDUCE", reduction)
+    place.score_kind = enum("score_kind", "SCORE", score_kind)
+    place.weight, place.normaliser = weight or 0.0, normaliser or 0.0
+
+
+def _terms(call, extra_terms):
+    """Further terms: dicts with `loss`, `reduction` and whatever else `truing_loss` has."""
+    if not extra_terms:
+        return
+    array = (_abi.truing_preference_term * len(extra_terms))()
+    for place, term in zip(array, extra_terms):
+        term = dict(term)
+        _fill_loss(call, place.loss, _catalog.entry(term.pop("loss")), term.pop("params", None), **term)
+    call.keep.append(array)
+    call.args.extra_terms, call.args.num_extra_terms = array, len(extra_terms)
+
+
+def _groups(call, entry, sequences, groups, outputs):
+    """Fields of `truing_groups`, and the outputs whose shapes follow from them."""
+    groups = dict(groups)
+    layout = groups.pop("layout", None)
+    if layout is None and groups.get("chosen_seq") is not None:
+        layout = "indexed"
+    call.set(groups__layout=enum("layout", "LAYOUT", layout))
+    known = [name for name, kind in _abi.truing_groups._fields_ if kind is ctypes.POINTER(_abi.truing_tensor)]
+    for name, value in groups.items():
+        if name not in known:
+            raise TypeError(f"unknown keyword {name!r}")
+        call.read(**{"groups__" + name: value})
+    chosen, offsets, members = (groups.get(n) for n in ("chosen_seq", "list_offsets", "member_seq"))
+    pair, lists = entry.kind == "pair", entry.kind == "list"
+    if lists:
+        items = (shape(offsets)[0] - 1 if offsets is not None else 0,)
+        rewards = shape(members) if members is not None else (sequences,)
+    else:
+        items = rewards = shape(chosen) if chosen is not None else (sequences // 2 if pair else sequences,)
+    s = (sequences,)
+    places = {
+        "loss": ("outputs.out_loss", (), "float64"),
+        "losses": ("items.out_losses", items, "float64"),
+        "reward_chosen": ("items.out_reward_chosen", rewards, "float64"),
+        "reward_rejected": ("items.out_reward_rejected", items, "float64"),
+        "grad_scores": ("outputs.grad_scores_out", s, "float64"),
+        "grad_kl": ("outputs.grad_kl_out", s, "float64"),
+        "grad_margin": ("items.grad_margin_out", items, "float64"),
+        "statistics": ("items.out_statistics", (_abi.TRUING_PREFERENCE_STAT_COUNT,), "float64"),
+        "status": ("items.out_status", items, "uint32"),
+        "counters": ("outputs.out_counters", (32,), "int64"),
+    }
+    for name, (path, form, dtype) in places.items():
+        call.write(path, name, outputs[name], form, dtype)
+
+
+def preference(
+    loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
+    normaliser=None, term_score_kind=None, extra_terms=None, grad_output=None, grad_scale=None, skip_flagged=False,
+    out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
+    grad_margin=False, statistics=False, status=False, counters=False, context=None, **groups,
+):  # fmt: skip
+    """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
+
+    `groups` are the fields of `truing_groups`: `layout` ("interleaved", "stacked") or `chosen_seq` and `rejected_seq` for
+    pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on.
+    """
+    entry = _catalog.entry(loss)
+    call = Call(_abi.truing_preference_forward_args, scores, context, _flags(skip_flagged=skip_flagged))
+    call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
+    call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
+    _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
+               score_kind=term_score_kind)  # fmt: skip
+    _terms(call, extra_terms)
+    outputs = dict(
+        loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
+        reward_chosen=reward_chosen, reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl,
+        grad_margin=grad_margin, statistics=statistics, status=status, counters=counters,
+    )  # fmt: skip
+    _groups(call, entry, shape(scores)[0], groups, outputs)
+    return call.run("truing_preference_forward")
+
+
+def linear_preference(
+    loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, ref_logps=None, mask=None,
+    ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
+    softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
+    ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, extra_terms=None,
+    score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
+    grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, logps=False,
+    scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
+    reward_rejected=False, grad_scores=False, grad_margin=False, statistics=False, status=False, counters=False,
+    context=None, **groups,
+):  # fmt: skip
+    """Preference loss of hidden states [N, D] (or [S, T, D]) and a head [V, D], and the gradients of both.
+
+    `phase`: "single" (loss and gradients), "figures" (scores only) or "with_coefficients" (gradients from
+    `score_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
+    :func:`preference`.
+    """
+    entry = _catalog.entry(loss) if loss is not None else None
+    single, gradients = phase == "single", phase != "figures"
+    flags = _flags(
+        has_ignore_index=ignore_index is not None, recompute=recompute, has_clamp=clamp is not None,
+        ld_policy_only=ld_policy_only, skip_flagged=skip_flagged, accumulate_hidden=accumulate_hidden,
+        accumulate_weight=accumulate_weight,
+    )  # fmt: skip
+    call = Call(_abi.truing_linear_preference_args, hidden, context, flags)
+    call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, ref_logps=ref_logps,
+              ref_scores=ref_scores, score_coefficients=score_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
+    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
+    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
+    s = (_sequences(target, cu_seqlens),)
+    if single:
+        if entry is None:
+            refuse("loss", "None", "an entry of the catalogue in phase single")
+        _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=loss_weight,
+                   normaliser=loss_normaliser, score_kind=term_score_kind)  # fmt: skip
+        _terms(call, extra_terms)
+        outputs = dict(
+            loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
+            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=False, grad_margin=grad_margin,
+            statistics=statistics, status=status, counters=counters,
+        )  # fmt: skip
+        _groups(call, entry, s[0], groups, outputs)
+    _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
+                gradients if grad_weight is None else grad_weight, grad_bias)  # fmt: skip
+    call.write("out_logps", "logps", logps, shape(target), "float32")
+    call.write("out_scores", "scores", scores, s, "float64")
+    call.write("out_counts", "counts", counts, s, "int32")
+    call.write("out_stats", "stats", out_stats, (*shape(target), 12), "float32")
+    call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
+    return call.run("truing_linear_preference_forward")
+
+
+def policy(
+    loss, logps, old=None, *, level, aggregate, ref=None, advantage=None, mask=None, cu_seqlens=None, params=None,
+    count_empty=None, normaliser=None, max_length=None, kl=None, kl_weight=None, kl_gradient=None, kl_coef=None,
+    grad_output=None, grad_scale=None, out_loss=True, values=False, out_kl=False, terms=False, grad_logps=True,
+    statistics=False, token_status=False, sequence_status=False, counters=False, context=None,
+):  # fmt: skip
+    """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence or estimator entry.
+
+    `level`: "token" or "sequence"; `aggregate`: "token_mean", "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`).
+    """
+    entry = _catalog.entry(loss)
+    call = Call(_abi.truing_policy_forward_args, logps, context)
+    call.read(logps=logps, inputs__old=old, inputs__ref=ref, inputs__advantage=advantage, inputs__mask=mask,
+              inputs__cu_seqlens=cu_seqlens, grad_output=grad_output)  # fmt: skip
+    _fill_loss(call, call.args.inputs.loss, entry, params)
+    call.set(
+        inputs__level=enum("level", "LEVEL", level), inputs__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+        inputs__aggregate__count_empty=enum("count_empty", "COUNT", count_empty),
+        inputs__aggregate__normaliser=normaliser, inputs__aggregate__max_length=max_length,
+        inputs__kl__id=None if kl is None else _catalog.entry(kl).id,
+        inputs__kl__weight=enum("kl_weight", "ESTIMATOR", kl_weight),
+        inputs__kl__gradient=enum("kl_gradient", "GRADIENT", kl_gradient), inputs__kl__coef=kl_coef, grad_scale=grad_scale,
+    )  # fmt: skip
+    n, b = shape(logps), (_sequences(logps, cu_seqlens),)
+    by_sequence = entry.kind == "sequence"
+    call.write("outputs.out_loss", "loss", out_loss, (), "float64")
+    call.write("outputs.out_values", "values", values, b if by_sequence else n, "float64" if by_sequence else "float32")
+    call.write("outputs.out_kl", "kl", out_kl, n, "float32")
+    call.write("outputs.out_terms", "terms", terms, (3,), "float64")
+    call.write("outputs.out_statistics", "statistics", statistics, (_abi.TRUING_POLICY_STAT_COUNT,), "float64")
+    call.write("outputs.out_token_status", "token_status", token_status, n, "uint32")
+    call.write("outputs.out_sequence_status", "sequence_status", sequence_status, b, "uint32")
+    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    call.write("grad_logps_out", "grad_logps", grad_logps, n, "float32")
+    return call.run("truing_policy_forward")

@@ -1,0 +1,208 @@
+"""Tensors of other libraries as `truing_tensor`, without a copy."""
+
+import ctypes
+import sys
+
+from . import _abi
+from ._error import Error
+
+# dtype name -> (DLPack code, bits)
+DTYPES = {
+    "float32": (_abi.TRUING_DTYPE_FLOAT, 32),
+    "float64": (_abi.TRUING_DTYPE_FLOAT, 64),
+    "float16": (_abi.TRUING_DTYPE_FLOAT, 16),
+    "bfloat16": (_abi.TRUING_DTYPE_BFLOAT, 16),
+    "int8": (_abi.TRUING_DTYPE_INT, 8),
+    "int32": (_abi.TRUING_DTYPE_INT, 32),
+    "int64": (_abi.TRUING_DTYPE_INT, 64),
+    "uint8": (_abi.TRUING_DTYPE_UINT, 8),
+    "uint16": (_abi.TRUING_DTYPE_UINT, 16),
+    "uint32": (_abi.TRUING_DTYPE_UINT, 32),
+    "bool": (_abi.TRUING_DTYPE_BOOL, 8),
+}
+SHORT = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "i32": "int32",
+         "i64": "int64", "u8": "uint8", "u32": "uint32"}  # fmt: skip
+
+
+class Tensor:
+    """An array read as another element type of the same size; see :func:`tensor`."""
+
+    def __init__(self, array, dtype):
+        self.array, self.dtype = array, dtype
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+
+def tensor(array, dtype):
+    """`array`, whose elements are in truth of type `dtype` ("bf16" in a `uint16` array of numpy, for one)."""
+    name = SHORT.get(dtype, dtype)
+    if name not in DTYPES:
+        raise Error(_abi.TRUING_STATUS_UNSUPPORTED_DTYPE, f"dtype: got {dtype!r}, expected one of {', '.join(SHORT)}")
+    return Tensor(array, name)
+
+
+def is_torch(x):
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def is_numpy(x):
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.ndarray)
+
+
+def shape(x):
+    """Shape of anything that :func:`describe` takes."""
+    return () if isinstance(x, (int, float)) else tuple(int(n) for n in x.shape)
+
+
+def dtype_name(x):
+    """Name of the element type of a torch, numpy or :class:`Tensor` argument; of anything else float32."""
+    if isinstance(x, Tensor):
+        return x.dtype
+    if is_torch(x):
+        return str(x.dtype).rpartition(".")[2]
+    return x.dtype.name if is_numpy(x) else "float32"
+
+
+def empty(like, shape, dtype):
+    """A new array for an output: torch's on the same device if `like` is torch's, else numpy's."""
+    if isinstance(like, Tensor):
+        if dtype == like.dtype and dtype == "bfloat16":
+            return Tensor(empty(like.array, shape, "uint16"), dtype)
+        like = like.array
+    if is_torch(like):
+        torch = sys.modules["torch"]
+        if hasattr(torch, dtype):
+            return torch.empty(shape, dtype=getattr(torch, dtype), device=like.device)
+        return Tensor(torch.empty(shape, dtype=torch.int32, device=like.device), dtype)
+    import numpy
+
+    return numpy.empty(shape, dtype=dtype)
+
+
+def bare(x):
+    """The caller's array behind a :class:`Tensor`."""
+    return x.array if isinstance(x, Tensor) else x
+
+
+def refuse(field, got, expected, status=_abi.TRUING_STATUS_INVALID_ARGUMENT):
+    raise Error(status, f"{field}: got {got}, expected {expected}")
+
+
+def describe(field, x, write=False):
+    """A `truing_tensor` over the memory of `x`, and what must live as long as it."""
+    override = None
+    if isinstance(x, Tensor):
+        x, override = x.array, x.dtype
+    if isinstance(x, (int, float)) and not write:
+        value = ctypes.c_double(x)
+        t = _fill(ctypes.addressof(value), (), (), DTYPES["float64"], (_abi.TRUING_DEVICE_CPU, 0))
+        return t, value
+    if is_torch(x):
+        t, keep = _torch(field, x, write)
+    elif is_numpy(x):
+        t, keep = _numpy(field, x, write)
+    elif hasattr(x, "__dlpack__"):
+        t, keep = _dlpack(field, x, write)
+    else:
+        refuse(field, f"a {type(x).__name__}", "a numpy array, a torch tensor or anything with __dlpack__")
+    if override is not None:
+        code, bits = DTYPES[override]
+        if bits != t.dtype.bits:
+            refuse(field, f"elements of {t.dtype.bits} bits", f"{bits} bits, as for {override}")
+        t.dtype.code = code
+    return t, keep
+
+
+def _fill(data, shape, strides, dtype, device):
+    n = len(shape)
+    t = _abi.truing_tensor()
+    t.data = data or None
+    t.device.device_type, t.device.device_id = device
+    t.ndim = n
+    t.dtype.code, t.dtype.bits = dtype
+    t.dtype.lanes = 1
+    if n:
+        t.shape = (ctypes.c_int64 * n)(*shape)
+        t.strides = (ctypes.c_int64 * n)(*strides)
+    return t
+
+
+def _torch(field, x, write):
+    if str(x.layout) != "torch.strided" or x.is_neg() or x.is_conj():
+        refuse(field, "a torch tensor that is sparse, negated or conjugated", "a plain strided tensor")
+    if write and x.requires_grad:
+        refuse(field, "an output that requires grad", "a tensor that torch does not record")
+    name = dtype_name(x)
+    if name not in DTYPES:
+        refuse(field, x.dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
+    if x.device.type == "cpu":
+        device = (_abi.TRUING_DEVICE_CPU, 0)
+    elif x.device.type == "cuda":
+        device = (_abi.TRUING_DEVICE_CUDA, x.device.index or 0)
+    else:
+        refuse(field, x.device, "memory of the CPU or of CUDA", _abi.TRUING_STATUS_UNSUPPORTED_DEVICE)
+    return _fill(x.data_ptr(), x.shape, x.stride(), DTYPES[name], device), x
+
+
+def _numpy(field, x, write):
+    if write and not x.flags.writeable:
+        refuse(field, "a read-only array", "an array that may be written")
+    name = x.dtype.name
+    if name not in DTYPES or not x.dtype.isnative:
+        refuse(field, x.dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
+    size = x.itemsize
+    # The stride of a dimension of size 0 or 1 says nothing, and need not be a whole number of elements.
+    if any(s % size for s, n in zip(x.strides, x.shape) if n > 1):
+        refuse(field, f"strides of {x.strides} bytes", f"multiples of {size}", _abi.TRUING_STATUS_SHAPE_MISMATCH)
+    strides = [s // size for s in x.strides]
+    return _fill(x.ctypes.data, x.shape, strides, DTYPES[name], (_abi.TRUING_DEVICE_CPU, 0)), x
+
+
+class _Version(ctypes.Structure):
+    _fields_ = [("major", ctypes.c_uint32), ("minor", ctypes.c_uint32)]
+
+
+class _Versioned(ctypes.Structure):
+    """DLManagedTensorVersioned."""
+
+    _fields_ = [
+        ("version", _Version),
+        ("manager_ctx", ctypes.c_void_p),
+        ("deleter", ctypes.c_void_p),
+        ("flags", ctypes.c_uint64),
+        ("dl_tensor", _abi.truing_tensor),
+    ]
+
+
+_READ_ONLY = 1
+_is_valid = ctypes.pythonapi.PyCapsule_IsValid
+_is_valid.argtypes, _is_valid.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_int
+_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer.argtypes, _pointer.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
+
+
+def _dlpack(field, x, write):
+    try:
+        capsule = x.__dlpack__(max_version=(1, 1))
+    except TypeError:  # older producers know no version
+        capsule = x.__dlpack__()
+    if _is_valid(capsule, b"dltensor_versioned"):
+        managed = _Versioned.from_address(_pointer(capsule, b"dltensor_versioned"))
+        if managed.version.major != 1:
+            refuse(field, f"DLPack version {managed.version.major}.{managed.version.minor}", "version 1")
+        if write and managed.flags & _READ_ONLY:
+            refuse(field, "a read-only DLPack tensor", "one that may be written")
+        source = managed.dl_tensor
+    elif _is_valid(capsule, b"dltensor"):
+        if write:
+            refuse(field, "an unversioned DLPack tensor, which cannot say whether it may be written", "DLPack 1")
+        source = _abi.truing_tensor.from_address(_pointer(capsule, b"dltensor"))
+    else:
+        refuse(field, "a capsule that is no DLPack tensor", "one named dltensor_versioned or dltensor")
+    t = _abi.truing_tensor.from_buffer_copy(source)  # the layout is DLTensor's
+    # The capsule is borrowed, not consumed: it frees what it holds when it dies.
+    return t, (capsule, x)

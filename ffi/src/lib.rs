@@ -1,0 +1,17 @@
+//! The C ABI of Truing: every function parses, checks and calls; nothing is computed here.
+#![allow(non_camel_case_types)]
+
+pub mod abi;
+pub mod catalog;
+pub mod context;
+pub mod linear_logprob;
+pub mod linear_preference;
+pub mod logprob;
+pub mod policy;
+pub mod preference;
+pub mod sequence;
+
+mod boundary;
+mod tensor;
+
+pub use boundary::{truing_abi_version, truing_last_error};

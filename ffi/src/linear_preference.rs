@@ -1,0 +1,148 @@
+//! `truing_linear_preference_forward`: hidden states to preference loss and gradients.
+use crate::abi::*;
+use crate::boundary::{factor, guard, sizes, unavailable, unknown};
+use crate::context::Lent;
+use crate::linear_logprob::HeadTensors;
+use crate::logprob::{self, RowTensors, support};
+use crate::preference::{GroupTensors, OutputTensors, TERMS, terms};
+use crate::sequence::{self, SCORE_FLAGS, segments};
+use crate::tensor::Call;
+use truing_core::Result;
+use truing_core::catalog::MAX_PARAMS;
+use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem};
+use truing_core::preference::Items;
+use truing_cpu::linear_logprob::Grads;
+
+const FLAGS: u64 = crate::preference::FLAGS
+    | logprob::BACKWARD_FLAGS
+    | SCORE_FLAGS
+    | TRUING_ACCUMULATE_HIDDEN
+    | TRUING_ACCUMULATE_WEIGHT;
+
+/// Preference loss of hidden states and a head, and the gradients of both, without a logits tensor; see
+/// `truing_linear_preference_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_preference_forward(args: *const truing_linear_preference_args) -> truing_status {
+    guard("truing_linear_preference_forward", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, inputs, outputs, grads, workspace| {
+                truing_cpu::linear_preference::forward(context, problem, inputs, outputs, grads, workspace)
+            })
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_linear_preference_forward`.
+///
+/// # Safety
+/// As for `truing_linear_preference_forward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_preference_forward_workspace_size(
+    args: *const truing_linear_preference_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_linear_preference_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, inputs, _, _, _| {
+                problem.linear().check_operands(&inputs.hidden, &inputs.weight)?;
+                let need = truing_cpu::linear_preference::workspace(context, problem, inputs.hidden.dtype(), inputs.weight.dtype());
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn parse(
+    args: *const truing_linear_preference_args,
+    run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, Grads<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
+    let reference = &args.ref_head;
+    unavailable!("ref_head", reference; hidden, weight, index);
+    let transform = &reference.transform;
+    unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
+    support(&args.support)?;
+    unavailable!(args; side_term.mask, side_term.coef, side_term.normaliser, side_term.divisor, side_term.scope,
+        side_term.divergence, kl_coefficients, pair_stats, wpo, out_ref_scores, out_kl, out_side_term, out_pair_stats);
+    let phase = match args.phase {
+        TRUING_PHASE_SINGLE => Phase::Single,
+        TRUING_PHASE_FIGURES => Phase::Figures,
+        TRUING_PHASE_WITH_COEFFICIENTS => Phase::WithCoefficients,
+        other => return unknown("phase", other, "TRUING_PHASE_*"),
+    };
+    let head = HeadTensors::parse(&mut t, &args.head)?;
+    let rows = RowTensors::with_sequences(&mut t, &args.rows)?;
+    let cu_seqlens = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
+    let token_weights = t.input("score.token_weights", args.score.token_weights)?;
+    let ld_prefix = t.input("score.ld_prefix", args.score.ld_prefix)?;
+    let ref_logps = t.input("ref_logps", args.ref_logps)?;
+    let ref_scores = t.input("ref_scores", args.ref_scores)?;
+    let groups = GroupTensors::parse(&mut t, &args.groups)?;
+    let score_coefficients = t.input("score_coefficients", args.score_coefficients)?;
+    let stats = logprob::stats(&mut t, args.stats, args.flags)?;
+    let grad_output = t.input("grad_output", args.grad_output)?;
+    let grads = head.grads(&mut t, &args.grads, args.flags)?;
+    let logps = t.output("out_logps", args.out_logps)?;
+    let scores = t.output("out_scores", args.out_scores)?;
+    let counts = t.output("out_counts", args.out_counts)?;
+    let out_stats = t.output("out_stats", args.out_stats)?;
+    let row_status = t.output("out_row_status", args.out_row_status)?;
+    let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
+    let options = Options {
+        logprob: logprob::options(&args.head.transform, &args.rows, args.flags)?,
+        score: sequence::options(&args.score, args.flags)?,
+        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
+        phase,
+    };
+
+    let ok = &t.check()?;
+    let mut params = [[0.0; MAX_PARAMS]; TERMS];
+    let terms = match phase {
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        Phase::Single => Some(unsafe { terms(&args.loss, args.extra_terms, args.num_extra_terms, &mut params) }?),
+        // The terms are not evaluated, so they are not looked at.
+        _ => None,
+    };
+    let terms = terms.as_ref().map_or(&[][..], |t| t.get());
+    let items = match terms {
+        [first, ..] => groups.items(first.id, ok)?,
+        [] => Items::Rows,
+    };
+    let (_, segments) = segments("rows.target", rows.dims(), &cu_seqlens, ok)?;
+    let (hidden, weight) = head.operands(ok)?;
+    let problem = Problem::new(head.shape()?, segments, items, terms, options)?;
+    let inputs = Inputs {
+        hidden,
+        weight,
+        transform: head.transform.view(ok)?,
+        rows: rows.view(ok)?,
+        token_weights: token_weights.vector(ok)?,
+        ld_prefix: ld_prefix.vector(ok)?,
+        ref_logps: ref_logps.vector(ok)?,
+        ref_scores: ref_scores.vector(ok)?,
+        groups: groups.view(ok)?,
+        score_coefficients: score_coefficients.vector(ok)?,
+        stats: stats.rows(ok)?,
+        grad_output: grad_output.vector(ok)?,
+        grad_scale: factor(args.grad_scale),
+    };
+    let outputs = Outputs {
+        logps: logps.vector(ok)?,
+        scores: scores.vector(ok)?,
+        counts: counts.vector(ok)?,
+        stats: out_stats.rows(ok)?,
+        row_status: row_status.vector(ok)?,
+        preference: outputs.view(ok)?,
+    };
+    run(&context, &problem, &inputs, outputs, grads.view(ok)?, workspace.bytes(ok))
+}

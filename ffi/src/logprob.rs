@@ -1,0 +1,270 @@
+//! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
+//! gradients is shared with the linear form.
+use crate::abi::*;
+use crate::boundary::{factor, guard, idle, no_workspace, unavailable};
+use crate::tensor::{Call, Checked, Input, Output, Tensors};
+use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
+use truing_core::{Error, Result, Value};
+use truing_cpu::logprob::{BackwardInputs, Grad, Inputs};
+
+pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
+pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE;
+
+/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`; see
+/// `truing_logprob_forward_args`. No workspace.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forward_args) -> truing_status {
+    guard("truing_logprob_forward", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, grad_logits_out, grad_bias_out, grad_loss, grad_scale);
+        support(&args.support)?;
+        row_loss(&args.row_loss)?;
+        let logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(&mut t, &args.transform)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let figures = FigureTensors::parse(&mut t, &args.figures)?;
+
+        let ok = &t.check()?;
+        let problem = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let inputs = Inputs {
+            logits: logits.rows(ok)?.expect("required"),
+            transform: transform.view(ok)?,
+            rows: rows.view(ok)?,
+        };
+        truing_cpu::logprob::forward(&context, &problem, inputs, figures.view(ok)?)
+    })
+}
+
+/// Gradient of the logits, given the gradients of log-prob, lse and entropy; see `truing_logprob_backward_args`.
+/// `grad_logits_out` may be `logits` itself. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_backward_args) -> truing_status {
+    guard("truing_logprob_backward", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, grad_bias_out, shard.vocab_start, shard.vocab_end, shard.vocab_total);
+        support(&args.support)?;
+        row_loss(&args.row_loss)?;
+        let mut logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(&mut t, &args.transform)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let stats = stats(&mut t, args.stats, args.flags)?;
+        let upstream = UpstreamTensors::parse(&mut t, &args.upstream)?;
+        let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
+        let status = t.output("out_status", args.out_status)?;
+        let problem = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let in_place = t.in_place(&mut logits, &grad_logits);
+
+        let ok = &t.check()?;
+        let inputs = BackwardInputs { transform: transform.view(ok)?, rows: rows.view(ok)? };
+        let grad_logits = grad_logits.rows(ok)?.expect("required");
+        let grad = match in_place {
+            true => Grad::InPlace(grad_logits),
+            false => Grad::Separate(logits.rows(ok)?.expect("required"), grad_logits),
+        };
+        truing_cpu::logprob::backward(&context, &problem, inputs, stats.rows(ok)?, upstream.view(ok)?, grad, status.vector(ok)?)
+    })
+}
+
+/// Bytes of workspace for `truing_logprob_forward`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_forward_workspace_size(
+    args: *const truing_logprob_forward_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_forward_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_logprob_backward`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
+    args: *const truing_logprob_backward_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_backward_workspace_size", || unsafe { no_workspace(args, BACKWARD_FLAGS, minimum, preferred) })
+}
+
+/// The checked problem of logits with these dimensions.
+fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<Problem> {
+    let (n, v) = match dims {
+        &[n, v] => (n, v),
+        &[b, t, v] => (b * t, v),
+        _ => return Err(Error::shape("logits", Value::Int(dims.len() as i64), Value::Text("2 dimensions, [N, V], or 3, [B, T, V]"))),
+    };
+    Problem::new(n, v, options(transform, rows, flags)?)
+}
+
+/// The settings in a transform and in the rows.
+pub(crate) fn options(transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<Options> {
+    let n_valid_vocab = usize::try_from(transform.n_valid_vocab).map_err(|_| {
+        Error::invalid("transform.n_valid_vocab", Value::Int(transform.n_valid_vocab), Value::Text("a number of columns, or 0"))
+    })?;
+    let ignore_index = (flags & TRUING_HAS_IGNORE_INDEX != 0).then_some(rows.ignore_index);
+    if ignore_index.is_none() {
+        idle("rows.ignore_index", &rows.ignore_index, "0 without TRUING_HAS_IGNORE_INDEX")?;
+    }
+    Ok(Options {
+        transform: Transform {
+            logit_scale: factor(transform.logit_scale),
+            softcap: transform.softcap,
+            temperature: factor(transform.temperature),
+        },
+        n_valid_vocab,
+        ignore_index,
+    })
+}
+
+/// The tensors of a transform.
+pub(crate) struct TransformTensors {
+    bias: Input,
+    row_temperature: Input,
+}
+impl TransformTensors {
+    pub(crate) fn parse(t: &mut Tensors, f: &truing_transform) -> Result<Self> {
+        Ok(TransformTensors {
+            bias: t.input("transform.bias", f.bias)?,
+            row_temperature: t.input("transform.row_temperature", f.row_temperature)?,
+        })
+    }
+    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<TransformInputs<'a>> {
+        Ok(TransformInputs { bias: self.bias.vector(ok)?, row_temperature: self.row_temperature.vector(ok)? })
+    }
+}
+
+/// The tensors of `truing_rows`, `cu_seqlens` left to the forms that read it.
+pub(crate) struct RowTensors {
+    target: Input,
+    mask: Input,
+}
+impl RowTensors {
+    pub(crate) fn parse(t: &mut Tensors, f: &truing_rows) -> Result<Self> {
+        unavailable!("rows", f; cu_seqlens);
+        RowTensors::with_sequences(t, f)
+    }
+    /// For forms that read `cu_seqlens`.
+    pub(crate) fn with_sequences(t: &mut Tensors, f: &truing_rows) -> Result<Self> {
+        unavailable!("rows", f; shift);
+        Ok(RowTensors { target: t.input("rows.target", f.target)?, mask: t.input("rows.mask", f.mask)? })
+    }
+    /// Dimensions of the target.
+    pub(crate) fn dims(&self) -> &[usize] {
+        self.target.dims()
+    }
+    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Rows<'a>> {
+        Ok(Rows { target: self.target.vector(ok)?, mask: self.mask.vector(ok)? })
+    }
+}
+
+/// The tensors of `truing_figures`.
+pub(crate) struct FigureTensors {
+    logprob: Output,
+    lse: Output,
+    max: Output,
+    argmax: Output,
+    entropy: Output,
+    log_sum_sq: Output,
+    is_top1: Output,
+    stats: Output,
+    status: Output,
+}
+impl FigureTensors {
+    pub(crate) fn parse(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
+        unavailable!("figures", figures;
+            out_mean_logit, out_rank, out_ties, out_topk_ids, out_topk_logprobs,
+            out_topk_entropy, extra_ids, out_extra_logprobs, out_lse_support,
+            out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids,
+            out_token_scale, out_row_loss, out_loss, out_counters, entropy_k);
+        let f = figures;
+        Ok(FigureTensors {
+            logprob: t.output("figures.out_logprob", f.out_logprob)?,
+            lse: t.output("figures.out_lse", f.out_lse)?,
+            max: t.output("figures.out_max", f.out_max)?,
+            argmax: t.output("figures.out_argmax", f.out_argmax)?,
+            entropy: t.output("figures.out_entropy", f.out_entropy)?,
+            log_sum_sq: t.output("figures.out_log_sum_sq", f.out_log_sum_sq)?,
+            is_top1: t.output("figures.out_is_top1", f.out_is_top1)?,
+            stats: t.output("figures.out_stats", f.out_stats)?,
+            status: t.output("figures.out_status", f.out_status)?,
+        })
+    }
+    pub(crate) fn view(self, ok: &Checked) -> Result<Figures<'_>> {
+        Ok(Figures {
+            logprob: self.logprob.vector(ok)?,
+            lse: self.lse.vector(ok)?,
+            max: self.max.vector(ok)?,
+            argmax: self.argmax.vector(ok)?,
+            entropy: self.entropy.vector(ok)?,
+            log_sum_sq: self.log_sum_sq.vector(ok)?,
+            is_top1: self.is_top1.vector(ok)?,
+            stats: self.stats.rows(ok)?,
+            status: self.status.vector(ok)?,
+        })
+    }
+}
+
+/// The tensors of `truing_row_upstream`.
+pub(crate) struct UpstreamTensors {
+    logprob: Input,
+    lse: Input,
+    entropy: Input,
+    scale: f64,
+}
+impl UpstreamTensors {
+    pub(crate) fn parse(t: &mut Tensors, upstream: &truing_row_upstream) -> Result<Self> {
+        unavailable!("upstream", upstream; grad_extra, grad_row_loss, grad_loss, extra_ids);
+        Ok(UpstreamTensors {
+            logprob: t.input("upstream.grad_logprob", upstream.grad_logprob)?,
+            lse: t.input("upstream.grad_lse", upstream.grad_lse)?,
+            entropy: t.input("upstream.grad_entropy", upstream.grad_entropy)?,
+            scale: factor(upstream.grad_scale),
+        })
+    }
+    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Upstream<'a>> {
+        Ok(Upstream {
+            logprob: self.logprob.vector(ok)?,
+            lse: self.lse.vector(ok)?,
+            entropy: self.entropy.vector(ok)?,
+            scale: self.scale,
+        })
+    }
+}
+
+/// Saved statistics, left out where the caller wants them recomputed.
+pub(crate) fn stats(t: &mut Tensors, stats: *const truing_tensor, flags: u64) -> Result<Input> {
+    let given = if flags & TRUING_RECOMPUTE == 0 { stats } else { core::ptr::null() };
+    t.input("stats", given)
+}
+
+/// Refuses a sampling support.
+pub(crate) fn support(support: &truing_support) -> Result<()> {
+    unavailable!("support", support;
+        kind, bitmask, ids, id_offsets, top_p, min_p, top_k,
+        preset, ties, top_p_edge, target_outside);
+    Ok(())
+}
+
+/// Refuses options of the row loss.
+pub(crate) fn row_loss(row_loss: &truing_row_loss) -> Result<()> {
+    unavailable!("row_loss", row_loss;
+        class_weight, external_scale, label_smoothing, z_loss, eaft_alpha,
+        normaliser, smoothing_form, token_scaling, reduction);
+    Ok(())
+}

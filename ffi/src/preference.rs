@@ -1,0 +1,319 @@
+//! `truing_preference_forward`: sequence scores to loss, rewards and partials. The parsing of losses, groups and
+//! outputs is shared with the linear form.
+use crate::abi::*;
+use crate::boundary::{array, factor, guard, idle, reserved, sizes, unavailable, unknown};
+use crate::context::Lent;
+use crate::tensor::{Call, Checked, Input, Output, Tensors};
+use truing_core::catalog::{self, Kind, MAX_PARAMS, Score};
+use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
+use truing_core::{Error, Result, Value};
+
+pub(crate) const FLAGS: u64 = TRUING_STRICT | TRUING_SKIP_FLAGGED;
+
+/// Loss, rewards and partials of pairs, rows or lists of sequence scores; see `truing_preference_forward_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_preference_forward(args: *const truing_preference_forward_args) -> truing_status {
+    guard("truing_preference_forward", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, inputs, outputs, workspace| {
+                truing_cpu::preference::forward(context, problem, inputs, outputs, workspace)
+            })
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_preference_forward`.
+///
+/// # Safety
+/// As for `truing_preference_forward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_preference_forward_workspace_size(
+    args: *const truing_preference_forward_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_preference_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, _, _, _| {
+                let need = truing_cpu::preference::workspace(context, problem);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn parse(
+    args: *const truing_preference_forward_args,
+    run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
+    let mut params = [[0.0; MAX_PARAMS]; TERMS];
+    // SAFETY: the host arrays of a call are readable, by this function's contract.
+    let terms = unsafe { terms(&args.loss, args.extra_terms, args.num_extra_terms, &mut params) }?;
+    let scores = t.required("scores", args.scores)?;
+    let ref_scores = t.input("ref_scores", args.ref_scores)?;
+    let lengths = t.input("lengths", args.lengths)?;
+    let kl = t.input("kl", args.kl)?;
+    let groups = GroupTensors::parse(&mut t, &args.groups)?;
+    let grad_output = t.input("grad_output", args.grad_output)?;
+    let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
+    let options = Options {
+        score: score("score_kind", args.score_kind)?,
+        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
+    };
+
+    let ok = &t.check()?;
+    let terms = terms.get();
+    let mut inputs = Inputs::new(scores.vector(ok)?.expect("required"));
+    inputs.ref_scores = ref_scores.vector(ok)?;
+    inputs.lengths = lengths.vector(ok)?;
+    inputs.kl = kl.vector(ok)?;
+    inputs.grad_output = grad_output.vector(ok)?;
+    inputs.grad_scale = factor(args.grad_scale);
+    inputs.groups = groups.view(ok)?;
+    let problem = Problem::new(inputs.scores.rows(), groups.items(terms[0].id, ok)?, terms, options)?;
+    run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
+}
+
+/// Most terms of a call.
+pub(crate) const TERMS: usize = 8;
+/// The terms of a call, without an allocation.
+pub(crate) struct Terms<'a> {
+    all: [Term<'a>; TERMS],
+    len: usize,
+}
+impl<'a> Terms<'a> {
+    pub(crate) fn get(&self) -> &[Term<'a>] {
+        &self.all[..self.len]
+    }
+}
+
+/// The first term and the further ones. Parameters are copied, so that no output can change them.
+///
+/// # Safety
+/// The host arrays that the losses describe are readable.
+pub(crate) unsafe fn terms<'a>(
+    first: &truing_loss,
+    extra: *const truing_preference_term,
+    num_extra: usize,
+    params: &'a mut [[f64; MAX_PARAMS]; TERMS],
+) -> Result<Terms<'a>> {
+    if num_extra >= TERMS {
+        return Err(Error::invalid("num_extra_terms", Value::Size(num_extra), Value::Below(0, TERMS as i64)));
+    }
+    // SAFETY: this function's contract.
+    let extra = unsafe { array("extra_terms", extra, num_extra) }?;
+    let mut terms = Terms { all: [Term::default(); TERMS], len: 1 + num_extra };
+    for (k, place) in params.iter_mut().enumerate().take(terms.len) {
+        let loss = match k {
+            0 => *first,
+            _ => {
+                let term = extra[k - 1];
+                reserved(&term)?;
+                unavailable!("extra_terms", term; groups);
+                let items = &term.items;
+                unavailable!("extra_terms.items", items; out_losses, out_reward_chosen, out_reward_rejected, grad_margin_out,
+                    grad_margin_chosen_out, grad_margin_rejected_out, grad_baseline_out, grad_beta_out, grad_params_out,
+                    out_aux, out_statistics, out_status);
+                term.loss
+            }
+        };
+        unavailable!("loss", loss; variant, map, map_alpha, map_max_exponent);
+        // SAFETY: this function's contract.
+        let given = unsafe { self::params(&loss, place) }?;
+        terms.all[k] = Term {
+            id: loss.id,
+            params: given,
+            weight: factor(loss.weight),
+            normaliser: loss.normaliser,
+            reduction: match loss.reduction {
+                TRUING_REDUCE_NONE => Reduction::None,
+                TRUING_REDUCE_SUM => Reduction::Sum,
+                TRUING_REDUCE_MEAN => Reduction::Mean,
+                TRUING_REDUCE_WEIGHTED_MEAN => Reduction::WeightedMean,
+                other => return unknown("loss.reduction", other, "TRUING_REDUCE_*: a loss over items names its reduction"),
+            },
+            score: score("loss.score_kind", loss.score_kind)?,
+        };
+    }
+    Ok(terms)
+}
+
+/// A copy of the parameters of a loss.
+///
+/// # Safety
+/// The array that the loss describes is readable.
+pub(crate) unsafe fn params<'a>(loss: &truing_loss, place: &'a mut [f64; MAX_PARAMS]) -> Result<&'a [f64]> {
+    if loss.num_params > MAX_PARAMS {
+        let most = Value::Below(0, MAX_PARAMS as i64 + 1);
+        return Err(Error::invalid("loss.num_params", Value::Size(loss.num_params), most));
+    }
+    // SAFETY: this function's contract.
+    let given = unsafe { array("loss.params", loss.params, loss.num_params) }?;
+    let place = &mut place[..given.len()];
+    place.copy_from_slice(given);
+    Ok(place)
+}
+
+/// What scores are; 0 leaves it open.
+fn score(field: &'static str, kind: truing_score_kind) -> Result<Option<Score>> {
+    match kind {
+        0 => Ok(None),
+        TRUING_SCORE_SUM => Ok(Some(Score::Sum)),
+        TRUING_SCORE_MEAN => Ok(Some(Score::Mean)),
+        other => unknown(field, other, "TRUING_SCORE_SUM, TRUING_SCORE_MEAN, or 0"),
+    }
+}
+
+/// The tensors of `truing_groups`.
+pub(crate) struct GroupTensors {
+    chosen_seq: Input,
+    rejected_seq: Input,
+    list_offsets: Input,
+    member_seq: Input,
+    list_targets: Input,
+    item_mask: Input,
+    item_weight: Input,
+    item_beta: Input,
+    margin_chosen: Input,
+    margin_rejected: Input,
+    label: Input,
+    baseline: Input,
+    shift: Input,
+    layout: truing_pair_layout,
+}
+impl GroupTensors {
+    pub(crate) fn parse(t: &mut Tensors, groups: &truing_groups) -> Result<Self> {
+        unavailable!("groups", groups; anchor_seq);
+        let g = groups;
+        Ok(GroupTensors {
+            chosen_seq: t.input("groups.chosen_seq", g.chosen_seq)?,
+            rejected_seq: t.input("groups.rejected_seq", g.rejected_seq)?,
+            list_offsets: t.input("groups.list_offsets", g.list_offsets)?,
+            member_seq: t.input("groups.member_seq", g.member_seq)?,
+            list_targets: t.input("groups.list_targets", g.list_targets)?,
+            item_mask: t.input("groups.item_mask", g.item_mask)?,
+            item_weight: t.input("groups.item_weight", g.item_weight)?,
+            item_beta: t.input("groups.item_beta", g.item_beta)?,
+            margin_chosen: t.input("groups.margin_chosen", g.margin_chosen)?,
+            margin_rejected: t.input("groups.margin_rejected", g.margin_rejected)?,
+            label: t.input("groups.label", g.label)?,
+            baseline: t.input("groups.baseline", g.baseline)?,
+            shift: t.input("groups.shift", g.shift)?,
+            layout: g.layout,
+        })
+    }
+    /// How sequences form the items that an entry reads.
+    pub(crate) fn items<'a>(&self, id: truing_loss_id, ok: &'a Checked) -> Result<Items<'a>> {
+        let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
+        let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
+        let pair = self.layout == TRUING_LAYOUT_INDEXED;
+        let (chosen, rejected) = (self.chosen_seq.vector(ok)?, self.rejected_seq.vector(ok)?);
+        let (offsets, members) = (self.list_offsets.vector(ok)?, self.member_seq.vector(ok)?);
+        let missing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"));
+        if !(info.kind == Kind::Pair && pair) {
+            let expected = "NULL without pairs and TRUING_LAYOUT_INDEXED";
+            absent("groups.chosen_seq", &self.chosen_seq, expected)?;
+            absent("groups.rejected_seq", &self.rejected_seq, expected)?;
+        }
+        if info.kind != Kind::List {
+            absent("groups.list_offsets", &self.list_offsets, "NULL without an entry of kind list")?;
+            absent("groups.member_seq", &self.member_seq, "NULL without an entry of kind list")?;
+        }
+        if info.kind != Kind::Pair {
+            idle("groups.layout", &self.layout, "0 without an entry of kind pair")?;
+        }
+        match info.kind {
+            Kind::Pair => match self.layout {
+                TRUING_LAYOUT_INDEXED => Ok(Items::Indexed {
+                    chosen: chosen.ok_or(missing("groups.chosen_seq"))?,
+                    rejected: rejected.ok_or(missing("groups.rejected_seq"))?,
+                }),
+                TRUING_LAYOUT_INTERLEAVED => Ok(Items::Interleaved),
+                TRUING_LAYOUT_STACKED => Ok(Items::Stacked),
+                other => unknown("groups.layout", other, "TRUING_LAYOUT_*: pairs name their layout"),
+            },
+            Kind::Unpaired => Ok(Items::Rows),
+            Kind::List => {
+                let nothing = Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
+                Ok(Items::Lists { offsets: offsets.ok_or(nothing)?, members })
+            }
+            _ => Err(wrong(Value::Text(info.about.name))),
+        }
+    }
+    /// The data of the items.
+    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Groups<'a>> {
+        Ok(Groups {
+            item_mask: self.item_mask.vector(ok)?,
+            item_weight: self.item_weight.vector(ok)?,
+            item_beta: self.item_beta.vector(ok)?,
+            margin_chosen: self.margin_chosen.vector(ok)?,
+            margin_rejected: self.margin_rejected.vector(ok)?,
+            label: self.label.vector(ok)?,
+            baseline: self.baseline.vector(ok)?,
+            shift: self.shift.vector(ok)?,
+            list_targets: self.list_targets.vector(ok)?,
+        })
+    }
+}
+fn absent(field: &'static str, input: &Input, expected: &'static str) -> Result<()> {
+    match input.is_some() {
+        true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
+        false => Ok(()),
+    }
+}
+
+/// The tensors of the outputs of a preference call.
+pub(crate) struct OutputTensors {
+    loss: Output,
+    losses: Output,
+    reward_chosen: Output,
+    reward_rejected: Output,
+    grad_scores: Output,
+    grad_kl: Output,
+    grad_margin: Output,
+    statistics: Output,
+    status: Output,
+    counters: Output,
+}
+impl OutputTensors {
+    pub(crate) fn parse(t: &mut Tensors, items: &truing_item_outputs, outputs: &truing_preference_outputs) -> Result<Self> {
+        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_baseline_out, grad_beta_out,
+            grad_params_out, out_aux);
+        Ok(OutputTensors {
+            loss: t.output("outputs.out_loss", outputs.out_loss)?,
+            losses: t.output("items.out_losses", items.out_losses)?,
+            reward_chosen: t.output("items.out_reward_chosen", items.out_reward_chosen)?,
+            reward_rejected: t.output("items.out_reward_rejected", items.out_reward_rejected)?,
+            grad_scores: t.output("outputs.grad_scores_out", outputs.grad_scores_out)?,
+            grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
+            grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
+            statistics: t.output("items.out_statistics", items.out_statistics)?,
+            status: t.output("items.out_status", items.out_status)?,
+            counters: t.output("outputs.out_counters", outputs.out_counters)?,
+        })
+    }
+    pub(crate) fn view(self, ok: &Checked) -> Result<Outputs<'_>> {
+        Ok(Outputs {
+            loss: self.loss.vector(ok)?,
+            losses: self.losses.vector(ok)?,
+            reward_chosen: self.reward_chosen.vector(ok)?,
+            reward_rejected: self.reward_rejected.vector(ok)?,
+            grad_scores: self.grad_scores.vector(ok)?,
+            grad_kl: self.grad_kl.vector(ok)?,
+            grad_margin: self.grad_margin.vector(ok)?,
+            statistics: self.statistics.array(ok)?,
+            status: self.status.vector(ok)?,
+            counters: self.counters.array(ok)?,
+        })
+    }
+}

@@ -1,0 +1,2580 @@
+// Truing: kernels for the alignment of language models. C99 and C++17, 64-bit targets.
+//
+// Letters: N rows or tokens (also given as [B,T]), V vocabulary, D hidden size, B or S sequences, P pairs, M list
+// members, L lists, G prompt groups, H heads, K ids of a row. "0-d" is a tensor with ndim 0 or shape [1].
+// "float" is f32, bf16 or f16 (f64 accepted as reference), "int" is i32 or i64, "mask" is u8, i32 or i64.
+//
+// Rules for every args struct:
+// - zero it, set struct_size to its sizeof, fill in what is needed; 0 and NULL mean off or absent unless said;
+// - tensors are borrowed for the call; what a field called out_* or grad_*_out points to is written, the rest is read
+//   (an output is a pointer to a constant descriptor, its data is not constant);
+// - arrays called "host" (params, terms, groups) are read by the call itself; every data tensor lies on one device,
+//   which decides where the call runs;
+// - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; coef, hard_weight and
+//   entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - a call refuses flag bits, enum values and non-zero reserved bytes that it does not know;
+// - when a call returns an error, nothing has been written.
+
+#ifndef TRUING_H
+#define TRUING_H
+
+// Written by `cargo xtask generate` from ffi/src; do not edit.
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Version of this header's structs; compare with `truing_abi_version()`.
+#define TRUING_ABI_VERSION 1
+
+// ------------------------------------------------------------ status
+
+/// Result of a call: `TRUING_STATUS_*`. When it is not 0, `truing_last_error()` says which field, what it holds and what it should hold.
+typedef int32_t truing_status;
+/// Done.
+#define TRUING_STATUS_OK 0
+/// A value outside its legal range, an unknown flag or enum, non-zero reserved bytes, a combination that makes no sense.
+#define TRUING_STATUS_INVALID_ARGUMENT 1
+/// Shapes, strides or lengths that do not fit each other.
+#define TRUING_STATUS_SHAPE_MISMATCH 2
+/// An element type that this call does not take here.
+#define TRUING_STATUS_UNSUPPORTED_DTYPE 3
+/// A device that this call does not run on, or two different ones.
+#define TRUING_STATUS_UNSUPPORTED_DEVICE 4
+/// A token id, index or offset outside its range.
+#define TRUING_STATUS_OUT_OF_RANGE 5
+/// An output that overlaps another tensor where that is not allowed.
+#define TRUING_STATUS_ALIASING 6
+/// The workspace is smaller than the minimum.
+#define TRUING_STATUS_WORKSPACE_TOO_SMALL 7
+/// No driver or no such device.
+#define TRUING_STATUS_NO_DEVICE 8
+/// The device refused a launch.
+#define TRUING_STATUS_LAUNCH_FAILED 9
+/// `struct_size` is smaller than in version 1, or the unknown tail of a newer struct is not zero.
+#define TRUING_STATUS_ABI_MISMATCH 10
+/// A bug of the library, caught at its boundary.
+#define TRUING_STATUS_INTERNAL 11
+
+// ------------------------------------------------------------ row status: bits of an optional u32 per row, sequence, item or group; out_counters is i64 [32], one per bit
+/// Masked or ignored, not read.
+#define TRUING_ROW_IGNORED (1u << 0)
+/// NaN in a live value.
+#define TRUING_ROW_NAN_INPUT (1u << 1)
+/// +inf logit, or infinities that leave the result undefined.
+#define TRUING_ROW_INF_INPUT (1u << 2)
+/// Live target has probability 0.
+#define TRUING_ROW_TARGET_NEG_INF (1u << 3)
+/// No live column.
+#define TRUING_ROW_ALL_NEG_INF (1u << 4)
+/// Id outside its range where no error could be returned.
+#define TRUING_ROW_OUT_OF_RANGE (1u << 5)
+/// Target not in the sampling support.
+#define TRUING_ROW_TARGET_OUTSIDE (1u << 6)
+/// No live token, sample or element.
+#define TRUING_ROW_EMPTY (1u << 7)
+/// Finite inputs, result beyond the output type.
+#define TRUING_ROW_OVERFLOW (1u << 8)
+/// A documented clamp has acted.
+#define TRUING_ROW_SATURATED (1u << 9)
+/// The exact value is infinite.
+#define TRUING_ROW_INFINITE (1u << 10)
+/// Undefined statistic, stated fallback used.
+#define TRUING_ROW_DEGENERATE (1u << 11)
+/// Only a negatively weighted term was -inf (mix_logits).
+#define TRUING_ROW_NEG_INF_CANCEL (1u << 12)
+
+// ------------------------------------------------------------ tensors (DLTensor layout)
+
+/// Where a tensor lives: `TRUING_DEVICE_*` (DLPack's numbers), 0 invalid.
+typedef int32_t truing_device_type;
+/// Host memory.
+#define TRUING_DEVICE_CPU 1
+/// Memory of a CUDA device.
+#define TRUING_DEVICE_CUDA 2
+/// Pinned host memory: runs on the CPU.
+#define TRUING_DEVICE_CUDA_HOST 3
+/// Managed memory: runs on the GPU of `device_id`.
+#define TRUING_DEVICE_CUDA_MANAGED 13
+
+/// Kind of an element type: `TRUING_DTYPE_*` (DLPack's numbers). 0 is a legal code, so `bits` = 0 is what marks an unset dtype.
+typedef uint8_t truing_dtype_code;
+/// Signed integer.
+#define TRUING_DTYPE_INT 0
+/// Unsigned integer.
+#define TRUING_DTYPE_UINT 1
+/// IEEE floating point (f16, f32, f64).
+#define TRUING_DTYPE_FLOAT 2
+/// bfloat16.
+#define TRUING_DTYPE_BFLOAT 4
+/// Boolean of 8 bits: taken as a u8 mask.
+#define TRUING_DTYPE_BOOL 6
+
+/// A device, in DLDevice's layout.
+typedef struct truing_device {
+    /// TRUING_DEVICE_*, 0 invalid.
+    truing_device_type device_type;
+    /// Ordinal, 0 for the CPU.
+    int32_t device_id;
+} truing_device;
+
+/// An element type, in DLDataType's layout.
+typedef struct truing_dtype {
+    /// TRUING_DTYPE_*.
+    truing_dtype_code code;
+    /// 8, 16, 32, 64; 0 invalid.
+    uint8_t bits;
+    /// 1.
+    uint16_t lanes;
+} truing_dtype;
+
+/// A borrowed array, in DLTensor's layout. Never kept, never freed.
+typedef struct truing_tensor {
+    /// Address on the device; written only through output fields.
+    void *data;
+    /// Where data lives.
+    struct truing_device device;
+    /// 0 to 3.
+    int32_t ndim;
+    /// Element type.
+    struct truing_dtype dtype;
+    /// [ndim] host, elements, >= 0.
+    const int64_t *shape;
+    /// [ndim] host, elements, NULL = contiguous; last must be 1 (or 0 for a broadcast input).
+    const int64_t *strides;
+    /// Bytes added to data.
+    uint64_t byte_offset;
+} truing_tensor;
+
+// ------------------------------------------------------------ context
+
+/// Threads, math mode and caches; opaque, immutable after its creation, usable from several threads at once.
+typedef struct truing_context truing_context;
+
+/// How results may differ between devices: `TRUING_MODE_*`, 0 = portable.
+typedef uint32_t truing_math_mode;
+/// The same bits on every instruction set, thread count and device.
+#define TRUING_MODE_PORTABLE 1
+/// Reproducible on one device within stated bounds.
+#define TRUING_MODE_FAST 2
+
+/// Highest instruction set to use: `TRUING_ISA_*`, 0 = no cap. For tests.
+typedef uint32_t truing_isa;
+/// The target's baseline, no detection.
+#define TRUING_ISA_BASELINE 1
+/// AVX2 with FMA.
+#define TRUING_ISA_AVX2 2
+/// AVX-512 F, BW, CD, DQ, VL.
+#define TRUING_ISA_AVX512 3
+/// NEON.
+#define TRUING_ISA_NEON 4
+/// AVX-512 with the bf16 dot product.
+#define TRUING_ISA_AVX512_BF16 5
+
+/// What `truing_context_create` builds.
+typedef struct truing_context_options {
+    /// `sizeof(truing_context_options)`.
+    uint32_t struct_size;
+    /// 0 = calling thread only.
+    uint32_t num_threads;
+    /// 0.
+    uint64_t flags;
+    /// UTF-8 path for compiled kernels, NULL = no disk cache.
+    const char *cuda_cache_dir;
+    /// 0 = portable.
+    truing_math_mode mode;
+    /// 0 = no cap; for tests.
+    truing_isa isa_cap;
+    /// 0.
+    uint8_t reserved[64];
+} truing_context_options;
+
+// ------------------------------------------------------------ catalogue
+
+/// Stable id of a catalogue entry (constants in truing_losses.h), 0 invalid.
+typedef uint32_t truing_loss_id;
+
+/// Kind of an entry, which fixes its inputs: `TRUING_KIND_*`, 0 invalid.
+typedef uint32_t truing_loss_kind;
+/// Pairs of sequences.
+#define TRUING_KIND_PAIR 1
+/// Single sequences with a label.
+#define TRUING_KIND_UNPAIRED 2
+/// Ranked or scored lists of sequences.
+#define TRUING_KIND_LIST 3
+/// Single tokens.
+#define TRUING_KIND_TOKEN 4
+/// Tokens reduced to one number of a sequence.
+#define TRUING_KIND_SEQUENCE 5
+/// KL estimators from sampled tokens.
+#define TRUING_KIND_ESTIMATOR 6
+
+// ------------------------------------------------------------ input slots that an entry reads or has partials for
+/// Slot: log-prob or score.
+#define TRUING_SLOT_LOGP (1ull << 0)
+/// Slot: reference (or teacher) log-prob or score.
+#define TRUING_SLOT_REF (1ull << 1)
+/// Slot: scored tokens.
+#define TRUING_SLOT_LENGTH (1ull << 2)
+/// Slot: KL of a sequence to the reference.
+#define TRUING_SLOT_KL (1ull << 3)
+/// Slot: the margins.
+#define TRUING_SLOT_MARGIN (1ull << 4)
+/// Slot: the third sequence of a pair.
+#define TRUING_SLOT_ANCHOR (1ull << 5)
+/// Slot: beta of an item.
+#define TRUING_SLOT_BETA (1ull << 6)
+/// Slot: desirable or not.
+#define TRUING_SLOT_LABEL (1ull << 7)
+/// Slot: baseline of a row.
+#define TRUING_SLOT_BASELINE (1ull << 8)
+/// Slot: shift of an item.
+#define TRUING_SLOT_SHIFT (1ull << 9)
+/// Slot: reward or rank of a list member.
+#define TRUING_SLOT_LIST_TARGET (1ull << 10)
+/// Slot: behaviour policy's log-prob.
+#define TRUING_SLOT_OLD (1ull << 11)
+/// Slot: inference engine's log-prob.
+#define TRUING_SLOT_SAMPLER (1ull << 12)
+/// Slot: advantage.
+#define TRUING_SLOT_ADVANTAGE (1ull << 13)
+/// Slot: entropy.
+#define TRUING_SLOT_ENTROPY (1ull << 14)
+/// Slot: u8 flag.
+#define TRUING_SLOT_FLAG (1ull << 15)
+/// Slot: log partition function of a sequence.
+#define TRUING_SLOT_LOG_Z (1ull << 16)
+/// Slot: importance weight.
+#define TRUING_SLOT_IMPORTANCE (1ull << 17)
+/// Slot: weight of a row, where the entry itself applies it.
+#define TRUING_SLOT_WEIGHT (1ull << 18)
+
+/// One parameter of a catalogue entry.
+typedef struct truing_param_info {
+    /// Static string.
+    const char *name;
+    /// NaN = required.
+    double default_value;
+    /// Legal range, -inf = none.
+    double minimum;
+    /// Legal range, +inf = none.
+    double maximum;
+    /// 1 = bound itself is illegal.
+    uint32_t minimum_open;
+    /// 1 = bound itself is illegal.
+    uint32_t maximum_open;
+} truing_param_info;
+
+/// One catalogue entry.
+typedef struct truing_loss_description {
+    /// In: `sizeof(truing_loss_description)`.
+    uint32_t struct_size;
+    /// Out: stable id.
+    truing_loss_id id;
+    /// Out: static string.
+    const char *name;
+    /// Out: static string.
+    const char *formula;
+    /// Out: static string.
+    const char *source;
+    /// Out: [num_params], catalogue order, static.
+    const struct truing_param_info *params;
+    /// Out.
+    size_t num_params;
+    /// Out: [num_aliases] static.
+    const char *const *aliases;
+    /// Out.
+    size_t num_aliases;
+    /// Out: TRUING_SLOT_* read.
+    uint64_t inputs;
+    /// Out: TRUING_SLOT_* with a partial.
+    uint64_t partials;
+    /// Out: bit i = a partial wrt params[i] exists.
+    uint64_t param_partials;
+    /// Out: TRUING_KIND_*.
+    truing_loss_kind kind;
+    /// Out: 0, or the entry whose formula it uses.
+    truing_loss_id preset_of;
+    /// Out: bit k = score kind k allowed (TRUING_SCORE_*), 0 = not applicable.
+    uint32_t score_kinds;
+    /// Out: legal values 1..num_variants of truing_loss.variant, 0 = none.
+    uint32_t num_variants;
+    /// Out: 1 = a score map is allowed.
+    uint32_t takes_map;
+    /// Out: bit k = level k allowed (TRUING_LEVEL_*).
+    uint32_t levels;
+    /// 0.
+    uint8_t reserved[64];
+} truing_loss_description;
+
+// ------------------------------------------------------------ flags (one space for all calls; a call refuses bits it does not know)
+/// `rows.ignore_index` is set.
+#define TRUING_HAS_IGNORE_INDEX (1ull << 0)
+/// Check ids and values first, also on CUDA (synchronises).
+#define TRUING_STRICT (1ull << 1)
+/// Backward: ignore stats and recompute.
+#define TRUING_RECOMPUTE (1ull << 2)
+/// Add into grad_hidden_out.
+#define TRUING_ACCUMULATE_HIDDEN (1ull << 3)
+/// Add into grad_weight_out and grad_bias_out.
+#define TRUING_ACCUMULATE_WEIGHT (1ull << 4)
+/// Add into score, token or logit gradients and out_loss.
+#define TRUING_ACCUMULATE_GRADS (1ull << 5)
+/// Flagged items leave sum and divisor.
+#define TRUING_SKIP_FLAGGED (1ull << 6)
+/// `TRUING_SCORE_LD`: the reference stays an unweighted sum.
+#define TRUING_LD_POLICY_ONLY (1ull << 7)
+/// `score.clamp_low` and `score.clamp_high` are set.
+#define TRUING_HAS_CLAMP (1ull << 8)
+/// Opt in to gradient filtering.
+#define TRUING_LOSSY_DROP (1ull << 9)
+/// Divergence: value and gradients times student T^2.
+#define TRUING_TEMPERATURE_SQUARED (1ull << 10)
+/// Divergence, raw mode: value >= 0.
+#define TRUING_CLAMP_AT_ZERO (1ull << 11)
+
+// ------------------------------------------------------------ groups shared by several calls (fixed size; they grow into reserved)
+
+/// Rounding of logits of a linear form before the transforms: `TRUING_ROUND_*`.
+typedef uint32_t truing_rounding;
+/// Off.
+#define TRUING_ROUND_NONE 0
+/// To bf16, gradient straight through.
+#define TRUING_ROUND_BF16 1
+/// To f16, gradient straight through.
+#define TRUING_ROUND_F16 2
+
+/// What happens to a logit before the softmax: bias, logit_scale, softcap, 1/temperature, in this order.
+typedef struct truing_transform {
+    /// float [V], finite or -inf; [H,V] with routed heads.
+    const struct truing_tensor *bias;
+    /// f32 [N] > 0, replaces temperature.
+    const struct truing_tensor *row_temperature;
+    /// > 0, 0 = 1.
+    double temperature;
+    /// > 0, 0 = 1.
+    double logit_scale;
+    /// > 0 logits, 0 = off.
+    double softcap;
+    /// Columns, 0 = V; the rest is dead.
+    int64_t n_valid_vocab;
+    /// Linear forms: rounding of z before the transforms.
+    truing_rounding logit_round;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[24];
+} truing_transform;
+
+/// Logits = hidden x weight^T, then the transforms.
+typedef struct truing_head {
+    /// float [N,D] or [B,T,D].
+    const struct truing_tensor *hidden;
+    /// float [V,D]; [H,V,D] with `index`.
+    const struct truing_tensor *weight;
+    /// int [N] in [0,H), the head of each row; NULL = one head.
+    const struct truing_tensor *index;
+    /// Its transforms, bias included.
+    struct truing_transform transform;
+    /// 0.
+    uint8_t reserved[32];
+} truing_head;
+
+/// Gradients of a head, each NULL = not wanted.
+typedef struct truing_head_grads {
+    /// float as hidden.
+    const struct truing_tensor *grad_hidden_out;
+    /// f32, or the weight's dtype where allowed, [V,D] or [H,V,D].
+    const struct truing_tensor *grad_weight_out;
+    /// f32 [V] or [H,V].
+    const struct truing_tensor *grad_bias_out;
+    /// 0.
+    uint8_t reserved[24];
+} truing_head_grads;
+
+/// Which rows count and what their target is.
+typedef struct truing_rows {
+    /// int [N] or [B,T].
+    const struct truing_tensor *target;
+    /// mask [N] or [B,T], row live iff != 0.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Token id, only with TRUING_HAS_IGNORE_INDEX.
+    int64_t ignore_index;
+    /// Rows, >= 0: row i uses target[i + shift] of its sequence.
+    int64_t shift;
+    /// 0.
+    uint8_t reserved[24];
+} truing_rows;
+
+/// Columns of the vocabulary that this device holds; all 0 = the whole vocabulary.
+typedef struct truing_shard {
+    /// Global column of local column 0.
+    int64_t vocab_start;
+    /// Global column behind the last local one, 0 = not sharded.
+    int64_t vocab_end;
+    /// Global columns.
+    int64_t vocab_total;
+    /// 0.
+    uint8_t reserved[8];
+} truing_shard;
+
+/// How a sampling support is given: `TRUING_SUPPORT_*`, 0 = full vocabulary.
+typedef uint32_t truing_support_kind;
+/// By `bitmask`.
+#define TRUING_SUPPORT_BITMASK 1
+/// By `ids`.
+#define TRUING_SUPPORT_IDS 2
+/// By the filters `top_p`, `min_p`, `top_k` in the order of `preset`.
+#define TRUING_SUPPORT_COMPUTED 3
+
+/// Whose order, masses and ties the filters follow: `TRUING_FILTER_*`.
+typedef uint32_t truing_filter_preset;
+/// min_p, top_k, top_p; each sees the renormalised survivors.
+#define TRUING_FILTER_VLLM 1
+/// top_k, top_p, min_p; each sees the renormalised survivors.
+#define TRUING_FILTER_HF 2
+/// Judged together on the full distribution.
+#define TRUING_FILTER_SGLANG 3
+
+/// What happens to equal values at a filter's edge: `TRUING_TIES_*`, 0 = the preset's.
+typedef uint32_t truing_ties;
+/// The lower column is kept.
+#define TRUING_TIES_INDEX 1
+/// All are kept.
+#define TRUING_TIES_ALL 2
+
+/// Edge of top_p: `TRUING_TOP_P_*`, 0 = the preset's.
+typedef uint32_t truing_top_p_edge;
+/// Keep while the mass before a column is < top_p.
+#define TRUING_TOP_P_STRICT 1
+/// Keep while the mass before a column is <= top_p.
+#define TRUING_TOP_P_INCLUSIVE 2
+
+/// What happens to a target outside the support: `TRUING_TARGET_*`, 0 = keep. Flagged either way.
+typedef uint32_t truing_target_outside;
+/// The target is added to the support.
+#define TRUING_TARGET_KEEP 1
+/// Log-prob -inf, gradient 0.
+#define TRUING_TARGET_NEG_INF 2
+
+/// Sampling support that log-probs are normalised over; kind 0 = full vocabulary.
+typedef struct truing_support {
+    /// u32 [N, ceil(V/32)].
+    const struct truing_tensor *bitmask;
+    /// int [N,K] padded with -1, or [total] with id_offsets; strictly ascending.
+    const struct truing_tensor *ids;
+    /// int [N+1].
+    const struct truing_tensor *id_offsets;
+    /// Mass in (0,1), 0 or >= 1 = off.
+    double top_p;
+    /// (0,1], 0 = off.
+    double min_p;
+    /// Columns, 0 = off.
+    int64_t top_k;
+    /// TRUING_SUPPORT_*, 0 = off.
+    truing_support_kind kind;
+    /// Computed: order and masses, required.
+    truing_filter_preset preset;
+    /// 0 = the preset's.
+    truing_ties ties;
+    /// 0 = the preset's.
+    truing_top_p_edge top_p_edge;
+    /// 0 = keep.
+    truing_target_outside target_outside;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[24];
+} truing_support;
+
+/// Definition of label smoothing: `TRUING_SMOOTHING_*`.
+typedef uint32_t truing_smoothing_form;
+/// (1-s) nll + s mean over live columns.
+#define TRUING_SMOOTHING_TORCH 1
+/// The same with s V/(V-1) for s.
+#define TRUING_SMOOTHING_MEGATRON 2
+
+/// Constant factor on a token's nll: `TRUING_SCALING_*`.
+typedef uint32_t truing_token_scaling;
+/// 1.
+#define TRUING_SCALING_NONE 0
+/// p of the target.
+#define TRUING_SCALING_DFT 1
+/// p (1 - p) of the target.
+#define TRUING_SCALING_CHORD_PHI 2
+/// (H/3)^alpha, H the entropy of the 20 largest.
+#define TRUING_SCALING_EAFT 3
+/// H^alpha.
+#define TRUING_SCALING_EAFT_RAW 4
+/// The caller's `external_scale`.
+#define TRUING_SCALING_EXTERNAL 5
+
+/// Items to one number: `TRUING_REDUCE_*`, 0 invalid.
+typedef uint32_t truing_reduction;
+/// No reduction: values per item.
+#define TRUING_REDUCE_NONE 1
+/// Weighted sum.
+#define TRUING_REDUCE_SUM 2
+/// Weighted sum over live items.
+#define TRUING_REDUCE_MEAN 3
+/// Weighted sum over the sum of weights.
+#define TRUING_REDUCE_WEIGHTED_MEAN 4
+
+/// Loss of a row: omega * smoothed nll + z_loss * lse^2.
+typedef struct truing_row_loss {
+    /// float [V] >= 0.
+    const struct truing_tensor *class_weight;
+    /// f32 [N] >= 0, token_scaling EXTERNAL.
+    const struct truing_tensor *external_scale;
+    /// [0,1).
+    double label_smoothing;
+    /// >= 0, 1/nat^2.
+    double z_loss;
+    /// Exponent > 0, 0 = 1.
+    double eaft_alpha;
+    /// External divisor, 0 = off.
+    double normaliser;
+    /// Required when label_smoothing > 0.
+    truing_smoothing_form smoothing_form;
+    /// Constants, not differentiated.
+    truing_token_scaling token_scaling;
+    /// Required when out_loss is wanted.
+    truing_reduction reduction;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[24];
+} truing_row_loss;
+
+/// Outputs per row, each NULL = not wanted and costs nothing. F32 becomes f64 for f64 logits.
+typedef struct truing_figures {
+    /// f32 [N], nats; -inf if the target is dead.
+    const struct truing_tensor *out_logprob;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_lse;
+    /// f32 [N], transformed logit.
+    const struct truing_tensor *out_max;
+    /// i32 [N].
+    const struct truing_tensor *out_argmax;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_entropy;
+    /// f32 [N], log of sum p^2.
+    const struct truing_tensor *out_log_sum_sq;
+    /// f32 [N], over live columns.
+    const struct truing_tensor *out_mean_logit;
+    /// u8 [N].
+    const struct truing_tensor *out_is_top1;
+    /// i32 [N], 0-based.
+    const struct truing_tensor *out_rank;
+    /// i32 [N].
+    const struct truing_tensor *out_ties;
+    /// i32 [N,K], K <= 512 from the shape.
+    const struct truing_tensor *out_topk_ids;
+    /// f32 [N,K], nats.
+    const struct truing_tensor *out_topk_logprobs;
+    /// f32 [N], nats, over the entropy_k largest.
+    const struct truing_tensor *out_topk_entropy;
+    /// Input: int [K] or [N,K], -1 = none.
+    const struct truing_tensor *extra_ids;
+    /// f32 [N,K], nats.
+    const struct truing_tensor *out_extra_logprobs;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_lse_support;
+    /// f32 [N], nats <= 0.
+    const struct truing_tensor *out_log_kept_mass;
+    /// i32 [N].
+    const struct truing_tensor *out_support_size;
+    /// u32 [N, ceil(V/32)], the support used; feed back as `support.bitmask`.
+    const struct truing_tensor *out_support_bitmask;
+    /// i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept are flagged.
+    const struct truing_tensor *out_support_ids;
+    /// f32 [N], the omega used; feed back as external_scale in backward.
+    const struct truing_tensor *out_token_scale;
+    /// f32 [N], unreduced.
+    const struct truing_tensor *out_row_loss;
+    /// f32 or f64 0-d, reduced.
+    const struct truing_tensor *out_loss;
+    /// f32 [N,12] (f64 for f64 logits), opaque: for backward with the same options and library version.
+    const struct truing_tensor *out_stats;
+    /// u32 [N], TRUING_ROW_*.
+    const struct truing_tensor *out_status;
+    /// i64 [32].
+    const struct truing_tensor *out_counters;
+    /// Columns of out_topk_entropy, 0 = min(20, live).
+    int64_t entropy_k;
+    /// 0.
+    uint8_t reserved[24];
+} truing_figures;
+
+/// Gradients handed to a backward, each NULL = 0.
+typedef struct truing_row_upstream {
+    /// f32 [N].
+    const struct truing_tensor *grad_logprob;
+    /// f32 [N].
+    const struct truing_tensor *grad_lse;
+    /// f32 [N].
+    const struct truing_tensor *grad_entropy;
+    /// f32 [N,K], with extra_ids.
+    const struct truing_tensor *grad_extra;
+    /// f32 [N].
+    const struct truing_tensor *grad_row_loss;
+    /// float 0-d on the device, of the reduced loss.
+    const struct truing_tensor *grad_loss;
+    /// int [K] or [N,K].
+    const struct truing_tensor *extra_ids;
+    /// Host factor on all of them, 0 = 1.
+    double grad_scale;
+    /// 0.
+    uint8_t reserved[24];
+} truing_row_upstream;
+
+/// Divergence of teacher t and student p: `TRUING_DIVERGENCE_*`, 0 invalid.
+typedef uint32_t truing_divergence_kind;
+/// KL(t||p).
+#define TRUING_DIVERGENCE_FORWARD_KL 1
+/// KL(p||t).
+#define TRUING_DIVERGENCE_REVERSE_KL 2
+/// omega forward + (1 - omega) reverse.
+#define TRUING_DIVERGENCE_MIXED_KL 3
+/// forward + reverse.
+#define TRUING_DIVERGENCE_JEFFREYS 4
+/// Jensen-Shannon with weight beta on the teacher.
+#define TRUING_DIVERGENCE_JSD 5
+/// KL(t||lambda t + (1 - lambda) p).
+#define TRUING_DIVERGENCE_SKEW_KL 6
+/// KL(p||lambda p + (1 - lambda) t).
+#define TRUING_DIVERGENCE_SKEW_REVERSE_KL 7
+/// Renyi of order alpha on the teacher.
+#define TRUING_DIVERGENCE_RENYI 8
+/// Amari's alpha.
+#define TRUING_DIVERGENCE_ALPHA 9
+/// 1 - sum sqrt(t p).
+#define TRUING_DIVERGENCE_HELLINGER2 10
+/// sum (t - p)^2/p.
+#define TRUING_DIVERGENCE_CHI2 11
+/// sum (p - t)^2/t.
+#define TRUING_DIVERGENCE_CHI2_REVERSE 12
+/// Half the sum of |t - p|.
+#define TRUING_DIVERGENCE_TVD 13
+/// 1 - cosine of the probabilities.
+#define TRUING_DIVERGENCE_COSINE_PROBS 14
+/// 1 - cosine of the logits.
+#define TRUING_DIVERGENCE_COSINE_LOGITS 15
+/// -sum t log p.
+#define TRUING_DIVERGENCE_CROSS_ENTROPY 16
+/// -sum p log t.
+#define TRUING_DIVERGENCE_REVERSE_CROSS_ENTROPY 17
+
+// ------------------------------------------------------------ logprob
+
+/// Figures and loss of rows of logits.
+typedef struct truing_logprob_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V] or [B,T,V].
+    const struct truing_tensor *logits;
+    /// Transforms of the logits.
+    struct truing_transform transform;
+    /// Targets, mask, packing.
+    struct truing_rows rows;
+    /// Normalise over a sampling support.
+    struct truing_support support;
+    /// Options of out_row_loss and out_loss.
+    struct truing_row_loss row_loss;
+    /// Outputs.
+    struct truing_figures figures;
+    /// Fused gradient of out_loss; may be logits itself.
+    const struct truing_tensor *grad_logits_out;
+    /// f32 [V], fused gradient of out_loss.
+    const struct truing_tensor *grad_bias_out;
+    /// Upstream of the fused gradient, float 0-d, NULL = 1.
+    const struct truing_tensor *grad_loss;
+    /// Host factor of the fused gradient, 0 = 1.
+    double grad_scale;
+    /// 0.
+    uint8_t reserved[64];
+} truing_logprob_forward_args;
+
+/// Gradient of the logits from gradients of the figures.
+typedef struct truing_logprob_backward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// As in forward.
+    const struct truing_tensor *logits;
+    /// As in forward.
+    struct truing_transform transform;
+    /// As in forward.
+    struct truing_rows rows;
+    /// As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
+    struct truing_support support;
+    /// As in forward; eaft needs EXTERNAL with the saved omega.
+    struct truing_row_loss row_loss;
+    /// Columns of this shard.
+    struct truing_shard shard;
+    /// f32 [N,12] of forward or finish, NULL = recompute.
+    const struct truing_tensor *stats;
+    /// Gradients of the figures.
+    struct truing_row_upstream upstream;
+    /// float as logits or wider; may be logits itself.
+    const struct truing_tensor *grad_logits_out;
+    /// f32 [V].
+    const struct truing_tensor *grad_bias_out;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_logprob_backward_args;
+
+/// Round of a vocabulary-sharded call: `TRUING_LOCAL_*`, 0 invalid.
+typedef uint32_t truing_local_pass;
+/// First pass: records, top-k lists.
+#define TRUING_LOCAL_RECORDS 1
+/// Second pass, with finished stats: rank, ties, support mass and size.
+#define TRUING_LOCAL_COUNTS 2
+/// Second pass of a divergence that needs both normalisers first: value sums, with finished stats.
+#define TRUING_LOCAL_VALUES 3
+
+/// Records of the columns of one vocabulary shard.
+typedef struct truing_logprob_local_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V_local].
+    const struct truing_tensor *logits;
+    /// `bias` is [V_local], `n_valid_vocab` global.
+    struct truing_transform transform;
+    /// Targets are global ids.
+    struct truing_rows rows;
+    /// Ids and bitmask of the local columns; computed filters: second pass.
+    struct truing_support support;
+    /// `class_weight` is [V_local].
+    struct truing_row_loss row_loss;
+    /// Required.
+    struct truing_shard shard;
+    /// f32 [N,12] of finish, second pass only.
+    const struct truing_tensor *stats;
+    /// int [K] or [N,K], global.
+    const struct truing_tensor *extra_ids;
+    /// f32 [N,12], record of all live local columns; first pass.
+    const struct truing_tensor *out_records;
+    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    const struct truing_tensor *out_support_records;
+    /// i32 [N,K], global ids.
+    const struct truing_tensor *out_topk_ids;
+    /// f32 [N,K], transformed.
+    const struct truing_tensor *out_topk_logits;
+    /// f32 [N,K], -inf where the id is not local.
+    const struct truing_tensor *out_extra_logits;
+    /// i64 [N,4]: larger, tied, kept, live; second pass, counts add.
+    const struct truing_tensor *out_counts;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// TRUING_LOCAL_*, required.
+    truing_local_pass pass;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_logprob_local_args;
+
+/// Figures from the records of all shards.
+typedef struct truing_logprob_finish_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// f32 [shards,N,12], in shard order.
+    const struct truing_tensor *records;
+    /// f32 [shards,N,12]; figures are then over the support. NULL = full vocabulary.
+    const struct truing_tensor *support_records;
+    /// i64 [shards+1] on the CPU, global columns, ascending.
+    const struct truing_tensor *shard_starts;
+    /// i32 [shards,N,K].
+    const struct truing_tensor *topk_ids;
+    /// f32 [shards,N,K].
+    const struct truing_tensor *topk_logits;
+    /// f32 [shards,N,K].
+    const struct truing_tensor *extra_logits;
+    /// i64 [N,4], already summed over shards.
+    const struct truing_tensor *counts;
+    /// Scalars only.
+    struct truing_transform transform;
+    /// As in local.
+    struct truing_rows rows;
+    /// As in local.
+    struct truing_row_loss row_loss;
+    /// Outputs.
+    struct truing_figures figures;
+    /// 0.
+    uint8_t reserved[64];
+} truing_logprob_finish_args;
+
+/// Records carry no trace of where logits came from.
+typedef struct truing_logprob_finish_args truing_linear_logprob_finish_args;
+
+// ------------------------------------------------------------ linear_logprob
+
+/// Figures and loss of hidden x weight^T, without a logits tensor.
+typedef struct truing_linear_logprob_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// Hidden, weight, bias, transforms.
+    struct truing_head head;
+    /// Targets, mask, packing.
+    struct truing_rows rows;
+    /// Normalise over a sampling support.
+    struct truing_support support;
+    /// Options of the loss outputs.
+    struct truing_row_loss row_loss;
+    /// Outputs.
+    struct truing_figures figures;
+    /// Fused gradient of out_loss.
+    struct truing_head_grads grads;
+    /// Upstream of the fused gradient, float 0-d, NULL = 1.
+    const struct truing_tensor *grad_loss;
+    /// Host factor of the fused gradient, 0 = 1.
+    double grad_scale;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_logprob_forward_args;
+
+/// Gradients of hidden, weight and bias from gradients of the figures.
+typedef struct truing_linear_logprob_backward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// As in forward.
+    struct truing_head head;
+    /// As in forward.
+    struct truing_rows rows;
+    /// As in forward.
+    struct truing_support support;
+    /// As in forward.
+    struct truing_row_loss row_loss;
+    /// Weight holds these columns; grad_hidden_out is then a partial sum.
+    struct truing_shard shard;
+    /// f32 [N,12], NULL = recompute.
+    const struct truing_tensor *stats;
+    /// Gradients of the figures.
+    struct truing_row_upstream upstream;
+    /// Outputs.
+    struct truing_head_grads grads;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_logprob_backward_args;
+
+/// Records of the columns of one vocabulary shard of the weight.
+typedef struct truing_linear_logprob_local_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// `weight` is [V_local,D].
+    struct truing_head head;
+    /// Targets are global ids.
+    struct truing_rows rows;
+    /// As logprob local.
+    struct truing_support support;
+    /// `class_weight` is [V_local].
+    struct truing_row_loss row_loss;
+    /// Required.
+    struct truing_shard shard;
+    /// f32 [N,12] of finish, second pass only.
+    const struct truing_tensor *stats;
+    /// int [K] or [N,K], global.
+    const struct truing_tensor *extra_ids;
+    /// f32 [N,12], record of all live local columns; first pass.
+    const struct truing_tensor *out_records;
+    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    const struct truing_tensor *out_support_records;
+    /// i32 [N,K], global ids.
+    const struct truing_tensor *out_topk_ids;
+    /// f32 [N,K].
+    const struct truing_tensor *out_topk_logits;
+    /// f32 [N,K], -inf where the id is not local.
+    const struct truing_tensor *out_extra_logits;
+    /// i64 [N,4]: larger, tied, kept, live.
+    const struct truing_tensor *out_counts;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// TRUING_LOCAL_*, required.
+    truing_local_pass pass;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_logprob_local_args;
+
+// ------------------------------------------------------------ sequence
+
+/// Tokens to a sequence score: `TRUING_SCORE_*`.
+typedef uint32_t truing_score_kind;
+/// Weighted sum of live tokens.
+#define TRUING_SCORE_SUM 1
+/// The sum over a divisor.
+#define TRUING_SCORE_MEAN 2
+/// Sum up to the prefix plus alpha times the rest (LD-DPO).
+#define TRUING_SCORE_LD 3
+
+/// Divisor of a mean score: `TRUING_DIVISOR_*`.
+typedef uint32_t truing_score_divisor;
+/// Live tokens.
+#define TRUING_DIVISOR_TOKENS 1
+/// Sum of their weights.
+#define TRUING_DIVISOR_WEIGHTS 2
+/// The field `normaliser`.
+#define TRUING_DIVISOR_EXTERNAL 3
+
+/// How the tokens of a sequence form its score.
+typedef struct truing_score {
+    /// f32 [N] >= 0, NULL = 1.
+    const struct truing_tensor *token_weights;
+    /// i32 [B] tokens, score ld: min length of the pair.
+    const struct truing_tensor *ld_prefix;
+    /// [0,1], weight behind the prefix, used as given.
+    double ld_alpha;
+    /// Token log-ratio bound, nats, with TRUING_HAS_CLAMP.
+    double clamp_low;
+    /// Token log-ratio bound, nats, with TRUING_HAS_CLAMP.
+    double clamp_high;
+    /// Divisor EXTERNAL, > 0.
+    double normaliser;
+    /// Required.
+    truing_score_kind kind;
+    /// Mean: required.
+    truing_score_divisor divisor;
+    /// 0.
+    uint8_t reserved[24];
+} truing_score;
+
+/// Token values to sequence scores.
+typedef struct truing_sequence_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats.
+    const struct truing_tensor *logps;
+    /// float, same shape; score of the difference.
+    const struct truing_tensor *ref_logps;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Options.
+    struct truing_score score;
+    /// f64 or f32 [B], nats.
+    const struct truing_tensor *out_scores;
+    /// i32 [B], live tokens.
+    const struct truing_tensor *out_counts;
+    /// i32 [B], first live position, -1 if none.
+    const struct truing_tensor *out_first;
+    /// i32 [B], last live position, -1 if none.
+    const struct truing_tensor *out_last;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// i64 [32].
+    const struct truing_tensor *out_counters;
+    /// 0.
+    uint8_t reserved[64];
+} truing_sequence_forward_args;
+
+/// Gradients of the token values.
+typedef struct truing_sequence_backward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// As in forward, needed with a clamp only.
+    const struct truing_tensor *logps;
+    /// As in forward, needed with a clamp only.
+    const struct truing_tensor *ref_logps;
+    /// As in forward.
+    const struct truing_tensor *mask;
+    /// As in forward.
+    const struct truing_tensor *cu_seqlens;
+    /// As in forward.
+    struct truing_score score;
+    /// f64 or f32 [B].
+    const struct truing_tensor *grad_scores;
+    /// float 0-d factor, NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// f32 as logps.
+    const struct truing_tensor *grad_logps_out;
+    /// f32 as logps.
+    const struct truing_tensor *grad_ref_logps_out;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// 0.
+    uint8_t reserved[64];
+} truing_sequence_backward_args;
+
+// ------------------------------------------------------------ preference
+
+/// f-divergence map of a pair's scores: `TRUING_MAP_*`, 0 = identity.
+typedef uint32_t truing_score_map;
+/// x (reverse KL).
+#define TRUING_MAP_IDENTITY 0
+/// log sigmoid(x).
+#define TRUING_MAP_JS 1
+/// -exp(-alpha x)/alpha.
+#define TRUING_MAP_ALPHA 2
+/// `TRUING_MAP_ALPHA` at alpha = 1.
+#define TRUING_MAP_FORWARD_KL 3
+
+/// One catalogue entry with its settings.
+typedef struct truing_loss {
+    /// TRUING_LOSS_*; its kind decides which inputs are read.
+    truing_loss_id id;
+    /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+    uint32_t variant;
+    /// [num_params] host, catalogue order, NaN = default.
+    const double *params;
+    /// Values given; a missing tail means default.
+    size_t num_params;
+    /// Factor after the reduction, 0 = 1.
+    double weight;
+    /// External divisor of the reduction, 0 = off.
+    double normaliser;
+    /// Alpha of the score map (exponent, not TRL's 1 - alpha).
+    double map_alpha;
+    /// Clamp of the map's exponent, 0 = off.
+    double map_max_exponent;
+    /// Score map, entries of the difference only.
+    truing_score_map map;
+    /// Required for pair, unpaired, list; 0 for token and sequence kinds.
+    truing_reduction reduction;
+    /// TRUING_SCORE_SUM or MEAN of this term, made from sums and live counts; 0 = the call's.
+    uint32_t score_kind;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[24];
+} truing_loss;
+
+/// How pairs lie in the sequences: `TRUING_LAYOUT_*`, 0 invalid for pairs.
+typedef uint32_t truing_pair_layout;
+/// By `chosen_seq`, `rejected_seq`, `anchor_seq`.
+#define TRUING_LAYOUT_INDEXED 1
+/// Even sequences chosen, odd rejected; with anchors: threes.
+#define TRUING_LAYOUT_INTERLEAVED 2
+/// First half chosen, second half rejected; with anchors: thirds.
+#define TRUING_LAYOUT_STACKED 3
+
+/// How sequences form items: pairs [P], unpaired rows [S] or lists [L].
+typedef struct truing_groups {
+    /// int [P], sequence index.
+    const struct truing_tensor *chosen_seq;
+    /// int [P], sequence index.
+    const struct truing_tensor *rejected_seq;
+    /// int [P], sequence index.
+    const struct truing_tensor *anchor_seq;
+    /// int [L+1] into members.
+    const struct truing_tensor *list_offsets;
+    /// int [M], sequence index, NULL = members are the sequences in order.
+    const struct truing_tensor *member_seq;
+    /// float [M], reward or rank of the entry.
+    const struct truing_tensor *list_targets;
+    /// mask [items], 0 = ignored.
+    const struct truing_tensor *item_mask;
+    /// float [items] >= 0 or 0-d, NULL = 1.
+    const struct truing_tensor *item_weight;
+    /// float [items] > 0 or 0-d, replaces the entry's beta; bt_mse: alpha.
+    const struct truing_tensor *item_beta;
+    /// float [P] or 0-d, meaning by entry.
+    const struct truing_tensor *margin_chosen;
+    /// float [P] or 0-d, meaning by entry.
+    const struct truing_tensor *margin_rejected;
+    /// u8 or i8 [S], unpaired: > 0 desirable.
+    const struct truing_tensor *label;
+    /// float [S] or 0-d: kto z0, poft m, a_star_po r - V, prime_ce y.
+    const struct truing_tensor *baseline;
+    /// float [items] or 0-d: bco delta.
+    const struct truing_tensor *shift;
+    /// Pairs: required.
+    truing_pair_layout layout;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[32];
+} truing_groups;
+/// Live items.
+#define TRUING_PREFERENCE_STAT_ITEMS 0
+/// Sum of item weights.
+#define TRUING_PREFERENCE_STAT_WEIGHT_SUM 1
+/// Sum of weighted losses.
+#define TRUING_PREFERENCE_STAT_LOSS_SUM 2
+/// Sum of chosen rewards.
+#define TRUING_PREFERENCE_STAT_REWARD_CHOSEN_SUM 3
+/// Sum of rejected rewards.
+#define TRUING_PREFERENCE_STAT_REWARD_REJECTED_SUM 4
+/// Items whose chosen reward is strictly larger.
+#define TRUING_PREFERENCE_STAT_CORRECT 5
+/// Divisor that the reduction used.
+#define TRUING_PREFERENCE_STAT_DIVISOR 6
+/// Length of `out_statistics` of a preference term; entries behind the named ones are 0.
+#define TRUING_PREFERENCE_STAT_COUNT 16
+
+/// Outputs of one preference term, each NULL = not wanted. Shapes are those of the term's items.
+typedef struct truing_item_outputs {
+    /// f64 or f32 [items], before weights and reduction (also the partial wrt the item weight).
+    const struct truing_tensor *out_losses;
+    /// f64 or f32 [P]; unpaired [S]; list [M].
+    const struct truing_tensor *out_reward_chosen;
+    /// f64 or f32 [P].
+    const struct truing_tensor *out_reward_rejected;
+    /// f64 or f32 [P], wrt margin_chosen - margin_rejected.
+    const struct truing_tensor *grad_margin_out;
+    /// f64 or f32 [P], entries whose margin slots are not a difference.
+    const struct truing_tensor *grad_margin_chosen_out;
+    /// f64 or f32 [P].
+    const struct truing_tensor *grad_margin_rejected_out;
+    /// f64 or f32 [S].
+    const struct truing_tensor *grad_baseline_out;
+    /// f64 or f32 [items], wrt `item_beta`, entries that have this partial.
+    const struct truing_tensor *grad_beta_out;
+    /// f64 [num_params], summed over items; 0 where no partial exists.
+    const struct truing_tensor *grad_params_out;
+    /// f64 or f32 [items], the entry's second output (poft weight).
+    const struct truing_tensor *out_aux;
+    /// f64 [TRUING_PREFERENCE_STAT_COUNT], sums over live items.
+    const struct truing_tensor *out_statistics;
+    /// u32 [items], `TRUING_ROW_*`.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[40];
+} truing_item_outputs;
+
+/// Outputs of all terms together, each NULL = not wanted.
+typedef struct truing_preference_outputs {
+    /// f64 or f32 0-d, sum of all terms after reduction.
+    const struct truing_tensor *out_loss;
+    /// f64 or f32 [S]; a sequence in several items adds in item order (chosen, rejected, anchor), then term order.
+    const struct truing_tensor *grad_scores_out;
+    /// f64 or f32 [S].
+    const struct truing_tensor *grad_kl_out;
+    /// i64 [32], one per status bit.
+    const struct truing_tensor *out_counters;
+    /// 0.
+    uint8_t reserved[32];
+} truing_preference_outputs;
+
+/// A further term of the same call: its own entry, and its own items where `groups` is set.
+typedef struct truing_preference_term {
+    /// Entry and settings.
+    struct truing_loss loss;
+    /// Items, weights, betas, margins of this term (host); NULL = the call's.
+    const struct truing_groups *groups;
+    /// Outputs of this term.
+    struct truing_item_outputs items;
+    /// 0.
+    uint8_t reserved[32];
+} truing_preference_term;
+
+/// Split form: sequence scores in, loss and partials out.
+typedef struct truing_preference_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// f64 or float [S], nats (or rewards of a reward model).
+    const struct truing_tensor *scores;
+    /// f64 or float [S], NULL = no reference or already subtracted.
+    const struct truing_tensor *ref_scores;
+    /// i32 [S], scored tokens; required by entries that divide.
+    const struct truing_tensor *lengths;
+    /// f64 or float [S], nats: tdpo.
+    const struct truing_tensor *kl;
+    /// Pairs, rows or lists.
+    struct truing_groups groups;
+    /// First term.
+    struct truing_loss loss;
+    /// Host [num_extra_terms], further terms.
+    const struct truing_preference_term *extra_terms;
+    /// Number of further terms.
+    size_t num_extra_terms;
+    /// float 0-d, or [items] for REDUCE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor of the partials, 0 = 1.
+    double grad_scale;
+    /// What scores are; checked against the entry, 0 = not checked.
+    truing_score_kind score_kind;
+    /// 0.
+    uint32_t reserved0;
+    /// Outputs of the first term.
+    struct truing_item_outputs items;
+    /// Outputs of all terms together.
+    struct truing_preference_outputs outputs;
+    /// 0.
+    uint8_t reserved[64];
+} truing_preference_forward_args;
+
+// ------------------------------------------------------------ linear_preference
+
+/// Part of a fused call to run: `TRUING_PHASE_*`, 0 invalid.
+typedef uint32_t truing_phase;
+/// Loss and gradients in one call.
+#define TRUING_PHASE_SINGLE 1
+/// Scores, figures and stats only.
+#define TRUING_PHASE_FIGURES 2
+/// Gradients from the caller's coefficients.
+#define TRUING_PHASE_WITH_COEFFICIENTS 3
+
+/// Divisor of a side term's token sum: `TRUING_SIDE_DIVISOR_*`.
+typedef uint32_t truing_side_divisor;
+/// All its tokens.
+#define TRUING_SIDE_DIVISOR_POOLED 1
+/// Mean over a sequence's tokens, then over sequences.
+#define TRUING_SIDE_DIVISOR_ROW_MEAN 2
+/// The field `normaliser`.
+#define TRUING_SIDE_DIVISOR_EXTERNAL 3
+/// Sum of a sequence's tokens, mean over items (xpo with `coef` < 0).
+#define TRUING_SIDE_DIVISOR_ITEM_SUM 4
+
+/// Tokens of a side term: `TRUING_SIDE_*`.
+typedef uint32_t truing_side_scope;
+/// Chosen sequences.
+#define TRUING_SIDE_CHOSEN 1
+/// Anchor sequences.
+#define TRUING_SIDE_ANCHOR 2
+/// Every token of the term's mask, also of sequences in no item.
+#define TRUING_SIDE_MASKED 3
+
+/// A further term over tokens: coef * (nll, or exact divergence to the reference head).
+typedef struct truing_side_term {
+    /// mask [N], may exceed rows.mask (orpo of TRL: prompt too), NULL = rows.mask.
+    const struct truing_tensor *mask;
+    /// Factor, finite, either sign.
+    double coef;
+    /// Tokens, divisor EXTERNAL.
+    double normaliser;
+    /// Required when coef != 0.
+    truing_side_divisor divisor;
+    /// Its tokens; required when coef != 0.
+    truing_side_scope scope;
+    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+    truing_divergence_kind divergence;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[32];
+} truing_side_term;
+
+/// Weight of a pair formed from the policy's own figures: `TRUING_WPO_*`, 0 = off.
+typedef uint32_t truing_wpo_form;
+/// exp of the sum over both sides of mean(l - log sum p^2).
+#define TRUING_WPO_TRL 1
+/// min(1, exp of the sum of both means).
+#define TRUING_WPO_PLAIN 2
+
+/// Hidden states to preference loss and gradients (`truing_linear_preference_forward`).
+typedef struct truing_linear_preference_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// Policy.
+    struct truing_head head;
+    /// Reference over the same rows, hidden NULL = none (tdpo needs it).
+    struct truing_head ref_head;
+    /// Targets; `cu_seqlens` [S+1], or shapes [S,T].
+    struct truing_rows rows;
+    /// Sampling support.
+    struct truing_support support;
+    /// Tokens to scores.
+    struct truing_score score;
+    /// float [N], token reference, nats.
+    const struct truing_tensor *ref_logps;
+    /// f64 or float [S], sequence reference, nats.
+    const struct truing_tensor *ref_scores;
+    /// Pairs, rows or lists.
+    struct truing_groups groups;
+    /// First term.
+    struct truing_loss loss;
+    /// Host [num_extra_terms], further terms.
+    const struct truing_preference_term *extra_terms;
+    /// Number of further terms.
+    size_t num_extra_terms;
+    /// A further term over tokens.
+    struct truing_side_term side_term;
+    /// f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
+    const struct truing_tensor *score_coefficients;
+    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+    const struct truing_tensor *kl_coefficients;
+    /// f32 [N,12] of the first phase, NULL = recompute.
+    const struct truing_tensor *stats;
+    /// f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
+    const struct truing_tensor *pair_stats;
+    /// float 0-d, NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// Required.
+    truing_phase phase;
+    /// Pair weight from this head, 0 = off.
+    truing_wpo_form wpo;
+    /// Outputs, policy head.
+    struct truing_head_grads grads;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_logps;
+    /// f64 [S].
+    const struct truing_tensor *out_scores;
+    /// f64 [S], with ref_head or ref_logps.
+    const struct truing_tensor *out_ref_scores;
+    /// f64 [S], sum of KL(ref||policy), with ref_head.
+    const struct truing_tensor *out_kl;
+    /// i32 [S], live tokens.
+    const struct truing_tensor *out_counts;
+    /// f64 0-d, the side term before `coef`.
+    const struct truing_tensor *out_side_term;
+    /// f32 [N,12], opaque.
+    const struct truing_tensor *out_stats;
+    /// f32 [N,16], both heads, opaque; with `ref_head`.
+    const struct truing_tensor *out_pair_stats;
+    /// u32 [N].
+    const struct truing_tensor *out_row_status;
+    /// Outputs of the first term.
+    struct truing_item_outputs items;
+    /// Outputs of all terms together.
+    struct truing_preference_outputs outputs;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_preference_args;
+
+// ------------------------------------------------------------ policy
+
+/// Level of a ratio: `TRUING_LEVEL_*`, 0 invalid.
+typedef uint32_t truing_level;
+/// Each token's own.
+#define TRUING_LEVEL_TOKEN 1
+/// One per sequence.
+#define TRUING_LEVEL_SEQUENCE 2
+
+/// Token or sequence values to one number: `TRUING_AGGREGATE_*`, 0 invalid.
+typedef uint32_t truing_aggregate_mode;
+/// Sum over live tokens of the batch.
+#define TRUING_AGGREGATE_TOKEN_MEAN 1
+/// Mean over a sequence's tokens, mean over sequences.
+#define TRUING_AGGREGATE_SEQ_MEAN_TOKEN_MEAN 2
+/// Sum over a sequence's tokens, mean over sequences.
+#define TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM 3
+/// The same over `max_length`.
+#define TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM 4
+/// Sum of live tokens.
+#define TRUING_AGGREGATE_TOKEN_SUM 5
+/// Mean over sequences of a sequence or list entry.
+#define TRUING_AGGREGATE_SEQ_MEAN 6
+/// Sum of weighted tokens over the denominator.
+#define TRUING_AGGREGATE_WEIGHTED_MEAN 7
+/// Values only; the upstream gradient is [N] or [B].
+#define TRUING_AGGREGATE_NONE 8
+
+/// Whether sequences without live tokens count in a mean: `TRUING_COUNT_*`.
+typedef uint32_t truing_count_empty;
+/// They count.
+#define TRUING_COUNT_ALL 1
+/// They do not.
+#define TRUING_COUNT_NONEMPTY 2
+
+/// Tokens that a denominator counts: `TRUING_DENOMINATOR_*`, 0 = original.
+typedef uint32_t truing_denominator;
+/// Live tokens, dropped ones included.
+#define TRUING_DENOMINATOR_ORIGINAL 1
+/// Live tokens that were not dropped.
+#define TRUING_DENOMINATOR_KEPT 2
+/// Weighted mean: the sum of weights.
+#define TRUING_DENOMINATOR_WEIGHTS 3
+
+/// How token or sequence values form one loss.
+typedef struct truing_aggregate {
+    /// Replaces the denominator, 0 = off.
+    double normaliser;
+    /// Divisor in tokens of SEQ_MEAN_TOKEN_SUM_NORM.
+    double max_length;
+    /// Required.
+    truing_aggregate_mode mode;
+    /// Required by the seq_ modes.
+    truing_count_empty count_empty;
+    /// 0 = original.
+    truing_denominator denominator;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[32];
+} truing_aggregate;
+
+/// Weight of an estimator: `TRUING_ESTIMATOR_*`.
+typedef uint32_t truing_estimator_weight;
+/// 1.
+#define TRUING_ESTIMATOR_ONE 1
+/// 1 in value, the score-function term in the gradient.
+#define TRUING_ESTIMATOR_SCORE 2
+/// The token's ratio, differentiated.
+#define TRUING_ESTIMATOR_RATIO 3
+/// exp of the sequence's mean log ratio, differentiated.
+#define TRUING_ESTIMATOR_RATIO_SEQUENCE 4
+
+/// Gradient of an estimator: `TRUING_GRADIENT_*`.
+typedef uint32_t truing_estimator_gradient;
+/// Of the value.
+#define TRUING_GRADIENT_PATHWISE 1
+/// -z, z = ref - logp.
+#define TRUING_GRADIENT_STRAIGHT_THROUGH 2
+/// -z min(ratio, ratio_max).
+#define TRUING_GRADIENT_STRAIGHT_THROUGH_RATIO 3
+
+/// What an input clamp does outside its bound: `TRUING_CLAMP_*`.
+typedef uint32_t truing_clamp_mode;
+/// Continues along the tangent.
+#define TRUING_CLAMP_LINEAR 1
+/// Constant.
+#define TRUING_CLAMP_ZERO_GRADIENT 2
+
+/// Where the KL term is added: `TRUING_KL_*`, 0 = after the importance weight.
+typedef uint32_t truing_kl_stage;
+/// After the importance weight.
+#define TRUING_KL_AFTER_WEIGHT 1
+/// Before it: the weight multiplies the KL too.
+#define TRUING_KL_BEFORE_WEIGHT 2
+
+/// Denominator of an estimator's ratio: `TRUING_RATIO_*`, 0 = old.
+typedef uint32_t truing_ratio_source;
+/// The behaviour policy `old`.
+#define TRUING_RATIO_OLD 1
+/// The inference engine `sampler`.
+#define TRUING_RATIO_SAMPLER 2
+
+/// KL to the reference: as a term beside the loss, or as a catalogue entry of its own.
+typedef struct truing_estimator {
+    /// `k1`, `k2`, `k3`, `abs`; 0 = off.
+    truing_loss_id id;
+    /// Required when id is set.
+    truing_estimator_weight weight;
+    /// Required when id is set.
+    truing_estimator_gradient gradient;
+    /// Required when input_clamp > 0.
+    truing_clamp_mode input_clamp_mode;
+    /// 0 = old.
+    truing_ratio_source ratio_source;
+    /// As a term: 0 = after weight.
+    truing_kl_stage stage;
+    /// Instead of `id`: exact divergence to `ref_head`'s row, linear_policy only (reverse_kl = KL(policy||ref)); kinds without parameters. 0 = off.
+    truing_divergence_kind divergence;
+    /// 0.
+    uint32_t reserved0;
+    /// As a term: factor >= 0, 0 = off but still reported.
+    double coef;
+    /// Nats, 0 = none.
+    double input_clamp;
+    /// 0 = none.
+    double output_clamp;
+    /// >= 1, 0 = none.
+    double ratio_max;
+    /// 0.
+    uint8_t reserved[32];
+} truing_estimator;
+
+/// A further token or sequence loss of the same pass with its own inputs and divisor.
+typedef struct truing_policy_term {
+    /// `positive_nll`, `sdar`, `dft` and others.
+    struct truing_loss loss;
+    /// float [N], NULL = the call's.
+    const struct truing_tensor *old;
+    /// float [N], teacher for sdar; NULL = the call's.
+    const struct truing_tensor *ref;
+    /// float [N] or [B], NULL = the call's.
+    const struct truing_tensor *advantage;
+    /// u8 [N] or [B], NULL = the call's.
+    const struct truing_tensor *flag;
+    /// mask [N], NULL = the call's.
+    const struct truing_tensor *mask;
+    /// f32 [N], NULL = 1.
+    const struct truing_tensor *token_weights;
+    /// Mode 0 = the call's.
+    struct truing_aggregate aggregate;
+    /// Required.
+    truing_level level;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[32];
+} truing_policy_term;
+
+/// What `policy` and `linear_policy` share. [N] also means [B,T].
+typedef struct truing_policy_inputs {
+    /// float [N], behaviour log-prob, nats; NULL = current, detached.
+    const struct truing_tensor *old;
+    /// float [N], reference or teacher, nats; value losses: returns.
+    const struct truing_tensor *ref;
+    /// float [N], inference engine's log-prob, nats.
+    const struct truing_tensor *sampler;
+    /// float [N], reference of the KL term when ref holds a teacher; NULL = ref.
+    const struct truing_tensor *kl_ref;
+    /// float [N] or [B].
+    const struct truing_tensor *advantage;
+    /// u8 [N] or [B], NULL = 1.
+    const struct truing_tensor *flag;
+    /// float [B], nats: flowrl.
+    const struct truing_tensor *log_z;
+    /// mask [N], completion tokens.
+    const struct truing_tensor *mask;
+    /// u8 [N], rejection of tokens, 0 = dropped.
+    const struct truing_tensor *keep;
+    /// u8 [B], rejection of sequences.
+    const struct truing_tensor *sequence_keep;
+    /// u8 [N], policy term and entropy bonus only.
+    const struct truing_tensor *entropy_mask;
+    /// u8 [N], KL term only, NULL = mask.
+    const struct truing_tensor *kl_mask;
+    /// f32 [N] >= 0.
+    const struct truing_tensor *token_weights;
+    /// f32 [N] or [B] >= 0, constant; vespo takes its log.
+    const struct truing_tensor *importance_weight;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// int [G+1] into sequences: list kind.
+    const struct truing_tensor *group_offsets;
+    /// Token, sequence, list or estimator entry.
+    struct truing_loss loss;
+    /// KL term, or the settings of an estimator entry.
+    struct truing_estimator kl;
+    /// Of loss and KL.
+    struct truing_aggregate aggregate;
+    /// Of the bonus, mode 0 = aggregate.
+    struct truing_aggregate entropy_aggregate;
+    /// [num_extra_terms] host.
+    const struct truing_policy_term *extra_terms;
+    /// Terms.
+    size_t num_extra_terms;
+    /// Bonus factor >= 0, 0 = off.
+    double entropy_coef;
+    /// Of the ratio; required.
+    truing_level level;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_policy_inputs;
+/// Live tokens.
+#define TRUING_POLICY_STAT_TOKENS 0
+/// Live tokens that no mask dropped.
+#define TRUING_POLICY_STAT_KEPT_TOKENS 1
+/// Sequences in the mean.
+#define TRUING_POLICY_STAT_SEQUENCES 2
+/// Tokens clipped at the low bound.
+#define TRUING_POLICY_STAT_CLIP_LOW 3
+/// Tokens clipped at the high bound.
+#define TRUING_POLICY_STAT_CLIP_HIGH 4
+/// Tokens clipped by the dual clip.
+#define TRUING_POLICY_STAT_CLIP_DUAL 5
+/// Sum of ratios.
+#define TRUING_POLICY_STAT_RATIO_SUM 6
+/// Smallest log ratio (a minimum, not a sum).
+#define TRUING_POLICY_STAT_LOG_RATIO_MIN 7
+/// Largest log ratio (a maximum, not a sum).
+#define TRUING_POLICY_STAT_LOG_RATIO_MAX 8
+/// Sum of k1 of old to policy.
+#define TRUING_POLICY_STAT_K1_SUM 9
+/// Sum of k3 of old to policy.
+#define TRUING_POLICY_STAT_K3_SUM 10
+/// Sum of entropies.
+#define TRUING_POLICY_STAT_ENTROPY_SUM 11
+/// Sum of importance weights.
+#define TRUING_POLICY_STAT_WEIGHT_SUM 12
+/// Sum of their squares.
+#define TRUING_POLICY_STAT_WEIGHT_SQ_SUM 13
+/// Sum of the KL term's values.
+#define TRUING_POLICY_STAT_KL_SUM 14
+/// Sum of the main term's values.
+#define TRUING_POLICY_STAT_LOSS_SUM 15
+/// Denominator that the aggregation used.
+#define TRUING_POLICY_STAT_DENOMINATOR 16
+/// Length of `out_statistics` of a policy call; entries behind the named ones are 0.
+#define TRUING_POLICY_STAT_COUNT 32
+
+/// Outputs of a policy call, each NULL = not wanted.
+typedef struct truing_policy_outputs {
+    /// f64 or f32 0-d, all terms.
+    const struct truing_tensor *out_loss;
+    /// f32 [N], or f64 [B] for sequence entries: main term before aggregation.
+    const struct truing_tensor *out_values;
+    /// f32 [N], estimator values.
+    const struct truing_tensor *out_kl;
+    /// f64 [3 + num_extra_terms]: main, KL, entropy, extra; after aggregation.
+    const struct truing_tensor *out_terms;
+    /// f32 [B].
+    const struct truing_tensor *grad_log_z_out;
+    /// f64 [32], TRUING_POLICY_STAT_*.
+    const struct truing_tensor *out_statistics;
+    /// u32 [N].
+    const struct truing_tensor *out_token_status;
+    /// u32 [B].
+    const struct truing_tensor *out_sequence_status;
+    /// i64 [32].
+    const struct truing_tensor *out_counters;
+    /// 0.
+    uint8_t reserved[40];
+} truing_policy_outputs;
+
+/// Split form: token log-probs in, loss and partials out.
+typedef struct truing_policy_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats; value losses: V.
+    const struct truing_tensor *logps;
+    /// f32 [N], nats: bonus, eaft.
+    const struct truing_tensor *entropy;
+    /// Everything else.
+    struct truing_policy_inputs inputs;
+    /// float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// Loss, figures.
+    struct truing_policy_outputs outputs;
+    /// f32 as logps.
+    const struct truing_tensor *grad_logps_out;
+    /// f32 [N].
+    const struct truing_tensor *grad_entropy_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_policy_forward_args;
+
+/// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
+typedef struct truing_linear_policy_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// Policy.
+    struct truing_head head;
+    /// Reference over the same rows, for `inputs.kl.divergence`; hidden NULL = none.
+    struct truing_head ref_head;
+    /// Targets, shift; rows.mask NULL = inputs.mask.
+    struct truing_rows rows;
+    /// Sampling support.
+    struct truing_support support;
+    /// Old, ref, advantage, loss and the rest.
+    struct truing_policy_inputs inputs;
+    /// f32 [N], dL/dlogp, phase WITH_COEFFICIENTS.
+    const struct truing_tensor *logp_coefficients;
+    /// f32 [N], dL/dentropy, phase WITH_COEFFICIENTS.
+    const struct truing_tensor *entropy_coefficients;
+    /// f32 [N], dL/dKL of the exact divergence, phase WITH_COEFFICIENTS.
+    const struct truing_tensor *kl_coefficients;
+    /// f32 [N,12] of the first phase, NULL = recompute.
+    const struct truing_tensor *stats;
+    /// f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
+    const struct truing_tensor *pair_stats;
+    /// float 0-d, NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// Required.
+    truing_phase phase;
+    /// 0.
+    uint32_t reserved0;
+    /// Outputs.
+    struct truing_head_grads grads;
+    /// Loss, figures.
+    struct truing_policy_outputs outputs;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_logps;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_entropy;
+    /// f32 [N].
+    const struct truing_tensor *out_log_sum_sq;
+    /// f32 [N,12], opaque.
+    const struct truing_tensor *out_stats;
+    /// f32 [N,16], both heads, opaque; with `ref_head`.
+    const struct truing_tensor *out_pair_stats;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_policy_args;
+
+// ------------------------------------------------------------ divergence
+
+/// jsd at beta = 0 and 1: `TRUING_JSD_*`, 0 = peer.
+typedef uint32_t truing_jsd_limits;
+/// forward_kl and reverse_kl, as trainers have it.
+#define TRUING_JSD_PEER 1
+/// 0 with zero gradient.
+#define TRUING_JSD_CONTINUOUS 2
+/// Divided by beta (1 - beta) everywhere.
+#define TRUING_JSD_SCALED 3
+
+/// What the teacher's numbers are: `TRUING_TEACHER_*`, 0 invalid.
+typedef uint32_t truing_teacher_form;
+/// Logits of all columns.
+#define TRUING_TEACHER_LOGITS 1
+/// Log-probs of all columns.
+#define TRUING_TEACHER_LOGPROBS 2
+/// Probabilities of all columns, 0 = dead.
+#define TRUING_TEACHER_PROBS 3
+/// Full-softmax log-probs at ids.
+#define TRUING_TEACHER_TOPK_LOGPROBS 4
+/// Raw logits at ids, optional lse.
+#define TRUING_TEACHER_TOPK_LOGITS 5
+/// Counts of sampled ids.
+#define TRUING_TEACHER_SAMPLES 6
+
+/// Who chooses the columns of a partial divergence: `TRUING_PARTIAL_*`, 0 = all columns.
+typedef uint32_t truing_partial_support;
+/// The teacher's largest.
+#define TRUING_PARTIAL_TEACHER 1
+/// The student's largest.
+#define TRUING_PARTIAL_STUDENT 2
+/// A third row's largest.
+#define TRUING_PARTIAL_REFERENCE 3
+/// The largest of both sides.
+#define TRUING_PARTIAL_UNION 4
+/// The caller's ids.
+#define TRUING_PARTIAL_GIVEN 5
+
+/// What happens outside a partial support: `TRUING_OUTSIDE_*`.
+typedef uint32_t truing_outside;
+/// Both sides are renormalised on it.
+#define TRUING_OUTSIDE_RENORMALISE 1
+/// One more bucket holds the rest.
+#define TRUING_OUTSIDE_TAIL 2
+/// The teacher is 0 there (log-prob `outside_logprob` in reverse terms).
+#define TRUING_OUTSIDE_ZERO 3
+/// Nothing is added.
+#define TRUING_OUTSIDE_RAW 4
+
+/// A divergence on a few columns; support 0 = all columns.
+typedef struct truing_partial {
+    /// int [N,K], -1 pads: given ids or the teacher's.
+    const struct truing_tensor *ids;
+    /// float [N,K] at ids: log-probs, logits or counts by teacher_form.
+    const struct truing_tensor *teacher_values;
+    /// f32 [N], nats, for TOPK_LOGITS with tail, zero, raw.
+    const struct truing_tensor *teacher_lse;
+    /// float [N,V], logits that choose the support, PARTIAL_REFERENCE.
+    const struct truing_tensor *reference;
+    /// Columns kept per side, 1..512, 0 = K of ids.
+    int64_t k;
+    /// Floor of both tail probabilities, 0 = exact (TRL: 1e-7).
+    double tail_floor;
+    /// Teacher log-prob outside the support with OUTSIDE_ZERO, nats, 0 = -100.
+    double outside_logprob;
+    /// Floor of both log-probs on the support, nats < 0, 0 = off.
+    double log_prob_floor;
+    /// The row value is clamped to +- this, 0 = off.
+    double value_clamp;
+    /// TRUING_PARTIAL_*, 0 = all columns.
+    truing_partial_support support;
+    /// Required with a support.
+    truing_outside outside;
+    /// 0.
+    uint8_t reserved[32];
+} truing_partial;
+
+/// What is computed from two rows.
+typedef struct truing_divergence_options {
+    /// The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
+    const double *params;
+    /// Values given, NaN or missing = default.
+    size_t num_params;
+    /// Factor of -log p_target, 0 = off.
+    double hard_weight;
+    /// Factor of the divergence, 0 = 1.
+    double soft_weight;
+    /// Nats added to the teacher's target logit, -inf allowed.
+    double teacher_target_shift;
+    /// Required.
+    truing_divergence_kind kind;
+    /// `jsd` at 0 and 1, 0 = peer.
+    truing_jsd_limits limits;
+    /// Required.
+    truing_teacher_form teacher_form;
+    /// Constant factor on the hard-label term: dft for anchored_sft; 0 = none.
+    truing_token_scaling hard_scaling;
+    /// Required when out_loss is wanted.
+    struct truing_aggregate aggregate;
+    /// 0.
+    uint8_t reserved[64];
+} truing_divergence_options;
+
+/// Outputs of a divergence, each NULL = not wanted.
+typedef struct truing_divergence_outputs {
+    /// f32 [N], nats.
+    const struct truing_tensor *out_values;
+    /// f64 or f32 0-d.
+    const struct truing_tensor *out_loss;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_student_entropy;
+    /// f32 [N], nats.
+    const struct truing_tensor *out_teacher_entropy;
+    /// f32 [N], -sum t log p, nats.
+    const struct truing_tensor *out_cross_entropy;
+    /// f32 [N], -sum p log t, nats.
+    const struct truing_tensor *out_reverse_cross_entropy;
+    /// f32 [N], of the target, nats.
+    const struct truing_tensor *out_student_logprob;
+    /// f32 [N], of the target, nats.
+    const struct truing_tensor *out_teacher_logprob;
+    /// i32 [N], teacher's argmax in the student.
+    const struct truing_tensor *out_student_rank;
+    /// i32 [N], student's argmax in the teacher.
+    const struct truing_tensor *out_teacher_rank;
+    /// f32 [N], student's probability of the support.
+    const struct truing_tensor *out_student_mass;
+    /// f32 [N], teacher's probability of the support.
+    const struct truing_tensor *out_teacher_mass;
+    /// f32 [N], share of common ids.
+    const struct truing_tensor *out_overlap;
+    /// f32 [N], -sum t(log t - log p) over common ids.
+    const struct truing_tensor *out_overlap_sum;
+    /// i32 [N,K or 2K], -1 pads: the support used.
+    const struct truing_tensor *out_support_ids;
+    /// f32 [N,16], opaque.
+    const struct truing_tensor *out_stats;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// i64 [32].
+    const struct truing_tensor *out_counters;
+    /// 0.
+    uint8_t reserved[40];
+} truing_divergence_outputs;
+
+/// Divergence between rows of logits.
+typedef struct truing_divergence_forward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V] or [B,T,V], logits.
+    const struct truing_tensor *student;
+    /// float [N,V'], by teacher_form; NULL with a partial teacher.
+    const struct truing_tensor *teacher;
+    /// Temperature T_s and the rest.
+    struct truing_transform student_transform;
+    /// Logits only.
+    struct truing_transform teacher_transform;
+    /// Targets for hard label and figures, mask.
+    struct truing_rows rows;
+    /// f32 [N] >= 0, 0 = row not read.
+    const struct truing_tensor *row_weight;
+    /// Kind, parameters, reduction.
+    struct truing_divergence_options options;
+    /// Few columns.
+    struct truing_partial partial;
+    /// Values, figures.
+    struct truing_divergence_outputs outputs;
+    /// Fused gradient of out_loss, may be student itself.
+    const struct truing_tensor *grad_student_out;
+    /// Fused gradient of out_loss, may be teacher itself.
+    const struct truing_tensor *grad_teacher_out;
+    /// Upstream of the fused gradients, float 0-d, NULL = 1.
+    const struct truing_tensor *grad_loss;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// 0.
+    uint8_t reserved[64];
+} truing_divergence_forward_args;
+
+/// Gradients of both sides' logits.
+typedef struct truing_divergence_backward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// As in forward.
+    const struct truing_tensor *student;
+    /// As in forward.
+    const struct truing_tensor *teacher;
+    /// As in forward.
+    struct truing_transform student_transform;
+    /// As in forward.
+    struct truing_transform teacher_transform;
+    /// As in forward.
+    struct truing_rows rows;
+    /// As in forward.
+    const struct truing_tensor *row_weight;
+    /// As in forward.
+    struct truing_divergence_options options;
+    /// As in forward, support GIVEN with out_support_ids reuses the choice.
+    struct truing_partial partial;
+    /// Columns of this shard, both sides cut alike.
+    struct truing_shard shard;
+    /// f32 [N,16], NULL = recompute.
+    const struct truing_tensor *stats;
+    /// f32 [N], NULL = 0.
+    const struct truing_tensor *grad_values;
+    /// float 0-d, NULL = 0.
+    const struct truing_tensor *grad_loss;
+    /// f32 [N], of the target, NULL = 0.
+    const struct truing_tensor *grad_student_logprob;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// float as student, may be student itself.
+    const struct truing_tensor *grad_student_out;
+    /// float as teacher, may be teacher itself.
+    const struct truing_tensor *grad_teacher_out;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_divergence_backward_args;
+
+/// Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished.
+typedef struct truing_divergence_local_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V_local].
+    const struct truing_tensor *student;
+    /// float [N,V_local].
+    const struct truing_tensor *teacher;
+    /// `bias` is [V_local].
+    struct truing_transform student_transform;
+    /// `bias` is [V_local].
+    struct truing_transform teacher_transform;
+    /// Targets are global ids.
+    struct truing_rows rows;
+    /// f32 [N].
+    const struct truing_tensor *row_weight;
+    /// Kind, parameters.
+    struct truing_divergence_options options;
+    /// Few columns: given global ids.
+    struct truing_partial partial;
+    /// Required.
+    struct truing_shard shard;
+    /// f32 [N,16], finished, second pass only.
+    const struct truing_tensor *stats;
+    /// f32 [N,16], either pass.
+    const struct truing_tensor *out_records;
+    /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
+    const struct truing_tensor *out_student_at_ids;
+    /// f32 [N,K], the same of the teacher.
+    const struct truing_tensor *out_teacher_at_ids;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// RECORDS, then VALUES for the kinds that read twice.
+    truing_local_pass pass;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_divergence_local_args;
+
+/// Values from the records of all shards.
+typedef struct truing_divergence_finish_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// f32 [shards,N,16], in shard order.
+    const struct truing_tensor *records;
+    /// f32 [shards,N,K], of local.
+    const struct truing_tensor *student_at_ids;
+    /// f32 [shards,N,K], of local.
+    const struct truing_tensor *teacher_at_ids;
+    /// i64 [shards+1] on the CPU.
+    const struct truing_tensor *shard_starts;
+    /// As in local.
+    struct truing_rows rows;
+    /// f32 [N].
+    const struct truing_tensor *row_weight;
+    /// As in local.
+    struct truing_divergence_options options;
+    /// As in local.
+    struct truing_partial partial;
+    /// Values, figures, stats.
+    struct truing_divergence_outputs outputs;
+    /// The pass that made the records.
+    truing_local_pass pass;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_divergence_finish_args;
+
+/// Records carry no trace of where logits came from.
+typedef struct truing_divergence_finish_args truing_linear_divergence_finish_args;
+
+/// Divergence of two heads (`truing_linear_divergence_forward`).
+typedef struct truing_linear_divergence_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// Student head.
+    struct truing_head student;
+    /// Teacher head, own hidden size; hidden NULL: teacher_rows or partial.
+    struct truing_head teacher;
+    /// float [N,V'] by teacher_form, when there is no teacher head.
+    const struct truing_tensor *teacher_rows;
+    /// Of teacher_rows.
+    struct truing_transform teacher_transform;
+    /// Targets, mask.
+    struct truing_rows rows;
+    /// f32 [N] >= 0.
+    const struct truing_tensor *row_weight;
+    /// Kind, parameters, reduction.
+    struct truing_divergence_options options;
+    /// Few columns.
+    struct truing_partial partial;
+    /// Phase WITH_COEFFICIENTS only: weights hold these columns.
+    struct truing_shard shard;
+    /// Values, figures.
+    struct truing_divergence_outputs outputs;
+    /// f32 [N], upstream of out_values; with stats this is the backward.
+    const struct truing_tensor *grad_values;
+    /// float 0-d, NULL = 1.
+    const struct truing_tensor *grad_loss;
+    /// f32 [N,16] of an earlier call.
+    const struct truing_tensor *stats;
+    /// Host factor, 0 = 1.
+    double grad_scale;
+    /// Required.
+    truing_phase phase;
+    /// 0.
+    uint32_t reserved0;
+    /// Outputs.
+    struct truing_head_grads student_grads;
+    /// Outputs.
+    struct truing_head_grads teacher_grads;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_divergence_args;
+
+/// Records of one vocabulary shard of both heads.
+typedef struct truing_linear_divergence_local_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// `weight` is [V_local,D].
+    struct truing_head student;
+    /// `weight` is [V_local,D'].
+    struct truing_head teacher;
+    /// Targets are global ids.
+    struct truing_rows rows;
+    /// f32 [N].
+    const struct truing_tensor *row_weight;
+    /// Kind, parameters.
+    struct truing_divergence_options options;
+    /// Few columns: given global ids.
+    struct truing_partial partial;
+    /// Required.
+    struct truing_shard shard;
+    /// f32 [N,16], finished, second pass only.
+    const struct truing_tensor *stats;
+    /// f32 [N,16], either pass.
+    const struct truing_tensor *out_records;
+    /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
+    const struct truing_tensor *out_student_at_ids;
+    /// f32 [N,K], the same of the teacher.
+    const struct truing_tensor *out_teacher_at_ids;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// RECORDS, then VALUES for the kinds that read twice.
+    truing_local_pass pass;
+    /// 0.
+    uint32_t reserved0;
+    /// 0.
+    uint8_t reserved[64];
+} truing_linear_divergence_local_args;
+
+/// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
+typedef struct truing_sequence_kl_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V], logits.
+    const struct truing_tensor *policy;
+    /// float [N,V], logits.
+    const struct truing_tensor *ref;
+    /// Transforms.
+    struct truing_transform policy_transform;
+    /// Transforms.
+    struct truing_transform ref_transform;
+    /// Targets, mask, cu_seqlens.
+    struct truing_rows rows;
+    /// f64 [B], gradient of `out_log_ratio`; backward.
+    const struct truing_tensor *grad_log_ratio;
+    /// f64 [B], gradient of `out_kl`; backward.
+    const struct truing_tensor *grad_kl;
+    /// f32 [N,16]; backward.
+    const struct truing_tensor *stats;
+    /// f64 [B], summed log p - log q of the targets, nats.
+    const struct truing_tensor *out_log_ratio;
+    /// f64 [B], summed KL(ref||policy), nats.
+    const struct truing_tensor *out_kl;
+    /// i32 [B], live tokens.
+    const struct truing_tensor *out_counts;
+    /// f32 [N,16], opaque.
+    const struct truing_tensor *out_stats;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// float as policy; backward.
+    const struct truing_tensor *grad_policy_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_sequence_kl_args;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// The message of the latest failed call of this thread: function, field, what it held, what was expected. Never
+/// NULL, empty before the first failure, overwritten by the next failed call of this thread.
+const char *truing_last_error(void);
+
+/// `TRUING_ABI_VERSION` of this library. A caller compiled for another number must not call anything else.
+uint32_t truing_abi_version(void);
+
+/// Number of entries of the catalogue.
+size_t truing_loss_count(void);
+
+/// Describes entry `index` of the catalogue, `0 <= index < truing_loss_count()`. `out` is zeroed by the caller except for
+/// its `struct_size`.
+///
+/// # Safety
+/// `out` is NULL or points to `struct_size` writable bytes.
+truing_status truing_loss_at(size_t index,
+                             struct truing_loss_description *out);
+
+/// Describes the entry with this id. `out` is zeroed by the caller except for its `struct_size`.
+///
+/// # Safety
+/// `out` is NULL or points to `struct_size` writable bytes.
+truing_status truing_loss_info(truing_loss_id id, struct truing_loss_description *out);
+
+/// Finds an entry by its name or one of its aliases.
+///
+/// # Safety
+/// `name` is NULL or a NUL-terminated string; `out_id` is NULL or writable.
+truing_status truing_loss_find(const char *name, truing_loss_id *out_id);
+
+/// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
+/// several threads at once, and must not be used on the other side of a fork.
+///
+/// # Safety
+/// `options` is NULL or points to `struct_size` readable bytes; `out_context` is NULL or writable.
+truing_status truing_context_create(const struct truing_context_options *options, struct truing_context **out_context);
+
+/// Destroys a context that no call uses any more; NULL is allowed.
+///
+/// # Safety
+/// `context` is NULL or came from `truing_context_create` and is not used again.
+void truing_context_destroy(struct truing_context *context);
+
+/// Figures of every row of `hidden x weight^T`; see `truing_linear_logprob_forward_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_linear_logprob_forward(const struct truing_linear_logprob_forward_args *args);
+
+/// Gradients of hidden, weight and bias, given the gradients of the figures; see `truing_linear_logprob_backward_args`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_forward`.
+truing_status truing_linear_logprob_backward(const struct truing_linear_logprob_backward_args *args);
+
+/// Bytes of workspace for `truing_linear_logprob_forward`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_logprob_forward_workspace_size(const struct truing_linear_logprob_forward_args *args,
+                                                           size_t *minimum,
+                                                           size_t *preferred);
+
+/// Bytes of workspace for `truing_linear_logprob_backward`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_logprob_backward_workspace_size(const struct truing_linear_logprob_backward_args *args,
+                                                            size_t *minimum,
+                                                            size_t *preferred);
+
+/// Preference loss of hidden states and a head, and the gradients of both, without a logits tensor; see
+/// `truing_linear_preference_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_linear_preference_forward(const struct truing_linear_preference_args *args);
+
+/// Bytes of workspace for `truing_linear_preference_forward`.
+///
+/// # Safety
+/// As for `truing_linear_preference_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_preference_forward_workspace_size(const struct truing_linear_preference_args *args,
+                                                              size_t *minimum,
+                                                              size_t *preferred);
+
+/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`; see
+/// `truing_logprob_forward_args`. No workspace.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_logprob_forward(const struct truing_logprob_forward_args *args);
+
+/// Gradient of the logits, given the gradients of log-prob, lse and entropy; see `truing_logprob_backward_args`.
+/// `grad_logits_out` may be `logits` itself. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_backward(const struct truing_logprob_backward_args *args);
+
+/// Bytes of workspace for `truing_logprob_forward`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_forward_workspace_size(const struct truing_logprob_forward_args *args,
+                                                    size_t *minimum,
+                                                    size_t *preferred);
+
+/// Bytes of workspace for `truing_logprob_backward`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_backward_workspace_size(const struct truing_logprob_backward_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Loss, figures and gradients of token log-probs; see `truing_policy_forward_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_policy_forward(const struct truing_policy_forward_args *args);
+
+/// Bytes of workspace for `truing_policy_forward`.
+///
+/// # Safety
+/// As for `truing_policy_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_policy_forward_workspace_size(const struct truing_policy_forward_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
+
+/// Loss, rewards and partials of pairs, rows or lists of sequence scores; see `truing_preference_forward_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_preference_forward(const struct truing_preference_forward_args *args);
+
+/// Bytes of workspace for `truing_preference_forward`.
+///
+/// # Safety
+/// As for `truing_preference_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_preference_forward_workspace_size(const struct truing_preference_forward_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
+
+/// Scores and counts of sequences, `sum`, `mean` or `ld` over their live tokens; see `truing_sequence_forward_args`.
+/// No workspace.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_sequence_forward(const struct truing_sequence_forward_args *args);
+
+/// Gradients of the token values; see `truing_sequence_backward_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_sequence_forward`.
+truing_status truing_sequence_backward(const struct truing_sequence_backward_args *args);
+
+/// Bytes of workspace for `truing_sequence_forward`: 0.
+///
+/// # Safety
+/// As for `truing_sequence_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_forward_workspace_size(const struct truing_sequence_forward_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Bytes of workspace for `truing_sequence_backward`: 0.
+///
+/// # Safety
+/// As for `truing_sequence_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_backward_workspace_size(const struct truing_sequence_backward_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#if defined(__cplusplus)
+#define TRUING_STATIC_ASSERT(name, condition) static_assert(condition, #name)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define TRUING_STATIC_ASSERT(name, condition) _Static_assert(condition, #name)
+#else
+#define TRUING_STATIC_ASSERT(name, condition) typedef char truing_assert_##name[(condition) ? 1 : -1]
+#endif
+
+TRUING_STATIC_ASSERT(lp64, sizeof(void *) == 8 && sizeof(size_t) == 8);
+TRUING_STATIC_ASSERT(device_size, sizeof(truing_device) == 8);
+TRUING_STATIC_ASSERT(dtype_size, sizeof(truing_dtype) == 4);
+TRUING_STATIC_ASSERT(tensor_size, sizeof(truing_tensor) == 48);
+TRUING_STATIC_ASSERT(context_options_size, sizeof(truing_context_options) == 96);
+TRUING_STATIC_ASSERT(param_info_size, sizeof(truing_param_info) == 40);
+TRUING_STATIC_ASSERT(loss_description_size, sizeof(truing_loss_description) == 176);
+TRUING_STATIC_ASSERT(transform_size, sizeof(truing_transform) == 80);
+TRUING_STATIC_ASSERT(head_size, sizeof(truing_head) == 136);
+TRUING_STATIC_ASSERT(head_grads_size, sizeof(truing_head_grads) == 48);
+TRUING_STATIC_ASSERT(rows_size, sizeof(truing_rows) == 64);
+TRUING_STATIC_ASSERT(shard_size, sizeof(truing_shard) == 32);
+TRUING_STATIC_ASSERT(support_size, sizeof(truing_support) == 96);
+TRUING_STATIC_ASSERT(row_loss_size, sizeof(truing_row_loss) == 88);
+TRUING_STATIC_ASSERT(figures_size, sizeof(truing_figures) == 240);
+TRUING_STATIC_ASSERT(row_upstream_size, sizeof(truing_row_upstream) == 88);
+TRUING_STATIC_ASSERT(logprob_forward_args_size, sizeof(truing_logprob_forward_args) == 720);
+TRUING_STATIC_ASSERT(logprob_backward_args_size, sizeof(truing_logprob_backward_args) == 600);
+TRUING_STATIC_ASSERT(logprob_local_args_size, sizeof(truing_logprob_local_args) == 560);
+TRUING_STATIC_ASSERT(logprob_finish_args_size, sizeof(truing_logprob_finish_args) == 640);
+TRUING_STATIC_ASSERT(linear_logprob_forward_args_size, sizeof(truing_linear_logprob_forward_args) == 800);
+TRUING_STATIC_ASSERT(linear_logprob_backward_args_size, sizeof(truing_linear_logprob_backward_args) == 680);
+TRUING_STATIC_ASSERT(linear_logprob_local_args_size, sizeof(truing_linear_logprob_local_args) == 608);
+TRUING_STATIC_ASSERT(score_size, sizeof(truing_score) == 80);
+TRUING_STATIC_ASSERT(sequence_forward_args_size, sizeof(truing_sequence_forward_args) == 272);
+TRUING_STATIC_ASSERT(sequence_backward_args_size, sizeof(truing_sequence_backward_args) == 264);
+TRUING_STATIC_ASSERT(loss_size, sizeof(truing_loss) == 96);
+TRUING_STATIC_ASSERT(groups_size, sizeof(truing_groups) == 152);
+TRUING_STATIC_ASSERT(item_outputs_size, sizeof(truing_item_outputs) == 136);
+TRUING_STATIC_ASSERT(preference_outputs_size, sizeof(truing_preference_outputs) == 64);
+TRUING_STATIC_ASSERT(preference_term_size, sizeof(truing_preference_term) == 272);
+TRUING_STATIC_ASSERT(preference_forward_args_size, sizeof(truing_preference_forward_args) == 632);
+TRUING_STATIC_ASSERT(side_term_size, sizeof(truing_side_term) == 72);
+TRUING_STATIC_ASSERT(linear_preference_args_size, sizeof(truing_linear_preference_args) == 1352);
+TRUING_STATIC_ASSERT(aggregate_size, sizeof(truing_aggregate) == 64);
+TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
+TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
+TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 544);
+TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 816);
+TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1352);
+TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
+TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);
+TRUING_STATIC_ASSERT(divergence_outputs_size, sizeof(truing_divergence_outputs) == 184);
+TRUING_STATIC_ASSERT(divergence_forward_args_size, sizeof(truing_divergence_forward_args) == 872);
+TRUING_STATIC_ASSERT(divergence_backward_args_size, sizeof(truing_divergence_backward_args) == 752);
+TRUING_STATIC_ASSERT(divergence_local_args_size, sizeof(truing_divergence_local_args) == 736);
+TRUING_STATIC_ASSERT(divergence_finish_args_size, sizeof(truing_divergence_finish_args) == 704);
+TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1192);
+TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 832);
+TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 424);
+
+#endif  /* TRUING_H */

@@ -1,0 +1,170 @@
+// Truing for C++17, header-only over truing.h: contexts, tensor views, errors as exceptions. It fills in struct_size and
+// the workspace; every formula and default is the library's own.
+#ifndef TRUING_HPP
+#define TRUING_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "truing.h"
+
+namespace truing {
+
+// A refused call; nothing has been written.
+class error : public std::runtime_error {
+public:
+    error(truing_status status, const std::string &message) : std::runtime_error(message), status_(status) {}
+    truing_status status() const noexcept { return status_; }
+
+private:
+    truing_status status_;
+};
+
+inline void check(truing_status status) {
+    if (status != TRUING_STATUS_OK) {
+        throw error(status, truing_last_error());
+    }
+}
+
+// Owns a truing_context. Converts to what the field `context` takes.
+class context {
+public:
+    explicit context(std::uint32_t num_threads) : context(with_threads(num_threads)) {}
+    explicit context(truing_context_options options) {
+        options.struct_size = sizeof options;
+        truing_context *made = nullptr;
+        check(truing_context_create(&options, &made));
+        owned_.reset(made);
+    }
+    operator const truing_context *() const noexcept { return owned_.get(); }
+
+private:
+    struct destroy {
+        void operator()(truing_context *c) const noexcept { truing_context_destroy(c); }
+    };
+    static truing_context_options with_threads(std::uint32_t n) {
+        truing_context_options options{};
+        options.num_threads = n;
+        return options;
+    }
+    std::unique_ptr<truing_context, destroy> owned_;
+};
+
+// Bits of a 16-bit number; this header does no arithmetic on them.
+struct bf16 {
+    std::uint16_t bits;
+};
+struct f16 {
+    std::uint16_t bits;
+};
+
+template <class T> struct element;
+#define TRUING_ELEMENT(type, dtype_code)                                                                               \
+    template <> struct element<type> {                                                                                 \
+        static constexpr truing_dtype dtype = {dtype_code, sizeof(type) * 8, 1};                                       \
+    }
+TRUING_ELEMENT(float, TRUING_DTYPE_FLOAT);
+TRUING_ELEMENT(double, TRUING_DTYPE_FLOAT);
+TRUING_ELEMENT(bf16, TRUING_DTYPE_BFLOAT);
+TRUING_ELEMENT(f16, TRUING_DTYPE_FLOAT);
+TRUING_ELEMENT(std::int8_t, TRUING_DTYPE_INT);
+TRUING_ELEMENT(std::int32_t, TRUING_DTYPE_INT);
+TRUING_ELEMENT(std::int64_t, TRUING_DTYPE_INT);
+TRUING_ELEMENT(std::uint8_t, TRUING_DTYPE_UINT);
+TRUING_ELEMENT(std::uint32_t, TRUING_DTYPE_UINT);
+TRUING_ELEMENT(bool, TRUING_DTYPE_BOOL);
+#undef TRUING_ELEMENT
+
+// A view of the caller's memory: a pointer, a shape and, unless contiguous, strides in elements. It must outlive the calls
+// whose arguments it was assigned to.
+class tensor {
+public:
+    template <class T> tensor(T *data, std::initializer_list<std::int64_t> shape) : tensor(data, shape, {}) {}
+    template <class T> tensor(const T *data, std::initializer_list<std::int64_t> shape) : tensor(data, shape, {}) {}
+    template <class T>
+    tensor(const T *data, std::initializer_list<std::int64_t> shape, std::initializer_list<std::int64_t> strides) {
+        if (shape.size() > 3 || (strides.size() != 0 && strides.size() != shape.size())) {
+            throw error(TRUING_STATUS_SHAPE_MISMATCH, "truing::tensor: at most 3 dimensions, as many strides as dimensions");
+        }
+        // The library writes only through output fields.
+        tensor_.data = const_cast<T *>(data);
+        tensor_.device = {TRUING_DEVICE_CPU, 0};
+        tensor_.ndim = static_cast<std::int32_t>(shape.size());
+        tensor_.dtype = element<T>::dtype;
+        std::size_t k = 0;
+        for (std::int64_t n : shape) {
+            shape_[k++] = n;
+        }
+        k = 0;
+        for (std::int64_t n : strides) {
+            strides_[k++] = n;
+        }
+        strided_ = k != 0;
+    }
+    // The descriptor, pointing into this object.
+    const truing_tensor *get() const & noexcept {
+        tensor_.shape = shape_.data();
+        tensor_.strides = strided_ ? strides_.data() : nullptr;
+        return &tensor_;
+    }
+    operator const truing_tensor *() const & noexcept { return get(); }
+    operator const truing_tensor *() const && = delete; // a temporary would be gone before the call
+
+private:
+    mutable truing_tensor tensor_{};
+    std::array<std::int64_t, 3> shape_{}, strides_{};
+    bool strided_ = false;
+};
+
+// An args struct with everything 0 but its size.
+template <class Args> Args args() {
+    Args a{};
+    a.struct_size = sizeof a;
+    return a;
+}
+
+namespace detail {
+struct release {
+    void operator()(void *p) const noexcept { ::operator delete(p, std::align_val_t(64)); }
+};
+template <class Args>
+void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(const Args *, std::size_t *, std::size_t *)) {
+    a.struct_size = sizeof a;
+    std::unique_ptr<void, release> memory;
+    if (a.workspace == nullptr) {
+        std::size_t minimum = 0, preferred = 0;
+        check(size(&a, &minimum, &preferred));
+        if (preferred != 0) {
+            memory.reset(::operator new(preferred, std::align_val_t(64)));
+            a.workspace = memory.get();
+            a.workspace_size = preferred;
+        }
+    }
+    check(run(&a));
+}
+} // namespace detail
+
+// One function per operation. Without a workspace in the arguments one is allocated for the call.
+#define TRUING_CALL(op, args_type)                                                                                     \
+    inline void op(const args_type &a) { detail::call(a, &::truing_##op, &::truing_##op##_workspace_size); }
+TRUING_CALL(logprob_forward, truing_logprob_forward_args)
+TRUING_CALL(logprob_backward, truing_logprob_backward_args)
+TRUING_CALL(linear_logprob_forward, truing_linear_logprob_forward_args)
+TRUING_CALL(linear_logprob_backward, truing_linear_logprob_backward_args)
+TRUING_CALL(sequence_forward, truing_sequence_forward_args)
+TRUING_CALL(sequence_backward, truing_sequence_backward_args)
+TRUING_CALL(preference_forward, truing_preference_forward_args)
+TRUING_CALL(linear_preference_forward, truing_linear_preference_args)
+TRUING_CALL(policy_forward, truing_policy_forward_args)
+#undef TRUING_CALL
+
+} // namespace truing
+
+#endif

@@ -1,0 +1,410 @@
+"""Golden vectors of every entry of the catalogue: writes losses.txt next to itself.  Needs mpmath only.
+
+Nothing of the library is imported: each formula is written here a second time, from the source named beside it, in its
+textbook form at 50 digits. Inputs are rounded to f32 (what a kernel receives), parameters to f64; token entries receive
+their log bounds rounded to f32. Partials are written out and checked against differences of the value at 50 digits.
+
+A section:  @ kind name part | inputs | outputs
+A case:     params | inputs | value slack | value slack | ...
+`params` are what the caller passes (nan or a missing tail = default). `slack` of an output f is what the error bound
+multiplies by u: sum |x df/dx| over the inputs plus the sum of the |terms| that f adds up.
+"""
+import math, os, random, struct
+from mpmath import mp, mpf
+
+mp.dps = 50
+INF = mpf("inf")
+inf, nan = math.inf, math.nan
+
+
+def f32(x):
+    try:
+        return struct.unpack("f", struct.pack("f", x))[0]
+    except OverflowError:
+        return math.copysign(inf, x)
+
+
+def sigma(x):
+    return mpf(0) if x == -INF else mpf(1) if x == INF else 1 / (1 + mp.exp(-x))
+
+
+def softplus(x):
+    return mpf(0) if x == -INF else INF if x == INF else mp.log1p(mp.exp(x))
+
+
+def times(c, x):
+    """a term whose coefficient is 0 is not there"""
+    return mpf(0) if c == 0 else c * x
+
+
+class Undefined(Exception):
+    pass
+
+
+def minus(a, b):
+    if mp.isinf(a) and mp.isinf(b) and a == b:
+        raise Undefined
+    return a - b
+
+
+# ---------------------------------------------------------------------------------------------------- entries
+# An entry returns ([outputs], [terms of each output])
+
+def dpo(p, lc, lr, rc, rr, mc, mr):
+    """Rafailov et al. 2023, arXiv:2305.18290, equation 7; smoothing: Mitchell, cdpo.pdf, equation 3"""
+    beta, eps = p
+    u = minus(beta * minus(minus(lc, rc), minus(lr, rr)), minus(mc, mr))
+    value = times(1 - eps, softplus(-u)) + times(eps, softplus(u))
+    left, right = (1 - eps) * sigma(-u), eps * sigma(u)
+    slope = right - left
+    return [value, beta * slope, -beta * slope, -slope, slope], [[value], [beta * left, beta * right], [beta * left, beta * right], [left, right], [left, right]]
+
+
+def ipo(p, lc, lr, rc, rr, tc, tr, mc, mr):
+    """Azar et al. 2023, arXiv:2310.12036, equation 17, with per-token averages as in TRL"""
+    (beta,) = p
+    a = minus(lc, rc) / tc if tc > 0 else mpf(0)
+    b = minus(lr, rr) / tr if tr > 0 else mpf(0)
+    q = minus(a, b) - (minus(mc, mr) + mpf(1) / 2) / beta
+    parts = abs(a) + abs(b) + abs(mc / beta) + abs(mr / beta) + 1 / (2 * beta)
+    gc = 2 * q / tc if tc > 0 else mpf(0)
+    gr = -2 * q / tr if tr > 0 else mpf(0)
+    terms = [[2 * abs(q) * parts], [2 * parts / tc if tc > 0 else 0], [2 * parts / tr if tr > 0 else 0], [2 * parts / beta], [2 * parts / beta]]
+    return [q * q, gc, gr, -2 * q / beta, 2 * q / beta], terms
+
+
+def simpo(p, lc, lr):
+    """Meng et al. 2024, arXiv:2405.14734, equation 6, on given means; smoothing as cDPO"""
+    beta, gamma, eps = p
+    u = beta * minus(lc, lr) - gamma
+    value = times(1 - eps, softplus(-u)) + times(eps, softplus(u))
+    left, right = (1 - eps) * sigma(-u), eps * sigma(u)
+    g = beta * (right - left)
+    return [value, g, -g], [[value], [beta * left, beta * right], [beta * left, beta * right]]
+
+
+def tdpo1(p, lc, lr, rc, rr, kc, kr):
+    """Zeng et al. 2024, arXiv:2404.11999, equation 13"""
+    (beta,) = p
+    u = minus(beta * minus(minus(lc, rc), minus(lr, rr)), beta * minus(kr, kc))
+    s = beta * sigma(-u)
+    return [softplus(-u), -s, s, -s, s], [[]] * 5
+
+
+def kto(p, l, r, label, z0):
+    """Ethayarajh et al. 2024, arXiv:2402.01306, equation 8, lambda_y - v"""
+    beta, wd, wu = p
+    x = beta * minus(minus(l, r), z0)
+    if label > 0:
+        return [wd * sigma(-x), -wd * beta * sigma(x) * sigma(-x)], [[], []]
+    return [wu * sigma(x), wu * beta * sigma(x) * sigma(-x)], [[], []]
+
+
+def bounds(p, rounded):
+    low, high, delta, dual = p
+    return [rounded(v) for v in (mp.log(1 - low) if low < 1 else -INF, mp.log(1 + high), mp.log(delta), mp.log(dual))]
+
+
+def surrogate(x, A, p, rounded):
+    """Schulman et al. 2017, arXiv:1707.06347, equation 7, negated, with the ratio capped by delta (TRL) and, for A < 0,
+    the loss capped by dual_clip |A| (Ye et al. 2020, arXiv:1912.09729, equation 5). Bounds act on the log ratio."""
+    lo, hi, delta, dual = bounds(p, rounded)
+    if A == 0:
+        return mpf(0), mpf(0)
+    capped = min(x, delta)
+    clipped = min(max(x, lo), hi)
+    # -min(r' A, clip(r) A) picks the larger ratio for A < 0, the smaller for A > 0
+    chosen = min(capped, clipped) if A > 0 else max(capped, clipped)
+    if A < 0:
+        chosen = min(chosen, dual)
+    value = -A * (mpf(0) if chosen == -INF else INF if chosen == INF else mp.exp(chosen))
+    return value, (value if chosen == x else mpf(0))
+
+
+def ppo_clip(p, l, o, A):
+    """see surrogate"""
+    value, grad = surrogate(minus(l, o), A, p, lambda v: mpf(f32(float(v))) if mp.isfinite(v) else v)
+    return [value, grad], [[], []]
+
+
+def gspo_map(p, l, o, A):
+    """Zheng et al. 2025, arXiv:2507.18071, equation 7: the exponent of the sequence ratio is a mean of log ratios"""
+    return [minus(l, o), mpf(1)], [[abs(l), abs(o)], []]
+
+
+def gspo(p, c, A):
+    """Zheng et al. 2025, arXiv:2507.18071, equation 5"""
+    value, grad = surrogate(c, A, p, lambda v: mpf(float(v)) if mp.isfinite(v) else v)
+    return [value, grad], [[], []]
+
+
+def k1(p, l, r):
+    """Schulman 2020, joschu.net/blog/kl-approx.html: k1 = -log r, log r = ref - logp"""
+    return [minus(l, r), mpf(1)], [[abs(l), abs(r)], []]
+
+
+def k2(p, l, r):
+    """the same page: k2 = (log r)^2 / 2"""
+    x = minus(l, r)
+    return [x * x / 2, x], [[], []]
+
+
+def k3(p, l, r):
+    """the same page: k3 = r - 1 - log r"""
+    z = minus(r, l)
+    if z == INF:
+        return [INF, -INF], [[], []]
+    if z == -INF:
+        return [INF, mpf(1)], [[], []]
+    with mp.workdps(120):
+        return [mp.exp(z) - 1 - z, 1 - mp.exp(z)], [[], []]
+
+
+def plackett_luce(p, *x):
+    """Rafailov et al. 2023, arXiv:2305.18290, equation 20 (Plackett 1975), best first"""
+    beta, top_m = p
+    K = len(x) // 2
+    r = [beta * minus(l, q) for l, q in zip(x[:K], x[K:])]
+    m = int(min(top_m, K - 1)) if K else 0
+    value, grad, parts = mpf(0), [mpf(0)] * K, [mpf(0)] * K
+    for k in range(m):
+        top = max(r[k:])
+        if mp.isinf(top):
+            raise Undefined
+        e = [mp.exp(v - top) for v in r[k:]]
+        total = sum(e)
+        value += top + mp.log(total) - r[k]
+        for i in range(k, K):
+            # share - 1 for the winner is minus the share of the others
+            term = e[i - k] / total if i != k else -sum(e[1:]) / total
+            grad[i] += beta * term
+            parts[i] += beta * abs(term)
+    return [value] + grad, [[]] + [[v] for v in parts]
+
+
+# ---------------------------------------------------------------------------------------------------- cases
+D = [0.0, 1e-6, -1e-6, 0.01, -0.01, 0.5, -0.5, 1.0, 3.7, -3.7, 17.3, -17.3, 88.1, -88.1, 104.3, -104.3, 709.0, -709.0, 1500.0, -1500.0, 1e4, -1e4]
+rng = random.Random(20240611)
+
+
+def around(total):
+    """a pair of scores with this difference, as differences of two f32 sums"""
+    r = -rng.uniform(1, 500)
+    return f32(r + total), f32(r)
+
+
+def pair_cases(params, extra, infinities):
+    for p in params:
+        beta = p[0] if p and p[0] == p[0] else 0.1
+        for d in D:
+            for spread in (0.0, 1.0, 250.0):
+                b = rng.uniform(-spread, spread)
+                lc, rc = around(d / beta + b)
+                lr, rr = around(b)
+                yield p, (lc, lr, rc, rr) + extra()
+        for _ in range(20):
+            lc, rc, lr, rr = (f32(-rng.uniform(0, 1e4)) for _ in range(4))
+            yield p, (lc, lr, rc, rr) + extra()
+        yield p, (-3.5, -3.5, -3.5, -3.5) + extra()
+        for x in infinities:
+            yield p, x
+
+
+def dpo_cases():
+    margin = lambda: (f32(rng.uniform(-5, 5)), f32(rng.uniform(-5, 5))) if rng.random() < 0.5 else (0.0, 0.0)
+    ends = [(-inf, -2.0, -1.0, -3.0, 0.0, 0.0), (-2.0, -inf, -1.0, -3.0, 0.0, 0.0), (-2.0, -2.0, -1.0, -3.0, inf, 0.0), (-2.0, -2.0, -1.0, -3.0, -inf, 0.0), (-2.0, -2.0, -1.0, -3.0, 0.0, inf), (-2.0, -2.0, -inf, -3.0, 0.0, 0.0)]
+    return pair_cases([(), (0.5, 0.1), (2.5, 0.49), (nan, 0.2), (1.0, 0.0)], margin, ends)
+
+
+def ipo_cases():
+    def extra():
+        m = (f32(rng.uniform(-5, 5)), f32(rng.uniform(-5, 5))) if rng.random() < 0.5 else (0.0, 0.0)
+        return (float(rng.choice([0, 1, 7, 512])), float(rng.choice([1, 3, 1000]))) + m
+    return pair_cases([(), (0.01,), (2.0,)], extra, [(-inf, -2.0, -1.0, -3.0, 4.0, 5.0, 0.0, 0.0), (-2.0, -2.0, -1.0, -3.0, 4.0, 5.0, inf, 0.0)])
+
+
+def simpo_cases():
+    for p in [(), (10.0, 5.0), (1.0, 0.0, 0.25), (nan, nan, 0.1)]:
+        beta = p[0] if p and p[0] == p[0] else 2.0
+        for d in D:
+            for at in (-0.01, -2.3):
+                yield p, (f32(at + d / beta), f32(at))
+        for x in [(-inf, -1.0), (-1.0, -inf), (-1e4, -0.5), (-0.5, -1e4), (0.0, 0.0)]:
+            yield p, x
+
+
+def tdpo1_cases():
+    kl = lambda: (f32(rng.uniform(0, 300)), f32(rng.uniform(0, 300))) if rng.random() < 0.7 else (0.0, 0.0)
+    ends = [(-5.0, -6.0, -5.5, -6.5, inf, 1.0), (-5.0, -6.0, -5.5, -6.5, 1.0, inf), (-inf, -6.0, -5.5, -6.5, 1.0, 2.0)]
+    return pair_cases([(), (0.5,), (2.0,)], kl, ends)
+
+
+def kto_cases():
+    for p in [(), (0.5, 1.5, 0.0), (2.0, 0.0, 1.33)]:
+        beta = p[0] if p else 0.1
+        for d in D:
+            for label in (1.0, 0.0, -1.0):
+                z0 = f32(rng.uniform(0, 10)) if rng.random() < 0.7 else 0.0
+                l, r = around(d / beta + z0)
+                yield p, (l, r, label, z0)
+        for x in [(-inf, -2.0, 1.0, 0.0), (-inf, -2.0, 0.0, 0.0), (-2.0, -inf, 1.0, 0.0), (-2.0, -inf, 0.0, 0.0)]:
+            yield p, x
+
+
+CLIPS = [(), (0.2, 0.28, inf, 3.0), (0.2, 0.2, 1.1), (0.3, 0.2, 0.9, 2.0), (1.5, inf), (0.0, 0.0), (inf, inf, inf, inf), (0.2, 0.28, 4.0, 3.0)]
+LOGS = [math.log1p(v) for v in (0.2, 0.28, -0.2, -0.3, 0.1, -0.1, 2.0, 1.0, 3.0)]
+
+
+def clip_points(rounded):
+    for x in D + [rounded(v) for v in LOGS] + [0.1, -0.1, 0.18, -0.22, 0.25, 1.2, 30.0, inf, -inf]:
+        for A in (1.0, -1.0, 0.0, 0.37, -2.25, 1e-6, -1e4):
+            yield rounded(x), rounded(A)
+
+
+def ppo_clip_cases():
+    for p in CLIPS:
+        for x, A in clip_points(f32):
+            yield p, (x, 0.0, A)  # on the bounds exactly
+        for _ in range(25):
+            o = -rng.uniform(0, 20)
+            yield p, (f32(o + rng.gauss(0, 0.4)), f32(o), f32(rng.gauss(0, 1)))
+        for x in [(-1.0, -inf, 1.0), (-1.0, -inf, -1.0), (-inf, -1.0, -1.0), (-1.0, -inf, 0.0), (-1e4, -1e-3, 1.0), (-1e-3, -1e4, 0.5)]:
+            yield p, x
+
+
+def gspo_cases():
+    for p in CLIPS + [(3e-4, 4e-4)]:
+        for x, A in clip_points(lambda v: v):
+            yield p, (float(x), float(f32(A)))
+        for _ in range(20):
+            yield p, (rng.gauss(0, 1e-3), f32(rng.gauss(0, 1)))
+
+
+def two_scores():
+    for d in D:
+        for at in (-0.001, -3.5, -40.0):
+            yield (), (f32(at), f32(at + d))
+    for _ in range(60):
+        yield (), (f32(-rng.uniform(0, 30)), f32(-rng.uniform(0, 30)))
+    for x in [(-inf, -1.0), (-1.0, -inf), (0.0, 0.0), (-1e4, -1.0), (-1.0, -1e4)]:
+        yield (), x
+
+
+def gspo_map_cases():
+    for _, (l, o) in two_scores():
+        yield (), (l, o, 1.0)
+
+
+def list_cases():
+    for p in [(), (1.0,), (0.3, 2.0), (1.0, 1.0), (2.0, 3.0)]:
+        beta = p[0] if p else 0.1
+        for K in (1, 2, 3, 5, 12):
+            for width in (0.0, 1.0, 30.0, 1000.0):
+                pairs = [around(rng.uniform(-width, width) / beta) for _ in range(K)]
+                yield p, tuple(v for v, _ in pairs) + tuple(v for _, v in pairs)
+        yield p, (-1.0, -2.0, -inf, -1.5, -2.0, -3.0)   # the last one drops out
+        yield p, (-inf, -2.0, -3.0, -1.5, -2.0, -3.0)   # the best one is impossible
+        yield p, (-5.0, -5.0, -5.0, -5.0) + (-6.0,) * 4
+        yield p, (-1e4, -1.0, -5e3, -1.0, -1e4, -5e3)
+
+
+PAIR6 = "chosen_logp rejected_logp chosen_ref_logp rejected_ref_logp"
+PAIR_GRADS = "value grad_chosen_logp grad_rejected_logp"
+#  kind name part, inputs, outputs, function, defaults, cases
+ENTRIES = [
+    ("pair dpo -", PAIR6 + " chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", dpo, (0.1, 0.0), dpo_cases),
+    ("pair ipo -", PAIR6 + " chosen_len rejected_len chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", ipo, (0.1,), ipo_cases),
+    ("pair simpo -", "chosen_logp rejected_logp", PAIR_GRADS, simpo, (2.0, 0.5, 0.0), simpo_cases),
+    ("pair tdpo1 -", PAIR6 + " chosen_kl rejected_kl", PAIR_GRADS + " grad_chosen_kl grad_rejected_kl", tdpo1, (0.1,), tdpo1_cases),
+    ("unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
+    ("list plackett_luce -", "logp ref_logp", "value grad_logp", plackett_luce, (0.1, inf), list_cases),
+    ("token ppo_clip -", "logp old advantage", "value grad_logp", ppo_clip, (0.2, 0.2, inf, inf), ppo_clip_cases),
+    ("sequence gspo _map", "logp old advantage", "value grad_logp", gspo_map, (0.2, 0.2, inf, inf), gspo_map_cases),
+    ("sequence gspo -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
+    ("estimator k1 -", "logp ref_logp", "value grad_logp", k1, (), two_scores),
+    ("estimator k2 -", "logp ref_logp", "value grad_logp", k2, (), two_scores),
+    ("estimator k3 -", "logp ref_logp", "value grad_logp", k3, (), two_scores),
+]
+
+
+def number(v):
+    if mp.isnan(v):
+        return "nan"
+    if mp.isinf(v):
+        return "inf" if v > 0 else "-inf"
+    if abs(v) >= mpf(2) ** 1024:
+        return "inf" if v > 0 else "-inf"
+    return repr(float(v))
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    lines, counts, checked, worst = [], {}, 0, mpf(0)
+    for head, inputs, outputs, f, defaults, cases in ENTRIES:
+        lines.append(f"@ {head} | {inputs} | {outputs}")
+        names, outs = inputs.split(), outputs.split()
+        seen = set()
+        for given, x in cases():
+            if (given, x) in seen:
+                continue
+            seen.add((given, x))
+            params = list(defaults)
+            for k, v in enumerate(given):
+                if not math.isnan(v):
+                    params[k] = v
+            p = [mpf(v) for v in params]
+            xs = [mpf(v) for v in x]
+            try:
+                y, terms = f(p, *xs)
+            except Undefined:
+                continue
+            slack = [sum((abs(t) for t in ts), mpf(0)) for ts in terms]
+            # one difference on either side of each input: the smaller is free of a kink that lies on the other side
+            sides = []
+            for i, v in enumerate(xs):
+                if not mp.isfinite(v):
+                    sides.append(None)
+                    continue
+                h = max(abs(v), mpf(1)) * mpf(10) ** -22
+                try:
+                    left = f(p, *xs[:i], v - h, *xs[i + 1:])[0]
+                    right = f(p, *xs[:i], v + h, *xs[i + 1:])[0]
+                except Undefined:
+                    sides.append(None)
+                    continue
+                sides.append((left, right, h))
+                for k, out in enumerate(y):
+                    if mp.isfinite(out) and mp.isfinite(left[k]) and mp.isfinite(right[k]):
+                        slack[k] += abs(v) * min(abs(out - left[k]), abs(right[k] - out)) / h
+            # the partials against differences of the value, where nothing is infinite or on a kink
+            for i, side in enumerate(sides):
+                if side is None or not mp.isfinite(y[0]) or not mp.isfinite(side[0][0]) or not mp.isfinite(side[1][0]):
+                    continue
+                if len(names) == len(xs) and f is not plackett_luce:
+                    if "grad_" + names[i] not in outs:
+                        continue
+                    want = y[outs.index("grad_" + names[i])]
+                elif i < len(xs) // 2:
+                    want = y[1 + i]
+                else:
+                    continue
+                left, right, h = side
+                one, two = (y[0] - left[0]) / h, (right[0] - y[0]) / h
+                scale = max(abs(want), abs(y[0]) * mpf(10) ** -12, mpf(10) ** -12)
+                if abs(one - two) > scale * mpf(10) ** -12:
+                    continue  # a kink
+                error = abs((one + two) / 2 - want) / scale
+                assert error < mpf(10) ** -12, (head, given, x, names, i, want, one, two)
+                worst = max(worst, error)
+                checked += 1
+            values = " | ".join(f"{number(v)} {float(min(s, mpf(10) ** 300)):.3g}" for v, s in zip(y, slack))
+            lines.append(f"{' '.join(repr(v) for v in given)} | {' '.join(repr(v) for v in x)} | {values}")
+            counts[head] = counts.get(head, 0) + 1
+    with open(os.path.join(here, "losses.txt"), "w") as out:
+        out.write("\n".join(lines) + "\n")
+    for head, n in counts.items():
+        print(f"{n:6} {head}")
+    print(f"{sum(counts.values())} cases; {checked} partials agree with differences, worst {float(worst):.1e}")
+
+
+main()

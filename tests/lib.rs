@@ -1,0 +1,85 @@
+//! Shared helpers of the conformance suite: random data, equality of bits, counted cases, every instruction set.
+use half::{bf16, f16};
+use truing_cpu::{Context, ContextOptions, Isa};
+
+/// Half an ulp of 1 in f32, the unit of the accuracy promises.
+pub const U: f64 = 1.0 / 16777216.0;
+
+/// A small generator (splitmix64): the same numbers on every machine.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+impl Random {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// Uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+    /// Uniform in `[min, max)`.
+    pub fn between(&mut self, min: f64, max: f64) -> f64 {
+        min + (max - min) * self.uniform()
+    }
+    /// A whole number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.uniform() * n as f64) as usize
+    }
+    /// About normal, standard deviation 1.
+    pub fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+/// Values whose bits can be compared; all NaN count as one, because payloads are not promised.
+pub trait Bits: Copy {
+    /// The bits, one NaN for all.
+    fn key(self) -> u64;
+}
+macro_rules! floats {
+    ($($t:ty),*) => {$( impl Bits for $t { fn key(self) -> u64 { if self.is_nan() { u64::MAX } else { self.to_bits() as u64 } } } )*};
+}
+macro_rules! ints {
+    ($($t:ty),*) => {$( impl Bits for $t { fn key(self) -> u64 { self as u64 } } )*};
+}
+floats!(f32, f64, bf16, f16);
+ints!(u8, i32, u32, i64);
+
+/// Panics at the first element whose bits differ.
+#[track_caller]
+pub fn same<T: Bits + std::fmt::Debug>(what: &str, got: &[T], want: &[T]) {
+    assert_eq!(got.len(), want.len(), "{what}: length");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        assert!(g.key() == w.key(), "{what}: element {i}: got {g:?}, expected {w:?}");
+    }
+}
+
+/// Counts cases and fails when fewer ran than were recorded, so that no case is skipped silently.
+#[derive(Debug, Default)]
+pub struct Cases(pub usize);
+impl Cases {
+    /// One more.
+    pub fn ran(&mut self) {
+        self.0 += 1;
+    }
+    /// Prints the number; fails below `floor`.
+    #[track_caller]
+    pub fn finish(self, what: &str, floor: usize) {
+        println!("{what}: {} cases", self.0);
+        assert!(self.0 >= floor, "{what}: only {} cases ran, {floor} are recorded", self.0);
+    }
+}
+
+/// A context with this instruction set and number of threads (0: the calling thread).
+pub fn context(isa: Isa, threads: usize) -> Context {
+    Context::new(ContextOptions { isa_cap: Some(isa), threads, ..ContextOptions::default() }).expect("a context")
+}
+/// One context for each instruction set of this machine, `Scalar` first; says which.
+pub fn contexts() -> Vec<Context> {
+    let all: Vec<Context> = Isa::available().map(|isa| context(isa, 0)).collect();
+    println!("instruction sets: {}", all.iter().map(|c| c.isa().name()).collect::<Vec<_>>().join(", "));
+    all
+}

@@ -1,0 +1,1 @@
+//! Log-prob of logits against its formula.
