@@ -8,3 +8,8 @@ pub use truing_core::{Dtype, Error, Result, Status};
 pub use truing_cpu as cpu;
 #[cfg(feature = "cuda")]
 pub use truing_cuda as cuda;
+
+/// The example of the README, compiled and run as a documentation test.
+#[cfg(all(doctest, feature = "cpu"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

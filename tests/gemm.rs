@@ -1,7 +1,7 @@
 //! Every kernel of the products gives the bits of the written rule, here in scalar code straight from the text: blocks
 //! of 2048, one chain of fused multiply-adds from +0 in index order; two bf16 operands by pairs, odd element first,
 //! denormal inputs and tiny steps as zero.
-use truing_core::dtype::{Float, bf16, f16};
+use truing_core::dtype::{bf16, f16};
 use truing_core::matrix::{Floats, Layout, Matrix};
 use truing_cpu::{Isa, gemm};
 use truing_tests::{Cases, Random};

@@ -1,0 +1,641 @@
+//! Policy losses against formulas written here a second time, gradients against differences of those formulas; the same
+//! bits over instruction sets, threads, layouts and optional outputs; limits, masks, hostile inputs.
+use truing_core::catalog::{Kind, find};
+use truing_core::dtype::{bf16, f16};
+use truing_core::error::row;
+use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
+use truing_core::policy::{
+    Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
+    Outputs, Problem, stat,
+};
+use truing_core::sequence::Segments;
+use truing_core::{Error, Status};
+use truing_cpu::{Context, Isa, policy};
+use truing_tests::{Cases, Random, context, contexts, same};
+
+fn id(kind: Kind, name: &str) -> u32 {
+    find(kind, name).expect("an entry").about.id
+}
+/// Aligned scratch memory full of NaN.
+fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut v = vec![0xffu8; bytes + 64];
+    let at = v.as_ptr().align_offset(64);
+    f(&mut v[at..at + bytes])
+}
+#[derive(Clone, Debug)]
+struct Got {
+    loss: f64,
+    values: Vec<f32>,
+    sequence_values: Vec<f64>,
+    kl: Vec<f32>,
+    terms: [f64; 3],
+    grad: Vec<f32>,
+    statistics: [f64; 32],
+    token_status: Vec<u32>,
+    sequence_status: Vec<u32>,
+    counters: [i64; 32],
+}
+fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
+    let (n, b) = (p.tokens(), p.sequences());
+    let sequence = p.info().kind == Kind::Sequence;
+    let mut g = Got {
+        loss: 77.0,
+        values: vec![77.0; n],
+        sequence_values: vec![77.0; b],
+        kl: vec![77.0; n],
+        terms: [77.0; 3],
+        grad: vec![77.0; n],
+        statistics: [77.0; 32],
+        token_status: vec![77; n],
+        sequence_status: vec![77; b],
+        counters: [77; 32],
+    };
+    let mut loss = [77.0];
+    let values = if sequence { FloatsMut::F64(MatrixMut::vector(&mut g.sequence_values)) } else { FloatsMut::F32(MatrixMut::vector(&mut g.values)) };
+    let out = Outputs {
+        loss: Some(MatrixMut::vector(&mut loss).into()),
+        values: Some(values),
+        kl: p.estimator().is_some().then(|| MatrixMut::vector(&mut g.kl)),
+        terms: Some(&mut g.terms),
+        grad_logps: Some(MatrixMut::vector(&mut g.grad)),
+        statistics: Some(&mut g.statistics),
+        token_status: Some(MatrixMut::vector(&mut g.token_status)),
+        sequence_status: Some(MatrixMut::vector(&mut g.sequence_status)),
+        counters: Some(&mut g.counters),
+    };
+    let need = policy::workspace(c, p).minimum;
+    let result = with_scratch(need, |w| policy::forward(c, p, i, out, w));
+    g.loss = loss[0];
+    if result.is_err() {
+        assert!(g.loss == 77.0 && g.terms == [77.0; 3] && g.counters == [77; 32], "written by a refused call");
+        assert!(g.values.iter().chain(&g.grad).all(|&x| x == 77.0) && g.statistics == [77.0; 32]);
+    }
+    result.map(|()| g)
+}
+fn same_all(what: &str, a: &Got, b: &Got) {
+    same(what, &[a.loss], &[b.loss]);
+    same(what, &a.values, &b.values);
+    same(what, &a.sequence_values, &b.sequence_values);
+    same(what, &a.kl, &b.kl);
+    same(what, &a.terms, &b.terms);
+    same(what, &a.grad, &b.grad);
+    same(what, &a.statistics, &b.statistics);
+    same(what, &a.token_status, &b.token_status);
+    same(what, &a.sequence_status, &b.sequence_status);
+    same(what, &a.counters, &b.counters);
+}
+
+#[derive(Clone)]
+struct Data {
+    sequences: usize,
+    width: usize,
+    logp: Vec<f32>,
+    old: Vec<f32>,
+    reference: Vec<f32>,
+    advantage: Vec<f32>,
+    mask: Vec<u8>,
+}
+impl Data {
+    fn new(seed: u64, sequences: usize, width: usize, spread: f64) -> Data {
+        let mut r = Random(seed);
+        let n = sequences * width;
+        let logp: Vec<f32> = (0..n).map(|_| -4.0 * r.uniform() as f32).collect();
+        let near = |r: &mut Random| logp.iter().map(|&l| l + (spread * r.normal()) as f32).collect::<Vec<f32>>();
+        let (old, reference) = (near(&mut r), near(&mut r));
+        let mut d = Data {
+            sequences,
+            width,
+            old,
+            reference,
+            advantage: (0..n).map(|_| if r.below(9) == 0 { 0.0 } else { r.normal() as f32 }).collect(),
+            mask: (0..n).map(|_| (r.below(4) > 0) as u8).collect(),
+            logp,
+        };
+        if sequences > 2 {
+            d.mask[width..2 * width].fill(0);
+        }
+        d
+    }
+    fn segments(&self) -> Segments<'static> {
+        Segments::Padded { sequences: self.sequences, width: self.width }
+    }
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            logps: Floats::F32(Matrix::vector(&self.logp)),
+            old: Some(Floats::F32(Matrix::vector(&self.old))),
+            reference: Some(Floats::F32(Matrix::vector(&self.reference))),
+            advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&self.advantage)))),
+            mask: Some(Mask::U8(Matrix::vector(&self.mask))),
+            grad_output: None,
+            grad_scale: 1.0,
+        }
+    }
+    fn live(&self, b: usize) -> Vec<usize> {
+        (b * self.width..(b + 1) * self.width).filter(|&i| self.mask[i] != 0).collect()
+    }
+}
+/// The clipped surrogate as the papers write it.
+fn clip(x: f64, a: f64, p: &[f64]) -> f64 {
+    let get = |k: usize, d: f64| p.get(k).copied().unwrap_or(d);
+    let (low, high, delta, dual) = (1.0 - get(0, 0.2), 1.0 + get(1, 0.2), get(2, f64::INFINITY), get(3, f64::INFINITY));
+    let r = x.exp();
+    let plain = -(r.min(delta) * a).min(r.max(low).min(high) * a);
+    if a < 0.0 { plain.min(-dual * a) } else { plain }
+}
+/// Value of an estimator, and a function whose derivative at `at` is the gradient that is asked for.
+fn estimate(name: &str, e: &Estimator, l: f64, at: f64, old: f64, reference: f64) -> [f64; 2] {
+    let z = reference - l;
+    let k = match name {
+        "k1" => -z,
+        "k2" => z * z / 2.0,
+        _ => z.exp_m1() - z,
+    };
+    let factor = match e.weight {
+        EstimatorWeight::One => [1.0, 1.0],
+        EstimatorWeight::Score => [1.0, (l - at).exp()],
+        EstimatorWeight::Ratio => [(l - old).exp(); 2],
+    };
+    let surrogate = if e.gradient == EstimatorGradient::StraightThrough { z * z / 2.0 } else { factor[1] * k };
+    [factor[0] * k, surrogate]
+}
+struct Oracle<'a> {
+    d: &'a Data,
+    name: &'a str,
+    params: &'a [f64],
+    kl: Option<(&'a str, Estimator)>,
+    aggregate: Aggregate,
+    old: bool,
+}
+impl Oracle<'_> {
+    /// `[loss, KL]` after aggregation; with `surrogate` the functions that are differentiated.
+    fn total(&self, l: &[f64], surrogate: bool) -> [f64; 2] {
+        let d = self.d;
+        let lengths: Vec<f64> = (0..d.sequences).map(|b| d.live(b).len() as f64).collect();
+        let tokens: f64 = lengths.iter().sum();
+        let nonempty = lengths.iter().filter(|&&x| x > 0.0).count() as f64;
+        let rows = if self.aggregate.count_empty == Some(CountEmpty::Nonempty) { nonempty } else { d.sequences as f64 };
+        let norm = |own: f64| if self.aggregate.normaliser != 0.0 { self.aggregate.normaliser } else { own };
+        let mut sums = [0.0; 2];
+        for b in 0..d.sequences {
+            let live = d.live(b);
+            let w = match self.aggregate.mode {
+                Mode::TokenMean => 1.0 / norm(tokens),
+                Mode::TokenSum => 1.0 / norm(1.0),
+                Mode::SeqMeanTokenSum => 1.0 / norm(rows),
+                Mode::SeqMeanTokenSumNorm => 1.0 / norm(rows * self.aggregate.max_length),
+                Mode::SeqMeanTokenMean | Mode::SeqMean => 1.0 / (norm(rows) * lengths[b]),
+            };
+            let at = |i: usize| d.logp[i] as f64;
+            let old = |i: usize| if self.old { d.old[i] as f64 } else { at(i) };
+            let mean = |f: &dyn Fn(usize) -> f64| live.iter().map(|&i| f(i)).sum::<f64>() / lengths[b];
+            let whole = if self.name == "gspo" && !live.is_empty() {
+                clip(mean(&|i| l[i] - old(i)), mean(&|i| d.advantage[i] as f64), self.params)
+            } else {
+                0.0
+            };
+            for &i in &live {
+                let own = Estimator { id: 0, weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+                let k = |name: &str, e: &Estimator| estimate(name, e, l[i], at(i), old(i), d.reference[i] as f64)[surrogate as usize];
+                sums[0] += w * match self.name {
+                    "ppo_clip" => clip(l[i] - old(i), d.advantage[i] as f64, self.params),
+                    "gspo" => whole,
+                    name => k(name, self.kl.as_ref().map_or(&own, |(_, e)| e)),
+                };
+                if let Some((name, e)) = &self.kl {
+                    sums[1] += w * e.coef * k(name, e);
+                }
+            }
+        }
+        sums
+    }
+}
+const ONE: Aggregate = Aggregate { mode: Mode::TokenMean, normaliser: 0.0, max_length: 0.0, count_empty: None };
+fn aggregates(sequence: bool) -> Vec<Aggregate> {
+    let mut all = vec![ONE, Aggregate { normaliser: 37.5, ..ONE }, Aggregate { mode: Mode::TokenSum, ..ONE }];
+    for count in [CountEmpty::All, CountEmpty::Nonempty] {
+        let a = Aggregate { count_empty: Some(count), ..ONE };
+        all.push(Aggregate { mode: Mode::SeqMeanTokenMean, ..a });
+        all.push(Aggregate { mode: Mode::SeqMeanTokenSum, ..a });
+        all.push(Aggregate { mode: Mode::SeqMeanTokenSumNorm, max_length: 12.0, ..a });
+        if sequence {
+            all.push(Aggregate { mode: Mode::SeqMean, ..a });
+        }
+    }
+    all
+}
+type Case = (Kind, &'static str, &'static [f64], Option<(&'static str, Estimator)>);
+fn losses() -> Vec<Case> {
+    let e = |name: &'static str, weight, gradient, coef| (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef });
+    use EstimatorGradient::*;
+    use EstimatorWeight::*;
+    vec![
+        (Kind::Token, "ppo_clip", &[], None),
+        (Kind::Token, "ppo_clip", &[0.1, 0.3], Some(e("k3", One, Pathwise, 0.04))),
+        (Kind::Token, "ppo_clip", &[0.2, 0.2, 1.5], Some(e("k3", Ratio, Pathwise, 0.5))),
+        (Kind::Token, "ppo_clip", &[0.2, 0.2, 0.9], Some(e("k1", Score, Pathwise, 0.5))),
+        (Kind::Token, "ppo_clip", &[0.2, 0.2, f64::INFINITY, 1.1], Some(e("k2", Ratio, StraightThrough, 0.5))),
+        (Kind::Token, "ppo_clip", &[f64::INFINITY, f64::INFINITY], Some(e("k2", Score, Pathwise, 0.0))),
+        (Kind::Sequence, "gspo", &[0.02, 0.03], None),
+        (Kind::Sequence, "gspo", &[], Some(e("k3", One, Pathwise, 0.1))),
+        (Kind::Sequence, "gspo", &[0.01, 0.01, 1.02, 1.05], Some(e("k1", Ratio, StraightThrough, 0.1))),
+        (Kind::Estimator, "k1", &[], None),
+        (Kind::Estimator, "k2", &[], Some(e("k2", Ratio, Pathwise, 0.0))),
+        (Kind::Estimator, "k3", &[], Some(e("k3", Score, Pathwise, 0.0))),
+        (Kind::Estimator, "k3", &[], Some(e("k3", Ratio, Pathwise, 0.0))),
+    ]
+}
+fn options<'a>(c: &Case, aggregate: Aggregate) -> Options<'a> {
+    let level = if c.0 == Kind::Sequence { Level::Sequence } else { Level::Token };
+    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level }
+}
+fn near(what: &str, got: f64, want: f64, tolerance: f64) {
+    assert!((got - want).abs() <= tolerance, "{what}: got {got}, expected {want}");
+}
+
+#[test]
+fn formulas() {
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    for (k, case) in losses().iter().enumerate() {
+        for aggregate in aggregates(case.0 == Kind::Sequence) {
+            for old in [true, false] {
+                let d = Data::new(k as u64, 5, 19, 0.25);
+                let o = options(case, aggregate);
+                let p = Problem::new(d.logp.len(), d.segments(), o).unwrap();
+                let half = [0.5f32];
+                let mut i = Inputs { grad_output: Some(Floats::F32(Matrix::vector(&half))), grad_scale: 3.0, ..d.inputs() };
+                if !old {
+                    i.old = None;
+                }
+                let g = run(&all[0], &p, &i).unwrap();
+                for c in all.iter().skip(1).chain([&threaded]) {
+                    same_all(case.1, &run(c, &p, &i).unwrap(), &g);
+                }
+                let oracle = Oracle { d: &d, name: case.1, params: case.2, kl: case.3, aggregate, old };
+                let l: Vec<f64> = d.logp.iter().map(|&x| x as f64).collect();
+                let [main, kl] = oracle.total(&l, false);
+                let kl = if case.0 == Kind::Estimator { 0.0 } else { kl };
+                let scale = if aggregate.mode == Mode::TokenSum { 100.0 } else { 20.0 };
+                near("loss", g.loss, main + kl, 1e-6 * scale);
+                near("main", g.terms[0], main, 1e-6 * scale);
+                near("kl", g.terms[1], kl, 1e-6 * scale);
+                // small, so that no step crosses a bound of the clip
+                let h = 1e-6;
+                for s in 0..l.len() {
+                    let at = |x: f64| {
+                        let mut l = l.clone();
+                        l[s] += x;
+                        let [main, kl] = oracle.total(&l, true);
+                        main + if case.0 == Kind::Estimator { 0.0 } else { kl }
+                    };
+                    let want = (at(h) - at(-h)) / (2.0 * h) * 1.5;
+                    near(&format!("grad of {case:?} old {old} {aggregate:?} at {s}"), g.grad[s] as f64, want, 3e-6 * want.abs() + 2e-7 * scale);
+                    cases.ran();
+                }
+                // figures
+                let live: Vec<usize> = (0..d.sequences).flat_map(|b| d.live(b)).collect();
+                let x: Vec<f64> = live.iter().map(|&i| if old { (d.logp[i] - d.old[i]) as f64 } else { 0.0 }).collect();
+                let s = &g.statistics;
+                assert_eq!((s[stat::TOKENS], s[stat::SEQUENCES]), (live.len() as f64, 4.0));
+                near("ratio sum", s[stat::RATIO_SUM], x.iter().map(|x| x.exp()).sum(), 1e-4);
+                near("k1 sum", s[stat::K1_SUM], -x.iter().sum::<f64>(), 1e-9);
+                near("k3 sum", s[stat::K3_SUM], x.iter().map(|x| x.exp_m1() - x).sum(), 1e-5);
+                assert_eq!(s[stat::LOG_RATIO_MIN], x.iter().copied().fold(f64::MAX, f64::min));
+                assert_eq!(s[stat::LOG_RATIO_MAX], x.iter().copied().fold(f64::MIN, f64::max));
+                if case.1 == "ppo_clip" && old {
+                    let get = |k: usize, d: f64| case.2.get(k).copied().unwrap_or(d);
+                    let (low, high) = ((1.0 - get(0, 0.2)).max(0.0).ln(), get(1, 0.2).ln_1p());
+                    let roof = high.max(get(2, f64::INFINITY).ln());
+                    let a = |k: usize| d.advantage[live[k]];
+                    let count = |f: &dyn Fn(usize) -> bool| (0..live.len()).filter(|&k| f(k)).count() as f64;
+                    assert_eq!(s[stat::CLIP_LOW], count(&|k| a(k) < 0.0 && x[k] < low));
+                    assert_eq!(s[stat::CLIP_HIGH], count(&|k| a(k) > 0.0 && x[k] > high));
+                    let dual = get(3, f64::INFINITY).ln();
+                    assert_eq!(s[stat::CLIP_DUAL], count(&|k| a(k) < 0.0 && x[k].min(roof) > dual));
+                    if case.2.is_empty() {
+                        assert!(s[stat::CLIP_LOW] > 0.0 && s[stat::CLIP_HIGH] > 0.0);
+                    }
+                }
+                for (t, &m) in d.mask.iter().enumerate() {
+                    assert_eq!(g.token_status[t], if m == 0 { row::IGNORED } else { 0 });
+                    assert!(m != 0 || (g.grad[t] == 0.0 && (case.0 == Kind::Sequence || g.values[t] == 0.0)));
+                }
+                assert_eq!(g.sequence_status, [0, row::EMPTY, 0, 0, 0]);
+                assert_eq!(g.counters[7], 1);
+                assert_eq!(g.counters[0] as usize, d.logp.len() - live.len());
+            }
+        }
+    }
+    cases.finish("policy formulas", 23000);
+}
+
+/// Bits over instruction sets and threads on long and many sequences; optional outputs change nothing; one number of a
+/// sequence equals the same number on each of its tokens.
+#[test]
+fn bits() {
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 4));
+    for case in &losses() {
+        for (sequences, width) in [(1, 1), (2, 15), (3, 16), (2, 17), (5, 255), (3, 257), (2, 5000), (900, 20)] {
+            let d = Data::new(11, sequences, width, 0.3);
+            let p = Problem::new(d.logp.len(), d.segments(), options(case, ONE)).unwrap();
+            let i = d.inputs();
+            let want = run(&all[0], &p, &i).unwrap();
+            for c in all.iter().skip(1).chain([&threaded]) {
+                same_all(case.1, &run(c, &p, &i).unwrap(), &want);
+            }
+            let (mut loss, mut grad) = ([0f64], vec![5f32; d.logp.len()]);
+            let out = Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), grad_logps: Some(MatrixMut::vector(&mut grad)), ..Outputs::default() };
+            let need = policy::workspace(&threaded, &p).minimum;
+            with_scratch(need, |w| policy::forward(&threaded, &p, &i, out, w)).unwrap();
+            same("loss alone", &loss, &[want.loss]);
+            same("gradient alone", &grad, &want.grad);
+            let each: Vec<f32> = (0..sequences).map(|b| d.advantage[b * width]).collect();
+            let spread: Vec<f32> = (0..d.logp.len()).map(|i| each[i / width]).collect();
+            let one = run(&all[0], &p, &Inputs { advantage: Some(Advantage::Sequence(Floats::F32(Matrix::vector(&each)))), ..i }).unwrap();
+            let many = run(&all[0], &p, &Inputs { advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&spread)))), ..i }).unwrap();
+            if case.0 == Kind::Sequence {
+                near("advantage of a sequence", one.loss, many.loss, 1e-12);
+            } else {
+                same_all("advantage of a sequence", &one, &many);
+            }
+            cases.ran();
+        }
+    }
+    cases.finish("policy bits", 104);
+}
+
+/// Padded, packed, strided and stored narrow.
+#[test]
+fn layouts() {
+    let mut cases = Cases::default();
+    let (c, threaded) = (context(Isa::detect(), 0), context(Isa::detect(), 3));
+    let lengths = [7usize, 0, 300, 1, 16];
+    let width = 320;
+    for case in &losses() {
+        let mut d = Data::new(21, lengths.len(), width, 0.3);
+        for (b, &l) in lengths.iter().enumerate() {
+            for t in 0..width {
+                d.mask[b * width + t] = (t < l) as u8;
+            }
+        }
+        for i in (0..d.mask.len()).filter(|&i| d.mask[i] == 0).collect::<Vec<_>>() {
+            (d.logp[i], d.old[i], d.reference[i], d.advantage[i]) = (f32::NAN, f32::INFINITY, f32::NAN, f32::NEG_INFINITY);
+        }
+        let live: Vec<usize> = (0..d.mask.len()).filter(|&i| d.mask[i] != 0).collect();
+        let pick = |v: &[f32]| live.iter().map(|&i| v[i]).collect::<Vec<f32>>();
+        let a = Aggregate { mode: Mode::SeqMeanTokenMean, count_empty: Some(CountEmpty::All), ..ONE };
+        let padded = run(&c, &Problem::new(d.logp.len(), d.segments(), options(case, a)).unwrap(), &d.inputs()).unwrap();
+        let mut cu = vec![0i32];
+        lengths.iter().for_each(|&l| cu.push(cu[cu.len() - 1] + l as i32));
+        let q = Data { logp: pick(&d.logp), old: pick(&d.old), reference: pick(&d.reference), advantage: pick(&d.advantage), mask: vec![1; live.len()], ..d.clone() };
+        let packed = Problem::new(live.len(), Segments::Packed(Ints::I32(Matrix::vector(&cu))), options(case, a)).unwrap();
+        for mask in [false, true] {
+            let mut i = q.inputs();
+            if !mask {
+                i.mask = None;
+            }
+            for c in [&c, &threaded] {
+                let g = run(c, &packed, &i).unwrap();
+                same("packed loss", &[g.loss], &[padded.loss]);
+                same("packed terms", &g.terms, &padded.terms);
+                same("packed figures", &g.statistics, &padded.statistics);
+                same("packed gradient", &g.grad, &pick(&padded.grad));
+                same("packed values", &g.sequence_values, &padded.sequence_values);
+                cases.ran();
+            }
+        }
+        // every second element of a wider buffer, gradient too
+        let wide = |v: &[f32]| v.iter().flat_map(|&x| [x, f32::NAN]).collect::<Vec<f32>>();
+        let (l, o, r, av) = (wide(&d.logp), wide(&d.old), wide(&d.reference), wide(&d.advantage));
+        let m: Vec<i32> = d.mask.iter().flat_map(|&x| [x as i32, 9]).collect();
+        let layout = Layout::batched(lengths.len(), width, 1, 2 * width, 2);
+        let i = Inputs {
+            logps: Floats::F32(Matrix::new(&l, layout).unwrap()),
+            old: Some(Floats::F32(Matrix::new(&o, layout).unwrap())),
+            reference: Some(Floats::F32(Matrix::new(&r, layout).unwrap())),
+            advantage: Some(Advantage::Token(Floats::F32(Matrix::new(&av, layout).unwrap()))),
+            mask: Some(Mask::I32(Matrix::new(&m, layout).unwrap())),
+            ..d.inputs()
+        };
+        let p = Problem::new(d.logp.len(), d.segments(), options(case, a)).unwrap();
+        same_all("strided", &run(&threaded, &p, &i).unwrap(), &padded);
+        let mut grad = vec![5f32; 2 * d.logp.len()];
+        let out = Outputs { grad_logps: Some(MatrixMut::new(&mut grad, layout).unwrap()), ..Outputs::default() };
+        let need = policy::workspace(&threaded, &p).minimum;
+        with_scratch(need, |w| policy::forward(&threaded, &p, &i, out, w)).unwrap();
+        for (t, &want) in padded.grad.iter().enumerate() {
+            same("strided gradient", &[grad[2 * t], grad[2 * t + 1]], &[want, 5.0]);
+        }
+        // bf16 and f16 are the widened values
+        let b: Vec<bf16> = q.logp.iter().map(|&x| bf16::from_f32(x)).collect();
+        let h: Vec<f16> = q.old.iter().map(|&x| f16::from_f32(x)).collect();
+        let e = Data { logp: b.iter().map(|x| x.to_f32()).collect(), old: h.iter().map(|x| x.to_f32()).collect(), ..q.clone() };
+        let narrow = Inputs { logps: Floats::Bf16(Matrix::vector(&b)), old: Some(Floats::F16(Matrix::vector(&h))), ..q.inputs() };
+        same_all("stored type", &run(&c, &packed, &narrow).unwrap(), &run(&c, &packed, &e.inputs()).unwrap());
+        cases.ran();
+    }
+    cases.finish("policy layouts", 65);
+}
+
+#[test]
+fn limits() {
+    let mut cases = Cases::default();
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    let all = contexts();
+    for c in &all {
+        let token = |params: &[f64], l: f32, o: f32, a: f32| {
+            let o1 = Options { loss: id(Kind::Token, "ppo_clip"), params, kl: None, aggregate: Aggregate { mode: Mode::TokenSum, ..ONE }, level: Level::Token };
+            let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
+            let (l, o, a) = ([l], [o], [a]);
+            let i = Inputs {
+                logps: Floats::F32(Matrix::vector(&l)),
+                old: Some(Floats::F32(Matrix::vector(&o))),
+                reference: None,
+                advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&a)))),
+                mask: None,
+                grad_output: None,
+                grad_scale: 1.0,
+            };
+            let g = run(c, &p, &i).unwrap();
+            (g.values[0], g.grad[0], g.token_status[0])
+        };
+        let mut check = |got: (f32, f32, u32), value: f32, grad: f32, status: u32| {
+            same("limit", &[got.0, got.1], &[value, grad]);
+            assert_eq!(got.2, status);
+            cases.ran();
+        };
+        let open = [f64::INFINITY, f64::INFINITY];
+        let capped = -2.0 * truing_core::real::Real::exp(truing_core::real::Real::log1p(0.2f64) as f32);
+        // x -> +inf, A > 0: the cap, gradient 0; without a cap infinite
+        check(token(&[], 1.0, -inf, 2.0), capped, 0.0, row::INFINITE);
+        check(token(&open, 1.0, -inf, 2.0), -inf, -inf, row::INFINITE);
+        check(token(&open, 100.0, 0.0, 2.0), -inf, -inf, row::OVERFLOW);
+        // x -> +inf, A < 0: infinite without delta and dual clip
+        check(token(&[], 1.0, -inf, -2.0), inf, inf, row::INFINITE);
+        check(token(&[], 100.0, 0.0, -2.0), inf, inf, row::OVERFLOW);
+        let dual = 2.0 * truing_core::real::Real::exp(truing_core::real::Real::log(3.0f64) as f32);
+        check(token(&[0.2, 0.2, f64::INFINITY, 3.0], 1.0, -inf, -2.0), dual, 0.0, row::INFINITE);
+        // x -> -inf
+        check(token(&[], -inf, 1.0, 2.0), -0.0, -0.0, row::INFINITE);
+        let low = 2.0 * truing_core::real::Real::exp(truing_core::real::Real::log1p(-0.2f64) as f32);
+        check(token(&[], -inf, 1.0, -2.0), low, 0.0, row::INFINITE);
+        check(token(&open, -inf, 1.0, -2.0), 0.0, 0.0, row::INFINITE);
+        // no advantage: nothing, whatever the ratio
+        check(token(&open, 1.0, -inf, 0.0), 0.0, 0.0, row::INFINITE);
+        check(token(&open, 100.0, 0.0, -0.0), 0.0, 0.0, 0);
+        // undefined
+        check(token(&[], -inf, -inf, 2.0), nan, nan, row::INF_INPUT);
+        check(token(&[], 1.0, 1.0, inf), nan, nan, row::INF_INPUT);
+        check(token(&[], 1.0, 1.0, nan), nan, nan, row::NAN_INPUT);
+        check(token(&[], nan, 1.0, 1.0), nan, nan, row::NAN_INPUT);
+        check(token(&[], 1.0, nan, 0.0), 0.0, 0.0, row::NAN_INPUT);
+
+        let kl = |name: &str, weight, l: f32, o: f32, r: f32| {
+            let e = Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+            let o1 = Options { loss: e.id, params: &[], kl: Some(e), aggregate: ONE, level: Level::Token };
+            let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
+            let (l, o, r) = ([l], [o], [r]);
+            let i = Inputs {
+                logps: Floats::F32(Matrix::vector(&l)),
+                old: Some(Floats::F32(Matrix::vector(&o))),
+                reference: Some(Floats::F32(Matrix::vector(&r))),
+                advantage: None,
+                mask: None,
+                grad_output: None,
+                grad_scale: 1.0,
+            };
+            let g = run(c, &p, &i).unwrap();
+            (g.values[0], g.grad[0], g.token_status[0])
+        };
+        use EstimatorWeight::*;
+        check(kl("k1", One, -inf, -1.0, -1.0), -inf, 1.0, row::INFINITE);
+        check(kl("k3", One, -inf, -1.0, -1.0), inf, -inf, row::INFINITE);
+        check(kl("k3", One, -1.0, -1.0, -inf), inf, 1.0, row::INFINITE);
+        check(kl("k2", One, -1.0, -1.0, -inf), inf, inf, row::INFINITE);
+        // weighted by the ratio everything stays finite as logp falls
+        check(kl("k3", Ratio, -inf, -2.0, -2.0), 1.0, 0.0, row::INFINITE);
+        check(kl("k1", Ratio, -inf, -2.0, -2.0), 0.0, 0.0, row::INFINITE);
+        check(kl("k2", Ratio, -inf, -2.0, -2.0), 0.0, 0.0, row::INFINITE);
+        let (v, g, _) = kl("k3", Ratio, -60.0, -2.0, -3.0);
+        near("far below", v as f64, (-1f64).exp() - (-58f64).exp() * 58.0, 1e-7);
+        near("far below", g as f64, -(-58f64).exp() * 57.0, 1e-29);
+        // one rounding in front of the closed form
+        for z in [0.01f32, 0.5, 7.9, 8.1, 12.0] {
+            let (v, g, _) = kl("k3", Ratio, -z, -1.5, 0.0);
+            let (x, z) = ((1.5 - z) as f64, z as f64);
+            near("k3 by ratio", v as f64, x.exp() * (z.exp_m1() - z), 2e-6 * x.exp() * z.exp());
+            near("k3 by ratio", g as f64, -x.exp() * z, 1e-6 * x.exp() * z);
+        }
+        near("small z", kl("k3", One, -0.001, 0.0, 0.0).0 as f64, 0.001f32 as f64 * 0.001f32 as f64 / 2.0 * (1.0 + 0.001 / 3.0), 1e-12);
+    }
+    assert_eq!(cases.0 % all.len(), 0);
+    cases.finish("policy limits", 46);
+}
+
+#[test]
+fn empty_and_nan() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 2);
+    for case in &losses() {
+        for aggregate in aggregates(case.0 == Kind::Sequence) {
+            for sequences in [0, 3] {
+                let mut d = Data::new(4, sequences, 9, 0.2);
+                d.mask.fill(0);
+                d.logp.fill(f32::NAN);
+                let p = Problem::new(d.logp.len(), d.segments(), options(case, aggregate)).unwrap();
+                let g = run(&c, &p, &d.inputs()).unwrap();
+                assert!(g.loss == 0.0 && g.terms == [0.0; 3] && g.grad.iter().all(|&x| x == 0.0));
+                assert_eq!((g.counters[7], g.statistics[stat::LOG_RATIO_MIN]), (sequences as i64 + 1, 0.0));
+                cases.ran();
+            }
+            // one bad token: its own gradient (its sequence's, for sequence entries), and the loss
+            let d = Data::new(4, 4, 9, 0.2);
+            let p = Problem::new(d.logp.len(), d.segments(), options(case, aggregate)).unwrap();
+            let good = run(&c, &p, &d.inputs()).unwrap();
+            let mut bad = d.clone();
+            let at = d.live(2)[1];
+            bad.logp[at] = f32::NAN;
+            let g = run(&c, &p, &bad.inputs()).unwrap();
+            assert!(g.loss.is_nan() || case.1 == "k1");
+            for t in 0..d.logp.len() {
+                let hit = t == at || (case.0 == Kind::Sequence && t / 9 == 2 && d.mask[t] != 0);
+                if hit {
+                    assert!(g.grad[t].is_nan() || case.1 == "k1", "{} {t}", case.1);
+                } else {
+                    same("the others", &[g.grad[t]], &[good.grad[t]]);
+                }
+            }
+            assert_eq!((g.token_status[at], g.sequence_status[2]), (row::NAN_INPUT, row::NAN_INPUT));
+            cases.ran();
+        }
+    }
+    cases.finish("policy, nothing to do and NaN", 360);
+}
+
+#[test]
+fn errors() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 2);
+    let mut refused = |e: Error, field: &str, status: Status| {
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        cases.ran();
+    };
+    use Status::*;
+    let d = Data::new(1, 2, 3, 0.1);
+    let ppo = Options { loss: id(Kind::Token, "ppo_clip"), params: &[], kl: None, aggregate: ONE, level: Level::Token };
+    let k3 = Estimator { id: id(Kind::Estimator, "k3"), weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.1 };
+    let mut bad = |o: Options, field: &str, status: Status| refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status);
+    bad(Options { loss: 1, ..ppo }, "loss.id", InvalidArgument);
+    bad(Options { loss: id(Kind::Pair, "dpo"), ..ppo }, "loss.id", InvalidArgument);
+    bad(Options { params: &[-0.1], ..ppo }, "clip_low", InvalidArgument);
+    bad(Options { params: &[0.2, 0.2, 0.0], ..ppo }, "delta", InvalidArgument);
+    bad(Options { params: &[0.2, 0.2, 2.0, 1.0], ..ppo }, "dual_clip", InvalidArgument);
+    bad(Options { level: Level::Sequence, ..ppo }, "level", InvalidArgument);
+    bad(Options { loss: id(Kind::Sequence, "gspo"), ..ppo }, "level", InvalidArgument);
+    bad(Options { kl: Some(Estimator { id: ppo.loss, ..k3 }), ..ppo }, "kl.id", InvalidArgument);
+    for coef in [-1.0, f64::NAN, f64::INFINITY] {
+        bad(Options { kl: Some(Estimator { coef, ..k3 }), ..ppo }, "kl.coef", InvalidArgument);
+    }
+    bad(Options { loss: k3.id, kl: Some(k3), ..ppo }, "kl.id", InvalidArgument);
+    bad(Options { loss: id(Kind::Estimator, "k1"), kl: Some(Estimator { coef: 0.0, ..k3 }), ..ppo }, "kl.id", InvalidArgument);
+    let mut mode = |aggregate: Aggregate, field: &str| bad(Options { aggregate, ..ppo }, field, InvalidArgument);
+    mode(Aggregate { normaliser: -1.0, ..ONE }, "aggregate.normaliser");
+    mode(Aggregate { normaliser: f64::NAN, ..ONE }, "aggregate.normaliser");
+    mode(Aggregate { max_length: 5.0, ..ONE }, "aggregate.max_length");
+    mode(Aggregate { mode: Mode::SeqMeanTokenSumNorm, count_empty: Some(CountEmpty::All), ..ONE }, "aggregate.max_length");
+    mode(Aggregate { mode: Mode::SeqMeanTokenMean, ..ONE }, "aggregate.count_empty");
+    mode(Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE }, "aggregate.mode");
+    refused(Problem::new(7, d.segments(), ppo).map(|_| ()).unwrap_err(), "logps", ShapeMismatch);
+
+    let p = Problem::new(6, d.segments(), ppo).unwrap();
+    let with_kl = Problem::new(6, d.segments(), Options { kl: Some(k3), ..ppo }).unwrap();
+    let good = d.inputs();
+    let short = Floats::F32(Matrix::vector(&d.logp[..5]));
+    let mut input = |p: &Problem, i: Inputs, field: &str, status: Status| refused(run(&c, p, &i).unwrap_err(), field, status);
+    input(&p, Inputs { logps: short, ..good }, "logps", ShapeMismatch);
+    input(&p, Inputs { old: Some(short), ..good }, "inputs.old", ShapeMismatch);
+    input(&p, Inputs { reference: Some(short), ..good }, "inputs.ref", ShapeMismatch);
+    input(&p, Inputs { advantage: Some(Advantage::Token(short)), ..good }, "inputs.advantage", ShapeMismatch);
+    input(&p, Inputs { advantage: Some(Advantage::Sequence(short)), ..good }, "inputs.advantage", ShapeMismatch);
+    input(&p, Inputs { advantage: None, ..good }, "inputs.advantage", InvalidArgument);
+    input(&p, Inputs { mask: Some(Mask::U8(Matrix::vector(&d.mask[..5]))), ..good }, "inputs.mask", ShapeMismatch);
+    input(&with_kl, Inputs { reference: None, ..good }, "inputs.ref", InvalidArgument);
+    input(&p, Inputs { grad_scale: f64::NAN, ..good }, "grad_scale", InvalidArgument);
+    input(&p, Inputs { grad_output: Some(short), ..good }, "grad_output", ShapeMismatch);
+    let need = policy::workspace(&c, &p).minimum;
+    let mut place = |out: Outputs, field: &str, status: Status| {
+        refused(with_scratch(need, |w| policy::forward(&c, &p, &good, out, w)).unwrap_err(), field, status);
+    };
+    let (mut two, mut six, mut wide) = ([0f64; 2], [0f32; 5], [0f64; 6]);
+    place(Outputs { loss: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() }, "outputs.out_loss", ShapeMismatch);
+    place(Outputs { values: Some(MatrixMut::vector(&mut six).into()), ..Outputs::default() }, "outputs.out_values", ShapeMismatch);
+    place(Outputs { values: Some(MatrixMut::vector(&mut wide).into()), ..Outputs::default() }, "outputs.out_values", UnsupportedDtype);
+    place(Outputs { kl: Some(MatrixMut::vector(&mut six)), ..Outputs::default() }, "outputs.out_kl", ShapeMismatch);
+    place(Outputs { grad_logps: Some(MatrixMut::vector(&mut six)), ..Outputs::default() }, "grad_logps_out", ShapeMismatch);
+    let mut full = [0f32; 6];
+    place(Outputs { kl: Some(MatrixMut::vector(&mut full)), ..Outputs::default() }, "outputs.out_kl", InvalidArgument);
+    let e = with_scratch(need, |w| policy::forward(&c, &p, &good, Outputs::default(), &mut w[..need - 1]));
+    refused(e.unwrap_err(), "workspace_size", WorkspaceTooSmall);
+    cases.finish("policy errors", 37);
+}

@@ -1,5 +1,5 @@
 //! The row record: its exponential, the merge, the tree, shards, and the lane forms of loads and stores.
-use truing_core::dtype::{Float, bf16, f16};
+use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
 use truing_core::logprob::{LogitRow, Target};
 use truing_core::record::{BLOCK, EXP_LOW, Record, RowTransform, Tree, block, clamp_row, exp_row};
@@ -30,8 +30,8 @@ fn exp_row_is_accurate() {
         let want = (d as f64).exp();
         let ulp = 2f64.powi((want.log2().floor() as i32).max(-126) - 23);
         let error = (exp_row(d) as f64 - want).abs() / ulp;
-        // 1.4 ulp, and 0.03 more for each factor of two
-        assert!(error <= 1.4 + 0.03 * -d as f64 * std::f64::consts::LOG2_E, "exp_row({d}): {error} ulp");
+        // 1.2 ulp, and 0.03 more for each factor of two
+        assert!(error <= 1.2 + 0.03 * -d as f64 * std::f64::consts::LOG2_E, "exp_row({d}): {error} ulp");
         worst = worst.max(error);
         near = if d > -0.7 { near.max(error) } else { near };
         cases.ran();

@@ -73,7 +73,8 @@ pub fn sweep(start: u32, stride: u32) -> (u64, [Worst; N]) {
     let mut worst = [Worst { ulp: 0.0, at: 0.0 }; N];
     let (mut next, mut count) = (start as u64, 0);
     while next < 1 << 32 {
-        let x: [f32; 16] = core::array::from_fn(|k| f32::from_bits((next + k as u64 * stride as u64).min(u32::MAX as u64) as u32));
+        let x: [f32; 16] =
+            core::array::from_fn(|k| f32::from_bits((next + k as u64 * stride as u64).min(u32::MAX as u64) as u32));
         next += 16 * stride as u64;
         count += 16;
         let y = on_isa!(isa, s => in_lanes(s, &x), core::array::from_fn(|k| core::array::from_fn(|i| ours(x[i])[k])));

@@ -157,7 +157,8 @@ impl Param {
     /// `v` if it is legal, the default if it is NaN.
     pub fn check(&self, v: f64) -> Result<f64> {
         if v.is_nan() {
-            let missing = Error::invalid(self.name, Value::Text("nothing (the parameter has no default)"), self.range());
+            let missing =
+                Error::invalid(self.name, Value::Text("nothing (the parameter has no default)"), self.range());
             return if self.default.is_nan() { Err(missing) } else { Ok(self.default) };
         }
         if self.accepts(v) { Ok(v) } else { Err(Error::invalid(self.name, Value::Float(v), self.range())) }

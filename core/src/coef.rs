@@ -1,7 +1,8 @@
 //! Written by core/tools/coefficients.py, never edited; lowest power first. The largest weighted error of each fit
 //! stands in its comment.
 /// e^r = 1 + r + r^2 P(r), |r| <= ln 2 / 2; fit error 3.1e-9
-pub(crate) static EXP_F32: [f64; 5] = [0.5, 0.1666651964187622, 0.04166620597243309, 0.008368881419301033, 0.0013950474094599485];
+pub(crate) static EXP_F32: [f64; 5] =
+    [0.5, 0.1666651964187622, 0.04166620597243309, 0.008368881419301033, 0.0013950474094599485];
 /// log((1+s)/(1-s)) = 2s + s z P(z), z = s^2; fit error 1.6e-9
 pub(crate) static LOG_F32: [f64; 3] = [0.6666677594184875, 0.3997753858566284, 0.29871827363967896];
 /// e^x - 1 - x = x^2 P(x), |x| <= 1; fit error 4.3e-9

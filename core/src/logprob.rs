@@ -166,7 +166,7 @@ pub struct Upstream<'a> {
     pub scale: f64,
 }
 impl Upstream<'_> {
-    /// Refuses vectors of the wrong length.
+    /// Refuses vectors of the wrong length and a factor that is not finite.
     pub fn check(&self, rows: usize) -> Result<()> {
         let all = [
             ("upstream.grad_logprob", &self.logprob),
@@ -175,6 +175,9 @@ impl Upstream<'_> {
         ];
         for (field, m) in all {
             m.map_or(Ok(()), |m| m.layout().check(field, rows, 1))?;
+        }
+        if !self.scale.is_finite() {
+            return Err(Error::invalid("upstream.grad_scale", Value::Float(self.scale), Value::Text("a finite number")));
         }
         Ok(())
     }

@@ -310,6 +310,7 @@ impl FloatsMut<'_> {
     /// Writes the first element of row `i`, rounded once.
     #[inline(always)]
     pub fn set(&mut self, i: usize, x: f64) {
+        use crate::dtype::Float;
         match self {
             FloatsMut::F32(m) => m.set(i, f32::from_f64(x)),
             FloatsMut::Bf16(m) => m.set(i, bf16::from_f64(x)),

@@ -389,11 +389,11 @@ pub fn clip_bounds(info: &Info, given: &[f64]) -> Option<[f64; 4]> {
     Some([low, high, Real::max(high, Real::log(p[2])), Real::log(p[3])])
 }
 
-/// `rho * v`, and 0 where the ratio is 0 and v no NaN: e^x outweighs every power of x.
+/// `rho * v`, and 0 where the ratio is 0: e^x outweighs every power of x. Where z is NaN the input is, and stays.
 #[inline(always)]
-fn scaled<R: Real>(rho: R, v: R) -> R {
+fn scaled<R: Real>(rho: R, v: R, z: R) -> R {
     let zero = rho.lit(0.0);
-    rho.select_le(zero, v.abs().select_le(v.lit(f64::INFINITY), zero, v), rho * v)
+    rho.select_le(zero, z.abs().select_le(z.lit(f64::INFINITY), zero, z), rho * v)
 }
 /// The stage around an estimator: factor and gradient. `k3`: its closed forms are used, which lose no digits where the
 /// sum of value and derivative cancels, and stay finite as logp goes to -inf.
@@ -412,13 +412,13 @@ pub fn weighted<R: Real>(
         EstimatorWeight::Score => EstimateOut { value: k.value, logp: total },
         EstimatorWeight::Ratio => {
             let rho = (logp - old).exp();
-            let mut value = scaled(rho, k.value);
+            let mut value = scaled(rho, k.value, z);
             if k3 {
                 // e^x (e^z - 1 - z) with e^x e^z = e^(ref - old)
-                let far = (reference - old).exp() - scaled(rho, z.lit(1.0) + z);
+                let far = (reference - old).exp() - scaled(rho, z.lit(1.0) + z, z);
                 value = z.lit(8.0).select_lt(z, far, value);
             }
-            EstimateOut { value, logp: scaled(rho, total) }
+            EstimateOut { value, logp: scaled(rho, total, z) }
         }
     };
     if gradient == EstimatorGradient::StraightThrough {

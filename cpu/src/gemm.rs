@@ -202,6 +202,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
     fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, out: Out);
+    /// [`spin`] on its instructions.
+    fn spin(self, steps: usize) -> f32;
 }
 macro_rules! kernels {
     ($($s:ident $mr:literal $nv:literal)*) => {$(
@@ -219,6 +221,9 @@ macro_rules! kernels {
                 } else {
                     self.vectorize(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv out))
                 }
+            }
+            fn spin(self, steps: usize) -> f32 {
+                self.vectorize(#[inline(always)] || spin::<_, 12>(Fma::<_, false>(self), 0.5, steps)) // twelve: 24 registers
             }
         }
     )*};
@@ -245,6 +250,9 @@ impl Kernel for NoIsa {
         } else {
             by_width!(Scalar::<false>, 2, 1, a rows b nv out)
         }
+    }
+    fn spin(self, steps: usize) -> f32 {
+        spin::<_, 2>(Scalar::<false>, 0.5, steps)
     }
 }
 
@@ -334,6 +342,14 @@ mod wide {
             // SAFETY: as in `zero`.
             unsafe { if flush { flushing(self, a, rows, b, nv, out) } else { plain(self, a, rows, b, nv, out) } }
         }
+        fn spin(self, steps: usize) -> f32 {
+            #[target_feature(enable = "avx512f")]
+            fn enter(l: Wide, steps: usize) -> f32 {
+                spin::<_, 16>(Fma512::<false>(l), 0.5, steps)
+            }
+            // SAFETY: as in `zero`.
+            unsafe { enter(self, steps) }
+        }
     }
 
     #[inline(always)]
@@ -384,6 +400,14 @@ mod wide {
             }
             // SAFETY: as in `zero`.
             unsafe { enter(self, a, rows, b, nv, out) }
+        }
+        fn spin(self, steps: usize) -> f32 {
+            #[target_feature(enable = "avx512f,avx512bf16")]
+            fn enter(l: Dot, steps: usize) -> f32 {
+                spin::<_, 16>(l, [0x3f00; 2], steps)
+            }
+            // SAFETY: as in `zero`.
+            unsafe { enter(self, steps) }
         }
     }
 }
@@ -801,6 +825,33 @@ pub(crate) fn product<K: Kernel>(
             after(p, g0, g1 - g0, corner);
         }
     }
+}
+
+/// CHAINS chains of `steps` multiply-adds that never leave the registers.
+#[inline(always)]
+fn spin<C: Chain, const CHAINS: usize>(l: C, x: C::In, steps: usize) -> f32 {
+    let x = core::hint::black_box(x);
+    let (a, b, mut c) = (l.splat(x), l.splat(x), [l.zero(); CHAINS]);
+    for _ in 0..steps / CHAINS {
+        for i in 0..CHAINS {
+            c[i] = l.step(a, b, c[i]);
+        }
+    }
+    let (mut sum, mut out) = (0.0, [0.0; LANES]);
+    for i in 0..CHAINS {
+        l.store(c[i], &mut out);
+        sum += out[0];
+    }
+    sum
+}
+/// Runs the multiply-adds of an instruction set at the rate of its registers, the yardstick of every product; `steps` of
+/// them, 0 for the default. Returns the floating-point operations done.
+pub fn probe(isa: Isa, paired: bool, steps: usize) -> f64 {
+    fn go<K: Kernel>(k: K, steps: usize) -> f64 {
+        core::hint::black_box(k.spin(steps));
+        2.0 * (LANES * K::In::PER * steps) as f64
+    }
+    with_kernel!(isa, paired, k => go(k, steps))
 }
 
 /// `out[v][n]` = a[v] . b[n]: the plain product, for tests and as the yardstick of the fused operations.

@@ -522,7 +522,7 @@ fn records<K: Kernel>(
                     for (lane, &row) in live.iter().enumerate() {
                         let mut r = block[lane];
                         if r.poisoned() {
-                            let inf = if job.identity { r.m } else { top[i + lane] } == f32::INFINITY;
+                            let inf = if job.identity { max[i + lane] } else { top[i + lane] } == f32::INFINITY;
                             r.flags |= causes(x, place.ld, lane, inf);
                         }
                         let y = job.column(row) as usize;
@@ -937,7 +937,6 @@ fn backward_on<K: Kernel>(
     let mut out = Outputs {
         weight: grads.weight.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
         bias: grads.bias.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
-        direct,
         hidden: grads.hidden,
         accumulate_hidden: grads.accumulate_hidden,
     };
@@ -1010,7 +1009,6 @@ fn constants<K: Kernel>(
 struct Outputs<'a, 'b> {
     weight: Option<Sink<'b>>,
     bias: Option<Sink<'b>>,
-    direct: bool,
     hidden: Option<FloatsMut<'a>>,
     accumulate_hidden: bool,
 }

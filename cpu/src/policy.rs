@@ -103,7 +103,14 @@ fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize
     if let Floats::F32(m) = m
         && let Some(from) = dense(m, start, n)
     {
-        to[..n].copy_from_slice(from);
+        if live[..n].iter().all(|&x| x) {
+            to[..n].copy_from_slice(from);
+        } else {
+            // A masked token is not read, not even to be dropped: its page may not exist.
+            for t in 0..n {
+                to[t] = if live[t] { from[t] } else { 0.0 };
+            }
+        }
     } else {
         for t in 0..n {
             to[t] = if live[t] {
@@ -586,13 +593,15 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             let out = &mut piece.tokens.out;
             if let (Some(m), Some(layout)) = (&mut out.grad_logps, layout) {
                 if let (Some(w), Main::Sequence(eval)) = (&mut whole, main) {
+                    // the value stands for each live token, so its derivative counts as often
+                    let chain = w.chain * call.counts[b] as f64;
                     let mut map = [0.0; TILE];
                     w.map = None;
                     let mut inner = Whole { map: Some((tokens.start + at, &mut map, n)), ..*w };
                     eval(&mut inner);
                     for t in 0..n {
                         let k = if coef != 0.0 { coef * tile.kl_grad[t] as f64 } else { 0.0 };
-                        let g = if tile.live[t] && scale != 0.0 { (w.chain * map[t] + k) * scale } else { 0.0 };
+                        let g = if tile.live[t] && scale != 0.0 { (chain * map[t] + k) * scale } else { 0.0 };
                         m.set(base + at + t, f32::from_f64(g));
                     }
                 } else {

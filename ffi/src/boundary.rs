@@ -141,7 +141,11 @@ pub(crate) fn reserved<T: Abi>(value: &T) -> Result<()> {
     let bytes = unsafe { core::slice::from_raw_parts(core::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
     for field in T::RESERVED {
         if bytes[field.offset..][..field.size].iter().any(|&b| b != 0) {
-            return Err(Error::invalid(field.name, Value::Text("a value that is not 0"), Value::Text("0, the field is reserved")));
+            return Err(Error::invalid(
+                field.name,
+                Value::Text("a value that is not 0"),
+                Value::Text("0, the field is reserved"),
+            ));
         }
     }
     Ok(())
@@ -167,7 +171,8 @@ pub(crate) unsafe fn array<'a, T>(field: &'static str, p: *const T, len: usize) 
         return Ok(&[]);
     }
     pointer(field, p)?;
-    if len.checked_mul(size_of::<T>()).is_none_or(|n| n > isize::MAX as usize || (p as usize).checked_add(n).is_none()) {
+    if len.checked_mul(size_of::<T>()).is_none_or(|n| n > isize::MAX as usize || (p as usize).checked_add(n).is_none())
+    {
         return Err(Error::invalid(field, Value::Size(len), Value::Text("a length that fits the address space")));
     }
     // SAFETY: not NULL, aligned and inside the address space; readable and constant by contract.
@@ -180,7 +185,11 @@ pub(crate) fn flags(got: u64, known: u64) -> Result<()> {
         return Ok(());
     }
     let unknown = got & !known;
-    Err(Error::invalid("flags", Value::Int((unknown & unknown.wrapping_neg()) as i64), Value::Text("only flags that this call knows")))
+    Err(Error::invalid(
+        "flags",
+        Value::Int((unknown & unknown.wrapping_neg()) as i64),
+        Value::Text("only flags that this call knows"),
+    ))
 }
 
 /// Fields that can be at rest.
@@ -243,7 +252,12 @@ pub(crate) fn factor(x: f64) -> f64 {
 ///
 /// # Safety
 /// As for [`Call::open`] and [`sizes`].
-pub(crate) unsafe fn no_workspace<T: Args>(args: *const T, flags: u64, minimum: *mut usize, preferred: *mut usize) -> Result<()> {
+pub(crate) unsafe fn no_workspace<T: Args>(
+    args: *const T,
+    flags: u64,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> Result<()> {
     // SAFETY: this function's contract.
     unsafe {
         Call::open(args, flags)?;
@@ -355,7 +369,11 @@ mod tests {
         }
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
-        let status = [guard("f", || panic!("in words")), guard("f", || panic!("{}", 7)), guard("f", || std::panic::panic_any(Bomb))];
+        let status = [
+            guard("f", || panic!("in words")),
+            guard("f", || panic!("{}", 7)),
+            guard("f", || std::panic::panic_any(Bomb)),
+        ];
         let value = guard_value(3, || panic!("no"));
         std::panic::set_hook(hook);
         assert_eq!((status, value), ([TRUING_STATUS_INTERNAL; 3], 3));

@@ -24,14 +24,18 @@ fn text(s: &str) -> *const c_char {
 }
 fn describe(info: &Info) -> truing_loss_description {
     let about = &info.about;
-    let params: Vec<_> = info.params.iter().map(|p| truing_param_info {
-        name: text(p.name),
-        default_value: p.default,
-        minimum: p.min,
-        maximum: p.max,
-        minimum_open: p.min_open.into(),
-        maximum_open: p.max_open.into(),
-    }).collect();
+    let params: Vec<_> = info
+        .params
+        .iter()
+        .map(|p| truing_param_info {
+            name: text(p.name),
+            default_value: p.default,
+            minimum: p.min,
+            maximum: p.max,
+            minimum_open: p.min_open.into(),
+            maximum_open: p.max_open.into(),
+        })
+        .collect();
     let aliases: Vec<_> = about.aliases.iter().map(|a| text(a)).collect();
     truing_loss_description {
         id: about.id,
@@ -83,7 +87,8 @@ pub extern "C" fn truing_loss_count() -> usize {
 pub unsafe extern "C" fn truing_loss_at(index: usize, out: *mut truing_loss_description) -> truing_status {
     guard("truing_loss_at", || {
         let all = table();
-        let outside = Error::new(truing_core::Status::OutOfRange, "index", Value::Size(index), Value::Below(0, all.len() as i64));
+        let outside =
+            Error::new(truing_core::Status::OutOfRange, "index", Value::Size(index), Value::Below(0, all.len() as i64));
         // SAFETY: this function's contract.
         unsafe { put(all.get(index).ok_or(outside)?, out) }
     })
@@ -113,7 +118,8 @@ pub unsafe extern "C" fn truing_loss_find(name: *const c_char, out_id: *mut trui
         pointer("out_id", out_id)?;
         // SAFETY: a NUL-terminated string by contract.
         let name = unsafe { CStr::from_ptr(name) }.to_str().ok();
-        let unknown = Error::invalid("name", Value::Text("an unknown name"), Value::Text("a name or alias of the catalogue"));
+        let unknown =
+            Error::invalid("name", Value::Text("an unknown name"), Value::Text("a name or alias of the catalogue"));
         let id = name.and_then(catalog::find_any).ok_or(unknown)?.about.id;
         // SAFETY: not NULL, aligned, writable by contract.
         unsafe { out_id.write(id) };

@@ -73,12 +73,15 @@ pub unsafe extern "C" fn truing_context_create(
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn truing_context_destroy(context: *mut truing_context) {
-    guard_value((), AssertUnwindSafe(|| {
-        if !context.is_null() {
-            // SAFETY: made by `Box::into_raw` in `truing_context_create`, given up by the caller.
-            drop(unsafe { Box::from_raw(context.cast::<Context>()) });
-        }
-    }))
+    guard_value(
+        (),
+        AssertUnwindSafe(|| {
+            if !context.is_null() {
+                // SAFETY: made by `Box::into_raw` in `truing_context_create`, given up by the caller.
+                drop(unsafe { Box::from_raw(context.cast::<Context>()) });
+            }
+        }),
+    )
 }
 
 fn isa(cap: truing_isa) -> Result<Option<Isa>> {

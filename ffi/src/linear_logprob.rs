@@ -2,7 +2,8 @@
 use crate::abi::*;
 use crate::boundary::{guard, sizes, unavailable};
 use crate::logprob::{
-    BACKWARD_FLAGS, FORWARD_FLAGS, FigureTensors, RowTensors, TransformTensors, UpstreamTensors, options, row_loss, stats, support,
+    BACKWARD_FLAGS, FORWARD_FLAGS, FigureTensors, RowTensors, TransformTensors, UpstreamTensors, options, row_loss,
+    stats, support,
 };
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
 use truing_core::linear_logprob::Problem;
@@ -18,7 +19,9 @@ const ACCUMULATE: u64 = TRUING_ACCUMULATE_HIDDEN | TRUING_ACCUMULATE_WEIGHT;
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
 /// describe and the workspace are writable, and nobody else writes to any of it during the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn truing_linear_logprob_forward(args: *const truing_linear_logprob_forward_args) -> truing_status {
+pub unsafe extern "C" fn truing_linear_logprob_forward(
+    args: *const truing_linear_logprob_forward_args,
+) -> truing_status {
     guard("truing_linear_logprob_forward", || {
         // SAFETY: this function's contract.
         let (call, head, rows) = unsafe { open_forward(args) }?;
@@ -37,7 +40,9 @@ pub unsafe extern "C" fn truing_linear_logprob_forward(args: *const truing_linea
 /// # Safety
 /// As for `truing_linear_logprob_forward`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn truing_linear_logprob_backward(args: *const truing_linear_logprob_backward_args) -> truing_status {
+pub unsafe extern "C" fn truing_linear_logprob_backward(
+    args: *const truing_linear_logprob_backward_args,
+) -> truing_status {
     guard("truing_linear_logprob_backward", || {
         // SAFETY: this function's contract.
         let (call, head, rows) = unsafe { open_backward(args) }?;

@@ -52,7 +52,12 @@ pub unsafe extern "C" fn truing_linear_preference_forward_workspace_size(
         unsafe {
             parse(args, |context, problem, inputs, _, _, _| {
                 problem.linear().check_operands(&inputs.hidden, &inputs.weight)?;
-                let need = truing_cpu::linear_preference::workspace(context, problem, inputs.hidden.dtype(), inputs.weight.dtype());
+                let need = truing_cpu::linear_preference::workspace(
+                    context,
+                    problem,
+                    inputs.hidden.dtype(),
+                    inputs.weight.dtype(),
+                );
                 sizes(minimum, preferred, (need.minimum, need.preferred))
             })
         }

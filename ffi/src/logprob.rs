@@ -70,7 +70,15 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
             true => Grad::InPlace(grad_logits),
             false => Grad::Separate(logits.rows(ok)?.expect("required"), grad_logits),
         };
-        truing_cpu::logprob::backward(&context, &problem, inputs, stats.rows(ok)?, upstream.view(ok)?, grad, status.vector(ok)?)
+        truing_cpu::logprob::backward(
+            &context,
+            &problem,
+            inputs,
+            stats.rows(ok)?,
+            upstream.view(ok)?,
+            grad,
+            status.vector(ok)?,
+        )
     })
 }
 
@@ -99,7 +107,9 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     preferred: *mut usize,
 ) -> truing_status {
     // SAFETY: this function's contract.
-    guard("truing_logprob_backward_workspace_size", || unsafe { no_workspace(args, BACKWARD_FLAGS, minimum, preferred) })
+    guard("truing_logprob_backward_workspace_size", || unsafe {
+        no_workspace(args, BACKWARD_FLAGS, minimum, preferred)
+    })
 }
 
 /// The checked problem of logits with these dimensions.
@@ -107,7 +117,13 @@ fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, fla
     let (n, v) = match dims {
         &[n, v] => (n, v),
         &[b, t, v] => (b * t, v),
-        _ => return Err(Error::shape("logits", Value::Int(dims.len() as i64), Value::Text("2 dimensions, [N, V], or 3, [B, T, V]"))),
+        _ => {
+            return Err(Error::shape(
+                "logits",
+                Value::Int(dims.len() as i64),
+                Value::Text("2 dimensions, [N, V], or 3, [B, T, V]"),
+            ));
+        }
     };
     Problem::new(n, v, options(transform, rows, flags)?)
 }
@@ -115,7 +131,11 @@ fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, fla
 /// The settings in a transform and in the rows.
 pub(crate) fn options(transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<Options> {
     let n_valid_vocab = usize::try_from(transform.n_valid_vocab).map_err(|_| {
-        Error::invalid("transform.n_valid_vocab", Value::Int(transform.n_valid_vocab), Value::Text("a number of columns, or 0"))
+        Error::invalid(
+            "transform.n_valid_vocab",
+            Value::Int(transform.n_valid_vocab),
+            Value::Text("a number of columns, or 0"),
+        )
     })?;
     let ignore_index = (flags & TRUING_HAS_IGNORE_INDEX != 0).then_some(rows.ignore_index);
     if ignore_index.is_none() {

@@ -7,8 +7,8 @@ use crate::sequence::segments;
 use crate::tensor::Call;
 use truing_core::catalog::MAX_PARAMS;
 use truing_core::policy::{
-    Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options, Outputs,
-    Problem,
+    Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
+    Outputs, Problem,
 };
 use truing_core::{Error, Result, Value};
 
@@ -141,7 +141,11 @@ fn estimator(kl: &truing_estimator) -> Result<Option<Estimator>> {
     unavailable!("inputs.kl", kl; input_clamp_mode, ratio_source, stage, divergence, input_clamp, output_clamp, ratio_max);
     if kl.id == 0 {
         if kl.weight != 0 || kl.gradient != 0 || kl.coef != 0.0 {
-            return Err(Error::invalid("inputs.kl.id", Value::Int(0), Value::Text("an estimator, as other fields of kl are set")));
+            return Err(Error::invalid(
+                "inputs.kl.id",
+                Value::Int(0),
+                Value::Text("an estimator, as other fields of kl are set"),
+            ));
         }
         return Ok(None);
     }
@@ -173,7 +177,9 @@ fn aggregate(a: &truing_aggregate) -> Result<Aggregate> {
             TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM => Mode::SeqMeanTokenSumNorm,
             TRUING_AGGREGATE_TOKEN_SUM => Mode::TokenSum,
             TRUING_AGGREGATE_SEQ_MEAN => Mode::SeqMean,
-            other => return unknown("inputs.aggregate.mode", other, "TRUING_AGGREGATE_*, weighted_mean and none excepted"),
+            other => {
+                return unknown("inputs.aggregate.mode", other, "TRUING_AGGREGATE_*, weighted_mean and none excepted");
+            }
         },
         normaliser: a.normaliser,
         max_length: a.max_length,
@@ -181,7 +187,9 @@ fn aggregate(a: &truing_aggregate) -> Result<Aggregate> {
             0 => None,
             TRUING_COUNT_ALL => Some(CountEmpty::All),
             TRUING_COUNT_NONEMPTY => Some(CountEmpty::Nonempty),
-            other => return unknown("inputs.aggregate.count_empty", other, "TRUING_COUNT_*, or 0 for the token_ modes"),
+            other => {
+                return unknown("inputs.aggregate.count_empty", other, "TRUING_COUNT_*, or 0 for the token_ modes");
+            }
         },
     })
 }

@@ -66,10 +66,8 @@ unsafe fn parse(
     let groups = GroupTensors::parse(&mut t, &args.groups)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
-    let options = Options {
-        score: score("score_kind", args.score_kind)?,
-        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
-    };
+    let options =
+        Options { score: score("score_kind", args.score_kind)?, skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0 };
 
     let ok = &t.check()?;
     let terms = terms.get();
@@ -140,7 +138,9 @@ pub(crate) unsafe fn terms<'a>(
                 TRUING_REDUCE_SUM => Reduction::Sum,
                 TRUING_REDUCE_MEAN => Reduction::Mean,
                 TRUING_REDUCE_WEIGHTED_MEAN => Reduction::WeightedMean,
-                other => return unknown("loss.reduction", other, "TRUING_REDUCE_*: a loss over items names its reduction"),
+                other => {
+                    return unknown("loss.reduction", other, "TRUING_REDUCE_*: a loss over items names its reduction");
+                }
             },
             score: score("loss.score_kind", loss.score_kind)?,
         };
@@ -219,7 +219,9 @@ impl GroupTensors {
         let pair = self.layout == TRUING_LAYOUT_INDEXED;
         let (chosen, rejected) = (self.chosen_seq.vector(ok)?, self.rejected_seq.vector(ok)?);
         let (offsets, members) = (self.list_offsets.vector(ok)?, self.member_seq.vector(ok)?);
-        let missing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"));
+        let missing = |field| {
+            Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"))
+        };
         if !(info.kind == Kind::Pair && pair) {
             let expected = "NULL without pairs and TRUING_LAYOUT_INDEXED";
             absent("groups.chosen_seq", &self.chosen_seq, expected)?;
@@ -244,7 +246,8 @@ impl GroupTensors {
             },
             Kind::Unpaired => Ok(Items::Rows),
             Kind::List => {
-                let nothing = Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
+                let nothing =
+                    Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
                 Ok(Items::Lists { offsets: offsets.ok_or(nothing)?, members })
             }
             _ => Err(wrong(Value::Text(info.about.name))),
@@ -286,7 +289,11 @@ pub(crate) struct OutputTensors {
     counters: Output,
 }
 impl OutputTensors {
-    pub(crate) fn parse(t: &mut Tensors, items: &truing_item_outputs, outputs: &truing_preference_outputs) -> Result<Self> {
+    pub(crate) fn parse(
+        t: &mut Tensors,
+        items: &truing_item_outputs,
+        outputs: &truing_preference_outputs,
+    ) -> Result<Self> {
         unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_baseline_out, grad_beta_out,
             grad_params_out, out_aux);
         Ok(OutputTensors {

@@ -129,11 +129,20 @@ pub unsafe extern "C" fn truing_sequence_backward_workspace_size(
 }
 
 /// How the tokens of a tensor with these dimensions form sequences: `[B, T]`, or `[N]` with offsets.
-pub(crate) fn segments<'a>(field: &'static str, dims: &[usize], cu: &Input, ok: &'a Checked) -> Result<(usize, Segments<'a>)> {
+pub(crate) fn segments<'a>(
+    field: &'static str,
+    dims: &[usize],
+    cu: &Input,
+    ok: &'a Checked,
+) -> Result<(usize, Segments<'a>)> {
     match (dims, cu.vector(ok)?) {
         (&[n], Some(cu)) => Ok((n, Segments::Packed(cu))),
         (&[sequences, width], None) => Ok((sequences * width, Segments::Padded { sequences, width })),
-        (&[_], None) => Err(Error::invalid("cu_seqlens", Value::Text("NULL"), Value::Text("offsets [B + 1], as the tokens are [N]"))),
+        (&[_], None) => Err(Error::invalid(
+            "cu_seqlens",
+            Value::Text("NULL"),
+            Value::Text("offsets [B + 1], as the tokens are [N]"),
+        )),
         (&[_, _], Some(_)) => {
             Err(Error::invalid("cu_seqlens", Value::Text("offsets"), Value::Text("NULL, as the tokens are [B, T]")))
         }
@@ -148,9 +157,13 @@ pub(crate) fn options(s: &truing_score, flags: u64) -> Result<Options> {
         (TRUING_SCORE_MEAN, TRUING_DIVISOR_TOKENS) => Score::Mean(Divisor::Tokens),
         (TRUING_SCORE_MEAN, TRUING_DIVISOR_WEIGHTS) => Score::Mean(Divisor::Weights),
         (TRUING_SCORE_MEAN, TRUING_DIVISOR_EXTERNAL) => Score::Mean(Divisor::External(s.normaliser)),
-        (TRUING_SCORE_MEAN, other) => return unknown("score.divisor", other, "TRUING_DIVISOR_*: a mean names its divisor"),
+        (TRUING_SCORE_MEAN, other) => {
+            return unknown("score.divisor", other, "TRUING_DIVISOR_*: a mean names its divisor");
+        }
         (TRUING_SCORE_LD, 0) => Score::Ld { alpha: s.ld_alpha, policy_only: flags & TRUING_LD_POLICY_ONLY != 0 },
-        (TRUING_SCORE_SUM | TRUING_SCORE_LD, other) => return unknown("score.divisor", other, "0: only a mean divides"),
+        (TRUING_SCORE_SUM | TRUING_SCORE_LD, other) => {
+            return unknown("score.divisor", other, "0: only a mean divides");
+        }
         (other, _) => return unknown("score.kind", other, "TRUING_SCORE_*"),
     };
     if !matches!(score, Score::Mean(Divisor::External(_))) {

@@ -88,7 +88,11 @@ pub(crate) struct Output(Option<Raw>);
 impl Tensors {
     fn add(&mut self, field: &'static str, start: usize, bytes: usize, written: bool) -> Result<usize> {
         if self.len == MOST {
-            return Err(Error::invalid(field, Value::Text("one tensor more"), Value::Text("at most 96 tensors in a call")));
+            return Err(Error::invalid(
+                field,
+                Value::Text("one tensor more"),
+                Value::Text("at most 96 tensors in a call"),
+            ));
         }
         self.spans[self.len] = Span { field, start, end: start + bytes, written };
         self.len += 1;
@@ -119,10 +123,18 @@ impl Tensors {
         if bytes > 0 {
             pointer("workspace", data)?;
             if data as usize % WORKSPACE_ALIGN != 0 {
-                return Err(Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")));
+                return Err(Error::invalid(
+                    "workspace",
+                    Value::Text("an unaligned pointer"),
+                    Value::Text("64-byte alignment"),
+                ));
             }
             if bytes > isize::MAX as usize || (data as usize).checked_add(bytes).is_none() {
-                return Err(Error::invalid("workspace_size", Value::Size(bytes), Value::Text("a size inside the address space")));
+                return Err(Error::invalid(
+                    "workspace_size",
+                    Value::Size(bytes),
+                    Value::Text("a size inside the address space"),
+                ));
             }
             self.add("workspace", data as usize, bytes, true)?;
         }
@@ -132,7 +144,8 @@ impl Tensors {
     /// on there is one tensor, read and written.
     pub(crate) fn in_place(&mut self, input: &mut Input, output: &Output) -> bool {
         let (Some(a), Some(b)) = (input.0, output.0) else { return false };
-        let same = a.data == b.data && a.dtype == b.dtype && a.ndim == b.ndim && a.dims == b.dims && a.strides == b.strides;
+        let same =
+            a.data == b.data && a.dtype == b.dtype && a.ndim == b.ndim && a.dims == b.dims && a.strides == b.strides;
         if same {
             self.spans[a.span].end = self.spans[a.span].start;
             input.0 = None;
@@ -148,7 +161,12 @@ impl Tensors {
         for (i, a) in spans.iter().enumerate().filter(|(_, a)| a.written && a.start < a.end) {
             for (j, b) in spans.iter().enumerate() {
                 if i != j && b.start < b.end && a.start < b.end && b.start < a.end {
-                    return Err(Error::new(Status::Aliasing, a.field, Value::Text(b.field), Value::Text("memory of its own")));
+                    return Err(Error::new(
+                        Status::Aliasing,
+                        a.field,
+                        Value::Text(b.field),
+                        Value::Text("memory of its own"),
+                    ));
                 }
             }
         }
@@ -157,7 +175,12 @@ impl Tensors {
 
     /// # Safety
     /// `tensor` is NULL or, if it is aligned, readable; so are its `shape` and `strides` for `ndim` elements.
-    unsafe fn parse(&mut self, field: &'static str, tensor: *const truing_tensor, written: bool) -> Result<Option<Raw>> {
+    unsafe fn parse(
+        &mut self,
+        field: &'static str,
+        tensor: *const truing_tensor,
+        written: bool,
+    ) -> Result<Option<Raw>> {
         if tensor.is_null() {
             return Ok(None);
         }
@@ -176,7 +199,8 @@ impl Tensors {
         }
         let Some(dtype) = dtype(t.dtype).filter(|_| t.dtype.lanes == 1) else {
             let got = Value::Shape([t.dtype.code.into(), t.dtype.bits.into(), t.dtype.lanes.into()], 3);
-            let expected = Value::Text("a known [code, bits, 1 lane] (f32, bf16, f16, f64, i32, i64, u8, i8, u32, bool)");
+            let expected =
+                Value::Text("a known [code, bits, 1 lane] (f32, bf16, f16, f64, i32, i64, u8, i8, u32, bool)");
             return Err(Error::new(Status::UnsupportedDtype, field, got, expected));
         };
         if !(0..=3).contains(&t.ndim) {
@@ -193,13 +217,20 @@ impl Tensors {
         let (mut dims, mut strides) = ([1usize; 3], [0usize; 3]);
         let (mut elements, mut size) = (1usize, 1usize);
         for k in (0..ndim).rev() {
-            let n = usize::try_from(shape[k]).map_err(|_| Error::shape(field, Value::Int(shape[k]), Value::Text("dimensions >= 0")))?;
+            let n = usize::try_from(shape[k])
+                .map_err(|_| Error::shape(field, Value::Int(shape[k]), Value::Text("dimensions >= 0")))?;
             let stride = given.map_or(elements as i64, |s| s[k]);
             // The stride of a dimension that is not walked along says nothing.
             strides[k] = match usize::try_from(stride) {
                 _ if n <= 1 => 0,
                 Ok(stride) if stride > 0 || !written => stride,
-                Ok(_) => return Err(Error::shape(field, Value::Text("stride 0"), Value::Text("an output that does not repeat elements"))),
+                Ok(_) => {
+                    return Err(Error::shape(
+                        field,
+                        Value::Text("stride 0"),
+                        Value::Text("an output that does not repeat elements"),
+                    ));
+                }
                 Err(_) => return Err(Error::shape(field, Value::Int(stride), Value::Text("strides >= 0"))),
             };
             if k + 1 == ndim && n > 1 && strides[k] > 1 {
@@ -207,11 +238,15 @@ impl Tensors {
             }
             dims[k] = n;
             // A dimension of 0 makes no other one legal: sizes are multiplied later on.
-            size = (size.checked_mul(n.max(1)).filter(|&e| e <= isize::MAX as usize))
-                .ok_or(Error::shape(field, Value::Shape(shape3(shape), ndim), Value::Text("a size inside the address space")))?;
+            size = (size.checked_mul(n.max(1)).filter(|&e| e <= isize::MAX as usize)).ok_or(Error::shape(
+                field,
+                Value::Shape(shape3(shape), ndim),
+                Value::Text("a size inside the address space"),
+            ))?;
             elements *= n;
         }
-        let too_far = Error::shape(field, Value::Shape(shape3(shape), ndim), Value::Text("strides inside the address space"));
+        let too_far =
+            Error::shape(field, Value::Shape(shape3(shape), ndim), Value::Text("strides inside the address space"));
         let mut extent = usize::from(elements > 0);
         for k in (0..ndim).filter(|_| elements > 0) {
             extent = (dims[k] - 1).checked_mul(strides[k]).and_then(|n| n.checked_add(extent)).ok_or(too_far)?;
@@ -220,17 +255,30 @@ impl Tensors {
         if bytes == 0 {
             // Nothing is read or written, so the pointer may be anything.
             let span = self.add(field, 0, 0, written)?;
-            return Ok(Some(Raw { field, data: core::ptr::NonNull::<u64>::dangling().as_ptr().cast(), dtype, ndim, dims, strides, span }));
+            return Ok(Some(Raw {
+                field,
+                data: core::ptr::NonNull::<u64>::dangling().as_ptr().cast(),
+                dtype,
+                ndim,
+                dims,
+                strides,
+                span,
+            }));
         }
         if t.data.is_null() {
             return Err(Error::invalid(field, Value::Text("data NULL"), Value::Text("a pointer to the elements")));
         }
-        let wrap = Error::invalid(field, Value::Text("data and byte_offset"), Value::Text("an end inside the address space"));
+        let wrap =
+            Error::invalid(field, Value::Text("data and byte_offset"), Value::Text("an end inside the address space"));
         let offset = usize::try_from(t.byte_offset).map_err(|_| wrap)?;
         let start = (t.data as usize).checked_add(offset).ok_or(wrap)?;
         start.checked_add(bytes).ok_or(wrap)?;
         if start % dtype.size() != 0 {
-            return Err(Error::invalid(field, Value::Text("unaligned data"), Value::Text("data aligned to its element")));
+            return Err(Error::invalid(
+                field,
+                Value::Text("unaligned data"),
+                Value::Text("data aligned to its element"),
+            ));
         }
         let span = self.add(field, start, bytes, written)?;
         Ok(Some(Raw { field, data: t.data.cast::<u8>().wrapping_add(offset), dtype, ndim, dims, strides, span }))
@@ -475,7 +523,8 @@ impl Workspace {
     /// The bytes, which hold whatever the caller left there.
     pub(crate) fn bytes<'a>(self, _: &'a Checked) -> &'a mut [u8] {
         if self.bytes == 0 {
-            return &mut [];
+            // SAFETY: no bytes; the address is not NULL and aligned as pieces of a workspace are.
+            return unsafe { core::slice::from_raw_parts_mut(core::ptr::without_provenance_mut(WORKSPACE_ALIGN), 0) };
         }
         // SAFETY: `Tensors::workspace` has checked the pointer and its end and `Tensors::check` that nothing else of the
         // call lies there; writable by the contract of `Call::open`; used up by this view.

@@ -80,7 +80,8 @@ pub fn losses_h() -> String {
                 writeln!(h, " * also called {}", a.aliases.join(", ")).unwrap();
             }
             if a.score.is_some() {
-                writeln!(h, " * score: {}{}", score(a), if a.scores.count_ones() > 1 { " (or mean)" } else { "" }).unwrap();
+                writeln!(h, " * score: {}{}", score(a), if a.scores.count_ones() > 1 { " (or mean)" } else { "" })
+                    .unwrap();
             }
             writeln!(h, " * reads: {}; partials: {}", slots(a.inputs), slots(a.partials)).unwrap();
             writeln!(h, " * {} */", a.source).unwrap();
@@ -100,7 +101,8 @@ pub fn table() -> String {
     let mut t = String::from("| kind | name | loss | score | parameters (default) |\n|---|---|---|---|---|\n");
     for e in ALL {
         let params: Vec<_> = e.params.iter().map(|p| format!("`{}` ({})", p.name, default(p))).collect();
-        let aliases = if e.about.aliases.is_empty() { String::new() } else { format!(" ({})", e.about.aliases.join(", ")) };
+        let aliases =
+            if e.about.aliases.is_empty() { String::new() } else { format!(" ({})", e.about.aliases.join(", ")) };
         let formula = e.about.formula.replace('|', "\\|");
         writeln!(
             t,

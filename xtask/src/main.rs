@@ -36,7 +36,9 @@ fn generate(check: bool) -> Result<(), String> {
             continue;
         }
         let folder = path.parent().expect("inside the root");
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|e| format!("{}: {e}", path.display()))?;
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
         println!("wrote {}", path.display());
     }
     println!("{} generated files, {} differ", all.len(), stale.len());

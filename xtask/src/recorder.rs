@@ -118,12 +118,7 @@ impl<F: Text> Real for Rec<'_, F> {
 }
 
 /// `TRUING_FN void name(inputs..., T *outputs...)`, or with a single unnamed output `TRUING_FN T name(inputs...)`.
-fn function<F: Text>(
-    name: &str,
-    inputs: &[&str],
-    outputs: &[&str],
-    run: &dyn Fn(&[Rec<F>]) -> Vec<usize>,
-) -> String {
+fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn(&[Rec<F>]) -> Vec<usize>) -> String {
     let (tape, t) = (RefCell::new(Tape::default()), F::FORMAT.name);
     let x: Vec<_> = inputs.iter().map(|n| Rec::<F>::input(&tape, n)).collect();
     let results = run(&x);

@@ -118,19 +118,19 @@ mod tests {
         };
         // The adapter is linear in A and in B, so a difference quotient has no error but rounding's.
         let step = 0.5;
-        for i in 0..adapter.a.len() {
+        for (i, want) in grad_a.iter().enumerate() {
             let (before, kept) = (value(&adapter), adapter.a[i]);
             adapter.a[i] += step;
             let got = (value(&adapter) - before) / step as f64;
             adapter.a[i] = kept;
-            assert!((got - grad_a[i] as f64).abs() < 1e-4, "A {i}: {got} {}", grad_a[i]);
+            assert!((got - *want as f64).abs() < 1e-4, "A {i}: {got} {want}");
         }
-        for i in 0..adapter.b.len() {
+        for (i, want) in grad_b.iter().enumerate() {
             let (before, kept) = (value(&adapter), adapter.b[i]);
             adapter.b[i] += step;
             let got = (value(&adapter) - before) / step as f64;
             adapter.b[i] = kept;
-            assert!((got - grad_b[i] as f64).abs() < 1e-4, "B {i}: {got} {}", grad_b[i]);
+            assert!((got - *want as f64).abs() < 1e-4, "B {i}: {got} {want}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::hidden::Rows;
 use rayon::prelude::*;
 use truing::core::catalog::Score;
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
-use truing::core::preference::{Inputs, Items, Options, Outputs, Problem};
+use truing::core::preference::{Inputs, Options, Outputs, Problem};
 use truing::cpu::{Context, preference};
 
 pub struct Step {
@@ -123,7 +123,7 @@ mod tests {
         let (head, mut rows, reference) = example();
         let loss = Loss::new("dpo", Some(0.5)).unwrap();
         let grad = step(&head, &rows, &reference, &loss).unwrap().grad_hidden;
-        for i in 0..rows.hidden.len() {
+        for (i, want) in grad.iter().enumerate() {
             let kept = rows.hidden[i];
             let mut at = |x: f32| {
                 rows.hidden[i] = x;
@@ -132,7 +132,7 @@ mod tests {
             let (high, low) = (kept + 1e-2, kept - 1e-2);
             let slope = (at(high) - at(low)) / (high as f64 - low as f64);
             rows.hidden[i] = kept;
-            assert!((slope - grad[i]).abs() < 1e-5, "{i}: {slope} {}", grad[i]);
+            assert!((slope - want).abs() < 1e-5, "{i}: {slope} {want}");
         }
     }
 

@@ -99,7 +99,7 @@ def describe(field, x, write=False):
         x, override = x.array, x.dtype
     if isinstance(x, (int, float)) and not write:
         value = ctypes.c_double(x)
-        t = _fill(ctypes.addressof(value), (), (), DTYPES["float64"], (_abi.TRUING_DEVICE_CPU, 0))
+        t = _fill(ctypes.addressof(value), (), (), DTYPES["float64"], _CPU)
         return t, value
     if is_torch(x):
         t, keep = _torch(field, x, write)
@@ -117,6 +117,9 @@ def describe(field, x, write=False):
     return t, keep
 
 
+_CPU = (_abi.TRUING_DEVICE_CPU, 0)
+
+
 def _fill(data, shape, strides, dtype, device):
     n = len(shape)
     t = _abi.truing_tensor()
@@ -127,7 +130,8 @@ def _fill(data, shape, strides, dtype, device):
     t.dtype.lanes = 1
     if n:
         t.shape = (ctypes.c_int64 * n)(*shape)
-        t.strides = (ctypes.c_int64 * n)(*strides)
+        if strides is not None:
+            t.strides = (ctypes.c_int64 * n)(*strides)
     return t
 
 
@@ -140,7 +144,7 @@ def _torch(field, x, write):
     if name not in DTYPES:
         refuse(field, x.dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
     if x.device.type == "cpu":
-        device = (_abi.TRUING_DEVICE_CPU, 0)
+        device = _CPU
     elif x.device.type == "cuda":
         device = (_abi.TRUING_DEVICE_CUDA, x.device.index or 0)
     else:
@@ -148,18 +152,27 @@ def _torch(field, x, write):
     return _fill(x.data_ptr(), x.shape, x.stride(), DTYPES[name], device), x
 
 
+_numpy_dtypes = {}  # numpy dtype -> (DLPack code, bits) or None; looking up the name is slow
+
+
 def _numpy(field, x, write):
-    if write and not x.flags.writeable:
+    flags, dtype = x.flags, x.dtype
+    if write and not flags.writeable:
         refuse(field, "a read-only array", "an array that may be written")
-    name = x.dtype.name
-    if name not in DTYPES or not x.dtype.isnative:
-        refuse(field, x.dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
-    size = x.itemsize
-    # The stride of a dimension of size 0 or 1 says nothing, and need not be a whole number of elements.
-    if any(s % size for s, n in zip(x.strides, x.shape) if n > 1):
-        refuse(field, f"strides of {x.strides} bytes", f"multiples of {size}", _abi.TRUING_STATUS_SHAPE_MISMATCH)
-    strides = [s // size for s in x.strides]
-    return _fill(x.ctypes.data, x.shape, strides, DTYPES[name], (_abi.TRUING_DEVICE_CPU, 0)), x
+    try:
+        known = _numpy_dtypes[dtype]
+    except KeyError:
+        known = _numpy_dtypes[dtype] = DTYPES.get(dtype.name) if dtype.isnative else None
+    if known is None:
+        refuse(field, dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
+    strides = None
+    if not flags.c_contiguous:
+        size = x.itemsize
+        # The stride of a dimension of size 0 or 1 says nothing, and need not be a whole number of elements.
+        if any(s % size for s, n in zip(x.strides, x.shape) if n > 1):
+            refuse(field, f"strides of {x.strides} bytes", f"multiples of {size}", _abi.TRUING_STATUS_SHAPE_MISMATCH)
+        strides = [s // size for s in x.strides]
+    return _fill(x.ctypes.data, x.shape, strides, known, _CPU), x
 
 
 class _Version(ctypes.Structure):

@@ -1,0 +1,883 @@
+//! Hostile values through honest pointers: whatever a struct or a tensor says, the library answers with a named error and
+//! leaves every output byte as it was, and it never reads a masked row or past the sizes it was given.
+use core::ffi::{CStr, c_int, c_void};
+use core::ptr::{null, null_mut};
+use truing_ffi::abi::*;
+use truing_ffi::context::*;
+use truing_ffi::linear_logprob::*;
+use truing_ffi::linear_preference::*;
+use truing_ffi::logprob::*;
+use truing_ffi::policy::*;
+use truing_ffi::preference::*;
+use truing_ffi::sequence::*;
+use truing_tests::Random;
+
+const CANARY: u8 = 0xa5;
+
+fn message() -> String {
+    // SAFETY: the message is a NUL-terminated string of this thread.
+    unsafe { CStr::from_ptr(truing_ffi::truing_last_error()) }.to_str().unwrap().to_owned()
+}
+
+/// A descriptor that owns its shape and strides.
+struct Tensor {
+    raw: Box<truing_tensor>,
+    shape: Box<[i64; 8]>,
+    strides: Box<[i64; 8]>,
+}
+const F32: (u8, u8) = (TRUING_DTYPE_FLOAT, 32);
+const F64: (u8, u8) = (TRUING_DTYPE_FLOAT, 64);
+const I32: (u8, u8) = (TRUING_DTYPE_INT, 32);
+const I64: (u8, u8) = (TRUING_DTYPE_INT, 64);
+const U8: (u8, u8) = (TRUING_DTYPE_UINT, 8);
+const U32: (u8, u8) = (TRUING_DTYPE_UINT, 32);
+impl Tensor {
+    fn new<T>(data: *const T, (code, bits): (u8, u8), shape: &[i64]) -> Tensor {
+        let mut all = Box::new([0; 8]);
+        all[..shape.len()].copy_from_slice(shape);
+        let raw = truing_tensor {
+            data: data.cast_mut().cast(),
+            device: truing_device { device_type: TRUING_DEVICE_CPU, device_id: 0 },
+            ndim: shape.len() as i32,
+            dtype: truing_dtype { code, bits, lanes: 1 },
+            shape: all.as_ptr(),
+            strides: null(),
+            byte_offset: 0,
+        };
+        Tensor { raw: Box::new(raw), shape: all, strides: Box::new([0; 8]) }
+    }
+    fn set_strides(&mut self, strides: &[i64]) {
+        self.strides[..strides.len()].copy_from_slice(strides);
+        self.raw.strides = self.strides.as_ptr();
+    }
+    fn ptr(&self) -> *const truing_tensor {
+        &raw const *self.raw
+    }
+}
+
+fn args<T: Abi>() -> T {
+    let mut a = T::ZERO;
+    // SAFETY: every struct used here begins with `struct_size: u32`.
+    unsafe { (&raw mut a).cast::<u32>().write(size_of::<T>() as u32) };
+    a
+}
+
+// ---- the struct itself
+
+/// Calls `f` with the struct at the start of a page of zeros.
+fn in_page<T: Abi>(a: T, change: impl FnOnce(&mut [u8]), f: unsafe extern "C" fn(*const T) -> i32) -> i32 {
+    let mut page = [0u64; 1024];
+    let start = page.as_mut_ptr().cast::<u8>();
+    // SAFETY: 8 KiB, aligned to 8, more than any struct here.
+    unsafe {
+        start.cast::<T>().write(a);
+        change(core::slice::from_raw_parts_mut(start, 8192));
+        f(start.cast())
+    }
+}
+fn set_size(bytes: &mut [u8], size: usize) {
+    bytes[..4].copy_from_slice(&(size as u32).to_ne_bytes());
+}
+
+fn struct_rules<T: Args>(f: unsafe extern "C" fn(*const T) -> i32) -> usize {
+    let size = size_of::<T>();
+    let mut cases = 0;
+    let mut expect = |got: i32, want: i32, words: &str| {
+        cases += 1;
+        assert_eq!(got, want, "{} {words}: {}", T::NAME, message());
+        assert!(message().contains(words), "{}: {} does not name {words}", T::NAME, message());
+    };
+    // SAFETY: NULL is refused.
+    expect(unsafe { f(null()) }, TRUING_STATUS_INVALID_ARGUMENT, "args");
+    // SAFETY: refused before it is read.
+    expect(unsafe { f(core::ptr::without_provenance(4097)) }, TRUING_STATUS_INVALID_ARGUMENT, "args");
+    for small in [0, 4, 48, T::V1_SIZE - 1] {
+        expect(in_page(args::<T>(), |b| set_size(b, small), f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    }
+    for large in [1 << 20, u32::MAX as usize] {
+        expect(in_page(args::<T>(), |b| set_size(b, large), f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    }
+    // A newer caller: accepted as far as its size goes, so the next complaint is about a field.
+    let newer = in_page(args::<T>(), |b| set_size(b, size + 96), f);
+    assert!(newer != TRUING_STATUS_ABI_MISMATCH && newer != TRUING_STATUS_OK, "{}", T::NAME);
+    let tail = |b: &mut [u8]| {
+        set_size(b, size + 96);
+        b[size + 95] = 1;
+    };
+    expect(in_page(args::<T>(), tail, f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    for field in T::RESERVED {
+        for byte in [field.offset, field.offset + field.size - 1] {
+            expect(in_page(args::<T>(), |b| b[byte] = 1, f), TRUING_STATUS_INVALID_ARGUMENT, field.name);
+        }
+    }
+    let flags = core::mem::offset_of!(Head, flags);
+    let mut refused = 0;
+    for bit in 0..64 {
+        let status = in_page(args::<T>(), |b| b[flags + bit / 8] |= 1 << (bit % 8), f);
+        assert_ne!(status, TRUING_STATUS_OK, "{}", T::NAME);
+        let by_name = status == TRUING_STATUS_INVALID_ARGUMENT && message().contains("flags");
+        refused += usize::from(by_name);
+        assert!(bit < 12 || by_name, "{}: bit {bit}: {}", T::NAME, message());
+    }
+    assert!(refused >= 52);
+    cases + 64
+}
+
+#[test]
+fn structs_are_checked_before_anything_else() {
+    let cases = struct_rules(truing_logprob_forward)
+        + struct_rules(truing_logprob_backward)
+        + struct_rules(truing_linear_logprob_forward)
+        + struct_rules(truing_linear_logprob_backward)
+        + struct_rules(truing_sequence_forward)
+        + struct_rules(truing_sequence_backward)
+        + struct_rules(truing_preference_forward)
+        + struct_rules(truing_linear_preference_forward)
+        + struct_rules(truing_policy_forward);
+    println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
+    assert!(cases >= 9 * 80, "{cases}");
+}
+
+#[test]
+fn context_options_are_checked() {
+    let create = |change: &dyn Fn(&mut truing_context_options)| {
+        let mut o: truing_context_options = args();
+        change(&mut o);
+        let mut context = core::ptr::without_provenance_mut(8);
+        // SAFETY: both places are ours.
+        let status = unsafe { truing_context_create(&o, &mut context) };
+        if status == TRUING_STATUS_OK {
+            // SAFETY: just made, not used again.
+            unsafe { truing_context_destroy(context) };
+        } else {
+            assert_eq!(context.addr(), 8, "a refused call writes nothing");
+        }
+        (status, message())
+    };
+    assert_eq!(create(&|_| {}).0, TRUING_STATUS_OK);
+    assert_eq!(create(&|o| o.num_threads = 3).0, TRUING_STATUS_OK);
+    assert_eq!(create(&|o| o.mode = TRUING_MODE_FAST).0, TRUING_STATUS_OK);
+    let bad: [(&str, &dyn Fn(&mut truing_context_options)); 5] = [
+        ("num_threads", &|o| o.num_threads = u32::MAX),
+        ("mode", &|o| o.mode = 9),
+        ("isa_cap", &|o| o.isa_cap = 77),
+        ("flags", &|o| o.flags = 1 << 40),
+        ("reserved", &|o| o.reserved[63] = 1),
+    ];
+    for (field, change) in bad {
+        let (status, message) = create(change);
+        assert_eq!(status, TRUING_STATUS_INVALID_ARGUMENT, "{field}");
+        assert!(message.contains(field), "{field}: {message}");
+    }
+    // SAFETY: NULL is refused, or allowed.
+    unsafe {
+        assert_eq!(truing_context_create(&args(), null_mut()), TRUING_STATUS_INVALID_ARGUMENT);
+        truing_context_destroy(null_mut());
+    }
+}
+
+// ---- tensors
+
+/// A small log-prob call whose outputs are full of canaries.
+struct Call {
+    logits: Vec<f32>,
+    target: Vec<i64>,
+    mask: Vec<u8>,
+    out: Vec<u8>,
+    t_logits: Tensor,
+    t_target: Tensor,
+    t_mask: Tensor,
+    t_out: Tensor,
+    t_stats: Tensor,
+}
+const N: usize = 4;
+const V: usize = 9;
+impl Call {
+    fn new() -> Call {
+        let mut r = Random(7);
+        let logits: Vec<f32> = (0..N * V + 8).map(|_| r.between(-3.0, 3.0) as f32).collect();
+        let target = vec![0, 3, 8, 5];
+        let mask = vec![1, 1, 1, 1];
+        let out = vec![CANARY; 4096];
+        let t_logits = Tensor::new(logits.as_ptr(), F32, &[N as i64, V as i64]);
+        let t_target = Tensor::new(target.as_ptr(), I64, &[N as i64]);
+        let t_mask = Tensor::new(mask.as_ptr(), U8, &[N as i64]);
+        let place = out.as_ptr().map_addr(|a| a.next_multiple_of(64));
+        let t_out = Tensor::new(place, F32, &[N as i64]);
+        let t_stats = Tensor::new(place.wrapping_add(512), F32, &[N as i64, 12]);
+        Call { logits, target, mask, out, t_logits, t_target, t_mask, t_out, t_stats }
+    }
+    fn args(&self) -> truing_logprob_forward_args {
+        let mut a: truing_logprob_forward_args = args();
+        a.logits = self.t_logits.ptr();
+        a.rows.target = self.t_target.ptr();
+        a.rows.mask = self.t_mask.ptr();
+        a.figures.out_logprob = self.t_out.ptr();
+        a.figures.out_stats = self.t_stats.ptr();
+        a
+    }
+    fn run(&self) -> i32 {
+        // SAFETY: the descriptors describe our own memory, or are refused.
+        unsafe { truing_logprob_forward(&self.args()) }
+    }
+    #[track_caller]
+    fn refused(&self, status: i32, words: &str) {
+        assert_eq!(self.run(), status, "{}", message());
+        assert!(message().contains(words), "{words}: {}", message());
+        assert!(self.out.iter().all(|&b| b == CANARY), "a refused call has written");
+    }
+}
+
+#[test]
+fn a_good_call_writes_what_it_should() {
+    let c = Call::new();
+    assert_eq!(c.run(), TRUING_STATUS_OK, "{}", message());
+    let got = c.t_out.raw.data.cast::<f32>();
+    for i in 0..N {
+        let row = &c.logits[i * V..][..V];
+        let sum: f64 = row.iter().map(|&z| f64::from(z).exp()).sum();
+        let want = f64::from(row[c.target[i] as usize]) - sum.ln();
+        // SAFETY: N floats, just written.
+        let got = f64::from(unsafe { *got.add(i) });
+        assert!((got - want).abs() < 1e-6, "{got} {want}");
+    }
+    assert_eq!(c.mask.len(), N);
+}
+
+#[test]
+fn tensors_are_checked_before_any_access() {
+    type Change = fn(&mut Tensor);
+    let both: [(&str, i32, Change); 17] = [
+        ("NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.data = null_mut()),
+        ("aligned", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.byte_offset = 2),
+        ("address space", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.byte_offset = u64::MAX - 3),
+        ("address space", TRUING_STATUS_INVALID_ARGUMENT, |t| {
+            t.raw.data = core::ptr::without_provenance_mut(usize::MAX - 15)
+        }),
+        ("CUDA", TRUING_STATUS_UNSUPPORTED_DEVICE, |t| t.raw.device.device_type = TRUING_DEVICE_CUDA),
+        ("CUDA", TRUING_STATUS_UNSUPPORTED_DEVICE, |t| t.raw.device.device_type = TRUING_DEVICE_CUDA_MANAGED),
+        ("CPU", TRUING_STATUS_UNSUPPORTED_DEVICE, |t| t.raw.device.device_type = 0),
+        ("CPU", TRUING_STATUS_UNSUPPORTED_DEVICE, |t| t.raw.device.device_type = 12),
+        ("lane", TRUING_STATUS_UNSUPPORTED_DTYPE, |t| t.raw.dtype.lanes = 2),
+        ("lane", TRUING_STATUS_UNSUPPORTED_DTYPE, |t| t.raw.dtype.bits = 0),
+        ("lane", TRUING_STATUS_UNSUPPORTED_DTYPE, |t| t.raw.dtype.code = 200),
+        ("got i32", TRUING_STATUS_UNSUPPORTED_DTYPE, |t| (t.raw.dtype.code, t.raw.dtype.bits) = I32),
+        ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = -1),
+        ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = 4),
+        ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = -4),
+        ("NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.shape = null()),
+        ("address space", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = i64::MAX),
+    ];
+    let mut cases = 0;
+    for (words, status, change) in both {
+        for which in 0..3 {
+            let mut c = Call::new();
+            change([&mut c.t_logits, &mut c.t_out, &mut c.t_stats][which]);
+            c.refused(status, words);
+            assert!(message().contains(["logits", "figures.out_logprob", "figures.out_stats"][which]), "{}", message());
+            cases += 1;
+        }
+    }
+    let strides: [(&str, usize, &[i64], i32); 9] = [
+        ("strides >= 0", 0, &[-9, 1], TRUING_STATUS_SHAPE_MISMATCH),
+        ("strides >= 0", 0, &[9, -1], TRUING_STATUS_SHAPE_MISMATCH),
+        ("stride 1", 0, &[18, 2], TRUING_STATUS_SHAPE_MISMATCH),
+        ("stride 1", 0, &[9, 0], TRUING_STATUS_SHAPE_MISMATCH),
+        ("address space", 0, &[i64::MAX / 2, 1], TRUING_STATUS_SHAPE_MISMATCH),
+        ("repeat", 1, &[0], TRUING_STATUS_SHAPE_MISMATCH),
+        ("stride 1", 1, &[2], TRUING_STATUS_SHAPE_MISMATCH),
+        ("repeat", 2, &[0, 1], TRUING_STATUS_SHAPE_MISMATCH),
+        ("without overlap", 2, &[11, 1], TRUING_STATUS_SHAPE_MISMATCH),
+    ];
+    for (words, which, s, status) in strides {
+        let mut c = Call::new();
+        [&mut c.t_logits, &mut c.t_out, &mut c.t_stats][which].set_strides(s);
+        c.refused(status, words);
+        cases += 1;
+    }
+    // Shapes that do not fit each other.
+    let shapes: [(&str, fn(&mut Call)); 5] = [
+        ("figures.out_logprob", |c| c.t_out.shape[0] = 3),
+        ("figures.out_stats", |c| c.t_stats.shape[1] = 11),
+        ("rows.target", |c| c.t_target.shape[0] = 5),
+        ("rows.mask", |c| c.t_mask.shape[0] = 2),
+        ("logits", |c| c.t_logits.raw.ndim = 1),
+    ];
+    for (words, change) in shapes {
+        let mut c = Call::new();
+        change(&mut c);
+        c.refused(TRUING_STATUS_SHAPE_MISMATCH, words);
+        cases += 1;
+    }
+    // What looks odd and is legal: strides of dimensions of size 1, a broadcast input, pinned memory, an offset.
+    let legal: [fn(&mut Call); 4] = [
+        |c| {
+            c.t_logits.shape[..3].copy_from_slice(&[1, N as i64, V as i64]);
+            c.t_logits.raw.ndim = 3;
+            c.t_logits.set_strides(&[-77, V as i64, 1]);
+        },
+        |c| c.t_logits.set_strides(&[0, 1]),
+        |c| c.t_logits.raw.device.device_type = TRUING_DEVICE_CUDA_HOST,
+        |c| c.t_logits.raw.byte_offset = 32,
+    ];
+    for change in legal {
+        let mut c = Call::new();
+        change(&mut c);
+        assert_eq!(c.run(), TRUING_STATUS_OK, "{}", message());
+        cases += 1;
+    }
+    println!("hostile: {cases} tensor descriptions");
+    assert!(cases >= 69);
+}
+
+#[test]
+fn outputs_share_no_byte_with_anything() {
+    let mut cases = 0;
+    // An output inside an input, inside another output, and one byte's worth of either.
+    let changes: [fn(&mut Call); 5] = [
+        |c| c.t_out.raw.data = c.t_logits.raw.data,
+        |c| c.t_out.raw.data = c.t_logits.raw.data.cast::<f32>().wrapping_add(N * V - 1).cast(),
+        |c| c.t_out.raw.data = c.t_target.raw.data.cast::<f32>().wrapping_sub(N - 1).cast(),
+        |c| c.t_out.raw.data = c.t_stats.raw.data,
+        |c| c.t_stats.raw.data = c.t_out.raw.data.cast::<f32>().wrapping_add(N - 1).cast(),
+    ];
+    for change in changes {
+        let mut c = Call::new();
+        change(&mut c);
+        c.refused(TRUING_STATUS_ALIASING, "memory of its own");
+        cases += 1;
+    }
+    // Inputs may share memory.
+    let mut c = Call::new();
+    c.t_mask = Tensor::new(c.logits.as_ptr(), U8, &[N as i64]);
+    assert_eq!(c.run(), TRUING_STATUS_OK, "{}", message());
+
+    // The one exception: the gradient may be the logits, exactly.
+    let c = Call::new();
+    let mut r = Random(1);
+    let upstream: Vec<f32> = (0..N).map(|_| r.between(-1.0, 1.0) as f32).collect();
+    let t_upstream = Tensor::new(upstream.as_ptr(), F32, &[N as i64]);
+    let backward = |logits: &Tensor, grad: &Tensor| {
+        let mut a: truing_logprob_backward_args = args();
+        a.logits = logits.ptr();
+        a.rows.target = c.t_target.ptr();
+        a.upstream.grad_logprob = t_upstream.ptr();
+        a.grad_logits_out = grad.ptr();
+        // SAFETY: the descriptors describe our own memory.
+        unsafe { truing_logprob_backward(&a) }
+    };
+    let mut apart = vec![0f32; N * V];
+    let t_apart = Tensor::new(apart.as_mut_ptr(), F32, &[N as i64, V as i64]);
+    assert_eq!(backward(&c.t_logits, &t_apart), TRUING_STATUS_OK, "{}", message());
+    let mut same = c.logits.clone();
+    let t_same = Tensor::new(same.as_mut_ptr(), F32, &[N as i64, V as i64]);
+    assert_eq!(backward(&t_same, &t_same), TRUING_STATUS_OK, "{}", message());
+    assert!(apart.iter().zip(&same).all(|(a, b)| a.to_bits() == b.to_bits()), "in place gives other bits");
+    assert!(apart.iter().any(|&g| g != 0.0));
+    let mut buffer = c.logits.clone();
+    let t_logits = Tensor::new(buffer.as_mut_ptr(), F32, &[N as i64, V as i64]);
+    let shifted = Tensor::new(buffer.as_mut_ptr().wrapping_add(1), F32, &[N as i64, V as i64]);
+    assert_eq!(backward(&t_logits, &shifted), TRUING_STATUS_ALIASING);
+    let fewer = Tensor::new(buffer.as_mut_ptr(), F32, &[N as i64 - 1, V as i64]);
+    assert_eq!(backward(&t_logits, &fewer), TRUING_STATUS_ALIASING);
+    let narrow = Tensor::new(buffer.as_mut_ptr(), (TRUING_DTYPE_BFLOAT, 16), &[N as i64, V as i64]);
+    assert_eq!(backward(&t_logits, &narrow), TRUING_STATUS_ALIASING);
+    assert_eq!(buffer, c.logits, "a refused call has written");
+    println!("hostile: {} overlaps", cases + 4);
+}
+
+#[test]
+fn workspaces_are_checked() {
+    let (n, d, v) = (3i64, 8i64, 40i64);
+    let hidden = vec![0.5f32; (n * d) as usize];
+    let weight = vec![0.25f32; (v * d) as usize];
+    let target = [1i32, 2, 3];
+    let mut out = [7f32; 3];
+    let (t_hidden, t_weight) = (Tensor::new(hidden.as_ptr(), F32, &[n, d]), Tensor::new(weight.as_ptr(), F32, &[v, d]));
+    let (t_target, t_out) = (Tensor::new(target.as_ptr(), I32, &[n]), Tensor::new(out.as_mut_ptr(), F32, &[n]));
+    let mut a: truing_linear_logprob_forward_args = args();
+    a.head.hidden = t_hidden.ptr();
+    a.head.weight = t_weight.ptr();
+    a.rows.target = t_target.ptr();
+    a.figures.out_logprob = t_out.ptr();
+    let (mut minimum, mut preferred) = (0, 0);
+    // SAFETY: everything described is ours.
+    unsafe {
+        assert_eq!(truing_linear_logprob_forward_workspace_size(&a, &mut minimum, &mut preferred), 0, "{}", message());
+        assert_eq!(truing_linear_logprob_forward_workspace_size(&a, null_mut(), null_mut()), 0);
+        assert!(0 < minimum && minimum <= preferred);
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_WORKSPACE_TOO_SMALL, "{}", message());
+        let mut memory = vec![0u64; preferred / 8 + 64];
+        let start = memory.as_mut_ptr().cast::<u8>().map_addr(|p| p.next_multiple_of(64));
+        a.workspace = start.cast();
+        a.workspace_size = minimum - 1;
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_WORKSPACE_TOO_SMALL, "{}", message());
+        a.workspace = start.wrapping_add(8).cast();
+        a.workspace_size = minimum;
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_INVALID_ARGUMENT);
+        assert!(message().contains("workspace"), "{}", message());
+        a.workspace = null_mut();
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_INVALID_ARGUMENT);
+        let bad = Tensor::new(start.wrapping_add(16).cast::<f32>(), F32, &[n]);
+        a.workspace = start.cast();
+        a.figures.out_logprob = bad.ptr();
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_ALIASING, "{}", message());
+        a.figures.out_logprob = t_out.ptr();
+        assert_eq!(out, [7.0; 3], "a refused call has written");
+        // D5: the size of the workspace never changes bits.
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_OK, "{}", message());
+        let small = out.map(f32::to_bits);
+        a.workspace_size = preferred;
+        assert_eq!(truing_linear_logprob_forward(&a), TRUING_STATUS_OK, "{}", message());
+        assert_eq!(out.map(f32::to_bits), small);
+    }
+    assert!((f64::from(out[0]) + 40f64.ln()).abs() < 1e-5, "uniform logits: {}", out[0]);
+}
+
+// ---- values
+
+#[test]
+fn targets_out_of_range_write_nothing() {
+    let bad = [-1, V as i64, i64::MAX, i64::MIN, i64::from(u32::MAX) + 1];
+    for (k, &id) in bad.iter().enumerate() {
+        let mut c = Call::new();
+        c.target[k % N] = id;
+        c.refused(TRUING_STATUS_OUT_OF_RANGE, &format!("rows.target: got {id} at index {}", k % N));
+        c.mask[k % N] = 0;
+        assert_eq!(c.run(), TRUING_STATUS_OK, "allowed in a masked row: {}", message());
+    }
+    let mut c = Call::new();
+    c.target[2] = -100;
+    let mut a = c.args();
+    a.flags = TRUING_HAS_IGNORE_INDEX;
+    a.rows.ignore_index = -100;
+    // SAFETY: our own memory.
+    assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_OK, "{}", message());
+    for id in [i32::MIN, i32::MAX, -1] {
+        let mut c = Call::new();
+        let ids = [0, 1, id, 2];
+        c.t_target = Tensor::new(ids.as_ptr(), I32, &[N as i64]);
+        c.refused(TRUING_STATUS_OUT_OF_RANGE, "at index 2");
+    }
+    // ignore_index without its flag is a mistake, not a silent nothing
+    let mut a = c.args();
+    a.rows.ignore_index = -100;
+    // SAFETY: our own memory.
+    assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_INVALID_ARGUMENT);
+}
+
+#[test]
+fn zero_rows_and_zero_columns() {
+    let mut c = Call::new();
+    for t in [&mut c.t_logits, &mut c.t_target, &mut c.t_mask, &mut c.t_out, &mut c.t_stats] {
+        t.shape[0] = 0;
+        t.raw.data = null_mut();
+    }
+    assert_eq!(c.run(), TRUING_STATUS_OK, "{}", message());
+    assert!(c.out.iter().all(|&b| b == CANARY));
+    let mut c = Call::new();
+    c.t_logits.shape[1] = 0;
+    c.refused(TRUING_STATUS_SHAPE_MISMATCH, "logits");
+
+    // Nothing to reduce: loss 0, counted.
+    let (mut loss, mut counters) = ([7f64], [7i64; 32]);
+    let empty: [f64; 0] = [];
+    let t_scores = Tensor::new(empty.as_ptr(), F64, &[0]);
+    let (t_loss, t_counters) =
+        (Tensor::new(loss.as_mut_ptr(), F64, &[]), Tensor::new(counters.as_mut_ptr(), I64, &[32]));
+    let mut a: truing_preference_forward_args = args();
+    a.scores = t_scores.ptr();
+    a.ref_scores = t_scores.ptr();
+    a.loss.id = 1001;
+    a.loss.reduction = TRUING_REDUCE_MEAN;
+    a.groups.layout = TRUING_LAYOUT_STACKED;
+    a.outputs.out_loss = t_loss.ptr();
+    a.outputs.out_counters = t_counters.ptr();
+    with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward).unwrap();
+    assert_eq!(loss, [0.0]);
+    assert_eq!(counters[7], 1, "flagged as empty");
+}
+
+/// Calls with the workspace that the call asks for.
+fn with_workspace<T: Args>(
+    a: &mut T,
+    size: unsafe extern "C" fn(*const T, *mut usize, *mut usize) -> i32,
+    run: unsafe extern "C" fn(*const T) -> i32,
+) -> Result<(), (i32, String)> {
+    let (mut minimum, mut preferred) = (0, 0);
+    // SAFETY: the caller's descriptors describe memory of the test.
+    let status = unsafe { size(a, &mut minimum, &mut preferred) };
+    if status != 0 {
+        return Err((status, message()));
+    }
+    let mut memory = vec![0u64; preferred / 8 + 64];
+    // SAFETY: `Args` begins with the fields of `Head`.
+    let head = unsafe { &mut *(&raw mut *a).cast::<Head>() };
+    head.workspace = memory.as_mut_ptr().cast::<u8>().map_addr(|p| p.next_multiple_of(64)).cast();
+    head.workspace_size = preferred;
+    // SAFETY: as above.
+    let status = unsafe { run(a) };
+    if status == 0 { Ok(()) } else { Err((status, message())) }
+}
+
+#[test]
+fn special_rows_stay_in_their_row() {
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    let clean = [0.5f32, -1.0, 2.0, 0.25];
+    let rows: [([f32; 4], i64, u32, fn(f32) -> bool); 6] = [
+        (clean, 2, 0, |x| x < 0.0 && x.is_finite()),
+        ([0.5, nan, 2.0, 0.25], 2, row(1), f32::is_nan),
+        ([0.5, inf, 2.0, 0.25], 2, row(2), f32::is_nan),
+        ([0.5, -1.0, -inf, 0.25], 2, row(3), |x| x == f32::NEG_INFINITY),
+        ([-inf; 4], 2, row(4), f32::is_nan),
+        ([0.5, -inf, 2.0, -inf], 2, 0, |x| x < 0.0 && x.is_finite()),
+    ];
+    fn row(bit: u32) -> u32 {
+        1 << bit
+    }
+    let logits: Vec<f32> = rows.iter().flat_map(|r| r.0).collect();
+    let target: Vec<i64> = rows.iter().map(|r| r.1).collect();
+    let n = rows.len() as i64;
+    let mut out = vec![9f32; rows.len()];
+    let mut status = vec![0u32; rows.len()];
+    let mut grad = vec![9f32; logits.len()];
+    let ones = vec![1f32; rows.len()];
+    let t_logits = Tensor::new(logits.as_ptr(), F32, &[n, 4]);
+    let t_target = Tensor::new(target.as_ptr(), I64, &[n]);
+    let (t_out, t_status) = (Tensor::new(out.as_mut_ptr(), F32, &[n]), Tensor::new(status.as_mut_ptr(), U32, &[n]));
+    let (t_grad, t_ones) = (Tensor::new(grad.as_mut_ptr(), F32, &[n, 4]), Tensor::new(ones.as_ptr(), F32, &[n]));
+    let mut a: truing_logprob_forward_args = args();
+    a.logits = t_logits.ptr();
+    a.rows.target = t_target.ptr();
+    a.figures.out_logprob = t_out.ptr();
+    a.figures.out_status = t_status.ptr();
+    let mut b: truing_logprob_backward_args = args();
+    b.logits = t_logits.ptr();
+    b.rows.target = t_target.ptr();
+    b.upstream.grad_logprob = t_ones.ptr();
+    b.grad_logits_out = t_grad.ptr();
+    // SAFETY: our own memory.
+    unsafe {
+        assert_eq!(truing_logprob_forward(&a), TRUING_STATUS_OK, "{}", message());
+        assert_eq!(truing_logprob_backward(&b), TRUING_STATUS_OK, "{}", message());
+    }
+    for (i, (values, _, bits, fits)) in rows.iter().enumerate() {
+        assert!(fits(out[i]), "row {i} {values:?}: {}", out[i]);
+        assert_eq!(status[i] & 0x1f, *bits, "row {i} {values:?}");
+        let g = &grad[4 * i..][..4];
+        match bits {
+            2 | 4 => assert!(g.iter().all(|x| x.is_nan()), "row {i}: {g:?}"),
+            8 => assert!(g.iter().all(|&x| x == 0.0), "target dead: {g:?}"),
+            0 => {
+                assert!(g.iter().all(|x| x.is_finite()) && g.iter().sum::<f32>().abs() < 1e-6, "row {i}: {g:?}");
+                assert!(values.iter().zip(g).all(|(z, &g)| *z > -inf || g == 0.0), "dead columns: {g:?}");
+            }
+            _ => {}
+        }
+    }
+    // A common offset changes nothing beyond the rounding of the inputs.
+    let offset: Vec<f32> = clean.iter().map(|z| z + 1e6).collect();
+    let t_offset = Tensor::new(offset.as_ptr(), F32, &[1, 4]);
+    let (t_one, t_first) = (Tensor::new(out.as_mut_ptr(), F32, &[1]), Tensor::new(target.as_ptr(), I64, &[1]));
+    a.logits = t_offset.ptr();
+    a.rows.target = t_first.ptr();
+    a.figures.out_logprob = t_one.ptr();
+    a.figures.out_status = null();
+    let sum: f64 = offset.iter().map(|z| f64::from(z - offset[2]).exp()).sum();
+    // SAFETY: our own memory.
+    assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_OK, "{}", message());
+    assert!((f64::from(out[0]) + sum.ln()).abs() < 1e-6);
+}
+
+// ---- memory that must not be read
+
+unsafe extern "C" {
+    fn mmap(addr: *mut c_void, len: usize, prot: c_int, flags: c_int, fd: c_int, offset: i64) -> *mut c_void;
+    fn mprotect(addr: *mut c_void, len: usize, prot: c_int) -> c_int;
+    fn munmap(addr: *mut c_void, len: usize) -> c_int;
+}
+/// Pages of f32 (1024 a page); page `k` can be made unreadable. One more behind them always is.
+struct Pages {
+    start: *mut f32,
+    pages: usize,
+}
+impl Pages {
+    fn new(pages: usize) -> Pages {
+        let (read_write, private_anonymous) = (3, 0x22);
+        // SAFETY: a new mapping.
+        let start = unsafe { mmap(null_mut(), (pages + 1) * 4096, read_write, private_anonymous, -1, 0) };
+        assert_ne!(start.addr(), usize::MAX, "mmap");
+        let p = Pages { start: start.cast(), pages };
+        p.close(pages);
+        p
+    }
+    fn row(&self, k: usize) -> *mut f32 {
+        assert!(k < self.pages);
+        self.start.wrapping_add(1024 * k)
+    }
+    fn fill(&self, k: usize, f: impl Fn(usize) -> f32) {
+        for j in 0..1024 {
+            // SAFETY: inside the mapping, readable and writable so far.
+            unsafe { self.row(k).add(j).write(f(j)) };
+        }
+    }
+    fn close(&self, k: usize) {
+        // SAFETY: a page of this mapping.
+        assert_eq!(unsafe { mprotect(self.start.wrapping_add(1024 * k).cast(), 4096, 0) }, 0);
+    }
+}
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the whole mapping, not used any more.
+        unsafe { munmap(self.start.cast(), (self.pages + 1) * 4096) };
+    }
+}
+
+#[test]
+fn masked_rows_and_the_end_are_not_read() {
+    let v = 1024i64;
+    let logits = Pages::new(4);
+    for k in [0, 1, 2, 3] {
+        logits.fill(k, |j| if k == 1 { f32::NAN } else { (j % 17) as f32 * 0.1 });
+    }
+    logits.close(1); // reading the masked row is a crash
+    let (target, mask) = ([5i64, 99999, 7, 1023], [1u8, 0, 1, 1]);
+    let (mut lp, mut arg, mut entropy) = ([9f32; 4], [9i32; 4], [9f32; 4]);
+    let mut grad = vec![9f32; 4096];
+    let ones = [1f32; 4];
+    let t_logits = Tensor::new(logits.row(0), F32, &[4, v]);
+    let (t_target, t_mask) = (Tensor::new(target.as_ptr(), I64, &[4]), Tensor::new(mask.as_ptr(), U8, &[4]));
+    let (t_lp, t_arg) = (Tensor::new(lp.as_mut_ptr(), F32, &[4]), Tensor::new(arg.as_mut_ptr(), I32, &[4]));
+    let (t_entropy, t_ones) = (Tensor::new(entropy.as_mut_ptr(), F32, &[4]), Tensor::new(ones.as_ptr(), F32, &[4]));
+    let t_grad = Tensor::new(grad.as_mut_ptr(), F32, &[4, v]);
+    let mut a: truing_logprob_forward_args = args();
+    a.logits = t_logits.ptr();
+    a.rows.target = t_target.ptr();
+    a.rows.mask = t_mask.ptr();
+    a.figures.out_logprob = t_lp.ptr();
+    a.figures.out_argmax = t_arg.ptr();
+    a.figures.out_entropy = t_entropy.ptr();
+    let mut b: truing_logprob_backward_args = args();
+    b.logits = t_logits.ptr();
+    b.rows = a.rows;
+    b.upstream.grad_logprob = t_ones.ptr();
+    b.upstream.grad_entropy = t_ones.ptr();
+    b.grad_logits_out = t_grad.ptr();
+    // SAFETY: the masked row may not be read, the rest is ours.
+    unsafe {
+        assert_eq!(truing_logprob_forward(&a), TRUING_STATUS_OK, "{}", message());
+        assert_eq!(truing_logprob_backward(&b), TRUING_STATUS_OK, "{}", message());
+    }
+    assert_eq!((lp[1], arg[1], entropy[1]), (0.0, -1, 0.0));
+    assert!(lp[3] < -1.0 && entropy[3] > 1.0 && lp[0] < -1.0);
+    assert!(grad[1024..2048].iter().all(|g| g.to_bits() == 0), "the gradient of a masked row is +0");
+    assert!(grad[3072..].iter().any(|&g| g != 0.0));
+
+    // The same for hidden states of the linear form; the weight ends at the guard page.
+    let hidden = Pages::new(3);
+    for k in 0..3 {
+        hidden.fill(k, |j| ((j * (k + 3)) % 11) as f32 * 0.01 - 0.05);
+    }
+    hidden.close(1);
+    let weight = Pages::new(5);
+    for k in 0..5 {
+        weight.fill(k, |j| ((j * 7 + k) % 13) as f32 * 0.01 - 0.06);
+    }
+    let (target, mask) = ([1i32, 77, 4], [1u8, 0, 1]);
+    let (mut lp, mut grad_hidden, mut grad_weight) = ([9f32; 3], vec![9f32; 3 * 1024], vec![9f32; 5 * 1024]);
+    let (t_hidden, t_weight) =
+        (Tensor::new(hidden.row(0), F32, &[3, 1024]), Tensor::new(weight.row(0), F32, &[5, 1024]));
+    let (t_target, t_mask) = (Tensor::new(target.as_ptr(), I32, &[3]), Tensor::new(mask.as_ptr(), U8, &[3]));
+    let (t_lp, t_ones) = (Tensor::new(lp.as_mut_ptr(), F32, &[3]), Tensor::new(ones.as_ptr(), F32, &[3]));
+    let t_gh = Tensor::new(grad_hidden.as_mut_ptr(), F32, &[3, 1024]);
+    let t_gw = Tensor::new(grad_weight.as_mut_ptr(), F32, &[5, 1024]);
+    let mut a: truing_linear_logprob_forward_args = args();
+    a.head.hidden = t_hidden.ptr();
+    a.head.weight = t_weight.ptr();
+    a.rows.target = t_target.ptr();
+    a.rows.mask = t_mask.ptr();
+    a.figures.out_logprob = t_lp.ptr();
+    with_workspace(&mut a, truing_linear_logprob_forward_workspace_size, truing_linear_logprob_forward).unwrap();
+    let mut b: truing_linear_logprob_backward_args = args();
+    b.head = a.head;
+    b.rows = a.rows;
+    b.upstream.grad_logprob = t_ones.ptr();
+    b.grads.grad_hidden_out = t_gh.ptr();
+    b.grads.grad_weight_out = t_gw.ptr();
+    with_workspace(&mut b, truing_linear_logprob_backward_workspace_size, truing_linear_logprob_backward).unwrap();
+    assert!(lp[1] == 0.0 && lp[0] < 0.0 && lp[2] < 0.0);
+    assert!(grad_hidden[1024..2048].iter().all(|g| g.to_bits() == 0));
+    assert!(grad_weight.iter().all(|g| g.is_finite()) && grad_weight.iter().any(|&g| g != 0.0));
+
+    // A masked sequence of token log-probs.
+    let logps = Pages::new(2);
+    logps.fill(1, |_| -0.5);
+    logps.close(0);
+    let mut mask = vec![0u8; 2048];
+    mask[1024..].fill(1);
+    let (mut scores, mut counts, mut loss) = ([9f64; 2], [9i32; 2], [9f64]);
+    let mut grad = vec![9f32; 2048];
+    let (t_logps, t_mask) = (Tensor::new(logps.row(0), F32, &[2, 1024]), Tensor::new(mask.as_ptr(), U8, &[2, 1024]));
+    let (t_scores, t_counts) =
+        (Tensor::new(scores.as_mut_ptr(), F64, &[2]), Tensor::new(counts.as_mut_ptr(), I32, &[2]));
+    let mut s: truing_sequence_forward_args = args();
+    s.logps = t_logps.ptr();
+    s.mask = t_mask.ptr();
+    s.score.kind = TRUING_SCORE_SUM;
+    s.out_scores = t_scores.ptr();
+    s.out_counts = t_counts.ptr();
+    // SAFETY: our own memory, and a page that must not be read.
+    assert_eq!(unsafe { truing_sequence_forward(&s) }, TRUING_STATUS_OK, "{}", message());
+    assert_eq!((scores, counts), ([0.0, -512.0], [0, 1024]));
+    let advantage = [1f32, 2.0];
+    let (t_advantage, t_loss) = (Tensor::new(advantage.as_ptr(), F32, &[2]), Tensor::new(loss.as_mut_ptr(), F64, &[]));
+    let t_grad = Tensor::new(grad.as_mut_ptr(), F32, &[2, 1024]);
+    let mut p: truing_policy_forward_args = args();
+    p.logps = t_logps.ptr();
+    p.inputs.mask = t_mask.ptr();
+    p.inputs.advantage = t_advantage.ptr();
+    p.inputs.loss.id = 4001;
+    p.inputs.level = TRUING_LEVEL_TOKEN;
+    p.inputs.aggregate.mode = TRUING_AGGREGATE_TOKEN_MEAN;
+    p.outputs.out_loss = t_loss.ptr();
+    p.grad_logps_out = t_grad.ptr();
+    with_workspace(&mut p, truing_policy_forward_workspace_size, truing_policy_forward).unwrap();
+    assert!(grad[..1024].iter().all(|g| g.to_bits() == 0) && loss[0] == -2.0, "{loss:?}");
+}
+
+// ---- random descriptions
+
+#[test]
+fn random_descriptions() {
+    let mut r = Random(20_26);
+    let inputs = vec![0u8; 1 << 20];
+    let mut outputs = vec![CANARY; 1 << 16];
+    let dims = [0i64, 1, 1, 2, 2, 3, 3, 4, 5, -1, i64::MAX];
+    let strides = [1i64, 1, 1, 2, 3, 5, 12, 40, -1, i64::MAX];
+    let codes = [
+        (2u8, 32u8),
+        (2, 32),
+        (2, 32),
+        (2, 16),
+        (4, 16),
+        (2, 64),
+        (0, 32),
+        (0, 64),
+        (1, 8),
+        (1, 32),
+        (6, 8),
+        (5, 64),
+        (2, 8),
+    ];
+    let (mut counts, iterations) = ([0usize; 12], 60_000);
+    // What fits, changed in up to three ways.
+    let make = |r: &mut Random, base: *const u8, size: usize, dtype: (u8, u8), fit: &[i64]| {
+        let at = base.wrapping_add(r.below(size / 4)).map_addr(|a| a & !63);
+        let mut t = Tensor::new(at, dtype, fit);
+        for _ in 0..[0, 0, 0, 1, 1, 2, 3][r.below(7)] {
+            match r.below(10) {
+                0 => t.shape[r.below(3)] = dims[r.below(dims.len())],
+                1 => t.raw.ndim = [0, 1, 2, 3, 4, -1][r.below(6)],
+                2 | 3 => {
+                    let mut s = [0; 3];
+                    s.fill_with(|| strides[r.below(strides.len())]);
+                    t.set_strides(&s);
+                }
+                4 => (t.raw.dtype.code, t.raw.dtype.bits) = codes[r.below(codes.len())],
+                5 => t.raw.device.device_type = r.below(15) as i32,
+                6 => t.raw.dtype.lanes = r.below(3) as u16,
+                7 => t.raw.data = null_mut(),
+                8 => t.raw.byte_offset = [1, 4, 64, u64::MAX, u64::MAX - 64][r.below(5)],
+                _ => t.raw.data = t.raw.data.wrapping_byte_add(r.below(16)),
+            }
+        }
+        t
+    };
+    for _ in 0..iterations {
+        let logits = make(&mut r, inputs.as_ptr(), inputs.len(), F32, &[3, 5]);
+        let target = make(&mut r, inputs.as_ptr(), inputs.len(), I64, &[3]);
+        let mask = make(&mut r, inputs.as_ptr(), inputs.len(), U8, &[3]);
+        let out = [(F32, &[3i64][..]), (I32, &[3]), (F32, &[3, 12])]
+            .map(|(dtype, fit)| make(&mut r, outputs.as_ptr(), outputs.len(), dtype, fit));
+        let mut a: truing_logprob_forward_args = args();
+        a.logits = logits.ptr();
+        if r.below(2) == 0 {
+            a.rows.target = target.ptr();
+        }
+        if r.below(3) == 0 {
+            a.rows.mask = mask.ptr();
+        }
+        if r.below(2) == 0 {
+            a.figures.out_lse = out[0].ptr();
+        }
+        if r.below(2) == 0 {
+            a.figures.out_argmax = out[1].ptr();
+        }
+        if r.below(2) == 0 {
+            a.figures.out_stats = out[2].ptr();
+        }
+        // SAFETY: whatever passes the checks covers a few hundred KiB at most (3 * 5 * 40 elements of 8 bytes) behind a
+        // start in the first quarter of a buffer; larger ones overflow and are refused.
+        let status = unsafe { truing_logprob_forward(&a) };
+        assert!((0..11).contains(&status), "{status}: {}", message());
+        counts[status as usize] += 1;
+        if status == 0 {
+            outputs.fill(CANARY);
+        } else {
+            assert!(outputs.iter().all(|&b| b == CANARY), "a refused call has written: {}", message());
+        }
+    }
+    println!("hostile: {iterations} random descriptions, by status {counts:?}");
+    assert!(counts[0] > 100, "too few calls pass for this to mean anything: {counts:?}");
+    for status in [1, 2, 3, 4, 6] {
+        assert!(counts[status] > 10, "status {status} never came: {counts:?}");
+    }
+}
+
+// ---- threads
+
+#[test]
+fn calls_and_contexts_from_several_threads() {
+    let mut context = null_mut();
+    let mut o: truing_context_options = args();
+    o.num_threads = 3;
+    // SAFETY: both places are ours.
+    assert_eq!(unsafe { truing_context_create(&o, &mut context) }, TRUING_STATUS_OK);
+    let context = context.expose_provenance();
+    let (n, v) = (64usize, 3000usize);
+    let mut r = Random(3);
+    let logits: Vec<f32> = (0..n * v).map(|_| r.normal() as f32).collect();
+    let target: Vec<i32> = (0..n).map(|_| r.below(v) as i32).collect();
+    let run = |context: usize| {
+        let mut out = vec![0f32; n];
+        let t_logits = Tensor::new(logits.as_ptr(), F32, &[n as i64, v as i64]);
+        let t_target = Tensor::new(target.as_ptr(), I32, &[n as i64]);
+        let t_out = Tensor::new(out.as_mut_ptr(), F32, &[n as i64]);
+        let mut a: truing_logprob_forward_args = args();
+        a.context = core::ptr::with_exposed_provenance(context);
+        a.logits = t_logits.ptr();
+        a.rows.target = t_target.ptr();
+        a.figures.out_logprob = t_out.ptr();
+        // SAFETY: the context is alive, the rest is ours.
+        assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_OK, "{}", message());
+        out.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+    };
+    let want = run(0);
+    std::thread::scope(|s| {
+        for k in 0..6 {
+            let (run, want) = (&run, &want);
+            s.spawn(move || {
+                for _ in 0..10 {
+                    assert_eq!(run(if k % 2 == 0 { context } else { 0 }), *want);
+                }
+                // An error of this thread is this thread's own.
+                // SAFETY: NULL is refused.
+                assert_eq!(unsafe { truing_logprob_forward(null()) }, TRUING_STATUS_INVALID_ARGUMENT);
+                assert!(message().starts_with("truing_logprob_forward: args"));
+            });
+        }
+    });
+    assert!(!message().contains("args"), "another thread's error came through: {}", message());
+    // SAFETY: no call uses it any more.
+    unsafe { truing_context_destroy(core::ptr::with_exposed_provenance_mut(context)) };
+}

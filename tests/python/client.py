@@ -1,0 +1,325 @@
+"""The Python package over numpy, DLPack and (where installed) torch. Usage: client.py LIBRARY"""
+
+import ctypes
+import math
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+import truing
+from truing import _abi
+
+truing.load(sys.argv[1])
+rng = np.random.default_rng(5)
+checks = 0
+
+
+def check(ok, words=""):
+    global checks
+    checks += 1
+    if not ok:
+        raise AssertionError(words)
+
+
+def close(got, want, tolerance, words=""):
+    error = np.max(np.abs(np.asarray(got, "f8") - np.asarray(want, "f8")))
+    check(error <= tolerance, f"{words}: off by {error}")
+
+
+def refused(name, words, call, *args, **keywords):
+    try:
+        call(*args, **keywords)
+    except truing.Error as e:
+        check(e.name == name and words in e.message, f"{e}, expected {name} with {words!r}")
+    else:
+        raise AssertionError(f"not refused: {words}")
+
+
+def log_softmax(z):
+    z = z.astype("f8")
+    z = z - z.max(-1, keepdims=True)
+    return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+
+# ---- logprob
+B, T, V = 3, 4, 501
+z = rng.normal(size=(B, T + 1, V)).astype("f4") * 3
+y = rng.integers(0, V, (B, T))
+y[0, 0] = -100
+view = z[:, :-1]  # [B, T, V] inside [B, T + 1, V], no copy
+out = truing.logprob(view, y, ignore_index=-100, entropy=True, lse=True, argmax=True, stats=True, status=True)
+lp = log_softmax(view)
+want = np.take_along_axis(lp, np.maximum(y, 0)[..., None], -1)[..., 0]
+want[0, 0] = 0
+close(out.logprob, want, 2e-6, "logprob")
+entropy = -(np.exp(lp) * lp).sum(-1)
+entropy[0, 0] = 0
+close(out.entropy, entropy, 3e-6, "entropy")
+check(out.argmax[0, 0] == -1 and (out.argmax.ravel()[1:] == view.argmax(-1).ravel()[1:]).all())
+check(out.status[0, 0] == _abi.TRUING_ROW_IGNORED and out.status[1, 0] == 0)
+check(set(vars(truing.logprob(view, y, ignore_index=-100))) == {"logprob"}, "only what was asked for")
+
+g = rng.normal(size=(B, T)).astype("f4")
+grad = truing.logprob_backward(view, y, ignore_index=-100, grad_logprob=g, stats=out.stats).grad_logits
+onehot = np.eye(V)[np.maximum(y, 0)]
+want = g[..., None] * (onehot - np.exp(lp))
+want[0, 0] = 0
+close(grad, want, 1e-6, "grad_logits")
+place = z.copy()
+again = truing.logprob_backward(place[:, :-1], y, ignore_index=-100, grad_logprob=g, grad_logits=place[:, :-1])
+check(np.array_equal(place[:, :-1], grad) and np.array_equal(place[:, -1], z[:, -1]), "in place, and only there")
+
+bits = (np.ascontiguousarray(view).view("u4") >> 16).astype("u2")
+wide = (bits.astype("u4") << 16).view("f4")
+narrow = truing.logprob(truing.tensor(bits, "bf16"), y, ignore_index=-100).logprob
+check(np.array_equal(narrow, truing.logprob(wide, y, ignore_index=-100).logprob), "bf16 gives the bits of the widened logits")
+half = view.astype("f2")
+check(np.array_equal(truing.logprob(half, y, ignore_index=-100).logprob,
+                     truing.logprob(half.astype("f4"), y, ignore_index=-100).logprob), "f16 as well")  # fmt: skip
+mine = np.full((B, T), 9, "f4")
+check(truing.logprob(view, y, ignore_index=-100, logprob=mine).logprob is mine and mine[0, 0] == 0, "a place of the caller")
+
+# ---- every context gives the same bits
+serial = truing.logprob(view, y, ignore_index=-100, context=truing.SERIAL).logprob
+for threads in (0, 1, 2, 5):
+    for isa in (None, "baseline", "avx2"):
+        context = truing.Context(threads, isa_cap=isa)
+        check(np.array_equal(truing.logprob(view, y, ignore_index=-100, context=context).logprob, serial), f"{threads} {isa}")
+
+# ---- what is refused
+frozen = np.zeros((B, T), "f4")
+frozen.flags.writeable = False
+refused("INVALID_ARGUMENT", "read-only", truing.logprob, view, y, ignore_index=-100, logprob=frozen)
+refused("OUT_OF_RANGE", "rows.target: got 501 at index 2", truing.logprob, z[0], np.array([1, 2, V, 3, 4]))
+refused("SHAPE_MISMATCH", "logits", truing.logprob, z[0].T, y[0])
+refused("SHAPE_MISMATCH", "multiples", truing.logprob, np.zeros(24, "u1")[:24].view("f4")[::1].reshape(2, 3), y[0], mask=np.lib.stride_tricks.as_strided(np.zeros(9, "u1").view("u1")[:8].view("i4"), (2,), (3,)))
+refused("SHAPE_MISMATCH", "strides >= 0", truing.logprob, z[0, ::-1], y[0])
+refused("UNSUPPORTED_DTYPE", "complex64", truing.logprob, z[0].astype("c8"), y[0])
+refused("UNSUPPORTED_DTYPE", "f32", truing.logprob, z[0, :4].astype("f4"), y[0] * 0, lse=np.zeros(4, "f8"))
+refused("UNSUPPORTED_DTYPE", ">f4", truing.logprob, z[0].astype(">f4"), y[0])
+refused("INVALID_ARGUMENT", "a list", truing.logprob, z[0], [1, 2, 3])
+refused("INVALID_ARGUMENT", "16 bits", truing.logprob, truing.tensor(z[0], "bf16"), y[0])
+refused("INVALID_ARGUMENT", "transform.temperature", truing.logprob, z[0], temperature=-1.0, logprob=False)
+refused("INVALID_ARGUMENT", "one of", truing.Context, 0, mode="sloppy")
+
+# ---- DLPack
+capsule_new = ctypes.pythonapi.PyCapsule_New
+capsule_new.restype, capsule_new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+
+
+class Foreign:
+    """An array of an unknown library; `old` hands out the unversioned form."""
+
+    def __init__(self, array, major=1, flags=0, old=False):
+        self.array, self.major, self.flags, self.old = array, major, flags, old
+        self.shape = array.shape
+
+    def __dlpack__(self, **keywords):
+        from truing._tensor import _Versioned, describe
+
+        t, self.keep = describe("x", self.array)
+        if self.old:
+            if keywords:
+                raise TypeError("__dlpack__() takes no keywords")
+            self.managed = t
+            return capsule_new(ctypes.addressof(t), b"dltensor", None)
+        check(keywords == {"max_version": (1, 1)}, "asks for version 1")
+        self.managed = _Versioned()
+        self.managed.version.major, self.managed.flags, self.managed.dl_tensor = self.major, self.flags, t
+        return capsule_new(ctypes.addressof(self.managed), b"dltensor_versioned", None)
+
+
+z0, y0 = z[0], rng.integers(0, V, T + 1)
+plain = truing.logprob(z0, y0).logprob
+check(np.array_equal(truing.logprob(Foreign(z0), Foreign(y0)).logprob, plain), "DLPack 1")
+check(np.array_equal(truing.logprob(Foreign(z0, old=True), Foreign(y0, old=True)).logprob, plain), "DLPack without version")
+check(np.array_equal(truing.logprob(Foreign(z0, flags=1), y0).logprob, plain), "a read-only input")
+place = np.zeros(T + 1, "f4")
+truing.logprob(z0, y0, logprob=Foreign(place))
+check(np.array_equal(place, plain), "a DLPack output")
+place[:] = 7
+refused("INVALID_ARGUMENT", "version 2.0", truing.logprob, Foreign(z0, major=2), y0)
+refused("INVALID_ARGUMENT", "read-only", truing.logprob, z0, y0, logprob=Foreign(place, flags=1))
+refused("INVALID_ARGUMENT", "unversioned", truing.logprob, z0, y0, logprob=Foreign(place, old=True))
+check((place == 7).all(), "nothing written")
+
+# ---- linear_logprob
+N, D = 7, 24
+h, w = rng.normal(size=(N, D)).astype("f4"), (rng.normal(size=(V, D)) * 0.3).astype("f4")
+t = rng.integers(0, V, N)
+lp = log_softmax(h.astype("f8") @ w.astype("f8").T)
+out = truing.linear_logprob(h, w, t, entropy=True, stats=True)
+close(out.logprob, lp[np.arange(N), t], 5e-6, "linear logprob")
+g = rng.normal(size=N).astype("f4")
+dz = g[:, None] * (np.eye(V)[t] - np.exp(lp))
+back = truing.linear_logprob_backward(h, w, t, grad_logprob=g, stats=out.stats)
+close(back.grad_hidden, dz @ w, 1e-5, "grad_hidden")
+close(back.grad_weight, dz.T @ h, 1e-5, "grad_weight")
+total = back.grad_weight.copy()
+truing.linear_logprob_backward(h, w, t, grad_logprob=g, grad_hidden=False, grad_weight=total, accumulate_weight=True)
+check(np.array_equal(total, back.grad_weight + back.grad_weight), "accumulate adds the finished gradient")
+
+# ---- sequence and preference
+logps = -rng.random((4, 6)).astype("f4")
+mask = np.ones((4, 6), "u1")
+mask[1, 3:] = 0
+s = truing.sequence(logps, score="sum", mask=mask, counts=True)
+close(s.scores, (logps.astype("f8") * mask).sum(1), 1e-12, "sums")
+check(s.counts.tolist() == [6, 3, 6, 6])
+cu = np.array([0, 6, 9, 15, 21], "i4")
+packed = truing.sequence(logps[mask > 0], score="sum", cu_seqlens=cu)
+check(np.array_equal(packed.scores, s.scores), "packed and padded sequences give the same bits")
+mean = truing.sequence(logps, score="mean", divisor="tokens", mask=mask).scores
+close(mean, s.scores / s.counts, 1e-15, "means")
+gs = truing.sequence_backward(np.array([1.0, 2, 3, 4]), logps, score="sum", mask=mask).grad_logps
+check(np.array_equal(gs, mask * np.array([[1], [2], [3], [4]], "f4")))
+refused("INVALID_ARGUMENT", "one of sum, mean, ld", truing.sequence, logps, score="total")
+refused("INVALID_ARGUMENT", "cu_seqlens", truing.sequence, logps[0], score="sum")
+
+ref = s.scores + rng.normal(size=4)
+delta = 0.3 * ((s.scores - ref)[0::2] - (s.scores - ref)[1::2])
+want = np.log1p(np.exp(-delta))
+out = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", losses=True, reward_chosen=True)
+close(out.losses, want, 1e-14, "dpo")
+close(out.loss, want.mean(), 1e-14, "dpo mean")
+close(out.grad_scores[0::2], -0.3 / (1 + np.exp(delta)) / 2, 1e-14, "dpo gradient")
+index = truing.preference("dpo", s.scores, ref, params={"beta": 0.3}, reduction="mean", losses=True,
+                          chosen_seq=np.array([0, 2]), rejected_seq=np.array([1, 3]))  # fmt: skip
+check(np.array_equal(index.losses, out.losses) and np.array_equal(index.grad_scores, out.grad_scores), "indexed pairs")
+two = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean",
+                        extra_terms=[dict(loss="dpo", params={"beta": 0.3}, reduction="sum", weight=0.5)])  # fmt: skip
+close(two.loss, 2 * out.loss, 1e-14, "a mean and half a sum of two")
+rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
+check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
+lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",
+                                    **({"list_targets": np.array([1.0, 2, 3, 4])} if truing.losses.plackett_luce.entry.inputs & _abi.TRUING_SLOT_LIST_TARGET else {}))  # fmt: skip
+check(lists.loss > 0)
+refused("INVALID_ARGUMENT", "beta", truing.losses.dpo, s.scores, ref, beta=-1.0, layout="stacked", reduction="mean")
+refused("INVALID_ARGUMENT", "groups.layout", truing.losses.dpo, s.scores, ref, reduction="mean")
+refused("INVALID_ARGUMENT", "params", truing.preference, "dpo", s.scores, ref, params={"gamma": 1}, reduction="mean")
+refused("INVALID_ARGUMENT", "name", truing.preference, "no such loss", s.scores, reduction="mean")
+
+# ---- the catalogue
+check(len(truing.losses.ENTRIES) == truing._library.library().truing_loss_count() > 0)
+for e in truing.losses.ENTRIES:
+    f = getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
+    check(f.entry is e and e.formula in f.__doc__ and all(p.name in f.__doc__ for p in e.params), e.name)
+check(truing.preference("sigmoid", s.scores, ref, layout="interleaved", reduction="mean", params=[0.3]).loss == out.loss, "an alias")
+
+# ---- linear_preference
+S, L = 4, 5
+h = rng.normal(size=(S * L, D)).astype("f4")
+t = rng.integers(0, V, (S, L))
+first = truing.linear_preference(None, h, w, t, score="sum", phase="figures", scores=True, counts=True, out_stats=True)
+lp = log_softmax(h.astype("f8") @ w.astype("f8").T)[np.arange(S * L), t.ravel()].reshape(S, L)
+close(first.scores, lp.sum(1), 2e-5, "scores")
+ref = first.scores + np.array([0.5, -0.5, 0.2, 0.1])
+keywords = dict(score="sum", params={"beta": 0.5}, reduction="mean", layout="stacked")
+full = truing.linear_preference("dpo", h, w, t, ref, phase="single", grad_scores=True, **keywords)
+split = truing.preference("dpo", first.scores, ref, params={"beta": 0.5}, reduction="mean", layout="stacked")
+check(full.loss == split.loss and np.array_equal(full.grad_scores, split.grad_scores), "split and composite agree in bits")
+second = truing.linear_preference(None, h, w, t, score="sum", phase="with_coefficients", stats=first.stats,
+                                  score_coefficients=split.grad_scores)  # fmt: skip
+check(np.array_equal(second.grad_weight, full.grad_weight) and np.array_equal(second.grad_hidden, full.grad_hidden), "two phases")
+direction = rng.normal(size=h.shape)
+step = 1e-2
+at = [truing.linear_preference("dpo", (h + k * step * direction).astype("f4"), w, t, ref, phase="single", grad_hidden=False,
+                               grad_weight=False, **keywords).loss for k in (-1, 1)]  # fmt: skip
+slope, want = float(at[1] - at[0]) / (2 * step), float((full.grad_hidden * direction).sum())
+check(abs(slope - want) < 2e-3 * abs(want) + 1e-4, f"finite difference {slope}, gradient {want}")
+refused("INVALID_ARGUMENT", "kl", truing.linear_preference, "tdpo1", h, w, t, ref, score="sum", phase="single",
+        reduction="mean", layout="stacked")  # fmt: skip
+
+# ---- policy
+old = logps + rng.normal(size=logps.shape).astype("f4") * 0.2
+advantage = rng.normal(size=4).astype("f4")
+out = truing.losses.ppo_clip(logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_mean",
+                             clip_low=0.1, clip_high=0.1, values=True, statistics=True)  # fmt: skip
+ratio = np.exp(logps.astype("f8") - old)
+want = np.maximum(-ratio * advantage[:, None], -np.clip(ratio, 0.9, 1.1) * advantage[:, None]) * mask
+close(out.values, want, 1e-6, "ppo_clip")
+close(out.loss, want.sum() / mask.sum(), 1e-7, "token mean")
+check(out.statistics[_abi.TRUING_POLICY_STAT_TOKENS] == mask.sum() and (out.grad_logps[mask == 0] == 0).all())
+kl = truing.policy("ppo_clip", logps, old, ref=old, advantage=advantage, mask=mask, level="token", aggregate="token_mean",
+                   kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.1, out_kl=True, terms=True)  # fmt: skip
+d = old.astype("f8") - logps
+close(kl.kl, (np.expm1(d) - d) * mask, 1e-7, "k3")
+close(kl.loss, kl.terms.sum(), 1e-9, "terms add up")
+check(truing.losses.gspo(logps, old, advantage=advantage, level="sequence", aggregate="seq_mean", count_empty="all",
+                         values=True).values.shape == (4,))  # fmt: skip
+refused("INVALID_ARGUMENT", "level", truing.losses.gspo, logps, old, advantage=advantage, level="token", aggregate="token_mean")
+
+# ---- threads: the call runs without the interpreter's lock
+big, ids = rng.normal(size=(256, 40000)).astype("f4"), rng.integers(0, 40000, 256)
+stamps, done = [], threading.Event()
+
+
+def watch():
+    while not done.is_set():
+        stamps.append(time.perf_counter())
+        time.sleep(0.0005)
+
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+start = time.perf_counter()
+while time.perf_counter() - start < 0.3:
+    begin = time.perf_counter()
+    truing.logprob(big, ids, context=truing.SERIAL)
+    end = time.perf_counter()
+done.set()
+watcher.join()
+inside = sum(begin < x < end for x in stamps)
+check(inside >= 2, f"another thread ran {inside} times inside a call of {1e3 * (end - begin):.1f} ms")
+results = [None] * 4
+
+
+def work(k):
+    results[k] = truing.logprob(big[:64], ids[:64]).logprob
+
+
+workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+[w_.start() for w_ in workers]
+[w_.join() for w_ in workers]
+check(all(np.array_equal(r, results[0]) for r in results), "one context, four threads")
+
+# ---- fork
+parent = truing.Context(2)
+want = truing.logprob(view, y, ignore_index=-100).logprob  # the parent's own context exists now
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        try:
+            ok = np.array_equal(truing.logprob(view, y, ignore_index=-100, context=truing.SERIAL).logprob, want)
+            ok &= np.array_equal(truing.logprob(view, y, ignore_index=-100).logprob, want)
+            try:
+                truing.logprob(view, y, ignore_index=-100, context=parent)
+                ok = False
+            except truing.Error as e:
+                ok &= "parent process" in e.message
+            os._exit(0 if ok else 1)
+        except BaseException as e:
+            print("child:", e, flush=True)
+            os._exit(2)
+    check(os.waitpid(child, 0)[1] == 0, "calls in a forked child")
+
+# ---- torch
+try:
+    import torch
+except ImportError:
+    print("SKIPPED 1: torch is not installed, its tensors are not tried")
+else:
+    tz, ty = torch.from_numpy(z0.copy()), torch.from_numpy(y0)
+    got = truing.logprob(tz, ty, entropy=True, status=True)
+    check(isinstance(got.logprob, torch.Tensor) and np.array_equal(got.logprob.numpy(), plain), "torch in, torch out")
+    tb = tz.to(torch.bfloat16)
+    check(torch.equal(truing.logprob(tb, ty).logprob, truing.logprob(tb.float(), ty).logprob), "bf16 of torch")
+    tg = truing.logprob_backward(tb, ty, grad_logprob=torch.ones(T + 1))
+    check(tg.grad_logits.dtype == torch.bfloat16 and tg.grad_logits.shape == tb.shape)
+    place = torch.zeros(T + 1, requires_grad=True)
+    refused("INVALID_ARGUMENT", "requires grad", truing.logprob, tz, ty, logprob=place)
+    check(torch.equal(truing.logprob(tz.clone().requires_grad_(), ty).logprob, got.logprob), "an input that requires grad")
+check(math.isfinite(checks))
+print(f"client.py: {checks} checks")

@@ -1,0 +1,173 @@
+"""No field of any struct is silently ignored: garbage in it is refused by its name, and reserved bytes must be 0.
+
+Pure ctypes; walks the structs of `truing/_abi.py`. Usage: fields.py LIBRARY
+"""
+
+import ctypes
+import math
+import sys
+
+from truing import _abi
+
+lib = ctypes.CDLL(sys.argv[1])
+for name, (result, arguments) in _abi.FUNCTIONS.items():
+    function = getattr(lib, name)
+    function.restype, function.argtypes = result, arguments
+
+TENSOR = ctypes.POINTER(_abi.truing_tensor)
+keep = []
+
+
+def tensor(code, bits, *shape):
+    """A tensor of zeros."""
+    n = max(1, math.prod(shape))
+    memory = ctypes.create_string_buffer(n * bits // 8 + 64)
+    dims = (ctypes.c_int64 * max(1, len(shape)))(*shape)
+    t = _abi.truing_tensor(data=(ctypes.addressof(memory) + 63) & ~63, ndim=len(shape), shape=dims)
+    t.device.device_type = _abi.TRUING_DEVICE_CPU
+    t.dtype.code, t.dtype.bits, t.dtype.lanes = code, bits, 1
+    keep.extend([memory, dims, t])
+    return ctypes.pointer(t)
+
+
+F32, F64, I32 = (_abi.TRUING_DTYPE_FLOAT, 32), (_abi.TRUING_DTYPE_FLOAT, 64), (_abi.TRUING_DTYPE_INT, 32)
+
+
+def garbage():
+    """A tensor that no field takes: of no known element type."""
+    t = tensor(*F32, 3)
+    t.contents.dtype.code = 77
+    return t
+
+
+def logprob_forward(a):
+    a.logits, a.rows.target, a.figures.out_logprob = tensor(*F32, 3, 7), tensor(*I32, 3), tensor(*F32, 3)
+
+
+def logprob_backward(a):
+    a.logits, a.rows.target, a.grad_logits_out = tensor(*F32, 3, 7), tensor(*I32, 3), tensor(*F32, 3, 7)
+
+
+def linear_logprob_forward(a):
+    a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
+    a.figures.out_logprob = tensor(*F32, 3)
+
+
+def linear_logprob_backward(a):
+    a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
+    a.grads.grad_weight_out = tensor(*F32, 7, 4)
+
+
+def sequence_forward(a):
+    a.logps, a.out_scores, a.score.kind = tensor(*F32, 2, 3), tensor(*F64, 2), _abi.TRUING_SCORE_SUM
+
+
+def sequence_backward(a):
+    a.grad_scores, a.grad_logps_out, a.score.kind = tensor(*F64, 2), tensor(*F32, 2, 3), _abi.TRUING_SCORE_SUM
+
+
+def preference_forward(a):
+    a.scores, a.ref_scores, a.outputs.out_loss = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64)
+    a.loss.id, a.loss.reduction, a.groups.layout = 1001, _abi.TRUING_REDUCE_MEAN, _abi.TRUING_LAYOUT_STACKED
+
+
+def linear_preference_forward(a):
+    a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 6, 4), tensor(*F32, 7, 4), tensor(*I32, 2, 3)
+    a.ref_scores, a.outputs.out_loss = tensor(*F64, 2), tensor(*F64)
+    a.score.kind, a.phase = _abi.TRUING_SCORE_SUM, _abi.TRUING_PHASE_SINGLE
+    a.loss.id, a.loss.reduction, a.groups.layout = 1001, _abi.TRUING_REDUCE_MEAN, _abi.TRUING_LAYOUT_STACKED
+
+
+def policy_forward(a):
+    a.logps, a.inputs.advantage, a.grad_logps_out = tensor(*F32, 2, 3), tensor(*F32, 2), tensor(*F32, 2, 3)
+    a.inputs.loss.id, a.inputs.level = 4001, _abi.TRUING_LEVEL_TOKEN
+    a.inputs.aggregate.mode = _abi.TRUING_AGGREGATE_TOKEN_MEAN
+
+
+CALLS = {
+    "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
+    "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
+    "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
+    "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
+    "sequence_forward": (_abi.truing_sequence_forward_args, sequence_forward),
+    "sequence_backward": (_abi.truing_sequence_backward_args, sequence_backward),
+    "preference_forward": (_abi.truing_preference_forward_args, preference_forward),
+    "linear_preference_forward": (_abi.truing_linear_preference_args, linear_preference_forward),
+    "policy_forward": (_abi.truing_policy_forward_args, policy_forward),
+}
+# Read by the common head, checked elsewhere; context is a handle and cannot be checked.
+HEAD = {"struct_size", "context", "workspace", "workspace_size"}
+
+
+def leaves(struct, prefix=""):
+    for name, kind in struct._fields_:
+        path = prefix + name
+        if isinstance(kind, type) and issubclass(kind, ctypes.Structure):
+            yield from leaves(kind, path + ".")
+        else:
+            yield path, kind
+
+
+def put(args, path, value):
+    *groups, name = path.split(".")
+    for group in groups:
+        args = getattr(args, group)
+    setattr(args, name, value)
+
+
+def values(path, kind):
+    """Values that no field takes."""
+    if path.endswith("flags"):
+        return [1 << 63]
+    if kind is TENSOR:
+        return [garbage()]
+    if kind is ctypes.c_void_p:
+        return [8]
+    if kind is ctypes.c_double:
+        return [math.nan]
+    if issubclass(kind, ctypes.Array):
+        return [kind(1), kind(*([0] * (kind._length_ - 1) + [1]))]
+    if issubclass(kind, ctypes._Pointer):
+        array = (kind._type_ * 1)()
+        keep.append(array)
+        return [ctypes.cast(array, kind)]
+    return [0x7FFF] if kind in (ctypes.c_uint32, ctypes.c_int32) else [0x7FFFFFFFFFFF]
+
+
+def call(name, args):
+    minimum, preferred = ctypes.c_size_t(), ctypes.c_size_t()
+    sizes = getattr(lib, f"truing_{name}_workspace_size")(ctypes.byref(args), ctypes.byref(minimum), ctypes.byref(preferred))
+    memory = ctypes.create_string_buffer(preferred.value + 128)
+    args.workspace, args.workspace_size = (ctypes.addressof(memory) + 63) & ~63, preferred.value
+    status = getattr(lib, "truing_" + name)(ctypes.byref(args))
+    return sizes, status, lib.truing_last_error().decode()
+
+
+checks, ignored = 0, []
+for name, (struct, fill) in CALLS.items():
+    args = struct(struct_size=ctypes.sizeof(struct))
+    fill(args)
+    sizes, status, message = call(name, args)
+    assert sizes == status == 0, (name, message)
+    checks += 1
+    for path, kind in leaves(struct):
+        if path in HEAD:
+            continue
+        for value in values(path, kind):
+            args = struct(struct_size=ctypes.sizeof(struct))
+            fill(args)
+            put(args, path, value)
+            sizes, status, message = call(name, args)
+            leaf = path.rpartition(".")[2]
+            checks += 1
+            # Named itself or, where fields only make sense together, by its group.
+            # A pointer to an array says nothing without its length, which is checked on its own.
+            if issubclass(kind, ctypes._Pointer) and kind is not TENSOR and status == 0:
+                continue
+            if status == 0:
+                ignored.append(f"{name}: {path}")
+            elif leaf not in message and path.rpartition(".")[0] + "." not in message:
+                ignored.append(f"{name}: {path} is refused as {message!r}")
+if ignored:
+    sys.exit("ignored or misnamed:\n  " + "\n  ".join(ignored))
+print(f"fields.py: {checks} checks, every field of {len(CALLS)} structs")
