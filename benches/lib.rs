@@ -1,1 +1,107 @@
-//! Shared helpers of the benchmarks.
+//! Shared helpers of the benchmarks: what memory can do, measured in the same round, and shares of it.
+use std::hint::black_box;
+use std::time::Instant;
+use truing::cpu::lanes::simd::{Simd, prelude::*, u32x16};
+use truing::cpu::rows::prefetch;
+use truing::cpu::{Isa, on_isa};
+
+#[inline(always)]
+fn sum_lanes<S: Simd, const AHEAD: bool>(s: S, x: &[u32]) -> u32 {
+    let mut a = [u32x16::splat(s, 0); 8];
+    for q in x.as_chunks::<128>().0 {
+        let p = q.as_chunks::<32>().0;
+        for i in 0..4 {
+            if AHEAD {
+                prefetch(&p[i], 2048);
+            }
+            a[2 * i] = a[2 * i] + u32x16::from_slice(s, &p[i][..16]);
+            a[2 * i + 1] = a[2 * i + 1] + u32x16::from_slice(s, &p[i][16..]);
+        }
+    }
+    let mut total = a[0];
+    for a in &a[1..] {
+        total = total + *a;
+    }
+    total.to_array()[0]
+}
+fn sum(isa: Isa, x: &[u32], ahead: bool) -> u32 {
+    on_isa!(isa, s => if ahead { sum_lanes::<_, true>(s, x) } else { sum_lanes::<_, false>(s, x) }, {
+        x.iter().fold(0, |a, &x| a.wrapping_add(x))
+    })
+}
+/// Runs `f` on equal pieces of `x`, one a thread; the last one on this thread.
+fn spread<T: Send>(threads: usize, x: Vec<T>, f: impl Fn(T) + Sync) {
+    debug_assert_eq!(threads, x.len());
+    std::thread::scope(|scope| {
+        let mut x = x.into_iter();
+        for piece in x.by_ref().take(threads - 1) {
+            let f = &f;
+            scope.spawn(move || f(piece));
+        }
+        x.for_each(&f);
+    });
+}
+/// Reads every word once, plainly or with a prefetch, over `threads` threads; returns the seconds of the faster way.
+pub fn read(isa: Isa, threads: usize, x: &[u32]) -> f64 {
+    let piece = x.len().div_ceil(threads).next_multiple_of(128);
+    let seconds = [false, true].map(|ahead| {
+        time(threads, || {
+            spread(threads, x.chunks(piece).collect(), |x| {
+                black_box(sum(isa, x, ahead));
+            });
+        })
+    });
+    seconds[0].min(seconds[1])
+}
+/// Copies `x` over `threads` threads; returns the seconds.
+pub fn copy(threads: usize, x: &[u32], to: &mut [u32]) -> f64 {
+    let piece = x.len().div_ceil(threads);
+    time(threads, || {
+        spread(threads, x.chunks(piece).zip(to.chunks_mut(piece)).collect(), |(x, to)| {
+            to.copy_from_slice(black_box(x))
+        });
+    })
+}
+
+/// Seconds that this thread has run, from the scheduler, where the system tells.
+fn cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split(' ').next()?.parse::<f64>().ok()? * 1e-9)
+}
+/// Seconds that `f` takes: of this thread's own running time if it works alone, so that other tenants of the cores do
+/// not count, else of the wall clock.
+pub fn time(threads: usize, f: impl FnOnce()) -> f64 {
+    let (clock, before) = (Instant::now(), cpu_seconds());
+    f();
+    let wall = clock.elapsed().as_secs_f64();
+    match (before, cpu_seconds()) {
+        (Some(a), Some(b)) if threads == 1 && b > a => b - a,
+        _ => wall,
+    }
+}
+
+/// Seconds of rounds and the share of a probe of the same round.
+#[derive(Clone, Debug, Default)]
+pub struct Rounds {
+    seconds: Vec<f64>,
+    shares: Vec<f64>,
+}
+impl Rounds {
+    /// One round: seconds of the kernel and of the probe.
+    pub fn add(&mut self, kernel: f64, probe: f64) {
+        self.seconds.push(kernel);
+        self.shares.push(probe / kernel);
+    }
+    /// `GB/s, share % (quartiles)`, medians.
+    pub fn report(&self, bytes: usize) -> String {
+        let sorted = |x: &[f64]| {
+            let mut x = x.to_vec();
+            x.sort_by(f64::total_cmp);
+            x
+        };
+        let (t, s) = (sorted(&self.seconds), sorted(&self.shares));
+        let n = s.len();
+        let [low, mid, high] = [s[n / 4], s[n / 2], s[n * 3 / 4]].map(|x| 100.0 * x);
+        format!("{:6.2} GB/s {mid:5.1} % ({low:.1} .. {high:.1})", bytes as f64 / t[n / 2] / 1e9)
+    }
+}

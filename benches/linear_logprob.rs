@@ -55,7 +55,17 @@ impl Data {
         let (h, w) = (make(n * d, 1.0), make(v * d, 4.0 / (d as f32).sqrt()));
         let narrow = |x: &[f32]| x.iter().map(|x| bf16::from_f32(*x)).collect::<Vec<_>>();
         let target = (0..n).map(|i| (i * 7919 % v) as i32).collect();
-        Data { n, d, v, hidden16: narrow(&h), weight16: narrow(&w), hidden: [h], weight: [w], target, upstream: vec![0.01; n] }
+        Data {
+            n,
+            d,
+            v,
+            hidden16: narrow(&h),
+            weight16: narrow(&w),
+            hidden: [h],
+            weight: [w],
+            target,
+            upstream: vec![0.01; n],
+        }
     }
     fn operands(&self, dtype: Dtype) -> (Floats<'_>, Floats<'_>) {
         let (n, d, v) = (self.n, self.d, self.v);
@@ -119,7 +129,8 @@ impl<'a> Calls<'a> {
         let (n, d, v) = (self.data.n, self.data.d, self.data.v);
         let bytes = backward_workspace(&self.context, &self.problem, self.dtype, self.dtype).preferred;
         let stats = Some(Matrix::contiguous(&self.stats, n, STATS).unwrap());
-        let upstream = Upstream { logprob: Some(Matrix::vector(&self.data.upstream)), scale: 1.0, ..Upstream::default() };
+        let upstream =
+            Upstream { logprob: Some(Matrix::vector(&self.data.upstream)), scale: 1.0, ..Upstream::default() };
         let [h, w] = &mut self.grads;
         let grads = Grads {
             hidden: Some(MatrixMut::contiguous(h, n, d).unwrap().into()),
@@ -127,7 +138,8 @@ impl<'a> Calls<'a> {
             ..Grads::default()
         };
         let space = aligned(&mut self.space, bytes);
-        backward(&self.context, &self.problem, self.data.inputs(self.dtype), stats, upstream, grads, None, space).unwrap();
+        backward(&self.context, &self.problem, self.data.inputs(self.dtype), stats, upstream, grads, None, space)
+            .unwrap();
     }
 }
 
@@ -170,11 +182,16 @@ fn main() {
             let bare = median(&mut rates[0].clone()).0;
             for i in 0..names.len() {
                 let (rate, (s, lo, hi)) = (median(&mut rates[i]).0, median(&mut shares[i]));
-                println!("  {:22} {rate:6.1} GFLOP/s  {s:.3} [{lo:.3} {hi:.3}] of the probe  {:.2} x bare", names[i], bare / rate);
+                println!(
+                    "  {:22} {rate:6.1} GFLOP/s  {s:.3} [{lo:.3} {hi:.3}] of the probe  {:.2} x bare",
+                    names[i],
+                    bare / rate
+                );
             }
             let mut group = criterion.benchmark_group(format!("{n}x{d}x{v} {dtype}"));
             group.throughput(Throughput::Elements(flops as u64)).measurement_time(Duration::from_secs(5));
-            group.bench_function(BenchmarkId::from_parameter("forward"), |b| b.iter(|| calls.forward(black_box(false))));
+            group
+                .bench_function(BenchmarkId::from_parameter("forward"), |b| b.iter(|| calls.forward(black_box(false))));
             group.throughput(Throughput::Elements(3 * flops as u64));
             group.bench_function(BenchmarkId::from_parameter("backward"), |b| b.iter(|| calls.backward()));
             group.finish();

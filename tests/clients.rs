@@ -55,10 +55,10 @@ fn library() -> &'static (PathBuf, PathBuf) {
     BUILT.get_or_init(|| build(&[], None))
 }
 
-/// Compiles `tests/c/<source>` and links it; `shared` or static.
-fn compile(source: &str, compiler: &str, standard: &str, shared: bool) -> PathBuf {
+/// Compiles `tests/c/<source>` to a program of its own name and links it, `shared` or static.
+fn compile(name: &str, source: &str, compiler: &str, standard: &str, shared: bool) -> PathBuf {
     let (so, a) = library();
-    let program = folder().join(format!("{}-{}", source.replace('.', "-"), if shared { "shared" } else { "static" }));
+    let program = folder().join(name);
     let mut command = Command::new(compiler);
     command.arg(format!("-std={standard}")).args(["-O1", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]);
     command.arg("-I").arg(root().join("include")).arg(root().join("tests/c").join(source));
@@ -76,7 +76,8 @@ fn c_and_cpp_trainers() {
     let mut ran = 0;
     for (source, compiler, standard) in [("trainer.c", "cc", "c99"), ("trainer.cpp", "c++", "c++17")] {
         for shared in [true, false] {
-            let out = run(&mut Command::new(compile(source, compiler, standard, shared)));
+            let name = format!("{}-{}", source.replace('.', "-"), if shared { "shared" } else { "static" });
+            let out = run(&mut Command::new(compile(&name, source, compiler, standard, shared)));
             assert!(String::from_utf8_lossy(&out.stdout).contains(" checks"), "{source} says how much it checked");
             ran += 1;
         }
@@ -97,7 +98,7 @@ fn c_trainer_under_valgrind() {
         println!("SKIPPED 1: valgrind is not installed, memory errors across the C boundary are not looked for");
         return;
     }
-    let program = compile("trainer.c", "cc", "c99", true);
+    let program = compile("trainer-valgrind", "trainer.c", "cc", "c99", true);
     run(Command::new("valgrind")
         .args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=none"])
         .arg(program));

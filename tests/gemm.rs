@@ -84,7 +84,7 @@ fn layout(rows: usize, d: usize, kind: usize) -> Layout {
         0 => Layout::contiguous(rows, d),
         1 => Layout::strided(rows, d, d + 3),
         // the first half of the tokens of each sequence and the last one do not collapse
-        _ if rows % 2 == 0 => Layout::batched(2, rows / 2, d, (rows / 2 + 1) * d, d),
+        _ if rows.is_multiple_of(2) => Layout::batched(2, rows / 2, d, (rows / 2 + 1) * d, d),
         _ => Layout::strided(rows, d, d + 2),
     }
 }
@@ -114,7 +114,8 @@ fn every_path_gives_the_bits_of_the_rule() {
             let mut make = |l: Layout| (0..l.extent().unwrap()).map(|_| value(&mut random, data)).collect::<Vec<_>>();
             let h = Data::new(pair % 3, &make(lh));
             let w = Data::new(pair / 3, &make(lw));
-            let want: Vec<f32> = (0..v).flat_map(|j| (0..n).map(move |i| (i, j))).map(|(i, j)| rule(&w, lw, j, &h, lh, i)).collect();
+            let want: Vec<f32> =
+                (0..v).flat_map(|j| (0..n).map(move |i| (i, j))).map(|(i, j)| rule(&w, lw, j, &h, lh, i)).collect();
             for &isa in &isas {
                 let mut got = vec![f32::NAN; n * v];
                 gemm::rows_by_rows(isa, &w.view(lw), &h.view(lh), &mut got);

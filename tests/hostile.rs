@@ -157,15 +157,16 @@ fn context_options_are_checked() {
     assert_eq!(create(&|_| {}).0, TRUING_STATUS_OK);
     assert_eq!(create(&|o| o.num_threads = 3).0, TRUING_STATUS_OK);
     assert_eq!(create(&|o| o.mode = TRUING_MODE_FAST).0, TRUING_STATUS_OK);
-    let bad: [(&str, &dyn Fn(&mut truing_context_options)); 5] = [
-        ("num_threads", &|o| o.num_threads = u32::MAX),
-        ("mode", &|o| o.mode = 9),
-        ("isa_cap", &|o| o.isa_cap = 77),
-        ("flags", &|o| o.flags = 1 << 40),
-        ("reserved", &|o| o.reserved[63] = 1),
+    type Change = fn(&mut truing_context_options);
+    let bad: [(&str, Change); 5] = [
+        ("num_threads", |o| o.num_threads = u32::MAX),
+        ("mode", |o| o.mode = 9),
+        ("isa_cap", |o| o.isa_cap = 77),
+        ("flags", |o| o.flags = 1 << 40),
+        ("reserved", |o| o.reserved[63] = 1),
     ];
     for (field, change) in bad {
-        let (status, message) = create(change);
+        let (status, message) = create(&change);
         assert_eq!(status, TRUING_STATUS_INVALID_ARGUMENT, "{field}");
         assert!(message.contains(field), "{field}: {message}");
     }
@@ -296,7 +297,8 @@ fn tensors_are_checked_before_any_access() {
         cases += 1;
     }
     // Shapes that do not fit each other.
-    let shapes: [(&str, fn(&mut Call)); 5] = [
+    type Reshape = fn(&mut Call);
+    let shapes: [(&str, Reshape); 5] = [
         ("figures.out_logprob", |c| c.t_out.shape[0] = 3),
         ("figures.out_stats", |c| c.t_stats.shape[1] = 11),
         ("rows.target", |c| c.t_target.shape[0] = 5),
@@ -524,7 +526,8 @@ fn with_workspace<T: Args>(
 fn special_rows_stay_in_their_row() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
     let clean = [0.5f32, -1.0, 2.0, 0.25];
-    let rows: [([f32; 4], i64, u32, fn(f32) -> bool); 6] = [
+    type Fits = fn(f32) -> bool;
+    let rows: [([f32; 4], i64, u32, Fits); 6] = [
         (clean, 2, 0, |x| x < 0.0 && x.is_finite()),
         ([0.5, nan, 2.0, 0.25], 2, row(1), f32::is_nan),
         ([0.5, inf, 2.0, 0.25], 2, row(2), f32::is_nan),
@@ -772,7 +775,7 @@ fn random_descriptions() {
     let (mut counts, iterations) = ([0usize; 12], 60_000);
     // What fits, changed in up to three ways.
     let make = |r: &mut Random, base: *const u8, size: usize, dtype: (u8, u8), fit: &[i64]| {
-        let at = base.wrapping_add(r.below(size / 4)).map_addr(|a| a & !63);
+        let at = base.wrapping_add(r.below(size / 4)).map_addr(|a| a.next_multiple_of(64));
         let mut t = Tensor::new(at, dtype, fit);
         for _ in 0..[0, 0, 0, 1, 1, 2, 3][r.below(7)] {
             match r.below(10) {
@@ -788,6 +791,7 @@ fn random_descriptions() {
                 6 => t.raw.dtype.lanes = r.below(3) as u16,
                 7 => t.raw.data = null_mut(),
                 8 => t.raw.byte_offset = [1, 4, 64, u64::MAX, u64::MAX - 64][r.below(5)],
+                _ if t.raw.data.is_null() => {}
                 _ => t.raw.data = t.raw.data.wrapping_byte_add(r.below(16)),
             }
         }
@@ -832,6 +836,112 @@ fn random_descriptions() {
     for status in [1, 2, 3, 4, 6] {
         assert!(counts[status] > 10, "status {status} never came: {counts:?}");
     }
+}
+
+// ---- memory of the calls
+
+/// Counts the allocations of each thread.
+struct Counting;
+thread_local! {
+    static ALLOCATIONS: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+// SAFETY: the system's allocator does the work.
+unsafe impl std::alloc::GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        ALLOCATIONS.with(|c| c.set(c.get() + 1));
+        // SAFETY: the caller's contract.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, p: *mut u8, layout: std::alloc::Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { std::alloc::System.dealloc(p, layout) }
+    }
+}
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Sizes, calls and counts: `run` must not allocate, whatever it answers.
+fn without_allocation<T: Args>(
+    mut a: T,
+    size: unsafe extern "C" fn(*const T, *mut usize, *mut usize) -> i32,
+    run: unsafe extern "C" fn(*const T) -> i32,
+) {
+    let (mut minimum, mut preferred) = (0, 0);
+    let mut memory = vec![0u64; 1 << 20];
+    let mut bad = a;
+    // SAFETY: `Args` begins with the fields of `Head`.
+    let (head, bad_head) = unsafe { (&mut *(&raw mut a).cast::<Head>(), &mut *(&raw mut bad).cast::<Head>()) };
+    head.workspace = memory.as_mut_ptr().cast::<u8>().map_addr(|p| p.next_multiple_of(64)).cast();
+    head.workspace_size = 7 << 20;
+    bad_head.flags = 1 << 63;
+    let before = ALLOCATIONS.get();
+    // SAFETY: the caller's descriptors describe memory of the test.
+    let statuses = unsafe { [size(&a, &mut minimum, &mut preferred), run(&a), run(&bad)] };
+    let after = ALLOCATIONS.get();
+    assert_eq!(statuses, [0, 0, TRUING_STATUS_INVALID_ARGUMENT], "{}: {}", T::NAME, message());
+    assert!(preferred <= 7 << 20);
+    assert_eq!(after - before, 0, "{} allocates without a context", T::NAME);
+}
+
+#[test]
+fn calls_without_a_context_allocate_nothing() {
+    let (s, t, n, d, v) = (2i64, 3i64, 6i64, 8i64, 40i64);
+    let real = |count: i64| (0..count).map(|i| (i * 37 % 101) as f32 * 0.01 - 0.5).collect::<Vec<f32>>();
+    let (hidden, weight, logits, logps) = (real(n * d), real(v * d), real(n * v), real(n));
+    let (target, scores) = (vec![3i32; 6], [-1.0f64, -2.0]);
+    let (mut a, mut b, mut c) = (vec![0f32; (n * v) as usize], vec![0f32; (v * d) as usize], vec![0f32; n as usize]);
+    let (mut out_scores, mut loss) = ([0f64; 2], [0f64]);
+    let t_hidden = Tensor::new(hidden.as_ptr(), F32, &[n, d]);
+    let t_weight = Tensor::new(weight.as_ptr(), F32, &[v, d]);
+    let t_logits = Tensor::new(logits.as_ptr(), F32, &[n, v]);
+    let t_target = Tensor::new(target.as_ptr(), I32, &[s, t]);
+    let t_logps = Tensor::new(logps.as_ptr(), F32, &[s, t]);
+    let t_flat = Tensor::new(logps.as_ptr(), F32, &[n]);
+    let t_scores = Tensor::new(scores.as_ptr(), F64, &[s]);
+    let t_grad_logits = Tensor::new(a.as_mut_ptr(), F32, &[n, v]);
+    let t_grad_hidden = Tensor::new(a.as_mut_ptr(), F32, &[n, d]);
+    let t_grad_weight = Tensor::new(b.as_mut_ptr(), F32, &[v, d]);
+    let t_vector = Tensor::new(c.as_mut_ptr(), F32, &[s, t]);
+    let (t_out, t_loss) = (Tensor::new(out_scores.as_mut_ptr(), F64, &[s]), Tensor::new(loss.as_mut_ptr(), F64, &[]));
+
+    let mut x: truing_logprob_forward_args = args();
+    (x.logits, x.rows.target, x.figures.out_logprob) = (t_logits.ptr(), t_target.ptr(), t_vector.ptr());
+    without_allocation(x, truing_logprob_forward_workspace_size, truing_logprob_forward);
+    let mut x: truing_logprob_backward_args = args();
+    (x.logits, x.rows.target, x.grad_logits_out) = (t_logits.ptr(), t_target.ptr(), t_grad_logits.ptr());
+    x.upstream.grad_logprob = t_flat.ptr();
+    without_allocation(x, truing_logprob_backward_workspace_size, truing_logprob_backward);
+    let mut x: truing_linear_logprob_forward_args = args();
+    (x.head.hidden, x.head.weight, x.rows.target) = (t_hidden.ptr(), t_weight.ptr(), t_target.ptr());
+    x.figures.out_logprob = t_vector.ptr();
+    without_allocation(x, truing_linear_logprob_forward_workspace_size, truing_linear_logprob_forward);
+    let mut y: truing_linear_logprob_backward_args = args();
+    (y.head, y.rows, y.upstream.grad_logprob) = (x.head, x.rows, t_flat.ptr());
+    (y.grads.grad_hidden_out, y.grads.grad_weight_out) = (t_grad_hidden.ptr(), t_grad_weight.ptr());
+    without_allocation(y, truing_linear_logprob_backward_workspace_size, truing_linear_logprob_backward);
+    let mut x: truing_sequence_forward_args = args();
+    (x.logps, x.out_scores, x.score.kind) = (t_logps.ptr(), t_out.ptr(), TRUING_SCORE_SUM);
+    without_allocation(x, truing_sequence_forward_workspace_size, truing_sequence_forward);
+    let mut x: truing_sequence_backward_args = args();
+    (x.grad_scores, x.grad_logps_out, x.score.kind) = (t_scores.ptr(), t_vector.ptr(), TRUING_SCORE_SUM);
+    without_allocation(x, truing_sequence_backward_workspace_size, truing_sequence_backward);
+    let mut x: truing_preference_forward_args = args();
+    (x.scores, x.ref_scores, x.outputs.out_loss) = (t_scores.ptr(), t_scores.ptr(), t_loss.ptr());
+    (x.loss.id, x.loss.reduction, x.groups.layout) = (1001, TRUING_REDUCE_MEAN, TRUING_LAYOUT_STACKED);
+    x.outputs.grad_scores_out = t_out.ptr();
+    without_allocation(x, truing_preference_forward_workspace_size, truing_preference_forward);
+    let mut z: truing_linear_preference_args = args();
+    (z.head, z.rows, z.grads, z.loss, z.groups) = (y.head, y.rows, y.grads, x.loss, x.groups);
+    (z.ref_scores, z.outputs.out_loss) = (t_scores.ptr(), t_loss.ptr());
+    (z.score.kind, z.phase) = (TRUING_SCORE_SUM, TRUING_PHASE_SINGLE);
+    without_allocation(z, truing_linear_preference_forward_workspace_size, truing_linear_preference_forward);
+    let mut x: truing_policy_forward_args = args();
+    (x.logps, x.inputs.advantage, x.grad_logps_out) = (t_logps.ptr(), t_flat.ptr(), t_vector.ptr());
+    (x.inputs.loss.id, x.inputs.level) = (4001, TRUING_LEVEL_TOKEN);
+    x.inputs.aggregate.mode = TRUING_AGGREGATE_TOKEN_MEAN;
+    without_allocation(x, truing_policy_forward_workspace_size, truing_policy_forward);
+    assert!((loss[0] - 2f64.ln()).abs() > 1e-6, "the last loss was that of other scores: {loss:?}");
+    println!("hostile: 9 operations allocate nothing without a context");
 }
 
 // ---- threads

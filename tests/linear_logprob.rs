@@ -96,7 +96,13 @@ struct Case {
 }
 impl Case {
     /// `what`: 0 no transform, 1 temperature, 2 softcap, scale, bias with dead columns and row temperatures.
-    fn new(random: &mut Random, (n, d, v): (usize, usize, usize), kinds: (usize, usize), what: usize, layout: usize) -> Case {
+    fn new(
+        random: &mut Random,
+        (n, d, v): (usize, usize, usize),
+        kinds: (usize, usize),
+        what: usize,
+        layout: usize,
+    ) -> Case {
         let transform = match what {
             0 => Transform::default(),
             1 => Transform { temperature: 0.7, ..Transform::default() },
@@ -138,9 +144,8 @@ impl Case {
             }
         }
         let bias = (what == 2).then(|| {
-            let b: Vec<f32> = (0..v)
-                .map(|j| if j % 9 == 4 { f32::NEG_INFINITY } else { random.normal() as f32 })
-                .collect();
+            let b: Vec<f32> =
+                (0..v).map(|j| if j % 9 == 4 { f32::NEG_INFINITY } else { random.normal() as f32 }).collect();
             Data::new(kinds.0, &b)
         });
         let temperature = (what == 2).then(|| (0..n).map(|i| [1.0, 0.5, 2.0][i % 3]).collect());
@@ -149,7 +154,20 @@ impl Case {
         let name = format!("{n}x{d}x{v} types {kinds:?} transform {what} layout {layout}");
         let hidden = Data::new(kinds.0, &hidden);
         Case {
-            name, n, d, v, options, hidden, hidden_layout, weight, weight_layout, bias, temperature, target, mask, upstream,
+            name,
+            n,
+            d,
+            v,
+            options,
+            hidden,
+            hidden_layout,
+            weight,
+            weight_layout,
+            bias,
+            temperature,
+            target,
+            mask,
+            upstream,
             scale: 0.25,
         }
     }
@@ -189,7 +207,12 @@ impl Case {
     /// Logits by the rule, row-major.
     fn logits(&self) -> Vec<f32> {
         let mut z = vec![0.0; self.n * self.v];
-        gemm::rows_by_rows(Isa::Scalar, &self.hidden.view(self.hidden_layout), &self.weight.view(self.weight_layout), &mut z);
+        gemm::rows_by_rows(
+            Isa::Scalar,
+            &self.hidden.view(self.hidden_layout),
+            &self.weight.view(self.weight_layout),
+            &mut z,
+        );
         z
     }
 }
@@ -247,7 +270,15 @@ struct Gradients {
     status: Vec<u32>,
 }
 /// `types` of the gradients, every element `start` before.
-fn run_backward(c: &Context, case: &Case, bytes: usize, stats: Option<&[f32]>, types: [usize; 3], start: f32, accumulate: bool) -> Gradients {
+fn run_backward(
+    c: &Context,
+    case: &Case,
+    bytes: usize,
+    stats: Option<&[f32]>,
+    types: [usize; 3],
+    start: f32,
+    accumulate: bool,
+) -> Gradients {
     let (n, d, v) = (case.n, case.d, case.v);
     let mut g = Gradients {
         hidden: Data::new(types[0], &vec![start; case.hidden_layout.extent().unwrap()]),
@@ -264,7 +295,10 @@ fn run_backward(c: &Context, case: &Case, bytes: usize, stats: Option<&[f32]>, t
     };
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
     let status = Some(MatrixMut::vector(&mut g.status));
-    with_space(bytes, |space| backward(c, &case.problem(), case.inputs(), stats, case.upstream(), grads, status, space)).unwrap();
+    with_space(bytes, |space| {
+        backward(c, &case.problem(), case.inputs(), stats, case.upstream(), grads, status, space)
+    })
+    .unwrap();
     assert_eq!(d, case.hidden_layout.cols);
     g
 }
@@ -335,7 +369,9 @@ fn check(case: &Case, contexts: &[Context], cases: &mut Cases) {
         let b = backward_workspace(c, &problem, th, tw);
         assert!(f.minimum <= f.preferred && b.minimum <= b.preferred);
         for (size, part) in [(0, 0.0), (1, 1.0), (2, [0.02, 0.1, 0.4][at % 3])] {
-            let bytes = |w: truing_cpu::linear_logprob::Workspace| w.minimum + ((w.preferred - w.minimum) as f64 * part) as usize;
+            let bytes = |w: truing_cpu::linear_logprob::Workspace| {
+                w.minimum + ((w.preferred - w.minimum) as f64 * part) as usize
+            };
             let mut got = Out::new(case.n);
             run_forward(c, case, bytes(f), got.figures());
             got.same(&what(&format!("forward, workspace {size}")), &want);
@@ -457,7 +493,10 @@ fn optional_outputs_change_nothing() {
                     bias: (one & 4 > 0).then(|| MatrixMut::vector(bias).into()),
                     ..Grads::default()
                 };
-                with_space(bytes, |s| backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s)).unwrap();
+                with_space(bytes, |s| {
+                    backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s)
+                })
+                .unwrap();
                 for (i, want) in [&all.hidden, &all.weight, &all.bias].iter().enumerate() {
                     let want = if one >> i & 1 > 0 { want.wide() } else { vec![0.0; g[i].len()] };
                     same("gradient alone", &g[i], &want);
@@ -607,7 +646,8 @@ fn agrees_with_f64() {
                 assert_eq!(got.floats[0][i], f32::NEG_INFINITY);
                 continue;
             }
-            let mut judge = |k: usize, got: f32, want: f64, bound: f64| worst[k] = worst[k].max((got as f64 - want).abs() / bound);
+            let mut judge =
+                |k: usize, got: f32, want: f64, bound: f64| worst[k] = worst[k].max((got as f64 - want).abs() / bound);
             // the softcap adds the 3 ulp of its tanh to each logit
             let cap = if t.softcap > 0.0 { 4.0 * U * t.softcap / temperature } else { 2.0 * U * m.abs() };
             judge(0, got.floats[0][i], tm - l, 4.0 * U * (tm.abs() + l + 1.0) + 2.0 * (logit + cap));
@@ -656,7 +696,7 @@ fn finite_differences() {
     for what in 0..3 {
         let mut case = Case::new(&mut random, (9, 20, 300), (0, 0), what, 0);
         case.mask = None;
-        case.target = (0..9).map(|i| if case.bias.is_some() { 3 * 9 * i as i32 } else { 7 * i as i32 }).collect();
+        case.target = (0..9).map(|i| if case.bias.is_some() { 27 * i } else { 7 * i }).collect();
         let h: Vec<f32> = case.hidden.wide().iter().map(|x| if x.is_nan() { 0.5 } else { *x }).collect();
         let w = case.weight.wide();
         case.hidden = Data::F32(h.clone());
@@ -667,7 +707,11 @@ fn finite_differences() {
             let bytes = forward_workspace(&c, &case.problem(), Dtype::F32, Dtype::F32).preferred;
             run_forward(&c, case, bytes, out.figures());
             (0..case.n)
-                .map(|i| (0..3).map(|k| case.scale * case.upstream[k][i] as f64 * out.floats[[0, 1, 3][k]][i] as f64).sum::<f64>())
+                .map(|i| {
+                    (0..3)
+                        .map(|k| case.scale * case.upstream[k][i] as f64 * out.floats[[0, 1, 3][k]][i] as f64)
+                        .sum::<f64>()
+                })
                 .sum()
         };
         for side in 0..2 {
@@ -676,7 +720,11 @@ fn finite_differences() {
             let eps = 1.0 / 256.0f32;
             let mut at = |sign: f32| {
                 let moved: Vec<f32> = x.iter().zip(&along).map(|(x, a)| x + sign * eps * a).collect();
-                if side == 0 { case.hidden = Data::F32(moved) } else { case.weight = Data::F32(moved) };
+                if side == 0 {
+                    case.hidden = Data::F32(moved)
+                } else {
+                    case.weight = Data::F32(moved)
+                };
                 let f = value(&case);
                 (case.hidden, case.weight) = (Data::F32(h.clone()), Data::F32(w.clone()));
                 f
@@ -714,8 +762,16 @@ fn errors_come_before_any_write() {
         (Box::new(|i| i.rows.target = Some(Matrix::vector(&bad_target).into())), Status::OutOfRange, "rows.target"),
         (Box::new(|i| i.rows.target = None), Status::InvalidArgument, "rows.target"),
         (Box::new(|i| i.rows.mask = Some(Matrix::vector(&[1u8; 5]).into())), Status::ShapeMismatch, "rows.mask"),
-        (Box::new(|i| i.transform.bias = Some(Matrix::vector(&bad_bias).into())), Status::InvalidArgument, "transform.bias"),
-        (Box::new(|i| i.transform.bias = Some(Matrix::vector(&h64).into())), Status::UnsupportedDtype, "transform.bias"),
+        (
+            Box::new(|i| i.transform.bias = Some(Matrix::vector(&bad_bias).into())),
+            Status::InvalidArgument,
+            "transform.bias",
+        ),
+        (
+            Box::new(|i| i.transform.bias = Some(Matrix::vector(&h64).into())),
+            Status::UnsupportedDtype,
+            "transform.bias",
+        ),
         (
             Box::new(|i| i.transform.row_temperature = Some(Matrix::vector(&bad_temperature))),
             Status::InvalidArgument,
@@ -730,7 +786,9 @@ fn errors_come_before_any_write() {
         // the last two: one byte too few, and a pointer that is not aligned
         let (short, shift) = ((at == 10) as usize, (at == 11) as usize);
         let (mut out, fresh) = (Out::new(6), Out::new(6));
-        let e = with_space(f.minimum + shift, |s| forward(&c, &case.problem(), inputs, out.figures(), &mut s[shift..f.minimum + shift - short]));
+        let e = with_space(f.minimum + shift, |s| {
+            forward(&c, &case.problem(), inputs, out.figures(), &mut s[shift..f.minimum + shift - short])
+        });
         let e = e.unwrap_err();
         assert_eq!((e.status, e.field), (*status, *field), "forward {at}: {e}");
         out.same("a refused forward", &fresh);
@@ -745,7 +803,16 @@ fn errors_come_before_any_write() {
         };
         let e = with_space(b.minimum + shift, |s| {
             let space = &mut s[shift..b.minimum + shift - short];
-            backward(&c, &case.problem(), inputs, None, case.upstream(), grads, Some(MatrixMut::vector(&mut states)), space)
+            backward(
+                &c,
+                &case.problem(),
+                inputs,
+                None,
+                case.upstream(),
+                grads,
+                Some(MatrixMut::vector(&mut states)),
+                space,
+            )
         });
         let e = e.unwrap_err();
         assert_eq!((e.status, e.field), (*status, *field), "backward {at}: {e}");
@@ -755,7 +822,9 @@ fn errors_come_before_any_write() {
     // a gradient of another width than f32 and the operand's own
     let mut g = vec![bf16::ONE; 200];
     let grads = Grads { weight: Some(MatrixMut::contiguous(&mut g, 40, 5).unwrap().into()), ..Grads::default() };
-    let e = with_space(b.minimum, |s| backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s)).unwrap_err();
+    let e =
+        with_space(b.minimum, |s| backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s))
+            .unwrap_err();
     assert_eq!((e.status, e.field, e.got), (Status::UnsupportedDtype, "grad_weight", Value::Dtype(Dtype::Bf16)));
     assert_eq!(Problem::new(3, 0, 4, Options::default()).unwrap_err().field, "hidden");
     assert_eq!(Problem::new(3, 4, 0, Options::default()).unwrap_err().field, "weight");
@@ -827,7 +896,8 @@ fn memory_is_the_workspace() {
             for threads in [0, 2] {
                 let c = context(Isa::detect(), threads);
                 let problem = Problem::new(n, d, v, Options::default()).unwrap();
-                let (f, b) = (forward_workspace(&c, &problem, dtype, dtype), backward_workspace(&c, &problem, dtype, dtype));
+                let (f, b) =
+                    (forward_workspace(&c, &problem, dtype, dtype), backward_workspace(&c, &problem, dtype, dtype));
                 println!("{n}x{d}x{v} {dtype}, {} threads: forward {f:?}, backward {b:?}", c.threads());
                 let per_thread = c.threads();
                 let row = 4 * (d + 1);

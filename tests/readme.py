@@ -36,6 +36,11 @@ out = subprocess.check_output([sys.executable, "-c", example], env=dict(os.envir
 losses = [float(line.split()[1]) for line in out.splitlines()]
 assert len(losses) == 3 and losses[0] > losses[1] > losses[2] > 0, out
 
+contributing = (root / "CONTRIBUTING.md").read_text()
+for lang, file in (("rust", "core/src/losses/pair.rs"), ("python", "tests/golden/losses.py")):
+    for body in re.findall(rf"```{lang}\n(.*?)```", contributing, re.S):
+        assert body.strip() in (root / file).read_text(), f"CONTRIBUTING shows code that {file} does not hold:\n{body}"
+
 for path in re.findall(r"\]\(([^)#:]+)\)", text):
     assert (root / path).exists(), f"README links to {path}, which does not exist"
 print("README: 2 commands, 3 examples, shared and static C++, links: checked")

@@ -77,7 +77,10 @@ fn converts<T: Cell + truing_tests::Bits>(make: impl Fn(u16) -> T) {
     let all: Vec<T> = (0..=u16::MAX).map(make).collect();
     let mut random = Random(1);
     // around every rounding boundary and far away
-    let mut floats: Vec<f32> = all.iter().flat_map(|x| [-1, 0, 1].map(|d| f32::from_bits(x.to_f32().to_bits().wrapping_add_signed(d)))).collect();
+    let mut floats: Vec<f32> = all
+        .iter()
+        .flat_map(|x| [-1, 0, 1].map(|d| f32::from_bits(x.to_f32().to_bits().wrapping_add_signed(d))))
+        .collect();
     floats.extend((0..1 << 18).map(|_| f32::from_bits(random.bits() as u32)));
     floats.extend(all.windows(2).map(|w| 0.5 * (w[0].to_f32() + w[1].to_f32())));
     floats.resize(floats.len().next_multiple_of(32), 0.0);
@@ -189,7 +192,13 @@ fn ties_keep_the_lowest_column_and_count() {
 
 #[test]
 fn statistics_survive_packing() {
-    let x = Record { k: 0x7fc0_0001, above: u32::MAX, live: 3, flags: 0x7f80_0001, ..record(&row(300, 5), Target::Column(7)) };
+    let x = Record {
+        k: 0x7fc0_0001,
+        above: u32::MAX,
+        live: 3,
+        flags: 0x7f80_0001,
+        ..record(&row(300, 5), Target::Column(7))
+    };
     let y = Record::unpack(&x.pack());
     assert_eq!((y.k, y.above, y.live, y.flags), (x.k, x.above, x.live, x.flags));
     same("floats", &[y.m, y.r, y.u, y.q1, y.xy], &[x.m, x.r, x.u, x.q1, x.xy]);

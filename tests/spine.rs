@@ -476,31 +476,6 @@ fn catalogue_is_sound() {
     assert!(count >= 11);
 }
 
-/// Ids are promises: this list only grows.
-#[test]
-fn ids_are_stable() {
-    let ids = [
-        (1001, "dpo"),
-        (1002, "ipo"),
-        (1003, "simpo"),
-        (1004, "tdpo1"),
-        (2001, "kto"),
-        (3001, "plackett_luce"),
-        (4001, "ppo_clip"),
-        (5001, "gspo"),
-        (6001, "k1"),
-        (6002, "k2"),
-        (6003, "k3"),
-    ];
-    for (id, name) in ids {
-        assert_eq!(info(id).map(|e| e.about.name), Some(name));
-    }
-    for e in ALL {
-        assert!(ids.contains(&(e.about.id, e.about.name)), "{}: write its id into this list", e.about.name);
-    }
-    println!("{} ids", ids.len());
-}
-
 #[test]
 fn parameters_are_resolved_and_refused() {
     assert_eq!(resolve::<Dpo, 2>(&[]).unwrap(), [0.1, 0.0]);

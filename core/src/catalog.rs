@@ -1,6 +1,10 @@
 //! What an entry says about itself, and the one list of all entries.
 use crate::error::{Error, Result, Value};
-use crate::losses::*;
+use crate::losses;
+pub use crate::losses::{
+    EstimatorVisitor, ListVisitor, PairVisitor, SequenceVisitor, TokenVisitor, UnpairedVisitor, each_formula, with_estimator,
+    with_list, with_pair, with_sequence, with_token, with_unpaired,
+};
 use crate::real::Real;
 
 /// What an entry is fed with; the numbers are those of the C ABI (`TRUING_KIND_*`).
@@ -295,43 +299,27 @@ pub fn find_any(name: &str) -> Option<&'static Info> {
     named.or_else(|| ALL.iter().find(|e| e.about.aliases.contains(&name)))
 }
 
-macro_rules! catalogue {
-    ($( $kind:ident $bound:ident $visitor:ident $with:ident [$($flat:ident)*] { $($e:ident),* $(,)? } )*) => {
-        /// Every entry of every kind, in the order of the list below.
-        pub static ALL: &[Info] = &[$($( Info {
-            kind: Kind::$kind,
-            about: <$e as Entry<_>>::ABOUT,
-            params: &<$e as Entry<_>>::PARAMS,
-        } ),*),*];
-        $(
-            /// Code generic over the entries of one kind.
-            pub trait $visitor {
-                /// What it returns.
-                type Out;
-                /// Called with the entry as a type.
-                fn visit<E: $bound<N>, const N: usize>(self) -> Self::Out;
-            }
-            /// Calls `v` with the entry of this id as a type; `None` if this kind has no such entry.
-            pub fn $with<V: $visitor>(id: u32, v: V) -> Option<V::Out> {
-                $( if id == <$e as Entry<_>>::ABOUT.id { return Some(v.visit::<$e, _>()); } )*
-                None
-            }
-        )*
-        /// Calls `v` with every formula as a function of slices: for the recorder, the judges and the bit tests.
-        /// List entries have none, they loop over their members.
-        pub fn each_formula<V: formula::Visitor>(v: &mut V) {
-            $( catalogue!(@flat v [$($flat)*] [$($e)*]); )*
+/// Every entry of every kind; each kind's list stands at the end of its own file in `losses/`.
+pub static ALL: &[Info] = &concat::<TOTAL>();
+const LISTS: [&[Info]; 6] = losses::LISTS;
+const TOTAL: usize = {
+    let (mut n, mut k) = (0, 0);
+    while k < LISTS.len() {
+        n += LISTS[k].len();
+        k += 1;
+    }
+    n
+};
+const fn concat<const N: usize>() -> [Info; N] {
+    let mut all = [LISTS[0][0]; N];
+    let (mut n, mut k) = (0, 0);
+    while k < LISTS.len() {
+        let mut i = 0;
+        while i < LISTS[k].len() {
+            all[n] = LISTS[k][i];
+            (n, i) = (n + 1, i + 1);
         }
-    };
-    (@flat $v:ident [$($flat:ident)*] $list:tt) => { $( catalogue!(@one $v $flat $list); )* };
-    (@one $v:ident $flat:ident [$($e:ident)*]) => { $( $v.visit::<formula::$flat<$e, _>>(); )* };
-}
-// A new entry is added to this list and nowhere else outside its own file.
-catalogue! {
-    Pair      PairLoss     PairVisitor      with_pair      [OfPair] { Dpo, Ipo, Simpo, Tdpo1 }
-    Unpaired  UnpairedLoss UnpairedVisitor  with_unpaired  [OfUnpaired] { Kto }
-    List      ListLoss     ListVisitor      with_list      [] { PlackettLuce }
-    Token     TokenLoss    TokenVisitor     with_token     [OfToken] { PpoClip }
-    Sequence  SequenceLoss SequenceVisitor  with_sequence  [OfSequenceMap OfSequence] { Gspo }
-    Estimator KlEstimator  EstimatorVisitor with_estimator [OfEstimator] { K1, K2, K3 }
+        k += 1;
+    }
+    all
 }

@@ -59,10 +59,22 @@ impl Problem {
         weight.layout().check("weight", self.vocab(), self.hidden_size)
     }
     /// Shape and type of a gradient: f32, or the type of the operand that it belongs to.
-    pub fn check_grad(&self, field: &'static str, grad: (Dtype, Layout), own: Dtype, rows: usize, cols: usize) -> Result<()> {
+    pub fn check_grad(
+        &self,
+        field: &'static str,
+        grad: (Dtype, Layout),
+        own: Dtype,
+        rows: usize,
+        cols: usize,
+    ) -> Result<()> {
         let (dtype, layout) = grad;
         if dtype != Dtype::F32 && dtype != own {
-            return Err(Error::new(Status::UnsupportedDtype, field, Value::Dtype(dtype), Value::Text("f32 or the type of its operand")));
+            return Err(Error::new(
+                Status::UnsupportedDtype,
+                field,
+                Value::Dtype(dtype),
+                Value::Text("f32 or the type of its operand"),
+            ));
         }
         layout.check(field, rows, cols)
     }

@@ -46,7 +46,11 @@ impl Problem {
     /// Checks the options. `rows` may be 0; `vocab` must be in `1..=i32::MAX` when there are rows.
     pub fn new(rows: usize, vocab: usize, options: Options) -> Result<Problem> {
         if rows > 0 && (vocab == 0 || vocab > i32::MAX as usize) {
-            return Err(Error::shape("logits", Value::Shape([rows as i64, vocab as i64, 0], 2), Value::Text("1 <= V <= 2^31 - 1")));
+            return Err(Error::shape(
+                "logits",
+                Value::Shape([rows as i64, vocab as i64, 0], 2),
+                Value::Text("1 <= V <= 2^31 - 1"),
+            ));
         }
         let t = options.transform;
         let positive = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
@@ -154,7 +158,7 @@ impl Figures<'_> {
 }
 
 /// Gradients of a scalar with respect to the figures, `[N]` each; an absent one counts as 0.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Upstream<'a> {
     /// d/d logprob.
     pub logprob: Option<Matrix<'a, f32>>,
@@ -164,6 +168,11 @@ pub struct Upstream<'a> {
     pub entropy: Option<Matrix<'a, f32>>,
     /// Host factor on all of them.
     pub scale: f64,
+}
+impl Default for Upstream<'_> {
+    fn default() -> Self {
+        Upstream { logprob: None, lse: None, entropy: None, scale: 1.0 }
+    }
 }
 impl Upstream<'_> {
     /// Refuses vectors of the wrong length and a factor that is not finite.
@@ -177,7 +186,11 @@ impl Upstream<'_> {
             m.map_or(Ok(()), |m| m.layout().check(field, rows, 1))?;
         }
         if !self.scale.is_finite() {
-            return Err(Error::invalid("upstream.grad_scale", Value::Float(self.scale), Value::Text("a finite number")));
+            return Err(Error::invalid(
+                "upstream.grad_scale",
+                Value::Float(self.scale),
+                Value::Text("a finite number"),
+            ));
         }
         Ok(())
     }

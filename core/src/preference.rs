@@ -39,7 +39,8 @@ pub struct Term<'a> {
     pub normaliser: f64,
     /// The reduction.
     pub reduction: Reduction,
-    /// Another score than the one the entry is defined on, where the entry allows it. Needs [`Options::score`].
+    /// A score of its own, which the entry must allow and [`Options::score`] must be given with: `mean` is made from sums
+    /// and lengths. `None`: the call's if the entry allows it, else the one it is defined on.
     pub score: Option<Score>,
 }
 impl Default for Term<'_> {
@@ -191,7 +192,7 @@ impl<'a> Problem<'a> {
                     return Err(Error::invalid("score_kind", Value::Text("nothing"), Value::Text("a score, as a term names its own")));
                 }
             }
-            if let (Some(given), Some(wanted)) = (options.score, wanted(t, &info.about))
+            if let (Some(given), Some(wanted)) = (options.score, wanted(t, &info.about, options.score))
                 && given == Score::Mean
                 && wanted == Score::Sum
             {
@@ -271,11 +272,12 @@ impl<'a> Problem<'a> {
     }
     /// Whether the score stage divides sums by lengths for this term.
     pub fn divides(&self, term: &Term<'_>) -> bool {
-        self.options.score == Some(Score::Sum) && wanted(term, term.about()) == Some(Score::Mean)
+        self.options.score == Some(Score::Sum) && wanted(term, term.about(), self.options.score) == Some(Score::Mean)
     }
 }
-fn wanted(term: &Term<'_>, about: &About) -> Option<Score> {
-    term.score.or(about.score)
+/// The score that a term is evaluated on: its own, else the call's if the entry allows it, else the entry's.
+fn wanted(term: &Term<'_>, about: &About, given: Option<Score>) -> Option<Score> {
+    term.score.or(given.filter(|g| about.scores & g.bit() != 0)).or(about.score)
 }
 
 /// `label[i] > 0` marks a desirable answer.

@@ -101,8 +101,17 @@ pub struct Record {
 }
 impl Record {
     /// The record of no columns.
-    pub const EMPTY: Record =
-        Record { m: f32::NEG_INFINITY, r: 0.0, u: 0.0, q1: 0.0, xy: f32::NEG_INFINITY, k: 0, above: 0, live: 0, flags: 0 };
+    pub const EMPTY: Record = Record {
+        m: f32::NEG_INFINITY,
+        r: 0.0,
+        u: 0.0,
+        q1: 0.0,
+        xy: f32::NEG_INFINITY,
+        k: 0,
+        above: 0,
+        live: 0,
+        flags: 0,
+    };
 
     /// The one record of every set with a NaN or a `+inf`; it wins each merge.
     pub const fn poison(flags: u32) -> Record {
@@ -178,10 +187,20 @@ impl Record {
         let nan = f32::NAN;
         if target == Target::Ignored {
             let status = row::IGNORED;
-            return Row { logprob: 0.0, lse: 0.0, max: 0.0, argmax: -1, entropy: 0.0, log_sum_sq: 0.0, is_top1: 0, status };
+            return Row {
+                logprob: 0.0,
+                lse: 0.0,
+                max: 0.0,
+                argmax: -1,
+                entropy: 0.0,
+                log_sum_sq: 0.0,
+                is_top1: 0,
+                status,
+            };
         }
         let status = self.flags;
-        let bad = Row { logprob: nan, lse: nan, max: nan, argmax: -1, entropy: nan, log_sum_sq: nan, is_top1: 0, status };
+        let bad =
+            Row { logprob: nan, lse: nan, max: nan, argmax: -1, entropy: nan, log_sum_sq: nan, is_top1: 0, status };
         if self.poisoned() {
             return bad;
         }
@@ -457,7 +476,7 @@ impl RowGrad {
             Target::Column(y) => {
                 let d = xy - m;
                 let logprob = d - r.log1p();
-                let p = logprob.exp();
+                let p = Real::exp(logprob);
                 let rest = if d == 0.0 { r / sum } else { -logprob.expm1() };
                 let spread = if p == 0.0 { 0.0 } else { g.entropy * p * (d - mean) };
                 Some((y, g.logprob * rest + g.lse * p - spread))

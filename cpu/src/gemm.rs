@@ -106,11 +106,22 @@ impl<const FLUSH: bool> Chain for Scalar<FLUSH> {
     }
 }
 
-/// The broadcast operand: MR outputs by k. Rows: element k of row i at `i * stride + k`. Cols: at `k * stride + i`.
+/// The broadcast operand: MR outputs by k. Rows: element k of row i at `i * stride + k`. Cols: at `k * stride + i`. The
+/// reduction may lie in pieces.
 #[derive(Clone, Copy)]
 pub(crate) enum A<'a, T> {
-    Rows(&'a [T], usize),
-    Cols(&'a [T], usize),
+    Rows(&'a [T], usize, Pieces),
+    Cols(&'a [T], usize, Pieces),
+}
+/// The reduction in pieces of `len`, each `jump` behind the one before.
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces {
+    pub len: usize,
+    pub jump: usize,
+}
+impl Pieces {
+    /// In one piece.
+    pub const ONE: Pieces = Pieces { len: usize::MAX, jump: 0 };
 }
 /// Where a tile goes: row i, lane j at `x[i * ld + j]`; `add`: onto what is there.
 pub(crate) struct Out<'a> {
@@ -123,7 +134,13 @@ pub(crate) struct Out<'a> {
 /// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
 /// past it in `Cols`, whose stride leaves room for that) and are thrown away.
 #[inline(always)]
-fn tile<C: Chain, const MR: usize, const NV: usize>(l: C, a: A<C::In>, rows: usize, b: &[[[C::In; LANES]; NV]], out: Out) {
+fn tile<C: Chain, const MR: usize, const NV: usize>(
+    l: C,
+    a: A<C::In>,
+    rows: usize,
+    b: &[[[C::In; LANES]; NV]],
+    out: Out,
+) {
     let mut c = [[l.zero(); NV]; MR];
     macro_rules! step {
         ($b:expr, $a:expr) => {{
@@ -140,23 +157,28 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(l: C, a: A<C::In>, rows: usi
         }};
     }
     match a {
-        A::Rows(a, ld) => {
-            let mut at = [&a[..b.len()]; MR];
-            for i in 1..MR {
-                at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
-            }
-            for k in 0..b.len() {
-                let mut x = [at[0][k]; MR];
+        A::Rows(all, ld, pieces) => {
+            for (piece, b) in b.chunks(pieces.len).enumerate() {
+                let a = &all[piece * pieces.jump..];
+                let mut at = [&a[..b.len()]; MR];
                 for i in 1..MR {
-                    x[i] = at[i][k];
+                    at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
                 }
-                step!(b[k], x);
+                for k in 0..b.len() {
+                    let mut x = [at[0][k]; MR];
+                    for i in 1..MR {
+                        x[i] = at[i][k];
+                    }
+                    step!(b[k], x);
+                }
             }
         }
-        A::Cols(a, ld) => {
-            for (a, b) in a.chunks(ld).zip(b) {
-                let a: &[C::In; MR] = a[..MR].try_into().unwrap();
-                step!(b, a);
+        A::Cols(all, ld, pieces) => {
+            for (piece, b) in b.chunks(pieces.len).enumerate() {
+                for (a, b) in all[piece * pieces.jump..].chunks(ld).zip(b) {
+                    let a: &[C::In; MR] = a[..MR].try_into().unwrap();
+                    step!(b, a);
+                }
             }
         }
     }
@@ -419,9 +441,9 @@ pub(crate) use wide::{Dot, Wide};
 /// scalar kernel, whose bits are the same, runs.
 macro_rules! with_kernel {
     ($isa:expr, $paired:expr, $k:ident => $e:expr) => {{
-        use $crate::lanes::{Isa, Token};
         #[cfg(target_arch = "x86_64")]
         use $crate::gemm::{Dot, Wide};
+        use $crate::lanes::{Isa, Token};
         let isa: Isa = $isa;
         match Token::of(isa) {
             #[cfg(target_arch = "x86_64")]
@@ -651,7 +673,8 @@ impl<'a, T: Input> Panels<'a, T> {
         let (len, nv) = (self.len, self.nv);
         self.vectors = rows.len().div_ceil(LANES);
         let (vectors, panels) = (self.vectors, self.count());
-        let (to, exponents) = (Disjoint::new(&mut self.data[..vectors * len]), Disjoint::new(&mut self.least[..panels]));
+        let (to, exponents) =
+            (Disjoint::new(&mut self.data[..vectors * len]), Disjoint::new(&mut self.least[..panels]));
         context.tasks(panels, |_, p| {
             let width = nv.min(vectors - p * nv);
             // SAFETY: panel p belongs to task p alone.
@@ -721,19 +744,11 @@ pub(crate) fn pack_reduction(
 
 /// `rows` rows of the broadcast operand against one panel over one reduction block.
 #[inline]
-pub(crate) fn sweep<K: Kernel>(
-    k: K,
-    flush: bool,
-    a: A<K::In>,
-    rows: usize,
-    b: &[[K::In; LANES]],
-    nv: usize,
-    out: Out,
-) {
+pub(crate) fn sweep<K: Kernel>(k: K, flush: bool, a: A<K::In>, rows: usize, b: &[[K::In; LANES]], nv: usize, out: Out) {
     for r in (0..rows).step_by(K::MR) {
         let a = match a {
-            A::Rows(a, ld) => A::Rows(&a[r * ld..], ld),
-            A::Cols(a, ld) => A::Cols(&a[r..], ld),
+            A::Rows(a, ld, pieces) => A::Rows(&a[r * ld..], ld, pieces),
+            A::Cols(a, ld, pieces) => A::Cols(&a[r..], ld, pieces),
         };
         let x = &mut out.x[r * out.ld..];
         k.tile(flush, a, K::MR.min(rows - r), b, nv, Out { x, ..out });
@@ -819,7 +834,14 @@ pub(crate) fn product<K: Kernel>(
                     }
                     let to = &mut corner[(r - g0) * place.ld..];
                     let out = Out { x: to, ld: place.ld, lanes: LANES * nv, add: k0 > 0 };
-                    k.tile(flush, A::Rows(&x[(r - g0) * ld_x + k0..], ld_x), K::MR.min(g1 - r), b_all, nv, out);
+                    k.tile(
+                        flush,
+                        A::Rows(&x[(r - g0) * ld_x + k0..], ld_x, Pieces::ONE),
+                        K::MR.min(g1 - r),
+                        b_all,
+                        nv,
+                        out,
+                    );
                 }
             }
             after(p, g0, g1 - g0, corner);
@@ -833,19 +855,20 @@ fn spin<C: Chain, const CHAINS: usize>(l: C, x: C::In, steps: usize) -> f32 {
     let x = core::hint::black_box(x);
     let (a, b, mut c) = (l.splat(x), l.splat(x), [l.zero(); CHAINS]);
     for _ in 0..steps / CHAINS {
-        for i in 0..CHAINS {
-            c[i] = l.step(a, b, c[i]);
+        for c in &mut c {
+            *c = l.step(a, b, *c);
         }
     }
     let (mut sum, mut out) = (0.0, [0.0; LANES]);
-    for i in 0..CHAINS {
-        l.store(c[i], &mut out);
+    for c in c {
+        l.store(c, &mut out);
         sum += out[0];
     }
     sum
 }
 /// Runs the multiply-adds of an instruction set at the rate of its registers, the yardstick of every product; `steps` of
 /// them, 0 for the default. Returns the floating-point operations done.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))] // no other has an instruction for pairs
 pub fn probe(isa: Isa, paired: bool, steps: usize) -> f64 {
     fn go<K: Kernel>(k: K, steps: usize) -> f64 {
         core::hint::black_box(k.spin(steps));
@@ -861,7 +884,15 @@ pub fn rows_by_rows(isa: Isa, a: &Floats, b: &Floats, out: &mut [f32]) {
     let rows: Vec<usize> = (0..b.rows()).collect();
     with_kernel!(isa, paired, k => plain(k, &context, a, b, paired, &rows, out))
 }
-fn plain<K: Kernel>(k: K, context: &crate::Context, a: &Floats, b: &Floats, paired: bool, rows: &[usize], out: &mut [f32]) {
+fn plain<K: Kernel>(
+    k: K,
+    context: &crate::Context,
+    a: &Floats,
+    b: &Floats,
+    paired: bool,
+    rows: &[usize],
+    out: &mut [f32],
+) {
     let len = K::In::len(a.cols(), paired);
     let (vectors, panels) = Panels::<K::In>::need(rows.len(), len, K::NV);
     let (mut data, mut least) = (vec![[K::In::default(); LANES]; vectors], vec![0; panels]);

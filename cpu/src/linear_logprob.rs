@@ -7,12 +7,12 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Disjoint, Input, Kernel, LANES, Out, Panels, Place, pack_reduction, product, scratch, sweep, with_kernel,
+    A, Disjoint, Input, Kernel, LANES, Out, Panels, Pieces, Place, pack_reduction, product, scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, L32, simd};
 use crate::on_isa;
 use crate::parallel::Context;
-use crate::rows::{V, clamp, exp, fma, splat};
+use crate::rows::{Cell, V, clamp, exp, fma, splat};
 use simd::{Simd, prelude::*};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
@@ -66,8 +66,10 @@ const PREFERRED: usize = 64 << 20;
 const PACKED: usize = 32 << 20;
 /// Tokens whose logits of one block are a task's scratch: 2 MiB.
 const CHUNK: usize = 240;
-/// Columns of a grad_weight task.
-const SUB: usize = 512;
+/// Columns of a task of the logits product in the backward, at most.
+const STRIP: usize = 64;
+/// Strips of a grad_weight task.
+const STRIPS: usize = 8;
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
 /// Target column of a row that has none.
@@ -97,8 +99,8 @@ fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
     }
     let Workspace { minimum, preferred } = forward_sizes(k, sizes);
     let least = [
-        Pass { hidden: false, roomy: false, t: LANES, c: LANES, ..Pass::weight(sizes, false) },
-        Pass { roomy: false, ..Pass::hidden(sizes, LANES) },
+        Pass { hidden: false, roomy: false, t: LANES, c: LANES * K::NV, ..Pass::weight(sizes, false) },
+        Pass { roomy: false, ..Pass::hidden(sizes, LANES * K::NV) },
     ];
     let minimum = least.iter().fold(minimum, |m, p| m.max(p.need::<K>(sizes)));
     let preferred = preferred.max(Pass { hidden: true, ..Pass::weight(sizes, false) }.need::<K>(sizes));
@@ -122,7 +124,7 @@ fn check_space(workspace: &[u8], minimum: usize) -> Result<()> {
         let (got, expected) = (Value::Size(workspace.len()), Value::Size(minimum));
         return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
     }
-    if minimum > 0 && workspace.as_ptr().addr() % Arena::ALIGN != 0 {
+    if minimum > 0 && !workspace.as_ptr().addr().is_multiple_of(Arena::ALIGN) {
         return Err(Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")));
     }
     Ok(())
@@ -577,15 +579,7 @@ struct Best<'a> {
     top: &'a mut [f32],
 }
 /// Transforms the rows of `x` (columns from `g0` on; lanes are tokens from `n0` on) in place and raises the maxima.
-fn raise(
-    job: &Job<'_>,
-    t: &Lanes<'_>,
-    n0: usize,
-    (v0, g0): (usize, usize),
-    x: &mut [f32],
-    ld: usize,
-    best: Best<'_>,
-) {
+fn raise(job: &Job<'_>, t: &Lanes<'_>, n0: usize, (v0, g0): (usize, usize), x: &mut [f32], ld: usize, best: Best<'_>) {
     on_isa!(
         job.isa,
         s => if job.identity { raise_lanes::<_, true>(s, job, t, n0, (v0, g0), x, ld, best) }
@@ -829,16 +823,26 @@ impl Pass {
     fn hidden(sizes: &Sizes, b: usize) -> Pass {
         Pass { weight: false, hidden: true, g: b, t: Self::tile(sizes), b, c: b, total: false, roomy: true }
     }
-    /// dz: floats from column to column; off the powers of two, and room for a tile that reads past the last row.
-    fn ld(&self) -> usize {
-        self.b.next_multiple_of(LANES) + LANES
+    /// Columns of a strip of dz: what a task of the logits product writes.
+    fn strip<K: Kernel>(&self) -> usize {
+        (STRIP / K::MR * K::MR).min(self.t.next_multiple_of(K::MR))
+    }
+    /// Floats of a strip. dz lies as `[strip][panel of rows][column][row]`: every task of the three products walks through
+    /// it in the order of memory.
+    fn strip_len<K: Kernel>(&self) -> usize {
+        let panel = LANES * K::NV;
+        self.strip::<K>() * self.b.div_ceil(panel) * panel
+    }
+    /// Floats of dz, and room for a register tile that reads past the last row.
+    fn dz<K: Kernel>(&self) -> usize {
+        self.t.div_ceil(self.strip::<K>()) * self.strip_len::<K>() + LANES
     }
     /// Vectors of a worker's panel for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
         K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
     }
     fn local<K: Kernel>(&self) -> usize {
-        if self.weight { SUB.min(self.t) * LANES * K::F::NV } else { 0 }
+        if self.weight { STRIPS * self.strip::<K>() * LANES * K::F::NV } else { 0 }
     }
     fn grad_hidden(&self, sizes: &Sizes) -> usize {
         if self.hidden { self.g * sizes.d.next_multiple_of(LANES) } else { 0 }
@@ -851,7 +855,7 @@ impl Pass {
         let (vectors, panels) = Panels::<K::In>::need(self.c, sizes.len::<K>(), K::NV);
         need::<[K::In; LANES]>(vectors)
             + need::<u16>(panels)
-            + need::<f32>(self.t * self.ld())
+            + need::<f32>(self.dz::<K>())
             + need::<f32>(self.grad_hidden(sizes))
             + need::<f32>(self.totals(sizes))
             + need::<K::In>(sizes.threads * sizes.scratch::<K>(self.roomy))
@@ -861,6 +865,9 @@ impl Pass {
     /// The passes that give the wanted gradients in so many bytes. `direct`: grad_weight itself can hold running totals.
     fn plan<K: Kernel>(sizes: &Sizes, weight: bool, hidden: bool, direct: bool, bytes: usize) -> [Option<Pass>; 2] {
         let fits = |p: &Pass| p.need::<K>(sizes) <= bytes;
+        // rows are packed in whole panels
+        let panel = LANES * K::NV;
+        let half = |c: usize| (c / 2 / panel * panel).max(panel);
         if weight && hidden {
             let mut p = Pass { hidden: true, ..Self::weight(sizes, direct) };
             loop {
@@ -868,7 +875,7 @@ impl Pass {
                     return [Some(p), None];
                 }
                 if p.c > 4 * WIDEST {
-                    p.c = p.c / 2 / LANES * LANES;
+                    p.c = half(p.c);
                 } else if direct && p.g > BLOCK {
                     (p.g, p.c) = (((p.g - 1) / 2).next_multiple_of(BLOCK), p.b);
                 } else {
@@ -879,22 +886,21 @@ impl Pass {
         let weight = weight.then(|| {
             let mut p = Self::weight(sizes, direct);
             while !fits(&p) && p.roomy {
-                if p.c > LANES && (p.c * 2 * sizes.d > p.t * p.b || p.t == LANES) {
-                    p.c = p.c / 2 / LANES * LANES;
+                if p.c > panel && (p.c * 2 * sizes.d > p.t * p.b || p.t == LANES) {
+                    p.c = half(p.c);
                 } else if p.t > LANES {
                     p.t = (p.t / 2 / LANES * LANES).max(LANES);
                 } else {
                     p.roomy = false;
                 }
-                p.c = p.c.max(LANES);
             }
             p
         });
         let hidden = hidden.then(|| {
             let mut p = Self::hidden(sizes, sizes.rows.next_multiple_of(LANES).min(BLOCK));
             while !fits(&p) && p.roomy {
-                if p.b > LANES {
-                    p = Self::hidden(sizes, (p.b / 2 / LANES * LANES).max(LANES));
+                if p.b > panel {
+                    p = Self::hidden(sizes, half(p.b));
                 } else {
                     p.roomy = false;
                 }
@@ -935,8 +941,8 @@ fn backward_on<K: Kernel>(
     let direct = !grads.accumulate_weight && direct(&grads.weight) && direct(&grads.bias);
     let wants_weight = grads.weight.is_some() || grads.bias.is_some();
     let mut out = Outputs {
-        weight: grads.weight.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
-        bias: grads.bias.as_mut().map(|g| Sink::new(g, grads.accumulate_weight)),
+        weight: grads.weight.as_mut().and_then(|g| Sink::new(g, grads.accumulate_weight, job.isa)),
+        bias: grads.bias.as_mut().and_then(|g| Sink::new(g, grads.accumulate_weight, job.isa)),
         hidden: grads.hidden,
         accumulate_hidden: grads.accumulate_hidden,
     };
@@ -959,7 +965,7 @@ fn backward_on<K: Kernel>(
     }
     if let (Some(g), false, 0) = (&mut out.hidden, out.accumulate_hidden, count) {
         for i in 0..n {
-            put_row(g, i, |g| g.fill(0.0), false);
+            put_row(job.isa, g, i, |g| g.fill(0.0), false);
         }
     }
     Ok(())
@@ -1017,23 +1023,24 @@ struct Sink<'a> {
     data: SinkData<'a>,
     layout: Layout,
     accumulate: bool,
+    isa: Isa,
 }
 enum SinkData<'a> {
     F32(Disjoint<'a, f32>),
     Bf16(Disjoint<'a, bf16>),
     F16(Disjoint<'a, f16>),
-    F64(Disjoint<'a, f64>),
 }
 impl<'a> Sink<'a> {
-    fn new(m: &'a mut FloatsMut<'_>, accumulate: bool) -> Self {
+    /// `None` for f64, which the checks have refused.
+    fn new(m: &'a mut FloatsMut<'_>, accumulate: bool, isa: Isa) -> Option<Self> {
         let layout = m.layout();
         let data = match m {
             FloatsMut::F32(m) => SinkData::F32(Disjoint::new(m.data_mut())),
             FloatsMut::Bf16(m) => SinkData::Bf16(Disjoint::new(m.data_mut())),
             FloatsMut::F16(m) => SinkData::F16(Disjoint::new(m.data_mut())),
-            FloatsMut::F64(m) => SinkData::F64(Disjoint::new(m.data_mut())),
+            FloatsMut::F64(_) => return None,
         };
-        Sink { data, layout, accumulate }
+        Some(Sink { data, layout, accumulate, isa })
     }
     /// Writes `x` at column `j` of row `i`, or adds it to what is there.
     ///
@@ -1045,9 +1052,8 @@ impl<'a> Sink<'a> {
         unsafe {
             match &self.data {
                 SinkData::F32(d) => put(d.piece(at, x.len()), x, add),
-                SinkData::Bf16(d) => put(d.piece(at, x.len()), x, add),
-                SinkData::F16(d) => put(d.piece(at, x.len()), x, add),
-                SinkData::F64(d) => put(d.piece(at, x.len()), x, add),
+                SinkData::Bf16(d) => narrow(self.isa, d.piece(at, x.len()), x, add),
+                SinkData::F16(d) => narrow(self.isa, d.piece(at, x.len()), x, add),
             }
         }
     }
@@ -1056,9 +1062,10 @@ impl<'a> Sink<'a> {
     /// # Safety
     /// As for `put`.
     unsafe fn zero(&self, i: usize) {
-        for j in 0..self.layout.cols {
+        let cols = self.layout.cols;
+        for j in (0..cols).step_by(WIDEST) {
             // SAFETY: the caller's promise.
-            unsafe { self.put(i, j, &[0.0], false) };
+            unsafe { self.put(i, j, &[0.0; WIDEST][..WIDEST.min(cols - j)], false) };
         }
     }
 }
@@ -1068,21 +1075,42 @@ fn put<E: Float>(to: &mut [E], x: &[f32], add: bool) {
         *to = E::from_f32(if add { to.to_f32() + *x } else { *x });
     }
 }
-/// Row `i` of a gradient in pieces: `f` fills each piece of up to 64 totals in turn.
-fn put_row(m: &mut FloatsMut<'_>, i: usize, mut f: impl FnMut(&mut [f32]), add: bool) {
-    #[inline(always)]
-    fn go<E: Float>(to: &mut [E], f: &mut impl FnMut(&mut [f32]), add: bool) {
-        let mut x = [0.0; WIDEST];
-        for to in to.chunks_mut(WIDEST) {
-            f(&mut x[..to.len()]);
-            put(to, &x[..to.len()], add);
+/// [`put`] of a 16-bit type, 32 values at a time.
+fn narrow<E: Cell>(isa: Isa, to: &mut [E], x: &[f32], add: bool) {
+    on_isa!(isa, s => narrow_lanes(s, to, x, add), put(to, x, add))
+}
+#[inline(always)]
+fn narrow_lanes<S: Simd, E: Cell>(s: S, to: &mut [E], x: &[f32], add: bool) {
+    for (to, x) in to.chunks_mut(32).zip(x.chunks(32)) {
+        let (mut wide, mut cells) = ([0.0; 32], [E::default(); 32]);
+        wide[..x.len()].copy_from_slice(x);
+        let mut v = f32::load(s, &wide);
+        if add {
+            cells[..to.len()].copy_from_slice(to);
+            let old = E::load(s, &cells);
+            v = [old[0] + v[0], old[1] + v[1]];
         }
+        E::store(s, v, &mut cells);
+        to.copy_from_slice(&cells[..to.len()]);
+    }
+}
+/// Row `i` of a gradient in pieces: `f` fills each piece of up to [`WIDEST`] totals in turn.
+fn put_row(isa: Isa, m: &mut FloatsMut<'_>, i: usize, mut f: impl FnMut(&mut [f32]), add: bool) {
+    let mut x = [0.0; WIDEST];
+    macro_rules! go {
+        ($m:ident, $x:ident, $to:ident => $put:expr) => {
+            for $to in $m.row_mut(i).chunks_mut(WIDEST) {
+                let $x = &mut x[..$to.len()];
+                f($x);
+                $put
+            }
+        };
     }
     match m {
-        FloatsMut::F32(m) => go(m.row_mut(i), &mut f, add),
-        FloatsMut::Bf16(m) => go(m.row_mut(i), &mut f, add),
-        FloatsMut::F16(m) => go(m.row_mut(i), &mut f, add),
-        FloatsMut::F64(m) => go(m.row_mut(i), &mut f, add),
+        FloatsMut::F32(m) => go!(m, x, to => put(to, x, add)),
+        FloatsMut::Bf16(m) => go!(m, x, to => narrow(isa, to, x, add)),
+        FloatsMut::F16(m) => go!(m, x, to => narrow(isa, to, x, add)),
+        FloatsMut::F64(_) => {} // refused by the checks
     }
 }
 
@@ -1101,7 +1129,7 @@ fn pass<K: Kernel>(
     let (d, valid, threads, len) = (sizes.d, sizes.valid, sizes.threads, sizes.len::<K>());
     let (vectors, np) = Panels::<K::In>::need(pass.c, len, K::NV);
     let mut panels = Panels::<K::In>::new(arena.take(vectors)?, arena.take(np)?, len, K::NV);
-    let z = arena.take::<f32>(pass.t * pass.ld())?;
+    let z = arena.take::<f32>(pass.dz::<K>())?;
     let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
     let totals = arena.take::<f32>(pass.totals(sizes))?;
     let ns = sizes.scratch::<K>(pass.roomy);
@@ -1116,7 +1144,10 @@ fn pass<K: Kernel>(
     let width = LANES * K::F::NV;
     let (hidden, weight) = (&job.inputs.hidden, &job.inputs.weight);
 
-    let ld = pass.ld();
+    // dz: strip s, panel p, column v, lane l at s * strip_len + p * panel_len + v * ld + l
+    let (strip, strip_len, ld) = (pass.strip::<K>(), pass.strip_len::<K>(), LANES * K::NV);
+    let panel_len = strip * ld;
+    let place = Place { ld, panel: panel_len };
     let mut packed = (0, 0);
     for l0 in (0..count).step_by(pass.g) {
         let l1 = count.min(l0 + pass.g);
@@ -1130,19 +1161,17 @@ fn pass<K: Kernel>(
                         panels.fill(job.context, hidden, job.paired, &kept.live[c0..c1]);
                         packed = (c0, c1);
                     }
-                    let sub = (v1 - v0).div_ceil(threads).min(64).next_multiple_of(K::MR);
-                    let place = Place { ld, panel: LANES * K::NV };
                     let panels = &panels;
-                    job.context.tasks((v1 - v0).div_ceil(sub), |worker, task| {
-                        let (a, b) = (v0 + task * sub, v1.min(v0 + (task + 1) * sub));
-                        // SAFETY: the scratch is the worker's, the columns [a, b) are the task's.
+                    job.context.tasks((v1 - v0).div_ceil(strip), |worker, task| {
+                        let (a, b) = (v0 + task * strip, v1.min(v0 + (task + 1) * strip));
+                        // SAFETY: the scratch is the worker's, the strip is the task's.
                         let (scratch, z) =
-                            unsafe { (scratch.piece(worker * ns, ns), z.piece((a - v0) * ld, (b - a) * ld)) };
+                            unsafe { (scratch.piece(worker * ns, ns), z.piece(task * strip_len, strip_len)) };
                         let all = (0, panels.count());
-                        let z = &mut z[c0 - n0..];
+                        let z = &mut z[(c0 - n0) / ld * panel_len..];
                         product(k, weight, job.paired, (a, b), panels, all, scratch, z, place, |p, g0, rows, x| {
-                            let first = c0 + p * place.panel;
-                            let lanes = place.panel.min((c1 - first).next_multiple_of(LANES));
+                            let first = c0 + p * ld;
+                            let lanes = ld.min((c1 - first).next_multiple_of(LANES));
                             gradient(job, kept, first, lanes, g0, &mut x[..(rows - 1) * ld + lanes], ld);
                         });
                     });
@@ -1152,22 +1181,23 @@ fn pass<K: Kernel>(
                 let ones = out.bias.is_some() as usize;
                 let w0 = if out.weight.is_some() { 0 } else { d / width };
                 let w1 = if pass.weight { (d + ones).div_ceil(width) } else { w0 };
-                let subs = (v1 - v0).div_ceil(SUB);
+                let sub = STRIPS * strip;
+                let subs = (v1 - v0).div_ceil(sub);
                 let weight_tasks = (w1 - w0) * subs;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
                 let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
-                let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(LANES);
+                let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(ld);
                 let pieces = (n1 - n0).div_ceil(rows);
                 let out = &*out;
                 job.context.tasks(weight_tasks + hp * pieces, |worker, task| {
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
                     let (b, local, z) = unsafe {
-                        (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(0, (v1 - v0) * ld))
+                        (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(0, pass.dz::<K>()))
                     };
                     if task < weight_tasks {
-                        let (p, sub) = (w0 + task / subs, task % subs);
-                        let (a0, a1) = (sub * SUB, (v1 - v0).min((sub + 1) * SUB));
+                        let (p, part) = (w0 + task / subs, task % subs);
+                        let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
                         let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
                         let lanes = nv * LANES;
                         let b = &mut b[..(n1 - n0) * nv];
@@ -1180,7 +1210,11 @@ fn pass<K: Kernel>(
                         } else {
                             (&mut local[..(a1 - a0) * lanes], false)
                         };
-                        sweep(kg, false, A::Rows(&z[a0 * ld..], ld), a1 - a0, b, nv, Out { x: to, ld: lanes, lanes, add });
+                        for (a, to) in (a0..a1).step_by(strip).zip(to.chunks_mut(strip * lanes)) {
+                            let dz = A::Rows(&z[a / strip * strip_len..], ld, Pieces { len: ld, jump: panel_len });
+                            let out = Out { x: to, ld: lanes, lanes, add };
+                            sweep(kg, false, dz, strip.min(a1 - a), b, nv, out);
+                        }
                         if pass.total && !last {
                             return;
                         }
@@ -1208,8 +1242,11 @@ fn pass<K: Kernel>(
                         let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
                         // SAFETY: these rows of panel p are the task's.
                         let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
-                        let to = Out { x: to, ld: lanes, lanes, add: v0 > 0 };
-                        sweep(kg, false, A::Cols(&z[r0..], ld), r1 - r0, b, nv, to);
+                        for (r, to) in (r0..r1).step_by(ld).zip(to.chunks_mut(ld * lanes)) {
+                            let dz = A::Cols(&z[r / ld * panel_len..], ld, Pieces { len: strip, jump: strip_len });
+                            let to = Out { x: to, ld: lanes, lanes, add: v0 > 0 };
+                            sweep(kg, false, dz, ld.min(r1 - r), b, nv, to);
+                        }
                     }
                 });
             }
@@ -1227,12 +1264,13 @@ fn pass<K: Kernel>(
                 for i in 0..n {
                     if live.get(l) != Some(&(first + at + i)) {
                         if !accumulate {
-                            put_row(&mut g, i, |x| x.fill(0.0), false);
+                            put_row(job.isa, &mut g, i, |x| x.fill(0.0), false);
                         }
                         continue;
                     }
                     let mut done = 0;
                     put_row(
+                        job.isa,
                         &mut g,
                         i,
                         |x| {
@@ -1329,15 +1367,7 @@ fn gradient_lanes<S: Simd, const IDENTITY: bool>(
         }
     }
 }
-fn gradient_scalar(
-    job: &Job<'_>,
-    kept: &Kept<'_>,
-    first: usize,
-    lanes: usize,
-    g0: usize,
-    x: &mut [f32],
-    ld: usize,
-) {
+fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
     for l in 0..lanes {
         let i = first + l;
         let t = if job.identity {

@@ -303,11 +303,13 @@ fn block<S: Simd, T: Cell, const ALL: bool>(
             let d = clamp(s, z[j] - mv);
             let e = exp(s, d);
             let below = z[j].simd_ne(mv); // false for the maximum and its ties, true for a NaN
-            r[j] = below.select(r[j] + e, r[j]);
-            n[j] = below.select(n[j] + one, n[j]);
+            // adding +0 changes no bit, and selecting 0 is one `and` where a select of two vectors is two operations
+            let masked = below.select(e, zero);
+            r[j] = r[j] + masked;
+            n[j] = n[j] + below.select(one, zero);
             if ALL {
                 u[j] = fma(e, d, u[j]);
-                q[j] = below.select(fma(e, e, q[j]), q[j]);
+                q[j] = fma(masked, masked, q[j]);
             }
         }
     }
@@ -430,7 +432,14 @@ impl<T> Scratch<T> {
 }
 /// Transforms `n` widened logits from column `first` on in place.
 #[inline(never)]
-fn transform<S: Simd>(s: S, bias: Option<&Floats<'_>>, t: &RowTransform, first: usize, n: usize, (x, _, b): Buffers<'_>) {
+fn transform<S: Simd>(
+    s: S,
+    bias: Option<&Floats<'_>>,
+    t: &RowTransform,
+    first: usize,
+    n: usize,
+    (x, _, b): Buffers<'_>,
+) {
     s.vectorize(
         #[inline(always)]
         || {

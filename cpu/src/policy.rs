@@ -126,9 +126,14 @@ fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize
         }
     }
     if holes {
-        for t in 0..n.next_multiple_of(W) {
-            to[t] = if live[t] { to[t] } else { 0.0 };
-        }
+        clear(live, to, n.next_multiple_of(W));
+    }
+}
+/// 0 where nothing is live.
+#[inline(always)]
+fn clear(live: &[bool; TILE], x: &mut Column, n: usize) {
+    for (x, &live) in x[..n].iter_mut().zip(&live[..n]) {
+        *x = if live { *x } else { 0.0 };
     }
 }
 /// Live tokens of a range.
@@ -171,12 +176,15 @@ impl Call<'_> {
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
             Some(m) => {
-                let mut dead = 0;
-                for t in 0..n {
-                    tile.live[t] = m.live(tokens.start + t);
-                    dead += !tile.live[t] as usize;
+                let bytes = match m {
+                    Mask::U8(m) => dense(m, tokens.start, n),
+                    _ => None,
+                };
+                match bytes {
+                    Some(m) => tile.live.iter_mut().zip(m).for_each(|(to, &x)| *to = x != 0),
+                    None => (0..n).for_each(|t| tile.live[t] = m.live(tokens.start + t)),
                 }
-                tile.holes |= dead > 0;
+                tile.holes |= tile.live[..n].contains(&false);
             }
         }
         let (start, holes) = (tokens.start, tile.holes);
@@ -213,9 +221,9 @@ fn join(mut s: Chains) -> f64 {
 }
 #[inline(always)]
 fn add(chains: &mut Chains, x: &Column, n: usize) {
-    for at in (0..n).step_by(W) {
+    for block in x[..n].as_chunks::<W>().0 {
         for j in 0..W {
-            chains[j] += x[at + j] as f64;
+            chains[j] += block[j] as f64;
         }
     }
 }
@@ -347,69 +355,78 @@ impl Acc {
         }
     }
 }
+/// x - x is 0 for a finite x and NaN for any other.
 #[inline(always)]
-fn all_finite(tile: &Tile, kl: bool) -> bool {
-    let mut sum = [0.0f32; W];
-    for at in (0..tile.padded()).step_by(W) {
+fn spoil(sum: &mut [f32; W], x: &Column, n: usize) {
+    for block in x[..n].as_chunks::<W>().0 {
         for j in 0..W {
-            let i = at + j;
-            sum[j] += (tile.logp[i] - tile.logp[i]) + (tile.old[i] - tile.old[i]);
-            sum[j] += (tile.value[i] - tile.value[i]) + (tile.grad[i] - tile.grad[i]);
-            if kl {
-                sum[j] += (tile.kl[i] - tile.kl[i]) + (tile.kl_grad[i] - tile.kl_grad[i]);
-            }
+            sum[j] += block[j] - block[j];
         }
     }
-    sum == [0.0; W]
 }
+/// Adds values up; says whether everything is finite.
 #[inline(always)]
 fn sums(tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
+    let n = tile.padded();
     if tile.holes {
-        for i in 0..tile.padded() {
-            if !tile.live[i] {
-                (tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]) = (0.0, 0.0, 0.0, 0.0);
-            }
+        for x in [&mut tile.value, &mut tile.grad, &mut tile.kl, &mut tile.kl_grad] {
+            clear(&tile.live, x, n);
         }
     }
-    add(&mut acc.main, &tile.value, tile.padded());
-    if kl {
-        add(&mut acc.kl, &tile.kl, tile.padded());
+    add(&mut acc.main, &tile.value, n);
+    let mut spoiled = [0.0; W];
+    for x in [&tile.logp, &tile.old, &tile.value, &tile.grad] {
+        spoil(&mut spoiled, x, n);
     }
-    all_finite(tile, kl)
+    if kl {
+        add(&mut acc.kl, &tile.kl, n);
+        spoil(&mut spoiled, &tile.kl, n);
+        spoil(&mut spoiled, &tile.kl_grad, n);
+    }
+    spoiled == [0.0; W]
 }
 #[inline(always)]
 fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
-    for i in 0..tile.n {
-        if !tile.live[i] {
-            (tile.ratio[i], tile.k3[i]) = (0.0, 0.0);
-            continue;
-        }
-        let (x, a) = (tile.x[i], tile.advantage[i]);
-        acc.least = if x < acc.least { x } else { acc.least };
-        acc.most = if x > acc.most { x } else { acc.most };
-        if let Some([low, high, roof, dual]) = *bounds {
-            acc.clip[0] += (a < 0.0 && x < low) as u32 as f64;
-            acc.clip[1] += (a > 0.0 && x > high) as u32 as f64;
-            acc.clip[2] += (a < 0.0 && (if x < roof { x } else { roof }) > dual) as u32 as f64;
-        }
-    }
-    for i in tile.n..tile.padded() {
-        (tile.ratio[i], tile.k3[i]) = (0.0, 0.0);
-    }
     let n = tile.padded();
+    clear(&tile.live, &mut tile.ratio, n);
+    clear(&tile.live, &mut tile.k3, n);
     add(&mut acc.ratio, &tile.ratio, n);
     add(&mut acc.k3, &tile.k3, n);
-    for at in (0..n).step_by(W) {
+    // without bounds nothing is beyond them
+    let [low, high, roof, dual] = bounds.unwrap_or([f32::NEG_INFINITY, f32::INFINITY, f32::INFINITY, f32::INFINITY]);
+    let (mut least, mut most) = ([f32::INFINITY; W], [f32::NEG_INFINITY; W]);
+    let mut clip = [[0u32; W]; 3];
+    let (x, a, live) = (tile.x[..n].as_chunks::<W>().0, tile.advantage[..n].as_chunks::<W>().0, tile.live[..n].as_chunks::<W>().0);
+    for ((x, a), live) in x.iter().zip(a).zip(live) {
         for j in 0..W {
-            acc.k1[j] -= tile.x[at + j] as f64;
+            let (x, a, on) = (x[j], a[j], live[j]);
+            acc.k1[j] -= x as f64;
+            least[j] = if on && x < least[j] { x } else { least[j] };
+            most[j] = if on && x > most[j] { x } else { most[j] };
+            clip[0][j] += (on && a < 0.0 && x < low) as u32;
+            clip[1][j] += (on && a > 0.0 && x > high) as u32;
+            clip[2][j] += (on && a < 0.0 && (if x < roof { x } else { roof }) > dual) as u32;
+        }
+    }
+    for j in 0..W {
+        acc.least = if least[j] < acc.least { least[j] } else { acc.least };
+        acc.most = if most[j] > acc.most { most[j] } else { acc.most };
+        for k in 0..3 {
+            acc.clip[k] += clip[k][j] as f64;
         }
     }
 }
 #[inline(always)]
 fn write_grad(tile: &Tile, kl: bool, coef: f32, scale: f32, to: &mut [f32]) {
-    for i in 0..to.len() {
-        let g = if kl { tile.grad[i] + coef * tile.kl_grad[i] } else { tile.grad[i] };
-        to[i] = g * scale;
+    let (grad, kl_grad) = (&tile.grad[..to.len()], &tile.kl_grad[..to.len()]);
+    if kl {
+        for ((to, &g), &k) in to.iter_mut().zip(grad).zip(kl_grad) {
+            *to = (g + coef * k) * scale;
+        }
+    } else {
+        for (to, &g) in to.iter_mut().zip(grad) {
+            *to = g * scale;
+        }
     }
 }
 /// Bits of a live token whose values are not all finite.

@@ -548,9 +548,21 @@ struct Totals {
 }
 
 fn write(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64, status: &mut u32) {
-    if let Some(m) = place {
-        *status |= overflow(x, m);
-        m.set(i, x);
+    match place {
+        Some(FloatsMut::F64(m)) => m.set(i, x),
+        Some(m) => {
+            *status |= overflow(x, m);
+            m.set(i, x);
+        }
+        None => {}
+    }
+}
+
+/// The elements of an f64 vector without gaps.
+fn dense<'a>(m: &Floats<'a>) -> Option<&'a [f64]> {
+    match m {
+        Floats::F64(m) if m.layout().outer == 1 && m.layout().inner_stride == 1 => m.data().get(..m.rows()),
+        _ => None,
     }
 }
 
@@ -560,17 +572,17 @@ fn stage(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, term: &T
     let reference = if term.about().reads(slot::REF) { inputs.ref_scores } else { None };
     let n = x.len();
     context.rows(n, 4 * GRAIN, MatrixMut::vector(x), |first, rows, mut x| {
-        if let (Floats::F64(s), None | Some(Floats::F64(_)), false) = (inputs.scores, reference, divides) {
-            let dense = |m: truing_core::matrix::Matrix<'_, f64>| m.layout().outer == 1 && m.layout().inner_stride == 1;
-            let r = match reference {
-                Some(Floats::F64(r)) => Some(r),
-                _ => None,
-            };
-            if dense(s) && r.is_none_or(dense) {
-                for i in 0..rows {
-                    x.set(i, s.get(first + i) - r.map_or(0.0, |r| r.get(first + i)));
+        if let (Some(s), false) = (dense(&inputs.scores), divides) {
+            let (x, s) = (x.data_mut(), &s[first..first + rows]);
+            match reference.as_ref().map(dense) {
+                None => return x.copy_from_slice(s),
+                Some(Some(r)) => {
+                    for ((x, s), r) in x.iter_mut().zip(s).zip(&r[first..first + rows]) {
+                        *x = s - r;
+                    }
+                    return;
                 }
-                return;
+                Some(None) => {}
             }
         }
         for i in 0..rows {
@@ -641,7 +653,8 @@ pub(crate) fn run(
                 flags(&feed, term, first, &mut out);
             }
         });
-        let totals = reduce(problem, inputs, &partials);
+        let plain = plain && partials.now.iter().all(|&bits| bits == 0);
+        let totals = reduce(problem, inputs, &partials, plain);
         let mut divisor = match term.reduction {
             Reduction::None | Reduction::Sum => 1.0,
             Reduction::Mean => totals.live as f64,
@@ -669,7 +682,8 @@ pub(crate) fn run(
             first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
         }
         if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out.grad_margin.is_some()) {
-            scatter(&feed, term, &partials, unreduced, scale, grad, grad_kl, grad_margin);
+            let margins = if out.grad_margin.is_some() { &mut *grad_margin } else { &mut [] };
+            scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
         }
     }
     write(&mut out.loss, 0, loss, &mut 0);
@@ -698,12 +712,26 @@ pub(crate) fn run(
 }
 fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
     match to {
-        Some(FloatsMut::F64(m)) => from.iter().enumerate().for_each(|(i, &x)| m.set(i, x)),
+        Some(FloatsMut::F64(m)) if m.layout().outer == 1 && m.layout().inner_stride == 1 => {
+            m.data_mut()[..from.len()].copy_from_slice(from);
+        }
         Some(m) => from.iter().enumerate().for_each(|(i, &x)| m.set(i, x)),
         None => {}
     }
 }
-fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>) -> Totals {
+fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
+    if plain {
+        let mut loss = Sum::default();
+        let (blocks, rest) = partials.value.as_chunks::<W>();
+        for block in blocks {
+            for j in 0..W {
+                loss.0[j] += block[j];
+            }
+        }
+        rest.iter().enumerate().for_each(|(j, x)| loss.0[j] += x);
+        let live = partials.value.len();
+        return Totals { live, weight: live as f64, loss: loss.total() };
+    }
     let (mut live, mut weight, mut loss) = (0, Sum::default(), Sum::default());
     let skip = problem.options().skip_flagged;
     for (i, (&value, &now)) in partials.value.iter().zip(&*partials.now).enumerate() {
@@ -795,6 +823,7 @@ fn scatter(
     term: &Term<'_>,
     partials: &Partials<'_>,
     unreduced: bool,
+    plain: bool,
     scale: f64,
     grad: &mut [f64],
     grad_kl: &mut [f64],
@@ -802,7 +831,7 @@ fn scatter(
 ) {
     let (problem, inputs) = (feed.problem, feed.inputs);
     let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
-    let (kl, margin) = (term.about().differentiates(slot::KL), term.about().differentiates(slot::MARGIN));
+    let (kl, margin) = (term.about().differentiates(slot::KL), !grad_margin.is_empty() && term.about().differentiates(slot::MARGIN));
     let one = scale * inputs.grad_scale;
     let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
     // d score / d sum of the mean that the score stage formed
@@ -811,6 +840,15 @@ fn scatter(
         true => 0.0,
         false => g,
     };
+    let c = one * single;
+    if plain && !unreduced && !divides && !kl && !margin && c != 0.0 && matches!(problem.items(), Items::Stacked) {
+        // what the loop below does, without its questions
+        let (chosen, rejected) = grad.split_at_mut(s / 2);
+        for (grad, partial) in [(chosen, &*partials.a), (rejected, &*partials.b)] {
+            grad.iter_mut().zip(partial).for_each(|(g, x)| *g += c * x);
+        }
+        return;
+    }
     for i in 0..partials.value.len() {
         let now = partials.now[i];
         if now & row::IGNORED != 0 || (skip && now & !KEPT != 0) {

@@ -115,13 +115,7 @@ pub fn prefetch<T>(p: &[T; 32], columns: usize) {
         let a = p.as_ptr().cast::<i8>().wrapping_add(columns * size_of::<T>() + line);
         // SAFETY: a prefetch reads nothing as far as the language is concerned and never faults, whatever the address;
         // SSE is part of the x86-64 baseline.
-        unsafe {
-            if size_of::<T>() == 4 {
-                _mm_prefetch::<_MM_HINT_T1>(a)
-            } else {
-                _mm_prefetch::<_MM_HINT_T0>(a)
-            }
-        }
+        unsafe { if size_of::<T>() == 4 { _mm_prefetch::<_MM_HINT_T1>(a) } else { _mm_prefetch::<_MM_HINT_T0>(a) } }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (p, columns);

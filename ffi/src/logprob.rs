@@ -114,9 +114,9 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
 
 /// The checked problem of logits with these dimensions.
 fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<Problem> {
-    let (n, v) = match dims {
-        &[n, v] => (n, v),
-        &[b, t, v] => (b * t, v),
+    let (n, v) = match *dims {
+        [n, v] => (n, v),
+        [b, t, v] => (b * t, v),
         _ => {
             return Err(Error::shape(
                 "logits",

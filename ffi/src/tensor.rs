@@ -122,7 +122,7 @@ impl Tensors {
         let data = data.cast::<u8>();
         if bytes > 0 {
             pointer("workspace", data)?;
-            if data as usize % WORKSPACE_ALIGN != 0 {
+            if !(data as usize).is_multiple_of(WORKSPACE_ALIGN) {
                 return Err(Error::invalid(
                     "workspace",
                     Value::Text("an unaligned pointer"),
@@ -273,7 +273,7 @@ impl Tensors {
         let offset = usize::try_from(t.byte_offset).map_err(|_| wrap)?;
         let start = (t.data as usize).checked_add(offset).ok_or(wrap)?;
         start.checked_add(bytes).ok_or(wrap)?;
-        if start % dtype.size() != 0 {
+        if !start.is_multiple_of(dtype.size()) {
             return Err(Error::invalid(
                 field,
                 Value::Text("unaligned data"),
@@ -505,7 +505,7 @@ impl Output {
         self.view(ok, Form::Vector)
     }
     /// N elements without gaps.
-    pub(crate) fn array<'a, T: Element, const N: usize>(self, ok: &'a Checked) -> Result<Option<&'a mut [T; N]>> {
+    pub(crate) fn array<T: Element, const N: usize>(self, ok: &Checked) -> Result<Option<&mut [T; N]>> {
         self.view(ok, Form::Vector)
     }
     /// Dimensions; none if the output is not wanted.
@@ -521,7 +521,8 @@ pub(crate) struct Workspace {
 }
 impl Workspace {
     /// The bytes, which hold whatever the caller left there.
-    pub(crate) fn bytes<'a>(self, _: &'a Checked) -> &'a mut [u8] {
+    #[expect(clippy::mut_from_ref, reason = "used up by its one view; `Checked` only bounds how long that lives")]
+    pub(crate) fn bytes(self, _: &Checked) -> &mut [u8] {
         if self.bytes == 0 {
             // SAFETY: no bytes; the address is not NULL and aligned as pieces of a workspace are.
             return unsafe { core::slice::from_raw_parts_mut(core::ptr::without_provenance_mut(WORKSPACE_ALIGN), 0) };

@@ -4,7 +4,7 @@ Nothing of the library is imported: each formula is written here a second time, 
 textbook form at 50 digits. Inputs are rounded to f32 (what a kernel receives), parameters to f64; token entries receive
 their log bounds rounded to f32. Partials are written out and checked against differences of the value at 50 digits.
 
-A section:  @ kind name part | inputs | outputs
+A section:  @ id kind name part | inputs | outputs
 A case:     params | inputs | value slack | value slack | ...
 `params` are what the caller passes (nan or a missing tail = default). `slack` of an output f is what the error bound
 multiplies by u: sum |x df/dx| over the inputs plus the sum of the |terms| that f adds up.
@@ -312,18 +312,18 @@ PAIR6 = "chosen_logp rejected_logp chosen_ref_logp rejected_ref_logp"
 PAIR_GRADS = "value grad_chosen_logp grad_rejected_logp"
 #  kind name part, inputs, outputs, function, defaults, cases
 ENTRIES = [
-    ("pair dpo -", PAIR6 + " chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", dpo, (0.1, 0.0), dpo_cases),
-    ("pair ipo -", PAIR6 + " chosen_len rejected_len chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", ipo, (0.1,), ipo_cases),
-    ("pair simpo -", "chosen_logp rejected_logp", PAIR_GRADS, simpo, (2.0, 0.5, 0.0), simpo_cases),
-    ("pair tdpo1 -", PAIR6 + " chosen_kl rejected_kl", PAIR_GRADS + " grad_chosen_kl grad_rejected_kl", tdpo1, (0.1,), tdpo1_cases),
-    ("unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
-    ("list plackett_luce -", "logp ref_logp", "value grad_logp", plackett_luce, (0.1, inf), list_cases),
-    ("token ppo_clip -", "logp old advantage", "value grad_logp", ppo_clip, (0.2, 0.2, inf, inf), ppo_clip_cases),
-    ("sequence gspo _map", "logp old advantage", "value grad_logp", gspo_map, (0.2, 0.2, inf, inf), gspo_map_cases),
-    ("sequence gspo -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
-    ("estimator k1 -", "logp ref_logp", "value grad_logp", k1, (), two_scores),
-    ("estimator k2 -", "logp ref_logp", "value grad_logp", k2, (), two_scores),
-    ("estimator k3 -", "logp ref_logp", "value grad_logp", k3, (), two_scores),
+    ("1001 pair dpo -", PAIR6 + " chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", dpo, (0.1, 0.0), dpo_cases),
+    ("1002 pair ipo -", PAIR6 + " chosen_len rejected_len chosen_margin rejected_margin", PAIR_GRADS + " grad_chosen_margin grad_rejected_margin", ipo, (0.1,), ipo_cases),
+    ("1003 pair simpo -", "chosen_logp rejected_logp", PAIR_GRADS, simpo, (2.0, 0.5, 0.0), simpo_cases),
+    ("1004 pair tdpo1 -", PAIR6 + " chosen_kl rejected_kl", PAIR_GRADS + " grad_chosen_kl grad_rejected_kl", tdpo1, (0.1,), tdpo1_cases),
+    ("2001 unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
+    ("3001 list plackett_luce -", "logp ref_logp", "value grad_logp", plackett_luce, (0.1, inf), list_cases),
+    ("4001 token ppo_clip -", "logp old advantage", "value grad_logp", ppo_clip, (0.2, 0.2, inf, inf), ppo_clip_cases),
+    ("5001 sequence gspo _map", "logp old advantage", "value grad_logp", gspo_map, (0.2, 0.2, inf, inf), gspo_map_cases),
+    ("5001 sequence gspo -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
+    ("6001 estimator k1 -", "logp ref_logp", "value grad_logp", k1, (), two_scores),
+    ("6002 estimator k2 -", "logp ref_logp", "value grad_logp", k2, (), two_scores),
+    ("6003 estimator k3 -", "logp ref_logp", "value grad_logp", k3, (), two_scores),
 ]
 
 

@@ -74,3 +74,6 @@ impl KlEstimator<0> for K3 {
         EstimateOut { value: z.exp_rem(), logp: -z.expm1() }
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { Estimator KlEstimator EstimatorVisitor with_estimator [OfEstimator] { K1, K2, K3 } }

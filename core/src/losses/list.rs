@@ -85,3 +85,6 @@ impl ListLoss<2> for PlackettLuce {
         value
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { List ListLoss ListVisitor with_list [] { PlackettLuce } }

@@ -10,9 +10,39 @@
 //! - weights, reductions and the flags for infinite or NaN inputs are stages; an entry gives what its formula's limit
 //!   is. Slots that an entry does not read ([`About::inputs`]) may hold anything, also NaN.
 //!
-//! To add an entry: write its unit struct here, add it to the list in `catalog.rs`, write its golden vectors, run
-//! `cargo xtask generate`.
+//! To add an entry: write its unit struct in the file of its kind, name it in the list at the end of that file, write its
+//! golden vectors, run `cargo xtask generate`.
 use crate::real::Real;
+
+/// The list of one kind's entries: their descriptions, and code generic over them.
+macro_rules! entries {
+    ($kind:ident $bound:ident $visitor:ident $with:ident [$($flat:ident)*] { $($e:ident),* $(,)? }) => {
+        pub(super) const LIST: &[$crate::catalog::Info] = &[$( $crate::catalog::Info {
+            kind: $crate::catalog::Kind::$kind,
+            about: <$e as Entry<_>>::ABOUT,
+            params: &<$e as Entry<_>>::PARAMS,
+        } ),*];
+        /// Code generic over the entries of one kind.
+        pub trait $visitor {
+            /// What it returns.
+            type Out;
+            /// Called with the entry as a type.
+            fn visit<E: $bound<N>, const N: usize>(self) -> Self::Out;
+        }
+        /// Calls `v` with the entry of this id as a type; `None` if this kind has no such entry.
+        pub fn $with<V: $visitor>(id: u32, v: V) -> Option<V::Out> {
+            $( if id == <$e as Entry<_>>::ABOUT.id { return Some(v.visit::<$e, _>()); } )*
+            None
+        }
+        #[allow(unused_variables)] // lists have no formula
+        pub(super) fn each_formula<V: super::formula::Visitor>(v: &mut V) {
+            $crate::losses::entries!(@flat v [$($flat)*] [$($e)*]);
+        }
+    };
+    (@flat $v:ident [$($flat:ident)*] $list:tt) => { $( $crate::losses::entries!(@one $v $flat $list); )* };
+    (@one $v:ident $flat:ident [$($e:ident)*]) => { $( $v.visit::<super::formula::$flat<$e, _>>(); )* };
+}
+use entries;
 
 mod estimator;
 pub mod formula;
@@ -27,6 +57,21 @@ pub use pair::*;
 pub use sequence::*;
 pub use token::*;
 pub use unpaired::*;
+
+/// The lists of all kinds, in the order of the kinds' numbers.
+pub(crate) const LISTS: [&[crate::catalog::Info]; 6] =
+    [pair::LIST, unpaired::LIST, list::LIST, token::LIST, sequence::LIST, estimator::LIST];
+
+/// Calls `v` with every formula as a function of slices: for the recorder, the judges and the bit tests. List entries have
+/// none, they loop over their members.
+pub fn each_formula<V: formula::Visitor>(v: &mut V) {
+    pair::each_formula(v);
+    unpaired::each_formula(v);
+    list::each_formula(v);
+    token::each_formula(v);
+    sequence::each_formula(v);
+    estimator::each_formula(v);
+}
 
 #[allow(unused_imports)] // for the links above
 use crate::catalog::About;

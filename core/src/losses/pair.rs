@@ -211,3 +211,6 @@ impl PairLoss<1> for Tdpo1 {
         out
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { Pair PairLoss PairVisitor with_pair [OfPair] { Dpo, Ipo, Simpo, Tdpo1 } }

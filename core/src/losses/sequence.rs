@@ -85,3 +85,6 @@ impl SequenceLoss<4> for Gspo {
         SequenceOut { value, c, log_z: c.lit(0.0) }
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { Sequence SequenceLoss SequenceVisitor with_sequence [OfSequenceMap OfSequence] { Gspo } }

@@ -100,3 +100,6 @@ impl TokenLoss<4> for PpoClip {
         TokenOut { value, logp, entropy: logp.lit(0.0) }
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { Token TokenLoss TokenVisitor with_token [OfToken] { PpoClip } }

@@ -69,3 +69,6 @@ impl UnpairedLoss<3> for Kto {
         UnpairedOut { value, logp: slope * value * (-v).sigmoid() }
     }
 }
+
+// Every entry of this kind. A new one is written above and named here.
+super::entries! { Unpaired UnpairedLoss UnpairedVisitor with_unpaired [OfUnpaired] { Kto } }

@@ -168,7 +168,9 @@ fn train(o: &Options, head: &Head, material: &Material, loss: &mut Loss) -> Resu
         let pairs = out.rewards.len() as f64 / 2.0;
         curves.loss.push(out.loss);
         curves.margin.push(out.rewards.chunks(2).map(|r| r[0] - r[1]).sum::<f64>() / pairs);
-        curves.accuracy.push(out.rewards.chunks(2).filter(|r| r[0] > r[1]).count() as f64 / pairs);
+        // A tie, as all are before the first step, is half right.
+        let right = |r: &[f64]| ((r[0] > r[1]) as u8 + (r[0] >= r[1]) as u8) as f64 / 2.0;
+        curves.accuracy.push(out.rewards.chunks(2).map(right).sum::<f64>() / pairs);
         bar.clear();
         println!(
             "step {step:>3}/{}  loss {:.4}  margin {:+.3}  accuracy {:3.0} %  {:.0} tokens/s  peak {}",

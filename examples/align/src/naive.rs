@@ -12,13 +12,15 @@ pub struct Step {
     pub loss: f64,
     pub scores: Vec<f64>,
     pub grad_hidden: Vec<f64>,
+    /// Largest magnitude of a logit: no logit in f32 is nearer to the truth than the spacing of f32 there.
+    pub largest_logit: f64,
 }
 
 pub fn step(head: &Head, rows: &Rows, reference: &[f64], loss: &Loss) -> Result<Step> {
     let (v, d) = (head.vocab, head.width);
     let hidden: Vec<f64> = rows.hidden.iter().map(|&x| x as f64).collect();
     let mut probs = vec![0.0; rows.targets.len() * v];
-    let logps: Vec<f64> = probs
+    let (logps, largest): (Vec<f64>, Vec<f64>) = probs
         .par_chunks_mut(v)
         .zip(hidden.par_chunks(d))
         .zip(&rows.targets)
@@ -26,13 +28,14 @@ pub fn step(head: &Head, rows: &Rows, reference: &[f64], loss: &Loss) -> Result<
             for (z, w) in z.iter_mut().zip(head.weight.chunks_exact(d)) {
                 *z = dot(h, w);
             }
+            let largest = z.iter().fold(0.0, |m: f64, z| m.max(z.abs()));
             let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
             let logp = z[target as usize] - lse;
             z.iter_mut().for_each(|z| *z = (*z - lse).exp());
-            logp
+            (logp, largest)
         })
-        .collect();
+        .unzip();
     let spans: Vec<_> = rows.cu_seqlens.windows(2).map(|w| w[0] as usize..w[1] as usize).collect();
     let scores: Vec<f64> = spans.iter().map(|s| logps[s.clone()].iter().sum()).collect();
     let (value, slopes) = match loss.info.about.name {
@@ -52,7 +55,7 @@ pub fn step(head: &Head, rows: &Rows, reference: &[f64], loss: &Loss) -> Result<
             }
         },
     );
-    Ok(Step { loss: value, scores, grad_hidden })
+    Ok(Step { loss: value, scores, grad_hidden, largest_logit: largest.into_iter().fold(0.0, f64::max) })
 }
 
 /// Eight sums side by side, so that the compiler may use the machine's lanes.

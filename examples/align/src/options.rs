@@ -8,7 +8,7 @@ Aligns a language model on preference pairs, on the CPU: trains a low-rank adapt
   --pairs FILE     own pairs: JSON lines with prompt, chosen, rejected (strings or chat messages)
   --loss NAME      pair loss of the catalogue (default dpo); an unknown name lists them
   --beta X         strength of the loss (default 0.1 or the loss's own)
-  --steps N        optimiser steps (default 40)
+  --steps N        optimiser steps (default 32)
   --batch N        pairs a step (default 16)
   --rank N         rank of the adapter (default 8)
   --lr X           learning rate of Adam (default 0.002)
@@ -38,7 +38,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Options> {
         pairs: None,
         loss: "dpo".into(),
         beta: None,
-        steps: 40,
+        steps: 32,
         batch: 16,
         rank: 8,
         lr: 0.002,

@@ -1,0 +1,83 @@
+//! Preference losses in split form: microseconds of a whole call (scores to loss and d loss / d score, f64) on one thread.
+//! `cargo bench --bench preference -- [rounds]`.
+use criterion::{BenchmarkId, Criterion, Throughput};
+use std::time::Duration;
+use truing::core::catalog::{Kind, find};
+use truing::core::matrix::{Floats, Matrix, MatrixMut};
+use truing::core::preference::{Inputs, Items, Options, Outputs, Problem, Term};
+use truing::cpu::{Context, ContextOptions, Isa, preference};
+
+struct Data {
+    scores: Vec<f64>,
+    reference: Vec<f64>,
+    losses: Vec<f64>,
+    rewards: [Vec<f64>; 2],
+    grad: Vec<f64>,
+    space: Vec<u8>,
+}
+impl Data {
+    fn new(pairs: usize) -> Data {
+        let mut state = 1u64;
+        let mut make = || -> Vec<f64> {
+            (0..2 * pairs)
+                .map(|_| {
+                    state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    -150.0 + (state >> 40) as f64 / 83886.08
+                })
+                .collect()
+        };
+        Data {
+            scores: make(),
+            reference: make(),
+            losses: vec![0.0; pairs],
+            rewards: [vec![0.0; pairs], vec![0.0; pairs]],
+            grad: vec![0.0; 2 * pairs],
+            space: vec![],
+        }
+    }
+    fn call(&mut self, context: &Context, name: &str, all: bool) {
+        let id = find(Kind::Pair, name).expect("an entry").about.id;
+        let terms = [Term { id, ..Term::default() }];
+        let problem = Problem::new(self.scores.len(), Items::Stacked, &terms, Options::default()).unwrap();
+        let mut inputs = Inputs::new(Floats::F64(Matrix::vector(&self.scores)));
+        inputs.ref_scores = Some(Floats::F64(Matrix::vector(&self.reference)));
+        let mut loss = [0.0];
+        let [chosen, rejected] = &mut self.rewards;
+        let out = Outputs {
+            loss: Some(MatrixMut::vector(&mut loss).into()),
+            losses: all.then(|| MatrixMut::vector(&mut self.losses).into()),
+            reward_chosen: all.then(|| MatrixMut::vector(chosen).into()),
+            reward_rejected: all.then(|| MatrixMut::vector(rejected).into()),
+            grad_scores: Some(MatrixMut::vector(&mut self.grad).into()),
+            ..Outputs::default()
+        };
+        let need = preference::workspace(context, &problem).preferred;
+        self.space.resize(need + 64, 0);
+        let at = self.space.as_ptr().align_offset(64);
+        preference::forward(context, &problem, &inputs, out, &mut self.space[at..at + need]).unwrap();
+    }
+}
+
+fn main() {
+    const CALLS: usize = 200;
+    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(15);
+    let mut criterion = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(10));
+    let pairs = 4096;
+    let mut data = Data::new(pairs);
+    for isa in Isa::available() {
+        let context = Context::new(ContextOptions { isa_cap: Some(isa), ..ContextOptions::default() }).unwrap();
+        let mut group = criterion.benchmark_group(format!("{pairs} pairs, {}", isa.name()));
+        group.throughput(Throughput::Elements(pairs as u64)).measurement_time(Duration::from_millis(300));
+        for (name, all) in [("dpo", false), ("dpo", true), ("simpo", false)] {
+            let what = format!("{name}, {}", if all { "losses and rewards too" } else { "loss and gradient" });
+            let mut t: Vec<f64> = (0..rounds)
+                .map(|_| truing_benches::time(1, || (0..CALLS).for_each(|_| data.call(&context, name, all))))
+                .collect();
+            t.sort_by(f64::total_cmp);
+            let us = |t: f64| t / CALLS as f64 * 1e6;
+            println!("{:8} {what:32} {:7.1} us ({:.1} .. {:.1})", isa.name(), us(t[rounds / 2]), us(t[0]), us(t[rounds - 1]));
+            group.bench_function(BenchmarkId::from_parameter(what), |b| b.iter(|| data.call(&context, name, all)));
+        }
+        group.finish();
+    }
+}
