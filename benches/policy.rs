@@ -53,8 +53,7 @@ impl Data {
         let n = self.grad.len();
         let segments = Segments::Padded { sequences: self.sequences, width: n / self.sequences };
         let problem = Problem::new(n, segments, options).unwrap();
-        let [logps, old, reference, advantage] =
-            [0, 1, 2, 3].map(|k| Floats::F32(Matrix::vector(&self.columns[k])));
+        let [logps, old, reference, advantage] = [0, 1, 2, 3].map(|k| Floats::F32(Matrix::vector(&self.columns[k])));
         let inputs = Inputs {
             logps,
             old: Some(old),
@@ -103,7 +102,13 @@ fn main() {
                 (0..rounds).map(|_| truing_benches::time(1, || (0..CALLS).for_each(|_| call()))).collect();
             t.sort_by(f64::total_cmp);
             let us = |t: f64| t / CALLS as f64 * 1e6;
-            println!("{:8} {what:32} {:7.1} us ({:.1} .. {:.1})", isa.name(), us(t[rounds / 2]), us(t[0]), us(t[rounds - 1]));
+            println!(
+                "{:8} {what:32} {:7.1} us ({:.1} .. {:.1})",
+                isa.name(),
+                us(t[rounds / 2]),
+                us(t[0]),
+                us(t[rounds - 1])
+            );
             group.bench_function(BenchmarkId::from_parameter(what), |b| b.iter(&mut call));
         }
         group.finish();

@@ -75,7 +75,13 @@ fn main() {
                 .collect();
             t.sort_by(f64::total_cmp);
             let us = |t: f64| t / CALLS as f64 * 1e6;
-            println!("{:8} {what:32} {:7.1} us ({:.1} .. {:.1})", isa.name(), us(t[rounds / 2]), us(t[0]), us(t[rounds - 1]));
+            println!(
+                "{:8} {what:32} {:7.1} us ({:.1} .. {:.1})",
+                isa.name(),
+                us(t[rounds / 2]),
+                us(t[0]),
+                us(t[rounds - 1])
+            );
             group.bench_function(BenchmarkId::from_parameter(what), |b| b.iter(|| data.call(&context, name, all)));
         }
         group.finish();

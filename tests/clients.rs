@@ -28,20 +28,11 @@ fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
 }
 
-/// Builds the library with cargo, in the profile of these tests, and returns its `.so` and `.a`.
-fn build(features: &[&str], target: Option<&Path>) -> (PathBuf, PathBuf) {
+/// Builds the library with cargo and returns its `.so` and `.a`.
+fn build(options: &[&str]) -> (PathBuf, PathBuf) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["build", "--quiet", "--package", "truing-ffi", "--lib", "--message-format=json"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    if !features.is_empty() {
-        cargo.arg("--features").arg(features.join(","));
-    }
-    if let Some(target) = target {
-        cargo.arg("--target-dir").arg(target);
-    }
-    let out = cargo.output().unwrap();
+    let out = cargo.args(options).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
     let file = |end: &str| {
@@ -50,9 +41,10 @@ fn build(features: &[&str], target: Option<&Path>) -> (PathBuf, PathBuf) {
     };
     (file("so"), file("a"))
 }
+/// The library in the profile of these tests.
 fn library() -> &'static (PathBuf, PathBuf) {
     static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    BUILT.get_or_init(|| build(&[], None))
+    BUILT.get_or_init(|| build(if cfg!(debug_assertions) { &[] } else { &["--release"] }))
 }
 
 /// Compiles `tests/c/<source>` to a program of its own name and links it, `shared` or static.
@@ -154,7 +146,11 @@ fn python_fields() {
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {
-    let (so, _) = build(&["test-panic"], Some(&folder().join("test-panic")));
+    let target = folder().join("test-panic");
+    // Only the boundary is looked at, so the kernels are built fast, not fast to run.
+    let quick = ["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"];
+    let (so, _) =
+        build(&[&["--features", "test-panic", "--target-dir", target.to_str().unwrap()][..], &quick].concat());
     let source = folder().join("panic.c");
     fs::write(
         &source,

@@ -51,7 +51,11 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
         counters: [77; 32],
     };
     let mut loss = [77.0];
-    let values = if sequence { FloatsMut::F64(MatrixMut::vector(&mut g.sequence_values)) } else { FloatsMut::F32(MatrixMut::vector(&mut g.values)) };
+    let values = if sequence {
+        FloatsMut::F64(MatrixMut::vector(&mut g.sequence_values))
+    } else {
+        FloatsMut::F32(MatrixMut::vector(&mut g.values))
+    };
     let out = Outputs {
         loss: Some(MatrixMut::vector(&mut loss).into()),
         values: Some(values),
@@ -194,8 +198,11 @@ impl Oracle<'_> {
                 0.0
             };
             for &i in &live {
-                let own = Estimator { id: 0, weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
-                let k = |name: &str, e: &Estimator| estimate(name, e, l[i], at(i), old(i), d.reference[i] as f64)[surrogate as usize];
+                let own =
+                    Estimator { id: 0, weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+                let k = |name: &str, e: &Estimator| {
+                    estimate(name, e, l[i], at(i), old(i), d.reference[i] as f64)[surrogate as usize]
+                };
                 sums[0] += w * match self.name {
                     "ppo_clip" => clip(l[i] - old(i), d.advantage[i] as f64, self.params),
                     "gspo" => whole,
@@ -225,7 +232,9 @@ fn aggregates(sequence: bool) -> Vec<Aggregate> {
 }
 type Case = (Kind, &'static str, &'static [f64], Option<(&'static str, Estimator)>);
 fn losses() -> Vec<Case> {
-    let e = |name: &'static str, weight, gradient, coef| (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef });
+    let e = |name: &'static str, weight, gradient, coef| {
+        (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef })
+    };
     use EstimatorGradient::*;
     use EstimatorWeight::*;
     vec![
@@ -263,7 +272,8 @@ fn formulas() {
                 let o = options(case, aggregate);
                 let p = Problem::new(d.logp.len(), d.segments(), o).unwrap();
                 let half = [0.5f32];
-                let mut i = Inputs { grad_output: Some(Floats::F32(Matrix::vector(&half))), grad_scale: 3.0, ..d.inputs() };
+                let mut i =
+                    Inputs { grad_output: Some(Floats::F32(Matrix::vector(&half))), grad_scale: 3.0, ..d.inputs() };
                 if !old {
                     i.old = None;
                 }
@@ -289,7 +299,12 @@ fn formulas() {
                         main + if case.0 == Kind::Estimator { 0.0 } else { kl }
                     };
                     let want = (at(h) - at(-h)) / (2.0 * h) * 1.5;
-                    near(&format!("grad of {case:?} old {old} {aggregate:?} at {s}"), g.grad[s] as f64, want, 3e-6 * want.abs() + 2e-7 * scale);
+                    near(
+                        &format!("grad of {case:?} old {old} {aggregate:?} at {s}"),
+                        g.grad[s] as f64,
+                        want,
+                        3e-6 * want.abs() + 2e-7 * scale,
+                    );
                     cases.ran();
                 }
                 // figures
@@ -345,15 +360,29 @@ fn bits() {
                 same_all(case.1, &run(c, &p, &i).unwrap(), &want);
             }
             let (mut loss, mut grad) = ([0f64], vec![5f32; d.logp.len()]);
-            let out = Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), grad_logps: Some(MatrixMut::vector(&mut grad)), ..Outputs::default() };
+            let out = Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                grad_logps: Some(MatrixMut::vector(&mut grad)),
+                ..Outputs::default()
+            };
             let need = policy::workspace(&threaded, &p).minimum;
             with_scratch(need, |w| policy::forward(&threaded, &p, &i, out, w)).unwrap();
             same("loss alone", &loss, &[want.loss]);
             same("gradient alone", &grad, &want.grad);
             let each: Vec<f32> = (0..sequences).map(|b| d.advantage[b * width]).collect();
             let spread: Vec<f32> = (0..d.logp.len()).map(|i| each[i / width]).collect();
-            let one = run(&all[0], &p, &Inputs { advantage: Some(Advantage::Sequence(Floats::F32(Matrix::vector(&each)))), ..i }).unwrap();
-            let many = run(&all[0], &p, &Inputs { advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&spread)))), ..i }).unwrap();
+            let one = run(
+                &all[0],
+                &p,
+                &Inputs { advantage: Some(Advantage::Sequence(Floats::F32(Matrix::vector(&each)))), ..i },
+            )
+            .unwrap();
+            let many = run(
+                &all[0],
+                &p,
+                &Inputs { advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&spread)))), ..i },
+            )
+            .unwrap();
             if case.0 == Kind::Sequence {
                 near("advantage of a sequence", one.loss, many.loss, 1e-12);
             } else {
@@ -380,16 +409,26 @@ fn layouts() {
             }
         }
         for i in (0..d.mask.len()).filter(|&i| d.mask[i] == 0).collect::<Vec<_>>() {
-            (d.logp[i], d.old[i], d.reference[i], d.advantage[i]) = (f32::NAN, f32::INFINITY, f32::NAN, f32::NEG_INFINITY);
+            (d.logp[i], d.old[i], d.reference[i], d.advantage[i]) =
+                (f32::NAN, f32::INFINITY, f32::NAN, f32::NEG_INFINITY);
         }
         let live: Vec<usize> = (0..d.mask.len()).filter(|&i| d.mask[i] != 0).collect();
         let pick = |v: &[f32]| live.iter().map(|&i| v[i]).collect::<Vec<f32>>();
         let a = Aggregate { mode: Mode::SeqMeanTokenMean, count_empty: Some(CountEmpty::All), ..ONE };
-        let padded = run(&c, &Problem::new(d.logp.len(), d.segments(), options(case, a)).unwrap(), &d.inputs()).unwrap();
+        let padded =
+            run(&c, &Problem::new(d.logp.len(), d.segments(), options(case, a)).unwrap(), &d.inputs()).unwrap();
         let mut cu = vec![0i32];
         lengths.iter().for_each(|&l| cu.push(cu[cu.len() - 1] + l as i32));
-        let q = Data { logp: pick(&d.logp), old: pick(&d.old), reference: pick(&d.reference), advantage: pick(&d.advantage), mask: vec![1; live.len()], ..d.clone() };
-        let packed = Problem::new(live.len(), Segments::Packed(Ints::I32(Matrix::vector(&cu))), options(case, a)).unwrap();
+        let q = Data {
+            logp: pick(&d.logp),
+            old: pick(&d.old),
+            reference: pick(&d.reference),
+            advantage: pick(&d.advantage),
+            mask: vec![1; live.len()],
+            ..d.clone()
+        };
+        let packed =
+            Problem::new(live.len(), Segments::Packed(Ints::I32(Matrix::vector(&cu))), options(case, a)).unwrap();
         for mask in [false, true] {
             let mut i = q.inputs();
             if !mask {
@@ -430,8 +469,16 @@ fn layouts() {
         // bf16 and f16 are the widened values
         let b: Vec<bf16> = q.logp.iter().map(|&x| bf16::from_f32(x)).collect();
         let h: Vec<f16> = q.old.iter().map(|&x| f16::from_f32(x)).collect();
-        let e = Data { logp: b.iter().map(|x| x.to_f32()).collect(), old: h.iter().map(|x| x.to_f32()).collect(), ..q.clone() };
-        let narrow = Inputs { logps: Floats::Bf16(Matrix::vector(&b)), old: Some(Floats::F16(Matrix::vector(&h))), ..q.inputs() };
+        let e = Data {
+            logp: b.iter().map(|x| x.to_f32()).collect(),
+            old: h.iter().map(|x| x.to_f32()).collect(),
+            ..q.clone()
+        };
+        let narrow = Inputs {
+            logps: Floats::Bf16(Matrix::vector(&b)),
+            old: Some(Floats::F16(Matrix::vector(&h))),
+            ..q.inputs()
+        };
         same_all("stored type", &run(&c, &packed, &narrow).unwrap(), &run(&c, &packed, &e.inputs()).unwrap());
         cases.ran();
     }
@@ -445,7 +492,13 @@ fn limits() {
     let all = contexts();
     for c in &all {
         let token = |params: &[f64], l: f32, o: f32, a: f32| {
-            let o1 = Options { loss: id(Kind::Token, "ppo_clip"), params, kl: None, aggregate: Aggregate { mode: Mode::TokenSum, ..ONE }, level: Level::Token };
+            let o1 = Options {
+                loss: id(Kind::Token, "ppo_clip"),
+                params,
+                kl: None,
+                aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
+                level: Level::Token,
+            };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, a) = ([l], [o], [a]);
             let i = Inputs {
@@ -492,7 +545,8 @@ fn limits() {
         check(token(&[], 1.0, nan, 0.0), 0.0, 0.0, row::NAN_INPUT);
 
         let kl = |name: &str, weight, l: f32, o: f32, r: f32| {
-            let e = Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+            let e =
+                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
             let o1 = Options { loss: e.id, params: &[], kl: Some(e), aggregate: ONE, level: Level::Token };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, r) = ([l], [o], [r]);
@@ -527,7 +581,12 @@ fn limits() {
             near("k3 by ratio", v as f64, x.exp() * (z.exp_m1() - z), 2e-6 * x.exp() * z.exp());
             near("k3 by ratio", g as f64, -x.exp() * z, 1e-6 * x.exp() * z);
         }
-        near("small z", kl("k3", One, -0.001, 0.0, 0.0).0 as f64, 0.001f32 as f64 * 0.001f32 as f64 / 2.0 * (1.0 + 0.001 / 3.0), 1e-12);
+        near(
+            "small z",
+            kl("k3", One, -0.001, 0.0, 0.0).0 as f64,
+            0.001f32 as f64 * 0.001f32 as f64 / 2.0 * (1.0 + 0.001 / 3.0),
+            1e-12,
+        );
     }
     assert_eq!(cases.0 % all.len(), 0);
     cases.finish("policy limits", 46);
@@ -584,8 +643,15 @@ fn errors() {
     use Status::*;
     let d = Data::new(1, 2, 3, 0.1);
     let ppo = Options { loss: id(Kind::Token, "ppo_clip"), params: &[], kl: None, aggregate: ONE, level: Level::Token };
-    let k3 = Estimator { id: id(Kind::Estimator, "k3"), weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.1 };
-    let mut bad = |o: Options, field: &str, status: Status| refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status);
+    let k3 = Estimator {
+        id: id(Kind::Estimator, "k3"),
+        weight: EstimatorWeight::One,
+        gradient: EstimatorGradient::Pathwise,
+        coef: 0.1,
+    };
+    let mut bad = |o: Options, field: &str, status: Status| {
+        refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status)
+    };
     bad(Options { loss: 1, ..ppo }, "loss.id", InvalidArgument);
     bad(Options { loss: id(Kind::Pair, "dpo"), ..ppo }, "loss.id", InvalidArgument);
     bad(Options { params: &[-0.1], ..ppo }, "clip_low", InvalidArgument);
@@ -598,12 +664,19 @@ fn errors() {
         bad(Options { kl: Some(Estimator { coef, ..k3 }), ..ppo }, "kl.coef", InvalidArgument);
     }
     bad(Options { loss: k3.id, kl: Some(k3), ..ppo }, "kl.id", InvalidArgument);
-    bad(Options { loss: id(Kind::Estimator, "k1"), kl: Some(Estimator { coef: 0.0, ..k3 }), ..ppo }, "kl.id", InvalidArgument);
+    bad(
+        Options { loss: id(Kind::Estimator, "k1"), kl: Some(Estimator { coef: 0.0, ..k3 }), ..ppo },
+        "kl.id",
+        InvalidArgument,
+    );
     let mut mode = |aggregate: Aggregate, field: &str| bad(Options { aggregate, ..ppo }, field, InvalidArgument);
     mode(Aggregate { normaliser: -1.0, ..ONE }, "aggregate.normaliser");
     mode(Aggregate { normaliser: f64::NAN, ..ONE }, "aggregate.normaliser");
     mode(Aggregate { max_length: 5.0, ..ONE }, "aggregate.max_length");
-    mode(Aggregate { mode: Mode::SeqMeanTokenSumNorm, count_empty: Some(CountEmpty::All), ..ONE }, "aggregate.max_length");
+    mode(
+        Aggregate { mode: Mode::SeqMeanTokenSumNorm, count_empty: Some(CountEmpty::All), ..ONE },
+        "aggregate.max_length",
+    );
     mode(Aggregate { mode: Mode::SeqMeanTokenMean, ..ONE }, "aggregate.count_empty");
     mode(Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE }, "aggregate.mode");
     refused(Problem::new(7, d.segments(), ppo).map(|_| ()).unwrap_err(), "logps", ShapeMismatch);
@@ -612,7 +685,8 @@ fn errors() {
     let with_kl = Problem::new(6, d.segments(), Options { kl: Some(k3), ..ppo }).unwrap();
     let good = d.inputs();
     let short = Floats::F32(Matrix::vector(&d.logp[..5]));
-    let mut input = |p: &Problem, i: Inputs, field: &str, status: Status| refused(run(&c, p, &i).unwrap_err(), field, status);
+    let mut input =
+        |p: &Problem, i: Inputs, field: &str, status: Status| refused(run(&c, p, &i).unwrap_err(), field, status);
     input(&p, Inputs { logps: short, ..good }, "logps", ShapeMismatch);
     input(&p, Inputs { old: Some(short), ..good }, "inputs.old", ShapeMismatch);
     input(&p, Inputs { reference: Some(short), ..good }, "inputs.ref", ShapeMismatch);
@@ -628,11 +702,27 @@ fn errors() {
         refused(with_scratch(need, |w| policy::forward(&c, &p, &good, out, w)).unwrap_err(), field, status);
     };
     let (mut two, mut six, mut wide) = ([0f64; 2], [0f32; 5], [0f64; 6]);
-    place(Outputs { loss: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() }, "outputs.out_loss", ShapeMismatch);
-    place(Outputs { values: Some(MatrixMut::vector(&mut six).into()), ..Outputs::default() }, "outputs.out_values", ShapeMismatch);
-    place(Outputs { values: Some(MatrixMut::vector(&mut wide).into()), ..Outputs::default() }, "outputs.out_values", UnsupportedDtype);
+    place(
+        Outputs { loss: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() },
+        "outputs.out_loss",
+        ShapeMismatch,
+    );
+    place(
+        Outputs { values: Some(MatrixMut::vector(&mut six).into()), ..Outputs::default() },
+        "outputs.out_values",
+        ShapeMismatch,
+    );
+    place(
+        Outputs { values: Some(MatrixMut::vector(&mut wide).into()), ..Outputs::default() },
+        "outputs.out_values",
+        UnsupportedDtype,
+    );
     place(Outputs { kl: Some(MatrixMut::vector(&mut six)), ..Outputs::default() }, "outputs.out_kl", ShapeMismatch);
-    place(Outputs { grad_logps: Some(MatrixMut::vector(&mut six)), ..Outputs::default() }, "grad_logps_out", ShapeMismatch);
+    place(
+        Outputs { grad_logps: Some(MatrixMut::vector(&mut six)), ..Outputs::default() },
+        "grad_logps_out",
+        ShapeMismatch,
+    );
     let mut full = [0f32; 6];
     place(Outputs { kl: Some(MatrixMut::vector(&mut full)), ..Outputs::default() }, "outputs.out_kl", InvalidArgument);
     let e = with_scratch(need, |w| policy::forward(&c, &p, &good, Outputs::default(), &mut w[..need - 1]));

@@ -107,7 +107,9 @@ impl Data {
     fn new(seed: u64, kind: Kind, sequences: usize, items: usize) -> Data {
         let mut r = Random(seed);
         let form = match kind {
-            Kind::Pair => Form::Pairs((0..items).map(|_| [r.below(sequences) as i32, r.below(sequences) as i32]).collect()),
+            Kind::Pair => {
+                Form::Pairs((0..items).map(|_| [r.below(sequences) as i32, r.below(sequences) as i32]).collect())
+            }
             Kind::Unpaired => Form::Rows,
             _ => {
                 let mut offsets = vec![0];
@@ -217,9 +219,13 @@ impl Data {
             (c, r) = (p.iter().map(|p| p[0]).collect(), p.iter().map(|p| p[1]).collect());
         }
         let items = match &self.form {
-            Form::Pairs(_) => Items::Indexed { chosen: Ints::I32(Matrix::vector(&c)), rejected: Ints::I32(Matrix::vector(&r)) },
+            Form::Pairs(_) => {
+                Items::Indexed { chosen: Ints::I32(Matrix::vector(&c)), rejected: Ints::I32(Matrix::vector(&r)) }
+            }
             Form::Rows => Items::Rows,
-            Form::Lists(o, m) => Items::Lists { offsets: Ints::I64(Matrix::vector(o)), members: Some(Ints::I64(Matrix::vector(m))) },
+            Form::Lists(o, m) => {
+                Items::Lists { offsets: Ints::I64(Matrix::vector(o)), members: Some(Ints::I64(Matrix::vector(m))) }
+            }
         };
         self.call_as(items, terms, options, f)
     }
@@ -288,10 +294,17 @@ fn formulas() {
                     score: None,
                 };
                 let second = match kind {
-                    Kind::Pair => ("simpo", Term { id: id(kind, "simpo"), weight: 0.3, reduction: Reduction::Sum, ..Term::default() }),
+                    Kind::Pair => (
+                        "simpo",
+                        Term { id: id(kind, "simpo"), weight: 0.3, reduction: Reduction::Sum, ..Term::default() },
+                    ),
                     _ => (name, Term { id: id(kind, name), weight: 0.3, params: &[0.4], ..Term::default() }),
                 };
-                let (names, terms) = if variant & 4 == 0 { (vec![name], vec![first]) } else { (vec![name, second.0], vec![first, second.1]) };
+                let (names, terms) = if variant & 4 == 0 {
+                    (vec![name], vec![first])
+                } else {
+                    (vec![name, second.0], vec![first, second.1])
+                };
                 let g = d.call(&terms, SUMS, |p, i| {
                     let i = Inputs { grad_scale: 1.5, ..*i };
                     let g = run(&all[0], p, &i).unwrap();
@@ -315,7 +328,14 @@ fn formulas() {
                 if let Form::Pairs(pairs) = &d.form {
                     let mut sums = [0.0; 3];
                     for &i in live.iter().filter(|&&i| d.weight(i) != 0.0) {
-                        let beta = d.beta.as_ref().map_or(params.first().copied().filter(|b| !b.is_nan()).unwrap_or(if name == "simpo" { 2.0 } else { 0.1 }), |b| b[i]);
+                        let beta = d.beta.as_ref().map_or(
+                            params.first().copied().filter(|b| !b.is_nan()).unwrap_or(if name == "simpo" {
+                                2.0
+                            } else {
+                                0.1
+                            }),
+                            |b| b[i],
+                        );
                         let reward = |s: usize| match name {
                             "simpo" => beta * d.scores[s] / d.lengths[s] as f64,
                             "tdpo1" => beta * (d.scores[s] - d.reference.as_ref().map_or(0.0, |r| r[s]) + d.kl[s]),
@@ -424,7 +444,11 @@ fn layouts() {
                 let terms = [Term { id: id(kind, name), params, ..Term::default() }];
                 d.form = Form::Pairs((0..pairs as i32).map(|i| [2 * i, 2 * i + 1]).collect());
                 let want = d.call(&terms, SUMS, |p, i| run(&c, p, i).unwrap());
-                same_all("interleaved", &d.call_as(Items::Interleaved, &terms, SUMS, |p, i| run(&c, p, i).unwrap()), &want);
+                same_all(
+                    "interleaved",
+                    &d.call_as(Items::Interleaved, &terms, SUMS, |p, i| run(&c, p, i).unwrap()),
+                    &want,
+                );
                 d.form = Form::Pairs((0..pairs as i32).map(|i| [i, i + pairs as i32]).collect());
                 let want = d.call(&terms, SUMS, |p, i| run(&c, p, i).unwrap());
                 same_all("stacked", &d.call_as(Items::Stacked, &terms, SUMS, |p, i| run(&c, p, i).unwrap()), &want);
@@ -611,7 +635,8 @@ fn empty() {
     // lists of no and of one member
     let terms = [Term { id: id(Kind::List, "plackett_luce"), reduction: Reduction::Sum, ..Term::default() }];
     let offsets = [0i32, 0, 1];
-    let p = Problem::new(1, Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: None }, &terms, SUMS).unwrap();
+    let p = Problem::new(1, Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: None }, &terms, SUMS)
+        .unwrap();
     let g = run(&c, &p, &Inputs::new(Floats::F64(Matrix::vector(&[-3.0])))).unwrap();
     assert_eq!((g.loss, g.grad[0], g.status[0], g.status[1]), (0.0, 0.0, row::EMPTY, 0));
     cases.ran();
@@ -642,12 +667,15 @@ fn small_rules() {
     assert!(g.loss == 0.0 && g.grad == [0.0; 4] && g.losses[0] == f64::INFINITY);
     // one sequence in many pairs: partials add up in item order
     let (chosen, rejected) = (vec![0i32; 1000], vec![1i32; 1000]);
-    let items = Items::Indexed { chosen: Ints::I32(Matrix::vector(&chosen)), rejected: Ints::I32(Matrix::vector(&rejected)) };
+    let items =
+        Items::Indexed { chosen: Ints::I32(Matrix::vector(&chosen)), rejected: Ints::I32(Matrix::vector(&rejected)) };
     let one = [Term { id: id(Kind::Pair, "dpo"), ..Term::default() }];
     let p = Problem::new(2, items, &one, SUMS).unwrap();
     let g = run(&c, &p, &Inputs::new(Floats::F64(Matrix::vector(&scores[..2])))).unwrap();
     let want = -0.1 / (1.0 + (0.2f64).exp());
-    assert!((g.grad[0] - want).abs() < 1e-15 && g.grad[1] == -g.grad[0] && (g.loss - (-0.2f64).exp().ln_1p()).abs() < 1e-14);
+    assert!(
+        (g.grad[0] - want).abs() < 1e-15 && g.grad[1] == -g.grad[0] && (g.loss - (-0.2f64).exp().ln_1p()).abs() < 1e-14
+    );
     println!("preference, small rules: 3 cases");
 }
 
@@ -668,15 +696,31 @@ fn errors() {
     refused(new(2, Items::Stacked, &[Term { id: 999, ..dpo }], none), "loss.id", InvalidArgument);
     refused(new(2, Items::Stacked, &[Term { id: id(Kind::Unpaired, "kto"), ..dpo }], none), "loss.id", InvalidArgument);
     refused(new(2, Items::Rows, &[dpo], none), "loss.id", InvalidArgument);
-    refused(new(2, Items::Stacked, &[Term { id: id(Kind::Token, "ppo_clip"), ..dpo }], none), "loss.id", InvalidArgument);
+    refused(
+        new(2, Items::Stacked, &[Term { id: id(Kind::Token, "ppo_clip"), ..dpo }], none),
+        "loss.id",
+        InvalidArgument,
+    );
     refused(new(2, Items::Stacked, &[Term { params: &[-0.1], ..dpo }], none), "beta", InvalidArgument);
     refused(new(2, Items::Stacked, &[Term { params: &[0.1, 0.5], ..dpo }], none), "label_smoothing", InvalidArgument);
     refused(new(2, Items::Stacked, &[Term { params: &[0.1, 0.1, 0.1], ..dpo }], none), "num_params", InvalidArgument);
     refused(new(2, Items::Stacked, &[Term { weight: f64::NAN, ..dpo }], none), "loss.weight", InvalidArgument);
     refused(new(2, Items::Stacked, &[Term { normaliser: -1.0, ..dpo }], none), "loss.normaliser", InvalidArgument);
-    refused(new(2, Items::Stacked, &[Term { normaliser: 1.0, reduction: Reduction::None, ..dpo }], none), "loss.normaliser", InvalidArgument);
-    refused(new(2, Items::Stacked, &[dpo, Term { reduction: Reduction::None, ..dpo }], none), "loss.reduction", InvalidArgument);
-    refused(new(2, Items::Stacked, &[Term { score: Some(Score::Mean), ..pair("ipo") }], SUMS), "loss.score_kind", InvalidArgument);
+    refused(
+        new(2, Items::Stacked, &[Term { normaliser: 1.0, reduction: Reduction::None, ..dpo }], none),
+        "loss.normaliser",
+        InvalidArgument,
+    );
+    refused(
+        new(2, Items::Stacked, &[dpo, Term { reduction: Reduction::None, ..dpo }], none),
+        "loss.reduction",
+        InvalidArgument,
+    );
+    refused(
+        new(2, Items::Stacked, &[Term { score: Some(Score::Mean), ..pair("ipo") }], SUMS),
+        "loss.score_kind",
+        InvalidArgument,
+    );
     refused(new(2, Items::Stacked, &[Term { score: Some(Score::Mean), ..dpo }], none), "score_kind", InvalidArgument);
     let means = Options { score: Some(Score::Mean), ..none };
     refused(new(2, Items::Stacked, &[pair("ipo")], means), "score_kind", InvalidArgument);
@@ -684,7 +728,11 @@ fn errors() {
     refused(new(3, Items::Interleaved, &[dpo], none), "scores", ShapeMismatch);
     let (three, two) = ([0i32, 1, 0], [1i32, 0]);
     let (three, two) = (Ints::I32(Matrix::vector(&three)), Ints::I32(Matrix::vector(&two)));
-    refused(new(2, Items::Indexed { chosen: three, rejected: two }, &[dpo], none), "groups.rejected_seq", ShapeMismatch);
+    refused(
+        new(2, Items::Indexed { chosen: three, rejected: two }, &[dpo], none),
+        "groups.rejected_seq",
+        ShapeMismatch,
+    );
     let list = [Term { id: id(Kind::List, "plackett_luce"), ..Term::default() }];
     for bad in [&[][..], &[1, 2], &[0, 2, 1, 2], &[0, 1], &[0, 3], &[0, -1, 2]] {
         let status = if bad.is_empty() { ShapeMismatch } else { OutOfRange };
@@ -699,7 +747,8 @@ fn errors() {
     let good = Inputs::new(Floats::F64(Matrix::vector(&scores)));
     let terms = [dpo];
     let p = Problem::new(2, Items::Stacked, &terms, SUMS).unwrap();
-    let mut bad = |p: &Problem, i: Inputs, field: &str, status: Status| refused(run(&c, p, &i).unwrap_err(), field, status);
+    let mut bad =
+        |p: &Problem, i: Inputs, field: &str, status: Status| refused(run(&c, p, &i).unwrap_err(), field, status);
     bad(&p, Inputs { scores: Floats::F64(Matrix::vector(&three)), ..good }, "scores", ShapeMismatch);
     bad(&p, Inputs { ref_scores: f(&[1.0]), ..good }, "ref_scores", ShapeMismatch);
     let lengths: [[i32; 2]; 2] = [[1, -1], [1, 1]];
@@ -708,21 +757,52 @@ fn errors() {
     bad(&p, Inputs { kl: f(&[1.0, 1.0]), ..good }, "kl", InvalidArgument);
     bad(&p, Inputs { grad_scale: f64::INFINITY, ..good }, "grad_scale", InvalidArgument);
     bad(&p, Inputs { grad_output: f(&[1.0, 1.0, 1.0]), ..good }, "grad_output", ShapeMismatch);
-    let mut group = |p: &Problem, groups: Groups, field: &str, status: Status| bad(p, Inputs { groups, ..good }, field, status);
+    let mut group =
+        |p: &Problem, groups: Groups, field: &str, status: Status| bad(p, Inputs { groups, ..good }, field, status);
     let g = Groups::default();
-    group(&p, Groups { item_weight: Some(Floats::F64(Matrix::vector(&minus))), ..g }, "groups.item_weight", InvalidArgument);
-    group(&p, Groups { item_weight: Some(Floats::F64(Matrix::vector(&nan))), ..g }, "groups.item_weight", InvalidArgument);
-    group(&p, Groups { item_weight: Some(Floats::F64(Matrix::vector(&three))), ..g }, "groups.item_weight", ShapeMismatch);
-    group(&p, Groups { item_beta: Some(Floats::F64(Matrix::vector(&minus))), ..g }, "groups.item_beta", InvalidArgument);
+    group(
+        &p,
+        Groups { item_weight: Some(Floats::F64(Matrix::vector(&minus))), ..g },
+        "groups.item_weight",
+        InvalidArgument,
+    );
+    group(
+        &p,
+        Groups { item_weight: Some(Floats::F64(Matrix::vector(&nan))), ..g },
+        "groups.item_weight",
+        InvalidArgument,
+    );
+    group(
+        &p,
+        Groups { item_weight: Some(Floats::F64(Matrix::vector(&three))), ..g },
+        "groups.item_weight",
+        ShapeMismatch,
+    );
+    group(
+        &p,
+        Groups { item_beta: Some(Floats::F64(Matrix::vector(&minus))), ..g },
+        "groups.item_beta",
+        InvalidArgument,
+    );
     group(&p, Groups { item_mask: Some(Mask::U8(Matrix::vector(&[1, 1]))), ..g }, "groups.item_mask", ShapeMismatch);
     group(&p, Groups { baseline: Some(Floats::F64(Matrix::vector(&one))), ..g }, "groups.baseline", InvalidArgument);
-    group(&p, Groups { list_targets: Some(Floats::F64(Matrix::vector(&one))), ..g }, "groups.list_targets", InvalidArgument);
+    group(
+        &p,
+        Groups { list_targets: Some(Floats::F64(Matrix::vector(&one))), ..g },
+        "groups.list_targets",
+        InvalidArgument,
+    );
     group(&p, Groups { shift: Some(Floats::F64(Matrix::vector(&one))), ..g }, "groups.shift", InvalidArgument);
     group(&p, Groups { label: Some(Labels::U8(Matrix::vector(&[1u8]))), ..g }, "groups.label", InvalidArgument);
     let simpo = [pair("simpo")];
     let q = Problem::new(2, Items::Stacked, &simpo, SUMS).unwrap();
     group(&q, g, "lengths", InvalidArgument);
-    group(&q, Groups { margin_chosen: Some(Floats::F64(Matrix::vector(&one))), ..g }, "groups.margin_chosen", InvalidArgument);
+    group(
+        &q,
+        Groups { margin_chosen: Some(Floats::F64(Matrix::vector(&one))), ..g },
+        "groups.margin_chosen",
+        InvalidArgument,
+    );
     let tdpo = [pair("tdpo1")];
     group(&Problem::new(2, Items::Stacked, &tdpo, SUMS).unwrap(), g, "kl", InvalidArgument);
     let kto = [Term { id: id(Kind::Unpaired, "kto"), ..Term::default() }];
@@ -730,7 +810,12 @@ fn errors() {
     let label = Some(Labels::U8(Matrix::vector(&[1, 0])));
     group(&k, g, "groups.label", InvalidArgument);
     group(&k, Groups { label, ..g }, "groups.baseline", InvalidArgument);
-    group(&k, Groups { label, baseline: Some(Floats::F64(Matrix::vector(&nan))), ..g }, "groups.baseline", InvalidArgument);
+    group(
+        &k,
+        Groups { label, baseline: Some(Floats::F64(Matrix::vector(&nan))), ..g },
+        "groups.baseline",
+        InvalidArgument,
+    );
     let (low, high) = ([-1i32], [2i64]);
     for (chosen, rejected, field) in [
         (Ints::I32(Matrix::vector(&low)), Ints::I64(Matrix::vector(&[1])), "groups.chosen_seq"),
@@ -739,7 +824,8 @@ fn errors() {
         bad(&Problem::new(2, Items::Indexed { chosen, rejected }, &terms, SUMS).unwrap(), good, field, OutOfRange);
     }
     let offsets = [0i32, 1];
-    let items = Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: Some(Ints::I64(Matrix::vector(&high))) };
+    let items =
+        Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: Some(Ints::I64(Matrix::vector(&high))) };
     bad(&Problem::new(2, items, &list, SUMS).unwrap(), good, "groups.member_seq", OutOfRange);
 
     let mut place = |out: Outputs, p: &Problem, field: &str, status: Status| {
@@ -748,12 +834,32 @@ fn errors() {
     };
     let mut two = [0f64; 2];
     let mut half = [bf16::ZERO; 1];
-    place(Outputs { loss: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() }, &p, "outputs.out_loss", ShapeMismatch);
-    place(Outputs { losses: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() }, &p, "outputs.out_losses", ShapeMismatch);
-    place(Outputs { loss: Some(FloatsMut::Bf16(MatrixMut::vector(&mut half))), ..Outputs::default() }, &p, "outputs.out_loss", UnsupportedDtype);
+    place(
+        Outputs { loss: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() },
+        &p,
+        "outputs.out_loss",
+        ShapeMismatch,
+    );
+    place(
+        Outputs { losses: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() },
+        &p,
+        "outputs.out_losses",
+        ShapeMismatch,
+    );
+    place(
+        Outputs { loss: Some(FloatsMut::Bf16(MatrixMut::vector(&mut half))), ..Outputs::default() },
+        &p,
+        "outputs.out_loss",
+        UnsupportedDtype,
+    );
     let unreduced = [Term { reduction: Reduction::None, ..dpo }];
     let u = Problem::new(2, Items::Stacked, &unreduced, SUMS).unwrap();
-    place(Outputs { loss: Some(MatrixMut::vector(&mut two[..1]).into()), ..Outputs::default() }, &u, "outputs.out_loss", InvalidArgument);
+    place(
+        Outputs { loss: Some(MatrixMut::vector(&mut two[..1]).into()), ..Outputs::default() },
+        &u,
+        "outputs.out_loss",
+        InvalidArgument,
+    );
     let need = preference::workspace(&c, &p).minimum;
     let e = with_scratch(need, |w| preference::forward(&c, &p, &good, Outputs::default(), &mut w[..need - 1]));
     refused(e.unwrap_err(), "workspace_size", WorkspaceTooSmall);

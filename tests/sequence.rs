@@ -35,8 +35,16 @@ impl Batch {
         b
     }
     /// Value and d/dlogp of sequence `b`, straight from the table in the documentation.
-    fn oracle(&self, b: usize, o: &Options, reference: bool, weights: bool, masked: bool) -> (f64, Vec<f64>, f64, bool) {
-        let live: Vec<usize> = (b * self.width..(b + 1) * self.width).filter(|&i| !masked || self.mask[i] != 0).collect();
+    fn oracle(
+        &self,
+        b: usize,
+        o: &Options,
+        reference: bool,
+        weights: bool,
+        masked: bool,
+    ) -> (f64, Vec<f64>, f64, bool) {
+        let live: Vec<usize> =
+            (b * self.width..(b + 1) * self.width).filter(|&i| !masked || self.mask[i] != 0).collect();
         let w = |i: usize| if weights { self.weight[i] as f64 } else { 1.0 };
         let r = |i: usize| if reference { self.reference[i] } else { 0.0 };
         let mut grad = vec![0.0; self.width];
@@ -132,7 +140,9 @@ fn formulas() {
     for (sequences, width) in [(1, 1), (3, 5), (5, 33), (40, 700)] {
         let b = Batch::new(sequences as u64, sequences, width);
         for o in options() {
-            for (reference, weights, masked) in [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 0)].map(|(a, b, c)| (a > 0, b > 0, c > 0)) {
+            for (reference, weights, masked) in
+                [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 0)].map(|(a, b, c)| (a > 0, b > 0, c > 0))
+            {
                 let ld = matches!(o.score, Score::Ld { .. });
                 if (o.clamp.is_some() && !reference) || (ld && weights) {
                     continue;
@@ -141,7 +151,14 @@ fn formulas() {
                     let (l32, r32): (Vec<f32>, Vec<f32>) = (to(&b.logp), to(&b.reference));
                     let lb: Vec<bf16> = b.logp.iter().map(|&x| bf16::from_f64(x)).collect();
                     let lh: Vec<f16> = b.logp.iter().map(|&x| f16::from_f64(x)).collect();
-                    let mut exact = Batch { mask: b.mask.clone(), logp: b.logp.clone(), reference: b.reference.clone(), weight: b.weight.clone(), prefix: b.prefix.clone(), ..b };
+                    let mut exact = Batch {
+                        mask: b.mask.clone(),
+                        logp: b.logp.clone(),
+                        reference: b.reference.clone(),
+                        weight: b.weight.clone(),
+                        prefix: b.prefix.clone(),
+                        ..b
+                    };
                     let logps: Floats = match dtype {
                         0 => Matrix::vector(&l32[..]).into(),
                         1 => {
@@ -178,9 +195,13 @@ fn formulas() {
                         let bound = 2f64.powi(-52) * (width as f64 + 4.0) * size + 1e-300;
                         let bound = if matches!(o.score, Score::Ld { policy_only: true, .. }) { 1e-10 } else { bound };
                         assert!((g.scores[s] - want).abs() <= bound, "{o:?} {s}: {} for {want}", g.scores[s]);
-                        let live: Vec<i32> = (0..width as i32).filter(|&t| !masked || b.mask[s * width + t as usize] != 0).collect();
+                        let live: Vec<i32> =
+                            (0..width as i32).filter(|&t| !masked || b.mask[s * width + t as usize] != 0).collect();
                         assert_eq!(g.counts[s] as usize, live.len());
-                        assert_eq!((g.first[s], g.last[s]), (live.first().map_or(-1, |&x| x), live.last().map_or(-1, |&x| x)));
+                        assert_eq!(
+                            (g.first[s], g.last[s]),
+                            (live.first().map_or(-1, |&x| x), live.last().map_or(-1, |&x| x))
+                        );
                         assert_eq!(g.status[s] & row::EMPTY != 0, empty);
                         cases.ran();
                     }
@@ -230,7 +251,8 @@ fn gradients() {
                 let mut bits = Vec::new();
                 for c in threads() {
                     let (mut dl, mut dr) = (vec![9f32; sequences * width], vec![9f32; sequences * width]);
-                    let places = Grads { logps: Some(MatrixMut::vector(&mut dl)), ref_logps: Some(MatrixMut::vector(&mut dr)) };
+                    let places =
+                        Grads { logps: Some(MatrixMut::vector(&mut dl)), ref_logps: Some(MatrixMut::vector(&mut dr)) };
                     sequence::backward(&c, &p, &u, places).unwrap();
                     for s in 0..sequences {
                         let (_, want, _, _) = b.oracle(s, &o, true, weights, true);
@@ -240,7 +262,11 @@ fn gradients() {
                             assert!((dl[i] as f64 - w).abs() <= 2f64.powi(-24) * w.abs(), "{o:?}: {} for {w}", dl[i]);
                             let policy_only = matches!(o.score, Score::Ld { policy_only: true, .. });
                             let wr = if policy_only && live { g[s] * 1.5 } else { -w };
-                            assert!((dr[i] as f64 - wr).abs() <= 2f64.powi(-24) * wr.abs(), "{o:?}: {} for {wr}", dr[i]);
+                            assert!(
+                                (dr[i] as f64 - wr).abs() <= 2f64.powi(-24) * wr.abs(),
+                                "{o:?}: {} for {wr}",
+                                dr[i]
+                            );
                         }
                         cases.ran();
                     }
@@ -287,7 +313,11 @@ fn layouts() {
                     }
                 }
             }
-            let layout = if form == 3 || form == 4 { Layout::contiguous(n, 1) } else { Layout::batched(total, width, 1, stride, step) };
+            let layout = if form == 3 || form == 4 {
+                Layout::contiguous(n, 1)
+            } else {
+                Layout::batched(total, width, 1, stride, step)
+            };
             let segments = match form {
                 3 => Segments::Packed(Ints::I64(Matrix::vector(&cu))),
                 4 => Segments::Packed(Ints::I32(Matrix::vector(&cu32))),
@@ -304,9 +334,22 @@ fn layouts() {
                 },
             };
             let ones = vec![1.0; total];
-            let u = Upstream { logps: Some(i.logps), ref_logps: i.ref_logps, weights: i.weights, grad_scores: Floats::F64(Matrix::vector(&ones)), grad_output: None, grad_scale: 1.0 };
+            let u = Upstream {
+                logps: Some(i.logps),
+                ref_logps: i.ref_logps,
+                weights: i.weights,
+                grad_scores: Floats::F64(Matrix::vector(&ones)),
+                grad_output: None,
+                grad_scale: 1.0,
+            };
             let mut dense = vec![5f32; layout.rows()];
-            sequence::backward(&threads()[1], &p, &u, Grads { logps: Some(MatrixMut::vector(&mut dense)), ref_logps: None }).unwrap();
+            sequence::backward(
+                &threads()[1],
+                &p,
+                &u,
+                Grads { logps: Some(MatrixMut::vector(&mut dense)), ref_logps: None },
+            )
+            .unwrap();
             let live: Vec<f32> = (0..layout.rows()).filter(|&i| m[layout.offset(i)] != 0).map(|i| dense[i]).collect();
             assert!((0..layout.rows()).all(|i| m[layout.offset(i)] != 0 || dense[i] == 0.0));
             let g = run(&threads()[form % 2], &p, &i).unwrap();
@@ -361,7 +404,11 @@ fn special_values() {
     let p = Problem::new(2, Segments::Padded { sequences: 1, width: 2 }, plain).unwrap();
     let i = Inputs { logps: Floats::F64(Matrix::vector(&l)), ref_logps: None, weights: Weights::default() };
     let (mut s, mut bits) = ([0f32], [0u32]);
-    let out = Outputs { scores: Some(MatrixMut::vector(&mut s).into()), status: Some(MatrixMut::vector(&mut bits)), ..Outputs::default() };
+    let out = Outputs {
+        scores: Some(MatrixMut::vector(&mut s).into()),
+        status: Some(MatrixMut::vector(&mut bits)),
+        ..Outputs::default()
+    };
     sequence::forward(&threads()[0], &p, &i, out, None).unwrap();
     assert_eq!((s[0], bits[0]), (f32::NEG_INFINITY, row::OVERFLOW));
     // no sequence at all
@@ -396,7 +443,11 @@ fn errors() {
         refused(new(2, one, o), "score.ld_alpha", Status::InvalidArgument);
     }
     for clamp in [(1.0, 0.0), (f64::NAN, 1.0), (0.0, f64::NAN)] {
-        refused(new(2, one, Options { score: Score::Sum, clamp: Some(clamp) }), "score.clamp_high", Status::InvalidArgument);
+        refused(
+            new(2, one, Options { score: Score::Sum, clamp: Some(clamp) }),
+            "score.clamp_high",
+            Status::InvalidArgument,
+        );
     }
     let both = Options { score: Score::Ld { alpha: 0.5, policy_only: true }, clamp: Some((0.0, 1.0)) };
     refused(new(2, one, both), "score.clamp_low", Status::InvalidArgument);
@@ -408,7 +459,11 @@ fn errors() {
     // nothing is written by a refused call
     let mut try_it = |p: &Problem, i: &Inputs, field: &str, status: Status| {
         let (mut s, mut n, mut counters) = ([77f64], [77i32], [77i64; 32]);
-        let out = Outputs { scores: Some(MatrixMut::vector(&mut s).into()), counts: Some(MatrixMut::vector(&mut n)), ..Outputs::default() };
+        let out = Outputs {
+            scores: Some(MatrixMut::vector(&mut s).into()),
+            counts: Some(MatrixMut::vector(&mut n)),
+            ..Outputs::default()
+        };
         refused(sequence::forward(c, p, i, out, Some(&mut counters)).unwrap_err(), field, status);
         assert!(s == [77.0] && n == [77] && counters == [77; 32]);
     };
@@ -419,7 +474,11 @@ fn errors() {
     try_it(&p, &Inputs { weights: Weights { mask, ..i.weights }, ..i }, "mask", Status::ShapeMismatch);
     let mut w = |x: [f32; 2], dead: u8| {
         let m = [1u8, dead];
-        let weights = Weights { mask: Some(Mask::U8(Matrix::vector(&m))), token_weights: Some(Matrix::vector(&x)), ld_prefix: None };
+        let weights = Weights {
+            mask: Some(Mask::U8(Matrix::vector(&m))),
+            token_weights: Some(Matrix::vector(&x)),
+            ld_prefix: None,
+        };
         if dead == 1 {
             try_it(&p, &Inputs { weights, ..i }, "score.token_weights", Status::InvalidArgument);
         } else {
@@ -432,7 +491,8 @@ fn errors() {
     w([1.0, f32::NAN], 0);
     let clamp = Problem::new(2, one, Options { score: Score::Sum, clamp: Some((0.0, 1.0)) }).unwrap();
     try_it(&clamp, &i, "ref_logps", Status::InvalidArgument);
-    let ld = Problem::new(2, one, Options { score: Score::Ld { alpha: 0.5, policy_only: false }, clamp: None }).unwrap();
+    let ld =
+        Problem::new(2, one, Options { score: Score::Ld { alpha: 0.5, policy_only: false }, clamp: None }).unwrap();
     try_it(&ld, &i, "score.ld_prefix", Status::InvalidArgument);
     let prefix = |p: &'static [i32]| Weights { ld_prefix: Some(Ints::I32(Matrix::vector(p))), ..Weights::default() };
     try_it(&ld, &Inputs { weights: prefix(&[-1]), ..i }, "score.ld_prefix", Status::OutOfRange);
@@ -447,7 +507,14 @@ fn errors() {
     let out = Outputs { counts: Some(MatrixMut::vector(&mut two)), ..Outputs::default() };
     refused(sequence::forward(c, &p, &i, out, None).unwrap_err(), "out_counts", Status::ShapeMismatch);
     let g = [1f64];
-    let u = Upstream { logps: None, ref_logps: None, weights: Weights::default(), grad_scores: Floats::F64(Matrix::vector(&g)), grad_output: None, grad_scale: 1.0 };
+    let u = Upstream {
+        logps: None,
+        ref_logps: None,
+        weights: Weights::default(),
+        grad_scores: Floats::F64(Matrix::vector(&g)),
+        grad_output: None,
+        grad_scale: 1.0,
+    };
     let mut back = |p: &Problem, u: Upstream, field: &str, status: Status| {
         let mut d = [77f32; 2];
         let places = Grads { logps: Some(MatrixMut::vector(&mut d)), ref_logps: None };
@@ -459,6 +526,11 @@ fn errors() {
     back(&p, Upstream { grad_output: Some(bad), ..u }, "grad_output", Status::ShapeMismatch);
     back(&p, Upstream { grad_scores: bad, ..u }, "grad_scores", Status::ShapeMismatch);
     let half = [bf16::ONE];
-    back(&p, Upstream { grad_scores: Floats::Bf16(Matrix::vector(&half)), ..u }, "grad_scores", Status::UnsupportedDtype);
+    back(
+        &p,
+        Upstream { grad_scores: Floats::Bf16(Matrix::vector(&half)), ..u },
+        "grad_scores",
+        Status::UnsupportedDtype,
+    );
     cases.finish("sequence errors", 36);
 }

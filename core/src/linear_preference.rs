@@ -62,7 +62,11 @@ impl<'a> Problem<'a> {
         let sequence = sequence::Problem::new(rows, segments, options.score)?;
         if options.phase == Phase::WithCoefficients && options.score.clamp.is_some() {
             let got = Value::Text("a clamp in phase with_coefficients");
-            return Err(Error::invalid("score.clamp_low", got, Value::Text("none: the log-probs are not formed there")));
+            return Err(Error::invalid(
+                "score.clamp_low",
+                got,
+                Value::Text("none: the log-probs are not formed there"),
+            ));
         }
         let preference = match options.phase {
             Phase::Single => {
@@ -172,7 +176,11 @@ impl<'a> Inputs<'a> {
             r.layout().check("ref_logps", n, 1)?;
         }
         if problem.sequence.options().clamp.is_some() && self.ref_logps.is_none() {
-            return Err(Error::invalid("ref_logps", Value::Text("nothing"), Value::Text("token reference with a clamp")));
+            return Err(Error::invalid(
+                "ref_logps",
+                Value::Text("nothing"),
+                Value::Text("token reference with a clamp"),
+            ));
         }
         factor(self.grad_output, self.grad_scale)?;
         let unwanted = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
@@ -197,7 +205,11 @@ impl<'a> Inputs<'a> {
         for t in p.terms() {
             let reads = t.about().reads(catalog::slot::REF);
             if reads && self.ref_logps.is_none() && self.ref_scores.is_none() {
-                return Err(Error::invalid("ref_scores", Value::Text("nothing"), Value::Text("[S] (or ref_logps): a term reads them")));
+                return Err(Error::invalid(
+                    "ref_scores",
+                    Value::Text("nothing"),
+                    Value::Text("[S] (or ref_logps): a term reads them"),
+                ));
             }
             if !reads && self.ref_logps.is_some() {
                 return unwanted("ref_logps", "none: a term takes no reference (give ref_scores)");
@@ -243,7 +255,15 @@ impl Outputs<'_> {
         match &problem.preference {
             Some(p) => o.check(p),
             None => {
-                let reals = [&o.loss, &o.losses, &o.reward_chosen, &o.reward_rejected, &o.grad_scores, &o.grad_kl, &o.grad_margin];
+                let reals = [
+                    &o.loss,
+                    &o.losses,
+                    &o.reward_chosen,
+                    &o.reward_rejected,
+                    &o.grad_scores,
+                    &o.grad_kl,
+                    &o.grad_margin,
+                ];
                 let given = reals.iter().any(|m| m.is_some());
                 if given || o.statistics.is_some() || o.status.is_some() || o.counters.is_some() {
                     return refuse("outputs", "no loss but in phase single");

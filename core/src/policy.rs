@@ -129,7 +129,8 @@ impl<'a> Problem<'a> {
     /// Checks offsets and options for `tokens` tokens, padding included.
     pub fn new(tokens: usize, segments: Segments<'a>, options: Options<'a>) -> Result<Problem<'a>> {
         segments.check(tokens)?;
-        let unknown = Error::invalid("loss.id", Value::Int(options.loss as i64), Value::Text("an entry of the catalogue"));
+        let unknown =
+            Error::invalid("loss.id", Value::Int(options.loss as i64), Value::Text("an entry of the catalogue"));
         let info = catalog::info(options.loss).ok_or(unknown)?;
         if !matches!(info.kind, Kind::Token | Kind::Sequence | Kind::Estimator) {
             let expected = Value::Text("an entry of kind token, sequence or estimator");
@@ -138,7 +139,11 @@ impl<'a> Problem<'a> {
         info.params_from(options.params)?;
         for (slot, field) in UNSERVED {
             if info.about.reads(slot) {
-                return Err(Error::invalid(field, Value::Text(info.about.name), Value::Text("an entry that does not read it")));
+                return Err(Error::invalid(
+                    field,
+                    Value::Text(info.about.name),
+                    Value::Text("an entry that does not read it"),
+                ));
             }
         }
         let level = if info.kind == Kind::Sequence { Level::Sequence } else { Level::Token };
@@ -148,7 +153,11 @@ impl<'a> Problem<'a> {
         }
         if let Some(kl) = options.kl {
             if catalog::info(kl.id).is_none_or(|i| i.kind != Kind::Estimator) {
-                return Err(Error::invalid("kl.id", Value::Int(kl.id as i64), Value::Text("an entry of kind estimator")));
+                return Err(Error::invalid(
+                    "kl.id",
+                    Value::Int(kl.id as i64),
+                    Value::Text("an entry of kind estimator"),
+                ));
             }
             if !(kl.coef >= 0.0 && kl.coef < f64::INFINITY) {
                 let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
@@ -178,7 +187,11 @@ impl<'a> Problem<'a> {
             return Err(Error::invalid("aggregate.count_empty", Value::Text("nothing"), expected));
         }
         if a.mode == Mode::SeqMean && info.kind != Kind::Sequence {
-            return Err(Error::invalid("aggregate.mode", Value::Text("seq_mean"), Value::Text("a mode over tokens, for this entry")));
+            return Err(Error::invalid(
+                "aggregate.mode",
+                Value::Text("seq_mean"),
+                Value::Text("a mode over tokens, for this entry"),
+            ));
         }
         Ok(Problem { tokens, segments, options })
     }
@@ -349,7 +362,11 @@ impl Outputs<'_> {
             m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))?;
         }
         if self.kl.is_some() && problem.estimator().is_none() {
-            return Err(Error::invalid("outputs.out_kl", Value::Text("a tensor"), Value::Text("none: there is no KL estimate")));
+            return Err(Error::invalid(
+                "outputs.out_kl",
+                Value::Text("a tensor"),
+                Value::Text("none: there is no KL estimate"),
+            ));
         }
         self.token_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_token_status", n, 1))?;
         self.sequence_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_sequence_status", b, 1))

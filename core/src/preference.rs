@@ -153,7 +153,11 @@ fn entry(id: u32, kind: Kind) -> Result<&'static Info> {
         _ => "an entry of kind list (the items are lists)",
     };
     let info = catalog::info(id).ok_or_else(|| unknown("an entry of the catalogue"))?;
-    if info.kind == kind { Ok(info) } else { Err(Error::invalid("loss.id", Value::Text(info.about.name), Value::Text(expected))) }
+    if info.kind == kind {
+        Ok(info)
+    } else {
+        Err(Error::invalid("loss.id", Value::Text(info.about.name), Value::Text(expected)))
+    }
 }
 impl<'a> Problem<'a> {
     /// Checks terms and the form of the items over `sequences` scores.
@@ -182,21 +186,37 @@ impl<'a> Problem<'a> {
                 ));
             }
             if t.reduction == Reduction::None && t.normaliser != 0.0 {
-                return Err(Error::invalid("loss.normaliser", Value::Float(t.normaliser), Value::Text("0 with reduction `none`")));
+                return Err(Error::invalid(
+                    "loss.normaliser",
+                    Value::Float(t.normaliser),
+                    Value::Text("0 with reduction `none`"),
+                ));
             }
             if let Some(s) = t.score {
                 if info.about.scores & s.bit() == 0 {
-                    return Err(Error::invalid("loss.score_kind", Value::Int(s as i64), Value::Text("a score that the entry allows")));
+                    return Err(Error::invalid(
+                        "loss.score_kind",
+                        Value::Int(s as i64),
+                        Value::Text("a score that the entry allows"),
+                    ));
                 }
                 if options.score.is_none() {
-                    return Err(Error::invalid("score_kind", Value::Text("nothing"), Value::Text("a score, as a term names its own")));
+                    return Err(Error::invalid(
+                        "score_kind",
+                        Value::Text("nothing"),
+                        Value::Text("a score, as a term names its own"),
+                    ));
                 }
             }
             if let (Some(given), Some(wanted)) = (options.score, wanted(t, &info.about, options.score))
                 && given == Score::Mean
                 && wanted == Score::Sum
             {
-                return Err(Error::invalid("score_kind", Value::Text("means"), Value::Text("sums: the entry is defined on them")));
+                return Err(Error::invalid(
+                    "score_kind",
+                    Value::Text("means"),
+                    Value::Text("sums: the entry is defined on them"),
+                ));
             }
         }
         match &items {
@@ -227,7 +247,12 @@ impl<'a> Problem<'a> {
                         _ => value >= offsets.get(index - 1) && value <= m as i64,
                     };
                     if !fits || (index + 1 == offsets.rows() && value != m as i64) {
-                        return Err(Error::new(Status::OutOfRange, "groups.list_offsets", Value::At { value, index }, expected));
+                        return Err(Error::new(
+                            Status::OutOfRange,
+                            "groups.list_offsets",
+                            Value::At { value, index },
+                            expected,
+                        ));
                     }
                 }
             }
@@ -441,7 +466,11 @@ impl<'a> Inputs<'a> {
         let divides = problem.reads(slot::LENGTH) || problem.terms.iter().any(|t| problem.divides(t));
         match self.lengths {
             None if divides => {
-                return Err(Error::invalid("lengths", Value::Text("nothing"), Value::Text("[S]: a term divides by them")));
+                return Err(Error::invalid(
+                    "lengths",
+                    Value::Text("nothing"),
+                    Value::Text("[S]: a term divides by them"),
+                ));
             }
             None => {}
             Some(l) => {
@@ -458,7 +487,11 @@ impl<'a> Inputs<'a> {
             && z.rows() == 1
             && z.get(0).is_nan()
         {
-            return Err(Error::invalid("groups.baseline", Value::Float(z.get(0)), Value::Text("a number: it serves every row")));
+            return Err(Error::invalid(
+                "groups.baseline",
+                Value::Float(z.get(0)),
+                Value::Text("a number: it serves every row"),
+            ));
         }
         let index = |field, m: &Ints<'_>, i: usize| {
             let value = m.get(i);
@@ -490,7 +523,7 @@ impl<'a> Inputs<'a> {
         if let Some(w) = &g.item_weight {
             for i in 0..w.rows() {
                 let x = w.get(i);
-                if !(x >= 0.0 && x < f64::INFINITY) && (w.rows() == 1 || g.live(i)) {
+                if !(0.0..f64::INFINITY).contains(&x) && (w.rows() == 1 || g.live(i)) {
                     let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
                     return Err(Error::invalid("groups.item_weight", Value::Float(x), legal));
                 }
@@ -570,13 +603,21 @@ impl Outputs<'_> {
         for (field, m, rows, legal) in places {
             let Some(m) = m else { continue };
             if !legal {
-                return Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("none: it exists for pairs only")));
+                return Err(Error::invalid(
+                    field,
+                    Value::Text("a tensor"),
+                    Value::Text("none: it exists for pairs only"),
+                ));
             }
             wide(field, m.dtype())?;
             m.layout().check(field, rows, 1)?;
         }
         if self.loss.is_some() && problem.terms[0].reduction == Reduction::None {
-            return Err(Error::invalid("outputs.out_loss", Value::Text("a tensor"), Value::Text("none with reduction `none`")));
+            return Err(Error::invalid(
+                "outputs.out_loss",
+                Value::Text("a tensor"),
+                Value::Text("none with reduction `none`"),
+            ));
         }
         self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", n, 1))
     }

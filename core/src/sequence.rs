@@ -207,12 +207,16 @@ impl Weights<'_> {
         let ld = matches!(problem.options.score, Score::Ld { .. });
         if let Some(w) = self.token_weights {
             if ld {
-                return Err(Error::invalid("score.token_weights", Value::Text("weights with score ld"), Value::Text("none")));
+                return Err(Error::invalid(
+                    "score.token_weights",
+                    Value::Text("weights with score ld"),
+                    Value::Text("none"),
+                ));
             }
             w.layout().check("score.token_weights", n, 1)?;
             for i in 0..n {
                 let x = w.get(i);
-                if !(x >= 0.0 && x < f32::INFINITY) && self.mask.is_none_or(|m| m.live(i)) {
+                if !(0.0..f32::INFINITY).contains(&x) && self.mask.is_none_or(|m| m.live(i)) {
                     let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
                     return Err(Error::invalid("score.token_weights", Value::Float(x as f64), legal));
                 }
@@ -229,10 +233,18 @@ impl Weights<'_> {
                 }
             }
             None if ld => {
-                return Err(Error::invalid("score.ld_prefix", Value::Text("nothing"), Value::Text("[B] with score ld")));
+                return Err(Error::invalid(
+                    "score.ld_prefix",
+                    Value::Text("nothing"),
+                    Value::Text("[B] with score ld"),
+                ));
             }
             Some(_) => {
-                return Err(Error::invalid("score.ld_prefix", Value::Text("a prefix"), Value::Text("none without score ld")));
+                return Err(Error::invalid(
+                    "score.ld_prefix",
+                    Value::Text("a prefix"),
+                    Value::Text("none without score ld"),
+                ));
             }
             None => {}
         }
@@ -258,7 +270,11 @@ impl Inputs<'_> {
             r.layout().check("ref_logps", problem.tokens, 1)?;
         }
         if problem.options.clamp.is_some() && self.ref_logps.is_none() {
-            return Err(Error::invalid("ref_logps", Value::Text("nothing"), Value::Text("token reference with a clamp")));
+            return Err(Error::invalid(
+                "ref_logps",
+                Value::Text("nothing"),
+                Value::Text("token reference with a clamp"),
+            ));
         }
         self.weights.check(problem)
     }
@@ -334,7 +350,11 @@ impl Upstream<'_> {
             match m {
                 Some(m) => m.layout().check(field, problem.tokens, 1)?,
                 None if problem.options.clamp.is_some() => {
-                    return Err(Error::invalid(field, Value::Text("nothing"), Value::Text("token values with a clamp")));
+                    return Err(Error::invalid(
+                        field,
+                        Value::Text("nothing"),
+                        Value::Text("token values with a clamp"),
+                    ));
                 }
                 None => {}
             }
@@ -445,7 +465,13 @@ pub fn figures(problem: &Problem<'_>, inputs: &Inputs<'_>, b: usize) -> Figures 
                     status |= row::SATURATED;
                 }
                 // the order keeps a NaN
-                d = if d < low { low } else if d > high { high } else { d };
+                d = if d < low {
+                    low
+                } else if d > high {
+                    high
+                } else {
+                    d
+                };
             }
         }
         if behind {

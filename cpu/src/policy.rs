@@ -8,6 +8,7 @@ use crate::on_isa;
 use crate::parallel::Context;
 use crate::sequence::{Counters, Cut, check_space, grain, overflow};
 use core::ops::Range;
+use truing_core::Result;
 use truing_core::catalog::{
     self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, with_estimator, with_sequence, with_token,
 };
@@ -20,7 +21,6 @@ use truing_core::policy::{
 };
 use truing_core::preference::Workspace;
 use truing_core::real::Real;
-use truing_core::Result;
 
 /// Lanes of f32.
 const W: usize = 16;
@@ -171,7 +171,7 @@ impl Call<'_> {
     }
     fn fill(&self, b: usize, tokens: Range<usize>, tile: &mut Tile) {
         let n = tokens.len();
-        (tile.n, tile.holes) = (n, n % W != 0);
+        (tile.n, tile.holes) = (n, !n.is_multiple_of(W));
         tile.live[n..].fill(false);
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
@@ -396,7 +396,8 @@ fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
     let [low, high, roof, dual] = bounds.unwrap_or([f32::NEG_INFINITY, f32::INFINITY, f32::INFINITY, f32::INFINITY]);
     let (mut least, mut most) = ([f32::INFINITY; W], [f32::NEG_INFINITY; W]);
     let mut clip = [[0u32; W]; 3];
-    let (x, a, live) = (tile.x[..n].as_chunks::<W>().0, tile.advantage[..n].as_chunks::<W>().0, tile.live[..n].as_chunks::<W>().0);
+    let (x, a, live) =
+        (tile.x[..n].as_chunks::<W>().0, tile.advantage[..n].as_chunks::<W>().0, tile.live[..n].as_chunks::<W>().0);
     for ((x, a), live) in x.iter().zip(a).zip(live) {
         for j in 0..W {
             let (x, a, on) = (x[j], a[j], live[j]);
@@ -467,10 +468,7 @@ impl Split for Piece<'_> {
         let (sa, sb) = self.sums.split(row);
         let (va, vb) = self.values.split(row);
         let (ua, ub) = self.status.split(row);
-        (
-            Piece { tokens: ta, sums: sa, values: va, status: ua },
-            Piece { tokens: tb, sums: sb, values: vb, status: ub },
-        )
+        (Piece { tokens: ta, sums: sa, values: va, status: ua }, Piece { tokens: tb, sums: sb, values: vb, status: ub })
     }
 }
 
@@ -501,7 +499,8 @@ impl TokenVisitor for TokenRun<'_> {
     fn visit<E: TokenLoss<N>, const N: usize>(self) -> Result<()> {
         let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
         let isa = self.call.context.isa();
-        let eval = |tile: &mut Tile| on_isa!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
+        let eval =
+            |tile: &mut Tile| on_isa!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
         sequences(&self.call, self.piece, &Main::Tile(&eval));
         Ok(())
     }
@@ -769,7 +768,8 @@ pub fn forward(
     };
     let sequence = info.kind == Kind::Sequence;
     let (token_values, values) = if sequence { (None, out.values) } else { (out.values, None) };
-    let places = TokenOutputs { values: token_values, kl: out.kl, grad_logps: out.grad_logps, status: out.token_status };
+    let places =
+        TokenOutputs { values: token_values, kl: out.kl, grad_logps: out.grad_logps, status: out.token_status };
     let piece = Piece {
         tokens: Cut { segments, first: 0, out: places },
         sums: MatrixMut::contiguous(sums, b, SUMS)?,

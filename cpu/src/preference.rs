@@ -229,16 +229,19 @@ fn pair_lanes<S: Simd, E: PairLoss<N>, const N: usize>(
     let zero = L64::splat(s, 0.0);
     for at in (0..out.value.len()).step_by(W) {
         block.fill(feed, E::ABOUT.inputs, first + at, W.min(out.value.len() - at));
-        let mut chosen = Side { logp: L64::load(s, &block.chosen, 0, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
+        let mut chosen =
+            Side { logp: L64::load(s, &block.chosen, 0, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
         let mut rejected = Side { logp: L64::load(s, &block.rejected, 0, 0.0), ..chosen };
         if E::ABOUT.reads(slot::LENGTH) {
-            (chosen.len, rejected.len) = (L64::load(s, &block.length[0], 0, 0.0), L64::load(s, &block.length[1], 0, 0.0));
+            (chosen.len, rejected.len) =
+                (L64::load(s, &block.length[0], 0, 0.0), L64::load(s, &block.length[1], 0, 0.0));
         }
         if E::ABOUT.reads(slot::KL) {
             (chosen.kl, rejected.kl) = (L64::load(s, &block.kl[0], 0, 0.0), L64::load(s, &block.kl[1], 0, 0.0));
         }
         if E::ABOUT.reads(slot::MARGIN) {
-            (chosen.margin, rejected.margin) = (L64::load(s, &block.margin[0], 0, 0.0), L64::load(s, &block.margin[1], 0, 0.0));
+            (chosen.margin, rejected.margin) =
+                (L64::load(s, &block.margin[0], 0, 0.0), L64::load(s, &block.margin[1], 0, 0.0));
         }
         let x = Pair { chosen, rejected, anchor: Anchor { logp: zero, ref_logp: zero } };
         let y = E::eval(x, lits(zero, p));
@@ -755,7 +758,8 @@ fn first_outputs(
     status: &mut [u32],
     statistics: &mut [f64; stat::COUNT],
 ) {
-    if out.losses.is_none() && out.reward_chosen.is_none() && out.reward_rejected.is_none() && out.statistics.is_none() {
+    if out.losses.is_none() && out.reward_chosen.is_none() && out.reward_rejected.is_none() && out.statistics.is_none()
+    {
         return;
     }
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
@@ -831,7 +835,8 @@ fn scatter(
 ) {
     let (problem, inputs) = (feed.problem, feed.inputs);
     let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
-    let (kl, margin) = (term.about().differentiates(slot::KL), !grad_margin.is_empty() && term.about().differentiates(slot::MARGIN));
+    let (kl, margin) =
+        (term.about().differentiates(slot::KL), !grad_margin.is_empty() && term.about().differentiates(slot::MARGIN));
     let one = scale * inputs.grad_scale;
     let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
     // d score / d sum of the mean that the score stage formed

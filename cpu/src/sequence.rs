@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicI64, Ordering};
 use truing_core::dtype::Float;
 use truing_core::error::row;
 use truing_core::matrix::{FloatsMut, Split};
-use truing_core::sequence::{Grads, Inputs, Outputs, Problem, Segments, Upstream, figures, gradients};
 use truing_core::preference::Workspace;
+use truing_core::sequence::{Grads, Inputs, Outputs, Problem, Segments, Upstream, figures, gradients};
 use truing_core::{Dtype, Error, Result, Status, Value, matrix::Arena};
 
 /// Tokens that are worth a task.
@@ -45,7 +45,7 @@ pub(crate) fn check_space(scratch: &[u8], need: Workspace) -> Result<()> {
         let (got, expected) = (Value::Size(scratch.len()), Value::Size(need.minimum));
         return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
     }
-    if need.minimum > 0 && scratch.as_ptr().addr() % Arena::ALIGN != 0 {
+    if need.minimum > 0 && !scratch.as_ptr().addr().is_multiple_of(Arena::ALIGN) {
         return Err(Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")));
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! The C ABI of Truing: every function parses, checks and calls; nothing is computed here.
 #![allow(non_camel_case_types)]
 
+// Shapes in the header's comments, such as [B], are no links.
+#[allow(rustdoc::broken_intra_doc_links)]
 pub mod abi;
 pub mod catalog;
 pub mod context;

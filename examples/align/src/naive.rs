@@ -60,13 +60,16 @@ pub fn step(head: &Head, rows: &Rows, reference: &[f64], loss: &Loss) -> Result<
 
 /// Eight sums side by side, so that the compiler may use the machine's lanes.
 fn dot(h: &[f64], w: &[f32]) -> f64 {
+    let (hs, ws) = (h.chunks_exact(8), w.chunks_exact(8));
+    let mut total: f64 = hs.remainder().iter().zip(ws.remainder()).map(|(h, w)| h * *w as f64).sum();
     let mut sums = [0.0; 8];
-    for (h, w) in h.chunks(8).zip(w.chunks(8)) {
-        for ((s, h), w) in sums.iter_mut().zip(h).zip(w) {
-            *s += h * *w as f64;
+    for (h, w) in hs.zip(ws) {
+        for k in 0..8 {
+            sums[k] += h[k] * w[k] as f64;
         }
     }
-    sums.iter().sum()
+    total += sums.iter().sum::<f64>();
+    total
 }
 
 /// The mean of -log sigmoid(beta (chosen - rejected)) over the pairs, and its slope for every sequence.
@@ -132,10 +135,10 @@ mod tests {
                 rows.hidden[i] = x;
                 step(&head, &rows, &reference, &loss).unwrap().loss
             };
-            let (high, low) = (kept + 1e-2, kept - 1e-2);
+            let (high, low) = (kept + 1e-3, kept - 1e-3);
             let slope = (at(high) - at(low)) / (high as f64 - low as f64);
             rows.hidden[i] = kept;
-            assert!((slope - want).abs() < 1e-5, "{i}: {slope} {want}");
+            assert!((slope - want).abs() < 1e-6, "{i}: {slope} {want}");
         }
     }
 

@@ -126,10 +126,11 @@ class Call:
 
     def _put(self, path, value):
         target = self.args
-        *groups, name = path.split(".")
-        for group in groups:
-            target = getattr(target, group)
-        setattr(target, name, value)
+        if "." in path:
+            *groups, path = path.split(".")
+            for group in groups:
+                target = getattr(target, group)
+        setattr(target, path, value)
 
     def set(self, **fields):
         """Plain fields; `__` stands for a dot. None leaves a field at 0."""

@@ -23,6 +23,8 @@ def _flags(**named):
 
 
 def _transform(call, prefix, bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab):
+    if bias is row_temperature is temperature is logit_scale is softcap is n_valid_vocab is None:
+        return
     call.read(**{prefix + "transform__bias": bias, prefix + "transform__row_temperature": row_temperature})
     values = dict(temperature=temperature, logit_scale=logit_scale, softcap=softcap, n_valid_vocab=n_valid_vocab)
     call.set(**{f"{prefix}transform__{name}": value for name, value in values.items()})
@@ -35,7 +37,8 @@ def _rows(call, target, mask, ignore_index):
 
 def _figures(call, rows, wanted):
     for name, dtype in _FIGURES.items():
-        call.write("figures.out_" + name, name, wanted[name], rows, dtype)
+        if wanted[name] is not False:
+            call.write("figures.out_" + name, name, wanted[name], rows, dtype)
     call.write("figures.out_stats", "stats", wanted["stats"], (*rows, 12), "float32")
 
 
