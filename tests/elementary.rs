@@ -23,7 +23,7 @@ fn f64_within_its_bounds_on_stored_points() {
     let data = include_bytes!("golden/elementary.bin");
     let points = data.len() / RECORD / ulp::N;
     println!("f64: {points} arguments of each function");
-    assert!(points >= 4000 && data.len() % (RECORD * ulp::N) == 0);
+    assert!(points >= 4000 && data.len().is_multiple_of(RECORD * ulp::N));
     for (k, part) in data.chunks_exact(points * RECORD).enumerate() {
         let (mut worst, mut at) = (0f64, 0.0);
         for r in part.chunks_exact(RECORD) {

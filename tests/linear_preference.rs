@@ -569,8 +569,8 @@ fn errors() {
     };
     let o = d.options(Phase::Single);
     new(d.shape, d.padded(), &[], o, "loss", InvalidArgument);
-    new([24, 0, 23], d.padded(), &dpo, o, "hidden", ShapeMismatch);
-    new([24, 5, 0], d.padded(), &dpo, o, "weight", ShapeMismatch);
+    new([24, 0, 23], d.padded(), &dpo, o, "head.hidden", ShapeMismatch);
+    new([24, 5, 0], d.padded(), &dpo, o, "head.weight", ShapeMismatch);
     new([23, 5, 23], d.padded(), &dpo, o, "logps", ShapeMismatch);
     let cold = Options {
         logprob: logprob::Options { transform: Transform { temperature: 0.0, ..Transform::default() }, ..o.logprob },
@@ -601,8 +601,8 @@ fn errors() {
     bad(&d, Phase::Single, &|i| i.ref_scores = None, "ref_scores", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.rows = Rows { target: None, mask: None }, "rows.target", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.grad_scale = f64::NAN, "grad_scale", InvalidArgument);
-    bad(&d, Phase::Single, &|i| i.hidden = i.weight, "hidden", ShapeMismatch);
-    bad(&d, Phase::Single, &|i| i.weight = i.hidden, "weight", ShapeMismatch);
+    bad(&d, Phase::Single, &|i| i.hidden = i.weight, "head.hidden", ShapeMismatch);
+    bad(&d, Phase::Single, &|i| i.weight = i.hidden, "head.weight", ShapeMismatch);
     bad(&d, Phase::Single, &|i| i.rows.mask = Some(Mask::U8(Matrix::vector(&[1]))), "rows.mask", ShapeMismatch);
     bad(
         &d,

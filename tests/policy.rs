@@ -652,33 +652,33 @@ fn errors() {
     let mut bad = |o: Options, field: &str, status: Status| {
         refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status)
     };
-    bad(Options { loss: 1, ..ppo }, "loss.id", InvalidArgument);
-    bad(Options { loss: id(Kind::Pair, "dpo"), ..ppo }, "loss.id", InvalidArgument);
+    bad(Options { loss: 1, ..ppo }, "inputs.loss.id", InvalidArgument);
+    bad(Options { loss: id(Kind::Pair, "dpo"), ..ppo }, "inputs.loss.id", InvalidArgument);
     bad(Options { params: &[-0.1], ..ppo }, "clip_low", InvalidArgument);
     bad(Options { params: &[0.2, 0.2, 0.0], ..ppo }, "delta", InvalidArgument);
     bad(Options { params: &[0.2, 0.2, 2.0, 1.0], ..ppo }, "dual_clip", InvalidArgument);
-    bad(Options { level: Level::Sequence, ..ppo }, "level", InvalidArgument);
-    bad(Options { loss: id(Kind::Sequence, "gspo"), ..ppo }, "level", InvalidArgument);
-    bad(Options { kl: Some(Estimator { id: ppo.loss, ..k3 }), ..ppo }, "kl.id", InvalidArgument);
+    bad(Options { level: Level::Sequence, ..ppo }, "inputs.level", InvalidArgument);
+    bad(Options { loss: id(Kind::Sequence, "gspo"), ..ppo }, "inputs.level", InvalidArgument);
+    bad(Options { kl: Some(Estimator { id: ppo.loss, ..k3 }), ..ppo }, "inputs.kl.id", InvalidArgument);
     for coef in [-1.0, f64::NAN, f64::INFINITY] {
-        bad(Options { kl: Some(Estimator { coef, ..k3 }), ..ppo }, "kl.coef", InvalidArgument);
+        bad(Options { kl: Some(Estimator { coef, ..k3 }), ..ppo }, "inputs.kl.coef", InvalidArgument);
     }
-    bad(Options { loss: k3.id, kl: Some(k3), ..ppo }, "kl.id", InvalidArgument);
+    bad(Options { loss: k3.id, kl: Some(k3), ..ppo }, "inputs.kl.id", InvalidArgument);
     bad(
         Options { loss: id(Kind::Estimator, "k1"), kl: Some(Estimator { coef: 0.0, ..k3 }), ..ppo },
-        "kl.id",
+        "inputs.kl.id",
         InvalidArgument,
     );
     let mut mode = |aggregate: Aggregate, field: &str| bad(Options { aggregate, ..ppo }, field, InvalidArgument);
-    mode(Aggregate { normaliser: -1.0, ..ONE }, "aggregate.normaliser");
-    mode(Aggregate { normaliser: f64::NAN, ..ONE }, "aggregate.normaliser");
-    mode(Aggregate { max_length: 5.0, ..ONE }, "aggregate.max_length");
+    mode(Aggregate { normaliser: -1.0, ..ONE }, "inputs.aggregate.normaliser");
+    mode(Aggregate { normaliser: f64::NAN, ..ONE }, "inputs.aggregate.normaliser");
+    mode(Aggregate { max_length: 5.0, ..ONE }, "inputs.aggregate.max_length");
     mode(
         Aggregate { mode: Mode::SeqMeanTokenSumNorm, count_empty: Some(CountEmpty::All), ..ONE },
-        "aggregate.max_length",
+        "inputs.aggregate.max_length",
     );
-    mode(Aggregate { mode: Mode::SeqMeanTokenMean, ..ONE }, "aggregate.count_empty");
-    mode(Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE }, "aggregate.mode");
+    mode(Aggregate { mode: Mode::SeqMeanTokenMean, ..ONE }, "inputs.aggregate.count_empty");
+    mode(Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE }, "inputs.aggregate.mode");
     refused(Problem::new(7, d.segments(), ppo).map(|_| ()).unwrap_err(), "logps", ShapeMismatch);
 
     let p = Problem::new(6, d.segments(), ppo).unwrap();

@@ -843,7 +843,7 @@ fn errors() {
     place(
         Outputs { losses: Some(MatrixMut::vector(&mut two).into()), ..Outputs::default() },
         &p,
-        "outputs.out_losses",
+        "items.out_losses",
         ShapeMismatch,
     );
     place(

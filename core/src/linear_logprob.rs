@@ -27,11 +27,11 @@ impl Problem {
     /// Checks the options. `rows` may be 0; with rows, `hidden_size` must be at least 1 and `vocab` in `1..=i32::MAX`.
     pub fn new(rows: usize, hidden_size: usize, vocab: usize, options: logprob::Options) -> Result<Problem> {
         if rows > 0 && hidden_size == 0 {
-            return Err(Error::shape("hidden", Value::Shape([rows as i64, 0, 0], 2), Value::Text("D >= 1")));
+            return Err(Error::shape("head.hidden", Value::Shape([rows as i64, 0, 0], 2), Value::Text("D >= 1")));
         }
         if rows > 0 && (vocab == 0 || vocab > i32::MAX as usize) {
             let shape = Value::Shape([vocab as i64, hidden_size as i64, 0], 2);
-            return Err(Error::shape("weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
+            return Err(Error::shape("head.weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
         }
         Ok(Problem { logprob: logprob::Problem::new(rows, vocab, options)?, hidden_size })
     }
@@ -53,10 +53,10 @@ impl Problem {
     }
     /// Shapes and types of the two operands.
     pub fn check_operands(&self, hidden: &Floats, weight: &Floats) -> Result<()> {
-        check_dtype("hidden", hidden.dtype())?;
-        check_dtype("weight", weight.dtype())?;
-        hidden.layout().check("hidden", self.rows(), self.hidden_size)?;
-        weight.layout().check("weight", self.vocab(), self.hidden_size)
+        check_dtype("head.hidden", hidden.dtype())?;
+        check_dtype("head.weight", weight.dtype())?;
+        hidden.layout().check("head.hidden", self.rows(), self.hidden_size)?;
+        weight.layout().check("head.weight", self.vocab(), self.hidden_size)
     }
     /// Shape and type of a gradient: f32, or the type of the operand that it belongs to.
     pub fn check_grad(

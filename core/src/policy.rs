@@ -130,11 +130,11 @@ impl<'a> Problem<'a> {
     pub fn new(tokens: usize, segments: Segments<'a>, options: Options<'a>) -> Result<Problem<'a>> {
         segments.check(tokens)?;
         let unknown =
-            Error::invalid("loss.id", Value::Int(options.loss as i64), Value::Text("an entry of the catalogue"));
+            Error::invalid("inputs.loss.id", Value::Int(options.loss as i64), Value::Text("an entry of the catalogue"));
         let info = catalog::info(options.loss).ok_or(unknown)?;
         if !matches!(info.kind, Kind::Token | Kind::Sequence | Kind::Estimator) {
             let expected = Value::Text("an entry of kind token, sequence or estimator");
-            return Err(Error::invalid("loss.id", Value::Text(info.about.name), expected));
+            return Err(Error::invalid("inputs.loss.id", Value::Text(info.about.name), expected));
         }
         info.params_from(options.params)?;
         for (slot, field) in UNSERVED {
@@ -149,46 +149,46 @@ impl<'a> Problem<'a> {
         let level = if info.kind == Kind::Sequence { Level::Sequence } else { Level::Token };
         if options.level != level {
             let expected = if level == Level::Token { "token, for this entry" } else { "sequence, for this entry" };
-            return Err(Error::invalid("level", Value::Int(options.level as i64), Value::Text(expected)));
+            return Err(Error::invalid("inputs.level", Value::Int(options.level as i64), Value::Text(expected)));
         }
         if let Some(kl) = options.kl {
             if catalog::info(kl.id).is_none_or(|i| i.kind != Kind::Estimator) {
                 return Err(Error::invalid(
-                    "kl.id",
+                    "inputs.kl.id",
                     Value::Int(kl.id as i64),
                     Value::Text("an entry of kind estimator"),
                 ));
             }
             if !(kl.coef >= 0.0 && kl.coef < f64::INFINITY) {
                 let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
-                return Err(Error::invalid("kl.coef", Value::Float(kl.coef), legal));
+                return Err(Error::invalid("inputs.kl.coef", Value::Float(kl.coef), legal));
             }
             if info.kind == Kind::Estimator && (kl.id != options.loss || kl.coef != 0.0) {
                 let expected = Value::Text("the loss itself with coef 0: these are its settings");
-                return Err(Error::invalid("kl.id", Value::Int(kl.id as i64), expected));
+                return Err(Error::invalid("inputs.kl.id", Value::Int(kl.id as i64), expected));
             }
         }
         let a = options.aggregate;
         let positive = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
         let fits = |v: f64| v > 0.0 && v < f64::INFINITY;
         if a.normaliser != 0.0 && !fits(a.normaliser) {
-            return Err(Error::invalid("aggregate.normaliser", Value::Float(a.normaliser), positive));
+            return Err(Error::invalid("inputs.aggregate.normaliser", Value::Float(a.normaliser), positive));
         }
         match (a.mode == Mode::SeqMeanTokenSumNorm, a.max_length) {
-            (true, v) if !fits(v) => return Err(Error::invalid("aggregate.max_length", Value::Float(v), positive)),
+            (true, v) if !fits(v) => return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), positive)),
             (false, v) if v != 0.0 => {
                 let expected = Value::Text("0: only seq_mean_token_sum_norm reads it");
-                return Err(Error::invalid("aggregate.max_length", Value::Float(v), expected));
+                return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), expected));
             }
             _ => {}
         }
         if !matches!(a.mode, Mode::TokenMean | Mode::TokenSum) && a.count_empty.is_none() {
             let expected = Value::Text("all or nonempty with a seq_ mode");
-            return Err(Error::invalid("aggregate.count_empty", Value::Text("nothing"), expected));
+            return Err(Error::invalid("inputs.aggregate.count_empty", Value::Text("nothing"), expected));
         }
         if a.mode == Mode::SeqMean && info.kind != Kind::Sequence {
             return Err(Error::invalid(
-                "aggregate.mode",
+                "inputs.aggregate.mode",
                 Value::Text("seq_mean"),
                 Value::Text("a mode over tokens, for this entry"),
             ));

@@ -593,12 +593,12 @@ impl Outputs<'_> {
         let (s, n, pairs) = (problem.sequences, problem.count(), problem.items.kind() == Kind::Pair);
         let places = [
             ("outputs.out_loss", &self.loss, 1, true),
-            ("outputs.out_losses", &self.losses, n, true),
-            ("outputs.out_reward_chosen", &self.reward_chosen, problem.rewards(), true),
-            ("outputs.out_reward_rejected", &self.reward_rejected, n, pairs),
+            ("items.out_losses", &self.losses, n, true),
+            ("items.out_reward_chosen", &self.reward_chosen, problem.rewards(), true),
+            ("items.out_reward_rejected", &self.reward_rejected, n, pairs),
             ("outputs.grad_scores_out", &self.grad_scores, s, true),
             ("outputs.grad_kl_out", &self.grad_kl, s, true),
-            ("outputs.grad_margin_out", &self.grad_margin, n, pairs),
+            ("items.grad_margin_out", &self.grad_margin, n, pairs),
         ];
         for (field, m, rows, legal) in places {
             let Some(m) = m else { continue };
@@ -619,7 +619,7 @@ impl Outputs<'_> {
                 Value::Text("none with reduction `none`"),
             ));
         }
-        self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", n, 1))
+        self.status.as_ref().map_or(Ok(()), |m| m.layout().check("items.out_status", n, 1))
     }
 }
 impl Split for Outputs<'_> {

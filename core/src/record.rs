@@ -297,7 +297,7 @@ impl Tree {
 /// A poisoned one carries no flags. `xy` is not set. This is the definition, and the path of instruction sets without
 /// fused multiply-add.
 pub fn block(x: &[f32], first: usize) -> Record {
-    debug_assert!(x.len() <= BLOCK && first % BLOCK == 0);
+    debug_assert!(x.len() <= BLOCK && first.is_multiple_of(BLOCK));
     let (mut m, mut k) = (f32::NEG_INFINITY, 0);
     for (j, &x) in x.iter().enumerate() {
         if x > m {

@@ -16,6 +16,7 @@ use fearless_simd::x86::Avx2;
 use fearless_simd::{Simd, f32x16, prelude::*, u32x16};
 pub use truing_core::linear_logprob::BLOCK;
 use truing_core::matrix::Floats;
+use truing_core::real::Real;
 
 /// Lanes of a vector.
 pub const LANES: usize = 16;
@@ -94,8 +95,8 @@ impl<const FLUSH: bool> Chain for Scalar<FLUSH> {
     #[inline(always)]
     fn step(self, a: [f32; LANES], b: [f32; LANES], mut c: [f32; LANES]) -> [f32; LANES] {
         for i in 0..LANES {
-            let r = a[i].mul_add(b[i], c[i]);
-            let tiny = FLUSH && (a[i] * UP).mul_add(b[i], c[i] * UP).abs() < UP * f32::MIN_POSITIVE;
+            let r = Real::fma(a[i], b[i], c[i]);
+            let tiny = FLUSH && Real::fma(a[i] * UP, b[i], c[i] * UP).abs() < UP * f32::MIN_POSITIVE;
             c[i] = if tiny { 0f32.copysign(r) } else { r };
         }
         c

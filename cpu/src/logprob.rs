@@ -250,7 +250,7 @@ fn sums<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>,
 fn read<S: Simd, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<T>) -> Record {
     let full = z.len() / BLOCK;
     let tail = &z[full * BLOCK..];
-    let last: &[[T; 32]] = if tail.len() % 32 == 0 {
+    let last: &[[T; 32]] = if tail.len().is_multiple_of(32) {
         tail.as_chunks().0
     } else {
         let padded = tail.len().next_multiple_of(32);

@@ -249,7 +249,7 @@ close(kl.kl, (np.expm1(d) - d) * mask, 1e-7, "k3")
 close(kl.loss, kl.terms.sum(), 1e-9, "terms add up")
 check(truing.losses.gspo(logps, old, advantage=advantage, level="sequence", aggregate="seq_mean", count_empty="all",
                          values=True).values.shape == (4,))  # fmt: skip
-refused("INVALID_ARGUMENT", "level", truing.losses.gspo, logps, old, advantage=advantage, level="token", aggregate="token_mean")
+refused("INVALID_ARGUMENT", "inputs.level", truing.losses.gspo, logps, old, advantage=advantage, level="token", aggregate="token_mean")
 
 # ---- threads: the call runs without the interpreter's lock
 big, ids = rng.normal(size=(256, 40000)).astype("f4"), rng.integers(0, 40000, 256)

@@ -75,7 +75,7 @@ fn answer(value: &Value, field: &str) -> Result<String> {
 }
 
 fn parse_line(line: &str, source: String) -> Result<Pair> {
-    let json: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
+    let json: Value = serde_json::from_str(line).map_err(|e| format!("not JSON, column {}: {e}", e.column()))?;
     let field = |name: &str| json.get(name).ok_or_else(|| format!("`{name}` is missing"));
     Ok(Pair {
         prompt: messages(field("prompt")?, "prompt")?,

@@ -78,7 +78,7 @@ fn align(o: &Options) -> Result<()> {
     let scores = head.scores(&adapted)?;
     report::held_out(&adapted, &reference, &scores, &loss);
     report::curves(o, &curves)?;
-    let sample = material.select(0..material.train.min(8));
+    let sample = material.select(0..material.train.min(4));
     let sample = (Rows { hidden: adapter.forward(&sample.0.hidden), ..sample.0 }, sample.1);
     report::against_naive(&head, &sample.0, &sample.1, &loss)?;
     println!("total      {:.0} s", started.elapsed().as_secs_f64());

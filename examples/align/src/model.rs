@@ -50,7 +50,8 @@ type Past = (Tensor, Tensor);
 
 impl Model {
     pub fn load(path: &Path) -> Result<Model> {
-        let wrong = |what: String| format!("{}: {what}", path.display());
+        // candle appends a backtrace where one is asked for; the first line says it.
+        let wrong = |what: String| format!("{}: {}", path.display(), what.lines().next().unwrap_or_default());
         let mut file = std::fs::File::open(path).map_err(|e| wrong(format!("cannot open the model: {e}")))?;
         let gguf = Content::read(&mut file).map_err(|e| wrong(format!("not a readable GGUF file: {e}")))?;
         let meta = |key: &str| gguf.metadata.get(key).ok_or_else(|| wrong(format!("wrong GGUF: `{key}` is missing")));

@@ -37,7 +37,9 @@ pub fn held_out(rows: &Rows, reference: &[f64], scores: &[f64], loss: &Loss) {
     line("after", share(&after));
     let (rise, error) = paired(&before, &after);
     line("rise, on the same pairs", (rise, error));
-    println!("  rise in standard errors            {:6.1}", rise / error);
+    if error > 0.0 {
+        println!("  rise in standard errors            {:6.1}", rise / error);
+    }
     if loss.has_reference() {
         let ratios: Vec<f64> = scores.iter().zip(reference).map(|(s, r)| s - r).collect();
         let raised: Vec<bool> = ratios.chunks(2).map(|r| r[0] > r[1]).collect();

@@ -1,0 +1,630 @@
+//! Cases whose bits are committed in `golden/hashes.txt`: every operation on data made from integers alone, so that no
+//! mathematical library of the platform has a say in it.
+use truing_core::catalog::{Kind, find, slot};
+use truing_core::dtype::{Dtype, bf16, f16};
+use truing_core::linear_preference as chain;
+use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
+use truing_core::policy as pol;
+use truing_core::preference as pref;
+use truing_core::sequence as seq;
+use truing_core::{linear_logprob as core_linear, linear_preference};
+use truing_cpu::linear_logprob::Grads;
+use truing_cpu::{Context, linear_logprob, logprob, policy, preference, sequence};
+use truing_tests::{Bits, Random};
+
+/// Cases of each operation.
+pub const CASES: usize = 200;
+/// Name and "run case i": the hash of every output.
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 9] = [
+    ("logprob_forward", logprob_forward),
+    ("logprob_backward", logprob_backward),
+    ("linear_logprob_forward", linear_logprob_forward),
+    ("linear_logprob_backward", linear_logprob_backward),
+    ("sequence_forward", sequence_forward),
+    ("sequence_backward", sequence_backward),
+    ("preference_forward", preference_forward),
+    ("policy_forward", policy_forward),
+    ("linear_preference_forward", linear_preference_forward),
+];
+/// Where the hashes are committed.
+pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
+
+/// The text of [`FILE`]: an operation, the number of its first case, eight hashes.
+pub fn text(context: &Context) -> String {
+    let mut text = String::new();
+    for (name, run) in OPERATIONS {
+        for i in 0..CASES {
+            if i % 8 == 0 {
+                text += &format!("{name} {i:3}");
+            }
+            text += &format!(" {:016x}", run(i, context));
+            if i % 8 == 7 {
+                text += "\n";
+            }
+        }
+    }
+    text
+}
+
+struct Hash(u64);
+impl Hash {
+    fn new() -> Hash {
+        Hash(0x243f_6a88_85a3_08d3)
+    }
+    fn add<T: Bits>(&mut self, x: &[T]) {
+        for word in core::iter::once(x.len() as u64).chain(x.iter().map(|v| v.key())) {
+            self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 ^= self.0 >> 29;
+        }
+    }
+}
+
+/// A matrix in one of the three stored types.
+enum Data {
+    F32(Vec<f32>),
+    Bf16(Vec<bf16>),
+    F16(Vec<f16>),
+}
+impl Data {
+    fn new(kind: usize, x: &[f32]) -> Data {
+        match kind {
+            0 => Data::F32(x.to_vec()),
+            1 => Data::Bf16(x.iter().map(|&x| bf16::from_f32(x)).collect()),
+            _ => Data::F16(x.iter().map(|&x| f16::from_f32(x)).collect()),
+        }
+    }
+    fn view(&self, layout: Layout) -> Floats<'_> {
+        match self {
+            Data::F32(x) => Matrix::new(x, layout).unwrap().into(),
+            Data::Bf16(x) => Matrix::new(x, layout).unwrap().into(),
+            Data::F16(x) => Matrix::new(x, layout).unwrap().into(),
+        }
+    }
+    fn view_mut(&mut self, layout: Layout) -> FloatsMut<'_> {
+        match self {
+            Data::F32(x) => MatrixMut::new(x, layout).unwrap().into(),
+            Data::Bf16(x) => MatrixMut::new(x, layout).unwrap().into(),
+            Data::F16(x) => MatrixMut::new(x, layout).unwrap().into(),
+        }
+    }
+    fn hash(&self, h: &mut Hash) {
+        match self {
+            Data::F32(x) => h.add(x),
+            Data::Bf16(x) => h.add(x),
+            Data::F16(x) => h.add(x),
+        }
+    }
+}
+/// Aligned scratch memory full of NaN.
+fn scratch<R>(bytes: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
+    let mut v = vec![0xffu8; bytes + 64];
+    let at = v.as_ptr().align_offset(64);
+    f(&mut v[at..at + bytes])
+}
+/// `size` times a multiple of 2^-16 in [-1, 1), mostly small.
+fn real(r: &mut Random, size: f32) -> f32 {
+    let part = |b: u64| (b as u16 as i32 - 32768) as f32 / 32768.0;
+    let b = r.bits();
+    part(b) * part(b >> 16) * size
+}
+fn reals(r: &mut Random, n: usize, size: f32) -> Vec<f32> {
+    (0..n).map(|_| real(r, size)).collect()
+}
+fn doubles(r: &mut Random, n: usize, size: f32, at: f64) -> Vec<f64> {
+    (0..n).map(|_| at + real(r, size) as f64).collect()
+}
+fn id(kind: Kind, name: &str) -> u32 {
+    find(kind, name).expect("an entry").about.id
+}
+
+/// What rows of logits need besides the logits.
+struct RowCase {
+    n: usize,
+    v: usize,
+    options: Options,
+    bias: Option<Data>,
+    temperatures: Option<Vec<f32>>,
+    target: Vec<i32>,
+    mask: Vec<u8>,
+    upstream: [Vec<f32>; 3],
+}
+const IGNORE: i32 = -100;
+impl RowCase {
+    fn new(r: &mut Random, n: usize, v: usize) -> RowCase {
+        let what = r.below(5);
+        let transform = Transform {
+            logit_scale: if what == 4 { 1.25 } else { 1.0 },
+            softcap: if what >= 3 { 8.0 } else { 0.0 },
+            temperature: if what == 1 { 0.75 } else { 1.0 },
+        };
+        let n_valid_vocab = if what == 2 { v.div_ceil(2) } else { 0 };
+        let bias = (what == 2 || what == 4).then(|| {
+            let mut b = reals(r, v, 2.0);
+            (0..v).filter(|j| j % 9 == 7).for_each(|j| b[j] = f32::NEG_INFINITY);
+            Data::new(r.below(3), &b)
+        });
+        RowCase {
+            n,
+            v,
+            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64) },
+            bias,
+            temperatures: (what == 3).then(|| (0..n).map(|i| [1.0, 0.5, 1.75][i % 3]).collect()),
+            target: (0..n).map(|i| if i % 7 == 6 { IGNORE } else { r.below(v) as i32 }).collect(),
+            mask: (0..n).map(|i| (i % 5 != 4) as u8).collect(),
+            upstream: [1.5, 0.5, 0.25].map(|size| reals(r, n, size)),
+        }
+    }
+    fn transform(&self) -> TransformInputs<'_> {
+        TransformInputs {
+            bias: self.bias.as_ref().map(|b| b.view(Layout::contiguous(self.v, 1))),
+            row_temperature: self.temperatures.as_ref().map(|t| Matrix::vector(t)),
+        }
+    }
+    fn rows(&self) -> Rows<'_> {
+        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+    }
+    fn upstream(&self, which: usize) -> Upstream<'_> {
+        let at = |k: usize| (which >> k & 1 == 1).then(|| Matrix::vector(&self.upstream[k]));
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75 }
+    }
+}
+/// Every figure of `n` rows.
+fn figures(n: usize, f: impl FnOnce(Figures<'_>)) -> u64 {
+    let mut reals = [const { Vec::new() }; 5];
+    reals.iter_mut().for_each(|x| *x = vec![7.5f32; n]);
+    let (mut stats, mut argmax, mut top, mut status) = (vec![7.5f32; n * STATS], vec![7i32; n], vec![7u8; n], vec![7; n]);
+    let [logprob, lse, max, entropy, log_sum_sq] = &mut reals;
+    f(Figures {
+        logprob: Some(MatrixMut::vector(logprob)),
+        lse: Some(MatrixMut::vector(lse)),
+        max: Some(MatrixMut::vector(max)),
+        argmax: Some(MatrixMut::vector(&mut argmax)),
+        entropy: Some(MatrixMut::vector(entropy)),
+        log_sum_sq: Some(MatrixMut::vector(log_sum_sq)),
+        is_top1: Some(MatrixMut::vector(&mut top)),
+        stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+        status: Some(MatrixMut::vector(&mut status)),
+    });
+    let mut h = Hash::new();
+    reals.iter().for_each(|x| h.add(x));
+    h.add(&stats);
+    h.add(&argmax);
+    h.add(&top);
+    h.add(&status);
+    h.0
+}
+
+const VOCABULARIES: [usize; 22] =
+    [1, 2, 3, 7, 15, 16, 17, 31, 33, 48, 64, 100, 127, 255, 300, 500, 1000, 2047, 2048, 2049, 2500, 4100];
+/// Every 25th case is large enough to be cut over threads.
+fn logits(i: usize) -> (RowCase, Data, Layout) {
+    let mut r = Random(0x0106 + i as u64);
+    let (n, v) = if i % 25 == 24 { (60, 3000) } else { (1 + r.below(9), VOCABULARIES[i % 22]) };
+    let case = RowCase::new(&mut r, n, v);
+    let layout = Layout::strided(n, v, v + 3 * (i % 2));
+    let mut z = reals(&mut r, layout.extent().unwrap(), [0.5, 4.0, 12.0, 60.0][i % 4]);
+    for row in 0..n {
+        let at = layout.offset(row);
+        match r.below(6) {
+            0 => (0..v).filter(|j| j % 3 == 1).for_each(|j| z[at + j] = f32::NEG_INFINITY),
+            1 => z[at + r.below(v)] = 40.0,
+            2 => z[at..at + v].fill(1.25),
+            _ => {}
+        }
+        // once in a while a row that is flagged
+        if r.below(40) == 0 {
+            z[at + r.below(v)] = f32::NAN;
+        }
+    }
+    (case, Data::new(i / 4 % 3, &z), layout)
+}
+fn logprob_forward(i: usize, c: &Context) -> u64 {
+    let (case, z, layout) = logits(i);
+    let problem = Problem::new(case.n, case.v, case.options).unwrap();
+    figures(case.n, |out| {
+        let inputs = logprob::Inputs { logits: z.view(layout), transform: case.transform(), rows: case.rows() };
+        logprob::forward(c, &problem, inputs, out).unwrap();
+    })
+}
+fn logprob_backward(i: usize, c: &Context) -> u64 {
+    let (case, mut z, layout) = logits(1000 + i);
+    let problem = Problem::new(case.n, case.v, case.options).unwrap();
+    let mut status = vec![7; case.n];
+    let mut g = Data::new(if i % 3 == 0 { (1000 + i) / 4 % 3 } else { 0 }, &vec![7.5; case.n * case.v]);
+    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };
+    let in_place = i % 3 == 1;
+    let grad = match in_place {
+        true => logprob::Grad::InPlace(z.view_mut(layout)),
+        false => logprob::Grad::Separate(z.view(layout), g.view_mut(Layout::contiguous(case.n, case.v))),
+    };
+    let place = Some(MatrixMut::vector(&mut status));
+    logprob::backward(c, &problem, inputs, None, case.upstream(1 + i % 7), grad, place).unwrap();
+    let mut h = Hash::new();
+    if in_place { z.hash(&mut h) } else { g.hash(&mut h) }
+    h.add(&status);
+    h.0
+}
+
+const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::Bf16, Dtype::F16];
+struct LinearCase {
+    rows: RowCase,
+    d: usize,
+    kinds: [usize; 2],
+    hidden: Data,
+    weight: Data,
+    problem: core_linear::Problem,
+}
+impl LinearCase {
+    fn new(i: usize) -> LinearCase {
+        let mut r = Random(0x11_0106 + i as u64);
+        let (n, d, v) = match i % 25 {
+            24 => (70, 40, 2300),
+            _ => (1 + r.below(20), 1 + r.below(40), [1, 2, 15, 17, 64, 100, 333, 900, 2049][i % 9]),
+        };
+        let rows = RowCase::new(&mut r, n, v);
+        let kinds = [i / 9 % 3, i / 27 % 3];
+        // one case reduces over more than a block
+        let d = if i == 7 { 2100 } else { d };
+        let hidden = Data::new(kinds[0], &reals(&mut r, n * d, 4.0));
+        let weight = Data::new(kinds[1], &reals(&mut r, v * d, 2.0));
+        let problem = core_linear::Problem::new(n, d, v, rows.options).unwrap();
+        LinearCase { rows, d, kinds, hidden, weight, problem }
+    }
+    fn inputs(&self) -> linear_logprob::Inputs<'_> {
+        linear_logprob::Inputs {
+            hidden: self.hidden.view(Layout::contiguous(self.rows.n, self.d)),
+            weight: self.weight.view(Layout::contiguous(self.rows.v, self.d)),
+            transform: self.rows.transform(),
+            rows: self.rows.rows(),
+        }
+    }
+}
+fn linear_logprob_forward(i: usize, c: &Context) -> u64 {
+    let case = LinearCase::new(i);
+    let [h, w] = case.kinds.map(|k| DTYPES[k]);
+    let need = linear_logprob::forward_workspace(c, &case.problem, h, w);
+    let bytes = if i % 2 == 0 { need.minimum } else { need.preferred };
+    figures(case.rows.n, |out| {
+        scratch(bytes, |s| linear_logprob::forward(c, &case.problem, case.inputs(), out, s)).unwrap();
+    })
+}
+fn linear_logprob_backward(i: usize, c: &Context) -> u64 {
+    let case = LinearCase::new(1000 + i);
+    let (n, d, v) = (case.rows.n, case.d, case.rows.v);
+    let own = i % 2 == 0;
+    let kind = |k: usize| if own { case.kinds[k] } else { 0 };
+    let mut hidden = Data::new(kind(0), &vec![0.5; n * d]);
+    let mut weight = Data::new(kind(1), &vec![0.5; v * d]);
+    let mut bias = vec![0.5f32; v];
+    let grads = Grads {
+        hidden: Some(hidden.view_mut(Layout::contiguous(n, d))),
+        weight: Some(weight.view_mut(Layout::contiguous(v, d))),
+        bias: Some(MatrixMut::vector(&mut bias).into()),
+        accumulate_hidden: i % 3 == 0,
+        accumulate_weight: i % 5 == 0,
+    };
+    let need = linear_logprob::backward_workspace(c, &case.problem, DTYPES[case.kinds[0]], DTYPES[case.kinds[1]]);
+    let bytes = if i % 4 < 2 { need.minimum } else { need.preferred };
+    let upstream = case.rows.upstream(1 + i % 7);
+    scratch(bytes, |s| {
+        linear_logprob::backward(c, &case.problem, case.inputs(), None, upstream, grads, None, s).unwrap()
+    });
+    let mut h = Hash::new();
+    hidden.hash(&mut h);
+    weight.hash(&mut h);
+    h.add(&bias);
+    h.0
+}
+
+struct TokenCase {
+    b: usize,
+    t: usize,
+    options: seq::Options,
+    logps: Data,
+    reference: Data,
+    weights: Option<Vec<f32>>,
+    mask: Vec<u8>,
+    prefix: Option<Vec<i32>>,
+}
+impl TokenCase {
+    fn new(i: usize) -> TokenCase {
+        let mut r = Random(0x5e9 + i as u64);
+        let (b, t) = if i % 50 == 49 { (40, 900) } else { (1 + r.below(6), 1 + r.below(60)) };
+        use seq::{Divisor, Score};
+        let score = [
+            Score::Sum,
+            Score::Mean(Divisor::Tokens),
+            Score::Mean(Divisor::Weights),
+            Score::Mean(Divisor::External(7.5)),
+            Score::Ld { alpha: 0.25, policy_only: false },
+            Score::Ld { alpha: 0.5, policy_only: true },
+        ][i % 6];
+        let ld = matches!(score, Score::Ld { .. });
+        let clamp = (i % 5 == 0 && i % 6 != 5).then_some((-1.0, 0.75));
+        let tokens = |r: &mut Random| -> Vec<f32> { (0..b * t).map(|_| real(r, 4.0) - 4.0).collect() };
+        TokenCase {
+            b,
+            t,
+            options: seq::Options { score, clamp },
+            logps: Data::new(i / 6 % 3, &tokens(&mut r)),
+            reference: Data::new(i / 18 % 3, &tokens(&mut r)),
+            weights: (!ld && i % 2 == 0).then(|| (0..b * t).map(|_| [0.0, 0.5, 1.0, 2.5][r.below(4)]).collect()),
+            mask: (0..b * t).map(|_| (r.below(4) > 0) as u8).collect(),
+            prefix: ld.then(|| (0..b).map(|_| r.below(t + 1) as i32).collect()),
+        }
+    }
+    fn problem(&self) -> seq::Problem<'static> {
+        let segments = seq::Segments::Padded { sequences: self.b, width: self.t };
+        seq::Problem::new(self.b * self.t, segments, self.options).unwrap()
+    }
+    fn weights(&self) -> seq::Weights<'_> {
+        seq::Weights {
+            mask: Some(Mask::U8(Matrix::vector(&self.mask))),
+            token_weights: self.weights.as_ref().map(|w| Matrix::vector(w)),
+            ld_prefix: self.prefix.as_ref().map(|p| Ints::I32(Matrix::vector(p))),
+        }
+    }
+    fn values(&self) -> [Floats<'_>; 2] {
+        [&self.logps, &self.reference].map(|x| x.view(Layout::contiguous(self.b * self.t, 1)))
+    }
+}
+fn sequence_forward(i: usize, c: &Context) -> u64 {
+    let case = TokenCase::new(i);
+    let (b, [logps, reference]) = (case.b, case.values());
+    let mut scores = vec![7.5f64; b];
+    let (mut counts, mut first, mut last, mut status) = (vec![7; b], vec![7; b], vec![7; b], vec![7u32; b]);
+    let out = seq::Outputs {
+        scores: Some(MatrixMut::vector(&mut scores).into()),
+        counts: Some(MatrixMut::vector(&mut counts)),
+        first: Some(MatrixMut::vector(&mut first)),
+        last: Some(MatrixMut::vector(&mut last)),
+        status: Some(MatrixMut::vector(&mut status)),
+    };
+    let inputs = seq::Inputs { logps, ref_logps: Some(reference), weights: case.weights() };
+    let mut counters = [7i64; 32];
+    sequence::forward(c, &case.problem(), &inputs, out, Some(&mut counters)).unwrap();
+    let mut h = Hash::new();
+    h.add(&scores);
+    [&counts, &first, &last].map(|x| h.add(x));
+    h.add(&status);
+    h.add(&counters);
+    h.0
+}
+fn sequence_backward(i: usize, c: &Context) -> u64 {
+    let case = TokenCase::new(1000 + i);
+    let (n, [logps, reference]) = (case.b * case.t, case.values());
+    let upstream = doubles(&mut Random(i as u64), case.b, 3.0, 0.0);
+    let (mut a, mut b) = (vec![7.5f32; n], vec![7.5f32; n]);
+    let grads = seq::Grads { logps: Some(MatrixMut::vector(&mut a)), ref_logps: Some(MatrixMut::vector(&mut b)) };
+    let upstream = seq::Upstream {
+        logps: Some(logps),
+        ref_logps: Some(reference),
+        weights: case.weights(),
+        grad_scores: Floats::F64(Matrix::vector(&upstream)),
+        grad_output: None,
+        grad_scale: 1.5,
+    };
+    sequence::backward(c, &case.problem(), &upstream, grads).unwrap();
+    let mut h = Hash::new();
+    h.add(&a);
+    h.add(&b);
+    h.0
+}
+
+/// Entries over scores with their parameters.
+const ENTRIES: [(Kind, &str, &[f64]); 8] = [
+    (Kind::Pair, "dpo", &[0.25]),
+    (Kind::Pair, "dpo", &[0.5, 0.125]),
+    (Kind::Pair, "ipo", &[0.5]),
+    (Kind::Pair, "simpo", &[2.0, 0.75]),
+    (Kind::Pair, "tdpo1", &[0.25]),
+    (Kind::Unpaired, "kto", &[0.25, 1.25, 0.75]),
+    (Kind::List, "plackett_luce", &[0.125]),
+    (Kind::List, "plackett_luce", &[0.25, 3.0]),
+];
+fn preference_forward(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0x9e3 + i as u64);
+    let (kind, name, params) = ENTRIES[i % 8];
+    let pairs = if i % 40 < 8 && i >= 160 { 2500 } else { 1 + r.below(30) };
+    let s = 2 * pairs;
+    let reduction =
+        [pref::Reduction::Sum, pref::Reduction::Mean, pref::Reduction::WeightedMean, pref::Reduction::None][i / 8 % 4];
+    let terms = [pref::Term { id: id(kind, name), params, reduction, weight: 0.75, ..pref::Term::default() }];
+    let offsets: Vec<i64> = (0..=pairs).map(|k| (2 * k - k % 2) as i64 + (k == pairs && k % 2 == 1) as i64).collect();
+    let items = match kind {
+        Kind::Pair if i % 3 == 0 => pref::Items::Stacked,
+        Kind::Pair => pref::Items::Interleaved,
+        Kind::Unpaired => pref::Items::Rows,
+        _ => pref::Items::Lists { offsets: Ints::I64(Matrix::vector(&offsets)), members: None },
+    };
+    let options = pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7 };
+    let problem = pref::Problem::new(s, items, &terms, options).unwrap();
+    let n = problem.count();
+    let (scores, reference) = (doubles(&mut r, s, 30.0, -30.0), doubles(&mut r, s, 30.0, -30.0));
+    let (kl, lengths) = (doubles(&mut r, s, 1.0, 2.0), (0..s).map(|_| 1 + r.below(40) as i32).collect::<Vec<_>>());
+    let (mask, weight): (Vec<u8>, Vec<f32>) =
+        (0..n).map(|_| ((r.below(5) > 0) as u8, [0.0, 0.5, 1.0, 3.0][r.below(4)])).unzip();
+    let (label, baseline): (Vec<u8>, Vec<f64>) = (0..n).map(|_| (r.below(2) as u8, real(&mut r, 1.0) as f64)).unzip();
+    let mut inputs = pref::Inputs::new(Floats::F64(Matrix::vector(&scores)));
+    inputs.ref_scores = Some(Floats::F64(Matrix::vector(&reference)));
+    inputs.lengths = Some(Matrix::vector(&lengths));
+    inputs.kl = problem.reads(slot::KL).then(|| Floats::F64(Matrix::vector(&kl)));
+    inputs.groups.item_mask = Some(Mask::U8(Matrix::vector(&mask)));
+    inputs.groups.item_weight = Some(Floats::F32(Matrix::vector(&weight)));
+    inputs.groups.label = problem.reads(slot::LABEL).then(|| pref::Labels::U8(Matrix::vector(&label)));
+    inputs.groups.baseline = problem.reads(slot::BASELINE).then(|| Floats::F64(Matrix::vector(&baseline)));
+    inputs.grad_scale = 1.25;
+    let pair = kind == Kind::Pair;
+    let (mut loss, mut losses) = ([7.5f64], vec![7.5f64; n]);
+    let (mut chosen, mut rejected) = (vec![7.5f64; problem.rewards()], vec![7.5f64; n]);
+    let (mut grad, mut grad_kl, mut grad_margin) = (vec![7.5f64; s], vec![7.5f64; s], vec![7.5f64; n]);
+    let (mut statistics, mut status, mut counters) = ([7.5; 16], vec![7u32; n], [7i64; 32]);
+    let out = pref::Outputs {
+        loss: (reduction != pref::Reduction::None).then(|| MatrixMut::vector(&mut loss).into()),
+        losses: Some(MatrixMut::vector(&mut losses).into()),
+        reward_chosen: Some(MatrixMut::vector(&mut chosen).into()),
+        reward_rejected: pair.then(|| MatrixMut::vector(&mut rejected).into()),
+        grad_scores: Some(MatrixMut::vector(&mut grad).into()),
+        grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
+        grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
+        statistics: Some(&mut statistics),
+        status: Some(MatrixMut::vector(&mut status)),
+        counters: Some(&mut counters),
+    };
+    let need = preference::workspace(c, &problem).minimum;
+    scratch(need, |w| preference::forward(c, &problem, &inputs, out, w)).unwrap();
+    let mut h = Hash::new();
+    h.add(&loss);
+    [&losses, &chosen, &rejected, &grad, &grad_kl, &grad_margin].map(|x| h.add(x));
+    h.add(&statistics);
+    h.add(&status);
+    h.add(&counters);
+    h.0
+}
+
+fn policy_forward(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0x901 + i as u64);
+    let (b, t) = if i % 50 == 49 { (30, 700) } else { (1 + r.below(5), 1 + r.below(80)) };
+    let n = b * t;
+    let (kind, name, params): (Kind, &str, &[f64]) = [
+        (Kind::Token, "ppo_clip", &[][..]),
+        (Kind::Token, "ppo_clip", &[0.25, 0.5, 1.5, 2.0]),
+        (Kind::Sequence, "gspo", &[0.0625, 0.125]),
+        (Kind::Estimator, "k1", &[]),
+        (Kind::Estimator, "k2", &[]),
+        (Kind::Estimator, "k3", &[]),
+    ][i % 6];
+    use pol::{EstimatorGradient, EstimatorWeight, Mode};
+    let weight = [EstimatorWeight::One, EstimatorWeight::Score, EstimatorWeight::Ratio][i / 6 % 3];
+    let gradient = [EstimatorGradient::Pathwise, EstimatorGradient::StraightThrough][i / 18 % 2];
+    let (of, coef) = if kind == Kind::Estimator { (name, 0.0) } else { (["k1", "k2", "k3"][i / 36 % 3], 0.125) };
+    let kl = (i % 12 > 2).then(|| pol::Estimator { id: id(Kind::Estimator, of), weight, gradient, coef });
+    let mode =
+        [Mode::TokenMean, Mode::SeqMeanTokenMean, Mode::SeqMeanTokenSum, Mode::SeqMeanTokenSumNorm, Mode::TokenSum];
+    let mode = mode[i % 5];
+    let aggregate = pol::Aggregate {
+        mode,
+        normaliser: 0.0,
+        max_length: if mode == Mode::SeqMeanTokenSumNorm { 64.0 } else { 0.0 },
+        count_empty: Some(if i % 2 == 0 { pol::CountEmpty::All } else { pol::CountEmpty::Nonempty }),
+    };
+    let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
+    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level };
+    let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
+    let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
+    let near = |r: &mut Random| logp.iter().map(|&l| l + real(r, 1.0)).collect::<Vec<f32>>();
+    let (old, reference, advantage) = (near(&mut r), near(&mut r), reals(&mut r, n, 4.0));
+    let mask: Vec<u8> = (0..n).map(|_| (r.below(4) > 0) as u8).collect();
+    let vector = Layout::contiguous(n, 1);
+    let stored = [&logp, &old, &reference].map(|x| Data::new(i / 3 % 3, x));
+    let inputs = pol::Inputs {
+        logps: stored[0].view(vector),
+        old: (i % 7 > 0).then(|| stored[1].view(vector)),
+        reference: Some(stored[2].view(vector)),
+        advantage: Some(pol::Advantage::Token(Floats::F32(Matrix::vector(&advantage)))),
+        mask: Some(Mask::U8(Matrix::vector(&mask))),
+        grad_output: None,
+        grad_scale: 1.5,
+    };
+    let sequence_kind = kind == Kind::Sequence;
+    let (mut loss, mut terms, mut statistics, mut counters) = ([7.5f64], [7.5f64; 3], [7.5f64; 32], [7i64; 32]);
+    let (mut values, mut wide, mut estimates) = (vec![7.5f32; n], vec![7.5f64; b], vec![7.5f32; n]);
+    let (mut grad, mut token_status, mut sequence_status) = (vec![7.5f32; n], vec![7u32; n], vec![7u32; b]);
+    let out = pol::Outputs {
+        loss: Some(MatrixMut::vector(&mut loss).into()),
+        values: Some(match sequence_kind {
+            true => FloatsMut::F64(MatrixMut::vector(&mut wide)),
+            false => FloatsMut::F32(MatrixMut::vector(&mut values)),
+        }),
+        kl: problem.estimator().is_some().then(|| MatrixMut::vector(&mut estimates)),
+        terms: Some(&mut terms),
+        grad_logps: Some(MatrixMut::vector(&mut grad)),
+        statistics: Some(&mut statistics),
+        token_status: Some(MatrixMut::vector(&mut token_status)),
+        sequence_status: Some(MatrixMut::vector(&mut sequence_status)),
+        counters: Some(&mut counters),
+    };
+    let need = policy::workspace(c, &problem).minimum;
+    scratch(need, |w| policy::forward(c, &problem, &inputs, out, w)).unwrap();
+    let mut h = Hash::new();
+    h.add(&loss);
+    [&values, &estimates, &grad].map(|x| h.add(x));
+    h.add(&wide);
+    h.add(&terms);
+    h.add(&statistics);
+    h.add(&counters);
+    [&token_status, &sequence_status].map(|x| h.add(x));
+    h.0
+}
+
+fn linear_preference_forward(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0x11_9e3 + i as u64);
+    let (s, t) = if i % 50 == 49 { (8, 30) } else { (4, 1 + r.below(8)) };
+    let (n, d, v) = (s * t, 1 + r.below(24), [3, 17, 64, 300, 2049][i % 5]);
+    let fits: Vec<_> = ENTRIES.iter().filter(|e| e.1 != "tdpo1").collect();
+    let (kind, name, params) = *fits[i % fits.len()];
+    let rows = RowCase::new(&mut r, n, v);
+    let offsets = [0i32, 1, s as i32];
+    let items = match kind {
+        Kind::Pair => pref::Items::Stacked,
+        Kind::Unpaired => pref::Items::Rows,
+        _ => pref::Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: None },
+    };
+    let terms = [pref::Term { id: id(kind, name), params, ..pref::Term::default() }];
+    let options = chain::Options { logprob: rows.options, phase: chain::Phase::Single, ..chain::Options::default() };
+    let segments = seq::Segments::Padded { sequences: s, width: t };
+    let problem = linear_preference::Problem::new([n, d, v], segments, items, &terms, options).unwrap();
+    let kinds = [i / 7 % 3, i / 21 % 3];
+    let hidden = Data::new(kinds[0], &reals(&mut r, n * d, 3.0));
+    let weight = Data::new(kinds[1], &reals(&mut r, v * d, 2.0));
+    let reference = doubles(&mut r, s, 4.0, -10.0);
+    let items = problem.preference().map_or(0, |p| p.count());
+    let label: Vec<u8> = (0..items).map(|k| (k % 2) as u8).collect();
+    let baseline = [0.25f64];
+    let mut inputs = chain::Inputs::new(
+        hidden.view(Layout::contiguous(n, d)),
+        weight.view(Layout::contiguous(v, d)),
+        Ints::I32(Matrix::vector(&rows.target)),
+    );
+    inputs.rows = rows.rows();
+    inputs.transform = rows.transform();
+    inputs.ref_scores = Some(Floats::F64(Matrix::vector(&reference)));
+    if kind == Kind::Unpaired {
+        inputs.groups.label = Some(pref::Labels::U8(Matrix::vector(&label)));
+        inputs.groups.baseline = Some(Floats::F64(Matrix::vector(&baseline)));
+    }
+    let (mut loss, mut grad_scores, mut status) = ([7.5f64], vec![7.5f64; s], vec![7u32; items]);
+    let (mut logps, mut scores, mut counts) = (vec![7.5f32; n], vec![7.5f64; s], vec![7i32; s]);
+    let (mut stats, mut row_status) = (vec![7.5f32; n * STATS], vec![7u32; n]);
+    let (mut gh, mut gw, mut gb) = (vec![7.5f32; n * d], vec![7.5f32; v * d], vec![7.5f32; v]);
+    let out = chain::Outputs {
+        logps: Some(MatrixMut::vector(&mut logps)),
+        scores: Some(MatrixMut::vector(&mut scores)),
+        counts: Some(MatrixMut::vector(&mut counts)),
+        stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+        row_status: Some(MatrixMut::vector(&mut row_status)),
+        preference: pref::Outputs {
+            loss: Some(MatrixMut::vector(&mut loss).into()),
+            grad_scores: Some(MatrixMut::vector(&mut grad_scores).into()),
+            status: Some(MatrixMut::vector(&mut status)),
+            ..pref::Outputs::default()
+        },
+    };
+    let grads = Grads {
+        hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),
+        weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
+        bias: Some(MatrixMut::vector(&mut gb).into()),
+        ..Grads::default()
+    };
+    let need = truing_cpu::linear_preference::workspace(c, &problem, DTYPES[kinds[0]], DTYPES[kinds[1]]);
+    let bytes = if i % 2 == 0 { need.minimum } else { need.preferred };
+    scratch(bytes, |w| truing_cpu::linear_preference::forward(c, &problem, &inputs, out, grads, w)).unwrap();
+    let mut h = Hash::new();
+    h.add(&loss);
+    [&grad_scores, &scores].map(|x| h.add(x));
+    [&logps, &stats, &gh, &gw, &gb].map(|x| h.add(x));
+    h.add(&counts);
+    [&row_status, &status].map(|x| h.add(x));
+    h.0
+}

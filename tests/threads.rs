@@ -1,0 +1,37 @@
+//! One context used by several threads at once, and several contexts side by side: the results of a lonely call. Small
+//! enough for Miri and for many rounds under a thread sanitizer (`tests/sanitizers`).
+#[path = "hashes.rs"]
+#[allow(dead_code)]
+mod hashes;
+use truing_cpu::{Context, Isa};
+use truing_tests::{Cases, context};
+
+#[test]
+fn contexts_are_shared_by_threads() {
+    // Miri takes a second for what else takes a microsecond
+    let (all, step, threads) = if cfg!(miri) { (20, 9, 2) } else { (200, 3, 4) };
+    let picked: Vec<usize> = (0..all).step_by(step).collect();
+    let lonely = Context::default();
+    let want: Vec<u64> = hashes::OPERATIONS.iter().flat_map(|(_, f)| picked.iter().map(|&i| f(i, &lonely))).collect();
+    let (shared, other) = (context(Isa::detect(), 2), context(Isa::detect(), 2));
+    let round = |c: &Context, at: usize| {
+        let mut n = 0;
+        for (k, (name, f)) in hashes::OPERATIONS.iter().enumerate() {
+            // every thread in another order
+            for j in 0..picked.len() {
+                let j = (j + at) % picked.len();
+                assert_eq!(f(picked[j], c), want[k * picked.len() + j], "{name} case {} on thread {at}", picked[j]);
+                n += 1;
+            }
+        }
+        n
+    };
+    let mut cases = Cases::default();
+    std::thread::scope(|s| {
+        let (round, shared, other, lonely) = (&round, &shared, &other, &lonely);
+        let handles: Vec<_> =
+            (0..threads).map(|at| s.spawn(move || round([shared, shared, other, lonely][at], at))).collect();
+        handles.into_iter().for_each(|h| cases.0 += h.join().unwrap());
+    });
+    cases.finish("shared contexts", if cfg!(miri) { 50 } else { 2000 });
+}
