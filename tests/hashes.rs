@@ -173,7 +173,8 @@ impl RowCase {
 fn figures(n: usize, f: impl FnOnce(Figures<'_>)) -> u64 {
     let mut reals = [const { Vec::new() }; 5];
     reals.iter_mut().for_each(|x| *x = vec![7.5f32; n]);
-    let (mut stats, mut argmax, mut top, mut status) = (vec![7.5f32; n * STATS], vec![7i32; n], vec![7u8; n], vec![7; n]);
+    let (mut stats, mut argmax, mut top, mut status) =
+        (vec![7.5f32; n * STATS], vec![7i32; n], vec![7u8; n], vec![7; n]);
     let [logprob, lse, max, entropy, log_sum_sq] = &mut reals;
     f(Figures {
         logprob: Some(MatrixMut::vector(logprob)),
@@ -241,7 +242,11 @@ fn logprob_backward(i: usize, c: &Context) -> u64 {
     let place = Some(MatrixMut::vector(&mut status));
     logprob::backward(c, &problem, inputs, None, case.upstream(1 + i % 7), grad, place).unwrap();
     let mut h = Hash::new();
-    if in_place { z.hash(&mut h) } else { g.hash(&mut h) }
+    if in_place {
+        z.hash(&mut h)
+    } else {
+        g.hash(&mut h)
+    }
     h.add(&status);
     h.0
 }
@@ -386,7 +391,7 @@ fn sequence_forward(i: usize, c: &Context) -> u64 {
     sequence::forward(c, &case.problem(), &inputs, out, Some(&mut counters)).unwrap();
     let mut h = Hash::new();
     h.add(&scores);
-    [&counts, &first, &last].map(|x| h.add(x));
+    [&counts, &first, &last].iter().for_each(|x| h.add(x));
     h.add(&status);
     h.add(&counters);
     h.0
@@ -476,7 +481,7 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
     scratch(need, |w| preference::forward(c, &problem, &inputs, out, w)).unwrap();
     let mut h = Hash::new();
     h.add(&loss);
-    [&losses, &chosen, &rejected, &grad, &grad_kl, &grad_margin].map(|x| h.add(x));
+    [&losses, &chosen, &rejected, &grad, &grad_kl, &grad_margin].iter().for_each(|x| h.add(x));
     h.add(&statistics);
     h.add(&status);
     h.add(&counters);
@@ -549,12 +554,12 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
     scratch(need, |w| policy::forward(c, &problem, &inputs, out, w)).unwrap();
     let mut h = Hash::new();
     h.add(&loss);
-    [&values, &estimates, &grad].map(|x| h.add(x));
+    [&values, &estimates, &grad].iter().for_each(|x| h.add(x));
     h.add(&wide);
     h.add(&terms);
     h.add(&statistics);
     h.add(&counters);
-    [&token_status, &sequence_status].map(|x| h.add(x));
+    [&token_status, &sequence_status].iter().for_each(|x| h.add(x));
     h.0
 }
 
@@ -622,9 +627,9 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
     scratch(bytes, |w| truing_cpu::linear_preference::forward(c, &problem, &inputs, out, grads, w)).unwrap();
     let mut h = Hash::new();
     h.add(&loss);
-    [&grad_scores, &scores].map(|x| h.add(x));
-    [&logps, &stats, &gh, &gw, &gb].map(|x| h.add(x));
+    [&grad_scores, &scores].iter().for_each(|x| h.add(x));
+    [&logps, &stats, &gh, &gw, &gb].iter().for_each(|x| h.add(x));
     h.add(&counts);
-    [&row_status, &status].map(|x| h.add(x));
+    [&row_status, &status].iter().for_each(|x| h.add(x));
     h.0
 }

@@ -755,10 +755,26 @@ fn errors_come_before_any_write() {
     let b = backward_workspace(&c, &case.problem(), Dtype::F32, Dtype::F32);
     type Break<'a> = Box<dyn Fn(&mut Inputs<'a>) + 'a>;
     let breaks: Vec<(Break<'_>, Status, &str)> = vec![
-        (Box::new(|i| i.hidden = Matrix::contiguous(&h64, 6, 5).unwrap().into()), Status::UnsupportedDtype, "head.hidden"),
-        (Box::new(|i| i.weight = Matrix::contiguous(&w64, 40, 5).unwrap().into()), Status::UnsupportedDtype, "head.weight"),
-        (Box::new(|i| i.hidden = Matrix::contiguous(&long, 6, 6).unwrap().into()), Status::ShapeMismatch, "head.hidden"),
-        (Box::new(|i| i.weight = Matrix::contiguous(&long, 41, 5).unwrap().into()), Status::ShapeMismatch, "head.weight"),
+        (
+            Box::new(|i| i.hidden = Matrix::contiguous(&h64, 6, 5).unwrap().into()),
+            Status::UnsupportedDtype,
+            "head.hidden",
+        ),
+        (
+            Box::new(|i| i.weight = Matrix::contiguous(&w64, 40, 5).unwrap().into()),
+            Status::UnsupportedDtype,
+            "head.weight",
+        ),
+        (
+            Box::new(|i| i.hidden = Matrix::contiguous(&long, 6, 6).unwrap().into()),
+            Status::ShapeMismatch,
+            "head.hidden",
+        ),
+        (
+            Box::new(|i| i.weight = Matrix::contiguous(&long, 41, 5).unwrap().into()),
+            Status::ShapeMismatch,
+            "head.weight",
+        ),
         (Box::new(|i| i.rows.target = Some(Matrix::vector(&bad_target).into())), Status::OutOfRange, "rows.target"),
         (Box::new(|i| i.rows.target = None), Status::InvalidArgument, "rows.target"),
         (Box::new(|i| i.rows.mask = Some(Matrix::vector(&[1u8; 5]).into())), Status::ShapeMismatch, "rows.mask"),

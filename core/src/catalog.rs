@@ -2,8 +2,8 @@
 use crate::error::{Error, Result, Value};
 use crate::losses;
 pub use crate::losses::{
-    EstimatorVisitor, ListVisitor, PairVisitor, SequenceVisitor, TokenVisitor, UnpairedVisitor, each_formula, with_estimator,
-    with_list, with_pair, with_sequence, with_token, with_unpaired,
+    EstimatorVisitor, ListVisitor, PairVisitor, SequenceVisitor, TokenVisitor, UnpairedVisitor, each_formula,
+    with_estimator, with_list, with_pair, with_sequence, with_token, with_unpaired,
 };
 use crate::real::Real;
 

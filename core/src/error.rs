@@ -116,7 +116,12 @@ impl fmt::Display for Value {
             Value::At { value, index } => write!(f, "{value} at index {index}"),
             Value::Below(min, max) => write!(f, "{min} <= value < {max}"),
             Value::Range { min, max, min_open, max_open } => {
-                write!(f, "a value in {}{min}, {max}{}", if min_open { '(' } else { '[' }, if max_open { ')' } else { ']' })
+                write!(
+                    f,
+                    "a value in {}{min}, {max}{}",
+                    if min_open { '(' } else { '[' },
+                    if max_open { ')' } else { ']' }
+                )
             }
         }
     }

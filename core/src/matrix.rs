@@ -341,6 +341,15 @@ impl Mask<'_> {
     }
 }
 
+/// Bytes of workspace (64-byte aligned) that a call takes; every size from the minimum on gives the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// With less the call is refused.
+    pub minimum: usize,
+    /// What makes it fast; more is not used.
+    pub preferred: usize,
+}
+
 /// Cuts typed pieces off the caller's workspace.
 #[derive(Debug)]
 pub struct Arena<'a>(&'a mut [u8]);
@@ -362,13 +371,15 @@ impl<'a> Arena<'a> {
     /// The next `n` elements; their contents are whatever the caller's memory held.
     pub fn take<T: bytemuck::Pod>(&mut self, n: usize) -> Result<&'a mut [T]> {
         let (need, have) = (Self::need::<T>(n), self.0.len());
-        let short = Error::new(crate::Status::WorkspaceTooSmall, "workspace_size", Value::Size(have), Value::Size(need));
+        let short =
+            Error::new(crate::Status::WorkspaceTooSmall, "workspace_size", Value::Size(have), Value::Size(need));
         if need > have {
             return Err(short);
         }
         let (a, b) = core::mem::take(&mut self.0).split_at_mut(need);
         self.0 = b;
-        bytemuck::try_cast_slice_mut(&mut a[..n * size_of::<T>()])
-            .map_err(|_| Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")))
+        bytemuck::try_cast_slice_mut(&mut a[..n * size_of::<T>()]).map_err(|_| {
+            Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment"))
+        })
     }
 }

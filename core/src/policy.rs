@@ -175,7 +175,9 @@ impl<'a> Problem<'a> {
             return Err(Error::invalid("inputs.aggregate.normaliser", Value::Float(a.normaliser), positive));
         }
         match (a.mode == Mode::SeqMeanTokenSumNorm, a.max_length) {
-            (true, v) if !fits(v) => return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), positive)),
+            (true, v) if !fits(v) => {
+                return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), positive));
+            }
             (false, v) if v != 0.0 => {
                 let expected = Value::Text("0: only seq_mean_token_sum_norm reads it");
                 return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), expected));

@@ -633,12 +633,3 @@ impl Split for Outputs<'_> {
         (a, b)
     }
 }
-
-/// Bytes of scratch memory that a call takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workspace {
-    /// With less the call is refused.
-    pub minimum: usize,
-    /// With more nothing gets faster.
-    pub preferred: usize,
-}

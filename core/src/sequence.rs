@@ -51,11 +51,15 @@ impl Segments<'_> {
     pub fn range(&self, b: usize) -> Range<usize> {
         self.start(b)..self.start(b + 1)
     }
-    /// Refuses offsets that do not cut `tokens` tokens.
+    /// Refuses offsets that do not cut `tokens` tokens, and sequences whose positions and lengths i32 cannot hold.
     pub fn check(&self, tokens: usize) -> Result<()> {
+        const LONGEST: usize = i32::MAX as usize;
         match self {
             Segments::Padded { sequences, width } => match sequences.checked_mul(*width) {
-                Some(n) if n == tokens => Ok(()),
+                Some(n) if n == tokens && *width <= LONGEST => Ok(()),
+                Some(n) if n == tokens => {
+                    Err(Error::shape("logps", Value::Size(*width), Value::Text("sequences of up to 2^31 - 1 tokens")))
+                }
                 _ => Err(Error::shape(
                     "logps",
                     Value::Size(tokens),
@@ -75,6 +79,10 @@ impl Segments<'_> {
                 for i in 1..cu.rows() {
                     if cu.get(i) < cu.get(i - 1) {
                         return Err(at(i, Value::Text("offsets that ascend")));
+                    }
+                    // `cu` ascends from 0, so this cannot overflow
+                    if cu.get(i) - cu.get(i - 1) > LONGEST as i64 {
+                        return Err(at(i, Value::Text("sequences of up to 2^31 - 1 tokens")));
                     }
                 }
                 let last = cu.rows() - 1;

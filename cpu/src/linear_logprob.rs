@@ -51,14 +51,7 @@ pub struct Grads<'a> {
     pub accumulate_weight: bool,
 }
 
-/// Bytes of workspace (64-byte aligned); every size from the minimum on gives the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workspace {
-    /// The least that a call accepts.
-    pub minimum: usize,
-    /// What makes it fast; more is not used.
-    pub preferred: usize,
-}
+pub use truing_core::matrix::Workspace;
 
 /// What `preferred` does not exceed as long as the minimum does not.
 const PREFERRED: usize = 64 << 20;

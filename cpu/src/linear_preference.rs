@@ -12,8 +12,8 @@ use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
+use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
-use truing_core::preference::Workspace;
 use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
 
 fn kept(problem: &Problem<'_>) -> usize {

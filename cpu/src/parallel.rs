@@ -49,7 +49,12 @@ impl Context {
         let pool = match options.threads {
             0 => None,
             n => Some(rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(|_| {
-                Error::new(Status::Internal, "num_threads", Value::Size(n), Value::Text("threads that the system lets us start"))
+                Error::new(
+                    Status::Internal,
+                    "num_threads",
+                    Value::Size(n),
+                    Value::Text("threads that the system lets us start"),
+                )
             })?),
         };
         let isa = Isa::detect();

@@ -15,11 +15,11 @@ use truing_core::catalog::{
 use truing_core::dtype::Float;
 use truing_core::error::row;
 use truing_core::losses::{Estimate, KlEstimator, Reduction, Sequence, SequenceLoss, Token, TokenLoss};
+use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
 use truing_core::policy::{
     Advantage, CountEmpty, Estimator, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat, weighted,
 };
-use truing_core::preference::Workspace;
 use truing_core::real::Real;
 
 /// Lanes of f32.

@@ -11,8 +11,9 @@ use truing_core::catalog::{
 };
 use truing_core::error::row;
 use truing_core::losses::{Anchor, ListLoss, Member, Pair, PairLoss, PairOut, Side, Unpaired, UnpairedLoss};
+use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, MatrixMut, Split};
-use truing_core::preference::{Inputs, Items, Outputs, Problem, Reduction, Term, Workspace, each, stat};
+use truing_core::preference::{Inputs, Items, Outputs, Problem, Reduction, Term, each, stat};
 use truing_core::{Result, catalog::Kind};
 
 /// Lanes of f64.

@@ -3,8 +3,8 @@ use crate::parallel::Context;
 use core::sync::atomic::{AtomicI64, Ordering};
 use truing_core::dtype::Float;
 use truing_core::error::row;
+use truing_core::matrix::Workspace;
 use truing_core::matrix::{FloatsMut, Split};
-use truing_core::preference::Workspace;
 use truing_core::sequence::{Grads, Inputs, Outputs, Problem, Segments, Upstream, figures, gradients};
 use truing_core::{Dtype, Error, Result, Status, Value, matrix::Arena};
 

@@ -10,7 +10,7 @@ pub struct Panel<'a> {
 
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 62.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 48.0;
