@@ -2,16 +2,25 @@
 //
 // Letters: N rows or tokens (also given as [B,T]), V vocabulary, D hidden size, B or S sequences, P pairs, M list
 // members, L lists, G prompt groups, H heads, K ids of a row. "0-d" is a tensor with ndim 0 or shape [1].
-// "float" is f32, bf16 or f16 (f64 accepted as reference), "int" is i32 or i64, "mask" is u8, i32 or i64.
+// "float" is f32, bf16 or f16; f64 too for values per token, sequence or item, while it is reserved for logits, hidden and
+// weight. "int" is i32 or i64, "mask" is u8, i32 or i64.
 //
 // Rules for every args struct:
 // - zero it, set struct_size to its sizeof, fill in what is needed; 0 and NULL mean off or absent unless said;
 // - tensors are borrowed for the call; what a field called out_* or grad_*_out points to is written, the rest is read
 //   (an output is a pointer to a constant descriptor, its data is not constant);
+// - a tensor covers everything from its first to its last element, the gaps of its strides included. An output shares no
+//   byte with another tensor of the call (some may be one of the inputs itself, and say so), and nobody else touches
+//   that memory during the call: two threads must not write interleaved columns of one buffer;
 // - arrays called "host" (params, terms, groups) are read by the call itself; every data tensor lies on one device,
 //   which decides where the call runs;
-// - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; coef, hard_weight and
-//   entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
+//   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
+//   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - a *_workspace_size function takes the arguments of its call, data pointers included. What it returns depends on
+//   shapes, dtypes, options and the context only; of the data it reads nothing but offsets (cu_seqlens, list_offsets);
+// - structs grow at their end or into reserved bytes. Arrays of structs say the bytes of one element (param_size,
+//   extra_term_size), and whoever walks them steps by that many bytes;
 // - a call refuses flag bits, enum values and non-zero reserved bytes that it does not know;
 // - when a call returns an error, nothing has been written.
 
@@ -248,10 +257,12 @@ typedef uint32_t truing_loss_kind;
 /// Slot: weight of a row, where the entry itself applies it.
 #define TRUING_SLOT_WEIGHT (1ull << 18)
 
-/// One parameter of a catalogue entry.
+/// One parameter of a catalogue entry. It may grow: step through `params` by `truing_loss_description.param_size` bytes.
 typedef struct truing_param_info {
     /// Static string.
     const char *name;
+    /// Static string, one line.
+    const char *description;
     /// NaN = required.
     double default_value;
     /// Legal range, -inf = none.
@@ -262,6 +273,8 @@ typedef struct truing_param_info {
     uint32_t minimum_open;
     /// 1 = bound itself is illegal.
     uint32_t maximum_open;
+    /// 0.
+    uint8_t reserved[32];
 } truing_param_info;
 
 /// One catalogue entry.
@@ -276,7 +289,7 @@ typedef struct truing_loss_description {
     const char *formula;
     /// Out: static string.
     const char *source;
-    /// Out: [num_params], catalogue order, static.
+    /// Out: [num_params], catalogue order, static, `param_size` bytes each.
     const struct truing_param_info *params;
     /// Out.
     size_t num_params;
@@ -302,6 +315,10 @@ typedef struct truing_loss_description {
     uint32_t takes_map;
     /// Out: bit k = level k allowed (TRUING_LEVEL_*).
     uint32_t levels;
+    /// Out: bytes of one `truing_param_info` of this library.
+    uint32_t param_size;
+    /// 0.
+    uint32_t reserved0;
     /// 0.
     uint8_t reserved[64];
 } truing_loss_description;
@@ -331,6 +348,10 @@ typedef struct truing_loss_description {
 #define TRUING_TEMPERATURE_SQUARED (1ull << 10)
 /// Divergence, raw mode: value >= 0.
 #define TRUING_CLAMP_AT_ZERO (1ull << 11)
+/// `grad_scale` is set: 0 is 0.
+#define TRUING_HAS_GRAD_SCALE (1ull << 12)
+/// Divergence: `options.soft_weight` is set: 0 is 0.
+#define TRUING_HAS_SOFT_WEIGHT (1ull << 13)
 
 // ------------------------------------------------------------ groups shared by several calls (fixed size; they grow into reserved)
 
@@ -362,7 +383,7 @@ typedef struct truing_transform {
     /// 0.
     uint32_t reserved0;
     /// 0.
-    uint8_t reserved[24];
+    uint8_t reserved[64];
 } truing_transform;
 
 /// Logits = hidden x weight^T, then the transforms.
@@ -416,7 +437,7 @@ typedef struct truing_shard {
     /// Global columns.
     int64_t vocab_total;
     /// 0.
-    uint8_t reserved[8];
+    uint8_t reserved[32];
 } truing_shard;
 
 /// How a sampling support is given: `TRUING_SUPPORT_*`, 0 = full vocabulary.
@@ -546,8 +567,13 @@ typedef struct truing_row_loss {
     /// 0.
     uint8_t reserved[24];
 } truing_row_loss;
+/// Columns of the saved statistics of a row (`stats`, `out_stats`, records), the 12 of [N,12]. What they hold is valid for
+/// one version of the library (`truing_version()`) and the same options.
+#define TRUING_STATS_WIDTH 12
+/// The same of two heads (`pair_stats`, `out_pair_stats`, statistics of a divergence), the 16 of [N,16].
+#define TRUING_PAIR_STATS_WIDTH 16
 
-/// Outputs per row, each NULL = not wanted and costs nothing. F32 becomes f64 for f64 logits.
+/// Outputs per row, each NULL = not wanted and costs nothing.
 typedef struct truing_figures {
     /// f32 [N], nats; -inf if the target is dead.
     const struct truing_tensor *out_logprob;
@@ -595,7 +621,7 @@ typedef struct truing_figures {
     const struct truing_tensor *out_row_loss;
     /// f32 or f64 0-d, reduced.
     const struct truing_tensor *out_loss;
-    /// f32 [N,12] (f64 for f64 logits), opaque: for backward with the same options and library version.
+    /// f32 [N,12], opaque: for backward with the same options and library version.
     const struct truing_tensor *out_stats;
     /// u32 [N], TRUING_ROW_*.
     const struct truing_tensor *out_status;
@@ -604,7 +630,7 @@ typedef struct truing_figures {
     /// Columns of out_topk_entropy, 0 = min(20, live).
     int64_t entropy_k;
     /// 0.
-    uint8_t reserved[24];
+    uint8_t reserved[64];
 } truing_figures;
 
 /// Gradients handed to a backward, each NULL = 0.
@@ -623,10 +649,10 @@ typedef struct truing_row_upstream {
     const struct truing_tensor *grad_loss;
     /// int [K] or [N,K].
     const struct truing_tensor *extra_ids;
-    /// Host factor on all of them, 0 = 1.
+    /// Host factor on all of them, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// 0.
-    uint8_t reserved[24];
+    uint8_t reserved[64];
 } truing_row_upstream;
 
 /// Divergence of teacher t and student p: `TRUING_DIVERGENCE_*`, 0 invalid.
@@ -702,7 +728,7 @@ typedef struct truing_logprob_forward_args {
     const struct truing_tensor *grad_bias_out;
     /// Upstream of the fused gradient, float 0-d, NULL = 1.
     const struct truing_tensor *grad_loss;
-    /// Host factor of the fused gradient, 0 = 1.
+    /// Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// 0.
     uint8_t reserved[64];
@@ -760,6 +786,7 @@ typedef uint32_t truing_local_pass;
 #define TRUING_LOCAL_VALUES 3
 
 /// Records of the columns of one vocabulary shard.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -806,7 +833,7 @@ typedef struct truing_logprob_local_args {
     /// u32 [N].
     const struct truing_tensor *out_status;
     /// TRUING_LOCAL_*, required.
-    truing_local_pass pass;
+    truing_local_pass local_pass;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -814,6 +841,7 @@ typedef struct truing_logprob_local_args {
 } truing_logprob_local_args;
 
 /// Figures from the records of all shards.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_finish_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -856,6 +884,7 @@ typedef struct truing_logprob_finish_args {
 } truing_logprob_finish_args;
 
 /// Records carry no trace of where logits came from.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_finish_args truing_linear_logprob_finish_args;
 
 // ------------------------------------------------------------ linear_logprob
@@ -890,7 +919,7 @@ typedef struct truing_linear_logprob_forward_args {
     struct truing_head_grads grads;
     /// Upstream of the fused gradient, float 0-d, NULL = 1.
     const struct truing_tensor *grad_loss;
-    /// Host factor of the fused gradient, 0 = 1.
+    /// Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// 0.
     uint8_t reserved[64];
@@ -935,6 +964,7 @@ typedef struct truing_linear_logprob_backward_args {
 } truing_linear_logprob_backward_args;
 
 /// Records of the columns of one vocabulary shard of the weight.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_logprob_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -979,7 +1009,7 @@ typedef struct truing_linear_logprob_local_args {
     /// u32 [N].
     const struct truing_tensor *out_status;
     /// TRUING_LOCAL_*, required.
-    truing_local_pass pass;
+    truing_local_pass local_pass;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -1104,7 +1134,7 @@ typedef struct truing_sequence_backward_args {
     const struct truing_tensor *grad_logps_out;
     /// f32 as logps.
     const struct truing_tensor *grad_ref_logps_out;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// 0.
     uint8_t reserved[64];
@@ -1123,9 +1153,14 @@ typedef uint32_t truing_score_map;
 /// `TRUING_MAP_ALPHA` at alpha = 1.
 #define TRUING_MAP_FORWARD_KL 3
 
+/// Bits of `truing_loss.flags`: `TRUING_LOSS_HAS_*`.
+typedef uint32_t truing_loss_flags;
+/// `weight` is set: 0 is 0.
+#define TRUING_LOSS_HAS_WEIGHT (1u << 0)
+
 /// One catalogue entry with its settings.
 typedef struct truing_loss {
-    /// TRUING_LOSS_*; its kind decides which inputs are read.
+    /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     truing_loss_id id;
     /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
     uint32_t variant;
@@ -1133,7 +1168,7 @@ typedef struct truing_loss {
     const double *params;
     /// Values given; a missing tail means default.
     size_t num_params;
-    /// Factor after the reduction, 0 = 1.
+    /// Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.
     double weight;
     /// External divisor of the reduction, 0 = off.
     double normaliser;
@@ -1147,8 +1182,8 @@ typedef struct truing_loss {
     truing_reduction reduction;
     /// TRUING_SCORE_SUM or MEAN of this term, made from sums and live counts; 0 = the call's.
     uint32_t score_kind;
-    /// 0.
-    uint32_t reserved0;
+    /// TRUING_LOSS_HAS_*.
+    truing_loss_flags flags;
     /// 0.
     uint8_t reserved[24];
 } truing_loss;
@@ -1260,7 +1295,8 @@ typedef struct truing_preference_outputs {
     uint8_t reserved[32];
 } truing_preference_outputs;
 
-/// A further term of the same call: its own entry, and its own items where `groups` is set.
+/// A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's
+/// `extra_term_size` says where the next one starts.
 typedef struct truing_preference_term {
     /// Entry and settings.
     struct truing_loss loss;
@@ -1300,18 +1336,18 @@ typedef struct truing_preference_forward_args {
     struct truing_groups groups;
     /// First term.
     struct truing_loss loss;
-    /// Host [num_extra_terms], further terms.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_preference_term *extra_terms;
     /// Number of further terms.
     size_t num_extra_terms;
     /// float 0-d, or [items] for REDUCE_NONE; NULL = 1.
     const struct truing_tensor *grad_output;
-    /// Host factor of the partials, 0 = 1.
+    /// Host factor of the partials, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// What scores are; checked against the entry, 0 = not checked.
     truing_score_kind score_kind;
-    /// 0.
-    uint32_t reserved0;
+    /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
+    uint32_t extra_term_size;
     /// Outputs of the first term.
     struct truing_item_outputs items;
     /// Outputs of all terms together.
@@ -1412,7 +1448,7 @@ typedef struct truing_linear_preference_args {
     struct truing_groups groups;
     /// First term.
     struct truing_loss loss;
-    /// Host [num_extra_terms], further terms.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_preference_term *extra_terms;
     /// Number of further terms.
     size_t num_extra_terms;
@@ -1428,12 +1464,16 @@ typedef struct truing_linear_preference_args {
     const struct truing_tensor *pair_stats;
     /// float 0-d, NULL = 1.
     const struct truing_tensor *grad_output;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// Required.
     truing_phase phase;
     /// Pair weight from this head, 0 = off.
     truing_wpo_form wpo;
+    /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
+    uint32_t extra_term_size;
+    /// 0.
+    uint32_t reserved0;
     /// Outputs, policy head.
     struct truing_head_grads grads;
     /// f32 [N], nats.
@@ -1595,7 +1635,8 @@ typedef struct truing_estimator {
     uint8_t reserved[32];
 } truing_estimator;
 
-/// A further token or sequence loss of the same pass with its own inputs and divisor.
+/// A further token or sequence loss of the same pass with its own inputs and divisor. It may grow: the call's
+/// `extra_term_size` says where the next one starts.
 typedef struct truing_policy_term {
     /// `positive_nll`, `sdar`, `dft` and others.
     struct truing_loss loss;
@@ -1631,7 +1672,7 @@ typedef struct truing_policy_inputs {
     const struct truing_tensor *sampler;
     /// float [N], reference of the KL term when ref holds a teacher; NULL = ref.
     const struct truing_tensor *kl_ref;
-    /// float [N] or [B].
+    /// float [N] or [B]; packed with N = B, `advantage_level` says which.
     const struct truing_tensor *advantage;
     /// u8 [N] or [B], NULL = 1.
     const struct truing_tensor *flag;
@@ -1663,7 +1704,7 @@ typedef struct truing_policy_inputs {
     struct truing_aggregate aggregate;
     /// Of the bonus, mode 0 = aggregate.
     struct truing_aggregate entropy_aggregate;
-    /// [num_extra_terms] host.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_policy_term *extra_terms;
     /// Terms.
     size_t num_extra_terms;
@@ -1671,6 +1712,10 @@ typedef struct truing_policy_inputs {
     double entropy_coef;
     /// Of the ratio; required.
     truing_level level;
+    /// `sizeof(truing_policy_term)` as the caller compiled it, 0 = that of version 1.
+    uint32_t extra_term_size;
+    /// Of `advantage`; 0 = by its shape: [B,T] tokens by the number of dimensions, packed ones by the number of elements.
+    truing_level advantage_level;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -1761,7 +1806,7 @@ typedef struct truing_policy_forward_args {
     struct truing_policy_inputs inputs;
     /// float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
     const struct truing_tensor *grad_output;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// Loss, figures.
     struct truing_policy_outputs outputs;
@@ -1774,6 +1819,7 @@ typedef struct truing_policy_forward_args {
 } truing_policy_forward_args;
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_policy_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -1811,7 +1857,7 @@ typedef struct truing_linear_policy_args {
     const struct truing_tensor *pair_stats;
     /// float 0-d, NULL = 1.
     const struct truing_tensor *grad_output;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// Required.
     truing_phase phase;
@@ -1886,6 +1932,7 @@ typedef uint32_t truing_outside;
 #define TRUING_OUTSIDE_RAW 4
 
 /// A divergence on a few columns; support 0 = all columns.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_partial {
     /// int [N,K], -1 pads: given ids or the teacher's.
     const struct truing_tensor *ids;
@@ -1914,6 +1961,7 @@ typedef struct truing_partial {
 } truing_partial;
 
 /// What is computed from two rows.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_options {
     /// The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
     const double *params;
@@ -1921,7 +1969,7 @@ typedef struct truing_divergence_options {
     size_t num_params;
     /// Factor of -log p_target, 0 = off.
     double hard_weight;
-    /// Factor of the divergence, 0 = 1.
+    /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
     /// Nats added to the teacher's target logit, -inf allowed.
     double teacher_target_shift;
@@ -1940,6 +1988,7 @@ typedef struct truing_divergence_options {
 } truing_divergence_options;
 
 /// Outputs of a divergence, each NULL = not wanted.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_outputs {
     /// f32 [N], nats.
     const struct truing_tensor *out_values;
@@ -1982,6 +2031,7 @@ typedef struct truing_divergence_outputs {
 } truing_divergence_outputs;
 
 /// Divergence between rows of logits.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_forward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2021,13 +2071,14 @@ typedef struct truing_divergence_forward_args {
     const struct truing_tensor *grad_teacher_out;
     /// Upstream of the fused gradients, float 0-d, NULL = 1.
     const struct truing_tensor *grad_loss;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// 0.
     uint8_t reserved[64];
 } truing_divergence_forward_args;
 
 /// Gradients of both sides' logits.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_backward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2069,7 +2120,7 @@ typedef struct truing_divergence_backward_args {
     const struct truing_tensor *grad_loss;
     /// f32 [N], of the target, NULL = 0.
     const struct truing_tensor *grad_student_logprob;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// float as student, may be student itself.
     const struct truing_tensor *grad_student_out;
@@ -2082,6 +2133,7 @@ typedef struct truing_divergence_backward_args {
 } truing_divergence_backward_args;
 
 /// Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2126,7 +2178,7 @@ typedef struct truing_divergence_local_args {
     /// u32 [N].
     const struct truing_tensor *out_status;
     /// RECORDS, then VALUES for the kinds that read twice.
-    truing_local_pass pass;
+    truing_local_pass local_pass;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -2134,6 +2186,7 @@ typedef struct truing_divergence_local_args {
 } truing_divergence_local_args;
 
 /// Values from the records of all shards.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_finish_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2168,7 +2221,7 @@ typedef struct truing_divergence_finish_args {
     /// Values, figures, stats.
     struct truing_divergence_outputs outputs;
     /// The pass that made the records.
-    truing_local_pass pass;
+    truing_local_pass local_pass;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -2176,9 +2229,11 @@ typedef struct truing_divergence_finish_args {
 } truing_divergence_finish_args;
 
 /// Records carry no trace of where logits came from.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_finish_args truing_linear_divergence_finish_args;
 
 /// Divergence of two heads (`truing_linear_divergence_forward`).
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_divergence_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2220,7 +2275,7 @@ typedef struct truing_linear_divergence_args {
     const struct truing_tensor *grad_loss;
     /// f32 [N,16] of an earlier call.
     const struct truing_tensor *stats;
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
     /// Required.
     truing_phase phase;
@@ -2235,6 +2290,7 @@ typedef struct truing_linear_divergence_args {
 } truing_linear_divergence_args;
 
 /// Records of one vocabulary shard of both heads.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_divergence_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2275,7 +2331,7 @@ typedef struct truing_linear_divergence_local_args {
     /// u32 [N].
     const struct truing_tensor *out_status;
     /// RECORDS, then VALUES for the kinds that read twice.
-    truing_local_pass pass;
+    truing_local_pass local_pass;
     /// 0.
     uint32_t reserved0;
     /// 0.
@@ -2283,6 +2339,7 @@ typedef struct truing_linear_divergence_local_args {
 } truing_linear_divergence_local_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
+/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_sequence_kl_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2340,6 +2397,9 @@ const char *truing_last_error(void);
 
 /// `TRUING_ABI_VERSION` of this library. A caller compiled for another number must not call anything else.
 uint32_t truing_abi_version(void);
+
+/// Version of this library, "0.1.0". Saved statistics (`out_stats`, `out_pair_stats`) are valid for one version only.
+const char *truing_version(void);
 
 /// Number of entries of the catalogue.
 size_t truing_loss_count(void);
@@ -2530,24 +2590,24 @@ TRUING_STATIC_ASSERT(device_size, sizeof(truing_device) == 8);
 TRUING_STATIC_ASSERT(dtype_size, sizeof(truing_dtype) == 4);
 TRUING_STATIC_ASSERT(tensor_size, sizeof(truing_tensor) == 48);
 TRUING_STATIC_ASSERT(context_options_size, sizeof(truing_context_options) == 96);
-TRUING_STATIC_ASSERT(param_info_size, sizeof(truing_param_info) == 40);
-TRUING_STATIC_ASSERT(loss_description_size, sizeof(truing_loss_description) == 176);
-TRUING_STATIC_ASSERT(transform_size, sizeof(truing_transform) == 80);
-TRUING_STATIC_ASSERT(head_size, sizeof(truing_head) == 136);
+TRUING_STATIC_ASSERT(param_info_size, sizeof(truing_param_info) == 80);
+TRUING_STATIC_ASSERT(loss_description_size, sizeof(truing_loss_description) == 184);
+TRUING_STATIC_ASSERT(transform_size, sizeof(truing_transform) == 120);
+TRUING_STATIC_ASSERT(head_size, sizeof(truing_head) == 176);
 TRUING_STATIC_ASSERT(head_grads_size, sizeof(truing_head_grads) == 48);
 TRUING_STATIC_ASSERT(rows_size, sizeof(truing_rows) == 64);
-TRUING_STATIC_ASSERT(shard_size, sizeof(truing_shard) == 32);
+TRUING_STATIC_ASSERT(shard_size, sizeof(truing_shard) == 56);
 TRUING_STATIC_ASSERT(support_size, sizeof(truing_support) == 96);
 TRUING_STATIC_ASSERT(row_loss_size, sizeof(truing_row_loss) == 88);
-TRUING_STATIC_ASSERT(figures_size, sizeof(truing_figures) == 240);
-TRUING_STATIC_ASSERT(row_upstream_size, sizeof(truing_row_upstream) == 88);
-TRUING_STATIC_ASSERT(logprob_forward_args_size, sizeof(truing_logprob_forward_args) == 720);
-TRUING_STATIC_ASSERT(logprob_backward_args_size, sizeof(truing_logprob_backward_args) == 600);
-TRUING_STATIC_ASSERT(logprob_local_args_size, sizeof(truing_logprob_local_args) == 560);
-TRUING_STATIC_ASSERT(logprob_finish_args_size, sizeof(truing_logprob_finish_args) == 640);
-TRUING_STATIC_ASSERT(linear_logprob_forward_args_size, sizeof(truing_linear_logprob_forward_args) == 800);
-TRUING_STATIC_ASSERT(linear_logprob_backward_args_size, sizeof(truing_linear_logprob_backward_args) == 680);
-TRUING_STATIC_ASSERT(linear_logprob_local_args_size, sizeof(truing_linear_logprob_local_args) == 608);
+TRUING_STATIC_ASSERT(figures_size, sizeof(truing_figures) == 280);
+TRUING_STATIC_ASSERT(row_upstream_size, sizeof(truing_row_upstream) == 128);
+TRUING_STATIC_ASSERT(logprob_forward_args_size, sizeof(truing_logprob_forward_args) == 800);
+TRUING_STATIC_ASSERT(logprob_backward_args_size, sizeof(truing_logprob_backward_args) == 704);
+TRUING_STATIC_ASSERT(logprob_local_args_size, sizeof(truing_logprob_local_args) == 624);
+TRUING_STATIC_ASSERT(logprob_finish_args_size, sizeof(truing_logprob_finish_args) == 720);
+TRUING_STATIC_ASSERT(linear_logprob_forward_args_size, sizeof(truing_linear_logprob_forward_args) == 880);
+TRUING_STATIC_ASSERT(linear_logprob_backward_args_size, sizeof(truing_linear_logprob_backward_args) == 784);
+TRUING_STATIC_ASSERT(linear_logprob_local_args_size, sizeof(truing_linear_logprob_local_args) == 672);
 TRUING_STATIC_ASSERT(score_size, sizeof(truing_score) == 80);
 TRUING_STATIC_ASSERT(sequence_forward_args_size, sizeof(truing_sequence_forward_args) == 272);
 TRUING_STATIC_ASSERT(sequence_backward_args_size, sizeof(truing_sequence_backward_args) == 264);
@@ -2558,23 +2618,23 @@ TRUING_STATIC_ASSERT(preference_outputs_size, sizeof(truing_preference_outputs) 
 TRUING_STATIC_ASSERT(preference_term_size, sizeof(truing_preference_term) == 272);
 TRUING_STATIC_ASSERT(preference_forward_args_size, sizeof(truing_preference_forward_args) == 632);
 TRUING_STATIC_ASSERT(side_term_size, sizeof(truing_side_term) == 72);
-TRUING_STATIC_ASSERT(linear_preference_args_size, sizeof(truing_linear_preference_args) == 1352);
+TRUING_STATIC_ASSERT(linear_preference_args_size, sizeof(truing_linear_preference_args) == 1440);
 TRUING_STATIC_ASSERT(aggregate_size, sizeof(truing_aggregate) == 64);
 TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
 TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
-TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 544);
+TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 552);
 TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
-TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 816);
-TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1352);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 824);
+TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1440);
 TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
 TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);
 TRUING_STATIC_ASSERT(divergence_outputs_size, sizeof(truing_divergence_outputs) == 184);
-TRUING_STATIC_ASSERT(divergence_forward_args_size, sizeof(truing_divergence_forward_args) == 872);
-TRUING_STATIC_ASSERT(divergence_backward_args_size, sizeof(truing_divergence_backward_args) == 752);
-TRUING_STATIC_ASSERT(divergence_local_args_size, sizeof(truing_divergence_local_args) == 736);
+TRUING_STATIC_ASSERT(divergence_forward_args_size, sizeof(truing_divergence_forward_args) == 952);
+TRUING_STATIC_ASSERT(divergence_backward_args_size, sizeof(truing_divergence_backward_args) == 856);
+TRUING_STATIC_ASSERT(divergence_local_args_size, sizeof(truing_divergence_local_args) == 840);
 TRUING_STATIC_ASSERT(divergence_finish_args_size, sizeof(truing_divergence_finish_args) == 704);
-TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1192);
-TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 832);
-TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 424);
+TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1336);
+TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 936);
+TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 504);
 
 #endif  /* TRUING_H */

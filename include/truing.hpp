@@ -106,21 +106,31 @@ public:
         for (std::int64_t n : strides) {
             strides_[k++] = n;
         }
-        strided_ = k != 0;
+        point(k != 0);
     }
+    tensor(const tensor &other) noexcept : tensor_(other.tensor_), shape_(other.shape_), strides_(other.strides_) {
+        point(other.tensor_.strides != nullptr);
+    }
+    tensor &operator=(const tensor &other) noexcept {
+        tensor_ = other.tensor_;
+        shape_ = other.shape_;
+        strides_ = other.strides_;
+        point(tensor_.strides != nullptr);
+        return *this;
+    }
+    ~tensor() = default;
     // The descriptor, pointing into this object.
-    const truing_tensor *get() const & noexcept {
-        tensor_.shape = shape_.data();
-        tensor_.strides = strided_ ? strides_.data() : nullptr;
-        return &tensor_;
-    }
+    const truing_tensor *get() const & noexcept { return &tensor_; }
     operator const truing_tensor *() const & noexcept { return get(); }
     operator const truing_tensor *() const && = delete; // a temporary would be gone before the call
 
 private:
-    mutable truing_tensor tensor_{};
+    void point(bool strided) noexcept {
+        tensor_.shape = shape_.data();
+        tensor_.strides = strided ? strides_.data() : nullptr;
+    }
+    truing_tensor tensor_{};
     std::array<std::int64_t, 3> shape_{}, strides_{};
-    bool strided_ = false;
 };
 
 // An args struct with everything 0 but its size.

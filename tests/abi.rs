@@ -108,7 +108,7 @@ fn structs_have_no_hidden_bytes_and_end_in_reserved_ones() {
         let last = fields.last().unwrap();
         if name.ends_with("_args") {
             assert_eq!((last.name, last.size), ("reserved", 64), "{name}");
-        } else if !["truing_device", "truing_dtype", "truing_tensor", "truing_param_info"].contains(name) {
+        } else if !["truing_device", "truing_dtype", "truing_tensor"].contains(name) {
             assert!(last.name == "reserved" && last.size >= 8, "{name} cannot grow");
         }
     }
@@ -171,6 +171,7 @@ fn bits_and_kinds_are_those_of_core() {
         assert_eq!(get(&format!("KIND_{}", kind.name().to_uppercase())), kind as u64);
     }
     assert_eq!((get("SCORE_SUM"), get("SCORE_MEAN")), (Score::Sum as u64, Score::Mean as u64));
+    assert_eq!(get("STATS_WIDTH"), truing_core::logprob::STATS as u64);
 }
 
 #[test]

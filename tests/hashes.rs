@@ -96,9 +96,9 @@ impl Data {
         }
     }
 }
-/// Aligned scratch memory full of NaN.
+/// Aligned scratch memory, whose pages come into being only where a call touches them.
 fn scratch<R>(bytes: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut v = vec![0xffu8; bytes + 64];
+    let mut v = vec![0u8; bytes + 64];
     let at = v.as_ptr().align_offset(64);
     f(&mut v[at..at + bytes])
 }
@@ -264,8 +264,8 @@ impl LinearCase {
     fn new(i: usize) -> LinearCase {
         let mut r = Random(0x11_0106 + i as u64);
         let (n, d, v) = match i % 25 {
-            24 => (70, 40, 2300),
-            _ => (1 + r.below(20), 1 + r.below(40), [1, 2, 15, 17, 64, 100, 333, 900, 2049][i % 9]),
+            24 => (40, 20, 2100),
+            _ => (1 + r.below(12), 1 + r.below(24), [1, 2, 15, 17, 64, 100, 333, 900, 2049][i % 9]),
         };
         let rows = RowCase::new(&mut r, n, v);
         let kinds = [i / 9 % 3, i / 27 % 3];

@@ -40,7 +40,10 @@ fn committed_bits() {
         .collect();
     let names: Vec<&str> = file.lines().map(|l| l.split_whitespace().next().unwrap_or("")).collect();
     let known: Vec<&str> = hashes::OPERATIONS.iter().flat_map(|o| vec![o.0; hashes::CASES / 8]).collect();
-    assert_eq!(names, known, "golden/hashes.txt lists other operations; `cargo run -p truing-tests --bin hashes` writes it");
+    assert_eq!(
+        names, known,
+        "golden/hashes.txt lists other operations; `cargo run -p truing-tests --bin hashes` writes it"
+    );
     assert_eq!(committed.len(), hashes::OPERATIONS.len() * hashes::CASES);
     let mut distinct = committed.clone();
     distinct.sort();
@@ -163,9 +166,15 @@ fn rows_against_f64() {
                 }
                 let gap = if second > f64::NEG_INFINITY { m - second } else { 0.0 };
                 let (l, t, relative) = (rest.ln_1p(), z[y] as f64 - m, 8.0 * U + U * gap);
+                // a probability below the smallest normal number, e^-87.34, has fewer digits or none
+                let tiny = f32::MIN_POSITIVE as f64;
                 let mut judge = |what: usize, got: f32, want: f64, bound: f64| {
                     let error = (got as f64 - want).abs();
-                    assert!(error <= bound, "V {v} row {i}: {}: got {got}, expected {want}, bound {bound:e}", names[what]);
+                    assert!(
+                        error <= bound,
+                        "V {v} row {i}: {}: got {got}, expected {want}, bound {bound:e}",
+                        names[what]
+                    );
                     if bound > 0.0 {
                         worst[what] = worst[what].max(error / bound);
                     }
@@ -174,14 +183,14 @@ fn rows_against_f64() {
                 let h = l - u / (1.0 + rest);
                 judge(3, entropy[i], h, 8.0 * U * (1.0 + (v as f64).ln()));
                 if gap > 5.0 {
-                    judge(4, entropy[i], h, relative * h);
+                    judge(4, entropy[i], h, relative * h + tiny * (2.0 + gap));
                 }
                 if t == f64::NEG_INFINITY {
                     assert!(logprob[i] == f32::NEG_INFINITY && g.iter().all(|&g| g == 0.0));
                 } else {
                     judge(0, logprob[i], t - l, 4.0 * U * (t.abs() + l + 1.0));
                     if y == k {
-                        judge(1, logprob[i], -l, relative * l);
+                        judge(1, logprob[i], -l, relative * l + tiny);
                     }
                     let sum = 1.0 + rest;
                     let at = |j: usize| match (j == y, j == k) {
@@ -190,17 +199,20 @@ fn rows_against_f64() {
                         _ => -e[j] / sum,
                     };
                     let largest = (0..v).fold(0f64, |a, j| a.max(at(j).abs()));
-                    // the last two terms are the rounding to f32, which denormals do not have relatively
                     let bound = 8.0 * U * (1.0 + gap / 8.0) * largest;
                     for (j, &g) in g.iter().enumerate() {
-                        judge(5, g, at(j), bound + U * at(j).abs() + 2f64.powi(-149));
+                        // the rounding to f32 on top
+                        judge(5, g, at(j), bound + U * at(j).abs() + tiny);
                     }
                 }
                 cases.ran();
             }
         }
     }
-    println!("worst shares of the bounds: {}", names.iter().zip(worst).map(|(n, w)| format!("{n} {w:.3}")).collect::<Vec<_>>().join(", "));
+    println!(
+        "worst shares of the bounds: {}",
+        names.iter().zip(worst).map(|(n, w)| format!("{n} {w:.3}")).collect::<Vec<_>>().join(", ")
+    );
     assert!(worst.iter().all(|w| *w > 0.01), "a bound that nothing comes near is no bound");
     cases.finish("rows against f64", 1_000_000);
 }
@@ -304,7 +316,7 @@ fn sums_do_not_stall() {
         assert_eq!((loss[0], statistics[pol::stat::TOKENS]), (want, V as f64));
         cases.ran();
     }
-    // pairs: the sum of 2^21 times ln 2, where an f32 sum has two digits left
+    // pairs: the sum of 2^21 times ln 2, where an f32 sum has four digits left, within what f64 additions may lose
     let pairs = 1 << 21;
     let terms = [pref::Term { id: id(Kind::Pair, "dpo"), reduction: pref::Reduction::Sum, ..pref::Term::default() }];
     let problem = pref::Problem::new(2 * pairs, pref::Items::Interleaved, &terms, pref::Options::default()).unwrap();
@@ -315,7 +327,7 @@ fn sums_do_not_stall() {
     let need = preference::workspace(&c, &problem).minimum;
     scratch(need, |w| preference::forward(&c, &problem, &inputs, out, w)).unwrap();
     let want = pairs as f64 * 2f64.ln();
-    assert!((loss[0] / want - 1.0).abs() < 1e-13, "{} {want}", loss[0]);
+    assert!((loss[0] / want - 1.0).abs() <= pairs as f64 * 2f64.powi(-53), "{} {want}", loss[0]);
     cases.ran();
     cases.finish("sums", 8);
 }
@@ -359,7 +371,9 @@ fn offsets_beyond_32_bits() {
     const STRIDE: usize = (1 << 31) + 16;
     let mut cases = Cases::default();
     let mut r = Random(88);
-    let (Some(mut input), Some(mut output)) = (Zeros::new(2 * STRIDE + 512), Zeros::new(2 * STRIDE + 512)) else { return };
+    let (Some(mut input), Some(mut output)) = (Zeros::new(2 * STRIDE + 512), Zeros::new(2 * STRIDE + 512)) else {
+        return;
+    };
     let far = |cols: usize| Layout::strided(3, cols, STRIDE);
     let target = [5i64, 17, 250];
     let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
@@ -371,7 +385,8 @@ fn offsets_beyond_32_bits() {
         let put = |to: &mut [f32], x: &[f32], cols: usize| {
             (0..3).for_each(|i| to[i * STRIDE..][..cols].copy_from_slice(&x[i * cols..][..cols]));
         };
-        let take = |from: &[f32], cols: usize| (0..3).flat_map(|i| from[i * STRIDE..][..cols].to_vec()).collect::<Vec<f32>>();
+        let take =
+            |from: &[f32], cols: usize| (0..3).flat_map(|i| from[i * STRIDE..][..cols].to_vec()).collect::<Vec<f32>>();
         put(input.get(), &z, v);
         let problem = Problem::new(3, v, Options::default()).unwrap();
         let one = [1f32; 3];
@@ -413,11 +428,19 @@ fn offsets_beyond_32_bits() {
             if let Some(at) = far_hidden {
                 put(hidden, if at { &near_h } else { &near_w }, d);
             }
-            let pick = |mine: bool, near: &'_ [f32]| -> Vec<f32> { if far_hidden == Some(mine) { vec![] } else { near.to_vec() } };
+            let pick = |mine: bool, near: &'_ [f32]| -> Vec<f32> {
+                if far_hidden == Some(mine) { vec![] } else { near.to_vec() }
+            };
             let (a, b) = (pick(true, &near_h), pick(false, &near_w));
             let hidden: &[f32] = hidden;
             let view = |mine: bool| {
-                let x = if far_hidden == Some(mine) { hidden } else if mine { &a } else { &b };
+                let x = if far_hidden == Some(mine) {
+                    hidden
+                } else if mine {
+                    &a
+                } else {
+                    &b
+                };
                 Floats::F32(Matrix::new(x, layout(mine)).unwrap())
             };
             let inputs = linear_logprob::Inputs { hidden: view(true), weight: view(false), transform, rows };
@@ -520,10 +543,8 @@ fn more_than_2_31_elements() {
         let run = |z: &[f32], n: usize, mask: &[u8]| {
             let mut logprob = vec![7f32; n];
             let problem = Problem::new(n, v, Options::default()).unwrap();
-            let rows = Rows {
-                target: Some(Matrix::vector(&target[..n]).into()),
-                mask: Some(Mask::U8(Matrix::vector(mask))),
-            };
+            let rows =
+                Rows { target: Some(Matrix::vector(&target[..n]).into()), mask: Some(Mask::U8(Matrix::vector(mask))) };
             let logits = Floats::F32(Matrix::contiguous(z, n, v).unwrap());
             let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
             forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
@@ -571,11 +592,11 @@ fn more_than_2_31_elements() {
 // ---- every C function
 
 /// Memory and descriptors that live as long as the program: a few KiB.
-fn tensor<T: Clone>(fill: T, (code, bits): (u8, u8), shape: &[i64]) -> (*const truing_tensor, &'static [T]) {
+fn tensor<T: Clone>(fill: T, (code, bits): (u8, u8), shape: &[i64]) -> (*const truing_tensor, *const T) {
     let n = shape.iter().product::<i64>() as usize;
-    let data: &'static mut [T] = vec![fill; n].leak();
+    let data = vec![fill; n].leak().as_mut_ptr();
     let raw = truing_tensor {
-        data: if n == 0 { null_mut() } else { data.as_mut_ptr().cast() },
+        data: if n == 0 { null_mut() } else { data.cast() },
         device: truing_device { device_type: TRUING_DEVICE_CPU, device_id: 0 },
         ndim: shape.len() as i32,
         dtype: truing_dtype { code, bits, lanes: 1 },
@@ -624,12 +645,12 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     let (mut all, mut losses, mut heads) = (vec![], vec![], vec![]);
     let mut loss = |want: f64| {
         let (t, data) = tensor(7f64, F64, &[]);
-        losses.push((data.as_ptr(), want));
+        losses.push((data, want));
         t
     };
     let mut head_gradient = || {
         let (t, data) = tensor(7f32, F32, &[v, d]);
-        heads.push(data.as_ptr());
+        heads.push(data);
         t
     };
     let a = args(truing_logprob_forward_workspace_size, |a: &mut truing_logprob_forward_args| {
@@ -704,7 +725,10 @@ fn zero_rows_of_every_operation() {
         for at in heads {
             // SAFETY: leaked memory, 40 x 8.
             let g = unsafe { core::slice::from_raw_parts(at, 320) };
-            assert!(g.iter().all(|&g| if s == 0 { g.to_bits() == 0 } else { g != 7.0 }), "{s} sequences: head gradient");
+            assert!(
+                g.iter().all(|&g| if s == 0 { g.to_bits() == 0 } else { g != 7.0 }),
+                "{s} sequences: head gradient"
+            );
             cases.ran();
         }
     }
@@ -772,7 +796,17 @@ fn the_library_reads_and_prints_nothing() {
                 files += 1;
                 let text = std::fs::read_to_string(&at).unwrap();
                 for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
-                    for word in ["std::env", "env::var", "println!", "eprint", "dbg!(", "std::fs", "std::net", "thread::spawn", "std::time"] {
+                    for word in [
+                        "std::env",
+                        "env::var",
+                        "println!",
+                        "eprint",
+                        "dbg!(",
+                        "std::fs",
+                        "std::net",
+                        "thread::spawn",
+                        "std::time",
+                    ] {
                         assert!(!line.contains(word), "{}: {line}", at.display());
                     }
                 }

@@ -24,6 +24,22 @@ impl Default for Transform {
     }
 }
 
+impl Transform {
+    /// Refuses settings whose constants (scale / temperature, scale / softcap, softcap / temperature) leave f32's normal
+    /// range: the transform would be 0 * inf.
+    pub(crate) fn fits(&self, field: &'static str, temperature: f64) -> Result<()> {
+        let normal = |v: f64| (v as f32).is_normal();
+        let softcap =
+            self.softcap == 0.0 || normal(self.logit_scale / self.softcap) && normal(self.softcap / temperature);
+        if softcap && normal(self.logit_scale / temperature) {
+            return Ok(());
+        }
+        let expected =
+            "logit_scale / temperature, logit_scale / softcap and softcap / temperature in the normal range of f32";
+        Err(Error::invalid(field, Value::Float(temperature), Value::Text(expected)))
+    }
+}
+
 /// Settings of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options {
@@ -63,6 +79,7 @@ impl Problem {
         if t.softcap != 0.0 && !ok(t.softcap) {
             return Err(Error::invalid("transform.softcap", Value::Float(t.softcap), positive));
         }
+        t.fits("transform.temperature", t.temperature)?;
         if options.n_valid_vocab > vocab {
             let most = Value::Below(0, vocab as i64 + 1);
             return Err(Error::invalid("transform.n_valid_vocab", Value::Size(options.n_valid_vocab), most));
@@ -271,10 +288,14 @@ impl TransformInputs<'_> {
             t.layout().check("transform.row_temperature", problem.rows(), 1)?;
             for i in 0..problem.rows() {
                 let v = t.get(i);
-                if !(v > 0.0 && v < f32::INFINITY) && rows.target(i, problem.options()) != Target::Ignored {
+                if rows.target(i, problem.options()) == Target::Ignored {
+                    continue;
+                }
+                if !(v > 0.0 && v < f32::INFINITY) {
                     let expected = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
                     return Err(Error::invalid("transform.row_temperature", Value::Float(v as f64), expected));
                 }
+                problem.options().transform.fits("transform.row_temperature", v as f64)?;
             }
         }
         Ok(())

@@ -74,7 +74,13 @@ impl Layout {
         if self.rows() == rows && self.cols == cols {
             return Ok(());
         }
-        Err(Error::shape(field, self.shape(), Value::Shape([rows as i64, cols as i64, 0], 2)))
+        // Vectors are shown as the caller wrote them, without the column of 1.
+        let vector = usize::from(self.cols == 1 && cols == 1);
+        let got = match self.shape() {
+            Value::Shape(dims, n) => Value::Shape(dims, n - vector),
+            other => other,
+        };
+        Err(Error::shape(field, got, Value::Shape([rows as i64, cols as i64, 0], 2 - vector)))
     }
 }
 
@@ -360,9 +366,20 @@ impl<'a> Arena<'a> {
     pub fn new(bytes: &'a mut [u8]) -> Self {
         Arena(bytes)
     }
-    /// Bytes that [`Arena::take`] uses up for `n` elements.
+    /// Bytes that [`Arena::take`] uses up for `n` elements; the largest multiple of [`Arena::ALIGN`], which no memory
+    /// has, where that overflows.
     pub const fn need<T>(n: usize) -> usize {
-        (n * size_of::<T>()).next_multiple_of(Self::ALIGN)
+        match n.checked_mul(size_of::<T>()) {
+            Some(bytes) => match bytes.checked_next_multiple_of(Self::ALIGN) {
+                Some(bytes) => bytes,
+                None => usize::MAX / Self::ALIGN * Self::ALIGN,
+            },
+            None => usize::MAX / Self::ALIGN * Self::ALIGN,
+        }
+    }
+    /// The sum of such needs, as large as a number gets where it overflows.
+    pub fn sum<const N: usize>(needs: [usize; N]) -> usize {
+        needs.into_iter().fold(0, |a, b| a.saturating_add(b) / Self::ALIGN * Self::ALIGN)
     }
     /// Bytes left.
     pub fn left(&self) -> usize {

@@ -242,7 +242,7 @@ pub enum Advantage<'a> {
 pub struct Inputs<'a> {
     /// Current policy.
     pub logps: Floats<'a>,
-    /// Policy that sampled the tokens. Absent: the current one, detached (ratio 1).
+    /// Policy that sampled the tokens. Absent: the current one, detached (ratio 1, whatever `logps` holds but NaN).
     pub old: Option<Floats<'a>>,
     /// Reference.
     pub reference: Option<Floats<'a>>,
@@ -335,11 +335,13 @@ pub struct Outputs<'a> {
     pub grad_logps: Option<MatrixMut<'a, f32>>,
     /// Sums for the caller's log, see [`stat`]. Asking for them changes no other output's bits.
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
-    /// `[N]`, bits of [`crate::error::row`].
+    /// `[N]`, bits of [`crate::error::row`]: of the slots that the loss or the KL term reads and of what follows from
+    /// them. `overflow` also where a gradient does not fit a place that is given.
     pub token_status: Option<MatrixMut<'a, u32>>,
-    /// `[B]`, the bits of its live tokens, and `empty`.
+    /// `[B]`, the bits of its live tokens and of its own value, and `empty`.
     pub sequence_status: Option<MatrixMut<'a, u32>>,
-    /// Tokens by status bit; `empty` counts sequences, and a batch whose denominator is 0 adds one.
+    /// Tokens by status bit, and sequences by bits that none of their tokens has; `empty` counts sequences, and a batch
+    /// whose denominator is 0 adds one. A loss that overflows by itself adds one to `overflow`.
     pub counters: Option<&'a mut [i64; row::BITS]>,
 }
 impl Outputs<'_> {
@@ -408,33 +410,38 @@ pub fn clip_bounds(info: &Info, given: &[f64]) -> Option<[f64; 4]> {
     Some([low, high, Real::max(high, Real::log(p[2])), Real::log(p[3])])
 }
 
-/// `rho * v`, and 0 where the ratio is 0: e^x outweighs every power of x. Where z is NaN the input is, and stays.
+/// `rho * v`, and 0 where the ratio is 0: e^x outweighs every power of x. Where z is NaN the input is, and stays. 0 also
+/// where v is 0 and the ratio beyond the format.
 #[inline(always)]
 fn scaled<R: Real>(rho: R, v: R, z: R) -> R {
-    let zero = rho.lit(0.0);
-    rho.select_le(zero, z.abs().select_le(z.lit(f64::INFINITY), zero, z), rho * v)
+    let (zero, infinity) = (rho.lit(0.0), rho.lit(f64::INFINITY));
+    let y = infinity.select_le(rho, v.abs().select_le(zero, zero, rho * v), rho * v);
+    rho.select_le(zero, z.abs().select_le(infinity, zero, z), y)
 }
-/// The stage around an estimator: factor and gradient. `k3`: its closed forms are used, which lose no digits where the
-/// sum of value and derivative cancels, and stay finite as logp goes to -inf.
+/// The stage around an estimator: factor and gradient. `x = logp - old` (0 without an `old`), `z = ref - logp`,
+/// `apart = ref - old`. `k3`: its closed forms are used, which lose no digits where the sum of value and derivative
+/// cancels, and stay finite as logp goes to -inf.
 #[inline(always)]
 pub fn weighted<R: Real>(
     k: EstimateOut<R>,
     k3: bool,
-    (logp, old, reference): (R, R, R),
+    (x, z, apart): (R, R, R),
     weight: EstimatorWeight,
     gradient: EstimatorGradient,
 ) -> EstimateOut<R> {
-    let z = reference - logp;
-    let total = if k3 { -z } else { k.value + k.logp };
+    let infinity = z.lit(f64::INFINITY);
+    // an infinite value outweighs its derivative
+    let total = if k3 { -z } else { infinity.select_le(k.value, k.value, k.value + k.logp) };
     let mut out = match weight {
         EstimatorWeight::One => k,
         EstimatorWeight::Score => EstimateOut { value: k.value, logp: total },
         EstimatorWeight::Ratio => {
-            let rho = (logp - old).exp();
+            let rho = x.exp();
             let mut value = scaled(rho, k.value, z);
             if k3 {
-                // e^x (e^z - 1 - z) with e^x e^z = e^(ref - old)
-                let far = (reference - old).exp() - scaled(rho, z.lit(1.0) + z, z);
+                // e^x (e^z - 1 - z) with e^x e^z = e^(ref - old), which is infinite where e^x (1 + z) is
+                let small = scaled(rho, z.lit(1.0) + z, z);
+                let far = apart.exp() - infinity.select_le(small, z.lit(0.0), small);
                 value = z.lit(8.0).select_lt(z, far, value);
             }
             EstimateOut { value, logp: scaled(rho, total, z) }

@@ -483,7 +483,10 @@ impl RowGrad {
             }
             _ => None,
         };
-        let c0 = (g.lse - g.logprob + g.entropy * mean) as f32;
+        // a factor beyond f32 would turn a column of probability 0 into inf * 0
+        let top = f32::MAX as f64;
+        let c0 = g.lse - g.logprob + g.entropy * mean;
+        let c0 = if c0.is_finite() { c0.clamp(-top, top) as f32 } else { c0 as f32 };
         RowGrad::Columns(Columns { m: record.m, scale: (1.0 / sum) as f32, c0, c1: -g.entropy as f32, target })
     }
 }

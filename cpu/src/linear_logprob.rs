@@ -98,7 +98,8 @@ fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
     let minimum = least.iter().fold(minimum, |m, p| m.max(p.need::<K>(sizes)));
     let preferred = preferred.max(Pass { hidden: true, ..Pass::weight(sizes, false) }.need::<K>(sizes));
     let kept = Kept::need(sizes.rows);
-    Workspace { minimum: kept + minimum, preferred: kept + preferred.min(PREFERRED).max(minimum) }
+    let preferred = preferred.min(PREFERRED).max(minimum);
+    Workspace { minimum: Arena::sum([kept, minimum]), preferred: Arena::sum([kept, preferred]) }
 }
 
 fn check(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
@@ -410,15 +411,18 @@ impl Waves {
     fn need<K: Kernel>(&self, sizes: &Sizes) -> usize {
         let (vectors, panels) = Panels::<K::In>::need(self.wave, sizes.len::<K>(), K::NV);
         let lanes = self.wave + WIDEST;
-        need::<usize>(self.wave)
-            + 2 * need::<f32>(lanes)
-            + need::<[K::In; LANES]>(vectors)
-            + need::<u16>(panels)
-            + need::<[f32; STATS]>(self.runs * self.wave)
-            + need::<f32>(sizes.threads * BLOCK * self.chunk())
-            + need::<K::In>(sizes.threads * sizes.scratch::<K>(self.roomy))
-            + need::<f32>(sizes.threads * 3 * self.chunk())
-            + need::<[f32; STATS]>(sizes.threads * (self.levels as usize + 1) * self.chunk())
+        Arena::sum([
+            need::<usize>(self.wave),
+            need::<f32>(lanes),
+            need::<f32>(lanes),
+            need::<[K::In; LANES]>(vectors),
+            need::<u16>(panels),
+            need::<[f32; STATS]>(self.runs * self.wave),
+            need::<f32>(sizes.threads * BLOCK * self.chunk()),
+            need::<K::In>(sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy))),
+            need::<f32>(sizes.threads * 3 * self.chunk()),
+            need::<[f32; STATS]>(sizes.threads * (self.levels as usize + 1) * self.chunk()),
+        ])
     }
 }
 /// The forward's pieces of the workspace.
@@ -753,8 +757,9 @@ const ZERO: u8 = 1;
 const NAN: u8 = 2;
 impl<'a> Kept<'a> {
     fn need(rows: usize) -> usize {
-        let lanes = rows + WIDEST;
-        need::<usize>(rows) + need::<f64>(lanes) + 6 * need::<f32>(lanes) + need::<u32>(lanes) + need::<u8>(lanes)
+        let lanes = rows.saturating_add(WIDEST);
+        let sevenfold = Arena::sum([need::<f32>(lanes); 7]); // with `target`, whose u32 are as wide
+        Arena::sum([need::<usize>(rows), need::<f64>(lanes), sevenfold, need::<u8>(lanes)])
     }
     fn new(rows: usize, arena: &mut Arena<'a>) -> Result<Self> {
         let lanes = rows + WIDEST;
@@ -838,7 +843,7 @@ impl Pass {
         if self.weight { STRIPS * self.strip::<K>() * LANES * K::F::NV } else { 0 }
     }
     fn grad_hidden(&self, sizes: &Sizes) -> usize {
-        if self.hidden { self.g * sizes.d.next_multiple_of(LANES) } else { 0 }
+        if self.hidden { self.g.saturating_mul(sizes.d.next_multiple_of(LANES)) } else { 0 }
     }
     fn totals(&self, sizes: &Sizes) -> usize {
         // the ones that sum up grad_bias stand behind the last column
@@ -846,14 +851,16 @@ impl Pass {
     }
     fn need<K: Kernel>(&self, sizes: &Sizes) -> usize {
         let (vectors, panels) = Panels::<K::In>::need(self.c, sizes.len::<K>(), K::NV);
-        need::<[K::In; LANES]>(vectors)
-            + need::<u16>(panels)
-            + need::<f32>(self.dz::<K>())
-            + need::<f32>(self.grad_hidden(sizes))
-            + need::<f32>(self.totals(sizes))
-            + need::<K::In>(sizes.threads * sizes.scratch::<K>(self.roomy))
-            + need::<[f32; LANES]>(sizes.threads * self.panel::<K>())
-            + need::<f32>(sizes.threads * self.local::<K>())
+        Arena::sum([
+            need::<[K::In; LANES]>(vectors),
+            need::<u16>(panels),
+            need::<f32>(self.dz::<K>()),
+            need::<f32>(self.grad_hidden(sizes)),
+            need::<f32>(self.totals(sizes)),
+            need::<K::In>(sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy))),
+            need::<[f32; LANES]>(sizes.threads * self.panel::<K>()),
+            need::<f32>(sizes.threads * self.local::<K>()),
+        ])
     }
     /// The passes that give the wanted gradients in so many bytes. `direct`: grad_weight itself can hold running totals.
     fn plan<K: Kernel>(sizes: &Sizes, weight: bool, hidden: bool, direct: bool, bytes: usize) -> [Option<Pass>; 2] {

@@ -19,8 +19,9 @@ use truing_core::{Error, Result, Value, preference as core_preference, sequence 
 fn kept(problem: &Problem<'_>) -> usize {
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
     // mask, logps, coefficients, row status, saved statistics; scores, their gradients, counts, status
-    let rows = 2 * Arena::need::<f32>(n) + Arena::need::<u32>(n) + Arena::need::<f32>(n * STATS) + Arena::need::<u8>(n);
-    rows + 2 * Arena::need::<f64>(s) + Arena::need::<i32>(s) + Arena::need::<u32>(s)
+    let (n4, s4) = (Arena::need::<u32>(n), Arena::need::<u32>(s));
+    let rows = Arena::sum([n4, n4, n4, Arena::need::<f32>(n.saturating_mul(STATS)), Arena::need::<u8>(n)]);
+    Arena::sum([rows, Arena::need::<f64>(s), Arena::need::<f64>(s), s4, s4])
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
@@ -30,8 +31,8 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let kept = kept(problem);
     Workspace {
-        minimum: kept + up(forward.minimum.max(backward.minimum).max(loss)),
-        preferred: kept + up(forward.preferred.max(backward.preferred).max(loss)),
+        minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
+        preferred: Arena::sum([kept, up(forward.preferred.max(backward.preferred).max(loss))]),
     }
 }
 

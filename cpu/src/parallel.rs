@@ -3,7 +3,7 @@
 use crate::lanes::Isa;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use truing_core::matrix::Split;
-use truing_core::{Error, Result, Status, Value};
+use truing_core::{Error, Result, Value};
 
 /// How results may differ between machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,19 +42,14 @@ impl Default for Context {
 impl Context {
     /// Creates the pool.
     pub fn new(options: ContextOptions) -> Result<Context> {
-        const MOST: usize = 1 << 12;
+        const MOST: usize = 1 << 10;
         if options.threads > MOST {
             return Err(Error::invalid("num_threads", Value::Size(options.threads), Value::Below(0, MOST as i64 + 1)));
         }
         let pool = match options.threads {
             0 => None,
             n => Some(rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(|_| {
-                Error::new(
-                    Status::Internal,
-                    "num_threads",
-                    Value::Size(n),
-                    Value::Text("threads that the system lets us start"),
-                )
+                Error::invalid("num_threads", Value::Size(n), Value::Text("no more threads than the system can start"))
             })?),
         };
         let isa = Isa::detect();

@@ -10,7 +10,7 @@ use crate::sequence::{Counters, Cut, check_space, grain, overflow};
 use core::ops::Range;
 use truing_core::Result;
 use truing_core::catalog::{
-    self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, with_estimator, with_sequence, with_token,
+    self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, slot, with_estimator, with_sequence, with_token,
 };
 use truing_core::dtype::Float;
 use truing_core::error::row;
@@ -18,7 +18,7 @@ use truing_core::losses::{Estimate, KlEstimator, Reduction, Sequence, SequenceLo
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
 use truing_core::policy::{
-    Advantage, CountEmpty, Estimator, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat, weighted,
+    Advantage, CountEmpty, Estimator, EstimatorWeight, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat, weighted,
 };
 use truing_core::real::Real;
 
@@ -43,7 +43,7 @@ const VALUE: usize = 10; // of a sequence entry
 /// Scratch memory of a call: 100 bytes a sequence.
 pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     let b = problem.sequences();
-    let bytes = Arena::need::<f64>(b * SUMS) + Arena::need::<u32>(b);
+    let bytes = Arena::sum([Arena::need::<f64>(b.saturating_mul(SUMS)), Arena::need::<u32>(b)]);
     Workspace { minimum: bytes, preferred: bytes }
 }
 
@@ -53,6 +53,8 @@ struct Tile {
     n: usize,
     /// Some token in front of the rounded-up end is dead or missing.
     holes: bool,
+    /// There is no `old`: the ratio is 1.
+    detached: bool,
     live: [bool; TILE],
     logp: Column,
     old: Column,
@@ -65,6 +67,8 @@ struct Tile {
     x: Column,
     ratio: Column,
     k3: Column,
+    /// The gradient as it is written.
+    written: Column,
 }
 impl Tile {
     fn new() -> Tile {
@@ -72,6 +76,7 @@ impl Tile {
         Tile {
             n: 0,
             holes: false,
+            detached: false,
             live: [false; TILE],
             logp: c,
             old: c,
@@ -84,6 +89,7 @@ impl Tile {
             x: c,
             ratio: c,
             k3: c,
+            written: c,
         }
     }
     /// Tokens, rounded up to full vectors.
@@ -148,6 +154,13 @@ fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     }
 }
 
+/// Which slots besides `logp` the loss or the KL term reads.
+#[derive(Clone, Copy)]
+struct Reads {
+    old: bool,
+    reference: bool,
+    advantage: bool,
+}
 /// What a task reads.
 #[derive(Clone, Copy)]
 struct Call<'a> {
@@ -159,7 +172,8 @@ struct Call<'a> {
     base: f64,
     by_length: bool,
     estimator: Option<Estimator>,
-    bounds: Option<[f32; 4]>,
+    bounds: Option<[f64; 4]>,
+    reads: Reads,
     statistics: bool,
     counters: &'a Counters,
 }
@@ -171,7 +185,7 @@ impl Call<'_> {
     }
     fn fill(&self, b: usize, tokens: Range<usize>, tile: &mut Tile) {
         let n = tokens.len();
-        (tile.n, tile.holes) = (n, !n.is_multiple_of(W));
+        (tile.n, tile.holes, tile.detached) = (n, !n.is_multiple_of(W), self.inputs.old.is_none());
         tile.live[n..].fill(false);
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
@@ -228,14 +242,31 @@ fn add(chains: &mut Chains, x: &Column, n: usize) {
     }
 }
 
+/// logp - old; 0 for an infinite logp that is its own `old`.
+#[inline(always)]
+fn log_ratio<R: Real>(logp: R, old: R, detached: bool) -> R {
+    let x = logp - old;
+    if detached { logp.lit(f64::INFINITY).select_le(logp.abs(), logp.lit(0.0), x) } else { x }
+}
+/// `logp` and `old` for an entry, which reads their difference: 0 for an infinite logp that is its own `old`.
+#[inline(always)]
+fn ends<R: Real>(logp: R, old: R, detached: bool) -> (R, R) {
+    if !detached {
+        return (logp, old);
+    }
+    let same = logp.lit(f64::INFINITY).select_le(logp.abs(), logp.lit(0.0), logp);
+    (same, same)
+}
 #[inline(always)]
 fn token_lanes<S: Simd, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
     let zero = L32::splat(s, 0.0);
     let p = lits(zero, p);
     for at in (0..tile.padded()).step_by(W) {
+        let (logp, old) =
+            ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
         let x = Token {
-            logp: L32::load(s, &tile.logp, at, 0.0),
-            old: L32::load(s, &tile.old, at, 0.0),
+            logp,
+            old,
             ref_logp: L32::load(s, &tile.reference, at, 0.0),
             sampler: zero,
             advantage: finite_only(L32::load(s, &tile.advantage, at, 0.0)),
@@ -250,9 +281,10 @@ fn token_lanes<S: Simd, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], til
 fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) {
     let p = lits(0.0f32, p);
     for i in 0..tile.padded() {
+        let (logp, old) = ends(tile.logp[i], tile.old[i], tile.detached);
         let x = Token {
-            logp: tile.logp[i],
-            old: tile.old[i],
+            logp,
+            old,
             ref_logp: tile.reference[i],
             sampler: 0.0,
             advantage: finite_only(tile.advantage[i]),
@@ -270,10 +302,15 @@ fn finite_only<R: Real>(x: R) -> R {
 }
 
 #[inline(always)]
-fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(x: Estimate<R>, p: [R; N], how: &Estimator) -> [R; 2] {
+fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
+    x: Estimate<R>,
+    detached: bool,
+    p: [R; N],
+    how: &Estimator,
+) -> [R; 2] {
     const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
-    let tokens = (x.logp, x.old, x.ref_logp);
-    let y = weighted(E::eval(x, p), E::ABOUT.id == K3_ID, tokens, how.weight, how.gradient);
+    let logs = (log_ratio(x.logp, x.old, detached), x.ref_logp - x.logp, x.ref_logp - x.old);
+    let y = weighted(E::eval(x, p), E::ABOUT.id == K3_ID, logs, how.weight, how.gradient);
     [y.value, y.logp]
 }
 #[inline(always)]
@@ -285,7 +322,7 @@ fn kl_lanes<S: Simd, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, t
             ref_logp: L32::load(s, &tile.reference, at, 0.0),
             old: L32::load(s, &tile.old, at, 0.0),
         };
-        let [value, grad] = kl_one::<_, E, N>(x, p, how);
+        let [value, grad] = kl_one::<_, E, N>(x, tile.detached, p, how);
         value.store(&mut tile.kl, at);
         grad.store(&mut tile.kl_grad, at);
     }
@@ -293,7 +330,7 @@ fn kl_lanes<S: Simd, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, t
 fn kl_scalar<E: KlEstimator<N>, const N: usize>(how: &Estimator, tile: &mut Tile) {
     for i in 0..tile.padded() {
         let x = Estimate { logp: tile.logp[i], ref_logp: tile.reference[i], old: tile.old[i] };
-        [tile.kl[i], tile.kl_grad[i]] = kl_one::<_, E, N>(x, [0.0; N], how);
+        [tile.kl[i], tile.kl_grad[i]] = kl_one::<_, E, N>(x, tile.detached, [0.0; N], how);
     }
 }
 struct Kl<'a> {
@@ -312,7 +349,8 @@ impl EstimatorVisitor for Kl<'_> {
 #[inline(always)]
 fn ratio_lanes<S: Simd>(s: S, tile: &mut Tile) {
     for at in (0..tile.padded()).step_by(W) {
-        let x = L32::load(s, &tile.logp, at, 0.0) - L32::load(s, &tile.old, at, 0.0);
+        let x =
+            log_ratio(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
         x.store(&mut tile.x, at);
         x.exp().store(&mut tile.ratio, at);
         x.exp_rem().store(&mut tile.k3, at);
@@ -320,7 +358,7 @@ fn ratio_lanes<S: Simd>(s: S, tile: &mut Tile) {
 }
 fn ratio_scalar(tile: &mut Tile) {
     for i in 0..tile.padded() {
-        let x = tile.logp[i] - tile.old[i];
+        let x = log_ratio(tile.logp[i], tile.old[i], tile.detached);
         // the library's exponential, not the platform's
         (tile.x[i], tile.ratio[i], tile.k3[i]) = (x, Real::exp(x), x.exp_rem());
     }
@@ -364,9 +402,9 @@ fn spoil(sum: &mut [f32; W], x: &Column, n: usize) {
         }
     }
 }
-/// Adds values up; says whether everything is finite.
+/// Adds values up; says whether everything that is read or follows from it is finite.
 #[inline(always)]
-fn sums(tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
+fn sums(tile: &mut Tile, reads: Reads, kl: bool, acc: &mut Acc) -> bool {
     let n = tile.padded();
     if tile.holes {
         for x in [&mut tile.value, &mut tile.grad, &mut tile.kl, &mut tile.kl_grad] {
@@ -375,8 +413,15 @@ fn sums(tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
     }
     add(&mut acc.main, &tile.value, n);
     let mut spoiled = [0.0; W];
-    for x in [&tile.logp, &tile.old, &tile.value, &tile.grad] {
+    for x in [&tile.logp, &tile.value, &tile.grad] {
         spoil(&mut spoiled, x, n);
+    }
+    for (read, x) in
+        [(reads.old, &tile.old), (reads.reference, &tile.reference), (reads.advantage, &tile.advantage)]
+    {
+        if read {
+            spoil(&mut spoiled, x, n);
+        }
     }
     if kl {
         add(&mut acc.kl, &tile.kl, n);
@@ -417,33 +462,46 @@ fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
         }
     }
 }
+/// `x * factor`, and x itself where it is 0, whatever the factor is.
 #[inline(always)]
-fn write_grad(tile: &Tile, kl: bool, coef: f32, scale: f32, to: &mut [f32]) {
-    let (grad, kl_grad) = (&tile.grad[..to.len()], &tile.kl_grad[..to.len()]);
+fn times(x: f64, factor: f64) -> f64 {
+    if x == 0.0 { x } else { x * factor }
+}
+/// The gradient, rounded once. Dead tokens hold 0 in front of the factor and keep it.
+#[inline(always)]
+fn scale_grad(tile: &mut Tile, kl: bool, coef: f64, scale: f64) -> bool {
+    let n = tile.padded();
+    let (grad, kl_grad, to) = (&tile.grad[..n], &tile.kl_grad[..n], &mut tile.written[..n]);
     if kl {
         for ((to, &g), &k) in to.iter_mut().zip(grad).zip(kl_grad) {
-            *to = (g + coef * k) * scale;
+            *to = times(g as f64 + coef * k as f64, scale) as f32;
         }
     } else {
         for (to, &g) in to.iter_mut().zip(grad) {
-            *to = g * scale;
+            *to = times(g as f64, scale) as f32;
         }
     }
+    let mut spoiled = [0.0; W];
+    spoil(&mut spoiled, &tile.written, n);
+    spoiled == [0.0; W]
 }
 /// Bits of a live token whose values are not all finite.
 fn classify(call: &Call<'_>, tile: &Tile, i: usize) -> u32 {
-    let mut inputs = [tile.logp[i], tile.old[i], tile.advantage[i], 0.0];
-    if call.inputs.reference.is_some() {
-        inputs[3] = tile.reference[i];
-    }
+    let reads = call.reads;
+    let read = |reads: bool, x: &Column| if reads { x[i] } else { 0.0 };
+    let advantage = read(reads.advantage, &tile.advantage);
+    let inputs = [tile.logp[i], read(reads.old, &tile.old), read(reads.reference, &tile.reference), advantage];
+    let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
+    // a factor that is not finite is no overflow
+    let factor = call.inputs.grad_output.is_none_or(|g| g.get(0).is_finite());
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
     if inputs.iter().any(|x| x.is_nan()) {
         row::NAN_INPUT
-    } else if tile.advantage[i].is_infinite() || outputs.iter().any(|x| x.is_nan()) {
+    } else if advantage.is_infinite() || undefined || outputs.iter().any(|x| x.is_nan()) {
         row::INF_INPUT
     } else if inputs.iter().any(|x| x.is_infinite()) {
         row::INFINITE
-    } else if outputs.iter().any(|x| x.is_infinite()) {
+    } else if outputs.iter().any(|x| x.is_infinite()) || (factor && !tile.written[i].is_finite()) {
         row::OVERFLOW
     } else {
         0
@@ -516,9 +574,10 @@ impl SequenceVisitor for SequenceRun<'_> {
         let token = |w: &Whole<'_>, i: usize| {
             let inputs = w.call.inputs;
             let logp = inputs.logps.get(i);
+            let (logp, old) = ends(logp, inputs.old.map_or(logp, |m| m.get(i)), inputs.old.is_none());
             Token {
                 logp,
-                old: inputs.old.map_or(logp, |m| m.get(i)),
+                old,
                 ref_logp: inputs.reference.map_or(0.0, |m| m.get(i)),
                 sampler: 0.0,
                 advantage: w.advantage,
@@ -566,11 +625,16 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
     let factor = call.inputs.factor();
     let coef = call.estimator.map_or(0.0, |k| k.coef);
     let own = call.problem.info().kind == Kind::Estimator;
+    // sequence entries clip the ratio of the sequence
+    let token_bounds = match main {
+        Main::Tile(_) => call.bounds.map(|b| b.map(|x| x as f32)),
+        Main::Sequence(_) => None,
+    };
     for b in first..first + piece.sums.rows() {
         let tokens = segments.range(b);
         let base = tokens.start - segments.start(first);
         let mut acc = Acc::new();
-        let scale = call.weight(b) * factor;
+        let scale = if factor == 0.0 { 0.0 } else { times(call.weight(b), factor) };
         let mut whole = match main {
             Main::Sequence(eval) => {
                 let mut w = Whole { call, b, advantage: advantage(call, b), value: 0.0, chain: 0.0, c: 0.0, map: None };
@@ -597,14 +661,12 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 (tile.value, tile.grad) = (tile.kl, tile.kl_grad);
             }
             let kl = call.estimator.is_some() && !own;
-            let plain = on_isa!(isa, s => { let _ = s; sums(&mut tile, kl || own, &mut acc) }, sums(&mut tile, kl || own, &mut acc));
+            let plain = on_isa!(isa, s => { let _ = s; sums(&mut tile, call.reads, kl || own, &mut acc) }, sums(&mut tile, call.reads, kl || own, &mut acc));
             let chained = whole.as_ref().map(|w| (w.value, w.chain));
-            let broken = !plain || chained.is_some_and(|(v, g)| !(v.is_finite() && g.is_finite()));
+            let mut broken = !plain || chained.is_some_and(|(v, g)| !(v.is_finite() && g.is_finite()));
             if call.statistics {
                 on_isa!(isa, s => ratio_lanes(s, &mut tile), ratio_scalar(&mut tile));
-                // sequence entries clip the ratio of the sequence
-                let bounds = if whole.is_some() { None } else { call.bounds };
-                on_isa!(isa, s => { let _ = s; figures(&mut tile, &bounds, &mut acc) }, figures(&mut tile, &bounds, &mut acc));
+                on_isa!(isa, s => { let _ = s; figures(&mut tile, &token_bounds, &mut acc) }, figures(&mut tile, &token_bounds, &mut acc));
             }
             let out = &mut piece.tokens.out;
             if let (Some(m), Some(layout)) = (&mut out.grad_logps, layout) {
@@ -617,20 +679,20 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                     eval(&mut inner);
                     for t in 0..n {
                         let k = if coef != 0.0 { coef * tile.kl_grad[t] as f64 } else { 0.0 };
-                        let g = if tile.live[t] && scale != 0.0 { (chain * map[t] + k) * scale } else { 0.0 };
-                        m.set(base + at + t, f32::from_f64(g));
+                        let on = tile.live[t] && scale != 0.0;
+                        let g = if on { times(chain * map[t] + k, scale) as f32 } else { 0.0 };
+                        tile.written[t] = g;
+                        broken |= !g.is_finite();
                     }
+                } else if scale == 0.0 {
+                    tile.written.fill(0.0);
                 } else {
-                    let (with, coef, scale) = (kl && coef != 0.0, coef as f32, scale as f32);
-                    if scale == 0.0 {
-                        (0..n).for_each(|t| m.set(base + at + t, 0.0));
-                    } else if let Some(to) = dense_mut(m, layout, base + at, n) {
-                        on_isa!(isa, s => { let _ = s; write_grad(&tile, with, coef, scale, to) }, write_grad(&tile, with, coef, scale, to));
-                    } else {
-                        let mut to = [0.0; TILE];
-                        write_grad(&tile, with, coef, scale, &mut to[..n]);
-                        (0..n).for_each(|t| m.set(base + at + t, to[t]));
-                    }
+                    let with = kl && coef != 0.0;
+                    broken |= !on_isa!(isa, s => { let _ = s; scale_grad(&mut tile, with, coef, scale) }, scale_grad(&mut tile, with, coef, scale));
+                }
+                match dense_mut(m, layout, base + at, n) {
+                    Some(to) => to.copy_from_slice(&tile.written[..n]),
+                    None => (0..n).for_each(|t| m.set(base + at + t, tile.written[t])),
                 }
             }
             if let (Some(m), None) = (&mut out.values, &whole) {
@@ -654,23 +716,24 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 }
             }
         }
+        let of_tokens = acc.status;
         if let Some(w) = &whole
             && call.counts[b] > 0
-            && !(w.value.is_finite() && w.chain.is_finite())
         {
             // the tokens may all be finite and their reduced value still not be
-            let known = row::NAN_INPUT | row::INF_INPUT | row::INFINITE;
-            if acc.status & known == 0 {
-                acc.status |= match (w.advantage.is_nan(), w.advantage.is_infinite() || w.value.is_nan()) {
-                    (true, _) => row::NAN_INPUT,
-                    (_, true) => row::INF_INPUT,
-                    _ => row::OVERFLOW,
-                };
+            let undefined = row::NAN_INPUT | row::INF_INPUT;
+            if w.value.is_nan() || w.chain.is_nan() {
+                if acc.status & undefined == 0 {
+                    acc.status |= if w.advantage.is_nan() { row::NAN_INPUT } else { row::INF_INPUT };
+                }
+            } else if (w.value.is_infinite() || w.chain.is_infinite())
+                && acc.status & (undefined | row::INFINITE) == 0
+            {
+                acc.status |= row::OVERFLOW;
             }
         }
         if call.counts[b] == 0 {
             acc.status |= row::EMPTY;
-            call.counters.add(row::EMPTY);
         }
         let local = b - first;
         let sums = piece.sums.row_mut(local);
@@ -685,16 +748,16 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             // a sequence's value stands for each of its live tokens
             Some(w) if w.value != 0.0 => w.value * (weight * call.counts[b] as f64),
             Some(_) => 0.0,
-            None => sums[MAIN] * weight,
+            None => times(sums[MAIN], weight),
         };
         sums[CLIP..CLIP + 3].copy_from_slice(&acc.clip);
         if let (Some(w), Some([low, high, roof, dual])) = (&whole, call.bounds) {
             let (a, c) = (w.advantage, w.c);
             let f = |x: bool| x as u32 as f64;
             let live = call.counts[b] > 0;
-            sums[CLIP] = f(live && a < 0.0 && c < low as f64);
-            sums[CLIP + 1] = f(live && a > 0.0 && c > high as f64);
-            sums[CLIP + 2] = f(live && a < 0.0 && c.min(roof as f64) > dual as f64);
+            sums[CLIP] = f(live && a < 0.0 && c < low);
+            sums[CLIP + 1] = f(live && a > 0.0 && c > high);
+            sums[CLIP + 2] = f(live && a < 0.0 && c.min(roof) > dual);
         }
         (sums[RATIO], sums[K1], sums[K3]) = (join(acc.ratio), join(acc.k1), join(acc.k3));
         (sums[LEAST], sums[MOST]) = (acc.least as f64, acc.most as f64);
@@ -702,6 +765,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             acc.status |= overflow(w.value, m);
             m.set(local, w.value);
         }
+        call.counters.add(acc.status & !of_tokens);
         if let Some(m) = &mut piece.status {
             m.set(local, acc.status);
         }
@@ -753,7 +817,7 @@ pub fn forward(
     let denominator = if a.normaliser != 0.0 { a.normaliser } else { own };
     let nothing = tokens == 0 || denominator == 0.0;
     let counters = Counters::new();
-    let (info, options) = (problem.info(), problem.options());
+    let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
     let call = Call {
         context,
         problem,
@@ -761,8 +825,13 @@ pub fn forward(
         counts,
         base: if nothing { 0.0 } else { 1.0 / denominator },
         by_length: matches!(a.mode, Mode::SeqMeanTokenMean | Mode::SeqMean),
-        estimator: problem.estimator(),
-        bounds: clip_bounds(info, options.params).map(|b| b.map(|x| x as f32)),
+        estimator,
+        bounds: clip_bounds(info, options.params),
+        reads: Reads {
+            old: info.about.reads(slot::OLD) || estimator.is_some_and(|k| k.weight == EstimatorWeight::Ratio),
+            reference: info.about.reads(slot::REF) || estimator.is_some(),
+            advantage: info.about.reads(slot::ADVANTAGE),
+        },
         statistics: out.statistics.is_some(),
         counters: &counters,
     };
@@ -795,7 +864,7 @@ pub fn forward(
     for (k, x) in sums.chunks_exact(SUMS).enumerate() {
         main += x[VALUE];
         if coef != 0.0 {
-            kl += x[KL] * call.weight(k);
+            kl += times(x[KL], call.weight(k));
         }
         kl_sum += x[KL];
         for (to, from) in [
@@ -821,8 +890,15 @@ pub fn forward(
         (s[stat::LOG_RATIO_MIN], s[stat::LOG_RATIO_MAX]) = (0.0, 0.0);
     }
     let kl_term = if coef != 0.0 { coef * kl } else { 0.0 };
+    let loss = main + kl_term;
+    let mut seen = [0; row::BITS];
+    counters.write(Some(&mut seen));
+    let count = |bit: u32| seen[bit.trailing_zeros() as usize];
+    let known = [row::NAN_INPUT, row::INF_INPUT, row::INFINITE, row::OVERFLOW].iter().any(|&bit| count(bit) > 0);
+    let mut beyond = !loss.is_finite() && !known;
     if let Some(mut m) = out.loss {
-        m.set(0, main + kl_term);
+        beyond |= overflow(loss, &m) != 0;
+        m.set(0, loss);
     }
     if let Some(to) = out.terms {
         *to = [main, kl_term, 0.0];
@@ -833,7 +909,8 @@ pub fn forward(
         *to = s;
     }
     if let Some(to) = out.counters {
-        counters.write(Some(to));
+        *to = seen;
+        to[row::OVERFLOW.trailing_zeros() as usize] += beyond as i64;
         to[row::EMPTY.trailing_zeros() as usize] += nothing as i64;
     }
     Ok(())

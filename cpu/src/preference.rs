@@ -28,15 +28,15 @@ pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     let (s, n) = (problem.sequences(), problem.count());
     let partials = if problem.items().kind() == Kind::List { problem.rewards() } else { n };
     let f = Arena::need::<f64>;
-    let mut bytes = 2 * f(s) + f(n) + f(partials) + 2 * Arena::need::<u32>(n);
+    let mut bytes = Arena::sum([f(s), f(s), f(n), f(partials), Arena::need::<u32>(n), Arena::need::<u32>(n)]);
     if problem.items().kind() == Kind::Pair {
-        bytes += f(n);
+        bytes = Arena::sum([bytes, f(n)]);
     }
     if problem.reads(slot::KL) {
-        bytes += f(s) + 2 * f(n);
+        bytes = Arena::sum([bytes, f(s), f(n), f(n)]);
     }
     if problem.differentiates(slot::MARGIN) {
-        bytes += 2 * f(n);
+        bytes = Arena::sum([bytes, f(n), f(n)]);
     }
     Workspace { minimum: bytes, preferred: bytes }
 }

@@ -114,7 +114,8 @@ pub fn forward(
     Ok(())
 }
 
-/// Token gradients of the scores, rounded once to f32. See [`truing_core::sequence`].
+/// Token gradients of the scores, rounded once to f32: one beyond f32 is infinite, there is no status here that would
+/// say so. See [`truing_core::sequence`].
 pub fn backward(context: &Context, problem: &Problem<'_>, upstream: &Upstream<'_>, grads: Grads<'_>) -> Result<()> {
     upstream.check(problem)?;
     grads.check(problem)?;

@@ -243,12 +243,14 @@ pub const TRUING_SLOT_IMPORTANCE: u64 = 1u64 << 17;
 /// Slot: weight of a row, where the entry itself applies it.
 pub const TRUING_SLOT_WEIGHT: u64 = 1u64 << 18;
 
-/// One parameter of a catalogue entry.
+/// One parameter of a catalogue entry. It may grow: step through `params` by `truing_loss_description.param_size` bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_param_info {
     /// Static string.
     pub name: *const c_char,
+    /// Static string, one line.
+    pub description: *const c_char,
     /// NaN = required.
     pub default_value: f64,
     /// Legal range, -inf = none.
@@ -259,6 +261,8 @@ pub struct truing_param_info {
     pub minimum_open: u32,
     /// 1 = bound itself is illegal.
     pub maximum_open: u32,
+    /// 0.
+    pub reserved: [u8; 32],
 }
 
 /// One catalogue entry.
@@ -275,7 +279,7 @@ pub struct truing_loss_description {
     pub formula: *const c_char,
     /// Out: static string.
     pub source: *const c_char,
-    /// Out: [num_params], catalogue order, static.
+    /// Out: [num_params], catalogue order, static, `param_size` bytes each.
     pub params: *const truing_param_info,
     /// Out.
     pub num_params: usize,
@@ -301,6 +305,10 @@ pub struct truing_loss_description {
     pub takes_map: u32,
     /// Out: bit k = level k allowed (TRUING_LEVEL_*).
     pub levels: u32,
+    /// Out: bytes of one `truing_param_info` of this library.
+    pub param_size: u32,
+    /// 0.
+    pub reserved0: u32,
     /// 0.
     pub reserved: [u8; 64],
 }
@@ -330,6 +338,10 @@ pub const TRUING_LOSSY_DROP: u64 = 1u64 << 9;
 pub const TRUING_TEMPERATURE_SQUARED: u64 = 1u64 << 10;
 /// Divergence, raw mode: value >= 0.
 pub const TRUING_CLAMP_AT_ZERO: u64 = 1u64 << 11;
+/// `grad_scale` is set: 0 is 0.
+pub const TRUING_HAS_GRAD_SCALE: u64 = 1u64 << 12;
+/// Divergence: `options.soft_weight` is set: 0 is 0.
+pub const TRUING_HAS_SOFT_WEIGHT: u64 = 1u64 << 13;
 
 // ---- groups shared by several calls (fixed size; they grow into reserved)
 
@@ -363,7 +375,7 @@ pub struct truing_transform {
     /// 0.
     pub reserved0: u32,
     /// 0.
-    pub reserved: [u8; 24],
+    pub reserved: [u8; 64],
 }
 
 /// Logits = hidden x weight^T, then the transforms.
@@ -425,7 +437,7 @@ pub struct truing_shard {
     /// Global columns.
     pub vocab_total: i64,
     /// 0.
-    pub reserved: [u8; 8],
+    pub reserved: [u8; 32],
 }
 
 /// How a sampling support is given: `TRUING_SUPPORT_*`, 0 = full vocabulary.
@@ -560,7 +572,13 @@ pub struct truing_row_loss {
     pub reserved: [u8; 24],
 }
 
-/// Outputs per row, each NULL = not wanted and costs nothing. F32 becomes f64 for f64 logits.
+/// Columns of the saved statistics of a row (`stats`, `out_stats`, records), the 12 of [N,12]. What they hold is valid for
+/// one version of the library (`truing_version()`) and the same options.
+pub const TRUING_STATS_WIDTH: u32 = 12;
+/// The same of two heads (`pair_stats`, `out_pair_stats`, statistics of a divergence), the 16 of [N,16].
+pub const TRUING_PAIR_STATS_WIDTH: u32 = 16;
+
+/// Outputs per row, each NULL = not wanted and costs nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_figures {
@@ -610,7 +628,7 @@ pub struct truing_figures {
     pub out_row_loss: *const truing_tensor,
     /// f32 or f64 0-d, reduced.
     pub out_loss: *const truing_tensor,
-    /// f32 [N,12] (f64 for f64 logits), opaque: for backward with the same options and library version.
+    /// f32 [N,12], opaque: for backward with the same options and library version.
     pub out_stats: *const truing_tensor,
     /// u32 [N], TRUING_ROW_*.
     pub out_status: *const truing_tensor,
@@ -619,7 +637,7 @@ pub struct truing_figures {
     /// Columns of out_topk_entropy, 0 = min(20, live).
     pub entropy_k: i64,
     /// 0.
-    pub reserved: [u8; 24],
+    pub reserved: [u8; 64],
 }
 
 /// Gradients handed to a backward, each NULL = 0.
@@ -640,10 +658,10 @@ pub struct truing_row_upstream {
     pub grad_loss: *const truing_tensor,
     /// int [K] or [N,K].
     pub extra_ids: *const truing_tensor,
-    /// Host factor on all of them, 0 = 1.
+    /// Host factor on all of them, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// 0.
-    pub reserved: [u8; 24],
+    pub reserved: [u8; 64],
 }
 
 /// Divergence of teacher t and student p: `TRUING_DIVERGENCE_*`, 0 invalid.
@@ -721,7 +739,7 @@ pub struct truing_logprob_forward_args {
     pub grad_bias_out: *const truing_tensor,
     /// Upstream of the fused gradient, float 0-d, NULL = 1.
     pub grad_loss: *const truing_tensor,
-    /// Host factor of the fused gradient, 0 = 1.
+    /// Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// 0.
     pub reserved: [u8; 64],
@@ -781,6 +799,7 @@ pub const TRUING_LOCAL_COUNTS: truing_local_pass = 2;
 pub const TRUING_LOCAL_VALUES: truing_local_pass = 3;
 
 /// Records of the columns of one vocabulary shard.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_local_args {
@@ -829,7 +848,7 @@ pub struct truing_logprob_local_args {
     /// u32 [N].
     pub out_status: *const truing_tensor,
     /// TRUING_LOCAL_*, required.
-    pub pass: truing_local_pass,
+    pub local_pass: truing_local_pass,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -837,6 +856,7 @@ pub struct truing_logprob_local_args {
 }
 
 /// Figures from the records of all shards.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_finish_args {
@@ -914,7 +934,7 @@ pub struct truing_linear_logprob_forward_args {
     pub grads: truing_head_grads,
     /// Upstream of the fused gradient, float 0-d, NULL = 1.
     pub grad_loss: *const truing_tensor,
-    /// Host factor of the fused gradient, 0 = 1.
+    /// Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// 0.
     pub reserved: [u8; 64],
@@ -961,6 +981,7 @@ pub struct truing_linear_logprob_backward_args {
 }
 
 /// Records of the columns of one vocabulary shard of the weight.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_logprob_local_args {
@@ -1007,7 +1028,7 @@ pub struct truing_linear_logprob_local_args {
     /// u32 [N].
     pub out_status: *const truing_tensor,
     /// TRUING_LOCAL_*, required.
-    pub pass: truing_local_pass,
+    pub local_pass: truing_local_pass,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -1015,6 +1036,7 @@ pub struct truing_linear_logprob_local_args {
 }
 
 /// Records carry no trace of where logits came from.
+/// No function of this version takes it; its layout may still change until one does.
 pub type truing_linear_logprob_finish_args = truing_logprob_finish_args;
 
 // ---- sequence
@@ -1141,7 +1163,7 @@ pub struct truing_sequence_backward_args {
     pub grad_logps_out: *const truing_tensor,
     /// f32 as logps.
     pub grad_ref_logps_out: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// 0.
     pub reserved: [u8; 64],
@@ -1160,11 +1182,16 @@ pub const TRUING_MAP_ALPHA: truing_score_map = 2;
 /// `TRUING_MAP_ALPHA` at alpha = 1.
 pub const TRUING_MAP_FORWARD_KL: truing_score_map = 3;
 
+/// Bits of `truing_loss.flags`: `TRUING_LOSS_HAS_*`.
+pub type truing_loss_flags = u32;
+/// `weight` is set: 0 is 0.
+pub const TRUING_LOSS_HAS_WEIGHT: truing_loss_flags = 1u32 << 0;
+
 /// One catalogue entry with its settings.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_loss {
-    /// TRUING_LOSS_*; its kind decides which inputs are read.
+    /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     pub id: truing_loss_id,
     /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
     pub variant: u32,
@@ -1172,7 +1199,7 @@ pub struct truing_loss {
     pub params: *const f64,
     /// Values given; a missing tail means default.
     pub num_params: usize,
-    /// Factor after the reduction, 0 = 1.
+    /// Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.
     pub weight: f64,
     /// External divisor of the reduction, 0 = off.
     pub normaliser: f64,
@@ -1186,8 +1213,8 @@ pub struct truing_loss {
     pub reduction: truing_reduction,
     /// TRUING_SCORE_SUM or MEAN of this term, made from sums and live counts; 0 = the call's.
     pub score_kind: u32,
-    /// 0.
-    pub reserved0: u32,
+    /// TRUING_LOSS_HAS_*.
+    pub flags: truing_loss_flags,
     /// 0.
     pub reserved: [u8; 24],
 }
@@ -1305,7 +1332,8 @@ pub struct truing_preference_outputs {
     pub reserved: [u8; 32],
 }
 
-/// A further term of the same call: its own entry, and its own items where `groups` is set.
+/// A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's
+/// `extra_term_size` says where the next one starts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_preference_term {
@@ -1349,18 +1377,18 @@ pub struct truing_preference_forward_args {
     pub groups: truing_groups,
     /// First term.
     pub loss: truing_loss,
-    /// Host [num_extra_terms], further terms.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_preference_term,
     /// Number of further terms.
     pub num_extra_terms: usize,
     /// float 0-d, or [items] for REDUCE_NONE; NULL = 1.
     pub grad_output: *const truing_tensor,
-    /// Host factor of the partials, 0 = 1.
+    /// Host factor of the partials, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// What scores are; checked against the entry, 0 = not checked.
     pub score_kind: truing_score_kind,
-    /// 0.
-    pub reserved0: u32,
+    /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
+    pub extra_term_size: u32,
     /// Outputs of the first term.
     pub items: truing_item_outputs,
     /// Outputs of all terms together.
@@ -1465,7 +1493,7 @@ pub struct truing_linear_preference_args {
     pub groups: truing_groups,
     /// First term.
     pub loss: truing_loss,
-    /// Host [num_extra_terms], further terms.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_preference_term,
     /// Number of further terms.
     pub num_extra_terms: usize,
@@ -1481,12 +1509,16 @@ pub struct truing_linear_preference_args {
     pub pair_stats: *const truing_tensor,
     /// float 0-d, NULL = 1.
     pub grad_output: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// Required.
     pub phase: truing_phase,
     /// Pair weight from this head, 0 = off.
     pub wpo: truing_wpo_form,
+    /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
+    pub extra_term_size: u32,
+    /// 0.
+    pub reserved0: u32,
     /// Outputs, policy head.
     pub grads: truing_head_grads,
     /// f32 [N], nats.
@@ -1652,7 +1684,8 @@ pub struct truing_estimator {
     pub reserved: [u8; 32],
 }
 
-/// A further token or sequence loss of the same pass with its own inputs and divisor.
+/// A further token or sequence loss of the same pass with its own inputs and divisor. It may grow: the call's
+/// `extra_term_size` says where the next one starts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_policy_term {
@@ -1692,7 +1725,7 @@ pub struct truing_policy_inputs {
     pub sampler: *const truing_tensor,
     /// float [N], reference of the KL term when ref holds a teacher; NULL = ref.
     pub kl_ref: *const truing_tensor,
-    /// float [N] or [B].
+    /// float [N] or [B]; packed with N = B, `advantage_level` says which.
     pub advantage: *const truing_tensor,
     /// u8 [N] or [B], NULL = 1.
     pub flag: *const truing_tensor,
@@ -1724,7 +1757,7 @@ pub struct truing_policy_inputs {
     pub aggregate: truing_aggregate,
     /// Of the bonus, mode 0 = aggregate.
     pub entropy_aggregate: truing_aggregate,
-    /// [num_extra_terms] host.
+    /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_policy_term,
     /// Terms.
     pub num_extra_terms: usize,
@@ -1732,6 +1765,10 @@ pub struct truing_policy_inputs {
     pub entropy_coef: f64,
     /// Of the ratio; required.
     pub level: truing_level,
+    /// `sizeof(truing_policy_term)` as the caller compiled it, 0 = that of version 1.
+    pub extra_term_size: u32,
+    /// Of `advantage`; 0 = by its shape: [B,T] tokens by the number of dimensions, packed ones by the number of elements.
+    pub advantage_level: truing_level,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -1826,7 +1863,7 @@ pub struct truing_policy_forward_args {
     pub inputs: truing_policy_inputs,
     /// float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
     pub grad_output: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// Loss, figures.
     pub outputs: truing_policy_outputs,
@@ -1839,6 +1876,7 @@ pub struct truing_policy_forward_args {
 }
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_policy_args {
@@ -1878,7 +1916,7 @@ pub struct truing_linear_policy_args {
     pub pair_stats: *const truing_tensor,
     /// float 0-d, NULL = 1.
     pub grad_output: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// Required.
     pub phase: truing_phase,
@@ -1953,6 +1991,7 @@ pub const TRUING_OUTSIDE_ZERO: truing_outside = 3;
 pub const TRUING_OUTSIDE_RAW: truing_outside = 4;
 
 /// A divergence on a few columns; support 0 = all columns.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_partial {
@@ -1983,6 +2022,7 @@ pub struct truing_partial {
 }
 
 /// What is computed from two rows.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_options {
@@ -1992,7 +2032,7 @@ pub struct truing_divergence_options {
     pub num_params: usize,
     /// Factor of -log p_target, 0 = off.
     pub hard_weight: f64,
-    /// Factor of the divergence, 0 = 1.
+    /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     pub soft_weight: f64,
     /// Nats added to the teacher's target logit, -inf allowed.
     pub teacher_target_shift: f64,
@@ -2011,6 +2051,7 @@ pub struct truing_divergence_options {
 }
 
 /// Outputs of a divergence, each NULL = not wanted.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_outputs {
@@ -2055,6 +2096,7 @@ pub struct truing_divergence_outputs {
 }
 
 /// Divergence between rows of logits.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_forward_args {
@@ -2096,13 +2138,14 @@ pub struct truing_divergence_forward_args {
     pub grad_teacher_out: *const truing_tensor,
     /// Upstream of the fused gradients, float 0-d, NULL = 1.
     pub grad_loss: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// 0.
     pub reserved: [u8; 64],
 }
 
 /// Gradients of both sides' logits.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_backward_args {
@@ -2146,7 +2189,7 @@ pub struct truing_divergence_backward_args {
     pub grad_loss: *const truing_tensor,
     /// f32 [N], of the target, NULL = 0.
     pub grad_student_logprob: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// float as student, may be student itself.
     pub grad_student_out: *const truing_tensor,
@@ -2159,6 +2202,7 @@ pub struct truing_divergence_backward_args {
 }
 
 /// Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_local_args {
@@ -2205,7 +2249,7 @@ pub struct truing_divergence_local_args {
     /// u32 [N].
     pub out_status: *const truing_tensor,
     /// RECORDS, then VALUES for the kinds that read twice.
-    pub pass: truing_local_pass,
+    pub local_pass: truing_local_pass,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -2213,6 +2257,7 @@ pub struct truing_divergence_local_args {
 }
 
 /// Values from the records of all shards.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_finish_args {
@@ -2249,7 +2294,7 @@ pub struct truing_divergence_finish_args {
     /// Values, figures, stats.
     pub outputs: truing_divergence_outputs,
     /// The pass that made the records.
-    pub pass: truing_local_pass,
+    pub local_pass: truing_local_pass,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -2257,6 +2302,7 @@ pub struct truing_divergence_finish_args {
 }
 
 /// Divergence of two heads (`truing_linear_divergence_forward`).
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_divergence_args {
@@ -2300,7 +2346,7 @@ pub struct truing_linear_divergence_args {
     pub grad_loss: *const truing_tensor,
     /// f32 [N,16] of an earlier call.
     pub stats: *const truing_tensor,
-    /// Host factor, 0 = 1.
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
     /// Required.
     pub phase: truing_phase,
@@ -2315,6 +2361,7 @@ pub struct truing_linear_divergence_args {
 }
 
 /// Records of one vocabulary shard of both heads.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_divergence_local_args {
@@ -2357,7 +2404,7 @@ pub struct truing_linear_divergence_local_args {
     /// u32 [N].
     pub out_status: *const truing_tensor,
     /// RECORDS, then VALUES for the kinds that read twice.
-    pub pass: truing_local_pass,
+    pub local_pass: truing_local_pass,
     /// 0.
     pub reserved0: u32,
     /// 0.
@@ -2365,9 +2412,11 @@ pub struct truing_linear_divergence_local_args {
 }
 
 /// Records carry no trace of where logits came from.
+/// No function of this version takes it; its layout may still change until one does.
 pub type truing_linear_divergence_finish_args = truing_divergence_finish_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
+/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_sequence_kl_args {
@@ -2532,23 +2581,23 @@ macro_rules! args {
     )*};
 }
 
-// Sizes of version 1: add lines, never change one.
+// Sizes of version 1: add lines, never change one but those of structs that no function takes.
 abi! {
     truing_device: 8,
     truing_dtype: 4,
     truing_tensor: 48,
     truing_context_options: 96,
-    truing_param_info: 40,
-    truing_loss_description: 176,
-    truing_transform: 80,
-    truing_head: 136,
+    truing_param_info: 80,
+    truing_loss_description: 184,
+    truing_transform: 120,
+    truing_head: 176,
     truing_head_grads: 48,
     truing_rows: 64,
-    truing_shard: 32,
+    truing_shard: 56,
     truing_support: 96,
     truing_row_loss: 88,
-    truing_figures: 240,
-    truing_row_upstream: 88,
+    truing_figures: 280,
+    truing_row_upstream: 128,
     truing_score: 80,
     truing_loss: 96,
     truing_groups: 152,
@@ -2559,31 +2608,31 @@ abi! {
     truing_aggregate: 64,
     truing_estimator: 96,
     truing_policy_term: 248,
-    truing_policy_inputs: 544,
+    truing_policy_inputs: 552,
     truing_policy_outputs: 112,
     truing_partial: 112,
     truing_divergence_options: 184,
     truing_divergence_outputs: 184,
 }
 args! {
-    truing_logprob_forward_args: 720,
-    truing_logprob_backward_args: 600,
-    truing_logprob_local_args: 560,
-    truing_logprob_finish_args: 640,
-    truing_linear_logprob_forward_args: 800,
-    truing_linear_logprob_backward_args: 680,
-    truing_linear_logprob_local_args: 608,
+    truing_logprob_forward_args: 800,
+    truing_logprob_backward_args: 704,
+    truing_logprob_local_args: 624,
+    truing_logprob_finish_args: 720,
+    truing_linear_logprob_forward_args: 880,
+    truing_linear_logprob_backward_args: 784,
+    truing_linear_logprob_local_args: 672,
     truing_sequence_forward_args: 272,
     truing_sequence_backward_args: 264,
     truing_preference_forward_args: 632,
-    truing_linear_preference_args: 1352,
-    truing_policy_forward_args: 816,
-    truing_linear_policy_args: 1352,
-    truing_divergence_forward_args: 872,
-    truing_divergence_backward_args: 752,
-    truing_divergence_local_args: 736,
+    truing_linear_preference_args: 1440,
+    truing_policy_forward_args: 824,
+    truing_linear_policy_args: 1440,
+    truing_divergence_forward_args: 952,
+    truing_divergence_backward_args: 856,
+    truing_divergence_local_args: 840,
     truing_divergence_finish_args: 704,
-    truing_linear_divergence_args: 1192,
-    truing_linear_divergence_local_args: 832,
-    truing_sequence_kl_args: 424,
+    truing_linear_divergence_args: 1336,
+    truing_linear_divergence_local_args: 936,
+    truing_sequence_kl_args: 504,
 }

@@ -8,15 +8,16 @@ use core::fmt::{self, Write};
 use core::panic::UnwindSafe;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use truing_core::{Error, Result, Status, Value};
+use truing_core::{Error, Result, Status, Value, catalog};
 
 /// Runs the body of an exported function. A panic ends here as `TRUING_STATUS_INTERNAL`; its payload is dropped under
 /// a second guard, because dropping it may panic as well.
 pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -> truing_status {
+    let _environment = FloatEnvironment::enter();
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => TRUING_STATUS_OK,
         Ok(Err(error)) => {
-            remember(format_args!("{function}: {error}"));
+            remember(format_args!("{function}: {}{error}", group(function, error.field)));
             error.status as truing_status
         }
         Err(payload) => {
@@ -26,6 +27,88 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
         }
     }
 }
+
+/// The group of the function's struct that holds a field which the core names without it: the core knows one name for a
+/// setting, whichever struct it came in.
+fn group(function: &str, field: &str) -> &'static str {
+    let (linear, policy) = (function.starts_with("truing_linear_"), function.starts_with("truing_policy_"));
+    match field {
+        _ if linear && field.starts_with("transform.") => "head.",
+        "cu_seqlens" | "mask" if linear => "rows.",
+        "cu_seqlens" if policy => "inputs.",
+        "num_params" if policy => "inputs.loss.",
+        "num_params" => "loss.",
+        _ if policy && field.starts_with("loss.") => "inputs.",
+        _ if !catalog::ALL.iter().any(|entry| entry.params.iter().any(|param| param.name == field)) => "",
+        _ if policy => "inputs.loss.params.",
+        _ => "loss.params.",
+    }
+}
+
+/// The default floating-point environment for the time of a call. A host may have switched its thread to flushing denormals
+/// or to another rounding (a library built with fast-math does it on load): the bits would then differ from those of the
+/// pool's threads, and Rust assumes the default anyway.
+struct FloatEnvironment {
+    caller: Control,
+}
+#[cfg(target_arch = "x86_64")]
+type Control = u32;
+#[cfg(target_arch = "aarch64")]
+type Control = u64;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+type Control = ();
+/// All exceptions masked, round to nearest, no flushing.
+#[cfg(target_arch = "x86_64")]
+const DEFAULT: Control = 0x1f80;
+#[cfg(target_arch = "aarch64")]
+const DEFAULT: Control = 0;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const DEFAULT: Control = ();
+
+impl FloatEnvironment {
+    fn enter() -> Self {
+        let caller = control();
+        if caller != DEFAULT {
+            set_control(DEFAULT);
+        }
+        FloatEnvironment { caller }
+    }
+}
+impl Drop for FloatEnvironment {
+    fn drop(&mut self) {
+        if self.caller != DEFAULT {
+            set_control(self.caller);
+        }
+    }
+}
+#[cfg(target_arch = "x86_64")]
+fn control() -> Control {
+    let mut word = 0u32;
+    // SAFETY: stores the control word into `word`; SSE is part of the x86-64 baseline.
+    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &mut word, options(nostack, preserves_flags)) };
+    word & !0x3f // without the sticky exception flags
+}
+#[cfg(target_arch = "x86_64")]
+fn set_control(word: Control) {
+    // SAFETY: `word` is the default or what `control` has read, so no reserved bit is set.
+    unsafe { core::arch::asm!("ldmxcsr [{}]", in(reg) &word, options(nostack, preserves_flags, readonly)) };
+}
+#[cfg(target_arch = "aarch64")]
+fn control() -> Control {
+    let word: u64;
+    // SAFETY: reads the thread's own control register.
+    unsafe { core::arch::asm!("mrs {}, fpcr", out(reg) word, options(nomem, nostack, preserves_flags)) };
+    word
+}
+#[cfg(target_arch = "aarch64")]
+fn set_control(word: Control) {
+    // SAFETY: writes the default or what `control` has read.
+    unsafe { core::arch::asm!("msr fpcr, {}", in(reg) word, options(nomem, nostack, preserves_flags)) };
+}
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn control() -> Control {}
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn set_control(_: Control) {}
 
 /// [`guard`] for the few functions that return something else than a status; `otherwise` is what a panic returns.
 pub(crate) fn guard_value<T>(otherwise: T, body: impl FnOnce() -> T + UnwindSafe) -> T {
@@ -98,6 +181,12 @@ pub extern "C" fn truing_last_error() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn truing_abi_version() -> u32 {
     guard_value(0, || TRUING_ABI_VERSION)
+}
+
+/// Version of this library, "0.1.0". Saved statistics (`out_stats`, `out_pair_stats`) are valid for one version only.
+#[unsafe(no_mangle)]
+pub extern "C" fn truing_version() -> *const c_char {
+    guard_value(c"".as_ptr(), || concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast())
 }
 
 /// No struct will ever be this long; a larger `struct_size` is memory that was never set.
@@ -181,12 +270,16 @@ pub(crate) unsafe fn array<'a, T>(field: &'static str, p: *const T, len: usize) 
 
 /// Refuses bits that the call does not know.
 pub(crate) fn flags(got: u64, known: u64) -> Result<()> {
+    bits("flags", got, known)
+}
+/// [`flags`] of a struct inside the call's.
+pub(crate) fn bits(field: &'static str, got: u64, known: u64) -> Result<()> {
     if got & !known == 0 {
         return Ok(());
     }
     let unknown = got & !known;
     Err(Error::invalid(
-        "flags",
+        field,
         Value::Int((unknown & unknown.wrapping_neg()) as i64),
         Value::Text("only flags that this call knows"),
     ))
@@ -246,6 +339,21 @@ pub(crate) fn unknown<T>(field: &'static str, got: u32, expected: &'static str) 
 /// A host factor, of which 0 means 1.
 pub(crate) fn factor(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { x }
+}
+/// The factor `grad_scale`, of which 0 means 0 with its flag.
+pub(crate) fn grad_scale(x: f64, flags: u64) -> f64 {
+    if flags & TRUING_HAS_GRAD_SCALE != 0 { x } else { factor(x) }
+}
+
+/// Checks the size that a caller names for the elements of a host array of structs; 0 is that of version 1.
+pub(crate) fn element_size<T: Abi>(field: &'static str, size: u32) -> Result<()> {
+    // A struct that has grown needs a strided copy here, as in `read`.
+    const { assert!(size_of::<T>() == T::V1_SIZE) };
+    match size as usize {
+        0 => Ok(()),
+        n if n == T::V1_SIZE => Ok(()),
+        n => Err(Error::new(Status::AbiMismatch, field, Value::Size(n), Value::Size(T::V1_SIZE))),
+    }
 }
 
 /// Body of the `_workspace_size` function of a call that needs none.
@@ -356,6 +464,19 @@ mod tests {
         unsafe {
             assert_eq!(read::<Grown>(core::ptr::null()).err().map(|e| e.field), Some("args"));
             assert_eq!(read::<Grown>(core::ptr::without_provenance(2)).err().map(|e| e.field), Some("args"));
+        }
+    }
+
+    #[test]
+    fn sizes_of_array_elements() {
+        for size in [0, truing_preference_term::V1_SIZE as u32] {
+            element_size::<truing_preference_term>("f", size).unwrap();
+        }
+        for size in
+            [1, truing_preference_term::V1_SIZE as u32 - 8, truing_preference_term::V1_SIZE as u32 + 8, u32::MAX]
+        {
+            let error = element_size::<truing_preference_term>("f", size).unwrap_err();
+            assert_eq!((error.status, error.field), (Status::AbiMismatch, "f"));
         }
     }
 

@@ -29,11 +29,13 @@ fn describe(info: &Info) -> truing_loss_description {
         .iter()
         .map(|p| truing_param_info {
             name: text(p.name),
+            description: text(p.doc),
             default_value: p.default,
             minimum: p.min,
             maximum: p.max,
             minimum_open: p.min_open.into(),
             maximum_open: p.max_open.into(),
+            ..Default::default()
         })
         .collect();
     let aliases: Vec<_> = about.aliases.iter().map(|a| text(a)).collect();
@@ -51,6 +53,7 @@ fn describe(info: &Info) -> truing_loss_description {
         kind: info.kind as u32,
         preset_of: about.preset_of,
         score_kinds: about.scores,
+        param_size: size_of::<truing_param_info>() as u32,
         levels: match info.kind {
             Kind::Token | Kind::Estimator => 1 << TRUING_LEVEL_TOKEN,
             Kind::Sequence => 1 << TRUING_LEVEL_SEQUENCE,

@@ -16,4 +16,4 @@ pub mod sequence;
 mod boundary;
 mod tensor;
 
-pub use boundary::{truing_abi_version, truing_last_error};
+pub use boundary::{truing_abi_version, truing_last_error, truing_version};

@@ -5,7 +5,7 @@ use crate::logprob::{
     BACKWARD_FLAGS, FORWARD_FLAGS, FigureTensors, RowTensors, TransformTensors, UpstreamTensors, options, row_loss,
     stats, support,
 };
-use crate::tensor::{Call, Checked, Input, Output, Tensors};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::linear_logprob::Problem;
 use truing_core::matrix::Floats;
 use truing_core::{Error, Result, Value};
@@ -30,8 +30,9 @@ pub unsafe extern "C" fn truing_linear_logprob_forward(
 
         let ok = &t.check()?;
         let problem = head.problem(&args.head, &args.rows, args.flags)?;
-        let inputs = head.inputs(&rows, ok)?;
-        truing_cpu::linear_logprob::forward(&context, &problem, inputs, figures.view(ok)?, workspace.bytes(ok))
+        let tokens = &head.tokens();
+        let inputs = head.inputs(&rows, ok, tokens)?;
+        truing_cpu::linear_logprob::forward(&context, &problem, inputs, figures.view(ok, tokens)?, workspace.bytes(ok))
     })
 }
 
@@ -48,21 +49,22 @@ pub unsafe extern "C" fn truing_linear_logprob_backward(
         let (call, head, rows) = unsafe { open_backward(args) }?;
         let Call { args, context, tensors: mut t, workspace } = call;
         let stats = stats(&mut t, args.stats, args.flags)?;
-        let upstream = UpstreamTensors::parse(&mut t, &args.upstream)?;
+        let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
         let grads = head.grads(&mut t, &args.grads, args.flags)?;
         let status = t.output("out_status", args.out_status)?;
 
         let ok = &t.check()?;
         let problem = head.problem(&args.head, &args.rows, args.flags)?;
-        let inputs = head.inputs(&rows, ok)?;
+        let tokens = &head.tokens();
+        let inputs = head.inputs(&rows, ok, tokens)?;
         truing_cpu::linear_logprob::backward(
             &context,
             &problem,
             inputs,
-            stats.rows(ok)?,
-            upstream.view(ok)?,
-            grads.view(ok)?,
-            status.vector(ok)?,
+            stats.rows(ok, tokens)?,
+            upstream.view(ok, tokens)?,
+            grads.view(ok, tokens)?,
+            status.tokens(ok, tokens)?,
             workspace.bytes(ok),
         )
     })
@@ -84,7 +86,7 @@ pub unsafe extern "C" fn truing_linear_logprob_forward_workspace_size(
         let Call { args, context, tensors: t, .. } = call;
         let ok = &t.check()?;
         let problem = head.problem(&args.head, &args.rows, args.flags)?;
-        let (hidden, weight) = head.operands(ok)?;
+        let (hidden, weight) = head.operands(ok, &head.tokens())?;
         problem.check_operands(&hidden, &weight)?;
         let need = truing_cpu::linear_logprob::forward_workspace(&context, &problem, hidden.dtype(), weight.dtype());
         // SAFETY: this function's contract.
@@ -108,7 +110,7 @@ pub unsafe extern "C" fn truing_linear_logprob_backward_workspace_size(
         let Call { args, context, tensors: t, .. } = call;
         let ok = &t.check()?;
         let problem = head.problem(&args.head, &args.rows, args.flags)?;
-        let (hidden, weight) = head.operands(ok)?;
+        let (hidden, weight) = head.operands(ok, &head.tokens())?;
         problem.check_operands(&hidden, &weight)?;
         let need = truing_cpu::linear_logprob::backward_workspace(&context, &problem, hidden.dtype(), weight.dtype());
         // SAFETY: this function's contract.
@@ -161,8 +163,8 @@ impl HeadTensors {
         let transform = &head.transform;
         unavailable!("transform", transform; logit_round);
         Ok(HeadTensors {
-            hidden: t.required("hidden", head.hidden)?,
-            weight: t.required("weight", head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
+            hidden: t.required("head.hidden", head.hidden)?,
+            weight: t.required("head.weight", head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
             transform: TransformTensors::parse(t, transform)?,
         })
     }
@@ -173,22 +175,27 @@ impl HeadTensors {
             [b, t, d] => (b * t, d),
             ref dims => {
                 let expected = Value::Text("2 dimensions, [N, D], or 3, [B, T, D]");
-                return Err(Error::shape("hidden", Value::Int(dims.len() as i64), expected));
+                return Err(Error::shape("head.hidden", Value::Int(dims.len() as i64), expected));
             }
         };
         Ok([n, d, self.weight.dims()[0]])
+    }
+    /// How the rows lie, once [`HeadTensors::shape`] has passed.
+    pub(crate) fn tokens(&self) -> Leading {
+        let dims = self.hidden.dims();
+        Leading::new(&dims[..dims.len() - 1])
     }
     fn problem(&self, head: &truing_head, rows: &truing_rows, flags: u64) -> Result<Problem> {
         let [n, d, v] = self.shape()?;
         Problem::new(n, d, v, options(&head.transform, rows, flags)?)
     }
     /// Hidden states and weight.
-    pub(crate) fn operands<'a>(&self, ok: &'a Checked) -> Result<(Floats<'a>, Floats<'a>)> {
-        Ok((self.hidden.rows(ok)?.expect("required"), self.weight.rows(ok)?.expect("required")))
+    pub(crate) fn operands<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<(Floats<'a>, Floats<'a>)> {
+        Ok((self.hidden.rows(ok, tokens)?.expect("required"), self.weight.matrix(ok)?.expect("required")))
     }
-    fn inputs<'a>(&self, rows: &RowTensors, ok: &'a Checked) -> Result<Inputs<'a>> {
-        let (hidden, weight) = self.operands(ok)?;
-        Ok(Inputs { hidden, weight, transform: self.transform.view(ok)?, rows: rows.view(ok)? })
+    fn inputs<'a>(&self, rows: &RowTensors, ok: &'a Checked, tokens: &Leading) -> Result<Inputs<'a>> {
+        let (hidden, weight) = self.operands(ok, tokens)?;
+        Ok(Inputs { hidden, weight, transform: self.transform.view(ok, tokens)?, rows: rows.view(ok, tokens)? })
     }
     /// The places of the gradients.
     pub(crate) fn grads(&self, t: &mut Tensors, grads: &truing_head_grads, flags: u64) -> Result<GradTensors> {
@@ -211,11 +218,11 @@ pub(crate) struct GradTensors {
     accumulate_weight: bool,
 }
 impl GradTensors {
-    pub(crate) fn view(self, ok: &Checked) -> Result<Grads<'_>> {
+    pub(crate) fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Grads<'a>> {
         Ok(Grads {
-            hidden: self.hidden.rows(ok)?,
-            weight: self.weight.rows(ok)?,
-            bias: self.bias.vector(ok)?,
+            hidden: self.hidden.rows(ok, tokens)?,
+            weight: self.weight.matrix(ok)?,
+            bias: self.bias.list(ok)?,
             accumulate_hidden: self.accumulate_hidden,
             accumulate_weight: self.accumulate_weight,
         })

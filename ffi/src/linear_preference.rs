@@ -1,6 +1,6 @@
 //! `truing_linear_preference_forward`: hidden states to preference loss and gradients.
 use crate::abi::*;
-use crate::boundary::{factor, guard, sizes, unavailable, unknown};
+use crate::boundary::{element_size, grad_scale, guard, sizes, unavailable, unknown};
 use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
 use crate::logprob::{self, RowTensors, support};
@@ -77,6 +77,7 @@ unsafe fn parse(
     let transform = &reference.transform;
     unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
     support(&args.support)?;
+    element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
     unavailable!(args; side_term.mask, side_term.coef, side_term.normaliser, side_term.divisor, side_term.scope,
         side_term.divergence, kl_coefficients, pair_stats, wpo, out_ref_scores, out_kl, out_side_term, out_pair_stats);
     let phase = match args.phase {
@@ -124,30 +125,32 @@ unsafe fn parse(
         [] => Items::Rows,
     };
     let (_, segments) = segments("rows.target", rows.dims(), &cu_seqlens, ok)?;
-    let (hidden, weight) = head.operands(ok)?;
-    let problem = Problem::new(head.shape()?, segments, items, terms, options)?;
+    let shape = head.shape()?;
+    let tokens = &head.tokens();
+    let (hidden, weight) = head.operands(ok, tokens)?;
+    let problem = Problem::new(shape, segments, items, terms, options)?;
     let inputs = Inputs {
         hidden,
         weight,
-        transform: head.transform.view(ok)?,
-        rows: rows.view(ok)?,
-        token_weights: token_weights.vector(ok)?,
-        ld_prefix: ld_prefix.vector(ok)?,
-        ref_logps: ref_logps.vector(ok)?,
-        ref_scores: ref_scores.vector(ok)?,
+        transform: head.transform.view(ok, tokens)?,
+        rows: rows.view(ok, tokens)?,
+        token_weights: token_weights.tokens(ok, tokens)?,
+        ld_prefix: ld_prefix.list(ok)?,
+        ref_logps: ref_logps.tokens(ok, tokens)?,
+        ref_scores: ref_scores.list(ok)?,
         groups: groups.view(ok)?,
-        score_coefficients: score_coefficients.vector(ok)?,
-        stats: stats.rows(ok)?,
-        grad_output: grad_output.vector(ok)?,
-        grad_scale: factor(args.grad_scale),
+        score_coefficients: score_coefficients.list(ok)?,
+        stats: stats.rows(ok, tokens)?,
+        grad_output: grad_output.list(ok)?,
+        grad_scale: grad_scale(args.grad_scale, args.flags),
     };
     let outputs = Outputs {
-        logps: logps.vector(ok)?,
-        scores: scores.vector(ok)?,
-        counts: counts.vector(ok)?,
-        stats: out_stats.rows(ok)?,
-        row_status: row_status.vector(ok)?,
+        logps: logps.tokens(ok, tokens)?,
+        scores: scores.list(ok)?,
+        counts: counts.list(ok)?,
+        stats: out_stats.rows(ok, tokens)?,
+        row_status: row_status.tokens(ok, tokens)?,
         preference: outputs.view(ok)?,
     };
-    run(&context, &problem, &inputs, outputs, grads.view(ok)?, workspace.bytes(ok))
+    run(&context, &problem, &inputs, outputs, grads.view(ok, tokens)?, workspace.bytes(ok))
 }

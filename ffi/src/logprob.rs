@@ -1,14 +1,14 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, guard, idle, no_workspace, unavailable};
-use crate::tensor::{Call, Checked, Input, Output, Tensors};
+use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, unavailable};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
 use truing_core::{Error, Result, Value};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
-pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE;
+pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
 
 /// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`; see
 /// `truing_logprob_forward_args`. No workspace.
@@ -30,13 +30,14 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
         let figures = FigureTensors::parse(&mut t, &args.figures)?;
 
         let ok = &t.check()?;
-        let problem = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let tokens = &tokens;
         let inputs = Inputs {
-            logits: logits.rows(ok)?.expect("required"),
-            transform: transform.view(ok)?,
-            rows: rows.view(ok)?,
+            logits: logits.rows(ok, tokens)?.expect("required"),
+            transform: transform.view(ok, tokens)?,
+            rows: rows.view(ok, tokens)?,
         };
-        truing_cpu::logprob::forward(&context, &problem, inputs, figures.view(ok)?)
+        truing_cpu::logprob::forward(&context, &problem, inputs, figures.view(ok, tokens)?)
     })
 }
 
@@ -57,27 +58,28 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
         let transform = TransformTensors::parse(&mut t, &args.transform)?;
         let rows = RowTensors::parse(&mut t, &args.rows)?;
         let stats = stats(&mut t, args.stats, args.flags)?;
-        let upstream = UpstreamTensors::parse(&mut t, &args.upstream)?;
+        let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
         let status = t.output("out_status", args.out_status)?;
-        let problem = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let tokens = &tokens;
         let in_place = t.in_place(&mut logits, &grad_logits);
 
         let ok = &t.check()?;
-        let inputs = BackwardInputs { transform: transform.view(ok)?, rows: rows.view(ok)? };
-        let grad_logits = grad_logits.rows(ok)?.expect("required");
+        let inputs = BackwardInputs { transform: transform.view(ok, tokens)?, rows: rows.view(ok, tokens)? };
+        let grad_logits = grad_logits.rows(ok, tokens)?.expect("required");
         let grad = match in_place {
             true => Grad::InPlace(grad_logits),
-            false => Grad::Separate(logits.rows(ok)?.expect("required"), grad_logits),
+            false => Grad::Separate(logits.rows(ok, tokens)?.expect("required"), grad_logits),
         };
         truing_cpu::logprob::backward(
             &context,
             &problem,
             inputs,
-            stats.rows(ok)?,
-            upstream.view(ok)?,
+            stats.rows(ok, tokens)?,
+            upstream.view(ok, tokens)?,
             grad,
-            status.vector(ok)?,
+            status.tokens(ok, tokens)?,
         )
     })
 }
@@ -112,8 +114,8 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     })
 }
 
-/// The checked problem of logits with these dimensions.
-fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<Problem> {
+/// The checked problem of logits with these dimensions, and how its rows lie.
+fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
         [b, t, v] => (b * t, v),
@@ -125,7 +127,7 @@ fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, fla
             ));
         }
     };
-    Problem::new(n, v, options(transform, rows, flags)?)
+    Ok((Problem::new(n, v, options(transform, rows, flags)?)?, Leading::new(&dims[..dims.len() - 1])))
 }
 
 /// The settings in a transform and in the rows.
@@ -164,8 +166,8 @@ impl TransformTensors {
             row_temperature: t.input("transform.row_temperature", f.row_temperature)?,
         })
     }
-    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<TransformInputs<'a>> {
-        Ok(TransformInputs { bias: self.bias.vector(ok)?, row_temperature: self.row_temperature.vector(ok)? })
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<TransformInputs<'a>> {
+        Ok(TransformInputs { bias: self.bias.list(ok)?, row_temperature: self.row_temperature.tokens(ok, tokens)? })
     }
 }
 
@@ -188,8 +190,8 @@ impl RowTensors {
     pub(crate) fn dims(&self) -> &[usize] {
         self.target.dims()
     }
-    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Rows<'a>> {
-        Ok(Rows { target: self.target.vector(ok)?, mask: self.mask.vector(ok)? })
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {
+        Ok(Rows { target: self.target.tokens(ok, tokens)?, mask: self.mask.tokens(ok, tokens)? })
     }
 }
 
@@ -225,17 +227,17 @@ impl FigureTensors {
             status: t.output("figures.out_status", f.out_status)?,
         })
     }
-    pub(crate) fn view(self, ok: &Checked) -> Result<Figures<'_>> {
+    pub(crate) fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Figures<'a>> {
         Ok(Figures {
-            logprob: self.logprob.vector(ok)?,
-            lse: self.lse.vector(ok)?,
-            max: self.max.vector(ok)?,
-            argmax: self.argmax.vector(ok)?,
-            entropy: self.entropy.vector(ok)?,
-            log_sum_sq: self.log_sum_sq.vector(ok)?,
-            is_top1: self.is_top1.vector(ok)?,
-            stats: self.stats.rows(ok)?,
-            status: self.status.vector(ok)?,
+            logprob: self.logprob.tokens(ok, tokens)?,
+            lse: self.lse.tokens(ok, tokens)?,
+            max: self.max.tokens(ok, tokens)?,
+            argmax: self.argmax.tokens(ok, tokens)?,
+            entropy: self.entropy.tokens(ok, tokens)?,
+            log_sum_sq: self.log_sum_sq.tokens(ok, tokens)?,
+            is_top1: self.is_top1.tokens(ok, tokens)?,
+            stats: self.stats.rows(ok, tokens)?,
+            status: self.status.tokens(ok, tokens)?,
         })
     }
 }
@@ -248,20 +250,20 @@ pub(crate) struct UpstreamTensors {
     scale: f64,
 }
 impl UpstreamTensors {
-    pub(crate) fn parse(t: &mut Tensors, upstream: &truing_row_upstream) -> Result<Self> {
+    pub(crate) fn parse(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
         unavailable!("upstream", upstream; grad_extra, grad_row_loss, grad_loss, extra_ids);
         Ok(UpstreamTensors {
             logprob: t.input("upstream.grad_logprob", upstream.grad_logprob)?,
             lse: t.input("upstream.grad_lse", upstream.grad_lse)?,
             entropy: t.input("upstream.grad_entropy", upstream.grad_entropy)?,
-            scale: factor(upstream.grad_scale),
+            scale: grad_scale(upstream.grad_scale, flags),
         })
     }
-    pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Upstream<'a>> {
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Upstream<'a>> {
         Ok(Upstream {
-            logprob: self.logprob.vector(ok)?,
-            lse: self.lse.vector(ok)?,
-            entropy: self.entropy.vector(ok)?,
+            logprob: self.logprob.tokens(ok, tokens)?,
+            lse: self.lse.tokens(ok, tokens)?,
+            entropy: self.entropy.tokens(ok, tokens)?,
             scale: self.scale,
         })
     }

@@ -1,18 +1,19 @@
 //! `truing_policy_forward`: token log-probs to policy loss, figures and gradients.
 use crate::abi::*;
-use crate::boundary::{factor, guard, sizes, unavailable, unknown};
+use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::context::Lent;
 use crate::preference::params;
 use crate::sequence::segments;
-use crate::tensor::Call;
+use crate::tensor::{Call, Leading};
 use truing_core::catalog::MAX_PARAMS;
 use truing_core::policy::{
     Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
     Outputs, Problem,
 };
+use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
 
-const FLAGS: u64 = TRUING_STRICT;
+const FLAGS: u64 = TRUING_STRICT | TRUING_HAS_GRAD_SCALE;
 
 /// Loss, figures and gradients of token log-probs; see `truing_policy_forward_args`.
 ///
@@ -64,6 +65,7 @@ unsafe fn parse(
     unavailable!(args; entropy, grad_entropy_out, outputs.grad_log_z_out);
     unavailable!("inputs", inputs; sampler, kl_ref, flag, log_z, keep, sequence_keep, entropy_mask, kl_mask, token_weights,
         importance_weight, group_offsets, extra_terms, num_extra_terms, entropy_coef);
+    element_size::<truing_policy_term>("inputs.extra_term_size", inputs.extra_term_size)?;
     let bonus = &inputs.entropy_aggregate;
     unavailable!("inputs.entropy_aggregate", bonus; normaliser, max_length, mode, count_empty, denominator);
     let mut place = [0.0; MAX_PARAMS];
@@ -87,32 +89,56 @@ unsafe fn parse(
     let grad_logps = t.output("grad_logps_out", args.grad_logps_out)?;
 
     let ok = &t.check()?;
-    let (tokens, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
-    // [B] and [N] are told apart by the number of elements; where they agree each sequence is one token long.
-    let per_token = advantage.dims().iter().product::<usize>() == tokens;
-    let advantage = advantage.vector(ok)?.map(|a| if per_token { Advantage::Token(a) } else { Advantage::Sequence(a) });
+    let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+    let tokens = &Leading::new(logps.dims());
+    if !advantage.is_some() {
+        idle("inputs.advantage_level", &inputs.advantage_level, "0 without an advantage")?;
+    }
+    let advantage = match advantage_level(inputs.advantage_level, advantage.dims(), count, &segments)? {
+        Level::Token => advantage.tokens(ok, tokens)?.map(Advantage::Token),
+        Level::Sequence => advantage.list(ok)?.map(Advantage::Sequence),
+    };
     let inputs = Inputs {
-        logps: logps.vector(ok)?.expect("required"),
-        old: old.vector(ok)?,
-        reference: reference.vector(ok)?,
+        logps: logps.tokens(ok, tokens)?.expect("required"),
+        old: old.tokens(ok, tokens)?,
+        reference: reference.tokens(ok, tokens)?,
         advantage,
-        mask: mask.vector(ok)?,
-        grad_output: grad_output.vector(ok)?,
-        grad_scale: factor(args.grad_scale),
+        mask: mask.tokens(ok, tokens)?,
+        grad_output: grad_output.scalar(ok)?,
+        grad_scale: grad_scale(args.grad_scale, args.flags),
     };
     let outputs = Outputs {
-        loss: loss.vector(ok)?,
-        values: values.vector(ok)?,
-        kl: kl.vector(ok)?,
+        loss: loss.scalar(ok)?,
+        values: if values.dims().len() == 2 { values.tokens(ok, tokens)? } else { values.list(ok)? },
+        kl: kl.tokens(ok, tokens)?,
         terms: terms.array(ok)?,
-        grad_logps: grad_logps.vector(ok)?,
+        grad_logps: grad_logps.tokens(ok, tokens)?,
         statistics: statistics.array(ok)?,
-        token_status: token_status.vector(ok)?,
-        sequence_status: sequence_status.vector(ok)?,
+        token_status: token_status.tokens(ok, tokens)?,
+        sequence_status: sequence_status.list(ok)?,
         counters: counters.array(ok)?,
     };
-    let problem = Problem::new(tokens, segments, options)?;
+    let problem = Problem::new(count, segments, options)?;
     run(&context, &problem, &inputs, outputs, workspace.bytes(ok))
+}
+
+/// Whether an advantage of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
+/// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
+fn advantage_level(given: truing_level, dims: &[usize], tokens: usize, segments: &Segments<'_>) -> Result<Level> {
+    match given {
+        0 => {}
+        TRUING_LEVEL_TOKEN => return Ok(Level::Token),
+        TRUING_LEVEL_SEQUENCE => return Ok(Level::Sequence),
+        other => return unknown("inputs.advantage_level", other, "TRUING_LEVEL_*, or 0: by the shape"),
+    }
+    let by = |token| if token { Level::Token } else { Level::Sequence };
+    let Segments::Packed(cu) = segments else { return Ok(by(dims.len() == 2)) };
+    let [n] = *dims else { return Ok(by(dims.len() == 2)) };
+    if n == tokens && cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))) {
+        let got = Value::Text("one element a token and one a sequence");
+        return Err(Error::invalid("inputs.advantage", got, Value::Text("advantage_level, where N is B")));
+    }
+    Ok(by(n == tokens))
 }
 
 /// The settings of a call.
@@ -121,7 +147,7 @@ unsafe fn parse(
 /// The parameters of the loss are readable.
 unsafe fn options<'a>(inputs: &truing_policy_inputs, place: &'a mut [f64; MAX_PARAMS]) -> Result<Options<'a>> {
     let loss = &inputs.loss;
-    unavailable!("inputs.loss", loss; variant, weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind);
+    unavailable!("inputs.loss", loss; variant, weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
     // SAFETY: this function's contract.
     let params = unsafe { params(loss, place) }?;
     Ok(Options {

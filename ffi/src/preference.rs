@@ -1,14 +1,16 @@
 //! `truing_preference_forward`: sequence scores to loss, rewards and partials. The parsing of losses, groups and
 //! outputs is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{array, factor, guard, idle, reserved, sizes, unavailable, unknown};
+use crate::boundary::{
+    array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unavailable, unknown,
+};
 use crate::context::Lent;
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS, Score};
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::{Error, Result, Value};
 
-pub(crate) const FLAGS: u64 = TRUING_STRICT | TRUING_SKIP_FLAGGED;
+pub(crate) const FLAGS: u64 = TRUING_STRICT | TRUING_SKIP_FLAGGED | TRUING_HAS_GRAD_SCALE;
 
 /// Loss, rewards and partials of pairs, rows or lists of sequence scores; see `truing_preference_forward_args`.
 ///
@@ -56,6 +58,7 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
+    element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
     let mut params = [[0.0; MAX_PARAMS]; TERMS];
     // SAFETY: the host arrays of a call are readable, by this function's contract.
     let terms = unsafe { terms(&args.loss, args.extra_terms, args.num_extra_terms, &mut params) }?;
@@ -71,12 +74,12 @@ unsafe fn parse(
 
     let ok = &t.check()?;
     let terms = terms.get();
-    let mut inputs = Inputs::new(scores.vector(ok)?.expect("required"));
-    inputs.ref_scores = ref_scores.vector(ok)?;
-    inputs.lengths = lengths.vector(ok)?;
-    inputs.kl = kl.vector(ok)?;
-    inputs.grad_output = grad_output.vector(ok)?;
-    inputs.grad_scale = factor(args.grad_scale);
+    let mut inputs = Inputs::new(scores.list(ok)?.expect("required"));
+    inputs.ref_scores = ref_scores.list(ok)?;
+    inputs.lengths = lengths.list(ok)?;
+    inputs.kl = kl.list(ok)?;
+    inputs.grad_output = grad_output.list(ok)?;
+    inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
     inputs.groups = groups.view(ok)?;
     let problem = Problem::new(inputs.scores.rows(), groups.items(terms[0].id, ok)?, terms, options)?;
     run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
@@ -126,12 +129,13 @@ pub(crate) unsafe fn terms<'a>(
             }
         };
         unavailable!("loss", loss; variant, map, map_alpha, map_max_exponent);
+        bits("loss.flags", loss.flags.into(), TRUING_LOSS_HAS_WEIGHT.into())?;
         // SAFETY: this function's contract.
         let given = unsafe { self::params(&loss, place) }?;
         terms.all[k] = Term {
             id: loss.id,
             params: given,
-            weight: factor(loss.weight),
+            weight: if loss.flags & TRUING_LOSS_HAS_WEIGHT != 0 { loss.weight } else { factor(loss.weight) },
             normaliser: loss.normaliser,
             reduction: match loss.reduction {
                 TRUING_REDUCE_NONE => Reduction::None,
@@ -217,8 +221,8 @@ impl GroupTensors {
         let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
         let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
         let pair = self.layout == TRUING_LAYOUT_INDEXED;
-        let (chosen, rejected) = (self.chosen_seq.vector(ok)?, self.rejected_seq.vector(ok)?);
-        let (offsets, members) = (self.list_offsets.vector(ok)?, self.member_seq.vector(ok)?);
+        let (chosen, rejected) = (self.chosen_seq.list(ok)?, self.rejected_seq.list(ok)?);
+        let (offsets, members) = (self.list_offsets.list(ok)?, self.member_seq.list(ok)?);
         let missing = |field| {
             Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"))
         };
@@ -256,15 +260,15 @@ impl GroupTensors {
     /// The data of the items.
     pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Groups<'a>> {
         Ok(Groups {
-            item_mask: self.item_mask.vector(ok)?,
-            item_weight: self.item_weight.vector(ok)?,
-            item_beta: self.item_beta.vector(ok)?,
-            margin_chosen: self.margin_chosen.vector(ok)?,
-            margin_rejected: self.margin_rejected.vector(ok)?,
-            label: self.label.vector(ok)?,
-            baseline: self.baseline.vector(ok)?,
-            shift: self.shift.vector(ok)?,
-            list_targets: self.list_targets.vector(ok)?,
+            item_mask: self.item_mask.list(ok)?,
+            item_weight: self.item_weight.list(ok)?,
+            item_beta: self.item_beta.list(ok)?,
+            margin_chosen: self.margin_chosen.list(ok)?,
+            margin_rejected: self.margin_rejected.list(ok)?,
+            label: self.label.list(ok)?,
+            baseline: self.baseline.list(ok)?,
+            shift: self.shift.list(ok)?,
+            list_targets: self.list_targets.list(ok)?,
         })
     }
 }
@@ -311,15 +315,15 @@ impl OutputTensors {
     }
     pub(crate) fn view(self, ok: &Checked) -> Result<Outputs<'_>> {
         Ok(Outputs {
-            loss: self.loss.vector(ok)?,
-            losses: self.losses.vector(ok)?,
-            reward_chosen: self.reward_chosen.vector(ok)?,
-            reward_rejected: self.reward_rejected.vector(ok)?,
-            grad_scores: self.grad_scores.vector(ok)?,
-            grad_kl: self.grad_kl.vector(ok)?,
-            grad_margin: self.grad_margin.vector(ok)?,
+            loss: self.loss.scalar(ok)?,
+            losses: self.losses.list(ok)?,
+            reward_chosen: self.reward_chosen.list(ok)?,
+            reward_rejected: self.reward_rejected.list(ok)?,
+            grad_scores: self.grad_scores.list(ok)?,
+            grad_kl: self.grad_kl.list(ok)?,
+            grad_margin: self.grad_margin.list(ok)?,
             statistics: self.statistics.array(ok)?,
-            status: self.status.vector(ok)?,
+            status: self.status.list(ok)?,
             counters: self.counters.array(ok)?,
         })
     }

@@ -1,12 +1,13 @@
 //! `truing_sequence_*`: token values to sequence scores and back.
 use crate::abi::*;
-use crate::boundary::{factor, guard, idle, no_workspace, unknown};
-use crate::tensor::{Call, Checked, Input};
+use crate::boundary::{grad_scale, guard, idle, no_workspace, unknown};
+use crate::tensor::{Call, Checked, Input, Leading};
 use truing_core::sequence::{Divisor, Grads, Inputs, Options, Outputs, Problem, Score, Segments, Upstream, Weights};
 use truing_core::{Error, Result, Value};
 
 pub(crate) const SCORE_FLAGS: u64 = TRUING_HAS_CLAMP | TRUING_LD_POLICY_ONLY;
 const FLAGS: u64 = TRUING_STRICT | SCORE_FLAGS;
+const BACKWARD_FLAGS: u64 = FLAGS | TRUING_HAS_GRAD_SCALE;
 
 /// Scores and counts of sequences, `sum`, `mean` or `ld` over their live tokens; see `truing_sequence_forward_args`.
 /// No workspace.
@@ -34,24 +35,25 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
         let options = options(&args.score, args.flags)?;
 
         let ok = &t.check()?;
-        let (tokens, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(logps.dims());
         let inputs = Inputs {
-            logps: logps.vector(ok)?.expect("required"),
-            ref_logps: ref_logps.vector(ok)?,
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            ref_logps: ref_logps.tokens(ok, tokens)?,
             weights: Weights {
-                mask: mask.vector(ok)?,
-                token_weights: token_weights.vector(ok)?,
-                ld_prefix: ld_prefix.vector(ok)?,
+                mask: mask.tokens(ok, tokens)?,
+                token_weights: token_weights.tokens(ok, tokens)?,
+                ld_prefix: ld_prefix.list(ok)?,
             },
         };
         let outputs = Outputs {
-            scores: scores.vector(ok)?,
-            counts: counts.vector(ok)?,
-            first: first.vector(ok)?,
-            last: last.vector(ok)?,
-            status: status.vector(ok)?,
+            scores: scores.list(ok)?,
+            counts: counts.list(ok)?,
+            first: first.list(ok)?,
+            last: last.list(ok)?,
+            status: status.list(ok)?,
         };
-        let problem = Problem::new(tokens, segments, options)?;
+        let problem = Problem::new(count, segments, options)?;
         truing_cpu::sequence::forward(&context, &problem, &inputs, outputs, counters.array(ok)?)
     })
 }
@@ -64,7 +66,7 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
 pub unsafe extern "C" fn truing_sequence_backward(args: *const truing_sequence_backward_args) -> truing_status {
     guard("truing_sequence_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
         let logps = t.input("logps", args.logps)?;
         let ref_logps = t.input("ref_logps", args.ref_logps)?;
         let mask = t.input("mask", args.mask)?;
@@ -81,21 +83,22 @@ pub unsafe extern "C" fn truing_sequence_backward(args: *const truing_sequence_b
         // Whatever is given says how the tokens lie.
         let tokens = [logps.dims(), mask.dims(), token_weights.dims(), grad_logps.dims(), grad_ref_logps.dims()];
         let dims = tokens.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
-        let (tokens, segments) = segments("grad_logps_out", dims, &cu_seqlens, ok)?;
+        let (count, segments) = segments("grad_logps_out", dims, &cu_seqlens, ok)?;
+        let tokens = &Leading::new(dims);
         let upstream = Upstream {
-            logps: logps.vector(ok)?,
-            ref_logps: ref_logps.vector(ok)?,
+            logps: logps.tokens(ok, tokens)?,
+            ref_logps: ref_logps.tokens(ok, tokens)?,
             weights: Weights {
-                mask: mask.vector(ok)?,
-                token_weights: token_weights.vector(ok)?,
-                ld_prefix: ld_prefix.vector(ok)?,
+                mask: mask.tokens(ok, tokens)?,
+                token_weights: token_weights.tokens(ok, tokens)?,
+                ld_prefix: ld_prefix.list(ok)?,
             },
-            grad_scores: grad_scores.vector(ok)?.expect("required"),
+            grad_scores: grad_scores.list(ok)?.expect("required"),
             grad_output: grad_output.scalar(ok)?,
-            grad_scale: factor(args.grad_scale),
+            grad_scale: grad_scale(args.grad_scale, args.flags),
         };
-        let grads = Grads { logps: grad_logps.vector(ok)?, ref_logps: grad_ref_logps.vector(ok)? };
-        let problem = Problem::new(tokens, segments, options)?;
+        let grads = Grads { logps: grad_logps.tokens(ok, tokens)?, ref_logps: grad_ref_logps.tokens(ok, tokens)? };
+        let problem = Problem::new(count, segments, options)?;
         truing_cpu::sequence::backward(&context, &problem, &upstream, grads)
     })
 }
@@ -125,7 +128,9 @@ pub unsafe extern "C" fn truing_sequence_backward_workspace_size(
     preferred: *mut usize,
 ) -> truing_status {
     // SAFETY: this function's contract.
-    guard("truing_sequence_backward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+    guard("truing_sequence_backward_workspace_size", || unsafe {
+        no_workspace(args, BACKWARD_FLAGS, minimum, preferred)
+    })
 }
 
 /// How the tokens of a tensor with these dimensions form sequences: `[B, T]`, or `[N]` with offsets.
@@ -135,7 +140,7 @@ pub(crate) fn segments<'a>(
     cu: &Input,
     ok: &'a Checked,
 ) -> Result<(usize, Segments<'a>)> {
-    match (dims, cu.vector(ok)?) {
+    match (dims, cu.list(ok)?) {
         (&[n], Some(cu)) => Ok((n, Segments::Packed(cu))),
         (&[sequences, width], None) => Ok((sequences * width, Segments::Padded { sequences, width })),
         (&[_], None) => Err(Error::invalid(

@@ -5,6 +5,7 @@
 use crate::abi::*;
 use crate::boundary::{self, pointer};
 use crate::context::Lent;
+use core::cell::Cell;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use truing_core::dtype::{Element, bf16, f16};
@@ -14,6 +15,9 @@ use truing_core::{Dtype, Error, Result, Status, Value};
 
 /// Most tensors of a call.
 const MOST: usize = 96;
+/// Most elements of a tensor, repeated ones (stride 0) included: more than any memory holds, and few enough that no size
+/// which follows from one overflows.
+const MOST_ELEMENTS: usize = (1u64 << if usize::BITS < 64 { 28 } else { 48 }) as usize;
 
 /// The bytes that a tensor covers, gaps of its strides included.
 #[derive(Clone, Copy)]
@@ -238,10 +242,10 @@ impl Tensors {
             }
             dims[k] = n;
             // A dimension of 0 makes no other one legal: sizes are multiplied later on.
-            size = (size.checked_mul(n.max(1)).filter(|&e| e <= isize::MAX as usize)).ok_or(Error::shape(
+            size = (size.checked_mul(n.max(1)).filter(|&e| e <= MOST_ELEMENTS)).ok_or(Error::shape(
                 field,
                 Value::Shape(shape3(shape), ndim),
-                Value::Text("a size inside the address space"),
+                Value::Text("at most 2^48 elements"),
             ))?;
             elements *= n;
         }
@@ -308,13 +312,56 @@ fn dtype(t: truing_dtype) -> Option<Dtype> {
 
 /// How the dimensions of a tensor become rows and columns.
 #[derive(Clone, Copy)]
-enum Form {
+enum Form<'a> {
     /// `[N, cols]` or `[B, T, cols]`.
-    Rows,
-    /// A single element, `[N]` or `[B, T]`: one element a row.
-    Vector,
+    Rows(&'a Leading),
+    /// `[N]` or `[B, T]`: one element a row.
+    Tokens(&'a Leading),
+    /// `[rows, cols]`.
+    Matrix,
+    /// A single element or `[n]`.
+    List,
     /// One element, whatever the number of dimensions.
     Scalar,
+}
+
+/// How the tokens of a call lie, `[N]` or `[B, T]`, which all tensors of tokens share. A flat `[N]` goes with either;
+/// where the first tensor is flat, the first `[B, T]` says how the others lie, so that none is transposed.
+pub(crate) struct Leading {
+    tokens: usize,
+    batch: Cell<Option<[usize; 2]>>,
+}
+impl Leading {
+    /// As the first tensor lies: `[N]` or `[B, T]`.
+    pub(crate) fn new(dims: &[usize]) -> Leading {
+        let batch = if let [b, t] = *dims { Some([b, t]) } else { None };
+        Leading { tokens: dims.iter().product(), batch: Cell::new(batch) }
+    }
+    /// Refuses a tensor whose leading dimensions are others, with `cols` behind them.
+    fn check(&self, raw: &Raw, leading: &[usize], cols: Option<usize>) -> Result<()> {
+        let fits = match *leading {
+            [n] => n == self.tokens,
+            [b, t] => match self.batch.get() {
+                Some(batch) => batch == [b, t],
+                None => b * t == self.tokens,
+            },
+            _ => false,
+        };
+        if fits {
+            if let [b, t] = *leading {
+                self.batch.set(Some([b, t]));
+            }
+            return Ok(());
+        }
+        let (mut dims, mut n) = ([0; 3], 0);
+        let batch = self.batch.get();
+        let lead = batch.as_ref().map_or(core::slice::from_ref(&self.tokens), |b| &b[..]);
+        for &d in lead.iter().chain(&cols) {
+            dims[n] = d as i64;
+            n += 1;
+        }
+        Err(Error::shape(raw.field, raw.shape(), Value::Shape(dims, n)))
+    }
 }
 impl Raw {
     fn shape(&self) -> Value {
@@ -323,24 +370,37 @@ impl Raw {
     fn wrong<T>(&self, expected: &'static str) -> Result<T> {
         Err(Error::shape(self.field, self.shape(), Value::Text(expected)))
     }
-    fn layout(&self, form: Form) -> Result<Layout> {
+    fn layout(&self, form: Form<'_>) -> Result<Layout> {
         let (d, s) = (self.dims, self.strides);
         match (form, self.ndim) {
-            (Form::Rows, 2 | 3) => {
+            (Form::Rows(tokens), 2 | 3) => {
                 let last = self.ndim - 1;
-                if d[last] > 1 && s[last] != 1 {
-                    return self.wrong("stride 1 in the last dimension");
-                }
+                tokens.check(self, &d[..last], Some(d[last]))?;
+                self.walked(last)?;
                 Ok(if last == 1 { Layout::strided(d[0], d[1], s[0]) } else { leading(d[0], d[1], d[2], s[0], s[1]) })
             }
-            (Form::Rows, _) => self.wrong("2 or 3 dimensions"),
-            (Form::Vector, 0) => Ok(Layout::contiguous(1, 1)),
-            (Form::Vector, 1) => Ok(Layout::strided(d[0], 1, s[0])),
-            (Form::Vector, 2) => Ok(leading(d[0], d[1], 1, s[0], s[1])),
-            (Form::Vector, _) => self.wrong("at most 2 dimensions"),
+            (Form::Rows(_), _) => self.wrong("2 or 3 dimensions"),
+            (Form::Matrix, 2) => {
+                self.walked(1)?;
+                Ok(Layout::strided(d[0], d[1], s[0]))
+            }
+            (Form::Matrix, _) => self.wrong("2 dimensions"),
+            (Form::Tokens(tokens), n) => {
+                tokens.check(self, &d[..n], None)?;
+                Ok(if n == 1 { Layout::strided(d[0], 1, s[0]) } else { leading(d[0], d[1], 1, s[0], s[1]) })
+            }
+            (Form::List, 0) => Ok(Layout::contiguous(1, 1)),
+            (Form::List, 1) => Ok(Layout::strided(d[0], 1, s[0])),
+            (Form::List, _) => self.wrong("1 dimension"),
             (Form::Scalar, _) if d == [1; 3] => Ok(Layout::contiguous(1, 1)),
             (Form::Scalar, _) => self.wrong("a single element"),
         }
+    }
+    fn walked(&self, last: usize) -> Result<()> {
+        if self.dims[last] > 1 && self.strides[last] != 1 {
+            return self.wrong("stride 1 in the last dimension");
+        }
+        Ok(())
     }
 }
 /// Two leading dimensions as one where their strides allow it.
@@ -444,7 +504,7 @@ macro_rules! view {
         }
     };
 }
-view!("f32, bf16, f16 or f64": Floats FloatsMut { F32: f32, Bf16: bf16, F16: f16, F64: f64 });
+view!("f32, bf16 or f16, or f64 where the header says so": Floats FloatsMut { F32: f32, Bf16: bf16, F16: f16, F64: f64 });
 view!("i32 or i64": Ints IntsMut { I32: i32, I64: i64 });
 view!("u8, bool, i32 or i64": Mask None { U8: u8, I32: i32, I64: i64 });
 
@@ -459,17 +519,25 @@ impl<'a> View<'a> for Labels<'a> {
 }
 
 impl Input {
-    fn view<'a, V: View<'a>>(&self, _: &'a Checked, form: Form) -> Result<Option<V>> {
+    fn view<'a, V: View<'a>>(&self, _: &'a Checked, form: Form<'_>) -> Result<Option<V>> {
         let Some(raw) = self.0 else { return Ok(None) };
         V::of(Slice(raw, PhantomData), raw.layout(form)?).map(Some)
     }
     /// `[N, cols]` or `[B, T, cols]`.
-    pub(crate) fn rows<'a, V: View<'a>>(&self, ok: &'a Checked) -> Result<Option<V>> {
-        self.view(ok, Form::Rows)
+    pub(crate) fn rows<'a, V: View<'a>>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Rows(tokens))
     }
-    /// `[N]` or `[B, T]`, or a single element.
-    pub(crate) fn vector<'a, V: View<'a>>(&self, ok: &'a Checked) -> Result<Option<V>> {
-        self.view(ok, Form::Vector)
+    /// `[N]` or `[B, T]`.
+    pub(crate) fn tokens<'a, V: View<'a>>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Tokens(tokens))
+    }
+    /// `[rows, cols]`.
+    pub(crate) fn matrix<'a, V: View<'a>>(&self, ok: &'a Checked) -> Result<Option<V>> {
+        self.view(ok, Form::Matrix)
+    }
+    /// `[n]`, or a single element.
+    pub(crate) fn list<'a, V: View<'a>>(&self, ok: &'a Checked) -> Result<Option<V>> {
+        self.view(ok, Form::List)
     }
     /// One element.
     pub(crate) fn scalar<'a, V: View<'a>>(&self, ok: &'a Checked) -> Result<Option<V>> {
@@ -492,21 +560,33 @@ impl Input {
     }
 }
 impl Output {
-    fn view<'a, V: ViewMut<'a>>(self, _: &'a Checked, form: Form) -> Result<Option<V>> {
+    fn view<'a, V: ViewMut<'a>>(self, _: &'a Checked, form: Form<'_>) -> Result<Option<V>> {
         let Some(raw) = self.0 else { return Ok(None) };
         V::of(SliceMut(raw, PhantomData), raw.layout(form)?).map(Some)
     }
     /// `[N, cols]` or `[B, T, cols]`.
-    pub(crate) fn rows<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
-        self.view(ok, Form::Rows)
+    pub(crate) fn rows<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Rows(tokens))
     }
-    /// `[N]` or `[B, T]`, or a single element.
-    pub(crate) fn vector<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
-        self.view(ok, Form::Vector)
+    /// `[N]` or `[B, T]`.
+    pub(crate) fn tokens<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Tokens(tokens))
+    }
+    /// `[rows, cols]`.
+    pub(crate) fn matrix<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
+        self.view(ok, Form::Matrix)
+    }
+    /// `[n]`, or a single element.
+    pub(crate) fn list<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
+        self.view(ok, Form::List)
+    }
+    /// One element.
+    pub(crate) fn scalar<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
+        self.view(ok, Form::Scalar)
     }
     /// N elements without gaps.
     pub(crate) fn array<T: Element, const N: usize>(self, ok: &Checked) -> Result<Option<&mut [T; N]>> {
-        self.view(ok, Form::Vector)
+        self.view(ok, Form::List)
     }
     /// Dimensions; none if the output is not wanted.
     pub(crate) fn dims(&self) -> &[usize] {

@@ -88,6 +88,8 @@ enum {
     probe_truing_lossy_drop = (int)(TRUING_LOSSY_DROP),
     probe_truing_temperature_squared = (int)(TRUING_TEMPERATURE_SQUARED),
     probe_truing_clamp_at_zero = (int)(TRUING_CLAMP_AT_ZERO),
+    probe_truing_has_grad_scale = (int)(TRUING_HAS_GRAD_SCALE),
+    probe_truing_has_soft_weight = (int)(TRUING_HAS_SOFT_WEIGHT),
     probe_truing_round_none = (int)(TRUING_ROUND_NONE),
     probe_truing_round_bf16 = (int)(TRUING_ROUND_BF16),
     probe_truing_round_f16 = (int)(TRUING_ROUND_F16),
@@ -115,6 +117,8 @@ enum {
     probe_truing_reduce_sum = (int)(TRUING_REDUCE_SUM),
     probe_truing_reduce_mean = (int)(TRUING_REDUCE_MEAN),
     probe_truing_reduce_weighted_mean = (int)(TRUING_REDUCE_WEIGHTED_MEAN),
+    probe_truing_stats_width = (int)(TRUING_STATS_WIDTH),
+    probe_truing_pair_stats_width = (int)(TRUING_PAIR_STATS_WIDTH),
     probe_truing_divergence_forward_kl = (int)(TRUING_DIVERGENCE_FORWARD_KL),
     probe_truing_divergence_reverse_kl = (int)(TRUING_DIVERGENCE_REVERSE_KL),
     probe_truing_divergence_mixed_kl = (int)(TRUING_DIVERGENCE_MIXED_KL),
@@ -145,6 +149,7 @@ enum {
     probe_truing_map_js = (int)(TRUING_MAP_JS),
     probe_truing_map_alpha = (int)(TRUING_MAP_ALPHA),
     probe_truing_map_forward_kl = (int)(TRUING_MAP_FORWARD_KL),
+    probe_truing_loss_has_weight = (int)(TRUING_LOSS_HAS_WEIGHT),
     probe_truing_layout_indexed = (int)(TRUING_LAYOUT_INDEXED),
     probe_truing_layout_interleaved = (int)(TRUING_LAYOUT_INTERLEAVED),
     probe_truing_layout_stacked = (int)(TRUING_LAYOUT_STACKED),
@@ -273,11 +278,13 @@ static void probe_context_options(void) {
 static void probe_param_info(void) {
     S(truing_param_info);
     F(truing_param_info, name);
+    F(truing_param_info, description);
     F(truing_param_info, default_value);
     F(truing_param_info, minimum);
     F(truing_param_info, maximum);
     F(truing_param_info, minimum_open);
     F(truing_param_info, maximum_open);
+    F(truing_param_info, reserved);
 }
 
 static void probe_loss_description(void) {
@@ -300,6 +307,8 @@ static void probe_loss_description(void) {
     F(truing_loss_description, num_variants);
     F(truing_loss_description, takes_map);
     F(truing_loss_description, levels);
+    F(truing_loss_description, param_size);
+    F(truing_loss_description, reserved0);
     F(truing_loss_description, reserved);
 }
 
@@ -497,7 +506,7 @@ static void probe_logprob_local_args(void) {
     F(truing_logprob_local_args, out_extra_logits);
     F(truing_logprob_local_args, out_counts);
     F(truing_logprob_local_args, out_status);
-    F(truing_logprob_local_args, pass);
+    F(truing_logprob_local_args, local_pass);
     F(truing_logprob_local_args, reserved0);
     F(truing_logprob_local_args, reserved);
 }
@@ -589,7 +598,7 @@ static void probe_linear_logprob_local_args(void) {
     F(truing_linear_logprob_local_args, out_extra_logits);
     F(truing_linear_logprob_local_args, out_counts);
     F(truing_linear_logprob_local_args, out_status);
-    F(truing_linear_logprob_local_args, pass);
+    F(truing_linear_logprob_local_args, local_pass);
     F(truing_linear_logprob_local_args, reserved0);
     F(truing_linear_logprob_local_args, reserved);
 }
@@ -665,7 +674,7 @@ static void probe_loss(void) {
     F(truing_loss, map);
     F(truing_loss, reduction);
     F(truing_loss, score_kind);
-    F(truing_loss, reserved0);
+    F(truing_loss, flags);
     F(truing_loss, reserved);
 }
 
@@ -744,7 +753,7 @@ static void probe_preference_forward_args(void) {
     F(truing_preference_forward_args, grad_output);
     F(truing_preference_forward_args, grad_scale);
     F(truing_preference_forward_args, score_kind);
-    F(truing_preference_forward_args, reserved0);
+    F(truing_preference_forward_args, extra_term_size);
     F(truing_preference_forward_args, items);
     F(truing_preference_forward_args, outputs);
     F(truing_preference_forward_args, reserved);
@@ -791,6 +800,8 @@ static void probe_linear_preference_args(void) {
     F(truing_linear_preference_args, grad_scale);
     F(truing_linear_preference_args, phase);
     F(truing_linear_preference_args, wpo);
+    F(truing_linear_preference_args, extra_term_size);
+    F(truing_linear_preference_args, reserved0);
     F(truing_linear_preference_args, grads);
     F(truing_linear_preference_args, out_logps);
     F(truing_linear_preference_args, out_scores);
@@ -875,6 +886,8 @@ static void probe_policy_inputs(void) {
     F(truing_policy_inputs, num_extra_terms);
     F(truing_policy_inputs, entropy_coef);
     F(truing_policy_inputs, level);
+    F(truing_policy_inputs, extra_term_size);
+    F(truing_policy_inputs, advantage_level);
     F(truing_policy_inputs, reserved0);
     F(truing_policy_inputs, reserved);
 }
@@ -1077,7 +1090,7 @@ static void probe_divergence_local_args(void) {
     F(truing_divergence_local_args, out_student_at_ids);
     F(truing_divergence_local_args, out_teacher_at_ids);
     F(truing_divergence_local_args, out_status);
-    F(truing_divergence_local_args, pass);
+    F(truing_divergence_local_args, local_pass);
     F(truing_divergence_local_args, reserved0);
     F(truing_divergence_local_args, reserved);
 }
@@ -1100,7 +1113,7 @@ static void probe_divergence_finish_args(void) {
     F(truing_divergence_finish_args, options);
     F(truing_divergence_finish_args, partial);
     F(truing_divergence_finish_args, outputs);
-    F(truing_divergence_finish_args, pass);
+    F(truing_divergence_finish_args, local_pass);
     F(truing_divergence_finish_args, reserved0);
     F(truing_divergence_finish_args, reserved);
 }
@@ -1156,7 +1169,7 @@ static void probe_linear_divergence_local_args(void) {
     F(truing_linear_divergence_local_args, out_student_at_ids);
     F(truing_linear_divergence_local_args, out_teacher_at_ids);
     F(truing_linear_divergence_local_args, out_status);
-    F(truing_linear_divergence_local_args, pass);
+    F(truing_linear_divergence_local_args, local_pass);
     F(truing_linear_divergence_local_args, reserved0);
     F(truing_linear_divergence_local_args, reserved);
 }
@@ -1317,6 +1330,8 @@ int main(void) {
     C(TRUING_LOSSY_DROP);
     C(TRUING_TEMPERATURE_SQUARED);
     C(TRUING_CLAMP_AT_ZERO);
+    C(TRUING_HAS_GRAD_SCALE);
+    C(TRUING_HAS_SOFT_WEIGHT);
     C(TRUING_ROUND_NONE);
     C(TRUING_ROUND_BF16);
     C(TRUING_ROUND_F16);
@@ -1344,6 +1359,8 @@ int main(void) {
     C(TRUING_REDUCE_SUM);
     C(TRUING_REDUCE_MEAN);
     C(TRUING_REDUCE_WEIGHTED_MEAN);
+    C(TRUING_STATS_WIDTH);
+    C(TRUING_PAIR_STATS_WIDTH);
     C(TRUING_DIVERGENCE_FORWARD_KL);
     C(TRUING_DIVERGENCE_REVERSE_KL);
     C(TRUING_DIVERGENCE_MIXED_KL);
@@ -1374,6 +1391,7 @@ int main(void) {
     C(TRUING_MAP_JS);
     C(TRUING_MAP_ALPHA);
     C(TRUING_MAP_FORWARD_KL);
+    C(TRUING_LOSS_HAS_WEIGHT);
     C(TRUING_LAYOUT_INDEXED);
     C(TRUING_LAYOUT_INTERLEAVED);
     C(TRUING_LAYOUT_STACKED);

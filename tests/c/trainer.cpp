@@ -43,6 +43,16 @@ int main() {
     const truing::tensor t_ref(ref.data(), {S}), t_scores(scores.data(), {S}), t_loss(&loss, {});
     const truing::tensor t_grad_hidden(grad_hidden.data(), {N, D}), t_grad_weight(grad_weight.data(), {V, D});
 
+    // A descriptor points into its own object, copies included.
+    const truing::tensor strided(hidden.data(), {S, T, 2}, {T * D, D, 1});
+    truing::tensor copied(strided), assigned(t_loss);
+    assigned = copied;
+    CHECK(copied.get()->shape != strided.get()->shape && copied.get()->strides != strided.get()->strides);
+    CHECK(assigned.get()->shape != copied.get()->shape && assigned.get()->shape[2] == 2);
+    CHECK(assigned.get()->strides[0] == T * D && assigned.get()->data == hidden.data() && assigned.get()->ndim == 3);
+    assigned = t_loss;
+    CHECK(assigned.get()->strides == nullptr && assigned.get()->ndim == 0);
+
     auto a = truing::args<truing_linear_preference_args>();
     a.context = context;
     a.head.hidden = t_hidden;

@@ -1,8 +1,10 @@
 """The Python package over numpy, DLPack and (where installed) torch. Usage: client.py LIBRARY"""
 
+import copy
 import ctypes
 import math
 import os
+import pickle
 import sys
 import threading
 import time
@@ -104,6 +106,34 @@ refused("INVALID_ARGUMENT", "16 bits", truing.logprob, truing.tensor(z[0], "bf16
 refused("INVALID_ARGUMENT", "transform.temperature", truing.logprob, z[0], temperature=-1.0, logprob=False)
 refused("INVALID_ARGUMENT", "one of", truing.Context, 0, mode="sloppy")
 
+# ---- numbers that the C type does not hold, which ctypes would cut
+refused("INVALID_ARGUMENT", "num_threads: got 4294967297, expected 0 to 4294967295", truing.Context, 2**32 + 1)
+refused("INVALID_ARGUMENT", "num_threads: got -1", truing.Context, -1)
+refused("INVALID_ARGUMENT", "num_threads: got 1.5, expected a whole number", truing.Context, 1.5)
+refused("INVALID_ARGUMENT", "num_threads: got 1025", truing.Context, 1025)
+refused("INVALID_ARGUMENT", "transform.n_valid_vocab: got", truing.logprob, z[0], n_valid_vocab=2**64 + 3, logprob=False, lse=True)
+refused("INVALID_ARGUMENT", "transform.n_valid_vocab: got 1.5", truing.logprob, z[0], n_valid_vocab=1.5, logprob=False, lse=True)
+refused("INVALID_ARGUMENT", f"rows.ignore_index: got {2**63}, expected {-(2**63)} to {2**63 - 1}", truing.logprob, z[0, :T], y[0], ignore_index=2**63)  # fmt: skip
+check(np.array_equal(truing.logprob(view, y, ignore_index=np.int64(-100)).logprob, truing.logprob(view, y, ignore_index=-100).logprob), "numpy's integers")  # fmt: skip
+
+# ---- a context has one owner
+one = truing.Context(1)
+for copier in (copy.copy, copy.deepcopy, pickle.dumps):
+    try:
+        copier(one)
+    except TypeError as e:
+        check("Context cannot be copied" in str(e))
+    else:
+        raise AssertionError(f"{copier.__name__} copies a context")
+del one
+
+# ---- how tokens lie
+refused("SHAPE_MISMATCH", "rows.mask: got [4, 3], expected [3, 4]", truing.logprob, view, y, ignore_index=-100, mask=np.ones((T, B), "u1"))
+refused("SHAPE_MISMATCH", "rows.target: got [4, 3], expected [3, 4]", truing.logprob, view, y.T.copy(), ignore_index=-100)
+refused("SHAPE_MISMATCH", "figures.out_logprob: got [4, 3], expected [3, 4]", truing.logprob, view, y, ignore_index=-100, logprob=np.zeros((T, B), "f4"))
+flat = truing.logprob(view, y.ravel(), ignore_index=-100, logprob=np.zeros(B * T, "f4")).logprob
+check(np.array_equal(flat, truing.logprob(view, y, ignore_index=-100).logprob.ravel()), "flat tokens")
+
 # ---- DLPack
 capsule_new = ctypes.pythonapi.PyCapsule_New
 capsule_new.restype, capsule_new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
@@ -191,12 +221,17 @@ check(np.array_equal(index.losses, out.losses) and np.array_equal(index.grad_sco
 two = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean",
                         extra_terms=[dict(loss="dpo", params={"beta": 0.3}, reduction="sum", weight=0.5)])  # fmt: skip
 close(two.loss, 2 * out.loss, 1e-14, "a mean and half a sum of two")
+none = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", weight=0.0,
+                         extra_terms=[dict(loss="dpo", params={"beta": 0.3}, reduction="mean", weight=0)])  # fmt: skip
+check(none.loss == 0 and not none.grad_scores.any(), "a weight of 0 is 0")
+still = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", grad_scale=0)
+check(still.loss == out.loss and not still.grad_scores.any(), "a grad_scale of 0 is 0")
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
 lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",
                                     **({"list_targets": np.array([1.0, 2, 3, 4])} if truing.losses.plackett_luce.entry.inputs & _abi.TRUING_SLOT_LIST_TARGET else {}))  # fmt: skip
 check(lists.loss > 0)
-refused("INVALID_ARGUMENT", "beta", truing.losses.dpo, s.scores, ref, beta=-1.0, layout="stacked", reduction="mean")
+refused("INVALID_ARGUMENT", "loss.params.beta", truing.losses.dpo, s.scores, ref, beta=-1.0, layout="stacked", reduction="mean")
 refused("INVALID_ARGUMENT", "groups.layout", truing.losses.dpo, s.scores, ref, reduction="mean")
 refused("INVALID_ARGUMENT", "params", truing.preference, "dpo", s.scores, ref, params={"gamma": 1}, reduction="mean")
 refused("INVALID_ARGUMENT", "name", truing.preference, "no such loss", s.scores, reduction="mean")
@@ -205,7 +240,8 @@ refused("INVALID_ARGUMENT", "name", truing.preference, "no such loss", s.scores,
 check(len(truing.losses.ENTRIES) == truing._library.library().truing_loss_count() > 0)
 for e in truing.losses.ENTRIES:
     f = getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
-    check(f.entry is e and e.formula in f.__doc__ and all(p.name in f.__doc__ for p in e.params), e.name)
+    check(f.entry is e and e.formula in f.__doc__, e.name)
+    check(all(p.description and f"{p.name}: {p.description}" in f.__doc__ for p in e.params), e.name)
 check(truing.preference("sigmoid", s.scores, ref, layout="interleaved", reduction="mean", params=[0.3]).loss == out.loss, "an alias")
 
 # ---- linear_preference
@@ -249,6 +285,25 @@ close(kl.kl, (np.expm1(d) - d) * mask, 1e-7, "k3")
 close(kl.loss, kl.terms.sum(), 1e-9, "terms add up")
 check(truing.losses.gspo(logps, old, advantage=advantage, level="sequence", aggregate="seq_mean", count_empty="all",
                          values=True).values.shape == (4,))  # fmt: skip
+two = np.array([-1, -2], "f4")
+packed = dict(old=two, level="token", aggregate="token_sum", advantage=np.array([1, 5], "f4"), cu_seqlens=np.array([0, 2, 2], "i4"))
+refused("INVALID_ARGUMENT", "inputs.advantage: got", truing.policy, "ppo_clip", two, **packed)
+for level, want in (("sequence", [-1, -1]), ("token", [-1, -5])):
+    check(truing.policy("ppo_clip", two, advantage_level=level, **packed).grad_logps.tolist() == want, f"advantage by {level}")
+packed["cu_seqlens"] = np.array([0, 1, 2], "i4")
+check(truing.policy("ppo_clip", two, **packed).grad_logps.tolist() == [-1, -5], "sequences of one token")
+square = np.zeros((2, 2), "f4")
+got = truing.policy("ppo_clip", square, square, level="token", aggregate="token_sum", advantage=np.array([1, 5], "f4"))
+check(got.grad_logps.tolist() == [[-1, -1], [-5, -5]], "[B] of [B, T]")
+got = truing.policy("ppo_clip", square, square, level="token", aggregate="token_sum", advantage=np.array([[1, 2], [3, 4]], "f4"))
+check(got.grad_logps.tolist() == [[-1, -2], [-3, -4]], "[B, T]")
+refused("SHAPE_MISMATCH", "inputs.advantage: got [4], expected [2]", truing.policy, "ppo_clip", square, square, level="token",
+        aggregate="token_sum", advantage=np.zeros(4, "f4"))  # fmt: skip
+refused("INVALID_ARGUMENT", "inputs.advantage_level", truing.policy, "k1", square, square, ref=square, level="token",
+        aggregate="token_sum", advantage_level="token")  # fmt: skip
+refused("INVALID_ARGUMENT", "inputs.loss.params.clip_low", truing.losses.ppo_clip, square, square, level="token",
+        aggregate="token_sum", advantage=square, clip_low=-1.0)  # fmt: skip
+refused("OUT_OF_RANGE", "inputs.cu_seqlens", truing.policy, "ppo_clip", two, **(packed | {"cu_seqlens": np.array([0, 1, 3], "i4")}))
 refused("INVALID_ARGUMENT", "inputs.level", truing.losses.gspo, logps, old, advantage=advantage, level="token", aggregate="token_mean")
 
 # ---- threads: the call runs without the interpreter's lock

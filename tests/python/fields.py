@@ -118,7 +118,7 @@ def put(args, path, value):
 def values(path, kind):
     """Values that no field takes."""
     if path.endswith("flags"):
-        return [1 << 63]
+        return [1 << 63 if kind is ctypes.c_uint64 else 1 << 31]
     if kind is TENSOR:
         return [garbage()]
     if kind is ctypes.c_void_p:

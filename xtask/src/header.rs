@@ -1,5 +1,5 @@
 //! What follows from the C ABI's Rust sources: `truing.h`, the layout table, the ctypes mirror and the layout probe.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -209,10 +209,32 @@ impl Abi {
         assert!(end % most == 0, "{}: padding at the end", s.name);
         (end, most)
     }
+    /// Refuses an `abi.rs` in which the mark of a struct that no function takes stands on another one or is missing: the
+    /// others are frozen.
+    fn check_marks(&self) {
+        let mut taken = BTreeSet::new();
+        let mut open: Vec<&Type> = self.functions.iter().flat_map(|f| &f.arguments).collect();
+        while let Some(t) = open.pop() {
+            match t {
+                Type::Ptr(p) => open.push(&p.elem),
+                t => {
+                    if let Some(s) = self.find(t).filter(|s| taken.insert(&s.name)) {
+                        open.extend(s.fields.iter().map(|f| &f.ty));
+                    }
+                }
+            }
+        }
+        for s in &self.structs {
+            assert_eq!(s.doc.contains(NOT_TAKEN), !taken.contains(&s.name), "{}: {NOT_TAKEN}", s.name);
+        }
+    }
     fn alias(&self, name: &str) -> Option<&(String, Type)> {
         self.aliases.iter().find(|(n, _)| n == name)
     }
 }
+
+/// The mark of a struct that is not frozen.
+const NOT_TAKEN: &str = "No function of this version takes it; its layout may still change until one does.";
 
 /// Name that a block of the header declares.
 fn declared(block: &str) -> &str {
@@ -229,6 +251,7 @@ fn declared(block: &str) -> &str {
 /// `include/truing.h`.
 pub fn header() -> String {
     let abi = parse();
+    abi.check_marks();
     let mut config = cbindgen::Config::from_file(root().join("ffi/cbindgen.toml")).expect("ffi/cbindgen.toml");
     // cbindgen prints what functions reach; the structs came before their functions did.
     config.export.include = abi.aliases.iter().map(|a| a.0.clone()).collect();

@@ -81,6 +81,8 @@ TRUING_HAS_CLAMP = 256  # `score.clamp_low` and `score.clamp_high` are set.
 TRUING_LOSSY_DROP = 512  # Opt in to gradient filtering.
 TRUING_TEMPERATURE_SQUARED = 1024  # Divergence: value and gradients times student T^2.
 TRUING_CLAMP_AT_ZERO = 2048  # Divergence, raw mode: value >= 0.
+TRUING_HAS_GRAD_SCALE = 4096  # `grad_scale` is set: 0 is 0.
+TRUING_HAS_SOFT_WEIGHT = 8192  # Divergence: `options.soft_weight` is set: 0 is 0.
 TRUING_ROUND_NONE = 0  # Off.
 TRUING_ROUND_BF16 = 1  # To bf16, gradient straight through.
 TRUING_ROUND_F16 = 2  # To f16, gradient straight through.
@@ -108,6 +110,8 @@ TRUING_REDUCE_NONE = 1  # No reduction: values per item.
 TRUING_REDUCE_SUM = 2  # Weighted sum.
 TRUING_REDUCE_MEAN = 3  # Weighted sum over live items.
 TRUING_REDUCE_WEIGHTED_MEAN = 4  # Weighted sum over the sum of weights.
+TRUING_STATS_WIDTH = 12  # Columns of the saved statistics of a row (`stats`, `out_stats`, records), the 12 of [N,12]. What they hold is valid for one version of the library (`truing_version()`) and the same options.
+TRUING_PAIR_STATS_WIDTH = 16  # The same of two heads (`pair_stats`, `out_pair_stats`, statistics of a divergence), the 16 of [N,16].
 TRUING_DIVERGENCE_FORWARD_KL = 1  # KL(t||p).
 TRUING_DIVERGENCE_REVERSE_KL = 2  # KL(p||t).
 TRUING_DIVERGENCE_MIXED_KL = 3  # omega forward + (1 - omega) reverse.
@@ -138,6 +142,7 @@ TRUING_MAP_IDENTITY = 0  # x (reverse KL).
 TRUING_MAP_JS = 1  # log sigmoid(x).
 TRUING_MAP_ALPHA = 2  # -exp(-alpha x)/alpha.
 TRUING_MAP_FORWARD_KL = 3  # `TRUING_MAP_ALPHA` at alpha = 1.
+TRUING_LOSS_HAS_WEIGHT = 1  # `weight` is set: 0 is 0.
 TRUING_LAYOUT_INDEXED = 1  # By `chosen_seq`, `rejected_seq`, `anchor_seq`.
 TRUING_LAYOUT_INTERLEAVED = 2  # Even sequences chosen, odd rejected; with anchors: threes.
 TRUING_LAYOUT_STACKED = 3  # First half chosen, second half rejected; with anchors: thirds.
@@ -247,6 +252,7 @@ truing_local_pass = ctypes.c_uint32
 truing_score_kind = ctypes.c_uint32
 truing_score_divisor = ctypes.c_uint32
 truing_score_map = ctypes.c_uint32
+truing_loss_flags = ctypes.c_uint32
 truing_pair_layout = ctypes.c_uint32
 truing_phase = ctypes.c_uint32
 truing_side_divisor = ctypes.c_uint32
@@ -315,15 +321,17 @@ class truing_context_options(ctypes.Structure):
 
 
 class truing_param_info(ctypes.Structure):
-    """One parameter of a catalogue entry."""
+    """One parameter of a catalogue entry. It may grow: step through `params` by `truing_loss_description.param_size` bytes."""
 
     _fields_ = [
         ("name", ctypes.c_char_p),  # Static string.
+        ("description", ctypes.c_char_p),  # Static string, one line.
         ("default_value", ctypes.c_double),  # NaN = required.
         ("minimum", ctypes.c_double),  # Legal range, -inf = none.
         ("maximum", ctypes.c_double),  # Legal range, +inf = none.
         ("minimum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
         ("maximum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
     ]
 
 
@@ -336,7 +344,7 @@ class truing_loss_description(ctypes.Structure):
         ("name", ctypes.c_char_p),  # Out: static string.
         ("formula", ctypes.c_char_p),  # Out: static string.
         ("source", ctypes.c_char_p),  # Out: static string.
-        ("params", ctypes.POINTER(truing_param_info)),  # Out: [num_params], catalogue order, static.
+        ("params", ctypes.POINTER(truing_param_info)),  # Out: [num_params], catalogue order, static, `param_size` bytes each.
         ("num_params", ctypes.c_size_t),  # Out.
         ("aliases", ctypes.POINTER(ctypes.c_char_p)),  # Out: [num_aliases] static.
         ("num_aliases", ctypes.c_size_t),  # Out.
@@ -349,6 +357,8 @@ class truing_loss_description(ctypes.Structure):
         ("num_variants", ctypes.c_uint32),  # Out: legal values 1..num_variants of truing_loss.variant, 0 = none.
         ("takes_map", ctypes.c_uint32),  # Out: 1 = a score map is allowed.
         ("levels", ctypes.c_uint32),  # Out: bit k = level k allowed (TRUING_LEVEL_*).
+        ("param_size", ctypes.c_uint32),  # Out: bytes of one `truing_param_info` of this library.
+        ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -365,7 +375,7 @@ class truing_transform(ctypes.Structure):
         ("n_valid_vocab", ctypes.c_int64),  # Columns, 0 = V; the rest is dead.
         ("logit_round", truing_rounding),  # Linear forms: rounding of z before the transforms.
         ("reserved0", ctypes.c_uint32),  # 0.
-        ("reserved", ctypes.c_uint8 * 24),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
@@ -412,7 +422,7 @@ class truing_shard(ctypes.Structure):
         ("vocab_start", ctypes.c_int64),  # Global column of local column 0.
         ("vocab_end", ctypes.c_int64),  # Global column behind the last local one, 0 = not sharded.
         ("vocab_total", ctypes.c_int64),  # Global columns.
-        ("reserved", ctypes.c_uint8 * 8),  # 0.
+        ("reserved", ctypes.c_uint8 * 32),  # 0.
     ]
 
 
@@ -455,7 +465,7 @@ class truing_row_loss(ctypes.Structure):
 
 
 class truing_figures(ctypes.Structure):
-    """Outputs per row, each NULL = not wanted and costs nothing. F32 becomes f64 for f64 logits."""
+    """Outputs per row, each NULL = not wanted and costs nothing."""
 
     _fields_ = [
         ("out_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], nats; -inf if the target is dead.
@@ -481,11 +491,11 @@ class truing_figures(ctypes.Structure):
         ("out_token_scale", ctypes.POINTER(truing_tensor)),  # f32 [N], the omega used; feed back as external_scale in backward.
         ("out_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N], unreduced.
         ("out_loss", ctypes.POINTER(truing_tensor)),  # f32 or f64 0-d, reduced.
-        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] (f64 for f64 logits), opaque: for backward with the same options and library version.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12], opaque: for backward with the same options and library version.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N], TRUING_ROW_*.
         ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
         ("entropy_k", ctypes.c_int64),  # Columns of out_topk_entropy, 0 = min(20, live).
-        ("reserved", ctypes.c_uint8 * 24),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
@@ -500,8 +510,8 @@ class truing_row_upstream(ctypes.Structure):
         ("grad_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N].
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d on the device, of the reduced loss.
         ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K].
-        ("grad_scale", ctypes.c_double),  # Host factor on all of them, 0 = 1.
-        ("reserved", ctypes.c_uint8 * 24),  # 0.
+        ("grad_scale", ctypes.c_double),  # Host factor on all of them, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
@@ -525,7 +535,7 @@ class truing_logprob_forward_args(ctypes.Structure):
         ("grad_logits_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss; may be logits itself.
         ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V], fused gradient of out_loss.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradient, float 0-d, NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -557,7 +567,7 @@ class truing_logprob_backward_args(ctypes.Structure):
 
 
 class truing_logprob_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard."""
+    """Records of the columns of one vocabulary shard. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -582,14 +592,14 @@ class truing_logprob_local_args(ctypes.Structure):
         ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
         ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live; second pass, counts add.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
-        ("pass", truing_local_pass),  # TRUING_LOCAL_*, required.
+        ("local_pass", truing_local_pass),  # TRUING_LOCAL_*, required.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
 class truing_logprob_finish_args(ctypes.Structure):
-    """Figures from the records of all shards."""
+    """Figures from the records of all shards. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -632,7 +642,7 @@ class truing_linear_logprob_forward_args(ctypes.Structure):
         ("figures", truing_figures),  # Outputs.
         ("grads", truing_head_grads),  # Fused gradient of out_loss.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradient, float 0-d, NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the fused gradient, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -662,7 +672,7 @@ class truing_linear_logprob_backward_args(ctypes.Structure):
 
 
 class truing_linear_logprob_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard of the weight."""
+    """Records of the columns of one vocabulary shard of the weight. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -686,7 +696,7 @@ class truing_linear_logprob_local_args(ctypes.Structure):
         ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
         ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
-        ("pass", truing_local_pass),  # TRUING_LOCAL_*, required.
+        ("local_pass", truing_local_pass),  # TRUING_LOCAL_*, required.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -754,7 +764,7 @@ class truing_sequence_backward_args(ctypes.Structure):
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d factor, NULL = 1.
         ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
         ("grad_ref_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -763,18 +773,18 @@ class truing_loss(ctypes.Structure):
     """One catalogue entry with its settings."""
 
     _fields_ = [
-        ("id", truing_loss_id),  # TRUING_LOSS_*; its kind decides which inputs are read.
+        ("id", truing_loss_id),  # TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
         ("variant", ctypes.c_uint32),  # Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
         ("params", ctypes.POINTER(ctypes.c_double)),  # [num_params] host, catalogue order, NaN = default.
         ("num_params", ctypes.c_size_t),  # Values given; a missing tail means default.
-        ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1.
+        ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.
         ("normaliser", ctypes.c_double),  # External divisor of the reduction, 0 = off.
         ("map_alpha", ctypes.c_double),  # Alpha of the score map (exponent, not TRL's 1 - alpha).
         ("map_max_exponent", ctypes.c_double),  # Clamp of the map's exponent, 0 = off.
         ("map", truing_score_map),  # Score map, entries of the difference only.
         ("reduction", truing_reduction),  # Required for pair, unpaired, list; 0 for token and sequence kinds.
         ("score_kind", ctypes.c_uint32),  # TRUING_SCORE_SUM or MEAN of this term, made from sums and live counts; 0 = the call's.
-        ("reserved0", ctypes.c_uint32),  # 0.
+        ("flags", truing_loss_flags),  # TRUING_LOSS_HAS_*.
         ("reserved", ctypes.c_uint8 * 24),  # 0.
     ]
 
@@ -836,7 +846,7 @@ class truing_preference_outputs(ctypes.Structure):
 
 
 class truing_preference_term(ctypes.Structure):
-    """A further term of the same call: its own entry, and its own items where `groups` is set."""
+    """A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's `extra_term_size` says where the next one starts."""
 
     _fields_ = [
         ("loss", truing_loss),  # Entry and settings.
@@ -863,12 +873,12 @@ class truing_preference_forward_args(ctypes.Structure):
         ("kl", ctypes.POINTER(truing_tensor)),  # f64 or float [S], nats: tdpo.
         ("groups", truing_groups),  # Pairs, rows or lists.
         ("loss", truing_loss),  # First term.
-        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms.
+        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
         ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [items] for REDUCE_NONE; NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor of the partials, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor of the partials, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("score_kind", truing_score_kind),  # What scores are; checked against the entry, 0 = not checked.
-        ("reserved0", ctypes.c_uint32),  # 0.
+        ("extra_term_size", ctypes.c_uint32),  # `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
         ("items", truing_item_outputs),  # Outputs of the first term.
         ("outputs", truing_preference_outputs),  # Outputs of all terms together.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
@@ -910,7 +920,7 @@ class truing_linear_preference_args(ctypes.Structure):
         ("ref_scores", ctypes.POINTER(truing_tensor)),  # f64 or float [S], sequence reference, nats.
         ("groups", truing_groups),  # Pairs, rows or lists.
         ("loss", truing_loss),  # First term.
-        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms.
+        ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
         ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
         ("side_term", truing_side_term),  # A further term over tokens.
         ("score_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
@@ -918,9 +928,11 @@ class truing_linear_preference_args(ctypes.Structure):
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of the first phase, NULL = recompute.
         ("pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("phase", truing_phase),  # Required.
         ("wpo", truing_wpo_form),  # Pair weight from this head, 0 = off.
+        ("extra_term_size", ctypes.c_uint32),  # `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
+        ("reserved0", ctypes.c_uint32),  # 0.
         ("grads", truing_head_grads),  # Outputs, policy head.
         ("out_logps", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_scores", ctypes.POINTER(truing_tensor)),  # f64 [S].
@@ -972,7 +984,7 @@ class truing_estimator(ctypes.Structure):
 
 
 class truing_policy_term(ctypes.Structure):
-    """A further token or sequence loss of the same pass with its own inputs and divisor."""
+    """A further token or sequence loss of the same pass with its own inputs and divisor. It may grow: the call's `extra_term_size` says where the next one starts."""
 
     _fields_ = [
         ("loss", truing_loss),  # `positive_nll`, `sdar`, `dft` and others.
@@ -997,7 +1009,7 @@ class truing_policy_inputs(ctypes.Structure):
         ("ref", ctypes.POINTER(truing_tensor)),  # float [N], reference or teacher, nats; value losses: returns.
         ("sampler", ctypes.POINTER(truing_tensor)),  # float [N], inference engine's log-prob, nats.
         ("kl_ref", ctypes.POINTER(truing_tensor)),  # float [N], reference of the KL term when ref holds a teacher; NULL = ref.
-        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B]; packed with N = B, `advantage_level` says which.
         ("flag", ctypes.POINTER(truing_tensor)),  # u8 [N] or [B], NULL = 1.
         ("log_z", ctypes.POINTER(truing_tensor)),  # float [B], nats: flowrl.
         ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], completion tokens.
@@ -1013,10 +1025,12 @@ class truing_policy_inputs(ctypes.Structure):
         ("kl", truing_estimator),  # KL term, or the settings of an estimator entry.
         ("aggregate", truing_aggregate),  # Of loss and KL.
         ("entropy_aggregate", truing_aggregate),  # Of the bonus, mode 0 = aggregate.
-        ("extra_terms", ctypes.POINTER(truing_policy_term)),  # [num_extra_terms] host.
+        ("extra_terms", ctypes.POINTER(truing_policy_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
         ("num_extra_terms", ctypes.c_size_t),  # Terms.
         ("entropy_coef", ctypes.c_double),  # Bonus factor >= 0, 0 = off.
         ("level", truing_level),  # Of the ratio; required.
+        ("extra_term_size", ctypes.c_uint32),  # `sizeof(truing_policy_term)` as the caller compiled it, 0 = that of version 1.
+        ("advantage_level", truing_level),  # Of `advantage`; 0 = by its shape: [B,T] tokens by the number of dimensions, packed ones by the number of elements.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -1054,7 +1068,7 @@ class truing_policy_forward_args(ctypes.Structure):
         ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, eaft.
         ("inputs", truing_policy_inputs),  # Everything else.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("outputs", truing_policy_outputs),  # Loss, figures.
         ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
         ("grad_entropy_out", ctypes.POINTER(truing_tensor)),  # f32 [N].
@@ -1063,7 +1077,7 @@ class truing_policy_forward_args(ctypes.Structure):
 
 
 class truing_linear_policy_args(ctypes.Structure):
-    """Hidden states to policy loss and gradients (`truing_linear_policy_forward`)."""
+    """Hidden states to policy loss and gradients (`truing_linear_policy_forward`). No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1084,7 +1098,7 @@ class truing_linear_policy_args(ctypes.Structure):
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of the first phase, NULL = recompute.
         ("pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("phase", truing_phase),  # Required.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("grads", truing_head_grads),  # Outputs.
@@ -1099,7 +1113,7 @@ class truing_linear_policy_args(ctypes.Structure):
 
 
 class truing_partial(ctypes.Structure):
-    """A divergence on a few columns; support 0 = all columns."""
+    """A divergence on a few columns; support 0 = all columns. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K], -1 pads: given ids or the teacher's.
@@ -1118,13 +1132,13 @@ class truing_partial(ctypes.Structure):
 
 
 class truing_divergence_options(ctypes.Structure):
-    """What is computed from two rows."""
+    """What is computed from two rows. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
         ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
         ("hard_weight", ctypes.c_double),  # Factor of -log p_target, 0 = off.
-        ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1.
+        ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
         ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed.
         ("kind", truing_divergence_kind),  # Required.
         ("limits", truing_jsd_limits),  # `jsd` at 0 and 1, 0 = peer.
@@ -1136,7 +1150,7 @@ class truing_divergence_options(ctypes.Structure):
 
 
 class truing_divergence_outputs(ctypes.Structure):
-    """Outputs of a divergence, each NULL = not wanted."""
+    """Outputs of a divergence, each NULL = not wanted. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
@@ -1162,7 +1176,7 @@ class truing_divergence_outputs(ctypes.Structure):
 
 
 class truing_divergence_forward_args(ctypes.Structure):
-    """Divergence between rows of logits."""
+    """Divergence between rows of logits. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1184,13 +1198,13 @@ class truing_divergence_forward_args(ctypes.Structure):
         ("grad_student_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss, may be student itself.
         ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # Fused gradient of out_loss, may be teacher itself.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # Upstream of the fused gradients, float 0-d, NULL = 1.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
 class truing_divergence_backward_args(ctypes.Structure):
-    """Gradients of both sides' logits."""
+    """Gradients of both sides' logits. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1213,7 +1227,7 @@ class truing_divergence_backward_args(ctypes.Structure):
         ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], NULL = 0.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0.
         ("grad_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, NULL = 0.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("grad_student_out", ctypes.POINTER(truing_tensor)),  # float as student, may be student itself.
         ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # float as teacher, may be teacher itself.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
@@ -1222,7 +1236,7 @@ class truing_divergence_backward_args(ctypes.Structure):
 
 
 class truing_divergence_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished."""
+    """Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1246,14 +1260,14 @@ class truing_divergence_local_args(ctypes.Structure):
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
-        ("pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
+        ("local_pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
 class truing_divergence_finish_args(ctypes.Structure):
-    """Values from the records of all shards."""
+    """Values from the records of all shards. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1272,14 +1286,14 @@ class truing_divergence_finish_args(ctypes.Structure):
         ("options", truing_divergence_options),  # As in local.
         ("partial", truing_partial),  # As in local.
         ("outputs", truing_divergence_outputs),  # Values, figures, stats.
-        ("pass", truing_local_pass),  # The pass that made the records.
+        ("local_pass", truing_local_pass),  # The pass that made the records.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
 class truing_linear_divergence_args(ctypes.Structure):
-    """Divergence of two heads (`truing_linear_divergence_forward`)."""
+    """Divergence of two heads (`truing_linear_divergence_forward`). No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1302,7 +1316,7 @@ class truing_linear_divergence_args(ctypes.Structure):
         ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values; with stats this is the backward.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of an earlier call.
-        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("phase", truing_phase),  # Required.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("student_grads", truing_head_grads),  # Outputs.
@@ -1312,7 +1326,7 @@ class truing_linear_divergence_args(ctypes.Structure):
 
 
 class truing_linear_divergence_local_args(ctypes.Structure):
-    """Records of one vocabulary shard of both heads."""
+    """Records of one vocabulary shard of both heads. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1334,14 +1348,14 @@ class truing_linear_divergence_local_args(ctypes.Structure):
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
-        ("pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
+        ("local_pass", truing_local_pass),  # RECORDS, then VALUES for the kinds that read twice.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 
 class truing_sequence_kl_args(ctypes.Structure):
-    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out."""
+    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out. No function of this version takes it; its layout may still change until one does."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1429,6 +1443,7 @@ STRUCTS = [
 FUNCTIONS = {
     "truing_last_error": (ctypes.c_char_p, []),
     "truing_abi_version": (ctypes.c_uint32, []),
+    "truing_version": (ctypes.c_char_p, []),
     "truing_loss_count": (ctypes.c_size_t, []),
     "truing_loss_at": (truing_status, [ctypes.c_size_t, ctypes.POINTER(truing_loss_description)]),
     "truing_loss_info": (truing_status, [truing_loss_id, ctypes.POINTER(truing_loss_description)]),

@@ -15,14 +15,14 @@ class Param:
     """A parameter of an entry; `default` is NaN where the caller must give it."""
 
     def __init__(self, p):
-        self.name, self.default = p.name.decode(), p.default_value
+        self.name, self.description, self.default = p.name.decode(), p.description.decode(), p.default_value
         self.minimum, self.maximum = p.minimum, p.maximum
         self.minimum_open, self.maximum_open = bool(p.minimum_open), bool(p.maximum_open)
 
     def __str__(self):
         left, right = "(" if self.minimum_open else "[", ")" if self.maximum_open else "]"
         default = "required" if math.isnan(self.default) else f"default {self.default:g}"
-        return f"{self.name}: {default}, in {left}{self.minimum:g}, {self.maximum:g}{right}"
+        return f"{self.name}: {self.description} ({default}, in {left}{self.minimum:g}, {self.maximum:g}{right})"
 
 
 class Entry:
@@ -32,7 +32,9 @@ class Entry:
         self.id, self.kind = d.id, _KINDS[d.kind]
         self.name, self.formula, self.source = d.name.decode(), d.formula.decode(), d.source.decode()
         self.aliases = [d.aliases[i].decode() for i in range(d.num_aliases)]
-        self.params = [Param(d.params[i]) for i in range(d.num_params)]
+        start = ctypes.cast(d.params, ctypes.c_void_p).value  # an element may be longer than this package knows
+        places = [start + i * d.param_size for i in range(d.num_params)]
+        self.params = [Param(_abi.truing_param_info.from_address(place)) for place in places]
         self.inputs, self.partials, self.preset_of = d.inputs, d.partials, d.preset_of
 
     def __repr__(self):

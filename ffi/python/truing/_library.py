@@ -1,7 +1,9 @@
 """The shared library: finding it, contexts, calls."""
 
 import ctypes
+import functools
 import mmap
+import operator
 import os
 import pathlib
 import threading
@@ -62,6 +64,18 @@ def enum(field, prefix, value):
     return number
 
 
+def integer(field, kind, value):
+    """`value` if the C type holds it; ctypes would drop the bits that do not fit."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        refuse(field, repr(value), "a whole number")
+    if kind(value).value != value:
+        low = min(0, kind(1 << (8 * ctypes.sizeof(kind) - 1)).value)
+        refuse(field, value, f"{low} to {low + (1 << (8 * ctypes.sizeof(kind))) - 1}")
+    return value
+
+
 class Context:
     """Threads, math mode and (for tests) a cap on the instruction set of the calls that get it. Not usable in a child
     process."""
@@ -69,7 +83,7 @@ class Context:
     def __init__(self, threads=0, *, mode=None, isa_cap=None):
         options = _abi.truing_context_options()
         options.struct_size = ctypes.sizeof(options)
-        options.num_threads = threads
+        options.num_threads = integer("num_threads", ctypes.c_uint32, threads)
         options.mode = enum("mode", "MODE", mode)
         options.isa_cap = enum("isa_cap", "ISA", isa_cap)
         handle = ctypes.c_void_p()
@@ -80,6 +94,10 @@ class Context:
         if self._pid != os.getpid():
             refuse("context", "a context of the parent process", "one made after the fork")
         return self._handle
+
+    def __reduce__(self):
+        # What copy, deepcopy and pickle ask; a second owner of the handle would destroy it twice.
+        raise TypeError("a Context cannot be copied or pickled")
 
     def __del__(self):
         if getattr(self, "_pid", None) == os.getpid():
@@ -114,6 +132,13 @@ def _after_fork():
 os.register_at_fork(after_in_child=_after_fork)
 
 
+@functools.cache
+def _integers(struct):
+    """The integer fields of a struct and their types."""
+    kinds = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t)
+    return {name: kind for name, kind in struct._fields_ if kind in kinds}
+
+
 class Call:
     """One call being put together: fields by path, tensors described and kept alive."""
 
@@ -125,12 +150,13 @@ class Call:
         self.like, self.keep, self.results = like, [], {}
 
     def _put(self, path, value):
-        target = self.args
+        target, whole = self.args, path
         if "." in path:
             *groups, path = path.split(".")
             for group in groups:
                 target = getattr(target, group)
-        setattr(target, path, value)
+        kind = _integers(type(target)).get(path)
+        setattr(target, path, value if kind is None else integer(whole, kind, value))
 
     def set(self, **fields):
         """Plain fields; `__` stands for a dot. None leaves a field at 0."""

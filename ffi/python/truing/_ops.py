@@ -39,7 +39,7 @@ def _figures(call, rows, wanted):
     for name, dtype in _FIGURES.items():
         if wanted[name] is not False:
             call.write("figures.out_" + name, name, wanted[name], rows, dtype)
-    call.write("figures.out_stats", "stats", wanted["stats"], (*rows, 12), "float32")
+    call.write("figures.out_stats", "stats", wanted["stats"], (*rows, _abi.TRUING_STATS_WIDTH), "float32")
 
 
 def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias):
@@ -70,7 +70,7 @@ def logprob_backward(
     n_valid_vocab=None, stats=None, recompute=False, grad_logits=True, status=False, context=None,
 ):  # fmt: skip
     """`grad_logits` from the gradients of the figures. `grad_logits=logits` overwrites the logits."""
-    flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute)
+    flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
     call.read(logits=logits, stats=stats, upstream__grad_logprob=grad_logprob, upstream__grad_lse=grad_lse,
               upstream__grad_entropy=grad_entropy)  # fmt: skip
@@ -106,7 +106,7 @@ def linear_logprob_backward(
 ):  # fmt: skip
     """Gradients of hidden, weight and bias from the gradients of the figures."""
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, accumulate_hidden=accumulate_hidden,
-                   accumulate_weight=accumulate_weight)  # fmt: skip
+                   accumulate_weight=accumulate_weight, has_grad_scale=grad_scale is not None)  # fmt: skip
     call = Call(_abi.truing_linear_logprob_backward_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, stats=stats, upstream__grad_logprob=grad_logprob,
               upstream__grad_lse=grad_lse, upstream__grad_entropy=grad_entropy)  # fmt: skip
@@ -155,7 +155,7 @@ def sequence_backward(
     grad_scale=None, grad_logps=True, grad_ref_logps=False, context=None,
 ):  # fmt: skip
     """Gradients of the tokens of :func:`sequence`."""
-    flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only)
+    flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_sequence_backward_args, logps, context, flags)
     call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens, grad_scores=grad_scores,
               grad_output=grad_output)  # fmt: skip
@@ -175,7 +175,9 @@ def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, norma
     place.id = entry.id
     place.reduction = enum("reduction", "REDUCE", reduction)
     place.score_kind = enum("score_kind", "SCORE", score_kind)
-    place.weight, place.normaliser = weight or 0.0, normaliser or 0.0
+    place.normaliser = normaliser or 0.0
+    if weight is not None:
+        place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
 
 def _terms(call, extra_terms):
@@ -188,6 +190,7 @@ def _terms(call, extra_terms):
         _fill_loss(call, place.loss, _catalog.entry(term.pop("loss")), term.pop("params", None), **term)
     call.keep.append(array)
     call.args.extra_terms, call.args.num_extra_terms = array, len(extra_terms)
+    call.args.extra_term_size = ctypes.sizeof(_abi.truing_preference_term)
 
 
 def _groups(call, entry, sequences, groups, outputs):
@@ -238,7 +241,8 @@ def preference(
     pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on.
     """
     entry = _catalog.entry(loss)
-    call = Call(_abi.truing_preference_forward_args, scores, context, _flags(skip_flagged=skip_flagged))
+    flags = _flags(skip_flagged=skip_flagged, has_grad_scale=grad_scale is not None)
+    call = Call(_abi.truing_preference_forward_args, scores, context, flags)
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
@@ -275,7 +279,7 @@ def linear_preference(
     flags = _flags(
         has_ignore_index=ignore_index is not None, recompute=recompute, has_clamp=clamp is not None,
         ld_policy_only=ld_policy_only, skip_flagged=skip_flagged, accumulate_hidden=accumulate_hidden,
-        accumulate_weight=accumulate_weight,
+        accumulate_weight=accumulate_weight, has_grad_scale=grad_scale is not None,
     )  # fmt: skip
     call = Call(_abi.truing_linear_preference_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, ref_logps=ref_logps,
@@ -302,28 +306,31 @@ def linear_preference(
     call.write("out_logps", "logps", logps, shape(target), "float32")
     call.write("out_scores", "scores", scores, s, "float64")
     call.write("out_counts", "counts", counts, s, "int32")
-    call.write("out_stats", "stats", out_stats, (*shape(target), 12), "float32")
+    call.write("out_stats", "stats", out_stats, (*shape(target), _abi.TRUING_STATS_WIDTH), "float32")
     call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
     return call.run("truing_linear_preference_forward")
 
 
 def policy(
-    loss, logps, old=None, *, level, aggregate, ref=None, advantage=None, mask=None, cu_seqlens=None, params=None,
-    count_empty=None, normaliser=None, max_length=None, kl=None, kl_weight=None, kl_gradient=None, kl_coef=None,
+    loss, logps, old=None, *, level, aggregate, ref=None, advantage=None, advantage_level=None, mask=None,
+    cu_seqlens=None, params=None, count_empty=None, normaliser=None, max_length=None, kl=None, kl_weight=None, kl_gradient=None, kl_coef=None,
     grad_output=None, grad_scale=None, out_loss=True, values=False, out_kl=False, terms=False, grad_logps=True,
     statistics=False, token_status=False, sequence_status=False, counters=False, context=None,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence or estimator entry.
 
-    `level`: "token" or "sequence"; `aggregate`: "token_mean", "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`).
+    `advantage`: [B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` ("token" or "sequence") tells
+    them apart if N = B. `level`: "token" or "sequence"; `aggregate`: "token_mean", "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`).
     """
     entry = _catalog.entry(loss)
-    call = Call(_abi.truing_policy_forward_args, logps, context)
+    call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None))
     call.read(logps=logps, inputs__old=old, inputs__ref=ref, inputs__advantage=advantage, inputs__mask=mask,
               inputs__cu_seqlens=cu_seqlens, grad_output=grad_output)  # fmt: skip
     _fill_loss(call, call.args.inputs.loss, entry, params)
     call.set(
-        inputs__level=enum("level", "LEVEL", level), inputs__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+        inputs__level=enum("level", "LEVEL", level),
+        inputs__advantage_level=enum("advantage_level", "LEVEL", advantage_level),
+        inputs__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
         inputs__aggregate__count_empty=enum("count_empty", "COUNT", count_empty),
         inputs__aggregate__normaliser=normaliser, inputs__aggregate__max_length=max_length,
         inputs__kl__id=None if kl is None else _catalog.entry(kl).id,

@@ -62,13 +62,16 @@ impl Layout for truing_param_info {
     const NAME: &'static str = "truing_param_info";
     const FIELDS: &'static [Field] = &[
         f("name", offset_of!(truing_param_info, name), size_of::<*const c_char>()),
+        f("description", offset_of!(truing_param_info, description), size_of::<*const c_char>()),
         f("default_value", offset_of!(truing_param_info, default_value), size_of::<f64>()),
         f("minimum", offset_of!(truing_param_info, minimum), size_of::<f64>()),
         f("maximum", offset_of!(truing_param_info, maximum), size_of::<f64>()),
         f("minimum_open", offset_of!(truing_param_info, minimum_open), size_of::<u32>()),
         f("maximum_open", offset_of!(truing_param_info, maximum_open), size_of::<u32>()),
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
     ];
     const RESERVED: &'static [Field] = &[
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
     ];
 }
 
@@ -93,9 +96,12 @@ impl Layout for truing_loss_description {
         f("num_variants", offset_of!(truing_loss_description, num_variants), size_of::<u32>()),
         f("takes_map", offset_of!(truing_loss_description, takes_map), size_of::<u32>()),
         f("levels", offset_of!(truing_loss_description, levels), size_of::<u32>()),
+        f("param_size", offset_of!(truing_loss_description, param_size), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_loss_description, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
+        f("reserved0", offset_of!(truing_loss_description, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -111,11 +117,11 @@ impl Layout for truing_transform {
         f("n_valid_vocab", offset_of!(truing_transform, n_valid_vocab), size_of::<i64>()),
         f("logit_round", offset_of!(truing_transform, logit_round), size_of::<truing_rounding>()),
         f("reserved0", offset_of!(truing_transform, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_transform, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_transform, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved0", offset_of!(truing_transform, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_transform, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_transform, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
@@ -130,7 +136,7 @@ impl Layout for truing_head {
     ];
     const RESERVED: &'static [Field] = &[
         f("transform.reserved0", offset_of!(truing_head, transform.reserved0), size_of::<u32>()),
-        f("transform.reserved", offset_of!(truing_head, transform.reserved), size_of::<[u8; 24]>()),
+        f("transform.reserved", offset_of!(truing_head, transform.reserved), size_of::<[u8; 64]>()),
         f("reserved", offset_of!(truing_head, reserved), size_of::<[u8; 32]>()),
     ];
 }
@@ -169,10 +175,10 @@ impl Layout for truing_shard {
         f("vocab_start", offset_of!(truing_shard, vocab_start), size_of::<i64>()),
         f("vocab_end", offset_of!(truing_shard, vocab_end), size_of::<i64>()),
         f("vocab_total", offset_of!(truing_shard, vocab_total), size_of::<i64>()),
-        f("reserved", offset_of!(truing_shard, reserved), size_of::<[u8; 8]>()),
+        f("reserved", offset_of!(truing_shard, reserved), size_of::<[u8; 32]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_shard, reserved), size_of::<[u8; 8]>()),
+        f("reserved", offset_of!(truing_shard, reserved), size_of::<[u8; 32]>()),
     ];
 }
 
@@ -250,10 +256,10 @@ impl Layout for truing_figures {
         f("out_status", offset_of!(truing_figures, out_status), size_of::<*const truing_tensor>()),
         f("out_counters", offset_of!(truing_figures, out_counters), size_of::<*const truing_tensor>()),
         f("entropy_k", offset_of!(truing_figures, entropy_k), size_of::<i64>()),
-        f("reserved", offset_of!(truing_figures, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_figures, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_figures, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_figures, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
@@ -268,10 +274,10 @@ impl Layout for truing_row_upstream {
         f("grad_loss", offset_of!(truing_row_upstream, grad_loss), size_of::<*const truing_tensor>()),
         f("extra_ids", offset_of!(truing_row_upstream, extra_ids), size_of::<*const truing_tensor>()),
         f("grad_scale", offset_of!(truing_row_upstream, grad_scale), size_of::<f64>()),
-        f("reserved", offset_of!(truing_row_upstream, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_row_upstream, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_row_upstream, reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_row_upstream, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
@@ -300,13 +306,13 @@ impl Layout for truing_logprob_forward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_logprob_forward_args, reserved_head), size_of::<u32>()),
         f("transform.reserved0", offset_of!(truing_logprob_forward_args, transform.reserved0), size_of::<u32>()),
-        f("transform.reserved", offset_of!(truing_logprob_forward_args, transform.reserved), size_of::<[u8; 24]>()),
+        f("transform.reserved", offset_of!(truing_logprob_forward_args, transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_logprob_forward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_logprob_forward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_logprob_forward_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_logprob_forward_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_logprob_forward_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("figures.reserved", offset_of!(truing_logprob_forward_args, figures.reserved), size_of::<[u8; 24]>()),
+        f("figures.reserved", offset_of!(truing_logprob_forward_args, figures.reserved), size_of::<[u8; 64]>()),
         f("reserved", offset_of!(truing_logprob_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -337,14 +343,14 @@ impl Layout for truing_logprob_backward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_logprob_backward_args, reserved_head), size_of::<u32>()),
         f("transform.reserved0", offset_of!(truing_logprob_backward_args, transform.reserved0), size_of::<u32>()),
-        f("transform.reserved", offset_of!(truing_logprob_backward_args, transform.reserved), size_of::<[u8; 24]>()),
+        f("transform.reserved", offset_of!(truing_logprob_backward_args, transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_logprob_backward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_logprob_backward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_logprob_backward_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_logprob_backward_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_logprob_backward_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("shard.reserved", offset_of!(truing_logprob_backward_args, shard.reserved), size_of::<[u8; 8]>()),
-        f("upstream.reserved", offset_of!(truing_logprob_backward_args, upstream.reserved), size_of::<[u8; 24]>()),
+        f("shard.reserved", offset_of!(truing_logprob_backward_args, shard.reserved), size_of::<[u8; 32]>()),
+        f("upstream.reserved", offset_of!(truing_logprob_backward_args, upstream.reserved), size_of::<[u8; 64]>()),
         f("reserved", offset_of!(truing_logprob_backward_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -374,20 +380,20 @@ impl Layout for truing_logprob_local_args {
         f("out_extra_logits", offset_of!(truing_logprob_local_args, out_extra_logits), size_of::<*const truing_tensor>()),
         f("out_counts", offset_of!(truing_logprob_local_args, out_counts), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_logprob_local_args, out_status), size_of::<*const truing_tensor>()),
-        f("pass", offset_of!(truing_logprob_local_args, pass), size_of::<truing_local_pass>()),
+        f("local_pass", offset_of!(truing_logprob_local_args, local_pass), size_of::<truing_local_pass>()),
         f("reserved0", offset_of!(truing_logprob_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_logprob_local_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_logprob_local_args, reserved_head), size_of::<u32>()),
         f("transform.reserved0", offset_of!(truing_logprob_local_args, transform.reserved0), size_of::<u32>()),
-        f("transform.reserved", offset_of!(truing_logprob_local_args, transform.reserved), size_of::<[u8; 24]>()),
+        f("transform.reserved", offset_of!(truing_logprob_local_args, transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_logprob_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_logprob_local_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_logprob_local_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_logprob_local_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_logprob_local_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("shard.reserved", offset_of!(truing_logprob_local_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_logprob_local_args, shard.reserved), size_of::<[u8; 32]>()),
         f("reserved0", offset_of!(truing_logprob_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_logprob_local_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -419,11 +425,11 @@ impl Layout for truing_logprob_finish_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_logprob_finish_args, reserved_head), size_of::<u32>()),
         f("transform.reserved0", offset_of!(truing_logprob_finish_args, transform.reserved0), size_of::<u32>()),
-        f("transform.reserved", offset_of!(truing_logprob_finish_args, transform.reserved), size_of::<[u8; 24]>()),
+        f("transform.reserved", offset_of!(truing_logprob_finish_args, transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_logprob_finish_args, rows.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_logprob_finish_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_logprob_finish_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("figures.reserved", offset_of!(truing_logprob_finish_args, figures.reserved), size_of::<[u8; 24]>()),
+        f("figures.reserved", offset_of!(truing_logprob_finish_args, figures.reserved), size_of::<[u8; 64]>()),
         f("reserved", offset_of!(truing_logprob_finish_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -451,14 +457,14 @@ impl Layout for truing_linear_logprob_forward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_logprob_forward_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_forward_args, head.transform.reserved0), size_of::<u32>()),
-        f("head.transform.reserved", offset_of!(truing_linear_logprob_forward_args, head.transform.reserved), size_of::<[u8; 24]>()),
+        f("head.transform.reserved", offset_of!(truing_linear_logprob_forward_args, head.transform.reserved), size_of::<[u8; 64]>()),
         f("head.reserved", offset_of!(truing_linear_logprob_forward_args, head.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_forward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_forward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_forward_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_linear_logprob_forward_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_linear_logprob_forward_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("figures.reserved", offset_of!(truing_linear_logprob_forward_args, figures.reserved), size_of::<[u8; 24]>()),
+        f("figures.reserved", offset_of!(truing_linear_logprob_forward_args, figures.reserved), size_of::<[u8; 64]>()),
         f("grads.reserved", offset_of!(truing_linear_logprob_forward_args, grads.reserved), size_of::<[u8; 24]>()),
         f("reserved", offset_of!(truing_linear_logprob_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -488,15 +494,15 @@ impl Layout for truing_linear_logprob_backward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_logprob_backward_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_backward_args, head.transform.reserved0), size_of::<u32>()),
-        f("head.transform.reserved", offset_of!(truing_linear_logprob_backward_args, head.transform.reserved), size_of::<[u8; 24]>()),
+        f("head.transform.reserved", offset_of!(truing_linear_logprob_backward_args, head.transform.reserved), size_of::<[u8; 64]>()),
         f("head.reserved", offset_of!(truing_linear_logprob_backward_args, head.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_backward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_backward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_backward_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_linear_logprob_backward_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_linear_logprob_backward_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("shard.reserved", offset_of!(truing_linear_logprob_backward_args, shard.reserved), size_of::<[u8; 8]>()),
-        f("upstream.reserved", offset_of!(truing_linear_logprob_backward_args, upstream.reserved), size_of::<[u8; 24]>()),
+        f("shard.reserved", offset_of!(truing_linear_logprob_backward_args, shard.reserved), size_of::<[u8; 32]>()),
+        f("upstream.reserved", offset_of!(truing_linear_logprob_backward_args, upstream.reserved), size_of::<[u8; 64]>()),
         f("grads.reserved", offset_of!(truing_linear_logprob_backward_args, grads.reserved), size_of::<[u8; 24]>()),
         f("reserved", offset_of!(truing_linear_logprob_backward_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -526,21 +532,21 @@ impl Layout for truing_linear_logprob_local_args {
         f("out_extra_logits", offset_of!(truing_linear_logprob_local_args, out_extra_logits), size_of::<*const truing_tensor>()),
         f("out_counts", offset_of!(truing_linear_logprob_local_args, out_counts), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_linear_logprob_local_args, out_status), size_of::<*const truing_tensor>()),
-        f("pass", offset_of!(truing_linear_logprob_local_args, pass), size_of::<truing_local_pass>()),
+        f("local_pass", offset_of!(truing_linear_logprob_local_args, local_pass), size_of::<truing_local_pass>()),
         f("reserved0", offset_of!(truing_linear_logprob_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_linear_logprob_local_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_logprob_local_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_local_args, head.transform.reserved0), size_of::<u32>()),
-        f("head.transform.reserved", offset_of!(truing_linear_logprob_local_args, head.transform.reserved), size_of::<[u8; 24]>()),
+        f("head.transform.reserved", offset_of!(truing_linear_logprob_local_args, head.transform.reserved), size_of::<[u8; 64]>()),
         f("head.reserved", offset_of!(truing_linear_logprob_local_args, head.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_local_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_local_args, support.reserved), size_of::<[u8; 24]>()),
         f("row_loss.reserved0", offset_of!(truing_linear_logprob_local_args, row_loss.reserved0), size_of::<u32>()),
         f("row_loss.reserved", offset_of!(truing_linear_logprob_local_args, row_loss.reserved), size_of::<[u8; 24]>()),
-        f("shard.reserved", offset_of!(truing_linear_logprob_local_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_linear_logprob_local_args, shard.reserved), size_of::<[u8; 32]>()),
         f("reserved0", offset_of!(truing_linear_logprob_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_linear_logprob_local_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -637,11 +643,10 @@ impl Layout for truing_loss {
         f("map", offset_of!(truing_loss, map), size_of::<truing_score_map>()),
         f("reduction", offset_of!(truing_loss, reduction), size_of::<truing_reduction>()),
         f("score_kind", offset_of!(truing_loss, score_kind), size_of::<u32>()),
-        f("reserved0", offset_of!(truing_loss, reserved0), size_of::<u32>()),
+        f("flags", offset_of!(truing_loss, flags), size_of::<truing_loss_flags>()),
         f("reserved", offset_of!(truing_loss, reserved), size_of::<[u8; 24]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved0", offset_of!(truing_loss, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_loss, reserved), size_of::<[u8; 24]>()),
     ];
 }
@@ -718,7 +723,6 @@ impl Layout for truing_preference_term {
         f("reserved", offset_of!(truing_preference_term, reserved), size_of::<[u8; 32]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("loss.reserved0", offset_of!(truing_preference_term, loss.reserved0), size_of::<u32>()),
         f("loss.reserved", offset_of!(truing_preference_term, loss.reserved), size_of::<[u8; 24]>()),
         f("items.reserved", offset_of!(truing_preference_term, items.reserved), size_of::<[u8; 40]>()),
         f("reserved", offset_of!(truing_preference_term, reserved), size_of::<[u8; 32]>()),
@@ -746,7 +750,7 @@ impl Layout for truing_preference_forward_args {
         f("grad_output", offset_of!(truing_preference_forward_args, grad_output), size_of::<*const truing_tensor>()),
         f("grad_scale", offset_of!(truing_preference_forward_args, grad_scale), size_of::<f64>()),
         f("score_kind", offset_of!(truing_preference_forward_args, score_kind), size_of::<truing_score_kind>()),
-        f("reserved0", offset_of!(truing_preference_forward_args, reserved0), size_of::<u32>()),
+        f("extra_term_size", offset_of!(truing_preference_forward_args, extra_term_size), size_of::<u32>()),
         f("items", offset_of!(truing_preference_forward_args, items), size_of::<truing_item_outputs>()),
         f("outputs", offset_of!(truing_preference_forward_args, outputs), size_of::<truing_preference_outputs>()),
         f("reserved", offset_of!(truing_preference_forward_args, reserved), size_of::<[u8; 64]>()),
@@ -755,9 +759,7 @@ impl Layout for truing_preference_forward_args {
         f("reserved_head", offset_of!(truing_preference_forward_args, reserved_head), size_of::<u32>()),
         f("groups.reserved0", offset_of!(truing_preference_forward_args, groups.reserved0), size_of::<u32>()),
         f("groups.reserved", offset_of!(truing_preference_forward_args, groups.reserved), size_of::<[u8; 32]>()),
-        f("loss.reserved0", offset_of!(truing_preference_forward_args, loss.reserved0), size_of::<u32>()),
         f("loss.reserved", offset_of!(truing_preference_forward_args, loss.reserved), size_of::<[u8; 24]>()),
-        f("reserved0", offset_of!(truing_preference_forward_args, reserved0), size_of::<u32>()),
         f("items.reserved", offset_of!(truing_preference_forward_args, items.reserved), size_of::<[u8; 40]>()),
         f("outputs.reserved", offset_of!(truing_preference_forward_args, outputs.reserved), size_of::<[u8; 32]>()),
         f("reserved", offset_of!(truing_preference_forward_args, reserved), size_of::<[u8; 64]>()),
@@ -812,6 +814,8 @@ impl Layout for truing_linear_preference_args {
         f("grad_scale", offset_of!(truing_linear_preference_args, grad_scale), size_of::<f64>()),
         f("phase", offset_of!(truing_linear_preference_args, phase), size_of::<truing_phase>()),
         f("wpo", offset_of!(truing_linear_preference_args, wpo), size_of::<truing_wpo_form>()),
+        f("extra_term_size", offset_of!(truing_linear_preference_args, extra_term_size), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_linear_preference_args, reserved0), size_of::<u32>()),
         f("grads", offset_of!(truing_linear_preference_args, grads), size_of::<truing_head_grads>()),
         f("out_logps", offset_of!(truing_linear_preference_args, out_logps), size_of::<*const truing_tensor>()),
         f("out_scores", offset_of!(truing_linear_preference_args, out_scores), size_of::<*const truing_tensor>()),
@@ -829,10 +833,10 @@ impl Layout for truing_linear_preference_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_preference_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_preference_args, head.transform.reserved0), size_of::<u32>()),
-        f("head.transform.reserved", offset_of!(truing_linear_preference_args, head.transform.reserved), size_of::<[u8; 24]>()),
+        f("head.transform.reserved", offset_of!(truing_linear_preference_args, head.transform.reserved), size_of::<[u8; 64]>()),
         f("head.reserved", offset_of!(truing_linear_preference_args, head.reserved), size_of::<[u8; 32]>()),
         f("ref_head.transform.reserved0", offset_of!(truing_linear_preference_args, ref_head.transform.reserved0), size_of::<u32>()),
-        f("ref_head.transform.reserved", offset_of!(truing_linear_preference_args, ref_head.transform.reserved), size_of::<[u8; 24]>()),
+        f("ref_head.transform.reserved", offset_of!(truing_linear_preference_args, ref_head.transform.reserved), size_of::<[u8; 64]>()),
         f("ref_head.reserved", offset_of!(truing_linear_preference_args, ref_head.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_preference_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_preference_args, support.reserved0), size_of::<u32>()),
@@ -840,10 +844,10 @@ impl Layout for truing_linear_preference_args {
         f("score.reserved", offset_of!(truing_linear_preference_args, score.reserved), size_of::<[u8; 24]>()),
         f("groups.reserved0", offset_of!(truing_linear_preference_args, groups.reserved0), size_of::<u32>()),
         f("groups.reserved", offset_of!(truing_linear_preference_args, groups.reserved), size_of::<[u8; 32]>()),
-        f("loss.reserved0", offset_of!(truing_linear_preference_args, loss.reserved0), size_of::<u32>()),
         f("loss.reserved", offset_of!(truing_linear_preference_args, loss.reserved), size_of::<[u8; 24]>()),
         f("side_term.reserved0", offset_of!(truing_linear_preference_args, side_term.reserved0), size_of::<u32>()),
         f("side_term.reserved", offset_of!(truing_linear_preference_args, side_term.reserved), size_of::<[u8; 32]>()),
+        f("reserved0", offset_of!(truing_linear_preference_args, reserved0), size_of::<u32>()),
         f("grads.reserved", offset_of!(truing_linear_preference_args, grads.reserved), size_of::<[u8; 24]>()),
         f("items.reserved", offset_of!(truing_linear_preference_args, items.reserved), size_of::<[u8; 40]>()),
         f("outputs.reserved", offset_of!(truing_linear_preference_args, outputs.reserved), size_of::<[u8; 32]>()),
@@ -907,7 +911,6 @@ impl Layout for truing_policy_term {
         f("reserved", offset_of!(truing_policy_term, reserved), size_of::<[u8; 32]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("loss.reserved0", offset_of!(truing_policy_term, loss.reserved0), size_of::<u32>()),
         f("loss.reserved", offset_of!(truing_policy_term, loss.reserved), size_of::<[u8; 24]>()),
         f("aggregate.reserved0", offset_of!(truing_policy_term, aggregate.reserved0), size_of::<u32>()),
         f("aggregate.reserved", offset_of!(truing_policy_term, aggregate.reserved), size_of::<[u8; 32]>()),
@@ -943,11 +946,12 @@ impl Layout for truing_policy_inputs {
         f("num_extra_terms", offset_of!(truing_policy_inputs, num_extra_terms), size_of::<usize>()),
         f("entropy_coef", offset_of!(truing_policy_inputs, entropy_coef), size_of::<f64>()),
         f("level", offset_of!(truing_policy_inputs, level), size_of::<truing_level>()),
+        f("extra_term_size", offset_of!(truing_policy_inputs, extra_term_size), size_of::<u32>()),
+        f("advantage_level", offset_of!(truing_policy_inputs, advantage_level), size_of::<truing_level>()),
         f("reserved0", offset_of!(truing_policy_inputs, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_policy_inputs, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("loss.reserved0", offset_of!(truing_policy_inputs, loss.reserved0), size_of::<u32>()),
         f("loss.reserved", offset_of!(truing_policy_inputs, loss.reserved), size_of::<[u8; 24]>()),
         f("kl.reserved0", offset_of!(truing_policy_inputs, kl.reserved0), size_of::<u32>()),
         f("kl.reserved", offset_of!(truing_policy_inputs, kl.reserved), size_of::<[u8; 32]>()),
@@ -1001,7 +1005,6 @@ impl Layout for truing_policy_forward_args {
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_policy_forward_args, reserved_head), size_of::<u32>()),
-        f("inputs.loss.reserved0", offset_of!(truing_policy_forward_args, inputs.loss.reserved0), size_of::<u32>()),
         f("inputs.loss.reserved", offset_of!(truing_policy_forward_args, inputs.loss.reserved), size_of::<[u8; 24]>()),
         f("inputs.kl.reserved0", offset_of!(truing_policy_forward_args, inputs.kl.reserved0), size_of::<u32>()),
         f("inputs.kl.reserved", offset_of!(truing_policy_forward_args, inputs.kl.reserved), size_of::<[u8; 32]>()),
@@ -1052,15 +1055,14 @@ impl Layout for truing_linear_policy_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_policy_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_policy_args, head.transform.reserved0), size_of::<u32>()),
-        f("head.transform.reserved", offset_of!(truing_linear_policy_args, head.transform.reserved), size_of::<[u8; 24]>()),
+        f("head.transform.reserved", offset_of!(truing_linear_policy_args, head.transform.reserved), size_of::<[u8; 64]>()),
         f("head.reserved", offset_of!(truing_linear_policy_args, head.reserved), size_of::<[u8; 32]>()),
         f("ref_head.transform.reserved0", offset_of!(truing_linear_policy_args, ref_head.transform.reserved0), size_of::<u32>()),
-        f("ref_head.transform.reserved", offset_of!(truing_linear_policy_args, ref_head.transform.reserved), size_of::<[u8; 24]>()),
+        f("ref_head.transform.reserved", offset_of!(truing_linear_policy_args, ref_head.transform.reserved), size_of::<[u8; 64]>()),
         f("ref_head.reserved", offset_of!(truing_linear_policy_args, ref_head.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_policy_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_policy_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_policy_args, support.reserved), size_of::<[u8; 24]>()),
-        f("inputs.loss.reserved0", offset_of!(truing_linear_policy_args, inputs.loss.reserved0), size_of::<u32>()),
         f("inputs.loss.reserved", offset_of!(truing_linear_policy_args, inputs.loss.reserved), size_of::<[u8; 24]>()),
         f("inputs.kl.reserved0", offset_of!(truing_linear_policy_args, inputs.kl.reserved0), size_of::<u32>()),
         f("inputs.kl.reserved", offset_of!(truing_linear_policy_args, inputs.kl.reserved), size_of::<[u8; 32]>()),
@@ -1176,9 +1178,9 @@ impl Layout for truing_divergence_forward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_divergence_forward_args, reserved_head), size_of::<u32>()),
         f("student_transform.reserved0", offset_of!(truing_divergence_forward_args, student_transform.reserved0), size_of::<u32>()),
-        f("student_transform.reserved", offset_of!(truing_divergence_forward_args, student_transform.reserved), size_of::<[u8; 24]>()),
+        f("student_transform.reserved", offset_of!(truing_divergence_forward_args, student_transform.reserved), size_of::<[u8; 64]>()),
         f("teacher_transform.reserved0", offset_of!(truing_divergence_forward_args, teacher_transform.reserved0), size_of::<u32>()),
-        f("teacher_transform.reserved", offset_of!(truing_divergence_forward_args, teacher_transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher_transform.reserved", offset_of!(truing_divergence_forward_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_divergence_forward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_divergence_forward_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_divergence_forward_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
@@ -1221,15 +1223,15 @@ impl Layout for truing_divergence_backward_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_divergence_backward_args, reserved_head), size_of::<u32>()),
         f("student_transform.reserved0", offset_of!(truing_divergence_backward_args, student_transform.reserved0), size_of::<u32>()),
-        f("student_transform.reserved", offset_of!(truing_divergence_backward_args, student_transform.reserved), size_of::<[u8; 24]>()),
+        f("student_transform.reserved", offset_of!(truing_divergence_backward_args, student_transform.reserved), size_of::<[u8; 64]>()),
         f("teacher_transform.reserved0", offset_of!(truing_divergence_backward_args, teacher_transform.reserved0), size_of::<u32>()),
-        f("teacher_transform.reserved", offset_of!(truing_divergence_backward_args, teacher_transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher_transform.reserved", offset_of!(truing_divergence_backward_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_divergence_backward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_divergence_backward_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_divergence_backward_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
         f("options.reserved", offset_of!(truing_divergence_backward_args, options.reserved), size_of::<[u8; 64]>()),
         f("partial.reserved", offset_of!(truing_divergence_backward_args, partial.reserved), size_of::<[u8; 32]>()),
-        f("shard.reserved", offset_of!(truing_divergence_backward_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_divergence_backward_args, shard.reserved), size_of::<[u8; 32]>()),
         f("reserved", offset_of!(truing_divergence_backward_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -1258,22 +1260,22 @@ impl Layout for truing_divergence_local_args {
         f("out_student_at_ids", offset_of!(truing_divergence_local_args, out_student_at_ids), size_of::<*const truing_tensor>()),
         f("out_teacher_at_ids", offset_of!(truing_divergence_local_args, out_teacher_at_ids), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_divergence_local_args, out_status), size_of::<*const truing_tensor>()),
-        f("pass", offset_of!(truing_divergence_local_args, pass), size_of::<truing_local_pass>()),
+        f("local_pass", offset_of!(truing_divergence_local_args, local_pass), size_of::<truing_local_pass>()),
         f("reserved0", offset_of!(truing_divergence_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_divergence_local_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_divergence_local_args, reserved_head), size_of::<u32>()),
         f("student_transform.reserved0", offset_of!(truing_divergence_local_args, student_transform.reserved0), size_of::<u32>()),
-        f("student_transform.reserved", offset_of!(truing_divergence_local_args, student_transform.reserved), size_of::<[u8; 24]>()),
+        f("student_transform.reserved", offset_of!(truing_divergence_local_args, student_transform.reserved), size_of::<[u8; 64]>()),
         f("teacher_transform.reserved0", offset_of!(truing_divergence_local_args, teacher_transform.reserved0), size_of::<u32>()),
-        f("teacher_transform.reserved", offset_of!(truing_divergence_local_args, teacher_transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher_transform.reserved", offset_of!(truing_divergence_local_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_divergence_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_divergence_local_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_divergence_local_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
         f("options.reserved", offset_of!(truing_divergence_local_args, options.reserved), size_of::<[u8; 64]>()),
         f("partial.reserved", offset_of!(truing_divergence_local_args, partial.reserved), size_of::<[u8; 32]>()),
-        f("shard.reserved", offset_of!(truing_divergence_local_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_divergence_local_args, shard.reserved), size_of::<[u8; 32]>()),
         f("reserved0", offset_of!(truing_divergence_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_divergence_local_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -1298,7 +1300,7 @@ impl Layout for truing_divergence_finish_args {
         f("options", offset_of!(truing_divergence_finish_args, options), size_of::<truing_divergence_options>()),
         f("partial", offset_of!(truing_divergence_finish_args, partial), size_of::<truing_partial>()),
         f("outputs", offset_of!(truing_divergence_finish_args, outputs), size_of::<truing_divergence_outputs>()),
-        f("pass", offset_of!(truing_divergence_finish_args, pass), size_of::<truing_local_pass>()),
+        f("local_pass", offset_of!(truing_divergence_finish_args, local_pass), size_of::<truing_local_pass>()),
         f("reserved0", offset_of!(truing_divergence_finish_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_divergence_finish_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -1348,19 +1350,19 @@ impl Layout for truing_linear_divergence_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_divergence_args, reserved_head), size_of::<u32>()),
         f("student.transform.reserved0", offset_of!(truing_linear_divergence_args, student.transform.reserved0), size_of::<u32>()),
-        f("student.transform.reserved", offset_of!(truing_linear_divergence_args, student.transform.reserved), size_of::<[u8; 24]>()),
+        f("student.transform.reserved", offset_of!(truing_linear_divergence_args, student.transform.reserved), size_of::<[u8; 64]>()),
         f("student.reserved", offset_of!(truing_linear_divergence_args, student.reserved), size_of::<[u8; 32]>()),
         f("teacher.transform.reserved0", offset_of!(truing_linear_divergence_args, teacher.transform.reserved0), size_of::<u32>()),
-        f("teacher.transform.reserved", offset_of!(truing_linear_divergence_args, teacher.transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher.transform.reserved", offset_of!(truing_linear_divergence_args, teacher.transform.reserved), size_of::<[u8; 64]>()),
         f("teacher.reserved", offset_of!(truing_linear_divergence_args, teacher.reserved), size_of::<[u8; 32]>()),
         f("teacher_transform.reserved0", offset_of!(truing_linear_divergence_args, teacher_transform.reserved0), size_of::<u32>()),
-        f("teacher_transform.reserved", offset_of!(truing_linear_divergence_args, teacher_transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher_transform.reserved", offset_of!(truing_linear_divergence_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_linear_divergence_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_linear_divergence_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_linear_divergence_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
         f("options.reserved", offset_of!(truing_linear_divergence_args, options.reserved), size_of::<[u8; 64]>()),
         f("partial.reserved", offset_of!(truing_linear_divergence_args, partial.reserved), size_of::<[u8; 32]>()),
-        f("shard.reserved", offset_of!(truing_linear_divergence_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_linear_divergence_args, shard.reserved), size_of::<[u8; 32]>()),
         f("outputs.reserved", offset_of!(truing_linear_divergence_args, outputs.reserved), size_of::<[u8; 40]>()),
         f("reserved0", offset_of!(truing_linear_divergence_args, reserved0), size_of::<u32>()),
         f("student_grads.reserved", offset_of!(truing_linear_divergence_args, student_grads.reserved), size_of::<[u8; 24]>()),
@@ -1391,24 +1393,24 @@ impl Layout for truing_linear_divergence_local_args {
         f("out_student_at_ids", offset_of!(truing_linear_divergence_local_args, out_student_at_ids), size_of::<*const truing_tensor>()),
         f("out_teacher_at_ids", offset_of!(truing_linear_divergence_local_args, out_teacher_at_ids), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_linear_divergence_local_args, out_status), size_of::<*const truing_tensor>()),
-        f("pass", offset_of!(truing_linear_divergence_local_args, pass), size_of::<truing_local_pass>()),
+        f("local_pass", offset_of!(truing_linear_divergence_local_args, local_pass), size_of::<truing_local_pass>()),
         f("reserved0", offset_of!(truing_linear_divergence_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_linear_divergence_local_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_linear_divergence_local_args, reserved_head), size_of::<u32>()),
         f("student.transform.reserved0", offset_of!(truing_linear_divergence_local_args, student.transform.reserved0), size_of::<u32>()),
-        f("student.transform.reserved", offset_of!(truing_linear_divergence_local_args, student.transform.reserved), size_of::<[u8; 24]>()),
+        f("student.transform.reserved", offset_of!(truing_linear_divergence_local_args, student.transform.reserved), size_of::<[u8; 64]>()),
         f("student.reserved", offset_of!(truing_linear_divergence_local_args, student.reserved), size_of::<[u8; 32]>()),
         f("teacher.transform.reserved0", offset_of!(truing_linear_divergence_local_args, teacher.transform.reserved0), size_of::<u32>()),
-        f("teacher.transform.reserved", offset_of!(truing_linear_divergence_local_args, teacher.transform.reserved), size_of::<[u8; 24]>()),
+        f("teacher.transform.reserved", offset_of!(truing_linear_divergence_local_args, teacher.transform.reserved), size_of::<[u8; 64]>()),
         f("teacher.reserved", offset_of!(truing_linear_divergence_local_args, teacher.reserved), size_of::<[u8; 32]>()),
         f("rows.reserved", offset_of!(truing_linear_divergence_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_linear_divergence_local_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_linear_divergence_local_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
         f("options.reserved", offset_of!(truing_linear_divergence_local_args, options.reserved), size_of::<[u8; 64]>()),
         f("partial.reserved", offset_of!(truing_linear_divergence_local_args, partial.reserved), size_of::<[u8; 32]>()),
-        f("shard.reserved", offset_of!(truing_linear_divergence_local_args, shard.reserved), size_of::<[u8; 8]>()),
+        f("shard.reserved", offset_of!(truing_linear_divergence_local_args, shard.reserved), size_of::<[u8; 32]>()),
         f("reserved0", offset_of!(truing_linear_divergence_local_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_linear_divergence_local_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -1443,9 +1445,9 @@ impl Layout for truing_sequence_kl_args {
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_sequence_kl_args, reserved_head), size_of::<u32>()),
         f("policy_transform.reserved0", offset_of!(truing_sequence_kl_args, policy_transform.reserved0), size_of::<u32>()),
-        f("policy_transform.reserved", offset_of!(truing_sequence_kl_args, policy_transform.reserved), size_of::<[u8; 24]>()),
+        f("policy_transform.reserved", offset_of!(truing_sequence_kl_args, policy_transform.reserved), size_of::<[u8; 64]>()),
         f("ref_transform.reserved0", offset_of!(truing_sequence_kl_args, ref_transform.reserved0), size_of::<u32>()),
-        f("ref_transform.reserved", offset_of!(truing_sequence_kl_args, ref_transform.reserved), size_of::<[u8; 24]>()),
+        f("ref_transform.reserved", offset_of!(truing_sequence_kl_args, ref_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_sequence_kl_args, rows.reserved), size_of::<[u8; 24]>()),
         f("reserved", offset_of!(truing_sequence_kl_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -1586,6 +1588,8 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_LOSSY_DROP", TRUING_LOSSY_DROP as i64),
     ("TRUING_TEMPERATURE_SQUARED", TRUING_TEMPERATURE_SQUARED as i64),
     ("TRUING_CLAMP_AT_ZERO", TRUING_CLAMP_AT_ZERO as i64),
+    ("TRUING_HAS_GRAD_SCALE", TRUING_HAS_GRAD_SCALE as i64),
+    ("TRUING_HAS_SOFT_WEIGHT", TRUING_HAS_SOFT_WEIGHT as i64),
     ("TRUING_ROUND_NONE", TRUING_ROUND_NONE as i64),
     ("TRUING_ROUND_BF16", TRUING_ROUND_BF16 as i64),
     ("TRUING_ROUND_F16", TRUING_ROUND_F16 as i64),
@@ -1613,6 +1617,8 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_REDUCE_SUM", TRUING_REDUCE_SUM as i64),
     ("TRUING_REDUCE_MEAN", TRUING_REDUCE_MEAN as i64),
     ("TRUING_REDUCE_WEIGHTED_MEAN", TRUING_REDUCE_WEIGHTED_MEAN as i64),
+    ("TRUING_STATS_WIDTH", TRUING_STATS_WIDTH as i64),
+    ("TRUING_PAIR_STATS_WIDTH", TRUING_PAIR_STATS_WIDTH as i64),
     ("TRUING_DIVERGENCE_FORWARD_KL", TRUING_DIVERGENCE_FORWARD_KL as i64),
     ("TRUING_DIVERGENCE_REVERSE_KL", TRUING_DIVERGENCE_REVERSE_KL as i64),
     ("TRUING_DIVERGENCE_MIXED_KL", TRUING_DIVERGENCE_MIXED_KL as i64),
@@ -1643,6 +1649,7 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_MAP_JS", TRUING_MAP_JS as i64),
     ("TRUING_MAP_ALPHA", TRUING_MAP_ALPHA as i64),
     ("TRUING_MAP_FORWARD_KL", TRUING_MAP_FORWARD_KL as i64),
+    ("TRUING_LOSS_HAS_WEIGHT", TRUING_LOSS_HAS_WEIGHT as i64),
     ("TRUING_LAYOUT_INDEXED", TRUING_LAYOUT_INDEXED as i64),
     ("TRUING_LAYOUT_INTERLEAVED", TRUING_LAYOUT_INTERLEAVED as i64),
     ("TRUING_LAYOUT_STACKED", TRUING_LAYOUT_STACKED as i64),
