@@ -143,6 +143,12 @@ fn python_fields() {
     script(&python, "fields.py", &library().0);
 }
 
+#[test]
+fn python_gradcheck() {
+    let Some(python) = python() else { return };
+    script(&python, "gradcheck.py", &library().0);
+}
+
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {

@@ -470,15 +470,14 @@ fn workspaces_are_checked() {
 #[test]
 fn tokens_are_not_transposed() {
     let (b, t, v) = (2i64, 3i64, 4i64);
-    let logits = vec![0.25f32; (b * t * v) as usize];
+    let values = vec![0.25f32; (b * t * v) as usize];
     let (target, mask) = (vec![1i32; 6], vec![1u8; 6]);
-    let mut out = vec![9f32; 6 * 12];
-    let t_logits = Tensor::new(logits.as_ptr(), F32, &[b, t, v]);
     let call = |logits: &[i64], target_dims: &[i64], mask_dims: &[i64], out_dims: &[i64]| {
-        let t_logits = Tensor::new(t_logits.raw.data.cast::<f32>(), F32, logits);
+        let mut out = vec![9f32; 6 * 12];
+        let t_logits = Tensor::new(values.as_ptr(), F32, logits);
         let t_target = Tensor::new(target.as_ptr(), I32, target_dims);
         let t_mask = Tensor::new(mask.as_ptr(), U8, mask_dims);
-        let t_out = Tensor::new(out.as_ptr(), F32, out_dims);
+        let t_out = Tensor::new(out.as_mut_ptr(), F32, out_dims);
         let mut a: truing_logprob_forward_args = args();
         (a.logits, a.rows.target, a.rows.mask) = (t_logits.ptr(), t_target.ptr(), t_mask.ptr());
         match out_dims.last() {
@@ -486,7 +485,8 @@ fn tokens_are_not_transposed() {
             _ => a.figures.out_logprob = t_out.ptr(),
         }
         // SAFETY: our own memory, of as many elements as the shapes say.
-        (unsafe { truing_logprob_forward(&a) }, message())
+        let status = unsafe { truing_logprob_forward(&a) };
+        (status, message(), out.iter().all(|&x| x == 9.0))
     };
     type Shapes<'a> = [&'a [i64]; 4];
     let (batch, flat, other): (&[i64], &[i64], &[i64]) = (&[b, t], &[b * t], &[t, b]);
@@ -503,7 +503,6 @@ fn tokens_are_not_transposed() {
     for [l, y, m, o] in legal {
         assert_eq!(call(l, y, m, o).0, TRUING_STATUS_OK, "{l:?} {y:?} {m:?} {o:?}: {}", message());
     }
-    out.fill(9.0);
     let refused: [(Shapes<'_>, &str); 9] = [
         ([three, other, batch, batch], "rows.target: got [3, 2], expected [2, 3]"),
         ([three, batch, other, batch], "rows.mask: got [3, 2], expected [2, 3]"),
@@ -516,10 +515,10 @@ fn tokens_are_not_transposed() {
         ([two, flat, flat, &[b, t, 1]], "figures.out_logprob: got [2, 3, 1], expected [6]"),
     ];
     for ([l, y, m, o], words) in refused {
-        let (status, message) = call(l, y, m, o);
+        let (status, message, untouched) = call(l, y, m, o);
         assert_eq!(status, TRUING_STATUS_SHAPE_MISMATCH, "{words}: {message}");
         assert!(message.contains(words), "{words}: {message}");
-        assert!(out.iter().all(|&x| x == 9.0), "a refused call has written");
+        assert!(untouched, "a refused call has written");
     }
     // Lists have one dimension.
     let scores = [-1f64, -2.0];
@@ -579,7 +578,7 @@ fn an_advantage_says_what_it_belongs_to() {
 
 #[test]
 fn errors_name_fields_as_the_header_does() {
-    let (status, message) = advantage([0, 1, 3], 0, |_| {}).unwrap_err();
+    let (status, message) = advantage([0, 1, 3], TRUING_LEVEL_TOKEN, |_| {}).unwrap_err();
     assert!(status == TRUING_STATUS_OUT_OF_RANGE && message.contains(": inputs.cu_seqlens: got"), "{message}");
     let params = [-1f64];
     let bad = |a: &mut truing_policy_forward_args| {
@@ -591,7 +590,8 @@ fn errors_name_fields_as_the_header_does() {
     let (_, message) = advantage([0, 1, 2], 0, |a| a.inputs.loss.num_params = 99).unwrap_err();
     assert!(message.contains(": inputs.loss.num_params: got 99"), "{message}");
 
-    let c = Call::new();
+    let mut c = Call::new();
+    c.target.fill(1);
     let narrow = Tensor::new(c.t_mask.raw.data.cast::<u8>(), U8, &[N as i64, V as i64]);
     let three = Tensor::new(c.logits.as_ptr(), F32, &[3]);
     type Change<'a> = &'a dyn Fn(&mut truing_linear_logprob_forward_args);

@@ -729,3 +729,207 @@ fn errors() {
     refused(e.unwrap_err(), "workspace_size", WorkspaceTooSmall);
     cases.finish("policy errors", 37);
 }
+
+fn ppo() -> Options<'static> {
+    Options {
+        loss: id(Kind::Token, "ppo_clip"),
+        params: &[],
+        kl: None,
+        aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
+        level: Level::Token,
+    }
+}
+/// A call on a single sequence.
+fn one<'a>(c: &Context, o: Options, d: [&'a [f32]; 4], change: impl FnOnce(&mut Inputs<'a>)) -> Got {
+    let n = d[0].len();
+    let p = Problem::new(n, Segments::Padded { sequences: 1, width: n }, o).unwrap();
+    let [l, old, r, a] = d.map(|v| Floats::F32(Matrix::vector(v)));
+    let mut i = Inputs {
+        logps: l,
+        old: Some(old),
+        reference: Some(r),
+        advantage: Some(Advantage::Token(a)),
+        mask: None,
+        grad_output: None,
+        grad_scale: 1.0,
+    };
+    change(&mut i);
+    run(c, &p, &i).unwrap()
+}
+
+/// Masks and advantages of 0 select: no factor reaches their tokens, and none is lost on the way through f32.
+#[test]
+fn factors() {
+    let mut cases = Cases::default();
+    let (l, zero, mask) = ([-1f32; 3], [0f32; 3], [1u8, 0, 1]);
+    for c in &contexts() {
+        let gspo = Options { loss: id(Kind::Sequence, "gspo"), level: Level::Sequence, ..ppo() };
+        for factor in [f64::INFINITY, -f64::INFINITY, f64::NAN, -3.0] {
+            let upstream = [factor];
+            let g = one(c, ppo(), [&l, &l, &zero, &[2.0, 2.0, 0.0]], |i| {
+                i.mask = Some(Mask::U8(Matrix::vector(&mask)));
+                i.grad_output = Some(Floats::F64(Matrix::vector(&upstream)));
+            });
+            same("factor", &g.grad, &[-2.0 * factor as f32, 0.0, 0.0]);
+            assert_eq!((g.token_status, g.counters[8]), (vec![0, row::IGNORED, 0], 0));
+            let g = one(c, gspo, [&l, &l, &zero, &zero], |i| {
+                i.mask = Some(Mask::U8(Matrix::vector(&mask)));
+                i.grad_output = Some(Floats::F64(Matrix::vector(&upstream)));
+            });
+            assert!(g.grad.iter().all(|&x| x == 0.0));
+            cases.ran();
+        }
+        // the factor itself is beyond f32
+        let tiny = Options { aggregate: Aggregate { normaliser: 1e-40, ..ONE }, ..ppo() };
+        let g = one(c, tiny, [&l, &l, &zero, &[1e-30, 2.0, 0.0]], |i| i.mask = Some(Mask::U8(Matrix::vector(&mask))));
+        same("large", &g.grad, &[-(1e-30f32 as f64 / 1e-40) as f32, 0.0, 0.0]);
+        assert_eq!(g.token_status, [0, row::IGNORED, 0]);
+        let g = one(c, ppo(), [&l, &l, &zero, &[1e30; 3]], |i| i.grad_scale = 1e-50);
+        same("small", &g.grad, &[(-(1e30f32 as f64) * 1e-50) as f32; 3]);
+        // beyond f32 after the factor: the tokens say so
+        let g = one(c, ppo(), [&l, &l, &zero, &[1e30, 0.0, 1.0]], |i| i.grad_scale = 1e30);
+        same("beyond", &g.grad, &[f32::NEG_INFINITY, 0.0, -1e30]);
+        assert_eq!((g.token_status, g.sequence_status[0], g.counters[8]), (vec![256, 0, 0], 256, 1));
+        cases.ran();
+    }
+    assert_eq!(cases.0 % 5, 0);
+    println!("policy, factors: {} cases", cases.0);
+}
+
+/// Limits of the estimators around the ratio, and of a policy that is its own `old`.
+#[test]
+fn ratio_limits() {
+    let mut cases = Cases::default();
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    for c in &contexts() {
+        let kl = |name: &str, weight, l: f32, o: Option<f32>, r: f32| {
+            let e =
+                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+            let o1 = Options { loss: e.id, kl: Some(e), ..ppo() };
+            let g = one(c, o1, [&[l], &[o.unwrap_or(0.0)], &[r], &[nan]], |i| {
+                if o.is_none() {
+                    i.old = None;
+                }
+            });
+            (g.values[0], g.grad[0], g.token_status[0])
+        };
+        use EstimatorWeight::*;
+        let far = Some(-100.0);
+        for (got, want) in [
+            (kl("k1", Ratio, -0.5, far, -0.5), (0.0, inf, row::OVERFLOW)),
+            (kl("k2", Ratio, -0.5, far, -0.5), (0.0, 0.0, 0)),
+            (kl("k3", Ratio, -0.5, far, -0.5), (0.0, 0.0, 0)),
+            (kl("k3", Ratio, -20.0, Some(-120.0), -10.0), (inf, -inf, row::OVERFLOW)),
+            (kl("k3", Ratio, -1.0, Some(-inf), -1.0), (0.0, 0.0, row::INFINITE)),
+            (kl("k2", Score, -inf, far, -1.0), (inf, inf, row::INFINITE)),
+            (kl("k3", Ratio, -inf, Some(-inf), -1.0), (nan, nan, row::INF_INPUT)),
+            (kl("k3", Ratio, -inf, None, -1.0), (inf, -inf, row::INFINITE)),
+            (kl("k1", Ratio, -inf, None, -1.0), (-inf, -inf, row::INFINITE)),
+            (kl("k3", Ratio, nan, None, -1.0), (nan, nan, row::NAN_INPUT)),
+            // what is not read does not matter
+            (kl("k1", One, -1.0, Some(nan), -3.0), (2.0, 1.0, 0)),
+        ] {
+            same("value", &[got.0], &[want.0]);
+            assert!(got.1 == want.1 || (got.1.is_nan() && want.1.is_nan()), "{got:?} {want:?}");
+            assert_eq!(got.2, want.2, "{got:?} {want:?}");
+            cases.ran();
+        }
+        for (l, value, status) in [(-inf, -3.0, row::INFINITE), (-1.0, -3.0, 0), (nan, nan, row::NAN_INPUT)] {
+            let g = one(c, ppo(), [&[l], &[0.0], &[0.0], &[3.0]], |i| i.old = None);
+            same("own old", &[g.values[0], g.grad[0]], &[value; 2]);
+            assert_eq!(g.token_status, [status]);
+            let gspo = Options { loss: id(Kind::Sequence, "gspo"), level: Level::Sequence, ..ppo() };
+            let g = one(c, gspo, [&[l], &[0.0], &[0.0], &[3.0]], |i| i.old = None);
+            same("own old", &[g.sequence_values[0] as f32, g.grad[0]], &[value; 2]);
+            assert_eq!((&*g.token_status, g.sequence_status[0]), (&[status][..], status));
+            cases.ran();
+        }
+    }
+    assert_eq!(cases.0 % 14, 0);
+    println!("policy, limits of the ratio: {} cases", cases.0);
+}
+
+/// A token's status is its own; a sequence's is counted where no token has it; the clip figures of a sequence are f64.
+#[test]
+fn status() {
+    let mut cases = Cases::default();
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    for c in &contexts() {
+        let (l, z) = ([-1f32; 3], [0f32; 3]);
+        // `ref` is not read
+        let g = one(c, ppo(), [&[-1.0, nan, -1.0], &l, &[inf, 0.0, nan], &[1.0; 3]], |_| {});
+        assert_eq!(g.token_status, [0, row::NAN_INPUT, 0]);
+        let k1 = Options { loss: id(Kind::Estimator, "k1"), ..ppo() };
+        let g = one(c, k1, [&[-1.0, nan, -1.0], &[nan, 0.0, inf], &l, &[nan, 0.0, inf]], |_| {});
+        assert_eq!(g.token_status, [0, row::NAN_INPUT, 0]);
+        // read and without effect: flagged with or without a neighbour
+        let e = Estimator {
+            id: id(Kind::Estimator, "k2"),
+            weight: EstimatorWeight::Ratio,
+            gradient: EstimatorGradient::Pathwise,
+            coef: 0.1,
+        };
+        for first in [-1.0, nan] {
+            let o = Options { kl: Some(e), ..ppo() };
+            let g = one(c, o, [&[first, -400.0], &[-1.0, 0.0], &[-1.0, -inf], &[1.0; 2]], |_| {});
+            assert_eq!(g.token_status[1], row::INFINITE);
+        }
+        let gspo = Options { loss: id(Kind::Sequence, "gspo"), level: Level::Sequence, ..ppo() };
+        let g = one(c, gspo, [&[-1.0, -inf, -1.0], &[-1.0, -inf, -1.0], &[nan; 3], &[1.0; 3]], |_| {});
+        assert_eq!((&*g.token_status, g.sequence_status[0]), (&[0, row::INF_INPUT, 0][..], row::INF_INPUT));
+        let g = one(c, gspo, [&[-inf, -1.0, -1.0], &[-1.0, -inf, -1.0], &z, &[1.0; 3]], |_| {});
+        assert_eq!(&*g.token_status, &[row::INFINITE, row::INFINITE, 0]);
+        assert_eq!((g.sequence_status[0], g.counters[2]), (row::INFINITE | row::INF_INPUT, 1));
+        // the gradient is beyond f32, then the value beyond f64
+        let g = one(c, gspo, [&l, &[-101.0; 3], &z, &[-1.0; 3]], |_| {});
+        assert!(g.grad == [inf; 3] && g.loss.is_finite());
+        assert_eq!((&*g.token_status, g.sequence_status[0], g.counters[8]), (&[256; 3][..], 256, 3));
+        let g = one(c, gspo, [&l, &[-1001.0; 3], &z, &[-1.0; 3]], |_| {});
+        assert!(g.grad == [inf; 3] && g.loss == f64::INFINITY);
+        assert_eq!((&*g.token_status, g.sequence_status[0], g.counters[8]), (&[0; 3][..], 256, 1));
+        // a finite f64 advantage beyond f32 is no infinity to a sequence
+        let big = [1e39f64];
+        let g = one(c, gspo, [&l, &l, &z, &z], |i| {
+            i.advantage = Some(Advantage::Sequence(Floats::F64(Matrix::vector(&big))));
+            i.grad_scale = 1e-9;
+        });
+        assert!(g.sequence_values[0] == -1e39 && g.sequence_status[0] == 0 && g.token_status == [0; 3]);
+        // between the bound and its f32
+        let low = truing_core::real::Real::log1p(-0.2f64);
+        let near = low as f32;
+        let params = [0.2, 0.2];
+        let (l, a) = ([near], if (near as f64) < low { 1.0 } else { 0.0 });
+        let g = one(c, Options { params: &params, ..gspo }, [&l, &[0.0], &[0.0], &[-1.0]], |_| {});
+        assert_eq!(g.statistics[stat::CLIP_LOW], a);
+        let high = truing_core::real::Real::log1p(0.2f64);
+        let near = high as f32;
+        let g = one(c, Options { params: &params, ..gspo }, [&[near], &[0.0], &[0.0], &[1.0]], |_| {});
+        assert_eq!(g.statistics[stat::CLIP_HIGH], ((near as f64) > high) as u32 as f64);
+        assert!((near as f64) > high || a == 1.0, "neither bound tells f32 from f64");
+        // a loss beyond its place
+        let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, ppo()).unwrap();
+        let (one, a) = ([-1f32], [3e38f32]);
+        let o1 = Options { aggregate: Aggregate { normaliser: 0.1, ..ppo().aggregate }, ..ppo() };
+        let q = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
+        for (p, narrow, count) in [(&p, true, 0), (&q, true, 1), (&q, false, 0)] {
+            let i = Inputs {
+                logps: Floats::F32(Matrix::vector(&one)),
+                old: None,
+                reference: None,
+                advantage: Some(Advantage::Token(Floats::F32(Matrix::vector(&a)))),
+                mask: None,
+                grad_output: None,
+                grad_scale: 1.0,
+            };
+            let (mut s, mut d, mut counters) = ([0f32], [0f64], [7i64; 32]);
+            let loss = if narrow { MatrixMut::vector(&mut s).into() } else { MatrixMut::vector(&mut d).into() };
+            let out = Outputs { loss: Some(loss), counters: Some(&mut counters), ..Outputs::default() };
+            let need = policy::workspace(c, p).minimum;
+            with_scratch(need, |w| policy::forward(c, p, &i, out, w)).unwrap();
+            assert_eq!(counters[8], count);
+        }
+        cases.ran();
+    }
+    assert_eq!(cases.0, contexts().len());
+    println!("policy, status: {} cases", cases.0);
+}

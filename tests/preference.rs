@@ -32,6 +32,9 @@ struct Got {
     counters: [i64; 32],
 }
 fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
+    with_scratch(preference::workspace(c, p).minimum, |w| run_on(c, p, i, w))
+}
+fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Got, Error> {
     let (s, n, pairs) = (p.sequences(), p.count(), p.items().kind() == Kind::Pair);
     let mut g = Got {
         loss: 77.0,
@@ -59,8 +62,7 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
         status: Some(MatrixMut::vector(&mut g.status)),
         counters: Some(&mut g.counters),
     };
-    let need = preference::workspace(c, p);
-    let result = with_scratch(need.minimum, |w| preference::forward(c, p, i, out, w));
+    let result = preference::forward(c, p, i, out, scratch);
     g.loss = loss[0];
     if result.is_err() {
         let plain = [&g.losses, &g.chosen, &g.rejected, &g.grad, &g.grad_kl, &g.grad_margin];
@@ -866,4 +868,135 @@ fn errors() {
     let e = with_scratch(need + 1, |w| preference::forward(&c, &p, &good, Outputs::default(), &mut w[1..]));
     refused(e.unwrap_err(), "workspace", InvalidArgument);
     cases.finish("preference errors", 55);
+}
+
+/// Whatever the scratch memory holds, results are the same: each pair of entries, whose terms have different partials.
+#[test]
+fn scratch_memory() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    let names = ["dpo", "ipo", "simpo", "tdpo1"];
+    for first in names {
+        for second in names {
+            for skip_flagged in [false, true] {
+                for plain in [false, true] {
+                    let mut d = Data::new(5, Kind::Pair, 12, 21);
+                    if plain {
+                        (d.mask, d.weight, d.margin) = (None, None, None);
+                    }
+                    let term = |name, weight| Term { id: id(Kind::Pair, name), weight, ..Term::default() };
+                    let terms = [term(first, 1.0), term(second, 0.4)];
+                    d.call(&terms, Options { skip_flagged, ..SUMS }, |p, i| {
+                        let bytes = preference::workspace(&c, p).minimum;
+                        with_scratch(bytes, |w| {
+                            w.fill(0);
+                            let want = run_on(&c, p, i, w).unwrap();
+                            assert!(want.loss.is_finite() && want.status.iter().all(|&bits| bits & !row::IGNORED == 0));
+                            same_all("reused", &run_on(&c, p, i, w).unwrap(), &want);
+                            for fill in [0xff, 0x7f] {
+                                w.fill(fill);
+                                same_all("stale", &run_on(&c, p, i, w).unwrap(), &want);
+                            }
+                        });
+                    });
+                    cases.ran();
+                }
+            }
+        }
+    }
+    cases.finish("preference, scratch memory", 64);
+}
+
+/// A factor that is not finite reaches only items that have a weight and a partial.
+#[test]
+fn infinite_factor() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let mut cases = Cases::default();
+    for c in &contexts() {
+        for factor in [inf, -inf, nan] {
+            let scores = [-1.0, -2.0, 4e4, -3.0, -1.5, -4e4];
+            let terms = [Term { id: id(Kind::Pair, "dpo"), reduction: Reduction::Sum, ..Term::default() }];
+            let p = Problem::new(6, Items::Stacked, &terms, SUMS).unwrap();
+            let (weight, upstream) = ([0.0, 1.0, 1.0], [factor]);
+            let mut i = Inputs::new(Floats::F64(Matrix::vector(&scores)));
+            i.grad_output = Some(Floats::F64(Matrix::vector(&upstream)));
+            i.groups.item_weight = Some(Floats::F64(Matrix::vector(&weight)));
+            let g = run(c, &p, &i).unwrap();
+            same("weights", &g.grad, &[0.0, -factor, 0.0, 0.0, factor, 0.0]);
+            assert_eq!(g.status, [0; 3]);
+            // the third pair is so far apart that its partial is 0
+            i.groups.item_weight = None;
+            let g = run(c, &p, &i).unwrap();
+            same("no weights", &g.grad, &[-factor, -factor, 0.0, factor, factor, 0.0]);
+            cases.ran();
+        }
+    }
+    assert!(cases.0 >= 3);
+    println!("preference, infinite factor: {} cases", cases.0);
+}
+
+/// What overflows is flagged by the place that it overflows, and by nothing else.
+#[test]
+fn overflow() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    // the first and the third pair share a sequence; the second stands alone
+    let (chosen, rejected) = ([0i32, 2, 0], [1i32, 3, 4]);
+    let items =
+        Items::Indexed { chosen: Ints::I32(Matrix::vector(&chosen)), rejected: Ints::I32(Matrix::vector(&rejected)) };
+    let terms = [Term { id: id(Kind::Pair, "ipo"), reduction: Reduction::Sum, ..Term::default() }];
+    let p = Problem::new(5, items, &terms, Options::default()).unwrap();
+    let lengths = [1i32; 5];
+    let go = |scores: &[f64; 5], scale: f64, which: u32, narrow: bool| {
+        let mut i = Inputs::new(Floats::F64(Matrix::vector(scores)));
+        (i.lengths, i.grad_scale) = (Some(Matrix::vector(&lengths)), scale);
+        let (mut d, mut s) = ([[0f64; 5]; 4], [[0f32; 5]; 4]);
+        let (mut status, mut counters) = ([77u32; 3], [77i64; 32]);
+        let mut places = d.iter_mut().zip(&mut s).enumerate().map(|(k, (d, s))| {
+            let n = [1, 3, 3, 5][k];
+            let place: FloatsMut<'_> =
+                if narrow { MatrixMut::vector(&mut s[..n]).into() } else { MatrixMut::vector(&mut d[..n]).into() };
+            (which >> k & 1 == 1).then_some(place)
+        });
+        let out = Outputs {
+            loss: places.next().unwrap(),
+            losses: places.next().unwrap(),
+            reward_chosen: places.next().unwrap(),
+            grad_scores: places.next().unwrap(),
+            status: Some(MatrixMut::vector(&mut status)),
+            counters: Some(&mut counters),
+            ..Outputs::default()
+        };
+        drop(places);
+        with_scratch(preference::workspace(&c, &p).minimum, |w| preference::forward(&c, &p, &i, out, w)).unwrap();
+        (status, counters[8])
+    };
+    let over = row::OVERFLOW;
+    for (scores, scale, which, narrow, status, count) in [
+        // losses of 1e60: f64 holds them
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1.0, 0b1111, false, [0, 0, 0], 0),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1.0, 0b0001, true, [0, 0, 0], 1),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1.0, 0b0010, true, [over, 0, over], 2),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1.0, 0b1100, true, [0, 0, 0], 0),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1e30, 0b1000, true, [over, 0, over], 2),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1e30, 0b1000, false, [0, 0, 0], 0),
+        // rewards
+        ([-1.0, -2.0, -1e39, -2.0, -1.0], 1.0, 0b0100, true, [0, 0, 0], 0),
+        ([-1.0, -2.0, -1e40, -2.0, -1.0], 1.0, 0b0100, true, [0, over, 0], 1),
+        // a loss beyond f64, whatever is asked for
+        ([-1.0, -2.0, -1e200, -2.0, -1.0], 1.0, 0, true, [0, over, 0], 1),
+        ([-1.0, -2.0, -1e200, -2.0, -1.0], 1.0, 0b0001, false, [0, over, 0], 1),
+        // each loss fits, the sum does not
+        ([-1.0, 1.3e154, -1.0, -2.0, 1.3e154], 1.0, 0, false, [0, 0, 0], 1),
+        // a gradient beyond f64
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1e300, 0b1000, false, [over, 0, over], 2),
+        ([-1e30, -1.0, -1.0, -2.0, -1.0], 1e300, 0b0111, false, [0, 0, 0], 0),
+        // an infinite score explains the gradient of its own pair, and of those that share the sequence
+        ([f64::NEG_INFINITY, -1.0, -1.0, -2.0, -1.0], 1.0, 0b1111, true, [row::INFINITE, 0, row::INFINITE], 0),
+        ([-1.0, f64::NEG_INFINITY, -1.0, -2.0, -1.0], 1.0, 0b1111, true, [row::INFINITE, 0, 0], 0),
+    ] {
+        assert_eq!(go(&scores, scale, which, narrow), (status, count), "{scores:?} {scale} {which:b} {narrow}");
+        cases.ran();
+    }
+    cases.finish("preference, overflow", 15);
 }

@@ -22,7 +22,7 @@ parser.add_argument("--compile", action="store_true", help="torch.compile as a f
 options = parser.parse_args()
 truing.load(options.library)
 torch.set_num_threads(options.threads)
-context = truing.Context(num_threads=options.threads)
+context = truing.Context(options.threads)
 generator = torch.Generator().manual_seed(1)
 
 
@@ -146,7 +146,7 @@ def torch_dpo():
     (-torch.nn.functional.logsigmoid(0.1 * (a[:pairs] - a[pairs:]))).mean().backward()
 
 
-compare(f"dpo, {pairs} pairs, loss and gradients", lambda: truing.preference("dpo", scores, refs, reduction="mean", layout="stacked", grad_scores=grads, context=context),
+compare(f"dpo, {pairs} pairs, loss and gradients", lambda: truing.preference("dpo", scores, refs, reduction="mean", layout="stacked", grad_scores=grads, context=truing.SERIAL),
         {"torch": torch_dpo}, 4 * 6 * pairs, "GB/s", read_rate)
 
 print("\nAccuracy of bf16 log-probs, 256 x 32000, largest error in nats against f64 of the same logits:")

@@ -9,6 +9,9 @@
 //! +0 in index order; the first block's result starts the total, later ones are added in index order. When hidden and
 //! weight are both bf16 the logits go by neighbour pairs (2i, 2i + 1), odd element first, as the bf16 dot product of
 //! current x86 does: denormal inputs count as zero, and so does every step that is tiny after rounding.
+//!
+//! A column is masked by a bias of `-inf` or by `n_valid_vocab`, and its weights are then not read. Infinite weights are no
+//! mask: the products of the backward meet 0 * inf.
 use crate::dtype::Dtype;
 use crate::error::{Error, Result, Status, Value};
 use crate::logprob;

@@ -341,7 +341,7 @@ pub struct Outputs<'a> {
     /// `[B]`, the bits of its live tokens and of its own value, and `empty`.
     pub sequence_status: Option<MatrixMut<'a, u32>>,
     /// Tokens by status bit, and sequences by bits that none of their tokens has; `empty` counts sequences, and a batch
-    /// whose denominator is 0 adds one. A loss that overflows by itself adds one to `overflow`.
+    /// whose denominator is 0 adds one. A loss that overflows by itself or does not fit its place adds one to `overflow`.
     pub counters: Option<&'a mut [i64; row::BITS]>,
 }
 impl Outputs<'_> {

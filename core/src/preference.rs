@@ -582,9 +582,11 @@ pub struct Outputs<'a> {
     pub grad_margin: Option<FloatsMut<'a>>,
     /// Sums for the caller's log, see [`stat`].
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
-    /// `[items]`, bits of [`crate::error::row`].
+    /// `[items]`, bits of [`crate::error::row`]. `overflow`: a loss or partial beyond f64, or a loss, reward or gradient of
+    /// the item that does not fit a place that is given.
     pub status: Option<MatrixMut<'a, u32>>,
-    /// Items by status bit. A batch whose divisor is 0 adds one to `empty`.
+    /// Items by status bit. A batch whose divisor is 0 adds one to `empty`, a loss that overflows by itself or does not fit
+    /// its place one to `overflow`.
     pub counters: Option<&'a mut [i64; row::BITS]>,
 }
 impl Outputs<'_> {

@@ -12,13 +12,13 @@ use truing_core::Result;
 use truing_core::catalog::{
     self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, slot, with_estimator, with_sequence, with_token,
 };
-use truing_core::dtype::Float;
 use truing_core::error::row;
 use truing_core::losses::{Estimate, KlEstimator, Reduction, Sequence, SequenceLoss, Token, TokenLoss};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
 use truing_core::policy::{
-    Advantage, CountEmpty, Estimator, EstimatorWeight, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat, weighted,
+    Advantage, CountEmpty, Estimator, EstimatorWeight, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat,
+    weighted,
 };
 use truing_core::real::Real;
 
@@ -262,8 +262,7 @@ fn token_lanes<S: Simd, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], til
     let zero = L32::splat(s, 0.0);
     let p = lits(zero, p);
     for at in (0..tile.padded()).step_by(W) {
-        let (logp, old) =
-            ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
+        let (logp, old) = ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
         let x = Token {
             logp,
             old,
@@ -349,8 +348,7 @@ impl EstimatorVisitor for Kl<'_> {
 #[inline(always)]
 fn ratio_lanes<S: Simd>(s: S, tile: &mut Tile) {
     for at in (0..tile.padded()).step_by(W) {
-        let x =
-            log_ratio(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
+        let x = log_ratio(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
         x.store(&mut tile.x, at);
         x.exp().store(&mut tile.ratio, at);
         x.exp_rem().store(&mut tile.k3, at);
@@ -416,9 +414,8 @@ fn sums(tile: &mut Tile, reads: Reads, kl: bool, acc: &mut Acc) -> bool {
     for x in [&tile.logp, &tile.value, &tile.grad] {
         spoil(&mut spoiled, x, n);
     }
-    for (read, x) in
-        [(reads.old, &tile.old), (reads.reference, &tile.reference), (reads.advantage, &tile.advantage)]
-    {
+    // an advantage that is not finite makes the value NaN
+    for (read, x) in [(reads.old, &tile.old), (reads.reference, &tile.reference)] {
         if read {
             spoil(&mut spoiled, x, n);
         }
@@ -485,23 +482,27 @@ fn scale_grad(tile: &mut Tile, kl: bool, coef: f64, scale: f64) -> bool {
     spoil(&mut spoiled, &tile.written, n);
     spoiled == [0.0; W]
 }
-/// Bits of a live token whose values are not all finite.
-fn classify(call: &Call<'_>, tile: &Tile, i: usize) -> u32 {
+/// Bits of token `i` of the tile that starts at `start`, a live one of sequence `b`. `own`: where its written gradient is
+/// not finite, that comes from the token itself.
+fn classify(call: &Call<'_>, tile: &Tile, b: usize, start: usize, i: usize, own: bool) -> u32 {
     let reads = call.reads;
+    // as it is stored: a finite one may be beyond f32
+    let advantage = match &call.inputs.advantage {
+        Some(Advantage::Sequence(a)) if reads.advantage => a.get(b),
+        Some(Advantage::Token(a)) if reads.advantage => a.get(start + i),
+        _ => 0.0,
+    };
     let read = |reads: bool, x: &Column| if reads { x[i] } else { 0.0 };
-    let advantage = read(reads.advantage, &tile.advantage);
-    let inputs = [tile.logp[i], read(reads.old, &tile.old), read(reads.reference, &tile.reference), advantage];
+    let inputs = [tile.logp[i], read(reads.old, &tile.old), read(reads.reference, &tile.reference)];
     let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
-    // a factor that is not finite is no overflow
-    let factor = call.inputs.grad_output.is_none_or(|g| g.get(0).is_finite());
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
-    if inputs.iter().any(|x| x.is_nan()) {
+    if advantage.is_nan() || inputs.iter().any(|x| x.is_nan()) {
         row::NAN_INPUT
     } else if advantage.is_infinite() || undefined || outputs.iter().any(|x| x.is_nan()) {
         row::INF_INPUT
     } else if inputs.iter().any(|x| x.is_infinite()) {
         row::INFINITE
-    } else if outputs.iter().any(|x| x.is_infinite()) || (factor && !tile.written[i].is_finite()) {
+    } else if outputs.iter().any(|x| x.is_infinite()) || (own && !tile.written[i].is_finite()) {
         row::OVERFLOW
     } else {
         0
@@ -701,11 +702,14 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             if let Some(m) = &mut out.kl {
                 (0..n).for_each(|t| m.set(base + at + t, tile.kl[t]));
             }
+            // neither the factor nor another token of the sequence is to blame
+            let blame = call.inputs.grad_output.is_none_or(|g| g.get(0).is_finite())
+                && chained.is_none_or(|(_, g)| g.is_finite());
             if broken || tile.holes || out.status.is_some() {
                 for t in 0..n {
                     let status = match tile.live[t] {
                         false => row::IGNORED,
-                        true if broken => classify(call, &tile, t),
+                        true if broken => classify(call, &tile, b, tokens.start + at, t, blame),
                         true => 0,
                     };
                     acc.status |= status & !row::IGNORED;
@@ -726,8 +730,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 if acc.status & undefined == 0 {
                     acc.status |= if w.advantage.is_nan() { row::NAN_INPUT } else { row::INF_INPUT };
                 }
-            } else if (w.value.is_infinite() || w.chain.is_infinite())
-                && acc.status & (undefined | row::INFINITE) == 0
+            } else if (w.value.is_infinite() || w.chain.is_infinite()) && acc.status & (undefined | row::INFINITE) == 0
             {
                 acc.status |= row::OVERFLOW;
             }

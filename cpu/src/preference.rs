@@ -551,15 +551,23 @@ struct Totals {
     loss: f64,
 }
 
+/// Bits of an item whose inputs explain results that are not finite.
+const EXPLAINED: u32 = row::NAN_INPUT | row::INF_INPUT | row::INFINITE;
+
+/// Writes a result of an item; one that does not fit, and that the inputs do not explain, is an overflow.
 fn write(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64, status: &mut u32) {
-    match place {
-        Some(FloatsMut::F64(m)) => m.set(i, x),
-        Some(m) => {
-            *status |= overflow(x, m);
-            m.set(i, x);
+    if let Some(m) = place {
+        if !x.is_finite() && *status & EXPLAINED == 0 {
+            *status |= row::OVERFLOW;
         }
-        None => {}
+        *status |= overflow(x, m);
+        m.set(i, x);
     }
+}
+/// `x * factor`, and x itself where it is 0, whatever the factor is.
+#[inline(always)]
+fn times(x: f64, factor: f64) -> f64 {
+    if x == 0.0 { x } else { x * factor }
 }
 
 /// The elements of an f64 vector without gaps.
@@ -635,12 +643,20 @@ pub(crate) fn run(
 
     let unreduced = problem.terms()[0].reduction == Reduction::None;
     let mut loss = 0.0;
-    let mut empty = false;
+    let (mut empty, mut seen) = (false, 0);
     let mut statistics = [0.0; stat::COUNT];
     for (k, term) in problem.terms().iter().enumerate() {
         stage(context, problem, inputs, term, x);
         let feed = Feed { problem, inputs, x };
         let plain = plain(&feed);
+        // partials that another term has and this one has not
+        if !term.about().differentiates(slot::KL) {
+            partials.kl_a.fill(0.0);
+            partials.kl_b.fill(0.0);
+        }
+        if !term.about().differentiates(slot::MARGIN) {
+            partials.margin.fill(0.0);
+        }
         let piece = ByItem { partials: partials.reborrow(), items, first: 0 };
         context.rows(n, GRAIN, piece, |first, _, piece| {
             let mut out = piece.partials;
@@ -681,6 +697,7 @@ pub(crate) fn run(
         }
         for (all, now) in status.iter_mut().zip(&*partials.now) {
             *all |= now;
+            seen |= now;
         }
         if k == 0 {
             first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
@@ -690,7 +707,18 @@ pub(crate) fn run(
             scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
         }
     }
-    write(&mut out.loss, 0, loss, &mut 0);
+    let mut beyond = !loss.is_finite() && seen & (EXPLAINED | row::OVERFLOW) == 0;
+    if let Some(m) = &mut out.loss {
+        beyond |= overflow(loss, m) != 0;
+        m.set(0, loss);
+    }
+    grad_flags(problem, inputs, [(&*grad, &out.grad_scores), (&*grad_kl, &out.grad_kl)], x, status);
+    if let Some(m) = &out.grad_margin {
+        for (i, &g) in grad_margin.iter().enumerate() {
+            let own = !g.is_finite() && status[i] & EXPLAINED == 0 && finite_upstream(inputs, i);
+            status[i] |= if own { row::OVERFLOW } else { overflow(g, m) };
+        }
+    }
     narrow(grad, &mut out.grad_scores);
     match &mut out.grad_kl {
         Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
@@ -710,9 +738,46 @@ pub(crate) fn run(
         let counters = Counters::new();
         status.iter().for_each(|&bits| counters.add(bits));
         counters.write(Some(to));
+        to[row::OVERFLOW.trailing_zeros() as usize] += beyond as i64;
         to[row::EMPTY.trailing_zeros() as usize] += empty as i64;
     }
     Ok(())
+}
+/// Whether the factor of the gradient that item `i` sees is finite.
+fn finite_upstream(inputs: &Inputs<'_>, i: usize) -> bool {
+    inputs.grad_output.is_none_or(|g| g.get(if g.rows() == 1 { 0 } else { i }).is_finite())
+}
+/// Adds `overflow` to the items whose sequences have a gradient that does not fit its place, unless something else
+/// explains it. `mark` is scratch, an element a sequence.
+fn grad_flags(
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    grads: [(&[f64], &Option<FloatsMut<'_>>); 2],
+    mark: &mut [f64],
+    status: &mut [u32],
+) {
+    for (grad, place) in grads {
+        let Some(m) = place else { continue };
+        let limit = if m.dtype() == truing_core::Dtype::F32 { f32::MAX as f64 } else { f64::MAX };
+        if grad.iter().all(|g| g.abs() <= limit) {
+            continue;
+        }
+        mark.fill(0.0);
+        for (i, _) in status.iter().enumerate().filter(|(_, bits)| *bits & EXPLAINED != 0) {
+            sequences(problem, i, |s| mark[s] = 1.0);
+        }
+        for (i, bits) in status.iter_mut().enumerate() {
+            if !inputs.groups.live(i) || each(&inputs.groups.item_weight, i, 1.0) == 0.0 {
+                continue;
+            }
+            let own = finite_upstream(inputs, i);
+            sequences(problem, i, |s| {
+                if overflow(grad[s], m) != 0 || (own && !grad[s].is_finite() && mark[s] == 0.0) {
+                    *bits |= row::OVERFLOW;
+                }
+            });
+        }
+    }
 }
 fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
     match to {
@@ -847,7 +912,15 @@ fn scatter(
         false => g,
     };
     let c = one * single;
-    if plain && !unreduced && !divides && !kl && !margin && c != 0.0 && matches!(problem.items(), Items::Stacked) {
+    if plain
+        && !unreduced
+        && !divides
+        && !kl
+        && !margin
+        && c != 0.0
+        && c.is_finite()
+        && matches!(problem.items(), Items::Stacked)
+    {
         // what the loop below does, without its questions
         let (chosen, rejected) = grad.split_at_mut(s / 2);
         for (grad, partial) in [(chosen, &*partials.a), (rejected, &*partials.b)] {
@@ -861,28 +934,29 @@ fn scatter(
             continue;
         }
         let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
-        let c = one * upstream * each(&inputs.groups.item_weight, i, 1.0);
-        if c == 0.0 {
+        let weight = each(&inputs.groups.item_weight, i, 1.0);
+        let c = one * upstream * weight;
+        if c == 0.0 || weight == 0.0 {
             continue;
         }
         match problem.items() {
-            Items::Rows => grad[i] += chain(c * partials.a[i], i),
+            Items::Rows => grad[i] += chain(times(partials.a[i], c), i),
             items @ Items::Lists { .. } => {
                 for m in items.offset(i)..items.offset(i + 1) {
                     let s = items.member(m);
-                    grad[s] += chain(c * partials.a[m], s);
+                    grad[s] += chain(times(partials.a[m], c), s);
                 }
             }
             items => {
                 let (chosen, rejected) = items.pair(i, s);
-                grad[chosen] += chain(c * partials.a[i], chosen);
-                grad[rejected] += chain(c * partials.b[i], rejected);
+                grad[chosen] += chain(times(partials.a[i], c), chosen);
+                grad[rejected] += chain(times(partials.b[i], c), rejected);
                 if kl {
-                    grad_kl[chosen] += c * partials.kl_a[i];
-                    grad_kl[rejected] += c * partials.kl_b[i];
+                    grad_kl[chosen] += times(partials.kl_a[i], c);
+                    grad_kl[rejected] += times(partials.kl_b[i], c);
                 }
                 if margin {
-                    grad_margin[i] += c * partials.margin[i];
+                    grad_margin[i] += times(partials.margin[i], c);
                 }
             }
         }

@@ -303,7 +303,7 @@ refused("INVALID_ARGUMENT", "inputs.advantage_level", truing.policy, "k1", squar
         aggregate="token_sum", advantage_level="token")  # fmt: skip
 refused("INVALID_ARGUMENT", "inputs.loss.params.clip_low", truing.losses.ppo_clip, square, square, level="token",
         aggregate="token_sum", advantage=square, clip_low=-1.0)  # fmt: skip
-refused("OUT_OF_RANGE", "inputs.cu_seqlens", truing.policy, "ppo_clip", two, **(packed | {"cu_seqlens": np.array([0, 1, 3], "i4")}))
+refused("OUT_OF_RANGE", "inputs.cu_seqlens", truing.policy, "ppo_clip", two, **(packed | {"cu_seqlens": np.array([0, 1, 3], "i4"), "advantage_level": "token"}))
 refused("INVALID_ARGUMENT", "inputs.level", truing.losses.gspo, logps, old, advantage=advantage, level="token", aggregate="token_mean")
 
 # ---- threads: the call runs without the interpreter's lock
