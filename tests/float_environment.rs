@@ -67,7 +67,10 @@ fn run(environment: u32) -> (Vec<u32>, u32) {
 fn flushing_and_rounding_of_the_caller_change_nothing() {
     let default = 0x1f80;
     let (want, _) = run(default);
-    assert!(want.iter().any(|&b| b & 0x7f80_0000 == 0 && b & 0x7f_ffff != 0), "no denormal gradient: the test sees nothing");
+    assert!(
+        want.iter().any(|&b| b & 0x7f80_0000 == 0 && b & 0x7f_ffff != 0),
+        "no denormal gradient: the test sees nothing"
+    );
     let environments = [0x1f80 | 0x8000, 0x1f80 | 0x0040, 0x1f80 | 0x8040, 0x1f80 | 0x2000, 0x1f80 | 0x6000];
     for environment in environments {
         let (got, after) = run(environment);

@@ -695,7 +695,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     });
     all.push(call(a, truing_linear_preference_forward));
     let a = args(truing_policy_forward_workspace_size, |a: &mut truing_policy_forward_args| {
-        (a.logps, a.inputs.advantage, a.grad_logps_out) = (tokens, flat, f(&[s, t]));
+        (a.logps, a.inputs.advantage, a.grad_logps_out) = (tokens, tokens, f(&[s, t]));
         (a.inputs.loss.id, a.inputs.level) = (id(Kind::Token, "ppo_clip"), TRUING_LEVEL_TOKEN);
         (a.inputs.aggregate.mode, a.outputs.out_loss) = (TRUING_AGGREGATE_TOKEN_MEAN, loss(0.25));
     });
