@@ -102,7 +102,7 @@ pub enum Score {
     Sum,
     /// `sum w_t d_t / Z`.
     Mean(Divisor),
-    /// `sum_{i <= P} d_i + alpha sum_{i > P} d_i`, i counting live tokens from 1, P from [`Inputs::ld_prefix`].
+    /// `sum_{i <= P} d_i + alpha sum_{i > P} d_i`, i counting live tokens from 1, P from [`Weights::ld_prefix`].
     Ld {
         /// In `[0, 1]`.
         alpha: f64,

@@ -5,7 +5,7 @@
 //! pairs, odd element first, denormal inputs and tiny steps as zero: what the bf16 dot product of current x86 does.
 //! Register tile, packing, threads and instruction set decide which chains run side by side, never their order.
 //!
-//! One operand lies in the lanes (packed, [`Panels`]), the other is broadcast and read where it lies ([`A`]).
+//! One operand lies in the lanes (packed, `Panels`), the other is broadcast and read where it lies (`A`).
 use crate::lanes::Isa;
 use bytemuck::Pod;
 use core::marker::PhantomData;
@@ -878,7 +878,7 @@ pub fn probe(isa: Isa, paired: bool, steps: usize) -> f64 {
     with_kernel!(isa, paired, k => go(k, steps))
 }
 
-/// `out[v][n]` = a[v] . b[n]: the plain product, for tests and as the yardstick of the fused operations.
+/// `out[v][n] = a[v] . b[n]`: the plain product, for tests and as the yardstick of the fused operations.
 pub fn rows_by_rows(isa: Isa, a: &Floats, b: &Floats, out: &mut [f32]) {
     let paired = matches!((a, b), (Floats::Bf16(_), Floats::Bf16(_)));
     let context = crate::Context::default();

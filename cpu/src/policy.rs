@@ -1,6 +1,6 @@
 //! Policy losses over f32 lanes and threads. See [`truing_core::policy`].
 //!
-//! A sequence belongs to one task and is worked off in tiles of [`TILE`] tokens: read, entry, estimator, figures, write.
+//! A sequence belongs to one task and is worked off in tiles of `TILE` tokens: read, entry, estimator, figures, write.
 //! Its sums go to the workspace, sixteen f64 chains by position joined by a fixed tree; the sums of all sequences are
 //! then added in order on the calling thread. Neither threads nor instruction sets change a bit.
 use crate::lanes::{L32, simd::Simd};
