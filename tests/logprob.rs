@@ -518,7 +518,7 @@ fn golden() {
             cases.ran();
         }
     }
-    cases.finish("golden rows", 2 * 340);
+    cases.finish("golden rows", 2 * 1000);
 }
 
 /// Upstream gradients per row.
