@@ -57,6 +57,13 @@ pub fn same<T: Bits + std::fmt::Debug>(what: &str, got: &[T], want: &[T]) {
     }
 }
 
+/// Aligned scratch memory full of NaN.
+pub fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut v = vec![0xffu8; bytes + 64];
+    let at = v.as_ptr().align_offset(64);
+    f(&mut v[at..at + bytes])
+}
+
 /// Counts cases and fails when fewer ran than were recorded, so that no case is skipped silently.
 #[derive(Debug, Default)]
 pub struct Cases(pub usize);

@@ -15,7 +15,7 @@ use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Dtype, Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference};
-use truing_tests::{Cases, Random, context, contexts, same};
+use truing_tests::{Cases, Random, context, contexts, same, with_scratch};
 
 /// Bytes that are allocated now, the most so far, and the number of allocations.
 struct Counting;
@@ -44,12 +44,6 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id
-}
-/// Aligned scratch memory full of NaN.
-fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
-    let mut v = vec![0xffu8; bytes + 64];
-    let at = v.as_ptr().align_offset(64);
-    f(&mut v[at..at + bytes])
 }
 
 /// Everything a call can be given, in its plainest form.

@@ -7,16 +7,10 @@ use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, preference};
-use truing_tests::{Cases, Random, context, contexts, same};
+use truing_tests::{Cases, Random, context, contexts, same, with_scratch};
 
 fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id
-}
-/// Aligned scratch memory full of NaN.
-fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
-    let mut v = vec![0xffu8; bytes + 64];
-    let at = v.as_ptr().align_offset(64);
-    f(&mut v[at..at + bytes])
 }
 #[derive(Clone, Debug)]
 struct Got {
