@@ -8,8 +8,8 @@ use truing_core::losses::formula::{Formula, MAX, Visitor};
 use truing_core::losses::*;
 use truing_core::real::Real;
 use truing_cpu::lanes::simd::Simd;
-use truing_cpu::lanes::{L32, L64};
-use truing_cpu::{Isa, on_isa};
+use truing_cpu::lanes::{L32, L64, Sixteen};
+use truing_cpu::{Isa, on_isa, on_lanes};
 
 /// Special and ordinary values.
 const POINTS: [f64; 24] = [
@@ -64,11 +64,11 @@ fn grid(n: usize, points: &[f64]) -> Vec<Vec<f64>> {
 }
 
 macro_rules! over_lanes {
-    ($name:ident, $lanes:ident, $t:ty, $n:literal, $same:ident) => {
+    ($name:ident, $on:ident, $set:ident, $lanes:ident, $t:ty, $n:literal, $same:ident) => {
         /// Compares every output of a formula, value by value, with a pass over lanes.
         fn $name<F: Formula>(isa: Isa, p: &[f64; MAX], all: &[Vec<f64>]) -> usize {
             #[inline(always)]
-            fn lanes<S: Simd, F: Formula>(s: S, x: &[[$t; $n]; MAX], p: &[f64; MAX]) -> [[$t; $n]; MAX] {
+            fn lanes<S: $set, F: Formula>(s: S, x: &[[$t; $n]; MAX], p: &[f64; MAX]) -> [[$t; $n]; MAX] {
                 let mut v = [$lanes::splat(s, 0.0); MAX];
                 let mut q = v;
                 for k in 0..MAX {
@@ -99,7 +99,7 @@ macro_rules! over_lanes {
                     }
                 }
                 let want = scalar::<F>(&x, p);
-                let got = on_isa!(isa, s => lanes::<_, F>(s, &x, p), scalar::<F>(&x, p));
+                let got = $on!(isa, s => lanes::<_, F>(s, &x, p), scalar::<F>(&x, p));
                 for (i, row) in block.iter().enumerate() {
                     for k in 0..F::OUTPUTS.len() {
                         let (g, w) = (got[k][i], want[k][i]);
@@ -111,8 +111,8 @@ macro_rules! over_lanes {
         }
     };
 }
-over_lanes!(over_lanes_32, L32, f32, 16, same32);
-over_lanes!(over_lanes_64, L64, f64, 8, same);
+over_lanes!(over_lanes_32, on_lanes, Sixteen, L32, f32, 16, same32);
+over_lanes!(over_lanes_64, on_isa, Simd, L64, f64, 8, same);
 
 #[test]
 fn lanes_equal_scalar_on_every_instruction_set() {
@@ -165,7 +165,7 @@ fn every_operation_is_equal_on_every_instruction_set() {
     }
     let mut count = 0;
     macro_rules! check {
-        ($lanes:ident, $t:ty, $n:literal, $bits:ty, $same:ident) => {
+        ($on:ident, $set:ident, $lanes:ident, $t:ty, $n:literal, $bits:ty, $same:ident) => {
             for isa in Isa::available().filter(|&isa| isa != Isa::Scalar) {
                 let mut state = 1u64;
                 let mut next = || {
@@ -179,7 +179,7 @@ fn every_operation_is_equal_on_every_instruction_set() {
                 for _ in 0..2000 {
                     let x: [[$t; $n]; 3] = std::array::from_fn(|_| std::array::from_fn(|_| next()));
                     #[inline(always)]
-                    fn run<S: Simd>(s: S, x: &[[$t; $n]; 3]) -> [[$t; $n]; 15] {
+                    fn run<S: $set>(s: S, x: &[[$t; $n]; 3]) -> [[$t; $n]; 15] {
                         let y = ops($lanes::load(s, &x[0], 0, 0.0), $lanes::load(s, &x[1], 0, 0.0), $lanes::load(s, &x[2], 0, 0.0));
                         let mut out = [[0.0; $n]; 15];
                         for k in 0..15 {
@@ -187,7 +187,7 @@ fn every_operation_is_equal_on_every_instruction_set() {
                         }
                         out
                     }
-                    let got = on_isa!(isa, s => run(s, &x), unreachable!("available"));
+                    let got = $on!(isa, s => run(s, &x), unreachable!("available"));
                     for i in 0..$n {
                         let want = ops(x[0][i], x[1][i], x[2][i]);
                         for k in 0..15 {
@@ -200,8 +200,8 @@ fn every_operation_is_equal_on_every_instruction_set() {
             }
         };
     }
-    check!(L32, f32, 16, u32, same32);
-    check!(L64, f64, 8, u64, same);
+    check!(on_lanes, Sixteen, L32, f32, 16, u32, same32);
+    check!(on_isa, Simd, L64, f64, 8, u64, same);
     println!("{count} results of single operations equal in bits");
     assert!(count >= 720_000 || Isa::detect() == Isa::Scalar);
 }
@@ -209,7 +209,7 @@ fn every_operation_is_equal_on_every_instruction_set() {
 #[test]
 fn loads_and_stores_respect_the_end() {
     #[inline(always)]
-    fn copy<S: Simd>(s: S, x: &[f32], out: &mut [f32]) {
+    fn copy<S: Sixteen>(s: S, x: &[f32], out: &mut [f32]) {
         for at in (0..x.len()).step_by(16) {
             L32::load(s, x, at, f32::NAN).store(out, at);
         }
@@ -219,7 +219,7 @@ fn loads_and_stores_respect_the_end() {
         for n in 0..70 {
             let x: Vec<f32> = (0..n).map(|i| i as f32 + 0.5).collect();
             let mut out = vec![0.0; n];
-            on_isa!(isa, s => copy(s, &x, &mut out), out.copy_from_slice(&x));
+            on_lanes!(isa, s => copy(s, &x, &mut out), out.copy_from_slice(&x));
             assert_eq!(x, out);
             count += 1;
         }

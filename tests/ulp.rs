@@ -1,8 +1,7 @@
 //! Judge of the elementary functions in f32: an independent f64 evaluation over the standard library's functions.
 use truing_core::real::Real;
-use truing_cpu::lanes::L32;
-use truing_cpu::lanes::simd::Simd;
-use truing_cpu::{Isa, on_isa};
+use truing_cpu::lanes::{L32, Sixteen};
+use truing_cpu::{Isa, on_lanes};
 
 /// Number of functions.
 pub const N: usize = 10;
@@ -77,7 +76,7 @@ pub fn sweep(start: u32, stride: u32) -> (u64, [Worst; N]) {
             core::array::from_fn(|k| f32::from_bits((next + k as u64 * stride as u64).min(u32::MAX as u64) as u32));
         next += 16 * stride as u64;
         count += 16;
-        let y = on_isa!(isa, s => in_lanes(s, &x), core::array::from_fn(|k| core::array::from_fn(|i| ours(x[i])[k])));
+        let y = on_lanes!(isa, s => in_lanes(s, &x), core::array::from_fn(|k| core::array::from_fn(|i| ours(x[i])[k])));
         for (i, &x) in x.iter().enumerate() {
             let exact = oracle(x as f64);
             for k in 0..N {
@@ -91,7 +90,7 @@ pub fn sweep(start: u32, stride: u32) -> (u64, [Worst; N]) {
     (count, worst)
 }
 #[inline(always)]
-fn in_lanes<S: Simd>(s: S, x: &[f32; 16]) -> [[f32; 16]; N] {
+fn in_lanes<S: Sixteen>(s: S, x: &[f32; 16]) -> [[f32; 16]; N] {
     let y = ours(L32::load(s, x, 0, 0.0));
     let mut out = [[0.0; 16]; N];
     for k in 0..N {

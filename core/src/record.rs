@@ -18,9 +18,10 @@
 //!
 //! 1. A row is cut into blocks of [`BLOCK`] columns, at global columns that are multiples of `BLOCK`. Columns that are
 //!    missing from the last block, and dead ones, count as `-inf`.
-//! 2. m is the maximum of the block, `+0` if it is a zero. For each column d = max(x - m, [`EXP_LOW`]), e = [`exp_row`]`(d)`.
+//! 2. m is the maximum of the block, `+0` if it is a zero. For each column d = max(x - m, [`EXP_LOW`]),
+//!    (w, p) = [`exp_parts`]`(d)`, e = w p = [`exp_row`]`(d)`.
 //! 3. Chain l of [`CHAINS`] takes the columns l, l + 32, l + 64, .. of the block in this order, from +0:
-//!    `r += e` and `q1 = fma(e, e, q1)` unless x == m, `u = fma(e, d, u)` always.
+//!    `r = fma(w, p, r)` and `q1 = fma(e, e, q1)` unless x == m, `u = fma(e, d, u)` always.
 //! 4. [`combine`] adds the chains: l and l + 16, then l and l + 8, l + 4, l + 2, l + 1.
 //! 5. The number of columns with x == m, less one, is added to `r` and `q1` as one f32.
 //! 6. A block with a NaN or with m = +inf is [`Record::poison`]; a block without a live column is [`Record::EMPTY`].
@@ -39,7 +40,7 @@ pub const EXP_LOW: f32 = -88.02969;
 /// Bits of 2^(j/8) with exponent 0, less j << 20, so that adding (8 n + j) << 20 gives the bits of 2^(n + j/8).
 pub const EXP_TABLE: [u32; 8] =
     [0x00000000, 0xfffb95c2, 0xfff837f0, 0xfff5fed7, 0xfff504f3, 0xfff5672a, 0xfff744fd, 0xfffac0c7];
-/// The constants of [`exp_row`]: 8 log2 e; what rounds to an integer and adds the exponent's bias; -ln 2 / 8; the
+/// The constants of [`exp_parts`]: 8 log2 e; what rounds to an integer and adds the exponent's bias; -ln 2 / 8; the
 /// coefficients of f^3 and f^2 (smallest largest relative error of 1 + f + f^2 (c2 + c3 f) over abs(f) <= ln 2 / 16,
 /// 0.44 x 2^-24).
 pub const EXP_CONSTANTS: [f32; 5] =
@@ -50,19 +51,25 @@ pub const EXP_CONSTANTS: [f32; 5] =
 pub fn clamp_row(d: f32) -> f32 {
     if d < EXP_LOW { EXP_LOW } else { d }
 }
-/// e^d for [`EXP_LOW`] <= d <= 88 and NaN, the exponential of every row sum: d = (8 n + j) ln 2 / 8 + f, a table of 8
-/// (one permutation of a 256-bit vector) and a polynomial of degree 3 in f. Error 1.2 ulp near 0 and 0.03 ulp more for
-/// each factor of two; exactly 1 at 0 and exactly 0 at `EXP_LOW`. Between `EXP_LOW` and -87.34 the result is denormal and
-/// only its size is right.
+/// e^d = w p for [`EXP_LOW`] <= d <= 88 and NaN, the exponential of every row sum: d = (8 n + j) ln 2 / 8 + f, w = 2^(n + j/8)
+/// from a table of 8 (one permutation of a 256-bit vector), p a polynomial of degree 3 in f. Their product has an error of
+/// 1.5 ulp near 0 and 0.03 ulp more for each factor of two; exactly 1 at 0 and exactly 0 at `EXP_LOW`. Between `EXP_LOW`
+/// and -87.34 w is denormal and only the size of the result is right. A sum takes `fma(w, p, sum)`: one rounding less.
 #[inline(always)]
-pub fn exp_row(d: f32) -> f32 {
+pub fn exp_parts(d: f32) -> [f32; 2] {
     let [scale, magic, step, c3, c2] = EXP_CONSTANTS;
     let t = d.fma(scale, magic);
     let f = (t - magic).fma(step, d);
     let i = t.to_bits();
     let power = f32::from_bits(EXP_TABLE[(i % 8) as usize].wrapping_add(i << 20));
-    let p = (f * f).fma(f.fma(c3, c2), f);
-    power.fma(p, power)
+    let p = f.fma(c3, c2).fma(f, 1.0).fma(f, 1.0);
+    [power, p]
+}
+/// The product of [`exp_parts`]: 2 ulp near 0.
+#[inline(always)]
+pub fn exp_row(d: f32) -> f32 {
+    let [w, p] = exp_parts(d);
+    w * p
 }
 /// Sum of the chains of a block, in the fixed order.
 #[inline(always)]
@@ -310,12 +317,13 @@ pub fn block(x: &[f32], first: usize) -> Record {
     for (j, &x) in x.iter().enumerate() {
         let l = j % CHAINS;
         let d = clamp_row(x - centre);
-        let e = exp_row(d);
+        let [w, p] = exp_parts(d);
+        let e = w * p;
         u[l] = e.fma(d, u[l]);
         if x == m {
             ties += 1;
         } else {
-            r[l] += e;
+            r[l] = w.fma(p, r[l]);
             q1[l] = e.fma(e, q1[l]);
         }
     }
@@ -418,18 +426,17 @@ pub enum RowGrad {
     /// See [`Columns`].
     Columns(Columns),
 }
-/// dx_j = p_j (c0 + c1 a_j), p_j = e^a_j `scale`, and its own value at the target.
+/// dx_j = e^a_j (c0 + c1 a_j), and its own value at the target.
 ///
-/// This is g_lp (1[j = y] - p_j) + p_j [g_lse - g_H (a_j - u / (1 + r))] with the constants gathered in f64.
+/// This is g_lp (1[j = y] - p_j) + p_j [g_lse - g_H (a_j - u / (1 + r))] with the constants, 1 / (1 + r) among them, gathered
+/// in f64.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns {
     /// Maximum of the row.
     pub m: f32,
-    /// 1 / (1 + r)
-    pub scale: f32,
-    /// g_lse - g_lp + g_H u / (1 + r)
+    /// (g_lse - g_lp + g_H u / (1 + r)) / (1 + r)
     pub c0: f32,
-    /// -g_H
+    /// -g_H / (1 + r)
     pub c1: f32,
     /// Column and gradient of the target: there 1 - p must not cancel.
     pub target: Option<(usize, f64)>,
@@ -439,8 +446,7 @@ impl Columns {
     #[inline(always)]
     pub fn at(&self, x: f32) -> f32 {
         let d = clamp_row(x - self.m);
-        let p = exp_row(d) * self.scale;
-        p * self.c1.fma(d, self.c0)
+        exp_row(d) * self.c1.fma(d, self.c0)
     }
     /// Gradient with respect to the raw logit of a column other than the target.
     #[inline(always)]
@@ -485,8 +491,8 @@ impl RowGrad {
         };
         // a factor beyond f32 would turn a column of probability 0 into inf * 0
         let top = f32::MAX as f64;
-        let c0 = g.lse - g.logprob + g.entropy * mean;
+        let c0 = (g.lse - g.logprob + g.entropy * mean) / sum;
         let c0 = if c0.is_finite() { c0.clamp(-top, top) as f32 } else { c0 as f32 };
-        RowGrad::Columns(Columns { m: record.m, scale: (1.0 / sum) as f32, c0, c1: -g.entropy as f32, target })
+        RowGrad::Columns(Columns { m: record.m, c0, c1: (-g.entropy / sum) as f32, target })
     }
 }

@@ -281,18 +281,11 @@ impl Kernel for NoIsa {
 
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    //! AVX-512 through std::arch: the foundation alone is enough for a product, which the SIMD crate does not offer.
+    //! AVX-512 through std::arch: products use little of it, and the SIMD crate offers no set that older machines have.
     use super::*;
+    use crate::lanes::Wide;
     use core::arch::x86_64::*;
 
-    /// The AVX-512 foundation. Exists only where detection found it.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Wide(());
-    impl Wide {
-        pub fn detect() -> Option<Wide> {
-            is_x86_feature_detected!("avx512f").then_some(Wide(()))
-        }
-    }
     /// vdpbf16ps. Exists only where detection found the instruction.
     #[derive(Clone, Copy)]
     pub(crate) struct Dot(Wide);
@@ -435,7 +428,7 @@ mod wide {
     }
 }
 #[cfg(target_arch = "x86_64")]
-pub(crate) use wide::{Dot, Wide};
+pub(crate) use wide::Dot;
 
 /// Runs `$e` with the kernel of an instruction set as `$k`: the f32 one, or with `paired` (both operands bf16) the one
 /// for pairs where there is such an instruction. The token of a set that the machine lacks does not exist; then the
@@ -443,7 +436,9 @@ pub(crate) use wide::{Dot, Wide};
 macro_rules! with_kernel {
     ($isa:expr, $paired:expr, $k:ident => $e:expr) => {{
         #[cfg(target_arch = "x86_64")]
-        use $crate::gemm::{Dot, Wide};
+        use $crate::gemm::Dot;
+        #[cfg(target_arch = "x86_64")]
+        use $crate::lanes::Wide;
         use $crate::lanes::{Isa, Token};
         let isa: Isa = $isa;
         match Token::of(isa) {
@@ -465,7 +460,7 @@ macro_rules! with_kernel {
             }
             #[cfg(target_arch = "aarch64")]
             Token::Neon($k) => $e,
-            Token::None => {
+            _ => {
                 let $k = $crate::gemm::NoIsa;
                 $e
             }
@@ -853,8 +848,9 @@ pub(crate) fn product<K: Kernel>(
 /// CHAINS chains of `steps` multiply-adds that never leave the registers.
 #[inline(always)]
 fn spin<C: Chain, const CHAINS: usize>(l: C, x: C::In, steps: usize) -> f32 {
-    let x = core::hint::black_box(x);
-    let (a, b, mut c) = (l.splat(x), l.splat(x), [l.zero(); CHAINS]);
+    // lanes that the compiler cannot know to be equal: it would compute half of a vector of two registers
+    let x = core::hint::black_box([x; LANES]);
+    let (a, b, mut c) = (l.load(&x), l.load(&x), [l.zero(); CHAINS]);
     for _ in 0..steps / CHAINS {
         for c in &mut c {
             *c = l.step(a, b, *c);

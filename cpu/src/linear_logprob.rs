@@ -9,11 +9,10 @@
 use crate::gemm::{
     A, Disjoint, Input, Kernel, LANES, Out, Panels, Pieces, Place, pack_reduction, product, scratch, sweep, with_kernel,
 };
-use crate::lanes::{Isa, L32, simd};
-use crate::on_isa;
+use crate::lanes::{Isa, Sixteen};
+use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp, fma, splat};
-use simd::{Simd, prelude::*};
+use crate::rows::{Cell, V, clamp, exp, exp_parts, fma, splat};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
@@ -323,13 +322,13 @@ fn set_transform(t: &RowTransform, i: usize, slope: &mut [f32], outer: &mut [f32
 }
 /// [`RowTransform`] with a row in each lane.
 #[derive(Clone, Copy)]
-struct LaneTransform<S: Simd> {
+struct LaneTransform<S: Sixteen> {
     softcap: bool,
     inner: V<S>,
     slope: V<S>,
     outer: V<S>,
 }
-impl<S: Simd> LaneTransform<S> {
+impl<S: Sixteen> LaneTransform<S> {
     #[inline(always)]
     fn new(s: S, job: &Job<'_>, t: &Lanes<'_>, at: usize) -> Self {
         LaneTransform {
@@ -342,7 +341,7 @@ impl<S: Simd> LaneTransform<S> {
     /// [`RowTransform::apply`] of `v = z + bias`, the bias finite.
     #[inline(always)]
     fn apply(&self, s: S, z: V<S>, v: V<S>) -> V<S> {
-        let x = if self.softcap { L32::<S>::new(v * self.inner).tanh().0 * self.outer } else { v * self.slope };
+        let x = if self.softcap { (v * self.inner).tanh() * self.outer } else { v * self.slope };
         let x = splat(s, f32::INFINITY).simd_le(z).select(splat(s, f32::INFINITY), x);
         z.simd_le(splat(s, f32::NEG_INFINITY)).select(splat(s, f32::NEG_INFINITY), x)
     }
@@ -352,7 +351,7 @@ impl<S: Simd> LaneTransform<S> {
         if !self.softcap {
             return self.slope;
         }
-        let e = L32::<S>::new((v * self.inner).abs() * splat(s, -2.0)).exp().0;
+        let e = ((v * self.inner).abs() * splat(s, -2.0)).exp();
         let t = splat(s, 1.0) + e;
         self.slope * (splat(s, 4.0) * e / (t * t))
     }
@@ -577,7 +576,7 @@ struct Best<'a> {
 }
 /// Transforms the rows of `x` (columns from `g0` on; lanes are tokens from `n0` on) in place and raises the maxima.
 fn raise(job: &Job<'_>, t: &Lanes<'_>, n0: usize, (v0, g0): (usize, usize), x: &mut [f32], ld: usize, best: Best<'_>) {
-    on_isa!(
+    on_lanes!(
         job.isa,
         s => if job.identity { raise_lanes::<_, true>(s, job, t, n0, (v0, g0), x, ld, best) }
             else { raise_lanes::<_, false>(s, job, t, n0, (v0, g0), x, ld, best) },
@@ -586,7 +585,7 @@ fn raise(job: &Job<'_>, t: &Lanes<'_>, n0: usize, (v0, g0): (usize, usize), x: &
 }
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn raise_lanes<S: Simd, const IDENTITY: bool>(
+fn raise_lanes<S: Sixteen, const IDENTITY: bool>(
     s: S,
     job: &Job<'_>,
     t: &Lanes<'_>,
@@ -612,12 +611,12 @@ fn raise_lanes<S: Simd, const IDENTITY: bool>(
                     bias => {
                         let v = if let Some(b) = bias { z + splat(s, b) } else { z };
                         y = t.apply(s, z, v);
-                        top = z.simd_gt(top).select(z, top);
+                        top = top.simd_lt(z).select(z, top);
                     }
                 }
                 y.store_slice(x);
             }
-            let above = y.simd_gt(max);
+            let above = max.simd_lt(y);
             max = above.select(y, max);
             first = above.select(splat(s, (g0 + j - v0) as f32), first);
         }
@@ -659,7 +658,7 @@ fn scalar_transform(job: &Job<'_>, t: &Lanes<'_>, at: usize) -> RowTransform {
 /// Records of one block for up to 16 tokens: `x[j * ld + lane]`, transformed. Without `all` u and q1 are not formed.
 #[allow(clippy::too_many_arguments)]
 fn sums(isa: Isa, x: &[f32], ld: usize, max: &[f32], first: &[f32], v0: usize, all: bool, out: &mut [Record]) {
-    on_isa!(
+    on_lanes!(
         isa,
         s => if all { sums_lanes::<_, true>(s, x, ld, max, first, v0, out) }
             else { sums_lanes::<_, false>(s, x, ld, max, first, v0, out) },
@@ -667,7 +666,7 @@ fn sums(isa: Isa, x: &[f32], ld: usize, max: &[f32], first: &[f32], v0: usize, a
     )
 }
 #[inline(always)]
-fn sums_lanes<S: Simd, const ALL: bool>(
+fn sums_lanes<S: Sixteen, const ALL: bool>(
     s: S,
     x: &[f32],
     ld: usize,
@@ -676,42 +675,54 @@ fn sums_lanes<S: Simd, const ALL: bool>(
     v0: usize,
     out: &mut [Record],
 ) {
-    let (zero, one) = (splat(s, 0.0), splat(s, 1.0));
+    let zero = splat(s, 0.0);
     let m = V::from_slice(s, &max[..LANES]) + zero; // -0 becomes +0
     let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
     // one accumulator a chain, column j in chain j % 32
     let mut r = [[0.0f32; LANES]; CHAINS];
-    let (mut n, mut u, mut q) = (r, r, r);
+    let (mut u, mut q, mut ties) = (r, r, [0u32; LANES]);
     for (j, x) in x.chunks(ld).enumerate() {
         let l = j % CHAINS;
         let x = V::from_slice(s, &x[..LANES]);
         let d = clamp(s, x - centre);
-        let e = exp(s, d);
-        let below = x.simd_ne(centre); // false for the maximum and its ties, true for a NaN
-        let rest = below.select(e, zero);
-        (V::from_slice(s, &r[l]) + rest).store_slice(&mut r[l]);
-        (V::from_slice(s, &n[l]) + below.select(one, zero)).store_slice(&mut n[l]);
+        let [[w], [p]] = exp_parts(s, [d]);
+        let old = V::from_slice(s, &r[l]);
+        let mut sum = fma(w, p, old);
+        let hit = x.simd_eq(centre); // the maximum and its ties are few: no select in every column
+        let top = hit.any();
+        if top {
+            sum = hit.select(old, sum);
+            let bits = hit.bits();
+            for (i, n) in ties.iter_mut().enumerate() {
+                *n += bits >> i & 1;
+            }
+        }
+        sum.store_slice(&mut r[l]);
         if ALL {
+            let e = w * p;
             fma(e, d, V::from_slice(s, &u[l])).store_slice(&mut u[l]);
-            fma(rest, rest, V::from_slice(s, &q[l])).store_slice(&mut q[l]);
+            let old = V::from_slice(s, &q[l]);
+            let mut sum = fma(e, e, old);
+            if top {
+                sum = hit.select(old, sum);
+            }
+            sum.store_slice(&mut q[l]);
         }
     }
     combine(s, &mut r);
-    combine(s, &mut n);
     if ALL {
         combine(s, &mut u);
         combine(s, &mut q);
     }
     let mut top = [0.0; LANES];
     m.store_slice(&mut top);
-    let rows = x.len().div_ceil(ld) as u32;
     for (i, out) in out.iter_mut().enumerate() {
-        *out = record::seal(top[i], r[0][i], u[0][i], q[0][i], rows - n[0][i] as u32, v0 + first[i] as usize);
+        *out = record::seal(top[i], r[0][i], u[0][i], q[0][i], ties[i], v0 + first[i] as usize);
     }
 }
 /// [`record::combine`] of 16 tokens; the sum is in chain 0.
 #[inline(always)]
-fn combine<S: Simd>(s: S, chains: &mut [[f32; LANES]; CHAINS]) {
+fn combine<S: Sixteen>(s: S, chains: &mut [[f32; LANES]; CHAINS]) {
     let mut w = CHAINS / 2;
     while w > 0 {
         let (a, b) = chains.split_at_mut(w);
@@ -745,7 +756,6 @@ struct Kept<'a> {
     slope: &'a mut [f32],
     outer: &'a mut [f32],
     m: &'a mut [f32],
-    scale: &'a mut [f32],
     c0: &'a mut [f32],
     c1: &'a mut [f32],
     target: &'a mut [u32],
@@ -758,8 +768,8 @@ const NAN: u8 = 2;
 impl<'a> Kept<'a> {
     fn need(rows: usize) -> usize {
         let lanes = rows.saturating_add(WIDEST);
-        let sevenfold = Arena::sum([need::<f32>(lanes); 7]); // with `target`, whose u32 are as wide
-        Arena::sum([need::<usize>(rows), need::<f64>(lanes), sevenfold, need::<u8>(lanes)])
+        let sixfold = Arena::sum([need::<f32>(lanes); 6]); // with `target`, whose u32 are as wide
+        Arena::sum([need::<usize>(rows), need::<f64>(lanes), sixfold, need::<u8>(lanes)])
     }
     fn new(rows: usize, arena: &mut Arena<'a>) -> Result<Self> {
         let lanes = rows + WIDEST;
@@ -770,18 +780,18 @@ impl<'a> Kept<'a> {
             x.fill(0.0); // also the lanes behind the last row, whose results nobody uses
             Ok(x)
         };
-        let (slope, outer, m, scale, c0, c1) = (f32s()?, f32s()?, f32s()?, f32s()?, f32s()?, f32s()?);
+        let (slope, outer, m, c0, c1) = (f32s()?, f32s()?, f32s()?, f32s()?, f32s()?);
         let (target, fill) = (arena.take(lanes)?, arena.take(lanes)?);
         target.fill(NO_COLUMN);
         fill.fill(COLUMNS);
-        Ok(Kept { live, dx, slope, outer, m, scale, c0, c1, target, fill })
+        Ok(Kept { live, dx, slope, outer, m, c0, c1, target, fill })
     }
     fn set(&mut self, i: usize, job: &Job<'_>, row: usize, record: &Record, upstream: &Upstream<'_>) {
         set_transform(&job.transform(row), i, self.slope, self.outer);
         match RowGrad::new(record, job.target(row), &upstream.row(row)) {
             RowGrad::Fill(x) => self.fill[i] = if x == 0.0 { ZERO } else { NAN },
             RowGrad::Columns(c) => {
-                (self.m[i], self.scale[i], self.c0[i], self.c1[i]) = (c.m, c.scale, c.c0, c.c1);
+                (self.m[i], self.c0[i], self.c1[i]) = (c.m, c.c0, c.c1);
                 if let Some((y, dx)) = c.target {
                     (self.target[i], self.dx[i]) = (y as u32, dx);
                 }
@@ -1077,10 +1087,10 @@ fn put<E: Float>(to: &mut [E], x: &[f32], add: bool) {
 }
 /// [`put`] of a 16-bit type, 32 values at a time.
 fn narrow<E: Cell>(isa: Isa, to: &mut [E], x: &[f32], add: bool) {
-    on_isa!(isa, s => narrow_lanes(s, to, x, add), put(to, x, add))
+    on_lanes!(isa, s => narrow_lanes(s, to, x, add), put(to, x, add))
 }
 #[inline(always)]
-fn narrow_lanes<S: Simd, E: Cell>(s: S, to: &mut [E], x: &[f32], add: bool) {
+fn narrow_lanes<S: Sixteen, E: Cell>(s: S, to: &mut [E], x: &[f32], add: bool) {
     for (to, x) in to.chunks_mut(32).zip(x.chunks(32)) {
         let (mut wide, mut cells) = ([0.0; 32], [E::default(); 32]);
         wide[..x.len()].copy_from_slice(x);
@@ -1306,7 +1316,7 @@ fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usiz
             *own = (kept.dx[first + l] * scalar_transform(job, &t, first + l).slope(v as f64)) as f32;
         }
     }
-    on_isa!(
+    on_lanes!(
         job.isa,
         s => if job.identity { gradient_lanes::<_, true>(s, job, kept, first, lanes, g0, x, ld) }
             else { gradient_lanes::<_, false>(s, job, kept, first, lanes, g0, x, ld) },
@@ -1326,7 +1336,7 @@ fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usiz
 }
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn gradient_lanes<S: Simd, const IDENTITY: bool>(
+fn gradient_lanes<S: Sixteen, const IDENTITY: bool>(
     s: S,
     job: &Job<'_>,
     kept: &Kept<'_>,
@@ -1339,7 +1349,7 @@ fn gradient_lanes<S: Simd, const IDENTITY: bool>(
     for l in (0..lanes).step_by(LANES) {
         let at = first + l..first + l + LANES;
         let t = LaneTransform::new(s, job, &Lanes { slope: kept.slope, outer: kept.outer }, first + l);
-        let (m, scale) = (V::from_slice(s, &kept.m[at.clone()]), V::from_slice(s, &kept.scale[at.clone()]));
+        let m = V::from_slice(s, &kept.m[at.clone()]);
         let (c0, c1) = (V::from_slice(s, &kept.c0[at.clone()]), V::from_slice(s, &kept.c1[at]));
         for (j, x) in x.chunks_mut(ld).enumerate() {
             let x = &mut x[l..l + LANES];
@@ -1357,8 +1367,7 @@ fn gradient_lanes<S: Simd, const IDENTITY: bool>(
                 }
             }
             let d = clamp(s, y - m);
-            let p = exp(s, d) * scale;
-            let mut dz = p * fma(c1, d, c0);
+            let mut dz = exp(s, d) * fma(c1, d, c0);
             if !IDENTITY {
                 let dead = y.simd_eq(splat(s, f32::NEG_INFINITY));
                 dz = dead.select(splat(s, 0.0), dz * t.slope(s, v));
@@ -1375,7 +1384,7 @@ fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g
         } else {
             scalar_transform(job, &Lanes { slope: kept.slope, outer: kept.outer }, i)
         };
-        let c = record::Columns { m: kept.m[i], scale: kept.scale[i], c0: kept.c0[i], c1: kept.c1[i], target: None };
+        let c = record::Columns { m: kept.m[i], c0: kept.c0[i], c1: kept.c1[i], target: None };
         for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
             *x = c.raw(&t, *x, job.bias(g0 + j));
         }

@@ -3,11 +3,10 @@
 //! The sums are those of [`truing_core::record`]. A block of 2048 columns is read twice, the second time from L1: first
 //! its maximum, then its sums; the maximum of the next block runs in the shadow of the sums. With a transform the block
 //! is transformed into L1 first.
-use crate::lanes::{L32, simd};
-use crate::on_isa;
+use crate::lanes::{Sixteen, fence};
+use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp, fma, prefetch, splat, tree};
-use simd::{Simd, prelude::*};
+use crate::rows::{Cell, V, clamp, exp_parts, fma, inside, prefetch, splat};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::logprob::{Figures, LogitRow, Problem, Rows, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut, Split};
@@ -43,6 +42,8 @@ pub enum Grad<'a> {
 
 /// Elements that are worth a task.
 const GRAIN: usize = 1 << 16;
+/// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
+const CACHE: usize = 16 << 20;
 /// Columns by which a prefetch runs ahead of the maximum pass (half as many lose, up to eight times as many are alike).
 const AHEAD: usize = 2048;
 
@@ -177,13 +178,15 @@ struct Scratch<T> {
     slope: Block,
     /// The biases of a block.
     bias: Block,
+    /// Where the logits end, for prefetches.
+    end: usize,
 }
 type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
     #[inline(always)]
-    fn new() -> Self {
+    fn new(end: *const T) -> Self {
         let zero = [[0.0; 32]; BLOCK / 32];
-        Scratch { last: [[T::NEG_INF; 32]; BLOCK / 32], x: zero, slope: zero, bias: zero }
+        Scratch { last: [[T::NEG_INF; 32]; BLOCK / 32], x: zero, slope: zero, bias: zero, end: end.addr() }
     }
 }
 
@@ -193,7 +196,7 @@ fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: F
     let column = out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some();
     let isa = context.isa();
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-        on_isa!(isa, s => forward_rows(s, &job, &z, first, n, out, all, column), forward_scalar(&job, &z, first, n, out))
+        on_lanes!(isa, s => forward_rows(s, &job, &z, first, n, out, all, column), forward_scalar(&job, &z, first, n, out))
     });
 }
 fn forward_scalar<T: Cell>(job: &Job<'_>, z: &Matrix<'_, T>, first: usize, n: usize, mut out: Figures<'_>) {
@@ -208,7 +211,7 @@ fn forward_scalar<T: Cell>(job: &Job<'_>, z: &Matrix<'_, T>, first: usize, n: us
 }
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn forward_rows<S: Simd, T: Cell>(
+fn forward_rows<S: Sixteen, T: Cell>(
     s: S,
     job: &Job<'_>,
     z: &Matrix<'_, T>,
@@ -218,7 +221,7 @@ fn forward_rows<S: Simd, T: Cell>(
     all: bool,
     column: bool,
 ) {
-    let mut scratch = Scratch::new();
+    let mut scratch = Scratch::new(z.data().as_ptr_range().end);
     for i in 0..n {
         let target = job.target(first + i);
         let record = if target == Target::Ignored {
@@ -234,8 +237,8 @@ fn forward_rows<S: Simd, T: Cell>(
 /// The record of a row without the target; `k` is right only with `column`. Compiled once for an instruction set and a
 /// type: both directions call it.
 #[inline(never)]
-fn sums<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, all: bool, column: bool) -> Record {
-    s.vectorize(
+fn sums<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, all: bool, column: bool) -> Record {
+    s.enter(
         #[inline(always)]
         || {
             if !plain(row) {
@@ -247,7 +250,7 @@ fn sums<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>,
     )
 }
 #[inline(always)]
-fn read<S: Simd, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<T>) -> Record {
+fn read<S: Sixteen, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<T>) -> Record {
     let full = z.len() / BLOCK;
     let tail = &z[full * BLOCK..];
     let last: &[[T; 32]] = if tail.len().is_multiple_of(32) {
@@ -274,59 +277,106 @@ fn read<S: Simd, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<
         } else {
             &[]
         };
-        let (x, next_max) = block::<S, T, ALL>(s, b, T::max_get(s, m), i * BLOCK, next);
+        let (x, next_max) = block::<S, T, ALL>(s, b, T::max_get(s, m), i * BLOCK, next, scratch.end);
         tree.push(x);
         (b, m) = (next, next_max);
     }
     tree.finish()
 }
+/// The sums of a block in the making.
+struct Sums<S: Sixteen> {
+    r: [V<S>; 2],
+    u: [V<S>; 2],
+    q: [V<S>; 2],
+    /// Columns with the maximum.
+    ties: u32,
+}
+impl<S: Sixteen> Sums<S> {
+    /// Takes in N / 2 times 32 columns; vector i belongs to accumulator i % 2.
+    #[inline(always)]
+    fn add<const ALL: bool, const N: usize>(&mut self, s: S, z: [V<S>; N], m: V<S>) {
+        let mut d = z;
+        let mut any = z[0].simd_eq(m);
+        for i in 0..N {
+            d[i] = z[i] - m;
+            any = any.or(z[i].simd_eq(m));
+        }
+        for i in 0..N {
+            d[i] = clamp(s, d[i]);
+        }
+        let [w, p] = exp_parts(s, d);
+        // the maximum and its ties are few: a branch costs less than a select and a count in every column
+        let any = any.any();
+        for i in 0..N {
+            let (r, u, q) = (&mut self.r[i % 2], &mut self.u[i % 2], &mut self.q[i % 2]);
+            let sum = fma(w[i], p[i], *r);
+            let e = w[i] * p[i];
+            let square = fma(e, e, *q);
+            if ALL {
+                *u = fma(e, d[i], *u);
+            }
+            if any {
+                let hit = z[i].simd_eq(m);
+                self.ties += hit.bits().count_ones();
+                *r = hit.select(*r, sum);
+                if ALL {
+                    *q = hit.select(*q, square);
+                }
+            } else {
+                *r = sum;
+                if ALL {
+                    *q = square;
+                }
+            }
+        }
+    }
+}
 /// The sums of block `b`, now in L1, and the maximum of `next`, which this brings in. `k` is the block's first column.
 #[inline(always)]
-fn block<S: Simd, T: Cell, const ALL: bool>(
+fn block<S: Sixteen, T: Cell, const ALL: bool>(
     s: S,
     b: &[[T; 32]],
     m: f32,
     first: usize,
     next: &[[T; 32]],
+    end: usize,
 ) -> (Record, T::Max<S>) {
-    let zero = splat(s, 0.0);
-    let (mv, one) = (splat(s, if m == f32::NEG_INFINITY { 0.0 } else { m }), splat(s, 1.0));
-    let (mut r, mut n, mut u, mut q) = ([zero; 2], [zero; 2], [zero; 2], [zero; 2]);
+    let zero = [splat(s, 0.0); 2];
+    let mv = splat(s, if m == f32::NEG_INFINITY { 0.0 } else { m });
+    let mut sums = Sums { r: zero, u: zero, q: zero, ties: 0 };
     let mut next_max = T::max_new(s);
-    for (i, c) in b.iter().enumerate() {
-        prefetch(c, BLOCK + AHEAD); // runs on into the next row
-        if i < next.len() {
-            T::max_add(s, &mut next_max, &next[i]);
+    let more = inside(b, BLOCK + AHEAD, end);
+    let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
+    for (i, [a, b]) in pairs.iter().enumerate() {
+        prefetch(a, BLOCK + AHEAD, more); // runs on into the next row
+        prefetch(b, BLOCK + AHEAD, more);
+        for next in &next[next.len().min(2 * i)..next.len().min(2 * i + 2)] {
+            T::max_add(s, &mut next_max, next);
         }
-        let z = T::load(s, c);
-        for j in 0..2 {
-            let d = clamp(s, z[j] - mv);
-            let e = exp(s, d);
-            let below = z[j].simd_ne(mv); // false for the maximum and its ties, true for a NaN
-            // adding +0 changes no bit, and selecting 0 is one `and` where a select of two vectors is two operations
-            let masked = below.select(e, zero);
-            r[j] = r[j] + masked;
-            n[j] = n[j] + below.select(one, zero);
-            if ALL {
-                u[j] = fma(e, d, u[j]);
-                q[j] = fma(masked, masked, q[j]);
-            }
-        }
+        let ([z0, z1], [z2, z3]) = (T::take(s, a), T::take(s, b));
+        sums.add::<ALL, 4>(s, [z0, z1, z2, z3], mv);
     }
-    let ties = (32 * b.len()) as u32 - tree(n) as u32;
-    let (u, q) = if ALL { (tree(u), tree(q)) } else { (0.0, 0.0) };
-    (record::seal(m, tree(r), u, q, ties, first), next_max)
+    for (i, c) in last.iter().enumerate() {
+        prefetch(c, BLOCK + AHEAD, more);
+        if 2 * pairs.len() + i < next.len() {
+            T::max_add(s, &mut next_max, &next[2 * pairs.len() + i]);
+        }
+        sums.add::<ALL, 2>(s, T::take(s, c), mv);
+    }
+    let Sums { r, u, q, ties } = sums;
+    let (u, q) = if ALL { (T::sum(u), T::sum(q)) } else { (0.0, 0.0) };
+    (record::seal(m, T::sum(r), u, q, ties, first), next_max)
 }
 /// Sets `k`: the first column of the winning block with the maximum.
 #[inline(always)]
-fn find<S: Simd, T: Cell>(s: S, z: &[T], x: Record) -> Record {
+fn find<S: Sixteen, T: Cell>(s: S, z: &[T], x: Record) -> Record {
     let first = x.k as usize;
     let b = &z[first..z.len().min(first + BLOCK)];
     let (chunks, rest) = b.as_chunks::<32>();
     let mv = splat(s, x.m);
     for (i, c) in chunks.iter().enumerate() {
         let z = T::load(s, c);
-        let hit = z[0].simd_eq(mv).to_bitmask() | z[1].simd_eq(mv).to_bitmask() << 16;
+        let hit = z[0].simd_eq(mv).bits() | z[1].simd_eq(mv).bits() << 16;
         if hit != 0 {
             return Record { k: (first + 32 * i) as u32 + hit.trailing_zeros(), ..x };
         }
@@ -359,12 +409,12 @@ fn widen_bias(bias: &Floats<'_>, first: usize, out: &mut [f32]) {
     }
 }
 #[inline(always)]
-fn read_transformed<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>) -> Record {
+fn read_transformed<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>) -> Record {
     let mut tree = Tree::new();
     let mut best = f32::NEG_INFINITY;
     for first in (0..row.z.len()).step_by(BLOCK) {
         let z = &row.z[first..row.z.len().min(first + BLOCK)];
-        let n = widen(s, z, &mut scratch.x);
+        let n = widen(s, z, &mut scratch.x, scratch.end);
         transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
         let x = sums_of_block(s, &scratch.x[..n], first, &mut best);
         tree.push(x);
@@ -373,15 +423,15 @@ fn read_transformed<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut
 }
 /// The record of a block in L1; `k` is set where its maximum is above `best`, which it then becomes.
 #[inline(never)]
-fn sums_of_block<S: Simd>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
-    s.vectorize(
+fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
+    s.enter(
         #[inline(always)]
         || {
             let mut m = f32::max_new(s);
             for p in b {
                 f32::max_add(s, &mut m, p);
             }
-            let (mut x, _) = block::<S, f32, true>(s, b, f32::max_get(s, m), first, &[]);
+            let (mut x, _) = block::<S, f32, true>(s, b, f32::max_get(s, m), first, &[], b.as_ptr_range().end.addr());
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
@@ -394,10 +444,11 @@ fn sums_of_block<S: Simd>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -
 }
 /// Widens at most a block, padded with `-inf` to chunks of 32 columns; returns their number.
 #[inline(always)]
-fn widen<S: Simd, T: Cell>(s: S, z: &[T], x: &mut Block) -> usize {
+fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
+    let more = inside(chunks, AHEAD, end);
     for (c, x) in chunks.iter().zip(x.iter_mut()) {
-        prefetch(c, AHEAD);
+        prefetch(c, AHEAD, more);
         f32::store(s, T::load(s, c), x);
     }
     if rest.is_empty() {
@@ -410,7 +461,7 @@ fn widen<S: Simd, T: Cell>(s: S, z: &[T], x: &mut Block) -> usize {
 }
 /// Rounds a block of f32 to where it belongs.
 #[inline(always)]
-fn narrow<S: Simd, G: Cell>(s: S, x: &Block, g: &mut [G]) {
+fn narrow<S: Sixteen, G: Cell>(s: S, x: &Block, g: &mut [G]) {
     let (chunks, rest) = g.as_chunks_mut::<32>();
     let n = chunks.len();
     for (c, x) in chunks.iter_mut().zip(x) {
@@ -432,7 +483,7 @@ impl<T> Scratch<T> {
 }
 /// Transforms `n` widened logits from column `first` on in place.
 #[inline(never)]
-fn transform<S: Simd>(
+fn transform<S: Sixteen>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,
@@ -440,7 +491,7 @@ fn transform<S: Simd>(
     n: usize,
     (x, _, b): Buffers<'_>,
 ) {
-    s.vectorize(
+    s.enter(
         #[inline(always)]
         || {
             if let Some(bias) = bias {
@@ -449,9 +500,9 @@ fn transform<S: Simd>(
             for (x, b) in x[..n.div_ceil(32)].iter_mut().zip(&*b) {
                 for j in 0..2 {
                     let at = 16 * j..16 * j + 16;
-                    let z = L32::<S>::new(V::from_slice(s, &x[at.clone()]));
-                    let b = L32::<S>::new(V::from_slice(s, &b[at.clone()]));
-                    t.apply(z, bias.map(|_| b)).0.store_slice(&mut x[at]);
+                    let z = V::from_slice(s, &x[at.clone()]);
+                    let b = V::from_slice(s, &b[at.clone()]);
+                    t.apply(z, bias.map(|_| b)).store_slice(&mut x[at]);
                 }
             }
         },
@@ -459,7 +510,7 @@ fn transform<S: Simd>(
 }
 /// The gradient of a transformed block with respect to its raw logits, in place of the raw logits.
 #[inline(never)]
-fn gradient<S: Simd>(
+fn gradient<S: Sixteen>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,
@@ -470,16 +521,16 @@ fn gradient<S: Simd>(
 ) {
     slopes(s, bias, t, first, n, (&mut *x, &mut *slope, &mut *b));
     transform(s, bias, t, first, n, (&mut *x, &mut *slope, &mut *b));
-    s.vectorize(
+    s.enter(
         #[inline(always)]
         || {
             let k = Constants::new(s, c);
             for (x, slope) in x[..n.div_ceil(32)].iter_mut().zip(&*slope) {
                 let (v, slope) = (f32::load(s, x), f32::load(s, slope));
-                let mut dz = v;
+                let mut dz = k.some(s, v);
                 for j in 0..2 {
                     let dead = v[j].simd_eq(splat(s, f32::NEG_INFINITY));
-                    dz[j] = dead.select(splat(s, 0.0), k.one(s, v[j]) * slope[j]);
+                    dz[j] = dead.select(splat(s, 0.0), dz[j] * slope[j]);
                 }
                 f32::store(s, dz, x);
             }
@@ -487,7 +538,7 @@ fn gradient<S: Simd>(
     )
 }
 #[inline(never)]
-fn slopes<S: Simd>(
+fn slopes<S: Sixteen>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,
@@ -495,7 +546,7 @@ fn slopes<S: Simd>(
     n: usize,
     (x, slope, b): Buffers<'_>,
 ) {
-    s.vectorize(
+    s.enter(
         #[inline(always)]
         || {
             if let Some(bias) = bias {
@@ -506,7 +557,7 @@ fn slopes<S: Simd>(
                 if bias.is_some() {
                     v = [v[0] + b[0], v[1] + b[1]];
                 }
-                let v = [t.slope(L32::<S>::new(v[0])).0, t.slope(L32::<S>::new(v[1])).0];
+                let v = [t.slope(v[0]), t.slope(v[1])];
                 f32::store(s, v, slope);
             }
         },
@@ -521,8 +572,10 @@ trait Pair: Split + Send {
     fn logits(&self, i: usize) -> &[Self::Z];
     /// Gradient of row `i` of this piece, to write to.
     fn gradient(&mut self, i: usize) -> &mut [Self::G];
-    /// The gradient of the first `n` columns of row `i` where there is no transform.
-    fn plain<S: Simd>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
+    /// Where the logits end.
+    fn end(&self) -> *const Self::Z;
+    /// The gradient of the first `n` columns of row `i` where there is no transform. STREAM: past the cache.
+    fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
 }
 struct Apart<'a, T, G> {
     z: Matrix<'a, T>,
@@ -548,17 +601,41 @@ impl<T: Cell, G: Cell> Pair for Apart<'_, T, G> {
         self.g.row_mut(i)
     }
     #[inline(always)]
-    fn plain<S: Simd>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
+    fn end(&self) -> *const T {
+        self.z.data().as_ptr_range().end
+    }
+    #[inline(always)]
+    fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
         let z = &self.z.row(self.first + i)[..n];
         let ((a, a_rest), (b, b_rest)) = (z.as_chunks::<32>(), self.g.row_mut(i)[..n].as_chunks_mut::<32>());
-        for (a, b) in a.iter().zip(b) {
-            G::store(s, k.both(s, T::load(s, a)), b);
+        let group = if S::ROOMY { a.len() / 2 * 2 } else { 0 };
+        for (a, b) in a[..group].as_chunks::<2>().0.iter().zip(b[..group].as_chunks_mut::<2>().0) {
+            let dz = if one_type::<T, G>() {
+                k.four(s, T::take(s, &a[0]), T::take(s, &a[1]))
+            } else {
+                k.four(s, T::load(s, &a[0]), T::load(s, &a[1]))
+            };
+            put_or_store::<S, T, G, STREAM>(s, [dz[0], dz[1]], &mut b[0]);
+            put_or_store::<S, T, G, STREAM>(s, [dz[2], dz[3]], &mut b[1]);
+        }
+        for (a, b) in a[group..].iter().zip(&mut b[group..]) {
+            let z = if one_type::<T, G>() { T::take(s, a) } else { T::load(s, a) };
+            put_or_store::<S, T, G, STREAM>(s, k.some(s, z), b);
         }
         let (mut x, mut y) = ([T::NEG_INF; 32], [G::NEG_INF; 32]);
         x[..a_rest.len()].copy_from_slice(a_rest);
-        G::store(s, k.both(s, T::load(s, &x)), &mut y);
+        G::store(s, k.some(s, T::load(s, &x)), &mut y);
         b_rest.copy_from_slice(&y[..b_rest.len()]);
     }
+}
+/// Whether logits and gradient are of one type, the only one of its size among those of the gradients.
+#[inline(always)]
+fn one_type<T, G>() -> bool {
+    size_of::<T>() == size_of::<G>()
+}
+#[inline(always)]
+fn put_or_store<S: Sixteen, T: Cell, G: Cell, const STREAM: bool>(s: S, v: [V<S>; 2], p: &mut [G; 32]) {
+    if one_type::<T, G>() { G::put::<S, STREAM>(s, v, p) } else { G::store(s, v, p) }
 }
 struct Same<'a, T>(MatrixMut<'a, T>);
 impl<T: Element> Split for Same<'_, T> {
@@ -579,41 +656,62 @@ impl<T: Cell> Pair for Same<'_, T> {
         self.0.row_mut(i)
     }
     #[inline(always)]
-    fn plain<S: Simd>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
+    fn end(&self) -> *const T {
+        let n = self.0.rows();
+        if n == 0 { core::ptr::null() } else { self.0.row(n - 1).as_ptr_range().end }
+    }
+    #[inline(always)]
+    fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
         let (a, rest) = self.0.row_mut(i)[..n].as_chunks_mut::<32>();
-        for a in a {
-            let dz = k.both(s, T::load(s, a));
-            T::store(s, dz, a);
+        let group = if S::ROOMY { a.len() / 2 * 2 } else { 0 };
+        let (pairs, last) = a.split_at_mut(group);
+        for a in pairs.as_chunks_mut::<2>().0 {
+            let dz = k.four(s, T::take(s, &a[0]), T::take(s, &a[1]));
+            T::put::<S, false>(s, [dz[0], dz[1]], &mut a[0]);
+            T::put::<S, false>(s, [dz[2], dz[3]], &mut a[1]);
+        }
+        for a in last {
+            let dz = k.some(s, T::take(s, a));
+            T::put::<S, false>(s, dz, a);
         }
         let mut x = [T::NEG_INF; 32];
         x[..rest.len()].copy_from_slice(rest);
-        let dz = k.both(s, T::load(s, &x));
+        let dz = k.some(s, T::load(s, &x));
         T::store(s, dz, &mut x);
         rest.copy_from_slice(&x[..rest.len()]);
     }
 }
 
 /// [`Columns`] in lanes.
-struct Constants<S: Simd> {
+struct Constants<S: Sixteen> {
     m: V<S>,
-    scale: V<S>,
     c0: V<S>,
     c1: V<S>,
 }
-impl<S: Simd> Constants<S> {
+impl<S: Sixteen> Constants<S> {
     #[inline(always)]
     fn new(s: S, c: &Columns) -> Self {
-        Constants { m: splat(s, c.m), scale: splat(s, c.scale), c0: splat(s, c.c0), c1: splat(s, c.c1) }
+        Constants { m: splat(s, c.m), c0: splat(s, c.c0), c1: splat(s, c.c1) }
+    }
+    /// Of N vectors side by side.
+    #[inline(always)]
+    fn some<const N: usize>(&self, s: S, x: [V<S>; N]) -> [V<S>; N] {
+        let mut d = x;
+        for i in 0..N {
+            d[i] = x[i] - self.m;
+        }
+        for i in 0..N {
+            d[i] = clamp(s, d[i]);
+        }
+        let [w, p] = exp_parts(s, d);
+        for i in 0..N {
+            d[i] = w[i] * p[i] * fma(self.c1, d[i], self.c0);
+        }
+        d
     }
     #[inline(always)]
-    fn one(&self, s: S, x: V<S>) -> V<S> {
-        let d = clamp(s, x - self.m);
-        let p = exp(s, d) * self.scale;
-        p * fma(self.c1, d, self.c0)
-    }
-    #[inline(always)]
-    fn both(&self, s: S, x: [V<S>; 2]) -> [V<S>; 2] {
-        [self.one(s, x[0]), self.one(s, x[1])]
+    fn four(&self, s: S, a: [V<S>; 2], b: [V<S>; 2]) -> [V<S>; 4] {
+        self.some(s, [a[0], a[1], b[0], b[1]])
     }
 }
 
@@ -626,9 +724,10 @@ fn backward_of<P: Pair>(
     status: Option<MatrixMut<'_, u32>>,
 ) {
     let isa = context.isa();
-    let back = Back { job, stats, upstream };
+    let bytes = job.problem.rows().saturating_mul(job.problem.vocab()).saturating_mul(size_of::<P::G>());
+    let back = Back { job, stats, upstream, stream: bytes > CACHE };
     context.rows(job.problem.rows(), grain(job.problem), (pair, status), |first, n, (pair, status)| {
-        on_isa!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
+        on_lanes!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
     });
 }
 #[derive(Clone, Copy)]
@@ -636,6 +735,8 @@ struct Back<'a> {
     job: Job<'a>,
     stats: Option<Matrix<'a, f32>>,
     upstream: Upstream<'a>,
+    /// The gradient is larger than a cache.
+    stream: bool,
 }
 impl Back<'_> {
     /// The saved record of row `i`, completed for this call's target.
@@ -676,7 +777,7 @@ fn settle<P: Pair>(
     }
 }
 #[inline(always)]
-fn backward_rows<S: Simd, P: Pair>(
+fn backward_rows<S: Sixteen, P: Pair>(
     s: S,
     back: &Back<'_>,
     first: usize,
@@ -686,7 +787,7 @@ fn backward_rows<S: Simd, P: Pair>(
 ) {
     let valid = back.job.problem.valid();
     let all = back.upstream.entropy.is_some();
-    let mut scratch = Scratch::new();
+    let mut scratch = Scratch::new(pair.end());
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
@@ -701,12 +802,14 @@ fn backward_rows<S: Simd, P: Pair>(
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
         let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
-        if is_plain {
-            pair.plain(s, i, valid, &Constants::new(s, &c));
+        if is_plain && back.stream {
+            pair.plain::<S, true>(s, i, valid, &Constants::new(s, &c));
+        } else if is_plain {
+            pair.plain::<S, false>(s, i, valid, &Constants::new(s, &c));
         } else {
             for at in (0..valid).step_by(BLOCK) {
                 let n = BLOCK.min(valid - at);
-                widen(s, &pair.logits(i)[at..at + n], &mut scratch.x);
+                widen(s, &pair.logits(i)[at..at + n], &mut scratch.x, scratch.end);
                 gradient(s, bias.as_ref(), &t, at, n, scratch.buffers(), &c);
                 narrow(s, &scratch.x, &mut pair.gradient(i)[at..at + n]);
             }
@@ -714,6 +817,9 @@ fn backward_rows<S: Simd, P: Pair>(
         if let Some((y, dz)) = c.target(&t, v) {
             pair.gradient(i)[y] = P::G::from_f32(dz);
         }
+    }
+    if back.stream {
+        fence();
     }
 }
 fn backward_scalar<P: Pair>(

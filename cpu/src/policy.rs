@@ -3,8 +3,8 @@
 //! A sequence belongs to one task and is worked off in tiles of `TILE` tokens: read, entry, estimator, figures, write.
 //! Its sums go to the workspace, sixteen f64 chains by position joined by a fixed tree; the sums of all sequences are
 //! then added in order on the calling thread. Neither threads nor instruction sets change a bit.
-use crate::lanes::{L32, simd::Simd};
-use crate::on_isa;
+use crate::lanes::{L32, Sixteen};
+use crate::on_lanes;
 use crate::parallel::Context;
 use crate::sequence::{Counters, Cut, check_space, grain, overflow};
 use core::ops::Range;
@@ -258,7 +258,7 @@ fn ends<R: Real>(logp: R, old: R, detached: bool) -> (R, R) {
     (same, same)
 }
 #[inline(always)]
-fn token_lanes<S: Simd, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
+fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
     let zero = L32::splat(s, 0.0);
     let p = lits(zero, p);
     for at in (0..tile.padded()).step_by(W) {
@@ -313,7 +313,7 @@ fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
     [y.value, y.logp]
 }
 #[inline(always)]
-fn kl_lanes<S: Simd, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, tile: &mut Tile) {
+fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, tile: &mut Tile) {
     let p = lits(L32::splat(s, 0.0), &[0.0; N]);
     for at in (0..tile.padded()).step_by(W) {
         let x = Estimate {
@@ -340,13 +340,13 @@ struct Kl<'a> {
 impl EstimatorVisitor for Kl<'_> {
     type Out = ();
     fn visit<E: KlEstimator<N>, const N: usize>(self) {
-        on_isa!(self.context.isa(), s => kl_lanes::<_, E, N>(s, self.how, self.tile), kl_scalar::<E, N>(self.how, self.tile));
+        on_lanes!(self.context.isa(), s => kl_lanes::<_, E, N>(s, self.how, self.tile), kl_scalar::<E, N>(self.how, self.tile));
     }
 }
 
 /// x, e^x and e^x - 1 - x of every token.
 #[inline(always)]
-fn ratio_lanes<S: Simd>(s: S, tile: &mut Tile) {
+fn ratio_lanes<S: Sixteen>(s: S, tile: &mut Tile) {
     for at in (0..tile.padded()).step_by(W) {
         let x = log_ratio(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
         x.store(&mut tile.x, at);
@@ -559,7 +559,7 @@ impl TokenVisitor for TokenRun<'_> {
         let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
         let isa = self.call.context.isa();
         let eval =
-            |tile: &mut Tile| on_isa!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
+            |tile: &mut Tile| on_lanes!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
         sequences(&self.call, self.piece, &Main::Tile(&eval));
         Ok(())
     }
@@ -662,12 +662,12 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 (tile.value, tile.grad) = (tile.kl, tile.kl_grad);
             }
             let kl = call.estimator.is_some() && !own;
-            let plain = on_isa!(isa, s => { let _ = s; sums(&mut tile, call.reads, kl || own, &mut acc) }, sums(&mut tile, call.reads, kl || own, &mut acc));
+            let plain = on_lanes!(isa, s => { let _ = s; sums(&mut tile, call.reads, kl || own, &mut acc) }, sums(&mut tile, call.reads, kl || own, &mut acc));
             let chained = whole.as_ref().map(|w| (w.value, w.chain));
             let mut broken = !plain || chained.is_some_and(|(v, g)| !(v.is_finite() && g.is_finite()));
             if call.statistics {
-                on_isa!(isa, s => ratio_lanes(s, &mut tile), ratio_scalar(&mut tile));
-                on_isa!(isa, s => { let _ = s; figures(&mut tile, &token_bounds, &mut acc) }, figures(&mut tile, &token_bounds, &mut acc));
+                on_lanes!(isa, s => ratio_lanes(s, &mut tile), ratio_scalar(&mut tile));
+                on_lanes!(isa, s => { let _ = s; figures(&mut tile, &token_bounds, &mut acc) }, figures(&mut tile, &token_bounds, &mut acc));
             }
             let out = &mut piece.tokens.out;
             if let (Some(m), Some(layout)) = (&mut out.grad_logps, layout) {
@@ -689,7 +689,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                     tile.written.fill(0.0);
                 } else {
                     let with = kl && coef != 0.0;
-                    broken |= !on_isa!(isa, s => { let _ = s; scale_grad(&mut tile, with, coef, scale) }, scale_grad(&mut tile, with, coef, scale));
+                    broken |= !on_lanes!(isa, s => { let _ = s; scale_grad(&mut tile, with, coef, scale) }, scale_grad(&mut tile, with, coef, scale));
                 }
                 match dense_mut(m, layout, base + at, n) {
                     Some(to) => to.copy_from_slice(&tile.written[..n]),
