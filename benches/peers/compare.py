@@ -4,10 +4,11 @@ Every round runs the probe, then all sides in an order that rotates, so that a n
 formed inside a round, medians and quartiles are printed. Both sides work in warm memory: ours in the caller's buffers, torch's
 in what its allocator hands out again (`run` keeps the allocator from returning it to the system).
 
-    benches/peers/run [--rounds 9] [--threads 2] [--rows 256] [--compile] [--only WORD]
+    benches/peers/run [--rounds 9] [--threads 2] [--rows 256] [--compile] [--only EXPRESSION]
 """
 import argparse
 import pathlib
+import re
 import statistics
 import sys
 import time
@@ -23,7 +24,7 @@ parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rows", type=int, default=256, help="rows of logits")
 parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer of the logits form; needs a C++ compiler")
-parser.add_argument("--only", default="", help="only the cases whose name contains this")
+parser.add_argument("--only", default="", help="only the cases whose name matches this expression")
 options = parser.parse_args()
 truing.load(options.library)
 torch.set_num_threads(options.threads)
@@ -49,7 +50,7 @@ def quartiles(values):
 
 def compare(name, ours, peers, work, unit, probe):
     """`peers`: {name: function}. `work` is bytes or flops of one call, `probe` measures the machine's rate of the unit."""
-    if options.only not in name:
+    if not re.search(options.only, name):
         return
     sides = [("ours", ours), *peers.items()]
     for _ in range(3):  # the first calls compile, and fill the allocator
