@@ -2,9 +2,9 @@
 //! of 2048, one chain of fused multiply-adds from +0 in index order; two bf16 operands by pairs, odd element first,
 //! denormal inputs and tiny steps as zero.
 use truing_core::dtype::{bf16, f16};
-use truing_core::matrix::{Floats, Layout, Matrix};
+use truing_core::matrix::{Layout, Matrix};
 use truing_cpu::{Isa, gemm};
-use truing_tests::{Cases, Random};
+use truing_tests::{Cases, Data, Random};
 
 const BLOCK: usize = 2048;
 
@@ -31,41 +31,14 @@ fn blocks<T>(a: &[T], b: &[T], f: impl Fn(&[T], &[T]) -> f32) -> f32 {
     a.chunks(BLOCK).zip(b.chunks(BLOCK)).map(|(a, b)| f(a, b)).reduce(|s, x| s + x).unwrap()
 }
 
-/// A matrix in one of the three types.
-enum Data {
-    F32(Vec<f32>),
-    Bf16(Vec<bf16>),
-    F16(Vec<f16>),
-}
-impl Data {
-    fn new(kind: usize, x: &[f32]) -> Data {
-        match kind {
-            0 => Data::F32(x.to_vec()),
-            1 => Data::Bf16(x.iter().map(|x| bf16::from_f32(*x)).collect()),
-            _ => Data::F16(x.iter().map(|x| f16::from_f32(*x)).collect()),
-        }
-    }
-    fn view(&self, layout: Layout) -> Floats<'_> {
-        match self {
-            Data::F32(x) => Matrix::new(x, layout).unwrap().into(),
-            Data::Bf16(x) => Matrix::new(x, layout).unwrap().into(),
-            Data::F16(x) => Matrix::new(x, layout).unwrap().into(),
-        }
-    }
-    fn row(&self, at: usize, d: usize) -> Vec<f32> {
-        match self {
-            Data::F32(x) => x[at..at + d].to_vec(),
-            Data::Bf16(x) => x[at..at + d].iter().map(|x| x.to_f32()).collect(),
-            Data::F16(x) => x[at..at + d].iter().map(|x| x.to_f32()).collect(),
-        }
-    }
-}
-fn rule(a: &Data, la: Layout, i: usize, b: &Data, lb: Layout, j: usize) -> f32 {
-    let d = la.cols;
-    if let (Data::Bf16(a), Data::Bf16(b)) = (a, b) {
+/// A matrix, widened too.
+struct Side(Data, Vec<f32>, Layout);
+fn rule(a: &Side, i: usize, b: &Side, j: usize) -> f32 {
+    let (la, lb, d) = (a.2, b.2, a.2.cols);
+    if let (Data::Bf16(a), Data::Bf16(b)) = (&a.0, &b.0) {
         return blocks(&a[la.offset(i)..][..d], &b[lb.offset(j)..][..d], pairs);
     }
-    blocks(&a.row(la.offset(i), d), &b.row(lb.offset(j), d), chain)
+    blocks(&a.1[la.offset(i)..][..d], &b.1[lb.offset(j)..][..d], chain)
 }
 
 /// Kinds of data: ordinary; exponents over the whole range, denormals and underflow included; exponents around the
@@ -111,14 +84,17 @@ fn every_path_gives_the_bits_of_the_rule() {
     for (at, &(n, d, v)) in shapes.iter().enumerate() {
         for (data, pair) in (0..3).flat_map(|data| (0..9).map(move |pair| (data, pair))) {
             let (lh, lw) = (layout(n, d, at % 3), layout(v, d, (at + pair) % 3));
-            let mut make = |l: Layout| (0..l.extent().unwrap()).map(|_| value(&mut random, data)).collect::<Vec<_>>();
-            let h = Data::new(pair % 3, &make(lh));
-            let w = Data::new(pair / 3, &make(lw));
-            let want: Vec<f32> =
-                (0..v).flat_map(|j| (0..n).map(move |i| (i, j))).map(|(i, j)| rule(&w, lw, j, &h, lh, i)).collect();
+            let mut make = |l: Layout, kind: usize| {
+                let x: Vec<f32> = (0..l.extent().unwrap()).map(|_| value(&mut random, data)).collect();
+                let x = Data::new(kind, &x);
+                let wide = x.wide();
+                Side(x, wide, l)
+            };
+            let (h, w) = (make(lh, pair % 3), make(lw, pair / 3));
+            let want: Vec<f32> = (0..v * n).map(|at| rule(&w, at / n, &h, at % n)).collect();
             for &isa in &isas {
                 let mut got = vec![f32::NAN; n * v];
-                gemm::rows_by_rows(isa, &w.view(lw), &h.view(lh), &mut got);
+                gemm::rows_by_rows(isa, &w.0.view(lw), &h.0.view(lh), &mut got);
                 for (i, (g, w)) in got.iter().zip(&want).enumerate() {
                     assert!(
                         g.to_bits() == w.to_bits() || g.is_nan() && w.is_nan(),

@@ -10,7 +10,7 @@ use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
-use truing_tests::Random;
+use truing_tests::{Counting, Random};
 
 const CANARY: u8 = 0xa5;
 
@@ -1093,25 +1093,8 @@ fn random_descriptions() {
 
 // ---- memory of the calls
 
-/// Counts the allocations of each thread.
-struct Counting;
-thread_local! {
-    static ALLOCATIONS: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
-}
-// SAFETY: the system's allocator does the work.
-unsafe impl std::alloc::GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-        ALLOCATIONS.with(|c| c.set(c.get() + 1));
-        // SAFETY: the caller's contract.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: std::alloc::Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { std::alloc::System.dealloc(p, layout) }
-    }
-}
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static ALLOCATOR: Counting = Counting;
 
 /// Sizes, calls and counts: `run` must not allocate, whatever it answers.
 fn without_allocation<T: Args>(
@@ -1127,10 +1110,10 @@ fn without_allocation<T: Args>(
     head.workspace = memory.as_mut_ptr().cast::<u8>().map_addr(|p| p.next_multiple_of(64)).cast();
     head.workspace_size = 7 << 20;
     bad_head.flags = 1 << 63;
-    let before = ALLOCATIONS.get();
+    let before = Counting::allocations();
     // SAFETY: the caller's descriptors describe memory of the test.
     let statuses = unsafe { [size(&a, &mut minimum, &mut preferred), run(&a), run(&bad)] };
-    let after = ALLOCATIONS.get();
+    let after = Counting::allocations();
     assert_eq!(statuses, [0, 0, TRUING_STATUS_INVALID_ARGUMENT], "{}: {}", T::NAME, message());
     assert!(preferred <= 7 << 20);
     assert_eq!(after - before, 0, "{} allocates without a context", T::NAME);
@@ -1209,7 +1192,7 @@ fn calls_and_contexts_from_several_threads() {
     let context = context.expose_provenance();
     let (n, v) = (64usize, 3000usize);
     let mut r = Random(3);
-    let logits: Vec<f32> = (0..n * v).map(|_| r.normal() as f32).collect();
+    let logits = r.normals(n * v, 1.0);
     let target: Vec<i32> = (0..n).map(|_| r.below(v) as i32).collect();
     let run = |context: usize| {
         let mut out = vec![0f32; n];

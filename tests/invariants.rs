@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::Cell;
 use truing_core::Dtype;
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::Kind;
 use truing_core::linear_logprob as core_linear;
 use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, Layout, Mask, Matrix, MatrixMut};
@@ -12,7 +12,7 @@ use truing_core::{policy as pol, preference as pref, sequence as seq};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa, linear_logprob, policy, preference};
-use truing_tests::{Random, U, context, same};
+use truing_tests::{Random, U, context, id, same, with_scratch};
 
 /// Runs `property` on 256 inputs, the same ones in every run, and prints how many were judged.
 fn holds<S: Strategy>(what: &str, input: S, property: impl Fn(S::Value)) {
@@ -29,17 +29,6 @@ fn holds<S: Strategy>(what: &str, input: S, property: impl Fn(S::Value)) {
     }
     println!("{what}: {} cases", count.get());
     assert!(count.get() >= 256);
-}
-fn scratch<R>(bytes: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut v = vec![0xffu8; bytes + 64];
-    let at = v.as_ptr().align_offset(64);
-    f(&mut v[at..at + bytes])
-}
-fn id(kind: Kind, name: &str) -> u32 {
-    find(kind, name).expect("an entry").about.id
-}
-fn normal(r: &mut Random, n: usize, size: f64) -> Vec<f32> {
-    (0..n).map(|_| (r.normal() * size) as f32).collect()
 }
 /// Log-prob, lse, entropy and the gradient of `g . (logprob, lse, entropy)` of every row.
 fn rows_of(c: &Context, z: &[f32], layout: Layout, target: &[i32], o: Options, g: [f32; 3]) -> [Vec<f32>; 4] {
@@ -76,7 +65,7 @@ fn a_row_depends_on_itself() {
         (vocabulary(), 1usize..12, any::<u64>(), prop::collection::vec(any::<prop::sample::Index>(), 1..30), 0usize..9);
     holds("rows permuted, repeated, left out, spread", input, |(v, n, seed, picks, gap)| {
         let mut r = Random(seed);
-        let (z, target) = (normal(&mut r, n * v, 4.0), (0..n).map(|_| r.below(v) as i32).collect::<Vec<_>>());
+        let (z, target) = (r.normals(n * v, 4.0), (0..n).map(|_| r.below(v) as i32).collect::<Vec<_>>());
         let g = [1.0, 0.5, -0.25];
         let all = rows_of(&one, &z, Layout::contiguous(n, v), &target, Options::default(), g);
         let picks: Vec<usize> = picks.iter().map(|p| p.index(n)).collect();
@@ -104,7 +93,7 @@ fn a_token_of_the_linear_form_depends_on_itself() {
         (1usize..300, 1usize..20, 1usize..40, any::<u64>(), prop::collection::vec(any::<prop::sample::Index>(), 1..40));
     holds("tokens permuted, repeated, left out", input, |(v, n, d, seed, picks)| {
         let mut r = Random(seed);
-        let (h, w) = (normal(&mut r, n * d, 1.5), normal(&mut r, v * d, 0.8));
+        let (h, w) = (r.normals(n * d, 1.5), r.normals(v * d, 0.8));
         let target: Vec<i32> = (0..n).map(|_| r.below(v) as i32).collect();
         let run = |c: &Context, h: &[f32], target: &[i32]| {
             let n = target.len();
@@ -142,7 +131,7 @@ fn linear(
     let (mut lp, mut gh, mut gw) = (vec![7f32; n], vec![7f32; n * d], vec![7f32; v * d]);
     let figures = Figures { logprob: Some(MatrixMut::vector(&mut lp)), ..Figures::default() };
     let need = linear_logprob::forward_workspace(c, &problem, Dtype::F32, Dtype::F32).preferred;
-    scratch(need, |s| linear_logprob::forward(c, &problem, inputs, figures, s)).unwrap();
+    with_scratch(need, |s| linear_logprob::forward(c, &problem, inputs, figures, s)).unwrap();
     let ones = vec![1f32; n];
     let up = Upstream { logprob: Some(Matrix::vector(&ones)), ..Upstream::default() };
     let grads = Grads {
@@ -151,7 +140,7 @@ fn linear(
         ..Grads::default()
     };
     let need = linear_logprob::backward_workspace(c, &problem, Dtype::F32, Dtype::F32).minimum;
-    scratch(need, |s| linear_logprob::backward(c, &problem, inputs, None, up, grads, None, s)).unwrap();
+    with_scratch(need, |s| linear_logprob::backward(c, &problem, inputs, None, up, grads, None, s)).unwrap();
     [lp, gh, gw]
 }
 
@@ -163,7 +152,7 @@ fn probabilities_and_gradients_sum() {
     let input = (vocabulary(), any::<u64>(), prop_oneof![Just(0.1), Just(3.0), Just(30.0)]);
     holds("sums over a row", input, |(v, seed, size)| {
         let mut r = Random(seed);
-        let z = normal(&mut r, v, size);
+        let z = r.normals(v, size);
         let y = [r.below(v) as i32];
         let layout = Layout::contiguous(1, v);
         for (g, want) in [([1.0, 0.0, 0.0], 0.0), ([0.0, 1.0, 0.0], 1.0), ([0.0, 0.0, 1.0], 0.0)] {
@@ -214,7 +203,7 @@ fn pair(name: &str, params: &[f64], scores: [f64; 2], reference: [f64; 2], lengt
         ..pref::Outputs::default()
     };
     let need = preference::workspace(&c, &problem).minimum;
-    scratch(need, |s| preference::forward(&c, &problem, &inputs, out, s)).unwrap();
+    with_scratch(need, |s| preference::forward(&c, &problem, &inputs, out, s)).unwrap();
     (loss[0], grad)
 }
 /// Promise A7 for `dpo`: L(-d) - L(d) = beta d, and swapping the pair turns the weight s(-d) into s(d), which add to 1.
@@ -256,7 +245,7 @@ fn estimators_are_not_negative() {
         let logp: Vec<f32> = (0..n).map(|_| -6.0 * r.uniform() as f32).collect();
         let mut other: Vec<f32> = logp.iter().map(|l| l + (spread * r.normal()) as f32).collect();
         other[0] = logp[0];
-        let advantage = normal(&mut r, n, 1.0);
+        let advantage = r.normals(n, 1.0);
         let mask: Vec<u8> = (0..n).map(|i| (i == 0 || r.below(4) > 0) as u8).collect();
         let c = Context::default();
         let values = |kind: Kind, name: &str, params: &[f64]| {
@@ -281,7 +270,7 @@ fn estimators_are_not_negative() {
                 ..pol::Outputs::default()
             };
             let need = policy::workspace(&c, &problem).minimum;
-            scratch(need, |s| policy::forward(&c, &problem, &inputs, out, s)).unwrap();
+            with_scratch(need, |s| policy::forward(&c, &problem, &inputs, out, s)).unwrap();
             (values, grad)
         };
         for name in ["k2", "k3"] {
@@ -316,7 +305,7 @@ fn logprob_of_any_shape() {
         let valid = if r.below(3) == 0 { 1 + r.below(v) } else { v };
         let options = Options { transform: t, n_valid_vocab: valid, ignore_index: None };
         let layout = Layout::strided(n, v, v + gap);
-        let z = normal(&mut r, layout.extent().unwrap(), 3.0);
+        let z = r.normals(layout.extent().unwrap(), 3.0);
         let target: Vec<i32> = (0..n).map(|_| r.below(valid) as i32).collect();
         let g = [1.0f32, -0.5, 0.25];
         let got = rows_of(&c, &z, layout, &target, options, g);
@@ -359,7 +348,7 @@ fn linear_logprob_of_any_shape() {
         (prop_oneof![1usize..50, 1usize..400, 2040usize..2056], 1usize..24, 1usize..48, any::<u64>(), any::<bool>());
     holds("linear_logprob shapes", input, |(v, n, d, seed, capped)| {
         let mut r = Random(seed);
-        let (h, w) = (normal(&mut r, n * d, 1.0), normal(&mut r, v * d, 1.5 / (d as f64).sqrt()));
+        let (h, w) = (r.normals(n * d, 1.0), r.normals(v * d, 1.5 / (d as f64).sqrt()));
         let target: Vec<i32> = (0..n).map(|_| r.below(v) as i32).collect();
         let t = Transform { softcap: if capped { 5.0 } else { 0.0 }, ..Transform::default() };
         let [lp, gh, gw] = linear(&c, &h, &w, [n, d, v], &target, t);

@@ -1,5 +1,11 @@
 //! Shared helpers of the conformance suite: random data, equality of bits, counted cases, every instruction set.
 use half::{bf16, f16};
+use std::alloc::{GlobalAlloc, Layout as Memory, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use truing_core::Dtype;
+use truing_core::catalog::{Kind, find};
+use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_cpu::{Context, ContextOptions, Isa};
 
 /// Half an ulp of 1 in f32, the unit of the accuracy promises.
@@ -32,6 +38,10 @@ impl Random {
     pub fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
+    /// `n` times [`Random::normal`], times `size`.
+    pub fn normals(&mut self, n: usize, size: f64) -> Vec<f32> {
+        (0..n).map(|_| (self.normal() * size) as f32).collect()
+    }
 }
 
 /// Values whose bits can be compared; all NaN count as one, because payloads are not promised.
@@ -46,7 +56,7 @@ macro_rules! ints {
     ($($t:ty),*) => {$( impl Bits for $t { fn key(self) -> u64 { self as u64 } } )*};
 }
 floats!(f32, f64, bf16, f16);
-ints!(u8, i32, u32, i64);
+ints!(u8, i32, u32, i64, u64);
 
 /// Panics at the first element whose bits differ.
 #[track_caller]
@@ -55,6 +65,69 @@ pub fn same<T: Bits + std::fmt::Debug>(what: &str, got: &[T], want: &[T]) {
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         assert!(g.key() == w.key(), "{what}: element {i}: got {g:?}, expected {w:?}");
     }
+}
+
+/// A matrix in one of the three stored types, by number: 0 f32, 1 bf16, 2 f16.
+#[allow(missing_docs)]
+#[derive(Clone, Debug)]
+pub enum Data {
+    F32(Vec<f32>),
+    Bf16(Vec<bf16>),
+    F16(Vec<f16>),
+}
+macro_rules! of_any {
+    ($data:expr, $x:ident => $f:expr) => {
+        match $data {
+            Data::F32($x) => $f,
+            Data::Bf16($x) => $f,
+            Data::F16($x) => $f,
+        }
+    };
+}
+impl Data {
+    /// The type of each number.
+    pub const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::Bf16, Dtype::F16];
+    /// Every element of `x` rounded to type `kind`.
+    pub fn new(kind: usize, x: &[f32]) -> Data {
+        match kind {
+            0 => Data::F32(x.to_vec()),
+            1 => Data::Bf16(x.iter().map(|&x| bf16::from_f32(x)).collect()),
+            _ => Data::F16(x.iter().map(|&x| f16::from_f32(x)).collect()),
+        }
+    }
+    /// Number of the type.
+    pub fn kind(&self) -> usize {
+        match self {
+            Data::F32(_) => 0,
+            Data::Bf16(_) => 1,
+            Data::F16(_) => 2,
+        }
+    }
+    /// The type.
+    pub fn dtype(&self) -> Dtype {
+        Self::DTYPES[self.kind()]
+    }
+    /// To read.
+    pub fn view(&self, layout: Layout) -> Floats<'_> {
+        of_any!(self, x => Matrix::new(x, layout).unwrap().into())
+    }
+    /// To write.
+    pub fn view_mut(&mut self, layout: Layout) -> FloatsMut<'_> {
+        of_any!(self, x => MatrixMut::new(x, layout).unwrap().into())
+    }
+    /// Every element widened.
+    pub fn wide(&self) -> Vec<f32> {
+        of_any!(self, x => x.iter().map(|&x| f32::from(x)).collect())
+    }
+    /// [`Bits::key`] of every element.
+    pub fn keys(&self) -> Vec<u64> {
+        of_any!(self, x => x.iter().map(|x| x.key()).collect())
+    }
+}
+
+/// The id of an entry.
+pub fn id(kind: Kind, name: &str) -> u32 {
+    find(kind, name).expect("an entry").about.id
 }
 
 /// Aligned scratch memory full of NaN.
@@ -89,4 +162,38 @@ pub fn contexts() -> Vec<Context> {
     let all: Vec<Context> = Isa::available().map(|isa| context(isa, 0)).collect();
     println!("instruction sets: {}", all.iter().map(|c| c.isa().name()).collect::<Vec<_>>().join(", "));
     all
+}
+
+/// The system's allocator, counted; a test that judges memory makes it its `#[global_allocator]`.
+#[derive(Debug)]
+pub struct Counting;
+thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+impl Counting {
+    /// Allocations of this thread so far.
+    pub fn allocations() -> usize {
+        ALLOCATIONS.get()
+    }
+    /// The most bytes of all threads that live at once during `f`, beyond those that live now.
+    pub fn peak(f: impl FnOnce()) -> usize {
+        let now = NOW.load(Relaxed);
+        PEAK.store(now, Relaxed);
+        f();
+        PEAK.load(Relaxed) - now
+    }
+}
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, m: Memory) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        PEAK.fetch_max(NOW.fetch_add(m.size(), Relaxed) + m.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(m) }
+    }
+    unsafe fn dealloc(&self, p: *mut u8, m: Memory) {
+        NOW.fetch_sub(m.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(p, m) }
+    }
 }

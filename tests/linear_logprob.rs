@@ -1,80 +1,18 @@
 //! The linear form against the logits form: figures, statistics, status and gradients equal, bit for bit, those of
 //! `cpu::logprob` on the logits written out by the rule of the products, whatever the threads, workspace, instruction
 //! set, outputs and position of a row; and against f64.
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
-use std::cell::Cell;
-use truing_core::dtype::{Dtype, bf16, f16};
+use truing_core::dtype::{Dtype, bf16};
 use truing_core::error::row;
 use truing_core::linear_logprob::Problem;
 use truing_core::logprob::{self, Figures, Options, Rows, STATS, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, Layout, Matrix, MatrixMut};
 use truing_core::{Status, Value};
 use truing_cpu::linear_logprob::{Grads, Inputs, backward, backward_workspace, forward, forward_workspace};
 use truing_cpu::{Context, Isa, gemm};
-use truing_tests::{Cases, Random, U, context, same};
+use truing_tests::{Cases, Counting, Data, Random, U, context, same, with_scratch};
 
-struct Counting;
-thread_local! { static ALLOCATIONS: Cell<usize> = const { Cell::new(0) }; }
-// SAFETY: every call goes to the system's allocator; counting touches nothing of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
-        ALLOCATIONS.with(|n| n.set(n.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Memory) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// A matrix in one of the three types: 0 f32, 1 bf16, 2 f16.
-#[derive(Clone)]
-enum Data {
-    F32(Vec<f32>),
-    Bf16(Vec<bf16>),
-    F16(Vec<f16>),
-}
-impl Data {
-    fn new(kind: usize, x: &[f32]) -> Data {
-        match kind {
-            0 => Data::F32(x.to_vec()),
-            1 => Data::Bf16(x.iter().map(|x| bf16::from_f32(*x)).collect()),
-            _ => Data::F16(x.iter().map(|x| f16::from_f32(*x)).collect()),
-        }
-    }
-    fn view(&self, layout: Layout) -> Floats<'_> {
-        match self {
-            Data::F32(x) => Matrix::new(x, layout).unwrap().into(),
-            Data::Bf16(x) => Matrix::new(x, layout).unwrap().into(),
-            Data::F16(x) => Matrix::new(x, layout).unwrap().into(),
-        }
-    }
-    fn view_mut(&mut self, layout: Layout) -> FloatsMut<'_> {
-        match self {
-            Data::F32(x) => MatrixMut::new(x, layout).unwrap().into(),
-            Data::Bf16(x) => MatrixMut::new(x, layout).unwrap().into(),
-            Data::F16(x) => MatrixMut::new(x, layout).unwrap().into(),
-        }
-    }
-    fn wide(&self) -> Vec<f32> {
-        match self {
-            Data::F32(x) => x.clone(),
-            Data::Bf16(x) => x.iter().map(|x| x.to_f32()).collect(),
-            Data::F16(x) => x.iter().map(|x| x.to_f32()).collect(),
-        }
-    }
-    fn kind(&self) -> usize {
-        match self {
-            Data::F32(_) => 0,
-            Data::Bf16(_) => 1,
-            Data::F16(_) => 2,
-        }
-    }
-}
-const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::Bf16, Dtype::F16];
+static ALLOCATOR: Counting = Counting;
 
 /// One set of inputs.
 struct Case {
@@ -149,7 +87,7 @@ impl Case {
             Data::new(kinds.0, &b)
         });
         let temperature = (what == 2).then(|| (0..n).map(|i| [1.0, 0.5, 2.0][i % 3]).collect());
-        let mut up = || (0..n).map(|_| random.normal() as f32).collect::<Vec<f32>>();
+        let mut up = || random.normals(n, 1.0);
         let upstream = [up(), up(), up()];
         let name = format!("{n}x{d}x{v} types {kinds:?} transform {what} layout {layout}");
         let hidden = Data::new(kinds.0, &hidden);
@@ -199,7 +137,7 @@ impl Case {
         Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: self.scale }
     }
     fn dtypes(&self) -> (Dtype, Dtype) {
-        (DTYPES[self.hidden.kind()], DTYPES[self.weight.kind()])
+        (self.hidden.dtype(), self.weight.dtype())
     }
     fn live(&self) -> Vec<usize> {
         (0..self.n).filter(|&i| self.target[i] != -100 && self.mask.as_ref().is_none_or(|m| m[i] != 0)).collect()
@@ -254,14 +192,8 @@ impl Out {
         same(&format!("{what}: status"), &self.status, &want.status);
     }
 }
-/// A workspace of exactly so many bytes, 64-byte aligned, full of NaN.
-fn with_space<R>(bytes: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut space = vec![0xff; bytes + 64];
-    let at = space.as_ptr().align_offset(64);
-    f(&mut space[at..at + bytes])
-}
 fn run_forward(c: &Context, case: &Case, bytes: usize, out: Figures<'_>) {
-    with_space(bytes, |space| forward(c, &case.problem(), case.inputs(), out, space)).unwrap()
+    with_scratch(bytes, |space| forward(c, &case.problem(), case.inputs(), out, space)).unwrap()
 }
 struct Gradients {
     hidden: Data,
@@ -295,7 +227,7 @@ fn run_backward(
     };
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
     let status = Some(MatrixMut::vector(&mut g.status));
-    with_space(bytes, |space| {
+    with_scratch(bytes, |space| {
         backward(c, &case.problem(), case.inputs(), stats, case.upstream(), grads, status, space)
     })
     .unwrap();
@@ -493,7 +425,7 @@ fn optional_outputs_change_nothing() {
                     bias: (one & 4 > 0).then(|| MatrixMut::vector(bias).into()),
                     ..Grads::default()
                 };
-                with_space(bytes, |s| {
+                with_scratch(bytes, |s| {
                     backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s)
                 })
                 .unwrap();
@@ -716,7 +648,7 @@ fn finite_differences() {
         };
         for side in 0..2 {
             let (x, grad) = if side == 0 { (&h, g.hidden.wide()) } else { (&w, g.weight.wide()) };
-            let along: Vec<f32> = x.iter().map(|_| random.normal() as f32).collect();
+            let along = random.normals(x.len(), 1.0);
             let eps = 1.0 / 256.0f32;
             let mut at = |sign: f32| {
                 let moved: Vec<f32> = x.iter().zip(&along).map(|(x, a)| x + sign * eps * a).collect();
@@ -802,7 +734,7 @@ fn errors_come_before_any_write() {
         // the last two: one byte too few, and a pointer that is not aligned
         let (short, shift) = ((at == 10) as usize, (at == 11) as usize);
         let (mut out, fresh) = (Out::new(6), Out::new(6));
-        let e = with_space(f.minimum + shift, |s| {
+        let e = with_scratch(f.minimum + shift, |s| {
             forward(&c, &case.problem(), inputs, out.figures(), &mut s[shift..f.minimum + shift - short])
         });
         let e = e.unwrap_err();
@@ -817,7 +749,7 @@ fn errors_come_before_any_write() {
             bias: Some(MatrixMut::vector(gb).into()),
             ..Grads::default()
         };
-        let e = with_space(b.minimum + shift, |s| {
+        let e = with_scratch(b.minimum + shift, |s| {
             let space = &mut s[shift..b.minimum + shift - short];
             backward(
                 &c,
@@ -838,9 +770,10 @@ fn errors_come_before_any_write() {
     // a gradient of another width than f32 and the operand's own
     let mut g = vec![bf16::ONE; 200];
     let grads = Grads { weight: Some(MatrixMut::contiguous(&mut g, 40, 5).unwrap().into()), ..Grads::default() };
-    let e =
-        with_space(b.minimum, |s| backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s))
-            .unwrap_err();
+    let e = with_scratch(b.minimum, |s| {
+        backward(&c, &case.problem(), case.inputs(), None, case.upstream(), grads, None, s)
+    })
+    .unwrap_err();
     assert_eq!((e.status, e.field, e.got), (Status::UnsupportedDtype, "grad_weight", Value::Dtype(Dtype::Bf16)));
     assert_eq!(Problem::new(3, 0, 4, Options::default()).unwrap_err().field, "head.hidden");
     assert_eq!(Problem::new(3, 4, 0, Options::default()).unwrap_err().field, "head.weight");
@@ -897,11 +830,11 @@ fn memory_is_the_workspace() {
             };
             let (problem, inputs, upstream) = (case.problem(), case.inputs(), case.upstream());
             let figures = out.figures();
-            let used = with_space(f.max(b), |s| {
-                let before = ALLOCATIONS.with(Cell::get);
+            let used = with_scratch(f.max(b), |s| {
+                let before = Counting::allocations();
                 forward(&c, &problem, inputs, figures, &mut s[..f]).unwrap();
                 backward(&c, &problem, inputs, None, upstream, grads, None, &mut s[..b]).unwrap();
-                ALLOCATIONS.with(Cell::get) - before
+                Counting::allocations() - before
             });
             assert_eq!(used, 0, "{}", case.name);
         }

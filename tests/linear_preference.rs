@@ -1,10 +1,8 @@
 //! The composite from hidden states to loss and gradients against a plain f64 computation of the whole chain and its
 //! differences in hidden states and head; bits over threads, instruction sets, workspaces, layouts and phases; masks;
 //! hostile inputs; memory by a counting allocator.
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::Kind;
 use truing_core::dtype::bf16;
 use truing_core::error::row;
 use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem};
@@ -15,36 +13,12 @@ use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Dtype, Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference};
-use truing_tests::{Cases, Random, context, contexts, same, with_scratch};
+use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
 
-/// Bytes that are allocated now, the most so far, and the number of allocations.
-struct Counting;
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-#[allow(unsafe_code)]
-// SAFETY: everything is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, m: Memory) -> *mut u8 {
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        PEAK.fetch_max(NOW.fetch_add(m.size(), Ordering::Relaxed) + m.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc(m) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, m: Memory) {
-        NOW.fetch_sub(m.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(p, m) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 /// Tests of this file run one at a time, so that the counts are those of the call that is measured.
 static ALONE: Mutex<()> = Mutex::new(());
-
-fn id(kind: Kind, name: &str) -> u32 {
-    find(kind, name).expect("an entry").about.id
-}
 
 /// Everything a call can be given, in its plainest form.
 #[derive(Clone)]
@@ -80,7 +54,7 @@ impl Data {
         let mut x = Data {
             shape: [n, d, v],
             width,
-            hidden: (0..n * d).map(|_| r.normal() as f32).collect(),
+            hidden: r.normals(n * d, 1.0),
             weight: (0..v * d).map(|_| 0.7 * r.normal() as f32).collect(),
             bias: None,
             target: (0..n).map(|_| r.below(v) as i32).collect(),
@@ -742,7 +716,7 @@ fn memory() {
         let mut loss = [0f64];
         let mut scratch = vec![0u8; need.preferred + 64];
         let at = scratch.as_ptr().align_offset(64);
-        let mut call = || {
+        let call = || {
             let out = Outputs {
                 preference: preference::Outputs {
                     loss: Some(MatrixMut::vector(&mut loss).into()),
@@ -757,11 +731,10 @@ fn memory() {
             };
             linear_preference::forward(&c, &p, &i, out, grads, &mut scratch[at..at + need.preferred]).unwrap();
         };
-        let (now, calls) = (NOW.load(Ordering::Relaxed), CALLS.load(Ordering::Relaxed));
-        PEAK.store(now, Ordering::Relaxed);
-        call();
-        let (peak, calls) = (PEAK.load(Ordering::Relaxed) - now, CALLS.load(Ordering::Relaxed) - calls);
-        println!("{threads} threads: {calls} allocations of {peak} bytes beside the workspace");
+        let calls = Counting::allocations();
+        let peak = Counting::peak(call);
+        let calls = Counting::allocations() - calls;
+        println!("{threads} threads: {peak} bytes beside the workspace");
         // handing work to a pool takes a few words of rayon's own
         assert!(
             if threads == 0 { calls == 0 && peak == 0 } else { peak < 64 << 10 },

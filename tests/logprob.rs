@@ -1,8 +1,6 @@
 //! Log-prob of logits, forward and backward, against its formula in f64, against 50 digits, and against itself: the same
 //! bits for every layout, batch, thread count, choice of outputs and instruction set.
 use half::{bf16, f16};
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
-use std::cell::Cell as Counter;
 use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
@@ -10,26 +8,11 @@ use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Random, U, context, contexts, same};
+use truing_tests::{Bits, Cases, Counting, Random, U, context, contexts, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
 
-/// Counts the allocations of each thread.
-struct Counting;
-thread_local!(static ALLOCATIONS: Counter<usize> = const { Counter::new(0) });
-// SAFETY: every call goes to the system allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
-        ALLOCATIONS.with(|n| n.set(n.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Memory) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(p, layout) }
-    }
-}
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
@@ -746,7 +729,7 @@ fn places() -> [usize; 5] {
 const V: usize = 5001;
 fn normal_row(seed: u64) -> Vec<f32> {
     let mut random = Random(seed);
-    (0..V).map(|_| random.normal() as f32).collect()
+    random.normals(V, 1.0)
 }
 
 #[test]
@@ -1106,12 +1089,12 @@ fn without_a_context_nothing_is_allocated() {
         let mut out = Out::new(ROWS);
         let mut g = b.z.clone();
         let ones = vec![1.0f32; ROWS];
-        let before = ALLOCATIONS.with(Counter::get);
+        let before = Counting::allocations();
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
         forward(&c, &problem, Inputs { logits, transform: setup.inputs(), rows: b.rows() }, out.figures(ALL)).unwrap();
         let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
         let grad = Grad::InPlace(MatrixMut::contiguous(&mut g, ROWS, v).unwrap().into());
         backward(&c, &problem, inputs, None, Up(Some(&ones), None, Some(&ones), 1.0).upstream(), grad, None).unwrap();
-        assert_eq!(ALLOCATIONS.with(Counter::get), before, "{}", setup.name);
+        assert_eq!(Counting::allocations(), before, "{}", setup.name);
     }
 }

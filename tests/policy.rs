@@ -1,6 +1,6 @@
 //! Policy losses against formulas written here a second time, gradients against differences of those formulas; the same
 //! bits over instruction sets, threads, layouts and optional outputs; limits, masks, hostile inputs.
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::Kind;
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
@@ -11,11 +11,8 @@ use truing_core::policy::{
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, policy};
-use truing_tests::{Cases, Random, context, contexts, same, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
 
-fn id(kind: Kind, name: &str) -> u32 {
-    find(kind, name).expect("an entry").about.id
-}
 #[derive(Clone, Debug)]
 struct Got {
     loss: f64,

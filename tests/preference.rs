@@ -1,17 +1,14 @@
 //! Preference losses against formulas written here a second time, their gradients against differences of those formulas;
 //! the same bits over instruction sets, threads and layouts; masks, infinities, hostile inputs.
-use truing_core::catalog::{Kind, Score, find, slot};
+use truing_core::catalog::{Kind, Score, slot};
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, preference};
-use truing_tests::{Cases, Random, context, contexts, same, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
 
-fn id(kind: Kind, name: &str) -> u32 {
-    find(kind, name).expect("an entry").about.id
-}
 #[derive(Clone, Debug)]
 struct Got {
     loss: f64,

@@ -5,7 +5,7 @@
 mod hashes;
 use core::ffi::{c_int, c_void};
 use core::ptr::{null, null_mut};
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::Kind;
 use truing_core::linear_logprob as core_linear;
 use truing_core::logprob::{Figures, Options, Problem, Rows, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, Ints, Layout, Mask, Matrix, MatrixMut};
@@ -15,16 +15,7 @@ use truing_cpu::linear_logprob::Grads;
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, ContextOptions, Isa, Mode, linear_logprob, policy, preference, sequence};
 use truing_ffi::abi::*;
-use truing_tests::{Cases, Random, U, context, contexts, same};
-
-fn scratch<R>(bytes: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut v = vec![0u8; bytes + 64];
-    let at = v.as_ptr().align_offset(64);
-    f(&mut v[at..at + bytes])
-}
-fn id(kind: Kind, name: &str) -> u32 {
-    find(kind, name).expect("an entry").about.id
-}
+use truing_tests::{Cases, Random, U, context, contexts, id, same, with_scratch};
 
 // ---- bits
 
@@ -270,7 +261,7 @@ fn sums_do_not_stall() {
     let mut logprob = [7f32];
     let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
     let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;
-    scratch(need, |s| linear_logprob::forward(&c, &problem, inputs, out, s)).unwrap();
+    with_scratch(need, |s| linear_logprob::forward(&c, &problem, inputs, out, s)).unwrap();
     same("linear form", &logprob, &[first.unwrap()]);
     cases.ran();
 
@@ -313,7 +304,7 @@ fn sums_do_not_stall() {
             ..pol::Outputs::default()
         };
         let need = policy::workspace(&c, &problem).minimum;
-        scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
+        with_scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
         assert_eq!((loss[0], statistics[pol::stat::TOKENS]), (want, V as f64));
         cases.ran();
     }
@@ -326,7 +317,7 @@ fn sums_do_not_stall() {
     let mut loss = [7f64];
     let out = pref::Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), ..pref::Outputs::default() };
     let need = preference::workspace(&c, &problem).minimum;
-    scratch(need, |w| preference::forward(&c, &problem, &inputs, out, w)).unwrap();
+    with_scratch(need, |w| preference::forward(&c, &problem, &inputs, out, w)).unwrap();
     let want = pairs as f64 * 2f64.ln();
     assert!((loss[0] / want - 1.0).abs() <= pairs as f64 * 2f64.powi(-53), "{} {want}", loss[0]);
     cases.ran();
@@ -382,7 +373,7 @@ fn offsets_beyond_32_bits() {
     for c in [context(Isa::Scalar, 0), context(Isa::detect(), 3)] {
         // logits, gradient elsewhere and in place
         let v = 300;
-        let z: Vec<f32> = (0..3 * v).map(|_| r.normal() as f32).collect();
+        let z = r.normals(3 * v, 1.0);
         let put = |to: &mut [f32], x: &[f32], cols: usize| {
             (0..3).for_each(|i| to[i * STRIDE..][..cols].copy_from_slice(&x[i * cols..][..cols]));
         };
@@ -418,7 +409,7 @@ fn offsets_beyond_32_bits() {
 
         // hidden states and head, and their gradients, in turn
         let d = 20;
-        let h: Vec<f32> = (0..3 * d).map(|_| r.normal() as f32).collect();
+        let h = r.normals(3 * d, 1.0);
         let few = [2i64, 0, 1];
         let rows = Rows { target: Some(Matrix::vector(&few).into()), mask: None };
         let problem = core_linear::Problem::new(3, d, 3, Options::default()).unwrap();
@@ -448,7 +439,7 @@ fn offsets_beyond_32_bits() {
             let mut logprob = vec![7f32; 3];
             let figures = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
             let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;
-            scratch(need, |s| linear_logprob::forward(&c, &problem, inputs, figures, s)).unwrap();
+            with_scratch(need, |s| linear_logprob::forward(&c, &problem, inputs, figures, s)).unwrap();
             let (mut gh, mut gw) = (vec![7f32; 3 * d], vec![7f32; 3 * d]);
             let (place_h, place_w): (&mut [f32], &mut [f32]) = match far_hidden {
                 Some(true) => (out, &mut gw),
@@ -461,7 +452,7 @@ fn offsets_beyond_32_bits() {
                 ..Grads::default()
             };
             let need = linear_logprob::backward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;
-            scratch(need, |s| linear_logprob::backward(&c, &problem, inputs, None, up, grads, None, s)).unwrap();
+            with_scratch(need, |s| linear_logprob::backward(&c, &problem, inputs, None, up, grads, None, s)).unwrap();
             (logprob, gh, gw)
         };
         let (lp, gh, gw) = product(None, &mut [], &mut []);
@@ -519,7 +510,7 @@ fn offsets_beyond_32_bits() {
             ..pol::Outputs::default()
         };
         let need = policy::workspace(&c, &problem).minimum;
-        scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
+        with_scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
         assert_eq!((loss, &take(output.get(), 1)[..]), ([4.75], &[1.5, 0.25, 3.0][..]));
         cases.0 += 3;
     }
@@ -534,7 +525,7 @@ fn more_than_2_31_elements() {
     let Some(mut zeros) = Zeros::new(n * v) else { return };
     let (x, transform) = (zeros.get(), TransformInputs::default());
     let mut r = Random(5);
-    let row: Vec<f32> = (0..v).map(|_| r.normal() as f32).collect();
+    let row = r.normals(v, 1.0);
     x[(n - 2) * v..][..v].copy_from_slice(&row);
     // the rows between are not read, so they cost nothing
     let mut mask = vec![0u8; n];

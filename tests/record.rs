@@ -127,7 +127,7 @@ fn lanes_convert_as_scalars_do() {
 
 fn row(v: usize, seed: u64) -> Vec<f32> {
     let mut random = Random(seed);
-    (0..v).map(|_| (random.normal() * 3.0) as f32).collect()
+    random.normals(v, 3.0)
 }
 fn record(z: &[f32], target: Target) -> Record {
     LogitRow { z, bias: None, transform: RowTransform::Plain }.record(target)

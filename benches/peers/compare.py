@@ -1,10 +1,14 @@
-"""Truing beside torch: log-probs, fused linear log-probs, DPO. Everything is interleaved in rounds; a ratio is formed
-inside a round and its median and quartiles are printed, so that a noisy machine moves both sides alike.
+"""Truing beside torch: log-probs, fused linear log-probs, DPO.
 
-    benches/peers/run [--rounds 9] [--threads 2] [--compile]
+Every round runs the probe, then all sides in an order that rotates, so that a noisy machine moves them alike; a ratio is
+formed inside a round, medians and quartiles are printed. Both sides work in warm memory: ours in the caller's buffers, torch's
+in what its allocator hands out again (`run` keeps the allocator from returning it to the system).
+
+    benches/peers/run [--rounds 9] [--threads 2] [--rows 256] [--compile] [--only EXPRESSION]
 """
 import argparse
 import pathlib
+import re
 import statistics
 import sys
 import time
@@ -18,7 +22,9 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--library", required=True)
 parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer")
+parser.add_argument("--rows", type=int, default=256, help="rows of logits")
+parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer of the logits form; needs a C++ compiler")
+parser.add_argument("--only", default="", help="only the cases whose name matches this expression")
 options = parser.parse_args()
 truing.load(options.library)
 torch.set_num_threads(options.threads)
@@ -36,20 +42,31 @@ def seconds(f):
     return time.perf_counter() - start
 
 
+def quartiles(values):
+    values = sorted(values)
+    q = len(values) // 4
+    return f"{statistics.median(values):.2f} ({values[q]:.2f} .. {values[-1 - q]:.2f})"
+
+
 def compare(name, ours, peers, work, unit, probe):
     """`peers`: {name: function}. `work` is bytes or flops of one call, `probe` measures the machine's rate of the unit."""
-    for f in (ours, *peers.values()):
-        f()
-    rows = [{"probe": probe(), "ours": seconds(ours), **{k: seconds(f) for k, f in peers.items()}} for _ in range(options.rounds)]
-    share = sorted(work / r["ours"] / r["probe"] for r in rows)
+    if not re.search(options.only, name):
+        return
+    sides = [("ours", ours), *peers.items()]
+    for _ in range(3):  # the first calls compile, and fill the allocator
+        for _, f in sides:
+            f()
+    rows = []
+    for r in range(options.rounds):
+        row = {"probe": probe()}
+        for k in range(len(sides)):
+            side, f = sides[(r + k) % len(sides)]
+            row[side] = seconds(f)
+        rows.append(row)
     rate = work / statistics.median(r["ours"] for r in rows) / 1e9
-    line = f"| {name} | {statistics.median(r['ours'] for r in rows) * 1e3:.2f} ms | {rate:.1f} {unit} | {statistics.median(share):.2f} ({share[0]:.2f}..{share[-1]:.2f}) |"
-    cells = []
-    for peer in peers:
-        ratios = sorted(r[peer] / r["ours"] for r in rows)
-        q = len(ratios) // 4
-        cells.append(f"{peer} {statistics.median(ratios):.1f}x ({ratios[q]:.1f}..{ratios[-1 - q]:.1f})")
-    print(line, ", ".join(cells), "|", flush=True)
+    cells = [f"{peer} {quartiles([r[peer] / r['ours'] for r in rows])}" for peer in peers]
+    print(f"| {name} | {statistics.median(r['ours'] for r in rows) * 1e3:.2f} ms, {rate:.1f} {unit} |",
+          quartiles([work / r["ours"] / r["probe"] for r in rows]), "|", "; ".join(cells), "|", flush=True)
 
 
 buffer, target_buffer = torch.ones(1 << 26), torch.empty(1 << 26)
@@ -81,23 +98,41 @@ def torch_logprob_entropy(logits, target):
     return logp.gather(-1, target[:, None])[:, 0], -(logp.exp() * logp).sum(-1)
 
 
-compiled = {"torch.compile": torch.compile} if options.compile else {}
-print(f"torch {torch.__version__}, {options.threads} threads, {options.rounds} rounds; ratio = peer's time / ours, median (quartiles)\n")
-print("| case | ours | rate | share of the probe, median (range) | peers |\n|---|---|---|---|---|")
+def torch_lse(logits, target):
+    """The form that writes no matrix of log-probs."""
+    return logits.gather(-1, target[:, None])[:, 0] - torch.logsumexp(logits, -1)
+
+
+def on_f32(f):
+    """The same after widening, which is as exact as ours."""
+    return lambda logits, target: f(logits.float(), target)
+
+
+def torch_peers(f, dtype):
+    """{name: function of logits and target}: f, in the inputs' type and widened, each also compiled."""
+    forms = {"torch": f} if dtype == torch.float32 else {"torch": f, "torch on f32": on_f32(f)}
+    if options.compile:
+        # a fresh cache for each case: otherwise the second shape is compiled for shapes of any size
+        torch._dynamo.reset()
+        forms |= {name.replace("torch", "compiled"): torch.compile(g, dynamic=False) for name, g in forms.items()}
+    return forms
+
+
+print(f"torch {torch.__version__}, {options.threads} threads, {options.rounds} rounds; ratio = peer's time / ours; median (quartiles)\n")
+print("| case | ours | share of the probe | peers: time / ours |\n|---|---|---|---|")
 for dtype in (torch.float32, torch.bfloat16):
-    for n, v in ((256, 32000), (128, 128256)):
+    for n, v in ((options.rows, 32000), (options.rows, 128256)):
         logits, target = normal(n, v, dtype=dtype, scale=3), torch.randint(v, (n,), generator=generator)
-        bytes = logits.numel() * logits.element_size()
+        size = logits.numel() * logits.element_size()
         name = f"{str(dtype)[6:]} {n} x {v}"
-        out = torch.empty(n)
-        wide = {"torch": lambda: torch_logprob(logits, target), "torch on f32 copy": lambda: torch_logprob(logits.float(), target)}
-        if dtype == torch.float32:
-            wide.popitem()
-        peers = {**wide, **{k: (lambda g: lambda: g(logits, target))(c(torch_logprob)) for k, c in compiled.items()}}
-        compare(f"log-prob {name}", lambda: truing.logprob(logits, target, logprob=out, context=context), peers, bytes, "GB/s", read_rate)
-        entropy = torch.empty(n)
+        call = lambda f: lambda: f(logits, target)  # noqa: E731
+        out, entropy = torch.empty(n), torch.empty(n)
+        forms = torch_peers(torch_logprob, dtype) | {"torch logsumexp": torch_lse}
+        compare(f"log-prob {name}", lambda: truing.logprob(logits, target, logprob=out, context=context),
+                {k: call(f) for k, f in forms.items()}, size, "GB/s", read_rate)
+        forms = torch_peers(torch_logprob_entropy, dtype)
         compare(f"log-prob + entropy {name}", lambda: truing.logprob(logits, target, logprob=out, entropy=entropy, context=context),
-                {"torch": lambda: torch_logprob_entropy(logits, target)}, bytes, "GB/s", read_rate)
+                {k: call(f) for k, f in forms.items()}, size, "GB/s", read_rate)
         upstream = normal(n)
         stats = truing.logprob(logits, target, logprob=False, stats=True, context=context).stats
         grad = torch.empty_like(logits)
@@ -107,11 +142,15 @@ for dtype in (torch.float32, torch.bfloat16):
             s = truing.logprob(logits, target, logprob=out, stats=stats, context=context).stats
             truing.logprob_backward(logits, target, grad_logprob=upstream, stats=s, grad_logits=grad, context=context)
 
-        def torch_both():
-            leaf.grad = None
-            torch_logprob(leaf, target).backward(upstream.to(dtype))
+        def torch_both(f):
+            def run():
+                leaf.grad = None
+                y = f(leaf, target)
+                y.backward(upstream.to(y.dtype))
+            return run
 
-        compare(f"log-prob forward + backward {name}", both, {"torch": torch_both}, 3 * bytes, "GB/s", copy_rate)
+        forms = torch_peers(torch_logprob, dtype)
+        compare(f"log-prob forward + backward {name}", both, {k: torch_both(f) for k, f in forms.items()}, 3 * size, "GB/s", copy_rate)
 
 n, d, v = 512, 1024, 32000
 for dtype in (torch.float32, torch.bfloat16):

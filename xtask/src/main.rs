@@ -1,6 +1,6 @@
 //! `cargo xtask generate` writes every committed file that follows from the sources, `generate --check` fails where one
-//! differs; `cargo xtask dist --prefix P` lays out the C packages; `cargo xtask exhaustive` judges the elementary
-//! functions on every f32 (an hour of one core).
+//! differs; `cargo xtask dist --prefix P` lays out the C packages; `cargo xtask exhaustive [STRIDE]` judges the
+//! elementary functions on every f32 or every STRIDE-th.
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -49,9 +49,9 @@ fn generate(check: bool) -> Result<(), String> {
 }
 
 /// A release job, so it is a program of its own and no test.
-fn exhaustive(root: &Path) -> Result<(), String> {
+fn exhaustive(root: &Path, stride: &str) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let args = ["run", "--release", "--package", "truing-tests", "--bin", "exhaustive"];
+    let args = ["run", "--release", "--package", "truing-tests", "--bin", "exhaustive", stride];
     let status = std::process::Command::new(cargo).args(args).current_dir(root).status().map_err(|e| e.to_string())?;
     if status.success() { Ok(()) } else { Err("a bound is broken, see above".into()) }
 }
@@ -64,8 +64,9 @@ fn main() -> ExitCode {
         ["generate"] => generate(false),
         ["generate", "--check"] => generate(true),
         ["dist", "--prefix", prefix] => dist::run(root, Path::new(prefix)).map_err(|e| e.to_string()),
-        ["exhaustive"] => exhaustive(root),
-        _ => Err("usage: cargo xtask generate [--check] | dist --prefix PREFIX | exhaustive".into()),
+        ["exhaustive"] => exhaustive(root, "1"),
+        ["exhaustive", stride] => exhaustive(root, stride),
+        _ => Err("usage: cargo xtask generate [--check] | dist --prefix PREFIX | exhaustive [STRIDE]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
