@@ -27,6 +27,8 @@ trait Chain: Copy {
     type V: Copy;
     type Acc: Copy;
     fn zero(self) -> Self::Acc;
+    /// The accumulator that [`Chain::store`] wrote.
+    fn resume(self, x: &[f32; LANES]) -> Self::Acc;
     fn splat(self, x: Self::In) -> Self::V;
     fn load(self, x: &[Self::In; LANES]) -> Self::V;
     fn step(self, a: Self::V, b: Self::V, c: Self::Acc) -> Self::Acc;
@@ -45,6 +47,10 @@ impl<S: Simd, const FLUSH: bool> Chain for Fma<S, FLUSH> {
     #[inline(always)]
     fn zero(self) -> f32x16<S> {
         f32x16::splat(self.0, 0.0)
+    }
+    #[inline(always)]
+    fn resume(self, x: &[f32; LANES]) -> f32x16<S> {
+        f32x16::from_slice(self.0, x)
     }
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16<S> {
@@ -83,6 +89,10 @@ impl<const FLUSH: bool> Chain for Scalar<FLUSH> {
     #[inline(always)]
     fn zero(self) -> [f32; LANES] {
         [0.0; LANES]
+    }
+    #[inline(always)]
+    fn resume(self, x: &[f32; LANES]) -> [f32; LANES] {
+        *x
     }
     #[inline(always)]
     fn splat(self, x: f32) -> [f32; LANES] {
@@ -124,12 +134,22 @@ impl Pieces {
     /// In one piece.
     pub const ONE: Pieces = Pieces { len: usize::MAX, jump: 0 };
 }
-/// Where a tile goes: row i, lane j at `x[i * ld + j]`; `add`: onto what is there.
+/// What a tile does with what is there.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Onto {
+    /// Replaces it.
+    Fresh,
+    /// Adds its chains to it: a further reduction block.
+    Sum,
+    /// Continues its chains: the same block goes on.
+    Chain,
+}
+/// Where a tile goes: row i, lane j at `x[i * ld + j]`.
 pub(crate) struct Out<'a> {
     pub x: &'a mut [f32],
     pub ld: usize,
     pub lanes: usize,
-    pub add: bool,
+    pub onto: Onto,
 }
 
 /// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
@@ -142,7 +162,20 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     b: &[[[C::In; LANES]; NV]],
     out: Out,
 ) {
+    // Through a small array, at both ends: with branches around the loads and stores the compiler would keep the
+    // accumulators in memory.
+    let mut t = [[[0.0; LANES]; NV]; MR];
+    if out.onto == Onto::Chain {
+        for (t, from) in t[..rows].iter_mut().zip(out.x.chunks(out.ld)) {
+            t.as_flattened_mut()[..out.lanes].copy_from_slice(&from[..out.lanes]);
+        }
+    }
     let mut c = [[l.zero(); NV]; MR];
+    for i in 0..MR {
+        for j in 0..NV {
+            c[i][j] = l.resume(&t[i][j]);
+        }
+    }
     macro_rules! step {
         ($b:expr, $a:expr) => {{
             let mut v = [l.load(&$b[0]); NV];
@@ -183,8 +216,6 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
             }
         }
     }
-    // Through a small array: with branches around the stores the compiler would keep the accumulators in memory.
-    let mut t = [[[0.0; LANES]; NV]; MR];
     for i in 0..MR {
         for j in 0..NV {
             l.store(c[i][j], &mut t[i][j]);
@@ -192,7 +223,7 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     }
     for (t, to) in t[..rows].iter().zip(out.x.chunks_mut(out.ld)) {
         let (t, to) = (t.as_flattened(), &mut to[..out.lanes]);
-        if out.add {
+        if out.onto == Onto::Sum {
             for (to, t) in to.iter_mut().zip(t) {
                 *to += *t;
             }
@@ -314,6 +345,11 @@ mod wide {
             unsafe { _mm512_setzero_ps() }
         }
         #[inline(always)]
+        fn resume(self, x: &[f32; LANES]) -> __m512 {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
+            unsafe { _mm512_loadu_ps(x.as_ptr()) }
+        }
+        #[inline(always)]
         fn splat(self, x: f32) -> __m512 {
             // SAFETY: as in `zero`.
             unsafe { _mm512_set1_ps(x) }
@@ -388,6 +424,11 @@ mod wide {
         fn zero(self) -> __m512 {
             // SAFETY: a `Dot` is made by `detect` alone, which saw avx512bf16 and avx512f.
             unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        fn resume(self, x: &[f32; LANES]) -> __m512 {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
+            unsafe { _mm512_loadu_ps(x.as_ptr()) }
         }
         #[inline(always)]
         fn splat(self, x: [u16; 2]) -> __m512bh {
@@ -834,7 +875,8 @@ pub(crate) fn product<K: Kernel>(
                         prefetch(next.next().unwrap_or_default());
                     }
                     let to = &mut corner[(r - g0) * place.ld..];
-                    let out = Out { x: to, ld: place.ld, lanes: LANES * nv, add: k0 > 0 };
+                    let onto = if k0 > 0 { Onto::Sum } else { Onto::Fresh };
+                    let out = Out { x: to, ld: place.ld, lanes: LANES * nv, onto };
                     k.tile(
                         flush,
                         A::Rows(&x[(r - g0) * ld_x + k0..], ld_x, Pieces::ONE),
