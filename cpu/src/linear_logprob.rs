@@ -7,8 +7,8 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, pack_reduction, product, scratch, sweep,
-    with_kernel,
+    A, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, STEPS, WIDEST, pack_reduction, product,
+    scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, L32, simd};
 use crate::on_isa;
@@ -61,12 +61,11 @@ const PREFERRED: usize = 64 << 20;
 const PACKED: usize = 32 << 20;
 /// Tokens whose logits of one block are a task's scratch: 2 MiB.
 const CHUNK: usize = 240;
-/// Columns of a task of the logits product in the backward, at most.
-const STRIP: usize = 64;
+/// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
+/// time.
+const STRIP: usize = STEPS;
 /// Strips of a grad_weight task.
-const STRIPS: usize = 8;
-/// The widest panel of any instruction set.
-const WIDEST: usize = 48;
+const STRIPS: usize = 5;
 /// Target column of a row that has none.
 const NO_COLUMN: u32 = u32::MAX;
 
@@ -1049,8 +1048,9 @@ impl Pass {
     fn panel<K: Kernel>(&self) -> usize {
         K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
     }
+    /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
     fn local<K: Kernel>(&self) -> usize {
-        if self.weight { STRIPS * self.strip::<K>() * LANES * K::F::NV } else { 0 }
+        STRIPS * self.strip::<K>() * LANES * K::F::NV
     }
     fn grad_hidden(&self, sizes: &Sizes) -> usize {
         if self.hidden { self.g.saturating_mul(sizes.d.next_multiple_of(LANES)) } else { 0 }
@@ -1461,12 +1461,13 @@ fn pass<K: Kernel>(
                         let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
                         pack_reduction(hidden, rows, p * width, nv, one, b);
                         let own = lanes.min(d.saturating_sub(p * width));
-                        let (to, onto) = if pass.total {
+                        let (to, chains, onto) = if pass.total {
                             let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
                             // SAFETY: columns [a0, a1) of panel p are the task's.
-                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, onto)
+                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, local, onto)
                         } else {
-                            (&mut local[..(a1 - a0) * lanes], if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh })
+                            let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
+                            (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
                         };
                         if onto == Onto::Chain {
                             for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
@@ -1481,11 +1482,13 @@ fn pass<K: Kernel>(
                                 }
                             }
                         }
-                        for (a, to) in (a0..a1).step_by(strip).zip(to.chunks_mut(strip * lanes)) {
-                            let dz = A::Rows(&z[a / strip * strip_len..], ld, Pieces { len: ld, jump: panel_len });
-                            let out = Out { x: to, ld: lanes, lanes, onto };
-                            sweep(kg, false, dz, strip.min(a1 - a), b, nv, out);
-                        }
+                        let dz = |v: usize, k: usize| {
+                            let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
+                            let z = &z[v / strip * strip_len + v % strip * ld + at..];
+                            A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
+                        };
+                        let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
+                        sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
                         if pass.total && !last {
                             return;
                         }
@@ -1512,11 +1515,16 @@ fn pass<K: Kernel>(
                         let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
                         // SAFETY: these rows of panel p are the task's.
                         let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
-                        for (r, to) in (r0..r1).step_by(ld).zip(to.chunks_mut(ld * lanes)) {
-                            let dz = A::Cols(&z[r / ld * panel_len..], ld, Pieces { len: strip, jump: strip_len });
-                            let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
-                            let to = Out { x: to, ld: lanes, lanes, onto };
-                            sweep(kg, false, dz, ld.min(r1 - r), b, nv, to);
+                        let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
+                        let most = sub / ld * ld; // what the chains have room for
+                        for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
+                            let dz = |r: usize, k: usize| {
+                                let r = r0 + r;
+                                let z = &z[k / strip * strip_len + r / ld * panel_len + r % ld..];
+                                A::Cols(z, ld, Pieces { len: strip, jump: strip_len })
+                            };
+                            let tile = Out { x: to, ld: lanes, lanes, onto };
+                            sweep(kg, false, (most.min(r1 - r0), ld), dz, b, (nv, strip), tile, local);
                         }
                     }
                 });
