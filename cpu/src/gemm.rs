@@ -27,6 +27,8 @@ trait Chain: Copy {
     type V: Copy;
     type Acc: Copy;
     fn zero(self) -> Self::Acc;
+    /// The accumulator that [`Chain::store`] wrote.
+    fn resume(self, x: &[f32; LANES]) -> Self::Acc;
     fn splat(self, x: Self::In) -> Self::V;
     fn load(self, x: &[Self::In; LANES]) -> Self::V;
     fn step(self, a: Self::V, b: Self::V, c: Self::Acc) -> Self::Acc;
@@ -45,6 +47,10 @@ impl<S: Simd, const FLUSH: bool> Chain for Fma<S, FLUSH> {
     #[inline(always)]
     fn zero(self) -> f32x16<S> {
         f32x16::splat(self.0, 0.0)
+    }
+    #[inline(always)]
+    fn resume(self, x: &[f32; LANES]) -> f32x16<S> {
+        f32x16::from_slice(self.0, x)
     }
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16<S> {
@@ -83,6 +89,10 @@ impl<const FLUSH: bool> Chain for Scalar<FLUSH> {
     #[inline(always)]
     fn zero(self) -> [f32; LANES] {
         [0.0; LANES]
+    }
+    #[inline(always)]
+    fn resume(self, x: &[f32; LANES]) -> [f32; LANES] {
+        *x
     }
     #[inline(always)]
     fn splat(self, x: f32) -> [f32; LANES] {
@@ -124,12 +134,22 @@ impl Pieces {
     /// In one piece.
     pub const ONE: Pieces = Pieces { len: usize::MAX, jump: 0 };
 }
-/// Where a tile goes: row i, lane j at `x[i * ld + j]`; `add`: onto what is there.
+/// What a tile does with what is there.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Onto {
+    /// Replaces it.
+    Fresh,
+    /// Adds its chains to it: a further reduction block.
+    Sum,
+    /// Continues its chains: the same block goes on.
+    Chain,
+}
+/// Where a tile goes: row i, lane j at `x[i * ld + j]`.
 pub(crate) struct Out<'a> {
     pub x: &'a mut [f32],
     pub ld: usize,
     pub lanes: usize,
-    pub add: bool,
+    pub onto: Onto,
 }
 
 /// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
@@ -142,7 +162,27 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     b: &[[[C::In; LANES]; NV]],
     out: Out,
 ) {
+    // Through a small array, at both ends: with branches around the loads and stores the compiler would keep the
+    // accumulators in memory.
+    let mut t = [[[0.0; LANES]; NV]; MR];
+    if out.onto == Onto::Chain {
+        for (t, from) in t[..rows].iter_mut().zip(out.x.chunks(out.ld)) {
+            match from[..out.lanes].as_chunks::<LANES>() {
+                (from, []) => {
+                    for (t, from) in t.iter_mut().zip(from) {
+                        *t = *from;
+                    }
+                }
+                _ => t.as_flattened_mut()[..out.lanes].copy_from_slice(&from[..out.lanes]),
+            }
+        }
+    }
     let mut c = [[l.zero(); NV]; MR];
+    for i in 0..MR {
+        for j in 0..NV {
+            c[i][j] = l.resume(&t[i][j]);
+        }
+    }
     macro_rules! step {
         ($b:expr, $a:expr) => {{
             let mut v = [l.load(&$b[0]); NV];
@@ -183,21 +223,26 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
             }
         }
     }
-    // Through a small array: with branches around the stores the compiler would keep the accumulators in memory.
-    let mut t = [[[0.0; LANES]; NV]; MR];
     for i in 0..MR {
         for j in 0..NV {
             l.store(c[i][j], &mut t[i][j]);
         }
     }
     for (t, to) in t[..rows].iter().zip(out.x.chunks_mut(out.ld)) {
-        let (t, to) = (t.as_flattened(), &mut to[..out.lanes]);
-        if out.add {
-            for (to, t) in to.iter_mut().zip(t) {
-                *to += *t;
+        let to = &mut to[..out.lanes];
+        match (out.onto, to.as_chunks_mut::<LANES>()) {
+            (Onto::Sum, _) => {
+                for (to, t) in to.iter_mut().zip(t.as_flattened()) {
+                    *to += *t;
+                }
             }
-        } else {
-            to.copy_from_slice(&t[..to.len()]);
+            // whole vectors without a call to copy them
+            (_, (to, [])) => {
+                for (to, t) in to.iter_mut().zip(t) {
+                    *to = *t;
+                }
+            }
+            _ => to.copy_from_slice(&t.as_flattened()[..out.lanes]),
         }
     }
 }
@@ -307,6 +352,11 @@ mod wide {
             unsafe { _mm512_setzero_ps() }
         }
         #[inline(always)]
+        fn resume(self, x: &[f32; LANES]) -> __m512 {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
+            unsafe { _mm512_loadu_ps(x.as_ptr()) }
+        }
+        #[inline(always)]
         fn splat(self, x: f32) -> __m512 {
             // SAFETY: as in `zero`.
             unsafe { _mm512_set1_ps(x) }
@@ -381,6 +431,11 @@ mod wide {
         fn zero(self) -> __m512 {
             // SAFETY: a `Dot` is made by `detect` alone, which saw avx512bf16 and avx512f.
             unsafe { _mm512_setzero_ps() }
+        }
+        #[inline(always)]
+        fn resume(self, x: &[f32; LANES]) -> __m512 {
+            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
+            unsafe { _mm512_loadu_ps(x.as_ptr()) }
         }
         #[inline(always)]
         fn splat(self, x: [u16; 2]) -> __m512bh {
@@ -738,21 +793,57 @@ pub(crate) fn pack_reduction(
     }
 }
 
-/// `rows` rows of the broadcast operand against one panel over one reduction block.
+/// Steps of a panel that stay in the first cache while the rows run over them: 18 KiB.
+pub(crate) const STEPS: usize = 96;
+/// `rows` rows of the broadcast operand against one panel over one reduction block, `steps` steps of all of them at a
+/// time. `a(row, step)` is the operand from a row and a step on; it holds for a tile that ends before the next multiple of
+/// `span` rows. `chains` (rows x lanes) keeps the block's chains where `out` holds a sum.
 #[inline]
-pub(crate) fn sweep<K: Kernel>(k: K, flush: bool, a: A<K::In>, rows: usize, b: &[[K::In; LANES]], nv: usize, out: Out) {
-    for r in (0..rows).step_by(K::MR) {
-        let a = match a {
-            A::Rows(a, ld, pieces) => A::Rows(&a[r * ld..], ld, pieces),
-            A::Cols(a, ld, pieces) => A::Cols(&a[r..], ld, pieces),
+pub(crate) fn sweep<'a, K: Kernel>(
+    k: K,
+    flush: bool,
+    (rows, span): (usize, usize),
+    a: impl Fn(usize, usize) -> A<'a, K::In>,
+    b: &[[K::In; LANES]],
+    (nv, steps): (usize, usize),
+    out: Out,
+    chains: &mut [f32],
+) where
+    K::In: 'a,
+{
+    let len = b.len() / nv;
+    let apart = out.onto == Onto::Sum && len > steps;
+    let (x, ld) = if apart { (&mut *chains, out.lanes) } else { (&mut *out.x, out.ld) };
+    for k0 in (0..len.max(1)).step_by(steps) {
+        let b = &b[k0 * nv..len.min(k0 + steps) * nv];
+        let onto = match k0 {
+            0 if apart => Onto::Fresh,
+            0 => out.onto,
+            _ => Onto::Chain,
         };
-        let x = &mut out.x[r * out.ld..];
-        k.tile(flush, a, K::MR.min(rows - r), b, nv, Out { x, ..out });
+        for r0 in (0..rows).step_by(span) {
+            let r1 = rows.min(r0 + span);
+            for r in (r0..r1).step_by(K::MR) {
+                let x = &mut x[r * ld..];
+                k.tile(flush, a(r, k0), K::MR.min(r1 - r), b, nv, Out { x, ld, lanes: out.lanes, onto });
+            }
+        }
+    }
+    if apart {
+        for (to, x) in out.x.chunks_mut(out.ld).zip(chains[..rows * out.lanes].chunks_exact(out.lanes)) {
+            for (to, x) in to.iter_mut().zip(x) {
+                *to += *x;
+            }
+        }
     }
 }
 
 /// Bytes of the broadcast operand that stay in the second cache while the panels run over them.
 const GROUP: usize = 256 << 10;
+/// Rows of a group whose reduction has several blocks, at most.
+const TALL: usize = 64;
+/// Lanes of the widest panel of any instruction set.
+pub(crate) const WIDEST: usize = 48;
 /// Inputs between the starts of copied rows: off the powers of two, which would all fall into the same cache set.
 fn stride<T: Input>(d: usize, paired: bool) -> usize {
     T::len(d, paired) + LANES
@@ -795,6 +886,10 @@ pub(crate) fn product<K: Kernel>(
     let d = a.cols();
     let steps = BLOCK / K::In::PER;
     let mut rows = group::<K>(d, paired);
+    let mut chains = [0.0; TALL * WIDEST];
+    if b.len > steps {
+        rows = rows.min(TALL / K::MR * K::MR);
+    }
     if K::In::in_place(a, v0).is_none() {
         rows = rows.min(scratch.len() / stride::<K::In>(d, paired) / K::MR * K::MR);
     }
@@ -817,29 +912,26 @@ pub(crate) fn product<K: Kernel>(
             _ => &[],
         };
         let part = next.len().div_ceil((p1 - p0).max(1) * (g1 - g0).div_ceil(K::MR)).max(1);
-        let mut next = next.chunks(part);
+        let mut next: &[K::In] = next;
         for p in p0..p1 {
             let (b_all, nv, least_b) = b.get(p);
             let flush = paired && needs_flush(least, least_b);
             let corner = &mut z[(g0 - v0) * place.ld + (p - p0) * place.panel..];
             for k0 in (0..b.len.max(1)).step_by(steps) {
                 let b_all = &b_all[k0 * nv..b.len.min(k0 + steps) * nv];
-                for r in (g0..g1).step_by(K::MR) {
-                    if k0 == 0 {
-                        prefetch(next.next().unwrap_or_default());
+                let onto = if k0 > 0 { Onto::Sum } else { Onto::Fresh };
+                let out = Out { x: &mut *corner, ld: place.ld, lanes: LANES * nv, onto };
+                let a = |r: usize, k: usize| {
+                    if k0 + k == 0 {
+                        prefetch(
+                            next.get(r / K::MR * part..next.len().min((r / K::MR + 1) * part)).unwrap_or_default(),
+                        );
                     }
-                    let to = &mut corner[(r - g0) * place.ld..];
-                    let out = Out { x: to, ld: place.ld, lanes: LANES * nv, add: k0 > 0 };
-                    k.tile(
-                        flush,
-                        A::Rows(&x[(r - g0) * ld_x + k0..], ld_x, Pieces::ONE),
-                        K::MR.min(g1 - r),
-                        b_all,
-                        nv,
-                        out,
-                    );
-                }
+                    A::Rows(&x[r * ld_x + k0 + k..], ld_x, Pieces::ONE)
+                };
+                sweep(k, flush, (g1 - g0, usize::MAX), a, b_all, (nv, STEPS), out, &mut chains);
             }
+            next = &next[next.len().min((g1 - g0).div_ceil(K::MR) * part)..];
             after(p, g0, g1 - g0, corner);
         }
     }

@@ -7,12 +7,14 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Disjoint, Input, Kernel, LANES, Out, Panels, Pieces, Place, pack_reduction, product, scratch, sweep, with_kernel,
+    A, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, STEPS, WIDEST, pack_reduction, product,
+    scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen};
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Cell, V, clamp, exp, exp_parts, fma, splat};
+use core::ops::Range;
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
@@ -58,12 +60,11 @@ const PREFERRED: usize = 64 << 20;
 const PACKED: usize = 32 << 20;
 /// Tokens whose logits of one block are a task's scratch: 2 MiB.
 const CHUNK: usize = 240;
-/// Columns of a task of the logits product in the backward, at most.
-const STRIP: usize = 64;
+/// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
+/// time.
+const STRIP: usize = STEPS;
 /// Strips of a grad_weight task.
-const STRIPS: usize = 8;
-/// The widest panel of any instruction set.
-const WIDEST: usize = 48;
+const STRIPS: usize = 5;
 /// Target column of a row that has none.
 const NO_COLUMN: u32 = u32::MAX;
 
@@ -101,6 +102,100 @@ fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
     Workspace { minimum: Arena::sum([kept, minimum]), preferred: Arena::sum([kept, preferred]) }
 }
 
+/// A run of rows that goes through forward and backward by itself, for composites that know the upstream gradient of some
+/// rows before others are read. The figures and gradients of all groups together have the bits of one call over all rows.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// The rows, neighbours; other rows are neither read nor written.
+    pub rows: Range<usize>,
+    /// Live rows of the backwards that ran before this one. A backward with `before` > 0 goes on from the gradients of
+    /// weight and bias in memory ([`Grads::continues`]) and, if it has any of the two, must not start inside a later
+    /// reduction block: `before` is below [`BLOCK`] or a multiple of it.
+    pub before: usize,
+    /// The logits, if they are kept from forward to backward; without them the backward computes them again, with the
+    /// same bits.
+    pub logits: Option<Logits<'a>>,
+}
+/// Raw logits of the live rows of a group, and which rows these are. At most [`BLOCK`] rows.
+#[derive(Debug)]
+pub struct Logits<'a> {
+    z: &'a mut [f32],
+    live: &'a mut [usize],
+    count: usize,
+}
+impl<'a> Logits<'a> {
+    /// Bytes of the logits of up to `rows` live rows.
+    pub fn need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
+        let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
+        Arena::sum([need::<f32>(floats), need::<usize>(rows)])
+    }
+    /// Room for the logits of up to `rows` live rows, [`BLOCK`] at most, cut off `arena`.
+    pub fn new(
+        context: &Context,
+        problem: &Problem,
+        hidden: Dtype,
+        weight: Dtype,
+        rows: usize,
+        arena: &mut Arena<'a>,
+    ) -> Result<Self> {
+        let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
+        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0 })
+    }
+    /// Bytes with which forward and backward of a group of up to `rows` live rows, whose logits are kept, are fast.
+    pub fn workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
+        let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        with_kernel!(context.isa(), paired, k => kept_sizes(k, &sizes))
+    }
+}
+impl Logits<'_> {
+    /// Moves the logits of the rows that are still live to where a group of these rows alone would have them.
+    fn compact<K: Kernel>(&mut self, job: &Job<'_>, pass: &Pass, live: &[usize]) {
+        if *live == self.live[..self.count] {
+            return;
+        }
+        // rows only move down
+        let z = Disjoint::new(&mut *self.z);
+        let old = &self.live[..self.count];
+        job.context.tasks(job.valid().div_ceil(STRIP), |_, task| {
+            for j in task * STRIP..job.valid().min((task + 1) * STRIP) {
+                let mut from = 0;
+                for (to, row) in live.iter().enumerate() {
+                    while old[from] != *row {
+                        from += 1;
+                    }
+                    // SAFETY: column j belongs to this task, and one element is read before one is written.
+                    unsafe {
+                        let x = z.shared(pass.place::<K>(from, j), 1)[0];
+                        z.piece(pass.place::<K>(to, j), 1)[0] = x;
+                    }
+                }
+            }
+        });
+        self.live[..live.len()].copy_from_slice(live);
+        self.count = live.len();
+    }
+}
+fn kept_floats<K: Kernel>(_: K, sizes: &Sizes) -> usize {
+    Pass::kept(sizes, true, true).all_dz::<K>(sizes.valid)
+}
+fn kept_sizes<K: Kernel>(k: K, sizes: &Sizes) -> usize {
+    let backward = Arena::sum([Kept::need(sizes.rows), Pass::kept(sizes, true, true).need::<K>(sizes)]);
+    forward_sizes(k, sizes).preferred.max(backward)
+}
+impl Grads<'_> {
+    /// Whether weight and bias can be formed by several groups: f32 places that can hold running totals, or none.
+    pub fn continues(&self) -> bool {
+        let holds = |g: &Option<FloatsMut<'_>>| g.as_ref().is_none_or(|g| g.dtype() == Dtype::F32);
+        (self.weight.is_none() && self.bias.is_none())
+            || (!self.accumulate_weight && holds(&self.weight) && holds(&self.bias))
+    }
+}
+
 fn check(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
     problem.check_operands(&inputs.hidden, &inputs.weight)?;
     if let Some(bias) = &inputs.transform.bias {
@@ -133,6 +228,18 @@ pub fn forward(
     out: Figures<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
+    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    forward_group(context, problem, inputs, &mut all, out, workspace)
+}
+/// [`forward`] of the rows of a group; keeps their logits where the group has room for them.
+pub fn forward_group(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    group: &mut Group<'_>,
+    out: Figures<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
     check(problem, &inputs)?;
     out.check(problem.rows())?;
     if out.needs_target() && inputs.rows.target.is_none() {
@@ -144,17 +251,29 @@ pub fn forward(
         return Ok(());
     }
     let job = Job::new(context, problem, inputs);
-    with_kernel!(context.isa(), job.paired, k => forward_on(k, &job, out, workspace))
+    with_kernel!(context.isa(), job.paired, k => forward_on(k, &job, group, out, workspace))
 }
-fn forward_on<K: Kernel>(k: K, job: &Job<'_>, mut out: Figures<'_>, workspace: &mut [u8]) -> Result<()> {
-    let sizes = Sizes::of(job);
+fn forward_on<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    group: &mut Group<'_>,
+    mut out: Figures<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let sizes = Sizes::of(job, group);
+    let kept = Pass::kept(&sizes, true, true);
+    let (z, kept_live) = match &mut group.logits {
+        Some(l) => (Disjoint::new(&mut *l.z), &mut *l.live),
+        None => (Disjoint::new(&mut [][..]), &mut [][..]),
+    };
+    let mut kept_count = 0;
     // u and q1 are left out where nothing needs them; the other sums have the same bits either way
     let all = out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some();
     let waves = Waves::fit::<K>(&sizes, workspace.len())?;
     let mut arena = Arena::new(workspace);
     let live = arena.take::<usize>(waves.wave)?;
     let mut space = Space::<K>::new(&waves, &sizes, &mut arena)?;
-    let (mut next, n) = (0, job.problem.rows());
+    let (mut next, n) = (group.rows.start, group.rows.end);
     while next < n {
         let (first, mut count) = (next, 0);
         while next < n && count < waves.wave {
@@ -165,7 +284,13 @@ fn forward_on<K: Kernel>(k: K, job: &Job<'_>, mut out: Figures<'_>, workspace: &
             next += 1;
         }
         let mut done = first;
-        records(k, job, &waves, &mut space, &live[..count], all, |i, record| {
+        let keep = Keep { z: &z, pass: &kept, first: kept_count };
+        if !kept_live.is_empty() {
+            kept_live[kept_count..kept_count + count].copy_from_slice(&live[..count]);
+            kept_count += count;
+        }
+        let keep = (!kept_live.is_empty()).then_some(keep);
+        records(k, job, &waves, &mut space, &live[..count], keep, all, |i, record| {
             for i in done..i {
                 record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
             }
@@ -176,6 +301,9 @@ fn forward_on<K: Kernel>(k: K, job: &Job<'_>, mut out: Figures<'_>, workspace: &
         for i in done..next {
             record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
         }
+    }
+    if let Some(l) = &mut group.logits {
+        l.count = kept_count;
     }
     Ok(())
 }
@@ -195,7 +323,36 @@ pub fn backward(
     status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
+    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    backward_group(context, problem, inputs, &mut all, stats, upstream, grads, status, workspace)
+}
+/// [`backward`] of the rows of a group, from its kept logits where it has them: those that a [`forward_group`] with the
+/// same inputs has left. Rows that were live there may be ignored now, not the other way round. The logits are used up.
+#[allow(clippy::too_many_arguments)]
+pub fn backward_group(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    group: &mut Group<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    grads: Grads<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
     check(problem, &inputs)?;
+    if group.before > 0 && !grads.continues() {
+        let expected = Value::Text("f32 places without accumulate for weight and bias of several groups");
+        return Err(Error::invalid("grads.grad_weight_out", Value::Text("a place that holds no totals"), expected));
+    }
+    if grads.weight.is_some() || grads.bias.is_some() {
+        let inside = group.before % BLOCK;
+        let most = group.logits.as_ref().map_or(0, |l| l.count);
+        if (inside > 0 && group.before > BLOCK) || inside + most > BLOCK {
+            let expected = Value::Text("a group inside one reduction block, or in front of all but the first");
+            return Err(Error::invalid("group.before", Value::Size(group.before), expected));
+        }
+    }
     let (n, d, v) = (problem.rows(), problem.hidden_size(), problem.vocab());
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
     let bias = inputs.transform.bias.map_or(weight, |b| b.dtype());
@@ -221,7 +378,7 @@ pub fn backward(
     check_space(workspace, backward_workspace(context, problem, hidden, weight).minimum)?;
     let job = Job::new(context, problem, inputs);
     let back = Back { stats, upstream, status };
-    with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, back, grads, workspace))
+    with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
 }
 
 /// A call's problem and inputs.
@@ -290,8 +447,9 @@ impl Sizes {
         let valid = problem.logprob().valid();
         Sizes { rows: problem.rows(), d: problem.hidden_size(), valid, threads: context.threads(), weight, paired }
     }
-    fn of(job: &Job<'_>) -> Self {
-        Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired)
+    fn of(job: &Job<'_>, group: &Group<'_>) -> Self {
+        let rows = group.logits.as_ref().map_or(group.rows.len(), |l| l.live.len());
+        Sizes { rows, ..Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired) }
     }
     fn len<K: Kernel>(&self) -> usize {
         K::In::len(self.d, self.paired)
@@ -462,6 +620,7 @@ fn records<K: Kernel>(
     waves: &Waves,
     space: &mut Space<'_, K>,
     live: &[usize],
+    keep: Option<Keep<'_>>,
     all: bool,
     mut sink: impl FnMut(usize, Record),
 ) {
@@ -508,6 +667,9 @@ fn records<K: Kernel>(
             product(k, weight, job.paired, (v0, v1), panels, (p0, p1), scratch, z, place, |p, g0, rows, x| {
                 let at = (p - p0) * place.ld;
                 let n = place.ld.min((live.len() - at).next_multiple_of(LANES));
+                if let Some(keep) = &keep {
+                    keep.put::<K>(n0 + at, n, g0, &x[..(rows - 1) * place.ld + n], place.ld);
+                }
                 let best = Best { max: &mut max[at..at + n], first: &mut first[at..at + n], top: &mut top[at..at + n] };
                 raise(job, &lanes, n0 + at, (v0, g0), &mut x[..(rows - 1) * place.ld + n], place.ld, best);
             });
@@ -557,6 +719,24 @@ fn records<K: Kernel>(
             r.flags = row::OVERFLOW; // finite logits that the transform takes beyond f32
         }
         sink(row, r);
+    }
+}
+/// Where a forward leaves its raw logits: row `first` of the kept ones is the first of the wave.
+struct Keep<'a> {
+    z: &'a Disjoint<'a, f32>,
+    pass: &'a Pass,
+    first: usize,
+}
+impl Keep<'_> {
+    /// Copies lanes `[n, n + lanes)` of the wave, columns from `g0` on. `first` and `n` are multiples of [`LANES`].
+    fn put<K: Kernel>(&self, n: usize, lanes: usize, g0: usize, x: &[f32], ld: usize) {
+        for (j, x) in x.chunks(ld).enumerate() {
+            for (i, x) in x[..lanes].chunks_exact(LANES).enumerate() {
+                let at = self.pass.place::<K>(self.first + n + i * LANES, g0 + j);
+                // SAFETY: these columns of these rows belong to one task, and nobody reads them before it ends.
+                unsafe { self.z.piece(at, LANES) }.copy_from_slice(x);
+            }
+        }
     }
 }
 /// Why the block of a token is poisoned; nothing if its transform left f32.
@@ -818,6 +998,8 @@ struct Pass {
     /// The totals of a grad_weight tile need a place of their own.
     total: bool,
     roomy: bool,
+    /// The logits are there: no hidden states are packed, no weights copied, and dz takes the place of the logits.
+    kept: bool,
 }
 impl Pass {
     fn tile(sizes: &Sizes) -> usize {
@@ -826,10 +1008,24 @@ impl Pass {
     fn weight(sizes: &Sizes, direct: bool) -> Pass {
         let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
         let (t, total) = (Self::tile(sizes), !direct && sizes.rows > b);
-        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, roomy: true }
+        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, roomy: true, kept: false }
     }
     fn hidden(sizes: &Sizes, b: usize) -> Pass {
-        Pass { weight: false, hidden: true, g: b, t: Self::tile(sizes), b, c: b, total: false, roomy: true }
+        Pass {
+            weight: false,
+            hidden: true,
+            g: b,
+            t: Self::tile(sizes),
+            b,
+            c: b,
+            total: false,
+            roomy: true,
+            kept: false,
+        }
+    }
+    /// Both from kept logits of up to `sizes.rows` rows, at most a reduction block.
+    fn kept(sizes: &Sizes, weight: bool, hidden: bool) -> Pass {
+        Pass { weight, hidden, total: false, c: 0, kept: true, ..Self::weight(sizes, true) }
     }
     /// Columns of a strip of dz: what a task of the logits product writes.
     fn strip<K: Kernel>(&self) -> usize {
@@ -845,12 +1041,26 @@ impl Pass {
     fn dz<K: Kernel>(&self) -> usize {
         self.t.div_ceil(self.strip::<K>()) * self.strip_len::<K>() + LANES
     }
+    /// Floats of the dz of all tiles of `valid` columns, one behind the other.
+    fn all_dz<K: Kernel>(&self, valid: usize) -> usize {
+        let strips = |columns: usize| columns.div_ceil(self.strip::<K>());
+        (valid / self.t.max(1) * strips(self.t) + strips(valid % self.t.max(1))).saturating_mul(self.strip_len::<K>())
+            + LANES
+    }
+    /// Where dz of row `n` and column `j` lies among all tiles.
+    fn place<K: Kernel>(&self, n: usize, j: usize) -> usize {
+        let (strip, ld) = (self.strip::<K>(), LANES * K::NV);
+        let (tile, j) = (j / self.t, j % self.t);
+        let strips = tile * self.t.div_ceil(strip) + j / strip;
+        strips * self.strip_len::<K>() + (n / ld * strip + j % strip) * ld + n % ld
+    }
     /// Vectors of a worker's panel for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
         K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
     }
+    /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
     fn local<K: Kernel>(&self) -> usize {
-        if self.weight { STRIPS * self.strip::<K>() * LANES * K::F::NV } else { 0 }
+        STRIPS * self.strip::<K>() * LANES * K::F::NV
     }
     fn grad_hidden(&self, sizes: &Sizes) -> usize {
         if self.hidden { self.g.saturating_mul(sizes.d.next_multiple_of(LANES)) } else { 0 }
@@ -864,10 +1074,10 @@ impl Pass {
         Arena::sum([
             need::<[K::In; LANES]>(vectors),
             need::<u16>(panels),
-            need::<f32>(self.dz::<K>()),
+            need::<f32>(if self.kept { 0 } else { self.dz::<K>() }),
             need::<f32>(self.grad_hidden(sizes)),
             need::<f32>(self.totals(sizes)),
-            need::<K::In>(sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy))),
+            need::<K::In>(if self.kept { 0 } else { sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy)) }),
             need::<[f32; LANES]>(sizes.threads * self.panel::<K>()),
             need::<f32>(sizes.threads * self.local::<K>()),
         ])
@@ -924,19 +1134,19 @@ impl Pass {
 fn backward_on<K: Kernel>(
     k: K,
     job: &Job<'_>,
+    group: &mut Group<'_>,
     mut back: Back<'_>,
     mut grads: Grads<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let sizes = Sizes::of(job);
-    let n = job.problem.rows();
+    let sizes = Sizes::of(job, group);
     let mut arena = Arena::new(workspace);
-    let mut kept = if n > 0 { Some(Kept::new(n, &mut arena)?) } else { None };
+    let mut kept = if sizes.rows > 0 { Some(Kept::new(sizes.rows, &mut arena)?) } else { None };
     let space = arena.left();
     let rest = arena.take::<u8>(space / Arena::ALIGN * Arena::ALIGN)?;
     let mut count = 0;
     if let Some(kept) = &mut kept {
-        for i in 0..n {
+        for i in group.rows.clone() {
             if job.target(i) != Target::Ignored {
                 kept.live[count] = i;
                 count += 1;
@@ -947,8 +1157,7 @@ fn backward_on<K: Kernel>(
         constants(k, job, &sizes, &mut back, kept, count, rest)?;
     }
 
-    let direct = |g: &Option<FloatsMut<'_>>| g.as_ref().is_none_or(|g| g.dtype() == Dtype::F32);
-    let direct = !grads.accumulate_weight && direct(&grads.weight) && direct(&grads.bias);
+    let direct = grads.continues();
     let wants_weight = grads.weight.is_some() || grads.bias.is_some();
     let mut out = Outputs {
         weight: grads.weight.as_mut().and_then(|g| Sink::new(g, grads.accumulate_weight, job.isa)),
@@ -959,12 +1168,21 @@ fn backward_on<K: Kernel>(
     if count > 0
         && let Some(kept) = &kept
     {
-        for p in Pass::plan::<K>(&sizes, wants_weight, out.hidden.is_some(), direct, rest.len()).iter().flatten() {
-            pass(k, job, &sizes, p, kept, count, &mut out, rest)?;
+        let (plan, z) = match &mut group.logits {
+            Some(logits) => {
+                let p = Pass::kept(&sizes, wants_weight, out.hidden.is_some());
+                logits.compact::<K>(job, &p, &kept.live[..count]);
+                ([Some(p), None], Some(&mut *logits.z))
+            }
+            None => (Pass::plan::<K>(&sizes, wants_weight, out.hidden.is_some(), direct, rest.len()), None),
+        };
+        let mut z = z;
+        for p in plan.iter().flatten() {
+            pass(k, job, &sizes, p, kept, count, z.as_deref_mut(), &group.rows, group.before, &mut out, rest)?;
         }
     }
     // what no live row and no valid column reaches
-    if !grads.accumulate_weight {
+    if !grads.accumulate_weight && group.before == 0 {
         let first = if count > 0 { job.valid() } else { 0 };
         for sink in out.weight.iter().chain(&out.bias) {
             for j in first..sink.layout.rows() {
@@ -974,7 +1192,7 @@ fn backward_on<K: Kernel>(
         }
     }
     if let (Some(g), false, 0) = (&mut out.hidden, out.accumulate_hidden, count) {
-        for i in 0..n {
+        for i in group.rows.clone() {
             put_row(job.isa, g, i, |g| g.fill(0.0), false);
         }
     }
@@ -1013,7 +1231,7 @@ fn constants<K: Kernel>(
         let some = waves.wave.min(count - first);
         live[..some].copy_from_slice(&kept.live[first..first + some]);
         let mut i = first;
-        records(k, job, &waves, &mut space, &live[..some], all, |row, record| {
+        records(k, job, &waves, &mut space, &live[..some], None, all, |row, record| {
             settle(kept, i, row, record);
             i += 1;
         });
@@ -1065,6 +1283,16 @@ impl<'a> Sink<'a> {
                 SinkData::Bf16(d) => narrow(self.isa, d.piece(at, x.len()), x, add),
                 SinkData::F16(d) => narrow(self.isa, d.piece(at, x.len()), x, add),
             }
+        }
+    }
+    /// Reads from column `j` of row `i` on; only [`Grads::continues`] places are read.
+    ///
+    /// # Safety
+    /// As for `put`.
+    unsafe fn get(&self, i: usize, j: usize, x: &mut [f32]) {
+        if let SinkData::F32(d) = &self.data {
+            // SAFETY: the caller's promise.
+            x.copy_from_slice(unsafe { d.shared(self.layout.offset(i) + j, x.len()) });
         }
     }
     /// Fills row `i` with 0.
@@ -1132,6 +1360,9 @@ fn pass<K: Kernel>(
     pass: &Pass,
     kept: &Kept<'_>,
     count: usize,
+    logits: Option<&mut [f32]>,
+    range: &Range<usize>,
+    before: usize,
     out: &mut Outputs<'_, '_>,
     rest: &mut [u8],
 ) -> Result<()> {
@@ -1139,10 +1370,14 @@ fn pass<K: Kernel>(
     let (d, valid, threads, len) = (sizes.d, sizes.valid, sizes.threads, sizes.len::<K>());
     let (vectors, np) = Panels::<K::In>::need(pass.c, len, K::NV);
     let mut panels = Panels::<K::In>::new(arena.take(vectors)?, arena.take(np)?, len, K::NV);
-    let z = arena.take::<f32>(pass.dz::<K>())?;
+    // dz of a tile, or of all tiles one behind the other where the logits were kept
+    let z = match logits {
+        Some(z) => z,
+        None => arena.take::<f32>(pass.dz::<K>())?,
+    };
     let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
     let totals = arena.take::<f32>(pass.totals(sizes))?;
-    let ns = sizes.scratch::<K>(pass.roomy);
+    let ns = if pass.kept { 0 } else { sizes.scratch::<K>(pass.roomy) };
     let scratch = Disjoint::new(arena.take::<K::In>(threads * ns)?);
     let (nb, nl) = (pass.panel::<K>(), pass.local::<K>());
     let buffers = Disjoint::new(arena.take::<[f32; LANES]>(threads * nb)?);
@@ -1159,13 +1394,35 @@ fn pass<K: Kernel>(
     let panel_len = strip * ld;
     let place = Place { ld, panel: panel_len };
     let mut packed = (0, 0);
-    for l0 in (0..count).step_by(pass.g) {
-        let l1 = count.min(l0 + pass.g);
+    // the reduction blocks of grad_weight count from the first row of the first group
+    let inside = |n: usize| if pass.weight { (before + n) % BLOCK } else { 0 };
+    let mut group = 0;
+    while group < count {
+        let l0 = group;
+        let l1 = if count - l0 <= pass.g { count } else { l0 + pass.g - inside(l0) };
+        group = l1;
         for v0 in (0..valid).step_by(pass.t) {
             let v1 = valid.min(v0 + pass.t);
-            for n0 in (l0..l1).step_by(pass.b) {
-                let n1 = l1.min(n0 + pass.b);
-                for c0 in (n0..n1).step_by(pass.c) {
+            let z0 = if pass.kept { pass.place::<K>(0, v0) } else { 0 };
+            let z_len = (v1 - v0).div_ceil(strip) * strip_len + LANES;
+            let mut block = l0;
+            while block < l1 {
+                let n0 = block;
+                let n1 = l1.min(n0 + pass.b.min(BLOCK - inside(n0)));
+                block = n1;
+                if pass.kept {
+                    job.context.tasks((v1 - v0).div_ceil(strip), |_, task| {
+                        let (a, b) = (v0 + task * strip, v1.min(v0 + (task + 1) * strip));
+                        // SAFETY: the strip is the task's.
+                        let z = unsafe { z.piece(z0 + task * strip_len, strip_len) };
+                        for (first, x) in (n0..n1).step_by(ld).zip(z.chunks_exact_mut(panel_len)) {
+                            let lanes = ld.min((n1 - first).next_multiple_of(LANES));
+                            gradient(job, kept, first, lanes, a, &mut x[..(b - a - 1) * ld + lanes], ld);
+                        }
+                    });
+                }
+                let rows = if pass.kept { n1..n1 } else { n0..n1 };
+                for c0 in rows.step_by(pass.c.max(1)) {
                     let c1 = n1.min(c0 + pass.c);
                     if packed != (c0, c1) {
                         panels.fill(job.context, hidden, job.paired, &kept.live[c0..c1]);
@@ -1202,9 +1459,8 @@ fn pass<K: Kernel>(
                 let out = &*out;
                 job.context.tasks(weight_tasks + hp * pieces, |worker, task| {
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
-                    let (b, local, z) = unsafe {
-                        (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(0, pass.dz::<K>()))
-                    };
+                    let (b, local, z) =
+                        unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
                     if task < weight_tasks {
                         let (p, part) = (w0 + task / subs, task % subs);
                         let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
@@ -1214,22 +1470,39 @@ fn pass<K: Kernel>(
                         let rows = (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
                         let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
                         pack_reduction(hidden, rows, p * width, nv, one, b);
-                        let (to, add) = if pass.total {
+                        let own = lanes.min(d.saturating_sub(p * width));
+                        let (to, chains, onto) = if pass.total {
+                            let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
                             // SAFETY: columns [a0, a1) of panel p are the task's.
-                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, n0 > l0)
+                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, local, onto)
                         } else {
-                            (&mut local[..(a1 - a0) * lanes], false)
+                            let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
+                            (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
                         };
-                        for (a, to) in (a0..a1).step_by(strip).zip(to.chunks_mut(strip * lanes)) {
-                            let dz = A::Rows(&z[a / strip * strip_len..], ld, Pieces { len: ld, jump: panel_len });
-                            let out = Out { x: to, ld: lanes, lanes, add };
-                            sweep(kg, false, dz, strip.min(a1 - a), b, nv, out);
+                        if onto == Onto::Chain {
+                            for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
+                                // SAFETY: these columns of these rows belong to panel p and this task.
+                                unsafe {
+                                    if let (Some(w), true) = (&out.weight, own > 0) {
+                                        w.get(j, p * width, &mut x[..own]);
+                                    }
+                                    if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                        b.get(j, 0, &mut x[one..one + 1]);
+                                    }
+                                }
+                            }
                         }
+                        let dz = |v: usize, k: usize| {
+                            let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
+                            let z = &z[v / strip * strip_len + v % strip * ld + at..];
+                            A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
+                        };
+                        let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
+                        sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
                         if pass.total && !last {
                             return;
                         }
-                        let running = !pass.total && n0 > 0;
-                        let own = lanes.min(d.saturating_sub(p * width));
+                        let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
                         for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
                             // SAFETY: these columns of these rows belong to panel p and this task.
                             unsafe {
@@ -1252,10 +1525,16 @@ fn pass<K: Kernel>(
                         let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
                         // SAFETY: these rows of panel p are the task's.
                         let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
-                        for (r, to) in (r0..r1).step_by(ld).zip(to.chunks_mut(ld * lanes)) {
-                            let dz = A::Cols(&z[r / ld * panel_len..], ld, Pieces { len: strip, jump: strip_len });
-                            let to = Out { x: to, ld: lanes, lanes, add: v0 > 0 };
-                            sweep(kg, false, dz, ld.min(r1 - r), b, nv, to);
+                        let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
+                        let most = sub / ld * ld; // what the chains have room for
+                        for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
+                            let dz = |r: usize, k: usize| {
+                                let r = r0 + r;
+                                let z = &z[k / strip * strip_len + r / ld * panel_len + r % ld..];
+                                A::Cols(z, ld, Pieces { len: strip, jump: strip_len })
+                            };
+                            let tile = Out { x: to, ld: lanes, lanes, onto };
+                            sweep(kg, false, (most.min(r1 - r0), ld), dz, b, (nv, strip), tile, local);
                         }
                     }
                 });
@@ -1263,8 +1542,8 @@ fn pass<K: Kernel>(
         }
         if let (true, Some(g)) = (pass.hidden, &mut out.hidden) {
             // the rows from this group's first to the next one's, those that are not live included
-            let first = if l0 == 0 { 0 } else { kept.live[l0] };
-            let end = if l1 == count { job.problem.rows() } else { kept.live[l1] };
+            let first = if l0 == 0 { range.start } else { kept.live[l0] };
+            let end = if l1 == count { range.end } else { kept.live[l1] };
             // SAFETY: no task runs, so nobody writes it.
             let totals = unsafe { grad_hidden.shared(0, (l1 - l0) * d.next_multiple_of(LANES)) };
             let rows = g.reborrow().split(first).1.split(end - first).0;
