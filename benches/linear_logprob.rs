@@ -3,28 +3,15 @@
 //! cores do not count. `cargo bench --bench linear_logprob -- [rounds]`.
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use truing::core::dtype::{Dtype, bf16};
 use truing::core::linear_logprob::Problem;
 use truing::core::logprob::{Figures, Options, Rows, STATS, TransformInputs, Upstream};
 use truing::core::matrix::{Floats, Matrix, MatrixMut};
 use truing::cpu::linear_logprob::{Grads, Inputs, backward, backward_workspace, forward, forward_workspace};
 use truing::cpu::{Context, gemm};
+use truing_benches::time;
 
-/// Seconds that this thread has run, from the scheduler.
-fn cpu() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(text.split(' ').next()?.parse::<f64>().ok()? * 1e-9)
-}
-fn time(f: impl FnOnce()) -> f64 {
-    let (clock, before) = (Instant::now(), cpu());
-    f();
-    let wall = clock.elapsed().as_secs_f64();
-    match (before, cpu()) {
-        (Some(a), Some(b)) if b > a => b - a,
-        _ => wall,
-    }
-}
 fn median(x: &mut [f64]) -> (f64, f64, f64) {
     x.sort_by(f64::total_cmp);
     (x[x.len() / 2], x[0], x[x.len() - 1])
@@ -160,11 +147,11 @@ fn main() {
                 for i in 0..names.len() {
                     let probe = || {
                         let mut done = 0.0;
-                        let t = time(|| done = gemm::probe(isa, dtype == Dtype::Bf16, 64 << 20));
+                        let t = time(1, || done = gemm::probe(isa, dtype == Dtype::Bf16, 256 << 20));
                         done / t
                     };
                     let before = probe();
-                    let t = time(|| match i {
+                    let t = time(1, || match i {
                         0 => calls.bare(),
                         1 => calls.forward(false),
                         2 => calls.forward(true),

@@ -342,21 +342,32 @@ pub fn seal(m: f32, r: f32, u: f32, q1: f32, ties: u32, k: usize) -> Record {
     Record { m, r: r + more, u, q1: q1 + more, k: k as u32, ..Record::EMPTY }
 }
 
-/// The transform of one row: its constants are formed in f64 and rounded once.
+/// A constant that arithmetic over `R` uses: an f32, or a vector with one of each lane's row.
+pub trait Constant<R>: Copy {
+    /// As a value beside `like`.
+    fn of(self, like: R) -> R;
+}
+impl<R: Real> Constant<R> for f32 {
+    #[inline(always)]
+    fn of(self, like: R) -> R {
+        like.lit(self as f64)
+    }
+}
+/// The transform of one row, or of the rows in the lanes of a vector: its constants are formed in f64 and rounded once.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RowTransform {
+pub enum RowTransform<C = f32> {
     /// x = z + bias.
     Plain,
     /// x = a (z + bias), a = logit_scale / temperature.
-    Scale(f32),
+    Scale(C),
     /// x = outer tanh(inner (z + bias)).
     Softcap {
         /// logit_scale / softcap.
-        inner: f32,
+        inner: C,
         /// softcap / temperature.
-        outer: f32,
+        outer: C,
         /// logit_scale / temperature, the slope at 0.
-        slope: f32,
+        slope: C,
     },
 }
 impl RowTransform {
@@ -372,17 +383,22 @@ impl RowTransform {
             RowTransform::Scale(slope)
         }
     }
+}
+impl<C: Copy> RowTransform<C> {
     /// Transformed logit. A dead column (raw logit or bias `-inf`) is `-inf` whatever else it holds; a raw `+inf` stays.
     #[inline(always)]
-    pub fn apply<R: Real>(&self, z: R, bias: Option<R>) -> R {
+    pub fn apply<R: Real>(&self, z: R, bias: Option<R>) -> R
+    where
+        C: Constant<R>,
+    {
         let v = match bias {
             Some(b) => z + b,
             None => z,
         };
         let x = match *self {
             RowTransform::Plain => v,
-            RowTransform::Scale(a) => v * z.lit(a as f64),
-            RowTransform::Softcap { inner, outer, .. } => (v * z.lit(inner as f64)).tanh() * z.lit(outer as f64),
+            RowTransform::Scale(a) => v * a.of(z),
+            RowTransform::Softcap { inner, outer, .. } => (v * inner.of(z)).tanh() * outer.of(z),
         };
         let (inf, dead) = (z.lit(f64::INFINITY), z.lit(f64::NEG_INFINITY));
         let x = inf.select_le(z, inf, x);
@@ -394,14 +410,17 @@ impl RowTransform {
     }
     /// dx/dz at v = z + bias of a live column: the slope times sech^2 w = 4 e / (1 + e)^2, e = e^(-2 |w|), w = inner v.
     #[inline(always)]
-    pub fn slope<R: Real>(&self, v: R) -> R {
+    pub fn slope<R: Real>(&self, v: R) -> R
+    where
+        C: Constant<R>,
+    {
         match *self {
             RowTransform::Plain => v.lit(1.0),
-            RowTransform::Scale(a) => v.lit(a as f64),
+            RowTransform::Scale(a) => a.of(v),
             RowTransform::Softcap { inner, slope, .. } => {
-                let e = ((v * v.lit(inner as f64)).abs() * v.lit(-2.0)).exp();
+                let e = ((v * inner.of(v)).abs() * v.lit(-2.0)).exp();
                 let s = v.lit(1.0) + e;
-                v.lit(slope as f64) * (v.lit(4.0) * e / (s * s))
+                slope.of(v) * (v.lit(4.0) * e / (s * s))
             }
         }
     }

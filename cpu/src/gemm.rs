@@ -153,7 +153,7 @@ pub(crate) struct Out<'a> {
 }
 
 /// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
-/// past it in `Cols`, whose stride leaves room for that) and are thrown away.
+/// past it in `Cols`, whose last column has a whole stride behind it) and are thrown away.
 #[inline(always)]
 fn tile<C: Chain, const MR: usize, const NV: usize>(
     l: C,
@@ -162,25 +162,22 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     b: &[[[C::In; LANES]; NV]],
     out: Out,
 ) {
-    // Through a small array, at both ends: with branches around the loads and stores the compiler would keep the
-    // accumulators in memory.
-    let mut t = [[[0.0; LANES]; NV]; MR];
+    // Rows go through small arrays, at both ends: with branches around its loads and stores the compiler would keep the
+    // accumulators in memory. A whole row is one array, which needs no call to be copied.
+    let mut c = [[l.zero(); NV]; MR];
     if out.onto == Onto::Chain {
-        for (t, from) in t[..rows].iter_mut().zip(out.x.chunks(out.ld)) {
-            match from[..out.lanes].as_chunks::<LANES>() {
-                (from, []) => {
-                    for (t, from) in t.iter_mut().zip(from) {
-                        *t = *from;
-                    }
-                }
-                _ => t.as_flattened_mut()[..out.lanes].copy_from_slice(&from[..out.lanes]),
+        let mut t = [[[0.0; LANES]; NV]; MR];
+        for i in 0..rows.min(MR) {
+            let from = &out.x[i * out.ld..][..out.lanes];
+            match <&[[f32; LANES]; NV]>::try_from(from.as_chunks().0) {
+                Ok(from) => t[i] = *from,
+                Err(_) => t[i].as_flattened_mut()[..out.lanes].copy_from_slice(from),
             }
         }
-    }
-    let mut c = [[l.zero(); NV]; MR];
-    for i in 0..MR {
-        for j in 0..NV {
-            c[i][j] = l.resume(&t[i][j]);
+        for i in 0..MR {
+            for j in 0..NV {
+                c[i][j] = l.resume(&t[i][j]);
+            }
         }
     }
     macro_rules! step {
@@ -216,33 +213,29 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
         }
         A::Cols(all, ld, pieces) => {
             for (piece, b) in b.chunks(pieces.len).enumerate() {
-                for (a, b) in all[piece * pieces.jump..].chunks(ld).zip(b) {
+                for (a, b) in all[piece * pieces.jump..][..b.len() * ld].chunks_exact(ld).zip(b) {
                     let a: &[C::In; MR] = a[..MR].try_into().unwrap();
                     step!(b, a);
                 }
             }
         }
     }
+    let mut t = [[[0.0; LANES]; NV]; MR];
     for i in 0..MR {
         for j in 0..NV {
             l.store(c[i][j], &mut t[i][j]);
         }
     }
-    for (t, to) in t[..rows].iter().zip(out.x.chunks_mut(out.ld)) {
-        let to = &mut to[..out.lanes];
-        match (out.onto, to.as_chunks_mut::<LANES>()) {
-            (Onto::Sum, _) => {
-                for (to, t) in to.iter_mut().zip(t.as_flattened()) {
-                    *to += *t;
-                }
+    for i in 0..rows.min(MR) {
+        let (t, to) = (&t[i], &mut out.x[i * out.ld..][..out.lanes]);
+        if out.onto == Onto::Sum {
+            for (to, t) in to.iter_mut().zip(t.as_flattened()) {
+                *to += *t;
             }
-            // whole vectors without a call to copy them
-            (_, (to, [])) => {
-                for (to, t) in to.iter_mut().zip(t) {
-                    *to = *t;
-                }
-            }
-            _ => to.copy_from_slice(&t.as_flattened()[..out.lanes]),
+        } else if let Ok(to) = <&mut [[f32; LANES]; NV]>::try_from(to.as_chunks_mut().0) {
+            *to = *t;
+        } else {
+            to.copy_from_slice(&t.as_flattened()[..out.lanes]);
         }
     }
 }
@@ -769,14 +762,24 @@ fn pack_panel<T: Input>(m: &Floats, paired: bool, rows: &[usize], width: usize, 
 /// `None` stands for a row of zeros. Lane `ones`, if inside, is 1 in every row that exists.
 pub(crate) fn pack_reduction(
     m: &Floats,
-    rows: impl Iterator<Item = Option<usize>>,
+    rows: impl Iterator<Item = Option<usize>> + Clone,
     first: usize,
     width: usize,
     ones: Option<usize>,
     to: &mut [[f32; LANES]],
 ) {
     let lanes = (width * LANES).min(m.cols() - first.min(m.cols()));
+    const AHEAD: usize = 16; // a few neighbours of each row are what no hardware fetches in time
+    let mut ahead = rows.clone().skip(AHEAD);
     for (to, i) in to.chunks_exact_mut(width).zip(rows) {
+        if let (Some(Some(i)), true) = (ahead.next(), lanes > 0) {
+            match m {
+                Floats::F32(m) => prefetch(&m.row(i)[first..first + lanes]),
+                Floats::Bf16(m) => prefetch(&m.row(i)[first..first + lanes]),
+                Floats::F16(m) => prefetch(&m.row(i)[first..first + lanes]),
+                Floats::F64(_) => {}
+            }
+        }
         let (live, pad) = to.as_flattened_mut().split_at_mut(lanes);
         pad.fill(0.0);
         match i {

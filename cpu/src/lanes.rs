@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use fearless_simd::{f32x8, f32x16, f64x8, i16x32, mask32x16, prelude::*, u16x8, u16x32, u32x8, u32x16, u64x8};
 use truing_core::real::{F32, F64, Format, Real};
+use truing_core::record::Constant;
 
 /// The SIMD crate whose vectors kernels are written over.
 pub use fearless_simd as simd;
@@ -838,6 +839,13 @@ impl<S: Simd, V: SimdFloat<S>> Lanes<S, V> {
     #[inline(always)]
     pub fn new(v: V) -> Self {
         Lanes(v, PhantomData)
+    }
+}
+
+impl<S: Sixteen> Constant<L32<S>> for L32<S> {
+    #[inline(always)]
+    fn of(self, _: L32<S>) -> L32<S> {
+        self
     }
 }
 

@@ -20,7 +20,6 @@ use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
 use truing_core::logprob::{Figures, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
-use truing_core::real::Real;
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, Tree};
 use truing_core::{Error, Result, Status, Value};
 
@@ -478,40 +477,14 @@ fn set_transform(t: &RowTransform, i: usize, slope: &mut [f32], outer: &mut [f32
         RowTransform::Softcap { outer, slope, .. } => (slope, outer),
     };
 }
-/// [`RowTransform`] with a row in each lane.
-#[derive(Clone, Copy)]
-struct LaneTransform<S: Sixteen> {
-    softcap: bool,
-    inner: V<S>,
-    slope: V<S>,
-    outer: V<S>,
-}
-impl<S: Sixteen> LaneTransform<S> {
-    #[inline(always)]
-    fn new(s: S, job: &Job<'_>, t: &Lanes<'_>, at: usize) -> Self {
-        LaneTransform {
-            softcap: job.softcap,
-            inner: splat(s, job.inner),
-            slope: V::from_slice(s, &t.slope[at..at + LANES]),
-            outer: V::from_slice(s, &t.outer[at..at + LANES]),
-        }
-    }
-    /// [`RowTransform::apply`] of `v = z + bias`, the bias finite.
-    #[inline(always)]
-    fn apply(&self, s: S, z: V<S>, v: V<S>) -> V<S> {
-        let x = if self.softcap { (v * self.inner).tanh() * self.outer } else { v * self.slope };
-        let x = splat(s, f32::INFINITY).simd_le(z).select(splat(s, f32::INFINITY), x);
-        z.simd_le(splat(s, f32::NEG_INFINITY)).select(splat(s, f32::NEG_INFINITY), x)
-    }
-    /// [`RowTransform::slope`].
-    #[inline(always)]
-    fn slope(&self, s: S, v: V<S>) -> V<S> {
-        if !self.softcap {
-            return self.slope;
-        }
-        let e = ((v * self.inner).abs() * splat(s, -2.0)).exp();
-        let t = splat(s, 1.0) + e;
-        self.slope * (splat(s, 4.0) * e / (t * t))
+/// The transform of the rows in 16 lanes; a row without one scales by 1.
+#[inline(always)]
+fn lane_transform<S: Sixteen>(s: S, job: &Job<'_>, t: &Lanes<'_>, at: usize) -> RowTransform<V<S>> {
+    let slope = V::load(s, t.slope, at, 1.0);
+    if job.softcap {
+        RowTransform::Softcap { inner: splat(s, job.inner), outer: V::load(s, t.outer, at, 0.0), slope }
+    } else {
+        RowTransform::Scale(slope)
     }
 }
 
@@ -731,10 +704,12 @@ impl Keep<'_> {
     /// Copies lanes `[n, n + lanes)` of the wave, columns from `g0` on. `first` and `n` are multiples of [`LANES`].
     fn put<K: Kernel>(&self, n: usize, lanes: usize, g0: usize, x: &[f32], ld: usize) {
         for (j, x) in x.chunks(ld).enumerate() {
-            for (i, x) in x[..lanes].chunks_exact(LANES).enumerate() {
+            for (i, x) in x[..lanes].as_chunks::<LANES>().0.iter().enumerate() {
                 let at = self.pass.place::<K>(self.first + n + i * LANES, g0 + j);
                 // SAFETY: these columns of these rows belong to one task, and nobody reads them before it ends.
-                unsafe { self.z.piece(at, LANES) }.copy_from_slice(x);
+                if let Some(to) = unsafe { self.z.piece(at, LANES) }.first_chunk_mut() {
+                    *to = *x;
+                }
             }
         }
     }
@@ -777,7 +752,7 @@ fn raise_lanes<S: Sixteen, const IDENTITY: bool>(
 ) {
     for l in (0..best.max.len()).step_by(LANES) {
         let at = l..l + LANES;
-        let t = LaneTransform::new(s, job, t, n0 + l);
+        let t = lane_transform(s, job, t, n0 + l);
         let mut max = V::from_slice(s, &best.max[at.clone()]);
         let mut first = V::from_slice(s, &best.first[at.clone()]);
         let mut top = V::from_slice(s, &best.top[at.clone()]);
@@ -789,8 +764,8 @@ fn raise_lanes<S: Sixteen, const IDENTITY: bool>(
                 match job.bias(g0 + j) {
                     Some(f32::NEG_INFINITY) => y = splat(s, f32::NEG_INFINITY),
                     bias => {
-                        let v = if let Some(b) = bias { z + splat(s, b) } else { z };
-                        y = t.apply(s, z, v);
+                        let b = splat(s, bias.unwrap_or(0.0));
+                        y = t.apply(z, if bias.is_some() { Some(b) } else { None });
                         top = top.simd_lt(z).select(z, top);
                     }
                 }
@@ -858,37 +833,22 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     let zero = splat(s, 0.0);
     let m = V::from_slice(s, &max[..LANES]) + zero; // -0 becomes +0
     let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
-    // one accumulator a chain, column j in chain j % 32
-    let mut r = [[0.0f32; LANES]; CHAINS];
-    let (mut u, mut q, mut ties) = (r, r, [0u32; LANES]);
-    for (j, x) in x.chunks(ld).enumerate() {
-        let l = j % CHAINS;
-        let x = V::from_slice(s, &x[..LANES]);
-        let d = clamp(s, x - centre);
-        let [[w], [p]] = exp_parts(s, [d]);
-        let old = V::from_slice(s, &r[l]);
-        let mut sum = fma(w, p, old);
-        let hit = x.simd_eq(centre); // the maximum and its ties are few: no select in every column
-        let top = hit.any();
-        if top {
-            sum = hit.select(old, sum);
-            let bits = hit.bits();
-            for (i, n) in ties.iter_mut().enumerate() {
-                *n += bits >> i & 1;
-            }
+    let mut sums =
+        Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
+    let columns = x.len().div_ceil(ld);
+    let group = if S::ROOMY { columns / 4 * 4 } else { 0 };
+    for j in (0..group).step_by(4) {
+        let z = V::from_slice(s, &x[j * ld..]);
+        let mut z = [z; 4];
+        for i in 1..4 {
+            z[i] = V::from_slice(s, &x[(j + i) * ld..]);
         }
-        sum.store_slice(&mut r[l]);
-        if ALL {
-            let e = w * p;
-            fma(e, d, V::from_slice(s, &u[l])).store_slice(&mut u[l]);
-            let old = V::from_slice(s, &q[l]);
-            let mut sum = fma(e, e, old);
-            if top {
-                sum = hit.select(old, sum);
-            }
-            sum.store_slice(&mut q[l]);
-        }
+        sums.add::<S, ALL, 4>(s, z, centre, j % CHAINS);
     }
+    for j in group..columns {
+        sums.add::<S, ALL, 1>(s, [V::from_slice(s, &x[j * ld..])], centre, j % CHAINS);
+    }
+    let Sums { mut r, mut u, mut q, ties } = sums;
     combine(s, &mut r);
     if ALL {
         combine(s, &mut u);
@@ -898,6 +858,50 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     m.store_slice(&mut top);
     for (i, out) in out.iter_mut().enumerate() {
         *out = record::seal(top[i], r[0][i], u[0][i], q[0][i], ties[i], v0 + first[i] as usize);
+    }
+}
+/// The sums of a block of 16 tokens in the making: one accumulator a chain, column j in chain j % 32.
+struct Sums {
+    r: [[f32; LANES]; CHAINS],
+    u: [[f32; LANES]; CHAINS],
+    q: [[f32; LANES]; CHAINS],
+    /// Columns with the maximum.
+    ties: [u32; LANES],
+}
+impl Sums {
+    /// Takes in N columns, the first in chain `l`.
+    #[inline(always)]
+    fn add<S: Sixteen, const ALL: bool, const N: usize>(&mut self, s: S, x: [V<S>; N], centre: V<S>, l: usize) {
+        let mut d = x;
+        let mut any = x[0].simd_eq(centre);
+        for i in 0..N {
+            d[i] = clamp(s, x[i] - centre);
+            any = any.or(x[i].simd_eq(centre));
+        }
+        let [w, p] = exp_parts(s, d);
+        let any = any.any(); // the maximum and its ties are few: no select in every column
+        for i in 0..N {
+            let (r, u, q) = (&mut self.r[l + i], &mut self.u[l + i], &mut self.q[l + i]);
+            let (old, e, hit) = (V::from_slice(s, r), w[i] * p[i], x[i].simd_eq(centre));
+            let mut sum = fma(w[i], p[i], old);
+            if any {
+                sum = hit.select(old, sum);
+                let bits = hit.bits();
+                for (i, n) in self.ties.iter_mut().enumerate() {
+                    *n += bits >> i & 1;
+                }
+            }
+            sum.store_slice(r);
+            if ALL {
+                fma(e, d[i], V::from_slice(s, u)).store_slice(u);
+                let old = V::from_slice(s, q);
+                let mut sum = fma(e, e, old);
+                if any {
+                    sum = hit.select(old, sum);
+                }
+                sum.store_slice(q);
+            }
+        }
     }
 }
 /// [`record::combine`] of 16 tokens; the sum is in chain 0.
@@ -1037,15 +1041,15 @@ impl Pass {
         let panel = LANES * K::NV;
         self.strip::<K>() * self.b.div_ceil(panel) * panel
     }
-    /// Floats of dz, and room for a register tile that reads past the last row.
+    /// Floats of dz, and room for a register tile whose last column reads past the last row.
     fn dz<K: Kernel>(&self) -> usize {
-        self.t.div_ceil(self.strip::<K>()) * self.strip_len::<K>() + LANES
+        self.t.div_ceil(self.strip::<K>()) * self.strip_len::<K>() + WIDEST
     }
     /// Floats of the dz of all tiles of `valid` columns, one behind the other.
     fn all_dz<K: Kernel>(&self, valid: usize) -> usize {
         let strips = |columns: usize| columns.div_ceil(self.strip::<K>());
         (valid / self.t.max(1) * strips(self.t) + strips(valid % self.t.max(1))).saturating_mul(self.strip_len::<K>())
-            + LANES
+            + WIDEST
     }
     /// Where dz of row `n` and column `j` lies among all tiles.
     fn place<K: Kernel>(&self, n: usize, j: usize) -> usize {
@@ -1404,7 +1408,7 @@ fn pass<K: Kernel>(
         for v0 in (0..valid).step_by(pass.t) {
             let v1 = valid.min(v0 + pass.t);
             let z0 = if pass.kept { pass.place::<K>(0, v0) } else { 0 };
-            let z_len = (v1 - v0).div_ceil(strip) * strip_len + LANES;
+            let z_len = (v1 - v0).div_ceil(strip) * strip_len + WIDEST;
             let mut block = l0;
             while block < l1 {
                 let n0 = block;
@@ -1450,7 +1454,9 @@ fn pass<K: Kernel>(
                 let w1 = if pass.weight { (d + ones).div_ceil(width) } else { w0 };
                 let sub = STRIPS * strip;
                 let subs = (v1 - v0).div_ceil(sub);
-                let weight_tasks = (w1 - w0) * subs;
+                // parts of the columns: enough tasks for every thread, and as few packings of hidden states as that allows
+                let parts = (4 * threads).div_ceil((w1 - w0).max(1)).min(subs);
+                let weight_tasks = (w1 - w0) * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
                 let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
@@ -1462,8 +1468,8 @@ fn pass<K: Kernel>(
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
                     if task < weight_tasks {
-                        let (p, part) = (w0 + task / subs, task % subs);
-                        let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
+                        let p = w0 + task / parts;
+                        let these = task % parts * subs / parts..(task % parts + 1) * subs / parts;
                         let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
                         let lanes = nv * LANES;
                         let b = &mut b[..(n1 - n0) * nv];
@@ -1471,46 +1477,53 @@ fn pass<K: Kernel>(
                         let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
                         pack_reduction(hidden, rows, p * width, nv, one, b);
                         let own = lanes.min(d.saturating_sub(p * width));
-                        let (to, chains, onto) = if pass.total {
-                            let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
-                            // SAFETY: columns [a0, a1) of panel p are the task's.
-                            (unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }, local, onto)
-                        } else {
-                            let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
-                            (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
-                        };
-                        if onto == Onto::Chain {
-                            for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
-                                // SAFETY: these columns of these rows belong to panel p and this task.
-                                unsafe {
-                                    if let (Some(w), true) = (&out.weight, own > 0) {
-                                        w.get(j, p * width, &mut x[..own]);
-                                    }
-                                    if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                        b.get(j, 0, &mut x[one..one + 1]);
+                        for part in these {
+                            let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
+                            let (to, chains, onto) = if pass.total {
+                                let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
+                                // SAFETY: columns [a0, a1) of panel p are the task's.
+                                (
+                                    unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) },
+                                    &mut *local,
+                                    onto,
+                                )
+                            } else {
+                                let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
+                                (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
+                            };
+                            if onto == Onto::Chain {
+                                for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
+                                    // SAFETY: these columns of these rows belong to panel p and this task.
+                                    unsafe {
+                                        if let (Some(w), true) = (&out.weight, own > 0) {
+                                            w.get(j, p * width, &mut x[..own]);
+                                        }
+                                        if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                            b.get(j, 0, &mut x[one..one + 1]);
+                                        }
                                     }
                                 }
                             }
-                        }
-                        let dz = |v: usize, k: usize| {
-                            let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
-                            let z = &z[v / strip * strip_len + v % strip * ld + at..];
-                            A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
-                        };
-                        let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
-                        sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
-                        if pass.total && !last {
-                            return;
-                        }
-                        let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
-                        for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
-                            // SAFETY: these columns of these rows belong to panel p and this task.
-                            unsafe {
-                                if let (Some(w), true) = (&out.weight, own > 0) {
-                                    w.put(j, p * width, &x[..own], w.accumulate || running);
-                                }
-                                if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                    b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                            let dz = |v: usize, k: usize| {
+                                let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
+                                let z = &z[v / strip * strip_len + v % strip * ld + at..];
+                                A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
+                            };
+                            let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
+                            sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
+                            if pass.total && !last {
+                                continue;
+                            }
+                            let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
+                            for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
+                                // SAFETY: these columns of these rows belong to panel p and this task.
+                                unsafe {
+                                    if let (Some(w), true) = (&out.weight, own > 0) {
+                                        w.put(j, p * width, &x[..own], w.accumulate || running);
+                                    }
+                                    if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                        b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                    }
                                 }
                             }
                         }
@@ -1627,29 +1640,39 @@ fn gradient_lanes<S: Sixteen, const IDENTITY: bool>(
 ) {
     for l in (0..lanes).step_by(LANES) {
         let at = first + l..first + l + LANES;
-        let t = LaneTransform::new(s, job, &Lanes { slope: kept.slope, outer: kept.outer }, first + l);
+        let t = lane_transform(s, job, &Lanes { slope: kept.slope, outer: kept.outer }, first + l);
         let m = V::from_slice(s, &kept.m[at.clone()]);
         let (c0, c1) = (V::from_slice(s, &kept.c0[at.clone()]), V::from_slice(s, &kept.c1[at]));
-        for (j, x) in x.chunks_mut(ld).enumerate() {
+        let group = if IDENTITY && S::ROOMY { x.len().div_ceil(ld) / 4 * 4 } else { 0 };
+        for j in (0..group).step_by(4) {
+            let mut d = [m; 4];
+            for (i, d) in d.iter_mut().enumerate() {
+                *d = clamp(s, V::from_slice(s, &x[(j + i) * ld + l..]) - m);
+            }
+            let [w, p] = exp_parts(s, d);
+            for i in 0..4 {
+                (w[i] * p[i] * fma(c1, d[i], c0)).store_slice(&mut x[(j + i) * ld + l..]);
+            }
+        }
+        for (j, x) in x.chunks_mut(ld).enumerate().skip(group) {
             let x = &mut x[l..l + LANES];
             let z = V::from_slice(s, x);
             let (mut y, mut v) = (z, z);
             if !IDENTITY {
                 match job.bias(g0 + j) {
                     Some(f32::NEG_INFINITY) => y = splat(s, f32::NEG_INFINITY),
-                    bias => {
-                        if let Some(b) = bias {
-                            v = z + splat(s, b);
-                        }
-                        y = t.apply(s, z, v);
+                    Some(bias) => {
+                        v = z + splat(s, bias);
+                        y = t.apply(z, Some(splat(s, bias)));
                     }
+                    None => y = t.apply(z, None),
                 }
             }
             let d = clamp(s, y - m);
             let mut dz = exp(s, d) * fma(c1, d, c0);
             if !IDENTITY {
                 let dead = y.simd_eq(splat(s, f32::NEG_INFINITY));
-                dz = dead.select(splat(s, 0.0), dz * t.slope(s, v));
+                dz = dead.select(splat(s, 0.0), dz * t.slope(v));
             }
             dz.store_slice(x);
         }
