@@ -144,7 +144,7 @@ pub(crate) enum Onto {
     /// Continues its chains: the same block goes on.
     Chain,
 }
-/// Where a tile goes: row i, lane j at `x[i * ld + j]`.
+/// Where products go: row i, lane j at `x[i * ld + j]`.
 pub(crate) struct Out<'a> {
     pub x: &'a mut [f32],
     pub ld: usize,
@@ -152,31 +152,27 @@ pub(crate) struct Out<'a> {
     pub onto: Onto,
 }
 
-/// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
-/// past it in `Cols`, whose last column has a whole stride behind it) and are thrown away.
+/// `to[i * ld + lane]` = chain over k of a(i, k) b[k][lane], MR rows of it; with `chain` what is there goes on. `rows` > 0 rows
+/// of `a` exist, the rest repeat the last (or read past it in `Cols`, whose last column has a whole stride behind it).
 #[inline(always)]
 fn tile<C: Chain, const MR: usize, const NV: usize>(
     l: C,
     a: A<C::In>,
     rows: usize,
     b: &[[[C::In; LANES]; NV]],
-    out: Out,
+    to: &mut [f32],
+    ld: usize,
+    chain: bool,
 ) {
-    // Rows go through small arrays, at both ends: with branches around its loads and stores the compiler would keep the
-    // accumulators in memory. A whole row is one array, which needs no call to be copied.
+    // All checks stand here: with a branch between its stores the compiler would keep the accumulators in memory.
+    let mut lines = to.chunks_mut(ld);
+    let to: [&mut [[f32; LANES]; NV]; MR] =
+        core::array::from_fn(|_| lines.next().unwrap()[..LANES * NV].as_chunks_mut().0.try_into().unwrap());
     let mut c = [[l.zero(); NV]; MR];
-    if out.onto == Onto::Chain {
-        let mut t = [[[0.0; LANES]; NV]; MR];
-        for i in 0..rows.min(MR) {
-            let from = &out.x[i * out.ld..][..out.lanes];
-            match <&[[f32; LANES]; NV]>::try_from(from.as_chunks().0) {
-                Ok(from) => t[i] = *from,
-                Err(_) => t[i].as_flattened_mut()[..out.lanes].copy_from_slice(from),
-            }
-        }
+    if chain {
         for i in 0..MR {
             for j in 0..NV {
-                c[i][j] = l.resume(&t[i][j]);
+                c[i][j] = l.resume(&to[i][j]);
             }
         }
     }
@@ -203,6 +199,7 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
                     at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
                 }
                 for k in 0..b.len() {
+                    ahead(&b[k]);
                     let mut x = [at[0][k]; MR];
                     for i in 1..MR {
                         x[i] = at[i][k];
@@ -214,37 +211,44 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
         A::Cols(all, ld, pieces) => {
             for (piece, b) in b.chunks(pieces.len).enumerate() {
                 for (a, b) in all[piece * pieces.jump..][..b.len() * ld].chunks_exact(ld).zip(b) {
+                    ahead(b);
                     let a: &[C::In; MR] = a[..MR].try_into().unwrap();
                     step!(b, a);
                 }
             }
         }
     }
-    let mut t = [[[0.0; LANES]; NV]; MR];
     for i in 0..MR {
         for j in 0..NV {
-            l.store(c[i][j], &mut t[i][j]);
-        }
-    }
-    for i in 0..rows.min(MR) {
-        let (t, to) = (&t[i], &mut out.x[i * out.ld..][..out.lanes]);
-        if out.onto == Onto::Sum {
-            for (to, t) in to.iter_mut().zip(t.as_flattened()) {
-                *to += *t;
-            }
-        } else if let Ok(to) = <&mut [[f32; LANES]; NV]>::try_from(to.as_chunks_mut().0) {
-            *to = *t;
-        } else {
-            to.copy_from_slice(&t.as_flattened()[..out.lanes]);
+            l.store(c[i][j], &mut to[i][j]);
         }
     }
 }
+/// Asks for the vectors of a later step of the panel, which lies in the second cache.
+#[inline(always)]
+fn ahead<T>(b: &T) {
+    const STEPS: usize = 8;
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of::<T>()).step_by(64) {
+        use core::arch::x86_64::*;
+        let p = core::ptr::from_ref(b).cast::<i8>().wrapping_add(STEPS * size_of::<T>() + line);
+        // SAFETY: a prefetch reads nothing as far as the language is concerned and never faults, whatever the address;
+        // SSE is part of the x86-64 baseline.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = b;
+}
 macro_rules! by_width {
-    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $out:ident) => {
+    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $to:ident $ld:ident $chain:ident) => {
         match $nv {
-            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $out),
-            2 if $max >= 2 => tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
-            3 if $max >= 3 => tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
+            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $to, $ld, $chain),
+            2 if $max >= 2 => {
+                tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to, $ld, $chain)
+            }
+            3 if $max >= 3 => {
+                tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to, $ld, $chain)
+            }
             _ => unreachable!(),
         }
     };
@@ -262,7 +266,17 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const NV: usize;
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
-    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, out: Out);
+    fn tile(
+        self,
+        flush: bool,
+        a: A<Self::In>,
+        rows: usize,
+        b: &[[Self::In; LANES]],
+        nv: usize,
+        to: &mut [f32],
+        ld: usize,
+        chain: bool,
+    );
     /// [`spin`] on its instructions.
     fn spin(self, steps: usize) -> f32;
 }
@@ -276,11 +290,11 @@ macro_rules! kernels {
             fn f32(self) -> $s {
                 self
             }
-            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, to: &mut [f32], ld: usize, chain: bool) {
                 if flush {
-                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv out))
+                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv to ld chain))
                 } else {
-                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv out))
+                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv to ld chain))
                 }
             }
             fn spin(self, steps: usize) -> f32 {
@@ -305,11 +319,21 @@ impl Kernel for NoIsa {
     fn f32(self) -> NoIsa {
         self
     }
-    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+    fn tile(
+        self,
+        flush: bool,
+        a: A<f32>,
+        rows: usize,
+        b: &[[f32; LANES]],
+        nv: usize,
+        to: &mut [f32],
+        ld: usize,
+        chain: bool,
+    ) {
         if flush {
-            by_width!(Scalar::<true>, 2, 1, a rows b nv out)
+            by_width!(Scalar::<true>, 2, 1, a rows b nv to ld chain)
         } else {
-            by_width!(Scalar::<false>, 2, 1, a rows b nv out)
+            by_width!(Scalar::<false>, 2, 1, a rows b nv to ld chain)
         }
     }
     fn spin(self, steps: usize) -> f32 {
@@ -389,17 +413,51 @@ mod wide {
         fn f32(self) -> Wide {
             self
         }
-        fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+        fn tile(
+            self,
+            flush: bool,
+            a: A<f32>,
+            rows: usize,
+            b: &[[f32; LANES]],
+            nv: usize,
+            to: &mut [f32],
+            ld: usize,
+            chain: bool,
+        ) {
             #[target_feature(enable = "avx512f")]
-            fn plain(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
-                by_width!(Fma512::<false>(l), 8, 3, a rows b nv out)
+            fn plain(
+                l: Wide,
+                a: A<f32>,
+                rows: usize,
+                b: &[[f32; LANES]],
+                nv: usize,
+                to: &mut [f32],
+                ld: usize,
+                chain: bool,
+            ) {
+                by_width!(Fma512::<false>(l), 8, 3, a rows b nv to ld chain)
             }
             #[target_feature(enable = "avx512f")]
-            fn flushing(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
-                by_width!(Fma512::<true>(l), 8, 3, a rows b nv out)
+            fn flushing(
+                l: Wide,
+                a: A<f32>,
+                rows: usize,
+                b: &[[f32; LANES]],
+                nv: usize,
+                to: &mut [f32],
+                ld: usize,
+                chain: bool,
+            ) {
+                by_width!(Fma512::<true>(l), 8, 3, a rows b nv to ld chain)
             }
             // SAFETY: as in `zero`.
-            unsafe { if flush { flushing(self, a, rows, b, nv, out) } else { plain(self, a, rows, b, nv, out) } }
+            unsafe {
+                if flush {
+                    flushing(self, a, rows, b, nv, to, ld, chain)
+                } else {
+                    plain(self, a, rows, b, nv, to, ld, chain)
+                }
+            }
         }
         fn spin(self, steps: usize) -> f32 {
             #[target_feature(enable = "avx512f")]
@@ -457,13 +515,32 @@ mod wide {
         fn f32(self) -> Wide {
             self.0
         }
-        fn tile(self, _: bool, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
+        fn tile(
+            self,
+            _: bool,
+            a: A<[u16; 2]>,
+            rows: usize,
+            b: &[[[u16; 2]; LANES]],
+            nv: usize,
+            to: &mut [f32],
+            ld: usize,
+            chain: bool,
+        ) {
             #[target_feature(enable = "avx512f,avx512bf16")]
-            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
-                by_width!(l, 8, 3, a rows b nv out)
+            fn enter(
+                l: Dot,
+                a: A<[u16; 2]>,
+                rows: usize,
+                b: &[[[u16; 2]; LANES]],
+                nv: usize,
+                to: &mut [f32],
+                ld: usize,
+                chain: bool,
+            ) {
+                by_width!(l, 8, 3, a rows b nv to ld chain)
             }
             // SAFETY: as in `zero`.
-            unsafe { enter(self, a, rows, b, nv, out) }
+            unsafe { enter(self, a, rows, b, nv, to, ld, chain) }
         }
         fn spin(self, steps: usize) -> f32 {
             #[target_feature(enable = "avx512f,avx512bf16")]
@@ -828,7 +905,12 @@ pub(crate) fn sweep<'a, K: Kernel>(
             let r1 = rows.min(r0 + span);
             for r in (r0..r1).step_by(K::MR) {
                 let x = &mut x[r * ld..];
-                k.tile(flush, a(r, k0), K::MR.min(r1 - r), b, nv, Out { x, ld, lanes: out.lanes, onto });
+                let rows = K::MR.min(r1 - r);
+                if rows == K::MR && onto != Onto::Sum {
+                    k.tile(flush, a(r, k0), rows, b, nv, x, ld, onto == Onto::Chain);
+                } else {
+                    edge(k, flush, a(r, k0), rows, b, nv, Out { x, ld, lanes: out.lanes, onto });
+                }
             }
         }
     }
@@ -841,6 +923,26 @@ pub(crate) fn sweep<'a, K: Kernel>(
     }
 }
 
+/// A tile with less than all rows, or one that is added to what is there.
+#[inline(never)]
+fn edge<K: Kernel>(k: K, flush: bool, a: A<K::In>, rows: usize, b: &[[K::In; LANES]], nv: usize, out: Out) {
+    let (mut t, chain) = ([0.0; TALLEST * WIDEST], out.onto == Onto::Chain);
+    let to = &mut t[..K::MR * out.lanes];
+    if chain {
+        for (t, x) in to.chunks_exact_mut(out.lanes).zip(out.x.chunks(out.ld)).take(rows) {
+            t.copy_from_slice(&x[..out.lanes]);
+        }
+    }
+    k.tile(flush, a, rows, b, nv, to, out.lanes, chain);
+    for (x, t) in out.x.chunks_mut(out.ld).zip(to.chunks_exact(out.lanes)).take(rows) {
+        for (x, t) in x.iter_mut().zip(t) {
+            *x = if out.onto == Onto::Sum { *x + *t } else { *t };
+        }
+    }
+}
+
+/// Rows of the highest tile of any instruction set.
+const TALLEST: usize = 8;
 /// Bytes of the broadcast operand that stay in the second cache while the panels run over them.
 const GROUP: usize = 256 << 10;
 /// Rows of a group whose reduction has several blocks, at most.
