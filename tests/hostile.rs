@@ -425,7 +425,9 @@ fn workspaces_are_checked() {
     let target = [1i32, 2, 3];
     let mut out = [7f32; 3];
     let (t_hidden, t_weight) = (Tensor::new(hidden.as_ptr(), F32, &[n, d]), Tensor::new(weight.as_ptr(), F32, &[v, d]));
-    let (t_target, t_out) = (Tensor::new(target.as_ptr(), I32, &[n]), Tensor::new(out.as_mut_ptr(), F32, &[n]));
+    // a pointer made from a borrow would die when `out` itself is read
+    let t_out = Tensor::new((&raw mut out).cast::<f32>(), F32, &[n]);
+    let t_target = Tensor::new(target.as_ptr(), I32, &[n]);
     let mut a: truing_linear_logprob_forward_args = args();
     a.head.hidden = t_hidden.ptr();
     a.head.weight = t_weight.ptr();

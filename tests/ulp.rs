@@ -37,6 +37,8 @@ fn oracle(x: f64) -> [f64; N] {
             sum = (sum + 1.0) * x / k as f64;
         }
         sum * x
+    } else if x == f64::INFINITY {
+        x
     } else {
         m - x
     };
