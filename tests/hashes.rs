@@ -147,7 +147,7 @@ impl RowCase {
         RowCase {
             n,
             v,
-            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64) },
+            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64), ..Options::default() },
             bias,
             temperatures: (what == 3).then(|| (0..n).map(|i| [1.0, 0.5, 1.75][i % 3]).collect()),
             target: (0..n).map(|i| if i % 7 == 6 { IGNORE } else { r.below(v) as i32 }).collect(),
@@ -162,11 +162,15 @@ impl RowCase {
         }
     }
     fn rows(&self) -> Rows<'_> {
-        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+        Rows {
+            target: Some(Matrix::vector(&self.target).into()),
+            mask: Some(Matrix::vector(&self.mask).into()),
+            ..Rows::default()
+        }
     }
     fn upstream(&self, which: usize) -> Upstream<'_> {
         let at = |k: usize| (which >> k & 1 == 1).then(|| Matrix::vector(&self.upstream[k]));
-        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75 }
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75, ..Upstream::default() }
     }
 }
 /// Every figure of `n` rows.
@@ -224,7 +228,7 @@ fn logprob_forward(i: usize, c: &Context) -> u64 {
     let (case, z, layout) = logits(i);
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     figures(case.n, |out| {
-        let inputs = logprob::Inputs { logits: z.view(layout), transform: case.transform(), rows: case.rows() };
+        let inputs = logprob::Inputs::new(z.view(layout), case.transform(), case.rows());
         logprob::forward(c, &problem, inputs, out).unwrap();
     })
 }

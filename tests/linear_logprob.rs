@@ -196,7 +196,7 @@ impl Case {
     }
     fn upstream(&self) -> Upstream<'_> {
         let at = |i: usize| Some(Matrix::vector(&self.upstream[i]));
-        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: self.scale }
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: self.scale, ..Upstream::default() }
     }
     fn dtypes(&self) -> (Dtype, Dtype) {
         (DTYPES[self.hidden.kind()], DTYPES[self.weight.kind()])
@@ -325,7 +325,7 @@ fn expected(case: &Case) -> (Out, [Vec<f32>; 3]) {
     let z = case.logits();
     let view = Floats::from(Matrix::contiguous(&z, n, v).unwrap());
     let mut out = Out::new(n);
-    let inputs = truing_cpu::logprob::Inputs { logits: view, transform: case.transform(), rows: case.rows() };
+    let inputs = truing_cpu::logprob::Inputs::new(view, case.transform(), case.rows());
     truing_cpu::logprob::forward(&c, &problem, inputs, out.figures()).unwrap();
     let mut dz = vec![0.0; n * v];
     let inputs = truing_cpu::logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };

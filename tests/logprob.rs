@@ -307,7 +307,11 @@ impl<T: Logit> Batch<T> {
         self.row(i).iter().map(|z| z.to_f64()).collect()
     }
     fn rows(&self) -> Rows<'_> {
-        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+        Rows {
+            target: Some(Matrix::vector(&self.target).into()),
+            mask: Some(Matrix::vector(&self.mask).into()),
+            ..Rows::default()
+        }
     }
     /// The same rows elsewhere in memory: gaps between them hold `NaN`. 11 rows are not a product, so the batched view
     /// has one group less and takes the first 10.
@@ -336,9 +340,12 @@ fn run<T: Logit>(c: &Context, layout: Layout, z: &[T], b: &Batch<T>, setup: &Set
         row_temperature: setup.temperatures.as_ref().map(|t| Matrix::vector(&t[..n])),
         ..setup.inputs()
     };
-    let rows =
-        Rows { target: Some(Matrix::vector(&b.target[..n]).into()), mask: Some(Matrix::vector(&b.mask[..n]).into()) };
-    let inputs = Inputs { logits: T::view(Matrix::new(z, layout).unwrap()), transform, rows };
+    let rows = Rows {
+        target: Some(Matrix::vector(&b.target[..n]).into()),
+        mask: Some(Matrix::vector(&b.mask[..n]).into()),
+        ..Rows::default()
+    };
+    let inputs = Inputs::new(T::view(Matrix::new(z, layout).unwrap()), transform, rows);
     forward(c, &problem, inputs, out.figures(which)).unwrap();
     out
 }
@@ -527,7 +534,7 @@ struct Up<'a>(Option<&'a [f32]>, Option<&'a [f32]>, Option<&'a [f32]>, f64);
 impl<'a> Up<'a> {
     fn upstream(&self) -> Upstream<'a> {
         let m = |x: Option<&'a [f32]>| x.map(Matrix::vector);
-        Upstream { logprob: m(self.0), lse: m(self.1), entropy: m(self.2), scale: self.3 }
+        Upstream { logprob: m(self.0), lse: m(self.1), entropy: m(self.2), scale: self.3, ..Upstream::default() }
     }
     fn row(&self, i: usize) -> [f64; 3] {
         [self.0, self.1, self.2].map(|g| g.map_or(0.0, |g| g[i] as f64 * self.3))
@@ -717,12 +724,12 @@ fn one(z: &[f32], target: Option<i64>, setup: &Setup) -> (Out, Vec<f32>) {
     let mut first: Option<(Out, Vec<f32>)> = None;
     for c in contexts() {
         let target = target.map(|t| [t]);
-        let rows = Rows { target: target.as_ref().map(|t| Matrix::vector(&t[..]).into()), mask: None };
+        let rows = Rows { target: target.as_ref().map(|t| Matrix::vector(&t[..]).into()), ..Rows::default() };
         let problem = Problem::new(1, v, setup.options).unwrap();
         let logits = Matrix::contiguous(z, 1, v).unwrap().into();
         let mut out = Out::new(1);
         let which = if target.is_some() { ALL } else { ALL & !(1 | 1 << 6) };
-        forward(&c, &problem, Inputs { logits, transform: setup.inputs(), rows }, out.figures(which)).unwrap();
+        forward(&c, &problem, Inputs::new(logits, setup.inputs(), rows), out.figures(which)).unwrap();
         let mut g = vec![7.5f32; v];
         let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, 1, v).unwrap().into());
         let up = Up(target.is_some().then_some(&[1.0]), Some(&[0.5]), Some(&[0.25]), 1.0);
@@ -916,7 +923,7 @@ fn edge_zero_rows() {
     for c in contexts() {
         let problem = Problem::new(0, 10, Options::default()).unwrap();
         let logits: Floats<'_> = Matrix::<f32>::contiguous(&[], 0, 10).unwrap().into();
-        let inputs = Inputs { logits, transform: TransformInputs::default(), rows: Rows::default() };
+        let inputs = Inputs::new(logits, TransformInputs::default(), Rows::default());
         forward(&c, &problem, inputs, Out::new(0).figures(ALL & !(1 | 1 << 6))).unwrap();
         let grad = Grad::Separate(logits, MatrixMut::<f32>::contiguous(&mut [], 0, 10).unwrap().into());
         backward(&c, &problem, BackwardInputs::default(), None, Upstream::default(), grad, None).unwrap();
@@ -947,7 +954,7 @@ fn bias_of_every_type() {
         let mut out = Out::new(ROWS);
         let transform = TransformInputs { bias: Some(bias), row_temperature: None };
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
-        forward(c, &problem, Inputs { logits, transform, rows: b.rows() }, out.figures(ALL)).unwrap();
+        forward(c, &problem, Inputs::new(logits, transform, b.rows()), out.figures(ALL)).unwrap();
         out
     };
     let half: Vec<bf16> = values.iter().map(|&x| bf16::from_f32(x)).collect();
@@ -991,7 +998,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     };
     let c = Context::default();
     if call.forward {
-        let e = forward(&c, &problem, Inputs { logits, transform, rows }, out.figures(ALL)).unwrap_err();
+        let e = forward(&c, &problem, Inputs::new(logits, transform, rows), out.figures(ALL)).unwrap_err();
         assert_eq!((e.status, e.field), (status, field));
     }
     let grad = MatrixMut::contiguous(&mut g, 3, 8).unwrap().into();
@@ -1091,7 +1098,7 @@ fn refusals() {
     let problem = Problem::new(3, 8, ok.options).unwrap();
     let logits = Matrix::contiguous(&ok.z, 3, 8).unwrap().into();
     let mut out = Out::new(3);
-    forward(&Context::default(), &problem, Inputs { logits, transform, rows }, out.figures(ALL)).unwrap();
+    forward(&Context::default(), &problem, Inputs::new(logits, transform, rows), out.figures(ALL)).unwrap();
     assert_eq!(out.logprob[1], 0.0);
     assert_eq!(Dtype::F64.name(), "f64");
 }
@@ -1108,7 +1115,7 @@ fn without_a_context_nothing_is_allocated() {
         let ones = vec![1.0f32; ROWS];
         let before = ALLOCATIONS.with(Counter::get);
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
-        forward(&c, &problem, Inputs { logits, transform: setup.inputs(), rows: b.rows() }, out.figures(ALL)).unwrap();
+        forward(&c, &problem, Inputs::new(logits, setup.inputs(), b.rows()), out.figures(ALL)).unwrap();
         let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
         let grad = Grad::InPlace(MatrixMut::contiguous(&mut g, ROWS, v).unwrap().into());
         backward(&c, &problem, inputs, None, Up(Some(&ones), None, Some(&ones), 1.0).upstream(), grad, None).unwrap();

@@ -137,7 +137,7 @@ fn rows_against_f64() {
             let (mut logprob, mut lse, mut entropy) = (vec![7f32; n], vec![7f32; n], vec![7f32; n]);
             let problem = Problem::new(n, v, Options::default()).unwrap();
             let logits = Floats::F32(Matrix::contiguous(&z, n, v).unwrap());
-            let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+            let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
             let transform = TransformInputs::default();
             let out = Figures {
                 logprob: Some(MatrixMut::vector(&mut logprob)),
@@ -145,7 +145,7 @@ fn rows_against_f64() {
                 entropy: Some(MatrixMut::vector(&mut entropy)),
                 ..Figures::default()
             };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             let (mut g, ones) = (vec![7f32; n * v], vec![1f32; n]);
             let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, n, v).unwrap().into());
             let up = Upstream { logprob: Some(Matrix::vector(&ones)), ..Upstream::default() };
@@ -228,7 +228,7 @@ fn sums_do_not_stall() {
     let (logits, want) = (vec![1f32; V], -(V as f64).ln());
     let bound = 4.0 * U * (want.abs() + 1.0);
     let target = [12_345_678i64];
-    let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
     let transform = TransformInputs::default();
     let mut first = None;
     for c in contexts() {
@@ -240,7 +240,7 @@ fn sums_do_not_stall() {
             entropy: Some(MatrixMut::vector(&mut entropy)),
             ..Figures::default()
         };
-        forward(&c, &problem, Inputs { logits: z, transform, rows }, out).unwrap();
+        forward(&c, &problem, Inputs::new(z, transform, rows), out).unwrap();
         assert!((logprob[0] as f64 - want).abs() <= bound, "{}", logprob[0]);
         assert!((entropy[0] as f64 + want).abs() <= 8.0 * U * (1.0 - want), "{}", entropy[0]);
         same(c.isa().name(), &[logprob[0]], &[*first.get_or_insert(logprob[0])]);
@@ -265,7 +265,7 @@ fn sums_do_not_stall() {
         hidden: Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
         weight: Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
         transform,
-        rows: Rows { target: Some(Matrix::vector(&one_target).into()), mask: None },
+        rows: Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
     };
     let mut logprob = [7f32];
     let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
@@ -377,7 +377,7 @@ fn offsets_beyond_32_bits() {
     };
     let far = |cols: usize| Layout::strided(3, cols, STRIDE);
     let target = [5i64, 17, 250];
-    let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
     let transform = TransformInputs::default();
     for c in [context(Isa::Scalar, 0), context(Isa::detect(), 3)] {
         // logits, gradient elsewhere and in place
@@ -399,7 +399,7 @@ fn offsets_beyond_32_bits() {
                 entropy: Some(MatrixMut::vector(&mut b)),
                 ..Figures::default()
             };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             [a, b].concat()
         };
         let near = Matrix::contiguous(&z, 3, v).unwrap();
@@ -420,7 +420,7 @@ fn offsets_beyond_32_bits() {
         let d = 20;
         let h: Vec<f32> = (0..3 * d).map(|_| r.normal() as f32).collect();
         let few = [2i64, 0, 1];
-        let rows = Rows { target: Some(Matrix::vector(&few).into()), mask: None };
+        let rows = Rows { target: Some(Matrix::vector(&few).into()), ..Rows::default() };
         let problem = core_linear::Problem::new(3, d, 3, Options::default()).unwrap();
         let product = |far_hidden: Option<bool>, hidden: &mut [f32], out: &mut [f32]| {
             let close = Layout::contiguous(3, d);
@@ -544,11 +544,14 @@ fn more_than_2_31_elements() {
         let run = |z: &[f32], n: usize, mask: &[u8]| {
             let mut logprob = vec![7f32; n];
             let problem = Problem::new(n, v, Options::default()).unwrap();
-            let rows =
-                Rows { target: Some(Matrix::vector(&target[..n]).into()), mask: Some(Mask::U8(Matrix::vector(mask))) };
+            let rows = Rows {
+                target: Some(Matrix::vector(&target[..n]).into()),
+                mask: Some(Mask::U8(Matrix::vector(mask))),
+                ..Rows::default()
+            };
             let logits = Floats::F32(Matrix::contiguous(z, n, v).unwrap());
             let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             logprob
         };
         let got = run(x, n, &mask);
@@ -563,14 +566,14 @@ fn more_than_2_31_elements() {
     let (mut logprob, mut argmax) = ([7f32], [7i32]);
     let problem = Problem::new(1, v, Options::default()).unwrap();
     let last = [v as i64 - 1];
-    let rows = Rows { target: Some(Matrix::vector(&last).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&last).into()), ..Rows::default() };
     let logits = Floats::F32(Matrix::contiguous(&x[..v], 1, v).unwrap());
     let out = Figures {
         logprob: Some(MatrixMut::vector(&mut logprob)),
         argmax: Some(MatrixMut::vector(&mut argmax)),
         ..Figures::default()
     };
-    forward(&Context::default(), &problem, Inputs { logits, transform, rows }, out).unwrap();
+    forward(&Context::default(), &problem, Inputs::new(logits, transform, rows), out).unwrap();
     let want = -(v as f64).ln();
     assert!((logprob[0] as f64 - want).abs() <= 4.0 * U * (1.0 - want), "{} {want}", logprob[0]);
     assert_eq!(argmax, [0]);

@@ -172,7 +172,7 @@ pub fn forward(
     for (x, &g) in live.iter_mut().zip(&*coefficients) {
         *x = (*x != 0 && g != 0.0) as u8;
     }
-    let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), lse: None, entropy: None, scale: 1.0 };
+    let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), ..Upstream::default() };
     let status = if problem.phase() == Phase::WithCoefficients { out.row_status } else { None };
     // a row whose coefficient is 0 is not read either
     linear::backward(context, problem.linear(), products(inputs, live), kept_stats, upstream, grads, status, rest)
@@ -182,7 +182,7 @@ fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
         hidden: inputs.hidden,
         weight: inputs.weight,
         transform: inputs.transform,
-        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))) },
+        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() },
     }
 }
 fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
