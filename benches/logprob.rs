@@ -81,7 +81,7 @@ impl Data {
     fn backward(&self, c: &Context, grad: Grad<'_>) {
         let problem = Problem::new(self.n, self.v, Options::default()).unwrap();
         let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
-        let inputs = BackwardInputs { transform: TransformInputs::default(), rows };
+        let inputs = BackwardInputs { transform: TransformInputs::default(), rows, ..Default::default() };
         let stats = Matrix::contiguous(&self.stats, self.n, STATS).unwrap();
         let g = Some(Matrix::vector(&self.upstream));
         let upstream = Upstream { logprob: g, lse: None, entropy: g, scale: 1.0, ..Upstream::default() };

@@ -190,6 +190,7 @@ fn figures(n: usize, f: impl FnOnce(Figures<'_>)) -> u64 {
         is_top1: Some(MatrixMut::vector(&mut top)),
         stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
         status: Some(MatrixMut::vector(&mut status)),
+        ..Figures::default()
     });
     let mut h = Hash::new();
     reals.iter().for_each(|x| h.add(x));
@@ -237,7 +238,7 @@ fn logprob_backward(i: usize, c: &Context) -> u64 {
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     let mut status = vec![7; case.n];
     let mut g = Data::new(if i % 3 == 0 { (1000 + i) / 4 % 3 } else { 0 }, &vec![7.5; case.n * case.v]);
-    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };
+    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows(), ..Default::default() };
     let in_place = i % 3 == 1;
     let grad = match in_place {
         true => logprob::Grad::InPlace(z.view_mut(layout)),

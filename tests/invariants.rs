@@ -61,7 +61,7 @@ fn rows_of(c: &Context, z: &[f32], layout: Layout, target: &[i32], o: Options, g
     let at = |k: usize| Some(Matrix::vector(&up[k][..]));
     let up = Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 1.0, ..Upstream::default() };
     let place = Grad::Separate(logits, MatrixMut::contiguous(grad, n, v).unwrap().into());
-    backward(c, &problem, BackwardInputs { transform, rows }, None, up, place, None).unwrap();
+    backward(c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, place, None).unwrap();
     out
 }
 /// A vocabulary around the sizes of lanes and blocks, or anything.

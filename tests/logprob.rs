@@ -94,6 +94,7 @@ impl Out {
             is_top1: pick!(6, is_top1),
             stats: (which >> 7 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
             status: pick!(8, status),
+            ..Figures::default()
         }
     }
     /// Figures that were asked for equal those of `want`, the others are untouched.
@@ -554,7 +555,7 @@ fn apart<T: Logit, G: Logit>(
     let n = layout.rows();
     let problem = Problem::new(n, b.v, setup.options).unwrap();
     let (mut g, mut status) = (vec![G::from_f32(7.5); n * b.v], vec![1 << 31; n]);
-    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
     let grad = G::view_mut(MatrixMut::contiguous(&mut g, n, b.v).unwrap());
     let grad = Grad::Separate(T::view(Matrix::new(z, layout).unwrap()), grad);
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
@@ -574,7 +575,7 @@ fn in_place<T: Logit>(
     let problem = Problem::new(n, b.v, setup.options).unwrap();
     let mut z = b.laid_out(layout);
     let before = z.clone();
-    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
     let grad = Grad::InPlace(T::view_mut(MatrixMut::new(&mut z, layout).unwrap()));
     backward(c, &problem, inputs, stats, up.upstream(), grad, None).unwrap();
@@ -734,7 +735,7 @@ fn one(z: &[f32], target: Option<i64>, setup: &Setup) -> (Out, Vec<f32>) {
         let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, 1, v).unwrap().into());
         let up = Up(target.is_some().then_some(&[1.0]), Some(&[0.5]), Some(&[0.25]), 1.0);
         let mut status = [0];
-        let inputs = BackwardInputs { transform: setup.inputs(), rows };
+        let inputs = BackwardInputs { transform: setup.inputs(), rows, ..Default::default() };
         backward(&c, &problem, inputs, None, up.upstream(), grad, Some(MatrixMut::vector(&mut status))).unwrap();
         assert_eq!(status, out.status[..], "the backward's status");
         if let Some((o, h)) = &first {
@@ -926,7 +927,7 @@ fn edge_zero_rows() {
         let inputs = Inputs::new(logits, TransformInputs::default(), Rows::default());
         forward(&c, &problem, inputs, Out::new(0).figures(ALL & !(1 | 1 << 6))).unwrap();
         let grad = Grad::Separate(logits, MatrixMut::<f32>::contiguous(&mut [], 0, 10).unwrap().into());
-        backward(&c, &problem, BackwardInputs::default(), None, Upstream::default(), grad, None).unwrap();
+        backward::<f32>(&c, &problem, BackwardInputs::default(), None, Upstream::default(), grad, None).unwrap();
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
 }
@@ -985,6 +986,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     let rows = Rows {
         target: call.target.as_ref().map(|t| Matrix::vector(t).into()),
         mask: call.mask.as_ref().map(|m| Matrix::vector(m).into()),
+        ..Rows::default()
     };
     let transform = TransformInputs {
         bias: call.bias.as_ref().map(|b| Matrix::vector(b).into()),
@@ -1006,7 +1008,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     let ones = [1.0f32; 3];
     let up = Up(Some(&ones[..call.upstream]), None, None, 1.0);
     let stats = call.stats.as_ref().map(|s| Matrix::contiguous(s, s.len() / STATS, STATS).unwrap());
-    let inputs = BackwardInputs { transform, rows };
+    let inputs = BackwardInputs { transform, rows, ..Default::default() };
     let mut bits = [1 << 31; 3];
     let e = backward(
         &c,
@@ -1092,6 +1094,7 @@ fn refusals() {
     let rows = Rows {
         target: ok.target.as_ref().map(|t| Matrix::vector(t).into()),
         mask: ok.mask.as_ref().map(|m| Matrix::vector(m).into()),
+        ..Rows::default()
     };
     let transform =
         TransformInputs { bias: None, row_temperature: ok.temperatures.as_ref().map(|t| Matrix::vector(t)) };
@@ -1116,7 +1119,7 @@ fn without_a_context_nothing_is_allocated() {
         let before = ALLOCATIONS.with(Counter::get);
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
         forward(&c, &problem, Inputs::new(logits, setup.inputs(), b.rows()), out.figures(ALL)).unwrap();
-        let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+        let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
         let grad = Grad::InPlace(MatrixMut::contiguous(&mut g, ROWS, v).unwrap().into());
         backward(&c, &problem, inputs, None, Up(Some(&ones), None, Some(&ones), 1.0).upstream(), grad, None).unwrap();
         assert_eq!(ALLOCATIONS.with(Counter::get), before, "{}", setup.name);

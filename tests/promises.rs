@@ -149,7 +149,8 @@ fn rows_against_f64() {
             let (mut g, ones) = (vec![7f32; n * v], vec![1f32; n]);
             let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, n, v).unwrap().into());
             let up = Upstream { logprob: Some(Matrix::vector(&ones)), ..Upstream::default() };
-            backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+            backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None)
+                .unwrap();
             for i in 0..n {
                 let (z, g, y) = (&z[i * v..][..v], &g[i * v..][..v], target[i] as usize);
                 let k = (0..v).fold(0, |k, j| if z[j] > z[k] { j } else { k });
@@ -252,7 +253,7 @@ fn sums_do_not_stall() {
     let z = Floats::F32(Matrix::contiguous(&logits, 1, V).unwrap());
     let grad = Grad::Separate(z, MatrixMut::contiguous(&mut g, 1, V).unwrap().into());
     let up = Upstream { logprob: Some(Matrix::vector(&one)), ..Upstream::default() };
-    backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+    backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
     let sum: f64 = g.iter().map(|&g| g as f64).sum();
     assert!(sum.abs() <= 8.0 * U && (g[0] as f64 * V as f64 + 1.0).abs() <= 8.0 * U, "{sum:e} {}", g[0]);
     drop((g, logits));
@@ -405,14 +406,14 @@ fn offsets_beyond_32_bits() {
         let near = Matrix::contiguous(&z, 3, v).unwrap();
         let mut want = vec![7f32; 3 * v];
         let grad = Grad::Separate(near.into(), MatrixMut::contiguous(&mut want, 3, v).unwrap().into());
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("figures", &figures(Matrix::new(input.get(), far(v)).unwrap().into()), &figures(near.into()));
         let g = MatrixMut::new(output.get(), far(v)).unwrap().into();
         let grad = Grad::Separate(Matrix::new(input.get(), far(v)).unwrap().into(), g);
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("gradient", &take(output.get(), v), &want);
         let grad = Grad::InPlace(MatrixMut::new(input.get(), far(v)).unwrap().into());
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("gradient in place", &take(input.get(), v), &want);
         cases.0 += 3;
 

@@ -93,6 +93,8 @@ pub trait RowFloat: Real + Float {
     fn word(self) -> u32;
     /// A stored number: exact, or rounded once where f64 becomes f32.
     fn of<T: Float>(x: T) -> Self;
+    /// Rounded once.
+    fn to<T: Float>(self) -> T;
     /// Sorts like (value descending, column ascending) when sorted in descending order.
     type Key: Copy + Ord + Default + core::fmt::Debug;
     /// Of a value that is no NaN; `-0` counts as `+0`.
@@ -101,7 +103,7 @@ pub trait RowFloat: Real + Float {
     fn unkey(key: Self::Key) -> (Self, u32);
 }
 macro_rules! row_float {
-    ($t:ident, $u:ident, $key:ident, $clamp:expr, $exp:expr, $to:ident) => {
+    ($t:ident, $u:ident, $key:ident, $clamp:expr, $exp:expr, $to:ident, $from:ident) => {
         impl RowFloat for $t {
             const INF: $t = $t::INFINITY;
             const NAN: $t = $t::NAN;
@@ -127,6 +129,10 @@ macro_rules! row_float {
             fn of<T: Float>(x: T) -> $t {
                 x.$to()
             }
+            #[inline(always)]
+            fn to<T: Float>(self) -> T {
+                T::$from(self)
+            }
             type Key = $key;
             #[inline(always)]
             fn key(self, column: u32) -> $key {
@@ -143,8 +149,8 @@ macro_rules! row_float {
         }
     };
 }
-row_float!(f32, u32, u64, clamp_row, exp_row, to_f32);
-row_float!(f64, u64, u128, |d: f64| if d < -746.0 { -746.0 } else { d }, Real::exp, to_f64);
+row_float!(f32, u32, u64, clamp_row, exp_row, to_f32, from_f32);
+row_float!(f64, u64, u128, |d: f64| if d < -746.0 { -746.0 } else { d }, Real::exp, to_f64, from_f64);
 
 /// Sum of the chains of a block, in the fixed order.
 #[inline(always)]

@@ -1107,7 +1107,7 @@ fn settle<F: RowFloat, P: PlainPair<F>>(
     match RowGrad::new(record, target, upstream) {
         RowGrad::Columns(c) => Some(c),
         RowGrad::Fill(x) => {
-            pair.gradient(i)[..valid].fill(P::G::from_f64(x.to_f64()));
+            pair.gradient(i)[..valid].fill(x.to());
             None
         }
     }
@@ -1197,7 +1197,7 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
             let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
             row.block_scalar(pair.logits(i), at, &mut dz[..n]);
             for (to, &dz) in pair.gradient(i)[at..at + n].iter_mut().zip(&dz) {
-                *to = P::G::from_f64(dz.to_f64());
+                *to = dz.to();
             }
         }
     }
