@@ -92,6 +92,10 @@ impl Problem {
             let most = Value::Below(0, vocab as i64 + 1);
             return Err(Error::invalid("transform.n_valid_vocab", Value::Size(options.n_valid_vocab), most));
         }
+        if options.shift > i32::MAX as usize {
+            let most = Value::Below(0, i32::MAX as i64 + 1);
+            return Err(Error::invalid("rows.shift", Value::Size(options.shift), most));
+        }
         if options.entropy_k > MOST {
             let most = Value::Below(0, MOST as i64 + 1);
             return Err(Error::invalid("figures.entropy_k", Value::Size(options.entropy_k), most));
@@ -318,7 +322,8 @@ pub struct Upstream<'a, F = f32> {
     pub lse: Option<Matrix<'a, F>>,
     /// d/d entropy.
     pub entropy: Option<Matrix<'a, F>>,
-    /// `[N, K]`: d/d log-prob of the extra columns.
+    /// `[N, K]`: d/d log-prob of the extra columns, those that are dead included (they fall with the lse), those that are
+    /// -1 not.
     pub extra: Option<Matrix<'a, F>>,
     /// The extra columns; exactly with `extra`.
     pub extra_ids: Option<ExtraIds<'a>>,

@@ -771,7 +771,7 @@ pub struct truing_logprob_backward_args {
     pub rows: truing_rows,
     /// As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
     pub support: truing_support,
-    /// As in forward; eaft needs EXTERNAL with the saved omega.
+    /// As in forward. Without stats eaft finds its entropies again; EXTERNAL with `out_token_scale` saves that.
     pub row_loss: truing_row_loss,
     /// Columns of this shard.
     pub shard: truing_shard,
