@@ -101,7 +101,7 @@ impl RowCase {
         RowCase {
             n,
             v,
-            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64) },
+            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64), ..Options::default() },
             bias,
             temperatures: (what == 3).then(|| (0..n).map(|i| [1.0, 0.5, 1.75][i % 3]).collect()),
             target: (0..n).map(|i| if i % 7 == 6 { IGNORE } else { r.below(v) as i32 }).collect(),
@@ -116,11 +116,15 @@ impl RowCase {
         }
     }
     fn rows(&self) -> Rows<'_> {
-        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+        Rows {
+            target: Some(Matrix::vector(&self.target).into()),
+            mask: Some(Matrix::vector(&self.mask).into()),
+            ..Rows::default()
+        }
     }
     fn upstream(&self, which: usize) -> Upstream<'_> {
         let at = |k: usize| (which >> k & 1 == 1).then(|| Matrix::vector(&self.upstream[k]));
-        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75 }
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75, ..Upstream::default() }
     }
 }
 /// Every figure of `n` rows.
@@ -140,6 +144,7 @@ fn figures(n: usize, f: impl FnOnce(Figures<'_>)) -> u64 {
         is_top1: Some(MatrixMut::vector(&mut top)),
         stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
         status: Some(MatrixMut::vector(&mut status)),
+        ..Figures::default()
     });
     let mut h = Hash::new();
     reals.iter().for_each(|x| h.add(x));
@@ -178,7 +183,7 @@ fn logprob_forward(i: usize, c: &Context) -> u64 {
     let (case, z, layout) = logits(i);
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     figures(case.n, |out| {
-        let inputs = logprob::Inputs { logits: z.view(layout), transform: case.transform(), rows: case.rows() };
+        let inputs = logprob::Inputs::new(z.view(layout), case.transform(), case.rows());
         logprob::forward(c, &problem, inputs, out).unwrap();
     })
 }
@@ -187,7 +192,7 @@ fn logprob_backward(i: usize, c: &Context) -> u64 {
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     let mut status = vec![7; case.n];
     let mut g = Data::new(if i % 3 == 0 { (1000 + i) / 4 % 3 } else { 0 }, &vec![7.5; case.n * case.v]);
-    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };
+    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows(), ..Default::default() };
     let in_place = i % 3 == 1;
     let grad = match in_place {
         true => logprob::Grad::InPlace(z.view_mut(layout)),

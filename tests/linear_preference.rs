@@ -162,7 +162,7 @@ impl Data {
     }
     fn options(&self, phase: Phase) -> Options {
         let logprob =
-            logprob::Options { transform: self.transform, n_valid_vocab: 0, ignore_index: Some(IGNORE as i64) };
+            logprob::Options { transform: self.transform, ignore_index: Some(IGNORE as i64), ..Default::default() };
         Options { logprob, score: self.score, skip_flagged: false, phase }
     }
     fn terms(&self) -> Vec<Term<'_>> {
@@ -579,6 +579,7 @@ fn kept_logits() {
                 transform: case.transform,
                 n_valid_vocab: v - 3,
                 ignore_index: Some(IGNORE as i64),
+                ..logprob::Options::default()
             },
             score: sequence::Options::default(),
             skip_flagged: case.skip_flagged,
@@ -741,7 +742,7 @@ fn errors() {
         refused(e, field, status);
     };
     bad(&d, Phase::Single, &|i| i.ref_scores = None, "ref_scores", InvalidArgument);
-    bad(&d, Phase::Single, &|i| i.rows = Rows { target: None, mask: None }, "rows.target", InvalidArgument);
+    bad(&d, Phase::Single, &|i| i.rows = Rows { target: None, ..Rows::default() }, "rows.target", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.grad_scale = f64::NAN, "grad_scale", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.hidden = i.weight, "head.hidden", ShapeMismatch);
     bad(&d, Phase::Single, &|i| i.weight = i.hidden, "head.weight", ShapeMismatch);

@@ -844,7 +844,7 @@ impl<S: Simd, V: SimdFloat<S>> Lanes<S, V> {
 
 impl<S: Sixteen> Constant<L32<S>> for L32<S> {
     #[inline(always)]
-    fn of(self, _: L32<S>) -> L32<S> {
+    fn beside(self, _: L32<S>) -> L32<S> {
         self
     }
 }

@@ -240,7 +240,8 @@ pub fn forward_group(
     workspace: &mut [u8],
 ) -> Result<()> {
     check(problem, &inputs)?;
-    out.check(problem.rows())?;
+    out.check(problem.rows(), None)?;
+    out.check_common()?;
     if out.needs_target() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which out_logprob and out_is_top1 need"));
     }
@@ -371,6 +372,7 @@ pub fn backward_group(
         s.layout().check("out_status", n, 1)?;
     }
     upstream.check(n)?;
+    upstream.check_common()?;
     if upstream.logprob.is_some() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which grad_logprob needs"));
     }
@@ -1686,7 +1688,8 @@ fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g
         } else {
             scalar_transform(job, &Lanes { slope: kept.slope, outer: kept.outer }, i)
         };
-        let c = record::Columns { m: kept.m[i], c0: kept.c0[i], c1: kept.c1[i], target: None };
+        let (m, c0, c1) = (kept.m[i], kept.c0[i], kept.c1[i]);
+        let c = record::Columns { m, c0, c1, tau: 0.0, target: None };
         for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
             *x = c.raw(&t, *x, job.bias(g0 + j));
         }
