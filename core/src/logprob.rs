@@ -56,11 +56,28 @@ pub struct Options {
 pub struct Problem {
     rows: usize,
     vocab: usize,
+    /// Column of the whole vocabulary at which the columns at hand start.
+    start: usize,
+    /// Columns of the whole vocabulary.
+    total: usize,
     options: Options,
 }
 impl Problem {
     /// Checks the options. `rows` may be 0; `vocab` must be in `1..=i32::MAX` when there are rows.
     pub fn new(rows: usize, vocab: usize, options: Options) -> Result<Problem> {
+        Problem::shard(rows, vocab, options, 0, vocab)
+    }
+    /// As [`Problem::new`] for the columns `[start, start + vocab)` of a vocabulary of `total`: logits, bias and gradients
+    /// hold these columns only, while targets and `n_valid_vocab` count over the whole vocabulary.
+    pub fn shard(rows: usize, vocab: usize, options: Options, start: usize, total: usize) -> Result<Problem> {
+        if vocab != total && total > i32::MAX as usize {
+            let most = Value::Below(1, i32::MAX as i64 + 1);
+            return Err(Error::invalid("shard.vocab_total", Value::Size(total), most));
+        }
+        if start > total || vocab > total - start {
+            let inside = Value::Below(0, total.saturating_sub(vocab) as i64 + 1);
+            return Err(Error::invalid("shard.vocab_start", Value::Size(start), inside));
+        }
         if rows > 0 && (vocab == 0 || vocab > i32::MAX as usize) {
             return Err(Error::shape(
                 "logits",
@@ -80,23 +97,41 @@ impl Problem {
             return Err(Error::invalid("transform.softcap", Value::Float(t.softcap), positive));
         }
         t.fits("transform.temperature", t.temperature)?;
-        if options.n_valid_vocab > vocab {
-            let most = Value::Below(0, vocab as i64 + 1);
+        if options.n_valid_vocab > total {
+            let most = Value::Below(0, total as i64 + 1);
             return Err(Error::invalid("transform.n_valid_vocab", Value::Size(options.n_valid_vocab), most));
         }
-        Ok(Problem { rows, vocab, options })
+        Ok(Problem { rows, vocab, start, total, options })
     }
     /// N.
     pub const fn rows(&self) -> usize {
         self.rows
     }
-    /// V.
+    /// Columns at hand: V, or those of the shard.
     pub const fn vocab(&self) -> usize {
         self.vocab
     }
-    /// Columns that can be live.
+    /// V of the whole vocabulary.
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+    /// Column of the whole vocabulary at which the columns at hand start.
+    pub const fn start(&self) -> usize {
+        self.start
+    }
+    /// Columns at hand that can be live.
     pub const fn valid(&self) -> usize {
-        if self.options.n_valid_vocab == 0 { self.vocab } else { self.options.n_valid_vocab }
+        let valid = if self.options.n_valid_vocab == 0 { self.total } else { self.options.n_valid_vocab };
+        let valid = valid.saturating_sub(self.start);
+        if valid < self.vocab { valid } else { self.vocab }
+    }
+    /// Where a column of the whole vocabulary lies among those at hand that can be live.
+    #[inline(always)]
+    pub const fn local(&self, column: usize) -> Option<usize> {
+        match column.checked_sub(self.start) {
+            Some(j) if j < self.valid() => Some(j),
+            _ => None,
+        }
     }
     /// The settings.
     pub const fn options(&self) -> &Options {
@@ -257,13 +292,13 @@ impl Rows<'_> {
         t.layout().check("rows.target", problem.rows(), 1)?;
         for i in 0..problem.rows() {
             let id = t.get(i);
-            let inside = id >= 0 && (id as u64) < problem.vocab() as u64;
+            let inside = id >= 0 && (id as u64) < problem.total() as u64;
             if !inside && self.target(i, problem.options()) != Target::Ignored {
                 return Err(Error::new(
                     crate::Status::OutOfRange,
                     "rows.target",
                     Value::At { value: id, index: i },
-                    Value::Below(0, problem.vocab() as i64),
+                    Value::Below(0, problem.total() as i64),
                 ));
             }
         }
@@ -316,6 +351,29 @@ impl Upstream<'_> {
     }
 }
 
+/// The part of a block that lies among the columns at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// First column of the block in the whole vocabulary.
+    pub block: usize,
+    /// Columns of the block below the first one at hand.
+    pub skip: usize,
+    /// First of the columns at hand.
+    pub first: usize,
+    /// Their number.
+    pub n: usize,
+}
+/// Cuts `n` columns, the first of which is column `start` of the whole vocabulary, at the boundaries of blocks.
+pub fn pieces(start: usize, n: usize) -> impl Iterator<Item = Piece> {
+    let mut first = 0;
+    core::iter::from_fn(move || {
+        let skip = (start + first) % BLOCK;
+        let piece = Piece { block: start + first - skip, skip, first, n: (BLOCK - skip).min(n - first) };
+        first += piece.n;
+        (piece.n > 0).then_some(piece)
+    })
+}
+
 /// One row of logits: its valid columns and what the transform reads. Its methods are the plain form of the kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct LogitRow<'a, T> {
@@ -344,37 +402,54 @@ impl<T: Float> LogitRow<'_, T> {
     }
     /// The record of the row, ready for its figures; `target` as [`Rows::target`] gives it.
     pub fn record(&self, target: Target) -> Record {
-        let (mut tree, mut x) = (Tree::new(), [0.0; BLOCK]);
-        for first in (0..self.z.len()).step_by(BLOCK) {
-            let n = BLOCK.min(self.z.len() - first);
-            for (j, x) in x[..n].iter_mut().enumerate() {
-                *x = self.at(first + j);
+        self.conclude(self.sums(0, |_| true).0, target)
+    }
+    /// The record of the columns for which `keep` holds, all others dead, and how many of these are live. The first column
+    /// is column `start` of the whole vocabulary. Blocks are cut at columns of the whole vocabulary; one that `start` cuts
+    /// has dead columns below it, and merges from the left with the tree of the blocks behind it.
+    pub fn sums(&self, start: usize, keep: impl Fn(usize) -> bool) -> (Record, usize) {
+        let (mut head, mut tree, mut live) = (Record::EMPTY, Tree::new(), 0);
+        for piece in pieces(start, self.z.len()) {
+            let mut x = [f32::NEG_INFINITY; BLOCK];
+            for j in 0..piece.n {
+                if keep(piece.first + j) {
+                    x[piece.skip + j] = self.at(piece.first + j);
+                }
             }
-            tree.push(record::block(&x[..n], first));
+            live += x.iter().filter(|&&x| x != f32::NEG_INFINITY).count();
+            let block = record::block(&x, piece.block);
+            if piece.skip > 0 { head = block } else { tree.push(block) }
         }
-        self.conclude(tree.finish(), target)
+        (head.merge(tree.finish()), live)
     }
     /// Completes a record of the sums: the target's logit and the flags.
     #[inline(always)]
-    pub fn conclude(&self, mut x: Record, target: Target) -> Record {
-        if x.poisoned() {
-            x.flags |= self.causes();
-        }
-        x.xy = match target {
-            // -0 becomes +0; a padding column is dead
-            Target::Column(y) if y < self.z.len() => self.at(y) + 0.0,
-            _ => f32::NEG_INFINITY,
+    pub fn conclude(&self, x: Record, target: Target) -> Record {
+        let y = match target {
+            Target::Column(y) if y < self.z.len() => Some(y),
+            _ => None,
         };
-        x.conclude(target)
+        self.complete(x, y, |_| true).conclude(target)
+    }
+    /// Sets the logit of the target, `y` if it is among these columns, and why the record is poisoned if it is. `keep`
+    /// says which columns count.
+    #[inline(always)]
+    pub fn complete(&self, mut x: Record, y: Option<usize>, keep: impl Fn(usize) -> bool) -> Record {
+        if x.poisoned() {
+            x.flags |= self.causes(keep);
+        }
+        // -0 becomes +0; a padding column is dead
+        x.xy = y.map_or(f32::NEG_INFINITY, |y| self.at(y) + 0.0);
+        x
     }
     /// Why a row is poisoned.
     #[cold]
     #[inline(never)]
-    fn causes(&self) -> u32 {
+    fn causes(&self, keep: impl Fn(usize) -> bool) -> u32 {
         let mut flags = 0;
         for (j, z) in self.z.iter().enumerate() {
             let z = z.to_f32();
-            if self.bias(j) != Some(f32::NEG_INFINITY) {
+            if self.bias(j) != Some(f32::NEG_INFINITY) && keep(j) {
                 flags |= if z.is_nan() { row::NAN_INPUT } else { 0 };
                 flags |= if z == f32::INFINITY { row::INF_INPUT } else { 0 };
             }

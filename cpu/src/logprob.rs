@@ -41,6 +41,9 @@ pub enum Grad<'a> {
     InPlace(FloatsMut<'a>),
 }
 
+mod shard;
+pub use shard::{Finish, Local, finish, local};
+
 /// Elements that are worth a task.
 const GRAIN: usize = 1 << 16;
 /// Columns by which a prefetch runs ahead of the maximum pass (half as many lose, up to eight times as many are alike).
@@ -115,6 +118,10 @@ pub fn backward(
     if let Some(s) = &status {
         s.layout().check("out_status", n, 1)?;
     }
+    if stats.is_none() && problem.total() != v {
+        let expected = Value::Text("the statistics of finish: a shard alone cannot compute them");
+        return Err(Error::invalid("stats", Value::Text("none"), expected));
+    }
     upstream.check(n)?;
     if upstream.logprob.is_some() && inputs.rows.target.is_none() {
         let expected = Value::Text("targets, which grad_logprob needs");
@@ -154,6 +161,11 @@ impl Job<'_> {
     #[inline(always)]
     fn target(&self, i: usize) -> Target {
         self.rows.target(i, self.problem.options())
+    }
+    /// Where the target lies among the columns at hand that can be live.
+    #[inline(always)]
+    fn local(&self, target: Target) -> Option<usize> {
+        if let Target::Column(y) = target { self.problem.local(y) } else { None }
     }
     #[inline(always)]
     fn row<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
@@ -644,6 +656,10 @@ impl Back<'_> {
         let stats = self.stats.as_ref()?;
         let mut x = Record::unpack(stats.row(i));
         x.flags &= !truing_core::error::row::TARGET_NEG_INF;
+        if self.job.problem.total() != self.job.problem.vocab() {
+            // the target may lie in another shard
+            return Some(x.conclude(target));
+        }
         Some(row.conclude(x, target))
     }
     #[inline(always)]
@@ -699,7 +715,7 @@ fn backward_rows<S: Simd, P: Pair>(
             None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
-        let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
+        let v = back.job.local(target).map_or(0.0, |y| row.sum(y));
         let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
         if is_plain {
             pair.plain(s, i, valid, &Constants::new(s, &c));
@@ -711,7 +727,7 @@ fn backward_rows<S: Simd, P: Pair>(
                 narrow(s, &scratch.x, &mut pair.gradient(i)[at..at + n]);
             }
         }
-        if let Some((y, dz)) = c.target(&t, v) {
+        if let (Some((_, dz)), Some(y)) = (c.target(&t, v), back.job.local(target)) {
             pair.gradient(i)[y] = P::G::from_f32(dz);
         }
     }
@@ -733,13 +749,13 @@ fn backward_scalar<P: Pair>(
         let row = back.rows(first + i, pair.logits(i));
         let record = back.saved(first + i, &row, target).unwrap_or_else(|| row.record(target));
         let (transform, bias) = (row.transform, back.job.transform.bias);
-        let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
+        let v = back.job.local(target).map_or(0.0, |y| row.sum(y));
         let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
         for j in 0..valid {
             let dz = c.raw(&transform, pair.logits(i)[j].to_f32(), bias.map(|b| b.get(j) as f32));
             pair.gradient(i)[j] = P::G::from_f32(dz);
         }
-        if let Some((y, dz)) = c.target(&transform, v) {
+        if let (Some((_, dz)), Some(y)) = (c.target(&transform, v), back.job.local(target)) {
             pair.gradient(i)[y] = P::G::from_f32(dz);
         }
     }
