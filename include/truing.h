@@ -786,7 +786,6 @@ typedef uint32_t truing_local_pass;
 #define TRUING_LOCAL_VALUES 3
 
 /// Records of the columns of one vocabulary shard.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -841,7 +840,6 @@ typedef struct truing_logprob_local_args {
 } truing_logprob_local_args;
 
 /// Figures from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_finish_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2512,6 +2510,34 @@ truing_status truing_logprob_forward_workspace_size(const struct truing_logprob_
 truing_status truing_logprob_backward_workspace_size(const struct truing_logprob_backward_args *args,
                                                      size_t *minimum,
                                                      size_t *preferred);
+
+/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_local(const struct truing_logprob_local_args *args);
+
+/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_finish(const struct truing_logprob_finish_args *args);
+
+/// Bytes of workspace for `truing_logprob_local`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_local_workspace_size(const struct truing_logprob_local_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_logprob_finish`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_finish_workspace_size(const struct truing_logprob_finish_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
 
 /// Loss, figures and gradients of token log-probs; see `truing_policy_forward_args`.
 ///

@@ -799,7 +799,6 @@ pub const TRUING_LOCAL_COUNTS: truing_local_pass = 2;
 pub const TRUING_LOCAL_VALUES: truing_local_pass = 3;
 
 /// Records of the columns of one vocabulary shard.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_local_args {
@@ -856,7 +855,6 @@ pub struct truing_logprob_local_args {
 }
 
 /// Figures from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_finish_args {

@@ -1,11 +1,12 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, unavailable};
+use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, unavailable, unknown};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
+use truing_core::matrix::Ints;
 use truing_core::{Error, Result, Value};
-use truing_cpu::logprob::{BackwardInputs, Grad, Inputs};
+use truing_cpu::logprob::{BackwardInputs, Finish, Grad, Inputs, Local};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
@@ -30,7 +31,8 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
         let figures = FigureTensors::parse(&mut t, &args.figures)?;
 
         let ok = &t.check()?;
-        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let options = options(&args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), options, &truing_shard::ZERO)?;
         let tokens = &tokens;
         let inputs = Inputs {
             logits: logits.rows(ok, tokens)?.expect("required"),
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
     guard("truing_logprob_backward", || {
         // SAFETY: this function's contract.
         let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round, grad_bias_out, shard.vocab_start, shard.vocab_end, shard.vocab_total);
+        unavailable!(args; transform.logit_round, grad_bias_out);
         support(&args.support)?;
         row_loss(&args.row_loss)?;
         let mut logits = t.required("logits", args.logits)?;
@@ -61,7 +63,8 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
         let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
         let status = t.output("out_status", args.out_status)?;
-        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
+        let options = options(&args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
         let tokens = &tokens;
         let in_place = t.in_place(&mut logits, &grad_logits);
 
@@ -114,8 +117,118 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     })
 }
 
-/// The checked problem of logits with these dimensions, and how its rows lie.
-fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<(Problem, Leading)> {
+/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_local(args: *const truing_logprob_local_args) -> truing_status {
+    guard("truing_logprob_local", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, stats, extra_ids, out_support_records, out_topk_ids, out_topk_logits,
+            out_extra_logits, out_counts);
+        support(&args.support)?;
+        row_loss(&args.row_loss)?;
+        match args.local_pass {
+            TRUING_LOCAL_RECORDS => {}
+            TRUING_LOCAL_COUNTS => {
+                return unknown("local_pass", args.local_pass, "TRUING_LOCAL_RECORDS: not available in this version");
+            }
+            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS"),
+        }
+        if args.shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(&mut t, &args.transform)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let records = t.required_output("out_records", args.out_records)?;
+        let status = t.output("out_status", args.out_status)?;
+
+        let ok = &t.check()?;
+        let options = options(&args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
+        let tokens = &tokens;
+        let inputs = Inputs {
+            logits: logits.rows(ok, tokens)?.expect("required"),
+            transform: transform.view(ok, tokens)?,
+            rows: rows.view(ok, tokens)?,
+        };
+        let out = Local { records: records.rows(ok, tokens)?, status: status.tokens(ok, tokens)? };
+        truing_cpu::logprob::local(&context, &problem, inputs, out)
+    })
+}
+
+/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_finish(args: *const truing_logprob_finish_args) -> truing_status {
+    guard("truing_logprob_finish", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, support_records, topk_ids, topk_logits, extra_logits, counts);
+        idle("transform.bias", &args.transform.bias, "NULL: the records hold transformed logits")?;
+        idle(
+            "transform.row_temperature",
+            &args.transform.row_temperature,
+            "NULL: the records hold transformed logits",
+        )?;
+        row_loss(&args.row_loss)?;
+        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 12]")?;
+        let starts = t.required("shard_starts", args.shard_starts)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let figures = FigureTensors::parse(&mut t, &args.figures)?;
+
+        let ok = &t.check()?;
+        let [shards, n, _] = *records.dims() else { unreachable!("3 dimensions") };
+        let starts: Ints<'_> = starts.list(ok)?.expect("required");
+        let last = starts.rows().checked_sub(1).map_or(0, |i| starts.get(i));
+        if starts.rows() != shards + 1 {
+            let (got, expected) = (Value::Size(starts.rows()), Value::Size(shards + 1));
+            return Err(Error::shape("shard_starts", got, expected));
+        }
+        let vocab = usize::try_from(last).unwrap_or(0);
+        let problem = Problem::new(n, vocab, options(&args.transform, &args.rows, args.flags)?)?;
+        let tokens = &Leading::new(&[n]);
+        let records = records.rows(ok, &Leading::new(&[shards, n]))?.expect("required");
+        let inputs = Finish { records, starts, rows: rows.view(ok, tokens)? };
+        truing_cpu::logprob::finish(&context, &problem, inputs, figures.view(ok, tokens)?)
+    })
+}
+
+/// Bytes of workspace for `truing_logprob_local`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_local_workspace_size(
+    args: *const truing_logprob_local_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_local_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_logprob_finish`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
+    args: *const truing_logprob_finish_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_finish_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+}
+
+/// The checked problem of logits with these dimensions, and how its rows lie. A shard of zeros is the whole vocabulary.
+fn problem(dims: &[usize], options: Options, shard: &truing_shard) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
         [b, t, v] => (b * t, v),
@@ -127,7 +240,22 @@ fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, fla
             ));
         }
     };
-    Ok((Problem::new(n, v, options(transform, rows, flags)?)?, Leading::new(&dims[..dims.len() - 1])))
+    let tokens = Leading::new(&dims[..dims.len() - 1]);
+    let &truing_shard { vocab_start, vocab_end, vocab_total, .. } = shard;
+    if (vocab_start, vocab_end, vocab_total) == (0, 0, 0) {
+        return Ok((Problem::new(n, v, options)?, tokens));
+    }
+    let column = |field, x: i64| {
+        let expected = Value::Text("a number of columns");
+        usize::try_from(x).map_err(|_| Error::invalid(field, Value::Int(x), expected))
+    };
+    let start = column("shard.vocab_start", vocab_start)?;
+    let total = column("shard.vocab_total", vocab_total)?;
+    if vocab_end.checked_sub(vocab_start) != Some(v as i64) {
+        let expected = Value::Text("vocab_start and the columns of the logits");
+        return Err(Error::invalid("shard.vocab_end", Value::Int(vocab_end), expected));
+    }
+    Ok((Problem::shard(n, v, options, start, total)?, tokens))
 }
 
 /// The settings in a transform and in the rows.

@@ -567,7 +567,7 @@ class truing_logprob_backward_args(ctypes.Structure):
 
 
 class truing_logprob_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard. No function of this version takes it; its layout may still change until one does."""
+    """Records of the columns of one vocabulary shard."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -599,7 +599,7 @@ class truing_logprob_local_args(ctypes.Structure):
 
 
 class truing_logprob_finish_args(ctypes.Structure):
-    """Figures from the records of all shards. No function of this version takes it; its layout may still change until one does."""
+    """Figures from the records of all shards."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1460,6 +1460,10 @@ FUNCTIONS = {
     "truing_logprob_backward": (truing_status, [ctypes.POINTER(truing_logprob_backward_args)]),
     "truing_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_local": (truing_status, [ctypes.POINTER(truing_logprob_local_args)]),
+    "truing_logprob_finish": (truing_status, [ctypes.POINTER(truing_logprob_finish_args)]),
+    "truing_logprob_local_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_policy_forward": (truing_status, [ctypes.POINTER(truing_policy_forward_args)]),
     "truing_policy_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_policy_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_preference_forward": (truing_status, [ctypes.POINTER(truing_preference_forward_args)]),
