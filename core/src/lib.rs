@@ -19,6 +19,7 @@ pub mod preference;
 pub mod real;
 pub mod record;
 pub mod sequence;
+pub mod support;
 
 pub use dtype::Dtype;
 pub use error::{Error, Result, Status, Value};

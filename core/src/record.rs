@@ -180,6 +180,16 @@ impl Record {
         let [k, above, flags, live] = [stats[5], stats[6], stats[7], stats[8]].map(f32::to_bits);
         Record { m: stats[0], r: stats[1], u: stats[2], q1: stats[3], xy: stats[4], k, above, live, flags }
     }
+    /// log of the part of the mass of `all` that this record's columns, some of those of `all`, hold; at most 0.
+    #[inline]
+    pub fn log_share(&self, all: &Record) -> f32 {
+        if all.poisoned() {
+            return f32::NAN;
+        }
+        let [a, b] = [self, all].map(|x| (x.m as f64, (x.r as f64).log1p()));
+        let share = (a.0 - b.0) + (a.1 - b.1);
+        if share > 0.0 { 0.0 } else { share as f32 }
+    }
     /// Figures of a row, formed in f64 and rounded once. With L = log1p(r), t = xy - m:
     /// logprob t - L, lse m + L, entropy L - u / (1 + r), log sum p^2 = log1p(q1) - 2 L.
     #[inline(always)]

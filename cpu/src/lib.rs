@@ -10,6 +10,7 @@ pub mod policy;
 pub mod preference;
 pub mod rows;
 pub mod sequence;
+pub mod support;
 
 pub use lanes::Isa;
 pub use parallel::{Context, ContextOptions, Mode};

@@ -7,6 +7,7 @@ use crate::lanes::{L32, simd};
 use crate::on_isa;
 use crate::parallel::Context;
 use crate::rows::{Cell, V, clamp, exp, fma, prefetch, splat, tree};
+use crate::support::{self, Slots};
 use simd::{Simd, prelude::*};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::logprob::{Figures, LogitRow, Problem, Rows, Target, TransformInputs, Upstream};
@@ -41,7 +42,10 @@ pub enum Grad<'a> {
     InPlace(FloatsMut<'a>),
 }
 
+mod over;
 mod shard;
+pub use over::{Over, backward_over, forward_over, over_workspace};
+pub(crate) use shard::load;
 pub use shard::{Finish, Local, finish, local};
 
 /// Elements that are worth a task.
@@ -52,13 +56,25 @@ const AHEAD: usize = 2048;
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
 }
-fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
+pub(crate) fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
     Error::new(Status::UnsupportedDtype, field, Value::Dtype(got), Value::Text(expected))
 }
 
 /// Writes the figures that `out` asks for. Errors: shapes, element types, targets out of range, temperatures and biases
 /// that are not finite (`-inf` is a legal bias); nothing is written then.
 pub fn forward(context: &Context, problem: &Problem, inputs: Inputs<'_>, out: Figures<'_>) -> Result<()> {
+    check_forward(problem, &inputs, &out)?;
+    let Inputs { transform, rows, .. } = inputs;
+    match inputs.logits {
+        Floats::F32(z) => forward_of(context, Job { problem, transform, rows }, z, out),
+        Floats::Bf16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
+        Floats::F16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
+        Floats::F64(_) => {}
+    }
+    Ok(())
+}
+
+fn check_forward(problem: &Problem, inputs: &Inputs<'_>, out: &Figures<'_>) -> Result<()> {
     inputs.logits.layout().check("logits", problem.rows(), problem.vocab())?;
     out.check(problem.rows())?;
     if out.needs_target() && inputs.rows.target.is_none() {
@@ -69,15 +85,7 @@ pub fn forward(context: &Context, problem: &Problem, inputs: Inputs<'_>, out: Fi
         return Err(refuse("logits", Dtype::F64, "f32, bf16 or f16"));
     }
     inputs.rows.check(problem)?;
-    inputs.transform.check(problem, &inputs.rows)?;
-    let Inputs { transform, rows, .. } = inputs;
-    match inputs.logits {
-        Floats::F32(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::Bf16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::F16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::F64(_) => {}
-    }
-    Ok(())
+    inputs.transform.check(problem, &inputs.rows)
 }
 
 /// Writes d/d logits of the figures' upstream gradients:
@@ -93,6 +101,20 @@ pub fn backward(
     upstream: Upstream<'_>,
     grad: Grad<'_>,
     status: Option<MatrixMut<'_, u32>>,
+) -> Result<()> {
+    backward_all(context, problem, inputs, None, stats, upstream, grad, status, Slots::none())
+}
+#[allow(clippy::too_many_arguments)]
+fn backward_all(
+    context: &Context,
+    problem: &Problem,
+    inputs: BackwardInputs<'_>,
+    over: Option<Over<'_>>,
+    stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    grad: Grad<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    slots: Slots<'_>,
 ) -> Result<()> {
     let (n, v) = (problem.rows(), problem.vocab());
     let (z, g) = match &grad {
@@ -118,6 +140,9 @@ pub fn backward(
     if let Some(s) = &status {
         s.layout().check("out_status", n, 1)?;
     }
+    if let Some(over) = &over {
+        over.support.check(problem, &inputs.rows)?;
+    }
     if stats.is_none() && problem.total() != v {
         let expected = Value::Text("the statistics of finish: a shard alone cannot compute them");
         return Err(Error::invalid("stats", Value::Text("none"), expected));
@@ -132,7 +157,12 @@ pub fn backward(
     let job = Job { problem, transform: inputs.transform, rows: inputs.rows };
     macro_rules! apart {
         ($z:expr, $g:expr) => {
-            backward_of(context, job, stats, upstream, Apart { z: $z, first: 0, g: $g }, status)
+            backward_of(context, Back { job, over, stats, upstream }, Apart { z: $z, first: 0, g: $g }, status, slots)
+        };
+    }
+    macro_rules! same {
+        ($g:expr) => {
+            backward_of(context, Back { job, over, stats, upstream }, Same($g), status, slots)
         };
     }
     match grad {
@@ -141,9 +171,9 @@ pub fn backward(
         Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
         Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
         Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, job, stats, upstream, Same(g), status),
-        Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, job, stats, upstream, Same(g), status),
-        Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, job, stats, upstream, Same(g), status),
+        Grad::InPlace(FloatsMut::F32(g)) => same!(g),
+        Grad::InPlace(FloatsMut::Bf16(g)) => same!(g),
+        Grad::InPlace(FloatsMut::F16(g)) => same!(g),
         // refused above
         Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
     }
@@ -152,14 +182,14 @@ pub fn backward(
 
 /// What both directions read besides the logits.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    problem: &'a Problem,
-    transform: TransformInputs<'a>,
-    rows: Rows<'a>,
+pub(crate) struct Job<'a> {
+    pub(crate) problem: &'a Problem,
+    pub(crate) transform: TransformInputs<'a>,
+    pub(crate) rows: Rows<'a>,
 }
 impl Job<'_> {
     #[inline(always)]
-    fn target(&self, i: usize) -> Target {
+    pub(crate) fn target(&self, i: usize) -> Target {
         self.rows.target(i, self.problem.options())
     }
     /// Where the target lies among the columns at hand that can be live.
@@ -168,7 +198,7 @@ impl Job<'_> {
         if let Target::Column(y) = target { self.problem.local(y) } else { None }
     }
     #[inline(always)]
-    fn row<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
+    pub(crate) fn row<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
         let transform = self.transform.row(self.problem, i);
         LogitRow { z: &z[..self.problem.valid()], bias: self.transform.bias, transform }
     }
@@ -180,20 +210,20 @@ fn plain<T>(row: &LogitRow<'_, T>) -> bool {
 }
 
 /// Buffers of a task.
-struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     /// The ragged last block, padded with `-inf`.
     last: [[T; 32]; BLOCK / 32],
     /// A block of transformed logits, or of their gradient.
-    x: Block,
+    pub(crate) x: Block,
     /// The slope of the transform at them.
     slope: Block,
     /// The biases of a block.
     bias: Block,
 }
-type Block = [[f32; 32]; BLOCK / 32];
+pub(crate) type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
     #[inline(always)]
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let zero = [[0.0; 32]; BLOCK / 32];
         Scratch { last: [[T::NEG_INF; 32]; BLOCK / 32], x: zero, slope: zero, bias: zero }
     }
@@ -631,21 +661,21 @@ impl<S: Simd> Constants<S> {
 
 fn backward_of<P: Pair>(
     context: &Context,
-    job: Job<'_>,
-    stats: Option<Matrix<'_, f32>>,
-    upstream: Upstream<'_>,
+    back: Back<'_>,
     pair: P,
     status: Option<MatrixMut<'_, u32>>,
+    slots: Slots<'_>,
 ) {
-    let isa = context.isa();
-    let back = Back { job, stats, upstream };
-    context.rows(job.problem.rows(), grain(job.problem), (pair, status), |first, n, (pair, status)| {
-        on_isa!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
+    let (isa, rows) = (context.isa(), back.job.problem.rows());
+    let grain = slots.grain().unwrap_or(grain(back.job.problem));
+    context.rows(rows, grain, ((pair, status), slots), |first, n, ((pair, status), slots)| {
+        on_isa!(isa, s => backward_rows(s, &back, first, n, pair, status, slots), backward_scalar(&back, first, n, pair, status, slots))
     });
 }
 #[derive(Clone, Copy)]
 struct Back<'a> {
     job: Job<'a>,
+    over: Option<Over<'a>>,
     stats: Option<Matrix<'a, f32>>,
     upstream: Upstream<'a>,
 }
@@ -665,6 +695,29 @@ impl Back<'_> {
     #[inline(always)]
     fn rows<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
         self.job.row(i, z)
+    }
+    /// The record of a row over its support, from the statistics if there are any.
+    #[inline(always)]
+    fn over<'s, T: Cell>(
+        &self,
+        over: &Over<'_>,
+        i: usize,
+        row: &LogitRow<'_, T>,
+        target: Target,
+        engine: &mut impl over::Engine<T>,
+        slot: &'s mut support::Slot<'_>,
+        own: &'s [u32],
+    ) -> (Record, truing_core::support::Kept<'s>) {
+        let choice = over.choose(&self.job, i, row, target, engine, slot, own, self.stats.is_none());
+        let x = match &self.stats {
+            Some(stats) => {
+                let mut x = Record::unpack(stats.row(i));
+                x.flags &= !truing_core::error::row::TARGET_NEG_INF;
+                choice.complete(row, x)
+            }
+            None => choice.record,
+        };
+        (x.conclude(target), choice.kept)
     }
 }
 /// Writes what does not come from the columns one by one; returns the constants of those that do.
@@ -699,10 +752,11 @@ fn backward_rows<S: Simd, P: Pair>(
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
+    slots: Slots<'_>,
 ) {
     let valid = back.job.problem.valid();
     let all = back.upstream.entropy.is_some();
-    let mut scratch = Scratch::new();
+    let (mut scratch, mut slot) = (Scratch::new(), slots.one(back.job.problem));
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
@@ -710,9 +764,17 @@ fn backward_rows<S: Simd, P: Pair>(
             continue;
         }
         let row = back.rows(first + i, pair.logits(i));
-        let record = match back.saved(first + i, &row, target) {
-            Some(x) => x,
-            None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
+        let (record, kept) = match &back.over {
+            Some(over) => {
+                let own = over.words(first + i);
+                let mut engine = over::Lanes { s, scratch: &mut scratch };
+                let (x, kept) = back.over(over, first + i, &row, target, &mut engine, &mut slot, own);
+                (x, Some(kept))
+            }
+            None => match back.saved(first + i, &row, target) {
+                Some(x) => (x, None),
+                None => (row.conclude(sums(s, &row, &mut scratch, all, false), target), None),
+            },
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let v = back.job.local(target).map_or(0.0, |y| row.sum(y));
@@ -727,6 +789,9 @@ fn backward_rows<S: Simd, P: Pair>(
                 narrow(s, &scratch.x, &mut pair.gradient(i)[at..at + n]);
             }
         }
+        if let Some(kept) = kept {
+            over::clear(&kept, &mut pair.gradient(i)[..valid]);
+        }
         if let (Some((_, dz)), Some(y)) = (c.target(&t, v), back.job.local(target)) {
             pair.gradient(i)[y] = P::G::from_f32(dz);
         }
@@ -738,8 +803,10 @@ fn backward_scalar<P: Pair>(
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
+    slots: Slots<'_>,
 ) {
     let valid = back.job.problem.valid();
+    let mut slot = slots.one(back.job.problem);
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
@@ -747,13 +814,23 @@ fn backward_scalar<P: Pair>(
             continue;
         }
         let row = back.rows(first + i, pair.logits(i));
-        let record = back.saved(first + i, &row, target).unwrap_or_else(|| row.record(target));
+        let (record, kept) = match &back.over {
+            Some(over) => {
+                let own = over.words(first + i);
+                let (x, kept) = back.over(over, first + i, &row, target, &mut over::Plain, &mut slot, own);
+                (x, Some(kept))
+            }
+            None => (back.saved(first + i, &row, target).unwrap_or_else(|| row.record(target)), None),
+        };
         let (transform, bias) = (row.transform, back.job.transform.bias);
         let v = back.job.local(target).map_or(0.0, |y| row.sum(y));
         let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
         for j in 0..valid {
             let dz = c.raw(&transform, pair.logits(i)[j].to_f32(), bias.map(|b| b.get(j) as f32));
             pair.gradient(i)[j] = P::G::from_f32(dz);
+        }
+        if let Some(kept) = kept {
+            over::clear(&kept, &mut pair.gradient(i)[..valid]);
         }
         if let (Some((_, dz)), Some(y)) = (c.target(&transform, v), back.job.local(target)) {
             pair.gradient(i)[y] = P::G::from_f32(dz);

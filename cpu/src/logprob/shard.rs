@@ -108,7 +108,7 @@ fn part<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, start: usize, scratch: &m
 }
 /// The transformed logits of a piece where they stand in its block, `-inf` around them; the number of chunks of 32 columns.
 #[inline(always)]
-pub(super) fn load<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, piece: Piece, scratch: &mut Scratch<T>) -> usize {
+pub(crate) fn load<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, piece: Piece, scratch: &mut Scratch<T>) -> usize {
     let n = widen(s, &row.z[piece.first..piece.first + piece.n], &mut scratch.x);
     if !plain(row) {
         transform(s, row.bias.as_ref(), &row.transform, piece.first, piece.n, scratch.buffers());
