@@ -20,6 +20,7 @@ pub mod real;
 pub mod record;
 pub mod sequence;
 pub mod support;
+pub mod tds_rows;
 
 pub use dtype::Dtype;
 pub use error::{Error, Result, Status, Value};

@@ -415,7 +415,7 @@ fn read_transformed<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut
 }
 /// The record of a block in L1; `k` is set where its maximum is above `best`, which it then becomes.
 #[inline(never)]
-fn sums_of_block<S: Simd>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
+pub(crate) fn sums_of_block<S: Simd>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
     s.vectorize(
         #[inline(always)]
         || {
@@ -436,7 +436,7 @@ fn sums_of_block<S: Simd>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -
 }
 /// Widens at most a block, padded with `-inf` to chunks of 32 columns; returns their number.
 #[inline(always)]
-fn widen<S: Simd, T: Cell>(s: S, z: &[T], x: &mut Block) -> usize {
+pub(crate) fn widen<S: Simd, T: Cell>(s: S, z: &[T], x: &mut Block) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
     for (c, x) in chunks.iter().zip(x.iter_mut()) {
         prefetch(c, AHEAD);
@@ -465,16 +465,16 @@ fn narrow<S: Simd, G: Cell>(s: S, x: &Block, g: &mut [G]) {
     }
 }
 /// What [`transform`] works on: logits, slopes, biases.
-type Buffers<'a> = (&'a mut Block, &'a mut Block, &'a mut Block);
+pub(crate) type Buffers<'a> = (&'a mut Block, &'a mut Block, &'a mut Block);
 impl<T> Scratch<T> {
     #[inline(always)]
-    fn buffers(&mut self) -> Buffers<'_> {
+    pub(crate) fn buffers(&mut self) -> Buffers<'_> {
         (&mut self.x, &mut self.slope, &mut self.bias)
     }
 }
 /// Transforms `n` widened logits from column `first` on in place.
 #[inline(never)]
-fn transform<S: Simd>(
+pub(crate) fn transform<S: Simd>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,

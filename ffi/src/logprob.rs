@@ -1,11 +1,13 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, unavailable, unknown};
+use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, sizes, unavailable, unknown};
+use crate::support::{SupportFigureTensors, SupportTensors, support_figures};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
 use truing_core::matrix::Ints;
 use truing_core::{Error, Result, Value};
+use truing_cpu::Context;
 use truing_cpu::logprob::{BackwardInputs, Finish, Grad, Inputs, Local};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
@@ -21,14 +23,15 @@ pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING
 pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forward_args) -> truing_status {
     guard("truing_logprob_forward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
         unavailable!(args; transform.logit_round, grad_logits_out, grad_bias_out, grad_loss, grad_scale);
-        support(&args.support)?;
         row_loss(&args.row_loss)?;
         let logits = t.required("logits", args.logits)?;
         let transform = TransformTensors::parse(&mut t, &args.transform)?;
         let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let over = SupportTensors::parse(&mut t, &args.support)?;
         let figures = FigureTensors::parse(&mut t, &args.figures)?;
+        let sets = SupportFigureTensors::parse(&mut t, &args.figures, over.is_some())?;
 
         let ok = &t.check()?;
         let options = options(&args.transform, &args.rows, args.flags)?;
@@ -39,7 +42,14 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
             transform: transform.view(ok, tokens)?,
             rows: rows.view(ok, tokens)?,
         };
-        truing_cpu::logprob::forward(&context, &problem, inputs, figures.view(ok, tokens)?)
+        let figures = figures.view(ok, tokens)?;
+        match over {
+            None => truing_cpu::logprob::forward(&context, &problem, inputs, figures),
+            Some(over) => {
+                let (over, sets, workspace) = (over.view(ok, tokens)?, sets.view(ok, tokens)?, workspace.bytes(ok));
+                truing_cpu::logprob::forward_over(&context, &problem, inputs, over, figures, sets, workspace)
+            }
+        }
     })
 }
 
@@ -52,13 +62,13 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
 pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_backward_args) -> truing_status {
     guard("truing_logprob_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
         unavailable!(args; transform.logit_round, grad_bias_out);
-        support(&args.support)?;
         row_loss(&args.row_loss)?;
         let mut logits = t.required("logits", args.logits)?;
         let transform = TransformTensors::parse(&mut t, &args.transform)?;
         let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let over = SupportTensors::parse(&mut t, &args.support)?;
         let stats = stats(&mut t, args.stats, args.flags)?;
         let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
@@ -75,19 +85,21 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
             true => Grad::InPlace(grad_logits),
             false => Grad::Separate(logits.rows(ok, tokens)?.expect("required"), grad_logits),
         };
-        truing_cpu::logprob::backward(
-            &context,
-            &problem,
-            inputs,
-            stats.rows(ok, tokens)?,
-            upstream.view(ok, tokens)?,
-            grad,
-            status.tokens(ok, tokens)?,
-        )
+        let (stats, upstream) = (stats.rows(ok, tokens)?, upstream.view(ok, tokens)?);
+        let status = status.tokens(ok, tokens)?;
+        match over {
+            None => truing_cpu::logprob::backward(&context, &problem, inputs, stats, upstream, grad, status),
+            Some(over) => {
+                let (over, workspace) = (over.view(ok, tokens)?, workspace.bytes(ok));
+                truing_cpu::logprob::backward_over(
+                    &context, &problem, inputs, over, stats, upstream, grad, status, workspace,
+                )
+            }
+        }
     })
 }
 
-/// Bytes of workspace for `truing_logprob_forward`: 0.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without a support.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -97,11 +109,18 @@ pub unsafe extern "C" fn truing_logprob_forward_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_forward_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+    guard("truing_logprob_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        let call = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let a = call.args;
+        let options = options(&a.transform, &a.rows, a.flags);
+        let need = over_workspace(call.tensors, &call.context, a.logits, options, &a.support)?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, need) }
+    })
 }
 
-/// Bytes of workspace for `truing_logprob_backward`: 0.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without a support.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
@@ -111,9 +130,14 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_backward_workspace_size", || unsafe {
-        no_workspace(args, BACKWARD_FLAGS, minimum, preferred)
+    guard("truing_logprob_backward_workspace_size", || {
+        // SAFETY: this function's contract.
+        let call = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        let a = call.args;
+        let options = options(&a.transform, &a.rows, a.flags);
+        let need = over_workspace(call.tensors, &call.context, a.logits, options, &a.support)?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, need) }
     })
 }
 
@@ -176,6 +200,7 @@ pub unsafe extern "C" fn truing_logprob_finish(args: *const truing_logprob_finis
             &args.transform.row_temperature,
             "NULL: the records hold transformed logits",
         )?;
+        support_figures(&args.figures)?;
         row_loss(&args.row_loss)?;
         let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 12]")?;
         let starts = t.required("shard_starts", args.shard_starts)?;
@@ -227,8 +252,24 @@ pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
     guard("truing_logprob_finish_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
 }
 
+/// Bytes that a support takes.
+fn over_workspace(
+    mut t: Tensors,
+    context: &Context,
+    logits: *const truing_tensor,
+    options: Result<Options>,
+    support: &truing_support,
+) -> Result<(usize, usize)> {
+    let Some(over) = SupportTensors::parse(&mut t, support)? else { return Ok((0, 0)) };
+    let logits = t.required("logits", logits)?;
+    let ok = &t.check()?;
+    let (problem, tokens) = problem(logits.dims(), options?, &truing_shard::ZERO)?;
+    let need = truing_cpu::logprob::over_workspace(context, &problem, &over.view(ok, &tokens)?);
+    Ok((need.minimum, need.preferred))
+}
+
 /// The checked problem of logits with these dimensions, and how its rows lie. A shard of zeros is the whole vocabulary.
-fn problem(dims: &[usize], options: Options, shard: &truing_shard) -> Result<(Problem, Leading)> {
+pub(crate) fn problem(dims: &[usize], options: Options, shard: &truing_shard) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
         [b, t, v] => (b * t, v),
@@ -339,8 +380,7 @@ impl FigureTensors {
     pub(crate) fn parse(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
         unavailable!("figures", figures;
             out_mean_logit, out_rank, out_ties, out_topk_ids, out_topk_logprobs,
-            out_topk_entropy, extra_ids, out_extra_logprobs, out_lse_support,
-            out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids,
+            out_topk_entropy, extra_ids, out_extra_logprobs,
             out_token_scale, out_row_loss, out_loss, out_counters, entropy_k);
         let f = figures;
         Ok(FigureTensors {
