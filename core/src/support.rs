@@ -115,7 +115,8 @@ impl Filters {
         self.log_min_p
     }
     /// How many columns of the order are kept. `x(i)` is the logit of its i-th column, asked for in ascending order from 0
-    /// again and again; `None` where no live column is left. `total` is the mass of the whole row.
+    /// again and again; `None` where no live column is left. `total` is the mass of the whole row. `usize::MAX` where no
+    /// filter is on: every live column.
     pub fn keep(&self, total: f64, mut x: impl FnMut(usize) -> Option<f32>) -> usize {
         let Some(m) = x(0) else { return 0 };
         let first = match self.preset {
@@ -452,7 +453,7 @@ impl<T: Float> LogitRow<'_, T> {
             total.add(&e);
         }
         order[..n].sort_unstable();
-        Some(filters.keep(total.get(), |i| order[..n].get(i).map(|&k| value(k))))
+        Some(filters.keep(total.get(), |i| order[..n].get(i).map(|&k| value(k))).min(n))
     }
 }
 /// The record of a list with the column of its maximum for the place of it.

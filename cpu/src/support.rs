@@ -142,7 +142,14 @@ impl Slot<'_> {
         let x = &self.x[..row.z.len().next_multiple_of(32)];
         let total = if filters.needs_total() { total(s, x, m) } else { 0.0 };
         let mut order = Order { x, m, keys: self.keys, found: 0, sorted: 0, step: 0, above: f32::INFINITY };
-        Some(filters.keep(total, |i| order.get(s, i)))
+        let n = filters.keep(total, |i| order.get(s, i));
+        if n < usize::MAX {
+            return Some(n);
+        }
+        while order.step <= STEPS.len() {
+            order.gather(s);
+        }
+        Some(order.found)
     }
 }
 /// Writes the transformed logits, `-inf` to a multiple of 32, and returns the largest; `None` if the row is poisoned.
