@@ -135,7 +135,7 @@ impl Out {
         macro_rules! all {
             ($($f:ident)*) => { Figures {
                 stats: Some(MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
-                $($f: Some(MatrixMut::vector(&mut self.$f)),)* ..Figures::default()
+                $($f: Some(MatrixMut::vector(&mut self.$f))),*
             } };
         }
         all!(logprob lse max argmax entropy log_sum_sq is_top1 status)

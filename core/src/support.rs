@@ -82,7 +82,7 @@ impl Filters {
             let range = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: false };
             return Err(Error::invalid("support.top_p", Value::Float(top_p), range));
         }
-        if !(min_p >= 0.0 && min_p <= 1.0) {
+        if !(0.0..=1.0).contains(&min_p) {
             let range = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
             return Err(Error::invalid("support.min_p", Value::Float(min_p), range));
         }

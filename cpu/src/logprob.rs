@@ -713,7 +713,8 @@ impl Back<'_> {
             Some(stats) => {
                 let mut x = Record::unpack(stats.row(i));
                 x.flags &= !truing_core::error::row::TARGET_NEG_INF;
-                choice.complete(row, x)
+                // the causes of a poisoned row are among its saved flags
+                if x.poisoned() { x } else { choice.complete(row, x) }
             }
             None => choice.record,
         };

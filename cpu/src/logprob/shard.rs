@@ -165,7 +165,7 @@ pub fn finish(context: &Context, problem: &Problem, inputs: Finish<'_>, out: Fig
 /// The number of shards; they must ascend from 0 to `vocab`.
 fn check_starts(starts: Ints<'_>, vocab: usize) -> Result<usize> {
     let n = starts.rows();
-    if n < 2 || n > 1 << 20 {
+    if !(2..=1 << 20).contains(&n) {
         return Err(Error::shape(
             "shard_starts",
             Value::Size(n),
