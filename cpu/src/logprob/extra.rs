@@ -142,7 +142,7 @@ impl<F: RowFloat> Row<'_, F> {
     }
     /// Writes the gradients of the target and of the extra columns among the columns from `at` on.
     fn named<T: Float>(&self, row: &LogitRow<'_, T, F>, at: usize, dz: &mut [F]) {
-        let y = if let Target::Column(y) = self.target { Some(y) } else { None };
+        let y = self.back.job.local(self.target);
         let mut put = |j: usize| {
             if j < at || j - at >= dz.len() {
                 return;
@@ -194,13 +194,15 @@ impl Row<'_, f32> {
         slopes(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
         transform(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
         let weight = if class_weight { Some(&scratch.weight) } else { None };
-        smoothed(s, n, &mut scratch.x, &scratch.slope, weight, self.c);
+        // as in the other forms of a plain row, where a dead column has the sign of its factor
+        let sign = plain(&row) && self.c.tau == 0.0;
+        smoothed(s, n, &mut scratch.x, &scratch.slope, weight, self.c, sign);
         self.named(&row, at, &mut scratch.x.as_flattened_mut()[..n]);
     }
 }
 /// [`Columns::smoothed`] of `n` transformed logits in place.
 #[inline(never)]
-fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Option<&Block>, c: &Columns) {
+fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Option<&Block>, c: &Columns, sign: bool) {
     s.enter(
         #[inline(always)]
         || {
@@ -217,7 +219,8 @@ fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Op
                     if smooth {
                         dz[j] = fma(tau, w[j], dz[j]);
                     }
-                    dz[j] = dead.select(zero, dz[j] * slope[j]);
+                    let dx = dz[j] * slope[j];
+                    dz[j] = if sign { dx } else { dead.select(zero, dx) };
                 }
                 f32::store(s, dz, x);
             }

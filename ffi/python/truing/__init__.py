@@ -10,16 +10,21 @@ from ._ops import (
     linear_preference,
     logprob,
     logprob_backward,
+    logprob_finish,
+    logprob_local,
     policy,
     preference,
     sequence,
     sequence_backward,
+    support_mask,
+    tds_rows,
 )
 from ._tensor import tensor
 
 __all__ = [
     "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_preference", "load", "logprob",
-    "logprob_backward", "losses", "policy", "preference", "sequence", "sequence_backward", "tensor",
+    "logprob_backward", "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence",
+    "sequence_backward", "support_mask", "tds_rows", "tensor",
 ]  # fmt: skip
 
 
