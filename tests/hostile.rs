@@ -452,7 +452,7 @@ fn row_options_are_checked_before_anything_is_written() {
         ("grad_bias_out", shape, Box::new(|a| a.grad_bias_out = t_few.ptr())),
         ("grad_scale", invalid, Box::new(|a| a.grad_scale = f64::INFINITY)),
         ("grad_loss", shape, Box::new(|a| a.grad_loss = t_extra_ids.ptr())),
-        ("workspace_size", TRUING_STATUS_WORKSPACE_TOO_SMALL, Box::new(|a| a.workspace_size = 64)),
+        ("workspace_size", TRUING_STATUS_WORKSPACE_TOO_SMALL, Box::new(|a| a.workspace_size = 0)),
         ("figures.out_row_loss", TRUING_STATUS_ALIASING, Box::new(|a| a.figures.out_token_scale = t_rows.ptr())),
     ];
     let count = changes.len();
