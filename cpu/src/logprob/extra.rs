@@ -170,10 +170,11 @@ impl<F: RowFloat> Row<'_, F> {
         let row: LogitRow<'_, T, F> = self.back.job.row(self.i, z);
         for (j, dz) in dz.iter_mut().enumerate() {
             let (z, bias) = (F::of(row.z[at + j]), row.bias(at + j));
-            *dz = if self.c.tau == F::ZERO {
-                self.c.raw(&row.transform, z, bias)
-            } else {
+            // as the lanes do: the zeros of dead columns differ in their sign
+            *dz = if self.back.extra(self.c) {
                 self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
+            } else {
+                self.c.raw(&row.transform, z, bias)
             };
         }
         self.named(&row, at, dz);
