@@ -22,7 +22,9 @@ pub(super) fn scan<S: Sixteen, T: Cell>(
     for first in (0..row.z.len()).step_by(BLOCK) {
         let z = &row.z[first..row.z.len().min(first + BLOCK)];
         let n = widen_block(s, z, &mut scratch.x, scratch.end);
-        transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+        if !plain(row) {
+            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+        }
         let mut part = sums_of_block(s, &scratch.x[..n], first, &mut best);
         if needs.sums && !part.poisoned() && part.m > f32::NEG_INFINITY {
             if let Some(c) = class_weight {
