@@ -79,8 +79,8 @@ fn extend<S: Sixteen>(s: S, b: &[[f32; 32]], class_weight: Option<&Block>, recor
                     }
                 }
             }
-            record.live = tree(n) as u32;
-            (record.w1, record.wc, record.weight) = (tree(w1), tree(wc), tree(weight));
+            record.live = tree(s, n) as u32;
+            (record.w1, record.wc, record.weight) = (tree(s, w1), tree(s, wc), tree(s, weight));
         },
     )
 }
