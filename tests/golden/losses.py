@@ -958,7 +958,7 @@ def main():
                 y, terms = f(p, *xs)
             except Undefined:
                 continue
-            slack = [sum((abs(t) for t in ts), mpf(0)) for ts in terms]
+            slack = [sum((abs(t) for t in ts if not mp.isnan(t)), mpf(0)) for ts in terms]  # 0 * inf: not there
             # one difference on either side of each input: the smaller is free of a kink that lies on the other side
             sides = []
             for i, v in enumerate(xs):
