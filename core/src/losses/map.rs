@@ -58,13 +58,12 @@ pub(super) fn d_log_sigma<R: Real>(x: R, y: R) -> [R; 2] {
     let (high, low) = (d.select_lt(zero, y, x), d.abs());
     let near = ((-high).sigmoid() * low.expm1()).log1p();
     let near = d.select_lt(zero, -near, near);
-    // far: softplus(-y) - softplus(-x)
-    let (lx, ly) = ((-x.abs()).exp().log1p(), (-y.abs()).exp().log1p());
+    // far: softplus(-y) - softplus(-x), linear parts and logarithms on their own
+    let lift = (-y.abs()).exp().log1p() - (-x.abs()).exp().log1p();
     let (px, py) = (positive(x, x, zero), positive(y, y, zero));
     let (nx, ny) = (positive(-x, -x, zero), positive(-y, -y, zero));
-    let far = [(ny + ly) - (nx + lx), (py + ly) - (px + lx)];
-    let limit = x.lit(30.0);
-    [low.select_lt(limit, near, far[0]), low.select_lt(limit, near - d, far[1])]
+    let one = x.lit(1.0);
+    [low.select_lt(one, near, (ny - nx) + lift), low.select_lt(one, near - d, (py - px) + lift)]
 }
 
 /// Scores divided by the lengths, where an entry asks for it: `weights` are 1 / T, 0 for no tokens.
