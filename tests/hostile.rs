@@ -870,6 +870,83 @@ fn zero_rows_and_zero_columns() {
     assert_eq!(counters[7], 1, "flagged as empty");
 }
 
+/// The third sequence and the score map of a pair, by index and by layout; what does not fit is refused by name.
+#[test]
+fn anchors_and_maps() {
+    let (scores, mut loss, mut grad) = ([-1.0f64, -2.5, -1.5], [7f64], [7f64; 3]);
+    let (first, second, third) = ([0i64], [1i64], [2i64]);
+    let t_scores = Tensor::new(scores.as_ptr(), F64, &[3]);
+    let t_pair = Tensor::new(scores.as_ptr(), F64, &[2]);
+    let index = |v: &[i64; 1]| Tensor::new(v.as_ptr(), I64, &[1]);
+    let (t_first, t_second, t_third) = (index(&first), index(&second), index(&third));
+    let t_loss = Tensor::new(loss.as_mut_ptr(), F64, &[]);
+    let t_grad = Tensor::new(grad.as_mut_ptr(), F64, &[3]);
+    let soft = |x: f64| x.exp().ln_1p();
+    let mut run = |change: &dyn Fn(&mut truing_preference_forward_args)| {
+        let mut a: truing_preference_forward_args = args();
+        a.scores = t_scores.ptr();
+        a.loss.id = truing_core::catalog::find_any("povid").unwrap().about.id;
+        a.loss.reduction = TRUING_REDUCE_SUM;
+        a.groups.layout = TRUING_LAYOUT_STACKED;
+        a.outputs.out_loss = t_loss.ptr();
+        a.outputs.grad_scores_out = t_grad.ptr();
+        change(&mut a);
+        with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward)
+    };
+    for layout in [TRUING_LAYOUT_STACKED, TRUING_LAYOUT_INTERLEAVED, TRUING_LAYOUT_INDEXED] {
+        run(&|a| {
+            a.groups.layout = layout;
+            if layout == TRUING_LAYOUT_INDEXED {
+                a.groups.chosen_seq = t_first.ptr();
+                a.groups.rejected_seq = t_second.ptr();
+                a.groups.anchor_seq = t_third.ptr();
+            }
+        })
+        .unwrap();
+        // SAFETY: written by the call above.
+        let (loss, grad) = unsafe { (t_loss.raw.data.cast::<f64>().read(), t_grad.raw.data.cast::<[f64; 3]>().read()) };
+        assert!((loss - 0.5 * (soft(-0.15) + soft(-0.05))).abs() < 1e-15, "{loss}");
+        assert!((grad[2] - 0.05 / (1.0 + 0.05f64.exp())).abs() < 1e-15, "{grad:?}");
+    }
+    let dpo = |a: &mut truing_preference_forward_args| {
+        a.loss.id = 1001;
+        a.scores = t_pair.ptr();
+        a.outputs.grad_scores_out = core::ptr::null();
+    };
+    let log_sigma = |x: f64| -soft(-x);
+    let difference = [
+        (TRUING_MAP_JS, 0.0, log_sigma(-1.0) - log_sigma(-2.5)),
+        (TRUING_MAP_ALPHA, 0.5, 2.0 * (1.25f64.exp() - 0.5f64.exp())),
+        (TRUING_MAP_FORWARD_KL, 0.0, 2.5f64.exp() - 1f64.exp()),
+    ];
+    for (map, alpha, d) in difference {
+        run(&|a| {
+            dpo(a);
+            (a.loss.map, a.loss.map_alpha) = (map, alpha);
+        })
+        .unwrap();
+        // SAFETY: as above.
+        let loss = unsafe { t_loss.raw.data.cast::<f64>().read() };
+        assert!((loss - soft(-0.1 * d)).abs() < 1e-15, "{map}: {loss}");
+    }
+    type Change = fn(&mut truing_preference_forward_args);
+    let refused: [(&str, Change); 4] = [
+        ("loss.map:", |a| a.loss.map = 4),
+        ("loss.map_alpha", |a| (a.loss.map, a.loss.map_alpha) = (TRUING_MAP_JS, 0.5)),
+        ("loss.map_max_exponent", |a| (a.loss.map, a.loss.map_max_exponent) = (TRUING_MAP_JS, 80.0)),
+        ("loss.map:", |a| (a.loss.id, a.loss.map) = (1003, TRUING_MAP_JS)),
+    ];
+    for (field, change) in refused {
+        let (status, text) = run(&|a| {
+            dpo(a);
+            change(a);
+        })
+        .unwrap_err();
+        assert!(status == TRUING_STATUS_INVALID_ARGUMENT && text.contains(field), "{field}: {text}");
+    }
+    println!("3 layouts with anchors, 3 maps, 4 refusals");
+}
+
 /// Calls with the workspace that the call asks for.
 fn with_workspace<T: Args>(
     a: &mut T,

@@ -564,6 +564,7 @@ fn kept_logits() {
             1 => Items::Indexed {
                 chosen: Ints::I32(Matrix::vector(&chosen)),
                 rejected: Ints::I32(Matrix::vector(&rejected)),
+                anchor: None,
             },
             2 => Items::Stacked,
             3 => Items::Rows,
