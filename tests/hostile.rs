@@ -882,7 +882,7 @@ fn anchors_and_maps() {
     let t_loss = Tensor::new(loss.as_mut_ptr(), F64, &[]);
     let t_grad = Tensor::new(grad.as_mut_ptr(), F64, &[3]);
     let soft = |x: f64| x.exp().ln_1p();
-    let mut run = |change: &dyn Fn(&mut truing_preference_forward_args)| {
+    let run = |change: &dyn Fn(&mut truing_preference_forward_args)| {
         let mut a: truing_preference_forward_args = args();
         a.scores = t_scores.ptr();
         a.loss.id = truing_core::catalog::find_any("povid").unwrap().about.id;
