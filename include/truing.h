@@ -1249,7 +1249,7 @@ typedef uint32_t truing_loss_flags;
 typedef struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     truing_loss_id id;
-    /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds), 0 = none.
     uint32_t variant;
     /// [num_params] host, catalogue order, NaN = default.
     const double *params;

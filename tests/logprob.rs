@@ -5,6 +5,7 @@ use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::row_loss::{RowLoss, Scaling, Smoothing};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa};
@@ -1094,17 +1095,32 @@ fn without_a_context_nothing_is_allocated() {
     let v = 5000;
     let b = Batch::<bf16>::new(v);
     let c = Context::default();
-    for setup in Setup::all(v, ROWS) {
+    for (i, mut setup) in Setup::all(v, ROWS).into_iter().enumerate() {
+        if i % 2 == 1 {
+            setup.options.row_loss = RowLoss {
+                label_smoothing: 0.1,
+                smoothing: Some(Smoothing::Torch),
+                scaling: Scaling::Eaft,
+                ..RowLoss::default()
+            };
+        }
         let problem = Problem::new(ROWS, v, setup.options).unwrap();
         let mut out = Out::new(ROWS);
-        let mut g = b.z.clone();
+        let (mut g, mut top, mut rank) = (b.z.clone(), vec![0i32; ROWS * 512], vec![0i32; ROWS]);
         let ones = vec![1.0f32; ROWS];
         let before = Counting::allocations();
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
-        forward(&c, &problem, Inputs::new(logits, setup.inputs(), b.rows()), out.figures(ALL)).unwrap();
+        let figures = Figures {
+            topk_ids: Some(MatrixMut::contiguous(&mut top, ROWS, 512).unwrap()),
+            rank: Some(MatrixMut::vector(&mut rank)),
+            ..out.figures(ALL)
+        };
+        forward(&c, &problem, Inputs::new(logits, setup.inputs(), b.rows()), figures).unwrap();
         let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
         let grad = Grad::InPlace(MatrixMut::contiguous(&mut g, ROWS, v).unwrap().into());
-        backward(&c, &problem, inputs, None, Up(Some(&ones), None, Some(&ones), 1.0).upstream(), grad, None).unwrap();
+        let ones = Some(Matrix::vector(&ones));
+        let up = Upstream { logprob: ones, entropy: ones, row_loss: ones, ..Upstream::default() };
+        backward(&c, &problem, inputs, None, up, grad, None).unwrap();
         assert_eq!(Counting::allocations(), before, "{}", setup.name);
     }
 }

@@ -475,6 +475,9 @@ fn table<T: Logit<Row = f32>>(floor: usize) {
                 Up { row_loss: up.row_loss.clone(), ..Up::default() },
                 Up { extra: up.extra.clone(), ..Up::default() },
                 Up { loss: up.loss, ..Up::default() },
+                // zeros of both signs
+                Up { extra: Some(vec![1.0; n * k]), ..Up::default() },
+                Up { extra: Some(vec![-1.0; n * k]), ..Up::default() },
             ];
             for (u, up) in ups.iter().enumerate() {
                 let first = call.backward::<f32>(&all[0], up, None, Place::Apart);

@@ -262,6 +262,34 @@ pub trait Sixteen: Copy + Send + Sync {
     fn widen(self, x: &[u16; 32]) -> [Self::V; 2];
     /// The low words.
     fn narrow(self, v: [Self::V; 2], x: &mut [u16; 32]);
+    /// Sum of the lanes: i and i + 8, then i and i + 4, i + 2, i + 1.
+    #[inline(always)]
+    fn fold(self, v: Self::V) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(v, &mut x);
+        let mut w = 8;
+        while w > 0 {
+            for i in 0..w {
+                x[i] += x[i + w];
+            }
+            w /= 2;
+        }
+        x[0]
+    }
+    /// The largest lane. A NaN may or may not win.
+    #[inline(always)]
+    fn fold_larger(self, v: Self::V) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(v, &mut x);
+        let mut w = 8;
+        while w > 0 {
+            for i in 0..w {
+                x[i] = if x[i + w] > x[i] { x[i + w] } else { x[i] };
+            }
+            w /= 2;
+        }
+        x[0]
+    }
     /// f16 to f32, exact. `x` holds the words of [`Sixteen::widen`].
     #[inline(always)]
     fn widen_f16(self, x: &[u16; 32]) -> [Self::V; 2] {
@@ -604,6 +632,18 @@ mod wide {
             lookup(bits: __m512, table: &[u32; 8]) -> __m512 = {
                 let table = _mm512_broadcast_i64x4(_mm256_loadu_si256(table.as_ptr().cast()));
                 float(_mm512_permutexvar_epi32(int(bits), table))
+            };
+            fold(v: __m512) -> f32 = {
+                let v = _mm512_add_ps(v, _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+                let v = _mm512_add_ps(v, _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
+                let v = _mm512_add_ps(v, _mm512_permute_ps::<0b01_00_11_10>(v));
+                _mm512_cvtss_f32(_mm512_add_ps(v, _mm512_permute_ps::<0b10_11_00_01>(v)))
+            };
+            fold_larger(v: __m512) -> f32 = {
+                let v = _mm512_max_ps(v, _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+                let v = _mm512_max_ps(v, _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
+                let v = _mm512_max_ps(v, _mm512_permute_ps::<0b01_00_11_10>(v));
+                _mm512_cvtss_f32(_mm512_max_ps(v, _mm512_permute_ps::<0b10_11_00_01>(v)))
             };
             words(x: &[u16; 32]) -> __m512 = _mm512_loadu_ps(x.as_ptr().cast());
             store_words(v: __m512, x: &mut [u16; 32]) = _mm512_storeu_ps(x.as_mut_ptr().cast(), v);

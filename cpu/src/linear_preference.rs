@@ -101,6 +101,9 @@ impl Cuts<'_> {
                 _ => {
                     let (chosen, rejected) = items.pair(i, s);
                     join(chosen, rejected);
+                    if let Some(anchor) = items.anchor(i, s) {
+                        join(rejected, anchor);
+                    }
                 }
             }
         }

@@ -778,8 +778,8 @@ fn block<S: Sixteen, T: Cell, const ALL: bool>(
         sums.add::<ALL, 2>(s, T::take(s, c), mv);
     }
     let Sums { r, u, q, ties } = sums;
-    let (u, q) = if ALL { (T::sum(u), T::sum(q)) } else { (0.0, 0.0) };
-    (record::seal(m, T::sum(r), u, q, ties, first), next_max)
+    let (u, q) = if ALL { (T::sum(s, u), T::sum(s, q)) } else { (0.0, 0.0) };
+    (record::seal(m, T::sum(s, r), u, q, ties, first), next_max)
 }
 /// Sets `k`: the first column of the winning block with the maximum.
 #[inline(always)]

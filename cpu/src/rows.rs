@@ -3,7 +3,7 @@
 use crate::lanes::{L32, Sixteen};
 use truing_core::dtype::{Float, bf16, f16};
 use truing_core::real::Real;
-use truing_core::record::{EXP_CONSTANTS, EXP_LOW, EXP_TABLE, combine};
+use truing_core::record::{EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
 
 /// Sixteen logical f32 lanes.
 pub type V<S> = L32<S>;
@@ -59,32 +59,15 @@ pub fn exp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
     let [[power], [p]] = exp_parts(s, [d]);
     power * p
 }
-/// The chains of two accumulators of sixteen, column c in lane c % 16 of vector c / 16.
+/// [`truing_core::record::combine`] of two accumulators of sixteen chains, column c in lane c % 16 of vector c / 16.
 #[inline(always)]
-pub fn chains<S: Sixteen>(a: [V<S>; 2]) -> [f32; 32] {
-    let mut x = [0.0; 32];
-    a[0].store_slice(&mut x[..16]);
-    a[1].store_slice(&mut x[16..]);
-    x
-}
-/// [`truing_core::record::combine`] of two accumulators of sixteen chains.
-#[inline(always)]
-pub fn tree<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-    combine(chains(a))
+pub fn tree<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+    s.fold((a[0] + a[1]).0)
 }
 /// Largest lane, `+0` if it is a zero. A NaN may or may not win.
 #[inline(always)]
-pub fn largest<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-    let mut x = [0.0; 16];
-    a[0].larger(a[1]).store_slice(&mut x);
-    let mut w = 8;
-    while w > 0 {
-        for i in 0..w {
-            x[i] = if x[i + w] > x[i] { x[i + w] } else { x[i] };
-        }
-        w /= 2;
-    }
-    x[0] + 0.0
+pub fn largest<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+    s.fold_larger(a[0].larger(a[1]).0) + 0.0
 }
 
 /// Whether what lies `columns` behind all of `b` ends before `end`. A prefetch of a page that is not mapped costs more than
@@ -130,8 +113,8 @@ pub trait Cell: Float {
     }
     /// [`truing_core::record::combine`] of accumulators in the order of [`Cell::take`].
     #[inline(always)]
-    fn sum<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-        tree(a)
+    fn sum<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+        tree(s, a)
     }
     /// Running maximum over many loads. A NaN may or may not enter it: the sums see every NaN.
     type Max<S: Sixteen>: Copy;
@@ -155,8 +138,8 @@ macro_rules! float_max {
             *m = [m[0].larger(x[0]), m[1].larger(x[1])];
         }
         #[inline(always)]
-        fn max_get<S: Sixteen>(_: S, m: [V<S>; 2]) -> f32 {
-            largest(m)
+        fn max_get<S: Sixteen>(s: S, m: [V<S>; 2]) -> f32 {
+            largest(s, m)
         }
     };
 }
@@ -239,17 +222,8 @@ impl Cell for bf16 {
     }
     /// The tree adds columns of one parity before it adds the two.
     #[inline(always)]
-    fn sum<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-        let mut x = chains(a);
-        let mut w = 8;
-        while w > 0 {
-            for i in 0..w {
-                x[i] += x[i + w];
-                x[16 + i] += x[16 + i + w];
-            }
-            w /= 2;
-        }
-        x[0] + x[16]
+    fn sum<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+        s.fold(a[0].0) + s.fold(a[1].0)
     }
 }
 /// The bf16 in the upper half, anything in the lower.

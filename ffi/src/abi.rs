@@ -1284,7 +1284,7 @@ pub const TRUING_LOSS_HAS_WEIGHT: truing_loss_flags = 1u32 << 0;
 pub struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     pub id: truing_loss_id,
-    /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds), 0 = none.
     pub variant: u32,
     /// [num_params] host, catalogue order, NaN = default.
     pub params: *const f64,

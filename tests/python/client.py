@@ -94,7 +94,8 @@ live = y >= 0
 t = np.maximum(y, 0)
 logp_y = np.take_along_axis(lp, t[..., None], -1)[..., 0]
 lse = np.log(np.exp(view.astype("f8")).sum(-1))
-rows = live * (-0.9 * weight[t] * logp_y - 0.1 / V * (weight * lp).sum(-1) + 0.01 * lse**2)
+wide_weight = weight.astype("f8")
+rows = live * (-0.9 * wide_weight[t] * logp_y - 0.1 / V * (weight * lp).sum(-1) + 0.01 * lse**2)
 close(out.row_loss, rows, 2e-5, "row loss")
 close(out.loss, rows.sum() / live.sum(), 1e-5, "loss")
 check(out.counters[0] == 1 and out.counters.sum() == 1)

@@ -22,7 +22,9 @@ pub(super) fn scan<S: Sixteen, T: Cell>(
     for first in (0..row.z.len()).step_by(BLOCK) {
         let z = &row.z[first..row.z.len().min(first + BLOCK)];
         let n = widen_block(s, z, &mut scratch.x, scratch.end);
-        transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+        if !plain(row) {
+            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+        }
         let mut part = sums_of_block(s, &scratch.x[..n], first, &mut best);
         if needs.sums && !part.poisoned() && part.m > f32::NEG_INFINITY {
             if let Some(c) = class_weight {
@@ -77,8 +79,8 @@ fn extend<S: Sixteen>(s: S, b: &[[f32; 32]], class_weight: Option<&Block>, recor
                     }
                 }
             }
-            record.live = tree(n) as u32;
-            (record.w1, record.wc, record.weight) = (tree(w1), tree(wc), tree(weight));
+            record.live = tree(s, n) as u32;
+            (record.w1, record.wc, record.weight) = (tree(s, w1), tree(s, wc), tree(s, weight));
         },
     )
 }
@@ -170,10 +172,11 @@ impl<F: RowFloat> Row<'_, F> {
         let row: LogitRow<'_, T, F> = self.back.job.row(self.i, z);
         for (j, dz) in dz.iter_mut().enumerate() {
             let (z, bias) = (F::of(row.z[at + j]), row.bias(at + j));
-            *dz = if self.c.tau == F::ZERO {
-                self.c.raw(&row.transform, z, bias)
-            } else {
+            // as the lanes do: the zeros of dead columns differ in their sign
+            *dz = if self.back.extra(self.c) {
                 self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
+            } else {
+                self.c.raw(&row.transform, z, bias)
             };
         }
         self.named(&row, at, dz);
