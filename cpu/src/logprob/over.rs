@@ -106,6 +106,10 @@ fn masked<S: Simd, T: Cell>(s: S, row: &LogitRow<'_, T>, kept: &Kept<'_>, scratc
                 let n = load(s, row, piece, scratch);
                 for (c, x) in scratch.x[..n].iter_mut().enumerate() {
                     let word = kept.word(piece.first / 32 + c);
+                    if word == 0 {
+                        *x = [f32::NEG_INFINITY; 32];
+                        continue;
+                    }
                     let mut count = 0u32;
                     for (l, x) in x.iter_mut().enumerate() {
                         *x = if word >> l & 1 == 1 { *x } else { f32::NEG_INFINITY };
@@ -125,6 +129,10 @@ pub(super) fn clear<G: Cell>(kept: &Kept<'_>, g: &mut [G]) {
     for (c, g) in g.chunks_mut(32).enumerate() {
         let word = kept.word(c);
         if word == u32::MAX {
+            continue;
+        }
+        if word == 0 {
+            g.fill(G::default());
             continue;
         }
         for (l, g) in g.iter_mut().enumerate() {
@@ -268,7 +276,7 @@ fn forward_rows<T: Cell>(
     for i in 0..n {
         let target = job.target(first + i);
         if target == Target::Ignored {
-            sets.put(i, -1, 0, |_| false);
+            sets.put(i, -1, &Kept::NONE, 0, |_| false);
             sets.lse.iter_mut().for_each(|m| m.set(i, 0.0));
             sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
             record::write(&Record::EMPTY.conclude(target), target, &mut out, i);
@@ -277,8 +285,7 @@ fn forward_rows<T: Cell>(
         let row = job.row(first + i, z.row(first + i));
         let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), true);
         let (kept, mut record) = (choice.kept, choice.record);
-        record.flags |=
-            sets.put(i, choice.size, job.problem.valid(), |j| kept.has(j) && row.at(j) != f32::NEG_INFINITY);
+        record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), |j| row.at(j) != f32::NEG_INFINITY);
         let record = record.conclude(target);
         if let Some(m) = &mut sets.lse {
             m.set(i, record.figures(target).lse);
