@@ -6,6 +6,7 @@ use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing_core::record::BLOCK;
+use truing_core::row_loss::RowLoss;
 use truing_core::{Error, Status};
 use truing_cpu::logprob::{BackwardInputs, Finish, Grad, Inputs, Local, backward, finish, forward, local};
 use truing_cpu::{Context, Isa};
@@ -330,6 +331,39 @@ fn refusals() {
         BackwardInputs { transform: TransformInputs::default(), rows: job.rows(), ..BackwardInputs::default() };
     let e = backward::<f32>(&c, &job.part(0, 100), inputs, None, Upstream::default(), grad, None);
     refused(e, Status::InvalidArgument, "stats");
+    // what a shard does without
+    let stats = vec![0.0; job.n() * STATS];
+    let run = |row_loss: RowLoss, upstream: Upstream<'_>| {
+        let mut g = vec![7.0; job.n() * 100];
+        let grad = Grad::Separate(
+            Matrix::contiguous(&z, job.n(), 100).unwrap().into(),
+            MatrixMut::contiguous(&mut g, job.n(), 100).unwrap().into(),
+        );
+        let problem = Problem::shard(job.n(), 100, Options { row_loss, ..job.options }, 0, 5000).unwrap();
+        let stats = Matrix::contiguous(&stats, job.n(), STATS).unwrap();
+        let e = backward(&c, &problem, inputs, Some(stats), upstream, grad, None);
+        assert!(g.iter().all(|&g| g == 7.0), "a refused call has written");
+        e
+    };
+    let up = vec![1.0; job.n()];
+    let up = Upstream { row_loss: Some(Matrix::vector(&up)), ..Upstream::default() };
+    refused(run(RowLoss::default(), up), Status::InvalidArgument, "upstream.grad_row_loss");
+    let loss = Upstream { loss: Some(1.0), ..Upstream::default() };
+    refused(run(RowLoss::default(), loss), Status::InvalidArgument, "upstream.grad_loss");
+    let z_loss = RowLoss { z_loss: 0.1, ..RowLoss::default() };
+    refused(run(z_loss, Upstream::default()), Status::InvalidArgument, "row_loss");
+    {
+        let (z, mut g, stats) = (vec![0f64; 100], vec![7f64; 100], [0f64; STATS]);
+        let grad = Grad::Separate(
+            Matrix::contiguous(&z, 1, 100).unwrap().into(),
+            MatrixMut::contiguous(&mut g, 1, 100).unwrap().into(),
+        );
+        let problem = Problem::shard(1, 100, Options::default(), 0, 5000).unwrap();
+        let stats = Matrix::contiguous(&stats, 1, STATS).unwrap();
+        let e = backward(&c, &problem, BackwardInputs::default(), Some(stats), Upstream::<f64>::default(), grad, None);
+        refused(e, Status::UnsupportedDtype, "logits");
+        assert!(g.iter().all(|&g| g == 7.0), "a refused call has written");
+    }
     // starts
     let records = vec![0.0; 2 * job.n() * STATS];
     let run = |starts: &[i64], rows: Rows<'_>, shards: usize| {
@@ -347,5 +381,5 @@ fn refusals() {
     refused(run(&[0, 5000], job.rows(), 2), Status::ShapeMismatch, "records");
     refused(run(&[0, 2, 5000], Rows::default(), 2), Status::InvalidArgument, "rows.target");
     run(&[0, 2, 5000], job.rows(), 2).unwrap();
-    println!("shards: 14 refusals");
+    println!("shards: 18 refusals");
 }

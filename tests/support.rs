@@ -515,3 +515,110 @@ fn edges_and_refusals() {
     refused(run(computed, Some(64)), WorkspaceTooSmall, "workspace_size");
     println!("support: 19 refusals");
 }
+
+/// A row loss, extra columns and their gradients over a mask are those of the row whose other columns are dead; what needs
+/// more than the sums of a row is refused.
+#[test]
+fn row_losses_and_extra_columns() {
+    use truing_core::logprob::ExtraIds;
+    use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
+    let (n, v, k) = (3, 2300usize, 4);
+    let mut random = Random(91);
+    let z: Vec<f32> = (0..n * v).map(|_| random.uniform() as f32 * 20.0 - 10.0).collect();
+    let words: Vec<u32> = (0..n * v.div_ceil(32)).map(|_| random.bits() as u32 | 1).collect();
+    let has = |i: usize, j: usize| words[i * v.div_ceil(32) + j / 32] >> (j % 32) & 1 == 1;
+    let dead: Vec<f32> = (0..n * v).map(|at| if has(at / v, at % v) { z[at] } else { -INF }).collect();
+    // every target is in its support
+    let target: Vec<i64> = vec![32, 64, 2272];
+    let ids: Vec<i64> = (0..n * k).map(|at| if at % k == 3 { -1 } else { (at * 191 % v) as i64 }).collect();
+    let weight: Vec<f32> = (0..v).map(|_| random.uniform() as f32 + 0.5).collect();
+    let up: Vec<f32> = (0..n * k).map(|_| random.uniform() as f32 - 0.5).collect();
+    let options = |row_loss| Problem::new(n, v, Options { row_loss, ..Options::default() }).unwrap();
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
+    let extra_ids = || Some(ExtraIds(Matrix::contiguous(&ids, n, k).unwrap().into()));
+    let row_loss = RowLossInputs { class_weight: Some(Matrix::vector(&weight).into()), external_scale: None };
+    let over = Over {
+        support: Support::Bitmask(Matrix::contiguous(&words, n, v.div_ceil(32)).unwrap()),
+        outside: Outside::Keep,
+    };
+    let mut checked = 0;
+    for scaling in [Scaling::None, Scaling::Dft, Scaling::ChordPhi] {
+        let reduction = Some(Reduction::WeightedMean);
+        let problem = options(RowLoss { z_loss: 0.01, scaling, reduction, ..RowLoss::default() });
+        let run = |c: &Context, z: &[f32], over: Option<Over<'_>>| {
+            let (mut losses, mut scale, mut extra) = (vec![0f32; n], vec![0f32; n], vec![0f32; n * k]);
+            let (mut loss, mut counters, mut g) = ([0f64], [0; row::BITS], vec![1f32; n * v]);
+            let logits = Matrix::contiguous(z, n, v).unwrap();
+            let transform = TransformInputs::default();
+            let inputs = Inputs { logits: logits.into(), transform, rows, row_loss, extra_ids: extra_ids() };
+            let figures = Figures {
+                row_loss: Some(MatrixMut::vector(&mut losses)),
+                token_scale: Some(MatrixMut::vector(&mut scale)),
+                extra_logprobs: Some(MatrixMut::contiguous(&mut extra, n, k).unwrap()),
+                ..Figures::default()
+            };
+            let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: Some(&mut counters) };
+            let bytes = match &over {
+                Some(over) => over_workspace(c, &problem, over, true).minimum,
+                None => truing_cpu::logprob::forward_workspace(&problem, true).minimum,
+            };
+            with_scratch(bytes, |w| match over {
+                Some(over) => {
+                    let sets = SupportFigures::default();
+                    forward_over(c, &problem, inputs, over, figures, sets, totals, w).unwrap();
+                }
+                None => truing_cpu::logprob::forward_loss(c, &problem, inputs, figures, totals, w).unwrap(),
+            });
+            let upstream = Upstream {
+                extra: Some(Matrix::contiguous(&up, n, k).unwrap()),
+                extra_ids: extra_ids(),
+                row_loss: Some(Matrix::vector(&up[..n])),
+                loss: Some(0.7),
+                ..Upstream::default()
+            };
+            let inputs = BackwardInputs { transform, rows, row_loss };
+            let grad = Grad::Separate(logits.into(), MatrixMut::contiguous(&mut g, n, v).unwrap().into());
+            with_scratch(bytes, |w| match over {
+                Some(over) => backward_over(c, &problem, inputs, over, None, upstream, grad, None, w).unwrap(),
+                None => backward(c, &problem, inputs, None, upstream, grad, None).unwrap(),
+            });
+            (losses, scale, extra, loss, counters, g)
+        };
+        for c in contexts() {
+            let (a, b) = (run(&c, &z, Some(over)), run(&c, &dead, None));
+            assert_eq!((a.0, a.1, a.2, a.3, a.4), (b.0, b.1, b.2, b.3, b.4), "{scaling:?}");
+            // 0 and -0 of a dead column are alike
+            assert_eq!(a.5, b.5, "{scaling:?}");
+            assert!(a.3[0] > 0.0 && a.5.iter().any(|&g| g < 0.0));
+            checked += 1;
+        }
+    }
+    let c = context(Isa::detect(), 0);
+    let refused =
+        |row_loss: RowLoss, place: fn(&mut Figures<'_>, &'static mut [f32], &'static mut [i32]), field: &str| {
+            let (floats, words) = (vec![7f32; n].leak(), vec![7; n].leak());
+            let mut out = Figures::default();
+            place(&mut out, floats, words);
+            let problem = options(row_loss);
+            let logits = Matrix::contiguous(&z, n, v).unwrap();
+            let inputs = Inputs::new(logits.into(), TransformInputs::default(), rows);
+            let sets = SupportFigures::default();
+            let e = forward_over(&c, &problem, inputs, over, out, sets, Totals::default(), &mut []).unwrap_err();
+            assert_eq!((e.status, e.field), (Status::InvalidArgument, field), "{e}");
+        };
+    let none = RowLoss::default();
+    refused(none, |o, x, _| o.mean_logit = Some(MatrixMut::vector(x)), "figures.out_mean_logit");
+    refused(none, |o, _, w| o.rank = Some(MatrixMut::vector(w)), "figures.out_rank");
+    refused(none, |o, _, w| o.ties = Some(MatrixMut::vector(w)), "figures.out_ties");
+    refused(none, |o, _, w| o.topk_ids = Some(MatrixMut::contiguous(w, 3, 1).unwrap()), "figures.out_topk_ids");
+    refused(
+        none,
+        |o, x, _| o.topk_logprobs = Some(MatrixMut::contiguous(x, 3, 1).unwrap()),
+        "figures.out_topk_logprobs",
+    );
+    refused(none, |o, x, _| o.topk_entropy = Some(MatrixMut::vector(x)), "figures.out_topk_entropy");
+    let smooth = RowLoss { label_smoothing: 0.1, smoothing: Some(Smoothing::Torch), ..none };
+    refused(smooth, |_, _, _| {}, "row_loss.label_smoothing");
+    refused(RowLoss { scaling: Scaling::Eaft, ..none }, |_, _, _| {}, "row_loss.token_scaling");
+    println!("supports: {checked} row losses, 8 refusals");
+}

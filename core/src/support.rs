@@ -210,6 +210,8 @@ pub struct Kept<'a> {
     pub extra: Option<usize>,
 }
 impl Kept<'_> {
+    /// No column.
+    pub const NONE: Kept<'static> = Kept { words: &[], extra: None };
     /// Whether a column is in the set.
     #[inline(always)]
     pub fn has(&self, j: usize) -> bool {
@@ -378,34 +380,41 @@ impl SupportFigures<'_> {
         self.bitmask.as_ref().map_or(Ok(()), |m| m.layout().check(bitmask, n, words))?;
         self.ids.as_ref().map_or(Ok(()), |m| m.layout().check(ids, n, m.cols()))
     }
-    /// Writes the set of row `i`: `kept` says of each of `valid` columns whether it is in the set. Returns
+    /// Writes the set of row `i`, of `size` columns: those of `kept` below `valid` that are `live`. Returns
     /// [`row::SATURATED`] if it does not fit the place of the ids.
-    pub fn put(&mut self, i: usize, size: i32, valid: usize, kept: impl Fn(usize) -> bool) -> u32 {
+    pub fn put(&mut self, i: usize, size: i32, kept: &Kept<'_>, valid: usize, live: impl Fn(usize) -> bool) -> u32 {
         if let Some(m) = &mut self.size {
             m.set(i, size);
         }
-        let any = size > 0;
+        let words = if size > 0 { valid.div_ceil(32) } else { 0 };
         if let Some(m) = &mut self.bitmask {
-            for (w, word) in m.row_mut(i).iter_mut().enumerate() {
-                *word = 0;
-                for j in 32 * w..valid.min(32 * w + 32) {
-                    *word |= (any && kept(j)) as u32 * (1 << (j % 32));
-                }
-            }
+            m.row_mut(i).fill(0);
+        }
+        if let Some(m) = &mut self.ids {
+            m.row_mut(i).fill(-1);
         }
         let mut n = 0;
-        if let Some(m) = &mut self.ids {
-            let ids = m.row_mut(i);
-            ids.fill(-1);
-            for j in (0..if any { valid } else { 0 }).filter(|&j| kept(j)) {
-                if n == ids.len() {
-                    return row::SATURATED;
+        if self.bitmask.is_none() && self.ids.is_none() {
+            return 0;
+        }
+        for w in 0..words {
+            let (mut left, mut word) = (kept.word(w), 0);
+            while left != 0 {
+                let j = 32 * w + left.trailing_zeros() as usize;
+                if j < valid && live(j) {
+                    word |= left & left.wrapping_neg();
+                    if let Some(id) = self.ids.as_mut().and_then(|m| m.row_mut(i).get_mut(n)) {
+                        *id = j as i32;
+                    }
+                    n += 1;
                 }
-                ids[n] = j as i32;
-                n += 1;
+                left &= left - 1;
+            }
+            if let Some(m) = &mut self.bitmask {
+                m.row_mut(i)[w] = word;
             }
         }
-        0
+        if self.ids.as_ref().is_some_and(|m| n > m.cols()) { row::SATURATED } else { 0 }
     }
 }
 

@@ -245,7 +245,7 @@ fn block<S: Sixteen>(s: S, c: &Constants, y: &[[f32; 32]], x: &[[f32; 32]], dive
                     sums[4][l] = sums[4][l] + x[l].simd_eq(xy).select(one, zero);
                 }
             }
-            [tree(sums[0]), tree(sums[1]), tree(sums[2]), tree(sums[3]), tree(sums[4])]
+            [tree(s, sums[0]), tree(s, sums[1]), tree(s, sums[2]), tree(s, sums[3]), tree(s, sums[4])]
         },
     )
 }

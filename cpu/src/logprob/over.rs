@@ -138,6 +138,10 @@ fn masked<S: Sixteen, T: Cell>(
                 let n = load(s, row, piece, scratch);
                 for (c, x) in scratch.x[..n].iter_mut().enumerate() {
                     let word = kept.word(piece.first / 32 + c);
+                    if word == 0 {
+                        *x = [f32::NEG_INFINITY; 32];
+                        continue;
+                    }
                     let mut count = 0u32;
                     for (l, x) in x.iter_mut().enumerate() {
                         *x = if word >> l & 1 == 1 { *x } else { f32::NEG_INFINITY };
@@ -156,6 +160,9 @@ fn masked<S: Sixteen, T: Cell>(
 fn clear(kept: &Kept<'_>, at: usize, dz: &mut [f32]) {
     for (c, dz) in dz.chunks_mut(32).enumerate() {
         let word = kept.word(at / 32 + c);
+        if word == u32::MAX {
+            continue;
+        }
         for (l, dz) in dz.iter_mut().enumerate() {
             *dz = if word >> l & 1 == 1 { *dz } else { 0.0 };
         }
@@ -324,7 +331,7 @@ fn forward_rows<T: Cell>(
         let target = job.target(first + i);
         let at = (first + i, i);
         if target == Target::Ignored {
-            sets.put(i, -1, 0, |_| false);
+            sets.put(i, -1, &Kept::NONE, 0, |_| false);
             sets.lse.iter_mut().for_each(|m| m.set(i, 0.0));
             sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
             let record = Record::EMPTY.conclude(target);
@@ -336,8 +343,7 @@ fn forward_rows<T: Cell>(
         let row = job.row(first + i, z.row(first + i));
         let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), true);
         let (kept, mut record) = (choice.kept, choice.record);
-        record.flags |=
-            sets.put(i, choice.size, job.problem.valid(), |j| kept.has(j) && row.at(j) != f32::NEG_INFINITY);
+        record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), |j| row.at(j) != f32::NEG_INFINITY);
         let record = record.conclude(target);
         if let Some(m) = &mut sets.lse {
             m.set(i, record.figures(target).lse);
@@ -446,6 +452,10 @@ fn backward_rows<P: Pair>(
         let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };
         for at in (0..valid).step_by(BLOCK) {
             let n = BLOCK.min(valid - at);
+            if (at / 32..(at + n).div_ceil(32)).all(|w| kept.word(w) == 0) {
+                Pair::gradient(&mut pair, i)[at..at + n].fill(P::G::default());
+                continue;
+            }
             let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
             engine.gradient(&row, Pair::logits(&pair, i), at, n);
             engine.store(&kept, at, &mut Pair::gradient(&mut pair, i)[at..at + n]);
