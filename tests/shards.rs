@@ -334,7 +334,7 @@ fn refusals() {
     // what a shard does without
     let stats = vec![0.0; job.n() * STATS];
     let run = |row_loss: RowLoss, upstream: Upstream<'_>| {
-        let mut g = vec![7.0; job.n() * 100];
+        let mut g = vec![7f32; job.n() * 100];
         let grad = Grad::Separate(
             Matrix::contiguous(&z, job.n(), 100).unwrap().into(),
             MatrixMut::contiguous(&mut g, job.n(), 100).unwrap().into(),

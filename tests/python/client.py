@@ -393,6 +393,32 @@ def shards_supports_shift():
         check(abs(back.sum(-1) - 1).max() < 1e-5 and (np.count_nonzero(back, -1) <= 42).all(), "gradient over a support")
     refused("INVALID_ARGUMENT", "support", truing.logprob, zs, ys, support=dict(bitmask=kept.bitmask, top_k=3))
     refused("INVALID_ARGUMENT", "preset", truing.support_mask, zs, "ollama")
+    # what supports and shards do without
+    over = dict(support=dict(bitmask=kept.bitmask))
+    for words, fields in (
+        ("figures.out_mean_logit", dict(mean_logit=True)), ("figures.out_rank", dict(rank=True)),
+        ("figures.out_ties", dict(ties=True)), ("figures.out_topk_ids", dict(topk=3)),
+        ("figures.out_topk_entropy", dict(topk_entropy=True)), ("row_loss.token_scaling", dict(token_scaling="eaft")),
+        ("row_loss.label_smoothing", dict(label_smoothing=0.1, smoothing_form="torch")),
+        ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
+    ):  # fmt: skip
+        refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
+    refused("INVALID_ARGUMENT", "grad_bias_out", truing.logprob_backward, zs, ys, grad_lse=ones, grad_bias=True, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob, zs.astype("f8"), ys, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, zs.astype("f8"), ys, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_local, zs.astype("f8")[:, :9], ys, shard=(0, 9, 5000))
+    shard = dict(stats=done.stats, shard=(100, 333, 5000))
+    columns = np.ascontiguousarray(zs[:, 100:333])
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, columns.astype("f8"), ys, **shard)
+    refused("INVALID_ARGUMENT", "support.kind", truing.logprob_backward, columns, ys, **shard,
+            support=dict(bitmask=np.ones((5, 8), "u4")))  # fmt: skip
+    refused("INVALID_ARGUMENT", "upstream.grad_row_loss", truing.logprob_backward, columns, ys, **shard, grad_row_loss=ones)
+    for words, fields in (("row_loss.z_loss", dict(z_loss=0.1)), ("row_loss.class_weight", dict(class_weight=ones))):
+        refused("INVALID_ARGUMENT", words, truing.logprob_backward, columns, ys, **shard, **fields)
+    bias = np.zeros(5000, "f4")
+    whole_bias = truing.logprob_backward(zs, ys, grad_logprob=ones, bias=bias, grad_bias=True).grad_bias
+    part = truing.logprob_backward(columns, ys, grad_logprob=ones, bias=bias[100:333], grad_bias=True, **shard).grad_bias
+    check(np.array_equal(part, whole_bias[100:333]), "gradient of the bias of a shard")
     shift = truing.tds_rows(zs, zs + rng.normal(size=zs.shape).astype("f4") * 0.1, kl_aligned_base=True, counts=True)
     check(shift.counts.sum() == 5 and (shift.kl_aligned_base > 0).all() and (shift.rank >= 0).all(), "tds_rows")
 
