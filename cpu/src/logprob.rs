@@ -1353,7 +1353,7 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
         for at in (0..valid).step_by(BLOCK) {
             let n = BLOCK.min(valid - at);
             let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
-            row.block_scalar(pair.logits(i), at, &mut dz[..n]);
+            row.block_scalar(pair.logits(i), at, &mut dz[..n], !back.extra(&c));
             for (to, &dz) in pair.gradient(i)[at..at + n].iter_mut().zip(&dz) {
                 *to = dz.to();
             }

@@ -167,16 +167,16 @@ impl<F: RowFloat> Row<'_, F> {
             }
         }
     }
-    /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row.
-    pub(super) fn block_scalar<T: Float>(&self, z: &[T], at: usize, dz: &mut [F]) {
+    /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row. `raw`: as the lanes without
+    /// smoothing and extra columns; the zeros of dead columns differ in their sign.
+    pub(super) fn block_scalar<T: Float>(&self, z: &[T], at: usize, dz: &mut [F], raw: bool) {
         let row: LogitRow<'_, T, F> = self.back.job.row(self.i, z);
         for (j, dz) in dz.iter_mut().enumerate() {
             let (z, bias) = (F::of(row.z[at + j]), row.bias(at + j));
-            // as the lanes do: the zeros of dead columns differ in their sign
-            *dz = if self.back.extra(self.c) {
-                self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
-            } else {
+            *dz = if raw {
                 self.c.raw(&row.transform, z, bias)
+            } else {
+                self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
             };
         }
         self.named(&row, at, dz);
@@ -197,15 +197,13 @@ impl Row<'_, f32> {
         slopes(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
         transform(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
         let weight = if class_weight { Some(&scratch.weight) } else { None };
-        // as in the other forms of a plain row, where a dead column has the sign of its factor
-        let sign = plain(&row) && self.c.tau == 0.0;
-        smoothed(s, n, &mut scratch.x, &scratch.slope, weight, self.c, sign);
+        smoothed(s, n, &mut scratch.x, &scratch.slope, weight, self.c);
         self.named(&row, at, &mut scratch.x.as_flattened_mut()[..n]);
     }
 }
 /// [`Columns::smoothed`] of `n` transformed logits in place.
 #[inline(never)]
-fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Option<&Block>, c: &Columns, sign: bool) {
+fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Option<&Block>, c: &Columns) {
     s.enter(
         #[inline(always)]
         || {
@@ -222,8 +220,7 @@ fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Op
                     if smooth {
                         dz[j] = fma(tau, w[j], dz[j]);
                     }
-                    let dx = dz[j] * slope[j];
-                    dz[j] = if sign { dx } else { dead.select(zero, dx) };
+                    dz[j] = dead.select(zero, dz[j] * slope[j]);
                 }
                 f32::store(s, dz, x);
             }
@@ -316,7 +313,7 @@ pub(super) fn bias_scalar<T: Float, F: RowFloat>(
 ) {
     let mut dz = [F::ZERO; BLOCK];
     bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
-        row.block_scalar(z, at, &mut dz[..n]);
+        row.block_scalar(z, at, &mut dz[..n], false);
         sums.add(&dz[..n]);
     });
 }

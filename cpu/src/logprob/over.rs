@@ -65,7 +65,7 @@ impl<T: Cell> Engine<T> for Plain {
         slot.filter_scalar(row, filters)
     }
     fn gradient(&mut self, row: &extra::Row<'_, f32>, z: &[T], at: usize, n: usize) {
-        row.block_scalar(z, at, &mut self.dz[..n]);
+        row.block_scalar(z, at, &mut self.dz[..n], false);
     }
     fn store<G: Cell>(&mut self, kept: &Kept<'_>, at: usize, to: &mut [G]) {
         clear(kept, at, &mut self.dz[..to.len()]);
