@@ -3,6 +3,7 @@
 use truing_core::catalog::{Kind, Score, slot};
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
+use truing_core::losses::map::ScoreMap;
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
 use truing_core::{Error, Status};
@@ -287,6 +288,7 @@ fn formulas() {
                     normaliser: if variant == 7 { 9.5 } else { 0.0 },
                     reduction,
                     score: None,
+                    map: ScoreMap::Identity,
                 };
                 let second = match kind {
                     Kind::Pair => (

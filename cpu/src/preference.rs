@@ -400,6 +400,7 @@ fn map_scores(call: &mut PairCall<'_>) {
 #[inline(always)]
 fn map_lanes<S: Simd>(s: S, map: ScoreMap, x: &[[f64; W]; 2], shares: &Option<[[f64; W]; 2]>, to: &mut [[f64; W]; 3]) {
     let (a, b) = (L64::load(s, &x[0], 0, 0.0), L64::load(s, &x[1], 0, 0.0));
+    #[allow(clippy::manual_map)] // a closure over lanes loses the instruction set
     let shares = match shares {
         Some(v) => Some([L64::load(s, &v[0], 0, 0.0), L64::load(s, &v[1], 0, 0.0)]),
         None => None,
