@@ -314,7 +314,7 @@ fn every_entry() {
             }
         }
     }
-    cases.finish("every pair entry", 3600);
+    cases.finish("every pair entry", 3800);
 }
 
 const MAPS: [ScoreMap; 5] = [

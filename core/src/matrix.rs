@@ -359,7 +359,7 @@ impl Mask<'_> {
 pub struct Workspace {
     /// With less the call is refused.
     pub minimum: usize,
-    /// What makes it fast; more is not used.
+    /// What makes it fast; more helps only where still more logits can be kept (`linear_preference`).
     pub preferred: usize,
 }
 

@@ -8,7 +8,7 @@
 use crate::lanes::{Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::rows::{Cell, Terms, V, clamp, exp_parts, fma, inside, prefetch, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::error::row;
@@ -130,7 +130,7 @@ fn check_shard(dtype: Dtype, problem: &Problem, row_loss: &RowLossInputs<'_>) ->
     }
     Ok(())
 }
-fn no_target(expected: &'static str) -> Error {
+pub(crate) fn no_target(expected: &'static str) -> Error {
     Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
 }
 
@@ -709,39 +709,10 @@ impl<S: Sixteen> Sums<S> {
     /// Takes in N / 2 times 32 columns; vector i belongs to accumulator i % 2.
     #[inline(always)]
     fn add<const ALL: bool, const N: usize>(&mut self, s: S, z: [V<S>; N], m: V<S>) {
-        let mut d = z;
-        let mut any = z[0].simd_eq(m);
+        let terms = Terms::new(s, z, m);
         for i in 0..N {
-            d[i] = z[i] - m;
-            any = any.or(z[i].simd_eq(m));
-        }
-        for i in 0..N {
-            d[i] = clamp(s, d[i]);
-        }
-        let [w, p] = exp_parts(s, d);
-        // the maximum and its ties are few: a branch costs less than a select and a count in every column
-        let any = any.any();
-        for i in 0..N {
-            let (r, u, q) = (&mut self.r[i % 2], &mut self.u[i % 2], &mut self.q[i % 2]);
-            let sum = fma(w[i], p[i], *r);
-            let e = w[i] * p[i];
-            let square = fma(e, e, *q);
-            if ALL {
-                *u = fma(e, d[i], *u);
-            }
-            if any {
-                let hit = z[i].simd_eq(m);
-                self.ties += hit.bits().count_ones();
-                *r = hit.select(*r, sum);
-                if ALL {
-                    *q = hit.select(*q, square);
-                }
-            } else {
-                *r = sum;
-                if ALL {
-                    *q = square;
-                }
-            }
+            let j = i % 2;
+            self.ties += terms.add::<ALL>(i, &mut self.r[j], &mut self.u[j], &mut self.q[j]).count_ones();
         }
     }
 }

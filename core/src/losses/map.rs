@@ -60,8 +60,8 @@ pub(super) fn d_log_sigma<R: Real>(x: R, y: R) -> [R; 2] {
     let near = d.select_lt(zero, -near, near);
     // far: softplus(-y) - softplus(-x), linear parts and logarithms on their own
     let lift = (-y.abs()).exp().log1p() - (-x.abs()).exp().log1p();
-    let (px, py) = (positive(x, x, zero), positive(y, y, zero));
-    let (nx, ny) = (positive(-x, -x, zero), positive(-y, -y, zero));
+    let (px, py) = (x.select_lt(zero, zero, x), y.select_lt(zero, zero, y));
+    let (nx, ny) = (x.select_lt(zero, -x, zero), y.select_lt(zero, -y, zero));
     let one = x.lit(1.0);
     [low.select_lt(one, near, (ny - nx) + lift), low.select_lt(one, near - d, (py - px) + lift)]
 }
@@ -110,7 +110,11 @@ impl<R: Real> Alpha<R> {
                 x.select_lt(y, r - e * c, e * r - c)
             }
         };
-        let mapped = inner.abs().select_le(zero, zero, most.exp() * inner / self.alpha);
+        // 0 * inf is 0, and its derivative infinite
+        let (e, max) = (most.exp(), a.lit(f64::MAX));
+        let lost = inner.abs().select_le(zero, e.select_le(max, zero, one), zero);
+        let origin = if weights.is_none() { (a - b) * max * max } else { zero };
+        let mapped = positive(lost, origin, e * inner / self.alpha);
         // alpha = 0: the limit
         let flat = self.alpha.abs().select_lt(a.lit(ALPHA_ZERO), one, zero);
         let plain = match weights {

@@ -166,12 +166,13 @@ fn per_token<R: Real>(v: R, len: R) -> R {
 fn bell<R: Real>(x: R, c: R) -> R {
     term(x.sigmoid() * (-x).sigmoid(), c)
 }
-/// sigma(x) - sigma(y), from the tails where both lie to the right.
+/// sigma(x) - sigma(y) = sigma(x) sigma(-y) (1 - e^(y - x)) to full relative accuracy.
 #[inline(always)]
 fn sigmoid_gap<R: Real>(x: R, y: R) -> R {
-    let zero = x.lit(0.0);
-    let right = zero.select_lt(x, zero.select_lt(y, x.lit(1.0), zero), zero);
-    positive(right, (-y).sigmoid() - (-x).sigmoid(), x.sigmoid() - y.sigmoid())
+    let d = x - y;
+    let (high, low) = (d.select_lt(d.lit(0.0), y, x), d.select_lt(d.lit(0.0), x, y));
+    let size = -(high.sigmoid() * (-low).sigmoid() * (-d.abs()).expm1());
+    d.select_lt(d.lit(0.0), -size, size)
 }
 /// One term of KL(p || q), plus q - p, at d = log p - log q: never negative, no 0 * inf.
 #[inline(always)]

@@ -151,9 +151,7 @@ impl PairLoss<1> for BtRaoKupper {
         let (d, tied) = (x.chosen.logp - x.rejected.logp, x.chosen.margin);
         let (two, won) = (eta + eta, (eta - d).softplus());
         let tie = won + (eta + d).softplus() - two - (-two).log1mexp();
-        // the difference of the tails: both sigmoids may be next to 1
-        let (left, right) = ((d - eta).sigmoid(), (-(d + eta)).sigmoid());
-        let g = positive(tied, left - right, -(eta - d).sigmoid());
+        let g = positive(tied, sigmoid_gap(d - eta, -(d + eta)), -(eta - d).sigmoid());
         PairOut::scores(positive(tied, tie, won) + (tied - tied), g, -g)
     }
 }
