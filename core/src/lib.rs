@@ -7,6 +7,7 @@
 
 pub mod catalog;
 mod coef;
+pub mod divergence;
 pub mod dtype;
 pub mod error;
 pub mod linear_logprob;
