@@ -329,14 +329,15 @@ impl Form {
             Form::CrossEntropy => k.l[1] as f64 + sum,
             Form::Zero => 0.0,
             Form::CosineProbs | Form::CosineLogits => {
-                let [apart, product, aa, bb] = sums.value.map(f64::from);
+                let [apart, product, aa, bb, ab] = sums.value.map(f64::from);
                 let root = |x: f64| if x > 0.0 { Real::exp(0.5 * Real::log(x)) } else { x };
                 let (n, m) = (root(aa), root(bb));
                 if n == 0.0 || m == 0.0 {
                     return Outcome { value: 0.0, x, degenerate: true };
                 }
                 let q = product / (n + m);
-                let value = (apart - q * q) / (2.0 * n * m);
+                // each where it has the smaller terms
+                let value = if apart < 2.0 * n * m { (apart - q * q) / (2.0 * n * m) } else { 1.0 - ab / (n * m) };
                 x = [if value > 0.0 { value } else { 0.0 }, n, m, q];
                 value
             }
@@ -353,10 +354,10 @@ impl Form {
             Form::TwoWay { forward, reverse } => [[forward, reverse], [reverse, -forward]],
             Form::Jsd { beta, scale } => [[beta * scale, (1.0 - beta) * scale], none],
             Form::Skew { lambda } => [[1.0, 1.0 - lambda], none],
-            Form::Power { alpha, renyi: true } => [[alpha / (1.0 - alpha), 1.0], none],
+            Form::Power { alpha, renyi: true } => [[alpha / (alpha - 1.0), -1.0], none],
             Form::Power { alpha, renyi: false } => {
                 let a = Real::exp(x[0]);
-                [[a / (1.0 - alpha), a / alpha], none]
+                [[a / (alpha - 1.0), -a / alpha], none]
             }
             Form::Hellinger2 => [[-0.5; 2], none],
             Form::Chi2 => [[2.0, -1.0], none],
@@ -376,11 +377,11 @@ impl Form {
     }
 }
 impl Node for Sums {
-    const EMPTY: Sums = Sums { value: [0.0; 4], delta: 0.0, moments: [0.0; 2] };
+    const EMPTY: Sums = Sums { value: [0.0; 5], delta: 0.0, moments: [0.0; 2] };
     #[inline(always)]
     fn merge(self, b: Sums) -> Sums {
         let mut x = self;
-        for i in 0..4 {
+        for i in 0..5 {
             x.value[i] += b.value[i];
         }
         x.delta += b.delta;
@@ -416,7 +417,7 @@ impl Pair {
     pub fn anchor<F: formula::Formula>(&mut self, at_a: [f32; 2], at_b: [f32; 2]) {
         let c = [self.plain(at_a[0], at_a[1]), self.plain(at_b[0], at_b[1])];
         self.r = [c[0].r, c[1].r];
-        self.w = F::anchors(self, [&c[0], &c[1]]);
+        [self.w, self.s, self.t] = F::anchors(self, [&c[0], &c[1]]);
     }
 }
 
@@ -765,7 +766,9 @@ impl Saved {
     /// What the whole row of both gradients is where it does not come from the columns: NaN for a row without figures, 0
     /// for an ignored one and for one without a direction.
     pub fn fill(&self) -> Option<f32> {
-        if self.flags & row::IGNORED != 0 || self.value == f32::INFINITY || self.flags & row::DEGENERATE != 0 {
+        // x_0 is log sum a^alpha b^(1 - alpha): without a common column the gradient is 0
+        let apart = self.value == f32::INFINITY || self.x[0] == f32::NEG_INFINITY;
+        if apart || self.flags & (row::IGNORED | row::DEGENERATE) != 0 {
             return Some(0.0);
         }
         if self.value.is_nan() {

@@ -968,7 +968,7 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32
     s.enter(
         #[inline(always)]
         || {
-            let mut sums = [[splat(s, 0.0); 2]; 7];
+            let mut sums = [[splat(s, 0.0); 2]; 8];
             for (a, b) in a.iter().zip(b) {
                 let (a, b) = (f32::load(s, a), f32::load(s, b));
                 for l in 0..2 {
@@ -979,12 +979,12 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32
                             sums[i][l] = sums[i][l] + x[i];
                         }
                     }
-                    sums[4][l] = sums[4][l] + c.delta();
+                    sums[5][l] = sums[5][l] + c.delta();
                     if pass.moments {
                         let v = F::weighted(k, &c);
                         for i in 0..2 {
                             if F::WEIGHTS[i] {
-                                sums[5 + i][l] = sums[5 + i][l] + v[i];
+                                sums[6 + i][l] = sums[6 + i][l] + v[i];
                             }
                         }
                     }
@@ -994,8 +994,8 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32
             for i in 0..F::SUMS {
                 out.value[i] = tree(s, sums[i]);
             }
-            out.delta = tree(s, sums[4]);
-            out.moments = [tree(s, sums[5]), tree(s, sums[6])];
+            out.delta = tree(s, sums[5]);
+            out.moments = [tree(s, sums[6]), tree(s, sums[7])];
             out
         },
     )

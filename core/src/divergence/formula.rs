@@ -22,6 +22,10 @@ pub struct Pair {
     pub r: [f32; 2],
     /// Weights there, as [`Formula::anchors`] gives them.
     pub w: [f32; 2],
+    /// What else it gives.
+    pub s: [f32; 2],
+    /// And more.
+    pub t: [f32; 2],
     /// Means of the weights relative to `w`, under a and under b.
     pub mean: [f32; 2],
     /// Factors of the weighted terms of both gradients.
@@ -158,7 +162,7 @@ fn exponential<R: Real>(p: R, step: R, anchor: f32, product: R) -> R {
 /// v_a = a (w_j - w_k), where k is the largest column of a, and that of b alike: differences to the largest column keep
 /// the gradient of a nearly certain row.
 pub trait Formula {
-    /// Sums that the value takes, at most 4.
+    /// Sums that the value takes, at most 5.
     const SUMS: usize;
     /// The value needs the exact normalisers.
     const EXACT: bool = false;
@@ -169,11 +173,11 @@ pub trait Formula {
     /// Whether a - b is part of the gradients.
     const DELTA: bool = false;
     /// What the columns add to the sums.
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4];
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5];
     /// v_a and v_b.
     fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2];
-    /// `w` of a pair from the columns with the largest a and the largest b.
-    fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [f32; 2];
+    /// `w`, `s` and `t` of a pair from the columns with the largest a and the largest b.
+    fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3];
     /// Gradients.
     #[inline(always)]
     fn gradient<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
@@ -204,15 +208,15 @@ macro_rules! relative {
         fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
             relative(k, c, $w(k, c))
         }
-        fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [f32; 2] {
-            [$w(k, c[0])[0], $w(k, c[1])[1]]
+        fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+            [[$w(k, c[0])[0], $w(k, c[1])[1]], [0.0; 2], [0.0; 2]]
         }
     };
 }
 #[inline(always)]
-fn one<R: Real>(x: R) -> [R; 4] {
+fn one<R: Real>(x: R) -> [R; 5] {
     let zero = x.lit(0.0);
-    [x, zero, zero, zero]
+    [x, zero, zero, zero, zero]
 }
 
 /// KL(a || b)
@@ -227,7 +231,7 @@ impl Formula for Kl {
     const WEIGHTS: [bool; 2] = [true, false];
     const DELTA: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         one(term(c.p[0], c.p[1], c.d))
     }
     relative!(kl_weights);
@@ -239,11 +243,29 @@ impl Formula for TwoWay {
     const SUMS: usize = 1;
     const DELTA: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         let (f, r) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
         one(f * term(c.p[0], c.p[1], c.d) + r * term(c.p[1], c.p[0], -c.d))
     }
     relative!(kl_weights);
+}
+/// log a - log M, M = w a + (1 - w) b, less that of an anchor: with `step` the log ratio d relative to the anchor it is
+/// -log1p(share (e^-step - 1)), where `share` is that of b in the anchor's M. Far from the anchor, and where that is dead on
+/// one side, it is log a - log M itself; near it `key` is below [`NEAR`].
+#[inline(always)]
+fn to_middle<R: Real>(d: R, step: R, share: f32, w: R, rest: R) -> [R; 2] {
+    let cut = d.lit(NEAR);
+    // beyond it the share and e^-step leave too little of 1
+    let high = d.lit(if share < 0.5 { NEAR } else { 4.0 });
+    let key = step.select_lt(high, step.abs(), cut);
+    [key, mix(key.select_lt(cut, step, d), w, key.select_lt(cut, like(d, share), rest))]
+}
+/// Log ratios that count as near an anchor's.
+const NEAR: f64 = 32.0;
+/// Share (1 - w) b / M of b in M = w a + (1 - w) b, d = log a - log b.
+fn share(d: f32, w: f32, rest: f32) -> f32 {
+    let (w, rest, e) = (w as f64, rest as f64, Real::exp(-(d as f64)));
+    if e == f64::INFINITY { 1.0 } else { (rest * e / (w + rest * e)) as f32 }
 }
 /// p_0 KL(a || M) + p_1 KL(b || M), M = p_0 a + p_1 b, p_1 = 1 - p_0
 #[derive(Debug)]
@@ -256,58 +278,75 @@ fn jsd_weights<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
 impl Formula for Jsd {
     const SUMS: usize = 1;
     #[inline(always)]
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         let (w, rest, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.p);
         let (middle, [ea, eb]) = (w * a + rest * b, jsd_weights(k, c));
         one(w * term(a, middle, ea) + rest * term(b, middle, eb))
     }
-    relative!(jsd_weights);
+    #[inline(always)]
+    fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
+        let (w, rest, cut, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.d.lit(NEAR), c.p);
+        let [key_a, xa] = to_middle(c.d, c.r - like(c.r, k.r[0]), k.s[0], w, rest);
+        let [key_b, xb] = to_middle(-c.d, like(c.r, k.r[1]) - c.r, k.s[1], rest, w);
+        let va = key_a.select_lt(cut, xa, xa - like(xa, k.w[0]));
+        let vb = key_b.select_lt(cut, xb, xb - like(xb, k.w[1]));
+        [live(a, a * va), live(b, b * vb)]
+    }
+    fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        let [w, rest] = k.p;
+        let other = [share(c[0].d, w, rest), share(-c[1].d, rest, w)];
+        [[jsd_weights(k, c[0])[0], jsd_weights(k, c[1])[1]], other, [0.0; 2]]
+    }
 }
-/// KL(a || M), M = p_0 a + p_1 b, p_1 = 1 - p_0
+/// KL(a || M), M = p_0 a + p_1 b, p_1 = 1 - p_0; the weights are e - p_0 (e^e - 1) and 1 - e^e, e = log a - log M.
 #[derive(Debug)]
 pub struct Skew;
-#[inline(always)]
-fn skew_weights<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
-    let (w, rest) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
-    let e = mix(c.d, w, rest);
-    let ratio = e.expm1();
-    [e - w * ratio, -ratio]
-}
 impl Formula for Skew {
     const SUMS: usize = 1;
     #[inline(always)]
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         let (w, rest, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.p);
         one(term(a, w * a + rest * b, mix(c.d, w, rest)))
     }
-    relative!(skew_weights);
+    #[inline(always)]
+    fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
+        let (w, rest, cut, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.d.lit(NEAR), c.p);
+        // with e = ek + x: x - w e^ek (e^x - 1), w e^ek = 1 - share
+        let [key, x] = to_middle(c.d, c.r - like(c.r, k.r[0]), k.s[0], w, rest);
+        let near = like(x, k.s[0]) * x - like(x, k.t[0]) * x.exp_rem();
+        let va = key.select_lt(cut, near, (x - w * x.expm1()) - like(x, k.w[0]));
+        // e^ek (e^x - 1)
+        let [key, x] = to_middle(c.d, c.r - like(c.r, k.r[1]), k.s[1], w, rest);
+        let ratio = x.expm1();
+        let vb = key.select_lt(cut, like(x, k.t[1]) / w * ratio, ratio - like(x, k.w[1]));
+        [live(a, a * va), -live(b, b * vb)]
+    }
+    fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        let [w, rest] = k.p;
+        let e = [mix(c[0].d, w, rest), mix(c[1].d, w, rest)];
+        let other = [share(c[0].d, w, rest), share(c[1].d, w, rest)];
+        [[e[0] - w * e[0].expm1(), e[1].expm1()], other, [share(-c[0].d, rest, w), share(-c[1].d, rest, w)]]
+    }
 }
-/// C = 1 - sum a^s b^(1 - s), s = p_0; x_0 is log(1 - C)
+/// C = 1 - sum a^s b^(1 - s), s = p_0; x_0 is log(1 - C), and the weights are (a / b)^(s - 1) and (a / b)^s over 1 - C
 #[derive(Debug)]
 pub struct Power;
 impl Formula for Power {
     const SUMS: usize = 1;
-    const WEIGHTS: [bool; 2] = [false; 2];
+    const LATE: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         one(psi(c, like(c.d, k.p[0]), like(c.d, k.p[1])))
     }
     #[inline(always)]
-    fn weighted<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
-        [c.d.lit(0.0); 2]
+    fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
+        let (s, rest) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
+        let product = power(c, s, rest) - like(c.d, k.x[0]);
+        let (at_a, at_b) = (rest * (like(c.r, k.r[0]) - c.r), s * (c.r - like(c.r, k.r[1])));
+        [exponential(c.p[0], at_a, k.w[0], product), exponential(c.p[1], at_b, k.w[1], product)]
     }
-    fn anchors(_: &Pair, _: [&Column<f32>; 2]) -> [f32; 2] {
-        [0.0; 2]
-    }
-    /// a and b less pi = a^s b^(1 - s) / (1 - C)
-    #[inline(always)]
-    fn gradient<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
-        let (s, rest, log) = (like(c.d, k.p[0]), like(c.d, k.p[1]), like(c.d, k.x[0]));
-        let pi = (power(c, s, rest) - log).exp();
-        [
-            -difference(pi, c.p[0], -(rest * c.d) - log) * like(c.d, k.c[0]),
-            -difference(pi, c.p[1], s * c.d - log) * like(c.d, k.c[1]),
-        ]
+    fn anchors(k: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        [[(-k.p[1] * c[0].d - k.x[0]).exp_finite(), (k.p[0] * c[1].d - k.x[0]).exp_finite()], [0.0; 2], [0.0; 2]]
     }
 }
 /// 1 - sum sqrt(a b)
@@ -316,7 +355,7 @@ pub struct Hellinger2;
 impl Formula for Hellinger2 {
     const SUMS: usize = 1;
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         let (zero, half) = (c.d.lit(0.0), c.d.lit(0.5));
         let e = -(c.d.abs() * half);
         let e = limit(e, e.lit(f32::MAX as f64)).expm1();
@@ -329,8 +368,8 @@ impl Formula for Hellinger2 {
         let (at_a, at_b) = (half * (like(c.r, k.r[0]) - c.r), half * (c.r - like(c.r, k.r[1])));
         [exponential(c.p[0], at_a, k.w[0], product), exponential(c.p[1], at_b, k.w[1], product)]
     }
-    fn anchors(_: &Pair, c: [&Column<f32>; 2]) -> [f32; 2] {
-        [(-0.5 * c[0].d).exp_finite(), (0.5 * c[1].d).exp_finite()]
+    fn anchors(_: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        [[(-0.5 * c[0].d).exp_finite(), (0.5 * c[1].d).exp_finite()], [0.0; 2], [0.0; 2]]
     }
 }
 /// sum (a - b)^2 / b
@@ -339,7 +378,7 @@ pub struct Chi2;
 impl Formula for Chi2 {
     const SUMS: usize = 1;
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         let (zero, top) = (c.d.lit(0.0), c.d.lit(f32::MAX as f64));
         let e = (-limit(c.d, top).abs()).expm1();
         one(zero.select_lt(c.d, (c.log[0] + c.d).exp(), c.p[1]) * (e * e))
@@ -350,8 +389,8 @@ impl Formula for Chi2 {
         let product = c.log[0] + c.d;
         [exponential(c.p[0], at_a, k.w[0], product), exponential(c.p[1], at_b + at_b, k.w[1], product)]
     }
-    fn anchors(_: &Pair, c: [&Column<f32>; 2]) -> [f32; 2] {
-        [c[0].d.exp_finite(), (2.0 * c[1].d).exp_finite()]
+    fn anchors(_: &Pair, c: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        [[c[0].d.exp_finite(), (2.0 * c[1].d).exp_finite()], [0.0; 2], [0.0; 2]]
     }
 }
 /// sum |a - b| / 2
@@ -367,16 +406,18 @@ impl Formula for Tvd {
     const SUMS: usize = 1;
     const EXACT: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         one(c.d.lit(0.5) * c.delta().abs())
     }
     relative!(sign);
 }
-/// a / |a| - b / |b| without cancellation, times |a| |b|: x_1 is |a|, x_2 is |b|, x_3 is |a| - |b|.
+/// Weights of the cosine: x_0 is D, x_1 is |a|, x_2 is |b|, x_3 is |a| - |b|. b / |b| - a / |a| is formed from a - b where
+/// the norms are alike.
 #[inline(always)]
 fn cosine_weights<R: Real>(k: &Pair, a: R, b: R, delta: R) -> [R; 2] {
     let (value, n, m, q) = (like(a, k.x[0]), like(a, k.x[1]), like(a, k.x[2]), like(a, k.x[3]));
-    let apart = (b * q - delta * m) / (n * m);
+    let alike = k.x[3].abs() < 0.5 * k.x[1];
+    let apart = if alike { (b * q - delta * m) / (n * m) } else { b / m - a / n };
     [(-apart - value * a / n) / n, (apart - value * b / m) / m]
 }
 /// 1 - <a, b> / (|a| |b|) of the probabilities
@@ -387,14 +428,16 @@ fn cosine_of<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
     cosine_weights(k, c.p[0], c.p[1], c.delta())
 }
 #[inline(always)]
-fn cosine_sums<R: Real>(a: R, b: R, delta: R) -> [R; 4] {
-    [delta * delta, delta * (a + b), a * a, b * b]
+fn cosine_sums<R: Real>(a: R, b: R, delta: R) -> [R; 5] {
+    [delta * delta, delta * (a + b), a * a, b * b, a * b]
 }
 impl Formula for CosineProbs {
-    const SUMS: usize = 4;
+    const SUMS: usize = 5;
+    // sums and gradients need the same a - b
+    const EXACT: bool = true;
     const LATE: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         cosine_sums(c.p[0], c.p[1], c.delta())
     }
     relative!(cosine_of);
@@ -410,10 +453,10 @@ impl CosineLogits {
     }
 }
 impl Formula for CosineLogits {
-    const SUMS: usize = 4;
+    const SUMS: usize = 5;
     const WEIGHTS: [bool; 2] = [false; 2];
     #[inline(always)]
-    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         let (a, b) = (Self::both(c, c.x[0]), Self::both(c, c.x[1]));
         cosine_sums(a, b, a - b)
     }
@@ -421,8 +464,8 @@ impl Formula for CosineLogits {
     fn weighted<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
         [c.d.lit(0.0); 2]
     }
-    fn anchors(_: &Pair, _: [&Column<f32>; 2]) -> [f32; 2] {
-        [0.0; 2]
+    fn anchors(_: &Pair, _: [&Column<f32>; 2]) -> [[f32; 2]; 3] {
+        [[0.0; 2]; 3]
     }
     #[inline(always)]
     fn gradient<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
@@ -444,7 +487,7 @@ impl Formula for CrossEntropy {
     const WEIGHTS: [bool; 2] = [true, false];
     const DELTA: bool = true;
     #[inline(always)]
-    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 4] {
+    fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         let (zero, inf, dead) = (c.d.lit(0.0), c.d.lit(f64::INFINITY), c.d.lit(f64::NEG_INFINITY));
         let [w, _] = cross_weights(k, c);
         let x = c.x[1].select_le(dead, inf, live(c.p[0], c.p[0] * w));
@@ -468,7 +511,7 @@ impl Anchor for f32 {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
     /// Those of the value.
-    pub value: [f32; 4],
+    pub value: [f32; 5],
     /// Of a - b.
     pub delta: f32,
     /// Of v_a and v_b.
@@ -486,7 +529,7 @@ pub struct Pass {
 /// The sums of a block of transformed logits, the shorter side padded with `-inf`: the plain form of the kernel. Chains of
 /// columns and their order are those of [`crate::record`].
 pub fn sums<F: Formula>(k: &Pair, xa: &[f32; BLOCK], xb: &[f32; BLOCK], pass: Pass) -> Sums {
-    let mut s = [[0.0f32; CHAINS]; 7];
+    let mut s = [[0.0f32; CHAINS]; 8];
     for j in 0..BLOCK {
         let (c, l) = (k.plain(xa[j], xb[j]), j % CHAINS);
         if pass.value {
@@ -494,18 +537,18 @@ pub fn sums<F: Formula>(k: &Pair, xa: &[f32; BLOCK], xb: &[f32; BLOCK], pass: Pa
                 s[l] += x;
             }
         }
-        s[4][l] += c.delta();
+        s[5][l] += c.delta();
         if pass.moments {
             let v = F::weighted(k, &c);
             for i in 0..2 {
                 if F::WEIGHTS[i] {
-                    s[5 + i][l] += v[i];
+                    s[6 + i][l] += v[i];
                 }
             }
         }
     }
-    let [v0, v1, v2, v3, delta, a, b] = s.map(combine);
-    Sums { value: [v0, v1, v2, v3], delta, moments: [a, b] }
+    let [v0, v1, v2, v3, v4, delta, a, b] = s.map(combine);
+    Sums { value: [v0, v1, v2, v3, v4], delta, moments: [a, b] }
 }
 /// log of a^s b^(1 - s) of a block, in place of xa: the logits of pi.
 pub fn powers(k: &Pair, xa: &mut [f32; BLOCK], xb: &[f32; BLOCK]) {
