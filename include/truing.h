@@ -2019,7 +2019,6 @@ typedef uint32_t truing_outside;
 #define TRUING_OUTSIDE_RAW 4
 
 /// A divergence on a few columns; support 0 = all columns.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_partial {
     /// int [N,K], -1 pads: given ids or the teacher's.
     const struct truing_tensor *ids;
@@ -2048,7 +2047,6 @@ typedef struct truing_partial {
 } truing_partial;
 
 /// What is computed from two rows.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_options {
     /// The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
     const double *params;
@@ -2075,7 +2073,6 @@ typedef struct truing_divergence_options {
 } truing_divergence_options;
 
 /// Outputs of a divergence, each NULL = not wanted.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_outputs {
     /// f32 [N], nats.
     const struct truing_tensor *out_values;
@@ -2118,7 +2115,6 @@ typedef struct truing_divergence_outputs {
 } truing_divergence_outputs;
 
 /// Divergence between rows of logits.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_forward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2165,7 +2161,6 @@ typedef struct truing_divergence_forward_args {
 } truing_divergence_forward_args;
 
 /// Gradients of both sides' logits.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_backward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2523,6 +2518,35 @@ truing_status truing_context_create(const struct truing_context_options *options
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
+
+/// Values and figures of every row pair, their reduction and its gradients; see `truing_divergence_forward_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_forward(const struct truing_divergence_forward_args *args);
+
+/// Gradients of both sides' logits, given those of the values, of the reduced loss and of the student's log-probs; see
+/// `truing_divergence_backward_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_backward(const struct truing_divergence_backward_args *args);
+
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_forward_workspace_size(const struct truing_divergence_forward_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
+
+/// Bytes of workspace for `truing_divergence_backward`: 0.
+///
+/// # Safety
+/// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_backward_workspace_size(const struct truing_divergence_backward_args *args,
+                                                        size_t *minimum,
+                                                        size_t *preferred);
 
 /// Figures of every row of `hidden x weight^T`; see `truing_linear_logprob_forward_args`.
 ///

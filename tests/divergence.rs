@@ -348,11 +348,11 @@ fn reference(kind: Kind, s: f64, x: &[f64], y: &[f64]) -> (f64, Vec<f64>, Vec<f6
             (1.0 + 2.0 * zip(&root).iter().sum::<f64>(), zip(&root), zip(&root))
         }
         Kind::Chi2 => {
-            let value = zip(&|t, p| if p > 0.0 { (t - p) * (t - p) / p } else { t / 0.0 * t }).iter().sum();
+            let value = zip(&|t, p| if p > 0.0 { (t - p) * (t - p) / p } else if t > 0.0 { f64::INFINITY } else { 0.0 }).iter().sum();
             (value, zip(&|t, p| if p > 0.0 { -t * t / p } else { 0.0 }), zip(&|t, p| if p > 0.0 { 2.0 * t * (t - p) / p } else { 0.0 }))
         }
         Kind::Chi2Reverse => {
-            let value = zip(&|t, p| if t > 0.0 { (t - p) * (t - p) / t } else { p / 0.0 * p }).iter().sum();
+            let value = zip(&|t, p| if t > 0.0 { (t - p) * (t - p) / t } else if p > 0.0 { f64::INFINITY } else { 0.0 }).iter().sum();
             (value, zip(&|t, p| if t > 0.0 { 2.0 * p * (p - t) / t } else { 0.0 }), zip(&|t, p| if t > 0.0 { -p * p / t } else { 0.0 }))
         }
         Kind::Tvd => {

@@ -2082,7 +2082,6 @@ pub const TRUING_OUTSIDE_ZERO: truing_outside = 3;
 pub const TRUING_OUTSIDE_RAW: truing_outside = 4;
 
 /// A divergence on a few columns; support 0 = all columns.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_partial {
@@ -2113,7 +2112,6 @@ pub struct truing_partial {
 }
 
 /// What is computed from two rows.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_options {
@@ -2142,7 +2140,6 @@ pub struct truing_divergence_options {
 }
 
 /// Outputs of a divergence, each NULL = not wanted.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_outputs {
@@ -2187,7 +2184,6 @@ pub struct truing_divergence_outputs {
 }
 
 /// Divergence between rows of logits.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_forward_args {
@@ -2236,7 +2232,6 @@ pub struct truing_divergence_forward_args {
 }
 
 /// Gradients of both sides' logits.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_backward_args {

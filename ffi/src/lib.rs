@@ -6,6 +6,7 @@
 pub mod abi;
 pub mod catalog;
 pub mod context;
+pub mod divergence;
 pub mod linear_logprob;
 pub mod linear_preference;
 pub mod logprob;

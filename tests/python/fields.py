@@ -76,6 +76,16 @@ def tds_rows(a):
     a.base, a.aligned, a.out_rank = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*I32, 3)
 
 
+def divergence_forward(a):
+    a.student, a.teacher, a.outputs.out_values = tensor(*F32, 3, 7), tensor(*F32, 3, 9), tensor(*F32, 3)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+
+
+def divergence_backward(a):
+    a.student, a.teacher, a.grad_student_out = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3, 7)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+
+
 def linear_logprob_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
     a.figures.out_logprob = tensor(*F32, 3)
@@ -120,6 +130,8 @@ CALLS = {
     "support_mask": (_abi.truing_support_mask_args, support_mask),
     "logprob_forward over a support": (_abi.truing_logprob_forward_args, logprob_over),
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
+    "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
+    "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
     "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
     "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
     "sequence_forward": (_abi.truing_sequence_forward_args, sequence_forward),

@@ -5,6 +5,8 @@ from . import losses
 from ._error import Error
 from ._library import SERIAL, Context, find, open_library
 from ._ops import (
+    divergence,
+    divergence_backward,
     linear_logprob,
     linear_logprob_backward,
     linear_preference,
@@ -22,8 +24,8 @@ from ._ops import (
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_preference", "load", "logprob",
-    "logprob_backward", "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence",
+    "SERIAL", "Context", "Error", "divergence", "divergence_backward", "linear_logprob", "linear_logprob_backward",
+    "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence",
     "sequence_backward", "support_mask", "tds_rows", "tensor",
 ]  # fmt: skip
 

@@ -1167,7 +1167,7 @@ class truing_linear_policy_args(ctypes.Structure):
 
 
 class truing_partial(ctypes.Structure):
-    """A divergence on a few columns; support 0 = all columns. No function of this version takes it; its layout may still change until one does."""
+    """A divergence on a few columns; support 0 = all columns."""
 
     _fields_ = [
         ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K], -1 pads: given ids or the teacher's.
@@ -1186,7 +1186,7 @@ class truing_partial(ctypes.Structure):
 
 
 class truing_divergence_options(ctypes.Structure):
-    """What is computed from two rows. No function of this version takes it; its layout may still change until one does."""
+    """What is computed from two rows."""
 
     _fields_ = [
         ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
@@ -1204,7 +1204,7 @@ class truing_divergence_options(ctypes.Structure):
 
 
 class truing_divergence_outputs(ctypes.Structure):
-    """Outputs of a divergence, each NULL = not wanted. No function of this version takes it; its layout may still change until one does."""
+    """Outputs of a divergence, each NULL = not wanted."""
 
     _fields_ = [
         ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
@@ -1230,7 +1230,7 @@ class truing_divergence_outputs(ctypes.Structure):
 
 
 class truing_divergence_forward_args(ctypes.Structure):
-    """Divergence between rows of logits. No function of this version takes it; its layout may still change until one does."""
+    """Divergence between rows of logits."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1258,7 +1258,7 @@ class truing_divergence_forward_args(ctypes.Structure):
 
 
 class truing_divergence_backward_args(ctypes.Structure):
-    """Gradients of both sides' logits. No function of this version takes it; its layout may still change until one does."""
+    """Gradients of both sides' logits."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1506,6 +1506,10 @@ FUNCTIONS = {
     "truing_loss_find": (truing_status, [ctypes.c_char_p, ctypes.POINTER(truing_loss_id)]),
     "truing_context_create": (truing_status, [ctypes.POINTER(truing_context_options), ctypes.POINTER(ctypes.c_void_p)]),
     "truing_context_destroy": (None, [ctypes.c_void_p]),
+    "truing_divergence_forward": (truing_status, [ctypes.POINTER(truing_divergence_forward_args)]),
+    "truing_divergence_backward": (truing_status, [ctypes.POINTER(truing_divergence_backward_args)]),
+    "truing_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_divergence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

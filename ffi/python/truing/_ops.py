@@ -283,6 +283,99 @@ def tds_rows(
     return call.run("truing_tds_rows")
 
 
+_DIVERGENCE = {
+    "values": "float32", "student_entropy": "float32", "teacher_entropy": "float32", "cross_entropy": "float32",
+    "reverse_cross_entropy": "float32", "student_logprob": "float32", "teacher_logprob": "float32",
+    "student_rank": "int32", "teacher_rank": "int32", "status": "uint32",
+}  # fmt: skip
+_SIDE = ("bias", "row_temperature", "temperature", "logit_scale", "softcap", "n_valid_vocab")
+
+
+def _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight):  # fmt: skip
+    call.read(student=student, teacher=teacher, row_weight=row_weight)
+    for side, fields in transforms.items():
+        fields = dict(fields or {})
+        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
+        if fields:
+            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    if param is not None:
+        params = (ctypes.c_double * 1)(param)
+        call.keep.append(params)
+        call.args.options.params = ctypes.cast(params, ctypes.POINTER(ctypes.c_double))
+        call.set(options__num_params=1)
+    call.set(
+        options__kind=enum("kind", "DIVERGENCE", kind), options__limits=enum("limits", "JSD", limits),
+        options__teacher_form=enum("teacher_form", "TEACHER", teacher_form), options__hard_weight=hard_weight,
+        options__soft_weight=soft_weight, options__hard_scaling=enum("hard_scaling", "SCALING", hard_scaling),
+        options__teacher_target_shift=teacher_target_shift, options__aggregate__normaliser=normaliser,
+        options__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+    )  # fmt: skip
+
+
+def divergence(
+    kind, student, teacher, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
+    teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None,
+    hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, values=True,
+    loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
+    student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
+    grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, context=None,
+):  # fmt: skip
+    """Divergence of the rows of `student` [N, V] and `teacher` [N, V'], logits: "forward_kl" (teacher first),
+    "reverse_kl", "jsd" and the other kinds of `TRUING_DIVERGENCE_*`, with their `param` (omega, beta, lambda or alpha).
+
+    A transform is a dict of `temperature`, `softcap`, `logit_scale`, `bias`, `row_temperature`, `n_valid_vocab`.
+    `aggregate` is "token_mean", "token_sum" or "weighted_mean"; `loss` is on with it, and `grad_student` and
+    `grad_teacher` are the gradients of it, times `grad_loss` and `grad_scale`; `grad_student=student` overwrites the
+    logits. `teacher_form`: "logits", "logprobs" or "probs".
+    """
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared)  # fmt: skip
+    call = Call(_abi.truing_divergence_forward_args, student, context, flags)
+    transforms = {"student": student_transform, "teacher": teacher_transform}
+    _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(grad_loss=grad_loss)
+    call.set(grad_scale=grad_scale)
+    rows = shape(student)[:-1]
+    for name, dtype in _DIVERGENCE.items():
+        call.write("outputs.out_" + name, name, wanted[name], rows, dtype)
+    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    if loss is None:
+        loss = aggregate not in (None, "none")
+    call.write("outputs.out_loss", "loss", loss, (), "float64")
+    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
+    call.write("grad_teacher_out", "grad_teacher", grad_teacher, shape(teacher), dtype_name(teacher))
+    return call.run("truing_divergence_forward")
+
+
+def divergence_backward(
+    kind, student, teacher, target=None, *, grad_values=None, grad_loss=None, grad_student_logprob=None, grad_scale=None,
+    param=None, limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None,
+    ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None,
+    teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, stats=None, recompute=False,
+    grad_student=True, grad_teacher=False, status=False, context=None,
+):  # fmt: skip
+    """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs."""
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared,
+                   recompute=recompute)  # fmt: skip
+    call = Call(_abi.truing_divergence_backward_args, student, context, flags)
+    transforms = {"student": student_transform, "teacher": teacher_transform}
+    _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(stats=stats, grad_values=grad_values, grad_loss=grad_loss, grad_student_logprob=grad_student_logprob)
+    call.set(grad_scale=grad_scale)
+    call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
+    call.write("grad_teacher_out", "grad_teacher", grad_teacher, shape(teacher), dtype_name(teacher))
+    call.write("out_status", "status", status, shape(student)[:-1], "uint32")
+    return call.run("truing_divergence_backward")
+
+
 def linear_logprob(
     hidden, weight, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
     logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
