@@ -2421,7 +2421,6 @@ typedef struct truing_linear_divergence_local_args {
 } truing_linear_divergence_local_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_sequence_kl_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2451,7 +2450,7 @@ typedef struct truing_sequence_kl_args {
     const struct truing_tensor *grad_log_ratio;
     /// f64 [B], gradient of `out_kl`; backward.
     const struct truing_tensor *grad_kl;
-    /// f32 [N,16]; backward.
+    /// f32 [N,16]; backward, NULL = recompute.
     const struct truing_tensor *stats;
     /// f64 [B], summed log p - log q of the targets, nats.
     const struct truing_tensor *out_log_ratio;
@@ -2711,6 +2710,36 @@ truing_status truing_sequence_forward_workspace_size(const struct truing_sequenc
 truing_status truing_sequence_backward_workspace_size(const struct truing_sequence_backward_args *args,
                                                       size_t *minimum,
                                                       size_t *preferred);
+
+/// Sums of log p - log q of the targets and of KL(q || p) per sequence, p the policy and q the reference; see
+/// `truing_sequence_kl_args`. Reads no `grad_*` and no `stats`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_sequence_kl_forward(const struct truing_sequence_kl_args *args);
+
+/// Gradient of the policy's logits, given those of the sums of every sequence; see `truing_sequence_kl_args`. Writes no
+/// `out_*`. `grad_policy_out` may be `policy` itself.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_sequence_kl_backward(const struct truing_sequence_kl_args *args);
+
+/// Bytes of workspace for `truing_sequence_kl_forward`.
+///
+/// # Safety
+/// As for `truing_sequence_kl_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_kl_forward_workspace_size(const struct truing_sequence_kl_args *args,
+                                                        size_t *minimum,
+                                                        size_t *preferred);
+
+/// Bytes of workspace for `truing_sequence_kl_backward`.
+///
+/// # Safety
+/// As for `truing_sequence_kl_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_kl_backward_workspace_size(const struct truing_sequence_kl_args *args,
+                                                         size_t *minimum,
+                                                         size_t *preferred);
 
 /// What the filters of a sampler keep of every row; see `truing_support_mask_args`.
 ///

@@ -19,6 +19,7 @@ use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Wo
 use truing_core::real::Real;
 use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree};
 use truing_core::row_loss::RowLossInputs;
+use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value, with_formula};
 
 /// One model's rows.
@@ -97,16 +98,12 @@ pub fn forward_fused(
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.map(|g| divisor.map_or(0.0, |z| g / z)), ..Upstream::default() };
-    let [student, teacher] = problems(problem);
     let call = Call {
-        problem,
-        jobs: [job(student, inputs.student, inputs.rows), job(teacher, inputs.teacher, inputs.rows)],
-        weight: inputs.row_weight,
-        stats: None,
         upstream,
         moments: out.stats.is_some() || upstream.loss.is_some(),
         cross: [out.cross_entropy.is_some(), out.reverse_cross_entropy.is_some()],
         ranks: [out.student_rank.is_some(), out.teacher_rank.is_some()],
+        ..Call::new(problem, &inputs)
     };
     let (counters, n) = (Counters::new(), problem.rows());
     let mut arena = Arena::new(workspace);
@@ -155,20 +152,115 @@ pub fn backward(
     }
     let divisor = || problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor().map_or(0.0, |z| g / z)), ..upstream };
-    let [student, teacher] = problems(problem);
-    let call = Call {
-        problem,
-        jobs: [job(student, inputs.student, inputs.rows), job(teacher, inputs.teacher, inputs.rows)],
-        weight: inputs.row_weight,
-        stats,
-        upstream,
-        moments: true,
-        cross: [false; 2],
-        ranks: [false; 2],
-    };
+    let call = Call { stats, upstream, moments: true, ..Call::new(problem, &inputs) };
     let out = Figures { status, ..Figures::default() };
     run(context, &call, grads, out, None, &Counters::new());
     Ok(())
+}
+/// KL to a reference and log ratio of the targets, summed per sequence.
+#[derive(Debug, Default)]
+pub struct SequenceFigures<'a> {
+    /// `[B]`: sum of log p - log q of the targets, p the policy, q the reference.
+    pub log_ratio: Option<MatrixMut<'a, f64>>,
+    /// `[B]`: sum of KL(q || p).
+    pub kl: Option<MatrixMut<'a, f64>>,
+    /// `[B]`: tokens that count.
+    pub counts: Option<MatrixMut<'a, i32>>,
+    /// `[N, 16]`, for the backward.
+    pub stats: Option<MatrixMut<'a, f32>>,
+    /// `[B]`: bits of [`truing_core::error::row`] of the tokens that count; `EMPTY` where none does.
+    pub status: Option<MatrixMut<'a, u32>>,
+}
+/// Bytes of workspace of [`sequence_kl`] and [`sequence_kl_backward`].
+pub fn sequence_kl_workspace(problem: &Problem) -> Workspace {
+    let n = problem.rows();
+    let bytes = Arena::sum([Arena::need::<f64>(n.saturating_mul(2)), Arena::need::<u32>(n)]);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+fn check_sequences(problem: &Problem, segments: &Segments<'_>, rows: &Rows<'_>) -> Result<()> {
+    segments.check(problem.rows()).map_err(|e| Error { field: if e.field == "logps" { "policy" } else { "rows.cu_seqlens" }, ..e })?;
+    if rows.target.is_none() {
+        return Err(crate::logprob::no_target("targets, which the log ratio needs"));
+    }
+    Ok(())
+}
+/// The sequential KL of token-level DPO: student is the policy, teacher the reference, `problem` of
+/// [`truing_core::divergence::Kind::ForwardKl`] without weights. Sums of f64 in the order of the tokens.
+pub fn sequence_kl(
+    context: &Context,
+    problem: &Problem,
+    segments: Segments<'_>,
+    logits: [Floats<'_>; 2],
+    inputs: Inputs<'_>,
+    mut out: SequenceFigures<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, b) = (problem.rows(), segments.sequences());
+    check(problem, &logits.map(Grad::Absent), &inputs)?;
+    check_sequences(problem, &segments, &inputs.rows)?;
+    let column = |m: Option<truing_core::matrix::Layout>, field| m.map_or(Ok(()), |l| l.check(field, b, 1));
+    column(out.log_ratio.as_ref().map(MatrixMut::layout), "out_log_ratio")?;
+    column(out.kl.as_ref().map(MatrixMut::layout), "out_kl")?;
+    column(out.counts.as_ref().map(MatrixMut::layout), "out_counts")?;
+    column(out.status.as_ref().map(MatrixMut::layout), "out_status")?;
+    let figures = Figures { stats: out.stats.take(), ..Figures::default() };
+    figures.check(n, true).map_err(|e| Error { field: "out_stats", ..e })?;
+    check_space(workspace, sequence_kl_workspace(problem))?;
+    let mut arena = Arena::new(workspace);
+    let mut pairs = MatrixMut::contiguous(arena.take::<f64>(2 * n)?, n, 2)?;
+    let mut status = MatrixMut::vector(arena.take::<u32>(n)?);
+    let figures = Figures { status: Some(status.reborrow()), ..figures };
+    let moments = figures.stats.is_some();
+    let call = Call { moments, ..Call::new(problem, &inputs) };
+    run(context, &call, logits.map(Grad::Absent), figures, Some(pairs.reborrow()), &Counters::new());
+    for i in 0..b {
+        let (mut m, mut kl, mut count, mut flags) = (0.0, 0.0, 0, 0);
+        for t in segments.range(i) {
+            if status.get(t) & row::IGNORED == 0 {
+                let [value, ratio] = *pairs.row(t) else { unreachable!("two columns") };
+                (m, kl, count, flags) = (m + ratio, kl + value, count + 1, flags | status.get(t));
+            }
+        }
+        let flags = if count == 0 { row::EMPTY } else { flags };
+        macro_rules! put {
+            ($($f:ident: $x:expr),*) => {$( if let Some(p) = &mut out.$f { p.set(i, $x) } )*};
+        }
+        put!(log_ratio: m, kl: kl, counts: count, status: flags);
+    }
+    Ok(())
+}
+/// The gradient of the policy's logits, given those of both sums of every sequence; an absent one is 0.
+#[allow(clippy::too_many_arguments)]
+pub fn sequence_kl_backward(
+    context: &Context,
+    problem: &Problem,
+    segments: Segments<'_>,
+    policy: Grad<'_>,
+    reference: Floats<'_>,
+    inputs: Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    [log_ratio, kl]: [Option<Matrix<'_, f64>>; 2],
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, b) = (problem.rows(), segments.sequences());
+    check_sequences(problem, &segments, &inputs.rows)?;
+    for (field, m) in [("grad_log_ratio", &log_ratio), ("grad_kl", &kl)] {
+        m.as_ref().map_or(Ok(()), |m| m.layout().check(field, b, 1))?;
+    }
+    check_space(workspace, sequence_kl_workspace(problem))?;
+    let mut arena = Arena::new(workspace);
+    let (values, logprobs) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?);
+    for i in 0..b {
+        let at = |m: &Option<Matrix<'_, f64>>| m.as_ref().map_or(0.0, |m| m.get(i) as f32);
+        values[segments.range(i)].fill(at(&kl));
+        logprobs[segments.range(i)].fill(at(&log_ratio));
+    }
+    let upstream = Upstream {
+        values: Some(Matrix::vector(values)),
+        student_logprob: Some(Matrix::vector(logprobs)),
+        ..Upstream::default()
+    };
+    backward(context, problem, [policy, Grad::Absent(reference)], inputs, stats, upstream, None)
 }
 fn problems(problem: &Problem) -> [&logprob::Problem; 2] {
     [problem.student(), problem.teacher()]
@@ -232,7 +324,21 @@ struct Call<'a> {
     /// Ranks in the student and in the teacher are.
     ranks: [bool; 2],
 }
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// Values alone.
+    fn new(problem: &'a Problem, inputs: &Inputs<'a>) -> Call<'a> {
+        let [student, teacher] = problems(problem);
+        Call {
+            problem,
+            jobs: [job(student, inputs.student, inputs.rows), job(teacher, inputs.teacher, inputs.rows)],
+            weight: inputs.row_weight,
+            stats: None,
+            upstream: Upstream::default(),
+            moments: false,
+            cross: [false; 2],
+            ranks: [false; 2],
+        }
+    }
     #[inline(always)]
     fn target(&self, i: usize) -> Target {
         self.problem.target(&self.jobs[0].rows, self.weight.as_ref(), i)
@@ -477,10 +583,10 @@ impl Work<'_> {
         for i in 0..n {
             let target = call.target(first + i);
             let (x, value) = match (&call.stats, target) {
-                (_, Target::Ignored) => (Row::without(0.0, row::IGNORED), 0.0),
+                (_, Target::Ignored) => (Row::without(0.0, row::IGNORED), [0.0; 2]),
                 (Some(stats), _) => {
                     let saved = Saved::unpack(stats.row(first + i));
-                    (Row { saved, status: saved.flags, ..Row::without(0.0, 0) }, 0.0)
+                    (Row { saved, status: saved.flags, ..Row::without(0.0, 0) }, [0.0; 2])
                 }
                 (None, _) => {
                     let views = self.views(call, first + i, i, target);
@@ -489,7 +595,9 @@ impl Work<'_> {
             };
             self.out.put(i, &x);
             if let Some(m) = &mut self.losses {
-                m.set(i, value);
+                let place = m.row_mut(i);
+                let n = place.len();
+                place.copy_from_slice(&value[..n]);
             }
             counters.add(x.status);
             if self.places[0].wanted() || self.places[1].wanted() {
@@ -615,9 +723,15 @@ fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], 
     }
     tree.finish()
 }
-/// The figures of a row and its value in f64.
+/// The figures of a row, and in f64 its value and log p - log t of its target.
 #[inline(always)]
-fn figures(engine: &mut impl Engine, call: &Call<'_>, i: usize, views: &[View<'_>; 2], target: Target) -> (Row, f64) {
+fn figures(
+    engine: &mut impl Engine,
+    call: &Call<'_>,
+    i: usize,
+    views: &[View<'_>; 2],
+    target: Target,
+) -> (Row, [f64; 2]) {
     let choice = call.problem.choice();
     let y = if let Target::Column(y) = target { Some(y) } else { None };
     let [student, teacher] = [record(engine, 0, &views[0]), record(engine, 1, &views[1])];
@@ -625,7 +739,7 @@ fn figures(engine: &mut impl Engine, call: &Call<'_>, i: usize, views: &[View<'_
     let teacher = views[1].conclude(teacher, Target::None, y);
     let flags = student.flags | teacher.flags;
     if bad(&student) || bad(&teacher) {
-        return (bad_row(flags), f64::NAN);
+        return (bad_row(flags), [f64::NAN; 2]);
     }
     let [a, b] = choice.order([&student, &teacher]);
     let ordered = choice.order([&views[0], &views[1]]);
@@ -715,7 +829,8 @@ fn figures(engine: &mut impl Engine, call: &Call<'_>, i: usize, views: &[View<'_
     if call.ranks[1] {
         x.teacher_rank = rank(engine, &views[1], student.k as usize);
     }
-    (x, value)
+    let ratio = if y.is_some() { logprob - plain(&teacher) } else { 0.0 };
+    (x, [value, ratio])
 }
 fn bad_row(flags: u32) -> Row {
     let mut x = Row::without(f32::NAN, flags);

@@ -2502,7 +2502,6 @@ pub struct truing_linear_divergence_local_args {
 pub type truing_linear_divergence_finish_args = truing_divergence_finish_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_sequence_kl_args {
@@ -2534,7 +2533,7 @@ pub struct truing_sequence_kl_args {
     pub grad_log_ratio: *const truing_tensor,
     /// f64 [B], gradient of `out_kl`; backward.
     pub grad_kl: *const truing_tensor,
-    /// f32 [N,16]; backward.
+    /// f32 [N,16]; backward, NULL = recompute.
     pub stats: *const truing_tensor,
     /// f64 [B], summed log p - log q of the targets, nats.
     pub out_log_ratio: *const truing_tensor,

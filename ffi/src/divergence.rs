@@ -168,7 +168,7 @@ impl Forward {
 }
 
 /// The tensors of both sides: the student, then the teacher.
-struct Sides {
+pub(crate) struct Sides {
     logits: [Input; 2],
     bias: [Input; 2],
     row_temperature: [Input; 2],
@@ -180,7 +180,7 @@ struct Sides {
     ndim: [usize; 2],
 }
 impl Sides {
-    fn parse(
+    pub(crate) fn parse(
         t: &mut Tensors,
         [student, teacher]: [*const truing_tensor; 2],
         [own, other]: [&truing_transform; 2],
@@ -211,7 +211,7 @@ impl Sides {
             ndim,
         })
     }
-    fn in_place(&mut self, t: &mut Tensors) {
+    pub(crate) fn in_place(&mut self, t: &mut Tensors) {
         for side in 0..2 {
             self.in_place[side] = t.in_place(&mut self.logits[side], &self.grads[side]);
         }
@@ -226,19 +226,37 @@ impl Sides {
     ) -> Result<(Problem, Leading)> {
         unavailable!("partial", partial; ids, teacher_values, teacher_lse, reference, k, tail_floor, outside_logprob,
             log_prob_floor, value_clamp, support, outside);
+        let (student, teacher, tokens) = self.problems(transforms, rows, flags)?;
+        // SAFETY: the contract of `Call::open`.
+        let options = unsafe { divergence_options(divergence, flags) }?;
+        Ok((Problem::new(student, teacher, options)?, tokens))
+    }
+    /// Those of student and teacher.
+    pub(crate) fn problems(
+        &self,
+        transforms: [&truing_transform; 2],
+        rows: &truing_rows,
+        flags: u64,
+    ) -> Result<(logprob::Problem, logprob::Problem, Leading)> {
         let side = |side: usize| {
             let dims = &self.dims[side][..self.ndim[side]];
             let problem = options(transforms[side], rows, flags)
                 .and_then(|options| crate::logprob::problem(dims, options, &truing_shard::ZERO));
             problem.map_err(|e| name_side(e, side == 1))
         };
-        let (student, tokens): (logprob::Problem, Leading) = side(0)?;
-        let (teacher, _) = side(1)?;
-        // SAFETY: the contract of `Call::open`.
-        let options = unsafe { divergence_options(divergence, flags) }?;
-        Ok((Problem::new(student, teacher, options)?, tokens))
+        let (student, tokens) = side(0)?;
+        Ok((student, side(1)?.0, tokens))
     }
-    fn inputs<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Inputs<'a>> {
+    /// Dimensions of the rows.
+    pub(crate) fn rows_of(&self) -> &[usize] {
+        &self.dims[0][..self.ndim[0] - 1]
+    }
+    /// The logits of both sides, neither of them in place.
+    pub(crate) fn logits<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<[Floats<'a>; 2]> {
+        let [student, teacher] = &self.logits;
+        Ok([student.rows(ok, tokens)?.expect("required"), teacher.rows(ok, tokens)?.expect("required")])
+    }
+    pub(crate) fn inputs<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Inputs<'a>> {
         let side = |side: usize| -> Result<TransformInputs<'a>> {
             Ok(TransformInputs {
                 bias: self.bias[side].list(ok)?,
@@ -252,7 +270,7 @@ impl Sides {
             row_weight: self.row_weight.tokens(ok, tokens)?,
         })
     }
-    fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<[Grad<'a>; 2]> {
+    pub(crate) fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<[Grad<'a>; 2]> {
         let side = |logits: &Input, grad: Output, in_place: bool| -> Result<Grad<'a>> {
             Ok(match grad.rows(ok, tokens)? {
                 Some(g) if in_place => Grad::InPlace(g),

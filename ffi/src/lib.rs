@@ -13,6 +13,7 @@ pub mod logprob;
 pub mod policy;
 pub mod preference;
 pub mod sequence;
+pub mod sequence_kl;
 pub mod support;
 pub mod tds_rows;
 

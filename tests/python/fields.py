@@ -86,6 +86,16 @@ def divergence_backward(a):
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
 
 
+def sequence_kl_forward(a):
+    a.policy, a.ref, a.rows.target = tensor(*F32, 2, 3, 7), tensor(*F32, 2, 3, 7), tensor(*I32, 2, 3)
+    a.out_kl = tensor(*F64, 2)
+
+
+def sequence_kl_backward(a):
+    a.policy, a.ref, a.rows.target = tensor(*F32, 2, 3, 7), tensor(*F32, 2, 3, 7), tensor(*I32, 2, 3)
+    a.grad_kl, a.grad_policy_out = tensor(*F64, 2), tensor(*F32, 2, 3, 7)
+
+
 def linear_logprob_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
     a.figures.out_logprob = tensor(*F32, 3)
@@ -132,6 +142,8 @@ CALLS = {
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
     "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
     "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
+    "sequence_kl_forward": (_abi.truing_sequence_kl_args, sequence_kl_forward),
+    "sequence_kl_backward": (_abi.truing_sequence_kl_args, sequence_kl_backward),
     "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
     "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
     "sequence_forward": (_abi.truing_sequence_forward_args, sequence_forward),

@@ -18,6 +18,8 @@ from ._ops import (
     preference,
     sequence,
     sequence_backward,
+    sequence_kl,
+    sequence_kl_backward,
     support_mask,
     tds_rows,
 )
@@ -26,7 +28,7 @@ from ._tensor import tensor
 __all__ = [
     "SERIAL", "Context", "Error", "divergence", "divergence_backward", "linear_logprob", "linear_logprob_backward",
     "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence",
-    "sequence_backward", "support_mask", "tds_rows", "tensor",
+    "sequence_backward", "sequence_kl", "sequence_kl_backward", "support_mask", "tds_rows", "tensor",
 ]  # fmt: skip
 
 

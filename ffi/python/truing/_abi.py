@@ -1409,7 +1409,7 @@ class truing_linear_divergence_local_args(ctypes.Structure):
 
 
 class truing_sequence_kl_args(ctypes.Structure):
-    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out. No function of this version takes it; its layout may still change until one does."""
+    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1426,7 +1426,7 @@ class truing_sequence_kl_args(ctypes.Structure):
         ("rows", truing_rows),  # Targets, mask, cu_seqlens.
         ("grad_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_log_ratio`; backward.
         ("grad_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_kl`; backward.
-        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16]; backward.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16]; backward, NULL = recompute.
         ("out_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], summed log p - log q of the targets, nats.
         ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], summed KL(ref||policy), nats.
         ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [B], live tokens.
@@ -1532,6 +1532,10 @@ FUNCTIONS = {
     "truing_sequence_backward": (truing_status, [ctypes.POINTER(truing_sequence_backward_args)]),
     "truing_sequence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_sequence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_kl_forward": (truing_status, [ctypes.POINTER(truing_sequence_kl_args)]),
+    "truing_sequence_kl_backward": (truing_status, [ctypes.POINTER(truing_sequence_kl_args)]),
+    "truing_sequence_kl_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_kl_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_support_mask": (truing_status, [ctypes.POINTER(truing_support_mask_args)]),
     "truing_support_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_support_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tds_rows": (truing_status, [ctypes.POINTER(truing_tds_rows_args)]),

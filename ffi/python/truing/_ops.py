@@ -376,6 +376,45 @@ def divergence_backward(
     return call.run("truing_divergence_backward")
 
 
+def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):
+    call = Call(_abi.truing_sequence_kl_args, policy, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(policy=policy, ref=ref)
+    for side, fields in (("policy", policy_transform), ("ref", ref_transform)):
+        fields = dict(fields or {})
+        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
+        if fields:
+            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    _rows(call, target, mask, ignore_index, cu_seqlens)
+    sequences = shape(policy)[:1] if cu_seqlens is None else (shape(cu_seqlens)[0] - 1,)
+    return call, sequences
+
+
+def sequence_kl(
+    policy, ref, target, *, policy_transform=None, ref_transform=None, mask=None, ignore_index=None, cu_seqlens=None,
+    log_ratio=True, kl=True, counts=False, stats=False, status=False, context=None,
+):  # fmt: skip
+    """Per sequence, for token-level DPO: `log_ratio`, the sum of log policy - log ref of the targets, and `kl`, the sum of
+    KL(ref || policy). Logits [B, T, V], or [N, V] with `cu_seqlens`; transforms as in :func:`divergence`."""
+    call, sequences = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens,
+                                   context)  # fmt: skip
+    for name, want, dtype in (("log_ratio", log_ratio, "float64"), ("kl", kl, "float64"), ("counts", counts, "int32"),
+                              ("status", status, "uint32")):  # fmt: skip
+        call.write("out_" + name, name, want, sequences, dtype)
+    call.write("out_stats", "stats", stats, (*shape(policy)[:-1], _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    return call.run("truing_sequence_kl_forward")
+
+
+def sequence_kl_backward(
+    policy, ref, target, *, grad_log_ratio=None, grad_kl=None, policy_transform=None, ref_transform=None, mask=None,
+    ignore_index=None, cu_seqlens=None, stats=None, grad_policy=True, context=None,
+):  # fmt: skip
+    """`grad_policy` from the gradients of both sums of every sequence; `grad_policy=policy` overwrites the logits."""
+    call, _ = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context)
+    call.read(grad_log_ratio=grad_log_ratio, grad_kl=grad_kl, stats=stats)
+    call.write("grad_policy_out", "grad_policy", grad_policy, shape(policy), dtype_name(policy))
+    return call.run("truing_sequence_kl_backward")
+
+
 def linear_logprob(
     hidden, weight, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
     logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
