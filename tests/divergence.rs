@@ -2,9 +2,7 @@
 //! bits for every batch, thread count, choice of outputs, stored type and instruction set.
 use half::bf16;
 use truing_core::Status;
-use truing_core::divergence::{
-    Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream,
-};
+use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
 use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
@@ -213,7 +211,10 @@ fn golden() {
             entry[0] = entry[0].max(error / want);
             judge(error <= bounds.value(want), format!("got {got:e}, error {:.1} u", error / want));
         } else {
-            judge(got <= 1e-14 || kind == Kind::CosineLogits && got <= 1e-11 + 32.0 * U * bounds.square.min(2.0), format!("got {got:e}"));
+            judge(
+                got <= 1e-14 || kind == Kind::CosineLogits && got <= 1e-11 + 32.0 * U * bounds.square.min(2.0),
+                format!("got {got:e}"),
+            );
         }
         let (most, some) = (numbers(parts[2]), numbers(parts[3]));
         for side in 0..2 {
@@ -221,7 +222,8 @@ fn golden() {
                 let (want, got) = (some[4 * side + k], out.grads[side][j] as f64);
                 let error = (got - want).abs() / U;
                 entry[1] = entry[1].max(if error < 1e-20 { 0.0 } else { error / most[side] });
-                let text = format!("side {side}, column {j}: got {got:e}, expected {want:e}: {:.1} u", error / most[side]);
+                let text =
+                    format!("side {side}, column {j}: got {got:e}, expected {want:e}: {:.1} u", error / most[side]);
                 judge(error <= bounds.gradient(most[side], value) || most[side] < 1e-25 && got.abs() < 1e-14, text);
             }
         }
@@ -258,7 +260,9 @@ impl Bounds {
             let live = x.iter().filter(|x| **x > DEAD);
             live.clone().fold(DEAD, |a, &b| a.max(b)) as f64 - live.fold(INF, |a, &b| a.min(b)) as f64
         };
-        let both = || student.iter().zip(teacher).filter(|(x, y)| **x > DEAD && **y > DEAD).map(|(&x, &y)| (x as f64, y as f64));
+        let both = || {
+            student.iter().zip(teacher).filter(|(x, y)| **x > DEAD && **y > DEAD).map(|(&x, &y)| (x as f64, y as f64))
+        };
         let norm = |f: fn((f64, f64)) -> f64| both().map(|x| f(x) * f(x)).sum::<f64>().sqrt();
         let apart = both().fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()));
         Bounds {
@@ -348,15 +352,51 @@ fn reference(kind: Kind, s: f64, x: &[f64], y: &[f64]) -> (f64, Vec<f64>, Vec<f6
             (1.0 + 2.0 * zip(&root).iter().sum::<f64>(), zip(&root), zip(&root))
         }
         Kind::Chi2 => {
-            let value = zip(&|t, p| if p > 0.0 { (t - p) * (t - p) / p } else if t > 0.0 { f64::INFINITY } else { 0.0 }).iter().sum();
-            (value, zip(&|t, p| if p > 0.0 { -t * t / p } else { 0.0 }), zip(&|t, p| if p > 0.0 { 2.0 * t * (t - p) / p } else { 0.0 }))
+            let value = zip(&|t, p| {
+                if p > 0.0 {
+                    (t - p) * (t - p) / p
+                } else if t > 0.0 {
+                    f64::INFINITY
+                } else {
+                    0.0
+                }
+            })
+            .iter()
+            .sum();
+            (
+                value,
+                zip(&|t, p| if p > 0.0 { -t * t / p } else { 0.0 }),
+                zip(&|t, p| if p > 0.0 { 2.0 * t * (t - p) / p } else { 0.0 }),
+            )
         }
         Kind::Chi2Reverse => {
-            let value = zip(&|t, p| if t > 0.0 { (t - p) * (t - p) / t } else if p > 0.0 { f64::INFINITY } else { 0.0 }).iter().sum();
-            (value, zip(&|t, p| if t > 0.0 { 2.0 * p * (p - t) / t } else { 0.0 }), zip(&|t, p| if t > 0.0 { -p * p / t } else { 0.0 }))
+            let value = zip(&|t, p| {
+                if t > 0.0 {
+                    (t - p) * (t - p) / t
+                } else if p > 0.0 {
+                    f64::INFINITY
+                } else {
+                    0.0
+                }
+            })
+            .iter()
+            .sum();
+            (
+                value,
+                zip(&|t, p| if t > 0.0 { 2.0 * p * (p - t) / t } else { 0.0 }),
+                zip(&|t, p| if t > 0.0 { -p * p / t } else { 0.0 }),
+            )
         }
         Kind::Tvd => {
-            let sign = |x: f64| if x > 0.0 { 0.5 } else if x < 0.0 { -0.5 } else { 0.0 };
+            let sign = |x: f64| {
+                if x > 0.0 {
+                    0.5
+                } else if x < 0.0 {
+                    -0.5
+                } else {
+                    0.0
+                }
+            };
             let value = zip(&|t, p| (t - p).abs() / 2.0).iter().sum();
             (value, zip(&|t, p| -p * sign(t - p)), zip(&|t, p| t * sign(t - p)))
         }
@@ -373,9 +413,12 @@ fn reference(kind: Kind, s: f64, x: &[f64], y: &[f64]) -> (f64, Vec<f64>, Vec<f6
             let db: Vec<f64> = (0..n).map(|j| -(a[j] / na - c * b[j] / nb) / nb).collect();
             let da: Vec<f64> = (0..n).map(|j| -(b[j] / nb - c * a[j] / na) / na).collect();
             if kind == Kind::CosineLogits {
-                let live = |g: Vec<f64>| (0..n).map(|j| both(g[j], both(x[j], y[j]) + both(y[j], x[j]))).collect::<Vec<f64>>();
+                let live =
+                    |g: Vec<f64>| (0..n).map(|j| both(g[j], both(x[j], y[j]) + both(y[j], x[j]))).collect::<Vec<f64>>();
                 let dead = |j: usize| x[j] == f64::NEG_INFINITY || y[j] == f64::NEG_INFINITY;
-                let cut = |g: Vec<f64>| g.iter().enumerate().map(|(j, &g)| if dead(j) { 0.0 } else { g }).collect::<Vec<f64>>();
+                let cut = |g: Vec<f64>| {
+                    g.iter().enumerate().map(|(j, &g)| if dead(j) { 0.0 } else { g }).collect::<Vec<f64>>()
+                };
                 return (1.0 - c, cut(live(db)), cut(live(da)));
             }
             (1.0 - c, (0..n).map(|j| db[j] * p[j]).collect(), (0..n).map(|j| da[j] * t[j]).collect())
@@ -436,13 +479,16 @@ fn options_against_f64() {
             let mut r = Random((number * 10 + vs) as u64);
             let student = Data::new(number % 3, &r.normals(n * vs, 2.0));
             let teacher: Vec<f32> = (0..n * vt)
-                .map(|k| student.wide()[(k / vt * vs + (k % vt).min(vs - 1)).min(n * vs - 1)] + (r.normal() * 0.7) as f32)
+                .map(|k| {
+                    student.wide()[(k / vt * vs + (k % vt).min(vs - 1)).min(n * vs - 1)] + (r.normal() * 0.7) as f32
+                })
                 .collect();
             let teacher = Data::new((number + 1) % 3, &teacher);
-            let strict = matches!(kind, Kind::ForwardKl | Kind::Chi2 | Kind::CrossEntropy | Kind::Jeffreys | Kind::MixedKl)
-                || matches!(kind, Kind::ReverseKl | Kind::Chi2Reverse | Kind::ReverseCrossEntropy)
-                || param > 1.0
-                || param < 0.0;
+            let strict =
+                matches!(kind, Kind::ForwardKl | Kind::Chi2 | Kind::CrossEntropy | Kind::Jeffreys | Kind::MixedKl)
+                    || matches!(kind, Kind::ReverseKl | Kind::Chi2Reverse | Kind::ReverseCrossEntropy)
+                    || param > 1.0
+                    || param < 0.0;
             // where a dead column would make it infinite, both sides have the same ones
             let dead = |j: usize| j % 11 == 10 || strict && j >= vs.min(vt) - 3;
             let bias = |v: usize, r: &mut Random| -> Vec<f32> {
@@ -457,8 +503,7 @@ fn options_against_f64() {
             let plain = logprob::Options { ignore_index: Some(-100), ..logprob::Options::default() };
             let own = logprob::Options { transform, n_valid_vocab: vs - 2, ..plain };
             let other = logprob::Options { n_valid_vocab: vt - 1, ..plain };
-            let (s, t) =
-                (logprob::Problem::new(n, vs, own).unwrap(), logprob::Problem::new(n, vt, other).unwrap());
+            let (s, t) = (logprob::Problem::new(n, vs, own).unwrap(), logprob::Problem::new(n, vt, other).unwrap());
             let (hard, soft, shift) = (0.4, 0.7, if kind == Kind::CosineLogits { 0.0 } else { -1.5 });
             let options = Options {
                 hard_weight: hard,
@@ -499,12 +544,28 @@ fn options_against_f64() {
                 all(c, &case, logits).same(&format!("{kind:?} {param} {vs} {vt}"), &out);
                 cases.ran();
             }
-            judge_options(&format!("{kind:?} {param} {vs} {vt}"), &case, (kind, param), [&student, &teacher], &out, &g, &g_lp);
+            judge_options(
+                &format!("{kind:?} {param} {vs} {vt}"),
+                &case,
+                (kind, param),
+                [&student, &teacher],
+                &out,
+                &g,
+                &g_lp,
+            );
         }
     }
     cases.finish("options of divergences", 24 * 3 * 3);
 }
-fn judge_options(what: &str, case: &Case<'_>, (kind, param): (Kind, f64), data: [&Data; 2], out: &Out, g: &[f32], g_lp: &[f32]) {
+fn judge_options(
+    what: &str,
+    case: &Case<'_>,
+    (kind, param): (Kind, f64),
+    data: [&Data; 2],
+    out: &Out,
+    g: &[f32],
+    g_lp: &[f32],
+) {
     let (options, n) = (case.problem.options(), out.status.len());
     let sides = [case.problem.student(), case.problem.teacher()];
     let inputs = [case.inputs.student, case.inputs.teacher];
@@ -522,7 +583,8 @@ fn judge_options(what: &str, case: &Case<'_>, (kind, param): (Kind, f64), data: 
             }
             continue;
         }
-        let (mut x, mut slope) = ([vec![f64::NEG_INFINITY; width], vec![f64::NEG_INFINITY; width]], [vec![0.0; width], vec![0.0; width]]);
+        let (mut x, mut slope) =
+            ([vec![f64::NEG_INFINITY; width], vec![f64::NEG_INFINITY; width]], [vec![0.0; width], vec![0.0; width]]);
         for side in 0..2 {
             let (p, v) = (sides[side], sides[side].vocab());
             let t = p.options().transform;
@@ -552,18 +614,29 @@ fn judge_options(what: &str, case: &Case<'_>, (kind, param): (Kind, f64), data: 
         let logt: Vec<f64> = x[1].iter().map(|v| v - lse(&x[1])).collect();
         let weight = case.inputs.row_weight.unwrap().get(i) as f64;
         let t2 = sides[0].options().transform.temperature.powi(2);
-        let (soft, hard) = (weight * options.soft_weight * t2, weight * options.hard_weight * if options.hard_dft { logp[y].exp() } else { 1.0 });
+        let (soft, hard) = (
+            weight * options.soft_weight * t2,
+            weight * options.hard_weight * if options.hard_dft { logp[y].exp() } else { 1.0 },
+        );
         let value = soft * d - hard * logp[y];
         let near = |what: &str, got: f64, want: f64, size: f64| {
-            assert!((got - want).abs() <= 3e-5 * (size + want.abs()), "{what}, row {i}: got {got:e}, expected {want:e}");
+            assert!(
+                (got - want).abs() <= 3e-5 * (size + want.abs()),
+                "{what}, row {i}: got {got:e}, expected {want:e}"
+            );
         };
         near(&format!("{what}: value"), out.values[i] as f64, value, 0.02);
         sum += value;
-        let entropy = |l: &[f64]| l.iter().map(|l| if *l > f64::NEG_INFINITY { -l.exp() * l } else { 0.0 }).sum::<f64>();
-        let cross = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| if *a > f64::NEG_INFINITY { -a.exp() * b } else { 0.0 }).sum::<f64>();
+        let entropy =
+            |l: &[f64]| l.iter().map(|l| if *l > f64::NEG_INFINITY { -l.exp() * l } else { 0.0 }).sum::<f64>();
+        let cross = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).map(|(a, b)| if *a > f64::NEG_INFINITY { -a.exp() * b } else { 0.0 }).sum::<f64>()
+        };
         near(what, out.student_entropy[i] as f64, entropy(&logp), 1.0);
         near(what, out.teacher_entropy[i] as f64, entropy(&logt), 1.0);
-        for (got, want) in [(out.cross_entropy[i], cross(&logt, &logp)), (out.reverse_cross_entropy[i], cross(&logp, &logt))] {
+        for (got, want) in
+            [(out.cross_entropy[i], cross(&logt, &logp)), (out.reverse_cross_entropy[i], cross(&logp, &logt))]
+        {
             if want == f64::INFINITY {
                 assert_eq!(got, INF, "{what}");
             } else {
@@ -594,11 +667,192 @@ fn judge_options(what: &str, case: &Case<'_>, (kind, param): (Kind, f64), data: 
             for j in 0..v {
                 let got = out.grads[side][i * v + j] as f64;
                 // the softcap's slope is formed as 1 - tanh^2 here
-                assert!((got - want[j]).abs() <= 3e-5 * most, "{what}, row {i}, side {side}, column {j}: got {got:e}, expected {:e} of {most:e}", want[j]);
+                assert!(
+                    (got - want[j]).abs() <= 3e-5 * most,
+                    "{what}, row {i}, side {side}, column {j}: got {got:e}, expected {:e} of {most:e}",
+                    want[j]
+                );
             }
         }
     }
     let want = sum / 3.0;
     assert!((out.loss - want).abs() <= 3e-5 * (want.abs() + 0.1), "{what}: loss {} {want}", out.loss);
     assert_eq!(out.counters[0], 2, "{what}");
+}
+
+/// In place, fused, rows alone, stored in bf16: the bits of the plain call.
+#[test]
+fn ways_to_call() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        for v in [1, 33, 4100] {
+            let n = 3;
+            let mut r = Random((number * 7 + v) as u64);
+            let x: Vec<f32> = r.normals(n * v, 3.0).iter().map(|&x| bf16::from_f32(x).to_f32()).collect();
+            let y: Vec<f32> = x.iter().map(|x| bf16::from_f32(x + r.normal() as f32).to_f32()).collect();
+            let mut case = Case::new(n, [v; 2], options(kind, param));
+            case.upstream.loss = Some(1.5);
+            let logits = [matrix(&x, v), matrix(&y, v)];
+            let want = all(&c, &case, logits);
+            let (narrow_x, narrow_y) = (Data::new(1, &x), Data::new(1, &y));
+            let layout = Layout::contiguous(n, v);
+            all(&c, &case, [narrow_x.view(layout), narrow_y.view(layout)]).same("bf16", &want);
+
+            let mut fused = Out::new(n, [v; 2]);
+            let [mut gs, mut gt] = std::mem::take(&mut fused.grads);
+            let grads =
+                [Grad::Separate(logits[0], matrix_mut(&mut gs, v)), Grad::Separate(logits[1], matrix_mut(&mut gt, v))];
+            let mut out = Figures { values: Some(MatrixMut::vector(&mut fused.values)), ..Figures::default() };
+            forward_fused(&c, &case.problem, grads, case.inputs, out, Totals::default(), Some(1.5), &mut []).unwrap();
+            same("fused values", &fused.values, &want.values);
+            same("fused student gradient", &gs, &want.grads[0]);
+            same("fused teacher gradient", &gt, &want.grads[1]);
+
+            (gs, gt) = (x.clone(), y.clone());
+            let grads = [Grad::InPlace(matrix_mut(&mut gs, v)), Grad::InPlace(matrix_mut(&mut gt, v))];
+            out = Figures::default();
+            forward_fused(&c, &case.problem, grads, case.inputs, out, Totals::default(), Some(1.5), &mut []).unwrap();
+            same("student gradient in place", &gs, &want.grads[0]);
+            same("teacher gradient in place", &gt, &want.grads[1]);
+            for i in 0..n {
+                let mut case = Case::new(1, [v; 2], options(kind, param));
+                case.upstream.loss = Some(1.5);
+                let one = all(&c, &case, [matrix(&x[i * v..][..v], v), matrix(&y[i * v..][..v], v)]);
+                same("a row alone: value", &one.values, &want.values[i..i + 1]);
+                same("a row alone: statistics", &one.stats, &want.stats[i * STATS..][..STATS]);
+                same("a row alone: gradient", &one.grads[0], &want.grads[0][i * v..][..v]);
+            }
+            cases.ran();
+        }
+    }
+    cases.finish("ways to call", 24 * 3);
+}
+
+/// Identical rows give exactly 0; NaN, `+inf` and rows without a live column stay alone; disjoint rows have the kind's
+/// largest value.
+#[test]
+fn edges() {
+    let c = context(Isa::detect(), 0);
+    let (nan, d) = (f32::NAN, DEAD);
+    for (kind, param) in PARAMS {
+        let x = [1.0f32, 2.0, 0.5, nan, 2.0, 0.0, 1.0, INF, 0.0, d, d, d, 1.0, 2.0, 3.0, 1.0, d, d];
+        let y = [1.0f32, 2.0, 0.5, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, d, d, d, d, 2.0, 1.0];
+        let mut case = Case::new(6, [3; 2], options(kind, param));
+        let up = [1.0f32; 6];
+        case.upstream.values = Some(Matrix::vector(&up));
+        let out = all(&c, &case, [matrix(&x, 3), matrix(&y, 3)]);
+        let entropy = matches!(kind, Kind::CrossEntropy | Kind::ReverseCrossEntropy);
+        if !entropy {
+            assert_eq!(out.values[0], 0.0, "{kind:?}");
+            assert!(out.grads.iter().all(|g| g[..3].iter().all(|&g| g == 0.0)), "{kind:?} {param}: {:?}", out.grads);
+        }
+        for i in 1..5 {
+            assert!(out.values[i].is_nan(), "{kind:?} row {i}");
+            assert!(out.grads.iter().all(|g| g[3 * i..][..3].iter().all(|g| g.is_nan())), "{kind:?} row {i}");
+        }
+        let flags = [row::NAN_INPUT, row::INF_INPUT, row::ALL_NEG_INF, row::ALL_NEG_INF];
+        assert_eq!(out.status[1..5], flags, "{kind:?}");
+        let b = param;
+        let most = match kind {
+            Kind::Jsd => -b * b.ln() - (1.0 - b) * (1.0 - b).ln(),
+            Kind::SkewKl | Kind::SkewReverseKl => -b.ln(),
+            Kind::Tvd | Kind::Hellinger2 | Kind::CosineProbs => 1.0,
+            Kind::Alpha if (0.0..1.0).contains(&b) => 1.0 / (b * (1.0 - b)),
+            Kind::CosineLogits => 0.0,
+            _ => f64::INFINITY,
+        };
+        assert!(
+            (out.values[5] as f64 - most).abs() < 1e-6 || out.values[5] as f64 == most,
+            "{kind:?}: {}",
+            out.values[5]
+        );
+        let flag = if kind == Kind::CosineLogits {
+            row::DEGENERATE
+        } else if most == f64::INFINITY {
+            row::INFINITE
+        } else {
+            0
+        };
+        assert_eq!(out.status[5], flag, "{kind:?}");
+        assert!(out.grads.iter().all(|g| g[15..].iter().all(|g| g.is_finite())), "{kind:?}");
+    }
+    // beta at its ends
+    let x = [1.0f32, 2.0, 0.5];
+    let y = [0.0f32, 1.0, 1.5];
+    let value = |kind, param, limits| {
+        let case = Case::new(1, [3; 2], Options { limits, ..options(kind, param) });
+        all(&c, &case, [matrix(&x, 3), matrix(&y, 3)]).values[0]
+    };
+    let (forward, reverse) =
+        (value(Kind::ForwardKl, f64::NAN, Limits::Peer), value(Kind::ReverseKl, f64::NAN, Limits::Peer));
+    for limits in [Limits::Peer, Limits::Scaled] {
+        assert_eq!(value(Kind::Jsd, 0.0, limits), forward);
+        assert_eq!(value(Kind::Jsd, 1.0, limits), reverse);
+    }
+    assert_eq!((value(Kind::Jsd, 0.0, Limits::Continuous), value(Kind::Jsd, 1.0, Limits::Continuous)), (0.0, 0.0));
+    assert_eq!(value(Kind::Alpha, 1.0, Limits::Peer), forward);
+    assert_eq!(value(Kind::Alpha, 0.0, Limits::Peer), reverse);
+}
+
+/// Settings and arguments that are refused, each by its name, before anything is written.
+#[test]
+fn refusals() {
+    for (kind, param) in [
+        (Kind::MixedKl, 1.5),
+        (Kind::Jsd, -0.1),
+        (Kind::SkewKl, 1.0),
+        (Kind::Renyi, 0.0),
+        (Kind::Renyi, 1.0001),
+        (Kind::Renyi, f64::NAN),
+        (Kind::Alpha, 9.0),
+        (Kind::Alpha, 1e-4),
+    ] {
+        let e = Choice::new(kind, param, Limits::Peer).unwrap_err();
+        assert_eq!((e.status, e.field), (Status::InvalidArgument, "options.params"), "{kind:?} {param}");
+    }
+    let side = |n, v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let refused = |o: Options, field: &str| {
+        let e = Problem::new(side(2, 3), side(2, 3), o).unwrap_err();
+        assert_eq!((e.status, e.field), (Status::InvalidArgument, field));
+    };
+    let base = options(Kind::ForwardKl, f64::NAN);
+    refused(Options { hard_weight: f64::NAN, ..base }, "options.hard_weight");
+    refused(Options { soft_weight: f64::INFINITY, ..base }, "options.soft_weight");
+    refused(Options { hard_dft: true, ..base }, "options.hard_scaling");
+    refused(Options { teacher_target_shift: f64::INFINITY, ..base }, "options.teacher_target_shift");
+    refused(Options { normaliser: -1.0, ..base }, "options.aggregate.normaliser");
+    refused(Options { teacher: Teacher::Probs, teacher_target_shift: 1.0, ..base }, "options.teacher_target_shift");
+    assert_eq!(Problem::new(side(2, 3), side(3, 3), base).unwrap_err().field, "teacher");
+
+    let c = context(Isa::detect(), 0);
+    let (z, mut values) = ([0f32; 6], [7.5f32; 2]);
+    let mut call = |o: Options, logits: [Floats<'_>; 2], inputs: Inputs<'_>, field: &str| {
+        let problem = Problem::new(side(2, 3), side(2, 3), o).unwrap();
+        let out = Figures { values: Some(MatrixMut::vector(&mut values)), ..Figures::default() };
+        let e = forward(&c, &problem, logits, inputs, out, Totals::default(), &mut []).unwrap_err();
+        assert_eq!(e.field, field, "{e}");
+        assert_eq!(values, [7.5; 2], "a refused call has written");
+    };
+    let good = matrix(&z, 3);
+    call(base, [good, matrix(&z, 2)], Inputs::default(), "teacher");
+    call(base, [matrix(&z, 6), good], Inputs::default(), "student");
+    let double = [0f64; 6];
+    let wide = Matrix::contiguous(&double, 2, 3).unwrap().into();
+    call(base, [good, wide], Inputs::default(), "teacher");
+    call(Options { hard_weight: 1.0, ..base }, [good; 2], Inputs::default(), "rows.target");
+    let target = [0i64, 3];
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
+    call(base, [good; 2], Inputs { rows, ..Inputs::default() }, "rows.target");
+    for w in [[1.0f32, -1.0], [f32::NAN, 0.0], [0.0, INF]] {
+        let inputs = Inputs { row_weight: Some(Matrix::vector(&w)), ..Inputs::default() };
+        call(base, [good; 2], inputs, "row_weight");
+    }
+    let bias = [INF, 0.0, 0.0];
+    let bad = TransformInputs { bias: Some(Matrix::vector(&bias).into()), row_temperature: None };
+    call(base, [good; 2], Inputs { student: bad, ..Inputs::default() }, "student_transform.bias");
+    call(base, [good; 2], Inputs { teacher: bad, ..Inputs::default() }, "teacher_transform.bias");
+    let given = TransformInputs { bias: Some(Matrix::vector(&z[..3]).into()), row_temperature: None };
+    let probs = Options { teacher: Teacher::Probs, ..base };
+    call(probs, [good; 2], Inputs { teacher: given, ..Inputs::default() }, "teacher_transform");
 }

@@ -4,12 +4,14 @@ use core::ffi::{CStr, c_int, c_void};
 use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
 use truing_ffi::context::*;
+use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::*;
 use truing_ffi::linear_preference::*;
 use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
+use truing_ffi::sequence_kl::*;
 use truing_ffi::support::*;
 use truing_ffi::tds_rows::*;
 use truing_tests::{Counting, Random};
@@ -160,6 +162,10 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_logprob_finish)
         + struct_rules(truing_support_mask)
         + struct_rules(truing_tds_rows)
+        + struct_rules(truing_divergence_forward)
+        + struct_rules(truing_divergence_backward)
+        + struct_rules(truing_sequence_kl_forward)
+        + struct_rules(truing_sequence_kl_backward)
         + struct_rules(truing_linear_logprob_forward)
         + struct_rules(truing_linear_logprob_backward)
         + struct_rules(truing_sequence_forward)
@@ -168,7 +174,7 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_linear_preference_forward)
         + struct_rules(truing_policy_forward);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 13 * 80, "{cases}");
+    assert!(cases >= 17 * 80, "{cases}");
 }
 
 #[test]

@@ -211,7 +211,11 @@ impl Choice {
             if x == from || (x - from).abs() >= NEAR {
                 return Ok(());
             }
-            Err(Error::invalid(FIELD, Value::Float(x), Value::Text("0 and 1 themselves, or 2^-10 and more away from them")))
+            Err(Error::invalid(
+                FIELD,
+                Value::Float(x),
+                Value::Text("0 and 1 themselves, or 2^-10 and more away from them"),
+            ))
         };
         let choice = |form, student_first| Ok(Choice { form, student_first });
         match kind {

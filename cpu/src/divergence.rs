@@ -8,11 +8,9 @@ use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Cell, V, clamp, exp, splat, tree};
 use crate::sequence::{Counters, check_space, overflow};
-use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
-use truing_core::divergence::{
-    Figures, Form, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side,
-};
+use truing_core::divergence::{Figures, Form, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side};
+use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
 use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
@@ -178,7 +176,9 @@ pub fn sequence_kl_workspace(problem: &Problem) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
 }
 fn check_sequences(problem: &Problem, segments: &Segments<'_>, rows: &Rows<'_>) -> Result<()> {
-    segments.check(problem.rows()).map_err(|e| Error { field: if e.field == "logps" { "policy" } else { "rows.cu_seqlens" }, ..e })?;
+    segments
+        .check(problem.rows())
+        .map_err(|e| Error { field: if e.field == "logps" { "policy" } else { "rows.cu_seqlens" }, ..e })?;
     if rows.target.is_none() {
         return Err(crate::logprob::no_target("targets, which the log ratio needs"));
     }
@@ -608,16 +608,22 @@ impl Work<'_> {
     /// Student and teacher of row `at` of the batch, row `i` of this piece.
     #[inline(always)]
     fn views<'b>(&'b self, call: &'b Call<'_>, at: usize, i: usize, target: Target) -> [View<'b>; 2] {
-        let mut views = [
-            View::new(&call.jobs[0], at, self.places[0].raw(i)),
-            View::new(&call.jobs[1], at, self.places[1].raw(i)),
-        ];
+        let mut views =
+            [View::new(&call.jobs[0], at, self.places[0].raw(i)), View::new(&call.jobs[1], at, self.places[1].raw(i))];
         views[1].probs = call.problem.options().teacher == Teacher::Probs;
         views[1].shift = call.shift(target);
         views
     }
     #[inline(always)]
-    fn gradients(&mut self, engine: &mut impl Engine, call: &Call<'_>, at: usize, i: usize, target: Target, saved: &Saved) {
+    fn gradients(
+        &mut self,
+        engine: &mut impl Engine,
+        call: &Call<'_>,
+        at: usize,
+        i: usize,
+        target: Target,
+        saved: &Saved,
+    ) {
         let choice = call.problem.choice();
         let widths = [call.jobs[0].problem.vocab(), call.jobs[1].problem.vocab()];
         let up = &call.upstream;
@@ -799,7 +805,9 @@ fn figures(
     }
     saved.logprob = logprob as f32;
     let normalised = call.problem.options().teacher != Teacher::Logits;
-    let cross = |engine: &mut _, order: [usize; 2]| cross_entropy(engine, [&views[0], &views[1]], [&student, &teacher], order, normalised);
+    let cross = |engine: &mut _, order: [usize; 2]| {
+        cross_entropy(engine, [&views[0], &views[1]], [&student, &teacher], order, normalised)
+    };
     let mut x = Row {
         values: value as f32,
         student_entropy: student.figures(Target::None).entropy,

@@ -579,17 +579,50 @@ macro_rules! with_formula {
         use $crate::divergence::Form;
         use $crate::divergence::formula;
         match $form {
-            Form::Kl => { type $f = formula::Kl; $body }
-            Form::TwoWay { .. } => { type $f = formula::TwoWay; $body }
-            Form::Jsd { .. } => { type $f = formula::Jsd; $body }
-            Form::Skew { .. } => { type $f = formula::Skew; $body }
-            Form::Power { .. } => { type $f = formula::Power; $body }
-            Form::Hellinger2 => { type $f = formula::Hellinger2; $body }
-            Form::Chi2 => { type $f = formula::Chi2; $body }
-            Form::Tvd => { type $f = formula::Tvd; $body }
-            Form::CosineProbs => { type $f = formula::CosineProbs; $body }
-            Form::CosineLogits => { type $f = formula::CosineLogits; $body }
-            Form::CrossEntropy | Form::Zero => { type $f = formula::CrossEntropy; $body }
+            Form::Kl => {
+                type $f = formula::Kl;
+                $body
+            }
+            Form::TwoWay { .. } => {
+                type $f = formula::TwoWay;
+                $body
+            }
+            Form::Jsd { .. } => {
+                type $f = formula::Jsd;
+                $body
+            }
+            Form::Skew { .. } => {
+                type $f = formula::Skew;
+                $body
+            }
+            Form::Power { .. } => {
+                type $f = formula::Power;
+                $body
+            }
+            Form::Hellinger2 => {
+                type $f = formula::Hellinger2;
+                $body
+            }
+            Form::Chi2 => {
+                type $f = formula::Chi2;
+                $body
+            }
+            Form::Tvd => {
+                type $f = formula::Tvd;
+                $body
+            }
+            Form::CosineProbs => {
+                type $f = formula::CosineProbs;
+                $body
+            }
+            Form::CosineLogits => {
+                type $f = formula::CosineLogits;
+                $body
+            }
+            Form::CrossEntropy | Form::Zero => {
+                type $f = formula::CrossEntropy;
+                $body
+            }
         }
     }};
 }
