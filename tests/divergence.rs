@@ -2,12 +2,16 @@
 //! bits for every batch, thread count, choice of outputs, stored type and instruction set.
 use half::bf16;
 use truing_core::Status;
+use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
 use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
-use truing_cpu::divergence::{Inputs, Totals, backward, forward, forward_fused, forward_workspace};
+use truing_cpu::divergence::{
+    Inputs, PartialTeacher, SequenceFigures, Totals, backward, forward, forward_fused, forward_workspace, partial,
+    sequence_kl, sequence_kl_backward, sequence_kl_workspace,
+};
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa};
 use truing_tests::{Cases, Data, Random, U, context, contexts, same, with_scratch};
@@ -855,4 +859,261 @@ fn refusals() {
     let given = TransformInputs { bias: Some(Matrix::vector(&z[..3]).into()), row_temperature: None };
     let probs = Options { teacher: Teacher::Probs, ..base };
     call(probs, [good; 2], Inputs { teacher: given, ..Inputs::default() }, "teacher_transform");
+}
+
+struct PartialOut {
+    values: Vec<f32>,
+    mass: [Vec<f32>; 2],
+    ids: Vec<i32>,
+    status: Vec<u32>,
+    loss: f64,
+    grads: [Vec<f32>; 2],
+}
+/// Every choice of a support, with the rest renormalised away and in a bucket: every kind against its definition on the
+/// buckets, the teacher as rows and as values at ids; the same bits on every instruction set.
+#[test]
+fn partial_teachers() {
+    let (mut cases, contexts) = (Cases::default(), contexts());
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        for (v, k, chosen, outside) in [
+            (40, 6, Chosen::Teacher, Outside::Renormalise),
+            (40, 6, Chosen::Student, Outside::Tail),
+            (2100, 5, Chosen::Union, Outside::Tail),
+            (2100, 9, Chosen::Given, Outside::Tail),
+            (40, 9, Chosen::Given, Outside::Renormalise),
+        ] {
+            if kind == Kind::CosineLogits && outside == Outside::Tail {
+                continue; // refused
+            }
+            let n = 3;
+            let mut r = Random((number * 31 + v + k) as u64);
+            let x: Vec<f32> = r.normals(n * v, 2.0);
+            let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+            let given: Vec<i64> =
+                (0..n * k).map(|j| if j % k == 3 { -1 } else { (j % k * 4 + j / k) as i64 }).collect();
+            let ids = (chosen == Chosen::Given).then(|| Matrix::contiguous(&given, n, k).unwrap().into());
+            let settings = Partial { chosen, outside, k: if ids.is_some() { 0 } else { k } };
+            let most = if chosen == Chosen::Union { 2 * k } else { k };
+            let [s, t] = [0, 1].map(|side| {
+                let transform = Transform { temperature: if side == 0 { 1.5 } else { 1.0 }, ..Transform::default() };
+                logprob::Problem::new(n, v, logprob::Options { transform, ..logprob::Options::default() }).unwrap()
+            });
+            let options = Options { soft_weight: 0.5, ..options(kind, param) };
+            let problem = Problem::new(s, t, options).unwrap();
+            let weight = [1.0f32, 0.0, 2.0];
+            let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
+            let go = |c: &Context, at: Option<AtIds<'_>>| {
+                let mut out = PartialOut {
+                    values: vec![7.5; n],
+                    mass: [vec![7.5; n], vec![7.5; n]],
+                    ids: vec![77; n * most],
+                    status: vec![1 << 31; n],
+                    loss: 7.5,
+                    grads: [vec![7.5; n * v], vec![7.5; n * v]],
+                };
+                let tail = outside == Outside::Tail;
+                let [ms, mt] = &mut out.mass;
+                let figures = PartialFigures {
+                    values: Some(MatrixMut::vector(&mut out.values)),
+                    student_mass: tail.then(|| MatrixMut::vector(ms)),
+                    teacher_mass: tail.then(|| MatrixMut::vector(mt)),
+                    support_ids: Some(MatrixMut::contiguous(&mut out.ids, n, most).unwrap()),
+                    status: Some(MatrixMut::vector(&mut out.status)),
+                };
+                let [gs, gt] = &mut out.grads;
+                let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
+                let teacher = match at {
+                    Some(at) => PartialTeacher::At(at),
+                    None => PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v))),
+                };
+                let mut loss = [0f64];
+                let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+                let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
+                with_scratch(forward_workspace(&problem, true).minimum, |w| {
+                    partial(c, &problem, &settings, student, teacher, ids, inputs, figures, totals, upstream, w)
+                        .unwrap();
+                });
+                out.loss = loss[0];
+                out
+            };
+            let out = go(&contexts[0], None);
+            for c in &contexts[1..] {
+                let other = go(c, None);
+                same("partial values", &other.values, &out.values);
+                same("partial ids", &other.ids, &out.ids);
+                same("student mass", &other.mass[0], &out.mass[0]);
+                same("partial student gradient", &other.grads[0], &out.grads[0]);
+                same("partial teacher gradient", &other.grads[1], &out.grads[1]);
+                cases.ran();
+            }
+            // the teacher by its values at the given ids
+            let lse = |z: &[f64]| {
+                let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                m + z.iter().map(|z| (z - m).exp()).sum::<f64>().ln()
+            };
+            let wide =
+                |z: &[f32], i: usize, t: f64| z[i * v..][..v].iter().map(|&z| z as f64 / t).collect::<Vec<f64>>();
+            if ids.is_some() {
+                let norm: Vec<f32> = (0..n).map(|i| lse(&wide(&y, i, 1.0)) as f32).collect();
+                let at = |log: bool| -> Vec<f32> {
+                    (0..n * k)
+                        .map(|j| {
+                            let (i, id) = (j / k, given[j]);
+                            if id < 0 { 3.0 } else { y[i * v + id as usize] - if log { norm[i] } else { 0.0 } }
+                        })
+                        .collect()
+                };
+                let (logs, raw) = (at(true), at(false));
+                let m = |x| Floats::F32(Matrix::contiguous(x, n, k).unwrap());
+                for at in [AtIds::Logprobs(m(&logs)), AtIds::Logits(m(&raw), Some(Matrix::vector(&norm)))] {
+                    // cosines of logits depend on the offset of log-probs
+                    if kind == Kind::CosineLogits {
+                        continue;
+                    }
+                    let other = go(&contexts[0], Some(at));
+                    for (a, b) in other.values.iter().zip(&out.values) {
+                        assert!((a - b).abs() <= 3e-5 * (b.abs() + 0.03), "{kind:?} {chosen:?} {outside:?}: {a} {b}");
+                    }
+                }
+            }
+            let what = format!("{kind:?} {param} {chosen:?} {outside:?}");
+            let mut sum = 0.0;
+            for i in 0..n {
+                if i == 1 {
+                    assert_eq!((out.values[i], out.status[i], out.ids[i * most]), (0.0, row::IGNORED, -1));
+                    continue;
+                }
+                let rows = [wide(&x, i, 1.5), wide(&y, i, 1.0)];
+                let largest = |z: &[f64]| {
+                    let mut order: Vec<usize> = (0..v).collect();
+                    order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
+                    order[..k].to_vec()
+                };
+                let set: Vec<usize> = match chosen {
+                    Chosen::Teacher => largest(&rows[1]),
+                    Chosen::Student => largest(&rows[0]),
+                    Chosen::Union => {
+                        let mut all = largest(&rows[1]);
+                        let more: Vec<usize> = largest(&rows[0]).into_iter().filter(|j| !all.contains(j)).collect();
+                        all.extend(more);
+                        all
+                    }
+                    Chosen::Given => given[i * k..][..k].iter().filter(|&&j| j >= 0).map(|&j| j as usize).collect(),
+                };
+                let mut list: Vec<i32> = set.iter().map(|&j| j as i32).collect();
+                list.resize(most, -1);
+                assert_eq!(out.ids[i * most..][..most], list, "{what}");
+                let bucket = |z: &[f64]| {
+                    let mut b: Vec<f64> = set.iter().map(|&j| z[j]).collect();
+                    if outside == Outside::Tail {
+                        let rest: Vec<f64> = (0..v).filter(|j| !set.contains(j)).map(|j| z[j]).collect();
+                        b.push(lse(&rest));
+                    }
+                    b
+                };
+                let (d, gx, gy) = reference(kind, param, &bucket(&rows[0]), &bucket(&rows[1]));
+                let soft = 0.5 * weight[i] as f64;
+                assert!(
+                    (out.values[i] as f64 - soft * d).abs() <= 3e-5 * (soft * d + 0.02),
+                    "{what}: {} {}",
+                    out.values[i],
+                    soft * d
+                );
+                sum += soft * d;
+                for (side, (g, t)) in [(gx, 1.5), (gy, 1.0)].into_iter().enumerate() {
+                    let all = lse(&rows[side]);
+                    let mass: f64 = set.iter().map(|&j| (rows[side][j] - all).exp()).sum();
+                    if outside == Outside::Tail {
+                        assert!((out.mass[side][i] as f64 - mass).abs() < 1e-6, "{what}");
+                    }
+                    let most = g.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+                    for j in 0..v {
+                        let want = match set.iter().position(|&s| s == j) {
+                            Some(k) => g[k],
+                            None if outside == Outside::Tail => {
+                                g[set.len()] * (rows[side][j] - all).exp() / (1.0 - mass)
+                            }
+                            None => 0.0,
+                        };
+                        let (got, want) = (out.grads[side][i * v + j] as f64, soft * want / t);
+                        assert!(
+                            (got - want).abs() <= 3e-5 * soft * most,
+                            "{what}, side {side}, column {j}: {got:e} {want:e}"
+                        );
+                    }
+                }
+            }
+            assert!((out.loss - sum).abs() <= 3e-5 * (sum + 0.1), "{what}");
+        }
+    }
+    cases.finish("partial teachers", (24 * 5 - 3) * 2);
+}
+
+/// The sequential KL against its definition in f64, padded and packed, and its gradient.
+#[test]
+fn sequences() {
+    let (v, widths) = (37, [4usize, 0, 3]);
+    let n = 7;
+    let mut r = Random(5);
+    let x = r.normals(n * v, 2.0);
+    let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.5) as f32).collect();
+    let target: Vec<i64> = (0..n).map(|_| r.below(v) as i64).collect();
+    let mask = [1u8, 1, 0, 1, 1, 1, 1];
+    let cu = [0i64, 4, 4, 7];
+    let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let problem = Problem::new(side, side, Options::default()).unwrap();
+    let rows =
+        Rows { target: Some(Matrix::vector(&target).into()), mask: Some(Matrix::vector(&mask).into()), segments: None };
+    let inputs = Inputs { rows, ..Inputs::default() };
+    let segments = truing_core::sequence::Segments::Packed(Matrix::vector(&cu).into());
+    let (up_m, up_kl) = ([0.5f64, 1.0, -2.0], [1.5f64, 1.0, 0.25]);
+    let mut first: Option<(Vec<f64>, Vec<f64>, Vec<f32>)> = None;
+    for c in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+        let (mut m, mut kl, mut counts, mut status) = (vec![0f64; 3], vec![0f64; 3], [0i32; 3], [0u32; 3]);
+        let (mut stats, mut grad) = (vec![0f32; n * STATS], vec![0f32; n * v]);
+        with_scratch(sequence_kl_workspace(&problem).minimum, |w| {
+            let out = SequenceFigures {
+                log_ratio: Some(MatrixMut::vector(&mut m)),
+                kl: Some(MatrixMut::vector(&mut kl)),
+                counts: Some(MatrixMut::vector(&mut counts)),
+                stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+                status: Some(MatrixMut::vector(&mut status)),
+            };
+            sequence_kl(c, &problem, segments, [matrix(&x, v), matrix(&y, v)], inputs, out, w).unwrap();
+            let policy = Grad::Separate(matrix(&x, v), matrix_mut(&mut grad, v));
+            let stats = Some(Matrix::contiguous(&stats, n, STATS).unwrap());
+            let up = [Some(Matrix::vector(&up_m)), Some(Matrix::vector(&up_kl))];
+            sequence_kl_backward(c, &problem, segments, policy, matrix(&y, v), inputs, stats, up, w).unwrap();
+        });
+        assert_eq!((counts, status), ([3, 0, 3], [0, row::EMPTY, 0]));
+        if let Some((a, b, g)) = &first {
+            same("log ratio", &m, a);
+            same("kl", &kl, b);
+            same("gradient", &grad, g);
+            continue;
+        }
+        let softmax = |z: &[f32]| {
+            let m = z.iter().fold(DEAD, |a, &b| a.max(b)) as f64;
+            let sum: f64 = z.iter().map(|&z| (z as f64 - m).exp()).sum();
+            z.iter().map(|&z| (z as f64 - m).exp() / sum).collect::<Vec<f64>>()
+        };
+        let mut token = 0;
+        for (b, width) in widths.into_iter().enumerate() {
+            let (mut want_m, mut want_kl) = (0.0, 0.0);
+            for _ in 0..width {
+                let (p, q) = (softmax(&x[token * v..][..v]), softmax(&y[token * v..][..v]));
+                let t = target[token] as usize;
+                let live = mask[token] as f64;
+                want_m += live * (p[t] / q[t]).ln();
+                want_kl += live * p.iter().zip(&q).map(|(p, q)| q * (q / p).ln()).sum::<f64>();
+                for j in 0..v {
+                    let want = live * (up_m[b] * ((j == t) as u8 as f64 - p[j]) - up_kl[b] * (q[j] - p[j]));
+                    assert!((grad[token * v + j] as f64 - want).abs() < 1e-6, "token {token}, column {j}");
+                }
+                token += 1;
+            }
+            assert!((m[b] - want_m).abs() < 1e-5 && (kl[b] - want_kl).abs() < 1e-6, "{b}: {} {}", m[b], kl[b]);
+        }
+        first = Some((m, kl, grad));
+    }
 }

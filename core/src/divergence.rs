@@ -22,6 +22,7 @@ use crate::real::Real;
 use crate::record::{Node, Record};
 
 pub mod formula;
+pub mod partial;
 use formula::{Pair, Sums};
 
 /// Columns of the saved statistics of a row.

@@ -15,10 +15,13 @@ use truing_core::error::row;
 use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::real::Real;
-use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree};
-use truing_core::row_loss::RowLossInputs;
+use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree, clamp_row, exp_row};
+use truing_core::row_loss::{RowLossInputs, Top};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value, with_formula};
+
+mod partial;
+pub use partial::{PartialTeacher, partial};
 
 /// One model's rows.
 #[derive(Clone, Copy, Debug)]
@@ -83,13 +86,7 @@ pub fn forward_fused(
 ) -> Result<()> {
     check(problem, &grads, &inputs)?;
     out.check(problem.rows(), inputs.rows.target.is_some())?;
-    if let Some(loss) = &totals.loss {
-        loss.layout().check("outputs.out_loss", 1, 1)?;
-        if !matches!(loss.dtype(), Dtype::F32 | Dtype::F64) {
-            return Err(refuse("outputs.out_loss", loss.dtype(), "f32 or f64"));
-        }
-        problem.check_reduces("outputs.out_loss")?;
-    }
+    check_loss(problem, &totals)?;
     if upstream.is_some() {
         problem.check_reduces("grad_loss")?;
     }
@@ -110,14 +107,7 @@ pub fn forward_fused(
         None => None,
     };
     run(context, &call, grads, out, losses.as_mut().map(MatrixMut::reborrow), &counters);
-    if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
-        // rows that do not count hold 0
-        let sum = (0..n).fold(0.0, |sum, i| sum + losses.get(i));
-        let value = divisor.map_or(0.0, |z| sum / z);
-        place.set(0, value);
-        counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
-    }
-    counters.write(totals.counters);
+    conclude_loss(totals, losses, divisor, &counters);
     Ok(())
 }
 /// Writes the gradients of both sides' logits, given those of the figures. `stats` are those of a forward with the same
@@ -269,30 +259,7 @@ fn job<'a>(problem: &'a logprob::Problem, transform: TransformInputs<'a>, rows: 
     Job::new(problem, transform, rows, RowLossInputs::default(), None)
 }
 fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Result<()> {
-    let n = problem.rows();
-    let sides = [("student", "grad_student_out", inputs.student), ("teacher", "grad_teacher_out", inputs.teacher)];
-    for (i, (field, grad, transform)) in sides.into_iter().enumerate() {
-        let side = problems(problem)[i];
-        let z = grads[i].logits();
-        z.layout().check(field, n, side.vocab())?;
-        if z.dtype() == Dtype::F64 {
-            return Err(refuse(field, Dtype::F64, "f32, bf16 or f16"));
-        }
-        if let Grad::Separate(_, g) = &grads[i] {
-            g.layout().check(grad, n, side.vocab())?;
-            if g.dtype() != z.dtype() && g.dtype() != Dtype::F32 {
-                return Err(refuse(grad, g.dtype(), "the type of the logits or f32"));
-            }
-        }
-        if side.total() != side.vocab() {
-            return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
-        }
-        if i == 0 {
-            inputs.rows.check(side)?;
-        }
-        transform.check(side, &inputs.rows).map_err(|e| name_side(e, i == 1))?;
-    }
-    problem.check_weight(&inputs.rows, inputs.row_weight.as_ref())?;
+    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs)?;
     if problem.options().teacher != Teacher::Logits {
         let given = inputs.teacher.bias.is_some() || inputs.teacher.row_temperature.is_some();
         let wanted = !matches!(grads[1], Grad::Absent(_));
@@ -306,6 +273,56 @@ fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Resul
         Some(expected) if inputs.rows.target.is_none() => Err(crate::logprob::no_target(expected)),
         _ => Ok(()),
     }
+}
+
+/// Shapes and types of the sides that there are, rows, transforms and weights.
+fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
+    problem: &Problem,
+    grads: &[Option<G>; 2],
+    inputs: &Inputs<'_>,
+) -> Result<()> {
+    let n = problem.rows();
+    let sides = [("student", "grad_student_out", inputs.student), ("teacher", "grad_teacher_out", inputs.teacher)];
+    inputs.rows.check(problem.student())?;
+    for (i, (field, grad, transform)) in sides.into_iter().enumerate() {
+        let side = problems(problem)[i];
+        transform.check(side, &inputs.rows).map_err(|e| name_side(e, i == 1))?;
+        let Some(place) = &grads[i] else { continue };
+        let z = place.borrow().logits();
+        z.layout().check(field, n, side.vocab())?;
+        if z.dtype() == Dtype::F64 {
+            return Err(refuse(field, Dtype::F64, "f32, bf16 or f16"));
+        }
+        if let Grad::Separate(_, g) = place.borrow() {
+            g.layout().check(grad, n, side.vocab())?;
+            if g.dtype() != z.dtype() && g.dtype() != Dtype::F32 {
+                return Err(refuse(grad, g.dtype(), "the type of the logits or f32"));
+            }
+        }
+        if side.total() != side.vocab() {
+            return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
+        }
+    }
+    problem.check_weight(&inputs.rows, inputs.row_weight.as_ref())
+}
+fn check_loss(problem: &Problem, totals: &Totals<'_>) -> Result<()> {
+    let Some(loss) = &totals.loss else { return Ok(()) };
+    loss.layout().check("outputs.out_loss", 1, 1)?;
+    if !matches!(loss.dtype(), Dtype::F32 | Dtype::F64) {
+        return Err(refuse("outputs.out_loss", loss.dtype(), "f32 or f64"));
+    }
+    problem.check_reduces("outputs.out_loss")
+}
+/// Writes what all rows have together.
+fn conclude_loss(totals: Totals<'_>, losses: Option<MatrixMut<'_, f64>>, divisor: Option<f64>, counters: &Counters) {
+    if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
+        // rows that do not count hold 0
+        let sum = (0..losses.rows()).fold(0.0, |sum, i| sum + losses.get(i));
+        let value = divisor.map_or(0.0, |z| sum / z);
+        place.set(0, value);
+        counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
+    }
+    counters.write(totals.counters);
 }
 
 /// What all rows share.
@@ -475,6 +492,12 @@ pub(crate) trait Engine {
     /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
     /// of side `student`.
     fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]);
+    /// Pushes the columns of a side.
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>);
+    /// Sets a column of the block of a side.
+    fn put(&mut self, side: usize, j: usize, x: f32);
+    /// Puts e^(x - m) factor, times the slope, in the place of x.
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool);
     /// Writes `n` columns of a side where they belong.
     fn store(&mut self, side: usize, g: Cut<'_>);
 }
@@ -966,6 +989,24 @@ impl Engine for Plain {
             }
         }
     }
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
+        push(&self.x[side][..piece.n], piece.first, top);
+    }
+    fn put(&mut self, side: usize, j: usize, x: f32) {
+        self.x[side][j] = x;
+    }
+    fn spread(&mut self, side: usize, _: Piece, m: f32, factor: f32, slopes: bool) {
+        for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
+            *x = exp_row(clamp_row(*x - m)) * factor;
+            *x = if slopes && *x != 0.0 {
+                *x * slope
+            } else if slopes {
+                0.0
+            } else {
+                *x
+            };
+        }
+    }
     fn store(&mut self, side: usize, g: Cut<'_>) {
         fn go<T: Float>(x: &[f32], g: &mut [T]) {
             for (g, &x) in g.iter_mut().zip(x) {
@@ -1076,6 +1117,22 @@ impl<S: Sixteen> Engine for Lanes<S> {
         }
     }
     #[inline(always)]
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
+        push(&self.scratch[side].x.as_flattened()[..piece.n], piece.first, top);
+    }
+    #[inline(always)]
+    fn put(&mut self, side: usize, j: usize, x: f32) {
+        self.scratch[side].x.as_flattened_mut()[j] = x;
+    }
+    #[inline(always)]
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool) {
+        let (n, (x, slope, _)) = (piece.n.div_ceil(32), self.scratch[side].buffers());
+        spread_block(self.s, &mut x[..n], m, factor);
+        if slopes {
+            scale(self.s, &mut x[..n], slope);
+        }
+    }
+    #[inline(always)]
     fn store(&mut self, side: usize, g: Cut<'_>) {
         let (s, x) = (self.s, &self.scratch[side].x);
         match g {
@@ -1166,6 +1223,28 @@ fn gradient_block<S: Sixteen, F: Formula>(
                 }
                 f32::store(s, ga, a);
                 f32::store(s, gb, b);
+            }
+        },
+    )
+}
+/// Pushes columns that are larger than what is there already.
+fn push(x: &[f32], first: usize, top: &mut Top<f32>) {
+    for (l, &x) in x.iter().enumerate() {
+        if x > top.limit() {
+            top.push(x, (first + l) as u32);
+        }
+    }
+}
+#[inline(never)]
+fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, factor: f32) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (m, factor) = (splat(s, m), splat(s, factor));
+            for x in x.iter_mut() {
+                let v = f32::load(s, x);
+                let (a, b) = (exp(s, clamp(s, v[0] - m)) * factor, exp(s, clamp(s, v[1] - m)) * factor);
+                f32::store(s, [a, b], x);
             }
         },
     )

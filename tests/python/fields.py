@@ -81,6 +81,13 @@ def divergence_forward(a):
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
 
 
+def divergence_partial(a):
+    divergence_forward(a)
+    a.teacher, a.options.teacher_form = None, _abi.TRUING_TEACHER_TOPK_LOGITS
+    a.partial.support, a.partial.outside = _abi.TRUING_PARTIAL_GIVEN, _abi.TRUING_OUTSIDE_RENORMALISE
+    a.partial.ids, a.partial.teacher_values = tensor(*I32, 3, 1), tensor(*F32, 3, 1)
+
+
 def divergence_backward(a):
     a.student, a.teacher, a.grad_student_out = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3, 7)
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
@@ -141,6 +148,7 @@ CALLS = {
     "logprob_forward over a support": (_abi.truing_logprob_forward_args, logprob_over),
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
     "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
+    "divergence_forward on a support": (_abi.truing_divergence_forward_args, divergence_partial),
     "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
     "sequence_kl_forward": (_abi.truing_sequence_kl_args, sequence_kl_forward),
     "sequence_kl_backward": (_abi.truing_sequence_kl_args, sequence_kl_backward),

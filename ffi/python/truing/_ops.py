@@ -292,7 +292,15 @@ _SIDE = ("bias", "row_temperature", "temperature", "logit_scale", "softcap", "n_
 
 
 def _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
-                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight):  # fmt: skip
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial):  # fmt: skip
+    if partial is not None:
+        fields = dict(partial)
+        call.read(**{"partial__" + name: fields.pop(name, None) for name in ("ids", "teacher_values", "teacher_lse")})
+        call.set(partial__k=fields.pop("k", None),
+                 partial__support=enum("partial.support", "PARTIAL", fields.pop("support", None)),
+                 partial__outside=enum("partial.outside", "OUTSIDE", fields.pop("outside", None)))  # fmt: skip
+        if fields:
+            refuse("partial", sorted(fields), "the fields of a partial divergence")
     call.read(student=student, teacher=teacher, row_weight=row_weight)
     for side, fields in transforms.items():
         fields = dict(fields or {})
@@ -314,9 +322,10 @@ def _divergence(call, kind, student, teacher, transforms, param, limits, teacher
 
 
 def divergence(
-    kind, student, teacher, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
+    kind, student, teacher=None, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
     teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None,
-    hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, values=True,
+    hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None,
+    partial=None, student_mass=False, teacher_mass=False, support_ids=False, values=True,
     loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
     student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
     grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, context=None,
@@ -328,6 +337,11 @@ def divergence(
     `aggregate` is "token_mean", "token_sum" or "weighted_mean"; `loss` is on with it, and `grad_student` and
     `grad_teacher` are the gradients of it, times `grad_loss` and `grad_scale`; `grad_student=student` overwrites the
     logits. `teacher_form`: "logits", "logprobs" or "probs".
+
+    `partial` is a dict for a divergence on few columns: `support` ("teacher", "student", "union" with `k`, "given" with `ids`
+    [N, K], -1 for none) and `outside` ("renormalise" or "tail"). With `teacher_form` "topk_logprobs" or "topk_logits" the
+    teacher is `teacher_values` [N, K] at the given ids (and `teacher_lse` [N]), and `teacher` is left out. `support_ids` is a
+    number of columns or a place.
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
@@ -335,7 +349,7 @@ def divergence(
     call = Call(_abi.truing_divergence_forward_args, student, context, flags)
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
-                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight)  # fmt: skip
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     call.read(grad_loss=grad_loss)
     call.set(grad_scale=grad_scale)
@@ -348,16 +362,26 @@ def divergence(
     call.write("outputs.out_loss", "loss", loss, (), "float64")
     call.write("outputs.out_counters", "counters", counters, (32,), "int64")
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
-    call.write("grad_teacher_out", "grad_teacher", grad_teacher, shape(teacher), dtype_name(teacher))
+    _grad_teacher(call, grad_teacher, teacher)
+    for name, want in (("student_mass", student_mass), ("teacher_mass", teacher_mass)):
+        call.write("outputs.out_" + name, name, want, rows, "float32")
+    _ids(call, "outputs.out_support_ids", "support_ids", support_ids, rows)
     return call.run("truing_divergence_forward")
 
 
+def _grad_teacher(call, grad_teacher, teacher):
+    if grad_teacher is True and teacher is None:
+        refuse("grad_teacher", "True", "False without rows of the teacher")
+    like = () if teacher is None else (shape(teacher), dtype_name(teacher))
+    call.write("grad_teacher_out", "grad_teacher", grad_teacher, *(like or ((), "float32")))
+
+
 def divergence_backward(
-    kind, student, teacher, target=None, *, grad_values=None, grad_loss=None, grad_student_logprob=None, grad_scale=None,
+    kind, student, teacher=None, target=None, *, grad_values=None, grad_loss=None, grad_student_logprob=None, grad_scale=None,
     param=None, limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None,
     ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None,
-    teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, stats=None, recompute=False,
-    grad_student=True, grad_teacher=False, status=False, context=None,
+    teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, partial=None, stats=None,
+    recompute=False, grad_student=True, grad_teacher=False, status=False, context=None,
 ):  # fmt: skip
     """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
@@ -366,12 +390,12 @@ def divergence_backward(
     call = Call(_abi.truing_divergence_backward_args, student, context, flags)
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
-                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight)  # fmt: skip
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     call.read(stats=stats, grad_values=grad_values, grad_loss=grad_loss, grad_student_logprob=grad_student_logprob)
     call.set(grad_scale=grad_scale)
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
-    call.write("grad_teacher_out", "grad_teacher", grad_teacher, shape(teacher), dtype_name(teacher))
+    _grad_teacher(call, grad_teacher, teacher)
     call.write("out_status", "status", status, shape(student)[:-1], "uint32")
     return call.run("truing_divergence_backward")
 
