@@ -592,7 +592,7 @@ impl Problem {
         w.layout().check("row_weight", self.rows(), 1)?;
         for i in 0..self.rows() {
             let x = w.get(i);
-            if rows.target(i, self.student.options()) != Target::Ignored && !(x >= 0.0 && x < f32::INFINITY) {
+            if rows.target(i, self.student.options()) != Target::Ignored && !(0.0..f32::INFINITY).contains(&x) {
                 let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
                 return Err(Error::invalid("row_weight", Value::Float(x as f64), legal));
             }

@@ -1153,13 +1153,16 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32
                 let (a, b) = (f32::load(s, a), f32::load(s, b));
                 for l in 0..2 {
                     let c = column(s, k, [a[l], b[l]]);
-                    if pass.value {
-                        let x = F::sums(k, &c);
+                    let delta = if pass.value {
+                        let (x, delta) = F::sums_and_delta(k, &c);
                         for i in 0..F::SUMS {
                             sums[i][l] = sums[i][l] + x[i];
                         }
-                    }
-                    sums[5][l] = sums[5][l] + c.delta();
+                        delta
+                    } else {
+                        c.delta()
+                    };
+                    sums[5][l] = sums[5][l] + delta;
                     if pass.moments {
                         let v = F::weighted(k, &c);
                         for i in 0..2 {

@@ -112,11 +112,18 @@ pub fn difference<R: Real>(a: R, b: R, e: R) -> R {
 /// The term a e + b - a >= 0 of KL(a || b), e = log a - log b. F(0, b) = b, F(a, 0) = inf, F(0, 0) = 0.
 #[inline(always)]
 pub fn term<R: Real>(a: R, b: R, e: R) -> R {
+    term_and_difference(a, b, e)[0]
+}
+/// [`term`], and a - b, which is a e less it.
+#[inline(always)]
+pub fn term_and_difference<R: Real>(a: R, b: R, e: R) -> [R; 2] {
     let (half, top, inf) = (a.lit(0.5), a.lit(f32::MAX as f64), a.lit(f64::INFINITY));
     let c = limit(e, top);
-    let far = a * c + (b - a);
-    let x = c.abs().select_lt(half, a * c.h(), far);
-    inf.select_le(e, inf, x)
+    let product = a * c;
+    let (near, far) = (a * (-c).exp_rem_near(), product + (b - a));
+    let size = c.abs();
+    let x = size.select_lt(half, near, far);
+    [inf.select_le(e, inf, x), size.select_lt(half, product - near, a - b)]
 }
 /// log a - log(w a + (1 - w) b): -log1p((1 - w)(e^-d - 1)), and d - log1p(w (e^d - 1)) where e^-d is too large. Finite.
 #[inline(always)]
@@ -174,6 +181,11 @@ pub trait Formula {
     const DELTA: bool = false;
     /// What the columns add to the sums.
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5];
+    /// The same, and a - b.
+    #[inline(always)]
+    fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
+        (Self::sums(k, c), c.delta())
+    }
     /// v_a and v_b.
     fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2];
     /// `w`, `s` and `t` of a pair from the columns with the largest a and the largest b.
@@ -234,6 +246,11 @@ impl Formula for Kl {
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         one(term(c.p[0], c.p[1], c.d))
     }
+    #[inline(always)]
+    fn sums_and_delta<R: Real>(_: &Pair, c: &Column<R>) -> ([R; 5], R) {
+        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d);
+        (one(x), delta)
+    }
     relative!(kl_weights);
 }
 /// p_0 KL(a || b) + p_1 KL(b || a)
@@ -246,6 +263,12 @@ impl Formula for TwoWay {
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         let (f, r) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
         one(f * term(c.p[0], c.p[1], c.d) + r * term(c.p[1], c.p[0], -c.d))
+    }
+    #[inline(always)]
+    fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
+        let (f, r) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
+        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d);
+        (one(f * x + r * term(c.p[1], c.p[0], -c.d)), delta)
     }
     relative!(kl_weights);
 }
@@ -532,12 +555,16 @@ pub fn sums<F: Formula>(k: &Pair, xa: &[f32; BLOCK], xb: &[f32; BLOCK], pass: Pa
     let mut s = [[0.0f32; CHAINS]; 8];
     for j in 0..BLOCK {
         let (c, l) = (k.plain(xa[j], xb[j]), j % CHAINS);
-        if pass.value {
-            for (s, x) in s.iter_mut().zip(&F::sums(k, &c)[..F::SUMS]) {
+        let delta = if pass.value {
+            let (x, delta) = F::sums_and_delta(k, &c);
+            for (s, x) in s.iter_mut().zip(&x[..F::SUMS]) {
                 s[l] += x;
             }
-        }
-        s[5][l] += c.delta();
+            delta
+        } else {
+            c.delta()
+        };
+        s[5][l] += delta;
         if pass.moments {
             let v = F::weighted(k, &c);
             for i in 0..2 {
