@@ -62,7 +62,7 @@ impl Out {
         let n = self.status.len();
         macro_rules! all {
             ($($f:ident)*) => { Figures { $($f: Some(MatrixMut::vector(&mut self.$f)),)*
-                stats: Some(MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()), ..Figures::default() } };
+                stats: Some(MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()) } };
         }
         let mut all = all!(values student_entropy teacher_entropy cross_entropy reverse_cross_entropy student_logprob
             teacher_logprob student_rank teacher_rank status);
@@ -162,7 +162,8 @@ fn golden() {
         if let Some(row) = line.strip_prefix("row ") {
             let [seed, v, bits, step, shift, offset, dead] = numbers(row)[..] else { panic!("{line}") };
             let (seed, dead) = (seed as u32, dead as u32);
-            (student.clear(), teacher.clear());
+            student.clear();
+            teacher.clear();
             for j in 0..v as u32 {
                 let x = ((hash(seed, j) as i64 - 32768) >> bits as u32) as f64 * step;
                 let y = x + ((hash(seed + 2, j) % 16) as f64 - 8.0) * shift + offset;
@@ -491,8 +492,7 @@ fn options_against_f64() {
             let strict =
                 matches!(kind, Kind::ForwardKl | Kind::Chi2 | Kind::CrossEntropy | Kind::Jeffreys | Kind::MixedKl)
                     || matches!(kind, Kind::ReverseKl | Kind::Chi2Reverse | Kind::ReverseCrossEntropy)
-                    || param > 1.0
-                    || param < 0.0;
+                    || !param.is_nan() && !(0.0..=1.0).contains(&param);
             // where a dead column would make it infinite, both sides have the same ones
             let dead = |j: usize| j % 11 == 10 || strict && j >= vs.min(vt) - 3;
             let bias = |v: usize, r: &mut Random| -> Vec<f32> {

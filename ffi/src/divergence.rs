@@ -357,7 +357,8 @@ impl PartialTensors {
         let logits = match options.teacher_form {
             TRUING_TEACHER_TOPK_LOGPROBS => Some(false),
             TRUING_TEACHER_TOPK_LOGITS => Some(true),
-            _ => None,
+            TRUING_TEACHER_LOGITS | TRUING_TEACHER_LOGPROBS | TRUING_TEACHER_PROBS => None,
+            other => return unknown("options.teacher_form", other, "TRUING_TEACHER_*, samples excepted"),
         };
         if logits.is_some() == sides.logits[1].is_some() {
             let (got, expected) = match logits {
