@@ -434,6 +434,7 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_scores: Some(MatrixMut::vector(&mut grad).into()),
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
+        grad_baseline: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),

@@ -5,12 +5,16 @@
 //!
 //! An item is a pair, a row or a list, as the kind of the terms says. An ignored item is not read. Partials of a
 //! sequence that occurs in several items add in item order, inside an item chosen before rejected, term after term.
-use crate::catalog::{self, About, Info, Kind, Score, slot};
+use crate::catalog::{self, About, Entry, Info, Kind, Score, slot};
 use crate::error::{Error, Result, Status, Value, row};
+use crate::losses::{PreferenceRanking, PrimeCe};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut, Split};
 use crate::sequence::wide;
 
 pub use crate::sequence::factor;
+
+const PRIME_CE: u32 = <PrimeCe as Entry<_>>::ABOUT.id;
+const PREFERENCE_RANKING: u32 = <PreferenceRanking as Entry<_>>::ABOUT.id;
 
 /// How the items of one term become its loss. B is the number of live items, w their weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -529,12 +533,38 @@ impl<'a> Inputs<'a> {
                 }
             }
         }
+        for t in problem.terms {
+            self.check_values(problem, t.id)?;
+        }
         if let Some(b) = &g.item_beta {
             for t in problem.terms.iter().filter(|t| t.about().reads(slot::BETA)) {
                 let param = &catalog::info(t.id).expect("checked by Problem::new").params[0];
                 for i in 0..b.rows() {
                     if !param.accepts(b.get(i)) && (b.rows() == 1 || g.live(i)) {
                         return Err(Error::invalid("groups.item_beta", Value::Float(b.get(i)), param.range()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+    /// What single entries demand of the values they read.
+    fn check_values(&self, problem: &Problem<'_>, id: u32) -> Result<()> {
+        let g = &self.groups;
+        if let (PRIME_CE, Some(y)) = (id, &g.baseline) {
+            for i in 0..y.rows() {
+                let legal = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
+                if (y.get(i) < 0.0 || y.get(i) > 1.0) && (y.rows() == 1 || g.live(i)) {
+                    return Err(Error::invalid("groups.baseline", Value::Float(y.get(i)), legal));
+                }
+            }
+        }
+        if let (PREFERENCE_RANKING, Some(r)) = (id, &g.list_targets) {
+            for i in (0..problem.count()).filter(|&i| g.live(i)) {
+                for m in problem.items.offset(i) + 1..problem.items.offset(i + 1) {
+                    if r.get(m) > r.get(m - 1) {
+                        let descending = Value::Text("at most the reward before it: best first");
+                        return Err(Error::invalid("groups.list_targets", Value::Float(r.get(m)), descending));
                     }
                 }
             }
@@ -580,6 +610,8 @@ pub struct Outputs<'a> {
     pub grad_kl: Option<FloatsMut<'a>>,
     /// `[P]`: with respect to `margin_chosen - margin_rejected`.
     pub grad_margin: Option<FloatsMut<'a>>,
+    /// `[S]`, rows only: with respect to `baseline`.
+    pub grad_baseline: Option<FloatsMut<'a>>,
     /// Sums for the caller's log, see [`stat`].
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
     /// `[items]`, bits of [`crate::error::row`]. `overflow`: a loss or partial beyond f64, or a loss, reward or gradient of
@@ -601,6 +633,7 @@ impl Outputs<'_> {
             ("outputs.grad_scores_out", &self.grad_scores, s, true),
             ("outputs.grad_kl_out", &self.grad_kl, s, true),
             ("items.grad_margin_out", &self.grad_margin, n, pairs),
+            ("items.grad_baseline_out", &self.grad_baseline, n, problem.items().kind() == Kind::Unpaired),
         ];
         for (field, m, rows, legal) in places {
             let Some(m) = m else { continue };
@@ -608,7 +641,7 @@ impl Outputs<'_> {
                 return Err(Error::invalid(
                     field,
                     Value::Text("a tensor"),
-                    Value::Text("none: it exists for pairs only"),
+                    Value::Text("none: it exists for items of another kind"),
                 ));
             }
             wide(field, m.dtype())?;

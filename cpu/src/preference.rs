@@ -22,6 +22,8 @@ const W: usize = 8;
 const GRAIN: usize = 2048;
 /// Status bits that leave an item in the sum with `skip_flagged`.
 const KEPT: u32 = row::IGNORED | row::SATURATED;
+/// Slots whose partial is one number an item: the margin of a pair, the baseline of a row. They share a place.
+const SECOND: u64 = slot::MARGIN | slot::BASELINE;
 
 /// Scratch memory of a call: 8 bytes a sequence twice (three times with KL), 32 bytes an item (more with KL or margin).
 pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
@@ -35,7 +37,7 @@ pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     if problem.reads(slot::KL) {
         bytes = Arena::sum([bytes, f(s), f(n), f(n)]);
     }
-    if problem.differentiates(slot::MARGIN) {
+    if problem.differentiates(SECOND) {
         bytes = Arena::sum([bytes, f(n), f(n)]);
     }
     Workspace { minimum: bytes, preferred: bytes }
@@ -116,12 +118,19 @@ struct Feed<'a> {
     inputs: &'a Inputs<'a>,
     /// `[S]`: score, divided and minus reference as the term wants it.
     x: &'a [f64],
+    /// The entry applies the weights itself.
+    weighs: bool,
 }
 impl Feed<'_> {
     /// Evaluated at all: live, and its weight is not 0.
     #[inline(always)]
     fn evaluated(&self, i: usize) -> bool {
-        self.inputs.groups.live(i) && each(&self.inputs.groups.item_weight, i, 1.0) != 0.0
+        self.inputs.groups.live(i) && self.weight(i) != 0.0
+    }
+    /// The factor of the item behind its entry.
+    #[inline(always)]
+    fn weight(&self, i: usize) -> f64 {
+        if self.weighs { 1.0 } else { each(&self.inputs.groups.item_weight, i, 1.0) }
     }
     #[inline(always)]
     fn length(&self, s: usize) -> f64 {
@@ -335,6 +344,9 @@ impl UnpairedVisitor for RowCall<'_> {
                     let beta = each(&self.feed.inputs.groups.item_beta, self.first + i, 0.0);
                     let y = E::eval(self.read(self.first + i), with_beta::<E, N>(self.params, beta)?);
                     (self.out.value[i], self.out.a[i]) = (y.value, y.logp);
+                    if E::ABOUT.differentiates(slot::BASELINE) {
+                        self.out.margin[i] = y.baseline;
+                    }
                 }
             }
             return Ok(());
@@ -366,12 +378,18 @@ fn row_lanes<S: Simd, E: UnpairedLoss<N>, const N: usize>(s: S, p: &[f64; N], ca
         );
         y.value.store(call.out.value, at);
         y.logp.store(call.out.a, at);
+        if E::ABOUT.differentiates(slot::BASELINE) {
+            y.baseline.store(call.out.margin, at);
+        }
     }
 }
 fn row_scalar<E: UnpairedLoss<N>, const N: usize>(p: &[f64; N], call: &mut RowCall<'_>) {
     for i in 0..call.out.value.len() {
         let y = E::eval(call.read(call.first + i), *p);
         (call.out.value[i], call.out.a[i]) = (y.value, y.logp);
+        if E::ABOUT.differentiates(slot::BASELINE) {
+            call.out.margin[i] = y.baseline;
+        }
     }
 }
 
@@ -390,7 +408,7 @@ impl ListVisitor for ListCall<'_> {
         for i in 0..self.out.value.len() {
             let (from, to) = (items.offset(self.first + i), items.offset(self.first + i + 1));
             let grad = &mut self.out.a[from - base..to - base];
-            if !feed.evaluated(self.first + i) {
+            if from == to || !feed.evaluated(self.first + i) {
                 (self.out.value[i], _) = (0.0, grad.fill(0.0));
                 continue;
             }
@@ -620,7 +638,8 @@ pub(crate) fn run(
     let (s, n, items) = (problem.sequences(), problem.count(), *problem.items());
     let kind = items.kind();
     let members = if kind == Kind::List { problem.rewards() } else { n };
-    let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(slot::MARGIN));
+    let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(SECOND));
+    let mut out_margin = out.grad_margin.take().or(out.grad_baseline.take());
     let mut arena = Arena::new(scratch);
     let x = arena.take::<f64>(s)?;
     let grad = arena.take::<f64>(s)?;
@@ -647,14 +666,14 @@ pub(crate) fn run(
     let mut statistics = [0.0; stat::COUNT];
     for (k, term) in problem.terms().iter().enumerate() {
         stage(context, problem, inputs, term, x);
-        let feed = Feed { problem, inputs, x };
+        let feed = Feed { problem, inputs, x, weighs: term.about().reads(slot::WEIGHT) };
         let plain = plain(&feed);
         // partials that another term has and this one has not
         if !term.about().differentiates(slot::KL) {
             partials.kl_a.fill(0.0);
             partials.kl_b.fill(0.0);
         }
-        if !term.about().differentiates(slot::MARGIN) {
+        if !term.about().differentiates(SECOND) {
             partials.margin.fill(0.0);
         }
         let piece = ByItem { partials: partials.reborrow(), items, first: 0 };
@@ -674,7 +693,7 @@ pub(crate) fn run(
             }
         });
         let plain = plain && partials.now.iter().all(|&bits| bits == 0);
-        let totals = reduce(problem, inputs, &partials, plain);
+        let totals = reduce(&feed, &partials, plain);
         let mut divisor = match term.reduction {
             Reduction::None | Reduction::Sum => 1.0,
             Reduction::Mean => totals.live as f64,
@@ -702,8 +721,8 @@ pub(crate) fn run(
         if k == 0 {
             first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
         }
-        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out.grad_margin.is_some()) {
-            let margins = if out.grad_margin.is_some() { &mut *grad_margin } else { &mut [] };
+        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out_margin.is_some()) {
+            let margins = if out_margin.is_some() { &mut *grad_margin } else { &mut [] };
             scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
         }
     }
@@ -713,7 +732,7 @@ pub(crate) fn run(
         m.set(0, loss);
     }
     grad_flags(problem, inputs, [(&*grad, &out.grad_scores), (&*grad_kl, &out.grad_kl)], x, status);
-    if let Some(m) = &out.grad_margin {
+    if let Some(m) = &out_margin {
         for (i, &g) in grad_margin.iter().enumerate() {
             let own = !g.is_finite() && status[i] & EXPLAINED == 0 && finite_upstream(inputs, i);
             status[i] |= if own { row::OVERFLOW } else { overflow(g, m) };
@@ -724,7 +743,7 @@ pub(crate) fn run(
         Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
         m => narrow(grad_kl, m),
     }
-    match &mut out.grad_margin {
+    match &mut out_margin {
         Some(m) if !margins => (0..n).for_each(|i| m.set(i, 0.0)),
         m => narrow(grad_margin, m),
     }
@@ -788,7 +807,7 @@ fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
         None => {}
     }
 }
-fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
+fn reduce(feed: &Feed<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
     if plain {
         let mut loss = Sum::default();
         let (blocks, rest) = partials.value.as_chunks::<W>();
@@ -802,12 +821,12 @@ fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>, p
         return Totals { live, weight: live as f64, loss: loss.total() };
     }
     let (mut live, mut weight, mut loss) = (0, Sum::default(), Sum::default());
-    let skip = problem.options().skip_flagged;
+    let skip = feed.problem.options().skip_flagged;
     for (i, (&value, &now)) in partials.value.iter().zip(&*partials.now).enumerate() {
         if now & row::IGNORED != 0 || (skip && now & !KEPT != 0) {
             continue;
         }
-        let w = each(&inputs.groups.item_weight, i, 1.0);
+        let w = feed.weight(i);
         live += 1;
         weight.add(i, w);
         loss.add(i, if w == 0.0 { 0.0 } else { w * value });
@@ -831,7 +850,7 @@ fn first_outputs(
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
     let info = catalog::info(term.id).expect("checked by Problem::new");
     let own = match info.params.first() {
-        Some(p) if p.name == "beta" => info.params_from(term.params).map_or(1.0, |p| p[0]),
+        Some(p) if p.name.starts_with("beta") => info.params_from(term.params).map_or(1.0, |p| p[0]),
         _ => 1.0,
     };
     let (reads_kl, reads_beta) = (info.about.reads(slot::KL), info.about.reads(slot::BETA));
@@ -901,8 +920,8 @@ fn scatter(
 ) {
     let (problem, inputs) = (feed.problem, feed.inputs);
     let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
-    let (kl, margin) =
-        (term.about().differentiates(slot::KL), !grad_margin.is_empty() && term.about().differentiates(slot::MARGIN));
+    let kl = term.about().differentiates(slot::KL);
+    let margin = !grad_margin.is_empty() && term.about().differentiates(SECOND);
     let one = scale * inputs.grad_scale;
     let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
     // d score / d sum of the mean that the score stage formed
@@ -934,13 +953,18 @@ fn scatter(
             continue;
         }
         let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
-        let weight = each(&inputs.groups.item_weight, i, 1.0);
+        let weight = feed.weight(i);
         let c = one * upstream * weight;
         if c == 0.0 || weight == 0.0 {
             continue;
         }
         match problem.items() {
-            Items::Rows => grad[i] += chain(times(partials.a[i], c), i),
+            Items::Rows => {
+                grad[i] += chain(times(partials.a[i], c), i);
+                if margin {
+                    grad_margin[i] += times(partials.margin[i], c);
+                }
+            }
             items @ Items::Lists { .. } => {
                 for m in items.offset(i)..items.offset(i + 1) {
                     let s = items.member(m);

@@ -288,6 +288,7 @@ pub(crate) struct OutputTensors {
     grad_scores: Output,
     grad_kl: Output,
     grad_margin: Output,
+    grad_baseline: Output,
     statistics: Output,
     status: Output,
     counters: Output,
@@ -298,8 +299,7 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_baseline_out, grad_beta_out,
-            grad_params_out, out_aux);
+        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out, grad_params_out, out_aux);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,
@@ -308,6 +308,7 @@ impl OutputTensors {
             grad_scores: t.output("outputs.grad_scores_out", outputs.grad_scores_out)?,
             grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
             grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
+            grad_baseline: t.output("items.grad_baseline_out", items.grad_baseline_out)?,
             statistics: t.output("items.out_statistics", items.out_statistics)?,
             status: t.output("items.out_status", items.out_status)?,
             counters: t.output("outputs.out_counters", outputs.out_counters)?,
@@ -322,6 +323,7 @@ impl OutputTensors {
             grad_scores: self.grad_scores.list(ok)?,
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
+            grad_baseline: self.grad_baseline.list(ok)?,
             statistics: self.statistics.array(ok)?,
             status: self.status.list(ok)?,
             counters: self.counters.array(ok)?,
