@@ -2387,9 +2387,288 @@ typedef struct truing_sequence_kl_args {
     uint8_t reserved[64];
 } truing_sequence_kl_args;
 
+// ------------------------------------------------------------ numbers of a batch
+
+/// The baseline of kto from KL rows of mismatched prompts and answers. Over ranks: add sums and counts, then max(0, sum / count).
+typedef struct truing_kto_baseline_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n], nats.
+    const struct truing_tensor *scores;
+    /// float [n]; NULL: scores are differences.
+    const struct truing_tensor *ref_scores;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// 1: the baseline divides by the rows that are not 0 (HALOs), 0: by all (TRL).
+    uint32_t nonzero_only;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32, 0-d, nats.
+    const struct truing_tensor *out_sum;
+    /// i64, 0-d, live rows.
+    const struct truing_tensor *out_count;
+    /// i64, 0-d, live rows that are not 0.
+    const struct truing_tensor *out_nonzero;
+    /// f64 or f32, 0-d: max(0, sum / count), 0 without a row.
+    const struct truing_tensor *out_baseline;
+    /// 0.
+    uint8_t reserved[64];
+} truing_kto_baseline_args;
+
+/// What the shift of bco is a mean of: `TRUING_SHIFT_*`, 0 invalid.
+typedef uint32_t truing_shift_mode;
+/// Half the sum of the means of both classes.
+#define TRUING_SHIFT_BALANCED 1
+/// All rows so far (the BCO trainer of TRL).
+#define TRUING_SHIFT_POOLED 2
+/// The means of the batches (LLaMA-Factory, ms-swift).
+#define TRUING_SHIFT_PER_STEP 3
+
+/// The shift of bco and bco_pair: a running mean of rewards, this batch included. The state holds sums and counts and may be added over ranks.
+typedef struct truing_bco_shift_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n], beta times the log ratio; NULL: nothing is added, as for evaluation.
+    const struct truing_tensor *rewards;
+    /// u8 or i8 [n], > 0 = desirable; BALANCED only.
+    const struct truing_tensor *label;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// f64 [4], what the last call wrote; NULL = zeros.
+    const struct truing_tensor *state;
+    /// `TRUING_SHIFT_*`.
+    truing_shift_mode mode;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32, 0-d; without a row of one class the other's mean.
+    const struct truing_tensor *out_shift;
+    /// f64 [4]: sum and count of the desirable rows, then of the others; of everything (POOLED); of the batches' means (PER_STEP).
+    const struct truing_tensor *out_state;
+    /// u32, 0-d: empty where a class has no row.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_bco_shift_args;
+
+/// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.
+typedef uint32_t truing_aot_pairing;
+/// u = chosen - rejected, v = ref_chosen - ref_rejected.
+#define TRUING_AOT_PAIRED 1
+/// u = chosen - ref_chosen, v = rejected - ref_rejected.
+#define TRUING_AOT_UNPAIRED 2
+
+/// Two samples in ascending order, equal values by index, NaN last: pair k is `out_u_order[k]` against `out_v_order[k]`.
+typedef struct truing_aot_sort_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n], nats.
+    const struct truing_tensor *chosen;
+    /// float [n], nats.
+    const struct truing_tensor *rejected;
+    /// float [n]; NULL with UNPAIRED: the scores are log ratios.
+    const struct truing_tensor *ref_chosen;
+    /// float [n], with `ref_chosen`.
+    const struct truing_tensor *ref_rejected;
+    /// `TRUING_AOT_*`.
+    truing_aot_pairing pairing;
+    /// 0.
+    uint32_t reserved0;
+    /// i32 [n].
+    const struct truing_tensor *out_u_order;
+    /// i32 [n].
+    const struct truing_tensor *out_v_order;
+    /// f64 or f32 [n], of equal ranks.
+    const struct truing_tensor *out_difference;
+    /// u32 [n], by rank.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_aot_sort_args;
+
+/// Which rows beta_dpo keeps, and its beta, from the gaps of the whole batch.
+typedef struct truing_beta_dpo_stats_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n], log ratio of the chosen minus that of the rejected, finite.
+    const struct truing_tensor *gaps;
+    /// float [n], drawn by the caller from (0, 1).
+    const struct truing_tensor *uniforms;
+    /// f64 [2], running mean and deviation, what the last call wrote; NULL = zeros.
+    const struct truing_tensor *state;
+    /// Host: beta (0.1), alpha (0.6), rho (0.2), gamma (0.9); NaN or a missing tail = default.
+    const double *params;
+    /// 0 to 4.
+    size_t num_params;
+    /// u8 [n], 1 = kept; serves as `groups.item_mask`.
+    const struct truing_tensor *out_keep;
+    /// f64 or f32, 0-d; serves as `groups.item_beta`.
+    const struct truing_tensor *out_beta;
+    /// f64 [2].
+    const struct truing_tensor *out_state;
+    /// u32, 0-d: degenerate where one row has no deviation, empty where no row is kept.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_beta_dpo_stats_args;
+
+/// Weights of pairs by the policy's own probabilities, constant; serves as `groups.item_weight`.
+typedef struct truing_wpo_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n], mean log-prob over the tokens, nats.
+    const struct truing_tensor *chosen;
+    /// float [n].
+    const struct truing_tensor *rejected;
+    /// float [n], mean over the tokens of log sum p^2 (`figures.out_log_sum_sq`); TRL only.
+    const struct truing_tensor *chosen_log_sum_sq;
+    /// float [n]; TRL only.
+    const struct truing_tensor *rejected_log_sum_sq;
+    /// `TRUING_WPO_*`: PLAIN is capped at 1, TRL is not.
+    truing_wpo_form form;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_weight;
+    /// u32 [n].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_wpo_weight_args;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/// Sum, counts and mean of the KL rows that `kto` takes as its baseline; see `truing_kto_baseline_args`. No workspace.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_kto_baseline(const struct truing_kto_baseline_args *args);
+
+/// Running mean of rewards that `bco` takes as its shift; see `truing_bco_shift_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_bco_shift(const struct truing_bco_shift_args *args);
+
+/// Order of two samples, for `dpo` on the differences of equal ranks; see `truing_aot_sort_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_aot_sort(const struct truing_aot_sort_args *args);
+
+/// Bytes of workspace for `truing_aot_sort`.
+///
+/// # Safety
+/// As for `truing_aot_sort`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_aot_sort_workspace_size(const struct truing_aot_sort_args *args,
+                                             size_t *minimum,
+                                             size_t *preferred);
+
+/// Rows that `beta_dpo` keeps and the beta that it uses; see `truing_beta_dpo_stats_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_beta_dpo_stats(const struct truing_beta_dpo_stats_args *args);
+
+/// Bytes of workspace for `truing_beta_dpo_stats`.
+///
+/// # Safety
+/// As for `truing_beta_dpo_stats`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_beta_dpo_stats_workspace_size(const struct truing_beta_dpo_stats_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
+
+/// Weights of pairs by the policy's own probabilities; see `truing_wpo_weight_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_wpo_weight(const struct truing_wpo_weight_args *args);
+
+/// Bytes of workspace for `truing_kto_baseline`: 0.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_kto_baseline_workspace_size(const struct truing_kto_baseline_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_bco_shift`: 0.
+///
+/// # Safety
+/// As for `truing_bco_shift`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_bco_shift_workspace_size(const struct truing_bco_shift_args *args,
+                                              size_t *minimum,
+                                              size_t *preferred);
+
+/// Bytes of workspace for `truing_wpo_weight`: 0.
+///
+/// # Safety
+/// As for `truing_wpo_weight`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_wpo_weight_workspace_size(const struct truing_wpo_weight_args *args,
+                                               size_t *minimum,
+                                               size_t *preferred);
 
 /// The message of the latest failed call of this thread: function, field, what it held, what was expected. Never
 /// NULL, empty before the first failure, overwritten by the next failed call of this thread.
@@ -2636,5 +2915,10 @@ TRUING_STATIC_ASSERT(divergence_finish_args_size, sizeof(truing_divergence_finis
 TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1336);
 TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 936);
 TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 504);
+TRUING_STATIC_ASSERT(kto_baseline_args_size, sizeof(truing_kto_baseline_args) == 176);
+TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 176);
+TRUING_STATIC_ASSERT(aot_sort_args_size, sizeof(truing_aot_sort_args) == 184);
+TRUING_STATIC_ASSERT(beta_dpo_stats_args_size, sizeof(truing_beta_dpo_stats_args) == 184);
+TRUING_STATIC_ASSERT(wpo_weight_args_size, sizeof(truing_wpo_weight_args) == 168);
 
 #endif  /* TRUING_H */

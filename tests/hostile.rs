@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
+use truing_ffi::batch::*;
 use truing_ffi::context::*;
 use truing_ffi::linear_logprob::*;
 use truing_ffi::linear_preference::*;
@@ -160,9 +161,14 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_sequence_backward)
         + struct_rules(truing_preference_forward)
         + struct_rules(truing_linear_preference_forward)
-        + struct_rules(truing_policy_forward);
+        + struct_rules(truing_policy_forward)
+        + struct_rules(truing_kto_baseline)
+        + struct_rules(truing_bco_shift)
+        + struct_rules(truing_aot_sort)
+        + struct_rules(truing_beta_dpo_stats)
+        + struct_rules(truing_wpo_weight);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 9 * 80, "{cases}");
+    assert!(cases >= 14 * 80, "{cases}");
 }
 
 #[test]

@@ -620,6 +620,7 @@ fn call<T: Args + 'static>(a: T, f: unsafe extern "C" fn(*const T) -> i32) -> Ca
 }
 /// Every operation over `s` sequences of 3 tokens, without a context, and the losses and head gradients that they write.
 fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
+    use truing_ffi::batch::*;
     use truing_ffi::linear_logprob::*;
     use truing_ffi::linear_preference::*;
     use truing_ffi::logprob::*;
@@ -691,6 +692,29 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         (a.inputs.aggregate.mode, a.outputs.out_loss) = (TRUING_AGGREGATE_TOKEN_MEAN, loss(0.25));
     });
     all.push(call(a, truing_policy_forward));
+    let a = args(truing_kto_baseline_workspace_size, |a: &mut truing_kto_baseline_args| {
+        (a.scores, a.out_baseline) = (scores, loss(0.0));
+    });
+    all.push(call(a, truing_kto_baseline));
+    let a = args(truing_bco_shift_workspace_size, |a: &mut truing_bco_shift_args| {
+        (a.rewards, a.mode, a.out_shift) = (scores, TRUING_SHIFT_POOLED, loss(-1.0));
+    });
+    all.push(call(a, truing_bco_shift));
+    let a = args(truing_aot_sort_workspace_size, |a: &mut truing_aot_sort_args| {
+        (a.chosen, a.rejected, a.pairing) = (scores, scores, TRUING_AOT_UNPAIRED);
+        a.out_u_order = tensor(7i32, (TRUING_DTYPE_INT, 32), &[s]).0;
+    });
+    all.push(call(a, truing_aot_sort));
+    let a = args(truing_beta_dpo_stats_workspace_size, |a: &mut truing_beta_dpo_stats_args| {
+        (a.gaps, a.uniforms) = (scores, tensor(0.5f64, F64, &[s]).0);
+        a.out_keep = tensor(7u8, (TRUING_DTYPE_UINT, 8), &[s]).0;
+    });
+    all.push(call(a, truing_beta_dpo_stats));
+    let a = args(truing_wpo_weight_workspace_size, |a: &mut truing_wpo_weight_args| {
+        (a.chosen, a.rejected, a.form) = (scores, scores, TRUING_WPO_PLAIN);
+        a.out_weight = tensor(7f64, F64, &[s]).0;
+    });
+    all.push(call(a, truing_wpo_weight));
     (all, losses, heads)
 }
 
@@ -726,7 +750,7 @@ fn zero_rows_of_every_operation() {
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
     assert_eq!(core_linear::Problem::new(3, 4, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
-    cases.finish("zero rows", 28);
+    cases.finish("zero rows", 42);
 }
 
 /// Promise R11: in a child process that the kernel kills at any system call but `read`, `write` and `exit`, every
@@ -771,7 +795,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 9);
+    assert_eq!(all.len(), 14);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod catalog;
 mod coef;
 pub mod dtype;

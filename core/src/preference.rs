@@ -325,10 +325,10 @@ impl Labels<'_> {
             Labels::I8(m) => m.get(i) > 0,
         }
     }
-    fn check(&self, rows: usize) -> Result<()> {
+    pub(crate) fn check(&self, field: &'static str, rows: usize) -> Result<()> {
         match self {
-            Labels::U8(m) => m.layout().check("groups.label", rows, 1),
-            Labels::I8(m) => m.layout().check("groups.label", rows, 1),
+            Labels::U8(m) => m.layout().check(field, rows, 1),
+            Labels::I8(m) => m.layout().check(field, rows, 1),
         }
     }
 }
@@ -437,7 +437,7 @@ impl<'a> Inputs<'a> {
             }
         }
         if let Some(label) = &g.label {
-            label.check(n)?;
+            label.check("groups.label", n)?;
         }
         if let Some(m) = &g.list_targets {
             m.layout().check("groups.list_targets", problem.rewards(), 1)?;

@@ -2466,6 +2466,224 @@ pub struct truing_sequence_kl_args {
     pub reserved: [u8; 64],
 }
 
+// ---- numbers of a batch
+
+/// The baseline of kto from KL rows of mismatched prompts and answers. Over ranks: add sums and counts, then max(0, sum / count).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_kto_baseline_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n], nats.
+    pub scores: *const truing_tensor,
+    /// float [n]; NULL: scores are differences.
+    pub ref_scores: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// 1: the baseline divides by the rows that are not 0 (HALOs), 0: by all (TRL).
+    pub nonzero_only: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32, 0-d, nats.
+    pub out_sum: *const truing_tensor,
+    /// i64, 0-d, live rows.
+    pub out_count: *const truing_tensor,
+    /// i64, 0-d, live rows that are not 0.
+    pub out_nonzero: *const truing_tensor,
+    /// f64 or f32, 0-d: max(0, sum / count), 0 without a row.
+    pub out_baseline: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// What the shift of bco is a mean of: `TRUING_SHIFT_*`, 0 invalid.
+pub type truing_shift_mode = u32;
+/// Half the sum of the means of both classes.
+pub const TRUING_SHIFT_BALANCED: truing_shift_mode = 1;
+/// All rows so far (the BCO trainer of TRL).
+pub const TRUING_SHIFT_POOLED: truing_shift_mode = 2;
+/// The means of the batches (LLaMA-Factory, ms-swift).
+pub const TRUING_SHIFT_PER_STEP: truing_shift_mode = 3;
+
+/// The shift of bco and bco_pair: a running mean of rewards, this batch included. The state holds sums and counts and may be added over ranks.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_bco_shift_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n], beta times the log ratio; NULL: nothing is added, as for evaluation.
+    pub rewards: *const truing_tensor,
+    /// u8 or i8 [n], > 0 = desirable; BALANCED only.
+    pub label: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// f64 [4], what the last call wrote; NULL = zeros.
+    pub state: *const truing_tensor,
+    /// `TRUING_SHIFT_*`.
+    pub mode: truing_shift_mode,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32, 0-d; without a row of one class the other's mean.
+    pub out_shift: *const truing_tensor,
+    /// f64 [4]: sum and count of the desirable rows, then of the others; of everything (POOLED); of the batches' means (PER_STEP).
+    pub out_state: *const truing_tensor,
+    /// u32, 0-d: empty where a class has no row.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.
+pub type truing_aot_pairing = u32;
+/// u = chosen - rejected, v = ref_chosen - ref_rejected.
+pub const TRUING_AOT_PAIRED: truing_aot_pairing = 1;
+/// u = chosen - ref_chosen, v = rejected - ref_rejected.
+pub const TRUING_AOT_UNPAIRED: truing_aot_pairing = 2;
+
+/// Two samples in ascending order, equal values by index, NaN last: pair k is `out_u_order[k]` against `out_v_order[k]`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_aot_sort_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n], nats.
+    pub chosen: *const truing_tensor,
+    /// float [n], nats.
+    pub rejected: *const truing_tensor,
+    /// float [n]; NULL with UNPAIRED: the scores are log ratios.
+    pub ref_chosen: *const truing_tensor,
+    /// float [n], with `ref_chosen`.
+    pub ref_rejected: *const truing_tensor,
+    /// `TRUING_AOT_*`.
+    pub pairing: truing_aot_pairing,
+    /// 0.
+    pub reserved0: u32,
+    /// i32 [n].
+    pub out_u_order: *const truing_tensor,
+    /// i32 [n].
+    pub out_v_order: *const truing_tensor,
+    /// f64 or f32 [n], of equal ranks.
+    pub out_difference: *const truing_tensor,
+    /// u32 [n], by rank.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Which rows beta_dpo keeps, and its beta, from the gaps of the whole batch.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_beta_dpo_stats_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n], log ratio of the chosen minus that of the rejected, finite.
+    pub gaps: *const truing_tensor,
+    /// float [n], drawn by the caller from (0, 1).
+    pub uniforms: *const truing_tensor,
+    /// f64 [2], running mean and deviation, what the last call wrote; NULL = zeros.
+    pub state: *const truing_tensor,
+    /// Host: beta (0.1), alpha (0.6), rho (0.2), gamma (0.9); NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 to 4.
+    pub num_params: usize,
+    /// u8 [n], 1 = kept; serves as `groups.item_mask`.
+    pub out_keep: *const truing_tensor,
+    /// f64 or f32, 0-d; serves as `groups.item_beta`.
+    pub out_beta: *const truing_tensor,
+    /// f64 [2].
+    pub out_state: *const truing_tensor,
+    /// u32, 0-d: degenerate where one row has no deviation, empty where no row is kept.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Weights of pairs by the policy's own probabilities, constant; serves as `groups.item_weight`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_wpo_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n], mean log-prob over the tokens, nats.
+    pub chosen: *const truing_tensor,
+    /// float [n].
+    pub rejected: *const truing_tensor,
+    /// float [n], mean over the tokens of log sum p^2 (`figures.out_log_sum_sq`); TRL only.
+    pub chosen_log_sum_sq: *const truing_tensor,
+    /// float [n]; TRL only.
+    pub rejected_log_sum_sq: *const truing_tensor,
+    /// `TRUING_WPO_*`: PLAIN is capped at 1, TRL is not.
+    pub form: truing_wpo_form,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n].
+    pub out_weight: *const truing_tensor,
+    /// u32 [n].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
 // ---- Rust only: nothing below reaches the header
 
 /// A struct that C callers fill in.
@@ -2635,4 +2853,9 @@ args! {
     truing_linear_divergence_args: 1336,
     truing_linear_divergence_local_args: 936,
     truing_sequence_kl_args: 504,
+    truing_kto_baseline_args: 176,
+    truing_bco_shift_args: 176,
+    truing_aot_sort_args: 184,
+    truing_beta_dpo_stats_args: 184,
+    truing_wpo_weight_args: 168,
 }

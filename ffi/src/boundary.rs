@@ -8,6 +8,7 @@ use core::fmt::{self, Write};
 use core::panic::UnwindSafe;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use truing_core::batch::BetaDpoStats;
 use truing_core::{Error, Result, Status, Value, catalog};
 
 /// Runs the body of an exported function. A panic ends here as `TRUING_STATUS_INTERNAL`; its payload is dropped under
@@ -31,6 +32,9 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
 /// The group of the function's struct that holds a field which the core names without it: the core knows one name for a
 /// setting, whichever struct it came in.
 fn group(function: &str, field: &str) -> &'static str {
+    if function.starts_with("truing_beta_dpo_stats") {
+        return if BetaDpoStats::PARAMS.iter().any(|param| param.name == field) { "params." } else { "" };
+    }
     let (linear, policy) = (function.starts_with("truing_linear_"), function.starts_with("truing_policy_"));
     match field {
         _ if linear && field.starts_with("transform.") => "head.",

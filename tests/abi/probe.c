@@ -237,6 +237,11 @@ enum {
     probe_truing_outside_tail = (int)(TRUING_OUTSIDE_TAIL),
     probe_truing_outside_zero = (int)(TRUING_OUTSIDE_ZERO),
     probe_truing_outside_raw = (int)(TRUING_OUTSIDE_RAW),
+    probe_truing_shift_balanced = (int)(TRUING_SHIFT_BALANCED),
+    probe_truing_shift_pooled = (int)(TRUING_SHIFT_POOLED),
+    probe_truing_shift_per_step = (int)(TRUING_SHIFT_PER_STEP),
+    probe_truing_aot_paired = (int)(TRUING_AOT_PAIRED),
+    probe_truing_aot_unpaired = (int)(TRUING_AOT_UNPAIRED),
     probe_end
 };
 
@@ -1200,6 +1205,111 @@ static void probe_sequence_kl_args(void) {
     F(truing_sequence_kl_args, reserved);
 }
 
+static void probe_kto_baseline_args(void) {
+    S(truing_kto_baseline_args);
+    F(truing_kto_baseline_args, struct_size);
+    F(truing_kto_baseline_args, reserved_head);
+    F(truing_kto_baseline_args, context);
+    F(truing_kto_baseline_args, flags);
+    F(truing_kto_baseline_args, stream);
+    F(truing_kto_baseline_args, workspace);
+    F(truing_kto_baseline_args, workspace_size);
+    F(truing_kto_baseline_args, scores);
+    F(truing_kto_baseline_args, ref_scores);
+    F(truing_kto_baseline_args, mask);
+    F(truing_kto_baseline_args, nonzero_only);
+    F(truing_kto_baseline_args, reserved0);
+    F(truing_kto_baseline_args, out_sum);
+    F(truing_kto_baseline_args, out_count);
+    F(truing_kto_baseline_args, out_nonzero);
+    F(truing_kto_baseline_args, out_baseline);
+    F(truing_kto_baseline_args, reserved);
+}
+
+static void probe_bco_shift_args(void) {
+    S(truing_bco_shift_args);
+    F(truing_bco_shift_args, struct_size);
+    F(truing_bco_shift_args, reserved_head);
+    F(truing_bco_shift_args, context);
+    F(truing_bco_shift_args, flags);
+    F(truing_bco_shift_args, stream);
+    F(truing_bco_shift_args, workspace);
+    F(truing_bco_shift_args, workspace_size);
+    F(truing_bco_shift_args, rewards);
+    F(truing_bco_shift_args, label);
+    F(truing_bco_shift_args, mask);
+    F(truing_bco_shift_args, state);
+    F(truing_bco_shift_args, mode);
+    F(truing_bco_shift_args, reserved0);
+    F(truing_bco_shift_args, out_shift);
+    F(truing_bco_shift_args, out_state);
+    F(truing_bco_shift_args, out_status);
+    F(truing_bco_shift_args, reserved);
+}
+
+static void probe_aot_sort_args(void) {
+    S(truing_aot_sort_args);
+    F(truing_aot_sort_args, struct_size);
+    F(truing_aot_sort_args, reserved_head);
+    F(truing_aot_sort_args, context);
+    F(truing_aot_sort_args, flags);
+    F(truing_aot_sort_args, stream);
+    F(truing_aot_sort_args, workspace);
+    F(truing_aot_sort_args, workspace_size);
+    F(truing_aot_sort_args, chosen);
+    F(truing_aot_sort_args, rejected);
+    F(truing_aot_sort_args, ref_chosen);
+    F(truing_aot_sort_args, ref_rejected);
+    F(truing_aot_sort_args, pairing);
+    F(truing_aot_sort_args, reserved0);
+    F(truing_aot_sort_args, out_u_order);
+    F(truing_aot_sort_args, out_v_order);
+    F(truing_aot_sort_args, out_difference);
+    F(truing_aot_sort_args, out_status);
+    F(truing_aot_sort_args, reserved);
+}
+
+static void probe_beta_dpo_stats_args(void) {
+    S(truing_beta_dpo_stats_args);
+    F(truing_beta_dpo_stats_args, struct_size);
+    F(truing_beta_dpo_stats_args, reserved_head);
+    F(truing_beta_dpo_stats_args, context);
+    F(truing_beta_dpo_stats_args, flags);
+    F(truing_beta_dpo_stats_args, stream);
+    F(truing_beta_dpo_stats_args, workspace);
+    F(truing_beta_dpo_stats_args, workspace_size);
+    F(truing_beta_dpo_stats_args, gaps);
+    F(truing_beta_dpo_stats_args, uniforms);
+    F(truing_beta_dpo_stats_args, state);
+    F(truing_beta_dpo_stats_args, params);
+    F(truing_beta_dpo_stats_args, num_params);
+    F(truing_beta_dpo_stats_args, out_keep);
+    F(truing_beta_dpo_stats_args, out_beta);
+    F(truing_beta_dpo_stats_args, out_state);
+    F(truing_beta_dpo_stats_args, out_status);
+    F(truing_beta_dpo_stats_args, reserved);
+}
+
+static void probe_wpo_weight_args(void) {
+    S(truing_wpo_weight_args);
+    F(truing_wpo_weight_args, struct_size);
+    F(truing_wpo_weight_args, reserved_head);
+    F(truing_wpo_weight_args, context);
+    F(truing_wpo_weight_args, flags);
+    F(truing_wpo_weight_args, stream);
+    F(truing_wpo_weight_args, workspace);
+    F(truing_wpo_weight_args, workspace_size);
+    F(truing_wpo_weight_args, chosen);
+    F(truing_wpo_weight_args, rejected);
+    F(truing_wpo_weight_args, chosen_log_sum_sq);
+    F(truing_wpo_weight_args, rejected_log_sum_sq);
+    F(truing_wpo_weight_args, form);
+    F(truing_wpo_weight_args, reserved0);
+    F(truing_wpo_weight_args, out_weight);
+    F(truing_wpo_weight_args, out_status);
+    F(truing_wpo_weight_args, reserved);
+}
+
 int main(void) {
     probe_device();
     probe_dtype();
@@ -1251,6 +1361,11 @@ int main(void) {
     probe_linear_divergence_args();
     probe_linear_divergence_local_args();
     probe_sequence_kl_args();
+    probe_kto_baseline_args();
+    probe_bco_shift_args();
+    probe_aot_sort_args();
+    probe_beta_dpo_stats_args();
+    probe_wpo_weight_args();
     C(TRUING_ABI_VERSION);
     C(TRUING_STATUS_OK);
     C(TRUING_STATUS_INVALID_ARGUMENT);
@@ -1479,5 +1594,10 @@ int main(void) {
     C(TRUING_OUTSIDE_TAIL);
     C(TRUING_OUTSIDE_ZERO);
     C(TRUING_OUTSIDE_RAW);
+    C(TRUING_SHIFT_BALANCED);
+    C(TRUING_SHIFT_POOLED);
+    C(TRUING_SHIFT_PER_STEP);
+    C(TRUING_AOT_PAIRED);
+    C(TRUING_AOT_UNPAIRED);
     return 0;
 }

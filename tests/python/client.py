@@ -226,6 +226,31 @@ none = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reductio
 check(none.loss == 0 and not none.grad_scores.any(), "a weight of 0 is 0")
 still = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", grad_scale=0)
 check(still.loss == out.loss and not still.grad_scores.any(), "a grad_scale of 0 is 0")
+
+# ---- numbers of a batch
+gaps = np.array([0.5, -0.25, 0.0, 1.0])
+base = truing.kto_baseline(gaps, nonzero=True)
+check((float(base.sum), int(base.count), int(base.nonzero), float(base.baseline)) == (1.25, 4, 3, 1.25 / 4), "kto baseline")
+marks = np.array([1, 0, 1, 0], "u1")
+first = truing.bco_shift(gaps, marks, mode="balanced")
+second = truing.bco_shift(gaps, marks, mode="balanced", state=first.state)
+check(first.state.tolist() == [0.5, 2, 0.75, 2] and second.state.tolist() == [1, 4, 1.5, 4], "bco state")
+close(second.shift, 0.5 * (0.25 + 0.375), 1e-15, "bco shift")
+with_shift = truing.losses.bco(s.scores, ref, label=marks, shift=second.shift, reduction="mean")
+check(np.isfinite(with_shift.loss), "the shift goes back in")
+order = truing.aot_sort(s.scores[:2], s.scores[2:], ref[:2], ref[2:], pairing="unpaired", difference=True)
+ratio = s.scores - ref
+check(order.u_order.tolist() == np.argsort(ratio[:2]).tolist(), "aot order")
+aot = truing.preference("dpo", s.scores, ref, reduction="mean", losses=True, chosen_seq=order.u_order,
+                        rejected_seq=order.v_order + np.int32(2))  # fmt: skip
+close(aot.losses, np.log1p(np.exp(-0.1 * (np.sort(ratio[:2]) - np.sort(ratio[2:])))), 1e-14, "aot_unpaired is dpo by rank")
+kept = truing.beta_dpo_stats(gaps, np.full(4, 0.5), rho=0.5, alpha=0.0)
+check(int(kept.keep.sum()) == 2 and float(kept.beta) == 0.1 and kept.state.shape == (2,), "beta_dpo")
+refused("INVALID_ARGUMENT", "params.rho", truing.beta_dpo_stats, gaps, np.full(4, 0.5), rho=1.5)
+pair_weight = truing.wpo_weight(-gaps, -gaps - 1, form="plain").weight
+close(pair_weight, np.minimum(1, np.exp(-2 * gaps - 1)), 1e-15, "wpo")
+refused("INVALID_ARGUMENT", "chosen_log_sum_sq", truing.wpo_weight, gaps, gaps, form="trl")
+
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
 lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",

@@ -84,6 +84,26 @@ def policy_forward(a):
     a.inputs.aggregate.mode = _abi.TRUING_AGGREGATE_TOKEN_MEAN
 
 
+def kto_baseline(a):
+    a.scores, a.out_baseline = tensor(*F64, 4), tensor(*F64)
+
+
+def bco_shift(a):
+    a.rewards, a.out_shift, a.mode = tensor(*F64, 4), tensor(*F64), _abi.TRUING_SHIFT_POOLED
+
+
+def aot_sort(a):
+    a.chosen, a.rejected, a.out_u_order, a.pairing = tensor(*F64, 4), tensor(*F64, 4), tensor(*I32, 4), _abi.TRUING_AOT_UNPAIRED
+
+
+def beta_dpo_stats(a):
+    a.gaps, a.uniforms, a.out_beta = tensor(*F64, 0), tensor(*F64, 0), tensor(*F64)
+
+
+def wpo_weight(a):
+    a.chosen, a.rejected, a.out_weight, a.form = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4), _abi.TRUING_WPO_PLAIN
+
+
 CALLS = {
     "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
     "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
@@ -94,6 +114,11 @@ CALLS = {
     "preference_forward": (_abi.truing_preference_forward_args, preference_forward),
     "linear_preference_forward": (_abi.truing_linear_preference_args, linear_preference_forward),
     "policy_forward": (_abi.truing_policy_forward_args, policy_forward),
+    "kto_baseline": (_abi.truing_kto_baseline_args, kto_baseline),
+    "bco_shift": (_abi.truing_bco_shift_args, bco_shift),
+    "aot_sort": (_abi.truing_aot_sort_args, aot_sort),
+    "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
+    "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
 }
 # Read by the common head, checked elsewhere; context is a handle and cannot be checked.
 HEAD = {"struct_size", "context", "workspace", "workspace_size"}

@@ -5,6 +5,10 @@ from . import losses
 from ._error import Error
 from ._library import SERIAL, Context, find, open_library
 from ._ops import (
+    aot_sort,
+    bco_shift,
+    beta_dpo_stats,
+    kto_baseline,
     linear_logprob,
     linear_logprob_backward,
     linear_preference,
@@ -14,12 +18,14 @@ from ._ops import (
     preference,
     sequence,
     sequence_backward,
+    wpo_weight,
 )
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_preference", "load", "logprob",
-    "logprob_backward", "losses", "policy", "preference", "sequence", "sequence_backward", "tensor",
+    "SERIAL", "Context", "Error", "aot_sort", "bco_shift", "beta_dpo_stats", "kto_baseline", "linear_logprob",
+    "linear_logprob_backward", "linear_preference", "load", "logprob", "logprob_backward", "losses", "policy", "preference",
+    "sequence", "sequence_backward", "tensor", "wpo_weight",
 ]  # fmt: skip
 
 

@@ -230,6 +230,11 @@ TRUING_OUTSIDE_RENORMALISE = 1  # Both sides are renormalised on it.
 TRUING_OUTSIDE_TAIL = 2  # One more bucket holds the rest.
 TRUING_OUTSIDE_ZERO = 3  # The teacher is 0 there (log-prob `outside_logprob` in reverse terms).
 TRUING_OUTSIDE_RAW = 4  # Nothing is added.
+TRUING_SHIFT_BALANCED = 1  # Half the sum of the means of both classes.
+TRUING_SHIFT_POOLED = 2  # All rows so far (the BCO trainer of TRL).
+TRUING_SHIFT_PER_STEP = 3  # The means of the batches (LLaMA-Factory, ms-swift).
+TRUING_AOT_PAIRED = 1  # u = chosen - rejected, v = ref_chosen - ref_rejected.
+TRUING_AOT_UNPAIRED = 2  # u = chosen - ref_chosen, v = rejected - ref_rejected.
 
 truing_status = ctypes.c_int32
 truing_device_type = ctypes.c_int32
@@ -271,6 +276,8 @@ truing_jsd_limits = ctypes.c_uint32
 truing_teacher_form = ctypes.c_uint32
 truing_partial_support = ctypes.c_uint32
 truing_outside = ctypes.c_uint32
+truing_shift_mode = ctypes.c_uint32
+truing_aot_pairing = ctypes.c_uint32
 
 
 class truing_device(ctypes.Structure):
@@ -1383,6 +1390,126 @@ class truing_sequence_kl_args(ctypes.Structure):
     ]
 
 
+class truing_kto_baseline_args(ctypes.Structure):
+    """The baseline of kto from KL rows of mismatched prompts and answers. Over ranks: add sums and counts, then max(0, sum / count)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("scores", ctypes.POINTER(truing_tensor)),  # float [n], nats.
+        ("ref_scores", ctypes.POINTER(truing_tensor)),  # float [n]; NULL: scores are differences.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [n].
+        ("nonzero_only", ctypes.c_uint32),  # 1: the baseline divides by the rows that are not 0 (HALOs), 0: by all (TRL).
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_sum", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d, nats.
+        ("out_count", ctypes.POINTER(truing_tensor)),  # i64, 0-d, live rows.
+        ("out_nonzero", ctypes.POINTER(truing_tensor)),  # i64, 0-d, live rows that are not 0.
+        ("out_baseline", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d: max(0, sum / count), 0 without a row.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_bco_shift_args(ctypes.Structure):
+    """The shift of bco and bco_pair: a running mean of rewards, this batch included. The state holds sums and counts and may be added over ranks."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [n], beta times the log ratio; NULL: nothing is added, as for evaluation.
+        ("label", ctypes.POINTER(truing_tensor)),  # u8 or i8 [n], > 0 = desirable; BALANCED only.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [n].
+        ("state", ctypes.POINTER(truing_tensor)),  # f64 [4], what the last call wrote; NULL = zeros.
+        ("mode", truing_shift_mode),  # `TRUING_SHIFT_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_shift", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; without a row of one class the other's mean.
+        ("out_state", ctypes.POINTER(truing_tensor)),  # f64 [4]: sum and count of the desirable rows, then of the others; of everything (POOLED); of the batches' means (PER_STEP).
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: empty where a class has no row.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_aot_sort_args(ctypes.Structure):
+    """Two samples in ascending order, equal values by index, NaN last: pair k is `out_u_order[k]` against `out_v_order[k]`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("chosen", ctypes.POINTER(truing_tensor)),  # float [n], nats.
+        ("rejected", ctypes.POINTER(truing_tensor)),  # float [n], nats.
+        ("ref_chosen", ctypes.POINTER(truing_tensor)),  # float [n]; NULL with UNPAIRED: the scores are log ratios.
+        ("ref_rejected", ctypes.POINTER(truing_tensor)),  # float [n], with `ref_chosen`.
+        ("pairing", truing_aot_pairing),  # `TRUING_AOT_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_u_order", ctypes.POINTER(truing_tensor)),  # i32 [n].
+        ("out_v_order", ctypes.POINTER(truing_tensor)),  # i32 [n].
+        ("out_difference", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n], of equal ranks.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [n], by rank.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_beta_dpo_stats_args(ctypes.Structure):
+    """Which rows beta_dpo keeps, and its beta, from the gaps of the whole batch."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("gaps", ctypes.POINTER(truing_tensor)),  # float [n], log ratio of the chosen minus that of the rejected, finite.
+        ("uniforms", ctypes.POINTER(truing_tensor)),  # float [n], drawn by the caller from (0, 1).
+        ("state", ctypes.POINTER(truing_tensor)),  # f64 [2], running mean and deviation, what the last call wrote; NULL = zeros.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: beta (0.1), alpha (0.6), rho (0.2), gamma (0.9); NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 to 4.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8 [n], 1 = kept; serves as `groups.item_mask`.
+        ("out_beta", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; serves as `groups.item_beta`.
+        ("out_state", ctypes.POINTER(truing_tensor)),  # f64 [2].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: degenerate where one row has no deviation, empty where no row is kept.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_wpo_weight_args(ctypes.Structure):
+    """Weights of pairs by the policy's own probabilities, constant; serves as `groups.item_weight`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("chosen", ctypes.POINTER(truing_tensor)),  # float [n], mean log-prob over the tokens, nats.
+        ("rejected", ctypes.POINTER(truing_tensor)),  # float [n].
+        ("chosen_log_sum_sq", ctypes.POINTER(truing_tensor)),  # float [n], mean over the tokens of log sum p^2 (`figures.out_log_sum_sq`); TRL only.
+        ("rejected_log_sum_sq", ctypes.POINTER(truing_tensor)),  # float [n]; TRL only.
+        ("form", truing_wpo_form),  # `TRUING_WPO_*`: PLAIN is capped at 1, TRL is not.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_weight", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [n].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
 truing_linear_logprob_finish_args = truing_logprob_finish_args
 truing_linear_divergence_finish_args = truing_divergence_finish_args
 
@@ -1437,10 +1564,25 @@ STRUCTS = [
     truing_linear_divergence_args,
     truing_linear_divergence_local_args,
     truing_sequence_kl_args,
+    truing_kto_baseline_args,
+    truing_bco_shift_args,
+    truing_aot_sort_args,
+    truing_beta_dpo_stats_args,
+    truing_wpo_weight_args,
 ]
 
 # Exported functions: result and argument types.
 FUNCTIONS = {
+    "truing_kto_baseline": (truing_status, [ctypes.POINTER(truing_kto_baseline_args)]),
+    "truing_bco_shift": (truing_status, [ctypes.POINTER(truing_bco_shift_args)]),
+    "truing_aot_sort": (truing_status, [ctypes.POINTER(truing_aot_sort_args)]),
+    "truing_aot_sort_workspace_size": (truing_status, [ctypes.POINTER(truing_aot_sort_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_beta_dpo_stats": (truing_status, [ctypes.POINTER(truing_beta_dpo_stats_args)]),
+    "truing_beta_dpo_stats_workspace_size": (truing_status, [ctypes.POINTER(truing_beta_dpo_stats_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_wpo_weight": (truing_status, [ctypes.POINTER(truing_wpo_weight_args)]),
+    "truing_kto_baseline_workspace_size": (truing_status, [ctypes.POINTER(truing_kto_baseline_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_bco_shift_workspace_size": (truing_status, [ctypes.POINTER(truing_bco_shift_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_wpo_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_wpo_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_last_error": (ctypes.c_char_p, []),
     "truing_abi_version": (ctypes.c_uint32, []),
     "truing_version": (ctypes.c_char_p, []),

@@ -349,3 +349,78 @@ def policy(
     call.write("outputs.out_counters", "counters", counters, (32,), "int64")
     call.write("grad_logps_out", "grad_logps", grad_logps, n, "float32")
     return call.run("truing_policy_forward")
+
+
+def kto_baseline(
+    scores, ref_scores=None, *, mask=None, nonzero_only=False, sum=True, count=True, nonzero=False, baseline=True,
+    context=None,
+):  # fmt: skip
+    """The baseline of `kto` from the scores of mismatched prompts and answers."""
+    call = Call(_abi.truing_kto_baseline_args, scores, context, 0)
+    call.read(scores=scores, ref_scores=ref_scores, mask=mask)
+    call.set(nonzero_only=int(nonzero_only))
+    call.write("out_sum", "sum", sum, (), "float64")
+    call.write("out_count", "count", count, (), "int64")
+    call.write("out_nonzero", "nonzero", nonzero, (), "int64")
+    call.write("out_baseline", "baseline", baseline, (), "float64")
+    return call.run("truing_kto_baseline")
+
+
+def bco_shift(
+    rewards=None, label=None, *, mode, mask=None, state=None, shift=True, new_state=True, status=False, context=None,
+):  # fmt: skip
+    """The shift of `bco` and the running state behind it. `mode`: "balanced", "pooled" or "per_step"."""
+    call = Call(_abi.truing_bco_shift_args, state if rewards is None else rewards, context, 0)
+    call.read(rewards=rewards, label=label, mask=mask, state=state)
+    call.set(mode=enum("mode", "SHIFT", mode))
+    call.write("out_shift", "shift", shift, (), "float64")
+    call.write("out_state", "state", new_state, (4,), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_bco_shift")
+
+
+def aot_sort(
+    chosen, rejected, ref_chosen=None, ref_rejected=None, *, pairing, u_order=True, v_order=True, difference=False,
+    status=False, context=None,
+):  # fmt: skip
+    """Orders of the two samples of AOT. `pairing`: "paired" or "unpaired"."""
+    call = Call(_abi.truing_aot_sort_args, chosen, context, 0)
+    call.read(chosen=chosen, rejected=rejected, ref_chosen=ref_chosen, ref_rejected=ref_rejected)
+    call.set(pairing=enum("pairing", "AOT", pairing))
+    n = shape(chosen)
+    call.write("out_u_order", "u_order", u_order, n, "int32")
+    call.write("out_v_order", "v_order", v_order, n, "int32")
+    call.write("out_difference", "difference", difference, n, "float64")
+    call.write("out_status", "status", status, n, "uint32")
+    return call.run("truing_aot_sort")
+
+
+def beta_dpo_stats(
+    gaps, uniforms, *, state=None, beta=None, alpha=None, rho=None, gamma=None, keep=True, used_beta=True, new_state=True,
+    status=False, context=None,
+):  # fmt: skip
+    """Rows that `beta_dpo` keeps, its beta, and the running state. `uniforms` are the caller's draws from (0, 1)."""
+    call = Call(_abi.truing_beta_dpo_stats_args, gaps, context, 0)
+    call.read(gaps=gaps, uniforms=uniforms, state=state)
+    values = [float("nan") if x is None else x for x in (beta, alpha, rho, gamma)]
+    array = (ctypes.c_double * len(values))(*values)
+    call.keep.append(array)
+    call.args.params, call.args.num_params = array, len(values)
+    call.write("out_keep", "keep", keep, shape(gaps), "uint8")
+    call.write("out_beta", "beta", used_beta, (), "float64")
+    call.write("out_state", "state", new_state, (2,), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_beta_dpo_stats")
+
+
+def wpo_weight(
+    chosen, rejected, chosen_log_sum_sq=None, rejected_log_sum_sq=None, *, form, weight=True, status=False, context=None,
+):  # fmt: skip
+    """Weights of pairs by the policy's own probabilities, from means over tokens. `form`: "trl" or "plain"."""
+    call = Call(_abi.truing_wpo_weight_args, chosen, context, 0)
+    call.read(chosen=chosen, rejected=rejected, chosen_log_sum_sq=chosen_log_sum_sq,
+              rejected_log_sum_sq=rejected_log_sum_sq)  # fmt: skip
+    call.set(form=enum("form", "WPO", form))
+    call.write("out_weight", "weight", weight, shape(chosen), "float64")
+    call.write("out_status", "status", status, shape(chosen), "uint32")
+    return call.run("truing_wpo_weight")

@@ -1453,6 +1453,145 @@ impl Layout for truing_sequence_kl_args {
     ];
 }
 
+impl Layout for truing_kto_baseline_args {
+    const NAME: &'static str = "truing_kto_baseline_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_kto_baseline_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_kto_baseline_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_kto_baseline_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_kto_baseline_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_kto_baseline_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_kto_baseline_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_kto_baseline_args, workspace_size), size_of::<usize>()),
+        f("scores", offset_of!(truing_kto_baseline_args, scores), size_of::<*const truing_tensor>()),
+        f("ref_scores", offset_of!(truing_kto_baseline_args, ref_scores), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_kto_baseline_args, mask), size_of::<*const truing_tensor>()),
+        f("nonzero_only", offset_of!(truing_kto_baseline_args, nonzero_only), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_kto_baseline_args, reserved0), size_of::<u32>()),
+        f("out_sum", offset_of!(truing_kto_baseline_args, out_sum), size_of::<*const truing_tensor>()),
+        f("out_count", offset_of!(truing_kto_baseline_args, out_count), size_of::<*const truing_tensor>()),
+        f("out_nonzero", offset_of!(truing_kto_baseline_args, out_nonzero), size_of::<*const truing_tensor>()),
+        f("out_baseline", offset_of!(truing_kto_baseline_args, out_baseline), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_kto_baseline_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_kto_baseline_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_kto_baseline_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_kto_baseline_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_bco_shift_args {
+    const NAME: &'static str = "truing_bco_shift_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_bco_shift_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_bco_shift_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_bco_shift_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_bco_shift_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_bco_shift_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_bco_shift_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_bco_shift_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_bco_shift_args, rewards), size_of::<*const truing_tensor>()),
+        f("label", offset_of!(truing_bco_shift_args, label), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_bco_shift_args, mask), size_of::<*const truing_tensor>()),
+        f("state", offset_of!(truing_bco_shift_args, state), size_of::<*const truing_tensor>()),
+        f("mode", offset_of!(truing_bco_shift_args, mode), size_of::<truing_shift_mode>()),
+        f("reserved0", offset_of!(truing_bco_shift_args, reserved0), size_of::<u32>()),
+        f("out_shift", offset_of!(truing_bco_shift_args, out_shift), size_of::<*const truing_tensor>()),
+        f("out_state", offset_of!(truing_bco_shift_args, out_state), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_bco_shift_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_bco_shift_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_bco_shift_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_aot_sort_args {
+    const NAME: &'static str = "truing_aot_sort_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_aot_sort_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_aot_sort_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_aot_sort_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_aot_sort_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_aot_sort_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_aot_sort_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_aot_sort_args, workspace_size), size_of::<usize>()),
+        f("chosen", offset_of!(truing_aot_sort_args, chosen), size_of::<*const truing_tensor>()),
+        f("rejected", offset_of!(truing_aot_sort_args, rejected), size_of::<*const truing_tensor>()),
+        f("ref_chosen", offset_of!(truing_aot_sort_args, ref_chosen), size_of::<*const truing_tensor>()),
+        f("ref_rejected", offset_of!(truing_aot_sort_args, ref_rejected), size_of::<*const truing_tensor>()),
+        f("pairing", offset_of!(truing_aot_sort_args, pairing), size_of::<truing_aot_pairing>()),
+        f("reserved0", offset_of!(truing_aot_sort_args, reserved0), size_of::<u32>()),
+        f("out_u_order", offset_of!(truing_aot_sort_args, out_u_order), size_of::<*const truing_tensor>()),
+        f("out_v_order", offset_of!(truing_aot_sort_args, out_v_order), size_of::<*const truing_tensor>()),
+        f("out_difference", offset_of!(truing_aot_sort_args, out_difference), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_aot_sort_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_aot_sort_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_aot_sort_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_aot_sort_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_aot_sort_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_beta_dpo_stats_args {
+    const NAME: &'static str = "truing_beta_dpo_stats_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_beta_dpo_stats_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_beta_dpo_stats_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_beta_dpo_stats_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_beta_dpo_stats_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_beta_dpo_stats_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_beta_dpo_stats_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_beta_dpo_stats_args, workspace_size), size_of::<usize>()),
+        f("gaps", offset_of!(truing_beta_dpo_stats_args, gaps), size_of::<*const truing_tensor>()),
+        f("uniforms", offset_of!(truing_beta_dpo_stats_args, uniforms), size_of::<*const truing_tensor>()),
+        f("state", offset_of!(truing_beta_dpo_stats_args, state), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_beta_dpo_stats_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_beta_dpo_stats_args, num_params), size_of::<usize>()),
+        f("out_keep", offset_of!(truing_beta_dpo_stats_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_beta", offset_of!(truing_beta_dpo_stats_args, out_beta), size_of::<*const truing_tensor>()),
+        f("out_state", offset_of!(truing_beta_dpo_stats_args, out_state), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_beta_dpo_stats_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_beta_dpo_stats_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_beta_dpo_stats_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_beta_dpo_stats_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_wpo_weight_args {
+    const NAME: &'static str = "truing_wpo_weight_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_wpo_weight_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_wpo_weight_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_wpo_weight_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_wpo_weight_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_wpo_weight_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_wpo_weight_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_wpo_weight_args, workspace_size), size_of::<usize>()),
+        f("chosen", offset_of!(truing_wpo_weight_args, chosen), size_of::<*const truing_tensor>()),
+        f("rejected", offset_of!(truing_wpo_weight_args, rejected), size_of::<*const truing_tensor>()),
+        f("chosen_log_sum_sq", offset_of!(truing_wpo_weight_args, chosen_log_sum_sq), size_of::<*const truing_tensor>()),
+        f("rejected_log_sum_sq", offset_of!(truing_wpo_weight_args, rejected_log_sum_sq), size_of::<*const truing_tensor>()),
+        f("form", offset_of!(truing_wpo_weight_args, form), size_of::<truing_wpo_form>()),
+        f("reserved0", offset_of!(truing_wpo_weight_args, reserved0), size_of::<u32>()),
+        f("out_weight", offset_of!(truing_wpo_weight_args, out_weight), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_wpo_weight_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_wpo_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_wpo_weight_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_wpo_weight_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_wpo_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 /// Every struct: name, size, fields.
 pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_device::NAME, size_of::<truing_device>(), truing_device::FIELDS),
@@ -1505,6 +1644,11 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_linear_divergence_args::NAME, size_of::<truing_linear_divergence_args>(), truing_linear_divergence_args::FIELDS),
     (truing_linear_divergence_local_args::NAME, size_of::<truing_linear_divergence_local_args>(), truing_linear_divergence_local_args::FIELDS),
     (truing_sequence_kl_args::NAME, size_of::<truing_sequence_kl_args>(), truing_sequence_kl_args::FIELDS),
+    (truing_kto_baseline_args::NAME, size_of::<truing_kto_baseline_args>(), truing_kto_baseline_args::FIELDS),
+    (truing_bco_shift_args::NAME, size_of::<truing_bco_shift_args>(), truing_bco_shift_args::FIELDS),
+    (truing_aot_sort_args::NAME, size_of::<truing_aot_sort_args>(), truing_aot_sort_args::FIELDS),
+    (truing_beta_dpo_stats_args::NAME, size_of::<truing_beta_dpo_stats_args>(), truing_beta_dpo_stats_args::FIELDS),
+    (truing_wpo_weight_args::NAME, size_of::<truing_wpo_weight_args>(), truing_wpo_weight_args::FIELDS),
 ];
 
 /// Every constant: name and value.
@@ -1737,4 +1881,9 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_OUTSIDE_TAIL", TRUING_OUTSIDE_TAIL as i64),
     ("TRUING_OUTSIDE_ZERO", TRUING_OUTSIDE_ZERO as i64),
     ("TRUING_OUTSIDE_RAW", TRUING_OUTSIDE_RAW as i64),
+    ("TRUING_SHIFT_BALANCED", TRUING_SHIFT_BALANCED as i64),
+    ("TRUING_SHIFT_POOLED", TRUING_SHIFT_POOLED as i64),
+    ("TRUING_SHIFT_PER_STEP", TRUING_SHIFT_PER_STEP as i64),
+    ("TRUING_AOT_PAIRED", TRUING_AOT_PAIRED as i64),
+    ("TRUING_AOT_UNPAIRED", TRUING_AOT_UNPAIRED as i64),
 ];
