@@ -66,7 +66,7 @@ impl Data {
     }
     fn inputs(&self, dtype: Dtype) -> Inputs<'_> {
         let (hidden, weight) = self.operands(dtype);
-        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), mask: None };
+        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
         Inputs { hidden, weight, transform: TransformInputs::default(), rows }
     }
 }

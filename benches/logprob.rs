@@ -74,17 +74,17 @@ impl Data {
             out.argmax = Some(MatrixMut::vector(&mut self.argmax));
             out.stats = Some(MatrixMut::contiguous(&mut self.stats, self.n, STATS).unwrap());
         }
-        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), mask: None };
+        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
         let logits = Matrix::contiguous(z, self.n, self.v).unwrap().into();
-        forward(c, &problem, Inputs { logits, transform: TransformInputs::default(), rows }, out).unwrap();
+        forward(c, &problem, Inputs::new(logits, TransformInputs::default(), rows), out).unwrap();
     }
     fn backward(&self, c: &Context, grad: Grad<'_>) {
         let problem = Problem::new(self.n, self.v, Options::default()).unwrap();
-        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), mask: None };
-        let inputs = BackwardInputs { transform: TransformInputs::default(), rows };
+        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
+        let inputs = BackwardInputs { transform: TransformInputs::default(), rows, ..Default::default() };
         let stats = Matrix::contiguous(&self.stats, self.n, STATS).unwrap();
         let g = Some(Matrix::vector(&self.upstream));
-        let upstream = Upstream { logprob: g, lse: None, entropy: g, scale: 1.0 };
+        let upstream = Upstream { logprob: g, lse: None, entropy: g, scale: 1.0, ..Upstream::default() };
         backward(c, &problem, inputs, Some(stats), upstream, grad, None).unwrap();
     }
 }

@@ -422,7 +422,7 @@ typedef struct truing_rows {
     const struct truing_tensor *cu_seqlens;
     /// Token id, only with TRUING_HAS_IGNORE_INDEX.
     int64_t ignore_index;
-    /// Rows, >= 0: row i uses target[i + shift] of its sequence.
+    /// Rows, 0 to 2^31 - 1: row i uses target[i + shift] of its sequence (cu_seqlens, a row of [B,T], else all rows).
     int64_t shift;
     /// 0.
     uint8_t reserved[24];
@@ -573,7 +573,7 @@ typedef struct truing_row_loss {
 /// The same of two heads (`pair_stats`, `out_pair_stats`, statistics of a divergence), the 16 of [N,16].
 #define TRUING_PAIR_STATS_WIDTH 16
 
-/// Outputs per row, each NULL = not wanted and costs nothing.
+/// Outputs per row, each NULL = not wanted and costs nothing. With f64 logits every f32 below is f64.
 typedef struct truing_figures {
     /// f32 [N], nats; -inf if the target is dead.
     const struct truing_tensor *out_logprob;
@@ -633,7 +633,7 @@ typedef struct truing_figures {
     uint8_t reserved[64];
 } truing_figures;
 
-/// Gradients handed to a backward, each NULL = 0.
+/// Gradients handed to a backward, each NULL = 0. With f64 logits every f32 below is f64.
 typedef struct truing_row_upstream {
     /// f32 [N].
     const struct truing_tensor *grad_logprob;
@@ -758,7 +758,7 @@ typedef struct truing_logprob_backward_args {
     struct truing_rows rows;
     /// As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
     struct truing_support support;
-    /// As in forward; eaft needs EXTERNAL with the saved omega.
+    /// As in forward. Without stats eaft finds its entropies again; EXTERNAL with `out_token_scale` saves that.
     struct truing_row_loss row_loss;
     /// Columns of this shard.
     struct truing_shard shard;
@@ -1162,7 +1162,7 @@ typedef uint32_t truing_loss_flags;
 typedef struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     truing_loss_id id;
-    /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds), 0 = none.
     uint32_t variant;
     /// [num_params] host, catalogue order, NaN = default.
     const double *params;
@@ -2761,22 +2761,22 @@ truing_status truing_linear_preference_forward_workspace_size(const struct truin
                                                               size_t *minimum,
                                                               size_t *preferred);
 
-/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`; see
-/// `truing_logprob_forward_args`. No workspace.
+/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
+/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
-/// describe is writable, and nobody else writes to any of it during the call.
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
 truing_status truing_logprob_forward(const struct truing_logprob_forward_args *args);
 
-/// Gradient of the logits, given the gradients of log-prob, lse and entropy; see `truing_logprob_backward_args`.
-/// `grad_logits_out` may be `logits` itself. No workspace.
+/// Gradient of the logits and of the bias, given the gradients of the figures and of the loss; see
+/// `truing_logprob_backward_args`. `grad_logits_out` may be `logits` itself.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_logprob_backward(const struct truing_logprob_backward_args *args);
 
-/// Bytes of workspace for `truing_logprob_forward`: 0.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss` and a gradient.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -2784,7 +2784,7 @@ truing_status truing_logprob_forward_workspace_size(const struct truing_logprob_
                                                     size_t *minimum,
                                                     size_t *preferred);
 
-/// Bytes of workspace for `truing_logprob_backward`: 0.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out`.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.

@@ -39,6 +39,373 @@
 #define TRUING_PAIR_TDPO1 1004u
 #define TRUING_PARAM_PAIR_TDPO1_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 
+/* u = beta (a / T_c - b / T_r) - margin; -(1 - eps) log sigma(u) - eps log sigma(-u)
+ * also called sigmoid_norm, dpo_norm, ln_dpo
+ * score: sum
+ * reads: logp, ref, length, margin, beta; partials: logp, margin
+ * Meng et al. 2024, arXiv:2405.14734, section 4; Lambert et al. 2024 (Tulu 3), arXiv:2411.15124, section 5 */
+#define TRUING_PAIR_DPO_LN 1005u
+#define TRUING_PARAM_PAIR_DPO_LN_BETA 0 /* strength of the pull towards the reference; default required, (0, inf) */
+#define TRUING_PARAM_PAIR_DPO_LN_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* u = beta (a - b) - margin; (-(1 - eps) log sigma(u) + eps log sigma(-u)) / (1 - 2 eps)
+ * also called robust
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Chowdhury et al. 2024, arXiv:2403.00409 */
+#define TRUING_PAIR_ROBUST_DPO 1006u
+#define TRUING_PARAM_PAIR_ROBUST_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_ROBUST_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* max(0, 1 - (beta (a - b) - margin))
+ * also called rso
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Liu et al. 2023, arXiv:2309.06657 */
+#define TRUING_PAIR_HINGE 1007u
+#define TRUING_PARAM_PAIR_HINGE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* (a - b - margin / beta - 1 / (2 beta))^2
+ * score: sum
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Azar et al. 2023, arXiv:2310.12036, equation 17 */
+#define TRUING_PAIR_IPO_SUM 1008u
+#define TRUING_PARAM_PAIR_IPO_SUM_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* u = beta (a - b) - margin; KL(sigma(u) || 1 - eps) of two coins
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Ji et al. 2024, arXiv:2402.00856, equation 17 */
+#define TRUING_PAIR_EXO_PAIR 1009u
+#define TRUING_PARAM_PAIR_EXO_PAIR_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_EXO_PAIR_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0.001, (0, 0.5) */
+
+/* u = beta (a - b) - margin; -sigma(-u / tau) log sigma(u) + sigma(u / tau) exp(-u)
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Lu et al. 2024, arXiv:2406.08414 */
+#define TRUING_PAIR_DISCOPOP 1010u
+#define TRUING_PARAM_PAIR_DISCOPOP_BETA 0 /* strength of the pull towards the reference; default 0.05, (0, inf) */
+#define TRUING_PARAM_PAIR_DISCOPOP_TAU 1 /* temperature of the blend; default 0.05, (0, 1) */
+
+/* u = beta (a - b), v = eta margin; KL(sigma(v) || sigma(u)) of two coins
+ * also called rpo_bwd_kl
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
+#define TRUING_PAIR_RPO_BACKWARD_KL 1011u
+#define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
+
+/* u = beta (a - b), v = eta margin; KL(sigma(u) || sigma(v)) of two coins
+ * also called rpo_fwd_kl
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
+#define TRUING_PAIR_RPO_FORWARD_KL 1012u
+#define TRUING_PARAM_PAIR_RPO_FORWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_RPO_FORWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
+
+/* (beta (a - b) - eta margin)^2
+ * also called rpo_sq
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
+#define TRUING_PAIR_RPO_SQUARE 1013u
+#define TRUING_PARAM_PAIR_RPO_SQUARE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_RPO_SQUARE_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
+
+/* dpo with margin = alpha log(s_c - s_r)
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Amini et al. 2024, arXiv:2402.10571 */
+#define TRUING_PAIR_ODPO 1014u
+#define TRUING_PARAM_PAIR_ODPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_ODPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* dpo with margin = -alpha (T_c - T_r)
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, length, beta; partials: logp
+ * Park et al. 2024, arXiv:2403.19159 */
+#define TRUING_PAIR_R_DPO 1015u
+#define TRUING_PARAM_PAIR_R_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_R_DPO_ALPHA 1 /* price of a token, > 0 penalises length; default required, (-inf, inf) */
+#define TRUING_PARAM_PAIR_R_DPO_LABEL_SMOOTHING 2 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* -log sigma(beta (a - lam b))
+ * score: sum (or mean)
+ * reads: logp, ref, beta; partials: logp
+ * Yang et al. 2025, arXiv:2502.07599 */
+#define TRUING_PAIR_DPO_SHIFT 1016u
+#define TRUING_PARAM_PAIR_DPO_SHIFT_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_DPO_SHIFT_LAM 1 /* weight of the rejected log ratio; default 0.75, (0, 1] */
+
+/* -log sigma(beta (a - b - lam max(0, -a)) - margin)
+ * also called dpo_positive
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Pal et al. 2024, arXiv:2402.13228, equation 3 */
+#define TRUING_PAIR_DPOP 1017u
+#define TRUING_PARAM_PAIR_DPOP_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_DPOP_LAM 1 /* weight of the penalty; default 50, [0, inf) */
+
+/* t = 1 / (2 beta); -log sigma(a - b) + w ((a - t)^2 + (b + t)^2)
+ * score: sum (or mean)
+ * reads: logp, ref, beta; partials: logp
+ * Xiao et al. 2024, arXiv:2412.14516 */
+#define TRUING_PAIR_CAL_DPO 1018u
+#define TRUING_PARAM_PAIR_CAL_DPO_BETA 0 /* strength of the pull towards the reference; default 0.001, (0, inf) */
+#define TRUING_PARAM_PAIR_CAL_DPO_CAL_WEIGHT 1 /* weight w of the regression; default 0.5, [0, inf) */
+
+/* z = (beta (a - b) - margin) / w_0; -log sigma(z)
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Zhou et al. 2023, arXiv:2310.03708, equation 9; code */
+#define TRUING_PAIR_MODPO 1019u
+#define TRUING_PARAM_PAIR_MODPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_MODPO_OWN_WEIGHT 1 /* weight w_0 of this batch's objective; default required, (0, inf) */
+
+/* z = (beta (a - b) - margin) / w_0; max(0, 1 - z)
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Zhou et al. 2023, arXiv:2310.03708, equation 9; code */
+#define TRUING_PAIR_MODPO_HINGE 1020u
+#define TRUING_PARAM_PAIR_MODPO_HINGE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_MODPO_HINGE_OWN_WEIGHT 1 /* weight w_0 of this batch's objective; default required, (0, inf) */
+
+/* -log sigma(beta ((a - b) - alpha (kl_r - sg(kl_c))))
+ * score: sum
+ * reads: logp, ref, kl, beta; partials: logp, kl
+ * Zeng et al. 2024, arXiv:2404.11999, equation 17 */
+#define TRUING_PAIR_TDPO2 1021u
+#define TRUING_PARAM_PAIR_TDPO2_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_TDPO2_ALPHA 1 /* weight of the gap of the KLs; default 0.5, [0, inf) */
+
+/* -log sigma(beta (a - b)) - log sigma(beta (a - e)) - log sigma(beta a - delta)
+ * score: sum (or mean)
+ * reads: logp, ref, anchor, beta; partials: logp, anchor
+ * Wang et al. 2024, arXiv:2406.11839 */
+#define TRUING_PAIR_MDPO 1022u
+#define TRUING_PARAM_PAIR_MDPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_MDPO_DELTA 1 /* reward that the chosen answer should exceed; default 0, (-inf, inf) */
+
+/* dpo(a, e), the corrupted image in the rejected slot
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Wang et al. 2024 (mDPO), arXiv:2406.11839 */
+#define TRUING_PAIR_IMAGE_DPO 1023u
+#define TRUING_PARAM_PAIR_IMAGE_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_IMAGE_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* -(log sigma(beta (a - b)) + log sigma(beta (a - e))) / 2
+ * score: sum (or mean)
+ * reads: logp, ref, anchor, beta; partials: logp, anchor
+ * Zhou et al. 2024, arXiv:2402.11411 */
+#define TRUING_PAIR_POVID 1024u
+#define TRUING_PARAM_PAIR_POVID_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* max(0, delta - l_c + l_r) - lam l_anchor
+ * score: sum
+ * reads: logp, anchor; partials: logp, anchor
+ * Zhao et al. 2023, arXiv:2305.10425 */
+#define TRUING_PAIR_SLIC 1025u
+#define TRUING_PARAM_PAIR_SLIC_DELTA 0 /* margin of the log-probs; default 1, (-inf, inf) */
+#define TRUING_PARAM_PAIR_SLIC_LAM 1 /* weight of the target; default 0.1, [0, inf) */
+
+/* dpo with scores -error / 2
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Wallace et al. 2023, arXiv:2311.12908 */
+#define TRUING_PAIR_DIFFUSION_DPO 1026u
+#define TRUING_PARAM_PAIR_DIFFUSION_DPO_BETA 0 /* strength of the pull towards the reference; default required, (0, inf) */
+#define TRUING_PARAM_PAIR_DIFFUSION_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* dpo with beta_0 (1 + w (1 - exp(-k (r_c - r_r)))) of each pair as beta
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Zhang et al. 2025 (MM-RLHF), arXiv:2502.10391 */
+#define TRUING_PAIR_MM_DPO 1027u
+#define TRUING_PARAM_PAIR_MM_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_MM_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* dpo with the beta and the pairs that the batch statistics give
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * Wu et al. 2024, arXiv:2407.08639 */
+#define TRUING_PAIR_BETA_DPO 1028u
+#define TRUING_PARAM_PAIR_BETA_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_BETA_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* (2 / beta) dpo, the refusal chosen
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp, margin
+ * open-unlearning; Maini et al. 2024 (TOFU), arXiv:2401.06121 */
+#define TRUING_PAIR_IDK_DPO 1029u
+#define TRUING_PARAM_PAIR_IDK_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_IDK_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* -log sigma(beta a) - log sigma(-beta a) / 2 - log sigma(-beta b) / 2
+ * score: sum (or mean)
+ * reads: logp, ref, beta; partials: logp
+ * Chen et al. 2024, arXiv:2402.05369 */
+#define TRUING_PAIR_NCA_PAIR 1030u
+#define TRUING_PARAM_PAIR_NCA_PAIR_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* -log sigma(beta a - shift) - log sigma(-(beta b - shift))
+ * also called biased_nca
+ * score: sum (or mean)
+ * reads: logp, ref, beta, shift; partials: logp
+ * Jung et al. 2024, arXiv:2404.04656 */
+#define TRUING_PAIR_BCO_PAIR 1031u
+#define TRUING_PARAM_PAIR_BCO_PAIR_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* t = (P - 1/2) / beta; scale ((a - t_c)^2 + (b - t_r)^2)
+ * also called sppo_hard
+ * score: sum (or mean)
+ * reads: logp, ref, margin, beta; partials: logp
+ * Wu et al. 2024, arXiv:2405.00675 */
+#define TRUING_PAIR_SPPO 1032u
+#define TRUING_PARAM_PAIR_SPPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_SPPO_SCALE 1 /* factor of the squares; default 1, (0, inf) */
+
+/* sigma(-beta a) + sigma(beta b)
+ * score: sum (or mean)
+ * reads: logp, ref, beta; partials: logp
+ * D'Oosterlinck et al. 2024, arXiv:2408.06266 */
+#define TRUING_PAIR_APO_ZERO 1033u
+#define TRUING_PARAM_PAIR_APO_ZERO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* sigma(beta a) + sigma(-beta (a - b))
+ * score: sum (or mean)
+ * reads: logp, ref, beta; partials: logp
+ * D'Oosterlinck et al. 2024, arXiv:2408.06266 */
+#define TRUING_PAIR_APO_DOWN 1034u
+#define TRUING_PARAM_PAIR_APO_DOWN_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* dpo on l, no reference
+ * preset of dpo
+ * score: sum (or mean)
+ * reads: logp, margin, beta; partials: logp, margin
+ * Xu et al. 2024, arXiv:2401.08417 */
+#define TRUING_PAIR_CPO 1035u
+#define TRUING_PARAM_PAIR_CPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_PAIR_CPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* G = l_c / T_c - l_r / T_r, tau = min(1, 0.9 exp(0.4 |G|) - 1); -log sigma(beta (l_c - tau l_r))
+ * score: sum
+ * reads: logp, length, beta; partials: logp
+ * the CPO authors' code, github.com/fe1ixxu/CPO_SIMPO */
+#define TRUING_PAIR_ARPO 1036u
+#define TRUING_PARAM_PAIR_ARPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* g(x) = -exp(-alpha x) / alpha; simpo with g(l / T)
+ * preset of simpo
+ * score: mean
+ * reads: logp, beta; partials: logp
+ * Gupta et al. 2025, arXiv:2501.03884 */
+#define TRUING_PAIR_ALPHAPO 1037u
+#define TRUING_PARAM_PAIR_ALPHAPO_BETA 0 /* scale of the difference of mean log-probs; default 2, (0, inf) */
+#define TRUING_PARAM_PAIR_ALPHAPO_ALPHA 1 /* exponent of the map, of either sign; default required, (-inf, inf) */
+#define TRUING_PARAM_PAIR_ALPHAPO_GAMMA 2 /* margin of the scaled difference; default 0.5, [0, inf) */
+#define TRUING_PARAM_PAIR_ALPHAPO_LABEL_SMOOTHING 3 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
+
+/* o(x) = x - log(1 - e^x); -n l_c - lam log sigma(o(l_c) - o(l_r))
+ * score: mean
+ * reads: logp; partials: logp
+ * Hong et al. 2024, arXiv:2403.07691 */
+#define TRUING_PAIR_ORPO 1038u
+#define TRUING_PARAM_PAIR_ORPO_LAM 0 /* weight of the comparison; default 0.1, [0, inf) */
+#define TRUING_PARAM_PAIR_ORPO_NLL_WEIGHT 1 /* weight n of the chosen answer's NLL; default 1, [0, inf) */
+
+/* -(1 + lam) l_c - lam log(1 - e^l_r)
+ * score: mean
+ * reads: logp; partials: logp
+ * Wang et al. 2024, arXiv:2409.10571 */
+#define TRUING_PAIR_ASFT 1039u
+#define TRUING_PARAM_PAIR_ASFT_LAM 0 /* weight of the comparison; default 0.1, [0, inf) */
+
+/* o(x) = x - log(1 - e^x); -log sigma(beta o(l_c)) - log sigma(-beta o(l_r))
+ * score: mean
+ * reads: logp; partials: logp
+ * Wang et al. 2024, arXiv:2409.10571 */
+#define TRUING_PAIR_ASFT_TEMPERED 1040u
+#define TRUING_PARAM_PAIR_ASFT_TEMPERED_BETA 0 /* scale of the log odds; default required, (0, inf) */
+
+/* -exp(l_c) + exp(l_r)
+ * score: mean
+ * reads: logp; partials: logp
+ * Xiao et al. 2025, arXiv:2502.00883 */
+#define TRUING_PAIR_SIMPER 1041u
+
+/* max(0, gamma - (l_c - l_r))
+ * score: mean
+ * reads: logp; partials: logp
+ * So et al. 2025 (RePO), arXiv:2503.07426 */
+#define TRUING_PAIR_RELU_PO 1042u
+#define TRUING_PARAM_PAIR_RELU_PO_GAMMA 0 /* margin of the means; default required, (-inf, inf) */
+
+/* -log sigma(r_c - r_r - margin)
+ * also called bradley_terry
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp, margin
+ * Bradley and Terry 1952; margin: Touvron et al. 2023 (Llama 2), arXiv:2307.09288 */
+#define TRUING_PAIR_BT 1043u
+
+/* -log sigma(r_c - r_r - margin) + center (r_c + r_r)^2
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp, margin
+ * Eisenstein et al. 2023, arXiv:2312.09244; TRL */
+#define TRUING_PAIR_BT_CENTER 1044u
+#define TRUING_PARAM_PAIR_BT_CENTER_CENTER 0 /* weight of the squared sum; default 0.01, [0, inf) */
+
+/* -log sigma(r_c - r_r) + alpha ((r_c - h_c)^2 + (r_r - h_r)^2)
+ * score: sum (or mean)
+ * reads: logp, margin, beta; partials: logp
+ * Yang et al. 2023 (Baichuan 2), arXiv:2309.10305 */
+#define TRUING_PAIR_BT_MSE 1045u
+#define TRUING_PARAM_PAIR_BT_MSE_ALPHA 0 /* weight of the absolute labels; default 0, [0, inf) */
+
+/* bt, the strength of a pair as its weight
+ * preset of bt
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp, margin
+ * Wang et al. 2024 (HelpSteer2-Preference), arXiv:2410.01257 */
+#define TRUING_PAIR_BT_SCALED 1046u
+
+/* d = r_c - r_r; -(1 - 2 max(0, sigma(d) - 1/2))^gamma log sigma(d)
+ * score: sum (or mean)
+ * reads: logp; partials: logp
+ * Cai et al. 2024 (InternLM2), arXiv:2403.17297 */
+#define TRUING_PAIR_BT_FOCAL 1047u
+#define TRUING_PARAM_PAIR_BT_FOCAL_GAMMA 0 /* exponent of the weight; default 2, [0, inf) */
+
+/* d = r_c - r_r; won: softplus(eta - d); tied: softplus(eta - d) + softplus(eta + d) - log(e^(2 eta) - 1)
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp
+ * Rao and Kupper 1967 */
+#define TRUING_PAIR_BT_RAO_KUPPER 1048u
+#define TRUING_PARAM_PAIR_BT_RAO_KUPPER_ETA 0 /* log of the threshold; default required, [0, inf) */
+
+/* d = r_c - r_r, Z = log(e^(d/2) + e^(-d/2) + nu); won: Z - d/2; tied: Z - log nu
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp
+ * Davidson 1970 */
+#define TRUING_PAIR_BT_DAVIDSON 1049u
+#define TRUING_PARAM_PAIR_BT_DAVIDSON_LOG_NU 0 /* log of the weight of ties; default required, (-inf, inf) */
+
+/* -log sigma(h - l) - log sigma(s_h h) - log sigma(s_l l)
+ * score: sum (or mean)
+ * reads: logp, margin; partials: logp
+ * Dai et al. 2023, arXiv:2310.12773, equation 6 */
+#define TRUING_PAIR_COST_MODEL 1050u
+
 /* ---- unpaired ---- */
 
 /* x = beta (a - baseline); desirable: w_d sigma(-x); undesirable: w_u sigma(x)

@@ -2,10 +2,11 @@
 //! mathematical library of the platform has a say in it.
 use truing_core::catalog::{Kind, slot};
 use truing_core::linear_preference as chain;
-use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
+use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::policy as pol;
 use truing_core::preference as pref;
+use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
 use truing_core::sequence as seq;
 use truing_core::{linear_logprob as core_linear, linear_preference};
 use truing_cpu::linear_logprob::Grads;
@@ -15,7 +16,7 @@ use truing_tests::{Bits, Data, Random, id, with_scratch};
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 9] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 10] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -25,6 +26,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 9] = [
     ("preference_forward", preference_forward),
     ("policy_forward", policy_forward),
     ("linear_preference_forward", linear_preference_forward),
+    ("logprob_options", logprob_options),
 ];
 /// Where the hashes are committed.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
@@ -101,7 +103,7 @@ impl RowCase {
         RowCase {
             n,
             v,
-            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64) },
+            options: Options { transform, n_valid_vocab, ignore_index: Some(IGNORE as i64), ..Options::default() },
             bias,
             temperatures: (what == 3).then(|| (0..n).map(|i| [1.0, 0.5, 1.75][i % 3]).collect()),
             target: (0..n).map(|i| if i % 7 == 6 { IGNORE } else { r.below(v) as i32 }).collect(),
@@ -116,11 +118,15 @@ impl RowCase {
         }
     }
     fn rows(&self) -> Rows<'_> {
-        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+        Rows {
+            target: Some(Matrix::vector(&self.target).into()),
+            mask: Some(Matrix::vector(&self.mask).into()),
+            ..Rows::default()
+        }
     }
     fn upstream(&self, which: usize) -> Upstream<'_> {
         let at = |k: usize| (which >> k & 1 == 1).then(|| Matrix::vector(&self.upstream[k]));
-        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75 }
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 0.75, ..Upstream::default() }
     }
 }
 /// Every figure of `n` rows.
@@ -140,6 +146,7 @@ fn figures(n: usize, f: impl FnOnce(Figures<'_>)) -> u64 {
         is_top1: Some(MatrixMut::vector(&mut top)),
         stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
         status: Some(MatrixMut::vector(&mut status)),
+        ..Figures::default()
     });
     let mut h = Hash::new();
     reals.iter().for_each(|x| h.add(x));
@@ -178,7 +185,7 @@ fn logprob_forward(i: usize, c: &Context) -> u64 {
     let (case, z, layout) = logits(i);
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     figures(case.n, |out| {
-        let inputs = logprob::Inputs { logits: z.view(layout), transform: case.transform(), rows: case.rows() };
+        let inputs = logprob::Inputs::new(z.view(layout), case.transform(), case.rows());
         logprob::forward(c, &problem, inputs, out).unwrap();
     })
 }
@@ -187,7 +194,7 @@ fn logprob_backward(i: usize, c: &Context) -> u64 {
     let problem = Problem::new(case.n, case.v, case.options).unwrap();
     let mut status = vec![7; case.n];
     let mut g = Data::new(if i % 3 == 0 { (1000 + i) / 4 % 3 } else { 0 }, &vec![7.5; case.n * case.v]);
-    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };
+    let inputs = logprob::BackwardInputs { transform: case.transform(), rows: case.rows(), ..Default::default() };
     let in_place = i % 3 == 1;
     let grad = match in_place {
         true => logprob::Grad::InPlace(z.view_mut(layout)),
@@ -202,6 +209,88 @@ fn logprob_backward(i: usize, c: &Context) -> u64 {
         h.add(&g.keys())
     }
     h.add(&status);
+    h.0
+}
+/// The row loss and the further figures, the gradient in the forward and that of extra columns.
+fn logprob_options(i: usize, c: &Context) -> u64 {
+    let (mut case, z, layout) = logits(2000 + i);
+    let (n, v, r) = (case.n, case.v, &mut Random(0x10_0106 + i as u64));
+    let whole = |r: &mut Random, n: usize, most: usize| (0..n).map(|_| r.below(most) as f32 / 8.0).collect::<Vec<_>>();
+    let class_weight = (i % 3 > 0).then(|| Data::new(i % 3, &whole(r, v, 20)));
+    let scaling = [Scaling::None, Scaling::Dft, Scaling::ChordPhi, Scaling::Eaft, Scaling::EaftRaw, Scaling::External];
+    let external = whole(r, n, 16);
+    let smoothing = if i % 2 == 0 { Smoothing::Torch } else { Smoothing::Megatron };
+    let most = case.options.n_valid_vocab.max(1).min(v);
+    let smooth = if smoothing == Smoothing::Megatron && most < 4 { 0.0 } else { [0.0, 0.125, 0.25][i / 2 % 3] };
+    case.options.shift = i / 4 % 3;
+    case.options.entropy_k = [0, 1, 40][i % 3];
+    case.options.row_loss = RowLoss {
+        label_smoothing: smooth,
+        smoothing: Some(smoothing),
+        z_loss: [0.0, 0.0625][i / 5 % 2],
+        scaling: scaling[i % 6],
+        eaft_alpha: [1.0, 0.5, 2.0][i % 3],
+        reduction: Some([Reduction::Sum, Reduction::Mean, Reduction::WeightedMean][i % 3]),
+        normaliser: if i % 7 == 0 { 5.0 } else { 0.0 },
+    };
+    let inputs = logprob::BackwardInputs {
+        transform: case.transform(),
+        rows: case.rows(),
+        row_loss: RowLossInputs {
+            class_weight: class_weight.as_ref().map(|w| w.view(Layout::contiguous(v, 1))),
+            external_scale: (scaling[i % 6] == Scaling::External).then(|| Matrix::vector(&external)),
+        },
+    };
+    let of_extra = reals(r, n * 3, 1.5);
+    let ids: Vec<i32> = (0..n * 3).map(|k| if k % 4 == 3 { -1 } else { r.below(v) as i32 }).collect();
+    let ids = ExtraIds(Ints::I32(Matrix::contiguous(&ids, n, 3).unwrap()));
+    let problem = Problem::new(n, v, case.options).unwrap();
+    let k = [1, 4, 60][i / 3 % 3];
+    let mut real = [1, 1, 1, 1, k, 3].map(|w| vec![7.5f32; n * w]);
+    let mut whole = [1, 1, k].map(|w| vec![7i32; n * w]);
+    let (mut loss, mut counters, mut bias) = ([7.5f64], [7i64; 32], vec![7.5f32; v]);
+    let mut g = Data::new(if i % 3 == 0 { (2000 + i) / 4 % 3 } else { 0 }, &vec![7.5; n * v]);
+    let [mean, entropy, scale, row_loss, top, extra] = &mut real;
+    let [rank, ties, top_ids] = &mut whole;
+    let out = Figures {
+        mean_logit: Some(MatrixMut::vector(mean)),
+        topk_entropy: Some(MatrixMut::vector(entropy)),
+        token_scale: Some(MatrixMut::vector(scale)),
+        row_loss: Some(MatrixMut::vector(row_loss)),
+        topk_logprobs: Some(MatrixMut::contiguous(top, n, k).unwrap()),
+        extra_logprobs: Some(MatrixMut::contiguous(extra, n, 3).unwrap()),
+        rank: Some(MatrixMut::vector(rank)),
+        ties: Some(MatrixMut::vector(ties)),
+        topk_ids: Some(MatrixMut::contiguous(top_ids, n, k).unwrap()),
+        ..Figures::default()
+    };
+    let place = g.view_mut(Layout::contiguous(n, v));
+    let fused = logprob::Fused {
+        grad: logprob::Grad::Separate(z.view(layout), place),
+        bias: Some(MatrixMut::vector(&mut bias)),
+        upstream: 0.75,
+        scale: 2.0,
+    };
+    let totals = logprob::Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: Some(&mut counters) };
+    with_scratch(logprob::fused_workspace::<f32>(&problem, true, false).minimum, |s| {
+        logprob::forward_fused(c, &problem, inputs, Some(ids), out, totals, fused, s).unwrap()
+    });
+    let mut h = Hash::new();
+    real.iter().for_each(|x| h.add(x));
+    whole.iter().for_each(|x| h.add(x));
+    h.add(&loss);
+    h.add(&counters);
+    h.add(&bias);
+    h.add(&g.keys());
+
+    let upstream = Upstream {
+        extra: Some(Matrix::contiguous(&of_extra, n, 3).unwrap()),
+        extra_ids: Some(ids),
+        ..case.upstream(i % 8)
+    };
+    let grad = logprob::Grad::Separate(z.view(layout), g.view_mut(Layout::contiguous(n, v)));
+    logprob::backward(c, &problem, inputs, None, upstream, grad, None).unwrap();
+    h.add(&g.keys());
     h.0
 }
 

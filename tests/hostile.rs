@@ -368,6 +368,121 @@ fn tensors_are_checked_before_any_access() {
 }
 
 #[test]
+fn row_options_are_checked_before_anything_is_written() {
+    let c = Call::new();
+    let n = N as i64;
+    let place = |k: usize| c.t_out.raw.data.cast::<u8>().wrapping_add(768 + 128 * k);
+    let (t_top, t_ids) = (Tensor::new(place(0), F32, &[n, 3]), Tensor::new(place(1), I32, &[n, 3]));
+    let (t_loss, t_rows) = (Tensor::new(place(2), F64, &[]), Tensor::new(place(3), F32, &[n]));
+    let (t_extra, t_counters) = (Tensor::new(place(4), F32, &[n, 2]), Tensor::new(place(6), I64, &[32]));
+    let t_grad = Tensor::new(place(10), F32, &[n, V as i64]);
+    let t_bias = Tensor::new(place(12), F32, &[V as i64]);
+    let (ids, weights, scales) = ([0i32, 5, 8, -1, 3, 3, -1, -1], [1f32; V], [0.5f32; N]);
+    let t_extra_ids = Tensor::new(ids.as_ptr(), I32, &[n, 2]);
+    let (t_weights, t_scales) =
+        (Tensor::new(weights.as_ptr(), F32, &[V as i64]), Tensor::new(scales.as_ptr(), F32, &[n]));
+    let mut workspace = vec![0u64; 512];
+    let at = workspace.as_mut_ptr().map_addr(|a| a.next_multiple_of(64));
+    let good = || {
+        let mut a = c.args();
+        a.figures.out_topk_logprobs = t_top.ptr();
+        a.figures.out_topk_ids = t_ids.ptr();
+        a.figures.out_loss = t_loss.ptr();
+        a.figures.out_row_loss = t_rows.ptr();
+        a.figures.extra_ids = t_extra_ids.ptr();
+        a.figures.out_extra_logprobs = t_extra.ptr();
+        a.figures.out_counters = t_counters.ptr();
+        a.row_loss.class_weight = t_weights.ptr();
+        a.row_loss.external_scale = t_scales.ptr();
+        a.row_loss.token_scaling = TRUING_SCALING_EXTERNAL;
+        (a.row_loss.label_smoothing, a.row_loss.smoothing_form) = (0.1, TRUING_SMOOTHING_TORCH);
+        a.row_loss.reduction = TRUING_REDUCE_MEAN;
+        (a.grad_logits_out, a.grad_bias_out) = (t_grad.ptr(), t_bias.ptr());
+        (a.workspace, a.workspace_size) = (at.cast(), 2048);
+        a
+    };
+    let lists = vec![0f32; N * 513];
+    let long = Tensor::new(lists.as_ptr(), F32, &[n, 513]);
+    let wide = Tensor::new(place(1), I32, &[n, 4]);
+    let (bad_ids, bad_weights, bad_scales) = ([0i32, 9], [f32::NAN; V], [-1f32; N]);
+    let t_bad_ids = Tensor::new(bad_ids.as_ptr(), I32, &[2]);
+    let float_ids = Tensor::new(weights.as_ptr(), F32, &[2]);
+    let t_bad_weights = Tensor::new(bad_weights.as_ptr(), F32, &[V as i64]);
+    let short_weights = Tensor::new(weights.as_ptr(), F32, &[V as i64 - 1]);
+    let t_bad_scales = Tensor::new(bad_scales.as_ptr(), F32, &[n]);
+    let (cu, bad_cu) = ([0i32, 2, 4], [0i32, 5, 4]);
+    let (t_cu, t_bad_cu) = (Tensor::new(cu.as_ptr(), I32, &[3]), Tensor::new(bad_cu.as_ptr(), I32, &[3]));
+    let small = Tensor::new(place(6), I64, &[31]);
+    let t_one = Tensor::new(place(4), F32, &[n, 1]);
+    let t_few = Tensor::new(place(12), F32, &[n]);
+    let narrow = Tensor::new(place(10), (TRUING_DTYPE_BFLOAT, 16), &[n, V as i64]);
+    let pair = Tensor::new(place(2), F64, &[2]);
+    type A = truing_logprob_forward_args;
+    let (invalid, shape) = (TRUING_STATUS_INVALID_ARGUMENT, TRUING_STATUS_SHAPE_MISMATCH);
+    let (range, dtype) = (TRUING_STATUS_OUT_OF_RANGE, TRUING_STATUS_UNSUPPORTED_DTYPE);
+    let changes: Vec<(&str, i32, Box<dyn Fn(&mut A) + '_>)> = vec![
+        (
+            "figures.out_topk_logprobs",
+            shape,
+            Box::new(|a| (a.figures.out_topk_logprobs, a.figures.out_topk_ids) = (long.ptr(), null())),
+        ),
+        ("figures.out_topk", shape, Box::new(|a| a.figures.out_topk_ids = wide.ptr())),
+        ("figures.extra_ids", range, Box::new(|a| a.figures.extra_ids = t_bad_ids.ptr())),
+        ("figures.extra_ids", dtype, Box::new(|a| a.figures.extra_ids = float_ids.ptr())),
+        ("figures.extra_ids", invalid, Box::new(|a| a.figures.extra_ids = null())),
+        ("figures.out_extra_logprobs", shape, Box::new(|a| a.figures.out_extra_logprobs = t_one.ptr())),
+        ("row_loss.class_weight", invalid, Box::new(|a| a.row_loss.class_weight = t_bad_weights.ptr())),
+        ("row_loss.class_weight", shape, Box::new(|a| a.row_loss.class_weight = short_weights.ptr())),
+        ("row_loss.external_scale", invalid, Box::new(|a| a.row_loss.external_scale = t_bad_scales.ptr())),
+        ("row_loss.external_scale", invalid, Box::new(|a| a.row_loss.external_scale = null())),
+        ("row_loss.external_scale", invalid, Box::new(|a| a.row_loss.token_scaling = 0)),
+        ("row_loss.token_scaling", invalid, Box::new(|a| a.row_loss.token_scaling = 6)),
+        ("row_loss.smoothing_form", invalid, Box::new(|a| a.row_loss.smoothing_form = 3)),
+        ("row_loss.smoothing_form", invalid, Box::new(|a| a.row_loss.smoothing_form = 0)),
+        ("row_loss.label_smoothing", invalid, Box::new(|a| a.row_loss.label_smoothing = 1.0)),
+        ("row_loss.z_loss", invalid, Box::new(|a| a.row_loss.z_loss = -1.0)),
+        ("row_loss.eaft_alpha", invalid, Box::new(|a| a.row_loss.eaft_alpha = f64::INFINITY)),
+        ("row_loss.reduction", invalid, Box::new(|a| a.row_loss.reduction = 5)),
+        ("row_loss.reduction", invalid, Box::new(|a| a.row_loss.reduction = 0)),
+        ("figures.out_loss", invalid, Box::new(|a| a.row_loss.reduction = TRUING_REDUCE_NONE)),
+        ("row_loss.normaliser", invalid, Box::new(|a| a.row_loss.normaliser = f64::NAN)),
+        ("figures.out_loss", shape, Box::new(|a| a.figures.out_loss = pair.ptr())),
+        ("figures.out_counters", shape, Box::new(|a| a.figures.out_counters = small.ptr())),
+        ("figures.entropy_k", invalid, Box::new(|a| a.figures.entropy_k = 513)),
+        ("figures.entropy_k", invalid, Box::new(|a| a.figures.entropy_k = -1)),
+        ("rows.shift", invalid, Box::new(|a| a.rows.shift = -1)),
+        ("rows.shift", invalid, Box::new(|a| a.rows.shift = 1 << 31)),
+        ("rows.cu_seqlens", range, Box::new(|a| a.rows.cu_seqlens = t_bad_cu.ptr())),
+        ("rows.target", invalid, Box::new(|a| a.rows.target = null())),
+        ("grad_logits", dtype, Box::new(|a| a.grad_logits_out = narrow.ptr())),
+        ("grad_bias_out", shape, Box::new(|a| a.grad_bias_out = t_few.ptr())),
+        ("grad_scale", invalid, Box::new(|a| a.grad_scale = f64::INFINITY)),
+        ("grad_loss", shape, Box::new(|a| a.grad_loss = t_extra_ids.ptr())),
+        ("workspace_size", TRUING_STATUS_WORKSPACE_TOO_SMALL, Box::new(|a| a.workspace_size = 0)),
+        ("figures.out_row_loss", TRUING_STATUS_ALIASING, Box::new(|a| a.figures.out_token_scale = t_rows.ptr())),
+    ];
+    let count = changes.len();
+    for (words, status, change) in changes {
+        let mut a = good();
+        change(&mut a);
+        // SAFETY: the descriptors describe our own memory, or are refused.
+        let got = unsafe { truing_logprob_forward(&a) };
+        assert_eq!(got, status, "{words}: {}", message());
+        assert!(message().contains(words), "{words}: {}", message());
+        assert!(c.out.iter().all(|&b| b == CANARY), "{words}: a refused call has written");
+    }
+    let mut a = good();
+    a.rows.cu_seqlens = t_cu.ptr();
+    a.rows.shift = 1;
+    // SAFETY: the descriptors describe our own memory.
+    assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_OK, "{}", message());
+    // SAFETY: 32 numbers, just written: two sequences end.
+    assert_eq!(unsafe { *t_counters.raw.data.cast::<i64>() }, 2);
+    println!("hostile: {count} row options");
+    assert!(count >= 35);
+}
+
+#[test]
 fn outputs_share_no_byte_with_anything() {
     let mut cases = 0;
     // An output inside an input, inside another output, and one byte's worth of either.
@@ -431,7 +546,9 @@ fn workspaces_are_checked() {
     let target = [1i32, 2, 3];
     let mut out = [7f32; 3];
     let (t_hidden, t_weight) = (Tensor::new(hidden.as_ptr(), F32, &[n, d]), Tensor::new(weight.as_ptr(), F32, &[v, d]));
-    let (t_target, t_out) = (Tensor::new(target.as_ptr(), I32, &[n]), Tensor::new(out.as_mut_ptr(), F32, &[n]));
+    // a pointer made from a borrow would die when `out` itself is read
+    let t_out = Tensor::new((&raw mut out).cast::<f32>(), F32, &[n]);
+    let t_target = Tensor::new(target.as_ptr(), I32, &[n]);
     let mut a: truing_linear_logprob_forward_args = args();
     a.head.hidden = t_hidden.ptr();
     a.head.weight = t_weight.ptr();
@@ -757,6 +874,83 @@ fn zero_rows_and_zero_columns() {
     with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward).unwrap();
     assert_eq!(loss, [0.0]);
     assert_eq!(counters[7], 1, "flagged as empty");
+}
+
+/// The third sequence and the score map of a pair, by index and by layout; what does not fit is refused by name.
+#[test]
+fn anchors_and_maps() {
+    let (scores, mut loss, mut grad) = ([-1.0f64, -2.5, -1.5], [7f64], [7f64; 3]);
+    let (first, second, third) = ([0i64], [1i64], [2i64]);
+    let t_scores = Tensor::new(scores.as_ptr(), F64, &[3]);
+    let t_pair = Tensor::new(scores.as_ptr(), F64, &[2]);
+    let index = |v: &[i64; 1]| Tensor::new(v.as_ptr(), I64, &[1]);
+    let (t_first, t_second, t_third) = (index(&first), index(&second), index(&third));
+    let t_loss = Tensor::new(loss.as_mut_ptr(), F64, &[]);
+    let t_grad = Tensor::new(grad.as_mut_ptr(), F64, &[3]);
+    let soft = |x: f64| x.exp().ln_1p();
+    let run = |change: &dyn Fn(&mut truing_preference_forward_args)| {
+        let mut a: truing_preference_forward_args = args();
+        a.scores = t_scores.ptr();
+        a.loss.id = truing_core::catalog::find_any("povid").unwrap().about.id;
+        a.loss.reduction = TRUING_REDUCE_SUM;
+        a.groups.layout = TRUING_LAYOUT_STACKED;
+        a.outputs.out_loss = t_loss.ptr();
+        a.outputs.grad_scores_out = t_grad.ptr();
+        change(&mut a);
+        with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward)
+    };
+    for layout in [TRUING_LAYOUT_STACKED, TRUING_LAYOUT_INTERLEAVED, TRUING_LAYOUT_INDEXED] {
+        run(&|a| {
+            a.groups.layout = layout;
+            if layout == TRUING_LAYOUT_INDEXED {
+                a.groups.chosen_seq = t_first.ptr();
+                a.groups.rejected_seq = t_second.ptr();
+                a.groups.anchor_seq = t_third.ptr();
+            }
+        })
+        .unwrap();
+        // SAFETY: written by the call above.
+        let (loss, grad) = unsafe { (t_loss.raw.data.cast::<f64>().read(), t_grad.raw.data.cast::<[f64; 3]>().read()) };
+        assert!((loss - 0.5 * (soft(-0.15) + soft(-0.05))).abs() < 1e-15, "{loss}");
+        assert!((grad[2] - 0.05 / (1.0 + 0.05f64.exp())).abs() < 1e-15, "{grad:?}");
+    }
+    let dpo = |a: &mut truing_preference_forward_args| {
+        a.loss.id = 1001;
+        a.scores = t_pair.ptr();
+        a.outputs.grad_scores_out = core::ptr::null();
+    };
+    let log_sigma = |x: f64| -soft(-x);
+    let difference = [
+        (TRUING_MAP_JS, 0.0, log_sigma(-1.0) - log_sigma(-2.5)),
+        (TRUING_MAP_ALPHA, 0.5, 2.0 * (1.25f64.exp() - 0.5f64.exp())),
+        (TRUING_MAP_FORWARD_KL, 0.0, 2.5f64.exp() - 1f64.exp()),
+    ];
+    for (map, alpha, d) in difference {
+        run(&|a| {
+            dpo(a);
+            (a.loss.map, a.loss.map_alpha) = (map, alpha);
+        })
+        .unwrap();
+        // SAFETY: as above.
+        let loss = unsafe { t_loss.raw.data.cast::<f64>().read() };
+        assert!((loss - soft(-0.1 * d)).abs() < 1e-15, "{map}: {loss}");
+    }
+    type Change = fn(&mut truing_preference_forward_args);
+    let refused: [(&str, Change); 4] = [
+        ("loss.map:", |a| a.loss.map = 4),
+        ("loss.map_alpha", |a| (a.loss.map, a.loss.map_alpha) = (TRUING_MAP_JS, 0.5)),
+        ("loss.map_max_exponent", |a| (a.loss.map, a.loss.map_max_exponent) = (TRUING_MAP_JS, 80.0)),
+        ("loss.map:", |a| (a.loss.id, a.loss.map) = (1003, TRUING_MAP_JS)),
+    ];
+    for (field, change) in refused {
+        let (status, text) = run(&|a| {
+            dpo(a);
+            change(a);
+        })
+        .unwrap_err();
+        assert!(status == TRUING_STATUS_INVALID_ARGUMENT && text.contains(field), "{field}: {text}");
+    }
+    println!("3 layouts with anchors, 3 maps, 4 refusals");
 }
 
 /// Calls with the workspace that the call asks for.

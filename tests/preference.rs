@@ -5,6 +5,7 @@ use truing_core::catalog::{
 };
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
+use truing_core::losses::map::ScoreMap;
 use truing_core::losses::{ListLoss, Member, Unpaired, UnpairedLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
@@ -226,9 +227,11 @@ impl Data {
             (c, r) = (p.iter().map(|p| p[0]).collect(), p.iter().map(|p| p[1]).collect());
         }
         let items = match &self.form {
-            Form::Pairs(_) => {
-                Items::Indexed { chosen: Ints::I32(Matrix::vector(&c)), rejected: Ints::I32(Matrix::vector(&r)) }
-            }
+            Form::Pairs(_) => Items::Indexed {
+                chosen: Ints::I32(Matrix::vector(&c)),
+                rejected: Ints::I32(Matrix::vector(&r)),
+                anchor: None,
+            },
             Form::Rows => Items::Rows,
             Form::Lists(o, m) => {
                 Items::Lists { offsets: Ints::I64(Matrix::vector(o)), members: Some(Ints::I64(Matrix::vector(m))) }
@@ -299,6 +302,7 @@ fn formulas() {
                     normaliser: if variant == 7 { 9.5 } else { 0.0 },
                     reduction,
                     score: None,
+                    map: ScoreMap::Identity,
                 };
                 let second = match kind {
                     Kind::Pair => (
@@ -804,8 +808,11 @@ fn small_rules() {
     assert!(g.loss == 0.0 && g.grad == [0.0; 4] && g.losses[0] == f64::INFINITY);
     // one sequence in many pairs: partials add up in item order
     let (chosen, rejected) = (vec![0i32; 1000], vec![1i32; 1000]);
-    let items =
-        Items::Indexed { chosen: Ints::I32(Matrix::vector(&chosen)), rejected: Ints::I32(Matrix::vector(&rejected)) };
+    let items = Items::Indexed {
+        chosen: Ints::I32(Matrix::vector(&chosen)),
+        rejected: Ints::I32(Matrix::vector(&rejected)),
+        anchor: None,
+    };
     let one = [Term { id: id(Kind::Pair, "dpo"), ..Term::default() }];
     let p = Problem::new(2, items, &one, SUMS).unwrap();
     let g = run(&c, &p, &Inputs::new(Floats::F64(Matrix::vector(&scores[..2])))).unwrap();
@@ -866,7 +873,7 @@ fn errors() {
     let (three, two) = ([0i32, 1, 0], [1i32, 0]);
     let (three, two) = (Ints::I32(Matrix::vector(&three)), Ints::I32(Matrix::vector(&two)));
     refused(
-        new(2, Items::Indexed { chosen: three, rejected: two }, &[dpo], none),
+        new(2, Items::Indexed { chosen: three, rejected: two, anchor: None }, &[dpo], none),
         "groups.rejected_seq",
         ShapeMismatch,
     );
@@ -958,7 +965,12 @@ fn errors() {
         (Ints::I32(Matrix::vector(&low)), Ints::I64(Matrix::vector(&[1])), "groups.chosen_seq"),
         (Ints::I64(Matrix::vector(&[1])), Ints::I64(Matrix::vector(&high)), "groups.rejected_seq"),
     ] {
-        bad(&Problem::new(2, Items::Indexed { chosen, rejected }, &terms, SUMS).unwrap(), good, field, OutOfRange);
+        bad(
+            &Problem::new(2, Items::Indexed { chosen, rejected, anchor: None }, &terms, SUMS).unwrap(),
+            good,
+            field,
+            OutOfRange,
+        );
     }
     let offsets = [0i32, 1];
     let items =
@@ -1077,8 +1089,11 @@ fn overflow() {
     let c = context(Isa::detect(), 0);
     // the first and the third pair share a sequence; the second stands alone
     let (chosen, rejected) = ([0i32, 2, 0], [1i32, 3, 4]);
-    let items =
-        Items::Indexed { chosen: Ints::I32(Matrix::vector(&chosen)), rejected: Ints::I32(Matrix::vector(&rejected)) };
+    let items = Items::Indexed {
+        chosen: Ints::I32(Matrix::vector(&chosen)),
+        rejected: Ints::I32(Matrix::vector(&rejected)),
+        anchor: None,
+    };
     let terms = [Term { id: id(Kind::Pair, "ipo"), reduction: Reduction::Sum, ..Term::default() }];
     let p = Problem::new(5, items, &terms, Options::default()).unwrap();
     let lengths = [1i32; 5];

@@ -73,7 +73,7 @@ fn committed_bits() {
         }
     }
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
-    cases.finish("committed bits", 9 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
+    cases.finish("committed bits", 10 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
 
 // ---- rows against f64
@@ -128,7 +128,7 @@ fn rows_against_f64() {
             let (mut logprob, mut lse, mut entropy) = (vec![7f32; n], vec![7f32; n], vec![7f32; n]);
             let problem = Problem::new(n, v, Options::default()).unwrap();
             let logits = Floats::F32(Matrix::contiguous(&z, n, v).unwrap());
-            let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+            let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
             let transform = TransformInputs::default();
             let out = Figures {
                 logprob: Some(MatrixMut::vector(&mut logprob)),
@@ -136,11 +136,12 @@ fn rows_against_f64() {
                 entropy: Some(MatrixMut::vector(&mut entropy)),
                 ..Figures::default()
             };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             let (mut g, ones) = (vec![7f32; n * v], vec![1f32; n]);
             let grad = Grad::Separate(logits, MatrixMut::contiguous(&mut g, n, v).unwrap().into());
             let up = Upstream { logprob: Some(Matrix::vector(&ones)), ..Upstream::default() };
-            backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+            backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None)
+                .unwrap();
             for i in 0..n {
                 let (z, g, y) = (&z[i * v..][..v], &g[i * v..][..v], target[i] as usize);
                 let k = (0..v).fold(0, |k, j| if z[j] > z[k] { j } else { k });
@@ -219,7 +220,7 @@ fn sums_do_not_stall() {
     let (logits, want) = (vec![1f32; V], -(V as f64).ln());
     let bound = 4.0 * U * (want.abs() + 1.0);
     let target = [12_345_678i64];
-    let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
     let transform = TransformInputs::default();
     let mut first = None;
     for c in contexts() {
@@ -231,7 +232,7 @@ fn sums_do_not_stall() {
             entropy: Some(MatrixMut::vector(&mut entropy)),
             ..Figures::default()
         };
-        forward(&c, &problem, Inputs { logits: z, transform, rows }, out).unwrap();
+        forward(&c, &problem, Inputs::new(z, transform, rows), out).unwrap();
         assert!((logprob[0] as f64 - want).abs() <= bound, "{}", logprob[0]);
         assert!((entropy[0] as f64 + want).abs() <= 8.0 * U * (1.0 - want), "{}", entropy[0]);
         same(c.isa().name(), &[logprob[0]], &[*first.get_or_insert(logprob[0])]);
@@ -243,7 +244,7 @@ fn sums_do_not_stall() {
     let z = Floats::F32(Matrix::contiguous(&logits, 1, V).unwrap());
     let grad = Grad::Separate(z, MatrixMut::contiguous(&mut g, 1, V).unwrap().into());
     let up = Upstream { logprob: Some(Matrix::vector(&one)), ..Upstream::default() };
-    backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+    backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
     let sum: f64 = g.iter().map(|&g| g as f64).sum();
     assert!(sum.abs() <= 8.0 * U && (g[0] as f64 * V as f64 + 1.0).abs() <= 8.0 * U, "{sum:e} {}", g[0]);
     drop((g, logits));
@@ -256,7 +257,7 @@ fn sums_do_not_stall() {
         hidden: Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
         weight: Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
         transform,
-        rows: Rows { target: Some(Matrix::vector(&one_target).into()), mask: None },
+        rows: Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
     };
     let mut logprob = [7f32];
     let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
@@ -368,7 +369,7 @@ fn offsets_beyond_32_bits() {
     };
     let far = |cols: usize| Layout::strided(3, cols, STRIDE);
     let target = [5i64, 17, 250];
-    let rows = Rows { target: Some(Matrix::vector(&target).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
     let transform = TransformInputs::default();
     for c in [context(Isa::Scalar, 0), context(Isa::detect(), 3)] {
         // logits, gradient elsewhere and in place
@@ -390,20 +391,20 @@ fn offsets_beyond_32_bits() {
                 entropy: Some(MatrixMut::vector(&mut b)),
                 ..Figures::default()
             };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             [a, b].concat()
         };
         let near = Matrix::contiguous(&z, 3, v).unwrap();
         let mut want = vec![7f32; 3 * v];
         let grad = Grad::Separate(near.into(), MatrixMut::contiguous(&mut want, 3, v).unwrap().into());
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("figures", &figures(Matrix::new(input.get(), far(v)).unwrap().into()), &figures(near.into()));
         let g = MatrixMut::new(output.get(), far(v)).unwrap().into();
         let grad = Grad::Separate(Matrix::new(input.get(), far(v)).unwrap().into(), g);
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("gradient", &take(output.get(), v), &want);
         let grad = Grad::InPlace(MatrixMut::new(input.get(), far(v)).unwrap().into());
-        backward(&c, &problem, BackwardInputs { transform, rows }, None, up, grad, None).unwrap();
+        backward(&c, &problem, BackwardInputs { transform, rows, ..Default::default() }, None, up, grad, None).unwrap();
         same("gradient in place", &take(input.get(), v), &want);
         cases.0 += 3;
 
@@ -411,7 +412,7 @@ fn offsets_beyond_32_bits() {
         let d = 20;
         let h = r.normals(3 * d, 1.0);
         let few = [2i64, 0, 1];
-        let rows = Rows { target: Some(Matrix::vector(&few).into()), mask: None };
+        let rows = Rows { target: Some(Matrix::vector(&few).into()), ..Rows::default() };
         let problem = core_linear::Problem::new(3, d, 3, Options::default()).unwrap();
         let product = |far_hidden: Option<bool>, hidden: &mut [f32], out: &mut [f32]| {
             let close = Layout::contiguous(3, d);
@@ -535,11 +536,14 @@ fn more_than_2_31_elements() {
         let run = |z: &[f32], n: usize, mask: &[u8]| {
             let mut logprob = vec![7f32; n];
             let problem = Problem::new(n, v, Options::default()).unwrap();
-            let rows =
-                Rows { target: Some(Matrix::vector(&target[..n]).into()), mask: Some(Mask::U8(Matrix::vector(mask))) };
+            let rows = Rows {
+                target: Some(Matrix::vector(&target[..n]).into()),
+                mask: Some(Mask::U8(Matrix::vector(mask))),
+                ..Rows::default()
+            };
             let logits = Floats::F32(Matrix::contiguous(z, n, v).unwrap());
             let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
-            forward(&c, &problem, Inputs { logits, transform, rows }, out).unwrap();
+            forward(&c, &problem, Inputs::new(logits, transform, rows), out).unwrap();
             logprob
         };
         let got = run(x, n, &mask);
@@ -554,14 +558,14 @@ fn more_than_2_31_elements() {
     let (mut logprob, mut argmax) = ([7f32], [7i32]);
     let problem = Problem::new(1, v, Options::default()).unwrap();
     let last = [v as i64 - 1];
-    let rows = Rows { target: Some(Matrix::vector(&last).into()), mask: None };
+    let rows = Rows { target: Some(Matrix::vector(&last).into()), ..Rows::default() };
     let logits = Floats::F32(Matrix::contiguous(&x[..v], 1, v).unwrap());
     let out = Figures {
         logprob: Some(MatrixMut::vector(&mut logprob)),
         argmax: Some(MatrixMut::vector(&mut argmax)),
         ..Figures::default()
     };
-    forward(&Context::default(), &problem, Inputs { logits, transform, rows }, out).unwrap();
+    forward(&Context::default(), &problem, Inputs::new(logits, transform, rows), out).unwrap();
     let want = -(v as f64).ln();
     assert!((logprob[0] as f64 - want).abs() <= 4.0 * U * (1.0 - want), "{} {want}", logprob[0]);
     assert_eq!(argmax, [0]);

@@ -37,9 +37,10 @@ losses = [float(line.split()[1]) for line in out.splitlines()]
 assert len(losses) == 3 and losses[0] > losses[1] > losses[2] > 0, out
 
 contributing = (root / "CONTRIBUTING.md").read_text()
-for lang, file in (("rust", "core/src/losses/pair.rs"), ("python", "tests/golden/losses.py")):
+for lang, files in (("rust", ["core/src/losses/pair.rs", "core/src/losses/pair/difference.rs"]), ("python", ["tests/golden/losses.py"])):
+    code = "".join((root / file).read_text() for file in files)
     for body in re.findall(rf"```{lang}\n(.*?)```", contributing, re.S):
-        assert body.strip() in (root / file).read_text(), f"CONTRIBUTING shows code that {file} does not hold:\n{body}"
+        assert body.strip() in code, f"CONTRIBUTING shows code that {files} do not hold:\n{body}"
 
 for path in re.findall(r"\]\(([^)#:]+)\)", text):
     assert (root / path).exists(), f"README links to {path}, which does not exist"

@@ -82,7 +82,7 @@ fn lanes_own<S: Sixteen, T: Cell>(s: S, x: &[T; 32], out: &mut [[T; 32]; 2]) -> 
     let v = T::take(s, x);
     T::put::<S, false>(s, v, &mut out[0]);
     T::put::<S, true>(s, v, &mut out[1]);
-    T::sum(v)
+    T::sum(s, v)
 }
 fn converts<T: Cell + truing_tests::Bits>(make: impl Fn(u16) -> T) {
     let all: Vec<T> = (0..=u16::MAX).map(make).collect();

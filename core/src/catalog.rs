@@ -74,7 +74,7 @@ pub mod slot {
     pub const MARGIN: u64 = 1 << 4;
     /// The third sequence of a pair.
     pub const ANCHOR: u64 = 1 << 5;
-    /// Parameter 0 may be given for each pair on its own.
+    /// Parameter 0 may be given for each pair on its own; nothing else is derived from it.
     pub const BETA: u64 = 1 << 6;
     /// Desirable where > 0.
     pub const LABEL: u64 = 1 << 7;
@@ -169,6 +169,15 @@ impl Param {
     }
 }
 
+/// What is logged as the reward of a side with score minus reference a.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reward {
+    /// `beta (a + kl)`; beta is 1 for an entry whose first parameter has another name, kl 0 for one that does not read it.
+    Scaled,
+    /// `(beta a - margin) / p`, p the second parameter: the reward of one of several objectives.
+    Objective,
+}
+
 /// What an entry says about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
@@ -188,6 +197,14 @@ pub struct About {
     pub partials: u64,
     /// 0, or the entry whose formula this one uses with fixed settings.
     pub preset_of: u32,
+    /// A function of the score difference, which may be mapped before ([`crate::losses::map::ScoreMap`]).
+    pub takes_map: bool,
+    /// Margins of a pair to which none are given; NaN: they must be given.
+    pub margins: [f64; 2],
+    /// Scores are means of log-probs; one that is not below 0 is lowered to -2^-24 and flagged `saturated`.
+    pub below_zero: bool,
+    /// What is logged as the reward of a side.
+    pub reward: Reward,
     /// The value.
     pub formula: &'static str,
     /// Where it comes from.
@@ -212,6 +229,10 @@ impl About {
         inputs: slot::LOGP,
         partials: slot::LOGP,
         preset_of: 0,
+        takes_map: false,
+        margins: [0.0; 2],
+        below_zero: false,
+        reward: Reward::Scaled,
         formula: "",
         source: "",
     };

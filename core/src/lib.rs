@@ -19,6 +19,7 @@ pub mod policy;
 pub mod preference;
 pub mod real;
 pub mod record;
+pub mod row_loss;
 pub mod sequence;
 
 pub use dtype::Dtype;

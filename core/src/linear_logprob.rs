@@ -36,6 +36,7 @@ impl Problem {
             let shape = Value::Shape([vocab as i64, hidden_size as i64, 0], 2);
             return Err(Error::shape("head.weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
         }
+        options.check_common()?;
         Ok(Problem { logprob: logprob::Problem::new(rows, vocab, options)?, hidden_size })
     }
     /// N.

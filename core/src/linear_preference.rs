@@ -146,7 +146,7 @@ impl<'a> Inputs<'a> {
             hidden,
             weight,
             transform: TransformInputs::default(),
-            rows: Rows { target: Some(target), mask: None },
+            rows: Rows { target: Some(target), ..Rows::default() },
             token_weights: None,
             ld_prefix: None,
             ref_logps: None,

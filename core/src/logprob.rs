@@ -2,7 +2,9 @@
 use crate::dtype::Float;
 use crate::error::{Error, Result, Value, row};
 use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut, Split};
-use crate::record::{self, BLOCK, Record, RowTransform, RowUpstream, Tree};
+use crate::record::{self, BLOCK, Record, RowFloat, RowTransform, RowUpstream, Tree};
+use crate::row_loss::{self, MOST, RowLoss, RowLossInputs, Top};
+use crate::sequence::Segments;
 
 /// Columns of the saved statistics of a row (see [`crate::record`]).
 pub const STATS: usize = 12;
@@ -49,6 +51,12 @@ pub struct Options {
     pub n_valid_vocab: usize,
     /// A row with this target is not read.
     pub ignore_index: Option<i64>,
+    /// Row i uses the target of row i + shift of its sequence; where there is none it is not read.
+    pub shift: usize,
+    /// Columns of [`Figures::topk_entropy`], at most 512; 0 means 20.
+    pub entropy_k: usize,
+    /// The row loss.
+    pub row_loss: RowLoss,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -84,7 +92,17 @@ impl Problem {
             let most = Value::Below(0, vocab as i64 + 1);
             return Err(Error::invalid("transform.n_valid_vocab", Value::Size(options.n_valid_vocab), most));
         }
-        Ok(Problem { rows, vocab, options })
+        if options.shift > i32::MAX as usize {
+            let most = Value::Below(0, i32::MAX as i64 + 1);
+            return Err(Error::invalid("rows.shift", Value::Size(options.shift), most));
+        }
+        if options.entropy_k > MOST {
+            let most = Value::Below(0, MOST as i64 + 1);
+            return Err(Error::invalid("figures.entropy_k", Value::Size(options.entropy_k), most));
+        }
+        let problem = Problem { rows, vocab, options };
+        options.row_loss.check(problem.valid())?;
+        Ok(problem)
     }
     /// N.
     pub const fn rows(&self) -> usize {
@@ -111,96 +129,248 @@ pub struct Rows<'a> {
     pub target: Option<Ints<'a>>,
     /// `[N]`; a row with 0 is not read.
     pub mask: Option<Mask<'a>>,
+    /// The sequences that [`Options::shift`] stays inside; `None`: all rows are one.
+    pub segments: Option<Segments<'a>>,
 }
 
-/// Figures of a row; each is computed only when its place is given and changes no other figure's bits.
-#[derive(Debug, Default)]
-pub struct Figures<'a> {
+/// Figures of a row, in f64 for f64 logits; each is computed only when its place is given and changes no other figure's
+/// bits.
+#[derive(Debug)]
+pub struct Figures<'a, F = f32> {
     /// Log-prob of the target, nats.
-    pub logprob: Option<MatrixMut<'a, f32>>,
+    pub logprob: Option<MatrixMut<'a, F>>,
     /// log sum exp of the transformed logits.
-    pub lse: Option<MatrixMut<'a, f32>>,
+    pub lse: Option<MatrixMut<'a, F>>,
     /// Largest transformed logit.
-    pub max: Option<MatrixMut<'a, f32>>,
+    pub max: Option<MatrixMut<'a, F>>,
     /// Its lowest column.
     pub argmax: Option<MatrixMut<'a, i32>>,
     /// Entropy, nats.
-    pub entropy: Option<MatrixMut<'a, f32>>,
+    pub entropy: Option<MatrixMut<'a, F>>,
     /// log sum p^2.
-    pub log_sum_sq: Option<MatrixMut<'a, f32>>,
+    pub log_sum_sq: Option<MatrixMut<'a, F>>,
+    /// Mean of the live transformed logits.
+    pub mean_logit: Option<MatrixMut<'a, F>>,
     /// 1 if the target is the argmax.
     pub is_top1: Option<MatrixMut<'a, u8>>,
+    /// Number of columns larger than the target.
+    pub rank: Option<MatrixMut<'a, i32>>,
+    /// Number of other live columns that equal the target.
+    pub ties: Option<MatrixMut<'a, i32>>,
+    /// `[N, K]`, K <= 512: the largest live columns in descending order, ties by ascending column; -1 behind the last.
+    pub topk_ids: Option<MatrixMut<'a, i32>>,
+    /// `[N, K]`: their log-probs, `-inf` behind the last.
+    pub topk_logprobs: Option<MatrixMut<'a, F>>,
+    /// Entropy of the softmax over the [`Options::entropy_k`] largest live columns.
+    pub topk_entropy: Option<MatrixMut<'a, F>>,
+    /// `[N, K]`: log-probs of extra columns, `-inf` for none.
+    pub extra_logprobs: Option<MatrixMut<'a, F>>,
+    /// Factor omega of the row loss.
+    pub token_scale: Option<MatrixMut<'a, F>>,
+    /// The row loss; see [`crate::row_loss`].
+    pub row_loss: Option<MatrixMut<'a, F>>,
     /// `[N, 12]`, for the backward.
-    pub stats: Option<MatrixMut<'a, f32>>,
+    pub stats: Option<MatrixMut<'a, F>>,
     /// Bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
 }
-impl Split for Figures<'_> {
+macro_rules! each_figure {
+    ($go:ident) => {
+        $go! {
+            logprob lse max argmax entropy log_sum_sq mean_logit is_top1 rank ties topk_ids topk_logprobs topk_entropy
+            extra_logprobs token_scale row_loss stats status
+        }
+    };
+}
+impl<F> Default for Figures<'_, F> {
+    /// None of them.
+    fn default() -> Self {
+        macro_rules! none {
+            ($($f:ident)*) => { Figures { $($f: None),* } };
+        }
+        each_figure!(none)
+    }
+}
+impl<F: RowFloat> Split for Figures<'_, F> {
     fn split(self, row: usize) -> (Self, Self) {
         let (mut a, mut b) = (Figures::default(), Figures::default());
-        (a.logprob, b.logprob) = self.logprob.split(row);
-        (a.lse, b.lse) = self.lse.split(row);
-        (a.max, b.max) = self.max.split(row);
-        (a.argmax, b.argmax) = self.argmax.split(row);
-        (a.entropy, b.entropy) = self.entropy.split(row);
-        (a.log_sum_sq, b.log_sum_sq) = self.log_sum_sq.split(row);
-        (a.is_top1, b.is_top1) = self.is_top1.split(row);
-        (a.stats, b.stats) = self.stats.split(row);
-        (a.status, b.status) = self.status.split(row);
+        macro_rules! cut {
+            ($($f:ident)*) => {{ $( (a.$f, b.$f) = self.$f.split(row); )* }};
+        }
+        each_figure!(cut);
         (a, b)
     }
 }
-impl Figures<'_> {
-    /// Refuses places of the wrong shape.
-    pub fn check(&self, rows: usize) -> Result<()> {
-        let vectors = [
-            ("figures.out_logprob", self.logprob.as_ref()),
-            ("figures.out_lse", self.lse.as_ref()),
-            ("figures.out_max", self.max.as_ref()),
-            ("figures.out_entropy", self.entropy.as_ref()),
-            ("figures.out_log_sum_sq", self.log_sum_sq.as_ref()),
-        ];
-        for (field, m) in vectors {
-            m.map_or(Ok(()), |m| m.layout().check(field, rows, 1))?;
+impl<F: RowFloat> Figures<'_, F> {
+    /// Refuses places of the wrong shape; `extra` is the number of extra columns.
+    pub fn check(&self, rows: usize, extra: Option<usize>) -> Result<()> {
+        macro_rules! vectors {
+            ($($f:ident $name:literal)*) => {$(
+                self.$f.as_ref().map_or(Ok(()), |m| m.layout().check($name, rows, 1))?;
+            )*};
         }
-        self.argmax.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_argmax", rows, 1))?;
-        self.is_top1.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_is_top1", rows, 1))?;
+        vectors!(logprob "figures.out_logprob" lse "figures.out_lse" max "figures.out_max" argmax "figures.out_argmax"
+            entropy "figures.out_entropy" log_sum_sq "figures.out_log_sum_sq" mean_logit "figures.out_mean_logit"
+            is_top1 "figures.out_is_top1" rank "figures.out_rank" ties "figures.out_ties"
+            topk_entropy "figures.out_topk_entropy" token_scale "figures.out_token_scale"
+            row_loss "figures.out_row_loss" status "figures.out_status");
         self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_stats", rows, STATS))?;
-        self.status.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_status", rows, 1))
+        let k = self.topk();
+        if k > MOST {
+            let field = if self.topk_ids.is_some() { "figures.out_topk_ids" } else { "figures.out_topk_logprobs" };
+            return Err(Error::shape(field, Value::Size(k), Value::Text("at most 512 columns")));
+        }
+        self.topk_ids.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_topk_ids", rows, k))?;
+        self.topk_logprobs.as_ref().map_or(Ok(()), |m| m.layout().check("figures.out_topk_logprobs", rows, k))?;
+        match (&self.extra_logprobs, extra) {
+            (Some(_), None) => {
+                let expected = Value::Text("ids, which out_extra_logprobs needs");
+                Err(Error::invalid("figures.extra_ids", Value::Text("NULL"), expected))
+            }
+            (Some(m), Some(k)) => m.layout().check("figures.out_extra_logprobs", rows, k),
+            (None, _) => Ok(()),
+        }
+    }
+    /// Columns of the top-k lists.
+    pub fn topk(&self) -> usize {
+        let ids = self.topk_ids.as_ref().map(MatrixMut::cols);
+        ids.or(self.topk_logprobs.as_ref().map(MatrixMut::cols)).unwrap_or(0)
     }
     /// Whether a figure is asked for that does not exist without targets.
     pub fn needs_target(&self) -> bool {
-        self.logprob.is_some() || self.is_top1.is_some()
+        self.logprob.is_some()
+            || self.is_top1.is_some()
+            || self.rank.is_some()
+            || self.ties.is_some()
+            || self.row_loss.is_some()
+            || self.token_scale.is_some()
+    }
+    /// Refuses what only the logits form computes.
+    pub fn check_common(&self) -> Result<()> {
+        macro_rules! absent {
+            ($($f:ident $name:literal)*) => {$( if self.$f.is_some() { return Err(unserved($name)); } )*};
+        }
+        absent!(mean_logit "figures.out_mean_logit" rank "figures.out_rank" ties "figures.out_ties"
+            topk_ids "figures.out_topk_ids" topk_logprobs "figures.out_topk_logprobs"
+            topk_entropy "figures.out_topk_entropy" extra_logprobs "figures.out_extra_logprobs"
+            token_scale "figures.out_token_scale" row_loss "figures.out_row_loss");
+        Ok(())
+    }
+}
+fn unserved(field: &'static str) -> Error {
+    Error::invalid(field, Value::Text("a value"), Value::Text("nothing: the linear form does not have it"))
+}
+impl Options {
+    /// Refuses what only the logits form computes.
+    pub fn check_common(&self) -> Result<()> {
+        let Options { shift, entropy_k, row_loss, .. } = self;
+        match () {
+            () if *shift != 0 => Err(unserved("rows.shift")),
+            () if *entropy_k != 0 => Err(unserved("figures.entropy_k")),
+            () if *row_loss != RowLoss::default() => Err(unserved("row_loss")),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Extra columns of each row: `[N, K]`, -1 for none.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtraIds<'a>(pub Ints<'a>);
+impl ExtraIds<'_> {
+    /// K.
+    pub fn cols(&self) -> usize {
+        self.0.cols()
+    }
+    /// Column number `k` of row `i`.
+    #[inline]
+    pub fn get(&self, i: usize, k: usize) -> Option<usize> {
+        let id = match &self.0 {
+            Ints::I32(m) => m.row(i)[k] as i64,
+            Ints::I64(m) => m.row(i)[k],
+        };
+        usize::try_from(id).ok()
+    }
+    /// Shape, and every id of a live row -1 or inside the vocabulary; names the first that is not.
+    pub fn check(&self, field: &'static str, problem: &Problem, rows: &Rows<'_>) -> Result<()> {
+        self.0.layout().check(field, problem.rows(), self.cols())?;
+        for i in 0..problem.rows() {
+            if rows.target(i, problem.options()) == Target::Ignored {
+                continue;
+            }
+            for k in 0..self.cols() {
+                let id = match &self.0 {
+                    Ints::I32(m) => m.row(i)[k] as i64,
+                    Ints::I64(m) => m.row(i)[k],
+                };
+                if id < -1 || id >= problem.vocab() as i64 {
+                    let got = Value::At { value: id, index: i * self.cols() + k };
+                    let legal = Value::Below(-1, problem.vocab() as i64);
+                    return Err(Error::new(crate::Status::OutOfRange, field, got, legal));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 /// Gradients of a scalar with respect to the figures, `[N]` each; an absent one counts as 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Upstream<'a> {
+pub struct Upstream<'a, F = f32> {
     /// d/d logprob.
-    pub logprob: Option<Matrix<'a, f32>>,
+    pub logprob: Option<Matrix<'a, F>>,
     /// d/d lse.
-    pub lse: Option<Matrix<'a, f32>>,
+    pub lse: Option<Matrix<'a, F>>,
     /// d/d entropy.
-    pub entropy: Option<Matrix<'a, f32>>,
+    pub entropy: Option<Matrix<'a, F>>,
+    /// `[N, K]`: d/d log-prob of the extra columns, those that are dead included (they fall with the lse), those that are
+    /// -1 not.
+    pub extra: Option<Matrix<'a, F>>,
+    /// The extra columns; exactly with `extra`.
+    pub extra_ids: Option<ExtraIds<'a>>,
+    /// d/d row loss.
+    pub row_loss: Option<Matrix<'a, F>>,
+    /// d/d reduced loss.
+    pub loss: Option<f64>,
     /// Host factor on all of them.
     pub scale: f64,
 }
-impl Default for Upstream<'_> {
+impl<F> Default for Upstream<'_, F> {
     fn default() -> Self {
-        Upstream { logprob: None, lse: None, entropy: None, scale: 1.0 }
+        Upstream {
+            logprob: None,
+            lse: None,
+            entropy: None,
+            extra: None,
+            extra_ids: None,
+            row_loss: None,
+            loss: None,
+            scale: 1.0,
+        }
     }
 }
-impl Upstream<'_> {
+impl<F: RowFloat> Upstream<'_, F> {
     /// Refuses vectors of the wrong length and a factor that is not finite.
     pub fn check(&self, rows: usize) -> Result<()> {
         let all = [
             ("upstream.grad_logprob", &self.logprob),
             ("upstream.grad_lse", &self.lse),
             ("upstream.grad_entropy", &self.entropy),
+            ("upstream.grad_row_loss", &self.row_loss),
         ];
         for (field, m) in all {
-            m.map_or(Ok(()), |m| m.layout().check(field, rows, 1))?;
+            m.as_ref().map_or(Ok(()), |m| m.layout().check(field, rows, 1))?;
+        }
+        match (&self.extra, &self.extra_ids) {
+            (None, None) => {}
+            (Some(m), Some(ids)) => m.layout().check("upstream.grad_extra", rows, ids.cols())?,
+            (Some(_), None) => {
+                let expected = Value::Text("ids, which grad_extra needs");
+                return Err(Error::invalid("upstream.extra_ids", Value::Text("NULL"), expected));
+            }
+            (None, Some(_)) => {
+                let expected = Value::Text("gradients of the columns that extra_ids names");
+                return Err(Error::invalid("upstream.grad_extra", Value::Text("NULL"), expected));
+            }
         }
         if !self.scale.is_finite() {
             return Err(Error::invalid(
@@ -210,6 +380,29 @@ impl Upstream<'_> {
             ));
         }
         Ok(())
+    }
+    /// Whether a gradient is given of something that does not exist without targets.
+    pub fn needs_target(&self) -> Option<&'static str> {
+        if self.logprob.is_some() {
+            Some("targets, which grad_logprob needs")
+        } else if self.row_loss.is_some() || self.loss.is_some() {
+            Some("targets, which the gradient of the row loss needs")
+        } else {
+            None
+        }
+    }
+    /// Whether the gradient takes the row loss in.
+    pub fn of_loss(&self) -> bool {
+        self.row_loss.is_some() || self.loss.is_some()
+    }
+    /// Refuses what only the logits form computes.
+    pub fn check_common(&self) -> Result<()> {
+        match () {
+            () if self.extra.is_some() => Err(unserved("upstream.grad_extra")),
+            () if self.row_loss.is_some() => Err(unserved("upstream.grad_row_loss")),
+            () if self.loss.is_some() => Err(unserved("upstream.grad_loss")),
+            () => Ok(()),
+        }
     }
 }
 
@@ -233,6 +426,24 @@ pub enum Target {
     Column(usize),
 }
 impl Rows<'_> {
+    /// The row whose target row `i` uses, if the shift stays inside its sequence.
+    #[inline]
+    fn source(&self, i: usize, shift: usize, rows: usize) -> Option<usize> {
+        let end = match &self.segments {
+            None => rows,
+            Some(Segments::Padded { width, .. }) => (i / width + 1) * width,
+            Some(Segments::Packed(cu)) => {
+                // the first offset above i
+                let (mut low, mut high) = (1, cu.rows());
+                while low < high {
+                    let middle = (low + high) / 2;
+                    if cu.get(middle) as usize > i { high = middle } else { low = middle + 1 }
+                }
+                cu.get(low) as usize
+            }
+        };
+        (shift < end - i).then(|| i + shift)
+    }
     /// The target of row `i`, which [`Rows::check`] has accepted.
     #[inline(always)]
     pub fn target(&self, i: usize, options: &Options) -> Target {
@@ -242,29 +453,45 @@ impl Rows<'_> {
         match self.target {
             None => Target::None,
             Some(t) => {
-                let t = t.get(i);
+                let at = if options.shift == 0 { Some(i) } else { self.source(i, options.shift, t.rows()) };
+                let Some(at) = at else { return Target::Ignored };
+                let t = t.get(at);
                 if options.ignore_index == Some(t) { Target::Ignored } else { Target::Column(t as usize) }
             }
         }
     }
     /// Shapes, and every live target inside the vocabulary; names the first that is not.
     pub fn check(&self, problem: &Problem) -> Result<()> {
+        let shift = problem.options().shift;
         if let Some(m) = self.mask {
             let l = m.layout();
             l.check("rows.mask", problem.rows(), 1)?;
         }
-        let Some(t) = self.target else { return Ok(()) };
+        if let Some(s) = &self.segments {
+            let field = if let Segments::Packed(_) = s { "rows.cu_seqlens" } else { "rows.target" };
+            s.check(problem.rows()).map_err(|e| Error { field, ..e })?;
+        }
+        let Some(t) = self.target else {
+            if shift > 0 {
+                let expected = Value::Text("targets, which the shift needs");
+                return Err(Error::invalid("rows.target", Value::Text("NULL"), expected));
+            }
+            return Ok(());
+        };
         t.layout().check("rows.target", problem.rows(), 1)?;
         for i in 0..problem.rows() {
-            let id = t.get(i);
-            let inside = id >= 0 && (id as u64) < problem.vocab() as u64;
-            if !inside && self.target(i, problem.options()) != Target::Ignored {
-                return Err(Error::new(
-                    crate::Status::OutOfRange,
-                    "rows.target",
-                    Value::At { value: id, index: i },
-                    Value::Below(0, problem.vocab() as i64),
-                ));
+            if let Target::Column(_) = self.target(i, problem.options()) {
+                let index = if shift == 0 { Some(i) } else { self.source(i, shift, problem.rows()) };
+                let index = index.expect("the row has a target");
+                let id = t.get(index);
+                if id < 0 || id as u64 >= problem.vocab() as u64 {
+                    return Err(Error::new(
+                        crate::Status::OutOfRange,
+                        "rows.target",
+                        Value::At { value: id, index },
+                        Value::Below(0, problem.vocab() as i64),
+                    ));
+                }
             }
         }
         Ok(())
@@ -302,68 +529,184 @@ impl TransformInputs<'_> {
     }
     /// The transform of row `i`.
     #[inline]
-    pub fn row(&self, problem: &Problem, i: usize) -> RowTransform {
+    pub fn row<F: RowFloat>(&self, problem: &Problem, i: usize) -> RowTransform<F> {
         let t = &problem.options().transform;
         RowTransform::new(t, self.row_temperature.map_or(t.temperature, |v| v.get(i) as f64))
     }
 }
-impl Upstream<'_> {
-    /// Gradients of row `i`.
+impl<F: RowFloat> Upstream<'_, F> {
+    /// Gradients of row `i`; that of the reduced loss has been divided already.
     #[inline]
     pub fn row(&self, i: usize) -> RowUpstream {
-        let at = |m: &Option<Matrix<'_, f32>>| m.as_ref().map_or(0.0, |m| m.get(i) as f64 * self.scale);
-        RowUpstream { logprob: at(&self.logprob), lse: at(&self.lse), entropy: at(&self.entropy) }
+        let at = |m: &Option<Matrix<'_, F>>| m.as_ref().map_or(0.0, |m| m.get(i).to_f64() * self.scale);
+        let mut extra = 0.0;
+        if let (Some(g), Some(ids)) = (&self.extra, &self.extra_ids) {
+            for (k, g) in g.row(i).iter().enumerate() {
+                extra += if ids.get(i, k).is_some() { g.to_f64() * self.scale } else { 0.0 };
+            }
+        }
+        RowUpstream {
+            logprob: at(&self.logprob),
+            lse: at(&self.lse),
+            entropy: at(&self.entropy),
+            extra,
+            loss: at(&self.row_loss) + self.loss.map_or(0.0, |g| g * self.scale),
+            class_weight: 1.0,
+            ..RowUpstream::default()
+        }
+    }
+    /// Gradient of the log-probs of column `j` of row `i` as an extra column, however often it is named.
+    pub fn extra(&self, i: usize, j: usize) -> f64 {
+        let (Some(g), Some(ids)) = (&self.extra, &self.extra_ids) else { return 0.0 };
+        let named = g.row(i).iter().enumerate().filter(|(k, _)| ids.get(i, *k) == Some(j));
+        named.fold(0.0, |sum, (_, g)| sum + g.to_f64() * self.scale)
+    }
+}
+
+/// What a row's figures need beyond its first four sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    /// `w1` and `live`, with class weights their sums too.
+    pub sums: bool,
+    /// Columns above and equal to the target.
+    pub rank: bool,
+    /// Columns of the list of the largest.
+    pub top: usize,
+}
+impl Needs {
+    /// Of a forward; `loss` is asked for besides the figures.
+    pub fn figures<F: RowFloat>(problem: &Problem, out: &Figures<'_, F>, loss: bool) -> Needs {
+        let options = problem.options();
+        let value = out.row_loss.is_some() || out.stats.is_some() || loss;
+        let mut needs = Needs::loss(options, value, value || out.token_scale.is_some());
+        needs.sums |= out.mean_logit.is_some();
+        needs.rank = out.rank.is_some() || out.ties.is_some();
+        needs.top = needs.top.max(out.topk());
+        if out.topk_entropy.is_some() {
+            needs.top = needs.top.max(options.entropy_columns());
+        }
+        needs
+    }
+    /// Of the row loss, and of its factor.
+    pub fn loss(options: &Options, value: bool, scale: bool) -> Needs {
+        let smooth = options.row_loss.label_smoothing > 0.0;
+        let top = if scale && options.row_loss.needs_top() { row_loss::EAFT } else { 0 };
+        Needs { sums: value && smooth, rank: false, top }
+    }
+    /// Whether there is anything.
+    pub fn any(&self) -> bool {
+        self.sums || self.rank || self.top > 0
+    }
+}
+impl Options {
+    /// Most columns of [`Figures::topk_entropy`].
+    pub fn entropy_columns(&self) -> usize {
+        if self.entropy_k == 0 { row_loss::EAFT } else { self.entropy_k }
+    }
+}
+/// What a pass over a row finds besides its record.
+#[derive(Clone, Debug, Default)]
+pub struct Found<F: RowFloat = f32> {
+    /// Live columns other than the target that equal it.
+    pub ties: u32,
+    /// The largest live columns.
+    pub top: Top<F>,
+}
+impl<F: RowFloat> Found<F> {
+    /// Starts a row.
+    pub fn start(&mut self, needs: &Needs) {
+        self.ties = 0;
+        self.top.start(needs.top);
     }
 }
 
 /// One row of logits: its valid columns and what the transform reads. Its methods are the plain form of the kernels.
 #[derive(Clone, Copy, Debug)]
-pub struct LogitRow<'a, T> {
+pub struct LogitRow<'a, T, F = f32> {
     /// Raw logits of the valid columns.
     pub z: &'a [T],
     /// `[V]`
     pub bias: Option<Floats<'a>>,
     /// Constants of this row.
-    pub transform: RowTransform,
+    pub transform: RowTransform<F>,
 }
-impl<T: Float> LogitRow<'_, T> {
+impl<T: Float, F: RowFloat> LogitRow<'_, T, F> {
     /// Bias of a column.
     #[inline(always)]
-    pub fn bias(&self, j: usize) -> Option<f32> {
-        self.bias.as_ref().map(|b| b.get(j) as f32)
+    pub fn bias(&self, j: usize) -> Option<F> {
+        self.bias.as_ref().map(|b| F::from_f64(b.get(j)))
     }
     /// Transformed logit of a column.
     #[inline(always)]
-    pub fn at(&self, j: usize) -> f32 {
-        self.transform.apply(self.z[j].to_f32(), self.bias(j))
+    pub fn at(&self, j: usize) -> F {
+        self.transform.apply(F::of(self.z[j]), self.bias(j))
+    }
+    /// Transformed logit of a column, `-inf` if it is padding; `-0` becomes `+0`.
+    #[inline(always)]
+    pub fn column(&self, j: usize) -> F {
+        if j < self.z.len() { self.at(j) + F::ZERO } else { F::NEG_INF }
     }
     /// Raw logit and bias of a column, the argument of [`RowTransform::slope`].
     #[inline(always)]
-    pub fn sum(&self, j: usize) -> f32 {
-        self.z[j].to_f32() + self.bias(j).unwrap_or(0.0)
+    pub fn sum(&self, j: usize) -> F {
+        F::of(self.z[j]) + self.bias(j).unwrap_or(F::ZERO)
     }
     /// The record of the row, ready for its figures; `target` as [`Rows::target`] gives it.
-    pub fn record(&self, target: Target) -> Record {
-        let (mut tree, mut x) = (Tree::new(), [0.0; BLOCK]);
+    pub fn record(&self, target: Target) -> Record<F> {
+        self.scan(target, &Needs::default(), None, &mut Found::default())
+    }
+    /// The record of the row with whatever else is needed. `found` has been started.
+    pub fn scan(
+        &self,
+        target: Target,
+        needs: &Needs,
+        class_weight: Option<&Floats<'_>>,
+        found: &mut Found<F>,
+    ) -> Record<F> {
+        let (mut tree, mut x, mut c) = (Tree::new(), [F::ZERO; BLOCK], [F::ZERO; BLOCK]);
+        let y = if let Target::Column(y) = target { y } else { usize::MAX };
+        let xy = self.column(y);
         for first in (0..self.z.len()).step_by(BLOCK) {
             let n = BLOCK.min(self.z.len() - first);
             for (j, x) in x[..n].iter_mut().enumerate() {
                 *x = self.at(first + j);
             }
-            tree.push(record::block(&x[..n], first));
+            let mut part = record::block(&x[..n], first);
+            if needs.sums {
+                if let Some(weight) = class_weight {
+                    (0..n).for_each(|j| c[j] = F::from_f64(weight.get(first + j)));
+                }
+                part.extend(&x[..n], class_weight.map(|_| &c[..n]));
+            }
+            for (j, &x) in x[..n].iter().enumerate() {
+                if needs.rank {
+                    part.above += (x > xy) as u32;
+                    found.ties += (x == xy && x > F::NEG_INF && first + j != y) as u32;
+                }
+                found.top.push(x, (first + j) as u32);
+            }
+            tree.push(part);
         }
-        self.conclude(tree.finish(), target)
+        self.finish(tree.finish(), target, found)
+    }
+    /// Completes what a pass over the row has found.
+    #[inline]
+    pub fn finish(&self, x: Record<F>, target: Target, found: &mut Found<F>) -> Record<F> {
+        let x = self.conclude(x, target);
+        if found.top.want() > 0 {
+            found.top.finish(&x);
+        }
+        x
     }
     /// Completes a record of the sums: the target's logit and the flags.
     #[inline(always)]
-    pub fn conclude(&self, mut x: Record, target: Target) -> Record {
+    pub fn conclude(&self, mut x: Record<F>, target: Target) -> Record<F> {
         if x.poisoned() {
             x.flags |= self.causes();
         }
         x.xy = match target {
-            // -0 becomes +0; a padding column is dead
-            Target::Column(y) if y < self.z.len() => self.at(y) + 0.0,
-            _ => f32::NEG_INFINITY,
+            Target::Column(y) => self.column(y),
+            _ => F::NEG_INF,
         };
         x.conclude(target)
     }
@@ -373,13 +716,115 @@ impl<T: Float> LogitRow<'_, T> {
     fn causes(&self) -> u32 {
         let mut flags = 0;
         for (j, z) in self.z.iter().enumerate() {
-            let z = z.to_f32();
-            if self.bias(j) != Some(f32::NEG_INFINITY) {
-                flags |= if z.is_nan() { row::NAN_INPUT } else { 0 };
-                flags |= if z == f32::INFINITY { row::INF_INPUT } else { 0 };
+            let z = F::of(*z);
+            if self.bias(j) != Some(F::NEG_INF) {
+                flags |= if z.to_f64().is_nan() { row::NAN_INPUT } else { 0 };
+                flags |= if z == F::INF { row::INF_INPUT } else { 0 };
             }
         }
-        // finite logits that the transform takes beyond f32
+        // finite logits that the transform takes beyond the type
         if flags == 0 { row::OVERFLOW } else { flags }
+    }
+}
+
+/// Inputs of a row that its figures are made from; the rest of what [`write`] needs.
+#[derive(Clone, Copy, Debug)]
+pub struct RowInputs<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Arrays of the row loss.
+    pub row_loss: RowLossInputs<'a>,
+    /// Extra columns.
+    pub extra_ids: Option<ExtraIds<'a>>,
+}
+impl RowInputs<'_> {
+    /// omega of row `i` of the batch, from its record and its largest columns.
+    pub fn scale<F: RowFloat>(&self, i: usize, record: &Record<F>, target: Target, found: &Found<F>) -> F {
+        let (loss, mut place) = (&self.problem.options().row_loss, [F::ZERO; MOST]);
+        let top = if loss.needs_top() { found.top.values(&mut place) } else { &[] };
+        loss.scale(record, target, top, self.row_loss.external(i))
+    }
+    /// Constants of the loss of a row.
+    pub fn terms<F: RowFloat>(&self, record: &Record<F>, scale: F, target: Target) -> row_loss::Terms {
+        self.problem.options().row_loss.terms(record, scale, self.row_loss.class::<F>(target))
+    }
+    /// Writes what is asked for about row `i` of `out`, which is row `at` of the batch, and returns its loss where
+    /// `loss` or a place asks for it. `record` is complete; `column` gives transformed logits.
+    #[allow(clippy::too_many_arguments)]
+    pub fn write<F: RowFloat>(
+        &self,
+        record: &Record<F>,
+        target: Target,
+        found: &Found<F>,
+        column: impl Fn(usize) -> F,
+        out: &mut Figures<'_, F>,
+        (at, i): (usize, usize),
+        loss: bool,
+    ) -> f64 {
+        record::write(record, target, out, i);
+        let (options, ignored) = (self.problem.options(), target == Target::Ignored);
+        let (none, fill) = if ignored { (F::ZERO, F::ZERO) } else { (F::NEG_INF, F::NAN) };
+        // the row has figures
+        let fine = !ignored && !record.poisoned() && record.m > F::NEG_INF;
+        if let Some(m) = &mut out.ties {
+            m.set(i, if fine { found.ties as i32 } else { -1 });
+        }
+        if let Some(m) = &mut out.topk_ids {
+            for (k, id) in m.row_mut(i).iter_mut().enumerate() {
+                *id = found.top.get(k).map_or(-1, |(_, j)| j as i32);
+            }
+        }
+        let poisoned = !ignored && record.poisoned();
+        if let Some(m) = &mut out.topk_logprobs {
+            for (k, lp) in m.row_mut(i).iter_mut().enumerate() {
+                let missing = if poisoned { F::NAN } else { none };
+                *lp = found.top.get(k).map_or(missing, |(x, _)| F::from_f64(record.logprob_of(x)));
+            }
+        }
+        if let Some(m) = &mut out.topk_entropy {
+            let mut place = [F::ZERO; MOST];
+            let top = found.top.values(&mut place);
+            let top = &top[..top.len().min(options.entropy_columns())];
+            m.set(i, if fine { F::from_f64(row_loss::entropy(top)) } else { fill });
+        }
+        if let (Some(m), Some(ids)) = (&mut out.extra_logprobs, &self.extra_ids) {
+            for (k, lp) in m.row_mut(i).iter_mut().enumerate() {
+                *lp = match ids.get(at, k) {
+                    _ if ignored || poisoned => fill,
+                    None => F::NEG_INF,
+                    Some(j) => F::from_f64(record.logprob_of(column(j))),
+                };
+            }
+        }
+        if !(loss || out.row_loss.is_some() || out.token_scale.is_some() || out.stats.is_some()) {
+            return 0.0;
+        }
+        let scale = if options.row_loss.scales() || out.token_scale.is_some() {
+            self.scale(at, record, target, found)
+        } else {
+            F::from_f64(1.0)
+        };
+        if let Some(m) = &mut out.token_scale {
+            m.set(i, scale);
+        }
+        if let Some(m) = &mut out.stats {
+            // what they hold follows from the options, not from the other figures
+            let mut saved = Record { above: 0, ..*record };
+            if options.row_loss.label_smoothing == 0.0 {
+                (saved.live, saved.weight) = (0, F::ZERO);
+            }
+            if options.row_loss.scales() {
+                saved.scale = scale;
+            }
+            m.row_mut(i).copy_from_slice(&saved.pack());
+        }
+        if !(loss || out.row_loss.is_some()) {
+            return 0.0;
+        }
+        let value = self.terms(record, scale, target).value(record, target);
+        if let Some(m) = &mut out.row_loss {
+            m.set(i, F::from_f64(value));
+        }
+        value
     }
 }

@@ -210,6 +210,11 @@ impl<'a, T: Element> MatrixMut<'a, T> {
     pub fn get(&self, i: usize) -> T {
         self.data[self.at(i)]
     }
+    /// The same matrix to read; not of a piece of one.
+    pub fn view(&self) -> Matrix<'_, T> {
+        assert!(self.first == 0 && self.rows == self.layout.rows(), "a piece of a matrix");
+        Matrix { data: self.data, layout: self.layout }
+    }
 }
 
 /// Something that can be cut between rows, so that threads write disjoint pieces.
@@ -279,6 +284,8 @@ macro_rules! any {
             pub fn layout(&self) -> Layout { match self { $(Self::$v(m) => m.layout()),* } }
             /// A shorter borrow.
             pub fn reborrow(&mut self) -> $mutable<'_> { match self { $(Self::$v(m) => $mutable::$v(m.reborrow())),* } }
+            /// The same matrix to read; not of a piece of one.
+            pub fn view(&self) -> $name<'_> { match self { $(Self::$v(m) => $name::$v(m.view())),* } }
         }
         impl Split for $mutable<'_> {
             fn split(self, row: usize) -> (Self, Self) {
@@ -352,7 +359,7 @@ impl Mask<'_> {
 pub struct Workspace {
     /// With less the call is refused.
     pub minimum: usize,
-    /// What makes it fast; more is not used.
+    /// What makes it fast; more helps only where still more logits can be kept (`linear_preference`).
     pub preferred: usize,
 }
 

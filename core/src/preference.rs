@@ -1,12 +1,13 @@
 //! Preference losses in split form: sequence scores in, loss, rewards and partials out.
 //!
 //! Stages, in this order: score (made by [`crate::sequence`]) -> mean, where a term wants one and is given sums ->
-//! minus reference -> entry -> item weight -> reduction -> term weight. Everything is f64 and rounded once.
+//! minus reference -> map -> entry -> item weight -> reduction -> term weight. Everything is f64 and rounded once.
 //!
 //! An item is a pair, a row or a list, as the kind of the terms says. An ignored item is not read. Partials of a
-//! sequence that occurs in several items add in item order, inside an item chosen before rejected, term after term.
+//! sequence that occurs in several items add in item order, inside an item chosen, rejected, anchor, term after term.
 use crate::catalog::{self, About, Entry, Info, Kind, Score, slot};
 use crate::error::{Error, Result, Status, Value, row};
+use crate::losses::map::ScoreMap;
 use crate::losses::{PreferenceRanking, PrimeCe};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut, Split};
 use crate::sequence::wide;
@@ -46,11 +47,22 @@ pub struct Term<'a> {
     /// A score of its own, which the entry must allow and [`Options::score`] must be given with: `mean` is made from sums
     /// and lengths. `None`: the call's if the entry allows it, else the one it is defined on.
     pub score: Option<Score>,
+    /// What the entry sees in place of the difference of the scores; entries of that difference only. Rewards are not
+    /// mapped.
+    pub map: ScoreMap,
 }
 impl Default for Term<'_> {
     /// A mean with weight 1; the id is still to be filled in.
     fn default() -> Self {
-        Term { id: 0, params: &[], weight: 1.0, normaliser: 0.0, reduction: Reduction::Mean, score: None }
+        Term {
+            id: 0,
+            params: &[],
+            weight: 1.0,
+            normaliser: 0.0,
+            reduction: Reduction::Mean,
+            score: None,
+            map: ScoreMap::Identity,
+        }
     }
 }
 impl Term<'_> {
@@ -69,11 +81,17 @@ pub enum Items<'a> {
         chosen: Ints<'a>,
         /// `[P]`, sequence of the rejected answer.
         rejected: Ints<'a>,
+        /// `[P]`, the third sequence, for entries that read the slot `anchor`.
+        anchor: Option<Ints<'a>>,
     },
     /// Pair i is sequences 2i (chosen) and 2i + 1.
     Interleaved,
     /// Pair i is sequences i (chosen) and i + S/2.
     Stacked,
+    /// Pair i is sequences 3i (chosen), 3i + 1 and 3i + 2 (anchor).
+    Threes,
+    /// Pair i is sequences i (chosen), i + S/3 and i + 2S/3 (anchor).
+    Thirds,
     /// Every sequence is an item.
     Rows,
     /// Lists of any length.
@@ -88,7 +106,7 @@ impl Items<'_> {
     /// Kind of the terms that read such items.
     pub const fn kind(&self) -> Kind {
         match self {
-            Items::Indexed { .. } | Items::Interleaved | Items::Stacked => Kind::Pair,
+            Items::Indexed { .. } | Items::Interleaved | Items::Stacked | Items::Threes | Items::Thirds => Kind::Pair,
             Items::Rows => Kind::Unpaired,
             Items::Lists { .. } => Kind::List,
         }
@@ -98,6 +116,7 @@ impl Items<'_> {
         match self {
             Items::Indexed { chosen, .. } => chosen.rows(),
             Items::Interleaved | Items::Stacked => sequences / 2,
+            Items::Threes | Items::Thirds => sequences / 3,
             Items::Rows => sequences,
             Items::Lists { offsets, .. } => offsets.rows().saturating_sub(1),
         }
@@ -106,10 +125,25 @@ impl Items<'_> {
     #[inline(always)]
     pub fn pair(&self, i: usize, sequences: usize) -> (usize, usize) {
         match self {
-            Items::Indexed { chosen, rejected } => (chosen.get(i) as usize, rejected.get(i) as usize),
+            Items::Indexed { chosen, rejected, .. } => (chosen.get(i) as usize, rejected.get(i) as usize),
             Items::Stacked => (i, i + sequences / 2),
+            Items::Threes => (3 * i, 3 * i + 1),
+            Items::Thirds => (i, i + sequences / 3),
             _ => (2 * i, 2 * i + 1),
         }
+    }
+    /// Third sequence of pair `i`.
+    #[inline(always)]
+    pub fn anchor(&self, i: usize, sequences: usize) -> Option<usize> {
+        match self {
+            Items::Indexed { anchor, .. } => anchor.map(|a| a.get(i) as usize),
+            Items::Threes => Some(3 * i + 2),
+            Items::Thirds => Some(i + 2 * (sequences / 3)),
+            _ => None,
+        }
+    }
+    fn anchored(&self) -> bool {
+        matches!(self, Items::Indexed { anchor: Some(_), .. } | Items::Threes | Items::Thirds)
     }
     /// Sequence of member `m` of the lists.
     #[inline(always)]
@@ -196,6 +230,24 @@ impl<'a> Problem<'a> {
                     Value::Text("0 with reduction `none`"),
                 ));
             }
+            if t.map != ScoreMap::Identity && !info.about.takes_map {
+                let got = Value::Text(info.about.name);
+                return Err(Error::invalid(
+                    "loss.map",
+                    got,
+                    Value::Text("an entry of the score difference, or no map"),
+                ));
+            }
+            if let ScoreMap::Alpha { alpha, max_exponent } = t.map {
+                if !alpha.is_finite() {
+                    let finite = Value::Text("a finite number");
+                    return Err(Error::invalid("loss.map_alpha", Value::Float(alpha), finite));
+                }
+                if !(max_exponent > 0.0) {
+                    let got = Value::Float(max_exponent);
+                    return Err(Error::invalid("loss.map_max_exponent", got, Value::Text("a number above 0")));
+                }
+            }
             if let Some(s) = t.score {
                 if info.about.scores & s.bit() == 0 {
                     return Err(Error::invalid(
@@ -223,10 +275,25 @@ impl<'a> Problem<'a> {
                 ));
             }
         }
+        if inputs & slot::ANCHOR != 0 && !items.anchored() {
+            let expected = Value::Text("a third sequence of each pair: a term reads it");
+            return Err(Error::invalid("groups.anchor_seq", Value::Text("nothing"), expected));
+        }
         match &items {
-            Items::Indexed { chosen, rejected } => {
+            Items::Indexed { chosen, rejected, anchor } => {
                 chosen.layout().check("groups.chosen_seq", chosen.rows(), 1)?;
                 rejected.layout().check("groups.rejected_seq", chosen.rows(), 1)?;
+                if let Some(anchor) = anchor {
+                    if inputs & slot::ANCHOR == 0 {
+                        let expected = Value::Text("none: no term reads it");
+                        return Err(Error::invalid("groups.anchor_seq", Value::Text("a tensor"), expected));
+                    }
+                    anchor.layout().check("groups.anchor_seq", chosen.rows(), 1)?;
+                }
+            }
+            Items::Threes | Items::Thirds if sequences % 3 != 0 => {
+                let expected = Value::Text("three sequences a pair, as a term reads the anchor");
+                return Err(Error::shape("scores", Value::Size(sequences), expected));
             }
             Items::Interleaved | Items::Stacked if sequences % 2 == 1 => {
                 return Err(Error::shape("scores", Value::Size(sequences), Value::Text("an even number of sequences")));
@@ -295,6 +362,10 @@ impl<'a> Problem<'a> {
     pub const fn reads(&self, slot: u64) -> bool {
         self.inputs & slot != 0
     }
+    /// Some term maps its scores.
+    pub fn maps(&self) -> bool {
+        self.terms.iter().any(|t| !t.map.is_identity())
+    }
     /// Some term has a partial with respect to this slot.
     pub const fn differentiates(&self, slot: u64) -> bool {
         self.partials & slot != 0
@@ -352,15 +423,15 @@ pub struct Groups<'a> {
     pub item_weight: Option<Floats<'a>>,
     /// `[items]` or one, replaces parameter 0 of entries that read the slot `beta`.
     pub item_beta: Option<Floats<'a>>,
-    /// `[P]` or one, meaning by entry; absent: 0.
+    /// `[P]` or one, meaning by entry; absent: [`About::margins`].
     pub margin_chosen: Option<Floats<'a>>,
-    /// `[P]` or one, meaning by entry; absent: 0.
+    /// `[P]` or one, meaning by entry; absent: [`About::margins`].
     pub margin_rejected: Option<Floats<'a>>,
     /// `[S]`, kind unpaired.
     pub label: Option<Labels<'a>>,
     /// `[S]` or one, kind unpaired.
     pub baseline: Option<Floats<'a>>,
-    /// `[items]` or one.
+    /// `[items]` or one; absent: 0 for pairs.
     pub shift: Option<Floats<'a>>,
     /// `[M]`, reward or rank of a member.
     pub list_targets: Option<Floats<'a>>,
@@ -456,7 +527,7 @@ impl<'a> Inputs<'a> {
             ("groups.item_beta", slot::BETA, g.item_beta.is_some(), false),
             ("groups.label", slot::LABEL, g.label.is_some(), true),
             ("groups.baseline", slot::BASELINE, g.baseline.is_some(), true),
-            ("groups.shift", slot::SHIFT, g.shift.is_some(), true),
+            ("groups.shift", slot::SHIFT, g.shift.is_some(), problem.items.kind() != Kind::Pair),
             ("groups.list_targets", slot::LIST_TARGET, g.list_targets.is_some(), true),
         ];
         for (field, slot, given, needed) in slots {
@@ -464,6 +535,15 @@ impl<'a> Inputs<'a> {
                 return Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("none: no term reads it")));
             }
             if !given && needed && problem.reads(slot) {
+                return Err(Error::invalid(field, Value::Text("nothing"), Value::Text("a tensor: a term reads it")));
+            }
+        }
+        for (field, given, k) in [
+            ("groups.margin_chosen", g.margin_chosen.is_some(), 0),
+            ("groups.margin_rejected", g.margin_rejected.is_some(), 1),
+        ] {
+            let reads = |t: &Term<'_>| t.about().reads(slot::MARGIN) && t.about().margins[k].is_nan();
+            if !given && problem.terms.iter().any(reads) {
                 return Err(Error::invalid(field, Value::Text("nothing"), Value::Text("a tensor: a term reads it")));
             }
         }
@@ -505,11 +585,12 @@ impl<'a> Inputs<'a> {
             Err(Error::new(Status::OutOfRange, field, Value::At { value, index: i }, Value::Below(0, s as i64)))
         };
         match &problem.items {
-            Items::Indexed { chosen, rejected } => {
+            Items::Indexed { chosen, rejected, anchor } => {
                 for i in 0..n {
                     if g.live(i) {
                         index("groups.chosen_seq", chosen, i)?;
                         index("groups.rejected_seq", rejected, i)?;
+                        anchor.as_ref().map_or(Ok(()), |a| index("groups.anchor_seq", a, i))?;
                     }
                 }
             }

@@ -9,8 +9,11 @@
 //! | `u` | sum of e^a_j a_j |
 //! | `q1` | sum over j != k of e^(2 a_j) |
 //! | `xy` | x of the target, `-inf` if it is not in the set |
+//! | `w1` | sum of a_j over the live columns |
+//! | `live` | number of live columns |
+//! | `wc`, `weight` | with class weights c: sum of c_j a_j and of c_j over the live columns |
 //!
-//! The maximum's own 1 is in neither `r` nor `q1`: with it inside, a token of log-prob -4e-7 would be wrong by 20 %.
+//! The last four are summed up only for a row loss with label smoothing and for the mean logit. The maximum's own 1 is in neither `r` nor `q1`: with it inside, a token of log-prob -4e-7 would be wrong by 20 %.
 //!
 //! # Order of the sums
 //!
@@ -26,6 +29,12 @@
 //! 5. The number of columns with x == m, less one, is added to `r` and `q1` as one f32.
 //! 6. A block with a NaN or with m = +inf is [`Record::poison`]; a block without a live column is [`Record::EMPTY`].
 //! 7. [`Tree`] merges the blocks: level n joins blocks [i 2^n, (i + 1) 2^n), missing ones are skipped.
+//!
+//! [`Record::extend`] is the plain form of the last four fields; its chains and its tree are those of `r`.
+//!
+//! Rows of f64 logits are computed in f64 throughout, by the same rules with the exponential of [`Real`]: reference
+//! quality, not speed.
+use crate::dtype::Float;
 use crate::error::row;
 use crate::logprob::{Figures, STATS, Target, Transform};
 use crate::real::Real;
@@ -71,13 +80,106 @@ pub fn exp_row(d: f32) -> f32 {
     let [w, p] = exp_parts(d);
     w * p
 }
+/// What rows are computed in: f32, and f64 for f64 logits.
+pub trait RowFloat: Real + Float + Constant<Self> + Constant<f64> {
+    /// Plus infinity.
+    const INF: Self;
+    /// A NaN.
+    const NAN: Self;
+    /// Zero.
+    const ZERO: Self;
+    /// The largest finite number.
+    const MAX: Self;
+    /// [`clamp_row`] of f32, the same at the end of the exponential of f64.
+    fn clamp_row(self) -> Self;
+    /// [`exp_parts`] of f32, ([`Real::exp`], 1) of f64.
+    fn exp_parts(self) -> [Self; 2];
+    /// Their product.
+    #[inline(always)]
+    fn exp_row(self) -> Self {
+        let [w, p] = self.exp_parts();
+        w * p
+    }
+    /// A whole number as a bit pattern.
+    fn from_word(x: u32) -> Self;
+    /// The inverse of [`RowFloat::from_word`].
+    fn word(self) -> u32;
+    /// A stored number: exact, or rounded once where f64 becomes f32.
+    fn of<T: Float>(x: T) -> Self;
+    /// Rounded once.
+    fn to<T: Float>(self) -> T;
+    /// Sorts like (value descending, column ascending) when sorted in descending order.
+    type Key: Copy + Ord + Default + core::fmt::Debug;
+    /// Of a value that is no NaN; `-0` counts as `+0`.
+    fn key(self, column: u32) -> Self::Key;
+    /// The inverse of [`RowFloat::key`].
+    fn unkey(key: Self::Key) -> (Self, u32);
+}
+macro_rules! row_float {
+    ($t:ident, $u:ident, $key:ident, $clamp:expr, $exp:expr, $to:ident, $from:ident) => {
+        impl RowFloat for $t {
+            const INF: $t = $t::INFINITY;
+            const NAN: $t = $t::NAN;
+            const ZERO: $t = 0.0;
+            const MAX: $t = $t::MAX;
+            #[inline(always)]
+            fn clamp_row(self) -> $t {
+                $clamp(self)
+            }
+            #[inline(always)]
+            fn exp_parts(self) -> [$t; 2] {
+                $exp(self)
+            }
+            #[inline(always)]
+            fn from_word(x: u32) -> $t {
+                $t::from_bits(x as $u)
+            }
+            #[inline(always)]
+            fn word(self) -> u32 {
+                self.to_bits() as u32
+            }
+            #[inline(always)]
+            fn of<T: Float>(x: T) -> $t {
+                x.$to()
+            }
+            #[inline(always)]
+            fn to<T: Float>(self) -> T {
+                T::$from(self)
+            }
+            type Key = $key;
+            #[inline(always)]
+            fn key(self, column: u32) -> $key {
+                let b = (self + 0.0).to_bits();
+                let b = if b >> ($u::BITS - 1) == 1 { !b } else { b | 1 << ($u::BITS - 1) };
+                (b as $key) << 32 | !column as $key
+            }
+            #[inline(always)]
+            fn unkey(key: $key) -> ($t, u32) {
+                let b = (key >> 32) as $u;
+                let b = if b >> ($u::BITS - 1) == 1 { b & !(1 << ($u::BITS - 1)) } else { !b };
+                ($t::from_bits(b), !(key as u32))
+            }
+        }
+    };
+}
+row_float!(f32, u32, u64, clamp_row, exp_parts, to_f32, from_f32);
+row_float!(
+    f64,
+    u64,
+    u128,
+    |d: f64| if d < -746.0 { -746.0 } else { d },
+    |d: f64| [Real::exp(d), 1.0],
+    to_f64,
+    from_f64
+);
+
 /// Sum of the chains of a block, in the fixed order.
 #[inline(always)]
-pub fn combine(mut chains: [f32; CHAINS]) -> f32 {
+pub fn combine<F: RowFloat>(mut chains: [F; CHAINS]) -> F {
     let mut w = CHAINS / 2;
     while w > 0 {
         for i in 0..w {
-            chains[i] += chains[i + w];
+            chains[i] = chains[i] + chains[i + w];
         }
         w /= 2;
     }
@@ -86,17 +188,17 @@ pub fn combine(mut chains: [f32; CHAINS]) -> f32 {
 
 /// What a set of columns is reduced to.
 #[derive(Clone, Copy, Debug)]
-pub struct Record {
+pub struct Record<F = f32> {
     /// Largest transformed logit; `-inf` if no column is live, `+inf` if the record is poisoned.
-    pub m: f32,
+    pub m: F,
     /// Sum of the exponentials without the maximum's own 1.
-    pub r: f32,
+    pub r: F,
     /// Sum of e^a a.
-    pub u: f32,
+    pub u: F,
     /// Sum of e^(2a) without the maximum's own 1.
-    pub q1: f32,
+    pub q1: F,
     /// Transformed logit of the target, `-inf` if it is not in the set.
-    pub xy: f32,
+    pub xy: F,
     /// First column with the maximum, counted over the whole vocabulary.
     pub k: u32,
     /// Columns larger than the target; counted only where the rank is asked for.
@@ -105,48 +207,82 @@ pub struct Record {
     pub live: u32,
     /// Bits of [`crate::error::row`].
     pub flags: u32,
+    /// Sum of a; see [`Record::extend`].
+    pub w1: F,
+    /// Sum of c a, with class weights c.
+    pub wc: F,
+    /// Sum of c.
+    pub weight: F,
+    /// Factor omega of the row loss, where it has one; set when the row is complete.
+    pub scale: F,
 }
-impl Record {
+impl<F: RowFloat> Record<F> {
     /// The record of no columns.
-    pub const EMPTY: Record = Record {
-        m: f32::NEG_INFINITY,
-        r: 0.0,
-        u: 0.0,
-        q1: 0.0,
-        xy: f32::NEG_INFINITY,
+    pub const EMPTY: Record<F> = Record {
+        m: F::NEG_INF,
+        r: F::ZERO,
+        u: F::ZERO,
+        q1: F::ZERO,
+        xy: F::NEG_INF,
         k: 0,
         above: 0,
         live: 0,
         flags: 0,
+        w1: F::ZERO,
+        wc: F::ZERO,
+        weight: F::ZERO,
+        scale: F::ZERO,
     };
 
     /// The one record of every set with a NaN or a `+inf`; it wins each merge.
-    pub const fn poison(flags: u32) -> Record {
-        let nan = f32::NAN;
-        Record { m: f32::INFINITY, r: nan, u: nan, q1: nan, xy: nan, k: 0, above: 0, live: 0, flags }
+    pub const fn poison(flags: u32) -> Record<F> {
+        Record { m: F::INF, r: F::NAN, u: F::NAN, q1: F::NAN, xy: F::NAN, flags, ..Record::EMPTY }
     }
     /// Whether a NaN or a `+inf` is among the columns.
     #[inline(always)]
     pub fn poisoned(&self) -> bool {
         // also true for a NaN
-        !(self.m < f32::INFINITY && self.r < f32::INFINITY)
+        !(self.m < F::INF && self.r < F::INF)
+    }
+    /// Sums up `w1` and `live`, with class weights also `wc` and `weight`, of the block that `self` is the record of.
+    pub fn extend(&mut self, x: &[F], class_weight: Option<&[F]>) {
+        if self.poisoned() || self.m == F::NEG_INF {
+            return;
+        }
+        let zero = [F::ZERO; CHAINS];
+        let (mut w1, mut wc, mut weight) = (zero, zero, zero);
+        for (j, &x) in x.iter().enumerate().filter(|(_, x)| **x > F::NEG_INF) {
+            let l = j % CHAINS;
+            let a = distance(x, self.m);
+            self.live += 1;
+            w1[l] = w1[l] + a;
+            if let Some(c) = class_weight {
+                wc[l] = c[j].fma(a, wc[l]);
+                weight[l] = weight[l] + c[j];
+            }
+        }
+        (self.w1, self.wc, self.weight) = (combine(w1), combine(wc), combine(weight));
     }
     /// Record of the columns of `self` and `b`; all columns of `self` lie below those of `b`.
     #[inline(always)]
-    pub fn merge(self, b: Record) -> Record {
+    pub fn merge(self, b: Record<F>) -> Record<F> {
         let flags = self.flags | b.flags;
         if self.poisoned() || b.poisoned() {
             return Record::poison(flags);
         }
         let (mut w, l) = if b.m > self.m { (b, self) } else { (self, b) };
         // a side without a live column would give d * 0 with d = -inf
-        if l.m != f32::NEG_INFINITY {
-            let d = clamp_row(l.m - w.m);
-            let c = exp_row(d);
-            let all = 1.0 + l.r;
-            w.r += c * all;
-            w.u += c * (l.u + d * all);
-            w.q1 += c * c * (1.0 + l.q1);
+        if l.m != F::NEG_INF {
+            let d = (l.m - w.m).clamp_row();
+            let c = d.exp_row();
+            let all = l.r.lit(1.0) + l.r;
+            w.r = w.r + c * all;
+            w.u = w.u + c * (l.u + d * all);
+            w.q1 = w.q1 + c * c * (l.r.lit(1.0) + l.q1);
+            let d = distance(l.m, w.m);
+            w.w1 = w.w1 + (l.w1 + F::from_f64(l.live as f64) * d);
+            w.wc = w.wc + (l.wc + l.weight * d);
+            w.weight = w.weight + l.weight;
         }
         w.xy = if b.xy > self.xy { b.xy } else { self.xy };
         w.above = self.above + b.above;
@@ -156,7 +292,7 @@ impl Record {
     }
     /// The record of a whole row with its flags: what [`Record::figures`], [`Record::pack`] and [`RowGrad::new`] take.
     #[inline]
-    pub fn conclude(self, target: Target) -> Record {
+    pub fn conclude(self, target: Target) -> Record<F> {
         if target == Target::Ignored {
             return Record { flags: row::IGNORED, ..Record::EMPTY };
         }
@@ -164,93 +300,143 @@ impl Record {
             return Record::poison(self.flags);
         }
         let mut x = self;
-        if x.m == f32::NEG_INFINITY {
+        if x.m == F::NEG_INF {
             x.flags |= row::ALL_NEG_INF;
-        } else if matches!(target, Target::Column(_)) && x.xy == f32::NEG_INFINITY {
+        } else if matches!(target, Target::Column(_)) && x.xy == F::NEG_INF {
             x.flags |= row::TARGET_NEG_INF;
-        } else if x.xy > f32::NEG_INFINITY && x.xy - x.m == f32::NEG_INFINITY {
-            // the log-prob is beyond f32
+        } else if x.xy > F::NEG_INF && x.xy - x.m == F::NEG_INF {
+            // the log-prob is beyond the type
             x.flags |= row::OVERFLOW;
         }
         x
     }
-    /// The saved statistics of a row: {m, r, u, q1, xy, k, above, flags, live, 0, 0, 0}, whole numbers as their bits.
+    /// The saved statistics of a row: {m, r, u, q1, xy, k, above, flags, live, weight, scale, 0}, whole numbers as their
+    /// bits.
     #[inline]
-    pub fn pack(&self) -> [f32; STATS] {
-        let bits = f32::from_bits;
-        let &Record { m, r, u, q1, xy, k, above, live, flags } = self;
-        [m, r, u, q1, xy, bits(k), bits(above), bits(flags), bits(live), 0.0, 0.0, 0.0]
+    pub fn pack(&self) -> [F; STATS] {
+        let word = F::from_word;
+        let &Record { m, r, u, q1, xy, k, above, live, flags, weight, scale, .. } = self;
+        [m, r, u, q1, xy, word(k), word(above), word(flags), word(live), weight, scale, F::ZERO]
     }
     /// The inverse of [`Record::pack`].
     #[inline]
-    pub fn unpack(stats: &[f32]) -> Record {
-        let [k, above, flags, live] = [stats[5], stats[6], stats[7], stats[8]].map(f32::to_bits);
-        Record { m: stats[0], r: stats[1], u: stats[2], q1: stats[3], xy: stats[4], k, above, live, flags }
+    pub fn unpack(stats: &[F]) -> Record<F> {
+        Record {
+            m: stats[0],
+            r: stats[1],
+            u: stats[2],
+            q1: stats[3],
+            xy: stats[4],
+            k: stats[5].word(),
+            above: stats[6].word(),
+            flags: stats[7].word(),
+            live: stats[8].word(),
+            weight: stats[9],
+            scale: stats[10],
+            ..Record::EMPTY
+        }
+    }
+    /// L = log(1 + r), in f64.
+    #[inline(always)]
+    pub fn log_sum(&self) -> f64 {
+        self.r.to_f64().log1p()
+    }
+    /// Log-prob of a column with the transformed logit `x`, in f64: x - m - L; NaN if the row has none.
+    #[inline(always)]
+    pub fn logprob_of(&self, x: F) -> f64 {
+        if self.poisoned() || self.m == F::NEG_INF {
+            return f64::NAN;
+        }
+        (x.to_f64() - self.m.to_f64()) - self.log_sum()
     }
     /// Figures of a row, formed in f64 and rounded once. With L = log1p(r), t = xy - m:
-    /// logprob t - L, lse m + L, entropy L - u / (1 + r), log sum p^2 = log1p(q1) - 2 L.
+    /// logprob t - L, lse m + L, entropy L - u / (1 + r), log sum p^2 = log1p(q1) - 2 L, mean logit m + w1 / live.
     #[inline(always)]
-    pub fn figures(&self, target: Target) -> Row {
-        let nan = f32::NAN;
+    pub fn figures(&self, target: Target) -> Row<F> {
+        let nan = F::NAN;
         if target == Target::Ignored {
-            let status = row::IGNORED;
+            let (zero, status) = (F::ZERO, row::IGNORED);
             return Row {
-                logprob: 0.0,
-                lse: 0.0,
-                max: 0.0,
+                logprob: zero,
+                lse: zero,
+                max: zero,
                 argmax: -1,
-                entropy: 0.0,
-                log_sum_sq: 0.0,
+                entropy: zero,
+                log_sum_sq: zero,
+                mean_logit: zero,
                 is_top1: 0,
+                rank: -1,
                 status,
             };
         }
         let status = self.flags;
-        let bad =
-            Row { logprob: nan, lse: nan, max: nan, argmax: -1, entropy: nan, log_sum_sq: nan, is_top1: 0, status };
+        let bad = Row {
+            logprob: nan,
+            lse: nan,
+            max: nan,
+            argmax: -1,
+            entropy: nan,
+            log_sum_sq: nan,
+            mean_logit: nan,
+            is_top1: 0,
+            rank: -1,
+            status,
+        };
         if self.poisoned() {
             return bad;
         }
-        if self.m == f32::NEG_INFINITY {
+        if self.m == F::NEG_INF {
             return Row { lse: self.m, max: self.m, ..bad };
         }
-        let [m, r, u, q1, xy] = [self.m, self.r, self.u, self.q1, self.xy].map(f64::from);
+        let [m, r, u, q1, xy] = [self.m, self.r, self.u, self.q1, self.xy].map(F::to_f64);
         let l = r.log1p();
+        let put = F::from_f64;
         Row {
-            logprob: ((xy - m) - l) as f32,
-            lse: (m + l) as f32,
+            logprob: put((xy - m) - l),
+            lse: put(m + l),
             max: self.m,
             argmax: self.k as i32,
-            entropy: (l - u / (1.0 + r)) as f32,
-            log_sum_sq: (q1.log1p() - 2.0 * l) as f32,
+            entropy: put(l - u / (1.0 + r)),
+            log_sum_sq: put(q1.log1p() - 2.0 * l),
+            mean_logit: put(m + self.w1.to_f64() / self.live as f64),
             is_top1: (target == Target::Column(self.k as usize)) as u8,
+            rank: self.above as i32,
             status,
         }
     }
+}
+/// a = x - m of two live logits, finite.
+#[inline(always)]
+pub fn distance<F: RowFloat>(x: F, m: F) -> F {
+    let a = x - m;
+    if a < -F::MAX { -F::MAX } else { a }
 }
 
 /// Figures of one row; see [`Figures`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub struct Row {
-    pub logprob: f32,
-    pub lse: f32,
-    pub max: f32,
+pub struct Row<F = f32> {
+    pub logprob: F,
+    pub lse: F,
+    pub max: F,
     pub argmax: i32,
-    pub entropy: f32,
-    pub log_sum_sq: f32,
+    pub entropy: F,
+    pub log_sum_sq: F,
+    pub mean_logit: F,
     pub is_top1: u8,
+    pub rank: i32,
     pub status: u32,
 }
 
-/// Writes what is asked for about row `i` of `out`. `record` has been through [`Record::conclude`].
+/// Writes what is asked for about row `i` of `out` and follows from the record alone. `record` has been through
+/// [`Record::conclude`].
 #[inline(always)]
-pub fn write(record: &Record, target: Target, out: &mut Figures<'_>, i: usize) {
+pub fn write<F: RowFloat>(record: &Record<F>, target: Target, out: &mut Figures<'_, F>, i: usize) {
     let x = record.figures(target);
     macro_rules! put {
         ($($f:ident)*) => {$( if let Some(m) = &mut out.$f { m.set(i, x.$f) } )*};
     }
-    put!(logprob lse max argmax entropy log_sum_sq is_top1 status);
+    put!(logprob lse max argmax entropy log_sum_sq mean_logit is_top1 rank status);
     if let Some(m) = &mut out.stats {
         m.row_mut(i).copy_from_slice(&record.pack());
     }
@@ -258,26 +444,26 @@ pub fn write(record: &Record, target: Target, out: &mut Figures<'_>, i: usize) {
 
 /// Merges records of neighbouring blocks, or of equal aligned runs of 2^n blocks, in ascending order.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct Tree<F = f32> {
     /// 2^31 columns are 2^20 blocks.
-    stack: [Record; 22],
+    stack: [Record<F>; 22],
     depth: usize,
     count: usize,
 }
-impl Default for Tree {
+impl<F: RowFloat> Default for Tree<F> {
     fn default() -> Self {
         Tree::new()
     }
 }
-impl Tree {
+impl<F: RowFloat> Tree<F> {
     /// No records yet.
     #[inline(always)]
-    pub const fn new() -> Tree {
+    pub const fn new() -> Tree<F> {
         Tree { stack: [Record::EMPTY; 22], depth: 0, count: 0 }
     }
     /// The next record. At most 2^21.
     #[inline(always)]
-    pub fn push(&mut self, mut x: Record) {
+    pub fn push(&mut self, mut x: Record<F>) {
         for _ in 0..self.count.trailing_ones() {
             self.depth -= 1;
             x = self.stack[self.depth].merge(x);
@@ -288,7 +474,7 @@ impl Tree {
     }
     /// The record of all of them.
     #[inline(always)]
-    pub fn finish(mut self) -> Record {
+    pub fn finish(mut self) -> Record<F> {
         if self.depth == 0 {
             return Record::EMPTY;
         }
@@ -303,21 +489,22 @@ impl Tree {
 /// The record of one block of at most [`BLOCK`] transformed logits, dead ones `-inf`; `first` is the column of `x[0]`.
 /// A poisoned one carries no flags. `xy` is not set. This is the definition, and the path of instruction sets without
 /// fused multiply-add.
-pub fn block(x: &[f32], first: usize) -> Record {
+pub fn block<F: RowFloat>(x: &[F], first: usize) -> Record<F> {
     debug_assert!(x.len() <= BLOCK && first.is_multiple_of(BLOCK));
-    let (mut m, mut k) = (f32::NEG_INFINITY, 0);
+    let (mut m, mut k) = (F::NEG_INF, 0);
     for (j, &x) in x.iter().enumerate() {
         if x > m {
             (m, k) = (x, j);
         }
     }
-    m += 0.0; // -0 becomes +0
-    let centre = if m == f32::NEG_INFINITY { 0.0 } else { m };
-    let (mut r, mut u, mut q1, mut ties) = ([0.0f32; CHAINS], [0.0f32; CHAINS], [0.0f32; CHAINS], 0u32);
+    m = m + F::ZERO; // -0 becomes +0
+    let centre = if m == F::NEG_INF { F::ZERO } else { m };
+    let zero = [F::ZERO; CHAINS];
+    let (mut r, mut u, mut q1, mut ties) = (zero, zero, zero, 0u32);
     for (j, &x) in x.iter().enumerate() {
         let l = j % CHAINS;
-        let d = clamp_row(x - centre);
-        let [w, p] = exp_parts(d);
+        let d = (x - centre).clamp_row();
+        let [w, p] = d.exp_parts();
         let e = w * p;
         u[l] = e.fma(d, u[l]);
         if x == m {
@@ -331,26 +518,32 @@ pub fn block(x: &[f32], first: usize) -> Record {
 }
 /// The record of a block from its maximum, its combined chains and the number of columns with the maximum.
 #[inline(always)]
-pub fn seal(m: f32, r: f32, u: f32, q1: f32, ties: u32, k: usize) -> Record {
-    if r.is_nan() || m == f32::INFINITY {
+pub fn seal<F: RowFloat>(m: F, r: F, u: F, q1: F, ties: u32, k: usize) -> Record<F> {
+    if !(r <= F::INF) || m == F::INF {
         return Record::poison(0);
     }
-    if m == f32::NEG_INFINITY {
+    if m == F::NEG_INF {
         return Record::EMPTY;
     }
-    let more = ties as f32 - 1.0;
+    let more = F::from_f64(ties as f64 - 1.0);
     Record { m, r: r + more, u, q1: q1 + more, k: k as u32, ..Record::EMPTY }
 }
 
 /// A constant that arithmetic over `R` uses: an f32, or a vector with one of each lane's row.
 pub trait Constant<R>: Copy {
     /// As a value beside `like`.
-    fn of(self, like: R) -> R;
+    fn beside(self, like: R) -> R;
 }
 impl<R: Real> Constant<R> for f32 {
     #[inline(always)]
-    fn of(self, like: R) -> R {
+    fn beside(self, like: R) -> R {
         like.lit(self as f64)
+    }
+}
+impl<R: Real> Constant<R> for f64 {
+    #[inline(always)]
+    fn beside(self, like: R) -> R {
+        like.lit(self)
     }
 }
 /// The transform of one row, or of the rows in the lanes of a vector: its constants are formed in f64 and rounded once.
@@ -370,14 +563,14 @@ pub enum RowTransform<C = f32> {
         slope: C,
     },
 }
-impl RowTransform {
+impl<F: RowFloat> RowTransform<F> {
     /// Of a row with this temperature.
-    pub fn new(t: &Transform, temperature: f64) -> RowTransform {
-        let slope = (t.logit_scale / temperature) as f32;
+    pub fn new(t: &Transform, temperature: f64) -> RowTransform<F> {
+        let slope = F::from_f64(t.logit_scale / temperature);
         if t.softcap != 0.0 {
-            let (inner, outer) = ((t.logit_scale / t.softcap) as f32, (t.softcap / temperature) as f32);
+            let (inner, outer) = (F::from_f64(t.logit_scale / t.softcap), F::from_f64(t.softcap / temperature));
             RowTransform::Softcap { inner, outer, slope }
-        } else if slope == 1.0 {
+        } else if slope == F::from_f64(1.0) {
             RowTransform::Plain
         } else {
             RowTransform::Scale(slope)
@@ -397,8 +590,8 @@ impl<C: Copy> RowTransform<C> {
         };
         let x = match *self {
             RowTransform::Plain => v,
-            RowTransform::Scale(a) => v * a.of(z),
-            RowTransform::Softcap { inner, outer, .. } => (v * inner.of(z)).tanh() * outer.of(z),
+            RowTransform::Scale(a) => v * a.beside(z),
+            RowTransform::Softcap { inner, outer, .. } => (v * inner.beside(z)).tanh() * outer.beside(z),
         };
         let (inf, dead) = (z.lit(f64::INFINITY), z.lit(f64::NEG_INFINITY));
         let x = inf.select_le(z, inf, x);
@@ -416,11 +609,11 @@ impl<C: Copy> RowTransform<C> {
     {
         match *self {
             RowTransform::Plain => v.lit(1.0),
-            RowTransform::Scale(a) => a.of(v),
+            RowTransform::Scale(a) => a.beside(v),
             RowTransform::Softcap { inner, slope, .. } => {
-                let e = ((v * inner.of(v)).abs() * v.lit(-2.0)).exp();
+                let e = ((v * inner.beside(v)).abs() * v.lit(-2.0)).exp();
                 let s = v.lit(1.0) + e;
-                slope.of(v) * (v.lit(4.0) * e / (s * s))
+                slope.beside(v) * (v.lit(4.0) * e / (s * s))
             }
         }
     }
@@ -435,83 +628,122 @@ pub struct RowUpstream {
     pub lse: f64,
     /// Of the entropy.
     pub entropy: f64,
+    /// Sum of those of the log-probs of extra columns.
+    pub extra: f64,
+    /// Of the row loss; [`crate::row_loss::Terms::fold`] turns it into the others.
+    pub loss: f64,
+    /// tau: what each live column loses by smoothing, times its class weight.
+    pub smooth: f64,
+    /// tau times the sum of the class weights (without them, of the live columns).
+    pub smooth_sum: f64,
+    /// Class weight of the target, 1 without class weights.
+    pub class_weight: f64,
+}
+impl RowUpstream {
+    /// Gradient with respect to a transformed logit x that the figures name: `own` is the gradient of the log-prob of this
+    /// column, however often it is named, `class_weight` its weight. In f64: 1 - p must not cancel.
+    pub fn named<F: RowFloat>(&self, record: &Record<F>, x: F, own: f64, class_weight: f64) -> f64 {
+        let [m, r, u, x] = [record.m, record.r, record.u, x].map(F::to_f64);
+        let sum = 1.0 + r;
+        let mean = u / sum;
+        let d = x - m;
+        let logprob = d - r.log1p();
+        let p = Real::exp(logprob);
+        let rest = if d == 0.0 { r / sum } else { -logprob.expm1() };
+        let spread = if p == 0.0 { 0.0 } else { self.entropy * p * (d - mean) };
+        let others = if own == self.logprob { self.extra } else { (self.logprob + self.extra) - own };
+        let mut dx = own * rest + (self.lse - others) * p - spread;
+        if self.smooth != 0.0 {
+            dx += self.smooth_sum * p - self.smooth * class_weight;
+        }
+        dx
+    }
 }
 
 /// The gradient of a row with respect to its transformed logits.
 #[derive(Clone, Copy, Debug)]
-pub enum RowGrad {
+pub enum RowGrad<F = f32> {
     /// Every column has this value: 0 if the row is ignored, has no live column or a dead target, NaN if it is poisoned.
-    Fill(f32),
+    Fill(F),
     /// See [`Columns`].
-    Columns(Columns),
+    Columns(Columns<F>),
 }
-/// dx_j = e^a_j (c0 + c1 a_j), and its own value at the target.
+/// dx_j = e^a_j (c0 + c1 a_j) - tau c_j, and its own value at the target.
 ///
-/// This is g_lp (1[j = y] - p_j) + p_j [g_lse - g_H (a_j - u / (1 + r))] with the constants, 1 / (1 + r) among them, gathered
-/// in f64.
+/// This is g_lp (1[j = y] - p_j) + p_j [g_lse - g_H (a_j - u / (1 + r))] + tau (W p_j - c_j) with the constants, 1 / (1 + r)
+/// among them, gathered in f64; the c_j are class weights, 1 without them.
 #[derive(Clone, Copy, Debug)]
-pub struct Columns {
+pub struct Columns<F = f32> {
     /// Maximum of the row.
-    pub m: f32,
-    /// (g_lse - g_lp + g_H u / (1 + r)) / (1 + r)
-    pub c0: f32,
+    pub m: F,
+    /// (g_lse - g_lp + g_H u / (1 + r) + tau W, less the gradients of extra columns) / (1 + r)
+    pub c0: F,
     /// -g_H / (1 + r)
-    pub c1: f32,
-    /// Column and gradient of the target: there 1 - p must not cancel.
+    pub c1: F,
+    /// tau of smoothing; 0 without it.
+    pub tau: F,
+    /// Column and gradient of the target: there 1 - p must not cancel. Wrong where the target is an extra column too.
     pub target: Option<(usize, f64)>,
 }
-impl Columns {
-    /// Gradient with respect to the transformed logit of a column other than the target.
+impl<F: RowFloat> Columns<F> {
+    /// Gradient with respect to the transformed logit of a column other than the target, without smoothing.
     #[inline(always)]
-    pub fn at(&self, x: f32) -> f32 {
-        let d = clamp_row(x - self.m);
-        exp_row(d) * self.c1.fma(d, self.c0)
+    pub fn at(&self, x: F) -> F {
+        let d = (x - self.m).clamp_row();
+        d.exp_row() * self.c1.fma(d, self.c0)
     }
-    /// Gradient with respect to the raw logit of a column other than the target.
+    /// Gradient with respect to the raw logit of a column other than the target, without smoothing.
     #[inline(always)]
-    pub fn raw(&self, transform: &RowTransform, z: f32, bias: Option<f32>) -> f32 {
+    pub fn raw(&self, transform: &RowTransform<F>, z: F, bias: Option<F>) -> F {
         if *transform == RowTransform::Plain && bias.is_none() {
             return self.at(z);
         }
         let x = transform.apply(z, bias);
-        if x == f32::NEG_INFINITY { 0.0 } else { self.at(x) * transform.slope(z + bias.unwrap_or(0.0)) }
+        if x == F::NEG_INF { F::ZERO } else { self.at(x) * transform.slope(z + bias.unwrap_or(F::ZERO)) }
+    }
+    /// [`Columns::raw`] with smoothing; `class_weight` is 1 where there are none.
+    #[inline(always)]
+    pub fn smoothed(&self, transform: &RowTransform<F>, z: F, bias: Option<F>, class_weight: F) -> F {
+        let x = transform.apply(z, bias);
+        if x == F::NEG_INF {
+            return F::ZERO;
+        }
+        (-self.tau).fma(class_weight, self.at(x)) * transform.slope(z + bias.unwrap_or(F::ZERO))
     }
     /// Gradient of the target with respect to the raw logit, `v` its raw logit and bias.
     #[inline]
-    pub fn target(&self, transform: &RowTransform, v: f32) -> Option<(usize, f32)> {
-        self.target.map(|(y, dx)| (y, (dx * transform.slope(v as f64)) as f32))
+    pub fn target(&self, transform: &RowTransform<F>, v: F) -> Option<(usize, F)> {
+        self.target.map(|(y, dx)| (y, F::from_f64(dx * transform.slope(v.to_f64()))))
     }
 }
-impl RowGrad {
-    /// `record` has been through [`Record::conclude`] with the same target.
-    pub fn new(record: &Record, target: Target, g: &RowUpstream) -> RowGrad {
+impl<F: RowFloat> RowGrad<F> {
+    /// `record` has been through [`Record::conclude`] with the same target; `g` through [`crate::row_loss::Terms::fold`] if
+    /// there is a row loss.
+    pub fn new(record: &Record<F>, target: Target, g: &RowUpstream) -> RowGrad<F> {
         if target == Target::Ignored {
-            return RowGrad::Fill(0.0);
+            return RowGrad::Fill(F::ZERO);
         }
         if record.poisoned() {
-            return RowGrad::Fill(f32::NAN);
+            return RowGrad::Fill(F::NAN);
         }
         if record.flags & (row::TARGET_NEG_INF | row::ALL_NEG_INF) != 0 {
-            return RowGrad::Fill(0.0);
+            return RowGrad::Fill(F::ZERO);
         }
-        let [m, r, u, xy] = [record.m, record.r, record.u, record.xy].map(f64::from);
+        let [r, u] = [record.r, record.u].map(F::to_f64);
         let sum = 1.0 + r;
         let mean = u / sum;
         let target = match target {
-            Target::Column(y) => {
-                let d = xy - m;
-                let logprob = d - r.log1p();
-                let p = Real::exp(logprob);
-                let rest = if d == 0.0 { r / sum } else { -logprob.expm1() };
-                let spread = if p == 0.0 { 0.0 } else { g.entropy * p * (d - mean) };
-                Some((y, g.logprob * rest + g.lse * p - spread))
-            }
+            Target::Column(y) => Some((y, g.named(record, record.xy, g.logprob, g.class_weight))),
             _ => None,
         };
-        // a factor beyond f32 would turn a column of probability 0 into inf * 0
-        let top = f32::MAX as f64;
-        let c0 = (g.lse - g.logprob + g.entropy * mean) / sum;
-        let c0 = if c0.is_finite() { c0.clamp(-top, top) as f32 } else { c0 as f32 };
-        RowGrad::Columns(Columns { m: record.m, c0, c1: (-g.entropy / sum) as f32, target })
+        let mut c0 = g.lse - g.logprob + g.entropy * mean;
+        if g.smooth != 0.0 || g.extra != 0.0 {
+            c0 += g.smooth_sum - g.extra;
+        }
+        // a factor beyond the type would turn a column of probability 0 into inf * 0
+        let (c0, top) = (c0 / sum, F::MAX.to_f64());
+        let c0 = F::from_f64(if c0.is_finite() { c0.clamp(-top, top) } else { c0 });
+        let (c1, tau) = (F::from_f64(-g.entropy / sum), F::from_f64(g.smooth));
+        RowGrad::Columns(Columns { m: record.m, c0, c1, tau, target })
     }
 }

@@ -6,14 +6,15 @@
 //! Register tile, packing, threads and instruction set decide which chains run side by side, never their order.
 //!
 //! One operand lies in the lanes (packed, `Panels`), the other is broadcast and read where it lies (`A`).
-use crate::lanes::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::Wide;
+use crate::lanes::{Isa, Sixteen, prefetch};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 #[cfg(target_arch = "aarch64")]
 use fearless_simd::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::x86::Avx2;
-use fearless_simd::{Simd, f32x16, prelude::*, u32x16};
 pub use truing_core::linear_logprob::BLOCK;
 use truing_core::matrix::Floats;
 use truing_core::real::Real;
@@ -40,41 +41,42 @@ trait Chain: Copy {
 /// overflow the sum is not tiny, and the comparison with inf or NaN says so.
 #[derive(Clone, Copy)]
 struct Fma<S, const FLUSH: bool>(S);
-impl<S: Simd, const FLUSH: bool> Chain for Fma<S, FLUSH> {
+impl<S: Sixteen, const FLUSH: bool> Chain for Fma<S, FLUSH> {
     type In = f32;
-    type V = f32x16<S>;
-    type Acc = f32x16<S>;
+    type V = S::V;
+    type Acc = S::V;
     #[inline(always)]
-    fn zero(self) -> f32x16<S> {
-        f32x16::splat(self.0, 0.0)
+    fn zero(self) -> S::V {
+        self.0.splat(0.0)
     }
     #[inline(always)]
-    fn resume(self, x: &[f32; LANES]) -> f32x16<S> {
-        f32x16::from_slice(self.0, x)
+    fn resume(self, x: &[f32; LANES]) -> S::V {
+        self.0.load(x)
     }
     #[inline(always)]
-    fn splat(self, x: f32) -> f32x16<S> {
-        f32x16::splat(self.0, x)
+    fn splat(self, x: f32) -> S::V {
+        self.0.splat(x)
     }
     #[inline(always)]
-    fn load(self, x: &[f32; LANES]) -> f32x16<S> {
-        f32x16::from_slice(self.0, x)
+    fn load(self, x: &[f32; LANES]) -> S::V {
+        self.0.load(x)
     }
     #[inline(always)]
-    fn step(self, a: f32x16<S>, b: f32x16<S>, c: f32x16<S>) -> f32x16<S> {
-        let r = a.mul_add_precise(b, c);
+    fn step(self, a: S::V, b: S::V, c: S::V) -> S::V {
+        let s = self.0;
+        let r = s.fma(a, b, c);
         if !FLUSH {
             return r;
         }
-        let bits: u32x16<S> = r.bitcast();
-        let sign: f32x16<S> = (bits & u32x16::splat(self.0, 0x8000_0000)).bitcast();
-        let up = f32x16::splat(self.0, UP);
-        let scaled = (a * up).mul_add_precise(b, c * up);
-        scaled.abs().simd_lt(up * f32::MIN_POSITIVE).select(sign, r)
+        let up = s.splat(UP);
+        let scaled = s.fma(s.mul(a, up), b, s.mul(c, up));
+        let size = s.iand(scaled, s.splat(f32::from_bits(0x7fff_ffff)));
+        let sign = s.iand(r, s.splat(-0.0));
+        s.select(s.lt(size, s.splat(UP * f32::MIN_POSITIVE)), sign, r)
     }
     #[inline(always)]
-    fn store(self, c: f32x16<S>, out: &mut [f32; LANES]) {
-        c.store_slice(out);
+    fn store(self, c: S::V, out: &mut [f32; LANES]) {
+        self.0.store(c, out);
     }
 }
 const UP: f32 = 18446744073709551616.0; // 2^64
@@ -144,7 +146,7 @@ pub(crate) enum Onto {
     /// Continues its chains: the same block goes on.
     Chain,
 }
-/// Where a tile goes: row i, lane j at `x[i * ld + j]`.
+/// Where products go: row i, lane j at `x[i * ld + j]`.
 pub(crate) struct Out<'a> {
     pub x: &'a mut [f32],
     pub ld: usize,
@@ -152,31 +154,32 @@ pub(crate) struct Out<'a> {
     pub onto: Onto,
 }
 
-/// `out[i][lane]` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read
-/// past it in `Cols`, whose last column has a whole stride behind it) and are thrown away.
+/// All rows of a tile: row i, lane j at `x[i * ld + j]`; with `chain` what is there goes on.
+pub(crate) struct To<'a> {
+    x: &'a mut [f32],
+    ld: usize,
+    chain: bool,
+}
+
+/// `to` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read past it in
+/// `Cols`, whose last column has a whole stride behind it).
 #[inline(always)]
 fn tile<C: Chain, const MR: usize, const NV: usize>(
     l: C,
     a: A<C::In>,
     rows: usize,
     b: &[[[C::In; LANES]; NV]],
-    out: Out,
+    To { x, ld, chain }: To,
 ) {
-    // Rows go through small arrays, at both ends: with branches around its loads and stores the compiler would keep the
-    // accumulators in memory. A whole row is one array, which needs no call to be copied.
+    // All checks stand here: with a branch between its stores the compiler would keep the accumulators in memory.
+    let mut lines = x.chunks_mut(ld);
+    let to: [&mut [[f32; LANES]; NV]; MR] =
+        core::array::from_fn(|_| lines.next().unwrap()[..LANES * NV].as_chunks_mut().0.try_into().unwrap());
     let mut c = [[l.zero(); NV]; MR];
-    if out.onto == Onto::Chain {
-        let mut t = [[[0.0; LANES]; NV]; MR];
-        for i in 0..rows.min(MR) {
-            let from = &out.x[i * out.ld..][..out.lanes];
-            match <&[[f32; LANES]; NV]>::try_from(from.as_chunks().0) {
-                Ok(from) => t[i] = *from,
-                Err(_) => t[i].as_flattened_mut()[..out.lanes].copy_from_slice(from),
-            }
-        }
+    if chain {
         for i in 0..MR {
             for j in 0..NV {
-                c[i][j] = l.resume(&t[i][j]);
+                c[i][j] = l.resume(&to[i][j]);
             }
         }
     }
@@ -203,6 +206,7 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
                     at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
                 }
                 for k in 0..b.len() {
+                    ahead(&b[k]);
                     let mut x = [at[0][k]; MR];
                     for i in 1..MR {
                         x[i] = at[i][k];
@@ -214,37 +218,36 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
         A::Cols(all, ld, pieces) => {
             for (piece, b) in b.chunks(pieces.len).enumerate() {
                 for (a, b) in all[piece * pieces.jump..][..b.len() * ld].chunks_exact(ld).zip(b) {
+                    ahead(b);
                     let a: &[C::In; MR] = a[..MR].try_into().unwrap();
                     step!(b, a);
                 }
             }
         }
     }
-    let mut t = [[[0.0; LANES]; NV]; MR];
     for i in 0..MR {
         for j in 0..NV {
-            l.store(c[i][j], &mut t[i][j]);
-        }
-    }
-    for i in 0..rows.min(MR) {
-        let (t, to) = (&t[i], &mut out.x[i * out.ld..][..out.lanes]);
-        if out.onto == Onto::Sum {
-            for (to, t) in to.iter_mut().zip(t.as_flattened()) {
-                *to += *t;
-            }
-        } else if let Ok(to) = <&mut [[f32; LANES]; NV]>::try_from(to.as_chunks_mut().0) {
-            *to = *t;
-        } else {
-            to.copy_from_slice(&t.as_flattened()[..out.lanes]);
+            l.store(c[i][j], &mut to[i][j]);
         }
     }
 }
+/// Asks for all of `x`.
+#[inline(always)]
+fn fetch<T>(x: &[T]) {
+    prefetch(x.as_ptr(), x.len(), true);
+}
+/// Asks for the vectors of a later step of the panel, which lies in the second cache.
+#[inline(always)]
+fn ahead<T>(b: &T) {
+    const STEPS: usize = 8;
+    prefetch(core::ptr::from_ref(b).wrapping_add(STEPS), 1, false);
+}
 macro_rules! by_width {
-    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $out:ident) => {
+    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $to:ident) => {
         match $nv {
-            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $out),
-            2 if $max >= 2 => tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
-            3 if $max >= 3 => tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $out),
+            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $to),
+            2 if $max >= 2 => tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to),
+            3 if $max >= 3 => tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to),
             _ => unreachable!(),
         }
     };
@@ -262,12 +265,12 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const NV: usize;
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
-    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, out: Out);
+    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, to: To);
     /// [`spin`] on its instructions.
     fn spin(self, steps: usize) -> f32;
 }
 macro_rules! kernels {
-    ($($s:ident $mr:literal $nv:literal)*) => {$(
+    ($($s:ident $mr:literal $nv:literal $chains:literal)*) => {$(
         impl Kernel for $s {
             type In = f32;
             type F = $s;
@@ -276,23 +279,24 @@ macro_rules! kernels {
             fn f32(self) -> $s {
                 self
             }
-            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, to: To) {
                 if flush {
-                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv out))
+                    self.enter(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv to))
                 } else {
-                    self.vectorize(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv out))
+                    self.enter(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv to))
                 }
             }
             fn spin(self, steps: usize) -> f32 {
-                self.vectorize(#[inline(always)] || spin::<_, 12>(Fma::<_, false>(self), 0.5, steps)) // twelve: 24 registers
+                self.enter(#[inline(always)] || spin::<_, $chains>(Fma::<_, false>(self), 0.5, steps))
             }
         }
     )*};
 }
+// the last number: chains of `spin`, as many as there are registers for
 #[cfg(target_arch = "x86_64")]
-kernels!(Avx2 6 1);
+kernels!(Avx2 6 1 12 Wide 8 3 16);
 #[cfg(target_arch = "aarch64")]
-kernels!(Neon 5 1);
+kernels!(Neon 5 1 12);
 
 /// No instruction set at all.
 #[derive(Clone, Copy)]
@@ -305,11 +309,11 @@ impl Kernel for NoIsa {
     fn f32(self) -> NoIsa {
         self
     }
-    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
+    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, to: To) {
         if flush {
-            by_width!(Scalar::<true>, 2, 1, a rows b nv out)
+            by_width!(Scalar::<true>, 2, 1, a rows b nv to)
         } else {
-            by_width!(Scalar::<false>, 2, 1, a rows b nv out)
+            by_width!(Scalar::<false>, 2, 1, a rows b nv to)
         }
     }
     fn spin(self, steps: usize) -> f32 {
@@ -318,10 +322,8 @@ impl Kernel for NoIsa {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod wide {
-    //! AVX-512 through std::arch: products use little of it, and the SIMD crate offers no set that older machines have.
+mod dot {
     use super::*;
-    use crate::lanes::Wide;
     use core::arch::x86_64::*;
 
     /// vdpbf16ps. Exists only where detection found the instruction.
@@ -332,85 +334,6 @@ mod wide {
             if is_x86_feature_detected!("avx512bf16") { Wide::detect().map(Dot) } else { None }
         }
     }
-    #[derive(Clone, Copy)]
-    struct Fma512<const FLUSH: bool>(Wide);
-
-    impl<const FLUSH: bool> Chain for Fma512<FLUSH> {
-        type In = f32;
-        type V = __m512;
-        type Acc = __m512;
-        #[inline(always)]
-        fn zero(self) -> __m512 {
-            // SAFETY: a `Wide` is made by `detect` alone, which saw avx512f.
-            unsafe { _mm512_setzero_ps() }
-        }
-        #[inline(always)]
-        fn resume(self, x: &[f32; LANES]) -> __m512 {
-            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
-            unsafe { _mm512_loadu_ps(x.as_ptr()) }
-        }
-        #[inline(always)]
-        fn splat(self, x: f32) -> __m512 {
-            // SAFETY: as in `zero`.
-            unsafe { _mm512_set1_ps(x) }
-        }
-        #[inline(always)]
-        fn load(self, x: &[f32; LANES]) -> __m512 {
-            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
-            unsafe { _mm512_loadu_ps(x.as_ptr()) }
-        }
-        #[inline(always)]
-        fn step(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-            // SAFETY: as in `zero`.
-            unsafe {
-                let r = _mm512_fmadd_ps(a, b, c);
-                if !FLUSH {
-                    return r;
-                }
-                let up = _mm512_set1_ps(UP);
-                let scaled = _mm512_fmadd_ps(_mm512_mul_ps(a, up), b, _mm512_mul_ps(c, up));
-                let edge = _mm512_set1_ps(UP * f32::MIN_POSITIVE);
-                let tiny = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(scaled), edge);
-                let sign = _mm512_and_si512(_mm512_castps_si512(r), _mm512_set1_epi32(i32::MIN));
-                _mm512_mask_blend_ps(tiny, r, _mm512_castsi512_ps(sign))
-            }
-        }
-        #[inline(always)]
-        fn store(self, c: __m512, out: &mut [f32; LANES]) {
-            // SAFETY: as in `load`.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), c) }
-        }
-    }
-    impl Kernel for Wide {
-        type In = f32;
-        type F = Wide;
-        const MR: usize = 8;
-        const NV: usize = 3;
-        fn f32(self) -> Wide {
-            self
-        }
-        fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
-            #[target_feature(enable = "avx512f")]
-            fn plain(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
-                by_width!(Fma512::<false>(l), 8, 3, a rows b nv out)
-            }
-            #[target_feature(enable = "avx512f")]
-            fn flushing(l: Wide, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, out: Out) {
-                by_width!(Fma512::<true>(l), 8, 3, a rows b nv out)
-            }
-            // SAFETY: as in `zero`.
-            unsafe { if flush { flushing(self, a, rows, b, nv, out) } else { plain(self, a, rows, b, nv, out) } }
-        }
-        fn spin(self, steps: usize) -> f32 {
-            #[target_feature(enable = "avx512f")]
-            fn enter(l: Wide, steps: usize) -> f32 {
-                spin::<_, 16>(Fma512::<false>(l), 0.5, steps)
-            }
-            // SAFETY: as in `zero`.
-            unsafe { enter(self, steps) }
-        }
-    }
-
     #[inline(always)]
     fn bits(x: [[u16; 2]; LANES]) -> __m512bh {
         // SAFETY: both are 64 bytes of plain bits, every pattern is valid for both.
@@ -422,13 +345,11 @@ mod wide {
         type Acc = __m512;
         #[inline(always)]
         fn zero(self) -> __m512 {
-            // SAFETY: a `Dot` is made by `detect` alone, which saw avx512bf16 and avx512f.
-            unsafe { _mm512_setzero_ps() }
+            Sixteen::splat(self.0, 0.0)
         }
         #[inline(always)]
         fn resume(self, x: &[f32; LANES]) -> __m512 {
-            // SAFETY: as in `zero`; the reference covers the 64 bytes that are read, no alignment is asked for.
-            unsafe { _mm512_loadu_ps(x.as_ptr()) }
+            Sixteen::load(self.0, x)
         }
         #[inline(always)]
         fn splat(self, x: [u16; 2]) -> __m512bh {
@@ -440,13 +361,12 @@ mod wide {
         }
         #[inline(always)]
         fn step(self, a: __m512bh, b: __m512bh, c: __m512) -> __m512 {
-            // SAFETY: as in `zero`; no pointers.
+            // SAFETY: a `Dot` is made by `detect` alone, which saw the instruction; no pointers.
             unsafe { _mm512_dpbf16_ps(c, a, b) }
         }
         #[inline(always)]
         fn store(self, c: __m512, out: &mut [f32; LANES]) {
-            // SAFETY: as in `zero`; the reference covers the 64 bytes that are written, no alignment is asked for.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), c) }
+            Sixteen::store(self.0, c, out);
         }
     }
     impl Kernel for Dot {
@@ -457,26 +377,26 @@ mod wide {
         fn f32(self) -> Wide {
             self.0
         }
-        fn tile(self, _: bool, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
+        fn tile(self, _: bool, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, to: To) {
             #[target_feature(enable = "avx512f,avx512bf16")]
-            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, out: Out) {
-                by_width!(l, 8, 3, a rows b nv out)
+            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, to: To) {
+                by_width!(l, 8, 3, a rows b nv to)
             }
-            // SAFETY: as in `zero`.
-            unsafe { enter(self, a, rows, b, nv, out) }
+            // SAFETY: a `Dot` is made by `detect` alone, which saw these features.
+            unsafe { enter(self, a, rows, b, nv, to) }
         }
         fn spin(self, steps: usize) -> f32 {
             #[target_feature(enable = "avx512f,avx512bf16")]
             fn enter(l: Dot, steps: usize) -> f32 {
                 spin::<_, 16>(l, [0x3f00; 2], steps)
             }
-            // SAFETY: as in `zero`.
+            // SAFETY: as in `tile`.
             unsafe { enter(self, steps) }
         }
     }
 }
 #[cfg(target_arch = "x86_64")]
-pub(crate) use wide::Dot;
+pub(crate) use dot::Dot;
 
 /// Runs `$e` with the kernel of an instruction set as `$k`: the f32 one, or with `paired` (both operands bf16) the one
 /// for pairs where there is such an instruction. The token of a set that the machine lacks does not exist; then the
@@ -516,19 +436,6 @@ macro_rules! with_kernel {
     }};
 }
 pub(crate) use with_kernel;
-
-/// Asks for the cache lines of `x`; never reads, never faults.
-#[inline(always)]
-fn prefetch<T>(x: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..size_of_val(x)).step_by(64) {
-        use core::arch::x86_64::*;
-        // SAFETY: a hint on an address inside `x`.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(x.as_ptr().cast::<i8>().add(line)) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = x;
-}
 
 #[inline(always)]
 fn widen_bf16(x: u16) -> f32 {
@@ -774,9 +681,9 @@ pub(crate) fn pack_reduction(
     for (to, i) in to.chunks_exact_mut(width).zip(rows) {
         if let (Some(Some(i)), true) = (ahead.next(), lanes > 0) {
             match m {
-                Floats::F32(m) => prefetch(&m.row(i)[first..first + lanes]),
-                Floats::Bf16(m) => prefetch(&m.row(i)[first..first + lanes]),
-                Floats::F16(m) => prefetch(&m.row(i)[first..first + lanes]),
+                Floats::F32(m) => fetch(&m.row(i)[first..first + lanes]),
+                Floats::Bf16(m) => fetch(&m.row(i)[first..first + lanes]),
+                Floats::F16(m) => fetch(&m.row(i)[first..first + lanes]),
                 Floats::F64(_) => {}
             }
         }
@@ -828,7 +735,12 @@ pub(crate) fn sweep<'a, K: Kernel>(
             let r1 = rows.min(r0 + span);
             for r in (r0..r1).step_by(K::MR) {
                 let x = &mut x[r * ld..];
-                k.tile(flush, a(r, k0), K::MR.min(r1 - r), b, nv, Out { x, ld, lanes: out.lanes, onto });
+                let rows = K::MR.min(r1 - r);
+                if rows == K::MR && onto != Onto::Sum {
+                    k.tile(flush, a(r, k0), rows, b, nv, To { x, ld, chain: onto == Onto::Chain });
+                } else {
+                    edge(k, flush, a(r, k0), rows, b, nv, Out { x, ld, lanes: out.lanes, onto });
+                }
             }
         }
     }
@@ -841,6 +753,26 @@ pub(crate) fn sweep<'a, K: Kernel>(
     }
 }
 
+/// A tile with less than all rows, or one that is added to what is there.
+#[inline(never)]
+fn edge<K: Kernel>(k: K, flush: bool, a: A<K::In>, rows: usize, b: &[[K::In; LANES]], nv: usize, out: Out) {
+    let (mut t, chain) = ([0.0; TALLEST * WIDEST], out.onto == Onto::Chain);
+    let to = &mut t[..K::MR * out.lanes];
+    if chain {
+        for (t, x) in to.chunks_exact_mut(out.lanes).zip(out.x.chunks(out.ld)).take(rows) {
+            t.copy_from_slice(&x[..out.lanes]);
+        }
+    }
+    k.tile(flush, a, rows, b, nv, To { x: to, ld: out.lanes, chain });
+    for (x, t) in out.x.chunks_mut(out.ld).zip(to.chunks_exact(out.lanes)).take(rows) {
+        for (x, t) in x.iter_mut().zip(t) {
+            *x = if out.onto == Onto::Sum { *x + *t } else { *t };
+        }
+    }
+}
+
+/// Rows of the highest tile of any instruction set.
+const TALLEST: usize = 8;
 /// Bytes of the broadcast operand that stay in the second cache while the panels run over them.
 const GROUP: usize = 256 << 10;
 /// Rows of a group whose reduction has several blocks, at most.
@@ -926,9 +858,7 @@ pub(crate) fn product<K: Kernel>(
                 let out = Out { x: &mut *corner, ld: place.ld, lanes: LANES * nv, onto };
                 let a = |r: usize, k: usize| {
                     if k0 + k == 0 {
-                        prefetch(
-                            next.get(r / K::MR * part..next.len().min((r / K::MR + 1) * part)).unwrap_or_default(),
-                        );
+                        fetch(next.get(r / K::MR * part..next.len().min((r / K::MR + 1) * part)).unwrap_or_default());
                     }
                     A::Rows(&x[r * ld_x + k0 + k..], ld_x, Pieces::ONE)
                 };

@@ -1,10 +1,10 @@
 //! Fixed-width vectors as [`Real`], and the one place where an instruction set is chosen.
 //!
 //! A kernel is an `#[inline(always)] fn` generic over its lanes: `S: Sixteen` for f32, called through
-//! [`on_lanes!`](crate::on_lanes); `S: Simd` for f64, called through [`on_isa!`](crate::on_isa). No closures and no iterator or array combinators over lane values: they are functions of their own, do not inherit the
-//! instruction set, and cost 30 times. Only sets with hardware fma run lanes; all others run the scalar path, which
-//! gives the same bits (an inlined emulated fma made one build pass ten minutes).
-use core::marker::PhantomData;
+//! [`on_lanes!`](crate::on_lanes); `S: Simd` for f64, called through [`on_isa!`](crate::on_isa). No closures and no
+//! iterator or array combinators over lane values: they are functions of their own, do not inherit the instruction set,
+//! and cost 30 times. Only sets with hardware fma run lanes; all others run the scalar path, which gives the same bits (an
+//! inlined emulated fma made one build pass ten minutes).
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use fearless_simd::{f32x8, f32x16, f64x8, i16x32, mask32x16, prelude::*, u16x8, u16x32, u32x8, u32x16, u64x8};
 use truing_core::real::{F32, F64, Format, Real};
@@ -249,30 +249,45 @@ pub trait Sixteen: Copy + Send + Sync {
     /// The inverse of [`Sixteen::words`].
     fn store_words(self, v: Self::V, x: &mut [u16; 32]);
     /// [`Sixteen::store`] past the cache, where the address and the instruction set allow it; [`fence`] follows.
-    #[inline(always)]
-    fn stream(self, v: Self::V, x: &mut [f32; 16]) {
-        self.store(v, x);
-    }
+    fn stream(self, v: Self::V, x: &mut [f32; 16]);
     /// The same of [`Sixteen::store_words`].
-    #[inline(always)]
-    fn stream_words(self, v: Self::V, x: &mut [u16; 32]) {
-        self.store_words(v, x);
-    }
+    fn stream_words(self, v: Self::V, x: &mut [u16; 32]);
     /// 32 words as u32.
     fn widen(self, x: &[u16; 32]) -> [Self::V; 2];
     /// The low words.
     fn narrow(self, v: [Self::V; 2], x: &mut [u16; 32]);
-    /// f16 to f32, exact. `x` holds the words of [`Sixteen::widen`].
+    /// Sum of the lanes: i and i + 8, then i and i + 4, i + 2, i + 1.
     #[inline(always)]
-    fn widen_f16(self, x: &[u16; 32]) -> [Self::V; 2] {
-        let [a, b] = self.widen(x);
-        [half::widen(self, a), half::widen(self, b)]
+    fn fold(self, v: Self::V) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(v, &mut x);
+        let mut w = 8;
+        while w > 0 {
+            for i in 0..w {
+                x[i] += x[i + w];
+            }
+            w /= 2;
+        }
+        x[0]
     }
+    /// The largest lane. A NaN may or may not win.
+    #[inline(always)]
+    fn fold_larger(self, v: Self::V) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(v, &mut x);
+        let mut w = 8;
+        while w > 0 {
+            for i in 0..w {
+                x[i] = if x[i + w] > x[i] { x[i + w] } else { x[i] };
+            }
+            w /= 2;
+        }
+        x[0]
+    }
+    /// f16 to f32, exact.
+    fn widen_f16(self, x: &[u16; 32]) -> [Self::V; 2];
     /// Rounds to f16, to nearest even; a NaN becomes the canonical one.
-    #[inline(always)]
-    fn round_f16(self, v: [Self::V; 2], x: &mut [u16; 32]) {
-        self.narrow([half::round(self, v[0]), half::round(self, v[1])], x);
-    }
+    fn round_f16(self, v: [Self::V; 2], x: &mut [u16; 32]);
 }
 /// Conversions of f16 on the bits.
 mod half {
@@ -605,6 +620,18 @@ mod wide {
                 let table = _mm512_broadcast_i64x4(_mm256_loadu_si256(table.as_ptr().cast()));
                 float(_mm512_permutexvar_epi32(int(bits), table))
             };
+            fold(v: __m512) -> f32 = {
+                let v = _mm512_add_ps(v, _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+                let v = _mm512_add_ps(v, _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
+                let v = _mm512_add_ps(v, _mm512_permute_ps::<0b01_00_11_10>(v));
+                _mm512_cvtss_f32(_mm512_add_ps(v, _mm512_permute_ps::<0b10_11_00_01>(v)))
+            };
+            fold_larger(v: __m512) -> f32 = {
+                let v = _mm512_max_ps(v, _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+                let v = _mm512_max_ps(v, _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
+                let v = _mm512_max_ps(v, _mm512_permute_ps::<0b01_00_11_10>(v));
+                _mm512_cvtss_f32(_mm512_max_ps(v, _mm512_permute_ps::<0b10_11_00_01>(v)))
+            };
             words(x: &[u16; 32]) -> __m512 = _mm512_loadu_ps(x.as_ptr().cast());
             store_words(v: __m512, x: &mut [u16; 32]) = _mm512_storeu_ps(x.as_mut_ptr().cast(), v);
             stream(v: __m512, x: &mut [f32; 16]) = {
@@ -652,6 +679,21 @@ mod wide {
 #[cfg(target_arch = "x86_64")]
 pub use wide::Wide;
 
+/// Asks for the cache lines of `n` elements, into the second cache if `far`, else into the first. The address may be any.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub fn prefetch<T>(from: *const T, n: usize, far: bool) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..n * size_of::<T>()).step_by(64) {
+        use core::arch::x86_64::*;
+        let p = from.cast::<i8>().wrapping_add(line);
+        // SAFETY: a prefetch reads nothing as far as the language is concerned and never faults, whatever the address;
+        // SSE is part of the x86-64 baseline.
+        unsafe { if far { _mm_prefetch::<_MM_HINT_T1>(p) } else { _mm_prefetch::<_MM_HINT_T0>(p) } }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, n, far);
+}
 /// Lets other threads see what [`Sixteen::stream`] wrote before they see what this thread writes from here on.
 #[inline(always)]
 #[allow(unsafe_code)]
@@ -828,116 +870,102 @@ impl<S: Sixteen> Real for L32<S> {
     }
 }
 
-/// A vector of the SIMD crate as [`Real`].
-#[derive(Clone, Copy, Debug)]
-pub struct Lanes<S, V>(pub V, PhantomData<S>);
-/// 8 x f64.
-pub type L64<S> = Lanes<S, f64x8<S>>;
-
-impl<S: Simd, V: SimdFloat<S>> Lanes<S, V> {
-    /// Wraps a vector.
-    #[inline(always)]
-    pub fn new(v: V) -> Self {
-        Lanes(v, PhantomData)
-    }
-}
-
 impl<S: Sixteen> Constant<L32<S>> for L32<S> {
     #[inline(always)]
-    fn of(self, _: L32<S>) -> L32<S> {
+    fn beside(self, _: L32<S>) -> L32<S> {
         self
     }
 }
 
-macro_rules! binary {
+/// Eight f64 lanes of the SIMD crate as [`Real`].
+#[derive(Clone, Copy, Debug)]
+pub struct L64<S: Simd>(pub f64x8<S>);
+macro_rules! binary_f64 {
     ($($tr:ident $f:ident),*) => {$(
-        impl<S: Simd, V: SimdFloat<S>> $tr for Lanes<S, V> {
+        impl<S: Simd> $tr for L64<S> {
             type Output = Self;
             #[inline(always)]
             fn $f(self, b: Self) -> Self {
-                Self::new($tr::$f(self.0, b.0))
+                L64($tr::$f(self.0, b.0))
             }
         }
     )*};
 }
-binary!(Add add, Sub sub, Mul mul, Div div);
-impl<S: Simd, V: SimdFloat<S>> Neg for Lanes<S, V> {
+binary_f64!(Add add, Sub sub, Mul mul, Div div);
+impl<S: Simd> Neg for L64<S> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        Self::new(-self.0)
+        L64(-self.0)
     }
 }
-
-macro_rules! lanes {
-    ($v:ident, $u:ident, $t:ident, $n:literal, $format:ident, $p:literal, $bias:literal, $sqrt_half:literal) => {
-        impl<S: Simd> Lanes<S, $v<S>> {
-            /// Every lane `x`.
-            #[inline(always)]
-            pub fn splat(s: S, x: $t) -> Self {
-                Self::new($v::splat(s, x))
-            }
-            /// The elements from `at` on; `fill` beyond the end.
-            #[inline(always)]
-            pub fn load(s: S, x: &[$t], at: usize, fill: $t) -> Self {
-                if let Some(full) = x.get(at..at + $n) {
-                    return Self::new($v::from_slice(s, full));
-                }
-                let mut block = [fill; $n];
-                block[..x.len() - at].copy_from_slice(&x[at..]);
-                Self::new($v::from_slice(s, &block))
-            }
-            /// Writes the lanes from `at` on, none beyond the end.
-            #[inline(always)]
-            pub fn store(self, out: &mut [$t], at: usize) {
-                if let Some(full) = out.get_mut(at..at + $n) {
-                    return self.0.store_slice(full);
-                }
-                let n = out.len() - at;
-                out[at..].copy_from_slice(&<[$t; $n]>::from(self.0)[..n]);
-            }
+impl<S: Simd> L64<S> {
+    /// Every lane `x`.
+    #[inline(always)]
+    pub fn splat(s: S, x: f64) -> Self {
+        L64(f64x8::splat(s, x))
+    }
+    /// The elements from `at` on; `fill` beyond the end.
+    #[inline(always)]
+    pub fn load(s: S, x: &[f64], at: usize, fill: f64) -> Self {
+        if let Some(full) = x.get(at..at + 8) {
+            return L64(f64x8::from_slice(s, full));
         }
-        impl<S: Simd> Real for Lanes<S, $v<S>> {
-            const FORMAT: &'static Format = &$format;
-            #[inline(always)]
-            fn lit(self, v: f64) -> Self {
-                Self::splat(self.0.token(), v as $t)
-            }
-            #[inline(always)]
-            fn fma(self, b: Self, c: Self) -> Self {
-                Self::new(self.0.mul_add_precise(b.0, c.0))
-            }
-            #[inline(always)]
-            fn abs(self) -> Self {
-                Self::new(self.0.abs())
-            }
-            #[inline(always)]
-            fn select_lt(self, b: Self, yes: Self, no: Self) -> Self {
-                Self::new(self.0.simd_lt(b.0).select(yes.0, no.0))
-            }
-            #[inline(always)]
-            fn select_le(self, b: Self, yes: Self, no: Self) -> Self {
-                Self::new(self.0.simd_le(b.0).select(yes.0, no.0))
-            }
-            #[inline(always)]
-            fn exp2i(self) -> Self {
-                let n: $u<S> = (self.0 + ((1u64 << $p) + $bias) as $t).bitcast();
-                Self::new((n << $p).bitcast())
-            }
-            #[inline(always)]
-            fn exponent(self) -> Self {
-                let u: $u<S> = self.0.bitcast();
-                let u = (u + ((1.0 as $t).to_bits() - $sqrt_half)) >> $p | ((1u64 << $p) as $t).to_bits();
-                let e: $v<S> = u.bitcast();
-                Self::new(e - ((1u64 << $p) + $bias) as $t)
-            }
-            #[inline(always)]
-            fn mantissa(self) -> Self {
-                let u: $u<S> = self.0.bitcast();
-                let u = ((u + ((1.0 as $t).to_bits() - $sqrt_half)) & ((1 << $p) - 1)) + $sqrt_half;
-                Self::new(u.bitcast())
-            }
+        let mut block = [fill; 8];
+        block[..x.len() - at].copy_from_slice(&x[at..]);
+        L64(f64x8::from_slice(s, &block))
+    }
+    /// Writes the lanes from `at` on, none beyond the end.
+    #[inline(always)]
+    pub fn store(self, out: &mut [f64], at: usize) {
+        if let Some(full) = out.get_mut(at..at + 8) {
+            return self.0.store_slice(full);
         }
-    };
+        let n = out.len() - at;
+        out[at..].copy_from_slice(&<[f64; 8]>::from(self.0)[..n]);
+    }
 }
-lanes!(f64x8, u64x8, f64, 8, F64, 52, 1023, 0x3fe6_a09e_667f_3bcd);
+const SQRT_HALF_64: u64 = 0x3fe6_a09e_667f_3bcd;
+const ONE_64: u64 = 0x3ff0_0000_0000_0000;
+/// 2^52 + 1023: the sum with an integer holds it, biased, in the low bits.
+const BIAS_64: f64 = 4503599627371519.0;
+impl<S: Simd> Real for L64<S> {
+    const FORMAT: &'static Format = &F64;
+    #[inline(always)]
+    fn lit(self, v: f64) -> Self {
+        Self::splat(self.0.token(), v)
+    }
+    #[inline(always)]
+    fn fma(self, b: Self, c: Self) -> Self {
+        L64(self.0.mul_add_precise(b.0, c.0))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        L64(self.0.abs())
+    }
+    #[inline(always)]
+    fn select_lt(self, b: Self, yes: Self, no: Self) -> Self {
+        L64(self.0.simd_lt(b.0).select(yes.0, no.0))
+    }
+    #[inline(always)]
+    fn select_le(self, b: Self, yes: Self, no: Self) -> Self {
+        L64(self.0.simd_le(b.0).select(yes.0, no.0))
+    }
+    #[inline(always)]
+    fn exp2i(self) -> Self {
+        let n: u64x8<S> = (self.0 + BIAS_64).bitcast();
+        L64((n << 52).bitcast())
+    }
+    #[inline(always)]
+    fn exponent(self) -> Self {
+        let u: u64x8<S> = self.0.bitcast();
+        let u = (u + (ONE_64 - SQRT_HALF_64)) >> 52 | 4503599627370496f64.to_bits();
+        let e: f64x8<S> = u.bitcast();
+        L64(e - BIAS_64)
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        let u: u64x8<S> = self.0.bitcast();
+        L64((((u + (ONE_64 - SQRT_HALF_64)) & ((1 << 52) - 1)) + SQRT_HALF_64).bitcast())
+    }
+}

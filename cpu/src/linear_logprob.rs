@@ -11,9 +11,11 @@ use crate::gemm::{
     scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen};
+use crate::logprob::no_target;
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp, exp_parts, fma, splat};
+use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
+use crate::sequence::check_space;
 use core::ops::Range;
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
@@ -21,7 +23,7 @@ use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
 use truing_core::logprob::{Figures, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, Tree};
-use truing_core::{Error, Result, Status, Value};
+use truing_core::{Error, Result, Value};
 
 /// What both directions read.
 #[derive(Clone, Copy, Debug)]
@@ -203,20 +205,6 @@ fn check(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
     inputs.rows.check(problem.logprob())?;
     inputs.transform.check(problem.logprob(), &inputs.rows)
 }
-fn no_target(expected: &'static str) -> Error {
-    Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
-}
-fn check_space(workspace: &[u8], minimum: usize) -> Result<()> {
-    if workspace.len() < minimum {
-        let (got, expected) = (Value::Size(workspace.len()), Value::Size(minimum));
-        return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
-    }
-    if minimum > 0 && !workspace.as_ptr().addr().is_multiple_of(Arena::ALIGN) {
-        return Err(Error::invalid("workspace", Value::Text("an unaligned pointer"), Value::Text("64-byte alignment")));
-    }
-    Ok(())
-}
-
 /// Writes the figures that `out` asks for: those of [`crate::logprob::forward`] on the logits `z`, bit for bit. Errors:
 /// shapes, element types (f64 is not offered), targets out of range, temperatures and biases that are not finite, a
 /// workspace below the minimum; nothing is written then.
@@ -240,12 +228,13 @@ pub fn forward_group(
     workspace: &mut [u8],
 ) -> Result<()> {
     check(problem, &inputs)?;
-    out.check(problem.rows())?;
+    out.check(problem.rows(), None)?;
+    out.check_common()?;
     if out.needs_target() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which out_logprob and out_is_top1 need"));
     }
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
-    check_space(workspace, forward_workspace(context, problem, hidden, weight).minimum)?;
+    check_space(workspace, forward_workspace(context, problem, hidden, weight))?;
     if problem.rows() == 0 {
         return Ok(());
     }
@@ -371,10 +360,11 @@ pub fn backward_group(
         s.layout().check("out_status", n, 1)?;
     }
     upstream.check(n)?;
+    upstream.check_common()?;
     if upstream.logprob.is_some() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which grad_logprob needs"));
     }
-    check_space(workspace, backward_workspace(context, problem, hidden, weight).minimum)?;
+    check_space(workspace, backward_workspace(context, problem, hidden, weight))?;
     let job = Job::new(context, problem, inputs);
     let back = Back { stats, upstream, status };
     with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
@@ -872,34 +862,20 @@ impl Sums {
     /// Takes in N columns, the first in chain `l`.
     #[inline(always)]
     fn add<S: Sixteen, const ALL: bool, const N: usize>(&mut self, s: S, x: [V<S>; N], centre: V<S>, l: usize) {
-        let mut d = x;
-        let mut any = x[0].simd_eq(centre);
-        for i in 0..N {
-            d[i] = clamp(s, x[i] - centre);
-            any = any.or(x[i].simd_eq(centre));
-        }
-        let [w, p] = exp_parts(s, d);
-        let any = any.any(); // the maximum and its ties are few: no select in every column
+        let terms = Terms::new(s, x, centre);
         for i in 0..N {
             let (r, u, q) = (&mut self.r[l + i], &mut self.u[l + i], &mut self.q[l + i]);
-            let (old, e, hit) = (V::from_slice(s, r), w[i] * p[i], x[i].simd_eq(centre));
-            let mut sum = fma(w[i], p[i], old);
-            if any {
-                sum = hit.select(old, sum);
-                let bits = hit.bits();
-                for (i, n) in self.ties.iter_mut().enumerate() {
-                    *n += bits >> i & 1;
-                }
-            }
-            sum.store_slice(r);
+            let (mut vr, mut vu, mut vq) = (V::from_slice(s, r), V::from_slice(s, u), V::from_slice(s, q));
+            let hit = terms.add::<ALL>(i, &mut vr, &mut vu, &mut vq);
+            vr.store_slice(r);
             if ALL {
-                fma(e, d[i], V::from_slice(s, u)).store_slice(u);
-                let old = V::from_slice(s, q);
-                let mut sum = fma(e, e, old);
-                if any {
-                    sum = hit.select(old, sum);
+                vu.store_slice(u);
+                vq.store_slice(q);
+            }
+            if terms.top {
+                for (lane, n) in self.ties.iter_mut().enumerate() {
+                    *n += hit >> lane & 1;
                 }
-                sum.store_slice(q);
             }
         }
     }
@@ -1686,7 +1662,8 @@ fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g
         } else {
             scalar_transform(job, &Lanes { slope: kept.slope, outer: kept.outer }, i)
         };
-        let c = record::Columns { m: kept.m[i], c0: kept.c0[i], c1: kept.c1[i], target: None };
+        let (m, c0, c1) = (kept.m[i], kept.c0[i], kept.c1[i]);
+        let c = record::Columns { m, c0, c1, tau: 0.0, target: None };
         for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
             *x = c.raw(&t, *x, job.bias(g0 + j));
         }

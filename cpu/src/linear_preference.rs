@@ -101,6 +101,9 @@ impl Cuts<'_> {
                 _ => {
                     let (chosen, rejected) = items.pair(i, s);
                     join(chosen, rejected);
+                    if let Some(anchor) = items.anchor(i, s) {
+                        join(rejected, anchor);
+                    }
                 }
             }
         }
@@ -299,8 +302,7 @@ pub fn forward(
             for (x, (&live, &g)) in read.iter_mut().zip(live.iter().zip(&*coefficients)) {
                 *x = (live != 0 && g != 0.0) as u8;
             }
-            let upstream =
-                Upstream { logprob: Some(Matrix::vector(coefficients)), lse: None, entropy: None, scale: 1.0 };
+            let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), ..Upstream::default() };
             let status = match problem.phase() {
                 Phase::WithCoefficients => out.row_status.as_mut().map(|m| m.reborrow()),
                 _ => None,
@@ -346,7 +348,7 @@ fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
         hidden: inputs.hidden,
         weight: inputs.weight,
         transform: inputs.transform,
-        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))) },
+        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() },
     }
 }
 fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {

@@ -2,26 +2,45 @@
 //!
 //! The sums are those of [`truing_core::record`]. A block of 2048 columns is read twice, the second time from L1: first
 //! its maximum, then its sums; the maximum of the next block runs in the shadow of the sums. With a transform the block
-//! is transformed into L1 first.
+//! is transformed into L1 first, and also where more than the first sums is asked for (`logprob/extra.rs`).
+//!
+//! Rows of f64 logits run the plain form of [`truing_core`].
 use crate::lanes::{Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::rows::{Cell, Terms, V, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
-use truing_core::logprob::{Figures, LogitRow, Problem, Rows, Target, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut, Split};
-use truing_core::record::{self, BLOCK, Columns, Record, RowGrad, RowTransform, Tree};
+use truing_core::error::row;
+use truing_core::logprob::{
+    ExtraIds, Figures, Found, LogitRow, Needs, Problem, RowInputs, Rows, STATS, Target, TransformInputs, Upstream,
+};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
+use truing_core::record::{self, BLOCK, Columns, Record, RowFloat, RowGrad, RowTransform, RowUpstream, Tree};
+use truing_core::row_loss::RowLossInputs;
 use truing_core::{Error, Result, Status, Value};
+
+mod extra;
 
 /// What the forward reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// `[N, V]`: f32, bf16 or f16.
+    /// `[N, V]`: f32, bf16 or f16; f64 for figures in f64.
     pub logits: Floats<'a>,
     /// Bias and row temperatures.
     pub transform: TransformInputs<'a>,
     /// Targets and mask.
     pub rows: Rows<'a>,
+    /// Arrays of the row loss.
+    pub row_loss: RowLossInputs<'a>,
+    /// The columns of [`Figures::extra_logprobs`].
+    pub extra_ids: Option<ExtraIds<'a>>,
+}
+impl<'a> Inputs<'a> {
+    /// Without row loss and extra columns.
+    pub fn new(logits: Floats<'a>, transform: TransformInputs<'a>, rows: Rows<'a>) -> Inputs<'a> {
+        Inputs { logits, transform, rows, row_loss: RowLossInputs::default(), extra_ids: None }
+    }
 }
 /// What the backward reads besides the logits, which stand in [`Grad`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +49,8 @@ pub struct BackwardInputs<'a> {
     pub transform: TransformInputs<'a>,
     /// Targets and mask.
     pub rows: Rows<'a>,
+    /// Arrays of the row loss.
+    pub row_loss: RowLossInputs<'a>,
 }
 /// Logits `[N, V]` and where their gradient goes: the logits' own type or f32.
 #[derive(Debug)]
@@ -38,6 +59,45 @@ pub enum Grad<'a> {
     Separate(Floats<'a>, FloatsMut<'a>),
     /// Overwrites the logits with their gradient.
     InPlace(FloatsMut<'a>),
+    /// Reads the logits only: the gradient of the bias alone is wanted.
+    Absent(Floats<'a>),
+}
+impl Grad<'_> {
+    /// The logits.
+    pub fn logits(&self) -> Floats<'_> {
+        match self {
+            Grad::Separate(z, _) | Grad::Absent(z) => *z,
+            Grad::InPlace(z) => z.view(),
+        }
+    }
+    fn reborrow(&mut self) -> Grad<'_> {
+        match self {
+            Grad::Separate(z, g) => Grad::Separate(*z, g.reborrow()),
+            Grad::InPlace(z) => Grad::InPlace(z.reborrow()),
+            Grad::Absent(z) => Grad::Absent(*z),
+        }
+    }
+}
+/// What a forward writes about all rows together.
+#[derive(Debug, Default)]
+pub struct Totals<'a> {
+    /// One number, f32 or f64: the row losses after their reduction, summed in f64 in the order of the rows; 0 if no row
+    /// counts.
+    pub loss: Option<FloatsMut<'a>>,
+    /// How many rows have each status bit; `EMPTY` if no row counts for the loss.
+    pub counters: Option<&'a mut [i64; row::BITS]>,
+}
+/// The gradient of the reduced loss.
+#[derive(Debug)]
+pub struct Fused<'a, F = f32> {
+    /// Logits and the place of their gradient.
+    pub grad: Grad<'a>,
+    /// `[V]`: gradient of the bias.
+    pub bias: Option<MatrixMut<'a, F>>,
+    /// Gradient of the loss.
+    pub upstream: f64,
+    /// Host factor on it.
+    pub scale: f64,
 }
 
 /// Elements that are worth a task.
@@ -53,95 +113,367 @@ fn grain(problem: &Problem) -> usize {
 fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
     Error::new(Status::UnsupportedDtype, field, Value::Dtype(got), Value::Text(expected))
 }
-
-/// Writes the figures that `out` asks for. Errors: shapes, element types, targets out of range, temperatures and biases
-/// that are not finite (`-inf` is a legal bias); nothing is written then.
-pub fn forward(context: &Context, problem: &Problem, inputs: Inputs<'_>, out: Figures<'_>) -> Result<()> {
-    inputs.logits.layout().check("logits", problem.rows(), problem.vocab())?;
-    out.check(problem.rows())?;
-    if out.needs_target() && inputs.rows.target.is_none() {
-        let expected = Value::Text("targets, which out_logprob and out_is_top1 need");
-        return Err(Error::invalid("rows.target", Value::Text("NULL"), expected));
-    }
-    if inputs.logits.dtype() == Dtype::F64 {
-        return Err(refuse("logits", Dtype::F64, "f32, bf16 or f16"));
-    }
-    inputs.rows.check(problem)?;
-    inputs.transform.check(problem, &inputs.rows)?;
-    let Inputs { transform, rows, .. } = inputs;
-    match inputs.logits {
-        Floats::F32(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::Bf16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::F16(z) => forward_of(context, Job { problem, transform, rows }, z, out),
-        Floats::F64(_) => {}
-    }
-    Ok(())
+pub(crate) fn no_target(expected: &'static str) -> Error {
+    Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
 }
 
-/// Writes d/d logits of the figures' upstream gradients:
-/// `dz_j = [g_lp (1[j=t] - p_j) + g_lse p_j - g_H p_j (a_j - u/(1+r))] dx_j/dz_j`.
-/// `stats` are those of a forward with the same options; without them the records are computed again, with the same
-/// bits. Rows that are ignored, and rows whose target is dead, get 0; rows with a NaN or a `+inf` NaN; padding columns 0.
-/// `status` gets the bits of the rows.
-pub fn backward(
+/// Bytes of workspace of [`forward_loss`]; `loss`: it is asked for.
+pub fn forward_workspace(problem: &Problem, loss: bool) -> Workspace {
+    let bytes = if loss { Arena::need::<f64>(problem.rows()) } else { 0 };
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// Bytes of workspace of [`forward_fused`]; `loss`, `stats`: they are outputs.
+pub fn fused_workspace<F: RowFloat>(problem: &Problem, loss: bool, stats: bool) -> Workspace {
+    let bytes = Arena::sum([forward_workspace(problem, loss).minimum, stats_bytes::<F>(problem, !stats)]);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// Bytes of workspace of [`backward_bias`]; `stats`: they are given, `bias`: its gradient is asked for.
+pub fn backward_workspace<F: RowFloat>(problem: &Problem, stats: bool, bias: bool) -> Workspace {
+    let bytes = stats_bytes::<F>(problem, bias && !stats);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+fn stats_bytes<F: RowFloat>(problem: &Problem, needed: bool) -> usize {
+    if needed { Arena::need::<F>(problem.rows().saturating_mul(STATS)) } else { 0 }
+}
+
+/// What a row is computed in: f32, and f64 for f64 logits.
+pub trait Rowed: sealed::Rows {}
+impl Rowed for f32 {}
+impl Rowed for f64 {}
+mod sealed {
+    use super::*;
+    /// The kernels of a type; shapes and types have been checked.
+    #[allow(private_interfaces)] // nothing of it can be named outside
+    pub trait Rows: RowFloat + Sync {
+        /// Whether logits of this type are computed in it.
+        fn takes(dtype: Dtype) -> bool;
+        /// [`super::forward`] over the rows.
+        fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, Self>, needs: Wants);
+        /// [`super::backward`] over the rows.
+        fn backward(context: &Context, back: Back<'_, Self>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>);
+        /// The gradient of the bias over the columns.
+        fn bias(context: &Context, back: Back<'_, Self>, z: Floats<'_>, out: MatrixMut<'_, Self>);
+    }
+}
+/// Figures, losses and where the status bits are counted.
+type Places<'a, F> = (Figures<'a, F>, (Option<MatrixMut<'a, f64>>, Counted<'a>));
+#[derive(Clone, Copy)]
+struct Counted<'a>(&'a Counters);
+impl Split for Counted<'_> {
+    fn split(self, _: usize) -> (Self, Self) {
+        (self, self)
+    }
+}
+/// What the rows of a forward are read for.
+#[derive(Clone, Copy)]
+struct Wants {
+    /// u and q1. They are left out where nothing needs them; the other sums have the same bits either way.
+    all: bool,
+    /// k.
+    column: bool,
+    more: Needs,
+    loss: bool,
+}
+
+/// Writes the figures that `out` asks for. Errors: shapes, element types, targets and extra ids out of range, temperatures
+/// and biases that are not finite (`-inf` is a legal bias), arrays of the row loss outside their ranges; nothing is written
+/// then.
+pub fn forward<F: Rowed>(context: &Context, problem: &Problem, inputs: Inputs<'_>, out: Figures<'_, F>) -> Result<()> {
+    forward_loss(context, problem, inputs, out, Totals::default(), &mut [])
+}
+/// [`forward`] with what all rows have together.
+pub fn forward_loss<F: Rowed>(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    out: Figures<'_, F>,
+    totals: Totals<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check_forward(problem, &inputs, &out, &totals)?;
+    check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids);
+    run_forward(context, job, inputs.logits, out, totals, &mut Arena::new(workspace))
+}
+/// [`forward_loss`], then the gradient of the reduced loss: what [`backward`] gives for `upstream.loss`.
+#[allow(clippy::too_many_arguments)]
+pub fn forward_fused<F: Rowed>(
     context: &Context,
     problem: &Problem,
     inputs: BackwardInputs<'_>,
-    stats: Option<Matrix<'_, f32>>,
-    upstream: Upstream<'_>,
+    extra_ids: Option<ExtraIds<'_>>,
+    mut out: Figures<'_, F>,
+    totals: Totals<'_>,
+    mut fused: Fused<'_, F>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let BackwardInputs { transform, rows, row_loss } = inputs;
+    let forward = Inputs { logits: fused.grad.logits(), transform, rows, row_loss, extra_ids };
+    check_forward(problem, &forward, &out, &totals)?;
+    let upstream = Upstream { loss: Some(fused.upstream), scale: fused.scale, ..Upstream::default() };
+    check_backward(problem, &inputs, None, &upstream, &fused.grad, fused.bias.as_ref(), None)?;
+    check_space(workspace, fused_workspace::<F>(problem, totals.loss.is_some(), out.stats.is_some()))?;
+    let mut arena = Arena::new(workspace);
+    let mut stats = match out.stats.take() {
+        Some(m) => m,
+        None => MatrixMut::contiguous(arena.take(problem.rows() * STATS)?, problem.rows(), STATS)?,
+    };
+    let out = Figures { stats: Some(stats.reborrow()), ..out };
+    let job = Job::new(problem, transform, rows, row_loss, extra_ids);
+    run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
+    run_backward(context, job, Some(stats.view()), upstream, fused.grad, fused.bias.take(), None, &mut arena)
+}
+
+/// Writes d/d logits of the figures' upstream gradients:
+/// `dz_j = [g_lp (1[j=t] - p_j) + g_lse p_j - g_H p_j (a_j - u/(1+r)) + sum_i g_i (1[j=id_i] - p_j)] dx_j/dz_j`, and that of
+/// the row loss (see [`truing_core::row_loss`]).
+/// `stats` are those of a forward with the same options; without them the records are computed again, with the same
+/// bits. Rows that are ignored, and rows whose target is dead, get 0; rows with a NaN or a `+inf` NaN; padding columns 0.
+/// `status` gets the bits of the rows.
+pub fn backward<F: Rowed>(
+    context: &Context,
+    problem: &Problem,
+    inputs: BackwardInputs<'_>,
+    stats: Option<Matrix<'_, F>>,
+    upstream: Upstream<'_, F>,
     grad: Grad<'_>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
-    let (n, v) = (problem.rows(), problem.vocab());
-    let (z, g) = match &grad {
-        Grad::Separate(z, g) => {
-            z.layout().check("logits", n, v)?;
-            g.layout().check("grad_logits", n, v)?;
-            (z.dtype(), g.dtype())
+    backward_bias(context, problem, inputs, stats, upstream, grad, status, None, &mut [])
+}
+/// [`backward`] with the gradient of the bias `[V]`: the sum over the rows that are not ignored, in their order, in blocks
+/// of [`BLOCK`] rows whose sums are added in order; the linear form's rule.
+#[allow(clippy::too_many_arguments)]
+pub fn backward_bias<F: Rowed>(
+    context: &Context,
+    problem: &Problem,
+    inputs: BackwardInputs<'_>,
+    stats: Option<Matrix<'_, F>>,
+    upstream: Upstream<'_, F>,
+    grad: Grad<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    bias: Option<MatrixMut<'_, F>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, bias.as_ref(), status.as_ref())?;
+    check_space(workspace, backward_workspace::<F>(problem, stats.is_some(), bias.is_some()))?;
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None);
+    run_backward(context, job, stats, upstream, grad, bias, status, &mut Arena::new(workspace))
+}
+
+fn check_forward<F: Rowed>(
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    out: &Figures<'_, F>,
+    totals: &Totals<'_>,
+) -> Result<()> {
+    inputs.logits.layout().check("logits", problem.rows(), problem.vocab())?;
+    check_logits::<F>(inputs.logits.dtype())?;
+    out.check(problem.rows(), inputs.extra_ids.as_ref().map(ExtraIds::cols))?;
+    if out.needs_target() && inputs.rows.target.is_none() {
+        return Err(no_target("targets, which out_logprob and the other figures of the target need"));
+    }
+    let options = &problem.options().row_loss;
+    if let Some(loss) = &totals.loss {
+        loss.layout().check("figures.out_loss", 1, 1)?;
+        if !matches!(loss.dtype(), Dtype::F32 | Dtype::F64) {
+            return Err(refuse("figures.out_loss", loss.dtype(), "f32 or f64"));
         }
-        Grad::InPlace(z) => {
-            z.layout().check("logits", n, v)?;
-            (z.dtype(), z.dtype())
+        options.check_reduces("figures.out_loss")?;
+        if inputs.rows.target.is_none() {
+            return Err(no_target("targets, which out_loss needs"));
         }
-    };
-    if z == Dtype::F64 {
-        return Err(refuse("logits", z, "f32, bf16 or f16"));
     }
-    if g != z && g != Dtype::F32 {
-        return Err(refuse("grad_logits", g, "the type of the logits or f32"));
-    }
-    if let Some(s) = &stats {
-        s.layout().check("stats", n, truing_core::logprob::STATS)?;
-    }
-    if let Some(s) = &status {
-        s.layout().check("out_status", n, 1)?;
-    }
-    upstream.check(n)?;
-    if upstream.logprob.is_some() && inputs.rows.target.is_none() {
-        let expected = Value::Text("targets, which grad_logprob needs");
-        return Err(Error::invalid("rows.target", Value::Text("NULL"), expected));
+    if options.scales() && inputs.rows.target.is_none() {
+        return Err(no_target("targets, which row_loss.token_scaling needs"));
     }
     inputs.rows.check(problem)?;
     inputs.transform.check(problem, &inputs.rows)?;
-    let job = Job { problem, transform: inputs.transform, rows: inputs.rows };
-    macro_rules! apart {
-        ($z:expr, $g:expr) => {
-            backward_of(context, job, stats, upstream, Apart { z: $z, first: 0, g: $g }, status)
-        };
+    inputs.row_loss.check(problem, &inputs.rows)?;
+    inputs.extra_ids.map_or(Ok(()), |ids| ids.check("figures.extra_ids", problem, &inputs.rows))
+}
+fn check_logits<F: Rowed>(dtype: Dtype) -> Result<()> {
+    match (F::DTYPE, F::takes(dtype)) {
+        (_, true) => Ok(()),
+        (Dtype::F32, _) => Err(refuse("logits", dtype, "f32, bf16 or f16")),
+        _ => Err(refuse("logits", dtype, "f64")),
     }
-    match grad {
-        Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, job, stats, upstream, Same(g), status),
-        Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, job, stats, upstream, Same(g), status),
-        Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, job, stats, upstream, Same(g), status),
-        // refused above
-        Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
+}
+fn check_backward<F: Rowed>(
+    problem: &Problem,
+    inputs: &BackwardInputs<'_>,
+    stats: Option<&Matrix<'_, F>>,
+    upstream: &Upstream<'_, F>,
+    grad: &Grad<'_>,
+    bias: Option<&MatrixMut<'_, F>>,
+    status: Option<&MatrixMut<'_, u32>>,
+) -> Result<()> {
+    let (n, v) = (problem.rows(), problem.vocab());
+    let z = grad.logits();
+    z.layout().check("logits", n, v)?;
+    check_logits::<F>(z.dtype())?;
+    if let Grad::Separate(_, g) = grad {
+        g.layout().check("grad_logits", n, v)?;
+        if g.dtype() != z.dtype() && g.dtype() != F::DTYPE {
+            return Err(refuse("grad_logits", g.dtype(), "the type of the logits or f32"));
+        }
     }
+    if let Some(s) = stats {
+        s.layout().check("stats", n, STATS)?;
+    }
+    if let Some(s) = status {
+        s.layout().check("out_status", n, 1)?;
+    }
+    if let Some(b) = bias {
+        b.layout().check("grad_bias_out", v, 1)?;
+    }
+    upstream.check(n)?;
+    if let (Some(expected), None) = (upstream.needs_target(), inputs.rows.target) {
+        return Err(no_target(expected));
+    }
+    if upstream.loss.is_some() {
+        problem.options().row_loss.check_reduces("upstream.grad_loss")?;
+    }
+    inputs.rows.check(problem)?;
+    inputs.transform.check(problem, &inputs.rows)?;
+    inputs.row_loss.check(problem, &inputs.rows)?;
+    upstream.extra_ids.map_or(Ok(()), |ids| ids.check("upstream.extra_ids", problem, &inputs.rows))
+}
+
+/// The forward of checked inputs.
+fn run_forward<F: Rowed>(
+    context: &Context,
+    job: Job<'_>,
+    z: Floats<'_>,
+    out: Figures<'_, F>,
+    totals: Totals<'_>,
+    arena: &mut Arena<'_>,
+) -> Result<()> {
+    let options = &job.problem.options().row_loss;
+    let loss = totals.loss.is_some();
+    let wants = Wants {
+        all: out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some(),
+        column: out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some(),
+        more: Needs::figures(job.problem, &out, loss),
+        loss,
+    };
+    let (counters, n) = (Counters::new(), job.problem.rows());
+    let mut losses = if loss { Some(MatrixMut::vector(arena.take::<f64>(n)?)) } else { None };
+    let places = losses.as_mut().map(MatrixMut::reborrow);
+    F::forward(context, job, z, (out, (places, Counted(&counters))), wants);
+    if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
+        let divisor = options.divisor(job.problem, &job.rows, job.inputs.row_loss.class_weight.as_ref());
+        // rows that do not count hold 0
+        let sum = (0..n).fold(0.0, |sum, i| sum + losses.get(i));
+        let value = divisor.map_or(0.0, |z| sum / z);
+        place.set(0, value);
+        counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
+    }
+    counters.write(totals.counters);
     Ok(())
+}
+/// The backward of checked inputs.
+#[allow(clippy::too_many_arguments)]
+fn run_backward<F: Rowed>(
+    context: &Context,
+    job: Job<'_>,
+    stats: Option<Matrix<'_, F>>,
+    mut upstream: Upstream<'_, F>,
+    mut grad: Grad<'_>,
+    bias: Option<MatrixMut<'_, F>>,
+    status: Option<MatrixMut<'_, u32>>,
+    arena: &mut Arena<'_>,
+) -> Result<()> {
+    if let Some(g) = &mut upstream.loss {
+        let options = &job.problem.options().row_loss;
+        let divisor = options.divisor(job.problem, &job.rows, job.inputs.row_loss.class_weight.as_ref());
+        *g = divisor.map_or(0.0, |z| *g / z);
+    }
+    let mut back = Back { job, stats, upstream, stream: false };
+    let mut own;
+    if let Some(bias) = bias {
+        if stats.is_none() {
+            let n = job.problem.rows();
+            own = MatrixMut::contiguous(arena.take(n * STATS)?, n, STATS)?;
+            let out = Figures { stats: Some(own.reborrow()), ..Figures::default() };
+            run_forward(context, job, grad.logits(), out, Totals::default(), arena)?;
+            back.stats = Some(own.view());
+        }
+        F::bias(context, back, grad.logits(), bias);
+    }
+    F::backward(context, back, grad.reborrow(), status);
+    Ok(())
+}
+#[allow(private_interfaces)]
+impl sealed::Rows for f32 {
+    fn takes(dtype: Dtype) -> bool {
+        matches!(dtype, Dtype::F32 | Dtype::Bf16 | Dtype::F16)
+    }
+    fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, f32>, wants: Wants) {
+        match z {
+            Floats::F32(z) => forward_of(context, job, z, out, wants),
+            Floats::Bf16(z) => forward_of(context, job, z, out, wants),
+            Floats::F16(z) => forward_of(context, job, z, out, wants),
+            // refused
+            Floats::F64(_) => {}
+        }
+    }
+    fn backward(context: &Context, back: Back<'_, f32>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>) {
+        macro_rules! apart {
+            ($z:expr, $g:expr) => {
+                backward_of(context, back, Apart { z: $z, first: 0, g: $g }, status)
+            };
+        }
+        match grad {
+            Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, Same(g), status),
+            Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, Same(g), status),
+            Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, Same(g), status),
+            // not wanted, or refused
+            Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
+        }
+    }
+    fn bias(context: &Context, back: Back<'_, f32>, z: Floats<'_>, out: MatrixMut<'_, f32>) {
+        match z {
+            Floats::F32(z) => extra::bias_of(context, back, z, out),
+            Floats::Bf16(z) => extra::bias_of(context, back, z, out),
+            Floats::F16(z) => extra::bias_of(context, back, z, out),
+            Floats::F64(_) => {}
+        }
+    }
+}
+#[allow(private_interfaces)]
+impl sealed::Rows for f64 {
+    fn takes(dtype: Dtype) -> bool {
+        dtype == Dtype::F64
+    }
+    fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, f64>, wants: Wants) {
+        if let Floats::F64(z) = z {
+            context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
+                forward_scalar(&job, &z, first, n, out, wants)
+            });
+        }
+    }
+    fn backward(context: &Context, back: Back<'_, f64>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>) {
+        let pair = match grad {
+            Grad::Separate(Floats::F64(z), FloatsMut::F64(g)) => Double::Apart(Apart { z, first: 0, g }),
+            Grad::InPlace(FloatsMut::F64(g)) => Double::Same(g),
+            _ => return,
+        };
+        let problem = back.job.problem;
+        context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
+            backward_scalar(&back, first, n, pair, status)
+        });
+    }
+    fn bias(context: &Context, back: Back<'_, f64>, z: Floats<'_>, out: MatrixMut<'_, f64>) {
+        if let Floats::F64(z) = z {
+            context.rows(out.rows(), BLOCK, out, |first, n, out| extra::bias_scalar(&back, &z, first, n, out));
+        }
+    }
 }
 
 /// What both directions read besides the logits.
@@ -150,16 +482,29 @@ struct Job<'a> {
     problem: &'a Problem,
     transform: TransformInputs<'a>,
     rows: Rows<'a>,
+    inputs: RowInputs<'a>,
 }
-impl Job<'_> {
+impl<'a> Job<'a> {
+    fn new(
+        problem: &'a Problem,
+        transform: TransformInputs<'a>,
+        rows: Rows<'a>,
+        row_loss: RowLossInputs<'a>,
+        extra_ids: Option<ExtraIds<'a>>,
+    ) -> Self {
+        Job { problem, transform, rows, inputs: RowInputs { problem, row_loss, extra_ids } }
+    }
     #[inline(always)]
     fn target(&self, i: usize) -> Target {
         self.rows.target(i, self.problem.options())
     }
     #[inline(always)]
-    fn row<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
+    fn row<'b, T, F: RowFloat>(&'b self, i: usize, z: &'b [T]) -> LogitRow<'b, T, F> {
         let transform = self.transform.row(self.problem, i);
         LogitRow { z: &z[..self.problem.valid()], bias: self.transform.bias, transform }
+    }
+    fn class_weight(&self) -> Option<&Floats<'a>> {
+        self.inputs.row_loss.class_weight.as_ref()
     }
 }
 /// Whether a row's logits are used as they are.
@@ -180,57 +525,85 @@ struct Scratch<T> {
     bias: Block,
     /// Where the logits end, for prefetches.
     end: usize,
+    /// The class weights of a block.
+    weight: Block,
 }
 type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
     #[inline(always)]
     fn new(end: *const T) -> Self {
         let zero = [[0.0; 32]; BLOCK / 32];
-        Scratch { last: [[T::NEG_INF; 32]; BLOCK / 32], x: zero, slope: zero, bias: zero, end: end.addr() }
+        let last = [[T::NEG_INF; 32]; BLOCK / 32];
+        Scratch { last, x: zero, slope: zero, bias: zero, weight: zero, end: end.addr() }
     }
 }
 
-fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Figures<'_>) {
-    // u and q1 are left out where nothing needs them; the other sums have the same bits either way
-    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some();
-    let column = out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some();
+fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Places<'_, f32>, wants: Wants) {
     let isa = context.isa();
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-        on_lanes!(isa, s => forward_rows(s, &job, &z, first, n, out, all, column), forward_scalar(&job, &z, first, n, out))
+        on_lanes!(isa, s => forward_rows(s, &job, &z, first, n, out, wants), forward_scalar(&job, &z, first, n, out, wants))
     });
 }
-fn forward_scalar<T: Cell>(job: &Job<'_>, z: &Matrix<'_, T>, first: usize, n: usize, mut out: Figures<'_>) {
+fn forward_scalar<T: Float, F: RowFloat>(
+    job: &Job<'_>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    out: Places<'_, F>,
+    wants: Wants,
+) {
+    let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let target = job.target(first + i);
+        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        found.start(&wants.more);
         let record = match target {
             Target::Ignored => Record::EMPTY.conclude(target),
-            _ => job.row(first + i, z.row(first + i)).record(target),
+            _ => row.scan(target, &wants.more, job.class_weight(), &mut found),
         };
-        record::write(&record, target, &mut out, i);
+        settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
 }
-#[inline(always)]
+/// Writes what a row's record and the rest that was found say.
 #[allow(clippy::too_many_arguments)]
+fn settle_forward<T: Float, F: RowFloat>(
+    job: &Job<'_>,
+    record: &Record<F>,
+    target: Target,
+    found: &Found<F>,
+    row: &LogitRow<'_, T, F>,
+    (figures, (losses, Counted(counters))): &mut Places<'_, F>,
+    (at, i): (usize, usize),
+    loss: bool,
+) {
+    let value = job.inputs.write(record, target, found, |j| row.column(j), figures, (at, i), loss);
+    if let Some(m) = losses {
+        m.set(i, value);
+    }
+    counters.add(record.flags);
+}
+#[inline(always)]
 fn forward_rows<S: Sixteen, T: Cell>(
     s: S,
     job: &Job<'_>,
     z: &Matrix<'_, T>,
     first: usize,
     n: usize,
-    mut out: Figures<'_>,
-    all: bool,
-    column: bool,
+    out: Places<'_, f32>,
+    wants: Wants,
 ) {
     let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+    let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let target = job.target(first + i);
+        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        found.start(&wants.more);
         let record = if target == Target::Ignored {
             Record::EMPTY.conclude(target)
+        } else if wants.more.any() {
+            extra::scan(s, &row, target, &mut scratch, &wants.more, job.class_weight(), &mut found)
         } else {
-            let row = job.row(first + i, z.row(first + i));
-            row.conclude(sums(s, &row, &mut scratch, all, column), target)
+            row.conclude(sums(s, &row, &mut scratch, wants.all, wants.column), target)
         };
-        record::write(&record, target, &mut out, i);
+        settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
 }
 
@@ -295,39 +668,10 @@ impl<S: Sixteen> Sums<S> {
     /// Takes in N / 2 times 32 columns; vector i belongs to accumulator i % 2.
     #[inline(always)]
     fn add<const ALL: bool, const N: usize>(&mut self, s: S, z: [V<S>; N], m: V<S>) {
-        let mut d = z;
-        let mut any = z[0].simd_eq(m);
+        let terms = Terms::new(s, z, m);
         for i in 0..N {
-            d[i] = z[i] - m;
-            any = any.or(z[i].simd_eq(m));
-        }
-        for i in 0..N {
-            d[i] = clamp(s, d[i]);
-        }
-        let [w, p] = exp_parts(s, d);
-        // the maximum and its ties are few: a branch costs less than a select and a count in every column
-        let any = any.any();
-        for i in 0..N {
-            let (r, u, q) = (&mut self.r[i % 2], &mut self.u[i % 2], &mut self.q[i % 2]);
-            let sum = fma(w[i], p[i], *r);
-            let e = w[i] * p[i];
-            let square = fma(e, e, *q);
-            if ALL {
-                *u = fma(e, d[i], *u);
-            }
-            if any {
-                let hit = z[i].simd_eq(m);
-                self.ties += hit.bits().count_ones();
-                *r = hit.select(*r, sum);
-                if ALL {
-                    *q = hit.select(*q, square);
-                }
-            } else {
-                *r = sum;
-                if ALL {
-                    *q = square;
-                }
-            }
+            let j = i % 2;
+            self.ties += terms.add::<ALL>(i, &mut self.r[j], &mut self.u[j], &mut self.q[j]).count_ones();
         }
     }
 }
@@ -364,8 +708,8 @@ fn block<S: Sixteen, T: Cell, const ALL: bool>(
         sums.add::<ALL, 2>(s, T::take(s, c), mv);
     }
     let Sums { r, u, q, ties } = sums;
-    let (u, q) = if ALL { (T::sum(u), T::sum(q)) } else { (0.0, 0.0) };
-    (record::seal(m, T::sum(r), u, q, ties, first), next_max)
+    let (u, q) = if ALL { (T::sum(s, u), T::sum(s, q)) } else { (0.0, 0.0) };
+    (record::seal(m, T::sum(s, r), u, q, ties, first), next_max)
 }
 /// Sets `k`: the first column of the winning block with the maximum.
 #[inline(always)]
@@ -577,6 +921,60 @@ trait Pair: Split + Send {
     /// The gradient of the first `n` columns of row `i` where there is no transform. STREAM: past the cache.
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
 }
+/// What the plain form needs of [`Pair`].
+trait PlainPair<F>: Split + Send {
+    type Z: Float;
+    type G: Float;
+    /// Logits of row `i` of this piece.
+    fn logits(&self, i: usize) -> &[Self::Z];
+    /// Gradient of row `i` of this piece, to write to.
+    fn gradient(&mut self, i: usize) -> &mut [Self::G];
+}
+impl<P: Pair> PlainPair<f32> for P {
+    type Z = P::Z;
+    type G = P::G;
+    fn logits(&self, i: usize) -> &[P::Z] {
+        Pair::logits(self, i)
+    }
+    fn gradient(&mut self, i: usize) -> &mut [P::G] {
+        Pair::gradient(self, i)
+    }
+}
+/// f64 logits and their gradient.
+enum Double<'a> {
+    Apart(Apart<'a, f64, f64>),
+    Same(MatrixMut<'a, f64>),
+}
+impl Split for Double<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        match self {
+            Double::Apart(x) => {
+                let (a, b) = x.split(row);
+                (Double::Apart(a), Double::Apart(b))
+            }
+            Double::Same(x) => {
+                let (a, b) = x.split(row);
+                (Double::Same(a), Double::Same(b))
+            }
+        }
+    }
+}
+impl PlainPair<f64> for Double<'_> {
+    type Z = f64;
+    type G = f64;
+    fn logits(&self, i: usize) -> &[f64] {
+        match self {
+            Double::Apart(x) => x.z.row(x.first + i),
+            Double::Same(x) => x.row(i),
+        }
+    }
+    fn gradient(&mut self, i: usize) -> &mut [f64] {
+        match self {
+            Double::Apart(x) => x.g.row_mut(i),
+            Double::Same(x) => x.row_mut(i),
+        }
+    }
+}
 struct Apart<'a, T, G> {
     z: Matrix<'a, T>,
     first: usize,
@@ -715,63 +1113,75 @@ impl<S: Sixteen> Constants<S> {
     }
 }
 
-fn backward_of<P: Pair>(
-    context: &Context,
-    job: Job<'_>,
-    stats: Option<Matrix<'_, f32>>,
-    upstream: Upstream<'_>,
-    pair: P,
-    status: Option<MatrixMut<'_, u32>>,
-) {
-    let isa = context.isa();
-    let bytes = job.problem.rows().saturating_mul(job.problem.vocab()).saturating_mul(size_of::<P::G>());
-    let back = Back { job, stats, upstream, stream: bytes > CACHE };
-    context.rows(job.problem.rows(), grain(job.problem), (pair, status), |first, n, (pair, status)| {
+fn backward_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, status: Option<MatrixMut<'_, u32>>) {
+    let (isa, problem) = (context.isa(), back.job.problem);
+    back.stream = problem.rows().saturating_mul(problem.vocab()).saturating_mul(size_of::<P::G>()) > CACHE;
+    context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
         on_lanes!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
     });
 }
+/// What the backward reads; the gradient of the reduced loss has been divided.
 #[derive(Clone, Copy)]
-struct Back<'a> {
+struct Back<'a, F> {
     job: Job<'a>,
-    stats: Option<Matrix<'a, f32>>,
-    upstream: Upstream<'a>,
+    stats: Option<Matrix<'a, F>>,
+    upstream: Upstream<'a, F>,
     /// The gradient is larger than a cache.
     stream: bool,
 }
-impl Back<'_> {
+impl<F: RowFloat> Back<'_, F> {
+    /// What the record of a row needs besides its sums, where it is computed again.
+    fn needs(&self) -> Needs {
+        let of_loss = self.upstream.of_loss();
+        Needs::loss(self.job.problem.options(), of_loss, of_loss)
+    }
     /// The saved record of row `i`, completed for this call's target.
     #[inline(always)]
-    fn saved<T: Cell>(&self, i: usize, row: &LogitRow<'_, T>, target: Target) -> Option<Record> {
+    fn saved<T: Float>(&self, i: usize, row: &LogitRow<'_, T, F>, target: Target) -> Option<Record<F>> {
         let stats = self.stats.as_ref()?;
         let mut x = Record::unpack(stats.row(i));
-        x.flags &= !truing_core::error::row::TARGET_NEG_INF;
+        x.flags &= !row::TARGET_NEG_INF;
         Some(row.conclude(x, target))
     }
+    /// The gradients of the figures of row `i`, those of the loss folded in.
     #[inline(always)]
-    fn rows<'a, T>(&'a self, i: usize, z: &'a [T]) -> LogitRow<'a, T> {
-        self.job.row(i, z)
+    fn upstream(&self, i: usize, record: &Record<F>, target: Target, found: &Found<F>) -> RowUpstream {
+        let g = self.upstream.row(i);
+        if !self.upstream.of_loss() || target == Target::Ignored {
+            return g;
+        }
+        let options = &self.job.problem.options().row_loss;
+        let scale = match self.stats {
+            // the largest columns are not at hand
+            Some(_) if options.needs_top() => record.scale,
+            _ => self.job.inputs.scale(i, record, target, found),
+        };
+        self.job.inputs.terms(record, scale, target).fold(record, g)
+    }
+    /// Whether columns need more than [`Columns::at`].
+    fn extra(&self, c: &Columns<F>) -> bool {
+        self.upstream.extra.is_some() || c.tau != F::ZERO
     }
 }
 /// Writes what does not come from the columns one by one; returns the constants of those that do.
 #[inline(always)]
-fn settle<P: Pair>(
-    back: &Back<'_>,
-    record: &Record,
+fn settle<F: RowFloat, P: PlainPair<F>>(
+    valid: usize,
+    record: &Record<F>,
     target: Target,
+    upstream: &RowUpstream,
     i: usize,
-    first: usize,
     pair: &mut P,
     status: &mut Option<MatrixMut<'_, u32>>,
-) -> Option<Columns> {
-    let valid = back.job.problem.valid();
+) -> Option<Columns<F>> {
     if let Some(m) = status {
         m.set(i, record.flags);
     }
     pair.gradient(i)[valid..].fill(P::G::default());
-    match RowGrad::new(record, target, &back.upstream.row(first + i)) {
+    match RowGrad::new(record, target, upstream) {
         RowGrad::Columns(c) => Some(c),
         RowGrad::Fill(x) => {
-            pair.gradient(i)[..valid].fill(P::G::from_f32(x));
+            pair.gradient(i)[..valid].fill(x.to());
             None
         }
     }
@@ -779,29 +1189,44 @@ fn settle<P: Pair>(
 #[inline(always)]
 fn backward_rows<S: Sixteen, P: Pair>(
     s: S,
-    back: &Back<'_>,
+    back: &Back<'_, f32>,
     first: usize,
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
 ) {
-    let valid = back.job.problem.valid();
+    let (valid, needs) = (back.job.problem.valid(), back.needs());
     let all = back.upstream.entropy.is_some();
-    let mut scratch = Scratch::new(pair.end());
+    let (mut scratch, mut found) = (Scratch::new(pair.end()), Found::default());
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
-            settle(back, &Record::EMPTY.conclude(target), target, i, first, &mut pair, &mut status);
+            let (record, none) = (Record::EMPTY.conclude(target), RowUpstream::default());
+            settle(valid, &record, target, &none, i, &mut pair, &mut status);
             continue;
         }
-        let row = back.rows(first + i, pair.logits(i));
+        let row = back.job.row(first + i, Pair::logits(&pair, i));
         let record = match back.saved(first + i, &row, target) {
             Some(x) => x,
+            None if needs.any() => {
+                found.start(&needs);
+                extra::scan(s, &row, target, &mut scratch, &needs, back.job.class_weight(), &mut found)
+            }
             None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
-        let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
+        let g = back.upstream(first + i, &record, target, &found);
+        let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };
+        if back.extra(&c) {
+            for at in (0..valid).step_by(BLOCK) {
+                let n = BLOCK.min(valid - at);
+                let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
+                row.block(s, Pair::logits(&pair, i), at, n, &mut scratch);
+                narrow(s, &scratch.x, &mut Pair::gradient(&mut pair, i)[at..at + n]);
+            }
+            continue;
+        }
         if is_plain && back.stream {
             pair.plain::<S, true>(s, i, valid, &Constants::new(s, &c));
         } else if is_plain {
@@ -809,44 +1234,50 @@ fn backward_rows<S: Sixteen, P: Pair>(
         } else {
             for at in (0..valid).step_by(BLOCK) {
                 let n = BLOCK.min(valid - at);
-                widen(s, &pair.logits(i)[at..at + n], &mut scratch.x, scratch.end);
+                widen(s, &Pair::logits(&pair, i)[at..at + n], &mut scratch.x, scratch.end);
                 gradient(s, bias.as_ref(), &t, at, n, scratch.buffers(), &c);
-                narrow(s, &scratch.x, &mut pair.gradient(i)[at..at + n]);
+                narrow(s, &scratch.x, &mut Pair::gradient(&mut pair, i)[at..at + n]);
             }
         }
         if let Some((y, dz)) = c.target(&t, v) {
-            pair.gradient(i)[y] = P::G::from_f32(dz);
+            Pair::gradient(&mut pair, i)[y] = P::G::from_f32(dz);
         }
     }
     if back.stream {
         fence();
     }
 }
-fn backward_scalar<P: Pair>(
-    back: &Back<'_>,
+fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
+    back: &Back<'_, F>,
     first: usize,
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
 ) {
-    let valid = back.job.problem.valid();
+    let (valid, needs) = (back.job.problem.valid(), back.needs());
+    let (mut found, mut dz) = (Found::default(), [F::ZERO; BLOCK]);
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
-            settle(back, &Record::EMPTY.conclude(target), target, i, first, &mut pair, &mut status);
+            let (record, none) = (Record::EMPTY.conclude(target), RowUpstream::default());
+            settle(valid, &record, target, &none, i, &mut pair, &mut status);
             continue;
         }
-        let row = back.rows(first + i, pair.logits(i));
-        let record = back.saved(first + i, &row, target).unwrap_or_else(|| row.record(target));
-        let (transform, bias) = (row.transform, back.job.transform.bias);
-        let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
-        let Some(c) = settle(back, &record, target, i, first, &mut pair, &mut status) else { continue };
-        for j in 0..valid {
-            let dz = c.raw(&transform, pair.logits(i)[j].to_f32(), bias.map(|b| b.get(j) as f32));
-            pair.gradient(i)[j] = P::G::from_f32(dz);
-        }
-        if let Some((y, dz)) = c.target(&transform, v) {
-            pair.gradient(i)[y] = P::G::from_f32(dz);
+        let row = back.job.row(first + i, pair.logits(i));
+        found.start(&needs);
+        let record = match back.saved(first + i, &row, target) {
+            Some(x) => x,
+            None => row.scan(target, &needs, back.job.class_weight(), &mut found),
+        };
+        let g = back.upstream(first + i, &record, target, &found);
+        let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };
+        for at in (0..valid).step_by(BLOCK) {
+            let n = BLOCK.min(valid - at);
+            let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
+            row.block_scalar(pair.logits(i), at, &mut dz[..n]);
+            for (to, &dz) in pair.gradient(i)[at..at + n].iter_mut().zip(&dz) {
+                *to = dz.to();
+            }
         }
     }
 }

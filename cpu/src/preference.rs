@@ -7,13 +7,16 @@ use crate::on_isa;
 use crate::parallel::Context;
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::catalog::{
-    self, Entry, ListVisitor, MAX_PARAMS, PairVisitor, UnpairedVisitor, lits, slot, with_list, with_pair, with_unpaired,
+    self, About, Entry, ListVisitor, MAX_PARAMS, PairVisitor, Reward, UnpairedVisitor, lits, slot, with_list,
+    with_pair, with_unpaired,
 };
 use truing_core::error::row;
-use truing_core::losses::{Anchor, ListLoss, Member, Pair, PairLoss, PairOut, Side, Unpaired, UnpairedLoss};
+use truing_core::losses::map::{Alpha, Mapped, ScoreMap, js};
+use truing_core::losses::{Anchor, ListLoss, Member, Pair, PairLoss, Side, Unpaired, UnpairedLoss};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, MatrixMut, Split};
 use truing_core::preference::{Inputs, Items, Outputs, Problem, Reduction, Term, each, stat};
+use truing_core::real::Real;
 use truing_core::{Result, catalog::Kind};
 
 /// Lanes of f64.
@@ -25,7 +28,8 @@ const KEPT: u32 = row::IGNORED | row::SATURATED;
 /// Slots whose partial is one number an item: the margin of a pair, the baseline of a row. They share a place.
 const SECOND: u64 = slot::MARGIN | slot::BASELINE;
 
-/// Scratch memory of a call: 8 bytes a sequence twice (three times with KL), 32 bytes an item (more with KL or margin).
+/// Scratch memory of a call: 8 bytes a sequence twice (three times with KL), 32 bytes an item (more with KL, margin, anchor,
+/// map).
 pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     let (s, n) = (problem.sequences(), problem.count());
     let partials = if problem.items().kind() == Kind::List { problem.rewards() } else { n };
@@ -39,6 +43,12 @@ pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     }
     if problem.differentiates(SECOND) {
         bytes = Arena::sum([bytes, f(n), f(n)]);
+    }
+    if problem.differentiates(slot::ANCHOR) {
+        bytes = Arena::sum([bytes, f(n)]);
+    }
+    if problem.maps() {
+        bytes = Arena::sum([bytes, f(n), f(n), f(n)]);
     }
     Workspace { minimum: bytes, preferred: bytes }
 }
@@ -65,6 +75,9 @@ struct Partials<'a> {
     kl_a: &'a mut [f64],
     kl_b: &'a mut [f64],
     margin: &'a mut [f64],
+    anchor: &'a mut [f64],
+    /// The mapped difference and its partials, empty without a map.
+    map: [&'a mut [f64]; 3],
     now: &'a mut [u32],
 }
 fn cut<T>(x: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
@@ -79,10 +92,13 @@ impl Partials<'_> {
         let (ka, kx) = cut(self.kl_a, row);
         let (kb, ky) = cut(self.kl_b, row);
         let (m, n) = cut(self.margin, row);
+        let (e, f) = cut(self.anchor, row);
+        let [d, ga, gb] = self.map;
+        let ((d, dx), (ga, gx), (gb, gy)) = (cut(d, row), cut(ga, row), cut(gb, row));
         let (s, t) = cut(self.now, row);
         (
-            Partials { value: v, a, b, kl_a: ka, kl_b: kb, margin: m, now: s },
-            Partials { value: w, a: x, b: y, kl_a: kx, kl_b: ky, margin: n, now: t },
+            Partials { value: v, a, b, kl_a: ka, kl_b: kb, margin: m, anchor: e, map: [d, ga, gb], now: s },
+            Partials { value: w, a: x, b: y, kl_a: kx, kl_b: ky, margin: n, anchor: f, map: [dx, gx, gy], now: t },
         )
     }
     fn reborrow(&mut self) -> Partials<'_> {
@@ -93,6 +109,11 @@ impl Partials<'_> {
             kl_a: &mut *self.kl_a,
             kl_b: &mut *self.kl_b,
             margin: &mut *self.margin,
+            anchor: &mut *self.anchor,
+            map: {
+                let [d, a, b] = &mut self.map;
+                [&mut **d, &mut **a, &mut **b]
+            },
             now: &mut *self.now,
         }
     }
@@ -132,6 +153,10 @@ impl Feed<'_> {
     fn weight(&self, i: usize) -> f64 {
         if self.weighs { 1.0 } else { each(&self.inputs.groups.item_weight, i, 1.0) }
     }
+    /// Pairs have a beta of their own.
+    fn betas(&self, about: &About) -> bool {
+        about.reads(slot::BETA) && self.inputs.groups.item_beta.is_some()
+    }
     #[inline(always)]
     fn length(&self, s: usize) -> f64 {
         self.inputs.lengths.map_or(0.0, |l| l.get(s) as f64)
@@ -142,42 +167,45 @@ impl Feed<'_> {
     }
 }
 
-/// Eight pairs. Ends and items that are not evaluated are 0.
+/// Eight pairs. Ends and items that are not evaluated have scores of 0.
 #[derive(Default)]
 struct Block {
-    chosen: [f64; W],
-    rejected: [f64; W],
+    scores: [[f64; W]; 2],
     length: [[f64; W]; 2],
     kl: [[f64; W]; 2],
     margin: [[f64; W]; 2],
+    anchor: [f64; W],
+    shift: [f64; W],
+    beta: [f64; W],
 }
 impl Block {
-    #[inline(always)]
-    fn fill(&mut self, feed: &Feed<'_>, reads: u64, first: usize, n: usize) {
+    /// Not inlined: entries and instruction sets share it.
+    #[inline(never)]
+    fn fill(&mut self, feed: &Feed<'_>, about: &About, first: usize, n: usize) {
         let (s, groups) = (feed.problem.sequences(), &feed.inputs.groups);
         let plain = n == W && groups.item_mask.is_none() && groups.item_weight.is_none();
         match feed.problem.items() {
             Items::Stacked if plain => {
-                self.chosen.copy_from_slice(&feed.x[first..first + W]);
-                self.rejected.copy_from_slice(&feed.x[s / 2 + first..s / 2 + first + W]);
+                self.scores[0].copy_from_slice(&feed.x[first..first + W]);
+                self.scores[1].copy_from_slice(&feed.x[s / 2 + first..s / 2 + first + W]);
             }
             Items::Interleaved if plain => {
                 let x = &feed.x[2 * first..2 * first + 2 * W];
                 for j in 0..W {
-                    (self.chosen[j], self.rejected[j]) = (x[2 * j], x[2 * j + 1]);
+                    (self.scores[0][j], self.scores[1][j]) = (x[2 * j], x[2 * j + 1]);
                 }
             }
             items => {
-                (self.chosen, self.rejected) = ([0.0; W], [0.0; W]);
+                self.scores = [[0.0; W]; 2];
                 for j in 0..n {
                     if plain || feed.evaluated(first + j) {
                         let (c, r) = items.pair(first + j, s);
-                        (self.chosen[j], self.rejected[j]) = (feed.x[c], feed.x[r]);
+                        (self.scores[0][j], self.scores[1][j]) = (feed.x[c], feed.x[r]);
                     }
                 }
             }
         }
-        if reads & (slot::LENGTH | slot::KL) != 0 {
+        if about.reads(slot::LENGTH | slot::KL | slot::ANCHOR) {
             for j in 0..n {
                 if plain || feed.evaluated(first + j) {
                     let (c, r) = feed.problem.items().pair(first + j, s);
@@ -185,63 +213,109 @@ impl Block {
                         self.length[k][j] = feed.length(q);
                         self.kl[k][j] = feed.kl(q);
                     }
+                    if about.reads(slot::ANCHOR) {
+                        self.anchor[j] = feed.problem.items().anchor(first + j, s).map_or(0.0, |e| feed.x[e]);
+                    }
                 }
             }
         }
-        if reads & slot::MARGIN != 0 && (groups.margin_chosen.is_some() || groups.margin_rejected.is_some()) {
+        let given = groups.margin_chosen.is_some() || groups.margin_rejected.is_some();
+        if about.reads(slot::MARGIN) && (given || about.margins != [0.0; 2]) {
             for j in 0..n {
-                self.margin[0][j] = each(&groups.margin_chosen, first + j, 0.0);
-                self.margin[1][j] = each(&groups.margin_rejected, first + j, 0.0);
+                self.margin[0][j] = each(&groups.margin_chosen, first + j, about.margins[0]);
+                self.margin[1][j] = each(&groups.margin_rejected, first + j, about.margins[1]);
+            }
+        }
+        if about.reads(slot::SHIFT) && groups.shift.is_some() {
+            for j in 0..n {
+                self.shift[j] = each(&groups.shift, first + j, 0.0);
+            }
+        }
+        if feed.betas(about) {
+            for j in 0..n {
+                self.beta[j] = each(&groups.item_beta, first + j, 0.0);
             }
         }
     }
+    /// The mapped difference in place of the scores; lengths are in it.
+    fn mapped(&mut self, difference: &[f64]) {
+        self.scores[0][..difference.len()].copy_from_slice(difference);
+        (self.scores[1], self.length) = ([0.0; W], [[1.0; W]; 2]);
+    }
     fn pair(&self, j: usize) -> Pair<f64> {
-        let side = |k: usize, logp: f64| Side {
-            logp,
+        let side = |k: usize| Side {
+            logp: self.scores[k][j],
             ref_logp: 0.0,
             len: self.length[k][j],
             kl: self.kl[k][j],
             margin: self.margin[k][j],
         };
-        let anchor = Anchor { logp: 0.0, ref_logp: 0.0 };
-        Pair { chosen: side(0, self.chosen[j]), rejected: side(1, self.rejected[j]), anchor }
+        let anchor = Anchor { logp: self.anchor[j], ref_logp: 0.0 };
+        Pair { chosen: side(0), rejected: side(1), anchor, shift: self.shift[j] }
+    }
+    /// 1 / T of both sides, 0 without tokens.
+    fn shares(&self) -> [[f64; W]; 2] {
+        let mut out = [[0.0; W]; 2];
+        for k in 0..2 {
+            for j in 0..W {
+                out[k][j] = if self.length[k][j] > 0.0 { 1.0 / self.length[k][j] } else { 0.0 };
+            }
+        }
+        out
     }
 }
 
 struct PairCall<'a> {
     context: &'a Context,
     feed: Feed<'a>,
-    params: &'a [f64],
+    term: &'a Term<'a>,
     first: usize,
     out: Partials<'a>,
 }
 impl PairVisitor for PairCall<'_> {
     type Out = Result<()>;
     fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Result<()> {
-        let p = catalog::resolve::<E, N>(self.params)?;
-        if E::ABOUT.reads(slot::BETA) && self.feed.inputs.groups.item_beta.is_some() {
-            return pair_betas::<E, N>(self);
+        let p = catalog::resolve::<E, N>(self.term.params)?;
+        if !self.term.map.is_identity() {
+            map_scores(&mut self);
         }
-        let (feed, first, out) = (&self.feed, self.first, &mut self.out);
-        on_isa!(self.context.isa(), s => pair_lanes::<_, E, N>(s, &p, feed, first, out), pair_scalar::<E, N>(&p, feed, first, out));
+        let (feed, about, first, out) = (&self.feed, &const { E::ABOUT }, self.first, &mut self.out);
+        on_isa!(
+            self.context.isa(),
+            s => pair_lanes::<_, E::Base, N>(s, &p, feed, about, first, out),
+            pair_scalar::<E::Base, N>(&p, feed, about, first, out)
+        );
+        if !self.term.map.is_identity() {
+            let [_, chosen, rejected] = &self.out.map;
+            for (partials, slopes) in [(&mut self.out.a, chosen), (&mut self.out.b, rejected)] {
+                partials.iter_mut().zip(&**slopes).for_each(|(x, g)| *x = if *g == 0.0 { *g } else { times(*x, *g) });
+            }
+        }
         Ok(())
     }
 }
+/// Evaluates `E` with the slots of `about`, which may be a preset of it.
 #[inline(always)]
 fn pair_lanes<S: Simd, E: PairLoss<N>, const N: usize>(
     s: S,
     p: &[f64; N],
     feed: &Feed<'_>,
+    about: &About,
     first: usize,
     out: &mut Partials<'_>,
 ) {
     let mut block = Block::default();
     let zero = L64::splat(s, 0.0);
+    let (betas, mapped) = (feed.betas(about), out.map[0].len());
     for at in (0..out.value.len()).step_by(W) {
-        block.fill(feed, E::ABOUT.inputs, first + at, W.min(out.value.len() - at));
+        let n = W.min(out.value.len() - at);
+        block.fill(feed, about, first + at, n);
+        if mapped > 0 {
+            block.mapped(&out.map[0][at..at + n]);
+        }
         let mut chosen =
-            Side { logp: L64::load(s, &block.chosen, 0, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
-        let mut rejected = Side { logp: L64::load(s, &block.rejected, 0, 0.0), ..chosen };
+            Side { logp: L64::load(s, &block.scores[0], 0, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
+        let mut rejected = Side { logp: L64::load(s, &block.scores[1], 0, 0.0), ..chosen };
         if E::ABOUT.reads(slot::LENGTH) {
             (chosen.len, rejected.len) =
                 (L64::load(s, &block.length[0], 0, 0.0), L64::load(s, &block.length[1], 0, 0.0));
@@ -253,56 +327,107 @@ fn pair_lanes<S: Simd, E: PairLoss<N>, const N: usize>(
             (chosen.margin, rejected.margin) =
                 (L64::load(s, &block.margin[0], 0, 0.0), L64::load(s, &block.margin[1], 0, 0.0));
         }
-        let x = Pair { chosen, rejected, anchor: Anchor { logp: zero, ref_logp: zero } };
-        let y = E::eval(x, lits(zero, p));
+        let anchor = Anchor { logp: L64::load(s, &block.anchor, 0, 0.0), ref_logp: zero };
+        let shift = L64::load(s, &block.shift, 0, 0.0);
+        let mut q = lits(zero, p);
+        if betas && N > 0 {
+            q[0] = L64::load(s, &block.beta, 0, 0.0);
+        }
+        let y = E::eval(Pair { chosen, rejected, anchor, shift }, q);
         y.value.store(out.value, at);
         y.chosen.logp.store(out.a, at);
         y.rejected.logp.store(out.b, at);
-        if E::ABOUT.differentiates(slot::KL) {
+        if E::ABOUT.differentiates(slot::KL) && about.differentiates(slot::KL) {
             y.chosen.kl.store(out.kl_a, at);
             y.rejected.kl.store(out.kl_b, at);
         }
-        if E::ABOUT.differentiates(slot::MARGIN) {
+        if E::ABOUT.differentiates(slot::MARGIN) && about.differentiates(slot::MARGIN) {
             y.chosen.margin.store(out.margin, at);
         }
-    }
-}
-fn put_pair(out: &mut Partials<'_>, i: usize, y: PairOut<f64>, partials: u64) {
-    out.value[i] = y.value;
-    (out.a[i], out.b[i]) = (y.chosen.logp, y.rejected.logp);
-    if partials & slot::KL != 0 {
-        (out.kl_a[i], out.kl_b[i]) = (y.chosen.kl, y.rejected.kl);
-    }
-    if partials & slot::MARGIN != 0 {
-        out.margin[i] = y.chosen.margin;
-    }
-}
-fn pair_scalar<E: PairLoss<N>, const N: usize>(p: &[f64; N], feed: &Feed<'_>, first: usize, out: &mut Partials<'_>) {
-    let mut block = Block::default();
-    for at in (0..out.value.len()).step_by(W) {
-        let n = W.min(out.value.len() - at);
-        block.fill(feed, E::ABOUT.inputs, first + at, n);
-        for j in 0..n {
-            put_pair(out, at + j, E::eval(block.pair(j), *p), E::ABOUT.partials);
+        if E::ABOUT.differentiates(slot::ANCHOR) && about.differentiates(slot::ANCHOR) {
+            y.anchor.store(out.anchor, at);
         }
     }
 }
-/// A beta for each pair: constants are formed for each pair too.
-fn pair_betas<E: PairLoss<N>, const N: usize>(call: PairCall<'_>) -> Result<()> {
-    let PairCall { feed, params, first, mut out, .. } = call;
-    let mut block = Block::default();
+fn pair_scalar<E: PairLoss<N>, const N: usize>(
+    p: &[f64; N],
+    feed: &Feed<'_>,
+    about: &About,
+    first: usize,
+    out: &mut Partials<'_>,
+) {
+    let (mut block, mut p) = (Block::default(), *p);
+    let (betas, mapped) = (feed.betas(about), out.map[0].len());
     for at in (0..out.value.len()).step_by(W) {
         let n = W.min(out.value.len() - at);
-        block.fill(&feed, E::ABOUT.inputs, first + at, n);
+        block.fill(feed, about, first + at, n);
+        if mapped > 0 {
+            block.mapped(&out.map[0][at..at + n]);
+        }
         for j in 0..n {
-            if !feed.evaluated(first + at + j) {
-                continue;
+            if betas && N > 0 {
+                p[0] = block.beta[j];
             }
-            let p = with_beta::<E, N>(params, each(&feed.inputs.groups.item_beta, first + at + j, 0.0))?;
-            put_pair(&mut out, at + j, E::eval(block.pair(j), p), E::ABOUT.partials);
+            let (i, y) = (at + j, E::eval(block.pair(j), p));
+            out.value[i] = y.value;
+            (out.a[i], out.b[i]) = (y.chosen.logp, y.rejected.logp);
+            if about.differentiates(slot::KL) {
+                (out.kl_a[i], out.kl_b[i]) = (y.chosen.kl, y.rejected.kl);
+            }
+            if about.differentiates(slot::MARGIN) {
+                out.margin[i] = y.chosen.margin;
+            }
+            if about.differentiates(slot::ANCHOR) {
+                out.anchor[i] = y.anchor;
+            }
         }
     }
-    Ok(())
+}
+
+/// The map of a term over the pairs of a call, into `out.map`.
+fn map_scores(call: &mut PairCall<'_>) {
+    let (isa, map, about) = (call.context.isa(), call.term.map, call.term.about());
+    let (feed, first, out) = (&call.feed, call.first, &mut call.out);
+    let mut block = Block::default();
+    for at in (0..out.value.len()).step_by(W) {
+        let n = W.min(out.value.len() - at);
+        block.fill(feed, about, first + at, n);
+        let shares = about.reads(slot::LENGTH).then(|| block.shares());
+        let mut to = [[0.0; W]; 3];
+        on_isa!(isa, s => map_lanes(s, map, &block.scores, &shares, &mut to), {
+            for j in 0..W {
+                let shares = shares.map(|s| [s[0][j], s[1][j]]);
+                let m = map_one(map, block.scores[0][j], block.scores[1][j], shares);
+                (to[0][j], to[1][j], to[2][j]) = (m.difference, m.chosen, m.rejected);
+            }
+        });
+        for k in 0..3 {
+            out.map[k][at..at + n].copy_from_slice(&to[k][..n]);
+        }
+    }
+}
+#[inline(always)]
+fn map_lanes<S: Simd>(s: S, map: ScoreMap, x: &[[f64; W]; 2], shares: &Option<[[f64; W]; 2]>, to: &mut [[f64; W]; 3]) {
+    let (a, b) = (L64::load(s, &x[0], 0, 0.0), L64::load(s, &x[1], 0, 0.0));
+    #[allow(clippy::manual_map)] // a closure over lanes loses the instruction set
+    let shares = match shares {
+        Some(v) => Some([L64::load(s, &v[0], 0, 0.0), L64::load(s, &v[1], 0, 0.0)]),
+        None => None,
+    };
+    let m = map_one(map, a, b, shares);
+    m.difference.store(&mut to[0], 0);
+    m.chosen.store(&mut to[1], 0);
+    m.rejected.store(&mut to[2], 0);
+}
+#[inline(always)]
+fn map_one<R: Real>(map: ScoreMap, a: R, b: R, shares: Option<[R; 2]>) -> Mapped<R> {
+    match map {
+        ScoreMap::Js => js(a, b, shares),
+        ScoreMap::Alpha { alpha, max_exponent } => {
+            Alpha { alpha: a.lit(alpha), max_exponent: a.lit(max_exponent) }.difference(a, b, shares)
+        }
+        ScoreMap::Identity => Mapped { difference: a - b, chosen: a.lit(1.0), rejected: a.lit(1.0) },
+    }
 }
 fn with_beta<E: Entry<N>, const N: usize>(params: &[f64], beta: f64) -> Result<[f64; N]> {
     let mut all = [f64::NAN; MAX_PARAMS];
@@ -429,9 +554,9 @@ impl ListVisitor for ListCall<'_> {
     }
 }
 
-/// Sequences of item `i`, in the order in which their partials are added.
+/// Sequences of item `i` that a term with these slots reads, in the order in which their partials are added.
 #[inline(always)]
-fn sequences(problem: &Problem<'_>, i: usize, mut f: impl FnMut(usize)) {
+fn sequences(problem: &Problem<'_>, reads: u64, i: usize, mut f: impl FnMut(usize)) {
     match problem.items() {
         Items::Rows => f(i),
         items @ Items::Lists { .. } => (items.offset(i)..items.offset(i + 1)).for_each(|m| f(items.member(m))),
@@ -439,6 +564,9 @@ fn sequences(problem: &Problem<'_>, i: usize, mut f: impl FnMut(usize)) {
             let (c, r) = items.pair(i, problem.sequences());
             f(c);
             f(r);
+            if reads & slot::ANCHOR != 0 {
+                items.anchor(i, problem.sequences()).into_iter().for_each(f);
+            }
         }
     }
 }
@@ -456,7 +584,7 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
         if !feed.evaluated(item) {
             out.value[i] = 0.0;
             out.a[members].fill(0.0);
-            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin] {
+            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin, out.anchor] {
                 if let Some(x) = m.get_mut(i) {
                     *x = 0.0;
                 }
@@ -465,7 +593,7 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
             continue;
         }
         let (mut nan, mut infinite, mut undefined, mut any) = (false, false, false, false);
-        sequences(problem, item, |s| {
+        sequences(problem, about.inputs, item, |s| {
             any = true;
             let raw = inputs.scores.get(s);
             let reference = if about.reads(slot::REF) { inputs.ref_scores.map_or(0.0, |r| r.get(s)) } else { 0.0 };
@@ -473,6 +601,9 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
             nan |= raw.is_nan() || reference.is_nan() || kl.is_nan();
             infinite |= raw.is_infinite() || reference.is_infinite() || kl.is_infinite();
             undefined |= feed.x[s].is_nan();
+            if about.below_zero && feed.x[s] >= 0.0 {
+                status |= row::SATURATED;
+            }
             if inputs.lengths.is_some_and(|l| l.get(s) == 0) {
                 status |= row::EMPTY;
             }
@@ -483,11 +614,15 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
         if !any {
             status |= row::EMPTY;
         }
+        let mut unmarked = false;
         if about.reads(slot::MARGIN) {
             let g = &inputs.groups;
             let margin = [each(&g.margin_chosen, item, 0.0), each(&g.margin_rejected, item, 0.0)];
-            nan |= margin[0].is_nan() || margin[1].is_nan();
+            unmarked = margin[0].is_nan() || margin[1].is_nan();
             infinite |= margin[0].is_infinite() || margin[1].is_infinite();
+        }
+        if about.reads(slot::SHIFT) {
+            nan |= each(&inputs.groups.shift, item, 0.0).is_nan();
         }
         if about.reads(slot::BASELINE) {
             nan |= each(&inputs.groups.baseline, item, 0.0).is_nan();
@@ -496,15 +631,17 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
         for &g in &out.a[members.clone()] {
             (broken, beyond) = (broken | g.is_nan(), beyond | g.is_infinite());
         }
-        for m in [&*out.b, out.kl_a, out.kl_b, out.margin] {
+        for m in [&*out.b, out.kl_a, out.kl_b, out.margin, out.anchor] {
             if let Some(g) = m.get(i) {
                 (broken, beyond) = (broken | g.is_nan(), beyond | g.is_infinite());
             }
         }
+        // a margin that the entry selects away may be NaN
+        nan |= unmarked && broken;
         if broken {
             out.value[i] = f64::NAN;
             out.a[members].fill(f64::NAN);
-            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin] {
+            for m in [&mut *out.b, out.kl_a, out.kl_b, out.margin, out.anchor] {
                 if let Some(x) = m.get_mut(i) {
                     *x = f64::NAN;
                 }
@@ -523,12 +660,15 @@ fn flags(feed: &Feed<'_>, term: &Term<'_>, first: usize, out: &mut Partials<'_>)
     }
 }
 /// No item has anything to flag but for what its value and partials show: all scores are finite, everything is
-/// evaluated, and nobody gives lengths or status.
-fn plain(feed: &Feed<'_>) -> bool {
+/// evaluated, nothing is lowered, and nobody gives lengths or status.
+fn plain(feed: &Feed<'_>, about: &About) -> bool {
+    if about.below_zero && !feed.x.iter().all(|&x| x < 0.0) {
+        return false;
+    }
     let (inputs, g) = (feed.inputs, &feed.inputs.groups);
     let all = g.item_mask.is_none() && g.item_weight.is_none();
     let unmarked = inputs.lengths.is_none() && inputs.sequence_status.is_none() && inputs.kl.is_none();
-    let unmoved = g.margin_chosen.is_none() && g.margin_rejected.is_none();
+    let unmoved = g.margin_chosen.is_none() && g.margin_rejected.is_none() && g.shift.is_none();
     feed.problem.items().kind() == Kind::Pair && all && unmarked && unmoved && finite([feed.x])
 }
 fn finite<const K: usize>(parts: [&[f64]; K]) -> bool {
@@ -639,6 +779,7 @@ pub(crate) fn run(
     let kind = items.kind();
     let members = if kind == Kind::List { problem.rewards() } else { n };
     let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(SECOND));
+    let (anchors, maps) = (problem.differentiates(slot::ANCHOR), if problem.maps() { n } else { 0 });
     let mut out_margin = out.grad_margin.take().or(out.grad_baseline.take());
     let mut arena = Arena::new(scratch);
     let x = arena.take::<f64>(s)?;
@@ -651,6 +792,8 @@ pub(crate) fn run(
         kl_a: arena.take(if kls { n } else { 0 })?,
         kl_b: arena.take(if kls { n } else { 0 })?,
         margin: arena.take(if margins { n } else { 0 })?,
+        anchor: arena.take(if anchors { n } else { 0 })?,
+        map: [arena.take(maps)?, arena.take(maps)?, arena.take(maps)?],
     };
     let grad_kl = arena.take::<f64>(if kls { s } else { 0 })?;
     let grad_margin = arena.take::<f64>(if margins { n } else { 0 })?;
@@ -667,7 +810,7 @@ pub(crate) fn run(
     for (k, term) in problem.terms().iter().enumerate() {
         stage(context, problem, inputs, term, x);
         let feed = Feed { problem, inputs, x, weighs: term.about().reads(slot::WEIGHT) };
-        let plain = plain(&feed);
+        let plain = plain(&feed, term.about());
         // partials that another term has and this one has not
         if !term.about().differentiates(slot::KL) {
             partials.kl_a.fill(0.0);
@@ -676,17 +819,23 @@ pub(crate) fn run(
         if !term.about().differentiates(SECOND) {
             partials.margin.fill(0.0);
         }
+        if !term.about().differentiates(slot::ANCHOR) {
+            partials.anchor.fill(0.0);
+        }
         let piece = ByItem { partials: partials.reborrow(), items, first: 0 };
         context.rows(n, GRAIN, piece, |first, _, piece| {
             let mut out = piece.partials;
+            if term.map.is_identity() {
+                out.map = [&mut [], &mut [], &mut []];
+            }
             let params = term.params;
             let found = match kind {
-                Kind::Pair => with_pair(term.id, PairCall { context, feed, params, first, out: out.reborrow() }),
+                Kind::Pair => with_pair(term.id, PairCall { context, feed, term, first, out: out.reborrow() }),
                 Kind::Unpaired => with_unpaired(term.id, RowCall { context, feed, params, first, out: out.reborrow() }),
                 _ => with_list(term.id, ListCall { feed, params, first, out: out.reborrow() }),
             };
             debug_assert!(found.is_some_and(|r| r.is_ok()), "checked by Problem::new");
-            if plain && finite([&*out.value, out.a, out.b, out.margin]) {
+            if plain && finite([&*out.value, out.a, out.b, out.margin, out.anchor]) {
                 out.now.fill(0);
             } else {
                 flags(&feed, term, first, &mut out);
@@ -775,6 +924,7 @@ fn grad_flags(
     mark: &mut [f64],
     status: &mut [u32],
 ) {
+    let reads = if problem.reads(slot::ANCHOR) { slot::ANCHOR } else { 0 };
     for (grad, place) in grads {
         let Some(m) = place else { continue };
         let limit = if m.dtype() == truing_core::Dtype::F32 { f32::MAX as f64 } else { f64::MAX };
@@ -783,14 +933,14 @@ fn grad_flags(
         }
         mark.fill(0.0);
         for (i, _) in status.iter().enumerate().filter(|(_, bits)| *bits & EXPLAINED != 0) {
-            sequences(problem, i, |s| mark[s] = 1.0);
+            sequences(problem, reads, i, |s| mark[s] = 1.0);
         }
         for (i, bits) in status.iter_mut().enumerate() {
             if !inputs.groups.live(i) || each(&inputs.groups.item_weight, i, 1.0) == 0.0 {
                 continue;
             }
             let own = finite_upstream(inputs, i);
-            sequences(problem, i, |s| {
+            sequences(problem, reads, i, |s| {
                 if overflow(grad[s], m) != 0 || (own && !grad[s].is_finite() && mark[s] == 0.0) {
                     *bits |= row::OVERFLOW;
                 }
@@ -849,11 +999,10 @@ fn first_outputs(
     }
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
     let info = catalog::info(term.id).expect("checked by Problem::new");
-    let own = match info.params.first() {
-        Some(p) if p.name.starts_with("beta") => info.params_from(term.params).map_or(1.0, |p| p[0]),
-        _ => 1.0,
-    };
-    let (reads_kl, reads_beta) = (info.about.reads(slot::KL), info.about.reads(slot::BETA));
+    let named = info.params.first().is_some_and(|p| p.name.starts_with("beta"));
+    let params = info.params_from(term.params).unwrap_or_default();
+    let own = if named { params[0] } else { 1.0 };
+    let (reads_kl, reads_beta) = (info.about.reads(slot::KL), named && info.about.reads(slot::BETA));
     let skip = problem.options().skip_flagged;
     let (mut sums, mut correct) = ([Sum::default(); 2], 0);
     for i in 0..n {
@@ -889,6 +1038,11 @@ fn first_outputs(
                 if on {
                     let (chosen, rejected) = items.pair(i, problem.sequences());
                     (c, r) = (reward(chosen), reward(rejected));
+                    if info.about.reward == Reward::Objective {
+                        let g = &inputs.groups;
+                        c = (c - each(&g.margin_chosen, i, 0.0)) / params[1];
+                        r = (r - each(&g.margin_rejected, i, 0.0)) / params[1];
+                    }
                 }
                 write(&mut out.reward_chosen, i, c, status);
                 write(&mut out.reward_rejected, i, r, status);
@@ -922,6 +1076,7 @@ fn scatter(
     let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
     let kl = term.about().differentiates(slot::KL);
     let margin = !grad_margin.is_empty() && term.about().differentiates(SECOND);
+    let anchor = term.about().differentiates(slot::ANCHOR);
     let one = scale * inputs.grad_scale;
     let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
     // d score / d sum of the mean that the score stage formed
@@ -936,6 +1091,7 @@ fn scatter(
         && !divides
         && !kl
         && !margin
+        && !anchor
         && c != 0.0
         && c.is_finite()
         && matches!(problem.items(), Items::Stacked)
@@ -975,6 +1131,9 @@ fn scatter(
                 let (chosen, rejected) = items.pair(i, s);
                 grad[chosen] += chain(times(partials.a[i], c), chosen);
                 grad[rejected] += chain(times(partials.b[i], c), rejected);
+                if let (true, Some(e)) = (anchor, items.anchor(i, s)) {
+                    grad[e] += chain(times(partials.anchor[i], c), e);
+                }
                 if kl {
                     grad_kl[chosen] += times(partials.kl_a[i], c);
                     grad_kl[rejected] += times(partials.kl_b[i], c);

@@ -1,9 +1,9 @@
 //! Lane forms of [`truing_core::record`], shared by the kernels of rows of logits: loads, stores, the exponential, the
 //! lane tree. Only correctly rounded operations, `#[inline(always)] fn` only.
-use crate::lanes::{L32, Sixteen};
+use crate::lanes::{self, L32, M32, Sixteen};
 use truing_core::dtype::{Float, bf16, f16};
 use truing_core::real::Real;
-use truing_core::record::{EXP_CONSTANTS, EXP_LOW, EXP_TABLE, combine};
+use truing_core::record::{EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
 
 /// Sixteen logical f32 lanes.
 pub type V<S> = L32<S>;
@@ -59,32 +59,64 @@ pub fn exp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
     let [[power], [p]] = exp_parts(s, [d]);
     power * p
 }
-/// The chains of two accumulators of sixteen, column c in lane c % 16 of vector c / 16.
-#[inline(always)]
-pub fn chains<S: Sixteen>(a: [V<S>; 2]) -> [f32; 32] {
-    let mut x = [0.0; 32];
-    a[0].store_slice(&mut x[..16]);
-    a[1].store_slice(&mut x[16..]);
-    x
+/// What N vectors of columns add to the sums of a block.
+pub struct Terms<S: Sixteen, const N: usize> {
+    /// [`clamp`] of the columns less the maximum.
+    pub d: [V<S>; N],
+    power: [V<S>; N],
+    p: [V<S>; N],
+    hit: [M32<S>; N],
+    /// Any column has the maximum. It and its ties are few: a branch costs less than a select and a count in every column.
+    pub top: bool,
 }
-/// [`truing_core::record::combine`] of two accumulators of sixteen chains.
+impl<S: Sixteen, const N: usize> Terms<S, N> {
+    /// Of the columns `x` of a block with the maximum `m`.
+    #[inline(always)]
+    pub fn new(s: S, x: [V<S>; N], m: V<S>) -> Self {
+        let (mut d, mut hit, mut any) = (x, [x[0].simd_eq(m); N], x[0].simd_eq(m));
+        for i in 0..N {
+            hit[i] = x[i].simd_eq(m);
+            any = any.or(hit[i]);
+            d[i] = x[i] - m;
+        }
+        for i in 0..N {
+            d[i] = clamp(s, d[i]);
+        }
+        let [power, p] = exp_parts(s, d);
+        Terms { d, power, p, hit, top: any.any() }
+    }
+    /// Adds vector `i` to its chains, step 3 of [`truing_core::record`]; returns the lanes that have the maximum.
+    #[inline(always)]
+    pub fn add<const ALL: bool>(&self, i: usize, r: &mut V<S>, u: &mut V<S>, q: &mut V<S>) -> u32 {
+        let sum = fma(self.power[i], self.p[i], *r);
+        let e = self.power[i] * self.p[i];
+        if ALL {
+            *u = fma(e, self.d[i], *u);
+        }
+        let square = fma(e, e, *q);
+        if !self.top {
+            *r = sum;
+            if ALL {
+                *q = square;
+            }
+            return 0;
+        }
+        *r = self.hit[i].select(*r, sum);
+        if ALL {
+            *q = self.hit[i].select(*q, square);
+        }
+        self.hit[i].bits()
+    }
+}
+/// [`truing_core::record::combine`] of two accumulators of sixteen chains, column c in lane c % 16 of vector c / 16.
 #[inline(always)]
-pub fn tree<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-    combine(chains(a))
+pub fn tree<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+    s.fold((a[0] + a[1]).0)
 }
 /// Largest lane, `+0` if it is a zero. A NaN may or may not win.
 #[inline(always)]
-pub fn largest<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-    let mut x = [0.0; 16];
-    a[0].larger(a[1]).store_slice(&mut x);
-    let mut w = 8;
-    while w > 0 {
-        for i in 0..w {
-            x[i] = if x[i + w] > x[i] { x[i + w] } else { x[i] };
-        }
-        w /= 2;
-    }
-    x[0] + 0.0
+pub fn largest<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+    s.fold_larger(a[0].larger(a[1]).0) + 0.0
 }
 
 /// Whether what lies `columns` behind all of `b` ends before `end`. A prefetch of a page that is not mapped costs more than
@@ -93,23 +125,13 @@ pub fn largest<S: Sixteen>(a: [V<S>; 2]) -> f32 {
 pub fn inside<T>(b: &[[T; 32]], columns: usize, end: usize) -> bool {
     b.as_ptr_range().end.addr() + columns * size_of::<T>() <= end
 }
-/// Asks for the cache lines of the 32 columns that lie `columns` behind `p`, if `inside`: f32 for L2, 16-bit types for L1
+/// Asks for the 32 columns that lie `columns` behind `p`, if `inside`: f32 into the second cache, 16-bit types into the first
 /// (each the better of the two, measured).
 #[inline(always)]
-#[allow(unsafe_code)]
 pub fn prefetch<T>(p: &[T; 32], columns: usize, inside: bool) {
-    #[cfg(target_arch = "x86_64")]
     if inside {
-        for line in (0..size_of::<[T; 32]>()).step_by(64) {
-            use core::arch::x86_64::*;
-            let a = p.as_ptr().cast::<i8>().wrapping_add(columns * size_of::<T>() + line);
-            // SAFETY: a prefetch reads nothing as far as the language is concerned and never faults, whatever the
-            // address; SSE is part of the x86-64 baseline.
-            unsafe { if size_of::<T>() == 4 { _mm_prefetch::<_MM_HINT_T1>(a) } else { _mm_prefetch::<_MM_HINT_T0>(a) } }
-        }
+        lanes::prefetch(p.as_ptr().wrapping_add(columns), 32, size_of::<T>() == 4);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (p, columns, inside);
 }
 
 /// A type of logits or gradients: 32 columns at a time, column c in lane c % 16 of vector c / 16.
@@ -130,8 +152,8 @@ pub trait Cell: Float {
     }
     /// [`truing_core::record::combine`] of accumulators in the order of [`Cell::take`].
     #[inline(always)]
-    fn sum<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-        tree(a)
+    fn sum<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+        tree(s, a)
     }
     /// Running maximum over many loads. A NaN may or may not enter it: the sums see every NaN.
     type Max<S: Sixteen>: Copy;
@@ -155,8 +177,8 @@ macro_rules! float_max {
             *m = [m[0].larger(x[0]), m[1].larger(x[1])];
         }
         #[inline(always)]
-        fn max_get<S: Sixteen>(_: S, m: [V<S>; 2]) -> f32 {
-            largest(m)
+        fn max_get<S: Sixteen>(s: S, m: [V<S>; 2]) -> f32 {
+            largest(s, m)
         }
     };
 }
@@ -239,17 +261,8 @@ impl Cell for bf16 {
     }
     /// The tree adds columns of one parity before it adds the two.
     #[inline(always)]
-    fn sum<S: Sixteen>(a: [V<S>; 2]) -> f32 {
-        let mut x = chains(a);
-        let mut w = 8;
-        while w > 0 {
-            for i in 0..w {
-                x[i] += x[i + w];
-                x[16 + i] += x[16 + i + w];
-            }
-            w /= 2;
-        }
-        x[0] + x[16]
+    fn sum<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
+        s.fold(a[0].0) + s.fold(a[1].0)
     }
 }
 /// The bf16 in the upper half, anything in the lower.

@@ -420,7 +420,7 @@ pub struct truing_rows {
     pub cu_seqlens: *const truing_tensor,
     /// Token id, only with TRUING_HAS_IGNORE_INDEX.
     pub ignore_index: i64,
-    /// Rows, >= 0: row i uses target[i + shift] of its sequence.
+    /// Rows, 0 to 2^31 - 1: row i uses target[i + shift] of its sequence (cu_seqlens, a row of [B,T], else all rows).
     pub shift: i64,
     /// 0.
     pub reserved: [u8; 24],
@@ -578,7 +578,7 @@ pub const TRUING_STATS_WIDTH: u32 = 12;
 /// The same of two heads (`pair_stats`, `out_pair_stats`, statistics of a divergence), the 16 of [N,16].
 pub const TRUING_PAIR_STATS_WIDTH: u32 = 16;
 
-/// Outputs per row, each NULL = not wanted and costs nothing.
+/// Outputs per row, each NULL = not wanted and costs nothing. With f64 logits every f32 below is f64.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_figures {
@@ -640,7 +640,7 @@ pub struct truing_figures {
     pub reserved: [u8; 64],
 }
 
-/// Gradients handed to a backward, each NULL = 0.
+/// Gradients handed to a backward, each NULL = 0. With f64 logits every f32 below is f64.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_row_upstream {
@@ -771,7 +771,7 @@ pub struct truing_logprob_backward_args {
     pub rows: truing_rows,
     /// As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
     pub support: truing_support,
-    /// As in forward; eaft needs EXTERNAL with the saved omega.
+    /// As in forward. Without stats eaft finds its entropies again; EXTERNAL with `out_token_scale` saves that.
     pub row_loss: truing_row_loss,
     /// Columns of this shard.
     pub shard: truing_shard,
@@ -1193,7 +1193,7 @@ pub const TRUING_LOSS_HAS_WEIGHT: truing_loss_flags = 1u32 << 0;
 pub struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     pub id: truing_loss_id,
-    /// Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds), 0 = none.
     pub variant: u32,
     /// [num_params] host, catalogue order, NaN = default.
     pub params: *const f64,

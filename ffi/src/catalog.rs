@@ -53,6 +53,7 @@ fn describe(info: &Info) -> truing_loss_description {
         kind: info.kind as u32,
         preset_of: about.preset_of,
         score_kinds: about.scores,
+        takes_map: about.takes_map.into(),
         param_size: size_of::<truing_param_info>() as u32,
         levels: match info.kind {
             Kind::Token | Kind::Estimator => 1 << TRUING_LEVEL_TOKEN,

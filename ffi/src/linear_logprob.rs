@@ -26,13 +26,19 @@ pub unsafe extern "C" fn truing_linear_logprob_forward(
         // SAFETY: this function's contract.
         let (call, head, rows) = unsafe { open_forward(args) }?;
         let Call { args, context, tensors: mut t, workspace } = call;
-        let figures = FigureTensors::parse(&mut t, &args.figures)?;
+        let figures = FigureTensors::common(&mut t, &args.figures)?;
 
         let ok = &t.check()?;
         let problem = head.problem(&args.head, &args.rows, args.flags)?;
         let tokens = &head.tokens();
         let inputs = head.inputs(&rows, ok, tokens)?;
-        truing_cpu::linear_logprob::forward(&context, &problem, inputs, figures.view(ok, tokens)?, workspace.bytes(ok))
+        truing_cpu::linear_logprob::forward(
+            &context,
+            &problem,
+            inputs,
+            figures.view(ok, tokens)?.0,
+            workspace.bytes(ok),
+        )
     })
 }
 
@@ -49,7 +55,7 @@ pub unsafe extern "C" fn truing_linear_logprob_backward(
         let (call, head, rows) = unsafe { open_backward(args) }?;
         let Call { args, context, tensors: mut t, workspace } = call;
         let stats = stats(&mut t, args.stats, args.flags)?;
-        let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
+        let upstream = UpstreamTensors::common(&mut t, &args.upstream, args.flags)?;
         let grads = head.grads(&mut t, &args.grads, args.flags)?;
         let status = t.output("out_status", args.out_status)?;
 

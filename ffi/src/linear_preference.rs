@@ -121,8 +121,8 @@ unsafe fn parse(
     };
     let terms = terms.as_ref().map_or(&[][..], |t| t.get());
     let items = match terms {
-        [first, ..] => groups.items(first.id, ok)?,
         [] => Items::Rows,
+        terms => groups.items(terms, ok)?,
     };
     let (_, segments) = segments("rows.target", rows.dims(), &cu_seqlens, ok)?;
     let shape = head.shape()?;

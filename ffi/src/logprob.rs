@@ -1,48 +1,36 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, unavailable};
+use crate::boundary::{factor, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
-use truing_core::logprob::{Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
-use truing_core::{Error, Result, Value};
-use truing_cpu::logprob::{BackwardInputs, Grad, Inputs};
+use truing_core::dtype::Element;
+use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
+use truing_core::matrix::{Floats, Workspace};
+use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
+use truing_core::sequence::Segments;
+use truing_core::{Dtype, Error, Result, Value};
+use truing_cpu::logprob::{self as kernel, BackwardInputs, Fused, Grad, Inputs, Rowed, Totals};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
 
-/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`; see
-/// `truing_logprob_forward_args`. No workspace.
+/// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
+/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
-/// describe is writable, and nobody else writes to any of it during the call.
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forward_args) -> truing_status {
     guard("truing_logprob_forward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round, grad_logits_out, grad_bias_out, grad_loss, grad_scale);
-        support(&args.support)?;
-        row_loss(&args.row_loss)?;
-        let logits = t.required("logits", args.logits)?;
-        let transform = TransformTensors::parse(&mut t, &args.transform)?;
-        let rows = RowTensors::parse(&mut t, &args.rows)?;
-        let figures = FigureTensors::parse(&mut t, &args.figures)?;
-
-        let ok = &t.check()?;
-        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
-        let tokens = &tokens;
-        let inputs = Inputs {
-            logits: logits.rows(ok, tokens)?.expect("required"),
-            transform: transform.view(ok, tokens)?,
-            rows: rows.view(ok, tokens)?,
-        };
-        truing_cpu::logprob::forward(&context, &problem, inputs, figures.view(ok, tokens)?)
+        let forward = unsafe { Forward::open(args) }?;
+        if forward.double() { forward.run::<f64>() } else { forward.run::<f32>() }
     })
 }
 
-/// Gradient of the logits, given the gradients of log-prob, lse and entropy; see `truing_logprob_backward_args`.
-/// `grad_logits_out` may be `logits` itself. No workspace.
+/// Gradient of the logits and of the bias, given the gradients of the figures and of the loss; see
+/// `truing_logprob_backward_args`. `grad_logits_out` may be `logits` itself.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
@@ -50,41 +38,12 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
 pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_backward_args) -> truing_status {
     guard("truing_logprob_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round, grad_bias_out, shard.vocab_start, shard.vocab_end, shard.vocab_total);
-        support(&args.support)?;
-        row_loss(&args.row_loss)?;
-        let mut logits = t.required("logits", args.logits)?;
-        let transform = TransformTensors::parse(&mut t, &args.transform)?;
-        let rows = RowTensors::parse(&mut t, &args.rows)?;
-        let stats = stats(&mut t, args.stats, args.flags)?;
-        let upstream = UpstreamTensors::parse(&mut t, &args.upstream, args.flags)?;
-        let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
-        let status = t.output("out_status", args.out_status)?;
-        let (problem, tokens) = problem(logits.dims(), &args.transform, &args.rows, args.flags)?;
-        let tokens = &tokens;
-        let in_place = t.in_place(&mut logits, &grad_logits);
-
-        let ok = &t.check()?;
-        let inputs = BackwardInputs { transform: transform.view(ok, tokens)?, rows: rows.view(ok, tokens)? };
-        let grad_logits = grad_logits.rows(ok, tokens)?.expect("required");
-        let grad = match in_place {
-            true => Grad::InPlace(grad_logits),
-            false => Grad::Separate(logits.rows(ok, tokens)?.expect("required"), grad_logits),
-        };
-        truing_cpu::logprob::backward(
-            &context,
-            &problem,
-            inputs,
-            stats.rows(ok, tokens)?,
-            upstream.view(ok, tokens)?,
-            grad,
-            status.tokens(ok, tokens)?,
-        )
+        let backward = unsafe { Backward::open(args) }?;
+        if backward.double() { backward.run::<f64>() } else { backward.run::<f32>() }
     })
 }
 
-/// Bytes of workspace for `truing_logprob_forward`: 0.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss` and a gradient.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -94,11 +53,15 @@ pub unsafe extern "C" fn truing_logprob_forward_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_forward_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+    guard("truing_logprob_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        let need = unsafe { Forward::open(args) }?.need()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
 }
 
-/// Bytes of workspace for `truing_logprob_backward`: 0.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out`.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
@@ -108,14 +71,224 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_backward_workspace_size", || unsafe {
-        no_workspace(args, BACKWARD_FLAGS, minimum, preferred)
+    guard("truing_logprob_backward_workspace_size", || {
+        // SAFETY: this function's contract.
+        let need = unsafe { Backward::open(args) }?.need()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
 }
 
+/// A forward whose fields have been read.
+struct Forward {
+    call: Call<truing_logprob_forward_args>,
+    logits: Input,
+    dtype: Dtype,
+    problem: Problem,
+    tokens: Leading,
+    transform: TransformTensors,
+    rows: RowTensors,
+    row_loss: RowLossTensors,
+    figures: FigureTensors,
+    grad_logits: Output,
+    grad_bias: Output,
+    grad_loss: Input,
+    in_place: bool,
+}
+impl Forward {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_logprob_forward_args) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        unavailable!(args; transform.logit_round);
+        support(&args.support)?;
+        let mut logits = t.required("logits", args.logits)?;
+        let dtype = logits.dtype().expect("required");
+        let transform = TransformTensors::parse(t, &args.transform)?;
+        let rows = RowTensors::with_shift(t, &args.rows)?;
+        let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
+        let figures = FigureTensors::parse(t, &args.figures)?;
+        let grad_logits = t.output("grad_logits_out", args.grad_logits_out)?;
+        let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
+        let grad_loss = t.input("grad_loss", args.grad_loss)?;
+        if !grad_logits.is_some() && !grad_bias.is_some() {
+            let expected = "NULL or 0 without grad_logits_out and grad_bias_out";
+            idle("grad_loss", &args.grad_loss, expected)?;
+            idle("grad_scale", &args.grad_scale, expected)?;
+        }
+        let mut options = options(&args.transform, &args.rows, args.flags)?;
+        options.shift = shift(&args.rows)?;
+        options.row_loss = row_loss_options(&args.row_loss)?;
+        options.entropy_k = usize::try_from(args.figures.entropy_k).map_err(|_| {
+            let expected = Value::Text("a number of columns, or 0");
+            Error::invalid("figures.entropy_k", Value::Int(args.figures.entropy_k), expected)
+        })?;
+        let (problem, tokens) = problem(logits.dims(), options)?;
+        let in_place = t.in_place(&mut logits, &grad_logits);
+        Ok(Forward {
+            logits,
+            dtype,
+            problem,
+            tokens,
+            transform,
+            rows,
+            row_loss,
+            figures,
+            grad_logits,
+            grad_bias,
+            grad_loss,
+            in_place,
+            call,
+        })
+    }
+    fn double(&self) -> bool {
+        self.dtype == Dtype::F64
+    }
+    fn fused(&self) -> bool {
+        self.grad_logits.is_some() || self.grad_bias.is_some()
+    }
+    fn need(self) -> Result<Workspace> {
+        let (loss, stats, fused) = (self.figures.loss.is_some(), self.figures.stats.is_some(), self.fused());
+        let need = match (fused, self.double()) {
+            (false, _) => kernel::forward_workspace(&self.problem, loss),
+            (true, false) => kernel::fused_workspace::<f32>(&self.problem, loss, stats),
+            (true, true) => kernel::fused_workspace::<f64>(&self.problem, loss, stats),
+        };
+        self.call.tensors.check()?;
+        Ok(need)
+    }
+    fn run<F: Rowed + Element>(self) -> Result<()> {
+        let fused = self.fused();
+        let Call { args, context, tensors, workspace } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let transform = self.transform.view(ok, tokens)?;
+        let rows = self.rows.view(ok, tokens)?;
+        let row_loss = self.row_loss.view(ok, tokens)?;
+        let (figures, totals, extra_ids) = self.figures.view::<F>(ok, tokens)?;
+        let workspace = workspace.bytes(ok);
+        let grad_logits = self.grad_logits.rows(ok, tokens)?;
+        let logits = || self.logits.rows(ok, tokens).map(|z| z.expect("required"));
+        if !fused {
+            let inputs = Inputs { logits: logits()?, transform, rows, row_loss, extra_ids };
+            return kernel::forward_loss(&context, problem, inputs, figures, totals, workspace);
+        }
+        let grad = match grad_logits {
+            Some(g) if self.in_place => Grad::InPlace(g),
+            Some(g) => Grad::Separate(logits()?, g),
+            None => Grad::Absent(logits()?),
+        };
+        let loss = self.grad_loss.scalar::<Floats<'_>>(ok)?.map_or(1.0, |g| g.get(0));
+        let scale = grad_scale(args.grad_scale, args.flags);
+        if !scale.is_finite() {
+            return Err(Error::invalid("grad_scale", Value::Float(scale), Value::Text("a finite number")));
+        }
+        let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream: loss, scale };
+        let inputs = BackwardInputs { transform, rows, row_loss };
+        kernel::forward_fused(&context, problem, inputs, extra_ids, figures, totals, fused, workspace)
+    }
+}
+
+/// A backward whose fields have been read.
+struct Backward {
+    call: Call<truing_logprob_backward_args>,
+    logits: Input,
+    dtype: Dtype,
+    problem: Problem,
+    tokens: Leading,
+    transform: TransformTensors,
+    rows: RowTensors,
+    row_loss: RowLossTensors,
+    stats: Input,
+    upstream: UpstreamTensors,
+    grad_logits: Output,
+    grad_bias: Output,
+    status: Output,
+    in_place: bool,
+}
+impl Backward {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_logprob_backward_args) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        unavailable!(args; transform.logit_round, shard.vocab_start, shard.vocab_end, shard.vocab_total);
+        support(&args.support)?;
+        let mut logits = t.required("logits", args.logits)?;
+        let dtype = logits.dtype().expect("required");
+        let transform = TransformTensors::parse(t, &args.transform)?;
+        let rows = RowTensors::with_shift(t, &args.rows)?;
+        let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
+        let stats = stats(t, args.stats, args.flags)?;
+        let upstream = UpstreamTensors::parse(t, &args.upstream, args.flags)?;
+        let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
+        let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
+        let status = t.output("out_status", args.out_status)?;
+        let mut options = options(&args.transform, &args.rows, args.flags)?;
+        options.shift = shift(&args.rows)?;
+        options.row_loss = row_loss_options(&args.row_loss)?;
+        let (problem, tokens) = problem(logits.dims(), options)?;
+        let in_place = t.in_place(&mut logits, &grad_logits);
+        Ok(Backward {
+            logits,
+            dtype,
+            problem,
+            tokens,
+            transform,
+            rows,
+            row_loss,
+            stats,
+            upstream,
+            grad_logits,
+            grad_bias,
+            status,
+            in_place,
+            call,
+        })
+    }
+    fn double(&self) -> bool {
+        self.dtype == Dtype::F64
+    }
+    fn need(self) -> Result<Workspace> {
+        let (stats, bias) = (self.stats.is_some(), self.grad_bias.is_some());
+        let need = match self.double() {
+            false => kernel::backward_workspace::<f32>(&self.problem, stats, bias),
+            true => kernel::backward_workspace::<f64>(&self.problem, stats, bias),
+        };
+        self.call.tensors.check()?;
+        Ok(need)
+    }
+    fn run<F: Rowed + Element>(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        let inputs = BackwardInputs {
+            transform: self.transform.view(ok, tokens)?,
+            rows: self.rows.view(ok, tokens)?,
+            row_loss: self.row_loss.view(ok, tokens)?,
+        };
+        let grad_logits = self.grad_logits.rows(ok, tokens)?.expect("required");
+        let grad = match self.in_place {
+            true => Grad::InPlace(grad_logits),
+            false => Grad::Separate(self.logits.rows(ok, tokens)?.expect("required"), grad_logits),
+        };
+        kernel::backward_bias::<F>(
+            &context,
+            &self.problem,
+            inputs,
+            self.stats.rows(ok, tokens)?,
+            self.upstream.view(ok, tokens)?,
+            grad,
+            self.status.tokens(ok, tokens)?,
+            self.grad_bias.list(ok)?,
+            workspace.bytes(ok),
+        )
+    }
+}
+
 /// The checked problem of logits with these dimensions, and how its rows lie.
-fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, flags: u64) -> Result<(Problem, Leading)> {
+fn problem(dims: &[usize], options: Options) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
         [b, t, v] => (b * t, v),
@@ -127,7 +300,7 @@ fn problem(dims: &[usize], transform: &truing_transform, rows: &truing_rows, fla
             ));
         }
     };
-    Ok((Problem::new(n, v, options(transform, rows, flags)?)?, Leading::new(&dims[..dims.len() - 1])))
+    Ok((Problem::new(n, v, options)?, Leading::new(&dims[..dims.len() - 1])))
 }
 
 /// The settings in a transform and in the rows.
@@ -151,7 +324,12 @@ pub(crate) fn options(transform: &truing_transform, rows: &truing_rows, flags: u
         },
         n_valid_vocab,
         ignore_index,
+        ..Options::default()
     })
+}
+fn shift(rows: &truing_rows) -> Result<usize> {
+    usize::try_from(rows.shift)
+        .map_err(|_| Error::invalid("rows.shift", Value::Int(rows.shift), Value::Text("a number of rows >= 0")))
 }
 
 /// The tensors of a transform.
@@ -171,28 +349,104 @@ impl TransformTensors {
     }
 }
 
-/// The tensors of `truing_rows`, `cu_seqlens` left to the forms that read it.
+/// The tensors of `truing_rows`.
 pub(crate) struct RowTensors {
     target: Input,
     mask: Input,
+    /// Read by the log-prob of logits; the chain of the linear form has its own.
+    cu_seqlens: Input,
+    shifted: bool,
 }
 impl RowTensors {
+    /// For forms without packed sequences.
     pub(crate) fn parse(t: &mut Tensors, f: &truing_rows) -> Result<Self> {
         unavailable!("rows", f; cu_seqlens);
         RowTensors::with_sequences(t, f)
     }
-    /// For forms that read `cu_seqlens`.
+    /// For forms that read `cu_seqlens` themselves.
     pub(crate) fn with_sequences(t: &mut Tensors, f: &truing_rows) -> Result<Self> {
         unavailable!("rows", f; shift);
-        Ok(RowTensors { target: t.input("rows.target", f.target)?, mask: t.input("rows.mask", f.mask)? })
+        RowTensors::with_shift(t, &truing_rows { cu_seqlens: core::ptr::null(), ..*f })
+    }
+    /// With all fields.
+    fn with_shift(t: &mut Tensors, f: &truing_rows) -> Result<Self> {
+        Ok(RowTensors {
+            target: t.input("rows.target", f.target)?,
+            mask: t.input("rows.mask", f.mask)?,
+            cu_seqlens: t.input("rows.cu_seqlens", f.cu_seqlens)?,
+            shifted: f.shift != 0,
+        })
     }
     /// Dimensions of the target.
     pub(crate) fn dims(&self) -> &[usize] {
         self.target.dims()
     }
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {
-        Ok(Rows { target: self.target.tokens(ok, tokens)?, mask: self.mask.tokens(ok, tokens)? })
+        let (target, mask) = (self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?);
+        let segments = match (self.cu_seqlens.list(ok)?, tokens.batch()) {
+            (Some(_), Some([b, t])) => {
+                let (got, expected) =
+                    (Value::Shape([b as i64, t as i64, 0], 2), Value::Text("rows [N] with cu_seqlens"));
+                return Err(Error::shape("rows.cu_seqlens", got, expected));
+            }
+            (Some(cu), None) => Some(Segments::Packed(cu)),
+            (None, Some([sequences, width])) if self.shifted => Some(Segments::Padded { sequences, width }),
+            (None, _) => None,
+        };
+        Ok(Rows { target, mask, segments })
     }
+}
+
+/// The tensors of `truing_row_loss`.
+struct RowLossTensors {
+    class_weight: Input,
+    external_scale: Input,
+}
+impl RowLossTensors {
+    fn parse(t: &mut Tensors, f: &truing_row_loss) -> Result<Self> {
+        Ok(RowLossTensors {
+            class_weight: t.input("row_loss.class_weight", f.class_weight)?,
+            external_scale: t.input("row_loss.external_scale", f.external_scale)?,
+        })
+    }
+    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<RowLossInputs<'a>> {
+        Ok(RowLossInputs {
+            class_weight: self.class_weight.list(ok)?,
+            external_scale: self.external_scale.tokens(ok, tokens)?,
+        })
+    }
+}
+/// The settings of a row loss.
+fn row_loss_options(f: &truing_row_loss) -> Result<RowLoss> {
+    Ok(RowLoss {
+        label_smoothing: f.label_smoothing,
+        smoothing: match f.smoothing_form {
+            0 => None,
+            TRUING_SMOOTHING_TORCH => Some(Smoothing::Torch),
+            TRUING_SMOOTHING_MEGATRON => Some(Smoothing::Megatron),
+            other => return unknown("row_loss.smoothing_form", other, "TRUING_SMOOTHING_*, or 0 without smoothing"),
+        },
+        z_loss: f.z_loss,
+        scaling: match f.token_scaling {
+            TRUING_SCALING_NONE => Scaling::None,
+            TRUING_SCALING_DFT => Scaling::Dft,
+            TRUING_SCALING_CHORD_PHI => Scaling::ChordPhi,
+            TRUING_SCALING_EAFT => Scaling::Eaft,
+            TRUING_SCALING_EAFT_RAW => Scaling::EaftRaw,
+            TRUING_SCALING_EXTERNAL => Scaling::External,
+            other => return unknown("row_loss.token_scaling", other, "TRUING_SCALING_*"),
+        },
+        eaft_alpha: factor(f.eaft_alpha),
+        reduction: match f.reduction {
+            0 => None,
+            TRUING_REDUCE_NONE => Some(Reduction::None),
+            TRUING_REDUCE_SUM => Some(Reduction::Sum),
+            TRUING_REDUCE_MEAN => Some(Reduction::Mean),
+            TRUING_REDUCE_WEIGHTED_MEAN => Some(Reduction::WeightedMean),
+            other => return unknown("row_loss.reduction", other, "TRUING_REDUCE_*, or 0 without a reduced loss"),
+        },
+        normaliser: f.normaliser,
+    })
 }
 
 /// The tensors of `truing_figures`.
@@ -203,17 +457,34 @@ pub(crate) struct FigureTensors {
     argmax: Output,
     entropy: Output,
     log_sum_sq: Output,
+    mean_logit: Output,
     is_top1: Output,
+    rank: Output,
+    ties: Output,
+    topk_ids: Output,
+    topk_logprobs: Output,
+    topk_entropy: Output,
+    extra_ids: Input,
+    extra_logprobs: Output,
+    token_scale: Output,
+    row_loss: Output,
+    loss: Output,
     stats: Output,
     status: Output,
+    counters: Output,
 }
 impl FigureTensors {
-    pub(crate) fn parse(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
+    /// For the linear form, which lacks some.
+    pub(crate) fn common(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
         unavailable!("figures", figures;
             out_mean_logit, out_rank, out_ties, out_topk_ids, out_topk_logprobs,
-            out_topk_entropy, extra_ids, out_extra_logprobs, out_lse_support,
-            out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids,
+            out_topk_entropy, extra_ids, out_extra_logprobs,
             out_token_scale, out_row_loss, out_loss, out_counters, entropy_k);
+        FigureTensors::parse(t, figures)
+    }
+    fn parse(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
+        unavailable!("figures", figures;
+            out_lse_support, out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids);
         let f = figures;
         Ok(FigureTensors {
             logprob: t.output("figures.out_logprob", f.out_logprob)?,
@@ -222,23 +493,50 @@ impl FigureTensors {
             argmax: t.output("figures.out_argmax", f.out_argmax)?,
             entropy: t.output("figures.out_entropy", f.out_entropy)?,
             log_sum_sq: t.output("figures.out_log_sum_sq", f.out_log_sum_sq)?,
+            mean_logit: t.output("figures.out_mean_logit", f.out_mean_logit)?,
             is_top1: t.output("figures.out_is_top1", f.out_is_top1)?,
+            rank: t.output("figures.out_rank", f.out_rank)?,
+            ties: t.output("figures.out_ties", f.out_ties)?,
+            topk_ids: t.output("figures.out_topk_ids", f.out_topk_ids)?,
+            topk_logprobs: t.output("figures.out_topk_logprobs", f.out_topk_logprobs)?,
+            topk_entropy: t.output("figures.out_topk_entropy", f.out_topk_entropy)?,
+            extra_ids: t.input("figures.extra_ids", f.extra_ids)?,
+            extra_logprobs: t.output("figures.out_extra_logprobs", f.out_extra_logprobs)?,
+            token_scale: t.output("figures.out_token_scale", f.out_token_scale)?,
+            row_loss: t.output("figures.out_row_loss", f.out_row_loss)?,
+            loss: t.output("figures.out_loss", f.out_loss)?,
             stats: t.output("figures.out_stats", f.out_stats)?,
             status: t.output("figures.out_status", f.out_status)?,
+            counters: t.output("figures.out_counters", f.out_counters)?,
         })
     }
-    pub(crate) fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Figures<'a>> {
-        Ok(Figures {
+    pub(crate) fn view<'a, F: Element>(
+        self,
+        ok: &'a Checked,
+        tokens: &Leading,
+    ) -> Result<(Figures<'a, F>, Totals<'a>, Option<ExtraIds<'a>>)> {
+        let figures = Figures {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             max: self.max.tokens(ok, tokens)?,
             argmax: self.argmax.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
             log_sum_sq: self.log_sum_sq.tokens(ok, tokens)?,
+            mean_logit: self.mean_logit.tokens(ok, tokens)?,
             is_top1: self.is_top1.tokens(ok, tokens)?,
+            rank: self.rank.tokens(ok, tokens)?,
+            ties: self.ties.tokens(ok, tokens)?,
+            topk_ids: self.topk_ids.rows(ok, tokens)?,
+            topk_logprobs: self.topk_logprobs.rows(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
+            extra_logprobs: self.extra_logprobs.rows(ok, tokens)?,
+            token_scale: self.token_scale.tokens(ok, tokens)?,
+            row_loss: self.row_loss.tokens(ok, tokens)?,
             stats: self.stats.rows(ok, tokens)?,
             status: self.status.tokens(ok, tokens)?,
-        })
+        };
+        let totals = Totals { loss: self.loss.scalar(ok)?, counters: self.counters.array(ok)? };
+        Ok((figures, totals, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
 }
 
@@ -247,23 +545,39 @@ pub(crate) struct UpstreamTensors {
     logprob: Input,
     lse: Input,
     entropy: Input,
+    extra: Input,
+    extra_ids: Input,
+    row_loss: Input,
+    loss: Input,
     scale: f64,
 }
 impl UpstreamTensors {
-    pub(crate) fn parse(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
+    /// For the linear form, which lacks some.
+    pub(crate) fn common(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
         unavailable!("upstream", upstream; grad_extra, grad_row_loss, grad_loss, extra_ids);
+        UpstreamTensors::parse(t, upstream, flags)
+    }
+    fn parse(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
         Ok(UpstreamTensors {
             logprob: t.input("upstream.grad_logprob", upstream.grad_logprob)?,
             lse: t.input("upstream.grad_lse", upstream.grad_lse)?,
             entropy: t.input("upstream.grad_entropy", upstream.grad_entropy)?,
+            extra: t.input("upstream.grad_extra", upstream.grad_extra)?,
+            extra_ids: t.input("upstream.extra_ids", upstream.extra_ids)?,
+            row_loss: t.input("upstream.grad_row_loss", upstream.grad_row_loss)?,
+            loss: t.input("upstream.grad_loss", upstream.grad_loss)?,
             scale: grad_scale(upstream.grad_scale, flags),
         })
     }
-    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Upstream<'a>> {
+    pub(crate) fn view<'a, F: Element>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Upstream<'a, F>> {
         Ok(Upstream {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
+            extra: self.extra.rows(ok, tokens)?,
+            extra_ids: self.extra_ids.shared(ok, tokens)?.map(ExtraIds),
+            row_loss: self.row_loss.tokens(ok, tokens)?,
+            loss: self.loss.scalar::<Floats<'_>>(ok)?.map(|g| g.get(0)),
             scale: self.scale,
         })
     }

@@ -6,7 +6,8 @@ use crate::boundary::{
 };
 use crate::context::Lent;
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
-use truing_core::catalog::{self, Kind, MAX_PARAMS, Score};
+use truing_core::catalog::{self, Kind, MAX_PARAMS, Score, slot};
+use truing_core::losses::map::ScoreMap;
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::{Error, Result, Value};
 
@@ -81,7 +82,7 @@ unsafe fn parse(
     inputs.grad_output = grad_output.list(ok)?;
     inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
     inputs.groups = groups.view(ok)?;
-    let problem = Problem::new(inputs.scores.rows(), groups.items(terms[0].id, ok)?, terms, options)?;
+    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, ok)?, terms, options)?;
     run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
 }
 
@@ -128,7 +129,7 @@ pub(crate) unsafe fn terms<'a>(
                 term.loss
             }
         };
-        unavailable!("loss", loss; variant, map, map_alpha, map_max_exponent);
+        unavailable!("loss", loss; variant);
         bits("loss.flags", loss.flags.into(), TRUING_LOSS_HAS_WEIGHT.into())?;
         // SAFETY: this function's contract.
         let given = unsafe { self::params(&loss, place) }?;
@@ -147,6 +148,7 @@ pub(crate) unsafe fn terms<'a>(
                 }
             },
             score: score("loss.score_kind", loss.score_kind)?,
+            map: map(&loss)?,
         };
     }
     Ok(terms)
@@ -168,6 +170,24 @@ pub(crate) unsafe fn params<'a>(loss: &truing_loss, place: &'a mut [f64; MAX_PAR
     Ok(place)
 }
 
+/// The score map of a loss.
+fn map(loss: &truing_loss) -> Result<ScoreMap> {
+    if loss.map != TRUING_MAP_ALPHA {
+        idle("loss.map_alpha", &loss.map_alpha, "0 without TRUING_MAP_ALPHA")?;
+    }
+    if loss.map != TRUING_MAP_ALPHA && loss.map != TRUING_MAP_FORWARD_KL {
+        idle("loss.map_max_exponent", &loss.map_max_exponent, "0 without TRUING_MAP_ALPHA or TRUING_MAP_FORWARD_KL")?;
+    }
+    let max_exponent = if loss.map_max_exponent == 0.0 { f64::INFINITY } else { loss.map_max_exponent };
+    match loss.map {
+        TRUING_MAP_IDENTITY => Ok(ScoreMap::Identity),
+        TRUING_MAP_JS => Ok(ScoreMap::Js),
+        TRUING_MAP_ALPHA => Ok(ScoreMap::Alpha { alpha: loss.map_alpha, max_exponent }),
+        TRUING_MAP_FORWARD_KL => Ok(ScoreMap::Alpha { alpha: 1.0, max_exponent }),
+        other => unknown("loss.map", other, "TRUING_MAP_*"),
+    }
+}
+
 /// What scores are; 0 leaves it open.
 fn score(field: &'static str, kind: truing_score_kind) -> Result<Option<Score>> {
     match kind {
@@ -182,6 +202,7 @@ fn score(field: &'static str, kind: truing_score_kind) -> Result<Option<Score>> 
 pub(crate) struct GroupTensors {
     chosen_seq: Input,
     rejected_seq: Input,
+    anchor_seq: Input,
     list_offsets: Input,
     member_seq: Input,
     list_targets: Input,
@@ -197,11 +218,11 @@ pub(crate) struct GroupTensors {
 }
 impl GroupTensors {
     pub(crate) fn parse(t: &mut Tensors, groups: &truing_groups) -> Result<Self> {
-        unavailable!("groups", groups; anchor_seq);
         let g = groups;
         Ok(GroupTensors {
             chosen_seq: t.input("groups.chosen_seq", g.chosen_seq)?,
             rejected_seq: t.input("groups.rejected_seq", g.rejected_seq)?,
+            anchor_seq: t.input("groups.anchor_seq", g.anchor_seq)?,
             list_offsets: t.input("groups.list_offsets", g.list_offsets)?,
             member_seq: t.input("groups.member_seq", g.member_seq)?,
             list_targets: t.input("groups.list_targets", g.list_targets)?,
@@ -216,8 +237,10 @@ impl GroupTensors {
             layout: g.layout,
         })
     }
-    /// How sequences form the items that an entry reads.
-    pub(crate) fn items<'a>(&self, id: truing_loss_id, ok: &'a Checked) -> Result<Items<'a>> {
+    /// How sequences form the items that the terms read.
+    pub(crate) fn items<'a>(&self, terms: &[Term<'_>], ok: &'a Checked) -> Result<Items<'a>> {
+        let id = terms[0].id;
+        let anchored = terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
         let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
         let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
         let pair = self.layout == TRUING_LAYOUT_INDEXED;
@@ -230,6 +253,7 @@ impl GroupTensors {
             let expected = "NULL without pairs and TRUING_LAYOUT_INDEXED";
             absent("groups.chosen_seq", &self.chosen_seq, expected)?;
             absent("groups.rejected_seq", &self.rejected_seq, expected)?;
+            absent("groups.anchor_seq", &self.anchor_seq, expected)?;
         }
         if info.kind != Kind::List {
             absent("groups.list_offsets", &self.list_offsets, "NULL without an entry of kind list")?;
@@ -243,8 +267,11 @@ impl GroupTensors {
                 TRUING_LAYOUT_INDEXED => Ok(Items::Indexed {
                     chosen: chosen.ok_or(missing("groups.chosen_seq"))?,
                     rejected: rejected.ok_or(missing("groups.rejected_seq"))?,
+                    anchor: self.anchor_seq.list(ok)?,
                 }),
+                TRUING_LAYOUT_INTERLEAVED if anchored => Ok(Items::Threes),
                 TRUING_LAYOUT_INTERLEAVED => Ok(Items::Interleaved),
+                TRUING_LAYOUT_STACKED if anchored => Ok(Items::Thirds),
                 TRUING_LAYOUT_STACKED => Ok(Items::Stacked),
                 other => unknown("groups.layout", other, "TRUING_LAYOUT_*: pairs name their layout"),
             },

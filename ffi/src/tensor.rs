@@ -317,6 +317,8 @@ enum Form<'a> {
     Rows(&'a Leading),
     /// `[N]` or `[B, T]`: one element a row.
     Tokens(&'a Leading),
+    /// As `Rows`, or `[cols]`, the same for every row.
+    Shared(&'a Leading),
     /// `[rows, cols]`.
     Matrix,
     /// A single element or `[n]`.
@@ -336,6 +338,10 @@ impl Leading {
     pub(crate) fn new(dims: &[usize]) -> Leading {
         let batch = if let [b, t] = *dims { Some([b, t]) } else { None };
         Leading { tokens: dims.iter().product(), batch: Cell::new(batch) }
+    }
+    /// `[B, T]`, as far as it is known by now.
+    pub(crate) fn batch(&self) -> Option<[usize; 2]> {
+        self.batch.get()
     }
     /// Refuses a tensor whose leading dimensions are others, with `cols` behind them.
     fn check(&self, raw: &Raw, leading: &[usize], cols: Option<usize>) -> Result<()> {
@@ -373,13 +379,18 @@ impl Raw {
     fn layout(&self, form: Form<'_>) -> Result<Layout> {
         let (d, s) = (self.dims, self.strides);
         match (form, self.ndim) {
-            (Form::Rows(tokens), 2 | 3) => {
+            (Form::Shared(tokens), 1) => {
+                self.walked(0)?;
+                Ok(Layout::strided(tokens.tokens, d[0], 0))
+            }
+            (Form::Rows(tokens) | Form::Shared(tokens), 2 | 3) => {
                 let last = self.ndim - 1;
                 tokens.check(self, &d[..last], Some(d[last]))?;
                 self.walked(last)?;
                 Ok(if last == 1 { Layout::strided(d[0], d[1], s[0]) } else { leading(d[0], d[1], d[2], s[0], s[1]) })
             }
             (Form::Rows(_), _) => self.wrong("2 or 3 dimensions"),
+            (Form::Shared(_), _) => self.wrong("1 to 3 dimensions"),
             (Form::Matrix, 2) => {
                 self.walked(1)?;
                 Ok(Layout::strided(d[0], d[1], s[0]))
@@ -527,6 +538,10 @@ impl Input {
     pub(crate) fn rows<'a, V: View<'a>>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
         self.view(ok, Form::Rows(tokens))
     }
+    /// `[N, cols]` or `[B, T, cols]`, or `[cols]` for all rows.
+    pub(crate) fn shared<'a, V: View<'a>>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Shared(tokens))
+    }
     /// `[N]` or `[B, T]`.
     pub(crate) fn tokens<'a, V: View<'a>>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
         self.view(ok, Form::Tokens(tokens))
@@ -550,6 +565,10 @@ impl Input {
     /// Whether there is a tensor.
     pub(crate) fn is_some(&self) -> bool {
         self.0.is_some()
+    }
+    /// Element type.
+    pub(crate) fn dtype(&self) -> Option<Dtype> {
+        self.0.as_ref().map(|raw| raw.dtype)
     }
     /// Refuses another number of dimensions.
     pub(crate) fn ndim(self, least: usize, most: usize, expected: &'static str) -> Result<Input> {
@@ -587,6 +606,10 @@ impl Output {
     /// N elements without gaps.
     pub(crate) fn array<T: Element, const N: usize>(self, ok: &Checked) -> Result<Option<&mut [T; N]>> {
         self.view(ok, Form::List)
+    }
+    /// Whether the output is wanted.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
     /// Dimensions; none if the output is not wanted.
     pub(crate) fn dims(&self) -> &[usize] {

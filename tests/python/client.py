@@ -83,6 +83,61 @@ check(np.array_equal(truing.logprob(half, y, ignore_index=-100).logprob,
 mine = np.full((B, T), 9, "f4")
 check(truing.logprob(view, y, ignore_index=-100, logprob=mine).logprob is mine and mine[0, 0] == 0, "a place of the caller")
 
+# ---- row loss and further figures
+weight = rng.uniform(0.1, 2, V).astype("f4")
+ids = np.array([5, -1, 0], "i4")
+loss = dict(ignore_index=-100, class_weight=weight, label_smoothing=0.1, smoothing_form="torch", z_loss=0.01, reduction="mean")
+out = truing.logprob(view, y, **loss, mean_logit=True, rank=True, ties=True, topk=3, topk_entropy=True, entropy_k=3,
+                     extra_ids=ids, row_loss=True, token_scale=True, stats=True, counters=True, grad_logits=True,
+                     grad_bias=True, grad_scale=2.0)  # fmt: skip
+live = y >= 0
+t = np.maximum(y, 0)
+logp_y = np.take_along_axis(lp, t[..., None], -1)[..., 0]
+lse = np.log(np.exp(view.astype("f8")).sum(-1))
+wide_weight = weight.astype("f8")
+rows = live * (-0.9 * wide_weight[t] * logp_y - 0.1 / V * (weight * lp).sum(-1) + 0.01 * lse**2)
+close(out.row_loss, rows, 2e-5, "row loss")
+close(out.loss, rows.sum() / live.sum(), 1e-5, "loss")
+check(out.counters[0] == 1 and out.counters.sum() == 1)
+close(out.mean_logit, live * view.mean(-1), 1e-6, "mean logit")
+order = np.argsort(-view, -1, kind="stable")[..., :3]
+check((out.topk_ids == np.where(live[..., None], order, -1)).all(), "top-k")
+top = np.take_along_axis(lp, order, -1) * live[..., None]
+close(out.topk_logprobs, top, 2e-6, "top-k log-probs")
+three = log_softmax(top)
+close(out.topk_entropy, live * -(np.exp(three) * three).sum(-1), 2e-6, "top-k entropy")
+check((out.rank == np.where(live, (view > np.take_along_axis(view, t[..., None], -1)).sum(-1), -1)).all(), "rank")
+close(out.extra_logprobs[1][:, [0, 2]], lp[1][:, [5, 0]], 2e-6, "extra columns")
+check(np.isneginf(out.extra_logprobs[1][:, 1]).all())
+again = truing.logprob_backward(view, y, **loss, grad_loss=2.0, grad_bias=True, stats=out.stats)
+check(np.array_equal(again.grad_logits, out.grad_logits) and np.array_equal(again.grad_bias, out.grad_bias), "fused gradient")
+close(out.grad_bias, out.grad_logits.astype("f8").sum((0, 1)), 1e-5, "grad_bias")
+rough = truing.logprob_backward(view, y, **loss, grad_loss=2.0)
+check(np.array_equal(rough.grad_logits, out.grad_logits), "recomputed")
+double = truing.logprob(view.astype("f8"), y, **loss, row_loss=True, grad_logits=True, grad_scale=2.0)
+check(double.row_loss.dtype == np.float64 and double.grad_logits.dtype == np.float64)
+close(double.row_loss, rows, 1e-13 * V, "f64")
+close(double.grad_logits, out.grad_logits, 1e-6, "f64 gradient")
+extra = truing.logprob_backward(view, y, ignore_index=-100, grad_extra=np.ones((B, T, 3), "f4"), extra_ids=ids).grad_logits
+close(extra[1], np.eye(V)[5] + np.eye(V)[0] - 2 * np.exp(lp[1]), 1e-6, "grad_extra")
+full = rng.integers(0, V, (B, T))
+shifted = truing.logprob(view, full, shift=1, status=True)
+check((shifted.status[:, -1] == _abi.TRUING_ROW_IGNORED).all() and (shifted.status[:, :-1] == 0).all(), "shift in [B, T]")
+check(np.array_equal(shifted.logprob[:, :-1], truing.logprob(view[:, :-1], full[:, 1:]).logprob))
+cu = np.array([0, 5, 5, B * T], "i4")
+packed = truing.logprob(np.ascontiguousarray(view).reshape(-1, V), full.ravel(), shift=1, cu_seqlens=cu, status=True).status
+check((np.flatnonzero(packed) == [4, B * T - 1]).all(), "shift in packed rows")
+refused("SHAPE_MISMATCH", "rows.cu_seqlens", truing.logprob, view, full, shift=1, cu_seqlens=cu)
+refused("INVALID_ARGUMENT", "row_loss.smoothing_form", truing.logprob, view, full, label_smoothing=0.1)
+refused("INVALID_ARGUMENT", "row_loss.reduction", truing.logprob, view, full, loss=True)
+refused("INVALID_ARGUMENT", "token_scaling", truing.logprob, view, full, token_scaling="more")
+refused("INVALID_ARGUMENT", "rows.shift", truing.logprob, view, full, shift=-1)
+refused("INVALID_ARGUMENT", "figures.entropy_k", truing.logprob, view, full, entropy_k=-1)
+refused("INVALID_ARGUMENT", "topk", truing.logprob, view, full, topk_ids=True)
+refused("OUT_OF_RANGE", "figures.extra_ids: got 501 at index 1", truing.logprob, view, full, extra_ids=np.array([1, V], "i4"))
+refused("INVALID_ARGUMENT", "grad_loss", truing.logprob, view, full, grad_loss=1.0, reduction="sum")
+refused("UNSUPPORTED_DTYPE", "figures.out_lse: got f32, expected f64", truing.logprob, view.astype("f8"), full, lse=np.zeros((B, T), "f4"))
+
 # ---- every context gives the same bits
 serial = truing.logprob(view, y, ignore_index=-100, context=truing.SERIAL).logprob
 for threads in (0, 1, 2, 5):

@@ -46,4 +46,22 @@ for name, options in cases:
         scores = torch.from_numpy(rng.normal(size=8) * 3 - 20).requires_grad_()
         assert torch.autograd.gradcheck(Loss.apply, scores, eps=1e-6, atol=1e-5, rtol=1e-3, nondet_tol=0.0), name
         checks += 1
+
+# cross entropy of logits in f64 against torch's: value and gradient
+for smoothing in (0.0, 0.2):
+    for weighted in (False, True):
+        for reduction, name in (("sum", "sum"), ("weighted_mean", "mean")):
+            z = torch.from_numpy(rng.normal(size=(7, 33)) * 3).requires_grad_()
+            y = torch.from_numpy(rng.integers(0, 33, 7))
+            y[2] = -100
+            w = torch.from_numpy(rng.uniform(0, 2, 33)) if weighted else None
+            want = torch.nn.functional.cross_entropy(z, y, weight=w, label_smoothing=smoothing, reduction=name)
+            want.backward()
+            out = truing.logprob(
+                z.detach(), y, ignore_index=-100, class_weight=w, label_smoothing=smoothing,
+                smoothing_form="torch" if smoothing else None, reduction=reduction, grad_logits=True,
+            )  # fmt: skip
+            assert abs(out.loss - want.item()) <= 1e-13 * abs(want.item()), (smoothing, weighted, reduction, out.loss, want)
+            assert torch.max(torch.abs(out.grad_logits - z.grad)) <= 1e-15 + 1e-13 * torch.max(torch.abs(z.grad))
+            checks += 1
 print(f"gradcheck.py: {checks} checks")

@@ -119,6 +119,7 @@ const PAIR: &[(u64, &str)] = &[
     (slot::MARGIN, "rejected_margin"),
     (slot::ANCHOR, "anchor_logp"),
     (slot::ANCHOR | slot::REF, "anchor_ref_logp"),
+    (slot::SHIFT, "shift"),
 ];
 const PAIR_OUT: &[(u64, &str)] = &[
     (slot::LOGP, "grad_chosen_logp"),
@@ -215,7 +216,7 @@ flat! {
         let anchor = Anchor { logp: x.get(slot::ANCHOR), ref_logp: x.get(slot::ANCHOR | slot::REF) };
         let chosen = Side { logp: logp[0], ref_logp: ref_logp[0], len: len[0], kl: kl[0], margin: margin[0] };
         let rejected = Side { logp: logp[1], ref_logp: ref_logp[1], len: len[1], kl: kl[1], margin: margin[1] };
-        let y = E::eval(Pair { chosen, rejected, anchor }, p);
+        let y = E::eval(Pair { chosen, rejected, anchor, shift: x.get(slot::SHIFT) }, p);
         out.put(slot::LOGP, y.chosen.logp);
         out.put(slot::LOGP, y.rejected.logp);
         out.put(slot::KL, y.chosen.kl);

@@ -47,6 +47,7 @@ use entries;
 mod estimator;
 pub mod formula;
 mod list;
+pub mod map;
 mod pair;
 mod sequence;
 mod token;

@@ -1,7 +1,19 @@
-//! Losses of a chosen and a rejected answer, evaluated in f64.
+//! Losses of a chosen and a rejected answer, evaluated in f64; an entry stands in the file of its group.
+use super::map::{Alpha, d_log_sigma};
 use super::{positive, term};
-use crate::catalog::{About, Entry, Param, param, slot};
+use crate::catalog::{About, Entry, Param, Reward, param, required, slot};
 use crate::real::Real;
+
+mod difference;
+mod free;
+mod objectives;
+mod reward;
+mod sides;
+pub use difference::*;
+pub use free::*;
+pub use objectives::*;
+pub use reward::*;
+pub use sides::*;
 
 /// One side of a pair.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +44,8 @@ pub struct Pair<R> {
     pub chosen: Side<R>,
     pub rejected: Side<R>,
     pub anchor: Anchor<R>,
+    /// A running shift of the rewards, constant; 0 without one.
+    pub shift: R,
 }
 /// Partials of one side.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +69,9 @@ pub struct PairOut<R> {
 }
 /// A loss of the kind `pair`.
 pub trait PairLoss<const N: usize>: Entry<N> {
+    /// The entry that kernels are compiled for: itself, or of a preset that differs in name, defaults and slots alone the
+    /// entry that it is a preset of.
+    type Base: PairLoss<N>;
     /// Value and partials.
     fn eval<R: Real>(x: Pair<R>, p: [R; N]) -> PairOut<R>;
 }
@@ -67,6 +84,11 @@ impl<R: Real> Side<R> {
     }
 }
 impl<R: Real> Pair<R> {
+    /// a - b
+    #[inline(always)]
+    fn difference(self) -> R {
+        self.chosen.log_ratio() - self.rejected.log_ratio()
+    }
     /// Delta, the margin by which the chosen side should win.
     #[inline(always)]
     pub fn margin(self) -> R {
@@ -80,6 +102,27 @@ impl<R: Real> PairOut<R> {
         let zero = value.lit(0.0);
         let side = SideGrad { logp: zero, kl: zero, margin: zero };
         PairOut { value, chosen: side, rejected: side, anchor: zero }
+    }
+    /// A value with partials with respect to the two scores.
+    #[inline(always)]
+    fn scores(value: R, chosen: R, rejected: R) -> Self {
+        let mut out = PairOut::constant(value);
+        (out.chosen.logp, out.rejected.logp) = (chosen, rejected);
+        out
+    }
+    /// F(u) and F'(u) of u = beta (a - b) - margin.
+    #[inline(always)]
+    fn of([value, slope]: [R; 2], beta: R) -> Self {
+        let mut out = PairOut::scores(value, beta * slope, -(beta * slope));
+        (out.chosen.margin, out.rejected.margin) = (-slope, slope);
+        out
+    }
+}
+impl<R: Real> Anchor<R> {
+    /// `logp - ref_logp`
+    #[inline(always)]
+    pub fn log_ratio(self) -> R {
+        self.logp - self.ref_logp
     }
 }
 
@@ -97,120 +140,57 @@ fn smoothed_logistic<R: Real>(u: R, eps: R) -> [R; 2] {
     [value, eps * u.sigmoid() - right * (-u).sigmoid()]
 }
 
-/// Direct Preference Optimization; with `label_smoothing` its conservative form (cDPO).
-pub struct Dpo;
-impl Entry<2> for Dpo {
-    const ABOUT: About = About {
-        id: 1001,
-        name: "dpo",
-        aliases: &["sigmoid", "cdpo"],
-        inputs: slot::LOGP | slot::REF | slot::MARGIN | slot::BETA,
-        partials: slot::LOGP | slot::MARGIN,
-        formula: "u = beta (a - b) - margin; -(1 - eps) log sigma(u) - eps log sigma(-u)",
-        source: "Rafailov et al. 2023, arXiv:2305.18290; label smoothing: Mitchell 2023",
-        ..About::SUM_OR_MEAN
-    };
-    const PARAMS: [Param; 2] = [BETA, LABEL_SMOOTHING];
+/// softplus(-u) and its slope.
+#[inline(always)]
+fn logistic<R: Real>(u: R) -> [R; 2] {
+    [(-u).softplus(), -(-u).sigmoid()]
 }
-impl PairLoss<2> for Dpo {
-    #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [beta, eps]: [R; 2]) -> PairOut<R> {
-        let u = beta * (x.chosen.log_ratio() - x.rejected.log_ratio()) - x.margin();
-        let [value, slope] = smoothed_logistic(u, eps);
-        let mut out = PairOut::constant(value);
-        (out.chosen.logp, out.rejected.logp) = (beta * slope, -(beta * slope));
-        (out.chosen.margin, out.rejected.margin) = (-slope, slope);
-        out
-    }
+/// max(0, 1 - u) and its slope, 0 at the kink.
+#[inline(always)]
+fn hinge<R: Real>(u: R) -> [R; 2] {
+    let (zero, one) = (u.lit(0.0), u.lit(1.0));
+    [ramp(one - u), u.select_lt(one, -one, zero)]
 }
-
-/// Identity Preference Optimization: a regression of the difference of per-token log ratios. Score `sum`: the entry
-/// divides by the lengths itself. A side without tokens counts as 0.
-pub struct Ipo;
-impl Entry<1> for Ipo {
-    const ABOUT: About = About {
-        id: 1002,
-        name: "ipo",
-        inputs: slot::LOGP | slot::REF | slot::LENGTH | slot::MARGIN | slot::BETA,
-        partials: slot::LOGP | slot::MARGIN,
-        formula: "(a / T_c - b / T_r - margin / beta - 1 / (2 beta))^2",
-        source: "Azar et al. 2023, arXiv:2310.12036; per token as in TRL",
-        ..About::SUM
-    };
-    const PARAMS: [Param; 1] = [BETA];
+/// max(0, x) whose slope at 0 is 0; NaN stays.
+#[inline(always)]
+fn ramp<R: Real>(x: R) -> R {
+    x.select_le(x.lit(0.0), x.lit(0.0), x)
 }
-impl PairLoss<1> for Ipo {
-    #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [beta]: [R; 1]) -> PairOut<R> {
-        #[inline(always)]
-        fn per_token<R: Real>(v: R, len: R) -> R {
-            positive(len, v / len, v.lit(0.0))
-        }
-        let (a, b) = (per_token(x.chosen.log_ratio(), x.chosen.len), per_token(x.rejected.log_ratio(), x.rejected.len));
-        let q = a - b - (x.margin() + beta.lit(0.5)) / beta;
-        let slope = q + q;
-        let mut out = PairOut::constant(q * q);
-        out.chosen.logp = per_token(slope, x.chosen.len);
-        out.rejected.logp = -per_token(slope, x.rejected.len);
-        (out.chosen.margin, out.rejected.margin) = (-(slope / beta), slope / beta);
-        out
-    }
+/// v / len; 0 for a side without tokens.
+#[inline(always)]
+fn per_token<R: Real>(v: R, len: R) -> R {
+    positive(len, v / len, v.lit(0.0))
+}
+/// sigma(x) sigma(-x) c, and 0 where the first factor is, whatever c is.
+#[inline(always)]
+fn bell<R: Real>(x: R, c: R) -> R {
+    term(x.sigmoid() * (-x).sigmoid(), c)
+}
+/// sigma(x) - sigma(y) = sigma(x) sigma(-y) (1 - e^(y - x)) to full relative accuracy.
+#[inline(always)]
+fn sigmoid_gap<R: Real>(x: R, y: R) -> R {
+    let d = x - y;
+    let (high, low) = (d.select_lt(d.lit(0.0), y, x), d.select_lt(d.lit(0.0), x, y));
+    let size = -(high.sigmoid() * (-low).sigmoid() * (-d.abs()).expm1());
+    d.select_lt(d.lit(0.0), -size, size)
+}
+/// One term of KL(p || q), plus q - p, at d = log p - log q: never negative, no 0 * inf.
+#[inline(always)]
+fn kl_term<R: Real>(p: R, d: R, q: R) -> R {
+    let one = p.lit(1.0);
+    positive(p, d.select_lt(-one, p * (d - one) + q, p * d.h()), q)
+}
+/// KL between the coins of log odds x and y.
+#[inline(always)]
+fn kl_coins<R: Real>(x: R, y: R) -> R {
+    let [yes, no] = d_log_sigma(x, y);
+    kl_term(x.sigmoid(), yes, y.sigmoid()) + kl_term((-x).sigmoid(), no, (-y).sigmoid())
 }
 
-/// Simple Preference Optimization: `dpo` on per-token means, without a reference, with the margin gamma.
-pub struct Simpo;
-impl Entry<3> for Simpo {
-    const ABOUT: About = About {
-        id: 1003,
-        name: "simpo",
-        inputs: slot::LOGP | slot::BETA,
-        preset_of: Dpo::ABOUT.id,
-        formula: "dpo on means l / T, no reference, margin = gamma",
-        source: "Meng et al. 2024, arXiv:2405.14734",
-        ..About::MEAN
-    };
-    const PARAMS: [Param; 3] = [
-        Param { default: 2.0, doc: "scale of the difference of mean log-probs", ..BETA },
-        param("gamma", 0.5, "margin of the scaled difference").from(0.0),
-        LABEL_SMOOTHING,
-    ];
-}
-impl PairLoss<3> for Simpo {
-    #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [beta, gamma, eps]: [R; 3]) -> PairOut<R> {
-        let zero = beta.lit(0.0);
-        let chosen = Side { ref_logp: zero, margin: gamma, ..x.chosen };
-        let rejected = Side { ref_logp: zero, margin: zero, ..x.rejected };
-        let mut out = Dpo::eval(Pair { chosen, rejected, ..x }, [beta, eps]);
-        (out.chosen.margin, out.rejected.margin) = (zero, zero);
-        out
-    }
-}
-
-/// Token-level DPO, first form: the sequential KL of both sides enters the difference and is differentiated.
-pub struct Tdpo1;
-impl Entry<1> for Tdpo1 {
-    const ABOUT: About = About {
-        id: 1004,
-        name: "tdpo1",
-        inputs: slot::LOGP | slot::REF | slot::KL | slot::BETA,
-        partials: slot::LOGP | slot::KL,
-        formula: "-log sigma(beta ((a - b) - (kl_r - kl_c)))",
-        source: "Zeng et al. 2024, arXiv:2404.11999",
-        ..About::SUM
-    };
-    const PARAMS: [Param; 1] = [BETA];
-}
-impl PairLoss<1> for Tdpo1 {
-    #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [beta]: [R; 1]) -> PairOut<R> {
-        let u = beta * ((x.chosen.log_ratio() - x.rejected.log_ratio()) - (x.rejected.kl - x.chosen.kl));
-        let mut out = PairOut::constant((-u).softplus());
-        let s = beta * (-u).sigmoid();
-        (out.chosen.logp, out.chosen.kl, out.rejected.logp, out.rejected.kl) = (-s, -s, s, s);
-        out
-    }
-}
-
-// Every entry of this kind. A new one is written above and named here.
-super::entries! { Pair PairLoss PairVisitor with_pair [OfPair] { Dpo, Ipo, Simpo, Tdpo1 } }
+// Every entry of this kind. A new one is written in the file of its group and named here.
+super::entries! { Pair PairLoss PairVisitor with_pair [OfPair] {
+    Dpo, Ipo, Simpo, Tdpo1, DpoLn, RobustDpo, Hinge, IpoSum, ExoPair, Discopop, RpoBackwardKl, RpoForwardKl, RpoSquare, Odpo,
+    RDpo, DpoShift, Dpop, CalDpo, Modpo, ModpoHinge, Tdpo2, Mdpo, ImageDpo, Povid, Slic, DiffusionDpo, MmDpo, BetaDpo, IdkDpo,
+    NcaPair, BcoPair, Sppo, ApoZero, ApoDown, Cpo, Arpo, Alphapo, Orpo, Asft, AsftTempered, Simper, ReluPo, Bt, BtCenter,
+    BtMse, BtScaled, BtFocal, BtRaoKupper, BtDavidson, CostModel,
+} }

@@ -18,12 +18,14 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// What pairs alone can feed: no KL, no third answer, no targets.
+    /// What pairs alone can feed: no KL, no third answer, no targets, no true rewards, no parameter without a default but beta.
     const FED: u64 = slot::LOGP | slot::REF | slot::LENGTH | slot::MARGIN | slot::BETA | slot::LABEL | slot::BASELINE;
 
     fn fits(info: &Info) -> bool {
         let sequences = matches!(info.kind, Kind::Pair | Kind::Unpaired | Kind::List);
-        sequences && info.about.inputs & !Loss::FED == 0
+        let margins = !info.about.reads(slot::MARGIN) || info.about.margins.iter().all(|m| !m.is_nan());
+        let params = info.params.iter().all(|p| p.name == "beta" || !p.default.is_nan());
+        sequences && info.about.inputs & !Loss::FED == 0 && margins && params
     }
 
     /// All that can be asked for.

@@ -417,7 +417,7 @@ class truing_rows(ctypes.Structure):
         ("mask", ctypes.POINTER(truing_tensor)),  # mask [N] or [B,T], row live iff != 0.
         ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
         ("ignore_index", ctypes.c_int64),  # Token id, only with TRUING_HAS_IGNORE_INDEX.
-        ("shift", ctypes.c_int64),  # Rows, >= 0: row i uses target[i + shift] of its sequence.
+        ("shift", ctypes.c_int64),  # Rows, 0 to 2^31 - 1: row i uses target[i + shift] of its sequence (cu_seqlens, a row of [B,T], else all rows).
         ("reserved", ctypes.c_uint8 * 24),  # 0.
     ]
 
@@ -472,7 +472,7 @@ class truing_row_loss(ctypes.Structure):
 
 
 class truing_figures(ctypes.Structure):
-    """Outputs per row, each NULL = not wanted and costs nothing."""
+    """Outputs per row, each NULL = not wanted and costs nothing. With f64 logits every f32 below is f64."""
 
     _fields_ = [
         ("out_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], nats; -inf if the target is dead.
@@ -507,7 +507,7 @@ class truing_figures(ctypes.Structure):
 
 
 class truing_row_upstream(ctypes.Structure):
-    """Gradients handed to a backward, each NULL = 0."""
+    """Gradients handed to a backward, each NULL = 0. With f64 logits every f32 below is f64."""
 
     _fields_ = [
         ("grad_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N].
@@ -562,7 +562,7 @@ class truing_logprob_backward_args(ctypes.Structure):
         ("transform", truing_transform),  # As in forward.
         ("rows", truing_rows),  # As in forward.
         ("support", truing_support),  # As in forward; computed filters: run again, or BITMASK with `figures.out_support_bitmask` of the forward.
-        ("row_loss", truing_row_loss),  # As in forward; eaft needs EXTERNAL with the saved omega.
+        ("row_loss", truing_row_loss),  # As in forward. Without stats eaft finds its entropies again; EXTERNAL with `out_token_scale` saves that.
         ("shard", truing_shard),  # Columns of this shard.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of forward or finish, NULL = recompute.
         ("upstream", truing_row_upstream),  # Gradients of the figures.
@@ -781,7 +781,7 @@ class truing_loss(ctypes.Structure):
 
     _fields_ = [
         ("id", truing_loss_id),  # TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
-        ("variant", ctypes.c_uint32),  # Integer choice of the entry (bt_ties model, cispo bounds), 0 = none.
+        ("variant", ctypes.c_uint32),  # Integer choice of the entry (cispo bounds), 0 = none.
         ("params", ctypes.POINTER(ctypes.c_double)),  # [num_params] host, catalogue order, NaN = default.
         ("num_params", ctypes.c_size_t),  # Values given; a missing tail means default.
         ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.

@@ -15,6 +15,10 @@ _FIGURES = {
     "logprob": "float32", "lse": "float32", "max": "float32", "argmax": "int32", "entropy": "float32",
     "log_sum_sq": "float32", "is_top1": "uint8", "status": "uint32",
 }  # fmt: skip
+_MORE_FIGURES = {
+    "mean_logit": "float32", "rank": "int32", "ties": "int32", "topk_entropy": "float32", "token_scale": "float32",
+    "row_loss": "float32",
+}  # fmt: skip
 
 
 def _flags(**named):
@@ -30,16 +34,28 @@ def _transform(call, prefix, bias, row_temperature, temperature, logit_scale, so
     call.set(**{f"{prefix}transform__{name}": value for name, value in values.items()})
 
 
-def _rows(call, target, mask, ignore_index):
-    call.read(rows__target=target, rows__mask=mask)
-    call.set(rows__ignore_index=ignore_index)
+def _rows(call, target, mask, ignore_index, cu_seqlens=None, shift=None):
+    call.read(rows__target=target, rows__mask=mask, rows__cu_seqlens=cu_seqlens)
+    call.set(rows__ignore_index=ignore_index, rows__shift=shift)
 
 
-def _figures(call, rows, wanted):
-    for name, dtype in _FIGURES.items():
+def _figures(call, rows, wanted, names=_FIGURES, real="float32"):
+    for name, dtype in names.items():
         if wanted[name] is not False:
-            call.write("figures.out_" + name, name, wanted[name], rows, dtype)
-    call.write("figures.out_stats", "stats", wanted["stats"], (*rows, _abi.TRUING_STATS_WIDTH), "float32")
+            call.write("figures.out_" + name, name, wanted[name], rows, real if dtype == "float32" else dtype)
+    call.write("figures.out_stats", "stats", wanted["stats"], (*rows, _abi.TRUING_STATS_WIDTH), real)
+
+
+def _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
+              reduction, normaliser):  # fmt: skip
+    call.read(row_loss__class_weight=class_weight, row_loss__external_scale=external_scale)
+    call.set(
+        row_loss__label_smoothing=label_smoothing, row_loss__z_loss=z_loss, row_loss__eaft_alpha=eaft_alpha,
+        row_loss__normaliser=normaliser,
+        row_loss__smoothing_form=enum("smoothing_form", "SMOOTHING", smoothing_form),
+        row_loss__token_scaling=enum("token_scaling", "SCALING", token_scaling),
+        row_loss__reduction=enum("reduction", "REDUCE", reduction),
+    )  # fmt: skip
 
 
 def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias):
@@ -49,35 +65,76 @@ def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias)
 
 
 def logprob(
-    logits, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
-    logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
-    log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+    logits, target=None, *, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None, row_temperature=None,
+    temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False,
+    argmax=False, entropy=False, log_sum_sq=False, mean_logit=False, is_top1=False, rank=False, ties=False, topk=None,
+    topk_ids=False, topk_logprobs=False, topk_entropy=False, entropy_k=None, extra_ids=None, extra_logprobs=None,
+    class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
+    eaft_alpha=None, reduction=None, normaliser=None, token_scale=False, row_loss=False, loss=None, grad_loss=None,
+    grad_scale=None, grad_logits=False, grad_bias=False, stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
-    """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for."""
+    """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for;
+    f64 logits give f64 figures.
+
+    `topk`: the number of columns of `topk_ids` and `topk_logprobs`, both on with it. `extra_logprobs` is on with `extra_ids`
+    ([K], or [N, K]; -1 for none). `row_loss` is the loss of each row, `loss` their `reduction` ("sum", "mean",
+    "weighted_mean"), on with it. `grad_logits` and `grad_bias` are its gradients, times `grad_loss` and `grad_scale`;
+    `grad_logits=logits` overwrites the logits.
+    """
     wanted = dict(locals())
-    flags = _flags(has_ignore_index=ignore_index is not None)
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_forward_args, logits, context, flags)
-    call.read(logits=logits)
+    call.read(logits=logits, figures__extra_ids=extra_ids, grad_loss=grad_loss)
+    call.set(figures__entropy_k=entropy_k, grad_scale=grad_scale)
     _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
-    _figures(call, shape(logits)[:-1], wanted)
+    _rows(call, target, mask, ignore_index, cu_seqlens, shift)
+    _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
+              reduction, normaliser)  # fmt: skip
+    rows, real = shape(logits)[:-1], _real(logits)
+    _figures(call, rows, wanted, _FIGURES | _MORE_FIGURES, real)
+    if topk is None and (topk_ids is True or topk_logprobs is True):
+        refuse("topk", "None", "the number of columns of topk_ids and topk_logprobs")
+    for name, place, dtype in (("topk_ids", topk_ids, "int32"), ("topk_logprobs", topk_logprobs, real)):
+        call.write("figures.out_" + name, name, topk is not None if place is False else place, (*rows, topk), dtype)
+    if extra_logprobs is None:
+        extra_logprobs = extra_ids is not None
+    call.write("figures.out_extra_logprobs", "extra_logprobs", extra_logprobs,
+               (*rows, shape(extra_ids)[-1]) if extra_ids is not None else (*rows, 0), real)  # fmt: skip
+    if loss is None:
+        loss = reduction not in (None, "none")
+    call.write("figures.out_loss", "loss", loss, (), "float64")
+    call.write("figures.out_counters", "counters", counters, (32,), "int64")
+    call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
+    call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], real)
     return call.run("truing_logprob_forward")
 
 
+def _real(logits):
+    """The type of the figures."""
+    return "float64" if dtype_name(logits) == "float64" else "float32"
+
+
 def logprob_backward(
-    logits, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_scale=None, mask=None,
-    ignore_index=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
-    n_valid_vocab=None, stats=None, recompute=False, grad_logits=True, status=False, context=None,
+    logits, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_extra=None, extra_ids=None,
+    grad_row_loss=None, grad_loss=None, grad_scale=None, mask=None, ignore_index=None, cu_seqlens=None, shift=None,
+    bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None,
+    class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
+    eaft_alpha=None, reduction=None, normaliser=None, stats=None, recompute=False, grad_logits=True, grad_bias=False,
+    status=False, context=None,
 ):  # fmt: skip
-    """`grad_logits` from the gradients of the figures. `grad_logits=logits` overwrites the logits."""
+    """`grad_logits` and `grad_bias` from the gradients of the figures. `grad_logits=logits` overwrites the logits."""
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
     call.read(logits=logits, stats=stats, upstream__grad_logprob=grad_logprob, upstream__grad_lse=grad_lse,
-              upstream__grad_entropy=grad_entropy)  # fmt: skip
+              upstream__grad_entropy=grad_entropy, upstream__grad_extra=grad_extra, upstream__extra_ids=extra_ids,
+              upstream__grad_row_loss=grad_row_loss, upstream__grad_loss=grad_loss)  # fmt: skip
     call.set(upstream__grad_scale=grad_scale)
     _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
+    _rows(call, target, mask, ignore_index, cu_seqlens, shift)
+    _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
+              reduction, normaliser)  # fmt: skip
     call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
+    call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], _real(logits))
     call.write("out_status", "status", status, shape(logits)[:-1], "uint32")
     return call.run("truing_logprob_backward")
 

@@ -1,0 +1,334 @@
+//! What is asked for now and then: sums over the live columns, ranks, the largest columns, gradients of smoothing and of
+//! extra columns, the gradient of the bias. Each works on a block of transformed logits in L1, one function for all
+//! options, which are branches of the block.
+use super::*;
+use crate::rows::tree;
+use truing_core::record::CHAINS;
+
+/// The record of a row with whatever else `needs` says; `found` has been started. The lanes of [`LogitRow::scan`].
+#[inline(never)]
+pub(super) fn scan<S: Sixteen, T: Cell>(
+    s: S,
+    row: &LogitRow<'_, T>,
+    target: Target,
+    scratch: &mut Scratch<T>,
+    needs: &Needs,
+    class_weight: Option<&Floats<'_>>,
+    found: &mut Found,
+) -> Record {
+    let y = if let Target::Column(y) = target { y } else { usize::MAX };
+    let xy = row.column(y);
+    let (mut tree, mut best) = (Tree::new(), f32::NEG_INFINITY);
+    for first in (0..row.z.len()).step_by(BLOCK) {
+        let z = &row.z[first..row.z.len().min(first + BLOCK)];
+        let n = widen_block(s, z, &mut scratch.x, scratch.end);
+        if !plain(row) {
+            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+        }
+        let mut part = sums_of_block(s, &scratch.x[..n], first, &mut best);
+        if needs.sums && !part.poisoned() && part.m > f32::NEG_INFINITY {
+            if let Some(c) = class_weight {
+                widen_bias(c, first, &mut scratch.weight.as_flattened_mut()[..z.len()]);
+            }
+            extend(s, &scratch.x[..n], class_weight.map(|_| &scratch.weight), &mut part);
+        }
+        if needs.rank {
+            let (above, equal) = count(s, &scratch.x[..n], xy);
+            part.above = above;
+            if xy > f32::NEG_INFINITY {
+                // the target is not its own tie
+                found.ties += equal.saturating_sub((y >= first && y - first < z.len()) as u32);
+            }
+        }
+        if needs.top > 0 {
+            largest_of(s, &scratch.x[..n], first, found);
+        }
+        tree.push(part);
+    }
+    row.finish(tree.finish(), target, found)
+}
+/// [`widen`], compiled once for an instruction set and a type.
+#[inline(never)]
+fn widen_block<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
+    s.enter(
+        #[inline(always)]
+        || widen(s, z, x, end),
+    )
+}
+/// The lanes of [`Record::extend`].
+#[inline(never)]
+fn extend<S: Sixteen>(s: S, b: &[[f32; 32]], class_weight: Option<&Block>, record: &mut Record) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (zero, one) = (splat(s, 0.0), splat(s, 1.0));
+            let (m, low, dead) = (splat(s, record.m), splat(s, -f32::MAX), splat(s, f32::NEG_INFINITY));
+            let (mut w1, mut n, mut wc, mut weight) = ([zero; 2], [zero; 2], [zero; 2], [zero; 2]);
+            for (i, c) in b.iter().enumerate() {
+                let x = f32::load(s, c);
+                for j in 0..2 {
+                    let live = dead.simd_lt(x[j]);
+                    let a = x[j] - m;
+                    let a = a.simd_lt(low).select(low, a);
+                    w1[j] = w1[j] + live.select(a, zero);
+                    n[j] = n[j] + live.select(one, zero);
+                    if let Some(weights) = class_weight {
+                        let c = f32::load(s, &weights[i]);
+                        wc[j] = live.select(fma(c[j], a, wc[j]), wc[j]);
+                        weight[j] = live.select(weight[j] + c[j], weight[j]);
+                    }
+                }
+            }
+            record.live = tree(s, n) as u32;
+            (record.w1, record.wc, record.weight) = (tree(s, w1), tree(s, wc), tree(s, weight));
+        },
+    )
+}
+/// Columns above `xy`, and columns equal to it.
+#[inline(never)]
+fn count<S: Sixteen>(s: S, b: &[[f32; 32]], xy: f32) -> (u32, u32) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let y = splat(s, xy);
+            let (mut above, mut equal) = (0, 0);
+            for c in b {
+                let x = f32::load(s, c);
+                for x in x {
+                    above += y.simd_lt(x).bits().count_ones();
+                    equal += x.simd_eq(y).bits().count_ones();
+                }
+            }
+            (above, equal)
+        },
+    )
+}
+/// Pushes what can be among the largest columns.
+#[inline(never)]
+fn largest_of<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, found: &mut Found) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut limit = splat(s, found.top.limit());
+            for (i, c) in b.iter().enumerate() {
+                let x = f32::load(s, c);
+                let mut hit = limit.simd_lt(x[0]).bits() | limit.simd_lt(x[1]).bits() << 16;
+                if hit == 0 {
+                    continue;
+                }
+                while hit != 0 {
+                    let j = hit.trailing_zeros() as usize;
+                    found.top.push(c[j], (first + CHAINS * i + j) as u32);
+                    hit &= hit - 1;
+                }
+                limit = splat(s, found.top.limit());
+            }
+        },
+    )
+}
+
+/// A row whose columns have gradients, block by block.
+pub(super) struct Row<'a, F> {
+    pub(super) back: &'a Back<'a, F>,
+    /// Of the batch.
+    pub(super) i: usize,
+    pub(super) record: &'a Record<F>,
+    pub(super) target: Target,
+    pub(super) g: &'a RowUpstream,
+    pub(super) c: &'a Columns<F>,
+}
+impl<F: RowFloat> Row<'_, F> {
+    /// Class weight of a column, 1 without class weights.
+    fn class_weight(&self, j: usize) -> F {
+        self.back.job.class_weight().map_or(F::from_f64(1.0), |c| F::from_f64(c.get(j)))
+    }
+    /// Writes the gradients of the target and of the extra columns among the columns from `at` on.
+    fn named<T: Float>(&self, row: &LogitRow<'_, T, F>, at: usize, dz: &mut [F]) {
+        let y = if let Target::Column(y) = self.target { Some(y) } else { None };
+        let mut put = |j: usize| {
+            if j < at || j - at >= dz.len() {
+                return;
+            }
+            let x = row.column(j);
+            dz[j - at] = if x == F::NEG_INF {
+                F::ZERO
+            } else {
+                let own = if y == Some(j) { self.g.logprob } else { 0.0 } + self.back.upstream.extra(self.i, j);
+                let dx = self.g.named(self.record, x, own, self.class_weight(j).to_f64());
+                F::from_f64(dx * row.transform.slope(row.sum(j).to_f64()))
+            };
+        };
+        if let Some(y) = y {
+            put(y);
+        }
+        if let Some(ids) = &self.back.upstream.extra_ids {
+            for j in (0..ids.cols()).filter_map(|k| ids.get(self.i, k)) {
+                put(j);
+            }
+        }
+    }
+    /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row.
+    pub(super) fn block_scalar<T: Float>(&self, z: &[T], at: usize, dz: &mut [F]) {
+        let row: LogitRow<'_, T, F> = self.back.job.row(self.i, z);
+        for (j, dz) in dz.iter_mut().enumerate() {
+            let (z, bias) = (F::of(row.z[at + j]), row.bias(at + j));
+            // as the lanes do: the zeros of dead columns differ in their sign
+            *dz = if self.back.extra(self.c) {
+                self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
+            } else {
+                self.c.raw(&row.transform, z, bias)
+            };
+        }
+        self.named(&row, at, dz);
+    }
+}
+impl Row<'_, f32> {
+    /// [`Row::block_scalar`] of `n` columns in lanes, into `scratch.x`.
+    pub(super) fn block<S: Sixteen, T: Cell>(&self, s: S, z: &[T], at: usize, n: usize, scratch: &mut Scratch<T>) {
+        let row: LogitRow<'_, T> = self.back.job.row(self.i, z);
+        widen_block(s, &row.z[at..at + n], &mut scratch.x, scratch.end);
+        let class_weight = match self.back.job.class_weight() {
+            Some(c) if self.c.tau != 0.0 => {
+                widen_bias(c, at, &mut scratch.weight.as_flattened_mut()[..n]);
+                true
+            }
+            _ => false,
+        };
+        slopes(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
+        transform(s, row.bias.as_ref(), &row.transform, at, n, scratch.buffers());
+        let weight = if class_weight { Some(&scratch.weight) } else { None };
+        smoothed(s, n, &mut scratch.x, &scratch.slope, weight, self.c);
+        self.named(&row, at, &mut scratch.x.as_flattened_mut()[..n]);
+    }
+}
+/// [`Columns::smoothed`] of `n` transformed logits in place.
+#[inline(never)]
+fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Option<&Block>, c: &Columns) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (k, tau, zero, smooth) = (Constants::new(s, c), splat(s, -c.tau), splat(s, 0.0), c.tau != 0.0);
+            for (i, x) in x[..n.div_ceil(32)].iter_mut().enumerate() {
+                let (v, slope) = (f32::load(s, x), f32::load(s, &slope[i]));
+                let w = match weight {
+                    Some(weight) => f32::load(s, &weight[i]),
+                    None => [splat(s, 1.0); 2],
+                };
+                let mut dz = k.some(s, v);
+                for j in 0..2 {
+                    let dead = v[j].simd_eq(splat(s, f32::NEG_INFINITY));
+                    if smooth {
+                        dz[j] = fma(tau, w[j], dz[j]);
+                    }
+                    dz[j] = dead.select(zero, dz[j] * slope[j]);
+                }
+                f32::store(s, dz, x);
+            }
+        },
+    )
+}
+
+/// The gradient of the bias; see [`super::backward_bias`].
+pub(super) fn bias_of<T: Cell>(context: &Context, back: Back<'_, f32>, z: Matrix<'_, T>, out: MatrixMut<'_, f32>) {
+    let isa = context.isa();
+    context.rows(out.rows(), BLOCK, out, |first, n, out| {
+        on_lanes!(isa, s => bias_rows(s, &back, &z, first, n, out), bias_scalar(&back, &z, first, n, out))
+    });
+}
+/// Sums over rows of the columns of a block: the blocks of rows so far, and the current one.
+struct Sums<F> {
+    total: [F; BLOCK],
+    part: [F; BLOCK],
+    rows: usize,
+}
+impl<F: RowFloat> Sums<F> {
+    fn new() -> Self {
+        Sums { total: [F::ZERO; BLOCK], part: [F::ZERO; BLOCK], rows: 0 }
+    }
+    #[inline(always)]
+    fn add(&mut self, dz: &[F]) {
+        if self.rows > 0 && self.rows.is_multiple_of(BLOCK) {
+            self.close();
+        }
+        self.rows += 1;
+        for (to, &dz) in self.part.iter_mut().zip(dz) {
+            *to = *to + dz;
+        }
+    }
+    /// The first block starts the total, later ones are added to it.
+    fn close(&mut self) {
+        let first = self.rows <= BLOCK;
+        for (total, part) in self.total.iter_mut().zip(&mut self.part) {
+            *total = if first { *part } else { *total + *part };
+            *part = F::ZERO;
+        }
+    }
+}
+/// The sums of columns `first..first + n`; `row` gives the gradients of some columns of a row.
+#[inline(always)]
+fn bias_over<T: Float, F: RowFloat>(
+    back: &Back<'_, F>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    out: &mut MatrixMut<'_, F>,
+    sums: &mut Sums<F>,
+    mut block: impl FnMut(&Row<'_, F>, &[T], usize, usize, &mut Sums<F>),
+) {
+    let problem = back.job.problem;
+    let (end, found) = (problem.valid().clamp(first, first + n), Found::default());
+    for j in end..first + n {
+        out.set(j - first, F::ZERO);
+    }
+    for at in (first..end).step_by(BLOCK) {
+        let n = BLOCK.min(end - at);
+        *sums = Sums::new();
+        for i in 0..problem.rows() {
+            let target = back.job.target(i);
+            if target == Target::Ignored {
+                continue;
+            }
+            let row: LogitRow<'_, T, F> = back.job.row(i, z.row(i));
+            let record = back.saved(i, &row, target).expect("records have been made");
+            let g = back.upstream(i, &record, target, &found);
+            match RowGrad::new(&record, target, &g) {
+                RowGrad::Fill(x) => sums.add(&[x; BLOCK][..n]),
+                RowGrad::Columns(c) => {
+                    block(&Row { back, i, record: &record, target, g: &g, c: &c }, z.row(i), at, n, sums)
+                }
+            }
+        }
+        sums.close();
+        for (j, &sum) in sums.total[..n].iter().enumerate() {
+            out.set(at - first + j, sum);
+        }
+    }
+}
+pub(super) fn bias_scalar<T: Float, F: RowFloat>(
+    back: &Back<'_, F>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    mut out: MatrixMut<'_, F>,
+) {
+    let mut dz = [F::ZERO; BLOCK];
+    bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
+        row.block_scalar(z, at, &mut dz[..n]);
+        sums.add(&dz[..n]);
+    });
+}
+#[inline(always)]
+fn bias_rows<S: Sixteen, T: Cell>(
+    s: S,
+    back: &Back<'_, f32>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    mut out: MatrixMut<'_, f32>,
+) {
+    let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+    bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
+        row.block(s, z, at, n, &mut scratch);
+        sums.add(&scratch.x.as_flattened()[..n]);
+    });
+}
