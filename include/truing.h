@@ -479,7 +479,8 @@ typedef uint32_t truing_target_outside;
 /// Log-prob -inf, gradient 0.
 #define TRUING_TARGET_NEG_INF 2
 
-/// Sampling support that log-probs are normalised over; kind 0 = full vocabulary.
+/// Sampling support that log-probs are normalised over; kind 0 = full vocabulary. Every figure and gradient is then that of
+/// the row whose columns outside the support are dead.
 typedef struct truing_support {
     /// u32 [N, ceil(V/32)].
     const struct truing_tensor *bitmask;
@@ -491,7 +492,7 @@ typedef struct truing_support {
     double top_p;
     /// (0,1], 0 = off.
     double min_p;
-    /// Columns, 0 = off.
+    /// Columns, <= 0 = off.
     int64_t top_k;
     /// TRUING_SUPPORT_*, 0 = off.
     truing_support_kind kind;
@@ -609,11 +610,11 @@ typedef struct truing_figures {
     const struct truing_tensor *out_lse_support;
     /// f32 [N], nats <= 0.
     const struct truing_tensor *out_log_kept_mass;
-    /// i32 [N].
+    /// i32 [N], live columns of the support; -1 in ignored and bad rows.
     const struct truing_tensor *out_support_size;
     /// u32 [N, ceil(V/32)], the support used; feed back as `support.bitmask`.
     const struct truing_tensor *out_support_bitmask;
-    /// i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept are flagged.
+    /// i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept hold the first K, flagged SATURATED.
     const struct truing_tensor *out_support_ids;
     /// f32 [N], the omega used; feed back as external_scale in backward.
     const struct truing_tensor *out_token_scale;
@@ -786,7 +787,6 @@ typedef uint32_t truing_local_pass;
 #define TRUING_LOCAL_VALUES 3
 
 /// Records of the columns of one vocabulary shard.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -841,7 +841,6 @@ typedef struct truing_logprob_local_args {
 } truing_logprob_local_args;
 
 /// Figures from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_finish_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -1015,6 +1014,94 @@ typedef struct truing_linear_logprob_local_args {
     /// 0.
     uint8_t reserved[64];
 } truing_linear_logprob_local_args;
+
+/// Which columns the filters of a sampler keep.
+typedef struct truing_support_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V] or [B,T,V].
+    const struct truing_tensor *logits;
+    /// Transforms of the logits.
+    struct truing_transform transform;
+    /// Mask and ignored targets: such rows keep nothing.
+    struct truing_rows rows;
+    /// Kind COMPUTED: the filters.
+    struct truing_support support;
+    /// u32 [N, ceil(V/32)], column j = bit j mod 32 of word j/32.
+    const struct truing_tensor *out_bitmask;
+    /// i32 [N,K] ascending, -1 pads; rows with more than K kept hold the first K and are flagged SATURATED.
+    const struct truing_tensor *out_ids;
+    /// i32 [N], columns kept; -1 in ignored rows and those with NaN or +inf.
+    const struct truing_tensor *out_size;
+    /// u32 [N], TRUING_ROW_*.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_support_mask_args;
+
+/// Token distribution shift of an aligned model against its base.
+typedef struct truing_tds_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V] or [B,T,V], logits of the base model.
+    const struct truing_tensor *base;
+    /// float as base, logits of the aligned model.
+    const struct truing_tensor *aligned;
+    /// Transforms of base.
+    struct truing_transform base_transform;
+    /// Transforms of aligned.
+    struct truing_transform aligned_transform;
+    /// Tokens (NULL = the largest column of each aligned row), mask.
+    struct truing_rows rows;
+    /// i32 [N], base columns above the token's; -1 in masked and bad rows.
+    const struct truing_tensor *out_rank;
+    /// i32 [N], other base columns equal to it.
+    const struct truing_tensor *out_ties;
+    /// i32 [N], rank + 1.
+    const struct truing_tensor *out_eta;
+    /// i32 [N], eta + ties.
+    const struct truing_tensor *out_eta_max;
+    /// f32 [N], nats, of the token under base.
+    const struct truing_tensor *out_logp_base;
+    /// f32 [N], nats, of the token under aligned.
+    const struct truing_tensor *out_logp_aligned;
+    /// f32 [N], nats, KL(aligned||base).
+    const struct truing_tensor *out_kl_aligned_base;
+    /// f32 [N], nats, KL(base||aligned).
+    const struct truing_tensor *out_kl_base_aligned;
+    /// u8 [N]: 0 eta 1, 1 eta 2 or 3, 2 eta above 3, 255 none.
+    const struct truing_tensor *out_class;
+    /// i64 [4], rows of classes 0, 1, 2 and 255.
+    const struct truing_tensor *out_counts;
+    /// u32 [N], TRUING_ROW_*.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_tds_rows_args;
 
 // ------------------------------------------------------------ sequence
 
@@ -2776,7 +2863,7 @@ truing_status truing_logprob_forward(const struct truing_logprob_forward_args *a
 /// As for `truing_logprob_forward`.
 truing_status truing_logprob_backward(const struct truing_logprob_backward_args *args);
 
-/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss` and a gradient.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -2784,13 +2871,41 @@ truing_status truing_logprob_forward_workspace_size(const struct truing_logprob_
                                                     size_t *minimum,
                                                     size_t *preferred);
 
-/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out`.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
 truing_status truing_logprob_backward_workspace_size(const struct truing_logprob_backward_args *args,
                                                      size_t *minimum,
                                                      size_t *preferred);
+
+/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_local(const struct truing_logprob_local_args *args);
+
+/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_finish(const struct truing_logprob_finish_args *args);
+
+/// Bytes of workspace for `truing_logprob_local`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_local_workspace_size(const struct truing_logprob_local_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_logprob_finish`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_logprob_finish_workspace_size(const struct truing_logprob_finish_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
 
 /// Loss, figures and gradients of token log-probs; see `truing_policy_forward_args`.
 ///
@@ -2852,6 +2967,34 @@ truing_status truing_sequence_backward_workspace_size(const struct truing_sequen
                                                       size_t *minimum,
                                                       size_t *preferred);
 
+/// What the filters of a sampler keep of every row; see `truing_support_mask_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_support_mask(const struct truing_support_mask_args *args);
+
+/// Bytes of workspace for `truing_support_mask`.
+///
+/// # Safety
+/// As for `truing_support_mask`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_support_mask_workspace_size(const struct truing_support_mask_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Rank of every token under the base model and KL between the models; see `truing_tds_rows_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_tds_rows(const struct truing_tds_rows_args *args);
+
+/// Bytes of workspace for `truing_tds_rows`: 0.
+///
+/// # Safety
+/// As for `truing_tds_rows`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_tds_rows_workspace_size(const struct truing_tds_rows_args *args,
+                                             size_t *minimum,
+                                             size_t *preferred);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -2887,6 +3030,8 @@ TRUING_STATIC_ASSERT(logprob_finish_args_size, sizeof(truing_logprob_finish_args
 TRUING_STATIC_ASSERT(linear_logprob_forward_args_size, sizeof(truing_linear_logprob_forward_args) == 880);
 TRUING_STATIC_ASSERT(linear_logprob_backward_args_size, sizeof(truing_linear_logprob_backward_args) == 784);
 TRUING_STATIC_ASSERT(linear_logprob_local_args_size, sizeof(truing_linear_logprob_local_args) == 672);
+TRUING_STATIC_ASSERT(support_mask_args_size, sizeof(truing_support_mask_args) == 432);
+TRUING_STATIC_ASSERT(tds_rows_args_size, sizeof(truing_tds_rows_args) == 520);
 TRUING_STATIC_ASSERT(score_size, sizeof(truing_score) == 80);
 TRUING_STATIC_ASSERT(sequence_forward_args_size, sizeof(truing_sequence_forward_args) == 272);
 TRUING_STATIC_ASSERT(sequence_backward_args_size, sizeof(truing_sequence_backward_args) == 264);

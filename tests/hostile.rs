@@ -11,6 +11,8 @@ use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
+use truing_ffi::support::*;
+use truing_ffi::tds_rows::*;
 use truing_tests::{Counting, Random};
 
 const CANARY: u8 = 0xa5;
@@ -155,6 +157,10 @@ fn struct_rules<T: Args>(f: unsafe extern "C" fn(*const T) -> i32) -> usize {
 fn structs_are_checked_before_anything_else() {
     let cases = struct_rules(truing_logprob_forward)
         + struct_rules(truing_logprob_backward)
+        + struct_rules(truing_logprob_local)
+        + struct_rules(truing_logprob_finish)
+        + struct_rules(truing_support_mask)
+        + struct_rules(truing_tds_rows)
         + struct_rules(truing_linear_logprob_forward)
         + struct_rules(truing_linear_logprob_backward)
         + struct_rules(truing_sequence_forward)
@@ -168,7 +174,7 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_beta_dpo_stats)
         + struct_rules(truing_wpo_weight);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 14 * 80, "{cases}");
+    assert!(cases >= 18 * 80, "{cases}");
 }
 
 #[test]
@@ -1043,6 +1049,57 @@ fn special_rows_stay_in_their_row() {
     // SAFETY: our own memory.
     assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_OK, "{}", message());
     assert!((f64::from(out[0]) + sum.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn what_a_caller_hands_back_may_hold_anything() {
+    // records and statistics of any bits: some answer, no panic
+    let mut r = Random(3);
+    let mut records: Vec<f32> = (0..2 * 3 * 12).map(|_| f32::from_bits(r.bits() as u32)).collect();
+    records[..12].fill(f32::from_bits(u32::MAX));
+    let (starts, target, mut out) = ([0i64, 5, 9], [1i64, 8, 3], [9f32; 3]);
+    let t_records = Tensor::new(records.as_ptr(), F32, &[2, 3, 12]);
+    let (t_starts, t_target) = (Tensor::new(starts.as_ptr(), I64, &[3]), Tensor::new(target.as_ptr(), I64, &[3]));
+    let t_out = Tensor::new(out.as_mut_ptr(), F32, &[3]);
+    let mut a: truing_logprob_finish_args = args();
+    (a.records, a.shard_starts, a.rows.target) = (t_records.ptr(), t_starts.ptr(), t_target.ptr());
+    (a.figures.out_logprob, a.figures.out_lse) = (t_out.ptr(), null());
+    // SAFETY: our own memory.
+    assert_eq!(unsafe { truing_logprob_finish(&a) }, TRUING_STATUS_OK, "{}", message());
+    let mut refused = |status: i32, words: &str, a: &truing_logprob_finish_args| {
+        out.fill(9.0);
+        // SAFETY: our own memory.
+        assert_eq!(unsafe { truing_logprob_finish(a) }, status, "{words}: {}", message());
+        assert!(message().contains(words) && out == [9.0; 3], "{words}: {}", message());
+    };
+    let two = Tensor::new(starts.as_ptr(), I64, &[2]);
+    refused(TRUING_STATUS_SHAPE_MISMATCH, "shard_starts", &truing_logprob_finish_args { shard_starts: two.ptr(), ..a });
+    let flat = Tensor::new(records.as_ptr(), F32, &[6, 12]);
+    refused(TRUING_STATUS_SHAPE_MISMATCH, "records", &truing_logprob_finish_args { records: flat.ptr(), ..a });
+    let none = Tensor::new(records.as_ptr(), F32, &[0, 3, 12]);
+    refused(TRUING_STATUS_SHAPE_MISMATCH, "shard_starts", &truing_logprob_finish_args { records: none.ptr(), ..a });
+    for bad in [[0, 10, 9], [0, -1, 9], [1, 5, 9], [i64::MIN, 0, i64::MAX]] {
+        let t = Tensor::new(bad.as_ptr(), I64, &[3]);
+        let a = truing_logprob_finish_args { shard_starts: t.ptr(), ..a };
+        // SAFETY: our own memory.
+        assert_ne!(unsafe { truing_logprob_finish(&a) }, TRUING_STATUS_OK);
+        assert!(message().contains("shard_starts") || message().contains("logits"), "{}", message());
+    }
+    // shards that no vocabulary has
+    let logits = [0.5f32; 12];
+    let (t_logits, t_place) =
+        (Tensor::new(logits.as_ptr(), F32, &[3, 4]), Tensor::new(records.as_mut_ptr(), F32, &[3, 12]));
+    for shard in
+        [(0, 0, 4), (0, 5, 9), (-1, 3, 9), (6, 10, 9), (i64::MAX - 2, i64::MIN + 1, 9), (0, 4, -1), (0, 4, i64::MAX)]
+    {
+        let mut a: truing_logprob_local_args = args();
+        (a.logits, a.rows.target, a.out_records) = (t_logits.ptr(), t_target.ptr(), t_place.ptr());
+        (a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total) = shard;
+        a.local_pass = TRUING_LOCAL_RECORDS;
+        // SAFETY: our own memory.
+        assert_eq!(unsafe { truing_logprob_local(&a) }, TRUING_STATUS_INVALID_ARGUMENT, "{shard:?}: {}", message());
+        assert!(message().contains("shard.vocab"), "{}", message());
+    }
 }
 
 // ---- memory that must not be read

@@ -21,6 +21,8 @@ pub mod real;
 pub mod record;
 pub mod row_loss;
 pub mod sequence;
+pub mod support;
+pub mod tds_rows;
 
 pub use dtype::Dtype;
 pub use error::{Error, Result, Status, Value};

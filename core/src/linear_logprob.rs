@@ -17,6 +17,9 @@ use crate::error::{Error, Result, Status, Value};
 use crate::logprob;
 use crate::matrix::{Floats, Layout};
 
+/// Why the linear form refuses a field of the logits form.
+pub const LACKS: &str = "nothing: the linear form does not have it";
+
 /// Elements of a reduction block.
 pub const BLOCK: usize = 2048;
 
@@ -36,7 +39,7 @@ impl Problem {
             let shape = Value::Shape([vocab as i64, hidden_size as i64, 0], 2);
             return Err(Error::shape("head.weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
         }
-        options.check_common()?;
+        options.check_common(LACKS)?;
         Ok(Problem { logprob: logprob::Problem::new(rows, vocab, options)?, hidden_size })
     }
     /// N.

@@ -64,11 +64,28 @@ pub struct Options {
 pub struct Problem {
     rows: usize,
     vocab: usize,
+    /// Column of the whole vocabulary at which the columns at hand start.
+    start: usize,
+    /// Columns of the whole vocabulary.
+    total: usize,
     options: Options,
 }
 impl Problem {
     /// Checks the options. `rows` may be 0; `vocab` must be in `1..=i32::MAX` when there are rows.
     pub fn new(rows: usize, vocab: usize, options: Options) -> Result<Problem> {
+        Problem::shard(rows, vocab, options, 0, vocab)
+    }
+    /// As [`Problem::new`] for the columns `[start, start + vocab)` of a vocabulary of `total`: logits, bias and gradients
+    /// hold these columns only, while targets and `n_valid_vocab` count over the whole vocabulary.
+    pub fn shard(rows: usize, vocab: usize, options: Options, start: usize, total: usize) -> Result<Problem> {
+        if vocab != total && total > i32::MAX as usize {
+            let most = Value::Below(1, i32::MAX as i64 + 1);
+            return Err(Error::invalid("shard.vocab_total", Value::Size(total), most));
+        }
+        if start > total || vocab > total - start {
+            let inside = Value::Below(0, total.saturating_sub(vocab) as i64 + 1);
+            return Err(Error::invalid("shard.vocab_start", Value::Size(start), inside));
+        }
         if rows > 0 && (vocab == 0 || vocab > i32::MAX as usize) {
             return Err(Error::shape(
                 "logits",
@@ -88,8 +105,8 @@ impl Problem {
             return Err(Error::invalid("transform.softcap", Value::Float(t.softcap), positive));
         }
         t.fits("transform.temperature", t.temperature)?;
-        if options.n_valid_vocab > vocab {
-            let most = Value::Below(0, vocab as i64 + 1);
+        if options.n_valid_vocab > total {
+            let most = Value::Below(0, total as i64 + 1);
             return Err(Error::invalid("transform.n_valid_vocab", Value::Size(options.n_valid_vocab), most));
         }
         if options.shift > i32::MAX as usize {
@@ -100,7 +117,7 @@ impl Problem {
             let most = Value::Below(0, MOST as i64 + 1);
             return Err(Error::invalid("figures.entropy_k", Value::Size(options.entropy_k), most));
         }
-        let problem = Problem { rows, vocab, options };
+        let problem = Problem { rows, vocab, start, total, options };
         options.row_loss.check(problem.valid())?;
         Ok(problem)
     }
@@ -108,13 +125,31 @@ impl Problem {
     pub const fn rows(&self) -> usize {
         self.rows
     }
-    /// V.
+    /// Columns at hand: V, or those of the shard.
     pub const fn vocab(&self) -> usize {
         self.vocab
     }
-    /// Columns that can be live.
+    /// V of the whole vocabulary.
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+    /// Column of the whole vocabulary at which the columns at hand start.
+    pub const fn start(&self) -> usize {
+        self.start
+    }
+    /// Columns at hand that can be live.
     pub const fn valid(&self) -> usize {
-        if self.options.n_valid_vocab == 0 { self.vocab } else { self.options.n_valid_vocab }
+        let valid = if self.options.n_valid_vocab == 0 { self.total } else { self.options.n_valid_vocab };
+        let valid = valid.saturating_sub(self.start);
+        if valid < self.vocab { valid } else { self.vocab }
+    }
+    /// Where a column of the whole vocabulary lies among those at hand that can be live.
+    #[inline(always)]
+    pub const fn local(&self, column: usize) -> Option<usize> {
+        match column.checked_sub(self.start) {
+            Some(j) if j < self.valid() => Some(j),
+            _ => None,
+        }
     }
     /// The settings.
     pub const fn options(&self) -> &Options {
@@ -173,6 +208,11 @@ pub struct Figures<'a, F = f32> {
     pub stats: Option<MatrixMut<'a, F>>,
     /// Bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
+}
+macro_rules! absent {
+    ($self:ident, $why:ident; $($f:ident $name:literal)*) => {$(
+        if $self.$f.is_some() { return Err(unserved($name, $why)); }
+    )*};
 }
 macro_rules! each_figure {
     ($go:ident) => {
@@ -245,29 +285,32 @@ impl<F: RowFloat> Figures<'_, F> {
             || self.row_loss.is_some()
             || self.token_scale.is_some()
     }
-    /// Refuses what only the logits form computes.
-    pub fn check_common(&self) -> Result<()> {
-        macro_rules! absent {
-            ($($f:ident $name:literal)*) => {$( if self.$f.is_some() { return Err(unserved($name)); } )*};
-        }
-        absent!(mean_logit "figures.out_mean_logit" rank "figures.out_rank" ties "figures.out_ties"
+    /// Refuses what needs the columns of a row beyond its first sums; `why` says what goes without.
+    pub fn check_sums(&self, why: &'static str) -> Result<()> {
+        absent!(self, why; mean_logit "figures.out_mean_logit" rank "figures.out_rank" ties "figures.out_ties"
             topk_ids "figures.out_topk_ids" topk_logprobs "figures.out_topk_logprobs"
-            topk_entropy "figures.out_topk_entropy" extra_logprobs "figures.out_extra_logprobs"
-            token_scale "figures.out_token_scale" row_loss "figures.out_row_loss");
+            topk_entropy "figures.out_topk_entropy");
+        Ok(())
+    }
+    /// Refuses what only the logits form of the whole vocabulary computes.
+    pub fn check_common(&self, why: &'static str) -> Result<()> {
+        self.check_sums(why)?;
+        absent!(self, why; extra_logprobs "figures.out_extra_logprobs" token_scale "figures.out_token_scale"
+            row_loss "figures.out_row_loss");
         Ok(())
     }
 }
-fn unserved(field: &'static str) -> Error {
-    Error::invalid(field, Value::Text("a value"), Value::Text("nothing: the linear form does not have it"))
+fn unserved(field: &'static str, why: &'static str) -> Error {
+    Error::invalid(field, Value::Text("a value"), Value::Text(why))
 }
 impl Options {
-    /// Refuses what only the logits form computes.
-    pub fn check_common(&self) -> Result<()> {
+    /// Refuses what only the logits form computes; `why` says what goes without.
+    pub fn check_common(&self, why: &'static str) -> Result<()> {
         let Options { shift, entropy_k, row_loss, .. } = self;
         match () {
-            () if *shift != 0 => Err(unserved("rows.shift")),
-            () if *entropy_k != 0 => Err(unserved("figures.entropy_k")),
-            () if *row_loss != RowLoss::default() => Err(unserved("row_loss")),
+            () if *shift != 0 => Err(unserved("rows.shift", why)),
+            () if *entropy_k != 0 => Err(unserved("figures.entropy_k", why)),
+            () if *row_loss != RowLoss::default() => Err(unserved("row_loss", why)),
             () => Ok(()),
         }
     }
@@ -395,12 +438,12 @@ impl<F: RowFloat> Upstream<'_, F> {
     pub fn of_loss(&self) -> bool {
         self.row_loss.is_some() || self.loss.is_some()
     }
-    /// Refuses what only the logits form computes.
-    pub fn check_common(&self) -> Result<()> {
+    /// Refuses what only the logits form of the whole vocabulary computes; `why` says what goes without.
+    pub fn check_common(&self, why: &'static str) -> Result<()> {
         match () {
-            () if self.extra.is_some() => Err(unserved("upstream.grad_extra")),
-            () if self.row_loss.is_some() => Err(unserved("upstream.grad_row_loss")),
-            () if self.loss.is_some() => Err(unserved("upstream.grad_loss")),
+            () if self.extra.is_some() => Err(unserved("upstream.grad_extra", why)),
+            () if self.row_loss.is_some() => Err(unserved("upstream.grad_row_loss", why)),
+            () if self.loss.is_some() => Err(unserved("upstream.grad_loss", why)),
             () => Ok(()),
         }
     }
@@ -484,12 +527,12 @@ impl Rows<'_> {
                 let index = if shift == 0 { Some(i) } else { self.source(i, shift, problem.rows()) };
                 let index = index.expect("the row has a target");
                 let id = t.get(index);
-                if id < 0 || id as u64 >= problem.vocab() as u64 {
+                if id < 0 || id as u64 >= problem.total() as u64 {
                     return Err(Error::new(
                         crate::Status::OutOfRange,
                         "rows.target",
                         Value::At { value: id, index },
-                        Value::Below(0, problem.vocab() as i64),
+                        Value::Below(0, problem.total() as i64),
                     ));
                 }
             }
@@ -620,6 +663,29 @@ impl<F: RowFloat> Found<F> {
     }
 }
 
+/// The part of a block that lies among the columns at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// First column of the block in the whole vocabulary.
+    pub block: usize,
+    /// Columns of the block below the first one at hand.
+    pub skip: usize,
+    /// First of the columns at hand.
+    pub first: usize,
+    /// Their number.
+    pub n: usize,
+}
+/// Cuts `n` columns, the first of which is column `start` of the whole vocabulary, at the boundaries of blocks.
+pub fn pieces(start: usize, n: usize) -> impl Iterator<Item = Piece> {
+    let mut first = 0;
+    core::iter::from_fn(move || {
+        let skip = (start + first) % BLOCK;
+        let piece = Piece { block: start + first - skip, skip, first, n: (BLOCK - skip).min(n - first) };
+        first += piece.n;
+        (piece.n > 0).then_some(piece)
+    })
+}
+
 /// One row of logits: its valid columns and what the transform reads. Its methods are the plain form of the kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct LogitRow<'a, T, F = f32> {
@@ -689,6 +755,24 @@ impl<T: Float, F: RowFloat> LogitRow<'_, T, F> {
         }
         self.finish(tree.finish(), target, found)
     }
+    /// The record of the columns for which `keep` holds, all others dead, and how many of these are live. The first column
+    /// is column `start` of the whole vocabulary. Blocks are cut at columns of the whole vocabulary; one that `start` cuts
+    /// has dead columns below it, and merges from the left with the tree of the blocks behind it.
+    pub fn sums(&self, start: usize, keep: impl Fn(usize) -> bool) -> (Record<F>, usize) {
+        let (mut head, mut tree, mut live) = (Record::EMPTY, Tree::new(), 0);
+        for piece in pieces(start, self.z.len()) {
+            let mut x = [F::NEG_INF; BLOCK];
+            for j in 0..piece.n {
+                if keep(piece.first + j) {
+                    x[piece.skip + j] = self.at(piece.first + j);
+                }
+            }
+            live += x.iter().filter(|&&x| x != F::NEG_INF).count();
+            let block = record::block(&x, piece.block);
+            if piece.skip > 0 { head = block } else { tree.push(block) }
+        }
+        (head.merge(tree.finish()), live)
+    }
     /// Completes what a pass over the row has found.
     #[inline]
     pub fn finish(&self, x: Record<F>, target: Target, found: &mut Found<F>) -> Record<F> {
@@ -700,24 +784,31 @@ impl<T: Float, F: RowFloat> LogitRow<'_, T, F> {
     }
     /// Completes a record of the sums: the target's logit and the flags.
     #[inline(always)]
-    pub fn conclude(&self, mut x: Record<F>, target: Target) -> Record<F> {
-        if x.poisoned() {
-            x.flags |= self.causes();
-        }
-        x.xy = match target {
-            Target::Column(y) => self.column(y),
-            _ => F::NEG_INF,
+    pub fn conclude(&self, x: Record<F>, target: Target) -> Record<F> {
+        let y = match target {
+            Target::Column(y) if y < self.z.len() => Some(y),
+            _ => None,
         };
-        x.conclude(target)
+        self.complete(x, y, |_| true).conclude(target)
+    }
+    /// Sets the logit of the target, `y` if it is among these columns, and why the record is poisoned if it is. `keep`
+    /// says which columns count.
+    #[inline(always)]
+    pub fn complete(&self, mut x: Record<F>, y: Option<usize>, keep: impl Fn(usize) -> bool) -> Record<F> {
+        if x.poisoned() {
+            x.flags |= self.causes(keep);
+        }
+        x.xy = y.map_or(F::NEG_INF, |y| self.column(y));
+        x
     }
     /// Why a row is poisoned.
     #[cold]
     #[inline(never)]
-    fn causes(&self) -> u32 {
+    fn causes(&self, keep: impl Fn(usize) -> bool) -> u32 {
         let mut flags = 0;
         for (j, z) in self.z.iter().enumerate() {
             let z = F::of(*z);
-            if self.bias(j) != Some(F::NEG_INF) {
+            if self.bias(j) != Some(F::NEG_INF) && keep(j) {
                 flags |= if z.to_f64().is_nan() { row::NAN_INPUT } else { 0 };
                 flags |= if z == F::INF { row::INF_INPUT } else { 0 };
             }

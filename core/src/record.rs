@@ -285,8 +285,8 @@ impl<F: RowFloat> Record<F> {
             w.weight = w.weight + l.weight;
         }
         w.xy = if b.xy > self.xy { b.xy } else { self.xy };
-        w.above = self.above + b.above;
-        w.live = self.live + b.live;
+        w.above = self.above.wrapping_add(b.above); // what a caller hands back may hold anything
+        w.live = self.live.wrapping_add(b.live);
         w.flags = flags;
         w
     }
@@ -348,6 +348,16 @@ impl<F: RowFloat> Record<F> {
             return f64::NAN;
         }
         (x.to_f64() - self.m.to_f64()) - self.log_sum()
+    }
+    /// log of the part of the mass of `all` that this record's columns, some of those of `all`, hold; at most 0.
+    #[inline]
+    pub fn log_share(&self, all: &Record<F>) -> F {
+        if all.poisoned() {
+            return F::NAN;
+        }
+        let [a, b] = [self, all].map(|x| (x.m.to_f64(), x.log_sum()));
+        let share = (a.0 - b.0) + (a.1 - b.1);
+        F::from_f64(if share > 0.0 { 0.0 } else { share })
     }
     /// Figures of a row, formed in f64 and rounded once. With L = log1p(r), t = xy - m:
     /// logprob t - L, lse m + L, entropy L - u / (1 + r), log sum p^2 = log1p(q1) - 2 L, mean logit m + w1 / live.
@@ -463,14 +473,19 @@ impl<F: RowFloat> Tree<F> {
     }
     /// The next record. At most 2^21.
     #[inline(always)]
-    pub fn push(&mut self, mut x: Record<F>) {
-        for _ in 0..self.count.trailing_ones() {
+    pub fn push(&mut self, x: Record<F>) {
+        self.push_run(x, 0);
+    }
+    /// The record of the next 2^`level` ones; their number so far is a multiple of it.
+    #[inline(always)]
+    pub fn push_run(&mut self, mut x: Record<F>, level: u32) {
+        for _ in 0..(self.count >> level).trailing_ones() {
             self.depth -= 1;
             x = self.stack[self.depth].merge(x);
         }
         self.stack[self.depth] = x;
         self.depth += 1;
-        self.count += 1;
+        self.count += 1 << level;
     }
     /// The record of all of them.
     #[inline(always)]
@@ -483,6 +498,47 @@ impl<F: RowFloat> Tree<F> {
             self.stack[self.depth - 1] = self.stack[self.depth - 1].merge(self.stack[self.depth]);
         }
         self.stack[0]
+    }
+}
+
+/// How the records of shards join. Shard i holds the columns `[starts[i], starts[i + 1])`.
+///
+/// Where every shard is a node of the tree of the whole row (it starts at a multiple of 2^n blocks and holds 2^n of them, the
+/// last one at most 2^n), the tree goes on from there and gives the bits of the unsharded row. Otherwise the records are the
+/// leaves of a tree of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    nodes: bool,
+}
+impl Join {
+    /// `starts` ascends from 0.
+    pub fn new(starts: impl Iterator<Item = usize> + Clone) -> Join {
+        let mut ends = starts.clone().skip(1).peekable();
+        let mut nodes = true;
+        for start in starts {
+            let Some(end) = ends.next() else { break };
+            let blocks = (end - start).div_ceil(BLOCK);
+            let run = blocks.next_power_of_two();
+            nodes &= start.is_multiple_of(run * BLOCK) && (ends.peek().is_none() || end - start == run * BLOCK);
+        }
+        Join { nodes }
+    }
+    /// Adds the record of the next shard, of `columns` columns.
+    #[inline]
+    pub fn push(self, tree: &mut Tree, x: Record, columns: usize) {
+        let level = if self.nodes { columns.div_ceil(BLOCK).next_power_of_two().trailing_zeros() } else { 0 };
+        tree.push_run(x, level);
+    }
+}
+impl Record {
+    /// The record of all shards: where one has a NaN or a `+inf`, a `OVERFLOW` of another is none of the row's.
+    pub fn joined(self) -> Record {
+        if self.poisoned() {
+            let raw = row::NAN_INPUT | row::INF_INPUT;
+            let flags = if self.flags & raw != 0 { self.flags & !row::OVERFLOW } else { self.flags };
+            return Record::poison(flags);
+        }
+        self
     }
 }
 

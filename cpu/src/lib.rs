@@ -11,6 +11,8 @@ pub mod policy;
 pub mod preference;
 pub mod rows;
 pub mod sequence;
+pub mod support;
+pub mod tds_rows;
 
 pub use lanes::Isa;
 pub use parallel::{Context, ContextOptions, Mode};

@@ -229,7 +229,7 @@ pub fn forward_group(
 ) -> Result<()> {
     check(problem, &inputs)?;
     out.check(problem.rows(), None)?;
-    out.check_common()?;
+    out.check_common(truing_core::linear_logprob::LACKS)?;
     if out.needs_target() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which out_logprob and out_is_top1 need"));
     }
@@ -360,7 +360,7 @@ pub fn backward_group(
         s.layout().check("out_status", n, 1)?;
     }
     upstream.check(n)?;
-    upstream.check_common()?;
+    upstream.check_common(truing_core::linear_logprob::LACKS)?;
     if upstream.logprob.is_some() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which grad_logprob needs"));
     }

@@ -17,7 +17,7 @@ use truing_core::logprob::{
 };
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::record::{self, BLOCK, Columns, Record, RowFloat, RowGrad, RowTransform, RowUpstream, Tree};
-use truing_core::row_loss::RowLossInputs;
+use truing_core::row_loss::{RowLoss, RowLossInputs};
 use truing_core::{Error, Result, Status, Value};
 
 mod extra;
@@ -100,6 +100,12 @@ pub struct Fused<'a, F = f32> {
     pub scale: f64,
 }
 
+mod over;
+mod shard;
+pub use over::{Over, backward_over, forward_over, over_workspace};
+pub(crate) use shard::load;
+pub use shard::{Finish, Local, finish, local};
+
 /// Elements that are worth a task.
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
@@ -110,8 +116,19 @@ const AHEAD: usize = 2048;
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
 }
-fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
+pub(crate) fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
     Error::new(Status::UnsupportedDtype, field, Value::Dtype(got), Value::Text(expected))
+}
+const NO_SHARD: &str = "nothing: a shard does not have it";
+/// Refuses what a shard of the vocabulary does without.
+fn check_shard(dtype: Dtype, problem: &Problem, row_loss: &RowLossInputs<'_>) -> Result<()> {
+    if dtype == Dtype::F64 {
+        return Err(refuse("logits", dtype, "f32, bf16 or f16 in a shard"));
+    }
+    if problem.options().row_loss != RowLoss::default() || row_loss.class_weight.is_some() {
+        return Err(Error::invalid("row_loss", Value::Text("a value"), Value::Text(NO_SHARD)));
+    }
+    Ok(())
 }
 pub(crate) fn no_target(expected: &'static str) -> Error {
     Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
@@ -156,7 +173,8 @@ mod sealed {
     }
 }
 /// Figures, losses and where the status bits are counted.
-type Places<'a, F> = (Figures<'a, F>, (Option<MatrixMut<'a, f64>>, Counted<'a>));
+type Places<'a, F> = (Figures<'a, F>, Losses<'a>);
+type Losses<'a> = (Option<MatrixMut<'a, f64>>, Counted<'a>);
 #[derive(Clone, Copy)]
 struct Counted<'a>(&'a Counters);
 impl Split for Counted<'_> {
@@ -269,6 +287,9 @@ fn check_forward<F: Rowed>(
 ) -> Result<()> {
     inputs.logits.layout().check("logits", problem.rows(), problem.vocab())?;
     check_logits::<F>(inputs.logits.dtype())?;
+    if problem.total() != problem.vocab() {
+        return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(problem.vocab())));
+    }
     out.check(problem.rows(), inputs.extra_ids.as_ref().map(ExtraIds::cols))?;
     if out.needs_target() && inputs.rows.target.is_none() {
         return Err(no_target("targets, which out_logprob and the other figures of the target need"));
@@ -327,6 +348,14 @@ fn check_backward<F: Rowed>(
     if let Some(b) = bias {
         b.layout().check("grad_bias_out", v, 1)?;
     }
+    if problem.total() != v {
+        check_shard(z.dtype(), problem, &inputs.row_loss)?;
+        if stats.is_none() {
+            let expected = Value::Text("the statistics of finish: a shard alone cannot compute them");
+            return Err(Error::invalid("stats", Value::Text("none"), expected));
+        }
+        upstream.check_common(NO_SHARD)?;
+    }
     upstream.check(n)?;
     if let (Some(expected), None) = (upstream.needs_target(), inputs.rows.target) {
         return Err(no_target(expected));
@@ -349,7 +378,6 @@ fn run_forward<F: Rowed>(
     totals: Totals<'_>,
     arena: &mut Arena<'_>,
 ) -> Result<()> {
-    let options = &job.problem.options().row_loss;
     let loss = totals.loss.is_some();
     let wants = Wants {
         all: out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some(),
@@ -357,12 +385,17 @@ fn run_forward<F: Rowed>(
         more: Needs::figures(job.problem, &out, loss),
         loss,
     };
+    let losses = if loss { Some(arena.take(job.problem.rows())?) } else { None };
+    add_up(job, totals, losses, |places| F::forward(context, job, z, (out, places), wants));
+    Ok(())
+}
+/// Writes what the rows, which `go` goes through, have together.
+fn add_up(job: Job<'_>, totals: Totals<'_>, losses: Option<&mut [f64]>, go: impl FnOnce(Losses<'_>)) {
     let (counters, n) = (Counters::new(), job.problem.rows());
-    let mut losses = if loss { Some(MatrixMut::vector(arena.take::<f64>(n)?)) } else { None };
-    let places = losses.as_mut().map(MatrixMut::reborrow);
-    F::forward(context, job, z, (out, (places, Counted(&counters))), wants);
+    let mut losses = losses.map(MatrixMut::vector);
+    go((losses.as_mut().map(MatrixMut::reborrow), Counted(&counters)));
     if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
-        let divisor = options.divisor(job.problem, &job.rows, job.inputs.row_loss.class_weight.as_ref());
+        let divisor = job.divisor();
         // rows that do not count hold 0
         let sum = (0..n).fold(0.0, |sum, i| sum + losses.get(i));
         let value = divisor.map_or(0.0, |z| sum / z);
@@ -370,7 +403,6 @@ fn run_forward<F: Rowed>(
         counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
     }
     counters.write(totals.counters);
-    Ok(())
 }
 /// The backward of checked inputs.
 #[allow(clippy::too_many_arguments)]
@@ -384,11 +416,7 @@ fn run_backward<F: Rowed>(
     status: Option<MatrixMut<'_, u32>>,
     arena: &mut Arena<'_>,
 ) -> Result<()> {
-    if let Some(g) = &mut upstream.loss {
-        let options = &job.problem.options().row_loss;
-        let divisor = options.divisor(job.problem, &job.rows, job.inputs.row_loss.class_weight.as_ref());
-        *g = divisor.map_or(0.0, |z| *g / z);
-    }
+    upstream.loss = job.divided(upstream.loss);
     let mut back = Back { job, stats, upstream, stream: false };
     let mut own;
     if let Some(bias) = bias {
@@ -478,14 +506,14 @@ impl sealed::Rows for f64 {
 
 /// What both directions read besides the logits.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    problem: &'a Problem,
-    transform: TransformInputs<'a>,
-    rows: Rows<'a>,
+pub(crate) struct Job<'a> {
+    pub(crate) problem: &'a Problem,
+    pub(crate) transform: TransformInputs<'a>,
+    pub(crate) rows: Rows<'a>,
     inputs: RowInputs<'a>,
 }
 impl<'a> Job<'a> {
-    fn new(
+    pub(crate) fn new(
         problem: &'a Problem,
         transform: TransformInputs<'a>,
         rows: Rows<'a>,
@@ -495,13 +523,26 @@ impl<'a> Job<'a> {
         Job { problem, transform, rows, inputs: RowInputs { problem, row_loss, extra_ids } }
     }
     #[inline(always)]
-    fn target(&self, i: usize) -> Target {
+    pub(crate) fn target(&self, i: usize) -> Target {
         self.rows.target(i, self.problem.options())
     }
+    /// Where the target lies among the columns at hand that can be live.
     #[inline(always)]
-    fn row<'b, T, F: RowFloat>(&'b self, i: usize, z: &'b [T]) -> LogitRow<'b, T, F> {
+    fn local(&self, target: Target) -> Option<usize> {
+        if let Target::Column(y) = target { self.problem.local(y) } else { None }
+    }
+    #[inline(always)]
+    pub(crate) fn row<'b, T, F: RowFloat>(&'b self, i: usize, z: &'b [T]) -> LogitRow<'b, T, F> {
         let transform = self.transform.row(self.problem, i);
         LogitRow { z: &z[..self.problem.valid()], bias: self.transform.bias, transform }
+    }
+    /// What the reduction divides by.
+    fn divisor(&self) -> Option<f64> {
+        self.problem.options().row_loss.divisor(self.problem, &self.rows, self.class_weight())
+    }
+    /// The gradient of the sum of the losses from that of the reduced loss.
+    fn divided(&self, loss: Option<f64>) -> Option<f64> {
+        loss.map(|g| self.divisor().map_or(0.0, |z| g / z))
     }
     fn class_weight(&self) -> Option<&Floats<'a>> {
         self.inputs.row_loss.class_weight.as_ref()
@@ -514,11 +555,11 @@ fn plain<T>(row: &LogitRow<'_, T>) -> bool {
 }
 
 /// Buffers of a task.
-struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     /// The ragged last block, padded with `-inf`.
     last: [[T; 32]; BLOCK / 32],
     /// A block of transformed logits, or of their gradient.
-    x: Block,
+    pub(crate) x: Block,
     /// The slope of the transform at them.
     slope: Block,
     /// The biases of a block.
@@ -528,10 +569,10 @@ struct Scratch<T> {
     /// The class weights of a block.
     weight: Block,
 }
-type Block = [[f32; 32]; BLOCK / 32];
+pub(crate) type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
     #[inline(always)]
-    fn new(end: *const T) -> Self {
+    pub(crate) fn new(end: *const T) -> Self {
         let zero = [[0.0; 32]; BLOCK / 32];
         let last = [[T::NEG_INF; 32]; BLOCK / 32];
         Scratch { last, x: zero, slope: zero, bias: zero, weight: zero, end: end.addr() }
@@ -767,7 +808,7 @@ fn read_transformed<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &
 }
 /// The record of a block in L1; `k` is set where its maximum is above `best`, which it then becomes.
 #[inline(never)]
-fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
+pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
     s.enter(
         #[inline(always)]
         || {
@@ -788,7 +829,7 @@ fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32
 }
 /// Widens at most a block, padded with `-inf` to chunks of 32 columns; returns their number.
 #[inline(always)]
-fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
+pub(crate) fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
     let more = inside(chunks, AHEAD, end);
     for (c, x) in chunks.iter().zip(x.iter_mut()) {
@@ -818,16 +859,16 @@ fn narrow<S: Sixteen, G: Cell>(s: S, x: &Block, g: &mut [G]) {
     }
 }
 /// What [`transform`] works on: logits, slopes, biases.
-type Buffers<'a> = (&'a mut Block, &'a mut Block, &'a mut Block);
+pub(crate) type Buffers<'a> = (&'a mut Block, &'a mut Block, &'a mut Block);
 impl<T> Scratch<T> {
     #[inline(always)]
-    fn buffers(&mut self) -> Buffers<'_> {
+    pub(crate) fn buffers(&mut self) -> Buffers<'_> {
         (&mut self.x, &mut self.slope, &mut self.bias)
     }
 }
 /// Transforms `n` widened logits from column `first` on in place.
 #[inline(never)]
-fn transform<S: Sixteen>(
+pub(crate) fn transform<S: Sixteen>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,
@@ -1135,12 +1176,20 @@ impl<F: RowFloat> Back<'_, F> {
         let of_loss = self.upstream.of_loss();
         Needs::loss(self.job.problem.options(), of_loss, of_loss)
     }
+    /// The saved record of row `i`, whatever the target was.
+    #[inline(always)]
+    fn stored(&self, i: usize) -> Option<Record<F>> {
+        let x = Record::unpack(self.stats.as_ref()?.row(i));
+        Some(Record { flags: x.flags & !row::TARGET_NEG_INF, ..x })
+    }
     /// The saved record of row `i`, completed for this call's target.
     #[inline(always)]
     fn saved<T: Float>(&self, i: usize, row: &LogitRow<'_, T, F>, target: Target) -> Option<Record<F>> {
-        let stats = self.stats.as_ref()?;
-        let mut x = Record::unpack(stats.row(i));
-        x.flags &= !row::TARGET_NEG_INF;
+        let x = self.stored(i)?;
+        if self.job.problem.total() != self.job.problem.vocab() {
+            // the target may lie in another shard
+            return Some(x.conclude(target));
+        }
         Some(row.conclude(x, target))
     }
     /// The gradients of the figures of row `i`, those of the loss folded in.
@@ -1215,7 +1264,8 @@ fn backward_rows<S: Sixteen, P: Pair>(
             None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
-        let v = if let Target::Column(y) = target { if y < valid { row.sum(y) } else { 0.0 } } else { 0.0 };
+        let own = back.job.local(target);
+        let v = own.map_or(0.0, |y| row.sum(y));
         let g = back.upstream(first + i, &record, target, &found);
         let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };
         if back.extra(&c) {
@@ -1239,7 +1289,7 @@ fn backward_rows<S: Sixteen, P: Pair>(
                 narrow(s, &scratch.x, &mut Pair::gradient(&mut pair, i)[at..at + n]);
             }
         }
-        if let Some((y, dz)) = c.target(&t, v) {
+        if let (Some((_, dz)), Some(y)) = (c.target(&t, v), own) {
             Pair::gradient(&mut pair, i)[y] = P::G::from_f32(dz);
         }
     }
@@ -1274,7 +1324,7 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
         for at in (0..valid).step_by(BLOCK) {
             let n = BLOCK.min(valid - at);
             let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
-            row.block_scalar(pair.logits(i), at, &mut dz[..n]);
+            row.block_scalar(pair.logits(i), at, &mut dz[..n], !back.extra(&c));
             for (to, &dz) in pair.gradient(i)[at..at + n].iter_mut().zip(&dz) {
                 *to = dz.to();
             }

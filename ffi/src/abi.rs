@@ -479,7 +479,8 @@ pub const TRUING_TARGET_KEEP: truing_target_outside = 1;
 /// Log-prob -inf, gradient 0.
 pub const TRUING_TARGET_NEG_INF: truing_target_outside = 2;
 
-/// Sampling support that log-probs are normalised over; kind 0 = full vocabulary.
+/// Sampling support that log-probs are normalised over; kind 0 = full vocabulary. Every figure and gradient is then that of
+/// the row whose columns outside the support are dead.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_support {
@@ -493,7 +494,7 @@ pub struct truing_support {
     pub top_p: f64,
     /// (0,1], 0 = off.
     pub min_p: f64,
-    /// Columns, 0 = off.
+    /// Columns, <= 0 = off.
     pub top_k: i64,
     /// TRUING_SUPPORT_*, 0 = off.
     pub kind: truing_support_kind,
@@ -616,11 +617,11 @@ pub struct truing_figures {
     pub out_lse_support: *const truing_tensor,
     /// f32 [N], nats <= 0.
     pub out_log_kept_mass: *const truing_tensor,
-    /// i32 [N].
+    /// i32 [N], live columns of the support; -1 in ignored and bad rows.
     pub out_support_size: *const truing_tensor,
     /// u32 [N, ceil(V/32)], the support used; feed back as `support.bitmask`.
     pub out_support_bitmask: *const truing_tensor,
-    /// i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept are flagged.
+    /// i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept hold the first K, flagged SATURATED.
     pub out_support_ids: *const truing_tensor,
     /// f32 [N], the omega used; feed back as external_scale in backward.
     pub out_token_scale: *const truing_tensor,
@@ -799,7 +800,6 @@ pub const TRUING_LOCAL_COUNTS: truing_local_pass = 2;
 pub const TRUING_LOCAL_VALUES: truing_local_pass = 3;
 
 /// Records of the columns of one vocabulary shard.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_local_args {
@@ -856,7 +856,6 @@ pub struct truing_logprob_local_args {
 }
 
 /// Figures from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_logprob_finish_args {
@@ -1038,6 +1037,98 @@ pub struct truing_linear_logprob_local_args {
 /// Records carry no trace of where logits came from.
 /// No function of this version takes it; its layout may still change until one does.
 pub type truing_linear_logprob_finish_args = truing_logprob_finish_args;
+
+/// Which columns the filters of a sampler keep.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_support_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N,V] or [B,T,V].
+    pub logits: *const truing_tensor,
+    /// Transforms of the logits.
+    pub transform: truing_transform,
+    /// Mask and ignored targets: such rows keep nothing.
+    pub rows: truing_rows,
+    /// Kind COMPUTED: the filters.
+    pub support: truing_support,
+    /// u32 [N, ceil(V/32)], column j = bit j mod 32 of word j/32.
+    pub out_bitmask: *const truing_tensor,
+    /// i32 [N,K] ascending, -1 pads; rows with more than K kept hold the first K and are flagged SATURATED.
+    pub out_ids: *const truing_tensor,
+    /// i32 [N], columns kept; -1 in ignored rows and those with NaN or +inf.
+    pub out_size: *const truing_tensor,
+    /// u32 [N], TRUING_ROW_*.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Token distribution shift of an aligned model against its base.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_tds_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N,V] or [B,T,V], logits of the base model.
+    pub base: *const truing_tensor,
+    /// float as base, logits of the aligned model.
+    pub aligned: *const truing_tensor,
+    /// Transforms of base.
+    pub base_transform: truing_transform,
+    /// Transforms of aligned.
+    pub aligned_transform: truing_transform,
+    /// Tokens (NULL = the largest column of each aligned row), mask.
+    pub rows: truing_rows,
+    /// i32 [N], base columns above the token's; -1 in masked and bad rows.
+    pub out_rank: *const truing_tensor,
+    /// i32 [N], other base columns equal to it.
+    pub out_ties: *const truing_tensor,
+    /// i32 [N], rank + 1.
+    pub out_eta: *const truing_tensor,
+    /// i32 [N], eta + ties.
+    pub out_eta_max: *const truing_tensor,
+    /// f32 [N], nats, of the token under base.
+    pub out_logp_base: *const truing_tensor,
+    /// f32 [N], nats, of the token under aligned.
+    pub out_logp_aligned: *const truing_tensor,
+    /// f32 [N], nats, KL(aligned||base).
+    pub out_kl_aligned_base: *const truing_tensor,
+    /// f32 [N], nats, KL(base||aligned).
+    pub out_kl_base_aligned: *const truing_tensor,
+    /// u8 [N]: 0 eta 1, 1 eta 2 or 3, 2 eta above 3, 255 none.
+    pub out_class: *const truing_tensor,
+    /// i64 [4], rows of classes 0, 1, 2 and 255.
+    pub out_counts: *const truing_tensor,
+    /// u32 [N], TRUING_ROW_*.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
 
 // ---- sequence
 
@@ -2837,6 +2928,8 @@ args! {
     truing_logprob_backward_args: 704,
     truing_logprob_local_args: 624,
     truing_logprob_finish_args: 720,
+    truing_support_mask_args: 432,
+    truing_tds_rows_args: 520,
     truing_linear_logprob_forward_args: 880,
     truing_linear_logprob_backward_args: 784,
     truing_linear_logprob_local_args: 672,

@@ -13,6 +13,8 @@ pub mod logprob;
 pub mod policy;
 pub mod preference;
 pub mod sequence;
+pub mod support;
+pub mod tds_rows;
 
 mod boundary;
 mod tensor;

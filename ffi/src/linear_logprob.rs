@@ -5,6 +5,7 @@ use crate::logprob::{
     BACKWARD_FLAGS, FORWARD_FLAGS, FigureTensors, RowTensors, TransformTensors, UpstreamTensors, options, row_loss,
     stats, support,
 };
+use crate::support::support_figures;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::linear_logprob::Problem;
 use truing_core::matrix::Floats;
@@ -26,6 +27,7 @@ pub unsafe extern "C" fn truing_linear_logprob_forward(
         // SAFETY: this function's contract.
         let (call, head, rows) = unsafe { open_forward(args) }?;
         let Call { args, context, tensors: mut t, workspace } = call;
+        support_figures(&args.figures)?;
         let figures = FigureTensors::common(&mut t, &args.figures)?;
 
         let ok = &t.check()?;

@@ -1,15 +1,16 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, grad_scale, guard, idle, sizes, unavailable, unknown};
+use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, sizes, unavailable, unknown};
+use crate::support::{SupportFigureTensors, SupportTensors, support_figures};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::dtype::Element;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, Workspace};
+use truing_core::matrix::{Floats, Ints, Workspace};
 use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
 use truing_core::sequence::Segments;
-use truing_core::{Dtype, Error, Result, Value};
-use truing_cpu::logprob::{self as kernel, BackwardInputs, Fused, Grad, Inputs, Rowed, Totals};
+use truing_core::{Dtype, Error, Result, Status, Value};
+use truing_cpu::logprob::{self as kernel, BackwardInputs, Finish, Fused, Grad, Inputs, Local, Rowed, Totals};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
@@ -25,7 +26,11 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
     guard("truing_logprob_forward", || {
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
-        if forward.double() { forward.run::<f64>() } else { forward.run::<f32>() }
+        match forward.over {
+            Some(_) => forward.run_over(),
+            None if forward.double() => forward.run::<f64>(),
+            None => forward.run::<f32>(),
+        }
     })
 }
 
@@ -39,11 +44,15 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
     guard("truing_logprob_backward", || {
         // SAFETY: this function's contract.
         let backward = unsafe { Backward::open(args) }?;
-        if backward.double() { backward.run::<f64>() } else { backward.run::<f32>() }
+        match backward.over {
+            Some(_) => backward.run_over(),
+            None if backward.double() => backward.run::<f64>(),
+            None => backward.run::<f32>(),
+        }
     })
 }
 
-/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss` and a gradient.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -61,7 +70,7 @@ pub unsafe extern "C" fn truing_logprob_forward_workspace_size(
     })
 }
 
-/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out`.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
@@ -79,6 +88,114 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     })
 }
 
+/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_local(args: *const truing_logprob_local_args) -> truing_status {
+    guard("truing_logprob_local", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, stats, extra_ids, out_support_records, out_topk_ids, out_topk_logits,
+            out_extra_logits, out_counts);
+        support(&args.support)?;
+        row_loss(&args.row_loss)?;
+        match args.local_pass {
+            TRUING_LOCAL_RECORDS => {}
+            TRUING_LOCAL_COUNTS => {
+                return unknown("local_pass", args.local_pass, "TRUING_LOCAL_RECORDS: not available in this version");
+            }
+            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS"),
+        }
+        if args.shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(&mut t, &args.transform)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let records = t.required_output("out_records", args.out_records)?;
+        let status = t.output("out_status", args.out_status)?;
+
+        let ok = &t.check()?;
+        let options = options(&args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
+        let tokens = &tokens;
+        let logits = logits.rows(ok, tokens)?.expect("required");
+        let inputs = Inputs::new(logits, transform.view(ok, tokens)?, rows.view(ok, tokens)?);
+        let out = Local { records: records.rows(ok, tokens)?, status: status.tokens(ok, tokens)? };
+        kernel::local(&context, &problem, inputs, out)
+    })
+}
+
+/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_finish(args: *const truing_logprob_finish_args) -> truing_status {
+    guard("truing_logprob_finish", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        unavailable!(args; transform.logit_round, support_records, topk_ids, topk_logits, extra_logits, counts);
+        idle("transform.bias", &args.transform.bias, "NULL: the records hold transformed logits")?;
+        idle(
+            "transform.row_temperature",
+            &args.transform.row_temperature,
+            "NULL: the records hold transformed logits",
+        )?;
+        support_figures(&args.figures)?;
+        row_loss(&args.row_loss)?;
+        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 12]")?;
+        let starts = t.required("shard_starts", args.shard_starts)?;
+        let rows = RowTensors::parse(&mut t, &args.rows)?;
+        let figures = FigureTensors::common(&mut t, &args.figures)?;
+
+        let ok = &t.check()?;
+        let [shards, n, _] = *records.dims() else { unreachable!("3 dimensions") };
+        let starts: Ints<'_> = starts.list(ok)?.expect("required");
+        let last = starts.rows().checked_sub(1).map_or(0, |i| starts.get(i));
+        if starts.rows() != shards + 1 {
+            let (got, expected) = (Value::Size(starts.rows()), Value::Size(shards + 1));
+            return Err(Error::shape("shard_starts", got, expected));
+        }
+        let vocab = usize::try_from(last).unwrap_or(0);
+        let problem = Problem::new(n, vocab, options(&args.transform, &args.rows, args.flags)?)?;
+        let tokens = &Leading::new(&[n]);
+        let records = records.rows(ok, &Leading::new(&[shards, n]))?.expect("required");
+        let inputs = Finish { records, starts, rows: rows.view(ok, tokens)? };
+        kernel::finish(&context, &problem, inputs, figures.view(ok, tokens)?.0)
+    })
+}
+
+/// Bytes of workspace for `truing_logprob_local`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_local_workspace_size(
+    args: *const truing_logprob_local_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_local_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_logprob_finish`: 0.
+///
+/// # Safety
+/// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
+    args: *const truing_logprob_finish_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_logprob_finish_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+}
+
 /// A forward whose fields have been read.
 struct Forward {
     call: Call<truing_logprob_forward_args>,
@@ -88,8 +205,10 @@ struct Forward {
     tokens: Leading,
     transform: TransformTensors,
     rows: RowTensors,
+    over: Option<SupportTensors>,
     row_loss: RowLossTensors,
     figures: FigureTensors,
+    sets: SupportFigureTensors,
     grad_logits: Output,
     grad_bias: Output,
     grad_loss: Input,
@@ -103,13 +222,20 @@ impl Forward {
         let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         unavailable!(args; transform.logit_round);
-        support(&args.support)?;
         let mut logits = t.required("logits", args.logits)?;
         let dtype = logits.dtype().expect("required");
         let transform = TransformTensors::parse(t, &args.transform)?;
         let rows = RowTensors::with_shift(t, &args.rows)?;
+        let over = SupportTensors::parse(t, &args.support)?;
+        over.as_ref().map_or(Ok(()), |_| single(dtype))?;
         let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
         let figures = FigureTensors::parse(t, &args.figures)?;
+        let sets = SupportFigureTensors::parse(t, &args.figures, over.is_some())?;
+        if over.is_some() {
+            const APART: &str = "NULL with a support: its gradients come from truing_logprob_backward";
+            idle("grad_logits_out", &args.grad_logits_out, APART)?;
+            idle("grad_bias_out", &args.grad_bias_out, APART)?;
+        }
         let grad_logits = t.output("grad_logits_out", args.grad_logits_out)?;
         let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
         let grad_loss = t.input("grad_loss", args.grad_loss)?;
@@ -125,7 +251,7 @@ impl Forward {
             let expected = Value::Text("a number of columns, or 0");
             Error::invalid("figures.entropy_k", Value::Int(args.figures.entropy_k), expected)
         })?;
-        let (problem, tokens) = problem(logits.dims(), options)?;
+        let (problem, tokens) = problem(logits.dims(), options, &truing_shard::ZERO)?;
         let in_place = t.in_place(&mut logits, &grad_logits);
         Ok(Forward {
             logits,
@@ -134,8 +260,10 @@ impl Forward {
             tokens,
             transform,
             rows,
+            over,
             row_loss,
             figures,
+            sets,
             grad_logits,
             grad_bias,
             grad_loss,
@@ -151,13 +279,32 @@ impl Forward {
     }
     fn need(self) -> Result<Workspace> {
         let (loss, stats, fused) = (self.figures.loss.is_some(), self.figures.stats.is_some(), self.fused());
-        let need = match (fused, self.double()) {
+        let double = self.double();
+        let ok = &self.call.tensors.check()?;
+        if let Some(over) = &self.over {
+            let over = over.view(ok, &self.tokens)?;
+            return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, loss));
+        }
+        Ok(match (fused, double) {
             (false, _) => kernel::forward_workspace(&self.problem, loss),
             (true, false) => kernel::fused_workspace::<f32>(&self.problem, loss, stats),
             (true, true) => kernel::fused_workspace::<f64>(&self.problem, loss, stats),
+        })
+    }
+    fn run_over(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        let (figures, totals, extra_ids) = self.figures.view(ok, tokens)?;
+        let inputs = Inputs {
+            logits: self.logits.rows(ok, tokens)?.expect("required"),
+            transform: self.transform.view(ok, tokens)?,
+            rows: self.rows.view(ok, tokens)?,
+            row_loss: self.row_loss.view(ok, tokens)?,
+            extra_ids,
         };
-        self.call.tensors.check()?;
-        Ok(need)
+        let over = self.over.expect("there is a support").view(ok, tokens)?;
+        let sets = self.sets.view(ok, tokens)?;
+        kernel::forward_over(&context, &self.problem, inputs, over, figures, sets, totals, workspace.bytes(ok))
     }
     fn run<F: Rowed + Element>(self) -> Result<()> {
         let fused = self.fused();
@@ -193,19 +340,16 @@ impl Forward {
 /// A backward whose fields have been read.
 struct Backward {
     call: Call<truing_logprob_backward_args>,
-    logits: Input,
     dtype: Dtype,
     problem: Problem,
     tokens: Leading,
-    transform: TransformTensors,
-    rows: RowTensors,
-    row_loss: RowLossTensors,
+    inputs: BackwardTensors,
+    over: Option<SupportTensors>,
     stats: Input,
     upstream: UpstreamTensors,
-    grad_logits: Output,
+    grad: GradTensors,
     grad_bias: Output,
     status: Output,
-    in_place: bool,
 }
 impl Backward {
     /// # Safety
@@ -214,37 +358,42 @@ impl Backward {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        unavailable!(args; transform.logit_round, shard.vocab_start, shard.vocab_end, shard.vocab_total);
-        support(&args.support)?;
+        unavailable!(args; transform.logit_round);
         let mut logits = t.required("logits", args.logits)?;
         let dtype = logits.dtype().expect("required");
         let transform = TransformTensors::parse(t, &args.transform)?;
         let rows = RowTensors::with_shift(t, &args.rows)?;
+        let over = SupportTensors::parse(t, &args.support)?;
+        over.as_ref().map_or(Ok(()), |_| single(dtype))?;
         let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
         let stats = stats(t, args.stats, args.flags)?;
         let upstream = UpstreamTensors::parse(t, &args.upstream, args.flags)?;
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
+        if over.is_some() {
+            idle("grad_bias_out", &args.grad_bias_out, "NULL with a support")?;
+        }
         let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
         let status = t.output("out_status", args.out_status)?;
         let mut options = options(&args.transform, &args.rows, args.flags)?;
         options.shift = shift(&args.rows)?;
         options.row_loss = row_loss_options(&args.row_loss)?;
-        let (problem, tokens) = problem(logits.dims(), options)?;
+        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
+        if problem.total() != problem.vocab() {
+            single(dtype)?;
+            self::row_loss(&args.row_loss)?;
+        }
         let in_place = t.in_place(&mut logits, &grad_logits);
         Ok(Backward {
-            logits,
             dtype,
             problem,
             tokens,
-            transform,
-            rows,
-            row_loss,
+            inputs: BackwardTensors { transform, rows, row_loss },
+            over,
             stats,
             upstream,
-            grad_logits,
+            grad: GradTensors { logits, grad: grad_logits, in_place },
             grad_bias,
             status,
-            in_place,
             call,
         })
     }
@@ -252,43 +401,81 @@ impl Backward {
         self.dtype == Dtype::F64
     }
     fn need(self) -> Result<Workspace> {
-        let (stats, bias) = (self.stats.is_some(), self.grad_bias.is_some());
-        let need = match self.double() {
+        let (stats, bias, double) = (self.stats.is_some(), self.grad_bias.is_some(), self.double());
+        let ok = &self.call.tensors.check()?;
+        if let Some(over) = &self.over {
+            let over = over.view(ok, &self.tokens)?;
+            return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, false));
+        }
+        Ok(match double {
             false => kernel::backward_workspace::<f32>(&self.problem, stats, bias),
             true => kernel::backward_workspace::<f64>(&self.problem, stats, bias),
-        };
-        self.call.tensors.check()?;
-        Ok(need)
+        })
     }
     fn run<F: Rowed + Element>(self) -> Result<()> {
         let Call { context, tensors, workspace, .. } = self.call;
         let (ok, tokens) = (&tensors.check()?, &self.tokens);
-        let inputs = BackwardInputs {
-            transform: self.transform.view(ok, tokens)?,
-            rows: self.rows.view(ok, tokens)?,
-            row_loss: self.row_loss.view(ok, tokens)?,
-        };
-        let grad_logits = self.grad_logits.rows(ok, tokens)?.expect("required");
-        let grad = match self.in_place {
-            true => Grad::InPlace(grad_logits),
-            false => Grad::Separate(self.logits.rows(ok, tokens)?.expect("required"), grad_logits),
-        };
         kernel::backward_bias::<F>(
             &context,
             &self.problem,
-            inputs,
+            self.inputs.view(ok, tokens)?,
             self.stats.rows(ok, tokens)?,
             self.upstream.view(ok, tokens)?,
-            grad,
+            self.grad.view(ok, tokens)?,
             self.status.tokens(ok, tokens)?,
             self.grad_bias.list(ok)?,
             workspace.bytes(ok),
         )
     }
+    fn run_over(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        kernel::backward_over(
+            &context,
+            &self.problem,
+            self.inputs.view(ok, tokens)?,
+            self.over.expect("there is a support").view(ok, tokens)?,
+            self.stats.rows(ok, tokens)?,
+            self.upstream.view(ok, tokens)?,
+            self.grad.view(ok, tokens)?,
+            self.status.tokens(ok, tokens)?,
+            workspace.bytes(ok),
+        )
+    }
+}
+/// What the backward reads besides the logits.
+struct BackwardTensors {
+    transform: TransformTensors,
+    rows: RowTensors,
+    row_loss: RowLossTensors,
+}
+impl BackwardTensors {
+    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<BackwardInputs<'a>> {
+        Ok(BackwardInputs {
+            transform: self.transform.view(ok, tokens)?,
+            rows: self.rows.view(ok, tokens)?,
+            row_loss: self.row_loss.view(ok, tokens)?,
+        })
+    }
+}
+/// Logits and the place of their gradient.
+struct GradTensors {
+    logits: Input,
+    grad: Output,
+    in_place: bool,
+}
+impl GradTensors {
+    fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Grad<'a>> {
+        let grad = self.grad.rows(ok, tokens)?.expect("required");
+        Ok(match self.in_place {
+            true => Grad::InPlace(grad),
+            false => Grad::Separate(self.logits.rows(ok, tokens)?.expect("required"), grad),
+        })
+    }
 }
 
-/// The checked problem of logits with these dimensions, and how its rows lie.
-fn problem(dims: &[usize], options: Options) -> Result<(Problem, Leading)> {
+/// The checked problem of logits with these dimensions, and how its rows lie. A shard of zeros is the whole vocabulary.
+pub(crate) fn problem(dims: &[usize], options: Options, shard: &truing_shard) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
         [b, t, v] => (b * t, v),
@@ -300,7 +487,22 @@ fn problem(dims: &[usize], options: Options) -> Result<(Problem, Leading)> {
             ));
         }
     };
-    Ok((Problem::new(n, v, options)?, Leading::new(&dims[..dims.len() - 1])))
+    let tokens = Leading::new(&dims[..dims.len() - 1]);
+    let &truing_shard { vocab_start, vocab_end, vocab_total, .. } = shard;
+    if (vocab_start, vocab_end, vocab_total) == (0, 0, 0) {
+        return Ok((Problem::new(n, v, options)?, tokens));
+    }
+    let column = |field, x: i64| {
+        let expected = Value::Text("a number of columns");
+        usize::try_from(x).map_err(|_| Error::invalid(field, Value::Int(x), expected))
+    };
+    let start = column("shard.vocab_start", vocab_start)?;
+    let total = column("shard.vocab_total", vocab_total)?;
+    if vocab_end.checked_sub(vocab_start) != Some(v as i64) {
+        let expected = Value::Text("vocab_start and the columns of the logits");
+        return Err(Error::invalid("shard.vocab_end", Value::Int(vocab_end), expected));
+    }
+    Ok((Problem::shard(n, v, options, start, total)?, tokens))
 }
 
 /// The settings in a transform and in the rows.
@@ -474,7 +676,7 @@ pub(crate) struct FigureTensors {
     counters: Output,
 }
 impl FigureTensors {
-    /// For the linear form, which lacks some.
+    /// For the linear form and shards, which lack some.
     pub(crate) fn common(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
         unavailable!("figures", figures;
             out_mean_logit, out_rank, out_ties, out_topk_ids, out_topk_logprobs,
@@ -482,10 +684,7 @@ impl FigureTensors {
             out_token_scale, out_row_loss, out_loss, out_counters, entropy_k);
         FigureTensors::parse(t, figures)
     }
-    fn parse(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
-        unavailable!("figures", figures;
-            out_lse_support, out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids);
-        let f = figures;
+    fn parse(t: &mut Tensors, f: &truing_figures) -> Result<Self> {
         Ok(FigureTensors {
             logprob: t.output("figures.out_logprob", f.out_logprob)?,
             lse: t.output("figures.out_lse", f.out_lse)?,
@@ -587,6 +786,15 @@ impl UpstreamTensors {
 pub(crate) fn stats(t: &mut Tensors, stats: *const truing_tensor, flags: u64) -> Result<Input> {
     let given = if flags & TRUING_RECOMPUTE == 0 { stats } else { core::ptr::null() };
     t.input("stats", given)
+}
+
+/// Refuses the logits that only a whole row without a support may have.
+fn single(dtype: Dtype) -> Result<()> {
+    if dtype != Dtype::F64 {
+        return Ok(());
+    }
+    let expected = Value::Text("f32, bf16 or f16 with a support or a shard");
+    Err(Error::new(Status::UnsupportedDtype, "logits", Value::Dtype(dtype), expected))
 }
 
 /// Refuses a sampling support.

@@ -608,6 +608,54 @@ static void probe_linear_logprob_local_args(void) {
     F(truing_linear_logprob_local_args, reserved);
 }
 
+static void probe_support_mask_args(void) {
+    S(truing_support_mask_args);
+    F(truing_support_mask_args, struct_size);
+    F(truing_support_mask_args, reserved_head);
+    F(truing_support_mask_args, context);
+    F(truing_support_mask_args, flags);
+    F(truing_support_mask_args, stream);
+    F(truing_support_mask_args, workspace);
+    F(truing_support_mask_args, workspace_size);
+    F(truing_support_mask_args, logits);
+    F(truing_support_mask_args, transform);
+    F(truing_support_mask_args, rows);
+    F(truing_support_mask_args, support);
+    F(truing_support_mask_args, out_bitmask);
+    F(truing_support_mask_args, out_ids);
+    F(truing_support_mask_args, out_size);
+    F(truing_support_mask_args, out_status);
+    F(truing_support_mask_args, reserved);
+}
+
+static void probe_tds_rows_args(void) {
+    S(truing_tds_rows_args);
+    F(truing_tds_rows_args, struct_size);
+    F(truing_tds_rows_args, reserved_head);
+    F(truing_tds_rows_args, context);
+    F(truing_tds_rows_args, flags);
+    F(truing_tds_rows_args, stream);
+    F(truing_tds_rows_args, workspace);
+    F(truing_tds_rows_args, workspace_size);
+    F(truing_tds_rows_args, base);
+    F(truing_tds_rows_args, aligned);
+    F(truing_tds_rows_args, base_transform);
+    F(truing_tds_rows_args, aligned_transform);
+    F(truing_tds_rows_args, rows);
+    F(truing_tds_rows_args, out_rank);
+    F(truing_tds_rows_args, out_ties);
+    F(truing_tds_rows_args, out_eta);
+    F(truing_tds_rows_args, out_eta_max);
+    F(truing_tds_rows_args, out_logp_base);
+    F(truing_tds_rows_args, out_logp_aligned);
+    F(truing_tds_rows_args, out_kl_aligned_base);
+    F(truing_tds_rows_args, out_kl_base_aligned);
+    F(truing_tds_rows_args, out_class);
+    F(truing_tds_rows_args, out_counts);
+    F(truing_tds_rows_args, out_status);
+    F(truing_tds_rows_args, reserved);
+}
+
 static void probe_score(void) {
     S(truing_score);
     F(truing_score, token_weights);
@@ -1333,6 +1381,8 @@ int main(void) {
     probe_linear_logprob_forward_args();
     probe_linear_logprob_backward_args();
     probe_linear_logprob_local_args();
+    probe_support_mask_args();
+    probe_tds_rows_args();
     probe_score();
     probe_sequence_forward_args();
     probe_sequence_backward_args();

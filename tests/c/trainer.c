@@ -228,6 +228,78 @@ int main(void) {
         }
     }
 
+    /* two vocabulary shards give the log-probs of the whole, and a support of one column is certain */
+    {
+        static float half[2][N * V], records[2][N * 12], joined[N], over[N];
+        static uint32_t mask[N * ((V + 31) / 32)];
+        static int32_t size[N];
+        static unsigned char memory[1 << 16];
+        const int64_t cut = V / 2, starts[3] = {0, V / 2, V};
+        const int64_t shape_records[3] = {2, N, 12}, shape_starts[1] = {3}, shape_n[1] = {N};
+        const int64_t shape_mask[2] = {N, (V + 31) / 32};
+        truing_tensor t_records = view(records, TRUING_DTYPE_FLOAT, 32, 3, shape_records);
+        truing_tensor t_starts = view((void *)starts, TRUING_DTYPE_INT, 64, 1, shape_starts);
+        truing_tensor t_joined = view(joined, TRUING_DTYPE_FLOAT, 32, 1, shape_n);
+        truing_tensor t_over = view(over, TRUING_DTYPE_FLOAT, 32, 1, shape_n);
+        truing_tensor t_mask = view(mask, TRUING_DTYPE_UINT, 32, 2, shape_mask);
+        truing_tensor t_size = view(size, TRUING_DTYPE_INT, 32, 1, shape_n);
+        truing_logprob_finish_args finish;
+        truing_support_mask_args filter;
+        size_t minimum, preferred;
+        int shard;
+        for (shard = 0; shard < 2; shard++) {
+            const int64_t first = shard ? cut : 0, columns = shard ? V - cut : cut;
+            const int64_t shape_half[2] = {N, columns}, shape_record[2] = {N, 12};
+            truing_tensor t_half = view(half[shard], TRUING_DTYPE_FLOAT, 32, 2, shape_half);
+            truing_tensor t_record = view(records[shard], TRUING_DTYPE_FLOAT, 32, 2, shape_record);
+            truing_logprob_local_args local;
+            for (i = 0; i < N; i++) {
+                memcpy(half[shard] + i * columns, logits + i * V + first, (size_t)columns * sizeof(float));
+            }
+            memset(&local, 0, sizeof local);
+            local.struct_size = sizeof local;
+            local.logits = &t_half;
+            local.rows.target = &t_target;
+            local.shard.vocab_start = first;
+            local.shard.vocab_end = first + columns;
+            local.shard.vocab_total = V;
+            local.local_pass = TRUING_LOCAL_RECORDS;
+            local.out_records = &t_record;
+            CHECK(truing_logprob_local(&local) == TRUING_STATUS_OK);
+        }
+        memset(&finish, 0, sizeof finish);
+        finish.struct_size = sizeof finish;
+        finish.records = &t_records;
+        finish.shard_starts = &t_starts;
+        finish.rows.target = &t_target;
+        finish.figures.out_logprob = &t_joined;
+        CHECK(truing_logprob_finish(&finish) == TRUING_STATUS_OK);
+        memset(&filter, 0, sizeof filter);
+        filter.struct_size = sizeof filter;
+        filter.logits = &t_logits;
+        filter.support.kind = TRUING_SUPPORT_COMPUTED;
+        filter.support.preset = TRUING_FILTER_SGLANG;
+        filter.support.top_k = 1;
+        filter.out_bitmask = &t_mask;
+        filter.out_size = &t_size;
+        CHECK(truing_support_mask_workspace_size(&filter, &minimum, &preferred) == TRUING_STATUS_OK);
+        CHECK(minimum + 64 <= sizeof memory);
+        filter.workspace = memory + (64 - (size_t)memory % 64) % 64;
+        filter.workspace_size = minimum;
+        CHECK(truing_support_mask(&filter) == TRUING_STATUS_OK);
+        forward.support.kind = TRUING_SUPPORT_BITMASK;
+        forward.support.bitmask = &t_mask;
+        forward.support.target_outside = TRUING_TARGET_NEG_INF;
+        forward.figures.out_logprob = &t_over;
+        CHECK(truing_logprob_forward(&forward) == TRUING_STATUS_OK);
+        for (i = 0; i < N; i++) {
+            CHECK(fabs(log_softmax(logits + i * V, target[i]) - joined[i]) < 2e-6);
+            CHECK(size[i] == 1 && (over[i] == 0 || over[i] < -1e30f));
+        }
+        memset(&forward.support, 0, sizeof forward.support);
+        forward.figures.out_logprob = &t_logps;
+    }
+
     /* a mistake is named, and nothing is written */
     target[7] = V;
     logps[0] = 123;

@@ -391,6 +391,66 @@ big, ids = rng.normal(size=(256, 40000)).astype("f4"), rng.integers(0, 40000, 25
 stamps, done = [], threading.Event()
 
 
+# ---- vocabulary shards, supports, shift
+def shards_supports_shift():
+    zs, ys = rng.normal(size=(5, 5000)).astype("f4") * 3, rng.integers(0, 5000, 5)
+    whole = truing.logprob(zs, ys, entropy=True, stats=True)
+    starts = np.array([0, 2048, 4096, 5000])
+    parts = [truing.logprob_local(np.ascontiguousarray(zs[:, a:b]), ys, shard=(a, b, 5000)).records for a, b in zip(starts, starts[1:])]
+    done = truing.logprob_finish(np.stack(parts), starts, ys, entropy=True, stats=True)
+    check(np.array_equal(done.logprob, whole.logprob) and np.array_equal(done.entropy, whole.entropy), "shards")
+    ones = np.ones(5, "f4")
+    grad = truing.logprob_backward(zs, ys, grad_logprob=ones).grad_logits
+    part = truing.logprob_backward(np.ascontiguousarray(zs[:, 100:333]), ys, grad_logprob=ones, stats=done.stats,
+                                   shard=(100, 333, 5000)).grad_logits  # fmt: skip
+    check(np.array_equal(part, grad[:, 100:333]), "gradient of a shard")
+    kept = truing.support_mask(zs, "vllm", top_k=40, top_p=0.9, size=True, ids=64)
+    over = truing.logprob(zs, ys, support=dict(preset="vllm", top_k=40, top_p=0.9, target_outside="neg_inf"),
+                          lse_support=True, support_bitmask=True, log_kept_mass=True)  # fmt: skip
+    check(np.array_equal(over.support_bitmask, kept.bitmask) and (kept.size <= 40).all(), "support")
+    for k in range(5):
+        ids = kept.ids[k, : kept.size[k]]
+        close(over.lse_support[k], np.log(np.exp(zs[k, ids].astype("f8")).sum()), 2e-6, "lse over the support")
+    for support in (dict(bitmask=kept.bitmask), dict(ids=kept.ids)):
+        given = truing.logprob(zs, ys, support=dict(support, target_outside="neg_inf"), logprob=True)
+        check(np.allclose(given.logprob, over.logprob, atol=1e-6), "given support")
+        back = truing.logprob_backward(zs, ys, grad_lse=ones, support=support).grad_logits
+        check(abs(back.sum(-1) - 1).max() < 1e-5 and (np.count_nonzero(back, -1) <= 42).all(), "gradient over a support")
+    refused("INVALID_ARGUMENT", "support", truing.logprob, zs, ys, support=dict(bitmask=kept.bitmask, top_k=3))
+    refused("INVALID_ARGUMENT", "preset", truing.support_mask, zs, "ollama")
+    # what supports and shards do without
+    over = dict(support=dict(bitmask=kept.bitmask))
+    for words, fields in (
+        ("figures.out_mean_logit", dict(mean_logit=True)), ("figures.out_rank", dict(rank=True)),
+        ("figures.out_ties", dict(ties=True)), ("figures.out_topk_ids", dict(topk=3)),
+        ("figures.out_topk_entropy", dict(topk_entropy=True)), ("row_loss.token_scaling", dict(token_scaling="eaft")),
+        ("row_loss.label_smoothing", dict(label_smoothing=0.1, smoothing_form="torch")),
+        ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
+    ):  # fmt: skip
+        refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
+    refused("INVALID_ARGUMENT", "grad_bias_out", truing.logprob_backward, zs, ys, grad_lse=ones, grad_bias=True, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob, zs.astype("f8"), ys, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, zs.astype("f8"), ys, **over)
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_local, zs.astype("f8")[:, :9], ys, shard=(0, 9, 5000))
+    shard = dict(stats=done.stats, shard=(100, 333, 5000))
+    columns = np.ascontiguousarray(zs[:, 100:333])
+    refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, columns.astype("f8"), ys, **shard)
+    refused("INVALID_ARGUMENT", "support.kind", truing.logprob_backward, columns, ys, **shard,
+            support=dict(bitmask=np.ones((5, 8), "u4")))  # fmt: skip
+    refused("INVALID_ARGUMENT", "upstream.grad_row_loss", truing.logprob_backward, columns, ys, **shard, grad_row_loss=ones)
+    for words, fields in (("row_loss.z_loss", dict(z_loss=0.1)), ("row_loss.class_weight", dict(class_weight=ones))):
+        refused("INVALID_ARGUMENT", words, truing.logprob_backward, columns, ys, **shard, **fields)
+    bias = np.zeros(5000, "f4")
+    whole_bias = truing.logprob_backward(zs, ys, grad_logprob=ones, bias=bias, grad_bias=True).grad_bias
+    part = truing.logprob_backward(columns, ys, grad_logprob=ones, bias=bias[100:333], grad_bias=True, **shard).grad_bias
+    check(np.array_equal(part, whole_bias[100:333]), "gradient of the bias of a shard")
+    shift = truing.tds_rows(zs, zs + rng.normal(size=zs.shape).astype("f4") * 0.1, kl_aligned_base=True, counts=True)
+    check(shift.counts.sum() == 5 and (shift.kl_aligned_base > 0).all() and (shift.rank >= 0).all(), "tds_rows")
+
+
+shards_supports_shift()
+
+
 def watch():
     while not done.is_set():
         stamps.append(time.perf_counter())

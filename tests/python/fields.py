@@ -48,6 +48,34 @@ def logprob_backward(a):
     a.logits, a.rows.target, a.grad_logits_out = tensor(*F32, 3, 7), tensor(*I32, 3), tensor(*F32, 3, 7)
 
 
+def logprob_local(a):
+    a.logits, a.rows.target, a.out_records = tensor(*F32, 3, 7), tensor(*I32, 3), tensor(*F32, 3, 12)
+    a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total = 5, 12, 20
+    a.local_pass = _abi.TRUING_LOCAL_RECORDS
+
+
+def logprob_finish(a):
+    a.records, a.rows.target, a.figures.out_logprob = tensor(*F32, 2, 3, 12), tensor(*I32, 3), tensor(*F32, 3)
+    a.shard_starts = tensor(_abi.TRUING_DTYPE_INT, 64, 3)
+    starts = ctypes.cast(a.shard_starts.contents.data, ctypes.POINTER(ctypes.c_int64))
+    starts[0], starts[1], starts[2] = 0, 5, 20
+
+
+def support_mask(a):
+    a.logits, a.out_bitmask = tensor(*F32, 3, 7), tensor(_abi.TRUING_DTYPE_UINT, 32, 3, 1)
+    a.support.kind, a.support.preset = _abi.TRUING_SUPPORT_COMPUTED, _abi.TRUING_FILTER_HF
+    a.support.top_k = 2
+
+
+def logprob_over(a):
+    logprob_forward(a)
+    a.support.kind, a.support.preset = _abi.TRUING_SUPPORT_COMPUTED, _abi.TRUING_FILTER_HF
+
+
+def tds_rows(a):
+    a.base, a.aligned, a.out_rank = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*I32, 3)
+
+
 def linear_logprob_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
     a.figures.out_logprob = tensor(*F32, 3)
@@ -107,6 +135,11 @@ def wpo_weight(a):
 CALLS = {
     "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
     "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
+    "logprob_local": (_abi.truing_logprob_local_args, logprob_local),
+    "logprob_finish": (_abi.truing_logprob_finish_args, logprob_finish),
+    "support_mask": (_abi.truing_support_mask_args, support_mask),
+    "logprob_forward over a support": (_abi.truing_logprob_forward_args, logprob_over),
+    "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
     "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
     "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
     "sequence_forward": (_abi.truing_sequence_forward_args, sequence_forward),
@@ -120,6 +153,8 @@ CALLS = {
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
 }
+# Every number is a legal K: none, some or all columns.
+ANY = {"support.top_k"}
 # Read by the common head, checked elsewhere; context is a handle and cannot be checked.
 HEAD = {"struct_size", "context", "workspace", "workspace_size"}
 
@@ -160,6 +195,7 @@ def values(path, kind):
 
 
 def call(name, args):
+    name = name.partition(" ")[0]
     minimum, preferred = ctypes.c_size_t(), ctypes.c_size_t()
     sizes = getattr(lib, f"truing_{name}_workspace_size")(ctypes.byref(args), ctypes.byref(minimum), ctypes.byref(preferred))
     memory = ctypes.create_string_buffer(preferred.value + 128)
@@ -176,7 +212,7 @@ for name, (struct, fill) in CALLS.items():
     assert sizes == status == 0, (name, message)
     checks += 1
     for path, kind in leaves(struct):
-        if path in HEAD:
+        if path in HEAD or path in ANY and args.support.kind == _abi.TRUING_SUPPORT_COMPUTED:
             continue
         for value in values(path, kind):
             args = struct(struct_size=ctypes.sizeof(struct))
@@ -195,4 +231,4 @@ for name, (struct, fill) in CALLS.items():
                 ignored.append(f"{name}: {path} is refused as {message!r}")
 if ignored:
     sys.exit("ignored or misnamed:\n  " + "\n  ".join(ignored))
-print(f"fields.py: {checks} checks, every field of {len(CALLS)} structs")
+print(f"fields.py: {checks} checks, every field in {len(CALLS)} calls")

@@ -144,7 +144,7 @@ impl<F: RowFloat> Row<'_, F> {
     }
     /// Writes the gradients of the target and of the extra columns among the columns from `at` on.
     fn named<T: Float>(&self, row: &LogitRow<'_, T, F>, at: usize, dz: &mut [F]) {
-        let y = if let Target::Column(y) = self.target { Some(y) } else { None };
+        let y = self.back.job.local(self.target);
         let mut put = |j: usize| {
             if j < at || j - at >= dz.len() {
                 return;
@@ -167,16 +167,16 @@ impl<F: RowFloat> Row<'_, F> {
             }
         }
     }
-    /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row.
-    pub(super) fn block_scalar<T: Float>(&self, z: &[T], at: usize, dz: &mut [F]) {
+    /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row. `raw`: as the lanes without
+    /// smoothing and extra columns; the zeros of dead columns differ in their sign.
+    pub(super) fn block_scalar<T: Float>(&self, z: &[T], at: usize, dz: &mut [F], raw: bool) {
         let row: LogitRow<'_, T, F> = self.back.job.row(self.i, z);
         for (j, dz) in dz.iter_mut().enumerate() {
             let (z, bias) = (F::of(row.z[at + j]), row.bias(at + j));
-            // as the lanes do: the zeros of dead columns differ in their sign
-            *dz = if self.back.extra(self.c) {
-                self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
-            } else {
+            *dz = if raw {
                 self.c.raw(&row.transform, z, bias)
+            } else {
+                self.c.smoothed(&row.transform, z, bias, self.class_weight(at + j))
             };
         }
         self.named(&row, at, dz);
@@ -313,7 +313,7 @@ pub(super) fn bias_scalar<T: Float, F: RowFloat>(
 ) {
     let mut dz = [F::ZERO; BLOCK];
     bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
-        row.block_scalar(z, at, &mut dz[..n]);
+        row.block_scalar(z, at, &mut dz[..n], false);
         sums.add(&dz[..n]);
     });
 }

@@ -434,7 +434,7 @@ class truing_shard(ctypes.Structure):
 
 
 class truing_support(ctypes.Structure):
-    """Sampling support that log-probs are normalised over; kind 0 = full vocabulary."""
+    """Sampling support that log-probs are normalised over; kind 0 = full vocabulary. Every figure and gradient is then that of the row whose columns outside the support are dead."""
 
     _fields_ = [
         ("bitmask", ctypes.POINTER(truing_tensor)),  # u32 [N, ceil(V/32)].
@@ -442,7 +442,7 @@ class truing_support(ctypes.Structure):
         ("id_offsets", ctypes.POINTER(truing_tensor)),  # int [N+1].
         ("top_p", ctypes.c_double),  # Mass in (0,1), 0 or >= 1 = off.
         ("min_p", ctypes.c_double),  # (0,1], 0 = off.
-        ("top_k", ctypes.c_int64),  # Columns, 0 = off.
+        ("top_k", ctypes.c_int64),  # Columns, <= 0 = off.
         ("kind", truing_support_kind),  # TRUING_SUPPORT_*, 0 = off.
         ("preset", truing_filter_preset),  # Computed: order and masses, required.
         ("ties", truing_ties),  # 0 = the preset's.
@@ -492,9 +492,9 @@ class truing_figures(ctypes.Structure):
         ("out_extra_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats.
         ("out_lse_support", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_log_kept_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], nats <= 0.
-        ("out_support_size", ctypes.POINTER(truing_tensor)),  # i32 [N].
+        ("out_support_size", ctypes.POINTER(truing_tensor)),  # i32 [N], live columns of the support; -1 in ignored and bad rows.
         ("out_support_bitmask", ctypes.POINTER(truing_tensor)),  # u32 [N, ceil(V/32)], the support used; feed back as `support.bitmask`.
-        ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept are flagged.
+        ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K] ascending, -1 pads, the support used; rows with more than K kept hold the first K, flagged SATURATED.
         ("out_token_scale", ctypes.POINTER(truing_tensor)),  # f32 [N], the omega used; feed back as external_scale in backward.
         ("out_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N], unreduced.
         ("out_loss", ctypes.POINTER(truing_tensor)),  # f32 or f64 0-d, reduced.
@@ -574,7 +574,7 @@ class truing_logprob_backward_args(ctypes.Structure):
 
 
 class truing_logprob_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard. No function of this version takes it; its layout may still change until one does."""
+    """Records of the columns of one vocabulary shard."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -606,7 +606,7 @@ class truing_logprob_local_args(ctypes.Structure):
 
 
 class truing_logprob_finish_args(ctypes.Structure):
-    """Figures from the records of all shards. No function of this version takes it; its layout may still change until one does."""
+    """Figures from the records of all shards."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -705,6 +705,60 @@ class truing_linear_logprob_local_args(ctypes.Structure):
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
         ("local_pass", truing_local_pass),  # TRUING_LOCAL_*, required.
         ("reserved0", ctypes.c_uint32),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_support_mask_args(ctypes.Structure):
+    """Which columns the filters of a sampler keep."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logits", ctypes.POINTER(truing_tensor)),  # float [N,V] or [B,T,V].
+        ("transform", truing_transform),  # Transforms of the logits.
+        ("rows", truing_rows),  # Mask and ignored targets: such rows keep nothing.
+        ("support", truing_support),  # Kind COMPUTED: the filters.
+        ("out_bitmask", ctypes.POINTER(truing_tensor)),  # u32 [N, ceil(V/32)], column j = bit j mod 32 of word j/32.
+        ("out_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K] ascending, -1 pads; rows with more than K kept hold the first K and are flagged SATURATED.
+        ("out_size", ctypes.POINTER(truing_tensor)),  # i32 [N], columns kept; -1 in ignored rows and those with NaN or +inf.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N], TRUING_ROW_*.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_tds_rows_args(ctypes.Structure):
+    """Token distribution shift of an aligned model against its base."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("base", ctypes.POINTER(truing_tensor)),  # float [N,V] or [B,T,V], logits of the base model.
+        ("aligned", ctypes.POINTER(truing_tensor)),  # float as base, logits of the aligned model.
+        ("base_transform", truing_transform),  # Transforms of base.
+        ("aligned_transform", truing_transform),  # Transforms of aligned.
+        ("rows", truing_rows),  # Tokens (NULL = the largest column of each aligned row), mask.
+        ("out_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], base columns above the token's; -1 in masked and bad rows.
+        ("out_ties", ctypes.POINTER(truing_tensor)),  # i32 [N], other base columns equal to it.
+        ("out_eta", ctypes.POINTER(truing_tensor)),  # i32 [N], rank + 1.
+        ("out_eta_max", ctypes.POINTER(truing_tensor)),  # i32 [N], eta + ties.
+        ("out_logp_base", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, of the token under base.
+        ("out_logp_aligned", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, of the token under aligned.
+        ("out_kl_aligned_base", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, KL(aligned||base).
+        ("out_kl_base_aligned", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, KL(base||aligned).
+        ("out_class", ctypes.POINTER(truing_tensor)),  # u8 [N]: 0 eta 1, 1 eta 2 or 3, 2 eta above 3, 255 none.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [4], rows of classes 0, 1, 2 and 255.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N], TRUING_ROW_*.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -1536,6 +1590,8 @@ STRUCTS = [
     truing_linear_logprob_forward_args,
     truing_linear_logprob_backward_args,
     truing_linear_logprob_local_args,
+    truing_support_mask_args,
+    truing_tds_rows_args,
     truing_score,
     truing_sequence_forward_args,
     truing_sequence_backward_args,
@@ -1602,6 +1658,10 @@ FUNCTIONS = {
     "truing_logprob_backward": (truing_status, [ctypes.POINTER(truing_logprob_backward_args)]),
     "truing_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_local": (truing_status, [ctypes.POINTER(truing_logprob_local_args)]),
+    "truing_logprob_finish": (truing_status, [ctypes.POINTER(truing_logprob_finish_args)]),
+    "truing_logprob_local_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_policy_forward": (truing_status, [ctypes.POINTER(truing_policy_forward_args)]),
     "truing_policy_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_policy_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_preference_forward": (truing_status, [ctypes.POINTER(truing_preference_forward_args)]),
@@ -1610,4 +1670,8 @@ FUNCTIONS = {
     "truing_sequence_backward": (truing_status, [ctypes.POINTER(truing_sequence_backward_args)]),
     "truing_sequence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_sequence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_support_mask": (truing_status, [ctypes.POINTER(truing_support_mask_args)]),
+    "truing_support_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_support_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_tds_rows": (truing_status, [ctypes.POINTER(truing_tds_rows_args)]),
+    "truing_tds_rows_workspace_size": (truing_status, [ctypes.POINTER(truing_tds_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
 }

@@ -58,6 +58,58 @@ def _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token
     )  # fmt: skip
 
 
+_SUPPORT = {"lse_support": "float32", "log_kept_mass": "float32", "support_size": "int32"}
+
+
+def _filters(call, preset, top_k, top_p, min_p, ties, top_p_edge):
+    call.set(support__preset=enum("preset", "FILTER", preset), support__top_k=top_k, support__top_p=top_p,
+             support__min_p=min_p, support__ties=enum("ties", "TIES", ties),
+             support__top_p_edge=enum("top_p_edge", "TOP_P", top_p_edge))  # fmt: skip
+
+
+def _support(call, support):
+    """A dict: `bitmask`, or `ids` (and `id_offsets`), or `preset` with `top_k`, `top_p`, `min_p`, `ties`, `top_p_edge`;
+    with any of them `target_outside`."""
+    if support is None:
+        return
+    fields = dict(support)
+    call.set(support__target_outside=enum("support.target_outside", "TARGET", fields.pop("target_outside", None)))
+    given = {name: fields.pop(name) for name in ("bitmask", "ids", "id_offsets") if name in fields}
+    call.read(**{"support__" + name: x for name, x in given.items()})
+    if given:
+        kind = _abi.TRUING_SUPPORT_BITMASK if "bitmask" in given else _abi.TRUING_SUPPORT_IDS
+    else:
+        kind = _abi.TRUING_SUPPORT_COMPUTED
+        names = ("preset", "top_k", "top_p", "min_p", "ties", "top_p_edge")
+        _filters(call, *(fields.pop(name, None) for name in names))
+    if fields:
+        refuse("support", sorted(fields), "the fields of one kind of support")
+    call.set(support__kind=kind)
+
+
+def _support_figures(call, rows, words, wanted):
+    for name, dtype in _SUPPORT.items():
+        call.write("figures.out_" + name, name, wanted[name], rows, dtype)
+    call.write("figures.out_support_bitmask", "support_bitmask", wanted["support_bitmask"], (*rows, words), "uint32")
+    _ids(call, "figures.out_support_ids", "support_ids", wanted["support_ids"], rows)
+
+
+def _ids(call, path, name, want, rows):
+    """Ids: the number of columns, or the place."""
+    if want is True:
+        refuse(path, "True", "a number of columns or a place")
+    if isinstance(want, int) and want is not False:
+        call.write(path, name, True, (*rows, want), "int32")
+    else:
+        call.write(path, name, want, None, "int32")
+
+
+def _shard(call, shard):
+    if shard is not None:
+        start, end, total = shard
+        call.set(shard__vocab_start=start, shard__vocab_end=end, shard__vocab_total=total)
+
+
 def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias):
     call.write("grads.grad_hidden_out", "grad_hidden", grad_hidden, shape(hidden), "float32")
     call.write("grads.grad_weight_out", "grad_weight", grad_weight, shape(weight), "float32")
@@ -71,7 +123,8 @@ def logprob(
     topk_ids=False, topk_logprobs=False, topk_entropy=False, entropy_k=None, extra_ids=None, extra_logprobs=None,
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, token_scale=False, row_loss=False, loss=None, grad_loss=None,
-    grad_scale=None, grad_logits=False, grad_bias=False, stats=False, status=False, counters=False, context=None,
+    grad_scale=None, grad_logits=False, grad_bias=False, stats=False, status=False, counters=False, support=None,
+    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, context=None,
 ):  # fmt: skip
     """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for;
     f64 logits give f64 figures.
@@ -80,6 +133,10 @@ def logprob(
     ([K], or [N, K]; -1 for none). `row_loss` is the loss of each row, `loss` their `reduction` ("sum", "mean",
     "weighted_mean"), on with it. `grad_logits` and `grad_bias` are its gradients, times `grad_loss` and `grad_scale`;
     `grad_logits=logits` overwrites the logits.
+
+    `support` normalises over a sampling support, a dict: `bitmask` (uint32 [N, ceil(V/32)]), or `ids` (and `id_offsets`), or
+    `preset` ("vllm", "hf", "sglang") with `top_k`, `top_p`, `min_p`, `ties`, `top_p_edge`; with any of them
+    `target_outside` ("keep" or "neg_inf"). `support_ids` is a number of columns or a place.
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None)
@@ -88,10 +145,12 @@ def logprob(
     call.set(figures__entropy_k=entropy_k, grad_scale=grad_scale)
     _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index, cu_seqlens, shift)
+    _support(call, support)
     _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
               reduction, normaliser)  # fmt: skip
     rows, real = shape(logits)[:-1], _real(logits)
     _figures(call, rows, wanted, _FIGURES | _MORE_FIGURES, real)
+    _support_figures(call, rows, -(-shape(logits)[-1] // 32), wanted)
     if topk is None and (topk_ids is True or topk_logprobs is True):
         refuse("topk", "None", "the number of columns of topk_ids and topk_logprobs")
     for name, place, dtype in (("topk_ids", topk_ids, "int32"), ("topk_logprobs", topk_logprobs, real)):
@@ -120,9 +179,12 @@ def logprob_backward(
     bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None,
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, stats=None, recompute=False, grad_logits=True, grad_bias=False,
-    status=False, context=None,
+    status=False, support=None, shard=None, context=None,
 ):  # fmt: skip
-    """`grad_logits` and `grad_bias` from the gradients of the figures. `grad_logits=logits` overwrites the logits."""
+    """`grad_logits` and `grad_bias` from the gradients of the figures. `grad_logits=logits` overwrites the logits.
+    `support` as in :func:`logprob`. `shard` = (vocab_start, vocab_end, vocab_total): logits of these columns, `stats` of
+    :func:`logprob_finish`.
+    """
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
     call.read(logits=logits, stats=stats, upstream__grad_logprob=grad_logprob, upstream__grad_lse=grad_lse,
@@ -131,12 +193,94 @@ def logprob_backward(
     call.set(upstream__grad_scale=grad_scale)
     _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index, cu_seqlens, shift)
+    _support(call, support)
+    _shard(call, shard)
     _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
               reduction, normaliser)  # fmt: skip
     call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
     call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], _real(logits))
     call.write("out_status", "status", status, shape(logits)[:-1], "uint32")
     return call.run("truing_logprob_backward")
+
+
+def logprob_local(
+    logits, target=None, *, shard, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
+    logit_scale=None, softcap=None, n_valid_vocab=None, records=True, status=False, context=None,
+):  # fmt: skip
+    """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total). Targets are ids of the
+    whole vocabulary."""
+    call = Call(_abi.truing_logprob_local_args, logits, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(logits=logits)
+    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _shard(call, shard)
+    call.set(local_pass=_abi.TRUING_LOCAL_RECORDS)
+    rows = shape(logits)[:-1]
+    call.write("out_records", "records", records, (*rows, _abi.TRUING_STATS_WIDTH), "float32")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_logprob_local")
+
+
+def logprob_finish(
+    records, shard_starts, target=None, *, mask=None, ignore_index=None, n_valid_vocab=None, logprob=True, lse=False,
+    max=False, argmax=False, entropy=False, log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+):  # fmt: skip
+    """Figures of the rows from the `records` [shards, N, 12] of all shards; `shard_starts` [shards + 1] ends with V."""
+    wanted = dict(locals())
+    call = Call(_abi.truing_logprob_finish_args, records, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(records=records, shard_starts=shard_starts)
+    call.set(transform__n_valid_vocab=n_valid_vocab)
+    _rows(call, target, mask, ignore_index)
+    _figures(call, shape(records)[1:2], wanted)
+    return call.run("truing_logprob_finish")
+
+
+def support_mask(
+    logits, preset, *, top_k=None, top_p=None, min_p=None, ties=None, top_p_edge=None, mask=None, bias=None,
+    row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, bitmask=True, ids=False,
+    size=False, status=False, context=None,
+):  # fmt: skip
+    """Which columns of every row a sampler's filters keep; `preset` is "vllm", "hf" or "sglang". `ids` is a number of
+    columns or a place."""
+    call = Call(_abi.truing_support_mask_args, logits, context)
+    call.read(logits=logits, rows__mask=mask)
+    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    call.set(support__kind=_abi.TRUING_SUPPORT_COMPUTED)
+    _filters(call, preset, top_k, top_p, min_p, ties, top_p_edge)
+    rows = shape(logits)[:-1]
+    call.write("out_bitmask", "bitmask", bitmask, (*rows, -(-shape(logits)[-1] // 32)), "uint32")
+    _ids(call, "out_ids", "ids", ids, rows)
+    call.write("out_size", "size", size, rows, "int32")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_support_mask")
+
+
+_TDS = {
+    "rank": "int32", "ties": "int32", "eta": "int32", "eta_max": "int32", "logp_base": "float32",
+    "logp_aligned": "float32", "kl_aligned_base": "float32", "kl_base_aligned": "float32", "class_": "uint8",
+    "status": "uint32",
+}  # fmt: skip
+
+
+def tds_rows(
+    base, aligned, target=None, *, mask=None, ignore_index=None, base_temperature=None, aligned_temperature=None,
+    base_n_valid_vocab=None, aligned_n_valid_vocab=None, rank=True, ties=False, eta=False, eta_max=False,
+    logp_base=False, logp_aligned=False, kl_aligned_base=False, kl_base_aligned=False, class_=True, counts=False,
+    status=False, context=None,
+):  # fmt: skip
+    """Token distribution shift of the logits `aligned` against `base`: rank of each `target` (left out: the aligned argmax)
+    under the base, KL both ways, class of each row (`class_`) and rows of each class (`counts`)."""
+    wanted = dict(locals())
+    call = Call(_abi.truing_tds_rows_args, base, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(base=base, aligned=aligned)
+    call.set(base_transform__temperature=base_temperature, aligned_transform__temperature=aligned_temperature,
+             base_transform__n_valid_vocab=base_n_valid_vocab,
+             aligned_transform__n_valid_vocab=aligned_n_valid_vocab)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    for name, dtype in _TDS.items():
+        call.write("out_" + name.rstrip("_"), name, wanted[name], shape(base)[:-1], dtype)
+    call.write("out_counts", "counts", counts, (4,), "int64")
+    return call.run("truing_tds_rows")
 
 
 def linear_logprob(

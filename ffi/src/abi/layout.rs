@@ -552,6 +552,76 @@ impl Layout for truing_linear_logprob_local_args {
     ];
 }
 
+impl Layout for truing_support_mask_args {
+    const NAME: &'static str = "truing_support_mask_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_support_mask_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_support_mask_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_support_mask_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_support_mask_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_support_mask_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_support_mask_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_support_mask_args, workspace_size), size_of::<usize>()),
+        f("logits", offset_of!(truing_support_mask_args, logits), size_of::<*const truing_tensor>()),
+        f("transform", offset_of!(truing_support_mask_args, transform), size_of::<truing_transform>()),
+        f("rows", offset_of!(truing_support_mask_args, rows), size_of::<truing_rows>()),
+        f("support", offset_of!(truing_support_mask_args, support), size_of::<truing_support>()),
+        f("out_bitmask", offset_of!(truing_support_mask_args, out_bitmask), size_of::<*const truing_tensor>()),
+        f("out_ids", offset_of!(truing_support_mask_args, out_ids), size_of::<*const truing_tensor>()),
+        f("out_size", offset_of!(truing_support_mask_args, out_size), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_support_mask_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_support_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_support_mask_args, reserved_head), size_of::<u32>()),
+        f("transform.reserved0", offset_of!(truing_support_mask_args, transform.reserved0), size_of::<u32>()),
+        f("transform.reserved", offset_of!(truing_support_mask_args, transform.reserved), size_of::<[u8; 64]>()),
+        f("rows.reserved", offset_of!(truing_support_mask_args, rows.reserved), size_of::<[u8; 24]>()),
+        f("support.reserved0", offset_of!(truing_support_mask_args, support.reserved0), size_of::<u32>()),
+        f("support.reserved", offset_of!(truing_support_mask_args, support.reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_support_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_tds_rows_args {
+    const NAME: &'static str = "truing_tds_rows_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_tds_rows_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_tds_rows_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_tds_rows_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_tds_rows_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_tds_rows_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_tds_rows_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_tds_rows_args, workspace_size), size_of::<usize>()),
+        f("base", offset_of!(truing_tds_rows_args, base), size_of::<*const truing_tensor>()),
+        f("aligned", offset_of!(truing_tds_rows_args, aligned), size_of::<*const truing_tensor>()),
+        f("base_transform", offset_of!(truing_tds_rows_args, base_transform), size_of::<truing_transform>()),
+        f("aligned_transform", offset_of!(truing_tds_rows_args, aligned_transform), size_of::<truing_transform>()),
+        f("rows", offset_of!(truing_tds_rows_args, rows), size_of::<truing_rows>()),
+        f("out_rank", offset_of!(truing_tds_rows_args, out_rank), size_of::<*const truing_tensor>()),
+        f("out_ties", offset_of!(truing_tds_rows_args, out_ties), size_of::<*const truing_tensor>()),
+        f("out_eta", offset_of!(truing_tds_rows_args, out_eta), size_of::<*const truing_tensor>()),
+        f("out_eta_max", offset_of!(truing_tds_rows_args, out_eta_max), size_of::<*const truing_tensor>()),
+        f("out_logp_base", offset_of!(truing_tds_rows_args, out_logp_base), size_of::<*const truing_tensor>()),
+        f("out_logp_aligned", offset_of!(truing_tds_rows_args, out_logp_aligned), size_of::<*const truing_tensor>()),
+        f("out_kl_aligned_base", offset_of!(truing_tds_rows_args, out_kl_aligned_base), size_of::<*const truing_tensor>()),
+        f("out_kl_base_aligned", offset_of!(truing_tds_rows_args, out_kl_base_aligned), size_of::<*const truing_tensor>()),
+        f("out_class", offset_of!(truing_tds_rows_args, out_class), size_of::<*const truing_tensor>()),
+        f("out_counts", offset_of!(truing_tds_rows_args, out_counts), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_tds_rows_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_tds_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_tds_rows_args, reserved_head), size_of::<u32>()),
+        f("base_transform.reserved0", offset_of!(truing_tds_rows_args, base_transform.reserved0), size_of::<u32>()),
+        f("base_transform.reserved", offset_of!(truing_tds_rows_args, base_transform.reserved), size_of::<[u8; 64]>()),
+        f("aligned_transform.reserved0", offset_of!(truing_tds_rows_args, aligned_transform.reserved0), size_of::<u32>()),
+        f("aligned_transform.reserved", offset_of!(truing_tds_rows_args, aligned_transform.reserved), size_of::<[u8; 64]>()),
+        f("rows.reserved", offset_of!(truing_tds_rows_args, rows.reserved), size_of::<[u8; 24]>()),
+        f("reserved", offset_of!(truing_tds_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 impl Layout for truing_score {
     const NAME: &'static str = "truing_score";
     const FIELDS: &'static [Field] = &[
@@ -1616,6 +1686,8 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_linear_logprob_forward_args::NAME, size_of::<truing_linear_logprob_forward_args>(), truing_linear_logprob_forward_args::FIELDS),
     (truing_linear_logprob_backward_args::NAME, size_of::<truing_linear_logprob_backward_args>(), truing_linear_logprob_backward_args::FIELDS),
     (truing_linear_logprob_local_args::NAME, size_of::<truing_linear_logprob_local_args>(), truing_linear_logprob_local_args::FIELDS),
+    (truing_support_mask_args::NAME, size_of::<truing_support_mask_args>(), truing_support_mask_args::FIELDS),
+    (truing_tds_rows_args::NAME, size_of::<truing_tds_rows_args>(), truing_tds_rows_args::FIELDS),
     (truing_score::NAME, size_of::<truing_score>(), truing_score::FIELDS),
     (truing_sequence_forward_args::NAME, size_of::<truing_sequence_forward_args>(), truing_sequence_forward_args::FIELDS),
     (truing_sequence_backward_args::NAME, size_of::<truing_sequence_backward_args>(), truing_sequence_backward_args::FIELDS),

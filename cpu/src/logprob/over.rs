@@ -1,0 +1,464 @@
+//! Log-probs over a sampling support: the columns outside it count as dead.
+use super::*;
+use crate::support::{Need, Slot, Slots};
+use truing_core::support::{Filters, Kept, Outside, Support, SupportFigures, in_column};
+
+/// A support and what happens to targets outside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Over<'a> {
+    /// The columns.
+    pub support: Support<'a>,
+    /// Targets outside.
+    pub outside: Outside,
+}
+/// The support of one row.
+struct Choice<'a> {
+    kept: Kept<'a>,
+    /// The target, if it is in the support.
+    y: Option<usize>,
+    /// The record of the support, not yet concluded.
+    record: Record,
+    /// Its live columns, -1 if the row is poisoned.
+    size: i32,
+    flags: u32,
+}
+impl Choice<'_> {
+    /// As [`LogitRow::complete`].
+    #[inline(always)]
+    fn complete<T: Cell>(&self, row: &LogitRow<'_, T>, x: Record) -> Record {
+        let mut x = row.complete(x, self.y, |j| self.kept.has(j));
+        x.flags |= self.flags;
+        x
+    }
+}
+
+/// How the sums of a row are made.
+trait Engine<T: Cell> {
+    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record;
+    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize);
+    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize);
+    fn filter(&mut self, row: &LogitRow<'_, T>, filters: &Filters, slot: &mut Slot<'_>) -> Option<usize>;
+    /// Makes the gradient of `n` columns from `at` on.
+    fn gradient(&mut self, row: &extra::Row<'_, f32>, z: &[T], at: usize, n: usize);
+    /// Stores it, 0 in the columns outside the support.
+    fn store<G: Cell>(&mut self, kept: &Kept<'_>, at: usize, to: &mut [G]);
+}
+struct Plain {
+    dz: [f32; BLOCK],
+}
+impl Plain {
+    fn new() -> Plain {
+        Plain { dz: [0.0; BLOCK] }
+    }
+}
+impl<T: Cell> Engine<T> for Plain {
+    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record {
+        row.sums(0, |_| true).0
+    }
+    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize) {
+        row.sums(0, |j| kept.has(j))
+    }
+    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize) {
+        row.sums_of_list(list)
+    }
+    fn filter(&mut self, row: &LogitRow<'_, T>, filters: &Filters, slot: &mut Slot<'_>) -> Option<usize> {
+        slot.filter_scalar(row, filters)
+    }
+    fn gradient(&mut self, row: &extra::Row<'_, f32>, z: &[T], at: usize, n: usize) {
+        row.block_scalar(z, at, &mut self.dz[..n], false);
+    }
+    fn store<G: Cell>(&mut self, kept: &Kept<'_>, at: usize, to: &mut [G]) {
+        clear(kept, at, &mut self.dz[..to.len()]);
+        for (to, &dz) in to.iter_mut().zip(&self.dz) {
+            *to = G::from_f32(dz);
+        }
+    }
+}
+struct Lanes<'a, S, T> {
+    s: S,
+    scratch: &'a mut Scratch<T>,
+}
+impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
+    #[inline(always)]
+    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record {
+        sums(self.s, row, self.scratch, false, false)
+    }
+    #[inline(always)]
+    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize) {
+        masked(self.s, row, kept, self.scratch)
+    }
+    #[inline(always)]
+    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize) {
+        let (mut tree, mut columns, mut live, mut place) = (Tree::new(), list.clone(), 0, 0);
+        let mut best = f32::NEG_INFINITY;
+        loop {
+            let (x, mut n) = (self.scratch.x.as_flattened_mut(), 0);
+            while n < BLOCK {
+                let Some(j) = columns.next() else { break };
+                x[n] = row.at(j);
+                live += (x[n] != f32::NEG_INFINITY) as usize;
+                n += 1;
+            }
+            let padded = n.next_multiple_of(32);
+            x[n..padded].fill(f32::NEG_INFINITY);
+            tree.push(sums_of_block(self.s, &self.scratch.x[..padded / 32], place, &mut best));
+            place += BLOCK;
+            if n < BLOCK {
+                return (in_column(tree.finish(), list), live);
+            }
+        }
+    }
+    #[inline(always)]
+    fn filter(&mut self, row: &LogitRow<'_, T>, filters: &Filters, slot: &mut Slot<'_>) -> Option<usize> {
+        slot.filter(self.s, row, filters, self.scratch)
+    }
+    #[inline(always)]
+    fn gradient(&mut self, row: &extra::Row<'_, f32>, z: &[T], at: usize, n: usize) {
+        row.block(self.s, z, at, n, self.scratch);
+    }
+    #[inline(always)]
+    fn store<G: Cell>(&mut self, kept: &Kept<'_>, at: usize, to: &mut [G]) {
+        clear(kept, at, &mut self.scratch.x.as_flattened_mut()[..to.len()]);
+        narrow(self.s, &self.scratch.x, to);
+    }
+}
+/// The record of the columns in a mask and how many of them are live.
+#[inline(never)]
+fn masked<S: Sixteen, T: Cell>(
+    s: S,
+    row: &LogitRow<'_, T>,
+    kept: &Kept<'_>,
+    scratch: &mut Scratch<T>,
+) -> (Record, usize) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (mut tree, mut best, mut live) = (Tree::new(), f32::NEG_INFINITY, 0);
+            for piece in truing_core::logprob::pieces(0, row.z.len()) {
+                let n = load(s, row, piece, scratch);
+                for (c, x) in scratch.x[..n].iter_mut().enumerate() {
+                    let word = kept.word(piece.first / 32 + c);
+                    if word == 0 {
+                        *x = [f32::NEG_INFINITY; 32];
+                        continue;
+                    }
+                    let mut count = 0u32;
+                    for (l, x) in x.iter_mut().enumerate() {
+                        *x = if word >> l & 1 == 1 { *x } else { f32::NEG_INFINITY };
+                        count += (*x != f32::NEG_INFINITY) as u32;
+                    }
+                    live += count as usize;
+                }
+                tree.push(sums_of_block(s, &scratch.x[..n], piece.block, &mut best));
+            }
+            (tree.finish(), live)
+        },
+    )
+}
+/// Sets the columns outside a mask to 0, the first of which is column `at`, a multiple of 32.
+#[inline(always)]
+fn clear(kept: &Kept<'_>, at: usize, dz: &mut [f32]) {
+    for (c, dz) in dz.chunks_mut(32).enumerate() {
+        let word = kept.word(at / 32 + c);
+        if word == u32::MAX {
+            continue;
+        }
+        for (l, dz) in dz.iter_mut().enumerate() {
+            *dz = if word >> l & 1 == 1 { *dz } else { 0.0 };
+        }
+    }
+}
+
+impl Over<'_> {
+    fn need(&self) -> Need {
+        match self.support {
+            Support::Bitmask(_) => Need::None,
+            Support::Lists(_) => Need::Mask,
+            Support::Computed(_) => Need::Order,
+        }
+    }
+    /// The caller's mask of row `i`.
+    #[inline(always)]
+    fn words(&self, i: usize) -> &[u32] {
+        if let Support::Bitmask(m) = &self.support { m.row(i) } else { &[] }
+    }
+    /// Chooses the columns of row `i`; without `sums` the record is left empty.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn choose<'s, T: Cell>(
+        &self,
+        job: &Job<'_>,
+        i: usize,
+        row: &LogitRow<'_, T>,
+        target: Target,
+        engine: &mut impl Engine<T>,
+        slot: &'s mut Slot<'_>,
+        own: &'s [u32],
+        sums: bool,
+    ) -> Choice<'s> {
+        let y = job.local(target);
+        let (words, poisoned): (&[u32], bool) = match &self.support {
+            Support::Bitmask(_) => (own, false),
+            Support::Lists(lists) => {
+                slot.words.fill(0);
+                for j in lists.walk(i, None) {
+                    slot.words[j / 32] |= 1 << (j % 32);
+                }
+                (&*slot.words, false)
+            }
+            Support::Computed(filters) => {
+                let kept = engine.filter(row, filters, slot);
+                slot.mark(kept.unwrap_or(0));
+                (&*slot.words, kept.is_none())
+            }
+        };
+        let mut kept = Kept { words, extra: None };
+        if poisoned {
+            let record = row.complete(Record::poison(0), None, |_| true);
+            return Choice { kept, y: None, record, size: -1, flags: 0 };
+        }
+        let live = y.filter(|&y| row.at(y) != f32::NEG_INFINITY);
+        let mut inside = live.filter(|&y| kept.has(y));
+        let mut flags = 0;
+        if inside.is_none() && matches!(target, Target::Column(_)) {
+            flags = row::TARGET_OUTSIDE;
+            if self.outside == Outside::Keep {
+                (inside, kept.extra) = (live, live);
+            }
+        }
+        let (record, size) = match &self.support {
+            _ if !sums => (Record::EMPTY, 0),
+            Support::Lists(lists) => {
+                let walk = lists.walk(i, kept.extra).take_while(|&j| j < row.z.len());
+                engine.listed(row, walk)
+            }
+            _ => engine.masked(row, &kept),
+        };
+        let choice = Choice { kept, y: inside, record, size: size as i32, flags };
+        let size = if record.poisoned() { -1 } else { choice.size };
+        Choice { record: choice.complete(row, record), size, ..choice }
+    }
+}
+
+const NONE: &str = "nothing: a support does not have it";
+/// Refuses the row losses that need more of a row than its first sums.
+fn check_loss(problem: &Problem) -> Result<()> {
+    let loss = &problem.options().row_loss;
+    let field = match () {
+        () if loss.label_smoothing != 0.0 => "row_loss.label_smoothing",
+        () if loss.needs_top() => "row_loss.token_scaling",
+        () => return Ok(()),
+    };
+    Err(Error::invalid(field, Value::Text("a value"), Value::Text(NONE)))
+}
+
+/// Bytes of workspace for [`forward_over`] and [`backward_over`]; `loss`: the forward's is asked for.
+pub fn over_workspace(context: &Context, problem: &Problem, over: &Over<'_>, loss: bool) -> Workspace {
+    let (own, slots) = (forward_workspace(problem, loss).minimum, Slots::workspace(context, problem, over.need()));
+    Workspace { minimum: Arena::sum([own, slots.minimum]), preferred: Arena::sum([own, slots.preferred]) }
+}
+const NAMES: [&str; 3] = ["figures.out_support_size", "figures.out_support_bitmask", "figures.out_support_ids"];
+
+/// [`forward_loss`] over a support: every figure of `out` is that of the row whose columns outside the support are dead.
+/// Refused are the figures that the sums of a row do not give (mean, rank, ties, the largest columns) and the row losses
+/// that need them (smoothing, the two entropies).
+#[allow(clippy::too_many_arguments)]
+pub fn forward_over(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    over: Over<'_>,
+    out: Figures<'_>,
+    sets: SupportFigures<'_>,
+    totals: Totals<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check_loss(problem)?;
+    out.check_sums(NONE)?;
+    check_forward(problem, &inputs, &out, &totals)?;
+    over.support.check(problem, &inputs.rows)?;
+    sets.check(problem, NAMES)?;
+    let loss = totals.loss.is_some();
+    check_space(workspace, over_workspace(context, problem, &over, loss))?;
+    let (own, rest) = workspace.split_at_mut(forward_workspace(problem, loss).minimum);
+    let slots = Slots::new(context, problem, over.need(), rest)?;
+    let losses = if loss { Some(Arena::new(own).take(problem.rows())?) } else { None };
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids);
+    add_up(job, totals, losses, |places| match inputs.logits {
+        Floats::F32(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
+        Floats::Bf16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
+        Floats::F16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
+        // refused
+        Floats::F64(_) => {}
+    });
+    Ok(())
+}
+type Out<'a> = (Places<'a, f32>, SupportFigures<'a>);
+fn forward_of<T: Cell>(
+    context: &Context,
+    job: Job<'_>,
+    z: Matrix<'_, T>,
+    over: Over<'_>,
+    out: Out<'_>,
+    slots: Slots<'_>,
+    loss: bool,
+) {
+    let isa = context.isa();
+    let grain = slots.grain().unwrap_or(grain(job.problem));
+    context.rows(job.problem.rows(), grain, (out, slots), |first, n, (out, slots)| {
+        let mut slot = slots.one(job.problem);
+        on_lanes!(isa, s => {
+            let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+            forward_rows(&mut Lanes { s, scratch: &mut scratch }, &job, &over, &z, first, n, out, &mut slot, loss)
+        }, forward_rows(&mut Plain::new(), &job, &over, &z, first, n, out, &mut slot, loss))
+    });
+}
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn forward_rows<T: Cell>(
+    engine: &mut impl Engine<T>,
+    job: &Job<'_>,
+    over: &Over<'_>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    ((mut out, (mut losses, Counted(counters))), mut sets): Out<'_>,
+    slot: &mut Slot<'_>,
+    loss: bool,
+) {
+    let (mass, found) = (sets.log_kept_mass.is_some(), Found::default());
+    for i in 0..n {
+        let target = job.target(first + i);
+        let at = (first + i, i);
+        if target == Target::Ignored {
+            sets.put(i, -1, &Kept::NONE, 0, |_| false);
+            sets.lse.iter_mut().for_each(|m| m.set(i, 0.0));
+            sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
+            let record = Record::EMPTY.conclude(target);
+            let value = job.inputs.write(&record, target, &found, |_| 0.0, &mut out, at, loss);
+            losses.iter_mut().for_each(|m| m.set(i, value));
+            counters.add(record.flags);
+            continue;
+        }
+        let row = job.row(first + i, z.row(first + i));
+        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), true);
+        let (kept, mut record) = (choice.kept, choice.record);
+        record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), |j| row.at(j) != f32::NEG_INFINITY);
+        let record = record.conclude(target);
+        if let Some(m) = &mut sets.lse {
+            m.set(i, record.figures(target).lse);
+        }
+        if mass {
+            let kept = if record.poisoned() { f32::NAN } else { record.log_share(&engine.whole(&row)) };
+            sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, kept));
+        }
+        let column = |j: usize| if kept.has(j) { row.column(j) } else { f32::NEG_INFINITY };
+        let value = job.inputs.write(&record, target, &found, column, &mut out, at, loss);
+        losses.iter_mut().for_each(|m| m.set(i, value));
+        counters.add(record.flags);
+    }
+}
+
+/// [`backward`] over a support: columns outside it get 0. `stats` are those of [`forward_over`] with the same support.
+#[allow(clippy::too_many_arguments)]
+pub fn backward_over(
+    context: &Context,
+    problem: &Problem,
+    inputs: BackwardInputs<'_>,
+    over: Over<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    mut upstream: Upstream<'_>,
+    grad: Grad<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    if problem.total() != problem.vocab() {
+        let expected = Value::Text("no support together with a shard");
+        return Err(Error::invalid("support.kind", Value::Text("a support"), expected));
+    }
+    check_loss(problem)?;
+    check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, None, status.as_ref())?;
+    over.support.check(problem, &inputs.rows)?;
+    let slots = Slots::new(context, problem, over.need(), workspace)?;
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None);
+    upstream.loss = job.divided(upstream.loss);
+    let back = Back { job, stats, upstream, stream: false };
+    macro_rules! apart {
+        ($z:expr, $g:expr) => {
+            backward_of(context, back, over, Apart { z: $z, first: 0, g: $g }, status, slots)
+        };
+    }
+    match grad {
+        Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
+        Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
+        Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
+        Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
+        Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
+        Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, over, Same(g), status, slots),
+        Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, over, Same(g), status, slots),
+        Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, over, Same(g), status, slots),
+        // not wanted, or refused
+        Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
+    }
+    Ok(())
+}
+fn backward_of<P: Pair>(
+    context: &Context,
+    back: Back<'_, f32>,
+    over: Over<'_>,
+    pair: P,
+    status: Option<MatrixMut<'_, u32>>,
+    slots: Slots<'_>,
+) {
+    let (isa, problem) = (context.isa(), back.job.problem);
+    let grain = slots.grain().unwrap_or(grain(problem));
+    context.rows(problem.rows(), grain, ((pair, status), slots), |first, n, (out, slots)| {
+        let mut slot = slots.one(problem);
+        on_lanes!(isa, s => {
+            let mut scratch = Scratch::new(out.0.end());
+            backward_rows(&mut Lanes { s, scratch: &mut scratch }, &back, &over, first, n, out, &mut slot)
+        }, backward_rows(&mut Plain::new(), &back, &over, first, n, out, &mut slot))
+    });
+}
+#[inline(always)]
+fn backward_rows<P: Pair>(
+    engine: &mut impl Engine<P::Z>,
+    back: &Back<'_, f32>,
+    over: &Over<'_>,
+    first: usize,
+    n: usize,
+    (mut pair, mut status): (P, Option<MatrixMut<'_, u32>>),
+    slot: &mut Slot<'_>,
+) {
+    let (job, valid, found) = (&back.job, back.job.problem.valid(), Found::default());
+    for i in 0..n {
+        let target = job.target(first + i);
+        if target == Target::Ignored {
+            let (record, none) = (Record::EMPTY.conclude(target), RowUpstream::default());
+            settle(valid, &record, target, &none, i, &mut pair, &mut status);
+            continue;
+        }
+        let row = job.row(first + i, Pair::logits(&pair, i));
+        let saved = back.stored(first + i);
+        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), saved.is_none());
+        let record = match saved {
+            // the causes of a poisoned row are among its saved flags
+            Some(x) if x.poisoned() => x,
+            Some(x) => choice.complete(&row, x),
+            None => choice.record,
+        };
+        let (record, kept) = (record.conclude(target), choice.kept);
+        let g = back.upstream(first + i, &record, target, &found);
+        let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };
+        for at in (0..valid).step_by(BLOCK) {
+            let n = BLOCK.min(valid - at);
+            if (at / 32..(at + n).div_ceil(32)).all(|w| kept.word(w) == 0) {
+                Pair::gradient(&mut pair, i)[at..at + n].fill(P::G::default());
+                continue;
+            }
+            let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
+            engine.gradient(&row, Pair::logits(&pair, i), at, n);
+            engine.store(&kept, at, &mut Pair::gradient(&mut pair, i)[at..at + n]);
+        }
+    }
+}
