@@ -253,12 +253,12 @@ fn sums_do_not_stall() {
     // the linear form of the same row: one hidden number, every weight the same memory
     let (x, one_target) = ([1f32], [7i32]);
     let problem = core_linear::Problem::new(1, 1, V, Options::default()).unwrap();
-    let inputs = linear_logprob::Inputs {
-        hidden: Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
-        weight: Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
+    let inputs = linear_logprob::Inputs::new(
+        Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
+        Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
         transform,
-        rows: Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
-    };
+        Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
+    );
     let mut logprob = [7f32];
     let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
     let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;
@@ -436,7 +436,7 @@ fn offsets_beyond_32_bits() {
                 };
                 Floats::F32(Matrix::new(x, layout(mine)).unwrap())
             };
-            let inputs = linear_logprob::Inputs { hidden: view(true), weight: view(false), transform, rows };
+            let inputs = linear_logprob::Inputs::new(view(true), view(false), transform, rows);
             let mut logprob = vec![7f32; 3];
             let figures = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
             let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;

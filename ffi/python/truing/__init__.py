@@ -7,6 +7,7 @@ from ._library import SERIAL, Context, find, open_library
 from ._ops import (
     linear_logprob,
     linear_logprob_backward,
+    linear_logprob_local,
     linear_preference,
     logprob,
     logprob_backward,
@@ -22,9 +23,9 @@ from ._ops import (
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_preference", "load", "logprob",
-    "logprob_backward", "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence",
-    "sequence_backward", "support_mask", "tds_rows", "tensor",
+    "SERIAL", "Context", "Error", "linear_logprob", "linear_logprob_backward", "linear_logprob_local",
+    "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish", "logprob_local", "losses",
+    "policy", "preference", "sequence", "sequence_backward", "support_mask", "tds_rows", "tensor",
 ]  # fmt: skip
 
 
