@@ -352,6 +352,8 @@ typedef struct truing_loss_description {
 #define TRUING_HAS_GRAD_SCALE (1ull << 12)
 /// Divergence: `options.soft_weight` is set: 0 is 0.
 #define TRUING_HAS_SOFT_WEIGHT (1ull << 13)
+/// Log-prob local: records also hold the sums that the mean logit needs; with label smoothing they do anyway.
+#define TRUING_RECORD_SUMS (1ull << 14)
 
 // ------------------------------------------------------------ groups shared by several calls (fixed size; they grow into reserved)
 
@@ -545,7 +547,7 @@ typedef uint32_t truing_reduction;
 
 /// Loss of a row: omega * smoothed nll + z_loss * lse^2.
 typedef struct truing_row_loss {
-    /// float [V] >= 0.
+    /// float [V] >= 0; of the whole vocabulary in a shard too.
     const struct truing_tensor *class_weight;
     /// f32 [N] >= 0, token_scaling EXTERNAL.
     const struct truing_tensor *external_scale;
@@ -808,9 +810,9 @@ typedef struct truing_logprob_local_args {
     struct truing_transform transform;
     /// Targets are global ids.
     struct truing_rows rows;
-    /// Ids and bitmask of the local columns; computed filters: second pass.
+    /// BITMASK or IDS, whose columns count from this shard's first.
     struct truing_support support;
-    /// `class_weight` is [V_local].
+    /// Label smoothing: the records then hold what it needs.
     struct truing_row_loss row_loss;
     /// Required.
     struct truing_shard shard;
@@ -820,7 +822,7 @@ typedef struct truing_logprob_local_args {
     const struct truing_tensor *extra_ids;
     /// f32 [N,12], record of all live local columns; first pass.
     const struct truing_tensor *out_records;
-    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    /// f32 [N,12], record of those in the support; first pass.
     const struct truing_tensor *out_support_records;
     /// i32 [N,K], global ids.
     const struct truing_tensor *out_topk_ids;
@@ -828,7 +830,7 @@ typedef struct truing_logprob_local_args {
     const struct truing_tensor *out_topk_logits;
     /// f32 [N,K], -inf where the id is not local.
     const struct truing_tensor *out_extra_logits;
-    /// i64 [N,4]: larger, tied, kept, live; second pass, counts add.
+    /// i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
     const struct truing_tensor *out_counts;
     /// u32 [N].
     const struct truing_tensor *out_status;
@@ -874,16 +876,15 @@ typedef struct truing_logprob_finish_args {
     struct truing_transform transform;
     /// As in local.
     struct truing_rows rows;
-    /// As in local.
+    /// Options of out_row_loss and out_loss. EAFT needs topk lists of 20.
     struct truing_row_loss row_loss;
-    /// Outputs.
+    /// Outputs; `extra_ids` as in local. No bitmask and no ids of the support.
     struct truing_figures figures;
     /// 0.
     uint8_t reserved[64];
 } truing_logprob_finish_args;
 
 /// Records carry no trace of where logits came from.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_logprob_finish_args truing_linear_logprob_finish_args;
 
 // ------------------------------------------------------------ linear_logprob
@@ -963,7 +964,6 @@ typedef struct truing_linear_logprob_backward_args {
 } truing_linear_logprob_backward_args;
 
 /// Records of the columns of one vocabulary shard of the weight.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_logprob_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -983,9 +983,9 @@ typedef struct truing_linear_logprob_local_args {
     struct truing_head head;
     /// Targets are global ids.
     struct truing_rows rows;
-    /// As logprob local.
+    /// BITMASK or IDS, whose columns count from this shard's first.
     struct truing_support support;
-    /// `class_weight` is [V_local].
+    /// Label smoothing: the records then hold what it needs.
     struct truing_row_loss row_loss;
     /// Required.
     struct truing_shard shard;
@@ -995,7 +995,7 @@ typedef struct truing_linear_logprob_local_args {
     const struct truing_tensor *extra_ids;
     /// f32 [N,12], record of all live local columns; first pass.
     const struct truing_tensor *out_records;
-    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    /// f32 [N,12], record of those in the support; first pass.
     const struct truing_tensor *out_support_records;
     /// i32 [N,K], global ids.
     const struct truing_tensor *out_topk_ids;
@@ -1003,7 +1003,7 @@ typedef struct truing_linear_logprob_local_args {
     const struct truing_tensor *out_topk_logits;
     /// f32 [N,K], -inf where the id is not local.
     const struct truing_tensor *out_extra_logits;
-    /// i64 [N,4]: larger, tied, kept, live.
+    /// i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
     const struct truing_tensor *out_counts;
     /// u32 [N].
     const struct truing_tensor *out_status;
@@ -2316,7 +2316,6 @@ typedef struct truing_divergence_finish_args {
 } truing_divergence_finish_args;
 
 /// Records carry no trace of where logits came from.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_finish_args truing_linear_divergence_finish_args;
 
 /// Divergence of two heads (`truing_linear_divergence_forward`).
@@ -2803,14 +2802,16 @@ truing_status truing_context_create(const struct truing_context_options *options
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
 
-/// Figures of every row of `hidden x weight^T`; see `truing_linear_logprob_forward_args`.
+/// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
+/// `truing_linear_logprob_forward_args`.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
 /// describe and the workspace are writable, and nobody else writes to any of it during the call.
 truing_status truing_linear_logprob_forward(const struct truing_linear_logprob_forward_args *args);
 
-/// Gradients of hidden, weight and bias, given the gradients of the figures; see `truing_linear_logprob_backward_args`.
+/// Gradients of hidden, weight and bias, given the gradients of the figures and of the loss; see
+/// `truing_linear_logprob_backward_args`.
 ///
 /// # Safety
 /// As for `truing_linear_logprob_forward`.
@@ -2831,6 +2832,34 @@ truing_status truing_linear_logprob_forward_workspace_size(const struct truing_l
 truing_status truing_linear_logprob_backward_workspace_size(const struct truing_linear_logprob_backward_args *args,
                                                             size_t *minimum,
                                                             size_t *preferred);
+
+/// What the columns of one vocabulary shard of the weight contribute; see `truing_linear_logprob_local_args`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_forward`.
+truing_status truing_linear_logprob_local(const struct truing_linear_logprob_local_args *args);
+
+/// Bytes of workspace for `truing_linear_logprob_local`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_logprob_local_workspace_size(const struct truing_linear_logprob_local_args *args,
+                                                         size_t *minimum,
+                                                         size_t *preferred);
+
+/// Figures of the rows from what all shards contribute: `truing_logprob_finish` under the name of this family.
+///
+/// # Safety
+/// As for `truing_linear_logprob_forward`.
+truing_status truing_linear_logprob_finish(const truing_linear_logprob_finish_args *args);
+
+/// Bytes of workspace for `truing_linear_logprob_finish`: 0 without `figures.out_loss`.
+///
+/// # Safety
+/// As for `truing_linear_logprob_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_logprob_finish_workspace_size(const truing_linear_logprob_finish_args *args,
+                                                          size_t *minimum,
+                                                          size_t *preferred);
 
 /// Preference loss of hidden states and a head, and the gradients of both, without a logits tensor; see
 /// `truing_linear_preference_args`.
@@ -2879,19 +2908,13 @@ truing_status truing_logprob_backward_workspace_size(const struct truing_logprob
                                                      size_t *minimum,
                                                      size_t *preferred);
 
-/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_logprob_local_args`.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_logprob_local(const struct truing_logprob_local_args *args);
 
-/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
-///
-/// # Safety
-/// As for `truing_logprob_forward`.
-truing_status truing_logprob_finish(const struct truing_logprob_finish_args *args);
-
-/// Bytes of workspace for `truing_logprob_local`: 0.
+/// Bytes of workspace for `truing_logprob_local`: 0 without lists of ids.
 ///
 /// # Safety
 /// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
@@ -2899,7 +2922,13 @@ truing_status truing_logprob_local_workspace_size(const struct truing_logprob_lo
                                                   size_t *minimum,
                                                   size_t *preferred);
 
-/// Bytes of workspace for `truing_logprob_finish`: 0.
+/// Figures of the rows from what all shards contribute; see `truing_logprob_finish_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_logprob_finish(const struct truing_logprob_finish_args *args);
+
+/// Bytes of workspace for `truing_logprob_finish`: 0 without `figures.out_loss`.
 ///
 /// # Safety
 /// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.

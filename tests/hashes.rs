@@ -321,12 +321,12 @@ impl LinearCase {
         LinearCase { rows, d, kinds, hidden, weight, problem }
     }
     fn inputs(&self) -> linear_logprob::Inputs<'_> {
-        linear_logprob::Inputs {
-            hidden: self.hidden.view(Layout::contiguous(self.rows.n, self.d)),
-            weight: self.weight.view(Layout::contiguous(self.rows.v, self.d)),
-            transform: self.rows.transform(),
-            rows: self.rows.rows(),
-        }
+        linear_logprob::Inputs::new(
+            self.hidden.view(Layout::contiguous(self.rows.n, self.d)),
+            self.weight.view(Layout::contiguous(self.rows.v, self.d)),
+            self.rows.transform(),
+            self.rows.rows(),
+        )
     }
 }
 fn linear_logprob_forward(i: usize, c: &Context) -> u64 {

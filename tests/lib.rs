@@ -131,6 +131,19 @@ pub fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id
 }
 
+/// The columns of a matrix of `cols` columns as rows.
+pub fn transpose(x: &[f32], cols: usize) -> Vec<f32> {
+    let rows = x.len() / cols;
+    (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| x[i * cols + j]).collect()
+}
+/// Every row of `a` times every row of `b`, of `k` elements each, by the rule of the products.
+pub fn product(a: &[f32], b: &[f32], k: usize) -> Vec<f32> {
+    let (m, n) = (a.len() / k, b.len() / k);
+    let mut out = vec![0.0; m * n];
+    let (a, b) = (Matrix::contiguous(a, m, k).unwrap(), Matrix::contiguous(b, n, k).unwrap());
+    truing_cpu::gemm::rows_by_rows(Isa::Scalar, &a.into(), &b.into(), &mut out);
+    out
+}
 /// Aligned scratch memory full of NaN.
 pub fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut v = vec![0xffu8; bytes + 64];

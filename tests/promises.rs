@@ -19,8 +19,9 @@ use truing_tests::{Cases, Random, U, context, contexts, id, same, with_scratch};
 
 // ---- bits
 
-/// Promises D1, D3, D3' and D6. Mode `fast` computes today what `portable` does, so it is held to the same bits; once it
-/// differs, it is to be held to the accuracy bounds (A3) and to equal bits on each instruction set.
+/// Promises D1, D3, D3' and D6. Mode `fast` computes what `portable` does but for the gradients of the linear form, which
+/// round dz of bf16 operands: these are held to equal bits for any threads and instruction set here, and to what the rounding
+/// makes of them by `linear_options::fast_mode_rounds_dz_once`.
 #[test]
 fn committed_bits() {
     let file = std::fs::read_to_string(hashes::FILE).expect("golden/hashes.txt");
@@ -41,6 +42,8 @@ fn committed_bits() {
     distinct.dedup();
     assert!(distinct.len() > committed.len() * 99 / 100, "cases that are all alike prove nothing: {}", distinct.len());
     let mut cases = Cases::default();
+    let rounds = ["linear_logprob_backward", "linear_preference_forward"];
+    let (mut fast, mut rounded) = (vec![None; committed.len()], 0);
     let all: Vec<Isa> = Isa::available().collect();
     println!("instruction sets: {}", all.iter().map(|i| i.name()).collect::<Vec<_>>().join(", "));
     for isa in &all {
@@ -56,7 +59,11 @@ fn committed_bits() {
                 for run in 0..runs {
                     for (k, (name, f)) in hashes::OPERATIONS.iter().enumerate() {
                         for i in 0..hashes::CASES {
-                            let (got, want) = (f(i, &c), committed[k * hashes::CASES + i]);
+                            let (got, mut want) = (f(i, &c), committed[k * hashes::CASES + i]);
+                            if mode == Mode::Fast && rounds.contains(name) {
+                                rounded += (fast[k * hashes::CASES + i].is_none() && got != want) as usize;
+                                want = *fast[k * hashes::CASES + i].get_or_insert(got);
+                            }
                             assert!(
                                 got == want,
                                 "{name} case {i} on {} with {threads} threads, mode {mode:?}, run {run}: {got:016x}, \
@@ -72,6 +79,8 @@ fn committed_bits() {
             }
         }
     }
+    println!("{rounded} cases of the fast mode have bits of their own");
+    assert!((1..=hashes::CASES).contains(&rounded), "about a quarter of the cases of two operations has bf16 operands");
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
     cases.finish("committed bits", 10 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
@@ -253,12 +262,12 @@ fn sums_do_not_stall() {
     // the linear form of the same row: one hidden number, every weight the same memory
     let (x, one_target) = ([1f32], [7i32]);
     let problem = core_linear::Problem::new(1, 1, V, Options::default()).unwrap();
-    let inputs = linear_logprob::Inputs {
-        hidden: Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
-        weight: Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
+    let inputs = linear_logprob::Inputs::new(
+        Floats::F32(Matrix::contiguous(&x, 1, 1).unwrap()),
+        Floats::F32(Matrix::new(&x, Layout::strided(V, 1, 0)).unwrap()),
         transform,
-        rows: Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
-    };
+        Rows { target: Some(Matrix::vector(&one_target).into()), ..Rows::default() },
+    );
     let mut logprob = [7f32];
     let out = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
     let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;
@@ -436,7 +445,7 @@ fn offsets_beyond_32_bits() {
                 };
                 Floats::F32(Matrix::new(x, layout(mine)).unwrap())
             };
-            let inputs = linear_logprob::Inputs { hidden: view(true), weight: view(false), transform, rows };
+            let inputs = linear_logprob::Inputs::new(view(true), view(false), transform, rows);
             let mut logprob = vec![7f32; 3];
             let figures = Figures { logprob: Some(MatrixMut::vector(&mut logprob)), ..Figures::default() };
             let need = linear_logprob::forward_workspace(&c, &problem, Dtype::F32, Dtype::F32).preferred;

@@ -6,15 +6,21 @@ use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing_core::record::BLOCK;
-use truing_core::row_loss::RowLoss;
+use truing_core::support::SupportFigures;
 use truing_core::{Error, Status};
-use truing_cpu::logprob::{BackwardInputs, Finish, Grad, Inputs, Local, backward, finish, forward, local};
+use truing_cpu::logprob::{
+    BackwardInputs, Finish, Grad, Inputs, Local, LocalPass, Totals, backward, finish, forward, local,
+};
 use truing_cpu::{Context, Isa};
 use truing_tests::{Bits, Cases, Random, U, context, contexts, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
 
+/// The figures alone.
+fn joined(c: &Context, problem: &Problem, inputs: Finish<'_>, out: Figures<'_>) -> Result<(), Error> {
+    finish(c, problem, inputs, out, SupportFigures::default(), Totals::default(), &mut [])
+}
 trait Logit: Element + Float + Bits {
     fn view(m: Matrix<'_, Self>) -> Floats<'_>;
     fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
@@ -63,20 +69,18 @@ impl<T: Logit> Job<T> {
         let out = Local {
             records: Some(MatrixMut::contiguous(&mut records, n, STATS).unwrap()),
             status: Some(MatrixMut::vector(&mut status)),
+            ..Local::default()
         };
-        local(c, &self.part(a, b), inputs, out).unwrap();
+        local(c, &self.part(a, b), inputs, None, LocalPass::Records { sums: false }, out, &mut []).unwrap();
         (records, status)
     }
     fn finish(&self, c: &Context, starts: &[i64]) -> Out {
         let records: Vec<f32> = starts.windows(2).flat_map(|w| self.local(c, w[0] as usize, w[1] as usize).0).collect();
         let n = self.n();
         let mut out = Out::new(n);
-        let inputs = Finish {
-            records: Matrix::contiguous(&records, n * (starts.len() - 1), STATS).unwrap(),
-            starts: Matrix::vector(starts).into(),
-            rows: self.rows(),
-        };
-        finish(c, &Problem::new(n, self.v, self.options).unwrap(), inputs, out.figures()).unwrap();
+        let records = Matrix::contiguous(&records, n * (starts.len() - 1), STATS).unwrap();
+        let inputs = Finish::new(records, Matrix::vector(starts).into(), self.rows());
+        joined(c, &Problem::new(n, self.v, self.options).unwrap(), inputs, out.figures()).unwrap();
         out
     }
     fn whole(&self, c: &Context) -> Out {
@@ -331,27 +335,6 @@ fn refusals() {
         BackwardInputs { transform: TransformInputs::default(), rows: job.rows(), ..BackwardInputs::default() };
     let e = backward::<f32>(&c, &job.part(0, 100), inputs, None, Upstream::default(), grad, None);
     refused(e, Status::InvalidArgument, "stats");
-    // what a shard does without
-    let stats = vec![0.0; job.n() * STATS];
-    let run = |row_loss: RowLoss, upstream: Upstream<'_>| {
-        let mut g = vec![7f32; job.n() * 100];
-        let grad = Grad::Separate(
-            Matrix::contiguous(&z, job.n(), 100).unwrap().into(),
-            MatrixMut::contiguous(&mut g, job.n(), 100).unwrap().into(),
-        );
-        let problem = Problem::shard(job.n(), 100, Options { row_loss, ..job.options }, 0, 5000).unwrap();
-        let stats = Matrix::contiguous(&stats, job.n(), STATS).unwrap();
-        let e = backward(&c, &problem, inputs, Some(stats), upstream, grad, None);
-        assert!(g.iter().all(|&g| g == 7.0), "a refused call has written");
-        e
-    };
-    let up = vec![1.0; job.n()];
-    let up = Upstream { row_loss: Some(Matrix::vector(&up)), ..Upstream::default() };
-    refused(run(RowLoss::default(), up), Status::InvalidArgument, "upstream.grad_row_loss");
-    let loss = Upstream { loss: Some(1.0), ..Upstream::default() };
-    refused(run(RowLoss::default(), loss), Status::InvalidArgument, "upstream.grad_loss");
-    let z_loss = RowLoss { z_loss: 0.1, ..RowLoss::default() };
-    refused(run(z_loss, Upstream::default()), Status::InvalidArgument, "row_loss");
     {
         let (z, mut g, stats) = (vec![0f64; 100], vec![7f64; 100], [0f64; STATS]);
         let grad = Grad::Separate(
@@ -369,8 +352,8 @@ fn refusals() {
     let run = |starts: &[i64], rows: Rows<'_>, shards: usize| {
         let records = Matrix::contiguous(&records, shards * job.n(), STATS).unwrap();
         let mut out = Out::new(job.n());
-        let inputs = Finish { records, starts: Matrix::vector(starts).into(), rows };
-        let e = finish(&c, &Problem::new(job.n(), 5000, job.options).unwrap(), inputs, out.figures());
+        let inputs = Finish::new(records, Matrix::vector(starts).into(), rows);
+        let e = joined(&c, &Problem::new(job.n(), 5000, job.options).unwrap(), inputs, out.figures());
         assert!(e.is_ok() || out.status.iter().all(|&s| s == 1 << 31), "a refused call has written");
         e
     };
@@ -381,5 +364,5 @@ fn refusals() {
     refused(run(&[0, 5000], job.rows(), 2), Status::ShapeMismatch, "records");
     refused(run(&[0, 2, 5000], Rows::default(), 2), Status::InvalidArgument, "rows.target");
     run(&[0, 2, 5000], job.rows(), 2).unwrap();
-    println!("shards: 18 refusals");
+    println!("shards: 15 refusals");
 }

@@ -58,6 +58,7 @@ impl<'a> Problem<'a> {
         options: Options,
     ) -> Result<Problem<'a>> {
         let [rows, hidden_size, vocab] = shape;
+        options.logprob.check_common("nothing: the loss has no use for it")?;
         let linear = linear_logprob::Problem::new(rows, hidden_size, vocab, options.logprob)?;
         let sequence = sequence::Problem::new(rows, segments, options.score)?;
         if options.phase == Phase::WithCoefficients && options.score.clamp.is_some() {

@@ -10,7 +10,7 @@
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
 //! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
-use crate::linear_logprob::{self as linear, Grads, Group, Logits};
+use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Logits};
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
@@ -27,7 +27,6 @@ use truing_core::{Error, Result, Value, preference as core_preference, sequence 
 /// What is asked for so that logits can be kept, or as many bytes as this number of rows needs where that is more: with
 /// fewer rows a group, the traffic of grad_weight is more than a tenth of the work.
 const PREFERRED: usize = 64 << 20;
-const ROWS: usize = 140;
 
 fn kept(problem: &Problem<'_>) -> usize {
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
@@ -62,7 +61,7 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     if problem.phase() == Phase::Single {
         let most = problem.linear().rows().min(BLOCK);
         let need = |rows| group_need(context, problem, hidden, weight, rows, backward.minimum.max(loss));
-        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ROWS)));
+        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
     }
     Workspace {
         minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
@@ -70,61 +69,31 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     }
 }
 
-/// How the sequences are cut into groups.
-struct Cuts<'a> {
-    /// Of a sequence that is the first of an item: the last of its items' sequences; else itself.
-    last: &'a mut [u32],
-    /// Live rows of a group whose logits fit; 0: they are not kept.
-    most: usize,
-    /// Whether another group may follow the one with the first rows.
-    several: bool,
-    /// grad_weight or grad_bias is wanted: kept groups stay inside its first reduction block.
-    weight: bool,
-}
-impl Cuts<'_> {
-    fn items(&mut self, problem: &core_preference::Problem<'_>, inputs: &core_preference::Groups<'_>) {
-        for (s, last) in self.last.iter_mut().enumerate() {
-            *last = s as u32;
-        }
-        let mut join = |a: usize, b: usize| {
-            let first = &mut self.last[a.min(b)];
-            *first = (*first).max(a.max(b) as u32);
-        };
-        let (s, items) = (problem.sequences(), problem.items());
-        for i in (0..problem.count()).filter(|&i| inputs.live(i)) {
-            match items {
-                Items::Rows => {}
-                Items::Lists { .. } => {
-                    let members = items.offset(i)..items.offset(i + 1);
-                    members.clone().skip(1).for_each(|m| join(items.member(m - 1), items.member(m)));
-                }
-                _ => {
-                    let (chosen, rejected) = items.pair(i, s);
-                    join(chosen, rejected);
-                    if let Some(anchor) = items.anchor(i, s) {
-                        join(rejected, anchor);
-                    }
-                }
-            }
-        }
+/// Of a sequence that is the first of an item: the last of its items' sequences; else itself.
+fn last_of_items(last: &mut [u32], problem: &core_preference::Problem<'_>, inputs: &core_preference::Groups<'_>) {
+    for (s, last) in last.iter_mut().enumerate() {
+        *last = s as u32;
     }
-    /// The sequence behind the group that starts at `first`, with `before` live rows before it, and the most live rows
-    /// that it has if its logits are kept, else 0. Without kept logits one group takes all that is left.
-    fn next(&self, first: usize, before: usize, live: impl Fn(usize) -> usize) -> (usize, usize) {
-        let all = self.last.len();
-        let (mut end, mut rows, mut open, mut counted) = (first, 0, first, 0);
-        for s in first..all {
-            counted += live(s);
-            open = open.max(self.last[s] as usize);
-            if counted > self.most || (self.weight && before + counted > BLOCK) {
-                break;
+    let mut join = |a: usize, b: usize| {
+        let first = &mut last[a.min(b)];
+        *first = (*first).max(a.max(b) as u32);
+    };
+    let (s, items) = (problem.sequences(), problem.items());
+    for i in (0..problem.count()).filter(|&i| inputs.live(i)) {
+        match items {
+            Items::Rows => {}
+            Items::Lists { .. } => {
+                let members = items.offset(i)..items.offset(i + 1);
+                members.clone().skip(1).for_each(|m| join(items.member(m - 1), items.member(m)));
             }
-            if open == s {
-                (end, rows) = (s + 1, counted);
+            _ => {
+                let (chosen, rejected) = items.pair(i, s);
+                join(chosen, rejected);
+                if let Some(anchor) = items.anchor(i, s) {
+                    join(rejected, anchor);
+                }
             }
         }
-        // rows of later groups would not find the totals of this reduction block
-        if end == first || (end < all && !self.several) { (all, 0) } else { (end, rows) }
     }
 }
 
@@ -197,23 +166,15 @@ pub fn forward(
     }
 
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
-    let mut cuts =
-        Cuts { last, most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
+    let mut cuts = Cuts { most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
     if let (Some(p), true) = (problem.preference(), wanted) {
-        cuts.items(p, &inputs.groups);
+        last_of_items(last, p, &inputs.groups);
         // leaving out flagged items needs every score before the first coefficient
         cuts.several &= !p.options().skip_flagged;
         let least = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
         let least = least.max(preference::workspace(context, p).minimum);
         let fits = |rows: usize| group_need(context, problem, hidden, weight, rows, least) <= rest.len();
-        let (mut low, mut high) = (0, n.min(BLOCK));
-        while low < high {
-            let middle = (low + high).div_ceil(2);
-            (low, high) = if fits(middle) { (middle, high) } else { (low, middle - 1) };
-        }
-        // a group of fewer rows than that costs more than it saves
-        let enough = low >= ROWS.min(live.iter().filter(|&&x| x != 0).count());
-        cuts.most = if enough { low } else { 0 };
+        cuts.most = Cuts::most(n, live.iter().filter(|&&x| x != 0).count(), fits);
     }
     let segments = problem.sequence().segments();
     // rows whose turn has not come
@@ -222,7 +183,7 @@ pub fn forward(
     let (mut first, mut before) = (0, 0);
     loop {
         let count = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
-        let (end, most) = cuts.next(first, before, count);
+        let (end, most) = cuts.next(first, s, before, count, |b| last[b] as usize);
         let rows = if first < s { segments.start(first) } else { 0 }..if end < s { segments.start(end) } else { n };
         let mut arena = Arena::new(&mut *rest);
         let logits = match most {
@@ -344,12 +305,8 @@ pub fn forward(
     Ok(())
 }
 fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
-    linear::Inputs {
-        hidden: inputs.hidden,
-        weight: inputs.weight,
-        transform: inputs.transform,
-        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() },
-    }
+    let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
+    linear::Inputs::new(inputs.hidden, inputs.weight, inputs.transform, rows)
 }
 fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
     if let Some(m) = to {

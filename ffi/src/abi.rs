@@ -342,6 +342,8 @@ pub const TRUING_CLAMP_AT_ZERO: u64 = 1u64 << 11;
 pub const TRUING_HAS_GRAD_SCALE: u64 = 1u64 << 12;
 /// Divergence: `options.soft_weight` is set: 0 is 0.
 pub const TRUING_HAS_SOFT_WEIGHT: u64 = 1u64 << 13;
+/// Log-prob local: records also hold the sums that the mean logit needs; with label smoothing they do anyway.
+pub const TRUING_RECORD_SUMS: u64 = 1u64 << 14;
 
 // ---- groups shared by several calls (fixed size; they grow into reserved)
 
@@ -549,7 +551,7 @@ pub const TRUING_REDUCE_WEIGHTED_MEAN: truing_reduction = 4;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_row_loss {
-    /// float [V] >= 0.
+    /// float [V] >= 0; of the whole vocabulary in a shard too.
     pub class_weight: *const truing_tensor,
     /// f32 [N] >= 0, token_scaling EXTERNAL.
     pub external_scale: *const truing_tensor,
@@ -823,9 +825,9 @@ pub struct truing_logprob_local_args {
     pub transform: truing_transform,
     /// Targets are global ids.
     pub rows: truing_rows,
-    /// Ids and bitmask of the local columns; computed filters: second pass.
+    /// BITMASK or IDS, whose columns count from this shard's first.
     pub support: truing_support,
-    /// `class_weight` is [V_local].
+    /// Label smoothing: the records then hold what it needs.
     pub row_loss: truing_row_loss,
     /// Required.
     pub shard: truing_shard,
@@ -835,7 +837,7 @@ pub struct truing_logprob_local_args {
     pub extra_ids: *const truing_tensor,
     /// f32 [N,12], record of all live local columns; first pass.
     pub out_records: *const truing_tensor,
-    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    /// f32 [N,12], record of those in the support; first pass.
     pub out_support_records: *const truing_tensor,
     /// i32 [N,K], global ids.
     pub out_topk_ids: *const truing_tensor,
@@ -843,7 +845,7 @@ pub struct truing_logprob_local_args {
     pub out_topk_logits: *const truing_tensor,
     /// f32 [N,K], -inf where the id is not local.
     pub out_extra_logits: *const truing_tensor,
-    /// i64 [N,4]: larger, tied, kept, live; second pass, counts add.
+    /// i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
     pub out_counts: *const truing_tensor,
     /// u32 [N].
     pub out_status: *const truing_tensor,
@@ -891,9 +893,9 @@ pub struct truing_logprob_finish_args {
     pub transform: truing_transform,
     /// As in local.
     pub rows: truing_rows,
-    /// As in local.
+    /// Options of out_row_loss and out_loss. EAFT needs topk lists of 20.
     pub row_loss: truing_row_loss,
-    /// Outputs.
+    /// Outputs; `extra_ids` as in local. No bitmask and no ids of the support.
     pub figures: truing_figures,
     /// 0.
     pub reserved: [u8; 64],
@@ -980,7 +982,6 @@ pub struct truing_linear_logprob_backward_args {
 }
 
 /// Records of the columns of one vocabulary shard of the weight.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_logprob_local_args {
@@ -1002,9 +1003,9 @@ pub struct truing_linear_logprob_local_args {
     pub head: truing_head,
     /// Targets are global ids.
     pub rows: truing_rows,
-    /// As logprob local.
+    /// BITMASK or IDS, whose columns count from this shard's first.
     pub support: truing_support,
-    /// `class_weight` is [V_local].
+    /// Label smoothing: the records then hold what it needs.
     pub row_loss: truing_row_loss,
     /// Required.
     pub shard: truing_shard,
@@ -1014,7 +1015,7 @@ pub struct truing_linear_logprob_local_args {
     pub extra_ids: *const truing_tensor,
     /// f32 [N,12], record of all live local columns; first pass.
     pub out_records: *const truing_tensor,
-    /// f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+    /// f32 [N,12], record of those in the support; first pass.
     pub out_support_records: *const truing_tensor,
     /// i32 [N,K], global ids.
     pub out_topk_ids: *const truing_tensor,
@@ -1022,7 +1023,7 @@ pub struct truing_linear_logprob_local_args {
     pub out_topk_logits: *const truing_tensor,
     /// f32 [N,K], -inf where the id is not local.
     pub out_extra_logits: *const truing_tensor,
-    /// i64 [N,4]: larger, tied, kept, live.
+    /// i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
     pub out_counts: *const truing_tensor,
     /// u32 [N].
     pub out_status: *const truing_tensor,
@@ -1035,7 +1036,6 @@ pub struct truing_linear_logprob_local_args {
 }
 
 /// Records carry no trace of where logits came from.
-/// No function of this version takes it; its layout may still change until one does.
 pub type truing_linear_logprob_finish_args = truing_logprob_finish_args;
 
 /// Which columns the filters of a sampler keep.
@@ -2503,7 +2503,6 @@ pub struct truing_linear_divergence_local_args {
 }
 
 /// Records carry no trace of where logits came from.
-/// No function of this version takes it; its layout may still change until one does.
 pub type truing_linear_divergence_finish_args = truing_divergence_finish_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.

@@ -90,6 +90,7 @@ enum {
     probe_truing_clamp_at_zero = (int)(TRUING_CLAMP_AT_ZERO),
     probe_truing_has_grad_scale = (int)(TRUING_HAS_GRAD_SCALE),
     probe_truing_has_soft_weight = (int)(TRUING_HAS_SOFT_WEIGHT),
+    probe_truing_record_sums = (int)(TRUING_RECORD_SUMS),
     probe_truing_round_none = (int)(TRUING_ROUND_NONE),
     probe_truing_round_bf16 = (int)(TRUING_ROUND_BF16),
     probe_truing_round_f16 = (int)(TRUING_ROUND_F16),
@@ -1497,6 +1498,7 @@ int main(void) {
     C(TRUING_CLAMP_AT_ZERO);
     C(TRUING_HAS_GRAD_SCALE);
     C(TRUING_HAS_SOFT_WEIGHT);
+    C(TRUING_RECORD_SUMS);
     C(TRUING_ROUND_NONE);
     C(TRUING_ROUND_BF16);
     C(TRUING_ROUND_F16);

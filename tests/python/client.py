@@ -246,6 +246,49 @@ total = back.grad_weight.copy()
 truing.linear_logprob_backward(h, w, t, grad_logprob=g, grad_hidden=False, grad_weight=total, accumulate_weight=True)
 check(np.array_equal(total, back.grad_weight + back.grad_weight), "accumulate adds the finished gradient")
 
+def linear_options():
+    logits = truing.linear_logprob(h, w, t, topk=V).topk_logprobs  # in descending order
+    names = dict(label_smoothing=0.1, smoothing_form="torch", token_scaling="eaft", reduction="mean")
+    ids = np.stack([t, (t + 3) % V], -1)
+    out = truing.linear_logprob(h, w, t, rank=True, ties=True, mean_logit=True, extra_ids=ids, row_loss=True, stats=True,
+                                grad_hidden=True, grad_weight=True, **names)  # fmt: skip
+    check(np.array_equal(out.extra_logprobs[:, 0], out.logprob), "extra columns")
+    check(np.array_equal(out.rank, (logits > out.logprob[:, None]).sum(-1)) and (out.ties == 0).all(), "rank")
+    close(float(out.loss), out.row_loss.astype("f8").mean(), 1e-6, "loss")
+    back = truing.linear_logprob_backward(h, w, t, grad_loss=np.ones((), "f4"), stats=out.stats, **names)
+    check(np.array_equal(back.grad_hidden, out.grad_hidden) and np.array_equal(back.grad_weight, out.grad_weight), "fused")
+    # shards
+    cuts = [(0, V // 3), (V // 3, V // 2), (V // 2, V)]
+    fields = dict(sums=True, topk=20, extra_ids=ids, label_smoothing=0.1, smoothing_form="torch")
+    parts = [truing.linear_logprob_local(h, w[a:b], t, shard=(a, b, V), **fields) for a, b in cuts]
+    pile = lambda name: np.stack([getattr(p, name) for p in parts])  # noqa: E731
+    starts = np.array([0, V // 3, V // 2, V])
+    given = dict(list_ids=pile("topk_ids"), list_logits=pile("topk_logits"), extra_logits=pile("extra_logits"), extra_ids=ids)
+    first = truing.logprob_finish(pile("records"), starts, t, stats=True, **given, **names)
+    counts = sum(truing.linear_logprob_local(h, w[a:b], t, shard=(a, b, V), stats=first.stats).counts for a, b in cuts)
+    done = truing.logprob_finish(pile("records"), starts, t, rank=True, mean_logit=True, counts=counts, **given, **names)
+    check(np.array_equal(done.rank, out.rank), "rank over shards")
+    for name in ("logprob", "mean_logit", "extra_logprobs", "loss"):
+        close(getattr(done, name), getattr(out, name), 2e-6, name + " over shards")
+    total = sum(truing.linear_logprob_backward(h, w[a:b], t, grad_loss=np.ones((), "f4"), stats=first.stats,
+                                               shard=(a, b, V), **names).grad_hidden for a, b in cuts)  # fmt: skip
+    close(total, out.grad_hidden, 1e-6, "partial sums of grad_hidden")
+    # supports
+    kept = truing.linear_logprob(h, w, t, support=dict(preset="vllm", top_k=5), support_bitmask=True, support_ids=9,
+                                 support_size=True, log_kept_mass=True)  # fmt: skip
+    for support in (dict(bitmask=kept.support_bitmask), dict(ids=kept.support_ids)):
+        again = truing.linear_logprob(h, w, t, support=support)
+        close(again.logprob, kept.logprob, 2e-6, "given support")
+        truing.linear_logprob_backward(h, w, t, grad_logprob=g, support=support)
+    half = truing.linear_logprob(h, w, t, logit_round="bf16", max=True).max
+    check((half.view("u4") & 0xFFFF == 0).all(), "logit_round")
+    refused("INVALID_ARGUMENT", "shard.vocab_end", truing.linear_logprob_local, h, w, t, shard=(0, 0, 0))
+    refused("INVALID_ARGUMENT", "support.kind", truing.linear_logprob_local, h, w, t, shard=(0, V, V + 1),
+            support=dict(preset="hf", top_k=3))  # fmt: skip
+
+
+linear_options()
+
 # ---- sequence and preference
 logps = -rng.random((4, 6)).astype("f4")
 mask = np.ones((4, 6), "u1")
@@ -421,10 +464,6 @@ def shards_supports_shift():
     # what supports and shards do without
     over = dict(support=dict(bitmask=kept.bitmask))
     for words, fields in (
-        ("figures.out_mean_logit", dict(mean_logit=True)), ("figures.out_rank", dict(rank=True)),
-        ("figures.out_ties", dict(ties=True)), ("figures.out_topk_ids", dict(topk=3)),
-        ("figures.out_topk_entropy", dict(topk_entropy=True)), ("row_loss.token_scaling", dict(token_scaling="eaft")),
-        ("row_loss.label_smoothing", dict(label_smoothing=0.1, smoothing_form="torch")),
         ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
     ):  # fmt: skip
         refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
@@ -436,10 +475,7 @@ def shards_supports_shift():
     columns = np.ascontiguousarray(zs[:, 100:333])
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, columns.astype("f8"), ys, **shard)
     refused("INVALID_ARGUMENT", "support.kind", truing.logprob_backward, columns, ys, **shard,
-            support=dict(bitmask=np.ones((5, 8), "u4")))  # fmt: skip
-    refused("INVALID_ARGUMENT", "upstream.grad_row_loss", truing.logprob_backward, columns, ys, **shard, grad_row_loss=ones)
-    for words, fields in (("row_loss.z_loss", dict(z_loss=0.1)), ("row_loss.class_weight", dict(class_weight=ones))):
-        refused("INVALID_ARGUMENT", words, truing.logprob_backward, columns, ys, **shard, **fields)
+            support=dict(preset="hf", top_k=3))  # fmt: skip
     bias = np.zeros(5000, "f4")
     whole_bias = truing.logprob_backward(zs, ys, grad_logprob=ones, bias=bias, grad_bias=True).grad_bias
     part = truing.logprob_backward(columns, ys, grad_logprob=ones, bias=bias[100:333], grad_bias=True, **shard).grad_bias

@@ -86,6 +86,12 @@ def linear_logprob_backward(a):
     a.grads.grad_weight_out = tensor(*F32, 7, 4)
 
 
+def linear_logprob_local(a):
+    a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
+    a.out_records, a.local_pass = tensor(*F32, 3, 12), _abi.TRUING_LOCAL_RECORDS
+    a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total = 5, 12, 20
+
+
 def sequence_forward(a):
     a.logps, a.out_scores, a.score.kind = tensor(*F32, 2, 3), tensor(*F64, 2), _abi.TRUING_SCORE_SUM
 
@@ -142,6 +148,8 @@ CALLS = {
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
     "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
     "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
+    "linear_logprob_local": (_abi.truing_linear_logprob_local_args, linear_logprob_local),
+    "linear_logprob_finish": (_abi.truing_linear_logprob_finish_args, logprob_finish),
     "sequence_forward": (_abi.truing_sequence_forward_args, sequence_forward),
     "sequence_backward": (_abi.truing_sequence_backward_args, sequence_backward),
     "preference_forward": (_abi.truing_preference_forward_args, preference_forward),

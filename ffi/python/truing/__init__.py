@@ -11,6 +11,7 @@ from ._ops import (
     kto_baseline,
     linear_logprob,
     linear_logprob_backward,
+    linear_logprob_local,
     linear_preference,
     logprob,
     logprob_backward,
@@ -28,9 +29,9 @@ from ._tensor import tensor
 
 __all__ = [
     "SERIAL", "Context", "Error", "aot_sort", "bco_shift", "beta_dpo_stats", "kto_baseline", "linear_logprob",
-    "linear_logprob_backward", "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish",
-    "logprob_local", "losses", "policy", "preference", "sequence", "sequence_backward", "support_mask", "tds_rows",
-    "tensor", "wpo_weight",
+    "linear_logprob_backward", "linear_logprob_local", "linear_preference", "load", "logprob", "logprob_backward",
+    "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence", "sequence_backward",
+    "support_mask", "tds_rows", "tensor", "wpo_weight",
 ]  # fmt: skip
 
 

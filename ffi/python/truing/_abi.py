@@ -83,6 +83,7 @@ TRUING_TEMPERATURE_SQUARED = 1024  # Divergence: value and gradients times stude
 TRUING_CLAMP_AT_ZERO = 2048  # Divergence, raw mode: value >= 0.
 TRUING_HAS_GRAD_SCALE = 4096  # `grad_scale` is set: 0 is 0.
 TRUING_HAS_SOFT_WEIGHT = 8192  # Divergence: `options.soft_weight` is set: 0 is 0.
+TRUING_RECORD_SUMS = 16384  # Log-prob local: records also hold the sums that the mean logit needs; with label smoothing they do anyway.
 TRUING_ROUND_NONE = 0  # Off.
 TRUING_ROUND_BF16 = 1  # To bf16, gradient straight through.
 TRUING_ROUND_F16 = 2  # To f16, gradient straight through.
@@ -457,7 +458,7 @@ class truing_row_loss(ctypes.Structure):
     """Loss of a row: omega * smoothed nll + z_loss * lse^2."""
 
     _fields_ = [
-        ("class_weight", ctypes.POINTER(truing_tensor)),  # float [V] >= 0.
+        ("class_weight", ctypes.POINTER(truing_tensor)),  # float [V] >= 0; of the whole vocabulary in a shard too.
         ("external_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0, token_scaling EXTERNAL.
         ("label_smoothing", ctypes.c_double),  # [0,1).
         ("z_loss", ctypes.c_double),  # >= 0, 1/nat^2.
@@ -587,17 +588,17 @@ class truing_logprob_local_args(ctypes.Structure):
         ("logits", ctypes.POINTER(truing_tensor)),  # float [N,V_local].
         ("transform", truing_transform),  # `bias` is [V_local], `n_valid_vocab` global.
         ("rows", truing_rows),  # Targets are global ids.
-        ("support", truing_support),  # Ids and bitmask of the local columns; computed filters: second pass.
-        ("row_loss", truing_row_loss),  # `class_weight` is [V_local].
+        ("support", truing_support),  # BITMASK or IDS, whose columns count from this shard's first.
+        ("row_loss", truing_row_loss),  # Label smoothing: the records then hold what it needs.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of finish, second pass only.
         ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K], global.
         ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of all live local columns; first pass.
-        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass.
         ("out_topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K], global ids.
         ("out_topk_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed.
         ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
-        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live; second pass, counts add.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
         ("local_pass", truing_local_pass),  # TRUING_LOCAL_*, required.
         ("reserved0", ctypes.c_uint32),  # 0.
@@ -625,8 +626,8 @@ class truing_logprob_finish_args(ctypes.Structure):
         ("counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4], already summed over shards.
         ("transform", truing_transform),  # Scalars only.
         ("rows", truing_rows),  # As in local.
-        ("row_loss", truing_row_loss),  # As in local.
-        ("figures", truing_figures),  # Outputs.
+        ("row_loss", truing_row_loss),  # Options of out_row_loss and out_loss. EAFT needs topk lists of 20.
+        ("figures", truing_figures),  # Outputs; `extra_ids` as in local. No bitmask and no ids of the support.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -679,7 +680,7 @@ class truing_linear_logprob_backward_args(ctypes.Structure):
 
 
 class truing_linear_logprob_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard of the weight. No function of this version takes it; its layout may still change until one does."""
+    """Records of the columns of one vocabulary shard of the weight."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -691,17 +692,17 @@ class truing_linear_logprob_local_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("head", truing_head),  # `weight` is [V_local,D].
         ("rows", truing_rows),  # Targets are global ids.
-        ("support", truing_support),  # As logprob local.
-        ("row_loss", truing_row_loss),  # `class_weight` is [V_local].
+        ("support", truing_support),  # BITMASK or IDS, whose columns count from this shard's first.
+        ("row_loss", truing_row_loss),  # Label smoothing: the records then hold what it needs.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of finish, second pass only.
         ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K], global.
         ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of all live local columns; first pass.
-        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass if the support is given, second if computed.
+        ("out_support_records", ctypes.POINTER(truing_tensor)),  # f32 [N,12], record of those in the support; first pass.
         ("out_topk_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K], global ids.
         ("out_topk_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K].
         ("out_extra_logits", ctypes.POINTER(truing_tensor)),  # f32 [N,K], -inf where the id is not local.
-        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger, tied, kept, live.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [N,4]: larger and tied (in the support, if there is one), kept, live; second pass, counts add.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
         ("local_pass", truing_local_pass),  # TRUING_LOCAL_*, required.
         ("reserved0", ctypes.c_uint32),  # 0.
@@ -1652,6 +1653,10 @@ FUNCTIONS = {
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_logprob_local": (truing_status, [ctypes.POINTER(truing_linear_logprob_local_args)]),
+    "truing_linear_logprob_local_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_logprob_finish": (truing_status, [ctypes.POINTER(truing_linear_logprob_finish_args)]),
+    "truing_linear_logprob_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_preference_forward": (truing_status, [ctypes.POINTER(truing_linear_preference_args)]),
     "truing_linear_preference_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_preference_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_forward": (truing_status, [ctypes.POINTER(truing_logprob_forward_args)]),
@@ -1659,8 +1664,8 @@ FUNCTIONS = {
     "truing_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_local": (truing_status, [ctypes.POINTER(truing_logprob_local_args)]),
-    "truing_logprob_finish": (truing_status, [ctypes.POINTER(truing_logprob_finish_args)]),
     "truing_logprob_local_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_logprob_finish": (truing_status, [ctypes.POINTER(truing_logprob_finish_args)]),
     "truing_logprob_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_logprob_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_policy_forward": (truing_status, [ctypes.POINTER(truing_policy_forward_args)]),
     "truing_policy_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_policy_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

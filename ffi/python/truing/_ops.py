@@ -116,6 +116,39 @@ def _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias)
     call.write("grads.grad_bias_out", "grad_bias", grad_bias, shape(weight)[:1], "float32")
 
 
+def _common(call, prefix, wanted):
+    """What every form of the log-prob reads about its rows, by the names of its keywords."""
+    take = lambda names: [wanted.get(name) for name in names.split()]  # noqa: E731
+    _transform(call, prefix, *take("bias row_temperature temperature logit_scale softcap n_valid_vocab"))
+    _rows(call, *take("target mask ignore_index cu_seqlens shift"))
+    _support(call, wanted.get("support"))
+    _row_loss(call, *take("class_weight label_smoothing smoothing_form z_loss token_scaling external_scale eaft_alpha "
+                          "reduction normaliser"))  # fmt: skip
+    _shard(call, wanted.get("shard"))
+    if wanted.get("logit_round") is not None:
+        call.set(head__transform__logit_round=enum("logit_round", "ROUND", wanted["logit_round"]))
+
+
+def _all_figures(call, rows, words, wanted, real="float32"):
+    """Every output of a forward or a finish; `words` are those of a mask."""
+    call.read(figures__extra_ids=wanted["extra_ids"])
+    call.set(figures__entropy_k=wanted["entropy_k"])
+    _figures(call, rows, wanted, _FIGURES | _MORE_FIGURES, real)
+    _support_figures(call, rows, words, wanted)
+    topk, extra_ids = wanted["topk"], wanted["extra_ids"]
+    if topk is None and (wanted["topk_ids"] is True or wanted["topk_logprobs"] is True):
+        refuse("topk", "None", "the number of columns of topk_ids and topk_logprobs")
+    for name, dtype in (("topk_ids", "int32"), ("topk_logprobs", real)):
+        place = topk is not None if wanted[name] is False else wanted[name]
+        call.write("figures.out_" + name, name, place, (*rows, topk), dtype)
+    extra = extra_ids is not None if wanted["extra_logprobs"] is None else wanted["extra_logprobs"]
+    columns = shape(extra_ids)[-1] if extra_ids is not None else 0
+    call.write("figures.out_extra_logprobs", "extra_logprobs", extra, (*rows, columns), real)
+    loss = wanted["reduction"] not in (None, "none") if wanted["loss"] is None else wanted["loss"]
+    call.write("figures.out_loss", "loss", loss, (), "float64")
+    call.write("figures.out_counters", "counters", wanted["counters"], (32,), "int64")
+
+
 def logprob(
     logits, target=None, *, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None, row_temperature=None,
     temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False,
@@ -141,36 +174,24 @@ def logprob(
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_forward_args, logits, context, flags)
-    call.read(logits=logits, figures__extra_ids=extra_ids, grad_loss=grad_loss)
-    call.set(figures__entropy_k=entropy_k, grad_scale=grad_scale)
-    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index, cu_seqlens, shift)
-    _support(call, support)
-    _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
-              reduction, normaliser)  # fmt: skip
-    rows, real = shape(logits)[:-1], _real(logits)
-    _figures(call, rows, wanted, _FIGURES | _MORE_FIGURES, real)
-    _support_figures(call, rows, -(-shape(logits)[-1] // 32), wanted)
-    if topk is None and (topk_ids is True or topk_logprobs is True):
-        refuse("topk", "None", "the number of columns of topk_ids and topk_logprobs")
-    for name, place, dtype in (("topk_ids", topk_ids, "int32"), ("topk_logprobs", topk_logprobs, real)):
-        call.write("figures.out_" + name, name, topk is not None if place is False else place, (*rows, topk), dtype)
-    if extra_logprobs is None:
-        extra_logprobs = extra_ids is not None
-    call.write("figures.out_extra_logprobs", "extra_logprobs", extra_logprobs,
-               (*rows, shape(extra_ids)[-1]) if extra_ids is not None else (*rows, 0), real)  # fmt: skip
-    if loss is None:
-        loss = reduction not in (None, "none")
-    call.write("figures.out_loss", "loss", loss, (), "float64")
-    call.write("figures.out_counters", "counters", counters, (32,), "int64")
+    call.read(logits=logits, grad_loss=grad_loss)
+    call.set(grad_scale=grad_scale)
+    _common(call, "", wanted)
+    _all_figures(call, shape(logits)[:-1], -(-shape(logits)[-1] // 32), wanted, _real(logits))
     call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
-    call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], real)
+    call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], _real(logits))
     return call.run("truing_logprob_forward")
 
 
 def _real(logits):
     """The type of the figures."""
     return "float64" if dtype_name(logits) == "float64" else "float32"
+
+
+def _upstream(call, wanted):
+    call.read(**{"upstream__" + name: wanted[name] for name in (
+        "grad_logprob", "grad_lse", "grad_entropy", "grad_extra", "extra_ids", "grad_row_loss", "grad_loss")})  # fmt: skip
+    call.set(upstream__grad_scale=wanted["grad_scale"])
 
 
 def logprob_backward(
@@ -185,53 +206,75 @@ def logprob_backward(
     `support` as in :func:`logprob`. `shard` = (vocab_start, vocab_end, vocab_total): logits of these columns, `stats` of
     :func:`logprob_finish`.
     """
+    wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
-    call.read(logits=logits, stats=stats, upstream__grad_logprob=grad_logprob, upstream__grad_lse=grad_lse,
-              upstream__grad_entropy=grad_entropy, upstream__grad_extra=grad_extra, upstream__extra_ids=extra_ids,
-              upstream__grad_row_loss=grad_row_loss, upstream__grad_loss=grad_loss)  # fmt: skip
-    call.set(upstream__grad_scale=grad_scale)
-    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index, cu_seqlens, shift)
-    _support(call, support)
-    _shard(call, shard)
-    _row_loss(call, class_weight, label_smoothing, smoothing_form, z_loss, token_scaling, external_scale, eaft_alpha,
-              reduction, normaliser)  # fmt: skip
+    call.read(logits=logits, stats=stats)
+    _common(call, "", wanted)
+    _upstream(call, wanted)
     call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
     call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], _real(logits))
     call.write("out_status", "status", status, shape(logits)[:-1], "uint32")
     return call.run("truing_logprob_backward")
 
 
+def _local(call, rows, wanted):
+    """What a local call reads and writes; with `stats` it is the second pass."""
+    second = wanted["stats"] is not None
+    call.read(stats=wanted["stats"], extra_ids=wanted["extra_ids"])
+    call.set(local_pass=_abi.TRUING_LOCAL_COUNTS if second else _abi.TRUING_LOCAL_RECORDS)
+    topk, extra_ids, width = wanted["topk"], wanted["extra_ids"], _abi.TRUING_STATS_WIDTH
+    first = lambda name: not second if wanted[name] is None else wanted[name]  # noqa: E731
+    call.write("out_records", "records", first("records"), (*rows, width), "float32")
+    call.write("out_support_records", "support_records", wanted["support_records"], (*rows, width), "float32")
+    call.write("out_topk_ids", "topk_ids", topk is not None, (*rows, topk), "int32")
+    call.write("out_topk_logits", "topk_logits", topk is not None, (*rows, topk), "float32")
+    columns = shape(extra_ids)[-1] if extra_ids is not None else 0
+    call.write("out_extra_logits", "extra_logits", extra_ids is not None and not second, (*rows, columns), "float32")
+    call.write("out_counts", "counts", second, (*rows, 4), "int64")
+    call.write("out_status", "status", wanted["status"], rows, "uint32")
+
+
 def logprob_local(
-    logits, target=None, *, shard, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
-    logit_scale=None, softcap=None, n_valid_vocab=None, records=True, status=False, context=None,
+    logits, target=None, *, shard, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None,
+    row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, class_weight=None,
+    label_smoothing=None, smoothing_form=None, support=None, stats=None, sums=False, topk=None, extra_ids=None,
+    records=None, support_records=False, status=False, context=None,
 ):  # fmt: skip
-    """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total). Targets are ids of the
-    whole vocabulary."""
-    call = Call(_abi.truing_logprob_local_args, logits, context, _flags(has_ignore_index=ignore_index is not None))
+    """What the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), contribute. Targets and
+    `extra_ids` are ids of the whole vocabulary, a `support` (`bitmask` or `ids`) names columns of the shard.
+
+    Without `stats`: `records`, `support_records`, the `topk` largest columns (`topk_ids`, `topk_logits`), `extra_logits`.
+    `sums` makes the records hold what the mean logit needs. With the `stats` of :func:`logprob_finish`: `counts`, whose sum
+    over the shards a second finish takes for rank, ties and the size of the support.
+    """
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None, record_sums=sums)
+    call = Call(_abi.truing_logprob_local_args, logits, context, flags)
     call.read(logits=logits)
-    _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
-    _shard(call, shard)
-    call.set(local_pass=_abi.TRUING_LOCAL_RECORDS)
-    rows = shape(logits)[:-1]
-    call.write("out_records", "records", records, (*rows, _abi.TRUING_STATS_WIDTH), "float32")
-    call.write("out_status", "status", status, rows, "uint32")
+    _common(call, "", wanted)
+    _local(call, shape(logits)[:-1], wanted)
     return call.run("truing_logprob_local")
 
 
 def logprob_finish(
-    records, shard_starts, target=None, *, mask=None, ignore_index=None, n_valid_vocab=None, logprob=True, lse=False,
-    max=False, argmax=False, entropy=False, log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+    records, shard_starts, target=None, *, support_records=None, list_ids=None, list_logits=None, extra_logits=None,
+    counts=None, mask=None, ignore_index=None, cu_seqlens=None, shift=None, n_valid_vocab=None, logprob=True, lse=False,
+    max=False, argmax=False, entropy=False, log_sum_sq=False, mean_logit=False, is_top1=False, rank=False, ties=False,
+    topk=None, topk_ids=False, topk_logprobs=False, topk_entropy=False, entropy_k=None, extra_ids=None,
+    extra_logprobs=None, class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None,
+    external_scale=None, eaft_alpha=None, reduction=None, normaliser=None, token_scale=False, row_loss=False, loss=None,
+    stats=False, status=False, counters=False, lse_support=False, log_kept_mass=False, support_size=False, context=None,
 ):  # fmt: skip
-    """Figures of the rows from the `records` [shards, N, 12] of all shards; `shard_starts` [shards + 1] ends with V."""
-    wanted = dict(locals())
+    """Figures of the rows from the `records` [shards, N, 12] of all shards of either family; `shard_starts` [shards + 1] ends
+    with V. `list_ids`, `list_logits` [shards, N, K] are the `topk_ids` and `topk_logits` of the local calls,
+    `extra_logits` [shards, N, K] theirs, `counts` [N, 4] the sum of theirs."""
+    wanted = dict(locals(), support_bitmask=False, support_ids=False)
     call = Call(_abi.truing_logprob_finish_args, records, context, _flags(has_ignore_index=ignore_index is not None))
-    call.read(records=records, shard_starts=shard_starts)
-    call.set(transform__n_valid_vocab=n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
-    _figures(call, shape(records)[1:2], wanted)
+    call.read(records=records, shard_starts=shard_starts, support_records=support_records, topk_ids=list_ids,
+              topk_logits=list_logits, extra_logits=extra_logits, counts=counts)  # fmt: skip
+    _common(call, "", wanted)
+    _all_figures(call, shape(records)[1:2], 0, wanted)
     return call.run("truing_logprob_finish")
 
 
@@ -284,39 +327,68 @@ def tds_rows(
 
 
 def linear_logprob(
-    hidden, weight, target=None, *, mask=None, ignore_index=None, bias=None, row_temperature=None, temperature=None,
-    logit_scale=None, softcap=None, n_valid_vocab=None, logprob=True, lse=False, max=False, argmax=False, entropy=False,
-    log_sum_sq=False, is_top1=False, stats=False, status=False, context=None,
+    hidden, weight, target=None, *, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None,
+    row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, logit_round=None,
+    logprob=True, lse=False, max=False, argmax=False, entropy=False, log_sum_sq=False, mean_logit=False, is_top1=False,
+    rank=False, ties=False, topk=None, topk_ids=False, topk_logprobs=False, topk_entropy=False, entropy_k=None,
+    extra_ids=None, extra_logprobs=None, class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None,
+    token_scaling=None, external_scale=None, eaft_alpha=None, reduction=None, normaliser=None, token_scale=False,
+    row_loss=False, loss=None, grad_loss=None, grad_scale=None, grad_hidden=False, grad_weight=False, grad_bias=False,
+    accumulate_hidden=False, accumulate_weight=False, stats=False, status=False, counters=False, support=None,
+    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, context=None,
 ):  # fmt: skip
-    """The figures of :func:`logprob` for the logits `hidden` [N, D] x `weight` [V, D] transposed, which never exist."""
+    """The figures of :func:`logprob` for the logits `hidden` [N, D] x `weight` [V, D] transposed, which never exist;
+    `grad_hidden`, `grad_weight` and `grad_bias` are the gradients of the reduced loss. `logit_round` ("bf16", "f16") rounds
+    the logits before their transforms."""
     wanted = dict(locals())
-    flags = _flags(has_ignore_index=ignore_index is not None)
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   accumulate_hidden=accumulate_hidden, accumulate_weight=accumulate_weight)  # fmt: skip
     call = Call(_abi.truing_linear_logprob_forward_args, hidden, context, flags)
-    call.read(head__hidden=hidden, head__weight=weight)
-    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
-    _figures(call, shape(hidden)[:-1], wanted)
+    call.read(head__hidden=hidden, head__weight=weight, grad_loss=grad_loss)
+    call.set(grad_scale=grad_scale)
+    _common(call, "head__", wanted)
+    _all_figures(call, shape(hidden)[:-1], -(-shape(weight)[0] // 32), wanted)
+    _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias)
     return call.run("truing_linear_logprob_forward")
 
 
 def linear_logprob_backward(
-    hidden, weight, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_scale=None, mask=None,
-    ignore_index=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
-    n_valid_vocab=None, stats=None, recompute=False, grad_hidden=True, grad_weight=True, grad_bias=False,
-    accumulate_hidden=False, accumulate_weight=False, status=False, context=None,
+    hidden, weight, target=None, *, grad_logprob=None, grad_lse=None, grad_entropy=None, grad_extra=None, extra_ids=None,
+    grad_row_loss=None, grad_loss=None, grad_scale=None, mask=None, ignore_index=None, cu_seqlens=None, shift=None,
+    bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None,
+    logit_round=None, class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None,
+    external_scale=None, eaft_alpha=None, reduction=None, normaliser=None, stats=None, recompute=False,
+    grad_hidden=True, grad_weight=True, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, status=False,
+    support=None, shard=None, context=None,
 ):  # fmt: skip
-    """Gradients of hidden, weight and bias from the gradients of the figures."""
+    """Gradients of hidden, weight and bias from the gradients of the figures. With `shard` = (vocab_start, vocab_end,
+    vocab_total) the weight holds these columns, and `grad_hidden` is a partial sum."""
+    wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, accumulate_hidden=accumulate_hidden,
                    accumulate_weight=accumulate_weight, has_grad_scale=grad_scale is not None)  # fmt: skip
     call = Call(_abi.truing_linear_logprob_backward_args, hidden, context, flags)
-    call.read(head__hidden=hidden, head__weight=weight, stats=stats, upstream__grad_logprob=grad_logprob,
-              upstream__grad_lse=grad_lse, upstream__grad_entropy=grad_entropy)  # fmt: skip
-    call.set(upstream__grad_scale=grad_scale)
-    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
-    _rows(call, target, mask, ignore_index)
+    call.read(head__hidden=hidden, head__weight=weight, stats=stats)
+    _common(call, "head__", wanted)
+    _upstream(call, wanted)
     _head_grads(call, hidden, weight, bias, grad_hidden, grad_weight, grad_bias)
     call.write("out_status", "status", status, shape(hidden)[:-1], "uint32")
     return call.run("truing_linear_logprob_backward")
+
+
+def linear_logprob_local(
+    hidden, weight, target=None, *, shard, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None,
+    row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, logit_round=None,
+    class_weight=None, label_smoothing=None, smoothing_form=None, support=None, stats=None, sums=False, topk=None,
+    extra_ids=None, records=None, support_records=False, status=False, context=None,
+):  # fmt: skip
+    """:func:`logprob_local` for the columns of `weight` [V_local, D]; :func:`logprob_finish` takes what it gives."""
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None, record_sums=sums)
+    call = Call(_abi.truing_linear_logprob_local_args, hidden, context, flags)
+    call.read(head__hidden=hidden, head__weight=weight)
+    _common(call, "head__", wanted)
+    _local(call, shape(hidden)[:-1], wanted)
+    return call.run("truing_linear_logprob_local")
 
 
 def _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp):
