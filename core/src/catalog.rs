@@ -290,6 +290,12 @@ fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
     }
     Ok(())
 }
+/// The checked parameters of an operation; a missing tail and NaN mean default.
+pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
+    let mut all = [0.0; N];
+    fill(params, given, &mut all)?;
+    Ok(all)
+}
 /// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
 pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {
     let mut p = [0.0; N];

@@ -306,6 +306,54 @@ pair_weight = truing.wpo_weight(-gaps, -gaps - 1, form="plain").weight
 close(pair_weight, np.minimum(1, np.exp(-2 * gaps - 1)), 1e-15, "wpo")
 refused("INVALID_ARGUMENT", "chosen_log_sum_sq", truing.wpo_weight, gaps, gaps, form="trl")
 
+chance = np.array([0.2, 0.5, 0.9])
+close(truing.density_ratio(chance, form="probability").value, [0.5, 1, 9], 1e-15, "density ratio")
+close(truing.density_ratio(np.log(chance), form="logit", low=0.1).value, chance, 1e-15, "density ratio of logits")
+offset = truing.odpo_offset(gaps + 3, gaps, form="difference", alpha=0.5)
+close(offset.value, 0.5 * np.log(3.0), 1e-15, "odpo")
+close(truing.mm_beta(gaps).value, np.clip(0.1 * (1 + 0.5 * -np.expm1(-0.5 * gaps)), 0.1, 0.15), 1e-15, "mm_beta")
+close(truing.pdu_dual_step(np.array([0.1]), np.array([-1.0]), step=0.5).value, [0.0], 0, "dual step")
+heads = truing.head_weights(np.array([0, 1, 1, 1], "i4"), 2)
+close(heads.weight, [0.5, 1 / 6, 1 / 6, 1 / 6], 1e-15, "head weights")
+objectives = np.arange(6.0).reshape(3, 2)
+margin = truing.modpo_margin(np.array([0.5, 2.0]), objectives, -objectives, np.ones(3), grad_weights=True)
+close(margin.margin_chosen, objectives @ [0.5, 2.0], 1e-15, "modpo margin")
+close(margin.grad_weights, 2 * objectives.sum(0), 1e-15, "modpo weights")
+close(truing.quantile_threshold(gaps, 0.3).threshold, np.quantile(gaps, 0.3), 1e-15, "quantile")
+star = truing.a_star_value(gaps.reshape(2, 2), mode="log_mean_exp", share=True)
+close(star.value, 0.5 * np.log(np.exp(gaps.reshape(2, 2) / 0.5).mean(1)), 1e-14, "a star value")
+close(star.share.sum(1), [1, 1], 1e-15, "shares")
+steps = truing.hindsight_target(np.zeros((1, 3)), np.ones(1), gamma=0.5).targets
+close(steps, [[0.25, 0.5, 1]], 0, "hindsight")
+figures = truing.kl_length_figures(gaps, cu_seqlens=np.array([0, 1, 4]), quantile_levels=np.array([0.5]),
+                                   bin_edges=np.array([0.0, 2.0, 4.0]))  # fmt: skip
+close(figures.k1, [0.5, 0.75], 1e-15, "k1")
+check(figures.quantiles.tolist() == [2] and figures.histogram.tolist() == [1, 1] and figures.figures.shape == (16,), "lengths")
+states = rng.normal(size=(2, 3, 4)).astype("f4")
+both = states.astype("f8").sum(1)
+close(truing.ches(states, np.array([0]), np.array([1]), score="sum").value, [both[1] @ both[0] - both[0] @ both[0]], 1e-12, "ches")
+judged = rng.normal(size=(3, 4))
+soft = np.exp(judged - judged.max(1, keepdims=True))
+soft /= soft.sum(1, keepdims=True)
+truth = np.eye(4)[[0, 2, 3]]
+close(truing.brier(judged, truth, form="sum", reduction="mean").loss, ((soft - truth) ** 2).sum(1).mean(), 1e-14, "brier")
+ranked = (np.cumsum(soft - truth, 1)[:, :3] ** 2).sum(1) / 3
+close(truing.rps(judged, target_ids=np.array([0, 2, 3]), form="mean", reduction="none", losses=True).losses, ranked, 1e-14, "rps")
+step = truing.prm_ce(judged, truth, reduction="sum")
+close(step.loss, -(truth * np.log(soft)).sum(), 1e-14, "prm_ce")
+close(step.grad_logits, soft - truth, 1e-13, "prm_ce gradient")
+sure = truing.confidence_ce(judged[:, :2], truth[:, :2], threshold=0.5, confidence=0.0, reduction="none", losses=True)
+close(sure.losses[1], 0, 0, "a row without a target")
+check(truing.product_target(judged, soft, reduction="mean", out_targets=True).targets.shape == (3, 4), "product target")
+flat = truing.pdu_flatten(judged, reduction="sum")
+close(flat.loss, ((judged.max(1) - judged.mean(1)) ** 2).sum(), 1e-13, "pdu_flatten")
+close(truing.prm_mse(judged, truth, reduction="mean").loss, ((judged - truth) ** 2).mean(), 1e-14, "prm_mse")
+mixed = truing.preference_orchestrator(judged, scores=judged, values=truth, direction="target_to_weights")
+close(mixed.combined, (soft * truth).sum(1), 1e-14, "combined objectives")
+check((mixed.kl >= 0).all() and mixed.grad_scores_kl.shape == (3, 4), "orchestrator")
+refused("INVALID_ARGUMENT", "params.confidence", truing.confidence_ce, judged[:, :2], soft[:, :2], threshold=0.5,
+        confidence=2.0, reduction="mean")  # fmt: skip
+
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
 lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",

@@ -552,6 +552,17 @@ def policy(
     return call.run("truing_policy_forward")
 
 
+def _numbers(call, *values):
+    """Numbers of an operation in their order; None is the library's default."""
+    given = [float("nan") if x is None else x for x in values]
+    while given and values[len(given) - 1] is None:
+        given.pop()
+    if given:
+        array = (ctypes.c_double * len(given))(*given)
+        call.keep.append(array)
+        call.args.params, call.args.num_params = array, len(given)
+
+
 def kto_baseline(
     scores, ref_scores=None, *, mask=None, nonzero_only=False, sum=True, count=True, nonzero=False, baseline=True,
     context=None,
@@ -603,10 +614,7 @@ def beta_dpo_stats(
     """Rows that `beta_dpo` keeps, its beta, and the running state. `uniforms` are the caller's draws from (0, 1)."""
     call = Call(_abi.truing_beta_dpo_stats_args, gaps, context, 0)
     call.read(gaps=gaps, uniforms=uniforms, state=state)
-    values = [float("nan") if x is None else x for x in (beta, alpha, rho, gamma)]
-    array = (ctypes.c_double * len(values))(*values)
-    call.keep.append(array)
-    call.args.params, call.args.num_params = array, len(values)
+    _numbers(call, beta, alpha, rho, gamma)
     call.write("out_keep", "keep", keep, shape(gaps), "uint8")
     call.write("out_beta", "beta", used_beta, (), "float64")
     call.write("out_state", "state", new_state, (2,), "float64")
@@ -625,3 +633,228 @@ def wpo_weight(
     call.write("out_weight", "weight", weight, shape(chosen), "float64")
     call.write("out_status", "status", status, shape(chosen), "uint32")
     return call.run("truing_wpo_weight")
+
+
+def _item_numbers(function, first, second, form, numbers, value, status, context):
+    call = Call(_abi.truing_item_numbers_args, first, context, 0)
+    call.read(first=first, second=second)
+    call.set(form=enum("form", "ITEM", form))
+    _numbers(call, *numbers)
+    call.write("out_value", "value", value, shape(first), "float64")
+    call.write("out_status", "status", status, shape(first), "uint32")
+    return call.run(function)
+
+
+def density_ratio(first, *, form, low=None, high=None, value=True, status=False, context=None):
+    """Weights of the undesirable rows of `bco`, from probabilities (`form="probability"`) or logits ("logit")."""
+    return _item_numbers("truing_density_ratio", first, None, form, (low, high), value, status, context)
+
+
+def odpo_offset(first, second, *, form, alpha=None, value=True, status=False, context=None):
+    """Margins of `odpo` from the rewards of the chosen and the rejected answers. `form`: "difference" or "ratio"."""
+    return _item_numbers("truing_odpo_offset", first, second, form, (alpha,), value, status, context)
+
+
+def mm_beta(first, second=None, *, beta=None, weight=None, slope=None, value=True, status=False, context=None):
+    """Betas of `mm_dpo` from the rewards of both answers, or from their gaps alone."""
+    return _item_numbers("truing_mm_beta", first, second, None, (beta, weight, slope), value, status, context)
+
+
+def pdu_dual_step(first, second, *, step, epsilon=None, value=True, status=False, context=None):
+    """Multipliers `first` of the constraints `second <= epsilon` after a step."""
+    return _item_numbers("truing_pdu_dual_step", first, second, None, (step, epsilon), value, status, context)
+
+
+def head_weights(
+    head, heads, *, mask=None, alpha=None, present_heads=False, weight=True, counts=True, status=False, context=None,
+):  # fmt: skip
+    """Weights of pairs that belong to `heads` different heads, to be summed."""
+    call = Call(_abi.truing_head_weights_args, head, context, 0)
+    call.read(head=head, mask=mask, alpha=alpha)
+    call.set(present_heads=int(present_heads))
+    call.write("out_weight", "weight", weight, shape(head), "float64")
+    call.write("out_counts", "counts", counts, (heads,), "int64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_head_weights")
+
+
+def modpo_margin(
+    weights, chosen, rejected, grad_margin=None, *, margin_chosen=True, margin_rejected=True, grad_weights=False,
+    grad_chosen=False, context=None,
+):  # fmt: skip
+    """Margins of `modpo`, weighted sums of rewards [n, K], and the gradients of weights and rewards."""
+    call = Call(_abi.truing_modpo_margin_args, chosen, context, 0)
+    call.read(weights=weights, chosen=chosen, rejected=rejected, grad_margin=grad_margin)
+    n = shape(chosen)[:1]
+    call.write("out_margin_chosen", "margin_chosen", margin_chosen, n, "float64")
+    call.write("out_margin_rejected", "margin_rejected", margin_rejected, n, "float64")
+    call.write("grad_weights_out", "grad_weights", grad_weights, shape(weights), "float64")
+    call.write("grad_chosen_out", "grad_chosen", grad_chosen, shape(chosen), "float64")
+    return call.run("truing_modpo_margin")
+
+
+def quantile_threshold(values, level, *, mask=None, threshold=True, status=False, context=None):
+    """The quantile of `values` at `level`: one number, or one a row, of which the mean counts."""
+    call = Call(_abi.truing_quantile_threshold_args, values, context, 0)
+    call.read(values=values, mask=mask, level=level)
+    call.write("out_threshold", "threshold", threshold, (), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_quantile_threshold")
+
+
+def a_star_value(
+    rewards, *, mode, beta=None, cu_seqlens=None, mask=None, value=True, share=False, status=False, context=None,
+):  # fmt: skip
+    """Values of prompts from rewards [P, T], or [N] with `cu_seqlens`. `mode`: "log_mean_exp", "mean", "max", "zero"."""
+    call = Call(_abi.truing_a_star_value_args, rewards, context, 0)
+    call.read(rewards=rewards, cu_seqlens=cu_seqlens, mask=mask)
+    call.set(mode=enum("mode", "VALUE", mode))
+    _numbers(call, beta)
+    p = (_sequences(rewards, cu_seqlens),)
+    call.write("out_value", "value", value, p, "float64")
+    call.write("out_share", "share", share, shape(rewards), "float64")
+    call.write("out_status", "status", status, p, "uint32")
+    return call.run("truing_a_star_value")
+
+
+def hindsight_target(rewards, outcome, *, gamma=None, cu_seqlens=None, targets=True, context=None):
+    """Rewards of steps with the discounted outcome behind them."""
+    call = Call(_abi.truing_hindsight_target_args, rewards, context, 0)
+    call.read(rewards=rewards, cu_seqlens=cu_seqlens, outcome=outcome)
+    _numbers(call, gamma)
+    call.write("out_targets", "targets", targets, shape(rewards), "float64")
+    return call.run("truing_hindsight_target")
+
+
+def kl_length_figures(
+    logps, ref_logps=None, *, cu_seqlens=None, mask=None, quantile_levels=None, bin_edges=None, k1=True, k3=True,
+    lengths=True, figures=True, quantiles=None, histogram=None, status=False, context=None,
+):  # fmt: skip
+    """KL by the sampled tokens and lengths; `figures` is indexed by `TRUING_KL_FIGURE_*`."""
+    call = Call(_abi.truing_kl_length_figures_args, logps, context, 0)
+    call.read(logps=logps, ref_logps=ref_logps, cu_seqlens=cu_seqlens, mask=mask, quantile_levels=quantile_levels,
+              bin_edges=bin_edges)  # fmt: skip
+    b = (_sequences(logps, cu_seqlens),)
+    call.write("out_k1", "k1", k1, b, "float64")
+    call.write("out_k3", "k3", k3, b, "float64")
+    call.write("out_lengths", "lengths", lengths, b, "int32")
+    call.write("out_figures", "figures", figures, (_abi.TRUING_KL_FIGURE_COUNT,), "float64")
+    if quantile_levels is not None:
+        call.write("out_quantiles", "quantiles", quantiles is None or quantiles, shape(quantile_levels), "float64")
+    if bin_edges is not None:
+        bins = (shape(bin_edges)[0] - 1,)
+        call.write("out_histogram", "histogram", histogram is None or histogram, bins, "int64")
+    call.write("out_status", "status", status, b, "uint32")
+    return call.run("truing_kl_length_figures")
+
+
+def ches(hidden, chosen_seq, rejected_seq, *, score, cu_seqlens=None, mask=None, value=True, status=False, context=None):
+    """Centred hidden embedding similarity of pairs of answers. `score`: "sum" or "mean" of the live states."""
+    call = Call(_abi.truing_ches_args, hidden, context, 0)
+    call.read(hidden=hidden, cu_seqlens=cu_seqlens, mask=mask, chosen_seq=chosen_seq, rejected_seq=rejected_seq)
+    call.set(score_kind=enum("score", "SCORE", score))
+    call.write("out_value", "value", value, shape(chosen_seq), "float64")
+    call.write("out_status", "status", status, shape(chosen_seq), "uint32")
+    return call.run("truing_ches")
+
+
+def _class_rows(function, logits, targets, form, numbers, rest):
+    """A loss over rows of classes. `rest`: the keywords that all of them share."""
+    rest = dict(rest)
+    take = lambda name, default=None: rest.pop(name, default)  # noqa: E731
+    reduction, grad_scale = take("reduction"), take("grad_scale")
+    call = Call(_abi.truing_class_rows_args, logits, take("context"), _flags(has_grad_scale=grad_scale is not None))
+    columns, ids = take("columns"), take("target_ids")
+    call.read(logits=logits, columns=columns, targets=targets, target_ids=ids, threshold=take("threshold"),
+              mask=take("mask"), grad_output=take("grad_output"))  # fmt: skip
+    call.set(form=enum("form", "CLASS", form), reduction=enum("reduction", "REDUCE", reduction),
+             normaliser=take("normaliser"), grad_scale=grad_scale)  # fmt: skip
+    _numbers(call, *numbers)
+    n, v = shape(logits)
+    k = v if columns is None else shape(columns)[0]
+    call.write("out_loss", "loss", take("loss", reduction != "none"), (), "float64")
+    call.write("out_losses", "losses", take("losses", False), (n,), "float64")
+    call.write("out_targets", "targets", take("out_targets", False), (n, k), "float64")
+    call.write("grad_logits_out", "grad_logits", take("grad_logits", True), (n, v), dtype_name(logits))
+    call.write("out_status", "status", take("status", False), (n,), "uint32")
+    if rest:
+        raise TypeError(f"unknown keyword {sorted(rest)[0]!r}")
+    return call.run(function)
+
+
+def prm_ce(logits, targets=None, **rest):
+    """Cross entropy of a process reward model: `columns` are the ids of its rewards. Takes `target_ids`, `mask`,
+    `reduction`, `normaliser`, `grad_output`, `grad_scale`; gives `loss`, `losses`, `targets`, `grad_logits`, `status`."""
+    return _class_rows("truing_prm_ce", logits, targets, None, (), rest)
+
+
+def rps(logits, targets=None, *, form, **rest):
+    """Ranked probability score of ordered classes; `form`: "mean" (over K - 1) or "sum". The rest as :func:`prm_ce`."""
+    return _class_rows("truing_rps", logits, targets, form, (), rest)
+
+
+def brier(logits, targets=None, *, form, **rest):
+    """Brier score; `form`: "mean" (over K) or "sum". The rest as :func:`prm_ce`."""
+    return _class_rows("truing_brier", logits, targets, form, (), rest)
+
+
+def confidence_ce(logits, targets=None, *, threshold, confidence, **rest):
+    """Cross entropy to weak labels mixed with the student's own hard ones. The rest as :func:`prm_ce`."""
+    rest["threshold"] = threshold
+    return _class_rows("truing_confidence_ce", logits, targets, None, (confidence,), rest)
+
+
+def product_target(logits, targets=None, *, own=None, label=None, **rest):
+    """Cross entropy to the product of the student's and the weak labels. The rest as :func:`prm_ce`."""
+    return _class_rows("truing_product_target", logits, targets, None, (own, label), rest)
+
+
+def pdu_flatten(logits, **rest):
+    """Squared gap between the largest logit and the mean. The rest as :func:`prm_ce`, without targets."""
+    return _class_rows("truing_pdu_flatten", logits, None, None, (), rest)
+
+
+def prm_mse(
+    predictions, targets, *, reduction, cu_seqlens=None, mask=None, normaliser=None, grad_output=None, grad_scale=None,
+    loss=None, losses=False, grad_predictions=True, status=False, context=None,
+):  # fmt: skip
+    """Squared error of a process reward model: mean over the steps of a sample, then over samples."""
+    call = Call(_abi.truing_prm_mse_args, predictions, context, _flags(has_grad_scale=grad_scale is not None))
+    call.read(predictions=predictions, targets=targets, cu_seqlens=cu_seqlens, mask=mask, grad_output=grad_output)
+    call.set(reduction=enum("reduction", "REDUCE", reduction), normaliser=normaliser, grad_scale=grad_scale)
+    b = (_sequences(predictions, cu_seqlens),)
+    call.write("out_loss", "loss", reduction != "none" if loss is None else loss, (), "float64")
+    call.write("out_losses", "losses", losses, b, "float64")
+    call.write("grad_predictions_out", "grad_predictions", grad_predictions, shape(predictions), dtype_name(predictions))
+    call.write("out_status", "status", status, b, "uint32")
+    return call.run("truing_prm_mse")
+
+
+def preference_orchestrator(
+    rewards=None, *, log_target=None, scores=None, values=None, temperature=None, direction=None, out_log_target=None,
+    weights=None, kl=None, combined=None, grad_scores_kl=None, grad_scores_combined=None, status=False, context=None,
+):  # fmt: skip
+    """Weights of objectives by prompt: target, KL (`direction`: "target_to_weights" or "weights_to_target"), combination.
+
+    An output that is left at None is computed where its inputs are there."""
+    inputs = (rewards, log_target, scores, values)
+    first = next((x for x in inputs if x is not None), None)
+    call = Call(_abi.truing_preference_orchestrator_args, first, context, 0)
+    call.read(rewards=rewards, log_target=log_target, scores=scores, values=values)
+    call.set(direction=enum("direction", "DIRECTION", direction))
+    _numbers(call, temperature)
+    both = direction is not None and scores is not None
+    mixed = scores is not None and values is not None
+    rows = shape(first) if first is not None else (0, 0)
+    places = [
+        ("out_log_target", "log_target", out_log_target, rewards is not None, rows),
+        ("out_weights", "weights", weights, scores is not None, rows),
+        ("out_kl", "kl", kl, both, rows[:1]),
+        ("out_combined", "combined", combined, mixed, rows[:1]),
+        ("grad_scores_kl_out", "grad_scores_kl", grad_scores_kl, both, rows),
+        ("grad_scores_combined_out", "grad_scores_combined", grad_scores_combined, mixed, rows),
+    ]
+    for path, name, want, possible, form in places:
+        call.write(path, name, possible if want is None else want, form, "float64")
+    call.write("out_status", "status", status, rows[:1], "uint32")
+    return call.run("truing_preference_orchestrator")
