@@ -493,7 +493,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         Kind::Unpaired => pref::Items::Rows,
         _ => pref::Items::Lists { offsets: Ints::I64(Matrix::vector(&offsets)), members: None },
     };
-    let options = pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7 };
+    let options =
+        pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7, ..Default::default() };
     let problem = pref::Problem::new(s, items, &terms, options).unwrap();
     let n = problem.count();
     let (scores, reference) = (doubles(&mut r, s, 30.0, -30.0), doubles(&mut r, s, 30.0, -30.0));

@@ -163,7 +163,14 @@ impl Data {
     fn options(&self, phase: Phase) -> Options {
         let logprob =
             logprob::Options { transform: self.transform, ignore_index: Some(IGNORE as i64), ..Default::default() };
-        Options { logprob, score: self.score, skip_flagged: false, phase }
+        Options {
+            logprob,
+            score: self.score,
+            phase,
+            side: self.side,
+            reference: self.reference.as_ref().map(|r| (r.size, self.transform)),
+            ..Options::default()
+        }
     }
     fn terms(&self) -> Vec<Term<'_>> {
         let mut all = vec![Term { id: id(self.kind, self.name), params: &self.params, ..Term::default() }];

@@ -594,8 +594,13 @@ fn from_hidden_states() {
                 same(name, x, y);
             }
             // the split form
-            let split =
-                Problem::new(s, items, &terms, Options { score: Some(Score::Sum), skip_flagged: false }).unwrap();
+            let split = Problem::new(
+                s,
+                items,
+                &terms,
+                Options { score: Some(Score::Sum), skip_flagged: false, ..Options::default() },
+            )
+            .unwrap();
             let lengths = vec![width as i32; s];
             let mut scores = Inputs::new(Floats::F64(Matrix::vector(&want.1)));
             (scores.ref_scores, scores.lengths) = (i.ref_scores, Some(Matrix::vector(&lengths)));

@@ -274,7 +274,7 @@ const ENTRIES: [(Kind, &str, &[f64]); 9] = [
     (Kind::List, "plackett_luce", &[0.2, 3.0]),
     (Kind::List, "plackett_luce", &[0.2, 1.0]),
 ];
-const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false };
+const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false, anchored: false };
 
 /// Values, rewards, statistics and every gradient of every entry, over reductions, masks, weights and several terms.
 #[test]

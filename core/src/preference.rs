@@ -142,7 +142,8 @@ impl Items<'_> {
             _ => None,
         }
     }
-    fn anchored(&self) -> bool {
+    /// Pairs have a third sequence.
+    pub fn anchored(&self) -> bool {
         matches!(self, Items::Indexed { anchor: Some(_), .. } | Items::Threes | Items::Thirds)
     }
     /// Sequence of member `m` of the lists.
@@ -170,6 +171,8 @@ pub struct Options {
     pub score: Option<Score>,
     /// Items flagged with anything but `ignored` and `saturated` leave sum and divisor.
     pub skip_flagged: bool,
+    /// Something beside the terms reads the third sequence of each pair.
+    pub anchored: bool,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -275,7 +278,8 @@ impl<'a> Problem<'a> {
                 ));
             }
         }
-        if inputs & slot::ANCHOR != 0 && !items.anchored() {
+        let anchored = inputs & slot::ANCHOR != 0 || options.anchored;
+        if anchored && !items.anchored() {
             let expected = Value::Text("a third sequence of each pair: a term reads it");
             return Err(Error::invalid("groups.anchor_seq", Value::Text("nothing"), expected));
         }
@@ -284,7 +288,7 @@ impl<'a> Problem<'a> {
                 chosen.layout().check("groups.chosen_seq", chosen.rows(), 1)?;
                 rejected.layout().check("groups.rejected_seq", chosen.rows(), 1)?;
                 if let Some(anchor) = anchor {
-                    if inputs & slot::ANCHOR == 0 {
+                    if !anchored {
                         let expected = Value::Text("none: no term reads it");
                         return Err(Error::invalid("groups.anchor_seq", Value::Text("a tensor"), expected));
                     }

@@ -1,6 +1,6 @@
 //! Operations over the numbers of a batch; see `truing_core::batch` for why they share a file.
 use crate::abi::*;
-use crate::boundary::{array, guard, idle, no_workspace, sizes, unknown};
+use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown};
 use crate::sequence::segments;
 use crate::tensor::{Call, Leading};
 use truing_core::Result;
@@ -211,7 +211,7 @@ unsafe fn beta_dpo(
     let out_state = t.output("out_state", args.out_state)?;
     let status = t.output("out_status", args.out_status)?;
     // SAFETY: this function's contract.
-    let params = BetaDpoStats::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let params = BetaDpoStats::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let x = BetaDpoStats {
@@ -377,7 +377,7 @@ unsafe fn items(
     let value = t.output("out_value", args.out_value)?;
     let status = t.output("out_status", args.out_status)?;
     // SAFETY: this function's contract.
-    let rule = rule(unsafe { array("params", args.params, args.num_params) }?, args.form)?;
+    let rule = rule(unsafe { numbers(args.params, args.num_params) }?, args.form)?;
 
     let ok = &t.check()?;
     let x = ItemNumbers { first: first.list(ok)?.expect("required"), second: second.list(ok)?, rule };
@@ -541,7 +541,7 @@ pub unsafe extern "C" fn truing_a_star_value(args: *const truing_a_star_value_ar
             other => return unknown("mode", other, "TRUING_VALUE_*"),
         };
         // SAFETY: this function's contract.
-        let given = unsafe { array("params", args.params, args.num_params) }?;
+        let given = unsafe { numbers(args.params, args.num_params) }?;
         if mode != PromptValue::LogMeanExp {
             idle("num_params", &args.num_params, "0: only TRUING_VALUE_LOG_MEAN_EXP has a beta")?;
         }
@@ -576,7 +576,7 @@ pub unsafe extern "C" fn truing_hindsight_target(args: *const truing_hindsight_t
         let outcome = t.required("outcome", args.outcome)?;
         let targets = t.output("out_targets", args.out_targets)?;
         // SAFETY: this function's contract.
-        let given = unsafe { array("params", args.params, args.num_params) }?;
+        let given = unsafe { numbers(args.params, args.num_params) }?;
         let gamma = HindsightTarget::params(given)?;
 
         let ok = &t.check()?;

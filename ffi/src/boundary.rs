@@ -290,6 +290,19 @@ pub(crate) unsafe fn array<'a, T>(field: &'static str, p: *const T, len: usize) 
     Ok(unsafe { core::slice::from_raw_parts(p, len) })
 }
 
+/// The numbers of an operation, a host array `params`. Those that no operation has are refused before they are read.
+///
+/// # Safety
+/// As for [`array`].
+pub(crate) unsafe fn numbers<'a>(p: *const f64, len: usize) -> Result<&'a [f64]> {
+    const MOST: usize = 8;
+    if len > MOST {
+        return Err(Error::invalid("num_params", Value::Size(len), Value::Below(0, MOST as i64 + 1)));
+    }
+    // SAFETY: this function's contract.
+    unsafe { array("params", p, len) }
+}
+
 /// Refuses bits that the call does not know.
 pub(crate) fn flags(got: u64, known: u64) -> Result<()> {
     bits("flags", got, known)

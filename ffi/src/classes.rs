@@ -1,7 +1,7 @@
 //! Losses over rows of classes: the functions of `truing_class_rows_args`, `truing_prm_mse` and
 //! `truing_preference_orchestrator`.
 use crate::abi::*;
-use crate::boundary::{array, grad_scale, guard, idle, no_workspace, sizes, unknown};
+use crate::boundary::{grad_scale, guard, idle, no_workspace, numbers, sizes, unknown};
 use crate::sequence::segments;
 use crate::tensor::{Call, Leading};
 use truing_core::Result;
@@ -276,7 +276,7 @@ unsafe fn rows(
     let grad_logits = t.output("grad_logits_out", args.grad_logits_out)?;
     let status = t.output("out_status", args.out_status)?;
     // SAFETY: this function's contract.
-    let rule = rule(unsafe { array("params", args.params, args.num_params) }?, args.form)?;
+    let rule = rule(unsafe { numbers(args.params, args.num_params) }?, args.form)?;
     if !matches!(rule, Rule::ConfidenceCe { .. } | Rule::ProductTarget { .. }) {
         idle("num_params", &args.num_params, "0: this operation has no numbers")?;
     }
@@ -431,7 +431,7 @@ unsafe fn objectives(
         idle("num_params", &args.num_params, "0 without rewards")?;
     }
     // SAFETY: this function's contract.
-    let temperature = Orchestrator::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let temperature = Orchestrator::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let x = Orchestrator {

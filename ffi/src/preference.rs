@@ -70,8 +70,11 @@ unsafe fn parse(
     let groups = GroupTensors::parse(&mut t, &args.groups)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
-    let options =
-        Options { score: score("score_kind", args.score_kind)?, skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0 };
+    let options = Options {
+        score: score("score_kind", args.score_kind)?,
+        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
+        anchored: false,
+    };
 
     let ok = &t.check()?;
     let terms = terms.get();
@@ -82,7 +85,7 @@ unsafe fn parse(
     inputs.grad_output = grad_output.list(ok)?;
     inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
     inputs.groups = groups.view(ok)?;
-    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, ok)?, terms, options)?;
+    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, false, ok)?, terms, options)?;
     run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
 }
 
@@ -237,10 +240,10 @@ impl GroupTensors {
             layout: g.layout,
         })
     }
-    /// How sequences form the items that the terms read.
-    pub(crate) fn items<'a>(&self, terms: &[Term<'_>], ok: &'a Checked) -> Result<Items<'a>> {
+    /// How sequences form the items that the terms read; `side`: something beside them reads the anchors.
+    pub(crate) fn items<'a>(&self, terms: &[Term<'_>], side: bool, ok: &'a Checked) -> Result<Items<'a>> {
         let id = terms[0].id;
-        let anchored = terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
+        let anchored = side || terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
         let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
         let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
         let pair = self.layout == TRUING_LAYOUT_INDEXED;

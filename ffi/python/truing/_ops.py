@@ -466,10 +466,16 @@ def linear_preference(
     score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
     grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, logps=False,
     scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
-    reward_rejected=False, grad_scores=False, grad_margin=False, statistics=False, status=False, counters=False,
-    context=None, **groups,
+    reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, statistics=False, status=False,
+    counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
+    ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
+    side_mask=None, ref_scores_out=False, kl=False, side_term=False, context=None, **groups,
 ):  # fmt: skip
     """Preference loss of hidden states [N, D] (or [S, T, D]) and a head [V, D], and the gradients of both.
+
+    `ref_hidden`, `ref_weight`: the reference's head over the same tokens, which tdpo1 and tdpo2 need. `side_coef`: factor of
+    an NLL beside the loss, over `side_scope` ("chosen", "anchor" or "masked") and `side_divisor` ("pooled", "row_mean",
+    "external" with `side_normaliser`, "item_sum").
 
     `phase`: "single" (loss and gradients), "figures" (scores only) or "with_coefficients" (gradients from
     `score_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
@@ -489,6 +495,11 @@ def linear_preference(
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
+    call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight, side_term__mask=side_mask)
+    _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
+    call.set(side_term__coef=side_coef, side_term__scope=enum("side_scope", "SIDE", side_scope),
+             side_term__divisor=enum("side_divisor", "SIDE_DIVISOR", side_divisor),
+             side_term__normaliser=side_normaliser)  # fmt: skip
     s = (_sequences(target, cu_seqlens),)
     if single:
         if entry is None:
@@ -498,7 +509,7 @@ def linear_preference(
         _terms(call, extra_terms)
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
-            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=False, grad_margin=grad_margin,
+            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
             statistics=statistics, status=status, counters=counters,
         )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
@@ -507,6 +518,9 @@ def linear_preference(
     call.write("out_logps", "logps", logps, shape(target), "float32")
     call.write("out_scores", "scores", scores, s, "float64")
     call.write("out_counts", "counts", counts, s, "int32")
+    call.write("out_ref_scores", "ref_scores", ref_scores_out, s, "float64")
+    call.write("out_kl", "kl", kl, s, "float64")
+    call.write("out_side_term", "side_term", side_term, (), "float64")
     call.write("out_stats", "stats", out_stats, (*shape(target), _abi.TRUING_STATS_WIDTH), "float32")
     call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
     return call.run("truing_linear_preference_forward")
