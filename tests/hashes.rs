@@ -525,6 +525,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
         grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),
@@ -667,6 +669,7 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
             status: Some(MatrixMut::vector(&mut status)),
             ..pref::Outputs::default()
         },
+        ..chain::Outputs::default()
     };
     let grads = Grads {
         hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),

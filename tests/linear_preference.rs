@@ -268,6 +268,7 @@ fn run_in(c: &Context, p: &Problem, i: &Inputs, bytes: usize, narrow: bool) -> R
             },
             false => preference::Outputs::default(),
         },
+        ..Outputs::default()
     };
     let grads = match p.phase() {
         Phase::Figures => Grads::default(),

@@ -54,6 +54,8 @@ fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Go
         grad_kl: Some(MatrixMut::vector(&mut g.grad_kl).into()),
         grad_margin: None,
         grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut g.statistics),
         status: Some(MatrixMut::vector(&mut g.status)),
         counters: Some(&mut g.counters),

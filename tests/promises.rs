@@ -622,6 +622,7 @@ fn call<T: Args + 'static>(a: T, f: unsafe extern "C" fn(*const T) -> i32) -> Ca
     // SAFETY: the descriptors describe leaked memory.
     (T::NAME, Box::new(move || unsafe { f(&a) }))
 }
+static HALF: [f64; 1] = [0.5];
 type Run<T> = unsafe extern "C" fn(*const T) -> i32;
 type Sizes<T> = unsafe extern "C" fn(*const T, *mut usize, *mut usize) -> i32;
 /// Every operation over `s` sequences of 3 tokens, without a context, and the losses and head gradients that they write.
@@ -732,7 +733,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         let a = args(size, |a: &mut truing_item_numbers_args| {
             (a.first, a.form, a.out_value) = (tensor(0.5f64, F64, &[s]).0, form, out(&[s]));
             a.second = if form == TRUING_ITEM_LOGIT { null() } else { tensor(0.25f64, F64, &[s]).0 };
-            (a.params, a.num_params) = if form == 0 { ([0.5; 1].leak().as_ptr(), 1) } else { (null(), 0) };
+            (a.params, a.num_params) = if form == 0 { (HALF.as_ptr(), 1) } else { (null(), 0) };
         });
         all.push(call(a, f));
     }
@@ -782,7 +783,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     }
     let a = args(truing_confidence_ce_workspace_size, |a: &mut truing_class_rows_args| {
         (a.logits, a.targets, a.threshold) = (f(&[n, 2]), tensor(0.5f32, F32, &[n, 2]).0, tensor(0.5f64, F64, &[]).0);
-        (a.params, a.num_params) = ([0.5; 1].leak().as_ptr(), 1);
+        (a.params, a.num_params) = (HALF.as_ptr(), 1);
         (a.reduction, a.out_losses) = (TRUING_REDUCE_MEAN, out(&[n]));
     });
     all.push(call(a, truing_confidence_ce));

@@ -205,6 +205,8 @@ pub struct About {
     pub below_zero: bool,
     /// What is logged as the reward of a side.
     pub reward: Reward,
+    /// The entry has a second output, minus its partial over its first parameter: the factor on a plain NLL.
+    pub aux: bool,
     /// The value.
     pub formula: &'static str,
     /// Where it comes from.
@@ -233,6 +235,7 @@ impl About {
         margins: [0.0; 2],
         below_zero: false,
         reward: Reward::Scaled,
+        aux: false,
         formula: "",
         source: "",
     };

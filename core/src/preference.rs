@@ -697,6 +697,11 @@ pub struct Outputs<'a> {
     pub grad_margin: Option<FloatsMut<'a>>,
     /// `[S]`, rows only: with respect to `baseline`.
     pub grad_baseline: Option<FloatsMut<'a>>,
+    /// `[params]`, summed over the items in order: with respect to the parameters of the first term, 0 where it has no such
+    /// partial ([`crate::losses::PairLoss::LEARNED`]).
+    pub grad_params: Option<MatrixMut<'a, f64>>,
+    /// `[items]`: the second output of the first term's entry ([`About::aux`]).
+    pub aux: Option<FloatsMut<'a>>,
     /// Sums for the caller's log, see [`stat`].
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
     /// `[items]`, bits of [`crate::error::row`]. `overflow`: a loss or partial beyond f64, or a loss, reward or gradient of
@@ -731,6 +736,18 @@ impl Outputs<'_> {
             }
             wide(field, m.dtype())?;
             m.layout().check(field, rows, 1)?;
+        }
+        let first = problem.terms[0].id;
+        if let (Some(m), Some(info)) = (&self.grad_params, catalog::info(first)) {
+            m.layout().check("items.grad_params_out", info.params.len(), 1)?;
+        }
+        if let Some(m) = &self.aux {
+            wide("items.out_aux", m.dtype())?;
+            m.layout().check("items.out_aux", n, 1)?;
+            if !problem.terms[0].about().aux {
+                let expected = Value::Text("none: the entry has no second output");
+                return Err(Error::invalid("items.out_aux", Value::Text("a tensor"), expected));
+            }
         }
         if self.loss.is_some() && problem.terms[0].reduction == Reduction::None {
             return Err(Error::invalid(

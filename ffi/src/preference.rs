@@ -319,6 +319,8 @@ pub(crate) struct OutputTensors {
     grad_kl: Output,
     grad_margin: Output,
     grad_baseline: Output,
+    grad_params: Output,
+    aux: Output,
     statistics: Output,
     status: Output,
     counters: Output,
@@ -329,7 +331,7 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out, grad_params_out, out_aux);
+        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,
@@ -339,6 +341,8 @@ impl OutputTensors {
             grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
             grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
             grad_baseline: t.output("items.grad_baseline_out", items.grad_baseline_out)?,
+            grad_params: t.output("items.grad_params_out", items.grad_params_out)?,
+            aux: t.output("items.out_aux", items.out_aux)?,
             statistics: t.output("items.out_statistics", items.out_statistics)?,
             status: t.output("items.out_status", items.out_status)?,
             counters: t.output("outputs.out_counters", outputs.out_counters)?,
@@ -354,6 +358,8 @@ impl OutputTensors {
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
             grad_baseline: self.grad_baseline.list(ok)?,
+            grad_params: self.grad_params.list(ok)?,
+            aux: self.aux.list(ok)?,
             statistics: self.statistics.array(ok)?,
             status: self.status.list(ok)?,
             counters: self.counters.array(ok)?,

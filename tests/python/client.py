@@ -307,7 +307,7 @@ close(pair_weight, np.minimum(1, np.exp(-2 * gaps - 1)), 1e-15, "wpo")
 refused("INVALID_ARGUMENT", "chosen_log_sum_sq", truing.wpo_weight, gaps, gaps, form="trl")
 
 chance = np.array([0.2, 0.5, 0.9])
-close(truing.density_ratio(chance, form="probability").value, [0.5, 1, 9], 1e-15, "density ratio")
+close(truing.density_ratio(chance, form="probability", low=0.1).value, [0.25, 1, 9], 1e-14, "density ratio")
 close(truing.density_ratio(np.log(chance), form="logit", low=0.1).value, chance, 1e-15, "density ratio of logits")
 offset = truing.odpo_offset(gaps + 3, gaps, form="difference", alpha=0.5)
 close(offset.value, 0.5 * np.log(3.0), 1e-15, "odpo")

@@ -422,6 +422,9 @@ def _groups(call, entry, sequences, groups, outputs):
         "grad_scores": ("outputs.grad_scores_out", s, "float64"),
         "grad_kl": ("outputs.grad_kl_out", s, "float64"),
         "grad_margin": ("items.grad_margin_out", items, "float64"),
+        "grad_baseline": ("items.grad_baseline_out", items, "float64"),
+        "grad_params": ("items.grad_params_out", (len(entry.params),), "float64"),
+        "aux": ("items.out_aux", items, "float64"),
         "statistics": ("items.out_statistics", (_abi.TRUING_PREFERENCE_STAT_COUNT,), "float64"),
         "status": ("items.out_status", items, "uint32"),
         "counters": ("outputs.out_counters", (32,), "int64"),
@@ -434,7 +437,8 @@ def preference(
     loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
     normaliser=None, term_score_kind=None, extra_terms=None, grad_output=None, grad_scale=None, skip_flagged=False,
     out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
-    grad_margin=False, statistics=False, status=False, counters=False, context=None, **groups,
+    grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
+    context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
@@ -452,7 +456,8 @@ def preference(
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
         reward_chosen=reward_chosen, reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl,
-        grad_margin=grad_margin, statistics=statistics, status=status, counters=counters,
+        grad_margin=grad_margin, grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
+        status=status, counters=counters,
     )  # fmt: skip
     _groups(call, entry, shape(scores)[0], groups, outputs)
     return call.run("truing_preference_forward")
@@ -466,8 +471,8 @@ def linear_preference(
     score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
     grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, logps=False,
     scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
-    reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, statistics=False, status=False,
-    counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
+    reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, grad_baseline=False, grad_params=False,
+    aux=False, statistics=False, status=False, counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
     ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
     side_mask=None, ref_scores_out=False, kl=False, side_term=False, context=None, **groups,
 ):  # fmt: skip
@@ -510,7 +515,7 @@ def linear_preference(
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
             reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
-            statistics=statistics, status=status, counters=counters,
+            grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
         )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
     _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
