@@ -367,7 +367,10 @@ def sequence_backward(
     return call.run("truing_sequence_backward")
 
 
-def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None):
+def _fill_loss(
+    call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None, map=None, map_alpha=None,
+    map_max_exponent=None,
+):  # fmt: skip
     values = _catalog.params(entry, params)
     if values:
         array = (ctypes.c_double * len(values))(*values)
@@ -377,6 +380,8 @@ def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, norma
     place.reduction = enum("reduction", "REDUCE", reduction)
     place.score_kind = enum("score_kind", "SCORE", score_kind)
     place.normaliser = normaliser or 0.0
+    place.map = enum("map", "MAP", map)
+    place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -435,8 +440,8 @@ def _groups(call, entry, sequences, groups, outputs):
 
 def preference(
     loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
-    normaliser=None, term_score_kind=None, extra_terms=None, grad_output=None, grad_scale=None, skip_flagged=False,
-    out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
+    normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
+    grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
     grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
     context=None, **groups,
 ):  # fmt: skip
@@ -451,7 +456,7 @@ def preference(
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
-               score_kind=term_score_kind)  # fmt: skip
+               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent)  # fmt: skip
     _terms(call, extra_terms)
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
@@ -467,7 +472,8 @@ def linear_preference(
     loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, ref_logps=None, mask=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
     softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
-    ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, extra_terms=None,
+    ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, map=None,
+    map_alpha=None, map_max_exponent=None, extra_terms=None,
     score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
     grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, logps=False,
     scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
@@ -510,7 +516,8 @@ def linear_preference(
         if entry is None:
             refuse("loss", "None", "an entry of the catalogue in phase single")
         _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=loss_weight,
-                   normaliser=loss_normaliser, score_kind=term_score_kind)  # fmt: skip
+                   normaliser=loss_normaliser, score_kind=term_score_kind, map=map, map_alpha=map_alpha,
+                   map_max_exponent=map_max_exponent)  # fmt: skip
         _terms(call, extra_terms)
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
