@@ -2557,8 +2557,10 @@ typedef struct truing_bco_shift_args {
     const struct truing_tensor *out_state;
     /// u32, 0-d: empty where a class has no row.
     const struct truing_tensor *out_status;
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    double rate;
     /// 0.
-    uint8_t reserved[64];
+    uint8_t reserved[56];
 } truing_bco_shift_args;
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.

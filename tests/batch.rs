@@ -114,6 +114,7 @@ fn bco_shift() {
                 mask: Some(Mask::U8(Matrix::vector(&mask))),
                 state: Some(Matrix::vector(&state)),
                 mode,
+                rate: 0.0,
             };
             let got = shift(&x).unwrap();
             let want = match mode {
@@ -125,8 +126,14 @@ fn bco_shift() {
             near("shift", got.0, want);
             assert_eq!(got.2, if balanced && rows[1].is_empty() { row::EMPTY } else { 0 });
             // the state alone says the same, and the states of two ranks add up
-            let again =
-                shift(&BcoShift { rewards: None, label: None, mask: None, state: Some(Matrix::vector(&got.1)), mode });
+            let again = shift(&BcoShift {
+                rewards: None,
+                label: None,
+                mask: None,
+                state: Some(Matrix::vector(&got.1)),
+                mode,
+                rate: 0.0,
+            });
             assert_eq!(again.unwrap(), (got.0, got.1, got.2));
             let own = shift(&BcoShift { state: None, ..x }).unwrap().1;
             (0..4).for_each(|k| near("state", state[k] + own[k], got.1[k]));
@@ -134,7 +141,7 @@ fn bco_shift() {
             cases.ran();
         }
     }
-    let none = BcoShift { rewards: None, label: None, mask: None, state: None, mode: Shift::Balanced };
+    let none = BcoShift { rewards: None, label: None, mask: None, state: None, mode: Shift::Balanced, rate: 0.0 };
     assert_eq!(shift(&none).unwrap(), (0.0, [0.0; 4], row::EMPTY));
     refused(shift(&BcoShift { rewards: Some(f(&[1.0])), ..none }), "label", Status::InvalidArgument);
     let label = Some(Labels::U8(Matrix::vector(&[1u8])));
@@ -144,7 +151,31 @@ fn bco_shift() {
         refused(shift(&BcoShift { state: Some(Matrix::vector(bad)), ..none }), "state", Status::InvalidArgument);
     }
     refused(shift(&BcoShift { state: Some(Matrix::vector(&[0.0])), ..none }), "state", Status::ShapeMismatch);
-    cases.finish("bco_shift", 60);
+    // a moving average: the first batch as it is, then a share of each
+    let (labels, mut state, mut means) = ([1u8, 0, 0], [0.0; 4], [0.0; 2]);
+    for step in 0..5 {
+        let rewards = [step as f64, 2.0, 4.0 + step as f64];
+        let x = BcoShift {
+            rewards: Some(f(&rewards)),
+            label: Some(Labels::U8(Matrix::vector(&labels))),
+            state: Some(Matrix::vector(&state)),
+            rate: 0.25,
+            ..none
+        };
+        let got = shift(&x).unwrap();
+        let batch = [rewards[0], 0.5 * (rewards[1] + rewards[2])];
+        // weights 0.75^(age) / (sum of them)
+        for k in 0..2 {
+            means[k] = 0.75 * means[k] + 0.25 * batch[k];
+        }
+        let weight = 1.0 - 0.75f64.powi(step + 1);
+        near("moving", got.0, 0.5 * (means[0] + means[1]) / weight);
+        state = got.1;
+        cases.ran();
+    }
+    refused(shift(&BcoShift { rate: 1.5, ..none }), "rate", Status::InvalidArgument);
+    refused(shift(&BcoShift { rate: 0.5, mode: Shift::Pooled, ..none }), "rate", Status::InvalidArgument);
+    cases.finish("bco_shift", 65);
 }
 
 type Sorted = (Vec<i32>, Vec<i32>, Vec<f64>, Vec<u32>);

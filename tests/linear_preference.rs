@@ -163,14 +163,7 @@ impl Data {
     fn options(&self, phase: Phase) -> Options {
         let logprob =
             logprob::Options { transform: self.transform, ignore_index: Some(IGNORE as i64), ..Default::default() };
-        Options {
-            logprob,
-            score: self.score,
-            phase,
-            side: self.side,
-            reference: self.reference.as_ref().map(|r| (r.size, self.transform)),
-            ..Options::default()
-        }
+        Options { logprob, score: self.score, phase, ..Options::default() }
     }
     fn terms(&self) -> Vec<Term<'_>> {
         let mut all = vec![Term { id: id(self.kind, self.name), params: &self.params, ..Term::default() }];
@@ -593,6 +586,7 @@ fn kept_logits() {
             score: sequence::Options::default(),
             skip_flagged: case.skip_flagged,
             phase: Phase::Single,
+            ..Options::default()
         };
         let target: Vec<i32> = target.iter().map(|&y| if y >= v as i32 - 3 { 1 } else { y }).collect();
         let score = match case.name {

@@ -103,6 +103,9 @@ pub struct BcoShift<'a> {
     pub state: Option<Matrix<'a, f64>>,
     /// The mean.
     pub mode: Shift,
+    /// Share of this batch in a moving average of the classes' means, in `[0, 1]`; 0: all rows so far count alike.
+    /// [`Shift::Balanced`] only. Sum and count of the state decay together, so that the first batch has no bias.
+    pub rate: f64,
 }
 /// Results of [`BcoShift`].
 #[derive(Debug, Default)]
@@ -129,6 +132,14 @@ impl BcoShift<'_> {
             }
             Some(label) => label.check("label", n)?,
             None => {}
+        }
+        if !(0.0..=1.0).contains(&self.rate) {
+            let legal = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
+            return Err(Error::invalid("rate", Value::Float(self.rate), legal));
+        }
+        if self.rate > 0.0 && self.mode != Shift::Balanced {
+            let expected = Value::Text("0: only the balanced mean moves");
+            return Err(Error::invalid("rate", Value::Float(self.rate), expected));
         }
         state(&self.state, 4, &[1, 3])?;
         place("out_shift", &out.shift, 1)?;

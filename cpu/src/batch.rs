@@ -61,7 +61,14 @@ pub fn bco_shift(x: &BcoShift<'_>, mut out: BcoShiftOut<'_>) -> Result<()> {
     if x.mode == Shift::PerStep && batch[1] > 0.0 {
         batch = [batch[0] / batch[1], 1.0, 0.0, 0.0];
     }
-    s.iter_mut().zip(batch).for_each(|(s, b)| *s += b);
+    if x.rate > 0.0 {
+        for k in [0, 2].into_iter().filter(|&k| batch[k + 1] > 0.0) {
+            s[k] = (1.0 - x.rate) * s[k] + x.rate * (batch[k] / batch[k + 1]);
+            s[k + 1] = (1.0 - x.rate) * s[k + 1] + x.rate;
+        }
+    } else {
+        s.iter_mut().zip(batch).for_each(|(s, b)| *s += b);
+    }
     let mean = |k: usize| if s[k + 1] > 0.0 { s[k] / s[k + 1] } else { 0.0 };
     let (one, other) = (s[1] > 0.0, s[3] > 0.0);
     let shift = match x.mode {

@@ -2644,8 +2644,10 @@ pub struct truing_bco_shift_args {
     pub out_state: *const truing_tensor,
     /// u32, 0-d: empty where a class has no row.
     pub out_status: *const truing_tensor,
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    pub rate: f64,
     /// 0.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 56],
 }
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.

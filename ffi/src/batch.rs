@@ -84,6 +84,7 @@ pub unsafe extern "C" fn truing_bco_shift(args: *const truing_bco_shift_args) ->
             mask: mask.list(ok)?,
             state: state.list(ok)?,
             mode,
+            rate: args.rate,
         };
         let out = BcoShiftOut { shift: shift.scalar(ok)?, state: out_state.list(ok)?, status: status.scalar(ok)? };
         truing_cpu::batch::bco_shift(&x, out)

@@ -1318,6 +1318,7 @@ static void probe_bco_shift_args(void) {
     F(truing_bco_shift_args, out_shift);
     F(truing_bco_shift_args, out_state);
     F(truing_bco_shift_args, out_status);
+    F(truing_bco_shift_args, rate);
     F(truing_bco_shift_args, reserved);
 }
 

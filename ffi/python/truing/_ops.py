@@ -417,7 +417,8 @@ def _groups(call, entry, sequences, groups, outputs):
         items = (shape(offsets)[0] - 1 if offsets is not None else 0,)
         rewards = shape(members) if members is not None else (sequences,)
     else:
-        items = rewards = shape(chosen) if chosen is not None else (sequences // 2 if pair else sequences,)
+        per = 1 if not pair else 3 if entry.inputs & _abi.TRUING_SLOT_ANCHOR else 2
+        items = rewards = shape(chosen) if chosen is not None else (sequences // per,)
     s = (sequences,)
     places = {
         "loss": ("outputs.out_loss", (), "float64"),
@@ -605,12 +606,14 @@ def kto_baseline(
 
 
 def bco_shift(
-    rewards=None, label=None, *, mode, mask=None, state=None, shift=True, new_state=True, status=False, context=None,
+    rewards=None, label=None, *, mode, mask=None, state=None, rate=None, shift=True, new_state=True, status=False,
+    context=None,
 ):  # fmt: skip
-    """The shift of `bco` and the running state behind it. `mode`: "balanced", "pooled" or "per_step"."""
+    """The shift of `bco` and the running state behind it. `mode`: "balanced", "pooled" or "per_step"; `rate`: share of this
+    batch in a moving average."""
     call = Call(_abi.truing_bco_shift_args, state if rewards is None else rewards, context, 0)
     call.read(rewards=rewards, label=label, mask=mask, state=state)
-    call.set(mode=enum("mode", "SHIFT", mode))
+    call.set(mode=enum("mode", "SHIFT", mode), rate=rate)
     call.write("out_shift", "shift", shift, (), "float64")
     call.write("out_state", "state", new_state, (4,), "float64")
     call.write("out_status", "status", status, (), "uint32")
