@@ -83,7 +83,8 @@ impl Data {
             (if t.softcap > 0.0 { t.softcap * (x / t.softcap).tanh() } else { x }) / t.temperature
         };
         let all: Vec<f64> = (0..V).map(logit).collect();
-        let lse = all.iter().map(|x| x.exp()).sum::<f64>().ln();
+        let top = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let lse = top + all.iter().map(|x| (x - top).exp()).sum::<f64>().ln();
         all.iter().map(|x| x - lse).collect()
     }
     fn mean(&self) -> bool {
@@ -146,7 +147,15 @@ impl Data {
     /// The loss of the plain chain. The entry's value is the library's (its own golden vectors judge it), all before it is
     /// not.
     fn loss(&self, hidden: &[f64], weight: &[f64]) -> f64 {
-        let ([scores, ref_scores, kl], nll) = self.chain(hidden, weight);
+        let ([scores, ref_scores, mut kl], nll) = self.chain(hidden, weight);
+        if self.info.about.name == "tdpo2" {
+            // the chosen side's KL is a constant of this entry
+            let ([_, _, held], _) = self.chain(&wide(&self.hidden), &wide(&self.weight));
+            for i in 0..self.count() {
+                let chosen = self.items().pair(i, S).0;
+                kl[chosen] = held[chosen];
+            }
+        }
         let lengths: Vec<i32> =
             (0..S).map(|s| (s * T..(s + 1) * T).filter(|&i| self.mask[i] > 0).count() as i32).collect();
         let terms = self.term();
@@ -248,7 +257,8 @@ impl Data {
         (got.loss, got.side) = (loss[0], side[0]);
         if head {
             for (got, want) in refs.iter().zip(&ref_scores) {
-                assert!((got - want).abs() < 1e-5 * (1.0 + want.abs()), "reference score {got}, expected {want}");
+                let near = (got - want).abs() < 1e-5 * (1.0 + want.abs());
+                assert!(near || (got.is_nan() && want.is_nan()), "reference score {got}, expected {want}");
             }
         }
         Ok(got)
@@ -329,7 +339,7 @@ fn every_entry() {
     }
     println!("composite: {entries} entries; without a gradient here: {flat:?}");
     assert!(entries >= 65 && flat.len() <= 2, "{entries} entries, flat: {flat:?}");
-    cases.finish("partials of the composite for every entry", 8000);
+    cases.finish("partials of the composite for every entry", 10_875);
 }
 
 fn entry(name: &str) -> &'static catalog::Info {
@@ -450,5 +460,5 @@ fn side_terms() {
     bad(SideTerm { divisor: SideDivisor::External(0.0), ..plain }, entry("dpo"), "side_term.normaliser");
     bad(plain, catalog::info(id(Kind::List, "plackett_luce")).unwrap(), "side_term.scope");
     bad(SideTerm { scope: Scope::Anchor, ..plain }, kto, "side_term.scope");
-    cases.finish("side terms", 4000);
+    cases.finish("side terms", 12_000);
 }
