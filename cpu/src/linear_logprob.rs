@@ -1731,7 +1731,7 @@ impl Sides {
                 set_transform(&jobs[h].transform(row), l, &mut x.slope[h], &mut x.outer[h]);
                 x.m[h][l] = record.m;
                 x.scale[h][l] = (1.0 / (1.0 + record.r as f64)) as f32;
-                log[h] = (record.r as f64).ln_1p();
+                log[h] = truing_core::real::Real::log1p(record.r as f64);
                 x.bad[l] |= record.poisoned() || record.m == f32::NEG_INFINITY;
             }
             x.gamma[l] = (log[1] - log[0]) as f32;
