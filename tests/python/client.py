@@ -355,46 +355,47 @@ refused("INVALID_ARGUMENT", "params.confidence", truing.confidence_ce, judged[:,
         confidence=2.0, reduction="mean")  # fmt: skip
 
 # ---- a reference head, token-level DPO, an NLL beside the loss
-n, d, v = 4, 5, 11
-h, r = rng.normal(size=(4, n, d)).astype("f4"), rng.normal(size=(4, n, d)).astype("f4")
-w, wr = rng.normal(size=(v, d)).astype("f4"), rng.normal(size=(v, d)).astype("f4")
-y = rng.integers(0, v, size=(4, n))
+def two_heads():
+    n, d, v = 4, 5, 11
+    h, r = rng.normal(size=(4, n, d)).astype("f4"), rng.normal(size=(4, n, d)).astype("f4")
+    w, wr = rng.normal(size=(v, d)).astype("f4"), rng.normal(size=(v, d)).astype("f4")
+    y = rng.integers(0, v, size=(4, n))
+
+    def rows_of(hidden, weight):
+        z = hidden.astype("f8") @ weight.astype("f8").T
+        z -= z.max(-1, keepdims=True)
+        return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+    policy, other = rows_of(h, w), rows_of(r, wr)
+    taken = [np.take_along_axis(x, y[..., None], -1)[..., 0] for x in (policy, other)]
+    ratio, kl = (taken[0] - taken[1]).sum(1), (np.exp(other) * (other - policy)).sum((1, 2))
+    both = dict(ref_hidden=r, ref_weight=wr, score="sum", phase="single", reduction="mean", layout="interleaved")
+    fused = truing.linear_preference("dpo", h, w, y, params={"beta": 0.3}, ref_scores_out=True, **both)
+    want = np.log1p(np.exp(-0.3 * (ratio[0::2] - ratio[1::2]))).mean()
+    close(fused.loss, want, 1e-5, "dpo with both heads")
+    close(fused.ref_scores, taken[1].sum(1), 1e-4, "scores of the reference")
+    by_token = truing.linear_preference("tdpo1", h, w, y, params={"beta": 0.3}, kl=True, grad_kl=True, **both)
+    u = 0.3 * ((ratio[0::2] - ratio[1::2]) - (kl[1::2] - kl[0::2]))
+    close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
+    close(by_token.kl, kl, 1e-5, "KL to the reference")
+    close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
+    plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
+    alone = truing.linear_preference("cpo", h, w, y, **plain)
+    nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
+    close(nll.side_term, -taken[0][0::2].mean(), 1e-5, "chosen NLL")
+    close(nll.loss, alone.loss + 0.5 * nll.side_term, 1e-12, "cpo with its NLL")
+    check(np.abs(nll.grad_hidden - alone.grad_hidden)[1::2].max() == 0, "the NLL is the chosen answers'")
+    refused("INVALID_ARGUMENT", "loss.id", truing.linear_preference, "tdpo1", h, w, y, **plain)
+    refused("INVALID_ARGUMENT", "side_term.scope", truing.linear_preference, "cpo", h, w, y, side_coef=0.5,
+            side_divisor="pooled", **plain)  # fmt: skip
+    learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",
+                                layout="interleaved", grad_params=True)  # fmt: skip
+    check(learned.grad_params.shape == (2,) and learned.grad_params[0] == 0 and learned.grad_params[1] != 0, "learned weight")
+    factor = truing.preference("poft", np.array([-1.0, -2.0]), baseline=-1.0, reduction="mean", aux=True).aux
+    close(factor, [0.5, 1 / (1 + np.exp(-1.0))], 1e-15, "factor of poft")
 
 
-def rows_of(hidden, weight):
-    z = hidden.astype("f8") @ weight.astype("f8").T
-    z -= z.max(-1, keepdims=True)
-    return z - np.log(np.exp(z).sum(-1, keepdims=True))
-
-
-policy, other = rows_of(h, w), rows_of(r, wr)
-taken = [np.take_along_axis(x, y[..., None], -1)[..., 0] for x in (policy, other)]
-ratio, kl = (taken[0] - taken[1]).sum(1), (np.exp(other) * (other - policy)).sum((1, 2))
-both = dict(ref_hidden=r, ref_weight=wr, score="sum", phase="single", reduction="mean", layout="interleaved")
-fused = truing.linear_preference("dpo", h, w, y, params={"beta": 0.3}, ref_scores_out=True, **both)
-want = np.log1p(np.exp(-0.3 * (ratio[0::2] - ratio[1::2]))).mean()
-close(fused.loss, want, 1e-5, "dpo with both heads")
-close(fused.ref_scores, taken[1].sum(1), 1e-4, "scores of the reference")
-by_token = truing.linear_preference("tdpo1", h, w, y, params={"beta": 0.3}, kl=True, grad_kl=True, **both)
-u = 0.3 * ((ratio[0::2] - ratio[1::2]) - (kl[1::2] - kl[0::2]))
-close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
-close(by_token.kl, kl, 1e-5, "KL to the reference")
-close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
-plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
-alone = truing.linear_preference("cpo", h, w, y, **plain)
-nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
-close(nll.side_term, -taken[0][0::2].mean(), 1e-5, "chosen NLL")
-close(nll.loss, alone.loss + 0.5 * nll.side_term, 1e-12, "cpo with its NLL")
-check(np.abs(nll.grad_hidden - alone.grad_hidden)[1::2].max() == 0, "the NLL is the chosen answers'")
-refused("INVALID_ARGUMENT", "loss.id", truing.linear_preference, "tdpo1", h, w, y, **plain)
-refused("INVALID_ARGUMENT", "side_term.scope", truing.linear_preference, "cpo", h, w, y, side_coef=0.5,
-        side_divisor="pooled", **plain)  # fmt: skip
-learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",
-                            layout="interleaved", grad_params=True)  # fmt: skip
-check(learned.grad_params.shape == (2,) and learned.grad_params[0] == 0 and learned.grad_params[1] != 0, "learned weight")
-factor = truing.preference("poft", np.array([-1.0, -2.0]), baseline=-1.0, reduction="mean", aux=True).aux
-close(factor, [0.5, 1 / (1 + np.exp(-1.0))], 1e-15, "factor of poft")
-
+two_heads()
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
 lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",
