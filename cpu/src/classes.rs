@@ -250,7 +250,8 @@ fn flatten_all(context: &Context, x: &Classes<'_>, out: ClassesOut<'_>, live: us
             let scale = 2.0 * row.gap * x.total.upstream(i) / divisor;
             if let (Some(m), true) = (&mut grad, scale != 0.0) {
                 for j in 0..k {
-                    let dead = x.logits.at(i, x.column(j)) == f64::NEG_INFINITY;
+                    // a row without a distribution is NaN in every class
+                    let dead = row.gap.is_finite() && x.logits.at(i, x.column(j)) == f64::NEG_INFINITY;
                     let own = if j == row.at { 1.0 } else { 0.0 } - 1.0 / row.live as f64;
                     m.put(r, x.column(j), if dead { 0.0 } else { scale * own });
                 }
