@@ -2556,8 +2556,10 @@ typedef struct truing_bco_shift_args {
     const struct truing_tensor *out_state;
     /// u32, 0-d: empty where a class has no row.
     const struct truing_tensor *out_status;
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    double rate;
     /// 0.
-    uint8_t reserved[64];
+    uint8_t reserved[56];
 } truing_bco_shift_args;
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.
@@ -2681,6 +2683,518 @@ typedef struct truing_wpo_weight_args {
     uint8_t reserved[64];
 } truing_wpo_weight_args;
 
+/// What the input of `truing_density_ratio` and `truing_odpo_offset` is: `TRUING_ITEM_*`, 0 for the others.
+typedef uint32_t truing_item_form;
+/// density_ratio: a probability.
+#define TRUING_ITEM_PROBABILITY 1
+/// density_ratio: a logit.
+#define TRUING_ITEM_LOGIT 2
+/// odpo_offset: the difference of the rewards counts.
+#define TRUING_ITEM_DIFFERENCE 3
+/// odpo_offset: their ratio counts.
+#define TRUING_ITEM_RATIO 4
+
+/// One number an item from one or two: `truing_density_ratio` (weights of bco), `truing_odpo_offset` (margins of odpo), `truing_mm_beta` (betas of mm_dpo), `truing_pdu_dual_step` (multiplier of a constraint).
+typedef struct truing_item_numbers_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n]: probability or logit; reward of the chosen answer (mm_beta without `second`: the gap); multiplier.
+    const struct truing_tensor *first;
+    /// float [n]: none for density_ratio; reward of the rejected answer; loss of the constraint.
+    const struct truing_tensor *second;
+    /// Host: density_ratio low (0.5), high (10); odpo_offset alpha (1); mm_beta beta (0.1), weight (0.5), slope (0.5); pdu_dual_step step, epsilon (0). NaN or a missing tail = default.
+    const double *params;
+    /// Numbers given.
+    size_t num_params;
+    /// `TRUING_ITEM_*`.
+    truing_item_form form;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
+    const struct truing_tensor *out_value;
+    /// u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_item_numbers_args;
+
+/// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
+typedef struct truing_head_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// int [n], head of a pair.
+    const struct truing_tensor *head;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// float [M], >= 0; NULL: each is 1 / M.
+    const struct truing_tensor *alpha;
+    /// 1: 1 / (number of heads with rows) instead of alpha.
+    uint32_t present_heads;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n], 0 where masked.
+    const struct truing_tensor *out_weight;
+    /// i64 [M], live rows of a head. Required: its length is M.
+    const struct truing_tensor *out_counts;
+    /// u32, 0-d: empty where no row is live.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_head_weights_args;
+
+/// Margins that are weighted sums of rewards (modpo), and the gradients of weights and rewards.
+typedef struct truing_modpo_margin_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [K], or [n,K].
+    const struct truing_tensor *weights;
+    /// float [n,K], rewards.
+    const struct truing_tensor *chosen;
+    /// float [n,K], rewards.
+    const struct truing_tensor *rejected;
+    /// float [n], gradient of margin_chosen - margin_rejected.
+    const struct truing_tensor *grad_margin;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_margin_chosen;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_margin_rejected;
+    /// f64 or f32 as weights; [K] is summed over the items in order.
+    const struct truing_tensor *grad_weights_out;
+    /// f64 or f32 [n,K]; that of the rejected rewards is its negative.
+    const struct truing_tensor *grad_chosen_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_modpo_margin_args;
+
+/// A quantile of a batch by linear interpolation at position level (n - 1); the threshold of confidence_ce.
+typedef struct truing_quantile_threshold_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n].
+    const struct truing_tensor *values;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// float 0-d in [0, 1], or [n] of which the mean over live rows is the level.
+    const struct truing_tensor *level;
+    /// f64 or f32, 0-d; NaN without a live value or with a NaN.
+    const struct truing_tensor *out_threshold;
+    /// u32, 0-d.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_quantile_threshold_args;
+
+/// Value of a prompt: `TRUING_VALUE_*`, 0 invalid.
+typedef uint32_t truing_value_mode;
+/// beta (lse(r / beta) - log n).
+#define TRUING_VALUE_LOG_MEAN_EXP 1
+/// Mean of the rewards (the authors' beta = 0).
+#define TRUING_VALUE_MEAN 2
+/// Largest reward.
+#define TRUING_VALUE_MAX 3
+/// 0 (the authors' beta < 0).
+#define TRUING_VALUE_ZERO 4
+
+/// Optimal value of a prompt from the rewards of samples of the reference model (a_star_po).
+typedef struct truing_a_star_value_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [P,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *rewards;
+    /// int [P+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// Host: beta (0.5), LOG_MEAN_EXP only. NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// `TRUING_VALUE_*`.
+    truing_value_mode mode;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [P]; NaN without a live reward.
+    const struct truing_tensor *out_value;
+    /// f64 or f32 as rewards, the partial of the prompt's value.
+    const struct truing_tensor *out_share;
+    /// u32 [P].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_a_star_value_args;
+
+/// Rewards of steps with the discounted outcome behind them: r_t + gamma^(n - t) z.
+typedef struct truing_hindsight_target_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [P,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *rewards;
+    /// int [P+1].
+    const struct truing_tensor *cu_seqlens;
+    /// float [P].
+    const struct truing_tensor *outcome;
+    /// Host: gamma (0.9). NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// f64 or f32 as rewards.
+    const struct truing_tensor *out_targets;
+    /// 0.
+    uint8_t reserved[64];
+} truing_hindsight_target_args;
+/// Sequences with a live token.
+#define TRUING_KL_FIGURE_SEQUENCES 0
+/// Live tokens.
+#define TRUING_KL_FIGURE_TOKENS 1
+/// Mean of k1 over the sequences.
+#define TRUING_KL_FIGURE_K1_PER_SEQUENCE 2
+/// Sum of k1 over the tokens of all sequences.
+#define TRUING_KL_FIGURE_K1_PER_TOKEN 3
+/// Mean over the sequences of the mean of k1 over their tokens.
+#define TRUING_KL_FIGURE_K1_MEAN_OF_MEANS 4
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_PER_SEQUENCE 5
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_PER_TOKEN 6
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_MEAN_OF_MEANS 7
+/// Mean length.
+#define TRUING_KL_FIGURE_LENGTH_MEAN 8
+/// Standard deviation of the lengths, divisor n.
+#define TRUING_KL_FIGURE_LENGTH_STD 9
+/// The same with divisor n - 1; 0 for one sequence.
+#define TRUING_KL_FIGURE_LENGTH_STD_SAMPLE 10
+/// Shortest.
+#define TRUING_KL_FIGURE_LENGTH_MIN 11
+/// Longest.
+#define TRUING_KL_FIGURE_LENGTH_MAX 12
+/// Length of `out_figures`; the rest is 0.
+#define TRUING_KL_FIGURE_COUNT 16
+
+/// KL to the reference by the sampled tokens (k1 = sum d, k3 = sum (e^-d - 1 + d), d = policy minus reference) and lengths of answers. Sequences without a live token count nowhere.
+typedef struct truing_kl_length_figures_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,T], or [N] with `cu_seqlens`, nats.
+    const struct truing_tensor *logps;
+    /// float, same shape; NULL: `logps` are differences.
+    const struct truing_tensor *ref_logps;
+    /// int [B+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// float [Q] in [0, 1].
+    const struct truing_tensor *quantile_levels;
+    /// float [H+1], ascending.
+    const struct truing_tensor *bin_edges;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_k1;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_k3;
+    /// i32 [B], live tokens.
+    const struct truing_tensor *out_lengths;
+    /// f64 [TRUING_KL_FIGURE_COUNT]; NaN where there is nothing to average over.
+    const struct truing_tensor *out_figures;
+    /// f64 or f32 [Q], of the lengths.
+    const struct truing_tensor *out_quantiles;
+    /// i64 [H]: lengths in [edge, next edge), the last bin with its upper edge.
+    const struct truing_tensor *out_histogram;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_kl_length_figures_args;
+
+/// Centred hidden embedding similarity of two answers, <H-, H+> - |H+|^2: a figure for choosing pairs, no gradient.
+typedef struct truing_ches_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [S,T,D], or [N,D] with `cu_seqlens`; final hidden states.
+    const struct truing_tensor *hidden;
+    /// int [S+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask [N] or [S,T]: from the last position of the prompt to the one before the answer's last.
+    const struct truing_tensor *mask;
+    /// int [P], sequence index.
+    const struct truing_tensor *chosen_seq;
+    /// int [P], sequence index.
+    const struct truing_tensor *rejected_seq;
+    /// TRUING_SCORE_SUM or TRUING_SCORE_MEAN of the live states.
+    truing_score_kind score_kind;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [P].
+    const struct truing_tensor *out_value;
+    /// u32 [P].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_ches_args;
+
+// ------------------------------------------------------------ losses over rows of classes
+
+/// Divisor of `truing_rps` and `truing_brier`: `TRUING_CLASS_*`, 0 for the others.
+typedef uint32_t truing_class_form;
+/// K - 1 (rps) or K (brier).
+#define TRUING_CLASS_MEAN 1
+/// 1.
+#define TRUING_CLASS_SUM 2
+
+/// Losses over rows of few logits: `truing_prm_ce`, `truing_rps`, `truing_brier`, `truing_confidence_ce`, `truing_product_target`, `truing_pdu_flatten`. Targets are constants.
+typedef struct truing_class_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V], f64 allowed.
+    const struct truing_tensor *logits;
+    /// int [K], the classes, all different; NULL: all columns. The others get gradient 0.
+    const struct truing_tensor *columns;
+    /// float [N,K] >= 0; none for pdu_flatten.
+    const struct truing_tensor *targets;
+    /// int [N], target class; instead of `targets`.
+    const struct truing_tensor *target_ids;
+    /// float 0-d in [0, 1]: class 0 is hard from here on; confidence_ce only.
+    const struct truing_tensor *threshold;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// Host: confidence_ce confidence; product_target own (1), label (1). NaN or a missing tail = default.
+    const double *params;
+    /// Numbers given.
+    size_t num_params;
+    /// `TRUING_CLASS_*`.
+    truing_class_form form;
+    /// TRUING_REDUCE_NONE, SUM or MEAN over live rows.
+    truing_reduction reduction;
+    /// External divisor, 0 = off.
+    double normaliser;
+    /// float 0-d, or [N] for REDUCE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    double grad_scale;
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    const struct truing_tensor *out_loss;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_losses;
+    /// f64 or f32 [N,K], the target that was used.
+    const struct truing_tensor *out_targets;
+    /// float [N,V].
+    const struct truing_tensor *grad_logits_out;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_class_rows_args;
+
+/// Squared error of a process reward model: mean over a sample's live steps, then over the samples that have one.
+typedef struct truing_prm_mse_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *predictions;
+    /// float, same shape.
+    const struct truing_tensor *targets;
+    /// int [B+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape: labelled steps.
+    const struct truing_tensor *mask;
+    /// TRUING_REDUCE_NONE, SUM or MEAN over samples.
+    truing_reduction reduction;
+    /// 0.
+    uint32_t reserved0;
+    /// External divisor, 0 = off.
+    double normaliser;
+    /// float 0-d, or [B] for REDUCE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    double grad_scale;
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    const struct truing_tensor *out_loss;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_losses;
+    /// float as predictions.
+    const struct truing_tensor *grad_predictions_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_prm_mse_args;
+
+/// Which way round `truing_preference_orchestrator` measures: `TRUING_DIRECTION_*`, 0 without a KL.
+typedef uint32_t truing_direction;
+/// KL(target || weights).
+#define TRUING_DIRECTION_TARGET_TO_WEIGHTS 1
+/// KL(weights || target).
+#define TRUING_DIRECTION_WEIGHTS_TO_TARGET 2
+
+/// Weights of K objectives that depend on the prompt: target softmax(r / T), KL to w = softmax(s), combination J = sum w q.
+typedef struct truing_preference_orchestrator_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,K], of the preferred answer.
+    const struct truing_tensor *rewards;
+    /// float [B,K], log target weights; instead of `rewards`.
+    const struct truing_tensor *log_target;
+    /// float [B,K], s.
+    const struct truing_tensor *scores;
+    /// float [B,K], q: rewards or losses of the objectives.
+    const struct truing_tensor *values;
+    /// Host: temperature (0.1). NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// `TRUING_DIRECTION_*`, required for the KL.
+    truing_direction direction;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [B,K].
+    const struct truing_tensor *out_log_target;
+    /// f64 or f32 [B,K], w; also the partial of J with respect to the values.
+    const struct truing_tensor *out_weights;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_kl;
+    /// f64 or f32 [B], J.
+    const struct truing_tensor *out_combined;
+    /// f64 or f32 [B,K], dKL/ds.
+    const struct truing_tensor *grad_scores_kl_out;
+    /// f64 or f32 [B,K], dJ/ds; dJ/dw is q.
+    const struct truing_tensor *grad_scores_combined_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_preference_orchestrator_args;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2756,6 +3270,158 @@ truing_status truing_wpo_weight_workspace_size(const struct truing_wpo_weight_ar
                                                size_t *minimum,
                                                size_t *preferred);
 
+/// Weights of undesirable rows in `bco`; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_density_ratio(const struct truing_item_numbers_args *args);
+
+/// Margins of `odpo` from rewards; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_odpo_offset(const struct truing_item_numbers_args *args);
+
+/// Betas of `mm_dpo` from rewards; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_mm_beta(const struct truing_item_numbers_args *args);
+
+/// One step of the multiplier of a constraint; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_pdu_dual_step(const struct truing_item_numbers_args *args);
+
+/// Weights of the rows of several heads; see `truing_head_weights_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_head_weights(const struct truing_head_weights_args *args);
+
+/// Margins of `modpo` and their gradients; see `truing_modpo_margin_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_modpo_margin(const struct truing_modpo_margin_args *args);
+
+/// A quantile of a batch; see `truing_quantile_threshold_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_quantile_threshold(const struct truing_quantile_threshold_args *args);
+
+/// Bytes of workspace for `truing_quantile_threshold`.
+///
+/// # Safety
+/// As for `truing_quantile_threshold`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_quantile_threshold_workspace_size(const struct truing_quantile_threshold_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
+
+/// Values of prompts from samples of the reference model; see `truing_a_star_value_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_a_star_value(const struct truing_a_star_value_args *args);
+
+/// Targets of steps with the outcome behind them; see `truing_hindsight_target_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_hindsight_target(const struct truing_hindsight_target_args *args);
+
+/// KL by sampled tokens and lengths of a batch; see `truing_kl_length_figures_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_kl_length_figures(const struct truing_kl_length_figures_args *args);
+
+/// Bytes of workspace for `truing_kl_length_figures`.
+///
+/// # Safety
+/// As for `truing_kl_length_figures`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_kl_length_figures_workspace_size(const struct truing_kl_length_figures_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+/// Similarity of the hidden states of both answers of pairs; see `truing_ches_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_ches(const struct truing_ches_args *args);
+
+/// Bytes of workspace for `truing_ches`.
+///
+/// # Safety
+/// As for `truing_ches`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_ches_workspace_size(const struct truing_ches_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_density_ratio`: 0.
+///
+/// # Safety
+/// As for `truing_density_ratio`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_density_ratio_workspace_size(const struct truing_item_numbers_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_odpo_offset`: 0.
+///
+/// # Safety
+/// As for `truing_odpo_offset`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_odpo_offset_workspace_size(const struct truing_item_numbers_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Bytes of workspace for `truing_mm_beta`: 0.
+///
+/// # Safety
+/// As for `truing_mm_beta`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_mm_beta_workspace_size(const struct truing_item_numbers_args *args,
+                                            size_t *minimum,
+                                            size_t *preferred);
+
+/// Bytes of workspace for `truing_pdu_dual_step`: 0.
+///
+/// # Safety
+/// As for `truing_pdu_dual_step`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pdu_dual_step_workspace_size(const struct truing_item_numbers_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_head_weights`: 0.
+///
+/// # Safety
+/// As for `truing_head_weights`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_head_weights_workspace_size(const struct truing_head_weights_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_modpo_margin`: 0.
+///
+/// # Safety
+/// As for `truing_modpo_margin`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_modpo_margin_workspace_size(const struct truing_modpo_margin_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_a_star_value`: 0.
+///
+/// # Safety
+/// As for `truing_a_star_value`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_a_star_value_workspace_size(const struct truing_a_star_value_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_hindsight_target`: 0.
+///
+/// # Safety
+/// As for `truing_hindsight_target`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_hindsight_target_workspace_size(const struct truing_hindsight_target_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
 /// The message of the latest failed call of this thread: function, field, what it held, what was expected. Never
 /// NULL, empty before the first failure, overwritten by the next failed call of this thread.
 const char *truing_last_error(void);
@@ -2788,6 +3454,115 @@ truing_status truing_loss_info(truing_loss_id id, struct truing_loss_description
 /// # Safety
 /// `name` is NULL or a NUL-terminated string; `out_id` is NULL or writable.
 truing_status truing_loss_find(const char *name, truing_loss_id *out_id);
+
+/// Cross entropy of a process reward model at its steps; see `truing_class_rows_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes; the host array `params` is readable. What its fields describe is
+/// readable, what its outputs describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_prm_ce(const struct truing_class_rows_args *args);
+
+/// Ranked probability score of ordered classes; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_rps(const struct truing_class_rows_args *args);
+
+/// Brier score of classes; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_brier(const struct truing_class_rows_args *args);
+
+/// Cross entropy to weak labels mixed with the student's own hard ones; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_confidence_ce(const struct truing_class_rows_args *args);
+
+/// Cross entropy to the product of the student's and the weak labels; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_product_target(const struct truing_class_rows_args *args);
+
+/// Squared gap between the largest logit and the mean; see `truing_class_rows_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_pdu_flatten(const struct truing_class_rows_args *args);
+
+/// Bytes of workspace for `truing_prm_ce`.
+///
+/// # Safety
+/// As for `truing_prm_ce`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_prm_ce_workspace_size(const struct truing_class_rows_args *args,
+                                           size_t *minimum,
+                                           size_t *preferred);
+
+/// Bytes of workspace for `truing_rps`.
+///
+/// # Safety
+/// As for `truing_rps`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_rps_workspace_size(const struct truing_class_rows_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_brier`.
+///
+/// # Safety
+/// As for `truing_brier`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_brier_workspace_size(const struct truing_class_rows_args *args,
+                                          size_t *minimum,
+                                          size_t *preferred);
+
+/// Bytes of workspace for `truing_confidence_ce`.
+///
+/// # Safety
+/// As for `truing_confidence_ce`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_confidence_ce_workspace_size(const struct truing_class_rows_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_product_target`.
+///
+/// # Safety
+/// As for `truing_product_target`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_product_target_workspace_size(const struct truing_class_rows_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
+
+/// Bytes of workspace for `truing_pdu_flatten`.
+///
+/// # Safety
+/// As for `truing_pdu_flatten`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pdu_flatten_workspace_size(const struct truing_class_rows_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Squared error of a process reward model; see `truing_prm_mse_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_prm_mse(const struct truing_prm_mse_args *args);
+
+/// Bytes of workspace for `truing_prm_mse`: 0.
+///
+/// # Safety
+/// As for `truing_prm_mse`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_prm_mse_workspace_size(const struct truing_prm_mse_args *args, size_t *minimum, size_t *preferred);
+
+/// Weights of objectives by prompt, their target, KL and combination; see `truing_preference_orchestrator_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_preference_orchestrator(const struct truing_preference_orchestrator_args *args);
+
+/// Bytes of workspace for `truing_preference_orchestrator`.
+///
+/// # Safety
+/// As for `truing_preference_orchestrator`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_preference_orchestrator_workspace_size(const struct truing_preference_orchestrator_args *args,
+                                                            size_t *minimum,
+                                                            size_t *preferred);
 
 /// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
 /// several threads at once, and must not be used on the other side of a fork.
@@ -3094,5 +3869,16 @@ TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 176);
 TRUING_STATIC_ASSERT(aot_sort_args_size, sizeof(truing_aot_sort_args) == 184);
 TRUING_STATIC_ASSERT(beta_dpo_stats_args_size, sizeof(truing_beta_dpo_stats_args) == 184);
 TRUING_STATIC_ASSERT(wpo_weight_args_size, sizeof(truing_wpo_weight_args) == 168);
+TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
+TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
+TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);
+TRUING_STATIC_ASSERT(quantile_threshold_args_size, sizeof(truing_quantile_threshold_args) == 152);
+TRUING_STATIC_ASSERT(a_star_value_args_size, sizeof(truing_a_star_value_args) == 184);
+TRUING_STATIC_ASSERT(hindsight_target_args_size, sizeof(truing_hindsight_target_args) == 160);
+TRUING_STATIC_ASSERT(kl_length_figures_args_size, sizeof(truing_kl_length_figures_args) == 216);
+TRUING_STATIC_ASSERT(ches_args_size, sizeof(truing_ches_args) == 176);
+TRUING_STATIC_ASSERT(class_rows_args_size, sizeof(truing_class_rows_args) == 248);
+TRUING_STATIC_ASSERT(prm_mse_args_size, sizeof(truing_prm_mse_args) == 208);
+TRUING_STATIC_ASSERT(preference_orchestrator_args_size, sizeof(truing_preference_orchestrator_args) == 224);
 
 #endif  /* TRUING_H */

@@ -493,7 +493,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         Kind::Unpaired => pref::Items::Rows,
         _ => pref::Items::Lists { offsets: Ints::I64(Matrix::vector(&offsets)), members: None },
     };
-    let options = pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7 };
+    let options =
+        pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7, ..Default::default() };
     let problem = pref::Problem::new(s, items, &terms, options).unwrap();
     let n = problem.count();
     let (scores, reference) = (doubles(&mut r, s, 30.0, -30.0), doubles(&mut r, s, 30.0, -30.0));
@@ -524,6 +525,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
         grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),
@@ -666,6 +669,7 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
             status: Some(MatrixMut::vector(&mut status)),
             ..pref::Outputs::default()
         },
+        ..chain::Outputs::default()
     };
     let grads = Grads {
         hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),

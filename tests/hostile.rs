@@ -4,6 +4,7 @@ use core::ffi::{CStr, c_int, c_void};
 use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
 use truing_ffi::batch::*;
+use truing_ffi::classes::*;
 use truing_ffi::context::*;
 use truing_ffi::linear_logprob::*;
 use truing_ffi::linear_preference::*;
@@ -174,9 +175,28 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_bco_shift)
         + struct_rules(truing_aot_sort)
         + struct_rules(truing_beta_dpo_stats)
-        + struct_rules(truing_wpo_weight);
+        + struct_rules(truing_wpo_weight)
+        + struct_rules(truing_density_ratio)
+        + struct_rules(truing_odpo_offset)
+        + struct_rules(truing_mm_beta)
+        + struct_rules(truing_pdu_dual_step)
+        + struct_rules(truing_head_weights)
+        + struct_rules(truing_modpo_margin)
+        + struct_rules(truing_quantile_threshold)
+        + struct_rules(truing_a_star_value)
+        + struct_rules(truing_hindsight_target)
+        + struct_rules(truing_kl_length_figures)
+        + struct_rules(truing_ches)
+        + struct_rules(truing_prm_ce)
+        + struct_rules(truing_rps)
+        + struct_rules(truing_brier)
+        + struct_rules(truing_confidence_ce)
+        + struct_rules(truing_product_target)
+        + struct_rules(truing_pdu_flatten)
+        + struct_rules(truing_prm_mse)
+        + struct_rules(truing_preference_orchestrator);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 18 * 80, "{cases}");
+    assert!(cases >= 37 * 80, "{cases}");
 }
 
 #[test]

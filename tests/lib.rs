@@ -144,6 +144,32 @@ pub fn product(a: &[f32], b: &[f32], k: usize) -> Vec<f32> {
     truing_cpu::gemm::rows_by_rows(Isa::Scalar, &a.into(), &b.into(), &mut out);
     out
 }
+/// A line of `golden/operations.txt`: numbers by name.
+#[derive(Debug)]
+pub struct Golden(std::collections::HashMap<&'static str, Vec<f64>>);
+impl Golden {
+    /// All lines of an operation.
+    pub fn of(operation: &str) -> Vec<Golden> {
+        let lines = include_str!("golden/operations.txt").lines().map(|l| l.split(" | "));
+        let mine = lines.filter_map(|mut columns| (columns.next() == Some(operation)).then_some(columns));
+        let column = |c: &'static str| {
+            let mut words = c.split(' ');
+            let name = words.next().expect("a name");
+            (name, words.map(|w| w.parse().expect("a number")).collect())
+        };
+        mine.map(|columns| Golden(columns.map(column).collect())).collect()
+    }
+    /// The numbers of a column.
+    pub fn get(&self, name: &str) -> &[f64] {
+        self.0.get(name).unwrap_or_else(|| panic!("golden/operations.txt has no column {name}"))
+    }
+    /// The one number of a column.
+    pub fn one(&self, name: &str) -> f64 {
+        assert_eq!(self.get(name).len(), 1, "{name}");
+        self.get(name)[0]
+    }
+}
+
 /// Aligned scratch memory full of NaN.
 pub fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut v = vec![0xffu8; bytes + 64];

@@ -631,9 +631,13 @@ fn call<T: Args + 'static>(a: T, f: unsafe extern "C" fn(*const T) -> i32) -> Ca
     // SAFETY: the descriptors describe leaked memory.
     (T::NAME, Box::new(move || unsafe { f(&a) }))
 }
+static HALF: [f64; 1] = [0.5];
+type Run<T> = unsafe extern "C" fn(*const T) -> i32;
+type Sizes<T> = unsafe extern "C" fn(*const T, *mut usize, *mut usize) -> i32;
 /// Every operation over `s` sequences of 3 tokens, without a context, and the losses and head gradients that they write.
 fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     use truing_ffi::batch::*;
+    use truing_ffi::classes::*;
     use truing_ffi::linear_logprob::*;
     use truing_ffi::linear_preference::*;
     use truing_ffi::logprob::*;
@@ -728,6 +732,83 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.out_weight = tensor(7f64, F64, &[s]).0;
     });
     all.push(call(a, truing_wpo_weight));
+    let out = |shape: &[i64]| tensor(7f64, F64, shape).0;
+    for (size, f, form) in [
+        (truing_density_ratio_workspace_size as Sizes<_>, truing_density_ratio as Run<_>, TRUING_ITEM_LOGIT),
+        (truing_odpo_offset_workspace_size, truing_odpo_offset, TRUING_ITEM_DIFFERENCE),
+        (truing_mm_beta_workspace_size, truing_mm_beta, 0),
+        (truing_pdu_dual_step_workspace_size, truing_pdu_dual_step, 0),
+    ] {
+        let a = args(size, |a: &mut truing_item_numbers_args| {
+            (a.first, a.form, a.out_value) = (tensor(0.5f64, F64, &[s]).0, form, out(&[s]));
+            a.second = if form == TRUING_ITEM_LOGIT { null() } else { tensor(0.25f64, F64, &[s]).0 };
+            (a.params, a.num_params) = if form == 0 { (HALF.as_ptr(), 1) } else { (null(), 0) };
+        });
+        all.push(call(a, f));
+    }
+    let a = args(truing_head_weights_workspace_size, |a: &mut truing_head_weights_args| {
+        (a.head, a.out_weight) = (tensor(0i32, (TRUING_DTYPE_INT, 32), &[s]).0, out(&[s]));
+        a.out_counts = tensor(7i64, (TRUING_DTYPE_INT, 64), &[2]).0;
+    });
+    all.push(call(a, truing_head_weights));
+    let a = args(truing_modpo_margin_workspace_size, |a: &mut truing_modpo_margin_args| {
+        (a.weights, a.chosen, a.rejected) = (out(&[3]), out(&[s, 3]), out(&[s, 3]));
+        a.out_margin_chosen = out(&[s]);
+    });
+    all.push(call(a, truing_modpo_margin));
+    let a = args(truing_quantile_threshold_workspace_size, |a: &mut truing_quantile_threshold_args| {
+        (a.values, a.level, a.out_threshold) = (scores, tensor(0.5f64, F64, &[]).0, out(&[]));
+    });
+    all.push(call(a, truing_quantile_threshold));
+    let a = args(truing_a_star_value_workspace_size, |a: &mut truing_a_star_value_args| {
+        (a.rewards, a.mode, a.out_value) = (tokens, TRUING_VALUE_LOG_MEAN_EXP, out(&[s]));
+    });
+    all.push(call(a, truing_a_star_value));
+    let a = args(truing_hindsight_target_workspace_size, |a: &mut truing_hindsight_target_args| {
+        (a.rewards, a.outcome, a.out_targets) = (tokens, scores, out(&[s, t]));
+    });
+    all.push(call(a, truing_hindsight_target));
+    let a = args(truing_kl_length_figures_workspace_size, |a: &mut truing_kl_length_figures_args| {
+        (a.logps, a.out_k3, a.out_figures) = (tokens, out(&[s]), out(&[16]));
+    });
+    all.push(call(a, truing_kl_length_figures));
+    let a = args(truing_ches_workspace_size, |a: &mut truing_ches_args| {
+        let index = tensor(0i32, (TRUING_DTYPE_INT, 32), &[s / 2]).0;
+        (a.hidden, a.chosen_seq, a.rejected_seq) = (f(&[s, t, d]), index, index);
+        (a.score_kind, a.out_value) = (TRUING_SCORE_SUM, out(&[s / 2]));
+    });
+    all.push(call(a, truing_ches));
+    for (size, run, form) in [
+        (truing_prm_ce_workspace_size as Sizes<_>, truing_prm_ce as Run<_>, 0),
+        (truing_rps_workspace_size, truing_rps, TRUING_CLASS_MEAN),
+        (truing_brier_workspace_size, truing_brier, TRUING_CLASS_SUM),
+        (truing_product_target_workspace_size, truing_product_target, 0),
+    ] {
+        let a = args(size, |a: &mut truing_class_rows_args| {
+            (a.logits, a.targets, a.form) = (f(&[n, 5]), tensor(0.2f32, F32, &[n, 5]).0, form);
+            (a.reduction, a.out_losses, a.grad_logits_out) = (TRUING_REDUCE_MEAN, out(&[n]), f(&[n, 5]));
+        });
+        all.push(call(a, run));
+    }
+    let a = args(truing_confidence_ce_workspace_size, |a: &mut truing_class_rows_args| {
+        (a.logits, a.targets, a.threshold) = (f(&[n, 2]), tensor(0.5f32, F32, &[n, 2]).0, tensor(0.5f64, F64, &[]).0);
+        (a.params, a.num_params) = (HALF.as_ptr(), 1);
+        (a.reduction, a.out_losses) = (TRUING_REDUCE_MEAN, out(&[n]));
+    });
+    all.push(call(a, truing_confidence_ce));
+    let a = args(truing_pdu_flatten_workspace_size, |a: &mut truing_class_rows_args| {
+        (a.logits, a.reduction, a.grad_logits_out) = (logits, TRUING_REDUCE_MEAN, f(&[n, v]));
+        a.out_loss = loss(0.0);
+    });
+    all.push(call(a, truing_pdu_flatten));
+    let a = args(truing_prm_mse_workspace_size, |a: &mut truing_prm_mse_args| {
+        (a.predictions, a.targets, a.reduction, a.out_loss) = (tokens, tokens, TRUING_REDUCE_MEAN, loss(0.0));
+    });
+    all.push(call(a, truing_prm_mse));
+    let a = args(truing_preference_orchestrator_workspace_size, |a: &mut truing_preference_orchestrator_args| {
+        (a.scores, a.values, a.out_combined) = (f(&[n, 3]), f(&[n, 3]), out(&[n]));
+    });
+    all.push(call(a, truing_preference_orchestrator));
     (all, losses, heads)
 }
 
@@ -808,7 +889,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 14);
+    assert_eq!(all.len(), 33);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

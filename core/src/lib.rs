@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod catalog;
+pub mod classes;
 mod coef;
 pub mod dtype;
 pub mod error;

@@ -2643,8 +2643,10 @@ pub struct truing_bco_shift_args {
     pub out_state: *const truing_tensor,
     /// u32, 0-d: empty where a class has no row.
     pub out_status: *const truing_tensor,
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    pub rate: f64,
     /// 0.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 56],
 }
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.
@@ -2769,6 +2771,541 @@ pub struct truing_wpo_weight_args {
     /// f64 or f32 [n].
     pub out_weight: *const truing_tensor,
     /// u32 [n].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// What the input of `truing_density_ratio` and `truing_odpo_offset` is: `TRUING_ITEM_*`, 0 for the others.
+pub type truing_item_form = u32;
+/// density_ratio: a probability.
+pub const TRUING_ITEM_PROBABILITY: truing_item_form = 1;
+/// density_ratio: a logit.
+pub const TRUING_ITEM_LOGIT: truing_item_form = 2;
+/// odpo_offset: the difference of the rewards counts.
+pub const TRUING_ITEM_DIFFERENCE: truing_item_form = 3;
+/// odpo_offset: their ratio counts.
+pub const TRUING_ITEM_RATIO: truing_item_form = 4;
+
+/// One number an item from one or two: `truing_density_ratio` (weights of bco), `truing_odpo_offset` (margins of odpo), `truing_mm_beta` (betas of mm_dpo), `truing_pdu_dual_step` (multiplier of a constraint).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_item_numbers_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n]: probability or logit; reward of the chosen answer (mm_beta without `second`: the gap); multiplier.
+    pub first: *const truing_tensor,
+    /// float [n]: none for density_ratio; reward of the rejected answer; loss of the constraint.
+    pub second: *const truing_tensor,
+    /// Host: density_ratio low (0.5), high (10); odpo_offset alpha (1); mm_beta beta (0.1), weight (0.5), slope (0.5); pdu_dual_step step, epsilon (0). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// Numbers given.
+    pub num_params: usize,
+    /// `TRUING_ITEM_*`.
+    pub form: truing_item_form,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
+    pub out_value: *const truing_tensor,
+    /// u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_head_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// int [n], head of a pair.
+    pub head: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// float [M], >= 0; NULL: each is 1 / M.
+    pub alpha: *const truing_tensor,
+    /// 1: 1 / (number of heads with rows) instead of alpha.
+    pub present_heads: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n], 0 where masked.
+    pub out_weight: *const truing_tensor,
+    /// i64 [M], live rows of a head. Required: its length is M.
+    pub out_counts: *const truing_tensor,
+    /// u32, 0-d: empty where no row is live.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Margins that are weighted sums of rewards (modpo), and the gradients of weights and rewards.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_modpo_margin_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [K], or [n,K].
+    pub weights: *const truing_tensor,
+    /// float [n,K], rewards.
+    pub chosen: *const truing_tensor,
+    /// float [n,K], rewards.
+    pub rejected: *const truing_tensor,
+    /// float [n], gradient of margin_chosen - margin_rejected.
+    pub grad_margin: *const truing_tensor,
+    /// f64 or f32 [n].
+    pub out_margin_chosen: *const truing_tensor,
+    /// f64 or f32 [n].
+    pub out_margin_rejected: *const truing_tensor,
+    /// f64 or f32 as weights; [K] is summed over the items in order.
+    pub grad_weights_out: *const truing_tensor,
+    /// f64 or f32 [n,K]; that of the rejected rewards is its negative.
+    pub grad_chosen_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// A quantile of a batch by linear interpolation at position level (n - 1); the threshold of confidence_ce.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_quantile_threshold_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n].
+    pub values: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// float 0-d in [0, 1], or [n] of which the mean over live rows is the level.
+    pub level: *const truing_tensor,
+    /// f64 or f32, 0-d; NaN without a live value or with a NaN.
+    pub out_threshold: *const truing_tensor,
+    /// u32, 0-d.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Value of a prompt: `TRUING_VALUE_*`, 0 invalid.
+pub type truing_value_mode = u32;
+/// beta (lse(r / beta) - log n).
+pub const TRUING_VALUE_LOG_MEAN_EXP: truing_value_mode = 1;
+/// Mean of the rewards (the authors' beta = 0).
+pub const TRUING_VALUE_MEAN: truing_value_mode = 2;
+/// Largest reward.
+pub const TRUING_VALUE_MAX: truing_value_mode = 3;
+/// 0 (the authors' beta < 0).
+pub const TRUING_VALUE_ZERO: truing_value_mode = 4;
+
+/// Optimal value of a prompt from the rewards of samples of the reference model (a_star_po).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_a_star_value_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [P,T], or [N] with `cu_seqlens`.
+    pub rewards: *const truing_tensor,
+    /// int [P+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// Host: beta (0.5), LOG_MEAN_EXP only. NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// `TRUING_VALUE_*`.
+    pub mode: truing_value_mode,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [P]; NaN without a live reward.
+    pub out_value: *const truing_tensor,
+    /// f64 or f32 as rewards, the partial of the prompt's value.
+    pub out_share: *const truing_tensor,
+    /// u32 [P].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Rewards of steps with the discounted outcome behind them: r_t + gamma^(n - t) z.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_hindsight_target_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [P,T], or [N] with `cu_seqlens`.
+    pub rewards: *const truing_tensor,
+    /// int [P+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// float [P].
+    pub outcome: *const truing_tensor,
+    /// Host: gamma (0.9). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// f64 or f32 as rewards.
+    pub out_targets: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Sequences with a live token.
+pub const TRUING_KL_FIGURE_SEQUENCES: u32 = 0;
+/// Live tokens.
+pub const TRUING_KL_FIGURE_TOKENS: u32 = 1;
+/// Mean of k1 over the sequences.
+pub const TRUING_KL_FIGURE_K1_PER_SEQUENCE: u32 = 2;
+/// Sum of k1 over the tokens of all sequences.
+pub const TRUING_KL_FIGURE_K1_PER_TOKEN: u32 = 3;
+/// Mean over the sequences of the mean of k1 over their tokens.
+pub const TRUING_KL_FIGURE_K1_MEAN_OF_MEANS: u32 = 4;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_PER_SEQUENCE: u32 = 5;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_PER_TOKEN: u32 = 6;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_MEAN_OF_MEANS: u32 = 7;
+/// Mean length.
+pub const TRUING_KL_FIGURE_LENGTH_MEAN: u32 = 8;
+/// Standard deviation of the lengths, divisor n.
+pub const TRUING_KL_FIGURE_LENGTH_STD: u32 = 9;
+/// The same with divisor n - 1; 0 for one sequence.
+pub const TRUING_KL_FIGURE_LENGTH_STD_SAMPLE: u32 = 10;
+/// Shortest.
+pub const TRUING_KL_FIGURE_LENGTH_MIN: u32 = 11;
+/// Longest.
+pub const TRUING_KL_FIGURE_LENGTH_MAX: u32 = 12;
+/// Length of `out_figures`; the rest is 0.
+pub const TRUING_KL_FIGURE_COUNT: u32 = 16;
+
+/// KL to the reference by the sampled tokens (k1 = sum d, k3 = sum (e^-d - 1 + d), d = policy minus reference) and lengths of answers. Sequences without a live token count nowhere.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_kl_length_figures_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,T], or [N] with `cu_seqlens`, nats.
+    pub logps: *const truing_tensor,
+    /// float, same shape; NULL: `logps` are differences.
+    pub ref_logps: *const truing_tensor,
+    /// int [B+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// float [Q] in [0, 1].
+    pub quantile_levels: *const truing_tensor,
+    /// float [H+1], ascending.
+    pub bin_edges: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_k1: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_k3: *const truing_tensor,
+    /// i32 [B], live tokens.
+    pub out_lengths: *const truing_tensor,
+    /// f64 [TRUING_KL_FIGURE_COUNT]; NaN where there is nothing to average over.
+    pub out_figures: *const truing_tensor,
+    /// f64 or f32 [Q], of the lengths.
+    pub out_quantiles: *const truing_tensor,
+    /// i64 [H]: lengths in [edge, next edge), the last bin with its upper edge.
+    pub out_histogram: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Centred hidden embedding similarity of two answers, <H-, H+> - |H+|^2: a figure for choosing pairs, no gradient.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_ches_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [S,T,D], or [N,D] with `cu_seqlens`; final hidden states.
+    pub hidden: *const truing_tensor,
+    /// int [S+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask [N] or [S,T]: from the last position of the prompt to the one before the answer's last.
+    pub mask: *const truing_tensor,
+    /// int [P], sequence index.
+    pub chosen_seq: *const truing_tensor,
+    /// int [P], sequence index.
+    pub rejected_seq: *const truing_tensor,
+    /// TRUING_SCORE_SUM or TRUING_SCORE_MEAN of the live states.
+    pub score_kind: truing_score_kind,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [P].
+    pub out_value: *const truing_tensor,
+    /// u32 [P].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+// ---- losses over rows of classes
+
+/// Divisor of `truing_rps` and `truing_brier`: `TRUING_CLASS_*`, 0 for the others.
+pub type truing_class_form = u32;
+/// K - 1 (rps) or K (brier).
+pub const TRUING_CLASS_MEAN: truing_class_form = 1;
+/// 1.
+pub const TRUING_CLASS_SUM: truing_class_form = 2;
+
+/// Losses over rows of few logits: `truing_prm_ce`, `truing_rps`, `truing_brier`, `truing_confidence_ce`, `truing_product_target`, `truing_pdu_flatten`. Targets are constants.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_class_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N,V], f64 allowed.
+    pub logits: *const truing_tensor,
+    /// int [K], the classes, all different; NULL: all columns. The others get gradient 0.
+    pub columns: *const truing_tensor,
+    /// float [N,K] >= 0; none for pdu_flatten.
+    pub targets: *const truing_tensor,
+    /// int [N], target class; instead of `targets`.
+    pub target_ids: *const truing_tensor,
+    /// float 0-d in [0, 1]: class 0 is hard from here on; confidence_ce only.
+    pub threshold: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// Host: confidence_ce confidence; product_target own (1), label (1). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// Numbers given.
+    pub num_params: usize,
+    /// `TRUING_CLASS_*`.
+    pub form: truing_class_form,
+    /// TRUING_REDUCE_NONE, SUM or MEAN over live rows.
+    pub reduction: truing_reduction,
+    /// External divisor, 0 = off.
+    pub normaliser: f64,
+    /// float 0-d, or [N] for REDUCE_NONE; NULL = 1.
+    pub grad_output: *const truing_tensor,
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    pub grad_scale: f64,
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    pub out_loss: *const truing_tensor,
+    /// f64 or f32 [N].
+    pub out_losses: *const truing_tensor,
+    /// f64 or f32 [N,K], the target that was used.
+    pub out_targets: *const truing_tensor,
+    /// float [N,V].
+    pub grad_logits_out: *const truing_tensor,
+    /// u32 [N].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Squared error of a process reward model: mean over a sample's live steps, then over the samples that have one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_prm_mse_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,T], or [N] with `cu_seqlens`.
+    pub predictions: *const truing_tensor,
+    /// float, same shape.
+    pub targets: *const truing_tensor,
+    /// int [B+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape: labelled steps.
+    pub mask: *const truing_tensor,
+    /// TRUING_REDUCE_NONE, SUM or MEAN over samples.
+    pub reduction: truing_reduction,
+    /// 0.
+    pub reserved0: u32,
+    /// External divisor, 0 = off.
+    pub normaliser: f64,
+    /// float 0-d, or [B] for REDUCE_NONE; NULL = 1.
+    pub grad_output: *const truing_tensor,
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    pub grad_scale: f64,
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    pub out_loss: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_losses: *const truing_tensor,
+    /// float as predictions.
+    pub grad_predictions_out: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Which way round `truing_preference_orchestrator` measures: `TRUING_DIRECTION_*`, 0 without a KL.
+pub type truing_direction = u32;
+/// KL(target || weights).
+pub const TRUING_DIRECTION_TARGET_TO_WEIGHTS: truing_direction = 1;
+/// KL(weights || target).
+pub const TRUING_DIRECTION_WEIGHTS_TO_TARGET: truing_direction = 2;
+
+/// Weights of K objectives that depend on the prompt: target softmax(r / T), KL to w = softmax(s), combination J = sum w q.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_preference_orchestrator_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,K], of the preferred answer.
+    pub rewards: *const truing_tensor,
+    /// float [B,K], log target weights; instead of `rewards`.
+    pub log_target: *const truing_tensor,
+    /// float [B,K], s.
+    pub scores: *const truing_tensor,
+    /// float [B,K], q: rewards or losses of the objectives.
+    pub values: *const truing_tensor,
+    /// Host: temperature (0.1). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// `TRUING_DIRECTION_*`, required for the KL.
+    pub direction: truing_direction,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [B,K].
+    pub out_log_target: *const truing_tensor,
+    /// f64 or f32 [B,K], w; also the partial of J with respect to the values.
+    pub out_weights: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_kl: *const truing_tensor,
+    /// f64 or f32 [B], J.
+    pub out_combined: *const truing_tensor,
+    /// f64 or f32 [B,K], dKL/ds.
+    pub grad_scores_kl_out: *const truing_tensor,
+    /// f64 or f32 [B,K], dJ/ds; dJ/dw is q.
+    pub grad_scores_combined_out: *const truing_tensor,
+    /// u32 [B].
     pub out_status: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
@@ -2950,4 +3487,15 @@ args! {
     truing_aot_sort_args: 184,
     truing_beta_dpo_stats_args: 184,
     truing_wpo_weight_args: 168,
+    truing_item_numbers_args: 168,
+    truing_head_weights_args: 168,
+    truing_modpo_margin_args: 176,
+    truing_quantile_threshold_args: 152,
+    truing_a_star_value_args: 184,
+    truing_hindsight_target_args: 160,
+    truing_kl_length_figures_args: 216,
+    truing_ches_args: 176,
+    truing_class_rows_args: 248,
+    truing_prm_mse_args: 208,
+    truing_preference_orchestrator_args: 224,
 }

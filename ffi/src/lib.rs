@@ -6,6 +6,7 @@
 pub mod abi;
 pub mod batch;
 pub mod catalog;
+pub mod classes;
 pub mod context;
 pub mod linear_logprob;
 pub mod linear_preference;

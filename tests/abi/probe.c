@@ -243,6 +243,32 @@ enum {
     probe_truing_shift_per_step = (int)(TRUING_SHIFT_PER_STEP),
     probe_truing_aot_paired = (int)(TRUING_AOT_PAIRED),
     probe_truing_aot_unpaired = (int)(TRUING_AOT_UNPAIRED),
+    probe_truing_item_probability = (int)(TRUING_ITEM_PROBABILITY),
+    probe_truing_item_logit = (int)(TRUING_ITEM_LOGIT),
+    probe_truing_item_difference = (int)(TRUING_ITEM_DIFFERENCE),
+    probe_truing_item_ratio = (int)(TRUING_ITEM_RATIO),
+    probe_truing_value_log_mean_exp = (int)(TRUING_VALUE_LOG_MEAN_EXP),
+    probe_truing_value_mean = (int)(TRUING_VALUE_MEAN),
+    probe_truing_value_max = (int)(TRUING_VALUE_MAX),
+    probe_truing_value_zero = (int)(TRUING_VALUE_ZERO),
+    probe_truing_kl_figure_sequences = (int)(TRUING_KL_FIGURE_SEQUENCES),
+    probe_truing_kl_figure_tokens = (int)(TRUING_KL_FIGURE_TOKENS),
+    probe_truing_kl_figure_k1_per_sequence = (int)(TRUING_KL_FIGURE_K1_PER_SEQUENCE),
+    probe_truing_kl_figure_k1_per_token = (int)(TRUING_KL_FIGURE_K1_PER_TOKEN),
+    probe_truing_kl_figure_k1_mean_of_means = (int)(TRUING_KL_FIGURE_K1_MEAN_OF_MEANS),
+    probe_truing_kl_figure_k3_per_sequence = (int)(TRUING_KL_FIGURE_K3_PER_SEQUENCE),
+    probe_truing_kl_figure_k3_per_token = (int)(TRUING_KL_FIGURE_K3_PER_TOKEN),
+    probe_truing_kl_figure_k3_mean_of_means = (int)(TRUING_KL_FIGURE_K3_MEAN_OF_MEANS),
+    probe_truing_kl_figure_length_mean = (int)(TRUING_KL_FIGURE_LENGTH_MEAN),
+    probe_truing_kl_figure_length_std = (int)(TRUING_KL_FIGURE_LENGTH_STD),
+    probe_truing_kl_figure_length_std_sample = (int)(TRUING_KL_FIGURE_LENGTH_STD_SAMPLE),
+    probe_truing_kl_figure_length_min = (int)(TRUING_KL_FIGURE_LENGTH_MIN),
+    probe_truing_kl_figure_length_max = (int)(TRUING_KL_FIGURE_LENGTH_MAX),
+    probe_truing_kl_figure_count = (int)(TRUING_KL_FIGURE_COUNT),
+    probe_truing_class_mean = (int)(TRUING_CLASS_MEAN),
+    probe_truing_class_sum = (int)(TRUING_CLASS_SUM),
+    probe_truing_direction_target_to_weights = (int)(TRUING_DIRECTION_TARGET_TO_WEIGHTS),
+    probe_truing_direction_weights_to_target = (int)(TRUING_DIRECTION_WEIGHTS_TO_TARGET),
     probe_end
 };
 
@@ -1293,6 +1319,7 @@ static void probe_bco_shift_args(void) {
     F(truing_bco_shift_args, out_shift);
     F(truing_bco_shift_args, out_state);
     F(truing_bco_shift_args, out_status);
+    F(truing_bco_shift_args, rate);
     F(truing_bco_shift_args, reserved);
 }
 
@@ -1359,6 +1386,251 @@ static void probe_wpo_weight_args(void) {
     F(truing_wpo_weight_args, reserved);
 }
 
+static void probe_item_numbers_args(void) {
+    S(truing_item_numbers_args);
+    F(truing_item_numbers_args, struct_size);
+    F(truing_item_numbers_args, reserved_head);
+    F(truing_item_numbers_args, context);
+    F(truing_item_numbers_args, flags);
+    F(truing_item_numbers_args, stream);
+    F(truing_item_numbers_args, workspace);
+    F(truing_item_numbers_args, workspace_size);
+    F(truing_item_numbers_args, first);
+    F(truing_item_numbers_args, second);
+    F(truing_item_numbers_args, params);
+    F(truing_item_numbers_args, num_params);
+    F(truing_item_numbers_args, form);
+    F(truing_item_numbers_args, reserved0);
+    F(truing_item_numbers_args, out_value);
+    F(truing_item_numbers_args, out_status);
+    F(truing_item_numbers_args, reserved);
+}
+
+static void probe_head_weights_args(void) {
+    S(truing_head_weights_args);
+    F(truing_head_weights_args, struct_size);
+    F(truing_head_weights_args, reserved_head);
+    F(truing_head_weights_args, context);
+    F(truing_head_weights_args, flags);
+    F(truing_head_weights_args, stream);
+    F(truing_head_weights_args, workspace);
+    F(truing_head_weights_args, workspace_size);
+    F(truing_head_weights_args, head);
+    F(truing_head_weights_args, mask);
+    F(truing_head_weights_args, alpha);
+    F(truing_head_weights_args, present_heads);
+    F(truing_head_weights_args, reserved0);
+    F(truing_head_weights_args, out_weight);
+    F(truing_head_weights_args, out_counts);
+    F(truing_head_weights_args, out_status);
+    F(truing_head_weights_args, reserved);
+}
+
+static void probe_modpo_margin_args(void) {
+    S(truing_modpo_margin_args);
+    F(truing_modpo_margin_args, struct_size);
+    F(truing_modpo_margin_args, reserved_head);
+    F(truing_modpo_margin_args, context);
+    F(truing_modpo_margin_args, flags);
+    F(truing_modpo_margin_args, stream);
+    F(truing_modpo_margin_args, workspace);
+    F(truing_modpo_margin_args, workspace_size);
+    F(truing_modpo_margin_args, weights);
+    F(truing_modpo_margin_args, chosen);
+    F(truing_modpo_margin_args, rejected);
+    F(truing_modpo_margin_args, grad_margin);
+    F(truing_modpo_margin_args, out_margin_chosen);
+    F(truing_modpo_margin_args, out_margin_rejected);
+    F(truing_modpo_margin_args, grad_weights_out);
+    F(truing_modpo_margin_args, grad_chosen_out);
+    F(truing_modpo_margin_args, reserved);
+}
+
+static void probe_quantile_threshold_args(void) {
+    S(truing_quantile_threshold_args);
+    F(truing_quantile_threshold_args, struct_size);
+    F(truing_quantile_threshold_args, reserved_head);
+    F(truing_quantile_threshold_args, context);
+    F(truing_quantile_threshold_args, flags);
+    F(truing_quantile_threshold_args, stream);
+    F(truing_quantile_threshold_args, workspace);
+    F(truing_quantile_threshold_args, workspace_size);
+    F(truing_quantile_threshold_args, values);
+    F(truing_quantile_threshold_args, mask);
+    F(truing_quantile_threshold_args, level);
+    F(truing_quantile_threshold_args, out_threshold);
+    F(truing_quantile_threshold_args, out_status);
+    F(truing_quantile_threshold_args, reserved);
+}
+
+static void probe_a_star_value_args(void) {
+    S(truing_a_star_value_args);
+    F(truing_a_star_value_args, struct_size);
+    F(truing_a_star_value_args, reserved_head);
+    F(truing_a_star_value_args, context);
+    F(truing_a_star_value_args, flags);
+    F(truing_a_star_value_args, stream);
+    F(truing_a_star_value_args, workspace);
+    F(truing_a_star_value_args, workspace_size);
+    F(truing_a_star_value_args, rewards);
+    F(truing_a_star_value_args, cu_seqlens);
+    F(truing_a_star_value_args, mask);
+    F(truing_a_star_value_args, params);
+    F(truing_a_star_value_args, num_params);
+    F(truing_a_star_value_args, mode);
+    F(truing_a_star_value_args, reserved0);
+    F(truing_a_star_value_args, out_value);
+    F(truing_a_star_value_args, out_share);
+    F(truing_a_star_value_args, out_status);
+    F(truing_a_star_value_args, reserved);
+}
+
+static void probe_hindsight_target_args(void) {
+    S(truing_hindsight_target_args);
+    F(truing_hindsight_target_args, struct_size);
+    F(truing_hindsight_target_args, reserved_head);
+    F(truing_hindsight_target_args, context);
+    F(truing_hindsight_target_args, flags);
+    F(truing_hindsight_target_args, stream);
+    F(truing_hindsight_target_args, workspace);
+    F(truing_hindsight_target_args, workspace_size);
+    F(truing_hindsight_target_args, rewards);
+    F(truing_hindsight_target_args, cu_seqlens);
+    F(truing_hindsight_target_args, outcome);
+    F(truing_hindsight_target_args, params);
+    F(truing_hindsight_target_args, num_params);
+    F(truing_hindsight_target_args, out_targets);
+    F(truing_hindsight_target_args, reserved);
+}
+
+static void probe_kl_length_figures_args(void) {
+    S(truing_kl_length_figures_args);
+    F(truing_kl_length_figures_args, struct_size);
+    F(truing_kl_length_figures_args, reserved_head);
+    F(truing_kl_length_figures_args, context);
+    F(truing_kl_length_figures_args, flags);
+    F(truing_kl_length_figures_args, stream);
+    F(truing_kl_length_figures_args, workspace);
+    F(truing_kl_length_figures_args, workspace_size);
+    F(truing_kl_length_figures_args, logps);
+    F(truing_kl_length_figures_args, ref_logps);
+    F(truing_kl_length_figures_args, cu_seqlens);
+    F(truing_kl_length_figures_args, mask);
+    F(truing_kl_length_figures_args, quantile_levels);
+    F(truing_kl_length_figures_args, bin_edges);
+    F(truing_kl_length_figures_args, out_k1);
+    F(truing_kl_length_figures_args, out_k3);
+    F(truing_kl_length_figures_args, out_lengths);
+    F(truing_kl_length_figures_args, out_figures);
+    F(truing_kl_length_figures_args, out_quantiles);
+    F(truing_kl_length_figures_args, out_histogram);
+    F(truing_kl_length_figures_args, out_status);
+    F(truing_kl_length_figures_args, reserved);
+}
+
+static void probe_ches_args(void) {
+    S(truing_ches_args);
+    F(truing_ches_args, struct_size);
+    F(truing_ches_args, reserved_head);
+    F(truing_ches_args, context);
+    F(truing_ches_args, flags);
+    F(truing_ches_args, stream);
+    F(truing_ches_args, workspace);
+    F(truing_ches_args, workspace_size);
+    F(truing_ches_args, hidden);
+    F(truing_ches_args, cu_seqlens);
+    F(truing_ches_args, mask);
+    F(truing_ches_args, chosen_seq);
+    F(truing_ches_args, rejected_seq);
+    F(truing_ches_args, score_kind);
+    F(truing_ches_args, reserved0);
+    F(truing_ches_args, out_value);
+    F(truing_ches_args, out_status);
+    F(truing_ches_args, reserved);
+}
+
+static void probe_class_rows_args(void) {
+    S(truing_class_rows_args);
+    F(truing_class_rows_args, struct_size);
+    F(truing_class_rows_args, reserved_head);
+    F(truing_class_rows_args, context);
+    F(truing_class_rows_args, flags);
+    F(truing_class_rows_args, stream);
+    F(truing_class_rows_args, workspace);
+    F(truing_class_rows_args, workspace_size);
+    F(truing_class_rows_args, logits);
+    F(truing_class_rows_args, columns);
+    F(truing_class_rows_args, targets);
+    F(truing_class_rows_args, target_ids);
+    F(truing_class_rows_args, threshold);
+    F(truing_class_rows_args, mask);
+    F(truing_class_rows_args, params);
+    F(truing_class_rows_args, num_params);
+    F(truing_class_rows_args, form);
+    F(truing_class_rows_args, reduction);
+    F(truing_class_rows_args, normaliser);
+    F(truing_class_rows_args, grad_output);
+    F(truing_class_rows_args, grad_scale);
+    F(truing_class_rows_args, out_loss);
+    F(truing_class_rows_args, out_losses);
+    F(truing_class_rows_args, out_targets);
+    F(truing_class_rows_args, grad_logits_out);
+    F(truing_class_rows_args, out_status);
+    F(truing_class_rows_args, reserved);
+}
+
+static void probe_prm_mse_args(void) {
+    S(truing_prm_mse_args);
+    F(truing_prm_mse_args, struct_size);
+    F(truing_prm_mse_args, reserved_head);
+    F(truing_prm_mse_args, context);
+    F(truing_prm_mse_args, flags);
+    F(truing_prm_mse_args, stream);
+    F(truing_prm_mse_args, workspace);
+    F(truing_prm_mse_args, workspace_size);
+    F(truing_prm_mse_args, predictions);
+    F(truing_prm_mse_args, targets);
+    F(truing_prm_mse_args, cu_seqlens);
+    F(truing_prm_mse_args, mask);
+    F(truing_prm_mse_args, reduction);
+    F(truing_prm_mse_args, reserved0);
+    F(truing_prm_mse_args, normaliser);
+    F(truing_prm_mse_args, grad_output);
+    F(truing_prm_mse_args, grad_scale);
+    F(truing_prm_mse_args, out_loss);
+    F(truing_prm_mse_args, out_losses);
+    F(truing_prm_mse_args, grad_predictions_out);
+    F(truing_prm_mse_args, out_status);
+    F(truing_prm_mse_args, reserved);
+}
+
+static void probe_preference_orchestrator_args(void) {
+    S(truing_preference_orchestrator_args);
+    F(truing_preference_orchestrator_args, struct_size);
+    F(truing_preference_orchestrator_args, reserved_head);
+    F(truing_preference_orchestrator_args, context);
+    F(truing_preference_orchestrator_args, flags);
+    F(truing_preference_orchestrator_args, stream);
+    F(truing_preference_orchestrator_args, workspace);
+    F(truing_preference_orchestrator_args, workspace_size);
+    F(truing_preference_orchestrator_args, rewards);
+    F(truing_preference_orchestrator_args, log_target);
+    F(truing_preference_orchestrator_args, scores);
+    F(truing_preference_orchestrator_args, values);
+    F(truing_preference_orchestrator_args, params);
+    F(truing_preference_orchestrator_args, num_params);
+    F(truing_preference_orchestrator_args, direction);
+    F(truing_preference_orchestrator_args, reserved0);
+    F(truing_preference_orchestrator_args, out_log_target);
+    F(truing_preference_orchestrator_args, out_weights);
+    F(truing_preference_orchestrator_args, out_kl);
+    F(truing_preference_orchestrator_args, out_combined);
+    F(truing_preference_orchestrator_args, grad_scores_kl_out);
+    F(truing_preference_orchestrator_args, grad_scores_combined_out);
+    F(truing_preference_orchestrator_args, out_status);
+    F(truing_preference_orchestrator_args, reserved);
+}
+
 int main(void) {
     probe_device();
     probe_dtype();
@@ -1417,6 +1689,17 @@ int main(void) {
     probe_aot_sort_args();
     probe_beta_dpo_stats_args();
     probe_wpo_weight_args();
+    probe_item_numbers_args();
+    probe_head_weights_args();
+    probe_modpo_margin_args();
+    probe_quantile_threshold_args();
+    probe_a_star_value_args();
+    probe_hindsight_target_args();
+    probe_kl_length_figures_args();
+    probe_ches_args();
+    probe_class_rows_args();
+    probe_prm_mse_args();
+    probe_preference_orchestrator_args();
     C(TRUING_ABI_VERSION);
     C(TRUING_STATUS_OK);
     C(TRUING_STATUS_INVALID_ARGUMENT);
@@ -1651,5 +1934,31 @@ int main(void) {
     C(TRUING_SHIFT_PER_STEP);
     C(TRUING_AOT_PAIRED);
     C(TRUING_AOT_UNPAIRED);
+    C(TRUING_ITEM_PROBABILITY);
+    C(TRUING_ITEM_LOGIT);
+    C(TRUING_ITEM_DIFFERENCE);
+    C(TRUING_ITEM_RATIO);
+    C(TRUING_VALUE_LOG_MEAN_EXP);
+    C(TRUING_VALUE_MEAN);
+    C(TRUING_VALUE_MAX);
+    C(TRUING_VALUE_ZERO);
+    C(TRUING_KL_FIGURE_SEQUENCES);
+    C(TRUING_KL_FIGURE_TOKENS);
+    C(TRUING_KL_FIGURE_K1_PER_SEQUENCE);
+    C(TRUING_KL_FIGURE_K1_PER_TOKEN);
+    C(TRUING_KL_FIGURE_K1_MEAN_OF_MEANS);
+    C(TRUING_KL_FIGURE_K3_PER_SEQUENCE);
+    C(TRUING_KL_FIGURE_K3_PER_TOKEN);
+    C(TRUING_KL_FIGURE_K3_MEAN_OF_MEANS);
+    C(TRUING_KL_FIGURE_LENGTH_MEAN);
+    C(TRUING_KL_FIGURE_LENGTH_STD);
+    C(TRUING_KL_FIGURE_LENGTH_STD_SAMPLE);
+    C(TRUING_KL_FIGURE_LENGTH_MIN);
+    C(TRUING_KL_FIGURE_LENGTH_MAX);
+    C(TRUING_KL_FIGURE_COUNT);
+    C(TRUING_CLASS_MEAN);
+    C(TRUING_CLASS_SUM);
+    C(TRUING_DIRECTION_TARGET_TO_WEIGHTS);
+    C(TRUING_DIRECTION_WEIGHTS_TO_TARGET);
     return 0;
 }

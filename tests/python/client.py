@@ -349,6 +349,96 @@ pair_weight = truing.wpo_weight(-gaps, -gaps - 1, form="plain").weight
 close(pair_weight, np.minimum(1, np.exp(-2 * gaps - 1)), 1e-15, "wpo")
 refused("INVALID_ARGUMENT", "chosen_log_sum_sq", truing.wpo_weight, gaps, gaps, form="trl")
 
+chance = np.array([0.2, 0.5, 0.9])
+close(truing.density_ratio(chance, form="probability", low=0.1).value, [0.25, 1, 9], 1e-14, "density ratio")
+close(truing.density_ratio(np.log(chance), form="logit", low=0.1).value, chance, 1e-15, "density ratio of logits")
+offset = truing.odpo_offset(gaps + 3, gaps, form="difference", alpha=0.5)
+close(offset.value, 0.5 * np.log(3.0), 1e-15, "odpo")
+close(truing.mm_beta(gaps).value, np.clip(0.1 * (1 + 0.5 * -np.expm1(-0.5 * gaps)), 0.1, 0.15), 1e-15, "mm_beta")
+close(truing.pdu_dual_step(np.array([0.1]), np.array([-1.0]), step=0.5).value, [0.0], 0, "dual step")
+heads = truing.head_weights(np.array([0, 1, 1, 1], "i4"), 2)
+close(heads.weight, [0.5, 1 / 6, 1 / 6, 1 / 6], 1e-15, "head weights")
+objectives = np.arange(6.0).reshape(3, 2)
+margin = truing.modpo_margin(np.array([0.5, 2.0]), objectives, -objectives, np.ones(3), grad_weights=True)
+close(margin.margin_chosen, objectives @ [0.5, 2.0], 1e-15, "modpo margin")
+close(margin.grad_weights, 2 * objectives.sum(0), 1e-15, "modpo weights")
+close(truing.quantile_threshold(gaps, 0.3).threshold, np.quantile(gaps, 0.3), 1e-15, "quantile")
+star = truing.a_star_value(gaps.reshape(2, 2), mode="log_mean_exp", share=True)
+close(star.value, 0.5 * np.log(np.exp(gaps.reshape(2, 2) / 0.5).mean(1)), 1e-14, "a star value")
+close(star.share.sum(1), [1, 1], 1e-15, "shares")
+steps = truing.hindsight_target(np.zeros((1, 3)), np.ones(1), gamma=0.5).targets
+close(steps, [[0.25, 0.5, 1]], 0, "hindsight")
+figures = truing.kl_length_figures(gaps, cu_seqlens=np.array([0, 1, 4]), quantile_levels=np.array([0.5]),
+                                   bin_edges=np.array([0.0, 2.0, 4.0]))  # fmt: skip
+close(figures.k1, [0.5, 0.75], 1e-15, "k1")
+check(figures.quantiles.tolist() == [2] and figures.histogram.tolist() == [1, 1] and figures.figures.shape == (16,), "lengths")
+states = rng.normal(size=(2, 3, 4)).astype("f4")
+both = states.astype("f8").sum(1)
+close(truing.ches(states, np.array([0]), np.array([1]), score="sum").value, [both[1] @ both[0] - both[0] @ both[0]], 1e-12, "ches")
+judged = rng.normal(size=(3, 4))
+soft = np.exp(judged - judged.max(1, keepdims=True))
+soft /= soft.sum(1, keepdims=True)
+truth = np.eye(4)[[0, 2, 3]]
+close(truing.brier(judged, truth, form="sum", reduction="mean").loss, ((soft - truth) ** 2).sum(1).mean(), 1e-14, "brier")
+ranked = (np.cumsum(soft - truth, 1)[:, :3] ** 2).sum(1) / 3
+close(truing.rps(judged, target_ids=np.array([0, 2, 3]), form="mean", reduction="none", losses=True).losses, ranked, 1e-14, "rps")
+step = truing.prm_ce(judged, truth, reduction="sum")
+close(step.loss, -(truth * np.log(soft)).sum(), 1e-14, "prm_ce")
+close(step.grad_logits, soft - truth, 1e-13, "prm_ce gradient")
+sure = truing.confidence_ce(judged[:, :2], truth[:, :2], threshold=0.5, confidence=0.0, reduction="none", losses=True)
+close(sure.losses[1], 0, 0, "a row without a target")
+check(truing.product_target(judged, soft, reduction="mean", out_targets=True).targets.shape == (3, 4), "product target")
+flat = truing.pdu_flatten(judged, reduction="sum")
+close(flat.loss, ((judged.max(1) - judged.mean(1)) ** 2).sum(), 1e-13, "pdu_flatten")
+close(truing.prm_mse(judged, truth, reduction="mean").loss, ((judged - truth) ** 2).mean(), 1e-14, "prm_mse")
+mixed = truing.preference_orchestrator(judged, scores=judged, values=truth, direction="target_to_weights")
+close(mixed.combined, (soft * truth).sum(1), 1e-14, "combined objectives")
+check((mixed.kl >= 0).all() and mixed.grad_scores_kl.shape == (3, 4), "orchestrator")
+refused("INVALID_ARGUMENT", "params.confidence", truing.confidence_ce, judged[:, :2], soft[:, :2], threshold=0.5,
+        confidence=2.0, reduction="mean")  # fmt: skip
+
+# ---- a reference head, token-level DPO, an NLL beside the loss
+def two_heads():
+    n, d, v = 4, 5, 11
+    h, r = rng.normal(size=(4, n, d)).astype("f4"), rng.normal(size=(4, n, d)).astype("f4")
+    w, wr = rng.normal(size=(v, d)).astype("f4"), rng.normal(size=(v, d)).astype("f4")
+    y = rng.integers(0, v, size=(4, n))
+
+    def rows_of(hidden, weight):
+        z = hidden.astype("f8") @ weight.astype("f8").T
+        z -= z.max(-1, keepdims=True)
+        return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+    policy, other = rows_of(h, w), rows_of(r, wr)
+    taken = [np.take_along_axis(x, y[..., None], -1)[..., 0] for x in (policy, other)]
+    ratio, kl = (taken[0] - taken[1]).sum(1), (np.exp(other) * (other - policy)).sum((1, 2))
+    both = dict(ref_hidden=r, ref_weight=wr, score="sum", phase="single", reduction="mean", layout="interleaved")
+    fused = truing.linear_preference("dpo", h, w, y, params={"beta": 0.3}, ref_scores_out=True, **both)
+    want = np.log1p(np.exp(-0.3 * (ratio[0::2] - ratio[1::2]))).mean()
+    close(fused.loss, want, 1e-5, "dpo with both heads")
+    close(fused.ref_scores, taken[1].sum(1), 1e-4, "scores of the reference")
+    by_token = truing.linear_preference("tdpo1", h, w, y, params={"beta": 0.3}, kl=True, grad_kl=True, **both)
+    u = 0.3 * ((ratio[0::2] - ratio[1::2]) - (kl[1::2] - kl[0::2]))
+    close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
+    close(by_token.kl, kl, 1e-5, "KL to the reference")
+    close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
+    plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
+    alone = truing.linear_preference("cpo", h, w, y, **plain)
+    nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
+    close(nll.side_term, -taken[0][0::2].mean(), 1e-5, "chosen NLL")
+    close(nll.loss, alone.loss + 0.5 * nll.side_term, 1e-12, "cpo with its NLL")
+    check(np.abs(nll.grad_hidden - alone.grad_hidden)[1::2].max() == 0, "the NLL is the chosen answers'")
+    refused("INVALID_ARGUMENT", "loss.id", truing.linear_preference, "tdpo1", h, w, y, **plain)
+    refused("INVALID_ARGUMENT", "side_term.scope", truing.linear_preference, "cpo", h, w, y, side_coef=0.5,
+            side_divisor="pooled", **plain)  # fmt: skip
+    learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",
+                                layout="interleaved", grad_params=True)  # fmt: skip
+    check(learned.grad_params.shape == (2,) and learned.grad_params[0] == 0 and learned.grad_params[1] != 0, "learned weight")
+    factor = truing.preference("poft", np.array([-1.0, -2.0]), baseline=-1.0, reduction="mean", aux=True).aux
+    close(factor, [0.5, 1 / (1 + np.exp(-1.0))], 1e-15, "factor of poft")
+
+
+two_heads()
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
 lists = truing.losses.plackett_luce(s.scores, ref, list_offsets=np.array([0, 4], "i4"), reduction="mean",

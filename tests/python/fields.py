@@ -138,6 +138,83 @@ def wpo_weight(a):
     a.chosen, a.rejected, a.out_weight, a.form = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4), _abi.TRUING_WPO_PLAIN
 
 
+def items(form):
+    def fill(a):
+        a.first, a.out_value, a.form = tensor(*F64, 4), tensor(*F64, 4), form
+        if form != _abi.TRUING_ITEM_PROBABILITY:
+            a.second = tensor(*F64, 4)
+
+    return fill
+
+
+def dual_step(a):
+    a.first, a.second, a.out_value = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4)
+    number(a, 0.5)
+
+
+def number(a, x):
+    array = (ctypes.c_double * 1)(x)
+    keep.append(array)
+    a.params, a.num_params = array, 1
+
+
+def head_weights(a):
+    a.head, a.out_counts = tensor(*I32, 4), tensor(_abi.TRUING_DTYPE_INT, 64, 2)
+
+
+def modpo_margin(a):
+    a.weights, a.chosen, a.rejected, a.grad_margin = tensor(*F64, 3), tensor(*F64, 4, 3), tensor(*F64, 4, 3), tensor(*F64, 4)
+
+
+def quantile_threshold(a):
+    a.values, a.level, a.out_threshold = tensor(*F64, 4), tensor(*F64), tensor(*F64)
+
+
+def a_star_value(a):
+    a.rewards, a.out_value, a.mode = tensor(*F64, 4, 3), tensor(*F64, 4), _abi.TRUING_VALUE_LOG_MEAN_EXP
+
+
+def hindsight_target(a):
+    a.rewards, a.outcome, a.out_targets = tensor(*F64, 4, 3), tensor(*F64, 4), tensor(*F64, 4, 3)
+
+
+def kl_length_figures(a):
+    a.logps, a.out_k1 = tensor(*F64, 4, 3), tensor(*F64, 4)
+
+
+def ches(a):
+    a.hidden, a.chosen_seq, a.rejected_seq = tensor(*F32, 4, 3, 5), tensor(*I32, 2), tensor(*I32, 2)
+    a.out_value, a.score_kind = tensor(*F64, 2), _abi.TRUING_SCORE_MEAN
+
+
+def class_rows(form):
+    def fill(a):
+        a.logits, a.targets, a.out_losses = tensor(*F32, 4, 2), tensor(*F32, 4, 2), tensor(*F64, 4)
+        a.reduction, a.form = _abi.TRUING_REDUCE_MEAN, form
+
+    return fill
+
+
+def confidence_ce(a):
+    class_rows(0)(a)
+    a.threshold = tensor(*F64)
+    number(a, 0.5)
+
+
+def pdu_flatten(a):
+    a.logits, a.out_losses, a.reduction = tensor(*F32, 4, 2), tensor(*F64, 4), _abi.TRUING_REDUCE_MEAN
+
+
+def prm_mse(a):
+    a.predictions, a.targets, a.out_losses = tensor(*F32, 4, 3), tensor(*F32, 4, 3), tensor(*F64, 4)
+    a.reduction = _abi.TRUING_REDUCE_MEAN
+
+
+def orchestrator(a):
+    a.rewards, a.scores, a.values = tensor(*F32, 4, 3), tensor(*F32, 4, 3), tensor(*F32, 4, 3)
+    a.out_kl, a.direction = tensor(*F64, 4), _abi.TRUING_DIRECTION_TARGET_TO_WEIGHTS
+
+
 CALLS = {
     "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
     "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
@@ -160,6 +237,25 @@ CALLS = {
     "aot_sort": (_abi.truing_aot_sort_args, aot_sort),
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
+    "density_ratio": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_PROBABILITY)),
+    "odpo_offset": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_DIFFERENCE)),
+    "mm_beta": (_abi.truing_item_numbers_args, items(0)),
+    "pdu_dual_step": (_abi.truing_item_numbers_args, dual_step),
+    "head_weights": (_abi.truing_head_weights_args, head_weights),
+    "modpo_margin": (_abi.truing_modpo_margin_args, modpo_margin),
+    "quantile_threshold": (_abi.truing_quantile_threshold_args, quantile_threshold),
+    "a_star_value": (_abi.truing_a_star_value_args, a_star_value),
+    "hindsight_target": (_abi.truing_hindsight_target_args, hindsight_target),
+    "kl_length_figures": (_abi.truing_kl_length_figures_args, kl_length_figures),
+    "ches": (_abi.truing_ches_args, ches),
+    "prm_ce": (_abi.truing_class_rows_args, class_rows(0)),
+    "rps": (_abi.truing_class_rows_args, class_rows(_abi.TRUING_CLASS_MEAN)),
+    "brier": (_abi.truing_class_rows_args, class_rows(_abi.TRUING_CLASS_SUM)),
+    "confidence_ce": (_abi.truing_class_rows_args, confidence_ce),
+    "product_target": (_abi.truing_class_rows_args, class_rows(0)),
+    "pdu_flatten": (_abi.truing_class_rows_args, pdu_flatten),
+    "prm_mse": (_abi.truing_prm_mse_args, prm_mse),
+    "preference_orchestrator": (_abi.truing_preference_orchestrator_args, orchestrator),
 }
 # Every number is a legal K: none, some or all columns.
 ANY = {"support.top_k"}

@@ -5,9 +5,17 @@ from . import losses
 from ._error import Error
 from ._library import SERIAL, Context, find, open_library
 from ._ops import (
+    a_star_value,
     aot_sort,
     bco_shift,
     beta_dpo_stats,
+    brier,
+    ches,
+    confidence_ce,
+    density_ratio,
+    head_weights,
+    hindsight_target,
+    kl_length_figures,
     kto_baseline,
     linear_logprob,
     linear_logprob_backward,
@@ -17,8 +25,19 @@ from ._ops import (
     logprob_backward,
     logprob_finish,
     logprob_local,
+    mm_beta,
+    modpo_margin,
+    odpo_offset,
+    pdu_dual_step,
+    pdu_flatten,
     policy,
     preference,
+    preference_orchestrator,
+    prm_ce,
+    prm_mse,
+    product_target,
+    quantile_threshold,
+    rps,
     sequence,
     sequence_backward,
     support_mask,
@@ -28,10 +47,13 @@ from ._ops import (
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "aot_sort", "bco_shift", "beta_dpo_stats", "kto_baseline", "linear_logprob",
-    "linear_logprob_backward", "linear_logprob_local", "linear_preference", "load", "logprob", "logprob_backward",
-    "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence", "sequence_backward",
-    "support_mask", "tds_rows", "tensor", "wpo_weight",
+    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "beta_dpo_stats", "brier", "ches",
+    "confidence_ce", "density_ratio", "head_weights", "hindsight_target", "kl_length_figures", "kto_baseline",
+    "linear_logprob", "linear_logprob_backward", "linear_logprob_local", "linear_preference", "load", "logprob",
+    "logprob_backward", "logprob_finish", "logprob_local", "losses", "mm_beta", "modpo_margin", "odpo_offset",
+    "pdu_dual_step", "pdu_flatten", "policy", "preference", "preference_orchestrator", "prm_ce", "prm_mse",
+    "product_target", "quantile_threshold", "rps", "sequence", "sequence_backward", "support_mask", "tds_rows",
+    "tensor", "wpo_weight",
 ]  # fmt: skip
 
 

@@ -236,6 +236,32 @@ TRUING_SHIFT_POOLED = 2  # All rows so far (the BCO trainer of TRL).
 TRUING_SHIFT_PER_STEP = 3  # The means of the batches (LLaMA-Factory, ms-swift).
 TRUING_AOT_PAIRED = 1  # u = chosen - rejected, v = ref_chosen - ref_rejected.
 TRUING_AOT_UNPAIRED = 2  # u = chosen - ref_chosen, v = rejected - ref_rejected.
+TRUING_ITEM_PROBABILITY = 1  # density_ratio: a probability.
+TRUING_ITEM_LOGIT = 2  # density_ratio: a logit.
+TRUING_ITEM_DIFFERENCE = 3  # odpo_offset: the difference of the rewards counts.
+TRUING_ITEM_RATIO = 4  # odpo_offset: their ratio counts.
+TRUING_VALUE_LOG_MEAN_EXP = 1  # beta (lse(r / beta) - log n).
+TRUING_VALUE_MEAN = 2  # Mean of the rewards (the authors' beta = 0).
+TRUING_VALUE_MAX = 3  # Largest reward.
+TRUING_VALUE_ZERO = 4  # 0 (the authors' beta < 0).
+TRUING_KL_FIGURE_SEQUENCES = 0  # Sequences with a live token.
+TRUING_KL_FIGURE_TOKENS = 1  # Live tokens.
+TRUING_KL_FIGURE_K1_PER_SEQUENCE = 2  # Mean of k1 over the sequences.
+TRUING_KL_FIGURE_K1_PER_TOKEN = 3  # Sum of k1 over the tokens of all sequences.
+TRUING_KL_FIGURE_K1_MEAN_OF_MEANS = 4  # Mean over the sequences of the mean of k1 over their tokens.
+TRUING_KL_FIGURE_K3_PER_SEQUENCE = 5  # As with k1.
+TRUING_KL_FIGURE_K3_PER_TOKEN = 6  # As with k1.
+TRUING_KL_FIGURE_K3_MEAN_OF_MEANS = 7  # As with k1.
+TRUING_KL_FIGURE_LENGTH_MEAN = 8  # Mean length.
+TRUING_KL_FIGURE_LENGTH_STD = 9  # Standard deviation of the lengths, divisor n.
+TRUING_KL_FIGURE_LENGTH_STD_SAMPLE = 10  # The same with divisor n - 1; 0 for one sequence.
+TRUING_KL_FIGURE_LENGTH_MIN = 11  # Shortest.
+TRUING_KL_FIGURE_LENGTH_MAX = 12  # Longest.
+TRUING_KL_FIGURE_COUNT = 16  # Length of `out_figures`; the rest is 0.
+TRUING_CLASS_MEAN = 1  # K - 1 (rps) or K (brier).
+TRUING_CLASS_SUM = 2  # 1.
+TRUING_DIRECTION_TARGET_TO_WEIGHTS = 1  # KL(target || weights).
+TRUING_DIRECTION_WEIGHTS_TO_TARGET = 2  # KL(weights || target).
 
 truing_status = ctypes.c_int32
 truing_device_type = ctypes.c_int32
@@ -279,6 +305,10 @@ truing_partial_support = ctypes.c_uint32
 truing_outside = ctypes.c_uint32
 truing_shift_mode = ctypes.c_uint32
 truing_aot_pairing = ctypes.c_uint32
+truing_item_form = ctypes.c_uint32
+truing_value_mode = ctypes.c_uint32
+truing_class_form = ctypes.c_uint32
+truing_direction = ctypes.c_uint32
 
 
 class truing_device(ctypes.Structure):
@@ -1489,7 +1519,8 @@ class truing_bco_shift_args(ctypes.Structure):
         ("out_shift", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; without a row of one class the other's mean.
         ("out_state", ctypes.POINTER(truing_tensor)),  # f64 [4]: sum and count of the desirable rows, then of the others; of everything (POOLED); of the batches' means (PER_STEP).
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: empty where a class has no row.
-        ("reserved", ctypes.c_uint8 * 64),  # 0.
+        ("rate", ctypes.c_double),  # Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+        ("reserved", ctypes.c_uint8 * 56),  # 0.
     ]
 
 
@@ -1565,6 +1596,284 @@ class truing_wpo_weight_args(ctypes.Structure):
     ]
 
 
+class truing_item_numbers_args(ctypes.Structure):
+    """One number an item from one or two: `truing_density_ratio` (weights of bco), `truing_odpo_offset` (margins of odpo), `truing_mm_beta` (betas of mm_dpo), `truing_pdu_dual_step` (multiplier of a constraint)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("first", ctypes.POINTER(truing_tensor)),  # float [n]: probability or logit; reward of the chosen answer (mm_beta without `second`: the gap); multiplier.
+        ("second", ctypes.POINTER(truing_tensor)),  # float [n]: none for density_ratio; reward of the rejected answer; loss of the constraint.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: density_ratio low (0.5), high (10); odpo_offset alpha (1); mm_beta beta (0.1), weight (0.5), slope (0.5); pdu_dual_step step, epsilon (0). NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # Numbers given.
+        ("form", truing_item_form),  # `TRUING_ITEM_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_head_weights_args(ctypes.Structure):
+    """Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("head", ctypes.POINTER(truing_tensor)),  # int [n], head of a pair.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [n].
+        ("alpha", ctypes.POINTER(truing_tensor)),  # float [M], >= 0; NULL: each is 1 / M.
+        ("present_heads", ctypes.c_uint32),  # 1: 1 / (number of heads with rows) instead of alpha.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_weight", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n], 0 where masked.
+        ("out_counts", ctypes.POINTER(truing_tensor)),  # i64 [M], live rows of a head. Required: its length is M.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: empty where no row is live.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_modpo_margin_args(ctypes.Structure):
+    """Margins that are weighted sums of rewards (modpo), and the gradients of weights and rewards."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("weights", ctypes.POINTER(truing_tensor)),  # float [K], or [n,K].
+        ("chosen", ctypes.POINTER(truing_tensor)),  # float [n,K], rewards.
+        ("rejected", ctypes.POINTER(truing_tensor)),  # float [n,K], rewards.
+        ("grad_margin", ctypes.POINTER(truing_tensor)),  # float [n], gradient of margin_chosen - margin_rejected.
+        ("out_margin_chosen", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n].
+        ("out_margin_rejected", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n].
+        ("grad_weights_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 as weights; [K] is summed over the items in order.
+        ("grad_chosen_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n,K]; that of the rejected rewards is its negative.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_quantile_threshold_args(ctypes.Structure):
+    """A quantile of a batch by linear interpolation at position level (n - 1); the threshold of confidence_ce."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("values", ctypes.POINTER(truing_tensor)),  # float [n].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [n].
+        ("level", ctypes.POINTER(truing_tensor)),  # float 0-d in [0, 1], or [n] of which the mean over live rows is the level.
+        ("out_threshold", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; NaN without a live value or with a NaN.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_a_star_value_args(ctypes.Structure):
+    """Optimal value of a prompt from the rewards of samples of the reference model (a_star_po)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [P,T], or [N] with `cu_seqlens`.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [P+1].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: beta (0.5), LOG_MEAN_EXP only. NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 or 1.
+        ("mode", truing_value_mode),  # `TRUING_VALUE_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P]; NaN without a live reward.
+        ("out_share", ctypes.POINTER(truing_tensor)),  # f64 or f32 as rewards, the partial of the prompt's value.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [P].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_hindsight_target_args(ctypes.Structure):
+    """Rewards of steps with the discounted outcome behind them: r_t + gamma^(n - t) z."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [P,T], or [N] with `cu_seqlens`.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [P+1].
+        ("outcome", ctypes.POINTER(truing_tensor)),  # float [P].
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: gamma (0.9). NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 or 1.
+        ("out_targets", ctypes.POINTER(truing_tensor)),  # f64 or f32 as rewards.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_kl_length_figures_args(ctypes.Structure):
+    """KL to the reference by the sampled tokens (k1 = sum d, k3 = sum (e^-d - 1 + d), d = policy minus reference) and lengths of answers. Sequences without a live token count nowhere."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [B,T], or [N] with `cu_seqlens`, nats.
+        ("ref_logps", ctypes.POINTER(truing_tensor)),  # float, same shape; NULL: `logps` are differences.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("quantile_levels", ctypes.POINTER(truing_tensor)),  # float [Q] in [0, 1].
+        ("bin_edges", ctypes.POINTER(truing_tensor)),  # float [H+1], ascending.
+        ("out_k1", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_k3", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_lengths", ctypes.POINTER(truing_tensor)),  # i32 [B], live tokens.
+        ("out_figures", ctypes.POINTER(truing_tensor)),  # f64 [TRUING_KL_FIGURE_COUNT]; NaN where there is nothing to average over.
+        ("out_quantiles", ctypes.POINTER(truing_tensor)),  # f64 or f32 [Q], of the lengths.
+        ("out_histogram", ctypes.POINTER(truing_tensor)),  # i64 [H]: lengths in [edge, next edge), the last bin with its upper edge.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_ches_args(ctypes.Structure):
+    """Centred hidden embedding similarity of two answers, <H-, H+> - |H+|^2: a figure for choosing pairs, no gradient."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("hidden", ctypes.POINTER(truing_tensor)),  # float [S,T,D], or [N,D] with `cu_seqlens`; final hidden states.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [S+1].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N] or [S,T]: from the last position of the prompt to the one before the answer's last.
+        ("chosen_seq", ctypes.POINTER(truing_tensor)),  # int [P], sequence index.
+        ("rejected_seq", ctypes.POINTER(truing_tensor)),  # int [P], sequence index.
+        ("score_kind", truing_score_kind),  # TRUING_SCORE_SUM or TRUING_SCORE_MEAN of the live states.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [P].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_class_rows_args(ctypes.Structure):
+    """Losses over rows of few logits: `truing_prm_ce`, `truing_rps`, `truing_brier`, `truing_confidence_ce`, `truing_product_target`, `truing_pdu_flatten`. Targets are constants."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logits", ctypes.POINTER(truing_tensor)),  # float [N,V], f64 allowed.
+        ("columns", ctypes.POINTER(truing_tensor)),  # int [K], the classes, all different; NULL: all columns. The others get gradient 0.
+        ("targets", ctypes.POINTER(truing_tensor)),  # float [N,K] >= 0; none for pdu_flatten.
+        ("target_ids", ctypes.POINTER(truing_tensor)),  # int [N], target class; instead of `targets`.
+        ("threshold", ctypes.POINTER(truing_tensor)),  # float 0-d in [0, 1]: class 0 is hard from here on; confidence_ce only.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: confidence_ce confidence; product_target own (1), label (1). NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # Numbers given.
+        ("form", truing_class_form),  # `TRUING_CLASS_*`.
+        ("reduction", truing_reduction),  # TRUING_REDUCE_NONE, SUM or MEAN over live rows.
+        ("normaliser", ctypes.c_double),  # External divisor, 0 = off.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [N] for REDUCE_NONE; NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; not with REDUCE_NONE.
+        ("out_losses", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_targets", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N,K], the target that was used.
+        ("grad_logits_out", ctypes.POINTER(truing_tensor)),  # float [N,V].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_prm_mse_args(ctypes.Structure):
+    """Squared error of a process reward model: mean over a sample's live steps, then over the samples that have one."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("predictions", ctypes.POINTER(truing_tensor)),  # float [B,T], or [N] with `cu_seqlens`.
+        ("targets", ctypes.POINTER(truing_tensor)),  # float, same shape.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape: labelled steps.
+        ("reduction", truing_reduction),  # TRUING_REDUCE_NONE, SUM or MEAN over samples.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("normaliser", ctypes.c_double),  # External divisor, 0 = off.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [B] for REDUCE_NONE; NULL = 1.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d; not with REDUCE_NONE.
+        ("out_losses", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("grad_predictions_out", ctypes.POINTER(truing_tensor)),  # float as predictions.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_preference_orchestrator_args(ctypes.Structure):
+    """Weights of K objectives that depend on the prompt: target softmax(r / T), KL to w = softmax(s), combination J = sum w q."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B,K], of the preferred answer.
+        ("log_target", ctypes.POINTER(truing_tensor)),  # float [B,K], log target weights; instead of `rewards`.
+        ("scores", ctypes.POINTER(truing_tensor)),  # float [B,K], s.
+        ("values", ctypes.POINTER(truing_tensor)),  # float [B,K], q: rewards or losses of the objectives.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: temperature (0.1). NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 or 1.
+        ("direction", truing_direction),  # `TRUING_DIRECTION_*`, required for the KL.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_log_target", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,K].
+        ("out_weights", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,K], w; also the partial of J with respect to the values.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_combined", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], J.
+        ("grad_scores_kl_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,K], dKL/ds.
+        ("grad_scores_combined_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,K], dJ/ds; dJ/dw is q.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
 truing_linear_logprob_finish_args = truing_logprob_finish_args
 truing_linear_divergence_finish_args = truing_divergence_finish_args
 
@@ -1626,6 +1935,17 @@ STRUCTS = [
     truing_aot_sort_args,
     truing_beta_dpo_stats_args,
     truing_wpo_weight_args,
+    truing_item_numbers_args,
+    truing_head_weights_args,
+    truing_modpo_margin_args,
+    truing_quantile_threshold_args,
+    truing_a_star_value_args,
+    truing_hindsight_target_args,
+    truing_kl_length_figures_args,
+    truing_ches_args,
+    truing_class_rows_args,
+    truing_prm_mse_args,
+    truing_preference_orchestrator_args,
 ]
 
 # Exported functions: result and argument types.
@@ -1640,6 +1960,28 @@ FUNCTIONS = {
     "truing_kto_baseline_workspace_size": (truing_status, [ctypes.POINTER(truing_kto_baseline_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_bco_shift_workspace_size": (truing_status, [ctypes.POINTER(truing_bco_shift_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_wpo_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_wpo_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_density_ratio": (truing_status, [ctypes.POINTER(truing_item_numbers_args)]),
+    "truing_odpo_offset": (truing_status, [ctypes.POINTER(truing_item_numbers_args)]),
+    "truing_mm_beta": (truing_status, [ctypes.POINTER(truing_item_numbers_args)]),
+    "truing_pdu_dual_step": (truing_status, [ctypes.POINTER(truing_item_numbers_args)]),
+    "truing_head_weights": (truing_status, [ctypes.POINTER(truing_head_weights_args)]),
+    "truing_modpo_margin": (truing_status, [ctypes.POINTER(truing_modpo_margin_args)]),
+    "truing_quantile_threshold": (truing_status, [ctypes.POINTER(truing_quantile_threshold_args)]),
+    "truing_quantile_threshold_workspace_size": (truing_status, [ctypes.POINTER(truing_quantile_threshold_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_a_star_value": (truing_status, [ctypes.POINTER(truing_a_star_value_args)]),
+    "truing_hindsight_target": (truing_status, [ctypes.POINTER(truing_hindsight_target_args)]),
+    "truing_kl_length_figures": (truing_status, [ctypes.POINTER(truing_kl_length_figures_args)]),
+    "truing_kl_length_figures_workspace_size": (truing_status, [ctypes.POINTER(truing_kl_length_figures_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_ches": (truing_status, [ctypes.POINTER(truing_ches_args)]),
+    "truing_ches_workspace_size": (truing_status, [ctypes.POINTER(truing_ches_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_density_ratio_workspace_size": (truing_status, [ctypes.POINTER(truing_item_numbers_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_odpo_offset_workspace_size": (truing_status, [ctypes.POINTER(truing_item_numbers_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_mm_beta_workspace_size": (truing_status, [ctypes.POINTER(truing_item_numbers_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_pdu_dual_step_workspace_size": (truing_status, [ctypes.POINTER(truing_item_numbers_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_head_weights_workspace_size": (truing_status, [ctypes.POINTER(truing_head_weights_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_modpo_margin_workspace_size": (truing_status, [ctypes.POINTER(truing_modpo_margin_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_a_star_value_workspace_size": (truing_status, [ctypes.POINTER(truing_a_star_value_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_hindsight_target_workspace_size": (truing_status, [ctypes.POINTER(truing_hindsight_target_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_last_error": (ctypes.c_char_p, []),
     "truing_abi_version": (ctypes.c_uint32, []),
     "truing_version": (ctypes.c_char_p, []),
@@ -1647,6 +1989,22 @@ FUNCTIONS = {
     "truing_loss_at": (truing_status, [ctypes.c_size_t, ctypes.POINTER(truing_loss_description)]),
     "truing_loss_info": (truing_status, [truing_loss_id, ctypes.POINTER(truing_loss_description)]),
     "truing_loss_find": (truing_status, [ctypes.c_char_p, ctypes.POINTER(truing_loss_id)]),
+    "truing_prm_ce": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_rps": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_brier": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_confidence_ce": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_product_target": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_pdu_flatten": (truing_status, [ctypes.POINTER(truing_class_rows_args)]),
+    "truing_prm_ce_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_rps_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_brier_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_confidence_ce_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_product_target_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_pdu_flatten_workspace_size": (truing_status, [ctypes.POINTER(truing_class_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_prm_mse": (truing_status, [ctypes.POINTER(truing_prm_mse_args)]),
+    "truing_prm_mse_workspace_size": (truing_status, [ctypes.POINTER(truing_prm_mse_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_preference_orchestrator": (truing_status, [ctypes.POINTER(truing_preference_orchestrator_args)]),
+    "truing_preference_orchestrator_workspace_size": (truing_status, [ctypes.POINTER(truing_preference_orchestrator_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_context_create": (truing_status, [ctypes.POINTER(truing_context_options), ctypes.POINTER(ctypes.c_void_p)]),
     "truing_context_destroy": (None, [ctypes.c_void_p]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),

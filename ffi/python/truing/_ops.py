@@ -439,7 +439,10 @@ def sequence_backward(
     return call.run("truing_sequence_backward")
 
 
-def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None):
+def _fill_loss(
+    call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None, map=None, map_alpha=None,
+    map_max_exponent=None,
+):  # fmt: skip
     values = _catalog.params(entry, params)
     if values:
         array = (ctypes.c_double * len(values))(*values)
@@ -449,6 +452,8 @@ def _fill_loss(call, place, entry, params, *, reduction=None, weight=None, norma
     place.reduction = enum("reduction", "REDUCE", reduction)
     place.score_kind = enum("score_kind", "SCORE", score_kind)
     place.normaliser = normaliser or 0.0
+    place.map = enum("map", "MAP", map)
+    place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -484,7 +489,8 @@ def _groups(call, entry, sequences, groups, outputs):
         items = (shape(offsets)[0] - 1 if offsets is not None else 0,)
         rewards = shape(members) if members is not None else (sequences,)
     else:
-        items = rewards = shape(chosen) if chosen is not None else (sequences // 2 if pair else sequences,)
+        per = 1 if not pair else 3 if entry.inputs & _abi.TRUING_SLOT_ANCHOR else 2
+        items = rewards = shape(chosen) if chosen is not None else (sequences // per,)
     s = (sequences,)
     places = {
         "loss": ("outputs.out_loss", (), "float64"),
@@ -494,6 +500,9 @@ def _groups(call, entry, sequences, groups, outputs):
         "grad_scores": ("outputs.grad_scores_out", s, "float64"),
         "grad_kl": ("outputs.grad_kl_out", s, "float64"),
         "grad_margin": ("items.grad_margin_out", items, "float64"),
+        "grad_baseline": ("items.grad_baseline_out", items, "float64"),
+        "grad_params": ("items.grad_params_out", (len(entry.params),), "float64"),
+        "aux": ("items.out_aux", items, "float64"),
         "statistics": ("items.out_statistics", (_abi.TRUING_PREFERENCE_STAT_COUNT,), "float64"),
         "status": ("items.out_status", items, "uint32"),
         "counters": ("outputs.out_counters", (32,), "int64"),
@@ -504,9 +513,10 @@ def _groups(call, entry, sequences, groups, outputs):
 
 def preference(
     loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
-    normaliser=None, term_score_kind=None, extra_terms=None, grad_output=None, grad_scale=None, skip_flagged=False,
-    out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
-    grad_margin=False, statistics=False, status=False, counters=False, context=None, **groups,
+    normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
+    grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
+    grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
+    context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
@@ -519,12 +529,13 @@ def preference(
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
-               score_kind=term_score_kind)  # fmt: skip
+               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent)  # fmt: skip
     _terms(call, extra_terms)
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
         reward_chosen=reward_chosen, reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl,
-        grad_margin=grad_margin, statistics=statistics, status=status, counters=counters,
+        grad_margin=grad_margin, grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
+        status=status, counters=counters,
     )  # fmt: skip
     _groups(call, entry, shape(scores)[0], groups, outputs)
     return call.run("truing_preference_forward")
@@ -534,14 +545,21 @@ def linear_preference(
     loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, ref_logps=None, mask=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
     softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
-    ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, extra_terms=None,
+    ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, map=None,
+    map_alpha=None, map_max_exponent=None, extra_terms=None,
     score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
     grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False, accumulate_weight=False, logps=False,
     scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
-    reward_rejected=False, grad_scores=False, grad_margin=False, statistics=False, status=False, counters=False,
-    context=None, **groups,
+    reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, grad_baseline=False, grad_params=False,
+    aux=False, statistics=False, status=False, counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
+    ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
+    side_mask=None, ref_scores_out=False, kl=False, side_term=False, context=None, **groups,
 ):  # fmt: skip
     """Preference loss of hidden states [N, D] (or [S, T, D]) and a head [V, D], and the gradients of both.
+
+    `ref_hidden`, `ref_weight`: the reference's head over the same tokens, which tdpo1 and tdpo2 need. `side_coef`: factor of
+    an NLL beside the loss, over `side_scope` ("chosen", "anchor" or "masked") and `side_divisor` ("pooled", "row_mean",
+    "external" with `side_normaliser`, "item_sum").
 
     `phase`: "single" (loss and gradients), "figures" (scores only) or "with_coefficients" (gradients from
     `score_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
@@ -561,17 +579,23 @@ def linear_preference(
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
+    call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight, side_term__mask=side_mask)
+    _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
+    call.set(side_term__coef=side_coef, side_term__scope=enum("side_scope", "SIDE", side_scope),
+             side_term__divisor=enum("side_divisor", "SIDE_DIVISOR", side_divisor),
+             side_term__normaliser=side_normaliser)  # fmt: skip
     s = (_sequences(target, cu_seqlens),)
     if single:
         if entry is None:
             refuse("loss", "None", "an entry of the catalogue in phase single")
         _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=loss_weight,
-                   normaliser=loss_normaliser, score_kind=term_score_kind)  # fmt: skip
+                   normaliser=loss_normaliser, score_kind=term_score_kind, map=map, map_alpha=map_alpha,
+                   map_max_exponent=map_max_exponent)  # fmt: skip
         _terms(call, extra_terms)
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
-            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=False, grad_margin=grad_margin,
-            statistics=statistics, status=status, counters=counters,
+            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
+            grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
         )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
     _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
@@ -579,6 +603,9 @@ def linear_preference(
     call.write("out_logps", "logps", logps, shape(target), "float32")
     call.write("out_scores", "scores", scores, s, "float64")
     call.write("out_counts", "counts", counts, s, "int32")
+    call.write("out_ref_scores", "ref_scores", ref_scores_out, s, "float64")
+    call.write("out_kl", "kl", kl, s, "float64")
+    call.write("out_side_term", "side_term", side_term, (), "float64")
     call.write("out_stats", "stats", out_stats, (*shape(target), _abi.TRUING_STATS_WIDTH), "float32")
     call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
     return call.run("truing_linear_preference_forward")
@@ -624,6 +651,17 @@ def policy(
     return call.run("truing_policy_forward")
 
 
+def _numbers(call, *values):
+    """Numbers of an operation in their order; None is the library's default."""
+    given = [float("nan") if x is None else x for x in values]
+    while given and values[len(given) - 1] is None:
+        given.pop()
+    if given:
+        array = (ctypes.c_double * len(given))(*given)
+        call.keep.append(array)
+        call.args.params, call.args.num_params = array, len(given)
+
+
 def kto_baseline(
     scores, ref_scores=None, *, mask=None, nonzero_only=False, sum=True, count=True, nonzero=False, baseline=True,
     context=None,
@@ -640,12 +678,14 @@ def kto_baseline(
 
 
 def bco_shift(
-    rewards=None, label=None, *, mode, mask=None, state=None, shift=True, new_state=True, status=False, context=None,
+    rewards=None, label=None, *, mode, mask=None, state=None, rate=None, shift=True, new_state=True, status=False,
+    context=None,
 ):  # fmt: skip
-    """The shift of `bco` and the running state behind it. `mode`: "balanced", "pooled" or "per_step"."""
+    """The shift of `bco` and the running state behind it. `mode`: "balanced", "pooled" or "per_step"; `rate`: share of this
+    batch in a moving average."""
     call = Call(_abi.truing_bco_shift_args, state if rewards is None else rewards, context, 0)
     call.read(rewards=rewards, label=label, mask=mask, state=state)
-    call.set(mode=enum("mode", "SHIFT", mode))
+    call.set(mode=enum("mode", "SHIFT", mode), rate=rate)
     call.write("out_shift", "shift", shift, (), "float64")
     call.write("out_state", "state", new_state, (4,), "float64")
     call.write("out_status", "status", status, (), "uint32")
@@ -675,10 +715,7 @@ def beta_dpo_stats(
     """Rows that `beta_dpo` keeps, its beta, and the running state. `uniforms` are the caller's draws from (0, 1)."""
     call = Call(_abi.truing_beta_dpo_stats_args, gaps, context, 0)
     call.read(gaps=gaps, uniforms=uniforms, state=state)
-    values = [float("nan") if x is None else x for x in (beta, alpha, rho, gamma)]
-    array = (ctypes.c_double * len(values))(*values)
-    call.keep.append(array)
-    call.args.params, call.args.num_params = array, len(values)
+    _numbers(call, beta, alpha, rho, gamma)
     call.write("out_keep", "keep", keep, shape(gaps), "uint8")
     call.write("out_beta", "beta", used_beta, (), "float64")
     call.write("out_state", "state", new_state, (2,), "float64")
@@ -697,3 +734,228 @@ def wpo_weight(
     call.write("out_weight", "weight", weight, shape(chosen), "float64")
     call.write("out_status", "status", status, shape(chosen), "uint32")
     return call.run("truing_wpo_weight")
+
+
+def _item_numbers(function, first, second, form, numbers, value, status, context):
+    call = Call(_abi.truing_item_numbers_args, first, context, 0)
+    call.read(first=first, second=second)
+    call.set(form=enum("form", "ITEM", form))
+    _numbers(call, *numbers)
+    call.write("out_value", "value", value, shape(first), "float64")
+    call.write("out_status", "status", status, shape(first), "uint32")
+    return call.run(function)
+
+
+def density_ratio(first, *, form, low=None, high=None, value=True, status=False, context=None):
+    """Weights of the undesirable rows of `bco`, from probabilities (`form="probability"`) or logits ("logit")."""
+    return _item_numbers("truing_density_ratio", first, None, form, (low, high), value, status, context)
+
+
+def odpo_offset(first, second, *, form, alpha=None, value=True, status=False, context=None):
+    """Margins of `odpo` from the rewards of the chosen and the rejected answers. `form`: "difference" or "ratio"."""
+    return _item_numbers("truing_odpo_offset", first, second, form, (alpha,), value, status, context)
+
+
+def mm_beta(first, second=None, *, beta=None, weight=None, slope=None, value=True, status=False, context=None):
+    """Betas of `mm_dpo` from the rewards of both answers, or from their gaps alone."""
+    return _item_numbers("truing_mm_beta", first, second, None, (beta, weight, slope), value, status, context)
+
+
+def pdu_dual_step(first, second, *, step, epsilon=None, value=True, status=False, context=None):
+    """Multipliers `first` of the constraints `second <= epsilon` after a step."""
+    return _item_numbers("truing_pdu_dual_step", first, second, None, (step, epsilon), value, status, context)
+
+
+def head_weights(
+    head, heads, *, mask=None, alpha=None, present_heads=False, weight=True, counts=True, status=False, context=None,
+):  # fmt: skip
+    """Weights of pairs that belong to `heads` different heads, to be summed."""
+    call = Call(_abi.truing_head_weights_args, head, context, 0)
+    call.read(head=head, mask=mask, alpha=alpha)
+    call.set(present_heads=int(present_heads))
+    call.write("out_weight", "weight", weight, shape(head), "float64")
+    call.write("out_counts", "counts", counts, (heads,), "int64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_head_weights")
+
+
+def modpo_margin(
+    weights, chosen, rejected, grad_margin=None, *, margin_chosen=True, margin_rejected=True, grad_weights=False,
+    grad_chosen=False, context=None,
+):  # fmt: skip
+    """Margins of `modpo`, weighted sums of rewards [n, K], and the gradients of weights and rewards."""
+    call = Call(_abi.truing_modpo_margin_args, chosen, context, 0)
+    call.read(weights=weights, chosen=chosen, rejected=rejected, grad_margin=grad_margin)
+    n = shape(chosen)[:1]
+    call.write("out_margin_chosen", "margin_chosen", margin_chosen, n, "float64")
+    call.write("out_margin_rejected", "margin_rejected", margin_rejected, n, "float64")
+    call.write("grad_weights_out", "grad_weights", grad_weights, shape(weights), "float64")
+    call.write("grad_chosen_out", "grad_chosen", grad_chosen, shape(chosen), "float64")
+    return call.run("truing_modpo_margin")
+
+
+def quantile_threshold(values, level, *, mask=None, threshold=True, status=False, context=None):
+    """The quantile of `values` at `level`: one number, or one a row, of which the mean counts."""
+    call = Call(_abi.truing_quantile_threshold_args, values, context, 0)
+    call.read(values=values, mask=mask, level=level)
+    call.write("out_threshold", "threshold", threshold, (), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_quantile_threshold")
+
+
+def a_star_value(
+    rewards, *, mode, beta=None, cu_seqlens=None, mask=None, value=True, share=False, status=False, context=None,
+):  # fmt: skip
+    """Values of prompts from rewards [P, T], or [N] with `cu_seqlens`. `mode`: "log_mean_exp", "mean", "max", "zero"."""
+    call = Call(_abi.truing_a_star_value_args, rewards, context, 0)
+    call.read(rewards=rewards, cu_seqlens=cu_seqlens, mask=mask)
+    call.set(mode=enum("mode", "VALUE", mode))
+    _numbers(call, beta)
+    p = (_sequences(rewards, cu_seqlens),)
+    call.write("out_value", "value", value, p, "float64")
+    call.write("out_share", "share", share, shape(rewards), "float64")
+    call.write("out_status", "status", status, p, "uint32")
+    return call.run("truing_a_star_value")
+
+
+def hindsight_target(rewards, outcome, *, gamma=None, cu_seqlens=None, targets=True, context=None):
+    """Rewards of steps with the discounted outcome behind them."""
+    call = Call(_abi.truing_hindsight_target_args, rewards, context, 0)
+    call.read(rewards=rewards, cu_seqlens=cu_seqlens, outcome=outcome)
+    _numbers(call, gamma)
+    call.write("out_targets", "targets", targets, shape(rewards), "float64")
+    return call.run("truing_hindsight_target")
+
+
+def kl_length_figures(
+    logps, ref_logps=None, *, cu_seqlens=None, mask=None, quantile_levels=None, bin_edges=None, k1=True, k3=True,
+    lengths=True, figures=True, quantiles=None, histogram=None, status=False, context=None,
+):  # fmt: skip
+    """KL by the sampled tokens and lengths; `figures` is indexed by `TRUING_KL_FIGURE_*`."""
+    call = Call(_abi.truing_kl_length_figures_args, logps, context, 0)
+    call.read(logps=logps, ref_logps=ref_logps, cu_seqlens=cu_seqlens, mask=mask, quantile_levels=quantile_levels,
+              bin_edges=bin_edges)  # fmt: skip
+    b = (_sequences(logps, cu_seqlens),)
+    call.write("out_k1", "k1", k1, b, "float64")
+    call.write("out_k3", "k3", k3, b, "float64")
+    call.write("out_lengths", "lengths", lengths, b, "int32")
+    call.write("out_figures", "figures", figures, (_abi.TRUING_KL_FIGURE_COUNT,), "float64")
+    if quantile_levels is not None:
+        call.write("out_quantiles", "quantiles", quantiles is None or quantiles, shape(quantile_levels), "float64")
+    if bin_edges is not None:
+        bins = (shape(bin_edges)[0] - 1,)
+        call.write("out_histogram", "histogram", histogram is None or histogram, bins, "int64")
+    call.write("out_status", "status", status, b, "uint32")
+    return call.run("truing_kl_length_figures")
+
+
+def ches(hidden, chosen_seq, rejected_seq, *, score, cu_seqlens=None, mask=None, value=True, status=False, context=None):
+    """Centred hidden embedding similarity of pairs of answers. `score`: "sum" or "mean" of the live states."""
+    call = Call(_abi.truing_ches_args, hidden, context, 0)
+    call.read(hidden=hidden, cu_seqlens=cu_seqlens, mask=mask, chosen_seq=chosen_seq, rejected_seq=rejected_seq)
+    call.set(score_kind=enum("score", "SCORE", score))
+    call.write("out_value", "value", value, shape(chosen_seq), "float64")
+    call.write("out_status", "status", status, shape(chosen_seq), "uint32")
+    return call.run("truing_ches")
+
+
+def _class_rows(function, logits, targets, form, numbers, rest):
+    """A loss over rows of classes. `rest`: the keywords that all of them share."""
+    rest = dict(rest)
+    take = lambda name, default=None: rest.pop(name, default)  # noqa: E731
+    reduction, grad_scale = take("reduction"), take("grad_scale")
+    call = Call(_abi.truing_class_rows_args, logits, take("context"), _flags(has_grad_scale=grad_scale is not None))
+    columns, ids = take("columns"), take("target_ids")
+    call.read(logits=logits, columns=columns, targets=targets, target_ids=ids, threshold=take("threshold"),
+              mask=take("mask"), grad_output=take("grad_output"))  # fmt: skip
+    call.set(form=enum("form", "CLASS", form), reduction=enum("reduction", "REDUCE", reduction),
+             normaliser=take("normaliser"), grad_scale=grad_scale)  # fmt: skip
+    _numbers(call, *numbers)
+    n, v = shape(logits)
+    k = v if columns is None else shape(columns)[0]
+    call.write("out_loss", "loss", take("loss", reduction != "none"), (), "float64")
+    call.write("out_losses", "losses", take("losses", False), (n,), "float64")
+    call.write("out_targets", "targets", take("out_targets", False), (n, k), "float64")
+    call.write("grad_logits_out", "grad_logits", take("grad_logits", True), (n, v), dtype_name(logits))
+    call.write("out_status", "status", take("status", False), (n,), "uint32")
+    if rest:
+        raise TypeError(f"unknown keyword {sorted(rest)[0]!r}")
+    return call.run(function)
+
+
+def prm_ce(logits, targets=None, **rest):
+    """Cross entropy of a process reward model: `columns` are the ids of its rewards. Takes `target_ids`, `mask`,
+    `reduction`, `normaliser`, `grad_output`, `grad_scale`; gives `loss`, `losses`, `targets`, `grad_logits`, `status`."""
+    return _class_rows("truing_prm_ce", logits, targets, None, (), rest)
+
+
+def rps(logits, targets=None, *, form, **rest):
+    """Ranked probability score of ordered classes; `form`: "mean" (over K - 1) or "sum". The rest as :func:`prm_ce`."""
+    return _class_rows("truing_rps", logits, targets, form, (), rest)
+
+
+def brier(logits, targets=None, *, form, **rest):
+    """Brier score; `form`: "mean" (over K) or "sum". The rest as :func:`prm_ce`."""
+    return _class_rows("truing_brier", logits, targets, form, (), rest)
+
+
+def confidence_ce(logits, targets=None, *, threshold, confidence, **rest):
+    """Cross entropy to weak labels mixed with the student's own hard ones. The rest as :func:`prm_ce`."""
+    rest["threshold"] = threshold
+    return _class_rows("truing_confidence_ce", logits, targets, None, (confidence,), rest)
+
+
+def product_target(logits, targets=None, *, own=None, label=None, **rest):
+    """Cross entropy to the product of the student's and the weak labels. The rest as :func:`prm_ce`."""
+    return _class_rows("truing_product_target", logits, targets, None, (own, label), rest)
+
+
+def pdu_flatten(logits, **rest):
+    """Squared gap between the largest logit and the mean. The rest as :func:`prm_ce`, without targets."""
+    return _class_rows("truing_pdu_flatten", logits, None, None, (), rest)
+
+
+def prm_mse(
+    predictions, targets, *, reduction, cu_seqlens=None, mask=None, normaliser=None, grad_output=None, grad_scale=None,
+    loss=None, losses=False, grad_predictions=True, status=False, context=None,
+):  # fmt: skip
+    """Squared error of a process reward model: mean over the steps of a sample, then over samples."""
+    call = Call(_abi.truing_prm_mse_args, predictions, context, _flags(has_grad_scale=grad_scale is not None))
+    call.read(predictions=predictions, targets=targets, cu_seqlens=cu_seqlens, mask=mask, grad_output=grad_output)
+    call.set(reduction=enum("reduction", "REDUCE", reduction), normaliser=normaliser, grad_scale=grad_scale)
+    b = (_sequences(predictions, cu_seqlens),)
+    call.write("out_loss", "loss", reduction != "none" if loss is None else loss, (), "float64")
+    call.write("out_losses", "losses", losses, b, "float64")
+    call.write("grad_predictions_out", "grad_predictions", grad_predictions, shape(predictions), dtype_name(predictions))
+    call.write("out_status", "status", status, b, "uint32")
+    return call.run("truing_prm_mse")
+
+
+def preference_orchestrator(
+    rewards=None, *, log_target=None, scores=None, values=None, temperature=None, direction=None, out_log_target=None,
+    weights=None, kl=None, combined=None, grad_scores_kl=None, grad_scores_combined=None, status=False, context=None,
+):  # fmt: skip
+    """Weights of objectives by prompt: target, KL (`direction`: "target_to_weights" or "weights_to_target"), combination.
+
+    An output that is left at None is computed where its inputs are there."""
+    inputs = (rewards, log_target, scores, values)
+    first = next((x for x in inputs if x is not None), None)
+    call = Call(_abi.truing_preference_orchestrator_args, first, context, 0)
+    call.read(rewards=rewards, log_target=log_target, scores=scores, values=values)
+    call.set(direction=enum("direction", "DIRECTION", direction))
+    _numbers(call, temperature)
+    both = direction is not None and scores is not None
+    mixed = scores is not None and values is not None
+    rows = shape(first) if first is not None else (0, 0)
+    places = [
+        ("out_log_target", "log_target", out_log_target, rewards is not None, rows),
+        ("out_weights", "weights", weights, scores is not None, rows),
+        ("out_kl", "kl", kl, both, rows[:1]),
+        ("out_combined", "combined", combined, mixed, rows[:1]),
+        ("grad_scores_kl_out", "grad_scores_kl", grad_scores_kl, both, rows),
+        ("grad_scores_combined_out", "grad_scores_combined", grad_scores_combined, mixed, rows),
+    ]
+    for path, name, want, possible, form in places:
+        call.write(path, name, possible if want is None else want, form, "float64")
+    call.write("out_status", "status", status, rows[:1], "uint32")
+    return call.run("truing_preference_orchestrator")

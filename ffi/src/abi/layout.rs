@@ -1570,12 +1570,13 @@ impl Layout for truing_bco_shift_args {
         f("out_shift", offset_of!(truing_bco_shift_args, out_shift), size_of::<*const truing_tensor>()),
         f("out_state", offset_of!(truing_bco_shift_args, out_state), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_bco_shift_args, out_status), size_of::<*const truing_tensor>()),
-        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
+        f("rate", offset_of!(truing_bco_shift_args, rate), size_of::<f64>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 56]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_bco_shift_args, reserved_head), size_of::<u32>()),
         f("reserved0", offset_of!(truing_bco_shift_args, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 56]>()),
     ];
 }
 
@@ -1662,6 +1663,323 @@ impl Layout for truing_wpo_weight_args {
     ];
 }
 
+impl Layout for truing_item_numbers_args {
+    const NAME: &'static str = "truing_item_numbers_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_item_numbers_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_item_numbers_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_item_numbers_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_item_numbers_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_item_numbers_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_item_numbers_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_item_numbers_args, workspace_size), size_of::<usize>()),
+        f("first", offset_of!(truing_item_numbers_args, first), size_of::<*const truing_tensor>()),
+        f("second", offset_of!(truing_item_numbers_args, second), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_item_numbers_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_item_numbers_args, num_params), size_of::<usize>()),
+        f("form", offset_of!(truing_item_numbers_args, form), size_of::<truing_item_form>()),
+        f("reserved0", offset_of!(truing_item_numbers_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_item_numbers_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_item_numbers_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_item_numbers_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_item_numbers_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_item_numbers_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_item_numbers_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_head_weights_args {
+    const NAME: &'static str = "truing_head_weights_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_head_weights_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_head_weights_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_head_weights_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_head_weights_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_head_weights_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_head_weights_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_head_weights_args, workspace_size), size_of::<usize>()),
+        f("head", offset_of!(truing_head_weights_args, head), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_head_weights_args, mask), size_of::<*const truing_tensor>()),
+        f("alpha", offset_of!(truing_head_weights_args, alpha), size_of::<*const truing_tensor>()),
+        f("present_heads", offset_of!(truing_head_weights_args, present_heads), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_head_weights_args, reserved0), size_of::<u32>()),
+        f("out_weight", offset_of!(truing_head_weights_args, out_weight), size_of::<*const truing_tensor>()),
+        f("out_counts", offset_of!(truing_head_weights_args, out_counts), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_head_weights_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_head_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_head_weights_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_head_weights_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_head_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_modpo_margin_args {
+    const NAME: &'static str = "truing_modpo_margin_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_modpo_margin_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_modpo_margin_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_modpo_margin_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_modpo_margin_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_modpo_margin_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_modpo_margin_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_modpo_margin_args, workspace_size), size_of::<usize>()),
+        f("weights", offset_of!(truing_modpo_margin_args, weights), size_of::<*const truing_tensor>()),
+        f("chosen", offset_of!(truing_modpo_margin_args, chosen), size_of::<*const truing_tensor>()),
+        f("rejected", offset_of!(truing_modpo_margin_args, rejected), size_of::<*const truing_tensor>()),
+        f("grad_margin", offset_of!(truing_modpo_margin_args, grad_margin), size_of::<*const truing_tensor>()),
+        f("out_margin_chosen", offset_of!(truing_modpo_margin_args, out_margin_chosen), size_of::<*const truing_tensor>()),
+        f("out_margin_rejected", offset_of!(truing_modpo_margin_args, out_margin_rejected), size_of::<*const truing_tensor>()),
+        f("grad_weights_out", offset_of!(truing_modpo_margin_args, grad_weights_out), size_of::<*const truing_tensor>()),
+        f("grad_chosen_out", offset_of!(truing_modpo_margin_args, grad_chosen_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_modpo_margin_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_modpo_margin_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_modpo_margin_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_quantile_threshold_args {
+    const NAME: &'static str = "truing_quantile_threshold_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_quantile_threshold_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_quantile_threshold_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_quantile_threshold_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_quantile_threshold_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_quantile_threshold_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_quantile_threshold_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_quantile_threshold_args, workspace_size), size_of::<usize>()),
+        f("values", offset_of!(truing_quantile_threshold_args, values), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_quantile_threshold_args, mask), size_of::<*const truing_tensor>()),
+        f("level", offset_of!(truing_quantile_threshold_args, level), size_of::<*const truing_tensor>()),
+        f("out_threshold", offset_of!(truing_quantile_threshold_args, out_threshold), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_quantile_threshold_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_quantile_threshold_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_quantile_threshold_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_quantile_threshold_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_a_star_value_args {
+    const NAME: &'static str = "truing_a_star_value_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_a_star_value_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_a_star_value_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_a_star_value_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_a_star_value_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_a_star_value_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_a_star_value_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_a_star_value_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_a_star_value_args, rewards), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_a_star_value_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_a_star_value_args, mask), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_a_star_value_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_a_star_value_args, num_params), size_of::<usize>()),
+        f("mode", offset_of!(truing_a_star_value_args, mode), size_of::<truing_value_mode>()),
+        f("reserved0", offset_of!(truing_a_star_value_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_a_star_value_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_share", offset_of!(truing_a_star_value_args, out_share), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_a_star_value_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_a_star_value_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_a_star_value_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_a_star_value_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_a_star_value_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_hindsight_target_args {
+    const NAME: &'static str = "truing_hindsight_target_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_hindsight_target_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_hindsight_target_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_hindsight_target_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_hindsight_target_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_hindsight_target_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_hindsight_target_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_hindsight_target_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_hindsight_target_args, rewards), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_hindsight_target_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("outcome", offset_of!(truing_hindsight_target_args, outcome), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_hindsight_target_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_hindsight_target_args, num_params), size_of::<usize>()),
+        f("out_targets", offset_of!(truing_hindsight_target_args, out_targets), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_hindsight_target_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_hindsight_target_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_hindsight_target_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_kl_length_figures_args {
+    const NAME: &'static str = "truing_kl_length_figures_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_kl_length_figures_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_kl_length_figures_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_kl_length_figures_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_kl_length_figures_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_kl_length_figures_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_kl_length_figures_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_kl_length_figures_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_kl_length_figures_args, logps), size_of::<*const truing_tensor>()),
+        f("ref_logps", offset_of!(truing_kl_length_figures_args, ref_logps), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_kl_length_figures_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_kl_length_figures_args, mask), size_of::<*const truing_tensor>()),
+        f("quantile_levels", offset_of!(truing_kl_length_figures_args, quantile_levels), size_of::<*const truing_tensor>()),
+        f("bin_edges", offset_of!(truing_kl_length_figures_args, bin_edges), size_of::<*const truing_tensor>()),
+        f("out_k1", offset_of!(truing_kl_length_figures_args, out_k1), size_of::<*const truing_tensor>()),
+        f("out_k3", offset_of!(truing_kl_length_figures_args, out_k3), size_of::<*const truing_tensor>()),
+        f("out_lengths", offset_of!(truing_kl_length_figures_args, out_lengths), size_of::<*const truing_tensor>()),
+        f("out_figures", offset_of!(truing_kl_length_figures_args, out_figures), size_of::<*const truing_tensor>()),
+        f("out_quantiles", offset_of!(truing_kl_length_figures_args, out_quantiles), size_of::<*const truing_tensor>()),
+        f("out_histogram", offset_of!(truing_kl_length_figures_args, out_histogram), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_kl_length_figures_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_kl_length_figures_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_kl_length_figures_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_kl_length_figures_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_ches_args {
+    const NAME: &'static str = "truing_ches_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_ches_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_ches_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_ches_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_ches_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_ches_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_ches_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_ches_args, workspace_size), size_of::<usize>()),
+        f("hidden", offset_of!(truing_ches_args, hidden), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_ches_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_ches_args, mask), size_of::<*const truing_tensor>()),
+        f("chosen_seq", offset_of!(truing_ches_args, chosen_seq), size_of::<*const truing_tensor>()),
+        f("rejected_seq", offset_of!(truing_ches_args, rejected_seq), size_of::<*const truing_tensor>()),
+        f("score_kind", offset_of!(truing_ches_args, score_kind), size_of::<truing_score_kind>()),
+        f("reserved0", offset_of!(truing_ches_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_ches_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_ches_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_ches_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_ches_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_ches_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_ches_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_class_rows_args {
+    const NAME: &'static str = "truing_class_rows_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_class_rows_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_class_rows_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_class_rows_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_class_rows_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_class_rows_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_class_rows_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_class_rows_args, workspace_size), size_of::<usize>()),
+        f("logits", offset_of!(truing_class_rows_args, logits), size_of::<*const truing_tensor>()),
+        f("columns", offset_of!(truing_class_rows_args, columns), size_of::<*const truing_tensor>()),
+        f("targets", offset_of!(truing_class_rows_args, targets), size_of::<*const truing_tensor>()),
+        f("target_ids", offset_of!(truing_class_rows_args, target_ids), size_of::<*const truing_tensor>()),
+        f("threshold", offset_of!(truing_class_rows_args, threshold), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_class_rows_args, mask), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_class_rows_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_class_rows_args, num_params), size_of::<usize>()),
+        f("form", offset_of!(truing_class_rows_args, form), size_of::<truing_class_form>()),
+        f("reduction", offset_of!(truing_class_rows_args, reduction), size_of::<truing_reduction>()),
+        f("normaliser", offset_of!(truing_class_rows_args, normaliser), size_of::<f64>()),
+        f("grad_output", offset_of!(truing_class_rows_args, grad_output), size_of::<*const truing_tensor>()),
+        f("grad_scale", offset_of!(truing_class_rows_args, grad_scale), size_of::<f64>()),
+        f("out_loss", offset_of!(truing_class_rows_args, out_loss), size_of::<*const truing_tensor>()),
+        f("out_losses", offset_of!(truing_class_rows_args, out_losses), size_of::<*const truing_tensor>()),
+        f("out_targets", offset_of!(truing_class_rows_args, out_targets), size_of::<*const truing_tensor>()),
+        f("grad_logits_out", offset_of!(truing_class_rows_args, grad_logits_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_class_rows_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_class_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_class_rows_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_class_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_prm_mse_args {
+    const NAME: &'static str = "truing_prm_mse_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_prm_mse_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_prm_mse_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_prm_mse_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_prm_mse_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_prm_mse_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_prm_mse_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_prm_mse_args, workspace_size), size_of::<usize>()),
+        f("predictions", offset_of!(truing_prm_mse_args, predictions), size_of::<*const truing_tensor>()),
+        f("targets", offset_of!(truing_prm_mse_args, targets), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_prm_mse_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_prm_mse_args, mask), size_of::<*const truing_tensor>()),
+        f("reduction", offset_of!(truing_prm_mse_args, reduction), size_of::<truing_reduction>()),
+        f("reserved0", offset_of!(truing_prm_mse_args, reserved0), size_of::<u32>()),
+        f("normaliser", offset_of!(truing_prm_mse_args, normaliser), size_of::<f64>()),
+        f("grad_output", offset_of!(truing_prm_mse_args, grad_output), size_of::<*const truing_tensor>()),
+        f("grad_scale", offset_of!(truing_prm_mse_args, grad_scale), size_of::<f64>()),
+        f("out_loss", offset_of!(truing_prm_mse_args, out_loss), size_of::<*const truing_tensor>()),
+        f("out_losses", offset_of!(truing_prm_mse_args, out_losses), size_of::<*const truing_tensor>()),
+        f("grad_predictions_out", offset_of!(truing_prm_mse_args, grad_predictions_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_prm_mse_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_prm_mse_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_prm_mse_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_prm_mse_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_prm_mse_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_preference_orchestrator_args {
+    const NAME: &'static str = "truing_preference_orchestrator_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_preference_orchestrator_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_preference_orchestrator_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_preference_orchestrator_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_preference_orchestrator_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_preference_orchestrator_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_preference_orchestrator_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_preference_orchestrator_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_preference_orchestrator_args, rewards), size_of::<*const truing_tensor>()),
+        f("log_target", offset_of!(truing_preference_orchestrator_args, log_target), size_of::<*const truing_tensor>()),
+        f("scores", offset_of!(truing_preference_orchestrator_args, scores), size_of::<*const truing_tensor>()),
+        f("values", offset_of!(truing_preference_orchestrator_args, values), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_preference_orchestrator_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_preference_orchestrator_args, num_params), size_of::<usize>()),
+        f("direction", offset_of!(truing_preference_orchestrator_args, direction), size_of::<truing_direction>()),
+        f("reserved0", offset_of!(truing_preference_orchestrator_args, reserved0), size_of::<u32>()),
+        f("out_log_target", offset_of!(truing_preference_orchestrator_args, out_log_target), size_of::<*const truing_tensor>()),
+        f("out_weights", offset_of!(truing_preference_orchestrator_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_kl", offset_of!(truing_preference_orchestrator_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_combined", offset_of!(truing_preference_orchestrator_args, out_combined), size_of::<*const truing_tensor>()),
+        f("grad_scores_kl_out", offset_of!(truing_preference_orchestrator_args, grad_scores_kl_out), size_of::<*const truing_tensor>()),
+        f("grad_scores_combined_out", offset_of!(truing_preference_orchestrator_args, grad_scores_combined_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_preference_orchestrator_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_preference_orchestrator_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_preference_orchestrator_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_preference_orchestrator_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_preference_orchestrator_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 /// Every struct: name, size, fields.
 pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_device::NAME, size_of::<truing_device>(), truing_device::FIELDS),
@@ -1721,6 +2039,17 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_aot_sort_args::NAME, size_of::<truing_aot_sort_args>(), truing_aot_sort_args::FIELDS),
     (truing_beta_dpo_stats_args::NAME, size_of::<truing_beta_dpo_stats_args>(), truing_beta_dpo_stats_args::FIELDS),
     (truing_wpo_weight_args::NAME, size_of::<truing_wpo_weight_args>(), truing_wpo_weight_args::FIELDS),
+    (truing_item_numbers_args::NAME, size_of::<truing_item_numbers_args>(), truing_item_numbers_args::FIELDS),
+    (truing_head_weights_args::NAME, size_of::<truing_head_weights_args>(), truing_head_weights_args::FIELDS),
+    (truing_modpo_margin_args::NAME, size_of::<truing_modpo_margin_args>(), truing_modpo_margin_args::FIELDS),
+    (truing_quantile_threshold_args::NAME, size_of::<truing_quantile_threshold_args>(), truing_quantile_threshold_args::FIELDS),
+    (truing_a_star_value_args::NAME, size_of::<truing_a_star_value_args>(), truing_a_star_value_args::FIELDS),
+    (truing_hindsight_target_args::NAME, size_of::<truing_hindsight_target_args>(), truing_hindsight_target_args::FIELDS),
+    (truing_kl_length_figures_args::NAME, size_of::<truing_kl_length_figures_args>(), truing_kl_length_figures_args::FIELDS),
+    (truing_ches_args::NAME, size_of::<truing_ches_args>(), truing_ches_args::FIELDS),
+    (truing_class_rows_args::NAME, size_of::<truing_class_rows_args>(), truing_class_rows_args::FIELDS),
+    (truing_prm_mse_args::NAME, size_of::<truing_prm_mse_args>(), truing_prm_mse_args::FIELDS),
+    (truing_preference_orchestrator_args::NAME, size_of::<truing_preference_orchestrator_args>(), truing_preference_orchestrator_args::FIELDS),
 ];
 
 /// Every constant: name and value.
@@ -1959,4 +2288,30 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_SHIFT_PER_STEP", TRUING_SHIFT_PER_STEP as i64),
     ("TRUING_AOT_PAIRED", TRUING_AOT_PAIRED as i64),
     ("TRUING_AOT_UNPAIRED", TRUING_AOT_UNPAIRED as i64),
+    ("TRUING_ITEM_PROBABILITY", TRUING_ITEM_PROBABILITY as i64),
+    ("TRUING_ITEM_LOGIT", TRUING_ITEM_LOGIT as i64),
+    ("TRUING_ITEM_DIFFERENCE", TRUING_ITEM_DIFFERENCE as i64),
+    ("TRUING_ITEM_RATIO", TRUING_ITEM_RATIO as i64),
+    ("TRUING_VALUE_LOG_MEAN_EXP", TRUING_VALUE_LOG_MEAN_EXP as i64),
+    ("TRUING_VALUE_MEAN", TRUING_VALUE_MEAN as i64),
+    ("TRUING_VALUE_MAX", TRUING_VALUE_MAX as i64),
+    ("TRUING_VALUE_ZERO", TRUING_VALUE_ZERO as i64),
+    ("TRUING_KL_FIGURE_SEQUENCES", TRUING_KL_FIGURE_SEQUENCES as i64),
+    ("TRUING_KL_FIGURE_TOKENS", TRUING_KL_FIGURE_TOKENS as i64),
+    ("TRUING_KL_FIGURE_K1_PER_SEQUENCE", TRUING_KL_FIGURE_K1_PER_SEQUENCE as i64),
+    ("TRUING_KL_FIGURE_K1_PER_TOKEN", TRUING_KL_FIGURE_K1_PER_TOKEN as i64),
+    ("TRUING_KL_FIGURE_K1_MEAN_OF_MEANS", TRUING_KL_FIGURE_K1_MEAN_OF_MEANS as i64),
+    ("TRUING_KL_FIGURE_K3_PER_SEQUENCE", TRUING_KL_FIGURE_K3_PER_SEQUENCE as i64),
+    ("TRUING_KL_FIGURE_K3_PER_TOKEN", TRUING_KL_FIGURE_K3_PER_TOKEN as i64),
+    ("TRUING_KL_FIGURE_K3_MEAN_OF_MEANS", TRUING_KL_FIGURE_K3_MEAN_OF_MEANS as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MEAN", TRUING_KL_FIGURE_LENGTH_MEAN as i64),
+    ("TRUING_KL_FIGURE_LENGTH_STD", TRUING_KL_FIGURE_LENGTH_STD as i64),
+    ("TRUING_KL_FIGURE_LENGTH_STD_SAMPLE", TRUING_KL_FIGURE_LENGTH_STD_SAMPLE as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MIN", TRUING_KL_FIGURE_LENGTH_MIN as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MAX", TRUING_KL_FIGURE_LENGTH_MAX as i64),
+    ("TRUING_KL_FIGURE_COUNT", TRUING_KL_FIGURE_COUNT as i64),
+    ("TRUING_CLASS_MEAN", TRUING_CLASS_MEAN as i64),
+    ("TRUING_CLASS_SUM", TRUING_CLASS_SUM as i64),
+    ("TRUING_DIRECTION_TARGET_TO_WEIGHTS", TRUING_DIRECTION_TARGET_TO_WEIGHTS as i64),
+    ("TRUING_DIRECTION_WEIGHTS_TO_TARGET", TRUING_DIRECTION_WEIGHTS_TO_TARGET as i64),
 ];
