@@ -5,6 +5,7 @@ use truing_core::advantage::*;
 use truing_core::catalog::{Kind, find};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Ints, Layout, Mask, Matrix, MatrixMut};
+use truing_core::policy::Advantage;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, advantage};
@@ -322,8 +323,7 @@ fn run_distill(c: &Case) -> f64 {
         segments: Segments::Packed(int(&cu)),
         student: f(c.x("student")),
         teacher: f(c.x("teacher")),
-        advantages: (!a.is_empty()).then(|| f(a)),
-        by_sequence: false,
+        advantages: (!a.is_empty()).then(|| Advantage::Token(f(a))),
         token_rewards: None,
         mask: mask(&m),
         form: match form {

@@ -10,6 +10,7 @@ use crate::batch::{missing, place, place_of, rows, unread};
 use crate::catalog::{Kind, Param, info, param, required};
 use crate::error::{Error, Result, Status, Value};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
+use crate::policy::Advantage;
 use crate::sequence::{Segments, wide};
 
 /// Most objectives of one call.
@@ -886,10 +887,8 @@ pub struct DistillAdvantage<'a> {
     pub student: Floats<'a>,
     /// `[N]`, T.
     pub teacher: Floats<'a>,
-    /// `[N]`, or `[B]` where `by_sequence`; needed by `Rlsd`, 0 for `Opd` where absent.
-    pub advantages: Option<Floats<'a>>,
-    /// Advantages are one number a sequence.
-    pub by_sequence: bool,
+    /// Needed by `Rlsd`, 0 for `Opd` where absent.
+    pub advantages: Option<Advantage<'a>>,
     /// `[N]`, in the place of d, for `MiniLlm` only.
     pub token_rewards: Option<Floats<'a>>,
     /// `[N]`.
@@ -948,7 +947,11 @@ impl DistillAdvantage<'_> {
         self.student.layout().check("student", n, 1)?;
         self.segments.check(n)?;
         self.teacher.layout().check("teacher", n, 1)?;
-        rows("advantages", &self.advantages, if self.by_sequence { b } else { n })?;
+        match &self.advantages {
+            Some(Advantage::Token(m)) => m.layout().check("advantages", n, 1)?,
+            Some(Advantage::Sequence(m)) => m.layout().check("advantages", b, 1)?,
+            None => {}
+        }
         rows("token_rewards", &self.token_rewards, n)?;
         tokens("mask", &self.mask, n)?;
         let (rlsd, opd) = (matches!(self.form, Distill::Rlsd { .. }), matches!(self.form, Distill::Opd { .. }));

@@ -10,6 +10,7 @@ use truing_core::catalog::{EstimatorVisitor, with_estimator};
 use truing_core::error::row;
 use truing_core::losses::{Estimate, KlEstimator};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, MatrixMut, Split, Workspace};
+use truing_core::policy::Advantage;
 use truing_core::real::Real;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
@@ -1199,7 +1200,11 @@ pub fn distill_advantage(context: &Context, x: &DistillAdvantage<'_>, out: Disti
         let (mut to, base) = (tokens.out, segments.start(first));
         for b in first..first + rows {
             let range = segments.range(b);
-            let given = |i: usize| x.advantages.as_ref().map_or(0.0, |m| m.get(if x.by_sequence { b } else { i }));
+            let given = |i: usize| match &x.advantages {
+                Some(Advantage::Token(m)) => m.get(i),
+                Some(Advantage::Sequence(m)) => m.get(b),
+                None => 0.0,
+            };
             let (mut status, mut any) = (0, false);
             // sums of |d| before a token and of all; numerator and denominator from the end
             let (mut before, mut all, mut sum, mut ones) = (0.0, 0.0, 0.0, 0.0);
