@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
+use truing_ffi::advantage::*;
 use truing_ffi::batch::*;
 use truing_ffi::context::*;
 use truing_ffi::linear_logprob::*;
@@ -172,9 +173,25 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_bco_shift)
         + struct_rules(truing_aot_sort)
         + struct_rules(truing_beta_dpo_stats)
-        + struct_rules(truing_wpo_weight);
+        + struct_rules(truing_wpo_weight)
+        + struct_rules(truing_group_advantage)
+        + struct_rules(truing_multi_objective_advantage_forward)
+        + struct_rules(truing_multi_objective_advantage_backward)
+        + struct_rules(truing_gae_forward)
+        + struct_rules(truing_gae_backward)
+        + struct_rules(truing_whiten)
+        + struct_rules(truing_optimal_token_baseline)
+        + struct_rules(truing_prime_advantage)
+        + struct_rules(truing_distill_advantage)
+        + struct_rules(truing_lagrangian_advantage)
+        + struct_rules(truing_pama_scalars)
+        + struct_rules(truing_interval_weights)
+        + struct_rules(truing_gram_matrix)
+        + struct_rules(truing_min_norm_weights)
+        + struct_rules(truing_token_reward)
+        + struct_rules(truing_controller);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 18 * 80, "{cases}");
+    assert!(cases >= 34 * 80, "{cases}");
 }
 
 #[test]

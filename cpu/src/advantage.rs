@@ -1414,7 +1414,8 @@ pub fn gram_matrix(x: &GramMatrix<'_>, mut gram: FloatsMut<'_>) -> Result<()> {
 
 /// Scratch memory of [`min_norm_weights`].
 pub fn min_norm_weights_workspace(x: &MinNormWeights<'_>) -> Workspace {
-    let n = x.gram.rows();
+    // more objectives are refused
+    let n = x.gram.rows().min(MAX_OBJECTIVES);
     exactly(Arena::sum([Arena::need::<f64>((n + 1) * (n + 2)), Arena::need::<f64>(3 * n)]))
 }
 /// Solves `[[M_S, 1], [1', 0]] [c; -v] = [0; 1]` over the rows in `support`, in `a`; c in `c`. False if it is singular.

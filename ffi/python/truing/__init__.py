@@ -1,4 +1,4 @@
-"""Truing: log-probs, preference and policy losses and their gradients, over numpy, torch and DLPack tensors without a
+"""Truing: log-probs, preference and policy losses, advantages and their gradients, over numpy, torch and DLPack tensors without a
 copy. Pure ctypes over the C library; formulas and defaults are the library's own."""
 
 from . import losses
@@ -8,7 +8,17 @@ from ._ops import (
     aot_sort,
     bco_shift,
     beta_dpo_stats,
+    discounted_return,
+    distill_advantage,
+    entropy_controller,
+    gae,
+    gae_backward,
+    gram_matrix,
+    group_advantage,
+    interval_weights,
+    kl_controller,
     kto_baseline,
+    lagrangian_advantage,
     linear_logprob,
     linear_logprob_backward,
     linear_preference,
@@ -16,21 +26,32 @@ from ._ops import (
     logprob_backward,
     logprob_finish,
     logprob_local,
+    min_norm_weights,
+    multi_objective_advantage,
+    multi_objective_advantage_backward,
+    optimal_token_baseline,
+    pama_scalars,
     policy,
     preference,
+    prime_advantage,
     sequence,
     sequence_backward,
     support_mask,
     tds_rows,
+    token_reward,
+    whiten,
     wpo_weight,
 )
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "aot_sort", "bco_shift", "beta_dpo_stats", "kto_baseline", "linear_logprob",
+    "Context", "Error", "SERIAL", "aot_sort", "bco_shift", "beta_dpo_stats", "discounted_return",
+    "distill_advantage", "entropy_controller", "gae", "gae_backward", "gram_matrix", "group_advantage",
+    "interval_weights", "kl_controller", "kto_baseline", "lagrangian_advantage", "linear_logprob",
     "linear_logprob_backward", "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish",
-    "logprob_local", "losses", "policy", "preference", "sequence", "sequence_backward", "support_mask", "tds_rows",
-    "tensor", "wpo_weight",
+    "logprob_local", "losses", "min_norm_weights", "multi_objective_advantage", "multi_objective_advantage_backward",
+    "optimal_token_baseline", "pama_scalars", "policy", "preference", "prime_advantage", "sequence",
+    "sequence_backward", "support_mask", "tds_rows", "tensor", "token_reward", "whiten", "wpo_weight",
 ]  # fmt: skip
 
 
