@@ -848,7 +848,7 @@ fn min_norm_points() {
         (c, value)
     };
     let mut r = Random(6);
-    for n in 1..=24 {
+    for n in 1usize..=24 {
         for rank in [1, 2, n.div_ceil(2), n, n + 3] {
             for scale in [1.0, 1e-9, 1e9] {
                 let g: Vec<f64> =

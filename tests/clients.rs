@@ -149,6 +149,12 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library().0);
 }
 
+#[test]
+fn python_trainers() {
+    let Some(python) = python() else { return };
+    script(&python, "trainers.py", &library().0);
+}
+
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {

@@ -73,7 +73,7 @@ fn committed_bits() {
         }
     }
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
-    cases.finish("committed bits", 10 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
+    cases.finish("committed bits", 11 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
 
 // ---- rows against f64
