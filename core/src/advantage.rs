@@ -1185,7 +1185,7 @@ impl GramMatrix<'_> {
 pub struct MinNormWeights<'a> {
     /// `[n, n]`, symmetric, positive semidefinite, finite.
     pub gram: Floats<'a>,
-    /// Wolfe's method stops at `c' M c - min (M c) <= tolerance max(1, largest diagonal element)`, > 0.
+    /// Wolfe's method stops at `c' M c - min (M c) <= tolerance` times the largest diagonal element, > 0.
     pub tolerance: f64,
 }
 /// Results of [`MinNormWeights`].

@@ -184,6 +184,11 @@ fn over(c: f64, std: f64, eps: f64, kind: EpsKind) -> f64 {
     }
 }
 
+/// The numerator of a group's only scored row.
+fn alone(single: Single, reward: f64) -> f64 {
+    if single == Single::Raw { reward } else { 0.0 }
+}
+
 /// What the rows of one call have in common.
 struct Batch<'a, R> {
     options: GroupOptions,
@@ -279,7 +284,6 @@ impl<'a, R: Fn(usize) -> f64> Batch<'a, R> {
                 }
             }
         }
-        let alone = |x: f64| if o.single == Single::Raw { x } else { 0.0 };
         for i in members.rows(g) {
             let x = (self.rewards)(i);
             if x.is_nan() {
@@ -290,7 +294,7 @@ impl<'a, R: Fn(usize) -> f64> Batch<'a, R> {
             let c = match o.baseline {
                 Baseline::None => x,
                 Baseline::Batch => self.whole.centred(x),
-                _ if one => alone(x),
+                _ if one => alone(o.single, x),
                 Baseline::Group => d,
                 Baseline::LeaveOneOut => d * (m.count / (m.count - 1.0)),
                 Baseline::LengthWeighted if weight == 0.0 => 0.0,
@@ -423,7 +427,7 @@ pub fn multi_objective(x: &MultiObjective<'_>, mut out: MultiObjectiveOut<'_>, s
     Ok(())
 }
 
-/// Gradient of a division by a deviation: adds to `grad` what `sum_i g_i c_i` gives through the deviation of `m`, per unit of a
+/// What `dot = sum_i g_i c_i` gives to the gradient of a reward through the deviation of `m` that divides, per unit of its
 /// centred value.
 fn through_std(dot: f64, m: &Moments, std: f64, eps: f64, kind: StdKind) -> f64 {
     let divisor = if kind == StdKind::Unbiased { m.count - 1.0 } else { m.count };
@@ -464,7 +468,7 @@ pub fn multi_objective_backward(
                 let c = match o.baseline {
                     Baseline::None => r,
                     Baseline::Batch => whole.centred(r),
-                    _ if one => continue_single(o.single, r),
+                    _ if one => alone(o.single, r),
                     Baseline::LeaveOneOut => m.centred(r) * ratio,
                     _ => m.centred(r),
                 };
@@ -555,9 +559,6 @@ pub fn multi_objective_backward(
         }
     }
     Ok(())
-}
-fn continue_single(single: Single, r: f64) -> f64 {
-    if single == Single::Raw { r } else { 0.0 }
 }
 
 // ---- returns
@@ -718,6 +719,7 @@ struct Sequence<'a> {
 fn flat<'m>(m: &'m mut Option<FloatsMut<'_>>, start: usize, len: usize) -> Option<Option<&'m mut [f32]>> {
     match m {
         None => Some(None),
+        Some(_) if len == 0 => Some(Some(&mut [])),
         Some(FloatsMut::F32(m)) => {
             let l = m.layout();
             let one = l.inner_stride == 1 && (l.outer == 1 || start % l.inner + len <= l.inner);
@@ -936,12 +938,16 @@ pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch
         for k in 0..rows {
             let start = (first + k) * BLOCK;
             let len = BLOCK.min(n - start);
-            let mut poison = 0.0;
-            (start..start + len).filter_map(read).for_each(|x| poison += 0.0 * x);
+            let (mut poison, mut count) = (0.0, 0.0);
+            for i in start..start + len {
+                if let Some(x) = read(i) {
+                    (poison, count) = (poison + 0.0 * x, count + weight(i));
+                }
+            }
             let each = |k| (read(start + k).unwrap_or(f64::NAN), weight(start + k));
             let m = Moments::weighted(len, each);
             // NaN here is no missing value
-            places.row_mut(k).copy_from_slice(&[m.count, m.mean() + poison, m.squares + poison]);
+            places.row_mut(k).copy_from_slice(&[count, m.mean() + poison, m.squares + poison]);
         }
     });
     let own = partial.iter().fold([0.0; 3], |a, b| join(a, *b));
@@ -1495,7 +1501,7 @@ pub fn min_norm_weights(x: &MinNormWeights<'_>, mut out: MinNormWeightsOut<'_>, 
     } else if n <= 8 {
         every_support(n, &gram, a, trial, weights, &norm);
     } else {
-        wolfe(n, &gram, a, trial, product, weights, x.tolerance * Real::max(top, 1.0) / scale);
+        wolfe(n, &gram, a, trial, product, weights, x.tolerance);
     }
     put(&mut out.value, 0, norm(weights) * scale);
     (0..n).for_each(|i| put(&mut out.weights, i, weights[i]));
