@@ -50,6 +50,19 @@ impl GroupInputs {
         })
     }
 }
+/// The caller's parameters.
+///
+/// # Safety
+/// As for [`array`].
+unsafe fn numbers<'a>(params: *const f64, count: usize) -> Result<&'a [f64]> {
+    // each operation knows its own number, which is smaller
+    const MOST: usize = 8;
+    if count > MOST {
+        return Err(Error::invalid("num_params", Value::Size(count), Value::Below(0, MOST as i64 + 1)));
+    }
+    // SAFETY: this function's contract.
+    unsafe { array("params", params, count) }
+}
 fn yes(field: &'static str, x: u32) -> Result<bool> {
     match x {
         0 => Ok(false),
@@ -189,7 +202,7 @@ unsafe fn group(
     let out_status = t.output("out_status", args.out_status)?;
     let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
     // SAFETY: this function's contract.
-    let options = options.with(unsafe { array("params", args.params, args.num_params) }?)?;
+    let options = options.with(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let x = GroupAdvantage {
@@ -314,7 +327,7 @@ unsafe fn objectives(
     };
     let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
     // SAFETY: this function's contract.
-    let given = unsafe { array("params", args.params, args.num_params) }?;
+    let given = unsafe { numbers(args.params, args.num_params) }?;
     let (options, batch_eps) = MultiObjective::params(options, given)?;
     let out_advantages = t.output("out_advantages", args.out_advantages)?;
     let out_combined = t.output("out_combined", args.out_combined)?;
@@ -393,7 +406,7 @@ pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> tru
             other => return unknown("masks", other, "TRUING_MASKS_*"),
         };
         // SAFETY: this function's contract.
-        let given = unsafe { array("params", args.params, args.num_params) }?;
+        let given = unsafe { numbers(args.params, args.num_params) }?;
         let params = GaeParams::new(given, values.is_some())?;
 
         let ok = &t.check()?;
@@ -462,7 +475,7 @@ pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> tr
             other => return unknown("masks", other, "TRUING_MASKS_*"),
         };
         // SAFETY: this function's contract.
-        let params = GaeParams::new(unsafe { array("params", args.params, args.num_params) }?, true)?;
+        let params = GaeParams::new(unsafe { numbers(args.params, args.num_params) }?, true)?;
 
         let ok = &t.check()?;
         // Whatever is given says how the tokens lie.
@@ -560,7 +573,7 @@ unsafe fn whitening(
     let (std_kind, eps_kind) = (std_kind(args.std_kind)?, eps_kind(args.eps_kind)?);
     let keep_mean = yes("keep_mean", args.keep_mean)?;
     // SAFETY: this function's contract.
-    let eps = Whiten::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let eps = Whiten::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let tokens = &Leading::new(values.dims());
@@ -645,7 +658,7 @@ unsafe fn baseline(
     };
     let keep_tail = yes("keep_tail", args.keep_tail)?;
     // SAFETY: this function's contract.
-    let eps = OptimalTokenBaseline::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let eps = OptimalTokenBaseline::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
@@ -719,7 +732,7 @@ unsafe fn prime(
     let out_returns = t.output("out_returns", args.out_returns)?;
     let out_status = t.output("out_status", args.out_status)?;
     // SAFETY: this function's contract.
-    let coef = PrimeAdvantage::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let coef = PrimeAdvantage::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     // Whatever is given says how the tokens lie.
@@ -757,7 +770,7 @@ pub unsafe extern "C" fn truing_distill_advantage(args: *const truing_distill_ad
         let out_advantages = t.output("out_advantages", args.out_advantages)?;
         let out_status = t.output("out_status", args.out_status)?;
         // SAFETY: this function's contract.
-        let given = unsafe { array("params", args.params, args.num_params) }?;
+        let given = unsafe { numbers(args.params, args.num_params) }?;
         let form = match args.form {
             TRUING_DISTILL_OPD => Distill::opd(given)?,
             TRUING_DISTILL_IW_OPD => Distill::iw_opd(given)?,
@@ -884,7 +897,7 @@ pub unsafe extern "C" fn truing_pama_scalars(args: *const truing_pama_scalars_ar
             other => return unknown("granularity", other, "TRUING_GRANULARITY_*"),
         };
         // SAFETY: this function's contract.
-        let clip_high = PamaScalars::params(unsafe { array("params", args.params, args.num_params) }?)?;
+        let clip_high = PamaScalars::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
         let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
@@ -1034,7 +1047,7 @@ unsafe fn min_norm(
     let out_weights = t.output("out_weights", args.out_weights)?;
     let out_value = t.output("out_value", args.out_value)?;
     // SAFETY: this function's contract.
-    let tolerance = MinNormWeights::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let tolerance = MinNormWeights::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
     let x = MinNormWeights { gram: gram.matrix(ok)?.expect("required"), tolerance };
@@ -1064,7 +1077,7 @@ pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_ar
             other => return unknown("level", other, "TRUING_LEVEL_*"),
         };
         // SAFETY: this function's contract.
-        let params = TokenReward::params(unsafe { array("params", args.params, args.num_params) }?)?;
+        let params = TokenReward::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
         let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
@@ -1117,7 +1130,7 @@ pub unsafe extern "C" fn truing_controller(args: *const truing_controller_args) 
         let out_applied = t.output("out_applied", args.out_applied)?;
         let out_status = t.output("out_status", args.out_status)?;
         // SAFETY: this function's contract.
-        let given = unsafe { array("params", args.params, args.num_params) }?;
+        let given = unsafe { numbers(args.params, args.num_params) }?;
         let rule = match args.rule {
             TRUING_CONTROLLER_KL => Rule::kl(given)?,
             TRUING_CONTROLLER_ENTROPY => Rule::entropy(given)?,
