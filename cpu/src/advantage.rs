@@ -18,7 +18,7 @@ use truing_core::{Error, Result, Value};
 /// Tokens that are worth a task.
 const GRAIN: usize = 16384;
 /// Values of one partial sum.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 1024;
 
 fn exactly(bytes: usize) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
@@ -117,44 +117,25 @@ struct Moments {
 impl Moments {
     /// Of the values that are not NaN.
     fn of(n: usize, x: impl Fn(usize) -> f64) -> Moments {
-        Moments::weighted(n, |k| (x(k), 1.0))
-    }
-    /// Of values and how many of them there are.
-    fn weighted(n: usize, x: impl Fn(usize) -> (f64, f64)) -> Moments {
         let mut m = Moments::default();
-        let (mut sum, mut any) = (0.0, false);
-        for k in 0..n {
-            let (x, c) = x(k);
-            if x.is_nan() || c == 0.0 {
-                continue;
+        let mut sum = 0.0;
+        for x in (0..n).map(&x).filter(|x| !x.is_nan()) {
+            if m.count == 0.0 {
+                m.first = x;
             }
-            if !any {
-                (m.first, any) = (x, true);
-            }
-            (sum, m.count) = (sum + c * (x - m.first), m.count + c);
+            (sum, m.count) = (sum + (x - m.first), m.count + 1.0);
         }
-        if !any {
+        if m.count == 0.0 {
             return m;
         }
         m.shift = sum / m.count;
         // once more around that mean: what is left of its rounding
-        let each = |f: &mut dyn FnMut(f64, f64)| {
-            for k in 0..n {
-                let (x, c) = x(k);
-                if !x.is_nan() && c != 0.0 {
-                    f(x, c);
-                }
-            }
-        };
         let mut rest = 0.0;
-        each(&mut |x, c| rest += c * m.centred(x));
+        (0..n).map(&x).filter(|x| !x.is_nan()).for_each(|x| rest += m.centred(x));
         m.shift += rest / m.count;
-        let mut squares = 0.0;
-        each(&mut |x, c| {
-            let d = m.centred(x);
-            squares += c * (d * d);
-        });
-        m.squares = squares;
+        for x in (0..n).map(&x).filter(|x| !x.is_nan()) {
+            m.squares += m.centred(x) * m.centred(x);
+        }
         m
     }
     fn mean(&self) -> f64 {
@@ -196,6 +177,7 @@ struct Batch<'a, R> {
     rewards: R,
     length: &'a dyn Fn(usize) -> f64,
     whole: Moments,
+    whole_std: f64,
     /// Rows over rows that are not 0.
     alpha: f64,
 }
@@ -209,6 +191,7 @@ impl<'a, R: Fn(usize) -> f64> Batch<'a, R> {
         length: &'a dyn Fn(usize) -> f64,
     ) -> Self {
         let (mut whole, mut alpha) = (Moments::default(), 1.0);
+        let kind = options.std_kind;
         if options.baseline == Baseline::Batch || options.scale == Scale::BatchStd {
             whole = Moments::of(rows, &rewards);
         }
@@ -217,7 +200,7 @@ impl<'a, R: Fn(usize) -> f64> Batch<'a, R> {
             let nonzero = (0..rows).filter(|&i| !(rewards(i).is_nan() || rewards(i) == 0.0)).count();
             alpha = scored as f64 / nonzero.max(1) as f64;
         }
-        Batch { options, members, rewards, length, whole, alpha }
+        Batch { options, members, rewards, length, whole, whole_std: whole.std(kind), alpha }
     }
     /// The best of a group of one has no second.
     fn refuse_singles(&self) -> Result<()> {
@@ -304,7 +287,7 @@ impl<'a, R: Fn(usize) -> f64> Batch<'a, R> {
             };
             let a = match o.scale {
                 Scale::None => c,
-                Scale::BatchStd => over(c, self.whole.std(o.std_kind), o.eps, o.eps_kind),
+                Scale::BatchStd => over(c, self.whole_std, o.eps, o.eps_kind),
                 Scale::NonzeroShare => c * self.alpha / o.f_norm,
                 _ if one => c,
                 Scale::GroupStd => over(c, std, o.eps, o.eps_kind),
@@ -452,7 +435,7 @@ pub fn multi_objective_backward(
     let upstream = |i: usize| if combined[i].is_nan() { 0.0 } else { grad.grad_advantages.get(i) };
     if x.order == Order::SumFirst {
         let batch = Batch::new(o, &members, n, |i| combined[i], &length);
-        let (whole, whole_std) = (batch.whole, batch.whole.std(o.std_kind));
+        let (whole, whole_std) = (batch.whole, batch.whole_std);
         let (mut whole_dot, mut whole_sum) = (0.0, 0.0);
         for g in 0..members.count() {
             let m = batch.moments(g);
@@ -659,9 +642,9 @@ struct Scan<R, V, M, P> {
 }
 impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
     /// Token `t`, all later ones being done. `CAREFUL` looks at every number and leaves out products with 0, which matters
-    /// where one is not finite; otherwise both give the same bits.
+    /// where one is not finite; otherwise both give the same bits. `SAME`: both decays are equal, and so are both chains.
     #[inline(always)]
-    fn step<const CAREFUL: bool>(&mut self, t: usize) {
+    fn step<const CAREFUL: bool, const SAME: bool>(&mut self, t: usize) {
         let live = self.mask.live(t);
         let (mut r, mut v) = (0.0, 0.0);
         if live || self.masks == Masks::Ignore {
@@ -677,9 +660,11 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
         let times = |c: f64, x: f64| if CAREFUL && c == 0.0 { 0.0 } else { c * x };
         let delta = (r + times(self.gamma, self.value)) - v;
         self.carry[0] = delta + times(self.decay[0], self.carry[0]);
-        self.carry[1] = delta + times(self.decay[1], self.carry[1]);
+        if !SAME {
+            self.carry[1] = delta + times(self.decay[1], self.carry[1]);
+        }
         self.value = v;
-        let (a, g) = (self.carry[0], self.carry[1] + v);
+        let (a, g) = (self.carry[0], self.carry[usize::from(!SAME)] + v);
         let a = if V::PRESENT { a } else { a - self.baseline };
         let (a, g) = if live { (a, g) } else { (0.0, 0.0) };
         let bits = self.advantages.put(t, a) | self.returns.put(t, g);
@@ -690,23 +675,73 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
             }
         }
     }
-    fn finite(&self) -> bool {
+}
+/// A column of a sequence that can be cut.
+trait Tail {
+    /// Takes the `len` tokens from `from` on away: a slice of a length that the compiler sees.
+    fn tail(&mut self, from: usize, len: usize) -> Self;
+}
+impl<T> Tail for &[T] {
+    #[inline(always)]
+    fn tail(&mut self, from: usize, len: usize) -> Self {
+        &self[from..][..len]
+    }
+}
+impl Tail for Absent {
+    fn tail(&mut self, _: usize, _: usize) -> Self {
+        Absent
+    }
+}
+impl Tail for () {
+    fn tail(&mut self, _: usize, _: usize) {}
+}
+impl Tail for Option<&mut [f32]> {
+    #[inline(always)]
+    fn tail(&mut self, from: usize, len: usize) -> Self {
+        let (head, tail) = self.take()?.split_at_mut(from);
+        *self = Some(head);
+        Some(&mut tail[..len])
+    }
+}
+impl<R: Column + Tail, V: Column + Tail, M: Live + Tail, P: Place + Tail> Scan<R, V, M, P> {
+    #[inline(always)]
+    fn tail(&mut self, len: usize) -> Self {
+        let from = self.len - len;
+        self.len = from;
+        Scan {
+            rewards: self.rewards.tail(from, len),
+            values: self.values.tail(from, len),
+            mask: self.mask.tail(from, len),
+            advantages: self.advantages.tail(from, len),
+            returns: self.returns.tail(from, len),
+            len,
+            ..*self
+        }
+    }
+    /// What is left, and whether all was finite.
+    fn finish<const SAME: bool>(mut self) -> bool {
+        (0..self.len).rev().for_each(|t| self.step::<false, SAME>(t));
         self.carry[0].is_finite() && self.carry[1].is_finite()
     }
 }
-/// Four sequences side by side, from their ends: one chain of additions alone would wait for itself.
-fn scan_four<R: Column, V: Column, M: Live, P: Place>(scans: &mut [Scan<R, V, M, P>; 4]) {
-    let [a, b, c, d] = scans;
-    let common = a.len.min(b.len).min(c.len.min(d.len));
-    for t in 1..=common {
-        a.step::<false>(a.len - t);
-        b.step::<false>(b.len - t);
-        c.step::<false>(c.len - t);
-        d.step::<false>(d.len - t);
+/// Two sequences side by side, from their ends: one chain of additions alone would wait for itself, and more columns than
+/// those of two compete for the same sets of the cache where rows are a power of two apart. The state is by value, or each
+/// written token might change it.
+fn scan_two<R, V, M, P, const SAME: bool>(mut a: Scan<R, V, M, P>, mut b: Scan<R, V, M, P>) -> [bool; 2]
+where
+    R: Column + Tail,
+    V: Column + Tail,
+    M: Live + Tail,
+    P: Place + Tail,
+{
+    let len = a.len.min(b.len);
+    let (mut x, mut y) = (a.tail(len), b.tail(len));
+    for t in (0..len).rev() {
+        x.step::<false, SAME>(t);
+        y.step::<false, SAME>(t);
     }
-    for x in [a, b, c, d] {
-        (0..x.len - common).rev().for_each(|t| x.step::<false>(t));
-    }
+    (a.value, a.carry, b.value, b.carry) = (x.value, x.carry, y.value, y.carry);
+    [a.finish::<SAME>(), b.finish::<SAME>()]
 }
 
 /// Outputs of one sequence, and where it lies.
@@ -771,28 +806,26 @@ fn of_slices<'m, V, M>(
     let out = (flat(&mut s.advantages, at, len).expect("slices"), flat(&mut s.returns, at, len).expect("slices"));
     start(x, (s.b, s.range.clone()), (r, v, m), out)
 }
-/// Up to four sequences whose tensors are slices of f32; whether each stayed finite.
-fn scan_slices<V: Column, M: Live>(
+/// One or two sequences whose tensors are slices of f32; whether each stayed finite.
+fn scan_slices<V: Column + Tail, M: Live + Tail>(
     x: &Gae<'_>,
     rewards: &Floats<'_>,
     group: &mut [Sequence<'_>],
     columns: impl Fn(&Range<usize>) -> (V, M),
-) -> [bool; 4] {
-    if let [a, b, c, d] = group {
-        let mut scans = [a, b, c, d].map(|s| of_slices(x, rewards, s, &columns));
-        scan_four(&mut scans);
-        return scans.map(|s| s.finite());
+) -> [bool; 2] {
+    let scan = |s| of_slices(x, rewards, s, &columns);
+    match group {
+        [a, b] => {
+            let (a, b) = (scan(a), scan(b));
+            let same = a.decay[0] == a.decay[1] && b.decay[0] == b.decay[1];
+            if same { scan_two::<_, _, _, _, true>(a, b) } else { scan_two::<_, _, _, _, false>(a, b) }
+        }
+        [a] => [scan(a).finish::<false>(), true],
+        _ => [true; 2],
     }
-    let mut finite = [true; 4];
-    for (s, finite) in group.iter_mut().zip(&mut finite) {
-        let mut scan = of_slices(x, rewards, s, &columns);
-        (0..scan.len).rev().for_each(|t| scan.step::<false>(t));
-        *finite = scan.finite();
-    }
-    finite
 }
-/// Up to four sequences; the status of each.
-fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judge: bool) -> [u32; 4] {
+/// One or two sequences; the status of each.
+fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judge: bool) -> [u32; 2] {
     let slices = group.iter_mut().all(|s| {
         let (at, len) = (s.range.start, s.range.len());
         slice(rewards, &s.range).is_some()
@@ -801,7 +834,7 @@ fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judg
             && flat(&mut s.advantages, at, len).is_some()
             && flat(&mut s.returns, at, len).is_some()
     });
-    let mut clean = [false; 4];
+    let mut clean = [false; 2];
     if slices {
         clean = match (x.values, x.mask) {
             (Some(v), Some(m)) => {
@@ -812,7 +845,7 @@ fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judg
             (None, None) => scan_slices(x, rewards, group, |_| (Absent, ())),
         };
     }
-    let mut status = [0; 4];
+    let mut status = [0; 2];
     for ((s, mut clean), status) in group.iter_mut().zip(clean).zip(&mut status) {
         let (at, len) = (s.range.start, s.range.len());
         if judge && clean {
@@ -839,7 +872,7 @@ fn careful<R: Column, V: Column, M: Live, P: Place>(mut scan: Scan<R, V, M, P>) 
     if scan.len > 0 {
         scan.status |= inputs(scan.value);
     }
-    (0..scan.len).rev().for_each(|t| scan.step::<true>(t));
+    (0..scan.len).rev().for_each(|t| scan.step::<true, false>(t));
     scan.status
 }
 
@@ -854,8 +887,8 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
         let mut rest = tokens.out;
         let mut next = 0;
         while next < rows {
-            let many = (rows - next).min(4);
-            let mut group = [0, 1, 2, 3].map(|k| {
+            let many = (rows - next).min(2);
+            let mut group = [0, 1].map(|k| {
                 let b = first + next + k.min(many - 1);
                 let range = if k < many { segments.range(b) } else { 0..0 };
                 let (own, others) = core::mem::take(&mut rest).split(range.len());
@@ -910,7 +943,7 @@ pub fn gae_backward(context: &Context, x: &Gae<'_>, n: usize, grad: GaeGrad<'_>)
 fn blocks(n: usize) -> usize {
     n.div_ceil(BLOCK)
 }
-/// Scratch memory of [`whiten`]: 24 bytes for every 4096 values.
+/// Scratch memory of [`whiten`]: 24 bytes for every 1024 values.
 pub fn whiten_workspace(x: &Whiten<'_>) -> Workspace {
     exactly(Arena::need::<[f64; 3]>(blocks(x.values.rows())))
 }
@@ -925,6 +958,31 @@ fn join(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     let (n, d) = (a[0] + b[0], b[1] - a[1]);
     [n, a[1] + d * (b[0] / n), (a[2] + b[2]) + d * d * (a[0] * (b[0] / n))]
 }
+/// Eight sums side by side, joined by a tree.
+#[inline(always)]
+fn eight(n: usize, x: impl Fn(usize) -> f64) -> f64 {
+    let mut a = [0.0; 8];
+    for k in 0..n / 8 {
+        (0..8).for_each(|j| a[j] += x(8 * k + j));
+    }
+    (n / 8 * 8..n).for_each(|k| a[k % 8] += x(k));
+    ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]))
+}
+/// Number, mean and squares of values and how many of them there are; NaN and infinities stay visible.
+fn moments(x: &[f64], w: &[f64]) -> [f64; 3] {
+    let n = x.len().min(w.len());
+    if n == 0 {
+        return [0.0; 3];
+    }
+    let (first, count) = (x[0], eight(n, |k| w[k]));
+    let shift = eight(n, |k| w[k] * (x[k] - first)) / count;
+    let shift = shift + eight(n, |k| w[k] * ((x[k] - first) - shift)) / count;
+    let squares = eight(n, |k| {
+        let d = (x[k] - first) - shift;
+        w[k] * (d * d)
+    });
+    [count, first + shift, squares]
+}
 /// Standardised values and their moments.
 pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch: &mut [u8]) -> Result<()> {
     x.check(&out)?;
@@ -937,17 +995,13 @@ pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch
     context.rows(blocks(n), GRAIN / BLOCK, places, |first, rows, mut places| {
         for k in 0..rows {
             let start = (first + k) * BLOCK;
-            let len = BLOCK.min(n - start);
-            let (mut poison, mut count) = (0.0, 0.0);
-            for i in start..start + len {
+            let (mut values, mut weights, mut held) = ([0.0; BLOCK], [0.0; BLOCK], 0);
+            for i in start..n.min(start + BLOCK) {
                 if let Some(x) = read(i) {
-                    (poison, count) = (poison + 0.0 * x, count + weight(i));
+                    (values[held], weights[held], held) = (x, weight(i), held + 1);
                 }
             }
-            let each = |k| (read(start + k).unwrap_or(f64::NAN), weight(start + k));
-            let m = Moments::weighted(len, each);
-            // NaN here is no missing value
-            places.row_mut(k).copy_from_slice(&[count, m.mean() + poison, m.squares + poison]);
+            places.row_mut(k).copy_from_slice(&moments(&values[..held], &weights[..held]));
         }
     });
     let own = partial.iter().fold([0.0; 3], |a, b| join(a, *b));
@@ -973,16 +1027,17 @@ pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch
     put(&mut out.moments, 1, var.sqrt());
     put_in(&mut out.status, 0, status);
     let (kind, eps, keep) = (x.eps_kind, x.eps, x.keep_mean);
+    // 0 only where all are equal, and then nothing is divided
+    let divisor = match kind {
+        EpsKind::Add | EpsKind::SkipZero => var.sqrt() + eps,
+        EpsKind::VarianceAdd => (var + eps).sqrt(),
+        EpsKind::VarianceMax => Real::max(var, eps).sqrt(),
+    };
     context.rows(n, GRAIN, out.values, |first, rows, mut to| {
         for i in 0..rows {
             let a = match read(first + i) {
                 Some(x) if total > 1.0 => {
-                    let d = x - mean;
-                    let z = match kind {
-                        EpsKind::Add | EpsKind::SkipZero => over(d, var.sqrt(), eps, kind),
-                        EpsKind::VarianceAdd => over(d, (var + eps).sqrt(), 0.0, EpsKind::Add),
-                        EpsKind::VarianceMax => over(d, Real::max(var, eps).sqrt(), 0.0, EpsKind::Add),
-                    };
+                    let z = if x == mean { 0.0 } else { (x - mean) / divisor };
                     if keep { z + mean } else { z }
                 }
                 _ => 0.0,
