@@ -156,6 +156,13 @@ fn python_trainers() {
     script(&python, "trainers.py", &library().0);
 }
 
+/// The advantages of TRL, where it is installed.
+#[test]
+fn python_trl_advantages() {
+    let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
+    script(&python, "trl_advantages.py", &library().0);
+}
+
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {

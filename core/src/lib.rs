@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod advantage;
 pub mod batch;
 pub mod catalog;
 pub mod classes;

@@ -8,9 +8,13 @@ use core::fmt::{self, Write};
 use core::panic::UnwindSafe;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use truing_core::advantage::{
+    Distill, GaeParams, GroupOptions, MinNormWeights, MultiObjective, OptimalTokenBaseline, PamaScalars,
+    PrimeAdvantage, Rule, TokenReward, Whiten,
+};
 use truing_core::batch::{AStarValue, BetaDpoStats, HindsightTarget, ItemRule};
 use truing_core::catalog::Param;
-use truing_core::classes::{Orchestrator, Rule};
+use truing_core::classes::{self, Orchestrator};
 use truing_core::{Error, Result, Status, Value, catalog};
 
 /// Runs the body of an exported function. A panic ends here as `TRUING_STATUS_INTERNAL`; its payload is dropped under
@@ -31,19 +35,40 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
     }
 }
 
+/// The operations that are no losses, and their parameters.
+const OPERATIONS: [(&str, &[&[Param]]); 15] = [
+    ("truing_beta_dpo_stats", &[&BetaDpoStats::PARAMS]),
+    ("truing_group_advantage", &[&GroupOptions::PARAMS]),
+    ("truing_multi_objective_advantage", &[&MultiObjective::PARAMS]),
+    ("truing_gae", &[&GaeParams::PARAMS]),
+    ("truing_whiten", &[&Whiten::PARAMS]),
+    ("truing_optimal_token_baseline", &[&OptimalTokenBaseline::PARAMS]),
+    ("truing_prime_advantage", &[&PrimeAdvantage::PARAMS]),
+    ("truing_distill_advantage", &[&Distill::OPD, &Distill::IW_OPD, &Distill::RLSD, &Distill::MINILLM]),
+    ("truing_lagrangian_advantage", &[]),
+    ("truing_pama_scalars", &[&PamaScalars::PARAMS]),
+    ("truing_interval_weights", &[]),
+    ("truing_gram_matrix", &[]),
+    ("truing_min_norm_weights", &[&MinNormWeights::PARAMS]),
+    ("truing_token_reward", &[&TokenReward::PARAMS]),
+    ("truing_controller", &[&Rule::KL, &Rule::ENTROPY]),
+];
+
 /// The group of the function's struct that holds a field which the core names without it: the core knows one name for a
 /// setting, whichever struct it came in.
 fn group(function: &str, field: &str) -> &'static str {
+    if let Some((_, params)) = OPERATIONS.iter().find(|(name, _)| function.starts_with(name)) {
+        return if params.iter().flat_map(|p| p.iter()).any(|param| param.name == field) { "params." } else { "" };
+    }
     let numbers: &[Param] = match function.trim_end_matches("_workspace_size") {
-        "truing_beta_dpo_stats" => &BetaDpoStats::PARAMS,
         "truing_density_ratio" => &ItemRule::DENSITY_RATIO,
         "truing_odpo_offset" => &ItemRule::ODPO_OFFSET,
         "truing_mm_beta" => &ItemRule::MM_BETA,
         "truing_pdu_dual_step" => &ItemRule::DUAL_STEP,
         "truing_a_star_value" => &AStarValue::PARAMS,
         "truing_hindsight_target" => &HindsightTarget::PARAMS,
-        "truing_confidence_ce" => &Rule::CONFIDENCE_CE,
-        "truing_product_target" => &Rule::PRODUCT_TARGET,
+        "truing_confidence_ce" => &classes::Rule::CONFIDENCE_CE,
+        "truing_product_target" => &classes::Rule::PRODUCT_TARGET,
         "truing_preference_orchestrator" => &Orchestrator::PARAMS,
         _ => &[],
     };

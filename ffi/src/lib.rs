@@ -4,6 +4,7 @@
 // Shapes in the header's comments, such as [B], are no links.
 #[allow(rustdoc::broken_intra_doc_links)]
 pub mod abi;
+pub mod advantage;
 pub mod batch;
 pub mod catalog;
 pub mod classes;

@@ -269,6 +269,56 @@ enum {
     probe_truing_class_sum = (int)(TRUING_CLASS_SUM),
     probe_truing_direction_target_to_weights = (int)(TRUING_DIRECTION_TARGET_TO_WEIGHTS),
     probe_truing_direction_weights_to_target = (int)(TRUING_DIRECTION_WEIGHTS_TO_TARGET),
+    probe_truing_advantage_grpo = (int)(TRUING_ADVANTAGE_GRPO),
+    probe_truing_advantage_grpo_batch_std = (int)(TRUING_ADVANTAGE_GRPO_BATCH_STD),
+    probe_truing_advantage_dr_grpo = (int)(TRUING_ADVANTAGE_DR_GRPO),
+    probe_truing_advantage_rloo = (int)(TRUING_ADVANTAGE_RLOO),
+    probe_truing_advantage_grpo_loo = (int)(TRUING_ADVANTAGE_GRPO_LOO),
+    probe_truing_advantage_batch_baseline = (int)(TRUING_ADVANTAGE_BATCH_BASELINE),
+    probe_truing_advantage_opo = (int)(TRUING_ADVANTAGE_OPO),
+    probe_truing_advantage_gpg = (int)(TRUING_ADVANTAGE_GPG),
+    probe_truing_advantage_max_rl = (int)(TRUING_ADVANTAGE_MAX_RL),
+    probe_truing_advantage_raw = (int)(TRUING_ADVANTAGE_RAW),
+    probe_truing_advantage_pass_k = (int)(TRUING_ADVANTAGE_PASS_K),
+    probe_truing_baseline_none = (int)(TRUING_BASELINE_NONE),
+    probe_truing_baseline_group = (int)(TRUING_BASELINE_GROUP),
+    probe_truing_baseline_leave_one_out = (int)(TRUING_BASELINE_LEAVE_ONE_OUT),
+    probe_truing_baseline_batch = (int)(TRUING_BASELINE_BATCH),
+    probe_truing_baseline_length_weighted = (int)(TRUING_BASELINE_LENGTH_WEIGHTED),
+    probe_truing_baseline_best_of_group = (int)(TRUING_BASELINE_BEST_OF_GROUP),
+    probe_truing_scale_none = (int)(TRUING_SCALE_NONE),
+    probe_truing_scale_group_std = (int)(TRUING_SCALE_GROUP_STD),
+    probe_truing_scale_batch_std = (int)(TRUING_SCALE_BATCH_STD),
+    probe_truing_scale_leave_one_out_std = (int)(TRUING_SCALE_LEAVE_ONE_OUT_STD),
+    probe_truing_scale_group_mean = (int)(TRUING_SCALE_GROUP_MEAN),
+    probe_truing_scale_nonzero_share = (int)(TRUING_SCALE_NONZERO_SHARE),
+    probe_truing_std_unbiased = (int)(TRUING_STD_UNBIASED),
+    probe_truing_std_population = (int)(TRUING_STD_POPULATION),
+    probe_truing_eps_add = (int)(TRUING_EPS_ADD),
+    probe_truing_eps_skip_zero = (int)(TRUING_EPS_SKIP_ZERO),
+    probe_truing_eps_variance_add = (int)(TRUING_EPS_VARIANCE_ADD),
+    probe_truing_eps_variance_max = (int)(TRUING_EPS_VARIANCE_MAX),
+    probe_truing_single_zero = (int)(TRUING_SINGLE_ZERO),
+    probe_truing_single_raw = (int)(TRUING_SINGLE_RAW),
+    probe_truing_order_sum_first = (int)(TRUING_ORDER_SUM_FIRST),
+    probe_truing_order_normalise_first = (int)(TRUING_ORDER_NORMALISE_FIRST),
+    probe_truing_batch_step_none = (int)(TRUING_BATCH_STEP_NONE),
+    probe_truing_batch_step_standardise = (int)(TRUING_BATCH_STEP_STANDARDISE),
+    probe_truing_batch_step_scale = (int)(TRUING_BATCH_STEP_SCALE),
+    probe_truing_masks_carry = (int)(TRUING_MASKS_CARRY),
+    probe_truing_masks_zero = (int)(TRUING_MASKS_ZERO),
+    probe_truing_masks_ignore = (int)(TRUING_MASKS_IGNORE),
+    probe_truing_alignment_position = (int)(TRUING_ALIGNMENT_POSITION),
+    probe_truing_alignment_live_index = (int)(TRUING_ALIGNMENT_LIVE_INDEX),
+    probe_truing_distill_opd = (int)(TRUING_DISTILL_OPD),
+    probe_truing_distill_iw_opd = (int)(TRUING_DISTILL_IW_OPD),
+    probe_truing_distill_rlsd = (int)(TRUING_DISTILL_RLSD),
+    probe_truing_distill_minillm = (int)(TRUING_DISTILL_MINILLM),
+    probe_truing_granularity_batch = (int)(TRUING_GRANULARITY_BATCH),
+    probe_truing_granularity_sequence = (int)(TRUING_GRANULARITY_SEQUENCE),
+    probe_truing_granularity_token = (int)(TRUING_GRANULARITY_TOKEN),
+    probe_truing_controller_kl = (int)(TRUING_CONTROLLER_KL),
+    probe_truing_controller_entropy = (int)(TRUING_CONTROLLER_ENTROPY),
     probe_end
 };
 
@@ -1631,6 +1681,342 @@ static void probe_preference_orchestrator_args(void) {
     F(truing_preference_orchestrator_args, reserved);
 }
 
+static void probe_group_advantage_args(void) {
+    S(truing_group_advantage_args);
+    F(truing_group_advantage_args, struct_size);
+    F(truing_group_advantage_args, reserved_head);
+    F(truing_group_advantage_args, context);
+    F(truing_group_advantage_args, flags);
+    F(truing_group_advantage_args, stream);
+    F(truing_group_advantage_args, workspace);
+    F(truing_group_advantage_args, workspace_size);
+    F(truing_group_advantage_args, rewards);
+    F(truing_group_advantage_args, group_offsets);
+    F(truing_group_advantage_args, group_ids);
+    F(truing_group_advantage_args, num_groups);
+    F(truing_group_advantage_args, lengths);
+    F(truing_group_advantage_args, params);
+    F(truing_group_advantage_args, num_params);
+    F(truing_group_advantage_args, preset);
+    F(truing_group_advantage_args, baseline);
+    F(truing_group_advantage_args, scale);
+    F(truing_group_advantage_args, std_kind);
+    F(truing_group_advantage_args, eps_kind);
+    F(truing_group_advantage_args, single);
+    F(truing_group_advantage_args, out_advantages);
+    F(truing_group_advantage_args, out_mean);
+    F(truing_group_advantage_args, out_std);
+    F(truing_group_advantage_args, out_status);
+    F(truing_group_advantage_args, reserved);
+}
+
+static void probe_multi_objective_advantage_args(void) {
+    S(truing_multi_objective_advantage_args);
+    F(truing_multi_objective_advantage_args, struct_size);
+    F(truing_multi_objective_advantage_args, reserved_head);
+    F(truing_multi_objective_advantage_args, context);
+    F(truing_multi_objective_advantage_args, flags);
+    F(truing_multi_objective_advantage_args, stream);
+    F(truing_multi_objective_advantage_args, workspace);
+    F(truing_multi_objective_advantage_args, workspace_size);
+    F(truing_multi_objective_advantage_args, rewards);
+    F(truing_multi_objective_advantage_args, weights);
+    F(truing_multi_objective_advantage_args, group_offsets);
+    F(truing_multi_objective_advantage_args, group_ids);
+    F(truing_multi_objective_advantage_args, num_groups);
+    F(truing_multi_objective_advantage_args, lengths);
+    F(truing_multi_objective_advantage_args, params);
+    F(truing_multi_objective_advantage_args, num_params);
+    F(truing_multi_objective_advantage_args, order);
+    F(truing_multi_objective_advantage_args, preset);
+    F(truing_multi_objective_advantage_args, baseline);
+    F(truing_multi_objective_advantage_args, scale);
+    F(truing_multi_objective_advantage_args, std_kind);
+    F(truing_multi_objective_advantage_args, eps_kind);
+    F(truing_multi_objective_advantage_args, single);
+    F(truing_multi_objective_advantage_args, batch_step);
+    F(truing_multi_objective_advantage_args, out_advantages);
+    F(truing_multi_objective_advantage_args, out_combined);
+    F(truing_multi_objective_advantage_args, out_status);
+    F(truing_multi_objective_advantage_args, grad_advantages);
+    F(truing_multi_objective_advantage_args, grad_weights_out);
+    F(truing_multi_objective_advantage_args, reserved);
+}
+
+static void probe_gae_args(void) {
+    S(truing_gae_args);
+    F(truing_gae_args, struct_size);
+    F(truing_gae_args, reserved_head);
+    F(truing_gae_args, context);
+    F(truing_gae_args, flags);
+    F(truing_gae_args, stream);
+    F(truing_gae_args, workspace);
+    F(truing_gae_args, workspace_size);
+    F(truing_gae_args, rewards);
+    F(truing_gae_args, values);
+    F(truing_gae_args, value_end);
+    F(truing_gae_args, baseline);
+    F(truing_gae_args, mask);
+    F(truing_gae_args, cu_seqlens);
+    F(truing_gae_args, params);
+    F(truing_gae_args, num_params);
+    F(truing_gae_args, masks);
+    F(truing_gae_args, reserved0);
+    F(truing_gae_args, out_advantages);
+    F(truing_gae_args, out_returns);
+    F(truing_gae_args, out_status);
+    F(truing_gae_args, grad_advantages);
+    F(truing_gae_args, grad_returns);
+    F(truing_gae_args, grad_rewards_out);
+    F(truing_gae_args, grad_values_out);
+    F(truing_gae_args, grad_value_end_out);
+    F(truing_gae_args, reserved);
+}
+
+static void probe_whiten_args(void) {
+    S(truing_whiten_args);
+    F(truing_whiten_args, struct_size);
+    F(truing_whiten_args, reserved_head);
+    F(truing_whiten_args, context);
+    F(truing_whiten_args, flags);
+    F(truing_whiten_args, stream);
+    F(truing_whiten_args, workspace);
+    F(truing_whiten_args, workspace_size);
+    F(truing_whiten_args, values);
+    F(truing_whiten_args, mask);
+    F(truing_whiten_args, counts);
+    F(truing_whiten_args, states);
+    F(truing_whiten_args, params);
+    F(truing_whiten_args, num_params);
+    F(truing_whiten_args, std_kind);
+    F(truing_whiten_args, eps_kind);
+    F(truing_whiten_args, keep_mean);
+    F(truing_whiten_args, reserved0);
+    F(truing_whiten_args, out_values);
+    F(truing_whiten_args, out_state);
+    F(truing_whiten_args, out_moments);
+    F(truing_whiten_args, out_status);
+    F(truing_whiten_args, reserved);
+}
+
+static void probe_optimal_token_baseline_args(void) {
+    S(truing_optimal_token_baseline_args);
+    F(truing_optimal_token_baseline_args, struct_size);
+    F(truing_optimal_token_baseline_args, reserved_head);
+    F(truing_optimal_token_baseline_args, context);
+    F(truing_optimal_token_baseline_args, flags);
+    F(truing_optimal_token_baseline_args, stream);
+    F(truing_optimal_token_baseline_args, workspace);
+    F(truing_optimal_token_baseline_args, workspace_size);
+    F(truing_optimal_token_baseline_args, rewards);
+    F(truing_optimal_token_baseline_args, logps);
+    F(truing_optimal_token_baseline_args, log_sum_sq);
+    F(truing_optimal_token_baseline_args, importance_weight);
+    F(truing_optimal_token_baseline_args, mask);
+    F(truing_optimal_token_baseline_args, cu_seqlens);
+    F(truing_optimal_token_baseline_args, group_offsets);
+    F(truing_optimal_token_baseline_args, group_ids);
+    F(truing_optimal_token_baseline_args, num_groups);
+    F(truing_optimal_token_baseline_args, params);
+    F(truing_optimal_token_baseline_args, num_params);
+    F(truing_optimal_token_baseline_args, alignment);
+    F(truing_optimal_token_baseline_args, keep_tail);
+    F(truing_optimal_token_baseline_args, out_advantages);
+    F(truing_optimal_token_baseline_args, out_baseline);
+    F(truing_optimal_token_baseline_args, out_status);
+    F(truing_optimal_token_baseline_args, reserved);
+}
+
+static void probe_prime_advantage_args(void) {
+    S(truing_prime_advantage_args);
+    F(truing_prime_advantage_args, struct_size);
+    F(truing_prime_advantage_args, reserved_head);
+    F(truing_prime_advantage_args, context);
+    F(truing_prime_advantage_args, flags);
+    F(truing_prime_advantage_args, stream);
+    F(truing_prime_advantage_args, workspace);
+    F(truing_prime_advantage_args, workspace_size);
+    F(truing_prime_advantage_args, process_rewards);
+    F(truing_prime_advantage_args, outcome);
+    F(truing_prime_advantage_args, mask);
+    F(truing_prime_advantage_args, cu_seqlens);
+    F(truing_prime_advantage_args, group_offsets);
+    F(truing_prime_advantage_args, group_ids);
+    F(truing_prime_advantage_args, num_groups);
+    F(truing_prime_advantage_args, params);
+    F(truing_prime_advantage_args, num_params);
+    F(truing_prime_advantage_args, out_returns);
+    F(truing_prime_advantage_args, out_status);
+    F(truing_prime_advantage_args, reserved);
+}
+
+static void probe_distill_advantage_args(void) {
+    S(truing_distill_advantage_args);
+    F(truing_distill_advantage_args, struct_size);
+    F(truing_distill_advantage_args, reserved_head);
+    F(truing_distill_advantage_args, context);
+    F(truing_distill_advantage_args, flags);
+    F(truing_distill_advantage_args, stream);
+    F(truing_distill_advantage_args, workspace);
+    F(truing_distill_advantage_args, workspace_size);
+    F(truing_distill_advantage_args, student);
+    F(truing_distill_advantage_args, teacher);
+    F(truing_distill_advantage_args, advantages);
+    F(truing_distill_advantage_args, token_rewards);
+    F(truing_distill_advantage_args, mask);
+    F(truing_distill_advantage_args, cu_seqlens);
+    F(truing_distill_advantage_args, params);
+    F(truing_distill_advantage_args, num_params);
+    F(truing_distill_advantage_args, form);
+    F(truing_distill_advantage_args, estimator);
+    F(truing_distill_advantage_args, advantage_level);
+    F(truing_distill_advantage_args, missing_zero);
+    F(truing_distill_advantage_args, negative_only);
+    F(truing_distill_advantage_args, per_length);
+    F(truing_distill_advantage_args, position_power);
+    F(truing_distill_advantage_args, reserved0);
+    F(truing_distill_advantage_args, out_advantages);
+    F(truing_distill_advantage_args, out_status);
+    F(truing_distill_advantage_args, reserved);
+}
+
+static void probe_lagrangian_advantage_args(void) {
+    S(truing_lagrangian_advantage_args);
+    F(truing_lagrangian_advantage_args, struct_size);
+    F(truing_lagrangian_advantage_args, reserved_head);
+    F(truing_lagrangian_advantage_args, context);
+    F(truing_lagrangian_advantage_args, flags);
+    F(truing_lagrangian_advantage_args, stream);
+    F(truing_lagrangian_advantage_args, workspace);
+    F(truing_lagrangian_advantage_args, workspace_size);
+    F(truing_lagrangian_advantage_args, reward_advantages);
+    F(truing_lagrangian_advantage_args, cost_advantages);
+    F(truing_lagrangian_advantage_args, mask);
+    F(truing_lagrangian_advantage_args, log_lambda);
+    F(truing_lagrangian_advantage_args, mean_cost);
+    F(truing_lagrangian_advantage_args, cost_limit);
+    F(truing_lagrangian_advantage_args, out_advantages);
+    F(truing_lagrangian_advantage_args, grad_log_lambda_out);
+    F(truing_lagrangian_advantage_args, reserved);
+}
+
+static void probe_pama_scalars_args(void) {
+    S(truing_pama_scalars_args);
+    F(truing_pama_scalars_args, struct_size);
+    F(truing_pama_scalars_args, reserved_head);
+    F(truing_pama_scalars_args, context);
+    F(truing_pama_scalars_args, flags);
+    F(truing_pama_scalars_args, stream);
+    F(truing_pama_scalars_args, workspace);
+    F(truing_pama_scalars_args, workspace_size);
+    F(truing_pama_scalars_args, advantages);
+    F(truing_pama_scalars_args, logps);
+    F(truing_pama_scalars_args, anchor);
+    F(truing_pama_scalars_args, mask);
+    F(truing_pama_scalars_args, cu_seqlens);
+    F(truing_pama_scalars_args, params);
+    F(truing_pama_scalars_args, num_params);
+    F(truing_pama_scalars_args, granularity);
+    F(truing_pama_scalars_args, reserved0);
+    F(truing_pama_scalars_args, out_scalars);
+    F(truing_pama_scalars_args, reserved);
+}
+
+static void probe_interval_weights_args(void) {
+    S(truing_interval_weights_args);
+    F(truing_interval_weights_args, struct_size);
+    F(truing_interval_weights_args, reserved_head);
+    F(truing_interval_weights_args, context);
+    F(truing_interval_weights_args, flags);
+    F(truing_interval_weights_args, stream);
+    F(truing_interval_weights_args, workspace);
+    F(truing_interval_weights_args, workspace_size);
+    F(truing_interval_weights_args, scalars);
+    F(truing_interval_weights_args, out_value);
+    F(truing_interval_weights_args, out_weights);
+    F(truing_interval_weights_args, out_status);
+    F(truing_interval_weights_args, reserved);
+}
+
+static void probe_gram_matrix_args(void) {
+    S(truing_gram_matrix_args);
+    F(truing_gram_matrix_args, struct_size);
+    F(truing_gram_matrix_args, reserved_head);
+    F(truing_gram_matrix_args, context);
+    F(truing_gram_matrix_args, flags);
+    F(truing_gram_matrix_args, stream);
+    F(truing_gram_matrix_args, workspace);
+    F(truing_gram_matrix_args, workspace_size);
+    F(truing_gram_matrix_args, values);
+    F(truing_gram_matrix_args, mask);
+    F(truing_gram_matrix_args, unit_rows);
+    F(truing_gram_matrix_args, reserved0);
+    F(truing_gram_matrix_args, out_gram);
+    F(truing_gram_matrix_args, reserved);
+}
+
+static void probe_min_norm_weights_args(void) {
+    S(truing_min_norm_weights_args);
+    F(truing_min_norm_weights_args, struct_size);
+    F(truing_min_norm_weights_args, reserved_head);
+    F(truing_min_norm_weights_args, context);
+    F(truing_min_norm_weights_args, flags);
+    F(truing_min_norm_weights_args, stream);
+    F(truing_min_norm_weights_args, workspace);
+    F(truing_min_norm_weights_args, workspace_size);
+    F(truing_min_norm_weights_args, gram);
+    F(truing_min_norm_weights_args, params);
+    F(truing_min_norm_weights_args, num_params);
+    F(truing_min_norm_weights_args, out_weights);
+    F(truing_min_norm_weights_args, out_value);
+    F(truing_min_norm_weights_args, reserved);
+}
+
+static void probe_token_reward_args(void) {
+    S(truing_token_reward_args);
+    F(truing_token_reward_args, struct_size);
+    F(truing_token_reward_args, reserved_head);
+    F(truing_token_reward_args, context);
+    F(truing_token_reward_args, flags);
+    F(truing_token_reward_args, stream);
+    F(truing_token_reward_args, workspace);
+    F(truing_token_reward_args, workspace_size);
+    F(truing_token_reward_args, old);
+    F(truing_token_reward_args, ref_logps);
+    F(truing_token_reward_args, rewards);
+    F(truing_token_reward_args, mask);
+    F(truing_token_reward_args, cu_seqlens);
+    F(truing_token_reward_args, params);
+    F(truing_token_reward_args, num_params);
+    F(truing_token_reward_args, estimator);
+    F(truing_token_reward_args, level);
+    F(truing_token_reward_args, out_rewards);
+    F(truing_token_reward_args, out_kl);
+    F(truing_token_reward_args, out_status);
+    F(truing_token_reward_args, reserved);
+}
+
+static void probe_controller_args(void) {
+    S(truing_controller_args);
+    F(truing_controller_args, struct_size);
+    F(truing_controller_args, reserved_head);
+    F(truing_controller_args, context);
+    F(truing_controller_args, flags);
+    F(truing_controller_args, stream);
+    F(truing_controller_args, workspace);
+    F(truing_controller_args, workspace_size);
+    F(truing_controller_args, measured);
+    F(truing_controller_args, coef);
+    F(truing_controller_args, params);
+    F(truing_controller_args, num_params);
+    F(truing_controller_args, rule);
+    F(truing_controller_args, reserved0);
+    F(truing_controller_args, out_coef);
+    F(truing_controller_args, out_applied);
+    F(truing_controller_args, out_status);
+    F(truing_controller_args, reserved);
+}
+
 int main(void) {
     probe_device();
     probe_dtype();
@@ -1700,6 +2086,20 @@ int main(void) {
     probe_class_rows_args();
     probe_prm_mse_args();
     probe_preference_orchestrator_args();
+    probe_group_advantage_args();
+    probe_multi_objective_advantage_args();
+    probe_gae_args();
+    probe_whiten_args();
+    probe_optimal_token_baseline_args();
+    probe_prime_advantage_args();
+    probe_distill_advantage_args();
+    probe_lagrangian_advantage_args();
+    probe_pama_scalars_args();
+    probe_interval_weights_args();
+    probe_gram_matrix_args();
+    probe_min_norm_weights_args();
+    probe_token_reward_args();
+    probe_controller_args();
     C(TRUING_ABI_VERSION);
     C(TRUING_STATUS_OK);
     C(TRUING_STATUS_INVALID_ARGUMENT);
@@ -1960,5 +2360,55 @@ int main(void) {
     C(TRUING_CLASS_SUM);
     C(TRUING_DIRECTION_TARGET_TO_WEIGHTS);
     C(TRUING_DIRECTION_WEIGHTS_TO_TARGET);
+    C(TRUING_ADVANTAGE_GRPO);
+    C(TRUING_ADVANTAGE_GRPO_BATCH_STD);
+    C(TRUING_ADVANTAGE_DR_GRPO);
+    C(TRUING_ADVANTAGE_RLOO);
+    C(TRUING_ADVANTAGE_GRPO_LOO);
+    C(TRUING_ADVANTAGE_BATCH_BASELINE);
+    C(TRUING_ADVANTAGE_OPO);
+    C(TRUING_ADVANTAGE_GPG);
+    C(TRUING_ADVANTAGE_MAX_RL);
+    C(TRUING_ADVANTAGE_RAW);
+    C(TRUING_ADVANTAGE_PASS_K);
+    C(TRUING_BASELINE_NONE);
+    C(TRUING_BASELINE_GROUP);
+    C(TRUING_BASELINE_LEAVE_ONE_OUT);
+    C(TRUING_BASELINE_BATCH);
+    C(TRUING_BASELINE_LENGTH_WEIGHTED);
+    C(TRUING_BASELINE_BEST_OF_GROUP);
+    C(TRUING_SCALE_NONE);
+    C(TRUING_SCALE_GROUP_STD);
+    C(TRUING_SCALE_BATCH_STD);
+    C(TRUING_SCALE_LEAVE_ONE_OUT_STD);
+    C(TRUING_SCALE_GROUP_MEAN);
+    C(TRUING_SCALE_NONZERO_SHARE);
+    C(TRUING_STD_UNBIASED);
+    C(TRUING_STD_POPULATION);
+    C(TRUING_EPS_ADD);
+    C(TRUING_EPS_SKIP_ZERO);
+    C(TRUING_EPS_VARIANCE_ADD);
+    C(TRUING_EPS_VARIANCE_MAX);
+    C(TRUING_SINGLE_ZERO);
+    C(TRUING_SINGLE_RAW);
+    C(TRUING_ORDER_SUM_FIRST);
+    C(TRUING_ORDER_NORMALISE_FIRST);
+    C(TRUING_BATCH_STEP_NONE);
+    C(TRUING_BATCH_STEP_STANDARDISE);
+    C(TRUING_BATCH_STEP_SCALE);
+    C(TRUING_MASKS_CARRY);
+    C(TRUING_MASKS_ZERO);
+    C(TRUING_MASKS_IGNORE);
+    C(TRUING_ALIGNMENT_POSITION);
+    C(TRUING_ALIGNMENT_LIVE_INDEX);
+    C(TRUING_DISTILL_OPD);
+    C(TRUING_DISTILL_IW_OPD);
+    C(TRUING_DISTILL_RLSD);
+    C(TRUING_DISTILL_MINILLM);
+    C(TRUING_GRANULARITY_BATCH);
+    C(TRUING_GRANULARITY_SEQUENCE);
+    C(TRUING_GRANULARITY_TOKEN);
+    C(TRUING_CONTROLLER_KL);
+    C(TRUING_CONTROLLER_ENTROPY);
     return 0;
 }

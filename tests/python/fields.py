@@ -215,6 +215,89 @@ def orchestrator(a):
     a.out_kl, a.direction = tensor(*F64, 4), _abi.TRUING_DIRECTION_TARGET_TO_WEIGHTS
 
 
+def groups(a):
+    a.group_offsets = tensor(*I32, 2)
+    ctypes.cast(a.group_offsets.contents.data, ctypes.POINTER(ctypes.c_int32))[1] = 2
+
+
+def group_advantage(a):
+    groups(a)
+    a.rewards, a.out_advantages, a.preset = tensor(*F64, 2), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
+
+
+def multi_objective_advantage_forward(a):
+    groups(a)
+    a.rewards, a.out_advantages, a.preset = tensor(*F64, 2, 3), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
+    a.order = _abi.TRUING_ORDER_NORMALISE_FIRST
+
+
+def multi_objective_advantage_backward(a):
+    groups(a)
+    a.rewards, a.preset, a.order = tensor(*F64, 2, 3), _abi.TRUING_ADVANTAGE_GRPO, _abi.TRUING_ORDER_SUM_FIRST
+    a.grad_advantages, a.grad_weights_out = tensor(*F64, 2), tensor(*F64, 3)
+
+
+def gae_forward(a):
+    a.rewards, a.values, a.out_returns, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def gae_backward(a):
+    a.grad_advantages, a.grad_values_out, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def whiten(a):
+    a.values, a.out_values = tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+    a.std_kind, a.eps_kind = _abi.TRUING_STD_UNBIASED, _abi.TRUING_EPS_VARIANCE_ADD
+
+
+def optimal_token_baseline(a):
+    groups(a)
+    a.rewards, a.logps, a.log_sum_sq, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(4))
+    a.alignment = _abi.TRUING_ALIGNMENT_POSITION
+
+
+def prime_advantage(a):
+    groups(a)
+    a.process_rewards, a.out_returns = tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+
+
+def distill_advantage(a):
+    a.student, a.teacher, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(3))
+    a.form = _abi.TRUING_DISTILL_OPD
+
+
+def lagrangian_advantage(a):
+    a.reward_advantages, a.cost_advantages, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(3))
+    a.log_lambda = tensor(*F64)
+
+
+def pama_scalars(a):
+    a.advantages, a.logps, a.anchor = tensor(*F32, 2, 6), tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+    a.out_scalars, a.granularity = tensor(*F64, 2, 1), _abi.TRUING_GRANULARITY_BATCH
+
+
+def interval_weights(a):
+    a.scalars, a.out_value = tensor(*F64, 2, 3), tensor(*F64, 3)
+
+
+def gram_matrix(a):
+    a.values, a.out_gram = tensor(*F32, 2, 6), tensor(*F64, 2, 2)
+
+
+def min_norm_weights(a):
+    a.gram, a.out_weights = tensor(*F64, 2, 2), tensor(*F64, 2)
+
+
+def token_reward(a):
+    a.old, a.ref_logps, a.out_rewards = (tensor(*F32, 2, 3) for _ in range(3))
+    a.estimator, a.level = 6001, _abi.TRUING_LEVEL_TOKEN
+    a.params, a.num_params = (ctypes.c_double * 1)(0.1), 1
+
+
+def controller(a):
+    a.measured, a.coef, a.out_coef, a.rule = tensor(*F64), tensor(*F64), tensor(*F64), _abi.TRUING_CONTROLLER_ENTROPY
+
+
 CALLS = {
     "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
     "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
@@ -256,6 +339,22 @@ CALLS = {
     "pdu_flatten": (_abi.truing_class_rows_args, pdu_flatten),
     "prm_mse": (_abi.truing_prm_mse_args, prm_mse),
     "preference_orchestrator": (_abi.truing_preference_orchestrator_args, orchestrator),
+    "group_advantage": (_abi.truing_group_advantage_args, group_advantage),
+    "multi_objective_advantage_forward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_forward),
+    "multi_objective_advantage_backward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_backward),
+    "gae_forward": (_abi.truing_gae_args, gae_forward),
+    "gae_backward": (_abi.truing_gae_args, gae_backward),
+    "whiten": (_abi.truing_whiten_args, whiten),
+    "optimal_token_baseline": (_abi.truing_optimal_token_baseline_args, optimal_token_baseline),
+    "prime_advantage": (_abi.truing_prime_advantage_args, prime_advantage),
+    "distill_advantage": (_abi.truing_distill_advantage_args, distill_advantage),
+    "lagrangian_advantage": (_abi.truing_lagrangian_advantage_args, lagrangian_advantage),
+    "pama_scalars": (_abi.truing_pama_scalars_args, pama_scalars),
+    "interval_weights": (_abi.truing_interval_weights_args, interval_weights),
+    "gram_matrix": (_abi.truing_gram_matrix_args, gram_matrix),
+    "min_norm_weights": (_abi.truing_min_norm_weights_args, min_norm_weights),
+    "token_reward": (_abi.truing_token_reward_args, token_reward),
+    "controller": (_abi.truing_controller_args, controller),
 }
 # Every number is a legal K: none, some or all columns.
 ANY = {"support.top_k"}

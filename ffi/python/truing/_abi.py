@@ -262,6 +262,56 @@ TRUING_CLASS_MEAN = 1  # K - 1 (rps) or K (brier).
 TRUING_CLASS_SUM = 2  # 1.
 TRUING_DIRECTION_TARGET_TO_WEIGHTS = 1  # KL(target || weights).
 TRUING_DIRECTION_WEIGHTS_TO_TARGET = 2  # KL(weights || target).
+TRUING_ADVANTAGE_GRPO = 1  # (R - mean) / (std + 1e-4).
+TRUING_ADVANTAGE_GRPO_BATCH_STD = 2  # (R - mean) / (std of the batch + 1e-4).
+TRUING_ADVANTAGE_DR_GRPO = 3  # R - mean.
+TRUING_ADVANTAGE_RLOO = 4  # R - mean of the others.
+TRUING_ADVANTAGE_GRPO_LOO = 5  # (R - mean of the others) / (std of the others + 1e-6), undivided where that is 0.
+TRUING_ADVANTAGE_BATCH_BASELINE = 6  # R - mean of the batch.
+TRUING_ADVANTAGE_OPO = 7  # R - mean weighted by length.
+TRUING_ADVANTAGE_GPG = 8  # (R - mean) times rows / rows that are not 0.
+TRUING_ADVANTAGE_MAX_RL = 9  # (R - mean) / (mean + 1e-6).
+TRUING_ADVANTAGE_RAW = 10  # R.
+TRUING_ADVANTAGE_PASS_K = 11  # The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
+TRUING_BASELINE_NONE = 1  # Nothing.
+TRUING_BASELINE_GROUP = 2  # Mean of the group.
+TRUING_BASELINE_LEAVE_ONE_OUT = 3  # Mean of the others of the group.
+TRUING_BASELINE_BATCH = 4  # Mean of all rows.
+TRUING_BASELINE_LENGTH_WEIGHTED = 5  # Mean of the group by `lengths`.
+TRUING_BASELINE_BEST_OF_GROUP = 6  # All but the best get 0, it its distance to the second.
+TRUING_SCALE_NONE = 1  # Nothing.
+TRUING_SCALE_GROUP_STD = 2  # Deviation of the group.
+TRUING_SCALE_BATCH_STD = 3  # Deviation of all rows.
+TRUING_SCALE_LEAVE_ONE_OUT_STD = 4  # Deviation of the others of the group.
+TRUING_SCALE_GROUP_MEAN = 5  # Mean of the group; rewards >= 0.
+TRUING_SCALE_NONZERO_SHARE = 6  # f_norm times the share of rows that are not 0.
+TRUING_STD_UNBIASED = 1  # n - 1.
+TRUING_STD_POPULATION = 2  # n.
+TRUING_EPS_ADD = 1  # std + eps.
+TRUING_EPS_SKIP_ZERO = 2  # std + eps, no division where std is 0.
+TRUING_EPS_VARIANCE_ADD = 3  # sqrt(var + eps).
+TRUING_EPS_VARIANCE_MAX = 4  # sqrt(max(var, eps)).
+TRUING_SINGLE_ZERO = 1  # 0.
+TRUING_SINGLE_RAW = 2  # The reward.
+TRUING_ORDER_SUM_FIRST = 1  # Weighted sum, then the group's advantage.
+TRUING_ORDER_NORMALISE_FIRST = 2  # The group's advantage of each, then the weighted sum, then `batch_step`.
+TRUING_BATCH_STEP_NONE = 1  # None.
+TRUING_BATCH_STEP_STANDARDISE = 2  # (S - mean) / (std + batch_eps).
+TRUING_BATCH_STEP_SCALE = 3  # S / std.
+TRUING_MASKS_CARRY = 1  # Left out (verl, NeMo-RL, AReaL).
+TRUING_MASKS_ZERO = 2  # Reward and value are 0 (OpenRLHF).
+TRUING_MASKS_IGNORE = 3  # Rewards and values are read there too; outputs are 0 (torchtune, ROLL, slime).
+TRUING_ALIGNMENT_POSITION = 1  # The same position.
+TRUING_ALIGNMENT_LIVE_INDEX = 2  # The k-th live ones.
+TRUING_DISTILL_OPD = 1  # A - coef clamp(K), K an estimate of KL(student || teacher), k1: -d.
+TRUING_DISTILL_IW_OPD = 2  # d, early tokens weighted more.
+TRUING_DISTILL_RLSD = 3  # A times a clipped e^d; never another sign.
+TRUING_DISTILL_MINILLM = 4  # Discounted sum of d.
+TRUING_GRANULARITY_BATCH = 1  # All live tokens.
+TRUING_GRANULARITY_SEQUENCE = 2  # Those of a sequence.
+TRUING_GRANULARITY_TOKEN = 3  # Nothing.
+TRUING_CONTROLLER_KL = 1  # coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
+TRUING_CONTROLLER_ENTROPY = 2  # coef + step while the entropy is at most the target, else - step.
 
 truing_status = ctypes.c_int32
 truing_device_type = ctypes.c_int32
@@ -309,6 +359,19 @@ truing_item_form = ctypes.c_uint32
 truing_value_mode = ctypes.c_uint32
 truing_class_form = ctypes.c_uint32
 truing_direction = ctypes.c_uint32
+truing_advantage_preset = ctypes.c_uint32
+truing_baseline = ctypes.c_uint32
+truing_advantage_scale = ctypes.c_uint32
+truing_std_kind = ctypes.c_uint32
+truing_eps_kind = ctypes.c_uint32
+truing_single = ctypes.c_uint32
+truing_objective_order = ctypes.c_uint32
+truing_batch_step = ctypes.c_uint32
+truing_mask_handling = ctypes.c_uint32
+truing_alignment = ctypes.c_uint32
+truing_distill_form = ctypes.c_uint32
+truing_granularity = ctypes.c_uint32
+truing_controller_rule = ctypes.c_uint32
 
 
 class truing_device(ctypes.Structure):
@@ -1874,6 +1937,384 @@ class truing_preference_orchestrator_args(ctypes.Structure):
     ]
 
 
+class truing_group_advantage_args(ctypes.Structure):
+    """Advantage of every row from the rewards of its group."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B], finite, NaN = missing: no part of a statistic, advantage 0.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+        ("group_ids", ctypes.POINTER(truing_tensor)),  # int [B], group of each row, in any order, below `num_groups`.
+        ("num_groups", ctypes.c_uint64),  # With `group_ids`.
+        ("lengths", ctypes.POINTER(truing_tensor)),  # int [B], tokens of each row; LENGTH_WEIGHTED only.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: eps (the preset's), f_norm (1); NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("preset", truing_advantage_preset),  # `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+        ("baseline", truing_baseline),  # `TRUING_BASELINE_*`, 0 = the preset's.
+        ("scale", truing_advantage_scale),  # `TRUING_SCALE_*`, 0 = the preset's.
+        ("std_kind", truing_std_kind),  # `TRUING_STD_*`, 0 = unbiased.
+        ("eps_kind", truing_eps_kind),  # `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+        ("single", truing_single),  # `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_mean", ctypes.POINTER(truing_tensor)),  # f64 or f32 [G], of the scored rows.
+        ("out_std", ctypes.POINTER(truing_tensor)),  # f64 or f32 [G].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [G]: empty, degenerate (one scored row, or no weight), infinite, overflow.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_multi_objective_advantage_args(ctypes.Structure):
+    """Advantage of every row from several rewards, and its gradient with respect to their weights."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B,K], finite, NaN = missing: skipped.
+        ("weights", ctypes.POINTER(truing_tensor)),  # float [K] or [B,K], NULL = 1.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+        ("group_ids", ctypes.POINTER(truing_tensor)),  # int [B], group of each row, in any order, below `num_groups`.
+        ("num_groups", ctypes.c_uint64),  # With `group_ids`.
+        ("lengths", ctypes.POINTER(truing_tensor)),  # int [B]; LENGTH_WEIGHTED only.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: eps (the preset's), f_norm (1), batch_eps (1e-4).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("order", truing_objective_order),  # `TRUING_ORDER_*`.
+        ("preset", truing_advantage_preset),  # `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+        ("baseline", truing_baseline),  # `TRUING_BASELINE_*`, 0 = the preset's.
+        ("scale", truing_advantage_scale),  # `TRUING_SCALE_*`, 0 = the preset's.
+        ("std_kind", truing_std_kind),  # `TRUING_STD_*`, 0 = unbiased.
+        ("eps_kind", truing_eps_kind),  # `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+        ("single", truing_single),  # `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+        ("batch_step", truing_batch_step),  # `TRUING_BATCH_STEP_*`, NORMALISE_FIRST only, 0 = NONE.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_combined", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], before the last step, NaN for a row without a reward.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty for a row without a reward, infinite, overflow.
+        ("grad_advantages", ctypes.POINTER(truing_tensor)),  # Backward: float [B].
+        ("grad_weights_out", ctypes.POINTER(truing_tensor)),  # Backward: f64 or f32 [K], or [B,K] where the weights are.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_gae_args(ctypes.Structure):
+    """Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T].
+        ("values", ctypes.POINTER(truing_tensor)),  # float [N]; NULL: returns are sums of discounted rewards.
+        ("value_end", ctypes.POINTER(truing_tensor)),  # float [B], value behind a truncated sequence, NULL = 0.
+        ("baseline", ctypes.POINTER(truing_tensor)),  # float [B], without values: subtracted from the return in `out_advantages`.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("masks", truing_mask_handling),  # `TRUING_MASKS_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_returns", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N], before any whitening.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty, nan_input, inf_input, overflow.
+        ("grad_advantages", ctypes.POINTER(truing_tensor)),  # Backward: float [N].
+        ("grad_returns", ctypes.POINTER(truing_tensor)),  # Backward: float [N].
+        ("grad_rewards_out", ctypes.POINTER(truing_tensor)),  # Backward: f64 or f32 [N].
+        ("grad_values_out", ctypes.POINTER(truing_tensor)),  # Backward: f64 or f32 [N].
+        ("grad_value_end_out", ctypes.POINTER(truing_tensor)),  # Backward: f64 or f32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_whiten_args(ctypes.Structure):
+    """(v - mean) / deviation over live values. Over ranks: `out_state` of each, then all of them as `states`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("values", ctypes.POINTER(truing_tensor)),  # float [n] or [B,T].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [n].
+        ("counts", ctypes.POINTER(truing_tensor)),  # int [n] >= 0, how many values each stands for; NULL = 1.
+        ("states", ctypes.POINTER(truing_tensor)),  # f64 [ranks,3], the states of all ranks; NULL: these values alone.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: eps (1e-8).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("std_kind", truing_std_kind),  # `TRUING_STD_*`.
+        ("eps_kind", truing_eps_kind),  # `TRUING_EPS_*`.
+        ("keep_mean", ctypes.c_uint32),  # 1: the mean is added back.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n]; 0 where there is one value or none.
+        ("out_state", ctypes.POINTER(truing_tensor)),  # f64 [3]: number, mean, sum of squares around it.
+        ("out_moments", ctypes.POINTER(truing_tensor)),  # f64 or f32 [2]: mean and deviation, without eps.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: empty, degenerate (one value), nan_input, inf_input.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_optimal_token_baseline_args(ctypes.Structure):
+    """Reward to go minus a baseline of its own for every position of a group."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T].
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N], nats.
+        ("log_sum_sq", ctypes.POINTER(truing_tensor)),  # float [N], log of sum p^2 (`figures.out_log_sum_sq`).
+        ("importance_weight", ctypes.POINTER(truing_tensor)),  # float [N], NULL = 1.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+        ("group_ids", ctypes.POINTER(truing_tensor)),  # int [B], group of each row, in any order, below `num_groups`.
+        ("num_groups", ctypes.c_uint64),  # With `group_ids`.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: eps (1e-8).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("alignment", truing_alignment),  # `TRUING_ALIGNMENT_*`.
+        ("keep_tail", ctypes.c_uint32),  # 1: a baseline beyond the second longest row too.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_baseline", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty, nan_input, inf_input, overflow.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_prime_advantage_args(ctypes.Structure):
+    """Returns of PRIME from process rewards and outcomes, leave-one-out by group; to be whitened."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("process_rewards", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T]; NULL with an outcome: none.
+        ("outcome", ctypes.POINTER(truing_tensor)),  # float [B], at the last live token.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+        ("group_ids", ctypes.POINTER(truing_tensor)),  # int [B], group of each row, in any order, below `num_groups`.
+        ("num_groups", ctypes.c_uint64),  # With `group_ids`.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: process_coef (1), outcome_coef (1).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("out_returns", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty, overflow.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_distill_advantage_args(ctypes.Structure):
+    """A teacher's log-probs of sampled tokens as advantage."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], log-prob under the policy that sampled, nats.
+        ("teacher", ctypes.POINTER(truing_tensor)),  # float [N], nats; NaN = missing.
+        ("advantages", ctypes.POINTER(truing_tensor)),  # float [N] or [B]: OPD (NULL = 0) and RLSD.
+        ("token_rewards", ctypes.POINTER(truing_tensor)),  # float [N], in the place of teacher - student: MINILLM only.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: OPD coef (1), clamp (inf); IW_OPD gain (0.5); RLSD mix (0.5), eps (0.2); MINILLM gamma (0).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("form", truing_distill_form),  # `TRUING_DISTILL_*`.
+        ("estimator", truing_loss_id),  # OPD: entry of the estimator kind, 0 = k1.
+        ("advantage_level", truing_level),  # `TRUING_LEVEL_*`, 0 = by the shape.
+        ("missing_zero", ctypes.c_uint32),  # 1: a missing teacher value is no opinion, 0: an error.
+        ("negative_only", ctypes.c_uint32),  # RLSD, 1: only where the advantage is negative.
+        ("per_length", ctypes.c_uint32),  # MINILLM, 1: over the discounted number of tokens.
+        ("position_power", ctypes.c_uint32),  # MINILLM, 1: times gamma^t.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_lagrangian_advantage_args(ctypes.Structure):
+    """(A_r - lambda A_c) / (1 + lambda), and the gradient of the multiplier."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("reward_advantages", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T].
+        ("cost_advantages", ctypes.POINTER(truing_tensor)),  # float [N].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("log_lambda", ctypes.POINTER(truing_tensor)),  # float, 0-d, -inf for lambda = 0.
+        ("mean_cost", ctypes.POINTER(truing_tensor)),  # float, 0-d, with `grad_log_lambda_out`.
+        ("cost_limit", ctypes.c_double),  # What `mean_cost` is held to.
+        ("out_advantages", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N].
+        ("grad_log_lambda_out", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d, of -(mean_cost - cost_limit) lambda.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_pama_scalars_args(ctypes.Structure):
+    """Mean clipped advantage of every objective."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("advantages", ctypes.POINTER(truing_tensor)),  # float [n,N].
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats.
+        ("anchor", ctypes.POINTER(truing_tensor)),  # float [N], log-prob under the policy that the ratio is taken to.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: clip_high (0.2).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("granularity", truing_granularity),  # `TRUING_GRANULARITY_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_scalars", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n,1], [n,B] or [n,N].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_interval_weights_args(ctypes.Structure):
+    """The element of least size between n numbers, and weights that make it; column by column."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("scalars", ctypes.POINTER(truing_tensor)),  # float [n,m], n up to 64.
+        ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32 [m].
+        ("out_weights", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n,m], >= 0, sum 1.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [m]: nan_input, inf_input.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_gram_matrix_args(ctypes.Structure):
+    """Mean products of all pairs of rows."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("values", ctypes.POINTER(truing_tensor)),  # float [n,N], n up to 64.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("unit_rows", ctypes.c_uint32),  # 1: cosines.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_gram", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n,n].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_min_norm_weights_args(ctypes.Structure):
+    """The weights c >= 0, sum 1, of least c' M c."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("gram", ctypes.POINTER(truing_tensor)),  # float [n,n], symmetric, positive semidefinite, n up to 64.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: tolerance (1e-12), where n > 8.
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("out_weights", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n].
+        ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_token_reward_args(ctypes.Structure):
+    """Rewards with a KL penalty, of tokens or of sequences."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], log-prob under the policy that sampled, nats.
+        ("ref_logps", ctypes.POINTER(truing_tensor)),  # float [N], nats.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B], NULL = 0.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: coef (required), kl_clamp (inf), reward_min (-inf), reward_max (inf).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("estimator", truing_loss_id),  # Entry of the estimator kind.
+        ("level", truing_level),  # `TRUING_LEVEL_*`: of the result.
+        ("out_rewards", ctypes.POINTER(truing_tensor)),  # f64 or f32 [N]: the reward at the last live token; or [B].
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], sum of the estimates.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_controller_args(ctypes.Structure):
+    """The next value of a coefficient that follows a measured figure."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("measured", ctypes.POINTER(truing_tensor)),  # float, 0-d: mean KL or entropy.
+        ("coef", ctypes.POINTER(truing_tensor)),  # float, 0-d, until now.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+        ("num_params", ctypes.c_size_t),  # Values given.
+        ("rule", truing_controller_rule),  # `TRUING_CONTROLLER_*`.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_coef", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d.
+        ("out_applied", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: nan_input, inf_input (the coefficient stays).
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
 truing_linear_logprob_finish_args = truing_logprob_finish_args
 truing_linear_divergence_finish_args = truing_divergence_finish_args
 
@@ -1946,10 +2387,56 @@ STRUCTS = [
     truing_class_rows_args,
     truing_prm_mse_args,
     truing_preference_orchestrator_args,
+    truing_group_advantage_args,
+    truing_multi_objective_advantage_args,
+    truing_gae_args,
+    truing_whiten_args,
+    truing_optimal_token_baseline_args,
+    truing_prime_advantage_args,
+    truing_distill_advantage_args,
+    truing_lagrangian_advantage_args,
+    truing_pama_scalars_args,
+    truing_interval_weights_args,
+    truing_gram_matrix_args,
+    truing_min_norm_weights_args,
+    truing_token_reward_args,
+    truing_controller_args,
 ]
 
 # Exported functions: result and argument types.
 FUNCTIONS = {
+    "truing_group_advantage": (truing_status, [ctypes.POINTER(truing_group_advantage_args)]),
+    "truing_group_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_group_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_multi_objective_advantage_forward": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args)]),
+    "truing_multi_objective_advantage_backward": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args)]),
+    "truing_multi_objective_advantage_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_multi_objective_advantage_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_gae_forward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
+    "truing_gae_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_gae_backward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
+    "truing_gae_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_whiten": (truing_status, [ctypes.POINTER(truing_whiten_args)]),
+    "truing_whiten_workspace_size": (truing_status, [ctypes.POINTER(truing_whiten_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_optimal_token_baseline": (truing_status, [ctypes.POINTER(truing_optimal_token_baseline_args)]),
+    "truing_optimal_token_baseline_workspace_size": (truing_status, [ctypes.POINTER(truing_optimal_token_baseline_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_prime_advantage": (truing_status, [ctypes.POINTER(truing_prime_advantage_args)]),
+    "truing_prime_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_prime_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_distill_advantage": (truing_status, [ctypes.POINTER(truing_distill_advantage_args)]),
+    "truing_distill_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_distill_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_lagrangian_advantage": (truing_status, [ctypes.POINTER(truing_lagrangian_advantage_args)]),
+    "truing_lagrangian_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_lagrangian_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_pama_scalars": (truing_status, [ctypes.POINTER(truing_pama_scalars_args)]),
+    "truing_pama_scalars_workspace_size": (truing_status, [ctypes.POINTER(truing_pama_scalars_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_interval_weights": (truing_status, [ctypes.POINTER(truing_interval_weights_args)]),
+    "truing_interval_weights_workspace_size": (truing_status, [ctypes.POINTER(truing_interval_weights_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_gram_matrix": (truing_status, [ctypes.POINTER(truing_gram_matrix_args)]),
+    "truing_gram_matrix_workspace_size": (truing_status, [ctypes.POINTER(truing_gram_matrix_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_min_norm_weights": (truing_status, [ctypes.POINTER(truing_min_norm_weights_args)]),
+    "truing_min_norm_weights_workspace_size": (truing_status, [ctypes.POINTER(truing_min_norm_weights_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_token_reward": (truing_status, [ctypes.POINTER(truing_token_reward_args)]),
+    "truing_token_reward_workspace_size": (truing_status, [ctypes.POINTER(truing_token_reward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_controller": (truing_status, [ctypes.POINTER(truing_controller_args)]),
+    "truing_controller_workspace_size": (truing_status, [ctypes.POINTER(truing_controller_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_kto_baseline": (truing_status, [ctypes.POINTER(truing_kto_baseline_args)]),
     "truing_bco_shift": (truing_status, [ctypes.POINTER(truing_bco_shift_args)]),
     "truing_aot_sort": (truing_status, [ctypes.POINTER(truing_aot_sort_args)]),

@@ -959,3 +959,321 @@ def preference_orchestrator(
         call.write(path, name, possible if want is None else want, form, "float64")
     call.write("out_status", "status", status, rows[:1], "uint32")
     return call.run("truing_preference_orchestrator")
+
+
+# ---- advantages and returns
+
+
+def _numbers(call, *values):
+    """The array of parameters; None is the default."""
+    array = (ctypes.c_double * len(values))(*(float("nan") if x is None else x for x in values))
+    call.keep.append(array)
+    call.args.params, call.args.num_params = array, len(values)
+
+
+def _members(call, group_offsets, group_ids, num_groups):
+    call.read(group_offsets=group_offsets, group_ids=group_ids)
+    call.set(num_groups=num_groups)
+    return (num_groups if group_offsets is None else shape(group_offsets)[0] - 1,)
+
+
+def _settings(call, preset, baseline, scale, std_kind, eps_kind, single):
+    call.set(
+        preset=enum("preset", "ADVANTAGE", preset), baseline=enum("baseline", "BASELINE", baseline),
+        scale=enum("scale", "SCALE", scale), std_kind=enum("std_kind", "STD", std_kind),
+        eps_kind=enum("eps_kind", "EPS", eps_kind), single=enum("single", "SINGLE", single),
+    )  # fmt: skip
+
+
+def group_advantage(
+    rewards, group_offsets=None, *, group_ids=None, num_groups=None, lengths=None, preset=None, baseline=None, scale=None,
+    std_kind=None, eps_kind=None, single=None, eps=None, f_norm=None, advantages=True, mean=False, std=False, status=False,
+    context=None,
+):  # fmt: skip
+    """Advantage of every row from the rewards of its group; NaN is a missing reward.
+
+    Groups: `group_offsets` [G+1], or `group_ids` [B] and `num_groups`. `preset`: "grpo", "grpo_batch_std", "dr_grpo", "rloo",
+    "grpo_loo", "batch_baseline", "opo" (with `lengths`), "gpg", "max_rl", "raw", "pass_k"; what is given beside it wins.
+    """
+    call = Call(_abi.truing_group_advantage_args, rewards, context)
+    call.read(rewards=rewards, lengths=lengths)
+    groups = _members(call, group_offsets, group_ids, num_groups)
+    _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
+    _numbers(call, eps, f_norm)
+    call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
+    call.write("out_mean", "mean", mean, groups, "float64")
+    call.write("out_std", "std", std, groups, "float64")
+    call.write("out_status", "status", status, groups, "uint32")
+    return call.run("truing_group_advantage")
+
+
+def _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale, std_kind,
+                eps_kind, single, batch_step, eps, f_norm, batch_eps, context):  # fmt: skip
+    call = Call(_abi.truing_multi_objective_advantage_args, rewards, context)
+    call.read(rewards=rewards, weights=weights, lengths=lengths)
+    _members(call, group_offsets, group_ids, num_groups)
+    _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
+    call.set(order=enum("order", "ORDER", order), batch_step=enum("batch_step", "BATCH_STEP", batch_step))
+    _numbers(call, eps, f_norm, batch_eps)
+    return call
+
+
+def multi_objective_advantage(
+    rewards, weights=None, group_offsets=None, *, order, group_ids=None, num_groups=None, lengths=None, preset=None,
+    baseline=None, scale=None, std_kind=None, eps_kind=None, single=None, batch_step=None, eps=None, f_norm=None,
+    batch_eps=None, advantages=True, combined=False, status=False, context=None,
+):  # fmt: skip
+    """Advantage of every row from its rewards [B, K], weighted by `weights` [K] or [B, K].
+
+    `order`: "sum_first" (GRPO; centred only with preset "dr_grpo") or "normalise_first" (GDPO), then `batch_step`: "none",
+    "standardise" or "scale". The rest as in :func:`group_advantage`, of the sum or of each objective.
+    """
+    call = _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale,
+                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context)  # fmt: skip
+    rows = shape(rewards)[:1]
+    call.write("out_advantages", "advantages", advantages, rows, _real(rewards))
+    call.write("out_combined", "combined", combined, rows, "float64")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_multi_objective_advantage_forward")
+
+
+def multi_objective_advantage_backward(
+    grad_advantages, rewards, weights=None, group_offsets=None, *, order, group_ids=None, num_groups=None, lengths=None,
+    preset=None, baseline=None, scale=None, std_kind=None, eps_kind=None, single=None, batch_step=None, eps=None,
+    f_norm=None, batch_eps=None, grad_weights=True, context=None,
+):  # fmt: skip
+    """`grad_weights` from the gradient of the advantages."""
+    call = _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale,
+                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context)  # fmt: skip
+    call.read(grad_advantages=grad_advantages)
+    form = shape(rewards)[1:] if weights is None else shape(weights)
+    call.write("grad_weights_out", "grad_weights", grad_weights, form, "float64")
+    return call.run("truing_multi_objective_advantage_backward")
+
+
+def gae(
+    rewards, values, *, masks, value_end=None, mask=None, cu_seqlens=None, gamma=None, lambda_policy=None,
+    lambda_value=None, length_alpha=None, advantages=True, returns=True, status=False, context=None,
+):  # fmt: skip
+    """Generalised advantage estimation of tokens [B, T] (or [N] with `cu_seqlens`), before any whitening.
+
+    `masks`: what a masked position does to the recursion, "carry" (verl), "zero" (OpenRLHF) or "ignore" (torchtune).
+    """
+    call = Call(_abi.truing_gae_args, rewards, context)
+    call.read(rewards=rewards, values=values, value_end=value_end, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(masks=enum("masks", "MASKS", masks))
+    _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
+    return _returns(call, rewards, cu_seqlens, advantages, returns, status)
+
+
+def discounted_return(
+    rewards, *, masks, value_end=None, baseline=None, mask=None, cu_seqlens=None, gamma=None, returns=True,
+    advantages=None, status=False, context=None,
+):  # fmt: skip
+    """Discounted sums of rewards to come, `returns`; with a `baseline` [B] also `advantages`, what is above it."""
+    call = Call(_abi.truing_gae_args, rewards, context)
+    call.read(rewards=rewards, value_end=value_end, baseline=baseline, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(masks=enum("masks", "MASKS", masks))
+    _numbers(call, gamma)
+    return _returns(call, rewards, cu_seqlens, baseline is not None if advantages is None else advantages, returns, status)
+
+
+def _returns(call, rewards, cu_seqlens, advantages, returns, status):
+    call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
+    call.write("out_returns", "returns", returns, shape(rewards), _real(rewards))
+    call.write("out_status", "status", status, (_sequences(rewards, cu_seqlens),), "uint32")
+    return call.run("truing_gae_forward")
+
+
+def gae_backward(
+    grad_advantages=None, grad_returns=None, *, masks, mask=None, cu_seqlens=None, gamma=None, lambda_policy=None,
+    lambda_value=None, length_alpha=None, grad_rewards=True, grad_values=True, grad_value_end=False, context=None,
+):  # fmt: skip
+    """Gradients of the rewards and values of :func:`gae`."""
+    like = grad_returns if grad_advantages is None else grad_advantages
+    call = Call(_abi.truing_gae_args, like, context)
+    call.read(grad_advantages=grad_advantages, grad_returns=grad_returns, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(masks=enum("masks", "MASKS", masks))
+    _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
+    call.write("grad_rewards_out", "grad_rewards", grad_rewards, shape(like), _real(like))
+    call.write("grad_values_out", "grad_values", grad_values, shape(like), _real(like))
+    call.write("grad_value_end_out", "grad_value_end", grad_value_end, (_sequences(like, cu_seqlens),), "float64")
+    return call.run("truing_gae_backward")
+
+
+def whiten(
+    values, *, std_kind, eps_kind, mask=None, counts=None, states=None, eps=None, keep_mean=False, whitened=True,
+    state=False, moments=False, status=False, context=None,
+):  # fmt: skip
+    """Standardised values. `std_kind`: "unbiased" or "population"; `eps_kind`: "add" and "skip_zero" (beside the deviation),
+    "variance_add", "variance_max". Over ranks: `state` of each, then all of them [ranks, 3] as `states`.
+    """
+    call = Call(_abi.truing_whiten_args, values, context)
+    call.read(values=values, mask=mask, counts=counts, states=states)
+    call.set(std_kind=enum("std_kind", "STD", std_kind), eps_kind=enum("eps_kind", "EPS", eps_kind),
+             keep_mean=int(keep_mean))  # fmt: skip
+    _numbers(call, eps)
+    call.write("out_values", "values", whitened, shape(values), _real(values))
+    call.write("out_state", "state", state, (3,), "float64")
+    call.write("out_moments", "moments", moments, (2,), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_whiten")
+
+
+def optimal_token_baseline(
+    rewards, logps, log_sum_sq, group_offsets=None, *, alignment, importance_weight=None, mask=None, cu_seqlens=None,
+    group_ids=None, num_groups=None, keep_tail=False, eps=None, advantages=True, baseline=False, status=False, context=None,
+):  # fmt: skip
+    """Rewards to go minus a baseline for each position of a group. `alignment`: "position" (OTB) or "live_index" (TIR-OTB)."""
+    call = Call(_abi.truing_optimal_token_baseline_args, rewards, context)
+    call.read(rewards=rewards, logps=logps, log_sum_sq=log_sum_sq, importance_weight=importance_weight, mask=mask,
+              cu_seqlens=cu_seqlens)  # fmt: skip
+    _members(call, group_offsets, group_ids, num_groups)
+    call.set(alignment=enum("alignment", "ALIGNMENT", alignment), keep_tail=int(keep_tail))
+    _numbers(call, eps)
+    call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
+    call.write("out_baseline", "baseline", baseline, shape(rewards), _real(rewards))
+    call.write("out_status", "status", status, (_sequences(rewards, cu_seqlens),), "uint32")
+    return call.run("truing_optimal_token_baseline")
+
+
+def prime_advantage(
+    process_rewards=None, outcome=None, group_offsets=None, *, mask=None, cu_seqlens=None, group_ids=None, num_groups=None,
+    process_coef=None, outcome_coef=None, returns=True, status=False, context=None,
+):  # fmt: skip
+    """`returns` of PRIME, to be whitened: process rewards [B, T] and an outcome [B], leave-one-out by group."""
+    tokens = mask if process_rewards is None else process_rewards
+    call = Call(_abi.truing_prime_advantage_args, tokens, context)
+    call.read(process_rewards=process_rewards, outcome=outcome, mask=mask, cu_seqlens=cu_seqlens)
+    _members(call, group_offsets, group_ids, num_groups)
+    _numbers(call, process_coef, outcome_coef)
+    real = "float32" if process_rewards is None else _real(process_rewards)
+    call.write("out_returns", "returns", returns, shape(tokens), real)
+    call.write("out_status", "status", status, (_sequences(tokens, cu_seqlens),), "uint32")
+    return call.run("truing_prime_advantage")
+
+
+_DISTILL = {"opd": ("coef", "clamp"), "iw_opd": ("gain",), "rlsd": ("mix", "eps"), "minillm": ("gamma",)}
+
+
+def distill_advantage(
+    form, student, teacher, advantages=None, *, token_rewards=None, mask=None, cu_seqlens=None, params=None, estimator=None,
+    advantage_level=None, missing_zero=False, negative_only=False, per_length=False, position_power=False,
+    out_advantages=True, status=False, context=None,
+):  # fmt: skip
+    """A teacher's log-probs as advantages. `form` and its `params`: "opd" (coef, clamp), "iw_opd" (gain), "rlsd" (mix, eps),
+    "minillm" (gamma)."""
+    call = Call(_abi.truing_distill_advantage_args, student, context)
+    call.read(student=student, teacher=teacher, advantages=advantages, token_rewards=token_rewards, mask=mask,
+              cu_seqlens=cu_seqlens)  # fmt: skip
+    call.set(
+        form=enum("form", "DISTILL", form), estimator=None if estimator is None else _catalog.entry(estimator).id,
+        advantage_level=enum("advantage_level", "LEVEL", advantage_level), missing_zero=int(missing_zero),
+        negative_only=int(negative_only), per_length=int(per_length), position_power=int(position_power),
+    )  # fmt: skip
+    names, given = _DISTILL[form], params or {}
+    for name in given:
+        if name not in names:
+            refuse("params", repr(name), f"one of {', '.join(names)}")
+    _numbers(call, *(given.get(name) for name in names))
+    call.write("out_advantages", "advantages", out_advantages, shape(student), _real(student))
+    call.write("out_status", "status", status, (_sequences(student, cu_seqlens),), "uint32")
+    return call.run("truing_distill_advantage")
+
+
+def lagrangian_advantage(
+    reward_advantages, cost_advantages, log_lambda, *, mask=None, mean_cost=None, cost_limit=None, advantages=True,
+    grad_log_lambda=None, context=None,
+):  # fmt: skip
+    """(A_r - lambda A_c) / (1 + lambda); with `mean_cost` also the gradient of `log_lambda`."""
+    call = Call(_abi.truing_lagrangian_advantage_args, reward_advantages, context)
+    call.read(reward_advantages=reward_advantages, cost_advantages=cost_advantages, mask=mask, log_lambda=log_lambda,
+              mean_cost=mean_cost)  # fmt: skip
+    call.set(cost_limit=cost_limit)
+    call.write("out_advantages", "advantages", advantages, shape(reward_advantages), _real(reward_advantages))
+    if grad_log_lambda is None:
+        grad_log_lambda = mean_cost is not None
+    call.write("grad_log_lambda_out", "grad_log_lambda", grad_log_lambda, (), "float64")
+    return call.run("truing_lagrangian_advantage")
+
+
+def pama_scalars(
+    advantages, logps, anchor, *, granularity, mask=None, cu_seqlens=None, clip_high=None, scalars=True, context=None,
+):  # fmt: skip
+    """Mean clipped advantage of every objective of `advantages` [n, N], over the "batch", a "sequence" or a "token"."""
+    call = Call(_abi.truing_pama_scalars_args, advantages, context)
+    call.read(advantages=advantages, logps=logps, anchor=anchor, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(granularity=enum("granularity", "GRANULARITY", granularity))
+    _numbers(call, clip_high)
+    columns = {"batch": 1, "sequence": _sequences(logps, cu_seqlens)}.get(granularity, shape(advantages)[1])
+    call.write("out_scalars", "scalars", scalars, (shape(advantages)[0], columns), "float64")
+    return call.run("truing_pama_scalars")
+
+
+def interval_weights(scalars, *, value=True, weights=True, status=False, context=None):
+    """The element of least size between the numbers of each column of `scalars` [n, m], and the weights that make it."""
+    call = Call(_abi.truing_interval_weights_args, scalars, context)
+    call.read(scalars=scalars)
+    columns = (*shape(scalars)[1:], 1)[:1]
+    call.write("out_value", "value", value, columns, "float64")
+    call.write("out_weights", "weights", weights, shape(scalars), "float64")
+    call.write("out_status", "status", status, columns, "uint32")
+    return call.run("truing_interval_weights")
+
+
+def gram_matrix(values, *, mask=None, unit_rows=False, gram=True, context=None):
+    """Mean products of all pairs of rows of `values` [n, N]; cosines with `unit_rows`."""
+    call = Call(_abi.truing_gram_matrix_args, values, context)
+    call.read(values=values, mask=mask)
+    call.set(unit_rows=int(unit_rows))
+    call.write("out_gram", "gram", gram, shape(values)[:1] * 2, "float64")
+    return call.run("truing_gram_matrix")
+
+
+def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, context=None):
+    """The weights c >= 0, sum 1, of least c' M c."""
+    call = Call(_abi.truing_min_norm_weights_args, gram, context)
+    call.read(gram=gram)
+    _numbers(call, tolerance)
+    call.write("out_weights", "weights", weights, shape(gram)[:1], "float64")
+    call.write("out_value", "value", value, (), "float64")
+    return call.run("truing_min_norm_weights")
+
+
+def token_reward(
+    old, ref_logps, rewards=None, *, estimator, level, coef, mask=None, cu_seqlens=None, kl_clamp=None, reward_min=None,
+    reward_max=None, out_rewards=True, kl=False, status=False, context=None,
+):  # fmt: skip
+    """Rewards with a KL penalty: of tokens, the reward at the last live one, or of sequences (`level`)."""
+    call = Call(_abi.truing_token_reward_args, old, context)
+    call.read(old=old, ref_logps=ref_logps, rewards=rewards, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(estimator=_catalog.entry(estimator).id, level=enum("level", "LEVEL", level))
+    _numbers(call, coef, kl_clamp, reward_min, reward_max)
+    b = (_sequences(old, cu_seqlens),)
+    call.write("out_rewards", "rewards", out_rewards, b if level == "sequence" else shape(old), _real(old))
+    call.write("out_kl", "kl", kl, b, "float64")
+    call.write("out_status", "status", status, b, "uint32")
+    return call.run("truing_token_reward")
+
+
+def _controller(rule, measured, coef, numbers, applied, status, context):
+    call = Call(_abi.truing_controller_args, measured, context)
+    call.read(measured=measured, coef=coef)
+    call.set(rule=enum("rule", "CONTROLLER", rule))
+    _numbers(call, *numbers)
+    call.write("out_coef", "coef", True, (), "float64")
+    call.write("out_applied", "applied", applied, (), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_controller")
+
+
+def kl_controller(kl, coef, *, batch, target=None, horizon=None, status=False, context=None):
+    """The next coefficient of a KL penalty that holds `target`."""
+    return _controller("kl", kl, coef, (target, batch, horizon), False, status, context)
+
+
+def entropy_controller(
+    entropy, coef, *, target=None, step=None, minimum=None, maximum=None, status=False, context=None,
+):  # fmt: skip
+    """The next coefficient of an entropy bonus, and `applied`: what of it the next step uses."""
+    return _controller("entropy", entropy, coef, (target, step, minimum, maximum), True, status, context)
