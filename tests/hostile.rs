@@ -113,6 +113,50 @@ fn set_size(bytes: &mut [u8], size: usize) {
 
 fn struct_rules<T: Args>(f: unsafe extern "C" fn(*const T) -> i32) -> usize {
     let size = size_of::<T>();
+    let mut cases = 0;
+    let mut expect = |got: i32, want: i32, words: &str| {
+        cases += 1;
+        assert_eq!(got, want, "{} {words}: {}", T::NAME, message());
+        assert!(message().contains(words), "{}: {} does not name {words}", T::NAME, message());
+    };
+    // SAFETY: NULL is refused.
+    expect(unsafe { f(null()) }, TRUING_STATUS_INVALID_ARGUMENT, "args");
+    // SAFETY: refused before it is read.
+    expect(unsafe { f(core::ptr::without_provenance(4097)) }, TRUING_STATUS_INVALID_ARGUMENT, "args");
+    for small in [0, 4, 48, T::V1_SIZE - 1] {
+        expect(in_page(args::<T>(), |b| set_size(b, small), f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    }
+    for large in [1 << 20, u32::MAX as usize] {
+        expect(in_page(args::<T>(), |b| set_size(b, large), f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    }
+    // A newer caller: accepted as far as its size goes, so the next complaint is about a field.
+    let newer = in_page(args::<T>(), |b| set_size(b, size + 96), f);
+    assert!(newer != TRUING_STATUS_ABI_MISMATCH && newer != TRUING_STATUS_OK, "{}", T::NAME);
+    let tail = |b: &mut [u8]| {
+        set_size(b, size + 96);
+        b[size + 95] = 1;
+    };
+    expect(in_page(args::<T>(), tail, f), TRUING_STATUS_ABI_MISMATCH, "struct_size");
+    for field in T::RESERVED {
+        for byte in [field.offset, field.offset + field.size - 1] {
+            expect(in_page(args::<T>(), |b| b[byte] = 1, f), TRUING_STATUS_INVALID_ARGUMENT, field.name);
+        }
+    }
+    let flags = core::mem::offset_of!(Head, flags);
+    let mut refused = 0;
+    for bit in 0..64 {
+        let status = in_page(args::<T>(), |b| b[flags + bit / 8] |= 1 << (bit % 8), f);
+        assert_ne!(status, TRUING_STATUS_OK, "{}", T::NAME);
+        let by_name = status == TRUING_STATUS_INVALID_ARGUMENT && message().contains("flags");
+        refused += usize::from(by_name);
+        assert!(bit < 15 || by_name, "{}: bit {bit}: {}", T::NAME, message());
+    }
+    assert!(refused >= 50);
+    cases + 64
+}
+
+#[test]
+fn structs_are_checked_before_anything_else() {
     let cases = struct_rules(truing_logprob_forward)
         + struct_rules(truing_logprob_backward)
         + struct_rules(truing_logprob_local)
