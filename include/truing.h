@@ -2559,7 +2559,7 @@ typedef struct truing_bco_shift_args {
     /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
     double rate;
     /// 0.
-    uint8_t reserved[56];
+    uint8_t reserved[64];
 } truing_bco_shift_args;
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.
@@ -4843,7 +4843,7 @@ TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergenc
 TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 936);
 TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 504);
 TRUING_STATIC_ASSERT(kto_baseline_args_size, sizeof(truing_kto_baseline_args) == 176);
-TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 176);
+TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 184);
 TRUING_STATIC_ASSERT(aot_sort_args_size, sizeof(truing_aot_sort_args) == 184);
 TRUING_STATIC_ASSERT(beta_dpo_stats_args_size, sizeof(truing_beta_dpo_stats_args) == 184);
 TRUING_STATIC_ASSERT(wpo_weight_args_size, sizeof(truing_wpo_weight_args) == 168);

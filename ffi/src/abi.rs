@@ -2646,7 +2646,7 @@ pub struct truing_bco_shift_args {
     /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
     pub rate: f64,
     /// 0.
-    pub reserved: [u8; 56],
+    pub reserved: [u8; 64],
 }
 
 /// The two samples of aot_sort: `TRUING_AOT_*`, 0 invalid.

@@ -1583,7 +1583,7 @@ class truing_bco_shift_args(ctypes.Structure):
         ("out_state", ctypes.POINTER(truing_tensor)),  # f64 [4]: sum and count of the desirable rows, then of the others; of everything (POOLED); of the batches' means (PER_STEP).
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: empty where a class has no row.
         ("rate", ctypes.c_double),  # Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
-        ("reserved", ctypes.c_uint8 * 56),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 

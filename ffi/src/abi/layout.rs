@@ -1571,12 +1571,12 @@ impl Layout for truing_bco_shift_args {
         f("out_state", offset_of!(truing_bco_shift_args, out_state), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_bco_shift_args, out_status), size_of::<*const truing_tensor>()),
         f("rate", offset_of!(truing_bco_shift_args, rate), size_of::<f64>()),
-        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 56]>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_bco_shift_args, reserved_head), size_of::<u32>()),
         f("reserved0", offset_of!(truing_bco_shift_args, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 56]>()),
+        f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
