@@ -690,7 +690,7 @@ impl Whiten<'_> {
             m.layout().check("states", m.rows(), 3)?;
             for i in 0..m.rows() {
                 if let [count, _, squares] = *m.row(i)
-                    && !(count >= 0.0 && count < f64::INFINITY && (squares >= 0.0 || squares.is_nan()))
+                    && !((0.0..f64::INFINITY).contains(&count) && (squares >= 0.0 || squares.is_nan()))
                 {
                     let legal = Value::Text("what this operation wrote: count, mean, squares");
                     return Err(Error::invalid("states", Value::Float(count), legal));
