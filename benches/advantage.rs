@@ -56,7 +56,7 @@ impl Data {
             values,
             mask,
             out: [vec![0.0; n], vec![0.0; n]],
-            space: vec![0.0; n / 512 + 64],
+            space: vec![0.0; n / 256 + 64],
         }
     }
     fn bytes(&self, kind: Kind) -> usize {

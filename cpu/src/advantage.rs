@@ -1,6 +1,8 @@
 //! Advantages and returns. See [`truing_core::advantage`]. Operations over whole answers run in row order on the calling
 //! thread; those over tokens are cut between sequences, or summed over fixed blocks that are joined in order.
 use crate::batch::{put, put_in};
+use crate::lanes::Isa;
+use crate::on_isa;
 use crate::parallel::Context;
 use crate::policy::{count, dense};
 use crate::sequence::{Cut, check_space, grain, overflow};
@@ -657,15 +659,14 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
         if CAREFUL {
             self.status |= inputs(r) | inputs(v);
         }
-        let times = |c: f64, x: f64| if CAREFUL && c == 0.0 { 0.0 } else { c * x };
-        let delta = (r + times(self.gamma, self.value)) - v;
-        self.carry[0] = delta + times(self.decay[0], self.carry[0]);
+        let delta = if V::PRESENT { product::<CAREFUL>(self.gamma, self.value, r) - v } else { r };
+        self.carry[0] = product::<CAREFUL>(self.decay[0], self.carry[0], delta);
         if !SAME {
-            self.carry[1] = delta + times(self.decay[1], self.carry[1]);
+            self.carry[1] = product::<CAREFUL>(self.decay[1], self.carry[1], delta);
         }
         self.value = v;
-        let (a, g) = (self.carry[0], self.carry[usize::from(!SAME)] + v);
-        let a = if V::PRESENT { a } else { a - self.baseline };
+        let (a, g) = (self.carry[0], self.carry[usize::from(!SAME)]);
+        let (a, g) = if V::PRESENT { (a, g + v) } else { (a - self.baseline, g) };
         let (a, g) = if live { (a, g) } else { (0.0, 0.0) };
         let bits = self.advantages.put(t, a) | self.returns.put(t, g);
         if CAREFUL {
@@ -675,6 +676,11 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
             }
         }
     }
+}
+/// `c x + to`; what is multiplied by 0 is left out where it is not finite.
+#[inline(always)]
+fn product<const CAREFUL: bool>(c: f64, x: f64, to: f64) -> f64 {
+    if CAREFUL && c == 0.0 && !x.is_finite() { to } else { c.fma(x, to) }
 }
 /// A column of a sequence that can be cut.
 trait Tail {
@@ -718,30 +724,34 @@ impl<R: Column + Tail, V: Column + Tail, M: Live + Tail, P: Place + Tail> Scan<R
             ..*self
         }
     }
-    /// What is left, and whether all was finite.
+    /// All tokens that are left; whether all was finite. The state is by value, or each written token might change it.
+    #[inline(always)]
     fn finish<const SAME: bool>(mut self) -> bool {
-        (0..self.len).rev().for_each(|t| self.step::<false, SAME>(t));
-        self.carry[0].is_finite() && self.carry[1].is_finite()
+        let len = self.len;
+        let mut x = self.tail(len);
+        for t in (0..len).rev() {
+            x.step::<false, SAME>(t);
+        }
+        x.carry[0].is_finite() && x.carry[1].is_finite()
     }
 }
-/// Two sequences side by side, from their ends: one chain of additions alone would wait for itself, and more columns than
-/// those of two compete for the same sets of the cache where rows are a power of two apart. The state is by value, or each
-/// written token might change it.
-fn scan_two<R, V, M, P, const SAME: bool>(mut a: Scan<R, V, M, P>, mut b: Scan<R, V, M, P>) -> [bool; 2]
+/// Two sequences side by side, from their ends. Only returns gain by it, whose one chain waits for itself; with values there is
+/// enough to do, and more columns compete for the same sets of the cache where rows are a power of two apart.
+#[inline(always)]
+fn both<R, M, P>(mut a: Scan<R, Absent, M, P>, mut b: Scan<R, Absent, M, P>) -> [bool; 2]
 where
     R: Column + Tail,
-    V: Column + Tail,
     M: Live + Tail,
     P: Place + Tail,
 {
     let len = a.len.min(b.len);
     let (mut x, mut y) = (a.tail(len), b.tail(len));
     for t in (0..len).rev() {
-        x.step::<false, SAME>(t);
-        y.step::<false, SAME>(t);
+        x.step::<false, true>(t);
+        y.step::<false, true>(t);
     }
-    (a.value, a.carry, b.value, b.carry) = (x.value, x.carry, y.value, y.carry);
-    [a.finish::<SAME>(), b.finish::<SAME>()]
+    (a.carry, b.carry) = (x.carry, y.carry);
+    [a.finish::<true>(), b.finish::<true>()]
 }
 
 /// Outputs of one sequence, and where it lies.
@@ -764,9 +774,12 @@ fn flat<'m>(m: &'m mut Option<FloatsMut<'_>>, start: usize, len: usize) -> Optio
     }
 }
 /// The scan of sequence `b` over `len` tokens.
-fn start<R, V, M, P>(x: &Gae<'_>, s: (usize, Range<usize>), c: (R, V, M), out: (P, P)) -> Scan<R, V, M, P> {
+fn start<R, V: Column, M, P>(x: &Gae<'_>, s: (usize, Range<usize>), c: (R, V, M), out: (P, P)) -> Scan<R, V, M, P> {
     let (p, (b, range)) = (x.params, s);
     let policy = if p.length_alpha.is_some() { p.policy(count(&x.mask, range.clone())) } else { p.lambda_policy };
+    let end = x.value_end.as_ref().map_or(0.0, |m| m.get(b));
+    // what is behind the end: a value, or without values a return
+    let (value, carry) = if V::PRESENT { (end, 0.0) } else { (0.0, end) };
     Scan {
         rewards: c.0,
         values: c.1,
@@ -778,8 +791,8 @@ fn start<R, V, M, P>(x: &Gae<'_>, s: (usize, Range<usize>), c: (R, V, M), out: (
         gamma: p.gamma,
         decay: [p.gamma * policy, p.gamma * p.lambda_value],
         baseline: x.baseline.as_ref().map_or(0.0, |m| m.get(b)),
-        value: x.value_end.as_ref().map_or(0.0, |m| m.get(b)),
-        carry: [0.0; 2],
+        value,
+        carry: [carry; 2],
         status: 0,
     }
 }
@@ -795,7 +808,7 @@ fn bytes<'a>(m: &Mask<'a>, range: &Range<usize>) -> Option<&'a [u8]> {
         _ => None,
     }
 }
-fn of_slices<'m, V, M>(
+fn of_slices<'m, V: Column, M>(
     x: &Gae<'_>,
     rewards: &Floats<'m>,
     s: &'m mut Sequence<'_>,
@@ -806,26 +819,34 @@ fn of_slices<'m, V, M>(
     let out = (flat(&mut s.advantages, at, len).expect("slices"), flat(&mut s.returns, at, len).expect("slices"));
     start(x, (s.b, s.range.clone()), (r, v, m), out)
 }
-/// One or two sequences whose tensors are slices of f32; whether each stayed finite.
-fn scan_slices<V: Column + Tail, M: Live + Tail>(
+/// A sequence whose tensors are slices of f32; whether it stayed finite.
+fn one<V: Column + Tail, M: Live + Tail>(isa: Isa, x: Scan<&[f32], V, M, Option<&mut [f32]>>) -> bool {
+    // the lanes' instruction sets have fused multiply-adds
+    if x.decay[0] == x.decay[1] {
+        on_isa!(isa, s => x.finish::<true>(), x.finish::<true>())
+    } else {
+        on_isa!(isa, s => x.finish::<false>(), x.finish::<false>())
+    }
+}
+/// One or two sequences without values.
+fn returns<M: Live + Tail>(
+    isa: Isa,
     x: &Gae<'_>,
     rewards: &Floats<'_>,
     group: &mut [Sequence<'_>],
-    columns: impl Fn(&Range<usize>) -> (V, M),
+    columns: impl Fn(&Range<usize>) -> (Absent, M),
 ) -> [bool; 2] {
-    let scan = |s| of_slices(x, rewards, s, &columns);
     match group {
         [a, b] => {
-            let (a, b) = (scan(a), scan(b));
-            let same = a.decay[0] == a.decay[1] && b.decay[0] == b.decay[1];
-            if same { scan_two::<_, _, _, _, true>(a, b) } else { scan_two::<_, _, _, _, false>(a, b) }
+            let (a, b) = (of_slices(x, rewards, a, &columns), of_slices(x, rewards, b, &columns));
+            on_isa!(isa, s => both(a, b), both(a, b))
         }
-        [a] => [scan(a).finish::<false>(), true],
+        [a] => [one(isa, of_slices(x, rewards, a, &columns)), true],
         _ => [true; 2],
     }
 }
 /// One or two sequences; the status of each.
-fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judge: bool) -> [u32; 2] {
+fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Sequence<'_>], judge: bool) -> [u32; 2] {
     let slices = group.iter_mut().all(|s| {
         let (at, len) = (s.range.start, s.range.len());
         slice(rewards, &s.range).is_some()
@@ -836,14 +857,22 @@ fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judg
     });
     let mut clean = [false; 2];
     if slices {
-        clean = match (x.values, x.mask) {
-            (Some(v), Some(m)) => {
-                scan_slices(x, rewards, group, |r| (slice(&v, r).expect("slices"), bytes(&m, r).expect("slices")))
+        let read = |m: &Floats<'a>, r: &Range<usize>| slice(m, r).expect("slices");
+        let live = |m: &Mask<'a>, r: &Range<usize>| bytes(m, r).expect("slices");
+        match (x.values, x.mask) {
+            (None, None) => clean = returns(isa, x, rewards, group, |_| (Absent, ())),
+            (None, Some(m)) => clean = returns(isa, x, rewards, group, |r| (Absent, live(&m, r))),
+            (Some(v), None) => {
+                for (s, clean) in group.iter_mut().zip(&mut clean) {
+                    *clean = one(isa, of_slices(x, rewards, s, &|r| (read(&v, r), ())));
+                }
             }
-            (Some(v), None) => scan_slices(x, rewards, group, |r| (slice(&v, r).expect("slices"), ())),
-            (None, Some(m)) => scan_slices(x, rewards, group, |r| (Absent, bytes(&m, r).expect("slices"))),
-            (None, None) => scan_slices(x, rewards, group, |_| (Absent, ())),
-        };
+            (Some(v), Some(m)) => {
+                for (s, clean) in group.iter_mut().zip(&mut clean) {
+                    *clean = one(isa, of_slices(x, rewards, s, &|r| (read(&v, r), live(&m, r))));
+                }
+            }
+        }
     }
     let mut status = [0; 2];
     for ((s, mut clean), status) in group.iter_mut().zip(clean).zip(&mut status) {
@@ -851,7 +880,7 @@ fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judg
         if judge && clean {
             // a number of f64 may be none of f32
             for m in [&mut s.advantages, &mut s.returns] {
-                clean &= flat(m, at, len).flatten().is_none_or(|m| m.iter().all(|x| x.is_finite()));
+                clean &= flat(m, at, len).flatten().is_none_or(|m| m.iter().fold(true, |all, x| all & x.is_finite()));
             }
         }
         if !clean {
@@ -870,7 +899,7 @@ fn gae_group(x: &Gae<'_>, rewards: &Floats<'_>, group: &mut [Sequence<'_>], judg
 }
 fn careful<R: Column, V: Column, M: Live, P: Place>(mut scan: Scan<R, V, M, P>) -> u32 {
     if scan.len > 0 {
-        scan.status |= inputs(scan.value);
+        scan.status |= inputs(scan.value) | inputs(scan.carry[0]);
     }
     (0..scan.len).rev().for_each(|t| scan.step::<true, false>(t));
     scan.status
@@ -895,7 +924,7 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
                 rest = others;
                 Sequence { b, range, advantages: own.0, returns: own.1 }
             });
-            let found = gae_group(x, rewards, &mut group[..many], judge);
+            let found = gae_group(context.isa(), x, rewards, &mut group[..many], judge);
             (0..many).for_each(|k| put_in(&mut status, next + k, found[k]));
             next += many;
         }
@@ -996,9 +1025,15 @@ pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch
         for k in 0..rows {
             let start = (first + k) * BLOCK;
             let (mut values, mut weights, mut held) = ([0.0; BLOCK], [0.0; BLOCK], 0);
-            for i in start..n.min(start + BLOCK) {
-                if let Some(x) = read(i) {
-                    (values[held], weights[held], held) = (x, weight(i), held + 1);
+            let range = start..n.min(start + BLOCK);
+            if let (Some(x), None, None) = (slice(&x.values, &range), &x.mask, &x.counts) {
+                values.iter_mut().zip(x).for_each(|(to, x)| *to = *x as f64);
+                (weights, held) = ([1.0; BLOCK], range.len());
+            } else {
+                for i in range {
+                    if let Some(x) = read(i) {
+                        (values[held], weights[held], held) = (x, weight(i), held + 1);
+                    }
                 }
             }
             places.row_mut(k).copy_from_slice(&moments(&values[..held], &weights[..held]));
@@ -1033,16 +1068,21 @@ pub fn whiten(context: &Context, x: &Whiten<'_>, mut out: WhitenOut<'_>, scratch
         EpsKind::VarianceAdd => (var + eps).sqrt(),
         EpsKind::VarianceMax => Real::max(var, eps).sqrt(),
     };
+    let scaled = |x: f64| {
+        let z = if x == mean { 0.0 } else { (x - mean) / divisor };
+        if keep { z + mean } else { z }
+    };
+    let plain = x.mask.is_none() && x.counts.is_none() && total > 1.0;
     context.rows(n, GRAIN, out.values, |first, rows, mut to| {
+        if plain
+            && let Some(from) = slice(&x.values, &(first..first + rows))
+            && let Some(Some(to)) = flat(&mut to, first, rows)
+        {
+            to.iter_mut().zip(from).for_each(|(to, x)| *to = scaled(*x as f64) as f32);
+            return;
+        }
         for i in 0..rows {
-            let a = match read(first + i) {
-                Some(x) if total > 1.0 => {
-                    let z = if x == mean { 0.0 } else { (x - mean) / divisor };
-                    if keep { z + mean } else { z }
-                }
-                _ => 0.0,
-            };
-            put(&mut to, i, a);
+            put(&mut to, i, read(first + i).filter(|_| total > 1.0).map_or(0.0, scaled));
         }
     });
     Ok(())
