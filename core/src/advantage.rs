@@ -6,8 +6,8 @@
 //! error. Means are formed relative to the first value and corrected once, centred values before squares: equal rewards
 //! give exactly 0, whatever their size. A sum runs in the order of the rows, or over fixed blocks of tokens in the order
 //! of the blocks, so no thread count changes a bit.
-use crate::batch::{missing, place, place_of, rows, unread};
-use crate::catalog::{Kind, Param, info, param, required};
+use crate::batch::{masked, missing, place, place_matrix, place_of, rows, unread};
+use crate::catalog::{Kind, Param, info, numbers, param, required};
 use crate::error::{Error, Result, Status, Value};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use crate::policy::Advantage;
@@ -16,36 +16,12 @@ use crate::sequence::{Segments, wide};
 /// Most objectives of one call.
 pub const MAX_OBJECTIVES: usize = 64;
 
-/// Checks `given` against `params`; a missing tail and NaN mean default.
-fn resolve<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
-    if given.len() > N {
-        return Err(Error::invalid("num_params", Value::Size(given.len()), Value::Below(0, N as i64 + 1)));
-    }
-    let mut all = [0.0; N];
-    for (k, (to, param)) in all.iter_mut().zip(params).enumerate() {
-        *to = param.check(given.get(k).copied().unwrap_or(f64::NAN))?;
-    }
-    Ok(all)
-}
 fn given(given: &[f64], k: usize) -> bool {
     given.get(k).is_some_and(|x| !x.is_nan())
 }
-fn tokens(field: &'static str, m: &Option<Mask<'_>>, n: usize) -> Result<()> {
-    m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
-}
-/// Element `[i, k]`.
-#[inline(always)]
-pub fn element(m: &Floats<'_>, i: usize, k: usize) -> f64 {
-    match m {
-        Floats::F32(m) => m.row(i)[k] as f64,
-        Floats::Bf16(m) => m.row(i)[k].to_f64(),
-        Floats::F16(m) => m.row(i)[k].to_f64(),
-        Floats::F64(m) => m.row(i)[k],
-    }
-}
 /// Refuses infinities; NaN is a missing reward.
 fn scored(field: &'static str, m: &Floats<'_>, row: usize, k: usize) -> Result<()> {
-    let x = element(m, row, k);
+    let x = m.at(row, k);
     match x.is_infinite() {
         true => Err(Error::invalid(field, Value::Float(x), Value::Text("a finite number, or NaN where it is missing"))),
         false => Ok(()),
@@ -257,7 +233,7 @@ impl GroupOptions {
     pub fn with(self, given: &[f64]) -> Result<GroupOptions> {
         let mut params = Self::PARAMS;
         params[0].default = self.eps;
-        let [eps, f_norm] = resolve(&params, given)?;
+        let [eps, f_norm] = numbers(&params, given)?;
         if matches!(self.eps_kind, EpsKind::VarianceAdd | EpsKind::VarianceMax) {
             return Err(Error::invalid("eps_kind", Value::Int(self.eps_kind as i64), Value::Text("ADD or SKIP_ZERO")));
         }
@@ -267,7 +243,7 @@ impl GroupOptions {
         for i in 0..rewards.rows() {
             for k in 0..rewards.cols() {
                 scored(field, rewards, i, k)?;
-                let x = element(rewards, i, k);
+                let x = rewards.at(i, k);
                 if self.scale == Scale::GroupMean && x < 0.0 {
                     let legal = Value::Text("rewards >= 0 where the mean divides");
                     return Err(Error::invalid(field, Value::Float(x), legal));
@@ -373,7 +349,7 @@ impl Weights<'_> {
     pub fn get(&self, i: usize, k: usize) -> f64 {
         match self {
             Weights::Shared(m) => m.get(k),
-            Weights::OfRow(m) => element(m, i, k),
+            Weights::OfRow(m) => m.at(i, k),
         }
     }
     fn check(&self, field: &'static str, n: usize, k: usize) -> Result<()> {
@@ -433,7 +409,7 @@ impl MultiObjective<'_> {
     pub fn params(options: GroupOptions, given: &[f64]) -> Result<(GroupOptions, f64)> {
         let mut params = Self::PARAMS;
         params[0].default = options.eps;
-        let [_, _, batch_eps] = resolve(&params, given)?;
+        let [_, _, batch_eps] = numbers(&params, given)?;
         Ok((options.with(&given[..given.len().min(2)])?, batch_eps))
     }
     fn check_inputs(&self) -> Result<()> {
@@ -557,20 +533,20 @@ impl GaeParams {
         param("length_alpha", 1.0, "off unless given: lambda_policy by length").above(0.0),
     ];
     /// The checked numbers; without values only gamma may be given.
-    pub fn new(numbers: &[f64], values: bool) -> Result<GaeParams> {
-        let [gamma, lambda_policy, lambda_value, alpha] = resolve(&Self::PARAMS, numbers)?;
-        let length_alpha = given(numbers, 3).then_some(alpha);
+    pub fn new(params: &[f64], values: bool) -> Result<GaeParams> {
+        let [gamma, lambda_policy, lambda_value, alpha] = numbers(&Self::PARAMS, params)?;
+        let length_alpha = given(params, 3).then_some(alpha);
         for k in 1..4 {
-            if !values && given(numbers, k) {
+            if !values && given(params, k) {
                 let legal = Value::Text("no lambda without values");
-                return Err(Error::invalid(Self::PARAMS[k].name, Value::Float(numbers[k]), legal));
+                return Err(Error::invalid(Self::PARAMS[k].name, Value::Float(params[k]), legal));
             }
         }
-        if length_alpha.is_some() && given(numbers, 1) {
+        if length_alpha.is_some() && given(params, 1) {
             let legal = Value::Text("none with length_alpha, which makes it");
             return Err(Error::invalid("lambda_policy", Value::Float(lambda_policy), legal));
         }
-        let lambda_value = if given(numbers, 2) { lambda_value } else { lambda_policy };
+        let lambda_value = if given(params, 2) { lambda_value } else { lambda_policy };
         Ok(GaeParams { gamma, lambda_policy, lambda_value, length_alpha })
     }
     /// lambda_policy of a row with this many live tokens.
@@ -613,7 +589,7 @@ impl Gae<'_> {
         self.segments.check(n)?;
         rows("rewards", &self.rewards, n)?;
         rows("values", &self.values, n)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         rows("value_end", &self.value_end, self.segments.sequences())
     }
     /// Refuses shapes that do not fit and a baseline beside values.
@@ -678,13 +654,13 @@ impl Whiten<'_> {
     pub const PARAMS: [Param; 1] = [param("eps", 1e-8, "beside the deviation or the variance").from(0.0)];
     /// eps from the caller's numbers.
     pub fn params(given: &[f64]) -> Result<f64> {
-        resolve(&Self::PARAMS, given).map(|[eps]| eps)
+        numbers(&Self::PARAMS, given).map(|[eps]| eps)
     }
     /// Refuses shapes that do not fit, negative counts and broken states.
     pub fn check(&self, out: &WhitenOut<'_>) -> Result<()> {
         let n = self.values.rows();
         self.values.layout().check("values", n, 1)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         self.counts.as_ref().map_or(Ok(()), |m| counts("counts", m, n))?;
         if let Some(m) = &self.states {
             m.layout().check("states", m.rows(), 3)?;
@@ -755,7 +731,7 @@ impl OptimalTokenBaseline<'_> {
     pub const PARAMS: [Param; 1] = [param("eps", 1e-8, "beside the sum of weights").from(0.0)];
     /// eps from the caller's numbers.
     pub fn params(given: &[f64]) -> Result<f64> {
-        resolve(&Self::PARAMS, given).map(|[eps]| eps)
+        numbers(&Self::PARAMS, given).map(|[eps]| eps)
     }
     /// Refuses shapes that do not fit.
     pub fn check(&self, out: &OptimalTokenBaselineOut<'_>) -> Result<()> {
@@ -765,7 +741,7 @@ impl OptimalTokenBaseline<'_> {
         self.logps.layout().check("logps", n, 1)?;
         self.log_sum_sq.layout().check("log_sum_sq", n, 1)?;
         rows("importance_weight", &self.importance_weight, n)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         self.groups.check(b)?;
         place("out_advantages", &out.advantages, n)?;
         place("out_baseline", &out.baseline, n)?;
@@ -807,7 +783,7 @@ impl PrimeAdvantage<'_> {
     ];
     /// Factors from the caller's numbers.
     pub fn params(given: &[f64]) -> Result<[f64; 2]> {
-        resolve(&Self::PARAMS, given)
+        numbers(&Self::PARAMS, given)
     }
     /// Refuses shapes that do not fit, rewards that are not finite, and no reward at all. `n` tokens.
     pub fn check(&self, n: usize, out: &PrimeAdvantageOut<'_>) -> Result<()> {
@@ -818,7 +794,7 @@ impl PrimeAdvantage<'_> {
         }
         rows("process_rewards", &self.process_rewards, n)?;
         rows("outcome", &self.outcome, b)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         self.groups.check(b)?;
         let finite = |field, m: &Option<Floats<'_>>, i: usize| match m.as_ref().map(|m| m.get(i)) {
             Some(x) if !x.is_finite() => Err(Error::invalid(field, Value::Float(x), Value::Text("finite rewards"))),
@@ -925,19 +901,19 @@ impl Distill {
     pub const MINILLM: [Param; 1] = [param("gamma", 0.0, "discount").from(0.0).up_to(1.0)];
     /// `Opd` with the caller's numbers.
     pub fn opd(given: &[f64]) -> Result<Distill> {
-        resolve(&Self::OPD, given).map(|[coef, clamp]| Distill::Opd { coef, clamp })
+        numbers(&Self::OPD, given).map(|[coef, clamp]| Distill::Opd { coef, clamp })
     }
     /// `IwOpd` with the caller's numbers.
     pub fn iw_opd(given: &[f64]) -> Result<Distill> {
-        resolve(&Self::IW_OPD, given).map(|[gain]| Distill::IwOpd { gain })
+        numbers(&Self::IW_OPD, given).map(|[gain]| Distill::IwOpd { gain })
     }
     /// `Rlsd` with the caller's numbers.
     pub fn rlsd(given: &[f64]) -> Result<Distill> {
-        resolve(&Self::RLSD, given).map(|[mix, eps]| Distill::Rlsd { mix, eps })
+        numbers(&Self::RLSD, given).map(|[mix, eps]| Distill::Rlsd { mix, eps })
     }
     /// `MiniLlm` with the caller's numbers.
     pub fn minillm(given: &[f64]) -> Result<Distill> {
-        resolve(&Self::MINILLM, given).map(|[gamma]| Distill::MiniLlm { gamma })
+        numbers(&Self::MINILLM, given).map(|[gamma]| Distill::MiniLlm { gamma })
     }
 }
 impl DistillAdvantage<'_> {
@@ -953,7 +929,7 @@ impl DistillAdvantage<'_> {
             None => {}
         }
         rows("token_rewards", &self.token_rewards, n)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         let (rlsd, opd) = (matches!(self.form, Distill::Rlsd { .. }), matches!(self.form, Distill::Opd { .. }));
         let minillm = matches!(self.form, Distill::MiniLlm { .. });
         match &self.advantages {
@@ -1033,7 +1009,7 @@ impl LagrangianAdvantage<'_> {
         let n = self.reward_advantages.rows();
         self.reward_advantages.layout().check("reward_advantages", n, 1)?;
         self.cost_advantages.layout().check("cost_advantages", n, 1)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         self.log_lambda.layout().check("log_lambda", 1, 1)?;
         rows("mean_cost", &self.mean_cost, 1)?;
         if self.log_lambda.get(0).is_nan() {
@@ -1092,7 +1068,7 @@ impl PamaScalars<'_> {
     pub const PARAMS: [Param; 1] = [param("clip_high", 0.2, "bound of the ratio above 1").from(0.0).or_infinite()];
     /// The bound from the caller's numbers.
     pub fn params(given: &[f64]) -> Result<f64> {
-        resolve(&Self::PARAMS, given).map(|[clip]| clip)
+        numbers(&Self::PARAMS, given).map(|[clip]| clip)
     }
     /// Columns of the result.
     pub fn columns(&self) -> usize {
@@ -1108,15 +1084,9 @@ impl PamaScalars<'_> {
         self.logps.layout().check("logps", n, 1)?;
         self.segments.check(n)?;
         self.anchor.layout().check("anchor", n, 1)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         self.advantages.layout().check("advantages", objectives, n)?;
-        match &out.scalars {
-            Some(m) => {
-                wide("out_scalars", m.dtype())?;
-                m.layout().check("out_scalars", objectives, self.columns())
-            }
-            None => Ok(()),
-        }
+        place_matrix("out_scalars", &out.scalars, objectives, self.columns())
     }
 }
 
@@ -1144,10 +1114,7 @@ impl IntervalWeights<'_> {
         let (n, m) = (self.scalars.rows(), self.scalars.cols());
         objectives("scalars", n)?;
         place("out_value", &out.value, m)?;
-        if let Some(w) = &out.weights {
-            wide("out_weights", w.dtype())?;
-            w.layout().check("out_weights", n, m)?;
-        }
+        place_matrix("out_weights", &out.weights, n, m)?;
         place_of("out_status", &out.status, m)
     }
 }
@@ -1171,9 +1138,9 @@ pub struct GramMatrix<'a> {
 impl GramMatrix<'_> {
     /// Refuses shapes that do not fit.
     pub fn check(&self, gram: &FloatsMut<'_>) -> Result<()> {
-        let (n, tokens_) = (self.values.rows(), self.values.cols());
+        let (n, tokens) = (self.values.rows(), self.values.cols());
         objectives("values", n)?;
-        tokens("mask", &self.mask, tokens_)?;
+        masked("mask", &self.mask, tokens)?;
         wide("out_gram", gram.dtype())?;
         gram.layout().check("out_gram", n, n)
     }
@@ -1201,7 +1168,7 @@ impl MinNormWeights<'_> {
     pub const PARAMS: [Param; 1] = [param("tolerance", 1e-12, "where Wolfe's method stops").above(0.0)];
     /// The tolerance from the caller's numbers.
     pub fn params(given: &[f64]) -> Result<f64> {
-        resolve(&Self::PARAMS, given).map(|[tolerance]| tolerance)
+        numbers(&Self::PARAMS, given).map(|[tolerance]| tolerance)
     }
     /// Refuses shapes that do not fit, elements that are not finite, a matrix that is not symmetric or has a negative diagonal.
     pub fn check(&self, out: &MinNormWeightsOut<'_>) -> Result<()> {
@@ -1210,7 +1177,7 @@ impl MinNormWeights<'_> {
         self.gram.layout().check("gram", n, n)?;
         for i in 0..n {
             for j in 0..=i {
-                let (x, y) = (element(&self.gram, i, j), element(&self.gram, j, i));
+                let (x, y) = (self.gram.at(i, j), self.gram.at(j, i));
                 if !x.is_finite() || x != y || i == j && x < 0.0 {
                     let legal = Value::Text("a finite symmetric matrix without a negative diagonal element");
                     return Err(Error::invalid("gram", Value::Float(x), legal));
@@ -1266,7 +1233,7 @@ impl TokenReward<'_> {
     ];
     /// The checked numbers.
     pub fn params(given: &[f64]) -> Result<[f64; 4]> {
-        let all = resolve(&Self::PARAMS, given)?;
+        let all = numbers(&Self::PARAMS, given)?;
         if all[2] > all[3] {
             let legal = Value::Range { min: all[2], max: f64::INFINITY, min_open: false, max_open: false };
             return Err(Error::invalid("reward_max", Value::Float(all[3]), legal));
@@ -1280,7 +1247,7 @@ impl TokenReward<'_> {
         self.segments.check(n)?;
         self.reference.layout().check("ref", n, 1)?;
         rows("rewards", &self.rewards, b)?;
-        tokens("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         estimator("estimator", self.estimator)?;
         place("out_rewards", &out.rewards, if self.by_sequence { b } else { n })?;
         place("out_kl", &out.kl, b)?;
@@ -1328,11 +1295,11 @@ impl Rule {
     ];
     /// `Kl` with the caller's numbers.
     pub fn kl(given: &[f64]) -> Result<Rule> {
-        resolve(&Self::KL, given).map(|[target, batch, horizon]| Rule::Kl { target, batch, horizon })
+        numbers(&Self::KL, given).map(|[target, batch, horizon]| Rule::Kl { target, batch, horizon })
     }
     /// `Entropy` with the caller's numbers.
     pub fn entropy(given: &[f64]) -> Result<Rule> {
-        let [target, step, minimum, maximum] = resolve(&Self::ENTROPY, given)?;
+        let [target, step, minimum, maximum] = numbers(&Self::ENTROPY, given)?;
         if minimum > maximum {
             let legal = Value::Range { min: minimum, max: f64::INFINITY, min_open: false, max_open: true };
             return Err(Error::invalid("maximum", Value::Float(maximum), legal));

@@ -12,10 +12,16 @@ use crate::sequence::{Segments, wide};
 pub(crate) fn rows(field: &'static str, m: &Option<Floats<'_>>, n: usize) -> Result<()> {
     m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
 }
+pub(crate) fn masked(field: &'static str, m: &Option<Mask<'_>>, n: usize) -> Result<()> {
+    m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
+}
 pub(crate) fn place(field: &'static str, m: &Option<FloatsMut<'_>>, n: usize) -> Result<()> {
+    place_matrix(field, m, n, 1)
+}
+pub(crate) fn place_matrix(field: &'static str, m: &Option<FloatsMut<'_>>, n: usize, cols: usize) -> Result<()> {
     let Some(m) = m else { return Ok(()) };
     wide(field, m.dtype())?;
-    m.layout().check(field, n, 1)
+    m.layout().check(field, n, cols)
 }
 pub(crate) fn place_of<T: Element>(field: &'static str, m: &Option<MatrixMut<'_, T>>, n: usize) -> Result<()> {
     m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
@@ -72,7 +78,7 @@ impl KtoBaseline<'_> {
         let n = self.scores.rows();
         self.scores.layout().check("scores", n, 1)?;
         rows("ref_scores", &self.ref_scores, n)?;
-        self.mask.map_or(Ok(()), |m| m.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         place("out_sum", &out.sum, 1)?;
         place_of("out_count", &out.count, 1)?;
         place_of("out_nonzero", &out.nonzero, 1)?;
@@ -122,7 +128,7 @@ impl BcoShift<'_> {
     pub fn check(&self, out: &BcoShiftOut<'_>) -> Result<()> {
         let n = self.rewards.as_ref().map_or(0, |m| m.rows());
         rows("rewards", &self.rewards, n)?;
-        self.mask.map_or(Ok(()), |m| m.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         match &self.label {
             None if self.mode == Shift::Balanced && self.rewards.is_some() => {
                 return missing("label", "[n]: the balanced mean goes by class");
@@ -547,7 +553,7 @@ impl HeadWeights<'_> {
     pub fn check(&self, out: &HeadWeightsOut<'_>) -> Result<()> {
         let (n, m) = (self.head.rows(), self.heads);
         self.head.layout().check("head", n, 1)?;
-        self.mask.map_or(Ok(()), |x| x.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         if self.present_heads && self.alpha.is_some() {
             return unread("alpha", "none: the heads with rows share equally");
         }
@@ -619,13 +625,7 @@ impl ModpoMargin<'_> {
         place("out_margin_rejected", &out.rejected, n)?;
         let matrices =
             [("grad_weights_out", &out.grad_weights, self.weights.rows()), ("grad_chosen_out", &out.grad_chosen, n)];
-        for (field, m, rows) in matrices {
-            if let Some(m) = m {
-                wide(field, m.dtype())?;
-                m.layout().check(field, rows, k)?;
-            }
-        }
-        Ok(())
+        matrices.iter().try_for_each(|(field, m, rows)| place_matrix(field, m, *rows, k))
     }
 }
 
@@ -654,7 +654,7 @@ impl QuantileThreshold<'_> {
     pub fn check(&self, out: &QuantileThresholdOut<'_>) -> Result<()> {
         let n = self.values.rows();
         self.values.layout().check("values", n, 1)?;
-        self.mask.map_or(Ok(()), |x| x.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         if self.level.rows() != 1 {
             self.level.layout().check("level", n, 1)?;
         }
@@ -719,7 +719,7 @@ impl AStarValue<'_> {
         let (n, p) = (self.rewards.rows(), self.segments.sequences());
         self.rewards.layout().check("rewards", n, 1)?;
         self.segments.check(n)?;
-        self.mask.map_or(Ok(()), |x| x.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         place("out_value", &out.value, p)?;
         place("out_share", &out.share, n)?;
         place_of("out_status", &out.status, p)
@@ -830,7 +830,7 @@ impl KlLengthFigures<'_> {
         self.logps.layout().check("logps", n, 1)?;
         rows("ref_logps", &self.ref_logps, n)?;
         self.segments.check(n)?;
-        self.mask.map_or(Ok(()), |x| x.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         if let Some(levels) = &self.levels {
             levels.layout().check("quantile_levels", levels.rows(), 1)?;
             for i in 0..levels.rows() {
@@ -900,7 +900,7 @@ impl Ches<'_> {
     pub fn check(&self, out: &ChesOut<'_>) -> Result<()> {
         let (n, s, p) = (self.hidden.rows(), self.segments.sequences(), self.chosen.rows());
         self.segments.check(n)?;
-        self.mask.map_or(Ok(()), |x| x.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         self.chosen.layout().check("chosen_seq", p, 1)?;
         self.rejected.layout().check("rejected_seq", p, 1)?;
         for (field, m) in [("chosen_seq", &self.chosen), ("rejected_seq", &self.rejected)] {

@@ -3,11 +3,12 @@
 //!
 //! p = softmax(z), log p = z - max - log sum e^(z - max). A class at -inf has p = 0 and adds nothing; a NaN or a +inf makes
 //! its row NaN. Targets are constants.
+use crate::batch::{masked, missing, place, place_matrix, place_of, unread};
 use crate::catalog::{Param, numbers, param};
 use crate::error::{Error, Result, Status, Value};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, MatrixMut};
 use crate::preference::Reduction;
-use crate::sequence::{Segments, factor, wide};
+use crate::sequence::{Segments, factor};
 
 /// What a row of logits is judged by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,14 +94,8 @@ impl Total<'_> {
         }
         factor(None, self.grad_scale)?;
         match loss {
-            Some(_) if none => {
-                Err(Error::invalid("out_loss", Value::Text("a tensor"), Value::Text("none with reduction `none`")))
-            }
-            Some(m) => {
-                wide("out_loss", m.dtype())?;
-                m.layout().check("out_loss", 1, 1)
-            }
-            None => Ok(()),
+            Some(_) if none => unread("out_loss", "none with reduction `none`"),
+            loss => place("out_loss", loss, 1),
         }
     }
     /// The divisor of `live` rows.
@@ -171,9 +166,7 @@ impl Classes<'_> {
     pub fn check(&self, out: &ClassesOut<'_>) -> Result<()> {
         let (n, v, k) = (self.logits.rows(), self.logits.cols(), self.classes());
         self.logits.layout().check("logits", n, v)?;
-        self.mask.map_or(Ok(()), |m| m.layout().check("mask", n, 1))?;
-        let unread = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
-        let missing = |field, expected| Err(Error::invalid(field, Value::Text("nothing"), Value::Text(expected)));
+        masked("mask", &self.mask, n)?;
         let range = |field, value: i64, index: usize, n: usize| {
             if (0..n as i64).contains(&value) {
                 return Ok(());
@@ -235,14 +228,10 @@ impl Classes<'_> {
         if out.targets.is_some() && none {
             return unread("out_targets", "none: the rule has no target");
         }
-        for (field, m, cols) in [("out_losses", &out.losses, 1), ("out_targets", &out.targets, k)] {
-            if let Some(m) = m {
-                wide(field, m.dtype())?;
-                m.layout().check(field, n, cols)?;
-            }
-        }
+        place("out_losses", &out.losses, n)?;
+        place_matrix("out_targets", &out.targets, n, k)?;
         out.grad_logits.as_ref().map_or(Ok(()), |m| m.layout().check("grad_logits_out", n, v))?;
-        out.status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))
+        place_of("out_status", &out.status, n)
     }
 }
 
@@ -280,14 +269,11 @@ impl PrmMse<'_> {
         self.predictions.layout().check("predictions", n, 1)?;
         self.targets.layout().check("targets", n, 1)?;
         self.segments.check(n)?;
-        self.mask.map_or(Ok(()), |m| m.layout().check("mask", n, 1))?;
+        masked("mask", &self.mask, n)?;
         self.total.check(b, &out.loss)?;
-        if let Some(m) = &out.losses {
-            wide("out_losses", m.dtype())?;
-            m.layout().check("out_losses", b, 1)?;
-        }
+        place("out_losses", &out.losses, b)?;
         out.grad_predictions.as_ref().map_or(Ok(()), |m| m.layout().check("grad_predictions_out", n, 1))?;
-        out.status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", b, 1))
+        place_of("out_status", &out.status, b)
     }
 }
 
@@ -348,12 +334,11 @@ impl Orchestrator<'_> {
     }
     /// Refuses shapes that do not fit and results without what they need.
     pub fn check(&self, out: &OrchestratorOut<'_>) -> Result<()> {
-        let missing = |field, expected| Err(Error::invalid(field, Value::Text("nothing"), Value::Text(expected)));
         let Some([b, k]) = self.shape() else {
             return missing("rewards", "a tensor [B, K]: rewards, log_target, scores or values");
         };
         if self.rewards.is_some() && self.log_target.is_some() {
-            return Err(Error::invalid("log_target", Value::Text("a tensor"), Value::Text("none beside rewards")));
+            return unread("log_target", "none beside rewards");
         }
         let inputs = [
             ("rewards", &self.rewards),
@@ -384,12 +369,7 @@ impl Orchestrator<'_> {
             ("grad_scores_kl_out", &out.grad_kl, k),
             ("grad_scores_combined_out", &out.grad_combined, k),
         ];
-        for (field, m, cols) in places {
-            if let Some(m) = m {
-                wide(field, m.dtype())?;
-                m.layout().check(field, b, cols)?;
-            }
-        }
-        out.status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", b, 1))
+        places.iter().try_for_each(|(field, m, cols)| place_matrix(field, m, b, *cols))?;
+        place_of("out_status", &out.status, b)
     }
 }

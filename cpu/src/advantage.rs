@@ -1,6 +1,6 @@
 //! Advantages and returns. See [`truing_core::advantage`]. Operations over whole answers run in row order on the calling
 //! thread; those over tokens are cut between sequences, or summed over fixed blocks that are joined in order.
-use crate::batch::{put, put_in};
+use crate::batch::{live, put, put_in, report};
 use crate::lanes::Isa;
 use crate::on_isa;
 use crate::parallel::Context;
@@ -24,19 +24,6 @@ const BLOCK: usize = 1024;
 
 fn exactly(bytes: usize) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
-}
-fn live(mask: &Option<Mask<'_>>, i: usize) -> bool {
-    mask.is_none_or(|m| m.live(i))
-}
-/// Element `[i, k]`, rounded once.
-fn put_at(m: &mut FloatsMut<'_>, i: usize, k: usize, x: f64) {
-    use truing_core::dtype::{Float, bf16, f16};
-    match m {
-        FloatsMut::F32(m) => m.row_mut(i)[k] = f32::from_f64(x),
-        FloatsMut::F64(m) => m.row_mut(i)[k] = f64::from_f64(x),
-        FloatsMut::Bf16(m) => m.row_mut(i)[k] = bf16::from_f64(x),
-        FloatsMut::F16(m) => m.row_mut(i)[k] = f16::from_f64(x),
-    }
 }
 /// Status of a result that may be none: `infinite` for one that no finite number of f64 holds.
 fn judged(x: f64, place: &Option<FloatsMut<'_>>) -> u32 {
@@ -350,11 +337,11 @@ fn combine(
     combined: &mut [f64],
 ) -> Result<()> {
     let objectives = x.rewards.cols();
-    let missing = |i: usize| (0..objectives).all(|k| element(&x.rewards, i, k).is_nan());
+    let missing = |i: usize| (0..objectives).all(|k| x.rewards.at(i, k).is_nan());
     for (i, to) in combined.iter_mut().enumerate() {
         *to = if missing(i) { f64::NAN } else { 0.0 };
         for k in 0..objectives {
-            let r = element(&x.rewards, i, k);
+            let r = x.rewards.at(i, k);
             if x.order == Order::SumFirst && !r.is_nan() {
                 *to += weight_of(x, i, k) * r;
             }
@@ -362,7 +349,7 @@ fn combine(
     }
     if x.order == Order::NormaliseFirst {
         for k in 0..objectives {
-            let column = |i| element(&x.rewards, i, k);
+            let column = |i| x.rewards.at(i, k);
             let batch = Batch::new(x.options, members, combined.len(), column, length);
             batch.refuse_singles()?;
             for g in 0..members.count() {
@@ -522,11 +509,11 @@ pub fn multi_objective_backward(
     for k in 0..objectives {
         // what a weight multiplies: the reward, or its advantage
         for (i, to) in column.iter_mut().enumerate() {
-            let r = element(&x.rewards, i, k);
+            let r = x.rewards.at(i, k);
             *to = if r.is_nan() { 0.0 } else { r };
         }
         if x.order == Order::NormaliseFirst {
-            let batch = Batch::new(o, &members, n, |i| element(&x.rewards, i, k), &length);
+            let batch = Batch::new(o, &members, n, |i| x.rewards.at(i, k), &length);
             for g in 0..members.count() {
                 batch.group(g, |i, z| column[i] = z);
             }
@@ -535,7 +522,7 @@ pub fn multi_objective_backward(
         for i in 0..n {
             let each = if combined[i].is_nan() { 0.0 } else { grads[i] * column[i] };
             if let Some(Weights::OfRow(_)) = x.weights {
-                put_at(&mut grad.grad_weights, i, k, each);
+                grad.grad_weights.put(i, k, each);
             }
             sum += each;
         }
@@ -618,9 +605,7 @@ impl Place for Option<&mut [f32]> {
 }
 impl Place for &mut Option<FloatsMut<'_>> {
     fn put(&mut self, t: usize, x: f64) -> u32 {
-        let Some(m) = self else { return 0 };
-        m.set(t, x);
-        overflow(x, m)
+        report(self, t, x)
     }
 }
 
@@ -1424,7 +1409,7 @@ pub fn pama_scalars(x: &PamaScalars<'_>, mut out: PamaScalarsOut<'_>) -> Result<
             };
             let (mut sum, mut count) = (0.0, 0.0);
             for i in range.filter(|&i| live(&x.mask, i)) {
-                let (a, ratio) = (element(&x.advantages, objective, i), x.logps.get(i) - x.anchor.get(i));
+                let (a, ratio) = (x.advantages.at(objective, i), x.logps.get(i) - x.anchor.get(i));
                 count += 1.0;
                 // NaN of either kind is neither below nor above
                 if a.is_nan() || ratio.is_nan() {
@@ -1433,7 +1418,7 @@ pub fn pama_scalars(x: &PamaScalars<'_>, mut out: PamaScalarsOut<'_>) -> Result<
                     sum += a;
                 }
             }
-            put_at(to, objective, k, if count == 0.0 { 0.0 } else { sum / count });
+            to.put(objective, k, if count == 0.0 { 0.0 } else { sum / count });
         }
     }
     Ok(())
@@ -1444,7 +1429,7 @@ pub fn interval_weights(x: &IntervalWeights<'_>, mut out: IntervalWeightsOut<'_>
     x.check(&out)?;
     let n = x.scalars.rows();
     for k in 0..x.scalars.cols() {
-        let at = |i| element(&x.scalars, i, k);
+        let at = |i| x.scalars.at(i, k);
         let status = (0..n).fold(0, |a, i| a | inputs(at(i)));
         let (mut low, mut high) = (0, 0);
         for i in 1..n {
@@ -1471,7 +1456,7 @@ pub fn interval_weights(x: &IntervalWeights<'_>, mut out: IntervalWeightsOut<'_>
                 None => 0.0,
             };
             if let Some(m) = &mut out.weights {
-                put_at(m, i, k, w);
+                m.put(i, k, w);
             }
         }
         put(&mut out.value, k, value);
@@ -1487,7 +1472,7 @@ pub fn gram_matrix(x: &GramMatrix<'_>, mut gram: FloatsMut<'_>) -> Result<()> {
     let product = |i: usize, j: usize| {
         let (mut sum, mut count) = (0.0, 0.0);
         for t in (0..tokens).filter(|&t| live(&x.mask, t)) {
-            (sum, count) = (sum + element(&x.values, i, t) * element(&x.values, j, t), count + 1.0);
+            (sum, count) = (sum + x.values.at(i, t) * x.values.at(j, t), count + 1.0);
         }
         if count == 0.0 { (0.0, 1.0) } else { (sum, count) }
     };
@@ -1506,8 +1491,8 @@ pub fn gram_matrix(x: &GramMatrix<'_>, mut gram: FloatsMut<'_>) -> Result<()> {
                 true => sum / (lengths[i] * lengths[j]),
                 false => sum / count,
             };
-            put_at(&mut gram, i, j, m);
-            put_at(&mut gram, j, i, m);
+            gram.put(i, j, m);
+            gram.put(j, i, m);
         }
     }
     Ok(())
@@ -1571,9 +1556,9 @@ pub fn min_norm_weights(x: &MinNormWeights<'_>, mut out: MinNormWeightsOut<'_>, 
     let a = arena.take::<f64>((n + 1) * (n + 2))?;
     let (weights, rest) = arena.take::<f64>(3 * n)?.split_at_mut(n);
     let (trial, product) = rest.split_at_mut(n);
-    let top = (0..n).fold(0.0, |m, i| Real::max(m, element(&x.gram, i, i)));
+    let top = (0..n).fold(0.0, |m, i| Real::max(m, x.gram.at(i, i)));
     let scale = if top > 0.0 { top } else { 1.0 };
-    let gram = |i: usize, j: usize| element(&x.gram, i, j) / scale;
+    let gram = |i: usize, j: usize| x.gram.at(i, j) / scale;
     let norm = |c: &[f64]| {
         let mut sum = 0.0;
         for i in 0..n {

@@ -10,7 +10,7 @@ use truing_core::batch::{
 };
 use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
-use truing_core::matrix::{Arena, Floats, FloatsMut, MatrixMut, Workspace};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, MatrixMut, Workspace};
 use truing_core::real::Real;
 
 pub(crate) fn put(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) {
@@ -18,10 +18,24 @@ pub(crate) fn put(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) {
         m.set(i, x);
     }
 }
+/// As [`put`]; the status of a number that the place cannot hold.
+pub(crate) fn report(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) -> u32 {
+    let Some(m) = place else { return 0 };
+    m.set(i, x);
+    overflow(x, m)
+}
 pub(crate) fn put_in<T: Element>(place: &mut Option<MatrixMut<'_, T>>, i: usize, x: T) {
     if let Some(m) = place {
         m.set(i, x);
     }
+}
+
+pub(crate) fn live(mask: &Option<Mask<'_>>, i: usize) -> bool {
+    mask.is_none_or(|m| m.live(i))
+}
+/// `a b`, and 0 where `a` is 0, whatever `b` is.
+pub(crate) fn part(a: f64, b: f64) -> f64 {
+    if a == 0.0 { 0.0 } else { a * b }
 }
 
 /// Sum, counts and baseline. No workspace.
@@ -29,7 +43,7 @@ pub fn kto_baseline(x: &KtoBaseline<'_>, mut out: KtoBaselineOut<'_>) -> Result<
     x.check(&out)?;
     let (mut sum, mut count, mut nonzero) = (0.0, 0, 0);
     for i in 0..x.scores.rows() {
-        if x.mask.is_none_or(|m| m.live(i)) {
+        if live(&x.mask, i) {
             let d = x.scores.get(i) - x.ref_scores.as_ref().map_or(0.0, |r| r.get(i));
             (sum, count, nonzero) = (sum + d, count + 1, nonzero + (d != 0.0) as i64);
         }
@@ -52,7 +66,7 @@ pub fn bco_shift(x: &BcoShift<'_>, mut out: BcoShiftOut<'_>) -> Result<()> {
     }
     let mut batch = [0.0; 4];
     if let Some(rewards) = &x.rewards {
-        for i in (0..rewards.rows()).filter(|&i| x.mask.is_none_or(|m| m.live(i))) {
+        for i in (0..rewards.rows()).filter(|&i| live(&x.mask, i)) {
             let k = if x.label.is_none_or(|l| l.desirable(i)) { 0 } else { 2 };
             batch[k] += rewards.get(i);
             batch[k + 1] += 1.0;
@@ -122,10 +136,7 @@ pub fn aot_sort(x: &AotSort<'_>, mut out: AotSortOut<'_>, scratch: &mut [u8]) ->
             true => row::INF_INPUT,
             false => 0,
         };
-        if let Some(m) = &mut out.difference {
-            status |= overflow(a - b, m);
-            m.set(k, a - b);
-        }
+        status |= report(&mut out.difference, k, a - b);
         put_in(&mut out.status, k, status);
     }
     Ok(())
@@ -206,10 +217,7 @@ pub fn wpo_weight(x: &WpoWeight<'_>, mut out: WpoWeightOut<'_>) -> Result<()> {
             false if weight.is_infinite() => row::OVERFLOW,
             false => 0,
         };
-        if let Some(m) = &mut out.weight {
-            status |= overflow(weight, m);
-            m.set(i, weight);
-        }
+        status |= report(&mut out.weight, i, weight);
         put_in(&mut out.status, i, status);
     }
     Ok(())
@@ -220,10 +228,7 @@ pub fn item_numbers(x: &ItemNumbers<'_>, mut out: ItemNumbersOut<'_>) -> Result<
     x.check(&out)?;
     for i in 0..x.first.rows() {
         let (value, mut status) = x.rule.eval(x.first.get(i), x.second.as_ref().map_or(0.0, |m| m.get(i)));
-        if let Some(m) = &mut out.value {
-            status |= overflow(value, m);
-            m.set(i, value);
-        }
+        status |= report(&mut out.value, i, value);
         put_in(&mut out.status, i, status);
     }
     Ok(())
@@ -232,7 +237,7 @@ pub fn item_numbers(x: &ItemNumbers<'_>, mut out: ItemNumbersOut<'_>) -> Result<
 /// Weights of the rows of several heads. No workspace.
 pub fn head_weights(x: &HeadWeights<'_>, mut out: HeadWeightsOut<'_>) -> Result<()> {
     x.check(&out)?;
-    let live = |i: usize| x.mask.is_none_or(|m| m.live(i));
+    let live = |i: usize| live(&x.mask, i);
     (0..x.heads).for_each(|h| out.counts.set(h, 0));
     for i in (0..x.head.rows()).filter(|&i| live(i)) {
         let h = x.head.get(i) as usize;
@@ -257,10 +262,6 @@ pub fn head_weights(x: &HeadWeights<'_>, mut out: HeadWeightsOut<'_>) -> Result<
     Ok(())
 }
 
-/// `a b`, and 0 where `a` is 0, whatever `b` is.
-fn part(a: f64, b: f64) -> f64 {
-    if a == 0.0 { 0.0 } else { a * b }
-}
 /// Margins and gradients of weighted sums of rewards. No workspace.
 pub fn modpo_margin(x: &ModpoMargin<'_>, mut out: ModpoMarginOut<'_>) -> Result<()> {
     x.check(&out)?;
@@ -324,7 +325,7 @@ pub fn quantile_threshold(
     check_space(scratch, quantile_threshold_workspace(x))?;
     let values = Arena::new(scratch).take::<f64>(x.values.rows())?;
     let (mut n, mut levels, mut nan) = (0, 0.0, false);
-    for i in (0..x.values.rows()).filter(|&i| x.mask.is_none_or(|m| m.live(i))) {
+    for i in (0..x.values.rows()).filter(|&i| live(&x.mask, i)) {
         values[n] = x.values.get(i);
         nan |= values[n].is_nan();
         levels += if x.level.rows() == 1 { 0.0 } else { x.level.get(i) };
@@ -343,10 +344,7 @@ pub fn quantile_threshold(
             (found, if found.is_nan() { row::INF_INPUT } else { 0 })
         }
     };
-    if let Some(m) = &mut out.threshold {
-        status |= overflow(threshold, m);
-        m.set(0, threshold);
-    }
+    status |= report(&mut out.threshold, 0, threshold);
     put_in(&mut out.status, 0, status);
     Ok(())
 }
@@ -354,7 +352,7 @@ pub fn quantile_threshold(
 /// Values of prompts. No workspace.
 pub fn a_star_value(x: &AStarValue<'_>, mut out: AStarValueOut<'_>) -> Result<()> {
     x.check(&out)?;
-    let live = |i: usize| x.mask.is_none_or(|m| m.live(i));
+    let live = |i: usize| live(&x.mask, i);
     for p in 0..x.segments.sequences() {
         let range = x.segments.range(p);
         let (mut n, mut sum, mut top, mut first, mut nan) = (0, 0.0, f64::NEG_INFINITY, usize::MAX, false);
@@ -385,10 +383,7 @@ pub fn a_star_value(x: &AStarValue<'_>, mut out: AStarValueOut<'_>) -> Result<()
             _ if value.is_infinite() => row::INFINITE,
             _ => 0,
         };
-        if let Some(m) = &mut out.value {
-            status |= overflow(value, m);
-            m.set(p, value);
-        }
+        status |= report(&mut out.value, p, value);
         if let Some(m) = &mut out.share {
             for i in range {
                 let share = match x.mode {
@@ -434,7 +429,7 @@ pub fn kl_length_figures(x: &KlLengthFigures<'_>, mut out: KlLengthOut<'_>, scra
     let (mut sequences, mut tokens, mut sums, mut means) = (0, 0.0, [0.0; 2], [0.0; 2]);
     for b in 0..x.segments.sequences() {
         let (mut n, mut k, mut nan) = (0, [0.0; 2], false);
-        for i in x.segments.range(b).filter(|&i| x.mask.is_none_or(|m| m.live(i))) {
+        for i in x.segments.range(b).filter(|&i| live(&x.mask, i)) {
             let (l, r) = (x.logps.get(i), x.ref_logps.as_ref().map_or(0.0, |m| m.get(i)));
             let d = l - r;
             nan |= l.is_nan() || r.is_nan();
@@ -449,12 +444,7 @@ pub fn kl_length_figures(x: &KlLengthFigures<'_>, mut out: KlLengthOut<'_>, scra
             _ if k[1].is_infinite() => row::OVERFLOW,
             _ => 0,
         };
-        for (m, x) in [(&mut out.k1, k[0]), (&mut out.k3, k[1])] {
-            if let Some(m) = m {
-                status |= overflow(x, m);
-                m.set(b, x);
-            }
-        }
+        status |= report(&mut out.k1, b, k[0]) | report(&mut out.k3, b, k[1]);
         put_in(&mut out.lengths, b, n);
         put_in(&mut out.status, b, status);
         if n > 0 {
@@ -534,10 +524,7 @@ pub fn ches(x: &Ches<'_>, mut out: ChesOut<'_>, scratch: &mut [u8]) -> Result<()
         } else if value.is_infinite() {
             status |= row::OVERFLOW;
         }
-        if let Some(m) = &mut out.value {
-            status |= overflow(value, m);
-            m.set(p, value);
-        }
+        status |= report(&mut out.value, p, value);
         put_in(&mut out.status, p, status);
     }
     Ok(())
@@ -546,7 +533,7 @@ pub fn ches(x: &Ches<'_>, mut out: ChesOut<'_>, scratch: &mut [u8]) -> Result<()
 fn side(x: &Ches<'_>, s: usize, sum: &mut [f64]) -> u32 {
     sum.fill(0.0);
     let mut n = 0.0;
-    for i in x.segments.range(s).filter(|&i| x.mask.is_none_or(|m| m.live(i))) {
+    for i in x.segments.range(s).filter(|&i| live(&x.mask, i)) {
         n += 1.0;
         match &x.hidden {
             Floats::F32(m) => add(sum, m.row(i)),

@@ -1,18 +1,13 @@
 //! Losses over rows of few logits, in row order on the calling thread. See [`truing_core::classes`].
+use crate::batch::{live, part, put_in, report};
 use crate::parallel::Context;
-use crate::sequence::{check_space, overflow};
+use crate::sequence::check_space;
 use truing_core::Result;
 use truing_core::classes::{Classes, ClassesOut, Direction, Orchestrator, OrchestratorOut, PrmMse, PrmMseOut, Rule};
 use truing_core::dtype::Float;
 use truing_core::error::row;
-use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, Workspace};
+use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
 use truing_core::real::Real;
-
-fn put(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) -> u32 {
-    let Some(m) = place else { return 0 };
-    m.set(i, x);
-    overflow(x, m)
-}
 
 /// p, log p and status of the `x.len()` logits in `x`, which become log p.
 fn softmax(x: &mut [f64], p: &mut [f64]) -> u32 {
@@ -46,11 +41,6 @@ fn softmax(x: &mut [f64], p: &mut [f64]) -> u32 {
     }
     0
 }
-/// `a log b`, 0 where a is.
-fn times(a: f64, log: f64) -> f64 {
-    if a == 0.0 { 0.0 } else { a * log }
-}
-
 /// Scratch memory of [`classes`]: 24 bytes a class.
 pub fn classes_workspace(x: &Classes<'_>) -> Workspace {
     if x.rule == Rule::PduFlatten {
@@ -78,11 +68,11 @@ pub fn classes(context: &Context, x: &Classes<'_>, mut out: ClassesOut<'_>, scra
             (0..x.logits.cols()).for_each(|j| m.put(i, j, 0.0));
         }
         if !x.live(i) {
-            put(&mut out.losses, i, 0.0);
+            report(&mut out.losses, i, 0.0);
             if let Some(m) = &mut out.targets {
                 (0..k).for_each(|j| m.put(i, j, 0.0));
             }
-            status(&mut out, i, row::IGNORED);
+            put_in(&mut out.status, i, row::IGNORED);
             continue;
         }
         for j in 0..k {
@@ -101,7 +91,7 @@ pub fn classes(context: &Context, x: &Classes<'_>, mut out: ClassesOut<'_>, scra
             bits |= row::INFINITE;
         }
         sum += value;
-        bits |= put(&mut out.losses, i, value);
+        bits |= report(&mut out.losses, i, value);
         if let Some(m) = &mut out.targets {
             (0..k).for_each(|j| m.put(i, j, t[j]));
         }
@@ -111,15 +101,10 @@ pub fn classes(context: &Context, x: &Classes<'_>, mut out: ClassesOut<'_>, scra
                 m.put(i, x.column(j), if scale == 0.0 { 0.0 } else { scale * p[j] });
             }
         }
-        status(&mut out, i, bits);
+        put_in(&mut out.status, i, bits);
     }
-    put(&mut out.loss, 0, if live == 0 { 0.0 } else { sum / divisor });
+    report(&mut out.loss, 0, if live == 0 { 0.0 } else { sum / divisor });
     Ok(())
-}
-fn status(out: &mut ClassesOut<'_>, i: usize, bits: u32) {
-    if let Some(m) = &mut out.status {
-        m.set(i, bits);
-    }
 }
 /// The value of a row. `t` becomes the target that is used, `p` the gradient of the logits.
 fn evaluate(x: &Classes<'_>, log: &mut [f64], p: &mut [f64], t: &mut [f64], broken: bool) -> f64 {
@@ -135,12 +120,12 @@ fn evaluate(x: &Classes<'_>, log: &mut [f64], p: &mut [f64], t: &mut [f64], brok
                 let threshold = x.threshold.map_or(0.0, |m| m.get(0));
                 let hard = if p[0] >= threshold { 0 } else { 1 };
                 for (j, t) in t.iter_mut().enumerate() {
-                    *t = times(1.0 - confidence, *t) + if j == hard { confidence } else { 0.0 };
+                    *t = part(1.0 - confidence, *t) + if j == hard { confidence } else { 0.0 };
                 }
             }
             if let Rule::ProductTarget { own, label } = x.rule {
                 // in the place of the gradient, which is formed last
-                t.iter_mut().zip(&*log).for_each(|(t, log)| *t = times(own, *log) + times(label, Real::log(*t)));
+                t.iter_mut().zip(&*log).for_each(|(t, log)| *t = part(own, *log) + part(label, Real::log(*t)));
                 let bits = softmax(t, p);
                 t.copy_from_slice(p);
                 p.iter_mut().zip(&*log).for_each(|(p, log)| *p = Real::exp(*log));
@@ -151,7 +136,7 @@ fn evaluate(x: &Classes<'_>, log: &mut [f64], p: &mut [f64], t: &mut [f64], brok
             }
             let mut total = 0.0;
             for (t, log) in t.iter().zip(&*log) {
-                (value, total) = (value - times(*t, *log), total + t);
+                (value, total) = (value - part(*t, *log), total + t);
             }
             p.iter_mut().zip(&*t).for_each(|(p, t)| *p = *p * total - t);
         }
@@ -243,7 +228,7 @@ fn flatten_all(context: &Context, x: &Classes<'_>, out: ClassesOut<'_>, live: us
                 (0..x.logits.cols()).for_each(|j| m.put(r, j, 0.0));
             }
             let row = if x.live(i) { of(i) } else { Flat { gap: 0.0, at: 0, live: 1, status: row::IGNORED } };
-            let mut bits = row.status | put(&mut losses, r, row.gap * row.gap);
+            let mut bits = row.status | report(&mut losses, r, row.gap * row.gap);
             if row.gap.is_finite() && (row.gap * row.gap).is_infinite() {
                 bits |= row::OVERFLOW;
             }
@@ -256,9 +241,7 @@ fn flatten_all(context: &Context, x: &Classes<'_>, out: ClassesOut<'_>, live: us
                     m.put(r, x.column(j), if dead { 0.0 } else { scale * own });
                 }
             }
-            if let Some(m) = &mut status {
-                m.set(r, bits);
-            }
+            put_in(&mut status, r, bits);
         }
     });
     Ok(())
@@ -267,7 +250,7 @@ fn flatten_all(context: &Context, x: &Classes<'_>, out: ClassesOut<'_>, live: us
 /// Losses and gradients of samples of steps. No workspace.
 pub fn prm_mse(x: &PrmMse<'_>, mut out: PrmMseOut<'_>) -> Result<()> {
     x.check(&out)?;
-    let live = |i: usize| x.mask.is_none_or(|m| m.live(i));
+    let live = |i: usize| live(&x.mask, i);
     let steps = |b: usize| x.segments.range(b).filter(|&i| live(i)).count();
     let samples = (0..x.segments.sequences()).filter(|&b| steps(b) > 0).count();
     let divisor = x.total.divisor(samples);
@@ -281,7 +264,7 @@ pub fn prm_mse(x: &PrmMse<'_>, mut out: PrmMseOut<'_>) -> Result<()> {
             nan |= d.is_nan();
             sum += d * d;
             let scale = x.total.upstream(b) / divisor;
-            put(&mut out.grad_predictions, i, if d == 0.0 || scale == 0.0 { 0.0 } else { 2.0 * d / n * scale });
+            report(&mut out.grad_predictions, i, if d == 0.0 || scale == 0.0 { 0.0 } else { 2.0 * d / n * scale });
         }
         let mean = if n > 0.0 { sum / n } else { 0.0 };
         total += mean;
@@ -291,12 +274,10 @@ pub fn prm_mse(x: &PrmMse<'_>, mut out: PrmMseOut<'_>) -> Result<()> {
             _ if mean.is_infinite() => row::OVERFLOW,
             _ => 0,
         };
-        bits |= put(&mut out.losses, b, mean);
-        if let Some(m) = &mut out.status {
-            m.set(b, bits);
-        }
+        bits |= report(&mut out.losses, b, mean);
+        put_in(&mut out.status, b, bits);
     }
-    put(&mut out.loss, 0, if samples == 0 { 0.0 } else { total / divisor });
+    report(&mut out.loss, 0, if samples == 0 { 0.0 } else { total / divisor });
     Ok(())
 }
 
@@ -352,7 +333,7 @@ pub fn orchestrator(x: &Orchestrator<'_>, mut out: OrchestratorOut<'_>, scratch:
             for j in 0..k {
                 kl += if p[j] == 0.0 { q[j] } else { term(p[j], lp[j] - lq[j], q[j]) };
             }
-            bits |= if kl == f64::INFINITY { row::INFINITE } else { 0 } | put(&mut out.kl, i, kl);
+            bits |= if kl == f64::INFINITY { row::INFINITE } else { 0 } | report(&mut out.kl, i, kl);
             if let Some(m) = &mut out.grad_kl {
                 for j in 0..k {
                     let g = match forward {
@@ -366,15 +347,13 @@ pub fn orchestrator(x: &Orchestrator<'_>, mut out: OrchestratorOut<'_>, scratch:
         }
         if let (Some(q), true) = (&x.values, x.scores.is_some()) {
             let mut sum = 0.0;
-            (0..k).for_each(|j| sum += times(w[j], q.at(i, j)));
-            bits |= if sum.is_nan() && bits == 0 { row::NAN_INPUT } else { 0 } | put(&mut out.combined, i, sum);
+            (0..k).for_each(|j| sum += part(w[j], q.at(i, j)));
+            bits |= if sum.is_nan() && bits == 0 { row::NAN_INPUT } else { 0 } | report(&mut out.combined, i, sum);
             if let Some(m) = &mut out.grad_combined {
-                (0..k).for_each(|j| m.put(i, j, times(w[j], q.at(i, j) - sum)));
+                (0..k).for_each(|j| m.put(i, j, part(w[j], q.at(i, j) - sum)));
             }
         }
-        if let Some(m) = &mut out.status {
-            m.set(i, bits);
-        }
+        put_in(&mut out.status, i, bits);
     }
     Ok(())
 }

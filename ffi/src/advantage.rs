@@ -1,6 +1,6 @@
 //! Advantages and returns, and the small operations around them.
 use crate::abi::*;
-use crate::boundary::{array, guard, idle, no_workspace, sizes, unknown};
+use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
 use crate::policy::advantage_level;
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
@@ -48,26 +48,6 @@ impl GroupInputs {
             Some(offsets) => Groups::Offsets(offsets),
             None => Groups::Ids { ids: self.ids.list(ok)?.expect("one of both"), groups: self.count as usize },
         })
-    }
-}
-/// The caller's parameters.
-///
-/// # Safety
-/// As for [`array`].
-unsafe fn numbers<'a>(params: *const f64, count: usize) -> Result<&'a [f64]> {
-    // each operation knows its own number, which is smaller
-    const MOST: usize = 8;
-    if count > MOST {
-        return Err(Error::invalid("num_params", Value::Size(count), Value::Below(0, MOST as i64 + 1)));
-    }
-    // SAFETY: this function's contract.
-    unsafe { array("params", params, count) }
-}
-fn yes(field: &'static str, x: u32) -> Result<bool> {
-    match x {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => unknown(field, other, "0 or 1"),
     }
 }
 fn std_kind(x: truing_std_kind) -> Result<StdKind> {

@@ -1,6 +1,6 @@
 //! Operations over the numbers of a batch; see `truing_core::batch` for why they share a file.
 use crate::abi::*;
-use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown};
+use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
 use crate::sequence::segments;
 use crate::tensor::{Call, Leading};
 use truing_core::Result;
@@ -31,11 +31,7 @@ pub unsafe extern "C" fn truing_kto_baseline(args: *const truing_kto_baseline_ar
         let count = t.output("out_count", args.out_count)?;
         let nonzero = t.output("out_nonzero", args.out_nonzero)?;
         let baseline = t.output("out_baseline", args.out_baseline)?;
-        let nonzero_only = match args.nonzero_only {
-            0 => false,
-            1 => true,
-            other => return unknown("nonzero_only", other, "0 or 1"),
-        };
+        let nonzero_only = yes("nonzero_only", args.nonzero_only)?;
 
         let ok = &t.check()?;
         let x = KtoBaseline {
@@ -404,11 +400,7 @@ pub unsafe extern "C" fn truing_head_weights(args: *const truing_head_weights_ar
         let weight = t.output("out_weight", args.out_weight)?;
         let counts = t.required_output("out_counts", args.out_counts)?;
         let status = t.output("out_status", args.out_status)?;
-        let present_heads = match args.present_heads {
-            0 => false,
-            1 => true,
-            other => return unknown("present_heads", other, "0 or 1"),
-        };
+        let present_heads = yes("present_heads", args.present_heads)?;
 
         let ok = &t.check()?;
         let counts = counts.list::<MatrixMut<'_, i64>>(ok)?.expect("required");

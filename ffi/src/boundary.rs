@@ -36,8 +36,17 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
 }
 
 /// The operations that are no losses, and their parameters.
-const OPERATIONS: [(&str, &[&[Param]]); 15] = [
+const OPERATIONS: [(&str, &[&[Param]]); 21] = [
     ("truing_beta_dpo_stats", &[&BetaDpoStats::PARAMS]),
+    ("truing_density_ratio", &[&ItemRule::DENSITY_RATIO]),
+    ("truing_odpo_offset", &[&ItemRule::ODPO_OFFSET]),
+    ("truing_mm_beta", &[&ItemRule::MM_BETA]),
+    ("truing_pdu_dual_step", &[&ItemRule::DUAL_STEP]),
+    ("truing_a_star_value", &[&AStarValue::PARAMS]),
+    ("truing_hindsight_target", &[&HindsightTarget::PARAMS]),
+    ("truing_confidence_ce", &[&classes::Rule::CONFIDENCE_CE]),
+    ("truing_product_target", &[&classes::Rule::PRODUCT_TARGET]),
+    ("truing_preference_orchestrator", &[&Orchestrator::PARAMS]),
     ("truing_group_advantage", &[&GroupOptions::PARAMS]),
     ("truing_multi_objective_advantage", &[&MultiObjective::PARAMS]),
     ("truing_gae", &[&GaeParams::PARAMS]),
@@ -45,10 +54,7 @@ const OPERATIONS: [(&str, &[&[Param]]); 15] = [
     ("truing_optimal_token_baseline", &[&OptimalTokenBaseline::PARAMS]),
     ("truing_prime_advantage", &[&PrimeAdvantage::PARAMS]),
     ("truing_distill_advantage", &[&Distill::OPD, &Distill::IW_OPD, &Distill::RLSD, &Distill::MINILLM]),
-    ("truing_lagrangian_advantage", &[]),
     ("truing_pama_scalars", &[&PamaScalars::PARAMS]),
-    ("truing_interval_weights", &[]),
-    ("truing_gram_matrix", &[]),
     ("truing_min_norm_weights", &[&MinNormWeights::PARAMS]),
     ("truing_token_reward", &[&TokenReward::PARAMS]),
     ("truing_controller", &[&Rule::KL, &Rule::ENTROPY]),
@@ -57,22 +63,8 @@ const OPERATIONS: [(&str, &[&[Param]]); 15] = [
 /// The group of the function's struct that holds a field which the core names without it: the core knows one name for a
 /// setting, whichever struct it came in.
 fn group(function: &str, field: &str) -> &'static str {
-    if let Some((_, params)) = OPERATIONS.iter().find(|(name, _)| function.starts_with(name)) {
-        return if params.iter().flat_map(|p| p.iter()).any(|param| param.name == field) { "params." } else { "" };
-    }
-    let numbers: &[Param] = match function.trim_end_matches("_workspace_size") {
-        "truing_density_ratio" => &ItemRule::DENSITY_RATIO,
-        "truing_odpo_offset" => &ItemRule::ODPO_OFFSET,
-        "truing_mm_beta" => &ItemRule::MM_BETA,
-        "truing_pdu_dual_step" => &ItemRule::DUAL_STEP,
-        "truing_a_star_value" => &AStarValue::PARAMS,
-        "truing_hindsight_target" => &HindsightTarget::PARAMS,
-        "truing_confidence_ce" => &classes::Rule::CONFIDENCE_CE,
-        "truing_product_target" => &classes::Rule::PRODUCT_TARGET,
-        "truing_preference_orchestrator" => &Orchestrator::PARAMS,
-        _ => &[],
-    };
-    if numbers.iter().any(|param| param.name == field) {
+    let own = OPERATIONS.iter().find(|(name, _)| function.starts_with(name)).map_or(&[][..], |(_, params)| params);
+    if own.iter().flat_map(|p| p.iter()).any(|param| param.name == field) {
         return "params.";
     }
     let losses = ["preference_forward", "policy_forward"].iter().any(|name| function.contains(name));
@@ -326,6 +318,15 @@ pub(crate) unsafe fn numbers<'a>(p: *const f64, len: usize) -> Result<&'a [f64]>
     }
     // SAFETY: this function's contract.
     unsafe { array("params", p, len) }
+}
+
+/// A field that says yes or no.
+pub(crate) fn yes(field: &'static str, x: u32) -> Result<bool> {
+    match x {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => unknown(field, other, "0 or 1"),
+    }
 }
 
 /// Refuses bits that the call does not know.
