@@ -149,18 +149,14 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library().0);
 }
 
-/// The losses of TRL, where it is installed: in the Python of the tests, or in the one that TRUING_TEST_PEERS names.
+/// The losses and advantages of TRL, where it is installed: in the Python of the tests, or in the one that
+/// TRUING_TEST_PEERS names.
 #[test]
 fn python_trainers() {
     let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
-    script(&python, "trainers.py", &library().0);
-}
-
-/// The advantages of TRL, where it is installed.
-#[test]
-fn python_trl_advantages() {
-    let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
-    script(&python, "trl_advantages.py", &library().0);
+    for name in ["trainers.py", "trl_advantages.py"] {
+        script(&python, name, &library().0);
+    }
 }
 
 /// Needs a library of its own, with the function that panics.
