@@ -17,21 +17,44 @@ use crate::error::{Error, Result, Status, Value};
 use crate::logprob;
 use crate::matrix::{Floats, Layout};
 
-/// Why the linear form refuses a field of the logits form.
-pub const LACKS: &str = "nothing: the linear form does not have it";
-
 /// Elements of a reduction block.
 pub const BLOCK: usize = 2048;
+
+/// What logits are rounded to before their transforms, as a sampler's head does that runs in this type; gradients pass
+/// straight through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// f32 as it is.
+    #[default]
+    None,
+    /// To bf16.
+    Bf16,
+    /// To f16.
+    F16,
+}
 
 /// A checked problem: what is asked, without the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Problem {
     logprob: logprob::Problem,
     hidden_size: usize,
+    rounding: Rounding,
 }
 impl Problem {
     /// Checks the options. `rows` may be 0; with rows, `hidden_size` must be at least 1 and `vocab` in `1..=i32::MAX`.
     pub fn new(rows: usize, hidden_size: usize, vocab: usize, options: logprob::Options) -> Result<Problem> {
+        Problem::shard(rows, hidden_size, vocab, options, 0, vocab)
+    }
+    /// As [`Problem::new`] for the columns `[start, start + vocab)` of a vocabulary of `total`, as in
+    /// [`logprob::Problem::shard`]. The gradient of the hidden states is then a partial sum.
+    pub fn shard(
+        rows: usize,
+        hidden_size: usize,
+        vocab: usize,
+        options: logprob::Options,
+        start: usize,
+        total: usize,
+    ) -> Result<Problem> {
         if rows > 0 && hidden_size == 0 {
             return Err(Error::shape("head.hidden", Value::Shape([rows as i64, 0, 0], 2), Value::Text("D >= 1")));
         }
@@ -39,8 +62,16 @@ impl Problem {
             let shape = Value::Shape([vocab as i64, hidden_size as i64, 0], 2);
             return Err(Error::shape("head.weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
         }
-        options.check_common(LACKS)?;
-        Ok(Problem { logprob: logprob::Problem::new(rows, vocab, options)?, hidden_size })
+        let logprob = logprob::Problem::shard(rows, vocab, options, start, total)?;
+        Ok(Problem { logprob, hidden_size, rounding: Rounding::None })
+    }
+    /// The same problem with rounded logits.
+    pub const fn rounded(self, rounding: Rounding) -> Problem {
+        Problem { rounding, ..self }
+    }
+    /// What the logits are rounded to.
+    pub const fn rounding(&self) -> Rounding {
+        self.rounding
     }
     /// N.
     pub const fn rows(&self) -> usize {

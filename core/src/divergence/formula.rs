@@ -46,11 +46,9 @@ impl Pair {
     /// both are.
     #[inline(always)]
     pub fn ratio<R: Real>(&self, xa: R, xb: R) -> R {
-        let (top, dead, inf) = (xa.lit(f32::MAX as f64), xa.lit(f64::NEG_INFINITY), xa.lit(f64::INFINITY));
-        let (ma, mb) = (xa.lit(self.m[0] as f64), xa.lit(self.m[1] as f64));
+        let (ma, mb) = (like(xa, self.m[0]), like(xa, self.m[1]));
         let r = if self.near() { (xa - xb) - (ma - mb) } else { (xa - ma) - (xb - mb) };
-        let r = limit(r, top);
-        xa.select_le(dead, xb.select_le(dead, xa.lit(0.0), dead), xb.select_le(dead, inf, r))
+        with_dead(xa, xb, r)
     }
     /// A column from its transformed logits and e^(x - m) of both sides.
     #[inline(always)]
@@ -69,6 +67,20 @@ impl Pair {
     pub fn plain(&self, xa: f32, xb: f32) -> Column<f32> {
         self.column([xa, xb], [exp_row(clamp_row(xa - self.m[0])), exp_row(clamp_row(xb - self.m[1]))])
     }
+}
+/// [`Pair::ratio`] where the maxima are lanes too.
+#[inline(always)]
+pub fn ratio<R: Real>(xa: R, xb: R, ma: R, mb: R) -> R {
+    let near = (xa - xb) - (ma - mb);
+    let r = (ma - mb).abs().select_le(xa.lit(1.0), near, (xa - ma) - (xb - mb));
+    with_dead(xa, xb, r)
+}
+/// A log ratio between finite ends, and what it is where a or b is dead.
+#[inline(always)]
+fn with_dead<R: Real>(xa: R, xb: R, r: R) -> R {
+    let (top, dead, inf) = (xa.lit(f32::MAX as f64), xa.lit(f64::NEG_INFINITY), xa.lit(f64::INFINITY));
+    let r = limit(r, top);
+    xa.select_le(dead, xb.select_le(dead, xa.lit(0.0), dead), xb.select_le(dead, inf, r))
 }
 /// A constant beside `x`.
 #[inline(always)]
