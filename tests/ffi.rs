@@ -82,7 +82,17 @@ fn exports_header_and_list_agree() {
 #[test]
 fn nothing_is_computed_at_the_boundary() {
     // No arithmetic on data: the boundary knows no element, only descriptions.
-    for name in ["logprob", "linear_logprob", "sequence", "preference", "linear_preference", "policy", "advantage", "divergence", "sequence_kl"] {
+    for name in [
+        "logprob",
+        "linear_logprob",
+        "sequence",
+        "preference",
+        "linear_preference",
+        "policy",
+        "advantage",
+        "divergence",
+        "sequence_kl",
+    ] {
         let text = read(&format!("ffi/src/{name}.rs"));
         for word in [".exp()", ".ln()", ".sqrt(", ".powi(", "for i in"] {
             assert!(!text.contains(word), "ffi/src/{name}.rs contains {word}");

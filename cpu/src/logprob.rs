@@ -110,7 +110,7 @@ const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
 const CACHE: usize = 16 << 20;
 /// Columns by which a prefetch runs ahead of the maximum pass (half as many lose, up to eight times as many are alike).
-const AHEAD: usize = 2048;
+pub(crate) const AHEAD: usize = 2048;
 
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
@@ -792,7 +792,7 @@ fn block<S: Sixteen, T: Cell, const ALL: bool>(
 }
 /// Sets `k`: the first column of the winning block with the maximum.
 #[inline(always)]
-fn find<S: Sixteen, T: Cell>(s: S, z: &[T], x: Record) -> Record {
+pub(crate) fn find<S: Sixteen, T: Cell>(s: S, z: &[T], x: Record) -> Record {
     let first = x.k as usize;
     let b = &z[first..z.len().min(first + BLOCK)];
     let (chunks, rest) = b.as_chunks::<32>();

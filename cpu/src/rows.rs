@@ -85,6 +85,11 @@ impl<S: Sixteen, const N: usize> Terms<S, N> {
         let [power, p] = exp_parts(s, d);
         Terms { d, power, p, hit, top: any.any() }
     }
+    /// The exponentials of vector `i`.
+    #[inline(always)]
+    pub fn exp(&self, i: usize) -> V<S> {
+        self.power[i] * self.p[i]
+    }
     /// Adds vector `i` to its chains, step 3 of [`truing_core::record`]; returns the lanes that have the maximum.
     #[inline(always)]
     pub fn add<const ALL: bool>(&self, i: usize, r: &mut V<S>, u: &mut V<S>, q: &mut V<S>) -> u32 {
