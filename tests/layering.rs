@@ -114,6 +114,8 @@ fn families_have_one_file_a_floor() {
         "batch",
         "classes",
         "advantage",
+        "divergence",
+        "tilt",
     ];
     for family in families {
         for dir in ["core/src", "cpu/src", "ffi/src", "tests"] {

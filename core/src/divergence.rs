@@ -20,6 +20,7 @@ use crate::matrix::{Matrix, MatrixMut, Split};
 use crate::preference::Reduction;
 use crate::real::Real;
 use crate::record::{Node, Record};
+use crate::with_formula;
 
 pub mod formula;
 mod joint;
@@ -316,8 +317,8 @@ impl Form {
             _ => [0.0; 2],
         }
     }
-    /// D from the sums of all columns. `log_power` gives log sum a^alpha b^(1 - alpha) directly, for rows that are far apart.
-    pub fn finish(&self, k: &Pair, sums: &Sums, log_power: impl FnOnce() -> f64) -> Outcome {
+    /// D from the sums of all columns, of a form that does not divide by the chain rule.
+    pub fn finish(&self, k: &Pair, sums: &Sums) -> Outcome {
         let (s, sum) = (sums.delta as f64, sums.value[0] as f64);
         let mut x = [0.0; 4];
         let value = match *self {
@@ -325,7 +326,7 @@ impl Form {
             Form::Skew { lambda } => sum - (1.0 - lambda) * (1.0 - lambda) * excess(s),
             Form::Tvd => sum,
             Form::Kl | Form::TwoWay { .. } | Form::Power { .. } | Form::Hellinger2 | Form::Chi2 => {
-                return self.outcome(self.parts(sums), log_power);
+                return self.outcome(self.parts(sums));
             }
             Form::CrossEntropy => k.l[1] as f64 + sum,
             Form::Zero => 0.0,
@@ -359,12 +360,12 @@ impl Form {
             _ => [x, 0.0],
         }
     }
-    /// D from the values of such a kind.
-    pub fn outcome(&self, [x, y]: [f64; 2], log_power: impl FnOnce() -> f64) -> Outcome {
+    /// D from the values of such a kind, as [`Joint`] has them.
+    pub fn outcome(&self, [x, y]: [f64; 2]) -> Outcome {
         let mut found = [0.0; 4];
         let value = match *self {
             Form::Power { alpha, renyi } => {
-                found[0] = if x.abs() < 0.5 { (-x).log1p() } else { log_power() };
+                found[0] = y;
                 if renyi { found[0] / (alpha - 1.0) } else { x / (alpha * (1.0 - alpha)) }
             }
             _ => x + y,
@@ -767,7 +768,7 @@ pub struct Saved {
     pub gamma: f32,
     /// Means of the weights.
     pub mean: [f32; 2],
-    /// [`Pair::x`]
+    /// [`Pair::x`]; but of the cosines the last two are the other side's transformed logits at the columns of the maxima.
     pub x: [f32; 4],
     /// log p of the target.
     pub logprob: f32,
@@ -805,6 +806,15 @@ impl Saved {
         let [c, e] = form.factors(&self.x.map(f64::from));
         (k.c, k.e) = (c.map(|x| (x * factor) as f32), e.map(|x| (x * factor) as f32));
         k
+    }
+    /// Sets what belongs to the columns of the maxima; `at` gives the transformed logits of a and b at a column, which only
+    /// the cosines need.
+    pub fn anchor(&self, form: &Form, k: &mut Pair, at: impl Fn(u32) -> [f32; 2]) {
+        let columns = match form {
+            Form::CosineProbs | Form::CosineLogits => self.k.map(at),
+            _ => [[self.m[0], self.x[2]], [self.x[3], self.m[1]]],
+        };
+        with_formula!(form, F => k.anchor::<F>(columns[0], columns[1]));
     }
     /// What the whole row of both gradients is where it does not come from the columns: NaN for a row without figures, 0
     /// for an ignored one and for one without a direction.

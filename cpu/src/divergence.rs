@@ -10,7 +10,9 @@ use crate::parallel::Context;
 use crate::rows::{Cell, Terms, V, clamp, exp, inside, prefetch, splat, tree};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
-use truing_core::divergence::{Figures, Form, Joint, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side};
+use truing_core::divergence::{
+    Figures, Form, Joint, Kind, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side,
+};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
 use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
@@ -22,7 +24,11 @@ use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value, with_formula};
 
 mod partial;
+mod shard;
+mod uld;
 pub use partial::{PartialTeacher, partial};
+pub use shard::{Finish, LocalPass, finish, local};
+pub use uld::{uld, uld_workspace};
 
 /// One model's rows.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +91,7 @@ pub fn forward_fused(
     upstream: Option<f64>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    check(problem, &grads, &inputs)?;
+    check(problem, &grads, &inputs, false)?;
     out.check(problem.rows(), inputs.rows.target.is_some())?;
     check_loss(problem, &totals)?;
     if upstream.is_some() {
@@ -126,7 +132,18 @@ pub fn backward(
     upstream: Upstream<'_>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
-    check(problem, &grads, &inputs)?;
+    let shard = problem.student().total() != problem.student().vocab();
+    check(problem, &grads, &inputs, shard)?;
+    if shard {
+        shard::check_shard(problem)?;
+        let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        if stats.is_none() {
+            return missing("stats", "NULL", "the statistics of finish, which a shard needs");
+        }
+        if upstream.student_logprob.is_some() {
+            return missing("grad_student_logprob", "a tensor", "NULL over shards");
+        }
+    }
     if let Some(s) = stats {
         s.layout().check("stats", problem.rows(), STATS)?;
     }
@@ -188,7 +205,7 @@ pub fn sequence_kl(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, b) = (problem.rows(), segments.sequences());
-    check(problem, &logits.map(Grad::Absent), &inputs)?;
+    check(problem, &logits.map(Grad::Absent), &inputs, false)?;
     check_sequences(problem, &segments, &inputs.rows)?;
     let column = |m: Option<truing_core::matrix::Layout>, field| m.map_or(Ok(()), |l| l.check(field, b, 1));
     column(out.log_ratio.as_ref().map(MatrixMut::layout), "out_log_ratio")?;
@@ -260,8 +277,8 @@ fn problems(problem: &Problem) -> [&logprob::Problem; 2] {
 fn job<'a>(problem: &'a logprob::Problem, transform: TransformInputs<'a>, rows: Rows<'a>) -> Job<'a> {
     Job::new(problem, transform, rows, RowLossInputs::default(), None)
 }
-fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Result<()> {
-    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs)?;
+fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>, shard: bool) -> Result<()> {
+    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs, shard)?;
     if problem.options().teacher != Teacher::Logits {
         let given = inputs.teacher.bias.is_some() || inputs.teacher.row_temperature.is_some();
         let wanted = !matches!(grads[1], Grad::Absent(_));
@@ -277,11 +294,12 @@ fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Resul
     }
 }
 
-/// Shapes and types of the sides that there are, rows, transforms and weights.
+/// Shapes and types of the sides that there are, rows, transforms and weights. `shard`: the sides may be shards.
 fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
     problem: &Problem,
     grads: &[Option<G>; 2],
     inputs: &Inputs<'_>,
+    shard: bool,
 ) -> Result<()> {
     let n = problem.rows();
     let sides = [("student", "grad_student_out", inputs.student), ("teacher", "grad_teacher_out", inputs.teacher)];
@@ -301,7 +319,14 @@ fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
                 return Err(refuse(grad, g.dtype(), "the type of the logits or f32"));
             }
         }
-        if side.total() != side.vocab() {
+        if side.start() != problem.student().start() {
+            return Err(Error::invalid(
+                "shard.vocab_start",
+                Value::Size(side.start()),
+                Value::Size(problem.student().start()),
+            ));
+        }
+        if side.total() != side.vocab() && !shard {
             return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
         }
     }
@@ -467,8 +492,8 @@ impl<'a> View<'a> {
         });
         transform.slope(v as f64)
     }
-    /// The record of the whole row from that of its sums, with the logit of column `y` and its flags.
-    pub(crate) fn conclude(&self, x: Record, target: Target, y: Option<usize>) -> Record {
+    /// The record of the columns at hand from that of their sums: with the flags that they show.
+    fn complete(&self, x: Record) -> Record {
         let mut x = with_raw!(self.raw, z => {
             let row: LogitRow<'_, _> = self.job.row(self.i, z);
             row.complete(x, None, |_| true)
@@ -477,6 +502,11 @@ impl<'a> View<'a> {
             // the logarithm of a negative number
             x.flags ^= row::OVERFLOW | row::NAN_INPUT;
         }
+        x
+    }
+    /// The record of the whole row from that of its sums, with the logit of column `y` and its flags.
+    pub(crate) fn conclude(&self, x: Record, target: Target, y: Option<usize>) -> Record {
+        let mut x = self.complete(x);
         x.xy = y.map_or(f32::NEG_INFINITY, |y| self.at(y));
         x.conclude(target)
     }
@@ -496,6 +526,15 @@ pub(crate) trait Engine {
     fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint;
     /// Puts the logits of pi in the place of a.
     fn powers(&mut self, k: &Pair, piece: Piece);
+    /// log sum a^alpha b^(1 - alpha) inside a piece.
+    fn log_power(&mut self, views: [&View<'_>; 2], piece: Piece, found: Option<(&Pair, &Sums)>) -> f64 {
+        let Some((k, _)) = found else { return f64::NEG_INFINITY };
+        self.load(0, views[0], piece, false);
+        self.load(1, views[1], piece, false);
+        self.powers(k, piece);
+        let x = self.record(0, piece, &mut { f32::INFINITY });
+        if x.poisoned() { f64::INFINITY } else { x.m as f64 + x.log_sum() }
+    }
     /// Number of columns of a side above `x`.
     fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32;
     /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
@@ -505,8 +544,8 @@ pub(crate) trait Engine {
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>);
     /// Sets a column of the block of a side.
     fn put(&mut self, side: usize, j: usize, x: f32);
-    /// Puts e^(x - m) factor, times the slope, in the place of x.
-    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool);
+    /// Puts e^(x - m) (first + second (x - m)), times the slope, in the place of x.
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factors: [f32; 2], slopes: bool);
     /// Writes `n` columns of a side where they belong.
     fn store(&mut self, side: usize, g: Cut<'_>);
 }
@@ -692,7 +731,7 @@ impl Work<'_> {
         let own = {
             let views = self.views(call, at, i, target);
             let ordered = choice.order([&views[0], &views[1]]);
-            anchor(&choice.form, &mut k, saved.k, ordered);
+            saved.anchor(&choice.form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]);
             match target {
                 Target::Column(y) if hard != 0.0 => {
                     // the target's own: 1 - p must not cancel
@@ -743,16 +782,11 @@ impl Work<'_> {
 fn valid_of(job: &Job<'_>, piece: Piece) -> usize {
     job.problem.valid().saturating_sub(piece.first).min(piece.n)
 }
-/// Sets what belongs to the columns `k` of a and b.
-fn anchor(form: &Form, pair: &mut Pair, k: [u32; 2], [a, b]: [&View<'_>; 2]) {
-    let [ka, kb] = k.map(|k| k as usize);
-    with_formula!(form, F => pair.anchor::<F>([a.at(ka), b.at(ka)], [a.at(kb), b.at(kb)]));
-}
-/// The record of a side of a row without its target.
+/// The record of a side of a row without its target; `start` is the column of the whole vocabulary that comes first.
 #[inline(always)]
-pub(crate) fn record(engine: &mut impl Engine, side: usize, view: &View<'_>, all: bool) -> Record {
+pub(crate) fn record(engine: &mut impl Engine, side: usize, view: &View<'_>, start: usize, all: bool) -> Record {
     let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
-    for piece in pieces(0, view.valid()) {
+    for piece in pieces(start, view.valid()) {
         tree.push(engine.read(side, view, piece, &mut best, all));
     }
     tree.finish()
@@ -768,9 +802,9 @@ fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], 
 }
 /// The joint record of a row pair, a before b.
 #[inline(always)]
-fn joint(engine: &mut impl Engine, form: &Form, views: [&View<'_>; 2], see: See) -> Joint {
+fn joint(engine: &mut impl Engine, form: &Form, views: [&View<'_>; 2], start: usize, see: See) -> Joint {
     let (mut tree, mut best) = (Tree::<Joint>::new(), [f32::NEG_INFINITY; 2]);
-    for piece in pieces(0, views[0].valid().max(views[1].valid())) {
+    for piece in pieces(start, views[0].valid().max(views[1].valid())) {
         tree.push(engine.joint(form, views, piece, &mut best, see));
     }
     tree.finish()
@@ -789,14 +823,11 @@ fn figures(
     let y = if let Target::Column(y) = target { Some(y) } else { None };
     let ordered = choice.order([&views[0], &views[1]]);
     let (exact, late, chain) = with_formula!(*form, F => (F::EXACT, F::LATE, F::CHAIN));
-    let together = if chain {
-        Some(joint(engine, form, ordered, See { entropy: call.entropy, moments: call.moments && !late }))
-    } else {
-        None
-    };
+    let see = See { entropy: call.entropy, moments: call.moments && !late && chain };
+    let together = if chain || exact { Some(joint(engine, first_form(form), ordered, 0, see)) } else { None };
     let [student, teacher] = match &together {
         Some(x) => choice.order(x.sides),
-        None => [record(engine, 0, &views[0], call.entropy), record(engine, 1, &views[1], call.entropy)],
+        None => [0, 1].map(|side| record(engine, side, &views[side], 0, call.entropy)),
     };
     let student = views[0].conclude(student, target, y);
     let teacher = views[1].conclude(teacher, Target::None, y);
@@ -809,24 +840,21 @@ fn figures(
     let mut k = Pair::new(form, [a.m, b.m], [a.r, b.r], normalised);
     let columns = [a.k, b.k];
     let pass = Pass { value: true, moments: call.moments && !late };
+    let other = [ordered[1].at(columns[0] as usize), ordered[0].at(columns[1] as usize)];
     let (found, mut mean) = match &together {
         Some(x) => {
             let values = k.gather(x, normalised);
-            let found = form.outcome(values, || log_power(engine, &k, ordered));
-            (found, x.mean)
+            if exact {
+                let (found, mean, _) = values_of(engine, form, &k, other, ordered, pass);
+                (found, mean)
+            } else {
+                (form.outcome(values), x.mean)
+            }
         }
         None => {
-            if exact {
-                let s = sums(engine, form, &k, ordered, Pass { value: false, moments: false });
-                k.refine(s.delta);
-            }
-            anchor(form, &mut k, columns, ordered);
-            let s = sums(engine, form, &k, ordered, pass);
-            let found = form.finish(&k, &s, || 0.0);
-            if !exact {
-                k.refine(s.delta);
-            }
-            (found, s.moments)
+            let (found, mean, error) = values_of(engine, form, &k, other, ordered, pass);
+            k.refine(error);
+            (found, mean)
         }
     };
     let mut saved = Saved {
@@ -840,9 +868,12 @@ fn figures(
         value: found.value as f32,
         flags,
     };
+    if !matches!(form, Form::CosineProbs | Form::CosineLogits) {
+        saved.x[2..].copy_from_slice(&other);
+    }
     if late && call.moments && !found.degenerate && found.value.is_finite() {
         k.x = saved.x;
-        anchor(form, &mut k, columns, ordered);
+        saved.anchor(form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]);
         mean = sums(engine, form, &k, ordered, Pass { value: false, moments: true }).moments;
     }
     saved.mean = mean;
@@ -923,7 +954,7 @@ fn cross_entropy(
     let of = |x: usize| normalised && x == 1;
     let k = Pair::new(&form, [records[a].m, records[b].m], [records[a].r, records[b].r], [of(a), of(b)]);
     let s = sums(engine, &form, &k, [views[a], views[b]], Pass { value: true, moments: false });
-    form.finish(&k, &s, || 0.0).value as f32
+    form.finish(&k, &s).value as f32
 }
 /// Columns of a side above its column `j`.
 #[inline(always)]
@@ -935,18 +966,24 @@ fn rank(engine: &mut impl Engine, view: &View<'_>, j: usize) -> i32 {
     }
     above as i32
 }
-/// log sum a^alpha b^(1 - alpha) of a row pair.
+/// Whose joint records give the exact gamma of a form that needs it before its values.
+fn first_form(form: &Form) -> &Form {
+    if with_formula!(*form, F => F::EXACT) { &Form::Kl } else { form }
+}
+/// The value of a row pair whose gamma is known, the means of its weights, the sum of a - b.
 #[inline(always)]
-fn log_power(engine: &mut impl Engine, k: &Pair, views: [&View<'_>; 2]) -> f64 {
-    let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
-    for piece in pieces(0, views[0].valid().max(views[1].valid())) {
-        engine.load(0, views[0], piece, false);
-        engine.load(1, views[1], piece, false);
-        engine.powers(k, piece);
-        tree.push(engine.record(0, piece, &mut best));
-    }
-    let x = tree.finish();
-    if x.poisoned() { f64::INFINITY } else { x.m as f64 + x.log_sum() }
+fn values_of(
+    engine: &mut impl Engine,
+    form: &Form,
+    k: &Pair,
+    other: [f32; 2],
+    views: [&View<'_>; 2],
+    pass: Pass,
+) -> (Outcome, [f32; 2], f32) {
+    let mut k = *k;
+    with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
+    let s = sums(engine, form, &k, views, pass);
+    (form.finish(&k, &s), s.moments, s.delta)
 }
 /// Why D is infinite: by its definition, or beyond the type.
 #[cold]
@@ -986,7 +1023,8 @@ impl Engine for Plain {
         with_raw!(view.raw, z => {
             let row: LogitRow<'_, _> = view.job.row(view.i, z);
             for (l, (x, slope)) in self.x[side].iter_mut().zip(&mut self.slope[side]).enumerate() {
-                let j = piece.first + l;
+                // columns before the piece count as missing
+                let j = if l < piece.skip { valid } else { piece.first + l - piece.skip };
                 *x = if j >= valid { f32::NEG_INFINITY } else if view.probs { Real::log(row.at(j)) } else { row.at(j) };
                 if slopes && j < valid {
                     *slope = row.transform.slope(row.sum(j));
@@ -1028,7 +1066,8 @@ impl Engine for Plain {
             let pass = Pass { value: true, moments: see.moments };
             (k, with_formula!(form, F => formula::sums::<F>(&k, a, b, pass)))
         });
-        Joint::of_block(form, sides, found.as_ref().map(|(k, s)| (k, s)), other)
+        let found = found.as_ref().map(|(k, s)| (k, s));
+        Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     fn powers(&mut self, k: &Pair, _: Piece) {
         let [a, b] = &mut self.x;
@@ -1054,9 +1093,10 @@ impl Engine for Plain {
     fn put(&mut self, side: usize, j: usize, x: f32) {
         self.x[side][j] = x;
     }
-    fn spread(&mut self, side: usize, _: Piece, m: f32, factor: f32, slopes: bool) {
+    fn spread(&mut self, side: usize, _: Piece, m: f32, [first, second]: [f32; 2], slopes: bool) {
         for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
-            *x = exp_row(clamp_row(*x - m)) * factor;
+            let d = clamp_row(*x - m);
+            *x = exp_row(d) * (first + second * d);
             *x = if slopes && *x != 0.0 {
                 *x * slope
             } else if slopes {
@@ -1104,7 +1144,7 @@ impl<S: Sixteen> Lanes<S> {
         if direct[1].is_none() {
             self.load(1, b, piece, false);
         }
-        let n = piece.n.div_ceil(32);
+        let n = chunks(piece);
         let of = |i: usize| direct[i].unwrap_or(Source { x: &self.scratch[i].x[..n], ahead: false });
         ([of(0), of(1)], &mut self.exp)
     }
@@ -1116,9 +1156,14 @@ impl<S: Sixteen> Lanes<S> {
     /// Both sides of a piece, in chunks of 32.
     #[inline(always)]
     pub(crate) fn pair(&self, piece: Piece) -> [&[[f32; 32]]; 2] {
-        let n = piece.n.div_ceil(32);
+        let n = chunks(piece);
         [&self.scratch[0].x[..n], &self.scratch[1].x[..n]]
     }
+}
+/// Chunks of 32 columns of the block of a piece.
+#[inline(always)]
+fn chunks(piece: Piece) -> usize {
+    (piece.skip + piece.n).div_ceil(32)
 }
 /// Transformed logits of a piece of a side.
 #[derive(Clone, Copy)]
@@ -1134,7 +1179,7 @@ impl<'a> View<'a> {
         let Raw::F32(z) = self.raw else { return None };
         let z = &z[..self.valid()];
         let shifted = self.shift.is_some_and(|(y, _)| (piece.first..piece.first + piece.n).contains(&y));
-        let whole = piece.n.is_multiple_of(32) && piece.first + piece.n <= z.len();
+        let whole = piece.skip == 0 && piece.n.is_multiple_of(32) && piece.first + piece.n <= z.len();
         let plain = self.job.transform.bias.is_none() && self.transform() == RowTransform::Plain;
         if self.probs || shifted || !whole || !plain {
             return None;
@@ -1170,12 +1215,16 @@ impl<S: Sixteen> Engine for Lanes<S> {
         if view.probs {
             logarithms(s, &mut scratch.x);
         }
-        let x = scratch.x.as_flattened_mut();
-        x[n..piece.n.next_multiple_of(32)].fill(f32::NEG_INFINITY);
+        let (x, skip) = (scratch.x.as_flattened_mut(), piece.skip);
+        if skip > 0 {
+            x.copy_within(..n, skip);
+            x[..skip].fill(f32::NEG_INFINITY);
+        }
+        x[skip + n..(skip + piece.n).next_multiple_of(32)].fill(f32::NEG_INFINITY);
         if let Some((y, shift)) = view.shift
             && (first..first + n).contains(&y)
         {
-            x[y - first] += shift;
+            x[skip + y - first] += shift;
         }
     }
     #[inline(always)]
@@ -1192,7 +1241,7 @@ impl<S: Sixteen> Engine for Lanes<S> {
         if direct.is_none() {
             self.load(side, view, piece, false);
         }
-        let x = direct.unwrap_or(Source { x: &self.scratch[side].x[..piece.n.div_ceil(32)], ahead: false });
+        let x = direct.unwrap_or(Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false });
         exps::<S, false>(self.s, x, &mut self.exp[side], piece.block, best)
     }
     #[inline(always)]
@@ -1228,12 +1277,13 @@ impl<S: Sixteen> Engine for Lanes<S> {
             let exp = [&exp[0], &exp[1]];
             (k, with_formula!(form, F => chain_block::<S, F>(s, &k, [a, b], exp, see.moments)))
         });
-        Joint::of_block(form, sides, found.as_ref().map(|(k, s)| (k, s)), other)
+        let found = found.as_ref().map(|(k, s)| (k, s));
+        Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     #[inline(always)]
     fn powers(&mut self, k: &Pair, piece: Piece) {
         let [a, b] = &mut self.scratch;
-        powers(self.s, k, &mut a.x[..piece.n.div_ceil(32)], &b.x);
+        powers(self.s, k, &mut a.x[..chunks(piece)], &b.x);
     }
     #[inline(always)]
     fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32 {
@@ -1266,9 +1316,9 @@ impl<S: Sixteen> Engine for Lanes<S> {
         self.scratch[side].x.as_flattened_mut()[j] = x;
     }
     #[inline(always)]
-    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool) {
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factors: [f32; 2], slopes: bool) {
         let (n, (x, slope, _)) = (piece.n.div_ceil(32), self.scratch[side].buffers());
-        spread_block(self.s, &mut x[..n], m, factor);
+        spread_block(self.s, &mut x[..n], m, factors);
         if slopes {
             scale(self.s, &mut x[..n], slope);
         }
@@ -1478,15 +1528,15 @@ fn push(x: &[f32], first: usize, top: &mut Top<f32>) {
     }
 }
 #[inline(never)]
-fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, factor: f32) {
+fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, [first, second]: [f32; 2]) {
     s.enter(
         #[inline(always)]
         || {
-            let (m, factor) = (splat(s, m), splat(s, factor));
+            let (m, first, second) = (splat(s, m), splat(s, first), splat(s, second));
             for x in x.iter_mut() {
                 let v = f32::load(s, x);
-                let (a, b) = (exp(s, clamp(s, v[0] - m)) * factor, exp(s, clamp(s, v[1] - m)) * factor);
-                f32::store(s, [a, b], x);
+                let (a, b) = (clamp(s, v[0] - m), clamp(s, v[1] - m));
+                f32::store(s, [exp(s, a) * (first + second * a), exp(s, b) * (first + second * b)], x);
             }
         },
     )

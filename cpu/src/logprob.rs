@@ -102,6 +102,7 @@ pub(crate) mod extra;
 mod over;
 pub(crate) mod shard;
 pub use over::{Over, backward_over, forward_over, over_workspace};
+pub(crate) use shard::check_starts;
 pub(crate) use shard::load;
 pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local_workspace};
 

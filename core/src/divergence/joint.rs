@@ -5,7 +5,7 @@
 //!
 //! A block's gamma is refined by its own sum of a - b; two parts join by d_b = log T_b - log P_b, which comes from the
 //! difference of their gammas where that is small, so that nothing is lost where both rows are nearly alike.
-use super::formula::{Column, Formula, Pair, Sums};
+use super::formula::{Column, Formula, Pair, Sums, power};
 use super::{Form, refine};
 use crate::real::Real;
 use crate::record::{Node, Record};
@@ -18,7 +18,8 @@ pub struct Joint {
     pub sides: [Record; 2],
     /// log sum exp of a less that of b, both less their maxima, without its error.
     pub gamma: f32,
-    /// Values of the distributions on these columns, see [`Form::parts`].
+    /// Values of the distributions on these columns, see [`Form::parts`]; of [`Form::Power`] the second is the logarithm of its
+    /// sum, which a value near its end does not hold.
     pub value: [f32; 2],
     /// Means of the weights relative to those at the largest columns.
     pub mean: [f32; 2],
@@ -32,16 +33,31 @@ impl Joint {
         let [a, b] = sides;
         (!super::bad(a) && !super::bad(b)).then(|| Pair::new(form, [a.m, b.m], [a.r, b.r], [false; 2]))
     }
-    /// Of a block: `sums` of its columns with the constants `k`, where there are any.
-    pub fn of_block(form: &Form, sides: [Record; 2], found: Option<(&Pair, &Sums)>, other: [f32; 2]) -> Joint {
+    /// Of a block: `sums` of its columns with the constants `k`, where there are any. `log_power` gives
+    /// log sum a^alpha b^(1 - alpha) directly, for rows that are far apart.
+    pub fn of_block(
+        form: &Form,
+        sides: [Record; 2],
+        found: Option<(&Pair, &Sums)>,
+        other: [f32; 2],
+        log_power: impl FnOnce() -> f64,
+    ) -> Joint {
         let mut x = Joint { sides, other, form: *form, ..Joint::EMPTY };
         if let Some((k, sums)) = found {
             let error = refine(sums.delta as f64).unwrap_or(0.0);
             x.gamma = (k.gamma as f64 + error) as f32;
-            x.value = form.parts(sums).map(|v| v as f32);
+            let mut value = form.parts(sums);
+            if let Form::Power { .. } = form {
+                value[1] = log_of_rest(value[0], log_power);
+            }
+            x.value = value.map(|v| v as f32);
             x.mean = sums.moments;
         }
         x
+    }
+    /// Of columns whose values are not known yet.
+    pub fn of_sides(form: &Form, sides: [Record; 2], other: [f32; 2]) -> Joint {
+        Joint { sides, other, form: *form, ..Joint::EMPTY }
     }
     /// The 16 numbers of a part of a row, whole ones as their bits.
     pub fn pack(&self) -> [f32; super::STATS] {
@@ -87,25 +103,56 @@ impl Joint {
     }
     /// The values where the masses of the whole row are not 1, as those of a teacher's own log-probs: `log` of a's and b's.
     pub fn scaled(&self, log: [f64; 2]) -> [f64; 2] {
-        let mut value = [0.0; 2];
-        add(&self.form, &mut value, log, log.map(Real::exp), log[0] - log[1], self.value);
-        value
+        together(&self.form, &[Part { log, mass: log.map(Real::exp), d: log[0] - log[1], inside: self.value }])
     }
 }
-/// Adds the values of a part.
-#[inline(always)]
-fn add(form: &Form, value: &mut [f64; 2], log: [f64; 2], p: [f64; 2], d: f64, inside: [f32; 2]) {
+/// A part of a set: its masses, their logarithms and difference, the values inside.
+struct Part {
+    log: [f64; 2],
+    mass: [f64; 2],
+    d: f64,
+    inside: [f32; 2],
+}
+/// log(1 - c), from c where that keeps its digits.
+fn log_of_rest(c: f64, directly: impl FnOnce() -> f64) -> f64 {
+    if c.abs() < 0.5 { (-c).log1p() } else { directly() }
+}
+/// The values of the parts together.
+fn together(form: &Form, parts: &[Part]) -> [f64; 2] {
     let k = Pair { p: form.params(), ..Pair::default() };
-    let c = Column { p, log, r: d, d, x: log };
+    let column = |x: &Part| Column { p: x.mass, log: x.log, r: x.d, d: x.d, x: x.log };
     with_formula!(form, F => {
-        let (first, inner) = (F::sums(&k, &c), F::inner(&k, &c));
-        for i in 0..2 {
-            let within = inside[i] as f64;
-            // infinite however little of the row this part is
-            let within = if within == 0.0 || within.is_infinite() { within } else { inner[i] * within };
-            value[i] += if i < F::SUMS { first[i] + within } else { 0.0 };
+        let mut value = [0.0; 2];
+        for x in parts {
+            let c = column(x);
+            let (first, inner) = (F::sums(&k, &c), F::inner(&k, &c));
+            for i in 0..F::SUMS.min(2) {
+                let inside = x.inside[i] as f64;
+                // infinite however little of the row this part is
+                let whole = inside == 0.0 || inside.is_infinite();
+                value[i] += first[i] + if whole { inside } else { inner[i] * inside };
+            }
         }
+        if let Form::Power { .. } = form {
+            value[1] = log_of_rest(value[0], || {
+                let log = |x: &Part| {
+                    let both = x.mass[0] > 0.0 && x.mass[1] > 0.0;
+                    if both { power(&column(x), k.p[0] as f64, k.p[1] as f64) + x.inside[1] as f64 } else { half(&k, x) }
+                };
+                let most = parts.iter().map(log).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
+                if most.is_infinite() {
+                    return most;
+                }
+                most + Real::log(parts.iter().map(|x| Real::exp(log(x) - most)).sum::<f64>())
+            });
+        }
+        value
     })
+}
+/// log a^s b^(1 - s) of a part that is dead on a side.
+fn half(k: &Pair, x: &Part) -> f64 {
+    let exponent = if x.mass[0] > 0.0 { k.p[1] } else { k.p[0] };
+    if (x.mass[0] > 0.0 || x.mass[1] > 0.0) && exponent < 0.0 { f64::INFINITY } else { f64::NEG_INFINITY }
 }
 impl Node for Joint {
     const EMPTY: Joint = Joint {
@@ -150,12 +197,8 @@ impl Node for Joint {
             (joint, d)
         };
         let mut x = Joint { sides, gamma: joint as f32, form: self.form, ..Joint::EMPTY };
-        let mut value = [0.0; 2];
-        for part in 0..2 {
-            let [log, p] = masses[part];
-            add(&self.form, &mut value, log, p, d[part], parts[part].value);
-        }
-        x.value = value.map(|v| v as f32);
+        let part = |x: usize| Part { log: masses[x][0], mass: masses[x][1], d: d[x], inside: parts[x].value };
+        x.value = together(&self.form, &[part(0), part(1)]).map(|v| v as f32);
         for i in 0..2 {
             let (keep, lose) = if of(1, i) > of(0, i) { (1, 0) } else { (0, 1) };
             let (kept, lost) = (parts[keep], parts[lose]);
