@@ -7,8 +7,8 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, STEPS, WIDEST, pack_reduction, product,
-    scratch, sweep, with_kernel,
+    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_reduction,
+    product, scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen};
 use crate::logprob::no_target;
@@ -63,7 +63,9 @@ const PACKED: usize = 32 << 20;
 const CHUNK: usize = 240;
 /// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
 /// time.
-const STRIP: usize = STEPS;
+const STRIP: usize = 96;
+/// Columns that grad_hidden takes all rows through before the next ones.
+const PART: usize = 1056;
 /// Strips of a grad_weight task.
 const STRIPS: usize = 5;
 /// Target column of a row that has none.
@@ -72,7 +74,7 @@ const NO_COLUMN: u32 = u32::MAX;
 /// Workspace of [`forward`] for operands of these types.
 pub fn forward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => forward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+    with_kernel!(context.isa(), paired, k => forward_sizes(k, &Sizes::new(context, problem, paired)))
 }
 fn forward_sizes<K: Kernel>(_: K, sizes: &Sizes) -> Workspace {
     if sizes.rows == 0 {
@@ -85,7 +87,7 @@ fn forward_sizes<K: Kernel>(_: K, sizes: &Sizes) -> Workspace {
 /// Workspace of [`backward`] for operands of these types, whatever gradients are asked for.
 pub fn backward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => backward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+    with_kernel!(context.isa(), paired, k => backward_sizes(k, &Sizes::new(context, problem, paired)))
 }
 fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
     if sizes.rows == 0 {
@@ -128,7 +130,7 @@ impl<'a> Logits<'a> {
     /// Bytes of the logits of up to `rows` live rows.
     pub fn need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
         Arena::sum([need::<f32>(floats), need::<usize>(rows)])
     }
@@ -142,14 +144,14 @@ impl<'a> Logits<'a> {
         arena: &mut Arena<'a>,
     ) -> Result<Self> {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
         Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0 })
     }
     /// Bytes with which forward and backward of a group of up to `rows` live rows, whose logits are kept, are fast.
     pub fn workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         with_kernel!(context.isa(), paired, k => kept_sizes(k, &sizes))
     }
 }
@@ -428,24 +430,23 @@ struct Sizes {
     d: usize,
     valid: usize,
     threads: usize,
-    weight: Dtype,
     paired: bool,
 }
 impl Sizes {
-    fn new(context: &Context, problem: &Problem, weight: Dtype, paired: bool) -> Self {
+    fn new(context: &Context, problem: &Problem, paired: bool) -> Self {
         let valid = problem.logprob().valid();
-        Sizes { rows: problem.rows(), d: problem.hidden_size(), valid, threads: context.threads(), weight, paired }
+        Sizes { rows: problem.rows(), d: problem.hidden_size(), valid, threads: context.threads(), paired }
     }
     fn of(job: &Job<'_>, group: &Group<'_>) -> Self {
         let rows = group.logits.as_ref().map_or(group.rows.len(), |l| l.live.len());
-        Sizes { rows, ..Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired) }
+        Sizes { rows, ..Sizes::new(job.context, job.problem, job.paired) }
     }
     fn len<K: Kernel>(&self) -> usize {
         K::In::len(self.d, self.paired)
     }
     /// Inputs of a worker's copy of weight rows.
     fn scratch<K: Kernel>(&self, roomy: bool) -> usize {
-        let (like, least) = scratch::<K>((self.weight, self.d), self.paired);
+        let (like, least) = scratch::<K>(self.d, self.paired);
         if roomy { like } else { least }
     }
 }
@@ -502,7 +503,7 @@ impl Waves {
     fn new<K: Kernel>(sizes: &Sizes, wave: usize, roomy: bool) -> Self {
         let width = (LANES * K::NV).min(wave);
         let panels = wave.div_ceil(LANES * K::NV);
-        let chunks = panels.div_ceil((CHUNK / width).max(1));
+        let chunks = panels.div_ceil(across::<K>(sizes.len::<K>()));
         let blocks = sizes.valid.div_ceil(BLOCK);
         // one thread keeps no records of runs; several get enough tasks to end together
         let mut levels = blocks.next_power_of_two().trailing_zeros();
@@ -1250,6 +1251,13 @@ impl<'a> Sink<'a> {
         };
         Some(Sink { data, layout, accumulate, isa })
     }
+    /// All of an f32 matrix whose rows lie at one distance, and that.
+    fn in_place(&self) -> Option<(&Disjoint<'a, f32>, usize)> {
+        match &self.data {
+            SinkData::F32(x) if self.layout.outer == 1 => Some((x, self.layout.inner_stride)),
+            _ => None,
+        }
+    }
     /// Writes `x` at column `j` of row `i`, or adds it to what is there.
     ///
     /// # Safety
@@ -1409,18 +1417,32 @@ fn pass<K: Kernel>(
                         packed = (c0, c1);
                     }
                     let panels = &panels;
-                    job.context.tasks((v1 - v0).div_ceil(strip), |worker, task| {
+                    // all strips past a few panels, then past the next ones
+                    let (strips, some) = ((v1 - v0).div_ceil(strip), across::<K>(len));
+                    job.context.tasks(strips * panels.count().div_ceil(some), |worker, task| {
+                        let (task, p0) = (task % strips, task / strips * some);
+                        let p1 = panels.count().min(p0 + some);
                         let (a, b) = (v0 + task * strip, v1.min(v0 + (task + 1) * strip));
-                        // SAFETY: the scratch is the worker's, the strip is the task's.
+                        let at = task * strip_len + ((c0 - n0) / ld + p0) * panel_len;
+                        // SAFETY: the scratch is the worker's, these panels of the strip are the task's.
                         let (scratch, z) =
-                            unsafe { (scratch.piece(worker * ns, ns), z.piece(task * strip_len, strip_len)) };
-                        let all = (0, panels.count());
-                        let z = &mut z[(c0 - n0) / ld * panel_len..];
-                        product(k, weight, job.paired, (a, b), panels, all, scratch, z, place, |p, g0, rows, x| {
-                            let first = c0 + p * ld;
-                            let lanes = ld.min((c1 - first).next_multiple_of(LANES));
-                            gradient(job, kept, first, lanes, g0, &mut x[..(rows - 1) * ld + lanes], ld);
-                        });
+                            unsafe { (scratch.piece(worker * ns, ns), z.piece(at, (p1 - p0) * panel_len)) };
+                        product(
+                            k,
+                            weight,
+                            job.paired,
+                            (a, b),
+                            panels,
+                            (p0, p1),
+                            scratch,
+                            z,
+                            place,
+                            |p, g0, rows, x| {
+                                let first = c0 + p * ld;
+                                let lanes = ld.min((c1 - first).next_multiple_of(LANES));
+                                gradient(job, kept, first, lanes, g0, &mut x[..(rows - 1) * ld + lanes], ld);
+                            },
+                        );
                     });
                 }
                 let last = n1 == l1;
@@ -1455,17 +1477,35 @@ fn pass<K: Kernel>(
                         let own = lanes.min(d.saturating_sub(p * width));
                         for part in these {
                             let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
-                            let (to, chains, onto) = if pass.total {
-                                let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
-                                // SAFETY: columns [a0, a1) of panel p are the task's.
-                                (
-                                    unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) },
-                                    &mut *local,
-                                    onto,
-                                )
+                            let onto = if pass.total {
+                                if n0 > l0 { Onto::Sum } else { Onto::Fresh }
                             } else {
-                                let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
-                                (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
+                                if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh }
+                            };
+                            let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
+                            let at = |v: usize| v / strip * strip_len + v % strip * ld;
+                            let dz = |v: usize, k: usize| {
+                                let k = k / ld * panel_len + k % ld;
+                                let jump = panel_len * size_of::<f32>();
+                                let later = z.as_ptr().wrapping_add(at(a0 + v + K::F::MR) + k).cast();
+                                let z = A::Rows(&z[at(a0 + v) + k..], ld, Pieces { len: ld, jump: panel_len });
+                                (z, Ahead { at: later, jump, lines: 2 })
+                            };
+                            let rows = (a1 - a0, strip);
+                            if let Some(w) = out.weight.as_ref().filter(|_| !pass.total && own == lanes)
+                                && let Some((x, ld)) = w.in_place()
+                            {
+                                let onto = if w.accumulate || running { Onto::Sum } else { onto };
+                                // SAFETY: these columns of these rows belong to panel p and this task.
+                                let to = unsafe { Out::new(x, (v0 + a0) * ld + p * width, ld, lanes, onto) };
+                                sweep(kg, rows, dz, b, (nv, BLOCK), to, &mut []);
+                                continue;
+                            }
+                            let to = if pass.total {
+                                // SAFETY: columns [a0, a1) of panel p are the task's.
+                                unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }
+                            } else {
+                                &mut local[..(a1 - a0) * lanes]
                             };
                             if onto == Onto::Chain {
                                 for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
@@ -1480,17 +1520,13 @@ fn pass<K: Kernel>(
                                     }
                                 }
                             }
-                            let dz = |v: usize, k: usize| {
-                                let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
-                                let z = &z[v / strip * strip_len + v % strip * ld + at..];
-                                A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
-                            };
-                            let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
-                            sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
+                            let place = Disjoint::new(&mut *to);
+                            // SAFETY: `place` stands for all of `to`.
+                            let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                            sweep(kg, rows, dz, b, (nv, BLOCK), tile, &mut []);
                             if pass.total && !last {
                                 continue;
                             }
-                            let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
                             for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
                                 // SAFETY: these columns of these rows belong to panel p and this task.
                                 unsafe {
@@ -1516,14 +1552,24 @@ fn pass<K: Kernel>(
                         let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
                         let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
                         let most = sub / ld * ld; // what the chains have room for
+                        // dz of a panel of rows and the weights stay in the second cache
+                        let strips = (v1 - v0).div_ceil(strip);
+                        let part = strips.div_ceil((v1 - v0).div_ceil(PART)) * strip;
                         for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
                             let dz = |r: usize, k: usize| {
                                 let r = r0 + r;
-                                let z = &z[k / strip * strip_len + r / ld * panel_len + r % ld..];
-                                A::Cols(z, ld, Pieces { len: strip, jump: strip_len })
+                                let at = k / strip * strip_len + r / ld * panel_len;
+                                // the next panel, a share of it with every tile of this one
+                                let share = r % ld * strip + panel_len;
+                                let jump = strip_len * size_of::<f32>();
+                                let later = z.as_ptr().wrapping_add(at + share).cast();
+                                let z = A::Cols(&z[at + r % ld..], ld, Pieces { len: strip, jump: strip_len });
+                                (z, Ahead { at: later, jump, lines: 2 })
                             };
-                            let tile = Out { x: to, ld: lanes, lanes, onto };
-                            sweep(kg, false, (most.min(r1 - r0), ld), dz, b, (nv, strip), tile, local);
+                            let place = Disjoint::new(to);
+                            // SAFETY: `place` stands for all of `to`.
+                            let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                            sweep(kg, (most.min(r1 - r0), ld), dz, b, (nv, part), tile, local);
                         }
                     }
                 });
