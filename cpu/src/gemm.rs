@@ -329,6 +329,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
     fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, later: Ahead, out: Out);
+    /// [`Input::convert`], compiled for the instruction set.
+    fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [Self::In]) -> u16;
     /// [`spin`] on its instructions.
     fn spin(self, steps: usize) -> f32;
 }
@@ -348,6 +350,9 @@ macro_rules! kernels {
                 } else {
                     self.enter(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv later out))
                 }
+            }
+            fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
+                self.enter(#[inline(always)] || <f32 as Input>::convert(m, paired, i, from, out))
             }
             fn spin(self, steps: usize) -> f32 {
                 self.enter(#[inline(always)] || spin::<_, $chains>(Fma::<_, false>(self), 0.5, steps))
@@ -378,6 +383,9 @@ impl Kernel for NoIsa {
         } else {
             by_width!(Scalar::<false>, 2, 1, a rows b nv later out)
         }
+    }
+    fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
+        <f32 as Input>::convert(m, paired, i, from, out)
     }
     fn spin(self, steps: usize) -> f32 {
         spin::<_, 2>(Scalar::<false>, 0.5, steps)
@@ -456,6 +464,9 @@ mod dot {
             }
             // SAFETY: a `Dot` is made by `detect` alone, which saw these features.
             unsafe { enter(self, a, rows, b, nv, later, out) }
+        }
+        fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [[u16; 2]]) -> u16 {
+            <[u16; 2] as Input>::convert(m, paired, i, from, out)
         }
         fn spin(self, steps: usize) -> f32 {
             #[target_feature(enable = "avx512f,avx512bf16")]
@@ -561,6 +572,7 @@ impl Input for f32 {
     fn len(d: usize, paired: bool) -> usize {
         if paired { d.next_multiple_of(2) } else { d }
     }
+    #[inline(always)]
     fn convert(m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
         #[inline(always)]
         fn each(x: &[u16], out: &mut [f32], f: impl Fn(u16) -> f32) {
@@ -984,7 +996,7 @@ pub(crate) fn product<K: Kernel>(
                         Some((x, ld)) => (&x[k0.min(x.len())..], ld),
                         None => {
                             for (v, x) in (r..r + rows).zip(copies.chunks_exact_mut(ld_copy)) {
-                                *least = (*least).min(K::In::convert(a, paired, v, k0, &mut x[..k1 - k0]));
+                                *least = (*least).min(kernel.convert(a, paired, v, k0, &mut x[..k1 - k0]));
                             }
                             (&*copies, ld_copy)
                         }

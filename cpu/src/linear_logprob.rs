@@ -115,6 +115,8 @@ pub struct Group<'a> {
     /// weight and bias in memory ([`Grads::continues`]) and, if it has any of the two, must not start inside a later
     /// reduction block: `before` is below [`BLOCK`] or a multiple of it.
     pub before: usize,
+    /// The saved statistics serve the gradient of the log-prob alone: u and q1 may be missing from them.
+    pub logprob_only: bool,
     /// The logits, if they are kept from forward to backward; without them the backward computes them again, with the
     /// same bits.
     pub logits: Option<Logits<'a>>,
@@ -217,7 +219,7 @@ pub fn forward(
     out: Figures<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    let mut all = Group { rows: 0..problem.rows(), before: 0, logprob_only: false, logits: None };
     forward_group(context, problem, inputs, &mut all, out, workspace)
 }
 /// [`forward`] of the rows of a group; keeps their logits where the group has room for them.
@@ -258,7 +260,7 @@ fn forward_on<K: Kernel>(
     };
     let mut kept_count = 0;
     // u and q1 are left out where nothing needs them; the other sums have the same bits either way
-    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some();
+    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || (out.stats.is_some() && !group.logprob_only);
     let waves = Waves::fit::<K>(&sizes, workspace.len())?;
     let mut arena = Arena::new(workspace);
     let live = arena.take::<usize>(waves.wave)?;
@@ -313,7 +315,7 @@ pub fn backward(
     status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    let mut all = Group { rows: 0..problem.rows(), before: 0, logprob_only: false, logits: None };
     backward_group(context, problem, inputs, &mut all, stats, upstream, grads, status, workspace)
 }
 /// [`backward`] of the rows of a group, from its kept logits where it has them: those that a [`forward_group`] with the
