@@ -1096,8 +1096,10 @@ fn plain<K: Kernel>(
 ) {
     let len = K::In::len(a.cols(), paired);
     let (vectors, panels) = Panels::<K::In>::need(rows.len(), len, K::NV);
-    let (mut data, mut least) = (vec![[K::In::default(); LANES]; vectors], vec![0; panels]);
-    let (m, mut b) = (b, Panels::new(&mut data, &mut least, len, K::NV));
+    // vectors that start at a cache line
+    let (mut data, mut least) = (vec![K::In::default(); (vectors + 1) * LANES], vec![0; panels]);
+    let at = data.as_ptr().align_offset(64).min(LANES);
+    let (m, mut b) = (b, Panels::new(data[at..].as_chunks_mut().0, &mut least, len, K::NV));
     b.fill(context, m, paired, rows);
     let mut scratch = vec![K::In::default(); scratch::<K>(a.cols(), paired).0];
     let ld = rows.len().next_multiple_of(LANES);

@@ -10,7 +10,7 @@ use crate::gemm::{
     A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_reduction,
     product, scratch, sweep, with_kernel,
 };
-use crate::lanes::{Isa, Sixteen};
+use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::no_target;
 use crate::on_lanes;
 use crate::parallel::Context;
@@ -828,9 +828,14 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
     let mut sums =
         Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
+    const AHEAD: usize = 24; // columns
     let columns = x.len().div_ceil(ld);
     let group = if S::ROOMY { columns / 4 * 4 } else { 0 };
     for j in (0..group).step_by(4) {
+        for i in 0..4 {
+            // a block of the whole chunk lies in the third cache, and no hardware sees what comes next
+            prefetch(x.as_ptr().wrapping_add((j + i + AHEAD) * ld), LANES, false);
+        }
         let z = V::from_slice(s, &x[j * ld..]);
         let mut z = [z; 4];
         for i in 1..4 {
