@@ -362,9 +362,9 @@ macro_rules! kernels {
 }
 // the last number: chains of `spin`, as many as there are registers for
 #[cfg(target_arch = "x86_64")]
-kernels!(Avx2 6 1 12 Wide 8 3 16);
+kernels!(Avx2 6 1 5 Wide 8 3 16);
 #[cfg(target_arch = "aarch64")]
-kernels!(Neon 5 1 12);
+kernels!(Neon 5 1 5);
 
 /// No instruction set at all.
 #[derive(Clone, Copy)]
@@ -836,6 +836,31 @@ pub(crate) fn sweep<'a, K: Kernel>(
         add(out, own, rows);
     }
 }
+/// The same over whole panels that lie one behind the other and products that lie side by side, all steps at once. A tile
+/// takes its rows past all panels, so that they leave the third cache once.
+#[inline]
+pub(crate) fn sweep_panels<'a, K: Kernel>(
+    k: K,
+    (rows, span): (usize, usize),
+    a: impl Fn(usize) -> (A<'a, K::In>, Ahead),
+    b: &[[K::In; LANES]],
+    panels: usize,
+    out: Out,
+) where
+    K::In: 'a,
+{
+    for r0 in (0..rows).step_by(span) {
+        let r1 = rows.min(r0 + span);
+        for r in (r0..r1).step_by(K::MR) {
+            let (a, mut later) = a(r);
+            for (p, b) in b.chunks_exact(b.len() / panels).enumerate() {
+                let out = Out { at: out.at + p * out.lanes, ..out };
+                part(k, false, a, K::MR.min(r1 - r), b, K::NV, later, out.from(r));
+                later = Ahead::NOTHING;
+            }
+        }
+    }
+}
 /// Adds `rows` rows of chains to their totals.
 fn add(out: Out, chains: Out, rows: usize) {
     for r in 0..rows {
@@ -1052,9 +1077,13 @@ fn rows_ahead(a: &Floats, v: usize, k: usize) -> Ahead {
 /// CHAINS chains of `steps` multiply-adds that never leave the registers.
 #[inline(always)]
 fn spin<C: Chain, const CHAINS: usize>(l: C, x: C::In, steps: usize) -> f32 {
-    // lanes that the compiler cannot know to be equal: it would compute half of a vector of two registers
+    // lanes and chains that the compiler cannot know to be equal: it would compute some of them once
     let x = core::hint::black_box([x; LANES]);
+    let start = core::hint::black_box([[0.0; LANES]; CHAINS]);
     let (a, b, mut c) = (l.load(&x), l.load(&x), [l.zero(); CHAINS]);
+    for i in 0..CHAINS {
+        c[i] = l.resume(&start[i]);
+    }
     for _ in 0..steps / CHAINS {
         for c in &mut c {
             *c = l.step(a, b, *c);

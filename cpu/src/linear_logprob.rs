@@ -8,7 +8,7 @@
 //! else.
 use crate::gemm::{
     A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_reduction,
-    product, scratch, sweep, with_kernel,
+    product, scratch, sweep, sweep_panels, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::no_target;
@@ -1042,9 +1042,13 @@ impl Pass {
         let strips = tile * self.t.div_ceil(strip) + j / strip;
         strips * self.strip_len::<K>() + (n / ld * strip + j % strip) * ld + n % ld
     }
-    /// Vectors of a worker's panel for a gradient product.
+    /// Panels of hidden states that dz goes past at a time.
+    fn across<K: Kernel>(&self) -> usize {
+        if self.roomy { across::<K::F>(self.b) } else { 1 }
+    }
+    /// Vectors of a worker's panels for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
-        K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
+        K::F::NV * (if self.weight { self.b * self.across::<K>() } else { 0 }).max(if self.hidden { self.t } else { 0 })
     }
     /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
     fn local<K: Kernel>(&self) -> usize {
@@ -1460,8 +1464,10 @@ fn pass<K: Kernel>(
                 let sub = STRIPS * strip;
                 let subs = (v1 - v0).div_ceil(sub);
                 // parts of the columns: enough tasks for every thread, and as few packings of hidden states as that allows
-                let parts = (4 * threads).div_ceil((w1 - w0).max(1)).min(subs);
-                let weight_tasks = (w1 - w0) * parts;
+                let some = pass.across::<K>();
+                let groups = (w1 - w0).div_ceil(some);
+                let parts = (2 * threads).div_ceil(groups.max(1)).min(subs);
+                let weight_tasks = groups * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
                 let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
@@ -1473,75 +1479,87 @@ fn pass<K: Kernel>(
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
                     if task < weight_tasks {
-                        let p = w0 + task / parts;
-                        let these = task % parts * subs / parts..(task % parts + 1) * subs / parts;
-                        let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
-                        let lanes = nv * LANES;
-                        let b = &mut b[..(n1 - n0) * nv];
-                        let rows = (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
-                        let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
-                        pack_reduction(hidden, rows, p * width, nv, one, b);
-                        let own = lanes.min(d.saturating_sub(p * width));
-                        for part in these {
-                            let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
-                            let onto = if pass.total {
-                                if n0 > l0 { Onto::Sum } else { Onto::Fresh }
-                            } else {
-                                if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh }
-                            };
-                            let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
-                            let at = |v: usize| v / strip * strip_len + v % strip * ld;
-                            let dz = |v: usize, k: usize| {
-                                let k = k / ld * panel_len + k % ld;
-                                let jump = panel_len * size_of::<f32>();
-                                let later = z.as_ptr().wrapping_add(at(a0 + v + K::F::MR) + k).cast();
-                                let z = A::Rows(&z[at(a0 + v) + k..], ld, Pieces { len: ld, jump: panel_len });
-                                (z, Ahead { at: later, jump, lines: 2 })
-                            };
-                            let rows = (a1 - a0, strip);
-                            if let Some(w) = out.weight.as_ref().filter(|_| !pass.total && own == lanes)
-                                && let Some((x, ld)) = w.in_place()
-                            {
-                                let onto = if w.accumulate || running { Onto::Sum } else { onto };
-                                // SAFETY: these columns of these rows belong to panel p and this task.
-                                let to = unsafe { Out::new(x, (v0 + a0) * ld + p * width, ld, lanes, onto) };
-                                sweep(kg, rows, dz, b, (nv, BLOCK), to, &mut []);
-                                continue;
+                        let (p0, part) = (w0 + task / parts * some, task % parts);
+                        let p1 = w1.min(p0 + some);
+                        let (c0, c1) = (part * subs / parts * sub, (v1 - v0).min((part + 1) * subs / parts * sub));
+                        let rows = || (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
+                        let onto = if pass.total {
+                            if n0 > l0 { Onto::Sum } else { Onto::Fresh }
+                        } else {
+                            if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh }
+                        };
+                        let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
+                        let dz = |v: usize, k: usize| {
+                            let at = |v: usize| v / strip * strip_len + v % strip * ld + k / ld * panel_len + k % ld;
+                            let jump = panel_len * size_of::<f32>();
+                            let later = z.as_ptr().wrapping_add(at(v + K::F::MR)).cast();
+                            (
+                                A::Rows(&z[at(v)..], ld, Pieces { len: ld, jump: panel_len }),
+                                Ahead { at: later, jump, lines: 2 },
+                            )
+                        };
+                        // whole panels go straight to where they belong
+                        let mut first = p0;
+                        if let Some(w) = out.weight.as_ref().filter(|_| !pass.total)
+                            && let Some((x, ld)) = w.in_place()
+                        {
+                            first = p1.min(d / width).max(p0);
+                            let onto = if w.accumulate || running { Onto::Sum } else { onto };
+                            let len = (n1 - n0) * K::F::NV;
+                            let b = &mut b[..(first - p0) * len];
+                            for (p, b) in (p0..first).zip(b.chunks_exact_mut(len)) {
+                                pack_reduction(hidden, rows(), p * width, K::F::NV, None, b);
                             }
-                            let to = if pass.total {
-                                // SAFETY: columns [a0, a1) of panel p are the task's.
-                                unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }
-                            } else {
-                                &mut local[..(a1 - a0) * lanes]
-                            };
-                            if onto == Onto::Chain {
-                                for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
-                                    // SAFETY: these columns of these rows belong to panel p and this task.
-                                    unsafe {
-                                        if let (Some(w), true) = (&out.weight, own > 0) {
-                                            w.get(j, p * width, &mut x[..own]);
-                                        }
-                                        if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                            b.get(j, 0, &mut x[one..one + 1]);
+                            if first > p0 {
+                                // SAFETY: these columns of these rows belong to panels [p0, first) and this task.
+                                let to = unsafe { Out::new(x, (v0 + c0) * ld + p0 * width, ld, width, onto) };
+                                sweep_panels(kg, (c1 - c0, strip), |v| dz(c0 + v, 0), b, first - p0, to);
+                            }
+                        }
+                        for p in first..p1 {
+                            let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
+                            let lanes = nv * LANES;
+                            let b = &mut b[..(n1 - n0) * nv];
+                            let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
+                            pack_reduction(hidden, rows(), p * width, nv, one, b);
+                            let own = lanes.min(d.saturating_sub(p * width));
+                            for a0 in (c0..c1).step_by(sub) {
+                                let a1 = c1.min(a0 + sub);
+                                let to = if pass.total {
+                                    // SAFETY: columns [a0, a1) of panel p are the task's.
+                                    unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }
+                                } else {
+                                    &mut local[..(a1 - a0) * lanes]
+                                };
+                                if onto == Onto::Chain {
+                                    for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
+                                        // SAFETY: these columns of these rows belong to panel p and this task.
+                                        unsafe {
+                                            if let (Some(w), true) = (&out.weight, own > 0) {
+                                                w.get(j, p * width, &mut x[..own]);
+                                            }
+                                            if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                                b.get(j, 0, &mut x[one..one + 1]);
+                                            }
                                         }
                                     }
                                 }
-                            }
-                            let place = Disjoint::new(&mut *to);
-                            // SAFETY: `place` stands for all of `to`.
-                            let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
-                            sweep(kg, rows, dz, b, (nv, BLOCK), tile, &mut []);
-                            if pass.total && !last {
-                                continue;
-                            }
-                            for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
-                                // SAFETY: these columns of these rows belong to panel p and this task.
-                                unsafe {
-                                    if let (Some(w), true) = (&out.weight, own > 0) {
-                                        w.put(j, p * width, &x[..own], w.accumulate || running);
-                                    }
-                                    if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                        b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                let place = Disjoint::new(&mut *to);
+                                // SAFETY: `place` stands for all of `to`.
+                                let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                                sweep(kg, (a1 - a0, strip), |v, k| dz(a0 + v, k), b, (nv, BLOCK), tile, &mut []);
+                                if pass.total && !last {
+                                    continue;
+                                }
+                                for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
+                                    // SAFETY: these columns of these rows belong to panel p and this task.
+                                    unsafe {
+                                        if let (Some(w), true) = (&out.weight, own > 0) {
+                                            w.put(j, p * width, &x[..own], w.accumulate || running);
+                                        }
+                                        if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                            b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                        }
                                     }
                                 }
                             }
