@@ -797,6 +797,25 @@ pub(crate) fn pack_reduction(
     }
 }
 
+/// [`pack_reduction`] of `len` rows (`rows(k)`: from row k on) into whole panels of `nv` vectors, one behind the other.
+/// They are filled together: the pages that the rows lie on are visited once for all panels.
+pub(crate) fn pack_panels<I: Iterator<Item = Option<usize>> + Clone>(
+    m: &Floats,
+    rows: impl Fn(usize) -> I,
+    len: usize,
+    first: usize,
+    nv: usize,
+    to: &mut [[f32; LANES]],
+) {
+    const ROWS: usize = 16;
+    for k in (0..len).step_by(ROWS) {
+        for (p, to) in to.chunks_exact_mut(len * nv).enumerate() {
+            let to = &mut to[k * nv..len.min(k + ROWS) * nv];
+            pack_reduction(m, rows(k), first + p * nv * LANES, nv, None, to);
+        }
+    }
+}
+
 /// `rows` rows of the broadcast operand against one panel over one reduction block, `steps` steps of all of them at a
 /// time. `a(row, step)` is the operand from a row and a step on, and what to fetch meanwhile; it holds for a tile that ends
 /// before the next multiple of `span` rows. `chains` (rows x lanes) keeps the block's chains where `out` holds a sum.

@@ -7,8 +7,8 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_reduction,
-    product, scratch, sweep, sweep_panels, with_kernel,
+    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_panels,
+    pack_reduction, product, scratch, sweep, sweep_panels, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::no_target;
@@ -64,6 +64,8 @@ const CHUNK: usize = 240;
 /// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
 /// time.
 const STRIP: usize = 96;
+/// Lanes of weights that grad_hidden packs together.
+const TOGETHER: usize = 192;
 /// Columns that grad_hidden takes all rows through before the next ones.
 const PART: usize = 1056;
 /// Strips of a grad_weight task.
@@ -1046,9 +1048,15 @@ impl Pass {
     fn across<K: Kernel>(&self) -> usize {
         if self.roomy { across::<K::F>(self.b) } else { 1 }
     }
+    /// Panels of weights that are packed together.
+    fn together<K: Kernel>(&self) -> usize {
+        if self.roomy { TOGETHER / (LANES * K::F::NV) } else { 1 }
+    }
     /// Vectors of a worker's panels for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
-        K::F::NV * (if self.weight { self.b * self.across::<K>() } else { 0 }).max(if self.hidden { self.t } else { 0 })
+        let weight = if self.weight { self.b * self.across::<K>() } else { 0 };
+        let hidden = if self.hidden { self.t * self.together::<K>() } else { 0 };
+        K::F::NV * weight.max(hidden)
     }
     /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
     fn local<K: Kernel>(&self) -> usize {
@@ -1470,11 +1478,13 @@ fn pass<K: Kernel>(
                 let weight_tasks = groups * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
-                let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
+                let together = hp.div_ceil(2 * threads).clamp(1, pass.together::<K>());
+                let hidden_groups = hp.div_ceil(together);
+                let pieces = (2 * threads).div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
                 let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(ld);
                 let pieces = (n1 - n0).div_ceil(rows);
                 let out = &*out;
-                job.context.tasks(weight_tasks + hp * pieces, |worker, task| {
+                job.context.tasks(weight_tasks + hidden_groups * pieces, |worker, task| {
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
@@ -1507,10 +1517,8 @@ fn pass<K: Kernel>(
                             let onto = if w.accumulate || running { Onto::Sum } else { onto };
                             let len = (n1 - n0) * K::F::NV;
                             let b = &mut b[..(first - p0) * len];
-                            for (p, b) in (p0..first).zip(b.chunks_exact_mut(len)) {
-                                pack_reduction(hidden, rows(), p * width, K::F::NV, None, b);
-                            }
                             if first > p0 {
+                                pack_panels(hidden, |k| rows().skip(k), n1 - n0, p0 * width, K::F::NV, b);
                                 // SAFETY: these columns of these rows belong to panels [p0, first) and this task.
                                 let to = unsafe { Out::new(x, (v0 + c0) * ld + p0 * width, ld, width, onto) };
                                 sweep_panels(kg, (c1 - c0, strip), |v| dz(c0 + v, 0), b, first - p0, to);
@@ -1565,36 +1573,45 @@ fn pass<K: Kernel>(
                             }
                         }
                     } else {
-                        let (p, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
+                        let (group, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
                         let (r0, r1) = (piece * rows, (n1 - n0).min((piece + 1) * rows));
-                        let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
-                        let lanes = nv * LANES;
-                        let b = &mut b[..(v1 - v0) * nv];
-                        let columns = (v0..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
-                        pack_reduction(weight, columns, p * width, nv, None, b);
-                        let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
-                        // SAFETY: these rows of panel p are the task's.
-                        let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
-                        let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
-                        let most = sub / ld * ld; // what the chains have room for
-                        // dz of a panel of rows and the weights stay in the second cache
-                        let strips = (v1 - v0).div_ceil(strip);
-                        let part = strips.div_ceil((v1 - v0).div_ceil(PART)) * strip;
-                        for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
-                            let dz = |r: usize, k: usize| {
-                                let r = r0 + r;
-                                let at = k / strip * strip_len + r / ld * panel_len;
-                                // the next panel, a share of it with every tile of this one
-                                let share = r % ld * strip + panel_len;
-                                let jump = strip_len * size_of::<f32>();
-                                let later = z.as_ptr().wrapping_add(at + share).cast();
-                                let z = A::Cols(&z[at + r % ld..], ld, Pieces { len: strip, jump: strip_len });
-                                (z, Ahead { at: later, jump, lines: 2 })
-                            };
-                            let place = Disjoint::new(to);
-                            // SAFETY: `place` stands for all of `to`.
-                            let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
-                            sweep(kg, (most.min(r1 - r0), ld), dz, b, (nv, part), tile, local);
+                        let (p0, p1) = (group * together, hp.min((group + 1) * together));
+                        let len = (v1 - v0) * K::F::NV;
+                        let columns =
+                            |k: usize| (v0 + k..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
+                        let whole = (d / width).clamp(p0, p1) - p0;
+                        pack_panels(weight, columns, v1 - v0, p0 * width, K::F::NV, &mut b[..whole * len]);
+                        for (p, b) in (p0..p1).zip(b.chunks_mut(len)) {
+                            let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
+                            let lanes = nv * LANES;
+                            let b = &mut b[..(v1 - v0) * nv];
+                            if p >= p0 + whole {
+                                pack_reduction(weight, columns(0), p * width, nv, None, b);
+                            }
+                            let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
+                            // SAFETY: these rows of panel p are the task's.
+                            let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
+                            let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
+                            let most = sub / ld * ld; // what the chains have room for
+                            // dz of a panel of rows and the weights stay in the second cache
+                            let strips = (v1 - v0).div_ceil(strip);
+                            let part = strips.div_ceil((v1 - v0).div_ceil(PART)) * strip;
+                            for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
+                                let dz = |r: usize, k: usize| {
+                                    let r = r0 + r;
+                                    let at = k / strip * strip_len + r / ld * panel_len;
+                                    // the next panel, a share of it with every tile of this one
+                                    let share = r % ld * strip + panel_len;
+                                    let jump = strip_len * size_of::<f32>();
+                                    let later = z.as_ptr().wrapping_add(at + share).cast();
+                                    let z = A::Cols(&z[at + r % ld..], ld, Pieces { len: strip, jump: strip_len });
+                                    (z, Ahead { at: later, jump, lines: 2 })
+                                };
+                                let place = Disjoint::new(to);
+                                // SAFETY: `place` stands for all of `to`.
+                                let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                                sweep(kg, (most.min(r1 - r0), ld), dz, b, (nv, part), tile, local);
+                            }
                         }
                     }
                 });
