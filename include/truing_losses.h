@@ -12,6 +12,8 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Rafailov et al. 2023, arXiv:2305.18290; label smoothing: Mitchell 2023 */
 #define TRUING_PAIR_DPO 1001u
+#define TRUING_PAIR_SIGMOID TRUING_PAIR_DPO
+#define TRUING_PAIR_CDPO TRUING_PAIR_DPO
 #define TRUING_PARAM_PAIR_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -45,6 +47,9 @@
  * reads: logp, ref, length, margin, beta; partials: logp, margin
  * Meng et al. 2024, arXiv:2405.14734, section 4; Lambert et al. 2024 (Tulu 3), arXiv:2411.15124, section 5 */
 #define TRUING_PAIR_DPO_LN 1005u
+#define TRUING_PAIR_SIGMOID_NORM TRUING_PAIR_DPO_LN
+#define TRUING_PAIR_DPO_NORM TRUING_PAIR_DPO_LN
+#define TRUING_PAIR_LN_DPO TRUING_PAIR_DPO_LN
 #define TRUING_PARAM_PAIR_DPO_LN_BETA 0 /* strength of the pull towards the reference; default required, (0, inf) */
 #define TRUING_PARAM_PAIR_DPO_LN_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -54,6 +59,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Chowdhury et al. 2024, arXiv:2403.00409 */
 #define TRUING_PAIR_ROBUST_DPO 1006u
+#define TRUING_PAIR_ROBUST TRUING_PAIR_ROBUST_DPO
 #define TRUING_PARAM_PAIR_ROBUST_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_ROBUST_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -63,6 +69,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Liu et al. 2023, arXiv:2309.06657 */
 #define TRUING_PAIR_HINGE 1007u
+#define TRUING_PAIR_RSO TRUING_PAIR_HINGE
 #define TRUING_PARAM_PAIR_HINGE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 
 /* (a - b - margin / beta - 1 / (2 beta))^2
@@ -94,6 +101,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_BACKWARD_KL 1011u
+#define TRUING_PAIR_RPO_BWD_KL TRUING_PAIR_RPO_BACKWARD_KL
 #define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -103,6 +111,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_FORWARD_KL 1012u
+#define TRUING_PAIR_RPO_FWD_KL TRUING_PAIR_RPO_FORWARD_KL
 #define TRUING_PARAM_PAIR_RPO_FORWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_FORWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -112,6 +121,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_SQUARE 1013u
+#define TRUING_PAIR_RPO_SQ TRUING_PAIR_RPO_SQUARE
 #define TRUING_PARAM_PAIR_RPO_SQUARE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_SQUARE_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -148,6 +158,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Pal et al. 2024, arXiv:2402.13228, equation 3 */
 #define TRUING_PAIR_DPOP 1017u
+#define TRUING_PAIR_DPO_POSITIVE TRUING_PAIR_DPOP
 #define TRUING_PARAM_PAIR_DPOP_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_DPOP_LAM 1 /* weight of the penalty; default 50, [0, inf) */
 
@@ -264,6 +275,7 @@
  * reads: logp, ref, beta, shift; partials: logp
  * Jung et al. 2024, arXiv:2404.04656 */
 #define TRUING_PAIR_BCO_PAIR 1031u
+#define TRUING_PAIR_BIASED_NCA TRUING_PAIR_BCO_PAIR
 #define TRUING_PARAM_PAIR_BCO_PAIR_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 
 /* t = (P - 1/2) / beta; scale ((a - t_c)^2 + (b - t_r)^2)
@@ -272,6 +284,7 @@
  * reads: logp, ref, margin, beta; partials: logp
  * Wu et al. 2024, arXiv:2405.00675 */
 #define TRUING_PAIR_SPPO 1032u
+#define TRUING_PAIR_SPPO_HARD TRUING_PAIR_SPPO
 #define TRUING_PARAM_PAIR_SPPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_SPPO_SCALE 1 /* factor of the squares; default 1, (0, inf) */
 
@@ -347,7 +360,7 @@
 /* max(0, gamma - (l_c - l_r))
  * score: mean
  * reads: logp; partials: logp
- * So et al. 2025 (RePO), arXiv:2503.07426 */
+ * Wu et al. 2025 (RePO), arXiv:2503.07426 */
 #define TRUING_PAIR_RELU_PO 1042u
 #define TRUING_PARAM_PAIR_RELU_PO_GAMMA 0 /* margin of the means; default required, (-inf, inf) */
 
@@ -357,6 +370,7 @@
  * reads: logp, margin; partials: logp, margin
  * Bradley and Terry 1952; margin: Touvron et al. 2023 (Llama 2), arXiv:2307.09288 */
 #define TRUING_PAIR_BT 1043u
+#define TRUING_PAIR_BRADLEY_TERRY TRUING_PAIR_BT
 
 /* -log sigma(r_c - r_r - margin) + center (r_c + r_r)^2
  * score: sum (or mean)
@@ -417,6 +431,62 @@
 #define TRUING_PARAM_UNPAIRED_KTO_DESIRABLE_WEIGHT 1 /* weight of a desirable answer; default 1, [0, inf) */
 #define TRUING_PARAM_UNPAIRED_KTO_UNDESIRABLE_WEIGHT 2 /* weight of an undesirable answer; default 1, [0, inf) */
 
+/* kto with baseline = 0
+ * preset of kto
+ * score: sum (or mean)
+ * reads: logp, ref, label; partials: logp
+ * D'Oosterlinck et al. 2024, arXiv:2408.06266; unpaired as in TRL */
+#define TRUING_UNPAIRED_APO_ZERO_UNPAIRED 2002u
+#define TRUING_PARAM_UNPAIRED_APO_ZERO_UNPAIRED_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_UNPAIRED_APO_ZERO_UNPAIRED_DESIRABLE_WEIGHT 1 /* weight of a desirable answer; default 1, [0, inf) */
+#define TRUING_PARAM_UNPAIRED_APO_ZERO_UNPAIRED_UNDESIRABLE_WEIGHT 2 /* weight of an undesirable answer; default 1, [0, inf) */
+
+/* v = beta a - shift; desirable: -log sigma(v); undesirable: -weight log sigma(-v)
+ * score: sum (or mean)
+ * reads: logp, ref, label, shift, weight; partials: logp
+ * Jung et al. 2024, arXiv:2404.04656 */
+#define TRUING_UNPAIRED_BCO 2003u
+#define TRUING_PARAM_UNPAIRED_BCO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* -log sigma(beta (l / T - baseline) + gamma)
+ * score: mean
+ * reads: logp, baseline; partials: logp
+ * Fan et al. 2024, arXiv:2412.12865 */
+#define TRUING_UNPAIRED_POFT 2004u
+#define TRUING_PARAM_UNPAIRED_POFT_BETA 0 /* scale of the difference of mean log-probs; default 1, (0, inf) */
+#define TRUING_PARAM_UNPAIRED_POFT_GAMMA 1 /* added to the scaled difference; default 0, (-inf, inf) */
+
+/* -2 / beta log sigma(-beta a)
+ * score: sum (or mean)
+ * reads: logp, ref; partials: logp
+ * Zhang et al. 2024, arXiv:2404.05868 */
+#define TRUING_UNPAIRED_NPO 2005u
+#define TRUING_PARAM_UNPAIRED_NPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
+/* -2 / beta log sigma(-beta (l / T + delta))
+ * score: mean
+ * reads: logp; partials: logp
+ * Fan et al. 2024, arXiv:2410.07163 */
+#define TRUING_UNPAIRED_SIMNPO 2006u
+#define TRUING_PARAM_UNPAIRED_SIMNPO_BETA 0 /* scale of the mean log-prob; default 4.5, (0, inf) */
+#define TRUING_PARAM_UNPAIRED_SIMNPO_DELTA 1 /* added to the mean log-prob; default 0, (-inf, inf) */
+
+/* baseline = r - V; (beta2 a - baseline)^2
+ * also called a2po
+ * score: sum
+ * reads: logp, ref, baseline; partials: logp, baseline
+ * Brantley et al. 2025, arXiv:2505.20686 */
+#define TRUING_UNPAIRED_A_STAR_PO 2007u
+#define TRUING_UNPAIRED_A2PO TRUING_UNPAIRED_A_STAR_PO
+#define TRUING_PARAM_UNPAIRED_A_STAR_PO_BETA2 0 /* scale of the log ratio; default 0.001, (0, inf) */
+
+/* y = baseline; -y log sigma(beta a) - (1 - y) log sigma(-beta a)
+ * score: sum
+ * reads: logp, ref, baseline; partials: logp
+ * Cui et al. 2025, arXiv:2502.01456 */
+#define TRUING_UNPAIRED_PRIME_CE 2008u
+#define TRUING_PARAM_UNPAIRED_PRIME_CE_BETA 0 /* scale of the implicit reward; default 0.05, (0, inf) */
+
 /* ---- list ---- */
 
 /* best first, r_i = beta a_i; sum over k <= min(top_m, K - 1) of lse_{i >= k} r_i - r_k
@@ -427,6 +497,56 @@
 #define TRUING_PARAM_LIST_PLACKETT_LUCE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_LIST_PLACKETT_LUCE_TOP_M 1 /* number of leading ranks that count; infinity: all; default inf, [1, inf] */
 
+/* best first, s = l / T, T_k^i = R_k - R_i, T_k its maximum over i > k; sum_{k < K} log(e^(s_k T_k) + sum_{i > k} e^(s_i T_k^i) + epsilon) - s_k T_k; - sft_weight (K - 1)^2 l_1
+ * also called pro
+ * score: sum
+ * reads: logp, length, list_target; partials: logp
+ * Song et al. 2023, arXiv:2306.17492; temperatures as in the authors' code */
+#define TRUING_LIST_PREFERENCE_RANKING 3002u
+#define TRUING_LIST_PRO TRUING_LIST_PREFERENCE_RANKING
+#define TRUING_PARAM_LIST_PREFERENCE_RANKING_SFT_WEIGHT 0 /* weight of the best answer's negative log-prob; default 0.05, [0, inf) */
+#define TRUING_PARAM_LIST_PREFERENCE_RANKING_EPSILON 1 /* added inside the logarithm; the authors' code: 1e-10; default 0, [0, inf) */
+
+/* p = l / T^length_power; rank_weight sum over r_i < r_j of max(0, p_i - p_j) - (sft_weight + sft_mean_weight / T_best) l_best
+ * score: sum
+ * reads: logp, length, list_target; partials: logp
+ * Yuan et al. 2023, arXiv:2304.05302 */
+#define TRUING_LIST_RRHF 3003u
+#define TRUING_PARAM_LIST_RRHF_LENGTH_POWER 0 /* exponent of the length that a log-prob is divided by; default 1, [0, inf) */
+#define TRUING_PARAM_LIST_RRHF_RANK_WEIGHT 1 /* weight of the ranking part; the authors' code: 100; default 1, [0, inf) */
+#define TRUING_PARAM_LIST_RRHF_SFT_WEIGHT 2 /* weight of the best answer's negative log-prob; default 1, [0, inf) */
+#define TRUING_PARAM_LIST_RRHF_SFT_MEAN_WEIGHT 3 /* weight of the best answer's negative mean log-prob; default 0, [0, inf) */
+
+/* h = beta a, q = softmax(r / alpha); lse(h) - sum q h
+ * score: sum (or mean)
+ * reads: logp, ref, list_target; partials: logp
+ * Chen et al. 2024, arXiv:2402.05369 */
+#define TRUING_LIST_INFONCA 3004u
+#define TRUING_PARAM_LIST_INFONCA_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_LIST_INFONCA_ALPHA 1 /* temperature of the rewards; default required, (0, inf) */
+
+/* h = beta a, q = softmax(r / alpha); -sum of q log sigma(h) + log sigma(-h) / K
+ * score: sum (or mean)
+ * reads: logp, ref, list_target; partials: logp
+ * Chen et al. 2024, arXiv:2402.05369 */
+#define TRUING_LIST_NCA 3005u
+#define TRUING_PARAM_LIST_NCA_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+#define TRUING_PARAM_LIST_NCA_ALPHA 1 /* temperature of the rewards; default required, (0, inf) */
+
+/* p = softmax(beta_pi a), q = softmax(r / beta_r); KL(p || q)
+ * score: sum (or mean)
+ * reads: logp, ref, list_target; partials: logp
+ * Ji et al. 2024, arXiv:2402.00856 */
+#define TRUING_LIST_EXO 3006u
+#define TRUING_PARAM_LIST_EXO_BETA_PI 0 /* strength of the pull towards the reference; default 1, (0, inf) */
+#define TRUING_PARAM_LIST_EXO_BETA_R 1 /* temperature of the rewards; default 1, (0, inf) */
+
+/* s = l / T; log(1 + sum over R_i > R_j of e^(s_j - s_i))
+ * score: mean
+ * reads: logp, list_target; partials: logp
+ * Wang et al. 2023, arXiv:2309.02144 */
+#define TRUING_LIST_AFT 3007u
+
 /* ---- token ---- */
 
 /* r = e^(logp - old); -min(min(r, delta) A, clip(r, 1 - clip_low, 1 + clip_high) A); at most -dual_clip A for A < 0
@@ -434,10 +554,68 @@
  * reads: logp, old, advantage; partials: logp
  * Schulman et al. 2017, arXiv:1707.06347; dual clip: Ye et al. 2020, arXiv:1912.09729; delta: TRL */
 #define TRUING_TOKEN_PPO_CLIP 4001u
+#define TRUING_TOKEN_PPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_GRPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_BNPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_DR_GRPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_DAPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_VANILLA TRUING_TOKEN_PPO_CLIP
 #define TRUING_PARAM_TOKEN_PPO_CLIP_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_TOKEN_PPO_CLIP_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_TOKEN_PPO_CLIP_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
 #define TRUING_PARAM_TOKEN_PPO_CLIP_DUAL_CLIP 3 /* cap of the ratio where the advantage is negative; infinity: none; default inf, (1, inf] */
+
+/* -logp
+ * also called weighted_nll
+ * reads: logp; partials: logp
+ * maximum likelihood */
+#define TRUING_TOKEN_NLL 4002u
+#define TRUING_TOKEN_WEIGHTED_NLL TRUING_TOKEN_NLL
+
+/* -p logp, p = e^logp constant
+ * reads: logp; partials: logp
+ * Wu et al. 2025, arXiv:2508.05629 */
+#define TRUING_TOKEN_DFT 4003u
+
+/* -p (1 - p) logp, p = e^logp constant
+ * reads: logp; partials: logp
+ * Zhang et al. 2025, arXiv:2508.11408 */
+#define TRUING_TOKEN_CHORD_PHI 4004u
+
+/* -(H / 3)^alpha logp, H constant, of the 20 most probable tokens
+ * reads: logp, entropy; partials: logp
+ * Diao et al. 2026, arXiv:2601.02151; as in LLaMA-Factory */
+#define TRUING_TOKEN_EAFT 4005u
+#define TRUING_PARAM_TOKEN_EAFT_ALPHA 0 /* exponent of the entropy; default 1, [0, inf) */
+
+/* -H^alpha logp, H constant, of the 20 most probable tokens
+ * reads: logp, entropy; partials: logp
+ * Diao et al. 2026, arXiv:2601.02151; as in axolotl */
+#define TRUING_TOKEN_EAFT_RAW 4006u
+#define TRUING_PARAM_TOKEN_EAFT_RAW_ALPHA 0 /* exponent of the entropy; default 1, [0, inf) */
+
+/* beta_t = advantage; -2 / beta_t log sigma(beta_t (logp - ref))
+ * reads: logp, ref, advantage; partials: logp
+ * Qi et al. 2024, arXiv:2406.05946 */
+#define TRUING_TOKEN_TOKEN_CONSTRAINED 4007u
+
+/* logp
+ * reads: logp; partials: logp
+ * Jang et al. 2022, arXiv:2210.01504 */
+#define TRUING_TOKEN_GRADIENT_ASCENT 4008u
+
+/* p^beta logp, p = e^logp constant
+ * reads: logp; partials: logp
+ * Wang et al. 2025, arXiv:2502.19301 */
+#define TRUING_TOKEN_WGA 4009u
+#define TRUING_PARAM_TOKEN_WGA_BETA 0 /* exponent of the probability; default 1, (0, inf) */
+
+/* p^beta1 (1 - p)^beta2 logp, p = e^logp constant
+ * reads: logp; partials: logp
+ * Yang et al. 2025, arXiv:2505.11953 */
+#define TRUING_TOKEN_SATIMP 4010u
+#define TRUING_PARAM_TOKEN_SATIMP_BETA1 0 /* exponent of the probability; default 5, [0, inf) */
+#define TRUING_PARAM_TOKEN_SATIMP_BETA2 1 /* exponent of its complement; default 1, [0, inf) */
 
 /* ---- sequence ---- */
 
@@ -457,17 +635,20 @@
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K1 6001u
+#define TRUING_ESTIMATOR_KL TRUING_ESTIMATOR_K1
 
 /* (logp - ref)^2 / 2
  * also called mse
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K2 6002u
+#define TRUING_ESTIMATOR_MSE TRUING_ESTIMATOR_K2
 
 /* z = ref - logp; e^z - 1 - z
  * also called low_var_kl
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K3 6003u
+#define TRUING_ESTIMATOR_LOW_VAR_KL TRUING_ESTIMATOR_K3
 
 #endif

@@ -1,8 +1,9 @@
 //! Policy losses against formulas written here a second time, gradients against differences of those formulas; the same
 //! bits over instruction sets, threads, layouts and optional outputs; limits, masks, hostile inputs.
-use truing_core::catalog::Kind;
+use truing_core::catalog::{ALL, Kind, TokenVisitor, resolve, slot, with_token};
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
+use truing_core::losses::{Token, TokenLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::policy::{
     Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
@@ -785,6 +786,46 @@ fn factors() {
     }
     assert_eq!(cases.0 % 5, 0);
     println!("policy, factors: {} cases", cases.0);
+}
+
+/// Every token entry that knows no other policy gives what it says of each log-prob, infinite ones too, with `old` or not.
+#[test]
+fn every_entry_without_old() {
+    struct One([f32; 3]);
+    impl TokenVisitor for One {
+        type Out = [f32; 2];
+        fn visit<E: TokenLoss<N>, const N: usize>(self) -> [f32; 2] {
+            let [logp, ref_logp, advantage] = self.0;
+            let x = Token { logp, old: f32::NAN, ref_logp, sampler: 0.0, advantage, entropy: 0.0, flag: 0.0 };
+            let y = E::eval(x, resolve::<E, N>(&[]).unwrap().map(|v| v as f32));
+            [y.value, y.logp]
+        }
+    }
+    let mut cases = Cases::default();
+    let unread = slot::OLD | slot::ENTROPY | slot::FLAG | slot::SAMPLER;
+    let l: Vec<f32> = [-1.0, f32::NEG_INFINITY, 0.0, -1e4, -0.1, -1e-6, -30.0].repeat(5);
+    let (r, a): (Vec<f32>, Vec<f32>) = (0..l.len()).map(|i| (-0.3 * i as f32, 0.1 + i as f32)).unzip();
+    for e in ALL.iter().filter(|e| e.kind == Kind::Token && !e.about.reads(unread)) {
+        let want: Vec<_> =
+            (0..l.len()).map(|i| with_token(e.about.id, One([l[i], r[i], a[i]])).expect("a token entry")).collect();
+        for c in &contexts() {
+            for given in [false, true] {
+                let o = Options { loss: e.about.id, ..ppo() };
+                let g = one(c, o, [&l, &r, &r, &a], |i| {
+                    if !given {
+                        i.old = None;
+                    }
+                });
+                for (i, [value, grad]) in want.iter().enumerate() {
+                    same(e.about.name, &[g.values[i], g.grad[i]], &[*value, *grad]);
+                    assert_eq!(g.token_status[i], if l[i].is_infinite() { row::INFINITE } else { 0 });
+                }
+                cases.ran();
+            }
+        }
+    }
+    assert!(cases.0 >= 7 * 2 * contexts().len());
+    println!("policy, entries without old: {} cases", cases.0);
 }
 
 /// Limits of the estimators around the ratio, and of a policy that is its own `old`.

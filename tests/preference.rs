@@ -1,9 +1,12 @@
 //! Preference losses against formulas written here a second time, their gradients against differences of those formulas;
 //! the same bits over instruction sets, threads and layouts; masks, infinities, hostile inputs.
-use truing_core::catalog::{Kind, Score, slot};
+use truing_core::catalog::{
+    ALL, About, Kind, ListVisitor, Score, UnpairedVisitor, resolve, slot, with_list, with_unpaired,
+};
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
 use truing_core::losses::map::ScoreMap;
+use truing_core::losses::{ListLoss, Member, Unpaired, UnpairedLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
 use truing_core::{Error, Status};
@@ -49,17 +52,30 @@ fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Go
         reward_rejected: pairs.then(|| MatrixMut::vector(&mut g.rejected).into()),
         grad_scores: Some(MatrixMut::vector(&mut g.grad).into()),
         grad_kl: Some(MatrixMut::vector(&mut g.grad_kl).into()),
-        grad_margin: pairs.then(|| MatrixMut::vector(&mut g.grad_margin).into()),
+        grad_margin: None,
+        grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut g.statistics),
         status: Some(MatrixMut::vector(&mut g.status)),
         counters: Some(&mut g.counters),
     };
+    // one vector serves both: pairs have margins, rows baselines
+    let mut out = out;
+    match p.items() {
+        Items::Rows => out.grad_baseline = Some(MatrixMut::vector(&mut g.grad_margin).into()),
+        Items::Lists { .. } => {}
+        _ => out.grad_margin = Some(MatrixMut::vector(&mut g.grad_margin).into()),
+    }
     let result = preference::forward(c, p, i, out, scratch);
     g.loss = loss[0];
     if result.is_err() {
         let plain = [&g.losses, &g.chosen, &g.rejected, &g.grad, &g.grad_kl, &g.grad_margin];
         assert!(plain.iter().all(|v| v.iter().all(|&x| x == 77.0)) && g.loss == 77.0, "written by a refused call");
         assert!(g.statistics == [77.0; 16] && g.counters == [77; 32] && g.status.iter().all(|&x| x == 77));
+    }
+    if p.items().kind() == Kind::List {
+        g.grad_margin.fill(0.0);
     }
     result.map(|()| g)
 }
@@ -260,7 +276,7 @@ const ENTRIES: [(Kind, &str, &[f64]); 9] = [
     (Kind::List, "plackett_luce", &[0.2, 3.0]),
     (Kind::List, "plackett_luce", &[0.2, 1.0]),
 ];
-const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false };
+const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false, anchored: false };
 
 /// Values, rewards, statistics and every gradient of every entry, over reductions, masks, weights and several terms.
 #[test]
@@ -381,6 +397,136 @@ fn formulas() {
         }
     }
     cases.finish("preference formulas", 2800);
+}
+
+/// Rows and lists of every entry: the call gives what the entry says of each item on its own.
+#[test]
+fn every_row_and_list_entry() {
+    const S: usize = 37;
+    #[derive(Clone, Copy)]
+    struct One<'a>(&'a Data, &'a [f64], &'a [f64], usize, &'a [f64]);
+    /// value, partials of the sequences, partial of the baseline
+    type Item = (f64, Vec<(usize, f64)>, f64);
+    fn score(about: &About, d: &Data, s: usize) -> f64 {
+        let reference = if about.reads(slot::REF) { d.reference.as_ref().unwrap()[s] } else { 0.0 };
+        let sum = d.scores[s] - reference;
+        if about.score == Some(Score::Mean) { sum / d.lengths[s] as f64 } else { sum }
+    }
+    fn slope(about: &About, d: &Data, s: usize, g: f64) -> f64 {
+        if about.score == Some(Score::Mean) { g / d.lengths[s] as f64 } else { g }
+    }
+    impl UnpairedVisitor for One<'_> {
+        type Out = Item;
+        fn visit<E: UnpairedLoss<N>, const N: usize>(self) -> Item {
+            let One(d, params, shift, i, _) = self;
+            let x = Unpaired {
+                logp: score(&E::ABOUT, d, i),
+                ref_logp: 0.0,
+                len: f64::NAN,
+                label: d.label[i] as f64,
+                weight: d.weight(i),
+                baseline: d.baseline[i],
+                shift: shift[i],
+            };
+            let y = E::eval(x, resolve::<E, N>(params).unwrap());
+            (y.value, vec![(i, slope(&E::ABOUT, d, i, y.logp))], y.baseline)
+        }
+    }
+    impl ListVisitor for One<'_> {
+        type Out = Item;
+        fn visit<E: ListLoss<N>, const N: usize>(self) -> Item {
+            let One(d, params, _, i, targets) = self;
+            let Form::Lists(o, m) = &d.form else { panic!("lists") };
+            let all: Vec<usize> = (o[i]..o[i + 1]).map(|k| m[k as usize] as usize).collect();
+            let mut grad = vec![0.0; all.len()];
+            if all.is_empty() {
+                return (0.0, vec![], 0.0);
+            }
+            let member = |k: usize| Member {
+                logp: score(&E::ABOUT, d, all[k]),
+                ref_logp: 0.0,
+                len: d.lengths[all[k]] as f64,
+                target: targets[o[i] as usize + k],
+            };
+            let value = E::eval(member, resolve::<E, N>(params).unwrap(), &mut grad);
+            (value, all.iter().zip(grad).map(|(&s, g)| (s, slope(&E::ABOUT, d, s, g))).collect(), 0.0)
+        }
+    }
+    let mut cases = Cases::default();
+    let contexts = [context(Isa::Scalar, 0), context(Isa::detect(), 3)];
+    for e in ALL.iter().filter(|e| matches!(e.kind, Kind::Unpaired | Kind::List)) {
+        let name = e.about.name;
+        let params: Vec<f64> = e.params.iter().map(|p| if p.default.is_nan() { 0.5 } else { p.default }).collect();
+        for variant in 0..4 {
+            let mut d = Data::new(e.about.id as u64, e.kind, S, 24);
+            if variant & 1 == 0 {
+                d.weight = None;
+            }
+            if variant & 2 == 0 {
+                d.mask = None;
+            }
+            let n = d.items();
+            let shift: Vec<f64> = (0..n).map(|i| (i % 5) as f64 * 0.2 - 0.3).collect();
+            let mut targets: Vec<f64> = vec![];
+            if let Form::Lists(o, _) = &d.form {
+                for w in o.windows(2) {
+                    targets.extend((0..w[1] - w[0]).map(|k| 3.0 - (k / 2) as f64 * 0.7)); // descending, with ties
+                }
+            }
+            let terms = [Term { id: e.about.id, params: &params, weight: 0.7, ..Term::default() }];
+            let weighs = e.about.reads(slot::WEIGHT);
+            let (mut loss, mut live, mut grad, mut moved) = (0.0, 0, vec![0.0; S], vec![0.0; n]);
+            let mut losses = vec![0.0; n];
+            for i in (0..n).filter(|&i| d.live(i)) {
+                live += 1;
+                let w = if weighs { 1.0 } else { d.weight(i) };
+                if w == 0.0 {
+                    continue;
+                }
+                let one = One(&d, &params, &shift, i, &targets);
+                let y = if e.kind == Kind::List { with_list(e.about.id, one) } else { with_unpaired(e.about.id, one) };
+                let (value, partials, baseline) = y.unwrap();
+                (losses[i], moved[i]) = (value, w * baseline);
+                loss += w * value;
+                partials.iter().for_each(|&(s, g)| grad[s] += w * g);
+            }
+            let scale = 0.7 / live as f64;
+            d.call(&terms, SUMS, |p, i| {
+                let mut i = *i;
+                i.groups.shift = p.reads(slot::SHIFT).then(|| Floats::F64(Matrix::vector(&shift)));
+                i.groups.list_targets = p.reads(slot::LIST_TARGET).then(|| Floats::F64(Matrix::vector(&targets)));
+                for c in &contexts {
+                    let g = run(c, p, &i).unwrap();
+                    near(name, g.loss, scale * loss, 1e-13);
+                    for k in 0..n {
+                        near(name, g.losses[k], losses[k], 1e-15);
+                        near(name, g.grad_margin[k], scale * moved[k], 1e-13);
+                    }
+                    (0..S).for_each(|s| near(name, g.grad[s], scale * grad[s], 1e-13));
+                    cases.ran();
+                }
+            });
+        }
+    }
+    // what single entries ask of their values
+    let refused = |kind: Kind, name: &str, field: &str, change: &dyn Fn(&mut Inputs)| {
+        let mut d = Data::new(5, kind, 6, 4);
+        (d.mask, d.weight) = (None, None);
+        let terms = [Term { id: id(kind, name), ..Term::default() }];
+        d.call(&terms, SUMS, |p, i| {
+            let mut i = *i;
+            change(&mut i);
+            assert_eq!(run(&contexts[0], p, &i).unwrap_err().field, field);
+        });
+    };
+    refused(Kind::Unpaired, "prime_ce", "groups.baseline", &|i| {
+        i.groups.baseline = Some(Floats::F64(Matrix::vector(&[0.0, 1.0, 0.5, 1.5, 0.0, 0.0])));
+    });
+    refused(Kind::List, "preference_ranking", "groups.list_targets", &|i| {
+        i.groups.list_targets = Some(Floats::F64(Matrix::vector(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])));
+    });
+    cases.ran();
+    cases.finish("rows and lists of every entry", 121);
 }
 
 /// Larger batches over threads and instruction sets, and narrow outputs as one rounding of the wide ones.

@@ -5,13 +5,17 @@
 //!
 //! An item is a pair, a row or a list, as the kind of the terms says. An ignored item is not read. Partials of a
 //! sequence that occurs in several items add in item order, inside an item chosen, rejected, anchor, term after term.
-use crate::catalog::{self, About, Info, Kind, Score, slot};
+use crate::catalog::{self, About, Entry, Info, Kind, Score, slot};
 use crate::error::{Error, Result, Status, Value, row};
 use crate::losses::map::ScoreMap;
+use crate::losses::{PreferenceRanking, PrimeCe};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut, Split};
 use crate::sequence::wide;
 
 pub use crate::sequence::factor;
+
+const PRIME_CE: u32 = <PrimeCe as Entry<_>>::ABOUT.id;
+const PREFERENCE_RANKING: u32 = <PreferenceRanking as Entry<_>>::ABOUT.id;
 
 /// How the items of one term become its loss. B is the number of live items, w their weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +142,8 @@ impl Items<'_> {
             _ => None,
         }
     }
-    fn anchored(&self) -> bool {
+    /// Pairs have a third sequence.
+    pub fn anchored(&self) -> bool {
         matches!(self, Items::Indexed { anchor: Some(_), .. } | Items::Threes | Items::Thirds)
     }
     /// Sequence of member `m` of the lists.
@@ -166,6 +171,8 @@ pub struct Options {
     pub score: Option<Score>,
     /// Items flagged with anything but `ignored` and `saturated` leave sum and divisor.
     pub skip_flagged: bool,
+    /// Something beside the terms reads the third sequence of each pair.
+    pub anchored: bool,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -271,7 +278,8 @@ impl<'a> Problem<'a> {
                 ));
             }
         }
-        if inputs & slot::ANCHOR != 0 && !items.anchored() {
+        let anchored = inputs & slot::ANCHOR != 0 || options.anchored;
+        if anchored && !items.anchored() {
             let expected = Value::Text("a third sequence of each pair: a term reads it");
             return Err(Error::invalid("groups.anchor_seq", Value::Text("nothing"), expected));
         }
@@ -280,7 +288,7 @@ impl<'a> Problem<'a> {
                 chosen.layout().check("groups.chosen_seq", chosen.rows(), 1)?;
                 rejected.layout().check("groups.rejected_seq", chosen.rows(), 1)?;
                 if let Some(anchor) = anchor {
-                    if inputs & slot::ANCHOR == 0 {
+                    if !anchored {
                         let expected = Value::Text("none: no term reads it");
                         return Err(Error::invalid("groups.anchor_seq", Value::Text("a tensor"), expected));
                     }
@@ -392,10 +400,10 @@ impl Labels<'_> {
             Labels::I8(m) => m.get(i) > 0,
         }
     }
-    fn check(&self, rows: usize) -> Result<()> {
+    pub(crate) fn check(&self, field: &'static str, rows: usize) -> Result<()> {
         match self {
-            Labels::U8(m) => m.layout().check("groups.label", rows, 1),
-            Labels::I8(m) => m.layout().check("groups.label", rows, 1),
+            Labels::U8(m) => m.layout().check(field, rows, 1),
+            Labels::I8(m) => m.layout().check(field, rows, 1),
         }
     }
 }
@@ -504,7 +512,7 @@ impl<'a> Inputs<'a> {
             }
         }
         if let Some(label) = &g.label {
-            label.check(n)?;
+            label.check("groups.label", n)?;
         }
         if let Some(m) = &g.list_targets {
             m.layout().check("groups.list_targets", problem.rewards(), 1)?;
@@ -610,12 +618,38 @@ impl<'a> Inputs<'a> {
                 }
             }
         }
+        for t in problem.terms {
+            self.check_values(problem, t.id)?;
+        }
         if let Some(b) = &g.item_beta {
             for t in problem.terms.iter().filter(|t| t.about().reads(slot::BETA)) {
                 let param = &catalog::info(t.id).expect("checked by Problem::new").params[0];
                 for i in 0..b.rows() {
                     if !param.accepts(b.get(i)) && (b.rows() == 1 || g.live(i)) {
                         return Err(Error::invalid("groups.item_beta", Value::Float(b.get(i)), param.range()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+    /// What single entries demand of the values they read.
+    fn check_values(&self, problem: &Problem<'_>, id: u32) -> Result<()> {
+        let g = &self.groups;
+        if let (PRIME_CE, Some(y)) = (id, &g.baseline) {
+            for i in 0..y.rows() {
+                let legal = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
+                if (y.get(i) < 0.0 || y.get(i) > 1.0) && (y.rows() == 1 || g.live(i)) {
+                    return Err(Error::invalid("groups.baseline", Value::Float(y.get(i)), legal));
+                }
+            }
+        }
+        if let (PREFERENCE_RANKING, Some(r)) = (id, &g.list_targets) {
+            for i in (0..problem.count()).filter(|&i| g.live(i)) {
+                for m in problem.items.offset(i) + 1..problem.items.offset(i + 1) {
+                    if r.get(m) > r.get(m - 1) {
+                        let descending = Value::Text("at most the reward before it: best first");
+                        return Err(Error::invalid("groups.list_targets", Value::Float(r.get(m)), descending));
                     }
                 }
             }
@@ -661,6 +695,13 @@ pub struct Outputs<'a> {
     pub grad_kl: Option<FloatsMut<'a>>,
     /// `[P]`: with respect to `margin_chosen - margin_rejected`.
     pub grad_margin: Option<FloatsMut<'a>>,
+    /// `[S]`, rows only: with respect to `baseline`.
+    pub grad_baseline: Option<FloatsMut<'a>>,
+    /// `[params]`, summed over the items in order: with respect to the parameters of the first term, 0 where it has no such
+    /// partial ([`crate::losses::PairLoss::LEARNED`]).
+    pub grad_params: Option<MatrixMut<'a, f64>>,
+    /// `[items]`: the second output of the first term's entry ([`About::aux`]).
+    pub aux: Option<FloatsMut<'a>>,
     /// Sums for the caller's log, see [`stat`].
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
     /// `[items]`, bits of [`crate::error::row`]. `overflow`: a loss or partial beyond f64, or a loss, reward or gradient of
@@ -682,6 +723,7 @@ impl Outputs<'_> {
             ("outputs.grad_scores_out", &self.grad_scores, s, true),
             ("outputs.grad_kl_out", &self.grad_kl, s, true),
             ("items.grad_margin_out", &self.grad_margin, n, pairs),
+            ("items.grad_baseline_out", &self.grad_baseline, n, problem.items().kind() == Kind::Unpaired),
         ];
         for (field, m, rows, legal) in places {
             let Some(m) = m else { continue };
@@ -689,11 +731,23 @@ impl Outputs<'_> {
                 return Err(Error::invalid(
                     field,
                     Value::Text("a tensor"),
-                    Value::Text("none: it exists for pairs only"),
+                    Value::Text("none: it exists for items of another kind"),
                 ));
             }
             wide(field, m.dtype())?;
             m.layout().check(field, rows, 1)?;
+        }
+        let first = problem.terms[0].id;
+        if let (Some(m), Some(info)) = (&self.grad_params, catalog::info(first)) {
+            m.layout().check("items.grad_params_out", info.params.len(), 1)?;
+        }
+        if let Some(m) = &self.aux {
+            wide("items.out_aux", m.dtype())?;
+            m.layout().check("items.out_aux", n, 1)?;
+            if !problem.terms[0].about().aux {
+                let expected = Value::Text("none: the entry has no second output");
+                return Err(Error::invalid("items.out_aux", Value::Text("a tensor"), expected));
+            }
         }
         if self.loss.is_some() && problem.terms[0].reduction == Reduction::None {
             return Err(Error::invalid(

@@ -100,7 +100,7 @@ impl Tile {
 }
 
 /// Neighbouring elements as a slice, where they are neighbours.
-fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n: usize) -> Option<&'a [T]> {
+pub(crate) fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n: usize) -> Option<&'a [T]> {
     let l = m.layout();
     let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
     if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
@@ -143,7 +143,7 @@ fn clear(live: &[bool; TILE], x: &mut Column, n: usize) {
     }
 }
 /// Live tokens of a range.
-fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
+pub(crate) fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     match mask {
         None => range.len(),
         Some(Mask::U8(m)) => match dense(m, range.start, range.len()) {
@@ -248,7 +248,7 @@ fn log_ratio<R: Real>(logp: R, old: R, detached: bool) -> R {
     let x = logp - old;
     if detached { logp.lit(f64::INFINITY).select_le(logp.abs(), logp.lit(0.0), x) } else { x }
 }
-/// `logp` and `old` for an entry, which reads their difference: 0 for an infinite logp that is its own `old`.
+/// `logp` and `old` for an entry that reads their difference: 0 for an infinite logp that is its own `old`.
 #[inline(always)]
 fn ends<R: Real>(logp: R, old: R, detached: bool) -> (R, R) {
     if !detached {
@@ -261,8 +261,9 @@ fn ends<R: Real>(logp: R, old: R, detached: bool) -> (R, R) {
 fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
     let zero = L32::splat(s, 0.0);
     let p = lits(zero, p);
+    let own = tile.detached && E::ABOUT.reads(slot::OLD);
     for at in (0..tile.padded()).step_by(W) {
-        let (logp, old) = ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), tile.detached);
+        let (logp, old) = ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), own);
         let x = Token {
             logp,
             old,
@@ -279,8 +280,9 @@ fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], 
 }
 fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) {
     let p = lits(0.0f32, p);
+    let own = tile.detached && E::ABOUT.reads(slot::OLD);
     for i in 0..tile.padded() {
-        let (logp, old) = ends(tile.logp[i], tile.old[i], tile.detached);
+        let (logp, old) = ends(tile.logp[i], tile.old[i], own);
         let x = Token {
             logp,
             old,

@@ -25,6 +25,8 @@ const W: usize = 8;
 const GRAIN: usize = 2048;
 /// Status bits that leave an item in the sum with `skip_flagged`.
 const KEPT: u32 = row::IGNORED | row::SATURATED;
+/// Slots whose partial is one number an item: the margin of a pair, the baseline of a row. They share a place.
+const SECOND: u64 = slot::MARGIN | slot::BASELINE;
 
 /// Scratch memory of a call: 8 bytes a sequence twice (three times with KL), 32 bytes an item (more with KL, margin, anchor,
 /// map).
@@ -39,7 +41,7 @@ pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     if problem.reads(slot::KL) {
         bytes = Arena::sum([bytes, f(s), f(n), f(n)]);
     }
-    if problem.differentiates(slot::MARGIN) {
+    if problem.differentiates(SECOND) {
         bytes = Arena::sum([bytes, f(n), f(n)]);
     }
     if problem.differentiates(slot::ANCHOR) {
@@ -137,12 +139,19 @@ struct Feed<'a> {
     inputs: &'a Inputs<'a>,
     /// `[S]`: score, divided and minus reference as the term wants it.
     x: &'a [f64],
+    /// The entry applies the weights itself.
+    weighs: bool,
 }
 impl Feed<'_> {
     /// Evaluated at all: live, and its weight is not 0.
     #[inline(always)]
     fn evaluated(&self, i: usize) -> bool {
-        self.inputs.groups.live(i) && each(&self.inputs.groups.item_weight, i, 1.0) != 0.0
+        self.inputs.groups.live(i) && self.weight(i) != 0.0
+    }
+    /// The factor of the item behind its entry.
+    #[inline(always)]
+    fn weight(&self, i: usize) -> f64 {
+        if self.weighs { 1.0 } else { each(&self.inputs.groups.item_weight, i, 1.0) }
     }
     /// Pairs have a beta of their own.
     fn betas(&self, about: &About) -> bool {
@@ -420,6 +429,40 @@ fn map_one<R: Real>(map: ScoreMap, a: R, b: R, shares: Option<[R; 2]>) -> Mapped
         ScoreMap::Identity => Mapped { difference: a - b, chosen: a.lit(1.0), rejected: a.lit(1.0) },
     }
 }
+/// The partial of the first term's learned parameter, summed over its items.
+struct LearnedCall<'a> {
+    feed: Feed<'a>,
+    params: &'a [f64],
+    now: &'a [u32],
+    /// Factor of an item.
+    factor: &'a dyn Fn(usize) -> f64,
+    to: &'a mut MatrixMut<'a, f64>,
+}
+impl PairVisitor for LearnedCall<'_> {
+    type Out = Result<()>;
+    fn visit<E: PairLoss<N>, const N: usize>(self) -> Result<()> {
+        let Some(k) = <E::Base as PairLoss<N>>::LEARNED else { return Ok(()) };
+        let (mut p, mut block, mut sum) = (catalog::resolve::<E, N>(self.params)?, Block::default(), 0.0);
+        let (about, skip) = (&const { E::ABOUT }, self.feed.problem.options().skip_flagged);
+        let betas = self.feed.betas(about);
+        for at in (0..self.now.len()).step_by(W) {
+            let n = W.min(self.now.len() - at);
+            block.fill(&self.feed, about, at, n);
+            for j in 0..n {
+                let (i, bits) = (at + j, self.now[at + j]);
+                if bits & row::IGNORED != 0 || (skip && bits & !KEPT != 0) || !self.feed.evaluated(i) {
+                    continue;
+                }
+                if betas && N > 0 {
+                    p[0] = block.beta[j];
+                }
+                sum += times(E::Base::learned(block.pair(j), p), (self.factor)(i));
+            }
+        }
+        self.to.set(k, sum);
+        Ok(())
+    }
+}
 fn with_beta<E: Entry<N>, const N: usize>(params: &[f64], beta: f64) -> Result<[f64; N]> {
     let mut all = [f64::NAN; MAX_PARAMS];
     all[..params.len()].copy_from_slice(params);
@@ -460,6 +503,9 @@ impl UnpairedVisitor for RowCall<'_> {
                     let beta = each(&self.feed.inputs.groups.item_beta, self.first + i, 0.0);
                     let y = E::eval(self.read(self.first + i), with_beta::<E, N>(self.params, beta)?);
                     (self.out.value[i], self.out.a[i]) = (y.value, y.logp);
+                    if E::ABOUT.differentiates(slot::BASELINE) {
+                        self.out.margin[i] = y.baseline;
+                    }
                 }
             }
             return Ok(());
@@ -491,12 +537,18 @@ fn row_lanes<S: Simd, E: UnpairedLoss<N>, const N: usize>(s: S, p: &[f64; N], ca
         );
         y.value.store(call.out.value, at);
         y.logp.store(call.out.a, at);
+        if E::ABOUT.differentiates(slot::BASELINE) {
+            y.baseline.store(call.out.margin, at);
+        }
     }
 }
 fn row_scalar<E: UnpairedLoss<N>, const N: usize>(p: &[f64; N], call: &mut RowCall<'_>) {
     for i in 0..call.out.value.len() {
         let y = E::eval(call.read(call.first + i), *p);
         (call.out.value[i], call.out.a[i]) = (y.value, y.logp);
+        if E::ABOUT.differentiates(slot::BASELINE) {
+            call.out.margin[i] = y.baseline;
+        }
     }
 }
 
@@ -515,7 +567,7 @@ impl ListVisitor for ListCall<'_> {
         for i in 0..self.out.value.len() {
             let (from, to) = (items.offset(self.first + i), items.offset(self.first + i + 1));
             let grad = &mut self.out.a[from - base..to - base];
-            if !feed.evaluated(self.first + i) {
+            if from == to || !feed.evaluated(self.first + i) {
                 (self.out.value[i], _) = (0.0, grad.fill(0.0));
                 continue;
             }
@@ -760,8 +812,9 @@ pub(crate) fn run(
     let (s, n, items) = (problem.sequences(), problem.count(), *problem.items());
     let kind = items.kind();
     let members = if kind == Kind::List { problem.rewards() } else { n };
-    let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(slot::MARGIN));
+    let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(SECOND));
     let (anchors, maps) = (problem.differentiates(slot::ANCHOR), if problem.maps() { n } else { 0 });
+    let mut out_margin = out.grad_margin.take().or(out.grad_baseline.take());
     let mut arena = Arena::new(scratch);
     let x = arena.take::<f64>(s)?;
     let grad = arena.take::<f64>(s)?;
@@ -790,14 +843,14 @@ pub(crate) fn run(
     let mut statistics = [0.0; stat::COUNT];
     for (k, term) in problem.terms().iter().enumerate() {
         stage(context, problem, inputs, term, x);
-        let feed = Feed { problem, inputs, x };
+        let feed = Feed { problem, inputs, x, weighs: term.about().reads(slot::WEIGHT) };
         let plain = plain(&feed, term.about());
         // partials that another term has and this one has not
         if !term.about().differentiates(slot::KL) {
             partials.kl_a.fill(0.0);
             partials.kl_b.fill(0.0);
         }
-        if !term.about().differentiates(slot::MARGIN) {
+        if !term.about().differentiates(SECOND) {
             partials.margin.fill(0.0);
         }
         if !term.about().differentiates(slot::ANCHOR) {
@@ -823,7 +876,7 @@ pub(crate) fn run(
             }
         });
         let plain = plain && partials.now.iter().all(|&bits| bits == 0);
-        let totals = reduce(problem, inputs, &partials, plain);
+        let totals = reduce(&feed, &partials, plain);
         let mut divisor = match term.reduction {
             Reduction::None | Reduction::Sum => 1.0,
             Reduction::Mean => totals.live as f64,
@@ -851,8 +904,20 @@ pub(crate) fn run(
         if k == 0 {
             first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
         }
-        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out.grad_margin.is_some()) {
-            let margins = if out.grad_margin.is_some() { &mut *grad_margin } else { &mut [] };
+        if let (0, Some(to)) = (k, &mut out.grad_params) {
+            (0..to.rows()).for_each(|k| to.set(k, 0.0));
+            let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
+            let factor = |i: usize| {
+                let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
+                scale * inputs.grad_scale * upstream * feed.weight(i)
+            };
+            let (now, mut to) = (&*partials.now, to.reborrow());
+            let call = LearnedCall { feed, params: term.params, now, factor: &factor, to: &mut to };
+            let found = if kind == Kind::Pair { with_pair(term.id, call) } else { None };
+            debug_assert!(found.is_none_or(|r| r.is_ok()), "checked by Problem::new");
+        }
+        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out_margin.is_some()) {
+            let margins = if out_margin.is_some() { &mut *grad_margin } else { &mut [] };
             scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
         }
     }
@@ -862,7 +927,7 @@ pub(crate) fn run(
         m.set(0, loss);
     }
     grad_flags(problem, inputs, [(&*grad, &out.grad_scores), (&*grad_kl, &out.grad_kl)], x, status);
-    if let Some(m) = &out.grad_margin {
+    if let Some(m) = &out_margin {
         for (i, &g) in grad_margin.iter().enumerate() {
             let own = !g.is_finite() && status[i] & EXPLAINED == 0 && finite_upstream(inputs, i);
             status[i] |= if own { row::OVERFLOW } else { overflow(g, m) };
@@ -873,7 +938,7 @@ pub(crate) fn run(
         Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
         m => narrow(grad_kl, m),
     }
-    match &mut out.grad_margin {
+    match &mut out_margin {
         Some(m) if !margins => (0..n).for_each(|i| m.set(i, 0.0)),
         m => narrow(grad_margin, m),
     }
@@ -938,7 +1003,7 @@ fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
         None => {}
     }
 }
-fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
+fn reduce(feed: &Feed<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
     if plain {
         let mut loss = Sum::default();
         let (blocks, rest) = partials.value.as_chunks::<W>();
@@ -952,12 +1017,12 @@ fn reduce(problem: &Problem<'_>, inputs: &Inputs<'_>, partials: &Partials<'_>, p
         return Totals { live, weight: live as f64, loss: loss.total() };
     }
     let (mut live, mut weight, mut loss) = (0, Sum::default(), Sum::default());
-    let skip = problem.options().skip_flagged;
+    let skip = feed.problem.options().skip_flagged;
     for (i, (&value, &now)) in partials.value.iter().zip(&*partials.now).enumerate() {
         if now & row::IGNORED != 0 || (skip && now & !KEPT != 0) {
             continue;
         }
-        let w = each(&inputs.groups.item_weight, i, 1.0);
+        let w = feed.weight(i);
         live += 1;
         weight.add(i, w);
         loss.add(i, if w == 0.0 { 0.0 } else { w * value });
@@ -974,13 +1039,13 @@ fn first_outputs(
     status: &mut [u32],
     statistics: &mut [f64; stat::COUNT],
 ) {
-    if out.losses.is_none() && out.reward_chosen.is_none() && out.reward_rejected.is_none() && out.statistics.is_none()
-    {
+    let rewards = out.reward_chosen.is_some() || out.reward_rejected.is_some();
+    if !rewards && out.losses.is_none() && out.statistics.is_none() && out.aux.is_none() {
         return;
     }
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
     let info = catalog::info(term.id).expect("checked by Problem::new");
-    let named = info.params.first().is_some_and(|p| p.name == "beta");
+    let named = info.params.first().is_some_and(|p| p.name.starts_with("beta"));
     let params = info.params_from(term.params).unwrap_or_default();
     let own = if named { params[0] } else { 1.0 };
     let (reads_kl, reads_beta) = (info.about.reads(slot::KL), named && info.about.reads(slot::BETA));
@@ -989,6 +1054,7 @@ fn first_outputs(
     for i in 0..n {
         let status = &mut status[i];
         write(&mut out.losses, i, partials.value[i], status);
+        write(&mut out.aux, i, -partials.a.get(i).copied().unwrap_or(0.0) / own, status);
         let beta = if reads_beta { each(&inputs.groups.item_beta, i, own) } else { own };
         let on = feed.evaluated(i);
         let counted = on && !(skip && partials.now[i] & !KEPT != 0);
@@ -1055,8 +1121,8 @@ fn scatter(
 ) {
     let (problem, inputs) = (feed.problem, feed.inputs);
     let (skip, divides, s) = (problem.options().skip_flagged, problem.divides(term), problem.sequences());
-    let (kl, margin) =
-        (term.about().differentiates(slot::KL), !grad_margin.is_empty() && term.about().differentiates(slot::MARGIN));
+    let kl = term.about().differentiates(slot::KL);
+    let margin = !grad_margin.is_empty() && term.about().differentiates(SECOND);
     let anchor = term.about().differentiates(slot::ANCHOR);
     let one = scale * inputs.grad_scale;
     let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
@@ -1090,13 +1156,18 @@ fn scatter(
             continue;
         }
         let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
-        let weight = each(&inputs.groups.item_weight, i, 1.0);
+        let weight = feed.weight(i);
         let c = one * upstream * weight;
         if c == 0.0 || weight == 0.0 {
             continue;
         }
         match problem.items() {
-            Items::Rows => grad[i] += chain(times(partials.a[i], c), i),
+            Items::Rows => {
+                grad[i] += chain(times(partials.a[i], c), i);
+                if margin {
+                    grad_margin[i] += times(partials.margin[i], c);
+                }
+            }
             items @ Items::Lists { .. } => {
                 for m in items.offset(i)..items.offset(i + 1) {
                     let s = items.member(m);

@@ -423,7 +423,7 @@ def simper(p, lc, lr):
 
 
 def relu_po(p, lc, lr):
-    """So et al. 2025, arXiv:2503.07426, equation 6"""
+    """Wu et al. 2025, arXiv:2503.07426, equation 6"""
     g = minus(p[0] + lr, lc)
     on = mpf(1) if g > 0 else mpf(0)
     return [max(mpf(0), g), -on, on], [[abs(p[0]) * on], [], []]
@@ -599,6 +599,253 @@ def plackett_luce(p, *x):
             grad[i] += beta * term
             parts[i] += beta * abs(term)
     return [value] + grad, [[]] + [[v] for v in parts]
+
+
+def apo_zero_unpaired(p, l, r, label):
+    """D'Oosterlinck et al. 2024, arXiv:2408.06266, equation 4, one row at a time: sigma(-x) up, sigma(x) down"""
+    return kto(p, l, r, label, mpf(0))
+
+
+def bco(p, l, r, label, weight, shift):
+    """Jung et al. 2024, arXiv:2404.04656, equations 8 and 13: -log sigma(r - delta), -w log sigma(-(r - delta))"""
+    (beta,) = p
+    x = beta * minus(l, r) - shift
+    if label > 0:
+        return [softplus(-x), -beta * sigma(-x)], [[], []]
+    return [times(weight, softplus(x)), times(weight, beta * sigma(x))], [[], []]
+
+
+def poft(p, l, m):
+    """Fan et al. 2024, arXiv:2412.12865, equation 6, on given means"""
+    beta, gamma = p
+    x = beta * minus(l, m) + gamma
+    return [softplus(-x), -beta * sigma(-x)], [[], []]
+
+
+def npo(p, l, r):
+    """Zhang et al. 2024, arXiv:2404.05868, equation 3: 2 / beta log(1 + (pi / ref)^beta)"""
+    (beta,) = p
+    x = beta * minus(l, r)
+    return [2 / beta * softplus(x), 2 * sigma(x)], [[], []]
+
+
+def simnpo(p, l):
+    """Fan et al. 2024, arXiv:2410.07163, equation 4: -2 / beta log sigma(-beta l / |y| - gamma), gamma = beta delta"""
+    beta, delta = p
+    x = beta * (l + delta)
+    return [2 / beta * softplus(x), 2 * sigma(x)], [[], []]
+
+
+def a_star_po(p, l, r, z):
+    """Brantley et al. 2025, arXiv:2505.20686, equation 4: (beta2 log pi / ref - (r - V))^2"""
+    (beta,) = p
+    g = beta * minus(l, r) - z
+    parts = abs(beta * l) + abs(beta * r) + abs(z)
+    return [g * g, 2 * beta * g, -2 * g], [[2 * abs(g) * parts], [2 * beta * parts], [2 * parts]]
+
+
+def prime_ce(p, l, r, y):
+    """Cui et al. 2025, arXiv:2502.01456, equation 5: binary cross entropy of sigma(beta log pi / ref)"""
+    (beta,) = p
+    x = beta * minus(l, r)
+    value = times(y, softplus(-x)) + times(1 - y, softplus(x))
+    return [value, beta * (sigma(x) - y)], [[value], [beta * (1 - y) * sigma(x), beta * y * sigma(-x)]]
+
+
+def nll(p, l):
+    """the negative log-likelihood of the token"""
+    return [-l, mpf(-1)], [[], []]
+
+
+def p_of(l):
+    return mpf(0) if l == -INF else mp.exp(l)
+
+
+def held(weight):
+    """weight(p, x) is constant: the value with the weight at x and the log-prob at y, for differences"""
+    def f(p, *x):
+        w = weight(p, *x)
+        return [times(w, x[0]), w], [exponent(p, *x), exponent(p, *x)]
+    # terms that the exponent of the weight adds up count with the output's derivative by them
+    exponent = lambda p, *x: [times(weight(p, *x), max(1, abs(x[0])) if mp.isfinite(x[0]) else 1) * e for e in exponents(p, *x)]
+    exponents = getattr(weight, "exponents", lambda p, *x: [])
+    f.__name__, f.__doc__ = weight.__name__, weight.__doc__
+    f.held = lambda p, x, y: times(weight(p, *x), y[0])
+    return f
+
+
+@held
+def dft(p, l):
+    """Wu et al. 2025, arXiv:2508.05629, equation 9: sg(p) times the negative log-likelihood"""
+    return -p_of(l)
+
+
+@held
+def chord_phi(p, l):
+    """Zhang et al. 2025, arXiv:2508.11408, equation 7: phi = p (1 - p), constant"""
+    return -p_of(l) * (1 - p_of(l))
+
+
+def entropy_power(scale, name, doc):
+    def weight(p, l, h):
+        (alpha,) = p
+        return -(mpf(1) if alpha == 0 else mpf(0) if h <= 0 else (h / scale) ** alpha)
+    weight.exponents = lambda p, l, h: [p[0] * mp.log(h / scale)] if h > 0 else []
+    weight.__name__, weight.__doc__ = name, doc
+    return held(weight)
+
+
+eaft = entropy_power(3, "eaft", "Diao et al. 2026, arXiv:2601.02151, with the scale of LLaMA-Factory: (H_20 / 3)^alpha, constant")
+eaft_raw = entropy_power(1, "eaft_raw", "the same as in axolotl: H_20^alpha, constant")
+
+
+def token_constrained(p, l, r, beta):
+    """Qi et al. 2024, arXiv:2406.05946, equation 3: -2 / beta log sigma(beta log pi / ref)"""
+    x = beta * minus(l, r)
+    return [2 / beta * softplus(-x), -2 * sigma(-x)], [[], []]
+
+
+def gradient_ascent(p, l):
+    """Jang et al. 2022, arXiv:2210.01504, equation 1: the log-likelihood itself"""
+    return [l, mpf(1)], [[], []]
+
+
+@held
+def wga(p, l):
+    """Wang et al. 2025, arXiv:2502.19301, equation 9: p^beta log p, the power constant"""
+    return p_of(l) ** p[0]
+
+
+def satimp_weight(p, l):
+    """Yang et al. 2025, arXiv:2505.11953, section 5: p^beta1 (1 - p)^beta2 log p, the weight constant"""
+    q = p_of(l)
+    return (q ** p[0] if p[0] else mpf(1)) * ((1 - q) ** p[1] if p[1] else mpf(1))
+
+
+satimp_weight.__name__ = "satimp"
+satimp_weight.exponents = lambda p, l: [times(p[0], l), times(p[1], mp.log(1 - p_of(l)))] if mp.isfinite(l) and l < 0 else []
+satimp = held(satimp_weight)
+
+
+def columns(x, n):
+    K = len(x) // n
+    return K, [x[k * K:(k + 1) * K] for k in range(n)]
+
+
+def shares(x):
+    """softmax and its logarithm"""
+    top = max(x)
+    if mp.isinf(top) or any(mp.isnan(v) for v in x):
+        raise Undefined
+    log_total = top + mp.log(sum(mp.exp(v - top) for v in x))
+    logs = [v - log_total for v in x]
+    return [mpf(0) if v == -INF else mp.exp(v) for v in logs], logs
+
+
+def preference_ranking(p, *x):
+    """Song et al. 2023, arXiv:2306.17492, equation 7, with T_k^i = r_k - r_i as in the authors' code, and their SFT term"""
+    weight, eps = p
+    K, (l, t, r) = columns(x, 3)
+    s = [a / b if b > 0 else mpf(0) for a, b in zip(l, t)]
+    value, grad, parts = mpf(0), [mpf(0)] * K, [mpf(0)] * K
+    for k in range(K - 1):
+        T = {i: r[k] - r[i] for i in range(k + 1, K)}
+        Tk = max(T.values())
+        own = mp.exp(s[k] * Tk)
+        e = {i: mp.exp(s[i] * T[i]) for i in T}
+        total = own + sum(e.values()) + eps
+        value += -mp.log(own / total)
+        for i in T:
+            grad[i] += T[i] * e[i] / total
+            parts[i] += T[i] * e[i] / total * (1 + abs(s[i] * T[i]))
+        grad[k] -= Tk * (1 - own / total)
+        parts[k] += Tk * (1 - own / total) * (1 + abs(s[k] * Tk))
+    grad = [g / b if b > 0 else mpf(0) for g, b in zip(grad, t)]
+    parts = [[g / b] if b > 0 else [] for g, b in zip(parts, t)]
+    if K > 1:
+        value -= weight * (K - 1) ** 2 * l[0]
+        grad[0] -= weight * (K - 1) ** 2
+        parts[0].append(weight * (K - 1) ** 2)
+    return [value] + grad, [[weight * (K - 1) ** 2 * l[0]]] + parts
+
+
+def rrhf(p, *x):
+    """Yuan et al. 2023, arXiv:2304.05302, equations 2 to 4, with weights of the parts"""
+    power, rank, sft, sft_mean = p
+    K, (l, t, r) = columns(x, 3)
+    s = [a / b ** power if b > 0 else mpf(0) for a, b in zip(l, t)]
+    value, grad, terms = mpf(0), [mpf(0)] * K, [[] for _ in range(K + 1)]
+    for i in range(K):
+        for j in range(K):
+            if r[i] < r[j] and s[i] > s[j]:
+                value += rank * (s[i] - s[j])
+                terms[0] += [rank * s[i], rank * s[j]]
+                for k, sign in ((i, 1), (j, -1)):
+                    if t[k] > 0:
+                        grad[k] += sign * rank / t[k] ** power
+                        terms[1 + k].append(rank / t[k] ** power)
+    best = list(r).index(max(r))
+    w = sft + (sft_mean / t[best] if t[best] > 0 else 0)
+    value -= times(w, l[best])
+    grad[best] -= w
+    terms[0].append(times(w, l[best]))
+    terms[1 + best].append(w)
+    return [value] + grad, terms
+
+
+def infonca(p, *x):
+    """Chen et al. 2024, arXiv:2402.05369, equation 6: -sum softmax(r / alpha) log softmax(beta log pi / ref)"""
+    beta, alpha = p
+    K, (l, q, r) = columns(x, 3)
+    (pol, logs), (tgt, _) = shares([beta * minus(a, b) for a, b in zip(l, q)]), shares([v / alpha for v in r])
+    value = -sum(times(w, v) for w, v in zip(tgt, logs))
+    grad = [beta * (a - b) for a, b in zip(pol, tgt)]
+    return [value] + grad, [[value]] + [[beta * a, beta * b] for a, b in zip(pol, tgt)]
+
+
+def nca(p, *x):
+    """Chen et al. 2024, arXiv:2402.05369, equation 10"""
+    beta, alpha = p
+    K, (l, q, r) = columns(x, 3)
+    tgt, _ = shares([v / alpha for v in r])
+    h = [beta * minus(a, b) for a, b in zip(l, q)]
+    value = sum(times(w, softplus(-v)) + softplus(v) / K for w, v in zip(tgt, h))
+    left, right = [beta * w * sigma(-v) for w, v in zip(tgt, h)], [beta * sigma(v) / K for v in h]
+    return [value] + [b - a for a, b in zip(left, right)], [[value]] + [[a, b] for a, b in zip(left, right)]
+
+
+def exo(p, *x):
+    """Ji et al. 2024, arXiv:2402.00856, equation 13: KL(softmax(beta_pi log pi / ref) || softmax(r / beta_r))"""
+    beta, temperature = p
+    K, (l, q, r) = columns(x, 3)
+    (a, log_a), (b, log_b) = shares([beta * minus(u, v) for u, v in zip(l, q)]), shares([v / temperature for v in r])
+    gaps = [mpf(0) if u == 0 else v - w for u, v, w in zip(a, log_a, log_b)]
+    value = sum(times(u, g) for u, g in zip(a, gaps))
+    if mp.isinf(value):
+        raise Undefined
+    size = [abs(u) + abs(v) if w else mpf(0) for u, v, w in zip(log_a, log_b, a)]
+    # log q rounds in its own size, so every q is off by that times q
+    targets = sum(times(v, 1 + abs(w)) for v, w in zip(b, log_b))
+    terms = [[beta * u * s, beta * u * value, beta * u * (targets + sum(c * d for c, d in zip(a, size)))] for u, s in zip(a, size)]
+    # a difference of logarithms is off by their size, in p log(p/q) - p + q by that times its slope p (d)
+    return [value] + [times(u, beta * (g - value)) for u, g in zip(a, gaps)], [[u * g * s for u, g, s in zip(a, gaps, size)]] + terms
+
+
+def aft(p, *x):
+    """Wang et al. 2023, arXiv:2309.02144, equation 6: log(1 + sum over better, worse of e^(s_worse - s_better))"""
+    K, (s, r) = columns(x, 2)
+    pairs = [(i, j, minus(s[j], s[i])) for i in range(K) for j in range(K) if r[i] > r[j]]
+    if any(v == INF for _, _, v in pairs):
+        raise Undefined
+    total = 1 + sum(mp.exp(v) for _, _, v in pairs)
+    grad, parts = [mpf(0)] * K, [mpf(0)] * K
+    for i, j, v in pairs:
+        w = mp.exp(v) / total
+        grad[j] += w
+        grad[i] -= w
+        for k in (i, j):
+            parts[k] += times(w, 1 + abs(s[i]) + abs(s[j]))
+    return [mp.log(total)] + grad, [[]] + [[v] for v in parts]
 
 
 # ---------------------------------------------------------------------------------------------------- cases
@@ -857,6 +1104,104 @@ def list_cases():
         yield p, (-1e4, -1.0, -5e3, -1.0, -1e4, -5e3)
 
 
+def rows(params, infinities, rest):
+    """l, ref at every distance; rest(beta) gives the other inputs of a case"""
+    def cases():
+        for p in params:
+            beta = p[0] if p and p[0] == p[0] else 0.1
+            for d in D:
+                for _ in range(3):
+                    l, r = around(d / beta)
+                    yield p, (l, r) + rest(beta)
+            for _ in range(15):
+                yield p, (f32(-rng.uniform(0, 1e4)), f32(-rng.uniform(0, 1e4))) + rest(beta)
+            yield p, (-3.5, -3.5) + rest(beta)
+            yield p, (0.0, -1e4) + rest(beta)
+            yield p, (-1e4, 0.0) + rest(beta)
+            for x in infinities:
+                yield p, x + rest(beta)
+    return cases
+
+
+APART = [(-inf, -2.0), (-2.0, -inf)]
+label = lambda: rng.choice((1.0, 0.0, -1.0))
+apo_zero_unpaired_cases = rows([(), (0.5, 1.5, 0.0), (2.0, 0.0, 1.33)], APART, lambda b: (label(),))
+bco_cases = rows([(), (0.5,), (2.0,)], APART, lambda b: (label(), f32(rng.choice((0.0, 1.0, rng.uniform(0.5, 10)))), f32(rng.choice((0.0, rng.uniform(-5, 5))))))
+npo_cases = rows([(), (1.0,), (0.01,)], APART, lambda b: ())
+a_star_po_cases = rows([(), (0.5,)], [], lambda b: (f32(rng.choice((0.0, rng.uniform(-2, 2)))),))
+prime_ce_cases = rows([(), (0.5,), (2.0,)], APART, lambda b: (rng.choice((0.0, 1.0, 0.5, f32(rng.random()))),))
+
+
+def poft_cases():
+    for p in [(), (2.0, 0.5), (0.3, -1.0)]:
+        beta = p[0] if p else 1.0
+        for d in D:
+            for at in (-0.01, -2.3):
+                yield p, (f32(at + d / beta), f32(at))
+        for x in [(-inf, -1.0), (-1.0, -inf), (-1e4, -0.5), (-0.5, -1e4), (0.0, 0.0)]:
+            yield p, x
+
+
+LOGPROBS = [0.0, -1e-30, -1e-8, -1e-6, -1e-4, -0.01, -0.1, -0.5, -0.6931472, -1.0, -2.3, -5.0, -17.3, -40.0, -88.1, -104.3, -200.0, -1e3, -1e4, -inf]
+
+
+def logps(params, count=140):
+    def cases():
+        for p in params:
+            for l in LOGPROBS:
+                yield p, (f32(l),)
+            for _ in range(count // len(params)):
+                yield p, (f32(-math.exp(rng.uniform(-12, 5))),)
+    return cases
+
+
+def simnpo_cases():
+    yield from logps([(), (1.0, 0.5), (10.0, -0.3)])()
+
+
+def eaft_cases():
+    for p in [(), (0.0,), (0.5,), (2.0,), (1.7,)]:
+        for l in LOGPROBS:
+            for h in (0.0, 1e-6, f32(rng.uniform(0, 3)), 3.0):
+                yield p, (f32(l), f32(h))
+
+
+def token_constrained_cases():
+    for l, r in [x for _, x in two_scores()]:
+        for beta in (0.1, 2.0):
+            yield (), (l, r, f32(beta))
+    for d in D:
+        for beta in (0.1, 0.5):
+            yield (), (f32(-2.0 + d / beta), -2.0, f32(beta))
+
+
+def lists(params, reference, lengths, ends, order):
+    """lists of every size; targets: distinct, with ties, all equal, far apart"""
+    def cases():
+        for p in params:
+            for K in (1, 2, 3, 5, 12):
+                for width in (0.0, 1.0, 30.0, 1000.0):
+                    for kind in range(4):
+                        l = [f32(-rng.uniform(0, 1) * width - (0.25 if width else 3.5)) for _ in range(K)]
+                        r = [f32(v + rng.uniform(-1, 1) * width) for v in l]
+                        t = [float(rng.choice((0, 1, 7, 512)) if kind else 1) for _ in range(K)]
+                        y = [[f32(rng.gauss(0, 1)), float(rng.randrange(3)), 0.5, f32(rng.uniform(-100, 100))][kind] for _ in range(K)]
+                        y.sort(reverse=True) if order else None
+                        yield p, tuple(l) + (tuple(r) if reference else ()) + (tuple(t) if lengths else ()) + tuple(y)
+            for x in ends:
+                if min(p[1:], default=1) > 1e-3:  # where a share is no double, 0 times infinity decides
+                    yield p, x
+    return cases
+
+
+ENDS = [(-inf, -2.0, -3.0, -1.5, -2.0, -3.0, 0.0, 1.0, 2.0), (-5.0, -5.0, -6.0, -6.0, 0.0, -inf), (0.0, -1e4, -1e4, 0.0, 1.0, 2.0)]
+ranking_cases = lists([(), (0.0,), (2.0, 1e-10)], False, True, [(-1e4, -1e3, 10.0, 10.0, 2.0, 1.0), (-8.0, -6.0, 4.0, 3.0, 1.0, 1.0)], True)
+rrhf_cases = lists([(), (0.5, 100.0, 0.0, 1.0), (0.0, 1.0, 0.5)], False, True, [(-8.0, -4.0, 4.0, 2.0, 1.0, 2.0), (-1e4, -1.0, 3.0, 3.0, 1.0, 0.0)], False)
+infonca_cases = lists([(nan, 1.0), (1.0, 0.1), (0.01, 1e-4)], True, False, ENDS, False)
+exo_cases = lists([(), (0.1, 0.5), (2.0, 3.0)], True, False, ENDS[:1] + ENDS[2:], False)
+aft_cases = lists([()] * 2, False, False, [(-1e4, 0.0, 1.0, 0.0), (0.0, -1e4, 1.0, 0.0), (-2.0, -inf, 1.0, 0.0), (-1.0, -1.0, 0.5, 0.5)], False)
+
+
 PAIR6 = "chosen_logp rejected_logp chosen_ref_logp rejected_ref_logp"
 PAIR_GRADS = "value grad_chosen_logp grad_rejected_logp"
 MARGINS, MARGIN_GRADS = " chosen_margin rejected_margin", " grad_chosen_margin grad_rejected_margin"
@@ -916,8 +1261,30 @@ ENTRIES = [
     ("1049 pair bt_davidson -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_davidson, (nan,), tie_cases((0.0,), (-3.0,), (15.0,))),
     ("1050 pair cost_model -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, cost_model, (), lambda: [c for _ in range(3) for c in gap_cases((), extra=lambda: (rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])))()]),
     ("2001 unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
+    ("2002 unpaired apo_zero_unpaired -", "logp ref_logp label", "value grad_logp", apo_zero_unpaired, (0.1, 1.0, 1.0), apo_zero_unpaired_cases),
+    ("2003 unpaired bco -", "logp ref_logp label weight shift", "value grad_logp", bco, (0.1,), bco_cases),
+    ("2004 unpaired poft -", "logp baseline", "value grad_logp", poft, (1.0, 0.0), poft_cases),
+    ("2005 unpaired npo -", "logp ref_logp", "value grad_logp", npo, (0.1,), npo_cases),
+    ("2006 unpaired simnpo -", "logp", "value grad_logp", simnpo, (4.5, 0.0), simnpo_cases),
+    ("2007 unpaired a_star_po -", "logp ref_logp baseline", "value grad_logp grad_baseline", a_star_po, (1e-3,), a_star_po_cases),
+    ("2008 unpaired prime_ce -", "logp ref_logp baseline", "value grad_logp", prime_ce, (0.05,), prime_ce_cases),
     ("3001 list plackett_luce -", "logp ref_logp", "value grad_logp", plackett_luce, (0.1, inf), list_cases),
+    ("3002 list preference_ranking -", "logp len target", "value grad_logp", preference_ranking, (0.05, 0.0), ranking_cases),
+    ("3003 list rrhf -", "logp len target", "value grad_logp", rrhf, (1.0, 1.0, 1.0, 0.0), rrhf_cases),
+    ("3004 list infonca -", "logp ref_logp target", "value grad_logp", infonca, (0.1, nan), infonca_cases),
+    ("3005 list nca -", "logp ref_logp target", "value grad_logp", nca, (0.1, nan), infonca_cases),
+    ("3006 list exo -", "logp ref_logp target", "value grad_logp", exo, (1.0, 1.0), exo_cases),
+    ("3007 list aft -", "logp target", "value grad_logp", aft, (), aft_cases),
     ("4001 token ppo_clip -", "logp old advantage", "value grad_logp", ppo_clip, (0.2, 0.2, inf, inf), ppo_clip_cases),
+    ("4002 token nll -", "logp", "value grad_logp", nll, (), logps([()])),
+    ("4003 token dft -", "logp", "value grad_logp", dft, (), logps([()])),
+    ("4004 token chord_phi -", "logp", "value grad_logp", chord_phi, (), logps([()])),
+    ("4005 token eaft -", "logp entropy", "value grad_logp", eaft, (1.0,), eaft_cases),
+    ("4006 token eaft_raw -", "logp entropy", "value grad_logp", eaft_raw, (1.0,), eaft_cases),
+    ("4007 token token_constrained -", "logp ref_logp advantage", "value grad_logp", token_constrained, (), token_constrained_cases),
+    ("4008 token gradient_ascent -", "logp", "value grad_logp", gradient_ascent, (), logps([()])),
+    ("4009 token wga -", "logp", "value grad_logp", wga, (1.0,), logps([(), (0.3,), (2.0,)])),
+    ("4010 token satimp -", "logp", "value grad_logp", satimp, (5.0, 1.0), logps([(), (1.0, 0.0), (0.0, 2.0), (0.5, 0.5)])),
     ("5001 sequence gspo _map", "logp old advantage", "value grad_logp", gspo_map, (0.2, 0.2, inf, inf), gspo_map_cases),
     ("5001 sequence gspo -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
     ("6001 estimator k1 -", "logp ref_logp", "value grad_logp", k1, (), two_scores),
@@ -982,15 +1349,18 @@ def main():
                     continue
                 if (f.__name__, names[i % len(names)]) in DETACHED or (f.__name__ in CLAMPED and xs[i] >= 0):
                     continue
-                if len(names) == len(xs) and f is not plackett_luce:
+                if " list " not in head:
                     if "grad_" + names[i] not in outs:
                         continue
                     want = y[outs.index("grad_" + names[i])]
-                elif i < len(xs) // 2:
+                elif i < len(xs) // len(names):
                     want = y[1 + i]
                 else:
                     continue
                 left, right, h = side
+                if hasattr(f, "held"):
+                    moved = lambda v: [f.held(p, xs, [v] + xs[1:])]
+                    left, right = moved(xs[i] - h), moved(xs[i] + h)
                 one, two = (y[0] - left[0]) / h, (right[0] - y[0]) / h
                 scale = max(abs(want), abs(y[0]) * mpf(10) ** -12, mpf(10) ** -12)
                 if abs(one - two) > scale * mpf(10) ** -12:

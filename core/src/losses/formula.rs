@@ -140,6 +140,7 @@ const UNPAIRED: &[(u64, &str)] = &[
     (slot::SHIFT, "shift"),
 ];
 const LOGP_OUT: &[(u64, &str)] = &[(slot::LOGP, "grad_logp")];
+const UNPAIRED_OUT: &[(u64, &str)] = &[(slot::LOGP, "grad_logp"), (slot::BASELINE, "grad_baseline")];
 const TOKEN: &[(u64, &str)] = &[
     (slot::LOGP, "logp"),
     (slot::OLD, "old"),
@@ -226,7 +227,7 @@ flat! {
         y.value
     }
     /// An unpaired entry.
-    OfUnpaired UnpairedLoss Unpaired "" UNPAIRED LOGP_OUT |x, p, out| {
+    OfUnpaired UnpairedLoss Unpaired "" UNPAIRED UNPAIRED_OUT |x, p, out| {
         let row = Unpaired {
             logp: x.get(slot::LOGP),
             ref_logp: x.get(slot::REF),
@@ -238,6 +239,7 @@ flat! {
         };
         let y = E::eval(row, p);
         out.put(slot::LOGP, y.logp);
+        out.put(slot::BASELINE, y.baseline);
         y.value
     }
     /// A token entry.

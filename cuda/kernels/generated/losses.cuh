@@ -2131,6 +2131,118 @@ TRUING_FN void truing_unpaired_kto(double logp, double ref_logp, double label, d
     *value = v8;
     *grad_logp = v12;
 }
+// kto with baseline = 0
+TRUING_FN void truing_unpaired_apo_zero_unpaired(double logp, double ref_logp, double label, double beta, double desirable_weight, double undesirable_weight, double *value, double *grad_logp) {
+    const double v1 = 0.0 < label ? desirable_weight : undesirable_weight;
+    const double v2 = -(beta);
+    const double v3 = 0.0 < label ? v2 : beta;
+    const double v4 = logp - ref_logp;
+    const double v5 = v4 - 0.0;
+    const double v6 = v3 * v5;
+    const double v7 = truing_sigmoid(v6);
+    const double v8 = v1 * v7;
+    const double v9 = v3 * v8;
+    const double v10 = -(v6);
+    const double v11 = truing_sigmoid(v10);
+    const double v12 = v9 * v11;
+    *value = v8;
+    *grad_logp = v12;
+}
+// v = beta a - shift; desirable: -log sigma(v); undesirable: -weight log sigma(-v)
+TRUING_FN void truing_unpaired_bco(double logp, double ref_logp, double label, double weight, double shift, double beta, double *value, double *grad_logp) {
+    const double v1 = logp - ref_logp;
+    const double v2 = beta * v1;
+    const double v3 = v2 - shift;
+    const double v4 = -(v3);
+    const double v5 = 0.0 < label ? v4 : v3;
+    const double v6 = 0.0 < label ? 1.0 : weight;
+    const double v7 = -(beta);
+    const double v8 = 0.0 < label ? v7 : beta;
+    const double v9 = truing_softplus(v5);
+    const double v10 = truing_abs(v6);
+    const double v11 = v6 * v9;
+    const double v12 = 0.0 < v10 ? v11 : v10;
+    const double v13 = truing_sigmoid(v5);
+    const double v14 = v8 * v13;
+    const double v15 = v6 * v14;
+    const double v16 = 0.0 < v10 ? v15 : v10;
+    *value = v12;
+    *grad_logp = v16;
+}
+// -log sigma(beta (l / T - baseline) + gamma)
+TRUING_FN void truing_unpaired_poft(double logp, double baseline, double beta, double gamma, double *value, double *grad_logp) {
+    const double v1 = logp - baseline;
+    const double v2 = beta * v1;
+    const double v3 = v2 + gamma;
+    const double v4 = -(v3);
+    const double v5 = truing_softplus(v4);
+    const double v6 = truing_sigmoid(v4);
+    const double v7 = beta * v6;
+    const double v8 = -(v7);
+    *value = v5;
+    *grad_logp = v8;
+}
+// -2 / beta log sigma(-beta a)
+TRUING_FN void truing_unpaired_npo(double logp, double ref_logp, double beta, double *value, double *grad_logp) {
+    const double v1 = logp - ref_logp;
+    const double v2 = beta * v1;
+    const double v3 = truing_softplus(v2);
+    const double v4 = 2.0 * v3;
+    const double v5 = v4 / beta;
+    const double v6 = truing_sigmoid(v2);
+    const double v7 = 2.0 * v6;
+    *value = v5;
+    *grad_logp = v7;
+}
+// -2 / beta log sigma(-beta (l / T + delta))
+TRUING_FN void truing_unpaired_simnpo(double logp, double beta, double delta, double *value, double *grad_logp) {
+    const double v1 = logp + delta;
+    const double v2 = beta * v1;
+    const double v3 = truing_softplus(v2);
+    const double v4 = 2.0 * v3;
+    const double v5 = v4 / beta;
+    const double v6 = truing_sigmoid(v2);
+    const double v7 = 2.0 * v6;
+    *value = v5;
+    *grad_logp = v7;
+}
+// baseline = r - V; (beta2 a - baseline)^2
+TRUING_FN void truing_unpaired_a_star_po(double logp, double ref_logp, double baseline, double beta2, double *value, double *grad_logp, double *grad_baseline) {
+    const double v1 = logp - ref_logp;
+    const double v2 = beta2 * v1;
+    const double v3 = v2 - baseline;
+    const double v4 = v3 + v3;
+    const double v5 = v3 * v3;
+    const double v6 = beta2 * v4;
+    const double v7 = -(v4);
+    *value = v5;
+    *grad_logp = v6;
+    *grad_baseline = v7;
+}
+// y = baseline; -y log sigma(beta a) - (1 - y) log sigma(-beta a)
+TRUING_FN void truing_unpaired_prime_ce(double logp, double ref_logp, double baseline, double beta, double *value, double *grad_logp) {
+    const double v1 = logp - ref_logp;
+    const double v2 = beta * v1;
+    const double v3 = 1.0 - baseline;
+    const double v4 = v2 < 0.0 ? baseline : v3;
+    const double v5 = truing_abs(v2);
+    const double v6 = -(v5);
+    const double v7 = truing_exp(v6);
+    const double v8 = truing_log1p(v7);
+    const double v9 = truing_abs(v4);
+    const double v10 = v4 * v5;
+    const double v11 = 0.0 < v9 ? v10 : v9;
+    const double v12 = v8 + v11;
+    const double v13 = truing_sigmoid(v2);
+    const double v14 = v3 * v13;
+    const double v15 = -(v2);
+    const double v16 = truing_sigmoid(v15);
+    const double v17 = baseline * v16;
+    const double v18 = v14 - v17;
+    const double v19 = beta * v18;
+    *value = v12;
+    *grad_logp = v19;
+}
 // r = e^(logp - old); -min(min(r, delta) A, clip(r, 1 - clip_low, 1 + clip_high) A); at most -dual_clip A for A < 0
 TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, float log_low, float log_cap, float log_roof, float log_dual, float *value, float *grad_logp) {
     const float v1 = logp - old;
@@ -2149,6 +2261,113 @@ TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, flo
     const float v14 = 0.0f < v12 ? v11 : v12;
     *value = v13;
     *grad_logp = v14;
+}
+// -logp
+TRUING_FN void truing_token_nll(float logp, float *value, float *grad_logp) {
+    const float v1 = truing_abs(-1.0f);
+    const float v2 = -1.0f * logp;
+    const float v3 = 0.0f < v1 ? v2 : v1;
+    *value = v3;
+    *grad_logp = -1.0f;
+}
+// -p logp, p = e^logp constant
+TRUING_FN void truing_token_dft(float logp, float *value, float *grad_logp) {
+    const float v1 = truing_exp(logp);
+    const float v2 = -(v1);
+    const float v3 = truing_abs(v2);
+    const float v4 = v2 * logp;
+    const float v5 = 0.0f < v3 ? v4 : v3;
+    *value = v5;
+    *grad_logp = v2;
+}
+// -p (1 - p) logp, p = e^logp constant
+TRUING_FN void truing_token_chord_phi(float logp, float *value, float *grad_logp) {
+    const float v1 = truing_exp(logp);
+    const float v2 = truing_expm1(logp);
+    const float v3 = v1 * v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = v3 * logp;
+    const float v6 = 0.0f < v4 ? v5 : v4;
+    *value = v6;
+    *grad_logp = v3;
+}
+// -(H / 3)^alpha logp, H constant, of the 20 most probable tokens
+TRUING_FN void truing_token_eaft(float logp, float entropy, float alpha, float *value, float *grad_logp) {
+    const float v1 = entropy / 3.0f;
+    const float v2 = 0.0f < alpha ? 0.0f : 1.0f;
+    const float v3 = truing_log(v1);
+    const float v4 = alpha * v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = v1 <= 0.0f ? v2 : v5;
+    const float v7 = -(v6);
+    const float v8 = truing_abs(v7);
+    const float v9 = v7 * logp;
+    const float v10 = 0.0f < v8 ? v9 : v8;
+    *value = v10;
+    *grad_logp = v7;
+}
+// -H^alpha logp, H constant, of the 20 most probable tokens
+TRUING_FN void truing_token_eaft_raw(float logp, float entropy, float alpha, float *value, float *grad_logp) {
+    const float v1 = 0.0f < alpha ? 0.0f : 1.0f;
+    const float v2 = truing_log(entropy);
+    const float v3 = alpha * v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = entropy <= 0.0f ? v1 : v4;
+    const float v6 = -(v5);
+    const float v7 = truing_abs(v6);
+    const float v8 = v6 * logp;
+    const float v9 = 0.0f < v7 ? v8 : v7;
+    *value = v9;
+    *grad_logp = v6;
+}
+// beta_t = advantage; -2 / beta_t log sigma(beta_t (logp - ref))
+TRUING_FN void truing_token_token_constrained(float logp, float ref_logp, float advantage, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = advantage * v1;
+    const float v3 = -(v2);
+    const float v4 = truing_softplus(v3);
+    const float v5 = 2.0f * v4;
+    const float v6 = v5 / advantage;
+    const float v7 = truing_sigmoid(v3);
+    const float v8 = 2.0f * v7;
+    const float v9 = -(v8);
+    *value = v6;
+    *grad_logp = v9;
+}
+// logp
+TRUING_FN void truing_token_gradient_ascent(float logp, float *value, float *grad_logp) {
+    const float v1 = truing_abs(1.0f);
+    const float v2 = 1.0f * logp;
+    const float v3 = 0.0f < v1 ? v2 : v1;
+    *value = v3;
+    *grad_logp = 1.0f;
+}
+// p^beta logp, p = e^logp constant
+TRUING_FN void truing_token_wga(float logp, float beta, float *value, float *grad_logp) {
+    const float v1 = beta * logp;
+    const float v2 = truing_exp(v1);
+    const float v3 = truing_abs(v2);
+    const float v4 = v2 * logp;
+    const float v5 = 0.0f < v3 ? v4 : v3;
+    *value = v5;
+    *grad_logp = v2;
+}
+// p^beta1 (1 - p)^beta2 logp, p = e^logp constant
+TRUING_FN void truing_token_satimp(float logp, float beta1, float beta2, float *value, float *grad_logp) {
+    const float v1 = truing_abs(beta1);
+    const float v2 = beta1 * logp;
+    const float v3 = 0.0f < v1 ? v2 : v1;
+    const float v4 = truing_log1mexp(logp);
+    const float v5 = truing_abs(beta2);
+    const float v6 = beta2 * v4;
+    const float v7 = 0.0f < v5 ? v6 : v5;
+    const float v8 = v3 + v7;
+    const float v9 = truing_exp(v8);
+    const float v10 = truing_abs(v9);
+    const float v11 = v9 * logp;
+    const float v12 = 0.0f < v10 ? v11 : v10;
+    *value = v12;
+    *grad_logp = v9;
 }
 // C = mean_t (logp - old); ppo_clip of r = e^C
 TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
