@@ -555,7 +555,13 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
     let weight = [EstimatorWeight::One, EstimatorWeight::Score, EstimatorWeight::Ratio][i / 6 % 3];
     let gradient = [EstimatorGradient::Pathwise, EstimatorGradient::StraightThrough][i / 18 % 2];
     let (of, coef) = if kind == Kind::Estimator { (name, 0.0) } else { (["k1", "k2", "k3"][i / 36 % 3], 0.125) };
-    let kl = (i % 12 > 2).then(|| pol::Estimator { id: id(Kind::Estimator, of), weight, gradient, coef });
+    let kl = (i % 12 > 2).then(|| pol::Estimator {
+        id: id(Kind::Estimator, of),
+        weight,
+        gradient,
+        coef,
+        ..pol::Estimator::new(0)
+    });
     let mode =
         [Mode::TokenMean, Mode::SeqMeanTokenMean, Mode::SeqMeanTokenSum, Mode::SeqMeanTokenSumNorm, Mode::TokenSum];
     let mode = mode[i % 5];
@@ -564,9 +570,10 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         normaliser: 0.0,
         max_length: if mode == Mode::SeqMeanTokenSumNorm { 64.0 } else { 0.0 },
         count_empty: Some(if i % 2 == 0 { pol::CountEmpty::All } else { pol::CountEmpty::Nonempty }),
+        ..pol::Aggregate::new(pol::Mode::TokenMean)
     };
     let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
-    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level };
+    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level, variant: 0, bonus: None };
     let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
     let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
     let near = |r: &mut Random| logp.iter().map(|&l| l + real(r, 1.0)).collect::<Vec<f32>>();
@@ -582,6 +589,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         mask: Some(Mask::U8(Matrix::vector(&mask))),
         grad_output: None,
         grad_scale: 1.5,
+        ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
     };
     let sequence_kind = kind == Kind::Sequence;
     let (mut loss, mut terms, mut statistics, mut counters) = ([7.5f64], [7.5f64; 3], [7.5f64; 32], [7i64; 32]);
@@ -600,6 +608,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         token_status: Some(MatrixMut::vector(&mut token_status)),
         sequence_status: Some(MatrixMut::vector(&mut sequence_status)),
         counters: Some(&mut counters),
+        ..pol::Outputs::default()
     };
     let need = policy::workspace(c, &problem).minimum;
     with_scratch(need, |w| policy::forward(c, &problem, &inputs, out, w)).unwrap();

@@ -58,6 +58,7 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
         token_status: Some(MatrixMut::vector(&mut g.token_status)),
         sequence_status: Some(MatrixMut::vector(&mut g.sequence_status)),
         counters: Some(&mut g.counters),
+        ..Outputs::default()
     };
     let need = policy::workspace(c, p).minimum;
     let result = with_scratch(need, |w| policy::forward(c, p, i, out, w));
@@ -124,6 +125,7 @@ impl Data {
             mask: Some(Mask::U8(Matrix::vector(&self.mask))),
             grad_output: None,
             grad_scale: 1.0,
+            ..Inputs::new(Floats::F32(Matrix::vector(&[])))
         }
     }
     fn live(&self, b: usize) -> Vec<usize> {
@@ -190,8 +192,13 @@ impl Oracle<'_> {
                 0.0
             };
             for &i in &live {
-                let own =
-                    Estimator { id: 0, weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+                let own = Estimator {
+                    id: 0,
+                    weight: EstimatorWeight::One,
+                    gradient: EstimatorGradient::Pathwise,
+                    coef: 0.0,
+                    ..Estimator::new(0)
+                };
                 let k = |name: &str, e: &Estimator| {
                     estimate(name, e, l[i], at(i), old(i), d.reference[i] as f64)[surrogate as usize]
                 };
@@ -208,7 +215,7 @@ impl Oracle<'_> {
         sums
     }
 }
-const ONE: Aggregate = Aggregate { mode: Mode::TokenMean, normaliser: 0.0, max_length: 0.0, count_empty: None };
+const ONE: Aggregate = Aggregate::new(Mode::TokenMean);
 fn aggregates(sequence: bool) -> Vec<Aggregate> {
     let mut all = vec![ONE, Aggregate { normaliser: 37.5, ..ONE }, Aggregate { mode: Mode::TokenSum, ..ONE }];
     for count in [CountEmpty::All, CountEmpty::Nonempty] {
@@ -225,7 +232,7 @@ fn aggregates(sequence: bool) -> Vec<Aggregate> {
 type Case = (Kind, &'static str, &'static [f64], Option<(&'static str, Estimator)>);
 fn losses() -> Vec<Case> {
     let e = |name: &'static str, weight, gradient, coef| {
-        (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef })
+        (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef, ..Estimator::new(0) })
     };
     use EstimatorGradient::*;
     use EstimatorWeight::*;
@@ -247,7 +254,7 @@ fn losses() -> Vec<Case> {
 }
 fn options<'a>(c: &Case, aggregate: Aggregate) -> Options<'a> {
     let level = if c.0 == Kind::Sequence { Level::Sequence } else { Level::Token };
-    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level }
+    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level, variant: 0, bonus: None }
 }
 fn near(what: &str, got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "{what}: got {got}, expected {want}");
@@ -490,6 +497,8 @@ fn limits() {
                 kl: None,
                 aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
                 level: Level::Token,
+                variant: 0,
+                bonus: None,
             };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, a) = ([l], [o], [a]);
@@ -501,6 +510,7 @@ fn limits() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let g = run(c, &p, &i).unwrap();
             (g.values[0], g.grad[0], g.token_status[0])
@@ -537,9 +547,22 @@ fn limits() {
         check(token(&[], 1.0, nan, 0.0), 0.0, 0.0, row::NAN_INPUT);
 
         let kl = |name: &str, weight, l: f32, o: f32, r: f32| {
-            let e =
-                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
-            let o1 = Options { loss: e.id, params: &[], kl: Some(e), aggregate: ONE, level: Level::Token };
+            let e = Estimator {
+                id: id(Kind::Estimator, name),
+                weight,
+                gradient: EstimatorGradient::Pathwise,
+                coef: 0.0,
+                ..Estimator::new(0)
+            };
+            let o1 = Options {
+                loss: e.id,
+                params: &[],
+                kl: Some(e),
+                aggregate: ONE,
+                level: Level::Token,
+                variant: 0,
+                bonus: None,
+            };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, r) = ([l], [o], [r]);
             let i = Inputs {
@@ -550,6 +573,7 @@ fn limits() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let g = run(c, &p, &i).unwrap();
             (g.values[0], g.grad[0], g.token_status[0])
@@ -634,12 +658,21 @@ fn errors() {
     };
     use Status::*;
     let d = Data::new(1, 2, 3, 0.1);
-    let ppo = Options { loss: id(Kind::Token, "ppo_clip"), params: &[], kl: None, aggregate: ONE, level: Level::Token };
+    let ppo = Options {
+        loss: id(Kind::Token, "ppo_clip"),
+        params: &[],
+        kl: None,
+        aggregate: ONE,
+        level: Level::Token,
+        variant: 0,
+        bonus: None,
+    };
     let k3 = Estimator {
         id: id(Kind::Estimator, "k3"),
         weight: EstimatorWeight::One,
         gradient: EstimatorGradient::Pathwise,
         coef: 0.1,
+        ..Estimator::new(0)
     };
     let mut bad = |o: Options, field: &str, status: Status| {
         refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status)
@@ -729,6 +762,8 @@ fn ppo() -> Options<'static> {
         kl: None,
         aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
         level: Level::Token,
+        variant: 0,
+        bonus: None,
     }
 }
 /// A call on a single sequence.
@@ -744,6 +779,7 @@ fn one<'a>(c: &Context, o: Options, d: [&'a [f32]; 4], change: impl FnOnce(&mut 
         mask: None,
         grad_output: None,
         grad_scale: 1.0,
+        ..Inputs::new(Floats::F32(Matrix::vector(&[])))
     };
     change(&mut i);
     run(c, &p, &i).unwrap()
@@ -796,7 +832,18 @@ fn every_entry_without_old() {
         type Out = [f32; 2];
         fn visit<E: TokenLoss<N>, const N: usize>(self) -> [f32; 2] {
             let [logp, ref_logp, advantage] = self.0;
-            let x = Token { logp, old: f32::NAN, ref_logp, sampler: 0.0, advantage, entropy: 0.0, flag: 0.0 };
+            let nan = f32::NAN;
+            let x = Token {
+                logp,
+                log_ratio: nan,
+                old: nan,
+                ref_logp,
+                sampler: nan,
+                advantage,
+                entropy: nan,
+                flag: nan,
+                importance: nan,
+            };
             let y = E::eval(x, resolve::<E, N>(&[]).unwrap().map(|v| v as f32));
             [y.value, y.logp]
         }
@@ -835,8 +882,13 @@ fn ratio_limits() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
     for c in &contexts() {
         let kl = |name: &str, weight, l: f32, o: Option<f32>, r: f32| {
-            let e =
-                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+            let e = Estimator {
+                id: id(Kind::Estimator, name),
+                weight,
+                gradient: EstimatorGradient::Pathwise,
+                coef: 0.0,
+                ..Estimator::new(0)
+            };
             let o1 = Options { loss: e.id, kl: Some(e), ..ppo() };
             let g = one(c, o1, [&[l], &[o.unwrap_or(0.0)], &[r], &[nan]], |i| {
                 if o.is_none() {
@@ -900,6 +952,7 @@ fn status() {
             weight: EstimatorWeight::Ratio,
             gradient: EstimatorGradient::Pathwise,
             coef: 0.1,
+            ..Estimator::new(0)
         };
         for first in [-1.0, nan] {
             let o = Options { kl: Some(e), ..ppo() };
@@ -952,6 +1005,7 @@ fn status() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let (mut s, mut d, mut counters) = ([0f32], [0f64], [7i64; 32]);
             let loss = if narrow { MatrixMut::vector(&mut s).into() } else { MatrixMut::vector(&mut d).into() };

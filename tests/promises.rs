@@ -285,9 +285,16 @@ fn sums_do_not_stall() {
     }
     // a policy loss: every token is worth -1
     for (mode, want) in [(pol::Mode::TokenSum, -(V as f64)), (pol::Mode::TokenMean, -1.0)] {
-        let aggregate = pol::Aggregate { mode, normaliser: 0.0, max_length: 0.0, count_empty: None };
+        let aggregate = pol::Aggregate {
+            mode,
+            normaliser: 0.0,
+            max_length: 0.0,
+            count_empty: None,
+            ..pol::Aggregate::new(pol::Mode::TokenMean)
+        };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token };
+        let options =
+            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
         let problem = pol::Problem::new(V, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -297,6 +304,7 @@ fn sums_do_not_stall() {
             mask: None,
             grad_output: None,
             grad_scale: 1.0,
+            ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
         };
         let (mut loss, mut statistics) = ([7f64], [7f64; 32]);
         let out = pol::Outputs {
@@ -490,10 +498,16 @@ fn offsets_beyond_32_bits() {
         let g = MatrixMut::new(output.get(), far(1)).unwrap();
         sequence::backward(&c, &problem, &upstream, seq::Grads { logps: Some(g), ref_logps: None }).unwrap();
         assert_eq!(take(output.get(), 1), [0.5; 3]);
-        let aggregate =
-            pol::Aggregate { mode: pol::Mode::TokenSum, normaliser: 0.0, max_length: 0.0, count_empty: None };
+        let aggregate = pol::Aggregate {
+            mode: pol::Mode::TokenSum,
+            normaliser: 0.0,
+            max_length: 0.0,
+            count_empty: None,
+            ..pol::Aggregate::new(pol::Mode::TokenMean)
+        };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token };
+        let options =
+            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
         let problem = pol::Problem::new(3, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -503,6 +517,7 @@ fn offsets_beyond_32_bits() {
             mask: None,
             grad_output: None,
             grad_scale: 1.0,
+            ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
         };
         let mut loss = [7f64];
         let out = pol::Outputs {
