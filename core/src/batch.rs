@@ -8,21 +8,21 @@ use crate::matrix::{Floats, FloatsMut, Mask, Matrix, MatrixMut};
 use crate::preference::Labels;
 use crate::sequence::wide;
 
-fn rows(field: &'static str, m: &Option<Floats<'_>>, n: usize) -> Result<()> {
+pub(crate) fn rows(field: &'static str, m: &Option<Floats<'_>>, n: usize) -> Result<()> {
     m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
 }
-fn place(field: &'static str, m: &Option<FloatsMut<'_>>, n: usize) -> Result<()> {
+pub(crate) fn place(field: &'static str, m: &Option<FloatsMut<'_>>, n: usize) -> Result<()> {
     let Some(m) = m else { return Ok(()) };
     wide(field, m.dtype())?;
     m.layout().check(field, n, 1)
 }
-fn place_of<T: Element>(field: &'static str, m: &Option<MatrixMut<'_, T>>, n: usize) -> Result<()> {
+pub(crate) fn place_of<T: Element>(field: &'static str, m: &Option<MatrixMut<'_, T>>, n: usize) -> Result<()> {
     m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))
 }
-fn missing<T>(field: &'static str, expected: &'static str) -> Result<T> {
+pub(crate) fn missing<T>(field: &'static str, expected: &'static str) -> Result<T> {
     Err(Error::invalid(field, Value::Text("nothing"), Value::Text(expected)))
 }
-fn unread<T>(field: &'static str, expected: &'static str) -> Result<T> {
+pub(crate) fn unread<T>(field: &'static str, expected: &'static str) -> Result<T> {
     Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)))
 }
 /// A state given by the caller: finite, and nothing negative at the places of `counts`.

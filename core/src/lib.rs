@@ -8,9 +8,11 @@
 pub mod batch;
 pub mod catalog;
 mod coef;
+pub mod correction;
 pub mod dtype;
 pub mod error;
 pub mod linear_logprob;
+pub mod linear_policy;
 pub mod linear_preference;
 pub mod logprob;
 pub mod losses;

@@ -11,12 +11,12 @@ use truing_core::error::row;
 use truing_core::matrix::{Arena, FloatsMut, MatrixMut, Workspace};
 use truing_core::real::Real;
 
-fn put(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) {
+pub(crate) fn put(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64) {
     if let Some(m) = place {
         m.set(i, x);
     }
 }
-fn put_in<T: Element>(place: &mut Option<MatrixMut<'_, T>>, i: usize, x: T) {
+pub(crate) fn put_in<T: Element>(place: &mut Option<MatrixMut<'_, T>>, i: usize, x: T) {
     if let Some(m) = place {
         m.set(i, x);
     }

@@ -1,9 +1,11 @@
 //! CPU backend: the problems of `truing-core` over SIMD lanes and threads, with the same bits on every instruction set.
 
 pub mod batch;
+pub mod correction;
 pub mod gemm;
 pub mod lanes;
 pub mod linear_logprob;
+pub mod linear_policy;
 pub mod linear_preference;
 pub mod logprob;
 pub mod parallel;

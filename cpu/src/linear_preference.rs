@@ -16,7 +16,7 @@ use crate::sequence::check_space;
 use crate::{preference, sequence};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::linear_logprob::BLOCK;
+use truing_core::linear_logprob::{BLOCK, Problem as Linear};
 use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
@@ -38,18 +38,34 @@ fn kept(problem: &Problem<'_>) -> usize {
     Arena::sum([rows, Arena::need::<f64>(s), Arena::need::<f64>(s), s4, s4, s4])
 }
 /// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them, `least` at least.
-fn group_need(
-    context: &Context,
-    problem: &Problem<'_>,
-    hidden: Dtype,
-    weight: Dtype,
-    rows: usize,
-    least: usize,
-) -> usize {
-    let p = problem.linear();
+fn group_need(context: &Context, p: &Linear, [hidden, weight]: [Dtype; 2], rows: usize, least: usize) -> usize {
     let products = Logits::workspace(context, p, hidden, weight, rows);
     let steps = products.max(least.next_multiple_of(Arena::ALIGN));
     Arena::sum([Logits::need(context, p, hidden, weight, rows), steps])
+}
+/// What is worth asking for so that a composite whose steps need `least` bytes can keep logits.
+pub(crate) fn kept_preferred(context: &Context, p: &Linear, dtypes: [Dtype; 2], least: usize) -> usize {
+    let most = p.rows().min(BLOCK);
+    let need = |rows| group_need(context, p, dtypes, rows, least);
+    need(most).min(PREFERRED).max(need(most.min(ROWS)))
+}
+/// Live rows of a group whose logits fit beside the steps into `bytes`; 0: too few to be worth it, of `live` in all.
+pub(crate) fn kept_rows(
+    context: &Context,
+    p: &Linear,
+    dtypes: [Dtype; 2],
+    least: usize,
+    bytes: usize,
+    live: usize,
+) -> usize {
+    let fits = |rows: usize| group_need(context, p, dtypes, rows, least) <= bytes;
+    let (mut low, mut high) = (0, p.rows().min(BLOCK));
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        (low, high) = if fits(middle) { (middle, high) } else { (low, middle - 1) };
+    }
+    // a group of fewer rows than that costs more than it saves
+    if low >= ROWS.min(live) { low } else { 0 }
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
@@ -60,9 +76,8 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     let kept = kept(problem);
     let mut preferred = forward.preferred.max(backward.preferred).max(loss);
     if problem.phase() == Phase::Single {
-        let most = problem.linear().rows().min(BLOCK);
-        let need = |rows| group_need(context, problem, hidden, weight, rows, backward.minimum.max(loss));
-        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ROWS)));
+        let least = backward.minimum.max(loss);
+        preferred = preferred.max(kept_preferred(context, problem.linear(), [hidden, weight], least));
     }
     Workspace {
         minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
@@ -71,15 +86,15 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
 }
 
 /// How the sequences are cut into groups.
-struct Cuts<'a> {
+pub(crate) struct Cuts<'a> {
     /// Of a sequence that is the first of an item: the last of its items' sequences; else itself.
-    last: &'a mut [u32],
+    pub(crate) last: &'a mut [u32],
     /// Live rows of a group whose logits fit; 0: they are not kept.
-    most: usize,
+    pub(crate) most: usize,
     /// Whether another group may follow the one with the first rows.
-    several: bool,
+    pub(crate) several: bool,
     /// grad_weight or grad_bias is wanted: kept groups stay inside its first reduction block.
-    weight: bool,
+    pub(crate) weight: bool,
 }
 impl Cuts<'_> {
     fn items(&mut self, problem: &core_preference::Problem<'_>, inputs: &core_preference::Groups<'_>) {
@@ -110,7 +125,7 @@ impl Cuts<'_> {
     }
     /// The sequence behind the group that starts at `first`, with `before` live rows before it, and the most live rows
     /// that it has if its logits are kept, else 0. Without kept logits one group takes all that is left.
-    fn next(&self, first: usize, before: usize, live: impl Fn(usize) -> usize) -> (usize, usize) {
+    pub(crate) fn next(&self, first: usize, before: usize, live: impl Fn(usize) -> usize) -> (usize, usize) {
         let all = self.last.len();
         let (mut end, mut rows, mut open, mut counted) = (first, 0, first, 0);
         for s in first..all {
@@ -128,19 +143,24 @@ impl Cuts<'_> {
     }
 }
 
-fn check_grads(problem: &Problem<'_>, inputs: &Inputs<'_>, grads: &Grads<'_>) -> Result<()> {
-    let p = problem.linear();
+/// Refuses gradients of the wrong shape or type, and any in phase `figures`.
+pub(crate) fn check_grads(
+    p: &Linear,
+    phase: Phase,
+    [hidden, weight]: [Dtype; 2],
+    bias: Option<Dtype>,
+    grads: &Grads<'_>,
+) -> Result<()> {
     let (n, d, v) = (p.rows(), p.hidden_size(), p.vocab());
-    let own = inputs.weight.dtype();
     let places = [
-        ("grads.grad_hidden_out", &grads.hidden, inputs.hidden.dtype(), n, d),
-        ("grads.grad_weight_out", &grads.weight, own, v, d),
-        ("grads.grad_bias_out", &grads.bias, inputs.transform.bias.map_or(own, |b| b.dtype()), v, 1),
+        ("grads.grad_hidden_out", &grads.hidden, hidden, n, d),
+        ("grads.grad_weight_out", &grads.weight, weight, v, d),
+        ("grads.grad_bias_out", &grads.bias, bias.unwrap_or(weight), v, 1),
     ];
     for (field, g, own, rows, cols) in places {
         let Some(g) = g else { continue };
         p.check_grad(field, (g.dtype(), g.layout()), own, rows, cols)?;
-        if problem.phase() == Phase::Figures {
+        if phase == Phase::Figures {
             return Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("none in phase figures")));
         }
     }
@@ -159,8 +179,9 @@ pub fn forward(
 ) -> Result<()> {
     inputs.check(problem)?;
     out.check(problem)?;
-    check_grads(problem, inputs, &grads)?;
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    let bias = inputs.transform.bias.map(|b| b.dtype());
+    check_grads(problem.linear(), problem.phase(), [hidden, weight], bias, &grads)?;
     check_space(scratch, workspace(context, problem, hidden, weight))?;
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
     let mut arena = Arena::new(scratch);
@@ -205,15 +226,8 @@ pub fn forward(
         cuts.several &= !p.options().skip_flagged;
         let least = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
         let least = least.max(preference::workspace(context, p).minimum);
-        let fits = |rows: usize| group_need(context, problem, hidden, weight, rows, least) <= rest.len();
-        let (mut low, mut high) = (0, n.min(BLOCK));
-        while low < high {
-            let middle = (low + high).div_ceil(2);
-            (low, high) = if fits(middle) { (middle, high) } else { (low, middle - 1) };
-        }
-        // a group of fewer rows than that costs more than it saves
-        let enough = low >= ROWS.min(live.iter().filter(|&&x| x != 0).count());
-        cuts.most = if enough { low } else { 0 };
+        let count = live.iter().filter(|&&x| x != 0).count();
+        cuts.most = kept_rows(context, problem.linear(), [hidden, weight], least, rest.len(), count);
     }
     let segments = problem.sequence().segments();
     // rows whose turn has not come
@@ -351,7 +365,7 @@ fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
         rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() },
     }
 }
-fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
+pub(crate) fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
     if let Some(m) = to {
         from.iter().enumerate().for_each(|(i, &x)| m.set(i, x));
     }

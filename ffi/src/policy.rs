@@ -221,7 +221,7 @@ impl PolicyPlaces {
 
 /// Whether a tensor of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
 /// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
-fn level(
+pub(crate) fn level(
     field: &'static str,
     given: truing_level,
     dims: &[usize],

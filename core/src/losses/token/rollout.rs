@@ -177,11 +177,11 @@ impl TokenLoss<2> for Topr {
     }
 }
 
-/// e^logp - e^old without cancellation.
+/// e^logp - e^old without cancellation, from the log ratio as well.
 #[inline(always)]
-fn probability_gap<R: Real>(x: Token<R>) -> R {
-    let size = x.logp.max(x.old).exp() * -(-x.log_ratio.abs()).expm1();
-    x.log_ratio.select_lt(x.logp.lit(0.0), -size, size)
+pub fn probability_gap<R: Real>(logp: R, old: R, log_ratio: R) -> R {
+    let size = logp.max(old).exp() * -(-log_ratio.abs()).expm1();
+    log_ratio.select_lt(logp.lit(0.0), -size, size)
 }
 /// p h(d) for d = log(p / q): one of the two terms of the KL of two coins, never negative.
 #[inline(always)]
@@ -189,13 +189,13 @@ fn side<R: Real>(p: R, q: R, d: R) -> R {
     let near = d.select_lt(d.lit(-8.0), q + p * (d - d.lit(1.0)), p * d.h());
     p.select_le(p.lit(0.0), q, near)
 }
-/// KL(coin with e^old || coin with e^logp).
+/// KL(coin with e^old || coin with e^logp), from the log ratio as well: a sum of terms none of which is negative.
 #[inline(always)]
-fn coin_kl<R: Real>(x: Token<R>) -> R {
-    let zero = x.logp.lit(0.0);
+pub fn coin_kl<R: Real>(logp: R, old: R, log_ratio: R) -> R {
+    let zero = logp.lit(0.0);
     // a log-prob that rounding left above 0 is 0
-    let (l, o) = (x.logp.min(zero), x.old.min(zero));
-    side(o.exp(), l.exp(), -x.log_ratio) + side(-o.expm1(), -l.expm1(), o.log1mexp() - l.log1mexp())
+    let (l, o) = (logp.min(zero), old.min(zero));
+    side(o.exp(), l.exp(), -log_ratio) + side(-o.expm1(), -l.expm1(), o.log1mexp() - l.log1mexp())
 }
 const DELTA_LOW: Param =
     param("delta_low", 0.2, "largest divergence that is kept where the advantage is negative").from(0.0);
@@ -234,7 +234,7 @@ impl Entry<3> for DppoTv {
 impl TokenLoss<3> for DppoTv {
     #[inline(always)]
     fn eval<R: Real>(x: Token<R>, [low, high, log_max]: [R; 3]) -> TokenOut<R> {
-        let (d, weight) = (probability_gap(x), capped(x, log_max));
+        let (d, weight) = (probability_gap(x.logp, x.old, x.log_ratio), capped(x, log_max));
         let weight = by_sign(x.advantage, kept(d, high, weight), kept(-d, low, weight));
         weighted(by_advantage(x.advantage, weight), x.logp)
     }
@@ -260,7 +260,7 @@ impl Entry<3> for DppoKl {
 impl TokenLoss<3> for DppoKl {
     #[inline(always)]
     fn eval<R: Real>(x: Token<R>, [low, high, log_max]: [R; 3]) -> TokenOut<R> {
-        let (d, weight, zero) = (coin_kl(x), capped(x, log_max), x.logp.lit(0.0));
+        let (d, weight, zero) = (coin_kl(x.logp, x.old, x.log_ratio), capped(x, log_max), x.logp.lit(0.0));
         let up = x.log_ratio.select_le(zero, weight, kept(d, high, weight));
         let down = zero.select_le(x.log_ratio, weight, kept(d, low, weight));
         weighted(by_advantage(x.advantage, by_sign(x.advantage, up, down)), x.logp)
@@ -300,7 +300,7 @@ impl Entry<4> for DppoTvRatio {
 impl TokenLoss<4> for DppoTvRatio {
     #[inline(always)]
     fn eval<R: Real>(x: Token<R>, [adv_tau, kl_tau, low, high]: [R; 4]) -> TokenOut<R> {
-        let (d, v) = (probability_gap(x), pull(x.log_ratio, x.advantage, adv_tau));
+        let (d, v) = (probability_gap(x.logp, x.old, x.log_ratio), pull(x.log_ratio, x.advantage, adv_tau));
         let v = by_advantage(x.advantage, by_sign(x.advantage, kept(d, high, v), kept(-d, low, v)));
         ratio_and_square(x.log_ratio, v, kl_tau)
     }
@@ -322,7 +322,8 @@ impl Entry<3> for PrimeIpo {
 impl TokenLoss<3> for PrimeIpo {
     #[inline(always)]
     fn eval<R: Real>(x: Token<R>, [adv_tau, kl_tau, threshold]: [R; 3]) -> TokenOut<R> {
-        let v = kept(probability_gap(x).abs(), threshold, pull(x.log_ratio, x.advantage, adv_tau));
+        let v =
+            kept(probability_gap(x.logp, x.old, x.log_ratio).abs(), threshold, pull(x.log_ratio, x.advantage, adv_tau));
         ratio_and_square(x.log_ratio, by_advantage(x.advantage, v), kl_tau)
     }
 }
@@ -345,7 +346,7 @@ impl TokenLoss<3> for PrimeRefKl {
     fn eval<R: Real>(x: Token<R>, [adv_tau, kl_tau, low]: [R; 3]) -> TokenOut<R> {
         let advantage = (x.ref_logp - x.logp).detach();
         let v = -term(adv_tau, at_ratio(x.log_ratio.exp(), advantage));
-        let v = by_advantage(advantage, kept(-probability_gap(x), low, v));
+        let v = by_advantage(advantage, kept(-probability_gap(x.logp, x.old, x.log_ratio), low, v));
         ratio_and_square(x.log_ratio, v, kl_tau)
     }
 }
