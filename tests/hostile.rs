@@ -5,7 +5,9 @@ use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
 use truing_ffi::batch::*;
 use truing_ffi::context::*;
+use truing_ffi::correction::*;
 use truing_ffi::linear_logprob::*;
+use truing_ffi::linear_policy::*;
 use truing_ffi::linear_preference::*;
 use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
@@ -172,9 +174,17 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_bco_shift)
         + struct_rules(truing_aot_sort)
         + struct_rules(truing_beta_dpo_stats)
-        + struct_rules(truing_wpo_weight);
+        + struct_rules(truing_wpo_weight)
+        + struct_rules(truing_linear_policy_forward)
+        + struct_rules(truing_importance_weight)
+        + struct_rules(truing_rejection_mask)
+        + struct_rules(truing_off_policy_sequence_mask)
+        + struct_rules(truing_top_entropy_mask)
+        + struct_rules(truing_cov_select)
+        + struct_rules(truing_m2po_mask)
+        + struct_rules(truing_fipo_weight);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 18 * 80, "{cases}");
+    assert!(cases >= 26 * 80, "{cases}");
 }
 
 #[test]

@@ -640,7 +640,9 @@ fn call<T: Args + 'static>(a: T, f: unsafe extern "C" fn(*const T) -> i32) -> Ca
 /// Every operation over `s` sequences of 3 tokens, without a context, and the losses and head gradients that they write.
 fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     use truing_ffi::batch::*;
+    use truing_ffi::correction::*;
     use truing_ffi::linear_logprob::*;
+    use truing_ffi::linear_policy::*;
     use truing_ffi::linear_preference::*;
     use truing_ffi::logprob::*;
     use truing_ffi::policy::*;
@@ -734,6 +736,45 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.out_weight = tensor(7f64, F64, &[s]).0;
     });
     all.push(call(a, truing_wpo_weight));
+    let a = args(truing_linear_policy_forward_workspace_size, |a: &mut truing_linear_policy_args| {
+        (a.head.hidden, a.head.weight, a.rows.target, a.inputs.advantage) = (hidden, weight, target, tokens);
+        (a.inputs.loss.id, a.inputs.level) = (id(Kind::Token, "ppo_clip"), TRUING_LEVEL_TOKEN);
+        (a.inputs.aggregate.mode, a.phase) = (TRUING_AGGREGATE_TOKEN_MEAN, TRUING_PHASE_SINGLE);
+        (a.grads.grad_hidden_out, a.grads.grad_weight_out) = (f(&[n, d]), head_gradient());
+        a.outputs.out_loss = loss(0.25);
+    });
+    all.push(call(a, truing_linear_policy_forward));
+    let bytes = |shape: &[usize]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
+    let a = args(truing_importance_weight_workspace_size, |a: &mut truing_importance_weight_args| {
+        (a.old, a.sampler, a.level) = (tokens, tokens, TRUING_WEIGHT_LEVEL_TOKEN);
+        (a.action, a.missing, a.out_weights) = (TRUING_WEIGHT_TRUNCATE, TRUING_MISSING_ONE, f(&[s, t]));
+    });
+    all.push(call(a, truing_importance_weight));
+    let a = args(truing_rejection_mask_workspace_size, |a: &mut truing_rejection_mask_args| {
+        (a.old, a.sampler, a.statistic) = (tokens, tokens, TRUING_REJECTION_K3);
+        (a.span, a.missing, a.out_keep) = (TRUING_SPAN_TOKEN, TRUING_MISSING_ONE, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_rejection_mask));
+    let a = args(truing_off_policy_sequence_mask_workspace_size, |a: &mut truing_off_policy_sequence_mask_args| {
+        (a.logps, a.behaviour, a.advantage, a.out_keep) = (tokens, tokens, scores, bytes(&[s]));
+    });
+    all.push(call(a, truing_off_policy_sequence_mask));
+    let a = args(truing_top_entropy_mask_workspace_size, |a: &mut truing_top_entropy_mask_args| {
+        (a.entropy, a.share, a.out_keep) = (tokens, 0.5, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_top_entropy_mask));
+    let a = args(truing_cov_select_workspace_size, |a: &mut truing_cov_select_args| {
+        (a.logps, a.advantage, a.form, a.out_flag) = (tokens, tokens, TRUING_COV_KL, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_cov_select));
+    let a = args(truing_m2po_mask_workspace_size, |a: &mut truing_m2po_mask_args| {
+        (a.old, a.proximal, a.threshold, a.out_keep) = (tokens, tokens, 0.1, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_m2po_mask));
+    let a = args(truing_fipo_weight_workspace_size, |a: &mut truing_fipo_weight_args| {
+        (a.logps, a.old, a.advantage, a.out_weights) = (tokens, tokens, tokens, f(&[s, t]));
+    });
+    all.push(call(a, truing_fipo_weight));
     (all, losses, heads)
 }
 

@@ -864,6 +864,13 @@ def e_to(x):
     return mpf(0) if x == -INF else INF if x == INF else mp.exp(x)
 
 
+def shared_weight(w, l):
+    """a weight that is no double decides what an infinite log-prob gives"""
+    if mp.isinf(l) and 0 < abs(w) < mpf(10) ** -300:
+        raise Undefined
+    return times(w, l), w
+
+
 def frozen(f):
     """f(p, x, y): value at y with the constants of x, gradient, terms. An entry whose gradient leaves parts constant."""
     def entry(p, *x):
@@ -1026,6 +1033,7 @@ def kl_cov(p, l, o, A, flag):
 
 def noon_ppo(p, l, o, A):
     """He and Maghsudi 2025, arXiv:2508.07768: ppo_clip with max(A, 0); a negative advantage is none"""
+    clear_of(minus(l, o), single(mp.log(1 + p[0])))
     value, grad = surrogate(minus(l, o), max(A, mpf(0)), [mpf(1), p[0], INF, INF], single)
     return [value, grad], [[], []]
 
@@ -1149,7 +1157,7 @@ def vespo(p, x, y):
     c = min(max(c, LOW8), mpf(20))
     w = mpf(0) if A == 0 else -A * mp.exp(k * c + lam * (1 - mp.exp(c)))
     parts = [times(w, v) for v in (k * c, lam * mp.exp(c), lam)]
-    return times(w, y[1]), w, [[times(v, y[1]) for v in parts] if mp.isfinite(y[1]) else [], parts]
+    return *shared_weight(w, y[1]), [[times(v, y[1]) for v in parts] if mp.isfinite(y[1]) else [], parts]
 
 
 def flowrl_map(p, l, o, r, A):
@@ -1195,7 +1203,7 @@ def topr_sequence(p, x, y):
     c, l, A, flag = x
     a = p[0] if flag else times(p[1], e_to(min(c, mpf(0))))
     w = mpf(0) if A == 0 else -a * A
-    return times(w, y[1]), w, [[], []]
+    return *shared_weight(w, y[1]), [[], []]
 
 
 @frozen
@@ -1203,7 +1211,7 @@ def cispo_sequence(p, x, y):
     """see cispo_clip, with the ratio of the sequence"""
     c, l, A = x
     w = mpf(0) if A == 0 else -A * cispo_clip(p, c, double)
-    return times(w, y[1]), w, [[], []]
+    return *shared_weight(w, y[1]), [[], []]
 
 
 # ---- lists of rollouts
@@ -1647,8 +1655,8 @@ def rollout(params, *rest, infinities=((-inf, -1.0), (-1.0, -inf)), near=()):
 advantage = lambda: f32(rng.choice((1.0, -1.0, 0.0, rng.gauss(0, 1), rng.gauss(0, 1), 1e-6, -1e4)))
 flag = lambda: rng.choice((0.0, 1.0))
 value = lambda: f32(rng.choice((rng.gauss(0, 1), rng.gauss(0, 30))))
-CISPO = [("#1", nan, 0.2), ("#1", nan, 5.0), ("#2", nan, 0.272), ("#3", 0.1, 0.1), ("#3", 1.5, 4.0), ("#4", 0.0, 1.0), ("#4", 0.25, 2.0), ("#4", 0.5, inf)]
-CISPO_LOGS = [math.log(v) for v in (0.2, 5.0, 1.272, 0.9, 1.1, 0.25, 2.0, 0.5)]
+CISPO = [("#1", nan, 0.2), ("#1", nan, 5.0), ("#2", nan, 0.272), ("#3", 0.1, 0.1), ("#3", 1.5, 4.0), ("#4", 0.0, 1.0), ("#4", 0.25, 2.0), ("#4", 0.5, 1e4)]
+CISPO_LOGS = [math.log(v) for v in (0.2, 5.0, 1.272, 0.9, 1.1, 0.25, 2.0, 0.5, 1e4)]
 
 
 def value_cases(*params):
