@@ -612,6 +612,10 @@
  * reads: logp, old, advantage; partials: logp
  * MiniMax 2025, arXiv:2506.13585; variants: TRL, open-instruct, verl, ROLL */
 #define TRUING_TOKEN_CISPO 4011u
+#define TRUING_VARIANT_TOKEN_CISPO_RAW_HIGH 1u
+#define TRUING_VARIANT_TOKEN_CISPO_ONE_PLUS_HIGH 2u
+#define TRUING_VARIANT_TOKEN_CISPO_TWO_SIDED 3u
+#define TRUING_VARIANT_TOKEN_CISPO_RAW_TWO_SIDED 4u
 #define TRUING_PARAM_TOKEN_CISPO_CLIP_LOW 0 /* lower bound of the weight, or its distance below 1; the variant decides; default 0, [0, inf] */
 #define TRUING_PARAM_TOKEN_CISPO_CLIP_HIGH 1 /* upper bound of the weight, or its distance above 1; the variant decides; default required, (0, inf] */
 
@@ -812,6 +816,10 @@
  * reads: logp, old, advantage; partials: logp
  * MiniMax 2025, arXiv:2506.13585; as in TRL and ms-swift */
 #define TRUING_SEQUENCE_CISPO 5011u
+#define TRUING_VARIANT_SEQUENCE_CISPO_RAW_HIGH 1u
+#define TRUING_VARIANT_SEQUENCE_CISPO_ONE_PLUS_HIGH 2u
+#define TRUING_VARIANT_SEQUENCE_CISPO_TWO_SIDED 3u
+#define TRUING_VARIANT_SEQUENCE_CISPO_RAW_TWO_SIDED 4u
 #define TRUING_PARAM_SEQUENCE_CISPO_CLIP_LOW 0 /* lower bound of the weight, or its distance below 1; the variant decides; default 0, [0, inf] */
 #define TRUING_PARAM_SEQUENCE_CISPO_CLIP_HIGH 1 /* upper bound of the weight, or its distance above 1; the variant decides; default required, (0, inf] */
 

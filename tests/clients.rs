@@ -149,6 +149,16 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library().0);
 }
 
+/// Numbers of a trainer by named options, where TRL is installed.
+#[test]
+fn python_trl() {
+    let Some(python) = env::var_os("TRUING_PEERS_PYTHON").map(PathBuf::from) else {
+        println!("SKIPPED 1: TRUING_PEERS_PYTHON names no Python with torch and trl, its losses are not compared");
+        return;
+    };
+    script(&python, "trl_policy.py", &library().0);
+}
+
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {

@@ -1153,7 +1153,9 @@ impl Around {
         match e.gradient {
             EstimatorGradient::StraightThrough => return z * z / 2.0,
             EstimatorGradient::StraightThroughRatio => {
-                return (at[i] - against(i)).exp().min(e.ratio_max) * z * z / 2.0;
+                let mean = live.iter().map(|&j| at[j] - against(j)).sum::<f64>() / live.len() as f64;
+                let x = if e.weight == EstimatorWeight::RatioSequence { mean } else { at[i] - against(i) };
+                return x.exp().min(e.ratio_max) * z * z / 2.0;
             }
             EstimatorGradient::Pathwise => {}
         }
@@ -1236,12 +1238,12 @@ impl Around {
                 }
                 if let Some(bonus) = &o.bonus
                     && entropy
-                    && kept(&bonus.aggregate, b, i)
+                    && kept(&o.aggregate, b, i)
                 {
                     let a = &bonus.aggregate;
                     let own = |k: usize, i: usize| {
                         a.denominator != Denominator::Kept
-                            || self.kept(k, i) && (!self.on(2) || self.entropy_mask[i] != 0)
+                            || kept(&o.aggregate, k, i) && (!self.on(2) || self.entropy_mask[i] != 0)
                     };
                     sums[2] -= bonus.coef * weight(a, &own, b) * h[i];
                 }

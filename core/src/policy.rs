@@ -9,7 +9,7 @@
 //! | live: `mask` | | yes |
 //! | live and `keep`, `sequence_keep`, `entropy_mask` | loss | |
 //! | live and `kl_mask`; with the denominator `kept` also `keep` and `sequence_keep` | KL | |
-//! | live and `entropy_mask`; with its own denominator `kept` also `keep` and `sequence_keep` | entropy | |
+//! | live and `entropy_mask`; with the denominator `kept` of the loss also `keep` and `sequence_keep` | entropy | |
 //!
 //! A token that is live and dropped is read; its value, gradient and weight are selected away. The denominator counts the
 //! live tokens, or (`kept`) those that `keep` and `sequence_keep` leave; that of the entropy then its own tokens.
@@ -64,7 +64,7 @@ pub enum EstimatorGradient {
     Pathwise = 1,
     /// `-z = logp - ref`, whatever the value and its clamps.
     StraightThrough = 2,
-    /// `-z min(e^(logp - old), ratio_max)`.
+    /// `-z min(rho, ratio_max)`, rho of the sequence with the weight `ratio_sequence`, else of the token.
     StraightThroughRatio = 3,
 }
 /// What an input clamp does beyond its bound.

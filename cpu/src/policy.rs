@@ -209,9 +209,8 @@ struct Reads {
 struct Stages {
     /// Some live token may be dropped from the loss, the KL term or the bonus.
     drops: bool,
-    /// The KL term, the bonus leave rejected tokens out.
-    kl_kept: bool,
-    bonus_kept: bool,
+    /// The KL term and the bonus leave rejected tokens out, as the denominator of the loss does.
+    shrinks: bool,
     /// The loss has weights; so has the KL term.
     weighs: bool,
     kl_weighs: bool,
@@ -344,8 +343,8 @@ impl Call<'_> {
                 let kept = on && i.kept(b, start + t);
                 let kl = on && i.kl_mask.is_none_or(|m| m.get(start + t) != 0);
                 tile.on[t] = kept && entropy;
-                tile.kl_on[t] = kl && (kept || !self.stages.kl_kept);
-                tile.bonus_on[t] = entropy && (kept || !self.stages.bonus_kept);
+                tile.kl_on[t] = kl && (kept || !self.stages.shrinks);
+                tile.bonus_on[t] = entropy && (kept || !self.stages.shrinks);
             }
             for marks in [&mut tile.on, &mut tile.kl_on, &mut tile.bonus_on] {
                 marks[n..].fill(false);
@@ -1241,11 +1240,9 @@ pub fn forward(
     let (counts, lengths, bonus_lengths) = (arena.take::<u32>(b)?, arena.take::<u32>(b)?, arena.take::<u32>(b)?);
     let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
     let rejects = inputs.keep.is_some() || inputs.sequence_keep.is_some();
-    let kept = |a: &Aggregate| a.denominator == Denominator::Kept;
     let stages = Stages {
         drops: rejects || inputs.entropy_mask.is_some() || inputs.kl_mask.is_some(),
-        kl_kept: kept(&options.aggregate),
-        bonus_kept: options.bonus.is_some_and(|b| kept(&b.aggregate)),
+        shrinks: options.aggregate.denominator == Denominator::Kept,
         inside: info.about.reads(slot::IMPORTANCE),
         weighs: inputs.token_weights.is_some() || (inputs.importance.is_some() && !info.about.reads(slot::IMPORTANCE)),
         kl_weighs: inputs.importance.is_some() && estimator.is_some_and(|k| k.stage == KlStage::BeforeWeight),
@@ -1276,11 +1273,12 @@ pub fn forward(
     };
     let of_loss: &dyn Fn(usize, usize) -> bool = &|k, i| inputs.kept(k, i);
     let of_bonus: &dyn Fn(usize, usize) -> bool =
-        &|k, i| inputs.kept(k, i) && inputs.entropy_mask.is_none_or(|m| m.get(i) != 0);
-    let main = mean(lengths, &options.aggregate, (rejects && stages.kl_kept).then_some(of_loss));
-    let bonus = options
-        .bonus
-        .map(|b| (b.coef, mean(bonus_lengths, &b.aggregate, (stages.drops && stages.bonus_kept).then_some(of_bonus))));
+        &|k, i| (inputs.kept(k, i) || !stages.shrinks) && inputs.entropy_mask.is_none_or(|m| m.get(i) != 0);
+    let main = mean(lengths, &options.aggregate, (rejects && stages.shrinks).then_some(of_loss));
+    let bonus = options.bonus.map(|b| {
+        let own = stages.drops && b.aggregate.denominator == Denominator::Kept;
+        (b.coef, mean(bonus_lengths, &b.aggregate, own.then_some(of_bonus)))
+    });
     let (denominator, nothing) = (main.denominator, main.nothing);
     let counters = Counters::new();
     let ratio = estimator.filter(|k| k.reads_ratio());
