@@ -744,7 +744,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.outputs.out_loss = loss(0.25);
     });
     all.push(call(a, truing_linear_policy_forward));
-    let bytes = |shape: &[usize]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
+    let bytes = |shape: &[i64]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
     let a = args(truing_importance_weight_workspace_size, |a: &mut truing_importance_weight_args| {
         (a.old, a.sampler, a.level) = (tokens, tokens, TRUING_WEIGHT_LEVEL_TOKEN);
         (a.action, a.missing, a.out_weights) = (TRUING_WEIGHT_TRUNCATE, TRUING_MISSING_ONE, f(&[s, t]));
