@@ -477,10 +477,8 @@ fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, ti
             ref_logp: L32::load(s, kl.reference(tile), at, 0.0),
             old: L32::load(s, kl.old(tile), at, 0.0),
         };
-        let shared = match kl.shared {
-            Some(v) => Some(L32::splat(s, v)),
-            None => None,
-        };
+        // no closure over lanes
+        let shared = if let Some(v) = kl.shared { Some(L32::splat(s, v)) } else { None };
         let y = kl_one::<_, E, N>(x, kl.detached, shared, p, kl.how);
         y.value.store(&mut tile.kl, at);
         y.logp.store(&mut tile.kl_grad, at);
