@@ -173,6 +173,7 @@ TRUING_CALL(sequence_backward, truing_sequence_backward_args)
 TRUING_CALL(preference_forward, truing_preference_forward_args)
 TRUING_CALL(linear_preference_forward, truing_linear_preference_args)
 TRUING_CALL(policy_forward, truing_policy_forward_args)
+TRUING_CALL(linear_policy_forward, truing_linear_policy_args)
 #undef TRUING_CALL
 
 } // namespace truing
