@@ -443,19 +443,18 @@ fn finite_only<R: Real>(x: R) -> R {
     x.abs().select_lt(x.lit(f64::INFINITY), x, x - x)
 }
 
-/// `detached`: the ratio is against nobody. `shared`: its logarithm, where the sequence has one.
+/// `shared`: the log of the sequence's ratio, where there is one.
 #[inline(always)]
 fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
     x: Estimate<R>,
-    detached: bool,
-    shared: Option<R>,
+    kl: &Kl<'_>,
+    shared: R,
     p: [R; N],
-    how: &Estimator,
 ) -> Weighted<R> {
     const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
-    let z = x.ref_logp - x.logp;
-    let own = log_ratio(x.logp, x.old, detached);
-    let at = Ratios { x: shared.unwrap_or(own), z, apart: x.ref_logp - x.old };
+    let (how, z) = (kl.how, x.ref_logp - x.logp);
+    let own = log_ratio(x.logp, x.old, kl.detached);
+    let at = Ratios { x: if kl.shared.is_some() { shared } else { own }, z, apart: x.ref_logp - x.old };
     // beyond the clamp the estimate is that of a policy at the clamp
     let inner = clamped(z, how);
     let seen = match how.input_clamp {
@@ -477,9 +476,8 @@ fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, ti
             ref_logp: L32::load(s, kl.reference(tile), at, 0.0),
             old: L32::load(s, kl.old(tile), at, 0.0),
         };
-        // no closure over lanes
-        let shared = if let Some(v) = kl.shared { Some(L32::splat(s, v)) } else { None };
-        let y = kl_one::<_, E, N>(x, kl.detached, shared, p, kl.how);
+        let shared = L32::splat(s, kl.shared.unwrap_or(0.0));
+        let y = kl_one::<_, E, N>(x, kl, shared, p);
         y.value.store(&mut tile.kl, at);
         y.logp.store(&mut tile.kl_grad, at);
         y.shared.store(&mut tile.kl_shared, at);
@@ -488,7 +486,7 @@ fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, ti
 fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
     for i in 0..tile.padded() {
         let x = Estimate { logp: tile.logp[i], ref_logp: kl.reference(tile)[i], old: kl.old(tile)[i] };
-        let y = kl_one::<_, E, N>(x, kl.detached, kl.shared, [0.0; N], kl.how);
+        let y = kl_one::<_, E, N>(x, kl, kl.shared.unwrap_or(0.0), [0.0; N]);
         (tile.kl[i], tile.kl_grad[i], tile.kl_shared[i]) = (y.value, y.logp, y.shared);
     }
 }
