@@ -143,11 +143,12 @@ fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n:
     let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
     if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
 }
-fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize, to: &mut Column) {
+/// `full`: every one of the `n` tokens is live.
+fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], full: bool, n: usize, to: &mut Column) {
     if let Floats::F32(m) = m
         && let Some(from) = dense(m, start, n)
     {
-        if live[..n].iter().all(|&x| x) {
+        if full {
             to[..n].copy_from_slice(from);
         } else {
             // A masked token is not read, not even to be dropped: its page may not exist.
@@ -169,7 +170,7 @@ fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize
             };
         }
     }
-    if holes {
+    if !full || !n.is_multiple_of(W) {
         clear(live, to, n.next_multiple_of(W));
     }
 }
@@ -277,6 +278,7 @@ impl Call<'_> {
         let n = tokens.len();
         (tile.n, tile.holes, tile.detached) = (n, !n.is_multiple_of(W), self.inputs.old.is_none());
         tile.live[n..].fill(false);
+        let mut full = true;
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
             Some(m) => {
@@ -288,20 +290,21 @@ impl Call<'_> {
                     Some(m) => tile.live.iter_mut().zip(m).for_each(|(to, &x)| *to = x != 0),
                     None => (0..n).for_each(|t| tile.live[t] = m.live(tokens.start + t)),
                 }
-                tile.holes |= tile.live[..n].contains(&false);
+                full = tile.live[..n].iter().map(|&x| x as usize).sum::<usize>() == n;
+                tile.holes |= !full;
             }
         }
-        let (start, holes) = (tokens.start, tile.holes);
-        read(&self.inputs.logps, start, &tile.live, holes, n, &mut tile.logp);
+        let start = tokens.start;
+        read(&self.inputs.logps, start, &tile.live, full, n, &mut tile.logp);
         match &self.inputs.old {
-            Some(old) => read(old, start, &tile.live, holes, n, &mut tile.old),
+            Some(old) => read(old, start, &tile.live, full, n, &mut tile.old),
             None => tile.old = tile.logp,
         }
         if let Some(r) = &self.inputs.reference {
-            read(r, start, &tile.live, holes, n, &mut tile.reference);
+            read(r, start, &tile.live, full, n, &mut tile.reference);
         }
         match &self.inputs.advantage {
-            Some(Advantage::Token(a)) => read(a, start, &tile.live, holes, n, &mut tile.advantage),
+            Some(Advantage::Token(a)) => read(a, start, &tile.live, full, n, &mut tile.advantage),
             Some(Advantage::Sequence(a)) => {
                 let a = a.get(b) as f32;
                 for t in 0..tile.padded() {
@@ -312,16 +315,16 @@ impl Call<'_> {
         }
         if let Some(how) = &self.estimator {
             if let Some(r) = &self.inputs.kl_reference {
-                read(r, start, &tile.live, holes, n, &mut tile.kl_reference);
+                read(r, start, &tile.live, full, n, &mut tile.kl_reference);
             }
             if let Some(r) = &self.inputs.sampler
                 && how.ratio_source == RatioSource::Sampler
             {
-                read(r, start, &tile.live, holes, n, &mut tile.sampler);
+                read(r, start, &tile.live, full, n, &mut tile.sampler);
             }
         }
         if let Some(h) = &self.inputs.entropy {
-            read(h, start, &tile.live, holes, n, &mut tile.entropy);
+            read(h, start, &tile.live, full, n, &mut tile.entropy);
         }
         if self.reads.flag {
             tile.flag.fill(1.0);
@@ -963,6 +966,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
         let tokens = segments.range(b);
         let base = tokens.start - segments.start(first);
         let mut acc = Acc::new();
+        acc.kept = if call.stages.drops { 0 } else { call.counts[b] };
         let scale = if factor == 0.0 { 0.0 } else { times(call.weight(b), factor) };
         let mut whole = match main {
             Main::Sequence(entry) => Some(evaluate(call, *entry, b)),
@@ -1012,7 +1016,9 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             }
             let kl = call.estimator.is_some() && !own;
             let plain = on_lanes!(isa, s => { let _ = s; sums(call, &mut tile, kl || own, &mut acc) }, sums(call, &mut tile, kl || own, &mut acc));
-            acc.kept += tile.on[..n].iter().map(|&x| x as u32).sum::<u32>();
+            if call.stages.drops {
+                acc.kept += tile.on[..n].iter().map(|&x| x as u32).sum::<u32>();
+            }
             let mut broken = !plain;
             if let (Some(w), Main::Sequence(entry)) = (&whole, main) {
                 broken |= !(w.value.is_finite() && w.slope.is_finite()) || (entry.each() && !w.c.is_finite());
@@ -1076,13 +1082,14 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                         true => 0,
                     };
                     acc.status |= status & !row::IGNORED;
-                    call.counters.add(status);
+                    call.counters.add(status & !row::IGNORED);
                     if let Some(m) = &mut out.status {
                         m.set(base + at + t, status);
                     }
                 }
             }
         }
+        call.counters.ignore(tokens.len() - call.counts[b] as usize);
         let of_tokens = acc.status;
         if let (Some(w), Main::Sequence(entry)) = (&mut whole, main)
             && call.counts[b] > 0
