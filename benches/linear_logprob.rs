@@ -67,7 +67,7 @@ impl Data {
     fn inputs(&self, dtype: Dtype) -> Inputs<'_> {
         let (hidden, weight) = self.operands(dtype);
         let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
-        Inputs { hidden, weight, transform: TransformInputs::default(), rows }
+        Inputs::new(hidden, weight, TransformInputs::default(), rows)
     }
 }
 /// 64-byte aligned, touched.

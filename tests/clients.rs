@@ -149,14 +149,14 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library().0);
 }
 
-/// Numbers of a trainer by named options, where TRL is installed.
+/// The losses and advantages of TRL, where it is installed: in the Python of the tests, or in the one that
+/// TRUING_TEST_PEERS names.
 #[test]
-fn python_trl() {
-    let Some(python) = env::var_os("TRUING_PEERS_PYTHON").map(PathBuf::from) else {
-        println!("SKIPPED 1: TRUING_PEERS_PYTHON names no Python with torch and trl, its losses are not compared");
-        return;
-    };
-    script(&python, "trl_policy.py", &library().0);
+fn python_trainers() {
+    let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
+    for name in ["trainers.py", "trl_advantages.py", "trl_policy.py"] {
+        script(&python, name, &library().0);
+    }
 }
 
 /// Needs a library of its own, with the function that panics.

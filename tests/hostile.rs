@@ -3,7 +3,9 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr::{null, null_mut};
 use truing_ffi::abi::*;
+use truing_ffi::advantage::*;
 use truing_ffi::batch::*;
+use truing_ffi::classes::*;
 use truing_ffi::context::*;
 use truing_ffi::correction::*;
 use truing_ffi::linear_logprob::*;
@@ -149,7 +151,7 @@ fn struct_rules<T: Args>(f: unsafe extern "C" fn(*const T) -> i32) -> usize {
         assert_ne!(status, TRUING_STATUS_OK, "{}", T::NAME);
         let by_name = status == TRUING_STATUS_INVALID_ARGUMENT && message().contains("flags");
         refused += usize::from(by_name);
-        assert!(bit < 14 || by_name, "{}: bit {bit}: {}", T::NAME, message());
+        assert!(bit < 15 || by_name, "{}: bit {bit}: {}", T::NAME, message());
     }
     assert!(refused >= 50);
     cases + 64
@@ -165,6 +167,8 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_tds_rows)
         + struct_rules(truing_linear_logprob_forward)
         + struct_rules(truing_linear_logprob_backward)
+        + struct_rules(truing_linear_logprob_local)
+        + struct_rules(truing_linear_logprob_finish)
         + struct_rules(truing_sequence_forward)
         + struct_rules(truing_sequence_backward)
         + struct_rules(truing_preference_forward)
@@ -182,9 +186,44 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_top_entropy_mask)
         + struct_rules(truing_cov_select)
         + struct_rules(truing_m2po_mask)
-        + struct_rules(truing_fipo_weight);
+        + struct_rules(truing_fipo_weight)
+        + struct_rules(truing_density_ratio)
+        + struct_rules(truing_odpo_offset)
+        + struct_rules(truing_mm_beta)
+        + struct_rules(truing_pdu_dual_step)
+        + struct_rules(truing_head_weights)
+        + struct_rules(truing_modpo_margin)
+        + struct_rules(truing_quantile_threshold)
+        + struct_rules(truing_a_star_value)
+        + struct_rules(truing_hindsight_target)
+        + struct_rules(truing_kl_length_figures)
+        + struct_rules(truing_ches)
+        + struct_rules(truing_prm_ce)
+        + struct_rules(truing_rps)
+        + struct_rules(truing_brier)
+        + struct_rules(truing_confidence_ce)
+        + struct_rules(truing_product_target)
+        + struct_rules(truing_pdu_flatten)
+        + struct_rules(truing_prm_mse)
+        + struct_rules(truing_preference_orchestrator)
+        + struct_rules(truing_group_advantage)
+        + struct_rules(truing_multi_objective_advantage_forward)
+        + struct_rules(truing_multi_objective_advantage_backward)
+        + struct_rules(truing_gae_forward)
+        + struct_rules(truing_gae_backward)
+        + struct_rules(truing_whiten)
+        + struct_rules(truing_optimal_token_baseline)
+        + struct_rules(truing_prime_advantage)
+        + struct_rules(truing_distill_advantage)
+        + struct_rules(truing_lagrangian_advantage)
+        + struct_rules(truing_pama_scalars)
+        + struct_rules(truing_interval_weights)
+        + struct_rules(truing_gram_matrix)
+        + struct_rules(truing_min_norm_weights)
+        + struct_rules(truing_token_reward)
+        + struct_rules(truing_controller);
     println!("hostile: {cases} cases of struct_size, reserved bytes and flags");
-    assert!(cases >= 26 * 80, "{cases}");
+    assert!(cases >= 63 * 80, "{cases}");
 }
 
 #[test]
@@ -1099,6 +1138,8 @@ fn what_a_caller_hands_back_may_hold_anything() {
     let logits = [0.5f32; 12];
     let (t_logits, t_place) =
         (Tensor::new(logits.as_ptr(), F32, &[3, 4]), Tensor::new(records.as_mut_ptr(), F32, &[3, 12]));
+    let weight = [0.25f32; 16];
+    let t_weight = Tensor::new(weight.as_ptr(), F32, &[4, 4]);
     for shard in
         [(0, 0, 4), (0, 5, 9), (-1, 3, 9), (6, 10, 9), (i64::MAX - 2, i64::MIN + 1, 9), (0, 4, -1), (0, 4, i64::MAX)]
     {
@@ -1109,7 +1150,36 @@ fn what_a_caller_hands_back_may_hold_anything() {
         // SAFETY: our own memory.
         assert_eq!(unsafe { truing_logprob_local(&a) }, TRUING_STATUS_INVALID_ARGUMENT, "{shard:?}: {}", message());
         assert!(message().contains("shard.vocab"), "{}", message());
+        let mut a: truing_linear_logprob_local_args = args();
+        (a.head.hidden, a.head.weight) = (t_logits.ptr(), t_weight.ptr());
+        (a.rows.target, a.out_records, a.local_pass) = (t_target.ptr(), t_place.ptr(), TRUING_LOCAL_RECORDS);
+        (a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total) = shard;
+        // SAFETY: our own memory.
+        let status = unsafe { truing_linear_logprob_local(&a) };
+        assert_eq!(status, TRUING_STATUS_INVALID_ARGUMENT, "linear {shard:?}: {}", message());
+        assert!(message().contains("shard.vocab"), "{}", message());
     }
+    // a second pass over statistics of any bits, lists and counts of any bits
+    let mut counts = [0i64; 12];
+    let (t_stats, t_counts) =
+        (Tensor::new(records.as_ptr(), F32, &[3, 12]), Tensor::new(counts.as_mut_ptr(), I64, &[3, 4]));
+    let mut a: truing_linear_logprob_local_args = args();
+    (a.head.hidden, a.head.weight, a.rows.target) = (t_logits.ptr(), t_weight.ptr(), t_target.ptr());
+    (a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total) = (5, 9, 9);
+    (a.local_pass, a.stats, a.out_counts) = (TRUING_LOCAL_COUNTS, t_stats.ptr(), t_counts.ptr());
+    with_workspace(&mut a, truing_linear_logprob_local_workspace_size, truing_linear_logprob_local).unwrap();
+    let wild: Vec<i64> = (0..12).map(|_| r.bits() as i64).collect();
+    let ids: Vec<i32> = (0..2 * 3 * 4).map(|_| r.bits() as i32).collect();
+    let (t_wild, t_ids) = (Tensor::new(wild.as_ptr(), I64, &[3, 4]), Tensor::new(ids.as_ptr(), I32, &[2, 3, 4]));
+    let t_values = Tensor::new(records.as_ptr(), F32, &[2, 3, 4]);
+    let (mut top, mut rank) = ([0i32; 12], [0i32; 3]);
+    let (t_top, t_rank) = (Tensor::new(top.as_mut_ptr(), I32, &[3, 4]), Tensor::new(rank.as_mut_ptr(), I32, &[3]));
+    let mut a: truing_linear_logprob_finish_args = args();
+    (a.records, a.shard_starts, a.rows.target) = (t_records.ptr(), t_starts.ptr(), t_target.ptr());
+    (a.counts, a.topk_ids, a.topk_logits) = (t_wild.ptr(), t_ids.ptr(), t_values.ptr());
+    (a.figures.out_topk_ids, a.figures.out_rank) = (t_top.ptr(), t_rank.ptr());
+    // SAFETY: our own memory.
+    assert_eq!(unsafe { truing_linear_logprob_finish(&a) }, TRUING_STATUS_OK, "{}", message());
 }
 
 // ---- memory that must not be read

@@ -122,12 +122,12 @@ fn linear(
 ) -> [Vec<f32>; 3] {
     let options = Options { transform, ..Options::default() };
     let problem = core_linear::Problem::new(n, d, v, options).unwrap();
-    let inputs = linear_logprob::Inputs {
-        hidden: Floats::F32(Matrix::contiguous(h, n, d).unwrap()),
-        weight: Floats::F32(Matrix::contiguous(w, v, d).unwrap()),
-        transform: TransformInputs::default(),
-        rows: Rows { target: Some(Matrix::vector(target).into()), ..Rows::default() },
-    };
+    let inputs = linear_logprob::Inputs::new(
+        Floats::F32(Matrix::contiguous(h, n, d).unwrap()),
+        Floats::F32(Matrix::contiguous(w, v, d).unwrap()),
+        TransformInputs::default(),
+        Rows { target: Some(Matrix::vector(target).into()), ..Rows::default() },
+    );
     let (mut lp, mut gh, mut gw) = (vec![7f32; n], vec![7f32; n * d], vec![7f32; v * d]);
     let figures = Figures { logprob: Some(MatrixMut::vector(&mut lp)), ..Figures::default() };
     let need = linear_logprob::forward_workspace(c, &problem, Dtype::F32, Dtype::F32).preferred;

@@ -113,6 +113,8 @@ fn families_have_one_file_a_floor() {
         "policy",
         "linear_policy",
         "batch",
+        "classes",
+        "advantage",
         "correction",
     ];
     for family in families {

@@ -9,7 +9,7 @@ use truing_core::matrix::{Floats, Layout, Matrix, MatrixMut};
 use truing_core::{Status, Value};
 use truing_cpu::linear_logprob::{Grads, Inputs, backward, backward_workspace, forward, forward_workspace};
 use truing_cpu::{Context, Isa, gemm};
-use truing_tests::{Cases, Counting, Data, Random, U, context, same, with_scratch};
+use truing_tests::{Cases, Counting, Data, Random, U, context, product, same, transpose, with_scratch};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -127,12 +127,8 @@ impl Case {
         }
     }
     fn inputs(&self) -> Inputs<'_> {
-        Inputs {
-            hidden: self.hidden.view(self.hidden_layout),
-            weight: self.weight.view(self.weight_layout),
-            transform: self.transform(),
-            rows: self.rows(),
-        }
+        let (hidden, weight) = (self.hidden.view(self.hidden_layout), self.weight.view(self.weight_layout));
+        Inputs::new(hidden, weight, self.transform(), self.rows())
     }
     fn upstream(&self) -> Upstream<'_> {
         let at = |i: usize| Some(Matrix::vector(&self.upstream[i]));
@@ -240,17 +236,6 @@ fn run_backward(
 fn dense(x: &Data, l: Layout) -> Vec<f32> {
     let x = x.wide();
     (0..l.rows()).flat_map(|i| x[l.offset(i)..][..l.cols].to_vec()).collect()
-}
-fn transpose(x: &[f32], cols: usize) -> Vec<f32> {
-    let rows = x.len() / cols;
-    (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| x[i * cols + j]).collect()
-}
-fn product(a: &[f32], b: &[f32], k: usize) -> Vec<f32> {
-    let (m, n) = (a.len() / k, b.len() / k);
-    let mut out = vec![0.0; m * n];
-    let (a, b) = (Matrix::contiguous(a, m, k).unwrap(), Matrix::contiguous(b, n, k).unwrap());
-    gemm::rows_by_rows(Isa::Scalar, &a.into(), &b.into(), &mut out);
-    out
 }
 /// What the logits form and the products say: figures, then grad_hidden, grad_weight, grad_bias in f32.
 fn expected(case: &Case) -> (Out, [Vec<f32>; 3]) {

@@ -207,6 +207,8 @@ pub struct About {
     pub below_zero: bool,
     /// What is logged as the reward of a side.
     pub reward: Reward,
+    /// The entry has a second output, minus its partial over its first parameter: the factor on a plain NLL.
+    pub aux: bool,
     /// The value.
     pub formula: &'static str,
     /// Where it comes from.
@@ -236,6 +238,7 @@ impl About {
         margins: [0.0; 2],
         below_zero: false,
         reward: Reward::Scaled,
+        aux: false,
         formula: "",
         source: "",
     };
@@ -305,6 +308,12 @@ fn check_variant(about: &About, field: &'static str, variant: u32) -> Result<()>
     let (first, end) = if about.variants.is_empty() { (0, 1) } else { (1, about.variants.len() as i64 + 1) };
     let fits = (first..end).contains(&(variant as i64));
     if fits { Ok(()) } else { Err(Error::invalid(field, Value::Int(variant.into()), Value::Below(first, end))) }
+}
+/// The checked parameters of an operation; a missing tail and NaN mean default.
+pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
+    let mut all = [0.0; N];
+    fill(params, given, &mut all)?;
+    Ok(all)
 }
 /// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
 pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {

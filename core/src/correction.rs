@@ -1,31 +1,18 @@
 //! Off-policy corrections and selections of tokens: constants that a policy loss takes as weights, keep masks and marks.
 //! Like the operations of [`crate::batch`], each is a pass or two in the order of the tokens, in f64, on the calling thread,
 //! so that its result depends on the tokens and the options alone.
-use crate::batch::{missing, place, place_of, rows, unread};
-use crate::catalog::{Param, param};
+use crate::batch::{masked, missing, place, place_of, rows, unread};
+use crate::catalog::{Param, numbers, param};
 use crate::error::{Error, Result, Value};
 use crate::matrix::{Floats, FloatsMut, Mask, MatrixMut};
 use crate::policy::{Advantage, Each};
 use crate::real::Real;
 use crate::sequence::Segments;
 
-fn marks(field: &'static str, m: &Option<Mask<'_>>, n: usize) -> Result<()> {
-    m.map_or(Ok(()), |m| m.layout().check(field, n, 1))
-}
 /// A bound of which 0 is none: finite or infinite, not negative.
 fn bound(field: &'static str, x: f64) -> Result<()> {
     let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: false };
     if x >= 0.0 { Ok(()) } else { Err(Error::invalid(field, Value::Float(x), legal)) }
-}
-fn params<const N: usize>(table: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
-    if given.len() > N {
-        return Err(Error::invalid("num_params", Value::Size(given.len()), Value::Below(0, N as i64 + 1)));
-    }
-    let mut all = [0.0; N];
-    for (k, (to, param)) in all.iter_mut().zip(table).enumerate() {
-        *to = param.check(given.get(k).copied().unwrap_or(f64::NAN))?;
-    }
-    Ok(all)
 }
 fn advantages(a: &Advantage<'_>, n: usize, b: usize) -> Result<()> {
     match a {
@@ -155,7 +142,7 @@ impl ImportanceWeight<'_> {
         self.segments.check(n)?;
         self.old.layout().check("old", n, 1)?;
         self.sampler.layout().check("sampler", n, 1)?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         bound("low", self.low)?;
         bound("high", self.high)?;
         if self.high != 0.0 && self.high < self.low {
@@ -252,8 +239,8 @@ impl RejectionMask<'_> {
         self.segments.check(n)?;
         self.old.layout().check("old", n, 1)?;
         self.sampler.layout().check("sampler", n, 1)?;
-        marks("mask", &self.mask, n)?;
-        marks("keep", &self.keep, n)?;
+        masked("mask", &self.mask, n)?;
+        masked("keep", &self.keep, n)?;
         bound("low", self.low)?;
         bound("high", self.high)?;
         if self.high != 0.0 && self.high < self.low {
@@ -324,7 +311,7 @@ impl OffPolicySequenceMask<'_> {
         self.logps.layout().check("logps", n, 1)?;
         self.behaviour.layout().check("behaviour", n, 1)?;
         self.advantage.layout().check("advantage", b, 1)?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         if !self.delta.is_finite() {
             return Err(Error::invalid("delta", Value::Float(self.delta), Value::Text("a finite number")));
         }
@@ -360,7 +347,7 @@ impl TopEntropyMask<'_> {
     pub fn check(&self, out: &TopEntropyMaskOut<'_>) -> Result<()> {
         let n = self.entropy.rows();
         self.entropy.layout().check("entropy", n, 1)?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         if !(self.share > 0.0 && self.share <= 1.0) {
             let legal = Value::Range { min: 0.0, max: 1.0, min_open: true, max_open: false };
             return Err(Error::invalid("share", Value::Float(self.share), legal));
@@ -427,7 +414,7 @@ impl CovSelect<'_> {
     ];
     /// The checked parameters; a missing tail and NaN mean default.
     pub fn params(given: &[f64]) -> Result<[f64; 5]> {
-        params(&Self::PARAMS, given)
+        numbers(&Self::PARAMS, given)
     }
     /// Refuses shapes that do not fit and an old policy that is missing or not read.
     pub fn check(&self, out: &CovSelectOut<'_>) -> Result<()> {
@@ -441,7 +428,7 @@ impl CovSelect<'_> {
             _ => {}
         }
         advantages(&self.advantage, n, self.segments.sequences())?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         place_of("out_indices", &out.indices, n)?;
         place_of("out_count", &out.count, 1)?;
         place_of("out_flag", &out.flag, n)?;
@@ -488,7 +475,7 @@ impl M2poMask<'_> {
         let n = self.old.rows();
         self.old.layout().check("old", n, 1)?;
         self.proximal.layout().check("proximal", n, 1)?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         if !(self.threshold > 0.0) {
             let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: false };
             return Err(Error::invalid("threshold", Value::Float(self.threshold), legal));
@@ -540,7 +527,7 @@ impl FipoWeight<'_> {
     ];
     /// The checked parameters; a missing tail and NaN mean default.
     pub fn params(given: &[f64]) -> Result<[f64; 4]> {
-        params(&Self::PARAMS, given)
+        numbers(&Self::PARAMS, given)
     }
     /// Refuses shapes that do not fit.
     pub fn check(&self, out: &FipoWeightOut<'_>) -> Result<()> {
@@ -549,7 +536,7 @@ impl FipoWeight<'_> {
         self.logps.layout().check("logps", n, 1)?;
         self.old.layout().check("old", n, 1)?;
         advantages(&self.advantage, n, self.segments.sequences())?;
-        marks("mask", &self.mask, n)?;
+        masked("mask", &self.mask, n)?;
         place("out_weights", &out.weights, n)?;
         place_of("out_status", &out.status, n)
     }

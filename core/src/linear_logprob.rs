@@ -17,21 +17,44 @@ use crate::error::{Error, Result, Status, Value};
 use crate::logprob;
 use crate::matrix::{Floats, Layout};
 
-/// Why the linear form refuses a field of the logits form.
-pub const LACKS: &str = "nothing: the linear form does not have it";
-
 /// Elements of a reduction block.
 pub const BLOCK: usize = 2048;
+
+/// What logits are rounded to before their transforms, as a sampler's head does that runs in this type; gradients pass
+/// straight through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// f32 as it is.
+    #[default]
+    None,
+    /// To bf16.
+    Bf16,
+    /// To f16.
+    F16,
+}
 
 /// A checked problem: what is asked, without the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Problem {
     logprob: logprob::Problem,
     hidden_size: usize,
+    rounding: Rounding,
 }
 impl Problem {
     /// Checks the options. `rows` may be 0; with rows, `hidden_size` must be at least 1 and `vocab` in `1..=i32::MAX`.
     pub fn new(rows: usize, hidden_size: usize, vocab: usize, options: logprob::Options) -> Result<Problem> {
+        Problem::shard(rows, hidden_size, vocab, options, 0, vocab)
+    }
+    /// As [`Problem::new`] for the columns `[start, start + vocab)` of a vocabulary of `total`, as in
+    /// [`logprob::Problem::shard`]. The gradient of the hidden states is then a partial sum.
+    pub fn shard(
+        rows: usize,
+        hidden_size: usize,
+        vocab: usize,
+        options: logprob::Options,
+        start: usize,
+        total: usize,
+    ) -> Result<Problem> {
         if rows > 0 && hidden_size == 0 {
             return Err(Error::shape("head.hidden", Value::Shape([rows as i64, 0, 0], 2), Value::Text("D >= 1")));
         }
@@ -39,8 +62,16 @@ impl Problem {
             let shape = Value::Shape([vocab as i64, hidden_size as i64, 0], 2);
             return Err(Error::shape("head.weight", shape, Value::Text("1 <= V <= 2^31 - 1")));
         }
-        options.check_common(LACKS)?;
-        Ok(Problem { logprob: logprob::Problem::new(rows, vocab, options)?, hidden_size })
+        let logprob = logprob::Problem::shard(rows, vocab, options, start, total)?;
+        Ok(Problem { logprob, hidden_size, rounding: Rounding::None })
+    }
+    /// The same problem with rounded logits.
+    pub const fn rounded(self, rounding: Rounding) -> Problem {
+        Problem { rounding, ..self }
+    }
+    /// What the logits are rounded to.
+    pub const fn rounding(&self) -> Rounding {
+        self.rounding
     }
     /// N.
     pub const fn rows(&self) -> usize {
@@ -93,4 +124,21 @@ pub fn check_dtype(field: &'static str, dtype: Dtype) -> Result<()> {
         Dtype::F32 | Dtype::Bf16 | Dtype::F16 => Ok(()),
         _ => Err(Error::new(Status::UnsupportedDtype, field, Value::Dtype(dtype), Value::Text("f32, bf16 or f16"))),
     }
+}
+
+/// The term of KL(reference || policy) of a column: F(q, p) = q log(q / p) + p - q, which is never negative, from the
+/// transformed logits `y` (reference) and `x` (policy), their probabilities and `[max y, max x, log1p r_y - log1p r_x]`.
+/// Near-equal sides go through `q h(d)`, d = log q - log p; logits are subtracted before their maxima where these are near,
+/// which is exact for sides that are nearly alike.
+#[inline(always)]
+pub fn kl_term<R: crate::real::Real>(y: R, x: R, q: R, p: R, [top_y, top_x, gamma]: [R; 3]) -> R {
+    let (zero, half, one, most) = (y.lit(0.0), y.lit(0.5), y.lit(1.0), y.lit(f32::MAX as f64));
+    let b = (top_y - top_x).abs().select_le(one, (y - x) - (top_y - top_x), (y - top_y) - (x - top_x));
+    let d = b - gamma;
+    // -inf belongs to a dead column, whose term is chosen below
+    let d = d.select_lt(-most, -most, most.select_lt(d, most, d));
+    let f = d.abs().select_lt(half, q * d.h(), q * d + (p - q));
+    let dead = y.lit(f64::NEG_INFINITY);
+    let of_dead_policy = y.select_le(dead, zero, y.lit(f64::INFINITY));
+    x.select_le(dead, of_dead_policy, y.select_le(dead, p, f))
 }

@@ -117,9 +117,8 @@ impl Problem {
             let most = Value::Below(0, MOST as i64 + 1);
             return Err(Error::invalid("figures.entropy_k", Value::Size(options.entropy_k), most));
         }
-        let problem = Problem { rows, vocab, start, total, options };
-        options.row_loss.check(problem.valid())?;
-        Ok(problem)
+        options.row_loss.check(if options.n_valid_vocab == 0 { total } else { options.n_valid_vocab })?;
+        Ok(Problem { rows, vocab, start, total, options })
     }
     /// N.
     pub const fn rows(&self) -> usize {
@@ -209,11 +208,6 @@ pub struct Figures<'a, F = f32> {
     /// Bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
 }
-macro_rules! absent {
-    ($self:ident, $why:ident; $($f:ident $name:literal)*) => {$(
-        if $self.$f.is_some() { return Err(unserved($name, $why)); }
-    )*};
-}
 macro_rules! each_figure {
     ($go:ident) => {
         $go! {
@@ -285,26 +279,12 @@ impl<F: RowFloat> Figures<'_, F> {
             || self.row_loss.is_some()
             || self.token_scale.is_some()
     }
-    /// Refuses what needs the columns of a row beyond its first sums; `why` says what goes without.
-    pub fn check_sums(&self, why: &'static str) -> Result<()> {
-        absent!(self, why; mean_logit "figures.out_mean_logit" rank "figures.out_rank" ties "figures.out_ties"
-            topk_ids "figures.out_topk_ids" topk_logprobs "figures.out_topk_logprobs"
-            topk_entropy "figures.out_topk_entropy");
-        Ok(())
-    }
-    /// Refuses what only the logits form of the whole vocabulary computes.
-    pub fn check_common(&self, why: &'static str) -> Result<()> {
-        self.check_sums(why)?;
-        absent!(self, why; extra_logprobs "figures.out_extra_logprobs" token_scale "figures.out_token_scale"
-            row_loss "figures.out_row_loss");
-        Ok(())
-    }
 }
 fn unserved(field: &'static str, why: &'static str) -> Error {
     Error::invalid(field, Value::Text("a value"), Value::Text(why))
 }
 impl Options {
-    /// Refuses what only the logits form computes; `why` says what goes without.
+    /// Refuses what belongs to the figures and the loss of single rows; `why` says what goes without.
     pub fn check_common(&self, why: &'static str) -> Result<()> {
         let Options { shift, entropy_k, row_loss, .. } = self;
         match () {
@@ -345,9 +325,9 @@ impl ExtraIds<'_> {
                     Ints::I32(m) => m.row(i)[k] as i64,
                     Ints::I64(m) => m.row(i)[k],
                 };
-                if id < -1 || id >= problem.vocab() as i64 {
+                if id < -1 || id >= problem.total() as i64 {
                     let got = Value::At { value: id, index: i * self.cols() + k };
-                    let legal = Value::Below(-1, problem.vocab() as i64);
+                    let legal = Value::Below(-1, problem.total() as i64);
                     return Err(Error::new(crate::Status::OutOfRange, field, got, legal));
                 }
             }
@@ -437,15 +417,6 @@ impl<F: RowFloat> Upstream<'_, F> {
     /// Whether the gradient takes the row loss in.
     pub fn of_loss(&self) -> bool {
         self.row_loss.is_some() || self.loss.is_some()
-    }
-    /// Refuses what only the logits form of the whole vocabulary computes; `why` says what goes without.
-    pub fn check_common(&self, why: &'static str) -> Result<()> {
-        match () {
-            () if self.extra.is_some() => Err(unserved("upstream.grad_extra", why)),
-            () if self.row_loss.is_some() => Err(unserved("upstream.grad_row_loss", why)),
-            () if self.loss.is_some() => Err(unserved("upstream.grad_loss", why)),
-            () => Ok(()),
-        }
     }
 }
 
@@ -662,6 +633,47 @@ impl<F: RowFloat> Found<F> {
         self.top.start(needs.top);
     }
 }
+/// What a pass over the columns of a row looks for beyond the first sums.
+#[derive(Debug)]
+pub struct Seek<'a, F: RowFloat = f32> {
+    /// What it is.
+    pub needs: Needs,
+    /// c of the whole vocabulary.
+    pub class_weight: Option<Floats<'a>>,
+    /// The target's column in the whole vocabulary; `usize::MAX` for none.
+    pub target: usize,
+    /// Its transformed logit, `-inf` if it has none.
+    pub xy: F,
+    /// What is found; it has been started.
+    pub found: &'a mut Found<F>,
+}
+impl<'a, F: RowFloat> Seek<'a, F> {
+    /// Looks for nothing.
+    pub fn nothing(found: &'a mut Found<F>) -> Seek<'a, F> {
+        Seek { needs: Needs::default(), class_weight: None, target: usize::MAX, xy: F::NEG_INF, found }
+    }
+    /// Takes in a block of transformed logits, `-inf` where there is no column. `part` is its record, `x[j]` is column
+    /// `ids[j]`, or `first + j` of the whole vocabulary. The plain form of the kernels.
+    pub fn block(&mut self, x: &[F], first: usize, ids: Option<&[u32]>, part: &mut Record<F>) {
+        let column = |j: usize| ids.map_or(first + j, |ids| ids[j] as usize);
+        if self.needs.sums {
+            let mut c = [F::ZERO; BLOCK];
+            if let Some(weight) = &self.class_weight {
+                for (j, c) in c[..x.len()].iter_mut().enumerate().filter(|(j, _)| x[*j] > F::NEG_INF) {
+                    *c = F::from_f64(weight.get(column(j)));
+                }
+            }
+            part.extend(x, self.class_weight.map(|_| &c[..x.len()]));
+        }
+        for (j, &x) in x.iter().enumerate().filter(|(_, x)| **x > F::NEG_INF) {
+            if self.needs.rank {
+                part.above += (x > self.xy) as u32;
+                self.found.ties += (x == self.xy && column(j) != self.target) as u32;
+            }
+            self.found.top.push(x, column(j) as u32);
+        }
+    }
+}
 
 /// The part of a block that lies among the columns at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -719,56 +731,30 @@ impl<T: Float, F: RowFloat> LogitRow<'_, T, F> {
     }
     /// The record of the row, ready for its figures; `target` as [`Rows::target`] gives it.
     pub fn record(&self, target: Target) -> Record<F> {
-        self.scan(target, &Needs::default(), None, &mut Found::default())
+        self.scan(target, &mut Seek::nothing(&mut Found::default()))
     }
-    /// The record of the row with whatever else is needed. `found` has been started.
-    pub fn scan(
-        &self,
-        target: Target,
-        needs: &Needs,
-        class_weight: Option<&Floats<'_>>,
-        found: &mut Found<F>,
-    ) -> Record<F> {
-        let (mut tree, mut x, mut c) = (Tree::new(), [F::ZERO; BLOCK], [F::ZERO; BLOCK]);
-        let y = if let Target::Column(y) = target { y } else { usize::MAX };
-        let xy = self.column(y);
-        for first in (0..self.z.len()).step_by(BLOCK) {
-            let n = BLOCK.min(self.z.len() - first);
-            for (j, x) in x[..n].iter_mut().enumerate() {
-                *x = self.at(first + j);
-            }
-            let mut part = record::block(&x[..n], first);
-            if needs.sums {
-                if let Some(weight) = class_weight {
-                    (0..n).for_each(|j| c[j] = F::from_f64(weight.get(first + j)));
-                }
-                part.extend(&x[..n], class_weight.map(|_| &c[..n]));
-            }
-            for (j, &x) in x[..n].iter().enumerate() {
-                if needs.rank {
-                    part.above += (x > xy) as u32;
-                    found.ties += (x == xy && x > F::NEG_INF && first + j != y) as u32;
-                }
-                found.top.push(x, (first + j) as u32);
-            }
-            tree.push(part);
-        }
-        self.finish(tree.finish(), target, found)
+    /// The record of the row with whatever else is looked for.
+    pub fn scan(&self, target: Target, seek: &mut Seek<'_, F>) -> Record<F> {
+        let (record, _) = self.sums(0, |_| true, seek);
+        self.finish(record, target, seek.found)
     }
     /// The record of the columns for which `keep` holds, all others dead, and how many of these are live. The first column
     /// is column `start` of the whole vocabulary. Blocks are cut at columns of the whole vocabulary; one that `start` cuts
     /// has dead columns below it, and merges from the left with the tree of the blocks behind it.
-    pub fn sums(&self, start: usize, keep: impl Fn(usize) -> bool) -> (Record<F>, usize) {
+    pub fn sums(&self, start: usize, keep: impl Fn(usize) -> bool, seek: &mut Seek<'_, F>) -> (Record<F>, usize) {
         let (mut head, mut tree, mut live) = (Record::EMPTY, Tree::new(), 0);
         for piece in pieces(start, self.z.len()) {
-            let mut x = [F::NEG_INF; BLOCK];
+            let (mut x, n) = ([F::NEG_INF; BLOCK], piece.skip + piece.n);
             for j in 0..piece.n {
                 if keep(piece.first + j) {
                     x[piece.skip + j] = self.at(piece.first + j);
                 }
             }
             live += x.iter().filter(|&&x| x != F::NEG_INF).count();
-            let block = record::block(&x, piece.block);
+            let mut block = record::block(&x[..n], piece.block);
+            if seek.needs.any() {
+                seek.block(&x[..n], piece.block, None, &mut block);
+            }
             if piece.skip > 0 { head = block } else { tree.push(block) }
         }
         (head.merge(tree.finish()), live)
@@ -797,6 +783,7 @@ impl<T: Float, F: RowFloat> LogitRow<'_, T, F> {
     pub fn complete(&self, mut x: Record<F>, y: Option<usize>, keep: impl Fn(usize) -> bool) -> Record<F> {
         if x.poisoned() {
             x.flags |= self.causes(keep);
+            return x;
         }
         x.xy = y.map_or(F::NEG_INF, |y| self.column(y));
         x
@@ -840,14 +827,15 @@ impl RowInputs<'_> {
         self.problem.options().row_loss.terms(record, scale, self.row_loss.class::<F>(target))
     }
     /// Writes what is asked for about row `i` of `out`, which is row `at` of the batch, and returns its loss where
-    /// `loss` or a place asks for it. `record` is complete; `column` gives transformed logits.
+    /// `loss` or a place asks for it. `record` is complete; `column(k, j)` is the transformed logit of column j, the k-th
+    /// extra one.
     #[allow(clippy::too_many_arguments)]
     pub fn write<F: RowFloat>(
         &self,
         record: &Record<F>,
         target: Target,
         found: &Found<F>,
-        column: impl Fn(usize) -> F,
+        column: impl Fn(usize, usize) -> F,
         out: &mut Figures<'_, F>,
         (at, i): (usize, usize),
         loss: bool,
@@ -883,7 +871,7 @@ impl RowInputs<'_> {
                 *lp = match ids.get(at, k) {
                     _ if ignored || poisoned => fill,
                     None => F::NEG_INF,
-                    Some(j) => F::from_f64(record.logprob_of(column(j))),
+                    Some(j) => F::from_f64(record.logprob_of(column(k, j))),
                 };
             }
         }

@@ -336,6 +336,19 @@ impl<F: RowFloat> Record<F> {
             ..Record::EMPTY
         }
     }
+    /// The record of a part of a row (blocks, a shard), which is not complete: as [`Record::pack`], with w1 and wc in the
+    /// places of `scale` and of the 0.
+    #[inline]
+    pub fn pack_part(&self) -> [F; STATS] {
+        let mut x = self.pack();
+        (x[10], x[11]) = (self.w1, self.wc);
+        x
+    }
+    /// The inverse of [`Record::pack_part`].
+    #[inline]
+    pub fn unpack_part(part: &[F]) -> Record<F> {
+        Record { w1: part[10], wc: part[11], scale: F::ZERO, ..Record::unpack(part) }
+    }
     /// L = log(1 + r), in f64.
     #[inline(always)]
     pub fn log_sum(&self) -> f64 {

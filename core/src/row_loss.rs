@@ -84,7 +84,7 @@ impl Default for RowLoss {
 /// Arrays of the row loss.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RowLossInputs<'a> {
-    /// c `[V]`, finite, >= 0.
+    /// c of the whole vocabulary, finite, >= 0.
     pub class_weight: Option<Floats<'a>>,
     /// omega `[N]`, finite, >= 0; exactly with [`Scaling::External`].
     pub external_scale: Option<Matrix<'a, f32>>,
@@ -282,8 +282,8 @@ impl RowLossInputs<'_> {
         let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
         let fine = |x: f64| (0.0..f64::INFINITY).contains(&x);
         if let Some(c) = &self.class_weight {
-            c.layout().check("row_loss.class_weight", problem.vocab(), 1)?;
-            for j in 0..problem.vocab() {
+            c.layout().check("row_loss.class_weight", problem.total(), 1)?;
+            for j in 0..problem.total() {
                 let x = c.get(j);
                 if !(fine(x) && (x as f32).is_finite()) {
                     return Err(Error::invalid("row_loss.class_weight", Value::Float(x), legal));
@@ -344,6 +344,30 @@ impl<F: RowFloat> Top<F> {
     /// Starts a row; at most [`MOST`] are wanted.
     pub fn start(&mut self, want: usize) {
         (self.len, self.want, self.limit) = (0, want.min(MOST), F::NEG_INF);
+    }
+    /// Starts a part of a row from what [`Top::save`] has left of the parts below it.
+    pub fn resume(&mut self, saved: &[F::Key]) {
+        self.start(saved.len());
+        self.len = saved.iter().position(|k| *k == F::Key::default()).unwrap_or(saved.len());
+        self.keys[..self.len].copy_from_slice(&saved[..self.len]);
+        if self.len > 0 && self.len == self.want {
+            self.limit = F::unkey(self.keys[self.want - 1]).0;
+        }
+    }
+    /// Leaves the largest columns so far, in order, in as many places as are looked for; a place without one is 0, which is
+    /// the key of no column.
+    pub fn save(&mut self, place: &mut [F::Key]) {
+        self.shrink();
+        let (some, none) = place.split_at_mut(self.len.min(place.len()));
+        some.copy_from_slice(&self.keys[..some.len()]);
+        none.fill(F::Key::default());
+    }
+    /// Takes in what another part of the row has saved.
+    pub fn join(&mut self, saved: &[F::Key]) {
+        for key in saved.iter().filter(|k| **k != F::Key::default()) {
+            let (x, column) = F::unkey(*key);
+            self.push(x, column);
+        }
     }
     /// How many are looked for.
     pub fn want(&self) -> usize {

@@ -13,7 +13,7 @@
 //! | [`Preset::Sglang`] | all three of the whole row | | | index | inclusive |
 use crate::dtype::Float;
 use crate::error::{Error, Result, Value, row};
-use crate::logprob::{LogitRow, Problem, Rows, Target};
+use crate::logprob::{LogitRow, Problem, Rows, Seek, Target};
 use crate::matrix::{Ints, Matrix, MatrixMut, Split};
 use crate::record::{BLOCK, Record, Tree, block, clamp_row, exp_row};
 
@@ -215,7 +215,17 @@ impl Kept<'_> {
     /// Whether a column is in the set.
     #[inline(always)]
     pub fn has(&self, j: usize) -> bool {
-        self.words[j / 32] >> (j % 32) & 1 == 1 || self.extra == Some(j)
+        self.words.get(j / 32).is_some_and(|w| w >> (j % 32) & 1 == 1) || self.extra == Some(j)
+    }
+    /// Bits of the 32 columns from `first` on, 0 where there is none.
+    #[inline(always)]
+    pub fn bits(&self, first: isize) -> u32 {
+        let (i, l) = (first.div_euclid(32), first.rem_euclid(32));
+        let word = |i: isize| match usize::try_from(i) {
+            Ok(i) if i < self.words.len() => self.word(i),
+            _ => 0,
+        };
+        if l == 0 { word(i) } else { word(i) >> l | word(i + 1) << (32 - l) }
     }
     /// Bits of the 32 columns from 32 i on.
     #[inline(always)]
@@ -263,8 +273,8 @@ impl Lists<'_> {
         }
     }
     /// The columns of row `i` in ascending order, one more among them.
-    pub fn walk(&self, i: usize, extra: Option<usize>) -> impl Iterator<Item = usize> + Clone {
-        let (lists, mut extra, mut j) = (*self, extra, 0);
+    pub fn walk(self, i: usize, extra: Option<usize>) -> impl Iterator<Item = usize> + Clone {
+        let (lists, mut extra, mut j) = (self, extra, 0);
         core::iter::from_fn(move || {
             let next = lists.get(i, j);
             if let Some(y) = extra.filter(|&y| next.is_none_or(|x| y < x)) {
@@ -380,6 +390,12 @@ impl SupportFigures<'_> {
         self.bitmask.as_ref().map_or(Ok(()), |m| m.layout().check(bitmask, n, words))?;
         self.ids.as_ref().map_or(Ok(()), |m| m.layout().check(ids, n, m.cols()))
     }
+    /// Writes row `i`, which is not read.
+    pub fn ignored(&mut self, i: usize) {
+        self.put(i, -1, &Kept::NONE, 0, |_| false);
+        self.lse.iter_mut().for_each(|m| m.set(i, 0.0));
+        self.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
+    }
     /// Writes the set of row `i`, of `size` columns: those of `kept` below `valid` that are `live`. Returns
     /// [`row::SATURATED`] if it does not fit the place of the ids.
     pub fn put(&mut self, i: usize, size: i32, kept: &Kept<'_>, valid: usize, live: impl Fn(usize) -> bool) -> u32 {
@@ -420,20 +436,30 @@ impl SupportFigures<'_> {
 
 impl<T: Float> LogitRow<'_, T> {
     /// The record of the columns of a list, in its order: blocks and chains go by the place in the list. Also how many of
-    /// them are live.
-    pub fn sums_of_list(&self, list: impl Iterator<Item = usize> + Clone) -> (Record, usize) {
+    /// them are live. The first column is column `start` of the whole vocabulary.
+    pub fn sums_of_list(
+        &self,
+        start: usize,
+        list: impl Iterator<Item = usize> + Clone,
+        seek: &mut Seek<'_>,
+    ) -> (Record, usize) {
         let (mut tree, mut columns, mut live, mut place) = (Tree::new(), list.clone(), 0, 0);
         loop {
-            let (mut x, mut n) = ([f32::NEG_INFINITY; BLOCK], 0);
+            let (mut x, mut ids, mut n) = ([f32::NEG_INFINITY; BLOCK], [0; BLOCK], 0);
             for (x, j) in x.iter_mut().zip(&mut columns) {
                 *x = self.at(j);
+                ids[n] = (start + j) as u32;
                 live += (*x != f32::NEG_INFINITY) as usize;
                 n += 1;
             }
-            tree.push(block(&x, place));
+            let mut part = block(&x[..n], place);
+            if seek.needs.any() {
+                seek.block(&x[..n], place, Some(&ids), &mut part);
+            }
+            tree.push(part);
             place += BLOCK;
             if n < BLOCK {
-                return (in_column(tree.finish(), list), live);
+                return (in_column(tree.finish(), start, list), live);
             }
         }
     }
@@ -465,10 +491,13 @@ impl<T: Float> LogitRow<'_, T> {
         Some(filters.keep(total.get(), |i| order[..n].get(i).map(|&k| value(k))).min(n))
     }
 }
-/// The record of a list with the column of its maximum for the place of it.
+/// The record of a list with the column of its maximum, in the whole vocabulary, for the place of it.
 #[inline]
-pub fn in_column(x: Record, mut list: impl Iterator<Item = usize>) -> Record {
-    if x.m.abs() < f32::INFINITY { Record { k: list.nth(x.k as usize).unwrap_or(0) as u32, ..x } } else { x }
+pub fn in_column(x: Record, start: usize, mut list: impl Iterator<Item = usize>) -> Record {
+    if x.m.abs() < f32::INFINITY {
+        return Record { k: (start + list.nth(x.k as usize).unwrap_or(0)) as u32, ..x };
+    }
+    x
 }
 /// A number that ascends where x descends, then with the column.
 #[inline(always)]

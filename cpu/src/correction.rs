@@ -1,5 +1,5 @@
 //! Off-policy corrections and selections of tokens, in order on the calling thread. See [`truing_core::correction`].
-use crate::batch::{put, put_in};
+use crate::batch::{live, put, put_in};
 use crate::sequence::{check_space, overflow};
 use truing_core::Result;
 use truing_core::correction::{
@@ -8,12 +8,9 @@ use truing_core::correction::{
     Span, TopEntropyMask, TopEntropyMaskOut, WeightAction, WeightLevel,
 };
 use truing_core::error::row;
-use truing_core::matrix::{Arena, Mask, Workspace};
+use truing_core::matrix::{Arena, Workspace};
 use truing_core::real::Real;
 
-fn live(mask: &Option<Mask<'_>>, i: usize) -> bool {
-    mask.is_none_or(|m| m.live(i))
-}
 fn bytes(bytes: usize) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
 }

@@ -11,19 +11,28 @@ use crate::gemm::{
     scratch, sweep, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen};
-use crate::logprob::no_target;
+use crate::logprob::{self, BackwardInputs, Counted, Losses, Over, Totals, add_up, check_figures, check_upstream};
 use crate::on_lanes;
-use crate::parallel::Context;
+use crate::parallel::{Context, Mode};
 use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
 use crate::sequence::check_space;
 use core::ops::Range;
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
-use truing_core::linear_logprob::{BLOCK, Problem, check_dtype};
-use truing_core::logprob::{Figures, Rows, STATS, Target, TransformInputs, Upstream};
+use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype, kl_term};
+use truing_core::logprob::{ExtraIds, Figures, Found, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
-use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, Tree};
+use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, RowUpstream, Tree};
+use truing_core::row_loss::RowLossInputs;
+use truing_core::support::{Support, SupportFigures};
 use truing_core::{Error, Result, Value};
+
+mod listed;
+mod more;
+mod shard;
+pub use more::Asked;
+use more::{Places, Seen};
+pub use shard::{local, local_workspace};
 
 /// What both directions read.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +45,19 @@ pub struct Inputs<'a> {
     pub transform: TransformInputs<'a>,
     /// Targets and mask.
     pub rows: Rows<'a>,
+    /// Arrays of the row loss.
+    pub row_loss: RowLossInputs<'a>,
+    /// The columns of [`Figures::extra_logprobs`].
+    pub extra_ids: Option<ExtraIds<'a>>,
+    /// The support that log-probs are normalised over; lists of columns read the weights of these columns alone.
+    pub over: Option<Over<'a>>,
+}
+impl<'a> Inputs<'a> {
+    /// Without row loss, extra columns and support.
+    pub fn new(hidden: Floats<'a>, weight: Floats<'a>, transform: TransformInputs<'a>, rows: Rows<'a>) -> Inputs<'a> {
+        let row_loss = RowLossInputs::default();
+        Inputs { hidden, weight, transform, rows, row_loss, extra_ids: None, over: None }
+    }
 }
 
 /// Where the gradients go: f32 or the operand's own type, each only when given.
@@ -69,10 +91,35 @@ const STRIPS: usize = 5;
 /// Target column of a row that has none.
 const NO_COLUMN: u32 = u32::MAX;
 
-/// Workspace of [`forward`] for operands of these types.
+/// Workspace of [`forward`] for operands of these types and the first figures, of which each is one sum of a row.
 pub fn forward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
+    forward_need(context, problem, hidden, weight, &Asked::default())
+}
+/// Workspace of [`forward`] and, but for what [`forward_loss`] adds, of the others for what [`Asked::forward`] says.
+pub fn forward_need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, asked: &Asked) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => forward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, weight, paired) };
+    with_kernel!(context.isa(), paired, k => forward_sizes(k, &sizes))
+}
+/// Workspace of [`forward_loss`]; `loss`: it is asked for.
+pub fn loss_need(
+    context: &Context,
+    problem: &Problem,
+    hidden: Dtype,
+    weight: Dtype,
+    asked: &Asked,
+    loss: bool,
+) -> Workspace {
+    plus(
+        forward_need(context, problem, hidden, weight, asked),
+        logprob::forward_workspace(problem.logprob(), loss).minimum,
+    )
+}
+fn plus(w: Workspace, bytes: usize) -> Workspace {
+    Workspace { minimum: Arena::sum([bytes, up(w.minimum)]), preferred: Arena::sum([bytes, up(w.preferred)]) }
+}
+fn up(bytes: usize) -> usize {
+    Arena::need::<u8>(bytes)
 }
 fn forward_sizes<K: Kernel>(_: K, sizes: &Sizes) -> Workspace {
     if sizes.rows == 0 {
@@ -82,23 +129,35 @@ fn forward_sizes<K: Kernel>(_: K, sizes: &Sizes) -> Workspace {
     let preferred = Waves::new::<K>(sizes, Waves::widest::<K>(sizes), true).need::<K>(sizes);
     Workspace { minimum, preferred: preferred.max(minimum) }
 }
-/// Workspace of [`backward`] for operands of these types, whatever gradients are asked for.
+/// Workspace of [`backward`] for operands of these types, whatever gradients are asked for, from those of the first figures.
 pub fn backward_workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype) -> Workspace {
+    backward_need(context, problem, hidden, weight, &Asked::default())
+}
+/// Workspace of [`backward`] for what [`Asked::backward`] says.
+pub fn backward_need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, asked: &Asked) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => backward_sizes(k, &Sizes::new(context, problem, weight, paired)))
+    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, weight, paired) };
+    with_kernel!(context.isa(), paired, k => backward_sizes(k, &sizes))
 }
 fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
     if sizes.rows == 0 {
         return Workspace { minimum: 0, preferred: 0 };
     }
     let Workspace { minimum, preferred } = forward_sizes(k, sizes);
+    if sizes.asked.list > 0 {
+        let (kept, need) = (Kept::need(sizes), listed::bytes::<K>(sizes));
+        return Workspace {
+            minimum: Arena::sum([kept, minimum.max(need)]),
+            preferred: Arena::sum([kept, preferred.max(need)]),
+        };
+    }
     let least = [
         Pass { hidden: false, roomy: false, t: LANES, c: LANES * K::NV, ..Pass::weight(sizes, false) },
         Pass { roomy: false, ..Pass::hidden(sizes, LANES * K::NV) },
     ];
     let minimum = least.iter().fold(minimum, |m, p| m.max(p.need::<K>(sizes)));
     let preferred = preferred.max(Pass { hidden: true, ..Pass::weight(sizes, false) }.need::<K>(sizes));
-    let kept = Kept::need(sizes.rows);
+    let kept = Kept::need(sizes);
     let preferred = preferred.min(PREFERRED).max(minimum);
     Workspace { minimum: Arena::sum([kept, minimum]), preferred: Arena::sum([kept, preferred]) }
 }
@@ -123,6 +182,8 @@ pub struct Logits<'a> {
     z: &'a mut [f32],
     live: &'a mut [usize],
     count: usize,
+    /// What the backward adds to dz, where and for which rows `z` lies; or nothing.
+    extra: &'a mut [f32],
 }
 impl<'a> Logits<'a> {
     /// Bytes of the logits of up to `rows` live rows.
@@ -144,12 +205,22 @@ impl<'a> Logits<'a> {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
         let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
-        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0 })
+        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0, extra: &mut [] })
     }
     /// Bytes with which forward and backward of a group of up to `rows` live rows, whose logits are kept, are fast.
     pub fn workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
+        Self::need_for(context, problem, hidden, weight, rows, &Asked::default())
+    }
+    fn need_for(
+        context: &Context,
+        problem: &Problem,
+        hidden: Dtype,
+        weight: Dtype,
+        rows: usize,
+        asked: &Asked,
+    ) -> usize {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, asked: *asked, ..Sizes::new(context, problem, weight, paired) };
         with_kernel!(context.isa(), paired, k => kept_sizes(k, &sizes))
     }
 }
@@ -160,7 +231,9 @@ impl Logits<'_> {
             return;
         }
         // rows only move down
-        let z = Disjoint::new(&mut *self.z);
+        let there = !self.extra.is_empty();
+        let (z, extra) = (Disjoint::new(&mut *self.z), Disjoint::new(&mut *self.extra));
+        let both = [Some(&z), there.then_some(&extra)];
         let old = &self.live[..self.count];
         job.context.tasks(job.valid().div_ceil(STRIP), |_, task| {
             for j in task * STRIP..job.valid().min((task + 1) * STRIP) {
@@ -169,10 +242,12 @@ impl Logits<'_> {
                     while old[from] != *row {
                         from += 1;
                     }
-                    // SAFETY: column j belongs to this task, and one element is read before one is written.
-                    unsafe {
-                        let x = z.shared(pass.place::<K>(from, j), 1)[0];
-                        z.piece(pass.place::<K>(to, j), 1)[0] = x;
+                    for z in both.iter().flatten() {
+                        // SAFETY: column j belongs to this task, and one element is read before one is written.
+                        unsafe {
+                            let x = z.shared(pass.place::<K>(from, j), 1)[0];
+                            z.piece(pass.place::<K>(to, j), 1)[0] = x;
+                        }
                     }
                 }
             }
@@ -185,10 +260,19 @@ fn kept_floats<K: Kernel>(_: K, sizes: &Sizes) -> usize {
     Pass::kept(sizes, true, true).all_dz::<K>(sizes.valid)
 }
 fn kept_sizes<K: Kernel>(k: K, sizes: &Sizes) -> usize {
-    let backward = Arena::sum([Kept::need(sizes.rows), Pass::kept(sizes, true, true).need::<K>(sizes)]);
+    let backward = Arena::sum([Kept::need(sizes), Pass::kept(sizes, true, true).need::<K>(sizes)]);
     forward_sizes(k, sizes).preferred.max(backward)
 }
 impl Grads<'_> {
+    /// A shorter borrow.
+    pub fn reborrow(&mut self) -> Grads<'_> {
+        Grads {
+            hidden: self.hidden.as_mut().map(FloatsMut::reborrow),
+            weight: self.weight.as_mut().map(FloatsMut::reborrow),
+            bias: self.bias.as_mut().map(FloatsMut::reborrow),
+            ..*self
+        }
+    }
     /// Whether weight and bias can be formed by several groups: f32 places that can hold running totals, or none.
     pub fn continues(&self) -> bool {
         let holds = |g: &Option<FloatsMut<'_>>| g.as_ref().is_none_or(|g| g.dtype() == Dtype::F32);
@@ -203,11 +287,37 @@ fn check(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
         check_dtype("transform.bias", bias.dtype())?;
     }
     inputs.rows.check(problem.logprob())?;
-    inputs.transform.check(problem.logprob(), &inputs.rows)
+    inputs.transform.check(problem.logprob(), &inputs.rows)?;
+    inputs.over.map_or(Ok(()), |over| {
+        over.check_shard(problem.logprob())?;
+        over.support.check(problem.logprob(), &inputs.rows)
+    })
+}
+const SETS: [&str; 3] = ["figures.out_support_size", "figures.out_support_bitmask", "figures.out_support_ids"];
+fn check_forward(
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    out: &Figures<'_>,
+    sets: &SupportFigures<'_>,
+    totals: &Totals<'_>,
+) -> Result<()> {
+    check(problem, inputs)?;
+    let p = problem.logprob();
+    if p.total() != p.vocab() {
+        return Err(Error::invalid("shard.vocab_total", Value::Size(p.total()), Value::Size(p.vocab())));
+    }
+    check_figures(p, &inputs.rows, &inputs.row_loss, inputs.extra_ids.as_ref(), out, totals)?;
+    sets.check(p, SETS)?;
+    let given = sets.lse.is_some() || sets.log_kept_mass.is_some() || sets.size.is_some();
+    if inputs.over.is_none() && (given || sets.bitmask.is_some() || sets.ids.is_some()) {
+        let expected = Value::Text("no figures of a support without one");
+        return Err(Error::invalid("support.kind", Value::Text("none"), expected));
+    }
+    Ok(())
 }
 /// Writes the figures that `out` asks for: those of [`crate::logprob::forward`] on the logits `z`, bit for bit. Errors:
-/// shapes, element types (f64 is not offered), targets out of range, temperatures and biases that are not finite, a
-/// workspace below the minimum; nothing is written then.
+/// shapes, element types (f64 is not offered), targets and extra ids out of range, temperatures and biases that are not
+/// finite, arrays of the row loss outside their ranges, a workspace below the minimum; nothing is written then.
 pub fn forward(
     context: &Context,
     problem: &Problem,
@@ -215,40 +325,74 @@ pub fn forward(
     out: Figures<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
-    forward_group(context, problem, inputs, &mut all, out, workspace)
+    forward_loss(context, problem, inputs, out, SupportFigures::default(), Totals::default(), workspace)
 }
-/// [`forward`] of the rows of a group; keeps their logits where the group has room for them.
+/// [`forward`] with the figures of the supports and what all rows have together.
+pub fn forward_loss(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    mut out: Figures<'_>,
+    mut sets: SupportFigures<'_>,
+    totals: Totals<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check_forward(problem, &inputs, &out, &sets, &totals)?;
+    let loss = totals.loss.is_some();
+    let asked = Asked::forward(problem, inputs.over.as_ref(), inputs.extra_ids.as_ref(), &out, &sets, loss);
+    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    check_space(workspace, loss_need(context, problem, hidden, weight, &asked, loss))?;
+    let job = Job::new(context, problem, inputs, asked);
+    let mut arena = Arena::new(workspace);
+    let losses = if loss { Some(arena.take(problem.rows())?) } else { None };
+    let space = rest(&mut arena)?;
+    let mut group = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    add_up(job.rows, totals, losses, |mut losses| {
+        with_kernel!(context.isa(), job.paired, k => {
+            forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
+        })
+    })
+}
+/// What is left of a workspace.
+fn rest<'a>(arena: &mut Arena<'a>) -> Result<&'a mut [u8]> {
+    let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
+    arena.take::<u8>(bytes)
+}
+/// [`forward`] of the rows of a group; keeps their logits where the group has room for them. Only the first figures, and no
+/// support.
 pub fn forward_group(
     context: &Context,
     problem: &Problem,
     inputs: Inputs<'_>,
     group: &mut Group<'_>,
-    out: Figures<'_>,
+    mut out: Figures<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    check(problem, &inputs)?;
-    out.check(problem.rows(), None)?;
-    out.check_common(truing_core::linear_logprob::LACKS)?;
-    if out.needs_target() && inputs.rows.target.is_none() {
-        return Err(no_target("targets, which out_logprob and out_is_top1 need"));
-    }
+    let mut sets = SupportFigures::default();
+    check_forward(problem, &inputs, &out, &sets, &Totals::default())?;
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
-    check_space(workspace, forward_workspace(context, problem, hidden, weight))?;
-    if problem.rows() == 0 {
-        return Ok(());
-    }
-    let job = Job::new(context, problem, inputs);
-    with_kernel!(context.isa(), job.paired, k => forward_on(k, &job, group, out, workspace))
+    let asked = Asked::forward(problem, None, None, &out, &sets, false);
+    check_space(workspace, forward_need(context, problem, hidden, weight, &asked))?;
+    let job = Job::new(context, problem, inputs, asked);
+    add_up(job.rows, Totals::default(), None, |mut losses| {
+        with_kernel!(context.isa(), job.paired, k => {
+            forward_on(k, &job, group, &mut out, &mut sets, &mut losses, workspace)
+        })
+    })
 }
 fn forward_on<K: Kernel>(
     k: K,
     job: &Job<'_>,
     group: &mut Group<'_>,
-    mut out: Figures<'_>,
+    out: &mut Figures<'_>,
+    sets: &mut SupportFigures<'_>,
+    (losses, Counted(counters)): &mut Losses<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
     let sizes = Sizes::of(job, group);
+    if sizes.rows == 0 {
+        return Ok(());
+    }
     let kept = Pass::kept(&sizes, true, true);
     let (z, kept_live) = match &mut group.logits {
         Some(l) => (Disjoint::new(&mut *l.z), &mut *l.live),
@@ -262,6 +406,8 @@ fn forward_on<K: Kernel>(
     let live = arena.take::<usize>(waves.wave)?;
     let mut space = Space::<K>::new(&waves, &sizes, &mut arena)?;
     let (mut next, n) = (group.rows.start, group.rows.end);
+    let nothing = &mut Found::default();
+    let loss = losses.is_some();
     while next < n {
         let (first, mut count) = (next, 0);
         while next < n && count < waves.wave {
@@ -278,22 +424,200 @@ fn forward_on<K: Kernel>(
             kept_count += count;
         }
         let keep = (!kept_live.is_empty()).then_some(keep);
-        records(k, job, &waves, &mut space, &live[..count], keep, all, |i, record| {
-            for i in done..i {
-                record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
-            }
+        let mut write = |i: usize, seen: Option<&Seen<'_>>, found: &Found| {
+            let (target, record) = match seen {
+                None => {
+                    sets.ignored(i);
+                    (Target::Ignored, Record::EMPTY.conclude(Target::Ignored))
+                }
+                Some(seen) => {
+                    let (target, mut record) = (job.target(i), seen.record);
+                    let live = seen.words.iter().map(|w| w.count_ones()).sum::<u32>();
+                    let size = if record.poisoned() { -1 } else { live as i32 };
+                    let set = truing_core::support::Kept { words: seen.words, extra: None };
+                    record.flags |= sets.put(i, size, &set, job.valid(), |_| true);
+                    let record = record.conclude(target);
+                    sets.lse.iter_mut().for_each(|m| m.set(i, record.figures(target).lse));
+                    let mass = if record.poisoned() { f32::NAN } else { record.log_share(&seen.whole) };
+                    sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, mass));
+                    (target, record)
+                }
+            };
+            let column = |k: usize, _| seen.map_or(0.0, |seen| seen.named[1 + k]);
+            let value = job.rows.inputs.write(&record, target, found, column, out, (i, i), loss);
+            losses.iter_mut().for_each(|m| m.set(i, value));
+            counters.add(record.flags);
+        };
+        records(k, job, &waves, &sizes, &mut space, &live[..count], keep, None, all, &mut |i, seen, found| {
+            (done..i).for_each(|i| write(i, None, nothing));
             done = i + 1;
-            let target = job.target(i);
-            record::write(&record.conclude(target), target, &mut out, i);
+            write(i, Some(seen), found);
         });
-        for i in done..next {
-            record::write(&Record::EMPTY.conclude(Target::Ignored), Target::Ignored, &mut out, i);
-        }
+        (done..next).for_each(|i| write(i, None, nothing));
     }
     if let Some(l) = &mut group.logits {
         l.count = kept_count;
     }
     Ok(())
+}
+
+/// The gradient of the reduced loss.
+#[derive(Debug)]
+pub struct Fused<'a> {
+    /// Where the gradients go.
+    pub grads: Grads<'a>,
+    /// Gradient of the loss.
+    pub upstream: f64,
+    /// Host factor on it.
+    pub scale: f64,
+}
+/// Rows of a group below which keeping its logits costs more than it saves.
+pub(crate) const ENOUGH: usize = 140;
+/// How the rows of a call are cut into groups whose logits are kept.
+pub(crate) struct Cuts {
+    /// Live rows of a group whose logits fit; 0: they are not kept.
+    pub most: usize,
+    /// Whether another group may follow the one with the first rows.
+    pub several: bool,
+    /// grad_weight or grad_bias is wanted: kept groups stay inside its first reduction block.
+    pub weight: bool,
+}
+impl Cuts {
+    /// What is behind the group that starts with unit `first` of `all`, with `before` live rows before it, and the most live
+    /// rows that it has if its logits are kept, else 0. Without kept logits one group takes all that is left. `live` counts
+    /// the live rows of a unit, `last` is the last unit that must be in one group with it.
+    pub fn next(
+        &self,
+        first: usize,
+        all: usize,
+        before: usize,
+        live: impl Fn(usize) -> usize,
+        last: impl Fn(usize) -> usize,
+    ) -> (usize, usize) {
+        let (mut end, mut rows, mut open, mut counted) = (first, 0, first, 0);
+        for s in first..all {
+            counted += live(s);
+            open = open.max(last(s));
+            if counted > self.most || (self.weight && before + counted > BLOCK) {
+                break;
+            }
+            if open == s {
+                (end, rows) = (s + 1, counted);
+            }
+        }
+        // rows of later groups would not find the totals of this reduction block
+        if end == first || (end < all && !self.several) { (all, 0) } else { (end, rows) }
+    }
+    /// The most live rows for which `fits` holds, at most `rows`; 0 where these would be too few of `live`.
+    pub fn most(rows: usize, live: usize, fits: impl Fn(usize) -> bool) -> usize {
+        let (mut low, mut high) = (0, rows.min(BLOCK));
+        while low < high {
+            let middle = (low + high).div_ceil(2);
+            (low, high) = if fits(middle) { (middle, high) } else { (low, middle - 1) };
+        }
+        if low >= ENOUGH.min(live) { low } else { 0 }
+    }
+}
+/// Workspace of [`forward_fused`]; `loss`, `stats`: they are outputs.
+#[allow(clippy::too_many_arguments)]
+pub fn fused_need(
+    context: &Context,
+    problem: &Problem,
+    hidden: Dtype,
+    weight: Dtype,
+    asked: &Asked,
+    loss: bool,
+    stats: bool,
+) -> Workspace {
+    let own = Arena::sum([logprob::forward_workspace(problem.logprob(), loss).minimum, own_stats(problem, stats)]);
+    let forward = forward_need(context, problem, hidden, weight, asked);
+    let backward = backward_need(context, problem, hidden, weight, asked);
+    let minimum = up(forward.minimum.max(backward.minimum));
+    let mut preferred = up(forward.preferred.max(backward.preferred));
+    if asked.list == 0 {
+        let most = problem.rows().min(BLOCK);
+        let need = |rows| group_need(context, problem, (hidden, weight), rows, asked, minimum);
+        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+    }
+    plus(Workspace { minimum, preferred }, own)
+}
+fn own_stats(problem: &Problem, given: bool) -> usize {
+    if given { 0 } else { Arena::need::<f32>(problem.rows().saturating_mul(STATS)) }
+}
+/// Bytes of a group of up to `rows` live rows: kept logits, and what forward and backward need beside them.
+fn group_need(
+    context: &Context,
+    problem: &Problem,
+    (hidden, weight): (Dtype, Dtype),
+    rows: usize,
+    asked: &Asked,
+    least: usize,
+) -> usize {
+    let products = Logits::need_for(context, problem, hidden, weight, rows, asked).max(least);
+    Arena::sum([Logits::need(context, problem, hidden, weight, rows), up(products)])
+}
+/// [`forward_loss`], then the gradient of the reduced loss: what [`backward`] gives for `upstream.loss`. Groups of rows go
+/// forward and backward one by one as far as the workspace can keep their logits: three products instead of four, with the
+/// same bits.
+#[allow(clippy::too_many_arguments)]
+pub fn forward_fused(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    mut out: Figures<'_>,
+    mut sets: SupportFigures<'_>,
+    totals: Totals<'_>,
+    mut fused: Fused<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check_forward(problem, &inputs, &out, &sets, &totals)?;
+    let upstream = Upstream { loss: Some(fused.upstream), scale: fused.scale, ..Upstream::default() };
+    check_backward(problem, &inputs, None, &upstream, &fused.grads, None)?;
+    let (n, loss, stats) = (problem.rows(), totals.loss.is_some(), out.stats.is_some());
+    let asked = Asked::fused(problem, inputs.over.as_ref(), inputs.extra_ids.as_ref(), &out, &sets);
+    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    check_space(workspace, fused_need(context, problem, hidden, weight, &asked, loss, stats))?;
+    let mut arena = Arena::new(workspace);
+    let losses = if loss { Some(arena.take(n)?) } else { None };
+    let stats = match out.stats.take() {
+        Some(m) => m,
+        None => MatrixMut::contiguous(arena.take(n * STATS)?, n, STATS)?,
+    };
+    let mut out = Figures { stats: Some(stats), ..out };
+    let space = rest(&mut arena)?;
+    let job = Job::new(context, problem, inputs, asked);
+    let live = |i: usize| (job.target(i) != Target::Ignored) as usize;
+    let grads = &mut fused.grads;
+    let mut cuts = Cuts { most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
+    if asked.list == 0 {
+        let least = backward_need(context, problem, hidden, weight, &asked).minimum;
+        let least = up(least.max(forward_need(context, problem, hidden, weight, &asked).minimum));
+        let fits = |rows| group_need(context, problem, (hidden, weight), rows, &asked, least) <= space.len();
+        cuts.most = Cuts::most(n, (0..n).map(live).sum(), fits);
+    }
+    let upstream = Upstream { loss: job.rows.divided(upstream.loss), ..upstream };
+    add_up(job.rows, totals, losses, |mut losses| {
+        let (mut first, mut before) = (0, 0);
+        while first < n {
+            let (end, most) = cuts.next(first, n, before, live, |i| i);
+            let mut arena = Arena::new(&mut *space);
+            let logits = match most {
+                0 => None,
+                rows => Some(Logits::new(context, problem, hidden, weight, rows, &mut arena)?),
+            };
+            let (mut group, space) = (Group { rows: first..end, before, logits }, rest(&mut arena)?);
+            with_kernel!(context.isa(), job.paired, k => {
+                forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
+            })?;
+            let stats = out.stats.as_ref().map(MatrixMut::view);
+            let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status: None };
+            let grads = grads.reborrow();
+            with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, &mut group, back, grads, space))?;
+            before += (first..end).map(live).sum::<usize>();
+            first = end;
+        }
+        Ok(())
+    })
 }
 
 /// Writes the gradients of hidden, weight and bias from the upstream gradients of the figures, the chain
@@ -328,7 +652,7 @@ pub fn backward_group(
     status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    check(problem, &inputs)?;
+    check_backward(problem, &inputs, stats.as_ref(), &upstream, &grads, status.as_ref())?;
     if group.before > 0 && !grads.continues() {
         let expected = Value::Text("f32 places without accumulate for weight and bias of several groups");
         return Err(Error::invalid("grads.grad_weight_out", Value::Text("a place that holds no totals"), expected));
@@ -341,11 +665,28 @@ pub fn backward_group(
             return Err(Error::invalid("group.before", Value::Size(group.before), expected));
         }
     }
-    let (n, d, v) = (problem.rows(), problem.hidden_size(), problem.vocab());
+    let asked = Asked::backward(problem, inputs.over.as_ref(), &upstream, stats.is_some());
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    check_space(workspace, backward_need(context, problem, hidden, weight, &asked))?;
+    let job = Job::new(context, problem, inputs, asked);
+    let upstream = Upstream { loss: job.rows.divided(upstream.loss), ..upstream };
+    let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status };
+    with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
+}
+fn check_backward(
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    stats: Option<&Matrix<'_, f32>>,
+    upstream: &Upstream<'_>,
+    grads: &Grads<'_>,
+    status: Option<&MatrixMut<'_, u32>>,
+) -> Result<()> {
+    check(problem, inputs)?;
+    let (n, d, v) = (problem.rows(), problem.hidden_size(), problem.vocab());
+    let weight = inputs.weight.dtype();
     let bias = inputs.transform.bias.map_or(weight, |b| b.dtype());
     if let Some(g) = &grads.hidden {
-        problem.check_grad("grad_hidden", (g.dtype(), g.layout()), hidden, n, d)?;
+        problem.check_grad("grad_hidden", (g.dtype(), g.layout()), inputs.hidden.dtype(), n, d)?;
     }
     if let Some(g) = &grads.weight {
         problem.check_grad("grad_weight", (g.dtype(), g.layout()), weight, v, d)?;
@@ -353,21 +694,9 @@ pub fn backward_group(
     if let Some(g) = &grads.bias {
         problem.check_grad("grad_bias", (g.dtype(), g.layout()), bias, v, 1)?;
     }
-    if let Some(s) = &stats {
-        s.layout().check("stats", n, STATS)?;
-    }
-    if let Some(s) = &status {
-        s.layout().check("out_status", n, 1)?;
-    }
-    upstream.check(n)?;
-    upstream.check_common(truing_core::linear_logprob::LACKS)?;
-    if upstream.logprob.is_some() && inputs.rows.target.is_none() {
-        return Err(no_target("targets, which grad_logprob needs"));
-    }
-    check_space(workspace, backward_workspace(context, problem, hidden, weight))?;
-    let job = Job::new(context, problem, inputs);
-    let back = Back { stats, upstream, status };
-    with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
+    status.map_or(Ok(()), |s| s.layout().check("out_status", n, 1))?;
+    let rows = BackwardInputs { transform: inputs.transform, rows: inputs.rows, row_loss: inputs.row_loss };
+    check_upstream(problem.logprob(), &rows, stats, upstream)
 }
 
 /// A call's problem and inputs.
@@ -375,6 +704,9 @@ struct Job<'a> {
     context: &'a Context,
     problem: &'a Problem,
     inputs: Inputs<'a>,
+    /// The part of it that is the logits form's.
+    rows: logprob::Job<'a>,
+    asked: Asked,
     /// Both operands are bf16.
     paired: bool,
     isa: Isa,
@@ -385,13 +717,21 @@ struct Job<'a> {
     identity: bool,
 }
 impl<'a> Job<'a> {
-    fn new(context: &'a Context, problem: &'a Problem, inputs: Inputs<'a>) -> Self {
+    fn new(context: &'a Context, problem: &'a Problem, inputs: Inputs<'a>, asked: Asked) -> Self {
         let t = &problem.logprob().options().transform;
         let one = RowTransform::new(t, t.temperature);
         Job {
             context,
             problem,
             inputs,
+            rows: logprob::Job::new(
+                problem.logprob(),
+                inputs.transform,
+                inputs.rows,
+                inputs.row_loss,
+                inputs.extra_ids,
+            ),
+            asked,
             paired: inputs.hidden.dtype() == Dtype::Bf16 && inputs.weight.dtype() == Dtype::Bf16,
             isa: context.isa(),
             softcap: t.softcap != 0.0,
@@ -413,12 +753,59 @@ impl<'a> Job<'a> {
     fn bias(&self, j: usize) -> Option<f32> {
         self.inputs.transform.bias.as_ref().map(|b| b.get(j) as f32)
     }
+    /// Columns of a first block that is cut.
+    fn cut(&self) -> usize {
+        let skip = self.problem.logprob().start() % BLOCK;
+        if skip > 0 { (BLOCK - skip).min(self.valid()) } else { 0 }
+    }
+    /// Runs of the first block alone.
+    fn head(&self) -> usize {
+        (self.cut() > 0) as usize
+    }
+    /// The first and the last columns at hand of block `b`, and how many columns of the block lie below them.
+    fn block(&self, b: usize) -> (usize, usize, usize) {
+        let cut = self.cut();
+        if cut > 0 && b == 0 {
+            return (0, cut, self.problem.logprob().start() % BLOCK);
+        }
+        let v0 = cut + (b - self.head()) * BLOCK;
+        (v0, self.valid().min(v0 + BLOCK), 0)
+    }
+    /// The blocks of a run.
+    fn run(&self, run: usize, levels: u32) -> (usize, usize) {
+        let (head, cut) = (self.head(), self.cut());
+        if run < head {
+            return (0, 1);
+        }
+        let all = head + (self.valid() - cut).div_ceil(BLOCK);
+        (head + ((run - head) << levels), all.min(head + ((run - head + 1) << levels)))
+    }
+    /// The target and the extra columns of row `i` among the columns at hand, by their places in `Places::named`.
+    fn named(&self, i: usize) -> impl Iterator<Item = (usize, usize)> {
+        let target = self.rows.local(self.target(i)).map(|y| (0, y));
+        let ids = self.inputs.extra_ids.as_ref().filter(|_| self.asked.extra > 0);
+        let problem = self.problem.logprob();
+        let column = move |ids: &ExtraIds<'_>, k| Some((1 + k, problem.local(ids.get(i, k)?)?));
+        let extra = ids.into_iter().flat_map(move |ids| (0..ids.cols()).filter_map(move |k| column(ids, k)));
+        target.into_iter().chain(extra)
+    }
+    /// Class weight of a column at hand, 1 without class weights.
+    fn class_weight(&self, j: usize) -> f32 {
+        let start = self.problem.logprob().start();
+        self.rows.class_weight().map_or(1.0, |c| c.get(start + j) as f32)
+    }
+    /// The gradient of column `j`, which the figures name, with respect to its raw logit `z`.
+    fn named_gradient(&self, t: &RowTransform, record: &Record, g: &RowUpstream, z: f32, j: usize, own: f64) -> f32 {
+        let x = self.at(t, z, j);
+        if x == f32::NEG_INFINITY {
+            return 0.0;
+        }
+        let dx = g.named(record, x, own, self.class_weight(j) as f64);
+        (dx * t.slope((z + self.bias(j).unwrap_or(0.0)) as f64)) as f32
+    }
     /// The target column of a live row, if it has one that is not padding.
     fn column(&self, i: usize) -> u32 {
-        match self.target(i) {
-            Target::Column(y) if y < self.valid() => y as u32,
-            _ => NO_COLUMN,
-        }
+        self.rows.local(self.target(i)).map_or(NO_COLUMN, |y| y as u32)
     }
 }
 
@@ -430,15 +817,35 @@ struct Sizes {
     threads: usize,
     weight: Dtype,
     paired: bool,
+    asked: Asked,
+    /// Columns of the first block of the whole vocabulary that lie below the first one at hand.
+    skip: usize,
 }
 impl Sizes {
     fn new(context: &Context, problem: &Problem, weight: Dtype, paired: bool) -> Self {
-        let valid = problem.logprob().valid();
-        Sizes { rows: problem.rows(), d: problem.hidden_size(), valid, threads: context.threads(), weight, paired }
+        Sizes {
+            rows: problem.rows(),
+            d: problem.hidden_size(),
+            valid: problem.logprob().valid(),
+            threads: context.threads(),
+            weight,
+            paired,
+            asked: Asked::default(),
+            skip: problem.logprob().start() % BLOCK,
+        }
     }
     fn of(job: &Job<'_>, group: &Group<'_>) -> Self {
         let rows = group.logits.as_ref().map_or(group.rows.len(), |l| l.live.len());
-        Sizes { rows, ..Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired) }
+        let sizes = Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired);
+        Sizes { rows, asked: job.asked, ..sizes }
+    }
+    /// Columns of a first block that is cut, 0 if it is whole.
+    fn head(&self) -> usize {
+        if self.skip > 0 { (BLOCK - self.skip).min(self.valid) } else { 0 }
+    }
+    /// Whole blocks, the last one ragged.
+    fn blocks(&self) -> usize {
+        (self.valid - self.head()).div_ceil(BLOCK)
     }
     fn len<K: Kernel>(&self) -> usize {
         K::In::len(self.d, self.paired)
@@ -496,20 +903,23 @@ struct Waves {
 }
 impl Waves {
     fn widest<K: Kernel>(sizes: &Sizes) -> usize {
-        let packed = PACKED / (sizes.len::<K>().max(1) * size_of::<K::In>()) / CHUNK * CHUNK;
+        let row = sizes.len::<K>().max(1) * size_of::<K::In>() + sizes.asked.row(sizes.valid);
+        let packed = PACKED / row / CHUNK * CHUNK;
         sizes.rows.next_multiple_of(LANES).min(packed.max(CHUNK))
     }
     fn new<K: Kernel>(sizes: &Sizes, wave: usize, roomy: bool) -> Self {
         let width = (LANES * K::NV).min(wave);
         let panels = wave.div_ceil(LANES * K::NV);
         let chunks = panels.div_ceil((CHUNK / width).max(1));
-        let blocks = sizes.valid.div_ceil(BLOCK);
+        let blocks = sizes.blocks();
         // one thread keeps no records of runs; several get enough tasks to end together
         let mut levels = blocks.next_power_of_two().trailing_zeros();
         while sizes.threads > 1 && levels > 0 && chunks * blocks.div_ceil(1 << levels) < 6 * sizes.threads {
             levels -= 1;
         }
-        Waves { wave, width, panels: panels.div_ceil(chunks), levels, runs: blocks.div_ceil(1 << levels), roomy }
+        // a first block that is cut is a run of its own
+        let runs = (sizes.head() > 0) as usize + blocks.div_ceil(1 << levels);
+        Waves { wave, width, panels: panels.div_ceil(chunks), levels, runs, roomy }
     }
     fn fit<K: Kernel>(sizes: &Sizes, bytes: usize) -> Result<Self> {
         let mut wave = Self::widest::<K>(sizes);
@@ -542,6 +952,7 @@ impl Waves {
             need::<K::In>(sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy))),
             need::<f32>(sizes.threads * 3 * self.chunk()),
             need::<[f32; STATS]>(sizes.threads * (self.levels as usize + 1) * self.chunk()),
+            Places::need::<K>(self, sizes),
         ])
     }
 }
@@ -555,6 +966,7 @@ struct Space<'a, K: Kernel> {
     scratch: &'a mut [K::In],
     state: &'a mut [f32],
     stack: &'a mut [[f32; STATS]],
+    more: Places<'a>,
 }
 impl<'a, K: Kernel> Space<'a, K> {
     fn new(waves: &Waves, sizes: &Sizes, arena: &mut Arena<'a>) -> Result<Self> {
@@ -572,12 +984,145 @@ impl<'a, K: Kernel> Space<'a, K> {
             scratch: arena.take(sizes.threads * sizes.scratch::<K>(waves.roomy))?,
             state: arena.take(sizes.threads * 3 * waves.chunk())?,
             stack: arena.take(sizes.threads * (waves.levels as usize + 1) * waves.chunk())?,
+            more: Places::new::<K>(waves, sizes, arena)?,
         })
     }
 }
 
-/// Calls `sink(row, record)` for each of the live rows in order; at most a wave of them.
+/// What a forward finds about a row goes there, in the order of the rows.
+type Each<'a> = dyn FnMut(usize, &Seen<'_>, &Found) + 'a;
+
+/// Calls `sink` for each of the live rows in order; at most a wave of them. The rank counts from the target's logit in
+/// `stats` where it is given.
+#[allow(clippy::too_many_arguments)]
 fn records<K: Kernel>(
+    k: K,
+    job: &Job<'_>,
+    waves: &Waves,
+    sizes: &Sizes,
+    space: &mut Space<'_, K>,
+    live: &[usize],
+    keep: Option<Keep<'_>>,
+    stats: Option<&Matrix<'_, f32>>,
+    all: bool,
+    sink: &mut Each<'_>,
+) {
+    if live.is_empty() {
+        return;
+    }
+    let asked = &job.asked;
+    for (i, &row) in live.iter().enumerate() {
+        set_transform(&job.transform(row), i, space.slope, space.outer);
+    }
+    // kept apart from `space`, which is cut into pieces
+    let (slope, outer) = (core::mem::take(&mut space.slope), core::mem::take(&mut space.outer));
+    let lanes = Lanes { slope: &*slope, outer: &*outer };
+    if asked.list == 0 || asked.whole {
+        space.panels.fill(job.context, &job.inputs.hidden, job.paired, live);
+    }
+    if asked.any() {
+        space.more.named.fill(f32::NEG_INFINITY);
+        space.more.inside.fill(1);
+        space.more.ties.fill(0);
+        space.more.tops.fill(0);
+        let over = job.inputs.over.as_ref().map(|over| &over.support);
+        if let Some(Support::Computed(filters)) = over {
+            more::masks(k, job, space, live, filters);
+        }
+        let words = asked.mask(job.valid());
+        for (i, &row) in live.iter().enumerate() {
+            let made = &space.more.words[i * words..(i + 1) * words];
+            let y = job.rows.local(job.target(row));
+            space.more.inside[i] = match over {
+                Some(Support::Bitmask(_) | Support::Computed(_)) => {
+                    let set = truing_core::support::Kept { words: job.words(row, made), extra: None };
+                    y.is_some_and(|y| set.has(y)) as u8
+                }
+                Some(Support::Lists(lists)) => y.is_some_and(|y| lists.walk(row, None).any(|j| j == y)) as u8,
+                None => 1,
+            };
+        }
+        if asked.needs.rank {
+            match stats {
+                Some(stats) => {
+                    for (xy, &row) in space.more.xy.iter_mut().zip(live) {
+                        *xy = Record::unpack(stats.row(row)).xy;
+                    }
+                }
+                None if asked.list == 0 => more::targets(k, job, space, live, &lanes),
+                None => {} // lists find it where they find the rest
+            }
+            for (i, &row) in live.iter().enumerate() {
+                let keep = job.inputs.over.is_none_or(|over| over.outside == truing_core::support::Outside::Keep);
+                if stats.is_none() && space.more.inside[i] == 0 && !keep {
+                    space.more.xy[i] = f32::NEG_INFINITY;
+                }
+                debug_assert!(job.target(row) != Target::Ignored);
+            }
+        }
+    }
+    if asked.list == 0 {
+        tiles(k, job, waves, space, live, keep, all, &lanes);
+    } else {
+        if asked.whole {
+            let inputs = Inputs { over: None, ..job.inputs };
+            let dense = Job::new(job.context, job.problem, inputs, Asked::default());
+            tiles(k, &dense, waves, space, live, None, all, &lanes);
+            for (to, run) in space.more.whole.iter_mut().zip(&*space.runs) {
+                let x = Record::unpack_part(run);
+                // the log-prob is that of the support
+                let xy = if x.poisoned() { x.xy } else { f32::NEG_INFINITY };
+                *to = Record { xy, ..x }.pack_part();
+            }
+        }
+        listed::records(k, job, sizes, space, live, stats.is_some(), &lanes);
+    }
+    let (mut found, columns, head) = (Found::default(), 1 + asked.extra, job.head());
+    let (words, top) = (asked.mask(job.valid()), asked.needs.top);
+    for (i, &row) in live.iter().enumerate() {
+        let joined = |all: &[[f32; STATS]], head: usize, runs: usize| {
+            let (mut first, mut tree) = (Record::EMPTY, Tree::new());
+            for run in 0..runs {
+                let x = Record::unpack_part(&all[run * waves.wave + i]);
+                if run < head { first = x } else { tree.push(x) }
+            }
+            let mut r = first.merge(tree.finish());
+            if r.poisoned() && r.flags == 0 {
+                r.flags = row::OVERFLOW; // finite logits that the transform takes beyond f32
+            }
+            r
+        };
+        let record = match asked.list {
+            0 => joined(space.runs, head, waves.runs),
+            _ => joined(space.runs, 0, 1),
+        };
+        let mut seen = Seen { record, whole: Record::EMPTY, named: &[], words: &[] };
+        if asked.any() {
+            let more = &space.more;
+            if asked.whole {
+                seen.whole = joined(more.whole, head, waves.runs);
+            }
+            seen.named = &more.named[i * columns..(i + 1) * columns];
+            seen.words = &more.words[i * words..(i + 1) * words];
+            // the filters say nothing about a bad row
+            if !(asked.order && seen.record.poisoned()) {
+                seen.record.flags |= job.outside(row, more.inside[i] != 0, seen.named[0]);
+            }
+            found.start(&asked.needs);
+            for run in 0..waves.runs {
+                let at = run * waves.wave + i;
+                found.ties += more.ties[at];
+                found.top.join(&more.tops[at * top..(at + 1) * top]);
+            }
+            found.top.finish(&seen.record);
+        }
+        sink(row, &seen, &found);
+    }
+    (space.slope, space.outer) = (slope, outer);
+}
+/// The records of the blocks of tiles, merged as far as runs go, and what else is asked for.
+#[allow(clippy::too_many_arguments)]
+fn tiles<K: Kernel>(
     k: K,
     job: &Job<'_>,
     waves: &Waves,
@@ -585,23 +1130,22 @@ fn records<K: Kernel>(
     live: &[usize],
     keep: Option<Keep<'_>>,
     all: bool,
-    mut sink: impl FnMut(usize, Record),
+    lanes: &Lanes<'_>,
 ) {
-    if live.is_empty() {
-        return;
-    }
-    let (weight, valid) = (&job.inputs.weight, job.valid());
-    for (i, &row) in live.iter().enumerate() {
-        set_transform(&job.transform(row), i, space.slope, space.outer);
-    }
-    let lanes = Lanes { slope: space.slope, outer: space.outer };
-    space.panels.fill(job.context, &job.inputs.hidden, job.paired, live);
-    let panels = &space.panels;
-    let threads = job.context.threads();
+    let (weight, asked, start) = (&job.inputs.weight, &job.asked, job.problem.logprob().start());
+    let (panels, threads, any) = (&space.panels, job.context.threads(), job.asked.any());
     let (chunk, ns, levels) = (waves.chunk(), space.scratch.len() / threads, waves.levels as usize + 1);
-    let (z_all, scratch_all) = (Disjoint::new(space.z), Disjoint::new(space.scratch));
-    let (state_all, stack_all) = (Disjoint::new(space.state), Disjoint::new(space.stack));
-    let runs = Disjoint::new(space.runs);
+    let (z_all, scratch_all) = (Disjoint::new(&mut *space.z), Disjoint::new(&mut *space.scratch));
+    let (state_all, stack_all) = (Disjoint::new(&mut *space.state), Disjoint::new(&mut *space.stack));
+    let runs = Disjoint::new(&mut *space.runs);
+    let more = &mut space.more;
+    let (nr, np, n2) = (more.rows.len() / threads, more.spare.len() / threads, more.stack.len() / threads);
+    let (named_all, words_all) = (Disjoint::new(&mut *more.named), Disjoint::new(&mut *more.words));
+    let (tops_all, ties_all) = (Disjoint::new(&mut *more.tops), Disjoint::new(&mut *more.ties));
+    let (whole_all, rows_all) = (Disjoint::new(&mut *more.whole), Disjoint::new(&mut *more.rows));
+    let (spare_all, stack2_all) = (Disjoint::new(&mut *more.spare), Disjoint::new(&mut *more.stack));
+    let (words, top, columns) = (asked.mask(job.valid()), asked.needs.top, 1 + asked.extra);
+    let xys = &*more.xy;
     let place = Place { ld: waves.width, panel: BLOCK * waves.width };
     job.context.tasks(panels.count().div_ceil(waves.panels) * waves.runs, |worker, task| {
         // SAFETY: a worker runs one task at a time, and these pieces are its own.
@@ -613,75 +1157,169 @@ fn records<K: Kernel>(
                 stack_all.piece(worker * levels * chunk, levels * chunk),
             )
         };
+        // SAFETY: as above.
+        let (rows, spare, stack2) = unsafe {
+            (rows_all.piece(worker * nr, nr), spare_all.piece(worker * np, np), stack2_all.piece(worker * n2, n2))
+        };
         let (c, run) = (task / waves.runs, task % waves.runs);
         let (p0, p1) = (c * waves.panels, panels.count().min((c + 1) * waves.panels));
         let n0 = p0 * LANES * K::NV;
         let live = &live[n0..live.len().min(p1 * LANES * K::NV)];
         // SAFETY: run `run` of the tokens of chunk `c` belongs to this task alone.
         let out = unsafe { runs.piece(run * waves.wave + n0, live.len()) };
+        let mut found = Found::default();
         let (max, rest) = state.split_at_mut(chunk);
-        let (first, top) = rest.split_at_mut(chunk);
-        let (b0, b1) = (run << waves.levels, valid.div_ceil(BLOCK).min((run + 1) << waves.levels));
+        let (first, largest) = rest.split_at_mut(chunk);
+        let (b0, b1) = job.run(run, waves.levels);
         for b in b0..b1 {
-            let (v0, v1) = (b * BLOCK, valid.min((b + 1) * BLOCK));
+            let (v0, v1, skip) = job.block(b);
             max.fill(f32::NEG_INFINITY);
             first.fill(0.0);
-            top.fill(f32::NEG_INFINITY);
+            largest.fill(f32::NEG_INFINITY);
             product(k, weight, job.paired, (v0, v1), panels, (p0, p1), scratch, z, place, |p, g0, rows, x| {
                 let at = (p - p0) * place.ld;
                 let n = place.ld.min((live.len() - at).next_multiple_of(LANES));
+                let x = &mut x[..(rows - 1) * place.ld + n];
+                job.round(x);
                 if let Some(keep) = &keep {
-                    keep.put::<K>(n0 + at, n, g0, &x[..(rows - 1) * place.ld + n], place.ld);
+                    keep.put::<K>(n0 + at, n, g0, x, place.ld);
                 }
-                let best = Best { max: &mut max[at..at + n], first: &mut first[at..at + n], top: &mut top[at..at + n] };
-                raise(job, &lanes, n0 + at, (v0, g0), &mut x[..(rows - 1) * place.ld + n], place.ld, best);
+                if !asked.over {
+                    let best = Best::new(max, first, largest, at, n);
+                    raise(job, lanes, n0 + at, (v0, g0), x, place.ld, best);
+                }
             });
-            for (at, x) in (0..live.len()).step_by(place.ld).zip(z.chunks_exact(place.panel)) {
+            for (at, x) in (0..live.len()).step_by(place.ld).zip(z.chunks_exact_mut(place.panel)) {
+                let n = place.ld.min((live.len() - at).next_multiple_of(LANES));
+                let x = &mut x[..(v1 - v0) * place.ld];
+                if asked.over {
+                    if asked.whole {
+                        let spare = &mut spare[..x.len()];
+                        spare.copy_from_slice(x);
+                        let best = Best::new(max, first, largest, at, n);
+                        raise(
+                            job,
+                            lanes,
+                            n0 + at,
+                            (v0, v0),
+                            &mut spare[..(v1 - v0 - 1) * place.ld + n],
+                            place.ld,
+                            best,
+                        );
+                        for i in (at..live.len().min(at + place.ld)).step_by(LANES) {
+                            let some = live.len().min(i + LANES) - i;
+                            let mut block = [Record::EMPTY; LANES];
+                            let x = &spare[i - at..];
+                            sums(
+                                job.isa,
+                                x,
+                                place.ld,
+                                &max[i..],
+                                &first[i..],
+                                (start + v0, skip),
+                                all,
+                                &mut block[..some],
+                            );
+                            for (lane, mut r) in block[..some].iter().copied().enumerate() {
+                                if r.poisoned() {
+                                    r.flags |= job.causes(x, place.ld, lane, max[i + lane], largest[i + lane]);
+                                }
+                                count(stack2, chunk, i + lane, b - b0, r);
+                            }
+                        }
+                        max[at..at + n].fill(f32::NEG_INFINITY);
+                        first[at..at + n].fill(0.0);
+                        largest[at..at + n].fill(f32::NEG_INFINITY);
+                    }
+                    for (i, &row) in live.iter().enumerate().skip(at).take(place.ld) {
+                        // SAFETY: these words of this token are the task's.
+                        let made = unsafe { words_all.shared((n0 + i) * words, words) };
+                        let set = job.set(row, job.words(row, made));
+                        more::mask(&set, v0, v1 - v0, &mut x[i - at..], place.ld);
+                    }
+                    let best = Best::new(max, first, largest, at, n);
+                    raise(job, lanes, n0 + at, (v0, v0), &mut x[..(v1 - v0 - 1) * place.ld + n], place.ld, best);
+                }
                 for i in (at..live.len().min(at + place.ld)).step_by(LANES) {
-                    let x = &x[i - at..(v1 - v0) * place.ld];
+                    let x = &x[i - at..];
                     let live = &live[i..live.len().min(i + LANES)];
                     let mut block = [Record::EMPTY; LANES];
-                    sums(job.isa, x, place.ld, &max[i..], &first[i..], v0, all, &mut block[..live.len()]);
+                    let at = (start + v0, skip);
+                    sums(job.isa, x, place.ld, &max[i..], &first[i..], at, all, &mut block[..live.len()]);
+                    let chunks = if any { more::turn(x, place.ld, skip, rows) } else { 0 };
                     for (lane, &row) in live.iter().enumerate() {
                         let mut r = block[lane];
                         if r.poisoned() {
-                            let inf = if job.identity { max[i + lane] } else { top[i + lane] } == f32::INFINITY;
-                            r.flags |= causes(x, place.ld, lane, inf);
+                            r.flags |= job.causes(x, place.ld, lane, max[i + lane], largest[i + lane]);
                         }
                         let y = job.column(row) as usize;
                         if (v0..v1).contains(&y) && !r.poisoned() {
                             r.xy = x[(y - v0) * place.ld + lane] + 0.0;
                         }
-                        // the binary counter of `Tree`, its levels in the stack
-                        let mut level = 0;
-                        while (b - b0) >> level & 1 == 1 {
-                            r = Record::unpack(&stack[level * chunk + i + lane]).merge(r);
-                            level += 1;
+                        if any {
+                            let (token, at) = (n0 + i + lane, run * waves.wave + n0 + i + lane);
+                            let b = &rows[lane * more::TURNED..].as_chunks::<32>().0[..chunks];
+                            // SAFETY: the run of this token is the task's, and so are these words; every extra column
+                            // and the target are in one block.
+                            let (top, ties, mask) = unsafe {
+                                (
+                                    tops_all.piece(at * top, top),
+                                    ties_all.piece(at, 1),
+                                    words_all.piece(
+                                        token * words + if words > 0 { v0 / 32 } else { 0 },
+                                        if asked.words { chunks } else { 0 },
+                                    ),
+                                )
+                            };
+                            for (k, j) in job.named(row) {
+                                if (v0..v1).contains(&j) {
+                                    // SAFETY: as above.
+                                    let to = unsafe { named_all.piece(token * columns + k, 1) };
+                                    to[0] = x[(j - v0) * place.ld + lane] + 0.0;
+                                }
+                            }
+                            found.ties = 0;
+                            found.top.resume(top);
+                            let xy = if asked.needs.rank { xys[token] } else { f32::NEG_INFINITY };
+                            let mut seek = job.seek(row, asked.needs, xy, &mut found);
+                            more::take(job.isa, b, start + v0 - skip, None, &mut seek, &mut r);
+                            ties[0] += found.ties;
+                            found.top.save(top);
+                            for (to, x) in mask.iter_mut().zip(b) {
+                                *to = more::live(x);
+                            }
                         }
-                        stack[level * chunk + i + lane] = r.pack();
+                        count(stack, chunk, i + lane, b - b0, r);
                     }
                 }
             }
         }
-        for (i, out) in out.iter_mut().enumerate() {
-            let mut r = None;
-            for level in (0..levels).filter(|l| (b1 - b0) >> l & 1 == 1) {
-                let left = Record::unpack(&stack[level * chunk + i]);
-                r = Some(r.map_or(left, |r| left.merge(r)));
-            }
-            *out = r.unwrap_or(Record::EMPTY).pack();
+        close(stack, chunk, b1 - b0, out);
+        if asked.whole {
+            // SAFETY: as for `out`.
+            close(stack2, chunk, b1 - b0, unsafe { whole_all.piece(run * waves.wave + n0, live.len()) });
         }
     });
-    for (i, &row) in live.iter().enumerate() {
-        let mut tree = Tree::new();
-        for run in 0..waves.runs {
-            tree.push(Record::unpack(&space.runs[run * waves.wave + i]));
+}
+/// The next record of token `i`, the binary counter of [`Tree`] with its levels in `stack`: `n` came before it.
+fn count(stack: &mut [[f32; STATS]], chunk: usize, i: usize, n: usize, mut r: Record) {
+    let mut level = 0;
+    while n >> level & 1 == 1 {
+        r = Record::unpack_part(&stack[level * chunk + i]).merge(r);
+        level += 1;
+    }
+    stack[level * chunk + i] = r.pack_part();
+}
+/// The records of all tokens after `n` of each.
+fn close(stack: &[[f32; STATS]], chunk: usize, n: usize, out: &mut [[f32; STATS]]) {
+    let levels = stack.len() / chunk;
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut r = None;
+        for level in (0..levels).filter(|l| n >> l & 1 == 1) {
+            let left = Record::unpack_part(&stack[level * chunk + i]);
+            r = Some(r.map_or(left, |r| left.merge(r)));
         }
-        let mut r = tree.finish();
-        if r.poisoned() && r.flags == 0 {
-            r.flags = row::OVERFLOW; // finite logits that the transform takes beyond f32
-        }
-        sink(row, r);
+        *out = r.unwrap_or(Record::EMPTY).pack_part();
     }
 }
 /// Where a forward leaves its raw logits: row `first` of the kept ones is the first of the wave.
@@ -704,12 +1342,16 @@ impl Keep<'_> {
         }
     }
 }
-/// Why the block of a token is poisoned; nothing if its transform left f32.
-#[cold]
-#[inline(never)]
-fn causes(x: &[f32], ld: usize, lane: usize, inf: bool) -> u32 {
-    let nan = x[lane..].iter().step_by(ld).any(|x| x.is_nan());
-    (if nan { row::NAN_INPUT } else { 0 }) | if inf { row::INF_INPUT } else { 0 }
+impl Job<'_> {
+    /// Why the block of a token is poisoned, whose largest logits are `max` with and `raw` without the transform; nothing if
+    /// the transform left f32.
+    #[cold]
+    #[inline(never)]
+    fn causes(&self, x: &[f32], ld: usize, lane: usize, max: f32, raw: f32) -> u32 {
+        let nan = x[lane..].iter().step_by(ld).any(|x| x.is_nan());
+        let inf = if self.identity { max } else { raw } == f32::INFINITY;
+        (if nan { row::NAN_INPUT } else { 0 }) | if inf { row::INF_INPUT } else { 0 }
+    }
 }
 
 /// Of some tokens, so far in a block: the largest transformed logit, its first column (from the block's first one on),
@@ -718,6 +1360,12 @@ struct Best<'a> {
     max: &'a mut [f32],
     first: &'a mut [f32],
     top: &'a mut [f32],
+}
+impl<'a> Best<'a> {
+    /// Of `n` tokens from `at` on.
+    fn new(max: &'a mut [f32], first: &'a mut [f32], top: &'a mut [f32], at: usize, n: usize) -> Best<'a> {
+        Best { max: &mut max[at..at + n], first: &mut first[at..at + n], top: &mut top[at..at + n] }
+    }
 }
 /// Transforms the rows of `x` (columns from `g0` on; lanes are tokens from `n0` on) in place and raises the maxima.
 fn raise(job: &Job<'_>, t: &Lanes<'_>, n0: usize, (v0, g0): (usize, usize), x: &mut [f32], ld: usize, best: Best<'_>) {
@@ -800,9 +1448,10 @@ fn scalar_transform(job: &Job<'_>, t: &Lanes<'_>, at: usize) -> RowTransform {
     if job.softcap { RowTransform::Softcap { inner: job.inner, outer, slope } } else { RowTransform::Scale(slope) }
 }
 
-/// Records of one block for up to 16 tokens: `x[j * ld + lane]`, transformed. Without `all` u and q1 are not formed.
+/// Records of one block for up to 16 tokens: `x[j * ld + lane]`, transformed; column 0 is column `v0` of the whole vocabulary
+/// and column `skip` of its block. Without `all` u and q1 are not formed.
 #[allow(clippy::too_many_arguments)]
-fn sums(isa: Isa, x: &[f32], ld: usize, max: &[f32], first: &[f32], v0: usize, all: bool, out: &mut [Record]) {
+fn sums(isa: Isa, x: &[f32], ld: usize, max: &[f32], first: &[f32], v0: (usize, usize), all: bool, out: &mut [Record]) {
     on_lanes!(
         isa,
         s => if all { sums_lanes::<_, true>(s, x, ld, max, first, v0, out) }
@@ -817,7 +1466,7 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     ld: usize,
     max: &[f32],
     first: &[f32],
-    v0: usize,
+    (v0, skip): (usize, usize),
     out: &mut [Record],
 ) {
     let zero = splat(s, 0.0);
@@ -826,17 +1475,22 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     let mut sums =
         Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
     let columns = x.len().div_ceil(ld);
-    let group = if S::ROOMY { columns / 4 * 4 } else { 0 };
-    for j in (0..group).step_by(4) {
+    // four columns at a time are four neighbouring chains
+    let edge = (skip.next_multiple_of(4) - skip).min(columns);
+    let group = if S::ROOMY { (columns - edge) / 4 * 4 } else { 0 };
+    for j in 0..edge {
+        sums.add::<S, ALL, 1>(s, [V::from_slice(s, &x[j * ld..])], centre, (skip + j) % CHAINS);
+    }
+    for j in (edge..edge + group).step_by(4) {
         let z = V::from_slice(s, &x[j * ld..]);
         let mut z = [z; 4];
         for i in 1..4 {
             z[i] = V::from_slice(s, &x[(j + i) * ld..]);
         }
-        sums.add::<S, ALL, 4>(s, z, centre, j % CHAINS);
+        sums.add::<S, ALL, 4>(s, z, centre, (skip + j) % CHAINS);
     }
-    for j in group..columns {
-        sums.add::<S, ALL, 1>(s, [V::from_slice(s, &x[j * ld..])], centre, j % CHAINS);
+    for j in edge + group..columns {
+        sums.add::<S, ALL, 1>(s, [V::from_slice(s, &x[j * ld..])], centre, (skip + j) % CHAINS);
     }
     let Sums { mut r, mut u, mut q, ties } = sums;
     combine(s, &mut r);
@@ -892,21 +1546,20 @@ fn combine<S: Sixteen>(s: S, chains: &mut [[f32; LANES]; CHAINS]) {
         w /= 2;
     }
 }
-fn sums_scalar(x: &[f32], ld: usize, v0: usize, out: &mut [Record]) {
-    let mut column = [0.0; BLOCK];
+fn sums_scalar(x: &[f32], ld: usize, (v0, skip): (usize, usize), out: &mut [Record]) {
+    let mut column = [f32::NEG_INFINITY; BLOCK];
     let n = x.len().div_ceil(ld);
     for (lane, out) in out.iter_mut().enumerate() {
-        for (c, x) in column.iter_mut().zip(x[lane..].iter().step_by(ld)) {
+        for (c, x) in column[skip..].iter_mut().zip(x[lane..].iter().step_by(ld)) {
             *c = *x;
         }
-        *out = record::block(&column[..n], v0);
+        *out = record::block(&column[..skip + n], v0 - skip);
     }
 }
 
 /// What the backward reads and writes besides the inputs and gradients.
 struct Back<'a> {
-    stats: Option<Matrix<'a, f32>>,
-    upstream: Upstream<'a>,
+    rows: logprob::Back<'a, f32>,
     status: Option<MatrixMut<'a, u32>>,
 }
 /// Per live row, kept through the whole backward: where it stands and the constants of its gradient.
@@ -920,43 +1573,84 @@ struct Kept<'a> {
     c1: &'a mut [f32],
     target: &'a mut [u32],
     fill: &'a mut [u8],
+    /// tau of smoothing, where there is any.
+    tau: &'a mut [f32],
+    /// Records and upstream gradients for the extra columns, where there are any.
+    named: &'a mut [Named],
+    /// Live rows.
+    count: usize,
+    /// Masks of supports that were computed.
+    words: &'a mut [u32],
+    upstream: Upstream<'a>,
+}
+/// What [`RowUpstream::named`] reads: m, r, u of the record, then the gradients of log-prob, lse, entropy, extra columns, tau
+/// and its sum.
+type Named = [f64; 9];
+fn unpack_named(x: &Named) -> (Record, RowUpstream) {
+    let [m, r, u, logprob, lse, entropy, extra, smooth, smooth_sum] = *x;
+    let record = Record { m: m as f32, r: r as f32, u: u as f32, ..Record::EMPTY };
+    (record, RowUpstream { logprob, lse, entropy, extra, smooth, smooth_sum, ..RowUpstream::default() })
 }
 /// Codes of [`Kept::fill`]: a row whose columns count, or all have one value.
 const COLUMNS: u8 = 0;
 const ZERO: u8 = 1;
 const NAN: u8 = 2;
 impl<'a> Kept<'a> {
-    fn need(rows: usize) -> usize {
-        let lanes = rows.saturating_add(WIDEST);
-        let sixfold = Arena::sum([need::<f32>(lanes); 6]); // with `target`, whose u32 are as wide
-        Arena::sum([need::<usize>(rows), need::<f64>(lanes), sixfold, need::<u8>(lanes)])
+    /// Lanes of tau, rows of [`Named`], words of a mask.
+    fn more(sizes: &Sizes) -> [usize; 3] {
+        let asked = &sizes.asked;
+        let words = if asked.order { sizes.valid.div_ceil(32) } else { 0 };
+        let lanes = if asked.smooth { sizes.rows.saturating_add(WIDEST) } else { 0 };
+        [lanes, if asked.named { sizes.rows } else { 0 }, sizes.rows.saturating_mul(words)]
     }
-    fn new(rows: usize, arena: &mut Arena<'a>) -> Result<Self> {
-        let lanes = rows + WIDEST;
+    fn need(sizes: &Sizes) -> usize {
+        let (rows, lanes) = (sizes.rows, sizes.rows.saturating_add(WIDEST));
+        let sixfold = Arena::sum([need::<f32>(lanes); 6]); // with `target`, whose u32 are as wide
+        let [tau, named, words] = Self::more(sizes);
+        let more = Arena::sum([need::<f32>(tau), need::<Named>(named), need::<u32>(words)]);
+        Arena::sum([need::<usize>(rows), need::<f64>(lanes), sixfold, need::<u8>(lanes), more])
+    }
+    fn new(sizes: &Sizes, upstream: Upstream<'a>, arena: &mut Arena<'a>) -> Result<Self> {
+        let (rows, lanes) = (sizes.rows, sizes.rows + WIDEST);
         let live = arena.take(rows)?;
         let dx = arena.take(lanes)?;
-        let mut f32s = || {
-            let x: &'a mut [f32] = arena.take(lanes)?;
+        let mut f32s = |n: usize| {
+            let x: &'a mut [f32] = arena.take(n)?;
             x.fill(0.0); // also the lanes behind the last row, whose results nobody uses
             Ok(x)
         };
-        let (slope, outer, m, c0, c1) = (f32s()?, f32s()?, f32s()?, f32s()?, f32s()?);
+        let [tau, named, words] = Self::more(sizes);
+        let (slope, outer, m) = (f32s(lanes)?, f32s(lanes)?, f32s(lanes)?);
+        let (c0, c1, tau) = (f32s(lanes)?, f32s(lanes)?, f32s(tau)?);
         let (target, fill) = (arena.take(lanes)?, arena.take(lanes)?);
         target.fill(NO_COLUMN);
         fill.fill(COLUMNS);
-        Ok(Kept { live, dx, slope, outer, m, c0, c1, target, fill })
+        let (named, words) = (arena.take(named)?, arena.take(words)?);
+        Ok(Kept { live, dx, slope, outer, m, c0, c1, target, fill, tau, named, words, upstream, count: 0 })
     }
-    fn set(&mut self, i: usize, job: &Job<'_>, row: usize, record: &Record, upstream: &Upstream<'_>) {
+    fn set(&mut self, i: usize, job: &Job<'_>, row: usize, record: &Record, g: &RowUpstream) {
         set_transform(&job.transform(row), i, self.slope, self.outer);
-        match RowGrad::new(record, job.target(row), &upstream.row(row)) {
+        if let Some(x) = self.named.get_mut(i) {
+            let [m, r, u] = [record.m, record.r, record.u].map(f64::from);
+            *x = [m, r, u, g.logprob, g.lse, g.entropy, g.extra, g.smooth, g.smooth_sum];
+        }
+        match RowGrad::new(record, job.target(row), g) {
             RowGrad::Fill(x) => self.fill[i] = if x == 0.0 { ZERO } else { NAN },
             RowGrad::Columns(c) => {
                 (self.m[i], self.c0[i], self.c1[i]) = (c.m, c.c0, c.c1);
-                if let Some((y, dx)) = c.target {
-                    (self.target[i], self.dx[i]) = (y as u32, dx);
+                if let Some(tau) = self.tau.get_mut(i) {
+                    *tau = c.tau;
+                }
+                self.target[i] = job.column(row);
+                if let Some((_, dx)) = c.target {
+                    self.dx[i] = dx;
                 }
             }
         }
+    }
+    /// The mask of live row `i`, if it was made.
+    fn words(&self, i: usize, count: usize) -> &[u32] {
+        self.words.get(i * count..(i + 1) * count).unwrap_or_default()
     }
 }
 
@@ -983,7 +1677,7 @@ struct Pass {
 }
 impl Pass {
     fn tile(sizes: &Sizes) -> usize {
-        sizes.valid.next_multiple_of(LANES).min(BLOCK)
+        sizes.valid.next_multiple_of(LANES).clamp(LANES, BLOCK) // a shard may be padding alone
     }
     fn weight(sizes: &Sizes, direct: bool) -> Pass {
         let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
@@ -1121,9 +1815,8 @@ fn backward_on<K: Kernel>(
 ) -> Result<()> {
     let sizes = Sizes::of(job, group);
     let mut arena = Arena::new(workspace);
-    let mut kept = if sizes.rows > 0 { Some(Kept::new(sizes.rows, &mut arena)?) } else { None };
-    let space = arena.left();
-    let rest = arena.take::<u8>(space / Arena::ALIGN * Arena::ALIGN)?;
+    let mut kept = if sizes.rows > 0 { Some(Kept::new(&sizes, back.rows.upstream, &mut arena)?) } else { None };
+    let rest = rest(&mut arena)?;
     let mut count = 0;
     if let Some(kept) = &mut kept {
         for i in group.rows.clone() {
@@ -1134,6 +1827,7 @@ fn backward_on<K: Kernel>(
                 status.set(i, row::IGNORED);
             }
         }
+        kept.count = count;
         constants(k, job, &sizes, &mut back, kept, count, rest)?;
     }
 
@@ -1152,13 +1846,19 @@ fn backward_on<K: Kernel>(
             Some(logits) => {
                 let p = Pass::kept(&sizes, wants_weight, out.hidden.is_some());
                 logits.compact::<K>(job, &p, &kept.live[..count]);
-                ([Some(p), None], Some(&mut *logits.z))
+                ([Some(p), None], Some((&mut *logits.z, &*logits.extra)))
+            }
+            None if job.valid() == 0 => ([None, None], None), // a shard of padding
+            None if job.asked.list > 0 => {
+                listed::backward(k, job, &sizes, kept, &group.rows, &mut out, rest)?;
+                ([None, None], None)
             }
             None => (Pass::plan::<K>(&sizes, wants_weight, out.hidden.is_some(), direct, rest.len()), None),
         };
         let mut z = z;
         for p in plan.iter().flatten() {
-            pass(k, job, &sizes, p, kept, count, z.as_deref_mut(), &group.rows, group.before, &mut out, rest)?;
+            let z = z.as_mut().map(|(z, extra)| (&mut **z, *extra));
+            pass(k, job, &sizes, p, kept, count, z, &group.rows, group.before, &mut out, rest)?;
         }
     }
     // what no live row and no valid column reaches
@@ -1171,7 +1871,7 @@ fn backward_on<K: Kernel>(
             }
         }
     }
-    if let (Some(g), false, 0) = (&mut out.hidden, out.accumulate_hidden, count) {
+    if let (Some(g), false, true) = (&mut out.hidden, out.accumulate_hidden, count == 0 || job.valid() == 0) {
         for i in group.rows.clone() {
             put_row(job.isa, g, i, |g| g.fill(0.0), false);
         }
@@ -1188,31 +1888,46 @@ fn constants<K: Kernel>(
     count: usize,
     rest: &mut [u8],
 ) -> Result<()> {
-    let mut settle = |kept: &mut Kept<'_>, i: usize, row: usize, record: Record| {
-        let record = record.conclude(job.target(row));
+    let rows = back.rows;
+    let mut settle = |kept: &mut Kept<'_>, i: usize, row: usize, record: Record, found: &Found| {
+        let target = job.target(row);
+        let record = record.conclude(target);
         if let Some(status) = &mut back.status {
             status.set(row, record.flags);
         }
-        kept.set(i, job, row, &record, &back.upstream);
+        kept.set(i, job, row, &record, &rows.upstream(row, &record, target, found));
     };
-    if let Some(stats) = &back.stats {
+    if let Some(stats) = &rows.stats {
+        let nothing = &Found::default();
         for i in 0..count {
             let row = kept.live[i];
-            settle(kept, i, row, Record::unpack(stats.row(row)));
+            settle(kept, i, row, Record::unpack(stats.row(row)), nothing);
         }
-        return Ok(());
+        if !job.asked.order {
+            return Ok(());
+        }
     }
     let waves = Waves::fit::<K>(sizes, rest.len())?;
     let mut arena = Arena::new(rest);
     let live = arena.take::<usize>(waves.wave)?;
     let mut space = Space::<K>::new(&waves, sizes, &mut arena)?;
-    let all = back.upstream.entropy.is_some();
+    let all = rows.upstream.entropy.is_some();
+    let words = if job.asked.order { job.valid().div_ceil(32) } else { 0 };
     for first in (0..count).step_by(waves.wave) {
         let some = waves.wave.min(count - first);
         live[..some].copy_from_slice(&kept.live[first..first + some]);
+        if let (Some(_), Some(Over { support: Support::Computed(filters), .. })) = (&rows.stats, &job.inputs.over) {
+            space.panels.fill(job.context, &job.inputs.hidden, job.paired, &live[..some]);
+            more::masks(k, job, &mut space, &live[..some], filters);
+            kept.words[first * words..(first + some) * words].copy_from_slice(&space.more.words[..some * words]);
+            continue;
+        }
         let mut i = first;
-        records(k, job, &waves, &mut space, &live[..some], None, all, |row, record| {
-            settle(kept, i, row, record);
+        records(k, job, &waves, sizes, &mut space, &live[..some], None, None, all, &mut |row, seen, found| {
+            if job.asked.order {
+                kept.words[i * words..(i + 1) * words].copy_from_slice(seen.words);
+            }
+            settle(kept, i, row, seen.record, found);
             i += 1;
         });
     }
@@ -1340,7 +2055,7 @@ fn pass<K: Kernel>(
     pass: &Pass,
     kept: &Kept<'_>,
     count: usize,
-    logits: Option<&mut [f32]>,
+    logits: Option<(&mut [f32], &[f32])>,
     range: &Range<usize>,
     before: usize,
     out: &mut Outputs<'_, '_>,
@@ -1351,9 +2066,9 @@ fn pass<K: Kernel>(
     let (vectors, np) = Panels::<K::In>::need(pass.c, len, K::NV);
     let mut panels = Panels::<K::In>::new(arena.take(vectors)?, arena.take(np)?, len, K::NV);
     // dz of a tile, or of all tiles one behind the other where the logits were kept
-    let z = match logits {
-        Some(z) => z,
-        None => arena.take::<f32>(pass.dz::<K>())?,
+    let (z, extra) = match logits {
+        Some(both) => both,
+        None => (arena.take::<f32>(pass.dz::<K>())?, &[][..]),
     };
     let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
     let totals = arena.take::<f32>(pass.totals(sizes))?;
@@ -1397,7 +2112,12 @@ fn pass<K: Kernel>(
                         let z = unsafe { z.piece(z0 + task * strip_len, strip_len) };
                         for (first, x) in (n0..n1).step_by(ld).zip(z.chunks_exact_mut(panel_len)) {
                             let lanes = ld.min((n1 - first).next_multiple_of(LANES));
-                            gradient(job, kept, first, lanes, a, &mut x[..(b - a - 1) * ld + lanes], ld);
+                            let x = &mut x[..(b - a - 1) * ld + lanes];
+                            gradient(job, kept, first, lanes, a, x, ld);
+                            if !extra.is_empty() {
+                                let at = z0 + task * strip_len + (first - n0) / ld * panel_len;
+                                add_extra(kept, first, x, &extra[at..at + x.len()], ld);
+                            }
                         }
                     });
                 }
@@ -1419,7 +2139,9 @@ fn pass<K: Kernel>(
                         product(k, weight, job.paired, (a, b), panels, all, scratch, z, place, |p, g0, rows, x| {
                             let first = c0 + p * ld;
                             let lanes = ld.min((c1 - first).next_multiple_of(LANES));
-                            gradient(job, kept, first, lanes, g0, &mut x[..(rows - 1) * ld + lanes], ld);
+                            let x = &mut x[..(rows - 1) * ld + lanes];
+                            job.round(x);
+                            gradient(job, kept, first, lanes, g0, x, ld);
                         });
                     });
                 }
@@ -1571,8 +2293,63 @@ fn pass<K: Kernel>(
     Ok(())
 }
 
+/// Adds `extra` to the dz of the rows from `first` on whose columns count.
+fn add_extra(kept: &Kept<'_>, first: usize, x: &mut [f32], extra: &[f32], ld: usize) {
+    for (x, extra) in x.chunks_mut(ld).zip(extra.chunks(ld)) {
+        for ((x, extra), fill) in x.iter_mut().zip(extra).zip(&kept.fill[first..]) {
+            *x = if *fill == COLUMNS { *x + *extra } else { *x };
+        }
+    }
+}
 /// Raw logits to dz, in place: columns from `g0` on, lanes are live rows from `first` on.
 fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
+    let columns = x.len().div_ceil(ld);
+    if job.asked.over {
+        let words = if job.asked.order { job.valid().div_ceil(32) } else { 0 };
+        for (l, &row) in kept.live[first..].iter().enumerate().take(lanes.min(kept.count - first)) {
+            let set = job.set(row, job.words(row, kept.words(first + l, words)));
+            more::mask(&set, g0, columns, &mut x[l..], ld);
+        }
+    }
+    if kept.upstream.extra_ids.is_some() {
+        gradient_named(job, kept, first, lanes, g0, x, ld);
+    } else {
+        gradient_columns(job, kept, first, lanes, g0, x, ld);
+    }
+    for l in 0..lanes {
+        if kept.fill[first + l] != COLUMNS {
+            let fill = if kept.fill[first + l] == ZERO { 0.0 } else { f32::NAN };
+            for x in x[l..].iter_mut().step_by(ld) {
+                *x = fill;
+            }
+        }
+    }
+    if job.context.mode() == Mode::Fast && job.paired {
+        more::rounded::<bf16>(job.isa, x);
+    }
+}
+/// With extra columns, whose raw logits are set aside meanwhile.
+#[inline(never)]
+fn gradient_named(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
+    let Some(ids) = &kept.upstream.extra_ids else { return };
+    let mut raw = [0.0; STRIP * WIDEST];
+    let (problem, columns) = (job.problem.logprob(), x.len().div_ceil(ld));
+    raw[..x.len()].copy_from_slice(x);
+    gradient_columns(job, kept, first, lanes, g0, x, ld);
+    let t = Lanes { slope: kept.slope, outer: kept.outer };
+    for (l, &row) in kept.live[first..].iter().enumerate().take(lanes.min(kept.count - first)) {
+        let t = scalar_transform(job, &t, first + l);
+        let (record, g) = unpack_named(&kept.named[first + l]);
+        for id in (0..ids.cols()).filter_map(|k| ids.get(row, k)) {
+            let Some(j) = problem.local(id).and_then(|j| j.checked_sub(g0)).filter(|j| *j < columns) else { continue };
+            let own = kept.target[first + l] as usize == g0 + j;
+            let own = if own { g.logprob } else { 0.0 } + kept.upstream.extra(row, id);
+            x[j * ld + l] = job.named_gradient(&t, &record, &g, raw[j * ld + l], g0 + j, own);
+        }
+    }
+}
+/// Every column as such, then the target.
+fn gradient_columns(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
     let columns = x.len().div_ceil(ld);
     // the target's own gradient does not cancel and needs its raw logit, which the pass over the lanes overwrites
     let mut own = [0.0; WIDEST];
@@ -1586,19 +2363,13 @@ fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usiz
     }
     on_lanes!(
         job.isa,
-        s => if job.identity { gradient_lanes::<_, true>(s, job, kept, first, lanes, g0, x, ld) }
+        s => if job.identity && !job.asked.smooth { gradient_lanes::<_, true>(s, job, kept, first, lanes, g0, x, ld) }
             else { gradient_lanes::<_, false>(s, job, kept, first, lanes, g0, x, ld) },
         gradient_scalar(job, kept, first, lanes, g0, x, ld)
     );
     for l in 0..lanes {
         if let Some(j) = at(l) {
             x[j * ld + l] = own[l];
-        }
-        if kept.fill[first + l] != COLUMNS {
-            let fill = if kept.fill[first + l] == ZERO { 0.0 } else { f32::NAN };
-            for x in x[l..].iter_mut().step_by(ld) {
-                *x = fill;
-            }
         }
     }
 }
@@ -1618,7 +2389,9 @@ fn gradient_lanes<S: Sixteen, const IDENTITY: bool>(
         let at = first + l..first + l + LANES;
         let t = lane_transform(s, job, &Lanes { slope: kept.slope, outer: kept.outer }, first + l);
         let m = V::from_slice(s, &kept.m[at.clone()]);
-        let (c0, c1) = (V::from_slice(s, &kept.c0[at.clone()]), V::from_slice(s, &kept.c1[at]));
+        let (c0, c1) = (V::from_slice(s, &kept.c0[at.clone()]), V::from_slice(s, &kept.c1[at.clone()]));
+        let smooth = job.asked.smooth;
+        let tau = if smooth { splat(s, 0.0) - V::from_slice(s, &kept.tau[at]) } else { splat(s, 0.0) };
         let group = if IDENTITY && S::ROOMY { x.len().div_ceil(ld) / 4 * 4 } else { 0 };
         for j in (0..group).step_by(4) {
             let mut d = [m; 4];
@@ -1647,6 +2420,9 @@ fn gradient_lanes<S: Sixteen, const IDENTITY: bool>(
             let d = clamp(s, y - m);
             let mut dz = exp(s, d) * fma(c1, d, c0);
             if !IDENTITY {
+                if smooth {
+                    dz = fma(tau, splat(s, job.class_weight(g0 + j)), dz);
+                }
                 let dead = y.simd_eq(splat(s, f32::NEG_INFINITY));
                 dz = dead.select(splat(s, 0.0), dz * t.slope(v));
             }
@@ -1663,9 +2439,233 @@ fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g
             scalar_transform(job, &Lanes { slope: kept.slope, outer: kept.outer }, i)
         };
         let (m, c0, c1) = (kept.m[i], kept.c0[i], kept.c1[i]);
-        let c = record::Columns { m, c0, c1, tau: 0.0, target: None };
+        let tau = if job.asked.smooth { kept.tau[i] } else { 0.0 };
+        let c = record::Columns { m, c0, c1, tau, target: None };
         for (j, x) in x[l..].iter_mut().step_by(ld).enumerate() {
-            *x = c.raw(&t, *x, job.bias(g0 + j));
+            *x = match tau {
+                0.0 => c.raw(&t, *x, job.bias(g0 + j)),
+                _ => c.smoothed(&t, *x, job.bias(g0 + j), job.class_weight(g0 + j)),
+            };
+        }
+    }
+}
+
+// ---- two heads over the same rows
+
+/// One of two heads: its problem, its inputs and its saved statistics.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Hidden states, weight, transform and rows.
+    pub inputs: Inputs<'a>,
+    /// `[N, 12]`, saved by the forward.
+    pub stats: Matrix<'a, f32>,
+}
+/// Constants of the rows in 16 lanes.
+struct Sides {
+    slope: [[f32; LANES]; 2],
+    outer: [[f32; LANES]; 2],
+    m: [[f32; LANES]; 2],
+    scale: [[f32; LANES]; 2],
+    gamma: [f32; LANES],
+    factor: [f32; LANES],
+    bad: [bool; LANES],
+}
+impl Sides {
+    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], factors: Option<&[f32]>) -> Sides {
+        let zero = [0.0; LANES];
+        let mut x = Sides {
+            slope: [[1.0; LANES]; 2],
+            outer: [zero; 2],
+            m: [zero; 2],
+            scale: [zero; 2],
+            gamma: zero,
+            factor: zero,
+            bad: [false; LANES],
+        };
+        for (l, &row) in rows.iter().enumerate() {
+            let mut log = [0.0; 2];
+            for h in 0..2 {
+                let record = Record::unpack(heads[h].stats.row(row));
+                set_transform(&jobs[h].transform(row), l, &mut x.slope[h], &mut x.outer[h]);
+                x.m[h][l] = record.m;
+                x.scale[h][l] = (1.0 / (1.0 + record.r as f64)) as f32;
+                log[h] = truing_core::real::Real::log1p(record.r as f64);
+                x.bad[l] |= record.poisoned() || record.m == f32::NEG_INFINITY;
+            }
+            x.gamma[l] = (log[1] - log[0]) as f32;
+            x.factor[l] = factors.map_or(0.0, |f| -f[row]);
+        }
+        x
+    }
+}
+/// Columns whose terms are added up in f32 before they go to f64.
+const RUN: usize = 32;
+/// KL(reference || policy) of the rows whose logits both groups keep: `heads` and `logits` are the policy's and the
+/// reference's, of the same element types. `kl` is indexed by row; NaN where a row of either side has no distribution.
+pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], kl: &mut [f64]) {
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, None, kl));
+}
+/// Leaves what `factors[row] KL(reference || policy)` adds to dz beside `lse` and `logprob` (`- factor q`) to the
+/// backward of the policy's logits; those of the reference are used up.
+pub fn kept_kl_backward<'a>(
+    context: &Context,
+    heads: [Head<'_>; 2],
+    policy: &mut Logits<'a>,
+    mut reference: Logits<'a>,
+    factors: &[f32],
+) {
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    let both = [&mut *policy, &mut reference];
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, Some(factors), &mut []));
+    policy.extra = reference.z;
+}
+fn two_heads<K: Kernel>(
+    _: K,
+    context: &Context,
+    heads: &[Head<'_>; 2],
+    [policy, reference]: [&mut Logits<'_>; 2],
+    factors: Option<&[f32]>,
+    kl: &mut [f64],
+) {
+    let jobs = [0, 1].map(|h| Job::new(context, heads[h].problem, heads[h].inputs, Asked::default()));
+    let sizes = Sizes {
+        rows: policy.live.len(),
+        ..Sizes::new(context, heads[0].problem, heads[0].inputs.weight.dtype(), jobs[0].paired)
+    };
+    let pass = Pass::kept(&sizes, true, true);
+    let (strip, ld, valid) = (pass.strip::<K>(), LANES * K::NV, jobs[0].valid());
+    let (live, x, y) = (&policy.live[..policy.count], &*policy.z, Disjoint::new(&mut *reference.z));
+    let kl = Disjoint::new(kl);
+    context.tasks(live.len().div_ceil(LANES), |_, task| {
+        let n0 = task * LANES;
+        let rows = &live[n0..live.len().min(n0 + LANES)];
+        let sides = Sides::new(&jobs, heads, rows, factors);
+        let mut sums = [0.0; LANES];
+        let mut j = 0;
+        while j < valid {
+            // neighbouring columns of a strip, `ld` elements apart
+            let inside = j % pass.t;
+            let n = (strip - inside % strip).min(pass.t - inside).min(valid - j).min(RUN);
+            let at = pass.place::<K>(n0, j);
+            let len = (n - 1) * ld + LANES;
+            columns(&jobs, &sides, factors.is_some(), j, (&x[at..at + len], &y, at, ld), &mut sums);
+            j += n;
+        }
+        if factors.is_none() {
+            for (l, &row) in rows.iter().enumerate() {
+                // SAFETY: the row belongs to this task.
+                unsafe { kl.piece(row, 1)[0] = if sides.bad[l] { f64::NAN } else { sums[l] } };
+            }
+        }
+    });
+}
+/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or (`gradient`) `factor q` times the slope of the
+/// policy's transform in the place of the reference's logits.
+fn columns(
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    j: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    sums: &mut [f64; LANES],
+) {
+    let mut part = [0.0; LANES];
+    on_lanes!(
+        jobs[0].isa,
+        s => columns_lanes(s, jobs, sides, gradient, j, (x, y, at, ld), &mut part),
+        columns_scalar(jobs, sides, gradient, j, (x, y, at, ld), &mut part)
+    );
+    sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x as f64);
+}
+#[inline(always)]
+fn columns_lanes<S: Sixteen>(
+    s: S,
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    first: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    part: &mut [f32; LANES],
+) {
+    let zero = splat(s, 0.0);
+    let dead = splat(s, f32::NEG_INFINITY);
+    let (t0, t1) = (
+        lane_transform(s, &jobs[0], &Lanes { slope: &sides.slope[0], outer: &sides.outer[0] }, 0),
+        lane_transform(s, &jobs[1], &Lanes { slope: &sides.slope[1], outer: &sides.outer[1] }, 0),
+    );
+    let (m0, m1) = (V::from_slice(s, &sides.m[0]), V::from_slice(s, &sides.m[1]));
+    let (scale0, scale1) = (V::from_slice(s, &sides.scale[0]), V::from_slice(s, &sides.scale[1]));
+    let (gamma, factor) = (V::from_slice(s, &sides.gamma), V::from_slice(s, &sides.factor));
+    let mut sum = zero;
+    for (c, x) in x.chunks(ld).enumerate() {
+        // SAFETY: these lanes of this column belong to the task that calls.
+        let place = unsafe { y.piece(at + c * ld, LANES) };
+        let (raw, mut z) = (V::from_slice(s, x), V::from_slice(s, place));
+        let (mut p, mut slope) = (raw, splat(s, 1.0));
+        if !jobs[0].identity {
+            match jobs[0].bias(first + c) {
+                Some(f32::NEG_INFINITY) => (p, slope) = (dead, zero),
+                Some(bias) => (p, slope) = (t0.apply(raw, Some(splat(s, bias))), t0.slope(raw + splat(s, bias))),
+                None => (p, slope) = (t0.apply(raw, None), t0.slope(raw)),
+            }
+        }
+        if !jobs[1].identity {
+            match jobs[1].bias(first + c) {
+                Some(f32::NEG_INFINITY) => z = dead,
+                Some(bias) => z = t1.apply(z, Some(splat(s, bias))),
+                None => z = t1.apply(z, None),
+            }
+        }
+        let q = exp(s, clamp(s, z - m1)) * scale1;
+        if gradient {
+            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, factor * q * slope));
+            g.store_slice(place);
+        } else {
+            let own = exp(s, clamp(s, p - m0)) * scale0;
+            sum = sum + kl_term(z, p, q, own, [m1, m0, gamma]);
+        }
+    }
+    sum.store_slice(part);
+}
+fn columns_scalar(
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    first: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    part: &mut [f32; LANES],
+) {
+    let t =
+        |h: usize, l: usize| scalar_transform(&jobs[h], &Lanes { slope: &sides.slope[h], outer: &sides.outer[h] }, l);
+    let dead = f32::NEG_INFINITY;
+    for (c, x) in x.chunks(ld).enumerate() {
+        // SAFETY: as in the lanes.
+        let place = unsafe { y.piece(at + c * ld, LANES) };
+        for l in 0..LANES {
+            let (raw, mut z) = (x[l], place[l]);
+            let (mut p, mut slope) = (raw, 1.0);
+            if !jobs[0].identity {
+                match jobs[0].bias(first + c) {
+                    Some(f32::NEG_INFINITY) => (p, slope) = (dead, 0.0),
+                    bias => (p, slope) = (t(0, l).apply(raw, bias), t(0, l).slope(raw + bias.unwrap_or(0.0))),
+                }
+            }
+            if !jobs[1].identity {
+                match jobs[1].bias(first + c) {
+                    Some(f32::NEG_INFINITY) => z = dead,
+                    bias => z = t(1, l).apply(z, bias),
+                }
+            }
+            let q = record::exp_row(record::clamp_row(z - sides.m[1][l])) * sides.scale[1][l];
+            if gradient {
+                place[l] = if p == dead || z == dead { 0.0 } else { sides.factor[l] * q * slope };
+            } else {
+                let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
+                part[l] += kl_term(z, p, q, own, [sides.m[1][l], sides.m[0][l], sides.gamma[l]]);
+            }
         }
     }
 }

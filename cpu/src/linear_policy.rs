@@ -4,28 +4,37 @@
 //! sequences and keeps the f32 logits of a group between its forward and its backward, three products instead of four with
 //! the same bits. The loss of all sequences is evaluated after each group, those of later groups on log-probs that are not
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
-use crate::linear_logprob::{self as linear, Grads, Group, Logits};
-use crate::linear_preference::{Cuts, check_grads, copy, kept_preferred, kept_rows};
+use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Logits};
+use crate::linear_preference::{PREFERRED, check_grads, copy};
 use crate::parallel::Context;
 use crate::policy;
 use crate::sequence::check_space;
 use truing_core::Result;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
+use truing_core::linear_logprob::BLOCK;
 use truing_core::linear_policy::{Inputs, Outputs, Phase, Problem};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::{Arena, Mask, Matrix, MatrixMut, Workspace};
 use truing_core::policy as core_policy;
 
 fn kept(problem: &Problem<'_>) -> usize {
-    let (n, s) = (problem.linear().rows(), problem.segments().sequences());
-    // log-probs, entropies, log sum p^2, both coefficients, row status; saved statistics; two masks; ends of items
+    let n = problem.linear().rows();
+    // log-probs, entropies, log sum p^2, both coefficients, row status; saved statistics; two masks
     let rows = Arena::need::<f32>(n).saturating_mul(6);
     let masks = Arena::need::<u8>(n).saturating_mul(2);
-    Arena::sum([rows, Arena::need::<f32>(n.saturating_mul(STATS)), masks, Arena::need::<u32>(s)])
+    Arena::sum([rows, Arena::need::<f32>(n.saturating_mul(STATS)), masks])
 }
 fn loss(context: &Context, problem: &Problem<'_>) -> usize {
     problem.policy().map_or(0, |p| policy::workspace(context, p).minimum)
+}
+/// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them.
+fn group_need(context: &Context, problem: &Problem<'_>, [hidden, weight]: [Dtype; 2], rows: usize) -> usize {
+    let p = problem.linear();
+    let least = linear::backward_workspace(context, p, hidden, weight).minimum.max(loss(context, problem));
+    let products = Logits::workspace(context, p, hidden, weight, rows);
+    let steps = products.max(least.next_multiple_of(Arena::ALIGN));
+    Arena::sum([Logits::need(context, p, hidden, weight, rows), steps])
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
@@ -35,8 +44,9 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let mut preferred = forward.preferred.max(backward.preferred).max(loss);
     if problem.phase() == Phase::Single {
-        let least = backward.minimum.max(loss);
-        preferred = preferred.max(kept_preferred(context, problem.linear(), [hidden, weight], least));
+        let most = problem.linear().rows().min(BLOCK);
+        let need = |rows| group_need(context, problem, [hidden, weight], rows);
+        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
     }
     Workspace {
         minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
@@ -67,7 +77,6 @@ pub fn forward(
     let (coefficients, of_entropy) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?);
     let row_status = arena.take::<u32>(n)?;
     let stats = arena.take::<f32>(n * STATS)?;
-    let last = arena.take::<u32>(s)?;
     let rest = arena.left() / Arena::ALIGN * Arena::ALIGN;
     let rest = arena.take::<u8>(rest)?;
 
@@ -87,20 +96,17 @@ pub fn forward(
 
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
     let by_entropy = bonus || inputs.entropy_coefficients.is_some();
-    (0..s).for_each(|b| last[b] = b as u32);
     let weighs = grads.weight.is_some() || grads.bias.is_some();
-    let mut cuts = Cuts { last, most: 0, several: grads.continues(), weight: weighs };
+    let mut cuts = Cuts { most: 0, several: grads.continues(), weight: weighs };
     if problem.phase() == Phase::Single && wanted {
-        let least = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
         let count = live.iter().filter(|&&x| x != 0).count();
-        let least = least.max(loss(context, problem));
-        cuts.most = kept_rows(context, problem.linear(), [hidden, weight], least, rest.len(), count);
+        cuts.most = Cuts::most(n, count, |rows| group_need(context, problem, [hidden, weight], rows) <= rest.len());
     }
     let segments = problem.segments();
     let (mut first, mut before) = (0, 0);
     loop {
         let count = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
-        let (end, most) = cuts.next(first, before, count);
+        let (end, most) = cuts.next(first, s, before, count, |b| b);
         let rows = if first < s { segments.start(first) } else { 0 }..if end < s { segments.start(end) } else { n };
         let mut arena = Arena::new(&mut *rest);
         let logits = match most {
@@ -205,10 +211,6 @@ pub fn forward(
     Ok(())
 }
 fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
-    linear::Inputs {
-        hidden: inputs.hidden,
-        weight: inputs.weight,
-        transform: inputs.transform,
-        rows: Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() },
-    }
+    let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
+    linear::Inputs::new(inputs.hidden, inputs.weight, inputs.transform, rows)
 }

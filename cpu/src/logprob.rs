@@ -13,14 +13,12 @@ use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{
-    ExtraIds, Figures, Found, LogitRow, Needs, Problem, RowInputs, Rows, STATS, Target, TransformInputs, Upstream,
+    ExtraIds, Figures, Found, LogitRow, Needs, Problem, RowInputs, Rows, STATS, Seek, Target, TransformInputs, Upstream,
 };
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::record::{self, BLOCK, Columns, Record, RowFloat, RowGrad, RowTransform, RowUpstream, Tree};
-use truing_core::row_loss::{RowLoss, RowLossInputs};
+use truing_core::row_loss::{self, RowLossInputs};
 use truing_core::{Error, Result, Status, Value};
-
-mod extra;
 
 /// What the forward reads.
 #[derive(Clone, Copy, Debug)]
@@ -100,11 +98,12 @@ pub struct Fused<'a, F = f32> {
     pub scale: f64,
 }
 
+pub(crate) mod extra;
 mod over;
-mod shard;
+pub(crate) mod shard;
 pub use over::{Over, backward_over, forward_over, over_workspace};
 pub(crate) use shard::load;
-pub use shard::{Finish, Local, finish, local};
+pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local_workspace};
 
 /// Elements that are worth a task.
 const GRAIN: usize = 1 << 16;
@@ -118,17 +117,6 @@ fn grain(problem: &Problem) -> usize {
 }
 pub(crate) fn refuse(field: &'static str, got: Dtype, expected: &'static str) -> Error {
     Error::new(Status::UnsupportedDtype, field, Value::Dtype(got), Value::Text(expected))
-}
-const NO_SHARD: &str = "nothing: a shard does not have it";
-/// Refuses what a shard of the vocabulary does without.
-fn check_shard(dtype: Dtype, problem: &Problem, row_loss: &RowLossInputs<'_>) -> Result<()> {
-    if dtype == Dtype::F64 {
-        return Err(refuse("logits", dtype, "f32, bf16 or f16 in a shard"));
-    }
-    if problem.options().row_loss != RowLoss::default() || row_loss.class_weight.is_some() {
-        return Err(Error::invalid("row_loss", Value::Text("a value"), Value::Text(NO_SHARD)));
-    }
-    Ok(())
 }
 pub(crate) fn no_target(expected: &'static str) -> Error {
     Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
@@ -174,9 +162,9 @@ mod sealed {
 }
 /// Figures, losses and where the status bits are counted.
 type Places<'a, F> = (Figures<'a, F>, Losses<'a>);
-type Losses<'a> = (Option<MatrixMut<'a, f64>>, Counted<'a>);
+pub(crate) type Losses<'a> = (Option<MatrixMut<'a, f64>>, Counted<'a>);
 #[derive(Clone, Copy)]
-struct Counted<'a>(&'a Counters);
+pub(crate) struct Counted<'a>(pub(crate) &'a Counters);
 impl Split for Counted<'_> {
     fn split(self, _: usize) -> (Self, Self) {
         (self, self)
@@ -290,8 +278,20 @@ fn check_forward<F: Rowed>(
     if problem.total() != problem.vocab() {
         return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(problem.vocab())));
     }
-    out.check(problem.rows(), inputs.extra_ids.as_ref().map(ExtraIds::cols))?;
-    if out.needs_target() && inputs.rows.target.is_none() {
+    inputs.transform.check(problem, &inputs.rows)?;
+    check_figures(problem, &inputs.rows, &inputs.row_loss, inputs.extra_ids.as_ref(), out, totals)
+}
+/// The checks of rows and figures that the linear form and shards share.
+pub(crate) fn check_figures<F: Rowed>(
+    problem: &Problem,
+    rows: &Rows<'_>,
+    row_loss: &RowLossInputs<'_>,
+    extra_ids: Option<&ExtraIds<'_>>,
+    out: &Figures<'_, F>,
+    totals: &Totals<'_>,
+) -> Result<()> {
+    out.check(problem.rows(), extra_ids.map(ExtraIds::cols))?;
+    if out.needs_target() && rows.target.is_none() {
         return Err(no_target("targets, which out_logprob and the other figures of the target need"));
     }
     let options = &problem.options().row_loss;
@@ -301,17 +301,16 @@ fn check_forward<F: Rowed>(
             return Err(refuse("figures.out_loss", loss.dtype(), "f32 or f64"));
         }
         options.check_reduces("figures.out_loss")?;
-        if inputs.rows.target.is_none() {
+        if rows.target.is_none() {
             return Err(no_target("targets, which out_loss needs"));
         }
     }
-    if options.scales() && inputs.rows.target.is_none() {
+    if options.scales() && rows.target.is_none() {
         return Err(no_target("targets, which row_loss.token_scaling needs"));
     }
-    inputs.rows.check(problem)?;
-    inputs.transform.check(problem, &inputs.rows)?;
-    inputs.row_loss.check(problem, &inputs.rows)?;
-    inputs.extra_ids.map_or(Ok(()), |ids| ids.check("figures.extra_ids", problem, &inputs.rows))
+    rows.check(problem)?;
+    row_loss.check(problem, rows)?;
+    extra_ids.map_or(Ok(()), |ids| ids.check("figures.extra_ids", problem, rows))
 }
 fn check_logits<F: Rowed>(dtype: Dtype) -> Result<()> {
     match (F::DTYPE, F::takes(dtype)) {
@@ -339,24 +338,31 @@ fn check_backward<F: Rowed>(
             return Err(refuse("grad_logits", g.dtype(), "the type of the logits or f32"));
         }
     }
-    if let Some(s) = stats {
-        s.layout().check("stats", n, STATS)?;
-    }
     if let Some(s) = status {
         s.layout().check("out_status", n, 1)?;
     }
     if let Some(b) = bias {
         b.layout().check("grad_bias_out", v, 1)?;
     }
-    if problem.total() != v {
-        check_shard(z.dtype(), problem, &inputs.row_loss)?;
-        if stats.is_none() {
-            let expected = Value::Text("the statistics of finish: a shard alone cannot compute them");
-            return Err(Error::invalid("stats", Value::Text("none"), expected));
-        }
-        upstream.check_common(NO_SHARD)?;
+    if problem.total() != v && z.dtype() == Dtype::F64 {
+        return Err(refuse("logits", Dtype::F64, "f32, bf16 or f16 in a shard"));
     }
-    upstream.check(n)?;
+    check_upstream(problem, inputs, stats, upstream)
+}
+/// The checks of a backward that the linear form shares.
+pub(crate) fn check_upstream<F: Rowed>(
+    problem: &Problem,
+    inputs: &BackwardInputs<'_>,
+    stats: Option<&Matrix<'_, F>>,
+    upstream: &Upstream<'_, F>,
+) -> Result<()> {
+    if let Some(s) = stats {
+        s.layout().check("stats", problem.rows(), STATS)?;
+    } else if problem.total() != problem.vocab() {
+        let expected = Value::Text("the statistics of finish: a shard alone cannot compute them");
+        return Err(Error::invalid("stats", Value::Text("none"), expected));
+    }
+    upstream.check(problem.rows())?;
     if let (Some(expected), None) = (upstream.needs_target(), inputs.rows.target) {
         return Err(no_target(expected));
     }
@@ -390,10 +396,15 @@ fn run_forward<F: Rowed>(
     Ok(())
 }
 /// Writes what the rows, which `go` goes through, have together.
-fn add_up(job: Job<'_>, totals: Totals<'_>, losses: Option<&mut [f64]>, go: impl FnOnce(Losses<'_>)) {
+pub(crate) fn add_up<R>(
+    job: Job<'_>,
+    totals: Totals<'_>,
+    losses: Option<&mut [f64]>,
+    go: impl FnOnce(Losses<'_>) -> R,
+) -> R {
     let (counters, n) = (Counters::new(), job.problem.rows());
     let mut losses = losses.map(MatrixMut::vector);
-    go((losses.as_mut().map(MatrixMut::reborrow), Counted(&counters)));
+    let result = go((losses.as_mut().map(MatrixMut::reborrow), Counted(&counters)));
     if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
         let divisor = job.divisor();
         // rows that do not count hold 0
@@ -403,6 +414,7 @@ fn add_up(job: Job<'_>, totals: Totals<'_>, losses: Option<&mut [f64]>, go: impl
         counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
     }
     counters.write(totals.counters);
+    result
 }
 /// The backward of checked inputs.
 #[allow(clippy::too_many_arguments)]
@@ -510,7 +522,7 @@ pub(crate) struct Job<'a> {
     pub(crate) problem: &'a Problem,
     pub(crate) transform: TransformInputs<'a>,
     pub(crate) rows: Rows<'a>,
-    inputs: RowInputs<'a>,
+    pub(crate) inputs: RowInputs<'a>,
 }
 impl<'a> Job<'a> {
     pub(crate) fn new(
@@ -528,7 +540,7 @@ impl<'a> Job<'a> {
     }
     /// Where the target lies among the columns at hand that can be live.
     #[inline(always)]
-    fn local(&self, target: Target) -> Option<usize> {
+    pub(crate) fn local(&self, target: Target) -> Option<usize> {
         if let Target::Column(y) = target { self.problem.local(y) } else { None }
     }
     #[inline(always)]
@@ -541,11 +553,33 @@ impl<'a> Job<'a> {
         self.problem.options().row_loss.divisor(self.problem, &self.rows, self.class_weight())
     }
     /// The gradient of the sum of the losses from that of the reduced loss.
-    fn divided(&self, loss: Option<f64>) -> Option<f64> {
+    pub(crate) fn divided(&self, loss: Option<f64>) -> Option<f64> {
         loss.map(|g| self.divisor().map_or(0.0, |z| g / z))
     }
-    fn class_weight(&self) -> Option<&Floats<'a>> {
+    pub(crate) fn class_weight(&self) -> Option<&Floats<'a>> {
         self.inputs.row_loss.class_weight.as_ref()
+    }
+    /// What a pass over a row looks for; `y` is the target, if it is a column at hand, `xy` its logit where the row's own is
+    /// not what counts.
+    fn seek<'b, T: Float, F: RowFloat>(
+        &self,
+        row: &LogitRow<'_, T, F>,
+        y: Option<usize>,
+        xy: Option<F>,
+        needs: Needs,
+        found: &'b mut Found<F>,
+    ) -> Seek<'b, F>
+    where
+        'a: 'b,
+    {
+        found.start(&needs);
+        Seek {
+            needs,
+            class_weight: self.class_weight().copied(),
+            target: y.map_or(usize::MAX, |y| self.problem.start() + y),
+            xy: xy.unwrap_or_else(|| y.map_or(F::NEG_INF, |y| row.column(y))),
+            found,
+        }
     }
 }
 /// Whether a row's logits are used as they are.
@@ -567,7 +601,7 @@ pub(crate) struct Scratch<T> {
     /// Where the logits end, for prefetches.
     end: usize,
     /// The class weights of a block.
-    weight: Block,
+    pub(crate) weight: Block,
 }
 pub(crate) type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
@@ -596,10 +630,12 @@ fn forward_scalar<T: Float, F: RowFloat>(
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
         let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
-        found.start(&wants.more);
         let record = match target {
-            Target::Ignored => Record::EMPTY.conclude(target),
-            _ => row.scan(target, &wants.more, job.class_weight(), &mut found),
+            Target::Ignored => {
+                found.start(&Needs::default());
+                Record::EMPTY.conclude(target)
+            }
+            _ => row.scan(target, &mut job.seek(&row, job.local(target), None, wants.more, &mut found)),
         };
         settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
@@ -616,7 +652,7 @@ fn settle_forward<T: Float, F: RowFloat>(
     (at, i): (usize, usize),
     loss: bool,
 ) {
-    let value = job.inputs.write(record, target, found, |j| row.column(j), figures, (at, i), loss);
+    let value = job.inputs.write(record, target, found, |_, j| row.column(j), figures, (at, i), loss);
     if let Some(m) = losses {
         m.set(i, value);
     }
@@ -636,11 +672,13 @@ fn forward_rows<S: Sixteen, T: Cell>(
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
         let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
-        found.start(&wants.more);
         let record = if target == Target::Ignored {
+            found.start(&Needs::default());
             Record::EMPTY.conclude(target)
         } else if wants.more.any() {
-            extra::scan(s, &row, target, &mut scratch, &wants.more, job.class_weight(), &mut found)
+            let mut seek = job.seek(&row, job.local(target), None, wants.more, &mut found);
+            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+            row.finish(x, target, &mut found)
         } else {
             row.conclude(sums(s, &row, &mut scratch, wants.all, wants.column), target)
         };
@@ -1163,16 +1201,16 @@ fn backward_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, sta
 }
 /// What the backward reads; the gradient of the reduced loss has been divided.
 #[derive(Clone, Copy)]
-struct Back<'a, F> {
-    job: Job<'a>,
-    stats: Option<Matrix<'a, F>>,
-    upstream: Upstream<'a, F>,
+pub(crate) struct Back<'a, F> {
+    pub(crate) job: Job<'a>,
+    pub(crate) stats: Option<Matrix<'a, F>>,
+    pub(crate) upstream: Upstream<'a, F>,
     /// The gradient is larger than a cache.
-    stream: bool,
+    pub(crate) stream: bool,
 }
 impl<F: RowFloat> Back<'_, F> {
     /// What the record of a row needs besides its sums, where it is computed again.
-    fn needs(&self) -> Needs {
+    pub(crate) fn needs(&self) -> Needs {
         let of_loss = self.upstream.of_loss();
         Needs::loss(self.job.problem.options(), of_loss, of_loss)
     }
@@ -1194,7 +1232,7 @@ impl<F: RowFloat> Back<'_, F> {
     }
     /// The gradients of the figures of row `i`, those of the loss folded in.
     #[inline(always)]
-    fn upstream(&self, i: usize, record: &Record<F>, target: Target, found: &Found<F>) -> RowUpstream {
+    pub(crate) fn upstream(&self, i: usize, record: &Record<F>, target: Target, found: &Found<F>) -> RowUpstream {
         let g = self.upstream.row(i);
         if !self.upstream.of_loss() || target == Target::Ignored {
             return g;
@@ -1258,8 +1296,9 @@ fn backward_rows<S: Sixteen, P: Pair>(
         let record = match back.saved(first + i, &row, target) {
             Some(x) => x,
             None if needs.any() => {
-                found.start(&needs);
-                extra::scan(s, &row, target, &mut scratch, &needs, back.job.class_weight(), &mut found)
+                let mut seek = back.job.seek(&row, back.job.local(target), None, needs, &mut found);
+                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+                row.finish(x, target, &mut found)
             }
             None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
         };
@@ -1314,10 +1353,9 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
             continue;
         }
         let row = back.job.row(first + i, pair.logits(i));
-        found.start(&needs);
         let record = match back.saved(first + i, &row, target) {
             Some(x) => x,
-            None => row.scan(target, &needs, back.job.class_weight(), &mut found),
+            None => row.scan(target, &mut back.job.seek(&row, back.job.local(target), None, needs, &mut found)),
         };
         let g = back.upstream(first + i, &record, target, &found);
         let Some(c) = settle(valid, &record, target, &g, i, &mut pair, &mut status) else { continue };

@@ -11,7 +11,8 @@ pub enum Mode {
     /// The same bits on every instruction set.
     #[default]
     Portable,
-    /// Within the stated bounds; today it computes what `Portable` does.
+    /// Within the stated bounds: the linear form rounds the gradient of its logits once to bf16 where both operands are bf16;
+    /// everything else is as in `Portable`.
     Fast,
 }
 

@@ -114,7 +114,11 @@ impl Split for Slots<'_> {
         (Slots { bytes: a, slot, rows: row.min(rows), grain }, Slots { bytes: b, slot, rows: rest, grain })
     }
 }
-impl Slot<'_> {
+impl<'a> Slot<'a> {
+    /// Of these places: `x` to a multiple of a block, a key and a bit a column.
+    pub(crate) fn new(x: &'a mut [f32], keys: &'a mut [u64], words: &'a mut [u32]) -> Slot<'a> {
+        Slot { x, keys, words }
+    }
     /// Sets the mask to the first `n` columns of the order.
     pub(crate) fn mark(&mut self, n: usize) {
         self.words.fill(0);

@@ -8,7 +8,7 @@ use crate::rows::{Cell, clamp, exp, splat, tree};
 use core::sync::atomic::{AtomicI64, Ordering};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::logprob::{LogitRow, Piece, Problem, Rows, Target, TransformInputs, pieces};
+use truing_core::logprob::{Found, LogitRow, Piece, Problem, Rows, Seek, Target, TransformInputs, pieces};
 use truing_core::matrix::Floats;
 use truing_core::record::{BLOCK, Record, RowTransform, Tree};
 use truing_core::row_loss::RowLossInputs;
@@ -169,7 +169,7 @@ fn fill(half: &Half<'_>, i: usize, piece: Piece, x: &mut [f32; BLOCK]) {
 }
 impl Engine for Plain {
     fn record(&mut self, half: &Half<'_>, i: usize) -> Record {
-        with_row!(half, i, row => row.sums(0, |_| true).0)
+        with_row!(half, i, row => row.sums(0, |_| true, &mut Seek::nothing(&mut Found::default())).0)
     }
     fn terms(&mut self, call: &Call<'_>, c: &Constants, i: usize, piece: Piece) -> [f32; 5] {
         fill(&call.base, i, piece, &mut self.x);

@@ -1,6 +1,6 @@
 //! Off-policy corrections and selections of tokens; see `truing_core::correction`.
 use crate::abi::*;
-use crate::boundary::{array, guard, no_workspace, sizes, unknown};
+use crate::boundary::{guard, no_workspace, numbers, sizes, unknown, yes};
 use crate::policy::level;
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading};
@@ -24,9 +24,6 @@ fn missing(given: truing_missing) -> Result<Missing> {
         other => return unknown("missing", other, "TRUING_MISSING_*"),
     })
 }
-fn switch(field: &'static str, given: u32) -> Result<bool> {
-    if given > 1 { unknown(field, given, "0 or 1") } else { Ok(given == 1) }
-}
 fn advantages<'a>(
     given: &Input,
     ok: &'a Checked,
@@ -35,7 +32,7 @@ fn advantages<'a>(
     segments: &Segments<'_>,
 ) -> Result<Advantage<'a>> {
     let absent = Error::invalid("advantage", Value::Text("NULL"), Value::Text("a tensor"));
-    let found = match level("advantage", 0, given.dims(), count, segments)? {
+    let found = match level(("advantage", None), 0, given.dims(), count, segments)? {
         Level::Token => given.tokens(ok, tokens)?.map(Each::Token),
         Level::Sequence => given.list(ok)?.map(Each::Sequence),
     };
@@ -120,7 +117,7 @@ unsafe fn weights(
             TRUING_NORMALISE_SEQUENCE_MEAN => Normalise::SequenceMean,
             other => return unknown("normalise", other, "TRUING_NORMALISE_*, or 0: off"),
         },
-        token_weight: switch("token_weight", args.token_weight)?,
+        token_weight: yes("token_weight", args.token_weight)?,
     };
     let out = ImportanceWeightOut {
         weights: out_weights.tokens(ok, tokens)?,
@@ -333,11 +330,8 @@ unsafe fn cov(
     let found = t.output("out_count", args.out_count)?;
     let flag = t.output("out_flag", args.out_flag)?;
     let keep = t.output("out_keep", args.out_keep)?;
-    if args.num_params > CovSelect::PARAMS.len() {
-        return unknown("num_params", args.num_params.try_into().unwrap_or(u32::MAX), "0 to 5");
-    }
     // SAFETY: this function's contract.
-    let params = CovSelect::params(unsafe { array("params", args.params, args.num_params) }?)?;
+    let params = CovSelect::params(unsafe { numbers(args.params, args.num_params) }?)?;
     let from_zero = Error::invalid("first_token", Value::Int(args.first_token), Value::Text("0 or more"));
 
     let ok = &t.check()?;
@@ -441,11 +435,8 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
         let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
         let weights = t.output("out_weights", args.out_weights)?;
         let status = t.output("out_status", args.out_status)?;
-        if args.num_params > FipoWeight::PARAMS.len() {
-            return unknown("num_params", args.num_params.try_into().unwrap_or(u32::MAX), "0 to 4");
-        }
         // SAFETY: this function's contract.
-        let params = FipoWeight::params(unsafe { array("params", args.params, args.num_params) }?)?;
+        let params = FipoWeight::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
         let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
@@ -457,7 +448,7 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
             advantage: advantages(&advantage, ok, tokens, count, &segments)?,
             mask: mask.tokens(ok, tokens)?,
             params,
-            high_only: switch("high_only", args.high_only)?,
+            high_only: yes("high_only", args.high_only)?,
         };
         correction::fipo_weight(
             &x,

@@ -1,8 +1,8 @@
 //! `truing_logprob_*`: rows of logits to figures and back. The parsing of transforms, rows, figures and upstream
 //! gradients is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{factor, grad_scale, guard, idle, no_workspace, sizes, unavailable, unknown};
-use crate::support::{SupportFigureTensors, SupportTensors, support_figures};
+use crate::boundary::{factor, grad_scale, guard, idle, sizes, unavailable, unknown};
+use crate::support::{SupportFigureTensors, SupportTensors};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::dtype::Element;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
@@ -10,9 +10,13 @@ use truing_core::matrix::{Floats, Ints, Workspace};
 use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
 use truing_core::sequence::Segments;
 use truing_core::{Dtype, Error, Result, Status, Value};
-use truing_cpu::logprob::{self as kernel, BackwardInputs, Finish, Fused, Grad, Inputs, Local, Rowed, Totals};
+use truing_cpu::logprob::{
+    self as kernel, BackwardInputs, Finish, Fused, Grad, Inputs, Local, LocalPass, Over, Rowed, Totals,
+};
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
+pub(crate) const LOCAL_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECORD_SUMS;
+const ROUND: &str = "0: only a linear form makes logits";
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
 
 /// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
@@ -26,7 +30,7 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
     guard("truing_logprob_forward", || {
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
-        match forward.over {
+        match forward.common.over {
             Some(_) => forward.run_over(),
             None if forward.double() => forward.run::<f64>(),
             None => forward.run::<f32>(),
@@ -44,7 +48,7 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
     guard("truing_logprob_backward", || {
         // SAFETY: this function's contract.
         let backward = unsafe { Backward::open(args) }?;
-        match backward.over {
+        match backward.inputs.common.over {
             Some(_) => backward.run_over(),
             None if backward.double() => backward.run::<f64>(),
             None => backward.run::<f32>(),
@@ -88,7 +92,7 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
     })
 }
 
-/// Records of the columns of one vocabulary shard; see `truing_logprob_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_logprob_local_args`.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
@@ -96,79 +100,22 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
 pub unsafe extern "C" fn truing_logprob_local(args: *const truing_logprob_local_args) -> truing_status {
     guard("truing_logprob_local", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round, stats, extra_ids, out_support_records, out_topk_ids, out_topk_logits,
-            out_extra_logits, out_counts);
-        support(&args.support)?;
-        row_loss(&args.row_loss)?;
-        match args.local_pass {
-            TRUING_LOCAL_RECORDS => {}
-            TRUING_LOCAL_COUNTS => {
-                return unknown("local_pass", args.local_pass, "TRUING_LOCAL_RECORDS: not available in this version");
-            }
-            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS"),
-        }
-        if args.shard.vocab_end == 0 {
-            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
-        }
-        let logits = t.required("logits", args.logits)?;
-        let transform = TransformTensors::parse(&mut t, &args.transform)?;
-        let rows = RowTensors::parse(&mut t, &args.rows)?;
-        let records = t.required_output("out_records", args.out_records)?;
-        let status = t.output("out_status", args.out_status)?;
-
-        let ok = &t.check()?;
-        let options = options(&args.transform, &args.rows, args.flags)?;
-        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
-        let tokens = &tokens;
-        let logits = logits.rows(ok, tokens)?.expect("required");
-        let inputs = Inputs::new(logits, transform.view(ok, tokens)?, rows.view(ok, tokens)?);
-        let out = Local { records: records.rows(ok, tokens)?, status: status.tokens(ok, tokens)? };
-        kernel::local(&context, &problem, inputs, out)
+        let ShardCall { call, logits, transform, common, local, problem, tokens } = unsafe { ShardCall::open(args) }?;
+        let Call { args, context, tensors, workspace } = call;
+        let (ok, tokens) = (&tensors.check()?, &tokens);
+        let (pass, out, extra_ids) = local.view(&args.shard, ok, tokens)?;
+        let inputs = Inputs {
+            logits: logits.rows(ok, tokens)?.expect("required"),
+            transform: transform.view(ok, tokens)?,
+            rows: common.rows.view(ok, tokens)?,
+            row_loss: common.row_loss.view(ok, tokens)?,
+            extra_ids,
+        };
+        kernel::local(&context, &problem, inputs, common.over(ok, tokens)?, pass, out, workspace.bytes(ok))
     })
 }
 
-/// Figures of the rows from the records of all shards; see `truing_logprob_finish_args`. No workspace.
-///
-/// # Safety
-/// As for `truing_logprob_forward`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn truing_logprob_finish(args: *const truing_logprob_finish_args) -> truing_status {
-    guard("truing_logprob_finish", || {
-        // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round, support_records, topk_ids, topk_logits, extra_logits, counts);
-        idle("transform.bias", &args.transform.bias, "NULL: the records hold transformed logits")?;
-        idle(
-            "transform.row_temperature",
-            &args.transform.row_temperature,
-            "NULL: the records hold transformed logits",
-        )?;
-        support_figures(&args.figures)?;
-        row_loss(&args.row_loss)?;
-        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 12]")?;
-        let starts = t.required("shard_starts", args.shard_starts)?;
-        let rows = RowTensors::parse(&mut t, &args.rows)?;
-        let figures = FigureTensors::common(&mut t, &args.figures)?;
-
-        let ok = &t.check()?;
-        let [shards, n, _] = *records.dims() else { unreachable!("3 dimensions") };
-        let starts: Ints<'_> = starts.list(ok)?.expect("required");
-        let last = starts.rows().checked_sub(1).map_or(0, |i| starts.get(i));
-        if starts.rows() != shards + 1 {
-            let (got, expected) = (Value::Size(starts.rows()), Value::Size(shards + 1));
-            return Err(Error::shape("shard_starts", got, expected));
-        }
-        let vocab = usize::try_from(last).unwrap_or(0);
-        let problem = Problem::new(n, vocab, options(&args.transform, &args.rows, args.flags)?)?;
-        let tokens = &Leading::new(&[n]);
-        let records = records.rows(ok, &Leading::new(&[shards, n]))?.expect("required");
-        let inputs = Finish { records, starts, rows: rows.view(ok, tokens)? };
-        kernel::finish(&context, &problem, inputs, figures.view(ok, tokens)?.0)
-    })
-}
-
-/// Bytes of workspace for `truing_logprob_local`: 0.
+/// Bytes of workspace for `truing_logprob_local`: 0 without lists of ids.
 ///
 /// # Safety
 /// As for `truing_logprob_local`; `minimum` and `preferred` are NULL or writable.
@@ -178,11 +125,29 @@ pub unsafe extern "C" fn truing_logprob_local_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_local_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+    guard("truing_logprob_local_workspace_size", || {
+        // SAFETY: this function's contract.
+        let ShardCall { call, common, problem, tokens, .. } = unsafe { ShardCall::open(args) }?;
+        let ok = &call.tensors.check()?;
+        let need = kernel::local_workspace(&call.context, &problem, common.over(ok, &tokens)?.as_ref());
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
 }
 
-/// Bytes of workspace for `truing_logprob_finish`: 0.
+/// Figures of the rows from what all shards contribute; see `truing_logprob_finish_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_logprob_finish(args: *const truing_logprob_finish_args) -> truing_status {
+    guard("truing_logprob_finish", || {
+        // SAFETY: this function's contract.
+        unsafe { FinishCall::open(args) }?.run()
+    })
+}
+
+/// Bytes of workspace for `truing_logprob_finish`: 0 without `figures.out_loss`.
 ///
 /// # Safety
 /// As for `truing_logprob_finish`; `minimum` and `preferred` are NULL or writable.
@@ -192,8 +157,203 @@ pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_logprob_finish_workspace_size", || unsafe { no_workspace(args, FORWARD_FLAGS, minimum, preferred) })
+    guard("truing_logprob_finish_workspace_size", || {
+        // SAFETY: this function's contract.
+        let need = unsafe { FinishCall::open(args) }?.need()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// A local call whose fields have been read.
+struct ShardCall {
+    call: Call<truing_logprob_local_args>,
+    logits: Input,
+    transform: TransformTensors,
+    common: Common,
+    local: LocalTensors,
+    problem: Problem,
+    tokens: Leading,
+}
+impl ShardCall {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_logprob_local_args) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, LOCAL_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
+        let logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(t, &args.transform)?;
+        let common = Common::parse(t, &args.transform, &args.rows, &args.support, &args.row_loss, 0, args.flags)?;
+        let local = local_tensors!(t, args);
+        let (problem, tokens) = problem(logits.dims(), common.options, &args.shard)?;
+        Ok(ShardCall { logits, transform, common, local, problem, tokens, call })
+    }
+}
+
+/// The tensors of a local call of either family.
+pub(crate) struct LocalTensors {
+    pub(crate) pass: truing_local_pass,
+    pub(crate) sums: bool,
+    pub(crate) stats: Input,
+    pub(crate) extra_ids: Input,
+    pub(crate) records: Output,
+    pub(crate) support_records: Output,
+    pub(crate) topk_ids: Output,
+    pub(crate) topk_logits: Output,
+    pub(crate) extra_logits: Output,
+    pub(crate) counts: Output,
+    pub(crate) status: Output,
+}
+/// Reads the fields that the two structs of local calls share.
+macro_rules! local_tensors {
+    ($t:expr, $args:expr) => {
+        $crate::logprob::LocalTensors {
+            pass: $args.local_pass,
+            sums: $args.flags & TRUING_RECORD_SUMS != 0,
+            stats: $t.input("stats", $args.stats)?,
+            extra_ids: $t.input("extra_ids", $args.extra_ids)?,
+            records: $t.output("out_records", $args.out_records)?,
+            support_records: $t.output("out_support_records", $args.out_support_records)?,
+            topk_ids: $t.output("out_topk_ids", $args.out_topk_ids)?,
+            topk_logits: $t.output("out_topk_logits", $args.out_topk_logits)?,
+            extra_logits: $t.output("out_extra_logits", $args.out_extra_logits)?,
+            counts: $t.output("out_counts", $args.out_counts)?,
+            status: $t.output("out_status", $args.out_status)?,
+        }
+    };
+}
+pub(crate) use local_tensors;
+impl LocalTensors {
+    /// The round, what it writes and the extra columns.
+    pub(crate) fn view<'a>(
+        self,
+        shard: &truing_shard,
+        ok: &'a Checked,
+        tokens: &Leading,
+    ) -> Result<(LocalPass<'a>, Local<'a>, Option<ExtraIds<'a>>)> {
+        if shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let unwanted = |some: bool, field, expected| match some {
+            true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
+            false => Ok(()),
+        };
+        let missing = |field, expected| Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)));
+        let pass = match self.pass {
+            TRUING_LOCAL_RECORDS => {
+                unwanted(self.stats.is_some(), "stats", "NULL with TRUING_LOCAL_RECORDS")?;
+                if !self.records.is_some() {
+                    return missing("out_records", "the place of the records");
+                }
+                LocalPass::Records { sums: self.sums }
+            }
+            TRUING_LOCAL_COUNTS => {
+                unwanted(self.sums, "flags", "no TRUING_RECORD_SUMS with TRUING_LOCAL_COUNTS")?;
+                match self.stats.rows(ok, tokens)? {
+                    Some(stats) => LocalPass::Counts(stats),
+                    None => return missing("stats", "the statistics of finish"),
+                }
+            }
+            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_COUNTS"),
+        };
+        let out = Local {
+            records: self.records.rows(ok, tokens)?,
+            support_records: self.support_records.rows(ok, tokens)?,
+            topk_ids: self.topk_ids.rows(ok, tokens)?,
+            topk_logits: self.topk_logits.rows(ok, tokens)?,
+            extra_logits: self.extra_logits.rows(ok, tokens)?,
+            counts: self.counts.rows(ok, tokens)?,
+            status: self.status.tokens(ok, tokens)?,
+        };
+        Ok((pass, out, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
+    }
+}
+
+/// A finish whose fields have been read.
+pub(crate) struct FinishCall {
+    call: Call<truing_logprob_finish_args>,
+    common: Common,
+    records: Input,
+    support_records: Input,
+    starts: Input,
+    topk_ids: Input,
+    topk_logits: Input,
+    extra_logits: Input,
+    counts: Input,
+    figures: FigureTensors,
+    sets: SupportFigureTensors,
+}
+impl FinishCall {
+    /// # Safety
+    /// As for [`Call::open`].
+    pub(crate) unsafe fn open(args: *const truing_logprob_finish_args) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        const THERE: &str = "NULL: the records hold transformed logits";
+        idle("transform.logit_round", &args.transform.logit_round, "0: the records hold transformed logits")?;
+        idle("transform.bias", &args.transform.bias, THERE)?;
+        idle("transform.row_temperature", &args.transform.row_temperature, THERE)?;
+        const SHAPE: &str = "3 dimensions, [shards, N, columns]";
+        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 12]")?;
+        let support_records = t.input("support_records", args.support_records)?.ndim(3, 3, SHAPE)?;
+        let starts = t.required("shard_starts", args.shard_starts)?;
+        let topk_ids = t.input("topk_ids", args.topk_ids)?.ndim(3, 3, SHAPE)?;
+        let topk_logits = t.input("topk_logits", args.topk_logits)?.ndim(3, 3, SHAPE)?;
+        let extra_logits = t.input("extra_logits", args.extra_logits)?.ndim(3, 3, SHAPE)?;
+        let counts = t.input("counts", args.counts)?;
+        let (columns, none) = (args.figures.entropy_k, &truing_support::ZERO);
+        let common = Common::parse(t, &args.transform, &args.rows, none, &args.row_loss, columns, args.flags)?;
+        let figures = FigureTensors::parse(t, &args.figures)?;
+        let sets = SupportFigureTensors::parse(t, &args.figures, support_records.is_some())?;
+        Ok(FinishCall {
+            common,
+            records,
+            support_records,
+            starts,
+            topk_ids,
+            topk_logits,
+            extra_logits,
+            counts,
+            figures,
+            sets,
+            call,
+        })
+    }
+    pub(crate) fn need(self) -> Result<Workspace> {
+        let loss = self.figures.loss.is_some();
+        Ok(kernel::finish_workspace(&Problem::new(self.records.dims()[1], 1, Options::default())?, loss))
+    }
+    pub(crate) fn run(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let ok = &tensors.check()?;
+        let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
+        let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
+        let starts: Ints<'_> = self.starts.list(ok)?.expect("required");
+        if starts.rows() != shards + 1 {
+            let (got, expected) = (Value::Size(starts.rows()), Value::Size(shards + 1));
+            return Err(Error::shape("shard_starts", got, expected));
+        }
+        let vocab = usize::try_from(starts.get(shards)).unwrap_or(0);
+        let problem = Problem::new(n, vocab, self.common.options)?;
+        let (figures, totals, extra_ids) = self.figures.view(ok, tokens)?;
+        let inputs = Finish {
+            records: self.records.rows(ok, all)?.expect("required"),
+            support_records: self.support_records.rows(ok, all)?,
+            starts,
+            rows: self.common.rows.view(ok, tokens)?,
+            row_loss: self.common.row_loss.view(ok, tokens)?,
+            extra_ids,
+            topk_ids: self.topk_ids.rows(ok, all)?,
+            topk_logits: self.topk_logits.rows(ok, all)?,
+            extra_logits: self.extra_logits.rows(ok, all)?,
+            counts: self.counts.rows(ok, tokens)?,
+        };
+        let sets = self.sets.view(ok, tokens)?;
+        kernel::finish(&context, &problem, inputs, figures, sets, totals, workspace.bytes(ok))
+    }
 }
 
 /// A forward whose fields have been read.
@@ -204,9 +364,7 @@ struct Forward {
     problem: Problem,
     tokens: Leading,
     transform: TransformTensors,
-    rows: RowTensors,
-    over: Option<SupportTensors>,
-    row_loss: RowLossTensors,
+    common: Common,
     figures: FigureTensors,
     sets: SupportFigureTensors,
     grad_logits: Output,
@@ -221,17 +379,16 @@ impl Forward {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        unavailable!(args; transform.logit_round);
+        idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let mut logits = t.required("logits", args.logits)?;
         let dtype = logits.dtype().expect("required");
         let transform = TransformTensors::parse(t, &args.transform)?;
-        let rows = RowTensors::with_shift(t, &args.rows)?;
-        let over = SupportTensors::parse(t, &args.support)?;
-        over.as_ref().map_or(Ok(()), |_| single(dtype))?;
-        let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
+        let columns = args.figures.entropy_k;
+        let common = Common::parse(t, &args.transform, &args.rows, &args.support, &args.row_loss, columns, args.flags)?;
         let figures = FigureTensors::parse(t, &args.figures)?;
-        let sets = SupportFigureTensors::parse(t, &args.figures, over.is_some())?;
-        if over.is_some() {
+        let sets = SupportFigureTensors::parse(t, &args.figures, common.over.is_some())?;
+        if common.over.is_some() {
+            single(dtype)?;
             const APART: &str = "NULL with a support: its gradients come from truing_logprob_backward";
             idle("grad_logits_out", &args.grad_logits_out, APART)?;
             idle("grad_bias_out", &args.grad_bias_out, APART)?;
@@ -244,14 +401,7 @@ impl Forward {
             idle("grad_loss", &args.grad_loss, expected)?;
             idle("grad_scale", &args.grad_scale, expected)?;
         }
-        let mut options = options(&args.transform, &args.rows, args.flags)?;
-        options.shift = shift(&args.rows)?;
-        options.row_loss = row_loss_options(&args.row_loss)?;
-        options.entropy_k = usize::try_from(args.figures.entropy_k).map_err(|_| {
-            let expected = Value::Text("a number of columns, or 0");
-            Error::invalid("figures.entropy_k", Value::Int(args.figures.entropy_k), expected)
-        })?;
-        let (problem, tokens) = problem(logits.dims(), options, &truing_shard::ZERO)?;
+        let (problem, tokens) = problem(logits.dims(), common.options, &truing_shard::ZERO)?;
         let in_place = t.in_place(&mut logits, &grad_logits);
         Ok(Forward {
             logits,
@@ -259,9 +409,7 @@ impl Forward {
             problem,
             tokens,
             transform,
-            rows,
-            over,
-            row_loss,
+            common,
             figures,
             sets,
             grad_logits,
@@ -281,8 +429,7 @@ impl Forward {
         let (loss, stats, fused) = (self.figures.loss.is_some(), self.figures.stats.is_some(), self.fused());
         let double = self.double();
         let ok = &self.call.tensors.check()?;
-        if let Some(over) = &self.over {
-            let over = over.view(ok, &self.tokens)?;
+        if let Some(over) = self.common.over(ok, &self.tokens)? {
             return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, loss));
         }
         Ok(match (fused, double) {
@@ -298,11 +445,11 @@ impl Forward {
         let inputs = Inputs {
             logits: self.logits.rows(ok, tokens)?.expect("required"),
             transform: self.transform.view(ok, tokens)?,
-            rows: self.rows.view(ok, tokens)?,
-            row_loss: self.row_loss.view(ok, tokens)?,
+            rows: self.common.rows.view(ok, tokens)?,
+            row_loss: self.common.row_loss.view(ok, tokens)?,
             extra_ids,
         };
-        let over = self.over.expect("there is a support").view(ok, tokens)?;
+        let over = self.common.over(ok, tokens)?.expect("there is a support");
         let sets = self.sets.view(ok, tokens)?;
         kernel::forward_over(&context, &self.problem, inputs, over, figures, sets, totals, workspace.bytes(ok))
     }
@@ -311,8 +458,8 @@ impl Forward {
         let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
         let transform = self.transform.view(ok, tokens)?;
-        let rows = self.rows.view(ok, tokens)?;
-        let row_loss = self.row_loss.view(ok, tokens)?;
+        let rows = self.common.rows.view(ok, tokens)?;
+        let row_loss = self.common.row_loss.view(ok, tokens)?;
         let (figures, totals, extra_ids) = self.figures.view::<F>(ok, tokens)?;
         let workspace = workspace.bytes(ok);
         let grad_logits = self.grad_logits.rows(ok, tokens)?;
@@ -326,12 +473,8 @@ impl Forward {
             Some(g) => Grad::Separate(logits()?, g),
             None => Grad::Absent(logits()?),
         };
-        let loss = self.grad_loss.scalar::<Floats<'_>>(ok)?.map_or(1.0, |g| g.get(0));
-        let scale = grad_scale(args.grad_scale, args.flags);
-        if !scale.is_finite() {
-            return Err(Error::invalid("grad_scale", Value::Float(scale), Value::Text("a finite number")));
-        }
-        let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream: loss, scale };
+        let (upstream, scale) = loss_gradient(&self.grad_loss, args.grad_scale, args.flags, ok)?;
+        let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream, scale };
         let inputs = BackwardInputs { transform, rows, row_loss };
         kernel::forward_fused(&context, problem, inputs, extra_ids, figures, totals, fused, workspace)
     }
@@ -344,7 +487,6 @@ struct Backward {
     problem: Problem,
     tokens: Leading,
     inputs: BackwardTensors,
-    over: Option<SupportTensors>,
     stats: Input,
     upstream: UpstreamTensors,
     grad: GradTensors,
@@ -358,37 +500,30 @@ impl Backward {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        unavailable!(args; transform.logit_round);
+        idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let mut logits = t.required("logits", args.logits)?;
         let dtype = logits.dtype().expect("required");
         let transform = TransformTensors::parse(t, &args.transform)?;
-        let rows = RowTensors::with_shift(t, &args.rows)?;
-        let over = SupportTensors::parse(t, &args.support)?;
-        over.as_ref().map_or(Ok(()), |_| single(dtype))?;
-        let row_loss = RowLossTensors::parse(t, &args.row_loss)?;
+        let common = Common::parse(t, &args.transform, &args.rows, &args.support, &args.row_loss, 0, args.flags)?;
         let stats = stats(t, args.stats, args.flags)?;
         let upstream = UpstreamTensors::parse(t, &args.upstream, args.flags)?;
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
-        if over.is_some() {
+        if common.over.is_some() {
+            single(dtype)?;
             idle("grad_bias_out", &args.grad_bias_out, "NULL with a support")?;
         }
         let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
         let status = t.output("out_status", args.out_status)?;
-        let mut options = options(&args.transform, &args.rows, args.flags)?;
-        options.shift = shift(&args.rows)?;
-        options.row_loss = row_loss_options(&args.row_loss)?;
-        let (problem, tokens) = problem(logits.dims(), options, &args.shard)?;
+        let (problem, tokens) = problem(logits.dims(), common.options, &args.shard)?;
         if problem.total() != problem.vocab() {
             single(dtype)?;
-            self::row_loss(&args.row_loss)?;
         }
         let in_place = t.in_place(&mut logits, &grad_logits);
         Ok(Backward {
             dtype,
             problem,
             tokens,
-            inputs: BackwardTensors { transform, rows, row_loss },
-            over,
+            inputs: BackwardTensors { transform, common },
             stats,
             upstream,
             grad: GradTensors { logits, grad: grad_logits, in_place },
@@ -403,8 +538,7 @@ impl Backward {
     fn need(self) -> Result<Workspace> {
         let (stats, bias, double) = (self.stats.is_some(), self.grad_bias.is_some(), self.double());
         let ok = &self.call.tensors.check()?;
-        if let Some(over) = &self.over {
-            let over = over.view(ok, &self.tokens)?;
+        if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, false));
         }
         Ok(match double {
@@ -434,7 +568,7 @@ impl Backward {
             &context,
             &self.problem,
             self.inputs.view(ok, tokens)?,
-            self.over.expect("there is a support").view(ok, tokens)?,
+            self.inputs.common.over(ok, tokens)?.expect("there is a support"),
             self.stats.rows(ok, tokens)?,
             self.upstream.view(ok, tokens)?,
             self.grad.view(ok, tokens)?,
@@ -446,15 +580,14 @@ impl Backward {
 /// What the backward reads besides the logits.
 struct BackwardTensors {
     transform: TransformTensors,
-    rows: RowTensors,
-    row_loss: RowLossTensors,
+    common: Common,
 }
 impl BackwardTensors {
     fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<BackwardInputs<'a>> {
         Ok(BackwardInputs {
             transform: self.transform.view(ok, tokens)?,
-            rows: self.rows.view(ok, tokens)?,
-            row_loss: self.row_loss.view(ok, tokens)?,
+            rows: self.common.rows.view(ok, tokens)?,
+            row_loss: self.common.row_loss.view(ok, tokens)?,
         })
     }
 }
@@ -474,7 +607,7 @@ impl GradTensors {
     }
 }
 
-/// The checked problem of logits with these dimensions, and how its rows lie. A shard of zeros is the whole vocabulary.
+/// The checked problem of logits with these dimensions, and how its rows lie.
 pub(crate) fn problem(dims: &[usize], options: Options, shard: &truing_shard) -> Result<(Problem, Leading)> {
     let (n, v) = match *dims {
         [n, v] => (n, v),
@@ -488,9 +621,14 @@ pub(crate) fn problem(dims: &[usize], options: Options, shard: &truing_shard) ->
         }
     };
     let tokens = Leading::new(&dims[..dims.len() - 1]);
+    let (start, total) = columns(v, shard)?;
+    Ok((Problem::shard(n, v, options, start, total)?, tokens))
+}
+/// The first of the `v` columns of a shard and all columns of the vocabulary. A shard of zeros is all of it.
+pub(crate) fn columns(v: usize, shard: &truing_shard) -> Result<(usize, usize)> {
     let &truing_shard { vocab_start, vocab_end, vocab_total, .. } = shard;
     if (vocab_start, vocab_end, vocab_total) == (0, 0, 0) {
-        return Ok((Problem::new(n, v, options)?, tokens));
+        return Ok((0, v));
     }
     let column = |field, x: i64| {
         let expected = Value::Text("a number of columns");
@@ -499,10 +637,10 @@ pub(crate) fn problem(dims: &[usize], options: Options, shard: &truing_shard) ->
     let start = column("shard.vocab_start", vocab_start)?;
     let total = column("shard.vocab_total", vocab_total)?;
     if vocab_end.checked_sub(vocab_start) != Some(v as i64) {
-        let expected = Value::Text("vocab_start and the columns of the logits");
+        let expected = Value::Text("vocab_start and the columns at hand");
         return Err(Error::invalid("shard.vocab_end", Value::Int(vocab_end), expected));
     }
-    Ok((Problem::shard(n, v, options, start, total)?, tokens))
+    Ok((start, total))
 }
 
 /// The settings in a transform and in the rows.
@@ -532,6 +670,53 @@ pub(crate) fn options(transform: &truing_transform, rows: &truing_rows, flags: u
 fn shift(rows: &truing_rows) -> Result<usize> {
     usize::try_from(rows.shift)
         .map_err(|_| Error::invalid("rows.shift", Value::Int(rows.shift), Value::Text("a number of rows >= 0")))
+}
+
+/// What every form of the log-prob reads about its rows.
+pub(crate) struct Common {
+    pub(crate) rows: RowTensors,
+    /// `None` is the whole vocabulary.
+    pub(crate) over: Option<SupportTensors>,
+    pub(crate) row_loss: RowLossTensors,
+    pub(crate) options: Options,
+}
+impl Common {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn parse(
+        t: &mut Tensors,
+        transform: &truing_transform,
+        rows: &truing_rows,
+        support: &truing_support,
+        row_loss: &truing_row_loss,
+        entropy_k: i64,
+        flags: u64,
+    ) -> Result<Self> {
+        let mut options = options(transform, rows, flags)?;
+        options.shift = shift(rows)?;
+        options.row_loss = row_loss_options(row_loss)?;
+        options.entropy_k = usize::try_from(entropy_k).map_err(|_| {
+            let expected = Value::Text("a number of columns, or 0");
+            Error::invalid("figures.entropy_k", Value::Int(entropy_k), expected)
+        })?;
+        Ok(Common {
+            rows: RowTensors::with_shift(t, rows)?,
+            over: SupportTensors::parse(t, support)?,
+            row_loss: RowLossTensors::parse(t, row_loss)?,
+            options,
+        })
+    }
+    pub(crate) fn over<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<Over<'a>>> {
+        self.over.as_ref().map(|over| over.view(ok, tokens)).transpose()
+    }
+}
+/// Upstream gradient and host factor of a fused gradient of the loss.
+pub(crate) fn loss_gradient(grad_loss: &Input, scale: f64, flags: u64, ok: &Checked) -> Result<(f64, f64)> {
+    let upstream = grad_loss.scalar::<Floats<'_>>(ok)?.map_or(1.0, |g| g.get(0));
+    let scale = grad_scale(scale, flags);
+    if !scale.is_finite() {
+        return Err(Error::invalid("grad_scale", Value::Float(scale), Value::Text("a finite number")));
+    }
+    Ok((upstream, scale))
 }
 
 /// The tensors of a transform.
@@ -600,7 +785,7 @@ impl RowTensors {
 }
 
 /// The tensors of `truing_row_loss`.
-struct RowLossTensors {
+pub(crate) struct RowLossTensors {
     class_weight: Input,
     external_scale: Input,
 }
@@ -611,7 +796,7 @@ impl RowLossTensors {
             external_scale: t.input("row_loss.external_scale", f.external_scale)?,
         })
     }
-    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<RowLossInputs<'a>> {
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<RowLossInputs<'a>> {
         Ok(RowLossInputs {
             class_weight: self.class_weight.list(ok)?,
             external_scale: self.external_scale.tokens(ok, tokens)?,
@@ -670,21 +855,13 @@ pub(crate) struct FigureTensors {
     extra_logprobs: Output,
     token_scale: Output,
     row_loss: Output,
-    loss: Output,
+    pub(crate) loss: Output,
     stats: Output,
     status: Output,
     counters: Output,
 }
 impl FigureTensors {
-    /// For the linear form and shards, which lack some.
-    pub(crate) fn common(t: &mut Tensors, figures: &truing_figures) -> Result<Self> {
-        unavailable!("figures", figures;
-            out_mean_logit, out_rank, out_ties, out_topk_ids, out_topk_logprobs,
-            out_topk_entropy, extra_ids, out_extra_logprobs,
-            out_token_scale, out_row_loss, out_loss, out_counters, entropy_k);
-        FigureTensors::parse(t, figures)
-    }
-    fn parse(t: &mut Tensors, f: &truing_figures) -> Result<Self> {
+    pub(crate) fn parse(t: &mut Tensors, f: &truing_figures) -> Result<Self> {
         Ok(FigureTensors {
             logprob: t.output("figures.out_logprob", f.out_logprob)?,
             lse: t.output("figures.out_lse", f.out_lse)?,
@@ -751,12 +928,7 @@ pub(crate) struct UpstreamTensors {
     scale: f64,
 }
 impl UpstreamTensors {
-    /// For the linear form, which lacks some.
-    pub(crate) fn common(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
-        unavailable!("upstream", upstream; grad_extra, grad_row_loss, grad_loss, extra_ids);
-        UpstreamTensors::parse(t, upstream, flags)
-    }
-    fn parse(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
+    pub(crate) fn parse(t: &mut Tensors, upstream: &truing_row_upstream, flags: u64) -> Result<Self> {
         Ok(UpstreamTensors {
             logprob: t.input("upstream.grad_logprob", upstream.grad_logprob)?,
             lse: t.input("upstream.grad_lse", upstream.grad_lse)?,
@@ -802,13 +974,5 @@ pub(crate) fn support(support: &truing_support) -> Result<()> {
     unavailable!("support", support;
         kind, bitmask, ids, id_offsets, top_p, min_p, top_k,
         preset, ties, top_p_edge, target_outside);
-    Ok(())
-}
-
-/// Refuses options of the row loss.
-pub(crate) fn row_loss(row_loss: &truing_row_loss) -> Result<()> {
-    unavailable!("row_loss", row_loss;
-        class_weight, external_scale, label_smoothing, z_loss, eaft_alpha,
-        normaliser, smoothing_form, token_scaling, reduction);
     Ok(())
 }

@@ -144,22 +144,23 @@ impl PolicyTensors {
         if !self.advantage.is_some() {
             idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
         }
-        let level = |field, given, of: &Input| level(field, given, of.dims(), count, segments);
+        let level = |field, of: &Input| level((field, None), 0, of.dims(), count, segments);
+        let fields = ("inputs.advantage", Some("inputs.advantage_level"));
         let nothing = Floats::F32(Matrix::vector(&[]));
         Ok(Inputs {
             old: self.old.tokens(ok, tokens)?,
             reference: self.reference.tokens(ok, tokens)?,
             sampler: self.sampler.tokens(ok, tokens)?,
             kl_reference: self.kl_reference.tokens(ok, tokens)?,
-            advantage: match level("inputs.advantage", self.advantage_level, &self.advantage)? {
+            advantage: match self::level(fields, self.advantage_level, self.advantage.dims(), count, segments)? {
                 Level::Token => self.advantage.tokens(ok, tokens)?.map(Each::Token),
                 Level::Sequence => self.advantage.list(ok)?.map(Each::Sequence),
             },
-            flag: match level("inputs.flag", 0, &self.flag)? {
+            flag: match level("inputs.flag", &self.flag)? {
                 Level::Token => self.flag.tokens(ok, tokens)?.map(Each::Token),
                 Level::Sequence => self.flag.list(ok)?.map(Each::Sequence),
             },
-            importance: match level("inputs.importance_weight", 0, &self.importance)? {
+            importance: match level("inputs.importance_weight", &self.importance)? {
                 Level::Token => self.importance.tokens(ok, tokens)?.map(Each::Token),
                 Level::Sequence => self.importance.list(ok)?.map(Each::Sequence),
             },
@@ -222,7 +223,7 @@ impl PolicyPlaces {
 /// Whether a tensor of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
 /// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
 pub(crate) fn level(
-    field: &'static str,
+    (field, said): (&'static str, Option<&'static str>),
     given: truing_level,
     dims: &[usize],
     tokens: usize,
@@ -232,16 +233,16 @@ pub(crate) fn level(
         0 => {}
         TRUING_LEVEL_TOKEN => return Ok(Level::Token),
         TRUING_LEVEL_SEQUENCE => return Ok(Level::Sequence),
-        other => return unknown("inputs.advantage_level", other, "TRUING_LEVEL_*, or 0: by the shape"),
+        other => return unknown(said.unwrap_or(field), other, "TRUING_LEVEL_*, or 0: by the shape"),
     }
     let by = |token| if token { Level::Token } else { Level::Sequence };
     let Segments::Packed(cu) = segments else { return Ok(by(dims.len() == 2)) };
     let [n] = *dims else { return Ok(by(dims.len() == 2)) };
     if n == tokens && cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))) {
         let got = Value::Text("one element a token and one a sequence");
-        let expected = match field {
-            "inputs.advantage" => "advantage_level, where N is B",
-            _ => "padded tokens, where N is B",
+        let expected = match said {
+            Some(_) => "advantage_level, where N is B",
+            None => "padded tokens, where N is B",
         };
         return Err(Error::invalid(field, got, Value::Text(expected)));
     }

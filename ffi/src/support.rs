@@ -200,9 +200,3 @@ impl SupportFigureTensors {
         })
     }
 }
-/// Refuses the figures of a support.
-pub(crate) fn support_figures(figures: &truing_figures) -> Result<()> {
-    unavailable!("figures", figures;
-        out_lse_support, out_log_kept_mass, out_support_size, out_support_bitmask, out_support_ids);
-    Ok(())
-}

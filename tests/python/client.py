@@ -246,6 +246,49 @@ total = back.grad_weight.copy()
 truing.linear_logprob_backward(h, w, t, grad_logprob=g, grad_hidden=False, grad_weight=total, accumulate_weight=True)
 check(np.array_equal(total, back.grad_weight + back.grad_weight), "accumulate adds the finished gradient")
 
+def linear_options():
+    logits = truing.linear_logprob(h, w, t, topk=V).topk_logprobs  # in descending order
+    names = dict(label_smoothing=0.1, smoothing_form="torch", token_scaling="eaft", reduction="mean")
+    ids = np.stack([t, (t + 3) % V], -1)
+    out = truing.linear_logprob(h, w, t, rank=True, ties=True, mean_logit=True, extra_ids=ids, row_loss=True, stats=True,
+                                grad_hidden=True, grad_weight=True, **names)  # fmt: skip
+    check(np.array_equal(out.extra_logprobs[:, 0], out.logprob), "extra columns")
+    check(np.array_equal(out.rank, (logits > out.logprob[:, None]).sum(-1)) and (out.ties == 0).all(), "rank")
+    close(float(out.loss), out.row_loss.astype("f8").mean(), 1e-6, "loss")
+    back = truing.linear_logprob_backward(h, w, t, grad_loss=np.ones((), "f4"), stats=out.stats, **names)
+    check(np.array_equal(back.grad_hidden, out.grad_hidden) and np.array_equal(back.grad_weight, out.grad_weight), "fused")
+    # shards
+    cuts = [(0, V // 3), (V // 3, V // 2), (V // 2, V)]
+    fields = dict(sums=True, topk=20, extra_ids=ids, label_smoothing=0.1, smoothing_form="torch")
+    parts = [truing.linear_logprob_local(h, w[a:b], t, shard=(a, b, V), **fields) for a, b in cuts]
+    pile = lambda name: np.stack([getattr(p, name) for p in parts])  # noqa: E731
+    starts = np.array([0, V // 3, V // 2, V])
+    given = dict(list_ids=pile("topk_ids"), list_logits=pile("topk_logits"), extra_logits=pile("extra_logits"), extra_ids=ids)
+    first = truing.logprob_finish(pile("records"), starts, t, stats=True, **given, **names)
+    counts = sum(truing.linear_logprob_local(h, w[a:b], t, shard=(a, b, V), stats=first.stats).counts for a, b in cuts)
+    done = truing.logprob_finish(pile("records"), starts, t, rank=True, mean_logit=True, counts=counts, **given, **names)
+    check(np.array_equal(done.rank, out.rank), "rank over shards")
+    for name in ("logprob", "mean_logit", "extra_logprobs", "loss"):
+        close(getattr(done, name), getattr(out, name), 2e-6, name + " over shards")
+    total = sum(truing.linear_logprob_backward(h, w[a:b], t, grad_loss=np.ones((), "f4"), stats=first.stats,
+                                               shard=(a, b, V), **names).grad_hidden for a, b in cuts)  # fmt: skip
+    close(total, out.grad_hidden, 1e-6, "partial sums of grad_hidden")
+    # supports
+    kept = truing.linear_logprob(h, w, t, support=dict(preset="vllm", top_k=5), support_bitmask=True, support_ids=9,
+                                 support_size=True, log_kept_mass=True)  # fmt: skip
+    for support in (dict(bitmask=kept.support_bitmask), dict(ids=kept.support_ids)):
+        again = truing.linear_logprob(h, w, t, support=support)
+        close(again.logprob, kept.logprob, 2e-6, "given support")
+        truing.linear_logprob_backward(h, w, t, grad_logprob=g, support=support)
+    half = truing.linear_logprob(h, w, t, logit_round="bf16", max=True).max
+    check((half.view("u4") & 0xFFFF == 0).all(), "logit_round")
+    refused("INVALID_ARGUMENT", "shard.vocab_end", truing.linear_logprob_local, h, w, t, shard=(0, 0, 0))
+    refused("INVALID_ARGUMENT", "support.kind", truing.linear_logprob_local, h, w, t, shard=(0, V, V + 1),
+            support=dict(preset="hf", top_k=3))  # fmt: skip
+
+
+linear_options()
+
 # ---- sequence and preference
 logps = -rng.random((4, 6)).astype("f4")
 mask = np.ones((4, 6), "u1")
@@ -305,6 +348,159 @@ refused("INVALID_ARGUMENT", "params.rho", truing.beta_dpo_stats, gaps, np.full(4
 pair_weight = truing.wpo_weight(-gaps, -gaps - 1, form="plain").weight
 close(pair_weight, np.minimum(1, np.exp(-2 * gaps - 1)), 1e-15, "wpo")
 refused("INVALID_ARGUMENT", "chosen_log_sum_sq", truing.wpo_weight, gaps, gaps, form="trl")
+
+chance = np.array([0.2, 0.5, 0.9])
+close(truing.density_ratio(chance, form="probability", low=0.1).value, [0.25, 1, 9], 1e-14, "density ratio")
+close(truing.density_ratio(np.log(chance), form="logit", low=0.1).value, chance, 1e-15, "density ratio of logits")
+offset = truing.odpo_offset(gaps + 3, gaps, form="difference", alpha=0.5)
+close(offset.value, 0.5 * np.log(3.0), 1e-15, "odpo")
+close(truing.mm_beta(gaps).value, np.clip(0.1 * (1 + 0.5 * -np.expm1(-0.5 * gaps)), 0.1, 0.15), 1e-15, "mm_beta")
+close(truing.pdu_dual_step(np.array([0.1]), np.array([-1.0]), step=0.5).value, [0.0], 0, "dual step")
+heads = truing.head_weights(np.array([0, 1, 1, 1], "i4"), 2)
+close(heads.weight, [0.5, 1 / 6, 1 / 6, 1 / 6], 1e-15, "head weights")
+objectives = np.arange(6.0).reshape(3, 2)
+margin = truing.modpo_margin(np.array([0.5, 2.0]), objectives, -objectives, np.ones(3), grad_weights=True)
+close(margin.margin_chosen, objectives @ [0.5, 2.0], 1e-15, "modpo margin")
+close(margin.grad_weights, 2 * objectives.sum(0), 1e-15, "modpo weights")
+close(truing.quantile_threshold(gaps, 0.3).threshold, np.quantile(gaps, 0.3), 1e-15, "quantile")
+star = truing.a_star_value(gaps.reshape(2, 2), mode="log_mean_exp", share=True)
+close(star.value, 0.5 * np.log(np.exp(gaps.reshape(2, 2) / 0.5).mean(1)), 1e-14, "a star value")
+close(star.share.sum(1), [1, 1], 1e-15, "shares")
+steps = truing.hindsight_target(np.zeros((1, 3)), np.ones(1), gamma=0.5).targets
+close(steps, [[0.25, 0.5, 1]], 0, "hindsight")
+figures = truing.kl_length_figures(gaps, cu_seqlens=np.array([0, 1, 4]), quantile_levels=np.array([0.5]),
+                                   bin_edges=np.array([0.0, 2.0, 4.0]))  # fmt: skip
+close(figures.k1, [0.5, 0.75], 1e-15, "k1")
+check(figures.quantiles.tolist() == [2] and figures.histogram.tolist() == [1, 1] and figures.figures.shape == (16,), "lengths")
+states = rng.normal(size=(2, 3, 4)).astype("f4")
+both = states.astype("f8").sum(1)
+close(truing.ches(states, np.array([0]), np.array([1]), score="sum").value, [both[1] @ both[0] - both[0] @ both[0]], 1e-12, "ches")
+judged = rng.normal(size=(3, 4))
+soft = np.exp(judged - judged.max(1, keepdims=True))
+soft /= soft.sum(1, keepdims=True)
+truth = np.eye(4)[[0, 2, 3]]
+close(truing.brier(judged, truth, form="sum", reduction="mean").loss, ((soft - truth) ** 2).sum(1).mean(), 1e-14, "brier")
+ranked = (np.cumsum(soft - truth, 1)[:, :3] ** 2).sum(1) / 3
+close(truing.rps(judged, target_ids=np.array([0, 2, 3]), form="mean", reduction="none", losses=True).losses, ranked, 1e-14, "rps")
+step = truing.prm_ce(judged, truth, reduction="sum")
+close(step.loss, -(truth * np.log(soft)).sum(), 1e-14, "prm_ce")
+close(step.grad_logits, soft - truth, 1e-13, "prm_ce gradient")
+sure = truing.confidence_ce(judged[:, :2], truth[:, :2], threshold=0.5, confidence=0.0, reduction="none", losses=True)
+close(sure.losses[1], 0, 0, "a row without a target")
+check(truing.product_target(judged, soft, reduction="mean", out_targets=True).targets.shape == (3, 4), "product target")
+flat = truing.pdu_flatten(judged, reduction="sum")
+close(flat.loss, ((judged.max(1) - judged.mean(1)) ** 2).sum(), 1e-13, "pdu_flatten")
+close(truing.prm_mse(judged, truth, reduction="mean").loss, ((judged - truth) ** 2).mean(), 1e-14, "prm_mse")
+mixed = truing.preference_orchestrator(judged, scores=judged, values=truth, direction="target_to_weights")
+close(mixed.combined, (soft * truth).sum(1), 1e-14, "combined objectives")
+check((mixed.kl >= 0).all() and mixed.grad_scores_kl.shape == (3, 4), "orchestrator")
+refused("INVALID_ARGUMENT", "params.confidence", truing.confidence_ce, judged[:, :2], soft[:, :2], threshold=0.5,
+        confidence=2.0, reduction="mean")  # fmt: skip
+
+# ---- a reference head, token-level DPO, an NLL beside the loss
+def two_heads():
+    n, d, v = 4, 5, 11
+    h, r = rng.normal(size=(4, n, d)).astype("f4"), rng.normal(size=(4, n, d)).astype("f4")
+    w, wr = rng.normal(size=(v, d)).astype("f4"), rng.normal(size=(v, d)).astype("f4")
+    y = rng.integers(0, v, size=(4, n))
+
+    def rows_of(hidden, weight):
+        z = hidden.astype("f8") @ weight.astype("f8").T
+        z -= z.max(-1, keepdims=True)
+        return z - np.log(np.exp(z).sum(-1, keepdims=True))
+
+    policy, other = rows_of(h, w), rows_of(r, wr)
+    taken = [np.take_along_axis(x, y[..., None], -1)[..., 0] for x in (policy, other)]
+    ratio, kl = (taken[0] - taken[1]).sum(1), (np.exp(other) * (other - policy)).sum((1, 2))
+    both = dict(ref_hidden=r, ref_weight=wr, score="sum", phase="single", reduction="mean", layout="interleaved")
+    fused = truing.linear_preference("dpo", h, w, y, params={"beta": 0.3}, ref_scores_out=True, **both)
+    want = np.log1p(np.exp(-0.3 * (ratio[0::2] - ratio[1::2]))).mean()
+    close(fused.loss, want, 1e-5, "dpo with both heads")
+    close(fused.ref_scores, taken[1].sum(1), 1e-4, "scores of the reference")
+    by_token = truing.linear_preference("tdpo1", h, w, y, params={"beta": 0.3}, kl=True, grad_kl=True, **both)
+    u = 0.3 * ((ratio[0::2] - ratio[1::2]) - (kl[1::2] - kl[0::2]))
+    close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
+    close(by_token.kl, kl, 1e-5, "KL to the reference")
+    close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
+    plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
+    alone = truing.linear_preference("cpo", h, w, y, **plain)
+    nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
+    close(nll.side_term, -taken[0][0::2].mean(), 1e-5, "chosen NLL")
+    close(nll.loss, alone.loss + 0.5 * nll.side_term, 1e-12, "cpo with its NLL")
+    check(np.abs(nll.grad_hidden - alone.grad_hidden)[1::2].max() == 0, "the NLL is the chosen answers'")
+    refused("INVALID_ARGUMENT", "loss.id", truing.linear_preference, "tdpo1", h, w, y, **plain)
+    refused("INVALID_ARGUMENT", "side_term.scope", truing.linear_preference, "cpo", h, w, y, side_coef=0.5,
+            side_divisor="pooled", **plain)  # fmt: skip
+    learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",
+                                layout="interleaved", grad_params=True)  # fmt: skip
+    check(learned.grad_params.shape == (2,) and learned.grad_params[0] == 0 and learned.grad_params[1] != 0, "learned weight")
+    factor = truing.preference("poft", np.array([-1.0, -2.0]), baseline=-1.0, reduction="mean", aux=True).aux
+    close(factor, [0.5, 1 / (1 + np.exp(-1.0))], 1e-15, "factor of poft")
+
+
+two_heads()
+# ---- advantages and returns
+reward = np.array([1.0, 0.0, 0.5, np.nan, 2.0, 2.0])
+two = np.array([0, 4, 6])
+a = truing.group_advantage(reward, two, preset="grpo", mean=True, std=True, status=True)
+close(a.advantages, np.array([0.5, -0.5, 0, 0, 0, 0]) / (0.5 + 1e-4), 1e-15, "grpo")
+check(a.mean.tolist() == [0.5, 2] and a.std.tolist() == [0.5, 0] and a.status.tolist() == [0, 0])
+ids = truing.group_advantage(reward[::-1].copy(), group_ids=np.array([1, 1, 0, 0, 0, 0], "i4"), num_groups=2, preset="grpo")
+check(np.array_equal(ids.advantages, a.advantages[::-1]), "ids")
+own = truing.group_advantage(reward, two, baseline="group", scale="group_std", eps=1e-4)
+check(np.array_equal(own.advantages, a.advantages), "a preset is its settings")
+refused("INVALID_ARGUMENT", "preset", truing.group_advantage, reward, two)
+refused("INVALID_ARGUMENT", "params.eps", truing.group_advantage, reward, two, preset="grpo", eps=-1.0)
+refused("INVALID_ARGUMENT", "group_offsets", truing.group_advantage, reward, preset="grpo")
+several = np.stack([reward, reward * 10], 1)
+weights = np.array([0.5, 0.05])
+many = truing.multi_objective_advantage(several, weights, two, order="sum_first", preset="grpo")
+close(many.advantages, a.advantages, 1e-15, "equal objectives are one")
+up = rng.normal(size=6)
+back = truing.multi_objective_advantage_backward(up, several, weights, two, order="sum_first", preset="dr_grpo")
+close(back.grad_weights[1], 10 * back.grad_weights[0], 1e-14, "gradient of weights")
+gdpo = truing.multi_objective_advantage(several, weights, two, order="normalise_first", preset="grpo", batch_step="standardise")
+check(abs(np.nansum(gdpo.advantages)) < 1e-14)
+steps, estimate = rng.normal(size=(2, 5)).astype("f4"), rng.normal(size=(2, 5)).astype("f4")
+keep = np.array([[1, 1, 0, 1, 1], [1, 0, 0, 0, 0]], bool)
+g = truing.gae(steps, estimate, mask=keep, masks="carry", gamma=0.9, lambda_policy=0.5)
+last = float(steps[1, 0]) - float(estimate[1, 0])
+close(g.advantages[1], [last, 0, 0, 0, 0], 1e-6, "gae")
+close(g.returns, np.where(keep, g.advantages + estimate, 0), 1e-6, "returns")
+sums = truing.discounted_return(steps, mask=keep, masks="carry", baseline=np.array([1.0, 2.0]))
+close(sums.advantages[:, 0], (steps * keep).sum(1) - [1, 2], 1e-5, "above a baseline")
+grads = truing.gae_backward(np.ones_like(steps), masks="carry", mask=keep, gamma=0.9, lambda_policy=0.5)
+total = (g.advantages).sum()
+close((grads.grad_rewards * steps + grads.grad_values * estimate).sum(), total, 1e-5, "the map is linear")
+z = truing.whiten(g.advantages, mask=keep, std_kind="unbiased", eps_kind="variance_add", state=True)
+close(z.values[keep].std(ddof=1), 1, 1e-6, "whitened")
+again = truing.whiten(g.advantages, mask=keep, std_kind="unbiased", eps_kind="variance_add", states=z.state[None])
+check(np.array_equal(again.values, z.values), "one rank's state")
+prob = -rng.random((2, 5))
+one = np.array([0, 2])
+otb = truing.optimal_token_baseline(steps, prob, prob, one, alignment="live_index", mask=keep, baseline=True)
+check(otb.advantages.shape == (2, 5) and (otb.baseline[:, 1:] == 0).all(), "nothing beyond the second longest")
+prime = truing.prime_advantage(steps, np.array([1.0, 0.0]), one, mask=keep)
+check(np.isfinite(prime.returns).all())
+d = truing.distill_advantage("opd", prob, prob + 0.25, np.array([1.0, 2.0]), params={"coef": 2.0}, mask=keep)
+close(d.advantages, np.where(keep, [[1.5], [2.5]], 0), 1e-14, "opd")
+refused("INVALID_ARGUMENT", "params.eps", truing.distill_advantage, "rlsd", prob, prob, prob, params={"eps": 1.0})
+lag = truing.lagrangian_advantage(steps, estimate, 0.0, mask=keep, mean_cost=2.0, cost_limit=1.0)
+close(lag.advantages, np.where(keep, (steps - estimate) / 2, 0), 1e-6, "lambda 1")
+close(lag.grad_log_lambda, -1, 1e-15, "multiplier")
+pama = truing.pama_scalars(rng.normal(size=(3, 10)), prob, prob, granularity="sequence", mask=keep)
+least = truing.interval_weights(pama.scalars)
+close(least.weights.sum(0), [1, 1], 1e-15, "weights of an interval")
+gram = truing.gram_matrix(np.array([[1.0, 0], [0, 2]]), unit_rows=True).gram
+norm = truing.min_norm_weights(gram)
+check(norm.weights.tolist() == [0.5, 0.5] and float(norm.value) == 0.5, "min norm")
+paid = truing.token_reward(prob, prob - 0.5, np.array([3.0, 4.0]), estimator="k1", level="token", coef=0.1, mask=keep, kl=True)
+close(paid.kl, [2, 0.5], 1e-14, "kl of sequences")
+close(paid.rewards.sum(1), [3 - 0.2, 4 - 0.05], 1e-14, "reward at the last live token")
+refused("INVALID_ARGUMENT", "params.coef", truing.token_reward, prob, prob, estimator="k1", level="token", coef=None)
+close(truing.kl_controller(0.2, 0.1, batch=100.0).coef, 0.1 * 1.002, 1e-15, "kl controller")
+bonus = truing.entropy_controller(0.1, 0.5)
+check(float(bonus.coef) == 0.505 and float(bonus.applied) == 0.505, "entropy controller")
 
 rows = truing.losses.kto(s.scores, ref, label=np.array([1, 0, 1, 0], "u1"), baseline=0.1, reduction="mean")
 check(np.isfinite(rows.loss) and rows.grad_scores.shape == (4,))
@@ -421,10 +617,6 @@ def shards_supports_shift():
     # what supports and shards do without
     over = dict(support=dict(bitmask=kept.bitmask))
     for words, fields in (
-        ("figures.out_mean_logit", dict(mean_logit=True)), ("figures.out_rank", dict(rank=True)),
-        ("figures.out_ties", dict(ties=True)), ("figures.out_topk_ids", dict(topk=3)),
-        ("figures.out_topk_entropy", dict(topk_entropy=True)), ("row_loss.token_scaling", dict(token_scaling="eaft")),
-        ("row_loss.label_smoothing", dict(label_smoothing=0.1, smoothing_form="torch")),
         ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
     ):  # fmt: skip
         refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
@@ -436,10 +628,7 @@ def shards_supports_shift():
     columns = np.ascontiguousarray(zs[:, 100:333])
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, columns.astype("f8"), ys, **shard)
     refused("INVALID_ARGUMENT", "support.kind", truing.logprob_backward, columns, ys, **shard,
-            support=dict(bitmask=np.ones((5, 8), "u4")))  # fmt: skip
-    refused("INVALID_ARGUMENT", "upstream.grad_row_loss", truing.logprob_backward, columns, ys, **shard, grad_row_loss=ones)
-    for words, fields in (("row_loss.z_loss", dict(z_loss=0.1)), ("row_loss.class_weight", dict(class_weight=ones))):
-        refused("INVALID_ARGUMENT", words, truing.logprob_backward, columns, ys, **shard, **fields)
+            support=dict(preset="hf", top_k=3))  # fmt: skip
     bias = np.zeros(5000, "f4")
     whole_bias = truing.logprob_backward(zs, ys, grad_logprob=ones, bias=bias, grad_bias=True).grad_bias
     part = truing.logprob_backward(columns, ys, grad_logprob=ones, bias=bias[100:333], grad_bias=True, **shard).grad_bias

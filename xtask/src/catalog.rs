@@ -90,6 +90,10 @@ pub fn losses_h() -> String {
                 let name = format!("TRUING_VARIANT_{}_{}_{variant}", kind.name(), a.name).to_uppercase();
                 writeln!(h, "#define {name} {}u", k + 1).unwrap();
             }
+            for alias in a.aliases {
+                let name = format!("TRUING_{}_{alias}", kind.name()).to_uppercase();
+                writeln!(h, "#define {name} {}", constant(e)).unwrap();
+            }
             for (k, p) in e.params.iter().enumerate() {
                 let name = format!("TRUING_PARAM_{}_{}_{}", kind.name(), a.name, p.name).to_uppercase();
                 writeln!(h, "#define {name} {k} /* {}; default {}, {} */", p.doc, default(p), range(p)).unwrap();

@@ -3,49 +3,96 @@
 //! options, which are branches of the block.
 use super::*;
 use crate::rows::tree;
+use truing_core::logprob::pieces;
 use truing_core::record::CHAINS;
+use truing_core::support::Kept;
 
-/// The record of a row with whatever else `needs` says; `found` has been started. The lanes of [`LogitRow::scan`].
+/// The record of the columns in `kept`, of all without it, with whatever else is looked for; also how many of those in
+/// `kept` are live. The lanes of [`LogitRow::sums`].
 #[inline(never)]
-pub(super) fn scan<S: Sixteen, T: Cell>(
+pub(super) fn pass<S: Sixteen, T: Cell>(
     s: S,
     row: &LogitRow<'_, T>,
-    target: Target,
+    start: usize,
+    kept: Option<&Kept<'_>>,
+    seek: &mut Seek<'_>,
     scratch: &mut Scratch<T>,
-    needs: &Needs,
-    class_weight: Option<&Floats<'_>>,
-    found: &mut Found,
-) -> Record {
-    let y = if let Target::Column(y) = target { y } else { usize::MAX };
-    let xy = row.column(y);
-    let (mut tree, mut best) = (Tree::new(), f32::NEG_INFINITY);
-    for first in (0..row.z.len()).step_by(BLOCK) {
-        let z = &row.z[first..row.z.len().min(first + BLOCK)];
-        let n = widen_block(s, z, &mut scratch.x, scratch.end);
-        if !plain(row) {
-            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
-        }
-        let mut part = sums_of_block(s, &scratch.x[..n], first, &mut best);
-        if needs.sums && !part.poisoned() && part.m > f32::NEG_INFINITY {
-            if let Some(c) = class_weight {
-                widen_bias(c, first, &mut scratch.weight.as_flattened_mut()[..z.len()]);
+) -> (Record, usize) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (mut head, mut tree, mut best, mut live) = (Record::EMPTY, Tree::new(), f32::NEG_INFINITY, 0);
+            for piece in pieces(start, row.z.len()) {
+                let n = load(s, row, piece, scratch);
+                if let Some(kept) = kept {
+                    live += mask(&mut scratch.x[..n], kept, piece.first as isize - piece.skip as isize);
+                }
+                let mut part = sums_of_block(s, &scratch.x[..n], piece.block, &mut best);
+                if seek.needs.any() {
+                    more(s, &scratch.x[..n], piece.block, None, seek, &mut scratch.weight, &mut part);
+                }
+                if piece.skip > 0 { head = part } else { tree.push(part) }
             }
-            extend(s, &scratch.x[..n], class_weight.map(|_| &scratch.weight), &mut part);
+            (head.merge(tree.finish()), live)
+        },
+    )
+}
+/// Makes the columns outside `kept` dead, the first of which is column `first` at hand; counts the live ones.
+#[inline(always)]
+pub(crate) fn mask(x: &mut [[f32; 32]], kept: &Kept<'_>, first: isize) -> usize {
+    let mut live = 0;
+    for (c, x) in x.iter_mut().enumerate() {
+        let word = kept.bits(first + 32 * c as isize);
+        if word == 0 {
+            *x = [f32::NEG_INFINITY; 32];
+            continue;
         }
-        if needs.rank {
-            let (above, equal) = count(s, &scratch.x[..n], xy);
-            part.above = above;
-            if xy > f32::NEG_INFINITY {
-                // the target is not its own tie
-                found.ties += equal.saturating_sub((y >= first && y - first < z.len()) as u32);
-            }
+        let mut count = 0u32;
+        for (l, x) in x.iter_mut().enumerate() {
+            *x = if word >> l & 1 == 1 { *x } else { f32::NEG_INFINITY };
+            count += (*x != f32::NEG_INFINITY) as u32;
         }
-        if needs.top > 0 {
-            largest_of(s, &scratch.x[..n], first, found);
-        }
-        tree.push(part);
+        live += count as usize;
     }
-    row.finish(tree.finish(), target, found)
+    live
+}
+/// The lanes of [`Seek::block`]; `weight` is scratch.
+pub(crate) fn more<S: Sixteen>(
+    s: S,
+    b: &[[f32; 32]],
+    first: usize,
+    ids: Option<&[u32]>,
+    seek: &mut Seek<'_>,
+    weight: &mut Block,
+    part: &mut Record,
+) {
+    if seek.needs.sums && !part.poisoned() && part.m > f32::NEG_INFINITY {
+        if let Some(c) = &seek.class_weight {
+            let n = (32 * b.len()).min(c.rows() - first.min(c.rows()));
+            let weight = weight.as_flattened_mut();
+            match ids {
+                None => widen_bias(c, first, &mut weight[..n]),
+                Some(ids) => weight.iter_mut().zip(ids).for_each(|(w, &j)| *w = c.get(j as usize) as f32),
+            }
+        }
+        extend(s, b, seek.class_weight.map(|_| &*weight), part);
+    }
+    if seek.needs.rank {
+        let (above, equal) = count(s, b, seek.xy);
+        part.above = above;
+        if seek.xy > f32::NEG_INFINITY {
+            let own = match ids {
+                None => seek.target.checked_sub(first),
+                Some(ids) => ids.iter().position(|&j| j as usize == seek.target),
+            };
+            // the target is not its own tie
+            let own = own.is_some_and(|y| b.as_flattened().get(y) == Some(&seek.xy));
+            seek.found.ties += equal - own as u32;
+        }
+    }
+    if seek.needs.top > 0 {
+        largest_of(s, b, first, ids, seek.found);
+    }
 }
 /// [`widen`], compiled once for an instruction set and a type.
 #[inline(never)]
@@ -105,7 +152,7 @@ fn count<S: Sixteen>(s: S, b: &[[f32; 32]], xy: f32) -> (u32, u32) {
 }
 /// Pushes what can be among the largest columns.
 #[inline(never)]
-fn largest_of<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, found: &mut Found) {
+fn largest_of<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, ids: Option<&[u32]>, found: &mut Found) {
     s.enter(
         #[inline(always)]
         || {
@@ -118,7 +165,8 @@ fn largest_of<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, found: &mut Found
                 }
                 while hit != 0 {
                     let j = hit.trailing_zeros() as usize;
-                    found.top.push(c[j], (first + CHAINS * i + j) as u32);
+                    let place = CHAINS * i + j;
+                    found.top.push(c[j], ids.map_or((first + place) as u32, |ids| ids[place]));
                     hit &= hit - 1;
                 }
                 limit = splat(s, found.top.limit());
@@ -140,11 +188,12 @@ pub(super) struct Row<'a, F> {
 impl<F: RowFloat> Row<'_, F> {
     /// Class weight of a column, 1 without class weights.
     fn class_weight(&self, j: usize) -> F {
-        self.back.job.class_weight().map_or(F::from_f64(1.0), |c| F::from_f64(c.get(j)))
+        let start = self.back.job.problem.start();
+        self.back.job.class_weight().map_or(F::from_f64(1.0), |c| F::from_f64(c.get(start + j)))
     }
     /// Writes the gradients of the target and of the extra columns among the columns from `at` on.
     fn named<T: Float>(&self, row: &LogitRow<'_, T, F>, at: usize, dz: &mut [F]) {
-        let y = self.back.job.local(self.target);
+        let (y, start) = (self.back.job.local(self.target), self.back.job.problem.start());
         let mut put = |j: usize| {
             if j < at || j - at >= dz.len() {
                 return;
@@ -153,7 +202,7 @@ impl<F: RowFloat> Row<'_, F> {
             dz[j - at] = if x == F::NEG_INF {
                 F::ZERO
             } else {
-                let own = if y == Some(j) { self.g.logprob } else { 0.0 } + self.back.upstream.extra(self.i, j);
+                let own = if y == Some(j) { self.g.logprob } else { 0.0 } + self.back.upstream.extra(self.i, start + j);
                 let dx = self.g.named(self.record, x, own, self.class_weight(j).to_f64());
                 F::from_f64(dx * row.transform.slope(row.sum(j).to_f64()))
             };
@@ -162,9 +211,8 @@ impl<F: RowFloat> Row<'_, F> {
             put(y);
         }
         if let Some(ids) = &self.back.upstream.extra_ids {
-            for j in (0..ids.cols()).filter_map(|k| ids.get(self.i, k)) {
-                put(j);
-            }
+            let problem = self.back.job.problem;
+            (0..ids.cols()).filter_map(|k| problem.local(ids.get(self.i, k)?)).for_each(put);
         }
     }
     /// The gradient of the columns from `at` on, with respect to the raw logits `z` of the row. `raw`: as the lanes without
@@ -189,7 +237,8 @@ impl Row<'_, f32> {
         widen_block(s, &row.z[at..at + n], &mut scratch.x, scratch.end);
         let class_weight = match self.back.job.class_weight() {
             Some(c) if self.c.tau != 0.0 => {
-                widen_bias(c, at, &mut scratch.weight.as_flattened_mut()[..n]);
+                let first = self.back.job.problem.start() + at;
+                widen_bias(c, first, &mut scratch.weight.as_flattened_mut()[..n]);
                 true
             }
             _ => false,

@@ -12,14 +12,14 @@ pub struct Over<'a> {
     pub outside: Outside,
 }
 /// The support of one row.
-struct Choice<'a> {
-    kept: Kept<'a>,
+pub(super) struct Choice<'a> {
+    pub(super) kept: Kept<'a>,
     /// The target, if it is in the support.
     y: Option<usize>,
     /// The record of the support, not yet concluded.
-    record: Record,
+    pub(super) record: Record,
     /// Its live columns, -1 if the row is poisoned.
-    size: i32,
+    pub(super) size: i32,
     flags: u32,
 }
 impl Choice<'_> {
@@ -33,33 +33,46 @@ impl Choice<'_> {
 }
 
 /// How the sums of a row are made.
-trait Engine<T: Cell> {
-    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record;
-    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize);
-    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize);
+pub(super) trait Engine<T: Cell> {
+    /// The record of all columns, the first of which is column `start` of the whole vocabulary.
+    fn part(&mut self, row: &LogitRow<'_, T>, start: usize, seek: &mut Seek<'_>) -> Record;
+    fn masked(&mut self, row: &LogitRow<'_, T>, start: usize, kept: &Kept<'_>, seek: &mut Seek<'_>) -> (Record, usize);
+    fn listed(
+        &mut self,
+        row: &LogitRow<'_, T>,
+        start: usize,
+        list: impl Iterator<Item = usize> + Clone,
+        seek: &mut Seek<'_>,
+    ) -> (Record, usize);
     fn filter(&mut self, row: &LogitRow<'_, T>, filters: &Filters, slot: &mut Slot<'_>) -> Option<usize>;
     /// Makes the gradient of `n` columns from `at` on.
     fn gradient(&mut self, row: &extra::Row<'_, f32>, z: &[T], at: usize, n: usize);
     /// Stores it, 0 in the columns outside the support.
     fn store<G: Cell>(&mut self, kept: &Kept<'_>, at: usize, to: &mut [G]);
 }
-struct Plain {
+pub(super) struct Plain {
     dz: [f32; BLOCK],
 }
 impl Plain {
-    fn new() -> Plain {
+    pub(super) fn new() -> Plain {
         Plain { dz: [0.0; BLOCK] }
     }
 }
 impl<T: Cell> Engine<T> for Plain {
-    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record {
-        row.sums(0, |_| true).0
+    fn part(&mut self, row: &LogitRow<'_, T>, start: usize, seek: &mut Seek<'_>) -> Record {
+        row.sums(start, |_| true, seek).0
     }
-    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize) {
-        row.sums(0, |j| kept.has(j))
+    fn masked(&mut self, row: &LogitRow<'_, T>, start: usize, kept: &Kept<'_>, seek: &mut Seek<'_>) -> (Record, usize) {
+        row.sums(start, |j| kept.has(j), seek)
     }
-    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize) {
-        row.sums_of_list(list)
+    fn listed(
+        &mut self,
+        row: &LogitRow<'_, T>,
+        start: usize,
+        list: impl Iterator<Item = usize> + Clone,
+        seek: &mut Seek<'_>,
+    ) -> (Record, usize) {
+        row.sums_of_list(start, list, seek)
     }
     fn filter(&mut self, row: &LogitRow<'_, T>, filters: &Filters, slot: &mut Slot<'_>) -> Option<usize> {
         slot.filter_scalar(row, filters)
@@ -74,37 +87,53 @@ impl<T: Cell> Engine<T> for Plain {
         }
     }
 }
-struct Lanes<'a, S, T> {
-    s: S,
-    scratch: &'a mut Scratch<T>,
+pub(super) struct Lanes<'a, S, T> {
+    pub(super) s: S,
+    pub(super) scratch: &'a mut Scratch<T>,
 }
 impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
     #[inline(always)]
-    fn whole(&mut self, row: &LogitRow<'_, T>) -> Record {
-        sums(self.s, row, self.scratch, false, false)
+    fn part(&mut self, row: &LogitRow<'_, T>, start: usize, seek: &mut Seek<'_>) -> Record {
+        if seek.needs.any() || !start.is_multiple_of(BLOCK) || !plain(row) {
+            return extra::pass(self.s, row, start, None, seek, self.scratch).0;
+        }
+        let x = sums(self.s, row, self.scratch, true, true);
+        if x.m.abs() < f32::INFINITY { Record { k: x.k + start as u32, ..x } } else { x }
     }
     #[inline(always)]
-    fn masked(&mut self, row: &LogitRow<'_, T>, kept: &Kept<'_>) -> (Record, usize) {
-        masked(self.s, row, kept, self.scratch)
+    fn masked(&mut self, row: &LogitRow<'_, T>, start: usize, kept: &Kept<'_>, seek: &mut Seek<'_>) -> (Record, usize) {
+        extra::pass(self.s, row, start, Some(kept), seek, self.scratch)
     }
     #[inline(always)]
-    fn listed(&mut self, row: &LogitRow<'_, T>, list: impl Iterator<Item = usize> + Clone) -> (Record, usize) {
+    fn listed(
+        &mut self,
+        row: &LogitRow<'_, T>,
+        start: usize,
+        list: impl Iterator<Item = usize> + Clone,
+        seek: &mut Seek<'_>,
+    ) -> (Record, usize) {
         let (mut tree, mut columns, mut live, mut place) = (Tree::new(), list.clone(), 0, 0);
-        let mut best = f32::NEG_INFINITY;
+        let (mut best, mut ids) = (f32::NEG_INFINITY, [0; BLOCK]);
         loop {
             let (x, mut n) = (self.scratch.x.as_flattened_mut(), 0);
             while n < BLOCK {
                 let Some(j) = columns.next() else { break };
                 x[n] = row.at(j);
+                ids[n] = (start + j) as u32;
                 live += (x[n] != f32::NEG_INFINITY) as usize;
                 n += 1;
             }
             let padded = n.next_multiple_of(32);
             x[n..padded].fill(f32::NEG_INFINITY);
-            tree.push(sums_of_block(self.s, &self.scratch.x[..padded / 32], place, &mut best));
+            let mut part = sums_of_block(self.s, &self.scratch.x[..padded / 32], place, &mut best);
+            if seek.needs.any() {
+                let weight = &mut self.scratch.weight;
+                extra::more(self.s, &self.scratch.x[..padded / 32], place, Some(&ids[..n]), seek, weight, &mut part);
+            }
+            tree.push(part);
             place += BLOCK;
             if n < BLOCK {
-                return (in_column(tree.finish(), list), live);
+                return (in_column(tree.finish(), start, list), live);
             }
         }
     }
@@ -122,39 +151,6 @@ impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
         narrow(self.s, &self.scratch.x, to);
     }
 }
-/// The record of the columns in a mask and how many of them are live.
-#[inline(never)]
-fn masked<S: Sixteen, T: Cell>(
-    s: S,
-    row: &LogitRow<'_, T>,
-    kept: &Kept<'_>,
-    scratch: &mut Scratch<T>,
-) -> (Record, usize) {
-    s.enter(
-        #[inline(always)]
-        || {
-            let (mut tree, mut best, mut live) = (Tree::new(), f32::NEG_INFINITY, 0);
-            for piece in truing_core::logprob::pieces(0, row.z.len()) {
-                let n = load(s, row, piece, scratch);
-                for (c, x) in scratch.x[..n].iter_mut().enumerate() {
-                    let word = kept.word(piece.first / 32 + c);
-                    if word == 0 {
-                        *x = [f32::NEG_INFINITY; 32];
-                        continue;
-                    }
-                    let mut count = 0u32;
-                    for (l, x) in x.iter_mut().enumerate() {
-                        *x = if word >> l & 1 == 1 { *x } else { f32::NEG_INFINITY };
-                        count += (*x != f32::NEG_INFINITY) as u32;
-                    }
-                    live += count as usize;
-                }
-                tree.push(sums_of_block(s, &scratch.x[..n], piece.block, &mut best));
-            }
-            (tree.finish(), live)
-        },
-    )
-}
 /// Sets the columns outside a mask to 0, the first of which is column `at`, a multiple of 32.
 #[inline(always)]
 fn clear(kept: &Kept<'_>, at: usize, dz: &mut [f32]) {
@@ -170,7 +166,15 @@ fn clear(kept: &Kept<'_>, at: usize, dz: &mut [f32]) {
 }
 
 impl Over<'_> {
-    fn need(&self) -> Need {
+    /// Refuses filters that would need the columns of all shards.
+    pub(crate) fn check_shard(&self, problem: &Problem) -> Result<()> {
+        if problem.total() == problem.vocab() || !matches!(self.support, Support::Computed(_)) {
+            return Ok(());
+        }
+        let expected = Value::Text("a given support in a shard: the filters need the columns of all");
+        Err(Error::invalid("support.kind", Value::Text("filters"), expected))
+    }
+    pub(crate) fn need(&self) -> Need {
         match self.support {
             Support::Bitmask(_) => Need::None,
             Support::Lists(_) => Need::Mask,
@@ -179,13 +183,14 @@ impl Over<'_> {
     }
     /// The caller's mask of row `i`.
     #[inline(always)]
-    fn words(&self, i: usize) -> &[u32] {
+    pub(crate) fn words(&self, i: usize) -> &[u32] {
         if let Support::Bitmask(m) = &self.support { m.row(i) } else { &[] }
     }
-    /// Chooses the columns of row `i`; without `sums` the record is left empty.
+    /// Chooses the columns of row `i` and finds in them what `seek` needs, by the target's logit that it gives or the row's
+    /// own; without it the record is left empty.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
-    fn choose<'s, T: Cell>(
+    pub(super) fn choose<'s, T: Cell>(
         &self,
         job: &Job<'_>,
         i: usize,
@@ -194,9 +199,9 @@ impl Over<'_> {
         engine: &mut impl Engine<T>,
         slot: &'s mut Slot<'_>,
         own: &'s [u32],
-        sums: bool,
+        seek: Option<(Needs, Option<f32>, &mut Found)>,
     ) -> Choice<'s> {
-        let y = job.local(target);
+        let (y, start) = (job.local(target), job.problem.start());
         let (words, poisoned): (&[u32], bool) = match &self.support {
             Support::Bitmask(_) => (own, false),
             Support::Lists(lists) => {
@@ -214,42 +219,37 @@ impl Over<'_> {
         };
         let mut kept = Kept { words, extra: None };
         if poisoned {
+            seek.into_iter().for_each(|(_, _, found)| found.start(&Needs::default()));
             let record = row.complete(Record::poison(0), None, |_| true);
             return Choice { kept, y: None, record, size: -1, flags: 0 };
         }
         let live = y.filter(|&y| row.at(y) != f32::NEG_INFINITY);
         let mut inside = live.filter(|&y| kept.has(y));
         let mut flags = 0;
-        if inside.is_none() && matches!(target, Target::Column(_)) {
+        // the shard that has the target says so
+        let here = matches!(target, Target::Column(y) if (start..start + job.problem.vocab()).contains(&y));
+        if inside.is_none() && here {
             flags = row::TARGET_OUTSIDE;
             if self.outside == Outside::Keep {
                 (inside, kept.extra) = (live, live);
             }
         }
+        let Some((needs, xy, found)) = seek else {
+            return Choice { kept, y: inside, record: Record::EMPTY, size: 0, flags };
+        };
+        let mut seek = job.seek(row, inside, xy, needs, found);
         let (record, size) = match &self.support {
-            _ if !sums => (Record::EMPTY, 0),
             Support::Lists(lists) => {
                 let walk = lists.walk(i, kept.extra).take_while(|&j| j < row.z.len());
-                engine.listed(row, walk)
+                engine.listed(row, start, walk, &mut seek)
             }
-            _ => engine.masked(row, &kept),
+            _ => engine.masked(row, start, &kept, &mut seek),
         };
+        seek.found.top.finish(&record);
         let choice = Choice { kept, y: inside, record, size: size as i32, flags };
         let size = if record.poisoned() { -1 } else { choice.size };
         Choice { record: choice.complete(row, record), size, ..choice }
     }
-}
-
-const NONE: &str = "nothing: a support does not have it";
-/// Refuses the row losses that need more of a row than its first sums.
-fn check_loss(problem: &Problem) -> Result<()> {
-    let loss = &problem.options().row_loss;
-    let field = match () {
-        () if loss.label_smoothing != 0.0 => "row_loss.label_smoothing",
-        () if loss.needs_top() => "row_loss.token_scaling",
-        () => return Ok(()),
-    };
-    Err(Error::invalid(field, Value::Text("a value"), Value::Text(NONE)))
 }
 
 /// Bytes of workspace for [`forward_over`] and [`backward_over`]; `loss`: the forward's is asked for.
@@ -257,11 +257,10 @@ pub fn over_workspace(context: &Context, problem: &Problem, over: &Over<'_>, los
     let (own, slots) = (forward_workspace(problem, loss).minimum, Slots::workspace(context, problem, over.need()));
     Workspace { minimum: Arena::sum([own, slots.minimum]), preferred: Arena::sum([own, slots.preferred]) }
 }
-const NAMES: [&str; 3] = ["figures.out_support_size", "figures.out_support_bitmask", "figures.out_support_ids"];
+pub(super) const NAMES: [&str; 3] =
+    ["figures.out_support_size", "figures.out_support_bitmask", "figures.out_support_ids"];
 
 /// [`forward_loss`] over a support: every figure of `out` is that of the row whose columns outside the support are dead.
-/// Refused are the figures that the sums of a row do not give (mean, rank, ties, the largest columns) and the row losses
-/// that need them (smoothing, the two entropies).
 #[allow(clippy::too_many_arguments)]
 pub fn forward_over(
     context: &Context,
@@ -273,8 +272,6 @@ pub fn forward_over(
     totals: Totals<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    check_loss(problem)?;
-    out.check_sums(NONE)?;
     check_forward(problem, &inputs, &out, &totals)?;
     over.support.check(problem, &inputs.rows)?;
     sets.check(problem, NAMES)?;
@@ -284,10 +281,11 @@ pub fn forward_over(
     let slots = Slots::new(context, problem, over.need(), rest)?;
     let losses = if loss { Some(Arena::new(own).take(problem.rows())?) } else { None };
     let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids);
+    let wants = (Needs::figures(problem, &out, loss), loss);
     add_up(job, totals, losses, |places| match inputs.logits {
-        Floats::F32(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
-        Floats::Bf16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
-        Floats::F16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, loss),
+        Floats::F32(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
+        Floats::Bf16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
+        Floats::F16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
         // refused
         Floats::F64(_) => {}
     });
@@ -301,7 +299,7 @@ fn forward_of<T: Cell>(
     over: Over<'_>,
     out: Out<'_>,
     slots: Slots<'_>,
-    loss: bool,
+    wants: (Needs, bool),
 ) {
     let isa = context.isa();
     let grain = slots.grain().unwrap_or(grain(job.problem));
@@ -309,8 +307,8 @@ fn forward_of<T: Cell>(
         let mut slot = slots.one(job.problem);
         on_lanes!(isa, s => {
             let mut scratch = Scratch::new(z.data().as_ptr_range().end);
-            forward_rows(&mut Lanes { s, scratch: &mut scratch }, &job, &over, &z, first, n, out, &mut slot, loss)
-        }, forward_rows(&mut Plain::new(), &job, &over, &z, first, n, out, &mut slot, loss))
+            forward_rows(&mut Lanes { s, scratch: &mut scratch }, &job, &over, &z, first, n, out, &mut slot, wants)
+        }, forward_rows(&mut Plain::new(), &job, &over, &z, first, n, out, &mut slot, wants))
     });
 }
 #[inline(always)]
@@ -324,24 +322,32 @@ fn forward_rows<T: Cell>(
     n: usize,
     ((mut out, (mut losses, Counted(counters))), mut sets): Out<'_>,
     slot: &mut Slot<'_>,
-    loss: bool,
+    (needs, loss): (Needs, bool),
 ) {
-    let (mass, found) = (sets.log_kept_mass.is_some(), Found::default());
+    let (mass, mut found) = (sets.log_kept_mass.is_some(), Found::default());
     for i in 0..n {
         let target = job.target(first + i);
         let at = (first + i, i);
         if target == Target::Ignored {
-            sets.put(i, -1, &Kept::NONE, 0, |_| false);
-            sets.lse.iter_mut().for_each(|m| m.set(i, 0.0));
-            sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
+            sets.ignored(i);
+            found.start(&needs);
             let record = Record::EMPTY.conclude(target);
-            let value = job.inputs.write(&record, target, &found, |_| 0.0, &mut out, at, loss);
+            let value = job.inputs.write(&record, target, &found, |_, _| 0.0, &mut out, at, loss);
             losses.iter_mut().for_each(|m| m.set(i, value));
             counters.add(record.flags);
             continue;
         }
         let row = job.row(first + i, z.row(first + i));
-        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), true);
+        let choice = over.choose(
+            job,
+            first + i,
+            &row,
+            target,
+            engine,
+            slot,
+            over.words(first + i),
+            Some((needs, None, &mut found)),
+        );
         let (kept, mut record) = (choice.kept, choice.record);
         record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), |j| row.at(j) != f32::NEG_INFINITY);
         let record = record.conclude(target);
@@ -349,10 +355,14 @@ fn forward_rows<T: Cell>(
             m.set(i, record.figures(target).lse);
         }
         if mass {
-            let kept = if record.poisoned() { f32::NAN } else { record.log_share(&engine.whole(&row)) };
+            let kept = if record.poisoned() {
+                f32::NAN
+            } else {
+                record.log_share(&engine.part(&row, 0, &mut Seek::nothing(&mut Found::default())))
+            };
             sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, kept));
         }
-        let column = |j: usize| if kept.has(j) { row.column(j) } else { f32::NEG_INFINITY };
+        let column = |_, j: usize| if kept.has(j) { row.column(j) } else { f32::NEG_INFINITY };
         let value = job.inputs.write(&record, target, &found, column, &mut out, at, loss);
         losses.iter_mut().for_each(|m| m.set(i, value));
         counters.add(record.flags);
@@ -372,11 +382,7 @@ pub fn backward_over(
     status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    if problem.total() != problem.vocab() {
-        let expected = Value::Text("no support together with a shard");
-        return Err(Error::invalid("support.kind", Value::Text("a support"), expected));
-    }
-    check_loss(problem)?;
+    over.check_shard(problem)?;
     check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, None, status.as_ref())?;
     over.support.check(problem, &inputs.rows)?;
     let slots = Slots::new(context, problem, over.need(), workspace)?;
@@ -430,7 +436,8 @@ fn backward_rows<P: Pair>(
     (mut pair, mut status): (P, Option<MatrixMut<'_, u32>>),
     slot: &mut Slot<'_>,
 ) {
-    let (job, valid, found) = (&back.job, back.job.problem.valid(), Found::default());
+    let (job, valid, needs) = (&back.job, back.job.problem.valid(), back.needs());
+    let (shard, mut found) = (job.problem.total() != job.problem.vocab(), Found::default());
     for i in 0..n {
         let target = job.target(first + i);
         if target == Target::Ignored {
@@ -440,10 +447,11 @@ fn backward_rows<P: Pair>(
         }
         let row = job.row(first + i, Pair::logits(&pair, i));
         let saved = back.stored(first + i);
-        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), saved.is_none());
+        let seek = if saved.is_none() { Some((needs, None, &mut found)) } else { None };
+        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), seek);
         let record = match saved {
-            // the causes of a poisoned row are among its saved flags
-            Some(x) if x.poisoned() => x,
+            // the causes of a poisoned row are among its saved flags, and the target may lie in another shard
+            Some(x) if x.poisoned() || shard => x,
             Some(x) => choice.complete(&row, x),
             None => choice.record,
         };
