@@ -133,7 +133,7 @@ template <class T> TRUING_FN void truing_fetch(const truing_logprob_args &a, con
     }
 }
 template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
-    __shared__ alignas(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
     const truing_u32 lane = threadIdx.x & 31;
     unsigned char *stage = stages[threadIdx.x / 32];
     const truing_i64 tasks = a.rows * a.parts, step = (truing_i64)gridDim.x * TRUING_WARPS;
@@ -181,7 +181,7 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
             p.reserved[0] = p.reserved[1] = 0;
             ((truing_part *)a.blocks)[i] = p;
         }
-        __syncwarp(); // the stage has been read
+        __syncwarp(); // the stage has been read (shuffles order no memory)
     }
 }
 extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f32(const __grid_constant__ truing_logprob_args a) {
@@ -224,7 +224,7 @@ TRUING_FN truing_record truing_tree(const truing_logprob_args &a, truing_i64 row
                 y.q1 = __shfl_down_sync(TRUING_FULL, x.q1, w, a.lanes);
                 y.k = __shfl_down_sync(TRUING_FULL, x.k, w, a.lanes);
                 y.flags = __shfl_down_sync(TRUING_FULL, x.flags, w, a.lanes);
-                if (lane % (2 * w) == 0 && i + w < count) x = truing_merge(x, y);
+                if (lane % (2 * w) == 0) x = truing_merge(x, y); // what is missing is empty and changes nothing
             }
             if (chunks > 1 && active && lane == 0) {
                 truing_part p;

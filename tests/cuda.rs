@@ -1,0 +1,728 @@
+//! The CUDA backend without a GPU: kernel text compiled by g++ over `cuda/shim.h`, behind a stand-in for the driver and one
+//! for NVRTC, so that the host path runs unchanged. Every output must have the CPU's bits, in three orders of threads and
+//! under the sanitizers; bugs that are planted must be noticed.
+//!
+//! The stand-ins must be found before the process starts: each test runs this program again, as a child.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use truing_core::logprob::{self as spec, Options, Problem, Rows, STATS, Transform, TransformInputs};
+use truing_core::matrix::{Ints, Layout, Mask, Matrix, MatrixMut};
+use truing_core::{Dtype, Error, Status};
+use truing_cuda::logprob::{Figures, Inputs, Upstream};
+use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob};
+use truing_tests::{Data, Random, same};
+
+const INF: f32 = f32::INFINITY;
+const NAN: f32 = f32::NAN;
+const STREAM: Stream = Stream(std::ptr::null_mut());
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+/// A folder of this test's own, removed at its end.
+struct Folder(PathBuf);
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let dir = std::env::temp_dir().join(format!("truing-cuda-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Folder(dir)
+    }
+}
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+const FLAGS: [&str; 9] = [
+    "-std=c++17",
+    "-ffp-contract=off",
+    // GCC's straight-line vectoriser fuses whatever -ffp-contract says
+    "-fno-tree-slp-vectorize",
+    "-march=native",
+    "-shared",
+    "-fPIC",
+    "-Wall",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-function",
+];
+const SANITIZED: [&str; 4] = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+/// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
+fn build(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[&str]) {
+    let ok = Command::new("g++")
+        .args(FLAGS)
+        .args(flags)
+        .arg(format!("-Wl,-soname,{name}"))
+        .args(["-I", kernels.to_str().unwrap(), "-o"])
+        .arg(dir.join(name))
+        .arg(root().join("tests/cuda").join(source))
+        .arg("-ldl")
+        .status()
+        .expect("g++");
+    assert!(ok.success(), "{source} does not compile");
+}
+fn kernels() -> PathBuf {
+    root().join("cuda/kernels")
+}
+fn build_both(dir: &Path, kernels: &Path, flags: &[&str]) {
+    build(dir, "standin.cpp", "libcuda.so.1", kernels, flags);
+    build(dir, "nvrtc.cpp", "libnvrtc.so.12", kernels, flags);
+}
+/// Runs one of the ignored tests below with the stand-ins in `dir`: whether it passed, and what it said.
+fn child(dir: &Path, test: &str, vars: &[(&str, &str)]) -> (bool, String) {
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
+        .env("LD_LIBRARY_PATH", dir)
+        .env("TRUING_STANDIN", dir)
+        .envs(vars.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    (out.status.success(), said)
+}
+/// The number before `word` on the line that a child ends with.
+fn counted(said: &str, word: &str) -> usize {
+    let line = said.lines().find(|l| l.contains(word)).unwrap_or_else(|| panic!("no {word} in\n{said}"));
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+/// The sanitizers' run-time libraries must come first in a process that was built without them.
+fn sanitizer() -> Option<String> {
+    let out = Command::new("g++").arg("-print-file-name=libasan.so").output().ok()?.stdout;
+    let path = String::from_utf8(out).ok()?.trim().to_string();
+    Path::new(&path).is_absolute().then_some(path)
+}
+const QUIET: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
+
+#[test]
+fn kernels_give_the_bits_of_the_cpu() {
+    let dir = Folder::new("bits");
+    build_both(&dir.0, &kernels(), &["-O2"]);
+    let mut all = 0;
+    for order in ["0", "1", "7"] {
+        let (ok, said) = child(&dir.0, "child_bits", &[("TRUING_STANDIN_ORDER", order)]);
+        assert!(ok, "order {order}:\n{said}");
+        all += counted(&said, "values compared");
+    }
+    println!("{all} values on the stand-in device equal the CPU's, in 3 orders of threads");
+    assert!(all > 3 * 1_000_000);
+}
+
+#[test]
+fn kernels_pass_the_sanitizers() {
+    let Some(library) = sanitizer() else {
+        println!("1 test skipped: g++ has no libasan");
+        return;
+    };
+    let dir = Folder::new("sanitizers");
+    build_both(&dir.0, &kernels(), &SANITIZED);
+    let vars = [("TRUING_STANDIN_ORDER", "3"), ("TRUING_CASES", "few"), ("LD_PRELOAD", &*library), QUIET];
+    let (ok, said) = child(&dir.0, "child_bits", &vars);
+    assert!(ok, "{said}");
+    println!("{} values compared under the sanitizers", counted(&said, "values compared"));
+}
+
+/// Bugs of the kind that only a GPU would show, and then not always.
+#[test]
+fn planted_bugs_are_noticed() {
+    let bugs = [
+        (
+            "a barrier is missing behind the copies",
+            "logprob.cu",
+            "truing_copies_done();\n        __syncwarp();",
+            "truing_copies_done();",
+        ),
+        ("nobody waits for the copies", "logprob.cu", "truing_copies_done();\n        __syncwarp();", "__syncwarp();"),
+        (
+            "a barrier is missing between the levels of the tree",
+            "logprob.cu",
+            "count = chunks;\n        __syncwarp();",
+            "count = chunks;",
+        ),
+        (
+            "a barrier is missing before the target's gradient",
+            "logprob.cu",
+            "        __syncwarp();\n        if (lane == 0 && c.target",
+            "        if (lane == 0 && c.target",
+        ),
+        ("the maximum's own 1 is summed up", "reduce.cuh", "if (!hit) c.r =", "c.r ="),
+        ("copies run over the end of a row", "logprob.cu", "p + 16 <= end", "p < end"),
+        (
+            "a gradient is written behind the last column",
+            "logprob.cu",
+            "if (on) truing_narrow(dz, g + j);",
+            "truing_narrow(dz, g + j);",
+        ),
+    ];
+    let library = sanitizer();
+    let mut noticed = 0;
+    for (what, file, from, to) in bugs {
+        let dir = Folder::new("planted");
+        let own = dir.0.join("kernels");
+        std::fs::create_dir_all(own.join("generated")).unwrap();
+        for name in ["ptx.cuh", "dtype.cuh", "reduce.cuh", "logprob.cu", "generated/losses.cuh", "generated/record.cuh"]
+        {
+            let text = std::fs::read_to_string(kernels().join(name)).unwrap();
+            let planted = if name == file { text.replacen(from, to, 1) } else { text.clone() };
+            assert!(name != file || planted != text, "{what}: the text to change is not there");
+            std::fs::write(own.join(name), planted).unwrap();
+        }
+        // reads and writes outside an array need the sanitizers
+        let bounds = what.contains("over the end") || what.contains("behind the last");
+        if bounds && library.is_none() {
+            println!("1 bug skipped, g++ has no libasan: {what}");
+            continue;
+        }
+        build_both(&dir.0, &own, if bounds { &SANITIZED } else { &["-O2"] });
+        let mut seen = None;
+        for order in ["0", "1", "7"] {
+            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "few")];
+            if let (true, Some(library)) = (bounds, &library) {
+                vars.extend([("LD_PRELOAD", &**library), QUIET]);
+            }
+            let (ok, said) = child(&dir.0, "child_bits", &vars);
+            if !ok {
+                assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
+                seen = Some(order);
+                break;
+            }
+        }
+        println!("noticed in order {}: {what}", seen.unwrap_or_else(|| panic!("not noticed: {what}")));
+        noticed += 1;
+    }
+    println!("{noticed} planted bugs noticed");
+}
+
+#[test]
+fn host_path() {
+    let dir = Folder::new("host");
+    build_both(&dir.0, &kernels(), &["-O2"]);
+    let (ok, said) = child(&dir.0, "child_host", &[]);
+    assert!(ok, "{said}");
+    // a driver that cannot start, no driver at all, a device that is newer than the compiler
+    let (ok, said) = child(&dir.0, "child_refused", &[("TRUING_STANDIN_BROKEN", "1")]);
+    assert!(ok, "{said}");
+    let (ok, said) = child(&dir.0, "child_newer", &[("TRUING_STANDIN_NEWER", "1")]);
+    assert!(ok, "{said}");
+    let empty = Folder::new("empty");
+    let (ok, said) = child(&empty.0, "child_refused", &[]);
+    assert!(ok, "{said}");
+    println!("4 children passed");
+}
+
+// What the children run.
+
+unsafe extern "C" {
+    fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+/// Calls a function of a stand-in.
+fn standin(library: &CStr, name: &CStr, x: c_int) -> c_int {
+    // SAFETY: the stand-ins' own functions, all of this type on this machine (those without an argument ignore it).
+    unsafe {
+        let f = dlsym(dlopen(library.as_ptr(), 2), name.as_ptr());
+        assert!(!f.is_null(), "{name:?}");
+        std::mem::transmute::<*mut c_void, extern "C" fn(c_int) -> c_int>(f)(x)
+    }
+}
+const CUDA: &CStr = c"libcuda.so.1";
+const NVRTC: &CStr = c"libnvrtc.so.12";
+
+fn tensor<T>(x: &[T], dtype: Dtype, layout: Layout) -> Tensor {
+    Tensor { data: x.as_ptr().addr() as u64, dtype, layout }
+}
+fn vector<T>(x: &[T], dtype: Dtype) -> Tensor {
+    tensor(x, dtype, Layout::contiguous(x.len(), 1))
+}
+fn data(x: &Data, layout: Layout) -> Tensor {
+    let at = match x {
+        Data::F32(x) => x.as_ptr().addr(),
+        Data::Bf16(x) => x.as_ptr().addr(),
+        Data::F16(x) => x.as_ptr().addr(),
+    };
+    Tensor { data: at as u64, dtype: x.dtype(), layout }
+}
+/// 64-byte aligned bytes.
+struct Scratch(Vec<u64>, usize);
+impl Scratch {
+    fn new(size: usize) -> Scratch {
+        // what a device's memory holds before
+        Scratch(vec![0x7fc1_2345_ffff_fff7; size / 8 + 8], size)
+    }
+    fn space(&self) -> Space {
+        Space { data: (self.0.as_ptr().addr() as u64).next_multiple_of(64), size: self.1 }
+    }
+}
+
+/// Rows of every kind, the last two not to be read.
+struct Batch {
+    v: usize,
+    z: Vec<f32>,
+    target: Vec<i64>,
+    mask: Vec<u8>,
+}
+const KINDS: usize = 14;
+const ROWS: usize = KINDS + 2;
+impl Batch {
+    fn new(v: usize) -> Batch {
+        let mut random = Random(v as u64 + 5);
+        let (mut z, mut target) = (vec![], vec![]);
+        for kind in 0..KINDS {
+            let mut row = random.normals(v, 3.0);
+            let at = random.below(v);
+            match kind {
+                1 => row.fill(1.25),
+                2 => row[at] = 40.0,
+                3 => row.iter_mut().for_each(|x| *x += 1e4),
+                4 => (0..v).filter(|j| j % 3 != at % 3).for_each(|j| row[j] = -INF),
+                5 => (0..v).filter(|&j| j / 3000 % 2 == 0 && j != at).for_each(|j| row[j] = -INF),
+                6 => row.fill(-INF),
+                7 => row[at] = -INF,
+                8 => row[at] = NAN,
+                9 => row[at] = INF,
+                10 => (0..v).for_each(|j| row[j] = if j % 2 == 0 { -0.0 } else { 0.0 }),
+                11 => row.iter_mut().for_each(|x| *x = x.round().min(4.0)),
+                12 => row.iter_mut().for_each(|x| *x *= 30.0),
+                13 => row[random.below(v)] = 6e4,
+                _ => {}
+            }
+            target.push(if kind % 2 == 0 { at } else { random.below(v) } as i64);
+            if kind == 7 {
+                target[7] = at as i64;
+            }
+            z.extend(row);
+        }
+        z.extend((0..2 * v).map(|j| if j % 2 == 0 { NAN } else { INF }));
+        target.extend([i64::MAX, -100]);
+        let mut mask = vec![1; ROWS];
+        mask[KINDS] = 0;
+        Batch { v, z, target, mask }
+    }
+    /// The rows elsewhere in memory, NaN between them; nothing lies behind the last.
+    fn laid_out(&self, kind: usize, layout: Layout) -> Data {
+        let mut all = vec![NAN; layout.extent().unwrap()];
+        for i in 0..layout.rows() {
+            all[layout.offset(i)..][..self.v].copy_from_slice(&self.z[i * self.v..][..self.v]);
+        }
+        Data::new(kind, &all)
+    }
+}
+/// Ways to transform logits.
+struct Setup {
+    name: &'static str,
+    options: Options,
+    bias: Option<Data>,
+    temperatures: Option<Vec<f32>>,
+}
+fn setups(v: usize) -> Vec<Setup> {
+    let mut random = Random(v as u64);
+    let base = Options { ignore_index: Some(-100), ..Options::default() };
+    let with = |logit_scale, softcap, temperature, n_valid_vocab| Options {
+        transform: Transform { logit_scale, softcap, temperature },
+        n_valid_vocab,
+        ..base
+    };
+    let bias: Vec<f32> = (0..v).map(|j| if j % 7 == 6 { -INF } else { random.normal() as f32 }).collect();
+    let temperatures: Vec<f32> = (0..ROWS).map(|i| [1.0, 0.7, 2.5][i % 3]).collect();
+    let half = (v / 2).max(1);
+    let setup = |name, options, bias, temperatures| Setup { name, options, bias, temperatures };
+    vec![
+        setup("plain", base, None, None),
+        setup("temperature", with(1.0, 0.0, 0.7, 0), None, None),
+        setup("softcap", with(1.25, 20.0, 1.0, 0), None, None),
+        setup("bias", base, Some(Data::new(1, &bias)), None),
+        setup("row temperatures", base, None, Some(temperatures.clone())),
+        setup("n_valid_vocab", with(1.0, 0.0, 1.0, half), None, None),
+        setup("beyond f32", with(1e34, 0.0, 1.0, 0), None, None),
+        setup("everything", with(0.5, 30.0, 1.0, half), Some(Data::new(0, &bias)), Some(temperatures)),
+    ]
+}
+#[derive(Clone)]
+struct Out {
+    floats: [Vec<f32>; 5],
+    argmax: Vec<i32>,
+    is_top1: Vec<u8>,
+    stats: Vec<f32>,
+    status: Vec<u32>,
+}
+impl Out {
+    fn new(n: usize) -> Out {
+        let floats = std::array::from_fn(|_| vec![7.5; n]);
+        Out { floats, argmax: vec![-9; n], is_top1: vec![99; n], stats: vec![7.5; n * STATS], status: vec![1 << 31; n] }
+    }
+    fn cpu(&mut self, which: u32) -> spec::Figures<'_> {
+        let n = self.argmax.len();
+        let [logprob, lse, max, entropy, log_sum_sq] = &mut self.floats;
+        macro_rules! pick {
+            ($bit:expr, $x:expr) => {
+                (which >> $bit & 1 == 1).then(|| MatrixMut::vector($x))
+            };
+        }
+        spec::Figures {
+            logprob: pick!(0, logprob),
+            lse: pick!(1, lse),
+            max: pick!(2, max),
+            entropy: pick!(3, entropy),
+            log_sum_sq: pick!(4, log_sum_sq),
+            argmax: pick!(5, &mut self.argmax),
+            is_top1: pick!(6, &mut self.is_top1),
+            stats: (which >> 7 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
+            status: pick!(8, &mut self.status),
+            ..spec::Figures::default()
+        }
+    }
+    fn device(&mut self, which: u32) -> Figures {
+        let pick = |bit: u32, x: Tensor| (which >> bit & 1 == 1).then_some(x);
+        let f = |k: usize| pick(k as u32, vector(&self.floats[k], Dtype::F32));
+        Figures {
+            logprob: f(0),
+            lse: f(1),
+            max: f(2),
+            entropy: f(3),
+            log_sum_sq: f(4),
+            argmax: pick(5, vector(&self.argmax, Dtype::I32)),
+            is_top1: pick(6, vector(&self.is_top1, Dtype::U8)),
+            stats: pick(7, tensor(&self.stats, Dtype::F32, Layout::contiguous(self.argmax.len(), STATS))),
+            status: pick(8, vector(&self.status, Dtype::U32)),
+        }
+    }
+    fn check(&self, what: &str, want: &Out) -> usize {
+        for (k, (got, want)) in self.floats.iter().zip(&want.floats).enumerate() {
+            same(&format!("{what}, figure {k}"), got, want);
+        }
+        same(&format!("{what}, argmax"), &self.argmax, &want.argmax);
+        same(&format!("{what}, is_top1"), &self.is_top1, &want.is_top1);
+        same(&format!("{what}, stats"), &self.stats, &want.stats);
+        same(&format!("{what}, status"), &self.status, &want.status);
+        self.argmax.len() * (8 + STATS)
+    }
+}
+fn ids(target: &[i64], narrow: bool) -> (Vec<i32>, Vec<i64>) {
+    if narrow {
+        (target.iter().map(|&y| y.clamp(-1 << 31, i32::MAX as i64) as i32).collect(), vec![])
+    } else {
+        (vec![], target.to_vec())
+    }
+}
+
+/// Every output and every gradient of one way to call: the device's against the CPU's.
+fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Layout, few: bool) -> usize {
+    let (n, v) = (layout.rows(), b.v);
+    let z = b.laid_out(kind, layout);
+    let problem = Problem::new(n, v, setup.options).unwrap();
+    let what = format!("{} rows of {v} {}, {}", n, z.dtype(), setup.name);
+    let narrow = kind == 1;
+    let (t32, t64) = ids(&b.target[..n], narrow);
+    let target = if narrow { vector(&t32, Dtype::I32) } else { vector(&t64, Dtype::I64) };
+    let mask64: Vec<i64> = b.mask.iter().map(|&x| x as i64 * 1000).collect();
+    let temperatures = setup.temperatures.as_ref().map(|t| &t[..n]);
+    let rows = Rows {
+        target: Some(if narrow { Ints::from(Matrix::vector(&t32)) } else { Matrix::vector(&t64).into() }),
+        mask: Some(if narrow { Mask::from(Matrix::vector(&mask64[..n])) } else { Matrix::vector(&b.mask[..n]).into() }),
+        ..Rows::default()
+    };
+    let transform = TransformInputs {
+        bias: setup.bias.as_ref().map(|x| x.view(Layout::contiguous(v, 1))),
+        row_temperature: temperatures.map(Matrix::vector),
+    };
+    let inputs = Inputs {
+        logits: data(&z, layout),
+        bias: setup.bias.as_ref().map(|x| data(x, Layout::contiguous(v, 1))),
+        row_temperature: temperatures.map(|t| vector(t, Dtype::F32)),
+        target: Some(target),
+        mask: Some(if narrow { vector(&mask64[..n], Dtype::I64) } else { vector(&b.mask[..n], Dtype::U8) }),
+    };
+    let cpu = truing_cpu::Context::default();
+    let mut done = 0;
+    let mut saved = Out::new(n);
+    for which in if few { vec![0x1ff, 0x1] } else { vec![0x1ff, 0x1, 0x2, 0x48, 0x180, 0x37] } {
+        let (mut want, mut got) = (Out::new(n), Out::new(n));
+        let all = truing_cpu::logprob::Inputs::new(z.view(layout), transform, rows);
+        truing_cpu::logprob::forward(&cpu, &problem, all, want.cpu(which)).unwrap();
+        let scratch = Scratch::new(logprob::forward_workspace(&problem).minimum);
+        let figures = got.device(which);
+        // SAFETY: the stand-in's device memory is this process's, and the arrays live.
+        unsafe { logprob::forward(context, STREAM, &problem, &inputs, &figures, scratch.space()) }.unwrap();
+        done += got.check(&format!("{what}, figures {which:#x}"), &want);
+        if which == 0x1ff {
+            saved = got;
+        }
+    }
+    let g: [Vec<f32>; 3] = std::array::from_fn(|k| Random(77 + k as u64).normals(n, 1.0));
+    let back = truing_cpu::logprob::BackwardInputs { transform, rows, ..Default::default() };
+    for (which, with_stats, place) in
+        [(1, true, 0), (7, true, 1), (7, false, 2), (4, false, 0), (3, true, 2), (2, false, 1)]
+    {
+        if few && which == 4 {
+            continue;
+        }
+        let pick = |k: usize| (which >> k & 1 == 1).then_some(&g[k][..]);
+        let upstream = spec::Upstream {
+            logprob: pick(0).map(Matrix::vector),
+            lse: pick(1).map(Matrix::vector),
+            entropy: pick(2).map(Matrix::vector),
+            scale: 0.37,
+            ..Default::default()
+        };
+        let device = |k| pick(k).map(|x| vector(x, Dtype::F32));
+        let device = Upstream { logprob: device(0), lse: device(1), entropy: device(2), scale: 0.37 };
+        let stats = with_stats.then(|| Matrix::contiguous(&saved.stats, n, STATS).unwrap());
+        let d_stats = with_stats.then(|| tensor(&saved.stats, Dtype::F32, Layout::contiguous(n, STATS)));
+        // in place, the logits' own type in rows elsewhere, f32
+        let (mut want, own) = match place {
+            0 => (z.clone(), layout),
+            1 => (Data::new(kind, &vec![NAN; n * (v + 3)]), Layout::strided(n, v, v + 3)),
+            _ => (Data::new(0, &vec![NAN; n * v]), Layout::contiguous(n, v)),
+        };
+        let got = want.clone();
+        let (mut s_want, s_got) = (vec![9u32; n], vec![9u32; n]);
+        let grad = match place {
+            0 => truing_cpu::logprob::Grad::InPlace(want.view_mut(layout)),
+            _ => truing_cpu::logprob::Grad::Separate(z.view(layout), want.view_mut(own)),
+        };
+        let status = Some(MatrixMut::vector(&mut s_want));
+        truing_cpu::logprob::backward(&cpu, &problem, back, stats, upstream, grad, status).unwrap();
+        let scratch = Scratch::new(logprob::backward_workspace(&problem, with_stats).minimum);
+        let inputs = Inputs { logits: if place == 0 { data(&got, layout) } else { inputs.logits }, ..inputs };
+        let (grad, status) = (data(&got, own), Some(vector(&s_got, Dtype::U32)));
+        // SAFETY: as above.
+        unsafe {
+            let (p, d) = (&problem, &device);
+            logprob::backward(context, STREAM, p, &inputs, d_stats, d, grad, status, scratch.space()).unwrap();
+        }
+        let what = format!("{what}, upstream {which}, stats {with_stats}, place {place}");
+        for (k, (a, b)) in got.keys().iter().zip(want.keys()).enumerate() {
+            assert!(*a == b, "{what}: gradient {k} of {}: {a:#x}, expected {b:#x}", own.cols);
+        }
+        same(&what, &s_got, &s_want);
+        done += got.keys().len() + n;
+    }
+    done
+}
+
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_bits() {
+    let few = std::env::var_os("TRUING_CASES").is_some();
+    let context = Context::default();
+    let sizes: &[usize] = if few { &[1, 17, 2049, 5000, 70001] } else { &[1, 15, 17, 2047, 2048, 2049, 5000, 128256] };
+    let mut done = 0;
+    for &v in sizes {
+        let b = Batch::new(v);
+        let layouts =
+            [Layout::contiguous(ROWS, v), Layout::strided(ROWS, v, v + 5), Layout::batched(3, 5, v, 6 * v, v)];
+        for (s, setup) in setups(v).iter().enumerate() {
+            for kind in 0..3 {
+                for (l, &layout) in layouts.iter().enumerate() {
+                    // of the large and of the few, one layout each
+                    if (few || v > 10_000) && (s + kind) % 3 != l || v > 50_000 && ![0, 7].contains(&s) {
+                        continue;
+                    }
+                    done += compare(&context, &b, setup, kind, layout, few || v > 10_000);
+                }
+            }
+        }
+    }
+    done += outside(&context);
+    println!("{done} values compared");
+}
+/// What only the device can see: targets out of range and temperatures out of theirs, in rows beside good ones.
+fn outside(context: &Context) -> usize {
+    let (n, v) = (5, 3000);
+    let z = Random(3).normals(n * v, 2.0);
+    let target = [5i64, -1, v as i64, i64::MIN, 7];
+    let temperature = [1.0f32, 1.0, 1.0, 1.0, -2.0];
+    let problem = Problem::new(n, v, Options::default()).unwrap();
+    let layout = Layout::contiguous(n, v);
+    let inputs = Inputs {
+        row_temperature: Some(vector(&temperature, Dtype::F32)),
+        ..Inputs::new(tensor(&z, Dtype::F32, layout), Some(vector(&target, Dtype::I64)))
+    };
+    let mut out = Out::new(n);
+    let scratch = Scratch::new(logprob::backward_workspace(&problem, false).minimum);
+    let grad = vec![3.0f32; n * v];
+    let ones = vec![1.0f32; n];
+    let upstream = Upstream { logprob: Some(vector(&ones, Dtype::F32)), ..Upstream::default() };
+    // SAFETY: as above.
+    unsafe {
+        let figures = out.device(0x1ff);
+        logprob::forward(context, STREAM, &problem, &inputs, &figures, scratch.space()).unwrap();
+        let g = tensor(&grad, Dtype::F32, layout);
+        logprob::backward(context, STREAM, &problem, &inputs, None, &upstream, g, None, scratch.space()).unwrap();
+    }
+    use truing_core::error::row;
+    assert_eq!(out.status, [0, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OVERFLOW]);
+    for i in 0..n {
+        let good = i == 0;
+        assert!(out.floats.iter().all(|f| f[i].is_nan() != good), "row {i}");
+        assert!(grad[i * v..][..v].iter().all(|g| g.is_nan() != good), "row {i}");
+        assert_eq!(out.argmax[i] == -1, !good, "row {i}");
+    }
+    n * (v + 7)
+}
+
+/// One row whose log-prob is known.
+fn tiny(context: &Context) -> Result<f32, Error> {
+    let (z, target, lp) = (vec![0.0f32; 4], vec![2i64], vec![0.0f32]);
+    let problem = Problem::new(1, 4, Options::default())?;
+    let inputs = Inputs::new(tensor(&z, Dtype::F32, Layout::contiguous(1, 4)), Some(vector(&target, Dtype::I64)));
+    let figures = Figures { logprob: Some(vector(&lp, Dtype::F32)), ..Figures::default() };
+    let scratch = Scratch::new(logprob::forward_workspace(&problem).minimum);
+    // SAFETY: the stand-in's device memory is this process's, and the arrays live.
+    unsafe { logprob::forward(context, STREAM, &problem, &inputs, &figures, scratch.space()) }?;
+    // the kernel wrote it behind the compiler's back
+    Ok(std::hint::black_box(&lp)[0])
+}
+const QUARTER: f32 = -1.3862944;
+
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_host() {
+    assert_eq!(standin(CUDA, c"standin_args", 0) as usize, logprob::ARGS, "the kernels' arguments have another size");
+    let compiled = || standin(NVRTC, c"standin_compiled", 0);
+    let dir = PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("cache");
+    let cached = |dir: &Path| Context::new(ContextOptions { cache_dir: Some(dir.to_path_buf()) });
+
+    // no current context
+    standin(CUDA, c"standin_context", 0);
+    assert_eq!(tiny(&Context::default()).unwrap_err().status, Status::NoDevice);
+    standin(CUDA, c"standin_context", 1);
+
+    // compiled once a context of ours, not at all where `prepare` has been
+    let context = Context::default();
+    assert_eq!(tiny(&context), Ok(QUARTER));
+    assert_eq!(tiny(&context), Ok(QUARTER));
+    assert_eq!(compiled(), 1);
+    let context = Context::default();
+    standin(CUDA, c"standin_capture", 1);
+    let e = tiny(&context).unwrap_err();
+    assert_eq!((e.status, e.field), (Status::LaunchFailed, "stream"));
+    standin(CUDA, c"standin_capture", 0);
+    context.prepare().unwrap();
+    standin(CUDA, c"standin_capture", 1);
+    assert_eq!(tiny(&context), Ok(QUARTER));
+    standin(CUDA, c"standin_capture", 0);
+    assert_eq!(compiled(), 2);
+
+    // the cache: a folder that is not there, one that fills, corrupt files, several threads
+    assert_eq!(tiny(&cached(&dir)), Ok(QUARTER));
+    assert_eq!(compiled(), 3);
+    std::fs::create_dir_all(&dir).unwrap();
+    assert_eq!(tiny(&cached(&dir)), Ok(QUARTER));
+    assert_eq!(compiled(), 4);
+    assert_eq!(tiny(&cached(&dir)), Ok(QUARTER));
+    assert_eq!(compiled(), 4, "the cache was not used");
+    let files: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let whole = std::fs::read(&files[0]).unwrap();
+    let mut bent = whole.clone();
+    bent[20] ^= 1;
+    for (k, bad) in [&bent[..], &whole[..10], b""].into_iter().enumerate() {
+        std::fs::write(&files[0], bad).unwrap();
+        assert_eq!(tiny(&cached(&dir)), Ok(QUARTER));
+        assert_eq!(compiled(), 5 + k as i32);
+        assert_eq!(std::fs::read(&files[0]).unwrap(), whole, "the file was not repaired");
+    }
+    std::thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| assert_eq!(tiny(&cached(&dir)), Ok(QUARTER)));
+        }
+    });
+    assert_eq!(compiled(), 7);
+
+    refusals(&Context::default());
+    println!("11 ways of the host path passed");
+}
+/// Every check of the arguments names its field; nothing is launched.
+fn refusals(context: &Context) {
+    let launches = || standin(CUDA, c"standin_launches", 0);
+    let before = launches();
+    let (n, v) = (3, 40);
+    let (z, ids, mask, f) = (vec![0.0f32; n * v], vec![0i64; n], vec![1u8; n], vec![0.0f32; n * v + 1]);
+    let layout = Layout::contiguous(n, v);
+    let (zt, ok) = (tensor(&z, Dtype::F32, layout), Options::default());
+    let inputs = Inputs::new(zt, Some(vector(&ids, Dtype::I64)));
+    let out = |t| Figures { logprob: Some(t), ..Figures::default() };
+    let good = vector(&f[..n], Dtype::F32);
+    let scratch = Scratch::new(1 << 12);
+    let mut refused = 0;
+    let mut go = |field: &str, status, options: Options, inputs: Inputs, figures: Figures, space: Space| {
+        let problem = Problem::new(n, v, options).unwrap();
+        // SAFETY: refused, or of the stand-in's memory.
+        let e = unsafe { logprob::forward(context, STREAM, &problem, &inputs, &figures, space) }.unwrap_err();
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        refused += 1;
+    };
+    use Status::*;
+    let space = scratch.space();
+    let shape = tensor(&z, Dtype::F32, Layout::contiguous(n, v - 1));
+    go("logits", ShapeMismatch, ok, Inputs { logits: shape, ..inputs }, out(good), space);
+    let wide = Tensor { dtype: Dtype::F64, ..zt };
+    go("logits", UnsupportedDtype, ok, Inputs { logits: wide, ..inputs }, out(good), space);
+    let odd = Tensor { data: zt.data + 1, ..zt };
+    go("logits", InvalidArgument, ok, Inputs { logits: odd, ..inputs }, out(good), space);
+    go("logits", InvalidArgument, ok, Inputs { logits: Tensor { data: 0, ..zt }, ..inputs }, out(good), space);
+    go("rows.target", InvalidArgument, ok, Inputs { target: None, ..inputs }, out(good), space);
+    go("rows.target", UnsupportedDtype, ok, Inputs { target: Some(good), ..inputs }, out(good), space);
+    go(
+        "rows.mask",
+        ShapeMismatch,
+        ok,
+        Inputs { mask: Some(vector(&mask[..2], Dtype::U8)), ..inputs },
+        out(good),
+        space,
+    );
+    go("transform.bias", ShapeMismatch, ok, Inputs { bias: Some(good), ..inputs }, out(good), space);
+    let t = Some(vector(&ids, Dtype::I64));
+    go("transform.row_temperature", UnsupportedDtype, ok, Inputs { row_temperature: t, ..inputs }, out(good), space);
+    go("figures.out_logprob", ShapeMismatch, ok, inputs, out(vector(&f[..2], Dtype::F32)), space);
+    go("figures.out_logprob", UnsupportedDtype, ok, inputs, out(vector(&ids, Dtype::I64)), space);
+    let same_place = Tensor { layout: Layout::strided(n, 1, 0), ..good };
+    go("figures.out_logprob", ShapeMismatch, ok, inputs, out(same_place), space);
+    go("workspace_size", WorkspaceTooSmall, ok, inputs, out(good), Space { size: 8, ..space });
+    go("workspace", InvalidArgument, ok, inputs, out(good), Space { data: space.data + 8, ..space });
+    go("rows.shift", InvalidArgument, Options { shift: 1, ..ok }, inputs, out(good), space);
+    go("figures.entropy_k", InvalidArgument, Options { entropy_k: 3, ..ok }, inputs, out(good), space);
+    let z_loss = spec::Options { row_loss: truing_core::row_loss::RowLoss { z_loss: 0.1, ..Default::default() }, ..ok };
+    go("row_loss", InvalidArgument, z_loss, inputs, out(good), space);
+    let problem = Problem::new(n, v, ok).unwrap();
+    let mut go = |field: &str, status, inputs: Inputs, stats: Option<Tensor>, upstream: Upstream, grad: Tensor| {
+        // SAFETY: refused.
+        let r = unsafe { logprob::backward(context, STREAM, &problem, &inputs, stats, &upstream, grad, None, space) };
+        let e = r.unwrap_err();
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        refused += 1;
+    };
+    let g = tensor(&f, Dtype::F32, layout);
+    let up = Upstream { logprob: Some(good), ..Upstream::default() };
+    go("grad_logits", Aliasing, inputs, None, up, Tensor { data: zt.data + 4, ..zt });
+    go("grad_logits", ShapeMismatch, inputs, None, up, shape);
+    go("grad_logits", UnsupportedDtype, inputs, None, up, Tensor { dtype: Dtype::F16, ..g });
+    go("stats", ShapeMismatch, inputs, Some(good), up, g);
+    go("upstream.grad_lse", UnsupportedDtype, inputs, None, Upstream { lse: inputs.target, ..up }, g);
+    go("upstream.grad_scale", InvalidArgument, inputs, None, Upstream { scale: f64::NAN, ..up }, g);
+    go("rows.target", InvalidArgument, Inputs { target: None, ..inputs }, None, up, g);
+    assert_eq!(launches(), before);
+    // no rows: nothing to do, nothing to launch
+    let none = Problem::new(0, v, ok).unwrap();
+    let empty = Tensor::contiguous(0, Dtype::F32, 0, v);
+    // SAFETY: there is nothing to touch.
+    unsafe { logprob::forward(context, STREAM, &none, &Inputs::new(empty, None), &Figures::default(), Space::NONE) }
+        .unwrap();
+    assert_eq!(launches(), before);
+    println!("{refused} refusals");
+}
+
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_refused() {
+    let e = truing_cuda::available().unwrap_err();
+    assert_eq!(e.status, Status::NoDevice, "{e}");
+    assert_eq!(tiny(&Context::default()).unwrap_err().status, Status::NoDevice);
+}
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_newer() {
+    assert_eq!(tiny(&Context::default()), Ok(QUARTER));
+    assert_eq!(standin(NVRTC, c"standin_compiled", 0), 1);
+}
