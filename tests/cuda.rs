@@ -81,10 +81,10 @@ fn child(dir: &Path, test: &str, vars: &[(&str, &str)]) -> (bool, String) {
     let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     (out.status.success(), said)
 }
-/// The number before `word` on the line that a child ends with.
+/// The number that a child said before `word`.
 fn counted(said: &str, word: &str) -> usize {
-    let line = said.lines().find(|l| l.contains(word)).unwrap_or_else(|| panic!("no {word} in\n{said}"));
-    line.split_whitespace().next().unwrap().parse().unwrap()
+    let (before, _) = said.split_once(word).unwrap_or_else(|| panic!("no {word} in\n{said}"));
+    before.split_whitespace().last().unwrap().parse().unwrap()
 }
 /// The sanitizers' run-time libraries must come first in a process that was built without them.
 fn sanitizer() -> Option<String> {
@@ -99,13 +99,14 @@ fn kernels_give_the_bits_of_the_cpu() {
     let dir = Folder::new("bits");
     build_both(&dir.0, &kernels(), &["-O2"]);
     let mut all = 0;
-    for order in ["0", "1", "7"] {
-        let (ok, said) = child(&dir.0, "child_bits", &[("TRUING_STANDIN_ORDER", order)]);
+    // a shuffled order, in which copies are late too, takes every case
+    for (order, cases) in [("7", "all"), ("0", "few"), ("1", "few")] {
+        let (ok, said) = child(&dir.0, "child_bits", &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
         assert!(ok, "order {order}:\n{said}");
         all += counted(&said, "values compared");
     }
     println!("{all} values on the stand-in device equal the CPU's, in 3 orders of threads");
-    assert!(all > 3 * 1_000_000);
+    assert!(all > 200_000_000);
 }
 
 #[test]
@@ -503,7 +504,7 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_bits() {
-    let few = std::env::var_os("TRUING_CASES").is_some();
+    let few = std::env::var_os("TRUING_CASES").is_some_and(|x| x == "few");
     let context = Context::default();
     let sizes: &[usize] = if few { &[1, 17, 2049, 5000, 70001] } else { &[1, 15, 17, 2047, 2048, 2049, 5000, 128256] };
     let mut done = 0;
