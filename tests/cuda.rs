@@ -205,10 +205,16 @@ fn host_path() {
     assert!(ok, "{said}");
     let (ok, said) = child(&dir.0, "child_newer", &[("TRUING_STANDIN_NEWER", "1")]);
     assert!(ok, "{said}");
+    // the same comparisons with device memory apart from the host's, and the program that times
+    let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
+    for test in ["child_bits", "child_sanitized", "child_times"] {
+        let (ok, said) = child(&dir.0, test, &vars);
+        assert!(ok, "{said}");
+    }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("4 children passed");
+    println!("7 children passed");
 }
 
 // What the children run.
@@ -229,19 +235,98 @@ fn standin(library: &CStr, name: &CStr, x: c_int) -> c_int {
 const CUDA: &CStr = c"libcuda.so.1";
 const NVRTC: &CStr = c"libnvrtc.so.12";
 
+/// Device memory. Without `TRUING_DEVICE` it is the host's own: the stand-in runs kernels where the arrays lie. With it, a
+/// copy of every array that a call names, on a real device or in the stand-in's heap.
+mod memory {
+    use super::*;
+    use std::cell::RefCell;
+    thread_local! {
+        static COPIES: RefCell<Vec<(usize, u64, usize)>> = const { RefCell::new(vec![]) };
+    }
+    pub fn apart() -> bool {
+        std::env::var_os("TRUING_DEVICE").is_some()
+    }
+    /// Calls a function of the driver.
+    macro_rules! driver {
+        ($name:literal ($($x:expr),*) : $($t:ty),*) => {{
+            // SAFETY: the driver's function of this name has these arguments.
+            let code = unsafe {
+                let f = dlsym(dlopen(CUDA.as_ptr(), 2), $name.as_ptr());
+                assert!(!f.is_null(), "{:?}", $name);
+                std::mem::transmute::<*mut c_void, extern "C" fn($($t),*) -> c_int>(f)($($x),*)
+            };
+            assert_eq!(code, 0, "{:?}", $name);
+        }};
+    }
+    pub(crate) use driver;
+    /// Makes the first device's primary context current.
+    pub fn start() {
+        if !apart() {
+            return;
+        }
+        truing_cuda::available().unwrap();
+        let (mut device, mut context) = (0, std::ptr::null_mut());
+        driver!(c"cuDeviceGet" (&mut device, 0) : &mut c_int, c_int);
+        driver!(c"cuDevicePrimaryCtxRetain" (&mut context, device) : &mut *mut c_void, c_int);
+        driver!(c"cuCtxSetCurrent" (context) : *mut c_void);
+    }
+    pub fn alloc(bytes: usize) -> u64 {
+        let mut at = 0;
+        driver!(c"cuMemAlloc_v2" (&mut at, bytes.max(1)) : &mut u64, usize);
+        at
+    }
+    pub fn free(at: u64) {
+        driver!(c"cuMemFree_v2" (at) : u64);
+    }
+    /// Where the device finds these bytes.
+    pub fn up(host: usize, bytes: usize) -> u64 {
+        if !apart() {
+            return host as u64;
+        }
+        COPIES.with_borrow_mut(|all| {
+            // the copy of an array that lay here before
+            all.retain(|(h, at, n)| {
+                (*h != host || *n == bytes) || {
+                    free(*at);
+                    false
+                }
+            });
+            let known = all.iter().find(|(h, _, n)| (*h, *n) == (host, bytes)).map(|x| x.1);
+            let at = known.unwrap_or_else(|| {
+                let at = alloc(bytes);
+                all.push((host, at, bytes));
+                at
+            });
+            driver!(c"cuMemcpyHtoD_v2" (at, host, bytes) : u64, usize, usize);
+            at
+        })
+    }
+    /// What the device has made of them.
+    pub fn down<T>(x: &mut [T]) {
+        let host = x.as_mut_ptr().addr();
+        COPIES.with_borrow(|all| {
+            for (_, at, bytes) in all.iter().filter(|c| c.0 == host && c.2 <= size_of_val(x)) {
+                driver!(c"cuMemcpyDtoH_v2" (host, *at, *bytes) : usize, u64, usize);
+            }
+        });
+    }
+    pub fn clear() {
+        COPIES.with_borrow_mut(|all| all.drain(..).for_each(|(_, at, _)| free(at)));
+    }
+}
 fn tensor<T>(x: &[T], dtype: Dtype, layout: Layout) -> Tensor {
-    Tensor { data: x.as_ptr().addr() as u64, dtype, layout }
+    let bytes = layout.extent().unwrap() * dtype.size();
+    Tensor { data: memory::up(x.as_ptr().addr(), bytes), dtype, layout }
 }
 fn vector<T>(x: &[T], dtype: Dtype) -> Tensor {
     tensor(x, dtype, Layout::contiguous(x.len(), 1))
 }
 fn data(x: &Data, layout: Layout) -> Tensor {
-    let at = match x {
-        Data::F32(x) => x.as_ptr().addr(),
-        Data::Bf16(x) => x.as_ptr().addr(),
-        Data::F16(x) => x.as_ptr().addr(),
-    };
-    Tensor { data: at as u64, dtype: x.dtype(), layout }
+    match x {
+        Data::F32(y) => tensor(y, x.dtype(), layout),
+        Data::Bf16(y) => tensor(y, x.dtype(), layout),
+        Data::F16(y) => tensor(y, x.dtype(), layout),
+    }
 }
 /// 64-byte aligned bytes.
 struct Scratch(Vec<u64>, usize);
@@ -251,6 +336,9 @@ impl Scratch {
         Scratch(vec![0x7fc1_2345_ffff_fff7; size / 8 + 8], size)
     }
     fn space(&self) -> Space {
+        if memory::apart() {
+            return Space { data: memory::up(self.0.as_ptr().addr(), self.1 + 56), size: self.1 };
+        }
         Space { data: (self.0.as_ptr().addr() as u64).next_multiple_of(64), size: self.1 }
     }
 }
@@ -383,6 +471,13 @@ impl Out {
             status: pick(8, vector(&self.status, Dtype::U32)),
         }
     }
+    fn fetch(&mut self) {
+        self.floats.iter_mut().for_each(|x| memory::down(x));
+        memory::down(&mut self.argmax);
+        memory::down(&mut self.is_top1);
+        memory::down(&mut self.stats);
+        memory::down(&mut self.status);
+    }
     fn check(&self, what: &str, want: &Out) -> usize {
         for (k, (got, want)) in self.floats.iter().zip(&want.floats).enumerate() {
             same(&format!("{what}, figure {k}"), got, want);
@@ -440,6 +535,7 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
         let figures = got.device(which);
         // SAFETY: the stand-in's device memory is this process's, and the arrays live.
         unsafe { logprob::forward(context, STREAM, &problem, &inputs, &figures, scratch.space()) }.unwrap();
+        got.fetch();
         done += got.check(&format!("{what}, figures {which:#x}"), &want);
         if which == 0x1ff {
             saved = got;
@@ -471,8 +567,8 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
             1 => (Data::new(kind, &vec![NAN; n * (v + 3)]), Layout::strided(n, v, v + 3)),
             _ => (Data::new(0, &vec![NAN; n * v]), Layout::contiguous(n, v)),
         };
-        let got = want.clone();
-        let (mut s_want, s_got) = (vec![9u32; n], vec![9u32; n]);
+        let mut got = want.clone();
+        let (mut s_want, mut s_got) = (vec![9u32; n], vec![9u32; n]);
         let grad = match place {
             0 => truing_cpu::logprob::Grad::InPlace(want.view_mut(layout)),
             _ => truing_cpu::logprob::Grad::Separate(z.view(layout), want.view_mut(own)),
@@ -487,6 +583,12 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
             let (p, d) = (&problem, &device);
             logprob::backward(context, STREAM, p, &inputs, d_stats, d, grad, status, scratch.space()).unwrap();
         }
+        match &mut got {
+            Data::F32(x) => memory::down(x),
+            Data::Bf16(x) => memory::down(x),
+            Data::F16(x) => memory::down(x),
+        }
+        memory::down(&mut s_got);
         let what = format!("{what}, upstream {which}, stats {with_stats}, place {place}");
         for (k, (a, b)) in got.keys().iter().zip(want.keys()).enumerate() {
             assert!(*a == b, "{what}: gradient {k} of {}: {a:#x}, expected {b:#x}", own.cols);
@@ -494,6 +596,7 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
         same(&what, &s_got, &s_want);
         done += got.keys().len() + n;
     }
+    memory::clear();
     done
 }
 
@@ -502,6 +605,7 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
 fn child_bits() {
     let cases = std::env::var("TRUING_CASES").unwrap();
     let (few, fewest) = (cases != "all", cases == "fewest");
+    memory::start();
     let context = Context::default();
     let sizes: &[usize] = if few { &[1, 17, 2049, 5000, 70001] } else { &[1, 15, 17, 2047, 2048, 2049, 5000, 128256] };
     let mut done = 0;
@@ -524,6 +628,22 @@ fn child_bits() {
     done += outside(&context);
     println!("{done} values compared");
 }
+/// One small batch, for tools that slow a device down a hundredfold.
+#[test]
+#[ignore = "needs a device; cuda/gpu-check runs it"]
+fn child_sanitized() {
+    memory::start();
+    let (context, v) = (Context::default(), 2049);
+    let (b, mut done) = (Batch::new(v), 0);
+    for kind in 0..3 {
+        let layout =
+            [Layout::contiguous(ROWS, v), Layout::strided(ROWS, v, v + 5), Layout::batched(3, 5, v, 6 * v, v)][kind];
+        for setup in setups(v).iter().filter(|s| ["plain", "everything"].contains(&s.name)) {
+            done += compare(&context, &b, setup, kind, layout, true);
+        }
+    }
+    println!("{done} values compared");
+}
 /// What only the device can see: targets out of range and temperatures out of theirs, in rows beside good ones.
 fn outside(context: &Context) -> usize {
     let (n, v) = (5, 3000);
@@ -538,7 +658,7 @@ fn outside(context: &Context) -> usize {
     };
     let mut out = Out::new(n);
     let scratch = Scratch::new(logprob::backward_workspace(&problem, false).minimum);
-    let grad = vec![3.0f32; n * v];
+    let mut grad = vec![3.0f32; n * v];
     let ones = vec![1.0f32; n];
     let upstream = Upstream { logprob: Some(vector(&ones, Dtype::F32)), ..Upstream::default() };
     // SAFETY: as above.
@@ -548,6 +668,9 @@ fn outside(context: &Context) -> usize {
         let g = tensor(&grad, Dtype::F32, layout);
         logprob::backward(context, STREAM, &problem, &inputs, None, &upstream, g, None, scratch.space()).unwrap();
     }
+    out.fetch();
+    memory::down(&mut grad);
+    memory::clear();
     use truing_core::error::row;
     assert_eq!(out.status, [0, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OVERFLOW]);
     for i in 0..n {
@@ -557,6 +680,91 @@ fn outside(context: &Context) -> usize {
         assert_eq!(out.argmax[i] == -1, !good, "row {i}");
     }
     n * (v + 7)
+}
+
+/// Times on a device: each call beside a copy of as many bytes as it must move, in the same round.
+#[test]
+#[ignore = "needs a device; cuda/gpu-check runs it"]
+fn child_times() {
+    use memory::{alloc, driver, free};
+    assert!(memory::apart(), "this needs TRUING_DEVICE");
+    memory::start();
+    let context = Context::default();
+    context.prepare().unwrap();
+    let small = std::env::var_os("TRUING_TIMES_SMALL").is_some();
+    let (mut from, mut to) = (std::ptr::null_mut::<c_void>(), std::ptr::null_mut::<c_void>());
+    driver!(c"cuEventCreate" (&mut from, 0) : &mut *mut c_void, u32);
+    driver!(c"cuEventCreate" (&mut to, 0) : &mut *mut c_void, u32);
+    let median = |go: &mut dyn FnMut()| {
+        let mut all: Vec<f32> = (0..if small { 1 } else { 13 })
+            .map(|_| {
+                let mut ms = 0.0f32;
+                driver!(c"cuEventRecord" (from, STREAM.0) : *mut c_void, *mut c_void);
+                go();
+                driver!(c"cuEventRecord" (to, STREAM.0) : *mut c_void, *mut c_void);
+                driver!(c"cuEventSynchronize" (to) : *mut c_void);
+                driver!(c"cuEventElapsedTime" (&mut ms, from, to) : &mut f32, *mut c_void, *mut c_void);
+                ms
+            })
+            .collect();
+        all.sort_by(f32::total_cmp);
+        all[all.len() / 2] as f64
+    };
+    println!("| call | shape | ms | GB/s | of copy |");
+    println!("|---|---|---|---|---|");
+    let shapes = [(8192, 128256), (8192, 32000), (4096, 151936), (64, 128256), (1, 128256)];
+    for (n, v) in shapes.map(|(n, v)| if small { (2, v / 100) } else { (n, v) }) {
+        let row: Vec<f32> = Random(1).normals(v, 3.0);
+        for kind in [1, 0] {
+            let (z, layout) = (Data::new(kind, &row), Layout::contiguous(n, v));
+            let (size, bytes) = (z.dtype().size(), n * v * z.dtype().size());
+            let [a, g] = [alloc(bytes), alloc(bytes)];
+            let one = data(&z, Layout::contiguous(1, v));
+            for i in 0..n {
+                driver!(c"cuMemcpyDtoD_v2" (a + (i * v * size) as u64, one.data, v * size) : u64, u64, usize);
+            }
+            let (target, f) = (vec![3i64; n], vec![1.0f32; n]);
+            let out: Vec<Vec<f32>> = vec![vec![0.0; n], vec![0.0; n], vec![0.0; n * STATS]];
+            let problem = Problem::new(n, v, Options::default()).unwrap();
+            let logits = Tensor { data: a, dtype: z.dtype(), layout };
+            let inputs = Inputs::new(logits, Some(vector(&target, Dtype::I64)));
+            let logprob_only = Figures { logprob: Some(vector(&out[0], Dtype::F32)), ..Figures::default() };
+            let stats = tensor(&out[2], Dtype::F32, Layout::contiguous(n, STATS));
+            let entropy = Figures { entropy: Some(vector(&out[1], Dtype::F32)), stats: Some(stats), ..logprob_only };
+            let need = logprob::backward_workspace(&problem, false).minimum;
+            let space = Space { data: alloc(need), size: need };
+            let upstream = Upstream { logprob: Some(vector(&f, Dtype::F32)), ..Upstream::default() };
+            let copy =
+                median(&mut || driver!(c"cuMemcpyDtoDAsync_v2" (g, a, bytes, STREAM.0) : u64, u64, usize, *mut c_void));
+            let copy = 2.0 * bytes as f64 / copy * 1e-6;
+            let line = |name: &str, passes: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
+                go().unwrap();
+                let ms = median(&mut || go().unwrap());
+                let rate = (passes * bytes) as f64 / ms * 1e-6;
+                println!("| {name} | {n} x {v} {} | {ms:.4} | {rate:.0} | {:.2} |", z.dtype(), rate / copy);
+            };
+            let (p, grad) = (&problem, Tensor { data: g, ..logits });
+            let forward = |out: &Figures| {
+                // SAFETY: device memory of the right extents, freed once the device is idle.
+                unsafe { logprob::forward(&context, STREAM, p, &inputs, out, space) }
+            };
+            let backward = |stats| {
+                // SAFETY: as above.
+                unsafe { logprob::backward(&context, STREAM, p, &inputs, stats, &upstream, grad, None, space) }
+            };
+            line("copy", 2, &mut || {
+                driver!(c"cuMemcpyDtoDAsync_v2" (g, a, bytes, STREAM.0) : u64, u64, usize, *mut c_void);
+                Ok(())
+            });
+            line("logprob", 1, &mut || forward(&logprob_only));
+            line("logprob, entropy, stats", 1, &mut || forward(&entropy));
+            line("backward from stats", 2, &mut || backward(Some(stats)));
+            line("backward from logits", 3, &mut || backward(None));
+            driver!(c"cuCtxSynchronize" () :);
+            [a, g, space.data].into_iter().for_each(free);
+            memory::clear();
+        }
+    }
 }
 
 /// One row whose log-prob is known.
