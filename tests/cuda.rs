@@ -11,7 +11,7 @@ use truing_core::logprob::{self as spec, Options, Problem, Rows, STATS, Transfor
 use truing_core::matrix::{Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::{Dtype, Error, Status};
 use truing_cuda::logprob::{Figures, Inputs, Upstream};
-use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob};
+use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
 const INF: f32 = f32::INFINITY;
@@ -161,8 +161,15 @@ fn planted_bugs_are_noticed() {
         let dir = Folder::new("planted");
         let own = dir.0.join("kernels");
         std::fs::create_dir_all(own.join("generated")).unwrap();
-        for name in ["ptx.cuh", "dtype.cuh", "reduce.cuh", "logprob.cu", "generated/losses.cuh", "generated/record.cuh"]
-        {
+        for name in [
+            "ptx.cuh",
+            "dtype.cuh",
+            "reduce.cuh",
+            "logprob.cu",
+            "sequence.cu",
+            "generated/losses.cuh",
+            "generated/record.cuh",
+        ] {
             let text = std::fs::read_to_string(kernels().join(name)).unwrap();
             let planted = if name == file { text.replacen(from, to, 1) } else { text.clone() };
             assert!(name != file || planted != text, "{what}: the text to change is not there");
@@ -625,7 +632,7 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context);
+    done += outside(&context) + sequences(&context);
     println!("{done} values compared");
 }
 /// One small batch, for tools that slow a device down a hundredfold.
@@ -680,6 +687,164 @@ fn outside(context: &Context) -> usize {
         assert_eq!(out.argmax[i] == -1, !good, "row {i}");
     }
     n * (v + 7)
+}
+
+/// Scores and token gradients of every kind of score, padded and packed, with what the CPU refuses beside what it takes.
+fn sequences(context: &Context) -> usize {
+    use truing_core::sequence::{self as spec, Divisor, Options, Score, Segments, Weights};
+    let (b, t) = (7, 75);
+    let n = b * t;
+    let mut random = Random(11);
+    let mut values: Vec<f32> = (0..n).map(|_| -3.0 * random.uniform() as f32).collect();
+    (values[4], values[2 * t + 1], values[3 * t]) = (NAN, -INF, -3e38);
+    let references: Vec<f32> =
+        values.iter().map(|x| if *x < -1e30 { *x * -1.0 } else { x + random.normal() as f32 }).collect();
+    let mut mask: Vec<i32> = (0..n).map(|_| (random.below(4) > 0) as i32).collect();
+    mask[t..2 * t].fill(0);
+    let weights: Vec<f32> = (0..n).map(|_| [0.0, 1.0, 0.3, 2.5][random.below(4)]).collect();
+    let prefix: Vec<i32> = (0..b as i32).map(|b| b * 12).collect();
+    let offsets: Vec<i64> = [0, 0, 1, 33, 65, 65, 400, n as i64].to_vec();
+    let scores: Vec<f64> = (0..b).map(|_| random.normal()).collect();
+    let (mean, ld) = (|d| Score::Mean(d), |alpha, policy_only| Score::Ld { alpha, policy_only });
+    let all = [
+        Score::Sum,
+        mean(Divisor::Tokens),
+        mean(Divisor::Weights),
+        mean(Divisor::External(17.0)),
+        ld(0.3, false),
+        ld(0.0, false),
+        ld(0.6, true),
+    ];
+    let mut done = 0;
+    for (score, kind, packed, clamp) in all
+        .into_iter()
+        .flat_map(|score| (0..12).map(move |k| (score, k % 3, k % 2 == 1, (k > 5).then_some((-0.5, 0.75)))))
+    {
+        let is_ld = matches!(score, Score::Ld { .. });
+        let clamp = clamp.filter(|_| !matches!(score, Score::Ld { policy_only: true, .. }));
+        let options = Options { score, clamp };
+        let (l, r) = (Data::new(kind, &values), Data::new(kind, &references));
+        let flat = Layout::contiguous(n, 1);
+        let segments = if packed {
+            Segments::Packed(Matrix::vector(&offsets).into())
+        } else {
+            Segments::Padded { sequences: b, width: t }
+        };
+        let problem = spec::Problem::new(n, segments, options).unwrap();
+        let with_ref = clamp.is_some() || kind != 2;
+        let own = Weights {
+            mask: Some(Matrix::vector(&mask).into()),
+            token_weights: (!is_ld).then(|| Matrix::vector(&weights)),
+            ld_prefix: is_ld.then(|| Matrix::vector(&prefix).into()),
+        };
+        let inputs = spec::Inputs { logps: l.view(flat), ref_logps: with_ref.then(|| r.view(flat)), weights: own };
+        let layout = match packed {
+            true => sequence::Layout::Packed { tokens: n, offsets: vector(&offsets, Dtype::I64) },
+            false => sequence::Layout::Padded { sequences: b, width: t },
+        };
+        let device = sequence::Inputs {
+            logps: Some(data(&l, flat)),
+            ref_logps: with_ref.then(|| data(&r, flat)),
+            mask: Some(vector(&mask, Dtype::I32)),
+            token_weights: (!is_ld).then(|| vector(&weights, Dtype::F32)),
+            ld_prefix: is_ld.then(|| vector(&prefix, Dtype::I32)),
+        };
+        let what = format!("{score:?}, {}, packed {packed}, clamp {clamp:?}", l.dtype());
+        let cpu = truing_cpu::Context::default();
+        let (mut want, mut got) = (
+            (vec![9.0f32; b], [0; 3].map(|_| vec![9i32; b]), vec![9u32; b]),
+            (vec![9.0f32; b], [0; 3].map(|_| vec![9i32; b]), vec![9u32; b]),
+        );
+        let [counts, first, last] = &mut want.1;
+        let out = spec::Outputs {
+            scores: Some(MatrixMut::vector(&mut want.0).into()),
+            counts: Some(MatrixMut::vector(counts)),
+            first: Some(MatrixMut::vector(first)),
+            last: Some(MatrixMut::vector(last)),
+            status: Some(MatrixMut::vector(&mut want.2)),
+        };
+        truing_cpu::sequence::forward(&cpu, &problem, &inputs, out, None).unwrap();
+        let mut wide = (vec![9.0f64; b], vec![9.0f64; b]);
+        let out = spec::Outputs { scores: Some(MatrixMut::vector(&mut wide.0).into()), ..Default::default() };
+        truing_cpu::sequence::forward(&cpu, &problem, &inputs, out, None).unwrap();
+        let i32s = |x: &[i32]| Some(vector(x, Dtype::I32));
+        let out = sequence::Outputs {
+            scores: Some(vector(&got.0, Dtype::F32)),
+            counts: i32s(&got.1[0]),
+            first: i32s(&got.1[1]),
+            last: i32s(&got.1[2]),
+            status: Some(vector(&got.2, Dtype::U32)),
+        };
+        let only = sequence::Outputs { scores: Some(vector(&wide.1, Dtype::F64)), ..Default::default() };
+        let (mut g_want, mut g_got) = ([0; 2].map(|_| vec![9.0f32; n]), [0; 2].map(|_| vec![9.0f32; n]));
+        let factor = [0.5f64];
+        let upstream = spec::Upstream {
+            logps: Some(inputs.logps),
+            ref_logps: inputs.ref_logps,
+            weights: own,
+            grad_scores: Matrix::vector(&scores).into(),
+            grad_output: Some(Matrix::vector(&factor).into()),
+            grad_scale: -1.3,
+        };
+        let [a, c] = &mut g_want;
+        let places = spec::Grads { logps: Some(MatrixMut::vector(a)), ref_logps: Some(MatrixMut::vector(c)) };
+        truing_cpu::sequence::backward(&cpu, &problem, &upstream, places).unwrap();
+        let grads = sequence::Grads {
+            grad_scores: vector(&scores, Dtype::F64),
+            grad_output: Some(vector(&factor, Dtype::F64)),
+            grad_scale: -1.3,
+            logps: Some(vector(&g_got[0], Dtype::F32)),
+            ref_logps: Some(vector(&g_got[1], Dtype::F32)),
+        };
+        // SAFETY: as above.
+        unsafe {
+            sequence::forward(context, STREAM, layout, &options, &device, &out).unwrap();
+            sequence::forward(context, STREAM, layout, &options, &device, &only).unwrap();
+            sequence::backward(context, STREAM, layout, &options, &device, &grads).unwrap();
+        }
+        memory::down(&mut got.0);
+        got.1.iter_mut().for_each(|x| memory::down(x));
+        memory::down(&mut got.2);
+        memory::down(&mut wide.1);
+        g_got.iter_mut().for_each(|x| memory::down(x));
+        memory::clear();
+        same(&what, &got.0, &want.0);
+        same(&what, &wide.1, &wide.0);
+        same(&what, &got.1.concat(), &want.1.concat());
+        same(&what, &got.2, &want.2);
+        same(&what, &g_got.concat(), &g_want.concat());
+        done += 6 * b + 2 * n;
+    }
+    done + wrong_sequences(context)
+}
+/// Offsets, prefixes and weights that only the device can see.
+fn wrong_sequences(context: &Context) -> usize {
+    use truing_core::error::row;
+    use truing_core::sequence::{Options, Score};
+    let (values, weights) =
+        (vec![-1.0f32; 100], (0..100).map(|i| if i == 45 { -1.0 } else { 1.0 }).collect::<Vec<f32>>());
+    let offsets = [0i32, 40, 60, 50, 200, 100];
+    let (mut scores, mut status) = (vec![0.0f64; 5], vec![0u32; 5]);
+    let layout = sequence::Layout::Packed { tokens: 100, offsets: vector(&offsets, Dtype::I32) };
+    let inputs = sequence::Inputs {
+        logps: Some(vector(&values, Dtype::F32)),
+        token_weights: Some(vector(&weights, Dtype::F32)),
+        ..Default::default()
+    };
+    let out = sequence::Outputs {
+        scores: Some(vector(&scores, Dtype::F64)),
+        status: Some(vector(&status, Dtype::U32)),
+        ..Default::default()
+    };
+    let options = Options { score: Score::Sum, clamp: None };
+    // SAFETY: as above.
+    unsafe { sequence::forward(context, STREAM, layout, &options, &inputs, &out) }.unwrap();
+    memory::down(&mut scores);
+    memory::down(&mut status);
+    memory::clear();
+    assert_eq!(status, [0, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OUT_OF_RANGE, row::OUT_OF_RANGE]);
+    assert!(scores[0] == -40.0 && scores[1..].iter().all(|x| x.is_nan()), "{scores:?}");
+    10
 }
 
 /// Times on a device: each call beside a copy of as many bytes as it must move, in the same round.
@@ -784,7 +949,13 @@ const QUARTER: f32 = -1.3862944;
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_host() {
-    assert_eq!(standin(CUDA, c"standin_args", 0) as usize, logprob::ARGS, "the kernels' arguments have another size");
+    for (family, size) in [logprob::ARGS, sequence::ARGS].into_iter().enumerate() {
+        assert_eq!(
+            standin(CUDA, c"standin_args", family as c_int) as usize,
+            size,
+            "the kernels' arguments have another size"
+        );
+    }
     let compiled = || standin(NVRTC, c"standin_compiled", 0);
     let dir = PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("cache");
     let cached = |dir: &Path| Context::new(ContextOptions { cache_dir: Some(dir.to_path_buf()) });
@@ -808,7 +979,9 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    assert_eq!(compiled(), 2);
+    let files = 2;
+    assert_eq!(compiled(), 1 + files);
+    let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 
     // the cache: a folder that is not there, one that fills, corrupt files, several threads
     assert_eq!(tiny(&cached(&dir)), Ok(QUARTER));

@@ -12,6 +12,7 @@ pub mod driver;
 pub mod logprob;
 mod plan;
 mod program;
+pub mod sequence;
 
 pub use driver::{Stream, available};
 pub use plan::{Space, Tensor};

@@ -252,6 +252,12 @@ template <class T> static inline T __shfl_down_sync(unsigned m, T v, unsigned d,
     const int l = SHIM_LANE, s = l + (int)d;
     return shim::exchange(m, v, (s & ~(width - 1)) == (l & ~(width - 1)) ? s : -1);
 }
+static inline unsigned __ballot_sync(unsigned m, int p) {
+    return shim::reduce(m, (unsigned)(p != 0) << SHIM_LANE, [](unsigned a, unsigned b) { return a | b; });
+}
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz((unsigned)x); }
 static inline unsigned __reduce_add_sync(unsigned m, unsigned v) {
     return shim::reduce(m, v, [](unsigned a, unsigned b) { return a + b; });
 }

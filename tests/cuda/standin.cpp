@@ -3,7 +3,9 @@
 // known kernels, at most 1024 threads, nothing but launches during a capture.
 #include "shim.h"
 #include "logprob.cu"
+#include "sequence.cu"
 #include <dlfcn.h>
+#include <map>
 #include <mutex>
 
 typedef int CUresult;
@@ -12,13 +14,14 @@ static std::mutex lock;
 static int context_of_all = 1;
 static bool capture;
 static int loads, launches;
+static std::map<const void *, bool (*)(const void *, dim3, dim3, const void *, unsigned)> kernels;
 
 // What a test sets and reads; no part of the driver.
 API standin_context(int on) { return context_of_all = on; }
 API standin_capture(int on) { return capture = on; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
-API standin_args() { return sizeof(truing_logprob_args); }
+API standin_args(int family) { return family ? sizeof(truing_sequence_args) : sizeof(truing_logprob_args); }
 
 API cuInit(unsigned) { return getenv("TRUING_STANDIN_BROKEN") ? 100 : 0; }
 API cuCtxGetCurrent(void **c) {
@@ -47,7 +50,11 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     if (!dladdr((void *)&cuLibraryUnload, &self)) return 500;
     void *own = dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD);
     *k = own ? dlsym(own, name) : nullptr;
-    return *k && strncmp(name, "truing_", 7) == 0 ? 0 : 500;
+    std::lock_guard<std::mutex> one(lock);
+    if (*k && !strncmp(name, "truing_logprob_", 15)) kernels[*k] = shim::launch<truing_logprob_args>;
+    else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
+    else return 500;
+    return 0;
 }
 API cuStreamIsCapturing(void *, int *status) {
     *status = capture;
@@ -60,7 +67,8 @@ API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
     if (gx == 0 || gx > 0x7fffffffu || gy != 1 || gz != 1 || bx == 0 || bx > 1024 || by != 1 || bz != 1) return 1;
     launches++;
     const char *order = getenv("TRUING_STANDIN_ORDER");
-    return shim::launch<truing_logprob_args>(k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
+    if (!kernels.count(k)) return 400;
+    return kernels[k](k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
 }
 
 // Memory and events: what only the tests use.
