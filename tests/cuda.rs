@@ -147,6 +147,7 @@ fn planted_bugs_are_noticed() {
             "        if (lane == 0 && c.target",
         ),
         ("the maximum's own 1 is summed up", "reduce.cuh", "if (!hit) c.r =", "c.r ="),
+        ("a sequence is summed up from its end", "sequence.cu", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
         ("copies run over the end of a row", "logprob.cu", "p + 16 <= end", "p < end"),
         (
             "a gradient is written behind the last column",

@@ -374,6 +374,40 @@ TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, fl
     const float dz = dx * truing_slope(t, biased ? z + b : z);
     return x == -TRUING_INFF ? 0.0f : dz;
 }
+// Of columns that start 16 bytes, as many as `vectors` hold. The kind of the transform is known here: a test in every column
+// would cost as much as the gradient.
+template <class T, class G, int KIND>
+TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
+    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS;
+    const truing_u32 lane = threadIdx.x & 31;
+    t.kind = KIND;
+#pragma unroll 1
+    for (truing_u32 s = 0; s < vectors; s += 32) {
+        const bool on = s + lane < vectors;
+        truing_u32 w[4] = {0, 0, 0, 0}, y[4 * PER / OUT];
+        const truing_u32 at = (s + lane) * PER;
+        if (on) {
+            const uint4 q = *(const uint4 *)(z + at);
+            w[0] = q.x;
+            w[1] = q.y;
+            w[2] = q.z;
+            w[3] = q.w;
+        }
+#pragma unroll
+        for (int k = 0; k < PER; k++) truing_vector<G>::put(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry));
+        if (on) {
+#pragma unroll
+            for (int k = 0; k < PER / OUT; k++) {
+                uint4 q;
+                q.x = y[4 * k];
+                q.y = y[4 * k + 1];
+                q.z = y[4 * k + 2];
+                q.w = y[4 * k + 3];
+                *(uint4 *)(g + at + k * OUT) = q;
+            }
+        }
+    }
+}
 template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
     const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
     const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK;
@@ -393,38 +427,13 @@ template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args
         }
         const truing_transform t = truing_transform_of(a, row);
         const bool biased = a.bias.data != 0;
-        const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS;
+        const int PER = truing_vector<T>::COLUMNS;
         // columns in front of the first that starts 16 bytes, and whole vectors behind it
         truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
         if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
         if (vectors == 0) head = 0;
-#pragma unroll 1
-        for (truing_u32 s = 0; s < vectors; s += 32) {
-            const bool on = s + lane < vectors;
-            truing_u32 w[4] = {0, 0, 0, 0}, y[4 * PER / OUT];
-            const truing_u32 at = head + (s + lane) * PER;
-            if (on) {
-                const uint4 q = *(const uint4 *)(z + at);
-                w[0] = q.x;
-                w[1] = q.y;
-                w[2] = q.z;
-                w[3] = q.w;
-            }
-#pragma unroll
-            for (int k = 0; k < PER; k++)
-                truing_vector<G>::put(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry));
-            if (on) {
-#pragma unroll
-                for (int k = 0; k < PER / OUT; k++) {
-                    uint4 q;
-                    q.x = y[4 * k];
-                    q.y = y[4 * k + 1];
-                    q.z = y[4 * k + 2];
-                    q.w = y[4 * k + 3];
-                    *(uint4 *)(g + at + k * OUT) = q;
-                }
-            }
-        }
+        if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
+        else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
         // what is left: the head and the tail, or everything
         const truing_u32 rest = live - vectors * PER;
 #pragma unroll 1
