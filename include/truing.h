@@ -2556,6 +2556,8 @@ typedef struct truing_bco_shift_args {
     const struct truing_tensor *out_state;
     /// u32, 0-d: empty where a class has no row.
     const struct truing_tensor *out_status;
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    double rate;
     /// 0.
     uint8_t reserved[64];
 } truing_bco_shift_args;
@@ -2681,9 +2683,1499 @@ typedef struct truing_wpo_weight_args {
     uint8_t reserved[64];
 } truing_wpo_weight_args;
 
+/// What the input of `truing_density_ratio` and `truing_odpo_offset` is: `TRUING_ITEM_*`, 0 for the others.
+typedef uint32_t truing_item_form;
+/// density_ratio: a probability.
+#define TRUING_ITEM_PROBABILITY 1
+/// density_ratio: a logit.
+#define TRUING_ITEM_LOGIT 2
+/// odpo_offset: the difference of the rewards counts.
+#define TRUING_ITEM_DIFFERENCE 3
+/// odpo_offset: their ratio counts.
+#define TRUING_ITEM_RATIO 4
+
+/// One number an item from one or two: `truing_density_ratio` (weights of bco), `truing_odpo_offset` (margins of odpo), `truing_mm_beta` (betas of mm_dpo), `truing_pdu_dual_step` (multiplier of a constraint).
+typedef struct truing_item_numbers_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n]: probability or logit; reward of the chosen answer (mm_beta without `second`: the gap); multiplier.
+    const struct truing_tensor *first;
+    /// float [n]: none for density_ratio; reward of the rejected answer; loss of the constraint.
+    const struct truing_tensor *second;
+    /// Host: density_ratio low (0.5), high (10); odpo_offset alpha (1); mm_beta beta (0.1), weight (0.5), slope (0.5); pdu_dual_step step, epsilon (0). NaN or a missing tail = default.
+    const double *params;
+    /// Numbers given.
+    size_t num_params;
+    /// `TRUING_ITEM_*`.
+    truing_item_form form;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
+    const struct truing_tensor *out_value;
+    /// u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_item_numbers_args;
+
+/// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
+typedef struct truing_head_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// int [n], head of a pair.
+    const struct truing_tensor *head;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// float [M], >= 0; NULL: each is 1 / M.
+    const struct truing_tensor *alpha;
+    /// 1: 1 / (number of heads with rows) instead of alpha.
+    uint32_t present_heads;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n], 0 where masked.
+    const struct truing_tensor *out_weight;
+    /// i64 [M], live rows of a head. Required: its length is M.
+    const struct truing_tensor *out_counts;
+    /// u32, 0-d: empty where no row is live.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_head_weights_args;
+
+/// Margins that are weighted sums of rewards (modpo), and the gradients of weights and rewards.
+typedef struct truing_modpo_margin_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [K], or [n,K].
+    const struct truing_tensor *weights;
+    /// float [n,K], rewards.
+    const struct truing_tensor *chosen;
+    /// float [n,K], rewards.
+    const struct truing_tensor *rejected;
+    /// float [n], gradient of margin_chosen - margin_rejected.
+    const struct truing_tensor *grad_margin;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_margin_chosen;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_margin_rejected;
+    /// f64 or f32 as weights; [K] is summed over the items in order.
+    const struct truing_tensor *grad_weights_out;
+    /// f64 or f32 [n,K]; that of the rejected rewards is its negative.
+    const struct truing_tensor *grad_chosen_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_modpo_margin_args;
+
+/// A quantile of a batch by linear interpolation at position level (n - 1); the threshold of confidence_ce.
+typedef struct truing_quantile_threshold_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n].
+    const struct truing_tensor *values;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// float 0-d in [0, 1], or [n] of which the mean over live rows is the level.
+    const struct truing_tensor *level;
+    /// f64 or f32, 0-d; NaN without a live value or with a NaN.
+    const struct truing_tensor *out_threshold;
+    /// u32, 0-d.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_quantile_threshold_args;
+
+/// Value of a prompt: `TRUING_VALUE_*`, 0 invalid.
+typedef uint32_t truing_value_mode;
+/// beta (lse(r / beta) - log n).
+#define TRUING_VALUE_LOG_MEAN_EXP 1
+/// Mean of the rewards (the authors' beta = 0).
+#define TRUING_VALUE_MEAN 2
+/// Largest reward.
+#define TRUING_VALUE_MAX 3
+/// 0 (the authors' beta < 0).
+#define TRUING_VALUE_ZERO 4
+
+/// Optimal value of a prompt from the rewards of samples of the reference model (a_star_po).
+typedef struct truing_a_star_value_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [P,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *rewards;
+    /// int [P+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// Host: beta (0.5), LOG_MEAN_EXP only. NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// `TRUING_VALUE_*`.
+    truing_value_mode mode;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [P]; NaN without a live reward.
+    const struct truing_tensor *out_value;
+    /// f64 or f32 as rewards, the partial of the prompt's value.
+    const struct truing_tensor *out_share;
+    /// u32 [P].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_a_star_value_args;
+
+/// Rewards of steps with the discounted outcome behind them: r_t + gamma^(n - t) z.
+typedef struct truing_hindsight_target_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [P,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *rewards;
+    /// int [P+1].
+    const struct truing_tensor *cu_seqlens;
+    /// float [P].
+    const struct truing_tensor *outcome;
+    /// Host: gamma (0.9). NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// f64 or f32 as rewards.
+    const struct truing_tensor *out_targets;
+    /// 0.
+    uint8_t reserved[64];
+} truing_hindsight_target_args;
+/// Sequences with a live token.
+#define TRUING_KL_FIGURE_SEQUENCES 0
+/// Live tokens.
+#define TRUING_KL_FIGURE_TOKENS 1
+/// Mean of k1 over the sequences.
+#define TRUING_KL_FIGURE_K1_PER_SEQUENCE 2
+/// Sum of k1 over the tokens of all sequences.
+#define TRUING_KL_FIGURE_K1_PER_TOKEN 3
+/// Mean over the sequences of the mean of k1 over their tokens.
+#define TRUING_KL_FIGURE_K1_MEAN_OF_MEANS 4
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_PER_SEQUENCE 5
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_PER_TOKEN 6
+/// As with k1.
+#define TRUING_KL_FIGURE_K3_MEAN_OF_MEANS 7
+/// Mean length.
+#define TRUING_KL_FIGURE_LENGTH_MEAN 8
+/// Standard deviation of the lengths, divisor n.
+#define TRUING_KL_FIGURE_LENGTH_STD 9
+/// The same with divisor n - 1; 0 for one sequence.
+#define TRUING_KL_FIGURE_LENGTH_STD_SAMPLE 10
+/// Shortest.
+#define TRUING_KL_FIGURE_LENGTH_MIN 11
+/// Longest.
+#define TRUING_KL_FIGURE_LENGTH_MAX 12
+/// Length of `out_figures`; the rest is 0.
+#define TRUING_KL_FIGURE_COUNT 16
+
+/// KL to the reference by the sampled tokens (k1 = sum d, k3 = sum (e^-d - 1 + d), d = policy minus reference) and lengths of answers. Sequences without a live token count nowhere.
+typedef struct truing_kl_length_figures_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,T], or [N] with `cu_seqlens`, nats.
+    const struct truing_tensor *logps;
+    /// float, same shape; NULL: `logps` are differences.
+    const struct truing_tensor *ref_logps;
+    /// int [B+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// float [Q] in [0, 1].
+    const struct truing_tensor *quantile_levels;
+    /// float [H+1], ascending.
+    const struct truing_tensor *bin_edges;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_k1;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_k3;
+    /// i32 [B], live tokens.
+    const struct truing_tensor *out_lengths;
+    /// f64 [TRUING_KL_FIGURE_COUNT]; NaN where there is nothing to average over.
+    const struct truing_tensor *out_figures;
+    /// f64 or f32 [Q], of the lengths.
+    const struct truing_tensor *out_quantiles;
+    /// i64 [H]: lengths in [edge, next edge), the last bin with its upper edge.
+    const struct truing_tensor *out_histogram;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_kl_length_figures_args;
+
+/// Centred hidden embedding similarity of two answers, <H-, H+> - |H+|^2: a figure for choosing pairs, no gradient.
+typedef struct truing_ches_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [S,T,D], or [N,D] with `cu_seqlens`; final hidden states.
+    const struct truing_tensor *hidden;
+    /// int [S+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask [N] or [S,T]: from the last position of the prompt to the one before the answer's last.
+    const struct truing_tensor *mask;
+    /// int [P], sequence index.
+    const struct truing_tensor *chosen_seq;
+    /// int [P], sequence index.
+    const struct truing_tensor *rejected_seq;
+    /// TRUING_SCORE_SUM or TRUING_SCORE_MEAN of the live states.
+    truing_score_kind score_kind;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [P].
+    const struct truing_tensor *out_value;
+    /// u32 [P].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_ches_args;
+
+// ------------------------------------------------------------ losses over rows of classes
+
+/// Divisor of `truing_rps` and `truing_brier`: `TRUING_CLASS_*`, 0 for the others.
+typedef uint32_t truing_class_form;
+/// K - 1 (rps) or K (brier).
+#define TRUING_CLASS_MEAN 1
+/// 1.
+#define TRUING_CLASS_SUM 2
+
+/// Losses over rows of few logits: `truing_prm_ce`, `truing_rps`, `truing_brier`, `truing_confidence_ce`, `truing_product_target`, `truing_pdu_flatten`. Targets are constants.
+typedef struct truing_class_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V], f64 allowed.
+    const struct truing_tensor *logits;
+    /// int [K], the classes, all different; NULL: all columns. The others get gradient 0.
+    const struct truing_tensor *columns;
+    /// float [N,K] >= 0; none for pdu_flatten.
+    const struct truing_tensor *targets;
+    /// int [N], target class; instead of `targets`.
+    const struct truing_tensor *target_ids;
+    /// float 0-d in [0, 1]: class 0 is hard from here on; confidence_ce only.
+    const struct truing_tensor *threshold;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// Host: confidence_ce confidence; product_target own (1), label (1). NaN or a missing tail = default.
+    const double *params;
+    /// Numbers given.
+    size_t num_params;
+    /// `TRUING_CLASS_*`.
+    truing_class_form form;
+    /// TRUING_REDUCE_NONE, SUM or MEAN over live rows.
+    truing_reduction reduction;
+    /// External divisor, 0 = off.
+    double normaliser;
+    /// float 0-d, or [N] for REDUCE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    double grad_scale;
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    const struct truing_tensor *out_loss;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_losses;
+    /// f64 or f32 [N,K], the target that was used.
+    const struct truing_tensor *out_targets;
+    /// float [N,V].
+    const struct truing_tensor *grad_logits_out;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_class_rows_args;
+
+/// Squared error of a process reward model: mean over a sample's live steps, then over the samples that have one.
+typedef struct truing_prm_mse_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,T], or [N] with `cu_seqlens`.
+    const struct truing_tensor *predictions;
+    /// float, same shape.
+    const struct truing_tensor *targets;
+    /// int [B+1].
+    const struct truing_tensor *cu_seqlens;
+    /// mask, same shape: labelled steps.
+    const struct truing_tensor *mask;
+    /// TRUING_REDUCE_NONE, SUM or MEAN over samples.
+    truing_reduction reduction;
+    /// 0.
+    uint32_t reserved0;
+    /// External divisor, 0 = off.
+    double normaliser;
+    /// float 0-d, or [B] for REDUCE_NONE; NULL = 1.
+    const struct truing_tensor *grad_output;
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    double grad_scale;
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    const struct truing_tensor *out_loss;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_losses;
+    /// float as predictions.
+    const struct truing_tensor *grad_predictions_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_prm_mse_args;
+
+/// Which way round `truing_preference_orchestrator` measures: `TRUING_DIRECTION_*`, 0 without a KL.
+typedef uint32_t truing_direction;
+/// KL(target || weights).
+#define TRUING_DIRECTION_TARGET_TO_WEIGHTS 1
+/// KL(weights || target).
+#define TRUING_DIRECTION_WEIGHTS_TO_TARGET 2
+
+/// Weights of K objectives that depend on the prompt: target softmax(r / T), KL to w = softmax(s), combination J = sum w q.
+typedef struct truing_preference_orchestrator_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,K], of the preferred answer.
+    const struct truing_tensor *rewards;
+    /// float [B,K], log target weights; instead of `rewards`.
+    const struct truing_tensor *log_target;
+    /// float [B,K], s.
+    const struct truing_tensor *scores;
+    /// float [B,K], q: rewards or losses of the objectives.
+    const struct truing_tensor *values;
+    /// Host: temperature (0.1). NaN or a missing tail = default.
+    const double *params;
+    /// 0 or 1.
+    size_t num_params;
+    /// `TRUING_DIRECTION_*`, required for the KL.
+    truing_direction direction;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [B,K].
+    const struct truing_tensor *out_log_target;
+    /// f64 or f32 [B,K], w; also the partial of J with respect to the values.
+    const struct truing_tensor *out_weights;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_kl;
+    /// f64 or f32 [B], J.
+    const struct truing_tensor *out_combined;
+    /// f64 or f32 [B,K], dKL/ds.
+    const struct truing_tensor *grad_scores_kl_out;
+    /// f64 or f32 [B,K], dJ/ds; dJ/dw is q.
+    const struct truing_tensor *grad_scores_combined_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_preference_orchestrator_args;
+
+// ------------------------------------------------------------ advantages and returns
+
+/// A usual advantage of a group: `TRUING_ADVANTAGE_*`.
+typedef uint32_t truing_advantage_preset;
+/// (R - mean) / (std + 1e-4).
+#define TRUING_ADVANTAGE_GRPO 1
+/// (R - mean) / (std of the batch + 1e-4).
+#define TRUING_ADVANTAGE_GRPO_BATCH_STD 2
+/// R - mean.
+#define TRUING_ADVANTAGE_DR_GRPO 3
+/// R - mean of the others.
+#define TRUING_ADVANTAGE_RLOO 4
+/// (R - mean of the others) / (std of the others + 1e-6), undivided where that is 0.
+#define TRUING_ADVANTAGE_GRPO_LOO 5
+/// R - mean of the batch.
+#define TRUING_ADVANTAGE_BATCH_BASELINE 6
+/// R - mean weighted by length.
+#define TRUING_ADVANTAGE_OPO 7
+/// (R - mean) times rows / rows that are not 0.
+#define TRUING_ADVANTAGE_GPG 8
+/// (R - mean) / (mean + 1e-6).
+#define TRUING_ADVANTAGE_MAX_RL 9
+/// R.
+#define TRUING_ADVANTAGE_RAW 10
+/// The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
+#define TRUING_ADVANTAGE_PASS_K 11
+
+/// What is subtracted from a reward: `TRUING_BASELINE_*`.
+typedef uint32_t truing_baseline;
+/// Nothing.
+#define TRUING_BASELINE_NONE 1
+/// Mean of the group.
+#define TRUING_BASELINE_GROUP 2
+/// Mean of the others of the group.
+#define TRUING_BASELINE_LEAVE_ONE_OUT 3
+/// Mean of all rows.
+#define TRUING_BASELINE_BATCH 4
+/// Mean of the group by `lengths`.
+#define TRUING_BASELINE_LENGTH_WEIGHTED 5
+/// All but the best get 0, it its distance to the second.
+#define TRUING_BASELINE_BEST_OF_GROUP 6
+
+/// What divides: `TRUING_SCALE_*`.
+typedef uint32_t truing_advantage_scale;
+/// Nothing.
+#define TRUING_SCALE_NONE 1
+/// Deviation of the group.
+#define TRUING_SCALE_GROUP_STD 2
+/// Deviation of all rows.
+#define TRUING_SCALE_BATCH_STD 3
+/// Deviation of the others of the group.
+#define TRUING_SCALE_LEAVE_ONE_OUT_STD 4
+/// Mean of the group; rewards >= 0.
+#define TRUING_SCALE_GROUP_MEAN 5
+/// f_norm times the share of rows that are not 0.
+#define TRUING_SCALE_NONZERO_SHARE 6
+
+/// Divisor of a variance: `TRUING_STD_*`.
+typedef uint32_t truing_std_kind;
+/// n - 1.
+#define TRUING_STD_UNBIASED 1
+/// n.
+#define TRUING_STD_POPULATION 2
+
+/// How eps enters: `TRUING_EPS_*`.
+typedef uint32_t truing_eps_kind;
+/// std + eps.
+#define TRUING_EPS_ADD 1
+/// std + eps, no division where std is 0.
+#define TRUING_EPS_SKIP_ZERO 2
+/// sqrt(var + eps).
+#define TRUING_EPS_VARIANCE_ADD 3
+/// sqrt(max(var, eps)).
+#define TRUING_EPS_VARIANCE_MAX 4
+
+/// Advantage in a group with one scored row: `TRUING_SINGLE_*`.
+typedef uint32_t truing_single;
+/// 0.
+#define TRUING_SINGLE_ZERO 1
+/// The reward.
+#define TRUING_SINGLE_RAW 2
+
+/// Where objectives become one: `TRUING_ORDER_*`, 0 invalid.
+typedef uint32_t truing_objective_order;
+/// Weighted sum, then the group's advantage.
+#define TRUING_ORDER_SUM_FIRST 1
+/// The group's advantage of each, then the weighted sum, then `batch_step`.
+#define TRUING_ORDER_NORMALISE_FIRST 2
+
+/// Last step of NORMALISE_FIRST: `TRUING_BATCH_STEP_*`.
+typedef uint32_t truing_batch_step;
+/// None.
+#define TRUING_BATCH_STEP_NONE 1
+/// (S - mean) / (std + batch_eps).
+#define TRUING_BATCH_STEP_STANDARDISE 2
+/// S / std.
+#define TRUING_BATCH_STEP_SCALE 3
+
+/// A masked position in a recursion: `TRUING_MASKS_*`, 0 invalid.
+typedef uint32_t truing_mask_handling;
+/// Left out (verl, NeMo-RL, AReaL).
+#define TRUING_MASKS_CARRY 1
+/// Reward and value are 0 (OpenRLHF).
+#define TRUING_MASKS_ZERO 2
+/// Rewards and values are read there too; outputs are 0 (torchtune, ROLL, slime).
+#define TRUING_MASKS_IGNORE 3
+
+/// Tokens that share a baseline: `TRUING_ALIGNMENT_*`, 0 invalid.
+typedef uint32_t truing_alignment;
+/// The same position.
+#define TRUING_ALIGNMENT_POSITION 1
+/// The k-th live ones.
+#define TRUING_ALIGNMENT_LIVE_INDEX 2
+
+/// How a teacher becomes an advantage, d = teacher - student: `TRUING_DISTILL_*`, 0 invalid.
+typedef uint32_t truing_distill_form;
+/// A - coef clamp(K), K an estimate of KL(student || teacher), k1: -d.
+#define TRUING_DISTILL_OPD 1
+/// d, early tokens weighted more.
+#define TRUING_DISTILL_IW_OPD 2
+/// A times a clipped e^d; never another sign.
+#define TRUING_DISTILL_RLSD 3
+/// Discounted sum of d.
+#define TRUING_DISTILL_MINILLM 4
+
+/// What pama_scalars averages over: `TRUING_GRANULARITY_*`, 0 invalid.
+typedef uint32_t truing_granularity;
+/// All live tokens.
+#define TRUING_GRANULARITY_BATCH 1
+/// Those of a sequence.
+#define TRUING_GRANULARITY_SEQUENCE 2
+/// Nothing.
+#define TRUING_GRANULARITY_TOKEN 3
+
+/// Rule of a coefficient: `TRUING_CONTROLLER_*`, 0 invalid.
+typedef uint32_t truing_controller_rule;
+/// coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
+#define TRUING_CONTROLLER_KL 1
+/// coef + step while the entropy is at most the target, else - step.
+#define TRUING_CONTROLLER_ENTROPY 2
+
+/// Advantage of every row from the rewards of its group.
+typedef struct truing_group_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B], finite, NaN = missing: no part of a statistic, advantage 0.
+    const struct truing_tensor *rewards;
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    const struct truing_tensor *group_offsets;
+    /// int [B], group of each row, in any order, below `num_groups`.
+    const struct truing_tensor *group_ids;
+    /// With `group_ids`.
+    uint64_t num_groups;
+    /// int [B], tokens of each row; LENGTH_WEIGHTED only.
+    const struct truing_tensor *lengths;
+    /// Host: eps (the preset's), f_norm (1); NaN or a missing tail = default.
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+    truing_advantage_preset preset;
+    /// `TRUING_BASELINE_*`, 0 = the preset's.
+    truing_baseline baseline;
+    /// `TRUING_SCALE_*`, 0 = the preset's.
+    truing_advantage_scale scale;
+    /// `TRUING_STD_*`, 0 = unbiased.
+    truing_std_kind std_kind;
+    /// `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+    truing_eps_kind eps_kind;
+    /// `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+    truing_single single;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_advantages;
+    /// f64 or f32 [G], of the scored rows.
+    const struct truing_tensor *out_mean;
+    /// f64 or f32 [G].
+    const struct truing_tensor *out_std;
+    /// u32 [G]: empty, degenerate (one scored row, or no weight), infinite, overflow.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_group_advantage_args;
+
+/// Advantage of every row from several rewards, and its gradient with respect to their weights.
+typedef struct truing_multi_objective_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,K], finite, NaN = missing: skipped.
+    const struct truing_tensor *rewards;
+    /// float [K] or [B,K], NULL = 1.
+    const struct truing_tensor *weights;
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    const struct truing_tensor *group_offsets;
+    /// int [B], group of each row, in any order, below `num_groups`.
+    const struct truing_tensor *group_ids;
+    /// With `group_ids`.
+    uint64_t num_groups;
+    /// int [B]; LENGTH_WEIGHTED only.
+    const struct truing_tensor *lengths;
+    /// Host: eps (the preset's), f_norm (1), batch_eps (1e-4).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_ORDER_*`.
+    truing_objective_order order;
+    /// `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+    truing_advantage_preset preset;
+    /// `TRUING_BASELINE_*`, 0 = the preset's.
+    truing_baseline baseline;
+    /// `TRUING_SCALE_*`, 0 = the preset's.
+    truing_advantage_scale scale;
+    /// `TRUING_STD_*`, 0 = unbiased.
+    truing_std_kind std_kind;
+    /// `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+    truing_eps_kind eps_kind;
+    /// `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+    truing_single single;
+    /// `TRUING_BATCH_STEP_*`, NORMALISE_FIRST only, 0 = NONE.
+    truing_batch_step batch_step;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_advantages;
+    /// f64 or f32 [B], before the last step, NaN for a row without a reward.
+    const struct truing_tensor *out_combined;
+    /// u32 [B]: empty for a row without a reward, infinite, overflow.
+    const struct truing_tensor *out_status;
+    /// Backward: float [B].
+    const struct truing_tensor *grad_advantages;
+    /// Backward: f64 or f32 [K], or [B,K] where the weights are.
+    const struct truing_tensor *grad_weights_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_multi_objective_advantage_args;
+
+/// Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL.
+typedef struct truing_gae_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T].
+    const struct truing_tensor *rewards;
+    /// float [N]; NULL: returns are sums of discounted rewards.
+    const struct truing_tensor *values;
+    /// float [B], value behind a truncated sequence, NULL = 0.
+    const struct truing_tensor *value_end;
+    /// float [B], without values: subtracted from the return in `out_advantages`.
+    const struct truing_tensor *baseline;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_MASKS_*`.
+    truing_mask_handling masks;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_advantages;
+    /// f64 or f32 [N], before any whitening.
+    const struct truing_tensor *out_returns;
+    /// u32 [B]: empty, nan_input, inf_input, overflow.
+    const struct truing_tensor *out_status;
+    /// Backward: float [N].
+    const struct truing_tensor *grad_advantages;
+    /// Backward: float [N].
+    const struct truing_tensor *grad_returns;
+    /// Backward: f64 or f32 [N].
+    const struct truing_tensor *grad_rewards_out;
+    /// Backward: f64 or f32 [N].
+    const struct truing_tensor *grad_values_out;
+    /// Backward: f64 or f32 [B].
+    const struct truing_tensor *grad_value_end_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_gae_args;
+
+/// (v - mean) / deviation over live values. Over ranks: `out_state` of each, then all of them as `states`.
+typedef struct truing_whiten_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n] or [B,T].
+    const struct truing_tensor *values;
+    /// mask [n].
+    const struct truing_tensor *mask;
+    /// int [n] >= 0, how many values each stands for; NULL = 1.
+    const struct truing_tensor *counts;
+    /// f64 [ranks,3], the states of all ranks; NULL: these values alone.
+    const struct truing_tensor *states;
+    /// Host: eps (1e-8).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_STD_*`.
+    truing_std_kind std_kind;
+    /// `TRUING_EPS_*`.
+    truing_eps_kind eps_kind;
+    /// 1: the mean is added back.
+    uint32_t keep_mean;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n]; 0 where there is one value or none.
+    const struct truing_tensor *out_values;
+    /// f64 [3]: number, mean, sum of squares around it.
+    const struct truing_tensor *out_state;
+    /// f64 or f32 [2]: mean and deviation, without eps.
+    const struct truing_tensor *out_moments;
+    /// u32, 0-d: empty, degenerate (one value), nan_input, inf_input.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_whiten_args;
+
+/// Reward to go minus a baseline of its own for every position of a group.
+typedef struct truing_optimal_token_baseline_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T].
+    const struct truing_tensor *rewards;
+    /// float [N], nats.
+    const struct truing_tensor *logps;
+    /// float [N], log of sum p^2 (`figures.out_log_sum_sq`).
+    const struct truing_tensor *log_sum_sq;
+    /// float [N], NULL = 1.
+    const struct truing_tensor *importance_weight;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    const struct truing_tensor *group_offsets;
+    /// int [B], group of each row, in any order, below `num_groups`.
+    const struct truing_tensor *group_ids;
+    /// With `group_ids`.
+    uint64_t num_groups;
+    /// Host: eps (1e-8).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_ALIGNMENT_*`.
+    truing_alignment alignment;
+    /// 1: a baseline beyond the second longest row too.
+    uint32_t keep_tail;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_advantages;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_baseline;
+    /// u32 [B]: empty, nan_input, inf_input, overflow.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_optimal_token_baseline_args;
+
+/// Returns of PRIME from process rewards and outcomes, leave-one-out by group; to be whitened.
+typedef struct truing_prime_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T]; NULL with an outcome: none.
+    const struct truing_tensor *process_rewards;
+    /// float [B], at the last live token.
+    const struct truing_tensor *outcome;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    const struct truing_tensor *group_offsets;
+    /// int [B], group of each row, in any order, below `num_groups`.
+    const struct truing_tensor *group_ids;
+    /// With `group_ids`.
+    uint64_t num_groups;
+    /// Host: process_coef (1), outcome_coef (1).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_returns;
+    /// u32 [B]: empty, overflow.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_prime_advantage_args;
+
+/// A teacher's log-probs of sampled tokens as advantage.
+typedef struct truing_distill_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], log-prob under the policy that sampled, nats.
+    const struct truing_tensor *student;
+    /// float [N], nats; NaN = missing.
+    const struct truing_tensor *teacher;
+    /// float [N] or [B]: OPD (NULL = 0) and RLSD.
+    const struct truing_tensor *advantages;
+    /// float [N], in the place of teacher - student: MINILLM only.
+    const struct truing_tensor *token_rewards;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: OPD coef (1), clamp (inf); IW_OPD gain (0.5); RLSD mix (0.5), eps (0.2); MINILLM gamma (0).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_DISTILL_*`.
+    truing_distill_form form;
+    /// OPD: entry of the estimator kind, 0 = k1.
+    truing_loss_id estimator;
+    /// `TRUING_LEVEL_*`, 0 = by the shape.
+    truing_level advantage_level;
+    /// 1: a missing teacher value is no opinion, 0: an error.
+    uint32_t missing_zero;
+    /// RLSD, 1: only where the advantage is negative.
+    uint32_t negative_only;
+    /// MINILLM, 1: over the discounted number of tokens.
+    uint32_t per_length;
+    /// MINILLM, 1: times gamma^t.
+    uint32_t position_power;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_advantages;
+    /// u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_distill_advantage_args;
+
+/// (A_r - lambda A_c) / (1 + lambda), and the gradient of the multiplier.
+typedef struct truing_lagrangian_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T].
+    const struct truing_tensor *reward_advantages;
+    /// float [N].
+    const struct truing_tensor *cost_advantages;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// float, 0-d, -inf for lambda = 0.
+    const struct truing_tensor *log_lambda;
+    /// float, 0-d, with `grad_log_lambda_out`.
+    const struct truing_tensor *mean_cost;
+    /// What `mean_cost` is held to.
+    double cost_limit;
+    /// f64 or f32 [N].
+    const struct truing_tensor *out_advantages;
+    /// f64 or f32, 0-d, of -(mean_cost - cost_limit) lambda.
+    const struct truing_tensor *grad_log_lambda_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_lagrangian_advantage_args;
+
+/// Mean clipped advantage of every objective.
+typedef struct truing_pama_scalars_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n,N].
+    const struct truing_tensor *advantages;
+    /// float [N] or [B,T], nats.
+    const struct truing_tensor *logps;
+    /// float [N], log-prob under the policy that the ratio is taken to.
+    const struct truing_tensor *anchor;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: clip_high (0.2).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_GRANULARITY_*`.
+    truing_granularity granularity;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n,1], [n,B] or [n,N].
+    const struct truing_tensor *out_scalars;
+    /// 0.
+    uint8_t reserved[64];
+} truing_pama_scalars_args;
+
+/// The element of least size between n numbers, and weights that make it; column by column.
+typedef struct truing_interval_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n,m], n up to 64.
+    const struct truing_tensor *scalars;
+    /// f64 or f32 [m].
+    const struct truing_tensor *out_value;
+    /// f64 or f32 [n,m], >= 0, sum 1.
+    const struct truing_tensor *out_weights;
+    /// u32 [m]: nan_input, inf_input.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_interval_weights_args;
+
+/// Mean products of all pairs of rows.
+typedef struct truing_gram_matrix_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n,N], n up to 64.
+    const struct truing_tensor *values;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// 1: cosines.
+    uint32_t unit_rows;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [n,n].
+    const struct truing_tensor *out_gram;
+    /// 0.
+    uint8_t reserved[64];
+} truing_gram_matrix_args;
+
+/// The weights c >= 0, sum 1, of least c' M c.
+typedef struct truing_min_norm_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [n,n], symmetric, positive semidefinite, n up to 64.
+    const struct truing_tensor *gram;
+    /// Host: tolerance (1e-12), where n > 8.
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// f64 or f32 [n].
+    const struct truing_tensor *out_weights;
+    /// f64 or f32, 0-d.
+    const struct truing_tensor *out_value;
+    /// 0.
+    uint8_t reserved[64];
+} truing_min_norm_weights_args;
+
+/// Rewards with a KL penalty, of tokens or of sequences.
+typedef struct truing_token_reward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], log-prob under the policy that sampled, nats.
+    const struct truing_tensor *old;
+    /// float [N], nats.
+    const struct truing_tensor *ref_logps;
+    /// float [B], NULL = 0.
+    const struct truing_tensor *rewards;
+    /// mask [N].
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: coef (required), kl_clamp (inf), reward_min (-inf), reward_max (inf).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// Entry of the estimator kind.
+    truing_loss_id estimator;
+    /// `TRUING_LEVEL_*`: of the result.
+    truing_level level;
+    /// f64 or f32 [N]: the reward at the last live token; or [B].
+    const struct truing_tensor *out_rewards;
+    /// f64 or f32 [B], sum of the estimates.
+    const struct truing_tensor *out_kl;
+    /// u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_token_reward_args;
+
+/// The next value of a coefficient that follows a measured figure.
+typedef struct truing_controller_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float, 0-d: mean KL or entropy.
+    const struct truing_tensor *measured;
+    /// float, 0-d, until now.
+    const struct truing_tensor *coef;
+    /// Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+    const double *params;
+    /// Values given.
+    size_t num_params;
+    /// `TRUING_CONTROLLER_*`.
+    truing_controller_rule rule;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32, 0-d.
+    const struct truing_tensor *out_coef;
+    /// f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+    const struct truing_tensor *out_applied;
+    /// u32, 0-d: nan_input, inf_input (the coefficient stays).
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_controller_args;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/// Advantage of every row from the rewards of its group; see `truing_group_advantage_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields and `params` describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_group_advantage(const struct truing_group_advantage_args *args);
+
+/// Bytes of workspace for `truing_group_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_group_advantage_workspace_size(const struct truing_group_advantage_args *args,
+                                                    size_t *minimum,
+                                                    size_t *preferred);
+
+/// Advantage of every row from several rewards; see `truing_multi_objective_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_multi_objective_advantage_forward(const struct truing_multi_objective_advantage_args *args);
+
+/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_multi_objective_advantage_backward(const struct truing_multi_objective_advantage_args *args);
+
+/// Bytes of workspace for `truing_multi_objective_advantage_forward`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_multi_objective_advantage_forward_workspace_size(const struct truing_multi_objective_advantage_args *args,
+                                                                      size_t *minimum,
+                                                                      size_t *preferred);
+
+/// Bytes of workspace for `truing_multi_objective_advantage_backward`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_multi_objective_advantage_backward_workspace_size(const struct truing_multi_objective_advantage_args *args,
+                                                                       size_t *minimum,
+                                                                       size_t *preferred);
+
+/// Advantages and returns of every sequence; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_gae_forward(const struct truing_gae_args *args);
+
+/// Bytes of workspace for `truing_gae_forward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_gae_forward_workspace_size(const struct truing_gae_args *args, size_t *minimum, size_t *preferred);
+
+/// Gradients of rewards and values; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_gae_backward(const struct truing_gae_args *args);
+
+/// Bytes of workspace for `truing_gae_backward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_gae_backward_workspace_size(const struct truing_gae_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Standardised values, or the moments of a rank; see `truing_whiten_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_whiten(const struct truing_whiten_args *args);
+
+/// Bytes of workspace for `truing_whiten`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_whiten_workspace_size(const struct truing_whiten_args *args, size_t *minimum, size_t *preferred);
+
+/// Reward to go minus the best baseline of each position; see `truing_optimal_token_baseline_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_optimal_token_baseline(const struct truing_optimal_token_baseline_args *args);
+
+/// Bytes of workspace for `truing_optimal_token_baseline`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_optimal_token_baseline_workspace_size(const struct truing_optimal_token_baseline_args *args,
+                                                           size_t *minimum,
+                                                           size_t *preferred);
+
+/// Returns of process rewards and outcomes; see `truing_prime_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_prime_advantage(const struct truing_prime_advantage_args *args);
+
+/// Bytes of workspace for `truing_prime_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_prime_advantage_workspace_size(const struct truing_prime_advantage_args *args,
+                                                    size_t *minimum,
+                                                    size_t *preferred);
+
+/// Advantages from a teacher's log-probs; see `truing_distill_advantage_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_distill_advantage(const struct truing_distill_advantage_args *args);
+
+/// Bytes of workspace for `truing_distill_advantage`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_distill_advantage_workspace_size(const struct truing_distill_advantage_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+/// Advantages under a multiplier; see `truing_lagrangian_advantage_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_lagrangian_advantage(const struct truing_lagrangian_advantage_args *args);
+
+/// Bytes of workspace for `truing_lagrangian_advantage`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_lagrangian_advantage_workspace_size(const struct truing_lagrangian_advantage_args *args,
+                                                         size_t *minimum,
+                                                         size_t *preferred);
+
+/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_pama_scalars(const struct truing_pama_scalars_args *args);
+
+/// Bytes of workspace for `truing_pama_scalars`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pama_scalars_workspace_size(const struct truing_pama_scalars_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// The least element between numbers; see `truing_interval_weights_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_interval_weights(const struct truing_interval_weights_args *args);
+
+/// Bytes of workspace for `truing_interval_weights`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_interval_weights_workspace_size(const struct truing_interval_weights_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Mean products of all pairs of rows; see `truing_gram_matrix_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_gram_matrix(const struct truing_gram_matrix_args *args);
+
+/// Bytes of workspace for `truing_gram_matrix`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_gram_matrix_workspace_size(const struct truing_gram_matrix_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Weights of least norm; see `truing_min_norm_weights_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_min_norm_weights(const struct truing_min_norm_weights_args *args);
+
+/// Bytes of workspace for `truing_min_norm_weights`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_min_norm_weights_workspace_size(const struct truing_min_norm_weights_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Rewards with a KL penalty; see `truing_token_reward_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_token_reward(const struct truing_token_reward_args *args);
+
+/// Bytes of workspace for `truing_token_reward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_token_reward_workspace_size(const struct truing_token_reward_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// One step of a coefficient; see `truing_controller_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_controller(const struct truing_controller_args *args);
+
+/// Bytes of workspace for `truing_controller`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_controller_workspace_size(const struct truing_controller_args *args,
+                                               size_t *minimum,
+                                               size_t *preferred);
 
 /// Sum, counts and mean of the KL rows that `kto` takes as its baseline; see `truing_kto_baseline_args`. No workspace.
 ///
@@ -2756,6 +4248,158 @@ truing_status truing_wpo_weight_workspace_size(const struct truing_wpo_weight_ar
                                                size_t *minimum,
                                                size_t *preferred);
 
+/// Weights of undesirable rows in `bco`; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_density_ratio(const struct truing_item_numbers_args *args);
+
+/// Margins of `odpo` from rewards; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_odpo_offset(const struct truing_item_numbers_args *args);
+
+/// Betas of `mm_dpo` from rewards; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_mm_beta(const struct truing_item_numbers_args *args);
+
+/// One step of the multiplier of a constraint; see `truing_item_numbers_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_pdu_dual_step(const struct truing_item_numbers_args *args);
+
+/// Weights of the rows of several heads; see `truing_head_weights_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_head_weights(const struct truing_head_weights_args *args);
+
+/// Margins of `modpo` and their gradients; see `truing_modpo_margin_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_modpo_margin(const struct truing_modpo_margin_args *args);
+
+/// A quantile of a batch; see `truing_quantile_threshold_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_quantile_threshold(const struct truing_quantile_threshold_args *args);
+
+/// Bytes of workspace for `truing_quantile_threshold`.
+///
+/// # Safety
+/// As for `truing_quantile_threshold`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_quantile_threshold_workspace_size(const struct truing_quantile_threshold_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
+
+/// Values of prompts from samples of the reference model; see `truing_a_star_value_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_a_star_value(const struct truing_a_star_value_args *args);
+
+/// Targets of steps with the outcome behind them; see `truing_hindsight_target_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_kto_baseline`; the host array `params` is readable.
+truing_status truing_hindsight_target(const struct truing_hindsight_target_args *args);
+
+/// KL by sampled tokens and lengths of a batch; see `truing_kl_length_figures_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_kl_length_figures(const struct truing_kl_length_figures_args *args);
+
+/// Bytes of workspace for `truing_kl_length_figures`.
+///
+/// # Safety
+/// As for `truing_kl_length_figures`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_kl_length_figures_workspace_size(const struct truing_kl_length_figures_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+/// Similarity of the hidden states of both answers of pairs; see `truing_ches_args`.
+///
+/// # Safety
+/// As for `truing_kto_baseline`.
+truing_status truing_ches(const struct truing_ches_args *args);
+
+/// Bytes of workspace for `truing_ches`.
+///
+/// # Safety
+/// As for `truing_ches`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_ches_workspace_size(const struct truing_ches_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_density_ratio`: 0.
+///
+/// # Safety
+/// As for `truing_density_ratio`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_density_ratio_workspace_size(const struct truing_item_numbers_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_odpo_offset`: 0.
+///
+/// # Safety
+/// As for `truing_odpo_offset`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_odpo_offset_workspace_size(const struct truing_item_numbers_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Bytes of workspace for `truing_mm_beta`: 0.
+///
+/// # Safety
+/// As for `truing_mm_beta`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_mm_beta_workspace_size(const struct truing_item_numbers_args *args,
+                                            size_t *minimum,
+                                            size_t *preferred);
+
+/// Bytes of workspace for `truing_pdu_dual_step`: 0.
+///
+/// # Safety
+/// As for `truing_pdu_dual_step`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pdu_dual_step_workspace_size(const struct truing_item_numbers_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_head_weights`: 0.
+///
+/// # Safety
+/// As for `truing_head_weights`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_head_weights_workspace_size(const struct truing_head_weights_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_modpo_margin`: 0.
+///
+/// # Safety
+/// As for `truing_modpo_margin`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_modpo_margin_workspace_size(const struct truing_modpo_margin_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_a_star_value`: 0.
+///
+/// # Safety
+/// As for `truing_a_star_value`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_a_star_value_workspace_size(const struct truing_a_star_value_args *args,
+                                                 size_t *minimum,
+                                                 size_t *preferred);
+
+/// Bytes of workspace for `truing_hindsight_target`: 0.
+///
+/// # Safety
+/// As for `truing_hindsight_target`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_hindsight_target_workspace_size(const struct truing_hindsight_target_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
 /// The message of the latest failed call of this thread: function, field, what it held, what was expected. Never
 /// NULL, empty before the first failure, overwritten by the next failed call of this thread.
 const char *truing_last_error(void);
@@ -2788,6 +4432,115 @@ truing_status truing_loss_info(truing_loss_id id, struct truing_loss_description
 /// # Safety
 /// `name` is NULL or a NUL-terminated string; `out_id` is NULL or writable.
 truing_status truing_loss_find(const char *name, truing_loss_id *out_id);
+
+/// Cross entropy of a process reward model at its steps; see `truing_class_rows_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes; the host array `params` is readable. What its fields describe is
+/// readable, what its outputs describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_prm_ce(const struct truing_class_rows_args *args);
+
+/// Ranked probability score of ordered classes; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_rps(const struct truing_class_rows_args *args);
+
+/// Brier score of classes; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_brier(const struct truing_class_rows_args *args);
+
+/// Cross entropy to weak labels mixed with the student's own hard ones; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_confidence_ce(const struct truing_class_rows_args *args);
+
+/// Cross entropy to the product of the student's and the weak labels; see `truing_class_rows_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_product_target(const struct truing_class_rows_args *args);
+
+/// Squared gap between the largest logit and the mean; see `truing_class_rows_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_pdu_flatten(const struct truing_class_rows_args *args);
+
+/// Bytes of workspace for `truing_prm_ce`.
+///
+/// # Safety
+/// As for `truing_prm_ce`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_prm_ce_workspace_size(const struct truing_class_rows_args *args,
+                                           size_t *minimum,
+                                           size_t *preferred);
+
+/// Bytes of workspace for `truing_rps`.
+///
+/// # Safety
+/// As for `truing_rps`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_rps_workspace_size(const struct truing_class_rows_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_brier`.
+///
+/// # Safety
+/// As for `truing_brier`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_brier_workspace_size(const struct truing_class_rows_args *args,
+                                          size_t *minimum,
+                                          size_t *preferred);
+
+/// Bytes of workspace for `truing_confidence_ce`.
+///
+/// # Safety
+/// As for `truing_confidence_ce`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_confidence_ce_workspace_size(const struct truing_class_rows_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_product_target`.
+///
+/// # Safety
+/// As for `truing_product_target`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_product_target_workspace_size(const struct truing_class_rows_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
+
+/// Bytes of workspace for `truing_pdu_flatten`.
+///
+/// # Safety
+/// As for `truing_pdu_flatten`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pdu_flatten_workspace_size(const struct truing_class_rows_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Squared error of a process reward model; see `truing_prm_mse_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_prm_mse(const struct truing_prm_mse_args *args);
+
+/// Bytes of workspace for `truing_prm_mse`: 0.
+///
+/// # Safety
+/// As for `truing_prm_mse`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_prm_mse_workspace_size(const struct truing_prm_mse_args *args, size_t *minimum, size_t *preferred);
+
+/// Weights of objectives by prompt, their target, KL and combination; see `truing_preference_orchestrator_args`.
+///
+/// # Safety
+/// As for `truing_prm_ce`.
+truing_status truing_preference_orchestrator(const struct truing_preference_orchestrator_args *args);
+
+/// Bytes of workspace for `truing_preference_orchestrator`.
+///
+/// # Safety
+/// As for `truing_preference_orchestrator`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_preference_orchestrator_workspace_size(const struct truing_preference_orchestrator_args *args,
+                                                            size_t *minimum,
+                                                            size_t *preferred);
 
 /// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
 /// several threads at once, and must not be used on the other side of a fork.
@@ -3090,9 +4843,34 @@ TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergenc
 TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 936);
 TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 504);
 TRUING_STATIC_ASSERT(kto_baseline_args_size, sizeof(truing_kto_baseline_args) == 176);
-TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 176);
+TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 184);
 TRUING_STATIC_ASSERT(aot_sort_args_size, sizeof(truing_aot_sort_args) == 184);
 TRUING_STATIC_ASSERT(beta_dpo_stats_args_size, sizeof(truing_beta_dpo_stats_args) == 184);
 TRUING_STATIC_ASSERT(wpo_weight_args_size, sizeof(truing_wpo_weight_args) == 168);
+TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
+TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
+TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);
+TRUING_STATIC_ASSERT(quantile_threshold_args_size, sizeof(truing_quantile_threshold_args) == 152);
+TRUING_STATIC_ASSERT(a_star_value_args_size, sizeof(truing_a_star_value_args) == 184);
+TRUING_STATIC_ASSERT(hindsight_target_args_size, sizeof(truing_hindsight_target_args) == 160);
+TRUING_STATIC_ASSERT(kl_length_figures_args_size, sizeof(truing_kl_length_figures_args) == 216);
+TRUING_STATIC_ASSERT(ches_args_size, sizeof(truing_ches_args) == 176);
+TRUING_STATIC_ASSERT(class_rows_args_size, sizeof(truing_class_rows_args) == 248);
+TRUING_STATIC_ASSERT(prm_mse_args_size, sizeof(truing_prm_mse_args) == 208);
+TRUING_STATIC_ASSERT(preference_orchestrator_args_size, sizeof(truing_preference_orchestrator_args) == 224);
+TRUING_STATIC_ASSERT(group_advantage_args_size, sizeof(truing_group_advantage_args) == 224);
+TRUING_STATIC_ASSERT(multi_objective_advantage_args_size, sizeof(truing_multi_objective_advantage_args) == 248);
+TRUING_STATIC_ASSERT(gae_args_size, sizeof(truing_gae_args) == 248);
+TRUING_STATIC_ASSERT(whiten_args_size, sizeof(truing_whiten_args) == 208);
+TRUING_STATIC_ASSERT(optimal_token_baseline_args_size, sizeof(truing_optimal_token_baseline_args) == 232);
+TRUING_STATIC_ASSERT(prime_advantage_args_size, sizeof(truing_prime_advantage_args) == 200);
+TRUING_STATIC_ASSERT(distill_advantage_args_size, sizeof(truing_distill_advantage_args) == 224);
+TRUING_STATIC_ASSERT(lagrangian_advantage_args_size, sizeof(truing_lagrangian_advantage_args) == 176);
+TRUING_STATIC_ASSERT(pama_scalars_args_size, sizeof(truing_pama_scalars_args) == 184);
+TRUING_STATIC_ASSERT(interval_weights_args_size, sizeof(truing_interval_weights_args) == 144);
+TRUING_STATIC_ASSERT(gram_matrix_args_size, sizeof(truing_gram_matrix_args) == 144);
+TRUING_STATIC_ASSERT(min_norm_weights_args_size, sizeof(truing_min_norm_weights_args) == 152);
+TRUING_STATIC_ASSERT(token_reward_args_size, sizeof(truing_token_reward_args) == 200);
+TRUING_STATIC_ASSERT(controller_args_size, sizeof(truing_controller_args) == 176);
 
 #endif  /* TRUING_H */

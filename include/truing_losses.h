@@ -12,6 +12,8 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Rafailov et al. 2023, arXiv:2305.18290; label smoothing: Mitchell 2023 */
 #define TRUING_PAIR_DPO 1001u
+#define TRUING_PAIR_SIGMOID TRUING_PAIR_DPO
+#define TRUING_PAIR_CDPO TRUING_PAIR_DPO
 #define TRUING_PARAM_PAIR_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -45,6 +47,9 @@
  * reads: logp, ref, length, margin, beta; partials: logp, margin
  * Meng et al. 2024, arXiv:2405.14734, section 4; Lambert et al. 2024 (Tulu 3), arXiv:2411.15124, section 5 */
 #define TRUING_PAIR_DPO_LN 1005u
+#define TRUING_PAIR_SIGMOID_NORM TRUING_PAIR_DPO_LN
+#define TRUING_PAIR_DPO_NORM TRUING_PAIR_DPO_LN
+#define TRUING_PAIR_LN_DPO TRUING_PAIR_DPO_LN
 #define TRUING_PARAM_PAIR_DPO_LN_BETA 0 /* strength of the pull towards the reference; default required, (0, inf) */
 #define TRUING_PARAM_PAIR_DPO_LN_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -54,6 +59,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Chowdhury et al. 2024, arXiv:2403.00409 */
 #define TRUING_PAIR_ROBUST_DPO 1006u
+#define TRUING_PAIR_ROBUST TRUING_PAIR_ROBUST_DPO
 #define TRUING_PARAM_PAIR_ROBUST_DPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_ROBUST_DPO_LABEL_SMOOTHING 1 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
@@ -63,6 +69,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Liu et al. 2023, arXiv:2309.06657 */
 #define TRUING_PAIR_HINGE 1007u
+#define TRUING_PAIR_RSO TRUING_PAIR_HINGE
 #define TRUING_PARAM_PAIR_HINGE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 
 /* (a - b - margin / beta - 1 / (2 beta))^2
@@ -94,6 +101,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_BACKWARD_KL 1011u
+#define TRUING_PAIR_RPO_BWD_KL TRUING_PAIR_RPO_BACKWARD_KL
 #define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_BACKWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -103,6 +111,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_FORWARD_KL 1012u
+#define TRUING_PAIR_RPO_FWD_KL TRUING_PAIR_RPO_FORWARD_KL
 #define TRUING_PARAM_PAIR_RPO_FORWARD_KL_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_FORWARD_KL_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -112,6 +121,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Nvidia 2024 (Nemotron-4 340B), arXiv:2406.11704, section 3.3.2; NeMo-Aligner */
 #define TRUING_PAIR_RPO_SQUARE 1013u
+#define TRUING_PAIR_RPO_SQ TRUING_PAIR_RPO_SQUARE
 #define TRUING_PARAM_PAIR_RPO_SQUARE_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_RPO_SQUARE_ETA 1 /* scale of the true rewards; default 1, (0, inf) */
 
@@ -148,6 +158,7 @@
  * reads: logp, ref, margin, beta; partials: logp, margin
  * Pal et al. 2024, arXiv:2402.13228, equation 3 */
 #define TRUING_PAIR_DPOP 1017u
+#define TRUING_PAIR_DPO_POSITIVE TRUING_PAIR_DPOP
 #define TRUING_PARAM_PAIR_DPOP_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_DPOP_LAM 1 /* weight of the penalty; default 50, [0, inf) */
 
@@ -264,6 +275,7 @@
  * reads: logp, ref, beta, shift; partials: logp
  * Jung et al. 2024, arXiv:2404.04656 */
 #define TRUING_PAIR_BCO_PAIR 1031u
+#define TRUING_PAIR_BIASED_NCA TRUING_PAIR_BCO_PAIR
 #define TRUING_PARAM_PAIR_BCO_PAIR_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 
 /* t = (P - 1/2) / beta; scale ((a - t_c)^2 + (b - t_r)^2)
@@ -272,6 +284,7 @@
  * reads: logp, ref, margin, beta; partials: logp
  * Wu et al. 2024, arXiv:2405.00675 */
 #define TRUING_PAIR_SPPO 1032u
+#define TRUING_PAIR_SPPO_HARD TRUING_PAIR_SPPO
 #define TRUING_PARAM_PAIR_SPPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
 #define TRUING_PARAM_PAIR_SPPO_SCALE 1 /* factor of the squares; default 1, (0, inf) */
 
@@ -347,7 +360,7 @@
 /* max(0, gamma - (l_c - l_r))
  * score: mean
  * reads: logp; partials: logp
- * So et al. 2025 (RePO), arXiv:2503.07426 */
+ * Wu et al. 2025 (RePO), arXiv:2503.07426 */
 #define TRUING_PAIR_RELU_PO 1042u
 #define TRUING_PARAM_PAIR_RELU_PO_GAMMA 0 /* margin of the means; default required, (-inf, inf) */
 
@@ -357,6 +370,7 @@
  * reads: logp, margin; partials: logp, margin
  * Bradley and Terry 1952; margin: Touvron et al. 2023 (Llama 2), arXiv:2307.09288 */
 #define TRUING_PAIR_BT 1043u
+#define TRUING_PAIR_BRADLEY_TERRY TRUING_PAIR_BT
 
 /* -log sigma(r_c - r_r - margin) + center (r_c + r_r)^2
  * score: sum (or mean)
@@ -463,6 +477,7 @@
  * reads: logp, ref, baseline; partials: logp, baseline
  * Brantley et al. 2025, arXiv:2505.20686 */
 #define TRUING_UNPAIRED_A_STAR_PO 2007u
+#define TRUING_UNPAIRED_A2PO TRUING_UNPAIRED_A_STAR_PO
 #define TRUING_PARAM_UNPAIRED_A_STAR_PO_BETA2 0 /* scale of the log ratio; default 0.001, (0, inf) */
 
 /* y = baseline; -y log sigma(beta a) - (1 - y) log sigma(-beta a)
@@ -488,6 +503,7 @@
  * reads: logp, length, list_target; partials: logp
  * Song et al. 2023, arXiv:2306.17492; temperatures as in the authors' code */
 #define TRUING_LIST_PREFERENCE_RANKING 3002u
+#define TRUING_LIST_PRO TRUING_LIST_PREFERENCE_RANKING
 #define TRUING_PARAM_LIST_PREFERENCE_RANKING_SFT_WEIGHT 0 /* weight of the best answer's negative log-prob; default 0.05, [0, inf) */
 #define TRUING_PARAM_LIST_PREFERENCE_RANKING_EPSILON 1 /* added inside the logarithm; the authors' code: 1e-10; default 0, [0, inf) */
 
@@ -538,6 +554,12 @@
  * reads: logp, old, advantage; partials: logp
  * Schulman et al. 2017, arXiv:1707.06347; dual clip: Ye et al. 2020, arXiv:1912.09729; delta: TRL */
 #define TRUING_TOKEN_PPO_CLIP 4001u
+#define TRUING_TOKEN_PPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_GRPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_BNPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_DR_GRPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_DAPO TRUING_TOKEN_PPO_CLIP
+#define TRUING_TOKEN_VANILLA TRUING_TOKEN_PPO_CLIP
 #define TRUING_PARAM_TOKEN_PPO_CLIP_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_TOKEN_PPO_CLIP_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_TOKEN_PPO_CLIP_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
@@ -548,6 +570,7 @@
  * reads: logp; partials: logp
  * maximum likelihood */
 #define TRUING_TOKEN_NLL 4002u
+#define TRUING_TOKEN_WEIGHTED_NLL TRUING_TOKEN_NLL
 
 /* -p logp, p = e^logp constant
  * reads: logp; partials: logp
@@ -612,17 +635,20 @@
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K1 6001u
+#define TRUING_ESTIMATOR_KL TRUING_ESTIMATOR_K1
 
 /* (logp - ref)^2 / 2
  * also called mse
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K2 6002u
+#define TRUING_ESTIMATOR_MSE TRUING_ESTIMATOR_K2
 
 /* z = ref - logp; e^z - 1 - z
  * also called low_var_kl
  * reads: logp, ref; partials: logp
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K3 6003u
+#define TRUING_ESTIMATOR_LOW_VAR_KL TRUING_ESTIMATOR_K3
 
 #endif

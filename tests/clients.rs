@@ -149,6 +149,16 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library().0);
 }
 
+/// The losses and advantages of TRL, where it is installed: in the Python of the tests, or in the one that
+/// TRUING_TEST_PEERS names.
+#[test]
+fn python_trainers() {
+    let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
+    for name in ["trainers.py", "trl_advantages.py"] {
+        script(&python, name, &library().0);
+    }
+}
+
 /// Needs a library of its own, with the function that panics.
 #[test]
 fn panics_stop_at_the_boundary() {

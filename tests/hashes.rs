@@ -1,5 +1,6 @@
 //! Cases whose bits are committed in `golden/hashes.txt`: every operation on data made from integers alone, so that no
 //! mathematical library of the platform has a say in it.
+use truing_core::advantage as adv;
 use truing_core::catalog::{Kind, slot};
 use truing_core::linear_preference as chain;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
@@ -10,13 +11,13 @@ use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothin
 use truing_core::sequence as seq;
 use truing_core::{linear_logprob as core_linear, linear_preference};
 use truing_cpu::linear_logprob::Grads;
-use truing_cpu::{Context, linear_logprob, logprob, policy, preference, sequence};
+use truing_cpu::{Context, advantage, linear_logprob, logprob, policy, preference, sequence};
 use truing_tests::{Bits, Data, Random, id, with_scratch};
 
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 10] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 11] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -27,6 +28,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 10] = [
     ("policy_forward", policy_forward),
     ("linear_preference_forward", linear_preference_forward),
     ("logprob_options", logprob_options),
+    ("advantage", advantages),
 ];
 /// Where the hashes are committed.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
@@ -493,7 +495,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         Kind::Unpaired => pref::Items::Rows,
         _ => pref::Items::Lists { offsets: Ints::I64(Matrix::vector(&offsets)), members: None },
     };
-    let options = pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7 };
+    let options =
+        pref::Options { score: Some(truing_core::catalog::Score::Sum), skip_flagged: i % 16 > 7, ..Default::default() };
     let problem = pref::Problem::new(s, items, &terms, options).unwrap();
     let n = problem.count();
     let (scores, reference) = (doubles(&mut r, s, 30.0, -30.0), doubles(&mut r, s, 30.0, -30.0));
@@ -524,6 +527,8 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
         grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),
@@ -666,6 +671,7 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
             status: Some(MatrixMut::vector(&mut status)),
             ..pref::Outputs::default()
         },
+        ..chain::Outputs::default()
     };
     let grads = Grads {
         hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),
@@ -682,5 +688,111 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
     [&logps, &stats, &gh, &gw, &gb].iter().for_each(|x| h.add(x));
     h.add(&counts);
     [&row_status, &status].iter().for_each(|x| h.add(x));
+    h.0
+}
+
+fn advantages(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0xad7 + i as u64);
+    let (b, t) = if i % 50 == 49 { (32, 1200) } else { (4 * (1 + r.below(3)), 1 + r.below(70)) };
+    let n = b * t;
+    let (rewards, values, logps) = (reals(&mut r, n, 4.0), reals(&mut r, n, 4.0), doubles(&mut r, n, 2.0, -2.0));
+    let (teacher, row_rewards) = (doubles(&mut r, n, 2.0, -2.0), doubles(&mut r, b, 3.0, 100.0));
+    let mask: Vec<u8> = (0..n).map(|_| (r.below(4) > 0) as u8).collect();
+    let ids: Vec<i64> = (0..b).map(|k| (k % (b / 4)) as i64).collect();
+    let f = |x| Floats::F64(Matrix::vector(x));
+    let segments = seq::Segments::Padded { sequences: b, width: t };
+    let live = (i % 3 > 0).then(|| Mask::U8(Matrix::vector(&mask)));
+    let groups = adv::Groups::Ids { ids: Ints::I64(Matrix::vector(&ids)), groups: b / 4 };
+    let mut h = Hash::new();
+    let x = adv::Gae {
+        segments,
+        rewards: Some(Floats::F32(Matrix::vector(&rewards))),
+        values: (i % 4 > 0).then(|| Floats::F32(Matrix::vector(&values))),
+        value_end: (i % 5 > 0).then(|| f(&row_rewards)),
+        baseline: None,
+        mask: live,
+        masks: [adv::Masks::Carry, adv::Masks::Zero, adv::Masks::Ignore][i / 3 % 3],
+        params: adv::GaeParams::new(if i % 4 > 0 { &[0.875, 0.9375, 0.75] } else { &[0.9] }, i % 4 > 0).unwrap(),
+    };
+    let (mut a, mut g) = (vec![7.5f32; n], vec![7.5f32; n]);
+    let out = adv::GaeOut {
+        advantages: Some(MatrixMut::vector(&mut a).into()),
+        returns: Some(MatrixMut::vector(&mut g).into()),
+        status: None,
+    };
+    advantage::gae(c, &x, out).unwrap();
+    h.add(&a);
+    h.add(&g);
+    let x = adv::Whiten {
+        values: Floats::F32(Matrix::vector(&a)),
+        mask: live,
+        counts: None,
+        states: None,
+        std_kind: adv::StdKind::Unbiased,
+        eps_kind: [adv::EpsKind::Add, adv::EpsKind::VarianceAdd, adv::EpsKind::VarianceMax][i % 3],
+        keep_mean: i % 7 == 0,
+        eps: 1e-8,
+    };
+    let mut z = vec![7.5f32; n];
+    let out = adv::WhitenOut { values: Some(MatrixMut::vector(&mut z).into()), ..adv::WhitenOut::default() };
+    with_scratch(advantage::whiten_workspace(&x).minimum, |w| advantage::whiten(c, &x, out, w)).unwrap();
+    h.add(&z);
+    use adv::Preset;
+    let preset = [Preset::Grpo, Preset::Rloo, Preset::GrpoLoo, Preset::GrpoBatchStd, Preset::Gpg, Preset::PassK][i % 6];
+    let options = adv::GroupOptions::preset(preset);
+    let x = adv::GroupAdvantage { rewards: f(&row_rewards), groups, lengths: None, options };
+    let mut own = vec![7.5f64; b];
+    let out = adv::GroupAdvantageOut { advantages: Some(MatrixMut::vector(&mut own).into()), ..Default::default() };
+    with_scratch(advantage::group_advantage_workspace(&x).minimum, |w| advantage::group_advantage(&x, out, w)).unwrap();
+    h.add(&own);
+    let x = adv::OptimalTokenBaseline {
+        segments,
+        rewards: Floats::F32(Matrix::vector(&rewards)),
+        logps: f(&logps),
+        log_sum_sq: f(&teacher),
+        importance_weight: None,
+        mask: live,
+        groups,
+        alignment: [adv::Alignment::Position, adv::Alignment::LiveIndex][i % 2],
+        keep_tail: i % 3 == 0,
+        eps: 1e-8,
+    };
+    let out = adv::OptimalTokenBaselineOut { advantages: Some(MatrixMut::vector(&mut a).into()), ..Default::default() };
+    let need = advantage::optimal_token_baseline_workspace(&x).minimum;
+    with_scratch(need, |w| advantage::optimal_token_baseline(&x, out, w)).unwrap();
+    h.add(&a);
+    let forms = [
+        adv::Distill::iw_opd(&[]),
+        adv::Distill::opd(&[0.5, 1.0]),
+        adv::Distill::rlsd(&[]),
+        adv::Distill::minillm(&[0.75]),
+    ];
+    let x = adv::DistillAdvantage {
+        segments,
+        student: f(&logps),
+        teacher: f(&teacher),
+        advantages: (i % 4 == 1 || i % 4 == 2).then(|| pol::Advantage::Sequence(f(&row_rewards))),
+        token_rewards: None,
+        mask: live,
+        form: forms[i % 4].unwrap(),
+        estimator: 0,
+        flags: adv::DistillFlags { per_length: i % 8 == 3, ..Default::default() },
+    };
+    let out = adv::DistillAdvantageOut { advantages: Some(MatrixMut::vector(&mut a).into()), status: None };
+    advantage::distill_advantage(c, &x, out).unwrap();
+    h.add(&a);
+    let x = adv::TokenReward {
+        segments,
+        old: f(&logps),
+        reference: f(&teacher),
+        rewards: Some(f(&row_rewards)),
+        mask: live,
+        by_sequence: false,
+        estimator: id(Kind::Estimator, ["k1", "k2", "k3"][i % 3]),
+        params: adv::TokenReward::params(&[0.0625]).unwrap(),
+    };
+    let out = adv::TokenRewardOut { rewards: Some(MatrixMut::vector(&mut a).into()), ..Default::default() };
+    advantage::token_reward(c, &x, out).unwrap();
+    h.add(&a);
     h.0
 }

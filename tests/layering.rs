@@ -104,7 +104,17 @@ fn nothing_a_user_builds_has_a_build_script() {
 /// The same family has the same stem on every floor.
 #[test]
 fn families_have_one_file_a_floor() {
-    let families = ["logprob", "linear_logprob", "sequence", "preference", "linear_preference", "policy", "batch"];
+    let families = [
+        "logprob",
+        "linear_logprob",
+        "sequence",
+        "preference",
+        "linear_preference",
+        "policy",
+        "batch",
+        "classes",
+        "advantage",
+    ];
     for family in families {
         for dir in ["core/src", "cpu/src", "ffi/src", "tests"] {
             let path = root().join(dir).join(format!("{family}.rs"));

@@ -5,7 +5,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
 use truing_core::catalog::{Kind, find};
-use truing_core::dtype::Float;
+use truing_core::dtype::{Element, Float};
+use truing_core::logprob::{Figures, STATS};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_cpu::{Context, ContextOptions, Isa};
 
@@ -144,6 +145,32 @@ pub fn product(a: &[f32], b: &[f32], k: usize) -> Vec<f32> {
     truing_cpu::gemm::rows_by_rows(Isa::Scalar, &a.into(), &b.into(), &mut out);
     out
 }
+/// A line of `golden/operations.txt`: numbers by name.
+#[derive(Debug)]
+pub struct Golden(std::collections::HashMap<&'static str, Vec<f64>>);
+impl Golden {
+    /// All lines of an operation.
+    pub fn of(operation: &str) -> Vec<Golden> {
+        let lines = include_str!("golden/operations.txt").lines().map(|l| l.split(" | "));
+        let mine = lines.filter_map(|mut columns| (columns.next() == Some(operation)).then_some(columns));
+        let column = |c: &'static str| {
+            let mut words = c.split(' ');
+            let name = words.next().expect("a name");
+            (name, words.map(|w| w.parse().expect("a number")).collect())
+        };
+        mine.map(|columns| Golden(columns.map(column).collect())).collect()
+    }
+    /// The numbers of a column.
+    pub fn get(&self, name: &str) -> &[f64] {
+        self.0.get(name).unwrap_or_else(|| panic!("golden/operations.txt has no column {name}"))
+    }
+    /// The one number of a column.
+    pub fn one(&self, name: &str) -> f64 {
+        assert_eq!(self.get(name).len(), 1, "{name}");
+        self.get(name)[0]
+    }
+}
+
 /// Aligned scratch memory full of NaN.
 pub fn with_scratch<T>(bytes: usize, f: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut v = vec![0xffu8; bytes + 64];
@@ -209,5 +236,96 @@ unsafe impl GlobalAlloc for Counting {
         NOW.fetch_sub(m.size(), Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(p, m) }
+    }
+}
+
+/// A type of logits.
+pub trait Logit: Element + Float + Bits {
+    /// As an input.
+    fn view(m: Matrix<'_, Self>) -> Floats<'_>;
+    /// As an output.
+    fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
+}
+macro_rules! logits {
+    ($($t:ty),*) => {$( impl Logit for $t {
+        fn view(m: Matrix<'_, Self>) -> Floats<'_> { m.into() }
+        fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_> { m.into() }
+    } )*};
+}
+logits!(f32, bf16, f16, f64);
+
+/// Every figure, filled with values that no kernel writes.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct RowOut {
+    pub logprob: Vec<f32>,
+    pub lse: Vec<f32>,
+    pub max: Vec<f32>,
+    pub argmax: Vec<i32>,
+    pub entropy: Vec<f32>,
+    pub log_sum_sq: Vec<f32>,
+    pub is_top1: Vec<u8>,
+    pub stats: Vec<f32>,
+    pub status: Vec<u32>,
+}
+/// Figures of a [`RowOut`].
+pub const FIGURES: usize = 9;
+/// A bit for each.
+pub const ALL: u32 = (1 << FIGURES) - 1;
+impl RowOut {
+    /// Of `n` rows.
+    pub fn new(n: usize) -> RowOut {
+        let f = vec![7.5f32; n];
+        RowOut {
+            logprob: f.clone(),
+            lse: f.clone(),
+            max: f.clone(),
+            argmax: vec![77; n],
+            entropy: f.clone(),
+            log_sum_sq: f,
+            is_top1: vec![77; n],
+            stats: vec![7.5; n * STATS],
+            status: vec![1 << 31; n],
+        }
+    }
+    /// Places for those that `which` has a bit of.
+    pub fn figures(&mut self, which: u32) -> Figures<'_> {
+        let n = self.lse.len();
+        macro_rules! pick {
+            ($bit:expr, $f:ident) => {
+                (which >> $bit & 1 == 1).then(|| MatrixMut::vector(&mut self.$f))
+            };
+        }
+        Figures {
+            logprob: pick!(0, logprob),
+            lse: pick!(1, lse),
+            max: pick!(2, max),
+            argmax: pick!(3, argmax),
+            entropy: pick!(4, entropy),
+            log_sum_sq: pick!(5, log_sum_sq),
+            is_top1: pick!(6, is_top1),
+            stats: (which >> 7 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
+            status: pick!(8, status),
+            ..Figures::default()
+        }
+    }
+    /// Figures that were asked for equal those of `want`, the others are untouched.
+    #[track_caller]
+    pub fn check(&self, what: &str, want: &RowOut, which: u32) {
+        let canary = RowOut::new(self.lse.len());
+        macro_rules! each {
+            ($($bit:expr, $f:ident;)*) => {$(
+                let from = if which >> $bit & 1 == 1 { want } else { &canary };
+                same(&format!("{what}: {}", stringify!($f)), &self.$f, &from.$f);
+            )*};
+        }
+        each!(0, logprob; 1, lse; 2, max; 3, argmax; 4, entropy; 5, log_sum_sq; 6, is_top1; 7, stats; 8, status;);
+    }
+    /// Rows `i..i + n`.
+    pub fn rows(&self, i: usize, n: usize) -> RowOut {
+        macro_rules! cut {
+            ($($f:ident)*) => { RowOut { stats: self.stats[i * STATS..(i + n) * STATS].to_vec(), $($f: self.$f[i..i + n].to_vec()),* } };
+        }
+        cut!(logprob lse max argmax entropy log_sum_sq is_top1 status)
     }
 }

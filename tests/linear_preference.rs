@@ -163,7 +163,7 @@ impl Data {
     fn options(&self, phase: Phase) -> Options {
         let logprob =
             logprob::Options { transform: self.transform, ignore_index: Some(IGNORE as i64), ..Default::default() };
-        Options { logprob, score: self.score, skip_flagged: false, phase }
+        Options { logprob, score: self.score, phase, ..Options::default() }
     }
     fn terms(&self) -> Vec<Term<'_>> {
         let mut all = vec![Term { id: id(self.kind, self.name), params: &self.params, ..Term::default() }];
@@ -261,6 +261,7 @@ fn run_in(c: &Context, p: &Problem, i: &Inputs, bytes: usize, narrow: bool) -> R
             },
             false => preference::Outputs::default(),
         },
+        ..Outputs::default()
     };
     let grads = match p.phase() {
         Phase::Figures => Grads::default(),
@@ -585,6 +586,7 @@ fn kept_logits() {
             score: sequence::Options::default(),
             skip_flagged: case.skip_flagged,
             phase: Phase::Single,
+            ..Options::default()
         };
         let target: Vec<i32> = target.iter().map(|&y| if y >= v as i32 - 3 { 1 } else { y }).collect();
         let score = match case.name {

@@ -1,106 +1,21 @@
 //! Log-prob of logits, forward and backward, against its formula in f64, against 50 digits, and against itself: the same
 //! bits for every layout, batch, thread count, choice of outputs and instruction set.
 use half::{bf16, f16};
-use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, Layout, Matrix, MatrixMut};
 use truing_core::row_loss::{RowLoss, Scaling, Smoothing};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Counting, Random, U, context, contexts, same};
+use truing_tests::{ALL, Cases, Counting, FIGURES, Logit, Random, RowOut as Out, U, context, contexts, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
+const LOGPROB: u32 = 1;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// A type of logits.
-trait Logit: Element + Float + Bits {
-    fn view(m: Matrix<'_, Self>) -> Floats<'_>;
-    fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
-}
-macro_rules! logit {
-    ($($t:ty),*) => {$( impl Logit for $t {
-        fn view(m: Matrix<'_, Self>) -> Floats<'_> { m.into() }
-        fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_> { m.into() }
-    } )*};
-}
-logit!(f32, bf16, f16, f64);
-
-/// Every figure, filled with values that no kernel writes.
-#[derive(Clone, Debug)]
-struct Out {
-    logprob: Vec<f32>,
-    lse: Vec<f32>,
-    max: Vec<f32>,
-    argmax: Vec<i32>,
-    entropy: Vec<f32>,
-    log_sum_sq: Vec<f32>,
-    is_top1: Vec<u8>,
-    stats: Vec<f32>,
-    status: Vec<u32>,
-}
-const FIGURES: usize = 9;
-const ALL: u32 = (1 << FIGURES) - 1;
-const LOGPROB: u32 = 1;
-impl Out {
-    fn new(n: usize) -> Out {
-        let f = vec![7.5f32; n];
-        Out {
-            logprob: f.clone(),
-            lse: f.clone(),
-            max: f.clone(),
-            argmax: vec![77; n],
-            entropy: f.clone(),
-            log_sum_sq: f,
-            is_top1: vec![77; n],
-            stats: vec![7.5; n * STATS],
-            status: vec![1 << 31; n],
-        }
-    }
-    fn figures(&mut self, which: u32) -> Figures<'_> {
-        let n = self.lse.len();
-        macro_rules! pick {
-            ($bit:expr, $f:ident) => {
-                (which >> $bit & 1 == 1).then(|| MatrixMut::vector(&mut self.$f))
-            };
-        }
-        Figures {
-            logprob: pick!(0, logprob),
-            lse: pick!(1, lse),
-            max: pick!(2, max),
-            argmax: pick!(3, argmax),
-            entropy: pick!(4, entropy),
-            log_sum_sq: pick!(5, log_sum_sq),
-            is_top1: pick!(6, is_top1),
-            stats: (which >> 7 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
-            status: pick!(8, status),
-            ..Figures::default()
-        }
-    }
-    /// Figures that were asked for equal those of `want`, the others are untouched.
-    #[track_caller]
-    fn check(&self, what: &str, want: &Out, which: u32) {
-        let canary = Out::new(self.lse.len());
-        macro_rules! each {
-            ($($bit:expr, $f:ident;)*) => {$(
-                let from = if which >> $bit & 1 == 1 { want } else { &canary };
-                same(&format!("{what}: {}", stringify!($f)), &self.$f, &from.$f);
-            )*};
-        }
-        each!(0, logprob; 1, lse; 2, max; 3, argmax; 4, entropy; 5, log_sum_sq; 6, is_top1; 7, stats; 8, status;);
-    }
-    /// Rows `i..i + n`.
-    fn rows(&self, i: usize, n: usize) -> Out {
-        macro_rules! cut {
-            ($($f:ident)*) => { Out { stats: self.stats[i * STATS..(i + n) * STATS].to_vec(), $($f: self.$f[i..i + n].to_vec()),* } };
-        }
-        cut!(logprob lse max argmax entropy log_sum_sq is_top1 status)
-    }
-}
 
 /// A way to transform logits.
 #[derive(Clone, Debug)]

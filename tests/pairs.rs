@@ -4,7 +4,7 @@ use truing_core::catalog::{ALL, Kind, Score, find, slot};
 use truing_core::error::row;
 use truing_core::linear_preference as linear;
 use truing_core::losses::map::ScoreMap;
-use truing_core::matrix::{Floats, Ints, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
@@ -594,8 +594,13 @@ fn from_hidden_states() {
                 same(name, x, y);
             }
             // the split form
-            let split =
-                Problem::new(s, items, &terms, Options { score: Some(Score::Sum), skip_flagged: false }).unwrap();
+            let split = Problem::new(
+                s,
+                items,
+                &terms,
+                Options { score: Some(Score::Sum), skip_flagged: false, ..Options::default() },
+            )
+            .unwrap();
             let lengths = vec![width as i32; s];
             let mut scores = Inputs::new(Floats::F64(Matrix::vector(&want.1)));
             (scores.ref_scores, scores.lengths) = (i.ref_scores, Some(Matrix::vector(&lengths)));
@@ -624,4 +629,88 @@ fn from_hidden_states() {
         }
     }
     cases.finish("pair entries from hidden states", 96);
+}
+
+/// The partial of a learned parameter against differences of the loss, over weights, masks and a scalar factor; the second
+/// output of `poft` against the factor that its gradient puts on a plain NLL.
+#[test]
+fn learned_parameters_and_second_outputs() {
+    let mut cases = Cases::default();
+    let c = Context::default();
+    let p = 5;
+    let mut r = Random(77);
+    let mut draw = |size: f64| -> Vec<f64> { (0..2 * p).map(|_| size * r.normal()).collect() };
+    let (scores, reference, margin) = (draw(3.0), draw(1.0), draw(0.7));
+    let outcome: Vec<f64> = (0..p).map(|i| (i % 2) as f64).collect();
+    let (weight, mask) = ([1.0, 0.5, 2.0, 0.0, 3.0], [1u8, 1, 1, 1, 0]);
+    for (name, at, params) in [
+        ("modpo", 1, vec![0.3, 0.7]),
+        ("modpo_hinge", 1, vec![0.3, 2.0]),
+        ("bt_rao_kupper", 0, vec![0.4]),
+        ("bt_rao_kupper", 0, vec![30.0]),
+        ("bt_davidson", 0, vec![0.3]),
+        ("bt_davidson", 0, vec![-40.0]),
+        ("dpo", 9, vec![0.1, 0.0]),
+    ] {
+        let run = |params: &[f64]| {
+            let terms = [Term { id: id(Kind::Pair, name), params, ..Term::default() }];
+            let problem = Problem::new(2 * p, Items::Stacked, &terms, Options::default()).unwrap();
+            let about = terms[0].about();
+            let mut x = Inputs::new(Floats::F64(Matrix::vector(&scores)));
+            x.ref_scores = about.reads(slot::REF).then(|| Floats::F64(Matrix::vector(&reference)));
+            let ties = name.starts_with("bt_");
+            if about.reads(slot::MARGIN) && name != "dpo" {
+                let chosen = if ties { &outcome[..] } else { &margin[..p] };
+                x.groups.margin_chosen = Some(Floats::F64(Matrix::vector(chosen)));
+                x.groups.margin_rejected = (!ties).then(|| Floats::F64(Matrix::vector(&margin[p..])));
+            }
+            x.groups.item_weight = Some(Floats::F64(Matrix::vector(&weight)));
+            x.groups.item_mask = Some(Mask::U8(Matrix::vector(&mask)));
+            x.grad_scale = -2.0;
+            let (mut loss, mut grad) = ([0.0f64], vec![7.0f64; params.len()]);
+            let out = Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                grad_params: Some(MatrixMut::vector(&mut grad)),
+                ..Outputs::default()
+            };
+            let need = preference::workspace(&c, &problem).minimum;
+            with_scratch(need, |w| preference::forward(&c, &problem, &x, out, w)).unwrap();
+            (loss[0], grad)
+        };
+        let (_, grad) = run(&params);
+        for k in 0..params.len() {
+            if k != at {
+                assert_eq!(grad[k], 0.0, "{name}");
+                continue;
+            }
+            let moved = |h: f64| {
+                let mut q = params.clone();
+                q[k] += h;
+                run(&q).0
+            };
+            let h = 1e-4;
+            let want = -2.0 * (8.0 * (moved(h) - moved(-h)) - (moved(2.0 * h) - moved(-2.0 * h))) / (12.0 * h);
+            assert!((grad[k] - want).abs() <= 1e-9 * (1.0 + want.abs()), "{name}: got {}, expected {want}", grad[k]);
+        }
+        cases.ran();
+    }
+    let terms = [Term { id: id(Kind::Unpaired, "poft"), params: &[2.0, 0.3], ..Term::default() }];
+    let problem = Problem::new(3, Items::Rows, &terms, Options::default()).unwrap();
+    let means = [-0.5, -300.0, -1.25];
+    let mut x = Inputs::new(Floats::F64(Matrix::vector(&means)));
+    x.groups.baseline = Some(Floats::F64(Matrix::vector(&[-1.0])));
+    let mut aux = [7.0f64; 3];
+    let out = Outputs { aux: Some(MatrixMut::vector(&mut aux).into()), ..Outputs::default() };
+    with_scratch(preference::workspace(&c, &problem).minimum, |w| preference::forward(&c, &problem, &x, out, w))
+        .unwrap();
+    for (got, l) in aux.iter().zip(means) {
+        let want = 1.0 / (1.0 + (2.0 * (l + 1.0) + 0.3f64).exp());
+        assert!((got - want).abs() <= 4.0 * f64::EPSILON * want, "poft: got {got}, expected {want}");
+        cases.ran();
+    }
+    let kto = [Term { id: id(Kind::Unpaired, "npo"), ..Term::default() }];
+    let problem = Problem::new(3, Items::Rows, &kto, Options::default()).unwrap();
+    let out = Outputs { aux: Some(MatrixMut::vector(&mut aux).into()), ..Outputs::default() };
+    assert_eq!(out.check(&problem).unwrap_err().field, "items.out_aux");
+    cases.finish("learned parameters", 10);
 }

@@ -54,6 +54,8 @@ fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Go
         grad_kl: Some(MatrixMut::vector(&mut g.grad_kl).into()),
         grad_margin: None,
         grad_baseline: None,
+        grad_params: None,
+        aux: None,
         statistics: Some(&mut g.statistics),
         status: Some(MatrixMut::vector(&mut g.status)),
         counters: Some(&mut g.counters),
@@ -274,7 +276,7 @@ const ENTRIES: [(Kind, &str, &[f64]); 9] = [
     (Kind::List, "plackett_luce", &[0.2, 3.0]),
     (Kind::List, "plackett_luce", &[0.2, 1.0]),
 ];
-const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false };
+const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false, anchored: false };
 
 /// Values, rewards, statistics and every gradient of every entry, over reductions, masks, weights and several terms.
 #[test]

@@ -82,7 +82,7 @@ fn committed_bits() {
     println!("{rounded} cases of the fast mode have bits of their own");
     assert!((1..=hashes::CASES).contains(&rounded), "about a quarter of the cases of two operations has bf16 operands");
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
-    cases.finish("committed bits", 10 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
+    cases.finish("committed bits", 11 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
 
 // ---- rows against f64
@@ -631,9 +631,14 @@ fn call<T: Args + 'static>(a: T, f: unsafe extern "C" fn(*const T) -> i32) -> Ca
     // SAFETY: the descriptors describe leaked memory.
     (T::NAME, Box::new(move || unsafe { f(&a) }))
 }
+static HALF: [f64; 1] = [0.5];
+type Run<T> = unsafe extern "C" fn(*const T) -> i32;
+type Sizes<T> = unsafe extern "C" fn(*const T, *mut usize, *mut usize) -> i32;
 /// Every operation over `s` sequences of 3 tokens, without a context, and the losses and head gradients that they write.
 fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
+    use truing_ffi::advantage::*;
     use truing_ffi::batch::*;
+    use truing_ffi::classes::*;
     use truing_ffi::linear_logprob::*;
     use truing_ffi::linear_preference::*;
     use truing_ffi::logprob::*;
@@ -728,6 +733,162 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.out_weight = tensor(7f64, F64, &[s]).0;
     });
     all.push(call(a, truing_wpo_weight));
+    let out = |shape: &[i64]| tensor(7f64, F64, shape).0;
+    for (size, f, form) in [
+        (truing_density_ratio_workspace_size as Sizes<_>, truing_density_ratio as Run<_>, TRUING_ITEM_LOGIT),
+        (truing_odpo_offset_workspace_size, truing_odpo_offset, TRUING_ITEM_DIFFERENCE),
+        (truing_mm_beta_workspace_size, truing_mm_beta, 0),
+        (truing_pdu_dual_step_workspace_size, truing_pdu_dual_step, 0),
+    ] {
+        let a = args(size, |a: &mut truing_item_numbers_args| {
+            (a.first, a.form, a.out_value) = (tensor(0.5f64, F64, &[s]).0, form, out(&[s]));
+            a.second = if form == TRUING_ITEM_LOGIT { null() } else { tensor(0.25f64, F64, &[s]).0 };
+            (a.params, a.num_params) = if form == 0 { (HALF.as_ptr(), 1) } else { (null(), 0) };
+        });
+        all.push(call(a, f));
+    }
+    let a = args(truing_head_weights_workspace_size, |a: &mut truing_head_weights_args| {
+        (a.head, a.out_weight) = (tensor(0i32, (TRUING_DTYPE_INT, 32), &[s]).0, out(&[s]));
+        a.out_counts = tensor(7i64, (TRUING_DTYPE_INT, 64), &[2]).0;
+    });
+    all.push(call(a, truing_head_weights));
+    let a = args(truing_modpo_margin_workspace_size, |a: &mut truing_modpo_margin_args| {
+        (a.weights, a.chosen, a.rejected) = (out(&[3]), out(&[s, 3]), out(&[s, 3]));
+        a.out_margin_chosen = out(&[s]);
+    });
+    all.push(call(a, truing_modpo_margin));
+    let a = args(truing_quantile_threshold_workspace_size, |a: &mut truing_quantile_threshold_args| {
+        (a.values, a.level, a.out_threshold) = (scores, tensor(0.5f64, F64, &[]).0, out(&[]));
+    });
+    all.push(call(a, truing_quantile_threshold));
+    let a = args(truing_a_star_value_workspace_size, |a: &mut truing_a_star_value_args| {
+        (a.rewards, a.mode, a.out_value) = (tokens, TRUING_VALUE_LOG_MEAN_EXP, out(&[s]));
+    });
+    all.push(call(a, truing_a_star_value));
+    let a = args(truing_hindsight_target_workspace_size, |a: &mut truing_hindsight_target_args| {
+        (a.rewards, a.outcome, a.out_targets) = (tokens, scores, out(&[s, t]));
+    });
+    all.push(call(a, truing_hindsight_target));
+    let a = args(truing_kl_length_figures_workspace_size, |a: &mut truing_kl_length_figures_args| {
+        (a.logps, a.out_k3, a.out_figures) = (tokens, out(&[s]), out(&[16]));
+    });
+    all.push(call(a, truing_kl_length_figures));
+    let a = args(truing_ches_workspace_size, |a: &mut truing_ches_args| {
+        let index = tensor(0i32, (TRUING_DTYPE_INT, 32), &[s / 2]).0;
+        (a.hidden, a.chosen_seq, a.rejected_seq) = (f(&[s, t, d]), index, index);
+        (a.score_kind, a.out_value) = (TRUING_SCORE_SUM, out(&[s / 2]));
+    });
+    all.push(call(a, truing_ches));
+    for (size, run, form) in [
+        (truing_prm_ce_workspace_size as Sizes<_>, truing_prm_ce as Run<_>, 0),
+        (truing_rps_workspace_size, truing_rps, TRUING_CLASS_MEAN),
+        (truing_brier_workspace_size, truing_brier, TRUING_CLASS_SUM),
+        (truing_product_target_workspace_size, truing_product_target, 0),
+    ] {
+        let a = args(size, |a: &mut truing_class_rows_args| {
+            (a.logits, a.targets, a.form) = (f(&[n, 5]), tensor(0.2f32, F32, &[n, 5]).0, form);
+            (a.reduction, a.out_losses, a.grad_logits_out) = (TRUING_REDUCE_MEAN, out(&[n]), f(&[n, 5]));
+        });
+        all.push(call(a, run));
+    }
+    let a = args(truing_confidence_ce_workspace_size, |a: &mut truing_class_rows_args| {
+        (a.logits, a.targets, a.threshold) = (f(&[n, 2]), tensor(0.5f32, F32, &[n, 2]).0, tensor(0.5f64, F64, &[]).0);
+        (a.params, a.num_params) = (HALF.as_ptr(), 1);
+        (a.reduction, a.out_losses) = (TRUING_REDUCE_MEAN, out(&[n]));
+    });
+    all.push(call(a, truing_confidence_ce));
+    let a = args(truing_pdu_flatten_workspace_size, |a: &mut truing_class_rows_args| {
+        (a.logits, a.reduction, a.grad_logits_out) = (logits, TRUING_REDUCE_MEAN, f(&[n, v]));
+        a.out_loss = loss(0.0);
+    });
+    all.push(call(a, truing_pdu_flatten));
+    let a = args(truing_prm_mse_workspace_size, |a: &mut truing_prm_mse_args| {
+        (a.predictions, a.targets, a.reduction, a.out_loss) = (tokens, tokens, TRUING_REDUCE_MEAN, loss(0.0));
+    });
+    all.push(call(a, truing_prm_mse));
+    let a = args(truing_preference_orchestrator_workspace_size, |a: &mut truing_preference_orchestrator_args| {
+        (a.scores, a.values, a.out_combined) = (f(&[n, 3]), f(&[n, 3]), out(&[n]));
+    });
+    all.push(call(a, truing_preference_orchestrator));
+    let groups = tensor(0i64, (TRUING_DTYPE_INT, 64), &[s]).0;
+    let to = |shape: &[i64]| tensor(7f32, F32, shape).0;
+    let a = args(truing_group_advantage_workspace_size, |a: &mut truing_group_advantage_args| {
+        (a.rewards, a.group_ids, a.num_groups, a.preset) = (scores, groups, 1, TRUING_ADVANTAGE_GRPO);
+        a.out_advantages = to(&[s]);
+    });
+    all.push(call(a, truing_group_advantage));
+    let size = truing_multi_objective_advantage_forward_workspace_size;
+    let a = args(size, |a: &mut truing_multi_objective_advantage_args| {
+        (a.rewards, a.group_ids, a.num_groups, a.preset) = (f(&[s, 2]), groups, 1, TRUING_ADVANTAGE_GRPO);
+        (a.order, a.out_advantages) = (TRUING_ORDER_NORMALISE_FIRST, to(&[s]));
+    });
+    all.push(call(a, truing_multi_objective_advantage_forward));
+    let size = truing_multi_objective_advantage_backward_workspace_size;
+    let a = args(size, |a: &mut truing_multi_objective_advantage_args| {
+        (a.rewards, a.group_ids, a.num_groups, a.preset) = (f(&[s, 2]), groups, 1, TRUING_ADVANTAGE_GRPO);
+        (a.order, a.grad_advantages) = (TRUING_ORDER_SUM_FIRST, scores);
+        a.grad_weights_out = to(&[2]);
+    });
+    all.push(call(a, truing_multi_objective_advantage_backward));
+    let a = args(truing_gae_forward_workspace_size, |a: &mut truing_gae_args| {
+        (a.rewards, a.values, a.masks, a.out_returns) = (tokens, tokens, TRUING_MASKS_CARRY, to(&[s, t]));
+    });
+    all.push(call(a, truing_gae_forward));
+    let a = args(truing_gae_backward_workspace_size, |a: &mut truing_gae_args| {
+        (a.grad_advantages, a.masks, a.grad_values_out) = (tokens, TRUING_MASKS_CARRY, to(&[s, t]));
+    });
+    all.push(call(a, truing_gae_backward));
+    let a = args(truing_whiten_workspace_size, |a: &mut truing_whiten_args| {
+        (a.values, a.std_kind, a.eps_kind) = (tokens, TRUING_STD_UNBIASED, TRUING_EPS_ADD);
+        a.out_values = to(&[s, t]);
+    });
+    all.push(call(a, truing_whiten));
+    let a = args(truing_optimal_token_baseline_workspace_size, |a: &mut truing_optimal_token_baseline_args| {
+        (a.rewards, a.logps, a.log_sum_sq, a.group_ids, a.num_groups) = (tokens, tokens, tokens, groups, 1);
+        (a.alignment, a.out_advantages) = (TRUING_ALIGNMENT_POSITION, to(&[s, t]));
+    });
+    all.push(call(a, truing_optimal_token_baseline));
+    let a = args(truing_prime_advantage_workspace_size, |a: &mut truing_prime_advantage_args| {
+        (a.process_rewards, a.group_ids, a.num_groups, a.out_returns) = (tokens, groups, 1, to(&[s, t]));
+    });
+    all.push(call(a, truing_prime_advantage));
+    let a = args(truing_distill_advantage_workspace_size, |a: &mut truing_distill_advantage_args| {
+        (a.student, a.teacher, a.form, a.out_advantages) = (tokens, tokens, TRUING_DISTILL_IW_OPD, to(&[s, t]));
+    });
+    all.push(call(a, truing_distill_advantage));
+    let number = tensor(0.5f64, F64, &[]).0;
+    let a = args(truing_lagrangian_advantage_workspace_size, |a: &mut truing_lagrangian_advantage_args| {
+        (a.reward_advantages, a.cost_advantages, a.log_lambda) = (tokens, tokens, number);
+        a.out_advantages = to(&[s, t]);
+    });
+    all.push(call(a, truing_lagrangian_advantage));
+    let a = args(truing_pama_scalars_workspace_size, |a: &mut truing_pama_scalars_args| {
+        (a.advantages, a.logps, a.anchor) = (f(&[2, n]), tokens, tokens);
+        (a.granularity, a.out_scalars) = (TRUING_GRANULARITY_BATCH, to(&[2, 1]));
+    });
+    all.push(call(a, truing_pama_scalars));
+    let a = args(truing_interval_weights_workspace_size, |a: &mut truing_interval_weights_args| {
+        (a.scalars, a.out_value) = (f(&[2, s]), to(&[s]));
+    });
+    all.push(call(a, truing_interval_weights));
+    let a = args(truing_gram_matrix_workspace_size, |a: &mut truing_gram_matrix_args| {
+        (a.values, a.out_gram) = (f(&[2, n]), to(&[2, 2]));
+    });
+    all.push(call(a, truing_gram_matrix));
+    let a = args(truing_min_norm_weights_workspace_size, |a: &mut truing_min_norm_weights_args| {
+        (a.gram, a.out_weights) = (tensor(1f64, F64, &[9, 9]).0, to(&[9]));
+    });
+    all.push(call(a, truing_min_norm_weights));
+    let a = args(truing_token_reward_workspace_size, |a: &mut truing_token_reward_args| {
+        (a.old, a.ref_logps, a.rewards, a.out_rewards) = (tokens, tokens, scores, to(&[s, t]));
+        (a.estimator, a.level) = (id(Kind::Estimator, "k1"), TRUING_LEVEL_TOKEN);
+        (a.params, a.num_params) = (vec![0.1f64].leak().as_ptr(), 1);
+    });
+    all.push(call(a, truing_token_reward));
+    let a = args(truing_controller_workspace_size, |a: &mut truing_controller_args| {
+        (a.measured, a.coef, a.rule, a.out_coef) = (number, number, TRUING_CONTROLLER_ENTROPY, to(&[]));
+    });
+    all.push(call(a, truing_controller));
     (all, losses, heads)
 }
 
@@ -763,7 +924,7 @@ fn zero_rows_of_every_operation() {
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
     assert_eq!(core_linear::Problem::new(3, 4, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
-    cases.finish("zero rows", 42);
+    cases.finish("zero rows", 74);
 }
 
 /// Promise R11: in a child process that the kernel kills at any system call but `read`, `write` and `exit`, every
@@ -808,7 +969,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 14);
+    assert_eq!(all.len(), 49);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

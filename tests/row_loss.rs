@@ -5,7 +5,7 @@ use truing_core::Status;
 use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, Layout, Matrix, MatrixMut};
 use truing_core::record::RowFloat;
 use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothing};
 use truing_core::sequence::Segments;
@@ -16,17 +16,11 @@ use truing_tests::{Bits, Cases, Random, U, context, contexts, same, with_scratch
 const INF: f32 = f32::INFINITY;
 
 /// A type of logits and what its rows are computed in.
-trait Logit: Element + Float + Bits {
+trait Logit: truing_tests::Logit {
     type Row: Rowed + RowFloat + Bits + Element;
-    fn view(m: Matrix<'_, Self>) -> Floats<'_>;
-    fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
 }
 macro_rules! logit {
-    ($($t:ty: $row:ty),*) => {$( impl Logit for $t {
-        type Row = $row;
-        fn view(m: Matrix<'_, Self>) -> Floats<'_> { m.into() }
-        fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_> { m.into() }
-    } )*};
+    ($($t:ty: $row:ty),*) => {$( impl Logit for $t { type Row = $row; } )*};
 }
 logit!(f32: f32, bf16: f32, f16: f32, f64: f64);
 

@@ -1,10 +1,9 @@
 //! Vocabulary shards of the log-prob: the unsharded bits where shards are nodes of the tree, the accuracy of any cut (50
 //! digits), gradients of a shard, the same bits on every instruction set, special rows, refusals.
 use half::bf16;
-use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
+use truing_core::matrix::{Matrix, MatrixMut};
 use truing_core::record::BLOCK;
 use truing_core::support::SupportFigures;
 use truing_core::{Error, Status};
@@ -12,7 +11,7 @@ use truing_cpu::logprob::{
     BackwardInputs, Finish, Grad, Inputs, Local, LocalPass, Totals, backward, finish, forward, local,
 };
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Random, U, context, contexts, same};
+use truing_tests::{ALL, Bits, Cases, Logit, Random, RowOut as Out, U, context, contexts, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -21,17 +20,6 @@ const NAN: f32 = f32::NAN;
 fn joined(c: &Context, problem: &Problem, inputs: Finish<'_>, out: Figures<'_>) -> Result<(), Error> {
     finish(c, problem, inputs, out, SupportFigures::default(), Totals::default(), &mut [])
 }
-trait Logit: Element + Float + Bits {
-    fn view(m: Matrix<'_, Self>) -> Floats<'_>;
-    fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
-}
-macro_rules! logit {
-    ($($t:ty),*) => {$( impl Logit for $t {
-        fn view(m: Matrix<'_, Self>) -> Floats<'_> { m.into() }
-        fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_> { m.into() }
-    } )*};
-}
-logit!(f32, bf16);
 
 /// What the rows are and how their logits are transformed.
 #[derive(Clone)]
@@ -80,14 +68,14 @@ impl<T: Logit> Job<T> {
         let mut out = Out::new(n);
         let records = Matrix::contiguous(&records, n * (starts.len() - 1), STATS).unwrap();
         let inputs = Finish::new(records, Matrix::vector(starts).into(), self.rows());
-        joined(c, &Problem::new(n, self.v, self.options).unwrap(), inputs, out.figures()).unwrap();
+        joined(c, &Problem::new(n, self.v, self.options).unwrap(), inputs, out.figures(ALL)).unwrap();
         out
     }
     fn whole(&self, c: &Context) -> Out {
         let mut out = Out::new(self.n());
         let logits = T::view(Matrix::contiguous(&self.z, self.n(), self.v).unwrap());
         let inputs = Inputs::new(logits, self.bias(0, self.v), self.rows());
-        forward(c, &Problem::new(self.n(), self.v, self.options).unwrap(), inputs, out.figures()).unwrap();
+        forward(c, &Problem::new(self.n(), self.v, self.options).unwrap(), inputs, out.figures(ALL)).unwrap();
         out
     }
     fn gradient(&self, c: &Context, stats: &[f32], a: usize, b: usize, in_place: bool) -> Vec<T> {
@@ -109,52 +97,6 @@ impl<T: Logit> Job<T> {
         g
     }
 }
-#[derive(Debug)]
-struct Out {
-    logprob: Vec<f32>,
-    lse: Vec<f32>,
-    max: Vec<f32>,
-    argmax: Vec<i32>,
-    entropy: Vec<f32>,
-    log_sum_sq: Vec<f32>,
-    is_top1: Vec<u8>,
-    stats: Vec<f32>,
-    status: Vec<u32>,
-}
-impl Out {
-    fn new(n: usize) -> Out {
-        let f = vec![7.5f32; n];
-        Out {
-            logprob: f.clone(),
-            lse: f.clone(),
-            max: f.clone(),
-            argmax: vec![77; n],
-            entropy: f.clone(),
-            log_sum_sq: f,
-            is_top1: vec![77; n],
-            stats: vec![7.5; n * STATS],
-            status: vec![1 << 31; n],
-        }
-    }
-    fn figures(&mut self) -> Figures<'_> {
-        let n = self.lse.len();
-        macro_rules! all {
-            ($($f:ident)*) => { Figures {
-                stats: Some(MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
-                $($f: Some(MatrixMut::vector(&mut self.$f))),*, ..Figures::default()
-            } };
-        }
-        all!(logprob lse max argmax entropy log_sum_sq is_top1 status)
-    }
-    #[track_caller]
-    fn same(&self, what: &str, want: &Out) {
-        macro_rules! each {
-            ($($f:ident)*) => {$( same(&format!("{what}: {}", stringify!($f)), &self.$f, &want.$f); )*};
-        }
-        each!(logprob lse max argmax entropy log_sum_sq is_top1 stats status);
-    }
-}
-
 fn job<T: Logit>(v: usize, setup: usize, seed: u64) -> Job<T> {
     let mut r = Random(seed);
     let n = 7;
@@ -193,7 +135,11 @@ fn every<T: Logit>(cases: &mut Cases) {
                 );
                 all.push(vec![0, v as i64]);
                 for starts in &all {
-                    job.finish(c, starts).same(&format!("V {v}, setup {setup}, {} shards", starts.len() - 1), &want);
+                    job.finish(c, starts).check(
+                        &format!("V {v}, setup {setup}, {} shards", starts.len() - 1),
+                        &want,
+                        ALL,
+                    );
                     cases.ran();
                 }
                 // a shard's gradient from the row's statistics, whatever the cut
@@ -229,7 +175,7 @@ fn any_cut_gives_the_same_bits_on_every_instruction_set_and_close_figures() {
         for starts in [cut(16032), cut(50000), vec![0, 5, 2048, 2049, 2080, 100000, job.v as i64]] {
             let want = job.finish(&scalar, &starts);
             for c in contexts().iter().chain([&context(Isa::detect(), 3)]) {
-                job.finish(c, &starts).same(&format!("{starts:?}"), &want);
+                job.finish(c, &starts).check(&format!("{starts:?}"), &want, ALL);
                 for w in starts.windows(2) {
                     let (a, b) = (w[0] as usize, w[1] as usize);
                     let ((got, s), (want, t)) = (job.local(c, a, b), job.local(&scalar, a, b));
@@ -353,7 +299,7 @@ fn refusals() {
         let records = Matrix::contiguous(&records, shards * job.n(), STATS).unwrap();
         let mut out = Out::new(job.n());
         let inputs = Finish::new(records, Matrix::vector(starts).into(), rows);
-        let e = joined(&c, &Problem::new(job.n(), 5000, job.options).unwrap(), inputs, out.figures());
+        let e = joined(&c, &Problem::new(job.n(), 5000, job.options).unwrap(), inputs, out.figures(ALL));
         assert!(e.is_ok() || out.status.iter().all(|&s| s == 1 << 31), "a refused call has written");
         e
     };

@@ -1,10 +1,9 @@
 //! Sampling supports: the filters against 50 digits, log-probs over a support against rows whose other columns are dead,
 //! the same bits however a mask is given, computed and cut over threads; targets outside; hostile input.
 use half::{bf16, f16};
-use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
 use truing_core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
-use truing_core::matrix::{Floats, FloatsMut, Matrix, MatrixMut, Workspace};
+use truing_core::matrix::{Matrix, MatrixMut, Workspace};
 use truing_core::support::{Edge, Filters, Lists, Outside, Preset, Support, SupportFigures, Ties};
 use truing_core::{Error, Status};
 use truing_cpu::logprob::{
@@ -12,22 +11,10 @@ use truing_cpu::logprob::{
 };
 use truing_cpu::support::{support_mask, support_mask_workspace};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Random, U, context, contexts, same, with_scratch};
+use truing_tests::{Bits, Cases, Logit, Random, U, context, contexts, same, with_scratch};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
-
-trait Logit: Element + Float + Bits {
-    fn view(m: Matrix<'_, Self>) -> Floats<'_>;
-    fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_>;
-}
-macro_rules! logit {
-    ($($t:ty),*) => {$( impl Logit for $t {
-        fn view(m: Matrix<'_, Self>) -> Floats<'_> { m.into() }
-        fn view_mut(m: MatrixMut<'_, Self>) -> FloatsMut<'_> { m.into() }
-    } )*};
-}
-logit!(f32, bf16, f16);
 
 #[derive(Clone)]
 struct Job<T> {

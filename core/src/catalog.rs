@@ -205,6 +205,8 @@ pub struct About {
     pub below_zero: bool,
     /// What is logged as the reward of a side.
     pub reward: Reward,
+    /// The entry has a second output, minus its partial over its first parameter: the factor on a plain NLL.
+    pub aux: bool,
     /// The value.
     pub formula: &'static str,
     /// Where it comes from.
@@ -233,6 +235,7 @@ impl About {
         margins: [0.0; 2],
         below_zero: false,
         reward: Reward::Scaled,
+        aux: false,
         formula: "",
         source: "",
     };
@@ -289,6 +292,12 @@ fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
         out[k] = param.check(given.get(k).copied().unwrap_or(f64::NAN))?;
     }
     Ok(())
+}
+/// The checked parameters of an operation; a missing tail and NaN mean default.
+pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
+    let mut all = [0.0; N];
+    fill(params, given, &mut all)?;
+    Ok(all)
 }
 /// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
 pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {

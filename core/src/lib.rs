@@ -5,8 +5,10 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod advantage;
 pub mod batch;
 pub mod catalog;
+pub mod classes;
 mod coef;
 pub mod dtype;
 pub mod error;

@@ -9,7 +9,7 @@
 //! forms d loss / d score, [`Phase::WithCoefficients`] gives the gradients.
 use crate::error::{Error, Result, Status, Value};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
-use crate::matrix::{Floats, Ints, Matrix, MatrixMut};
+use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use crate::preference::{self, Groups, Items, Term};
 use crate::sequence::{self, Score, Segments, factor};
 use crate::{catalog, linear_logprob};
@@ -27,6 +27,41 @@ pub enum Phase {
     WithCoefficients = 3,
 }
 
+/// Which tokens a side term runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Scope {
+    /// Those of the chosen sequence of each live pair, or of each live desirable row.
+    Chosen = 1,
+    /// Those of the third sequence of each live pair.
+    Anchor = 2,
+    /// All of the mask, whatever items there are.
+    Masked = 3,
+}
+/// What a side term divides by. A sequence of several items counts as often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SideDivisor {
+    /// All its tokens.
+    Pooled,
+    /// Each sequence by its tokens, then by the sequences that have one.
+    RowMean,
+    /// A number of the caller (accumulation, other ranks), finite and > 0.
+    External(f64),
+    /// The live items (sequences that have a token, for [`Scope::Masked`]).
+    ItemSum,
+}
+/// A further term over tokens: `coef sum -log p(y) / divisor`, the NLL beside a preference loss (`cpo`, `orpo`, `rpo`, `tpo`;
+/// `xpo` with a negative factor; the retained tokens of `grad_diff`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SideTerm {
+    /// Finite, either sign, not 0.
+    pub coef: f64,
+    /// Its tokens.
+    pub scope: Scope,
+    /// What it divides by.
+    pub divisor: SideDivisor,
+}
+
 /// Settings of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -38,12 +73,19 @@ pub struct Options {
     pub skip_flagged: bool,
     /// What the call does.
     pub phase: Phase,
+    /// A further term over tokens, phase `single`.
+    pub side: Option<SideTerm>,
+    /// A reference head over the same rows: its hidden size, and the transform of its logits. Not in phase
+    /// `with_coefficients`.
+    pub reference: Option<(usize, logprob::Transform)>,
 }
 
 /// A checked problem: what is asked, without the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
     linear: linear_logprob::Problem,
+    reference: Option<linear_logprob::Problem>,
+    side: Option<SideTerm>,
     sequence: sequence::Problem<'a>,
     preference: Option<preference::Problem<'a>>,
     phase: Phase,
@@ -69,28 +111,84 @@ impl<'a> Problem<'a> {
                 Value::Text("none: the log-probs are not formed there"),
             ));
         }
+        let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        let reference = match options.reference {
+            None => None,
+            Some(_) if options.phase == Phase::WithCoefficients => {
+                return refuse("ref_head", "a head", "none in phase with_coefficients");
+            }
+            Some((size, transform)) => {
+                let own = logprob::Options { transform, ..options.logprob };
+                let problem = linear_logprob::Problem::new(rows, size, vocab, own).map_err(|e| match e.field {
+                    "head.hidden" | "hidden" => Error { field: "ref_head.hidden", ..e },
+                    field if field.starts_with("transform.") => Error { field: "ref_head.transform", ..e },
+                    _ => e,
+                })?;
+                Some(problem)
+            }
+        };
+        let side = options.side.filter(|side| side.coef != 0.0);
+        if let Some(side) = &side {
+            let positive = |z: f64| z > 0.0 && z < f64::INFINITY;
+            if options.phase != Phase::Single {
+                return refuse("side_term", "a term", "none but in phase single");
+            }
+            if !side.coef.is_finite() {
+                let got = Value::Float(side.coef);
+                return Err(Error::invalid("side_term.coef", got, Value::Text("a finite number")));
+            }
+            if let SideDivisor::External(z) = side.divisor
+                && !positive(z)
+            {
+                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
+                return Err(Error::invalid("side_term.normaliser", Value::Float(z), legal));
+            }
+            if side.scope == Scope::Chosen && items.kind() == catalog::Kind::List {
+                return refuse(
+                    "side_term.scope",
+                    "chosen sequences of lists",
+                    "pairs, rows, or all tokens of the mask",
+                );
+            }
+            if side.scope == Scope::Anchor && !items.anchored() {
+                return refuse("side_term.scope", "anchors", "pairs with a third sequence");
+            }
+        }
         let preference = match options.phase {
             Phase::Single => {
                 let score = match options.score.score {
                     Score::Mean(_) => catalog::Score::Mean,
                     Score::Sum | Score::Ld { .. } => catalog::Score::Sum,
                 };
-                let settings = preference::Options { score: Some(score), skip_flagged: options.skip_flagged };
+                let anchored = side.is_some_and(|side| side.scope == Scope::Anchor);
+                let settings = preference::Options { score: Some(score), skip_flagged: options.skip_flagged, anchored };
                 let problem = preference::Problem::new(segments.sequences(), items, terms, settings)?;
-                for t in terms {
-                    if t.about().reads(catalog::slot::KL) {
-                        return Err(Error::invalid(
-                            "loss.id",
-                            Value::Text(t.about().name),
-                            Value::Text("an entry without the kl slot: its KL needs the reference's head"),
-                        ));
+                if let Some(t) = terms.iter().find(|t| t.about().reads(catalog::slot::KL)) {
+                    if reference.is_none() {
+                        let expected = Value::Text("an entry without the kl slot, or a reference head");
+                        return Err(Error::invalid("loss.id", Value::Text(t.about().name), expected));
+                    }
+                    if options.score.score != Score::Sum || options.score.clamp.is_some() {
+                        return refuse("score.kind", "another score", "plain sums beside a KL");
                     }
                 }
                 Some(problem)
             }
             _ => None,
         };
-        Ok(Problem { linear, sequence, preference, phase: options.phase })
+        Ok(Problem { linear, reference, side, sequence, preference, phase: options.phase })
+    }
+    /// Log-probs of the rows under the reference head.
+    pub const fn reference(&self) -> Option<&linear_logprob::Problem> {
+        self.reference.as_ref()
+    }
+    /// Some term reads the KL to the reference.
+    pub fn reads_kl(&self) -> bool {
+        self.preference.is_some_and(|p| p.reads(catalog::slot::KL))
+    }
+    /// The further term over tokens.
+    pub const fn side(&self) -> Option<&SideTerm> {
+        self.side.as_ref()
     }
     /// Log-probs of the rows.
     pub const fn linear(&self) -> &linear_logprob::Problem {
@@ -108,6 +206,17 @@ impl<'a> Problem<'a> {
     pub const fn phase(&self) -> Phase {
         self.phase
     }
+}
+
+/// The reference's side of [`Inputs`]: hidden states of the same rows, its head, the inputs of its transform.
+#[derive(Clone, Copy, Debug)]
+pub struct RefHead<'a> {
+    /// `[N, D']`.
+    pub hidden: Floats<'a>,
+    /// `[V, D']`.
+    pub weight: Floats<'a>,
+    /// Bias and row temperatures.
+    pub transform: TransformInputs<'a>,
 }
 
 /// The data of a call.
@@ -129,6 +238,10 @@ pub struct Inputs<'a> {
     pub ref_logps: Option<Floats<'a>>,
     /// `[S]`, reference scores of the same kind as the call's score.
     pub ref_scores: Option<Floats<'a>>,
+    /// The reference's head, of the same element types where a term reads the KL. Not with `ref_logps` or `ref_scores`.
+    pub ref_head: Option<RefHead<'a>>,
+    /// `[N]`, tokens of the side term, which may be more than those of the score; absent: the same.
+    pub side_mask: Option<Mask<'a>>,
     /// Masks, weights, margins, labels of the items.
     pub groups: Groups<'a>,
     /// `[S]`, d loss / d score, phase `with_coefficients`.
@@ -152,6 +265,8 @@ impl<'a> Inputs<'a> {
             ld_prefix: None,
             ref_logps: None,
             ref_scores: None,
+            ref_head: None,
+            side_mask: None,
             groups: Groups::default(),
             score_coefficients: None,
             stats: None,
@@ -164,6 +279,14 @@ impl<'a> Inputs<'a> {
     pub fn live(&self, problem: &Problem<'_>, i: usize) -> bool {
         self.rows.target(i, problem.linear.logprob().options()) != Target::Ignored
     }
+    /// Whether row `i` is a token of the side term's mask.
+    #[inline(always)]
+    pub fn beside(&self, problem: &Problem<'_>, i: usize) -> bool {
+        self.side_rows().target(i, problem.linear.logprob().options()) != Target::Ignored
+    }
+    fn side_rows(&self) -> Rows<'a> {
+        Rows { mask: self.side_mask.or(self.rows.mask), ..self.rows }
+    }
     /// Shapes, values, targets, indices.
     pub fn check(&self, problem: &Problem<'_>) -> Result<()> {
         let (n, s) = (problem.linear.rows(), problem.sequence.sequences());
@@ -173,10 +296,60 @@ impl<'a> Inputs<'a> {
         }
         self.rows.check(problem.linear.logprob())?;
         self.transform.check(problem.linear.logprob(), &self.rows)?;
+        if let Some(mask) = &self.side_mask {
+            mask.layout().check("side_term.mask", n, 1)?;
+            if problem.side.is_none() {
+                let expected = Value::Text("none without a side term");
+                return Err(Error::invalid("side_term.mask", Value::Text("a tensor"), expected));
+            }
+            self.side_rows().check(problem.linear.logprob())?;
+            self.transform.check(problem.linear.logprob(), &self.side_rows())?;
+        }
+        match (&self.ref_head, &problem.reference) {
+            (None, None) => {}
+            (Some(head), Some(reference)) => {
+                let named = |e: Error| match e.field {
+                    "head.hidden" => Error { field: "ref_head.hidden", ..e },
+                    "head.weight" => Error { field: "ref_head.weight", ..e },
+                    field if field.starts_with("transform.") => Error { field: "ref_head.transform", ..e },
+                    _ => e,
+                };
+                reference.check_operands(&head.hidden, &head.weight).map_err(named)?;
+                head.transform.check(reference.logprob(), &self.rows).map_err(named)?;
+                if self.ref_logps.is_some() || self.ref_scores.is_some() {
+                    let expected = Value::Text("none beside a reference head");
+                    let field = if self.ref_logps.is_some() { "ref_logps" } else { "ref_scores" };
+                    return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+                }
+                let types = [
+                    ("ref_head.hidden", head.hidden.dtype(), self.hidden.dtype()),
+                    ("ref_head.weight", head.weight.dtype(), self.weight.dtype()),
+                ];
+                for (field, got, own) in types {
+                    if problem.reads_kl() && got != own {
+                        let (got, own) = (Value::Dtype(got), Value::Dtype(own));
+                        return Err(Error::new(Status::UnsupportedDtype, field, got, own));
+                    }
+                }
+                if problem.reads_kl() && reference.logprob().valid() != problem.linear.logprob().valid() {
+                    let (got, own) = (reference.logprob().valid(), problem.linear.logprob().valid());
+                    return Err(Error::invalid("ref_head.transform", Value::Size(got), Value::Size(own)));
+                }
+                if problem.reads_kl() && self.token_weights.is_some() {
+                    let expected = Value::Text("none beside a KL, whose tokens have no weights");
+                    return Err(Error::invalid("score.token_weights", Value::Text("a tensor"), expected));
+                }
+            }
+            (head, _) => {
+                let got = Value::Text(if head.is_some() { "tensors" } else { "nothing" });
+                return Err(Error::invalid("ref_head.hidden", got, Value::Text("as the options say")));
+            }
+        }
         if let Some(r) = &self.ref_logps {
             r.layout().check("ref_logps", n, 1)?;
         }
-        if problem.sequence.options().clamp.is_some() && self.ref_logps.is_none() {
+        let by_token = self.ref_logps.is_some() || self.ref_head.is_some();
+        if problem.sequence.options().clamp.is_some() && !by_token {
             return Err(Error::invalid(
                 "ref_logps",
                 Value::Text("nothing"),
@@ -205,15 +378,16 @@ impl<'a> Inputs<'a> {
         let Some(p) = &problem.preference else { return Ok(()) };
         for t in p.terms() {
             let reads = t.about().reads(catalog::slot::REF);
-            if reads && self.ref_logps.is_none() && self.ref_scores.is_none() {
+            if reads && !by_token && self.ref_scores.is_none() {
                 return Err(Error::invalid(
                     "ref_scores",
                     Value::Text("nothing"),
                     Value::Text("[S] (or ref_logps): a term reads them"),
                 ));
             }
-            if !reads && self.ref_logps.is_some() {
-                return unwanted("ref_logps", "none: a term takes no reference (give ref_scores)");
+            if !reads && by_token {
+                let field = if self.ref_head.is_some() { "ref_head.hidden" } else { "ref_logps" };
+                return unwanted(field, "none: a term takes no reference (give ref_scores)");
             }
         }
         Ok(())
@@ -229,6 +403,12 @@ pub struct Outputs<'a> {
     pub scores: Option<MatrixMut<'a, f64>>,
     /// `[S]`, live tokens.
     pub counts: Option<MatrixMut<'a, i32>>,
+    /// `[S]`, scores of the reference; with `ref_logps` or a reference head.
+    pub ref_scores: Option<MatrixMut<'a, f64>>,
+    /// `[S]`, KL(reference || policy) summed over the live tokens; where a term reads it.
+    pub kl: Option<MatrixMut<'a, f64>>,
+    /// One number, the side term before its factor.
+    pub side: Option<FloatsMut<'a>>,
     /// `[N, 12]`, for the phase `with_coefficients`.
     pub stats: Option<MatrixMut<'a, f32>>,
     /// `[N]`, bits of [`crate::error::row`].
@@ -243,9 +423,24 @@ impl Outputs<'_> {
         self.logps.as_ref().map_or(Ok(()), |m| m.layout().check("out_logps", n, 1))?;
         self.scores.as_ref().map_or(Ok(()), |m| m.layout().check("out_scores", s, 1))?;
         self.counts.as_ref().map_or(Ok(()), |m| m.layout().check("out_counts", s, 1))?;
+        self.ref_scores.as_ref().map_or(Ok(()), |m| m.layout().check("out_ref_scores", s, 1))?;
+        self.kl.as_ref().map_or(Ok(()), |m| m.layout().check("out_kl", s, 1))?;
+        if self.kl.is_some() && !problem.reads_kl() {
+            let expected = Value::Text("none: no term reads the KL");
+            return Err(Error::invalid("out_kl", Value::Text("a tensor"), expected));
+        }
+        if let Some(m) = &self.side {
+            sequence::wide("out_side_term", m.dtype())?;
+            m.layout().check("out_side_term", 1, 1)?;
+            if problem.side.is_none() {
+                let expected = Value::Text("none without a side term");
+                return Err(Error::invalid("out_side_term", Value::Text("a tensor"), expected));
+            }
+        }
         self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_stats", n, STATS))?;
         self.row_status.as_ref().map_or(Ok(()), |m| m.layout().check("out_row_status", n, 1))?;
         let figures = self.logps.is_some() || self.scores.is_some() || self.counts.is_some() || self.stats.is_some();
+        let figures = figures || self.ref_scores.is_some();
         let refuse = |field, expected| {
             Err(Error::new(Status::InvalidArgument, field, Value::Text("a tensor"), Value::Text(expected)))
         };

@@ -318,8 +318,29 @@ impl Floats<'_> {
             Floats::F64(m) => m.get(i),
         }
     }
+    /// Element `j` of row `i`, widened.
+    #[inline(always)]
+    pub fn at(&self, i: usize, j: usize) -> f64 {
+        match self {
+            Floats::F32(m) => m.row(i)[j] as f64,
+            Floats::Bf16(m) => m.row(i)[j].to_f64(),
+            Floats::F16(m) => m.row(i)[j].to_f64(),
+            Floats::F64(m) => m.row(i)[j],
+        }
+    }
 }
 impl FloatsMut<'_> {
+    /// Writes element `j` of row `i`, rounded once.
+    #[inline(always)]
+    pub fn put(&mut self, i: usize, j: usize, x: f64) {
+        use crate::dtype::Float;
+        match self {
+            FloatsMut::F32(m) => m.row_mut(i)[j] = f32::from_f64(x),
+            FloatsMut::Bf16(m) => m.row_mut(i)[j] = bf16::from_f64(x),
+            FloatsMut::F16(m) => m.row_mut(i)[j] = f16::from_f64(x),
+            FloatsMut::F64(m) => m.row_mut(i)[j] = x,
+        }
+    }
     /// Writes the first element of row `i`, rounded once.
     #[inline(always)]
     pub fn set(&mut self, i: usize, x: f64) {

@@ -142,7 +142,8 @@ impl Items<'_> {
             _ => None,
         }
     }
-    fn anchored(&self) -> bool {
+    /// Pairs have a third sequence.
+    pub fn anchored(&self) -> bool {
         matches!(self, Items::Indexed { anchor: Some(_), .. } | Items::Threes | Items::Thirds)
     }
     /// Sequence of member `m` of the lists.
@@ -170,6 +171,8 @@ pub struct Options {
     pub score: Option<Score>,
     /// Items flagged with anything but `ignored` and `saturated` leave sum and divisor.
     pub skip_flagged: bool,
+    /// Something beside the terms reads the third sequence of each pair.
+    pub anchored: bool,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -275,7 +278,8 @@ impl<'a> Problem<'a> {
                 ));
             }
         }
-        if inputs & slot::ANCHOR != 0 && !items.anchored() {
+        let anchored = inputs & slot::ANCHOR != 0 || options.anchored;
+        if anchored && !items.anchored() {
             let expected = Value::Text("a third sequence of each pair: a term reads it");
             return Err(Error::invalid("groups.anchor_seq", Value::Text("nothing"), expected));
         }
@@ -284,7 +288,7 @@ impl<'a> Problem<'a> {
                 chosen.layout().check("groups.chosen_seq", chosen.rows(), 1)?;
                 rejected.layout().check("groups.rejected_seq", chosen.rows(), 1)?;
                 if let Some(anchor) = anchor {
-                    if inputs & slot::ANCHOR == 0 {
+                    if !anchored {
                         let expected = Value::Text("none: no term reads it");
                         return Err(Error::invalid("groups.anchor_seq", Value::Text("a tensor"), expected));
                     }
@@ -693,6 +697,11 @@ pub struct Outputs<'a> {
     pub grad_margin: Option<FloatsMut<'a>>,
     /// `[S]`, rows only: with respect to `baseline`.
     pub grad_baseline: Option<FloatsMut<'a>>,
+    /// `[params]`, summed over the items in order: with respect to the parameters of the first term, 0 where it has no such
+    /// partial ([`crate::losses::PairLoss::LEARNED`]).
+    pub grad_params: Option<MatrixMut<'a, f64>>,
+    /// `[items]`: the second output of the first term's entry ([`About::aux`]).
+    pub aux: Option<FloatsMut<'a>>,
     /// Sums for the caller's log, see [`stat`].
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
     /// `[items]`, bits of [`crate::error::row`]. `overflow`: a loss or partial beyond f64, or a loss, reward or gradient of
@@ -727,6 +736,18 @@ impl Outputs<'_> {
             }
             wide(field, m.dtype())?;
             m.layout().check(field, rows, 1)?;
+        }
+        let first = problem.terms[0].id;
+        if let (Some(m), Some(info)) = (&self.grad_params, catalog::info(first)) {
+            m.layout().check("items.grad_params_out", info.params.len(), 1)?;
+        }
+        if let Some(m) = &self.aux {
+            wide("items.out_aux", m.dtype())?;
+            m.layout().check("items.out_aux", n, 1)?;
+            if !problem.terms[0].about().aux {
+                let expected = Value::Text("none: the entry has no second output");
+                return Err(Error::invalid("items.out_aux", Value::Text("a tensor"), expected));
+            }
         }
         if self.loss.is_some() && problem.terms[0].reduction == Reduction::None {
             return Err(Error::invalid(

@@ -1,6 +1,8 @@
 //! CPU backend: the problems of `truing-core` over SIMD lanes and threads, with the same bits on every instruction set.
 
+pub mod advantage;
 pub mod batch;
+pub mod classes;
 pub mod gemm;
 pub mod lanes;
 pub mod linear_logprob;

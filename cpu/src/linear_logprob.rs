@@ -19,7 +19,7 @@ use crate::sequence::check_space;
 use core::ops::Range;
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
-use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype};
+use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype, kl_term};
 use truing_core::logprob::{ExtraIds, Figures, Found, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, RowUpstream, Tree};
@@ -182,6 +182,8 @@ pub struct Logits<'a> {
     z: &'a mut [f32],
     live: &'a mut [usize],
     count: usize,
+    /// What the backward adds to dz, where and for which rows `z` lies; or nothing.
+    extra: &'a mut [f32],
 }
 impl<'a> Logits<'a> {
     /// Bytes of the logits of up to `rows` live rows.
@@ -203,7 +205,7 @@ impl<'a> Logits<'a> {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
         let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
-        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0 })
+        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0, extra: &mut [] })
     }
     /// Bytes with which forward and backward of a group of up to `rows` live rows, whose logits are kept, are fast.
     pub fn workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
@@ -229,7 +231,9 @@ impl Logits<'_> {
             return;
         }
         // rows only move down
-        let z = Disjoint::new(&mut *self.z);
+        let there = !self.extra.is_empty();
+        let (z, extra) = (Disjoint::new(&mut *self.z), Disjoint::new(&mut *self.extra));
+        let both = [Some(&z), there.then_some(&extra)];
         let old = &self.live[..self.count];
         job.context.tasks(job.valid().div_ceil(STRIP), |_, task| {
             for j in task * STRIP..job.valid().min((task + 1) * STRIP) {
@@ -238,10 +242,12 @@ impl Logits<'_> {
                     while old[from] != *row {
                         from += 1;
                     }
-                    // SAFETY: column j belongs to this task, and one element is read before one is written.
-                    unsafe {
-                        let x = z.shared(pass.place::<K>(from, j), 1)[0];
-                        z.piece(pass.place::<K>(to, j), 1)[0] = x;
+                    for z in both.iter().flatten() {
+                        // SAFETY: column j belongs to this task, and one element is read before one is written.
+                        unsafe {
+                            let x = z.shared(pass.place::<K>(from, j), 1)[0];
+                            z.piece(pass.place::<K>(to, j), 1)[0] = x;
+                        }
                     }
                 }
             }
@@ -1840,7 +1846,7 @@ fn backward_on<K: Kernel>(
             Some(logits) => {
                 let p = Pass::kept(&sizes, wants_weight, out.hidden.is_some());
                 logits.compact::<K>(job, &p, &kept.live[..count]);
-                ([Some(p), None], Some(&mut *logits.z))
+                ([Some(p), None], Some((&mut *logits.z, &*logits.extra)))
             }
             None if job.valid() == 0 => ([None, None], None), // a shard of padding
             None if job.asked.list > 0 => {
@@ -1851,7 +1857,8 @@ fn backward_on<K: Kernel>(
         };
         let mut z = z;
         for p in plan.iter().flatten() {
-            pass(k, job, &sizes, p, kept, count, z.as_deref_mut(), &group.rows, group.before, &mut out, rest)?;
+            let z = z.as_mut().map(|(z, extra)| (&mut **z, *extra));
+            pass(k, job, &sizes, p, kept, count, z, &group.rows, group.before, &mut out, rest)?;
         }
     }
     // what no live row and no valid column reaches
@@ -2048,7 +2055,7 @@ fn pass<K: Kernel>(
     pass: &Pass,
     kept: &Kept<'_>,
     count: usize,
-    logits: Option<&mut [f32]>,
+    logits: Option<(&mut [f32], &[f32])>,
     range: &Range<usize>,
     before: usize,
     out: &mut Outputs<'_, '_>,
@@ -2059,9 +2066,9 @@ fn pass<K: Kernel>(
     let (vectors, np) = Panels::<K::In>::need(pass.c, len, K::NV);
     let mut panels = Panels::<K::In>::new(arena.take(vectors)?, arena.take(np)?, len, K::NV);
     // dz of a tile, or of all tiles one behind the other where the logits were kept
-    let z = match logits {
-        Some(z) => z,
-        None => arena.take::<f32>(pass.dz::<K>())?,
+    let (z, extra) = match logits {
+        Some(both) => both,
+        None => (arena.take::<f32>(pass.dz::<K>())?, &[][..]),
     };
     let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
     let totals = arena.take::<f32>(pass.totals(sizes))?;
@@ -2105,7 +2112,12 @@ fn pass<K: Kernel>(
                         let z = unsafe { z.piece(z0 + task * strip_len, strip_len) };
                         for (first, x) in (n0..n1).step_by(ld).zip(z.chunks_exact_mut(panel_len)) {
                             let lanes = ld.min((n1 - first).next_multiple_of(LANES));
-                            gradient(job, kept, first, lanes, a, &mut x[..(b - a - 1) * ld + lanes], ld);
+                            let x = &mut x[..(b - a - 1) * ld + lanes];
+                            gradient(job, kept, first, lanes, a, x, ld);
+                            if !extra.is_empty() {
+                                let at = z0 + task * strip_len + (first - n0) / ld * panel_len;
+                                add_extra(kept, first, x, &extra[at..at + x.len()], ld);
+                            }
                         }
                     });
                 }
@@ -2281,6 +2293,14 @@ fn pass<K: Kernel>(
     Ok(())
 }
 
+/// Adds `extra` to the dz of the rows from `first` on whose columns count.
+fn add_extra(kept: &Kept<'_>, first: usize, x: &mut [f32], extra: &[f32], ld: usize) {
+    for (x, extra) in x.chunks_mut(ld).zip(extra.chunks(ld)) {
+        for ((x, extra), fill) in x.iter_mut().zip(extra).zip(&kept.fill[first..]) {
+            *x = if *fill == COLUMNS { *x + *extra } else { *x };
+        }
+    }
+}
 /// Raw logits to dz, in place: columns from `g0` on, lanes are live rows from `first` on.
 fn gradient(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g0: usize, x: &mut [f32], ld: usize) {
     let columns = x.len().div_ceil(ld);
@@ -2426,6 +2446,226 @@ fn gradient_scalar(job: &Job<'_>, kept: &Kept<'_>, first: usize, lanes: usize, g
                 0.0 => c.raw(&t, *x, job.bias(g0 + j)),
                 _ => c.smoothed(&t, *x, job.bias(g0 + j), job.class_weight(g0 + j)),
             };
+        }
+    }
+}
+
+// ---- two heads over the same rows
+
+/// One of two heads: its problem, its inputs and its saved statistics.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// Hidden states, weight, transform and rows.
+    pub inputs: Inputs<'a>,
+    /// `[N, 12]`, saved by the forward.
+    pub stats: Matrix<'a, f32>,
+}
+/// Constants of the rows in 16 lanes.
+struct Sides {
+    slope: [[f32; LANES]; 2],
+    outer: [[f32; LANES]; 2],
+    m: [[f32; LANES]; 2],
+    scale: [[f32; LANES]; 2],
+    gamma: [f32; LANES],
+    factor: [f32; LANES],
+    bad: [bool; LANES],
+}
+impl Sides {
+    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], factors: Option<&[f32]>) -> Sides {
+        let zero = [0.0; LANES];
+        let mut x = Sides {
+            slope: [[1.0; LANES]; 2],
+            outer: [zero; 2],
+            m: [zero; 2],
+            scale: [zero; 2],
+            gamma: zero,
+            factor: zero,
+            bad: [false; LANES],
+        };
+        for (l, &row) in rows.iter().enumerate() {
+            let mut log = [0.0; 2];
+            for h in 0..2 {
+                let record = Record::unpack(heads[h].stats.row(row));
+                set_transform(&jobs[h].transform(row), l, &mut x.slope[h], &mut x.outer[h]);
+                x.m[h][l] = record.m;
+                x.scale[h][l] = (1.0 / (1.0 + record.r as f64)) as f32;
+                log[h] = truing_core::real::Real::log1p(record.r as f64);
+                x.bad[l] |= record.poisoned() || record.m == f32::NEG_INFINITY;
+            }
+            x.gamma[l] = (log[1] - log[0]) as f32;
+            x.factor[l] = factors.map_or(0.0, |f| -f[row]);
+        }
+        x
+    }
+}
+/// Columns whose terms are added up in f32 before they go to f64.
+const RUN: usize = 32;
+/// KL(reference || policy) of the rows whose logits both groups keep: `heads` and `logits` are the policy's and the
+/// reference's, of the same element types. `kl` is indexed by row; NaN where a row of either side has no distribution.
+pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], kl: &mut [f64]) {
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, None, kl));
+}
+/// Leaves what `factors[row] KL(reference || policy)` adds to dz beside `lse` and `logprob` (`- factor q`) to the
+/// backward of the policy's logits; those of the reference are used up.
+pub fn kept_kl_backward<'a>(
+    context: &Context,
+    heads: [Head<'_>; 2],
+    policy: &mut Logits<'a>,
+    mut reference: Logits<'a>,
+    factors: &[f32],
+) {
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    let both = [&mut *policy, &mut reference];
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, Some(factors), &mut []));
+    policy.extra = reference.z;
+}
+fn two_heads<K: Kernel>(
+    _: K,
+    context: &Context,
+    heads: &[Head<'_>; 2],
+    [policy, reference]: [&mut Logits<'_>; 2],
+    factors: Option<&[f32]>,
+    kl: &mut [f64],
+) {
+    let jobs = [0, 1].map(|h| Job::new(context, heads[h].problem, heads[h].inputs, Asked::default()));
+    let sizes = Sizes {
+        rows: policy.live.len(),
+        ..Sizes::new(context, heads[0].problem, heads[0].inputs.weight.dtype(), jobs[0].paired)
+    };
+    let pass = Pass::kept(&sizes, true, true);
+    let (strip, ld, valid) = (pass.strip::<K>(), LANES * K::NV, jobs[0].valid());
+    let (live, x, y) = (&policy.live[..policy.count], &*policy.z, Disjoint::new(&mut *reference.z));
+    let kl = Disjoint::new(kl);
+    context.tasks(live.len().div_ceil(LANES), |_, task| {
+        let n0 = task * LANES;
+        let rows = &live[n0..live.len().min(n0 + LANES)];
+        let sides = Sides::new(&jobs, heads, rows, factors);
+        let mut sums = [0.0; LANES];
+        let mut j = 0;
+        while j < valid {
+            // neighbouring columns of a strip, `ld` elements apart
+            let inside = j % pass.t;
+            let n = (strip - inside % strip).min(pass.t - inside).min(valid - j).min(RUN);
+            let at = pass.place::<K>(n0, j);
+            let len = (n - 1) * ld + LANES;
+            columns(&jobs, &sides, factors.is_some(), j, (&x[at..at + len], &y, at, ld), &mut sums);
+            j += n;
+        }
+        if factors.is_none() {
+            for (l, &row) in rows.iter().enumerate() {
+                // SAFETY: the row belongs to this task.
+                unsafe { kl.piece(row, 1)[0] = if sides.bad[l] { f64::NAN } else { sums[l] } };
+            }
+        }
+    });
+}
+/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or (`gradient`) `factor q` times the slope of the
+/// policy's transform in the place of the reference's logits.
+fn columns(
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    j: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    sums: &mut [f64; LANES],
+) {
+    let mut part = [0.0; LANES];
+    on_lanes!(
+        jobs[0].isa,
+        s => columns_lanes(s, jobs, sides, gradient, j, (x, y, at, ld), &mut part),
+        columns_scalar(jobs, sides, gradient, j, (x, y, at, ld), &mut part)
+    );
+    sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x as f64);
+}
+#[inline(always)]
+fn columns_lanes<S: Sixteen>(
+    s: S,
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    first: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    part: &mut [f32; LANES],
+) {
+    let zero = splat(s, 0.0);
+    let dead = splat(s, f32::NEG_INFINITY);
+    let (t0, t1) = (
+        lane_transform(s, &jobs[0], &Lanes { slope: &sides.slope[0], outer: &sides.outer[0] }, 0),
+        lane_transform(s, &jobs[1], &Lanes { slope: &sides.slope[1], outer: &sides.outer[1] }, 0),
+    );
+    let (m0, m1) = (V::from_slice(s, &sides.m[0]), V::from_slice(s, &sides.m[1]));
+    let (scale0, scale1) = (V::from_slice(s, &sides.scale[0]), V::from_slice(s, &sides.scale[1]));
+    let (gamma, factor) = (V::from_slice(s, &sides.gamma), V::from_slice(s, &sides.factor));
+    let mut sum = zero;
+    for (c, x) in x.chunks(ld).enumerate() {
+        // SAFETY: these lanes of this column belong to the task that calls.
+        let place = unsafe { y.piece(at + c * ld, LANES) };
+        let (raw, mut z) = (V::from_slice(s, x), V::from_slice(s, place));
+        let (mut p, mut slope) = (raw, splat(s, 1.0));
+        if !jobs[0].identity {
+            match jobs[0].bias(first + c) {
+                Some(f32::NEG_INFINITY) => (p, slope) = (dead, zero),
+                Some(bias) => (p, slope) = (t0.apply(raw, Some(splat(s, bias))), t0.slope(raw + splat(s, bias))),
+                None => (p, slope) = (t0.apply(raw, None), t0.slope(raw)),
+            }
+        }
+        if !jobs[1].identity {
+            match jobs[1].bias(first + c) {
+                Some(f32::NEG_INFINITY) => z = dead,
+                Some(bias) => z = t1.apply(z, Some(splat(s, bias))),
+                None => z = t1.apply(z, None),
+            }
+        }
+        let q = exp(s, clamp(s, z - m1)) * scale1;
+        if gradient {
+            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, factor * q * slope));
+            g.store_slice(place);
+        } else {
+            let own = exp(s, clamp(s, p - m0)) * scale0;
+            sum = sum + kl_term(z, p, q, own, [m1, m0, gamma]);
+        }
+    }
+    sum.store_slice(part);
+}
+fn columns_scalar(
+    jobs: &[Job<'_>; 2],
+    sides: &Sides,
+    gradient: bool,
+    first: usize,
+    (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
+    part: &mut [f32; LANES],
+) {
+    let t =
+        |h: usize, l: usize| scalar_transform(&jobs[h], &Lanes { slope: &sides.slope[h], outer: &sides.outer[h] }, l);
+    let dead = f32::NEG_INFINITY;
+    for (c, x) in x.chunks(ld).enumerate() {
+        // SAFETY: as in the lanes.
+        let place = unsafe { y.piece(at + c * ld, LANES) };
+        for l in 0..LANES {
+            let (raw, mut z) = (x[l], place[l]);
+            let (mut p, mut slope) = (raw, 1.0);
+            if !jobs[0].identity {
+                match jobs[0].bias(first + c) {
+                    Some(f32::NEG_INFINITY) => (p, slope) = (dead, 0.0),
+                    bias => (p, slope) = (t(0, l).apply(raw, bias), t(0, l).slope(raw + bias.unwrap_or(0.0))),
+                }
+            }
+            if !jobs[1].identity {
+                match jobs[1].bias(first + c) {
+                    Some(f32::NEG_INFINITY) => z = dead,
+                    bias => z = t(1, l).apply(z, bias),
+                }
+            }
+            let q = record::exp_row(record::clamp_row(z - sides.m[1][l])) * sides.scale[1][l];
+            if gradient {
+                place[l] = if p == dead || z == dead { 0.0 } else { sides.factor[l] * q * slope };
+            } else {
+                let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
+                part[l] += kl_term(z, p, q, own, [sides.m[1][l], sides.m[0][l], sides.gamma[l]]);
+            }
         }
     }
 }

@@ -7,22 +7,25 @@
 //!
 //! With a larger workspace the call goes through groups of whole items, all of whose scores come from the group's rows,
 //! and keeps the f32 logits of a group between its forward and its backward: three products instead of four, the same bits.
+//! A KL to a reference head needs the logits of both heads side by side: its groups always keep them, 8 bytes a row and
+//! column, of an item at a time where its sequences are neighbours, else of all rows.
+//!
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
 //! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
-use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Logits};
+use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Head, Logits};
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::BLOCK;
-use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem};
+use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem, RefHead, Scope, SideDivisor};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
 use truing_core::preference::Items;
-use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
+use truing_core::{Error, Result, Status, Value, preference as core_preference, sequence as core_sequence};
 
 /// What is asked for so that logits can be kept, or as many bytes as this number of rows needs where that is more: with
 /// fewer rows a group, the traffic of grad_weight is more than a tenth of the work.
@@ -32,9 +35,29 @@ fn kept(problem: &Problem<'_>) -> usize {
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
     // logps, coefficients, row status, saved statistics, two masks; scores, their gradients, counts, status, ends of items
     let (n4, s4) = (Arena::need::<u32>(n), Arena::need::<u32>(s));
-    let masks = Arena::need::<u8>(n).saturating_mul(2);
-    let rows = Arena::sum([n4, n4, n4, Arena::need::<f32>(n.saturating_mul(STATS)), masks]);
-    Arena::sum([rows, Arena::need::<f64>(s), Arena::need::<f64>(s), s4, s4, s4])
+    let masks = Arena::need::<u8>(n).saturating_mul(3);
+    let stats = Arena::need::<f32>(n.saturating_mul(STATS));
+    let rows = Arena::sum([n4, n4, n4, stats, masks]);
+    let s8 = Arena::need::<f64>(s);
+    let plain = Arena::sum([rows, s8, s8, s8, s4, s4, s4]);
+    // log-probs and status of the reference; with a KL its statistics, the KL, its factors, both of sequences
+    let reference = if problem.reference().is_some() { Arena::sum([n4, n4]) } else { 0 };
+    let n8 = Arena::need::<f64>(n);
+    let kl = if problem.reads_kl() { Arena::sum([stats, n8, n4, s8, s8]) } else { 0 };
+    Arena::sum([plain, reference, kl])
+}
+/// Rows of the largest group of whole items, as far as the form of the items tells.
+fn largest(problem: &Problem<'_>) -> usize {
+    let segments = problem.sequence().segments();
+    let (s, n) = (segments.sequences(), problem.linear().rows());
+    let width = match problem.preference().map(|p| p.items()) {
+        Some(Items::Interleaved) => 2,
+        Some(Items::Threes) => 3,
+        Some(Items::Rows) => 1,
+        _ => return n,
+    };
+    let start = |b: usize| if b < s { segments.start(b) } else { n };
+    (0..s).step_by(width).map(|b| start(b + width) - start(b)).max().unwrap_or(0)
 }
 /// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them, `least` at least.
 fn group_need(
@@ -48,25 +71,45 @@ fn group_need(
     let p = problem.linear();
     let products = Logits::workspace(context, p, hidden, weight, rows);
     let steps = products.max(least.next_multiple_of(Arena::ALIGN));
-    Arena::sum([Logits::need(context, p, hidden, weight, rows), steps])
+    let own = Logits::need(context, p, hidden, weight, rows);
+    match problem.reference() {
+        Some(r) if problem.reads_kl() => {
+            let steps = steps.max(Logits::workspace(context, r, hidden, weight, rows));
+            Arena::sum([own, Logits::need(context, r, hidden, weight, rows), steps])
+        }
+        _ => Arena::sum([own, steps]),
+    }
+}
+/// Bytes that a step needs at least, whatever is kept.
+fn least(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> usize {
+    let backward = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
+    let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
+    // the reference may have other types where its logits are not kept
+    let reference = problem.reference().map_or(0, |r| {
+        let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
+        all[0].max(all[1])
+    });
+    backward.max(loss).max(reference)
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
     let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
     let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
-    let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
+    let least = least(context, problem, hidden, weight);
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let kept = kept(problem);
-    let mut preferred = forward.preferred.max(backward.preferred).max(loss);
+    let mut minimum = forward.minimum.max(least);
+    let mut preferred = forward.preferred.max(backward.preferred).max(least);
     if problem.phase() == Phase::Single {
         let most = problem.linear().rows().min(BLOCK);
-        let need = |rows| group_need(context, problem, hidden, weight, rows, backward.minimum.max(loss));
+        let need = |rows| group_need(context, problem, hidden, weight, rows, least);
         preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+        if problem.reads_kl() {
+            minimum = minimum.max(need(largest(problem).min(BLOCK)));
+            preferred = preferred.max(need(most));
+        }
     }
-    Workspace {
-        minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
-        preferred: Arena::sum([kept, up(preferred)]),
-    }
+    Workspace { minimum: Arena::sum([kept, up(minimum)]), preferred: Arena::sum([kept, up(preferred.max(minimum))]) }
 }
 
 /// Of a sequence that is the first of an item: the last of its items' sequences; else itself.
@@ -129,9 +172,17 @@ pub fn forward(
     inputs.check(problem)?;
     out.check(problem)?;
     check_grads(problem, inputs, &grads)?;
+    if out.ref_scores.is_some() {
+        let by_token = inputs.ref_head.is_some() || inputs.ref_logps.is_some();
+        if !by_token || problem.sequence().options().clamp.is_some() {
+            let expected = Value::Text("none without log-probs of the reference, or with a clamp");
+            return Err(Error::invalid("out_ref_scores", Value::Text("a tensor"), expected));
+        }
+    }
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
     check_space(scratch, workspace(context, problem, hidden, weight))?;
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
+    let whole = scratch.len();
     let mut arena = Arena::new(scratch);
     let live = arena.take::<u8>(n)?;
     let read = arena.take::<u8>(n)?;
@@ -139,20 +190,33 @@ pub fn forward(
     let coefficients = arena.take::<f32>(n)?;
     let row_status = arena.take::<u32>(n)?;
     let stats = arena.take::<f32>(n * STATS)?;
+    let scored = arena.take::<u8>(n)?;
     let scores = arena.take::<f64>(s)?;
     let grad_scores = arena.take::<f64>(s)?;
+    let side_factors = arena.take::<f64>(s)?;
     let counts = arena.take::<i32>(s)?;
     let sequence_status = arena.take::<u32>(s)?;
     let last = arena.take::<u32>(s)?;
+    let keeps = problem.reads_kl();
+    let count = |on: bool, n: usize| if on { n } else { 0 };
+    let ref_logps = arena.take::<f32>(count(inputs.ref_head.is_some(), n))?;
+    let ref_status = arena.take::<u32>(count(inputs.ref_head.is_some(), n))?;
+    let ref_stats = arena.take::<f32>(count(keeps, n * STATS))?;
+    let kl_rows = arena.take::<f64>(count(keeps, n))?;
+    let kl_factors = arena.take::<f32>(count(keeps, n))?;
+    let kl = arena.take::<f64>(count(keeps, s))?;
+    let grad_kl = arena.take::<f64>(count(keeps, s))?;
     let rest = arena.left() / Arena::ALIGN * Arena::ALIGN;
     let rest = arena.take::<u8>(rest)?;
 
-    for (i, x) in live.iter_mut().enumerate() {
-        *x = inputs.live(problem, i) as u8;
+    let beside = problem.side().is_some() && inputs.side_mask.is_some();
+    for (i, (x, scored)) in live.iter_mut().zip(&mut *scored).enumerate() {
+        *scored = inputs.live(problem, i) as u8;
+        *x = *scored | (beside && inputs.beside(problem, i)) as u8;
     }
-    let live = &*live;
+    let (live, scored) = (&*live, &*scored);
     let weights = core_sequence::Weights {
-        mask: Some(Mask::U8(Matrix::vector(live))),
+        mask: Some(Mask::U8(Matrix::vector(scored))),
         token_weights: inputs.token_weights,
         ld_prefix: inputs.ld_prefix,
     };
@@ -162,28 +226,64 @@ pub fn forward(
         let mut probe = core_preference::Inputs::new(Floats::F64(Matrix::vector(scores)));
         (probe.ref_scores, probe.lengths) = (inputs.ref_scores, Some(Matrix::vector(counts)));
         (probe.groups, probe.grad_output, probe.grad_scale) = (inputs.groups, inputs.grad_output, inputs.grad_scale);
+        probe.kl = keeps.then_some(Floats::F64(Matrix::vector(kl)));
         probe.check(p)?;
+        side_terms(problem, inputs, scored, side_factors);
     }
 
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
-    if let (Some(p), true) = (problem.preference(), wanted) {
+    if let (Some(p), true) = (problem.preference(), wanted || keeps) {
         last_of_items(last, p, &inputs.groups);
         // leaving out flagged items needs every score before the first coefficient
         cuts.several &= !p.options().skip_flagged;
-        let least = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
-        let least = least.max(preference::workspace(context, p).minimum);
+        let least = least(context, problem, hidden, weight);
         let fits = |rows: usize| group_need(context, problem, hidden, weight, rows, least) <= rest.len();
-        cuts.most = Cuts::most(n, live.iter().filter(|&&x| x != 0).count(), fits);
+        // a group of few rows costs more than it saves, unless logits must be kept
+        let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
+        cuts.most = Cuts::most(n, enough, fits);
     }
     let segments = problem.sequence().segments();
+    let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
+    if keeps {
+        // nothing is written before it is clear that every group keeps its logits
+        let (mut first, mut before) = (0, 0);
+        while first < s {
+            let (end, most) = cuts.next(first, s, before, in_sequence, |b| last[b] as usize);
+            if most == 0 && (first..end).any(|b| in_sequence(b) > 0) {
+                let rows: usize = (first..end).map(in_sequence).sum();
+                if rows > BLOCK || (cuts.weight && before + rows > BLOCK) {
+                    let expected = Value::Text("at most 2048 live rows a call with a KL to the reference head");
+                    return Err(Error::shape("ref_head.hidden", Value::Size(before + rows), expected));
+                }
+                let space = group_need(context, problem, hidden, weight, rows, least(context, problem, hidden, weight));
+                let (got, expected) = (Value::Size(whole), Value::Size(whole - rest.len() + space));
+                return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
+            }
+            before += (first..end).map(in_sequence).sum::<usize>();
+            first = end;
+        }
+    }
+    if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {
+        let figures = Figures {
+            logprob: Some(MatrixMut::vector(ref_logps)),
+            status: Some(MatrixMut::vector(ref_status)),
+            ..Figures::default()
+        };
+        linear::forward(context, reference, ref_products(inputs, head, scored), figures, rest)?;
+    }
     // rows whose turn has not come
     logps.fill(0.0);
     row_status.fill(0);
-    let (mut first, mut before) = (0, 0);
+    if keeps {
+        ref_logps.fill(0.0);
+        ref_status.fill(0);
+        kl_rows.fill(0.0);
+        kl.fill(0.0);
+    }
+    let (mut first, mut before, mut item_loss) = (0, 0, [0.0]);
     loop {
-        let count = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
-        let (end, most) = cuts.next(first, s, before, count, |b| last[b] as usize);
+        let (end, most) = cuts.next(first, s, before, in_sequence, |b| last[b] as usize);
         let rows = if first < s { segments.start(first) } else { 0 }..if end < s { segments.start(end) } else { n };
         let mut arena = Arena::new(&mut *rest);
         let logits = match most {
@@ -191,6 +291,11 @@ pub fn forward(
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
         let mut group = Group { rows: rows.clone(), before, logits };
+        let ref_logits = match (problem.reference(), keeps) {
+            (Some(reference), true) => Some(Logits::new(context, reference, hidden, weight, most, &mut arena)?),
+            _ => None,
+        };
+        let mut ref_group = Group { rows: rows.clone(), before: 0, logits: ref_logits };
         let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
         let space = arena.take::<u8>(bytes)?;
 
@@ -203,11 +308,42 @@ pub fn forward(
                 ..Figures::default()
             };
             linear::forward_group(context, problem.linear(), products(inputs, live), &mut group, figures, space)?;
-            let tokens = core_sequence::Inputs {
-                logps: Floats::F32(Matrix::vector(logps)),
-                ref_logps: inputs.ref_logps,
-                weights,
+            if let (Some(head), Some(reference), true) = (&inputs.ref_head, problem.reference(), keeps) {
+                let figures = Figures {
+                    logprob: Some(MatrixMut::vector(ref_logps)),
+                    stats: Some(MatrixMut::contiguous(ref_stats, n, STATS)?),
+                    status: Some(MatrixMut::vector(ref_status)),
+                    ..Figures::default()
+                };
+                // the same rows as the policy's, so that both lie alike
+                let ref_inputs = ref_products(inputs, head, live);
+                linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
+                if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
+                    let heads = [
+                        Head {
+                            problem: problem.linear(),
+                            inputs: products(inputs, live),
+                            stats: Matrix::contiguous(stats, n, STATS)?,
+                        },
+                        Head {
+                            problem: reference,
+                            inputs: ref_inputs,
+                            stats: Matrix::contiguous(ref_stats, n, STATS)?,
+                        },
+                    ];
+                    linear::kept_kl(context, heads, [own, other], kl_rows);
+                }
+                for b in first..end {
+                    kl[b] = 0.0;
+                    segments.range(b).filter(|&i| scored[i] != 0).for_each(|i| kl[b] += kl_rows[i]);
+                }
+            }
+            let by_token = match inputs.ref_head {
+                Some(_) => Some(Floats::F32(Matrix::vector(ref_logps))),
+                None => inputs.ref_logps,
             };
+            let tokens =
+                core_sequence::Inputs { logps: Floats::F32(Matrix::vector(logps)), ref_logps: by_token, weights };
             let places = core_sequence::Outputs {
                 scores: Some(FloatsMut::F64(MatrixMut::vector(scores))),
                 counts: Some(MatrixMut::vector(counts)),
@@ -216,8 +352,9 @@ pub fn forward(
             };
             sequence::forward(context, problem.sequence(), &tokens, places, None)?;
             for (b, bits) in sequence_status.iter_mut().enumerate() {
-                for i in segments.range(b) {
+                for i in segments.range(b).filter(|&i| scored[i] != 0) {
                     *bits |= row_status[i] & !row::IGNORED;
+                    *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
                 }
             }
             kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
@@ -230,13 +367,31 @@ pub fn forward(
                 let all = if done { core::mem::take(&mut out.preference) } else { Default::default() };
                 let mut place = all.grad_scores;
                 let own = (wanted || place.is_some()).then(|| FloatsMut::F64(MatrixMut::vector(grad_scores)));
-                let places = core_preference::Outputs { grad_scores: own, ..all };
+                let (mut place_kl, mut place_loss) = (all.grad_kl, all.loss);
+                let kl_place = keeps.then(|| FloatsMut::F64(MatrixMut::vector(grad_kl)));
+                // the loss of the items, to which the side term comes
+                let of_items =
+                    (done && place_loss.is_some()).then(|| FloatsMut::F64(MatrixMut::vector(&mut item_loss)));
+                let places = core_preference::Outputs { grad_scores: own, grad_kl: kl_place, loss: of_items, ..all };
                 let mut given = core_preference::Inputs::new(Floats::F64(Matrix::vector(scores)));
                 (given.ref_scores, given.lengths) = (inputs.ref_scores, Some(Matrix::vector(counts)));
                 (given.groups, given.grad_output, given.grad_scale) =
                     (inputs.groups, inputs.grad_output, inputs.grad_scale);
                 given.sequence_status = Some(Matrix::vector(sequence_status));
+                given.kl = keeps.then_some(Floats::F64(Matrix::vector(kl)));
                 preference::run(context, p, &given, places, space)?;
+                if let Some(m) = &mut place_kl {
+                    (0..s).for_each(|b| m.set(b, grad_kl.get(b).copied().unwrap_or(0.0)));
+                }
+                if done {
+                    let side = side_value(problem, inputs, logps, scored, side_factors);
+                    if let Some(m) = &mut out.side {
+                        m.set(0, side);
+                    }
+                    if let Some(m) = &mut place_loss {
+                        m.set(0, item_loss[0] + problem.side().map_or(0.0, |t| t.coef * side));
+                    }
+                }
                 if let Some(m) = &mut place {
                     grad_scores.iter().enumerate().for_each(|(b, &g)| m.set(b, g));
                 }
@@ -259,11 +414,45 @@ pub fn forward(
             };
             let place = core_sequence::Grads { logps: Some(MatrixMut::vector(coefficients)), ref_logps: None };
             sequence::backward(context, problem.sequence(), &upstream, place)?;
-            // a row whose coefficient is 0 is not read either
-            for (x, (&live, &g)) in read.iter_mut().zip(live.iter().zip(&*coefficients)) {
-                *x = (live != 0 && g != 0.0) as u8;
+            if let Some(side) = problem.side() {
+                let upstream = inputs.grad_output.map_or(1.0, |g| g.get(0)) * inputs.grad_scale;
+                for b in 0..s {
+                    let g = -(side.coef * side_factors[b] * upstream);
+                    if side_factors[b] != 0.0 && g != 0.0 {
+                        for i in segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)) {
+                            coefficients[i] = (coefficients[i] as f64 + g) as f32;
+                        }
+                    }
+                }
             }
-            let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), ..Upstream::default() };
+            for b in 0..count(keeps, s) {
+                segments.range(b).for_each(|i| kl_factors[i] = if scored[i] != 0 { grad_kl[b] as f32 } else { 0.0 });
+            }
+            // a row whose coefficients are 0 is not read either
+            for (i, x) in read.iter_mut().enumerate() {
+                let kl = kl_factors.get(i).copied().unwrap_or(0.0);
+                *x = (live[i] != 0 && (coefficients[i] != 0.0 || kl != 0.0)) as u8;
+            }
+            if let (Some(head), Some(reference), Some(own), Some(other)) =
+                (&inputs.ref_head, problem.reference(), &mut group.logits, ref_group.logits.take())
+            {
+                let heads = [
+                    Head {
+                        problem: problem.linear(),
+                        inputs: products(inputs, live),
+                        stats: Matrix::contiguous(stats, n, STATS)?,
+                    },
+                    Head {
+                        problem: reference,
+                        inputs: ref_products(inputs, head, live),
+                        stats: Matrix::contiguous(ref_stats, n, STATS)?,
+                    },
+                ];
+                linear::kept_kl_backward(context, heads, own, other, kl_factors);
+            }
+            // c d KL(q || p) / dz = c (p - q): the first part is that of lse, the second lies beside the logits
+            let lse = keeps.then_some(Matrix::vector(kl_factors));
+            let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), lse, ..Upstream::default() };
             let status = match problem.phase() {
                 Phase::WithCoefficients => out.row_status.as_mut().map(|m| m.reborrow()),
                 _ => None,
@@ -296,6 +485,22 @@ pub fn forward(
     if problem.phase() != Phase::WithCoefficients {
         copy(logps, &mut out.logps);
         copy(scores, &mut out.scores);
+        copy(kl, &mut out.kl);
+        if let Some(m) = &mut out.ref_scores {
+            // the scores of the reference alone, by the same weights
+            let logps = match (&inputs.ref_head, inputs.ref_logps, inputs.ref_scores) {
+                (Some(_), _, _) => Some(Floats::F32(Matrix::vector(ref_logps))),
+                (None, logps, _) => logps,
+            };
+            if let Some(logps) = logps {
+                let alone = core_sequence::Inputs { logps, ref_logps: None, weights };
+                let places = core_sequence::Outputs {
+                    scores: Some(FloatsMut::F64(m.reborrow())),
+                    ..core_sequence::Outputs::default()
+                };
+                sequence::forward(context, problem.sequence(), &alone, places, None)?;
+            }
+        }
         copy(counts, &mut out.counts);
         copy(row_status, &mut out.row_status);
         if let Some(m) = &mut out.stats {
@@ -303,6 +508,72 @@ pub fn forward(
         }
     }
     Ok(())
+}
+/// Row `i` is a token of the side term.
+fn on_side(problem: &Problem<'_>, inputs: &Inputs<'_>, scored: &[u8], i: usize) -> bool {
+    if inputs.side_mask.is_some() { inputs.beside(problem, i) } else { scored[i] != 0 }
+}
+/// What each sequence's sum of NLL is multiplied by, but for `coef`: how often it stands in the scope, over the divisor.
+fn side_terms(problem: &Problem<'_>, inputs: &Inputs<'_>, scored: &[u8], factors: &mut [f64]) {
+    factors.fill(0.0);
+    let (Some(side), Some(p)) = (problem.side(), problem.preference()) else { return };
+    let segments = problem.sequence().segments();
+    let tokens = |b: usize| segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)).count() as f64;
+    let mut items = 0.0;
+    match side.scope {
+        Scope::Masked => {
+            for (b, factor) in factors.iter_mut().enumerate() {
+                if tokens(b) > 0.0 {
+                    (*factor, items) = (1.0, items + 1.0);
+                }
+            }
+        }
+        scope => {
+            for i in (0..p.count()).filter(|&i| inputs.groups.live(i)) {
+                let b = match p.items() {
+                    Items::Rows if inputs.groups.label.is_some_and(|l| !l.desirable(i)) => continue,
+                    Items::Rows => i,
+                    pairs if scope == Scope::Anchor => match pairs.anchor(i, p.sequences()) {
+                        Some(b) => b,
+                        None => continue,
+                    },
+                    pairs => pairs.pair(i, p.sequences()).0,
+                };
+                factors[b] += 1.0;
+                items += 1.0;
+            }
+        }
+    }
+    let mut sum = 0.0;
+    for (b, factor) in factors.iter().enumerate().filter(|(_, f)| **f > 0.0) {
+        sum += match side.divisor {
+            SideDivisor::RowMean => factor * (tokens(b) > 0.0) as u8 as f64,
+            _ => factor * tokens(b),
+        };
+    }
+    for (b, factor) in factors.iter_mut().enumerate().filter(|(_, f)| **f > 0.0) {
+        let divisor = match side.divisor {
+            SideDivisor::Pooled => sum,
+            SideDivisor::RowMean => sum * tokens(b),
+            SideDivisor::External(z) => z,
+            SideDivisor::ItemSum => items,
+        };
+        *factor = if tokens(b) > 0.0 { *factor / divisor } else { 0.0 };
+    }
+}
+/// The side term before its factor.
+fn side_value(problem: &Problem<'_>, inputs: &Inputs<'_>, logps: &[f32], scored: &[u8], factors: &[f64]) -> f64 {
+    let segments = problem.sequence().segments();
+    let mut total = 0.0;
+    for (b, &factor) in factors.iter().enumerate().filter(|(_, f)| **f != 0.0) {
+        let mut sum = 0.0;
+        segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)).for_each(|i| sum -= logps[i] as f64);
+        total += factor * sum;
+    }
+    total
+}
+fn ref_products<'a>(inputs: &Inputs<'a>, head: &RefHead<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
+    linear::Inputs { hidden: head.hidden, weight: head.weight, transform: head.transform, ..products(inputs, live) }
 }
 fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };

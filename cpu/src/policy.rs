@@ -100,7 +100,7 @@ impl Tile {
 }
 
 /// Neighbouring elements as a slice, where they are neighbours.
-fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n: usize) -> Option<&'a [T]> {
+pub(crate) fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start: usize, n: usize) -> Option<&'a [T]> {
     let l = m.layout();
     let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
     if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
@@ -143,7 +143,7 @@ fn clear(live: &[bool; TILE], x: &mut Column, n: usize) {
     }
 }
 /// Live tokens of a range.
-fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
+pub(crate) fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     match mask {
         None => range.len(),
         Some(Mask::U8(m)) => match dense(m, range.start, range.len()) {

@@ -429,6 +429,40 @@ fn map_one<R: Real>(map: ScoreMap, a: R, b: R, shares: Option<[R; 2]>) -> Mapped
         ScoreMap::Identity => Mapped { difference: a - b, chosen: a.lit(1.0), rejected: a.lit(1.0) },
     }
 }
+/// The partial of the first term's learned parameter, summed over its items.
+struct LearnedCall<'a> {
+    feed: Feed<'a>,
+    params: &'a [f64],
+    now: &'a [u32],
+    /// Factor of an item.
+    factor: &'a dyn Fn(usize) -> f64,
+    to: &'a mut MatrixMut<'a, f64>,
+}
+impl PairVisitor for LearnedCall<'_> {
+    type Out = Result<()>;
+    fn visit<E: PairLoss<N>, const N: usize>(self) -> Result<()> {
+        let Some(k) = <E::Base as PairLoss<N>>::LEARNED else { return Ok(()) };
+        let (mut p, mut block, mut sum) = (catalog::resolve::<E, N>(self.params)?, Block::default(), 0.0);
+        let (about, skip) = (&const { E::ABOUT }, self.feed.problem.options().skip_flagged);
+        let betas = self.feed.betas(about);
+        for at in (0..self.now.len()).step_by(W) {
+            let n = W.min(self.now.len() - at);
+            block.fill(&self.feed, about, at, n);
+            for j in 0..n {
+                let (i, bits) = (at + j, self.now[at + j]);
+                if bits & row::IGNORED != 0 || (skip && bits & !KEPT != 0) || !self.feed.evaluated(i) {
+                    continue;
+                }
+                if betas && N > 0 {
+                    p[0] = block.beta[j];
+                }
+                sum += times(E::Base::learned(block.pair(j), p), (self.factor)(i));
+            }
+        }
+        self.to.set(k, sum);
+        Ok(())
+    }
+}
 fn with_beta<E: Entry<N>, const N: usize>(params: &[f64], beta: f64) -> Result<[f64; N]> {
     let mut all = [f64::NAN; MAX_PARAMS];
     all[..params.len()].copy_from_slice(params);
@@ -870,6 +904,18 @@ pub(crate) fn run(
         if k == 0 {
             first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
         }
+        if let (0, Some(to)) = (k, &mut out.grad_params) {
+            (0..to.rows()).for_each(|k| to.set(k, 0.0));
+            let single = inputs.grad_output.map_or(1.0, |g| if g.rows() == 1 { g.get(0) } else { 1.0 });
+            let factor = |i: usize| {
+                let upstream = if unreduced { each(&inputs.grad_output, i, 1.0) } else { single };
+                scale * inputs.grad_scale * upstream * feed.weight(i)
+            };
+            let (now, mut to) = (&*partials.now, to.reborrow());
+            let call = LearnedCall { feed, params: term.params, now, factor: &factor, to: &mut to };
+            let found = if kind == Kind::Pair { with_pair(term.id, call) } else { None };
+            debug_assert!(found.is_none_or(|r| r.is_ok()), "checked by Problem::new");
+        }
         if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out_margin.is_some()) {
             let margins = if out_margin.is_some() { &mut *grad_margin } else { &mut [] };
             scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
@@ -993,8 +1039,8 @@ fn first_outputs(
     status: &mut [u32],
     statistics: &mut [f64; stat::COUNT],
 ) {
-    if out.losses.is_none() && out.reward_chosen.is_none() && out.reward_rejected.is_none() && out.statistics.is_none()
-    {
+    let rewards = out.reward_chosen.is_some() || out.reward_rejected.is_some();
+    if !rewards && out.losses.is_none() && out.statistics.is_none() && out.aux.is_none() {
         return;
     }
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
@@ -1008,6 +1054,7 @@ fn first_outputs(
     for i in 0..n {
         let status = &mut status[i];
         write(&mut out.losses, i, partials.value[i], status);
+        write(&mut out.aux, i, -partials.a.get(i).copied().unwrap_or(0.0) / own, status);
         let beta = if reads_beta { each(&inputs.groups.item_beta, i, own) } else { own };
         let on = feed.evaluated(i);
         let counted = on && !(skip && partials.now[i] & !KEPT != 0);

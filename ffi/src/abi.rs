@@ -2643,6 +2643,8 @@ pub struct truing_bco_shift_args {
     pub out_state: *const truing_tensor,
     /// u32, 0-d: empty where a class has no row.
     pub out_status: *const truing_tensor,
+    /// Share of this batch in a moving average of the means, in [0, 1]; 0: all rows so far count alike. BALANCED only.
+    pub rate: f64,
     /// 0.
     pub reserved: [u8; 64],
 }
@@ -2769,6 +2771,1326 @@ pub struct truing_wpo_weight_args {
     /// f64 or f32 [n].
     pub out_weight: *const truing_tensor,
     /// u32 [n].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// What the input of `truing_density_ratio` and `truing_odpo_offset` is: `TRUING_ITEM_*`, 0 for the others.
+pub type truing_item_form = u32;
+/// density_ratio: a probability.
+pub const TRUING_ITEM_PROBABILITY: truing_item_form = 1;
+/// density_ratio: a logit.
+pub const TRUING_ITEM_LOGIT: truing_item_form = 2;
+/// odpo_offset: the difference of the rewards counts.
+pub const TRUING_ITEM_DIFFERENCE: truing_item_form = 3;
+/// odpo_offset: their ratio counts.
+pub const TRUING_ITEM_RATIO: truing_item_form = 4;
+
+/// One number an item from one or two: `truing_density_ratio` (weights of bco), `truing_odpo_offset` (margins of odpo), `truing_mm_beta` (betas of mm_dpo), `truing_pdu_dual_step` (multiplier of a constraint).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_item_numbers_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n]: probability or logit; reward of the chosen answer (mm_beta without `second`: the gap); multiplier.
+    pub first: *const truing_tensor,
+    /// float [n]: none for density_ratio; reward of the rejected answer; loss of the constraint.
+    pub second: *const truing_tensor,
+    /// Host: density_ratio low (0.5), high (10); odpo_offset alpha (1); mm_beta beta (0.1), weight (0.5), slope (0.5); pdu_dual_step step, epsilon (0). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// Numbers given.
+    pub num_params: usize,
+    /// `TRUING_ITEM_*`.
+    pub form: truing_item_form,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
+    pub out_value: *const truing_tensor,
+    /// u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_head_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// int [n], head of a pair.
+    pub head: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// float [M], >= 0; NULL: each is 1 / M.
+    pub alpha: *const truing_tensor,
+    /// 1: 1 / (number of heads with rows) instead of alpha.
+    pub present_heads: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n], 0 where masked.
+    pub out_weight: *const truing_tensor,
+    /// i64 [M], live rows of a head. Required: its length is M.
+    pub out_counts: *const truing_tensor,
+    /// u32, 0-d: empty where no row is live.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Margins that are weighted sums of rewards (modpo), and the gradients of weights and rewards.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_modpo_margin_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [K], or [n,K].
+    pub weights: *const truing_tensor,
+    /// float [n,K], rewards.
+    pub chosen: *const truing_tensor,
+    /// float [n,K], rewards.
+    pub rejected: *const truing_tensor,
+    /// float [n], gradient of margin_chosen - margin_rejected.
+    pub grad_margin: *const truing_tensor,
+    /// f64 or f32 [n].
+    pub out_margin_chosen: *const truing_tensor,
+    /// f64 or f32 [n].
+    pub out_margin_rejected: *const truing_tensor,
+    /// f64 or f32 as weights; [K] is summed over the items in order.
+    pub grad_weights_out: *const truing_tensor,
+    /// f64 or f32 [n,K]; that of the rejected rewards is its negative.
+    pub grad_chosen_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// A quantile of a batch by linear interpolation at position level (n - 1); the threshold of confidence_ce.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_quantile_threshold_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n].
+    pub values: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// float 0-d in [0, 1], or [n] of which the mean over live rows is the level.
+    pub level: *const truing_tensor,
+    /// f64 or f32, 0-d; NaN without a live value or with a NaN.
+    pub out_threshold: *const truing_tensor,
+    /// u32, 0-d.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Value of a prompt: `TRUING_VALUE_*`, 0 invalid.
+pub type truing_value_mode = u32;
+/// beta (lse(r / beta) - log n).
+pub const TRUING_VALUE_LOG_MEAN_EXP: truing_value_mode = 1;
+/// Mean of the rewards (the authors' beta = 0).
+pub const TRUING_VALUE_MEAN: truing_value_mode = 2;
+/// Largest reward.
+pub const TRUING_VALUE_MAX: truing_value_mode = 3;
+/// 0 (the authors' beta < 0).
+pub const TRUING_VALUE_ZERO: truing_value_mode = 4;
+
+/// Optimal value of a prompt from the rewards of samples of the reference model (a_star_po).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_a_star_value_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [P,T], or [N] with `cu_seqlens`.
+    pub rewards: *const truing_tensor,
+    /// int [P+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// Host: beta (0.5), LOG_MEAN_EXP only. NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// `TRUING_VALUE_*`.
+    pub mode: truing_value_mode,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [P]; NaN without a live reward.
+    pub out_value: *const truing_tensor,
+    /// f64 or f32 as rewards, the partial of the prompt's value.
+    pub out_share: *const truing_tensor,
+    /// u32 [P].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Rewards of steps with the discounted outcome behind them: r_t + gamma^(n - t) z.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_hindsight_target_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [P,T], or [N] with `cu_seqlens`.
+    pub rewards: *const truing_tensor,
+    /// int [P+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// float [P].
+    pub outcome: *const truing_tensor,
+    /// Host: gamma (0.9). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// f64 or f32 as rewards.
+    pub out_targets: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Sequences with a live token.
+pub const TRUING_KL_FIGURE_SEQUENCES: u32 = 0;
+/// Live tokens.
+pub const TRUING_KL_FIGURE_TOKENS: u32 = 1;
+/// Mean of k1 over the sequences.
+pub const TRUING_KL_FIGURE_K1_PER_SEQUENCE: u32 = 2;
+/// Sum of k1 over the tokens of all sequences.
+pub const TRUING_KL_FIGURE_K1_PER_TOKEN: u32 = 3;
+/// Mean over the sequences of the mean of k1 over their tokens.
+pub const TRUING_KL_FIGURE_K1_MEAN_OF_MEANS: u32 = 4;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_PER_SEQUENCE: u32 = 5;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_PER_TOKEN: u32 = 6;
+/// As with k1.
+pub const TRUING_KL_FIGURE_K3_MEAN_OF_MEANS: u32 = 7;
+/// Mean length.
+pub const TRUING_KL_FIGURE_LENGTH_MEAN: u32 = 8;
+/// Standard deviation of the lengths, divisor n.
+pub const TRUING_KL_FIGURE_LENGTH_STD: u32 = 9;
+/// The same with divisor n - 1; 0 for one sequence.
+pub const TRUING_KL_FIGURE_LENGTH_STD_SAMPLE: u32 = 10;
+/// Shortest.
+pub const TRUING_KL_FIGURE_LENGTH_MIN: u32 = 11;
+/// Longest.
+pub const TRUING_KL_FIGURE_LENGTH_MAX: u32 = 12;
+/// Length of `out_figures`; the rest is 0.
+pub const TRUING_KL_FIGURE_COUNT: u32 = 16;
+
+/// KL to the reference by the sampled tokens (k1 = sum d, k3 = sum (e^-d - 1 + d), d = policy minus reference) and lengths of answers. Sequences without a live token count nowhere.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_kl_length_figures_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,T], or [N] with `cu_seqlens`, nats.
+    pub logps: *const truing_tensor,
+    /// float, same shape; NULL: `logps` are differences.
+    pub ref_logps: *const truing_tensor,
+    /// int [B+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// float [Q] in [0, 1].
+    pub quantile_levels: *const truing_tensor,
+    /// float [H+1], ascending.
+    pub bin_edges: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_k1: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_k3: *const truing_tensor,
+    /// i32 [B], live tokens.
+    pub out_lengths: *const truing_tensor,
+    /// f64 [TRUING_KL_FIGURE_COUNT]; NaN where there is nothing to average over.
+    pub out_figures: *const truing_tensor,
+    /// f64 or f32 [Q], of the lengths.
+    pub out_quantiles: *const truing_tensor,
+    /// i64 [H]: lengths in [edge, next edge), the last bin with its upper edge.
+    pub out_histogram: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Centred hidden embedding similarity of two answers, <H-, H+> - |H+|^2: a figure for choosing pairs, no gradient.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_ches_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [S,T,D], or [N,D] with `cu_seqlens`; final hidden states.
+    pub hidden: *const truing_tensor,
+    /// int [S+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask [N] or [S,T]: from the last position of the prompt to the one before the answer's last.
+    pub mask: *const truing_tensor,
+    /// int [P], sequence index.
+    pub chosen_seq: *const truing_tensor,
+    /// int [P], sequence index.
+    pub rejected_seq: *const truing_tensor,
+    /// TRUING_SCORE_SUM or TRUING_SCORE_MEAN of the live states.
+    pub score_kind: truing_score_kind,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [P].
+    pub out_value: *const truing_tensor,
+    /// u32 [P].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+// ---- losses over rows of classes
+
+/// Divisor of `truing_rps` and `truing_brier`: `TRUING_CLASS_*`, 0 for the others.
+pub type truing_class_form = u32;
+/// K - 1 (rps) or K (brier).
+pub const TRUING_CLASS_MEAN: truing_class_form = 1;
+/// 1.
+pub const TRUING_CLASS_SUM: truing_class_form = 2;
+
+/// Losses over rows of few logits: `truing_prm_ce`, `truing_rps`, `truing_brier`, `truing_confidence_ce`, `truing_product_target`, `truing_pdu_flatten`. Targets are constants.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_class_rows_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N,V], f64 allowed.
+    pub logits: *const truing_tensor,
+    /// int [K], the classes, all different; NULL: all columns. The others get gradient 0.
+    pub columns: *const truing_tensor,
+    /// float [N,K] >= 0; none for pdu_flatten.
+    pub targets: *const truing_tensor,
+    /// int [N], target class; instead of `targets`.
+    pub target_ids: *const truing_tensor,
+    /// float 0-d in [0, 1]: class 0 is hard from here on; confidence_ce only.
+    pub threshold: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// Host: confidence_ce confidence; product_target own (1), label (1). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// Numbers given.
+    pub num_params: usize,
+    /// `TRUING_CLASS_*`.
+    pub form: truing_class_form,
+    /// TRUING_REDUCE_NONE, SUM or MEAN over live rows.
+    pub reduction: truing_reduction,
+    /// External divisor, 0 = off.
+    pub normaliser: f64,
+    /// float 0-d, or [N] for REDUCE_NONE; NULL = 1.
+    pub grad_output: *const truing_tensor,
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    pub grad_scale: f64,
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    pub out_loss: *const truing_tensor,
+    /// f64 or f32 [N].
+    pub out_losses: *const truing_tensor,
+    /// f64 or f32 [N,K], the target that was used.
+    pub out_targets: *const truing_tensor,
+    /// float [N,V].
+    pub grad_logits_out: *const truing_tensor,
+    /// u32 [N].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Squared error of a process reward model: mean over a sample's live steps, then over the samples that have one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_prm_mse_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,T], or [N] with `cu_seqlens`.
+    pub predictions: *const truing_tensor,
+    /// float, same shape.
+    pub targets: *const truing_tensor,
+    /// int [B+1].
+    pub cu_seqlens: *const truing_tensor,
+    /// mask, same shape: labelled steps.
+    pub mask: *const truing_tensor,
+    /// TRUING_REDUCE_NONE, SUM or MEAN over samples.
+    pub reduction: truing_reduction,
+    /// 0.
+    pub reserved0: u32,
+    /// External divisor, 0 = off.
+    pub normaliser: f64,
+    /// float 0-d, or [B] for REDUCE_NONE; NULL = 1.
+    pub grad_output: *const truing_tensor,
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    pub grad_scale: f64,
+    /// f64 or f32, 0-d; not with REDUCE_NONE.
+    pub out_loss: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_losses: *const truing_tensor,
+    /// float as predictions.
+    pub grad_predictions_out: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Which way round `truing_preference_orchestrator` measures: `TRUING_DIRECTION_*`, 0 without a KL.
+pub type truing_direction = u32;
+/// KL(target || weights).
+pub const TRUING_DIRECTION_TARGET_TO_WEIGHTS: truing_direction = 1;
+/// KL(weights || target).
+pub const TRUING_DIRECTION_WEIGHTS_TO_TARGET: truing_direction = 2;
+
+/// Weights of K objectives that depend on the prompt: target softmax(r / T), KL to w = softmax(s), combination J = sum w q.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_preference_orchestrator_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,K], of the preferred answer.
+    pub rewards: *const truing_tensor,
+    /// float [B,K], log target weights; instead of `rewards`.
+    pub log_target: *const truing_tensor,
+    /// float [B,K], s.
+    pub scores: *const truing_tensor,
+    /// float [B,K], q: rewards or losses of the objectives.
+    pub values: *const truing_tensor,
+    /// Host: temperature (0.1). NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 or 1.
+    pub num_params: usize,
+    /// `TRUING_DIRECTION_*`, required for the KL.
+    pub direction: truing_direction,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [B,K].
+    pub out_log_target: *const truing_tensor,
+    /// f64 or f32 [B,K], w; also the partial of J with respect to the values.
+    pub out_weights: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_kl: *const truing_tensor,
+    /// f64 or f32 [B], J.
+    pub out_combined: *const truing_tensor,
+    /// f64 or f32 [B,K], dKL/ds.
+    pub grad_scores_kl_out: *const truing_tensor,
+    /// f64 or f32 [B,K], dJ/ds; dJ/dw is q.
+    pub grad_scores_combined_out: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+// ---- advantages and returns
+
+/// A usual advantage of a group: `TRUING_ADVANTAGE_*`.
+pub type truing_advantage_preset = u32;
+/// (R - mean) / (std + 1e-4).
+pub const TRUING_ADVANTAGE_GRPO: truing_advantage_preset = 1;
+/// (R - mean) / (std of the batch + 1e-4).
+pub const TRUING_ADVANTAGE_GRPO_BATCH_STD: truing_advantage_preset = 2;
+/// R - mean.
+pub const TRUING_ADVANTAGE_DR_GRPO: truing_advantage_preset = 3;
+/// R - mean of the others.
+pub const TRUING_ADVANTAGE_RLOO: truing_advantage_preset = 4;
+/// (R - mean of the others) / (std of the others + 1e-6), undivided where that is 0.
+pub const TRUING_ADVANTAGE_GRPO_LOO: truing_advantage_preset = 5;
+/// R - mean of the batch.
+pub const TRUING_ADVANTAGE_BATCH_BASELINE: truing_advantage_preset = 6;
+/// R - mean weighted by length.
+pub const TRUING_ADVANTAGE_OPO: truing_advantage_preset = 7;
+/// (R - mean) times rows / rows that are not 0.
+pub const TRUING_ADVANTAGE_GPG: truing_advantage_preset = 8;
+/// (R - mean) / (mean + 1e-6).
+pub const TRUING_ADVANTAGE_MAX_RL: truing_advantage_preset = 9;
+/// R.
+pub const TRUING_ADVANTAGE_RAW: truing_advantage_preset = 10;
+/// The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
+pub const TRUING_ADVANTAGE_PASS_K: truing_advantage_preset = 11;
+
+/// What is subtracted from a reward: `TRUING_BASELINE_*`.
+pub type truing_baseline = u32;
+/// Nothing.
+pub const TRUING_BASELINE_NONE: truing_baseline = 1;
+/// Mean of the group.
+pub const TRUING_BASELINE_GROUP: truing_baseline = 2;
+/// Mean of the others of the group.
+pub const TRUING_BASELINE_LEAVE_ONE_OUT: truing_baseline = 3;
+/// Mean of all rows.
+pub const TRUING_BASELINE_BATCH: truing_baseline = 4;
+/// Mean of the group by `lengths`.
+pub const TRUING_BASELINE_LENGTH_WEIGHTED: truing_baseline = 5;
+/// All but the best get 0, it its distance to the second.
+pub const TRUING_BASELINE_BEST_OF_GROUP: truing_baseline = 6;
+
+/// What divides: `TRUING_SCALE_*`.
+pub type truing_advantage_scale = u32;
+/// Nothing.
+pub const TRUING_SCALE_NONE: truing_advantage_scale = 1;
+/// Deviation of the group.
+pub const TRUING_SCALE_GROUP_STD: truing_advantage_scale = 2;
+/// Deviation of all rows.
+pub const TRUING_SCALE_BATCH_STD: truing_advantage_scale = 3;
+/// Deviation of the others of the group.
+pub const TRUING_SCALE_LEAVE_ONE_OUT_STD: truing_advantage_scale = 4;
+/// Mean of the group; rewards >= 0.
+pub const TRUING_SCALE_GROUP_MEAN: truing_advantage_scale = 5;
+/// f_norm times the share of rows that are not 0.
+pub const TRUING_SCALE_NONZERO_SHARE: truing_advantage_scale = 6;
+
+/// Divisor of a variance: `TRUING_STD_*`.
+pub type truing_std_kind = u32;
+/// n - 1.
+pub const TRUING_STD_UNBIASED: truing_std_kind = 1;
+/// n.
+pub const TRUING_STD_POPULATION: truing_std_kind = 2;
+
+/// How eps enters: `TRUING_EPS_*`.
+pub type truing_eps_kind = u32;
+/// std + eps.
+pub const TRUING_EPS_ADD: truing_eps_kind = 1;
+/// std + eps, no division where std is 0.
+pub const TRUING_EPS_SKIP_ZERO: truing_eps_kind = 2;
+/// sqrt(var + eps).
+pub const TRUING_EPS_VARIANCE_ADD: truing_eps_kind = 3;
+/// sqrt(max(var, eps)).
+pub const TRUING_EPS_VARIANCE_MAX: truing_eps_kind = 4;
+
+/// Advantage in a group with one scored row: `TRUING_SINGLE_*`.
+pub type truing_single = u32;
+/// 0.
+pub const TRUING_SINGLE_ZERO: truing_single = 1;
+/// The reward.
+pub const TRUING_SINGLE_RAW: truing_single = 2;
+
+/// Where objectives become one: `TRUING_ORDER_*`, 0 invalid.
+pub type truing_objective_order = u32;
+/// Weighted sum, then the group's advantage.
+pub const TRUING_ORDER_SUM_FIRST: truing_objective_order = 1;
+/// The group's advantage of each, then the weighted sum, then `batch_step`.
+pub const TRUING_ORDER_NORMALISE_FIRST: truing_objective_order = 2;
+
+/// Last step of NORMALISE_FIRST: `TRUING_BATCH_STEP_*`.
+pub type truing_batch_step = u32;
+/// None.
+pub const TRUING_BATCH_STEP_NONE: truing_batch_step = 1;
+/// (S - mean) / (std + batch_eps).
+pub const TRUING_BATCH_STEP_STANDARDISE: truing_batch_step = 2;
+/// S / std.
+pub const TRUING_BATCH_STEP_SCALE: truing_batch_step = 3;
+
+/// A masked position in a recursion: `TRUING_MASKS_*`, 0 invalid.
+pub type truing_mask_handling = u32;
+/// Left out (verl, NeMo-RL, AReaL).
+pub const TRUING_MASKS_CARRY: truing_mask_handling = 1;
+/// Reward and value are 0 (OpenRLHF).
+pub const TRUING_MASKS_ZERO: truing_mask_handling = 2;
+/// Rewards and values are read there too; outputs are 0 (torchtune, ROLL, slime).
+pub const TRUING_MASKS_IGNORE: truing_mask_handling = 3;
+
+/// Tokens that share a baseline: `TRUING_ALIGNMENT_*`, 0 invalid.
+pub type truing_alignment = u32;
+/// The same position.
+pub const TRUING_ALIGNMENT_POSITION: truing_alignment = 1;
+/// The k-th live ones.
+pub const TRUING_ALIGNMENT_LIVE_INDEX: truing_alignment = 2;
+
+/// How a teacher becomes an advantage, d = teacher - student: `TRUING_DISTILL_*`, 0 invalid.
+pub type truing_distill_form = u32;
+/// A - coef clamp(K), K an estimate of KL(student || teacher), k1: -d.
+pub const TRUING_DISTILL_OPD: truing_distill_form = 1;
+/// d, early tokens weighted more.
+pub const TRUING_DISTILL_IW_OPD: truing_distill_form = 2;
+/// A times a clipped e^d; never another sign.
+pub const TRUING_DISTILL_RLSD: truing_distill_form = 3;
+/// Discounted sum of d.
+pub const TRUING_DISTILL_MINILLM: truing_distill_form = 4;
+
+/// What pama_scalars averages over: `TRUING_GRANULARITY_*`, 0 invalid.
+pub type truing_granularity = u32;
+/// All live tokens.
+pub const TRUING_GRANULARITY_BATCH: truing_granularity = 1;
+/// Those of a sequence.
+pub const TRUING_GRANULARITY_SEQUENCE: truing_granularity = 2;
+/// Nothing.
+pub const TRUING_GRANULARITY_TOKEN: truing_granularity = 3;
+
+/// Rule of a coefficient: `TRUING_CONTROLLER_*`, 0 invalid.
+pub type truing_controller_rule = u32;
+/// coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
+pub const TRUING_CONTROLLER_KL: truing_controller_rule = 1;
+/// coef + step while the entropy is at most the target, else - step.
+pub const TRUING_CONTROLLER_ENTROPY: truing_controller_rule = 2;
+
+/// Advantage of every row from the rewards of its group.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_group_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B], finite, NaN = missing: no part of a statistic, advantage 0.
+    pub rewards: *const truing_tensor,
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    pub group_offsets: *const truing_tensor,
+    /// int [B], group of each row, in any order, below `num_groups`.
+    pub group_ids: *const truing_tensor,
+    /// With `group_ids`.
+    pub num_groups: u64,
+    /// int [B], tokens of each row; LENGTH_WEIGHTED only.
+    pub lengths: *const truing_tensor,
+    /// Host: eps (the preset's), f_norm (1); NaN or a missing tail = default.
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+    pub preset: truing_advantage_preset,
+    /// `TRUING_BASELINE_*`, 0 = the preset's.
+    pub baseline: truing_baseline,
+    /// `TRUING_SCALE_*`, 0 = the preset's.
+    pub scale: truing_advantage_scale,
+    /// `TRUING_STD_*`, 0 = unbiased.
+    pub std_kind: truing_std_kind,
+    /// `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+    pub eps_kind: truing_eps_kind,
+    /// `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+    pub single: truing_single,
+    /// f64 or f32 [B].
+    pub out_advantages: *const truing_tensor,
+    /// f64 or f32 [G], of the scored rows.
+    pub out_mean: *const truing_tensor,
+    /// f64 or f32 [G].
+    pub out_std: *const truing_tensor,
+    /// u32 [G]: empty, degenerate (one scored row, or no weight), infinite, overflow.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Advantage of every row from several rewards, and its gradient with respect to their weights.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_multi_objective_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,K], finite, NaN = missing: skipped.
+    pub rewards: *const truing_tensor,
+    /// float [K] or [B,K], NULL = 1.
+    pub weights: *const truing_tensor,
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    pub group_offsets: *const truing_tensor,
+    /// int [B], group of each row, in any order, below `num_groups`.
+    pub group_ids: *const truing_tensor,
+    /// With `group_ids`.
+    pub num_groups: u64,
+    /// int [B]; LENGTH_WEIGHTED only.
+    pub lengths: *const truing_tensor,
+    /// Host: eps (the preset's), f_norm (1), batch_eps (1e-4).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_ORDER_*`.
+    pub order: truing_objective_order,
+    /// `TRUING_ADVANTAGE_*`, 0 = the next two are given.
+    pub preset: truing_advantage_preset,
+    /// `TRUING_BASELINE_*`, 0 = the preset's.
+    pub baseline: truing_baseline,
+    /// `TRUING_SCALE_*`, 0 = the preset's.
+    pub scale: truing_advantage_scale,
+    /// `TRUING_STD_*`, 0 = unbiased.
+    pub std_kind: truing_std_kind,
+    /// `TRUING_EPS_ADD` or `_SKIP_ZERO`, 0 = the preset's, or ADD.
+    pub eps_kind: truing_eps_kind,
+    /// `TRUING_SINGLE_*`, 0 = the preset's, or ZERO.
+    pub single: truing_single,
+    /// `TRUING_BATCH_STEP_*`, NORMALISE_FIRST only, 0 = NONE.
+    pub batch_step: truing_batch_step,
+    /// f64 or f32 [B].
+    pub out_advantages: *const truing_tensor,
+    /// f64 or f32 [B], before the last step, NaN for a row without a reward.
+    pub out_combined: *const truing_tensor,
+    /// u32 [B]: empty for a row without a reward, infinite, overflow.
+    pub out_status: *const truing_tensor,
+    /// Backward: float [B].
+    pub grad_advantages: *const truing_tensor,
+    /// Backward: f64 or f32 [K], or [B,K] where the weights are.
+    pub grad_weights_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_gae_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T].
+    pub rewards: *const truing_tensor,
+    /// float [N]; NULL: returns are sums of discounted rewards.
+    pub values: *const truing_tensor,
+    /// float [B], value behind a truncated sequence, NULL = 0.
+    pub value_end: *const truing_tensor,
+    /// float [B], without values: subtracted from the return in `out_advantages`.
+    pub baseline: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_MASKS_*`.
+    pub masks: truing_mask_handling,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [N].
+    pub out_advantages: *const truing_tensor,
+    /// f64 or f32 [N], before any whitening.
+    pub out_returns: *const truing_tensor,
+    /// u32 [B]: empty, nan_input, inf_input, overflow.
+    pub out_status: *const truing_tensor,
+    /// Backward: float [N].
+    pub grad_advantages: *const truing_tensor,
+    /// Backward: float [N].
+    pub grad_returns: *const truing_tensor,
+    /// Backward: f64 or f32 [N].
+    pub grad_rewards_out: *const truing_tensor,
+    /// Backward: f64 or f32 [N].
+    pub grad_values_out: *const truing_tensor,
+    /// Backward: f64 or f32 [B].
+    pub grad_value_end_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// (v - mean) / deviation over live values. Over ranks: `out_state` of each, then all of them as `states`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_whiten_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n] or [B,T].
+    pub values: *const truing_tensor,
+    /// mask [n].
+    pub mask: *const truing_tensor,
+    /// int [n] >= 0, how many values each stands for; NULL = 1.
+    pub counts: *const truing_tensor,
+    /// f64 [ranks,3], the states of all ranks; NULL: these values alone.
+    pub states: *const truing_tensor,
+    /// Host: eps (1e-8).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_STD_*`.
+    pub std_kind: truing_std_kind,
+    /// `TRUING_EPS_*`.
+    pub eps_kind: truing_eps_kind,
+    /// 1: the mean is added back.
+    pub keep_mean: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n]; 0 where there is one value or none.
+    pub out_values: *const truing_tensor,
+    /// f64 [3]: number, mean, sum of squares around it.
+    pub out_state: *const truing_tensor,
+    /// f64 or f32 [2]: mean and deviation, without eps.
+    pub out_moments: *const truing_tensor,
+    /// u32, 0-d: empty, degenerate (one value), nan_input, inf_input.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Reward to go minus a baseline of its own for every position of a group.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_optimal_token_baseline_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T].
+    pub rewards: *const truing_tensor,
+    /// float [N], nats.
+    pub logps: *const truing_tensor,
+    /// float [N], log of sum p^2 (`figures.out_log_sum_sq`).
+    pub log_sum_sq: *const truing_tensor,
+    /// float [N], NULL = 1.
+    pub importance_weight: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    pub group_offsets: *const truing_tensor,
+    /// int [B], group of each row, in any order, below `num_groups`.
+    pub group_ids: *const truing_tensor,
+    /// With `group_ids`.
+    pub num_groups: u64,
+    /// Host: eps (1e-8).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_ALIGNMENT_*`.
+    pub alignment: truing_alignment,
+    /// 1: a baseline beyond the second longest row too.
+    pub keep_tail: u32,
+    /// f64 or f32 [N].
+    pub out_advantages: *const truing_tensor,
+    /// f64 or f32 [N].
+    pub out_baseline: *const truing_tensor,
+    /// u32 [B]: empty, nan_input, inf_input, overflow.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Returns of PRIME from process rewards and outcomes, leave-one-out by group; to be whitened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_prime_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T]; NULL with an outcome: none.
+    pub process_rewards: *const truing_tensor,
+    /// float [B], at the last live token.
+    pub outcome: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// int [G+1], group g holds rows offsets[g] to offsets[g+1]; or `group_ids`.
+    pub group_offsets: *const truing_tensor,
+    /// int [B], group of each row, in any order, below `num_groups`.
+    pub group_ids: *const truing_tensor,
+    /// With `group_ids`.
+    pub num_groups: u64,
+    /// Host: process_coef (1), outcome_coef (1).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// f64 or f32 [N].
+    pub out_returns: *const truing_tensor,
+    /// u32 [B]: empty, overflow.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// A teacher's log-probs of sampled tokens as advantage.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_distill_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], log-prob under the policy that sampled, nats.
+    pub student: *const truing_tensor,
+    /// float [N], nats; NaN = missing.
+    pub teacher: *const truing_tensor,
+    /// float [N] or [B]: OPD (NULL = 0) and RLSD.
+    pub advantages: *const truing_tensor,
+    /// float [N], in the place of teacher - student: MINILLM only.
+    pub token_rewards: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: OPD coef (1), clamp (inf); IW_OPD gain (0.5); RLSD mix (0.5), eps (0.2); MINILLM gamma (0).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_DISTILL_*`.
+    pub form: truing_distill_form,
+    /// OPD: entry of the estimator kind, 0 = k1.
+    pub estimator: truing_loss_id,
+    /// `TRUING_LEVEL_*`, 0 = by the shape.
+    pub advantage_level: truing_level,
+    /// 1: a missing teacher value is no opinion, 0: an error.
+    pub missing_zero: u32,
+    /// RLSD, 1: only where the advantage is negative.
+    pub negative_only: u32,
+    /// MINILLM, 1: over the discounted number of tokens.
+    pub per_length: u32,
+    /// MINILLM, 1: times gamma^t.
+    pub position_power: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [N].
+    pub out_advantages: *const truing_tensor,
+    /// u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// (A_r - lambda A_c) / (1 + lambda), and the gradient of the multiplier.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_lagrangian_advantage_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T].
+    pub reward_advantages: *const truing_tensor,
+    /// float [N].
+    pub cost_advantages: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// float, 0-d, -inf for lambda = 0.
+    pub log_lambda: *const truing_tensor,
+    /// float, 0-d, with `grad_log_lambda_out`.
+    pub mean_cost: *const truing_tensor,
+    /// What `mean_cost` is held to.
+    pub cost_limit: f64,
+    /// f64 or f32 [N].
+    pub out_advantages: *const truing_tensor,
+    /// f64 or f32, 0-d, of -(mean_cost - cost_limit) lambda.
+    pub grad_log_lambda_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Mean clipped advantage of every objective.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_pama_scalars_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n,N].
+    pub advantages: *const truing_tensor,
+    /// float [N] or [B,T], nats.
+    pub logps: *const truing_tensor,
+    /// float [N], log-prob under the policy that the ratio is taken to.
+    pub anchor: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: clip_high (0.2).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_GRANULARITY_*`.
+    pub granularity: truing_granularity,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n,1], [n,B] or [n,N].
+    pub out_scalars: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The element of least size between n numbers, and weights that make it; column by column.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_interval_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n,m], n up to 64.
+    pub scalars: *const truing_tensor,
+    /// f64 or f32 [m].
+    pub out_value: *const truing_tensor,
+    /// f64 or f32 [n,m], >= 0, sum 1.
+    pub out_weights: *const truing_tensor,
+    /// u32 [m]: nan_input, inf_input.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Mean products of all pairs of rows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_gram_matrix_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n,N], n up to 64.
+    pub values: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// 1: cosines.
+    pub unit_rows: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [n,n].
+    pub out_gram: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The weights c >= 0, sum 1, of least c' M c.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_min_norm_weights_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [n,n], symmetric, positive semidefinite, n up to 64.
+    pub gram: *const truing_tensor,
+    /// Host: tolerance (1e-12), where n > 8.
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// f64 or f32 [n].
+    pub out_weights: *const truing_tensor,
+    /// f64 or f32, 0-d.
+    pub out_value: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Rewards with a KL penalty, of tokens or of sequences.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_token_reward_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], log-prob under the policy that sampled, nats.
+    pub old: *const truing_tensor,
+    /// float [N], nats.
+    pub ref_logps: *const truing_tensor,
+    /// float [B], NULL = 0.
+    pub rewards: *const truing_tensor,
+    /// mask [N].
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: coef (required), kl_clamp (inf), reward_min (-inf), reward_max (inf).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// Entry of the estimator kind.
+    pub estimator: truing_loss_id,
+    /// `TRUING_LEVEL_*`: of the result.
+    pub level: truing_level,
+    /// f64 or f32 [N]: the reward at the last live token; or [B].
+    pub out_rewards: *const truing_tensor,
+    /// f64 or f32 [B], sum of the estimates.
+    pub out_kl: *const truing_tensor,
+    /// u32 [B]: empty, nan_input, inf_input, infinite, overflow, saturated.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The next value of a coefficient that follows a measured figure.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_controller_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float, 0-d: mean KL or entropy.
+    pub measured: *const truing_tensor,
+    /// float, 0-d, until now.
+    pub coef: *const truing_tensor,
+    /// Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+    pub params: *const f64,
+    /// Values given.
+    pub num_params: usize,
+    /// `TRUING_CONTROLLER_*`.
+    pub rule: truing_controller_rule,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32, 0-d.
+    pub out_coef: *const truing_tensor,
+    /// f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+    pub out_applied: *const truing_tensor,
+    /// u32, 0-d: nan_input, inf_input (the coefficient stays).
     pub out_status: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
@@ -2950,4 +4272,29 @@ args! {
     truing_aot_sort_args: 184,
     truing_beta_dpo_stats_args: 184,
     truing_wpo_weight_args: 168,
+    truing_item_numbers_args: 168,
+    truing_head_weights_args: 168,
+    truing_modpo_margin_args: 176,
+    truing_quantile_threshold_args: 152,
+    truing_a_star_value_args: 184,
+    truing_hindsight_target_args: 160,
+    truing_kl_length_figures_args: 216,
+    truing_ches_args: 176,
+    truing_class_rows_args: 248,
+    truing_prm_mse_args: 208,
+    truing_preference_orchestrator_args: 224,
+    truing_group_advantage_args: 224,
+    truing_multi_objective_advantage_args: 248,
+    truing_gae_args: 248,
+    truing_whiten_args: 208,
+    truing_optimal_token_baseline_args: 232,
+    truing_prime_advantage_args: 200,
+    truing_distill_advantage_args: 224,
+    truing_lagrangian_advantage_args: 176,
+    truing_pama_scalars_args: 184,
+    truing_interval_weights_args: 144,
+    truing_gram_matrix_args: 144,
+    truing_min_norm_weights_args: 152,
+    truing_token_reward_args: 200,
+    truing_controller_args: 176,
 }

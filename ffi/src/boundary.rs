@@ -8,7 +8,13 @@ use core::fmt::{self, Write};
 use core::panic::UnwindSafe;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use truing_core::batch::BetaDpoStats;
+use truing_core::advantage::{
+    Distill, GaeParams, GroupOptions, MinNormWeights, MultiObjective, OptimalTokenBaseline, PamaScalars,
+    PrimeAdvantage, Rule, TokenReward, Whiten,
+};
+use truing_core::batch::{AStarValue, BetaDpoStats, HindsightTarget, ItemRule};
+use truing_core::catalog::Param;
+use truing_core::classes::{self, Orchestrator};
 use truing_core::{Error, Result, Status, Value, catalog};
 
 /// Runs the body of an exported function. A panic ends here as `TRUING_STATUS_INTERNAL`; its payload is dropped under
@@ -29,17 +35,45 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
     }
 }
 
+/// The operations that are no losses, and their parameters.
+const OPERATIONS: [(&str, &[&[Param]]); 21] = [
+    ("truing_beta_dpo_stats", &[&BetaDpoStats::PARAMS]),
+    ("truing_density_ratio", &[&ItemRule::DENSITY_RATIO]),
+    ("truing_odpo_offset", &[&ItemRule::ODPO_OFFSET]),
+    ("truing_mm_beta", &[&ItemRule::MM_BETA]),
+    ("truing_pdu_dual_step", &[&ItemRule::DUAL_STEP]),
+    ("truing_a_star_value", &[&AStarValue::PARAMS]),
+    ("truing_hindsight_target", &[&HindsightTarget::PARAMS]),
+    ("truing_confidence_ce", &[&classes::Rule::CONFIDENCE_CE]),
+    ("truing_product_target", &[&classes::Rule::PRODUCT_TARGET]),
+    ("truing_preference_orchestrator", &[&Orchestrator::PARAMS]),
+    ("truing_group_advantage", &[&GroupOptions::PARAMS]),
+    ("truing_multi_objective_advantage", &[&MultiObjective::PARAMS]),
+    ("truing_gae", &[&GaeParams::PARAMS]),
+    ("truing_whiten", &[&Whiten::PARAMS]),
+    ("truing_optimal_token_baseline", &[&OptimalTokenBaseline::PARAMS]),
+    ("truing_prime_advantage", &[&PrimeAdvantage::PARAMS]),
+    ("truing_distill_advantage", &[&Distill::OPD, &Distill::IW_OPD, &Distill::RLSD, &Distill::MINILLM]),
+    ("truing_pama_scalars", &[&PamaScalars::PARAMS]),
+    ("truing_min_norm_weights", &[&MinNormWeights::PARAMS]),
+    ("truing_token_reward", &[&TokenReward::PARAMS]),
+    ("truing_controller", &[&Rule::KL, &Rule::ENTROPY]),
+];
+
 /// The group of the function's struct that holds a field which the core names without it: the core knows one name for a
 /// setting, whichever struct it came in.
 fn group(function: &str, field: &str) -> &'static str {
-    if function.starts_with("truing_beta_dpo_stats") {
-        return if BetaDpoStats::PARAMS.iter().any(|param| param.name == field) { "params." } else { "" };
+    let own = OPERATIONS.iter().find(|(name, _)| function.starts_with(name)).map_or(&[][..], |(_, params)| params);
+    if own.iter().flat_map(|p| p.iter()).any(|param| param.name == field) {
+        return "params.";
     }
+    let losses = ["preference_forward", "policy_forward"].iter().any(|name| function.contains(name));
     let (linear, policy) = (function.starts_with("truing_linear_"), function.starts_with("truing_policy_"));
     match field {
         _ if linear && field.starts_with("transform.") => "head.",
         "cu_seqlens" | "mask" if linear => "rows.",
         "cu_seqlens" if policy => "inputs.",
+        _ if !losses => "",
         "num_params" if policy => "inputs.loss.",
         "num_params" => "loss.",
         _ if policy && field.starts_with("loss.") => "inputs.",
@@ -271,6 +305,28 @@ pub(crate) unsafe fn array<'a, T>(field: &'static str, p: *const T, len: usize) 
     }
     // SAFETY: not NULL, aligned and inside the address space; readable and constant by contract.
     Ok(unsafe { core::slice::from_raw_parts(p, len) })
+}
+
+/// The numbers of an operation, a host array `params`. Those that no operation has are refused before they are read.
+///
+/// # Safety
+/// As for [`array`].
+pub(crate) unsafe fn numbers<'a>(p: *const f64, len: usize) -> Result<&'a [f64]> {
+    const MOST: usize = 8;
+    if len > MOST {
+        return Err(Error::invalid("num_params", Value::Size(len), Value::Below(0, MOST as i64 + 1)));
+    }
+    // SAFETY: this function's contract.
+    unsafe { array("params", p, len) }
+}
+
+/// A field that says yes or no.
+pub(crate) fn yes(field: &'static str, x: u32) -> Result<bool> {
+    match x {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => unknown(field, other, "0 or 1"),
+    }
 }
 
 /// Refuses bits that the call does not know.

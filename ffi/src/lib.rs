@@ -4,8 +4,10 @@
 // Shapes in the header's comments, such as [B], are no links.
 #[allow(rustdoc::broken_intra_doc_links)]
 pub mod abi;
+pub mod advantage;
 pub mod batch;
 pub mod catalog;
+pub mod classes;
 pub mod context;
 pub mod linear_logprob;
 pub mod linear_preference;

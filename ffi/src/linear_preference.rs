@@ -1,16 +1,17 @@
 //! `truing_linear_preference_forward`: hidden states to preference loss and gradients.
 use crate::abi::*;
-use crate::boundary::{element_size, grad_scale, guard, sizes, unavailable, unknown};
+use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
 use crate::logprob::{self, RowTensors, support};
 use crate::preference::{GroupTensors, OutputTensors, TERMS, terms};
 use crate::sequence::{self, SCORE_FLAGS, segments};
 use crate::tensor::Call;
-use truing_core::Result;
 use truing_core::catalog::MAX_PARAMS;
-use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem};
+use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm};
+use truing_core::logprob::TransformInputs;
 use truing_core::preference::Items;
+use truing_core::{Error, Result, Value};
 use truing_cpu::linear_logprob::Grads;
 
 const FLAGS: u64 = crate::preference::FLAGS
@@ -73,15 +74,26 @@ unsafe fn parse(
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
     let reference = &args.ref_head;
-    unavailable!("ref_head", reference; hidden, weight, index);
+    unavailable!("ref_head", reference; index);
     let transform = &args.head.transform;
     unavailable!("transform", transform; logit_round);
     let transform = &reference.transform;
-    unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
+    unavailable!("ref_head.transform", transform; logit_round);
+    if reference.hidden.is_null() {
+        let nothing = "0 or NULL without ref_head.hidden";
+        idle("ref_head.weight", &reference.weight, nothing)?;
+        idle("ref_head.transform.bias", &transform.bias, nothing)?;
+        idle("ref_head.transform.row_temperature", &transform.row_temperature, nothing)?;
+        idle("ref_head.transform.temperature", &transform.temperature, nothing)?;
+        idle("ref_head.transform.logit_scale", &transform.logit_scale, nothing)?;
+        idle("ref_head.transform.softcap", &transform.softcap, nothing)?;
+    }
+    if transform.n_valid_vocab != args.head.transform.n_valid_vocab {
+        idle("ref_head.transform.n_valid_vocab", &transform.n_valid_vocab, "0, or that of the policy's head")?;
+    }
     support(&args.support)?;
     element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
-    unavailable!(args; side_term.mask, side_term.coef, side_term.normaliser, side_term.divisor, side_term.scope,
-        side_term.divergence, kl_coefficients, pair_stats, wpo, out_ref_scores, out_kl, out_side_term, out_pair_stats);
+    unavailable!(args; side_term.divergence, kl_coefficients, pair_stats, wpo, out_pair_stats);
     let phase = match args.phase {
         TRUING_PHASE_SINGLE => Phase::Single,
         TRUING_PHASE_FIGURES => Phase::Figures,
@@ -93,6 +105,11 @@ unsafe fn parse(
     let cu_seqlens = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
     let token_weights = t.input("score.token_weights", args.score.token_weights)?;
     let ld_prefix = t.input("score.ld_prefix", args.score.ld_prefix)?;
+    let ref_hidden = t.input("ref_head.hidden", reference.hidden)?;
+    let ref_weight = t.input("ref_head.weight", reference.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?;
+    let ref_bias = t.input("ref_head.transform.bias", transform.bias)?;
+    let ref_temperature = t.input("ref_head.transform.row_temperature", transform.row_temperature)?;
+    let side_mask = t.input("side_term.mask", args.side_term.mask)?;
     let ref_logps = t.input("ref_logps", args.ref_logps)?;
     let ref_scores = t.input("ref_scores", args.ref_scores)?;
     let groups = GroupTensors::parse(&mut t, &args.groups)?;
@@ -103,6 +120,9 @@ unsafe fn parse(
     let logps = t.output("out_logps", args.out_logps)?;
     let scores = t.output("out_scores", args.out_scores)?;
     let counts = t.output("out_counts", args.out_counts)?;
+    let out_ref_scores = t.output("out_ref_scores", args.out_ref_scores)?;
+    let out_kl = t.output("out_kl", args.out_kl)?;
+    let out_side = t.output("out_side_term", args.out_side_term)?;
     let out_stats = t.output("out_stats", args.out_stats)?;
     let row_status = t.output("out_row_status", args.out_row_status)?;
     let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
@@ -111,6 +131,11 @@ unsafe fn parse(
         score: sequence::options(&args.score, args.flags)?,
         skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
         phase,
+        side: side(&args.side_term)?,
+        reference: match ref_hidden.dims() {
+            [] => None,
+            dims => Some((dims[dims.len() - 1], logprob::options(transform, &args.rows, args.flags)?.transform)),
+        },
     };
 
     let ok = &t.check()?;
@@ -124,7 +149,7 @@ unsafe fn parse(
     let terms = terms.as_ref().map_or(&[][..], |t| t.get());
     let items = match terms {
         [] => Items::Rows,
-        terms => groups.items(terms, ok)?,
+        terms => groups.items(terms, options.side.is_some_and(|side| side.scope == Scope::Anchor), ok)?,
     };
     let (_, segments) = segments("rows.target", rows.dims(), &cu_seqlens, ok)?;
     let shape = head.shape()?;
@@ -140,6 +165,18 @@ unsafe fn parse(
         ld_prefix: ld_prefix.list(ok)?,
         ref_logps: ref_logps.tokens(ok, tokens)?,
         ref_scores: ref_scores.list(ok)?,
+        ref_head: match (ref_hidden.rows(ok, tokens)?, ref_weight.matrix(ok)?) {
+            (Some(hidden), Some(weight)) => {
+                let (bias, row_temperature) = (ref_bias.list(ok)?, ref_temperature.tokens(ok, tokens)?);
+                Some(RefHead { hidden, weight, transform: TransformInputs { bias, row_temperature } })
+            }
+            (Some(_), None) => {
+                let expected = Value::Text("[V, D] beside ref_head.hidden");
+                return Err(Error::invalid("ref_head.weight", Value::Text("NULL"), expected));
+            }
+            (None, _) => None,
+        },
+        side_mask: side_mask.tokens(ok, tokens)?,
         groups: groups.view(ok)?,
         score_coefficients: score_coefficients.list(ok)?,
         stats: stats.rows(ok, tokens)?,
@@ -150,9 +187,42 @@ unsafe fn parse(
         logps: logps.tokens(ok, tokens)?,
         scores: scores.list(ok)?,
         counts: counts.list(ok)?,
+        ref_scores: out_ref_scores.list(ok)?,
+        kl: out_kl.list(ok)?,
+        side: out_side.scalar(ok)?,
         stats: out_stats.rows(ok, tokens)?,
         row_status: row_status.tokens(ok, tokens)?,
         preference: outputs.view(ok)?,
     };
     run(&context, &problem, &inputs, outputs, grads.view(ok, tokens)?, workspace.bytes(ok))
+}
+
+/// The side term that a struct asks for; a `coef` of 0 is none.
+fn side(t: &truing_side_term) -> Result<Option<SideTerm>> {
+    if t.coef == 0.0 {
+        idle("side_term.mask", &t.mask, "NULL without a coef")?;
+        idle("side_term.normaliser", &t.normaliser, "0 without a coef")?;
+        idle("side_term.divisor", &t.divisor, "0 without a coef")?;
+        idle("side_term.scope", &t.scope, "0 without a coef")?;
+        return Ok(None);
+    }
+    if t.divisor != TRUING_SIDE_DIVISOR_EXTERNAL {
+        idle("side_term.normaliser", &t.normaliser, "0 without TRUING_SIDE_DIVISOR_EXTERNAL")?;
+    }
+    Ok(Some(SideTerm {
+        coef: t.coef,
+        scope: match t.scope {
+            TRUING_SIDE_CHOSEN => Scope::Chosen,
+            TRUING_SIDE_ANCHOR => Scope::Anchor,
+            TRUING_SIDE_MASKED => Scope::Masked,
+            other => return unknown("side_term.scope", other, "TRUING_SIDE_CHOSEN, ANCHOR or MASKED"),
+        },
+        divisor: match t.divisor {
+            TRUING_SIDE_DIVISOR_POOLED => SideDivisor::Pooled,
+            TRUING_SIDE_DIVISOR_ROW_MEAN => SideDivisor::RowMean,
+            TRUING_SIDE_DIVISOR_EXTERNAL => SideDivisor::External(t.normaliser),
+            TRUING_SIDE_DIVISOR_ITEM_SUM => SideDivisor::ItemSum,
+            other => return unknown("side_term.divisor", other, "TRUING_SIDE_DIVISOR_*"),
+        },
+    }))
 }

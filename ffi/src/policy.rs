@@ -94,7 +94,13 @@ unsafe fn parse(
     if !advantage.is_some() {
         idle("inputs.advantage_level", &inputs.advantage_level, "0 without an advantage")?;
     }
-    let advantage = match advantage_level(inputs.advantage_level, advantage.dims(), count, &segments)? {
+    let advantage = match advantage_level(
+        ["inputs.advantage", "inputs.advantage_level"],
+        inputs.advantage_level,
+        advantage.dims(),
+        count,
+        &segments,
+    )? {
         Level::Token => advantage.tokens(ok, tokens)?.map(Advantage::Token),
         Level::Sequence => advantage.list(ok)?.map(Advantage::Sequence),
     };
@@ -124,19 +130,25 @@ unsafe fn parse(
 
 /// Whether an advantage of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
 /// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
-fn advantage_level(given: truing_level, dims: &[usize], tokens: usize, segments: &Segments<'_>) -> Result<Level> {
+pub(crate) fn advantage_level(
+    fields: [&'static str; 2],
+    given: truing_level,
+    dims: &[usize],
+    tokens: usize,
+    segments: &Segments<'_>,
+) -> Result<Level> {
     match given {
         0 => {}
         TRUING_LEVEL_TOKEN => return Ok(Level::Token),
         TRUING_LEVEL_SEQUENCE => return Ok(Level::Sequence),
-        other => return unknown("inputs.advantage_level", other, "TRUING_LEVEL_*, or 0: by the shape"),
+        other => return unknown(fields[1], other, "TRUING_LEVEL_*, or 0: by the shape"),
     }
     let by = |token| if token { Level::Token } else { Level::Sequence };
     let Segments::Packed(cu) = segments else { return Ok(by(dims.len() == 2)) };
     let [n] = *dims else { return Ok(by(dims.len() == 2)) };
     if n == tokens && cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))) {
         let got = Value::Text("one element a token and one a sequence");
-        return Err(Error::invalid("inputs.advantage", got, Value::Text("advantage_level, where N is B")));
+        return Err(Error::invalid(fields[0], got, Value::Text("advantage_level, where N is B")));
     }
     Ok(by(n == tokens))
 }

@@ -70,8 +70,11 @@ unsafe fn parse(
     let groups = GroupTensors::parse(&mut t, &args.groups)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
-    let options =
-        Options { score: score("score_kind", args.score_kind)?, skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0 };
+    let options = Options {
+        score: score("score_kind", args.score_kind)?,
+        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
+        anchored: false,
+    };
 
     let ok = &t.check()?;
     let terms = terms.get();
@@ -82,7 +85,7 @@ unsafe fn parse(
     inputs.grad_output = grad_output.list(ok)?;
     inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
     inputs.groups = groups.view(ok)?;
-    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, ok)?, terms, options)?;
+    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, false, ok)?, terms, options)?;
     run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
 }
 
@@ -237,10 +240,10 @@ impl GroupTensors {
             layout: g.layout,
         })
     }
-    /// How sequences form the items that the terms read.
-    pub(crate) fn items<'a>(&self, terms: &[Term<'_>], ok: &'a Checked) -> Result<Items<'a>> {
+    /// How sequences form the items that the terms read; `side`: something beside them reads the anchors.
+    pub(crate) fn items<'a>(&self, terms: &[Term<'_>], side: bool, ok: &'a Checked) -> Result<Items<'a>> {
         let id = terms[0].id;
-        let anchored = terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
+        let anchored = side || terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
         let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
         let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
         let pair = self.layout == TRUING_LAYOUT_INDEXED;
@@ -316,6 +319,8 @@ pub(crate) struct OutputTensors {
     grad_kl: Output,
     grad_margin: Output,
     grad_baseline: Output,
+    grad_params: Output,
+    aux: Output,
     statistics: Output,
     status: Output,
     counters: Output,
@@ -326,7 +331,7 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out, grad_params_out, out_aux);
+        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,
@@ -336,6 +341,8 @@ impl OutputTensors {
             grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
             grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
             grad_baseline: t.output("items.grad_baseline_out", items.grad_baseline_out)?,
+            grad_params: t.output("items.grad_params_out", items.grad_params_out)?,
+            aux: t.output("items.out_aux", items.out_aux)?,
             statistics: t.output("items.out_statistics", items.out_statistics)?,
             status: t.output("items.out_status", items.out_status)?,
             counters: t.output("outputs.out_counters", outputs.out_counters)?,
@@ -351,6 +358,8 @@ impl OutputTensors {
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
             grad_baseline: self.grad_baseline.list(ok)?,
+            grad_params: self.grad_params.list(ok)?,
+            aux: self.aux.list(ok)?,
             statistics: self.statistics.array(ok)?,
             status: self.status.list(ok)?,
             counters: self.counters.array(ok)?,

@@ -591,6 +591,10 @@ impl Output {
     pub(crate) fn tokens<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
         self.view(ok, Form::Tokens(tokens))
     }
+    /// `[N, cols]` or `[B, T, cols]`, or `[cols]` as the one row.
+    pub(crate) fn shared<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
+        self.view(ok, Form::Shared(tokens))
+    }
     /// `[rows, cols]`.
     pub(crate) fn matrix<'a, V: ViewMut<'a>>(self, ok: &'a Checked) -> Result<Option<V>> {
         self.view(ok, Form::Matrix)

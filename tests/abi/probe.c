@@ -243,6 +243,82 @@ enum {
     probe_truing_shift_per_step = (int)(TRUING_SHIFT_PER_STEP),
     probe_truing_aot_paired = (int)(TRUING_AOT_PAIRED),
     probe_truing_aot_unpaired = (int)(TRUING_AOT_UNPAIRED),
+    probe_truing_item_probability = (int)(TRUING_ITEM_PROBABILITY),
+    probe_truing_item_logit = (int)(TRUING_ITEM_LOGIT),
+    probe_truing_item_difference = (int)(TRUING_ITEM_DIFFERENCE),
+    probe_truing_item_ratio = (int)(TRUING_ITEM_RATIO),
+    probe_truing_value_log_mean_exp = (int)(TRUING_VALUE_LOG_MEAN_EXP),
+    probe_truing_value_mean = (int)(TRUING_VALUE_MEAN),
+    probe_truing_value_max = (int)(TRUING_VALUE_MAX),
+    probe_truing_value_zero = (int)(TRUING_VALUE_ZERO),
+    probe_truing_kl_figure_sequences = (int)(TRUING_KL_FIGURE_SEQUENCES),
+    probe_truing_kl_figure_tokens = (int)(TRUING_KL_FIGURE_TOKENS),
+    probe_truing_kl_figure_k1_per_sequence = (int)(TRUING_KL_FIGURE_K1_PER_SEQUENCE),
+    probe_truing_kl_figure_k1_per_token = (int)(TRUING_KL_FIGURE_K1_PER_TOKEN),
+    probe_truing_kl_figure_k1_mean_of_means = (int)(TRUING_KL_FIGURE_K1_MEAN_OF_MEANS),
+    probe_truing_kl_figure_k3_per_sequence = (int)(TRUING_KL_FIGURE_K3_PER_SEQUENCE),
+    probe_truing_kl_figure_k3_per_token = (int)(TRUING_KL_FIGURE_K3_PER_TOKEN),
+    probe_truing_kl_figure_k3_mean_of_means = (int)(TRUING_KL_FIGURE_K3_MEAN_OF_MEANS),
+    probe_truing_kl_figure_length_mean = (int)(TRUING_KL_FIGURE_LENGTH_MEAN),
+    probe_truing_kl_figure_length_std = (int)(TRUING_KL_FIGURE_LENGTH_STD),
+    probe_truing_kl_figure_length_std_sample = (int)(TRUING_KL_FIGURE_LENGTH_STD_SAMPLE),
+    probe_truing_kl_figure_length_min = (int)(TRUING_KL_FIGURE_LENGTH_MIN),
+    probe_truing_kl_figure_length_max = (int)(TRUING_KL_FIGURE_LENGTH_MAX),
+    probe_truing_kl_figure_count = (int)(TRUING_KL_FIGURE_COUNT),
+    probe_truing_class_mean = (int)(TRUING_CLASS_MEAN),
+    probe_truing_class_sum = (int)(TRUING_CLASS_SUM),
+    probe_truing_direction_target_to_weights = (int)(TRUING_DIRECTION_TARGET_TO_WEIGHTS),
+    probe_truing_direction_weights_to_target = (int)(TRUING_DIRECTION_WEIGHTS_TO_TARGET),
+    probe_truing_advantage_grpo = (int)(TRUING_ADVANTAGE_GRPO),
+    probe_truing_advantage_grpo_batch_std = (int)(TRUING_ADVANTAGE_GRPO_BATCH_STD),
+    probe_truing_advantage_dr_grpo = (int)(TRUING_ADVANTAGE_DR_GRPO),
+    probe_truing_advantage_rloo = (int)(TRUING_ADVANTAGE_RLOO),
+    probe_truing_advantage_grpo_loo = (int)(TRUING_ADVANTAGE_GRPO_LOO),
+    probe_truing_advantage_batch_baseline = (int)(TRUING_ADVANTAGE_BATCH_BASELINE),
+    probe_truing_advantage_opo = (int)(TRUING_ADVANTAGE_OPO),
+    probe_truing_advantage_gpg = (int)(TRUING_ADVANTAGE_GPG),
+    probe_truing_advantage_max_rl = (int)(TRUING_ADVANTAGE_MAX_RL),
+    probe_truing_advantage_raw = (int)(TRUING_ADVANTAGE_RAW),
+    probe_truing_advantage_pass_k = (int)(TRUING_ADVANTAGE_PASS_K),
+    probe_truing_baseline_none = (int)(TRUING_BASELINE_NONE),
+    probe_truing_baseline_group = (int)(TRUING_BASELINE_GROUP),
+    probe_truing_baseline_leave_one_out = (int)(TRUING_BASELINE_LEAVE_ONE_OUT),
+    probe_truing_baseline_batch = (int)(TRUING_BASELINE_BATCH),
+    probe_truing_baseline_length_weighted = (int)(TRUING_BASELINE_LENGTH_WEIGHTED),
+    probe_truing_baseline_best_of_group = (int)(TRUING_BASELINE_BEST_OF_GROUP),
+    probe_truing_scale_none = (int)(TRUING_SCALE_NONE),
+    probe_truing_scale_group_std = (int)(TRUING_SCALE_GROUP_STD),
+    probe_truing_scale_batch_std = (int)(TRUING_SCALE_BATCH_STD),
+    probe_truing_scale_leave_one_out_std = (int)(TRUING_SCALE_LEAVE_ONE_OUT_STD),
+    probe_truing_scale_group_mean = (int)(TRUING_SCALE_GROUP_MEAN),
+    probe_truing_scale_nonzero_share = (int)(TRUING_SCALE_NONZERO_SHARE),
+    probe_truing_std_unbiased = (int)(TRUING_STD_UNBIASED),
+    probe_truing_std_population = (int)(TRUING_STD_POPULATION),
+    probe_truing_eps_add = (int)(TRUING_EPS_ADD),
+    probe_truing_eps_skip_zero = (int)(TRUING_EPS_SKIP_ZERO),
+    probe_truing_eps_variance_add = (int)(TRUING_EPS_VARIANCE_ADD),
+    probe_truing_eps_variance_max = (int)(TRUING_EPS_VARIANCE_MAX),
+    probe_truing_single_zero = (int)(TRUING_SINGLE_ZERO),
+    probe_truing_single_raw = (int)(TRUING_SINGLE_RAW),
+    probe_truing_order_sum_first = (int)(TRUING_ORDER_SUM_FIRST),
+    probe_truing_order_normalise_first = (int)(TRUING_ORDER_NORMALISE_FIRST),
+    probe_truing_batch_step_none = (int)(TRUING_BATCH_STEP_NONE),
+    probe_truing_batch_step_standardise = (int)(TRUING_BATCH_STEP_STANDARDISE),
+    probe_truing_batch_step_scale = (int)(TRUING_BATCH_STEP_SCALE),
+    probe_truing_masks_carry = (int)(TRUING_MASKS_CARRY),
+    probe_truing_masks_zero = (int)(TRUING_MASKS_ZERO),
+    probe_truing_masks_ignore = (int)(TRUING_MASKS_IGNORE),
+    probe_truing_alignment_position = (int)(TRUING_ALIGNMENT_POSITION),
+    probe_truing_alignment_live_index = (int)(TRUING_ALIGNMENT_LIVE_INDEX),
+    probe_truing_distill_opd = (int)(TRUING_DISTILL_OPD),
+    probe_truing_distill_iw_opd = (int)(TRUING_DISTILL_IW_OPD),
+    probe_truing_distill_rlsd = (int)(TRUING_DISTILL_RLSD),
+    probe_truing_distill_minillm = (int)(TRUING_DISTILL_MINILLM),
+    probe_truing_granularity_batch = (int)(TRUING_GRANULARITY_BATCH),
+    probe_truing_granularity_sequence = (int)(TRUING_GRANULARITY_SEQUENCE),
+    probe_truing_granularity_token = (int)(TRUING_GRANULARITY_TOKEN),
+    probe_truing_controller_kl = (int)(TRUING_CONTROLLER_KL),
+    probe_truing_controller_entropy = (int)(TRUING_CONTROLLER_ENTROPY),
     probe_end
 };
 
@@ -1293,6 +1369,7 @@ static void probe_bco_shift_args(void) {
     F(truing_bco_shift_args, out_shift);
     F(truing_bco_shift_args, out_state);
     F(truing_bco_shift_args, out_status);
+    F(truing_bco_shift_args, rate);
     F(truing_bco_shift_args, reserved);
 }
 
@@ -1359,6 +1436,587 @@ static void probe_wpo_weight_args(void) {
     F(truing_wpo_weight_args, reserved);
 }
 
+static void probe_item_numbers_args(void) {
+    S(truing_item_numbers_args);
+    F(truing_item_numbers_args, struct_size);
+    F(truing_item_numbers_args, reserved_head);
+    F(truing_item_numbers_args, context);
+    F(truing_item_numbers_args, flags);
+    F(truing_item_numbers_args, stream);
+    F(truing_item_numbers_args, workspace);
+    F(truing_item_numbers_args, workspace_size);
+    F(truing_item_numbers_args, first);
+    F(truing_item_numbers_args, second);
+    F(truing_item_numbers_args, params);
+    F(truing_item_numbers_args, num_params);
+    F(truing_item_numbers_args, form);
+    F(truing_item_numbers_args, reserved0);
+    F(truing_item_numbers_args, out_value);
+    F(truing_item_numbers_args, out_status);
+    F(truing_item_numbers_args, reserved);
+}
+
+static void probe_head_weights_args(void) {
+    S(truing_head_weights_args);
+    F(truing_head_weights_args, struct_size);
+    F(truing_head_weights_args, reserved_head);
+    F(truing_head_weights_args, context);
+    F(truing_head_weights_args, flags);
+    F(truing_head_weights_args, stream);
+    F(truing_head_weights_args, workspace);
+    F(truing_head_weights_args, workspace_size);
+    F(truing_head_weights_args, head);
+    F(truing_head_weights_args, mask);
+    F(truing_head_weights_args, alpha);
+    F(truing_head_weights_args, present_heads);
+    F(truing_head_weights_args, reserved0);
+    F(truing_head_weights_args, out_weight);
+    F(truing_head_weights_args, out_counts);
+    F(truing_head_weights_args, out_status);
+    F(truing_head_weights_args, reserved);
+}
+
+static void probe_modpo_margin_args(void) {
+    S(truing_modpo_margin_args);
+    F(truing_modpo_margin_args, struct_size);
+    F(truing_modpo_margin_args, reserved_head);
+    F(truing_modpo_margin_args, context);
+    F(truing_modpo_margin_args, flags);
+    F(truing_modpo_margin_args, stream);
+    F(truing_modpo_margin_args, workspace);
+    F(truing_modpo_margin_args, workspace_size);
+    F(truing_modpo_margin_args, weights);
+    F(truing_modpo_margin_args, chosen);
+    F(truing_modpo_margin_args, rejected);
+    F(truing_modpo_margin_args, grad_margin);
+    F(truing_modpo_margin_args, out_margin_chosen);
+    F(truing_modpo_margin_args, out_margin_rejected);
+    F(truing_modpo_margin_args, grad_weights_out);
+    F(truing_modpo_margin_args, grad_chosen_out);
+    F(truing_modpo_margin_args, reserved);
+}
+
+static void probe_quantile_threshold_args(void) {
+    S(truing_quantile_threshold_args);
+    F(truing_quantile_threshold_args, struct_size);
+    F(truing_quantile_threshold_args, reserved_head);
+    F(truing_quantile_threshold_args, context);
+    F(truing_quantile_threshold_args, flags);
+    F(truing_quantile_threshold_args, stream);
+    F(truing_quantile_threshold_args, workspace);
+    F(truing_quantile_threshold_args, workspace_size);
+    F(truing_quantile_threshold_args, values);
+    F(truing_quantile_threshold_args, mask);
+    F(truing_quantile_threshold_args, level);
+    F(truing_quantile_threshold_args, out_threshold);
+    F(truing_quantile_threshold_args, out_status);
+    F(truing_quantile_threshold_args, reserved);
+}
+
+static void probe_a_star_value_args(void) {
+    S(truing_a_star_value_args);
+    F(truing_a_star_value_args, struct_size);
+    F(truing_a_star_value_args, reserved_head);
+    F(truing_a_star_value_args, context);
+    F(truing_a_star_value_args, flags);
+    F(truing_a_star_value_args, stream);
+    F(truing_a_star_value_args, workspace);
+    F(truing_a_star_value_args, workspace_size);
+    F(truing_a_star_value_args, rewards);
+    F(truing_a_star_value_args, cu_seqlens);
+    F(truing_a_star_value_args, mask);
+    F(truing_a_star_value_args, params);
+    F(truing_a_star_value_args, num_params);
+    F(truing_a_star_value_args, mode);
+    F(truing_a_star_value_args, reserved0);
+    F(truing_a_star_value_args, out_value);
+    F(truing_a_star_value_args, out_share);
+    F(truing_a_star_value_args, out_status);
+    F(truing_a_star_value_args, reserved);
+}
+
+static void probe_hindsight_target_args(void) {
+    S(truing_hindsight_target_args);
+    F(truing_hindsight_target_args, struct_size);
+    F(truing_hindsight_target_args, reserved_head);
+    F(truing_hindsight_target_args, context);
+    F(truing_hindsight_target_args, flags);
+    F(truing_hindsight_target_args, stream);
+    F(truing_hindsight_target_args, workspace);
+    F(truing_hindsight_target_args, workspace_size);
+    F(truing_hindsight_target_args, rewards);
+    F(truing_hindsight_target_args, cu_seqlens);
+    F(truing_hindsight_target_args, outcome);
+    F(truing_hindsight_target_args, params);
+    F(truing_hindsight_target_args, num_params);
+    F(truing_hindsight_target_args, out_targets);
+    F(truing_hindsight_target_args, reserved);
+}
+
+static void probe_kl_length_figures_args(void) {
+    S(truing_kl_length_figures_args);
+    F(truing_kl_length_figures_args, struct_size);
+    F(truing_kl_length_figures_args, reserved_head);
+    F(truing_kl_length_figures_args, context);
+    F(truing_kl_length_figures_args, flags);
+    F(truing_kl_length_figures_args, stream);
+    F(truing_kl_length_figures_args, workspace);
+    F(truing_kl_length_figures_args, workspace_size);
+    F(truing_kl_length_figures_args, logps);
+    F(truing_kl_length_figures_args, ref_logps);
+    F(truing_kl_length_figures_args, cu_seqlens);
+    F(truing_kl_length_figures_args, mask);
+    F(truing_kl_length_figures_args, quantile_levels);
+    F(truing_kl_length_figures_args, bin_edges);
+    F(truing_kl_length_figures_args, out_k1);
+    F(truing_kl_length_figures_args, out_k3);
+    F(truing_kl_length_figures_args, out_lengths);
+    F(truing_kl_length_figures_args, out_figures);
+    F(truing_kl_length_figures_args, out_quantiles);
+    F(truing_kl_length_figures_args, out_histogram);
+    F(truing_kl_length_figures_args, out_status);
+    F(truing_kl_length_figures_args, reserved);
+}
+
+static void probe_ches_args(void) {
+    S(truing_ches_args);
+    F(truing_ches_args, struct_size);
+    F(truing_ches_args, reserved_head);
+    F(truing_ches_args, context);
+    F(truing_ches_args, flags);
+    F(truing_ches_args, stream);
+    F(truing_ches_args, workspace);
+    F(truing_ches_args, workspace_size);
+    F(truing_ches_args, hidden);
+    F(truing_ches_args, cu_seqlens);
+    F(truing_ches_args, mask);
+    F(truing_ches_args, chosen_seq);
+    F(truing_ches_args, rejected_seq);
+    F(truing_ches_args, score_kind);
+    F(truing_ches_args, reserved0);
+    F(truing_ches_args, out_value);
+    F(truing_ches_args, out_status);
+    F(truing_ches_args, reserved);
+}
+
+static void probe_class_rows_args(void) {
+    S(truing_class_rows_args);
+    F(truing_class_rows_args, struct_size);
+    F(truing_class_rows_args, reserved_head);
+    F(truing_class_rows_args, context);
+    F(truing_class_rows_args, flags);
+    F(truing_class_rows_args, stream);
+    F(truing_class_rows_args, workspace);
+    F(truing_class_rows_args, workspace_size);
+    F(truing_class_rows_args, logits);
+    F(truing_class_rows_args, columns);
+    F(truing_class_rows_args, targets);
+    F(truing_class_rows_args, target_ids);
+    F(truing_class_rows_args, threshold);
+    F(truing_class_rows_args, mask);
+    F(truing_class_rows_args, params);
+    F(truing_class_rows_args, num_params);
+    F(truing_class_rows_args, form);
+    F(truing_class_rows_args, reduction);
+    F(truing_class_rows_args, normaliser);
+    F(truing_class_rows_args, grad_output);
+    F(truing_class_rows_args, grad_scale);
+    F(truing_class_rows_args, out_loss);
+    F(truing_class_rows_args, out_losses);
+    F(truing_class_rows_args, out_targets);
+    F(truing_class_rows_args, grad_logits_out);
+    F(truing_class_rows_args, out_status);
+    F(truing_class_rows_args, reserved);
+}
+
+static void probe_prm_mse_args(void) {
+    S(truing_prm_mse_args);
+    F(truing_prm_mse_args, struct_size);
+    F(truing_prm_mse_args, reserved_head);
+    F(truing_prm_mse_args, context);
+    F(truing_prm_mse_args, flags);
+    F(truing_prm_mse_args, stream);
+    F(truing_prm_mse_args, workspace);
+    F(truing_prm_mse_args, workspace_size);
+    F(truing_prm_mse_args, predictions);
+    F(truing_prm_mse_args, targets);
+    F(truing_prm_mse_args, cu_seqlens);
+    F(truing_prm_mse_args, mask);
+    F(truing_prm_mse_args, reduction);
+    F(truing_prm_mse_args, reserved0);
+    F(truing_prm_mse_args, normaliser);
+    F(truing_prm_mse_args, grad_output);
+    F(truing_prm_mse_args, grad_scale);
+    F(truing_prm_mse_args, out_loss);
+    F(truing_prm_mse_args, out_losses);
+    F(truing_prm_mse_args, grad_predictions_out);
+    F(truing_prm_mse_args, out_status);
+    F(truing_prm_mse_args, reserved);
+}
+
+static void probe_preference_orchestrator_args(void) {
+    S(truing_preference_orchestrator_args);
+    F(truing_preference_orchestrator_args, struct_size);
+    F(truing_preference_orchestrator_args, reserved_head);
+    F(truing_preference_orchestrator_args, context);
+    F(truing_preference_orchestrator_args, flags);
+    F(truing_preference_orchestrator_args, stream);
+    F(truing_preference_orchestrator_args, workspace);
+    F(truing_preference_orchestrator_args, workspace_size);
+    F(truing_preference_orchestrator_args, rewards);
+    F(truing_preference_orchestrator_args, log_target);
+    F(truing_preference_orchestrator_args, scores);
+    F(truing_preference_orchestrator_args, values);
+    F(truing_preference_orchestrator_args, params);
+    F(truing_preference_orchestrator_args, num_params);
+    F(truing_preference_orchestrator_args, direction);
+    F(truing_preference_orchestrator_args, reserved0);
+    F(truing_preference_orchestrator_args, out_log_target);
+    F(truing_preference_orchestrator_args, out_weights);
+    F(truing_preference_orchestrator_args, out_kl);
+    F(truing_preference_orchestrator_args, out_combined);
+    F(truing_preference_orchestrator_args, grad_scores_kl_out);
+    F(truing_preference_orchestrator_args, grad_scores_combined_out);
+    F(truing_preference_orchestrator_args, out_status);
+    F(truing_preference_orchestrator_args, reserved);
+}
+
+static void probe_group_advantage_args(void) {
+    S(truing_group_advantage_args);
+    F(truing_group_advantage_args, struct_size);
+    F(truing_group_advantage_args, reserved_head);
+    F(truing_group_advantage_args, context);
+    F(truing_group_advantage_args, flags);
+    F(truing_group_advantage_args, stream);
+    F(truing_group_advantage_args, workspace);
+    F(truing_group_advantage_args, workspace_size);
+    F(truing_group_advantage_args, rewards);
+    F(truing_group_advantage_args, group_offsets);
+    F(truing_group_advantage_args, group_ids);
+    F(truing_group_advantage_args, num_groups);
+    F(truing_group_advantage_args, lengths);
+    F(truing_group_advantage_args, params);
+    F(truing_group_advantage_args, num_params);
+    F(truing_group_advantage_args, preset);
+    F(truing_group_advantage_args, baseline);
+    F(truing_group_advantage_args, scale);
+    F(truing_group_advantage_args, std_kind);
+    F(truing_group_advantage_args, eps_kind);
+    F(truing_group_advantage_args, single);
+    F(truing_group_advantage_args, out_advantages);
+    F(truing_group_advantage_args, out_mean);
+    F(truing_group_advantage_args, out_std);
+    F(truing_group_advantage_args, out_status);
+    F(truing_group_advantage_args, reserved);
+}
+
+static void probe_multi_objective_advantage_args(void) {
+    S(truing_multi_objective_advantage_args);
+    F(truing_multi_objective_advantage_args, struct_size);
+    F(truing_multi_objective_advantage_args, reserved_head);
+    F(truing_multi_objective_advantage_args, context);
+    F(truing_multi_objective_advantage_args, flags);
+    F(truing_multi_objective_advantage_args, stream);
+    F(truing_multi_objective_advantage_args, workspace);
+    F(truing_multi_objective_advantage_args, workspace_size);
+    F(truing_multi_objective_advantage_args, rewards);
+    F(truing_multi_objective_advantage_args, weights);
+    F(truing_multi_objective_advantage_args, group_offsets);
+    F(truing_multi_objective_advantage_args, group_ids);
+    F(truing_multi_objective_advantage_args, num_groups);
+    F(truing_multi_objective_advantage_args, lengths);
+    F(truing_multi_objective_advantage_args, params);
+    F(truing_multi_objective_advantage_args, num_params);
+    F(truing_multi_objective_advantage_args, order);
+    F(truing_multi_objective_advantage_args, preset);
+    F(truing_multi_objective_advantage_args, baseline);
+    F(truing_multi_objective_advantage_args, scale);
+    F(truing_multi_objective_advantage_args, std_kind);
+    F(truing_multi_objective_advantage_args, eps_kind);
+    F(truing_multi_objective_advantage_args, single);
+    F(truing_multi_objective_advantage_args, batch_step);
+    F(truing_multi_objective_advantage_args, out_advantages);
+    F(truing_multi_objective_advantage_args, out_combined);
+    F(truing_multi_objective_advantage_args, out_status);
+    F(truing_multi_objective_advantage_args, grad_advantages);
+    F(truing_multi_objective_advantage_args, grad_weights_out);
+    F(truing_multi_objective_advantage_args, reserved);
+}
+
+static void probe_gae_args(void) {
+    S(truing_gae_args);
+    F(truing_gae_args, struct_size);
+    F(truing_gae_args, reserved_head);
+    F(truing_gae_args, context);
+    F(truing_gae_args, flags);
+    F(truing_gae_args, stream);
+    F(truing_gae_args, workspace);
+    F(truing_gae_args, workspace_size);
+    F(truing_gae_args, rewards);
+    F(truing_gae_args, values);
+    F(truing_gae_args, value_end);
+    F(truing_gae_args, baseline);
+    F(truing_gae_args, mask);
+    F(truing_gae_args, cu_seqlens);
+    F(truing_gae_args, params);
+    F(truing_gae_args, num_params);
+    F(truing_gae_args, masks);
+    F(truing_gae_args, reserved0);
+    F(truing_gae_args, out_advantages);
+    F(truing_gae_args, out_returns);
+    F(truing_gae_args, out_status);
+    F(truing_gae_args, grad_advantages);
+    F(truing_gae_args, grad_returns);
+    F(truing_gae_args, grad_rewards_out);
+    F(truing_gae_args, grad_values_out);
+    F(truing_gae_args, grad_value_end_out);
+    F(truing_gae_args, reserved);
+}
+
+static void probe_whiten_args(void) {
+    S(truing_whiten_args);
+    F(truing_whiten_args, struct_size);
+    F(truing_whiten_args, reserved_head);
+    F(truing_whiten_args, context);
+    F(truing_whiten_args, flags);
+    F(truing_whiten_args, stream);
+    F(truing_whiten_args, workspace);
+    F(truing_whiten_args, workspace_size);
+    F(truing_whiten_args, values);
+    F(truing_whiten_args, mask);
+    F(truing_whiten_args, counts);
+    F(truing_whiten_args, states);
+    F(truing_whiten_args, params);
+    F(truing_whiten_args, num_params);
+    F(truing_whiten_args, std_kind);
+    F(truing_whiten_args, eps_kind);
+    F(truing_whiten_args, keep_mean);
+    F(truing_whiten_args, reserved0);
+    F(truing_whiten_args, out_values);
+    F(truing_whiten_args, out_state);
+    F(truing_whiten_args, out_moments);
+    F(truing_whiten_args, out_status);
+    F(truing_whiten_args, reserved);
+}
+
+static void probe_optimal_token_baseline_args(void) {
+    S(truing_optimal_token_baseline_args);
+    F(truing_optimal_token_baseline_args, struct_size);
+    F(truing_optimal_token_baseline_args, reserved_head);
+    F(truing_optimal_token_baseline_args, context);
+    F(truing_optimal_token_baseline_args, flags);
+    F(truing_optimal_token_baseline_args, stream);
+    F(truing_optimal_token_baseline_args, workspace);
+    F(truing_optimal_token_baseline_args, workspace_size);
+    F(truing_optimal_token_baseline_args, rewards);
+    F(truing_optimal_token_baseline_args, logps);
+    F(truing_optimal_token_baseline_args, log_sum_sq);
+    F(truing_optimal_token_baseline_args, importance_weight);
+    F(truing_optimal_token_baseline_args, mask);
+    F(truing_optimal_token_baseline_args, cu_seqlens);
+    F(truing_optimal_token_baseline_args, group_offsets);
+    F(truing_optimal_token_baseline_args, group_ids);
+    F(truing_optimal_token_baseline_args, num_groups);
+    F(truing_optimal_token_baseline_args, params);
+    F(truing_optimal_token_baseline_args, num_params);
+    F(truing_optimal_token_baseline_args, alignment);
+    F(truing_optimal_token_baseline_args, keep_tail);
+    F(truing_optimal_token_baseline_args, out_advantages);
+    F(truing_optimal_token_baseline_args, out_baseline);
+    F(truing_optimal_token_baseline_args, out_status);
+    F(truing_optimal_token_baseline_args, reserved);
+}
+
+static void probe_prime_advantage_args(void) {
+    S(truing_prime_advantage_args);
+    F(truing_prime_advantage_args, struct_size);
+    F(truing_prime_advantage_args, reserved_head);
+    F(truing_prime_advantage_args, context);
+    F(truing_prime_advantage_args, flags);
+    F(truing_prime_advantage_args, stream);
+    F(truing_prime_advantage_args, workspace);
+    F(truing_prime_advantage_args, workspace_size);
+    F(truing_prime_advantage_args, process_rewards);
+    F(truing_prime_advantage_args, outcome);
+    F(truing_prime_advantage_args, mask);
+    F(truing_prime_advantage_args, cu_seqlens);
+    F(truing_prime_advantage_args, group_offsets);
+    F(truing_prime_advantage_args, group_ids);
+    F(truing_prime_advantage_args, num_groups);
+    F(truing_prime_advantage_args, params);
+    F(truing_prime_advantage_args, num_params);
+    F(truing_prime_advantage_args, out_returns);
+    F(truing_prime_advantage_args, out_status);
+    F(truing_prime_advantage_args, reserved);
+}
+
+static void probe_distill_advantage_args(void) {
+    S(truing_distill_advantage_args);
+    F(truing_distill_advantage_args, struct_size);
+    F(truing_distill_advantage_args, reserved_head);
+    F(truing_distill_advantage_args, context);
+    F(truing_distill_advantage_args, flags);
+    F(truing_distill_advantage_args, stream);
+    F(truing_distill_advantage_args, workspace);
+    F(truing_distill_advantage_args, workspace_size);
+    F(truing_distill_advantage_args, student);
+    F(truing_distill_advantage_args, teacher);
+    F(truing_distill_advantage_args, advantages);
+    F(truing_distill_advantage_args, token_rewards);
+    F(truing_distill_advantage_args, mask);
+    F(truing_distill_advantage_args, cu_seqlens);
+    F(truing_distill_advantage_args, params);
+    F(truing_distill_advantage_args, num_params);
+    F(truing_distill_advantage_args, form);
+    F(truing_distill_advantage_args, estimator);
+    F(truing_distill_advantage_args, advantage_level);
+    F(truing_distill_advantage_args, missing_zero);
+    F(truing_distill_advantage_args, negative_only);
+    F(truing_distill_advantage_args, per_length);
+    F(truing_distill_advantage_args, position_power);
+    F(truing_distill_advantage_args, reserved0);
+    F(truing_distill_advantage_args, out_advantages);
+    F(truing_distill_advantage_args, out_status);
+    F(truing_distill_advantage_args, reserved);
+}
+
+static void probe_lagrangian_advantage_args(void) {
+    S(truing_lagrangian_advantage_args);
+    F(truing_lagrangian_advantage_args, struct_size);
+    F(truing_lagrangian_advantage_args, reserved_head);
+    F(truing_lagrangian_advantage_args, context);
+    F(truing_lagrangian_advantage_args, flags);
+    F(truing_lagrangian_advantage_args, stream);
+    F(truing_lagrangian_advantage_args, workspace);
+    F(truing_lagrangian_advantage_args, workspace_size);
+    F(truing_lagrangian_advantage_args, reward_advantages);
+    F(truing_lagrangian_advantage_args, cost_advantages);
+    F(truing_lagrangian_advantage_args, mask);
+    F(truing_lagrangian_advantage_args, log_lambda);
+    F(truing_lagrangian_advantage_args, mean_cost);
+    F(truing_lagrangian_advantage_args, cost_limit);
+    F(truing_lagrangian_advantage_args, out_advantages);
+    F(truing_lagrangian_advantage_args, grad_log_lambda_out);
+    F(truing_lagrangian_advantage_args, reserved);
+}
+
+static void probe_pama_scalars_args(void) {
+    S(truing_pama_scalars_args);
+    F(truing_pama_scalars_args, struct_size);
+    F(truing_pama_scalars_args, reserved_head);
+    F(truing_pama_scalars_args, context);
+    F(truing_pama_scalars_args, flags);
+    F(truing_pama_scalars_args, stream);
+    F(truing_pama_scalars_args, workspace);
+    F(truing_pama_scalars_args, workspace_size);
+    F(truing_pama_scalars_args, advantages);
+    F(truing_pama_scalars_args, logps);
+    F(truing_pama_scalars_args, anchor);
+    F(truing_pama_scalars_args, mask);
+    F(truing_pama_scalars_args, cu_seqlens);
+    F(truing_pama_scalars_args, params);
+    F(truing_pama_scalars_args, num_params);
+    F(truing_pama_scalars_args, granularity);
+    F(truing_pama_scalars_args, reserved0);
+    F(truing_pama_scalars_args, out_scalars);
+    F(truing_pama_scalars_args, reserved);
+}
+
+static void probe_interval_weights_args(void) {
+    S(truing_interval_weights_args);
+    F(truing_interval_weights_args, struct_size);
+    F(truing_interval_weights_args, reserved_head);
+    F(truing_interval_weights_args, context);
+    F(truing_interval_weights_args, flags);
+    F(truing_interval_weights_args, stream);
+    F(truing_interval_weights_args, workspace);
+    F(truing_interval_weights_args, workspace_size);
+    F(truing_interval_weights_args, scalars);
+    F(truing_interval_weights_args, out_value);
+    F(truing_interval_weights_args, out_weights);
+    F(truing_interval_weights_args, out_status);
+    F(truing_interval_weights_args, reserved);
+}
+
+static void probe_gram_matrix_args(void) {
+    S(truing_gram_matrix_args);
+    F(truing_gram_matrix_args, struct_size);
+    F(truing_gram_matrix_args, reserved_head);
+    F(truing_gram_matrix_args, context);
+    F(truing_gram_matrix_args, flags);
+    F(truing_gram_matrix_args, stream);
+    F(truing_gram_matrix_args, workspace);
+    F(truing_gram_matrix_args, workspace_size);
+    F(truing_gram_matrix_args, values);
+    F(truing_gram_matrix_args, mask);
+    F(truing_gram_matrix_args, unit_rows);
+    F(truing_gram_matrix_args, reserved0);
+    F(truing_gram_matrix_args, out_gram);
+    F(truing_gram_matrix_args, reserved);
+}
+
+static void probe_min_norm_weights_args(void) {
+    S(truing_min_norm_weights_args);
+    F(truing_min_norm_weights_args, struct_size);
+    F(truing_min_norm_weights_args, reserved_head);
+    F(truing_min_norm_weights_args, context);
+    F(truing_min_norm_weights_args, flags);
+    F(truing_min_norm_weights_args, stream);
+    F(truing_min_norm_weights_args, workspace);
+    F(truing_min_norm_weights_args, workspace_size);
+    F(truing_min_norm_weights_args, gram);
+    F(truing_min_norm_weights_args, params);
+    F(truing_min_norm_weights_args, num_params);
+    F(truing_min_norm_weights_args, out_weights);
+    F(truing_min_norm_weights_args, out_value);
+    F(truing_min_norm_weights_args, reserved);
+}
+
+static void probe_token_reward_args(void) {
+    S(truing_token_reward_args);
+    F(truing_token_reward_args, struct_size);
+    F(truing_token_reward_args, reserved_head);
+    F(truing_token_reward_args, context);
+    F(truing_token_reward_args, flags);
+    F(truing_token_reward_args, stream);
+    F(truing_token_reward_args, workspace);
+    F(truing_token_reward_args, workspace_size);
+    F(truing_token_reward_args, old);
+    F(truing_token_reward_args, ref_logps);
+    F(truing_token_reward_args, rewards);
+    F(truing_token_reward_args, mask);
+    F(truing_token_reward_args, cu_seqlens);
+    F(truing_token_reward_args, params);
+    F(truing_token_reward_args, num_params);
+    F(truing_token_reward_args, estimator);
+    F(truing_token_reward_args, level);
+    F(truing_token_reward_args, out_rewards);
+    F(truing_token_reward_args, out_kl);
+    F(truing_token_reward_args, out_status);
+    F(truing_token_reward_args, reserved);
+}
+
+static void probe_controller_args(void) {
+    S(truing_controller_args);
+    F(truing_controller_args, struct_size);
+    F(truing_controller_args, reserved_head);
+    F(truing_controller_args, context);
+    F(truing_controller_args, flags);
+    F(truing_controller_args, stream);
+    F(truing_controller_args, workspace);
+    F(truing_controller_args, workspace_size);
+    F(truing_controller_args, measured);
+    F(truing_controller_args, coef);
+    F(truing_controller_args, params);
+    F(truing_controller_args, num_params);
+    F(truing_controller_args, rule);
+    F(truing_controller_args, reserved0);
+    F(truing_controller_args, out_coef);
+    F(truing_controller_args, out_applied);
+    F(truing_controller_args, out_status);
+    F(truing_controller_args, reserved);
+}
+
 int main(void) {
     probe_device();
     probe_dtype();
@@ -1417,6 +2075,31 @@ int main(void) {
     probe_aot_sort_args();
     probe_beta_dpo_stats_args();
     probe_wpo_weight_args();
+    probe_item_numbers_args();
+    probe_head_weights_args();
+    probe_modpo_margin_args();
+    probe_quantile_threshold_args();
+    probe_a_star_value_args();
+    probe_hindsight_target_args();
+    probe_kl_length_figures_args();
+    probe_ches_args();
+    probe_class_rows_args();
+    probe_prm_mse_args();
+    probe_preference_orchestrator_args();
+    probe_group_advantage_args();
+    probe_multi_objective_advantage_args();
+    probe_gae_args();
+    probe_whiten_args();
+    probe_optimal_token_baseline_args();
+    probe_prime_advantage_args();
+    probe_distill_advantage_args();
+    probe_lagrangian_advantage_args();
+    probe_pama_scalars_args();
+    probe_interval_weights_args();
+    probe_gram_matrix_args();
+    probe_min_norm_weights_args();
+    probe_token_reward_args();
+    probe_controller_args();
     C(TRUING_ABI_VERSION);
     C(TRUING_STATUS_OK);
     C(TRUING_STATUS_INVALID_ARGUMENT);
@@ -1651,5 +2334,81 @@ int main(void) {
     C(TRUING_SHIFT_PER_STEP);
     C(TRUING_AOT_PAIRED);
     C(TRUING_AOT_UNPAIRED);
+    C(TRUING_ITEM_PROBABILITY);
+    C(TRUING_ITEM_LOGIT);
+    C(TRUING_ITEM_DIFFERENCE);
+    C(TRUING_ITEM_RATIO);
+    C(TRUING_VALUE_LOG_MEAN_EXP);
+    C(TRUING_VALUE_MEAN);
+    C(TRUING_VALUE_MAX);
+    C(TRUING_VALUE_ZERO);
+    C(TRUING_KL_FIGURE_SEQUENCES);
+    C(TRUING_KL_FIGURE_TOKENS);
+    C(TRUING_KL_FIGURE_K1_PER_SEQUENCE);
+    C(TRUING_KL_FIGURE_K1_PER_TOKEN);
+    C(TRUING_KL_FIGURE_K1_MEAN_OF_MEANS);
+    C(TRUING_KL_FIGURE_K3_PER_SEQUENCE);
+    C(TRUING_KL_FIGURE_K3_PER_TOKEN);
+    C(TRUING_KL_FIGURE_K3_MEAN_OF_MEANS);
+    C(TRUING_KL_FIGURE_LENGTH_MEAN);
+    C(TRUING_KL_FIGURE_LENGTH_STD);
+    C(TRUING_KL_FIGURE_LENGTH_STD_SAMPLE);
+    C(TRUING_KL_FIGURE_LENGTH_MIN);
+    C(TRUING_KL_FIGURE_LENGTH_MAX);
+    C(TRUING_KL_FIGURE_COUNT);
+    C(TRUING_CLASS_MEAN);
+    C(TRUING_CLASS_SUM);
+    C(TRUING_DIRECTION_TARGET_TO_WEIGHTS);
+    C(TRUING_DIRECTION_WEIGHTS_TO_TARGET);
+    C(TRUING_ADVANTAGE_GRPO);
+    C(TRUING_ADVANTAGE_GRPO_BATCH_STD);
+    C(TRUING_ADVANTAGE_DR_GRPO);
+    C(TRUING_ADVANTAGE_RLOO);
+    C(TRUING_ADVANTAGE_GRPO_LOO);
+    C(TRUING_ADVANTAGE_BATCH_BASELINE);
+    C(TRUING_ADVANTAGE_OPO);
+    C(TRUING_ADVANTAGE_GPG);
+    C(TRUING_ADVANTAGE_MAX_RL);
+    C(TRUING_ADVANTAGE_RAW);
+    C(TRUING_ADVANTAGE_PASS_K);
+    C(TRUING_BASELINE_NONE);
+    C(TRUING_BASELINE_GROUP);
+    C(TRUING_BASELINE_LEAVE_ONE_OUT);
+    C(TRUING_BASELINE_BATCH);
+    C(TRUING_BASELINE_LENGTH_WEIGHTED);
+    C(TRUING_BASELINE_BEST_OF_GROUP);
+    C(TRUING_SCALE_NONE);
+    C(TRUING_SCALE_GROUP_STD);
+    C(TRUING_SCALE_BATCH_STD);
+    C(TRUING_SCALE_LEAVE_ONE_OUT_STD);
+    C(TRUING_SCALE_GROUP_MEAN);
+    C(TRUING_SCALE_NONZERO_SHARE);
+    C(TRUING_STD_UNBIASED);
+    C(TRUING_STD_POPULATION);
+    C(TRUING_EPS_ADD);
+    C(TRUING_EPS_SKIP_ZERO);
+    C(TRUING_EPS_VARIANCE_ADD);
+    C(TRUING_EPS_VARIANCE_MAX);
+    C(TRUING_SINGLE_ZERO);
+    C(TRUING_SINGLE_RAW);
+    C(TRUING_ORDER_SUM_FIRST);
+    C(TRUING_ORDER_NORMALISE_FIRST);
+    C(TRUING_BATCH_STEP_NONE);
+    C(TRUING_BATCH_STEP_STANDARDISE);
+    C(TRUING_BATCH_STEP_SCALE);
+    C(TRUING_MASKS_CARRY);
+    C(TRUING_MASKS_ZERO);
+    C(TRUING_MASKS_IGNORE);
+    C(TRUING_ALIGNMENT_POSITION);
+    C(TRUING_ALIGNMENT_LIVE_INDEX);
+    C(TRUING_DISTILL_OPD);
+    C(TRUING_DISTILL_IW_OPD);
+    C(TRUING_DISTILL_RLSD);
+    C(TRUING_DISTILL_MINILLM);
+    C(TRUING_GRANULARITY_BATCH);
+    C(TRUING_GRANULARITY_SEQUENCE);
+    C(TRUING_GRANULARITY_TOKEN);
+    C(TRUING_CONTROLLER_KL);
+    C(TRUING_CONTROLLER_ENTROPY);
     return 0;
 }

@@ -423,7 +423,7 @@ def simper(p, lc, lr):
 
 
 def relu_po(p, lc, lr):
-    """So et al. 2025, arXiv:2503.07426, equation 6"""
+    """Wu et al. 2025, arXiv:2503.07426, equation 6"""
     g = minus(p[0] + lr, lc)
     on = mpf(1) if g > 0 else mpf(0)
     return [max(mpf(0), g), -on, on], [[abs(p[0]) * on], [], []]

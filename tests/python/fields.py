@@ -138,6 +138,166 @@ def wpo_weight(a):
     a.chosen, a.rejected, a.out_weight, a.form = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4), _abi.TRUING_WPO_PLAIN
 
 
+def items(form):
+    def fill(a):
+        a.first, a.out_value, a.form = tensor(*F64, 4), tensor(*F64, 4), form
+        if form != _abi.TRUING_ITEM_PROBABILITY:
+            a.second = tensor(*F64, 4)
+
+    return fill
+
+
+def dual_step(a):
+    a.first, a.second, a.out_value = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4)
+    number(a, 0.5)
+
+
+def number(a, x):
+    array = (ctypes.c_double * 1)(x)
+    keep.append(array)
+    a.params, a.num_params = array, 1
+
+
+def head_weights(a):
+    a.head, a.out_counts = tensor(*I32, 4), tensor(_abi.TRUING_DTYPE_INT, 64, 2)
+
+
+def modpo_margin(a):
+    a.weights, a.chosen, a.rejected, a.grad_margin = tensor(*F64, 3), tensor(*F64, 4, 3), tensor(*F64, 4, 3), tensor(*F64, 4)
+
+
+def quantile_threshold(a):
+    a.values, a.level, a.out_threshold = tensor(*F64, 4), tensor(*F64), tensor(*F64)
+
+
+def a_star_value(a):
+    a.rewards, a.out_value, a.mode = tensor(*F64, 4, 3), tensor(*F64, 4), _abi.TRUING_VALUE_LOG_MEAN_EXP
+
+
+def hindsight_target(a):
+    a.rewards, a.outcome, a.out_targets = tensor(*F64, 4, 3), tensor(*F64, 4), tensor(*F64, 4, 3)
+
+
+def kl_length_figures(a):
+    a.logps, a.out_k1 = tensor(*F64, 4, 3), tensor(*F64, 4)
+
+
+def ches(a):
+    a.hidden, a.chosen_seq, a.rejected_seq = tensor(*F32, 4, 3, 5), tensor(*I32, 2), tensor(*I32, 2)
+    a.out_value, a.score_kind = tensor(*F64, 2), _abi.TRUING_SCORE_MEAN
+
+
+def class_rows(form):
+    def fill(a):
+        a.logits, a.targets, a.out_losses = tensor(*F32, 4, 2), tensor(*F32, 4, 2), tensor(*F64, 4)
+        a.reduction, a.form = _abi.TRUING_REDUCE_MEAN, form
+
+    return fill
+
+
+def confidence_ce(a):
+    class_rows(0)(a)
+    a.threshold = tensor(*F64)
+    number(a, 0.5)
+
+
+def pdu_flatten(a):
+    a.logits, a.out_losses, a.reduction = tensor(*F32, 4, 2), tensor(*F64, 4), _abi.TRUING_REDUCE_MEAN
+
+
+def prm_mse(a):
+    a.predictions, a.targets, a.out_losses = tensor(*F32, 4, 3), tensor(*F32, 4, 3), tensor(*F64, 4)
+    a.reduction = _abi.TRUING_REDUCE_MEAN
+
+
+def orchestrator(a):
+    a.rewards, a.scores, a.values = tensor(*F32, 4, 3), tensor(*F32, 4, 3), tensor(*F32, 4, 3)
+    a.out_kl, a.direction = tensor(*F64, 4), _abi.TRUING_DIRECTION_TARGET_TO_WEIGHTS
+
+
+def groups(a):
+    a.group_offsets = tensor(*I32, 2)
+    ctypes.cast(a.group_offsets.contents.data, ctypes.POINTER(ctypes.c_int32))[1] = 2
+
+
+def group_advantage(a):
+    groups(a)
+    a.rewards, a.out_advantages, a.preset = tensor(*F64, 2), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
+
+
+def multi_objective_advantage_forward(a):
+    groups(a)
+    a.rewards, a.out_advantages, a.preset = tensor(*F64, 2, 3), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
+    a.order = _abi.TRUING_ORDER_NORMALISE_FIRST
+
+
+def multi_objective_advantage_backward(a):
+    groups(a)
+    a.rewards, a.preset, a.order = tensor(*F64, 2, 3), _abi.TRUING_ADVANTAGE_GRPO, _abi.TRUING_ORDER_SUM_FIRST
+    a.grad_advantages, a.grad_weights_out = tensor(*F64, 2), tensor(*F64, 3)
+
+
+def gae_forward(a):
+    a.rewards, a.values, a.out_returns, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def gae_backward(a):
+    a.grad_advantages, a.grad_values_out, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def whiten(a):
+    a.values, a.out_values = tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+    a.std_kind, a.eps_kind = _abi.TRUING_STD_UNBIASED, _abi.TRUING_EPS_VARIANCE_ADD
+
+
+def optimal_token_baseline(a):
+    groups(a)
+    a.rewards, a.logps, a.log_sum_sq, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(4))
+    a.alignment = _abi.TRUING_ALIGNMENT_POSITION
+
+
+def prime_advantage(a):
+    groups(a)
+    a.process_rewards, a.out_returns = tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+
+
+def distill_advantage(a):
+    a.student, a.teacher, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(3))
+    a.form = _abi.TRUING_DISTILL_OPD
+
+
+def lagrangian_advantage(a):
+    a.reward_advantages, a.cost_advantages, a.out_advantages = (tensor(*F32, 2, 3) for _ in range(3))
+    a.log_lambda = tensor(*F64)
+
+
+def pama_scalars(a):
+    a.advantages, a.logps, a.anchor = tensor(*F32, 2, 6), tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+    a.out_scalars, a.granularity = tensor(*F64, 2, 1), _abi.TRUING_GRANULARITY_BATCH
+
+
+def interval_weights(a):
+    a.scalars, a.out_value = tensor(*F64, 2, 3), tensor(*F64, 3)
+
+
+def gram_matrix(a):
+    a.values, a.out_gram = tensor(*F32, 2, 6), tensor(*F64, 2, 2)
+
+
+def min_norm_weights(a):
+    a.gram, a.out_weights = tensor(*F64, 2, 2), tensor(*F64, 2)
+
+
+def token_reward(a):
+    a.old, a.ref_logps, a.out_rewards = (tensor(*F32, 2, 3) for _ in range(3))
+    a.estimator, a.level = 6001, _abi.TRUING_LEVEL_TOKEN
+    a.params, a.num_params = (ctypes.c_double * 1)(0.1), 1
+
+
+def controller(a):
+    a.measured, a.coef, a.out_coef, a.rule = tensor(*F64), tensor(*F64), tensor(*F64), _abi.TRUING_CONTROLLER_ENTROPY
+
+
 CALLS = {
     "logprob_forward": (_abi.truing_logprob_forward_args, logprob_forward),
     "logprob_backward": (_abi.truing_logprob_backward_args, logprob_backward),
@@ -160,6 +320,41 @@ CALLS = {
     "aot_sort": (_abi.truing_aot_sort_args, aot_sort),
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
+    "density_ratio": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_PROBABILITY)),
+    "odpo_offset": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_DIFFERENCE)),
+    "mm_beta": (_abi.truing_item_numbers_args, items(0)),
+    "pdu_dual_step": (_abi.truing_item_numbers_args, dual_step),
+    "head_weights": (_abi.truing_head_weights_args, head_weights),
+    "modpo_margin": (_abi.truing_modpo_margin_args, modpo_margin),
+    "quantile_threshold": (_abi.truing_quantile_threshold_args, quantile_threshold),
+    "a_star_value": (_abi.truing_a_star_value_args, a_star_value),
+    "hindsight_target": (_abi.truing_hindsight_target_args, hindsight_target),
+    "kl_length_figures": (_abi.truing_kl_length_figures_args, kl_length_figures),
+    "ches": (_abi.truing_ches_args, ches),
+    "prm_ce": (_abi.truing_class_rows_args, class_rows(0)),
+    "rps": (_abi.truing_class_rows_args, class_rows(_abi.TRUING_CLASS_MEAN)),
+    "brier": (_abi.truing_class_rows_args, class_rows(_abi.TRUING_CLASS_SUM)),
+    "confidence_ce": (_abi.truing_class_rows_args, confidence_ce),
+    "product_target": (_abi.truing_class_rows_args, class_rows(0)),
+    "pdu_flatten": (_abi.truing_class_rows_args, pdu_flatten),
+    "prm_mse": (_abi.truing_prm_mse_args, prm_mse),
+    "preference_orchestrator": (_abi.truing_preference_orchestrator_args, orchestrator),
+    "group_advantage": (_abi.truing_group_advantage_args, group_advantage),
+    "multi_objective_advantage_forward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_forward),
+    "multi_objective_advantage_backward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_backward),
+    "gae_forward": (_abi.truing_gae_args, gae_forward),
+    "gae_backward": (_abi.truing_gae_args, gae_backward),
+    "whiten": (_abi.truing_whiten_args, whiten),
+    "optimal_token_baseline": (_abi.truing_optimal_token_baseline_args, optimal_token_baseline),
+    "prime_advantage": (_abi.truing_prime_advantage_args, prime_advantage),
+    "distill_advantage": (_abi.truing_distill_advantage_args, distill_advantage),
+    "lagrangian_advantage": (_abi.truing_lagrangian_advantage_args, lagrangian_advantage),
+    "pama_scalars": (_abi.truing_pama_scalars_args, pama_scalars),
+    "interval_weights": (_abi.truing_interval_weights_args, interval_weights),
+    "gram_matrix": (_abi.truing_gram_matrix_args, gram_matrix),
+    "min_norm_weights": (_abi.truing_min_norm_weights_args, min_norm_weights),
+    "token_reward": (_abi.truing_token_reward_args, token_reward),
+    "controller": (_abi.truing_controller_args, controller),
 }
 # Every number is a legal K: none, some or all columns.
 ANY = {"support.top_k"}

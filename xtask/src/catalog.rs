@@ -86,6 +86,10 @@ pub fn losses_h() -> String {
             writeln!(h, " * reads: {}; partials: {}", slots(a.inputs), slots(a.partials)).unwrap();
             writeln!(h, " * {} */", a.source).unwrap();
             writeln!(h, "#define {} {}u", constant(e), a.id).unwrap();
+            for alias in a.aliases {
+                let name = format!("TRUING_{}_{alias}", kind.name()).to_uppercase();
+                writeln!(h, "#define {name} {}", constant(e)).unwrap();
+            }
             for (k, p) in e.params.iter().enumerate() {
                 let name = format!("TRUING_PARAM_{}_{}_{}", kind.name(), a.name, p.name).to_uppercase();
                 writeln!(h, "#define {name} {k} /* {}; default {}, {} */", p.doc, default(p), range(p)).unwrap();

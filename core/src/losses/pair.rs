@@ -74,6 +74,12 @@ pub trait PairLoss<const N: usize>: Entry<N> {
     type Base: PairLoss<N>;
     /// Value and partials.
     fn eval<R: Real>(x: Pair<R>, p: [R; N]) -> PairOut<R>;
+    /// The parameter that may be learned, if one may.
+    const LEARNED: Option<usize> = None;
+    /// The partial of the value with respect to it.
+    fn learned(_: Pair<f64>, _: [f64; N]) -> f64 {
+        0.0
+    }
 }
 
 impl<R: Real> Side<R> {

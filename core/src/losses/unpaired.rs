@@ -131,6 +131,7 @@ impl Entry<2> for Poft {
     const ABOUT: About = About {
         id: 2004,
         name: "poft",
+        aux: true,
         inputs: slot::LOGP | slot::BASELINE,
         formula: "-log sigma(beta (l / T - baseline) + gamma)",
         source: "Fan et al. 2024, arXiv:2412.12865",

@@ -187,7 +187,8 @@ fn tile(sizes: &Sizes) -> usize {
 fn padded(sizes: &Sizes) -> usize {
     (sizes.d + 1).next_multiple_of(LANES)
 }
-fn panel<K: Kernel>(sizes: &Sizes) -> usize {
+/// Bytes of the panel of a part of a list.
+pub(super) fn panel<K: Kernel>(sizes: &Sizes) -> usize {
     let (vectors, panels) = Panels::<K::In>::need(LANES * K::NV, sizes.len::<K>(), K::NV);
     Arena::sum([need::<[K::In; LANES]>(vectors), need::<u16>(panels)])
 }

@@ -150,13 +150,8 @@ impl Lengths {
             spare: some(asked.whole && asked.list == 0, threads * BLOCK * waves.width),
             stack: some(asked.whole, threads * (waves.levels as usize + 1) * chunk),
             order: [order(waves.width.saturating_mul(v)), order(v.next_multiple_of(BLOCK)), order(v)],
-            listed: some(asked.list > 0, threads.saturating_mul(Self::list::<K>(sizes))),
+            listed: some(asked.list > 0, threads.saturating_mul(listed::panel::<K>(sizes))),
         }
-    }
-    /// Bytes of the panel of a part of a list.
-    fn list<K: Kernel>(sizes: &Sizes) -> usize {
-        let (vectors, panels) = Panels::<K::In>::need(LANES * K::NV, sizes.len::<K>(), K::NV);
-        Arena::sum([need::<[K::In; LANES]>(vectors), need::<u16>(panels)])
     }
 }
 impl<'a> Places<'a> {

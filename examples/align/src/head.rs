@@ -23,9 +23,11 @@ impl Loss {
 
     fn fits(info: &Info) -> bool {
         let sequences = matches!(info.kind, Kind::Pair | Kind::Unpaired | Kind::List);
+        // an unpaired loss that does not ask which answer was preferred learns nothing of pairs
+        let sides = info.kind != Kind::Unpaired || info.about.reads(slot::LABEL);
         let margins = !info.about.reads(slot::MARGIN) || info.about.margins.iter().all(|m| !m.is_nan());
         let params = info.params.iter().all(|p| p.name == "beta" || !p.default.is_nan());
-        sequences && info.about.inputs & !Loss::FED == 0 && margins && params
+        sequences && sides && info.about.inputs & !Loss::FED == 0 && margins && params
     }
 
     /// All that can be asked for.

@@ -87,8 +87,12 @@ fn by_library(scores: &[f64], reference: &[f64], loss: &Loss, rows: &Rows) -> Re
     let counts: Vec<i32> = rows.cu_seqlens.windows(2).map(|w| w[1] - w[0]).collect();
     let (mut value, mut slopes) = ([0.0f64], vec![0.0f64; scores.len()]);
     loss.pose(scores.len(), |items, terms, groups| -> Result<()> {
-        let problem =
-            Problem::new(scores.len(), items, terms, Options { score: Some(Score::Sum), skip_flagged: false })?;
+        let problem = Problem::new(
+            scores.len(),
+            items,
+            terms,
+            Options { score: Some(Score::Sum), skip_flagged: false, ..Options::default() },
+        )?;
         let mut inputs = Inputs::new(Floats::F64(Matrix::vector(scores)));
         inputs.ref_scores = loss.has_reference().then_some(Floats::F64(Matrix::vector(reference)));
         (inputs.lengths, inputs.groups) = (Some(Matrix::vector(&counts)), groups);

@@ -1,14 +1,32 @@
-"""Truing: log-probs, preference and policy losses and their gradients, over numpy, torch and DLPack tensors without a
+"""Truing: log-probs, preference and policy losses, advantages and their gradients, over numpy, torch and DLPack tensors without a
 copy. Pure ctypes over the C library; formulas and defaults are the library's own."""
 
 from . import losses
 from ._error import Error
 from ._library import SERIAL, Context, find, open_library
 from ._ops import (
+    a_star_value,
     aot_sort,
     bco_shift,
     beta_dpo_stats,
+    brier,
+    ches,
+    confidence_ce,
+    density_ratio,
+    discounted_return,
+    distill_advantage,
+    entropy_controller,
+    gae,
+    gae_backward,
+    gram_matrix,
+    group_advantage,
+    head_weights,
+    hindsight_target,
+    interval_weights,
+    kl_controller,
+    kl_length_figures,
     kto_baseline,
+    lagrangian_advantage,
     linear_logprob,
     linear_logprob_backward,
     linear_logprob_local,
@@ -17,21 +35,46 @@ from ._ops import (
     logprob_backward,
     logprob_finish,
     logprob_local,
+    min_norm_weights,
+    mm_beta,
+    modpo_margin,
+    multi_objective_advantage,
+    multi_objective_advantage_backward,
+    odpo_offset,
+    optimal_token_baseline,
+    pama_scalars,
+    pdu_dual_step,
+    pdu_flatten,
     policy,
     preference,
+    preference_orchestrator,
+    prime_advantage,
+    prm_ce,
+    prm_mse,
+    product_target,
+    quantile_threshold,
+    rps,
     sequence,
     sequence_backward,
     support_mask,
     tds_rows,
+    token_reward,
+    whiten,
     wpo_weight,
 )
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "aot_sort", "bco_shift", "beta_dpo_stats", "kto_baseline", "linear_logprob",
+    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "beta_dpo_stats", "brier", "ches",
+    "confidence_ce", "density_ratio", "discounted_return", "distill_advantage", "entropy_controller", "gae",
+    "gae_backward", "gram_matrix", "group_advantage", "head_weights", "hindsight_target", "interval_weights",
+    "kl_controller", "kl_length_figures", "kto_baseline", "lagrangian_advantage", "linear_logprob",
     "linear_logprob_backward", "linear_logprob_local", "linear_preference", "load", "logprob", "logprob_backward",
-    "logprob_finish", "logprob_local", "losses", "policy", "preference", "sequence", "sequence_backward",
-    "support_mask", "tds_rows", "tensor", "wpo_weight",
+    "logprob_finish", "logprob_local", "losses", "min_norm_weights", "mm_beta", "modpo_margin",
+    "multi_objective_advantage", "multi_objective_advantage_backward", "odpo_offset", "optimal_token_baseline",
+    "pama_scalars", "pdu_dual_step", "pdu_flatten", "policy", "preference", "preference_orchestrator",
+    "prime_advantage", "prm_ce", "prm_mse", "product_target", "quantile_threshold", "rps", "sequence",
+    "sequence_backward", "support_mask", "tds_rows", "tensor", "token_reward", "whiten", "wpo_weight",
 ]  # fmt: skip
 
 

@@ -1570,6 +1570,7 @@ impl Layout for truing_bco_shift_args {
         f("out_shift", offset_of!(truing_bco_shift_args, out_shift), size_of::<*const truing_tensor>()),
         f("out_state", offset_of!(truing_bco_shift_args, out_state), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_bco_shift_args, out_status), size_of::<*const truing_tensor>()),
+        f("rate", offset_of!(truing_bco_shift_args, rate), size_of::<f64>()),
         f("reserved", offset_of!(truing_bco_shift_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
@@ -1662,6 +1663,749 @@ impl Layout for truing_wpo_weight_args {
     ];
 }
 
+impl Layout for truing_item_numbers_args {
+    const NAME: &'static str = "truing_item_numbers_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_item_numbers_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_item_numbers_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_item_numbers_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_item_numbers_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_item_numbers_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_item_numbers_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_item_numbers_args, workspace_size), size_of::<usize>()),
+        f("first", offset_of!(truing_item_numbers_args, first), size_of::<*const truing_tensor>()),
+        f("second", offset_of!(truing_item_numbers_args, second), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_item_numbers_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_item_numbers_args, num_params), size_of::<usize>()),
+        f("form", offset_of!(truing_item_numbers_args, form), size_of::<truing_item_form>()),
+        f("reserved0", offset_of!(truing_item_numbers_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_item_numbers_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_item_numbers_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_item_numbers_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_item_numbers_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_item_numbers_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_item_numbers_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_head_weights_args {
+    const NAME: &'static str = "truing_head_weights_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_head_weights_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_head_weights_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_head_weights_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_head_weights_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_head_weights_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_head_weights_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_head_weights_args, workspace_size), size_of::<usize>()),
+        f("head", offset_of!(truing_head_weights_args, head), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_head_weights_args, mask), size_of::<*const truing_tensor>()),
+        f("alpha", offset_of!(truing_head_weights_args, alpha), size_of::<*const truing_tensor>()),
+        f("present_heads", offset_of!(truing_head_weights_args, present_heads), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_head_weights_args, reserved0), size_of::<u32>()),
+        f("out_weight", offset_of!(truing_head_weights_args, out_weight), size_of::<*const truing_tensor>()),
+        f("out_counts", offset_of!(truing_head_weights_args, out_counts), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_head_weights_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_head_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_head_weights_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_head_weights_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_head_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_modpo_margin_args {
+    const NAME: &'static str = "truing_modpo_margin_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_modpo_margin_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_modpo_margin_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_modpo_margin_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_modpo_margin_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_modpo_margin_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_modpo_margin_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_modpo_margin_args, workspace_size), size_of::<usize>()),
+        f("weights", offset_of!(truing_modpo_margin_args, weights), size_of::<*const truing_tensor>()),
+        f("chosen", offset_of!(truing_modpo_margin_args, chosen), size_of::<*const truing_tensor>()),
+        f("rejected", offset_of!(truing_modpo_margin_args, rejected), size_of::<*const truing_tensor>()),
+        f("grad_margin", offset_of!(truing_modpo_margin_args, grad_margin), size_of::<*const truing_tensor>()),
+        f("out_margin_chosen", offset_of!(truing_modpo_margin_args, out_margin_chosen), size_of::<*const truing_tensor>()),
+        f("out_margin_rejected", offset_of!(truing_modpo_margin_args, out_margin_rejected), size_of::<*const truing_tensor>()),
+        f("grad_weights_out", offset_of!(truing_modpo_margin_args, grad_weights_out), size_of::<*const truing_tensor>()),
+        f("grad_chosen_out", offset_of!(truing_modpo_margin_args, grad_chosen_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_modpo_margin_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_modpo_margin_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_modpo_margin_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_quantile_threshold_args {
+    const NAME: &'static str = "truing_quantile_threshold_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_quantile_threshold_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_quantile_threshold_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_quantile_threshold_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_quantile_threshold_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_quantile_threshold_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_quantile_threshold_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_quantile_threshold_args, workspace_size), size_of::<usize>()),
+        f("values", offset_of!(truing_quantile_threshold_args, values), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_quantile_threshold_args, mask), size_of::<*const truing_tensor>()),
+        f("level", offset_of!(truing_quantile_threshold_args, level), size_of::<*const truing_tensor>()),
+        f("out_threshold", offset_of!(truing_quantile_threshold_args, out_threshold), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_quantile_threshold_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_quantile_threshold_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_quantile_threshold_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_quantile_threshold_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_a_star_value_args {
+    const NAME: &'static str = "truing_a_star_value_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_a_star_value_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_a_star_value_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_a_star_value_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_a_star_value_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_a_star_value_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_a_star_value_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_a_star_value_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_a_star_value_args, rewards), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_a_star_value_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_a_star_value_args, mask), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_a_star_value_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_a_star_value_args, num_params), size_of::<usize>()),
+        f("mode", offset_of!(truing_a_star_value_args, mode), size_of::<truing_value_mode>()),
+        f("reserved0", offset_of!(truing_a_star_value_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_a_star_value_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_share", offset_of!(truing_a_star_value_args, out_share), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_a_star_value_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_a_star_value_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_a_star_value_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_a_star_value_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_a_star_value_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_hindsight_target_args {
+    const NAME: &'static str = "truing_hindsight_target_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_hindsight_target_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_hindsight_target_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_hindsight_target_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_hindsight_target_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_hindsight_target_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_hindsight_target_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_hindsight_target_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_hindsight_target_args, rewards), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_hindsight_target_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("outcome", offset_of!(truing_hindsight_target_args, outcome), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_hindsight_target_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_hindsight_target_args, num_params), size_of::<usize>()),
+        f("out_targets", offset_of!(truing_hindsight_target_args, out_targets), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_hindsight_target_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_hindsight_target_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_hindsight_target_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_kl_length_figures_args {
+    const NAME: &'static str = "truing_kl_length_figures_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_kl_length_figures_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_kl_length_figures_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_kl_length_figures_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_kl_length_figures_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_kl_length_figures_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_kl_length_figures_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_kl_length_figures_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_kl_length_figures_args, logps), size_of::<*const truing_tensor>()),
+        f("ref_logps", offset_of!(truing_kl_length_figures_args, ref_logps), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_kl_length_figures_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_kl_length_figures_args, mask), size_of::<*const truing_tensor>()),
+        f("quantile_levels", offset_of!(truing_kl_length_figures_args, quantile_levels), size_of::<*const truing_tensor>()),
+        f("bin_edges", offset_of!(truing_kl_length_figures_args, bin_edges), size_of::<*const truing_tensor>()),
+        f("out_k1", offset_of!(truing_kl_length_figures_args, out_k1), size_of::<*const truing_tensor>()),
+        f("out_k3", offset_of!(truing_kl_length_figures_args, out_k3), size_of::<*const truing_tensor>()),
+        f("out_lengths", offset_of!(truing_kl_length_figures_args, out_lengths), size_of::<*const truing_tensor>()),
+        f("out_figures", offset_of!(truing_kl_length_figures_args, out_figures), size_of::<*const truing_tensor>()),
+        f("out_quantiles", offset_of!(truing_kl_length_figures_args, out_quantiles), size_of::<*const truing_tensor>()),
+        f("out_histogram", offset_of!(truing_kl_length_figures_args, out_histogram), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_kl_length_figures_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_kl_length_figures_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_kl_length_figures_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_kl_length_figures_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_ches_args {
+    const NAME: &'static str = "truing_ches_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_ches_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_ches_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_ches_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_ches_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_ches_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_ches_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_ches_args, workspace_size), size_of::<usize>()),
+        f("hidden", offset_of!(truing_ches_args, hidden), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_ches_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_ches_args, mask), size_of::<*const truing_tensor>()),
+        f("chosen_seq", offset_of!(truing_ches_args, chosen_seq), size_of::<*const truing_tensor>()),
+        f("rejected_seq", offset_of!(truing_ches_args, rejected_seq), size_of::<*const truing_tensor>()),
+        f("score_kind", offset_of!(truing_ches_args, score_kind), size_of::<truing_score_kind>()),
+        f("reserved0", offset_of!(truing_ches_args, reserved0), size_of::<u32>()),
+        f("out_value", offset_of!(truing_ches_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_ches_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_ches_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_ches_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_ches_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_ches_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_class_rows_args {
+    const NAME: &'static str = "truing_class_rows_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_class_rows_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_class_rows_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_class_rows_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_class_rows_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_class_rows_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_class_rows_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_class_rows_args, workspace_size), size_of::<usize>()),
+        f("logits", offset_of!(truing_class_rows_args, logits), size_of::<*const truing_tensor>()),
+        f("columns", offset_of!(truing_class_rows_args, columns), size_of::<*const truing_tensor>()),
+        f("targets", offset_of!(truing_class_rows_args, targets), size_of::<*const truing_tensor>()),
+        f("target_ids", offset_of!(truing_class_rows_args, target_ids), size_of::<*const truing_tensor>()),
+        f("threshold", offset_of!(truing_class_rows_args, threshold), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_class_rows_args, mask), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_class_rows_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_class_rows_args, num_params), size_of::<usize>()),
+        f("form", offset_of!(truing_class_rows_args, form), size_of::<truing_class_form>()),
+        f("reduction", offset_of!(truing_class_rows_args, reduction), size_of::<truing_reduction>()),
+        f("normaliser", offset_of!(truing_class_rows_args, normaliser), size_of::<f64>()),
+        f("grad_output", offset_of!(truing_class_rows_args, grad_output), size_of::<*const truing_tensor>()),
+        f("grad_scale", offset_of!(truing_class_rows_args, grad_scale), size_of::<f64>()),
+        f("out_loss", offset_of!(truing_class_rows_args, out_loss), size_of::<*const truing_tensor>()),
+        f("out_losses", offset_of!(truing_class_rows_args, out_losses), size_of::<*const truing_tensor>()),
+        f("out_targets", offset_of!(truing_class_rows_args, out_targets), size_of::<*const truing_tensor>()),
+        f("grad_logits_out", offset_of!(truing_class_rows_args, grad_logits_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_class_rows_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_class_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_class_rows_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_class_rows_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_prm_mse_args {
+    const NAME: &'static str = "truing_prm_mse_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_prm_mse_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_prm_mse_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_prm_mse_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_prm_mse_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_prm_mse_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_prm_mse_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_prm_mse_args, workspace_size), size_of::<usize>()),
+        f("predictions", offset_of!(truing_prm_mse_args, predictions), size_of::<*const truing_tensor>()),
+        f("targets", offset_of!(truing_prm_mse_args, targets), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_prm_mse_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_prm_mse_args, mask), size_of::<*const truing_tensor>()),
+        f("reduction", offset_of!(truing_prm_mse_args, reduction), size_of::<truing_reduction>()),
+        f("reserved0", offset_of!(truing_prm_mse_args, reserved0), size_of::<u32>()),
+        f("normaliser", offset_of!(truing_prm_mse_args, normaliser), size_of::<f64>()),
+        f("grad_output", offset_of!(truing_prm_mse_args, grad_output), size_of::<*const truing_tensor>()),
+        f("grad_scale", offset_of!(truing_prm_mse_args, grad_scale), size_of::<f64>()),
+        f("out_loss", offset_of!(truing_prm_mse_args, out_loss), size_of::<*const truing_tensor>()),
+        f("out_losses", offset_of!(truing_prm_mse_args, out_losses), size_of::<*const truing_tensor>()),
+        f("grad_predictions_out", offset_of!(truing_prm_mse_args, grad_predictions_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_prm_mse_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_prm_mse_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_prm_mse_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_prm_mse_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_prm_mse_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_preference_orchestrator_args {
+    const NAME: &'static str = "truing_preference_orchestrator_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_preference_orchestrator_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_preference_orchestrator_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_preference_orchestrator_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_preference_orchestrator_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_preference_orchestrator_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_preference_orchestrator_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_preference_orchestrator_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_preference_orchestrator_args, rewards), size_of::<*const truing_tensor>()),
+        f("log_target", offset_of!(truing_preference_orchestrator_args, log_target), size_of::<*const truing_tensor>()),
+        f("scores", offset_of!(truing_preference_orchestrator_args, scores), size_of::<*const truing_tensor>()),
+        f("values", offset_of!(truing_preference_orchestrator_args, values), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_preference_orchestrator_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_preference_orchestrator_args, num_params), size_of::<usize>()),
+        f("direction", offset_of!(truing_preference_orchestrator_args, direction), size_of::<truing_direction>()),
+        f("reserved0", offset_of!(truing_preference_orchestrator_args, reserved0), size_of::<u32>()),
+        f("out_log_target", offset_of!(truing_preference_orchestrator_args, out_log_target), size_of::<*const truing_tensor>()),
+        f("out_weights", offset_of!(truing_preference_orchestrator_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_kl", offset_of!(truing_preference_orchestrator_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_combined", offset_of!(truing_preference_orchestrator_args, out_combined), size_of::<*const truing_tensor>()),
+        f("grad_scores_kl_out", offset_of!(truing_preference_orchestrator_args, grad_scores_kl_out), size_of::<*const truing_tensor>()),
+        f("grad_scores_combined_out", offset_of!(truing_preference_orchestrator_args, grad_scores_combined_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_preference_orchestrator_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_preference_orchestrator_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_preference_orchestrator_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_preference_orchestrator_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_preference_orchestrator_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_group_advantage_args {
+    const NAME: &'static str = "truing_group_advantage_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_group_advantage_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_group_advantage_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_group_advantage_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_group_advantage_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_group_advantage_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_group_advantage_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_group_advantage_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_group_advantage_args, rewards), size_of::<*const truing_tensor>()),
+        f("group_offsets", offset_of!(truing_group_advantage_args, group_offsets), size_of::<*const truing_tensor>()),
+        f("group_ids", offset_of!(truing_group_advantage_args, group_ids), size_of::<*const truing_tensor>()),
+        f("num_groups", offset_of!(truing_group_advantage_args, num_groups), size_of::<u64>()),
+        f("lengths", offset_of!(truing_group_advantage_args, lengths), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_group_advantage_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_group_advantage_args, num_params), size_of::<usize>()),
+        f("preset", offset_of!(truing_group_advantage_args, preset), size_of::<truing_advantage_preset>()),
+        f("baseline", offset_of!(truing_group_advantage_args, baseline), size_of::<truing_baseline>()),
+        f("scale", offset_of!(truing_group_advantage_args, scale), size_of::<truing_advantage_scale>()),
+        f("std_kind", offset_of!(truing_group_advantage_args, std_kind), size_of::<truing_std_kind>()),
+        f("eps_kind", offset_of!(truing_group_advantage_args, eps_kind), size_of::<truing_eps_kind>()),
+        f("single", offset_of!(truing_group_advantage_args, single), size_of::<truing_single>()),
+        f("out_advantages", offset_of!(truing_group_advantage_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("out_mean", offset_of!(truing_group_advantage_args, out_mean), size_of::<*const truing_tensor>()),
+        f("out_std", offset_of!(truing_group_advantage_args, out_std), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_group_advantage_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_group_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_group_advantage_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_group_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_multi_objective_advantage_args {
+    const NAME: &'static str = "truing_multi_objective_advantage_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_multi_objective_advantage_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_multi_objective_advantage_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_multi_objective_advantage_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_multi_objective_advantage_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_multi_objective_advantage_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_multi_objective_advantage_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_multi_objective_advantage_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_multi_objective_advantage_args, rewards), size_of::<*const truing_tensor>()),
+        f("weights", offset_of!(truing_multi_objective_advantage_args, weights), size_of::<*const truing_tensor>()),
+        f("group_offsets", offset_of!(truing_multi_objective_advantage_args, group_offsets), size_of::<*const truing_tensor>()),
+        f("group_ids", offset_of!(truing_multi_objective_advantage_args, group_ids), size_of::<*const truing_tensor>()),
+        f("num_groups", offset_of!(truing_multi_objective_advantage_args, num_groups), size_of::<u64>()),
+        f("lengths", offset_of!(truing_multi_objective_advantage_args, lengths), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_multi_objective_advantage_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_multi_objective_advantage_args, num_params), size_of::<usize>()),
+        f("order", offset_of!(truing_multi_objective_advantage_args, order), size_of::<truing_objective_order>()),
+        f("preset", offset_of!(truing_multi_objective_advantage_args, preset), size_of::<truing_advantage_preset>()),
+        f("baseline", offset_of!(truing_multi_objective_advantage_args, baseline), size_of::<truing_baseline>()),
+        f("scale", offset_of!(truing_multi_objective_advantage_args, scale), size_of::<truing_advantage_scale>()),
+        f("std_kind", offset_of!(truing_multi_objective_advantage_args, std_kind), size_of::<truing_std_kind>()),
+        f("eps_kind", offset_of!(truing_multi_objective_advantage_args, eps_kind), size_of::<truing_eps_kind>()),
+        f("single", offset_of!(truing_multi_objective_advantage_args, single), size_of::<truing_single>()),
+        f("batch_step", offset_of!(truing_multi_objective_advantage_args, batch_step), size_of::<truing_batch_step>()),
+        f("out_advantages", offset_of!(truing_multi_objective_advantage_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("out_combined", offset_of!(truing_multi_objective_advantage_args, out_combined), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_multi_objective_advantage_args, out_status), size_of::<*const truing_tensor>()),
+        f("grad_advantages", offset_of!(truing_multi_objective_advantage_args, grad_advantages), size_of::<*const truing_tensor>()),
+        f("grad_weights_out", offset_of!(truing_multi_objective_advantage_args, grad_weights_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_multi_objective_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_multi_objective_advantage_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_multi_objective_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_gae_args {
+    const NAME: &'static str = "truing_gae_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_gae_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_gae_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_gae_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_gae_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_gae_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_gae_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_gae_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_gae_args, rewards), size_of::<*const truing_tensor>()),
+        f("values", offset_of!(truing_gae_args, values), size_of::<*const truing_tensor>()),
+        f("value_end", offset_of!(truing_gae_args, value_end), size_of::<*const truing_tensor>()),
+        f("baseline", offset_of!(truing_gae_args, baseline), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_gae_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_gae_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_gae_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_gae_args, num_params), size_of::<usize>()),
+        f("masks", offset_of!(truing_gae_args, masks), size_of::<truing_mask_handling>()),
+        f("reserved0", offset_of!(truing_gae_args, reserved0), size_of::<u32>()),
+        f("out_advantages", offset_of!(truing_gae_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("out_returns", offset_of!(truing_gae_args, out_returns), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_gae_args, out_status), size_of::<*const truing_tensor>()),
+        f("grad_advantages", offset_of!(truing_gae_args, grad_advantages), size_of::<*const truing_tensor>()),
+        f("grad_returns", offset_of!(truing_gae_args, grad_returns), size_of::<*const truing_tensor>()),
+        f("grad_rewards_out", offset_of!(truing_gae_args, grad_rewards_out), size_of::<*const truing_tensor>()),
+        f("grad_values_out", offset_of!(truing_gae_args, grad_values_out), size_of::<*const truing_tensor>()),
+        f("grad_value_end_out", offset_of!(truing_gae_args, grad_value_end_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_gae_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_gae_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_gae_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_gae_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_whiten_args {
+    const NAME: &'static str = "truing_whiten_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_whiten_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_whiten_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_whiten_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_whiten_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_whiten_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_whiten_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_whiten_args, workspace_size), size_of::<usize>()),
+        f("values", offset_of!(truing_whiten_args, values), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_whiten_args, mask), size_of::<*const truing_tensor>()),
+        f("counts", offset_of!(truing_whiten_args, counts), size_of::<*const truing_tensor>()),
+        f("states", offset_of!(truing_whiten_args, states), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_whiten_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_whiten_args, num_params), size_of::<usize>()),
+        f("std_kind", offset_of!(truing_whiten_args, std_kind), size_of::<truing_std_kind>()),
+        f("eps_kind", offset_of!(truing_whiten_args, eps_kind), size_of::<truing_eps_kind>()),
+        f("keep_mean", offset_of!(truing_whiten_args, keep_mean), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_whiten_args, reserved0), size_of::<u32>()),
+        f("out_values", offset_of!(truing_whiten_args, out_values), size_of::<*const truing_tensor>()),
+        f("out_state", offset_of!(truing_whiten_args, out_state), size_of::<*const truing_tensor>()),
+        f("out_moments", offset_of!(truing_whiten_args, out_moments), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_whiten_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_whiten_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_whiten_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_whiten_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_whiten_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_optimal_token_baseline_args {
+    const NAME: &'static str = "truing_optimal_token_baseline_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_optimal_token_baseline_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_optimal_token_baseline_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_optimal_token_baseline_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_optimal_token_baseline_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_optimal_token_baseline_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_optimal_token_baseline_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_optimal_token_baseline_args, workspace_size), size_of::<usize>()),
+        f("rewards", offset_of!(truing_optimal_token_baseline_args, rewards), size_of::<*const truing_tensor>()),
+        f("logps", offset_of!(truing_optimal_token_baseline_args, logps), size_of::<*const truing_tensor>()),
+        f("log_sum_sq", offset_of!(truing_optimal_token_baseline_args, log_sum_sq), size_of::<*const truing_tensor>()),
+        f("importance_weight", offset_of!(truing_optimal_token_baseline_args, importance_weight), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_optimal_token_baseline_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_optimal_token_baseline_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("group_offsets", offset_of!(truing_optimal_token_baseline_args, group_offsets), size_of::<*const truing_tensor>()),
+        f("group_ids", offset_of!(truing_optimal_token_baseline_args, group_ids), size_of::<*const truing_tensor>()),
+        f("num_groups", offset_of!(truing_optimal_token_baseline_args, num_groups), size_of::<u64>()),
+        f("params", offset_of!(truing_optimal_token_baseline_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_optimal_token_baseline_args, num_params), size_of::<usize>()),
+        f("alignment", offset_of!(truing_optimal_token_baseline_args, alignment), size_of::<truing_alignment>()),
+        f("keep_tail", offset_of!(truing_optimal_token_baseline_args, keep_tail), size_of::<u32>()),
+        f("out_advantages", offset_of!(truing_optimal_token_baseline_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("out_baseline", offset_of!(truing_optimal_token_baseline_args, out_baseline), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_optimal_token_baseline_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_optimal_token_baseline_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_optimal_token_baseline_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_optimal_token_baseline_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_prime_advantage_args {
+    const NAME: &'static str = "truing_prime_advantage_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_prime_advantage_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_prime_advantage_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_prime_advantage_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_prime_advantage_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_prime_advantage_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_prime_advantage_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_prime_advantage_args, workspace_size), size_of::<usize>()),
+        f("process_rewards", offset_of!(truing_prime_advantage_args, process_rewards), size_of::<*const truing_tensor>()),
+        f("outcome", offset_of!(truing_prime_advantage_args, outcome), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_prime_advantage_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_prime_advantage_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("group_offsets", offset_of!(truing_prime_advantage_args, group_offsets), size_of::<*const truing_tensor>()),
+        f("group_ids", offset_of!(truing_prime_advantage_args, group_ids), size_of::<*const truing_tensor>()),
+        f("num_groups", offset_of!(truing_prime_advantage_args, num_groups), size_of::<u64>()),
+        f("params", offset_of!(truing_prime_advantage_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_prime_advantage_args, num_params), size_of::<usize>()),
+        f("out_returns", offset_of!(truing_prime_advantage_args, out_returns), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_prime_advantage_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_prime_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_prime_advantage_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_prime_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_distill_advantage_args {
+    const NAME: &'static str = "truing_distill_advantage_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_distill_advantage_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_distill_advantage_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_distill_advantage_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_distill_advantage_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_distill_advantage_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_distill_advantage_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_distill_advantage_args, workspace_size), size_of::<usize>()),
+        f("student", offset_of!(truing_distill_advantage_args, student), size_of::<*const truing_tensor>()),
+        f("teacher", offset_of!(truing_distill_advantage_args, teacher), size_of::<*const truing_tensor>()),
+        f("advantages", offset_of!(truing_distill_advantage_args, advantages), size_of::<*const truing_tensor>()),
+        f("token_rewards", offset_of!(truing_distill_advantage_args, token_rewards), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_distill_advantage_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_distill_advantage_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_distill_advantage_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_distill_advantage_args, num_params), size_of::<usize>()),
+        f("form", offset_of!(truing_distill_advantage_args, form), size_of::<truing_distill_form>()),
+        f("estimator", offset_of!(truing_distill_advantage_args, estimator), size_of::<truing_loss_id>()),
+        f("advantage_level", offset_of!(truing_distill_advantage_args, advantage_level), size_of::<truing_level>()),
+        f("missing_zero", offset_of!(truing_distill_advantage_args, missing_zero), size_of::<u32>()),
+        f("negative_only", offset_of!(truing_distill_advantage_args, negative_only), size_of::<u32>()),
+        f("per_length", offset_of!(truing_distill_advantage_args, per_length), size_of::<u32>()),
+        f("position_power", offset_of!(truing_distill_advantage_args, position_power), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_distill_advantage_args, reserved0), size_of::<u32>()),
+        f("out_advantages", offset_of!(truing_distill_advantage_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_distill_advantage_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_distill_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_distill_advantage_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_distill_advantage_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_distill_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_lagrangian_advantage_args {
+    const NAME: &'static str = "truing_lagrangian_advantage_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_lagrangian_advantage_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_lagrangian_advantage_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_lagrangian_advantage_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_lagrangian_advantage_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_lagrangian_advantage_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_lagrangian_advantage_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_lagrangian_advantage_args, workspace_size), size_of::<usize>()),
+        f("reward_advantages", offset_of!(truing_lagrangian_advantage_args, reward_advantages), size_of::<*const truing_tensor>()),
+        f("cost_advantages", offset_of!(truing_lagrangian_advantage_args, cost_advantages), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_lagrangian_advantage_args, mask), size_of::<*const truing_tensor>()),
+        f("log_lambda", offset_of!(truing_lagrangian_advantage_args, log_lambda), size_of::<*const truing_tensor>()),
+        f("mean_cost", offset_of!(truing_lagrangian_advantage_args, mean_cost), size_of::<*const truing_tensor>()),
+        f("cost_limit", offset_of!(truing_lagrangian_advantage_args, cost_limit), size_of::<f64>()),
+        f("out_advantages", offset_of!(truing_lagrangian_advantage_args, out_advantages), size_of::<*const truing_tensor>()),
+        f("grad_log_lambda_out", offset_of!(truing_lagrangian_advantage_args, grad_log_lambda_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_lagrangian_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_lagrangian_advantage_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_lagrangian_advantage_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_pama_scalars_args {
+    const NAME: &'static str = "truing_pama_scalars_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_pama_scalars_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_pama_scalars_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_pama_scalars_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_pama_scalars_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_pama_scalars_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_pama_scalars_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_pama_scalars_args, workspace_size), size_of::<usize>()),
+        f("advantages", offset_of!(truing_pama_scalars_args, advantages), size_of::<*const truing_tensor>()),
+        f("logps", offset_of!(truing_pama_scalars_args, logps), size_of::<*const truing_tensor>()),
+        f("anchor", offset_of!(truing_pama_scalars_args, anchor), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_pama_scalars_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_pama_scalars_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_pama_scalars_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_pama_scalars_args, num_params), size_of::<usize>()),
+        f("granularity", offset_of!(truing_pama_scalars_args, granularity), size_of::<truing_granularity>()),
+        f("reserved0", offset_of!(truing_pama_scalars_args, reserved0), size_of::<u32>()),
+        f("out_scalars", offset_of!(truing_pama_scalars_args, out_scalars), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_pama_scalars_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_pama_scalars_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_pama_scalars_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_pama_scalars_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_interval_weights_args {
+    const NAME: &'static str = "truing_interval_weights_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_interval_weights_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_interval_weights_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_interval_weights_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_interval_weights_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_interval_weights_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_interval_weights_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_interval_weights_args, workspace_size), size_of::<usize>()),
+        f("scalars", offset_of!(truing_interval_weights_args, scalars), size_of::<*const truing_tensor>()),
+        f("out_value", offset_of!(truing_interval_weights_args, out_value), size_of::<*const truing_tensor>()),
+        f("out_weights", offset_of!(truing_interval_weights_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_interval_weights_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_interval_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_interval_weights_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_interval_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_gram_matrix_args {
+    const NAME: &'static str = "truing_gram_matrix_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_gram_matrix_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_gram_matrix_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_gram_matrix_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_gram_matrix_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_gram_matrix_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_gram_matrix_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_gram_matrix_args, workspace_size), size_of::<usize>()),
+        f("values", offset_of!(truing_gram_matrix_args, values), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_gram_matrix_args, mask), size_of::<*const truing_tensor>()),
+        f("unit_rows", offset_of!(truing_gram_matrix_args, unit_rows), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_gram_matrix_args, reserved0), size_of::<u32>()),
+        f("out_gram", offset_of!(truing_gram_matrix_args, out_gram), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_gram_matrix_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_gram_matrix_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_gram_matrix_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_gram_matrix_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_min_norm_weights_args {
+    const NAME: &'static str = "truing_min_norm_weights_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_min_norm_weights_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_min_norm_weights_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_min_norm_weights_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_min_norm_weights_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_min_norm_weights_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_min_norm_weights_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_min_norm_weights_args, workspace_size), size_of::<usize>()),
+        f("gram", offset_of!(truing_min_norm_weights_args, gram), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_min_norm_weights_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_min_norm_weights_args, num_params), size_of::<usize>()),
+        f("out_weights", offset_of!(truing_min_norm_weights_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_value", offset_of!(truing_min_norm_weights_args, out_value), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_min_norm_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_min_norm_weights_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_min_norm_weights_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_token_reward_args {
+    const NAME: &'static str = "truing_token_reward_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_token_reward_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_token_reward_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_token_reward_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_token_reward_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_token_reward_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_token_reward_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_token_reward_args, workspace_size), size_of::<usize>()),
+        f("old", offset_of!(truing_token_reward_args, old), size_of::<*const truing_tensor>()),
+        f("ref_logps", offset_of!(truing_token_reward_args, ref_logps), size_of::<*const truing_tensor>()),
+        f("rewards", offset_of!(truing_token_reward_args, rewards), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_token_reward_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_token_reward_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_token_reward_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_token_reward_args, num_params), size_of::<usize>()),
+        f("estimator", offset_of!(truing_token_reward_args, estimator), size_of::<truing_loss_id>()),
+        f("level", offset_of!(truing_token_reward_args, level), size_of::<truing_level>()),
+        f("out_rewards", offset_of!(truing_token_reward_args, out_rewards), size_of::<*const truing_tensor>()),
+        f("out_kl", offset_of!(truing_token_reward_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_token_reward_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_token_reward_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_token_reward_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_token_reward_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_controller_args {
+    const NAME: &'static str = "truing_controller_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_controller_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_controller_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_controller_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_controller_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_controller_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_controller_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_controller_args, workspace_size), size_of::<usize>()),
+        f("measured", offset_of!(truing_controller_args, measured), size_of::<*const truing_tensor>()),
+        f("coef", offset_of!(truing_controller_args, coef), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_controller_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_controller_args, num_params), size_of::<usize>()),
+        f("rule", offset_of!(truing_controller_args, rule), size_of::<truing_controller_rule>()),
+        f("reserved0", offset_of!(truing_controller_args, reserved0), size_of::<u32>()),
+        f("out_coef", offset_of!(truing_controller_args, out_coef), size_of::<*const truing_tensor>()),
+        f("out_applied", offset_of!(truing_controller_args, out_applied), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_controller_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_controller_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_controller_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_controller_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_controller_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 /// Every struct: name, size, fields.
 pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_device::NAME, size_of::<truing_device>(), truing_device::FIELDS),
@@ -1721,6 +2465,31 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_aot_sort_args::NAME, size_of::<truing_aot_sort_args>(), truing_aot_sort_args::FIELDS),
     (truing_beta_dpo_stats_args::NAME, size_of::<truing_beta_dpo_stats_args>(), truing_beta_dpo_stats_args::FIELDS),
     (truing_wpo_weight_args::NAME, size_of::<truing_wpo_weight_args>(), truing_wpo_weight_args::FIELDS),
+    (truing_item_numbers_args::NAME, size_of::<truing_item_numbers_args>(), truing_item_numbers_args::FIELDS),
+    (truing_head_weights_args::NAME, size_of::<truing_head_weights_args>(), truing_head_weights_args::FIELDS),
+    (truing_modpo_margin_args::NAME, size_of::<truing_modpo_margin_args>(), truing_modpo_margin_args::FIELDS),
+    (truing_quantile_threshold_args::NAME, size_of::<truing_quantile_threshold_args>(), truing_quantile_threshold_args::FIELDS),
+    (truing_a_star_value_args::NAME, size_of::<truing_a_star_value_args>(), truing_a_star_value_args::FIELDS),
+    (truing_hindsight_target_args::NAME, size_of::<truing_hindsight_target_args>(), truing_hindsight_target_args::FIELDS),
+    (truing_kl_length_figures_args::NAME, size_of::<truing_kl_length_figures_args>(), truing_kl_length_figures_args::FIELDS),
+    (truing_ches_args::NAME, size_of::<truing_ches_args>(), truing_ches_args::FIELDS),
+    (truing_class_rows_args::NAME, size_of::<truing_class_rows_args>(), truing_class_rows_args::FIELDS),
+    (truing_prm_mse_args::NAME, size_of::<truing_prm_mse_args>(), truing_prm_mse_args::FIELDS),
+    (truing_preference_orchestrator_args::NAME, size_of::<truing_preference_orchestrator_args>(), truing_preference_orchestrator_args::FIELDS),
+    (truing_group_advantage_args::NAME, size_of::<truing_group_advantage_args>(), truing_group_advantage_args::FIELDS),
+    (truing_multi_objective_advantage_args::NAME, size_of::<truing_multi_objective_advantage_args>(), truing_multi_objective_advantage_args::FIELDS),
+    (truing_gae_args::NAME, size_of::<truing_gae_args>(), truing_gae_args::FIELDS),
+    (truing_whiten_args::NAME, size_of::<truing_whiten_args>(), truing_whiten_args::FIELDS),
+    (truing_optimal_token_baseline_args::NAME, size_of::<truing_optimal_token_baseline_args>(), truing_optimal_token_baseline_args::FIELDS),
+    (truing_prime_advantage_args::NAME, size_of::<truing_prime_advantage_args>(), truing_prime_advantage_args::FIELDS),
+    (truing_distill_advantage_args::NAME, size_of::<truing_distill_advantage_args>(), truing_distill_advantage_args::FIELDS),
+    (truing_lagrangian_advantage_args::NAME, size_of::<truing_lagrangian_advantage_args>(), truing_lagrangian_advantage_args::FIELDS),
+    (truing_pama_scalars_args::NAME, size_of::<truing_pama_scalars_args>(), truing_pama_scalars_args::FIELDS),
+    (truing_interval_weights_args::NAME, size_of::<truing_interval_weights_args>(), truing_interval_weights_args::FIELDS),
+    (truing_gram_matrix_args::NAME, size_of::<truing_gram_matrix_args>(), truing_gram_matrix_args::FIELDS),
+    (truing_min_norm_weights_args::NAME, size_of::<truing_min_norm_weights_args>(), truing_min_norm_weights_args::FIELDS),
+    (truing_token_reward_args::NAME, size_of::<truing_token_reward_args>(), truing_token_reward_args::FIELDS),
+    (truing_controller_args::NAME, size_of::<truing_controller_args>(), truing_controller_args::FIELDS),
 ];
 
 /// Every constant: name and value.
@@ -1959,4 +2728,80 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_SHIFT_PER_STEP", TRUING_SHIFT_PER_STEP as i64),
     ("TRUING_AOT_PAIRED", TRUING_AOT_PAIRED as i64),
     ("TRUING_AOT_UNPAIRED", TRUING_AOT_UNPAIRED as i64),
+    ("TRUING_ITEM_PROBABILITY", TRUING_ITEM_PROBABILITY as i64),
+    ("TRUING_ITEM_LOGIT", TRUING_ITEM_LOGIT as i64),
+    ("TRUING_ITEM_DIFFERENCE", TRUING_ITEM_DIFFERENCE as i64),
+    ("TRUING_ITEM_RATIO", TRUING_ITEM_RATIO as i64),
+    ("TRUING_VALUE_LOG_MEAN_EXP", TRUING_VALUE_LOG_MEAN_EXP as i64),
+    ("TRUING_VALUE_MEAN", TRUING_VALUE_MEAN as i64),
+    ("TRUING_VALUE_MAX", TRUING_VALUE_MAX as i64),
+    ("TRUING_VALUE_ZERO", TRUING_VALUE_ZERO as i64),
+    ("TRUING_KL_FIGURE_SEQUENCES", TRUING_KL_FIGURE_SEQUENCES as i64),
+    ("TRUING_KL_FIGURE_TOKENS", TRUING_KL_FIGURE_TOKENS as i64),
+    ("TRUING_KL_FIGURE_K1_PER_SEQUENCE", TRUING_KL_FIGURE_K1_PER_SEQUENCE as i64),
+    ("TRUING_KL_FIGURE_K1_PER_TOKEN", TRUING_KL_FIGURE_K1_PER_TOKEN as i64),
+    ("TRUING_KL_FIGURE_K1_MEAN_OF_MEANS", TRUING_KL_FIGURE_K1_MEAN_OF_MEANS as i64),
+    ("TRUING_KL_FIGURE_K3_PER_SEQUENCE", TRUING_KL_FIGURE_K3_PER_SEQUENCE as i64),
+    ("TRUING_KL_FIGURE_K3_PER_TOKEN", TRUING_KL_FIGURE_K3_PER_TOKEN as i64),
+    ("TRUING_KL_FIGURE_K3_MEAN_OF_MEANS", TRUING_KL_FIGURE_K3_MEAN_OF_MEANS as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MEAN", TRUING_KL_FIGURE_LENGTH_MEAN as i64),
+    ("TRUING_KL_FIGURE_LENGTH_STD", TRUING_KL_FIGURE_LENGTH_STD as i64),
+    ("TRUING_KL_FIGURE_LENGTH_STD_SAMPLE", TRUING_KL_FIGURE_LENGTH_STD_SAMPLE as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MIN", TRUING_KL_FIGURE_LENGTH_MIN as i64),
+    ("TRUING_KL_FIGURE_LENGTH_MAX", TRUING_KL_FIGURE_LENGTH_MAX as i64),
+    ("TRUING_KL_FIGURE_COUNT", TRUING_KL_FIGURE_COUNT as i64),
+    ("TRUING_CLASS_MEAN", TRUING_CLASS_MEAN as i64),
+    ("TRUING_CLASS_SUM", TRUING_CLASS_SUM as i64),
+    ("TRUING_DIRECTION_TARGET_TO_WEIGHTS", TRUING_DIRECTION_TARGET_TO_WEIGHTS as i64),
+    ("TRUING_DIRECTION_WEIGHTS_TO_TARGET", TRUING_DIRECTION_WEIGHTS_TO_TARGET as i64),
+    ("TRUING_ADVANTAGE_GRPO", TRUING_ADVANTAGE_GRPO as i64),
+    ("TRUING_ADVANTAGE_GRPO_BATCH_STD", TRUING_ADVANTAGE_GRPO_BATCH_STD as i64),
+    ("TRUING_ADVANTAGE_DR_GRPO", TRUING_ADVANTAGE_DR_GRPO as i64),
+    ("TRUING_ADVANTAGE_RLOO", TRUING_ADVANTAGE_RLOO as i64),
+    ("TRUING_ADVANTAGE_GRPO_LOO", TRUING_ADVANTAGE_GRPO_LOO as i64),
+    ("TRUING_ADVANTAGE_BATCH_BASELINE", TRUING_ADVANTAGE_BATCH_BASELINE as i64),
+    ("TRUING_ADVANTAGE_OPO", TRUING_ADVANTAGE_OPO as i64),
+    ("TRUING_ADVANTAGE_GPG", TRUING_ADVANTAGE_GPG as i64),
+    ("TRUING_ADVANTAGE_MAX_RL", TRUING_ADVANTAGE_MAX_RL as i64),
+    ("TRUING_ADVANTAGE_RAW", TRUING_ADVANTAGE_RAW as i64),
+    ("TRUING_ADVANTAGE_PASS_K", TRUING_ADVANTAGE_PASS_K as i64),
+    ("TRUING_BASELINE_NONE", TRUING_BASELINE_NONE as i64),
+    ("TRUING_BASELINE_GROUP", TRUING_BASELINE_GROUP as i64),
+    ("TRUING_BASELINE_LEAVE_ONE_OUT", TRUING_BASELINE_LEAVE_ONE_OUT as i64),
+    ("TRUING_BASELINE_BATCH", TRUING_BASELINE_BATCH as i64),
+    ("TRUING_BASELINE_LENGTH_WEIGHTED", TRUING_BASELINE_LENGTH_WEIGHTED as i64),
+    ("TRUING_BASELINE_BEST_OF_GROUP", TRUING_BASELINE_BEST_OF_GROUP as i64),
+    ("TRUING_SCALE_NONE", TRUING_SCALE_NONE as i64),
+    ("TRUING_SCALE_GROUP_STD", TRUING_SCALE_GROUP_STD as i64),
+    ("TRUING_SCALE_BATCH_STD", TRUING_SCALE_BATCH_STD as i64),
+    ("TRUING_SCALE_LEAVE_ONE_OUT_STD", TRUING_SCALE_LEAVE_ONE_OUT_STD as i64),
+    ("TRUING_SCALE_GROUP_MEAN", TRUING_SCALE_GROUP_MEAN as i64),
+    ("TRUING_SCALE_NONZERO_SHARE", TRUING_SCALE_NONZERO_SHARE as i64),
+    ("TRUING_STD_UNBIASED", TRUING_STD_UNBIASED as i64),
+    ("TRUING_STD_POPULATION", TRUING_STD_POPULATION as i64),
+    ("TRUING_EPS_ADD", TRUING_EPS_ADD as i64),
+    ("TRUING_EPS_SKIP_ZERO", TRUING_EPS_SKIP_ZERO as i64),
+    ("TRUING_EPS_VARIANCE_ADD", TRUING_EPS_VARIANCE_ADD as i64),
+    ("TRUING_EPS_VARIANCE_MAX", TRUING_EPS_VARIANCE_MAX as i64),
+    ("TRUING_SINGLE_ZERO", TRUING_SINGLE_ZERO as i64),
+    ("TRUING_SINGLE_RAW", TRUING_SINGLE_RAW as i64),
+    ("TRUING_ORDER_SUM_FIRST", TRUING_ORDER_SUM_FIRST as i64),
+    ("TRUING_ORDER_NORMALISE_FIRST", TRUING_ORDER_NORMALISE_FIRST as i64),
+    ("TRUING_BATCH_STEP_NONE", TRUING_BATCH_STEP_NONE as i64),
+    ("TRUING_BATCH_STEP_STANDARDISE", TRUING_BATCH_STEP_STANDARDISE as i64),
+    ("TRUING_BATCH_STEP_SCALE", TRUING_BATCH_STEP_SCALE as i64),
+    ("TRUING_MASKS_CARRY", TRUING_MASKS_CARRY as i64),
+    ("TRUING_MASKS_ZERO", TRUING_MASKS_ZERO as i64),
+    ("TRUING_MASKS_IGNORE", TRUING_MASKS_IGNORE as i64),
+    ("TRUING_ALIGNMENT_POSITION", TRUING_ALIGNMENT_POSITION as i64),
+    ("TRUING_ALIGNMENT_LIVE_INDEX", TRUING_ALIGNMENT_LIVE_INDEX as i64),
+    ("TRUING_DISTILL_OPD", TRUING_DISTILL_OPD as i64),
+    ("TRUING_DISTILL_IW_OPD", TRUING_DISTILL_IW_OPD as i64),
+    ("TRUING_DISTILL_RLSD", TRUING_DISTILL_RLSD as i64),
+    ("TRUING_DISTILL_MINILLM", TRUING_DISTILL_MINILLM as i64),
+    ("TRUING_GRANULARITY_BATCH", TRUING_GRANULARITY_BATCH as i64),
+    ("TRUING_GRANULARITY_SEQUENCE", TRUING_GRANULARITY_SEQUENCE as i64),
+    ("TRUING_GRANULARITY_TOKEN", TRUING_GRANULARITY_TOKEN as i64),
+    ("TRUING_CONTROLLER_KL", TRUING_CONTROLLER_KL as i64),
+    ("TRUING_CONTROLLER_ENTROPY", TRUING_CONTROLLER_ENTROPY as i64),
 ];

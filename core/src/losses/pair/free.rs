@@ -230,7 +230,7 @@ impl Entry<1> for ReluPo {
         id: 1042,
         name: "relu_po",
         formula: "max(0, gamma - (l_c - l_r))",
-        source: "So et al. 2025 (RePO), arXiv:2503.07426",
+        source: "Wu et al. 2025 (RePO), arXiv:2503.07426",
         ..About::MEAN
     };
     const PARAMS: [Param; 1] = [required("gamma", "margin of the means")];

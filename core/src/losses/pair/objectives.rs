@@ -25,6 +25,12 @@ impl PairLoss<2> for Modpo {
         let [value, slope] = logistic((beta * x.difference() - x.margin()) / own);
         PairOut::of([value, slope / own], beta)
     }
+    const LEARNED: Option<usize> = Some(1);
+    fn learned(x: Pair<f64>, [beta, own]: [f64; 2]) -> f64 {
+        let z = (beta * x.difference() - x.margin()) / own;
+        let weight = Real::sigmoid(-z);
+        if weight == 0.0 { 0.0 } else { weight * (z / own) }
+    }
 }
 
 /// The hinge form of `modpo`.
@@ -48,6 +54,11 @@ impl PairLoss<2> for ModpoHinge {
     fn eval<R: Real>(x: Pair<R>, [beta, own]: [R; 2]) -> PairOut<R> {
         let [value, slope] = hinge((beta * x.difference() - x.margin()) / own);
         PairOut::of([value, slope / own], beta)
+    }
+    const LEARNED: Option<usize> = Some(1);
+    fn learned(x: Pair<f64>, [beta, own]: [f64; 2]) -> f64 {
+        let z = (beta * x.difference() - x.margin()) / own;
+        if z < 1.0 { z / own } else { z - z }
     }
 }
 

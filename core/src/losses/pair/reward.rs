@@ -154,6 +154,16 @@ impl PairLoss<1> for BtRaoKupper {
         let g = positive(tied, sigmoid_gap(d - eta, -(d + eta)), -(eta - d).sigmoid());
         PairOut::scores(positive(tied, tie, won) + (tied - tied), g, -g)
     }
+    const LEARNED: Option<usize> = Some(0);
+    fn learned(x: Pair<f64>, [eta]: [f64; 1]) -> f64 {
+        let d = x.chosen.logp - x.rejected.logp;
+        if x.chosen.margin > 0.0 {
+            // sigma(eta - d) + sigma(eta + d) - 2 / (1 - e^(-2 eta)), every term of one sign
+            -(Real::sigmoid(d - eta) + Real::sigmoid(-(d + eta)) + 2.0 / Real::expm1(2.0 * eta))
+        } else {
+            Real::sigmoid(eta - d)
+        }
+    }
 }
 
 /// Bradley-Terry with ties after Davidson: `margin_chosen` is 1 for a tie, 0 where the chosen side won.
@@ -190,6 +200,13 @@ impl PairLoss<1> for BtDavidson {
         let won = best + d.select_lt(zero, size, zero) + rest;
         let g = positive(tied, (plus - minus) * half, -(minus + even / total * half));
         PairOut::scores(positive(tied, below + rest, won) + (tied - tied), g, -g)
+    }
+    const LEARNED: Option<usize> = Some(0);
+    fn learned(x: Pair<f64>, [nu]: [f64; 1]) -> f64 {
+        let at = 0.5 * (x.chosen.logp - x.rejected.logp).abs();
+        let top = if nu > at { nu } else { at };
+        let (sides, even) = (Real::exp(at - top) + Real::exp(-at - top), Real::exp(nu - top));
+        (if x.chosen.margin > 0.0 { -sides } else { even }) / (sides + even)
     }
 }
 

@@ -1,0 +1,1147 @@
+//! Advantages and returns, and the small operations around them.
+use crate::abi::*;
+use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
+use crate::policy::advantage_level;
+use crate::sequence::segments;
+use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
+use truing_core::advantage::*;
+use truing_core::matrix::{Floats, FloatsMut};
+use truing_core::policy::{Advantage, Level};
+use truing_core::{Error, Result, Value};
+use truing_cpu::{Context, advantage};
+
+const FLAGS: u64 = TRUING_STRICT;
+
+/// Fields that say which rows belong together.
+struct GroupInputs {
+    offsets: Input,
+    ids: Input,
+    count: u64,
+}
+impl GroupInputs {
+    fn new(
+        t: &mut Tensors,
+        offsets: *const truing_tensor,
+        ids: *const truing_tensor,
+        count: u64,
+    ) -> Result<GroupInputs> {
+        let all = GroupInputs { offsets: t.input("group_offsets", offsets)?, ids: t.input("group_ids", ids)?, count };
+        let wrong = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        match (all.offsets.is_some(), all.ids.is_some()) {
+            (true, true) => wrong("group_ids", "both", "group_offsets or group_ids"),
+            (false, false) => wrong("group_offsets", "nothing", "group_offsets, or group_ids and num_groups"),
+            (true, false) => {
+                idle("num_groups", &count, "0 with group_offsets")?;
+                Ok(all)
+            }
+            (false, true) => {
+                // sizes of the workspace follow from it
+                if count > 1 << 40 {
+                    return Err(Error::invalid("num_groups", Value::Size(count as usize), Value::Below(0, 1 << 40)));
+                }
+                Ok(all)
+            }
+        }
+    }
+    fn view<'a>(&self, ok: &'a Checked) -> Result<Groups<'a>> {
+        Ok(match self.offsets.list(ok)? {
+            Some(offsets) => Groups::Offsets(offsets),
+            None => Groups::Ids { ids: self.ids.list(ok)?.expect("one of both"), groups: self.count as usize },
+        })
+    }
+}
+fn std_kind(x: truing_std_kind) -> Result<StdKind> {
+    match x {
+        TRUING_STD_UNBIASED => Ok(StdKind::Unbiased),
+        TRUING_STD_POPULATION => Ok(StdKind::Population),
+        other => unknown("std_kind", other, "TRUING_STD_*"),
+    }
+}
+fn eps_kind(x: truing_eps_kind) -> Result<EpsKind> {
+    match x {
+        TRUING_EPS_ADD => Ok(EpsKind::Add),
+        TRUING_EPS_SKIP_ZERO => Ok(EpsKind::SkipZero),
+        TRUING_EPS_VARIANCE_ADD => Ok(EpsKind::VarianceAdd),
+        TRUING_EPS_VARIANCE_MAX => Ok(EpsKind::VarianceMax),
+        other => unknown("eps_kind", other, "TRUING_EPS_*"),
+    }
+}
+/// A preset, and what is set beside it.
+fn options(
+    preset: truing_advantage_preset,
+    baseline: truing_baseline,
+    scale: truing_advantage_scale,
+    std: truing_std_kind,
+    eps: truing_eps_kind,
+    single: truing_single,
+) -> Result<GroupOptions> {
+    let mut all = GroupOptions::preset(match preset {
+        TRUING_ADVANTAGE_GRPO => Preset::Grpo,
+        TRUING_ADVANTAGE_GRPO_BATCH_STD => Preset::GrpoBatchStd,
+        TRUING_ADVANTAGE_DR_GRPO => Preset::DrGrpo,
+        TRUING_ADVANTAGE_RLOO => Preset::Rloo,
+        TRUING_ADVANTAGE_GRPO_LOO => Preset::GrpoLoo,
+        TRUING_ADVANTAGE_BATCH_BASELINE => Preset::BatchBaseline,
+        TRUING_ADVANTAGE_OPO => Preset::Opo,
+        TRUING_ADVANTAGE_GPG => Preset::Gpg,
+        TRUING_ADVANTAGE_MAX_RL => Preset::MaxRl,
+        TRUING_ADVANTAGE_RAW => Preset::Raw,
+        TRUING_ADVANTAGE_PASS_K => Preset::PassK,
+        // both are given: the neutral settings but for them
+        0 if baseline != 0 && scale != 0 => Preset::DrGrpo,
+        0 => return unknown("preset", 0, "TRUING_ADVANTAGE_*, or baseline and scale"),
+        other => return unknown("preset", other, "TRUING_ADVANTAGE_*"),
+    });
+    match baseline {
+        0 => {}
+        TRUING_BASELINE_NONE => all.baseline = Baseline::None,
+        TRUING_BASELINE_GROUP => all.baseline = Baseline::Group,
+        TRUING_BASELINE_LEAVE_ONE_OUT => all.baseline = Baseline::LeaveOneOut,
+        TRUING_BASELINE_BATCH => all.baseline = Baseline::Batch,
+        TRUING_BASELINE_LENGTH_WEIGHTED => all.baseline = Baseline::LengthWeighted,
+        TRUING_BASELINE_BEST_OF_GROUP => all.baseline = Baseline::BestOfGroup,
+        other => return unknown("baseline", other, "TRUING_BASELINE_*"),
+    }
+    match scale {
+        0 => {}
+        TRUING_SCALE_NONE => all.scale = Scale::None,
+        TRUING_SCALE_GROUP_STD => all.scale = Scale::GroupStd,
+        TRUING_SCALE_BATCH_STD => all.scale = Scale::BatchStd,
+        TRUING_SCALE_LEAVE_ONE_OUT_STD => all.scale = Scale::LeaveOneOutStd,
+        TRUING_SCALE_GROUP_MEAN => all.scale = Scale::GroupMean,
+        TRUING_SCALE_NONZERO_SHARE => all.scale = Scale::NonzeroShare,
+        other => return unknown("scale", other, "TRUING_SCALE_*"),
+    }
+    if std != 0 {
+        all.std_kind = std_kind(std)?;
+    }
+    if eps != 0 {
+        all.eps_kind = eps_kind(eps)?;
+    }
+    match single {
+        0 => {}
+        TRUING_SINGLE_ZERO => all.single = Single::Zero,
+        TRUING_SINGLE_RAW => all.single = Single::Raw,
+        other => return unknown("single", other, "TRUING_SINGLE_*"),
+    }
+    Ok(all)
+}
+/// `[n, m]`, or `[n]` for one column.
+fn columns<'a>(m: &Input, ok: &'a Checked) -> Result<Option<Floats<'a>>> {
+    if m.dims().len() == 1 { m.list(ok) } else { m.matrix(ok) }
+}
+
+/// Advantage of every row from the rewards of its group; see `truing_group_advantage_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields and `params` describe is readable, what its outputs
+/// describe is writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_group_advantage(args: *const truing_group_advantage_args) -> truing_status {
+    guard("truing_group_advantage", || {
+        // SAFETY: this function's contract.
+        unsafe { group(args, |x, out, workspace, ok| advantage::group_advantage(x, out, workspace.bytes(ok))) }
+    })
+}
+
+/// Bytes of workspace for `truing_group_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_group_advantage_workspace_size(
+    args: *const truing_group_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_group_advantage_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            group(args, |x, _, _, _| {
+                let need = advantage::group_advantage_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn group(
+    args: *const truing_group_advantage_args,
+    run: impl FnOnce(&GroupAdvantage<'_>, GroupAdvantageOut<'_>, Workspace, &Checked) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let rewards = t.required("rewards", args.rewards)?;
+    let lengths = t.input("lengths", args.lengths)?;
+    let groups = GroupInputs::new(&mut t, args.group_offsets, args.group_ids, args.num_groups)?;
+    let out_advantages = t.output("out_advantages", args.out_advantages)?;
+    let out_mean = t.output("out_mean", args.out_mean)?;
+    let out_std = t.output("out_std", args.out_std)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
+    // SAFETY: this function's contract.
+    let options = options.with(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    let x = GroupAdvantage {
+        rewards: rewards.list(ok)?.expect("required"),
+        groups: groups.view(ok)?,
+        lengths: lengths.list(ok)?,
+        options,
+    };
+    let out = GroupAdvantageOut {
+        advantages: out_advantages.list(ok)?,
+        mean: out_mean.list(ok)?,
+        std: out_std.list(ok)?,
+        status: out_status.list(ok)?,
+    };
+    run(&x, out, workspace, ok)
+}
+
+/// Advantage of every row from several rewards; see `truing_multi_objective_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_multi_objective_advantage_forward(
+    args: *const truing_multi_objective_advantage_args,
+) -> truing_status {
+    guard("truing_multi_objective_advantage_forward", || {
+        // SAFETY: this function's contract.
+        unsafe { objectives(args, false, |x, out, _, space, ok| advantage::multi_objective(x, out, space.bytes(ok))) }
+    })
+}
+
+/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_multi_objective_advantage_backward(
+    args: *const truing_multi_objective_advantage_args,
+) -> truing_status {
+    guard("truing_multi_objective_advantage_backward", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            objectives(args, true, |x, _, grad, space, ok| {
+                advantage::multi_objective_backward(x, grad.expect("backward"), space.bytes(ok))
+            })
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_multi_objective_advantage_forward`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_multi_objective_advantage_forward_workspace_size(
+    args: *const truing_multi_objective_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_multi_objective_advantage_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            objectives(args, false, |x, _, _, _, _| {
+                let need = advantage::multi_objective_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_multi_objective_advantage_backward`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_multi_objective_advantage_backward_workspace_size(
+    args: *const truing_multi_objective_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_multi_objective_advantage_backward_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            objectives(args, true, |x, _, _, _, _| {
+                let need = advantage::multi_objective_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn objectives(
+    args: *const truing_multi_objective_advantage_args,
+    backward: bool,
+    run: impl FnOnce(
+        &MultiObjective<'_>,
+        MultiObjectiveOut<'_>,
+        Option<MultiObjectiveGrad<'_>>,
+        Workspace,
+        &Checked,
+    ) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let rewards = t.required("rewards", args.rewards)?;
+    let weights = t.input("weights", args.weights)?;
+    let lengths = t.input("lengths", args.lengths)?;
+    let groups = GroupInputs::new(&mut t, args.group_offsets, args.group_ids, args.num_groups)?;
+    let order = match args.order {
+        TRUING_ORDER_SUM_FIRST => Order::SumFirst,
+        TRUING_ORDER_NORMALISE_FIRST => Order::NormaliseFirst,
+        other => return unknown("order", other, "TRUING_ORDER_*"),
+    };
+    let batch_step = match args.batch_step {
+        0 | TRUING_BATCH_STEP_NONE => BatchStep::None,
+        _ if order == Order::SumFirst => return unknown("batch_step", args.batch_step, "0 with SUM_FIRST"),
+        TRUING_BATCH_STEP_STANDARDISE => BatchStep::Standardise,
+        TRUING_BATCH_STEP_SCALE => BatchStep::Scale,
+        other => return unknown("batch_step", other, "TRUING_BATCH_STEP_*"),
+    };
+    let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
+    // SAFETY: this function's contract.
+    let given = unsafe { numbers(args.params, args.num_params) }?;
+    let (options, batch_eps) = MultiObjective::params(options, given)?;
+    let out_advantages = t.output("out_advantages", args.out_advantages)?;
+    let out_combined = t.output("out_combined", args.out_combined)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    let grad_advantages = t.input("grad_advantages", args.grad_advantages)?;
+    let grad_weights_out = t.output("grad_weights_out", args.grad_weights_out)?;
+    if backward {
+        idle("out_advantages", &args.out_advantages, "NULL in a backward")?;
+        idle("out_combined", &args.out_combined, "NULL in a backward")?;
+        idle("out_status", &args.out_status, "NULL in a backward")?;
+    } else {
+        idle("grad_advantages", &args.grad_advantages, "NULL in a forward")?;
+        idle("grad_weights_out", &args.grad_weights_out, "NULL in a forward")?;
+    }
+
+    let ok = &t.check()?;
+    let weights = match weights.dims().len() {
+        2 => weights.matrix(ok)?.map(Weights::OfRow),
+        _ => weights.list(ok)?.map(Weights::Shared),
+    };
+    let x = MultiObjective {
+        rewards: rewards.matrix(ok)?.expect("required"),
+        weights,
+        groups: groups.view(ok)?,
+        lengths: lengths.list(ok)?,
+        options,
+        order,
+        batch_step,
+        batch_eps,
+    };
+    let out = MultiObjectiveOut {
+        advantages: out_advantages.list(ok)?,
+        combined: out_combined.list(ok)?,
+        status: out_status.list(ok)?,
+    };
+    let grad_weights =
+        if grad_weights_out.dims().len() == 2 { grad_weights_out.matrix(ok)? } else { grad_weights_out.list(ok)? };
+    let wanted = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
+    let grad = match backward {
+        true => Some(MultiObjectiveGrad {
+            grad_advantages: grad_advantages.list(ok)?.ok_or(wanted("grad_advantages"))?,
+            grad_weights: grad_weights.ok_or(wanted("grad_weights_out"))?,
+        }),
+        false => None,
+    };
+    run(&x, out, grad, workspace, ok)
+}
+
+/// Advantages and returns of every sequence; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> truing_status {
+    guard("truing_gae_forward", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let rewards = t.required("rewards", args.rewards)?;
+        let values = t.input("values", args.values)?;
+        let value_end = t.input("value_end", args.value_end)?;
+        let baseline = t.input("baseline", args.baseline)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let out_advantages = t.output("out_advantages", args.out_advantages)?;
+        let out_returns = t.output("out_returns", args.out_returns)?;
+        let out_status = t.output("out_status", args.out_status)?;
+        idle("grad_advantages", &args.grad_advantages, "NULL in a forward")?;
+        idle("grad_returns", &args.grad_returns, "NULL in a forward")?;
+        idle("grad_rewards_out", &args.grad_rewards_out, "NULL in a forward")?;
+        idle("grad_values_out", &args.grad_values_out, "NULL in a forward")?;
+        idle("grad_value_end_out", &args.grad_value_end_out, "NULL in a forward")?;
+        let masks = match args.masks {
+            TRUING_MASKS_CARRY => Masks::Carry,
+            TRUING_MASKS_ZERO => Masks::Zero,
+            TRUING_MASKS_IGNORE => Masks::Ignore,
+            other => return unknown("masks", other, "TRUING_MASKS_*"),
+        };
+        // SAFETY: this function's contract.
+        let given = unsafe { numbers(args.params, args.num_params) }?;
+        let params = GaeParams::new(given, values.is_some())?;
+
+        let ok = &t.check()?;
+        let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(rewards.dims());
+        let x = Gae {
+            segments,
+            rewards: rewards.tokens(ok, tokens)?,
+            values: values.tokens(ok, tokens)?,
+            value_end: value_end.list(ok)?,
+            baseline: baseline.list(ok)?,
+            mask: mask.tokens(ok, tokens)?,
+            masks,
+            params,
+        };
+        let out = GaeOut {
+            advantages: out_advantages.tokens(ok, tokens)?,
+            returns: out_returns.tokens(ok, tokens)?,
+            status: out_status.list(ok)?,
+        };
+        advantage::gae(&context, &x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_gae_forward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gae_forward_workspace_size(
+    args: *const truing_gae_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_gae_forward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Gradients of rewards and values; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> truing_status {
+    guard("truing_gae_backward", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let grad_advantages = t.input("grad_advantages", args.grad_advantages)?;
+        let grad_returns = t.input("grad_returns", args.grad_returns)?;
+        let grad_rewards_out = t.output("grad_rewards_out", args.grad_rewards_out)?;
+        let grad_values_out = t.output("grad_values_out", args.grad_values_out)?;
+        let grad_value_end_out = t.output("grad_value_end_out", args.grad_value_end_out)?;
+        idle("rewards", &args.rewards, "NULL in a backward")?;
+        idle("values", &args.values, "NULL in a backward")?;
+        idle("value_end", &args.value_end, "NULL in a backward")?;
+        idle("baseline", &args.baseline, "NULL in a backward")?;
+        idle("out_advantages", &args.out_advantages, "NULL in a backward")?;
+        idle("out_returns", &args.out_returns, "NULL in a backward")?;
+        idle("out_status", &args.out_status, "NULL in a backward")?;
+        let masks = match args.masks {
+            TRUING_MASKS_CARRY => Masks::Carry,
+            TRUING_MASKS_ZERO => Masks::Zero,
+            TRUING_MASKS_IGNORE => Masks::Ignore,
+            other => return unknown("masks", other, "TRUING_MASKS_*"),
+        };
+        // SAFETY: this function's contract.
+        let params = GaeParams::new(unsafe { numbers(args.params, args.num_params) }?, true)?;
+
+        let ok = &t.check()?;
+        // Whatever is given says how the tokens lie.
+        let all =
+            [grad_advantages.dims(), grad_returns.dims(), grad_rewards_out.dims(), grad_values_out.dims(), mask.dims()];
+        let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
+        let (n, segments) = segments("grad_advantages", dims, &cu_seqlens, ok)?;
+        let tokens = &Leading::new(dims);
+        let x = Gae {
+            segments,
+            rewards: None,
+            values: None,
+            value_end: None,
+            baseline: None,
+            mask: mask.tokens(ok, tokens)?,
+            masks,
+            params,
+        };
+        let grad = GaeGrad {
+            grad_advantages: grad_advantages.tokens(ok, tokens)?,
+            grad_returns: grad_returns.tokens(ok, tokens)?,
+            grad_rewards: grad_rewards_out.tokens(ok, tokens)?,
+            grad_values: grad_values_out.tokens(ok, tokens)?,
+            grad_value_end: grad_value_end_out.list(ok)?,
+        };
+        advantage::gae_backward(&context, &x, n, grad)
+    })
+}
+
+/// Bytes of workspace for `truing_gae_backward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gae_backward_workspace_size(
+    args: *const truing_gae_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_gae_backward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Standardised values, or the moments of a rank; see `truing_whiten_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_whiten(args: *const truing_whiten_args) -> truing_status {
+    guard("truing_whiten", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            whitening(args, |x, out, context, workspace, ok| advantage::whiten(context, x, out, workspace.bytes(ok)))
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_whiten`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_whiten_workspace_size(
+    args: *const truing_whiten_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_whiten_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            whitening(args, |x, _, _, _, _| {
+                let need = advantage::whiten_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn whitening(
+    args: *const truing_whiten_args,
+    run: impl FnOnce(&Whiten<'_>, WhitenOut<'_>, &Context, Workspace, &Checked) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let values = t.required("values", args.values)?;
+    let mask = t.input("mask", args.mask)?;
+    let counts = t.input("counts", args.counts)?;
+    let states = t.input("states", args.states)?;
+    let out_values = t.output("out_values", args.out_values)?;
+    let out_state = t.output("out_state", args.out_state)?;
+    let out_moments = t.output("out_moments", args.out_moments)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    let (std_kind, eps_kind) = (std_kind(args.std_kind)?, eps_kind(args.eps_kind)?);
+    let keep_mean = yes("keep_mean", args.keep_mean)?;
+    // SAFETY: this function's contract.
+    let eps = Whiten::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    let tokens = &Leading::new(values.dims());
+    let x = Whiten {
+        values: values.tokens(ok, tokens)?.expect("required"),
+        mask: mask.tokens(ok, tokens)?,
+        counts: counts.tokens(ok, tokens)?,
+        states: states.matrix(ok)?,
+        std_kind,
+        eps_kind,
+        keep_mean,
+        eps,
+    };
+    let out = WhitenOut {
+        values: out_values.tokens(ok, tokens)?,
+        state: out_state.list(ok)?,
+        moments: out_moments.list(ok)?,
+        status: out_status.scalar(ok)?,
+    };
+    run(&x, out, &context, workspace, ok)
+}
+
+/// Reward to go minus the best baseline of each position; see `truing_optimal_token_baseline_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_optimal_token_baseline(
+    args: *const truing_optimal_token_baseline_args,
+) -> truing_status {
+    guard("truing_optimal_token_baseline", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            baseline(args, |x, out, workspace, ok| advantage::optimal_token_baseline(x, out, workspace.bytes(ok)))
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_optimal_token_baseline`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_optimal_token_baseline_workspace_size(
+    args: *const truing_optimal_token_baseline_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_optimal_token_baseline_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            baseline(args, |x, _, _, _| {
+                let need = advantage::optimal_token_baseline_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn baseline(
+    args: *const truing_optimal_token_baseline_args,
+    run: impl FnOnce(&OptimalTokenBaseline<'_>, OptimalTokenBaselineOut<'_>, Workspace, &Checked) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let rewards = t.required("rewards", args.rewards)?;
+    let logps = t.required("logps", args.logps)?;
+    let log_sum_sq = t.required("log_sum_sq", args.log_sum_sq)?;
+    let importance_weight = t.input("importance_weight", args.importance_weight)?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let groups = GroupInputs::new(&mut t, args.group_offsets, args.group_ids, args.num_groups)?;
+    let out_advantages = t.output("out_advantages", args.out_advantages)?;
+    let out_baseline = t.output("out_baseline", args.out_baseline)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    let alignment = match args.alignment {
+        TRUING_ALIGNMENT_POSITION => Alignment::Position,
+        TRUING_ALIGNMENT_LIVE_INDEX => Alignment::LiveIndex,
+        other => return unknown("alignment", other, "TRUING_ALIGNMENT_*"),
+    };
+    let keep_tail = yes("keep_tail", args.keep_tail)?;
+    // SAFETY: this function's contract.
+    let eps = OptimalTokenBaseline::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
+    let tokens = &Leading::new(rewards.dims());
+    let x = OptimalTokenBaseline {
+        segments,
+        rewards: rewards.tokens(ok, tokens)?.expect("required"),
+        logps: logps.tokens(ok, tokens)?.expect("required"),
+        log_sum_sq: log_sum_sq.tokens(ok, tokens)?.expect("required"),
+        importance_weight: importance_weight.tokens(ok, tokens)?,
+        mask: mask.tokens(ok, tokens)?,
+        groups: groups.view(ok)?,
+        alignment,
+        keep_tail,
+        eps,
+    };
+    let out = OptimalTokenBaselineOut {
+        advantages: out_advantages.tokens(ok, tokens)?,
+        baseline: out_baseline.tokens(ok, tokens)?,
+        status: out_status.list(ok)?,
+    };
+    run(&x, out, workspace, ok)
+}
+
+/// Returns of process rewards and outcomes; see `truing_prime_advantage_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_prime_advantage(args: *const truing_prime_advantage_args) -> truing_status {
+    guard("truing_prime_advantage", || {
+        // SAFETY: this function's contract.
+        unsafe { prime(args, |x, n, out, workspace, ok| advantage::prime_advantage(x, n, out, workspace.bytes(ok))) }
+    })
+}
+
+/// Bytes of workspace for `truing_prime_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_prime_advantage_workspace_size(
+    args: *const truing_prime_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_prime_advantage_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            prime(args, |x, _, _, _, _| {
+                let need = advantage::prime_advantage_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn prime(
+    args: *const truing_prime_advantage_args,
+    run: impl FnOnce(&PrimeAdvantage<'_>, usize, PrimeAdvantageOut<'_>, Workspace, &Checked) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let process_rewards = t.input("process_rewards", args.process_rewards)?;
+    let outcome = t.input("outcome", args.outcome)?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let groups = GroupInputs::new(&mut t, args.group_offsets, args.group_ids, args.num_groups)?;
+    let out_returns = t.output("out_returns", args.out_returns)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    // SAFETY: this function's contract.
+    let coef = PrimeAdvantage::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    // Whatever is given says how the tokens lie.
+    let all = [process_rewards.dims(), mask.dims(), out_returns.dims()];
+    let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
+    let (n, segments) = segments("process_rewards", dims, &cu_seqlens, ok)?;
+    let tokens = &Leading::new(dims);
+    let x = PrimeAdvantage {
+        segments,
+        process_rewards: process_rewards.tokens(ok, tokens)?,
+        outcome: outcome.list(ok)?,
+        mask: mask.tokens(ok, tokens)?,
+        groups: groups.view(ok)?,
+        coef,
+    };
+    let out = PrimeAdvantageOut { returns: out_returns.tokens(ok, tokens)?, status: out_status.list(ok)? };
+    run(&x, n, out, workspace, ok)
+}
+
+/// Advantages from a teacher's log-probs; see `truing_distill_advantage_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_distill_advantage(args: *const truing_distill_advantage_args) -> truing_status {
+    guard("truing_distill_advantage", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let student = t.required("student", args.student)?;
+        let teacher = t.required("teacher", args.teacher)?;
+        let advantages = t.input("advantages", args.advantages)?;
+        let token_rewards = t.input("token_rewards", args.token_rewards)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let out_advantages = t.output("out_advantages", args.out_advantages)?;
+        let out_status = t.output("out_status", args.out_status)?;
+        // SAFETY: this function's contract.
+        let given = unsafe { numbers(args.params, args.num_params) }?;
+        let form = match args.form {
+            TRUING_DISTILL_OPD => Distill::opd(given)?,
+            TRUING_DISTILL_IW_OPD => Distill::iw_opd(given)?,
+            TRUING_DISTILL_RLSD => Distill::rlsd(given)?,
+            TRUING_DISTILL_MINILLM => Distill::minillm(given)?,
+            other => return unknown("form", other, "TRUING_DISTILL_*"),
+        };
+        let flags = DistillFlags {
+            missing_zero: yes("missing_zero", args.missing_zero)?,
+            negative_only: yes("negative_only", args.negative_only)?,
+            per_length: yes("per_length", args.per_length)?,
+            position_power: yes("position_power", args.position_power)?,
+        };
+        if !advantages.is_some() {
+            idle("advantage_level", &args.advantage_level, "0 without advantages")?;
+        }
+
+        let ok = &t.check()?;
+        let (n, segments) = segments("student", student.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(student.dims());
+        let fields = ["advantages", "advantage_level"];
+        let advantages = match advantage_level(fields, args.advantage_level, advantages.dims(), n, &segments)? {
+            Level::Token => advantages.tokens(ok, tokens)?.map(Advantage::Token),
+            Level::Sequence => advantages.list(ok)?.map(Advantage::Sequence),
+        };
+        let x = DistillAdvantage {
+            segments,
+            student: student.tokens(ok, tokens)?.expect("required"),
+            teacher: teacher.tokens(ok, tokens)?.expect("required"),
+            advantages,
+            token_rewards: token_rewards.tokens(ok, tokens)?,
+            mask: mask.tokens(ok, tokens)?,
+            form,
+            estimator: args.estimator,
+            flags,
+        };
+        let out = DistillAdvantageOut { advantages: out_advantages.tokens(ok, tokens)?, status: out_status.list(ok)? };
+        advantage::distill_advantage(&context, &x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_distill_advantage`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_distill_advantage_workspace_size(
+    args: *const truing_distill_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_distill_advantage_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Advantages under a multiplier; see `truing_lagrangian_advantage_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_lagrangian_advantage(args: *const truing_lagrangian_advantage_args) -> truing_status {
+    guard("truing_lagrangian_advantage", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let reward_advantages = t.required("reward_advantages", args.reward_advantages)?;
+        let cost_advantages = t.required("cost_advantages", args.cost_advantages)?;
+        let mask = t.input("mask", args.mask)?;
+        let log_lambda = t.required("log_lambda", args.log_lambda)?;
+        let mean_cost = t.input("mean_cost", args.mean_cost)?;
+        let out_advantages = t.output("out_advantages", args.out_advantages)?;
+        let grad_log_lambda_out = t.output("grad_log_lambda_out", args.grad_log_lambda_out)?;
+
+        let ok = &t.check()?;
+        let tokens = &Leading::new(reward_advantages.dims());
+        let x = LagrangianAdvantage {
+            reward_advantages: reward_advantages.tokens(ok, tokens)?.expect("required"),
+            cost_advantages: cost_advantages.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            log_lambda: log_lambda.scalar(ok)?.expect("required"),
+            mean_cost: mean_cost.scalar(ok)?,
+            cost_limit: args.cost_limit,
+        };
+        let out = LagrangianAdvantageOut {
+            advantages: out_advantages.tokens(ok, tokens)?,
+            grad_log_lambda: grad_log_lambda_out.scalar(ok)?,
+        };
+        advantage::lagrangian_advantage(&context, &x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_lagrangian_advantage`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_lagrangian_advantage_workspace_size(
+    args: *const truing_lagrangian_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_lagrangian_advantage_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_pama_scalars(args: *const truing_pama_scalars_args) -> truing_status {
+    guard("truing_pama_scalars", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let advantages = t.required("advantages", args.advantages)?;
+        let logps = t.required("logps", args.logps)?;
+        let anchor = t.required("anchor", args.anchor)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let out_scalars = t.output("out_scalars", args.out_scalars)?;
+        let granularity = match args.granularity {
+            TRUING_GRANULARITY_BATCH => Granularity::Batch,
+            TRUING_GRANULARITY_SEQUENCE => Granularity::Sequence,
+            TRUING_GRANULARITY_TOKEN => Granularity::Token,
+            other => return unknown("granularity", other, "TRUING_GRANULARITY_*"),
+        };
+        // SAFETY: this function's contract.
+        let clip_high = PamaScalars::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+        let ok = &t.check()?;
+        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(logps.dims());
+        let x = PamaScalars {
+            segments,
+            advantages: advantages.matrix(ok)?.expect("required"),
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            anchor: anchor.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            granularity,
+            clip_high,
+        };
+        advantage::pama_scalars(&x, PamaScalarsOut { scalars: out_scalars.matrix(ok)? })
+    })
+}
+
+/// Bytes of workspace for `truing_pama_scalars`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_pama_scalars_workspace_size(
+    args: *const truing_pama_scalars_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_pama_scalars_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// The least element between numbers; see `truing_interval_weights_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_interval_weights(args: *const truing_interval_weights_args) -> truing_status {
+    guard("truing_interval_weights", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let scalars = t.required("scalars", args.scalars)?;
+        let out_value = t.output("out_value", args.out_value)?;
+        let out_weights = t.output("out_weights", args.out_weights)?;
+        let out_status = t.output("out_status", args.out_status)?;
+
+        let ok = &t.check()?;
+        let x = IntervalWeights { scalars: columns(&scalars, ok)?.expect("required") };
+        let weights: Option<FloatsMut<'_>> =
+            if out_weights.dims().len() == 1 { out_weights.list(ok)? } else { out_weights.matrix(ok)? };
+        let out = IntervalWeightsOut { value: out_value.list(ok)?, weights, status: out_status.list(ok)? };
+        advantage::interval_weights(&x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_interval_weights`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_interval_weights_workspace_size(
+    args: *const truing_interval_weights_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_interval_weights_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Mean products of all pairs of rows; see `truing_gram_matrix_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gram_matrix(args: *const truing_gram_matrix_args) -> truing_status {
+    guard("truing_gram_matrix", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let values = t.required("values", args.values)?;
+        let mask = t.input("mask", args.mask)?;
+        let out_gram = t.required_output("out_gram", args.out_gram)?;
+        let unit_rows = yes("unit_rows", args.unit_rows)?;
+
+        let ok = &t.check()?;
+        let values: Floats<'_> = values.matrix(ok)?.expect("required");
+        let tokens = &Leading::new(&[values.cols()]);
+        let x = GramMatrix { values, mask: mask.tokens(ok, tokens)?, unit_rows };
+        advantage::gram_matrix(&x, out_gram.matrix(ok)?.expect("required"))
+    })
+}
+
+/// Bytes of workspace for `truing_gram_matrix`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_gram_matrix_workspace_size(
+    args: *const truing_gram_matrix_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_gram_matrix_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Weights of least norm; see `truing_min_norm_weights_args`.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_min_norm_weights(args: *const truing_min_norm_weights_args) -> truing_status {
+    guard("truing_min_norm_weights", || {
+        // SAFETY: this function's contract.
+        unsafe { min_norm(args, |x, out, workspace, ok| advantage::min_norm_weights(x, out, workspace.bytes(ok))) }
+    })
+}
+
+/// Bytes of workspace for `truing_min_norm_weights`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_min_norm_weights_workspace_size(
+    args: *const truing_min_norm_weights_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_min_norm_weights_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            min_norm(args, |x, _, _, _| {
+                let need = advantage::min_norm_weights_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn min_norm(
+    args: *const truing_min_norm_weights_args,
+    run: impl FnOnce(&MinNormWeights<'_>, MinNormWeightsOut<'_>, Workspace, &Checked) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let gram = t.required("gram", args.gram)?;
+    let out_weights = t.output("out_weights", args.out_weights)?;
+    let out_value = t.output("out_value", args.out_value)?;
+    // SAFETY: this function's contract.
+    let tolerance = MinNormWeights::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    let x = MinNormWeights { gram: gram.matrix(ok)?.expect("required"), tolerance };
+    run(&x, MinNormWeightsOut { weights: out_weights.list(ok)?, value: out_value.scalar(ok)? }, workspace, ok)
+}
+
+/// Rewards with a KL penalty; see `truing_token_reward_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_args) -> truing_status {
+    guard("truing_token_reward", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let old = t.required("old", args.old)?;
+        let ref_logps = t.required("ref_logps", args.ref_logps)?;
+        let rewards = t.input("rewards", args.rewards)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let out_rewards = t.output("out_rewards", args.out_rewards)?;
+        let out_kl = t.output("out_kl", args.out_kl)?;
+        let out_status = t.output("out_status", args.out_status)?;
+        let by_sequence = match args.level {
+            TRUING_LEVEL_TOKEN => false,
+            TRUING_LEVEL_SEQUENCE => true,
+            other => return unknown("level", other, "TRUING_LEVEL_*"),
+        };
+        // SAFETY: this function's contract.
+        let params = TokenReward::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+        let ok = &t.check()?;
+        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(old.dims());
+        let x = TokenReward {
+            segments,
+            old: old.tokens(ok, tokens)?.expect("required"),
+            reference: ref_logps.tokens(ok, tokens)?.expect("required"),
+            rewards: rewards.list(ok)?,
+            mask: mask.tokens(ok, tokens)?,
+            by_sequence,
+            estimator: args.estimator,
+            params,
+        };
+        let out = TokenRewardOut {
+            rewards: if by_sequence { out_rewards.list(ok)? } else { out_rewards.tokens(ok, tokens)? },
+            kl: out_kl.list(ok)?,
+            status: out_status.list(ok)?,
+        };
+        advantage::token_reward(&context, &x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_token_reward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_token_reward_workspace_size(
+    args: *const truing_token_reward_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_token_reward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// One step of a coefficient; see `truing_controller_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_controller(args: *const truing_controller_args) -> truing_status {
+    guard("truing_controller", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let measured = t.required("measured", args.measured)?;
+        let coef = t.required("coef", args.coef)?;
+        let out_coef = t.output("out_coef", args.out_coef)?;
+        let out_applied = t.output("out_applied", args.out_applied)?;
+        let out_status = t.output("out_status", args.out_status)?;
+        // SAFETY: this function's contract.
+        let given = unsafe { numbers(args.params, args.num_params) }?;
+        let rule = match args.rule {
+            TRUING_CONTROLLER_KL => Rule::kl(given)?,
+            TRUING_CONTROLLER_ENTROPY => Rule::entropy(given)?,
+            other => return unknown("rule", other, "TRUING_CONTROLLER_*"),
+        };
+
+        let ok = &t.check()?;
+        let x = Controller {
+            measured: measured.scalar(ok)?.expect("required"),
+            coef: coef.scalar(ok)?.expect("required"),
+            rule,
+        };
+        let out = ControllerOut {
+            coef: out_coef.scalar(ok)?,
+            applied: out_applied.scalar(ok)?,
+            status: out_status.scalar(ok)?,
+        };
+        advantage::controller(&x, out)
+    })
+}
+
+/// Bytes of workspace for `truing_controller`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_controller_workspace_size(
+    args: *const truing_controller_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_controller_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}

@@ -1,0 +1,464 @@
+//! The composite for every entry of the catalogue: value against a plain f64 chain, gradients of hidden states and head
+//! against differences of it, with reference scores, reference log-probs and a reference head; the KL of token-level DPO;
+//! the side term with every scope and divisor; bits over threads, instruction sets and workspaces.
+use truing_core::catalog::{self, Kind, slot};
+use truing_core::error::row;
+use truing_core::linear_preference::{Inputs, Options, Outputs, Problem, RefHead, Scope, SideDivisor, SideTerm};
+use truing_core::logprob::{self, Transform, TransformInputs};
+use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use truing_core::preference::{self, Groups, Items, Labels, Term};
+use truing_core::sequence::{self, Divisor, Score, Segments};
+use truing_core::{Error, Status};
+use truing_cpu::linear_logprob::Grads;
+use truing_cpu::{Context, Isa, linear_preference, preference as cpu_preference};
+use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
+
+const S: usize = 6;
+const T: usize = 3;
+const N: usize = S * T;
+const D: usize = 3;
+const D_REF: usize = 4;
+const V: usize = 7;
+const OFFSETS: [i32; 3] = [0, 2, 6];
+/// Best first.
+const TARGETS: [f64; 6] = [0.9, 0.1, 1.5, 0.75, 0.5, 0.125];
+const MARGINS: [[f64; 3]; 2] = [[0.0, 1.0, 1.0], [0.25, 0.5, 0.75]];
+const LABELS: [u8; S] = [1, 0, 1, 1, 0, 0];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reference {
+    None,
+    Scores,
+    Tokens,
+    Head,
+}
+#[derive(Clone)]
+struct Data {
+    hidden: Vec<f32>,
+    weight: Vec<f32>,
+    ref_hidden: Vec<f32>,
+    ref_weight: Vec<f32>,
+    target: Vec<i32>,
+    mask: Vec<u8>,
+    side_mask: Option<Vec<u8>>,
+    info: &'static catalog::Info,
+    params: Vec<f64>,
+    reference: Reference,
+    transform: Transform,
+    side: Option<SideTerm>,
+    interleaved: bool,
+}
+fn wide(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| x.into()).collect()
+}
+impl Data {
+    fn new(info: &'static catalog::Info, seed: u64) -> Data {
+        let mut r = Random(seed);
+        // a parameter without default gets a number of its range
+        let params = info.params.iter().map(|p| match p.default.is_nan() {
+            true => *[0.5, 2.0, 0.1].iter().find(|x| p.accepts(**x)).expect("a legal number"),
+            false => p.default,
+        });
+        let reads = info.about.reads(slot::REF);
+        Data {
+            hidden: r.normals(N * D, 1.0),
+            weight: r.normals(V * D, 0.7),
+            ref_hidden: r.normals(N * D_REF, 1.0),
+            ref_weight: r.normals(V * D_REF, 0.6),
+            target: (0..N).map(|_| r.below(V) as i32).collect(),
+            mask: (0..N).map(|i| (i % T == 0 || r.below(3) > 0) as u8).collect(),
+            side_mask: None,
+            info,
+            params: params.collect(),
+            reference: if reads { Reference::Scores } else { Reference::None },
+            transform: Transform::default(),
+            side: None,
+            interleaved: false,
+        }
+    }
+    fn log_softmax(&self, hidden: &[f64], weight: &[f64], d: usize, i: usize) -> Vec<f64> {
+        let t = self.transform;
+        let logit = |j: usize| {
+            let x = t.logit_scale * (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>();
+            (if t.softcap > 0.0 { t.softcap * (x / t.softcap).tanh() } else { x }) / t.temperature
+        };
+        let all: Vec<f64> = (0..V).map(logit).collect();
+        let top = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let lse = top + all.iter().map(|x| (x - top).exp()).sum::<f64>().ln();
+        all.iter().map(|x| x - lse).collect()
+    }
+    fn mean(&self) -> bool {
+        self.info.about.score == Some(catalog::Score::Mean)
+    }
+    fn items(&self) -> Items<'static> {
+        match self.info.kind {
+            Kind::Pair if self.anchored() && self.interleaved => Items::Threes,
+            Kind::Pair if self.anchored() => Items::Thirds,
+            Kind::Pair if self.interleaved => Items::Interleaved,
+            Kind::Pair => Items::Stacked,
+            Kind::Unpaired => Items::Rows,
+            _ => Items::Lists { offsets: Ints::I32(Matrix::vector(&OFFSETS)), members: None },
+        }
+    }
+    fn anchored(&self) -> bool {
+        self.info.about.reads(slot::ANCHOR) || self.side.is_some_and(|s| s.scope == Scope::Anchor)
+    }
+    fn count(&self) -> usize {
+        self.items().count(S)
+    }
+    fn ref_rows(&self) -> Vec<Vec<f64>> {
+        let (h, w) = (wide(&self.ref_hidden), wide(&self.ref_weight));
+        (0..N).map(|i| self.log_softmax(&h, &w, D_REF, i)).collect()
+    }
+    /// Scores, KL, NLL of the tokens.
+    fn chain(&self, hidden: &[f64], weight: &[f64]) -> ([Vec<f64>; 3], Vec<f64>) {
+        let (rows, refs) =
+            ((0..N).map(|i| self.log_softmax(hidden, weight, D, i)).collect::<Vec<_>>(), self.ref_rows());
+        let (mut scores, mut ref_scores, mut kl) = (vec![0.0; S], vec![0.0; S], vec![0.0; S]);
+        for s in 0..S {
+            let live: Vec<usize> = (s * T..(s + 1) * T).filter(|&i| self.mask[i] > 0).collect();
+            for &i in &live {
+                let share = if self.mean() { 1.0 / live.len() as f64 } else { 1.0 };
+                scores[s] += rows[i][self.target[i] as usize] * share;
+                ref_scores[s] += refs[i][self.target[i] as usize] * share;
+                kl[s] += (0..V).map(|v| refs[i][v].exp() * (refs[i][v] - rows[i][v])).sum::<f64>();
+            }
+        }
+        let nll = (0..N).map(|i| -rows[i][self.target[i] as usize]).collect();
+        ([scores, ref_scores, kl], nll)
+    }
+    fn groups(&self) -> Groups<'static> {
+        let about = &self.info.about;
+        let f = |x: &'static [f64]| Floats::F64(Matrix::vector(x));
+        let n = self.count();
+        Groups {
+            margin_chosen: about.reads(slot::MARGIN).then(|| f(&MARGINS[0][..n])),
+            margin_rejected: about.reads(slot::MARGIN).then(|| f(&MARGINS[1][..n])),
+            label: about.reads(slot::LABEL).then(|| Labels::U8(Matrix::vector(&LABELS))),
+            baseline: about.reads(slot::BASELINE).then(|| f(&[0.25])),
+            shift: about.reads(slot::SHIFT).then(|| f(&[0.1])),
+            list_targets: about.reads(slot::LIST_TARGET).then(|| f(&TARGETS)),
+            ..Groups::default()
+        }
+    }
+    fn term(&self) -> [Term<'_>; 1] {
+        [Term { id: self.info.about.id, params: &self.params, ..Term::default() }]
+    }
+    /// The loss of the plain chain. The entry's value is the library's (its own golden vectors judge it), all before it is
+    /// not.
+    fn loss(&self, hidden: &[f64], weight: &[f64]) -> f64 {
+        let ([scores, ref_scores, mut kl], nll) = self.chain(hidden, weight);
+        if self.info.about.name == "tdpo2" {
+            // the chosen side's KL is a constant of this entry
+            let ([_, _, held], _) = self.chain(&wide(&self.hidden), &wide(&self.weight));
+            for i in 0..self.count() {
+                let chosen = self.items().pair(i, S).0;
+                kl[chosen] = held[chosen];
+            }
+        }
+        let lengths: Vec<i32> =
+            (0..S).map(|s| (s * T..(s + 1) * T).filter(|&i| self.mask[i] > 0).count() as i32).collect();
+        let terms = self.term();
+        let options = preference::Options { anchored: self.anchored(), ..Default::default() };
+        let p = preference::Problem::new(S, self.items(), &terms, options).unwrap();
+        let mut x = preference::Inputs::new(Floats::F64(Matrix::vector(&scores)));
+        x.ref_scores = (self.reference != Reference::None).then(|| Floats::F64(Matrix::vector(&ref_scores)));
+        x.lengths = Some(Matrix::vector(&lengths));
+        x.kl = self.info.about.reads(slot::KL).then(|| Floats::F64(Matrix::vector(&kl)));
+        x.groups = self.groups();
+        let (c, mut loss) = (Context::default(), [0.0f64]);
+        let out = preference::Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), ..Default::default() };
+        let need = cpu_preference::workspace(&c, &p).minimum;
+        with_scratch(need, |w| cpu_preference::forward(&c, &p, &x, out, w)).unwrap();
+        loss[0] + self.side.map_or(0.0, |side| side.coef * self.side_value(&side, &nll))
+    }
+    fn side_value(&self, side: &SideTerm, nll: &[f64]) -> f64 {
+        let mask = self.side_mask.as_ref().unwrap_or(&self.mask);
+        let tokens = |s: usize| -> Vec<f64> { (s * T..(s + 1) * T).filter(|&i| mask[i] > 0).map(|i| nll[i]).collect() };
+        let n = self.count();
+        let all: Vec<Vec<f64>> = match (side.scope, self.info.kind) {
+            (Scope::Masked, _) => (0..S).map(tokens).filter(|t| !t.is_empty()).collect(),
+            (Scope::Chosen, Kind::Unpaired) => (0..S).filter(|&s| LABELS[s] > 0).map(tokens).collect(),
+            (scope, _) => (0..n)
+                .map(|i| match (scope, self.interleaved) {
+                    (Scope::Chosen, true) => i * (S / n),
+                    (Scope::Chosen, false) => i,
+                    (_, true) => 3 * i + 2,
+                    (_, false) => i + 2 * n,
+                })
+                .map(tokens)
+                .collect(),
+        };
+        let sum: f64 = all.iter().flatten().sum();
+        match side.divisor {
+            SideDivisor::Pooled => sum / all.iter().map(|t| t.len()).sum::<usize>() as f64,
+            SideDivisor::RowMean => {
+                all.iter().map(|t| t.iter().sum::<f64>() / t.len() as f64).sum::<f64>() / all.len() as f64
+            }
+            SideDivisor::External(z) => sum / z,
+            SideDivisor::ItemSum => sum / all.len() as f64,
+        }
+    }
+    fn run(&self, c: &Context, preferred: bool) -> Result<Got, Error> {
+        let score = if self.mean() { Score::Mean(Divisor::Tokens) } else { Score::Sum };
+        let head = self.reference == Reference::Head;
+        let options = Options {
+            logprob: logprob::Options { transform: self.transform, ..Default::default() },
+            score: sequence::Options { score, clamp: None },
+            side: self.side,
+            reference: head.then_some((D_REF, self.transform)),
+            ..Options::default()
+        };
+        let terms = self.term();
+        let p = Problem::new([N, D, V], Segments::Padded { sequences: S, width: T }, self.items(), &terms, options)?;
+        let m = |x, rows, cols| Floats::F32(Matrix::contiguous(x, rows, cols).unwrap());
+        let mut x = Inputs::new(m(&self.hidden, N, D), m(&self.weight, V, D), Ints::I32(Matrix::vector(&self.target)));
+        x.rows.mask = Some(Mask::U8(Matrix::vector(&self.mask)));
+        x.side_mask = self.side_mask.as_ref().map(|m| Mask::U8(Matrix::vector(m)));
+        x.groups = self.groups();
+        x.grad_scale = 1.5;
+        let ([_, ref_scores, _], _) = self.chain(&wide(&self.hidden), &wide(&self.weight));
+        let ref_logps: Vec<f64> = self.ref_rows().iter().zip(&self.target).map(|(r, &y)| r[y as usize]).collect();
+        match self.reference {
+            Reference::None => {}
+            Reference::Scores => x.ref_scores = Some(Floats::F64(Matrix::vector(&ref_scores))),
+            Reference::Tokens => x.ref_logps = Some(Floats::F64(Matrix::vector(&ref_logps))),
+            Reference::Head => {
+                x.ref_head = Some(RefHead {
+                    hidden: m(&self.ref_hidden, N, D_REF),
+                    weight: m(&self.ref_weight, V, D_REF),
+                    transform: TransformInputs::default(),
+                });
+            }
+        }
+        let (mut loss, mut side) = ([77.0f64], [77.0f64]);
+        let mut got = Got { hidden: vec![77.0; N * D], weight: vec![77.0; V * D], kl: vec![77.0; S], ..Got::default() };
+        got.status = vec![77; self.count()];
+        let mut refs = vec![77.0; S];
+        let out = Outputs {
+            kl: self.info.about.reads(slot::KL).then(|| MatrixMut::vector(&mut got.kl)),
+            ref_scores: head.then(|| MatrixMut::vector(&mut refs)),
+            side: self.side.map(|_| MatrixMut::vector(&mut side).into()),
+            preference: preference::Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                status: Some(MatrixMut::vector(&mut got.status)),
+                ..Default::default()
+            },
+            ..Outputs::default()
+        };
+        let grads = Grads {
+            hidden: Some(MatrixMut::contiguous(&mut got.hidden, N, D).unwrap().into()),
+            weight: Some(MatrixMut::contiguous(&mut got.weight, V, D).unwrap().into()),
+            ..Grads::default()
+        };
+        let need = linear_preference::workspace(c, &p, x.hidden.dtype(), x.weight.dtype());
+        let bytes = if preferred { need.preferred } else { need.minimum };
+        with_scratch(bytes, |w| linear_preference::forward(c, &p, &x, out, grads, w))?;
+        (got.loss, got.side) = (loss[0], side[0]);
+        if head {
+            for (got, want) in refs.iter().zip(&ref_scores) {
+                let near = (got - want).abs() < 1e-5 * (1.0 + want.abs());
+                assert!(near || (got.is_nan() && want.is_nan()), "reference score {got}, expected {want}");
+            }
+        }
+        Ok(got)
+    }
+    /// Value and every partial against differences; returns how many were judged and the largest of them.
+    fn judge(&self, c: &Context) -> (usize, f64) {
+        let name = self.info.about.name;
+        let got = self.run(c, true).unwrap_or_else(|e| panic!("{name}, {:?}: {e}", self.reference));
+        let (h, w) = (wide(&self.hidden), wide(&self.weight));
+        let want = self.loss(&h, &w);
+        let size = want.abs() + 1.0;
+        assert!(
+            (got.loss - want).abs() <= 2e-5 * size,
+            "{name}, {:?}: loss {}, expected {want}",
+            self.reference,
+            got.loss
+        );
+        if let Some(side) = &self.side {
+            let (_, nll) = self.chain(&h, &w);
+            let want = self.side_value(side, &nll);
+            assert!((got.side - want).abs() <= 1e-5 * (1.0 + want.abs()), "{name}: side {}, expected {want}", got.side);
+        }
+        let (mut judged, mut largest) = (0, 0.0f64);
+        let at = |v: &[f64], k: usize, x: f64| {
+            let mut v = v.to_vec();
+            v[k] += x;
+            v
+        };
+        let step = 2f64.powi(-12);
+        let mut check = |what: &str, got: &[f32], f: &dyn Fn(usize, f64) -> f64| {
+            let most = got.iter().fold(0f32, |a, &x| a.max(x.abs())) as f64;
+            for (k, &x) in got.iter().enumerate() {
+                let want =
+                    1.5 * (8.0 * (f(k, step) - f(k, -step)) - (f(k, 2.0 * step) - f(k, -2.0 * step))) / (12.0 * step);
+                let bound = 2e-5 * (most + want.abs()) + 1e-9 * size;
+                let d = (x as f64 - want).abs();
+                assert!(d <= bound, "{name}, {:?}: {what} {k}: got {x}, expected {want}", self.reference);
+                judged += 1;
+            }
+            largest = largest.max(most);
+        };
+        check("grad_hidden", &got.hidden, &|k, x| self.loss(&at(&h, k, x), &w));
+        check("grad_weight", &got.weight, &|k, x| self.loss(&h, &at(&w, k, x)));
+        (judged, largest)
+    }
+}
+#[derive(Clone, Debug, Default)]
+struct Got {
+    loss: f64,
+    side: f64,
+    kl: Vec<f64>,
+    hidden: Vec<f32>,
+    weight: Vec<f32>,
+    status: Vec<u32>,
+}
+
+#[test]
+fn every_entry() {
+    let c = context(Isa::detect(), 0);
+    let (mut cases, mut entries, mut flat) = (Cases::default(), 0, vec![]);
+    for info in catalog::ALL.iter().filter(|i| matches!(i.kind, Kind::Pair | Kind::Unpaired | Kind::List)) {
+        let data = Data::new(info, 1000 + u64::from(info.about.id));
+        let references: &[Reference] = match (info.about.reads(slot::KL), info.about.reads(slot::REF)) {
+            (true, _) => &[Reference::Head],
+            (_, true) => &[Reference::Scores, Reference::Tokens, Reference::Head],
+            _ => &[Reference::None],
+        };
+        let mut moved = 0.0f64;
+        for &reference in references {
+            let (judged, largest) = Data { reference, ..data.clone() }.judge(&c);
+            moved = moved.max(largest);
+            cases.0 += judged;
+        }
+        entries += 1;
+        if moved == 0.0 {
+            flat.push(info.about.name);
+        }
+    }
+    println!("composite: {entries} entries; without a gradient here: {flat:?}");
+    assert!(entries >= 65 && flat.len() <= 2, "{entries} entries, flat: {flat:?}");
+    cases.finish("partials of the composite for every entry", 10_875);
+}
+
+fn entry(name: &str) -> &'static catalog::Info {
+    catalog::info(id(Kind::Pair, name)).unwrap()
+}
+
+/// Token-level DPO with both heads: transforms, layouts, workspaces, threads, instruction sets, equal heads, dead columns.
+#[test]
+fn token_level_dpo() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    for name in ["tdpo1", "tdpo2"] {
+        for (k, transform) in [
+            Transform::default(),
+            Transform { logit_scale: 1.5, softcap: 3.0, temperature: 0.8 },
+            Transform { temperature: 2.0, ..Transform::default() },
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for interleaved in [false, true] {
+                let base = Data::new(entry(name), 7 + k as u64);
+                let d = Data { transform, interleaved, reference: Reference::Head, ..base };
+                let d = Data { params: vec![0.7, 0.5][..d.params.len()].to_vec(), ..d };
+                cases.0 += d.judge(&c).0;
+                let ([_, _, kl], _) = d.chain(&wide(&d.hidden), &wide(&d.weight));
+                let want = d.run(&c, true).unwrap();
+                for (got, want) in want.kl.iter().zip(&kl) {
+                    assert!((got - want).abs() <= 2e-6 * (1e-3 + want.abs()), "KL {got:e}, expected {want:e}");
+                }
+                for other in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+                    for preferred in [false, true] {
+                        let got = d.run(other, preferred).unwrap();
+                        same(name, &[got.loss], &[want.loss]);
+                        same(name, &got.kl, &want.kl);
+                        same(name, &got.hidden, &want.hidden);
+                        same(name, &got.weight, &want.weight);
+                        cases.ran();
+                    }
+                }
+            }
+        }
+        // no reference head, other scores
+        let d = Data::new(entry(name), 3);
+        let e = Data { reference: Reference::Scores, ..d.clone() }.run(&c, true).unwrap_err();
+        assert_eq!((e.field, e.status), ("loss.id", Status::InvalidArgument));
+    }
+    // a policy that is its reference: the KL is 0 but for the rounding of two sums, and nothing is NaN
+    let mut d = Data { reference: Reference::Head, ..Data::new(entry("tdpo2"), 5) };
+    for i in 0..N {
+        d.ref_hidden[i * D_REF..i * D_REF + D].copy_from_slice(&d.hidden[i * D..i * D + D]);
+        d.ref_hidden[i * D_REF + D] = 0.0;
+    }
+    for j in 0..V {
+        d.ref_weight[j * D_REF..j * D_REF + D].copy_from_slice(&d.weight[j * D..j * D + D]);
+    }
+    let got = d.run(&c, true).unwrap();
+    assert!(got.kl.iter().all(|k| (0.0..1e-12).contains(k)), "{:?}", got.kl);
+    assert!(got.hidden.iter().chain(&got.weight).all(|x| x.is_finite()));
+    // a reference logit far below its maximum, where the authors' code is NaN
+    let mut far = Data { reference: Reference::Head, ..Data::new(entry("tdpo1"), 6) };
+    far.ref_weight.iter_mut().take(D_REF).for_each(|x| *x *= 1e4);
+    let got = far.run(&c, true).unwrap();
+    assert!(got.loss.is_finite() && got.hidden.iter().all(|x| x.is_finite()), "{got:?}");
+    // NaN in one reference row stays in its pair
+    let mut bad = Data { reference: Reference::Head, ..Data::new(entry("tdpo1"), 8) };
+    bad.ref_hidden[0] = f32::NAN;
+    let got = bad.run(&c, true).unwrap();
+    assert!(got.status[0] & row::NAN_INPUT != 0 && got.status[1] == 0);
+    cases.finish("token-level DPO", 600);
+}
+
+#[test]
+fn side_terms() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    let kto = catalog::info(id(Kind::Unpaired, "kto")).unwrap();
+    let divisors = [SideDivisor::Pooled, SideDivisor::RowMean, SideDivisor::External(9.0), SideDivisor::ItemSum];
+    for (info, scopes) in [
+        (entry("dpo"), &[Scope::Chosen, Scope::Anchor, Scope::Masked][..]),
+        (entry("cpo"), &[Scope::Chosen, Scope::Masked][..]),
+        (entry("mdpo"), &[Scope::Anchor, Scope::Chosen][..]),
+        (kto, &[Scope::Chosen, Scope::Masked][..]),
+        (entry("tdpo2"), &[Scope::Chosen][..]),
+    ] {
+        for &scope in scopes {
+            for divisor in divisors {
+                for wider in [false, true] {
+                    for interleaved in [false, true] {
+                        let mut d = Data::new(info, 40);
+                        d.side = Some(SideTerm { coef: if wider { -0.3 } else { 1.25 }, scope, divisor });
+                        d.side_mask = wider.then(|| (0..N).map(|i| (i % 5 != 1) as u8).collect());
+                        d.interleaved = interleaved;
+                        if info.about.reads(slot::KL) {
+                            d.reference = Reference::Head;
+                        }
+                        cases.0 += d.judge(&c).0;
+                        let (low, high) = (d.run(&c, false).unwrap(), d.run(&context(Isa::detect(), 2), true).unwrap());
+                        same("side", &low.weight, &high.weight);
+                        same("side", &[low.loss, low.side], &[high.loss, high.side]);
+                    }
+                }
+            }
+        }
+    }
+    // no term: the plain loss, bit for bit
+    let d = Data::new(entry("dpo"), 41);
+    let off =
+        Data { side: Some(SideTerm { coef: 0.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled }), ..d.clone() };
+    let (a, b) = (d.run(&c, true).unwrap(), Data { side: None, ..off }.run(&c, true).unwrap());
+    same("off", &a.hidden, &b.hidden);
+    let bad = |side: SideTerm, info, field| {
+        let e = Data { side: Some(side), ..Data::new(info, 42) }.run(&c, true).unwrap_err();
+        assert_eq!((e.field, e.status), (field, Status::InvalidArgument), "{e}");
+    };
+    let plain = SideTerm { coef: 1.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled };
+    bad(SideTerm { coef: f64::NAN, ..plain }, entry("dpo"), "side_term.coef");
+    bad(SideTerm { divisor: SideDivisor::External(0.0), ..plain }, entry("dpo"), "side_term.normaliser");
+    bad(plain, catalog::info(id(Kind::List, "plackett_luce")).unwrap(), "side_term.scope");
+    bad(SideTerm { scope: Scope::Anchor, ..plain }, kto, "side_term.scope");
+    cases.finish("side terms", 12_000);
+}
