@@ -65,6 +65,7 @@ struct Fiber {
 struct Warp {
     alignas(16) unsigned char slot[2][32][16];
     unsigned turn[32];
+    uint32_t live, waiting; // lanes that have not ended; those at a collective
 };
 static const size_t STACK = 256 * 1024;
 static std::vector<Fiber> fibers;
@@ -102,10 +103,13 @@ static void start() {
     body(argument);
     Fiber &f = fibers[current];
     f.wait = DONE;
+    warps[current >> 5].live &= ~(1u << (current & 31));
     alive--;
     for (;;) to_main(f);
 }
 static bool arrived(int base, uint32_t mask) {
+    const Warp &w = warps[base >> 5];
+    if ((w.waiting & mask) != (w.live & mask)) return false;
     for (int l = 0; l < 32 && base + l < count; l++) {
         const Fiber &f = fibers[base + l];
         if ((mask >> l & 1) && f.wait != DONE && !(f.wait == WARP && f.mask == mask)) return false;
@@ -115,6 +119,7 @@ static bool arrived(int base, uint32_t mask) {
 static void release(int base, uint32_t mask) {
     for (int l = 0; l < 32 && base + l < count; l++)
         if ((mask >> l & 1) && fibers[base + l].wait == WARP) fibers[base + l].wait = RUN;
+    warps[base >> 5].waiting &= ~mask;
 }
 // Returns once every live lane of the mask has arrived.
 static void warp_sync(uint32_t mask) {
@@ -126,6 +131,7 @@ static void warp_sync(uint32_t mask) {
     }
     f.wait = WARP;
     f.mask = mask;
+    warps[current >> 5].waiting |= 1u << lane;
     if (arrived(base, mask)) release(base, mask);
     // the others run before this lane goes on, or the first to arrive would never be the last to leave
     to_main(f);
@@ -136,24 +142,29 @@ static void block_sync() {
     waiting++;
     to_main(f);
 }
-template <class T> static T exchange(uint32_t mask, T v, int from) {
+// What the lanes of the mask bring; it stays until this lane's next but one.
+template <class T> static const unsigned char (*post(uint32_t mask, T v))[16] {
     static_assert(sizeof(T) <= 16, "");
     Warp &w = warps[current >> 5];
     const int lane = current & 31;
     const unsigned turn = w.turn[lane]++ & 1;
     memcpy(w.slot[turn][lane], &v, sizeof v);
     warp_sync(mask);
+    return w.slot[turn];
+}
+template <class T> static T exchange(uint32_t mask, T v, int from) {
     T r;
-    memcpy(&r, w.slot[turn][from < 0 ? lane : from], sizeof r);
+    memcpy(&r, post(mask, v)[from < 0 ? current & 31 : from], sizeof r);
     return r;
 }
 template <class T, class F> static T reduce(uint32_t mask, T v, F f) {
-    T r = v;
-    const int lane = current & 31;
-    for (int l = 0; l < 32; l++) {
-        const T x = exchange(mask, v, l);
-        if (l != lane && (mask >> l & 1)) r = f(r, x);
-    }
+    const unsigned char (*all)[16] = post(mask, v);
+    T r = v, x;
+    for (int l = 0; l < 32; l++)
+        if (l != (current & 31) && (mask >> l & 1)) {
+            memcpy(&x, all[l], sizeof x);
+            r = f(r, x);
+        }
     return r;
 }
 static bool run_block(int threads) {
@@ -164,6 +175,7 @@ static bool run_block(int threads) {
         fibers.back().stack = (char *)aligned_alloc(64, STACK);
     }
     warps.assign((threads + 31) / 32, Warp{});
+    for (int i = 0; i < threads; i++) warps[i / 32].live |= 1u << i % 32;
     std::vector<int> turn(threads);
     for (int i = 0; i < threads; i++) {
         Fiber &f = fibers[i];
@@ -186,7 +198,7 @@ static bool run_block(int threads) {
         if (order > 1)
             for (int i = threads - 1; i > 0; i--) {
                 random = random * 6364136223846793005ull + 1442695040888963407ull;
-                std::swap(turn[i], turn[(random >> 33) % (i + 1)]);
+                std::swap(turn[i], turn[(random >> 32) * (i + 1) >> 32]);
             }
         for (int i : turn)
             if (fibers[i].wait == RUN) {
