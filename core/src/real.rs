@@ -154,7 +154,7 @@ pub struct Format {
     widen: f64,
 }
 /// IEEE single precision.
-pub static F32: Format = Format {
+pub const F32: Format = Format {
     name: "float",
     round: 12582912.0,
     ln2: &LN2_F32,
@@ -169,7 +169,7 @@ pub static F32: Format = Format {
     widen: 25.0,
 };
 /// IEEE double precision.
-pub static F64: Format = Format {
+pub const F64: Format = Format {
     name: "double",
     round: 6755399441055744.0,
     ln2: &LN2_F64,

@@ -524,6 +524,10 @@ pub(crate) trait Engine {
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums;
     /// The joint record of a piece of both sides, for a form that divides by the chain rule.
     fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint;
+    /// [`Tree::push`], with the instruction set at hand: a merge is some hundred multiply-adds.
+    fn push(&mut self, tree: &mut Tree<Joint>, x: Joint) {
+        tree.push(x);
+    }
     /// Puts the logits of pi in the place of a.
     fn powers(&mut self, k: &Pair, piece: Piece);
     /// log sum a^alpha b^(1 - alpha) inside a piece.
@@ -805,7 +809,8 @@ fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], 
 fn joint(engine: &mut impl Engine, form: &Form, views: [&View<'_>; 2], start: usize, see: See) -> Joint {
     let (mut tree, mut best) = (Tree::<Joint>::new(), [f32::NEG_INFINITY; 2]);
     for piece in pieces(start, views[0].valid().max(views[1].valid())) {
-        tree.push(engine.joint(form, views, piece, &mut best, see));
+        let x = engine.joint(form, views, piece, &mut best, see);
+        engine.push(&mut tree, x);
     }
     tree.finish()
 }
@@ -1283,6 +1288,10 @@ impl<S: Sixteen> Engine for Lanes<S> {
         Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     #[inline(always)]
+    fn push(&mut self, tree: &mut Tree<Joint>, x: Joint) {
+        push_joint(self.s, tree, x);
+    }
+    #[inline(always)]
     fn powers(&mut self, k: &Pair, piece: Piece) {
         let [a, b] = &mut self.scratch;
         powers(self.s, k, &mut a.x[..chunks(piece)], &b.x);
@@ -1343,6 +1352,13 @@ fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
         || find(s, x.as_flattened(), Record { m, k: 0, ..Record::EMPTY }).k as usize,
     )
 }
+#[inline(never)]
+fn push_joint<S: Sixteen>(s: S, tree: &mut Tree<Joint>, x: Joint) {
+    s.enter(
+        #[inline(always)]
+        || tree.push(x),
+    )
+}
 /// m and r of a block, as [`sums_of_block`] has them; KEEP: the exponentials are written to `exp`.
 #[inline(never)]
 fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, first: usize, best: &mut f32) -> Record {
@@ -1352,7 +1368,6 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
             let b = x.x;
             let mut m = f32::max_new(s);
             for p in b {
-                prefetch(p, AHEAD, x.ahead);
                 f32::max_add(s, &mut m, p);
             }
             let m = f32::max_get(s, m);
@@ -1360,6 +1375,9 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
             let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
             for ([p, q], e) in pairs.iter().zip(exp.as_chunks_mut::<2>().0) {
+                // what comes next arrives while this is worked on
+                prefetch(p, AHEAD, x.ahead);
+                prefetch(q, AHEAD, x.ahead);
                 let ([z0, z1], [z2, z3]) = (f32::load(s, p), f32::load(s, q));
                 let t = Terms::<S, 4>::new(s, [z0, z1, z2, z3], mv);
                 for i in 0..4 {
@@ -1371,6 +1389,7 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
                 }
             }
             for (p, e) in last.iter().zip(&mut exp[2 * pairs.len()..]) {
+                prefetch(p, AHEAD, x.ahead);
                 let t = Terms::<S, 2>::new(s, f32::load(s, p), mv);
                 for i in 0..2 {
                     ties += t.add::<false>(i, &mut r[i], &mut { zero }, &mut { zero }).count_ones();

@@ -90,6 +90,7 @@ impl Joint {
         self.sides.iter().all(|x| x.m == f32::NEG_INFINITY)
     }
     /// A part among `sides`: the logarithms of its masses, and the masses.
+    #[inline(always)]
     fn masses(&self, sides: &[Record; 2], all: [f64; 2]) -> [[f64; 2]; 2] {
         let (mut log, mut mass) = ([f64::NEG_INFINITY; 2], [0.0; 2]);
         for i in 0..2 {
@@ -114,40 +115,44 @@ struct Part {
     inside: [f32; 2],
 }
 /// log(1 - c), from c where that keeps its digits.
+#[inline(always)]
 fn log_of_rest(c: f64, directly: impl FnOnce() -> f64) -> f64 {
     if c.abs() < 0.5 { (-c).log1p() } else { directly() }
 }
 /// The values of the parts together.
+#[inline(always)]
 fn together(form: &Form, parts: &[Part]) -> [f64; 2] {
     let k = Pair { p: form.params(), ..Pair::default() };
     let column = |x: &Part| Column { p: x.mass, log: x.log, r: x.d, d: x.d, x: x.log };
+    let mut value = [0.0; 2];
     with_formula!(form, F => {
-        let mut value = [0.0; 2];
-        for x in parts {
-            let c = column(x);
-            let (first, inner) = (F::sums(&k, &c), F::inner(&k, &c));
-            for i in 0..F::SUMS.min(2) {
-                let inside = x.inside[i] as f64;
-                // infinite however little of the row this part is
-                let whole = inside == 0.0 || inside.is_infinite();
-                value[i] += first[i] + if whole { inside } else { inner[i] * inside };
+        if F::CHAIN {
+            for x in parts {
+                let c = column(x);
+                let (first, inner) = (F::sums(&k, &c), F::inner(&k, &c));
+                for i in 0..F::SUMS.min(2) {
+                    let inside = x.inside[i] as f64;
+                    // infinite however little of the row this part is
+                    let whole = inside == 0.0 || inside.is_infinite();
+                    value[i] += first[i] + if whole { inside } else { inner[i] * inside };
+                }
             }
         }
-        if let Form::Power { .. } = form {
-            value[1] = log_of_rest(value[0], || {
-                let log = |x: &Part| {
-                    let both = x.mass[0] > 0.0 && x.mass[1] > 0.0;
-                    if both { power(&column(x), k.p[0] as f64, k.p[1] as f64) + x.inside[1] as f64 } else { half(&k, x) }
-                };
-                let most = parts.iter().map(log).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
-                if most.is_infinite() {
-                    return most;
-                }
-                most + Real::log(parts.iter().map(|x| Real::exp(log(x) - most)).sum::<f64>())
-            });
-        }
-        value
-    })
+    });
+    if let Form::Power { .. } = form {
+        value[1] = log_of_rest(value[0], || {
+            let log = |x: &Part| {
+                let both = x.mass[0] > 0.0 && x.mass[1] > 0.0;
+                if both { power(&column(x), k.p[0] as f64, k.p[1] as f64) + x.inside[1] as f64 } else { half(&k, x) }
+            };
+            let most = parts.iter().map(log).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
+            if most.is_infinite() {
+                return most;
+            }
+            most + Real::log(parts.iter().map(|x| Real::exp(log(x) - most)).sum::<f64>())
+        });
+    }
+    value
 }
 /// log a^s b^(1 - s) of a part that is dead on a side.
 fn half(k: &Pair, x: &Part) -> f64 {
@@ -163,6 +168,7 @@ impl Node for Joint {
         other: [f32::NEG_INFINITY; 2],
         form: Form::Zero,
     };
+    #[inline(always)]
     fn merge(self, b: Joint) -> Joint {
         let sides = [self.sides[0].merge(b.sides[0]), self.sides[1].merge(b.sides[1])];
         if b.empty() {
