@@ -14,7 +14,7 @@ use crate::lanes::{Isa, Sixteen};
 use crate::logprob::{self, BackwardInputs, Counted, Losses, Over, Totals, add_up, check_figures, check_upstream};
 use crate::on_lanes;
 use crate::parallel::{Context, Mode};
-use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, fma, splat};
 use crate::sequence::check_space;
 use core::ops::Range;
 use truing_core::dtype::{Dtype, Float, bf16, f16};
@@ -1469,9 +1469,8 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     (v0, skip): (usize, usize),
     out: &mut [Record],
 ) {
-    let zero = splat(s, 0.0);
-    let m = V::from_slice(s, &max[..LANES]) + zero; // -0 becomes +0
-    let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
+    let m = V::from_slice(s, &max[..LANES]) + splat(s, 0.0); // -0 becomes +0
+    let centre = centre(s, m);
     let mut sums =
         Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
     let columns = x.len().div_ceil(ld);
@@ -1516,7 +1515,7 @@ impl Sums {
     /// Takes in N columns, the first in chain `l`.
     #[inline(always)]
     fn add<S: Sixteen, const ALL: bool, const N: usize>(&mut self, s: S, x: [V<S>; N], centre: V<S>, l: usize) {
-        let terms = Terms::new(s, x, centre);
+        let terms = Terms::new(s, Begun::new(s, x, centre));
         for i in 0..N {
             let (r, u, q) = (&mut self.r[l + i], &mut self.u[l + i], &mut self.q[l + i]);
             let (mut vr, mut vu, mut vq) = (V::from_slice(s, r), V::from_slice(s, u), V::from_slice(s, q));

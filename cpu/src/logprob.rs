@@ -8,7 +8,7 @@
 use crate::lanes::{Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, Terms, V, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::error::row;
@@ -109,8 +109,11 @@ pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
 const CACHE: usize = 16 << 20;
-/// Columns by which a prefetch runs ahead of the maximum pass (half as many lose, up to eight times as many are alike).
-const AHEAD: usize = 2048;
+/// Columns by which a prefetch runs ahead of the maximum pass: 64 cache lines. With the block at hand and the next one they
+/// leave a part of the first cache free; a quarter as many lose.
+const fn ahead<T>() -> usize {
+    4096 / size_of::<T>()
+}
 
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
@@ -693,16 +696,26 @@ fn sums<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<
     s.enter(
         #[inline(always)]
         || {
-            if !plain(row) {
-                return read_transformed(s, row, scratch);
-            }
-            let x = if all { read::<S, T, true>(s, row.z, scratch) } else { read::<S, T, false>(s, row.z, scratch) };
-            if column && x.m.abs() < f32::INFINITY { find(s, row.z, x) } else { x }
+            let (x, a) = match row.transform {
+                _ if row.bias.is_some() => return read_transformed(s, row, scratch),
+                RowTransform::Plain if all => (read::<S, T, true, false>(s, row.z, 1.0, scratch), 1.0),
+                RowTransform::Plain => (read::<S, T, false, false>(s, row.z, 1.0, scratch), 1.0),
+                // as RowTransform::apply: such a factor takes an infinity to itself
+                RowTransform::Scale(a) if a.is_normal() => (read::<S, T, true, true>(s, row.z, a, scratch), a),
+                _ => return read_transformed(s, row, scratch),
+            };
+            if column && x.m.abs() < f32::INFINITY { find(s, row.z, a, x) } else { x }
         },
     )
 }
+/// SCALED: of the columns times `a`. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
 #[inline(always)]
-fn read<S: Sixteen, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<T>) -> Record {
+fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
+    s: S,
+    z: &[T],
+    a: f32,
+    scratch: &mut Scratch<T>,
+) -> Record {
     let full = z.len() / BLOCK;
     let tail = &z[full * BLOCK..];
     let last: &[[T; 32]] = if tail.len().is_multiple_of(32) {
@@ -729,7 +742,9 @@ fn read<S: Sixteen, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scrat
         } else {
             &[]
         };
-        let (x, next_max) = block::<S, T, ALL>(s, b, T::max_get(s, m), i * BLOCK, next, scratch.end);
+        let top = T::max_get(s, m);
+        let top = if SCALED { top * a + 0.0 } else { top };
+        let (x, next_max) = block::<S, T, ALL, SCALED>(s, b, top, a, i * BLOCK, next, scratch.end);
         tree.push(x);
         (b, m) = (next, next_max);
     }
@@ -746,67 +761,101 @@ struct Sums<S: Sixteen> {
 impl<S: Sixteen> Sums<S> {
     /// Takes in N / 2 times 32 columns; vector i belongs to accumulator i % 2.
     #[inline(always)]
-    fn add<const ALL: bool, const N: usize>(&mut self, s: S, z: [V<S>; N], m: V<S>) {
-        let terms = Terms::new(s, z, m);
+    fn add<const ALL: bool, const N: usize>(&mut self, s: S, begun: Begun<S, N>) {
+        let terms = Terms::new(s, begun);
         for i in 0..N {
             let j = i % 2;
             self.ties += terms.add::<ALL>(i, &mut self.r[j], &mut self.u[j], &mut self.q[j]).count_ones();
         }
     }
 }
-/// The sums of block `b`, now in L1, and the maximum of `next`, which this brings in. `k` is the block's first column.
+/// Starts on 32 columns.
 #[inline(always)]
-fn block<S: Sixteen, T: Cell, const ALL: bool>(
+fn begin<S: Sixteen, T: Cell, const SCALED: bool>(s: S, c: &[T; 32], (m, a): (V<S>, V<S>)) -> Begun<S, 2> {
+    let z = T::take(s, c);
+    Begun::new(s, if SCALED { [z[0] * a, z[1] * a] } else { z }, m)
+}
+/// Starts on 64 columns.
+#[inline(always)]
+fn begin_pair<S: Sixteen, T: Cell, const SCALED: bool>(s: S, c: &[[T; 32]; 2], (m, a): (V<S>, V<S>)) -> Begun<S, 4> {
+    let ([z0, z1], [z2, z3]) = (T::take(s, &c[0]), T::take(s, &c[1]));
+    Begun::new(s, if SCALED { [z0 * a, z1 * a, z2 * a, z3 * a] } else { [z0, z1, z2, z3] }, m)
+}
+/// The sums of block `b`, now in L1, and the maximum of `next`, which this brings in and which is no longer. `k` is the
+/// block's first column.
+#[inline(always)]
+fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     s: S,
     b: &[[T; 32]],
     m: f32,
+    a: f32,
     first: usize,
     next: &[[T; 32]],
     end: usize,
 ) -> (Record, T::Max<S>) {
     let zero = [splat(s, 0.0); 2];
-    let mv = splat(s, if m == f32::NEG_INFINITY { 0.0 } else { m });
+    let of = (centre(s, splat(s, m)), splat(s, a));
     let mut sums = Sums { r: zero, u: zero, q: zero, ties: 0 };
     let mut next_max = T::max_new(s);
-    let more = inside(b, BLOCK + AHEAD, end);
-    let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-    for (i, [a, b]) in pairs.iter().enumerate() {
-        prefetch(a, BLOCK + AHEAD, more); // runs on into the next row
-        prefetch(b, BLOCK + AHEAD, more);
-        for next in &next[next.len().min(2 * i)..next.len().min(2 * i + 2)] {
-            T::max_add(s, &mut next_max, next);
+    let far = BLOCK + ahead::<T>(); // runs on into the next row
+    let more = inside(b, far, end);
+    let none = (&[][..], b, &[][..], next);
+    let (pairs, last, next_pairs, next_last) = match (b.as_chunks::<2>(), next.as_chunks::<2>()) {
+        ((pairs, last), (next_pairs, next_last)) if S::ROOMY => (pairs, last, next_pairs, next_last),
+        _ => none,
+    };
+    if let Some((pair, rest)) = pairs.split_first() {
+        prefetch(&pair[0], far, more);
+        prefetch(&pair[1], far, more);
+        let mut begun = begin_pair::<S, T, SCALED>(s, pair, of);
+        for (i, pair) in rest.iter().enumerate() {
+            prefetch(&pair[0], far, more);
+            prefetch(&pair[1], far, more);
+            if let Some([c, d]) = next_pairs.get(i) {
+                T::max_add(s, &mut next_max, c);
+                T::max_add(s, &mut next_max, d);
+            }
+            let following = begin_pair::<S, T, SCALED>(s, pair, of);
+            sums.add::<ALL, 4>(s, begun);
+            begun = following;
         }
-        let ([z0, z1], [z2, z3]) = (T::take(s, a), T::take(s, b));
-        sums.add::<ALL, 4>(s, [z0, z1, z2, z3], mv);
+        if let Some([c, d]) = next_pairs.get(rest.len()) {
+            T::max_add(s, &mut next_max, c);
+            T::max_add(s, &mut next_max, d);
+        }
+        sums.add::<ALL, 4>(s, begun);
     }
     for (i, c) in last.iter().enumerate() {
-        prefetch(c, BLOCK + AHEAD, more);
-        if 2 * pairs.len() + i < next.len() {
-            T::max_add(s, &mut next_max, &next[2 * pairs.len() + i]);
+        prefetch(c, far, more);
+        if let Some(c) = next_last.get(i) {
+            T::max_add(s, &mut next_max, c);
         }
-        sums.add::<ALL, 2>(s, T::take(s, c), mv);
+        sums.add::<ALL, 2>(s, begin::<S, T, SCALED>(s, c, of));
+    }
+    for c in next_last.iter().skip(last.len()) {
+        T::max_add(s, &mut next_max, c);
     }
     let Sums { r, u, q, ties } = sums;
     let (u, q) = if ALL { (T::sum(s, u), T::sum(s, q)) } else { (0.0, 0.0) };
     (record::seal(m, T::sum(s, r), u, q, ties, first), next_max)
 }
-/// Sets `k`: the first column of the winning block with the maximum.
+/// Sets `k`: the first column of the winning block that times `a` is the maximum.
 #[inline(always)]
-fn find<S: Sixteen, T: Cell>(s: S, z: &[T], x: Record) -> Record {
+fn find<S: Sixteen, T: Cell>(s: S, z: &[T], a: f32, x: Record) -> Record {
     let first = x.k as usize;
     let b = &z[first..z.len().min(first + BLOCK)];
     let (chunks, rest) = b.as_chunks::<32>();
-    let mv = splat(s, x.m);
+    let (mv, av) = (splat(s, x.m), splat(s, a));
     for (i, c) in chunks.iter().enumerate() {
         let z = T::load(s, c);
-        let hit = z[0].simd_eq(mv).bits() | z[1].simd_eq(mv).bits() << 16;
+        let hit = (z[0] * av).simd_eq(mv).bits() | (z[1] * av).simd_eq(mv).bits() << 16;
         if hit != 0 {
             return Record { k: (first + 32 * i) as u32 + hit.trailing_zeros(), ..x };
         }
     }
     let mut k = first + 32 * chunks.len();
     for z in rest {
-        if z.to_f32() == x.m {
+        if z.to_f32() * a == x.m {
             break;
         }
         k += 1;
@@ -854,11 +903,12 @@ pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, bes
             for p in b {
                 f32::max_add(s, &mut m, p);
             }
-            let (mut x, _) = block::<S, f32, true>(s, b, f32::max_get(s, m), first, &[], b.as_ptr_range().end.addr());
+            let end = b.as_ptr_range().end.addr();
+            let (mut x, _) = block::<S, f32, true, false>(s, b, f32::max_get(s, m), 1.0, first, &[], end);
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
-                    x.k = first as u32 + find(s, b.as_flattened(), Record { k: 0, ..x }).k;
+                    x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..x }).k;
                 }
             }
             x
@@ -869,9 +919,9 @@ pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, bes
 #[inline(always)]
 pub(crate) fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
-    let more = inside(chunks, AHEAD, end);
+    let more = inside(chunks, ahead::<T>(), end);
     for (c, x) in chunks.iter().zip(x.iter_mut()) {
-        prefetch(c, AHEAD, more);
+        prefetch(c, ahead::<T>(), more);
         f32::store(s, T::load(s, c), x);
     }
     if rest.is_empty() {
@@ -920,16 +970,30 @@ pub(crate) fn transform<S: Sixteen>(
             if let Some(bias) = bias {
                 widen_bias(bias, first, &mut b.as_flattened_mut()[..n]);
             }
-            for (x, b) in x[..n.div_ceil(32)].iter_mut().zip(&*b) {
-                for j in 0..2 {
-                    let at = 16 * j..16 * j + 16;
-                    let z = V::from_slice(s, &x[at.clone()]);
-                    let b = V::from_slice(s, &b[at.clone()]);
-                    t.apply(z, bias.map(|_| b)).store_slice(&mut x[at]);
+            let x = &mut x[..n.div_ceil(32)];
+            // a loop each, so that what the options decide is decided outside
+            match (bias, *t) {
+                (Some(_), t) => {
+                    for (x, b) in x.iter_mut().zip(&*b) {
+                        let (z, b) = (f32::load(s, x), f32::load(s, b));
+                        f32::store(s, [t.apply(z[0], Some(b[0])), t.apply(z[1], Some(b[1]))], x);
+                    }
+                }
+                (None, RowTransform::Plain) => {}
+                (None, RowTransform::Scale(a)) => unbiased(s, RowTransform::Scale(a), x),
+                (None, RowTransform::Softcap { inner, outer, slope }) => {
+                    unbiased(s, RowTransform::Softcap { inner, outer, slope }, x)
                 }
             }
         },
     )
+}
+#[inline(always)]
+fn unbiased<S: Sixteen>(s: S, t: RowTransform, x: &mut [[f32; 32]]) {
+    for x in x {
+        let z = f32::load(s, x);
+        f32::store(s, [t.apply(z[0], None), t.apply(z[1], None)], x);
+    }
 }
 /// The gradient of a transformed block with respect to its raw logits, in place of the raw logits.
 #[inline(never)]
