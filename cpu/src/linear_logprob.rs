@@ -610,7 +610,8 @@ pub fn forward_fused(
                 forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
             })?;
             let stats = out.stats.as_ref().map(MatrixMut::view);
-            let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status: None };
+            let back =
+                Back { rows: logprob::Back { job: job.rows, stats, from: 0, upstream, stream: false }, status: None };
             let grads = grads.reborrow();
             with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, &mut group, back, grads, space))?;
             before += (first..end).map(live).sum::<usize>();
@@ -670,7 +671,7 @@ pub fn backward_group(
     check_space(workspace, backward_need(context, problem, hidden, weight, &asked))?;
     let job = Job::new(context, problem, inputs, asked);
     let upstream = Upstream { loss: job.rows.divided(upstream.loss), ..upstream };
-    let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status };
+    let back = Back { rows: logprob::Back { job: job.rows, stats, from: 0, upstream, stream: false }, status };
     with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
 }
 fn check_backward(

@@ -5,7 +5,7 @@
 //! is transformed into L1 first, and also where more than the first sums is asked for (`logprob/extra.rs`).
 //!
 //! Rows of f64 logits run the plain form of [`truing_core`].
-use crate::lanes::{Sixteen, fence};
+use crate::lanes::{Isa, Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
@@ -98,6 +98,35 @@ pub struct Fused<'a, F = f32> {
     pub scale: f64,
 }
 
+/// Runs `$run` with the logits and the place of their gradient as the [`Pair`] `$pair`; not where no gradient is wanted.
+macro_rules! with_pair {
+    ($grad:expr, $pair:ident => $run:expr) => {{
+        macro_rules! apart {
+            ($z:expr, $g:expr) => {{
+                let $pair = Apart { z: $z, first: 0, g: $g };
+                $run
+            }};
+        }
+        macro_rules! same {
+            ($g:expr) => {{
+                let $pair = Same($g);
+                $run
+            }};
+        }
+        match $grad {
+            Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::InPlace(FloatsMut::F32(g)) => same!(g),
+            Grad::InPlace(FloatsMut::Bf16(g)) => same!(g),
+            Grad::InPlace(FloatsMut::F16(g)) => same!(g),
+            // not wanted, or refused
+            Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
+        }
+    }};
+}
 pub(crate) mod extra;
 mod over;
 pub(crate) mod shard;
@@ -159,6 +188,9 @@ mod sealed {
         fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, Self>, needs: Wants);
         /// [`super::backward`] over the rows.
         fn backward(context: &Context, back: Back<'_, Self>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>);
+        /// Both: the gradient of a few rows is made while their logits are in a cache. `back` has no statistics yet; the
+        /// forward writes them.
+        fn fused(context: &Context, back: Back<'_, Self>, grad: Grad<'_>, out: Places<'_, Self>, wants: Wants);
         /// The gradient of the bias over the columns.
         fn bias(context: &Context, back: Back<'_, Self>, z: Floats<'_>, out: MatrixMut<'_, Self>);
     }
@@ -182,6 +214,15 @@ struct Wants {
     column: bool,
     more: Needs,
     loss: bool,
+}
+impl Wants {
+    fn new<F: RowFloat>(problem: &Problem, out: &Figures<'_, F>, loss: bool) -> Wants {
+        let column = out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some();
+        Wants { all: Wants::all(out), column, more: Needs::figures(problem, out, loss), loss }
+    }
+    fn all<F: RowFloat>(out: &Figures<'_, F>) -> bool {
+        out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some()
+    }
 }
 
 /// Writes the figures that `out` asks for. Errors: shapes, element types, targets and extra ids out of range, temperatures
@@ -223,14 +264,33 @@ pub fn forward_fused<F: Rowed>(
     check_backward(problem, &inputs, None, &upstream, &fused.grad, fused.bias.as_ref(), None)?;
     check_space(workspace, fused_workspace::<F>(problem, totals.loss.is_some(), out.stats.is_some()))?;
     let mut arena = Arena::new(workspace);
+    let all = Wants::all(&out);
     let mut stats = match out.stats.take() {
         Some(m) => m,
         None => MatrixMut::contiguous(arena.take(problem.rows() * STATS)?, problem.rows(), STATS)?,
     };
     let out = Figures { stats: Some(stats.reborrow()), ..out };
     let job = Job::new(problem, transform, rows, row_loss, extra_ids);
-    run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
-    run_backward(context, job, Some(stats.view()), upstream, fused.grad, fused.bias.take(), None, &mut arena)
+    if fused.bias.is_some() || F::DTYPE == Dtype::F64 {
+        run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
+        return run_backward(
+            context,
+            job,
+            Some(stats.view()),
+            upstream,
+            fused.grad,
+            fused.bias.take(),
+            None,
+            &mut arena,
+        );
+    }
+    let loss = totals.loss.is_some();
+    let wants = Wants { all, ..Wants::new(problem, &out, loss) };
+    let losses = if loss { Some(arena.take(problem.rows())?) } else { None };
+    let upstream = Upstream { loss: job.divided(upstream.loss), ..upstream };
+    let back = Back { job, stats: None, from: 0, upstream, stream: false };
+    add_up(job, totals, losses, |places| F::fused(context, back, fused.grad, (out, places), wants));
+    Ok(())
 }
 
 /// Writes d/d logits of the figures' upstream gradients:
@@ -388,12 +448,7 @@ fn run_forward<F: Rowed>(
     arena: &mut Arena<'_>,
 ) -> Result<()> {
     let loss = totals.loss.is_some();
-    let wants = Wants {
-        all: out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some(),
-        column: out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some(),
-        more: Needs::figures(job.problem, &out, loss),
-        loss,
-    };
+    let wants = Wants::new(job.problem, &out, loss);
     let losses = if loss { Some(arena.take(job.problem.rows())?) } else { None };
     add_up(job, totals, losses, |places| F::forward(context, job, z, (out, places), wants));
     Ok(())
@@ -432,7 +487,7 @@ fn run_backward<F: Rowed>(
     arena: &mut Arena<'_>,
 ) -> Result<()> {
     upstream.loss = job.divided(upstream.loss);
-    let mut back = Back { job, stats, upstream, stream: false };
+    let mut back = Back { job, stats, from: 0, upstream, stream: false };
     let mut own;
     if let Some(bias) = bias {
         if stats.is_none() {
@@ -462,23 +517,10 @@ impl sealed::Rows for f32 {
         }
     }
     fn backward(context: &Context, back: Back<'_, f32>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>) {
-        macro_rules! apart {
-            ($z:expr, $g:expr) => {
-                backward_of(context, back, Apart { z: $z, first: 0, g: $g }, status)
-            };
-        }
-        match grad {
-            Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
-            Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
-            Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, Same(g), status),
-            Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, Same(g), status),
-            Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, Same(g), status),
-            // not wanted, or refused
-            Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
-        }
+        with_pair!(grad, pair => backward_of(context, back, pair, status))
+    }
+    fn fused(context: &Context, back: Back<'_, f32>, grad: Grad<'_>, out: Places<'_, f32>, wants: Wants) {
+        with_pair!(grad, pair => fused_of(context, back, pair, out, wants))
     }
     fn bias(context: &Context, back: Back<'_, f32>, z: Floats<'_>, out: MatrixMut<'_, f32>) {
         match z {
@@ -497,7 +539,7 @@ impl sealed::Rows for f64 {
     fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, f64>, wants: Wants) {
         if let Floats::F64(z) = z {
             context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-                forward_scalar(&job, &z, first, n, out, wants)
+                forward_scalar(&job, &z, first, first, n, out, wants)
             });
         }
     }
@@ -511,6 +553,9 @@ impl sealed::Rows for f64 {
         context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
             backward_scalar(&back, first, n, pair, status)
         });
+    }
+    fn fused(_: &Context, _: Back<'_, f64>, _: Grad<'_>, _: Places<'_, f64>, _: Wants) {
+        unreachable!("f64 rows run forward and backward one after the other")
     }
     fn bias(context: &Context, back: Back<'_, f64>, z: Floats<'_>, out: MatrixMut<'_, f64>) {
         if let Floats::F64(z) = z {
@@ -619,12 +664,54 @@ impl<T: Cell> Scratch<T> {
 fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Places<'_, f32>, wants: Wants) {
     let isa = context.isa();
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-        on_lanes!(isa, s => forward_rows(s, &job, &z, first, n, out, wants), forward_scalar(&job, &z, first, n, out, wants))
+        let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+        forward_piece(isa, &job, &z, first, first, n, out, wants, &mut scratch)
+    });
+}
+/// `n` rows from `first` on, the first of which is row `from` of `z`.
+#[inline(never)]
+fn forward_piece<T: Cell>(
+    isa: Isa,
+    job: &Job<'_>,
+    z: &Matrix<'_, T>,
+    from: usize,
+    first: usize,
+    n: usize,
+    out: Places<'_, f32>,
+    wants: Wants,
+    scratch: &mut Scratch<T>,
+) {
+    on_lanes!(
+        isa,
+        s => forward_rows(s, job, z, from, first, n, out, wants, scratch),
+        forward_scalar(job, z, from, first, n, out, wants)
+    )
+}
+/// Bytes of logits that are still in the second cache when their gradient is made.
+const NEAR: usize = 1 << 18;
+fn fused_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, out: Places<'_, f32>, wants: Wants) {
+    let (isa, problem) = (context.isa(), back.job.problem);
+    back.stream = large::<P::G>(problem);
+    let few = (NEAR / (problem.vocab().saturating_mul(size_of::<P::Z>())).max(1)).max(1);
+    context.rows(problem.rows(), grain(problem), (out, pair), |mut first, mut n, mut rest| {
+        let mut scratch = Scratch::new(rest.1.end());
+        while n > 0 {
+            let k = few.min(n);
+            let (((figures, places), pair), behind) = rest.split(k);
+            let mut stats = figures.stats.expect("the forward writes them");
+            let out = (Figures { stats: Some(stats.reborrow()), ..figures }, places);
+            let (z, from) = pair.all();
+            forward_piece(isa, &back.job, &z, from, first, k, out, wants, &mut scratch);
+            let back = Back { stats: Some(stats.view()), from: first, ..back };
+            backward_piece(isa, &back, first, k, pair, None, &mut scratch);
+            (first, n, rest) = (first + k, n - k, behind);
+        }
     });
 }
 fn forward_scalar<T: Float, F: RowFloat>(
     job: &Job<'_>,
     z: &Matrix<'_, T>,
+    from: usize,
     first: usize,
     n: usize,
     out: Places<'_, F>,
@@ -632,7 +719,7 @@ fn forward_scalar<T: Float, F: RowFloat>(
 ) {
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z.row(from + i)));
         let record = match target {
             Target::Ignored => {
                 found.start(&Needs::default());
@@ -666,24 +753,25 @@ fn forward_rows<S: Sixteen, T: Cell>(
     s: S,
     job: &Job<'_>,
     z: &Matrix<'_, T>,
+    from: usize,
     first: usize,
     n: usize,
     out: Places<'_, f32>,
     wants: Wants,
+    scratch: &mut Scratch<T>,
 ) {
-    let mut scratch = Scratch::new(z.data().as_ptr_range().end);
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z.row(from + i)));
         let record = if target == Target::Ignored {
             found.start(&Needs::default());
             Record::EMPTY.conclude(target)
         } else if wants.more.any() {
             let mut seek = job.seek(&row, job.local(target), None, wants.more, &mut found);
-            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
             row.finish(x, target, &mut found)
         } else {
-            row.conclude(sums(s, &row, &mut scratch, wants.all, wants.column), target)
+            row.conclude(sums(s, &row, scratch, wants.all, wants.column), target)
         };
         settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
@@ -1059,8 +1147,12 @@ trait Pair: Split + Send {
     fn logits(&self, i: usize) -> &[Self::Z];
     /// Gradient of row `i` of this piece, to write to.
     fn gradient(&mut self, i: usize) -> &mut [Self::G];
+    /// The logits, and which of their rows is the first of this piece.
+    fn all(&self) -> (Matrix<'_, Self::Z>, usize);
     /// Where the logits end.
-    fn end(&self) -> *const Self::Z;
+    fn end(&self) -> *const Self::Z {
+        self.all().0.data().as_ptr_range().end
+    }
     /// The gradient of the first `n` columns of row `i` where there is no transform. STREAM: past the cache.
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
 }
@@ -1142,8 +1234,8 @@ impl<T: Cell, G: Cell> Pair for Apart<'_, T, G> {
         self.g.row_mut(i)
     }
     #[inline(always)]
-    fn end(&self) -> *const T {
-        self.z.data().as_ptr_range().end
+    fn all(&self) -> (Matrix<'_, T>, usize) {
+        (self.z, self.first)
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
@@ -1197,9 +1289,8 @@ impl<T: Cell> Pair for Same<'_, T> {
         self.0.row_mut(i)
     }
     #[inline(always)]
-    fn end(&self) -> *const T {
-        let n = self.0.rows();
-        if n == 0 { core::ptr::null() } else { self.0.row(n - 1).as_ptr_range().end }
+    fn all(&self) -> (Matrix<'_, T>, usize) {
+        (self.0.view(), 0)
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
@@ -1258,16 +1349,40 @@ impl<S: Sixteen> Constants<S> {
 
 fn backward_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, status: Option<MatrixMut<'_, u32>>) {
     let (isa, problem) = (context.isa(), back.job.problem);
-    back.stream = problem.rows().saturating_mul(problem.vocab()).saturating_mul(size_of::<P::G>()) > CACHE;
+    back.stream = large::<P::G>(problem);
     context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
-        on_lanes!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
+        let mut scratch = Scratch::new(pair.end());
+        backward_piece(isa, &back, first, n, pair, status, &mut scratch)
     });
+}
+/// `n` rows from `first` on, all of a piece.
+#[inline(never)]
+fn backward_piece<P: Pair>(
+    isa: Isa,
+    back: &Back<'_, f32>,
+    first: usize,
+    n: usize,
+    pair: P,
+    status: Option<MatrixMut<'_, u32>>,
+    scratch: &mut Scratch<P::Z>,
+) {
+    on_lanes!(
+        isa,
+        s => backward_rows(s, back, first, n, pair, status, scratch),
+        backward_scalar(back, first, n, pair, status)
+    )
+}
+/// Whether the gradient goes past the cache.
+fn large<G>(problem: &Problem) -> bool {
+    problem.rows().saturating_mul(problem.vocab()).saturating_mul(size_of::<G>()) > CACHE
 }
 /// What the backward reads; the gradient of the reduced loss has been divided.
 #[derive(Clone, Copy)]
 pub(crate) struct Back<'a, F> {
     pub(crate) job: Job<'a>,
     pub(crate) stats: Option<Matrix<'a, F>>,
+    /// The row of the batch that their first one is of.
+    pub(crate) from: usize,
     pub(crate) upstream: Upstream<'a, F>,
     /// The gradient is larger than a cache.
     pub(crate) stream: bool,
@@ -1281,7 +1396,7 @@ impl<F: RowFloat> Back<'_, F> {
     /// The saved record of row `i`, whatever the target was.
     #[inline(always)]
     fn stored(&self, i: usize) -> Option<Record<F>> {
-        let x = Record::unpack(self.stats.as_ref()?.row(i));
+        let x = Record::unpack(self.stats.as_ref()?.row(i - self.from));
         Some(Record { flags: x.flags & !row::TARGET_NEG_INF, ..x })
     }
     /// The saved record of row `i`, completed for this call's target.
@@ -1345,10 +1460,10 @@ fn backward_rows<S: Sixteen, P: Pair>(
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
+    scratch: &mut Scratch<P::Z>,
 ) {
     let (valid, needs) = (back.job.problem.valid(), back.needs());
-    let all = back.upstream.entropy.is_some();
-    let (mut scratch, mut found) = (Scratch::new(pair.end()), Found::default());
+    let (all, mut found) = (back.upstream.entropy.is_some(), Found::default());
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
@@ -1361,10 +1476,10 @@ fn backward_rows<S: Sixteen, P: Pair>(
             Some(x) => x,
             None if needs.any() => {
                 let mut seek = back.job.seek(&row, back.job.local(target), None, needs, &mut found);
-                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
                 row.finish(x, target, &mut found)
             }
-            None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
+            None => row.conclude(sums(s, &row, scratch, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let own = back.job.local(target);
@@ -1375,7 +1490,7 @@ fn backward_rows<S: Sixteen, P: Pair>(
             for at in (0..valid).step_by(BLOCK) {
                 let n = BLOCK.min(valid - at);
                 let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
-                row.block(s, Pair::logits(&pair, i), at, n, &mut scratch);
+                row.block(s, Pair::logits(&pair, i), at, n, scratch);
                 narrow(s, &scratch.x, &mut Pair::gradient(&mut pair, i)[at..at + n]);
             }
             continue;

@@ -388,24 +388,8 @@ pub fn backward_over(
     let slots = Slots::new(context, problem, over.need(), workspace)?;
     let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None);
     upstream.loss = job.divided(upstream.loss);
-    let back = Back { job, stats, upstream, stream: false };
-    macro_rules! apart {
-        ($z:expr, $g:expr) => {
-            backward_of(context, back, over, Apart { z: $z, first: 0, g: $g }, status, slots)
-        };
-    }
-    match grad {
-        Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, over, Same(g), status, slots),
-        Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, over, Same(g), status, slots),
-        Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, over, Same(g), status, slots),
-        // not wanted, or refused
-        Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
-    }
+    let back = Back { job, stats, from: 0, upstream, stream: false };
+    with_pair!(grad, pair => backward_of(context, back, over, pair, status, slots));
     Ok(())
 }
 fn backward_of<P: Pair>(
