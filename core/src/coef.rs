@@ -1,12 +1,12 @@
 //! Written by core/tools/coefficients.py, never edited; lowest power first. The largest weighted error of each fit
 //! stands in its comment.
 /// e^r = 1 + r + r^2 P(r), |r| <= ln 2 / 2; fit error 3.1e-9
-pub(crate) static EXP_F32: [f64; 5] =
+pub(crate) const EXP_F32: [f64; 5] =
     [0.5, 0.1666651964187622, 0.04166620597243309, 0.008368881419301033, 0.0013950474094599485];
 /// log((1+s)/(1-s)) = 2s + s z P(z), z = s^2; fit error 1.6e-9
-pub(crate) static LOG_F32: [f64; 3] = [0.6666677594184875, 0.3997753858566284, 0.29871827363967896];
+pub(crate) const LOG_F32: [f64; 3] = [0.6666677594184875, 0.3997753858566284, 0.29871827363967896];
 /// e^x - 1 - x = x^2 P(x), |x| <= 1; fit error 4.3e-9
-pub(crate) static REM_F32: [f64; 8] = [
+pub(crate) const REM_F32: [f64; 8] = [
     0.5,
     0.1666666716337204,
     0.04166673496365547,
@@ -16,9 +16,9 @@ pub(crate) static REM_F32: [f64; 8] = [
     2.535482963139657e-05,
     2.7722842332877917e-06,
 ];
-pub(crate) static LN2_F32: [f64; 2] = [0.693145751953125, 1.428606765330187e-06];
+pub(crate) const LN2_F32: [f64; 2] = [0.693145751953125, 1.428606765330187e-06];
 /// e^r = 1 + r + r^2 P(r), |r| <= ln 2 / 2; fit error 3.4e-18
-pub(crate) static EXP_F64: [f64; 10] = [
+pub(crate) const EXP_F64: [f64; 10] = [
     0.5000000000000012,
     0.166666666666667,
     0.04166666666651583,
@@ -31,7 +31,7 @@ pub(crate) static EXP_F64: [f64; 10] = [
     2.5117848263027257e-08,
 ];
 /// log((1+s)/(1-s)) = 2s + s z P(z), z = s^2; fit error 2.5e-18
-pub(crate) static LOG_F64: [f64; 7] = [
+pub(crate) const LOG_F64: [f64; 7] = [
     0.6666666666666734,
     0.3999999999941457,
     0.2857142874242647,
@@ -41,7 +41,7 @@ pub(crate) static LOG_F64: [f64; 7] = [
     0.14796055032830374,
 ];
 /// e^x - 1 - x = x^2 P(x), |x| <= 1; fit error 9.4e-21
-pub(crate) static REM_F64: [f64; 16] = [
+pub(crate) const REM_F64: [f64; 16] = [
     0.5,
     0.16666666666666666,
     0.041666666666666664,
@@ -59,4 +59,4 @@ pub(crate) static REM_F64: [f64; 16] = [
     4.8421089491133374e-14,
     2.8223397771955013e-15,
 ];
-pub(crate) static LN2_F64: [f64; 2] = [0.6931471805592082, 7.371002565167799e-13];
+pub(crate) const LN2_F64: [f64; 2] = [0.6931471805592082, 7.371002565167799e-13];

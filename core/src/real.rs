@@ -126,6 +126,9 @@ pub trait Real:
 }
 
 /// Everything about a floating-point format that the elementary functions need.
+///
+/// A constant, as are the coefficients: from a `static` of another crate a kernel would read them, one by one and in f64,
+/// for every vector.
 #[derive(Debug)]
 pub struct Format {
     /// Name of the type in C.
@@ -149,7 +152,7 @@ pub struct Format {
     widen: f64,
 }
 /// IEEE single precision.
-pub static F32: Format = Format {
+pub const F32: Format = Format {
     name: "float",
     round: 12582912.0,
     ln2: &LN2_F32,
@@ -164,7 +167,7 @@ pub static F32: Format = Format {
     widen: 25.0,
 };
 /// IEEE double precision.
-pub static F64: Format = Format {
+pub const F64: Format = Format {
     name: "double",
     round: 6755399441055744.0,
     ln2: &LN2_F64,

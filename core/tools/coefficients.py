@@ -48,7 +48,7 @@ for t, suf in (('f', 'F32'), ('d', 'F64')):
     for name, what, f, w, a, b, deg in JOBS:
         c, e = remez(f, w, deg[t], a, b)
         print(f'/// {what}; fit error {mp.nstr(e, 2)}')
-        print(f'pub(crate) static {name}_{suf}: [f64; {len(c)}] = {[to(t, v) for v in c]};')
+        print(f'pub(crate) const {name}_{suf}: [f64; {len(c)}] = {[to(t, v) for v in c]};')
     keep = 15 if t == 'f' else 40              # n * ln2_hi is exact for every exponent n
     hi = mp.floor(log(2) * 2 ** keep) / 2 ** keep
-    print(f'pub(crate) static LN2_{suf}: [f64; 2] = [{to(t, hi)!r}, {to(t, log(2) - hi)!r}];')
+    print(f'pub(crate) const LN2_{suf}: [f64; 2] = [{to(t, hi)!r}, {to(t, log(2) - hi)!r}];')

@@ -18,6 +18,7 @@ use truing_core::logprob::{
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::record::{self, BLOCK, Columns, Record, RowFloat, RowGrad, RowTransform, RowUpstream, Tree};
 use truing_core::row_loss::{self, RowLossInputs};
+use truing_core::support::Kept;
 use truing_core::{Error, Result, Status, Value};
 
 /// What the forward reads.
@@ -130,7 +131,7 @@ macro_rules! with_pair {
 pub(crate) mod extra;
 mod over;
 pub(crate) mod shard;
-pub use over::{Over, backward_over, forward_over, over_workspace};
+pub use over::{Over, backward_over, forward_over, forward_over_fused, over_fused_workspace, over_workspace};
 pub(crate) use shard::load;
 pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local_workspace};
 
@@ -524,9 +525,9 @@ impl sealed::Rows for f32 {
     }
     fn bias(context: &Context, back: Back<'_, f32>, z: Floats<'_>, out: MatrixMut<'_, f32>) {
         match z {
-            Floats::F32(z) => extra::bias_of(context, back, z, out),
-            Floats::Bf16(z) => extra::bias_of(context, back, z, out),
-            Floats::F16(z) => extra::bias_of(context, back, z, out),
+            Floats::F32(z) => extra::bias_of(context, back, z, None, out),
+            Floats::Bf16(z) => extra::bias_of(context, back, z, None, out),
+            Floats::F16(z) => extra::bias_of(context, back, z, None, out),
             Floats::F64(_) => {}
         }
     }
@@ -559,7 +560,7 @@ impl sealed::Rows for f64 {
     }
     fn bias(context: &Context, back: Back<'_, f64>, z: Floats<'_>, out: MatrixMut<'_, f64>) {
         if let Floats::F64(z) = z {
-            context.rows(out.rows(), BLOCK, out, |first, n, out| extra::bias_scalar(&back, &z, first, n, out));
+            context.rows(out.rows(), BLOCK, out, |first, n, out| extra::bias_scalar(&back, &z, None, first, n, out));
         }
     }
 }
@@ -1399,15 +1400,25 @@ impl<F: RowFloat> Back<'_, F> {
         let x = Record::unpack(self.stats.as_ref()?.row(i - self.from));
         Some(Record { flags: x.flags & !row::TARGET_NEG_INF, ..x })
     }
-    /// The saved record of row `i`, completed for this call's target.
+    /// The saved record of row `i`, completed for this call's target; `kept` are the columns that count, all without it.
     #[inline(always)]
-    fn saved<T: Float>(&self, i: usize, row: &LogitRow<'_, T, F>, target: Target) -> Option<Record<F>> {
+    fn saved<T: Float>(
+        &self,
+        i: usize,
+        row: &LogitRow<'_, T, F>,
+        target: Target,
+        kept: Option<&Kept<'_>>,
+    ) -> Option<Record<F>> {
         let x = self.stored(i)?;
         if self.job.problem.total() != self.job.problem.vocab() {
             // the target may lie in another shard
             return Some(x.conclude(target));
         }
-        Some(row.conclude(x, target))
+        let Some(kept) = kept else { return Some(row.conclude(x, target)) };
+        // the causes of a poisoned row are among its saved flags
+        let x =
+            if x.poisoned() { x } else { row.complete(x, self.job.local(target).filter(|&y| kept.has(y)), |_| true) };
+        Some(x.conclude(target))
     }
     /// The gradients of the figures of row `i`, those of the loss folded in.
     #[inline(always)]
@@ -1472,7 +1483,7 @@ fn backward_rows<S: Sixteen, P: Pair>(
             continue;
         }
         let row = back.job.row(first + i, Pair::logits(&pair, i));
-        let record = match back.saved(first + i, &row, target) {
+        let record = match back.saved(first + i, &row, target, None) {
             Some(x) => x,
             None if needs.any() => {
                 let mut seek = back.job.seek(&row, back.job.local(target), None, needs, &mut found);
@@ -1532,7 +1543,7 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
             continue;
         }
         let row = back.job.row(first + i, pair.logits(i));
-        let record = match back.saved(first + i, &row, target) {
+        let record = match back.saved(first + i, &row, target, None) {
             Some(x) => x,
             None => row.scan(target, &mut back.job.seek(&row, back.job.local(target), None, needs, &mut found)),
         };
