@@ -2369,11 +2369,550 @@ TRUING_FN void truing_token_satimp(float logp, float beta1, float beta2, float *
     *value = v12;
     *grad_logp = v9;
 }
+// -clip(r, low, high) A logp, r = e^(logp - old) constant; the variant makes low and high
+TRUING_FN void truing_token_cispo(float logp, float old, float advantage, float log_low, float log_high, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = v1 + log_low;
+    const float v3 = log_low <= v1 ? v1 : v2;
+    const float v4 = v1 < log_low ? log_low : v3;
+    const float v5 = v4 + log_high;
+    const float v6 = v4 <= log_high ? v4 : v5;
+    const float v7 = log_high < v4 ? log_high : v6;
+    const float v8 = truing_exp(v7);
+    const float v9 = advantage * v8;
+    const float v10 = -(v9);
+    const float v11 = truing_abs(advantage);
+    const float v12 = 0.0f < v11 ? v10 : v11;
+    const float v13 = truing_abs(v12);
+    const float v14 = v12 * logp;
+    const float v15 = 0.0f < v13 ? v14 : v13;
+    *value = v15;
+    *grad_logp = v12;
+}
+// r = e^(logp - old), tau = tau_pos for A > 0, else tau_neg; -(4 A / tau) sigma(tau (r - 1))
+TRUING_FN void truing_token_sapo(float logp, float old, float advantage, float tau_pos, float tau_neg, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = 0.0f < advantage ? tau_pos : tau_neg;
+    const float v3 = truing_expm1(v1);
+    const float v4 = v2 * v3;
+    const float v5 = -4.0f * advantage;
+    const float v6 = -(v1);
+    const float v7 = -(v4);
+    const float v8 = truing_softplus(v7);
+    const float v9 = -(v8);
+    const float v10 = -(v7);
+    const float v11 = truing_softplus(v10);
+    const float v12 = -(v11);
+    const float v13 = v9 + v12;
+    const float v14 = v1 + v13;
+    const float v15 = TRUING_INFF <= v1 ? v6 : v14;
+    const float v16 = v5 / v2;
+    const float v17 = truing_sigmoid(v4);
+    const float v18 = v16 * v17;
+    const float v19 = truing_abs(advantage);
+    const float v20 = 0.0f < v19 ? v18 : v19;
+    const float v21 = truing_exp(v15);
+    const float v22 = v5 * v21;
+    const float v23 = 0.0f < v19 ? v22 : v19;
+    *value = v20;
+    *grad_logp = v23;
+}
+// -A logp
+TRUING_FN void truing_token_reinforce(float logp, float advantage, float *value, float *grad_logp) {
+    const float v1 = -(advantage);
+    const float v2 = truing_abs(v1);
+    const float v3 = v1 * logp;
+    const float v4 = 0.0f < v2 ? v3 : v2;
+    *value = v4;
+    *grad_logp = v1;
+}
+// r = e^(logp - old) constant; -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_token_topr(float logp, float old, float advantage, float flag, float weight_pos, float weight_neg, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = truing_abs(flag);
+    const float v3 = v1 + 0.0f;
+    const float v4 = v1 <= 0.0f ? v1 : v3;
+    const float v5 = 0.0f < v1 ? 0.0f : v4;
+    const float v6 = truing_exp(v5);
+    const float v7 = truing_abs(weight_neg);
+    const float v8 = weight_neg * v6;
+    const float v9 = 0.0f < v7 ? v8 : v7;
+    const float v10 = 0.0f < v2 ? weight_pos : v9;
+    const float v11 = v10 * advantage;
+    const float v12 = -(v11);
+    const float v13 = truing_abs(advantage);
+    const float v14 = 0.0f < v13 ? v12 : v13;
+    const float v15 = truing_abs(v14);
+    const float v16 = v14 * logp;
+    const float v17 = 0.0f < v15 ? v16 : v15;
+    *value = v17;
+    *grad_logp = v14;
+}
+// r = min(e^(logp - old), ratio_max) constant, d = e^logp - e^old; -r A logp where d <= delta_high for A > 0, d >= -delta_low else
+TRUING_FN void truing_token_dppo_tv(float logp, float old, float advantage, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp + old;
+    const float v3 = old <= logp ? logp : v2;
+    const float v4 = logp < old ? old : v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = truing_abs(v1);
+    const float v7 = -(v6);
+    const float v8 = truing_expm1(v7);
+    const float v9 = -(v8);
+    const float v10 = v5 * v9;
+    const float v11 = -(v10);
+    const float v12 = v1 < 0.0f ? v11 : v10;
+    const float v13 = v1 + log_ratio_max;
+    const float v14 = v1 <= log_ratio_max ? v1 : v13;
+    const float v15 = log_ratio_max < v1 ? log_ratio_max : v14;
+    const float v16 = truing_exp(v15);
+    const float v17 = advantage * v16;
+    const float v18 = -(v17);
+    const float v19 = v12 - v12;
+    const float v20 = delta_high < v12 ? 0.0f : v19;
+    const float v21 = v12 <= delta_high ? v18 : v20;
+    const float v22 = -(v12);
+    const float v23 = v22 - v22;
+    const float v24 = delta_low < v22 ? 0.0f : v23;
+    const float v25 = v22 <= delta_low ? v18 : v24;
+    const float v26 = 0.0f < advantage ? v21 : v25;
+    const float v27 = truing_abs(advantage);
+    const float v28 = 0.0f < v27 ? v26 : v27;
+    const float v29 = truing_abs(v28);
+    const float v30 = v28 * logp;
+    const float v31 = 0.0f < v29 ? v30 : v29;
+    *value = v31;
+    *grad_logp = v28;
+}
+// r = min(e^(logp - old), ratio_max) constant, D = KL of the coins with e^old and e^logp; -r A logp where D <= delta_high or r <= 1 for A > 0, D <= delta_low or r >= 1 else
+TRUING_FN void truing_token_dppo_kl(float logp, float old, float advantage, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp + 0.0f;
+    const float v3 = logp <= 0.0f ? logp : v2;
+    const float v4 = 0.0f < logp ? 0.0f : v3;
+    const float v5 = old + 0.0f;
+    const float v6 = old <= 0.0f ? old : v5;
+    const float v7 = 0.0f < old ? 0.0f : v6;
+    const float v8 = truing_exp(v7);
+    const float v9 = truing_exp(v4);
+    const float v10 = -(v1);
+    const float v11 = v10 - 1.0f;
+    const float v12 = v8 * v11;
+    const float v13 = v9 + v12;
+    const float v14 = -(v10);
+    const float v15 = truing_exp_rem(v14);
+    const float v16 = v8 * v15;
+    const float v17 = v10 < -8.0f ? v13 : v16;
+    const float v18 = v8 <= 0.0f ? v9 : v17;
+    const float v19 = truing_expm1(v7);
+    const float v20 = -(v19);
+    const float v21 = truing_expm1(v4);
+    const float v22 = -(v21);
+    const float v23 = truing_log1mexp(v7);
+    const float v24 = truing_log1mexp(v4);
+    const float v25 = v23 - v24;
+    const float v26 = v25 - 1.0f;
+    const float v27 = v20 * v26;
+    const float v28 = v22 + v27;
+    const float v29 = -(v25);
+    const float v30 = truing_exp_rem(v29);
+    const float v31 = v20 * v30;
+    const float v32 = v25 < -8.0f ? v28 : v31;
+    const float v33 = v20 <= 0.0f ? v22 : v32;
+    const float v34 = v18 + v33;
+    const float v35 = v1 + log_ratio_max;
+    const float v36 = v1 <= log_ratio_max ? v1 : v35;
+    const float v37 = log_ratio_max < v1 ? log_ratio_max : v36;
+    const float v38 = truing_exp(v37);
+    const float v39 = advantage * v38;
+    const float v40 = -(v39);
+    const float v41 = v34 - v34;
+    const float v42 = delta_high < v34 ? 0.0f : v41;
+    const float v43 = v34 <= delta_high ? v40 : v42;
+    const float v44 = v1 <= 0.0f ? v40 : v43;
+    const float v45 = delta_low < v34 ? 0.0f : v41;
+    const float v46 = v34 <= delta_low ? v40 : v45;
+    const float v47 = 0.0f <= v1 ? v40 : v46;
+    const float v48 = 0.0f < advantage ? v44 : v47;
+    const float v49 = truing_abs(advantage);
+    const float v50 = 0.0f < v49 ? v48 : v49;
+    const float v51 = truing_abs(v50);
+    const float v52 = v50 * logp;
+    const float v53 = 0.0f < v51 ? v52 : v51;
+    *value = v53;
+    *grad_logp = v50;
+}
+// x = logp - old, d = e^logp - e^old; -adv_tau A e^x where d <= mask_high for A > 0, d >= -mask_low else; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_dppo_tv_ratio(float logp, float old, float advantage, float adv_tau, float kl_tau, float mask_low, float mask_high, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp + old;
+    const float v3 = old <= logp ? logp : v2;
+    const float v4 = logp < old ? old : v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = truing_abs(v1);
+    const float v7 = -(v6);
+    const float v8 = truing_expm1(v7);
+    const float v9 = -(v8);
+    const float v10 = v5 * v9;
+    const float v11 = -(v10);
+    const float v12 = v1 < 0.0f ? v11 : v10;
+    const float v13 = truing_exp(v1);
+    const float v14 = advantage * v13;
+    const float v15 = truing_abs(adv_tau);
+    const float v16 = adv_tau * v14;
+    const float v17 = 0.0f < v15 ? v16 : v15;
+    const float v18 = -(v17);
+    const float v19 = truing_abs(advantage);
+    const float v20 = 0.0f < v19 ? v18 : v19;
+    const float v21 = v12 - v12;
+    const float v22 = mask_high < v12 ? 0.0f : v21;
+    const float v23 = v12 <= mask_high ? v20 : v22;
+    const float v24 = -(v12);
+    const float v25 = v24 - v24;
+    const float v26 = mask_low < v24 ? 0.0f : v25;
+    const float v27 = v24 <= mask_low ? v20 : v26;
+    const float v28 = 0.0f < advantage ? v23 : v27;
+    const float v29 = 0.0f < v19 ? v28 : v19;
+    const float v30 = kl_tau + kl_tau;
+    const float v31 = v1 * v1;
+    const float v32 = truing_abs(kl_tau);
+    const float v33 = kl_tau * v31;
+    const float v34 = 0.0f < v32 ? v33 : v32;
+    const float v35 = v29 + v34;
+    const float v36 = truing_abs(v30);
+    const float v37 = v30 * v1;
+    const float v38 = 0.0f < v36 ? v37 : v36;
+    const float v39 = v29 + v38;
+    *value = v35;
+    *grad_logp = v39;
+}
+// x = logp - old; -adv_tau A e^x where |e^logp - e^old| <= threshold; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ipo(float logp, float old, float advantage, float adv_tau, float kl_tau, float threshold, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp + old;
+    const float v3 = old <= logp ? logp : v2;
+    const float v4 = logp < old ? old : v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = truing_abs(v1);
+    const float v7 = -(v6);
+    const float v8 = truing_expm1(v7);
+    const float v9 = -(v8);
+    const float v10 = v5 * v9;
+    const float v11 = -(v10);
+    const float v12 = v1 < 0.0f ? v11 : v10;
+    const float v13 = truing_abs(v12);
+    const float v14 = truing_exp(v1);
+    const float v15 = advantage * v14;
+    const float v16 = truing_abs(adv_tau);
+    const float v17 = adv_tau * v15;
+    const float v18 = 0.0f < v16 ? v17 : v16;
+    const float v19 = -(v18);
+    const float v20 = truing_abs(advantage);
+    const float v21 = 0.0f < v20 ? v19 : v20;
+    const float v22 = v13 - v13;
+    const float v23 = threshold < v13 ? 0.0f : v22;
+    const float v24 = v13 <= threshold ? v21 : v23;
+    const float v25 = 0.0f < v20 ? v24 : v20;
+    const float v26 = kl_tau + kl_tau;
+    const float v27 = v1 * v1;
+    const float v28 = truing_abs(kl_tau);
+    const float v29 = kl_tau * v27;
+    const float v30 = 0.0f < v28 ? v29 : v28;
+    const float v31 = v25 + v30;
+    const float v32 = truing_abs(v26);
+    const float v33 = v26 * v1;
+    const float v34 = 0.0f < v32 ? v33 : v32;
+    const float v35 = v25 + v34;
+    *value = v31;
+    *grad_logp = v35;
+}
+// x = logp - old, A = ref - logp constant; -adv_tau A e^x where e^logp - e^old >= -mask_low; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ref_kl(float logp, float old, float ref_logp, float adv_tau, float kl_tau, float mask_low, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = ref_logp - logp;
+    const float v3 = truing_exp(v1);
+    const float v4 = v3 * v2;
+    const float v5 = v3 <= 0.0f ? v3 : v4;
+    const float v6 = truing_abs(adv_tau);
+    const float v7 = adv_tau * v5;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    const float v9 = -(v8);
+    const float v10 = logp + old;
+    const float v11 = old <= logp ? logp : v10;
+    const float v12 = logp < old ? old : v11;
+    const float v13 = truing_exp(v12);
+    const float v14 = truing_abs(v1);
+    const float v15 = -(v14);
+    const float v16 = truing_expm1(v15);
+    const float v17 = -(v16);
+    const float v18 = v13 * v17;
+    const float v19 = -(v18);
+    const float v20 = v1 < 0.0f ? v19 : v18;
+    const float v21 = -(v20);
+    const float v22 = v21 - v21;
+    const float v23 = mask_low < v21 ? 0.0f : v22;
+    const float v24 = v21 <= mask_low ? v9 : v23;
+    const float v25 = truing_abs(v2);
+    const float v26 = 0.0f < v25 ? v24 : v25;
+    const float v27 = kl_tau + kl_tau;
+    const float v28 = v1 * v1;
+    const float v29 = truing_abs(kl_tau);
+    const float v30 = kl_tau * v28;
+    const float v31 = 0.0f < v29 ? v30 : v29;
+    const float v32 = v26 + v31;
+    const float v33 = truing_abs(v27);
+    const float v34 = v27 * v1;
+    const float v35 = 0.0f < v33 ? v34 : v33;
+    const float v36 = v26 + v35;
+    *value = v32;
+    *grad_logp = v36;
+}
+// -A logp + tau / 2 (logp - old)^2
+TRUING_FN void truing_token_dro(float logp, float old, float advantage, float tau, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = tau * 0.5f;
+    const float v3 = v1 * v1;
+    const float v4 = v2 * v3;
+    const float v5 = truing_abs(advantage);
+    const float v6 = advantage * logp;
+    const float v7 = 0.0f < v5 ? v6 : v5;
+    const float v8 = v4 - v7;
+    const float v9 = TRUING_INFF <= v4 ? v4 : v8;
+    const float v10 = tau * v1;
+    const float v11 = v10 - advantage;
+    *value = v9;
+    *grad_logp = v11;
+}
+// x = logp - old; -A e^x, + coef |x| where flagged
+TRUING_FN void truing_token_kl_cov(float logp, float old, float advantage, float flag, float coef, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = truing_exp(v1);
+    const float v3 = advantage * v2;
+    const float v4 = -(v3);
+    const float v5 = truing_abs(advantage);
+    const float v6 = 0.0f < v5 ? v4 : v5;
+    const float v7 = -(v1);
+    const float v8 = truing_abs(v1);
+    const float v9 = 0.0f < v1 ? v1 : v8;
+    const float v10 = v1 < 0.0f ? v7 : v9;
+    const float v11 = -(1.0f);
+    const float v12 = 0.0f < v1 ? 1.0f : v8;
+    const float v13 = v1 < 0.0f ? v11 : v12;
+    const float v14 = truing_abs(flag);
+    const float v15 = 0.0f < v14 ? coef : 0.0f;
+    const float v16 = truing_abs(v6);
+    const float v17 = truing_abs(v15);
+    const float v18 = v15 * v10;
+    const float v19 = 0.0f < v17 ? v18 : v17;
+    const float v20 = v6 + v19;
+    const float v21 = TRUING_INFF <= v16 ? v6 : v20;
+    const float v22 = v15 * v13;
+    const float v23 = 0.0f < v17 ? v22 : v17;
+    const float v24 = v6 + v23;
+    *value = v21;
+    *grad_logp = v24;
+}
+// r = e^(logp - old); -max(A, 0) min(r, 1 + clip_high)
+TRUING_FN void truing_token_noon_ppo(float logp, float old, float advantage, float log_high, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = advantage + 0.0f;
+    const float v3 = 0.0f <= advantage ? advantage : v2;
+    const float v4 = advantage < 0.0f ? 0.0f : v3;
+    const float v5 = log_high < log_high ? log_high : log_high;
+    const float v6 = v4 < 0.0f ? -TRUING_INFF : -TRUING_INFF;
+    const float v7 = v4 < 0.0f ? v5 : log_high;
+    const float v8 = v7 < v1 ? v7 : v1;
+    const float v9 = v1 < v6 ? v6 : v8;
+    const float v10 = -(v4);
+    const float v11 = truing_exp(v9);
+    const float v12 = v10 * v11;
+    const float v13 = v7 < v1 ? 0.0f : v12;
+    const float v14 = v1 < v6 ? 0.0f : v13;
+    const float v15 = truing_abs(v4);
+    const float v16 = 0.0f < v15 ? v12 : v15;
+    const float v17 = 0.0f < v15 ? v14 : v15;
+    *value = v16;
+    *grad_logp = v17;
+}
+// g = sigma(gate_beta (ref - logp)) constant; g (ref - logp)
+TRUING_FN void truing_token_sdar(float logp, float ref_logp, float gate_beta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(v1);
+    const float v3 = gate_beta * v2;
+    const float v4 = truing_sigmoid(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_abs(v5);
+    const float v7 = v5 * v1;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    *value = v8;
+    *grad_logp = v5;
+}
+// (beta (logp - ref) - A) logp, the factor constant
+TRUING_FN void truing_token_nash_md(float logp, float ref_logp, float advantage, float beta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = truing_abs(beta);
+    const float v3 = beta * v1;
+    const float v4 = 0.0f < v2 ? v3 : v2;
+    const float v5 = v4 - advantage;
+    const float v6 = truing_abs(v5);
+    const float v7 = v5 * logp;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    *value = v8;
+    *grad_logp = v5;
+}
+// -logp where flagged, else 0
+TRUING_FN void truing_token_positive_nll(float logp, float flag, float *value, float *grad_logp) {
+    const float v1 = truing_abs(flag);
+    const float v2 = 0.0f < v1 ? -1.0f : 0.0f;
+    const float v3 = truing_abs(v2);
+    const float v4 = v2 * logp;
+    const float v5 = 0.0f < v3 ? v4 : v3;
+    *value = v5;
+    *grad_logp = v2;
+}
+// value in logp, return in ref; e = logp - ref, c = old + clip(logp - old, -clip, clip) - ref; max(e^2, c^2) / 2
+TRUING_FN void truing_token_value_mse(float logp, float old, float ref_logp, float clip, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp - ref_logp;
+    const float v3 = -(clip);
+    const float v4 = v1 < 0.0f ? v3 : clip;
+    const float v5 = old + v4;
+    const float v6 = v5 - ref_logp;
+    const float v7 = truing_abs(v6);
+    const float v8 = truing_abs(v2);
+    const float v9 = v7 <= v8 ? 1.0f : 0.0f;
+    const float v10 = truing_abs(v1);
+    const float v11 = clip < v10 ? v9 : 1.0f;
+    const float v12 = 0.0f < v11 ? v2 : v6;
+    const float v13 = v12 * v12;
+    const float v14 = v13 * 0.5f;
+    const float v15 = v11 <= 0.0f ? 0.0f : v12;
+    *value = v14;
+    *grad_logp = v15;
+}
+// as value_mse with e^2 / 2 where |e| < delta, else delta (|e| - delta / 2)
+TRUING_FN void truing_token_value_huber(float logp, float old, float ref_logp, float clip, float delta, float *value, float *grad_logp) {
+    const float v1 = logp - old;
+    const float v2 = logp - ref_logp;
+    const float v3 = -(clip);
+    const float v4 = v1 < 0.0f ? v3 : clip;
+    const float v5 = old + v4;
+    const float v6 = v5 - ref_logp;
+    const float v7 = truing_abs(v6);
+    const float v8 = truing_abs(v2);
+    const float v9 = v7 <= v8 ? 1.0f : 0.0f;
+    const float v10 = truing_abs(v1);
+    const float v11 = clip < v10 ? v9 : 1.0f;
+    const float v12 = 0.0f < v11 ? v2 : v6;
+    const float v13 = truing_abs(v12);
+    const float v14 = 0.5f * delta;
+    const float v15 = v13 - v14;
+    const float v16 = delta * v15;
+    const float v17 = -(delta);
+    const float v18 = v12 + v17;
+    const float v19 = v17 <= v12 ? v12 : v18;
+    const float v20 = v12 < v17 ? v17 : v19;
+    const float v21 = v20 + delta;
+    const float v22 = v20 <= delta ? v20 : v21;
+    const float v23 = delta < v20 ? delta : v22;
+    const float v24 = v12 * v12;
+    const float v25 = v24 * 0.5f;
+    const float v26 = v13 < delta ? v25 : v16;
+    const float v27 = v11 <= 0.0f ? 0.0f : v23;
+    *value = v26;
+    *grad_logp = v27;
+}
 // C = mean_t (logp - old); ppo_clip of r = e^C
 TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
     const double v1 = logp - old;
     *value = v1;
     *grad_logp = 1.0;
+}
+// C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
+TRUING_FN void truing_sequence_gspo_token_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 0.0;
+}
+// C = mean_t (logp - old); L times ppo_clip of r = e^C
+TRUING_FN void truing_sequence_luspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 1.0;
+}
+// C = sum_t (logp - old); ppo_clip of r = e^C
+TRUING_FN void truing_sequence_rloo_sequence_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 1.0;
+}
+// C = mean_t (logp - old); sapo of r = e^C
+TRUING_FN void truing_sequence_sapo_map(double logp, double old, double advantage, double tau_pos, double tau_neg, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 1.0;
+}
+// x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
+TRUING_FN void truing_sequence_gmpo_map(double logp, double old, double advantage, double clip_low, double clip_high, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    const double v2 = v1 + clip_high;
+    const double v3 = v1 <= clip_high ? v1 : v2;
+    const double v4 = clip_high < v1 ? clip_high : v3;
+    const double v5 = clip_high < v1 ? 0.0 : 1.0;
+    const double v6 = -(clip_low);
+    const double v7 = v1 + v6;
+    const double v8 = v6 <= v1 ? v1 : v7;
+    const double v9 = v1 < v6 ? v6 : v8;
+    const double v10 = v1 < v6 ? 0.0 : 1.0;
+    const double v11 = 0.0 < advantage ? v4 : v9;
+    const double v12 = 0.0 < advantage ? v5 : v10;
+    *value = v11;
+    *grad_logp = v12;
+}
+// C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
+TRUING_FN void truing_sequence_vespo_map(double logp, double old, double advantage, double importance, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    const double v2 = -(20.0);
+    const double v3 = v1 + v2;
+    const double v4 = v2 <= v1 ? v1 : v3;
+    const double v5 = v1 < v2 ? v2 : v4;
+    const double v6 = v5 + 20.0;
+    const double v7 = v5 <= 20.0 ? v5 : v6;
+    const double v8 = 20.0 < v5 ? 20.0 : v7;
+    const double v9 = truing_log(importance);
+    const double v10 = v9 + -18.420680743952367;
+    const double v11 = -18.420680743952367 <= v9 ? v9 : v10;
+    const double v12 = v9 < -18.420680743952367 ? -18.420680743952367 : v11;
+    const double v13 = v12 + 20.0;
+    const double v14 = v12 <= 20.0 ? v12 : v13;
+    const double v15 = 20.0 < v12 ? 20.0 : v14;
+    const double v16 = v8 + v15;
+    *value = v16;
+    *grad_logp = 0.0;
+}
+// w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
+TRUING_FN void truing_sequence_flowrl_map(double logp, double old, double ref_logp, double advantage, double reward_scale, double log_weight_max, double *value, double *grad_logp) {
+    const double v1 = logp - ref_logp;
+    *value = v1;
+    *grad_logp = 1.0;
+}
+// C = sum_t (logp - old); (C - eta A)^2, A the reward
+TRUING_FN void truing_sequence_sppo_reward_map(double logp, double old, double advantage, double eta, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 1.0;
+}
+// r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_sequence_topr_map(double logp, double old, double advantage, double flag, double weight_pos, double weight_neg, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 0.0;
+}
+// r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
+TRUING_FN void truing_sequence_cispo_map(double logp, double old, double advantage, double log_low, double log_high, double *value, double *grad_logp) {
+    const double v1 = logp - old;
+    *value = v1;
+    *grad_logp = 0.0;
 }
 // C = mean_t (logp - old); ppo_clip of r = e^C
 TRUING_FN void truing_sequence_gspo(double c, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
@@ -2392,6 +2931,203 @@ TRUING_FN void truing_sequence_gspo(double c, double advantage, double log_low, 
     const double v13 = 0.0 < v11 ? v10 : v11;
     *value = v12;
     *grad_c = v13;
+}
+// C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
+TRUING_FN void truing_sequence_gspo_token(double c, double logp, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    const double v1 = logp - logp;
+    const double v2 = v1 <= v1 ? v1 : 0.0;
+    const double v3 = c + v2;
+    const double v4 = log_dual < log_roof ? log_dual : log_roof;
+    const double v5 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v6 = advantage < 0.0 ? v4 : log_cap;
+    const double v7 = v6 < v3 ? v6 : v3;
+    const double v8 = v3 < v5 ? v5 : v7;
+    const double v9 = -(advantage);
+    const double v10 = truing_exp(v8);
+    const double v11 = v9 * v10;
+    const double v12 = v6 < v3 ? 0.0 : v11;
+    const double v13 = v3 < v5 ? 0.0 : v12;
+    const double v14 = truing_abs(advantage);
+    const double v15 = 0.0 < v14 ? v11 : v14;
+    const double v16 = 0.0 < v14 ? v13 : v14;
+    *value = v15;
+    *grad_logp = v16;
+}
+// C = mean_t (logp - old); L times ppo_clip of r = e^C
+TRUING_FN void truing_sequence_luspo(double c, double len, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
+    const double v1 = log_dual < log_roof ? log_dual : log_roof;
+    const double v2 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v3 = advantage < 0.0 ? v1 : log_cap;
+    const double v4 = v3 < c ? v3 : c;
+    const double v5 = c < v2 ? v2 : v4;
+    const double v6 = -(advantage);
+    const double v7 = truing_exp(v5);
+    const double v8 = v6 * v7;
+    const double v9 = v3 < c ? 0.0 : v8;
+    const double v10 = c < v2 ? 0.0 : v9;
+    const double v11 = truing_abs(advantage);
+    const double v12 = 0.0 < v11 ? v8 : v11;
+    const double v13 = 0.0 < v11 ? v10 : v11;
+    const double v14 = truing_abs(len);
+    const double v15 = len * v12;
+    const double v16 = 0.0 < v14 ? v15 : v14;
+    const double v17 = len * v13;
+    const double v18 = 0.0 < v14 ? v17 : v14;
+    *value = v16;
+    *grad_c = v18;
+}
+// C = sum_t (logp - old); ppo_clip of r = e^C
+TRUING_FN void truing_sequence_rloo_sequence(double c, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
+    const double v1 = log_dual < log_roof ? log_dual : log_roof;
+    const double v2 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v3 = advantage < 0.0 ? v1 : log_cap;
+    const double v4 = v3 < c ? v3 : c;
+    const double v5 = c < v2 ? v2 : v4;
+    const double v6 = -(advantage);
+    const double v7 = truing_exp(v5);
+    const double v8 = v6 * v7;
+    const double v9 = v3 < c ? 0.0 : v8;
+    const double v10 = c < v2 ? 0.0 : v9;
+    const double v11 = truing_abs(advantage);
+    const double v12 = 0.0 < v11 ? v8 : v11;
+    const double v13 = 0.0 < v11 ? v10 : v11;
+    *value = v12;
+    *grad_c = v13;
+}
+// C = mean_t (logp - old); sapo of r = e^C
+TRUING_FN void truing_sequence_sapo(double c, double advantage, double tau_pos, double tau_neg, double *value, double *grad_c) {
+    const double v1 = 0.0 < advantage ? tau_pos : tau_neg;
+    const double v2 = truing_expm1(c);
+    const double v3 = v1 * v2;
+    const double v4 = -4.0 * advantage;
+    const double v5 = -(c);
+    const double v6 = -(v3);
+    const double v7 = truing_softplus(v6);
+    const double v8 = -(v7);
+    const double v9 = -(v6);
+    const double v10 = truing_softplus(v9);
+    const double v11 = -(v10);
+    const double v12 = v8 + v11;
+    const double v13 = c + v12;
+    const double v14 = TRUING_INF <= c ? v5 : v13;
+    const double v15 = v4 / v1;
+    const double v16 = truing_sigmoid(v3);
+    const double v17 = v15 * v16;
+    const double v18 = truing_abs(advantage);
+    const double v19 = 0.0 < v18 ? v17 : v18;
+    const double v20 = truing_exp(v14);
+    const double v21 = v4 * v20;
+    const double v22 = 0.0 < v18 ? v21 : v18;
+    *value = v19;
+    *grad_c = v22;
+}
+// x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
+TRUING_FN void truing_sequence_gmpo(double c, double advantage, double clip_low, double clip_high, double *value, double *grad_c) {
+    const double v1 = truing_exp(c);
+    const double v2 = advantage * v1;
+    const double v3 = -(v2);
+    const double v4 = truing_abs(advantage);
+    const double v5 = 0.0 < v4 ? v3 : v4;
+    *value = v5;
+    *grad_c = v5;
+}
+// C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
+TRUING_FN void truing_sequence_vespo(double c, double logp, double advantage, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
+    const double v1 = advantage < 0.0 ? k_neg : k_pos;
+    const double v2 = advantage < 0.0 ? lambda_neg : lambda_pos;
+    const double v3 = c + -18.420680743952367;
+    const double v4 = -18.420680743952367 <= c ? c : v3;
+    const double v5 = c < -18.420680743952367 ? -18.420680743952367 : v4;
+    const double v6 = v5 + 20.0;
+    const double v7 = v5 <= 20.0 ? v5 : v6;
+    const double v8 = 20.0 < v5 ? 20.0 : v7;
+    const double v9 = v1 * v8;
+    const double v10 = truing_expm1(v8);
+    const double v11 = v2 * v10;
+    const double v12 = v9 - v11;
+    const double v13 = truing_exp(v12);
+    const double v14 = v13 * advantage;
+    const double v15 = -(v14);
+    const double v16 = truing_abs(advantage);
+    const double v17 = 0.0 < v16 ? v15 : v16;
+    const double v18 = truing_abs(v17);
+    const double v19 = v17 * logp;
+    const double v20 = 0.0 < v18 ? v19 : v18;
+    *value = v20;
+    *grad_logp = v17;
+}
+// w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
+TRUING_FN void truing_sequence_flowrl(double c, double log_ratio, double advantage, double log_z, double reward_scale, double log_weight_max, double *value, double *grad_c, double *grad_log_z) {
+    const double v1 = log_ratio + log_weight_max;
+    const double v2 = log_ratio <= log_weight_max ? log_ratio : v1;
+    const double v3 = log_weight_max < log_ratio ? log_weight_max : v2;
+    const double v4 = truing_exp(v3);
+    const double v5 = log_z + c;
+    const double v6 = truing_abs(reward_scale);
+    const double v7 = reward_scale * advantage;
+    const double v8 = 0.0 < v6 ? v7 : v6;
+    const double v9 = v5 - v8;
+    const double v10 = v9 + v9;
+    const double v11 = truing_abs(v4);
+    const double v12 = v4 * v10;
+    const double v13 = 0.0 < v11 ? v12 : v11;
+    const double v14 = v9 * v9;
+    const double v15 = v4 * v14;
+    const double v16 = 0.0 < v11 ? v15 : v11;
+    *value = v16;
+    *grad_c = v13;
+    *grad_log_z = v13;
+}
+// C = sum_t (logp - old); (C - eta A)^2, A the reward
+TRUING_FN void truing_sequence_sppo_reward(double c, double advantage, double eta, double *value, double *grad_c) {
+    const double v1 = truing_abs(eta);
+    const double v2 = eta * advantage;
+    const double v3 = 0.0 < v1 ? v2 : v1;
+    const double v4 = c - v3;
+    const double v5 = v4 * v4;
+    const double v6 = v4 + v4;
+    *value = v5;
+    *grad_c = v6;
+}
+// r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_sequence_topr(double c, double logp, double advantage, double flag, double weight_pos, double weight_neg, double *value, double *grad_logp) {
+    const double v1 = truing_abs(flag);
+    const double v2 = c + 0.0;
+    const double v3 = c <= 0.0 ? c : v2;
+    const double v4 = 0.0 < c ? 0.0 : v3;
+    const double v5 = truing_exp(v4);
+    const double v6 = truing_abs(weight_neg);
+    const double v7 = weight_neg * v5;
+    const double v8 = 0.0 < v6 ? v7 : v6;
+    const double v9 = 0.0 < v1 ? weight_pos : v8;
+    const double v10 = v9 * advantage;
+    const double v11 = -(v10);
+    const double v12 = truing_abs(advantage);
+    const double v13 = 0.0 < v12 ? v11 : v12;
+    const double v14 = truing_abs(v13);
+    const double v15 = v13 * logp;
+    const double v16 = 0.0 < v14 ? v15 : v14;
+    *value = v16;
+    *grad_logp = v13;
+}
+// r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
+TRUING_FN void truing_sequence_cispo(double c, double logp, double advantage, double log_low, double log_high, double *value, double *grad_logp) {
+    const double v1 = c + log_low;
+    const double v2 = log_low <= c ? c : v1;
+    const double v3 = c < log_low ? log_low : v2;
+    const double v4 = v3 + log_high;
+    const double v5 = v3 <= log_high ? v3 : v4;
+    const double v6 = log_high < v3 ? log_high : v5;
+    const double v7 = truing_exp(v6);
+    const double v8 = advantage * v7;
+    const double v9 = -(v8);
+    const double v10 = truing_abs(advantage);
+    const double v11 = 0.0 < v10 ? v9 : v10;
+    const double v12 = truing_abs(v11);
+    const double v13 = v11 * logp;
+    const double v14 = 0.0 < v12 ? v13 : v12;
+    *value = v14;
+    *grad_logp = v11;
 }
 // logp - ref
 TRUING_FN void truing_estimator_k1(float logp, float ref_logp, float *value, float *grad_logp) {
@@ -2415,4 +3151,17 @@ TRUING_FN void truing_estimator_k3(float logp, float ref_logp, float *value, flo
     const float v4 = -(v3);
     *value = v2;
     *grad_logp = v4;
+}
+// |logp - ref|
+TRUING_FN void truing_estimator_abs(float logp, float ref_logp, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(v1);
+    const float v3 = truing_abs(v1);
+    const float v4 = 0.0f < v1 ? v1 : v3;
+    const float v5 = v1 < 0.0f ? v2 : v4;
+    const float v6 = -(1.0f);
+    const float v7 = 0.0f < v1 ? 1.0f : v3;
+    const float v8 = v1 < 0.0f ? v6 : v7;
+    *value = v5;
+    *grad_logp = v8;
 }
