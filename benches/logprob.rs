@@ -82,14 +82,14 @@ impl Data {
         forward(c, &problem, Inputs::new(logits, TransformInputs::default(), rows), out).unwrap();
     }
     /// The loss of the rows and its gradient in one call.
-    fn fused(&self, c: &Context, grad: Grad<'_>, workspace: &mut [u64]) {
+    fn fused(&self, c: &Context, grad: Grad<'_>, workspace: &mut [u8]) {
         let row_loss = RowLoss { reduction: Some(Reduction::Sum), ..RowLoss::default() };
         let problem = Problem::new(self.n, self.v, Options { row_loss, ..Options::default() }).unwrap();
         let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
         let inputs = BackwardInputs { transform: TransformInputs::default(), rows, ..Default::default() };
         let fused = Fused { grad, bias: None, upstream: 1.0, scale: 1.0 };
-        let (out, totals, w) = (Figures::default(), Totals::default(), bytemuck::cast_slice_mut(workspace));
-        forward_fused::<f32>(c, &problem, inputs, None, out, totals, fused, w).unwrap();
+        let (out, totals) = (Figures::default(), Totals::default());
+        forward_fused::<f32>(c, &problem, inputs, None, out, totals, fused, workspace).unwrap();
     }
     fn backward(&self, c: &Context, grad: Grad<'_>) {
         let problem = Problem::new(self.n, self.v, Options::default()).unwrap();
@@ -117,7 +117,9 @@ where
         .collect();
     let mut g = z.clone();
     let mut data = Data::new(n, v);
-    let mut workspace = vec![0u64; n * STATS]; // twice the statistics of the rows
+    let mut workspace = vec![0u8; n * STATS * size_of::<f32>() + 128];
+    let at = workspace.as_ptr().align_offset(64);
+    let workspace = &mut workspace[at..];
     let bytes = n * v * size_of::<T>();
     for threads in [1, 2] {
         let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
@@ -140,7 +142,7 @@ where
                     Kind::Fused => {
                         let grad = MatrixMut::contiguous(&mut g, n, v).unwrap().into();
                         let logits = Matrix::contiguous(&z, n, v).unwrap().into();
-                        time(threads, || data.fused(&c, Grad::Separate(logits, grad), &mut workspace))
+                        time(threads, || data.fused(&c, Grad::Separate(logits, grad), workspace))
                     }
                     Kind::InPlace => {
                         let logits = MatrixMut::contiguous(&mut g, n, v).unwrap().into();

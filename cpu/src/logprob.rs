@@ -540,7 +540,7 @@ impl sealed::Rows for f64 {
     fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, f64>, wants: Wants) {
         if let Floats::F64(z) = z {
             context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-                forward_scalar(&job, &z, first, first, n, out, wants)
+                forward_scalar(&job, &|i| z.row(i), first, n, out, wants)
             });
         }
     }
@@ -666,16 +666,15 @@ fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: P
     let isa = context.isa();
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
         let mut scratch = Scratch::new(z.data().as_ptr_range().end);
-        forward_piece(isa, &job, &z, first, first, n, out, wants, &mut scratch)
+        forward_piece(isa, &job, &|i| z.row(i), first, n, out, wants, &mut scratch)
     });
 }
-/// `n` rows from `first` on, the first of which is row `from` of `z`.
+/// `n` rows from `first` on; `z` gives the logits of a row of the batch.
 #[inline(never)]
-fn forward_piece<T: Cell>(
+fn forward_piece<'z, T: Cell>(
     isa: Isa,
     job: &Job<'_>,
-    z: &Matrix<'_, T>,
-    from: usize,
+    z: &dyn Fn(usize) -> &'z [T],
     first: usize,
     n: usize,
     out: Places<'_, f32>,
@@ -684,35 +683,39 @@ fn forward_piece<T: Cell>(
 ) {
     on_lanes!(
         isa,
-        s => forward_rows(s, job, z, from, first, n, out, wants, scratch),
-        forward_scalar(job, z, from, first, n, out, wants)
+        s => forward_rows(s, job, z, first, n, out, wants, scratch),
+        forward_scalar(job, z, first, n, out, wants)
     )
 }
 /// Bytes of logits that are still in the second cache when their gradient is made.
 const NEAR: usize = 1 << 18;
+/// Most rows whose statistics are kept between the two.
+const ROWS: usize = 64;
 fn fused_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, out: Places<'_, f32>, wants: Wants) {
     let (isa, problem) = (context.isa(), back.job.problem);
     back.stream = large::<P::G>(problem);
-    let few = (NEAR / (problem.vocab().saturating_mul(size_of::<P::Z>())).max(1)).max(1);
+    let few = (NEAR / problem.vocab().saturating_mul(size_of::<P::Z>()).max(1)).clamp(1, ROWS);
     context.rows(problem.rows(), grain(problem), (out, pair), |mut first, mut n, mut rest| {
-        let mut scratch = Scratch::new(rest.1.end());
+        let (mut scratch, mut kept) = (Scratch::new(rest.1.end()), [[0.0; STATS]; ROWS]);
         while n > 0 {
             let k = few.min(n);
             let (((figures, places), pair), behind) = rest.split(k);
             let mut stats = figures.stats.expect("the forward writes them");
             let out = (Figures { stats: Some(stats.reborrow()), ..figures }, places);
-            let (z, from) = pair.all();
-            forward_piece(isa, &back.job, &z, from, first, k, out, wants, &mut scratch);
-            let back = Back { stats: Some(stats.view()), from: first, ..back };
+            forward_piece(isa, &back.job, &|i| Pair::logits(&pair, i - first), first, k, out, wants, &mut scratch);
+            for (i, kept) in kept[..k].iter_mut().enumerate() {
+                kept.copy_from_slice(stats.row(i));
+            }
+            let stats = Matrix::contiguous(kept[..k].as_flattened(), k, STATS).expect("of this shape");
+            let back = Back { stats: Some(stats), from: first, ..back };
             backward_piece(isa, &back, first, k, pair, None, &mut scratch);
             (first, n, rest) = (first + k, n - k, behind);
         }
     });
 }
-fn forward_scalar<T: Float, F: RowFloat>(
+fn forward_scalar<'z, T: Float + 'z, F: RowFloat>(
     job: &Job<'_>,
-    z: &Matrix<'_, T>,
-    from: usize,
+    z: &dyn Fn(usize) -> &'z [T],
     first: usize,
     n: usize,
     out: Places<'_, F>,
@@ -720,7 +723,7 @@ fn forward_scalar<T: Float, F: RowFloat>(
 ) {
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(from + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z(first + i)));
         let record = match target {
             Target::Ignored => {
                 found.start(&Needs::default());
@@ -750,11 +753,10 @@ fn settle_forward<T: Float, F: RowFloat>(
     counters.add(record.flags);
 }
 #[inline(always)]
-fn forward_rows<S: Sixteen, T: Cell>(
+fn forward_rows<'z, S: Sixteen, T: Cell>(
     s: S,
     job: &Job<'_>,
-    z: &Matrix<'_, T>,
-    from: usize,
+    z: &dyn Fn(usize) -> &'z [T],
     first: usize,
     n: usize,
     out: Places<'_, f32>,
@@ -763,7 +765,7 @@ fn forward_rows<S: Sixteen, T: Cell>(
 ) {
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(from + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z(first + i)));
         let record = if target == Target::Ignored {
             found.start(&Needs::default());
             Record::EMPTY.conclude(target)
@@ -1148,12 +1150,8 @@ trait Pair: Split + Send {
     fn logits(&self, i: usize) -> &[Self::Z];
     /// Gradient of row `i` of this piece, to write to.
     fn gradient(&mut self, i: usize) -> &mut [Self::G];
-    /// The logits, and which of their rows is the first of this piece.
-    fn all(&self) -> (Matrix<'_, Self::Z>, usize);
     /// Where the logits end.
-    fn end(&self) -> *const Self::Z {
-        self.all().0.data().as_ptr_range().end
-    }
+    fn end(&self) -> *const Self::Z;
     /// The gradient of the first `n` columns of row `i` where there is no transform. STREAM: past the cache.
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
 }
@@ -1235,8 +1233,8 @@ impl<T: Cell, G: Cell> Pair for Apart<'_, T, G> {
         self.g.row_mut(i)
     }
     #[inline(always)]
-    fn all(&self) -> (Matrix<'_, T>, usize) {
-        (self.z, self.first)
+    fn end(&self) -> *const T {
+        self.z.data().as_ptr_range().end
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
@@ -1290,8 +1288,9 @@ impl<T: Cell> Pair for Same<'_, T> {
         self.0.row_mut(i)
     }
     #[inline(always)]
-    fn all(&self) -> (Matrix<'_, T>, usize) {
-        (self.0.view(), 0)
+    fn end(&self) -> *const T {
+        let n = self.0.rows();
+        if n == 0 { core::ptr::null() } else { self.0.row(n - 1).as_ptr_range().end }
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
