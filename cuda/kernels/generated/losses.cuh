@@ -193,20 +193,35 @@ TRUING_FN float truing_log1p(float x) {
 }
 TRUING_FN float truing_tanh(float x) {
     const float v1 = truing_abs(x);
-    const float v2 = v1 + v1;
-    const float v3 = -(v2);
-    const float v4 = v1 < 1.0f ? v3 : v2;
-    const float v5 = truing_expm1(v4);
-    const float v6 = -(v5);
-    const float v7 = v1 < 1.0f ? v6 : 2.0f;
-    const float v8 = v5 + 2.0f;
-    const float v9 = v7 / v8;
-    const float v10 = 1.0f - v9;
-    const float v11 = v1 < 1.0f ? v9 : v10;
-    const float v12 = -(v11);
-    const float v13 = x < 0.0f ? v12 : v11;
-    const float v14 = v1 < 5.9604645e-8f ? x : v13;
-    return v14;
+    const float v2 = 20.0f < v1 ? 20.0f : v1;
+    const float v3 = -(2.0f);
+    const float v4 = v2 < 1.0f ? v3 : 2.0f;
+    const float v5 = v2 * v4;
+    const float v6 = truing_fma(v5, 1.442695f, 12582912.0f);
+    const float v7 = v6 - 12582912.0f;
+    const float v8 = truing_fma(v7, -0.69314575f, v5);
+    const float v9 = truing_fma(v7, -1.4286068e-6f, v8);
+    const float v10 = v9 * v9;
+    const float v11 = truing_fma(0.0013950474f, v9, 0.008368881f);
+    const float v12 = truing_fma(v11, v9, 0.041666206f);
+    const float v13 = truing_fma(v12, v9, 0.1666652f);
+    const float v14 = truing_fma(v13, v9, 0.5f);
+    const float v15 = truing_fma(v10, v14, v9);
+    const float v16 = v7 - 1.0f;
+    const float v17 = truing_exp2i(v16);
+    const float v18 = v17 - 0.5f;
+    const float v19 = truing_fma(v17, v15, v18);
+    const float v20 = v19 + v19;
+    const float v21 = -(v20);
+    const float v22 = v2 < 1.0f ? v21 : 2.0f;
+    const float v23 = v20 + 2.0f;
+    const float v24 = v22 / v23;
+    const float v25 = 1.0f - v24;
+    const float v26 = v2 < 1.0f ? v24 : v25;
+    const float v27 = -(v26);
+    const float v28 = x < 0.0f ? v27 : v26;
+    const float v29 = v1 < 5.9604645e-8f ? x : v28;
+    return v29;
 }
 TRUING_FN float truing_sigmoid(float x) {
     const float v1 = truing_abs(x);
@@ -414,20 +429,40 @@ TRUING_FN double truing_log1p(double x) {
 }
 TRUING_FN double truing_tanh(double x) {
     const double v1 = truing_abs(x);
-    const double v2 = v1 + v1;
-    const double v3 = -(v2);
-    const double v4 = v1 < 1.0 ? v3 : v2;
-    const double v5 = truing_expm1(v4);
-    const double v6 = -(v5);
-    const double v7 = v1 < 1.0 ? v6 : 2.0;
-    const double v8 = v5 + 2.0;
-    const double v9 = v7 / v8;
-    const double v10 = 1.0 - v9;
-    const double v11 = v1 < 1.0 ? v9 : v10;
-    const double v12 = -(v11);
-    const double v13 = x < 0.0 ? v12 : v11;
-    const double v14 = v1 < 1.1102230246251565e-16 ? x : v13;
-    return v14;
+    const double v2 = 20.0 < v1 ? 20.0 : v1;
+    const double v3 = -(2.0);
+    const double v4 = v2 < 1.0 ? v3 : 2.0;
+    const double v5 = v2 * v4;
+    const double v6 = truing_fma(v5, 1.4426950408889634, 6755399441055744.0);
+    const double v7 = v6 - 6755399441055744.0;
+    const double v8 = truing_fma(v7, -0.6931471805592082, v5);
+    const double v9 = truing_fma(v7, -7.371002565167799e-13, v8);
+    const double v10 = v9 * v9;
+    const double v11 = truing_fma(2.5117848263027257e-8, v9, 2.763125218004125e-7);
+    const double v12 = truing_fma(v11, v9, 2.7557216348605783e-6);
+    const double v13 = truing_fma(v12, v9, 2.4801490028815436e-5);
+    const double v14 = truing_fma(v13, v9, 0.000198412699173193);
+    const double v15 = truing_fma(v14, v9, 0.0013888888946922506);
+    const double v16 = truing_fma(v15, v9, 0.008333333333307241);
+    const double v17 = truing_fma(v16, v9, 0.04166666666651583);
+    const double v18 = truing_fma(v17, v9, 0.166666666666667);
+    const double v19 = truing_fma(v18, v9, 0.5000000000000012);
+    const double v20 = truing_fma(v10, v19, v9);
+    const double v21 = v7 - 1.0;
+    const double v22 = truing_exp2i(v21);
+    const double v23 = v22 - 0.5;
+    const double v24 = truing_fma(v22, v20, v23);
+    const double v25 = v24 + v24;
+    const double v26 = -(v25);
+    const double v27 = v2 < 1.0 ? v26 : 2.0;
+    const double v28 = v25 + 2.0;
+    const double v29 = v27 / v28;
+    const double v30 = 1.0 - v29;
+    const double v31 = v2 < 1.0 ? v29 : v30;
+    const double v32 = -(v31);
+    const double v33 = x < 0.0 ? v32 : v31;
+    const double v34 = v1 < 1.1102230246251565e-16 ? x : v33;
+    return v34;
 }
 TRUING_FN double truing_sigmoid(double x) {
     const double v1 = truing_abs(x);
