@@ -113,7 +113,8 @@ pub fn forward(
             0 => None,
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
-        let mut group = Group { rows: rows.clone(), before, logits };
+        let logprob_only = !by_entropy && out.stats.is_none();
+        let mut group = Group { rows: rows.clone(), before, logprob_only, logits };
         let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
         let space = arena.take::<u8>(bytes)?;
 
