@@ -17,9 +17,10 @@ use crate::parallel::{Context, Mode};
 use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
 use crate::sequence::check_space;
 use core::ops::Range;
+use truing_core::divergence::formula::{ratio, term};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
-use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype, kl_term};
+use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype};
 use truing_core::logprob::{ExtraIds, Figures, Found, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, RowUpstream, Tree};
@@ -2726,7 +2727,7 @@ fn columns_lanes<S: Sixteen>(
             g.store_slice(place);
         } else {
             let own = exp(s, clamp(s, p - m0)) * scale0;
-            sum = sum + kl_term(z, p, q, own, [m1, m0, gamma]);
+            sum = sum + term(q, own, ratio(z, p, m1, m0) - gamma);
         }
     }
     sum.store_slice(part);
@@ -2765,7 +2766,7 @@ fn columns_scalar(
                 place[l] = if p == dead || z == dead { 0.0 } else { sides.factor[l] * q * slope };
             } else {
                 let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
-                part[l] += kl_term(z, p, q, own, [sides.m[1][l], sides.m[0][l], sides.gamma[l]]);
+                part[l] += term(q, own, ratio(z, p, sides.m[1][l], sides.m[0][l]) - sides.gamma[l]);
             }
         }
     }
