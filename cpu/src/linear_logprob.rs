@@ -7,8 +7,8 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_panels,
-    pack_reduction, product, scratch, sweep, sweep_panels, with_kernel,
+    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, Reduction, WIDEST, across, product,
+    scratch, sweep, sweep_panels, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::{self, BackwardInputs, Counted, Losses, Over, Totals, add_up, check_figures, check_upstream};
@@ -87,8 +87,10 @@ const CHUNK: usize = 240;
 /// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
 /// time.
 const STRIP: usize = 96;
-/// Lanes of weights that grad_hidden packs together.
-const TOGETHER: usize = 192;
+/// Rows between panels of weights, so that these do not lie powers of two apart, in the same cache sets.
+const GAP: usize = 1;
+/// Lanes of weights that grad_hidden packs together, and the bytes that this takes of all workers.
+const TOGETHER: (usize, usize) = (576, 16 << 20);
 /// Columns that grad_hidden takes all rows through before the next ones.
 const PART: usize = 1056;
 /// Strips of a grad_weight task.
@@ -1681,6 +1683,8 @@ struct Pass {
     c: usize,
     /// The totals of a grad_weight tile need a place of their own.
     total: bool,
+    /// Lanes of weights that grad_hidden packs together.
+    together: usize,
     roomy: bool,
     /// The logits are there: no hidden states are packed, no weights copied, and dz takes the place of the logits.
     kept: bool,
@@ -1689,10 +1693,14 @@ impl Pass {
     fn tile(sizes: &Sizes) -> usize {
         sizes.valid.next_multiple_of(LANES).clamp(LANES, BLOCK) // a shard may be padding alone
     }
+    fn lanes(sizes: &Sizes) -> usize {
+        TOGETHER.0.min(TOGETHER.1 / (Self::tile(sizes) * size_of::<f32>() * sizes.threads))
+    }
     fn weight(sizes: &Sizes, direct: bool) -> Pass {
         let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
         let (t, total) = (Self::tile(sizes), !direct && sizes.rows > b);
-        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, roomy: true, kept: false }
+        let together = Self::lanes(sizes);
+        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, together, roomy: true, kept: false }
     }
     fn hidden(sizes: &Sizes, b: usize) -> Pass {
         Pass {
@@ -1703,6 +1711,7 @@ impl Pass {
             b,
             c: b,
             total: false,
+            together: Self::lanes(sizes),
             roomy: true,
             kept: false,
         }
@@ -1744,12 +1753,12 @@ impl Pass {
     }
     /// Panels of weights that are packed together.
     fn together<K: Kernel>(&self) -> usize {
-        if self.roomy { TOGETHER / (LANES * K::F::NV) } else { 1 }
+        if self.roomy { (self.together / (LANES * K::F::NV)).max(1) } else { 1 }
     }
     /// Vectors of a worker's panels for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
         let weight = if self.weight { self.b * self.across::<K>() } else { 0 };
-        let hidden = if self.hidden { self.t * self.together::<K>() } else { 0 };
+        let hidden = if self.hidden { (self.t + GAP) * self.together::<K>() } else { 0 };
         K::F::NV * weight.max(hidden)
     }
     /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
@@ -2200,13 +2209,16 @@ fn pass<K: Kernel>(
                 let weight_tasks = groups * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
-                let together = hp.div_ceil(2 * threads).clamp(1, pass.together::<K>());
+                let groups_at_least = hp.div_ceil(pass.together::<K>()).max(threads.min(hp)).max(1);
+                let together = hp.div_ceil(groups_at_least).max(1);
                 let hidden_groups = hp.div_ceil(together);
-                let pieces = (2 * threads).div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
+                let pieces = threads.div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
                 let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(ld);
                 let pieces = (n1 - n0).div_ceil(rows);
                 let out = &*out;
-                job.context.tasks(weight_tasks + hidden_groups * pieces, |worker, task| {
+                let tasks = weight_tasks + hidden_groups * pieces;
+                job.context.tasks(tasks, |worker, task| {
+                    let task = (weight_tasks + task) % tasks; // the larger ones first
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
@@ -2214,7 +2226,7 @@ fn pass<K: Kernel>(
                         let (p0, part) = (w0 + task / parts * some, task % parts);
                         let p1 = w1.min(p0 + some);
                         let (c0, c1) = (part * subs / parts * sub, (v1 - v0).min((part + 1) * subs / parts * sub));
-                        let rows = || (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
+                        let row = |k: usize| (kept.fill[n0 + k] != ZERO).then_some(kept.live[n0 + k]);
                         let onto = if pass.total {
                             if n0 > l0 { Onto::Sum } else { Onto::Fresh }
                         } else {
@@ -2240,7 +2252,9 @@ fn pass<K: Kernel>(
                             let len = (n1 - n0) * K::F::NV;
                             let b = &mut b[..(first - p0) * len];
                             if first > p0 {
-                                pack_panels(hidden, |k| rows().skip(k), n1 - n0, p0 * width, K::F::NV, b);
+                                let (len, nv) = (n1 - n0, K::F::NV);
+                                let shape = Reduction { len, stride: len, first: p0 * width, nv, ones: None };
+                                kg.pack(hidden, &row, shape, b);
                                 // SAFETY: these columns of these rows belong to panels [p0, first) and this task.
                                 let to = unsafe { Out::new(x, (v0 + c0) * ld + p0 * width, ld, width, onto) };
                                 sweep_panels(kg, (c1 - c0, strip), |v| dz(c0 + v, 0), b, first - p0, to);
@@ -2251,7 +2265,9 @@ fn pass<K: Kernel>(
                             let lanes = nv * LANES;
                             let b = &mut b[..(n1 - n0) * nv];
                             let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
-                            pack_reduction(hidden, rows(), p * width, nv, one, b);
+                            let len = n1 - n0;
+                            let shape = Reduction { len, stride: len, first: p * width, nv, ones: one };
+                            kg.pack(hidden, &row, shape, b);
                             let own = lanes.min(d.saturating_sub(p * width));
                             for a0 in (c0..c1).step_by(sub) {
                                 let a1 = c1.min(a0 + sub);
@@ -2298,17 +2314,18 @@ fn pass<K: Kernel>(
                         let (group, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
                         let (r0, r1) = (piece * rows, (n1 - n0).min((piece + 1) * rows));
                         let (p0, p1) = (group * together, hp.min((group + 1) * together));
-                        let len = (v1 - v0) * K::F::NV;
-                        let columns =
-                            |k: usize| (v0 + k..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
+                        let stride = v1 - v0 + GAP;
+                        let column = |k: usize| (job.bias(v0 + k) != Some(f32::NEG_INFINITY)).then_some(v0 + k);
                         let whole = (d / width).clamp(p0, p1) - p0;
-                        pack_panels(weight, columns, v1 - v0, p0 * width, K::F::NV, &mut b[..whole * len]);
-                        for (p, b) in (p0..p1).zip(b.chunks_mut(len)) {
+                        let nv = K::F::NV;
+                        let shape = Reduction { len: v1 - v0, stride, first: p0 * width, nv, ones: None };
+                        kg.pack(weight, &column, shape, &mut b[..whole * stride * nv]);
+                        for (p, b) in (p0..p1).zip(b.chunks_mut(stride * nv)) {
                             let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
                             let lanes = nv * LANES;
                             let b = &mut b[..(v1 - v0) * nv];
                             if p >= p0 + whole {
-                                pack_reduction(weight, columns(0), p * width, nv, None, b);
+                                kg.pack(weight, &column, Reduction { first: p * width, nv, ..shape }, b);
                             }
                             let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
                             // SAFETY: these rows of panel p are the task's.
