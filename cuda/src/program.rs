@@ -23,7 +23,7 @@ pub(crate) struct File {
     pub(crate) text: &'static str,
 }
 /// All of them.
-pub(crate) const FILES: [File; 2] = [crate::logprob::FILE, crate::sequence::FILE];
+pub(crate) const FILES: [File; 3] = [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE];
 
 /// Settings of a [`Context`].
 #[derive(Clone, Debug, Default)]

@@ -5,13 +5,12 @@
 //! a negative prefix, or weights that are not finite and >= 0 gets the score NaN and the status `OUT_OF_RANGE`. Tokens of a
 //! sequence whose offsets are wrong get no gradient.
 use crate::driver::{Device, Stream};
-use crate::plan::{Dtypes, F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, cover};
+use crate::plan::{F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use truing_core::sequence::{Divisor, Options, Problem, Score, Segments};
-use truing_core::{Dtype, Error, Result, Value};
+use truing_core::{Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"sequence.cu", text: include_str!("../kernels/sequence.cu") };
-const WIDE: Dtypes = Dtypes(&[Dtype::F64, Dtype::F32], "f64 or f32");
 const THREADS: usize = 128;
 
 /// Which tokens belong to which sequence.

@@ -2416,3 +2416,299 @@ TRUING_FN void truing_estimator_k3(float logp, float ref_logp, float *value, flo
     *value = v2;
     *grad_logp = v4;
 }
+TRUING_FN void truing_map_js(double a, double b, double *difference, double *chosen, double *rejected) {
+    const double v1 = -(a);
+    const double v2 = truing_sigmoid(v1);
+    const double v3 = -(b);
+    const double v4 = truing_sigmoid(v3);
+    const double v5 = a - b;
+    const double v6 = v5 < 0.0 ? b : a;
+    const double v7 = truing_abs(v5);
+    const double v8 = -(v6);
+    const double v9 = truing_sigmoid(v8);
+    const double v10 = truing_expm1(v7);
+    const double v11 = v9 * v10;
+    const double v12 = truing_log1p(v11);
+    const double v13 = -(v12);
+    const double v14 = v5 < 0.0 ? v13 : v12;
+    const double v15 = truing_abs(b);
+    const double v16 = -(v15);
+    const double v17 = truing_exp(v16);
+    const double v18 = truing_log1p(v17);
+    const double v19 = truing_abs(a);
+    const double v20 = -(v19);
+    const double v21 = truing_exp(v20);
+    const double v22 = truing_log1p(v21);
+    const double v23 = v18 - v22;
+    const double v24 = a < 0.0 ? v1 : 0.0;
+    const double v25 = b < 0.0 ? v3 : 0.0;
+    const double v26 = v25 - v24;
+    const double v27 = v26 + v23;
+    const double v28 = v7 < 1.0 ? v14 : v27;
+    *difference = v28;
+    *chosen = v2;
+    *rejected = v4;
+}
+TRUING_FN void truing_map_js_by_length(double a, double b, double c, double r, double *difference, double *chosen, double *rejected) {
+    const double v1 = -(a);
+    const double v2 = truing_sigmoid(v1);
+    const double v3 = -(b);
+    const double v4 = truing_sigmoid(v3);
+    const double v5 = truing_softplus(v1);
+    const double v6 = -(v5);
+    const double v7 = truing_abs(c);
+    const double v8 = c * v6;
+    const double v9 = 0.0 < v7 ? v8 : v7;
+    const double v10 = truing_softplus(v3);
+    const double v11 = -(v10);
+    const double v12 = truing_abs(r);
+    const double v13 = r * v11;
+    const double v14 = 0.0 < v12 ? v13 : v12;
+    const double v15 = v9 - v14;
+    const double v16 = v2 * c;
+    const double v17 = v4 * r;
+    *difference = v15;
+    *chosen = v16;
+    *rejected = v17;
+}
+TRUING_FN void truing_map_alpha(double alpha, double max_exponent, double a, double b, double *difference, double *chosen, double *rejected) {
+    const double v1 = alpha * a;
+    const double v2 = -(v1);
+    const double v3 = alpha * b;
+    const double v4 = -(v3);
+    const double v5 = truing_exp(v2);
+    const double v6 = max_exponent < v2 ? 0.0 : v5;
+    const double v7 = truing_exp(v4);
+    const double v8 = max_exponent < v4 ? 0.0 : v7;
+    const double v9 = max_exponent < v2 ? max_exponent : v2;
+    const double v10 = max_exponent < v4 ? max_exponent : v4;
+    const double v11 = v9 < v10 ? v10 : v9;
+    const double v12 = v9 - v10;
+    const double v13 = truing_abs(v12);
+    const double v14 = -(v13);
+    const double v15 = truing_expm1(v14);
+    const double v16 = -(v15);
+    const double v17 = v9 < v10 ? v16 : v15;
+    const double v18 = truing_exp(v11);
+    const double v19 = truing_abs(v17);
+    const double v20 = v18 <= 1.7976931348623157e308 ? 0.0 : 1.0;
+    const double v21 = v19 <= 0.0 ? v20 : 0.0;
+    const double v22 = a - b;
+    const double v23 = v22 * 1.7976931348623157e308;
+    const double v24 = v23 * 1.7976931348623157e308;
+    const double v25 = v18 * v17;
+    const double v26 = v25 / alpha;
+    const double v27 = 0.0 < v21 ? v24 : v26;
+    const double v28 = truing_abs(alpha);
+    const double v29 = v28 < 1e-6 ? 1.0 : 0.0;
+    const double v30 = 0.0 < v29 ? v22 : v27;
+    const double v31 = 0.0 < v29 ? 1.0 : v6;
+    const double v32 = truing_abs(1.0);
+    const double v33 = 1.0 * v31;
+    const double v34 = 0.0 < v32 ? v33 : v32;
+    const double v35 = 0.0 < v29 ? 1.0 : v8;
+    const double v36 = 1.0 * v35;
+    const double v37 = 0.0 < v32 ? v36 : v32;
+    *difference = v30;
+    *chosen = v34;
+    *rejected = v37;
+}
+TRUING_FN void truing_map_alpha_by_length(double alpha, double max_exponent, double a, double b, double c, double r, double *difference, double *chosen, double *rejected) {
+    const double v1 = alpha * a;
+    const double v2 = -(v1);
+    const double v3 = alpha * b;
+    const double v4 = -(v3);
+    const double v5 = truing_exp(v2);
+    const double v6 = max_exponent < v2 ? 0.0 : v5;
+    const double v7 = truing_exp(v4);
+    const double v8 = max_exponent < v4 ? 0.0 : v7;
+    const double v9 = max_exponent < v2 ? max_exponent : v2;
+    const double v10 = max_exponent < v4 ? max_exponent : v4;
+    const double v11 = v9 < v10 ? v10 : v9;
+    const double v12 = v9 - v10;
+    const double v13 = truing_abs(v12);
+    const double v14 = -(v13);
+    const double v15 = truing_exp(v14);
+    const double v16 = v15 * c;
+    const double v17 = r - v16;
+    const double v18 = v15 * r;
+    const double v19 = v18 - c;
+    const double v20 = v9 < v10 ? v17 : v19;
+    const double v21 = truing_exp(v11);
+    const double v22 = truing_abs(v20);
+    const double v23 = v21 <= 1.7976931348623157e308 ? 0.0 : 1.0;
+    const double v24 = v22 <= 0.0 ? v23 : 0.0;
+    const double v25 = v21 * v20;
+    const double v26 = v25 / alpha;
+    const double v27 = 0.0 < v24 ? 0.0 : v26;
+    const double v28 = truing_abs(alpha);
+    const double v29 = v28 < 1e-6 ? 1.0 : 0.0;
+    const double v30 = truing_abs(c);
+    const double v31 = c * a;
+    const double v32 = 0.0 < v30 ? v31 : v30;
+    const double v33 = truing_abs(r);
+    const double v34 = r * b;
+    const double v35 = 0.0 < v33 ? v34 : v33;
+    const double v36 = v32 - v35;
+    const double v37 = 0.0 < v29 ? v36 : v27;
+    const double v38 = 0.0 < v29 ? 1.0 : v6;
+    const double v39 = c * v38;
+    const double v40 = 0.0 < v30 ? v39 : v30;
+    const double v41 = 0.0 < v29 ? 1.0 : v8;
+    const double v42 = r * v41;
+    const double v43 = 0.0 < v33 ? v42 : v33;
+    *difference = v37;
+    *chosen = v40;
+    *rejected = v43;
+}
+struct truing_pair_in {
+    double chosen_logp, rejected_logp, chosen_ref_logp, rejected_ref_logp, chosen_margin, rejected_margin, chosen_len, rejected_len, chosen_kl, rejected_kl, anchor_logp, anchor_ref_logp, shift;
+};
+struct truing_pair_out {
+    double value, grad_chosen_logp, grad_rejected_logp, grad_chosen_margin, grad_rejected_margin, grad_chosen_kl, grad_rejected_kl, grad_anchor_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_pair_out truing_pair_entry(truing_u32 id, const truing_pair_in &x, const double *p) {
+    truing_pair_out y = {};
+    switch (id) {
+    case 1001u: truing_pair_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1002u: truing_pair_ipo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1003u: truing_pair_simpo(x.chosen_logp, x.rejected_logp, p[0], p[1], p[2], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1004u: truing_pair_tdpo1(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_kl, x.rejected_kl, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_kl, &y.grad_rejected_kl); break;
+    case 1005u: truing_pair_dpo_ln(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1006u: truing_pair_robust_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1007u: truing_pair_hinge(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1008u: truing_pair_ipo_sum(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1009u: truing_pair_exo_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1010u: truing_pair_discopop(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1011u: truing_pair_rpo_backward_kl(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1012u: truing_pair_rpo_forward_kl(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1013u: truing_pair_rpo_square(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1014u: truing_pair_odpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1015u: truing_pair_r_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, p[0], p[1], p[2], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1016u: truing_pair_dpo_shift(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1017u: truing_pair_dpop(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1018u: truing_pair_cal_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1019u: truing_pair_modpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1020u: truing_pair_modpo_hinge(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1021u: truing_pair_tdpo2(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_kl, x.rejected_kl, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_kl, &y.grad_rejected_kl); break;
+    case 1022u: truing_pair_mdpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.anchor_logp, x.anchor_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1023u: truing_pair_image_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1024u: truing_pair_povid(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.anchor_logp, x.anchor_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1025u: truing_pair_slic(x.chosen_logp, x.rejected_logp, x.anchor_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1026u: truing_pair_diffusion_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1027u: truing_pair_mm_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1028u: truing_pair_beta_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1029u: truing_pair_idk_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1030u: truing_pair_nca_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1031u: truing_pair_bco_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.shift, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1032u: truing_pair_sppo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1033u: truing_pair_apo_zero(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1034u: truing_pair_apo_down(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1035u: truing_pair_cpo(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1036u: truing_pair_arpo(x.chosen_logp, x.rejected_logp, x.chosen_len, x.rejected_len, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1037u: truing_pair_alphapo(x.chosen_logp, x.rejected_logp, p[0], p[1], p[2], p[3], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1038u: truing_pair_orpo(x.chosen_logp, x.rejected_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1039u: truing_pair_asft(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1040u: truing_pair_asft_tempered(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1041u: truing_pair_simper(x.chosen_logp, x.rejected_logp, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1042u: truing_pair_relu_po(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1043u: truing_pair_bt(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1044u: truing_pair_bt_center(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1045u: truing_pair_bt_mse(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1046u: truing_pair_bt_scaled(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1047u: truing_pair_bt_focal(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1048u: truing_pair_bt_rao_kupper(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1049u: truing_pair_bt_davidson(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1050u: truing_pair_cost_model(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    }
+    return y;
+}
+struct truing_unpaired_in {
+    double logp, ref_logp, label, baseline, weight, shift;
+};
+struct truing_unpaired_out {
+    double value, grad_logp, grad_baseline;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_unpaired_out truing_unpaired_entry(truing_u32 id, const truing_unpaired_in &x, const double *p) {
+    truing_unpaired_out y = {};
+    switch (id) {
+    case 2001u: truing_unpaired_kto(x.logp, x.ref_logp, x.label, x.baseline, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 2002u: truing_unpaired_apo_zero_unpaired(x.logp, x.ref_logp, x.label, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 2003u: truing_unpaired_bco(x.logp, x.ref_logp, x.label, x.weight, x.shift, p[0], &y.value, &y.grad_logp); break;
+    case 2004u: truing_unpaired_poft(x.logp, x.baseline, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 2005u: truing_unpaired_npo(x.logp, x.ref_logp, p[0], &y.value, &y.grad_logp); break;
+    case 2006u: truing_unpaired_simnpo(x.logp, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 2007u: truing_unpaired_a_star_po(x.logp, x.ref_logp, x.baseline, p[0], &y.value, &y.grad_logp, &y.grad_baseline); break;
+    case 2008u: truing_unpaired_prime_ce(x.logp, x.ref_logp, x.baseline, p[0], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_token_in {
+    float logp, old, advantage, entropy, ref_logp;
+};
+struct truing_token_out {
+    float value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_token_out truing_token_entry(truing_u32 id, const truing_token_in &x, const float *p) {
+    truing_token_out y = {};
+    switch (id) {
+    case 4001u: truing_token_ppo_clip(x.logp, x.old, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 4002u: truing_token_nll(x.logp, &y.value, &y.grad_logp); break;
+    case 4003u: truing_token_dft(x.logp, &y.value, &y.grad_logp); break;
+    case 4004u: truing_token_chord_phi(x.logp, &y.value, &y.grad_logp); break;
+    case 4005u: truing_token_eaft(x.logp, x.entropy, p[0], &y.value, &y.grad_logp); break;
+    case 4006u: truing_token_eaft_raw(x.logp, x.entropy, p[0], &y.value, &y.grad_logp); break;
+    case 4007u: truing_token_token_constrained(x.logp, x.ref_logp, x.advantage, &y.value, &y.grad_logp); break;
+    case 4008u: truing_token_gradient_ascent(x.logp, &y.value, &y.grad_logp); break;
+    case 4009u: truing_token_wga(x.logp, p[0], &y.value, &y.grad_logp); break;
+    case 4010u: truing_token_satimp(x.logp, p[0], p[1], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_sequence_map_in {
+    double logp, old, advantage;
+};
+struct truing_sequence_map_out {
+    double value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_sequence_map_out truing_sequence_map_entry(truing_u32 id, const truing_sequence_map_in &x, const double *p) {
+    truing_sequence_map_out y = {};
+    switch (id) {
+    case 5001u: truing_sequence_gspo_map(x.logp, x.old, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_sequence_in {
+    double c, advantage;
+};
+struct truing_sequence_out {
+    double value, grad_c;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_sequence_out truing_sequence_entry(truing_u32 id, const truing_sequence_in &x, const double *p) {
+    truing_sequence_out y = {};
+    switch (id) {
+    case 5001u: truing_sequence_gspo(x.c, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    }
+    return y;
+}
+struct truing_estimator_in {
+    float logp, ref_logp;
+};
+struct truing_estimator_out {
+    float value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_estimator_out truing_estimator_entry(truing_u32 id, const truing_estimator_in &x, const float *p) {
+    truing_estimator_out y = {};
+    switch (id) {
+    case 6001u: truing_estimator_k1(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6002u: truing_estimator_k2(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6003u: truing_estimator_k3(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
