@@ -42,13 +42,22 @@ impl Data {
             weight: EstimatorWeight::One,
             gradient: EstimatorGradient::Pathwise,
             coef: 0.04,
+            ..Estimator::new(0)
         };
         let options = Options {
             loss: id(kind, name),
             params: &[],
             kl: kl.then_some(estimator),
-            aggregate: Aggregate { mode: Mode::TokenMean, normaliser: 0.0, max_length: 0.0, count_empty: None },
+            aggregate: Aggregate {
+                mode: Mode::TokenMean,
+                normaliser: 0.0,
+                max_length: 0.0,
+                count_empty: None,
+                ..Aggregate::new(Mode::TokenMean)
+            },
             level: if kind == Kind::Sequence { Level::Sequence } else { Level::Token },
+            variant: 0,
+            bonus: None,
         };
         let n = self.grad.len();
         let segments = Segments::Padded { sequences: self.sequences, width: n / self.sequences };
@@ -62,6 +71,7 @@ impl Data {
             mask: masked.then_some(Mask::U8(Matrix::vector(&self.mask))),
             grad_output: None,
             grad_scale: 1.0,
+            ..Inputs::new(Floats::F32(Matrix::vector(&[])))
         };
         let (mut loss, mut statistics) = ([0f64], [0.0; 32]);
         let out = Outputs {

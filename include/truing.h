@@ -1906,7 +1906,6 @@ typedef struct truing_policy_forward_args {
 } truing_policy_forward_args;
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_policy_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2682,6 +2681,371 @@ typedef struct truing_wpo_weight_args {
     /// 0.
     uint8_t reserved[64];
 } truing_wpo_weight_args;
+
+// ------------------------------------------------------------ off-policy corrections
+
+/// What decides about an importance weight: `TRUING_WEIGHT_LEVEL_*`, 0 invalid.
+typedef uint32_t truing_weight_level;
+/// The log ratio of the token.
+#define TRUING_WEIGHT_LEVEL_TOKEN 1
+/// Its sum over the sequence.
+#define TRUING_WEIGHT_LEVEL_SEQUENCE_SUM 2
+/// Its mean over the sequence.
+#define TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN 3
+
+/// What happens to a weight beyond its bounds: `TRUING_WEIGHT_*`, 0 invalid.
+typedef uint32_t truing_weight_action;
+/// Nothing.
+#define TRUING_WEIGHT_RAW 1
+/// It is cut off at the bound.
+#define TRUING_WEIGHT_TRUNCATE 2
+/// It is 0.
+#define TRUING_WEIGHT_MASK 3
+
+/// What becomes of a token whose log ratio is not finite: `TRUING_MISSING_*`, 0 invalid.
+typedef uint32_t truing_missing;
+/// Its ratio counts as 1.
+#define TRUING_MISSING_ONE 1
+/// It is dropped, and counts as 1 in sums.
+#define TRUING_MISSING_ZERO 2
+/// The call is refused.
+#define TRUING_MISSING_ERROR 3
+
+/// What weights are divided by, unless that is 1e-8 or less: `TRUING_NORMALISE_*`, 0 = nothing.
+typedef uint32_t truing_normalise;
+/// Their mean over the live tokens.
+#define TRUING_NORMALISE_TOKEN_MEAN 1
+/// The mean of the means of the sequences.
+#define TRUING_NORMALISE_SEQUENCE_MEAN 2
+
+/// Importance weights of `old` against the engine that sampled, constant; serve as `inputs.importance_weight`.
+typedef struct truing_importance_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats.
+    const struct truing_tensor *old;
+    /// float, same shape, nats.
+    const struct truing_tensor *sampler;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Of the ratio, 0 = none.
+    double low;
+    /// Of the ratio, 0 = none.
+    double high;
+    /// Required.
+    truing_weight_level level;
+    /// Required; RAW has no bounds.
+    truing_weight_action action;
+    /// Required.
+    truing_missing missing;
+    /// 0 = off.
+    truing_normalise normalise;
+    /// 1: the level decides what is within, the weight is the token's own ratio, not cut off.
+    uint32_t token_weight;
+    /// 0.
+    uint32_t reserved0;
+    /// f32 or f64, same shape.
+    const struct truing_tensor *out_weights;
+    /// u8, same shape, 1 = within the bounds.
+    const struct truing_tensor *out_keep;
+    /// f64 [8]: tokens, beyond the bounds, sum of weights, of their squares, rest 0.
+    const struct truing_tensor *out_statistics;
+    /// u32, same shape.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_importance_weight_args;
+
+/// What rejection bounds: `TRUING_REJECTION_*`, 0 invalid.
+typedef uint32_t truing_rejection_statistic;
+/// y = old - sampler, against the logs of the bounds.
+#define TRUING_REJECTION_RATIO 1
+/// -y, against the logs of the bounds.
+#define TRUING_REJECTION_K1 2
+/// y^2 / 2.
+#define TRUING_REJECTION_K2 3
+/// e^y - 1 - y.
+#define TRUING_REJECTION_K3 4
+/// KL of the coins with e^sampler and e^old.
+#define TRUING_REJECTION_BINARY_KL 5
+/// abs(e^old - e^sampler).
+#define TRUING_REJECTION_TV 6
+
+/// Over what a statistic is taken: `TRUING_SPAN_*`, 0 invalid.
+typedef uint32_t truing_span;
+/// Each token.
+#define TRUING_SPAN_TOKEN 1
+/// Sum over the sequence.
+#define TRUING_SPAN_SEQUENCE_SUM 2
+/// Mean.
+#define TRUING_SPAN_SEQUENCE_MEAN 3
+/// Maximum, 0 without a live token.
+#define TRUING_SPAN_SEQUENCE_MAX 4
+
+/// Tokens that are not too far from the engine that sampled them; serve as `inputs.keep`. Several criteria: one call after the other.
+typedef struct truing_rejection_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats.
+    const struct truing_tensor *old;
+    /// float, same shape, nats.
+    const struct truing_tensor *sampler;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// mask, same shape, what other criteria left.
+    const struct truing_tensor *keep;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Of the ratio (RATIO, K1) or the statistic, 0 = none.
+    double low;
+    /// 0 = none.
+    double high;
+    /// Required.
+    truing_rejection_statistic statistic;
+    /// Required.
+    truing_span span;
+    /// Required.
+    truing_missing missing;
+    /// 0.
+    uint32_t reserved0;
+    /// u8, same shape.
+    const struct truing_tensor *out_keep;
+    /// u8 [B], 1 = a token is kept.
+    const struct truing_tensor *out_sequence_keep;
+    /// f64 or f32, same shape for SPAN_TOKEN, else [B].
+    const struct truing_tensor *out_statistic;
+    /// i64 0-d, live tokens that are not kept.
+    const struct truing_tensor *out_rejected;
+    /// 0.
+    uint8_t reserved[64];
+} truing_rejection_mask_args;
+
+/// Sequences with a negative advantage that the policy has moved away from; serve as `inputs.sequence_keep`.
+typedef struct truing_off_policy_sequence_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], current policy, nats.
+    const struct truing_tensor *logps;
+    /// float, same shape, sampler or old policy; NaN adds nothing.
+    const struct truing_tensor *behaviour;
+    /// float [B].
+    const struct truing_tensor *advantage;
+    /// mask, same shape as logps.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Largest mean of behaviour - logps that is kept.
+    double delta;
+    /// u8 [B].
+    const struct truing_tensor *out_keep;
+    /// f64 or f32 [B].
+    const struct truing_tensor *out_mean;
+    /// 0.
+    uint8_t reserved[64];
+} truing_off_policy_sequence_mask_args;
+
+/// The live tokens with the largest entropies, ties kept; serves as `inputs.entropy_mask`.
+typedef struct truing_top_entropy_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T]; NaN is dropped.
+    const struct truing_tensor *entropy;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// In (0, 1].
+    double share;
+    /// u8, same shape.
+    const struct truing_tensor *out_keep;
+    /// f64 or f32 0-d.
+    const struct truing_tensor *out_threshold;
+    /// u32 0-d: nan_input, empty.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_top_entropy_mask_args;
+
+/// Which tokens cov_select looks for: `TRUING_COV_*`, 0 invalid.
+typedef uint32_t truing_cov_form;
+/// The largest covariances, for kl_cov.
+#define TRUING_COV_KL 1
+/// A draw from those between two bounds that no clip holds, for clip_cov.
+#define TRUING_COV_CLIP 2
+
+/// Tokens by the covariance of advantage and log-prob over the live tokens.
+typedef struct truing_cov_select_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats, constant.
+    const struct truing_tensor *logps;
+    /// float, same shape; CLIP only.
+    const struct truing_tensor *old;
+    /// float [N] or [B].
+    const struct truing_tensor *advantage;
+    /// mask, same shape as logps.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: share (2e-4), cov_low (1), cov_high (5), clip_low (0.2), clip_high (0.2); NaN or a missing tail = default.
+    const double *params;
+    /// 0 to 5.
+    size_t num_params;
+    /// Of the draw.
+    uint64_t seed;
+    /// Index of the first token among those of all ranks, >= 0.
+    int64_t first_token;
+    /// Required.
+    truing_cov_form form;
+    /// 0.
+    uint32_t reserved0;
+    /// i64 [N] or [B,T] as logps, flat, ascending; -1 behind the first `count`.
+    const struct truing_tensor *out_indices;
+    /// i64 0-d.
+    const struct truing_tensor *out_count;
+    /// u8, same shape, 1 = selected: `inputs.flag` of kl_cov.
+    const struct truing_tensor *out_flag;
+    /// u8, same shape, 0 = selected: `inputs.keep` of clip_cov.
+    const struct truing_tensor *out_keep;
+    /// 0.
+    uint8_t reserved[64];
+} truing_cov_select_args;
+
+/// Tokens left when those with the largest (old - proximal)^2 are dropped until the mean of the others is below a threshold; serve as `inputs.keep`.
+typedef struct truing_m2po_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats.
+    const struct truing_tensor *old;
+    /// float, same shape, nats.
+    const struct truing_tensor *proximal;
+    /// mask, same shape.
+    const struct truing_tensor *mask;
+    /// > 0.
+    double threshold;
+    /// u8, same shape.
+    const struct truing_tensor *out_keep;
+    /// f64 or f32 0-d, mean square of the kept.
+    const struct truing_tensor *out_moment;
+    /// i64 0-d.
+    const struct truing_tensor *out_dropped;
+    /// 0.
+    uint8_t reserved[64];
+} truing_m2po_mask_args;
+
+/// Tokens weighted by the log ratios of those behind them, constant; serve as `inputs.token_weights`.
+typedef struct truing_fipo_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N] or [B,T], nats, constant.
+    const struct truing_tensor *logps;
+    /// float, same shape, nats.
+    const struct truing_tensor *old;
+    /// float [N] or [B].
+    const struct truing_tensor *advantage;
+    /// mask, same shape as logps.
+    const struct truing_tensor *mask;
+    /// int [B+1], packed layout.
+    const struct truing_tensor *cu_seqlens;
+    /// Host: half_life (32), clip (0.2, 0 = any), delta (inf), safety (4); NaN or a missing tail = default.
+    const double *params;
+    /// 0 to 4.
+    size_t num_params;
+    /// 1: at least 1 but for `safety`; 0: both sides.
+    uint32_t high_only;
+    /// 0.
+    uint32_t reserved0;
+    /// f32 or f64, same shape.
+    const struct truing_tensor *out_weights;
+    /// u32, same shape.
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_fipo_weight_args;
 
 /// What the input of `truing_density_ratio` and `truing_odpo_offset` is: `TRUING_ITEM_*`, 0 for the others.
 typedef uint32_t truing_item_form;
@@ -4555,6 +4919,105 @@ truing_status truing_context_create(const struct truing_context_options *options
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
 
+/// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs and the
+/// workspace describe is writable, and nobody else writes to any of it during the call.
+truing_status truing_importance_weight(const struct truing_importance_weight_args *args);
+
+/// Bytes of workspace for `truing_importance_weight`.
+///
+/// # Safety
+/// As for `truing_importance_weight`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_importance_weight_workspace_size(const struct truing_importance_weight_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+/// Tokens that one criterion keeps; see `truing_rejection_mask_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+truing_status truing_rejection_mask(const struct truing_rejection_mask_args *args);
+
+/// Sequences that are kept; see `truing_off_policy_sequence_mask_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+truing_status truing_off_policy_sequence_mask(const struct truing_off_policy_sequence_mask_args *args);
+
+/// Tokens with the largest entropies; see `truing_top_entropy_mask_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+truing_status truing_top_entropy_mask(const struct truing_top_entropy_mask_args *args);
+
+/// Bytes of workspace for `truing_top_entropy_mask`.
+///
+/// # Safety
+/// As for `truing_top_entropy_mask`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_top_entropy_mask_workspace_size(const struct truing_top_entropy_mask_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Tokens by the covariance of advantage and log-prob; see `truing_cov_select_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`; the host array `params` is readable.
+truing_status truing_cov_select(const struct truing_cov_select_args *args);
+
+/// Bytes of workspace for `truing_cov_select`.
+///
+/// # Safety
+/// As for `truing_cov_select`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_cov_select_workspace_size(const struct truing_cov_select_args *args,
+                                               size_t *minimum,
+                                               size_t *preferred);
+
+/// Tokens left of those that moved most; see `truing_m2po_mask_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+truing_status truing_m2po_mask(const struct truing_m2po_mask_args *args);
+
+/// Bytes of workspace for `truing_m2po_mask`.
+///
+/// # Safety
+/// As for `truing_m2po_mask`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_m2po_mask_workspace_size(const struct truing_m2po_mask_args *args,
+                                              size_t *minimum,
+                                              size_t *preferred);
+
+/// Weights by what follows; see `truing_fipo_weight_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`; the host array `params` is readable.
+truing_status truing_fipo_weight(const struct truing_fipo_weight_args *args);
+
+/// Bytes of workspace for `truing_rejection_mask`: 0.
+///
+/// # Safety
+/// As for `truing_rejection_mask`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_rejection_mask_workspace_size(const struct truing_rejection_mask_args *args,
+                                                   size_t *minimum,
+                                                   size_t *preferred);
+
+/// Bytes of workspace for `truing_off_policy_sequence_mask`: 0.
+///
+/// # Safety
+/// As for `truing_off_policy_sequence_mask`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_off_policy_sequence_mask_workspace_size(const struct truing_off_policy_sequence_mask_args *args,
+                                                             size_t *minimum,
+                                                             size_t *preferred);
+
+/// Bytes of workspace for `truing_fipo_weight`: 0.
+///
+/// # Safety
+/// As for `truing_fipo_weight`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_fipo_weight_workspace_size(const struct truing_fipo_weight_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.
 ///
@@ -4611,6 +5074,22 @@ truing_status truing_linear_logprob_finish(const truing_linear_logprob_finish_ar
 /// # Safety
 /// As for `truing_linear_logprob_finish`; `minimum` and `preferred` are NULL or writable.
 truing_status truing_linear_logprob_finish_workspace_size(const truing_linear_logprob_finish_args *args,
+                                                          size_t *minimum,
+                                                          size_t *preferred);
+
+/// Policy loss of hidden states and a head, and the gradients of both, without a logits tensor; see
+/// `truing_linear_policy_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_linear_policy_forward(const struct truing_linear_policy_args *args);
+
+/// Bytes of workspace for `truing_linear_policy_forward`.
+///
+/// # Safety
+/// As for `truing_linear_policy_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_policy_forward_workspace_size(const struct truing_linear_policy_args *args,
                                                           size_t *minimum,
                                                           size_t *preferred);
 
@@ -4847,6 +5326,13 @@ TRUING_STATIC_ASSERT(bco_shift_args_size, sizeof(truing_bco_shift_args) == 184);
 TRUING_STATIC_ASSERT(aot_sort_args_size, sizeof(truing_aot_sort_args) == 184);
 TRUING_STATIC_ASSERT(beta_dpo_stats_args_size, sizeof(truing_beta_dpo_stats_args) == 184);
 TRUING_STATIC_ASSERT(wpo_weight_args_size, sizeof(truing_wpo_weight_args) == 168);
+TRUING_STATIC_ASSERT(importance_weight_args_size, sizeof(truing_importance_weight_args) == 216);
+TRUING_STATIC_ASSERT(rejection_mask_args_size, sizeof(truing_rejection_mask_args) == 216);
+TRUING_STATIC_ASSERT(off_policy_sequence_mask_args_size, sizeof(truing_off_policy_sequence_mask_args) == 176);
+TRUING_STATIC_ASSERT(top_entropy_mask_args_size, sizeof(truing_top_entropy_mask_args) == 160);
+TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 224);
+TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
+TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
 TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
 TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);

@@ -547,6 +547,20 @@
  * Wang et al. 2023, arXiv:2309.02144 */
 #define TRUING_LIST_AFT 3007u
 
+/* s = mean_t (logp - old), P and N by target > 0 or not; log(1 + sum_N e^(s / tau)) + log(1 + sum_P e^(-s / tau))
+ * score: mean
+ * reads: logp, ref, list_target; partials: logp
+ * ms-swift, loss type real */
+#define TRUING_LIST_REAL 3008u
+#define TRUING_PARAM_LIST_REAL_TAU 0 /* temperature; default 0.5, (0, inf) */
+
+/* u = beta sum_t (logp - old); sum of ((u - mean u) - A)^2 / (2 (K - 1)), the mean constant
+ * score: sum
+ * reads: logp, ref, list_target; partials: logp
+ * Zhang et al. 2025, arXiv:2504.19599; as in verl-recipe */
+#define TRUING_LIST_GVPO 3009u
+#define TRUING_PARAM_LIST_GVPO_BETA 0 /* strength of the pull towards the reference; default 0.1, (0, inf) */
+
 /* ---- token ---- */
 
 /* r = e^(logp - old); -min(min(r, delta) A, clip(r, 1 - clip_low, 1 + clip_high) A); at most -dual_clip A for A < 0
@@ -617,16 +631,224 @@
 #define TRUING_PARAM_TOKEN_SATIMP_BETA1 0 /* exponent of the probability; default 5, [0, inf) */
 #define TRUING_PARAM_TOKEN_SATIMP_BETA2 1 /* exponent of its complement; default 1, [0, inf) */
 
+/* -clip(r, low, high) A logp, r = e^(logp - old) constant; the variant makes low and high
+ * reads: logp, old, advantage; partials: logp
+ * MiniMax 2025, arXiv:2506.13585; variants: TRL, open-instruct, verl, ROLL */
+#define TRUING_TOKEN_CISPO 4011u
+#define TRUING_VARIANT_TOKEN_CISPO_RAW_HIGH 1u
+#define TRUING_VARIANT_TOKEN_CISPO_ONE_PLUS_HIGH 2u
+#define TRUING_VARIANT_TOKEN_CISPO_TWO_SIDED 3u
+#define TRUING_VARIANT_TOKEN_CISPO_RAW_TWO_SIDED 4u
+#define TRUING_PARAM_TOKEN_CISPO_CLIP_LOW 0 /* lower bound of the weight, or its distance below 1; the variant decides; default 0, [0, inf] */
+#define TRUING_PARAM_TOKEN_CISPO_CLIP_HIGH 1 /* upper bound of the weight, or its distance above 1; the variant decides; default required, (0, inf] */
+
+/* r = e^(logp - old), tau = tau_pos for A > 0, else tau_neg; -(4 A / tau) sigma(tau (r - 1))
+ * reads: logp, old, advantage; partials: logp
+ * Gao et al. 2025, arXiv:2511.20347; as in TRL and verl */
+#define TRUING_TOKEN_SAPO 4012u
+#define TRUING_PARAM_TOKEN_SAPO_TAU_POS 0 /* temperature of the gate where the advantage is positive; default 1, (0, inf) */
+#define TRUING_PARAM_TOKEN_SAPO_TAU_NEG 1 /* temperature of the gate elsewhere; default 1.05, (0, inf) */
+
+/* -A logp
+ * also called gpg
+ * reads: logp, advantage; partials: logp
+ * Williams 1992; as in verl (gpg), NeMo-RL and ROLL (vanilla) */
+#define TRUING_TOKEN_REINFORCE 4013u
+#define TRUING_TOKEN_GPG TRUING_TOKEN_REINFORCE
+
+/* r = e^(logp - old) constant; -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+ * reads: logp, old, advantage, flag; partials: logp
+ * Le Roux et al. 2025, arXiv:2503.14286; as in ROLL */
+#define TRUING_TOKEN_TOPR 4014u
+#define TRUING_PARAM_TOKEN_TOPR_WEIGHT_POS 0 /* weight of what was rewarded; default 1, [0, inf) */
+#define TRUING_PARAM_TOKEN_TOPR_WEIGHT_NEG 1 /* weight of what was not; default 1, [0, inf) */
+
+/* r = min(e^(logp - old), ratio_max) constant, d = e^logp - e^old; -r A logp where d <= delta_high for A > 0, d >= -delta_low else
+ * reads: logp, old, advantage; partials: logp
+ * Qi et al. 2026, arXiv:2602.04879; as in verl */
+#define TRUING_TOKEN_DPPO_TV 4015u
+#define TRUING_PARAM_TOKEN_DPPO_TV_DELTA_LOW 0 /* largest divergence that is kept where the advantage is negative; default 0.2, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_TV_DELTA_HIGH 1 /* largest divergence that is kept where it is positive; default 0.2, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_TV_RATIO_MAX 2 /* cap of the ratio as a weight; verl ships 3; default 20, (0, inf] */
+
+/* r = min(e^(logp - old), ratio_max) constant, D = KL of the coins with e^old and e^logp; -r A logp where D <= delta_high or r <= 1 for A > 0, D <= delta_low or r >= 1 else
+ * reads: logp, old, advantage; partials: logp
+ * Qi et al. 2026, arXiv:2602.04879; as in verl */
+#define TRUING_TOKEN_DPPO_KL 4016u
+#define TRUING_PARAM_TOKEN_DPPO_KL_DELTA_LOW 0 /* largest divergence that is kept where the advantage is negative; default 0.2, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_KL_DELTA_HIGH 1 /* largest divergence that is kept where it is positive; default 0.2, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_KL_RATIO_MAX 2 /* cap of the ratio as a weight; verl ships 3; default 20, (0, inf] */
+
+/* x = logp - old, d = e^logp - e^old; -adv_tau A e^x where d <= mask_high for A > 0, d >= -mask_low else; + kl_tau x^2 everywhere
+ * reads: logp, old, advantage; partials: logp
+ * prime-rl, loss type default */
+#define TRUING_TOKEN_DPPO_TV_RATIO 4017u
+#define TRUING_PARAM_TOKEN_DPPO_TV_RATIO_ADV_TAU 0 /* weight of the advantage term; default 1, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_TV_RATIO_KL_TAU 1 /* weight of the squared log ratio; default 0.001, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_TV_RATIO_MASK_LOW 2 /* largest fall of the probability that is kept; default 0.2, [0, inf) */
+#define TRUING_PARAM_TOKEN_DPPO_TV_RATIO_MASK_HIGH 3 /* largest rise of the probability that is kept; default 0.2, [0, inf) */
+
+/* x = logp - old; -adv_tau A e^x where |e^logp - e^old| <= threshold; + kl_tau x^2 everywhere
+ * reads: logp, old, advantage; partials: logp
+ * prime-rl, loss type ipo */
+#define TRUING_TOKEN_PRIME_IPO 4018u
+#define TRUING_PARAM_TOKEN_PRIME_IPO_ADV_TAU 0 /* weight of the advantage term; default 1, [0, inf) */
+#define TRUING_PARAM_TOKEN_PRIME_IPO_KL_TAU 1 /* weight of the squared log ratio; default 0.001, [0, inf) */
+#define TRUING_PARAM_TOKEN_PRIME_IPO_THRESHOLD 2 /* largest change of the probability that is kept; default 0.1, [0, inf) */
+
+/* x = logp - old, A = ref - logp constant; -adv_tau A e^x where e^logp - e^old >= -mask_low; + kl_tau x^2 everywhere
+ * reads: logp, ref, old; partials: logp
+ * prime-rl, loss type ref_kl */
+#define TRUING_TOKEN_PRIME_REF_KL 4019u
+#define TRUING_PARAM_TOKEN_PRIME_REF_KL_ADV_TAU 0 /* weight of the advantage term; default 1, [0, inf) */
+#define TRUING_PARAM_TOKEN_PRIME_REF_KL_KL_TAU 1 /* weight of the squared log ratio; default 0.001, [0, inf) */
+#define TRUING_PARAM_TOKEN_PRIME_REF_KL_MASK_LOW 2 /* largest fall of the probability that is kept; default 0.2, [0, inf) */
+
+/* -A logp + tau / 2 (logp - old)^2
+ * also called kimi15
+ * reads: logp, old, advantage; partials: logp
+ * Richemond et al. 2024, arXiv:2405.19107; as in verl and ROLL (kimi15) */
+#define TRUING_TOKEN_DRO 4020u
+#define TRUING_TOKEN_KIMI15 TRUING_TOKEN_DRO
+#define TRUING_PARAM_TOKEN_DRO_TAU 0 /* strength of the square; default 0.1, (0, inf) */
+
+/* x = logp - old; -A e^x, + coef |x| where flagged
+ * reads: logp, old, advantage, flag; partials: logp
+ * Cui et al. 2025, arXiv:2505.22617; as in verl */
+#define TRUING_TOKEN_KL_COV 4021u
+#define TRUING_PARAM_TOKEN_KL_COV_COEF 0 /* strength of the pull; default 1, [0, inf) */
+
+/* r = e^(logp - old); -max(A, 0) min(r, 1 + clip_high)
+ * reads: logp, old, advantage; partials: logp
+ * He and Maghsudi 2025, arXiv:2508.07768 (PAMA) */
+#define TRUING_TOKEN_NOON_PPO 4022u
+#define TRUING_PARAM_TOKEN_NOON_PPO_CLIP_HIGH 0 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
+
+/* g = sigma(gate_beta (ref - logp)) constant; g (ref - logp)
+ * reads: logp, ref; partials: logp
+ * ms-swift, loss term sdar */
+#define TRUING_TOKEN_SDAR 4023u
+#define TRUING_PARAM_TOKEN_SDAR_GATE_BETA 0 /* steepness of the gate; default 5, (0, inf) */
+
+/* (beta (logp - ref) - A) logp, the factor constant
+ * reads: logp, ref, advantage; partials: logp
+ * Munos et al. 2023, arXiv:2312.00886; as in TRL */
+#define TRUING_TOKEN_NASH_MD 4024u
+#define TRUING_PARAM_TOKEN_NASH_MD_BETA 0 /* strength of the pull towards the reference; default 0.1, [0, inf) */
+
+/* -logp where flagged, else 0
+ * reads: logp, flag; partials: logp
+ * Yue et al. 2025, arXiv:2504.05118 (VAPO); as in NeMo-RL */
+#define TRUING_TOKEN_POSITIVE_NLL 4025u
+
+/* value in logp, return in ref; e = logp - ref, c = old + clip(logp - old, -clip, clip) - ref; max(e^2, c^2) / 2
+ * reads: logp, ref, old; partials: logp
+ * Schulman et al. 2017, OpenAI baselines; as in verl, OpenRLHF, NeMo-RL */
+#define TRUING_TOKEN_VALUE_MSE 4026u
+#define TRUING_PARAM_TOKEN_VALUE_MSE_CLIP 0 /* largest step from the old value that counts; infinity: any; default inf, [0, inf] */
+
+/* as value_mse with e^2 / 2 where |e| < delta, else delta (|e| - delta / 2)
+ * reads: logp, ref, old; partials: logp
+ * Huber 1964; as in AReaL */
+#define TRUING_TOKEN_VALUE_HUBER 4027u
+#define TRUING_PARAM_TOKEN_VALUE_HUBER_CLIP 0 /* largest step from the old value that counts; infinity: any; default inf, [0, inf] */
+#define TRUING_PARAM_TOKEN_VALUE_HUBER_DELTA 1 /* error from which on the loss is linear; default 10, (0, inf) */
+
 /* ---- sequence ---- */
 
 /* C = mean_t (logp - old); ppo_clip of r = e^C
+ * also called ppo_clip
  * reads: logp, old, advantage; partials: logp
  * Zheng et al. 2025, arXiv:2507.18071 */
 #define TRUING_SEQUENCE_GSPO 5001u
+#define TRUING_SEQUENCE_PPO_CLIP TRUING_SEQUENCE_GSPO
 #define TRUING_PARAM_SEQUENCE_GSPO_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_SEQUENCE_GSPO_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
 #define TRUING_PARAM_SEQUENCE_GSPO_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
 #define TRUING_PARAM_SEQUENCE_GSPO_DUAL_CLIP 3 /* cap of the ratio where the advantage is negative; infinity: none; default inf, (1, inf] */
+
+/* C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
+ * reads: logp, old, advantage; partials: logp
+ * Zheng et al. 2025, arXiv:2507.18071, section 4.3 */
+#define TRUING_SEQUENCE_GSPO_TOKEN 5002u
+#define TRUING_PARAM_SEQUENCE_GSPO_TOKEN_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_GSPO_TOKEN_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_GSPO_TOKEN_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
+#define TRUING_PARAM_SEQUENCE_GSPO_TOKEN_DUAL_CLIP 3 /* cap of the ratio where the advantage is negative; infinity: none; default inf, (1, inf] */
+
+/* C = mean_t (logp - old); L times ppo_clip of r = e^C
+ * reads: logp, length, old, advantage; partials: logp
+ * TRL, loss type luspo */
+#define TRUING_SEQUENCE_LUSPO 5003u
+#define TRUING_PARAM_SEQUENCE_LUSPO_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_LUSPO_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_LUSPO_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
+#define TRUING_PARAM_SEQUENCE_LUSPO_DUAL_CLIP 3 /* cap of the ratio where the advantage is negative; infinity: none; default inf, (1, inf] */
+
+/* C = sum_t (logp - old); ppo_clip of r = e^C
+ * reads: logp, old, advantage; partials: logp
+ * Ahmadian et al. 2024, arXiv:2402.14740; as in TRL */
+#define TRUING_SEQUENCE_RLOO_SEQUENCE 5004u
+#define TRUING_PARAM_SEQUENCE_RLOO_SEQUENCE_CLIP_LOW 0 /* ratios below 1 - clip_low are clipped; 1 or more: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_RLOO_SEQUENCE_CLIP_HIGH 1 /* ratios above 1 + clip_high are clipped; infinity: none is; default 0.2, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_RLOO_SEQUENCE_DELTA 2 /* second cap of the ratio, for both signs; infinity: none; default inf, (0, inf] */
+#define TRUING_PARAM_SEQUENCE_RLOO_SEQUENCE_DUAL_CLIP 3 /* cap of the ratio where the advantage is negative; infinity: none; default inf, (1, inf] */
+
+/* C = mean_t (logp - old); sapo of r = e^C
+ * reads: logp, old, advantage; partials: logp
+ * Gao et al. 2025, arXiv:2511.20347; as in TRL */
+#define TRUING_SEQUENCE_SAPO 5005u
+#define TRUING_PARAM_SEQUENCE_SAPO_TAU_POS 0 /* temperature of the gate where the advantage is positive; default 1, (0, inf) */
+#define TRUING_PARAM_SEQUENCE_SAPO_TAU_NEG 1 /* temperature of the gate elsewhere; default 1.05, (0, inf) */
+
+/* x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
+ * also called geo_mean
+ * reads: logp, old, advantage; partials: logp
+ * Zhao et al. 2025, arXiv:2507.20673; as in TRL and verl (geo_mean) */
+#define TRUING_SEQUENCE_GMPO 5006u
+#define TRUING_SEQUENCE_GEO_MEAN TRUING_SEQUENCE_GMPO
+#define TRUING_PARAM_SEQUENCE_GMPO_CLIP_LOW 0 /* log ratios below -clip_low are clipped; default 0.4, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_GMPO_CLIP_HIGH 1 /* log ratios above clip_high are clipped; default 0.4, [0, inf] */
+
+/* C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
+ * reads: logp, old, advantage, importance; partials: logp
+ * TRL, loss type vespo */
+#define TRUING_SEQUENCE_VESPO 5007u
+#define TRUING_PARAM_SEQUENCE_VESPO_K_POS 0 /* exponent of the ratio where the advantage is not negative; default 2, (-inf, inf) */
+#define TRUING_PARAM_SEQUENCE_VESPO_LAMBDA_POS 1 /* decay in the ratio there; default 3, [0.0001, inf) */
+#define TRUING_PARAM_SEQUENCE_VESPO_K_NEG 2 /* exponent of the ratio elsewhere; default 3, (-inf, inf) */
+#define TRUING_PARAM_SEQUENCE_VESPO_LAMBDA_NEG 3 /* decay in the ratio there; default 2, [0.0001, inf) */
+
+/* w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
+ * reads: logp, ref, old, advantage, log_z; partials: logp, log_z
+ * Zhu et al. 2025, arXiv:2509.15207; as in verl-recipe */
+#define TRUING_SEQUENCE_FLOWRL 5008u
+#define TRUING_PARAM_SEQUENCE_FLOWRL_REWARD_SCALE 0 /* weight of the reward, which is the mean of the advantages; default 15, (-inf, inf) */
+#define TRUING_PARAM_SEQUENCE_FLOWRL_WEIGHT_MAX 1 /* cap of the ratio as a weight; default 10, (0, inf] */
+
+/* C = sum_t (logp - old); (C - eta A)^2, A the reward
+ * reads: logp, old, advantage; partials: logp
+ * Wu et al. 2024, arXiv:2405.00675; as in verl-recipe */
+#define TRUING_SEQUENCE_SPPO_REWARD 5009u
+#define TRUING_PARAM_SEQUENCE_SPPO_REWARD_ETA 0 /* weight of the reward; default 1, [0, inf) */
+
+/* r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+ * reads: logp, old, advantage, flag; partials: logp
+ * Le Roux et al. 2025, arXiv:2503.14286 */
+#define TRUING_SEQUENCE_TOPR 5010u
+#define TRUING_PARAM_SEQUENCE_TOPR_WEIGHT_POS 0 /* weight of what was rewarded; default 1, [0, inf) */
+#define TRUING_PARAM_SEQUENCE_TOPR_WEIGHT_NEG 1 /* weight of what was not; default 1, [0, inf) */
+
+/* r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
+ * reads: logp, old, advantage; partials: logp
+ * MiniMax 2025, arXiv:2506.13585; as in TRL and ms-swift */
+#define TRUING_SEQUENCE_CISPO 5011u
+#define TRUING_VARIANT_SEQUENCE_CISPO_RAW_HIGH 1u
+#define TRUING_VARIANT_SEQUENCE_CISPO_ONE_PLUS_HIGH 2u
+#define TRUING_VARIANT_SEQUENCE_CISPO_TWO_SIDED 3u
+#define TRUING_VARIANT_SEQUENCE_CISPO_RAW_TWO_SIDED 4u
+#define TRUING_PARAM_SEQUENCE_CISPO_CLIP_LOW 0 /* lower bound of the weight, or its distance below 1; the variant decides; default 0, [0, inf] */
+#define TRUING_PARAM_SEQUENCE_CISPO_CLIP_HIGH 1 /* upper bound of the weight, or its distance above 1; the variant decides; default required, (0, inf] */
 
 /* ---- estimator ---- */
 
@@ -650,5 +872,10 @@
  * Schulman 2020, Approximating KL Divergence (joschu.net/blog/kl-approx.html) */
 #define TRUING_ESTIMATOR_K3 6003u
 #define TRUING_ESTIMATOR_LOW_VAR_KL TRUING_ESTIMATOR_K3
+
+/* |logp - ref|
+ * reads: logp, ref; partials: logp
+ * verl, ROLL */
+#define TRUING_ESTIMATOR_ABS 6004u
 
 #endif

@@ -17,7 +17,7 @@ use truing_tests::{Bits, Data, Random, id, with_scratch};
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 11] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 13] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -28,6 +28,8 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 11] = [
     ("policy_forward", policy_forward),
     ("linear_preference_forward", linear_preference_forward),
     ("logprob_options", logprob_options),
+    ("policy_stages", policy_stages),
+    ("linear_policy_forward", linear_policy_forward),
     ("advantage", advantages),
 ];
 /// Where the hashes are committed.
@@ -560,7 +562,13 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
     let weight = [EstimatorWeight::One, EstimatorWeight::Score, EstimatorWeight::Ratio][i / 6 % 3];
     let gradient = [EstimatorGradient::Pathwise, EstimatorGradient::StraightThrough][i / 18 % 2];
     let (of, coef) = if kind == Kind::Estimator { (name, 0.0) } else { (["k1", "k2", "k3"][i / 36 % 3], 0.125) };
-    let kl = (i % 12 > 2).then(|| pol::Estimator { id: id(Kind::Estimator, of), weight, gradient, coef });
+    let kl = (i % 12 > 2).then(|| pol::Estimator {
+        id: id(Kind::Estimator, of),
+        weight,
+        gradient,
+        coef,
+        ..pol::Estimator::new(0)
+    });
     let mode =
         [Mode::TokenMean, Mode::SeqMeanTokenMean, Mode::SeqMeanTokenSum, Mode::SeqMeanTokenSumNorm, Mode::TokenSum];
     let mode = mode[i % 5];
@@ -569,9 +577,10 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         normaliser: 0.0,
         max_length: if mode == Mode::SeqMeanTokenSumNorm { 64.0 } else { 0.0 },
         count_empty: Some(if i % 2 == 0 { pol::CountEmpty::All } else { pol::CountEmpty::Nonempty }),
+        ..pol::Aggregate::new(pol::Mode::TokenMean)
     };
     let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
-    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level };
+    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level, variant: 0, bonus: None };
     let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
     let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
     let near = |r: &mut Random| logp.iter().map(|&l| l + real(r, 1.0)).collect::<Vec<f32>>();
@@ -587,6 +596,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         mask: Some(Mask::U8(Matrix::vector(&mask))),
         grad_output: None,
         grad_scale: 1.5,
+        ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
     };
     let sequence_kind = kind == Kind::Sequence;
     let (mut loss, mut terms, mut statistics, mut counters) = ([7.5f64], [7.5f64; 3], [7.5f64; 32], [7i64; 32]);
@@ -605,6 +615,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         token_status: Some(MatrixMut::vector(&mut token_status)),
         sequence_status: Some(MatrixMut::vector(&mut sequence_status)),
         counters: Some(&mut counters),
+        ..pol::Outputs::default()
     };
     let need = policy::workspace(c, &problem).minimum;
     with_scratch(need, |w| policy::forward(c, &problem, &inputs, out, w)).unwrap();
@@ -616,6 +627,186 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
     h.add(&statistics);
     h.add(&counters);
     [&token_status, &sequence_status].iter().for_each(|x| h.add(x));
+    h.0
+}
+
+/// Entries of a policy call and their variants; new ones are added behind the last.
+const ROLLOUTS: [(Kind, &str, u32, &[f64]); 33] = [
+    (Kind::Token, "ppo_clip", 0, &[0.2, 0.28, 2.0, 3.0]),
+    (Kind::Token, "cispo", 1, &[0.0, 1.5]),
+    (Kind::Token, "cispo", 2, &[0.0, 0.3]),
+    (Kind::Token, "cispo", 3, &[0.1, 0.2]),
+    (Kind::Token, "cispo", 4, &[0.5, 2.0]),
+    (Kind::Token, "sapo", 0, &[]),
+    (Kind::Token, "reinforce", 0, &[]),
+    (Kind::Token, "topr", 0, &[]),
+    (Kind::Token, "dppo_tv", 0, &[]),
+    (Kind::Token, "dppo_kl", 0, &[]),
+    (Kind::Token, "dppo_tv_ratio", 0, &[]),
+    (Kind::Token, "prime_ipo", 0, &[]),
+    (Kind::Token, "prime_ref_kl", 0, &[]),
+    (Kind::Token, "dro", 0, &[]),
+    (Kind::Token, "kl_cov", 0, &[]),
+    (Kind::Token, "noon_ppo", 0, &[]),
+    (Kind::Token, "sdar", 0, &[]),
+    (Kind::Token, "nash_md", 0, &[]),
+    (Kind::Token, "positive_nll", 0, &[]),
+    (Kind::Token, "value_mse", 0, &[0.2]),
+    (Kind::Token, "value_huber", 0, &[0.3, 0.5]),
+    (Kind::Sequence, "gspo", 0, &[]),
+    (Kind::Sequence, "gspo_token", 0, &[]),
+    (Kind::Sequence, "luspo", 0, &[]),
+    (Kind::Sequence, "rloo_sequence", 0, &[]),
+    (Kind::Sequence, "sapo", 0, &[]),
+    (Kind::Sequence, "gmpo", 0, &[]),
+    (Kind::Sequence, "vespo", 0, &[]),
+    (Kind::Sequence, "flowrl", 0, &[]),
+    (Kind::Sequence, "sppo_reward", 0, &[]),
+    (Kind::Sequence, "topr", 0, &[]),
+    (Kind::Sequence, "cispo", 3, &[0.1, 0.2]),
+    (Kind::Estimator, "abs", 0, &[]),
+];
+/// Every entry on rollouts with everything around it.
+fn policy_stages(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0x57a6_e500 + i as u64);
+    let (kind, name, variant, params) = ROLLOUTS[i % ROLLOUTS.len()];
+    let (b, t) = (1 + r.below(6), 1 + r.below(60));
+    let n = b * t;
+    let of = if kind == Kind::Estimator { name } else { ["k1", "k2", "k3", "abs"][i / 3 % 4] };
+    let clamp = [pol::ClampMode::Linear, pol::ClampMode::ZeroGradient][i % 2];
+    use pol::{EstimatorGradient as Gradient, EstimatorWeight as Weight};
+    let kl = pol::Estimator {
+        weight: [Weight::One, Weight::Score, Weight::Ratio, Weight::RatioSequence][i / 2 % 4],
+        gradient: [Gradient::Pathwise, Gradient::StraightThrough, Gradient::StraightThroughRatio][i / 5 % 3],
+        coef: if kind == Kind::Estimator { 0.0 } else { 0.25 },
+        input_clamp: (i % 3 == 0).then_some((0.5, clamp)),
+        output_clamp: if i % 4 == 0 { 0.75 } else { f64::INFINITY },
+        ratio_source: [pol::RatioSource::Old, pol::RatioSource::Sampler][i / 4 % 2],
+        stage: [pol::KlStage::AfterWeight, pol::KlStage::BeforeWeight][i / 6 % 2],
+        ..pol::Estimator::new(id(Kind::Estimator, of))
+    };
+    let mode = [pol::Mode::TokenMean, pol::Mode::SeqMeanTokenMean, pol::Mode::WeightedMean][i / 7 % 3];
+    let aggregate = pol::Aggregate {
+        count_empty: Some(pol::CountEmpty::All),
+        denominator: [pol::Denominator::Original, pol::Denominator::Kept][i / 8 % 2],
+        ..pol::Aggregate::new(mode)
+    };
+    let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
+    let bonus = (i % 5 > 0).then_some(pol::Bonus { coef: 0.125, aggregate });
+    let options =
+        pol::Options { variant, params, kl: Some(kl), bonus, ..pol::Options::new(id(kind, name), level, aggregate) };
+    let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
+    let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
+    let near = |r: &mut Random| logp.iter().map(|&l| (l + real(r, 1.0)).min(0.0)).collect::<Vec<f32>>();
+    let (old, reference, sampler, other) = (near(&mut r), near(&mut r), near(&mut r), near(&mut r));
+    let (advantage, log_z) = (reals(&mut r, n, 4.0), reals(&mut r, b, 2.0));
+    let positive = |r: &mut Random, n: usize| (0..n).map(|_| real(r, 1.0).abs() + 0.25).collect::<Vec<f32>>();
+    let (entropy, weights, importance) = (positive(&mut r, n), positive(&mut r, n), positive(&mut r, n));
+    let marks = |r: &mut Random, n: usize| (0..n).map(|_| (r.below(4) > 0) as u8).collect::<Vec<u8>>();
+    let (mask, flag, keep, entropy_mask, kl_mask) =
+        (marks(&mut r, n), marks(&mut r, n), marks(&mut r, n), marks(&mut r, n), marks(&mut r, n));
+    let sequence_keep = marks(&mut r, b);
+    let f = |x| Floats::F32(Matrix::vector(x));
+    let inputs = pol::Inputs {
+        old: (i % 7 > 0).then(|| f(&old)),
+        reference: Some(f(&reference)),
+        sampler: Some(f(&sampler)),
+        kl_reference: (i % 2 > 0).then(|| f(&other)),
+        entropy: Some(f(&entropy)),
+        advantage: Some(pol::Advantage::Token(f(&advantage))),
+        flag: Some(pol::Each::Token(Matrix::vector(&flag))),
+        log_z: Some(f(&log_z)),
+        mask: Some(Mask::U8(Matrix::vector(&mask))),
+        keep: (i % 3 > 0).then(|| Matrix::vector(&keep)),
+        sequence_keep: (i % 4 > 0).then(|| Matrix::vector(&sequence_keep)),
+        entropy_mask: (i % 5 > 1).then(|| Matrix::vector(&entropy_mask)),
+        kl_mask: (i % 6 > 2).then(|| Matrix::vector(&kl_mask)),
+        token_weights: Some(f(&weights)),
+        importance: Some(pol::Each::Token(f(&importance))),
+        grad_scale: 1.5,
+        ..pol::Inputs::new(f(&logp))
+    };
+    let (mut loss, mut terms, mut statistics, mut counters) = ([7.5f64], [7.5f64; 3], [7.5f64; 32], [7i64; 32]);
+    let (mut grad, mut grad_entropy, mut grad_log_z) = (vec![7.5f32; n], vec![7.5f32; n], vec![7.5f32; b]);
+    let (mut estimates, mut token_status, mut sequence_status) = (vec![7.5f32; n], vec![7u32; n], vec![7u32; b]);
+    let out = pol::Outputs {
+        loss: Some(MatrixMut::vector(&mut loss).into()),
+        kl: Some(MatrixMut::vector(&mut estimates)),
+        terms: Some(&mut terms),
+        grad_logps: Some(MatrixMut::vector(&mut grad)),
+        grad_entropy: bonus.map(|_| MatrixMut::vector(&mut grad_entropy)),
+        grad_log_z: (name == "flowrl").then(|| MatrixMut::vector(&mut grad_log_z)),
+        statistics: Some(&mut statistics),
+        token_status: Some(MatrixMut::vector(&mut token_status)),
+        sequence_status: Some(MatrixMut::vector(&mut sequence_status)),
+        counters: Some(&mut counters),
+        ..pol::Outputs::default()
+    };
+    let need = policy::workspace(c, &problem).minimum;
+    with_scratch(need, |w| policy::forward(c, &problem, &inputs, out, w)).unwrap();
+    let mut h = Hash::new();
+    h.add(&loss);
+    [&estimates, &grad, &grad_entropy, &grad_log_z].iter().for_each(|x| h.add(x));
+    h.add(&terms);
+    h.add(&statistics);
+    h.add(&counters);
+    [&token_status, &sequence_status].iter().for_each(|x| h.add(x));
+    h.0
+}
+
+fn linear_policy_forward(i: usize, c: &Context) -> u64 {
+    use truing_core::linear_policy as chain;
+    let mut r = Random(0x11_9017 + i as u64);
+    let (s, t) = if i % 50 == 49 { (8, 30) } else { (4, 1 + r.below(8)) };
+    let (n, d, v) = (s * t, 1 + r.below(24), [3, 17, 64, 300, 2049][i % 5]);
+    let rows = RowCase::new(&mut r, n, v);
+    let (kind, name) = [(Kind::Token, "ppo_clip"), (Kind::Sequence, "gspo"), (Kind::Token, "dro")][i % 3];
+    let aggregate = pol::Aggregate::new(pol::Mode::TokenMean);
+    let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
+    let bonus = (i % 2 > 0).then_some(pol::Bonus { coef: 0.125, aggregate });
+    let policy = pol::Options { bonus, ..pol::Options::new(id(kind, name), level, aggregate) };
+    let options = chain::Options { logprob: rows.options, policy, phase: chain::Phase::Single };
+    let segments = seq::Segments::Padded { sequences: s, width: t };
+    let problem = chain::Problem::new([n, d, v], segments, options).unwrap();
+    let kinds = [i / 7 % 3, i / 21 % 3];
+    let hidden = Data::new(kinds[0], &reals(&mut r, n * d, 3.0));
+    let weight = Data::new(kinds[1], &reals(&mut r, v * d, 2.0));
+    let (old, advantage) = (reals(&mut r, n, 4.0), reals(&mut r, s, 2.0));
+    let mut loss = pol::Inputs::new(Floats::F32(Matrix::vector(&[])));
+    loss.old = (i % 4 > 0).then(|| Floats::F32(Matrix::vector(&old)));
+    loss.advantage = Some(pol::Advantage::Sequence(Floats::F32(Matrix::vector(&advantage))));
+    let mut inputs = chain::Inputs::new(
+        hidden.view(Layout::contiguous(n, d)),
+        weight.view(Layout::contiguous(v, d)),
+        Ints::I32(Matrix::vector(&rows.target)),
+        loss,
+    );
+    inputs.rows = rows.rows();
+    inputs.transform = rows.transform();
+    let (mut value, mut logps, mut entropy) = ([7.5f64], vec![7.5f32; n], vec![7.5f32; n]);
+    let (mut gh, mut gw, mut status) = (vec![7.5f32; n * d], vec![7.5f32; v * d], vec![7u32; n]);
+    let out = chain::Outputs {
+        logps: Some(MatrixMut::vector(&mut logps)),
+        entropy: Some(MatrixMut::vector(&mut entropy)),
+        policy: pol::Outputs {
+            loss: Some(MatrixMut::vector(&mut value).into()),
+            token_status: Some(MatrixMut::vector(&mut status)),
+            ..pol::Outputs::default()
+        },
+        ..chain::Outputs::default()
+    };
+    let grads = Grads {
+        hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),
+        weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
+        ..Grads::default()
+    };
+    let need = truing_cpu::linear_policy::workspace(c, &problem, Data::DTYPES[kinds[0]], Data::DTYPES[kinds[1]]);
+    let bytes = if i % 2 == 0 { need.minimum } else { need.preferred };
+    with_scratch(bytes, |w| truing_cpu::linear_policy::forward(c, &problem, &inputs, out, grads, w)).unwrap();
+    let mut h = Hash::new();
+    h.add(&value);
+    [&logps, &entropy, &gh, &gw].iter().for_each(|x| h.add(x));
+    h.add(&status);
     h.0
 }
 

@@ -249,9 +249,22 @@ fn estimators_are_not_negative() {
         let mask: Vec<u8> = (0..n).map(|i| (i == 0 || r.below(4) > 0) as u8).collect();
         let c = Context::default();
         let values = |kind: Kind, name: &str, params: &[f64]| {
-            let aggregate =
-                pol::Aggregate { mode: pol::Mode::TokenSum, normaliser: 0.0, max_length: 0.0, count_empty: None };
-            let options = pol::Options { loss: id(kind, name), params, kl: None, aggregate, level: pol::Level::Token };
+            let aggregate = pol::Aggregate {
+                mode: pol::Mode::TokenSum,
+                normaliser: 0.0,
+                max_length: 0.0,
+                count_empty: None,
+                ..pol::Aggregate::new(pol::Mode::TokenMean)
+            };
+            let options = pol::Options {
+                loss: id(kind, name),
+                params,
+                kl: None,
+                aggregate,
+                level: pol::Level::Token,
+                variant: 0,
+                bonus: None,
+            };
             let segments = seq::Segments::Padded { sequences: 1, width: n };
             let problem = pol::Problem::new(n, segments, options).unwrap();
             let inputs = pol::Inputs {
@@ -262,6 +275,7 @@ fn estimators_are_not_negative() {
                 mask: Some(Mask::U8(Matrix::vector(&mask))),
                 grad_output: None,
                 grad_scale: 1.0,
+                ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let (mut values, mut grad) = (vec![7f32; n], vec![7f32; n]);
             let out = pol::Outputs {

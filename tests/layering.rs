@@ -111,9 +111,11 @@ fn families_have_one_file_a_floor() {
         "preference",
         "linear_preference",
         "policy",
+        "linear_policy",
         "batch",
         "classes",
         "advantage",
+        "correction",
     ];
     for family in families {
         for dir in ["core/src", "cpu/src", "ffi/src", "tests"] {

@@ -6,8 +6,8 @@ use truing_core::error::row;
 use truing_core::losses::{Token, TokenLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::policy::{
-    Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
-    Outputs, Problem, stat,
+    Advantage, Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient,
+    EstimatorWeight, Inputs, KlStage, Level, Mode, Options, Outputs, Problem, RatioSource, stat,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
@@ -58,6 +58,7 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
         token_status: Some(MatrixMut::vector(&mut g.token_status)),
         sequence_status: Some(MatrixMut::vector(&mut g.sequence_status)),
         counters: Some(&mut g.counters),
+        ..Outputs::default()
     };
     let need = policy::workspace(c, p).minimum;
     let result = with_scratch(need, |w| policy::forward(c, p, i, out, w));
@@ -124,6 +125,7 @@ impl Data {
             mask: Some(Mask::U8(Matrix::vector(&self.mask))),
             grad_output: None,
             grad_scale: 1.0,
+            ..Inputs::new(Floats::F32(Matrix::vector(&[])))
         }
     }
     fn live(&self, b: usize) -> Vec<usize> {
@@ -150,6 +152,7 @@ fn estimate(name: &str, e: &Estimator, l: f64, at: f64, old: f64, reference: f64
         EstimatorWeight::One => [1.0, 1.0],
         EstimatorWeight::Score => [1.0, (l - at).exp()],
         EstimatorWeight::Ratio => [(l - old).exp(); 2],
+        EstimatorWeight::RatioSequence => unreachable!("see `stages`"),
     };
     let surrogate = if e.gradient == EstimatorGradient::StraightThrough { z * z / 2.0 } else { factor[1] * k };
     [factor[0] * k, surrogate]
@@ -180,6 +183,7 @@ impl Oracle<'_> {
                 Mode::SeqMeanTokenSum => 1.0 / norm(rows),
                 Mode::SeqMeanTokenSumNorm => 1.0 / norm(rows * self.aggregate.max_length),
                 Mode::SeqMeanTokenMean | Mode::SeqMean => 1.0 / (norm(rows) * lengths[b]),
+                Mode::WeightedMean => unreachable!("see `stages`"),
             };
             let at = |i: usize| d.logp[i] as f64;
             let old = |i: usize| if self.old { d.old[i] as f64 } else { at(i) };
@@ -190,8 +194,13 @@ impl Oracle<'_> {
                 0.0
             };
             for &i in &live {
-                let own =
-                    Estimator { id: 0, weight: EstimatorWeight::One, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+                let own = Estimator {
+                    id: 0,
+                    weight: EstimatorWeight::One,
+                    gradient: EstimatorGradient::Pathwise,
+                    coef: 0.0,
+                    ..Estimator::new(0)
+                };
                 let k = |name: &str, e: &Estimator| {
                     estimate(name, e, l[i], at(i), old(i), d.reference[i] as f64)[surrogate as usize]
                 };
@@ -208,7 +217,7 @@ impl Oracle<'_> {
         sums
     }
 }
-const ONE: Aggregate = Aggregate { mode: Mode::TokenMean, normaliser: 0.0, max_length: 0.0, count_empty: None };
+const ONE: Aggregate = Aggregate::new(Mode::TokenMean);
 fn aggregates(sequence: bool) -> Vec<Aggregate> {
     let mut all = vec![ONE, Aggregate { normaliser: 37.5, ..ONE }, Aggregate { mode: Mode::TokenSum, ..ONE }];
     for count in [CountEmpty::All, CountEmpty::Nonempty] {
@@ -225,7 +234,7 @@ fn aggregates(sequence: bool) -> Vec<Aggregate> {
 type Case = (Kind, &'static str, &'static [f64], Option<(&'static str, Estimator)>);
 fn losses() -> Vec<Case> {
     let e = |name: &'static str, weight, gradient, coef| {
-        (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef })
+        (name, Estimator { id: id(Kind::Estimator, name), weight, gradient, coef, ..Estimator::new(0) })
     };
     use EstimatorGradient::*;
     use EstimatorWeight::*;
@@ -247,7 +256,7 @@ fn losses() -> Vec<Case> {
 }
 fn options<'a>(c: &Case, aggregate: Aggregate) -> Options<'a> {
     let level = if c.0 == Kind::Sequence { Level::Sequence } else { Level::Token };
-    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level }
+    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level, variant: 0, bonus: None }
 }
 fn near(what: &str, got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "{what}: got {got}, expected {want}");
@@ -490,6 +499,8 @@ fn limits() {
                 kl: None,
                 aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
                 level: Level::Token,
+                variant: 0,
+                bonus: None,
             };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, a) = ([l], [o], [a]);
@@ -501,6 +512,7 @@ fn limits() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let g = run(c, &p, &i).unwrap();
             (g.values[0], g.grad[0], g.token_status[0])
@@ -537,9 +549,22 @@ fn limits() {
         check(token(&[], 1.0, nan, 0.0), 0.0, 0.0, row::NAN_INPUT);
 
         let kl = |name: &str, weight, l: f32, o: f32, r: f32| {
-            let e =
-                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
-            let o1 = Options { loss: e.id, params: &[], kl: Some(e), aggregate: ONE, level: Level::Token };
+            let e = Estimator {
+                id: id(Kind::Estimator, name),
+                weight,
+                gradient: EstimatorGradient::Pathwise,
+                coef: 0.0,
+                ..Estimator::new(0)
+            };
+            let o1 = Options {
+                loss: e.id,
+                params: &[],
+                kl: Some(e),
+                aggregate: ONE,
+                level: Level::Token,
+                variant: 0,
+                bonus: None,
+            };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, r) = ([l], [o], [r]);
             let i = Inputs {
@@ -550,6 +575,7 @@ fn limits() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let g = run(c, &p, &i).unwrap();
             (g.values[0], g.grad[0], g.token_status[0])
@@ -634,12 +660,21 @@ fn errors() {
     };
     use Status::*;
     let d = Data::new(1, 2, 3, 0.1);
-    let ppo = Options { loss: id(Kind::Token, "ppo_clip"), params: &[], kl: None, aggregate: ONE, level: Level::Token };
+    let ppo = Options {
+        loss: id(Kind::Token, "ppo_clip"),
+        params: &[],
+        kl: None,
+        aggregate: ONE,
+        level: Level::Token,
+        variant: 0,
+        bonus: None,
+    };
     let k3 = Estimator {
         id: id(Kind::Estimator, "k3"),
         weight: EstimatorWeight::One,
         gradient: EstimatorGradient::Pathwise,
         coef: 0.1,
+        ..Estimator::new(0)
     };
     let mut bad = |o: Options, field: &str, status: Status| {
         refused(Problem::new(6, d.segments(), o).map(|_| ()).unwrap_err(), field, status)
@@ -729,6 +764,8 @@ fn ppo() -> Options<'static> {
         kl: None,
         aggregate: Aggregate { mode: Mode::TokenSum, ..ONE },
         level: Level::Token,
+        variant: 0,
+        bonus: None,
     }
 }
 /// A call on a single sequence.
@@ -744,6 +781,7 @@ fn one<'a>(c: &Context, o: Options, d: [&'a [f32]; 4], change: impl FnOnce(&mut 
         mask: None,
         grad_output: None,
         grad_scale: 1.0,
+        ..Inputs::new(Floats::F32(Matrix::vector(&[])))
     };
     change(&mut i);
     run(c, &p, &i).unwrap()
@@ -796,7 +834,18 @@ fn every_entry_without_old() {
         type Out = [f32; 2];
         fn visit<E: TokenLoss<N>, const N: usize>(self) -> [f32; 2] {
             let [logp, ref_logp, advantage] = self.0;
-            let x = Token { logp, old: f32::NAN, ref_logp, sampler: 0.0, advantage, entropy: 0.0, flag: 0.0 };
+            let nan = f32::NAN;
+            let x = Token {
+                logp,
+                log_ratio: nan,
+                old: nan,
+                ref_logp,
+                sampler: nan,
+                advantage,
+                entropy: nan,
+                flag: nan,
+                importance: nan,
+            };
             let y = E::eval(x, resolve::<E, N>(&[]).unwrap().map(|v| v as f32));
             [y.value, y.logp]
         }
@@ -835,8 +884,13 @@ fn ratio_limits() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
     for c in &contexts() {
         let kl = |name: &str, weight, l: f32, o: Option<f32>, r: f32| {
-            let e =
-                Estimator { id: id(Kind::Estimator, name), weight, gradient: EstimatorGradient::Pathwise, coef: 0.0 };
+            let e = Estimator {
+                id: id(Kind::Estimator, name),
+                weight,
+                gradient: EstimatorGradient::Pathwise,
+                coef: 0.0,
+                ..Estimator::new(0)
+            };
             let o1 = Options { loss: e.id, kl: Some(e), ..ppo() };
             let g = one(c, o1, [&[l], &[o.unwrap_or(0.0)], &[r], &[nan]], |i| {
                 if o.is_none() {
@@ -900,6 +954,7 @@ fn status() {
             weight: EstimatorWeight::Ratio,
             gradient: EstimatorGradient::Pathwise,
             coef: 0.1,
+            ..Estimator::new(0)
         };
         for first in [-1.0, nan] {
             let o = Options { kl: Some(e), ..ppo() };
@@ -952,6 +1007,7 @@ fn status() {
                 mask: None,
                 grad_output: None,
                 grad_scale: 1.0,
+                ..Inputs::new(Floats::F32(Matrix::vector(&[])))
             };
             let (mut s, mut d, mut counters) = ([0f32], [0f64], [7i64; 32]);
             let loss = if narrow { MatrixMut::vector(&mut s).into() } else { MatrixMut::vector(&mut d).into() };
@@ -964,4 +1020,391 @@ fn status() {
     }
     assert_eq!(cases.0, contexts().len());
     println!("policy, status: {} cases", cases.0);
+}
+
+/// Numbers of a call with everything around the entry.
+struct Around {
+    d: Data,
+    sampler: Vec<f32>,
+    kl_reference: Vec<f32>,
+    entropy: Vec<f32>,
+    flag: Vec<u8>,
+    log_z: Vec<f32>,
+    keep: Vec<u8>,
+    sequence_keep: Vec<u8>,
+    entropy_mask: Vec<u8>,
+    kl_mask: Vec<u8>,
+    weights: Vec<f32>,
+    importance: Vec<f32>,
+    importance_of: Vec<f32>,
+    /// Bits: keep, sequence_keep, entropy_mask, kl_mask, weights, importance (token), importance (sequence), kl_reference.
+    given: u32,
+}
+impl Around {
+    fn new(seed: u64, given: u32) -> Around {
+        let mut d = Data::new(seed, 5, 11, 0.25);
+        let mut r = Random(seed + 99);
+        let n = d.logp.len();
+        let marks = |r: &mut Random, n: usize| (0..n).map(|_| (r.below(4) > 0) as u8).collect::<Vec<u8>>();
+        let mut a = Around {
+            sampler: d.logp.iter().map(|&l| l + 0.2 * r.normal() as f32).collect(),
+            kl_reference: d.logp.iter().map(|&l| l + 0.6 * r.normal() as f32).collect(),
+            entropy: (0..n).map(|_| 2.0 * r.uniform() as f32).collect(),
+            flag: marks(&mut r, n),
+            log_z: r.normals(5, 1.0),
+            keep: marks(&mut r, n),
+            sequence_keep: vec![1, 1, 0, 1, 1],
+            entropy_mask: marks(&mut r, n),
+            kl_mask: marks(&mut r, n),
+            weights: (0..n).map(|_| 2.0 * r.uniform() as f32).collect(),
+            importance: (0..n).map(|_| 0.5 + r.uniform() as f32).collect(),
+            importance_of: (0..5).map(|_| 0.5 + r.uniform() as f32).collect(),
+            given,
+            d: d.clone(),
+        };
+        // what is masked may hold anything
+        for i in (0..n).filter(|&i| d.mask[i] == 0) {
+            for x in [&mut d.logp, &mut d.old, &mut d.reference, &mut d.advantage] {
+                x[i] = f32::NAN;
+            }
+            for x in [&mut a.sampler, &mut a.kl_reference, &mut a.entropy, &mut a.weights, &mut a.importance] {
+                x[i] = f32::NAN;
+            }
+        }
+        a.d = d;
+        a
+    }
+    fn on(&self, bit: u32) -> bool {
+        self.given >> bit & 1 != 0
+    }
+    fn inputs(&self) -> Inputs<'_> {
+        fn f(x: &[f32]) -> Floats<'_> {
+            Floats::F32(Matrix::vector(x))
+        }
+        fn m(x: &[u8]) -> Matrix<'_, u8> {
+            Matrix::vector(x)
+        }
+        Inputs {
+            sampler: Some(f(&self.sampler)),
+            kl_reference: self.on(7).then(|| f(&self.kl_reference)),
+            entropy: Some(f(&self.entropy)),
+            flag: Some(Each::Token(m(&self.flag))),
+            log_z: Some(f(&self.log_z)),
+            keep: self.on(0).then(|| m(&self.keep)),
+            sequence_keep: self.on(1).then(|| m(&self.sequence_keep)),
+            entropy_mask: self.on(2).then(|| m(&self.entropy_mask)),
+            kl_mask: self.on(3).then(|| m(&self.kl_mask)),
+            token_weights: self.on(4).then(|| f(&self.weights)),
+            importance: match (self.on(5), self.on(6)) {
+                (true, _) => Some(Each::Token(f(&self.importance))),
+                (_, true) => Some(Each::Sequence(f(&self.importance_of))),
+                _ => None,
+            },
+            ..self.d.inputs()
+        }
+    }
+    fn kept(&self, b: usize, i: usize) -> bool {
+        !(self.on(0) && self.keep[i] == 0 || self.on(1) && self.sequence_keep[b] == 0)
+    }
+    fn importance(&self, b: usize, i: usize) -> f64 {
+        match (self.on(5), self.on(6)) {
+            (true, _) => self.importance[i] as f64,
+            (_, true) => self.importance_of[b] as f64,
+            _ => 1.0,
+        }
+    }
+    /// What an estimate is, and the function that is differentiated: `l` moves, `at` stays.
+    fn estimate(&self, e: &Estimator, i: usize, l: &[f64], at: &[f64], live: &[usize], surrogate: bool) -> f64 {
+        let reference = if self.on(7) { self.kl_reference[i] } else { self.d.reference[i] } as f64;
+        let against = |j: usize| match e.ratio_source {
+            RatioSource::Old => self.d.old[j] as f64,
+            RatioSource::Sampler => self.sampler[j] as f64,
+        };
+        let plain = |z: f64| match e.id - 6000 {
+            1 => -z,
+            2 => z * z / 2.0,
+            3 => z.exp_m1() - z,
+            _ => z.abs(),
+        };
+        let value = |l: &[f64], score: f64| {
+            let z = reference - l[i];
+            let k = match e.input_clamp {
+                Some((a, _)) if z.abs() > a => {
+                    let (zc, h) = (a * z.signum(), 1e-5);
+                    let tangent = (plain(zc + h) - plain(zc - h)) / (2.0 * h) * (z - zc);
+                    plain(zc) + if e.input_clamp.unwrap().1 == ClampMode::Linear { tangent } else { 0.0 }
+                }
+                _ => plain(z),
+            };
+            let mean = live.iter().map(|&j| l[j] - against(j)).sum::<f64>() / live.len() as f64;
+            k * match e.weight {
+                EstimatorWeight::One => 1.0,
+                EstimatorWeight::Score => (l[i] - at[i]).exp() * score + (1.0 - score),
+                EstimatorWeight::Ratio => (l[i] - against(i)).exp(),
+                EstimatorWeight::RatioSequence => mean.exp(),
+            }
+        };
+        let still = value(at, 1.0);
+        let clip = |v: f64| v.clamp(-e.output_clamp, e.output_clamp);
+        if !surrogate {
+            return clip(value(l, 0.0));
+        }
+        let z = reference - l[i];
+        match e.gradient {
+            EstimatorGradient::StraightThrough => return z * z / 2.0,
+            EstimatorGradient::StraightThroughRatio => {
+                let mean = live.iter().map(|&j| at[j] - against(j)).sum::<f64>() / live.len() as f64;
+                let x = if e.weight == EstimatorWeight::RatioSequence { mean } else { at[i] - against(i) };
+                return x.exp().min(e.ratio_max) * z * z / 2.0;
+            }
+            EstimatorGradient::Pathwise => {}
+        }
+        let fired = e.input_clamp.is_some_and(|(a, m)| (reference - at[i]).abs() > a && m == ClampMode::ZeroGradient);
+        if fired || still.abs() > e.output_clamp { clip(still) } else { value(l, 1.0) }
+    }
+    /// Value of the loss of token `i`, sequence `b`.
+    #[allow(clippy::too_many_arguments)]
+    fn value(&self, name: &str, b: usize, i: usize, l: &[f64], at: &[f64], z: f64, live: &[usize]) -> f64 {
+        let n = live.len() as f64;
+        let (old, a) = (|j: usize| self.d.old[j] as f64, self.d.advantage[i] as f64);
+        let x = |l: &[f64], j: usize| l[j] - old(j);
+        let mean = |f: &dyn Fn(usize) -> f64| live.iter().map(|&j| f(j)).sum::<f64>() / n;
+        let of = mean(&|j| self.d.advantage[j] as f64);
+        match name {
+            "ppo_clip" => clip(x(l, i), a, &[]),
+            "reinforce" => -a * l[i],
+            "cispo" => -a * x(at, i).exp().clamp(0.9, 1.2) * l[i],
+            "dro" => -a * l[i] + 0.05 * x(l, i) * x(l, i),
+            "topr" => -a * l[i] * if self.flag[i] != 0 { 1.0 } else { x(at, i).exp().min(1.0) },
+            "gspo" => clip(mean(&|j| x(l, j)), of, &[0.02, 0.03]),
+            "luspo" => n * clip(mean(&|j| x(l, j)), of, &[0.02, 0.03]),
+            "rloo_sequence" => clip(n * mean(&|j| x(l, j)), of, &[]),
+            "gspo_token" => clip(mean(&|j| x(at, j)) + l[i] - at[i], a, &[0.02, 0.03]),
+            "gmpo" => {
+                let part = |j| if of > 0.0 { x(l, j).min(0.2) } else { x(l, j).max(-0.1) };
+                -of * mean(&part).exp()
+            }
+            "vespo" => {
+                let c = n * mean(&|j| x(at, j).clamp(-20.0, 20.0) + self.importance(b, j).ln());
+                let (k, lam) = if a >= 0.0 { (2.0, 3.0) } else { (3.0, 2.0) };
+                let c = c.clamp(1e-8f64.ln(), 20.0);
+                -a * (k * c - lam * c.exp_m1()).exp() * l[i]
+            }
+            "flowrl" => {
+                let w = (n * mean(&|j| x(at, j))).exp().min(10.0);
+                w * (z + mean(&|j| l[j] - self.d.reference[j] as f64) - 15.0 * of).powi(2)
+            }
+            _ => (n * mean(&|j| x(l, j)) - of).powi(2),
+        }
+    }
+    fn total(&self, name: &str, o: &Options, l: &[f64], h: &[f64], log_z: &[f64], surrogate: bool) -> [f64; 3] {
+        let d = &self.d;
+        let at: Vec<f64> = d.logp.iter().map(|&x| x as f64).collect();
+        let weight = |a: &Aggregate, counted: &dyn Fn(usize, usize) -> bool, b: usize| {
+            let counts: Vec<f64> =
+                (0..5).map(|k| d.live(k).iter().filter(|&&i| counted(k, i)).count() as f64).collect();
+            let (tokens, some) = (counts.iter().sum::<f64>(), counts.iter().filter(|&&c| c > 0.0).count() as f64);
+            let rows = if a.count_empty == Some(CountEmpty::Nonempty) { some } else { 5.0 };
+            let sum: f64 = (0..5).flat_map(|k| d.live(k)).map(|i| self.weights[i] as f64).sum();
+            match a.mode {
+                Mode::TokenMean => 1.0 / tokens,
+                Mode::WeightedMean if a.denominator == Denominator::Weights => 1.0 / sum,
+                Mode::WeightedMean => 1.0 / tokens,
+                Mode::TokenSum => 1.0,
+                Mode::SeqMeanTokenSum => 1.0 / rows,
+                Mode::SeqMeanTokenSumNorm => 1.0 / (rows * a.max_length),
+                _ => 1.0 / (rows * counts[b].max(1.0)),
+            }
+        };
+        let mut sums = [0.0; 3];
+        for b in 0..5 {
+            let live = d.live(b);
+            for &i in &live {
+                let entropy = !self.on(2) || self.entropy_mask[i] != 0;
+                let kept = |a: &Aggregate, k: usize, i: usize| a.denominator != Denominator::Kept || self.kept(k, i);
+                let w = weight(&o.aggregate, &|k, i| kept(&o.aggregate, k, i), b);
+                if self.kept(b, i) && entropy {
+                    let inside = name == "vespo";
+                    let f = if self.on(4) { self.weights[i] as f64 } else { 1.0 }
+                        * if inside { 1.0 } else { self.importance(b, i) };
+                    sums[0] += w * f * self.value(name, b, i, l, &at, log_z[b], &live);
+                }
+                if let Some(e) = &o.kl
+                    && (!self.on(3) || self.kl_mask[i] != 0)
+                    && kept(&o.aggregate, b, i)
+                {
+                    let f = if e.stage == KlStage::BeforeWeight { self.importance(b, i) } else { 1.0 };
+                    sums[1] += w * f * e.coef * self.estimate(e, i, l, &at, &live, surrogate);
+                }
+                if let Some(bonus) = &o.bonus
+                    && entropy
+                    && kept(&o.aggregate, b, i)
+                {
+                    let a = &bonus.aggregate;
+                    let own = |k: usize, i: usize| {
+                        a.denominator != Denominator::Kept
+                            || kept(&o.aggregate, k, i) && (!self.on(2) || self.entropy_mask[i] != 0)
+                    };
+                    sums[2] -= bonus.coef * weight(a, &own, b) * h[i];
+                }
+            }
+        }
+        sums
+    }
+}
+/// Everything around the entries: dropped tokens, weights, the KL term and its clamps, the entropy bonus, denominators.
+#[test]
+fn stages() {
+    use EstimatorGradient::*;
+    use EstimatorWeight::*;
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    let names: [(Kind, &str, u32, &[f64]); 13] = [
+        (Kind::Token, "ppo_clip", 0, &[]),
+        (Kind::Token, "reinforce", 0, &[]),
+        (Kind::Token, "cispo", 3, &[0.1, 0.2]),
+        (Kind::Token, "dro", 0, &[]),
+        (Kind::Token, "topr", 0, &[]),
+        (Kind::Sequence, "gspo", 0, &[0.02, 0.03]),
+        (Kind::Sequence, "luspo", 0, &[0.02, 0.03]),
+        (Kind::Sequence, "rloo_sequence", 0, &[]),
+        (Kind::Sequence, "gspo_token", 0, &[0.02, 0.03]),
+        (Kind::Sequence, "gmpo", 0, &[0.1, 0.2]),
+        (Kind::Sequence, "vespo", 0, &[]),
+        (Kind::Sequence, "flowrl", 0, &[]),
+        (Kind::Sequence, "sppo_reward", 0, &[]),
+    ];
+    let mut r = Random(77);
+    for round in 0..104 {
+        let (kind, name, variant, params) = names[round % names.len()];
+        let given = if round < 13 { 0 } else { r.below(256) as u32 };
+        let a = Around::new(round as u64, given);
+        let any = r.below(4) > 0;
+        let kl = any.then(|| Estimator {
+            weight: [One, Score, Ratio, RatioSequence][r.below(4)],
+            gradient: [Pathwise, Pathwise, Pathwise, StraightThrough][r.below(4)],
+            coef: 0.3,
+            input_clamp: [None, None, Some((0.4, ClampMode::Linear)), Some((0.4, ClampMode::ZeroGradient))][r.below(4)],
+            output_clamp: [f64::INFINITY, 0.35][r.below(2)],
+            ratio_source: [RatioSource::Old, RatioSource::Sampler][r.below(2)],
+            stage: [KlStage::AfterWeight, KlStage::BeforeWeight][r.below(2)],
+            ..Estimator::new(id(Kind::Estimator, ["k1", "k2", "k3", "abs"][r.below(4)]))
+        });
+        let kl = kl.map(|e| match round % 9 {
+            4 => Estimator { gradient: StraightThroughRatio, ratio_max: 1.1, ..e },
+            _ => e,
+        });
+        let modes = [
+            Mode::TokenMean,
+            Mode::SeqMeanTokenMean,
+            Mode::SeqMeanTokenSum,
+            Mode::SeqMeanTokenSumNorm,
+            Mode::TokenSum,
+            Mode::WeightedMean,
+        ];
+        let aggregate = |r: &mut Random| {
+            let mode = modes[r.below(if a.on(4) { 6 } else { 5 })];
+            Aggregate {
+                mode,
+                max_length: if mode == Mode::SeqMeanTokenSumNorm { 12.0 } else { 0.0 },
+                count_empty: Some([CountEmpty::All, CountEmpty::Nonempty][r.below(2)]),
+                denominator: match r.below(3) {
+                    2 if mode == Mode::WeightedMean => Denominator::Weights,
+                    1 => Denominator::Kept,
+                    _ => Denominator::Original,
+                },
+                ..ONE
+            }
+        };
+        let level = if kind == Kind::Sequence { Level::Sequence } else { Level::Token };
+        let o = Options {
+            variant,
+            params,
+            kl,
+            bonus: (r.below(2) > 0).then(|| Bonus { coef: 0.2, aggregate: aggregate(&mut r) }),
+            ..Options::new(id(kind, name), level, aggregate(&mut r))
+        };
+        let p = Problem::new(a.d.logp.len(), a.d.segments(), o).unwrap();
+        let i = Inputs { grad_scale: 1.5, ..a.inputs() };
+        let run_all = |c: &Context| {
+            let (mut grad_entropy, mut grad_log_z) = (vec![7f32; a.d.logp.len()], vec![7f32; 5]);
+            let (mut loss, mut terms, mut grad) = ([0f64], [0f64; 3], vec![7f32; a.d.logp.len()]);
+            let mut statistics = [7f64; 32];
+            let out = Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                terms: Some(&mut terms),
+                grad_logps: Some(MatrixMut::vector(&mut grad)),
+                grad_entropy: o.bonus.map(|_| MatrixMut::vector(&mut grad_entropy)),
+                grad_log_z: (name == "flowrl").then(|| MatrixMut::vector(&mut grad_log_z)),
+                statistics: Some(&mut statistics),
+                ..Outputs::default()
+            };
+            let need = policy::workspace(c, &p).minimum;
+            with_scratch(need, |w| policy::forward(c, &p, &i, out, w)).unwrap();
+            (loss, terms, grad, grad_entropy, grad_log_z, statistics)
+        };
+        let g = run_all(&all[0]);
+        for c in all.iter().skip(1).chain([&threaded]) {
+            let h = run_all(c);
+            same(name, &[h.0[0]], &[g.0[0]]);
+            same(name, &h.1, &g.1);
+            same(name, &h.2, &g.2);
+            same(name, &h.3, &g.3);
+            same(name, &h.4, &g.4);
+            same(name, &h.5, &g.5);
+        }
+        let l: Vec<f64> = a.d.logp.iter().map(|&x| x as f64).collect();
+        let (h, z): (Vec<f64>, Vec<f64>) =
+            (a.entropy.iter().map(|&x| x as f64).collect(), a.log_z.iter().map(|&x| x as f64).collect());
+        let what = format!("{name} given {given:b} {o:?}");
+        let want = a.total(name, &o, &l, &h, &z, false);
+        let big = want.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+        for k in 0..3 {
+            near(&format!("{what} term {k}"), g.1[k], want[k], 1e-5 * big);
+        }
+        near(&what, g.0[0], want.iter().sum(), 3e-5 * big);
+        let e = 1e-6;
+        let slope =
+            |at: &dyn Fn(f64) -> [f64; 3]| (at(e).iter().sum::<f64>() - at(-e).iter().sum::<f64>()) / (2.0 * e) * 1.5;
+        for s in (0..l.len()).filter(|&s| a.d.mask[s] != 0) {
+            let want = slope(&|by| {
+                let mut l = l.clone();
+                l[s] += by;
+                a.total(name, &o, &l, &h, &z, true)
+            });
+            let tolerance = 2e-5 * want.abs() + 1e-5 * big;
+            near(&format!("{what} grad at {s}"), g.2[s] as f64, want, tolerance);
+            if o.bonus.is_some() {
+                let want = slope(&|by| {
+                    let mut h = h.clone();
+                    h[s] += by;
+                    a.total(name, &o, &l, &h, &z, true)
+                });
+                near(&format!("{what} entropy at {s}"), g.3[s] as f64, want, tolerance);
+            }
+            cases.ran();
+        }
+        assert!((0..l.len()).all(|s| a.d.mask[s] != 0 || g.2[s] == 0.0 && (o.bonus.is_none() || g.3[s] == 0.0)));
+        if name == "flowrl" {
+            for b in 0..5 {
+                let want = slope(&|by| {
+                    let mut z = z.clone();
+                    z[b] += by;
+                    a.total(name, &o, &l, &h, &z, true)
+                });
+                near(&format!("{what} log_z {b}"), g.4[b] as f64, want, 2e-5 * want.abs() + 1e-5 * big);
+            }
+        }
+        let live: Vec<(usize, usize)> = (0..5).flat_map(|b| a.d.live(b).into_iter().map(move |i| (b, i))).collect();
+        let kept = live.iter().filter(|&&(b, i)| a.kept(b, i) && (!a.on(2) || a.entropy_mask[i] != 0)).count();
+        let s = &g.5;
+        assert_eq!((s[stat::TOKENS], s[stat::KEPT_TOKENS]), (live.len() as f64, kept as f64), "{what}");
+        near("entropy sum", s[stat::ENTROPY_SUM], live.iter().map(|&(_, i)| h[i]).sum(), 1e-9);
+        let w: Vec<f64> = live.iter().map(|&(b, i)| a.importance(b, i)).collect();
+        if a.on(5) || a.on(6) {
+            near("weights", s[stat::WEIGHT_SUM], w.iter().sum(), 1e-9);
+            near("squares", s[stat::WEIGHT_SQ_SUM], w.iter().map(|w| w * w).sum(), 1e-9);
+        }
+    }
+    cases.finish("policy stages", 2600);
 }

@@ -42,7 +42,7 @@ fn committed_bits() {
     distinct.dedup();
     assert!(distinct.len() > committed.len() * 99 / 100, "cases that are all alike prove nothing: {}", distinct.len());
     let mut cases = Cases::default();
-    let rounds = ["linear_logprob_backward", "linear_preference_forward"];
+    let rounds = ["linear_logprob_backward", "linear_preference_forward", "linear_policy_forward"];
     let (mut fast, mut rounded) = (vec![None; committed.len()], 0);
     let all: Vec<Isa> = Isa::available().collect();
     println!("instruction sets: {}", all.iter().map(|i| i.name()).collect::<Vec<_>>().join(", "));
@@ -294,9 +294,16 @@ fn sums_do_not_stall() {
     }
     // a policy loss: every token is worth -1
     for (mode, want) in [(pol::Mode::TokenSum, -(V as f64)), (pol::Mode::TokenMean, -1.0)] {
-        let aggregate = pol::Aggregate { mode, normaliser: 0.0, max_length: 0.0, count_empty: None };
+        let aggregate = pol::Aggregate {
+            mode,
+            normaliser: 0.0,
+            max_length: 0.0,
+            count_empty: None,
+            ..pol::Aggregate::new(pol::Mode::TokenMean)
+        };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token };
+        let options =
+            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
         let problem = pol::Problem::new(V, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -306,6 +313,7 @@ fn sums_do_not_stall() {
             mask: None,
             grad_output: None,
             grad_scale: 1.0,
+            ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
         };
         let (mut loss, mut statistics) = ([7f64], [7f64; 32]);
         let out = pol::Outputs {
@@ -499,10 +507,16 @@ fn offsets_beyond_32_bits() {
         let g = MatrixMut::new(output.get(), far(1)).unwrap();
         sequence::backward(&c, &problem, &upstream, seq::Grads { logps: Some(g), ref_logps: None }).unwrap();
         assert_eq!(take(output.get(), 1), [0.5; 3]);
-        let aggregate =
-            pol::Aggregate { mode: pol::Mode::TokenSum, normaliser: 0.0, max_length: 0.0, count_empty: None };
+        let aggregate = pol::Aggregate {
+            mode: pol::Mode::TokenSum,
+            normaliser: 0.0,
+            max_length: 0.0,
+            count_empty: None,
+            ..pol::Aggregate::new(pol::Mode::TokenMean)
+        };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token };
+        let options =
+            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
         let problem = pol::Problem::new(3, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -512,6 +526,7 @@ fn offsets_beyond_32_bits() {
             mask: None,
             grad_output: None,
             grad_scale: 1.0,
+            ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
         };
         let mut loss = [7f64];
         let out = pol::Outputs {
@@ -639,7 +654,9 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     use truing_ffi::advantage::*;
     use truing_ffi::batch::*;
     use truing_ffi::classes::*;
+    use truing_ffi::correction::*;
     use truing_ffi::linear_logprob::*;
+    use truing_ffi::linear_policy::*;
     use truing_ffi::linear_preference::*;
     use truing_ffi::logprob::*;
     use truing_ffi::policy::*;
@@ -733,6 +750,45 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.out_weight = tensor(7f64, F64, &[s]).0;
     });
     all.push(call(a, truing_wpo_weight));
+    let a = args(truing_linear_policy_forward_workspace_size, |a: &mut truing_linear_policy_args| {
+        (a.head.hidden, a.head.weight, a.rows.target, a.inputs.advantage) = (hidden, weight, target, tokens);
+        (a.inputs.loss.id, a.inputs.level) = (id(Kind::Token, "ppo_clip"), TRUING_LEVEL_TOKEN);
+        (a.inputs.aggregate.mode, a.phase) = (TRUING_AGGREGATE_TOKEN_MEAN, TRUING_PHASE_SINGLE);
+        (a.grads.grad_hidden_out, a.grads.grad_weight_out) = (f(&[n, d]), head_gradient());
+        a.outputs.out_loss = loss(0.25);
+    });
+    all.push(call(a, truing_linear_policy_forward));
+    let bytes = |shape: &[i64]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
+    let a = args(truing_importance_weight_workspace_size, |a: &mut truing_importance_weight_args| {
+        (a.old, a.sampler, a.level) = (tokens, tokens, TRUING_WEIGHT_LEVEL_TOKEN);
+        (a.action, a.missing, a.out_weights) = (TRUING_WEIGHT_TRUNCATE, TRUING_MISSING_ONE, f(&[s, t]));
+    });
+    all.push(call(a, truing_importance_weight));
+    let a = args(truing_rejection_mask_workspace_size, |a: &mut truing_rejection_mask_args| {
+        (a.old, a.sampler, a.statistic) = (tokens, tokens, TRUING_REJECTION_K3);
+        (a.span, a.missing, a.out_keep) = (TRUING_SPAN_TOKEN, TRUING_MISSING_ONE, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_rejection_mask));
+    let a = args(truing_off_policy_sequence_mask_workspace_size, |a: &mut truing_off_policy_sequence_mask_args| {
+        (a.logps, a.behaviour, a.advantage, a.out_keep) = (tokens, tokens, scores, bytes(&[s]));
+    });
+    all.push(call(a, truing_off_policy_sequence_mask));
+    let a = args(truing_top_entropy_mask_workspace_size, |a: &mut truing_top_entropy_mask_args| {
+        (a.entropy, a.share, a.out_keep) = (tokens, 0.5, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_top_entropy_mask));
+    let a = args(truing_cov_select_workspace_size, |a: &mut truing_cov_select_args| {
+        (a.logps, a.advantage, a.form, a.out_flag) = (tokens, tokens, TRUING_COV_KL, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_cov_select));
+    let a = args(truing_m2po_mask_workspace_size, |a: &mut truing_m2po_mask_args| {
+        (a.old, a.proximal, a.threshold, a.out_keep) = (tokens, tokens, 0.1, bytes(&[s, t]));
+    });
+    all.push(call(a, truing_m2po_mask));
+    let a = args(truing_fipo_weight_workspace_size, |a: &mut truing_fipo_weight_args| {
+        (a.logps, a.old, a.advantage, a.out_weights) = (tokens, tokens, tokens, f(&[s, t]));
+    });
+    all.push(call(a, truing_fipo_weight));
     let out = |shape: &[i64]| tensor(7f64, F64, shape).0;
     for (size, f, form) in [
         (truing_density_ratio_workspace_size as Sizes<_>, truing_density_ratio as Run<_>, TRUING_ITEM_LOGIT),
@@ -969,7 +1025,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 49);
+    assert_eq!(all.len(), 57);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

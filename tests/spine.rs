@@ -49,8 +49,14 @@ fn same32(a: f32, b: f32) -> bool {
 }
 /// The constants of every parameter set that the formula accepts.
 fn constants<F: Formula>() -> Vec<[f64; MAX]> {
-    let all: Vec<_> = GIVEN.iter().filter_map(|g| F::constants(&g[..g.len().min(F::PARAMS.len())]).ok()).collect();
-    assert!(!all.is_empty());
+    let variants = F::ABOUT.variants.len() as u32;
+    let mut all = vec![];
+    for variant in variants.min(1)..=variants {
+        let of = GIVEN.iter().filter_map(|g| F::constants(variant, &g[..g.len().min(F::PARAMS.len())]).ok());
+        let before = all.len();
+        all.extend(of);
+        assert!(all.len() > before);
+    }
     all
 }
 /// All combinations of `n` points; beyond three inputs 20,000 of them, spread evenly.
@@ -361,8 +367,7 @@ fn row<E: UnpairedLoss<N>, const N: usize>(p: &[f64], logp: f64, label: f64, bas
     [y.value, y.logp]
 }
 fn one<E: TokenLoss<N>, const N: usize>(p: &[f64], logp: f64) -> [f64; 2] {
-    let x =
-        Token { logp, old: f64::NAN, ref_logp: -1.0, sampler: f64::NAN, advantage: 0.5, entropy: 0.7, flag: f64::NAN };
+    let x = Token { log_ratio: f64::NAN, ref_logp: -1.0, advantage: 0.5, entropy: 0.7, ..token(logp, f64::NAN, 0.5) };
     let y = E::eval(x, resolve::<E, N>(p).unwrap());
     [y.value, y.logp]
 }
@@ -474,8 +479,12 @@ fn recorded_text_gives_the_same_bits() {
             let (n, m, outs) = (F::INPUTS.len(), F::PARAMS.len(), F::OUTPUTS.len());
             let all: Vec<_> = grid(n, &POINTS).into_iter().step_by(3).collect();
             let sets = constants::<F>();
+            let at = |name| F::INPUTS.iter().position(|n| *n == name);
+            // a formula that reads `old` is given the difference too
+            let ratio = at("logp").zip(at("old")).map(|(l, o)| format!("({t})x[{l}] - ({t})x[{o}]"));
             let args: Vec<String> = (0..n)
                 .map(|k| format!("({t})x[{k}]"))
+                .chain(ratio)
                 .chain((0..m).map(|k| format!("({t})p[{k}]")))
                 .chain((0..outs).map(|k| format!("&y[{k}]")))
                 .collect();
@@ -634,7 +643,7 @@ fn per_pair_beta_is_parameter_0() {
                 let given: Vec<f64> =
                     F::PARAMS.iter().map(|p| if p.default.is_nan() { 0.6 } else { p.default }).collect();
                 let other: Vec<f64> = [0.7].iter().chain(&given[1..]).copied().collect();
-                let (one, two) = (F::constants(&given).unwrap(), F::constants(&other).unwrap());
+                let (one, two) = (F::constants(0, &given).unwrap(), F::constants(0, &other).unwrap());
                 assert_eq!((two[0], &two[1..]), (0.7, &one[1..]), "{}", F::ABOUT.name);
                 self.0 += 1;
             }
@@ -646,8 +655,11 @@ fn per_pair_beta_is_parameter_0() {
     assert!(check.0 >= 4);
 }
 
-fn token(logp: f32, old: f32, advantage: f32) -> Token<f32> {
-    Token { logp, old, ref_logp: f32::NAN, sampler: f32::NAN, advantage, entropy: f32::NAN, flag: f32::NAN }
+/// A token whose other slots hold NaN.
+fn token<R: Real>(logp: R, old: R, advantage: R) -> Token<R> {
+    let nan = logp.lit(f64::NAN);
+    let log_ratio = logp - old;
+    Token { logp, log_ratio, old, ref_logp: nan, sampler: nan, advantage, entropy: nan, flag: nan, importance: nan }
 }
 
 #[test]
@@ -665,8 +677,7 @@ fn ppo_clip_is_the_textbook_formula() {
                 if a < 0.0 {
                     want = want.min(-dual * a);
                 }
-                let t = Token { logp: x, old: 0.0, ref_logp: 0.0, sampler: 0.0, advantage: a, entropy: 0.0, flag: 0.0 };
-                let got = PpoClip::eval(t, bounds).value;
+                let got = PpoClip::eval(token(x, 0.0, a), bounds).value;
                 assert!((got - want).abs() <= 1e-14 * want.abs(), "{p:?} x {x} A {a}: {got} {want}");
                 count += 1;
             }

@@ -188,6 +188,26 @@ def torch_dpo():
 compare(f"dpo, {pairs} pairs, loss and gradients", lambda: truing.preference("dpo", scores, refs, reduction="mean", layout="stacked", grad_scores=grads, context=truing.SERIAL),
         {"torch": torch_dpo}, 4 * 6 * pairs, "GB/s", read_rate)
 
+b, t = 16, 512
+logps, old, ref = (-normal(b, t).abs() for _ in range(3))
+old, ref = logps + 0.1 * old, logps + 0.1 * ref
+advantage, live = normal(b, t), (torch.rand(b, t, generator=generator) < 0.9).to(torch.uint8)
+grad, leaf = torch.empty(b, t), logps.clone().requires_grad_()
+
+
+def torch_grpo():
+    leaf.grad = None
+    ratio = torch.exp(leaf - old)
+    loss = -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+    loss = loss + 0.04 * (torch.exp(ref - leaf) - (ref - leaf) - 1)
+    ((loss * live).sum() / live.sum()).backward()
+
+
+compare(f"ppo_clip + k3, {b} x {t} tokens, loss and gradients", lambda: truing.policy(
+    "ppo_clip", logps, old, level="token", aggregate="token_mean", advantage=advantage, ref=ref, mask=live, kl="k3",
+    kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, grad_logps=grad, context=truing.SERIAL),
+        {"torch": torch_grpo}, 4 * 5 * b * t, "GB/s", read_rate)
+
 print("\nAccuracy of bf16 log-probs, 256 x 32000, largest error in nats against f64 of the same logits:")
 logits, target = normal(256, 32000, dtype=torch.bfloat16, scale=3), torch.randint(32000, (256,), generator=generator)
 exact = torch_logprob(logits.double(), target)

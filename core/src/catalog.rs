@@ -96,7 +96,7 @@ pub mod slot {
     pub const FLAG: u64 = 1 << 15;
     /// The learned log-normaliser of a sequence.
     pub const LOG_Z: u64 = 1 << 16;
-    /// The importance weight as a second, constant reduction.
+    /// The importance weight, where the entry takes its logarithm; everywhere else it is a stage.
     pub const IMPORTANCE: u64 = 1 << 17;
     /// The row's weight, where the entry itself applies it; everywhere else a stage behind the entry does.
     pub const WEIGHT: u64 = 1 << 18;
@@ -195,6 +195,8 @@ pub struct About {
     pub inputs: u64,
     /// Bits of [`slot`] that have a partial.
     pub partials: u64,
+    /// Names of the variants, numbered from 1; empty where there is nothing to choose.
+    pub variants: &'static [&'static str],
     /// 0, or the entry whose formula this one uses with fixed settings.
     pub preset_of: u32,
     /// A function of the score difference, which may be mapped before ([`crate::losses::map::ScoreMap`]).
@@ -230,6 +232,7 @@ impl About {
         scores: 0,
         inputs: slot::LOGP,
         partials: slot::LOGP,
+        variants: &[],
         preset_of: 0,
         takes_map: false,
         margins: [0.0; 2],
@@ -259,6 +262,10 @@ pub struct Info {
     pub params: &'static [Param],
 }
 impl Info {
+    /// Refuses a variant that the entry does not have: 1 up to their number, 0 where it has none.
+    pub fn check_variant(&self, field: &'static str, variant: u32) -> Result<()> {
+        check_variant(&self.about, field, variant)
+    }
     /// The checked parameters, [`MAX_PARAMS`] of them with zeros behind. A missing tail and NaN mean default.
     pub fn params_from(&self, given: &[f64]) -> Result<[f64; MAX_PARAMS]> {
         let mut all = [0.0; MAX_PARAMS];
@@ -282,6 +289,10 @@ pub trait Entry<const N: usize> {
     fn derive(p: [f64; N]) -> [f64; N] {
         p
     }
+    /// The same for an entry with variants.
+    fn derive_variant(_variant: u32, p: [f64; N]) -> [f64; N] {
+        Self::derive(p)
+    }
 }
 
 fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
@@ -293,6 +304,11 @@ fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
     }
     Ok(())
 }
+fn check_variant(about: &About, field: &'static str, variant: u32) -> Result<()> {
+    let (first, end) = if about.variants.is_empty() { (0, 1) } else { (1, about.variants.len() as i64 + 1) };
+    let fits = (first..end).contains(&(variant as i64));
+    if fits { Ok(()) } else { Err(Error::invalid(field, Value::Int(variant.into()), Value::Below(first, end))) }
+}
 /// The checked parameters of an operation; a missing tail and NaN mean default.
 pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
     let mut all = [0.0; N];
@@ -301,9 +317,14 @@ pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f6
 }
 /// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
 pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {
+    resolve_variant::<E, N>(0, given)
+}
+/// The same with a choice of the entry's variants, 0 where it has none.
+pub fn resolve_variant<E: Entry<N>, const N: usize>(variant: u32, given: &[f64]) -> Result<[f64; N]> {
+    check_variant(&E::ABOUT, "variant", variant)?;
     let mut p = [0.0; N];
     fill(&E::PARAMS, given, &mut p)?;
-    Ok(E::derive(p))
+    Ok(E::derive_variant(variant, p))
 }
 /// Constants as literals in the shape of `x`.
 #[inline(always)]

@@ -1,9 +1,20 @@
 //! Policy losses in split form: token log-probs in, loss, figures and d loss / d log-prob out.
 //!
-//! Stages, in this order: entry (token, sequence or estimator kind) -> + coef * KL estimate -> aggregate. A masked token
-//! is not read; its outputs are 0. Token and estimator entries are f32 inside, sequence functions and all sums f64.
+//! Stages, in this order: entry (token, sequence or estimator kind) -> tokens that are kept -> token weight -> importance
+//! weight -> + coef * KL estimate -> aggregate -> - coef * entropy, aggregated on its own. A masked token is not read; its
+//! outputs are 0. Token and estimator entries are f32 inside, sequence functions and all sums f64.
 //!
-//! With N live tokens, L_b of sequence b and B' sequences (all, or those that are not empty), the weight of a token is
+//! | tokens | term | figures, lengths of sequence entries |
+//! |---|---|---|
+//! | live: `mask` | | yes |
+//! | live and `keep`, `sequence_keep`, `entropy_mask` | loss | |
+//! | live and `kl_mask`; with the denominator `kept` also `keep` and `sequence_keep` | KL | |
+//! | live and `entropy_mask`; with the denominator `kept` of the loss also `keep` and `sequence_keep` | entropy | |
+//!
+//! A token that is live and dropped is read; its value, gradient and weight are selected away. The denominator counts the
+//! live tokens, or (`kept`) those that `keep` and `sequence_keep` leave; that of the entropy then its own tokens.
+//!
+//! With N tokens that count, L_b of sequence b and B' sequences (all, or those that are not empty), the weight of a token is
 //!
 //! | aggregate | weight |
 //! |---|---|
@@ -13,12 +24,13 @@
 //! | `seq_mean_token_sum_norm` | `1 / (B' T0)` |
 //! | `token_sum` | `1` |
 //! | `seq_mean` | the same as `seq_mean_token_mean`; sequence kind only |
+//! | `weighted_mean` | `a / N`, `a / (sum of a)` with the denominator `weights`; a is the token weight |
 //!
 //! A `normaliser` replaces what stands in front of L_b. The value of a sequence entry stands for each of its live tokens.
 use crate::catalog::{self, Info, Kind, slot};
 use crate::error::{Error, Result, Value, row};
-use crate::losses::EstimateOut;
-use crate::matrix::{Floats, FloatsMut, Mask, MatrixMut, Split};
+use crate::losses::{self, EstimateOut};
+use crate::matrix::{Floats, FloatsMut, Mask, Matrix, MatrixMut, Split};
 use crate::real::Real;
 use crate::sequence::{Segments, factor, wide};
 
@@ -41,6 +53,8 @@ pub enum EstimatorWeight {
     Score = 2,
     /// `rho K`, `rho = e^(logp - old)`, differentiated too.
     Ratio = 3,
+    /// The same with the exponential of the mean of `logp - old` over the sequence.
+    RatioSequence = 4,
 }
 /// Gradient of a KL estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +62,37 @@ pub enum EstimatorWeight {
 pub enum EstimatorGradient {
     /// The derivative of the value.
     Pathwise = 1,
-    /// `-z = logp - ref`, whatever the value.
+    /// `-z = logp - ref`, whatever the value and its clamps.
     StraightThrough = 2,
+    /// `-z min(rho, ratio_max)`, rho of the sequence with the weight `ratio_sequence`, else of the token.
+    StraightThroughRatio = 3,
+}
+/// What an input clamp does beyond its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ClampMode {
+    /// The estimate goes on along its tangent.
+    Linear = 1,
+    /// The estimate is constant, that of its weight too.
+    ZeroGradient = 2,
+}
+/// The policy below the line of an estimator's ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum RatioSource {
+    /// `old`
+    Old = 1,
+    /// `sampler`
+    Sampler = 2,
+}
+/// Where the KL term is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum KlStage {
+    /// The importance weight does not reach it.
+    AfterWeight = 1,
+    /// The importance weight multiplies it.
+    BeforeWeight = 2,
 }
 /// A KL estimator with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +105,37 @@ pub struct Estimator {
     pub gradient: EstimatorGradient,
     /// Factor as a term, finite and >= 0; 0 is off but still reported.
     pub coef: f64,
+    /// |z| beyond which the clamp acts, above 0, finite; `None`: no clamp. Before the weight.
+    pub input_clamp: Option<(f64, ClampMode)>,
+    /// Largest size of the weighted estimate, above 0; no gradient beyond. Infinity: none.
+    pub output_clamp: f64,
+    /// Largest ratio of [`EstimatorGradient::StraightThroughRatio`], >= 1; infinity: none.
+    pub ratio_max: f64,
+    /// Of weight and gradient.
+    pub ratio_source: RatioSource,
+    /// As a term.
+    pub stage: KlStage,
+}
+impl Estimator {
+    /// The plain estimate, reported only.
+    pub const fn new(id: u32) -> Estimator {
+        Estimator {
+            id,
+            weight: EstimatorWeight::One,
+            gradient: EstimatorGradient::Pathwise,
+            coef: 0.0,
+            input_clamp: None,
+            output_clamp: f64::INFINITY,
+            ratio_max: f64::INFINITY,
+            ratio_source: RatioSource::Old,
+            stage: KlStage::AfterWeight,
+        }
+    }
+    /// It reads the policy that its ratio is against.
+    pub fn reads_ratio(&self) -> bool {
+        matches!(self.weight, EstimatorWeight::Ratio | EstimatorWeight::RatioSequence)
+            || self.gradient == EstimatorGradient::StraightThroughRatio
+    }
 }
 /// Token or sequence values to one loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +148,19 @@ pub enum Mode {
     SeqMeanTokenSumNorm = 4,
     TokenSum = 5,
     SeqMean = 6,
+    WeightedMean = 7,
+}
+/// What a denominator counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Denominator {
+    /// Live tokens, dropped ones too.
+    #[default]
+    Original = 1,
+    /// Live tokens that were not rejected.
+    Kept = 2,
+    /// `weighted_mean`: the sum of the token weights over the live tokens.
+    Weights = 3,
 }
 /// Which sequences B' counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,20 +182,92 @@ pub struct Aggregate {
     pub max_length: f64,
     /// Needed by the `seq_` modes.
     pub count_empty: Option<CountEmpty>,
+    /// What counts.
+    pub denominator: Denominator,
+}
+impl Aggregate {
+    /// A mode with nothing else set.
+    pub const fn new(mode: Mode) -> Aggregate {
+        let denominator = Denominator::Original;
+        Aggregate { mode, normaliser: 0.0, max_length: 0.0, count_empty: None, denominator }
+    }
+    /// Values, and what goes together; `field` names the struct.
+    fn check(&self, fields: &[&'static str; 5], sequence: bool) -> Result<()> {
+        let [mode, normaliser, max_length, count_empty, denominator] = *fields;
+        let positive = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
+        let fits = |v: f64| v > 0.0 && v < f64::INFINITY;
+        if self.normaliser != 0.0 && !fits(self.normaliser) {
+            return Err(Error::invalid(normaliser, Value::Float(self.normaliser), positive));
+        }
+        match (self.mode == Mode::SeqMeanTokenSumNorm, self.max_length) {
+            (true, v) if !fits(v) => return Err(Error::invalid(max_length, Value::Float(v), positive)),
+            (false, v) if v != 0.0 => {
+                let expected = Value::Text("0: only seq_mean_token_sum_norm reads it");
+                return Err(Error::invalid(max_length, Value::Float(v), expected));
+            }
+            _ => {}
+        }
+        let by_token = matches!(self.mode, Mode::TokenMean | Mode::TokenSum | Mode::WeightedMean);
+        if !by_token && self.count_empty.is_none() {
+            let expected = Value::Text("all or nonempty with a seq_ mode");
+            return Err(Error::invalid(count_empty, Value::Text("nothing"), expected));
+        }
+        if self.mode == Mode::SeqMean && !sequence {
+            let expected = Value::Text("a mode over tokens, for this entry");
+            return Err(Error::invalid(mode, Value::Text("seq_mean"), expected));
+        }
+        if self.denominator == Denominator::Weights && self.mode != Mode::WeightedMean {
+            let expected = Value::Text("original or kept: only weighted_mean sums weights");
+            return Err(Error::invalid(denominator, Value::Text("weights"), expected));
+        }
+        Ok(())
+    }
+}
+const OF_LOSS: [&str; 5] = [
+    "inputs.aggregate.mode",
+    "inputs.aggregate.normaliser",
+    "inputs.aggregate.max_length",
+    "inputs.aggregate.count_empty",
+    "inputs.aggregate.denominator",
+];
+const OF_ENTROPY: [&str; 5] = [
+    "inputs.entropy_aggregate.mode",
+    "inputs.entropy_aggregate.normaliser",
+    "inputs.entropy_aggregate.max_length",
+    "inputs.entropy_aggregate.count_empty",
+    "inputs.entropy_aggregate.denominator",
+];
+/// The entropy bonus: `-coef` times the aggregated entropy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bonus {
+    /// Finite and > 0.
+    pub coef: f64,
+    /// Of the entropies.
+    pub aggregate: Aggregate,
 }
 /// Settings of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// Entry of kind token, sequence or estimator.
     pub loss: u32,
+    /// Which of the entry's variants, from 1 on; 0 where it has none.
+    pub variant: u32,
     /// In catalogue order; a missing tail and NaN mean default.
     pub params: &'a [f64],
     /// KL term. If the loss is an estimator itself these are its settings: the same id, coef 0.
     pub kl: Option<Estimator>,
     /// Aggregation of loss and KL.
     pub aggregate: Aggregate,
+    /// Entropy bonus.
+    pub bonus: Option<Bonus>,
     /// Level of the ratio.
     pub level: Level,
+}
+impl<'a> Options<'a> {
+    /// An entry with its default parameters and nothing beside it.
+    pub const fn new(loss: u32, level: Level, aggregate: Aggregate) -> Options<'a> {
+        Options { loss, variant: 0, params: &[], kl: None, aggregate, bonus: None, level }
+    }
 }
 
 /// A checked problem: what is asked, without the token values.
@@ -118,13 +277,6 @@ pub struct Problem<'a> {
     segments: Segments<'a>,
     options: Options<'a>,
 }
-const UNSERVED: [(u64, &str); 5] = [
-    (slot::SAMPLER, "inputs.sampler"),
-    (slot::ENTROPY, "entropy"),
-    (slot::FLAG, "inputs.flag"),
-    (slot::LOG_Z, "inputs.log_z"),
-    (slot::IMPORTANCE, "inputs.importance_weight"),
-];
 impl<'a> Problem<'a> {
     /// Checks offsets and options for `tokens` tokens, padding included.
     pub fn new(tokens: usize, segments: Segments<'a>, options: Options<'a>) -> Result<Problem<'a>> {
@@ -137,15 +289,7 @@ impl<'a> Problem<'a> {
             return Err(Error::invalid("inputs.loss.id", Value::Text(info.about.name), expected));
         }
         info.params_from(options.params)?;
-        for (slot, field) in UNSERVED {
-            if info.about.reads(slot) {
-                return Err(Error::invalid(
-                    field,
-                    Value::Text(info.about.name),
-                    Value::Text("an entry that does not read it"),
-                ));
-            }
-        }
+        info.check_variant("inputs.loss.variant", options.variant)?;
         let level = if info.kind == Kind::Sequence { Level::Sequence } else { Level::Token };
         if options.level != level {
             let expected = if level == Level::Token { "token, for this entry" } else { "sequence, for this entry" };
@@ -163,37 +307,32 @@ impl<'a> Problem<'a> {
                 let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
                 return Err(Error::invalid("inputs.kl.coef", Value::Float(kl.coef), legal));
             }
+            let bound = |field, v: f64, min: f64, open| {
+                let legal = Value::Range { min, max: f64::INFINITY, min_open: open, max_open: false };
+                let fits = if open { v > min } else { v >= min };
+                if fits { Ok(()) } else { Err(Error::invalid(field, Value::Float(v), legal)) }
+            };
+            if let Some((a, _)) = kl.input_clamp {
+                bound("inputs.kl.input_clamp", a, 0.0, true)?;
+            }
+            bound("inputs.kl.output_clamp", kl.output_clamp, 0.0, true)?;
+            bound("inputs.kl.ratio_max", kl.ratio_max, 1.0, false)?;
+            if kl.ratio_max < f64::INFINITY && kl.gradient != EstimatorGradient::StraightThroughRatio {
+                let expected = Value::Text("0: only the gradient straight_through_ratio reads it");
+                return Err(Error::invalid("inputs.kl.ratio_max", Value::Float(kl.ratio_max), expected));
+            }
             if info.kind == Kind::Estimator && (kl.id != options.loss || kl.coef != 0.0) {
                 let expected = Value::Text("the loss itself with coef 0: these are its settings");
                 return Err(Error::invalid("inputs.kl.id", Value::Int(kl.id as i64), expected));
             }
         }
-        let a = options.aggregate;
-        let positive = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
-        let fits = |v: f64| v > 0.0 && v < f64::INFINITY;
-        if a.normaliser != 0.0 && !fits(a.normaliser) {
-            return Err(Error::invalid("inputs.aggregate.normaliser", Value::Float(a.normaliser), positive));
-        }
-        match (a.mode == Mode::SeqMeanTokenSumNorm, a.max_length) {
-            (true, v) if !fits(v) => {
-                return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), positive));
+        options.aggregate.check(&OF_LOSS, info.kind == Kind::Sequence)?;
+        if let Some(bonus) = options.bonus {
+            if !(bonus.coef > 0.0 && bonus.coef < f64::INFINITY) {
+                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
+                return Err(Error::invalid("inputs.entropy_coef", Value::Float(bonus.coef), legal));
             }
-            (false, v) if v != 0.0 => {
-                let expected = Value::Text("0: only seq_mean_token_sum_norm reads it");
-                return Err(Error::invalid("inputs.aggregate.max_length", Value::Float(v), expected));
-            }
-            _ => {}
-        }
-        if !matches!(a.mode, Mode::TokenMean | Mode::TokenSum) && a.count_empty.is_none() {
-            let expected = Value::Text("all or nonempty with a seq_ mode");
-            return Err(Error::invalid("inputs.aggregate.count_empty", Value::Text("nothing"), expected));
-        }
-        if a.mode == Mode::SeqMean && info.kind != Kind::Sequence {
-            return Err(Error::invalid(
-                "inputs.aggregate.mode",
-                Value::Text("seq_mean"),
-                Value::Text("a mode over tokens, for this entry"),
-            ));
+            bonus.aggregate.check(&OF_ENTROPY, false)?;
         }
         Ok(Problem { tokens, segments, options })
     }
@@ -219,24 +358,21 @@ impl<'a> Problem<'a> {
     }
     /// The estimator that runs: the KL term or the loss itself.
     pub fn estimator(&self) -> Option<Estimator> {
-        let own = Estimator {
-            id: self.options.loss,
-            weight: EstimatorWeight::One,
-            gradient: EstimatorGradient::Pathwise,
-            coef: 0.0,
-        };
+        let own = Estimator::new(self.options.loss);
         self.options.kl.or((self.info().kind == Kind::Estimator).then_some(own))
     }
 }
 
-/// Advantages of tokens or of sequences. A sequence entry averages those of tokens over the mask.
+/// Numbers of tokens or of sequences.
 #[derive(Clone, Copy, Debug)]
-pub enum Advantage<'a> {
+pub enum Each<T> {
     /// `[N]`.
-    Token(Floats<'a>),
+    Token(T),
     /// `[B]`.
-    Sequence(Floats<'a>),
+    Sequence(T),
 }
+/// Advantages. A sequence entry averages those of tokens over the mask, unless it is evaluated for each token.
+pub type Advantage<'a> = Each<Floats<'a>>;
 /// Token values: `[N]` or `[B, T]` as a vector of tokens, nats.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
@@ -244,26 +380,130 @@ pub struct Inputs<'a> {
     pub logps: Floats<'a>,
     /// Policy that sampled the tokens. Absent: the current one, detached (ratio 1, whatever `logps` holds but NaN).
     pub old: Option<Floats<'a>>,
-    /// Reference.
+    /// Reference, or a teacher; returns for value losses.
     pub reference: Option<Floats<'a>>,
+    /// Inference engine.
+    pub sampler: Option<Floats<'a>>,
+    /// Reference of the KL term; absent: `reference`.
+    pub kl_reference: Option<Floats<'a>>,
+    /// Entropy of the current policy, for the bonus and entries that read it.
+    pub entropy: Option<Floats<'a>>,
     /// Advantages.
     pub advantage: Option<Advantage<'a>>,
+    /// A mark, not 0 where set; absent: all are set.
+    pub flag: Option<Each<Matrix<'a, u8>>>,
+    /// `[B]`, log-normalisers.
+    pub log_z: Option<Floats<'a>>,
     /// A token with 0 is not read.
     pub mask: Option<Mask<'a>>,
+    /// 0: the token was rejected.
+    pub keep: Option<Matrix<'a, u8>>,
+    /// `[B]`, 0: the sequence was rejected.
+    pub sequence_keep: Option<Matrix<'a, u8>>,
+    /// 0: neither loss nor entropy bonus.
+    pub entropy_mask: Option<Matrix<'a, u8>>,
+    /// 0: no KL term.
+    pub kl_mask: Option<Matrix<'a, u8>>,
+    /// Factor of the loss, finite and >= 0, constant.
+    pub token_weights: Option<Floats<'a>>,
+    /// Importance weight, finite and >= 0, constant: a further factor, or what the entry takes the logarithm of.
+    pub importance: Option<Each<Floats<'a>>>,
     /// Factor of the gradient, one number; absent: 1.
     pub grad_output: Option<Floats<'a>>,
     /// Host factor of the gradient, finite.
     pub grad_scale: f64,
 }
-impl Inputs<'_> {
-    /// Shapes, and that everything that is read is there.
+impl<'a> Inputs<'a> {
+    /// Log-probs and nothing else.
+    pub const fn new(logps: Floats<'a>) -> Inputs<'a> {
+        Inputs {
+            logps,
+            old: None,
+            reference: None,
+            sampler: None,
+            kl_reference: None,
+            entropy: None,
+            advantage: None,
+            flag: None,
+            log_z: None,
+            mask: None,
+            keep: None,
+            sequence_keep: None,
+            entropy_mask: None,
+            kl_mask: None,
+            token_weights: None,
+            importance: None,
+            grad_output: None,
+            grad_scale: 1.0,
+        }
+    }
+    /// Token `i` is read.
+    #[inline(always)]
+    pub fn live(&self, i: usize) -> bool {
+        self.mask.is_none_or(|m| m.live(i))
+    }
+    /// Token `i` of sequence `b` was not rejected.
+    #[inline(always)]
+    pub fn kept(&self, b: usize, i: usize) -> bool {
+        self.sequence_keep.is_none_or(|m| m.get(b) != 0) && self.keep.is_none_or(|m| m.get(i) != 0)
+    }
+    /// Shapes, values of weights, and that everything that is read is there.
     pub fn check(&self, problem: &Problem<'_>) -> Result<()> {
-        let n = problem.tokens;
+        let (n, b) = (problem.tokens, problem.sequences());
         self.logps.layout().check("logps", n, 1)?;
-        for (field, m) in [("inputs.old", &self.old), ("inputs.ref", &self.reference)] {
+        let token_floats = [
+            ("inputs.old", &self.old),
+            ("inputs.ref", &self.reference),
+            ("inputs.sampler", &self.sampler),
+            ("inputs.kl_ref", &self.kl_reference),
+            ("entropy", &self.entropy),
+            ("inputs.token_weights", &self.token_weights),
+        ];
+        for (field, m) in token_floats {
             m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))?;
         }
         self.mask.map_or(Ok(()), |m| m.layout().check("inputs.mask", n, 1))?;
+        let marks = [
+            ("inputs.keep", &self.keep, n),
+            ("inputs.sequence_keep", &self.sequence_keep, b),
+            ("inputs.entropy_mask", &self.entropy_mask, n),
+            ("inputs.kl_mask", &self.kl_mask, n),
+        ];
+        for (field, m, n) in marks {
+            m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))?;
+        }
+        match &self.flag {
+            Some(Each::Token(m)) => m.layout().check("inputs.flag", n, 1)?,
+            Some(Each::Sequence(m)) => m.layout().check("inputs.flag", b, 1)?,
+            None => {}
+        }
+        self.log_z.map_or(Ok(()), |m| m.layout().check("inputs.log_z", b, 1))?;
+        let legal = |field, x: f64| match (0.0..f64::INFINITY).contains(&x) {
+            true => Ok(()),
+            false => {
+                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
+                Err(Error::invalid(field, Value::Float(x), legal))
+            }
+        };
+        let token_weights = [
+            ("inputs.token_weights", self.token_weights),
+            (
+                "inputs.importance_weight",
+                match self.importance {
+                    Some(Each::Token(m)) => Some(m),
+                    _ => None,
+                },
+            ),
+        ];
+        for (field, m) in token_weights {
+            let Some(m) = m else { continue };
+            m.layout().check(field, n, 1)?;
+            (0..n).filter(|&i| self.live(i)).try_for_each(|i| legal(field, m.get(i)))?;
+        }
+        if let Some(Each::Sequence(m)) = self.importance {
+            m.layout().check("inputs.importance_weight", b, 1)?;
+            (0..b).try_for_each(|k| legal("inputs.importance_weight", m.get(k)))?;
+        }
         match &self.advantage {
             Some(Advantage::Token(a)) => a.layout().check("inputs.advantage", n, 1)?,
             Some(Advantage::Sequence(a)) => a.layout().check("inputs.advantage", problem.sequences(), 1)?,
@@ -275,8 +515,27 @@ impl Inputs<'_> {
         if about.reads(slot::ADVANTAGE) && self.advantage.is_none() {
             return nothing("inputs.advantage", "a tensor: the loss reads it");
         }
-        if (about.reads(slot::REF) || problem.options.kl.is_some()) && self.reference.is_none() {
+        let estimator = problem.estimator();
+        let kl_reference = estimator.is_some() && self.kl_reference.is_none();
+        if (about.reads(slot::REF) && problem.info().kind != Kind::Estimator || kl_reference)
+            && self.reference.is_none()
+        {
             return nothing("inputs.ref", "a tensor: the loss or the KL term reads it");
+        }
+        let by_sampler = |e: Estimator| e.reads_ratio() && e.ratio_source == RatioSource::Sampler;
+        if estimator.is_some_and(by_sampler) && self.sampler.is_none() {
+            return nothing("inputs.sampler", "a tensor: the ratio of the KL term reads it");
+        }
+        if about.reads(slot::LOG_Z) && self.log_z.is_none() {
+            return nothing("inputs.log_z", "[B]: the loss reads it");
+        }
+        if (about.reads(slot::ENTROPY) || problem.options.bonus.is_some()) && self.entropy.is_none() {
+            return nothing("entropy", "a tensor: the loss or the bonus reads it");
+        }
+        let weighs = problem.options.aggregate.mode == Mode::WeightedMean
+            || problem.options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
+        if weighs && self.token_weights.is_none() {
+            return nothing("inputs.token_weights", "a tensor: weighted_mean reads it");
         }
         Ok(())
     }
@@ -290,7 +549,7 @@ impl Inputs<'_> {
 pub mod stat {
     /// Live tokens.
     pub const TOKENS: usize = 0;
-    /// The same, as nothing rejects tokens yet.
+    /// Live tokens that no mask dropped: those of the loss.
     pub const KEPT_TOKENS: usize = 1;
     /// Sequences with a live token.
     pub const SEQUENCES: usize = 2;
@@ -310,7 +569,13 @@ pub mod stat {
     pub const K1_SUM: usize = 9;
     /// Sum of e^x - 1 - x.
     pub const K3_SUM: usize = 10;
-    /// Sum of the KL estimates, weighted as asked.
+    /// Sum of the entropies, where they are given.
+    pub const ENTROPY_SUM: usize = 11;
+    /// Sum of the importance weights, where they are given: the effective sample size is its square over the next sum.
+    pub const WEIGHT_SUM: usize = 12;
+    /// Sum of their squares.
+    pub const WEIGHT_SQ_SUM: usize = 13;
+    /// Sum of the KL estimates over the tokens of the KL term, weighted as asked.
     pub const KL_SUM: usize = 14;
     /// Sum of the values of the loss; a sequence's value counts once.
     pub const LOSS_SUM: usize = 15;
@@ -325,14 +590,19 @@ pub mod stat {
 pub struct Outputs<'a> {
     /// One number, f64 or f32: all terms after aggregation.
     pub loss: Option<FloatsMut<'a>>,
-    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`: values of the loss before aggregation.
+    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`: values of the loss before any weight, 0
+    /// for tokens that were dropped. For a sequence entry that is evaluated for each token: their mean.
     pub values: Option<FloatsMut<'a>>,
     /// f32 `[N]`: KL estimates, weighted as asked.
     pub kl: Option<MatrixMut<'a, f32>>,
-    /// Loss, KL term and entropy bonus (0) after aggregation.
+    /// Loss, KL term and entropy bonus after aggregation.
     pub terms: Option<&'a mut [f64; 3]>,
     /// `[N]`: dL/dlogp.
     pub grad_logps: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: dL/dentropy, with a bonus.
+    pub grad_entropy: Option<MatrixMut<'a, f32>>,
+    /// `[B]`: dL/dlog_z, for an entry that reads it.
+    pub grad_log_z: Option<MatrixMut<'a, f32>>,
     /// Sums for the caller's log, see [`stat`]. Asking for them changes no other output's bits.
     pub statistics: Option<&'a mut [f64; stat::COUNT]>,
     /// `[N]`, bits of [`crate::error::row`]: of the slots that the loss or the KL term reads and of what follows from
@@ -362,15 +632,24 @@ impl Outputs<'_> {
             }
             m.layout().check("outputs.out_values", if sequence { b } else { n }, 1)?;
         }
-        for (field, m) in [("outputs.out_kl", &self.kl), ("grad_logps_out", &self.grad_logps)] {
+        let floats = [
+            ("outputs.out_kl", &self.kl, n),
+            ("grad_logps_out", &self.grad_logps, n),
+            ("grad_entropy_out", &self.grad_entropy, n),
+            ("outputs.grad_log_z_out", &self.grad_log_z, b),
+        ];
+        for (field, m, n) in floats {
             m.as_ref().map_or(Ok(()), |m| m.layout().check(field, n, 1))?;
         }
+        let unwanted = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
+        if self.grad_entropy.is_some() && problem.options.bonus.is_none() {
+            return unwanted("grad_entropy_out", "none: there is no bonus");
+        }
+        if self.grad_log_z.is_some() && !problem.info().about.differentiates(slot::LOG_Z) {
+            return unwanted("outputs.grad_log_z_out", "none: the entry does not read log_z");
+        }
         if self.kl.is_some() && problem.estimator().is_none() {
-            return Err(Error::invalid(
-                "outputs.out_kl",
-                Value::Text("a tensor"),
-                Value::Text("none: there is no KL estimate"),
-            ));
+            return unwanted("outputs.out_kl", "none: there is no KL estimate");
         }
         self.token_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_token_status", n, 1))?;
         self.sequence_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_sequence_status", b, 1))
@@ -383,6 +662,7 @@ pub struct TokenOutputs<'a> {
     pub values: Option<FloatsMut<'a>>,
     pub kl: Option<MatrixMut<'a, f32>>,
     pub grad_logps: Option<MatrixMut<'a, f32>>,
+    pub grad_entropy: Option<MatrixMut<'a, f32>>,
     pub status: Option<MatrixMut<'a, u32>>,
 }
 impl Split for TokenOutputs<'_> {
@@ -391,23 +671,30 @@ impl Split for TokenOutputs<'_> {
         (a.values, b.values) = self.values.split(row);
         (a.kl, b.kl) = self.kl.split(row);
         (a.grad_logps, b.grad_logps) = self.grad_logps.split(row);
+        (a.grad_entropy, b.grad_entropy) = self.grad_entropy.split(row);
         (a.status, b.status) = self.status.split(row);
         (a, b)
     }
 }
 
-/// Log bounds of an entry that clips like `ppo_clip`, for the clip figures: low, high, roof (the larger of high and
-/// delta), dual. `None` for any other entry.
-pub fn clip_bounds(info: &Info, given: &[f64]) -> Option<[f64; 4]> {
-    let names = ["clip_low", "clip_high", "delta", "dual_clip"];
-    let mut p = [0.0; 4];
-    for (k, name) in names.iter().enumerate() {
-        let at = info.params.iter().position(|q| q.name == *name)?;
-        p[k] = info.params_from(given).ok()?[at];
+/// Log bounds for the clip figures: low, high, roof (the larger of high and delta), dual. `None` for an entry that clips no
+/// ratio.
+pub fn clip_bounds(info: &Info, options: &Options<'_>) -> Option<[f64; 4]> {
+    let p = info.params_from(options.params).ok()?;
+    let get = |name: &str| info.params.iter().position(|q| q.name == name).map(|at| p[at]);
+    let (none, any) = (f64::INFINITY, f64::NEG_INFINITY);
+    let high = get("clip_high")?;
+    if !info.about.variants.is_empty() {
+        let [low, high] = losses::cispo_bounds(options.variant, [get("clip_low")?, high]);
+        return Some([low, high, none, none]);
     }
-    let low = if p[0] >= 1.0 { f64::NEG_INFINITY } else { Real::log1p(-p[0]) };
-    let high = Real::log1p(p[1]);
-    Some([low, high, Real::max(high, Real::log(p[2])), Real::log(p[3])])
+    if info.about.id == losses::GMPO_ID {
+        return Some([-get("clip_low")?, high, none, none]);
+    }
+    let low = get("clip_low").map_or(any, |low| if low >= 1.0 { any } else { Real::log1p(-low) });
+    let high = Real::log1p(high);
+    let cap = |name| get(name).map_or(none, Real::log);
+    Some([low, high, Real::max(high, cap("delta")), cap("dual_clip")])
 }
 
 /// `rho * v`, and 0 where the ratio is 0: e^x outweighs every power of x. Where z is NaN the input is, and stays. 0 also
@@ -418,37 +705,86 @@ fn scaled<R: Real>(rho: R, v: R, z: R) -> R {
     let y = infinity.select_le(rho, v.abs().select_le(zero, zero, rho * v), rho * v);
     rho.select_le(zero, z.abs().select_le(infinity, zero, z), y)
 }
-/// The stage around an estimator: factor and gradient. `x = logp - old` (0 without an `old`), `z = ref - logp`,
-/// `apart = ref - old`. `k3`: its closed forms are used, which lose no digits where the sum of value and derivative
-/// cancels, and stay finite as logp goes to -inf.
+/// The log ratios that the stage around an estimator takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratios<R> {
+    /// `logp` minus what the ratio is against; 0 without another policy. Of the sequence for `ratio_sequence`.
+    pub x: R,
+    /// `ref - logp`
+    pub z: R,
+    /// `ref` minus what the ratio is against.
+    pub apart: R,
+}
+/// What the stage around an estimator gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<R> {
+    /// The estimate.
+    pub value: R,
+    /// Its partial with respect to the token's log-prob.
+    pub logp: R,
+    /// `ratio_sequence`: the partial with respect to the log ratio of the sequence.
+    pub shared: R,
+}
+/// z as the estimator sees it: within the input clamp.
 #[inline(always)]
-pub fn weighted<R: Real>(
-    k: EstimateOut<R>,
-    k3: bool,
-    (x, z, apart): (R, R, R),
-    weight: EstimatorWeight,
-    gradient: EstimatorGradient,
-) -> EstimateOut<R> {
-    let infinity = z.lit(f64::INFINITY);
+pub fn clamped<R: Real>(z: R, how: &Estimator) -> R {
+    match how.input_clamp {
+        Some((a, _)) => z.max(z.lit(-a)).min(z.lit(a)),
+        None => z,
+    }
+}
+/// The stage around an estimator: clamps, factor, gradient. `k` is the estimate at [`clamped`] z. `k3`: its closed forms are
+/// used, which lose no digits where the sum of value and derivative cancels, and stay finite as logp goes to -inf.
+#[inline(always)]
+pub fn weighted<R: Real>(k: EstimateOut<R>, k3: bool, at: Ratios<R>, how: &Estimator) -> Weighted<R> {
+    let Ratios { x, z, apart } = at;
+    let (zero, infinity) = (z.lit(0.0), z.lit(f64::INFINITY));
+    let inner = clamped(z, how);
     // an infinite value outweighs its derivative
-    let total = if k3 { -z } else { infinity.select_le(k.value, k.value, k.value + k.logp) };
-    let mut out = match weight {
-        EstimatorWeight::One => k,
-        EstimatorWeight::Score => EstimateOut { value: k.value, logp: total },
+    let total = if k3 { -inner } else { infinity.select_le(k.value, k.value, k.value + k.logp) };
+    let (mut k, mut total, mut free) = (k, total, z.lit(1.0));
+    match how.input_clamp {
+        Some((a, ClampMode::Linear)) => {
+            let beyond = z.lit(a).select_lt(z.abs(), -(k.logp * (z - inner)), zero);
+            (k.value, total) = (k.value + beyond, total + beyond);
+        }
+        Some((a, ClampMode::ZeroGradient)) => {
+            let gone = |v: R| z.lit(a).select_lt(z.abs(), zero, v);
+            (k.logp, total, free) = (gone(k.logp), gone(total), gone(free));
+        }
+        None => {}
+    }
+    let rho = x.exp();
+    let mut out = match how.weight {
+        EstimatorWeight::One => Weighted { value: k.value, logp: k.logp, shared: zero },
+        EstimatorWeight::Score => Weighted { value: k.value, logp: total, shared: zero },
         EstimatorWeight::Ratio => {
-            let rho = x.exp();
             let mut value = scaled(rho, k.value, z);
-            if k3 {
+            if k3 && how.input_clamp.is_none() {
                 // e^x (e^z - 1 - z) with e^x e^z = e^(ref - old), which is infinite where e^x (1 + z) is
                 let small = scaled(rho, z.lit(1.0) + z, z);
-                let far = apart.exp() - infinity.select_le(small, z.lit(0.0), small);
+                let far = apart.exp() - infinity.select_le(small, zero, small);
                 value = z.lit(8.0).select_lt(z, far, value);
             }
-            EstimateOut { value, logp: scaled(rho, total, z) }
+            Weighted { value, logp: scaled(rho, total, z), shared: zero }
+        }
+        EstimatorWeight::RatioSequence => {
+            let value = scaled(rho, k.value, z);
+            Weighted { value, logp: scaled(rho, k.logp, z), shared: free.select_le(zero, zero, value) }
         }
     };
-    if gradient == EstimatorGradient::StraightThrough {
-        out.logp = -z;
+    if how.output_clamp < f64::INFINITY {
+        let b = z.lit(how.output_clamp);
+        let (top, bottom) = (b.select_lt(out.value, zero, out.logp), b.select_lt(out.value, zero, out.shared));
+        let within = |v: R| out.value.select_lt(-b, zero, v);
+        out = Weighted { value: out.value.max(-b).min(b), logp: within(top), shared: within(bottom) };
+    }
+    match how.gradient {
+        EstimatorGradient::Pathwise => {}
+        EstimatorGradient::StraightThrough => (out.logp, out.shared) = (-z, zero),
+        EstimatorGradient::StraightThroughRatio => {
+            (out.logp, out.shared) = (scaled(rho.min(z.lit(how.ratio_max)), -z, z), zero);
+        }
     }
     out
 }

@@ -3,9 +3,11 @@
 pub mod advantage;
 pub mod batch;
 pub mod classes;
+pub mod correction;
 pub mod gemm;
 pub mod lanes;
 pub mod linear_logprob;
+pub mod linear_policy;
 pub mod linear_preference;
 pub mod logprob;
 pub mod parallel;

@@ -19,7 +19,7 @@ use crate::sequence::check_space;
 use crate::{preference, sequence};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::linear_logprob::BLOCK;
+use truing_core::linear_logprob::{BLOCK, Problem as Linear};
 use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem, RefHead, Scope, SideDivisor};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
@@ -29,7 +29,7 @@ use truing_core::{Error, Result, Status, Value, preference as core_preference, s
 
 /// What is asked for so that logits can be kept, or as many bytes as this number of rows needs where that is more: with
 /// fewer rows a group, the traffic of grad_weight is more than a tenth of the work.
-const PREFERRED: usize = 64 << 20;
+pub(crate) const PREFERRED: usize = 64 << 20;
 
 fn kept(problem: &Problem<'_>) -> usize {
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
@@ -140,19 +140,24 @@ fn last_of_items(last: &mut [u32], problem: &core_preference::Problem<'_>, input
     }
 }
 
-fn check_grads(problem: &Problem<'_>, inputs: &Inputs<'_>, grads: &Grads<'_>) -> Result<()> {
-    let p = problem.linear();
+/// Refuses gradients of the wrong shape or type, and any in phase `figures`.
+pub(crate) fn check_grads(
+    p: &Linear,
+    phase: Phase,
+    [hidden, weight]: [Dtype; 2],
+    bias: Option<Dtype>,
+    grads: &Grads<'_>,
+) -> Result<()> {
     let (n, d, v) = (p.rows(), p.hidden_size(), p.vocab());
-    let own = inputs.weight.dtype();
     let places = [
-        ("grads.grad_hidden_out", &grads.hidden, inputs.hidden.dtype(), n, d),
-        ("grads.grad_weight_out", &grads.weight, own, v, d),
-        ("grads.grad_bias_out", &grads.bias, inputs.transform.bias.map_or(own, |b| b.dtype()), v, 1),
+        ("grads.grad_hidden_out", &grads.hidden, hidden, n, d),
+        ("grads.grad_weight_out", &grads.weight, weight, v, d),
+        ("grads.grad_bias_out", &grads.bias, bias.unwrap_or(weight), v, 1),
     ];
     for (field, g, own, rows, cols) in places {
         let Some(g) = g else { continue };
         p.check_grad(field, (g.dtype(), g.layout()), own, rows, cols)?;
-        if problem.phase() == Phase::Figures {
+        if phase == Phase::Figures {
             return Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("none in phase figures")));
         }
     }
@@ -171,7 +176,9 @@ pub fn forward(
 ) -> Result<()> {
     inputs.check(problem)?;
     out.check(problem)?;
-    check_grads(problem, inputs, &grads)?;
+    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+    let bias = inputs.transform.bias.map(|b| b.dtype());
+    check_grads(problem.linear(), problem.phase(), [hidden, weight], bias, &grads)?;
     if out.ref_scores.is_some() {
         let by_token = inputs.ref_head.is_some() || inputs.ref_logps.is_some();
         if !by_token || problem.sequence().options().clamp.is_some() {
@@ -179,7 +186,6 @@ pub fn forward(
             return Err(Error::invalid("out_ref_scores", Value::Text("a tensor"), expected));
         }
     }
-    let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
     check_space(scratch, workspace(context, problem, hidden, weight))?;
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
     let whole = scratch.len();
@@ -579,7 +585,7 @@ fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
     linear::Inputs::new(inputs.hidden, inputs.weight, inputs.transform, rows)
 }
-fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
+pub(crate) fn copy<T: truing_core::dtype::Element>(from: &[T], to: &mut Option<MatrixMut<'_, T>>) {
     if let Some(m) = to {
         from.iter().enumerate().for_each(|(i, &x)| m.set(i, x));
     }

@@ -7,18 +7,21 @@ use crate::lanes::{L32, Sixteen};
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::sequence::{Counters, Cut, check_space, grain, overflow};
+use core::marker::PhantomData;
 use core::ops::Range;
 use truing_core::Result;
 use truing_core::catalog::{
     self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, slot, with_estimator, with_sequence, with_token,
 };
 use truing_core::error::row;
-use truing_core::losses::{Estimate, KlEstimator, Reduction, Sequence, SequenceLoss, Token, TokenLoss};
+use truing_core::losses::{
+    Estimate, KlEstimator, MapOut, Reduction, Sequence, SequenceLoss, SequenceOut, Token, TokenLoss,
+};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
 use truing_core::policy::{
-    Advantage, CountEmpty, Estimator, EstimatorWeight, Inputs, Mode, Outputs, Problem, TokenOutputs, clip_bounds, stat,
-    weighted,
+    Advantage, Aggregate, CountEmpty, Denominator, Each, Estimator, EstimatorWeight, Inputs, KlStage, Mode, Outputs,
+    Problem, RatioSource, Ratios, TokenOutputs, Weighted, clamped, clip_bounds, stat, weighted,
 };
 use truing_core::real::Real;
 
@@ -29,7 +32,7 @@ const TILE: usize = 256;
 /// Tokens that are worth a task.
 const GRAIN: usize = 4096;
 /// f64 sums of a sequence.
-const SUMS: usize = 12;
+const SUMS: usize = 18;
 const MAIN: usize = 0;
 const KL: usize = 1;
 const CLIP: usize = 2; // low, high, dual
@@ -38,16 +41,24 @@ const LEAST: usize = 6;
 const MOST: usize = 7;
 const K1: usize = 8;
 const K3: usize = 9;
-const VALUE: usize = 10; // of a sequence entry
+const VALUE: usize = 10; // of the loss, times its weights
+const TERM: usize = 11; // of the KL, times its weights
+const ENTROPY: usize = 12;
+const BONUS: usize = 13;
+const WEIGHT: usize = 14;
+const WEIGHT_SQ: usize = 15;
+const KEPT: usize = 16;
 
-/// Scratch memory of a call: 100 bytes a sequence.
+/// Scratch memory of a call: 156 bytes a sequence.
 pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
     let b = problem.sequences();
-    let bytes = Arena::sum([Arena::need::<f64>(b.saturating_mul(SUMS)), Arena::need::<u32>(b)]);
+    let counts = Arena::need::<u32>(b);
+    let bytes = Arena::sum([Arena::need::<f64>(b.saturating_mul(SUMS)), counts, counts, counts]);
     Workspace { minimum: bytes, preferred: bytes }
 }
 
 type Column = [f32; TILE];
+type Marks = [bool; TILE];
 /// Tokens of one sequence. Dead tokens and the end hold 0 everywhere.
 struct Tile {
     n: usize,
@@ -55,40 +66,67 @@ struct Tile {
     holes: bool,
     /// There is no `old`: the ratio is 1.
     detached: bool,
-    live: [bool; TILE],
+    live: Marks,
+    /// Tokens of the loss, the KL term, the entropy bonus: live ones that are not dropped.
+    on: Marks,
+    kl_on: Marks,
+    bonus_on: Marks,
     logp: Column,
     old: Column,
     reference: Column,
+    /// For the KL term alone.
+    kl_reference: Column,
+    sampler: Column,
     advantage: Column,
+    entropy: Column,
+    flag: Column,
     value: Column,
     grad: Column,
     kl: Column,
     kl_grad: Column,
+    kl_shared: Column,
     x: Column,
     ratio: Column,
     k3: Column,
+    /// Weights of the loss, 1 without.
+    weight: [f64; TILE],
+    /// Importance weights, 1 without.
+    importance: [f64; TILE],
+    /// Values and partials of a sequence entry that is evaluated for each token.
+    own: [[f64; 2]; TILE],
     /// The gradient as it is written.
     written: Column,
 }
 impl Tile {
     fn new() -> Tile {
-        let c = [0.0; TILE];
+        let (c, m, one) = ([0.0; TILE], [false; TILE], [1.0; TILE]);
         Tile {
             n: 0,
             holes: false,
             detached: false,
-            live: [false; TILE],
+            live: m,
+            on: m,
+            kl_on: m,
+            bonus_on: m,
             logp: c,
             old: c,
             reference: c,
+            kl_reference: c,
+            sampler: c,
             advantage: c,
+            entropy: c,
+            flag: c,
             value: c,
             grad: c,
             kl: c,
             kl_grad: c,
+            kl_shared: c,
             x: c,
             ratio: c,
             k3: c,
+            weight: one,
+            importance: one,
+            own: [[0.0; 2]; TILE],
             written: c,
         }
     }
@@ -105,11 +143,12 @@ pub(crate) fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start
     let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
     if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
 }
-fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize, to: &mut Column) {
+/// `full`: every one of the `n` tokens is live.
+fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], full: bool, n: usize, to: &mut Column) {
     if let Floats::F32(m) = m
         && let Some(from) = dense(m, start, n)
     {
-        if live[..n].iter().all(|&x| x) {
+        if full {
             to[..n].copy_from_slice(from);
         } else {
             // A masked token is not read, not even to be dropped: its page may not exist.
@@ -131,7 +170,7 @@ fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], holes: bool, n: usize
             };
         }
     }
-    if holes {
+    if !full || !n.is_multiple_of(W) {
         clear(live, to, n.next_multiple_of(W));
     }
 }
@@ -154,12 +193,60 @@ pub(crate) fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     }
 }
 
-/// Which slots besides `logp` the loss or the KL term reads.
+/// What is read besides `logp`.
 #[derive(Clone, Copy)]
 struct Reads {
     old: bool,
     reference: bool,
+    /// By the KL term, where that is not `reference` and `old`.
+    kl_reference: bool,
+    sampler: bool,
     advantage: bool,
+    entropy: bool,
+    flag: bool,
+}
+/// What drops tokens and weighs them.
+#[derive(Clone, Copy)]
+struct Stages {
+    /// Some live token may be dropped from the loss, the KL term or the bonus.
+    drops: bool,
+    /// The KL term and the bonus leave rejected tokens out, as the denominator of the loss does.
+    shrinks: bool,
+    /// The loss has weights; so has the KL term.
+    weighs: bool,
+    kl_weighs: bool,
+    /// The importance weight goes into the entry itself.
+    inside: bool,
+}
+/// How sums become means: the weight of a token but for L_b, and whether L_b divides.
+#[derive(Clone, Copy)]
+struct Mean {
+    base: f64,
+    by_length: bool,
+    denominator: f64,
+    nothing: bool,
+}
+impl Mean {
+    /// Of `tokens` tokens in `nonempty` of `all` sequences, whose weights add up to `weights`.
+    fn of(a: &Aggregate, tokens: u64, nonempty: u64, all: usize, weights: f64) -> Mean {
+        let rows = if a.count_empty == Some(CountEmpty::Nonempty) { nonempty } else { all as u64 } as f64;
+        let own = match a.mode {
+            Mode::WeightedMean if a.denominator == Denominator::Weights => weights,
+            Mode::TokenMean | Mode::WeightedMean => tokens as f64,
+            Mode::TokenSum => 1.0,
+            Mode::SeqMeanTokenSumNorm => rows * a.max_length,
+            Mode::SeqMeanTokenMean | Mode::SeqMeanTokenSum | Mode::SeqMean => rows,
+        };
+        let denominator = if a.normaliser != 0.0 { a.normaliser } else { own };
+        let nothing = tokens == 0 || denominator == 0.0;
+        let by_length = matches!(a.mode, Mode::SeqMeanTokenMean | Mode::SeqMean);
+        Mean { base: if nothing { 0.0 } else { 1.0 / denominator }, by_length, denominator, nothing }
+    }
+    /// Weight of a token of a sequence with so many.
+    #[inline(always)]
+    fn weight(&self, length: u32) -> f64 {
+        if self.by_length { self.base / length.max(1) as f64 } else { self.base }
+    }
 }
 /// What a task reads.
 #[derive(Clone, Copy)]
@@ -167,10 +254,14 @@ struct Call<'a> {
     context: &'a Context,
     problem: &'a Problem<'a>,
     inputs: &'a Inputs<'a>,
+    /// Live tokens of each sequence; those that its means divide by.
     counts: &'a [u32],
-    /// Weight of a token but for L_b, and whether L_b divides.
-    base: f64,
-    by_length: bool,
+    lengths: &'a [u32],
+    bonus_lengths: &'a [u32],
+    mean: Mean,
+    /// Of the entropy bonus, with its coefficient.
+    bonus: Option<(f64, Mean)>,
+    stages: Stages,
     estimator: Option<Estimator>,
     bounds: Option<[f64; 4]>,
     reads: Reads,
@@ -181,12 +272,13 @@ impl Call<'_> {
     /// Weight of a token of sequence `b`.
     #[inline(always)]
     fn weight(&self, b: usize) -> f64 {
-        if self.by_length { self.base / self.counts[b].max(1) as f64 } else { self.base }
+        self.mean.weight(self.lengths[b])
     }
     fn fill(&self, b: usize, tokens: Range<usize>, tile: &mut Tile) {
         let n = tokens.len();
         (tile.n, tile.holes, tile.detached) = (n, !n.is_multiple_of(W), self.inputs.old.is_none());
         tile.live[n..].fill(false);
+        let mut full = true;
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
             Some(m) => {
@@ -198,20 +290,21 @@ impl Call<'_> {
                     Some(m) => tile.live.iter_mut().zip(m).for_each(|(to, &x)| *to = x != 0),
                     None => (0..n).for_each(|t| tile.live[t] = m.live(tokens.start + t)),
                 }
-                tile.holes |= tile.live[..n].contains(&false);
+                full = tile.live[..n].iter().map(|&x| x as usize).sum::<usize>() == n;
+                tile.holes |= !full;
             }
         }
-        let (start, holes) = (tokens.start, tile.holes);
-        read(&self.inputs.logps, start, &tile.live, holes, n, &mut tile.logp);
+        let start = tokens.start;
+        read(&self.inputs.logps, start, &tile.live, full, n, &mut tile.logp);
         match &self.inputs.old {
-            Some(old) => read(old, start, &tile.live, holes, n, &mut tile.old),
+            Some(old) => read(old, start, &tile.live, full, n, &mut tile.old),
             None => tile.old = tile.logp,
         }
         if let Some(r) = &self.inputs.reference {
-            read(r, start, &tile.live, holes, n, &mut tile.reference);
+            read(r, start, &tile.live, full, n, &mut tile.reference);
         }
         match &self.inputs.advantage {
-            Some(Advantage::Token(a)) => read(a, start, &tile.live, holes, n, &mut tile.advantage),
+            Some(Advantage::Token(a)) => read(a, start, &tile.live, full, n, &mut tile.advantage),
             Some(Advantage::Sequence(a)) => {
                 let a = a.get(b) as f32;
                 for t in 0..tile.padded() {
@@ -219,6 +312,64 @@ impl Call<'_> {
                 }
             }
             None => {}
+        }
+        if let Some(how) = &self.estimator {
+            if let Some(r) = &self.inputs.kl_reference {
+                read(r, start, &tile.live, full, n, &mut tile.kl_reference);
+            }
+            if let Some(r) = &self.inputs.sampler
+                && how.ratio_source == RatioSource::Sampler
+            {
+                read(r, start, &tile.live, full, n, &mut tile.sampler);
+            }
+        }
+        if let Some(h) = &self.inputs.entropy {
+            read(h, start, &tile.live, full, n, &mut tile.entropy);
+        }
+        if self.reads.flag {
+            tile.flag.fill(1.0);
+        }
+        if let (Some(flag), true) = (&self.inputs.flag, self.reads.flag) {
+            for t in 0..n {
+                let set = match flag {
+                    Each::Token(m) => tile.live[t] && m.get(start + t) != 0,
+                    Each::Sequence(m) => m.get(b) != 0,
+                };
+                tile.flag[t] = set as u32 as f32;
+            }
+        }
+        if self.stages.drops {
+            let i = self.inputs;
+            for t in 0..n {
+                let on = tile.live[t];
+                let entropy = on && i.entropy_mask.is_none_or(|m| m.get(start + t) != 0);
+                let kept = on && i.kept(b, start + t);
+                let kl = on && i.kl_mask.is_none_or(|m| m.get(start + t) != 0);
+                tile.on[t] = kept && entropy;
+                tile.kl_on[t] = kl && (kept || !self.stages.shrinks);
+                tile.bonus_on[t] = entropy && (kept || !self.stages.shrinks);
+            }
+            for marks in [&mut tile.on, &mut tile.kl_on, &mut tile.bonus_on] {
+                marks[n..].fill(false);
+            }
+        } else {
+            (tile.on, tile.kl_on, tile.bonus_on) = (tile.live, tile.live, tile.live);
+        }
+        if let Some(w) = &self.inputs.importance {
+            for t in 0..n {
+                tile.importance[t] = match w {
+                    _ if !tile.live[t] => 0.0,
+                    Each::Token(m) => m.get(start + t),
+                    Each::Sequence(m) => m.get(b),
+                };
+            }
+        }
+        if self.stages.weighs {
+            for t in 0..n {
+                let w = self.inputs.token_weights.map_or(1.0, |m| if tile.on[t] { m.get(start + t) } else { 0.0 });
+                let factor = if self.stages.inside { 1.0 } else { tile.importance[t] };
+                tile.weight[t] = if tile.on[t] { w * factor } else { 0.0 };
+            }
         }
     }
 }
@@ -248,30 +399,22 @@ fn log_ratio<R: Real>(logp: R, old: R, detached: bool) -> R {
     let x = logp - old;
     if detached { logp.lit(f64::INFINITY).select_le(logp.abs(), logp.lit(0.0), x) } else { x }
 }
-/// `logp` and `old` for an entry that reads their difference: 0 for an infinite logp that is its own `old`.
-#[inline(always)]
-fn ends<R: Real>(logp: R, old: R, detached: bool) -> (R, R) {
-    if !detached {
-        return (logp, old);
-    }
-    let same = logp.lit(f64::INFINITY).select_le(logp.abs(), logp.lit(0.0), logp);
-    (same, same)
-}
 #[inline(always)]
 fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], tile: &mut Tile) {
     let zero = L32::splat(s, 0.0);
     let p = lits(zero, p);
-    let own = tile.detached && E::ABOUT.reads(slot::OLD);
     for at in (0..tile.padded()).step_by(W) {
-        let (logp, old) = ends(L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0), own);
+        let (logp, old) = (L32::load(s, &tile.logp, at, 0.0), L32::load(s, &tile.old, at, 0.0));
         let x = Token {
             logp,
+            log_ratio: log_ratio(logp, old, tile.detached),
             old,
             ref_logp: L32::load(s, &tile.reference, at, 0.0),
             sampler: zero,
             advantage: finite_only(L32::load(s, &tile.advantage, at, 0.0)),
-            entropy: zero,
-            flag: zero,
+            entropy: L32::load(s, &tile.entropy, at, 0.0),
+            flag: L32::load(s, &tile.flag, at, 0.0),
+            importance: zero,
         };
         let y = E::eval(x, p);
         y.value.store(&mut tile.value, at);
@@ -280,17 +423,18 @@ fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], 
 }
 fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) {
     let p = lits(0.0f32, p);
-    let own = tile.detached && E::ABOUT.reads(slot::OLD);
     for i in 0..tile.padded() {
-        let (logp, old) = ends(tile.logp[i], tile.old[i], own);
+        let (logp, old) = (tile.logp[i], tile.old[i]);
         let x = Token {
             logp,
+            log_ratio: log_ratio(logp, old, tile.detached),
             old,
             ref_logp: tile.reference[i],
             sampler: 0.0,
             advantage: finite_only(tile.advantage[i]),
-            entropy: 0.0,
-            flag: 0.0,
+            entropy: tile.entropy[i],
+            flag: tile.flag[i],
+            importance: 0.0,
         };
         let y = E::eval(x, p);
         (tile.value[i], tile.grad[i]) = (y.value, y.logp);
@@ -302,47 +446,85 @@ fn finite_only<R: Real>(x: R) -> R {
     x.abs().select_lt(x.lit(f64::INFINITY), x, x - x)
 }
 
+/// `shared`: the log of the sequence's ratio, where there is one.
 #[inline(always)]
 fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
     x: Estimate<R>,
-    detached: bool,
+    kl: &Kl<'_>,
+    shared: R,
     p: [R; N],
-    how: &Estimator,
-) -> [R; 2] {
+) -> Weighted<R> {
     const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
-    let logs = (log_ratio(x.logp, x.old, detached), x.ref_logp - x.logp, x.ref_logp - x.old);
-    let y = weighted(E::eval(x, p), E::ABOUT.id == K3_ID, logs, how.weight, how.gradient);
-    [y.value, y.logp]
+    let (how, z) = (kl.how, x.ref_logp - x.logp);
+    let own = log_ratio(x.logp, x.old, kl.detached);
+    let at = Ratios { x: if kl.shared.is_some() { shared } else { own }, z, apart: x.ref_logp - x.old };
+    // beyond the clamp the estimate is that of a policy at the clamp
+    let inner = clamped(z, how);
+    let seen = match how.input_clamp {
+        Some((a, _)) => {
+            let far = |at: R, own: R| z.lit(a).select_lt(z.abs(), at, own);
+            Estimate { logp: far(-inner, x.logp), ref_logp: far(z.lit(0.0), x.ref_logp), ..x }
+        }
+        None => x,
+    };
+    weighted(E::eval(seen, p), E::ABOUT.id == K3_ID, at, how)
 }
 #[inline(always)]
-fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, how: &Estimator, tile: &mut Tile) {
-    let p = lits(L32::splat(s, 0.0), &[0.0; N]);
+fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, tile: &mut Tile) {
+    let zero = L32::splat(s, 0.0);
+    let p = lits(zero, &[0.0; N]);
     for at in (0..tile.padded()).step_by(W) {
         let x = Estimate {
             logp: L32::load(s, &tile.logp, at, 0.0),
-            ref_logp: L32::load(s, &tile.reference, at, 0.0),
-            old: L32::load(s, &tile.old, at, 0.0),
+            ref_logp: L32::load(s, kl.reference(tile), at, 0.0),
+            old: L32::load(s, kl.old(tile), at, 0.0),
         };
-        let [value, grad] = kl_one::<_, E, N>(x, tile.detached, p, how);
-        value.store(&mut tile.kl, at);
-        grad.store(&mut tile.kl_grad, at);
+        let shared = L32::splat(s, kl.shared.unwrap_or(0.0));
+        let y = kl_one::<_, E, N>(x, kl, shared, p);
+        y.value.store(&mut tile.kl, at);
+        y.logp.store(&mut tile.kl_grad, at);
+        y.shared.store(&mut tile.kl_shared, at);
     }
 }
-fn kl_scalar<E: KlEstimator<N>, const N: usize>(how: &Estimator, tile: &mut Tile) {
+fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
     for i in 0..tile.padded() {
-        let x = Estimate { logp: tile.logp[i], ref_logp: tile.reference[i], old: tile.old[i] };
-        [tile.kl[i], tile.kl_grad[i]] = kl_one::<_, E, N>(x, tile.detached, [0.0; N], how);
+        let x = Estimate { logp: tile.logp[i], ref_logp: kl.reference(tile)[i], old: kl.old(tile)[i] };
+        let y = kl_one::<_, E, N>(x, kl, kl.shared.unwrap_or(0.0), [0.0; N]);
+        (tile.kl[i], tile.kl_grad[i], tile.kl_shared[i]) = (y.value, y.logp, y.shared);
     }
 }
+/// What the estimates of a sequence share.
+#[derive(Clone, Copy)]
 struct Kl<'a> {
     context: &'a Context,
     how: &'a Estimator,
-    tile: &'a mut Tile,
+    detached: bool,
+    /// There is a reference of its own.
+    apart: bool,
+    /// Log of the sequence's ratio, for the weight `ratio_sequence`.
+    shared: Option<f32>,
 }
-impl EstimatorVisitor for Kl<'_> {
+struct KlTile<'a, 'b>(&'a Kl<'b>, &'a mut Tile);
+impl EstimatorVisitor for KlTile<'_, '_> {
     type Out = ();
     fn visit<E: KlEstimator<N>, const N: usize>(self) {
-        on_lanes!(self.context.isa(), s => kl_lanes::<_, E, N>(s, self.how, self.tile), kl_scalar::<E, N>(self.how, self.tile));
+        let (kl, tile) = (self.0, self.1);
+        on_lanes!(kl.context.isa(), s => kl_lanes::<_, E, N>(s, kl, tile), kl_scalar::<E, N>(kl, tile));
+    }
+}
+impl Kl<'_> {
+    /// What the policy is compared with.
+    #[inline(always)]
+    fn reference<'t>(&self, tile: &'t Tile) -> &'t Column {
+        if self.apart { &tile.kl_reference } else { &tile.reference }
+    }
+    /// What the ratio is against.
+    #[inline(always)]
+    fn old<'t>(&self, tile: &'t Tile) -> &'t Column {
+        if self.how.ratio_source == RatioSource::Sampler { &tile.sampler } else { &tile.old }
+    }
+    fn eval(&self, tile: &mut Tile) {
+        with_estimator(self.how.id, KlTile(self, tile));
     }
 }
 
@@ -372,6 +554,15 @@ struct Acc {
     ratio: Chains,
     k1: Chains,
     k3: Chains,
+    entropy: Chains,
+    bonus: Chains,
+    /// Loss and KL term times their weights; importance weights and their squares; values of a sequence entry that is
+    /// evaluated for each token, without and with weights.
+    weighted: Chains,
+    kl_weighted: Chains,
+    importance: [f64; 2],
+    own: [f64; 2],
+    kept: u32,
     clip: [f64; 3],
     least: f32,
     most: f32,
@@ -386,6 +577,13 @@ impl Acc {
             ratio: c,
             k1: c,
             k3: c,
+            entropy: c,
+            bonus: c,
+            weighted: c,
+            kl_weighted: c,
+            importance: [0.0; 2],
+            own: [0.0; 2],
+            kept: 0,
             clip: [0.0; 3],
             least: f32::INFINITY,
             most: f32::NEG_INFINITY,
@@ -404,11 +602,14 @@ fn spoil(sum: &mut [f32; W], x: &Column, n: usize) {
 }
 /// Adds values up; says whether everything that is read or follows from it is finite.
 #[inline(always)]
-fn sums(tile: &mut Tile, reads: Reads, kl: bool, acc: &mut Acc) -> bool {
-    let n = tile.padded();
-    if tile.holes {
-        for x in [&mut tile.value, &mut tile.grad, &mut tile.kl, &mut tile.kl_grad] {
-            clear(&tile.live, x, n);
+fn sums(call: &Call<'_>, tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
+    let (n, reads) = (tile.padded(), call.reads);
+    if tile.holes || call.stages.drops {
+        for x in [&mut tile.value, &mut tile.grad] {
+            clear(&tile.on, x, n);
+        }
+        for x in [&mut tile.kl, &mut tile.kl_grad] {
+            clear(&tile.kl_on, x, n);
         }
     }
     add(&mut acc.main, &tile.value, n);
@@ -417,7 +618,13 @@ fn sums(tile: &mut Tile, reads: Reads, kl: bool, acc: &mut Acc) -> bool {
         spoil(&mut spoiled, x, n);
     }
     // an advantage that is not finite makes the value NaN
-    for (read, x) in [(reads.old, &tile.old), (reads.reference, &tile.reference)] {
+    for (read, x) in [
+        (reads.old, &tile.old),
+        (reads.reference, &tile.reference),
+        (reads.kl_reference, &tile.kl_reference),
+        (reads.sampler, &tile.sampler),
+        (reads.entropy, &tile.entropy),
+    ] {
         if read {
             spoil(&mut spoiled, x, n);
         }
@@ -427,11 +634,40 @@ fn sums(tile: &mut Tile, reads: Reads, kl: bool, acc: &mut Acc) -> bool {
         spoil(&mut spoiled, &tile.kl, n);
         spoil(&mut spoiled, &tile.kl_grad, n);
     }
+    if call.stages.drops && reads.advantage {
+        // the value of a dropped token does not tell
+        spoil(&mut spoiled, &tile.advantage, n);
+    }
+    if call.bonus.is_some() {
+        for t in 0..n {
+            acc.bonus[t % W] += if tile.bonus_on[t] { tile.entropy[t] as f64 } else { 0.0 };
+        }
+    }
+    if call.stages.weighs {
+        for t in 0..tile.n {
+            acc.weighted[t % W] += times(tile.value[t] as f64, tile.weight[t]);
+        }
+    }
+    if kl && call.stages.kl_weighs {
+        for t in 0..tile.n {
+            acc.kl_weighted[t % W] += times(tile.kl[t] as f64, tile.importance[t]);
+        }
+    }
     spoiled == [0.0; W]
 }
 #[inline(always)]
-fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
+fn figures(call: &Call<'_>, tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
     let n = tile.padded();
+    if call.inputs.entropy.is_some() {
+        add(&mut acc.entropy, &tile.entropy, n);
+    }
+    if call.inputs.importance.is_some() {
+        for t in 0..tile.n {
+            let w = tile.importance[t];
+            acc.importance[0] += w;
+            acc.importance[1] += w * w;
+        }
+    }
     clear(&tile.live, &mut tile.ratio, n);
     clear(&tile.live, &mut tile.k3, n);
     add(&mut acc.ratio, &tile.ratio, n);
@@ -466,23 +702,44 @@ fn figures(tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mut Acc) {
 fn times(x: f64, factor: f64) -> f64 {
     if x == 0.0 { x } else { x * factor }
 }
-/// The gradient, rounded once. Dead tokens hold 0 in front of the factor and keep it.
+/// The gradient, rounded once. Dead tokens hold 0 in front of the factor and keep it. `kl`: with the KL term. `shared`: what
+/// the ratio of the sequence adds to the estimate's gradient at each live token.
 #[inline(always)]
-fn scale_grad(tile: &mut Tile, kl: bool, coef: f64, scale: f64) -> bool {
+fn scale_grad(call: &Call<'_>, tile: &mut Tile, kl: bool, shared: f64, scale: f64) -> bool {
     let n = tile.padded();
-    let (grad, kl_grad, to) = (&tile.grad[..n], &tile.kl_grad[..n], &mut tile.written[..n]);
-    if kl {
-        for ((to, &g), &k) in to.iter_mut().zip(grad).zip(kl_grad) {
-            *to = times(g as f64 + coef * k as f64, scale) as f32;
+    let coef = call.estimator.map_or(0.0, |k| k.coef);
+    if call.stages.weighs || (kl && call.stages.kl_weighs) || shared != 0.0 {
+        for t in 0..n {
+            let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
+            let k = match kl {
+                true => coef * kl_grad(call, tile, t, shared),
+                false if tile.live[t] => shared,
+                false => 0.0,
+            };
+            tile.written[t] = times(g + k, scale) as f32;
         }
     } else {
-        for (to, &g) in to.iter_mut().zip(grad) {
-            *to = times(g as f64, scale) as f32;
+        let (grad, kl_grad, to) = (&tile.grad[..n], &tile.kl_grad[..n], &mut tile.written[..n]);
+        if kl {
+            for ((to, &g), &k) in to.iter_mut().zip(grad).zip(kl_grad) {
+                *to = times(g as f64 + coef * k as f64, scale) as f32;
+            }
+        } else {
+            for (to, &g) in to.iter_mut().zip(grad) {
+                *to = times(g as f64, scale) as f32;
+            }
         }
     }
     let mut spoiled = [0.0; W];
     spoil(&mut spoiled, &tile.written, n);
     spoiled == [0.0; W]
+}
+/// Gradient of the KL term of token `t`, without coefficient.
+#[inline(always)]
+fn kl_grad(call: &Call<'_>, tile: &Tile, t: usize, shared: f64) -> f64 {
+    let k = tile.kl_grad[t] as f64;
+    let k = if call.stages.kl_weighs { times(k, tile.importance[t]) } else { k };
+    if tile.live[t] { k + shared } else { k }
 }
 /// Bits of token `i` of the tile that starts at `start`, a live one of sequence `b`. `own`: where its written gradient is
 /// not finite, that comes from the token itself.
@@ -495,7 +752,14 @@ fn classify(call: &Call<'_>, tile: &Tile, b: usize, start: usize, i: usize, own:
         _ => 0.0,
     };
     let read = |reads: bool, x: &Column| if reads { x[i] } else { 0.0 };
-    let inputs = [tile.logp[i], read(reads.old, &tile.old), read(reads.reference, &tile.reference)];
+    let inputs = [
+        tile.logp[i],
+        read(reads.old, &tile.old),
+        read(reads.reference, &tile.reference),
+        read(reads.kl_reference, &tile.kl_reference),
+        read(reads.sampler, &tile.sampler),
+        read(reads.entropy, &tile.entropy),
+    ];
     let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
     if advantage.is_nan() || inputs.iter().any(|x| x.is_nan()) {
@@ -521,6 +785,7 @@ struct Piece<'a> {
     tokens: Cut<'a, TokenOutputs<'a>>,
     sums: MatrixMut<'a, f64>,
     values: Option<FloatsMut<'a>>,
+    grad_log_z: Option<MatrixMut<'a, f32>>,
     status: Option<MatrixMut<'a, u32>>,
 }
 impl Split for Piece<'_> {
@@ -528,27 +793,94 @@ impl Split for Piece<'_> {
         let (ta, tb) = self.tokens.split(row);
         let (sa, sb) = self.sums.split(row);
         let (va, vb) = self.values.split(row);
+        let (za, zb) = self.grad_log_z.split(row);
         let (ua, ub) = self.status.split(row);
-        (Piece { tokens: ta, sums: sa, values: va, status: ua }, Piece { tokens: tb, sums: sb, values: vb, status: ub })
+        (
+            Piece { tokens: ta, sums: sa, values: va, grad_log_z: za, status: ua },
+            Piece { tokens: tb, sums: sb, values: vb, grad_log_z: zb, status: ub },
+        )
     }
 }
 
-/// What evaluates the loss of a tile; for sequence entries the value and chain of a whole sequence.
+/// What evaluates the loss: of a tile, or of a whole sequence.
 enum Main<'a> {
     Tile(&'a (dyn Fn(&mut Tile) + Sync)),
-    Sequence(&'a (dyn Fn(&mut Whole<'_>) + Sync)),
+    Sequence(&'a dyn SequenceEntry),
 }
-/// A sequence for a sequence entry: what the entry reads, and what it says.
-struct Whole<'a> {
-    call: &'a Call<'a>,
-    b: usize,
+/// A sequence entry with its constants.
+trait SequenceEntry {
+    /// It is evaluated for each token.
+    fn each(&self) -> bool;
+    /// The reduced map of a sequence and the sum of its log ratios.
+    fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64) -> [f64; 2];
+    /// dC/dc_t of sequence `b`, the same for all its tokens.
+    fn inner(&self, call: &Call<'_>, b: usize) -> f64;
+    /// c'_t of a token.
+    fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64;
+    /// The sequence function.
+    fn eval(&self, x: Sequence<f64>) -> SequenceOut<f64>;
+}
+struct OfSequence<E, const N: usize>([f64; N], PhantomData<E>);
+impl<E: SequenceLoss<N>, const N: usize> OfSequence<E, N> {
+    fn token(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> MapOut<f64> {
+        let inputs = call.inputs;
+        let (logp, detached) = (inputs.logps.get(i), inputs.old.is_none());
+        let old = inputs.old.map_or(logp, |m| m.get(i));
+        let x = Token {
+            logp,
+            log_ratio: log_ratio(logp, old, detached),
+            old,
+            ref_logp: inputs.reference.map_or(0.0, |m| m.get(i)),
+            sampler: 0.0,
+            advantage,
+            entropy: 0.0,
+            flag: 0.0,
+            importance: match inputs.importance {
+                Some(Each::Token(m)) if call.stages.inside => m.get(i),
+                Some(Each::Sequence(m)) if call.stages.inside => m.get(b),
+                _ => 1.0,
+            },
+        };
+        E::map(x, self.0)
+    }
+}
+impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
+    fn each(&self) -> bool {
+        E::EACH
+    }
+    fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64) -> [f64; 2] {
+        let (mut c, mut ratio) = (0.0, 0.0);
+        let inputs = call.inputs;
+        for i in call.problem.segments().range(b) {
+            if inputs.live(i) {
+                c += self.token(call, b, i, advantage).value;
+                if E::ABOUT.reads(slot::LOG_Z) {
+                    let logp = inputs.logps.get(i);
+                    ratio += inputs.old.map_or(0.0, |m| logp - m.get(i));
+                }
+            }
+        }
+        [if E::REDUCTION == Reduction::Mean { c / (call.counts[b] as f64).max(1.0) } else { c }, ratio]
+    }
+    fn inner(&self, call: &Call<'_>, b: usize) -> f64 {
+        if E::REDUCTION == Reduction::Mean { 1.0 / (call.counts[b] as f64).max(1.0) } else { 1.0 }
+    }
+    fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64 {
+        self.token(call, b, i, advantage).logp
+    }
+    fn eval(&self, x: Sequence<f64>) -> SequenceOut<f64> {
+        E::eval(x, self.0)
+    }
+}
+/// What a sequence entry says of one sequence.
+struct Whole {
     advantage: f64,
-    /// Value of the sequence; F'(C) dC/dc_t; C.
-    value: f64,
-    chain: f64,
+    log_z: f64,
     c: f64,
-    /// Where not `None`: writes c'_t of the tokens from here on.
-    map: Option<(usize, &'a mut [f64; TILE], usize)>,
+    /// Value, F'(C) dC/dc_t, partial with respect to log_z; 0 for an entry that is evaluated for each token.
+    value: f64,
+    slope: f64,
+    grad_log_z: f64,
 }
 
 struct TokenRun<'a> {
@@ -558,7 +890,8 @@ struct TokenRun<'a> {
 impl TokenVisitor for TokenRun<'_> {
     type Out = Result<()>;
     fn visit<E: TokenLoss<N>, const N: usize>(self) -> Result<()> {
-        let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
+        let options = self.call.problem.options();
+        let p = catalog::resolve_variant::<E, N>(options.variant, options.params)?;
         let isa = self.call.context.isa();
         let eval =
             |tile: &mut Tile| on_lanes!(isa, s => token_lanes::<_, E, N>(s, &p, tile), token_scalar::<E, N>(&p, tile));
@@ -573,49 +906,46 @@ struct SequenceRun<'a> {
 impl SequenceVisitor for SequenceRun<'_> {
     type Out = Result<()>;
     fn visit<E: SequenceLoss<N>, const N: usize>(self) -> Result<()> {
-        let p = catalog::resolve::<E, N>(self.call.problem.options().params)?;
-        let token = |w: &Whole<'_>, i: usize| {
-            let inputs = w.call.inputs;
-            let logp = inputs.logps.get(i);
-            let (logp, old) = ends(logp, inputs.old.map_or(logp, |m| m.get(i)), inputs.old.is_none());
-            Token {
-                logp,
-                old,
-                ref_logp: inputs.reference.map_or(0.0, |m| m.get(i)),
-                sampler: 0.0,
-                advantage: w.advantage,
-                entropy: 0.0,
-                flag: 0.0,
-            }
-        };
-        let eval = |w: &mut Whole<'_>| {
-            if let Some((start, to, n)) = w.map.take() {
-                for t in 0..n {
-                    let i = start + t;
-                    let live = w.call.inputs.mask.is_none_or(|m| m.live(i));
-                    to[t] = if live { E::map(token(w, i), p).logp } else { 0.0 };
-                }
-                w.map = Some((start, to, n));
-                return;
-            }
-            let tokens = w.call.problem.segments().range(w.b);
-            let mut c = 0.0;
-            for i in tokens {
-                if w.call.inputs.mask.is_none_or(|m| m.live(i)) {
-                    c += E::map(token(w, i), p).value;
-                }
-            }
-            let len = w.call.counts[w.b] as f64;
-            let inner = if E::REDUCTION == Reduction::Mean { 1.0 / len.max(1.0) } else { 1.0 };
-            if E::REDUCTION == Reduction::Mean {
-                c /= len.max(1.0);
-            }
-            let y = E::eval(Sequence { c, len, advantage: w.advantage, log_z: 0.0 }, p);
-            (w.value, w.chain, w.c) = (y.value, y.c * inner, c);
-        };
-        sequences(&self.call, self.piece, &Main::Sequence(&eval));
+        let options = self.call.problem.options();
+        let p = catalog::resolve_variant::<E, N>(options.variant, options.params)?;
+        sequences(&self.call, self.piece, &Main::Sequence(&OfSequence::<E, N>(p, PhantomData)));
         Ok(())
     }
+}
+
+/// Log of the ratio of sequence `b` for the weight `ratio_sequence`, and the sum of what its derivative multiplies, over
+/// the number of live tokens.
+fn shared_ratio(call: &Call<'_>, b: usize, tile: &mut Tile, mut kl: Kl<'_>) -> [f64; 2] {
+    let tokens = call.problem.segments().range(b);
+    let len = call.counts[b].max(1) as f64;
+    let own = call.problem.info().kind == Kind::Estimator;
+    let mut x = [0.0; W];
+    for at in (0..tokens.len()).step_by(TILE) {
+        let n = TILE.min(tokens.len() - at);
+        call.fill(b, tokens.start + at..tokens.start + at + n, tile);
+        for t in (0..n).filter(|&t| tile.live[t]) {
+            x[t % W] += log_ratio(tile.logp[t] as f64, kl.old(tile)[t] as f64, kl.detached);
+        }
+    }
+    let mean = join(x) / len;
+    kl.shared = Some(mean as f32);
+    let mut sum = [0.0; W];
+    for at in (0..tokens.len()).step_by(TILE) {
+        let n = TILE.min(tokens.len() - at);
+        call.fill(b, tokens.start + at..tokens.start + at + n, tile);
+        kl.eval(tile);
+        for t in 0..n {
+            let v = tile.kl_shared[t] as f64;
+            sum[t % W] += match own {
+                true if !tile.on[t] => 0.0,
+                true if call.stages.weighs => times(v, tile.weight[t]),
+                false if !tile.kl_on[t] => 0.0,
+                false if call.stages.kl_weighs => times(v, tile.importance[t]),
+                _ => v,
+            };
+        }
+    }
+    [mean, join(sum) / len]
 }
 
 /// All sequences of a task.
@@ -627,63 +957,96 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
     let isa = call.context.isa();
     let factor = call.inputs.factor();
     let coef = call.estimator.map_or(0.0, |k| k.coef);
-    let own = call.problem.info().kind == Kind::Estimator;
-    // sequence entries clip the ratio of the sequence
-    let token_bounds = match main {
-        Main::Tile(_) => call.bounds.map(|b| b.map(|x| x as f32)),
-        Main::Sequence(_) => None,
-    };
+    let info = call.problem.info();
+    let own = info.kind == Kind::Estimator;
+    // sequence entries clip the ratio of the sequence, but for the one whose map clips
+    let by_token = matches!(main, Main::Tile(_)) || info.about.id == truing_core::losses::GMPO_ID;
+    let token_bounds = if by_token { call.bounds.map(|b| b.map(|x| x as f32)) } else { None };
     for b in first..first + piece.sums.rows() {
         let tokens = segments.range(b);
         let base = tokens.start - segments.start(first);
         let mut acc = Acc::new();
+        acc.kept = if call.stages.drops { 0 } else { call.counts[b] };
         let scale = if factor == 0.0 { 0.0 } else { times(call.weight(b), factor) };
         let mut whole = match main {
-            Main::Sequence(eval) => {
-                let mut w = Whole { call, b, advantage: advantage(call, b), value: 0.0, chain: 0.0, c: 0.0, map: None };
-                if call.counts[b] > 0 {
-                    eval(&mut w);
-                }
-                Some(w)
-            }
+            Main::Sequence(entry) => Some(evaluate(call, *entry, b)),
             Main::Tile(_) => None,
         };
+        let (mut shared, mut estimates) = (0.0, None);
+        if let Some(how) = &call.estimator {
+            let detached = match how.ratio_source {
+                RatioSource::Old => call.inputs.old.is_none(),
+                RatioSource::Sampler => false,
+            };
+            let apart = call.inputs.kl_reference.is_some();
+            let mut kl = Kl { context: call.context, how, detached, apart, shared: None };
+            if how.weight == EstimatorWeight::RatioSequence {
+                let [x, sum] = shared_ratio(call, b, &mut tile, kl);
+                (kl.shared, shared) = (Some(x as f32), sum);
+            }
+            estimates = Some(kl);
+        }
+        // the weights of the tokens for which the value of the sequence stands
+        let mut weights = call.counts[b] as f64;
+        if matches!(main, Main::Sequence(e) if !e.each()) && (call.stages.weighs || call.stages.drops) {
+            weights = 0.0;
+            for at in (0..tokens.len()).step_by(TILE) {
+                let n = TILE.min(tokens.len() - at);
+                call.fill(b, tokens.start + at..tokens.start + at + n, &mut tile);
+                for t in (0..n).filter(|&t| tile.on[t]) {
+                    weights += if call.stages.weighs { tile.weight[t] } else { 1.0 };
+                }
+            }
+        }
         for at in (0..tokens.len()).step_by(TILE) {
             let n = TILE.min(tokens.len() - at);
-            call.fill(b, tokens.start + at..tokens.start + at + n, &mut tile);
+            let start = tokens.start + at;
+            call.fill(b, start..start + n, &mut tile);
             if let Main::Tile(eval) = main {
                 eval(&mut tile);
             } else {
                 tile.value.fill(0.0);
                 tile.grad.fill(0.0);
             }
-            if let Some(how) = &call.estimator {
-                with_estimator(how.id, Kl { context: call.context, how, tile: &mut tile });
+            if let Some(kl) = &estimates {
+                kl.eval(&mut tile);
             }
             if own {
                 (tile.value, tile.grad) = (tile.kl, tile.kl_grad);
             }
             let kl = call.estimator.is_some() && !own;
-            let plain = on_lanes!(isa, s => { let _ = s; sums(&mut tile, call.reads, kl || own, &mut acc) }, sums(&mut tile, call.reads, kl || own, &mut acc));
-            let chained = whole.as_ref().map(|w| (w.value, w.chain));
-            let mut broken = !plain || chained.is_some_and(|(v, g)| !(v.is_finite() && g.is_finite()));
+            let plain = on_lanes!(isa, s => { let _ = s; sums(call, &mut tile, kl || own, &mut acc) }, sums(call, &mut tile, kl || own, &mut acc));
+            if call.stages.drops {
+                acc.kept += tile.on[..n].iter().map(|&x| x as u32).sum::<u32>();
+            }
+            let mut broken = !plain;
+            if let (Some(w), Main::Sequence(entry)) = (&whole, main) {
+                broken |= !(w.value.is_finite() && w.slope.is_finite()) || (entry.each() && !w.c.is_finite());
+                if entry.each() {
+                    broken |= !each(call, *entry, w, b, start, &mut tile, &mut acc);
+                }
+            }
             if call.statistics {
                 on_lanes!(isa, s => ratio_lanes(s, &mut tile), ratio_scalar(&mut tile));
-                on_lanes!(isa, s => { let _ = s; figures(&mut tile, &token_bounds, &mut acc) }, figures(&mut tile, &token_bounds, &mut acc));
+                on_lanes!(isa, s => { let _ = s; figures(call, &mut tile, &token_bounds, &mut acc) }, figures(call, &mut tile, &token_bounds, &mut acc));
             }
             let out = &mut piece.tokens.out;
             if let (Some(m), Some(layout)) = (&mut out.grad_logps, layout) {
-                if let (Some(w), Main::Sequence(eval)) = (&mut whole, main) {
-                    // the value stands for each live token, so its derivative counts as often
-                    let chain = w.chain * call.counts[b] as f64;
-                    let mut map = [0.0; TILE];
-                    w.map = None;
-                    let mut inner = Whole { map: Some((tokens.start + at, &mut map, n)), ..*w };
-                    eval(&mut inner);
+                let shared = if own || (kl && coef != 0.0) { shared } else { 0.0 };
+                if let (Some(w), Main::Sequence(entry)) = (&whole, main) {
+                    // the value stands for each of its tokens, so its derivative counts as often
+                    let chain = if weights == 0.0 { 0.0 } else { w.slope * weights };
                     for t in 0..n {
-                        let k = if coef != 0.0 { coef * tile.kl_grad[t] as f64 } else { 0.0 };
+                        let k = if kl && coef != 0.0 { coef * kl_grad(call, &tile, t, shared) } else { 0.0 };
+                        let g = match entry.each() {
+                            true if call.stages.weighs => times(tile.own[t][1], tile.weight[t]),
+                            true => tile.own[t][1],
+                            // a masked token is not read, a chain of 0 is 0
+                            false if !tile.live[t] || chain == 0.0 => chain,
+                            false => chain * entry.map(call, b, start + t, w.advantage),
+                        };
                         let on = tile.live[t] && scale != 0.0;
-                        let g = if on { times(chain * map[t] + k, scale) as f32 } else { 0.0 };
+                        let g = if on { times(g + k, scale) as f32 } else { 0.0 };
                         tile.written[t] = g;
                         broken |= !g.is_finite();
                     }
@@ -691,7 +1054,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                     tile.written.fill(0.0);
                 } else {
                     let with = kl && coef != 0.0;
-                    broken |= !on_lanes!(isa, s => { let _ = s; scale_grad(&mut tile, with, coef, scale) }, scale_grad(&mut tile, with, coef, scale));
+                    broken |= !on_lanes!(isa, s => { let _ = s; scale_grad(call, &mut tile, with, shared, scale) }, scale_grad(call, &mut tile, with, shared, scale));
                 }
                 match dense_mut(m, layout, base + at, n) {
                     Some(to) => to.copy_from_slice(&tile.written[..n]),
@@ -704,35 +1067,45 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             if let Some(m) = &mut out.kl {
                 (0..n).for_each(|t| m.set(base + at + t, tile.kl[t]));
             }
+            if let (Some(m), Some((coef, mean))) = (&mut out.grad_entropy, call.bonus) {
+                let g = times(mean.weight(call.bonus_lengths[b]), -coef * factor) as f32;
+                (0..n).for_each(|t| m.set(base + at + t, if tile.bonus_on[t] { g } else { 0.0 }));
+            }
             // neither the factor nor another token of the sequence is to blame
             let blame = call.inputs.grad_output.is_none_or(|g| g.get(0).is_finite())
-                && chained.is_none_or(|(_, g)| g.is_finite());
+                && whole.as_ref().is_none_or(|w| w.slope.is_finite());
             if broken || tile.holes || out.status.is_some() {
                 for t in 0..n {
                     let status = match tile.live[t] {
                         false => row::IGNORED,
-                        true if broken => classify(call, &tile, b, tokens.start + at, t, blame),
+                        true if broken => classify(call, &tile, b, start, t, blame),
                         true => 0,
                     };
                     acc.status |= status & !row::IGNORED;
-                    call.counters.add(status);
+                    call.counters.add(status & !row::IGNORED);
                     if let Some(m) = &mut out.status {
                         m.set(base + at + t, status);
                     }
                 }
             }
         }
+        call.counters.ignore(tokens.len() - call.counts[b] as usize);
         let of_tokens = acc.status;
-        if let Some(w) = &whole
+        if let (Some(w), Main::Sequence(entry)) = (&mut whole, main)
             && call.counts[b] > 0
         {
+            if entry.each() {
+                w.value = acc.own[0] / acc.kept.max(1) as f64;
+            }
             // the tokens may all be finite and their reduced value still not be
             let undefined = row::NAN_INPUT | row::INF_INPUT;
-            if w.value.is_nan() || w.chain.is_nan() {
+            let each = entry.each();
+            if w.value.is_nan() || w.slope.is_nan() || (each && w.c.is_nan()) {
                 if acc.status & undefined == 0 {
-                    acc.status |= if w.advantage.is_nan() { row::NAN_INPUT } else { row::INF_INPUT };
+                    let given = w.advantage.is_nan() || w.log_z.is_nan();
+                    acc.status |= if given { row::NAN_INPUT } else { row::INF_INPUT };
                 }
-            } else if (w.value.is_infinite() || w.chain.is_infinite()) && acc.status & (undefined | row::INFINITE) == 0
+            } else if (w.value.is_infinite() || w.slope.is_infinite()) && acc.status & (undefined | row::INFINITE) == 0
             {
                 acc.status |= row::OVERFLOW;
             }
@@ -748,15 +1121,21 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             Some(w) => w.value,
             None => join(acc.main),
         };
-        sums[KL] = join(acc.kl);
-        sums[VALUE] = match &whole {
-            // a sequence's value stands for each of its live tokens
-            Some(w) if w.value != 0.0 => w.value * (weight * call.counts[b] as f64),
-            Some(_) => 0.0,
-            None => times(sums[MAIN], weight),
+        (sums[KL], sums[ENTROPY]) = (join(acc.kl), join(acc.entropy));
+        sums[TERM] = if call.stages.kl_weighs { join(acc.kl_weighted) } else { sums[KL] };
+        sums[VALUE] = match (&whole, main) {
+            (Some(_), Main::Sequence(entry)) if entry.each() => times(acc.own[1], weight),
+            // a sequence's value stands for each of its tokens
+            (Some(w), _) if w.value != 0.0 && weights != 0.0 => w.value * (weight * weights),
+            (Some(_), _) => 0.0,
+            (None, _) => times(if call.stages.weighs { join(acc.weighted) } else { sums[MAIN] }, weight),
         };
+        if let Some((_, mean)) = call.bonus {
+            sums[BONUS] = times(join(acc.bonus), mean.weight(call.bonus_lengths[b]));
+        }
+        ([sums[WEIGHT], sums[WEIGHT_SQ]], sums[KEPT]) = (acc.importance, acc.kept as f64);
         sums[CLIP..CLIP + 3].copy_from_slice(&acc.clip);
-        if let (Some(w), Some([low, high, roof, dual])) = (&whole, call.bounds) {
+        if let (Some(w), Some([low, high, roof, dual]), false) = (&whole, call.bounds, by_token) {
             let (a, c) = (w.advantage, w.c);
             let f = |x: bool| x as u32 as f64;
             let live = call.counts[b] > 0;
@@ -770,11 +1149,68 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             acc.status |= overflow(w.value, m);
             m.set(local, w.value);
         }
+        if let (Some(m), Some(w)) = (&mut piece.grad_log_z, &whole) {
+            let g = if w.grad_log_z == 0.0 || weights == 0.0 { 0.0 } else { w.grad_log_z * weights };
+            let g = times(g, scale);
+            acc.status |= if g.is_finite() && !(g as f32).is_finite() { row::OVERFLOW } else { 0 };
+            m.set(local, g as f32);
+        }
         call.counters.add(acc.status & !of_tokens);
         if let Some(m) = &mut piece.status {
             m.set(local, acc.status);
         }
     }
+}
+/// A sequence entry on sequence `b`.
+fn evaluate(call: &Call<'_>, entry: &dyn SequenceEntry, b: usize) -> Whole {
+    let advantage = advantage(call, b);
+    let log_z = call.inputs.log_z.map_or(0.0, |m| m.get(b));
+    let mut w = Whole { advantage, log_z, c: 0.0, value: 0.0, slope: 0.0, grad_log_z: 0.0 };
+    if call.counts[b] > 0 {
+        let [c, log_ratio] = entry.reduce(call, b, advantage);
+        w.c = c;
+        if !entry.each() {
+            let len = call.counts[b] as f64;
+            let y = entry.eval(Sequence { c, logp: 0.0, log_ratio, len, advantage, flag: 0.0, log_z });
+            (w.value, w.slope, w.grad_log_z) = (y.value, y.slope * entry.inner(call, b), y.log_z);
+        }
+    }
+    w
+}
+/// An entry that is evaluated for each token, on a tile; says whether all that follows is finite.
+fn each(
+    call: &Call<'_>,
+    entry: &dyn SequenceEntry,
+    w: &Whole,
+    b: usize,
+    start: usize,
+    tile: &mut Tile,
+    acc: &mut Acc,
+) -> bool {
+    let mut plain = true;
+    for t in 0..tile.n {
+        tile.own[t] = [0.0; 2];
+        if tile.on[t] {
+            let advantage = match &call.inputs.advantage {
+                Some(Advantage::Token(a)) => a.get(start + t),
+                _ => w.advantage,
+            };
+            let y = entry.eval(Sequence {
+                c: w.c,
+                logp: call.inputs.logps.get(start + t),
+                log_ratio: 0.0,
+                len: call.counts[b] as f64,
+                advantage: finite_only(advantage),
+                flag: tile.flag[t] as f64,
+                log_z: w.log_z,
+            });
+            tile.own[t] = [y.value, y.slope];
+            plain &= y.value.is_finite() && y.slope.is_finite();
+            acc.own[0] += y.value;
+            acc.own[1] += if call.stages.weighs { times(y.value, tile.weight[t]) } else { y.value };
+        }
+    }
+    plain
 }
 /// Advantage of a sequence: given, or the mean of its live tokens'. Infinite becomes NaN.
 fn advantage(call: &Call<'_>, b: usize) -> f64 {
@@ -782,7 +1218,7 @@ fn advantage(call: &Call<'_>, b: usize) -> f64 {
         None => 0.0,
         Some(Advantage::Sequence(a)) => a.get(b),
         Some(Advantage::Token(a)) => {
-            let live = |i: &usize| call.inputs.mask.is_none_or(|m| m.live(*i));
+            let live = |i: &usize| call.inputs.live(*i);
             let sum: f64 = call.problem.segments().range(b).filter(live).map(|i| a.get(i)).sum();
             sum / call.counts[b].max(1) as f64
         }
@@ -804,50 +1240,91 @@ pub fn forward(
     let (b, segments) = (problem.sequences(), *problem.segments());
     let mut arena = Arena::new(scratch);
     let sums = arena.take::<f64>(b * SUMS)?;
-    let counts = arena.take::<u32>(b)?;
+    let (counts, lengths, bonus_lengths) = (arena.take::<u32>(b)?, arena.take::<u32>(b)?, arena.take::<u32>(b)?);
+    let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
+    let rejects = inputs.keep.is_some() || inputs.sequence_keep.is_some();
+    let stages = Stages {
+        drops: rejects || inputs.entropy_mask.is_some() || inputs.kl_mask.is_some(),
+        shrinks: options.aggregate.denominator == Denominator::Kept,
+        inside: info.about.reads(slot::IMPORTANCE),
+        weighs: inputs.token_weights.is_some() || (inputs.importance.is_some() && !info.about.reads(slot::IMPORTANCE)),
+        kl_weighs: inputs.importance.is_some() && estimator.is_some_and(|k| k.stage == KlStage::BeforeWeight),
+    };
     let (mut tokens, mut nonempty) = (0, 0);
     for (k, c) in counts.iter_mut().enumerate() {
         *c = count(&inputs.mask, segments.range(k)) as u32;
         tokens += *c as u64;
         nonempty += (*c > 0) as u64;
     }
-    let a = problem.options().aggregate;
-    let rows = if a.count_empty == Some(CountEmpty::Nonempty) { nonempty } else { b as u64 } as f64;
-    let own = match a.mode {
-        Mode::TokenMean => tokens as f64,
-        Mode::TokenSum => 1.0,
-        Mode::SeqMeanTokenSumNorm => rows * a.max_length,
-        Mode::SeqMeanTokenMean | Mode::SeqMeanTokenSum | Mode::SeqMean => rows,
+    // what the denominators count
+    let weigh = |i: usize| inputs.token_weights.map_or(1.0, |m| m.get(i));
+    let mean = |lengths: &mut [u32], a: &Aggregate, counted: Option<&dyn Fn(usize, usize) -> bool>| {
+        lengths.copy_from_slice(counts);
+        let (mut all, mut some, mut weights) = (0, 0, 0.0);
+        for (k, c) in lengths.iter_mut().enumerate() {
+            let live = |i: &usize| inputs.live(*i);
+            if let Some(counted) = counted {
+                *c = segments.range(k).filter(live).filter(|&i| counted(k, i)).count() as u32;
+            }
+            if a.denominator == Denominator::Weights {
+                weights += segments.range(k).filter(live).map(weigh).sum::<f64>();
+            }
+            all += *c as u64;
+            some += (*c > 0) as u64;
+        }
+        Mean::of(a, all, some, b, weights)
     };
-    let denominator = if a.normaliser != 0.0 { a.normaliser } else { own };
-    let nothing = tokens == 0 || denominator == 0.0;
+    let of_loss: &dyn Fn(usize, usize) -> bool = &|k, i| inputs.kept(k, i);
+    let of_bonus: &dyn Fn(usize, usize) -> bool =
+        &|k, i| (inputs.kept(k, i) || !stages.shrinks) && inputs.entropy_mask.is_none_or(|m| m.get(i) != 0);
+    let main = mean(lengths, &options.aggregate, (rejects && stages.shrinks).then_some(of_loss));
+    let bonus = options.bonus.map(|b| {
+        let own = stages.drops && b.aggregate.denominator == Denominator::Kept;
+        (b.coef, mean(bonus_lengths, &b.aggregate, own.then_some(of_bonus)))
+    });
+    let (denominator, nothing) = (main.denominator, main.nothing);
     let counters = Counters::new();
-    let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
+    let ratio = estimator.filter(|k| k.reads_ratio());
+    let by = |source| ratio.is_some_and(|k: Estimator| k.ratio_source == source);
     let call = Call {
         context,
         problem,
         inputs,
         counts,
-        base: if nothing { 0.0 } else { 1.0 / denominator },
-        by_length: matches!(a.mode, Mode::SeqMeanTokenMean | Mode::SeqMean),
+        lengths,
+        bonus_lengths,
+        mean: main,
+        bonus,
+        stages,
         estimator,
-        bounds: clip_bounds(info, options.params),
+        bounds: clip_bounds(info, options),
         reads: Reads {
-            old: info.about.reads(slot::OLD) || estimator.is_some_and(|k| k.weight == EstimatorWeight::Ratio),
-            reference: info.about.reads(slot::REF) || estimator.is_some(),
+            old: info.about.reads(slot::OLD) || by(RatioSource::Old),
+            reference: (info.about.reads(slot::REF) && info.kind != Kind::Estimator)
+                || (estimator.is_some() && inputs.kl_reference.is_none()),
+            kl_reference: estimator.is_some() && inputs.kl_reference.is_some(),
+            sampler: by(RatioSource::Sampler),
             advantage: info.about.reads(slot::ADVANTAGE),
+            entropy: info.about.reads(slot::ENTROPY) || options.bonus.is_some(),
+            flag: info.about.reads(slot::FLAG),
         },
         statistics: out.statistics.is_some(),
         counters: &counters,
     };
     let sequence = info.kind == Kind::Sequence;
     let (token_values, values) = if sequence { (None, out.values) } else { (out.values, None) };
-    let places =
-        TokenOutputs { values: token_values, kl: out.kl, grad_logps: out.grad_logps, status: out.token_status };
+    let places = TokenOutputs {
+        values: token_values,
+        kl: out.kl,
+        grad_logps: out.grad_logps,
+        grad_entropy: out.grad_entropy,
+        status: out.token_status,
+    };
     let piece = Piece {
         tokens: Cut { segments, first: 0, out: places },
         sums: MatrixMut::contiguous(sums, b, SUMS)?,
         values,
+        grad_log_z: out.grad_log_z,
         status: out.sequence_status,
     };
     context.rows(b, grain(b, problem.tokens(), GRAIN), piece, |_, _, piece| {
@@ -863,15 +1340,16 @@ pub fn forward(
     });
 
     let coef = options.kl.map_or(0.0, |k| k.coef);
-    let (mut main, mut kl, mut kl_sum) = (0.0, 0.0, 0.0);
+    let (mut main, mut kl, mut kl_sum, mut entropy) = (0.0, 0.0, 0.0, 0.0);
     let mut s = [0.0; stat::COUNT];
     (s[stat::LOG_RATIO_MIN], s[stat::LOG_RATIO_MAX]) = (f64::INFINITY, f64::NEG_INFINITY);
     for (k, x) in sums.chunks_exact(SUMS).enumerate() {
         main += x[VALUE];
         if coef != 0.0 {
-            kl += times(x[KL], call.weight(k));
+            kl += times(x[TERM], call.weight(k));
         }
         kl_sum += x[KL];
+        entropy += x[BONUS];
         for (to, from) in [
             (stat::CLIP_LOW, CLIP),
             (stat::CLIP_HIGH, CLIP + 1),
@@ -880,6 +1358,10 @@ pub fn forward(
             (stat::K1_SUM, K1),
             (stat::K3_SUM, K3),
             (stat::LOSS_SUM, MAIN),
+            (stat::KEPT_TOKENS, KEPT),
+            (stat::ENTROPY_SUM, ENTROPY),
+            (stat::WEIGHT_SUM, WEIGHT),
+            (stat::WEIGHT_SQ_SUM, WEIGHT_SQ),
         ] {
             s[to] += x[from];
         }
@@ -895,7 +1377,8 @@ pub fn forward(
         (s[stat::LOG_RATIO_MIN], s[stat::LOG_RATIO_MAX]) = (0.0, 0.0);
     }
     let kl_term = if coef != 0.0 { coef * kl } else { 0.0 };
-    let loss = main + kl_term;
+    let bonus_term = call.bonus.map_or(0.0, |(coef, mean)| if mean.nothing { 0.0 } else { -coef * entropy });
+    let loss = main + kl_term + bonus_term;
     let mut seen = [0; row::BITS];
     counters.write(Some(&mut seen));
     let count = |bit: u32| seen[bit.trailing_zeros() as usize];
@@ -906,10 +1389,10 @@ pub fn forward(
         m.set(0, loss);
     }
     if let Some(to) = out.terms {
-        *to = [main, kl_term, 0.0];
+        *to = [main, kl_term, bonus_term];
     }
     if let Some(to) = out.statistics {
-        (s[stat::TOKENS], s[stat::KEPT_TOKENS], s[stat::SEQUENCES]) = (tokens as f64, tokens as f64, nonempty as f64);
+        (s[stat::TOKENS], s[stat::SEQUENCES]) = (tokens as f64, nonempty as f64);
         (s[stat::KL_SUM], s[stat::DENOMINATOR]) = (kl_sum, denominator);
         *to = s;
     }

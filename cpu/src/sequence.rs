@@ -24,6 +24,10 @@ impl Counters {
             self.add_all(status);
         }
     }
+    /// Adds so many tokens that were not read.
+    pub(crate) fn ignore(&self, tokens: usize) {
+        self.0[row::IGNORED.trailing_zeros() as usize].fetch_add(tokens as i64, Ordering::Relaxed);
+    }
     #[cold]
     fn add_all(&self, status: u32) {
         for (bit, counter) in self.0.iter().enumerate() {

@@ -1967,7 +1967,6 @@ pub struct truing_policy_forward_args {
 }
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_policy_args {
@@ -2771,6 +2770,385 @@ pub struct truing_wpo_weight_args {
     /// f64 or f32 [n].
     pub out_weight: *const truing_tensor,
     /// u32 [n].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+// ---- off-policy corrections
+
+/// What decides about an importance weight: `TRUING_WEIGHT_LEVEL_*`, 0 invalid.
+pub type truing_weight_level = u32;
+/// The log ratio of the token.
+pub const TRUING_WEIGHT_LEVEL_TOKEN: truing_weight_level = 1;
+/// Its sum over the sequence.
+pub const TRUING_WEIGHT_LEVEL_SEQUENCE_SUM: truing_weight_level = 2;
+/// Its mean over the sequence.
+pub const TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN: truing_weight_level = 3;
+
+/// What happens to a weight beyond its bounds: `TRUING_WEIGHT_*`, 0 invalid.
+pub type truing_weight_action = u32;
+/// Nothing.
+pub const TRUING_WEIGHT_RAW: truing_weight_action = 1;
+/// It is cut off at the bound.
+pub const TRUING_WEIGHT_TRUNCATE: truing_weight_action = 2;
+/// It is 0.
+pub const TRUING_WEIGHT_MASK: truing_weight_action = 3;
+
+/// What becomes of a token whose log ratio is not finite: `TRUING_MISSING_*`, 0 invalid.
+pub type truing_missing = u32;
+/// Its ratio counts as 1.
+pub const TRUING_MISSING_ONE: truing_missing = 1;
+/// It is dropped, and counts as 1 in sums.
+pub const TRUING_MISSING_ZERO: truing_missing = 2;
+/// The call is refused.
+pub const TRUING_MISSING_ERROR: truing_missing = 3;
+
+/// What weights are divided by, unless that is 1e-8 or less: `TRUING_NORMALISE_*`, 0 = nothing.
+pub type truing_normalise = u32;
+/// Their mean over the live tokens.
+pub const TRUING_NORMALISE_TOKEN_MEAN: truing_normalise = 1;
+/// The mean of the means of the sequences.
+pub const TRUING_NORMALISE_SEQUENCE_MEAN: truing_normalise = 2;
+
+/// Importance weights of `old` against the engine that sampled, constant; serve as `inputs.importance_weight`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_importance_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], nats.
+    pub old: *const truing_tensor,
+    /// float, same shape, nats.
+    pub sampler: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Of the ratio, 0 = none.
+    pub low: f64,
+    /// Of the ratio, 0 = none.
+    pub high: f64,
+    /// Required.
+    pub level: truing_weight_level,
+    /// Required; RAW has no bounds.
+    pub action: truing_weight_action,
+    /// Required.
+    pub missing: truing_missing,
+    /// 0 = off.
+    pub normalise: truing_normalise,
+    /// 1: the level decides what is within, the weight is the token's own ratio, not cut off.
+    pub token_weight: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f32 or f64, same shape.
+    pub out_weights: *const truing_tensor,
+    /// u8, same shape, 1 = within the bounds.
+    pub out_keep: *const truing_tensor,
+    /// f64 [8]: tokens, beyond the bounds, sum of weights, of their squares, rest 0.
+    pub out_statistics: *const truing_tensor,
+    /// u32, same shape.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// What rejection bounds: `TRUING_REJECTION_*`, 0 invalid.
+pub type truing_rejection_statistic = u32;
+/// y = old - sampler, against the logs of the bounds.
+pub const TRUING_REJECTION_RATIO: truing_rejection_statistic = 1;
+/// -y, against the logs of the bounds.
+pub const TRUING_REJECTION_K1: truing_rejection_statistic = 2;
+/// y^2 / 2.
+pub const TRUING_REJECTION_K2: truing_rejection_statistic = 3;
+/// e^y - 1 - y.
+pub const TRUING_REJECTION_K3: truing_rejection_statistic = 4;
+/// KL of the coins with e^sampler and e^old.
+pub const TRUING_REJECTION_BINARY_KL: truing_rejection_statistic = 5;
+/// abs(e^old - e^sampler).
+pub const TRUING_REJECTION_TV: truing_rejection_statistic = 6;
+
+/// Over what a statistic is taken: `TRUING_SPAN_*`, 0 invalid.
+pub type truing_span = u32;
+/// Each token.
+pub const TRUING_SPAN_TOKEN: truing_span = 1;
+/// Sum over the sequence.
+pub const TRUING_SPAN_SEQUENCE_SUM: truing_span = 2;
+/// Mean.
+pub const TRUING_SPAN_SEQUENCE_MEAN: truing_span = 3;
+/// Maximum, 0 without a live token.
+pub const TRUING_SPAN_SEQUENCE_MAX: truing_span = 4;
+
+/// Tokens that are not too far from the engine that sampled them; serve as `inputs.keep`. Several criteria: one call after the other.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_rejection_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], nats.
+    pub old: *const truing_tensor,
+    /// float, same shape, nats.
+    pub sampler: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// mask, same shape, what other criteria left.
+    pub keep: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Of the ratio (RATIO, K1) or the statistic, 0 = none.
+    pub low: f64,
+    /// 0 = none.
+    pub high: f64,
+    /// Required.
+    pub statistic: truing_rejection_statistic,
+    /// Required.
+    pub span: truing_span,
+    /// Required.
+    pub missing: truing_missing,
+    /// 0.
+    pub reserved0: u32,
+    /// u8, same shape.
+    pub out_keep: *const truing_tensor,
+    /// u8 [B], 1 = a token is kept.
+    pub out_sequence_keep: *const truing_tensor,
+    /// f64 or f32, same shape for SPAN_TOKEN, else [B].
+    pub out_statistic: *const truing_tensor,
+    /// i64 0-d, live tokens that are not kept.
+    pub out_rejected: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Sequences with a negative advantage that the policy has moved away from; serve as `inputs.sequence_keep`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_off_policy_sequence_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], current policy, nats.
+    pub logps: *const truing_tensor,
+    /// float, same shape, sampler or old policy; NaN adds nothing.
+    pub behaviour: *const truing_tensor,
+    /// float [B].
+    pub advantage: *const truing_tensor,
+    /// mask, same shape as logps.
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Largest mean of behaviour - logps that is kept.
+    pub delta: f64,
+    /// u8 [B].
+    pub out_keep: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub out_mean: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The live tokens with the largest entropies, ties kept; serves as `inputs.entropy_mask`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_top_entropy_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T]; NaN is dropped.
+    pub entropy: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// In (0, 1].
+    pub share: f64,
+    /// u8, same shape.
+    pub out_keep: *const truing_tensor,
+    /// f64 or f32 0-d.
+    pub out_threshold: *const truing_tensor,
+    /// u32 0-d: nan_input, empty.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Which tokens cov_select looks for: `TRUING_COV_*`, 0 invalid.
+pub type truing_cov_form = u32;
+/// The largest covariances, for kl_cov.
+pub const TRUING_COV_KL: truing_cov_form = 1;
+/// A draw from those between two bounds that no clip holds, for clip_cov.
+pub const TRUING_COV_CLIP: truing_cov_form = 2;
+
+/// Tokens by the covariance of advantage and log-prob over the live tokens.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_cov_select_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], nats, constant.
+    pub logps: *const truing_tensor,
+    /// float, same shape; CLIP only.
+    pub old: *const truing_tensor,
+    /// float [N] or [B].
+    pub advantage: *const truing_tensor,
+    /// mask, same shape as logps.
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: share (2e-4), cov_low (1), cov_high (5), clip_low (0.2), clip_high (0.2); NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 to 5.
+    pub num_params: usize,
+    /// Of the draw.
+    pub seed: u64,
+    /// Index of the first token among those of all ranks, >= 0.
+    pub first_token: i64,
+    /// Required.
+    pub form: truing_cov_form,
+    /// 0.
+    pub reserved0: u32,
+    /// i64 [N] or [B,T] as logps, flat, ascending; -1 behind the first `count`.
+    pub out_indices: *const truing_tensor,
+    /// i64 0-d.
+    pub out_count: *const truing_tensor,
+    /// u8, same shape, 1 = selected: `inputs.flag` of kl_cov.
+    pub out_flag: *const truing_tensor,
+    /// u8, same shape, 0 = selected: `inputs.keep` of clip_cov.
+    pub out_keep: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Tokens left when those with the largest (old - proximal)^2 are dropped until the mean of the others is below a threshold; serve as `inputs.keep`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_m2po_mask_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], nats.
+    pub old: *const truing_tensor,
+    /// float, same shape, nats.
+    pub proximal: *const truing_tensor,
+    /// mask, same shape.
+    pub mask: *const truing_tensor,
+    /// > 0.
+    pub threshold: f64,
+    /// u8, same shape.
+    pub out_keep: *const truing_tensor,
+    /// f64 or f32 0-d, mean square of the kept.
+    pub out_moment: *const truing_tensor,
+    /// i64 0-d.
+    pub out_dropped: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Tokens weighted by the log ratios of those behind them, constant; serve as `inputs.token_weights`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_fipo_weight_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N] or [B,T], nats, constant.
+    pub logps: *const truing_tensor,
+    /// float, same shape, nats.
+    pub old: *const truing_tensor,
+    /// float [N] or [B].
+    pub advantage: *const truing_tensor,
+    /// mask, same shape as logps.
+    pub mask: *const truing_tensor,
+    /// int [B+1], packed layout.
+    pub cu_seqlens: *const truing_tensor,
+    /// Host: half_life (32), clip (0.2, 0 = any), delta (inf), safety (4); NaN or a missing tail = default.
+    pub params: *const f64,
+    /// 0 to 4.
+    pub num_params: usize,
+    /// 1: at least 1 but for `safety`; 0: both sides.
+    pub high_only: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f32 or f64, same shape.
+    pub out_weights: *const truing_tensor,
+    /// u32, same shape.
     pub out_status: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
@@ -4272,6 +4650,13 @@ args! {
     truing_aot_sort_args: 184,
     truing_beta_dpo_stats_args: 184,
     truing_wpo_weight_args: 168,
+    truing_importance_weight_args: 216,
+    truing_rejection_mask_args: 216,
+    truing_off_policy_sequence_mask_args: 176,
+    truing_top_entropy_mask_args: 160,
+    truing_cov_select_args: 224,
+    truing_m2po_mask_args: 168,
+    truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,
     truing_head_weights_args: 168,
     truing_modpo_margin_args: 176,

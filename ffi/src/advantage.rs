@@ -1,7 +1,7 @@
 //! Advantages and returns, and the small operations around them.
 use crate::abi::*;
 use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
-use crate::policy::advantage_level;
+use crate::policy::level;
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
 use truing_core::advantage::*;
@@ -771,8 +771,8 @@ pub unsafe extern "C" fn truing_distill_advantage(args: *const truing_distill_ad
         let ok = &t.check()?;
         let (n, segments) = segments("student", student.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(student.dims());
-        let fields = ["advantages", "advantage_level"];
-        let advantages = match advantage_level(fields, args.advantage_level, advantages.dims(), n, &segments)? {
+        let fields = ("advantages", Some("advantage_level"));
+        let advantages = match level(fields, args.advantage_level, advantages.dims(), n, &segments)? {
             Level::Token => advantages.tokens(ok, tokens)?.map(Advantage::Token),
             Level::Sequence => advantages.list(ok)?.map(Advantage::Sequence),
         };

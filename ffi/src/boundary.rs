@@ -15,6 +15,7 @@ use truing_core::advantage::{
 use truing_core::batch::{AStarValue, BetaDpoStats, HindsightTarget, ItemRule};
 use truing_core::catalog::Param;
 use truing_core::classes::{self, Orchestrator};
+use truing_core::correction::{CovSelect, FipoWeight};
 use truing_core::{Error, Result, Status, Value, catalog};
 
 /// Runs the body of an exported function. A panic ends here as `TRUING_STATUS_INTERNAL`; its payload is dropped under
@@ -36,7 +37,7 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
 }
 
 /// The operations that are no losses, and their parameters.
-const OPERATIONS: [(&str, &[&[Param]]); 21] = [
+const OPERATIONS: [(&str, &[&[Param]]); 23] = [
     ("truing_beta_dpo_stats", &[&BetaDpoStats::PARAMS]),
     ("truing_density_ratio", &[&ItemRule::DENSITY_RATIO]),
     ("truing_odpo_offset", &[&ItemRule::ODPO_OFFSET]),
@@ -58,6 +59,8 @@ const OPERATIONS: [(&str, &[&[Param]]); 21] = [
     ("truing_min_norm_weights", &[&MinNormWeights::PARAMS]),
     ("truing_token_reward", &[&TokenReward::PARAMS]),
     ("truing_controller", &[&Rule::KL, &Rule::ENTROPY]),
+    ("truing_cov_select", &[&CovSelect::PARAMS]),
+    ("truing_fipo_weight", &[&FipoWeight::PARAMS]),
 ];
 
 /// The group of the function's struct that holds a field which the core names without it: the core knows one name for a

@@ -55,6 +55,7 @@ fn describe(info: &Info) -> truing_loss_description {
         score_kinds: about.scores,
         takes_map: about.takes_map.into(),
         param_size: size_of::<truing_param_info>() as u32,
+        num_variants: about.variants.len() as u32,
         levels: match info.kind {
             Kind::Token | Kind::Estimator => 1 << TRUING_LEVEL_TOKEN,
             Kind::Sequence => 1 << TRUING_LEVEL_SEQUENCE,

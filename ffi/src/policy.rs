@@ -4,11 +4,12 @@ use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unavailable,
 use crate::context::Lent;
 use crate::preference::params;
 use crate::sequence::segments;
-use crate::tensor::{Call, Leading};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::catalog::MAX_PARAMS;
+use truing_core::matrix::{Floats, Matrix};
 use truing_core::policy::{
-    Advantage, Aggregate, CountEmpty, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options,
-    Outputs, Problem,
+    Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient, EstimatorWeight, Inputs,
+    KlStage, Level, Mode, Options, Outputs, Problem, RatioSource,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
@@ -61,77 +62,168 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let inputs = &args.inputs;
-    unavailable!(args; entropy, grad_entropy_out, outputs.grad_log_z_out);
-    unavailable!("inputs", inputs; sampler, kl_ref, flag, log_z, keep, sequence_keep, entropy_mask, kl_mask, token_weights,
-        importance_weight, group_offsets, extra_terms, num_extra_terms, entropy_coef);
-    element_size::<truing_policy_term>("inputs.extra_term_size", inputs.extra_term_size)?;
-    let bonus = &inputs.entropy_aggregate;
-    unavailable!("inputs.entropy_aggregate", bonus; normaliser, max_length, mode, count_empty, denominator);
     let mut place = [0.0; MAX_PARAMS];
     // SAFETY: the host array of a loss is readable, by this function's contract.
-    let options = unsafe { options(inputs, &mut place) }?;
+    let options = unsafe { options(&args.inputs, &mut place) }?;
     let logps = t.required("logps", args.logps)?;
-    let old = t.input("inputs.old", inputs.old)?;
-    let reference = t.input("inputs.ref", inputs.r#ref)?;
-    let advantage = t.input("inputs.advantage", inputs.advantage)?;
-    let mask = t.input("inputs.mask", inputs.mask)?;
-    let cu_seqlens = t.input("inputs.cu_seqlens", inputs.cu_seqlens)?;
+    let entropy = t.input("entropy", args.entropy)?;
+    let inputs = PolicyTensors::parse(&mut t, &args.inputs)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
-    let loss = t.output("outputs.out_loss", args.outputs.out_loss)?;
-    let values = t.output("outputs.out_values", args.outputs.out_values)?;
-    let kl = t.output("outputs.out_kl", args.outputs.out_kl)?;
-    let terms = t.output("outputs.out_terms", args.outputs.out_terms)?;
-    let statistics = t.output("outputs.out_statistics", args.outputs.out_statistics)?;
-    let token_status = t.output("outputs.out_token_status", args.outputs.out_token_status)?;
-    let sequence_status = t.output("outputs.out_sequence_status", args.outputs.out_sequence_status)?;
-    let counters = t.output("outputs.out_counters", args.outputs.out_counters)?;
+    let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
     let grad_logps = t.output("grad_logps_out", args.grad_logps_out)?;
+    let grad_entropy = t.output("grad_entropy_out", args.grad_entropy_out)?;
 
     let ok = &t.check()?;
-    let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+    let (count, segments) = segments("logps", logps.dims(), &inputs.cu_seqlens, ok)?;
     let tokens = &Leading::new(logps.dims());
-    if !advantage.is_some() {
-        idle("inputs.advantage_level", &inputs.advantage_level, "0 without an advantage")?;
-    }
-    let advantage = match advantage_level(
-        ["inputs.advantage", "inputs.advantage_level"],
-        inputs.advantage_level,
-        advantage.dims(),
-        count,
-        &segments,
-    )? {
-        Level::Token => advantage.tokens(ok, tokens)?.map(Advantage::Token),
-        Level::Sequence => advantage.list(ok)?.map(Advantage::Sequence),
-    };
+    let view = inputs.view(ok, tokens, count, &segments)?;
     let inputs = Inputs {
         logps: logps.tokens(ok, tokens)?.expect("required"),
-        old: old.tokens(ok, tokens)?,
-        reference: reference.tokens(ok, tokens)?,
-        advantage,
-        mask: mask.tokens(ok, tokens)?,
+        entropy: entropy.tokens(ok, tokens)?,
         grad_output: grad_output.scalar(ok)?,
         grad_scale: grad_scale(args.grad_scale, args.flags),
+        ..view
     };
     let outputs = Outputs {
-        loss: loss.scalar(ok)?,
-        values: if values.dims().len() == 2 { values.tokens(ok, tokens)? } else { values.list(ok)? },
-        kl: kl.tokens(ok, tokens)?,
-        terms: terms.array(ok)?,
         grad_logps: grad_logps.tokens(ok, tokens)?,
-        statistics: statistics.array(ok)?,
-        token_status: token_status.tokens(ok, tokens)?,
-        sequence_status: sequence_status.list(ok)?,
-        counters: counters.array(ok)?,
+        grad_entropy: grad_entropy.tokens(ok, tokens)?,
+        ..places.view(ok, tokens)?
     };
     let problem = Problem::new(count, segments, options)?;
     run(&context, &problem, &inputs, outputs, workspace.bytes(ok))
 }
 
-/// Whether an advantage of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
+/// The tensors of `truing_policy_inputs`.
+pub(crate) struct PolicyTensors {
+    pub(crate) cu_seqlens: Input,
+    pub(crate) mask: Input,
+    old: Input,
+    reference: Input,
+    sampler: Input,
+    kl_reference: Input,
+    advantage: Input,
+    advantage_level: truing_level,
+    flag: Input,
+    log_z: Input,
+    keep: Input,
+    sequence_keep: Input,
+    entropy_mask: Input,
+    kl_mask: Input,
+    token_weights: Input,
+    importance: Input,
+}
+impl PolicyTensors {
+    pub(crate) fn parse(t: &mut Tensors, inputs: &truing_policy_inputs) -> Result<PolicyTensors> {
+        Ok(PolicyTensors {
+            old: t.input("inputs.old", inputs.old)?,
+            reference: t.input("inputs.ref", inputs.r#ref)?,
+            sampler: t.input("inputs.sampler", inputs.sampler)?,
+            kl_reference: t.input("inputs.kl_ref", inputs.kl_ref)?,
+            advantage: t.input("inputs.advantage", inputs.advantage)?,
+            advantage_level: inputs.advantage_level,
+            flag: t.input("inputs.flag", inputs.flag)?,
+            log_z: t.input("inputs.log_z", inputs.log_z)?,
+            mask: t.input("inputs.mask", inputs.mask)?,
+            keep: t.input("inputs.keep", inputs.keep)?,
+            sequence_keep: t.input("inputs.sequence_keep", inputs.sequence_keep)?,
+            entropy_mask: t.input("inputs.entropy_mask", inputs.entropy_mask)?,
+            kl_mask: t.input("inputs.kl_mask", inputs.kl_mask)?,
+            token_weights: t.input("inputs.token_weights", inputs.token_weights)?,
+            importance: t.input("inputs.importance_weight", inputs.importance_weight)?,
+            cu_seqlens: t.input("inputs.cu_seqlens", inputs.cu_seqlens)?,
+        })
+    }
+    /// Everything but the log-probs, the entropies and the factors, whose places here hold the reference's.
+    pub(crate) fn view<'a>(
+        &self,
+        ok: &'a Checked,
+        tokens: &Leading,
+        count: usize,
+        segments: &Segments<'_>,
+    ) -> Result<Inputs<'a>> {
+        if !self.advantage.is_some() {
+            idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
+        }
+        let level = |field, of: &Input| level((field, None), 0, of.dims(), count, segments);
+        let fields = ("inputs.advantage", Some("inputs.advantage_level"));
+        let nothing = Floats::F32(Matrix::vector(&[]));
+        Ok(Inputs {
+            old: self.old.tokens(ok, tokens)?,
+            reference: self.reference.tokens(ok, tokens)?,
+            sampler: self.sampler.tokens(ok, tokens)?,
+            kl_reference: self.kl_reference.tokens(ok, tokens)?,
+            advantage: match self::level(fields, self.advantage_level, self.advantage.dims(), count, segments)? {
+                Level::Token => self.advantage.tokens(ok, tokens)?.map(Each::Token),
+                Level::Sequence => self.advantage.list(ok)?.map(Each::Sequence),
+            },
+            flag: match level("inputs.flag", &self.flag)? {
+                Level::Token => self.flag.tokens(ok, tokens)?.map(Each::Token),
+                Level::Sequence => self.flag.list(ok)?.map(Each::Sequence),
+            },
+            importance: match level("inputs.importance_weight", &self.importance)? {
+                Level::Token => self.importance.tokens(ok, tokens)?.map(Each::Token),
+                Level::Sequence => self.importance.list(ok)?.map(Each::Sequence),
+            },
+            log_z: self.log_z.list(ok)?,
+            mask: self.mask.tokens(ok, tokens)?,
+            keep: self.keep.tokens(ok, tokens)?,
+            sequence_keep: self.sequence_keep.list(ok)?,
+            entropy_mask: self.entropy_mask.tokens(ok, tokens)?,
+            kl_mask: self.kl_mask.tokens(ok, tokens)?,
+            token_weights: self.token_weights.tokens(ok, tokens)?,
+            ..Inputs::new(nothing)
+        })
+    }
+}
+/// The tensors of `truing_policy_outputs`.
+pub(crate) struct PolicyPlaces {
+    loss: Output,
+    values: Output,
+    kl: Output,
+    terms: Output,
+    grad_log_z: Output,
+    statistics: Output,
+    token_status: Output,
+    sequence_status: Output,
+    counters: Output,
+}
+impl PolicyPlaces {
+    pub(crate) fn parse(t: &mut Tensors, outputs: &truing_policy_outputs) -> Result<PolicyPlaces> {
+        Ok(PolicyPlaces {
+            loss: t.output("outputs.out_loss", outputs.out_loss)?,
+            values: t.output("outputs.out_values", outputs.out_values)?,
+            kl: t.output("outputs.out_kl", outputs.out_kl)?,
+            terms: t.output("outputs.out_terms", outputs.out_terms)?,
+            grad_log_z: t.output("outputs.grad_log_z_out", outputs.grad_log_z_out)?,
+            statistics: t.output("outputs.out_statistics", outputs.out_statistics)?,
+            token_status: t.output("outputs.out_token_status", outputs.out_token_status)?,
+            sequence_status: t.output("outputs.out_sequence_status", outputs.out_sequence_status)?,
+            counters: t.output("outputs.out_counters", outputs.out_counters)?,
+        })
+    }
+    /// Everything but the gradients of tokens.
+    pub(crate) fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Outputs<'a>> {
+        let values = self.values;
+        Ok(Outputs {
+            loss: self.loss.scalar(ok)?,
+            values: if values.dims().len() == 2 { values.tokens(ok, tokens)? } else { values.list(ok)? },
+            kl: self.kl.tokens(ok, tokens)?,
+            terms: self.terms.array(ok)?,
+            grad_logps: None,
+            grad_entropy: None,
+            grad_log_z: self.grad_log_z.list(ok)?,
+            statistics: self.statistics.array(ok)?,
+            token_status: self.token_status.tokens(ok, tokens)?,
+            sequence_status: self.sequence_status.list(ok)?,
+            counters: self.counters.array(ok)?,
+        })
+    }
+}
+
+/// Whether a tensor of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
 /// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
-pub(crate) fn advantage_level(
-    fields: [&'static str; 2],
+pub(crate) fn level(
+    (field, said): (&'static str, Option<&'static str>),
     given: truing_level,
     dims: &[usize],
     tokens: usize,
@@ -141,14 +233,18 @@ pub(crate) fn advantage_level(
         0 => {}
         TRUING_LEVEL_TOKEN => return Ok(Level::Token),
         TRUING_LEVEL_SEQUENCE => return Ok(Level::Sequence),
-        other => return unknown(fields[1], other, "TRUING_LEVEL_*, or 0: by the shape"),
+        other => return unknown(said.unwrap_or(field), other, "TRUING_LEVEL_*, or 0: by the shape"),
     }
     let by = |token| if token { Level::Token } else { Level::Sequence };
     let Segments::Packed(cu) = segments else { return Ok(by(dims.len() == 2)) };
     let [n] = *dims else { return Ok(by(dims.len() == 2)) };
     if n == tokens && cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))) {
         let got = Value::Text("one element a token and one a sequence");
-        return Err(Error::invalid(fields[0], got, Value::Text("advantage_level, where N is B")));
+        let expected = match said {
+            Some(_) => "advantage_level, where N is B",
+            None => "padded tokens, where N is B",
+        };
+        return Err(Error::invalid(field, got, Value::Text(expected)));
     }
     Ok(by(n == tokens))
 }
@@ -157,16 +253,23 @@ pub(crate) fn advantage_level(
 ///
 /// # Safety
 /// The parameters of the loss are readable.
-unsafe fn options<'a>(inputs: &truing_policy_inputs, place: &'a mut [f64; MAX_PARAMS]) -> Result<Options<'a>> {
+pub(crate) unsafe fn options<'a>(
+    inputs: &truing_policy_inputs,
+    place: &'a mut [f64; MAX_PARAMS],
+) -> Result<Options<'a>> {
     let loss = &inputs.loss;
-    unavailable!("inputs.loss", loss; variant, weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
+    unavailable!("inputs", inputs; group_offsets, extra_terms, num_extra_terms);
+    element_size::<truing_policy_term>("inputs.extra_term_size", inputs.extra_term_size)?;
+    unavailable!("inputs.loss", loss; weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
     // SAFETY: this function's contract.
     let params = unsafe { params(loss, place) }?;
     Ok(Options {
         loss: loss.id,
+        variant: loss.variant,
         params,
         kl: estimator(&inputs.kl)?,
-        aggregate: aggregate(&inputs.aggregate)?,
+        aggregate: aggregate(&inputs.aggregate, false)?,
+        bonus: bonus(inputs)?,
         level: match inputs.level {
             TRUING_LEVEL_TOKEN => Level::Token,
             TRUING_LEVEL_SEQUENCE => Level::Sequence,
@@ -176,37 +279,77 @@ unsafe fn options<'a>(inputs: &truing_policy_inputs, place: &'a mut [f64; MAX_PA
 }
 
 fn estimator(kl: &truing_estimator) -> Result<Option<Estimator>> {
-    unavailable!("inputs.kl", kl; input_clamp_mode, ratio_source, stage, divergence, input_clamp, output_clamp, ratio_max);
+    unavailable!("inputs.kl", kl; divergence);
     if kl.id == 0 {
-        if kl.weight != 0 || kl.gradient != 0 || kl.coef != 0.0 {
-            return Err(Error::invalid(
-                "inputs.kl.id",
-                Value::Int(0),
-                Value::Text("an estimator, as other fields of kl are set"),
-            ));
-        }
-        return Ok(None);
+        let clear = kl.weight == 0
+            && kl.gradient == 0
+            && kl.input_clamp_mode == 0
+            && kl.ratio_source == 0
+            && kl.stage == 0
+            && [kl.coef, kl.input_clamp, kl.output_clamp, kl.ratio_max] == [0.0; 4];
+        let expected = Value::Text("an estimator, as other fields of kl are set");
+        return if clear { Ok(None) } else { Err(Error::invalid("inputs.kl.id", Value::Int(0), expected)) };
     }
+    if kl.input_clamp == 0.0 {
+        idle("inputs.kl.input_clamp_mode", &kl.input_clamp_mode, "0 without an input_clamp")?;
+    }
+    // 0 is none
+    let or_none = |v: f64| if v == 0.0 { f64::INFINITY } else { v };
     Ok(Some(Estimator {
         id: kl.id,
         weight: match kl.weight {
             TRUING_ESTIMATOR_ONE => EstimatorWeight::One,
             TRUING_ESTIMATOR_SCORE => EstimatorWeight::Score,
             TRUING_ESTIMATOR_RATIO => EstimatorWeight::Ratio,
-            other => return unknown("inputs.kl.weight", other, "TRUING_ESTIMATOR_ONE, _SCORE or _RATIO"),
+            TRUING_ESTIMATOR_RATIO_SEQUENCE => EstimatorWeight::RatioSequence,
+            other => return unknown("inputs.kl.weight", other, "TRUING_ESTIMATOR_*"),
         },
         gradient: match kl.gradient {
             TRUING_GRADIENT_PATHWISE => EstimatorGradient::Pathwise,
             TRUING_GRADIENT_STRAIGHT_THROUGH => EstimatorGradient::StraightThrough,
-            other => return unknown("inputs.kl.gradient", other, "TRUING_GRADIENT_PATHWISE or _STRAIGHT_THROUGH"),
+            TRUING_GRADIENT_STRAIGHT_THROUGH_RATIO => EstimatorGradient::StraightThroughRatio,
+            other => return unknown("inputs.kl.gradient", other, "TRUING_GRADIENT_*"),
         },
         coef: kl.coef,
+        input_clamp: match (kl.input_clamp, kl.input_clamp_mode) {
+            (0.0, _) => None,
+            (a, TRUING_CLAMP_LINEAR) => Some((a, ClampMode::Linear)),
+            (a, TRUING_CLAMP_ZERO_GRADIENT) => Some((a, ClampMode::ZeroGradient)),
+            (_, other) => return unknown("inputs.kl.input_clamp_mode", other, "TRUING_CLAMP_*"),
+        },
+        output_clamp: or_none(kl.output_clamp),
+        ratio_max: or_none(kl.ratio_max),
+        ratio_source: match kl.ratio_source {
+            0 | TRUING_RATIO_OLD => RatioSource::Old,
+            TRUING_RATIO_SAMPLER => RatioSource::Sampler,
+            other => return unknown("inputs.kl.ratio_source", other, "TRUING_RATIO_*, or 0: old"),
+        },
+        stage: match kl.stage {
+            0 | TRUING_KL_AFTER_WEIGHT => KlStage::AfterWeight,
+            TRUING_KL_BEFORE_WEIGHT => KlStage::BeforeWeight,
+            other => return unknown("inputs.kl.stage", other, "TRUING_KL_*, or 0: after the weight"),
+        },
     }))
 }
 
-fn aggregate(a: &truing_aggregate) -> Result<Aggregate> {
-    let denominator = if a.denominator == TRUING_DENOMINATOR_ORIGINAL { 0 } else { a.denominator };
-    crate::boundary::unserved("inputs.aggregate.denominator", &denominator)?;
+fn bonus(inputs: &truing_policy_inputs) -> Result<Option<Bonus>> {
+    let own = &inputs.entropy_aggregate;
+    if inputs.entropy_coef == 0.0 || own.mode == 0 {
+        unavailable!("inputs.entropy_aggregate", own; normaliser, max_length, mode, count_empty, denominator);
+    }
+    if inputs.entropy_coef == 0.0 {
+        return Ok(None);
+    }
+    let of = if own.mode == 0 { &inputs.aggregate } else { own };
+    let mut aggregate = aggregate(of, true)?;
+    if own.mode == 0 && aggregate.mode == Mode::SeqMean {
+        aggregate.mode = Mode::SeqMeanTokenMean; // the same for tokens
+    }
+    Ok(Some(Bonus { coef: inputs.entropy_coef, aggregate }))
+}
+
+fn aggregate(a: &truing_aggregate, of_entropy: bool) -> Result<Aggregate> {
+    let field = |loss, entropy| if of_entropy { entropy } else { loss };
     Ok(Aggregate {
         mode: match a.mode {
             TRUING_AGGREGATE_TOKEN_MEAN => Mode::TokenMean,
@@ -215,8 +358,10 @@ fn aggregate(a: &truing_aggregate) -> Result<Aggregate> {
             TRUING_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM => Mode::SeqMeanTokenSumNorm,
             TRUING_AGGREGATE_TOKEN_SUM => Mode::TokenSum,
             TRUING_AGGREGATE_SEQ_MEAN => Mode::SeqMean,
+            TRUING_AGGREGATE_WEIGHTED_MEAN => Mode::WeightedMean,
             other => {
-                return unknown("inputs.aggregate.mode", other, "TRUING_AGGREGATE_*, weighted_mean and none excepted");
+                let field = field("inputs.aggregate.mode", "inputs.entropy_aggregate.mode");
+                return unknown(field, other, "TRUING_AGGREGATE_*, none excepted");
             }
         },
         normaliser: a.normaliser,
@@ -226,7 +371,17 @@ fn aggregate(a: &truing_aggregate) -> Result<Aggregate> {
             TRUING_COUNT_ALL => Some(CountEmpty::All),
             TRUING_COUNT_NONEMPTY => Some(CountEmpty::Nonempty),
             other => {
-                return unknown("inputs.aggregate.count_empty", other, "TRUING_COUNT_*, or 0 for the token_ modes");
+                let field = field("inputs.aggregate.count_empty", "inputs.entropy_aggregate.count_empty");
+                return unknown(field, other, "TRUING_COUNT_*, or 0 for the token_ modes");
+            }
+        },
+        denominator: match a.denominator {
+            0 | TRUING_DENOMINATOR_ORIGINAL => Denominator::Original,
+            TRUING_DENOMINATOR_KEPT => Denominator::Kept,
+            TRUING_DENOMINATOR_WEIGHTS => Denominator::Weights,
+            other => {
+                let field = field("inputs.aggregate.denominator", "inputs.entropy_aggregate.denominator");
+                return unknown(field, other, "TRUING_DENOMINATOR_*, or 0: original");
             }
         },
     })

@@ -243,6 +243,29 @@ enum {
     probe_truing_shift_per_step = (int)(TRUING_SHIFT_PER_STEP),
     probe_truing_aot_paired = (int)(TRUING_AOT_PAIRED),
     probe_truing_aot_unpaired = (int)(TRUING_AOT_UNPAIRED),
+    probe_truing_weight_level_token = (int)(TRUING_WEIGHT_LEVEL_TOKEN),
+    probe_truing_weight_level_sequence_sum = (int)(TRUING_WEIGHT_LEVEL_SEQUENCE_SUM),
+    probe_truing_weight_level_sequence_mean = (int)(TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN),
+    probe_truing_weight_raw = (int)(TRUING_WEIGHT_RAW),
+    probe_truing_weight_truncate = (int)(TRUING_WEIGHT_TRUNCATE),
+    probe_truing_weight_mask = (int)(TRUING_WEIGHT_MASK),
+    probe_truing_missing_one = (int)(TRUING_MISSING_ONE),
+    probe_truing_missing_zero = (int)(TRUING_MISSING_ZERO),
+    probe_truing_missing_error = (int)(TRUING_MISSING_ERROR),
+    probe_truing_normalise_token_mean = (int)(TRUING_NORMALISE_TOKEN_MEAN),
+    probe_truing_normalise_sequence_mean = (int)(TRUING_NORMALISE_SEQUENCE_MEAN),
+    probe_truing_rejection_ratio = (int)(TRUING_REJECTION_RATIO),
+    probe_truing_rejection_k1 = (int)(TRUING_REJECTION_K1),
+    probe_truing_rejection_k2 = (int)(TRUING_REJECTION_K2),
+    probe_truing_rejection_k3 = (int)(TRUING_REJECTION_K3),
+    probe_truing_rejection_binary_kl = (int)(TRUING_REJECTION_BINARY_KL),
+    probe_truing_rejection_tv = (int)(TRUING_REJECTION_TV),
+    probe_truing_span_token = (int)(TRUING_SPAN_TOKEN),
+    probe_truing_span_sequence_sum = (int)(TRUING_SPAN_SEQUENCE_SUM),
+    probe_truing_span_sequence_mean = (int)(TRUING_SPAN_SEQUENCE_MEAN),
+    probe_truing_span_sequence_max = (int)(TRUING_SPAN_SEQUENCE_MAX),
+    probe_truing_cov_kl = (int)(TRUING_COV_KL),
+    probe_truing_cov_clip = (int)(TRUING_COV_CLIP),
     probe_truing_item_probability = (int)(TRUING_ITEM_PROBABILITY),
     probe_truing_item_logit = (int)(TRUING_ITEM_LOGIT),
     probe_truing_item_difference = (int)(TRUING_ITEM_DIFFERENCE),
@@ -1436,6 +1459,168 @@ static void probe_wpo_weight_args(void) {
     F(truing_wpo_weight_args, reserved);
 }
 
+static void probe_importance_weight_args(void) {
+    S(truing_importance_weight_args);
+    F(truing_importance_weight_args, struct_size);
+    F(truing_importance_weight_args, reserved_head);
+    F(truing_importance_weight_args, context);
+    F(truing_importance_weight_args, flags);
+    F(truing_importance_weight_args, stream);
+    F(truing_importance_weight_args, workspace);
+    F(truing_importance_weight_args, workspace_size);
+    F(truing_importance_weight_args, old);
+    F(truing_importance_weight_args, sampler);
+    F(truing_importance_weight_args, mask);
+    F(truing_importance_weight_args, cu_seqlens);
+    F(truing_importance_weight_args, low);
+    F(truing_importance_weight_args, high);
+    F(truing_importance_weight_args, level);
+    F(truing_importance_weight_args, action);
+    F(truing_importance_weight_args, missing);
+    F(truing_importance_weight_args, normalise);
+    F(truing_importance_weight_args, token_weight);
+    F(truing_importance_weight_args, reserved0);
+    F(truing_importance_weight_args, out_weights);
+    F(truing_importance_weight_args, out_keep);
+    F(truing_importance_weight_args, out_statistics);
+    F(truing_importance_weight_args, out_status);
+    F(truing_importance_weight_args, reserved);
+}
+
+static void probe_rejection_mask_args(void) {
+    S(truing_rejection_mask_args);
+    F(truing_rejection_mask_args, struct_size);
+    F(truing_rejection_mask_args, reserved_head);
+    F(truing_rejection_mask_args, context);
+    F(truing_rejection_mask_args, flags);
+    F(truing_rejection_mask_args, stream);
+    F(truing_rejection_mask_args, workspace);
+    F(truing_rejection_mask_args, workspace_size);
+    F(truing_rejection_mask_args, old);
+    F(truing_rejection_mask_args, sampler);
+    F(truing_rejection_mask_args, mask);
+    F(truing_rejection_mask_args, keep);
+    F(truing_rejection_mask_args, cu_seqlens);
+    F(truing_rejection_mask_args, low);
+    F(truing_rejection_mask_args, high);
+    F(truing_rejection_mask_args, statistic);
+    F(truing_rejection_mask_args, span);
+    F(truing_rejection_mask_args, missing);
+    F(truing_rejection_mask_args, reserved0);
+    F(truing_rejection_mask_args, out_keep);
+    F(truing_rejection_mask_args, out_sequence_keep);
+    F(truing_rejection_mask_args, out_statistic);
+    F(truing_rejection_mask_args, out_rejected);
+    F(truing_rejection_mask_args, reserved);
+}
+
+static void probe_off_policy_sequence_mask_args(void) {
+    S(truing_off_policy_sequence_mask_args);
+    F(truing_off_policy_sequence_mask_args, struct_size);
+    F(truing_off_policy_sequence_mask_args, reserved_head);
+    F(truing_off_policy_sequence_mask_args, context);
+    F(truing_off_policy_sequence_mask_args, flags);
+    F(truing_off_policy_sequence_mask_args, stream);
+    F(truing_off_policy_sequence_mask_args, workspace);
+    F(truing_off_policy_sequence_mask_args, workspace_size);
+    F(truing_off_policy_sequence_mask_args, logps);
+    F(truing_off_policy_sequence_mask_args, behaviour);
+    F(truing_off_policy_sequence_mask_args, advantage);
+    F(truing_off_policy_sequence_mask_args, mask);
+    F(truing_off_policy_sequence_mask_args, cu_seqlens);
+    F(truing_off_policy_sequence_mask_args, delta);
+    F(truing_off_policy_sequence_mask_args, out_keep);
+    F(truing_off_policy_sequence_mask_args, out_mean);
+    F(truing_off_policy_sequence_mask_args, reserved);
+}
+
+static void probe_top_entropy_mask_args(void) {
+    S(truing_top_entropy_mask_args);
+    F(truing_top_entropy_mask_args, struct_size);
+    F(truing_top_entropy_mask_args, reserved_head);
+    F(truing_top_entropy_mask_args, context);
+    F(truing_top_entropy_mask_args, flags);
+    F(truing_top_entropy_mask_args, stream);
+    F(truing_top_entropy_mask_args, workspace);
+    F(truing_top_entropy_mask_args, workspace_size);
+    F(truing_top_entropy_mask_args, entropy);
+    F(truing_top_entropy_mask_args, mask);
+    F(truing_top_entropy_mask_args, share);
+    F(truing_top_entropy_mask_args, out_keep);
+    F(truing_top_entropy_mask_args, out_threshold);
+    F(truing_top_entropy_mask_args, out_status);
+    F(truing_top_entropy_mask_args, reserved);
+}
+
+static void probe_cov_select_args(void) {
+    S(truing_cov_select_args);
+    F(truing_cov_select_args, struct_size);
+    F(truing_cov_select_args, reserved_head);
+    F(truing_cov_select_args, context);
+    F(truing_cov_select_args, flags);
+    F(truing_cov_select_args, stream);
+    F(truing_cov_select_args, workspace);
+    F(truing_cov_select_args, workspace_size);
+    F(truing_cov_select_args, logps);
+    F(truing_cov_select_args, old);
+    F(truing_cov_select_args, advantage);
+    F(truing_cov_select_args, mask);
+    F(truing_cov_select_args, cu_seqlens);
+    F(truing_cov_select_args, params);
+    F(truing_cov_select_args, num_params);
+    F(truing_cov_select_args, seed);
+    F(truing_cov_select_args, first_token);
+    F(truing_cov_select_args, form);
+    F(truing_cov_select_args, reserved0);
+    F(truing_cov_select_args, out_indices);
+    F(truing_cov_select_args, out_count);
+    F(truing_cov_select_args, out_flag);
+    F(truing_cov_select_args, out_keep);
+    F(truing_cov_select_args, reserved);
+}
+
+static void probe_m2po_mask_args(void) {
+    S(truing_m2po_mask_args);
+    F(truing_m2po_mask_args, struct_size);
+    F(truing_m2po_mask_args, reserved_head);
+    F(truing_m2po_mask_args, context);
+    F(truing_m2po_mask_args, flags);
+    F(truing_m2po_mask_args, stream);
+    F(truing_m2po_mask_args, workspace);
+    F(truing_m2po_mask_args, workspace_size);
+    F(truing_m2po_mask_args, old);
+    F(truing_m2po_mask_args, proximal);
+    F(truing_m2po_mask_args, mask);
+    F(truing_m2po_mask_args, threshold);
+    F(truing_m2po_mask_args, out_keep);
+    F(truing_m2po_mask_args, out_moment);
+    F(truing_m2po_mask_args, out_dropped);
+    F(truing_m2po_mask_args, reserved);
+}
+
+static void probe_fipo_weight_args(void) {
+    S(truing_fipo_weight_args);
+    F(truing_fipo_weight_args, struct_size);
+    F(truing_fipo_weight_args, reserved_head);
+    F(truing_fipo_weight_args, context);
+    F(truing_fipo_weight_args, flags);
+    F(truing_fipo_weight_args, stream);
+    F(truing_fipo_weight_args, workspace);
+    F(truing_fipo_weight_args, workspace_size);
+    F(truing_fipo_weight_args, logps);
+    F(truing_fipo_weight_args, old);
+    F(truing_fipo_weight_args, advantage);
+    F(truing_fipo_weight_args, mask);
+    F(truing_fipo_weight_args, cu_seqlens);
+    F(truing_fipo_weight_args, params);
+    F(truing_fipo_weight_args, num_params);
+    F(truing_fipo_weight_args, high_only);
+    F(truing_fipo_weight_args, reserved0);
+    F(truing_fipo_weight_args, out_weights);
+    F(truing_fipo_weight_args, out_status);
+    F(truing_fipo_weight_args, reserved);
+}
+
 static void probe_item_numbers_args(void) {
     S(truing_item_numbers_args);
     F(truing_item_numbers_args, struct_size);
@@ -2075,6 +2260,13 @@ int main(void) {
     probe_aot_sort_args();
     probe_beta_dpo_stats_args();
     probe_wpo_weight_args();
+    probe_importance_weight_args();
+    probe_rejection_mask_args();
+    probe_off_policy_sequence_mask_args();
+    probe_top_entropy_mask_args();
+    probe_cov_select_args();
+    probe_m2po_mask_args();
+    probe_fipo_weight_args();
     probe_item_numbers_args();
     probe_head_weights_args();
     probe_modpo_margin_args();
@@ -2334,6 +2526,29 @@ int main(void) {
     C(TRUING_SHIFT_PER_STEP);
     C(TRUING_AOT_PAIRED);
     C(TRUING_AOT_UNPAIRED);
+    C(TRUING_WEIGHT_LEVEL_TOKEN);
+    C(TRUING_WEIGHT_LEVEL_SEQUENCE_SUM);
+    C(TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN);
+    C(TRUING_WEIGHT_RAW);
+    C(TRUING_WEIGHT_TRUNCATE);
+    C(TRUING_WEIGHT_MASK);
+    C(TRUING_MISSING_ONE);
+    C(TRUING_MISSING_ZERO);
+    C(TRUING_MISSING_ERROR);
+    C(TRUING_NORMALISE_TOKEN_MEAN);
+    C(TRUING_NORMALISE_SEQUENCE_MEAN);
+    C(TRUING_REJECTION_RATIO);
+    C(TRUING_REJECTION_K1);
+    C(TRUING_REJECTION_K2);
+    C(TRUING_REJECTION_K3);
+    C(TRUING_REJECTION_BINARY_KL);
+    C(TRUING_REJECTION_TV);
+    C(TRUING_SPAN_TOKEN);
+    C(TRUING_SPAN_SEQUENCE_SUM);
+    C(TRUING_SPAN_SEQUENCE_MEAN);
+    C(TRUING_SPAN_SEQUENCE_MAX);
+    C(TRUING_COV_KL);
+    C(TRUING_COV_CLIP);
     C(TRUING_ITEM_PROBABILITY);
     C(TRUING_ITEM_LOGIT);
     C(TRUING_ITEM_DIFFERENCE);

@@ -6,10 +6,11 @@ their log bounds rounded to f32. Partials are written out and checked against di
 
 A section:  @ id kind name part | inputs | outputs
 A case:     params | inputs | value slack | value slack | ...
-`params` are what the caller passes (nan or a missing tail = default). `slack` of an output f is what the error bound
+Names of entries as arguments: only these are checked, nothing is written.
+`params` are what the caller passes (nan or a missing tail = default), behind `#n` where the entry has variants. `slack` of an output f is what the error bound
 multiplies by u: sum |x df/dx| over the inputs plus the sum of the |terms| that f adds up.
 """
-import math, os, random, struct
+import math, os, random, struct, sys
 from mpmath import mp, mpf
 
 mp.dps = 50
@@ -848,6 +849,437 @@ def aft(p, *x):
     return [mp.log(total)] + grad, [[]] + [[v] for v in parts]
 
 
+# ---- tokens of a rollout
+
+def single(v):
+    """a parameter as a kernel that runs in f32 receives it"""
+    return mpf(f32(float(v))) if mp.isfinite(v) else v
+
+
+def double(v):
+    return mpf(float(v)) if mp.isfinite(v) else v
+
+
+def e_to(x):
+    return mpf(0) if x == -INF else INF if x == INF else mp.exp(x)
+
+
+def shared_weight(w, l):
+    """a weight that is no double decides what an infinite log-prob gives"""
+    if mp.isinf(l) and 0 < abs(w) < mpf(10) ** -300:
+        raise Undefined
+    return times(w, l), w
+
+
+def frozen(f):
+    """f(p, x, y): value at y with the constants of x, gradient, terms. An entry whose gradient leaves parts constant."""
+    def entry(p, *x):
+        value, grad, terms = f(p, list(x), list(x))
+        return [value, grad], terms
+    entry.held = lambda p, x, y: f(p, list(x), list(y))[0]
+    entry.__name__, entry.__doc__ = f.__name__, f.__doc__
+    return entry
+
+
+def cispo_clip(p, x, rounded):
+    """the ratio between the bounds that the variant makes"""
+    low, high, variant = p
+    log = lambda v: -INF if v <= 0 else mp.log(v) if mp.isfinite(v) else INF
+    lo, hi = [(-INF, log(high)), (-INF, log(1 + high)), (log(1 - low), log(1 + high)), (log(low), log(high))][variant - 1]
+    return e_to(min(max(x, rounded(lo)), rounded(hi)))
+
+
+@frozen
+def cispo(p, x, y):
+    """MiniMax 2025, arXiv:2506.13585, equation 4, negated; bounds of TRL, open-instruct, verl and ROLL (tis)"""
+    l, o, A = x
+    w = mpf(0) if A == 0 else -A * cispo_clip(p, minus(l, o), single)
+    return times(w, y[0]), w, [[], []]
+
+
+def gate(p, x, A, rounded):
+    """Gao et al. 2025, arXiv:2511.20347, equation 5 (TRL's loss type sapo), and its derivative by x"""
+    tau = rounded(p[0] if A > 0 else p[1])
+    if A == 0:
+        return [mpf(0), mpf(0)], [[], []]
+    if x == INF:
+        return [-4 * A / tau, mpf(0)], [[], []]
+    v = tau * (e_to(x) - 1)
+    value = -4 * A / tau * sigma(v)
+    grad = mpf(0) if x == -INF else -4 * A * sigma(v) * sigma(-v) * mp.exp(x)
+    # one exponential of a sum: the parts of the exponent count with the result; in the value v counts with its slope
+    parts = [] if x == -INF else [grad * x, grad * v, grad * softplus(v), grad * softplus(-v)]
+    return [value, grad], [[4 * A / tau * v * sigma(v) * sigma(-v)] if mp.isfinite(v) else [], parts]
+
+
+def sapo(p, l, o, A):
+    """see gate"""
+    return gate(p, minus(l, o), A, single)
+
+
+@frozen
+def reinforce(p, x, y):
+    """Williams 1992: the log-prob times a constant"""
+    return times(-x[1], y[0]), -x[1], [[], []]
+
+
+@frozen
+def topr(p, x, y):
+    """Le Roux et al. 2025, arXiv:2503.14286, equation 9 with ratios cut to [0, 1] where nothing was rewarded (ROLL)"""
+    l, o, A, flag = x
+    a = single(p[0]) if flag else times(single(p[1]), e_to(min(minus(l, o), mpf(0))))
+    w = mpf(0) if A == 0 else -a * A
+    return times(w, y[0]), w, [[], []]
+
+
+def clear_of(x, *bounds):
+    """an f32 kernel cannot tell which side of a bound a difference of exponentials lies on where they meet"""
+    for b in bounds:
+        if x != b and mp.isfinite(x) and abs(x - b) < mpf(10) ** -4 * max(abs(x), abs(b)) + mpf(10) ** -7:
+            raise Undefined
+
+
+def moved(l, o):
+    return e_to(l) - e_to(o)
+
+
+@frozen
+def dppo_tv(p, x, y):
+    """Qi et al. 2026, arXiv:2602.04879, with the total variation: verl's dppo_tv"""
+    l, o, A = x
+    d = moved(l, o)
+    low, high = single(p[0]), single(p[1])
+    clear_of(d, high if A > 0 else -low)
+    keep = d <= high if A > 0 else d >= -low
+    w = -A * e_to(min(minus(l, o), single(mp.log(p[2]) if mp.isfinite(p[2]) else INF))) if keep and A != 0 else mpf(0)
+    return times(w, y[0]), w, [[], []]
+
+
+@frozen
+def dppo_kl(p, x, y):
+    """the same with the KL of the coins, p log(p/q) + (1-p) log((1-p)/(1-q)), p = e^old, q = e^logp: verl's dppo_kl"""
+    l, o, A = x
+    with mp.workdps(400):
+        part = lambda u, v: mpf(0) if u == 0 else INF if v == 0 else u * mp.log(u / v)
+        a2, q2 = e_to(min(o, mpf(0))), e_to(min(l, mpf(0)))
+        d = part(a2, q2) + part(1 - a2, 1 - q2)
+    low, high = single(p[0]), single(p[1])
+    v = minus(l, o)
+    bound = high if A > 0 else low
+    clear_of(d, bound)
+    if d != 0 and bound == 0 and d < mpf(10) ** -40:
+        raise Undefined  # no f32
+    keep = d <= bound or (v <= 0 if A > 0 else v >= 0)
+    w = -A * e_to(min(v, single(mp.log(p[2]) if mp.isfinite(p[2]) else INF))) if keep and A != 0 else mpf(0)
+    return times(w, y[0]), w, [[], []]
+
+
+def ratio_square(x, A, keep, adv_tau, kl_tau):
+    """prime-rl: -adv_tau A e^x keep + kl_tau x^2 and its derivative"""
+    pull = times(adv_tau, -A * e_to(x)) if keep and A != 0 else mpf(0)
+    square, slope = times(kl_tau, x * x), times(2 * kl_tau, x)
+    if mp.isinf(pull) and mp.isinf(square) and pull < 0:
+        raise Undefined
+    return [pull + square, pull + slope], [[pull, square], [pull, slope]]
+
+
+def dppo_tv_ratio(p, l, o, A):
+    """prime-rl, loss type default"""
+    adv_tau, kl_tau, low, high = (single(v) for v in p)
+    d = moved(l, o)
+    clear_of(d, high if A > 0 else -low)
+    return ratio_square(minus(l, o), A, d <= high if A > 0 else d >= -low, adv_tau, kl_tau)
+
+
+def prime_ipo(p, l, o, A):
+    """prime-rl, loss type ipo"""
+    adv_tau, kl_tau, threshold = (single(v) for v in p)
+    d = abs(moved(l, o))
+    clear_of(d, threshold)
+    return ratio_square(minus(l, o), A, d <= threshold, adv_tau, kl_tau)
+
+
+@frozen
+def prime_ref_kl(p, x, y):
+    """prime-rl, loss type ref_kl: the advantage is ref - logp, constant"""
+    adv_tau, kl_tau, low = (single(v) for v in p)
+    l, o, r = x
+    A, d, v = minus(r, l), moved(l, o), minus(y[0], y[1])
+    clear_of(d, -low)
+    if A == INF and v == -INF:
+        A = mpf(0)  # the ratio outweighs it
+    out, terms = ratio_square(v, A, d >= -low, adv_tau, kl_tau)
+    size = abs(adv_tau * e_to(v)) if mp.isfinite(v) else 0
+    return out[0], out[1], [ts + [times(size, l) if mp.isfinite(l) else 0, times(size, r) if mp.isfinite(r) else 0] for ts in terms]
+
+
+def dro(p, l, o, A):
+    """Richemond et al. 2024, arXiv:2405.19107; verl's dro, ROLL's kimi15"""
+    tau, x = single(p[0]), minus(l, o)
+    if mp.isinf(x):
+        return [INF, tau * x], [[], []]
+    return [-A * l + tau / 2 * x * x, -A + tau * x], [[A * l, tau / 2 * x * x], [A, tau * x]]
+
+
+def kl_cov(p, l, o, A, flag):
+    """Cui et al. 2025, arXiv:2505.22617, section 4.2: the ratio, and a distance on the tokens that were selected"""
+    coef, x = single(p[0]) if flag else mpf(0), minus(l, o)
+    pull = mpf(0) if A == 0 else -A * e_to(x)
+    if mp.isinf(pull):
+        return [pull, pull], [[], []]
+    slope = times(coef, mp.sign(x))
+    return [pull + times(coef, abs(x)), pull + slope], [[pull, times(coef, x) if mp.isfinite(x) else 0], [pull, slope]]
+
+
+def noon_ppo(p, l, o, A):
+    """He and Maghsudi 2025, arXiv:2508.07768: ppo_clip with max(A, 0); a negative advantage is none"""
+    clear_of(minus(l, o), single(mp.log(1 + p[0])))
+    value, grad = surrogate(minus(l, o), max(A, mpf(0)), [mpf(1), p[0], INF, INF], single)
+    return [value, grad], [[], []]
+
+
+@frozen
+def sdar(p, x, y):
+    """ms-swift: sigma(beta (T - logp)) constant times T - logp"""
+    l, T = x
+    v = single(p[0]) * minus(T, l)
+    g = sigma(v)
+    slope = times(g, v * sigma(-v)) if mp.isfinite(v) else mpf(0)
+    return times(g, minus(y[1], y[0])), -g, [[times(slope, minus(T, l)) if mp.isfinite(v) else 0], [slope]]
+
+
+@frozen
+def nash_md(p, x, y):
+    """Munos et al. 2023, arXiv:2312.00886, as in TRL: beta sg(logp - ref) logp - (P - 1/2) logp"""
+    l, r, A = x
+    b = single(p[0])
+    pull = times(b, minus(l, r))
+    w = minus(pull, A)
+    size = [times(b, v) for v in (l, r) if mp.isfinite(v)] + [A]
+    return times(w, y[0]), w, [[times(v, y[0]) if mp.isfinite(y[0]) else 0 for v in size], size]
+
+
+def positive_nll(p, l, flag):
+    """the negative log-likelihood of what was rewarded"""
+    return [-l if flag else mpf(0), mpf(-1 if flag else 0)], [[], []]
+
+
+def value_error(clip, V, old, R):
+    """e, the clipped e, and which of them decides; on a tie the first"""
+    e, c = minus(V, R), old + min(max(minus(V, old), -clip), clip) - R
+    if abs(V - old) <= clip:
+        return e, True, e
+    if abs(e) != abs(c) and abs(abs(e) - abs(c)) < mpf(10) ** -5 * (abs(V) + abs(old) + abs(R) + clip):
+        raise Undefined  # f32 cannot tell
+    return (e, True, c) if abs(e) >= abs(c) else (c, False, c)
+
+
+def value_mse(p, V, old, R):
+    """Schulman's clipped value loss (OpenAI baselines), half the square inside"""
+    clip = single(p[0])
+    e, own, c = value_error(clip, V, old, R)
+    size = times(clip, e) if mp.isfinite(clip) and not own else 0
+    return [e * e / 2, e if own else mpf(0)], [[e * V, e * R, e * old if not own else 0, size], [V, R] if own else []]
+
+
+def value_huber(p, V, old, R):
+    """the same with Huber's function"""
+    clip, delta = single(p[0]), single(p[1])
+    e, own, c = value_error(clip, V, old, R)
+    linear = abs(e) >= delta
+    value = delta * (abs(e) - delta / 2) if linear else e * e / 2
+    slope = min(max(e, -delta), delta)
+    parts = [times(slope, v) for v in (V, R, old, clip) if mp.isfinite(v)] + ([delta * e, delta * delta / 2] if linear else [])
+    return [value, slope if own else mpf(0)], [parts, [V, R] if own and not linear else []]
+
+
+# ---- sequences
+
+def ratio_map(p, l, o, *rest):
+    """the exponent is made of log ratios"""
+    return [minus(l, o), mpf(1)], [[l, o], []]
+
+
+def constant_map(p, l, o, *rest):
+    """the same, constant"""
+    return [minus(l, o), mpf(0)], [[l, o], []]
+
+
+@frozen
+def gspo_token(p, x, y):
+    """Zheng et al. 2025, arXiv:2507.18071, equations 13 and 14: sg(s) pi / sg(pi)"""
+    c, l, A = x
+    own = mpf(0) if mp.isinf(l) else y[1] - l
+    value, grad = surrogate(c + own, A, p, double)
+    return value, grad, [[], []]
+
+
+def luspo(p, c, n, A):
+    """TRL's loss type luspo: gspo times the length"""
+    value, grad = surrogate(c, A, p, double)
+    return [times(n, value), times(n, grad)], [[], []]
+
+
+def sapo_sequence(p, c, A):
+    """see gate"""
+    return gate(p, c, A, double)
+
+
+def gmpo_map(p, l, o, A):
+    """Zhao et al. 2025, arXiv:2507.20673, equation 5: each log ratio clipped on one side, with distances in log space"""
+    low, high = p
+    x = minus(l, o)
+    if A > 0:
+        return [min(x, high), mpf(1 if x <= high else 0)], [[l, o] if x <= high else [], []]
+    return [max(x, -low), mpf(1 if x >= -low else 0)], [[l, o] if x >= -low else [], []]
+
+
+def gmpo(p, c, A):
+    """the same equation: the advantage times the geometric mean"""
+    v = mpf(0) if A == 0 else -A * e_to(c)
+    return [v, v], [[], []]
+
+
+LOW8 = mpf(f"{-18.420680743952367!r}")
+
+
+def vespo_map(p, l, o, A, w):
+    """TRL's loss type vespo: log ratios in [-20, 20], logs of the weights in [log 1e-8, 20]"""
+    x, y = minus(l, o), mp.log(w) if w > 0 else -INF
+    return [min(max(x, mpf(-20)), mpf(20)) + min(max(y, LOW8), mpf(20)), mpf(0)], [[l, o, 20] if mp.isfinite(x) else [20], []]
+
+
+@frozen
+def vespo(p, x, y):
+    """the same: w^k e^(lambda (1 - w)) with w = e^C, constant, times the log-prob"""
+    c, l, A = x
+    k, lam = p[:2] if A >= 0 else p[2:]
+    c = min(max(c, LOW8), mpf(20))
+    w = mpf(0) if A == 0 else -A * mp.exp(k * c + lam * (1 - mp.exp(c)))
+    parts = [times(w, v) for v in (k * c, lam * mp.exp(c), lam)]
+    return *shared_weight(w, y[1]), [[times(v, y[1]) for v in parts] if mp.isfinite(y[1]) else [], parts]
+
+
+def flowrl_map(p, l, o, r, A):
+    """Zhu et al. 2025, arXiv:2509.15207: log-probs of policy and reference per token"""
+    return [minus(l, r), mpf(1)], [[l, r], []]
+
+
+def flowrl_parts(p, x, y):
+    """the paper's equation 9 with the weight of verl-recipe: a one-sided clip of the ratio, constant"""
+    scale, cap = p
+    c, ratio, A, log_z = x
+    w = e_to(min(ratio, mp.log(cap)))
+    d = y[0] + y[3] - scale * A
+    sizes = [v for v in (c, log_z, scale * A)]
+    return w, d, sizes
+
+
+def flowrl(p, *x):
+    """see flowrl_parts"""
+    w, d, sizes = flowrl_parts(p, x, x)
+    g = times(w, 2 * d)
+    rough = [times(w, 2 * v) for v in sizes if mp.isfinite(v)]
+    return [times(w, d * d), g, g], [[times(v, d) for v in rough] if mp.isfinite(d) else [], rough, rough]
+
+
+def flowrl_held(p, x, y):
+    w, d, _ = flowrl_parts(p, x, y)
+    return times(w, d * d)
+
+
+flowrl.held = flowrl_held
+
+
+def sppo_reward(p, c, A):
+    """Wu et al. 2024, arXiv:2405.00675, equation 4.5 as verl-recipe writes it on a reward"""
+    d = c - times(p[0], A)
+    return [d * d, 2 * d], [[d * c, times(p[0], A) * d] if mp.isfinite(d) else [], [2 * c, times(p[0], 2 * A)]]
+
+
+@frozen
+def topr_sequence(p, x, y):
+    """Le Roux et al. 2025, arXiv:2503.14286, equation 9: the ratio of the whole answer"""
+    c, l, A, flag = x
+    a = p[0] if flag else times(p[1], e_to(min(c, mpf(0))))
+    w = mpf(0) if A == 0 else -a * A
+    return *shared_weight(w, y[1]), [[], []]
+
+
+@frozen
+def cispo_sequence(p, x, y):
+    """see cispo_clip, with the ratio of the sequence"""
+    c, l, A = x
+    w = mpf(0) if A == 0 else -A * cispo_clip(p, c, double)
+    return *shared_weight(w, y[1]), [[], []]
+
+
+# ---- lists of rollouts
+
+def real(p, *x):
+    """ms-swift, loss type real: two log-sum-exps with an extra 0"""
+    (tau,) = p
+    K, (l, o, t) = columns(x, 3)
+    s = [minus(a, b) / tau for a, b in zip(l, o)]
+    grad, parts = [mpf(0)] * K, [[] for _ in range(K)]
+    up = [i for i in range(K) if t[i] > 0]
+    down = [i for i in range(K) if t[i] <= 0]
+    if not up or not down:
+        return [mpf(0)] + grad, [[]] + parts
+    value, terms = mpf(0), []
+    for group, sign in ((down, 1), (up, -1)):
+        if any(sign * s[i] == INF for i in group):
+            raise Undefined
+        total = 1 + sum(e_to(sign * s[i]) for i in group)
+        value += mp.log(total)
+        for i in group:
+            grad[i] = sign * e_to(sign * s[i]) / total / tau
+            size = [v / tau for v in (l[i], o[i]) if mp.isfinite(v)]
+            terms += [times(grad[i] * tau, v) for v in size]
+            top = max([mpf(0)] + [sign * s[j] for j in group])
+            parts[i] = [times(grad[i], v) for v in size + [top]]
+            for j in group:
+                if mp.isfinite(s[j]):
+                    parts[i] += [times(grad[i] * e_to(sign * s[j]) / total, v / tau) for v in (l[j], o[j])]
+    return [value] + grad, [terms] + parts
+
+
+def gvpo_at(p, x, y):
+    (beta,) = p
+    K, (l, o, t) = columns(x, 3)
+    u = [beta * minus(a, b) for a, b in zip(l, o)]
+    mean = sum(u) / K
+    d = [beta * minus(a, b) - mean - v for a, b, v in zip(y[:K], y[K:2 * K], t)]
+    return K, l, o, t, u, mean, d, beta
+
+
+def gvpo(p, *x):
+    """Zhang et al. 2025, arXiv:2504.19599, equation 11, the mean constant (it does not matter for centred rewards)"""
+    K, l, o, t, u, mean, d, beta = gvpo_at(p, x, x)
+    if K == 1:
+        return [mpf(0), mpf(0)], [[], []]
+    everything = sum(beta * (abs(a) + abs(b)) for a, b in zip(l, o)) / K
+    rough = [beta * (abs(a) + abs(b)) + everything + abs(v) + abs(mean) for a, b, v in zip(l, o, t)]
+    grad = [beta * v / (K - 1) for v in d]
+    return [sum(v * v for v in d) / 2 / (K - 1)] + grad, [[v * w / (K - 1) for v, w in zip(d, rough)]] + [[beta * w / (K - 1)] for w in rough]
+
+
+def gvpo_held(p, x, y):
+    K, *_, d, beta = gvpo_at(p, x, y)
+    return sum(v * v for v in d) / 2 / (K - 1) if K > 1 else mpf(0)
+
+
+gvpo.held = gvpo_held
+
+
+# ---- estimators
+
+def abs_of(p, l, r):
+    """the size of the log ratio; at equality it has no slope"""
+    x = minus(l, r)
+    return [abs(x), mp.sign(x)], [[l, r] if mp.isfinite(x) else [], []]
+
+
 # ---------------------------------------------------------------------------------------------------- cases
 D = [0.0, 1e-6, -1e-6, 0.01, -0.01, 0.5, -0.5, 1.0, 3.7, -3.7, 17.3, -17.3, 88.1, -88.1, 104.3, -104.3, 709.0, -709.0, 1500.0, -1500.0, 1e4, -1e4]
 rng = random.Random(20240611)
@@ -1202,11 +1634,92 @@ exo_cases = lists([(), (0.1, 0.5), (2.0, 3.0)], True, False, ENDS[:1] + ENDS[2:]
 aft_cases = lists([()] * 2, False, False, [(-1e4, 0.0, 1.0, 0.0), (0.0, -1e4, 1.0, 0.0), (-2.0, -inf, 1.0, 0.0), (-1.0, -1.0, 0.5, 0.5)], False)
 
 
+def rollout(params, *rest, infinities=((-inf, -1.0), (-1.0, -inf)), near=()):
+    """log-probs under policy and old at every distance, near and far from certainty; rest(): advantages and so on"""
+    def cases():
+        for p in params:
+            for d in D[:15] + [1e4, -1e4] + [f32(v) for v in near]:
+                for at in (-0.001, -2.5):
+                    yield p, (f32(at + min(d, 0)), f32(at - max(d, 0))) + tuple(r() for r in rest)
+            for _ in range(30):
+                o = -rng.uniform(0, 12)
+                yield p, (f32(min(o + rng.gauss(0, 0.5), 0)), f32(o)) + tuple(r() for r in rest)
+            yield p, (-3.5, -3.5) + tuple(r() for r in rest)
+            yield p, (0.0, -1e4) + tuple(r() for r in rest)
+            for x in infinities:
+                for _ in range(3):
+                    yield p, x + tuple(r() for r in rest)
+    return cases
+
+
+advantage = lambda: f32(rng.choice((1.0, -1.0, 0.0, rng.gauss(0, 1), rng.gauss(0, 1), 1e-6, -1e4)))
+flag = lambda: rng.choice((0.0, 1.0))
+value = lambda: f32(rng.choice((rng.gauss(0, 1), rng.gauss(0, 30))))
+CISPO = [("#1", nan, 0.2), ("#1", nan, 5.0), ("#2", nan, 0.272), ("#3", 0.1, 0.1), ("#3", 1.5, 4.0), ("#4", 0.0, 1.0), ("#4", 0.25, 2.0), ("#4", 0.5, 1e4)]
+CISPO_LOGS = [math.log(v) for v in (0.2, 5.0, 1.272, 0.9, 1.1, 0.25, 2.0, 0.5, 1e4)]
+
+
+def value_cases(*params):
+    def cases():
+        for p in params:
+            for _ in range(60):
+                V = value()
+                yield p, (V, f32(V + rng.gauss(0, 1) * rng.choice((0.01, 0.3, 3))), value())
+            for V in (0.0, 0.5, -0.5, 1e4, -1e-5):
+                yield p, (V, V, V)
+                yield p, (V, V, 0.0)
+                yield p, (V, f32(V + 0.25), f32(V - 11.0))
+    return cases
+
+
+def shared(params, *rest, points=(), ends=True):
+    """C, and what else the sequence function reads"""
+    def cases():
+        for p in params:
+            for c in D + list(points):
+                yield p, (float(c),) + tuple(r() for r in rest)
+            for _ in range(30):
+                yield p, (rng.gauss(0, 0.3),) + tuple(r() for r in rest)
+            if ends:
+                for c in (inf, -inf):
+                    yield p, (c,) + tuple(r() for r in rest)
+                    yield p, (c,) + tuple(r() for r in rest)
+    return cases
+
+
+token_logp = lambda: f32(rng.choice((0.0, -1e-6, -rng.uniform(0, 10), -rng.uniform(0, 10), -1e4, -inf)))
+length = lambda: float(rng.choice((1, 2, 17, 512)))
+
+
+def flowrl_cases():
+    for p in [(), (1.0, 2.0), (0.0, inf)]:
+        for c in D:
+            for ratio in (0.0, rng.gauss(0, 1), 5.0, -300.0):
+                yield p, (float(c), ratio, f32(rng.gauss(0, 1)), f32(rng.gauss(0, 3)))
+        yield p, (-inf, -inf, 1.0, 0.0)
+        yield p, (-inf, 1.0, 1.0, 0.0)
+
+
+def rollout_lists(*params, centred):
+    def cases():
+        for p in params:
+            for K in (1, 2, 3, 5, 12):
+                for width in (0.0, 1.0, 30.0, 1000.0):
+                    for kind in range(4):
+                        l = [f32(-rng.uniform(0, 1) * width - 0.25) for _ in range(K)]
+                        o = [f32(v + rng.uniform(-1, 1) * width) for v in l]
+                        A = [[rng.gauss(0, 1), rng.choice((-1.0, 1.0)), 0.5, rng.choice((0.0, 1.0))][kind] for _ in range(K)]
+                        if centred:
+                            A = [v - sum(A) / K for v in A]
+                        yield p, tuple(l) + tuple(o) + tuple(f32(v) for v in A)
+    return cases
+
+
 PAIR6 = "chosen_logp rejected_logp chosen_ref_logp rejected_ref_logp"
 PAIR_GRADS = "value grad_chosen_logp grad_rejected_logp"
 MARGINS, MARGIN_GRADS = " chosen_margin rejected_margin", " grad_chosen_margin grad_rejected_margin"
 # inputs whose partial is not the derivative of the value: constants of the gradient, and clamps that keep their slope
-DETACHED = [("tdpo2", "chosen_kl")]
+DETACHED = [("tdpo2", "chosen_kl"), ("constant_map", "logp"), ("vespo_map", "logp")]
 CLAMPED = ["orpo", "asft", "asft_tempered"]
 #  kind name part, inputs, outputs, function, defaults, cases
 ENTRIES = [
@@ -1275,6 +1788,8 @@ ENTRIES = [
     ("3005 list nca -", "logp ref_logp target", "value grad_logp", nca, (0.1, nan), infonca_cases),
     ("3006 list exo -", "logp ref_logp target", "value grad_logp", exo, (1.0, 1.0), exo_cases),
     ("3007 list aft -", "logp target", "value grad_logp", aft, (), aft_cases),
+    ("3008 list real -", "logp ref_logp target", "value grad_logp", real, (0.5,), rollout_lists((), (0.1,), (2.0,), centred=False)),
+    ("3009 list gvpo -", "logp ref_logp target", "value grad_logp", gvpo, (0.1,), rollout_lists((), (1.0,), (0.01,), centred=True)),
     ("4001 token ppo_clip -", "logp old advantage", "value grad_logp", ppo_clip, (0.2, 0.2, inf, inf), ppo_clip_cases),
     ("4002 token nll -", "logp", "value grad_logp", nll, (), logps([()])),
     ("4003 token dft -", "logp", "value grad_logp", dft, (), logps([()])),
@@ -1285,11 +1800,49 @@ ENTRIES = [
     ("4008 token gradient_ascent -", "logp", "value grad_logp", gradient_ascent, (), logps([()])),
     ("4009 token wga -", "logp", "value grad_logp", wga, (1.0,), logps([(), (0.3,), (2.0,)])),
     ("4010 token satimp -", "logp", "value grad_logp", satimp, (5.0, 1.0), logps([(), (1.0, 0.0), (0.0, 2.0), (0.5, 0.5)])),
+    ("4011 token cispo -", "logp old advantage", "value grad_logp", cispo, (0.0, nan), rollout(CISPO, advantage, near=CISPO_LOGS)),
+    ("4012 token sapo -", "logp old advantage", "value grad_logp", sapo, (1.0, 1.05), rollout([(), (0.5, 2.0), (5.0, 0.1)], advantage, near=(1.5, 3.0, 6.0, 89.0))),
+    ("4013 token reinforce -", "logp advantage", "value grad_logp", reinforce, (), lambda: [((), (f32(l), advantage())) for l in LOGPROBS * 12]),
+    ("4014 token topr -", "logp old advantage flag", "value grad_logp", topr, (1.0, 1.0), rollout([(), (0.5, 2.0), (1.0, 0.0)], advantage, flag)),
+    ("4015 token dppo_tv -", "logp old advantage", "value grad_logp", dppo_tv, (0.2, 0.2, 20.0), rollout([(), (0.05, 0.3, 3.0), (0.0, 0.0, inf)], advantage)),
+    ("4016 token dppo_kl -", "logp old advantage", "value grad_logp", dppo_kl, (0.2, 0.2, 20.0), rollout([(), (0.01, 0.05, 3.0), (0.0, 0.0, inf)], advantage)),
+    ("4017 token dppo_tv_ratio -", "logp old advantage", "value grad_logp", dppo_tv_ratio, (1.0, 1e-3, 0.2, 0.2), rollout([(), (0.5, 0.1, 0.05, 0.3), (0.0, 1.0), (2.0, 0.0)], advantage)),
+    ("4018 token prime_ipo -", "logp old advantage", "value grad_logp", prime_ipo, (1.0, 1e-3, 0.1), rollout([(), (0.5, 0.1, 0.3), (1.0, 0.0, 0.0)], advantage)),
+    ("4019 token prime_ref_kl -", "logp old ref_logp", "value grad_logp", prime_ref_kl, (1.0, 1e-3, 0.2), rollout([(), (0.5, 0.1, 0.05), (0.0, 1.0), (2.0, 0.0)], lambda: f32(-rng.uniform(0, 9)))),
+    ("4020 token dro -", "logp old advantage", "value grad_logp", dro, (0.1,), rollout([(), (1.0,), (0.01,)], advantage)),
+    ("4021 token kl_cov -", "logp old advantage flag", "value grad_logp", kl_cov, (1.0,), rollout([(), (0.3,), (0.0,)], advantage, flag)),
+    ("4022 token noon_ppo -", "logp old advantage", "value grad_logp", noon_ppo, (0.2,), rollout([(), (0.28,), (inf,)], advantage, near=LOGS)),
+    ("4023 token sdar -", "logp ref_logp", "value grad_logp", sdar, (5.0,), rollout([(), (1.0,), (0.25,)])),
+    ("4024 token nash_md -", "logp ref_logp advantage", "value grad_logp", nash_md, (0.1,), rollout([(), (1.0,), (0.0,)], lambda: f32(rng.uniform(-0.5, 0.5)))),
+    ("4025 token positive_nll -", "logp flag", "value grad_logp", positive_nll, (), lambda: [((), (f32(-math.exp(rng.uniform(-12, 5))), flag())) for _ in range(140)] + [((), (-inf, 0.0)), ((), (-inf, 1.0))]),
+    ("4026 token value_mse -", "logp old ref_logp", "value grad_logp", value_mse, (inf,), value_cases((), (0.2,), (0.0,), (0.5,))),
+    ("4027 token value_huber -", "logp old ref_logp", "value grad_logp", value_huber, (inf, 10.0), value_cases((), (0.2,), (0.5, 1.0))),
     ("5001 sequence gspo _map", "logp old advantage", "value grad_logp", gspo_map, (0.2, 0.2, inf, inf), gspo_map_cases),
     ("5001 sequence gspo -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
+    ("5002 sequence gspo_token _map", "logp old advantage", "value grad_logp", constant_map, (0.2, 0.2, inf, inf), gspo_map_cases),
+    ("5002 sequence gspo_token -", "c logp advantage", "value grad_logp", gspo_token, (0.2, 0.2, inf, inf), shared(CLIPS, token_logp, advantage, points=LOGS)),
+    ("5003 sequence luspo _map", "logp old advantage", "value grad_logp", ratio_map, (0.2, 0.2, inf, inf), gspo_map_cases),
+    ("5003 sequence luspo -", "c len advantage", "value grad_c", luspo, (0.2, 0.2, inf, inf), shared(CLIPS, length, advantage, points=LOGS)),
+    ("5004 sequence rloo_sequence _map", "logp old advantage", "value grad_logp", ratio_map, (0.2, 0.2, inf, inf), gspo_map_cases),
+    ("5004 sequence rloo_sequence -", "c advantage", "value grad_c", gspo, (0.2, 0.2, inf, inf), gspo_cases),
+    ("5005 sequence sapo _map", "logp old advantage", "value grad_logp", ratio_map, (1.0, 1.05), gspo_map_cases),
+    ("5005 sequence sapo -", "c advantage", "value grad_c", sapo_sequence, (1.0, 1.05), shared([(), (0.5, 2.0), (5.0, 0.1)], advantage)),
+    ("5006 sequence gmpo _map", "logp old advantage", "value grad_logp", gmpo_map, (0.4, 0.4), rollout([(), (0.2, 0.3), (inf, inf)], advantage)),
+    ("5006 sequence gmpo -", "c advantage", "value grad_c", gmpo, (0.4, 0.4), shared([(), (0.2, 0.3), (0.0, 1.0)], advantage)),
+    ("5007 sequence vespo _map", "logp old advantage importance", "value grad_logp", vespo_map, (2.0, 3.0, 3.0, 2.0), rollout([(), (1.0, 1.0)], advantage, lambda: f32(rng.choice((0.0, 1.0, 1e-9, 3.5, 1e12))))),
+    ("5007 sequence vespo -", "c logp advantage", "value grad_logp", vespo, (2.0, 3.0, 3.0, 2.0), shared([(), (1.0, 0.5, 0.5, 1.0), (-1.0, 1e-3)], token_logp, advantage)),
+    ("5008 sequence flowrl _map", "logp old ref_logp advantage", "value grad_logp", flowrl_map, (15.0, 10.0), rollout([(), (1.0,)], lambda: f32(-rng.uniform(0, 9)), advantage, infinities=((-inf, -1.0),))),
+    ("5008 sequence flowrl -", "c log_ratio advantage log_z", "value grad_c grad_log_z", flowrl, (15.0, 10.0), flowrl_cases),
+    ("5009 sequence sppo_reward _map", "logp old advantage", "value grad_logp", ratio_map, (1.0,), gspo_map_cases),
+    ("5009 sequence sppo_reward -", "c advantage", "value grad_c", sppo_reward, (1.0,), shared([(), (0.0,), (5.0,)], advantage)),
+    ("5010 sequence topr _map", "logp old advantage flag", "value grad_logp", constant_map, (1.0, 1.0), rollout([(), (1.0,)], advantage, flag)),
+    ("5010 sequence topr -", "c logp advantage flag", "value grad_logp", topr_sequence, (1.0, 1.0), shared([(), (0.5, 2.0), (1.0, 0.0)], token_logp, advantage, flag)),
+    ("5011 sequence cispo _map", "logp old advantage", "value grad_logp", constant_map, (0.0, nan), lambda: [(("#1", nan, 0.2), x) for _, x in gspo_map_cases()]),
+    ("5011 sequence cispo -", "c logp advantage", "value grad_logp", cispo_sequence, (0.0, nan), shared(CISPO, token_logp, advantage, points=CISPO_LOGS)),
     ("6001 estimator k1 -", "logp ref_logp", "value grad_logp", k1, (), two_scores),
     ("6002 estimator k2 -", "logp ref_logp", "value grad_logp", k2, (), two_scores),
     ("6003 estimator k3 -", "logp ref_logp", "value grad_logp", k3, (), two_scores),
+    ("6004 estimator abs -", "logp ref_logp", "value grad_logp", abs_of, (), two_scores),
 ]
 
 
@@ -1306,7 +1859,10 @@ def number(v):
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     lines, counts, checked, worst = [], {}, 0, mpf(0)
+    named = sys.argv[1:]  # entries to check without writing anything
     for head, inputs, outputs, f, defaults, cases in ENTRIES:
+        if named and head.split()[2] not in named:
+            continue
         lines.append(f"@ {head} | {inputs} | {outputs}")
         names, outs = inputs.split(), outputs.split()
         rng.seed(head)  # an entry's vectors do not depend on those before it
@@ -1315,11 +1871,12 @@ def main():
             if (given, x) in seen:
                 continue
             seen.add((given, x))
+            variant = [int(given[0][1:])] if given and isinstance(given[0], str) else []
             params = list(defaults)
-            for k, v in enumerate(given):
+            for k, v in enumerate(given[len(variant):]):
                 if not math.isnan(v):
                     params[k] = v
-            p = [mpf(v) for v in params]
+            p = [mpf(v) for v in params] + variant
             xs = [mpf(v) for v in x]
             try:
                 y, terms = f(p, *xs)
@@ -1359,7 +1916,7 @@ def main():
                     continue
                 left, right, h = side
                 if hasattr(f, "held"):
-                    moved = lambda v: [f.held(p, xs, [v] + xs[1:])]
+                    moved = lambda v: [f.held(p, xs, xs[:i] + [v] + xs[i + 1:])]
                     left, right = moved(xs[i] - h), moved(xs[i] + h)
                 one, two = (y[0] - left[0]) / h, (right[0] - y[0]) / h
                 scale = max(abs(want), abs(y[0]) * mpf(10) ** -12, mpf(10) ** -12)
@@ -1370,10 +1927,11 @@ def main():
                 worst = max(worst, error)
                 checked += 1
             values = " | ".join(f"{number(v)} {float(min(s, mpf(10) ** 300)):.3g}" for v, s in zip(y, slack))
-            lines.append(f"{' '.join(repr(v) for v in given)} | {' '.join(repr(v) for v in x)} | {values}")
+            lines.append(f"{' '.join(v if isinstance(v, str) else repr(v) for v in given)} | {' '.join(repr(v) for v in x)} | {values}")
             counts[head] = counts.get(head, 0) + 1
-    with open(os.path.join(here, "losses.txt"), "w") as out:
-        out.write("\n".join(lines) + "\n")
+    if not named:
+        with open(os.path.join(here, "losses.txt"), "w") as out:
+            out.write("\n".join(lines) + "\n")
     for head, n in counts.items():
         print(f"{n:6} {head}")
     print(f"{sum(counts.values())} cases; {checked} partials agree with differences, worst {float(worst):.1e}")

@@ -138,6 +138,44 @@ def wpo_weight(a):
     a.chosen, a.rejected, a.out_weight, a.form = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4), _abi.TRUING_WPO_PLAIN
 
 
+def linear_policy_forward(a):
+    a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 6, 4), tensor(*F32, 7, 4), tensor(*I32, 2, 3)
+    a.inputs.advantage, a.outputs.out_loss, a.phase = tensor(*F32, 2), tensor(*F64), _abi.TRUING_PHASE_SINGLE
+    a.inputs.loss.id, a.inputs.level = 4001, _abi.TRUING_LEVEL_TOKEN
+    a.inputs.aggregate.mode = _abi.TRUING_AGGREGATE_TOKEN_MEAN
+
+
+def importance_weight(a):
+    a.old, a.sampler, a.out_weights = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(*F32, 2, 3)
+    a.level, a.action = _abi.TRUING_WEIGHT_LEVEL_TOKEN, _abi.TRUING_WEIGHT_TRUNCATE
+    a.missing = _abi.TRUING_MISSING_ONE
+
+
+def rejection_mask(a):
+    a.old, a.sampler, a.out_keep = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(_abi.TRUING_DTYPE_UINT, 8, 2, 3)
+    a.statistic, a.span, a.missing = _abi.TRUING_REJECTION_K3, _abi.TRUING_SPAN_TOKEN, _abi.TRUING_MISSING_ONE
+
+
+def off_policy_sequence_mask(a):
+    a.logps, a.behaviour, a.advantage = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(*F32, 2)
+
+
+def top_entropy_mask(a):
+    a.entropy, a.share = tensor(*F32, 2, 3), 0.5
+
+
+def cov_select(a):
+    a.logps, a.advantage, a.form = tensor(*F32, 2, 3), tensor(*F32, 2), _abi.TRUING_COV_KL
+
+
+def m2po_mask(a):
+    a.old, a.proximal, a.threshold = tensor(*F32, 2, 3), tensor(*F32, 2, 3), 0.5
+
+
+def fipo_weight(a):
+    a.logps, a.old, a.advantage = tensor(*F32, 2, 3), tensor(*F32, 2, 3), tensor(*F32, 2)
+
+
 def items(form):
     def fill(a):
         a.first, a.out_value, a.form = tensor(*F64, 4), tensor(*F64, 4), form
@@ -320,6 +358,14 @@ CALLS = {
     "aot_sort": (_abi.truing_aot_sort_args, aot_sort),
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
+    "linear_policy_forward": (_abi.truing_linear_policy_args, linear_policy_forward),
+    "importance_weight": (_abi.truing_importance_weight_args, importance_weight),
+    "rejection_mask": (_abi.truing_rejection_mask_args, rejection_mask),
+    "off_policy_sequence_mask": (_abi.truing_off_policy_sequence_mask_args, off_policy_sequence_mask),
+    "top_entropy_mask": (_abi.truing_top_entropy_mask_args, top_entropy_mask),
+    "cov_select": (_abi.truing_cov_select_args, cov_select),
+    "m2po_mask": (_abi.truing_m2po_mask_args, m2po_mask),
+    "fipo_weight": (_abi.truing_fipo_weight_args, fipo_weight),
     "density_ratio": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_PROBABILITY)),
     "odpo_offset": (_abi.truing_item_numbers_args, items(_abi.TRUING_ITEM_DIFFERENCE)),
     "mm_beta": (_abi.truing_item_numbers_args, items(0)),
@@ -356,8 +402,8 @@ CALLS = {
     "token_reward": (_abi.truing_token_reward_args, token_reward),
     "controller": (_abi.truing_controller_args, controller),
 }
-# Every number is a legal K: none, some or all columns.
-ANY = {"support.top_k"}
+# Every number is a legal K: none, some or all columns; a seed; a place among all tokens.
+ANY = {"support.top_k", "seed", "first_token"}
 # Read by the common head, checked elsewhere; context is a handle and cannot be checked.
 HEAD = {"struct_size", "context", "workspace", "workspace_size"}
 
@@ -415,7 +461,7 @@ for name, (struct, fill) in CALLS.items():
     assert sizes == status == 0, (name, message)
     checks += 1
     for path, kind in leaves(struct):
-        if path in HEAD or path in ANY and args.support.kind == _abi.TRUING_SUPPORT_COMPUTED:
+        if path in HEAD or path in ANY and (path[:8] != "support." or args.support.kind == _abi.TRUING_SUPPORT_COMPUTED):
             continue
         for value in values(path, kind):
             args = struct(struct_size=ctypes.sizeof(struct))

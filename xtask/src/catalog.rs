@@ -86,6 +86,10 @@ pub fn losses_h() -> String {
             writeln!(h, " * reads: {}; partials: {}", slots(a.inputs), slots(a.partials)).unwrap();
             writeln!(h, " * {} */", a.source).unwrap();
             writeln!(h, "#define {} {}u", constant(e), a.id).unwrap();
+            for (k, variant) in a.variants.iter().enumerate() {
+                let name = format!("TRUING_VARIANT_{}_{}_{variant}", kind.name(), a.name).to_uppercase();
+                writeln!(h, "#define {name} {}u", k + 1).unwrap();
+            }
             for alias in a.aliases {
                 let name = format!("TRUING_{}_{alias}", kind.name()).to_uppercase();
                 writeln!(h, "#define {name} {}", constant(e)).unwrap();
@@ -104,7 +108,10 @@ pub fn losses_h() -> String {
 pub fn table() -> String {
     let mut t = String::from("| kind | name | loss | score | parameters (default) |\n|---|---|---|---|---|\n");
     for e in ALL {
-        let params: Vec<_> = e.params.iter().map(|p| format!("`{}` ({})", p.name, default(p))).collect();
+        let mut params: Vec<_> = e.params.iter().map(|p| format!("`{}` ({})", p.name, default(p))).collect();
+        if !e.about.variants.is_empty() {
+            params.push(format!("variant: {}", e.about.variants.join(", ")));
+        }
         let aliases =
             if e.about.aliases.is_empty() { String::new() } else { format!(" ({})", e.about.aliases.join(", ")) };
         let formula = e.about.formula.replace('|', "\\|");

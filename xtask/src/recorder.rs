@@ -126,6 +126,12 @@ impl<F: Text> Real for Rec<'_, F> {
 fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn(&[Rec<F>]) -> Vec<usize>) -> String {
     let (tape, t) = (RefCell::new(Tape::default()), F::FORMAT.name);
     let x: Vec<_> = inputs.iter().map(|n| Rec::<F>::input(&tape, n)).collect();
+    let at = |name| inputs.iter().position(|n| *n == name);
+    if let (Some(logp), Some(old), Some(ratio)) = (at("logp"), at("old"), at(LOG_RATIO)) {
+        // the caller forms the difference: it is 0 for an infinite log-prob that is its own `old`
+        let mut tape = tape.borrow_mut();
+        tape.known.insert(Node::Op("-", vec![x[logp].id, x[old].id]), x[ratio].id);
+    }
     let results = run(&x);
     let nodes = &tape.borrow().nodes;
     // arguments come before their uses, so one pass from the end finds what is needed
@@ -170,13 +176,19 @@ fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn
     format!("TRUING_FN void {name}({}) {{\n{body}}}\n", args.join(", "))
 }
 
+/// The input behind those of a formula that reads `old`: `logp - old`.
+const LOG_RATIO: &str = "log_ratio";
+fn log_ratio(inputs: &[&str]) -> Option<&'static str> {
+    (inputs.contains(&"logp") && inputs.contains(&"old")).then_some(LOG_RATIO)
+}
 /// One entry, or one part of it, as text.
 fn entry<X: Formula, F: Text>() -> String {
-    let inputs: Vec<&str> = X::INPUTS.iter().chain(X::CONSTANTS.iter()).copied().collect();
+    let ratio = log_ratio(&X::INPUTS);
+    let inputs: Vec<&str> = X::INPUTS.iter().copied().chain(ratio).chain(X::CONSTANTS.iter().copied()).collect();
     let (n, outs) = (X::INPUTS.len(), &*X::OUTPUTS);
     let name = format!("truing_{}_{}{}", X::KIND.name(), X::ABOUT.name, X::PART);
     let text = function::<F>(&name, &inputs, outs, &|x| {
-        let mut p = x[n..].to_vec();
+        let mut p = x[n + ratio.is_some() as usize..].to_vec();
         p.resize(truing_core::losses::formula::MAX, x[0]);
         X::run(&x[..n], &p)[..outs.len()].iter().map(|r| r.id).collect()
     });
@@ -263,9 +275,11 @@ impl Calls {
                 }
             })
         };
+        let ratio = log_ratio(&X::INPUTS);
         news(&mut self.inputs, &X::INPUTS);
+        news(&mut self.inputs, ratio.as_slice());
         news(&mut self.outputs, &X::OUTPUTS);
-        let inputs = X::INPUTS.iter().map(|n| format!("x.{n}"));
+        let inputs = X::INPUTS.iter().copied().chain(ratio).map(|n| format!("x.{n}"));
         let constants = (0..X::CONSTANTS.len()).map(|k| format!("p[{k}]"));
         let args: Vec<String> = inputs.chain(constants).chain(X::OUTPUTS.iter().map(|n| format!("&y.{n}"))).collect();
         let entry = format!("truing_{}_{}{}", X::KIND.name(), X::ABOUT.name, X::PART);

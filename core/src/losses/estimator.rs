@@ -1,6 +1,7 @@
 //! Estimators of KL(policy || reference) from one sampled token, evaluated in f32. z = ref_logp - logp.
 //!
 //! Weights by the ratio, the straight-through gradient and clamps are stages around an estimator, the same for all.
+use super::token::rollout::size_and_sign;
 use crate::catalog::{About, Entry, Param, slot};
 use crate::real::Real;
 
@@ -75,5 +76,19 @@ impl KlEstimator<0> for K3 {
     }
 }
 
+/// The size of the log ratio.
+pub struct Abs;
+impl Entry<0> for Abs {
+    const ABOUT: About = About { id: 6004, name: "abs", formula: "|logp - ref|", source: "verl, ROLL", ..ABOUT };
+    const PARAMS: [Param; 0] = [];
+}
+impl KlEstimator<0> for Abs {
+    #[inline(always)]
+    fn eval<R: Real>(x: Estimate<R>, _: [R; 0]) -> EstimateOut<R> {
+        let [value, logp] = size_and_sign(x.logp - x.ref_logp);
+        EstimateOut { value, logp }
+    }
+}
+
 // Every entry of this kind. A new one is written above and named here.
-super::entries! { Estimator KlEstimator EstimatorVisitor with_estimator [OfEstimator] { K1, K2, K3 } }
+super::entries! { Estimator KlEstimator EstimatorVisitor with_estimator [OfEstimator] { K1, K2, K3, Abs } }

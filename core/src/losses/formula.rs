@@ -1,7 +1,7 @@
 //! Every entry, whatever its kind, as a function of slices. Not on the fast path: the recorder, the judges of the
 //! partials and the bit tests iterate over it.
 use super::*;
-use crate::catalog::{About, Kind, Param, resolve, slot};
+use crate::catalog::{About, Kind, Param, resolve_variant, slot};
 use crate::error::Result;
 use core::marker::PhantomData;
 
@@ -24,8 +24,8 @@ pub trait Formula {
     const INPUTS: Names;
     /// `value`, then one `grad_<input>` for every partial.
     const OUTPUTS: Names;
-    /// The constants, zeros behind.
-    fn constants(given: &[f64]) -> Result<[f64; MAX]>;
+    /// The constants of a variant (0: the entry has none), zeros behind.
+    fn constants(variant: u32, given: &[f64]) -> Result<[f64; MAX]>;
     /// The outputs, copies of the value behind.
     fn run<R: Real>(x: &[R], p: &[R]) -> [R; MAX];
 }
@@ -149,17 +149,31 @@ const TOKEN: &[(u64, &str)] = &[
     (slot::ADVANTAGE, "advantage"),
     (slot::ENTROPY, "entropy"),
     (slot::FLAG, "flag"),
+    (slot::IMPORTANCE, "importance"),
 ];
 const TOKEN_OUT: &[(u64, &str)] = &[(slot::LOGP, "grad_logp"), (slot::ENTROPY, "grad_entropy")];
-const SEQUENCE: &[(u64, &str)] =
-    &[(slot::LOGP, "c"), (slot::LENGTH, "len"), (slot::ADVANTAGE, "advantage"), (slot::LOG_Z, "log_z")];
-const SEQUENCE_OUT: &[(u64, &str)] = &[(slot::LOGP, "grad_c"), (slot::LOG_Z, "grad_log_z")];
+const SEQUENCE: &[(u64, &str)] = &[
+    (slot::LOGP, "c"),
+    (EACH, "logp"),
+    (slot::LOG_Z | slot::OLD, "log_ratio"),
+    (slot::LENGTH, "len"),
+    (slot::ADVANTAGE, "advantage"),
+    (EACH | slot::FLAG, "flag"),
+    (slot::LOG_Z, "log_z"),
+];
+const SEQUENCE_OUT: &[(u64, &str)] = &[(CHAIN, "grad_c"), (EACH, "grad_logp"), (slot::LOG_Z, "grad_log_z")];
+/// The sequence function is evaluated for each token, or once. No slots.
+const EACH: u64 = 1 << 63;
+const CHAIN: u64 = 1 << 62;
+const fn how(each: bool) -> u64 {
+    if each { EACH } else { CHAIN }
+}
 const ESTIMATE: &[(u64, &str)] = &[(slot::LOGP, "logp"), (slot::REF, "ref_logp"), (slot::OLD, "old")];
 
 macro_rules! flat {
     ($(
         $(#[$doc:meta])*
-        $name:ident $bound:ident $kind:ident $part:literal $inputs:ident $outputs:ident
+        $name:ident $bound:ident $kind:ident $part:literal $inputs:ident $outputs:ident [$more:expr]
         |$x:ident, $p:ident, $out:ident| $body:block
     )*) => {$(
         $(#[$doc])*
@@ -173,19 +187,19 @@ macro_rules! flat {
                 None => None,
             });
             const PART: &'static str = $part;
-            const INPUTS: Names = Names::of(&[], $inputs, E::ABOUT.inputs);
-            const OUTPUTS: Names = Names::of(&["value"], $outputs, E::ABOUT.partials);
-            fn constants(given: &[f64]) -> Result<[f64; MAX]> {
+            const INPUTS: Names = Names::of(&[], $inputs, E::ABOUT.inputs | $more);
+            const OUTPUTS: Names = Names::of(&["value"], $outputs, E::ABOUT.partials | $more);
+            fn constants(variant: u32, given: &[f64]) -> Result<[f64; MAX]> {
                 let mut all = [0.0; MAX];
-                all[..N].copy_from_slice(&resolve::<E, N>(given)?);
+                all[..N].copy_from_slice(&resolve_variant::<E, N>(variant, given)?);
                 Ok(all)
             }
             #[inline(always)]
             fn run<R: Real>(x: &[R], given: &[R]) -> [R; MAX] {
                 let mut $p = [x[0]; N];
                 $p.copy_from_slice(&given[..N]);
-                let mut $x = Reader(x, 0, E::ABOUT.inputs);
-                let mut $out = Writer([x[0]; MAX], 1, E::ABOUT.partials);
+                let mut $x = Reader(x, 0, E::ABOUT.inputs | $more);
+                let mut $out = Writer([x[0]; MAX], 1, E::ABOUT.partials | $more);
                 let value = $body;
                 $out.0[0] = value;
                 $out.0
@@ -195,19 +209,22 @@ macro_rules! flat {
 }
 #[inline(always)]
 fn token<R: Real>(x: &mut Reader<'_, R>) -> Token<R> {
+    let (logp, old) = (x.get(slot::LOGP), x.get(slot::OLD));
     Token {
-        logp: x.get(slot::LOGP),
-        old: x.get(slot::OLD),
+        logp,
+        log_ratio: logp - old,
+        old,
         ref_logp: x.get(slot::REF),
         sampler: x.get(slot::SAMPLER),
         advantage: x.get(slot::ADVANTAGE),
         entropy: x.get(slot::ENTROPY),
         flag: x.get(slot::FLAG),
+        importance: x.get(slot::IMPORTANCE),
     }
 }
 flat! {
     /// A pair entry.
-    OfPair PairLoss Pair "" PAIR PAIR_OUT |x, p, out| {
+    OfPair PairLoss Pair "" PAIR PAIR_OUT [0] |x, p, out| {
         let logp = [x.get(slot::LOGP), x.get(slot::LOGP)];
         let ref_logp = [x.get(slot::REF), x.get(slot::REF)];
         let len = [x.get(slot::LENGTH), x.get(slot::LENGTH)];
@@ -227,7 +244,7 @@ flat! {
         y.value
     }
     /// An unpaired entry.
-    OfUnpaired UnpairedLoss Unpaired "" UNPAIRED UNPAIRED_OUT |x, p, out| {
+    OfUnpaired UnpairedLoss Unpaired "" UNPAIRED UNPAIRED_OUT [0] |x, p, out| {
         let row = Unpaired {
             logp: x.get(slot::LOGP),
             ref_logp: x.get(slot::REF),
@@ -243,33 +260,37 @@ flat! {
         y.value
     }
     /// A token entry.
-    OfToken TokenLoss Token "" TOKEN TOKEN_OUT |x, p, out| {
+    OfToken TokenLoss Token "" TOKEN TOKEN_OUT [0] |x, p, out| {
         let y = E::eval(token(&mut x), p);
         out.put(slot::LOGP, y.logp);
         out.put(slot::ENTROPY, y.entropy);
         y.value
     }
     /// The token map of a sequence entry.
-    OfSequenceMap SequenceLoss Sequence "_map" TOKEN LOGP_OUT |x, p, out| {
+    OfSequenceMap SequenceLoss Sequence "_map" TOKEN LOGP_OUT [0] |x, p, out| {
         let y = E::map(token(&mut x), p);
         out.put(slot::LOGP, y.logp);
         y.value
     }
     /// The sequence function of a sequence entry.
-    OfSequence SequenceLoss Sequence "" SEQUENCE SEQUENCE_OUT |x, p, out| {
+    OfSequence SequenceLoss Sequence "" SEQUENCE SEQUENCE_OUT [how(E::EACH)] |x, p, out| {
         let c = Sequence {
             c: x.get(slot::LOGP),
+            logp: x.get(EACH),
+            log_ratio: x.get(slot::LOG_Z | slot::OLD),
             len: x.get(slot::LENGTH),
             advantage: x.get(slot::ADVANTAGE),
+            flag: x.get(EACH | slot::FLAG),
             log_z: x.get(slot::LOG_Z),
         };
         let y = E::eval(c, p);
-        out.put(slot::LOGP, y.c);
+        out.put(CHAIN, y.slope);
+        out.put(EACH, y.slope);
         out.put(slot::LOG_Z, y.log_z);
         y.value
     }
     /// An estimator.
-    OfEstimator KlEstimator Estimator "" ESTIMATE LOGP_OUT |x, p, out| {
+    OfEstimator KlEstimator Estimator "" ESTIMATE LOGP_OUT [0] |x, p, out| {
         let y = E::eval(Estimate { logp: x.get(slot::LOGP), ref_logp: x.get(slot::REF), old: x.get(slot::OLD) }, p);
         out.put(slot::LOGP, y.logp);
         y.value

@@ -370,7 +370,82 @@ impl ListLoss<0> for Aft {
     }
 }
 
+/// e^x over a sum that [`log_sum`] formed, an infinite largest term included.
+fn share<R: Real>(x: R, sum: [R; 2]) -> R {
+    equal(x, sum[0], -sum[1], log_share(x, sum)).exp()
+}
+/// REAL: rollouts with a positive target (their reward or advantage) are classified against the others. The reference is
+/// the policy that sampled. 0 where one of the two classes is missing.
+pub struct RealLoss;
+impl Entry<1> for RealLoss {
+    const ABOUT: About = About {
+        id: 3008,
+        name: "real",
+        inputs: slot::LOGP | slot::REF | slot::LIST_TARGET,
+        formula: "s = mean_t (logp - old), P and N by target > 0 or not; log(1 + sum_N e^(s / tau)) + log(1 + sum_P e^(-s / tau))",
+        source: "ms-swift, loss type real",
+        ..About::MEAN
+    };
+    const PARAMS: [Param; 1] = [param("tau", 0.5, "temperature").above(0.0)];
+}
+impl ListLoss<1> for RealLoss {
+    fn eval<R: Real>(member: impl Fn(usize) -> Member<R>, [tau]: [R; 1], grad: &mut [R]) -> R {
+        let (zero, one, n) = (tau.lit(0.0), tau.lit(1.0), grad.len());
+        let none = zero.lit(f64::NEG_INFINITY);
+        let score = |i: usize| member(i).log_ratio() / tau;
+        // the last of the sum is the 1
+        let bad = |i: usize| if i < n { positive(member(i).target, none, score(i)) } else { zero };
+        let good = |i: usize| if i < n { positive(member(i).target, -score(i), none) } else { zero };
+        let (mut ups, mut downs) = (zero, zero);
+        for i in 0..n {
+            ups = ups + positive(member(i).target, one, zero);
+            downs = downs + positive(member(i).target, zero, one);
+        }
+        let both = ups.min(downs);
+        let (lost, won) = (log_sum(n + 1, zero, bad), log_sum(n + 1, zero, good));
+        for (i, g) in grad.iter_mut().enumerate() {
+            let slope = positive(member(i).target, -share(good(i), won), share(bad(i), lost));
+            *g = positive(both, slope / tau, zero);
+        }
+        positive(both, (lost[0] + lost[1]) + (won[0] + won[1]), zero)
+    }
+}
+
+/// Group variance policy optimisation: centred log ratios are regressed on the targets, which are centred rewards. The
+/// reference is the policy that sampled. A list of one is 0.
+pub struct Gvpo;
+impl Entry<1> for Gvpo {
+    const ABOUT: About = About {
+        id: 3009,
+        name: "gvpo",
+        inputs: slot::LOGP | slot::REF | slot::LIST_TARGET,
+        formula: "u = beta sum_t (logp - old); sum of ((u - mean u) - A)^2 / (2 (K - 1)), the mean constant",
+        source: "Zhang et al. 2025, arXiv:2504.19599; as in verl-recipe",
+        ..About::SUM
+    };
+    const PARAMS: [Param; 1] = [BETA];
+}
+impl ListLoss<1> for Gvpo {
+    fn eval<R: Real>(member: impl Fn(usize) -> Member<R>, [beta]: [R; 1], grad: &mut [R]) -> R {
+        let (zero, one, n) = (beta.lit(0.0), beta.lit(1.0), beta.lit(grad.len() as f64));
+        let u = |i: usize| beta * member(i).log_ratio();
+        let mut sum = zero;
+        for i in 0..grad.len() {
+            sum = sum + u(i);
+        }
+        let mean = (sum / n).detach();
+        let others = n - one;
+        let mut value = zero;
+        for (i, g) in grad.iter_mut().enumerate() {
+            let d = (u(i) - mean) - member(i).target;
+            value = value + d * d;
+            *g = positive(others, beta * d / others, zero);
+        }
+        positive(others, value * one.lit(0.5) / others, zero)
+    }
+}
+
 // Every entry of this kind. A new one is written above and named here.
 super::entries! {
-    List ListLoss ListVisitor with_list [] { PlackettLuce, PreferenceRanking, Rrhf, Infonca, Nca, Exo, Aft }
+    List ListLoss ListVisitor with_list [] { PlackettLuce, PreferenceRanking, Rrhf, Infonca, Nca, Exo, Aft, RealLoss, Gvpo }
 }

@@ -56,7 +56,10 @@ pub use estimator::*;
 pub use list::*;
 pub use pair::*;
 pub use sequence::*;
+pub(crate) use token::rollout::cispo_bounds;
 pub use token::*;
+/// The one sequence entry that clips tokens.
+pub const GMPO_ID: u32 = <Gmpo as crate::catalog::Entry<2>>::ABOUT.id;
 pub use unpaired::*;
 
 /// The lists of all kinds, in the order of the kinds' numbers.

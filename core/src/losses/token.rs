@@ -3,11 +3,16 @@ use super::{positive, term};
 use crate::catalog::{About, Entry, Param, param, slot};
 use crate::real::Real;
 
+pub(super) mod rollout;
+pub use rollout::*;
+
 /// What a token entry is fed with.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<R> {
     /// Log-prob under the policy, the one that is trained.
     pub logp: R,
+    /// `logp - old`; 0 where there is no other policy, whatever `logp` is.
+    pub log_ratio: R,
     /// Log-prob under the policy that sampled the token (or a proximal, or an anchor policy).
     pub old: R,
     /// Log-prob under the reference (or a teacher).
@@ -20,6 +25,8 @@ pub struct Token<R> {
     pub entropy: R,
     /// A mark, not 0 where set.
     pub flag: R,
+    /// Importance weight, for an entry that takes its logarithm; everywhere else it is a stage.
+    pub importance: R,
 }
 /// Value and partials of a token entry; what the entry has no partial for is 0.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +103,7 @@ impl Entry<4> for PpoClip {
 impl TokenLoss<4> for PpoClip {
     #[inline(always)]
     fn eval<R: Real>(x: Token<R>, bounds: [R; 4]) -> TokenOut<R> {
-        let [value, logp] = clipped(x.logp - x.old, x.advantage, bounds);
+        let [value, logp] = clipped(x.log_ratio, x.advantage, bounds);
         TokenOut { value, logp, entropy: logp.lit(0.0) }
     }
 }
@@ -297,5 +304,7 @@ impl TokenLoss<2> for Satimp {
 super::entries! {
     Token TokenLoss TokenVisitor with_token [OfToken] {
         PpoClip, Nll, Dft, ChordPhi, Eaft, EaftRaw, TokenConstrained, GradientAscent, Wga, Satimp,
+        Cispo, Sapo, Reinforce, Topr, DppoTv, DppoKl, DppoTvRatio, PrimeIpo, PrimeRefKl, Dro, KlCov, NoonPpo, Sdar, NashMd,
+        PositiveNll, ValueMse, ValueHuber,
     }
 }

@@ -2244,23 +2244,22 @@ TRUING_FN void truing_unpaired_prime_ce(double logp, double ref_logp, double bas
     *grad_logp = v19;
 }
 // r = e^(logp - old); -min(min(r, delta) A, clip(r, 1 - clip_low, 1 + clip_high) A); at most -dual_clip A for A < 0
-TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, float log_low, float log_cap, float log_roof, float log_dual, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = log_dual < log_roof ? log_dual : log_roof;
-    const float v3 = advantage < 0.0f ? log_low : -TRUING_INFF;
-    const float v4 = advantage < 0.0f ? v2 : log_cap;
-    const float v5 = v4 < v1 ? v4 : v1;
-    const float v6 = v1 < v3 ? v3 : v5;
-    const float v7 = -(advantage);
-    const float v8 = truing_exp(v6);
-    const float v9 = v7 * v8;
-    const float v10 = v4 < v1 ? 0.0f : v9;
-    const float v11 = v1 < v3 ? 0.0f : v10;
-    const float v12 = truing_abs(advantage);
-    const float v13 = 0.0f < v12 ? v9 : v12;
-    const float v14 = 0.0f < v12 ? v11 : v12;
-    *value = v13;
-    *grad_logp = v14;
+TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, float log_ratio, float log_low, float log_cap, float log_roof, float log_dual, float *value, float *grad_logp) {
+    const float v1 = log_dual < log_roof ? log_dual : log_roof;
+    const float v2 = advantage < 0.0f ? log_low : -TRUING_INFF;
+    const float v3 = advantage < 0.0f ? v1 : log_cap;
+    const float v4 = v3 < log_ratio ? v3 : log_ratio;
+    const float v5 = log_ratio < v2 ? v2 : v4;
+    const float v6 = -(advantage);
+    const float v7 = truing_exp(v5);
+    const float v8 = v6 * v7;
+    const float v9 = v3 < log_ratio ? 0.0f : v8;
+    const float v10 = log_ratio < v2 ? 0.0f : v9;
+    const float v11 = truing_abs(advantage);
+    const float v12 = 0.0f < v11 ? v8 : v11;
+    const float v13 = 0.0f < v11 ? v10 : v11;
+    *value = v12;
+    *grad_logp = v13;
 }
 // -logp
 TRUING_FN void truing_token_nll(float logp, float *value, float *grad_logp) {
@@ -2369,11 +2368,527 @@ TRUING_FN void truing_token_satimp(float logp, float beta1, float beta2, float *
     *value = v12;
     *grad_logp = v9;
 }
+// -clip(r, low, high) A logp, r = e^(logp - old) constant; the variant makes low and high
+TRUING_FN void truing_token_cispo(float logp, float old, float advantage, float log_ratio, float log_low, float log_high, float *value, float *grad_logp) {
+    const float v1 = log_ratio + log_low;
+    const float v2 = log_low <= log_ratio ? log_ratio : v1;
+    const float v3 = log_ratio < log_low ? log_low : v2;
+    const float v4 = v3 + log_high;
+    const float v5 = v3 <= log_high ? v3 : v4;
+    const float v6 = log_high < v3 ? log_high : v5;
+    const float v7 = truing_exp(v6);
+    const float v8 = advantage * v7;
+    const float v9 = -(v8);
+    const float v10 = truing_abs(advantage);
+    const float v11 = 0.0f < v10 ? v9 : v10;
+    const float v12 = truing_abs(v11);
+    const float v13 = v11 * logp;
+    const float v14 = 0.0f < v12 ? v13 : v12;
+    *value = v14;
+    *grad_logp = v11;
+}
+// r = e^(logp - old), tau = tau_pos for A > 0, else tau_neg; -(4 A / tau) sigma(tau (r - 1))
+TRUING_FN void truing_token_sapo(float logp, float old, float advantage, float log_ratio, float tau_pos, float tau_neg, float *value, float *grad_logp) {
+    const float v1 = 0.0f < advantage ? tau_pos : tau_neg;
+    const float v2 = truing_expm1(log_ratio);
+    const float v3 = v1 * v2;
+    const float v4 = -4.0f * advantage;
+    const float v5 = -(log_ratio);
+    const float v6 = -(v3);
+    const float v7 = truing_softplus(v6);
+    const float v8 = -(v7);
+    const float v9 = -(v6);
+    const float v10 = truing_softplus(v9);
+    const float v11 = -(v10);
+    const float v12 = v8 + v11;
+    const float v13 = log_ratio + v12;
+    const float v14 = TRUING_INFF <= log_ratio ? v5 : v13;
+    const float v15 = v4 / v1;
+    const float v16 = truing_sigmoid(v3);
+    const float v17 = v15 * v16;
+    const float v18 = truing_abs(advantage);
+    const float v19 = 0.0f < v18 ? v17 : v18;
+    const float v20 = truing_exp(v14);
+    const float v21 = v4 * v20;
+    const float v22 = 0.0f < v18 ? v21 : v18;
+    *value = v19;
+    *grad_logp = v22;
+}
+// -A logp
+TRUING_FN void truing_token_reinforce(float logp, float advantage, float *value, float *grad_logp) {
+    const float v1 = -(advantage);
+    const float v2 = truing_abs(v1);
+    const float v3 = v1 * logp;
+    const float v4 = 0.0f < v2 ? v3 : v2;
+    *value = v4;
+    *grad_logp = v1;
+}
+// r = e^(logp - old) constant; -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_token_topr(float logp, float old, float advantage, float flag, float log_ratio, float weight_pos, float weight_neg, float *value, float *grad_logp) {
+    const float v1 = truing_abs(flag);
+    const float v2 = log_ratio + 0.0f;
+    const float v3 = log_ratio <= 0.0f ? log_ratio : v2;
+    const float v4 = 0.0f < log_ratio ? 0.0f : v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = truing_abs(weight_neg);
+    const float v7 = weight_neg * v5;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    const float v9 = 0.0f < v1 ? weight_pos : v8;
+    const float v10 = v9 * advantage;
+    const float v11 = -(v10);
+    const float v12 = truing_abs(advantage);
+    const float v13 = 0.0f < v12 ? v11 : v12;
+    const float v14 = truing_abs(v13);
+    const float v15 = v13 * logp;
+    const float v16 = 0.0f < v14 ? v15 : v14;
+    *value = v16;
+    *grad_logp = v13;
+}
+// r = min(e^(logp - old), ratio_max) constant, d = e^logp - e^old; -r A logp where d <= delta_high for A > 0, d >= -delta_low else
+TRUING_FN void truing_token_dppo_tv(float logp, float old, float advantage, float log_ratio, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = log_ratio + log_ratio_max;
+    const float v13 = log_ratio <= log_ratio_max ? log_ratio : v12;
+    const float v14 = log_ratio_max < log_ratio ? log_ratio_max : v13;
+    const float v15 = truing_exp(v14);
+    const float v16 = advantage * v15;
+    const float v17 = -(v16);
+    const float v18 = v11 - v11;
+    const float v19 = delta_high < v11 ? 0.0f : v18;
+    const float v20 = v11 <= delta_high ? v17 : v19;
+    const float v21 = -(v11);
+    const float v22 = v21 - v21;
+    const float v23 = delta_low < v21 ? 0.0f : v22;
+    const float v24 = v21 <= delta_low ? v17 : v23;
+    const float v25 = 0.0f < advantage ? v20 : v24;
+    const float v26 = truing_abs(advantage);
+    const float v27 = 0.0f < v26 ? v25 : v26;
+    const float v28 = truing_abs(v27);
+    const float v29 = v27 * logp;
+    const float v30 = 0.0f < v28 ? v29 : v28;
+    *value = v30;
+    *grad_logp = v27;
+}
+// r = min(e^(logp - old), ratio_max) constant, D = KL of the coins with e^old and e^logp; -r A logp where D <= delta_high or r <= 1 for A > 0, D <= delta_low or r >= 1 else
+TRUING_FN void truing_token_dppo_kl(float logp, float old, float advantage, float log_ratio, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp + 0.0f;
+    const float v2 = logp <= 0.0f ? logp : v1;
+    const float v3 = 0.0f < logp ? 0.0f : v2;
+    const float v4 = old + 0.0f;
+    const float v5 = old <= 0.0f ? old : v4;
+    const float v6 = 0.0f < old ? 0.0f : v5;
+    const float v7 = truing_exp(v6);
+    const float v8 = truing_exp(v3);
+    const float v9 = -(log_ratio);
+    const float v10 = v9 - 1.0f;
+    const float v11 = v7 * v10;
+    const float v12 = v8 + v11;
+    const float v13 = -(v9);
+    const float v14 = truing_exp_rem(v13);
+    const float v15 = v7 * v14;
+    const float v16 = v9 < -8.0f ? v12 : v15;
+    const float v17 = v7 <= 0.0f ? v8 : v16;
+    const float v18 = truing_expm1(v6);
+    const float v19 = -(v18);
+    const float v20 = truing_expm1(v3);
+    const float v21 = -(v20);
+    const float v22 = truing_log1mexp(v6);
+    const float v23 = truing_log1mexp(v3);
+    const float v24 = v22 - v23;
+    const float v25 = v24 - 1.0f;
+    const float v26 = v19 * v25;
+    const float v27 = v21 + v26;
+    const float v28 = -(v24);
+    const float v29 = truing_exp_rem(v28);
+    const float v30 = v19 * v29;
+    const float v31 = v24 < -8.0f ? v27 : v30;
+    const float v32 = v19 <= 0.0f ? v21 : v31;
+    const float v33 = v17 + v32;
+    const float v34 = log_ratio + log_ratio_max;
+    const float v35 = log_ratio <= log_ratio_max ? log_ratio : v34;
+    const float v36 = log_ratio_max < log_ratio ? log_ratio_max : v35;
+    const float v37 = truing_exp(v36);
+    const float v38 = advantage * v37;
+    const float v39 = -(v38);
+    const float v40 = v33 - v33;
+    const float v41 = delta_high < v33 ? 0.0f : v40;
+    const float v42 = v33 <= delta_high ? v39 : v41;
+    const float v43 = log_ratio <= 0.0f ? v39 : v42;
+    const float v44 = delta_low < v33 ? 0.0f : v40;
+    const float v45 = v33 <= delta_low ? v39 : v44;
+    const float v46 = 0.0f <= log_ratio ? v39 : v45;
+    const float v47 = 0.0f < advantage ? v43 : v46;
+    const float v48 = truing_abs(advantage);
+    const float v49 = 0.0f < v48 ? v47 : v48;
+    const float v50 = truing_abs(v49);
+    const float v51 = v49 * logp;
+    const float v52 = 0.0f < v50 ? v51 : v50;
+    *value = v52;
+    *grad_logp = v49;
+}
+// x = logp - old, d = e^logp - e^old; -adv_tau A e^x where d <= mask_high for A > 0, d >= -mask_low else; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_dppo_tv_ratio(float logp, float old, float advantage, float log_ratio, float adv_tau, float kl_tau, float mask_low, float mask_high, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = truing_exp(log_ratio);
+    const float v13 = advantage * v12;
+    const float v14 = truing_abs(adv_tau);
+    const float v15 = adv_tau * v13;
+    const float v16 = 0.0f < v14 ? v15 : v14;
+    const float v17 = -(v16);
+    const float v18 = truing_abs(advantage);
+    const float v19 = 0.0f < v18 ? v17 : v18;
+    const float v20 = v11 - v11;
+    const float v21 = mask_high < v11 ? 0.0f : v20;
+    const float v22 = v11 <= mask_high ? v19 : v21;
+    const float v23 = -(v11);
+    const float v24 = v23 - v23;
+    const float v25 = mask_low < v23 ? 0.0f : v24;
+    const float v26 = v23 <= mask_low ? v19 : v25;
+    const float v27 = 0.0f < advantage ? v22 : v26;
+    const float v28 = 0.0f < v18 ? v27 : v18;
+    const float v29 = kl_tau + kl_tau;
+    const float v30 = log_ratio * log_ratio;
+    const float v31 = truing_abs(kl_tau);
+    const float v32 = kl_tau * v30;
+    const float v33 = 0.0f < v31 ? v32 : v31;
+    const float v34 = v28 + v33;
+    const float v35 = truing_abs(v29);
+    const float v36 = v29 * log_ratio;
+    const float v37 = 0.0f < v35 ? v36 : v35;
+    const float v38 = v28 + v37;
+    *value = v34;
+    *grad_logp = v38;
+}
+// x = logp - old; -adv_tau A e^x where |e^logp - e^old| <= threshold; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ipo(float logp, float old, float advantage, float log_ratio, float adv_tau, float kl_tau, float threshold, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = truing_abs(v11);
+    const float v13 = truing_exp(log_ratio);
+    const float v14 = advantage * v13;
+    const float v15 = truing_abs(adv_tau);
+    const float v16 = adv_tau * v14;
+    const float v17 = 0.0f < v15 ? v16 : v15;
+    const float v18 = -(v17);
+    const float v19 = truing_abs(advantage);
+    const float v20 = 0.0f < v19 ? v18 : v19;
+    const float v21 = v12 - v12;
+    const float v22 = threshold < v12 ? 0.0f : v21;
+    const float v23 = v12 <= threshold ? v20 : v22;
+    const float v24 = 0.0f < v19 ? v23 : v19;
+    const float v25 = kl_tau + kl_tau;
+    const float v26 = log_ratio * log_ratio;
+    const float v27 = truing_abs(kl_tau);
+    const float v28 = kl_tau * v26;
+    const float v29 = 0.0f < v27 ? v28 : v27;
+    const float v30 = v24 + v29;
+    const float v31 = truing_abs(v25);
+    const float v32 = v25 * log_ratio;
+    const float v33 = 0.0f < v31 ? v32 : v31;
+    const float v34 = v24 + v33;
+    *value = v30;
+    *grad_logp = v34;
+}
+// x = logp - old, A = ref - logp constant; -adv_tau A e^x where e^logp - e^old >= -mask_low; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ref_kl(float logp, float old, float ref_logp, float log_ratio, float adv_tau, float kl_tau, float mask_low, float *value, float *grad_logp) {
+    const float v1 = ref_logp - logp;
+    const float v2 = truing_exp(log_ratio);
+    const float v3 = v2 * v1;
+    const float v4 = v2 <= 0.0f ? v2 : v3;
+    const float v5 = truing_abs(adv_tau);
+    const float v6 = adv_tau * v4;
+    const float v7 = 0.0f < v5 ? v6 : v5;
+    const float v8 = -(v7);
+    const float v9 = logp + old;
+    const float v10 = old <= logp ? logp : v9;
+    const float v11 = logp < old ? old : v10;
+    const float v12 = truing_exp(v11);
+    const float v13 = truing_abs(log_ratio);
+    const float v14 = -(v13);
+    const float v15 = truing_expm1(v14);
+    const float v16 = -(v15);
+    const float v17 = v12 * v16;
+    const float v18 = -(v17);
+    const float v19 = log_ratio < 0.0f ? v18 : v17;
+    const float v20 = -(v19);
+    const float v21 = v20 - v20;
+    const float v22 = mask_low < v20 ? 0.0f : v21;
+    const float v23 = v20 <= mask_low ? v8 : v22;
+    const float v24 = truing_abs(v1);
+    const float v25 = 0.0f < v24 ? v23 : v24;
+    const float v26 = kl_tau + kl_tau;
+    const float v27 = log_ratio * log_ratio;
+    const float v28 = truing_abs(kl_tau);
+    const float v29 = kl_tau * v27;
+    const float v30 = 0.0f < v28 ? v29 : v28;
+    const float v31 = v25 + v30;
+    const float v32 = truing_abs(v26);
+    const float v33 = v26 * log_ratio;
+    const float v34 = 0.0f < v32 ? v33 : v32;
+    const float v35 = v25 + v34;
+    *value = v31;
+    *grad_logp = v35;
+}
+// -A logp + tau / 2 (logp - old)^2
+TRUING_FN void truing_token_dro(float logp, float old, float advantage, float log_ratio, float tau, float *value, float *grad_logp) {
+    const float v1 = tau * 0.5f;
+    const float v2 = log_ratio * log_ratio;
+    const float v3 = v1 * v2;
+    const float v4 = truing_abs(advantage);
+    const float v5 = advantage * logp;
+    const float v6 = 0.0f < v4 ? v5 : v4;
+    const float v7 = v3 - v6;
+    const float v8 = TRUING_INFF <= v3 ? v3 : v7;
+    const float v9 = tau * log_ratio;
+    const float v10 = v9 - advantage;
+    *value = v8;
+    *grad_logp = v10;
+}
+// x = logp - old; -A e^x, + coef |x| where flagged
+TRUING_FN void truing_token_kl_cov(float logp, float old, float advantage, float flag, float log_ratio, float coef, float *value, float *grad_logp) {
+    const float v1 = truing_exp(log_ratio);
+    const float v2 = advantage * v1;
+    const float v3 = -(v2);
+    const float v4 = truing_abs(advantage);
+    const float v5 = 0.0f < v4 ? v3 : v4;
+    const float v6 = -(log_ratio);
+    const float v7 = truing_abs(log_ratio);
+    const float v8 = 0.0f < log_ratio ? log_ratio : v7;
+    const float v9 = log_ratio < 0.0f ? v6 : v8;
+    const float v10 = -(1.0f);
+    const float v11 = 0.0f < log_ratio ? 1.0f : v7;
+    const float v12 = log_ratio < 0.0f ? v10 : v11;
+    const float v13 = truing_abs(flag);
+    const float v14 = 0.0f < v13 ? coef : 0.0f;
+    const float v15 = truing_abs(v5);
+    const float v16 = truing_abs(v14);
+    const float v17 = v14 * v9;
+    const float v18 = 0.0f < v16 ? v17 : v16;
+    const float v19 = v5 + v18;
+    const float v20 = TRUING_INFF <= v15 ? v5 : v19;
+    const float v21 = v14 * v12;
+    const float v22 = 0.0f < v16 ? v21 : v16;
+    const float v23 = v5 + v22;
+    *value = v20;
+    *grad_logp = v23;
+}
+// r = e^(logp - old); -max(A, 0) min(r, 1 + clip_high)
+TRUING_FN void truing_token_noon_ppo(float logp, float old, float advantage, float log_ratio, float log_high, float *value, float *grad_logp) {
+    const float v1 = advantage + 0.0f;
+    const float v2 = 0.0f <= advantage ? advantage : v1;
+    const float v3 = advantage < 0.0f ? 0.0f : v2;
+    const float v4 = log_high < log_high ? log_high : log_high;
+    const float v5 = v3 < 0.0f ? -TRUING_INFF : -TRUING_INFF;
+    const float v6 = v3 < 0.0f ? v4 : log_high;
+    const float v7 = v6 < log_ratio ? v6 : log_ratio;
+    const float v8 = log_ratio < v5 ? v5 : v7;
+    const float v9 = -(v3);
+    const float v10 = truing_exp(v8);
+    const float v11 = v9 * v10;
+    const float v12 = v6 < log_ratio ? 0.0f : v11;
+    const float v13 = log_ratio < v5 ? 0.0f : v12;
+    const float v14 = truing_abs(v3);
+    const float v15 = 0.0f < v14 ? v11 : v14;
+    const float v16 = 0.0f < v14 ? v13 : v14;
+    *value = v15;
+    *grad_logp = v16;
+}
+// g = sigma(gate_beta (ref - logp)) constant; g (ref - logp)
+TRUING_FN void truing_token_sdar(float logp, float ref_logp, float gate_beta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(v1);
+    const float v3 = gate_beta * v2;
+    const float v4 = truing_sigmoid(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_abs(v5);
+    const float v7 = v5 * v1;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    *value = v8;
+    *grad_logp = v5;
+}
+// (beta (logp - ref) - A) logp, the factor constant
+TRUING_FN void truing_token_nash_md(float logp, float ref_logp, float advantage, float beta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = truing_abs(beta);
+    const float v3 = beta * v1;
+    const float v4 = 0.0f < v2 ? v3 : v2;
+    const float v5 = v4 - advantage;
+    const float v6 = truing_abs(v5);
+    const float v7 = v5 * logp;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    *value = v8;
+    *grad_logp = v5;
+}
+// -logp where flagged, else 0
+TRUING_FN void truing_token_positive_nll(float logp, float flag, float *value, float *grad_logp) {
+    const float v1 = truing_abs(flag);
+    const float v2 = 0.0f < v1 ? -1.0f : 0.0f;
+    const float v3 = truing_abs(v2);
+    const float v4 = v2 * logp;
+    const float v5 = 0.0f < v3 ? v4 : v3;
+    *value = v5;
+    *grad_logp = v2;
+}
+// value in logp, return in ref; e = logp - ref, c = old + clip(logp - old, -clip, clip) - ref; max(e^2, c^2) / 2
+TRUING_FN void truing_token_value_mse(float logp, float old, float ref_logp, float log_ratio, float clip, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(clip);
+    const float v3 = log_ratio < 0.0f ? v2 : clip;
+    const float v4 = old + v3;
+    const float v5 = v4 - ref_logp;
+    const float v6 = truing_abs(v5);
+    const float v7 = truing_abs(v1);
+    const float v8 = v6 <= v7 ? 1.0f : 0.0f;
+    const float v9 = truing_abs(log_ratio);
+    const float v10 = clip < v9 ? v8 : 1.0f;
+    const float v11 = 0.0f < v10 ? v1 : v5;
+    const float v12 = v11 * v11;
+    const float v13 = v12 * 0.5f;
+    const float v14 = v10 <= 0.0f ? 0.0f : v11;
+    *value = v13;
+    *grad_logp = v14;
+}
+// as value_mse with e^2 / 2 where |e| < delta, else delta (|e| - delta / 2)
+TRUING_FN void truing_token_value_huber(float logp, float old, float ref_logp, float log_ratio, float clip, float delta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(clip);
+    const float v3 = log_ratio < 0.0f ? v2 : clip;
+    const float v4 = old + v3;
+    const float v5 = v4 - ref_logp;
+    const float v6 = truing_abs(v5);
+    const float v7 = truing_abs(v1);
+    const float v8 = v6 <= v7 ? 1.0f : 0.0f;
+    const float v9 = truing_abs(log_ratio);
+    const float v10 = clip < v9 ? v8 : 1.0f;
+    const float v11 = 0.0f < v10 ? v1 : v5;
+    const float v12 = truing_abs(v11);
+    const float v13 = 0.5f * delta;
+    const float v14 = v12 - v13;
+    const float v15 = delta * v14;
+    const float v16 = -(delta);
+    const float v17 = v11 + v16;
+    const float v18 = v16 <= v11 ? v11 : v17;
+    const float v19 = v11 < v16 ? v16 : v18;
+    const float v20 = v19 + delta;
+    const float v21 = v19 <= delta ? v19 : v20;
+    const float v22 = delta < v19 ? delta : v21;
+    const float v23 = v11 * v11;
+    const float v24 = v23 * 0.5f;
+    const float v25 = v12 < delta ? v24 : v15;
+    const float v26 = v10 <= 0.0f ? 0.0f : v22;
+    *value = v25;
+    *grad_logp = v26;
+}
 // C = mean_t (logp - old); ppo_clip of r = e^C
-TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
-    const double v1 = logp - old;
+TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 1.0;
+}
+// C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
+TRUING_FN void truing_sequence_gspo_token_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 0.0;
+}
+// C = mean_t (logp - old); L times ppo_clip of r = e^C
+TRUING_FN void truing_sequence_luspo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 1.0;
+}
+// C = sum_t (logp - old); ppo_clip of r = e^C
+TRUING_FN void truing_sequence_rloo_sequence_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 1.0;
+}
+// C = mean_t (logp - old); sapo of r = e^C
+TRUING_FN void truing_sequence_sapo_map(double logp, double old, double advantage, double log_ratio, double tau_pos, double tau_neg, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 1.0;
+}
+// x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
+TRUING_FN void truing_sequence_gmpo_map(double logp, double old, double advantage, double log_ratio, double clip_low, double clip_high, double *value, double *grad_logp) {
+    const double v1 = log_ratio + clip_high;
+    const double v2 = log_ratio <= clip_high ? log_ratio : v1;
+    const double v3 = clip_high < log_ratio ? clip_high : v2;
+    const double v4 = clip_high < log_ratio ? 0.0 : 1.0;
+    const double v5 = -(clip_low);
+    const double v6 = log_ratio + v5;
+    const double v7 = v5 <= log_ratio ? log_ratio : v6;
+    const double v8 = log_ratio < v5 ? v5 : v7;
+    const double v9 = log_ratio < v5 ? 0.0 : 1.0;
+    const double v10 = 0.0 < advantage ? v3 : v8;
+    const double v11 = 0.0 < advantage ? v4 : v9;
+    *value = v10;
+    *grad_logp = v11;
+}
+// C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
+TRUING_FN void truing_sequence_vespo_map(double logp, double old, double advantage, double importance, double log_ratio, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
+    const double v1 = -(20.0);
+    const double v2 = log_ratio + v1;
+    const double v3 = v1 <= log_ratio ? log_ratio : v2;
+    const double v4 = log_ratio < v1 ? v1 : v3;
+    const double v5 = v4 + 20.0;
+    const double v6 = v4 <= 20.0 ? v4 : v5;
+    const double v7 = 20.0 < v4 ? 20.0 : v6;
+    const double v8 = truing_log(importance);
+    const double v9 = v8 + -18.420680743952367;
+    const double v10 = -18.420680743952367 <= v8 ? v8 : v9;
+    const double v11 = v8 < -18.420680743952367 ? -18.420680743952367 : v10;
+    const double v12 = v11 + 20.0;
+    const double v13 = v11 <= 20.0 ? v11 : v12;
+    const double v14 = 20.0 < v11 ? 20.0 : v13;
+    const double v15 = v7 + v14;
+    *value = v15;
+    *grad_logp = 0.0;
+}
+// w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
+TRUING_FN void truing_sequence_flowrl_map(double logp, double old, double ref_logp, double advantage, double log_ratio, double reward_scale, double log_weight_max, double *value, double *grad_logp) {
+    const double v1 = logp - ref_logp;
     *value = v1;
     *grad_logp = 1.0;
+}
+// C = sum_t (logp - old); (C - eta A)^2, A the reward
+TRUING_FN void truing_sequence_sppo_reward_map(double logp, double old, double advantage, double log_ratio, double eta, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 1.0;
+}
+// r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_sequence_topr_map(double logp, double old, double advantage, double flag, double log_ratio, double weight_pos, double weight_neg, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 0.0;
+}
+// r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
+TRUING_FN void truing_sequence_cispo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_high, double *value, double *grad_logp) {
+    *value = log_ratio;
+    *grad_logp = 0.0;
 }
 // C = mean_t (logp - old); ppo_clip of r = e^C
 TRUING_FN void truing_sequence_gspo(double c, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
@@ -2392,6 +2907,203 @@ TRUING_FN void truing_sequence_gspo(double c, double advantage, double log_low, 
     const double v13 = 0.0 < v11 ? v10 : v11;
     *value = v12;
     *grad_c = v13;
+}
+// C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
+TRUING_FN void truing_sequence_gspo_token(double c, double logp, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    const double v1 = logp - logp;
+    const double v2 = v1 <= v1 ? v1 : 0.0;
+    const double v3 = c + v2;
+    const double v4 = log_dual < log_roof ? log_dual : log_roof;
+    const double v5 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v6 = advantage < 0.0 ? v4 : log_cap;
+    const double v7 = v6 < v3 ? v6 : v3;
+    const double v8 = v3 < v5 ? v5 : v7;
+    const double v9 = -(advantage);
+    const double v10 = truing_exp(v8);
+    const double v11 = v9 * v10;
+    const double v12 = v6 < v3 ? 0.0 : v11;
+    const double v13 = v3 < v5 ? 0.0 : v12;
+    const double v14 = truing_abs(advantage);
+    const double v15 = 0.0 < v14 ? v11 : v14;
+    const double v16 = 0.0 < v14 ? v13 : v14;
+    *value = v15;
+    *grad_logp = v16;
+}
+// C = mean_t (logp - old); L times ppo_clip of r = e^C
+TRUING_FN void truing_sequence_luspo(double c, double len, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
+    const double v1 = log_dual < log_roof ? log_dual : log_roof;
+    const double v2 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v3 = advantage < 0.0 ? v1 : log_cap;
+    const double v4 = v3 < c ? v3 : c;
+    const double v5 = c < v2 ? v2 : v4;
+    const double v6 = -(advantage);
+    const double v7 = truing_exp(v5);
+    const double v8 = v6 * v7;
+    const double v9 = v3 < c ? 0.0 : v8;
+    const double v10 = c < v2 ? 0.0 : v9;
+    const double v11 = truing_abs(advantage);
+    const double v12 = 0.0 < v11 ? v8 : v11;
+    const double v13 = 0.0 < v11 ? v10 : v11;
+    const double v14 = truing_abs(len);
+    const double v15 = len * v12;
+    const double v16 = 0.0 < v14 ? v15 : v14;
+    const double v17 = len * v13;
+    const double v18 = 0.0 < v14 ? v17 : v14;
+    *value = v16;
+    *grad_c = v18;
+}
+// C = sum_t (logp - old); ppo_clip of r = e^C
+TRUING_FN void truing_sequence_rloo_sequence(double c, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_c) {
+    const double v1 = log_dual < log_roof ? log_dual : log_roof;
+    const double v2 = advantage < 0.0 ? log_low : -TRUING_INF;
+    const double v3 = advantage < 0.0 ? v1 : log_cap;
+    const double v4 = v3 < c ? v3 : c;
+    const double v5 = c < v2 ? v2 : v4;
+    const double v6 = -(advantage);
+    const double v7 = truing_exp(v5);
+    const double v8 = v6 * v7;
+    const double v9 = v3 < c ? 0.0 : v8;
+    const double v10 = c < v2 ? 0.0 : v9;
+    const double v11 = truing_abs(advantage);
+    const double v12 = 0.0 < v11 ? v8 : v11;
+    const double v13 = 0.0 < v11 ? v10 : v11;
+    *value = v12;
+    *grad_c = v13;
+}
+// C = mean_t (logp - old); sapo of r = e^C
+TRUING_FN void truing_sequence_sapo(double c, double advantage, double tau_pos, double tau_neg, double *value, double *grad_c) {
+    const double v1 = 0.0 < advantage ? tau_pos : tau_neg;
+    const double v2 = truing_expm1(c);
+    const double v3 = v1 * v2;
+    const double v4 = -4.0 * advantage;
+    const double v5 = -(c);
+    const double v6 = -(v3);
+    const double v7 = truing_softplus(v6);
+    const double v8 = -(v7);
+    const double v9 = -(v6);
+    const double v10 = truing_softplus(v9);
+    const double v11 = -(v10);
+    const double v12 = v8 + v11;
+    const double v13 = c + v12;
+    const double v14 = TRUING_INF <= c ? v5 : v13;
+    const double v15 = v4 / v1;
+    const double v16 = truing_sigmoid(v3);
+    const double v17 = v15 * v16;
+    const double v18 = truing_abs(advantage);
+    const double v19 = 0.0 < v18 ? v17 : v18;
+    const double v20 = truing_exp(v14);
+    const double v21 = v4 * v20;
+    const double v22 = 0.0 < v18 ? v21 : v18;
+    *value = v19;
+    *grad_c = v22;
+}
+// x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
+TRUING_FN void truing_sequence_gmpo(double c, double advantage, double clip_low, double clip_high, double *value, double *grad_c) {
+    const double v1 = truing_exp(c);
+    const double v2 = advantage * v1;
+    const double v3 = -(v2);
+    const double v4 = truing_abs(advantage);
+    const double v5 = 0.0 < v4 ? v3 : v4;
+    *value = v5;
+    *grad_c = v5;
+}
+// C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
+TRUING_FN void truing_sequence_vespo(double c, double logp, double advantage, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
+    const double v1 = advantage < 0.0 ? k_neg : k_pos;
+    const double v2 = advantage < 0.0 ? lambda_neg : lambda_pos;
+    const double v3 = c + -18.420680743952367;
+    const double v4 = -18.420680743952367 <= c ? c : v3;
+    const double v5 = c < -18.420680743952367 ? -18.420680743952367 : v4;
+    const double v6 = v5 + 20.0;
+    const double v7 = v5 <= 20.0 ? v5 : v6;
+    const double v8 = 20.0 < v5 ? 20.0 : v7;
+    const double v9 = v1 * v8;
+    const double v10 = truing_expm1(v8);
+    const double v11 = v2 * v10;
+    const double v12 = v9 - v11;
+    const double v13 = truing_exp(v12);
+    const double v14 = v13 * advantage;
+    const double v15 = -(v14);
+    const double v16 = truing_abs(advantage);
+    const double v17 = 0.0 < v16 ? v15 : v16;
+    const double v18 = truing_abs(v17);
+    const double v19 = v17 * logp;
+    const double v20 = 0.0 < v18 ? v19 : v18;
+    *value = v20;
+    *grad_logp = v17;
+}
+// w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
+TRUING_FN void truing_sequence_flowrl(double c, double log_ratio, double advantage, double log_z, double reward_scale, double log_weight_max, double *value, double *grad_c, double *grad_log_z) {
+    const double v1 = log_ratio + log_weight_max;
+    const double v2 = log_ratio <= log_weight_max ? log_ratio : v1;
+    const double v3 = log_weight_max < log_ratio ? log_weight_max : v2;
+    const double v4 = truing_exp(v3);
+    const double v5 = log_z + c;
+    const double v6 = truing_abs(reward_scale);
+    const double v7 = reward_scale * advantage;
+    const double v8 = 0.0 < v6 ? v7 : v6;
+    const double v9 = v5 - v8;
+    const double v10 = v9 + v9;
+    const double v11 = truing_abs(v4);
+    const double v12 = v4 * v10;
+    const double v13 = 0.0 < v11 ? v12 : v11;
+    const double v14 = v9 * v9;
+    const double v15 = v4 * v14;
+    const double v16 = 0.0 < v11 ? v15 : v11;
+    *value = v16;
+    *grad_c = v13;
+    *grad_log_z = v13;
+}
+// C = sum_t (logp - old); (C - eta A)^2, A the reward
+TRUING_FN void truing_sequence_sppo_reward(double c, double advantage, double eta, double *value, double *grad_c) {
+    const double v1 = truing_abs(eta);
+    const double v2 = eta * advantage;
+    const double v3 = 0.0 < v1 ? v2 : v1;
+    const double v4 = c - v3;
+    const double v5 = v4 * v4;
+    const double v6 = v4 + v4;
+    *value = v5;
+    *grad_c = v6;
+}
+// r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
+TRUING_FN void truing_sequence_topr(double c, double logp, double advantage, double flag, double weight_pos, double weight_neg, double *value, double *grad_logp) {
+    const double v1 = truing_abs(flag);
+    const double v2 = c + 0.0;
+    const double v3 = c <= 0.0 ? c : v2;
+    const double v4 = 0.0 < c ? 0.0 : v3;
+    const double v5 = truing_exp(v4);
+    const double v6 = truing_abs(weight_neg);
+    const double v7 = weight_neg * v5;
+    const double v8 = 0.0 < v6 ? v7 : v6;
+    const double v9 = 0.0 < v1 ? weight_pos : v8;
+    const double v10 = v9 * advantage;
+    const double v11 = -(v10);
+    const double v12 = truing_abs(advantage);
+    const double v13 = 0.0 < v12 ? v11 : v12;
+    const double v14 = truing_abs(v13);
+    const double v15 = v13 * logp;
+    const double v16 = 0.0 < v14 ? v15 : v14;
+    *value = v16;
+    *grad_logp = v13;
+}
+// r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
+TRUING_FN void truing_sequence_cispo(double c, double logp, double advantage, double log_low, double log_high, double *value, double *grad_logp) {
+    const double v1 = c + log_low;
+    const double v2 = log_low <= c ? c : v1;
+    const double v3 = c < log_low ? log_low : v2;
+    const double v4 = v3 + log_high;
+    const double v5 = v3 <= log_high ? v3 : v4;
+    const double v6 = log_high < v3 ? log_high : v5;
+    const double v7 = truing_exp(v6);
+    const double v8 = advantage * v7;
+    const double v9 = -(v8);
+    const double v10 = truing_abs(advantage);
+    const double v11 = 0.0 < v10 ? v9 : v10;
+    const double v12 = truing_abs(v11);
+    const double v13 = v11 * logp;
+    const double v14 = 0.0 < v12 ? v13 : v12;
+    *value = v14;
+    *grad_logp = v11;
 }
 // logp - ref
 TRUING_FN void truing_estimator_k1(float logp, float ref_logp, float *value, float *grad_logp) {
@@ -2415,6 +3127,19 @@ TRUING_FN void truing_estimator_k3(float logp, float ref_logp, float *value, flo
     const float v4 = -(v3);
     *value = v2;
     *grad_logp = v4;
+}
+// |logp - ref|
+TRUING_FN void truing_estimator_abs(float logp, float ref_logp, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(v1);
+    const float v3 = truing_abs(v1);
+    const float v4 = 0.0f < v1 ? v1 : v3;
+    const float v5 = v1 < 0.0f ? v2 : v4;
+    const float v6 = -(1.0f);
+    const float v7 = 0.0f < v1 ? 1.0f : v3;
+    const float v8 = v1 < 0.0f ? v6 : v7;
+    *value = v5;
+    *grad_logp = v8;
 }
 TRUING_FN void truing_map_js(double a, double b, double *difference, double *chosen, double *rejected) {
     const double v1 = -(a);
@@ -2646,7 +3371,7 @@ TRUING_FN truing_unpaired_out truing_unpaired_entry(truing_u32 id, const truing_
     return y;
 }
 struct truing_token_in {
-    float logp, old, advantage, entropy, ref_logp;
+    float logp, old, advantage, log_ratio, entropy, ref_logp, flag;
 };
 struct truing_token_out {
     float value, grad_logp;
@@ -2655,7 +3380,7 @@ struct truing_token_out {
 TRUING_FN truing_token_out truing_token_entry(truing_u32 id, const truing_token_in &x, const float *p) {
     truing_token_out y = {};
     switch (id) {
-    case 4001u: truing_token_ppo_clip(x.logp, x.old, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 4001u: truing_token_ppo_clip(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
     case 4002u: truing_token_nll(x.logp, &y.value, &y.grad_logp); break;
     case 4003u: truing_token_dft(x.logp, &y.value, &y.grad_logp); break;
     case 4004u: truing_token_chord_phi(x.logp, &y.value, &y.grad_logp); break;
@@ -2665,11 +3390,28 @@ TRUING_FN truing_token_out truing_token_entry(truing_u32 id, const truing_token_
     case 4008u: truing_token_gradient_ascent(x.logp, &y.value, &y.grad_logp); break;
     case 4009u: truing_token_wga(x.logp, p[0], &y.value, &y.grad_logp); break;
     case 4010u: truing_token_satimp(x.logp, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4011u: truing_token_cispo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4012u: truing_token_sapo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4013u: truing_token_reinforce(x.logp, x.advantage, &y.value, &y.grad_logp); break;
+    case 4014u: truing_token_topr(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4015u: truing_token_dppo_tv(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4016u: truing_token_dppo_kl(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4017u: truing_token_dppo_tv_ratio(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 4018u: truing_token_prime_ipo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4019u: truing_token_prime_ref_kl(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4020u: truing_token_dro(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4021u: truing_token_kl_cov(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4022u: truing_token_noon_ppo(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4023u: truing_token_sdar(x.logp, x.ref_logp, p[0], &y.value, &y.grad_logp); break;
+    case 4024u: truing_token_nash_md(x.logp, x.ref_logp, x.advantage, p[0], &y.value, &y.grad_logp); break;
+    case 4025u: truing_token_positive_nll(x.logp, x.flag, &y.value, &y.grad_logp); break;
+    case 4026u: truing_token_value_mse(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4027u: truing_token_value_huber(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
     }
     return y;
 }
 struct truing_sequence_map_in {
-    double logp, old, advantage;
+    double logp, old, advantage, log_ratio, importance, ref_logp, flag;
 };
 struct truing_sequence_map_out {
     double value, grad_logp;
@@ -2678,21 +3420,41 @@ struct truing_sequence_map_out {
 TRUING_FN truing_sequence_map_out truing_sequence_map_entry(truing_u32 id, const truing_sequence_map_in &x, const double *p) {
     truing_sequence_map_out y = {};
     switch (id) {
-    case 5001u: truing_sequence_gspo_map(x.logp, x.old, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5001u: truing_sequence_gspo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5002u: truing_sequence_gspo_token_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5003u: truing_sequence_luspo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5004u: truing_sequence_rloo_sequence_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5005u: truing_sequence_sapo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5006u: truing_sequence_gmpo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5007u: truing_sequence_vespo_map(x.logp, x.old, x.advantage, x.importance, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5008u: truing_sequence_flowrl_map(x.logp, x.old, x.ref_logp, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5009u: truing_sequence_sppo_reward_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 5010u: truing_sequence_topr_map(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5011u: truing_sequence_cispo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
     }
     return y;
 }
 struct truing_sequence_in {
-    double c, advantage;
+    double c, advantage, logp, len, log_ratio, log_z, flag;
 };
 struct truing_sequence_out {
-    double value, grad_c;
+    double value, grad_c, grad_logp, grad_log_z;
 };
 // The entry of this id; an output that it has not is 0. p: its constants.
 TRUING_FN truing_sequence_out truing_sequence_entry(truing_u32 id, const truing_sequence_in &x, const double *p) {
     truing_sequence_out y = {};
     switch (id) {
     case 5001u: truing_sequence_gspo(x.c, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5002u: truing_sequence_gspo_token(x.c, x.logp, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5003u: truing_sequence_luspo(x.c, x.len, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5004u: truing_sequence_rloo_sequence(x.c, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5005u: truing_sequence_sapo(x.c, x.advantage, p[0], p[1], &y.value, &y.grad_c); break;
+    case 5006u: truing_sequence_gmpo(x.c, x.advantage, p[0], p[1], &y.value, &y.grad_c); break;
+    case 5007u: truing_sequence_vespo(x.c, x.logp, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5008u: truing_sequence_flowrl(x.c, x.log_ratio, x.advantage, x.log_z, p[0], p[1], &y.value, &y.grad_c, &y.grad_log_z); break;
+    case 5009u: truing_sequence_sppo_reward(x.c, x.advantage, p[0], &y.value, &y.grad_c); break;
+    case 5010u: truing_sequence_topr(x.c, x.logp, x.advantage, x.flag, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5011u: truing_sequence_cispo(x.c, x.logp, x.advantage, p[0], p[1], &y.value, &y.grad_logp); break;
     }
     return y;
 }
@@ -2709,6 +3471,7 @@ TRUING_FN truing_estimator_out truing_estimator_entry(truing_u32 id, const truin
     case 6001u: truing_estimator_k1(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
     case 6002u: truing_estimator_k2(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
     case 6003u: truing_estimator_k3(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6004u: truing_estimator_abs(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
     }
     return y;
 }

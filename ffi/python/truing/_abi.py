@@ -236,6 +236,29 @@ TRUING_SHIFT_POOLED = 2  # All rows so far (the BCO trainer of TRL).
 TRUING_SHIFT_PER_STEP = 3  # The means of the batches (LLaMA-Factory, ms-swift).
 TRUING_AOT_PAIRED = 1  # u = chosen - rejected, v = ref_chosen - ref_rejected.
 TRUING_AOT_UNPAIRED = 2  # u = chosen - ref_chosen, v = rejected - ref_rejected.
+TRUING_WEIGHT_LEVEL_TOKEN = 1  # The log ratio of the token.
+TRUING_WEIGHT_LEVEL_SEQUENCE_SUM = 2  # Its sum over the sequence.
+TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN = 3  # Its mean over the sequence.
+TRUING_WEIGHT_RAW = 1  # Nothing.
+TRUING_WEIGHT_TRUNCATE = 2  # It is cut off at the bound.
+TRUING_WEIGHT_MASK = 3  # It is 0.
+TRUING_MISSING_ONE = 1  # Its ratio counts as 1.
+TRUING_MISSING_ZERO = 2  # It is dropped, and counts as 1 in sums.
+TRUING_MISSING_ERROR = 3  # The call is refused.
+TRUING_NORMALISE_TOKEN_MEAN = 1  # Their mean over the live tokens.
+TRUING_NORMALISE_SEQUENCE_MEAN = 2  # The mean of the means of the sequences.
+TRUING_REJECTION_RATIO = 1  # y = old - sampler, against the logs of the bounds.
+TRUING_REJECTION_K1 = 2  # -y, against the logs of the bounds.
+TRUING_REJECTION_K2 = 3  # y^2 / 2.
+TRUING_REJECTION_K3 = 4  # e^y - 1 - y.
+TRUING_REJECTION_BINARY_KL = 5  # KL of the coins with e^sampler and e^old.
+TRUING_REJECTION_TV = 6  # abs(e^old - e^sampler).
+TRUING_SPAN_TOKEN = 1  # Each token.
+TRUING_SPAN_SEQUENCE_SUM = 2  # Sum over the sequence.
+TRUING_SPAN_SEQUENCE_MEAN = 3  # Mean.
+TRUING_SPAN_SEQUENCE_MAX = 4  # Maximum, 0 without a live token.
+TRUING_COV_KL = 1  # The largest covariances, for kl_cov.
+TRUING_COV_CLIP = 2  # A draw from those between two bounds that no clip holds, for clip_cov.
 TRUING_ITEM_PROBABILITY = 1  # density_ratio: a probability.
 TRUING_ITEM_LOGIT = 2  # density_ratio: a logit.
 TRUING_ITEM_DIFFERENCE = 3  # odpo_offset: the difference of the rewards counts.
@@ -355,6 +378,13 @@ truing_partial_support = ctypes.c_uint32
 truing_outside = ctypes.c_uint32
 truing_shift_mode = ctypes.c_uint32
 truing_aot_pairing = ctypes.c_uint32
+truing_weight_level = ctypes.c_uint32
+truing_weight_action = ctypes.c_uint32
+truing_missing = ctypes.c_uint32
+truing_normalise = ctypes.c_uint32
+truing_rejection_statistic = ctypes.c_uint32
+truing_span = ctypes.c_uint32
+truing_cov_form = ctypes.c_uint32
 truing_item_form = ctypes.c_uint32
 truing_value_mode = ctypes.c_uint32
 truing_class_form = ctypes.c_uint32
@@ -1232,7 +1262,7 @@ class truing_policy_forward_args(ctypes.Structure):
 
 
 class truing_linear_policy_args(ctypes.Structure):
-    """Hidden states to policy loss and gradients (`truing_linear_policy_forward`). No function of this version takes it; its layout may still change until one does."""
+    """Hidden states to policy loss and gradients (`truing_linear_policy_forward`)."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1655,6 +1685,189 @@ class truing_wpo_weight_args(ctypes.Structure):
         ("reserved0", ctypes.c_uint32),  # 0.
         ("out_weight", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n].
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [n].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_importance_weight_args(ctypes.Structure):
+    """Importance weights of `old` against the engine that sampled, constant; serve as `inputs.importance_weight`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats.
+        ("sampler", ctypes.POINTER(truing_tensor)),  # float, same shape, nats.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("low", ctypes.c_double),  # Of the ratio, 0 = none.
+        ("high", ctypes.c_double),  # Of the ratio, 0 = none.
+        ("level", truing_weight_level),  # Required.
+        ("action", truing_weight_action),  # Required; RAW has no bounds.
+        ("missing", truing_missing),  # Required.
+        ("normalise", truing_normalise),  # 0 = off.
+        ("token_weight", ctypes.c_uint32),  # 1: the level decides what is within, the weight is the token's own ratio, not cut off.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_weights", ctypes.POINTER(truing_tensor)),  # f32 or f64, same shape.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8, same shape, 1 = within the bounds.
+        ("out_statistics", ctypes.POINTER(truing_tensor)),  # f64 [8]: tokens, beyond the bounds, sum of weights, of their squares, rest 0.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, same shape.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_rejection_mask_args(ctypes.Structure):
+    """Tokens that are not too far from the engine that sampled them; serve as `inputs.keep`. Several criteria: one call after the other."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats.
+        ("sampler", ctypes.POINTER(truing_tensor)),  # float, same shape, nats.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("keep", ctypes.POINTER(truing_tensor)),  # mask, same shape, what other criteria left.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("low", ctypes.c_double),  # Of the ratio (RATIO, K1) or the statistic, 0 = none.
+        ("high", ctypes.c_double),  # 0 = none.
+        ("statistic", truing_rejection_statistic),  # Required.
+        ("span", truing_span),  # Required.
+        ("missing", truing_missing),  # Required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8, same shape.
+        ("out_sequence_keep", ctypes.POINTER(truing_tensor)),  # u8 [B], 1 = a token is kept.
+        ("out_statistic", ctypes.POINTER(truing_tensor)),  # f64 or f32, same shape for SPAN_TOKEN, else [B].
+        ("out_rejected", ctypes.POINTER(truing_tensor)),  # i64 0-d, live tokens that are not kept.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_off_policy_sequence_mask_args(ctypes.Structure):
+    """Sequences with a negative advantage that the policy has moved away from; serve as `inputs.sequence_keep`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], current policy, nats.
+        ("behaviour", ctypes.POINTER(truing_tensor)),  # float, same shape, sampler or old policy; NaN adds nothing.
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [B].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape as logps.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("delta", ctypes.c_double),  # Largest mean of behaviour - logps that is kept.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8 [B].
+        ("out_mean", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_top_entropy_mask_args(ctypes.Structure):
+    """The live tokens with the largest entropies, ties kept; serves as `inputs.entropy_mask`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("entropy", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T]; NaN is dropped.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("share", ctypes.c_double),  # In (0, 1].
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8, same shape.
+        ("out_threshold", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 0-d: nan_input, empty.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_cov_select_args(ctypes.Structure):
+    """Tokens by the covariance of advantage and log-prob over the live tokens."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats, constant.
+        ("old", ctypes.POINTER(truing_tensor)),  # float, same shape; CLIP only.
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape as logps.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: share (2e-4), cov_low (1), cov_high (5), clip_low (0.2), clip_high (0.2); NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 to 5.
+        ("seed", ctypes.c_uint64),  # Of the draw.
+        ("first_token", ctypes.c_int64),  # Index of the first token among those of all ranks, >= 0.
+        ("form", truing_cov_form),  # Required.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_indices", ctypes.POINTER(truing_tensor)),  # i64 [N] or [B,T] as logps, flat, ascending; -1 behind the first `count`.
+        ("out_count", ctypes.POINTER(truing_tensor)),  # i64 0-d.
+        ("out_flag", ctypes.POINTER(truing_tensor)),  # u8, same shape, 1 = selected: `inputs.flag` of kl_cov.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8, same shape, 0 = selected: `inputs.keep` of clip_cov.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_m2po_mask_args(ctypes.Structure):
+    """Tokens left when those with the largest (old - proximal)^2 are dropped until the mean of the others is below a threshold; serve as `inputs.keep`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("old", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats.
+        ("proximal", ctypes.POINTER(truing_tensor)),  # float, same shape, nats.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape.
+        ("threshold", ctypes.c_double),  # > 0.
+        ("out_keep", ctypes.POINTER(truing_tensor)),  # u8, same shape.
+        ("out_moment", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d, mean square of the kept.
+        ("out_dropped", ctypes.POINTER(truing_tensor)),  # i64 0-d.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_fipo_weight_args(ctypes.Structure):
+    """Tokens weighted by the log ratios of those behind them, constant; serve as `inputs.token_weights`."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats, constant.
+        ("old", ctypes.POINTER(truing_tensor)),  # float, same shape, nats.
+        ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape as logps.
+        ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: half_life (32), clip (0.2, 0 = any), delta (inf), safety (4); NaN or a missing tail = default.
+        ("num_params", ctypes.c_size_t),  # 0 to 4.
+        ("high_only", ctypes.c_uint32),  # 1: at least 1 but for `safety`; 0: both sides.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_weights", ctypes.POINTER(truing_tensor)),  # f32 or f64, same shape.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, same shape.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -2376,6 +2589,13 @@ STRUCTS = [
     truing_aot_sort_args,
     truing_beta_dpo_stats_args,
     truing_wpo_weight_args,
+    truing_importance_weight_args,
+    truing_rejection_mask_args,
+    truing_off_policy_sequence_mask_args,
+    truing_top_entropy_mask_args,
+    truing_cov_select_args,
+    truing_m2po_mask_args,
+    truing_fipo_weight_args,
     truing_item_numbers_args,
     truing_head_weights_args,
     truing_modpo_margin_args,
@@ -2494,6 +2714,20 @@ FUNCTIONS = {
     "truing_preference_orchestrator_workspace_size": (truing_status, [ctypes.POINTER(truing_preference_orchestrator_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_context_create": (truing_status, [ctypes.POINTER(truing_context_options), ctypes.POINTER(ctypes.c_void_p)]),
     "truing_context_destroy": (None, [ctypes.c_void_p]),
+    "truing_importance_weight": (truing_status, [ctypes.POINTER(truing_importance_weight_args)]),
+    "truing_importance_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_importance_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_rejection_mask": (truing_status, [ctypes.POINTER(truing_rejection_mask_args)]),
+    "truing_off_policy_sequence_mask": (truing_status, [ctypes.POINTER(truing_off_policy_sequence_mask_args)]),
+    "truing_top_entropy_mask": (truing_status, [ctypes.POINTER(truing_top_entropy_mask_args)]),
+    "truing_top_entropy_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_top_entropy_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_cov_select": (truing_status, [ctypes.POINTER(truing_cov_select_args)]),
+    "truing_cov_select_workspace_size": (truing_status, [ctypes.POINTER(truing_cov_select_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_m2po_mask": (truing_status, [ctypes.POINTER(truing_m2po_mask_args)]),
+    "truing_m2po_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_m2po_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_fipo_weight": (truing_status, [ctypes.POINTER(truing_fipo_weight_args)]),
+    "truing_rejection_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_rejection_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_off_policy_sequence_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_off_policy_sequence_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_fipo_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_fipo_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
@@ -2502,6 +2736,8 @@ FUNCTIONS = {
     "truing_linear_logprob_local_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_finish": (truing_status, [ctypes.POINTER(truing_linear_logprob_finish_args)]),
     "truing_linear_logprob_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_policy_forward": (truing_status, [ctypes.POINTER(truing_linear_policy_args)]),
+    "truing_linear_policy_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_policy_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_preference_forward": (truing_status, [ctypes.POINTER(truing_linear_preference_args)]),
     "truing_linear_preference_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_preference_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_logprob_forward": (truing_status, [ctypes.POINTER(truing_logprob_forward_args)]),

@@ -52,17 +52,20 @@ def read():
         e = Entry(d)
         _by_id[e.id] = e
         _by_name.setdefault(e.name, e)
+        for name in (e.name, *e.aliases):
+            _by_name[name, e.kind] = e
     return list(_by_id.values())
 
 
-def entry(loss):
-    """An entry by its name, alias, id, or itself."""
+def entry(loss, level=None):
+    """An entry by its name, alias, id, or itself; at the level "sequence" names of sequence entries come first."""
     if isinstance(loss, Entry):
         return loss
     if isinstance(loss, int):
         found = _by_id.get(loss)
     else:
-        found = _by_name.get(loss)
+        found = _by_name.get((loss, "sequence")) if level == "sequence" else None
+        found = found or _by_name.get(loss)
         if found is None:
             number = _abi.truing_loss_id()
             check(library().truing_loss_find(str(loss).encode(), ctypes.byref(number)))

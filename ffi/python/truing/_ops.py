@@ -611,55 +611,118 @@ def linear_preference(
     return call.run("truing_linear_preference_forward")
 
 
+def _policy(call, entry, level, aggregate, given):
+    """The fields of `truing_policy_inputs`, taken out of `given`; what is left is returned."""
+    take = lambda *names: {f"inputs__{n}": given.pop(n) for n in names if n in given}  # noqa: E731
+    call.read(**take("old", "ref", "sampler", "kl_ref", "advantage", "flag", "log_z", "mask", "keep", "sequence_keep",
+                     "entropy_mask", "kl_mask", "token_weights", "importance_weight", "cu_seqlens"))  # fmt: skip
+    fields = dict(
+        inputs__level=enum("level", "LEVEL", level),
+        inputs__advantage_level=enum("advantage_level", "LEVEL", given.pop("advantage_level", None)),
+        inputs__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+        inputs__entropy_coef=given.pop("entropy_coef", None),
+    )
+    for prefix, place in (("", "aggregate"), ("entropy_", "entropy_aggregate")):
+        for name, words in (("count_empty", "COUNT"), ("denominator", "DENOMINATOR")):
+            fields[f"inputs__{place}__{name}"] = enum(prefix + name, words, given.pop(prefix + name, None))
+        for name in ("normaliser", "max_length"):
+            fields[f"inputs__{place}__{name}"] = given.pop(prefix + name, None)
+    fields["inputs__entropy_aggregate__mode"] = enum("entropy_aggregate", "AGGREGATE", given.pop("entropy_aggregate", None))
+    kl = given.pop("kl", None)
+    fields["inputs__kl__id"] = None if kl is None else _catalog.entry(kl).id
+    for name, words in (("weight", "ESTIMATOR"), ("gradient", "GRADIENT"), ("input_clamp_mode", "CLAMP"),
+                        ("ratio_source", "RATIO"), ("stage", "KL")):  # fmt: skip
+        fields[f"inputs__kl__{name}"] = enum("kl_" + name, words, given.pop("kl_" + name, None))
+    for name in ("coef", "input_clamp", "output_clamp", "ratio_max"):
+        fields[f"inputs__kl__{name}"] = given.pop("kl_" + name, None)
+    call.set(**fields)
+    if entry is not None:
+        _fill_loss(call, call.args.inputs.loss, entry, given.pop("params", None))
+        call.set(inputs__loss__variant=given.pop("variant", None))
+    return given
+
+
+def _policy_outputs(call, entry, n, b, wanted):
+    by_sequence = entry is not None and entry.kind == "sequence"
+    call.write("outputs.out_loss", "loss", wanted.pop("out_loss", True), (), "float64")
+    call.write("outputs.out_values", "values", wanted.pop("values", False), b if by_sequence else n,
+               "float64" if by_sequence else "float32")  # fmt: skip
+    call.write("outputs.out_kl", "kl", wanted.pop("out_kl", False), n, "float32")
+    call.write("outputs.out_terms", "terms", wanted.pop("terms", False), (3,), "float64")
+    call.write("outputs.grad_log_z_out", "grad_log_z", wanted.pop("grad_log_z", False), b, "float32")
+    call.write("outputs.out_statistics", "statistics", wanted.pop("statistics", False), (_abi.TRUING_POLICY_STAT_COUNT,),
+               "float64")  # fmt: skip
+    call.write("outputs.out_token_status", "token_status", wanted.pop("token_status", False), n, "uint32")
+    call.write("outputs.out_sequence_status", "sequence_status", wanted.pop("sequence_status", False), b, "uint32")
+    call.write("outputs.out_counters", "counters", wanted.pop("counters", False), (32,), "int64")
+    for name in wanted:
+        raise TypeError(f"unexpected keyword {name!r}")
+
+
 def policy(
-    loss, logps, old=None, *, level, aggregate, ref=None, advantage=None, advantage_level=None, mask=None,
-    cu_seqlens=None, params=None, count_empty=None, normaliser=None, max_length=None, kl=None, kl_weight=None, kl_gradient=None, kl_coef=None,
-    grad_output=None, grad_scale=None, out_loss=True, values=False, out_kl=False, terms=False, grad_logps=True,
-    statistics=False, token_status=False, sequence_status=False, counters=False, context=None,
+    loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, grad_output=None, grad_scale=None,
+    grad_logps=True, grad_entropy=False, context=None, **more,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence or estimator entry.
 
-    `advantage`: [B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` ("token" or "sequence") tells
-    them apart if N = B. `level`: "token" or "sequence"; `aggregate`: "token_mean", "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`).
+    `level`: "token" or "sequence"; with "sequence" a name is that of a sequence entry. `aggregate`: "token_mean",
+    "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`), with `count_empty`, `denominator`, `normaliser`, `max_length`.
+    `more`, inputs: `advantage` ([B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` tells them
+    apart if N = B), `ref`, `sampler`, `kl_ref`, `flag`, `log_z`, `mask`, `keep`, `sequence_keep`, `entropy_mask`, `kl_mask`,
+    `token_weights`, `importance_weight`, `cu_seqlens`; the KL term: `kl` (an estimator) and `kl_weight`, `kl_gradient`,
+    `kl_coef`, `kl_input_clamp`, `kl_input_clamp_mode`, `kl_output_clamp`, `kl_ratio_max`, `kl_ratio_source`, `kl_stage`;
+    the entropy bonus: `entropy_coef`, `entropy_aggregate`, `entropy_denominator`, ...; outputs: `out_loss` (on), `values`,
+    `out_kl`, `terms`, `grad_log_z`, `statistics`, `token_status`, `sequence_status`, `counters`.
     """
-    entry = _catalog.entry(loss)
+    entry = _catalog.entry(loss, level)
     call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None))
-    call.read(logps=logps, inputs__old=old, inputs__ref=ref, inputs__advantage=advantage, inputs__mask=mask,
-              inputs__cu_seqlens=cu_seqlens, grad_output=grad_output)  # fmt: skip
-    _fill_loss(call, call.args.inputs.loss, entry, params)
-    call.set(
-        inputs__level=enum("level", "LEVEL", level),
-        inputs__advantage_level=enum("advantage_level", "LEVEL", advantage_level),
-        inputs__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
-        inputs__aggregate__count_empty=enum("count_empty", "COUNT", count_empty),
-        inputs__aggregate__normaliser=normaliser, inputs__aggregate__max_length=max_length,
-        inputs__kl__id=None if kl is None else _catalog.entry(kl).id,
-        inputs__kl__weight=enum("kl_weight", "ESTIMATOR", kl_weight),
-        inputs__kl__gradient=enum("kl_gradient", "GRADIENT", kl_gradient), inputs__kl__coef=kl_coef, grad_scale=grad_scale,
-    )  # fmt: skip
-    n, b = shape(logps), (_sequences(logps, cu_seqlens),)
-    by_sequence = entry.kind == "sequence"
-    call.write("outputs.out_loss", "loss", out_loss, (), "float64")
-    call.write("outputs.out_values", "values", values, b if by_sequence else n, "float64" if by_sequence else "float32")
-    call.write("outputs.out_kl", "kl", out_kl, n, "float32")
-    call.write("outputs.out_terms", "terms", terms, (3,), "float64")
-    call.write("outputs.out_statistics", "statistics", statistics, (_abi.TRUING_POLICY_STAT_COUNT,), "float64")
-    call.write("outputs.out_token_status", "token_status", token_status, n, "uint32")
-    call.write("outputs.out_sequence_status", "sequence_status", sequence_status, b, "uint32")
-    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    n, b = shape(logps), (_sequences(logps, more.get("cu_seqlens")),)
+    call.read(logps=logps, entropy=entropy, grad_output=grad_output)
+    call.set(grad_scale=grad_scale)
+    wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
+    _policy_outputs(call, entry, n, b, wanted)
     call.write("grad_logps_out", "grad_logps", grad_logps, n, "float32")
+    call.write("grad_entropy_out", "grad_entropy", grad_entropy, n, "float32")
     return call.run("truing_policy_forward")
 
 
-def _numbers(call, *values):
-    """Numbers of an operation in their order; None is the library's default."""
-    given = [float("nan") if x is None else x for x in values]
-    while given and values[len(given) - 1] is None:
-        given.pop()
-    if given:
-        array = (ctypes.c_double * len(given))(*given)
-        call.keep.append(array)
-        call.args.params, call.args.num_params = array, len(given)
+def linear_policy(
+    loss, hidden, weight, target, old=None, *, phase, level=None, aggregate=None, params=None, variant=None,
+    ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
+    n_valid_vocab=None, logp_coefficients=None, entropy_coefficients=None, stats=None, recompute=False, grad_output=None,
+    grad_scale=None, grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False,
+    accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, **more,
+):  # fmt: skip
+    """Policy loss of hidden states [N, D] (or [B, T, D]) and a head [V, D], and the gradients of both.
+
+    `phase`: "single" (loss and gradients), "figures" (log-probs, entropies) or "with_coefficients" (gradients from
+    `logp_coefficients` and `entropy_coefficients`). `more`: see :func:`policy`.
+    """
+    single, gradients = phase == "single", phase != "figures"
+    entry = _catalog.entry(loss, level) if single else None
+    flags = _flags(
+        has_ignore_index=ignore_index is not None, recompute=recompute, accumulate_hidden=accumulate_hidden,
+        accumulate_weight=accumulate_weight, has_grad_scale=grad_scale is not None,
+    )  # fmt: skip
+    call = Call(_abi.truing_linear_policy_args, hidden, context, flags)
+    call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, logp_coefficients=logp_coefficients,
+              entropy_coefficients=entropy_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
+    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
+    _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    _rows(call, target, None, ignore_index)
+    n, b = shape(target), (_sequences(target, cu_seqlens),)
+    wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
+    if not single:
+        wanted.pop("params", None), wanted.pop("variant", None)
+        wanted.setdefault("out_loss", False)
+    _policy_outputs(call, entry, n, b, wanted)
+    _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
+                gradients if grad_weight is None else grad_weight, grad_bias)  # fmt: skip
+    call.write("out_logps", "logps", logps, n, "float32")
+    call.write("out_entropy", "entropy", entropy, n, "float32")
+    call.write("out_log_sum_sq", "log_sum_sq", log_sum_sq, n, "float32")
+    call.write("out_stats", "stats", out_stats, (*n, _abi.TRUING_STATS_WIDTH), "float32")
+    return call.run("truing_linear_policy_forward")
 
 
 def kto_baseline(
@@ -734,6 +797,109 @@ def wpo_weight(
     call.write("out_weight", "weight", weight, shape(chosen), "float64")
     call.write("out_status", "status", status, shape(chosen), "uint32")
     return call.run("truing_wpo_weight")
+
+
+def importance_weight(
+    old, sampler, *, level, action, missing, mask=None, cu_seqlens=None, low=None, high=None, normalise=None,
+    token_weight=False, weights=True, keep=False, statistics=False, status=False, context=None,
+):  # fmt: skip
+    """Importance weights of `old` against the engine that sampled. `level`: "token", "sequence_sum", "sequence_mean";
+    `action`: "raw", "truncate", "mask"; `missing`: "one", "zero", "error"; `normalise`: "token_mean", "sequence_mean"."""
+    call = Call(_abi.truing_importance_weight_args, old, context, 0)
+    call.read(old=old, sampler=sampler, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(low=low, high=high, level=enum("level", "WEIGHT_LEVEL", level), action=enum("action", "WEIGHT", action),
+             missing=enum("missing", "MISSING", missing), normalise=enum("normalise", "NORMALISE", normalise),
+             token_weight=int(token_weight))  # fmt: skip
+    call.write("out_weights", "weights", weights, shape(old), "float32")
+    call.write("out_keep", "keep", keep, shape(old), "uint8")
+    call.write("out_statistics", "statistics", statistics, (8,), "float64")
+    call.write("out_status", "status", status, shape(old), "uint32")
+    return call.run("truing_importance_weight")
+
+
+def rejection_mask(
+    old, sampler, *, statistic, span, missing, mask=None, keep=None, cu_seqlens=None, low=None, high=None, out_keep=True,
+    sequence_keep=False, out_statistic=False, rejected=False, context=None,
+):  # fmt: skip
+    """Tokens that one criterion keeps. `statistic`: "ratio", "k1", "k2", "k3", "binary_kl", "tv"; `span`: "token",
+    "sequence_sum", "sequence_mean", "sequence_max"; `keep`: what other criteria left."""
+    call = Call(_abi.truing_rejection_mask_args, old, context, 0)
+    call.read(old=old, sampler=sampler, mask=mask, keep=keep, cu_seqlens=cu_seqlens)
+    call.set(low=low, high=high, statistic=enum("statistic", "REJECTION", statistic), span=enum("span", "SPAN", span),
+             missing=enum("missing", "MISSING", missing))  # fmt: skip
+    b = (_sequences(old, cu_seqlens),)
+    call.write("out_keep", "keep", out_keep, shape(old), "uint8")
+    call.write("out_sequence_keep", "sequence_keep", sequence_keep, b, "uint8")
+    call.write("out_statistic", "statistic", out_statistic, shape(old) if span == "token" else b, "float64")
+    call.write("out_rejected", "rejected", rejected, (), "int64")
+    return call.run("truing_rejection_mask")
+
+
+def off_policy_sequence_mask(
+    logps, behaviour, advantage, *, delta, mask=None, cu_seqlens=None, keep=True, mean=False, context=None,
+):  # fmt: skip
+    """Sequences that are kept: those of a negative advantage only where the mean of `behaviour - logps` is at most `delta`."""
+    call = Call(_abi.truing_off_policy_sequence_mask_args, logps, context, 0)
+    call.read(logps=logps, behaviour=behaviour, advantage=advantage, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(delta=delta)
+    b = (_sequences(logps, cu_seqlens),)
+    call.write("out_keep", "keep", keep, b, "uint8")
+    call.write("out_mean", "mean", mean, b, "float64")
+    return call.run("truing_off_policy_sequence_mask")
+
+
+def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, status=False, context=None):
+    """The share of the live tokens with the largest entropies."""
+    call = Call(_abi.truing_top_entropy_mask_args, entropy, context, 0)
+    call.read(entropy=entropy, mask=mask)
+    call.set(share=share)
+    call.write("out_keep", "keep", keep, shape(entropy), "uint8")
+    call.write("out_threshold", "threshold", threshold, (), "float64")
+    call.write("out_status", "status", status, (), "uint32")
+    return call.run("truing_top_entropy_mask")
+
+
+def cov_select(
+    logps, advantage, old=None, *, form, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
+    clip_low=None, clip_high=None, seed=None, first_token=None, indices=False, count=True, flag=True, keep=False,
+    context=None,
+):  # fmt: skip
+    """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a seeded draw)."""
+    call = Call(_abi.truing_cov_select_args, logps, context, 0)
+    call.read(logps=logps, advantage=advantage, old=old, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(form=enum("form", "COV", form), seed=seed, first_token=first_token)
+    _numbers(call, share, cov_low, cov_high, clip_low, clip_high)
+    n = shape(logps)
+    call.write("out_indices", "indices", indices, n, "int64")
+    call.write("out_count", "count", count, (), "int64")
+    call.write("out_flag", "flag", flag, n, "uint8")
+    call.write("out_keep", "keep", keep, n, "uint8")
+    return call.run("truing_cov_select")
+
+
+def m2po_mask(old, proximal, *, threshold, mask=None, keep=True, moment=False, dropped=False, context=None):
+    """Tokens left when those that moved most are dropped until the mean square of the others is below `threshold`."""
+    call = Call(_abi.truing_m2po_mask_args, old, context, 0)
+    call.read(old=old, proximal=proximal, mask=mask)
+    call.set(threshold=threshold)
+    call.write("out_keep", "keep", keep, shape(old), "uint8")
+    call.write("out_moment", "moment", moment, (), "float64")
+    call.write("out_dropped", "dropped", dropped, (), "int64")
+    return call.run("truing_m2po_mask")
+
+
+def fipo_weight(
+    logps, old, advantage, *, high_only, mask=None, cu_seqlens=None, half_life=None, clip=None, delta=None, safety=None,
+    weights=True, status=False, context=None,
+):  # fmt: skip
+    """Weights of tokens by the log ratios of those behind them."""
+    call = Call(_abi.truing_fipo_weight_args, logps, context, 0)
+    call.read(logps=logps, old=old, advantage=advantage, mask=mask, cu_seqlens=cu_seqlens)
+    call.set(high_only=int(high_only))
+    _numbers(call, half_life, clip, delta, safety)
+    call.write("out_weights", "weights", weights, shape(logps), "float32")
+    call.write("out_status", "status", status, shape(logps), "uint32")
+    return call.run("truing_fipo_weight")
 
 
 def _item_numbers(function, first, second, form, numbers, value, status, context):

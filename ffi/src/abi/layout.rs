@@ -1663,6 +1663,214 @@ impl Layout for truing_wpo_weight_args {
     ];
 }
 
+impl Layout for truing_importance_weight_args {
+    const NAME: &'static str = "truing_importance_weight_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_importance_weight_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_importance_weight_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_importance_weight_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_importance_weight_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_importance_weight_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_importance_weight_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_importance_weight_args, workspace_size), size_of::<usize>()),
+        f("old", offset_of!(truing_importance_weight_args, old), size_of::<*const truing_tensor>()),
+        f("sampler", offset_of!(truing_importance_weight_args, sampler), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_importance_weight_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_importance_weight_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("low", offset_of!(truing_importance_weight_args, low), size_of::<f64>()),
+        f("high", offset_of!(truing_importance_weight_args, high), size_of::<f64>()),
+        f("level", offset_of!(truing_importance_weight_args, level), size_of::<truing_weight_level>()),
+        f("action", offset_of!(truing_importance_weight_args, action), size_of::<truing_weight_action>()),
+        f("missing", offset_of!(truing_importance_weight_args, missing), size_of::<truing_missing>()),
+        f("normalise", offset_of!(truing_importance_weight_args, normalise), size_of::<truing_normalise>()),
+        f("token_weight", offset_of!(truing_importance_weight_args, token_weight), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_importance_weight_args, reserved0), size_of::<u32>()),
+        f("out_weights", offset_of!(truing_importance_weight_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_keep", offset_of!(truing_importance_weight_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_statistics", offset_of!(truing_importance_weight_args, out_statistics), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_importance_weight_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_importance_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_importance_weight_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_importance_weight_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_importance_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_rejection_mask_args {
+    const NAME: &'static str = "truing_rejection_mask_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_rejection_mask_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_rejection_mask_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_rejection_mask_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_rejection_mask_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_rejection_mask_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_rejection_mask_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_rejection_mask_args, workspace_size), size_of::<usize>()),
+        f("old", offset_of!(truing_rejection_mask_args, old), size_of::<*const truing_tensor>()),
+        f("sampler", offset_of!(truing_rejection_mask_args, sampler), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_rejection_mask_args, mask), size_of::<*const truing_tensor>()),
+        f("keep", offset_of!(truing_rejection_mask_args, keep), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_rejection_mask_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("low", offset_of!(truing_rejection_mask_args, low), size_of::<f64>()),
+        f("high", offset_of!(truing_rejection_mask_args, high), size_of::<f64>()),
+        f("statistic", offset_of!(truing_rejection_mask_args, statistic), size_of::<truing_rejection_statistic>()),
+        f("span", offset_of!(truing_rejection_mask_args, span), size_of::<truing_span>()),
+        f("missing", offset_of!(truing_rejection_mask_args, missing), size_of::<truing_missing>()),
+        f("reserved0", offset_of!(truing_rejection_mask_args, reserved0), size_of::<u32>()),
+        f("out_keep", offset_of!(truing_rejection_mask_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_sequence_keep", offset_of!(truing_rejection_mask_args, out_sequence_keep), size_of::<*const truing_tensor>()),
+        f("out_statistic", offset_of!(truing_rejection_mask_args, out_statistic), size_of::<*const truing_tensor>()),
+        f("out_rejected", offset_of!(truing_rejection_mask_args, out_rejected), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_rejection_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_rejection_mask_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_rejection_mask_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_rejection_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_off_policy_sequence_mask_args {
+    const NAME: &'static str = "truing_off_policy_sequence_mask_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_off_policy_sequence_mask_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_off_policy_sequence_mask_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_off_policy_sequence_mask_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_off_policy_sequence_mask_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_off_policy_sequence_mask_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_off_policy_sequence_mask_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_off_policy_sequence_mask_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_off_policy_sequence_mask_args, logps), size_of::<*const truing_tensor>()),
+        f("behaviour", offset_of!(truing_off_policy_sequence_mask_args, behaviour), size_of::<*const truing_tensor>()),
+        f("advantage", offset_of!(truing_off_policy_sequence_mask_args, advantage), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_off_policy_sequence_mask_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_off_policy_sequence_mask_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("delta", offset_of!(truing_off_policy_sequence_mask_args, delta), size_of::<f64>()),
+        f("out_keep", offset_of!(truing_off_policy_sequence_mask_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_mean", offset_of!(truing_off_policy_sequence_mask_args, out_mean), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_off_policy_sequence_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_off_policy_sequence_mask_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_off_policy_sequence_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_top_entropy_mask_args {
+    const NAME: &'static str = "truing_top_entropy_mask_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_top_entropy_mask_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_top_entropy_mask_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_top_entropy_mask_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_top_entropy_mask_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_top_entropy_mask_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_top_entropy_mask_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_top_entropy_mask_args, workspace_size), size_of::<usize>()),
+        f("entropy", offset_of!(truing_top_entropy_mask_args, entropy), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_top_entropy_mask_args, mask), size_of::<*const truing_tensor>()),
+        f("share", offset_of!(truing_top_entropy_mask_args, share), size_of::<f64>()),
+        f("out_keep", offset_of!(truing_top_entropy_mask_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_threshold", offset_of!(truing_top_entropy_mask_args, out_threshold), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_top_entropy_mask_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_top_entropy_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_top_entropy_mask_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_top_entropy_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_cov_select_args {
+    const NAME: &'static str = "truing_cov_select_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_cov_select_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_cov_select_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_cov_select_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_cov_select_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_cov_select_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_cov_select_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_cov_select_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_cov_select_args, logps), size_of::<*const truing_tensor>()),
+        f("old", offset_of!(truing_cov_select_args, old), size_of::<*const truing_tensor>()),
+        f("advantage", offset_of!(truing_cov_select_args, advantage), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_cov_select_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_cov_select_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_cov_select_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_cov_select_args, num_params), size_of::<usize>()),
+        f("seed", offset_of!(truing_cov_select_args, seed), size_of::<u64>()),
+        f("first_token", offset_of!(truing_cov_select_args, first_token), size_of::<i64>()),
+        f("form", offset_of!(truing_cov_select_args, form), size_of::<truing_cov_form>()),
+        f("reserved0", offset_of!(truing_cov_select_args, reserved0), size_of::<u32>()),
+        f("out_indices", offset_of!(truing_cov_select_args, out_indices), size_of::<*const truing_tensor>()),
+        f("out_count", offset_of!(truing_cov_select_args, out_count), size_of::<*const truing_tensor>()),
+        f("out_flag", offset_of!(truing_cov_select_args, out_flag), size_of::<*const truing_tensor>()),
+        f("out_keep", offset_of!(truing_cov_select_args, out_keep), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_cov_select_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_cov_select_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_cov_select_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_cov_select_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_m2po_mask_args {
+    const NAME: &'static str = "truing_m2po_mask_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_m2po_mask_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_m2po_mask_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_m2po_mask_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_m2po_mask_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_m2po_mask_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_m2po_mask_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_m2po_mask_args, workspace_size), size_of::<usize>()),
+        f("old", offset_of!(truing_m2po_mask_args, old), size_of::<*const truing_tensor>()),
+        f("proximal", offset_of!(truing_m2po_mask_args, proximal), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_m2po_mask_args, mask), size_of::<*const truing_tensor>()),
+        f("threshold", offset_of!(truing_m2po_mask_args, threshold), size_of::<f64>()),
+        f("out_keep", offset_of!(truing_m2po_mask_args, out_keep), size_of::<*const truing_tensor>()),
+        f("out_moment", offset_of!(truing_m2po_mask_args, out_moment), size_of::<*const truing_tensor>()),
+        f("out_dropped", offset_of!(truing_m2po_mask_args, out_dropped), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_m2po_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_m2po_mask_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_m2po_mask_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_fipo_weight_args {
+    const NAME: &'static str = "truing_fipo_weight_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_fipo_weight_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_fipo_weight_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_fipo_weight_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_fipo_weight_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_fipo_weight_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_fipo_weight_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_fipo_weight_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_fipo_weight_args, logps), size_of::<*const truing_tensor>()),
+        f("old", offset_of!(truing_fipo_weight_args, old), size_of::<*const truing_tensor>()),
+        f("advantage", offset_of!(truing_fipo_weight_args, advantage), size_of::<*const truing_tensor>()),
+        f("mask", offset_of!(truing_fipo_weight_args, mask), size_of::<*const truing_tensor>()),
+        f("cu_seqlens", offset_of!(truing_fipo_weight_args, cu_seqlens), size_of::<*const truing_tensor>()),
+        f("params", offset_of!(truing_fipo_weight_args, params), size_of::<*const f64>()),
+        f("num_params", offset_of!(truing_fipo_weight_args, num_params), size_of::<usize>()),
+        f("high_only", offset_of!(truing_fipo_weight_args, high_only), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_fipo_weight_args, reserved0), size_of::<u32>()),
+        f("out_weights", offset_of!(truing_fipo_weight_args, out_weights), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_fipo_weight_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_fipo_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_fipo_weight_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_fipo_weight_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_fipo_weight_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 impl Layout for truing_item_numbers_args {
     const NAME: &'static str = "truing_item_numbers_args";
     const FIELDS: &'static [Field] = &[
@@ -2465,6 +2673,13 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_aot_sort_args::NAME, size_of::<truing_aot_sort_args>(), truing_aot_sort_args::FIELDS),
     (truing_beta_dpo_stats_args::NAME, size_of::<truing_beta_dpo_stats_args>(), truing_beta_dpo_stats_args::FIELDS),
     (truing_wpo_weight_args::NAME, size_of::<truing_wpo_weight_args>(), truing_wpo_weight_args::FIELDS),
+    (truing_importance_weight_args::NAME, size_of::<truing_importance_weight_args>(), truing_importance_weight_args::FIELDS),
+    (truing_rejection_mask_args::NAME, size_of::<truing_rejection_mask_args>(), truing_rejection_mask_args::FIELDS),
+    (truing_off_policy_sequence_mask_args::NAME, size_of::<truing_off_policy_sequence_mask_args>(), truing_off_policy_sequence_mask_args::FIELDS),
+    (truing_top_entropy_mask_args::NAME, size_of::<truing_top_entropy_mask_args>(), truing_top_entropy_mask_args::FIELDS),
+    (truing_cov_select_args::NAME, size_of::<truing_cov_select_args>(), truing_cov_select_args::FIELDS),
+    (truing_m2po_mask_args::NAME, size_of::<truing_m2po_mask_args>(), truing_m2po_mask_args::FIELDS),
+    (truing_fipo_weight_args::NAME, size_of::<truing_fipo_weight_args>(), truing_fipo_weight_args::FIELDS),
     (truing_item_numbers_args::NAME, size_of::<truing_item_numbers_args>(), truing_item_numbers_args::FIELDS),
     (truing_head_weights_args::NAME, size_of::<truing_head_weights_args>(), truing_head_weights_args::FIELDS),
     (truing_modpo_margin_args::NAME, size_of::<truing_modpo_margin_args>(), truing_modpo_margin_args::FIELDS),
@@ -2728,6 +2943,29 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_SHIFT_PER_STEP", TRUING_SHIFT_PER_STEP as i64),
     ("TRUING_AOT_PAIRED", TRUING_AOT_PAIRED as i64),
     ("TRUING_AOT_UNPAIRED", TRUING_AOT_UNPAIRED as i64),
+    ("TRUING_WEIGHT_LEVEL_TOKEN", TRUING_WEIGHT_LEVEL_TOKEN as i64),
+    ("TRUING_WEIGHT_LEVEL_SEQUENCE_SUM", TRUING_WEIGHT_LEVEL_SEQUENCE_SUM as i64),
+    ("TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN", TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN as i64),
+    ("TRUING_WEIGHT_RAW", TRUING_WEIGHT_RAW as i64),
+    ("TRUING_WEIGHT_TRUNCATE", TRUING_WEIGHT_TRUNCATE as i64),
+    ("TRUING_WEIGHT_MASK", TRUING_WEIGHT_MASK as i64),
+    ("TRUING_MISSING_ONE", TRUING_MISSING_ONE as i64),
+    ("TRUING_MISSING_ZERO", TRUING_MISSING_ZERO as i64),
+    ("TRUING_MISSING_ERROR", TRUING_MISSING_ERROR as i64),
+    ("TRUING_NORMALISE_TOKEN_MEAN", TRUING_NORMALISE_TOKEN_MEAN as i64),
+    ("TRUING_NORMALISE_SEQUENCE_MEAN", TRUING_NORMALISE_SEQUENCE_MEAN as i64),
+    ("TRUING_REJECTION_RATIO", TRUING_REJECTION_RATIO as i64),
+    ("TRUING_REJECTION_K1", TRUING_REJECTION_K1 as i64),
+    ("TRUING_REJECTION_K2", TRUING_REJECTION_K2 as i64),
+    ("TRUING_REJECTION_K3", TRUING_REJECTION_K3 as i64),
+    ("TRUING_REJECTION_BINARY_KL", TRUING_REJECTION_BINARY_KL as i64),
+    ("TRUING_REJECTION_TV", TRUING_REJECTION_TV as i64),
+    ("TRUING_SPAN_TOKEN", TRUING_SPAN_TOKEN as i64),
+    ("TRUING_SPAN_SEQUENCE_SUM", TRUING_SPAN_SEQUENCE_SUM as i64),
+    ("TRUING_SPAN_SEQUENCE_MEAN", TRUING_SPAN_SEQUENCE_MEAN as i64),
+    ("TRUING_SPAN_SEQUENCE_MAX", TRUING_SPAN_SEQUENCE_MAX as i64),
+    ("TRUING_COV_KL", TRUING_COV_KL as i64),
+    ("TRUING_COV_CLIP", TRUING_COV_CLIP as i64),
     ("TRUING_ITEM_PROBABILITY", TRUING_ITEM_PROBABILITY as i64),
     ("TRUING_ITEM_LOGIT", TRUING_ITEM_LOGIT as i64),
     ("TRUING_ITEM_DIFFERENCE", TRUING_ITEM_DIFFERENCE as i64),

@@ -1,0 +1,112 @@
+//! The composite of a policy loss: GRPO with a reference, 4 sequences of 128 tokens, hidden 1024, vocabulary 32000, from
+//! hidden states to loss and gradients of hidden and head. Time over the floor of its three products at the rate of a
+//! multiply-add probe of the same round, on one thread, with the least workspace (logits computed twice) and the preferred
+//! one (kept). `cargo bench --bench linear_policy -- [rounds]`.
+use criterion::{BenchmarkId, Criterion, Throughput};
+use std::time::Duration;
+use truing::core::Dtype;
+use truing::core::catalog::{Kind, find};
+use truing::core::dtype::bf16;
+use truing::core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
+use truing::core::matrix::{Floats, Ints, Matrix, MatrixMut};
+use truing::core::policy::{self, Advantage, Aggregate, Estimator, Level, Mode};
+use truing::core::sequence::Segments;
+use truing::cpu::linear_logprob::Grads;
+use truing::cpu::{Context, gemm, linear_policy};
+
+fn main() {
+    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(3);
+    for narrow in [false, true] {
+        case([512, 1024, 32000], narrow, rounds);
+    }
+}
+fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
+    let mut state = 1u64;
+    let mut make = |len: usize, size: f32| -> Vec<f32> {
+        (0..len)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                ((state >> 40) as f32 / 8388608.0 - 1.0) * size
+            })
+            .collect()
+    };
+    let (hidden, weight) = (make(n * d, 1.0), make(v * d, 0.1));
+    let short = |x: &[f32]| x.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>();
+    let (hidden16, weight16) = (short(&hidden), short(&weight));
+    let target: Vec<i32> = (0..n).map(|i| (i * 7919 % v) as i32).collect();
+    let near: Vec<f32> = make(n, 0.2).iter().map(|x| x - 11.0).collect();
+    let advantage = make(4, 1.0);
+    let id = |kind, name| find(kind, name).expect("an entry").about.id;
+    let options = Options {
+        logprob: Default::default(),
+        policy: policy::Options {
+            kl: Some(Estimator { coef: 0.04, ..Estimator::new(id(Kind::Estimator, "k3")) }),
+            ..policy::Options::new(id(Kind::Token, "ppo_clip"), Level::Token, Aggregate::new(Mode::TokenMean))
+        },
+        phase: Phase::Single,
+    };
+    let context = Context::default();
+    let problem = Problem::new(shape, Segments::Padded { sequences: 4, width: 128 }, options).unwrap();
+    let mut loss = policy::Inputs::new(Floats::F32(Matrix::vector(&[])));
+    loss.reference = Some(Floats::F32(Matrix::vector(&near)));
+    loss.advantage = Some(Advantage::Sequence(Floats::F32(Matrix::vector(&advantage))));
+    let (h, w, dtype): (Floats, Floats, _) = if narrow {
+        let h = Matrix::contiguous(&hidden16, n, d).unwrap();
+        (Floats::Bf16(h), Floats::Bf16(Matrix::contiguous(&weight16, v, d).unwrap()), Dtype::Bf16)
+    } else {
+        let h = Matrix::contiguous(&hidden, n, d).unwrap();
+        (Floats::F32(h), Floats::F32(Matrix::contiguous(&weight, v, d).unwrap()), Dtype::F32)
+    };
+    let inputs = Inputs::new(h, w, Ints::I32(Matrix::vector(&target)), loss);
+    let need = linear_policy::workspace(&context, &problem, dtype, dtype);
+    let mut space = vec![0u8; need.preferred + 64];
+    let at = space.as_ptr().align_offset(64);
+    let (mut gh, mut gw) = (vec![0f32; n * d], vec![0f32; v * d]);
+    let mut call = |bytes: usize| {
+        let mut loss = [0f64];
+        let place = MatrixMut::vector(&mut loss).into();
+        let out = Outputs {
+            policy: policy::Outputs { loss: Some(place), ..policy::Outputs::default() },
+            ..Outputs::default()
+        };
+        let grads = Grads {
+            hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),
+            weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
+            ..Grads::default()
+        };
+        linear_policy::forward(&context, &problem, &inputs, out, grads, &mut space[at..at + bytes]).unwrap();
+    };
+    // forward, grad_hidden, grad_weight
+    let flops = 3.0 * 2.0 * (n * d * v) as f64;
+    let peak = || {
+        let mut done = 0.0;
+        let t = truing_benches::time(1, || done = gemm::probe(context.isa(), false, 256 << 20));
+        done / t
+    };
+    let name = if narrow { "bf16" } else { "f32" };
+    call(need.preferred);
+    for (what, bytes) in [("minimum", need.minimum), ("preferred", need.preferred)] {
+        let mut results: Vec<(f64, f64)> = (0..rounds)
+            .map(|_| {
+                let before = peak();
+                let t = truing_benches::time(1, || call(bytes));
+                (t * (before + peak()) / 2.0 / flops, t)
+            })
+            .collect();
+        results.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (ratio, t) = results[rounds / 2];
+        println!(
+            "4 x 128 tokens, {d} x {v} {name}, {}, {what} workspace ({:.1} MB): {:.0} ms, {ratio:.2} [{:.2} {:.2}] x the floor of three products in f32",
+            context.isa().name(),
+            bytes as f64 / 1e6,
+            t * 1e3,
+            results[0].0,
+            results[rounds - 1].0,
+        );
+    }
+    let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
+    let mut group = criterion.benchmark_group(format!("linear_policy {d}x{v} {name}"));
+    group.throughput(Throughput::Elements(flops as u64)).measurement_time(Duration::from_secs(5));
+    group.bench_function(BenchmarkId::from_parameter("grpo"), |b| b.iter(|| call(need.preferred)));
+    group.finish();
+}

@@ -1,0 +1,210 @@
+//! From final hidden states to a policy loss and the gradients of hidden states and head, in one call; no logits in memory.
+//!
+//! `hidden [N, D] x weight [V, D]^T` -> token log-probs and entropies ([`crate::linear_logprob`]) -> loss
+//! ([`crate::policy`]) -> d loss / d log-prob and d loss / d entropy (f32) -> gradients of hidden, weight and bias. A row
+//! that is masked, ignored, or whose coefficients are exactly 0 (clipped tokens) is not read by the products.
+//!
+//! The denominators follow from the masks, so one call ([`Phase::Single`]) serves every entry. What selects by the log-probs
+//! or entropies of the call itself (`top_entropy_mask`, `cov_select`) runs in two: [`Phase::Figures`] gives them, the caller
+//! selects and forms the coefficients ([`crate::policy`] on the figures), [`Phase::WithCoefficients`] gives the gradients.
+use crate::catalog::slot;
+use crate::error::{Error, Result, Value};
+pub use crate::linear_preference::Phase;
+use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
+use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use crate::sequence::{Segments, factor};
+use crate::{linear_logprob, policy};
+
+/// Settings of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Of the logits.
+    pub logprob: logprob::Options,
+    /// Of the loss; looked at in phase `single` only.
+    pub policy: policy::Options<'a>,
+    /// What the call does.
+    pub phase: Phase,
+}
+
+/// A checked problem: what is asked, without the data.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    linear: linear_logprob::Problem,
+    segments: Segments<'a>,
+    policy: Option<policy::Problem<'a>>,
+    phase: Phase,
+}
+impl<'a> Problem<'a> {
+    /// Checks the options. `shape` is `[N, D, V]`.
+    pub fn new(shape: [usize; 3], segments: Segments<'a>, options: Options<'a>) -> Result<Problem<'a>> {
+        let [rows, hidden_size, vocab] = shape;
+        let linear = linear_logprob::Problem::new(rows, hidden_size, vocab, options.logprob)?;
+        segments.check(rows)?;
+        let policy = match options.phase {
+            Phase::Single => Some(policy::Problem::new(rows, segments, options.policy)?),
+            _ => None,
+        };
+        if let Some(p) = &policy
+            && p.info().about.reads(slot::ENTROPY)
+        {
+            let expected =
+                Value::Text("an entry that reads no entropy: it wants that of the most probable tokens alone");
+            return Err(Error::invalid("inputs.loss.id", Value::Text(p.info().about.name), expected));
+        }
+        Ok(Problem { linear, segments, policy, phase: options.phase })
+    }
+    /// Log-probs of the rows.
+    pub const fn linear(&self) -> &linear_logprob::Problem {
+        &self.linear
+    }
+    /// How the rows form sequences.
+    pub const fn segments(&self) -> &Segments<'a> {
+        &self.segments
+    }
+    /// The loss, in phase `single`.
+    pub const fn policy(&self) -> Option<&policy::Problem<'a>> {
+        self.policy.as_ref()
+    }
+    /// What the call does.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+    /// The loss has an entropy bonus.
+    pub fn bonus(&self) -> bool {
+        self.policy.is_some_and(|p| p.options().bonus.is_some())
+    }
+}
+
+/// The data of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `[N, D]`.
+    pub hidden: Floats<'a>,
+    /// `[V, D]`.
+    pub weight: Floats<'a>,
+    /// Bias and row temperatures.
+    pub transform: TransformInputs<'a>,
+    /// Targets and mask.
+    pub rows: Rows<'a>,
+    /// Everything about the loss. Its log-probs, entropies and mask are the call's own: what stands there is not looked at.
+    pub policy: policy::Inputs<'a>,
+    /// `[N]`, d loss / d log-prob, phase `with_coefficients`.
+    pub logp_coefficients: Option<Matrix<'a, f32>>,
+    /// `[N]`, d loss / d entropy, phase `with_coefficients`.
+    pub entropy_coefficients: Option<Matrix<'a, f32>>,
+    /// `[N, 12]` of the first phase, phase `with_coefficients`; absent: computed again.
+    pub stats: Option<Matrix<'a, f32>>,
+}
+impl<'a> Inputs<'a> {
+    /// Hidden states, head, targets and what the loss reads beside them.
+    pub fn new(hidden: Floats<'a>, weight: Floats<'a>, target: Ints<'a>, policy: policy::Inputs<'a>) -> Self {
+        Inputs {
+            hidden,
+            weight,
+            transform: TransformInputs::default(),
+            rows: Rows { target: Some(target), ..Rows::default() },
+            policy,
+            logp_coefficients: None,
+            entropy_coefficients: None,
+            stats: None,
+        }
+    }
+    /// Whether row `i` is live.
+    #[inline(always)]
+    pub fn live(&self, problem: &Problem<'_>, i: usize) -> bool {
+        self.rows.target(i, problem.linear.logprob().options()) != Target::Ignored
+    }
+    /// What the loss is fed with, from the call's own log-probs, entropies and live rows.
+    pub fn loss<'b>(&self, logps: &'b [f32], entropy: Option<&'b [f32]>, live: &'b [u8]) -> policy::Inputs<'b>
+    where
+        'a: 'b,
+    {
+        policy::Inputs {
+            logps: Floats::F32(Matrix::vector(logps)),
+            entropy: entropy.map(|h| Floats::F32(Matrix::vector(h))),
+            mask: Some(Mask::U8(Matrix::vector(live))),
+            ..self.policy
+        }
+    }
+    /// Shapes, values, targets; not those of the loss.
+    pub fn check(&self, problem: &Problem<'_>) -> Result<()> {
+        let n = problem.linear.rows();
+        problem.linear.check_operands(&self.hidden, &self.weight)?;
+        if self.rows.target.is_none() {
+            return Err(Error::invalid("rows.target", Value::Text("nothing"), Value::Text("[N] token ids")));
+        }
+        self.rows.check(problem.linear.logprob())?;
+        self.transform.check(problem.linear.logprob(), &self.rows)?;
+        factor(self.policy.grad_output, self.policy.grad_scale)?;
+        let coefficients =
+            [("logp_coefficients", &self.logp_coefficients), ("entropy_coefficients", &self.entropy_coefficients)];
+        let second = problem.phase == Phase::WithCoefficients;
+        for (field, m) in coefficients {
+            let Some(m) = m else { continue };
+            if !second {
+                let expected = Value::Text("none but in phase with_coefficients");
+                return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+            }
+            m.layout().check(field, n, 1)?;
+        }
+        if second && self.logp_coefficients.is_none() && self.entropy_coefficients.is_none() {
+            let expected = Value::Text("[N] (or entropy_coefficients) in phase with_coefficients");
+            return Err(Error::invalid("logp_coefficients", Value::Text("nothing"), expected));
+        }
+        match &self.stats {
+            Some(m) if second => m.layout().check("stats", n, STATS),
+            Some(_) => {
+                let expected = Value::Text("none but in phase with_coefficients");
+                Err(Error::invalid("stats", Value::Text("a tensor"), expected))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Results besides the gradients, each only where a place is given.
+#[derive(Debug, Default)]
+pub struct Outputs<'a> {
+    /// `[N]`, log-probs of the targets, nats.
+    pub logps: Option<MatrixMut<'a, f32>>,
+    /// `[N]`, nats.
+    pub entropy: Option<MatrixMut<'a, f32>>,
+    /// `[N]`, log of the sum of p^2.
+    pub log_sum_sq: Option<MatrixMut<'a, f32>>,
+    /// `[N, 12]`, for the phase `with_coefficients`.
+    pub stats: Option<MatrixMut<'a, f32>>,
+    /// Loss and figures, phase `single`. Its token status holds that of the rows too; its gradients of log-probs and
+    /// entropies are the coefficients of the products.
+    pub policy: policy::Outputs<'a>,
+}
+impl Outputs<'_> {
+    /// Refuses places of the wrong shape and places that the phase does not fill.
+    pub fn check(&self, problem: &Problem<'_>) -> Result<()> {
+        let n = problem.linear.rows();
+        self.logps.as_ref().map_or(Ok(()), |m| m.layout().check("out_logps", n, 1))?;
+        self.entropy.as_ref().map_or(Ok(()), |m| m.layout().check("out_entropy", n, 1))?;
+        self.log_sum_sq.as_ref().map_or(Ok(()), |m| m.layout().check("out_log_sum_sq", n, 1))?;
+        self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_stats", n, STATS))?;
+        let figures =
+            self.logps.is_some() || self.entropy.is_some() || self.log_sum_sq.is_some() || self.stats.is_some();
+        let refuse = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
+        if problem.phase == Phase::WithCoefficients && figures {
+            return refuse("out_logps", "no figures in phase with_coefficients");
+        }
+        let o = &self.policy;
+        match &problem.policy {
+            Some(p) => o.check(p),
+            None => {
+                o.token_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_token_status", n, 1))?;
+                let floats = o.loss.is_some() || o.values.is_some();
+                let given =
+                    o.kl.is_some() || o.grad_logps.is_some() || o.grad_entropy.is_some() || o.grad_log_z.is_some();
+                let rest = o.terms.is_some() || o.statistics.is_some() || o.counters.is_some();
+                if floats || given || rest || o.sequence_status.is_some() {
+                    return refuse("outputs", "no loss but in phase single");
+                }
+                Ok(())
+            }
+        }
+    }
+}

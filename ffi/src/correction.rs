@@ -1,0 +1,500 @@
+//! Off-policy corrections and selections of tokens; see `truing_core::correction`.
+use crate::abi::*;
+use crate::boundary::{guard, no_workspace, numbers, sizes, unknown, yes};
+use crate::policy::level;
+use crate::sequence::segments;
+use crate::tensor::{Call, Checked, Input, Leading};
+use truing_core::correction::{
+    CovForm, CovSelect, CovSelectOut, FipoWeight, FipoWeightOut, ImportanceWeight, ImportanceWeightOut, M2poMask,
+    M2poMaskOut, Missing, Normalise, OffPolicySequenceMask, OffPolicySequenceMaskOut, RejectionMask, RejectionMaskOut,
+    Span, Statistic, TopEntropyMask, TopEntropyMaskOut, WeightAction, WeightLevel,
+};
+use truing_core::policy::{Advantage, Each, Level};
+use truing_core::sequence::Segments;
+use truing_core::{Error, Result, Value};
+use truing_cpu::correction;
+
+const FLAGS: u64 = TRUING_STRICT;
+
+fn missing(given: truing_missing) -> Result<Missing> {
+    Ok(match given {
+        TRUING_MISSING_ONE => Missing::One,
+        TRUING_MISSING_ZERO => Missing::Zero,
+        TRUING_MISSING_ERROR => Missing::Error,
+        other => return unknown("missing", other, "TRUING_MISSING_*"),
+    })
+}
+fn advantages<'a>(
+    given: &Input,
+    ok: &'a Checked,
+    tokens: &Leading,
+    count: usize,
+    segments: &Segments<'_>,
+) -> Result<Advantage<'a>> {
+    let absent = Error::invalid("advantage", Value::Text("NULL"), Value::Text("a tensor"));
+    let found = match level(("advantage", None), 0, given.dims(), count, segments)? {
+        Level::Token => given.tokens(ok, tokens)?.map(Each::Token),
+        Level::Sequence => given.list(ok)?.map(Each::Sequence),
+    };
+    found.ok_or(absent)
+}
+
+/// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs and the
+/// workspace describe is writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_importance_weight(args: *const truing_importance_weight_args) -> truing_status {
+    guard("truing_importance_weight", || {
+        // SAFETY: this function's contract.
+        unsafe { weights(args, correction::importance_weight) }
+    })
+}
+/// Bytes of workspace for `truing_importance_weight`.
+///
+/// # Safety
+/// As for `truing_importance_weight`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_importance_weight_workspace_size(
+    args: *const truing_importance_weight_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_importance_weight_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            weights(args, |x, _, _| {
+                let need = correction::importance_weight_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn weights(
+    args: *const truing_importance_weight_args,
+    run: impl FnOnce(&ImportanceWeight<'_>, ImportanceWeightOut<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let old = t.required("old", args.old)?;
+    let sampler = t.required("sampler", args.sampler)?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let out_weights = t.output("out_weights", args.out_weights)?;
+    let keep = t.output("out_keep", args.out_keep)?;
+    let statistics = t.output("out_statistics", args.out_statistics)?;
+    let status = t.output("out_status", args.out_status)?;
+
+    let ok = &t.check()?;
+    let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
+    let tokens = &Leading::new(old.dims());
+    let x = ImportanceWeight {
+        segments,
+        old: old.tokens(ok, tokens)?.expect("required"),
+        sampler: sampler.tokens(ok, tokens)?.expect("required"),
+        mask: mask.tokens(ok, tokens)?,
+        low: args.low,
+        high: args.high,
+        level: match args.level {
+            TRUING_WEIGHT_LEVEL_TOKEN => WeightLevel::Token,
+            TRUING_WEIGHT_LEVEL_SEQUENCE_SUM => WeightLevel::SequenceSum,
+            TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN => WeightLevel::SequenceMean,
+            other => return unknown("level", other, "TRUING_WEIGHT_LEVEL_*"),
+        },
+        action: match args.action {
+            TRUING_WEIGHT_RAW => WeightAction::Raw,
+            TRUING_WEIGHT_TRUNCATE => WeightAction::Truncate,
+            TRUING_WEIGHT_MASK => WeightAction::Mask,
+            other => return unknown("action", other, "TRUING_WEIGHT_RAW, _TRUNCATE or _MASK"),
+        },
+        missing: missing(args.missing)?,
+        normalise: match args.normalise {
+            0 => Normalise::Off,
+            TRUING_NORMALISE_TOKEN_MEAN => Normalise::TokenMean,
+            TRUING_NORMALISE_SEQUENCE_MEAN => Normalise::SequenceMean,
+            other => return unknown("normalise", other, "TRUING_NORMALISE_*, or 0: off"),
+        },
+        token_weight: yes("token_weight", args.token_weight)?,
+    };
+    let out = ImportanceWeightOut {
+        weights: out_weights.tokens(ok, tokens)?,
+        keep: keep.tokens(ok, tokens)?,
+        statistics: statistics.array(ok)?,
+        status: status.tokens(ok, tokens)?,
+    };
+    run(&x, out, workspace.bytes(ok))
+}
+
+/// Tokens that one criterion keeps; see `truing_rejection_mask_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_rejection_mask(args: *const truing_rejection_mask_args) -> truing_status {
+    guard("truing_rejection_mask", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let old = t.required("old", args.old)?;
+        let sampler = t.required("sampler", args.sampler)?;
+        let mask = t.input("mask", args.mask)?;
+        let keep = t.input("keep", args.keep)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let out_keep = t.output("out_keep", args.out_keep)?;
+        let sequence_keep = t.output("out_sequence_keep", args.out_sequence_keep)?;
+        let statistic = t.output("out_statistic", args.out_statistic)?;
+        let rejected = t.output("out_rejected", args.out_rejected)?;
+
+        let ok = &t.check()?;
+        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(old.dims());
+        let x = RejectionMask {
+            segments,
+            old: old.tokens(ok, tokens)?.expect("required"),
+            sampler: sampler.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            keep: keep.tokens(ok, tokens)?,
+            statistic: match args.statistic {
+                TRUING_REJECTION_RATIO => Statistic::Ratio,
+                TRUING_REJECTION_K1 => Statistic::K1,
+                TRUING_REJECTION_K2 => Statistic::K2,
+                TRUING_REJECTION_K3 => Statistic::K3,
+                TRUING_REJECTION_BINARY_KL => Statistic::BinaryKl,
+                TRUING_REJECTION_TV => Statistic::Tv,
+                other => return unknown("statistic", other, "TRUING_REJECTION_*"),
+            },
+            span: match args.span {
+                TRUING_SPAN_TOKEN => Span::Token,
+                TRUING_SPAN_SEQUENCE_SUM => Span::SequenceSum,
+                TRUING_SPAN_SEQUENCE_MEAN => Span::SequenceMean,
+                TRUING_SPAN_SEQUENCE_MAX => Span::SequenceMax,
+                other => return unknown("span", other, "TRUING_SPAN_*"),
+            },
+            low: args.low,
+            high: args.high,
+            missing: missing(args.missing)?,
+        };
+        let by_token = x.span == Span::Token;
+        let out = RejectionMaskOut {
+            keep: out_keep.tokens(ok, tokens)?,
+            sequence_keep: sequence_keep.list(ok)?,
+            statistic: if by_token { statistic.tokens(ok, tokens)? } else { statistic.list(ok)? },
+            rejected: rejected.scalar(ok)?,
+        };
+        correction::rejection_mask(&x, out)
+    })
+}
+
+/// Sequences that are kept; see `truing_off_policy_sequence_mask_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_off_policy_sequence_mask(
+    args: *const truing_off_policy_sequence_mask_args,
+) -> truing_status {
+    guard("truing_off_policy_sequence_mask", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let logps = t.required("logps", args.logps)?;
+        let behaviour = t.required("behaviour", args.behaviour)?;
+        let advantage = t.required("advantage", args.advantage)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let keep = t.output("out_keep", args.out_keep)?;
+        let mean = t.output("out_mean", args.out_mean)?;
+
+        let ok = &t.check()?;
+        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(logps.dims());
+        let x = OffPolicySequenceMask {
+            segments,
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            behaviour: behaviour.tokens(ok, tokens)?.expect("required"),
+            advantage: advantage.list(ok)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            delta: args.delta,
+        };
+        let out = OffPolicySequenceMaskOut { keep: keep.list(ok)?, mean: mean.list(ok)? };
+        correction::off_policy_sequence_mask(&x, out)
+    })
+}
+
+/// Tokens with the largest entropies; see `truing_top_entropy_mask_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_top_entropy_mask(args: *const truing_top_entropy_mask_args) -> truing_status {
+    guard("truing_top_entropy_mask", || {
+        // SAFETY: this function's contract.
+        unsafe { top_entropy(args, correction::top_entropy_mask) }
+    })
+}
+/// Bytes of workspace for `truing_top_entropy_mask`.
+///
+/// # Safety
+/// As for `truing_top_entropy_mask`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_top_entropy_mask_workspace_size(
+    args: *const truing_top_entropy_mask_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_top_entropy_mask_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            top_entropy(args, |x, _, _| {
+                let need = correction::top_entropy_mask_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn top_entropy(
+    args: *const truing_top_entropy_mask_args,
+    run: impl FnOnce(&TopEntropyMask<'_>, TopEntropyMaskOut<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let entropy = t.required("entropy", args.entropy)?;
+    let mask = t.input("mask", args.mask)?;
+    let keep = t.output("out_keep", args.out_keep)?;
+    let threshold = t.output("out_threshold", args.out_threshold)?;
+    let status = t.output("out_status", args.out_status)?;
+
+    let ok = &t.check()?;
+    let tokens = &Leading::new(entropy.dims());
+    let x = TopEntropyMask {
+        entropy: entropy.tokens(ok, tokens)?.expect("required"),
+        mask: mask.tokens(ok, tokens)?,
+        share: args.share,
+    };
+    let out = TopEntropyMaskOut {
+        keep: keep.tokens(ok, tokens)?,
+        threshold: threshold.scalar(ok)?,
+        status: status.scalar(ok)?,
+    };
+    run(&x, out, workspace.bytes(ok))
+}
+
+/// Tokens by the covariance of advantage and log-prob; see `truing_cov_select_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`; the host array `params` is readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_cov_select(args: *const truing_cov_select_args) -> truing_status {
+    guard("truing_cov_select", || {
+        // SAFETY: this function's contract.
+        unsafe { cov(args, correction::cov_select) }
+    })
+}
+/// Bytes of workspace for `truing_cov_select`.
+///
+/// # Safety
+/// As for `truing_cov_select`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_cov_select_workspace_size(
+    args: *const truing_cov_select_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_cov_select_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            cov(args, |x, _, _| {
+                let need = correction::cov_select_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn cov(
+    args: *const truing_cov_select_args,
+    run: impl FnOnce(&CovSelect<'_>, CovSelectOut<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let logps = t.required("logps", args.logps)?;
+    let old = t.input("old", args.old)?;
+    let advantage = t.required("advantage", args.advantage)?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let indices = t.output("out_indices", args.out_indices)?;
+    let found = t.output("out_count", args.out_count)?;
+    let flag = t.output("out_flag", args.out_flag)?;
+    let keep = t.output("out_keep", args.out_keep)?;
+    // SAFETY: this function's contract.
+    let params = CovSelect::params(unsafe { numbers(args.params, args.num_params) }?)?;
+    let from_zero = Error::invalid("first_token", Value::Int(args.first_token), Value::Text("0 or more"));
+
+    let ok = &t.check()?;
+    let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+    let tokens = &Leading::new(logps.dims());
+    let x = CovSelect {
+        segments,
+        logps: logps.tokens(ok, tokens)?.expect("required"),
+        old: old.tokens(ok, tokens)?,
+        advantage: advantages(&advantage, ok, tokens, count, &segments)?,
+        mask: mask.tokens(ok, tokens)?,
+        params,
+        seed: args.seed,
+        first_token: args.first_token.try_into().map_err(|_| from_zero)?,
+        form: match args.form {
+            TRUING_COV_KL => CovForm::Kl,
+            TRUING_COV_CLIP => CovForm::Clip,
+            other => return unknown("form", other, "TRUING_COV_*"),
+        },
+    };
+    let out = CovSelectOut {
+        indices: indices.tokens(ok, tokens)?,
+        count: found.scalar(ok)?,
+        flag: flag.tokens(ok, tokens)?,
+        keep: keep.tokens(ok, tokens)?,
+    };
+    run(&x, out, workspace.bytes(ok))
+}
+
+/// Tokens left of those that moved most; see `truing_m2po_mask_args`.
+///
+/// # Safety
+/// As for `truing_importance_weight`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_m2po_mask(args: *const truing_m2po_mask_args) -> truing_status {
+    guard("truing_m2po_mask", || {
+        // SAFETY: this function's contract.
+        unsafe { m2po(args, correction::m2po_mask) }
+    })
+}
+/// Bytes of workspace for `truing_m2po_mask`.
+///
+/// # Safety
+/// As for `truing_m2po_mask`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_m2po_mask_workspace_size(
+    args: *const truing_m2po_mask_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_m2po_mask_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            m2po(args, |x, _, _| {
+                let need = correction::m2po_mask_workspace(x);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn m2po(
+    args: *const truing_m2po_mask_args,
+    run: impl FnOnce(&M2poMask<'_>, M2poMaskOut<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let old = t.required("old", args.old)?;
+    let proximal = t.required("proximal", args.proximal)?;
+    let mask = t.input("mask", args.mask)?;
+    let keep = t.output("out_keep", args.out_keep)?;
+    let moment = t.output("out_moment", args.out_moment)?;
+    let dropped = t.output("out_dropped", args.out_dropped)?;
+
+    let ok = &t.check()?;
+    let tokens = &Leading::new(old.dims());
+    let x = M2poMask {
+        old: old.tokens(ok, tokens)?.expect("required"),
+        proximal: proximal.tokens(ok, tokens)?.expect("required"),
+        mask: mask.tokens(ok, tokens)?,
+        threshold: args.threshold,
+    };
+    let out = M2poMaskOut { keep: keep.tokens(ok, tokens)?, moment: moment.scalar(ok)?, dropped: dropped.scalar(ok)? };
+    run(&x, out, workspace.bytes(ok))
+}
+
+/// Weights by what follows; see `truing_fipo_weight_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_importance_weight`; the host array `params` is readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args) -> truing_status {
+    guard("truing_fipo_weight", || {
+        // SAFETY: this function's contract.
+        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let logps = t.required("logps", args.logps)?;
+        let old = t.required("old", args.old)?;
+        let advantage = t.required("advantage", args.advantage)?;
+        let mask = t.input("mask", args.mask)?;
+        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+        let weights = t.output("out_weights", args.out_weights)?;
+        let status = t.output("out_status", args.out_status)?;
+        // SAFETY: this function's contract.
+        let params = FipoWeight::params(unsafe { numbers(args.params, args.num_params) }?)?;
+
+        let ok = &t.check()?;
+        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
+        let tokens = &Leading::new(logps.dims());
+        let x = FipoWeight {
+            segments,
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            old: old.tokens(ok, tokens)?.expect("required"),
+            advantage: advantages(&advantage, ok, tokens, count, &segments)?,
+            mask: mask.tokens(ok, tokens)?,
+            params,
+            high_only: yes("high_only", args.high_only)?,
+        };
+        correction::fipo_weight(
+            &x,
+            FipoWeightOut { weights: weights.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? },
+        )
+    })
+}
+
+/// Bytes of workspace for `truing_rejection_mask`: 0.
+///
+/// # Safety
+/// As for `truing_rejection_mask`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_rejection_mask_workspace_size(
+    args: *const truing_rejection_mask_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_rejection_mask_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_off_policy_sequence_mask`: 0.
+///
+/// # Safety
+/// As for `truing_off_policy_sequence_mask`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_off_policy_sequence_mask_workspace_size(
+    args: *const truing_off_policy_sequence_mask_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_off_policy_sequence_mask_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_fipo_weight`: 0.
+///
+/// # Safety
+/// As for `truing_fipo_weight`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_fipo_weight_workspace_size(
+    args: *const truing_fipo_weight_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_fipo_weight_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}

@@ -1,0 +1,147 @@
+//! `truing_linear_policy_forward`: hidden states to policy loss and gradients.
+use crate::abi::*;
+use crate::boundary::{grad_scale, guard, sizes, unavailable, unknown};
+use crate::context::Lent;
+use crate::linear_logprob::HeadTensors;
+use crate::logprob::{self, RowTensors, support};
+use crate::policy::{PolicyPlaces, PolicyTensors, options};
+use crate::sequence::segments;
+use crate::tensor::{Call, Input};
+use truing_core::catalog::MAX_PARAMS;
+use truing_core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
+use truing_core::policy::{Aggregate, Level, Mode};
+use truing_core::{Error, Result, Value, policy};
+use truing_cpu::linear_logprob::Grads;
+
+const FLAGS: u64 = logprob::BACKWARD_FLAGS | TRUING_ACCUMULATE_HIDDEN | TRUING_ACCUMULATE_WEIGHT;
+
+/// Policy loss of hidden states and a head, and the gradients of both, without a logits tensor; see
+/// `truing_linear_policy_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_policy_forward(args: *const truing_linear_policy_args) -> truing_status {
+    guard("truing_linear_policy_forward", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, inputs, outputs, grads, workspace| {
+                truing_cpu::linear_policy::forward(context, problem, inputs, outputs, grads, workspace)
+            })
+        }
+    })
+}
+
+/// Bytes of workspace for `truing_linear_policy_forward`.
+///
+/// # Safety
+/// As for `truing_linear_policy_forward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_policy_forward_workspace_size(
+    args: *const truing_linear_policy_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_linear_policy_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe {
+            parse(args, |context, problem, inputs, _, _, _| {
+                problem.linear().check_operands(&inputs.hidden, &inputs.weight)?;
+                let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
+                let need = truing_cpu::linear_policy::workspace(context, problem, hidden, weight);
+                sizes(minimum, preferred, (need.minimum, need.preferred))
+            })
+        }
+    })
+}
+
+/// The one of two places for the same tensor that is given.
+fn one<'a>(field: &'static str, a: &'a Input, b: &'a Input, expected: &'static str) -> Result<&'a Input> {
+    match (a.is_some(), b.is_some()) {
+        (true, true) => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
+        (true, false) => Ok(a),
+        _ => Ok(b),
+    }
+}
+
+/// # Safety
+/// As for [`Call::open`].
+unsafe fn parse(
+    args: *const truing_linear_policy_args,
+    run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, Grads<'_>, &mut [u8]) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
+    let reference = &args.ref_head;
+    unavailable!("ref_head", reference; hidden, weight, index);
+    let transform = &reference.transform;
+    unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
+    support(&args.support)?;
+    unavailable!(args; kl_coefficients, pair_stats, out_pair_stats);
+    let phase = match args.phase {
+        TRUING_PHASE_SINGLE => Phase::Single,
+        TRUING_PHASE_FIGURES => Phase::Figures,
+        TRUING_PHASE_WITH_COEFFICIENTS => Phase::WithCoefficients,
+        other => return unknown("phase", other, "TRUING_PHASE_*"),
+    };
+    let head = HeadTensors::parse(&mut t, &args.head)?;
+    let rows = RowTensors::with_sequences(&mut t, &args.rows)?;
+    let row_offsets = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
+    let inputs = PolicyTensors::parse(&mut t, &args.inputs)?;
+    let logp_coefficients = t.input("logp_coefficients", args.logp_coefficients)?;
+    let entropy_coefficients = t.input("entropy_coefficients", args.entropy_coefficients)?;
+    let stats = logprob::stats(&mut t, args.stats, args.flags)?;
+    let grad_output = t.input("grad_output", args.grad_output)?;
+    let grads = head.grads(&mut t, &args.grads, args.flags)?;
+    let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
+    let logps = t.output("out_logps", args.out_logps)?;
+    let entropy = t.output("out_entropy", args.out_entropy)?;
+    let log_sum_sq = t.output("out_log_sum_sq", args.out_log_sum_sq)?;
+    let out_stats = t.output("out_stats", args.out_stats)?;
+    let mut place = [0.0; MAX_PARAMS];
+    let policy = match phase {
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        Phase::Single => unsafe { options(&args.inputs, &mut place) }?,
+        // The loss is not evaluated, so it is not looked at.
+        _ => policy::Options::new(0, Level::Token, Aggregate::new(Mode::TokenMean)),
+    };
+    let options = Options { logprob: logprob::options(&args.head.transform, &args.rows, args.flags)?, policy, phase };
+
+    let ok = &t.check()?;
+    let offsets = one("inputs.cu_seqlens", &row_offsets, &inputs.cu_seqlens, "NULL beside rows.cu_seqlens")?;
+    let (count, segments) = segments("rows.target", rows.dims(), offsets, ok)?;
+    let shape = head.shape()?;
+    let tokens = &head.tokens();
+    let (hidden, weight) = head.operands(ok, tokens)?;
+    let problem = Problem::new(shape, segments, options)?;
+    let view = inputs.view(ok, tokens, count, &segments)?;
+    let mut rows = rows.view(ok, tokens)?;
+    if rows.mask.is_some() && view.mask.is_some() {
+        let expected = Value::Text("NULL beside rows.mask");
+        return Err(Error::invalid("inputs.mask", Value::Text("a tensor"), expected));
+    }
+    rows.mask = rows.mask.or(view.mask);
+    let inputs = Inputs {
+        hidden,
+        weight,
+        transform: head.transform.view(ok, tokens)?,
+        rows,
+        policy: policy::Inputs {
+            grad_output: grad_output.scalar(ok)?,
+            grad_scale: grad_scale(args.grad_scale, args.flags),
+            ..view
+        },
+        logp_coefficients: logp_coefficients.tokens(ok, tokens)?,
+        entropy_coefficients: entropy_coefficients.tokens(ok, tokens)?,
+        stats: stats.rows(ok, tokens)?,
+    };
+    let outputs = Outputs {
+        logps: logps.tokens(ok, tokens)?,
+        entropy: entropy.tokens(ok, tokens)?,
+        log_sum_sq: log_sum_sq.tokens(ok, tokens)?,
+        stats: out_stats.rows(ok, tokens)?,
+        policy: places.view(ok, tokens)?,
+    };
+    run(&context, &problem, &inputs, outputs, grads.view(ok, tokens)?, workspace.bytes(ok))
+}

@@ -1,0 +1,382 @@
+//! The composite from hidden states to policy loss and gradients against a plain f64 computation of the whole chain and its
+//! differences in hidden states and head; the same bits for every workspace, thread count and instruction set, and as the
+//! split form gives; two phases; masked rows; hostile inputs; memory by a counting allocator.
+use std::sync::Mutex;
+use truing_core::catalog::Kind;
+use truing_core::error::row;
+use truing_core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
+use truing_core::logprob::{self, Transform};
+use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use truing_core::policy::{self, Advantage, Aggregate, Bonus, CountEmpty, Estimator, EstimatorWeight, Level, Mode};
+use truing_core::sequence::Segments;
+use truing_core::{Dtype, Error, Status};
+use truing_cpu::linear_logprob::Grads;
+use truing_cpu::{Context, Isa, linear_policy};
+use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+/// Tests of this file run one at a time, so that the counts are those of the call that is measured.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const B: usize = 4;
+#[derive(Clone)]
+struct Data {
+    shape: [usize; 3],
+    width: usize,
+    hidden: Vec<f32>,
+    weight: Vec<f32>,
+    target: Vec<i32>,
+    mask: Vec<u8>,
+    old: Vec<f32>,
+    reference: Vec<f32>,
+    advantage: Vec<f32>,
+}
+impl Data {
+    fn new(seed: u64, width: usize, d: usize, v: usize) -> Data {
+        let mut r = Random(seed);
+        let n = B * width;
+        let mut x = Data {
+            shape: [n, d, v],
+            width,
+            hidden: r.normals(n * d, 1.0),
+            weight: r.normals(v * d, 0.6),
+            target: (0..n).map(|_| r.below(v) as i32).collect(),
+            mask: (0..n).map(|_| (r.below(5) > 0) as u8).collect(),
+            old: vec![0.0; n],
+            reference: vec![0.0; n],
+            advantage: r.normals(B, 1.0),
+        };
+        x.mask[width..2 * width].fill(0);
+        for i in 0..n {
+            let l = x.row(&x.hidden.iter().map(|&h| h as f64).collect::<Vec<_>>(), &x.wide(), i).0;
+            x.old[i] = (l + 0.15 * r.normal()) as f32;
+            x.reference[i] = (l + 0.3 * r.normal()) as f32;
+        }
+        for i in (0..n).filter(|&i| x.mask[i] == 0) {
+            (x.old[i], x.reference[i], x.target[i]) = (f32::NAN, f32::NAN, -7);
+            x.hidden[i * d..(i + 1) * d].fill(f32::NAN);
+        }
+        x
+    }
+    fn wide(&self) -> Vec<f64> {
+        self.weight.iter().map(|&x| x as f64).collect()
+    }
+    /// Log-prob of the target and entropy, in f64.
+    fn row(&self, hidden: &[f64], weight: &[f64], i: usize) -> (f64, f64) {
+        let [_, d, v] = self.shape;
+        let z: Vec<f64> =
+            (0..v).map(|j| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>() / 0.9).collect();
+        let top = z.iter().copied().fold(f64::MIN, f64::max);
+        let lse = top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
+        (z[self.target[i] as usize] - lse, z.iter().map(|z| (z - lse).exp() * (lse - z)).sum())
+    }
+    fn segments(&self) -> Segments<'static> {
+        Segments::Padded { sequences: B, width: self.width }
+    }
+    fn inputs(&self) -> Inputs<'_> {
+        let [n, d, v] = self.shape;
+        let f = |x| Floats::F32(Matrix::vector(x));
+        let mut loss = policy::Inputs::new(Floats::F32(Matrix::vector(&[])));
+        loss.old = Some(f(&self.old));
+        loss.reference = Some(f(&self.reference));
+        loss.advantage = Some(Advantage::Sequence(f(&self.advantage)));
+        loss.grad_scale = 2.0;
+        let mut x = Inputs::new(
+            Floats::F32(Matrix::contiguous(&self.hidden, n, d).unwrap()),
+            Floats::F32(Matrix::contiguous(&self.weight, v, d).unwrap()),
+            Ints::I32(Matrix::vector(&self.target)),
+            loss,
+        );
+        x.rows.mask = Some(Mask::U8(Matrix::vector(&self.mask)));
+        x
+    }
+    fn live(&self, b: usize) -> Vec<usize> {
+        (b * self.width..(b + 1) * self.width).filter(|&i| self.mask[i] != 0).collect()
+    }
+}
+type Case = (Kind, &'static str, bool, bool, Mode);
+const CASES: [Case; 5] = [
+    (Kind::Token, "ppo_clip", false, false, Mode::TokenMean),
+    (Kind::Token, "ppo_clip", true, true, Mode::SeqMeanTokenMean),
+    (Kind::Token, "dro", true, false, Mode::SeqMeanTokenSum),
+    (Kind::Sequence, "gspo", true, false, Mode::SeqMean),
+    (Kind::Sequence, "sppo_reward", false, true, Mode::SeqMean),
+];
+fn options((kind, name, kl, bonus, mode): Case, phase: Phase) -> Options<'static> {
+    let token = matches!(mode, Mode::TokenMean);
+    let aggregate = Aggregate { count_empty: (!token).then_some(CountEmpty::All), ..Aggregate::new(mode) };
+    let level = if kind == Kind::Sequence { Level::Sequence } else { Level::Token };
+    let weight = EstimatorWeight::Ratio;
+    let policy = policy::Options {
+        kl: kl.then(|| Estimator { coef: 0.2, weight, ..Estimator::new(id(Kind::Estimator, "k3")) }),
+        bonus: bonus.then(|| Bonus { coef: 0.1, aggregate: Aggregate::new(Mode::TokenMean) }),
+        ..policy::Options::new(id(kind, name), level, aggregate)
+    };
+    let transform = Transform { temperature: 0.9, ..Transform::default() };
+    Options { logprob: logprob::Options { transform, ..logprob::Options::default() }, policy, phase }
+}
+fn total(d: &Data, (_, name, kl, bonus, mode): Case, hidden: &[f64], weight: &[f64]) -> f64 {
+    let (mut loss, all) = (0.0, (0..B).map(|b| d.live(b).len()).sum::<usize>() as f64);
+    for b in 0..B {
+        let live = d.live(b);
+        let n = live.len() as f64;
+        let rows: Vec<(f64, f64)> = live.iter().map(|&i| d.row(hidden, weight, i)).collect();
+        let x: Vec<f64> = live.iter().zip(&rows).map(|(&i, r)| r.0 - d.old[i] as f64).collect();
+        let (sum, a) = (x.iter().sum::<f64>(), d.advantage[b] as f64);
+        let clip = |x: f64| -(x.exp() * a).min(x.exp().clamp(0.8, 1.2) * a);
+        for (k, &i) in live.iter().enumerate() {
+            let w = match mode {
+                Mode::TokenMean => 1.0 / all,
+                Mode::SeqMeanTokenSum => 1.0 / B as f64,
+                _ => 1.0 / (B as f64 * n),
+            };
+            let value = match name {
+                "ppo_clip" => clip(x[k]),
+                "dro" => -a * rows[k].0 + 0.05 * x[k] * x[k],
+                "gspo" => clip(sum / n),
+                _ => (sum - a).powi(2),
+            };
+            let z = d.reference[i] as f64 - rows[k].0;
+            loss += w * (value + if kl { 0.2 * x[k].exp() * (z.exp_m1() - z) } else { 0.0 });
+            loss -= if bonus { 0.1 * rows[k].1 / all } else { 0.0 };
+        }
+    }
+    loss
+}
+#[derive(Clone, Debug, PartialEq)]
+struct Got {
+    loss: f64,
+    logps: Vec<f32>,
+    entropy: Vec<f32>,
+    coefficients: [Vec<f32>; 2],
+    hidden: Vec<f32>,
+    weight: Vec<f32>,
+    status: Vec<u32>,
+    statistics: [f64; 32],
+}
+fn run(c: &Context, d: &Data, o: Options, share: f64) -> Result<Got, Error> {
+    let [n, w, v] = d.shape;
+    let p = Problem::new(d.shape, d.segments(), o)?;
+    let bonus = p.bonus();
+    let mut g = Got {
+        loss: 7.0,
+        logps: vec![7.0; n],
+        entropy: vec![7.0; n],
+        coefficients: [vec![7.0; n], vec![7.0; n]],
+        hidden: vec![7.0; n * w],
+        weight: vec![7.0; v * w],
+        status: vec![7; n],
+        statistics: [7.0; 32],
+    };
+    let mut loss = [7.0f64];
+    let [ref mut by_logp, ref mut by_entropy] = g.coefficients;
+    let out = Outputs {
+        logps: Some(MatrixMut::vector(&mut g.logps)),
+        entropy: Some(MatrixMut::vector(&mut g.entropy)),
+        policy: policy::Outputs {
+            loss: Some(MatrixMut::vector(&mut loss).into()),
+            grad_logps: Some(MatrixMut::vector(by_logp)),
+            grad_entropy: bonus.then(|| MatrixMut::vector(by_entropy)),
+            token_status: Some(MatrixMut::vector(&mut g.status)),
+            statistics: Some(&mut g.statistics),
+            ..policy::Outputs::default()
+        },
+        ..Outputs::default()
+    };
+    let grads = Grads {
+        hidden: Some(MatrixMut::contiguous(&mut g.hidden, n, w).unwrap().into()),
+        weight: Some(MatrixMut::contiguous(&mut g.weight, v, w).unwrap().into()),
+        ..Grads::default()
+    };
+    let need = linear_policy::workspace(c, &p, Dtype::F32, Dtype::F32);
+    let bytes = need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize / 64 * 64;
+    with_scratch(bytes, |s| linear_policy::forward(c, &p, &d.inputs(), out, grads, s))?;
+    g.loss = loss[0];
+    Ok(g)
+}
+
+#[test]
+fn whole_chain() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    for (k, &case) in CASES.iter().enumerate() {
+        let d = Data::new(31 + k as u64, 5, 6, 19);
+        let [n, w, v] = d.shape;
+        let g = run(&context(Isa::detect(), 0), &d, options(case, Phase::Single), 1.0).unwrap();
+        let h: Vec<f64> = d.hidden.iter().map(|&x| x as f64).collect();
+        let e = d.wide();
+        let want = total(&d, case, &h, &e);
+        assert!((g.loss - want).abs() < 2e-6 * (1.0 + want.abs()), "{case:?}: {} {want}", g.loss);
+        let step = 1e-5;
+        let slope = |at: &dyn Fn(f64) -> f64| (at(step) - at(-step)) / (2.0 * step) * 2.0;
+        for i in 0..n * w {
+            let want = match d.mask[i / w] {
+                0 => 0.0,
+                _ => slope(&|by| {
+                    let mut h = h.clone();
+                    h[i] += by;
+                    total(&d, case, &h, &e)
+                }),
+            };
+            let got = g.hidden[i] as f64;
+            assert!((got - want).abs() < 2e-5 * (0.1 + want.abs()), "{case:?} hidden {i}: {got} {want}");
+            cases.ran();
+        }
+        for i in 0..v * w {
+            let want = slope(&|by| {
+                let mut e = e.clone();
+                e[i] += by;
+                total(&d, case, &h, &e)
+            });
+            let got = g.weight[i] as f64;
+            assert!((got - want).abs() < 2e-5 * (0.1 + want.abs()), "{case:?} weight {i}: {got} {want}");
+            cases.ran();
+        }
+        (0..n).for_each(|i| assert_eq!(g.status[i], if d.mask[i] == 0 { row::IGNORED } else { 0 }));
+    }
+    cases.finish("linear_policy, the whole chain", 1170);
+}
+
+/// Workspaces, threads and instruction sets; two phases; what the split form gives on the log-probs of the call.
+#[test]
+fn bits() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    for &case in &CASES {
+        for (width, v) in [(5, 19), (90, 300)] {
+            let d = Data::new(5, width, 7, v);
+            let o = options(case, Phase::Single);
+            let want = run(&all[0], &d, o, 0.0).unwrap();
+            for c in all.iter().chain([&threaded]) {
+                for share in [0.0, 0.4, 0.8, 1.0] {
+                    assert_eq!(run(c, &d, o, share).unwrap(), want, "{case:?} {share}");
+                    cases.ran();
+                }
+            }
+            // figures, the split form, coefficients
+            let c = &threaded;
+            let [n, w, _] = d.shape;
+            let figures = Problem::new(d.shape, d.segments(), options(case, Phase::Figures)).unwrap();
+            let (mut logps, mut entropy, mut stats) = (vec![0f32; n], vec![0f32; n], vec![0f32; n * logprob::STATS]);
+            let out = Outputs {
+                logps: Some(MatrixMut::vector(&mut logps)),
+                entropy: Some(MatrixMut::vector(&mut entropy)),
+                stats: Some(MatrixMut::contiguous(&mut stats, n, logprob::STATS).unwrap()),
+                ..Outputs::default()
+            };
+            let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
+            with_scratch(need, |s| linear_policy::forward(c, &figures, &d.inputs(), out, Grads::default(), s)).unwrap();
+            same("log-probs", &logps, &want.logps);
+            same("entropies", &entropy, &want.entropy);
+            let split = policy::Problem::new(n, d.segments(), o.policy).unwrap();
+            let (mut loss, mut g, mut ge) = ([0f64], vec![0f32; n], vec![0f32; n]);
+            let out = policy::Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                grad_logps: Some(MatrixMut::vector(&mut g)),
+                grad_entropy: o.policy.bonus.map(|_| MatrixMut::vector(&mut ge)),
+                ..policy::Outputs::default()
+            };
+            let i = d.inputs();
+            let given = i.loss(&logps, Some(&entropy), &d.mask);
+            let need = truing_cpu::policy::workspace(c, &split).minimum;
+            with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
+            same("loss", &loss, &[want.loss]);
+            same("coefficients", &g, &want.coefficients[0]);
+            let second = Problem::new(d.shape, d.segments(), options(case, Phase::WithCoefficients)).unwrap();
+            for saved in [false, true] {
+                let mut i = d.inputs();
+                i.policy.grad_scale = 1.0;
+                i.logp_coefficients = Some(Matrix::vector(&g));
+                i.entropy_coefficients = o.policy.bonus.map(|_| Matrix::vector(&ge));
+                i.stats = saved.then(|| Matrix::contiguous(&stats, n, logprob::STATS).unwrap());
+                let (mut gh, mut gw) = (vec![7f32; n * w], vec![7f32; v * w]);
+                let grads = Grads {
+                    hidden: Some(MatrixMut::contiguous(&mut gh, n, w).unwrap().into()),
+                    weight: Some(MatrixMut::contiguous(&mut gw, v, w).unwrap().into()),
+                    ..Grads::default()
+                };
+                let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32).minimum;
+                with_scratch(need, |s| linear_policy::forward(c, &second, &i, Outputs::default(), grads, s)).unwrap();
+                same("hidden in two phases", &gh, &want.hidden);
+                same("weight in two phases", &gw, &want.weight);
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("linear_policy, bits", 100);
+}
+
+#[test]
+fn refusals_and_memory() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let c = Context::default();
+    let d = Data::new(9, 4, 3, 11);
+    let mut refused = |got: Result<(), Error>, field: &str, status: Status| {
+        let Err(e) = got else { panic!("{field} was not refused") };
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        cases.ran();
+    };
+    let case = CASES[1];
+    let o = options(case, Phase::Single);
+    let eaft = Options { policy: policy::Options { loss: id(Kind::Token, "eaft"), ..o.policy }, ..o };
+    refused(Problem::new(d.shape, d.segments(), eaft).map(|_| ()), "inputs.loss.id", Status::InvalidArgument);
+    let short = Segments::Padded { sequences: B, width: 3 };
+    refused(Problem::new(d.shape, short, o).map(|_| ()), "logps", Status::ShapeMismatch);
+    let mut given = |o: Options, change: &dyn Fn(&mut Inputs), field: &str, status: Status| {
+        let p = Problem::new(d.shape, d.segments(), o).unwrap();
+        let mut i = d.inputs();
+        change(&mut i);
+        let mut gw = vec![7f32; 33];
+        let grads = Grads { weight: Some(MatrixMut::contiguous(&mut gw, 11, 3).unwrap().into()), ..Grads::default() };
+        let need = linear_policy::workspace(&c, &p, Dtype::F32, Dtype::F32).minimum;
+        refused(
+            with_scratch(need, |s| linear_policy::forward(&c, &p, &i, Outputs::default(), grads, s)),
+            field,
+            status,
+        );
+        assert!(gw.iter().all(|&x| x == 7.0), "written by a refused call");
+    };
+    let g = [0f32; 16];
+    use Status::*;
+    given(o, &|i| i.rows.target = None, "rows.target", InvalidArgument);
+    given(o, &|i| i.policy.reference = None, "inputs.ref", InvalidArgument);
+    given(o, &|i| i.policy.old = Some(Floats::F32(Matrix::vector(&[0.0; 3]))), "inputs.old", ShapeMismatch);
+    given(o, &|i| i.policy.grad_scale = f64::NAN, "grad_scale", InvalidArgument);
+    given(o, &|i| i.rows.mask = None, "rows.target", OutOfRange);
+    let second = options(case, Phase::WithCoefficients);
+    given(second, &|_| {}, "logp_coefficients", InvalidArgument);
+    let two = options(case, Phase::Figures);
+    given(two, &|_| {}, "grads.grad_weight_out", InvalidArgument);
+    let first = truing_cpu::linear_policy::workspace(
+        &c,
+        &Problem::new(d.shape, d.segments(), o).unwrap(),
+        Dtype::F32,
+        Dtype::F32,
+    );
+    let p = Problem::new(d.shape, d.segments(), o).unwrap();
+    let mut i = d.inputs();
+    i.entropy_coefficients = Some(Matrix::vector(&g));
+    let call = |i: &Inputs, bytes: usize| {
+        with_scratch(bytes, |s| linear_policy::forward(&c, &p, i, Outputs::default(), Grads::default(), s))
+    };
+    refused(call(&i, first.minimum), "entropy_coefficients", InvalidArgument);
+    refused(call(&d.inputs(), first.minimum - 64), "workspace_size", WorkspaceTooSmall);
+    // nothing is allocated
+    let mut space = vec![0u8; first.preferred + 64];
+    let at = space.as_ptr().align_offset(64);
+    let (mut loss, mut gw) = ([0f64], vec![0f32; 33]);
+    let i = d.inputs();
+    let before = Counting::allocations();
+    let out = Outputs {
+        policy: policy::Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), ..policy::Outputs::default() },
+        ..Outputs::default()
+    };
+    let grads = Grads { weight: Some(MatrixMut::contiguous(&mut gw, 11, 3).unwrap().into()), ..Grads::default() };
+    linear_policy::forward(&c, &p, &i, out, grads, &mut space[at..at + first.preferred]).unwrap();
+    assert_eq!(Counting::allocations() - before, 0, "allocations");
+    assert!(loss[0].is_finite() && gw.iter().any(|&x| x != 0.0));
+    cases.finish("linear_policy, refusals", 11);
+}
