@@ -14,6 +14,8 @@ use truing_cuda::logprob::{Figures, Inputs, Upstream};
 use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
+#[path = "cuda/policy.rs"]
+mod policy;
 #[path = "cuda/preference.rs"]
 mod preference;
 
@@ -165,6 +167,12 @@ fn planted_bugs_are_noticed() {
             "preference.cu",
             "        __syncthreads();\n        // a term",
             "        // a term",
+        ),
+        (
+            "a barrier is missing behind a tile of tokens",
+            "policy.cu",
+            "        if (broken) s.broken[turn] = 1;\n        __syncthreads();",
+            "        if (broken) s.broken[turn] = 1;",
         ),
         (
             "the partials of a pair are added out of turn",
@@ -650,7 +658,7 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context) + sequences(&context) + preference::all(&context);
+    done += outside(&context) + sequences(&context) + preference::all(&context) + policy::all(&context);
     println!("{done} values compared");
 }
 /// One small batch, for tools that slow a device down a hundredfold.
@@ -967,7 +975,7 @@ const QUARTER: f32 = -1.3862944;
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_host() {
-    let sizes = [logprob::ARGS, sequence::ARGS, truing_cuda::preference::ARGS];
+    let sizes = [logprob::ARGS, sequence::ARGS, truing_cuda::preference::ARGS, truing_cuda::policy::ARGS];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
             standin(CUDA, c"standin_args", family as c_int) as usize,
@@ -998,7 +1006,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 3;
+    let files = 4;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

@@ -6,9 +6,8 @@
 //    adds the partials of its items in their order.
 //
 // and behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
-#include "dtype.cuh"
+#include "segments.cuh"
 
-#define TRUING_ALL_LANES 0xffffffffu
 enum { TRUING_INDEXED, TRUING_INTERLEAVED, TRUING_STACKED, TRUING_THREES, TRUING_THIRDS, TRUING_ROWS };
 enum { TRUING_IDENTITY, TRUING_JS, TRUING_ALPHA };
 enum { TRUING_SUM_OF, TRUING_MEAN_OF, TRUING_WEIGHTED_MEAN_OF };
@@ -73,13 +72,6 @@ TRUING_FN double truing_score(const truing_preference_args &a, truing_i64 s) {
     if (!a.divides) return v;
     const double n = truing_length(a, s);
     return n > 0.0 ? v / n : 0.0;
-}
-// x factor, and x itself where it is 0, whatever the factor is.
-TRUING_FN double truing_times(double x, double factor) { return x == 0.0 ? x : x * factor; }
-TRUING_FN bool truing_finite(double x) { return truing_abs(x) < TRUING_INF; }
-// A finite number that its place does not hold.
-TRUING_FN truing_u32 truing_overflow(double x, const truing_view &v) {
-    return v.dtype == TRUING_DTYPE_F32 && truing_finite(x) && !truing_finite((double)(float)x) ? TRUING_ROW_OVERFLOW : 0;
 }
 TRUING_FN void truing_result(const truing_view &v, truing_i64 i, double x, truing_u32 &status) {
     if (!v.data) return;

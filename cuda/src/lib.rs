@@ -11,6 +11,7 @@
 pub mod driver;
 pub mod logprob;
 mod plan;
+pub mod policy;
 pub mod preference;
 mod program;
 pub mod sequence;

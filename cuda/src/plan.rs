@@ -63,6 +63,8 @@ pub(crate) const IDS: Dtypes = Dtypes(&[Dtype::I32, Dtype::I64], "i32 or i64");
 pub(crate) const MASK: Dtypes = Dtypes(&[Dtype::U8, Dtype::I32, Dtype::I64], "u8, i32 or i64");
 pub(crate) const I32: Dtypes = Dtypes(&[Dtype::I32], "i32");
 pub(crate) const U32: Dtypes = Dtypes(&[Dtype::U32], "u32");
+pub(crate) const F64: Dtypes = Dtypes(&[Dtype::F64], "f64");
+pub(crate) const I64: Dtypes = Dtypes(&[Dtype::I64], "i64");
 pub(crate) const U8: Dtypes = Dtypes(&[Dtype::U8], "u8");
 
 /// `truing_view` of `kernels/dtype.cuh`.

@@ -4,7 +4,7 @@
 //! What the host cannot look at without waiting is judged on the device: an item whose sequences, weight, beta, baseline or
 //! lengths are out of their range is NaN with the status `OUT_OF_RANGE`.
 use crate::driver::{Device, Stream};
-use crate::plan::{Dtypes, FLOATS, I32, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
+use crate::plan::{Dtypes, F64, FLOATS, I32, I64, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::catalog::{self, PairVisitor, Reward, UnpairedVisitor, slot, with_pair, with_unpaired};
@@ -18,8 +18,6 @@ use truing_core::{Dtype, Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"preference.cu", text: include_str!("../kernels/preference.cu") };
 const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
-const F64: Dtypes = Dtypes(&[Dtype::F64], "f64");
-const I64: Dtypes = Dtypes(&[Dtype::I64], "i64");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
 const ADDERS: u32 = 256;

@@ -10,24 +10,24 @@ use truing_cuda::{Context, Tensor};
 use truing_tests::{Data, Random, same, with_scratch};
 
 /// Numbers of any stored type: 0 f32, 1 bf16, 2 f16, 3 f64.
-enum Numbers {
+pub(super) enum Numbers {
     Narrow(Data),
     Wide(Vec<f64>),
 }
 impl Numbers {
-    fn new(kind: usize, x: Vec<f64>) -> Numbers {
+    pub(super) fn new(kind: usize, x: Vec<f64>) -> Numbers {
         match kind {
             3 => Numbers::Wide(x),
             _ => Numbers::Narrow(Data::new(kind, &x.iter().map(|&x| x as f32).collect::<Vec<_>>())),
         }
     }
-    fn cpu(&self) -> Floats<'_> {
+    pub(super) fn cpu(&self) -> Floats<'_> {
         match self {
             Numbers::Narrow(x) => x.view(Layout::contiguous(x.keys().len(), 1)),
             Numbers::Wide(x) => Matrix::vector(x).into(),
         }
     }
-    fn device(&self) -> Tensor {
+    pub(super) fn device(&self) -> Tensor {
         match self {
             Numbers::Narrow(x) => data(x, Layout::contiguous(x.keys().len(), 1)),
             Numbers::Wide(x) => vector(x, Dtype::F64),
@@ -35,33 +35,40 @@ impl Numbers {
     }
 }
 /// A place for results, f64 or f32.
-enum Place {
+pub(super) enum Place {
     Wide(Vec<f64>),
     Narrow(Vec<f32>),
 }
 impl Place {
-    fn new(wide: bool, n: usize) -> Place {
+    pub(super) fn new(wide: bool, n: usize) -> Place {
         if wide { Place::Wide(vec![7.5; n]) } else { Place::Narrow(vec![7.5; n]) }
     }
-    fn cpu(&mut self) -> FloatsMut<'_> {
+    pub(super) fn cpu(&mut self) -> FloatsMut<'_> {
         match self {
             Place::Wide(x) => MatrixMut::vector(x).into(),
             Place::Narrow(x) => MatrixMut::vector(x).into(),
         }
     }
-    fn device(&self) -> Tensor {
+    /// The places of what is always f32.
+    pub(super) fn narrow(&mut self) -> &mut [f32] {
+        match self {
+            Place::Wide(_) => panic!("a place for f64"),
+            Place::Narrow(x) => x,
+        }
+    }
+    pub(super) fn device(&self) -> Tensor {
         match self {
             Place::Wide(x) => vector(x, Dtype::F64),
             Place::Narrow(x) => vector(x, Dtype::F32),
         }
     }
-    fn fetch(&mut self) {
+    pub(super) fn fetch(&mut self) {
         match self {
             Place::Wide(x) => memory::down(x),
             Place::Narrow(x) => memory::down(x),
         }
     }
-    fn check(&self, what: &str, want: &Place) -> usize {
+    pub(super) fn check(&self, what: &str, want: &Place) -> usize {
         match (self, want) {
             (Place::Wide(a), Place::Wide(b)) => same(what, a, b),
             (Place::Narrow(a), Place::Narrow(b)) => same(what, a, b),
