@@ -443,7 +443,7 @@ fn outside(context: &Context) -> usize {
             memory::clear();
             continue;
         }
-        assert!(!packed || std::hint::black_box(loss)[0].is_nan());
+        assert!(!packed || std::hint::black_box(&loss)[0].is_nan());
         tokens.copy_from_slice(std::hint::black_box(&of_tokens));
         sequences.copy_from_slice(std::hint::black_box(&of_sequences[..b]));
         if packed {
