@@ -113,7 +113,7 @@ pub fn forward(
             0 => None,
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
-        let mut group = Group { rows: rows.clone(), before, logits };
+        let mut group = Group { rows: rows.clone(), before, logprob_only: out.stats.is_none() && !bonus, logits };
         let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
         let space = arena.take::<u8>(bytes)?;
 

@@ -75,6 +75,8 @@ unsafe fn parse(
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
     let reference = &args.ref_head;
     unavailable!("ref_head", reference; hidden, weight, index);
+    let transform = &args.head.transform;
+    unavailable!("transform", transform; logit_round);
     let transform = &reference.transform;
     unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
     support(&args.support)?;
