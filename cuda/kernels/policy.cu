@@ -607,13 +607,13 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
     truing_put(a.out_sequence_status, b, status);
 }
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
     truing_policy<TRUING_TOKEN>(a);
 }
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
     truing_policy<TRUING_SEQUENCE>(a);
 }
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
     truing_policy<TRUING_ESTIMATOR>(a);
 }
 
