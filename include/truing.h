@@ -2018,7 +2018,6 @@ typedef uint32_t truing_outside;
 #define TRUING_OUTSIDE_RAW 4
 
 /// A divergence on a few columns; support 0 = all columns.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_partial {
     /// int [N,K], -1 pads: given ids or the teacher's.
     const struct truing_tensor *ids;
@@ -2047,7 +2046,6 @@ typedef struct truing_partial {
 } truing_partial;
 
 /// What is computed from two rows.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_options {
     /// The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
     const double *params;
@@ -2074,7 +2072,6 @@ typedef struct truing_divergence_options {
 } truing_divergence_options;
 
 /// Outputs of a divergence, each NULL = not wanted.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_outputs {
     /// f32 [N], nats.
     const struct truing_tensor *out_values;
@@ -2117,7 +2114,6 @@ typedef struct truing_divergence_outputs {
 } truing_divergence_outputs;
 
 /// Divergence between rows of logits.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_forward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2164,7 +2160,6 @@ typedef struct truing_divergence_forward_args {
 } truing_divergence_forward_args;
 
 /// Gradients of both sides' logits.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_backward_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2424,7 +2419,6 @@ typedef struct truing_linear_divergence_local_args {
 } truing_linear_divergence_local_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_sequence_kl_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2454,7 +2448,7 @@ typedef struct truing_sequence_kl_args {
     const struct truing_tensor *grad_log_ratio;
     /// f64 [B], gradient of `out_kl`; backward.
     const struct truing_tensor *grad_kl;
-    /// f32 [N,16]; backward.
+    /// f32 [N,16]; backward, NULL = recompute.
     const struct truing_tensor *stats;
     /// f64 [B], summed log p - log q of the targets, nats.
     const struct truing_tensor *out_log_ratio;
@@ -5018,6 +5012,35 @@ truing_status truing_fipo_weight_workspace_size(const struct truing_fipo_weight_
                                                 size_t *minimum,
                                                 size_t *preferred);
 
+/// Values and figures of every row pair, their reduction and its gradients; see `truing_divergence_forward_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_forward(const struct truing_divergence_forward_args *args);
+
+/// Gradients of both sides' logits, given those of the values, of the reduced loss and of the student's log-probs; see
+/// `truing_divergence_backward_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_backward(const struct truing_divergence_backward_args *args);
+
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_forward_workspace_size(const struct truing_divergence_forward_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
+
+/// Bytes of workspace for `truing_divergence_backward`: 0.
+///
+/// # Safety
+/// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_backward_workspace_size(const struct truing_divergence_backward_args *args,
+                                                        size_t *minimum,
+                                                        size_t *preferred);
+
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.
 ///
@@ -5227,6 +5250,36 @@ truing_status truing_sequence_forward_workspace_size(const struct truing_sequenc
 truing_status truing_sequence_backward_workspace_size(const struct truing_sequence_backward_args *args,
                                                       size_t *minimum,
                                                       size_t *preferred);
+
+/// Sums of log p - log q of the targets and of KL(q || p) per sequence, p the policy and q the reference; see
+/// `truing_sequence_kl_args`. Reads no `grad_*` and no `stats`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_sequence_kl_forward(const struct truing_sequence_kl_args *args);
+
+/// Gradient of the policy's logits, given those of the sums of every sequence; see `truing_sequence_kl_args`. Writes no
+/// `out_*`. `grad_policy_out` may be `policy` itself.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_sequence_kl_backward(const struct truing_sequence_kl_args *args);
+
+/// Bytes of workspace for `truing_sequence_kl_forward`.
+///
+/// # Safety
+/// As for `truing_sequence_kl_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_kl_forward_workspace_size(const struct truing_sequence_kl_args *args,
+                                                        size_t *minimum,
+                                                        size_t *preferred);
+
+/// Bytes of workspace for `truing_sequence_kl_backward`.
+///
+/// # Safety
+/// As for `truing_sequence_kl_backward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_sequence_kl_backward_workspace_size(const struct truing_sequence_kl_args *args,
+                                                         size_t *minimum,
+                                                         size_t *preferred);
 
 /// What the filters of a sampler keep of every row; see `truing_support_mask_args`.
 ///

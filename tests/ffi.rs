@@ -76,13 +76,23 @@ fn exports_header_and_list_agree() {
         assert!(list.contains(&format!("{op}_workspace_size")), "{op}");
         assert!(sugar.contains(&format!("TRUING_CALL({},", op.trim_start_matches("truing_"))), "truing.hpp lacks {op}");
     }
-    assert_eq!(operations.len(), 14);
+    assert_eq!(operations.len(), 18);
 }
 
 #[test]
 fn nothing_is_computed_at_the_boundary() {
     // No arithmetic on data: the boundary knows no element, only descriptions.
-    for name in ["logprob", "linear_logprob", "sequence", "preference", "linear_preference", "policy", "advantage"] {
+    for name in [
+        "logprob",
+        "linear_logprob",
+        "sequence",
+        "preference",
+        "linear_preference",
+        "policy",
+        "advantage",
+        "divergence",
+        "sequence_kl",
+    ] {
         let text = read(&format!("ffi/src/{name}.rs"));
         for word in [".exp()", ".ln()", ".sqrt(", ".powi(", "for i in"] {
             assert!(!text.contains(word), "ffi/src/{name}.rs contains {word}");

@@ -75,6 +75,8 @@ fn every_path_gives_the_bits_of_the_rule() {
         (2, 6000, 5),
         (48, 2048, 16),
         (96, 130, 8),
+        // two groups of weight rows; a block in parts that the second cache holds, whose chains lie apart
+        (80, 2052, 132),
     ];
     for _ in 0..6 {
         shapes.push((1 + random.below(70), 1 + random.below(300), 1 + random.below(90)));
@@ -111,7 +113,7 @@ fn every_path_gives_the_bits_of_the_rule() {
             println!("skipped: {} (not on this machine), {} cases", isa.name(), shapes.len() * 27);
         }
     }
-    cases.finish("paths, shapes, types, data", 405 * isas.len());
+    cases.finish("paths, shapes, types, data", 432 * isas.len());
 }
 
 /// Results just below 2^-126: the bf16 dot product decides "tiny" with an unbounded exponent; a plain multiply-add rounds

@@ -2,6 +2,7 @@
 //! mathematical library of the platform has a say in it.
 use truing_core::advantage as adv;
 use truing_core::catalog::{Kind, slot};
+use truing_core::divergence as div;
 use truing_core::linear_preference as chain;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
@@ -11,13 +12,13 @@ use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothin
 use truing_core::sequence as seq;
 use truing_core::{linear_logprob as core_linear, linear_preference};
 use truing_cpu::linear_logprob::Grads;
-use truing_cpu::{Context, advantage, linear_logprob, logprob, policy, preference, sequence};
+use truing_cpu::{Context, advantage, divergence as pairs, linear_logprob, logprob, policy, preference, sequence};
 use truing_tests::{Bits, Data, Random, id, with_scratch};
 
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 13] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 14] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -30,6 +31,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 13] = [
     ("logprob_options", logprob_options),
     ("policy_stages", policy_stages),
     ("linear_policy_forward", linear_policy_forward),
+    ("divergence", divergence),
     ("advantage", advantages),
 ];
 /// Where the hashes are committed.
@@ -895,6 +897,67 @@ fn linear_preference_forward(i: usize, c: &Context) -> u64 {
     [&logps, &stats, &gh, &gw, &gb].iter().for_each(|x| h.add(x));
     h.add(&counts);
     [&row_status, &status].iter().for_each(|x| h.add(x));
+    h.0
+}
+
+/// Every kind in turn, values, statistics and both gradients.
+fn divergence(i: usize, c: &Context) -> u64 {
+    let mut r = Random(0x1d0_0000 + i as u64);
+    let info = &div::Kind::ALL[i % 17];
+    let param = if info.param.is_some() { [0.5, 0.25, 0.125][i / 17 % 3] } else { f64::NAN };
+    let (n, v) = (1 + i % 3, [7, 40, 2049, 4200][i % 4]);
+    let width = v + i % 2;
+    let size = [0.01, 1.0, 8.0][i % 3];
+    let student = reals(&mut r, n * v, size);
+    let teacher: Vec<f32> = (0..n * width)
+        .map(|j| student[(j / width * v + j % width).min(n * v - 1)] + real(&mut r, size * 0.25))
+        .collect();
+    let (student, teacher) = (Data::new(i % 3, &student), Data::new(i / 3 % 3, &teacher));
+    let target: Vec<i64> = (0..n).map(|_| r.below(v) as i64).collect();
+    let own = Options {
+        transform: Transform { softcap: if i % 5 == 0 { 6.0 } else { 0.0 }, ..Transform::default() },
+        ..Options::default()
+    };
+    let other = Options {
+        transform: Transform { temperature: if i % 7 == 0 { 1.5 } else { 1.0 }, ..Transform::default() },
+        n_valid_vocab: v,
+        ..Options::default()
+    };
+    let options = div::Options {
+        kind: info.kind,
+        param,
+        hard_weight: if i % 4 == 1 { 0.5 } else { 0.0 },
+        reduction: Some(Reduction::Mean),
+        ..div::Options::default()
+    };
+    let sides = (Problem::new(n, v, own).unwrap(), Problem::new(n, width, other).unwrap());
+    let problem = div::Problem::new(sides.0, sides.1, options).unwrap();
+    let inputs = pairs::Inputs {
+        rows: Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() },
+        ..pairs::Inputs::default()
+    };
+    let logits = [student.view(Layout::contiguous(n, v)), teacher.view(Layout::contiguous(n, width))];
+    let (mut values, mut stats) = (vec![0f32; n], vec![0f32; n * div::STATS]);
+    let (mut gs, mut gt, mut loss) = (vec![0f32; n * v], vec![0f32; n * width], [0f64]);
+    with_scratch(pairs::forward_workspace(&problem, true).minimum, |w| {
+        let out = div::Figures {
+            values: Some(MatrixMut::vector(&mut values)),
+            stats: Some(MatrixMut::contiguous(&mut stats, n, div::STATS).unwrap()),
+            ..div::Figures::default()
+        };
+        let totals = pairs::Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+        let grads = [
+            logprob::Grad::Separate(logits[0], MatrixMut::contiguous(&mut gs, n, v).unwrap().into()),
+            logprob::Grad::Separate(logits[1], MatrixMut::contiguous(&mut gt, n, width).unwrap().into()),
+        ];
+        pairs::forward_fused(c, &problem, grads, inputs, out, totals, Some(1.0), w).unwrap();
+    });
+    let mut h = Hash::new();
+    h.add(&values);
+    h.add(&stats);
+    h.add(&loss);
+    h.add(&gs);
+    h.add(&gt);
     h.0
 }
 

@@ -8,6 +8,7 @@ use truing_ffi::batch::*;
 use truing_ffi::classes::*;
 use truing_ffi::context::*;
 use truing_ffi::correction::*;
+use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::*;
 use truing_ffi::linear_policy::*;
 use truing_ffi::linear_preference::*;
@@ -15,6 +16,7 @@ use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
+use truing_ffi::sequence_kl::*;
 use truing_ffi::support::*;
 use truing_ffi::tds_rows::*;
 use truing_tests::{Counting, Random};
@@ -165,6 +167,10 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_logprob_finish)
         + struct_rules(truing_support_mask)
         + struct_rules(truing_tds_rows)
+        + struct_rules(truing_divergence_forward)
+        + struct_rules(truing_divergence_backward)
+        + struct_rules(truing_sequence_kl_forward)
+        + struct_rules(truing_sequence_kl_backward)
         + struct_rules(truing_linear_logprob_forward)
         + struct_rules(truing_linear_logprob_backward)
         + struct_rules(truing_linear_logprob_local)

@@ -42,7 +42,7 @@ fn committed_bits() {
     distinct.dedup();
     assert!(distinct.len() > committed.len() * 99 / 100, "cases that are all alike prove nothing: {}", distinct.len());
     let mut cases = Cases::default();
-    let rounds = ["linear_logprob_backward", "linear_preference_forward"];
+    let rounds = ["linear_logprob_backward", "linear_preference_forward", "linear_policy_forward"];
     let (mut fast, mut rounded) = (vec![None; committed.len()], 0);
     let all: Vec<Isa> = Isa::available().collect();
     println!("instruction sets: {}", all.iter().map(|i| i.name()).collect::<Vec<_>>().join(", "));

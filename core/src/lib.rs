@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod classes;
 mod coef;
 pub mod correction;
+pub mod divergence;
 pub mod dtype;
 pub mod error;
 pub mod linear_logprob;

@@ -125,20 +125,3 @@ pub fn check_dtype(field: &'static str, dtype: Dtype) -> Result<()> {
         _ => Err(Error::new(Status::UnsupportedDtype, field, Value::Dtype(dtype), Value::Text("f32, bf16 or f16"))),
     }
 }
-
-/// The term of KL(reference || policy) of a column: F(q, p) = q log(q / p) + p - q, which is never negative, from the
-/// transformed logits `y` (reference) and `x` (policy), their probabilities and `[max y, max x, log1p r_y - log1p r_x]`.
-/// Near-equal sides go through `q h(d)`, d = log q - log p; logits are subtracted before their maxima where these are near,
-/// which is exact for sides that are nearly alike.
-#[inline(always)]
-pub fn kl_term<R: crate::real::Real>(y: R, x: R, q: R, p: R, [top_y, top_x, gamma]: [R; 3]) -> R {
-    let (zero, half, one, most) = (y.lit(0.0), y.lit(0.5), y.lit(1.0), y.lit(f32::MAX as f64));
-    let b = (top_y - top_x).abs().select_le(one, (y - x) - (top_y - top_x), (y - top_y) - (x - top_x));
-    let d = b - gamma;
-    // -inf belongs to a dead column, whose term is chosen below
-    let d = d.select_lt(-most, -most, most.select_lt(d, most, d));
-    let f = d.abs().select_lt(half, q * d.h(), q * d + (p - q));
-    let dead = y.lit(f64::NEG_INFINITY);
-    let of_dead_policy = y.select_le(dead, zero, y.lit(f64::INFINITY));
-    x.select_le(dead, of_dead_policy, y.select_le(dead, p, f))
-}

@@ -88,6 +88,11 @@ pub trait Real:
     fn h(self) -> Self {
         (-self).exp_rem()
     }
+    /// [`Real::exp_rem`] for abs(x) < 1, the same bits for a third of the work; beyond, nothing in particular.
+    #[inline(always)]
+    fn exp_rem_near(self) -> Self {
+        elementary::exp_rem_near(self)
+    }
     /// Natural logarithm; -inf at 0, NaN below.
     #[inline(always)]
     fn log(self) -> Self {
@@ -279,8 +284,12 @@ pub mod elementary {
     }
 
     #[inline(always)]
+    pub fn exp_rem_near<R: Real>(x: R) -> R {
+        x * x * poly(x, R::FORMAT.rem)
+    }
+    #[inline(always)]
     pub fn exp_rem<R: Real>(x: R) -> R {
-        let near = x * x * poly(x, R::FORMAT.rem);
+        let near = exp_rem_near(x);
         // The polynomial reaches to 1: the difference below loses too much before. It is formed at half the scale, like
         // expm1, with 2^n - 1 - x (exact where it matters) as one addend: expm1(x) - x would lose another ulp.
         let (n, p) = reduce(x);

@@ -465,33 +465,47 @@ pub fn write<F: RowFloat>(record: &Record<F>, target: Target, out: &mut Figures<
     }
 }
 
+/// What a tree adds up: sums of a block that can be joined with those of its neighbour.
+pub trait Node: Copy {
+    /// Of no columns.
+    const EMPTY: Self;
+    /// Of the columns of `self` and, above them, those of `b`.
+    fn merge(self, b: Self) -> Self;
+}
+impl<F: RowFloat> Node for Record<F> {
+    const EMPTY: Record<F> = Record::EMPTY;
+    #[inline(always)]
+    fn merge(self, b: Record<F>) -> Record<F> {
+        Record::merge(self, b)
+    }
+}
 /// Merges records of neighbouring blocks, or of equal aligned runs of 2^n blocks, in ascending order.
 #[derive(Clone, Debug)]
-pub struct Tree<F = f32> {
+pub struct Tree<T = Record> {
     /// 2^31 columns are 2^20 blocks.
-    stack: [Record<F>; 22],
+    stack: [T; 22],
     depth: usize,
     count: usize,
 }
-impl<F: RowFloat> Default for Tree<F> {
+impl<T: Node> Default for Tree<T> {
     fn default() -> Self {
         Tree::new()
     }
 }
-impl<F: RowFloat> Tree<F> {
+impl<T: Node> Tree<T> {
     /// No records yet.
     #[inline(always)]
-    pub const fn new() -> Tree<F> {
-        Tree { stack: [Record::EMPTY; 22], depth: 0, count: 0 }
+    pub const fn new() -> Tree<T> {
+        Tree { stack: [T::EMPTY; 22], depth: 0, count: 0 }
     }
     /// The next record. At most 2^21.
     #[inline(always)]
-    pub fn push(&mut self, x: Record<F>) {
+    pub fn push(&mut self, x: T) {
         self.push_run(x, 0);
     }
     /// The record of the next 2^`level` ones; their number so far is a multiple of it.
     #[inline(always)]
-    pub fn push_run(&mut self, mut x: Record<F>, level: u32) {
+    pub fn push_run(&mut self, mut x: T, level: u32) {
         for _ in 0..(self.count >> level).trailing_ones() {
             self.depth -= 1;
             x = self.stack[self.depth].merge(x);
@@ -502,9 +516,9 @@ impl<F: RowFloat> Tree<F> {
     }
     /// The record of all of them.
     #[inline(always)]
-    pub fn finish(mut self) -> Record<F> {
+    pub fn finish(mut self) -> T {
         if self.depth == 0 {
-            return Record::EMPTY;
+            return T::EMPTY;
         }
         while self.depth > 1 {
             self.depth -= 1;

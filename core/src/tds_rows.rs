@@ -7,11 +7,13 @@
 //! h(-c); it shows in the sum of t - p, which is 0, and is taken out. So a KL of 1e-13 keeps its digits.
 //!
 //! Each block of [`BLOCK`] columns gives f32 sums by [`CHAINS`] chains and [`combine`]; blocks add up in f64 in ascending order.
+use crate::divergence::formula::{Column, Pair, term};
+use crate::divergence::{Form, refine};
 use crate::error::{Result, row};
 use crate::logprob::Target;
 use crate::matrix::{MatrixMut, Split};
 use crate::real::Real;
-use crate::record::{BLOCK, CHAINS, Record, clamp_row, combine, exp_row};
+use crate::record::{BLOCK, CHAINS, Record, combine};
 
 /// Class of a row: eta = 1.
 pub const UNSHIFTED: u8 = 0;
@@ -119,8 +121,7 @@ impl Row {
         }
         let s = sums.delta;
         let refined = |sum: f64, s: f64| {
-            let shift = -(-s).log1p();
-            let kl = if shift.abs() < 1e-3 { sum - shift.h() } else { sum };
+            let kl = refine(s).map_or(sum, |error| sum - error.h());
             if kl > 0.0 || kl.is_nan() { kl as f32 } else { 0.0 }
         };
         let (kl_aligned_base, kl_base_aligned) = (refined(sums.forward, s), refined(sums.reverse, -s));
@@ -172,68 +173,25 @@ impl Sums {
     }
 }
 
-/// Constants of a row.
+/// Constants of a row: a is the aligned side, b the base.
 #[derive(Clone, Copy, Debug)]
 pub struct Constants {
-    /// Maximum of the aligned row.
-    pub mt: f32,
-    /// 1 / (1 + r) of it.
-    pub scale_t: f32,
-    /// Maximum of the base row.
-    pub mp: f32,
-    /// 1 / (1 + r) of it.
-    pub scale_p: f32,
-    /// log1p(r) of the aligned row less that of the base row.
-    pub gamma: f32,
+    /// Both sides.
+    pub pair: Pair,
     /// The token's logit in the base row.
     pub xy: f32,
 }
 impl Constants {
     /// Of two records that are not bad.
     pub fn new(base: &Record, aligned: &Record) -> Constants {
-        let [t, p] = [aligned, base].map(|x| x.r as f64);
-        Constants {
-            mt: aligned.m,
-            scale_t: (1.0 / (1.0 + t)) as f32,
-            mp: base.m,
-            scale_p: (1.0 / (1.0 + p)) as f32,
-            gamma: (t.log1p() - p.log1p()) as f32,
-            xy: base.xy,
-        }
+        let pair = Pair::new(&Form::Kl, [aligned.m, base.m], [aligned.r, base.r], [false; 2]);
+        Constants { pair, xy: base.xy }
     }
-    /// Whether logits are subtracted before their maxima: exact for rows that are nearly alike, while the other way is for
-    /// rows with different offsets.
+    /// [F(t, p, d), F(p, t, -d), t - p] of a column.
     #[inline(always)]
-    pub fn near(&self) -> bool {
-        (self.mt - self.mp).abs() <= 1.0
-    }
-    /// [F(t, p, d), F(p, t, -d), t - p] of a column with the logits `y` (aligned) and `x` (base) and the probabilities t
-    /// and p.
-    #[inline(always)]
-    pub fn terms<R: Real>(&self, y: R, x: R, t: R, p: R) -> [R; 3] {
-        let (zero, half, top) = (y.lit(0.0), y.lit(0.5), y.lit(f32::MAX as f64));
-        let (mt, mp) = (y.lit(self.mt as f64), y.lit(self.mp as f64));
-        let b = if self.near() { (y - x) - (mt - mp) } else { (y - mt) - (x - mp) };
-        let d = b - y.lit(self.gamma as f64);
-        // -inf belongs to a dead column, whose terms are chosen below
-        let d = d.select_lt(-top, -top, top.select_lt(d, top, d));
-        let size = d.abs();
-        #[inline(always)]
-        fn far<R: Real>(a: R, b: R, e: R) -> R {
-            a * e + (b - a)
-        }
-        let (near_f, near_r) = (t * d.h(), p * (-d).h());
-        let forward = size.select_lt(half, near_f, far(t, p, d));
-        let reverse = size.select_lt(half, near_r, far(p, t, -d));
-        let part = -(-size).expm1();
-        let delta = zero.select_lt(d, t * part, -(p * part));
-        let dead = y.lit(f64::NEG_INFINITY);
-        let inf = y.lit(f64::INFINITY);
-        // dead in the base: F(t, 0) is infinite, F(0, t) = t; dead in the aligned row: the same the other way; in both: 0
-        let forward = x.select_le(dead, y.select_le(dead, zero, inf), y.select_le(dead, p, forward));
-        let reverse = x.select_le(dead, y.select_le(dead, zero, t), y.select_le(dead, inf, reverse));
-        let delta = x.select_le(dead, y.select_le(dead, zero, t), y.select_le(dead, -p, delta));
-        [forward, reverse, delta]
+    pub fn terms<R: Real>(c: &Column<R>) -> [R; 3] {
+        let [t, p] = c.p;
+        [term(t, p, c.d), term(p, t, -c.d), c.delta()]
     }
     /// The sums of a block: the plain form of the kernel. Shorter sides end in dead columns.
     pub fn block(&self, y: &[f32; BLOCK], x: &[f32; BLOCK], divergence: bool) -> [f32; 5] {
@@ -241,9 +199,7 @@ impl Constants {
         for j in 0..BLOCK {
             let (y, x, l) = (y[j], x[j], j % CHAINS);
             if divergence {
-                let t = exp_row(clamp_row(y - self.mt)) * self.scale_t;
-                let p = exp_row(clamp_row(x - self.mp)) * self.scale_p;
-                for (sum, term) in sums.iter_mut().zip(self.terms(y, x, t, p)) {
+                for (sum, term) in sums.iter_mut().zip(Constants::terms(&self.pair.plain(y, x))) {
                     sum[l] += term;
                 }
             }

@@ -132,10 +132,6 @@ pub(crate) struct Pieces {
     pub len: usize,
     pub jump: usize,
 }
-impl Pieces {
-    /// In one piece.
-    pub const ONE: Pieces = Pieces { len: usize::MAX, jump: 0 };
-}
 /// What a tile does with what is there.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Onto {
@@ -146,22 +142,48 @@ pub(crate) enum Onto {
     /// Continues its chains: the same block goes on.
     Chain,
 }
-/// Where products go: row i, lane j at `x[i * ld + j]`.
+/// Where products go: row i, lane j at `at + i * ld + j`.
+#[derive(Clone, Copy)]
 pub(crate) struct Out<'a> {
-    pub x: &'a mut [f32],
-    pub ld: usize,
-    pub lanes: usize,
-    pub onto: Onto,
-}
-
-/// All rows of a tile: row i, lane j at `x[i * ld + j]`; with `chain` what is there goes on.
-pub(crate) struct To<'a> {
-    x: &'a mut [f32],
+    x: &'a Disjoint<'a, f32>,
+    at: usize,
     ld: usize,
-    chain: bool,
+    lanes: usize,
+    onto: Onto,
+}
+impl<'a> Out<'a> {
+    /// Rows of `lanes` products each.
+    ///
+    /// # Safety
+    /// As long as this lives nobody else touches these rows; `lanes` is not above `ld`.
+    pub unsafe fn new(x: &'a Disjoint<'a, f32>, at: usize, ld: usize, lanes: usize, onto: Onto) -> Self {
+        Out { x, at, ld, lanes, onto }
+    }
+    fn from(self, row: usize) -> Self {
+        Out { at: self.at + row * self.ld, ..self }
+    }
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    fn row(&self, i: usize) -> &'a mut [f32] {
+        // SAFETY: rows are apart, and nobody else touches them by the promise of `new`; no caller keeps one while it
+        // asks for the same again.
+        unsafe { self.x.piece(self.at + i * self.ld, self.lanes) }
+    }
 }
 
-/// `to` = chain over k of a(i, k) b[k][lane]. `rows` > 0 rows of `a` exist, the rest repeat the last (or read past it in
+/// Cache lines that a tile asks for on behalf of a later one, `lines` of them (2 at most) every four steps: in each piece
+/// of the reduction one after the other from `at` on, `jump` bytes further with every piece. The addresses may be any.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    pub at: *const u8,
+    pub jump: usize,
+    pub lines: usize,
+}
+impl Ahead {
+    pub const NOTHING: Ahead = Ahead { at: core::ptr::null(), jump: 0, lines: 0 };
+}
+
+/// `out` = chain over k of a(i, k) b[k][lane], all rows of it; `onto` is not `Sum`. `rows` > 0 rows of `a` exist, the rest repeat the last (or read past it in
 /// `Cols`, whose last column has a whole stride behind it).
 #[inline(always)]
 fn tile<C: Chain, const MR: usize, const NV: usize>(
@@ -169,14 +191,13 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     a: A<C::In>,
     rows: usize,
     b: &[[[C::In; LANES]; NV]],
-    To { x, ld, chain }: To,
+    later: Ahead,
+    out: Out,
 ) {
     // All checks stand here: with a branch between its stores the compiler would keep the accumulators in memory.
-    let mut lines = x.chunks_mut(ld);
-    let to: [&mut [[f32; LANES]; NV]; MR] =
-        core::array::from_fn(|_| lines.next().unwrap()[..LANES * NV].as_chunks_mut().0.try_into().unwrap());
+    let to: [&mut [[f32; LANES]; NV]; MR] = core::array::from_fn(|i| out.row(i).as_chunks_mut().0.try_into().unwrap());
     let mut c = [[l.zero(); NV]; MR];
-    if chain {
+    if out.onto == Onto::Chain {
         for i in 0..MR {
             for j in 0..NV {
                 c[i][j] = l.resume(&to[i][j]);
@@ -185,42 +206,69 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
     }
     macro_rules! step {
         ($b:expr, $a:expr) => {{
-            let mut v = [l.load(&$b[0]); NV];
+            let b = $b;
+            near(b);
+            let mut v = [l.load(&b[0]); NV];
             for j in 1..NV {
-                v[j] = l.load(&$b[j]);
+                v[j] = l.load(&b[j]);
             }
             for i in 0..MR {
-                let x = l.splat($a[i]);
+                let x = l.splat($a(i));
                 for j in 0..NV {
                     c[i][j] = l.step(x, v[j], c[i][j]);
                 }
             }
         }};
     }
+    // Four steps written out: with less the loop itself shows, with loops inside their last turns are mispredicted.
     match a {
         A::Rows(all, ld, pieces) => {
             for (piece, b) in b.chunks(pieces.len).enumerate() {
+                let mut line = later.at.wrapping_add(piece * later.jump);
                 let a = &all[piece * pieces.jump..];
+                let (fours, rest) = b.as_chunks::<4>();
                 let mut at = [&a[..b.len()]; MR];
                 for i in 1..MR {
                     at[i] = &a[i.min(rows - 1) * ld..][..b.len()];
                 }
-                for k in 0..b.len() {
-                    ahead(&b[k]);
-                    let mut x = [at[0][k]; MR];
-                    for i in 1..MR {
-                        x[i] = at[i][k];
-                    }
-                    step!(b[k], x);
+                let mut four = [&at[0].as_chunks::<4>().0[..fours.len()]; MR];
+                for i in 1..MR {
+                    four[i] = &at[i].as_chunks::<4>().0[..fours.len()];
+                }
+                for q in 0..fours.len() {
+                    line = far(line, later.lines);
+                    step!(&fours[q][0], |i: usize| four[i][q][0]);
+                    step!(&fours[q][1], |i: usize| four[i][q][1]);
+                    step!(&fours[q][2], |i: usize| four[i][q][2]);
+                    step!(&fours[q][3], |i: usize| four[i][q][3]);
+                }
+                for k in 0..rest.len() {
+                    let k = fours.len() * 4 + k;
+                    step!(&b[k], |i: usize| at[i][k]);
                 }
             }
         }
         A::Cols(all, ld, pieces) => {
+            assert!(ld >= MR);
             for (piece, b) in b.chunks(pieces.len).enumerate() {
-                for (a, b) in all[piece * pieces.jump..][..b.len() * ld].chunks_exact(ld).zip(b) {
-                    ahead(b);
-                    let a: &[C::In; MR] = a[..MR].try_into().unwrap();
-                    step!(b, a);
+                let mut line = later.at.wrapping_add(piece * later.jump);
+                let a = &all[piece * pieces.jump..][..b.len() * ld];
+                let (fours, rest) = b.as_chunks::<4>();
+                let mut columns = a.chunks_exact(4 * ld);
+                for (b, a) in fours.iter().zip(&mut columns) {
+                    line = far(line, later.lines);
+                    for i in 0..4 {
+                        prefetch(a.as_ptr().wrapping_add((8 + i) * ld), 1, false);
+                    }
+                    let a = [&a[..MR], &a[ld..ld + MR], &a[2 * ld..2 * ld + MR], &a[3 * ld..3 * ld + MR]];
+                    step!(&b[0], |i: usize| a[0][i]);
+                    step!(&b[1], |i: usize| a[1][i]);
+                    step!(&b[2], |i: usize| a[2][i]);
+                    step!(&b[3], |i: usize| a[3][i]);
+                }
+                for (b, a) in rest.iter().zip(columns.remainder().chunks_exact(ld)) {
+                    let a = &a[..MR];
+                    step!(b, |i: usize| a[i]);
                 }
             }
         }
@@ -236,18 +284,33 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
 fn fetch<T>(x: &[T]) {
     prefetch(x.as_ptr(), x.len(), true);
 }
+/// Asks for up to two lines into the second cache; returns where the next ones are.
+#[inline(always)]
+fn far(line: *const u8, lines: usize) -> *const u8 {
+    if lines > 0 {
+        prefetch(line, 64, true);
+    }
+    if lines > 1 {
+        prefetch(line.wrapping_add(64), 64, true);
+    }
+    line.wrapping_add(64 * lines)
+}
 /// Asks for the vectors of a later step of the panel, which lies in the second cache.
 #[inline(always)]
-fn ahead<T>(b: &T) {
+fn near<T>(b: &T) {
     const STEPS: usize = 8;
     prefetch(core::ptr::from_ref(b).wrapping_add(STEPS), 1, false);
 }
 macro_rules! by_width {
-    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $to:ident) => {
+    ($l:expr, $mr:literal, $max:literal, $a:ident $rows:ident $b:ident $nv:ident $later:ident $out:ident) => {
         match $nv {
-            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $to),
-            2 if $max >= 2 => tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to),
-            3 if $max >= 3 => tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $to),
+            1 => tile::<_, $mr, 1>($l, $a, $rows, $b.as_chunks().0, $later, $out),
+            2 if $max >= 2 => {
+                tile::<_, $mr, { if $max >= 2 { 2 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $later, $out)
+            }
+            3 if $max >= 3 => {
+                tile::<_, $mr, { if $max >= 3 { 3 } else { 1 } }>($l, $a, $rows, $b.as_chunks().0, $later, $out)
+            }
             _ => unreachable!(),
         }
     };
@@ -265,7 +328,9 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const NV: usize;
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
-    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, to: To);
+    fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, later: Ahead, out: Out);
+    /// [`Input::convert`], compiled for the instruction set.
+    fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [Self::In]) -> u16;
     /// [`spin`] on its instructions.
     fn spin(self, steps: usize) -> f32;
 }
@@ -279,12 +344,15 @@ macro_rules! kernels {
             fn f32(self) -> $s {
                 self
             }
-            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, to: To) {
+            fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, later: Ahead, out: Out) {
                 if flush {
-                    self.enter(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv to))
+                    self.enter(#[inline(always)] || by_width!(Fma::<_, true>(self), $mr, $nv, a rows b nv later out))
                 } else {
-                    self.enter(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv to))
+                    self.enter(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv later out))
                 }
+            }
+            fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
+                self.enter(#[inline(always)] || <f32 as Input>::convert(m, paired, i, from, out))
             }
             fn spin(self, steps: usize) -> f32 {
                 self.enter(#[inline(always)] || spin::<_, $chains>(Fma::<_, false>(self), 0.5, steps))
@@ -294,9 +362,9 @@ macro_rules! kernels {
 }
 // the last number: chains of `spin`, as many as there are registers for
 #[cfg(target_arch = "x86_64")]
-kernels!(Avx2 6 1 12 Wide 8 3 16);
+kernels!(Avx2 6 1 5 Wide 8 3 16);
 #[cfg(target_arch = "aarch64")]
-kernels!(Neon 5 1 12);
+kernels!(Neon 5 1 5);
 
 /// No instruction set at all.
 #[derive(Clone, Copy)]
@@ -309,12 +377,15 @@ impl Kernel for NoIsa {
     fn f32(self) -> NoIsa {
         self
     }
-    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, to: To) {
+    fn tile(self, flush: bool, a: A<f32>, rows: usize, b: &[[f32; LANES]], nv: usize, later: Ahead, out: Out) {
         if flush {
-            by_width!(Scalar::<true>, 2, 1, a rows b nv to)
+            by_width!(Scalar::<true>, 2, 1, a rows b nv later out)
         } else {
-            by_width!(Scalar::<false>, 2, 1, a rows b nv to)
+            by_width!(Scalar::<false>, 2, 1, a rows b nv later out)
         }
+    }
+    fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
+        <f32 as Input>::convert(m, paired, i, from, out)
     }
     fn spin(self, steps: usize) -> f32 {
         spin::<_, 2>(Scalar::<false>, 0.5, steps)
@@ -377,13 +448,25 @@ mod dot {
         fn f32(self) -> Wide {
             self.0
         }
-        fn tile(self, _: bool, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, to: To) {
+        fn tile(
+            self,
+            _: bool,
+            a: A<[u16; 2]>,
+            rows: usize,
+            b: &[[[u16; 2]; LANES]],
+            nv: usize,
+            later: Ahead,
+            out: Out,
+        ) {
             #[target_feature(enable = "avx512f,avx512bf16")]
-            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, to: To) {
-                by_width!(l, 8, 3, a rows b nv to)
+            fn enter(l: Dot, a: A<[u16; 2]>, rows: usize, b: &[[[u16; 2]; LANES]], nv: usize, later: Ahead, out: Out) {
+                by_width!(l, 8, 3, a rows b nv later out)
             }
             // SAFETY: a `Dot` is made by `detect` alone, which saw these features.
-            unsafe { enter(self, a, rows, b, nv, to) }
+            unsafe { enter(self, a, rows, b, nv, later, out) }
+        }
+        fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [[u16; 2]]) -> u16 {
+            <[u16; 2] as Input>::convert(m, paired, i, from, out)
         }
         fn spin(self, steps: usize) -> f32 {
             #[target_feature(enable = "avx512f,avx512bf16")]
@@ -489,6 +572,7 @@ impl Input for f32 {
     fn len(d: usize, paired: bool) -> usize {
         if paired { d.next_multiple_of(2) } else { d }
     }
+    #[inline(always)]
     fn convert(m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
         #[inline(always)]
         fn each(x: &[u16], out: &mut [f32], f: impl Fn(u16) -> f32) {
@@ -692,8 +776,18 @@ pub(crate) fn pack_reduction(
         match i {
             None => live.fill(0.0),
             Some(i) => {
-                if lanes > 0 {
-                    f32::convert(m, false, i, first, live);
+                match m {
+                    _ if lanes == 0 => {}
+                    // a call for each would take as long as the copy
+                    Floats::F32(m) => {
+                        let (to, to_end) = live.as_chunks_mut::<LANES>();
+                        let (from, from_end) = m.row(i)[first..first + lanes].as_chunks();
+                        for (to, from) in to.iter_mut().zip(from) {
+                            *to = *from;
+                        }
+                        to_end.copy_from_slice(from_end);
+                    }
+                    _ => drop(f32::convert(m, false, i, first, live)),
                 }
                 if let Some(x) = ones.and_then(|lane| pad.get_mut(lane.wrapping_sub(lanes))) {
                     *x = 1.0;
@@ -703,17 +797,33 @@ pub(crate) fn pack_reduction(
     }
 }
 
-/// Steps of a panel that stay in the first cache while the rows run over them: 18 KiB.
-pub(crate) const STEPS: usize = 96;
+/// [`pack_reduction`] of `len` rows (`rows(k)`: from row k on) into whole panels of `nv` vectors, one behind the other.
+/// They are filled together: the pages that the rows lie on are visited once for all panels.
+pub(crate) fn pack_panels<I: Iterator<Item = Option<usize>> + Clone>(
+    m: &Floats,
+    rows: impl Fn(usize) -> I,
+    len: usize,
+    first: usize,
+    nv: usize,
+    to: &mut [[f32; LANES]],
+) {
+    const ROWS: usize = 16;
+    for k in (0..len).step_by(ROWS) {
+        for (p, to) in to.chunks_exact_mut(len * nv).enumerate() {
+            let to = &mut to[k * nv..len.min(k + ROWS) * nv];
+            pack_reduction(m, rows(k), first + p * nv * LANES, nv, None, to);
+        }
+    }
+}
+
 /// `rows` rows of the broadcast operand against one panel over one reduction block, `steps` steps of all of them at a
-/// time. `a(row, step)` is the operand from a row and a step on; it holds for a tile that ends before the next multiple of
-/// `span` rows. `chains` (rows x lanes) keeps the block's chains where `out` holds a sum.
+/// time. `a(row, step)` is the operand from a row and a step on, and what to fetch meanwhile; it holds for a tile that ends
+/// before the next multiple of `span` rows. `chains` (rows x lanes) keeps the block's chains where `out` holds a sum.
 #[inline]
 pub(crate) fn sweep<'a, K: Kernel>(
     k: K,
-    flush: bool,
     (rows, span): (usize, usize),
-    a: impl Fn(usize, usize) -> A<'a, K::In>,
+    a: impl Fn(usize, usize) -> (A<'a, K::In>, Ahead),
     b: &[[K::In; LANES]],
     (nv, steps): (usize, usize),
     out: Out,
@@ -723,7 +833,8 @@ pub(crate) fn sweep<'a, K: Kernel>(
 {
     let len = b.len() / nv;
     let apart = out.onto == Onto::Sum && len > steps;
-    let (x, ld) = if apart { (&mut *chains, out.lanes) } else { (&mut *out.x, out.ld) };
+    let chains = Disjoint::new(chains);
+    let own = Out { x: &chains, at: 0, ld: out.lanes, ..out };
     for k0 in (0..len.max(1)).step_by(steps) {
         let b = &b[k0 * nv..len.min(k0 + steps) * nv];
         let onto = match k0 {
@@ -731,68 +842,129 @@ pub(crate) fn sweep<'a, K: Kernel>(
             0 => out.onto,
             _ => Onto::Chain,
         };
+        let out = Out { onto, ..if apart { own } else { out } };
         for r0 in (0..rows).step_by(span) {
             let r1 = rows.min(r0 + span);
             for r in (r0..r1).step_by(K::MR) {
-                let x = &mut x[r * ld..];
-                let rows = K::MR.min(r1 - r);
-                if rows == K::MR && onto != Onto::Sum {
-                    k.tile(flush, a(r, k0), rows, b, nv, To { x, ld, chain: onto == Onto::Chain });
-                } else {
-                    edge(k, flush, a(r, k0), rows, b, nv, Out { x, ld, lanes: out.lanes, onto });
-                }
+                let (a, later) = a(r, k0);
+                part(k, false, a, K::MR.min(r1 - r), b, nv, later, out.from(r));
             }
         }
     }
     if apart {
-        for (to, x) in out.x.chunks_mut(out.ld).zip(chains[..rows * out.lanes].chunks_exact(out.lanes)) {
-            for (to, x) in to.iter_mut().zip(x) {
-                *to += *x;
+        add(out, own, rows);
+    }
+}
+/// The same over whole panels that lie one behind the other and products that lie side by side, all steps at once. A tile
+/// takes its rows past all panels, so that they leave the third cache once.
+#[inline]
+pub(crate) fn sweep_panels<'a, K: Kernel>(
+    k: K,
+    (rows, span): (usize, usize),
+    a: impl Fn(usize) -> (A<'a, K::In>, Ahead),
+    b: &[[K::In; LANES]],
+    panels: usize,
+    out: Out,
+) where
+    K::In: 'a,
+{
+    for r0 in (0..rows).step_by(span) {
+        let r1 = rows.min(r0 + span);
+        for r in (r0..r1).step_by(K::MR) {
+            let (a, mut later) = a(r);
+            for (p, b) in b.chunks_exact(b.len() / panels).enumerate() {
+                let out = Out { at: out.at + p * out.lanes, ..out };
+                part(k, false, a, K::MR.min(r1 - r), b, K::NV, later, out.from(r));
+                later = Ahead::NOTHING;
             }
         }
     }
 }
-
-/// A tile with less than all rows, or one that is added to what is there.
-#[inline(never)]
-fn edge<K: Kernel>(k: K, flush: bool, a: A<K::In>, rows: usize, b: &[[K::In; LANES]], nv: usize, out: Out) {
-    let (mut t, chain) = ([0.0; TALLEST * WIDEST], out.onto == Onto::Chain);
-    let to = &mut t[..K::MR * out.lanes];
-    if chain {
-        for (t, x) in to.chunks_exact_mut(out.lanes).zip(out.x.chunks(out.ld)).take(rows) {
-            t.copy_from_slice(&x[..out.lanes]);
+/// Adds `rows` rows of chains to their totals.
+fn add(out: Out, chains: Out, rows: usize) {
+    for r in 0..rows {
+        for (to, x) in out.row(r).iter_mut().zip(chains.row(r)) {
+            *to += *x;
         }
     }
-    k.tile(flush, a, rows, b, nv, To { x: to, ld: out.lanes, chain });
-    for (x, t) in out.x.chunks_mut(out.ld).zip(to.chunks_exact(out.lanes)).take(rows) {
-        for (x, t) in x.iter_mut().zip(t) {
-            *x = if out.onto == Onto::Sum { *x + *t } else { *t };
+}
+
+/// One tile.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn part<K: Kernel>(
+    k: K,
+    flush: bool,
+    a: A<K::In>,
+    rows: usize,
+    b: &[[K::In; LANES]],
+    nv: usize,
+    later: Ahead,
+    out: Out,
+) {
+    if rows == K::MR && out.onto != Onto::Sum {
+        k.tile(flush, a, rows, b, nv, later, out);
+    } else {
+        edge(k, flush, a, rows, b, nv, later, out);
+    }
+}
+/// A tile with less than all rows, or one that is added to what is there.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+fn edge<K: Kernel>(
+    k: K,
+    flush: bool,
+    a: A<K::In>,
+    rows: usize,
+    b: &[[K::In; LANES]],
+    nv: usize,
+    later: Ahead,
+    out: Out,
+) {
+    let mut t = [0.0; TALLEST * WIDEST];
+    let t = Disjoint::new(&mut t);
+    let onto = if out.onto == Onto::Chain { Onto::Chain } else { Onto::Fresh };
+    let own = Out { x: &t, at: 0, ld: out.lanes, lanes: out.lanes, onto };
+    if onto == Onto::Chain {
+        for r in 0..rows {
+            own.row(r).copy_from_slice(out.row(r));
+        }
+    }
+    k.tile(flush, a, rows, b, nv, later, own);
+    if out.onto == Onto::Sum {
+        add(out, own, rows);
+    } else {
+        for r in 0..rows {
+            out.row(r).copy_from_slice(own.row(r));
         }
     }
 }
 
 /// Rows of the highest tile of any instruction set.
 const TALLEST: usize = 8;
-/// Bytes of the broadcast operand that stay in the second cache while the panels run over them.
-const GROUP: usize = 256 << 10;
-/// Rows of a group whose reduction has several blocks, at most.
-const TALL: usize = 64;
 /// Lanes of the widest panel of any instruction set.
 pub(crate) const WIDEST: usize = 48;
-/// Inputs between the starts of copied rows: off the powers of two, which would all fall into the same cache set.
-fn stride<T: Input>(d: usize, paired: bool) -> usize {
-    T::len(d, paired) + LANES
+/// Bytes of the panels of [`product`] that stay in the second cache while the rows run past them.
+const KEEP: usize = 590 << 10;
+/// Lanes of the panels of [`product`] at most, and as many as it takes to pay for the way of the rows through the caches.
+const ACROSS: (usize, usize) = (144, 240);
+/// Rows that [`product`] takes through all of the reduction before the next ones.
+const GROUP: usize = 128;
+/// How many panels [`product`] is best given at a time, for reductions of `len` inputs.
+pub(crate) fn across<K: Kernel>(len: usize) -> usize {
+    let lanes = (KEEP / (size_of::<K::In>() * len.max(1))).clamp(ACROSS.0, ACROSS.1);
+    lanes / (LANES * K::NV)
 }
 /// Inputs of the scratch that [`product`] likes to have for a matrix of `d` columns, and the least it needs.
-pub(crate) fn scratch<K: Kernel>(m: (truing_core::Dtype, usize), paired: bool) -> (usize, usize) {
-    let (dtype, d) = m;
-    let one = stride::<K::In>(d, paired);
-    // rows that are read in place need no copy, but a layout that does not collapse is known only later
-    let whole = if dtype == truing_core::Dtype::F32 || K::In::PER == 2 { K::MR } else { group::<K>(d, paired) };
-    (whole * one, K::MR * one)
+pub(crate) fn scratch<K: Kernel>(d: usize, paired: bool) -> (usize, usize) {
+    let (len, block) = (K::In::len(d, paired), BLOCK / K::In::PER);
+    let copies = K::MR * stride(len.min(block));
+    let chains = if len > block { (GROUP * ACROSS.1, K::MR * WIDEST) } else { (0, 0) };
+    (copies + chains.0, copies + chains.1)
 }
-fn group<K: Kernel>(d: usize, paired: bool) -> usize {
-    (GROUP / (size_of::<K::In>() * K::In::len(d, paired).max(1))).max(1).next_multiple_of(K::MR)
+/// Inputs between the starts of copied rows: off the powers of two, which would all fall into the same cache set.
+fn stride(len: usize) -> usize {
+    len.next_multiple_of(4) + LANES
 }
 
 /// Where the tiles of [`product`] go: element (row, lane l of panel p) at `row * ld + p * panel + l`, both counted from
@@ -803,11 +975,11 @@ pub(crate) struct Place {
     pub panel: usize,
 }
 
-/// Rows `[v0, v1)` of `a` against panels `[p0, p1)` into `z`, in groups of rows. `after(panel, first row, rows, z from the
-/// group's corner on)` sees each group and panel while it is in the cache.
+/// Rows `[v0, v1)` of `a` against panels `[p0, p1)` ([`across`] of them at most) into `z`, in groups of rows. `after(panel,
+/// first row, rows, z from the group's corner on)` sees each group and panel while it is in the cache.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn product<K: Kernel>(
-    k: K,
+    kernel: K,
     a: &Floats,
     paired: bool,
     (v0, v1): (usize, usize),
@@ -818,64 +990,119 @@ pub(crate) fn product<K: Kernel>(
     place: Place,
     mut after: impl FnMut(usize, usize, usize, &mut [f32]),
 ) {
-    let d = a.cols();
-    let steps = BLOCK / K::In::PER;
-    let mut rows = group::<K>(d, paired);
-    let mut chains = [0.0; TALL * WIDEST];
-    if b.len > steps {
-        rows = rows.min(TALL / K::MR * K::MR);
+    let block = BLOCK / K::In::PER;
+    let whole = b.len.min(block).max(1);
+    let width = LANES * K::NV;
+    // A tile takes its rows, which stay in the first cache, along all panels, whose part of the reduction stays in the
+    // second one.
+    let parts = ((p1 - p0) * width * size_of::<K::In>() * whole).div_ceil(KEEP);
+    let steps = whole.div_ceil(parts.max(1)).next_multiple_of(4);
+    let pieces = Pieces { len: steps.div_ceil(16) * 4, jump: steps.div_ceil(16) * 4 };
+    let ld_copy = stride(steps);
+    let (copies, chains) = scratch.split_at_mut(K::MR * stride(whole));
+    let chains: &mut [f32] = bytemuck::cast_slice_mut(chains);
+    let space = chains.len();
+    let apart = b.len > block && steps < whole;
+    let mut rows = GROUP / K::MR * K::MR;
+    let ld_chains = (p1 - p0) * width;
+    if apart {
+        rows = rows.min(space / ld_chains / K::MR * K::MR);
     }
-    if K::In::in_place(a, v0).is_none() {
-        rows = rows.min(scratch.len() / stride::<K::In>(d, paired) / K::MR * K::MR);
-    }
+    let chains = Disjoint::new(chains);
     for g0 in (v0..v1).step_by(rows) {
         let g1 = v1.min(g0 + rows);
-        let mut least = NO_EXPONENT;
-        let (x, ld_x) = match K::In::in_place(a, g0) {
-            Some(x) => x,
-            None => {
-                let ld = stride::<K::In>(d, paired);
-                for (v, x) in (g0..g1).zip(scratch.chunks_exact_mut(ld)) {
-                    least = least.min(K::In::convert(a, paired, v, 0, &mut x[..b.len]));
-                }
-                (&*scratch, ld)
-            }
+        let corner = (g0 - v0) * place.ld;
+        let all = Disjoint::new(&mut *z);
+        let rows_of = |p: usize| Out {
+            x: &all,
+            at: corner + (p - p0) * place.panel,
+            ld: place.ld,
+            lanes: LANES * b.get(p).1,
+            onto: Onto::Fresh,
         };
-        // the next group is fetched while this one is used
-        let next = match K::In::in_place(a, g1.min(v1 - 1)) {
-            Some((x, ld)) if g1 < v1 => &x[..x.len().min((v1.min(g1 + rows) - g1) * ld)],
-            _ => &[],
-        };
-        let part = next.len().div_ceil((p1 - p0).max(1) * (g1 - g0).div_ceil(K::MR)).max(1);
-        let mut next: &[K::In] = next;
-        for p in p0..p1 {
-            let (b_all, nv, least_b) = b.get(p);
-            let flush = paired && needs_flush(least, least_b);
-            let corner = &mut z[(g0 - v0) * place.ld + (p - p0) * place.panel..];
-            for k0 in (0..b.len.max(1)).step_by(steps) {
-                let b_all = &b_all[k0 * nv..b.len.min(k0 + steps) * nv];
-                let onto = if k0 > 0 { Onto::Sum } else { Onto::Fresh };
-                let out = Out { x: &mut *corner, ld: place.ld, lanes: LANES * nv, onto };
-                let a = |r: usize, k: usize| {
-                    if k0 + k == 0 {
-                        fetch(next.get(r / K::MR * part..next.len().min((r / K::MR + 1) * part)).unwrap_or_default());
-                    }
-                    A::Rows(&x[r * ld_x + k0 + k..], ld_x, Pieces::ONE)
+        let own_rows = |p: usize| Out { x: &chains, at: (p - p0) * width, ld: ld_chains, ..rows_of(p) };
+        let mut least = [NO_EXPONENT; GROUP]; // of the rows of a tile, as far as their reduction has come
+        for first in (0..b.len.max(1)).step_by(block) {
+            let last = b.len.min(first + block);
+            for k0 in (first..last.max(1)).step_by(steps) {
+                let k1 = last.min(k0 + steps);
+                let onto = match (first, k0 == first) {
+                    (0, true) => Onto::Fresh,
+                    (_, true) if apart => Onto::Fresh,
+                    (_, true) => Onto::Sum,
+                    _ => Onto::Chain,
                 };
-                sweep(k, flush, (g1 - g0, usize::MAX), a, b_all, (nv, STEPS), out, &mut chains);
+                let own = apart && first > 0;
+                for r in (g0..g1).step_by(K::MR) {
+                    let rows = K::MR.min(g1 - r);
+                    let least = &mut least[(r - g0) / K::MR];
+                    let (x, ld_x) = match K::In::in_place(a, r) {
+                        Some((x, ld)) => (&x[k0.min(x.len())..], ld),
+                        None => {
+                            for (v, x) in (r..r + rows).zip(copies.chunks_exact_mut(ld_copy)) {
+                                *least = (*least).min(kernel.convert(a, paired, v, k0, &mut x[..k1 - k0]));
+                            }
+                            (&*copies, ld_copy)
+                        }
+                    };
+                    // the rows of the next tile, a share of them with every panel
+                    let (next, k) = if r + K::MR < g1 {
+                        (r + K::MR, k0)
+                    } else if k1 < b.len {
+                        (g0, k1)
+                    } else {
+                        (g1, 0)
+                    };
+                    for p in p0..p1 {
+                        let (b_all, nv, least_b) = b.get(p);
+                        let flush = paired && needs_flush(*least, least_b);
+                        let later = rows_ahead(a, next + (p - p0) * K::MR / (p1 - p0), k * K::In::PER);
+                        let b = &b_all[k0 * nv..k1 * nv];
+                        let out = Out { onto, ..if own { own_rows(p) } else { rows_of(p) } };
+                        part(kernel, flush, A::Rows(x, ld_x, pieces), rows, b, nv, later, out.from(r - g0));
+                    }
+                }
             }
-            next = &next[next.len().min((g1 - g0).div_ceil(K::MR) * part)..];
-            after(p, g0, g1 - g0, corner);
+            if apart && first > 0 {
+                for p in p0..p1 {
+                    add(rows_of(p), own_rows(p), g1 - g0);
+                }
+            }
         }
+        for p in p0..p1 {
+            after(p, g0, g1 - g0, &mut z[corner + (p - p0) * place.panel..]);
+        }
+    }
+}
+/// A quarter of the lines of four rows of `a` from `v` on, with every piece those of the next row.
+fn rows_ahead(a: &Floats, v: usize, k: usize) -> Ahead {
+    fn of<T: truing_core::dtype::Element>(m: &truing_core::matrix::Matrix<T>, v: usize, k: usize) -> Ahead {
+        let layout = m.layout();
+        if v >= layout.rows() {
+            return Ahead::NOTHING;
+        }
+        let jump = if v + 1 < layout.rows() { layout.offset(v + 1).wrapping_sub(layout.offset(v)) } else { 0 };
+        let at = m.data().as_ptr().wrapping_add(layout.offset(v) + k).cast();
+        Ahead { at, jump: jump.wrapping_mul(size_of::<T>()), lines: 1 }
+    }
+    match a {
+        Floats::F32(m) => of(m, v, k),
+        Floats::Bf16(m) => of(m, v, k),
+        Floats::F16(m) => of(m, v, k),
+        Floats::F64(_) => Ahead::NOTHING,
     }
 }
 
 /// CHAINS chains of `steps` multiply-adds that never leave the registers.
 #[inline(always)]
 fn spin<C: Chain, const CHAINS: usize>(l: C, x: C::In, steps: usize) -> f32 {
-    // lanes that the compiler cannot know to be equal: it would compute half of a vector of two registers
+    // lanes and chains that the compiler cannot know to be equal: it would compute some of them once
     let x = core::hint::black_box([x; LANES]);
+    let start = core::hint::black_box([[0.0; LANES]; CHAINS]);
     let (a, b, mut c) = (l.load(&x), l.load(&x), [l.zero(); CHAINS]);
+    for i in 0..CHAINS {
+        c[i] = l.resume(&start[i]);
+    }
     for _ in 0..steps / CHAINS {
         for c in &mut c {
             *c = l.step(a, b, *c);
@@ -917,16 +1144,33 @@ fn plain<K: Kernel>(
 ) {
     let len = K::In::len(a.cols(), paired);
     let (vectors, panels) = Panels::<K::In>::need(rows.len(), len, K::NV);
-    let (mut data, mut least) = (vec![[K::In::default(); LANES]; vectors], vec![0; panels]);
-    let (m, mut b) = (b, Panels::new(&mut data, &mut least, len, K::NV));
+    // vectors that start at a cache line
+    let (mut data, mut least) = (vec![K::In::default(); (vectors + 1) * LANES], vec![0; panels]);
+    let at = data.as_ptr().align_offset(64).min(LANES);
+    let (m, mut b) = (b, Panels::new(data[at..].as_chunks_mut().0, &mut least, len, K::NV));
     b.fill(context, m, paired, rows);
-    let mut scratch = vec![K::In::default(); scratch::<K>((a.dtype(), a.cols()), paired).0];
+    let mut scratch = vec![K::In::default(); scratch::<K>(a.cols(), paired).0];
     let ld = rows.len().next_multiple_of(LANES);
     let mut z = vec![0.0; BLOCK * ld];
     for v0 in (0..a.rows()).step_by(BLOCK) {
         let v1 = a.rows().min(v0 + BLOCK);
         let place = Place { ld, panel: LANES * K::NV };
-        product(k, a, paired, (v0, v1), &b, (0, b.count()), &mut scratch, &mut z, place, |_, _, _, _| {});
+        let some = across::<K>(len);
+        for p0 in (0..b.count()).step_by(some) {
+            let z = &mut z[p0 * place.panel..];
+            product(
+                k,
+                a,
+                paired,
+                (v0, v1),
+                &b,
+                (p0, b.count().min(p0 + some)),
+                &mut scratch,
+                z,
+                place,
+                |_, _, _, _| {},
+            );
+        }
         for (z, out) in z.chunks_exact(ld).zip(out[v0 * rows.len()..v1 * rows.len()].chunks_exact_mut(rows.len())) {
             out.copy_from_slice(&z[..rows.len()]);
         }

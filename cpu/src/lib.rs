@@ -4,6 +4,7 @@ pub mod advantage;
 pub mod batch;
 pub mod classes;
 pub mod correction;
+pub mod divergence;
 pub mod gemm;
 pub mod lanes;
 pub mod linear_logprob;

@@ -7,19 +7,20 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, STEPS, WIDEST, pack_reduction, product,
-    scratch, sweep, with_kernel,
+    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_panels,
+    pack_reduction, product, scratch, sweep, sweep_panels, with_kernel,
 };
-use crate::lanes::{Isa, Sixteen};
+use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::{self, BackwardInputs, Counted, Losses, Over, Totals, add_up, check_figures, check_upstream};
 use crate::on_lanes;
 use crate::parallel::{Context, Mode};
 use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
 use crate::sequence::check_space;
 use core::ops::Range;
+use truing_core::divergence::formula::{ratio, term};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
-use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype, kl_term};
+use truing_core::linear_logprob::{BLOCK, Problem, Rounding, check_dtype};
 use truing_core::logprob::{ExtraIds, Figures, Found, Rows, STATS, Target, TransformInputs, Upstream};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, Split};
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, RowUpstream, Tree};
@@ -85,7 +86,11 @@ const PACKED: usize = 32 << 20;
 const CHUNK: usize = 240;
 /// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
 /// time.
-const STRIP: usize = STEPS;
+const STRIP: usize = 96;
+/// Lanes of weights that grad_hidden packs together.
+const TOGETHER: usize = 192;
+/// Columns that grad_hidden takes all rows through before the next ones.
+const PART: usize = 1056;
 /// Strips of a grad_weight task.
 const STRIPS: usize = 5;
 /// Target column of a row that has none.
@@ -98,7 +103,7 @@ pub fn forward_workspace(context: &Context, problem: &Problem, hidden: Dtype, we
 /// Workspace of [`forward`] and, but for what [`forward_loss`] adds, of the others for what [`Asked::forward`] says.
 pub fn forward_need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, asked: &Asked) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, weight, paired) };
+    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, paired) };
     with_kernel!(context.isa(), paired, k => forward_sizes(k, &sizes))
 }
 /// Workspace of [`forward_loss`]; `loss`: it is asked for.
@@ -136,7 +141,7 @@ pub fn backward_workspace(context: &Context, problem: &Problem, hidden: Dtype, w
 /// Workspace of [`backward`] for what [`Asked::backward`] says.
 pub fn backward_need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, asked: &Asked) -> Workspace {
     let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, weight, paired) };
+    let sizes = Sizes { asked: *asked, ..Sizes::new(context, problem, paired) };
     with_kernel!(context.isa(), paired, k => backward_sizes(k, &sizes))
 }
 fn backward_sizes<K: Kernel>(k: K, sizes: &Sizes) -> Workspace {
@@ -172,6 +177,8 @@ pub struct Group<'a> {
     /// weight and bias in memory ([`Grads::continues`]) and, if it has any of the two, must not start inside a later
     /// reduction block: `before` is below [`BLOCK`] or a multiple of it.
     pub before: usize,
+    /// The saved statistics serve the gradient of the log-prob alone: u and q1 may be missing from them.
+    pub logprob_only: bool,
     /// The logits, if they are kept from forward to backward; without them the backward computes them again, with the
     /// same bits.
     pub logits: Option<Logits<'a>>,
@@ -189,7 +196,7 @@ impl<'a> Logits<'a> {
     /// Bytes of the logits of up to `rows` live rows.
     pub fn need(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
         Arena::sum([need::<f32>(floats), need::<usize>(rows)])
     }
@@ -203,7 +210,7 @@ impl<'a> Logits<'a> {
         arena: &mut Arena<'a>,
     ) -> Result<Self> {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
         Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0, extra: &mut [] })
     }
@@ -220,7 +227,7 @@ impl<'a> Logits<'a> {
         asked: &Asked,
     ) -> usize {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
-        let sizes = Sizes { rows, asked: *asked, ..Sizes::new(context, problem, weight, paired) };
+        let sizes = Sizes { rows, asked: *asked, ..Sizes::new(context, problem, paired) };
         with_kernel!(context.isa(), paired, k => kept_sizes(k, &sizes))
     }
 }
@@ -346,7 +353,7 @@ pub fn forward_loss(
     let mut arena = Arena::new(workspace);
     let losses = if loss { Some(arena.take(problem.rows())?) } else { None };
     let space = rest(&mut arena)?;
-    let mut group = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    let mut group = Group { rows: 0..problem.rows(), before: 0, logprob_only: false, logits: None };
     add_up(job.rows, totals, losses, |mut losses| {
         with_kernel!(context.isa(), job.paired, k => {
             forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
@@ -400,7 +407,7 @@ fn forward_on<K: Kernel>(
     };
     let mut kept_count = 0;
     // u and q1 are left out where nothing needs them; the other sums have the same bits either way
-    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some();
+    let all = out.entropy.is_some() || out.log_sum_sq.is_some() || (out.stats.is_some() && !group.logprob_only);
     let waves = Waves::fit::<K>(&sizes, workspace.len())?;
     let mut arena = Arena::new(workspace);
     let live = arena.take::<usize>(waves.wave)?;
@@ -605,7 +612,8 @@ pub fn forward_fused(
                 0 => None,
                 rows => Some(Logits::new(context, problem, hidden, weight, rows, &mut arena)?),
             };
-            let (mut group, space) = (Group { rows: first..end, before, logits }, rest(&mut arena)?);
+            let (mut group, space) =
+                (Group { rows: first..end, before, logprob_only: false, logits }, rest(&mut arena)?);
             with_kernel!(context.isa(), job.paired, k => {
                 forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
             })?;
@@ -635,7 +643,7 @@ pub fn backward(
     status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let mut all = Group { rows: 0..problem.rows(), before: 0, logits: None };
+    let mut all = Group { rows: 0..problem.rows(), before: 0, logprob_only: false, logits: None };
     backward_group(context, problem, inputs, &mut all, stats, upstream, grads, status, workspace)
 }
 /// [`backward`] of the rows of a group, from its kept logits where it has them: those that a [`forward_group`] with the
@@ -815,20 +823,18 @@ struct Sizes {
     d: usize,
     valid: usize,
     threads: usize,
-    weight: Dtype,
     paired: bool,
     asked: Asked,
     /// Columns of the first block of the whole vocabulary that lie below the first one at hand.
     skip: usize,
 }
 impl Sizes {
-    fn new(context: &Context, problem: &Problem, weight: Dtype, paired: bool) -> Self {
+    fn new(context: &Context, problem: &Problem, paired: bool) -> Self {
         Sizes {
             rows: problem.rows(),
             d: problem.hidden_size(),
             valid: problem.logprob().valid(),
             threads: context.threads(),
-            weight,
             paired,
             asked: Asked::default(),
             skip: problem.logprob().start() % BLOCK,
@@ -836,8 +842,7 @@ impl Sizes {
     }
     fn of(job: &Job<'_>, group: &Group<'_>) -> Self {
         let rows = group.logits.as_ref().map_or(group.rows.len(), |l| l.live.len());
-        let sizes = Sizes::new(job.context, job.problem, job.inputs.weight.dtype(), job.paired);
-        Sizes { rows, asked: job.asked, ..sizes }
+        Sizes { rows, asked: job.asked, ..Sizes::new(job.context, job.problem, job.paired) }
     }
     /// Columns of a first block that is cut, 0 if it is whole.
     fn head(&self) -> usize {
@@ -852,7 +857,7 @@ impl Sizes {
     }
     /// Inputs of a worker's copy of weight rows.
     fn scratch<K: Kernel>(&self, roomy: bool) -> usize {
-        let (like, least) = scratch::<K>((self.weight, self.d), self.paired);
+        let (like, least) = scratch::<K>(self.d, self.paired);
         if roomy { like } else { least }
     }
 }
@@ -910,7 +915,7 @@ impl Waves {
     fn new<K: Kernel>(sizes: &Sizes, wave: usize, roomy: bool) -> Self {
         let width = (LANES * K::NV).min(wave);
         let panels = wave.div_ceil(LANES * K::NV);
-        let chunks = panels.div_ceil((CHUNK / width).max(1));
+        let chunks = panels.div_ceil(across::<K>(sizes.len::<K>()));
         let blocks = sizes.blocks();
         // one thread keeps no records of runs; several get enough tasks to end together
         let mut levels = blocks.next_power_of_two().trailing_zeros();
@@ -1474,6 +1479,7 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
     let mut sums =
         Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
+    const AHEAD: usize = 24; // columns
     let columns = x.len().div_ceil(ld);
     // four columns at a time are four neighbouring chains
     let edge = (skip.next_multiple_of(4) - skip).min(columns);
@@ -1482,6 +1488,10 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
         sums.add::<S, ALL, 1>(s, [V::from_slice(s, &x[j * ld..])], centre, (skip + j) % CHAINS);
     }
     for j in (edge..edge + group).step_by(4) {
+        for i in 0..4 {
+            // a block of the whole chunk lies in the third cache, and no hardware sees what comes next
+            prefetch(x.as_ptr().wrapping_add((j + i + AHEAD) * ld), LANES, false);
+        }
         let z = V::from_slice(s, &x[j * ld..]);
         let mut z = [z; 4];
         for i in 1..4 {
@@ -1728,9 +1738,19 @@ impl Pass {
         let strips = tile * self.t.div_ceil(strip) + j / strip;
         strips * self.strip_len::<K>() + (n / ld * strip + j % strip) * ld + n % ld
     }
-    /// Vectors of a worker's panel for a gradient product.
+    /// Panels of hidden states that dz goes past at a time.
+    fn across<K: Kernel>(&self) -> usize {
+        if self.roomy { across::<K::F>(self.b) } else { 1 }
+    }
+    /// Panels of weights that are packed together.
+    fn together<K: Kernel>(&self) -> usize {
+        if self.roomy { TOGETHER / (LANES * K::F::NV) } else { 1 }
+    }
+    /// Vectors of a worker's panels for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
-        K::F::NV * (if self.weight { self.b } else { 0 }).max(if self.hidden { self.t } else { 0 })
+        let weight = if self.weight { self.b * self.across::<K>() } else { 0 };
+        let hidden = if self.hidden { self.t * self.together::<K>() } else { 0 };
+        K::F::NV * weight.max(hidden)
     }
     /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
     fn local<K: Kernel>(&self) -> usize {
@@ -1965,6 +1985,13 @@ impl<'a> Sink<'a> {
         };
         Some(Sink { data, layout, accumulate, isa })
     }
+    /// All of an f32 matrix whose rows lie at one distance, and that.
+    fn in_place(&self) -> Option<(&Disjoint<'a, f32>, usize)> {
+        match &self.data {
+            SinkData::F32(x) if self.layout.outer == 1 => Some((x, self.layout.inner_stride)),
+            _ => None,
+        }
+    }
     /// Writes `x` at column `j` of row `i`, or adds it to what is there.
     ///
     /// # Safety
@@ -2129,20 +2156,34 @@ fn pass<K: Kernel>(
                         packed = (c0, c1);
                     }
                     let panels = &panels;
-                    job.context.tasks((v1 - v0).div_ceil(strip), |worker, task| {
+                    // all strips past a few panels, then past the next ones
+                    let (strips, some) = ((v1 - v0).div_ceil(strip), across::<K>(len));
+                    job.context.tasks(strips * panels.count().div_ceil(some), |worker, task| {
+                        let (task, p0) = (task % strips, task / strips * some);
+                        let p1 = panels.count().min(p0 + some);
                         let (a, b) = (v0 + task * strip, v1.min(v0 + (task + 1) * strip));
-                        // SAFETY: the scratch is the worker's, the strip is the task's.
+                        let at = task * strip_len + ((c0 - n0) / ld + p0) * panel_len;
+                        // SAFETY: the scratch is the worker's, these panels of the strip are the task's.
                         let (scratch, z) =
-                            unsafe { (scratch.piece(worker * ns, ns), z.piece(task * strip_len, strip_len)) };
-                        let all = (0, panels.count());
-                        let z = &mut z[(c0 - n0) / ld * panel_len..];
-                        product(k, weight, job.paired, (a, b), panels, all, scratch, z, place, |p, g0, rows, x| {
-                            let first = c0 + p * ld;
-                            let lanes = ld.min((c1 - first).next_multiple_of(LANES));
-                            let x = &mut x[..(rows - 1) * ld + lanes];
-                            job.round(x);
-                            gradient(job, kept, first, lanes, g0, x, ld);
-                        });
+                            unsafe { (scratch.piece(worker * ns, ns), z.piece(at, (p1 - p0) * panel_len)) };
+                        product(
+                            k,
+                            weight,
+                            job.paired,
+                            (a, b),
+                            panels,
+                            (p0, p1),
+                            scratch,
+                            z,
+                            place,
+                            |p, g0, rows, x| {
+                                let first = c0 + p * ld;
+                                let lanes = ld.min((c1 - first).next_multiple_of(LANES));
+                                let x = &mut x[..(rows - 1) * ld + lanes];
+                                job.round(x);
+                                gradient(job, kept, first, lanes, g0, x, ld);
+                            },
+                        );
                     });
                 }
                 let last = n1 == l1;
@@ -2153,99 +2194,146 @@ fn pass<K: Kernel>(
                 let sub = STRIPS * strip;
                 let subs = (v1 - v0).div_ceil(sub);
                 // parts of the columns: enough tasks for every thread, and as few packings of hidden states as that allows
-                let parts = (4 * threads).div_ceil((w1 - w0).max(1)).min(subs);
-                let weight_tasks = (w1 - w0) * parts;
+                let some = pass.across::<K>();
+                let groups = (w1 - w0).div_ceil(some);
+                let parts = (2 * threads).div_ceil(groups.max(1)).min(subs);
+                let weight_tasks = groups * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
-                let pieces = (4 * threads).div_ceil(hp.max(1)).min((n1 - n0).div_ceil(128));
+                let together = hp.div_ceil(2 * threads).clamp(1, pass.together::<K>());
+                let hidden_groups = hp.div_ceil(together);
+                let pieces = (2 * threads).div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
                 let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(ld);
                 let pieces = (n1 - n0).div_ceil(rows);
                 let out = &*out;
-                job.context.tasks(weight_tasks + hp * pieces, |worker, task| {
+                job.context.tasks(weight_tasks + hidden_groups * pieces, |worker, task| {
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
                     if task < weight_tasks {
-                        let p = w0 + task / parts;
-                        let these = task % parts * subs / parts..(task % parts + 1) * subs / parts;
-                        let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
-                        let lanes = nv * LANES;
-                        let b = &mut b[..(n1 - n0) * nv];
-                        let rows = (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
-                        let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
-                        pack_reduction(hidden, rows, p * width, nv, one, b);
-                        let own = lanes.min(d.saturating_sub(p * width));
-                        for part in these {
-                            let (a0, a1) = (part * sub, (v1 - v0).min((part + 1) * sub));
-                            let (to, chains, onto) = if pass.total {
-                                let onto = if n0 > l0 { Onto::Sum } else { Onto::Fresh };
-                                // SAFETY: columns [a0, a1) of panel p are the task's.
-                                (
-                                    unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) },
-                                    &mut *local,
-                                    onto,
-                                )
-                            } else {
-                                let onto = if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh };
-                                (&mut local[..(a1 - a0) * lanes], &mut [][..], onto)
-                            };
-                            if onto == Onto::Chain {
-                                for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
-                                    // SAFETY: these columns of these rows belong to panel p and this task.
-                                    unsafe {
-                                        if let (Some(w), true) = (&out.weight, own > 0) {
-                                            w.get(j, p * width, &mut x[..own]);
-                                        }
-                                        if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                            b.get(j, 0, &mut x[one..one + 1]);
+                        let (p0, part) = (w0 + task / parts * some, task % parts);
+                        let p1 = w1.min(p0 + some);
+                        let (c0, c1) = (part * subs / parts * sub, (v1 - v0).min((part + 1) * subs / parts * sub));
+                        let rows = || (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
+                        let onto = if pass.total {
+                            if n0 > l0 { Onto::Sum } else { Onto::Fresh }
+                        } else {
+                            if inside(n0) > 0 { Onto::Chain } else { Onto::Fresh }
+                        };
+                        let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
+                        let dz = |v: usize, k: usize| {
+                            let at = |v: usize| v / strip * strip_len + v % strip * ld + k / ld * panel_len + k % ld;
+                            let jump = panel_len * size_of::<f32>();
+                            let later = z.as_ptr().wrapping_add(at(v + K::F::MR)).cast();
+                            (
+                                A::Rows(&z[at(v)..], ld, Pieces { len: ld, jump: panel_len }),
+                                Ahead { at: later, jump, lines: 2 },
+                            )
+                        };
+                        // whole panels go straight to where they belong
+                        let mut first = p0;
+                        if let Some(w) = out.weight.as_ref().filter(|_| !pass.total)
+                            && let Some((x, ld)) = w.in_place()
+                        {
+                            first = p1.min(d / width).max(p0);
+                            let onto = if w.accumulate || running { Onto::Sum } else { onto };
+                            let len = (n1 - n0) * K::F::NV;
+                            let b = &mut b[..(first - p0) * len];
+                            if first > p0 {
+                                pack_panels(hidden, |k| rows().skip(k), n1 - n0, p0 * width, K::F::NV, b);
+                                // SAFETY: these columns of these rows belong to panels [p0, first) and this task.
+                                let to = unsafe { Out::new(x, (v0 + c0) * ld + p0 * width, ld, width, onto) };
+                                sweep_panels(kg, (c1 - c0, strip), |v| dz(c0 + v, 0), b, first - p0, to);
+                            }
+                        }
+                        for p in first..p1 {
+                            let nv = (d + ones - p * width).div_ceil(LANES).min(K::F::NV);
+                            let lanes = nv * LANES;
+                            let b = &mut b[..(n1 - n0) * nv];
+                            let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
+                            pack_reduction(hidden, rows(), p * width, nv, one, b);
+                            let own = lanes.min(d.saturating_sub(p * width));
+                            for a0 in (c0..c1).step_by(sub) {
+                                let a1 = c1.min(a0 + sub);
+                                let to = if pass.total {
+                                    // SAFETY: columns [a0, a1) of panel p are the task's.
+                                    unsafe { totals.piece(p * width * pass.t + a0 * lanes, (a1 - a0) * lanes) }
+                                } else {
+                                    &mut local[..(a1 - a0) * lanes]
+                                };
+                                if onto == Onto::Chain {
+                                    for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact_mut(lanes)) {
+                                        // SAFETY: these columns of these rows belong to panel p and this task.
+                                        unsafe {
+                                            if let (Some(w), true) = (&out.weight, own > 0) {
+                                                w.get(j, p * width, &mut x[..own]);
+                                            }
+                                            if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                                b.get(j, 0, &mut x[one..one + 1]);
+                                            }
                                         }
                                     }
                                 }
-                            }
-                            let dz = |v: usize, k: usize| {
-                                let (v, at) = (a0 + v, k / ld * panel_len + k % ld);
-                                let z = &z[v / strip * strip_len + v % strip * ld + at..];
-                                A::Rows(z, ld, Pieces { len: ld, jump: panel_len })
-                            };
-                            let tile = Out { x: &mut *to, ld: lanes, lanes, onto };
-                            sweep(kg, false, (a1 - a0, strip), dz, b, (nv, STEPS / ld * ld), tile, chains);
-                            if pass.total && !last {
-                                continue;
-                            }
-                            let running = !pass.total && onto != Onto::Chain && before + n0 > 0;
-                            for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
-                                // SAFETY: these columns of these rows belong to panel p and this task.
-                                unsafe {
-                                    if let (Some(w), true) = (&out.weight, own > 0) {
-                                        w.put(j, p * width, &x[..own], w.accumulate || running);
-                                    }
-                                    if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
-                                        b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                let place = Disjoint::new(&mut *to);
+                                // SAFETY: `place` stands for all of `to`.
+                                let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                                sweep(kg, (a1 - a0, strip), |v, k| dz(a0 + v, k), b, (nv, BLOCK), tile, &mut []);
+                                if pass.total && !last {
+                                    continue;
+                                }
+                                for (j, x) in (v0 + a0..v0 + a1).zip(to.chunks_exact(lanes)) {
+                                    // SAFETY: these columns of these rows belong to panel p and this task.
+                                    unsafe {
+                                        if let (Some(w), true) = (&out.weight, own > 0) {
+                                            w.put(j, p * width, &x[..own], w.accumulate || running);
+                                        }
+                                        if let (Some(b), Some(one)) = (&out.bias, one.filter(|one| *one < lanes)) {
+                                            b.put(j, 0, &x[one..one + 1], b.accumulate || running);
+                                        }
                                     }
                                 }
                             }
                         }
                     } else {
-                        let (p, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
+                        let (group, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
                         let (r0, r1) = (piece * rows, (n1 - n0).min((piece + 1) * rows));
-                        let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
-                        let lanes = nv * LANES;
-                        let b = &mut b[..(v1 - v0) * nv];
-                        let columns = (v0..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
-                        pack_reduction(weight, columns, p * width, nv, None, b);
-                        let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
-                        // SAFETY: these rows of panel p are the task's.
-                        let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
-                        let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
-                        let most = sub / ld * ld; // what the chains have room for
-                        for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
-                            let dz = |r: usize, k: usize| {
-                                let r = r0 + r;
-                                let z = &z[k / strip * strip_len + r / ld * panel_len + r % ld..];
-                                A::Cols(z, ld, Pieces { len: strip, jump: strip_len })
-                            };
-                            let tile = Out { x: to, ld: lanes, lanes, onto };
-                            sweep(kg, false, (most.min(r1 - r0), ld), dz, b, (nv, strip), tile, local);
+                        let (p0, p1) = (group * together, hp.min((group + 1) * together));
+                        let len = (v1 - v0) * K::F::NV;
+                        let columns =
+                            |k: usize| (v0 + k..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
+                        let whole = (d / width).clamp(p0, p1) - p0;
+                        pack_panels(weight, columns, v1 - v0, p0 * width, K::F::NV, &mut b[..whole * len]);
+                        for (p, b) in (p0..p1).zip(b.chunks_mut(len)) {
+                            let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
+                            let lanes = nv * LANES;
+                            let b = &mut b[..(v1 - v0) * nv];
+                            if p >= p0 + whole {
+                                pack_reduction(weight, columns(0), p * width, nv, None, b);
+                            }
+                            let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
+                            // SAFETY: these rows of panel p are the task's.
+                            let to = unsafe { grad_hidden.piece(at, (r1 - r0) * lanes) };
+                            let onto = if v0 > 0 { Onto::Sum } else { Onto::Fresh };
+                            let most = sub / ld * ld; // what the chains have room for
+                            // dz of a panel of rows and the weights stay in the second cache
+                            let strips = (v1 - v0).div_ceil(strip);
+                            let part = strips.div_ceil((v1 - v0).div_ceil(PART)) * strip;
+                            for (r0, to) in (r0..r1).step_by(most).zip(to.chunks_mut(most * lanes)) {
+                                let dz = |r: usize, k: usize| {
+                                    let r = r0 + r;
+                                    let at = k / strip * strip_len + r / ld * panel_len;
+                                    // the next panel, a share of it with every tile of this one
+                                    let share = r % ld * strip + panel_len;
+                                    let jump = strip_len * size_of::<f32>();
+                                    let later = z.as_ptr().wrapping_add(at + share).cast();
+                                    let z = A::Cols(&z[at + r % ld..], ld, Pieces { len: strip, jump: strip_len });
+                                    (z, Ahead { at: later, jump, lines: 2 })
+                                };
+                                let place = Disjoint::new(to);
+                                // SAFETY: `place` stands for all of `to`.
+                                let tile = unsafe { Out::new(&place, 0, lanes, lanes, onto) };
+                                sweep(kg, (most.min(r1 - r0), ld), dz, b, (nv, part), tile, local);
+                            }
                         }
                     }
                 });
@@ -2554,10 +2642,7 @@ fn two_heads<K: Kernel>(
     kl: &mut [f64],
 ) {
     let jobs = [0, 1].map(|h| Job::new(context, heads[h].problem, heads[h].inputs, Asked::default()));
-    let sizes = Sizes {
-        rows: policy.live.len(),
-        ..Sizes::new(context, heads[0].problem, heads[0].inputs.weight.dtype(), jobs[0].paired)
-    };
+    let sizes = Sizes { rows: policy.live.len(), ..Sizes::new(context, heads[0].problem, jobs[0].paired) };
     let pass = Pass::kept(&sizes, true, true);
     let (strip, ld, valid) = (pass.strip::<K>(), LANES * K::NV, jobs[0].valid());
     let (live, x, y) = (&policy.live[..policy.count], &*policy.z, Disjoint::new(&mut *reference.z));
@@ -2650,9 +2735,9 @@ fn columns_lanes<S: Sixteen>(
             let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, g * slope));
             g.store_slice(place);
         } else if way.reverse {
-            sum = sum + kl_term(p, z, own, q, [m0, m1, gamma]);
+            sum = sum + term(own, q, ratio(p, z, m0, m1) - gamma);
         } else {
-            sum = sum + kl_term(z, p, q, own, [m1, m0, gamma]);
+            sum = sum + term(q, own, ratio(z, p, m1, m0) - gamma);
         }
     }
     sum.store_slice(part);
@@ -2696,9 +2781,9 @@ fn columns_scalar(
                 };
                 place[l] = if p == dead || z == dead { 0.0 } else { g * slope };
             } else if way.reverse {
-                part[l] += kl_term(p, z, own, q, [m0, m1, sides.gamma[l]]);
+                part[l] += term(own, q, ratio(p, z, m0, m1) - sides.gamma[l]);
             } else {
-                part[l] += kl_term(z, p, q, own, [m1, m0, sides.gamma[l]]);
+                part[l] += term(q, own, ratio(z, p, m1, m0) - sides.gamma[l]);
             }
         }
     }

@@ -184,12 +184,14 @@ pub fn forward(
             0 => None,
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
-        let mut group = Group { rows: rows.clone(), before, logits };
+        // the gradient of KL(policy || reference) reads the policy's entropy
+        let logprob_only = out.stats.is_none() && !bonus && !reverse;
+        let mut group = Group { rows: rows.clone(), before, logprob_only, logits };
         let ref_logits = match (problem.reference(), keeps) {
             (Some(reference), true) => Some(Logits::new(context, reference, hidden, weight, most, &mut arena)?),
             _ => None,
         };
-        let mut ref_group = Group { rows: rows.clone(), before: 0, logits: ref_logits };
+        let mut ref_group = Group { rows: rows.clone(), before: 0, logprob_only: true, logits: ref_logits };
         let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
         let space = arena.take::<u8>(bytes)?;
 

@@ -884,7 +884,7 @@ pub(crate) fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usiz
 }
 /// Rounds a block of f32 to where it belongs.
 #[inline(always)]
-fn narrow<S: Sixteen, G: Cell>(s: S, x: &Block, g: &mut [G]) {
+pub(crate) fn narrow<S: Sixteen, G: Cell>(s: S, x: &Block, g: &mut [G]) {
     let (chunks, rest) = g.as_chunks_mut::<32>();
     let n = chunks.len();
     for (c, x) in chunks.iter_mut().zip(x) {
@@ -960,8 +960,9 @@ fn gradient<S: Sixteen>(
         },
     )
 }
+/// The slopes of `n` raw logits, beside them.
 #[inline(never)]
-fn slopes<S: Sixteen>(
+pub(crate) fn slopes<S: Sixteen>(
     s: S,
     bias: Option<&Floats<'_>>,
     t: &RowTransform,

@@ -1,62 +1,21 @@
 //! Token distribution shift of two rows of logits: [`truing_core::tds_rows`]. Each row is read twice: its records first, then,
 //! while it may still be in the cache, the sums that need both.
+use crate::divergence::{Engine, Lanes, Plain, Raw, View, column, record};
 use crate::lanes::Sixteen;
-use crate::logprob::{Block, Job, Scratch, refuse, sums_of_block, transform, widen};
+use crate::logprob::{Job, refuse};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, clamp, exp, splat, tree};
+use crate::rows::{Cell, splat, tree};
 use core::sync::atomic::{AtomicI64, Ordering};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::logprob::{Found, LogitRow, Piece, Problem, Rows, Seek, Target, TransformInputs, pieces};
+use truing_core::logprob::{Piece, Problem, Rows, Target, pieces};
 use truing_core::matrix::Floats;
-use truing_core::record::{BLOCK, Record, RowTransform, Tree};
 use truing_core::row_loss::RowLossInputs;
 use truing_core::tds_rows::{Constants, Figures, Row, Sums};
 use truing_core::{Error, Result, Value};
 
-/// One model's rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
-    /// `[T, V]`: f32, bf16 or f16.
-    pub logits: Floats<'a>,
-    /// Bias and row temperatures.
-    pub transform: TransformInputs<'a>,
-}
-/// A side with its problem.
-#[derive(Clone, Copy)]
-struct Half<'a> {
-    job: Job<'a>,
-    z: Floats<'a>,
-}
-macro_rules! with_row {
-    ($half:expr, $i:expr, $row:ident => $body:expr) => {
-        match &$half.z {
-            Floats::F32(z) => {
-                let $row: LogitRow<'_, _> = $half.job.row($i, z.row($i));
-                $body
-            }
-            Floats::Bf16(z) => {
-                let $row: LogitRow<'_, _> = $half.job.row($i, z.row($i));
-                $body
-            }
-            Floats::F16(z) => {
-                let $row: LogitRow<'_, _> = $half.job.row($i, z.row($i));
-                $body
-            }
-            Floats::F64(_) => unreachable!("refused before"),
-        }
-    };
-}
-impl<'a> Half<'a> {
-    fn new(problem: &'a Problem, side: &Side<'a>, rows: Rows<'a>) -> Half<'a> {
-        Half { job: Job::new(problem, side.transform, rows, RowLossInputs::default(), None), z: side.logits }
-    }
-    /// The record of row `i` from that of its sums; `y` as in the whole vocabulary.
-    fn conclude(&self, i: usize, x: Record, y: usize) -> Record {
-        with_row!(self, i, row => row.conclude(x, Target::Column(y)))
-    }
-}
+pub use crate::divergence::Side;
 
 /// The figures of every row. `base` and `aligned` are problems of the same rows and columns; `rows` says which rows count
 /// and what their tokens are: without targets, the largest column of the aligned row. `counts` gets the number of rows of
@@ -103,13 +62,28 @@ pub fn tds_rows(
     let classes: [AtomicI64; 4] = Default::default();
     let (isa, grain) = (context.isa(), ((1 << 15) / v.max(1)).max(1));
     context.rows(n, grain, out, |first, n, out| {
-        on_lanes!(isa, s => run(&mut Lanes { s, scratch: Scratch::new(core::ptr::null()), y: ZERO }, &call, first, n, out, &classes),
-            run(&mut Plain { x: [0.0; BLOCK], y: [0.0; BLOCK] }, &call, first, n, out, &classes))
+        on_lanes!(isa, s => run(&mut Lanes::new(s), &call, first, n, out, &classes),
+            run(&mut Plain::new(), &call, first, n, out, &classes))
     });
     if let Some(counts) = counts {
         *counts = classes.map(AtomicI64::into_inner);
     }
     Ok(())
+}
+/// The records of a side, its logits and its targets.
+#[derive(Clone, Copy)]
+struct Half<'a> {
+    job: Job<'a>,
+    z: Floats<'a>,
+}
+impl<'a> Half<'a> {
+    fn new(problem: &'a Problem, side: &Side<'a>, rows: Rows<'a>) -> Half<'a> {
+        Half { job: Job::new(problem, side.transform, rows, RowLossInputs::default(), None), z: side.logits }
+    }
+    #[inline(always)]
+    fn view(&self, i: usize) -> View<'_> {
+        View::new(&self.job, i, Raw::of(&self.z, i))
+    }
 }
 #[derive(Clone, Copy)]
 struct Call<'a> {
@@ -119,7 +93,7 @@ struct Call<'a> {
 }
 #[inline(always)]
 fn run(
-    engine: &mut impl Engine,
+    engine: &mut impl Shift,
     call: &Call<'_>,
     first: usize,
     n: usize,
@@ -132,93 +106,46 @@ fn run(
         classes[x.class().min(3) as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
+/// a is the aligned side, b the base.
 #[inline(always)]
-fn figures(engine: &mut impl Engine, call: &Call<'_>, i: usize) -> Row {
+fn figures(engine: &mut impl Shift, call: &Call<'_>, i: usize) -> Row {
     let target = call.base.job.target(i);
     if target == Target::Ignored {
         return Row::without(0.0, row::IGNORED);
     }
-    let (base, aligned) = (engine.record(&call.base, i), engine.record(&call.aligned, i));
+    let (a, b) = (call.aligned.view(i), call.base.view(i));
+    let (aligned, base) = (record(engine, 0, &a), record(engine, 1, &b));
     let y = if let Target::Column(y) = target { y } else { aligned.k as usize };
-    let (base, aligned) = (call.base.conclude(i, base, y), call.aligned.conclude(i, aligned, y));
+    let base = b.conclude(base, Target::Column(y), Some(y));
+    let aligned = a.conclude(aligned, Target::Column(y), Some(y));
     if let Some(bad) = Row::bad(&base, &aligned) {
         return bad;
     }
     let (c, mut sums) = (Constants::new(&base, &aligned), Sums::default());
     let valid = call.base.job.problem.valid().max(call.aligned.job.problem.valid());
     for piece in pieces(0, valid) {
-        sums.add(engine.terms(call, &c, i, piece));
+        engine.load(0, &a, piece, false);
+        engine.load(1, &b, piece, false);
+        sums.add(engine.terms(&c, piece, call.divergence));
     }
     Row::new(&base, &aligned, y, &sums)
 }
 
-/// How the sums of a row are made.
-trait Engine {
-    fn record(&mut self, half: &Half<'_>, i: usize) -> Record;
-    fn terms(&mut self, call: &Call<'_>, c: &Constants, i: usize, piece: Piece) -> [f32; 5];
+/// The sums of a block.
+trait Shift: Engine {
+    fn terms(&mut self, c: &Constants, piece: Piece, divergence: bool) -> [f32; 5];
 }
-struct Plain {
-    x: [f32; BLOCK],
-    y: [f32; BLOCK],
-}
-fn fill(half: &Half<'_>, i: usize, piece: Piece, x: &mut [f32; BLOCK]) {
-    with_row!(half, i, row => for (l, x) in x.iter_mut().enumerate() {
-        let j = piece.first + l;
-        *x = if j < row.z.len() { row.at(j) } else { f32::NEG_INFINITY };
-    })
-}
-impl Engine for Plain {
-    fn record(&mut self, half: &Half<'_>, i: usize) -> Record {
-        with_row!(half, i, row => row.sums(0, |_| true, &mut Seek::nothing(&mut Found::default())).0)
-    }
-    fn terms(&mut self, call: &Call<'_>, c: &Constants, i: usize, piece: Piece) -> [f32; 5] {
-        fill(&call.base, i, piece, &mut self.x);
-        fill(&call.aligned, i, piece, &mut self.y);
-        c.block(&self.y, &self.x, call.divergence)
+impl Shift for Plain {
+    fn terms(&mut self, c: &Constants, _: Piece, divergence: bool) -> [f32; 5] {
+        let [y, x] = self.blocks();
+        c.block(y, x, divergence)
     }
 }
-const ZERO: Block = [[0.0; 32]; BLOCK / 32];
-struct Lanes<S> {
-    s: S,
-    scratch: Scratch<f32>,
-    y: Block,
-}
-impl<S: Sixteen> Lanes<S> {
-    /// The transformed logits of a piece, dead columns behind the valid ones, in the scratch; chunks of 32.
+impl<S: Sixteen> Shift for Lanes<S> {
     #[inline(always)]
-    fn load(&mut self, half: &Half<'_>, i: usize, piece: Piece) -> usize {
-        let s = self.s;
-        let (n, t) = with_row!(half, i, row => {
-            let end = row.z.len().min(piece.first + piece.n).max(piece.first.min(row.z.len()));
-            let z = &row.z[piece.first.min(row.z.len())..end];
-            widen(s, z, &mut self.scratch.x, row.z.as_ptr_range().end.addr());
-            (z.len(), row.transform)
-        });
-        let bias = half.job.transform.bias;
-        if n > 0 && (bias.is_some() || t != RowTransform::Plain) {
-            transform(s, bias.as_ref(), &t, piece.first, n, self.scratch.buffers());
-        }
-        let padded = piece.n.next_multiple_of(32);
-        self.scratch.x.as_flattened_mut()[n..padded].fill(f32::NEG_INFINITY);
-        padded / 32
-    }
-}
-impl<S: Sixteen> Engine for Lanes<S> {
-    #[inline(always)]
-    fn record(&mut self, half: &Half<'_>, i: usize) -> Record {
-        let (mut tree, mut best) = (Tree::new(), f32::NEG_INFINITY);
-        for piece in pieces(0, half.job.problem.valid()) {
-            let n = self.load(half, i, piece);
-            tree.push(sums_of_block(self.s, &self.scratch.x[..n], piece.block, &mut best));
-        }
-        tree.finish()
-    }
-    #[inline(always)]
-    fn terms(&mut self, call: &Call<'_>, c: &Constants, i: usize, piece: Piece) -> [f32; 5] {
-        let n = self.load(&call.aligned, i, piece);
-        self.y[..n].copy_from_slice(&self.scratch.x[..n]);
-        self.load(&call.base, i, piece);
-        block(self.s, c, &self.y[..n], &self.scratch.x[..n], call.divergence)
+    fn terms(&mut self, c: &Constants, piece: Piece, divergence: bool) -> [f32; 5] {
+        let [y, x] = self.pair(piece);
+        block(self.token(), c, y, x, divergence)
     }
 }
 /// [`Constants::block`].
@@ -234,9 +161,7 @@ fn block<S: Sixteen>(s: S, c: &Constants, y: &[[f32; 32]], x: &[[f32; 32]], dive
                 let (y, x) = (f32::load(s, y), f32::load(s, x));
                 for l in 0..2 {
                     if divergence {
-                        let t = exp(s, clamp(s, y[l] - splat(s, c.mt))) * splat(s, c.scale_t);
-                        let p = exp(s, clamp(s, x[l] - splat(s, c.mp))) * splat(s, c.scale_p);
-                        let [f, r, d] = c.terms(y[l], x[l], t, p);
+                        let [f, r, d] = Constants::terms(&column(s, &c.pair, [y[l], x[l]]));
                         sums[0][l] = sums[0][l] + f;
                         sums[1][l] = sums[1][l] + r;
                         sums[2][l] = sums[2][l] + d;

@@ -2081,7 +2081,6 @@ pub const TRUING_OUTSIDE_ZERO: truing_outside = 3;
 pub const TRUING_OUTSIDE_RAW: truing_outside = 4;
 
 /// A divergence on a few columns; support 0 = all columns.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_partial {
@@ -2112,7 +2111,6 @@ pub struct truing_partial {
 }
 
 /// What is computed from two rows.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_options {
@@ -2141,7 +2139,6 @@ pub struct truing_divergence_options {
 }
 
 /// Outputs of a divergence, each NULL = not wanted.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_outputs {
@@ -2186,7 +2183,6 @@ pub struct truing_divergence_outputs {
 }
 
 /// Divergence between rows of logits.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_forward_args {
@@ -2235,7 +2231,6 @@ pub struct truing_divergence_forward_args {
 }
 
 /// Gradients of both sides' logits.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_backward_args {
@@ -2505,7 +2500,6 @@ pub struct truing_linear_divergence_local_args {
 pub type truing_linear_divergence_finish_args = truing_divergence_finish_args;
 
 /// Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_sequence_kl_args {
@@ -2537,7 +2531,7 @@ pub struct truing_sequence_kl_args {
     pub grad_log_ratio: *const truing_tensor,
     /// f64 [B], gradient of `out_kl`; backward.
     pub grad_kl: *const truing_tensor,
-    /// f32 [N,16]; backward.
+    /// f32 [N,16]; backward, NULL = recompute.
     pub stats: *const truing_tensor,
     /// f64 [B], summed log p - log q of the targets, nats.
     pub out_log_ratio: *const truing_tensor,

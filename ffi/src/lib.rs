@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod classes;
 pub mod context;
 pub mod correction;
+pub mod divergence;
 pub mod linear_logprob;
 pub mod linear_policy;
 pub mod linear_preference;
@@ -17,6 +18,7 @@ pub mod logprob;
 pub mod policy;
 pub mod preference;
 pub mod sequence;
+pub mod sequence_kl;
 pub mod support;
 pub mod tds_rows;
 

@@ -75,6 +75,8 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
+    let transform = &args.head.transform;
+    unavailable!("transform", transform; logit_round);
     support(&args.support)?;
     unavailable!(args; kl_coefficients, pair_stats, out_pair_stats);
     let phase = match args.phase {

@@ -76,6 +76,33 @@ def tds_rows(a):
     a.base, a.aligned, a.out_rank = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*I32, 3)
 
 
+def divergence_forward(a):
+    a.student, a.teacher, a.outputs.out_values = tensor(*F32, 3, 7), tensor(*F32, 3, 9), tensor(*F32, 3)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+
+
+def divergence_partial(a):
+    divergence_forward(a)
+    a.teacher, a.options.teacher_form = None, _abi.TRUING_TEACHER_TOPK_LOGITS
+    a.partial.support, a.partial.outside = _abi.TRUING_PARTIAL_GIVEN, _abi.TRUING_OUTSIDE_RENORMALISE
+    a.partial.ids, a.partial.teacher_values = tensor(*I32, 3, 1), tensor(*F32, 3, 1)
+
+
+def divergence_backward(a):
+    a.student, a.teacher, a.grad_student_out = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3, 7)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+
+
+def sequence_kl_forward(a):
+    a.policy, a.ref, a.rows.target = tensor(*F32, 2, 3, 7), tensor(*F32, 2, 3, 7), tensor(*I32, 2, 3)
+    a.out_kl = tensor(*F64, 2)
+
+
+def sequence_kl_backward(a):
+    a.policy, a.ref, a.rows.target = tensor(*F32, 2, 3, 7), tensor(*F32, 2, 3, 7), tensor(*I32, 2, 3)
+    a.grad_kl, a.grad_policy_out = tensor(*F64, 2), tensor(*F32, 2, 3, 7)
+
+
 def linear_logprob_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 3, 4), tensor(*F32, 7, 4), tensor(*I32, 3)
     a.figures.out_logprob = tensor(*F32, 3)
@@ -344,6 +371,11 @@ CALLS = {
     "support_mask": (_abi.truing_support_mask_args, support_mask),
     "logprob_forward over a support": (_abi.truing_logprob_forward_args, logprob_over),
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
+    "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
+    "divergence_forward on a support": (_abi.truing_divergence_forward_args, divergence_partial),
+    "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
+    "sequence_kl_forward": (_abi.truing_sequence_kl_args, sequence_kl_forward),
+    "sequence_kl_backward": (_abi.truing_sequence_kl_args, sequence_kl_backward),
     "linear_logprob_forward": (_abi.truing_linear_logprob_forward_args, linear_logprob_forward),
     "linear_logprob_backward": (_abi.truing_linear_logprob_backward_args, linear_logprob_backward),
     "linear_logprob_local": (_abi.truing_linear_logprob_local_args, linear_logprob_local),

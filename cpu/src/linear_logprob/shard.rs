@@ -76,7 +76,7 @@ fn local_on<K: Kernel>(
     sink: &mut dyn FnMut(usize, Option<&Seen<'_>>, &Found),
 ) -> Result<()> {
     let n = job.problem.rows();
-    let sizes = Sizes::of(job, &Group { rows: 0..n, before: 0, logits: None });
+    let sizes = Sizes::of(job, &Group { rows: 0..n, before: 0, logprob_only: false, logits: None });
     if n == 0 {
         return Ok(());
     }

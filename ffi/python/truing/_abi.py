@@ -1298,7 +1298,7 @@ class truing_linear_policy_args(ctypes.Structure):
 
 
 class truing_partial(ctypes.Structure):
-    """A divergence on a few columns; support 0 = all columns. No function of this version takes it; its layout may still change until one does."""
+    """A divergence on a few columns; support 0 = all columns."""
 
     _fields_ = [
         ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K], -1 pads: given ids or the teacher's.
@@ -1317,7 +1317,7 @@ class truing_partial(ctypes.Structure):
 
 
 class truing_divergence_options(ctypes.Structure):
-    """What is computed from two rows. No function of this version takes it; its layout may still change until one does."""
+    """What is computed from two rows."""
 
     _fields_ = [
         ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
@@ -1335,7 +1335,7 @@ class truing_divergence_options(ctypes.Structure):
 
 
 class truing_divergence_outputs(ctypes.Structure):
-    """Outputs of a divergence, each NULL = not wanted. No function of this version takes it; its layout may still change until one does."""
+    """Outputs of a divergence, each NULL = not wanted."""
 
     _fields_ = [
         ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
@@ -1361,7 +1361,7 @@ class truing_divergence_outputs(ctypes.Structure):
 
 
 class truing_divergence_forward_args(ctypes.Structure):
-    """Divergence between rows of logits. No function of this version takes it; its layout may still change until one does."""
+    """Divergence between rows of logits."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1389,7 +1389,7 @@ class truing_divergence_forward_args(ctypes.Structure):
 
 
 class truing_divergence_backward_args(ctypes.Structure):
-    """Gradients of both sides' logits. No function of this version takes it; its layout may still change until one does."""
+    """Gradients of both sides' logits."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1540,7 +1540,7 @@ class truing_linear_divergence_local_args(ctypes.Structure):
 
 
 class truing_sequence_kl_args(ctypes.Structure):
-    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out. No function of this version takes it; its layout may still change until one does."""
+    """Log ratio and KL to a reference, summed per sequence. Forward writes out_*, backward reads grad_* and writes grad_policy_out."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1557,7 +1557,7 @@ class truing_sequence_kl_args(ctypes.Structure):
         ("rows", truing_rows),  # Targets, mask, cu_seqlens.
         ("grad_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_log_ratio`; backward.
         ("grad_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], gradient of `out_kl`; backward.
-        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16]; backward.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16]; backward, NULL = recompute.
         ("out_log_ratio", ctypes.POINTER(truing_tensor)),  # f64 [B], summed log p - log q of the targets, nats.
         ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [B], summed KL(ref||policy), nats.
         ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [B], live tokens.
@@ -2728,6 +2728,10 @@ FUNCTIONS = {
     "truing_rejection_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_rejection_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_off_policy_sequence_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_off_policy_sequence_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_fipo_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_fipo_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_divergence_forward": (truing_status, [ctypes.POINTER(truing_divergence_forward_args)]),
+    "truing_divergence_backward": (truing_status, [ctypes.POINTER(truing_divergence_backward_args)]),
+    "truing_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_divergence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
@@ -2756,6 +2760,10 @@ FUNCTIONS = {
     "truing_sequence_backward": (truing_status, [ctypes.POINTER(truing_sequence_backward_args)]),
     "truing_sequence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_sequence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_kl_forward": (truing_status, [ctypes.POINTER(truing_sequence_kl_args)]),
+    "truing_sequence_kl_backward": (truing_status, [ctypes.POINTER(truing_sequence_kl_args)]),
+    "truing_sequence_kl_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_sequence_kl_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_sequence_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_support_mask": (truing_status, [ctypes.POINTER(truing_support_mask_args)]),
     "truing_support_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_support_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tds_rows": (truing_status, [ctypes.POINTER(truing_tds_rows_args)]),

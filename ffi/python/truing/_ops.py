@@ -326,6 +326,162 @@ def tds_rows(
     return call.run("truing_tds_rows")
 
 
+_DIVERGENCE = {
+    "values": "float32", "student_entropy": "float32", "teacher_entropy": "float32", "cross_entropy": "float32",
+    "reverse_cross_entropy": "float32", "student_logprob": "float32", "teacher_logprob": "float32",
+    "student_rank": "int32", "teacher_rank": "int32", "status": "uint32",
+}  # fmt: skip
+_SIDE = ("bias", "row_temperature", "temperature", "logit_scale", "softcap", "n_valid_vocab")
+
+
+def _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial):  # fmt: skip
+    if partial is not None:
+        fields = dict(partial)
+        call.read(**{"partial__" + name: fields.pop(name, None) for name in ("ids", "teacher_values", "teacher_lse")})
+        call.set(partial__k=fields.pop("k", None),
+                 partial__support=enum("partial.support", "PARTIAL", fields.pop("support", None)),
+                 partial__outside=enum("partial.outside", "OUTSIDE", fields.pop("outside", None)))  # fmt: skip
+        if fields:
+            refuse("partial", sorted(fields), "the fields of a partial divergence")
+    call.read(student=student, teacher=teacher, row_weight=row_weight)
+    for side, fields in transforms.items():
+        fields = dict(fields or {})
+        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
+        if fields:
+            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    if param is not None:
+        params = (ctypes.c_double * 1)(param)
+        call.keep.append(params)
+        call.args.options.params = ctypes.cast(params, ctypes.POINTER(ctypes.c_double))
+        call.set(options__num_params=1)
+    call.set(
+        options__kind=enum("kind", "DIVERGENCE", kind), options__limits=enum("limits", "JSD", limits),
+        options__teacher_form=enum("teacher_form", "TEACHER", teacher_form), options__hard_weight=hard_weight,
+        options__soft_weight=soft_weight, options__hard_scaling=enum("hard_scaling", "SCALING", hard_scaling),
+        options__teacher_target_shift=teacher_target_shift, options__aggregate__normaliser=normaliser,
+        options__aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+    )  # fmt: skip
+
+
+def divergence(
+    kind, student, teacher=None, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
+    teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None,
+    hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None,
+    partial=None, student_mass=False, teacher_mass=False, support_ids=False, values=True,
+    loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
+    student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
+    grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, context=None,
+):  # fmt: skip
+    """Divergence of the rows of `student` [N, V] and `teacher` [N, V'], logits: "forward_kl" (teacher first),
+    "reverse_kl", "jsd" and the other kinds of `TRUING_DIVERGENCE_*`, with their `param` (omega, beta, lambda or alpha).
+
+    A transform is a dict of `temperature`, `softcap`, `logit_scale`, `bias`, `row_temperature`, `n_valid_vocab`.
+    `aggregate` is "token_mean", "token_sum" or "weighted_mean"; `loss` is on with it, and `grad_student` and
+    `grad_teacher` are the gradients of it, times `grad_loss` and `grad_scale`; `grad_student=student` overwrites the
+    logits. `teacher_form`: "logits", "logprobs" or "probs".
+
+    `partial` is a dict for a divergence on few columns: `support` ("teacher", "student", "union" with `k`, "given" with `ids`
+    [N, K], -1 for none) and `outside` ("renormalise" or "tail"). With `teacher_form` "topk_logprobs" or "topk_logits" the
+    teacher is `teacher_values` [N, K] at the given ids (and `teacher_lse` [N]), and `teacher` is left out. `support_ids` is a
+    number of columns or a place.
+    """
+    wanted = dict(locals())
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared)  # fmt: skip
+    call = Call(_abi.truing_divergence_forward_args, student, context, flags)
+    transforms = {"student": student_transform, "teacher": teacher_transform}
+    _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(grad_loss=grad_loss)
+    call.set(grad_scale=grad_scale)
+    rows = shape(student)[:-1]
+    for name, dtype in _DIVERGENCE.items():
+        call.write("outputs.out_" + name, name, wanted[name], rows, dtype)
+    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    if loss is None:
+        loss = aggregate not in (None, "none")
+    call.write("outputs.out_loss", "loss", loss, (), "float64")
+    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
+    _grad_teacher(call, grad_teacher, teacher)
+    for name, want in (("student_mass", student_mass), ("teacher_mass", teacher_mass)):
+        call.write("outputs.out_" + name, name, want, rows, "float32")
+    _ids(call, "outputs.out_support_ids", "support_ids", support_ids, rows)
+    return call.run("truing_divergence_forward")
+
+
+def _grad_teacher(call, grad_teacher, teacher):
+    if grad_teacher is True and teacher is None:
+        refuse("grad_teacher", "True", "False without rows of the teacher")
+    like = () if teacher is None else (shape(teacher), dtype_name(teacher))
+    call.write("grad_teacher_out", "grad_teacher", grad_teacher, *(like or ((), "float32")))
+
+
+def divergence_backward(
+    kind, student, teacher=None, target=None, *, grad_values=None, grad_loss=None, grad_student_logprob=None, grad_scale=None,
+    param=None, limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None,
+    ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None,
+    teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, partial=None, stats=None,
+    recompute=False, grad_student=True, grad_teacher=False, status=False, context=None,
+):  # fmt: skip
+    """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs."""
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared,
+                   recompute=recompute)  # fmt: skip
+    call = Call(_abi.truing_divergence_backward_args, student, context, flags)
+    transforms = {"student": student_transform, "teacher": teacher_transform}
+    _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
+                hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(stats=stats, grad_values=grad_values, grad_loss=grad_loss, grad_student_logprob=grad_student_logprob)
+    call.set(grad_scale=grad_scale)
+    call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
+    _grad_teacher(call, grad_teacher, teacher)
+    call.write("out_status", "status", status, shape(student)[:-1], "uint32")
+    return call.run("truing_divergence_backward")
+
+
+def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):
+    call = Call(_abi.truing_sequence_kl_args, policy, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(policy=policy, ref=ref)
+    for side, fields in (("policy", policy_transform), ("ref", ref_transform)):
+        fields = dict(fields or {})
+        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
+        if fields:
+            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    _rows(call, target, mask, ignore_index, cu_seqlens)
+    sequences = shape(policy)[:1] if cu_seqlens is None else (shape(cu_seqlens)[0] - 1,)
+    return call, sequences
+
+
+def sequence_kl(
+    policy, ref, target, *, policy_transform=None, ref_transform=None, mask=None, ignore_index=None, cu_seqlens=None,
+    log_ratio=True, kl=True, counts=False, stats=False, status=False, context=None,
+):  # fmt: skip
+    """Per sequence, for token-level DPO: `log_ratio`, the sum of log policy - log ref of the targets, and `kl`, the sum of
+    KL(ref || policy). Logits [B, T, V], or [N, V] with `cu_seqlens`; transforms as in :func:`divergence`."""
+    call, sequences = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens,
+                                   context)  # fmt: skip
+    for name, want, dtype in (("log_ratio", log_ratio, "float64"), ("kl", kl, "float64"), ("counts", counts, "int32"),
+                              ("status", status, "uint32")):  # fmt: skip
+        call.write("out_" + name, name, want, sequences, dtype)
+    call.write("out_stats", "stats", stats, (*shape(policy)[:-1], _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    return call.run("truing_sequence_kl_forward")
+
+
+def sequence_kl_backward(
+    policy, ref, target, *, grad_log_ratio=None, grad_kl=None, policy_transform=None, ref_transform=None, mask=None,
+    ignore_index=None, cu_seqlens=None, stats=None, grad_policy=True, context=None,
+):  # fmt: skip
+    """`grad_policy` from the gradients of both sums of every sequence; `grad_policy=policy` overwrites the logits."""
+    call, _ = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context)
+    call.read(grad_log_ratio=grad_log_ratio, grad_kl=grad_kl, stats=stats)
+    call.write("grad_policy_out", "grad_policy", grad_policy, shape(policy), dtype_name(policy))
+    return call.run("truing_sequence_kl_backward")
+
+
 def linear_logprob(
     hidden, weight, target=None, *, mask=None, ignore_index=None, cu_seqlens=None, shift=None, bias=None,
     row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, logit_round=None,

@@ -1,0 +1,84 @@
+//! Divergences of two rows of logits: GB/s and share of the memory's own rate, measured in the same round; bytes are counted
+//! once. Forward against the better of a plain and a prefetching read of as many bytes, forward with the student's gradient
+//! against that and a copy of the student's. `cargo bench --bench divergence -- [rounds]`.
+use truing::core::divergence::{Figures, Kind, Options, Problem};
+use truing::core::dtype::{Element, Float, bf16};
+use truing::core::logprob;
+use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
+use truing::core::preference::Reduction;
+use truing::cpu::divergence::{Inputs, Totals, forward_fused};
+use truing::cpu::logprob::Grad;
+use truing::cpu::{Context, ContextOptions};
+use truing_benches::{Rounds, copy, read, time};
+
+/// Bytes of one side.
+const BYTES: usize = 48 << 20;
+const KINDS: [(Kind, f64); 12] = [
+    (Kind::ForwardKl, f64::NAN),
+    (Kind::ReverseKl, f64::NAN),
+    (Kind::Jeffreys, f64::NAN),
+    (Kind::Jsd, 0.5),
+    (Kind::SkewKl, 0.1),
+    (Kind::Renyi, 0.5),
+    (Kind::Hellinger2, f64::NAN),
+    (Kind::Chi2, f64::NAN),
+    (Kind::Tvd, f64::NAN),
+    (Kind::CosineProbs, f64::NAN),
+    (Kind::CosineLogits, f64::NAN),
+    (Kind::CrossEntropy, f64::NAN),
+];
+
+fn bench<T: Element + Float>(v: usize, rounds: usize)
+where
+    for<'a> Floats<'a>: From<Matrix<'a, T>>,
+    for<'a> FloatsMut<'a>: From<MatrixMut<'a, T>>,
+{
+    let n = BYTES / size_of::<T>() / v;
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / 1048576.0 - 8.0
+    };
+    let student: Vec<T> = (0..n * v).map(|_| T::from_f32(next())).collect();
+    let teacher: Vec<T> = student.iter().map(|x| T::from_f32(x.to_f32() + next() / 16.0)).collect();
+    let mut grad = student.clone();
+    let mut values = vec![0f32; n];
+    let bytes = n * v * size_of::<T>();
+    for threads in [1, 2] {
+        let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
+        let c = Context::new(options).unwrap();
+        println!("{} [{n}, {v}] {} threads {threads}, {rounds} rounds", T::DTYPE, c.isa().name());
+        for (kind, param) in KINDS {
+            let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+            let options = Options { kind, param, reduction: Some(Reduction::Mean), ..Options::default() };
+            let problem = Problem::new(side, side, options).unwrap();
+            let mut all = [Rounds::default(), Rounds::default()];
+            for _ in 0..rounds {
+                let words: &[u32] = bytemuck::cast_slice(&student);
+                let other: &[u32] = bytemuck::cast_slice(&teacher);
+                let probe = read(c.isa(), threads, words) + read(c.isa(), threads, other);
+                let views = [&student, &teacher].map(|z| Floats::from(Matrix::contiguous(&z[..], n, v).unwrap()));
+                let mut run = |grads: [Grad<'_>; 2], upstream| {
+                    let out = Figures { values: Some(MatrixMut::vector(&mut values)), ..Figures::default() };
+                    time(threads, || {
+                        forward_fused(&c, &problem, grads, Inputs::default(), out, Totals::default(), upstream, &mut [])
+                            .unwrap()
+                    })
+                };
+                all[0].add(run(views.map(Grad::Absent), None), probe);
+                let both = read(c.isa(), threads, other) + copy(threads, words, bytemuck::cast_slice_mut(&mut grad));
+                let place = MatrixMut::contiguous(&mut grad, n, v).unwrap().into();
+                all[1].add(run([Grad::Separate(views[0], place), Grad::Absent(views[1])], Some(1.0)), both);
+            }
+            let name = kind.info().name;
+            println!("  {name:24} {}   with gradient {}", all[0].report(2 * bytes), all[1].report(3 * bytes));
+        }
+    }
+}
+fn main() {
+    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(7);
+    for v in [128256, 32000] {
+        bench::<f32>(v, rounds);
+        bench::<bf16>(v, rounds);
+    }
+}

@@ -1,0 +1,1283 @@
+//! Divergences of two rows of logits: [`truing_core::divergence`], values, gradients, or both in one visit of each row.
+//!
+//! A row pair is read block by block, both sides transformed into L1: once for the records, once for the sums that need
+//! both, once more for the gradients. What is read again comes from the cache where the pair fits it.
+use crate::lanes::Sixteen;
+use crate::logprob::{Block, Grad, Job, Scratch, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::on_lanes;
+use crate::parallel::Context;
+use crate::rows::{Cell, V, clamp, exp, splat, tree};
+use crate::sequence::{Counters, check_space, overflow};
+use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
+use truing_core::divergence::{Figures, Form, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side};
+use truing_core::dtype::{Dtype, Float, bf16, f16};
+use truing_core::error::row;
+use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
+use truing_core::real::Real;
+use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree, clamp_row, exp_row};
+use truing_core::row_loss::{RowLossInputs, Top};
+use truing_core::sequence::Segments;
+use truing_core::{Error, Result, Value, with_formula};
+
+mod partial;
+pub use partial::{PartialTeacher, partial};
+
+/// One model's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// `[N, V]`: f32, bf16 or f16.
+    pub logits: Floats<'a>,
+    /// Bias and row temperatures.
+    pub transform: TransformInputs<'a>,
+}
+/// What a call reads besides the logits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inputs<'a> {
+    /// The student's bias and row temperatures.
+    pub student: TransformInputs<'a>,
+    /// The teacher's.
+    pub teacher: TransformInputs<'a>,
+    /// Targets and mask.
+    pub rows: Rows<'a>,
+    /// `[N]`, finite, >= 0; a row with 0 is not read.
+    pub row_weight: Option<Matrix<'a, f32>>,
+}
+/// What a forward writes about all rows together.
+#[derive(Debug, Default)]
+pub struct Totals<'a> {
+    /// One number, f32 or f64: the values after their reduction, summed in f64 in the order of the rows; 0 if none counts.
+    pub loss: Option<FloatsMut<'a>>,
+    /// How many rows have each status bit; `EMPTY` if no row counts for the loss.
+    pub counters: Option<&'a mut [i64; row::BITS]>,
+}
+
+/// Bytes of workspace of a forward; `loss`: it is asked for.
+pub fn forward_workspace(problem: &Problem, loss: bool) -> Workspace {
+    let bytes = if loss { Arena::need::<f64>(problem.rows()) } else { 0 };
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// Writes the figures that `out` asks for. Errors: shapes, element types, targets out of range, temperatures and biases that
+/// are not finite, weights of read rows that are not finite and >= 0; nothing is written then.
+pub fn forward(
+    context: &Context,
+    problem: &Problem,
+    logits: [Floats<'_>; 2],
+    inputs: Inputs<'_>,
+    out: Figures<'_>,
+    totals: Totals<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let grads = logits.map(Grad::Absent);
+    forward_fused(context, problem, grads, inputs, out, totals, None, workspace)
+}
+/// [`forward`], and the gradients of the reduced loss in the same visit of each row, given that of the loss itself. Student
+/// and teacher are two places: an output may be its own logits, nothing else.
+#[allow(clippy::too_many_arguments)]
+pub fn forward_fused(
+    context: &Context,
+    problem: &Problem,
+    grads: [Grad<'_>; 2],
+    inputs: Inputs<'_>,
+    out: Figures<'_>,
+    totals: Totals<'_>,
+    upstream: Option<f64>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check(problem, &grads, &inputs)?;
+    out.check(problem.rows(), inputs.rows.target.is_some())?;
+    check_loss(problem, &totals)?;
+    if upstream.is_some() {
+        problem.check_reduces("grad_loss")?;
+    }
+    check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
+    let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
+    let upstream = Upstream { loss: upstream.map(|g| divisor.map_or(0.0, |z| g / z)), ..Upstream::default() };
+    let call = Call {
+        upstream,
+        moments: out.stats.is_some() || upstream.loss.is_some(),
+        cross: [out.cross_entropy.is_some(), out.reverse_cross_entropy.is_some()],
+        ranks: [out.student_rank.is_some(), out.teacher_rank.is_some()],
+        ..Call::new(problem, &inputs)
+    };
+    let (counters, n) = (Counters::new(), problem.rows());
+    let mut arena = Arena::new(workspace);
+    let mut losses = match &totals.loss {
+        Some(_) => Some(MatrixMut::vector(arena.take::<f64>(n)?)),
+        None => None,
+    };
+    run(context, &call, grads, out, losses.as_mut().map(MatrixMut::reborrow), &counters);
+    conclude_loss(totals, losses, divisor, &counters);
+    Ok(())
+}
+/// Writes the gradients of both sides' logits, given those of the figures. `stats` are those of a forward with the same
+/// options; without them the rows are computed again, with the same bits. Rows that are ignored, that have an infinite value
+/// or no direction, and with a term of the target rows whose target is dead, get 0; rows with a NaN, a `+inf` or no live
+/// column on either side NaN; padding columns 0. `status` gets the bits of the rows.
+#[allow(clippy::too_many_arguments)]
+pub fn backward(
+    context: &Context,
+    problem: &Problem,
+    grads: [Grad<'_>; 2],
+    inputs: Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+) -> Result<()> {
+    check(problem, &grads, &inputs)?;
+    if let Some(s) = stats {
+        s.layout().check("stats", problem.rows(), STATS)?;
+    }
+    if let Some(s) = &status {
+        s.layout().check("out_status", problem.rows(), 1)?;
+    }
+    upstream.check(problem.rows())?;
+    if upstream.student_logprob.is_some() && inputs.rows.target.is_none() {
+        return Err(crate::logprob::no_target("targets, which grad_student_logprob needs"));
+    }
+    if upstream.loss.is_some() {
+        problem.check_reduces("grad_loss")?;
+    }
+    let divisor = || problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
+    let upstream = Upstream { loss: upstream.loss.map(|g| divisor().map_or(0.0, |z| g / z)), ..upstream };
+    let call = Call { stats, upstream, moments: true, ..Call::new(problem, &inputs) };
+    let out = Figures { status, ..Figures::default() };
+    run(context, &call, grads, out, None, &Counters::new());
+    Ok(())
+}
+/// KL to a reference and log ratio of the targets, summed per sequence.
+#[derive(Debug, Default)]
+pub struct SequenceFigures<'a> {
+    /// `[B]`: sum of log p - log q of the targets, p the policy, q the reference.
+    pub log_ratio: Option<MatrixMut<'a, f64>>,
+    /// `[B]`: sum of KL(q || p).
+    pub kl: Option<MatrixMut<'a, f64>>,
+    /// `[B]`: tokens that count.
+    pub counts: Option<MatrixMut<'a, i32>>,
+    /// `[N, 16]`, for the backward.
+    pub stats: Option<MatrixMut<'a, f32>>,
+    /// `[B]`: bits of [`truing_core::error::row`] of the tokens that count; `EMPTY` where none does.
+    pub status: Option<MatrixMut<'a, u32>>,
+}
+/// Bytes of workspace of [`sequence_kl`] and [`sequence_kl_backward`].
+pub fn sequence_kl_workspace(problem: &Problem) -> Workspace {
+    let n = problem.rows();
+    let bytes = Arena::sum([Arena::need::<f64>(n.saturating_mul(2)), Arena::need::<u32>(n)]);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+fn check_sequences(problem: &Problem, segments: &Segments<'_>, rows: &Rows<'_>) -> Result<()> {
+    segments
+        .check(problem.rows())
+        .map_err(|e| Error { field: if e.field == "logps" { "policy" } else { "rows.cu_seqlens" }, ..e })?;
+    if rows.target.is_none() {
+        return Err(crate::logprob::no_target("targets, which the log ratio needs"));
+    }
+    Ok(())
+}
+/// The sequential KL of token-level DPO: student is the policy, teacher the reference, `problem` of
+/// [`truing_core::divergence::Kind::ForwardKl`] without weights. Sums of f64 in the order of the tokens.
+pub fn sequence_kl(
+    context: &Context,
+    problem: &Problem,
+    segments: Segments<'_>,
+    logits: [Floats<'_>; 2],
+    inputs: Inputs<'_>,
+    mut out: SequenceFigures<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, b) = (problem.rows(), segments.sequences());
+    check(problem, &logits.map(Grad::Absent), &inputs)?;
+    check_sequences(problem, &segments, &inputs.rows)?;
+    let column = |m: Option<truing_core::matrix::Layout>, field| m.map_or(Ok(()), |l| l.check(field, b, 1));
+    column(out.log_ratio.as_ref().map(MatrixMut::layout), "out_log_ratio")?;
+    column(out.kl.as_ref().map(MatrixMut::layout), "out_kl")?;
+    column(out.counts.as_ref().map(MatrixMut::layout), "out_counts")?;
+    column(out.status.as_ref().map(MatrixMut::layout), "out_status")?;
+    let figures = Figures { stats: out.stats.take(), ..Figures::default() };
+    figures.check(n, true).map_err(|e| Error { field: "out_stats", ..e })?;
+    check_space(workspace, sequence_kl_workspace(problem))?;
+    let mut arena = Arena::new(workspace);
+    let mut pairs = MatrixMut::contiguous(arena.take::<f64>(2 * n)?, n, 2)?;
+    let mut status = MatrixMut::vector(arena.take::<u32>(n)?);
+    let figures = Figures { status: Some(status.reborrow()), ..figures };
+    let moments = figures.stats.is_some();
+    let call = Call { moments, ..Call::new(problem, &inputs) };
+    run(context, &call, logits.map(Grad::Absent), figures, Some(pairs.reborrow()), &Counters::new());
+    for i in 0..b {
+        let (mut m, mut kl, mut count, mut flags) = (0.0, 0.0, 0, 0);
+        for t in segments.range(i) {
+            if status.get(t) & row::IGNORED == 0 {
+                let [value, ratio] = *pairs.row(t) else { unreachable!("two columns") };
+                (m, kl, count, flags) = (m + ratio, kl + value, count + 1, flags | status.get(t));
+            }
+        }
+        let flags = if count == 0 { row::EMPTY } else { flags };
+        macro_rules! put {
+            ($($f:ident: $x:expr),*) => {$( if let Some(p) = &mut out.$f { p.set(i, $x) } )*};
+        }
+        put!(log_ratio: m, kl: kl, counts: count, status: flags);
+    }
+    Ok(())
+}
+/// The gradient of the policy's logits, given those of both sums of every sequence; an absent one is 0.
+#[allow(clippy::too_many_arguments)]
+pub fn sequence_kl_backward(
+    context: &Context,
+    problem: &Problem,
+    segments: Segments<'_>,
+    policy: Grad<'_>,
+    reference: Floats<'_>,
+    inputs: Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    [log_ratio, kl]: [Option<Matrix<'_, f64>>; 2],
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, b) = (problem.rows(), segments.sequences());
+    check_sequences(problem, &segments, &inputs.rows)?;
+    for (field, m) in [("grad_log_ratio", &log_ratio), ("grad_kl", &kl)] {
+        m.as_ref().map_or(Ok(()), |m| m.layout().check(field, b, 1))?;
+    }
+    check_space(workspace, sequence_kl_workspace(problem))?;
+    let mut arena = Arena::new(workspace);
+    let (values, logprobs) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?);
+    for i in 0..b {
+        let at = |m: &Option<Matrix<'_, f64>>| m.as_ref().map_or(0.0, |m| m.get(i) as f32);
+        values[segments.range(i)].fill(at(&kl));
+        logprobs[segments.range(i)].fill(at(&log_ratio));
+    }
+    let upstream = Upstream {
+        values: Some(Matrix::vector(values)),
+        student_logprob: Some(Matrix::vector(logprobs)),
+        ..Upstream::default()
+    };
+    backward(context, problem, [policy, Grad::Absent(reference)], inputs, stats, upstream, None)
+}
+fn problems(problem: &Problem) -> [&logprob::Problem; 2] {
+    [problem.student(), problem.teacher()]
+}
+fn job<'a>(problem: &'a logprob::Problem, transform: TransformInputs<'a>, rows: Rows<'a>) -> Job<'a> {
+    Job::new(problem, transform, rows, RowLossInputs::default(), None)
+}
+fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Result<()> {
+    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs)?;
+    if problem.options().teacher != Teacher::Logits {
+        let given = inputs.teacher.bias.is_some() || inputs.teacher.row_temperature.is_some();
+        let wanted = !matches!(grads[1], Grad::Absent(_));
+        if given || wanted {
+            let field = if given { "teacher_transform" } else { "grad_teacher_out" };
+            let expected = Value::Text("nothing: the teacher has no logits");
+            return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+        }
+    }
+    match problem.needs_target() {
+        Some(expected) if inputs.rows.target.is_none() => Err(crate::logprob::no_target(expected)),
+        _ => Ok(()),
+    }
+}
+
+/// Shapes and types of the sides that there are, rows, transforms and weights.
+fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
+    problem: &Problem,
+    grads: &[Option<G>; 2],
+    inputs: &Inputs<'_>,
+) -> Result<()> {
+    let n = problem.rows();
+    let sides = [("student", "grad_student_out", inputs.student), ("teacher", "grad_teacher_out", inputs.teacher)];
+    inputs.rows.check(problem.student())?;
+    for (i, (field, grad, transform)) in sides.into_iter().enumerate() {
+        let side = problems(problem)[i];
+        transform.check(side, &inputs.rows).map_err(|e| name_side(e, i == 1))?;
+        let Some(place) = &grads[i] else { continue };
+        let z = place.borrow().logits();
+        z.layout().check(field, n, side.vocab())?;
+        if z.dtype() == Dtype::F64 {
+            return Err(refuse(field, Dtype::F64, "f32, bf16 or f16"));
+        }
+        if let Grad::Separate(_, g) = place.borrow() {
+            g.layout().check(grad, n, side.vocab())?;
+            if g.dtype() != z.dtype() && g.dtype() != Dtype::F32 {
+                return Err(refuse(grad, g.dtype(), "the type of the logits or f32"));
+            }
+        }
+        if side.total() != side.vocab() {
+            return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
+        }
+    }
+    problem.check_weight(&inputs.rows, inputs.row_weight.as_ref())
+}
+fn check_loss(problem: &Problem, totals: &Totals<'_>) -> Result<()> {
+    let Some(loss) = &totals.loss else { return Ok(()) };
+    loss.layout().check("outputs.out_loss", 1, 1)?;
+    if !matches!(loss.dtype(), Dtype::F32 | Dtype::F64) {
+        return Err(refuse("outputs.out_loss", loss.dtype(), "f32 or f64"));
+    }
+    problem.check_reduces("outputs.out_loss")
+}
+/// Writes what all rows have together.
+fn conclude_loss(totals: Totals<'_>, losses: Option<MatrixMut<'_, f64>>, divisor: Option<f64>, counters: &Counters) {
+    if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
+        // rows that do not count hold 0
+        let sum = (0..losses.rows()).fold(0.0, |sum, i| sum + losses.get(i));
+        let value = divisor.map_or(0.0, |z| sum / z);
+        place.set(0, value);
+        counters.add(overflow(value, &place) | if divisor.is_none() { row::EMPTY } else { 0 });
+    }
+    counters.write(totals.counters);
+}
+
+/// What all rows share.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    problem: &'a Problem,
+    /// Student, teacher.
+    jobs: [Job<'a>; 2],
+    weight: Option<Matrix<'a, f32>>,
+    stats: Option<Matrix<'a, f32>>,
+    upstream: Upstream<'a>,
+    /// The means of the weights are needed.
+    moments: bool,
+    /// The cross entropies of t under p and of p under t are.
+    cross: [bool; 2],
+    /// Ranks in the student and in the teacher are.
+    ranks: [bool; 2],
+}
+impl<'a> Call<'a> {
+    /// Values alone.
+    fn new(problem: &'a Problem, inputs: &Inputs<'a>) -> Call<'a> {
+        let [student, teacher] = problems(problem);
+        Call {
+            problem,
+            jobs: [job(student, inputs.student, inputs.rows), job(teacher, inputs.teacher, inputs.rows)],
+            weight: inputs.row_weight,
+            stats: None,
+            upstream: Upstream::default(),
+            moments: false,
+            cross: [false; 2],
+            ranks: [false; 2],
+        }
+    }
+    #[inline(always)]
+    fn target(&self, i: usize) -> Target {
+        self.problem.target(&self.jobs[0].rows, self.weight.as_ref(), i)
+    }
+    /// Columns of a block that any side has.
+    #[inline(always)]
+    fn valid(&self) -> usize {
+        self.jobs[0].problem.valid().max(self.jobs[1].problem.valid())
+    }
+    /// What the teacher's target gains.
+    #[inline(always)]
+    fn shift(&self, target: Target) -> Option<(usize, f32)> {
+        match (self.problem.options().teacher_target_shift, target) {
+            (shift, Target::Column(y)) if shift != 0.0 => Some((y, shift as f32)),
+            _ => None,
+        }
+    }
+    /// Weight of the row, factor of D in its value.
+    fn factors(&self, i: usize) -> [f64; 2] {
+        let options = self.problem.options();
+        let weight = self.weight.as_ref().map_or(1.0, |w| w.get(i) as f64);
+        let t = self.jobs[0].problem.options().transform.temperature;
+        let t = self.jobs[0].transform.row_temperature.map_or(t, |t| t.get(i) as f64);
+        let square = if options.temperature_squared { t * t } else { 1.0 };
+        [weight, weight * options.soft_weight * square]
+    }
+    /// Factor of -log p of the target beside its weight.
+    fn hard(&self, logprob: f64) -> f64 {
+        let options = self.problem.options();
+        options.hard_weight * if options.hard_dft { Real::exp(logprob) } else { 1.0 }
+    }
+}
+
+/// Raw logits of one row.
+#[derive(Clone, Copy)]
+pub(crate) enum Raw<'a> {
+    F32(&'a [f32]),
+    Bf16(&'a [bf16]),
+    F16(&'a [f16]),
+}
+macro_rules! with_raw {
+    ($raw:expr, $z:ident => $body:expr) => {
+        match $raw {
+            Raw::F32($z) => $body,
+            Raw::Bf16($z) => $body,
+            Raw::F16($z) => $body,
+        }
+    };
+}
+impl<'a> Raw<'a> {
+    #[inline(always)]
+    pub(crate) fn of(z: &Floats<'a>, i: usize) -> Raw<'a> {
+        match z {
+            Floats::F32(z) => Raw::F32(z.row(i)),
+            Floats::Bf16(z) => Raw::Bf16(z.row(i)),
+            Floats::F16(z) => Raw::F16(z.row(i)),
+            Floats::F64(_) => unreachable!("refused before"),
+        }
+    }
+}
+/// One side of one row.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    job: &'a Job<'a>,
+    i: usize,
+    raw: Raw<'a>,
+    /// The numbers are probabilities.
+    probs: bool,
+    /// Added to a column.
+    shift: Option<(usize, f32)>,
+}
+impl<'a> View<'a> {
+    pub(crate) fn new(job: &'a Job<'a>, i: usize, raw: Raw<'a>) -> View<'a> {
+        View { job, i, raw, probs: false, shift: None }
+    }
+    #[inline(always)]
+    fn valid(&self) -> usize {
+        self.job.problem.valid()
+    }
+    fn transform(&self) -> RowTransform {
+        self.job.transform.row(self.job.problem, self.i)
+    }
+    /// Transformed logit of a column, `-inf` beyond the valid ones.
+    pub(crate) fn at(&self, j: usize) -> f32 {
+        if j >= self.valid() {
+            return f32::NEG_INFINITY;
+        }
+        let x = with_raw!(self.raw, z => {
+            let row: LogitRow<'_, _> = self.job.row(self.i, z);
+            row.column(j)
+        });
+        let x = if self.probs { Real::log(x) } else { x };
+        match self.shift {
+            Some((y, shift)) if y == j => x + shift,
+            _ => x,
+        }
+    }
+    /// Slope of the transform at a column.
+    fn slope(&self, j: usize) -> f64 {
+        let transform: RowTransform = self.transform();
+        let v = with_raw!(self.raw, z => {
+            let row: LogitRow<'_, _> = self.job.row(self.i, z);
+            row.sum(j)
+        });
+        transform.slope(v as f64)
+    }
+    /// The record of the whole row from that of its sums, with the logit of column `y` and its flags.
+    pub(crate) fn conclude(&self, x: Record, target: Target, y: Option<usize>) -> Record {
+        let mut x = with_raw!(self.raw, z => {
+            let row: LogitRow<'_, _> = self.job.row(self.i, z);
+            row.complete(x, None, |_| true)
+        });
+        if self.probs && x.flags & row::OVERFLOW != 0 {
+            // the logarithm of a negative number
+            x.flags ^= row::OVERFLOW | row::NAN_INPUT;
+        }
+        x.xy = y.map_or(f32::NEG_INFINITY, |y| self.at(y));
+        x.conclude(target)
+    }
+}
+
+/// How blocks of a row pair are worked on; side 0 is a, side 1 is b of the form.
+pub(crate) trait Engine {
+    /// Transformed logits of a piece of a side, dead columns behind the valid ones; the slopes beside them if asked for.
+    fn load(&mut self, side: usize, view: &View<'_>, piece: Piece, slopes: bool);
+    /// The record of the piece of a side, its column set where it is above all before.
+    fn record(&mut self, side: usize, piece: Piece, best: &mut f32) -> Record;
+    /// The sums of the loaded pieces; `swap`: b first.
+    fn sums(&mut self, form: &Form, k: &Pair, piece: Piece, pass: Pass, swap: bool) -> Sums;
+    /// Puts the logits of pi in the place of a.
+    fn powers(&mut self, k: &Pair, piece: Piece);
+    /// Number of columns of a side above `x`.
+    fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32;
+    /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
+    /// of side `student`.
+    fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]);
+    /// Pushes the columns of a side.
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>);
+    /// Sets a column of the block of a side.
+    fn put(&mut self, side: usize, j: usize, x: f32);
+    /// Puts e^(x - m) factor, times the slope, in the place of x.
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool);
+    /// Writes `n` columns of a side where they belong.
+    fn store(&mut self, side: usize, g: Cut<'_>);
+}
+/// Where the gradient of a piece of a row goes.
+pub(crate) enum Cut<'a> {
+    F32(&'a mut [f32]),
+    Bf16(&'a mut [bf16]),
+    F16(&'a mut [f16]),
+}
+
+/// Logits of a side and where their gradient goes, for some rows.
+enum Place<'a> {
+    Read(Floats<'a>, usize),
+    Apart(Floats<'a>, usize, FloatsMut<'a>),
+    Same(FloatsMut<'a>),
+}
+impl<'a> From<Grad<'a>> for Place<'a> {
+    fn from(grad: Grad<'a>) -> Place<'a> {
+        match grad {
+            Grad::Absent(z) => Place::Read(z, 0),
+            Grad::Separate(z, g) => Place::Apart(z, 0, g),
+            Grad::InPlace(g) => Place::Same(g),
+        }
+    }
+}
+impl Split for Place<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        match self {
+            Place::Read(z, first) => (Place::Read(z, first), Place::Read(z, first + row)),
+            Place::Apart(z, first, g) => {
+                let (a, b) = g.split(row);
+                (Place::Apart(z, first, a), Place::Apart(z, first + row, b))
+            }
+            Place::Same(g) => {
+                let (a, b) = g.split(row);
+                (Place::Same(a), Place::Same(b))
+            }
+        }
+    }
+}
+impl Place<'_> {
+    #[inline(always)]
+    fn raw(&self, i: usize) -> Raw<'_> {
+        match self {
+            Place::Read(z, first) | Place::Apart(z, first, _) => Raw::of(z, first + i),
+            Place::Same(FloatsMut::F32(g)) => Raw::F32(g.row(i)),
+            Place::Same(FloatsMut::Bf16(g)) => Raw::Bf16(g.row(i)),
+            Place::Same(FloatsMut::F16(g)) => Raw::F16(g.row(i)),
+            Place::Same(FloatsMut::F64(_)) => unreachable!("refused before"),
+        }
+    }
+    fn wanted(&self) -> bool {
+        !matches!(self, Place::Read(..))
+    }
+    /// The gradient of row `i` from column `first` on, `n` columns.
+    #[inline(always)]
+    fn gradient(&mut self, i: usize, first: usize, n: usize) -> Option<Cut<'_>> {
+        let g = match self {
+            Place::Read(..) => return None,
+            Place::Apart(_, _, g) | Place::Same(g) => g,
+        };
+        Some(match g {
+            FloatsMut::F32(g) => Cut::F32(&mut g.row_mut(i)[first..first + n]),
+            FloatsMut::Bf16(g) => Cut::Bf16(&mut g.row_mut(i)[first..first + n]),
+            FloatsMut::F16(g) => Cut::F16(&mut g.row_mut(i)[first..first + n]),
+            FloatsMut::F64(_) => unreachable!("refused before"),
+        })
+    }
+    fn fill(&mut self, i: usize, first: usize, n: usize, x: f64) {
+        match self.gradient(i, first, n) {
+            None => {}
+            Some(Cut::F32(g)) => g.fill(f32::from_f64(x)),
+            Some(Cut::Bf16(g)) => g.fill(bf16::from_f64(x)),
+            Some(Cut::F16(g)) => g.fill(f16::from_f64(x)),
+        }
+    }
+}
+
+/// Elements of a pair that are worth a task.
+const GRAIN: usize = 1 << 15;
+fn run(
+    context: &Context,
+    call: &Call<'_>,
+    grads: [Grad<'_>; 2],
+    out: Figures<'_>,
+    losses: Option<MatrixMut<'_, f64>>,
+    counters: &Counters,
+) {
+    let (isa, grain) = (context.isa(), (GRAIN / call.valid().max(1)).max(1));
+    let [student, teacher] = grads.map(Place::from);
+    let rows = ((student, teacher), (out, losses));
+    context.rows(call.problem.rows(), grain, rows, |first, n, ((student, teacher), (out, losses))| {
+        let mut work = Work { places: [student, teacher], out, losses };
+        on_lanes!(isa, s => work.run(&mut Lanes::new(s), call, first, n, counters), work.run(&mut Plain::new(), call, first, n, counters))
+    });
+}
+/// Some rows and their outputs.
+struct Work<'a> {
+    places: [Place<'a>; 2],
+    out: Figures<'a>,
+    losses: Option<MatrixMut<'a, f64>>,
+}
+impl Work<'_> {
+    #[inline(always)]
+    fn run(&mut self, engine: &mut impl Engine, call: &Call<'_>, first: usize, n: usize, counters: &Counters) {
+        for i in 0..n {
+            let target = call.target(first + i);
+            let (x, value) = match (&call.stats, target) {
+                (_, Target::Ignored) => (Row::without(0.0, row::IGNORED), [0.0; 2]),
+                (Some(stats), _) => {
+                    let saved = Saved::unpack(stats.row(first + i));
+                    (Row { saved, status: saved.flags, ..Row::without(0.0, 0) }, [0.0; 2])
+                }
+                (None, _) => {
+                    let views = self.views(call, first + i, i, target);
+                    figures(engine, call, first + i, &views, target)
+                }
+            };
+            self.out.put(i, &x);
+            if let Some(m) = &mut self.losses {
+                let place = m.row_mut(i);
+                let n = place.len();
+                place.copy_from_slice(&value[..n]);
+            }
+            counters.add(x.status);
+            if self.places[0].wanted() || self.places[1].wanted() {
+                self.gradients(engine, call, first + i, i, target, &x.saved);
+            }
+        }
+    }
+    /// Student and teacher of row `at` of the batch, row `i` of this piece.
+    #[inline(always)]
+    fn views<'b>(&'b self, call: &'b Call<'_>, at: usize, i: usize, target: Target) -> [View<'b>; 2] {
+        let mut views =
+            [View::new(&call.jobs[0], at, self.places[0].raw(i)), View::new(&call.jobs[1], at, self.places[1].raw(i))];
+        views[1].probs = call.problem.options().teacher == Teacher::Probs;
+        views[1].shift = call.shift(target);
+        views
+    }
+    #[inline(always)]
+    fn gradients(
+        &mut self,
+        engine: &mut impl Engine,
+        call: &Call<'_>,
+        at: usize,
+        i: usize,
+        target: Target,
+        saved: &Saved,
+    ) {
+        let choice = call.problem.choice();
+        let widths = [call.jobs[0].problem.vocab(), call.jobs[1].problem.vocab()];
+        let up = &call.upstream;
+        let g = |m: &Option<Matrix<'_, f32>>| m.as_ref().map_or(0.0, |m| m.get(at) as f64 * up.scale);
+        let g_value = g(&up.values) + up.loss.map_or(0.0, |g| g * up.scale);
+        let mut fill = saved.fill();
+        let (mut factor, mut hard) = (0.0, 0.0);
+        if fill.is_none() {
+            let [weight, soft] = call.factors(at);
+            factor = g_value * soft;
+            let logprob = saved.logprob as f64;
+            hard = g(&up.student_logprob) - g_value * weight * call.hard(logprob);
+            if hard != 0.0 && saved.flags & row::TARGET_NEG_INF != 0 {
+                fill = Some(0.0);
+            }
+        }
+        if let Some(x) = fill {
+            for (place, width) in self.places.iter_mut().zip(widths) {
+                place.fill(i, 0, width, x as f64);
+            }
+            return;
+        }
+        let normalised = call.problem.normalised();
+        let mut k = saved.pair(&choice.form, normalised, factor);
+        let student = choice.student();
+        let own = {
+            let views = self.views(call, at, i, target);
+            let ordered = choice.order([&views[0], &views[1]]);
+            anchor(&choice.form, &mut k, saved.k, ordered);
+            match target {
+                Target::Column(y) if hard != 0.0 => {
+                    // the target's own: 1 - p must not cancel
+                    let (xa, xb) = (ordered[0].at(y), ordered[1].at(y));
+                    let c = k.plain(xa, xb);
+                    let g = with_formula!(choice.form, F => F::gradient(&k, &c))[student];
+                    let (m, r, x) = (k.m[student] as f64, saved.r[student] as f64, views[0].at(y) as f64);
+                    let logprob = (x - m) - r.log1p();
+                    let rest = if x == m { r / (1.0 + r) } else { -logprob.expm1() };
+                    Some((y, (g as f64 + hard * rest) * views[0].slope(y)))
+                }
+                _ => None,
+            }
+        };
+        let sides = choice.order([0, 1]);
+        let hard = (hard != 0.0).then_some((student, hard as f32));
+        for piece in pieces(0, call.valid()) {
+            let slopes = {
+                let views = self.views(call, at, i, target);
+                let mut slopes = [false; 2];
+                for (side, &of) in sides.iter().enumerate() {
+                    slopes[side] = self.places[of].wanted() && views[of].transform() != RowTransform::Plain;
+                    engine.load(side, &views[of], piece, slopes[side]);
+                }
+                slopes
+            };
+            engine.gradients(&choice.form, &k, piece, hard, slopes);
+            for (side, &of) in sides.iter().enumerate() {
+                let n = valid_of(&call.jobs[of], piece);
+                if let Some(g) = self.places[of].gradient(i, piece.first.min(widths[of]), n) {
+                    engine.store(side, g);
+                }
+            }
+        }
+        for (of, width) in widths.into_iter().enumerate() {
+            let valid = call.jobs[of].problem.valid();
+            self.places[of].fill(i, valid, width - valid, 0.0);
+        }
+        if let Some((y, g)) = own
+            && y < call.jobs[0].problem.valid()
+        {
+            self.places[0].fill(i, y, 1, g);
+        }
+    }
+}
+/// Valid columns of a piece on a side.
+#[inline(always)]
+fn valid_of(job: &Job<'_>, piece: Piece) -> usize {
+    job.problem.valid().saturating_sub(piece.first).min(piece.n)
+}
+/// Sets what belongs to the columns `k` of a and b.
+fn anchor(form: &Form, pair: &mut Pair, k: [u32; 2], [a, b]: [&View<'_>; 2]) {
+    let [ka, kb] = k.map(|k| k as usize);
+    with_formula!(form, F => pair.anchor::<F>([a.at(ka), b.at(ka)], [a.at(kb), b.at(kb)]));
+}
+/// The record of a side of a row without its target.
+#[inline(always)]
+pub(crate) fn record(engine: &mut impl Engine, side: usize, view: &View<'_>) -> Record {
+    let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
+    for piece in pieces(0, view.valid()) {
+        engine.load(side, view, piece, false);
+        tree.push(engine.record(side, piece, &mut best));
+    }
+    tree.finish()
+}
+/// The sums of a row pair, a before b; `swap`: `views` has them the other way round.
+#[inline(always)]
+fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], pass: Pass, swap: bool) -> Sums {
+    let mut tree = Tree::<Sums>::new();
+    for piece in pieces(0, views[0].valid().max(views[1].valid())) {
+        engine.load(0, views[0], piece, false);
+        engine.load(1, views[1], piece, false);
+        tree.push(engine.sums(form, k, piece, pass, swap));
+    }
+    tree.finish()
+}
+/// The figures of a row, and in f64 its value and log p - log t of its target.
+#[inline(always)]
+fn figures(
+    engine: &mut impl Engine,
+    call: &Call<'_>,
+    i: usize,
+    views: &[View<'_>; 2],
+    target: Target,
+) -> (Row, [f64; 2]) {
+    let choice = call.problem.choice();
+    let y = if let Target::Column(y) = target { Some(y) } else { None };
+    let [student, teacher] = [record(engine, 0, &views[0]), record(engine, 1, &views[1])];
+    let student = views[0].conclude(student, target, y);
+    let teacher = views[1].conclude(teacher, Target::None, y);
+    let flags = student.flags | teacher.flags;
+    if bad(&student) || bad(&teacher) {
+        return (bad_row(flags), [f64::NAN; 2]);
+    }
+    let [a, b] = choice.order([&student, &teacher]);
+    let ordered = choice.order([&views[0], &views[1]]);
+    let mut k = Pair::new(&choice.form, [a.m, b.m], [a.r, b.r], call.problem.normalised());
+    let columns = [a.k, b.k];
+    let (exact, late) = with_formula!(choice.form, F => (F::EXACT, F::LATE));
+    if exact {
+        let none = Pass { value: false, moments: false };
+        let s = sums(engine, &choice.form, &k, ordered, none, false);
+        k.refine(s.delta);
+    }
+    anchor(&choice.form, &mut k, columns, ordered);
+    let pass = Pass { value: true, moments: call.moments && !late };
+    let mut s = sums(engine, &choice.form, &k, ordered, pass, false);
+    let found = finish(engine, &choice.form, &k, &s, ordered);
+    let mut saved = Saved {
+        m: k.m,
+        r: [a.r, b.r],
+        k: columns,
+        gamma: 0.0,
+        mean: [0.0; 2],
+        x: found.x.map(|x| x as f32),
+        logprob: 0.0,
+        value: found.value as f32,
+        flags,
+    };
+    if !exact {
+        k.refine(s.delta);
+    }
+    if late && call.moments && !found.degenerate && found.value.is_finite() {
+        k.x = saved.x;
+        anchor(&choice.form, &mut k, columns, ordered);
+        s = sums(engine, &choice.form, &k, ordered, Pass { value: false, moments: true }, false);
+    }
+    (saved.gamma, saved.mean) = (k.gamma, s.moments);
+    if found.degenerate {
+        saved.flags |= row::DEGENERATE;
+    }
+    if found.value.is_nan() {
+        saved.flags |= row::OVERFLOW;
+    }
+    if saved.value == f32::INFINITY {
+        saved.flags |= why_infinite(&choice.form, ordered);
+    }
+    let plain = |x: &Record| (x.xy as f64 - x.m as f64) - x.log_sum();
+    let [weight, soft] = call.factors(i);
+    let (mut value, mut logprob) = (0.0, 0.0);
+    if soft != 0.0 {
+        value += soft * found.value;
+    }
+    if y.is_some() {
+        logprob = plain(&student);
+        let hard = weight * call.hard(logprob);
+        if hard != 0.0 {
+            value -= hard * logprob;
+        }
+    }
+    saved.logprob = logprob as f32;
+    let normalised = call.problem.options().teacher != Teacher::Logits;
+    let cross = |engine: &mut _, order: [usize; 2]| {
+        cross_entropy(engine, [&views[0], &views[1]], [&student, &teacher], order, normalised)
+    };
+    let mut x = Row {
+        values: value as f32,
+        student_entropy: student.figures(Target::None).entropy,
+        teacher_entropy: teacher.figures(Target::None).entropy,
+        cross_entropy: 0.0,
+        reverse_cross_entropy: 0.0,
+        student_logprob: saved.logprob,
+        teacher_logprob: match y {
+            Some(_) if normalised => teacher.xy,
+            Some(_) => plain(&teacher) as f32,
+            None => 0.0,
+        },
+        student_rank: 0,
+        teacher_rank: 0,
+        status: saved.flags,
+        saved,
+    };
+    if call.cross[0] {
+        x.cross_entropy = cross(engine, [1, 0]);
+    }
+    if call.cross[1] {
+        x.reverse_cross_entropy = cross(engine, [0, 1]);
+    }
+    if call.ranks[0] {
+        x.student_rank = rank(engine, &views[0], teacher.k as usize);
+    }
+    if call.ranks[1] {
+        x.teacher_rank = rank(engine, &views[1], student.k as usize);
+    }
+    let ratio = if y.is_some() { logprob - plain(&teacher) } else { 0.0 };
+    (x, [value, ratio])
+}
+fn bad_row(flags: u32) -> Row {
+    let mut x = Row::without(f32::NAN, flags);
+    x.saved.value = f32::NAN;
+    x
+}
+/// -sum of the first of `order` times the log of the second, of student (0) and teacher (1).
+#[inline(always)]
+fn cross_entropy(
+    engine: &mut impl Engine,
+    views: [&View<'_>; 2],
+    records: [&Record; 2],
+    [a, b]: [usize; 2],
+    normalised: bool,
+) -> f32 {
+    let form = Form::CrossEntropy;
+    let of = |x: usize| normalised && x == 1;
+    let k = Pair::new(&form, [records[a].m, records[b].m], [records[a].r, records[b].r], [of(a), of(b)]);
+    let s = sums(engine, &form, &k, views, Pass { value: true, moments: false }, a == 1);
+    form.finish(&k, &s, || 0.0).value as f32
+}
+/// Columns of a side above its column `j`.
+#[inline(always)]
+fn rank(engine: &mut impl Engine, view: &View<'_>, j: usize) -> i32 {
+    let (x, mut above) = (view.at(j), 0);
+    for piece in pieces(0, view.valid()) {
+        engine.load(0, view, piece, false);
+        above += engine.above(0, piece, x);
+    }
+    above as i32
+}
+#[inline(always)]
+fn finish(engine: &mut impl Engine, form: &Form, k: &Pair, s: &Sums, views: [&View<'_>; 2]) -> Outcome {
+    form.finish(
+        k,
+        s,
+        #[inline(always)]
+        || {
+            let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
+            for piece in pieces(0, views[0].valid().max(views[1].valid())) {
+                engine.load(0, views[0], piece, false);
+                engine.load(1, views[1], piece, false);
+                engine.powers(k, piece);
+                tree.push(engine.record(0, piece, &mut best));
+            }
+            let x = tree.finish();
+            if x.poisoned() { f64::INFINITY } else { x.m as f64 + x.log_sum() }
+        },
+    )
+}
+/// Why D is infinite: by its definition, or beyond the type.
+#[cold]
+#[inline(never)]
+fn why_infinite(form: &Form, [a, b]: [&View<'_>; 2]) -> u32 {
+    let [left, right] = form.infinite();
+    let dead = f32::NEG_INFINITY;
+    let n = a.valid().max(b.valid());
+    let exact = match form {
+        // no column is live on both sides
+        Form::Power { alpha, .. } if *alpha < 1.0 && *alpha > 0.0 => true,
+        _ => (0..n).any(|j| {
+            let (a, b) = (a.at(j) == dead, b.at(j) == dead);
+            left && b && !a || right && a && !b
+        }),
+    };
+    if exact { row::INFINITE } else { row::OVERFLOW }
+}
+
+/// Value by value, the plain form of [`truing_core`].
+pub(crate) struct Plain {
+    x: [[f32; BLOCK]; 2],
+    slope: [[f32; BLOCK]; 2],
+}
+impl Plain {
+    pub(crate) fn new() -> Plain {
+        Plain { x: [[0.0; BLOCK]; 2], slope: [[0.0; BLOCK]; 2] }
+    }
+    /// Both sides.
+    pub(crate) fn blocks(&self) -> [&[f32; BLOCK]; 2] {
+        [&self.x[0], &self.x[1]]
+    }
+}
+impl Engine for Plain {
+    fn load(&mut self, side: usize, view: &View<'_>, piece: Piece, slopes: bool) {
+        let valid = view.valid();
+        with_raw!(view.raw, z => {
+            let row: LogitRow<'_, _> = view.job.row(view.i, z);
+            for (l, (x, slope)) in self.x[side].iter_mut().zip(&mut self.slope[side]).enumerate() {
+                let j = piece.first + l;
+                *x = if j >= valid { f32::NEG_INFINITY } else if view.probs { Real::log(row.at(j)) } else { row.at(j) };
+                if slopes && j < valid {
+                    *slope = row.transform.slope(row.sum(j));
+                }
+            }
+        });
+        if let Some((y, shift)) = view.shift
+            && (piece.first..piece.first + BLOCK).contains(&y)
+        {
+            self.x[side][y - piece.first] += shift;
+        }
+    }
+    fn record(&mut self, side: usize, piece: Piece, _: &mut f32) -> Record {
+        truing_core::record::block(&self.x[side], piece.block)
+    }
+    fn sums(&mut self, form: &Form, k: &Pair, _: Piece, pass: Pass, swap: bool) -> Sums {
+        let [a, b] = &self.x;
+        let (a, b) = if swap { (b, a) } else { (a, b) };
+        with_formula!(form, F => formula::sums::<F>(k, a, b, pass))
+    }
+    fn powers(&mut self, k: &Pair, _: Piece) {
+        let [a, b] = &mut self.x;
+        formula::powers(k, a, b);
+    }
+    fn above(&mut self, side: usize, _: Piece, x: f32) -> u32 {
+        self.x[side].iter().filter(|&&z| z > x).count() as u32
+    }
+    fn gradients(&mut self, form: &Form, k: &Pair, _: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]) {
+        let [a, b] = &mut self.x;
+        with_formula!(form, F => formula::gradients::<F>(k, a, b, hard));
+        for side in 0..2 {
+            if slopes[side] {
+                for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
+                    *x = if *x == 0.0 { 0.0 } else { *x * slope };
+                }
+            }
+        }
+    }
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
+        push(&self.x[side][..piece.n], piece.first, top);
+    }
+    fn put(&mut self, side: usize, j: usize, x: f32) {
+        self.x[side][j] = x;
+    }
+    fn spread(&mut self, side: usize, _: Piece, m: f32, factor: f32, slopes: bool) {
+        for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
+            *x = exp_row(clamp_row(*x - m)) * factor;
+            *x = if slopes && *x != 0.0 {
+                *x * slope
+            } else if slopes {
+                0.0
+            } else {
+                *x
+            };
+        }
+    }
+    fn store(&mut self, side: usize, g: Cut<'_>) {
+        fn go<T: Float>(x: &[f32], g: &mut [T]) {
+            for (g, &x) in g.iter_mut().zip(x) {
+                *g = T::from_f32(x);
+            }
+        }
+        match g {
+            Cut::F32(g) => go(&self.x[side], g),
+            Cut::Bf16(g) => go(&self.x[side], g),
+            Cut::F16(g) => go(&self.x[side], g),
+        }
+    }
+}
+
+/// Over lanes.
+pub(crate) struct Lanes<S> {
+    s: S,
+    /// Of each side.
+    scratch: [Scratch<f32>; 2],
+}
+impl<S: Sixteen> Lanes<S> {
+    #[inline(always)]
+    pub(crate) fn new(s: S) -> Lanes<S> {
+        Lanes { s, scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())] }
+    }
+    /// The instruction set.
+    #[inline(always)]
+    pub(crate) fn token(&self) -> S {
+        self.s
+    }
+    /// Both sides of a piece, in chunks of 32.
+    #[inline(always)]
+    pub(crate) fn pair(&self, piece: Piece) -> [&[[f32; 32]]; 2] {
+        let n = piece.n.div_ceil(32);
+        [&self.scratch[0].x[..n], &self.scratch[1].x[..n]]
+    }
+}
+/// A column from its transformed logits.
+#[inline(always)]
+pub(crate) fn column<S: Sixteen>(s: S, k: &Pair, x: [V<S>; 2]) -> Column<V<S>> {
+    let a = exp(s, clamp(s, x[0] - splat(s, k.m[0])));
+    let b = exp(s, clamp(s, x[1] - splat(s, k.m[1])));
+    k.column(x, [a, b])
+}
+impl<S: Sixteen> Engine for Lanes<S> {
+    #[inline(always)]
+    fn load(&mut self, side: usize, view: &View<'_>, piece: Piece, slope: bool) {
+        let (s, scratch) = (self.s, &mut self.scratch[side]);
+        let first = piece.first.min(view.valid());
+        let n = valid_of(view.job, piece);
+        with_raw!(view.raw, z => {
+            let z = &z[..view.valid()];
+            widen(s, &z[first..first + n], &mut scratch.x, z.as_ptr_range().end.addr());
+        });
+        let (t, bias) = (view.transform(), view.job.transform.bias);
+        if n > 0 && (bias.is_some() || t != RowTransform::Plain) {
+            if slope {
+                slopes(s, bias.as_ref(), &t, piece.first, n, scratch.buffers());
+            }
+            transform(s, bias.as_ref(), &t, piece.first, n, scratch.buffers());
+        }
+        if view.probs {
+            logarithms(s, &mut scratch.x);
+        }
+        let x = scratch.x.as_flattened_mut();
+        x[n..piece.n.next_multiple_of(32)].fill(f32::NEG_INFINITY);
+        if let Some((y, shift)) = view.shift
+            && (first..first + n).contains(&y)
+        {
+            x[y - first] += shift;
+        }
+    }
+    #[inline(always)]
+    fn record(&mut self, side: usize, piece: Piece, best: &mut f32) -> Record {
+        sums_of_block(self.s, self.pair(piece)[side], piece.block, best)
+    }
+    #[inline(always)]
+    fn sums(&mut self, form: &Form, k: &Pair, piece: Piece, pass: Pass, swap: bool) -> Sums {
+        let [a, b] = self.pair(piece);
+        let (a, b) = if swap { (b, a) } else { (a, b) };
+        with_formula!(form, F => sums_block::<S, F>(self.s, k, a, b, pass))
+    }
+    #[inline(always)]
+    fn powers(&mut self, k: &Pair, piece: Piece) {
+        let [a, b] = &mut self.scratch;
+        powers(self.s, k, &mut a.x[..piece.n.div_ceil(32)], &b.x);
+    }
+    #[inline(always)]
+    fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32 {
+        let (s, mut n) = (self.s, 0);
+        let x = splat(s, x);
+        for z in self.pair(piece)[side] {
+            let z = f32::load(s, z);
+            n += x.simd_lt(z[0]).bits().count_ones() + x.simd_lt(z[1]).bits().count_ones();
+        }
+        n
+    }
+    #[inline(always)]
+    fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]) {
+        let n = piece.n.div_ceil(32);
+        let [a, b] = &mut self.scratch;
+        with_formula!(form, F => gradient_block::<S, F>(self.s, k, &mut a.x[..n], &mut b.x[..n], hard));
+        for side in 0..2 {
+            if slopes[side] {
+                let (x, slope, _) = self.scratch[side].buffers();
+                scale(self.s, &mut x[..n], slope);
+            }
+        }
+    }
+    #[inline(always)]
+    fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
+        push(&self.scratch[side].x.as_flattened()[..piece.n], piece.first, top);
+    }
+    #[inline(always)]
+    fn put(&mut self, side: usize, j: usize, x: f32) {
+        self.scratch[side].x.as_flattened_mut()[j] = x;
+    }
+    #[inline(always)]
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool) {
+        let (n, (x, slope, _)) = (piece.n.div_ceil(32), self.scratch[side].buffers());
+        spread_block(self.s, &mut x[..n], m, factor);
+        if slopes {
+            scale(self.s, &mut x[..n], slope);
+        }
+    }
+    #[inline(always)]
+    fn store(&mut self, side: usize, g: Cut<'_>) {
+        let (s, x) = (self.s, &self.scratch[side].x);
+        match g {
+            Cut::F32(g) => narrow(s, x, g),
+            Cut::Bf16(g) => narrow(s, x, g),
+            Cut::F16(g) => narrow(s, x, g),
+        }
+    }
+}
+/// [`formula::sums`].
+#[inline(never)]
+fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32; 32]], pass: Pass) -> Sums {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut sums = [[splat(s, 0.0); 2]; 8];
+            for (a, b) in a.iter().zip(b) {
+                let (a, b) = (f32::load(s, a), f32::load(s, b));
+                for l in 0..2 {
+                    let c = column(s, k, [a[l], b[l]]);
+                    let delta = if pass.value {
+                        let (x, delta) = F::sums_and_delta(k, &c);
+                        for i in 0..F::SUMS {
+                            sums[i][l] = sums[i][l] + x[i];
+                        }
+                        delta
+                    } else {
+                        c.delta()
+                    };
+                    sums[5][l] = sums[5][l] + delta;
+                    if pass.moments {
+                        let v = F::weighted(k, &c);
+                        for i in 0..2 {
+                            if F::WEIGHTS[i] {
+                                sums[6 + i][l] = sums[6 + i][l] + v[i];
+                            }
+                        }
+                    }
+                }
+            }
+            let mut out = Sums::EMPTY;
+            for i in 0..F::SUMS {
+                out.value[i] = tree(s, sums[i]);
+            }
+            out.delta = tree(s, sums[5]);
+            out.moments = [tree(s, sums[6]), tree(s, sums[7])];
+            out
+        },
+    )
+}
+/// [`formula::powers`].
+#[inline(never)]
+fn powers<S: Sixteen>(s: S, k: &Pair, a: &mut [[f32; 32]], b: &Block) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (e, rest) = (splat(s, k.p[0]), splat(s, k.p[1]));
+            for (a, b) in a.iter_mut().zip(b) {
+                let (x, y) = (f32::load(s, a), f32::load(s, b));
+                let p0 = formula::power(&column(s, k, [x[0], y[0]]), e, rest);
+                let p1 = formula::power(&column(s, k, [x[1], y[1]]), e, rest);
+                f32::store(s, [p0, p1], a);
+            }
+        },
+    )
+}
+/// [`formula::gradients`].
+#[inline(never)]
+fn gradient_block<S: Sixteen, F: Formula>(
+    s: S,
+    k: &Pair,
+    a: &mut [[f32; 32]],
+    b: &mut [[f32; 32]],
+    hard: Option<(usize, f32)>,
+) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (zero, dead) = (splat(s, 0.0), splat(s, f32::NEG_INFINITY));
+            for (a, b) in a.iter_mut().zip(b) {
+                let (x, y) = (f32::load(s, a), f32::load(s, b));
+                let (mut ga, mut gb) = (x, y);
+                for l in 0..2 {
+                    let c = column(s, k, [x[l], y[l]]);
+                    let mut g = F::gradient(k, &c);
+                    if let Some((side, h)) = hard {
+                        g[side] = g[side] - c.p[side] * splat(s, h);
+                    }
+                    ga[l] = x[l].simd_eq(dead).select(zero, g[0]);
+                    gb[l] = y[l].simd_eq(dead).select(zero, g[1]);
+                }
+                f32::store(s, ga, a);
+                f32::store(s, gb, b);
+            }
+        },
+    )
+}
+/// Pushes columns that are larger than what is there already.
+fn push(x: &[f32], first: usize, top: &mut Top<f32>) {
+    for (l, &x) in x.iter().enumerate() {
+        if x > top.limit() {
+            top.push(x, (first + l) as u32);
+        }
+    }
+}
+#[inline(never)]
+fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, factor: f32) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (m, factor) = (splat(s, m), splat(s, factor));
+            for x in x.iter_mut() {
+                let v = f32::load(s, x);
+                let (a, b) = (exp(s, clamp(s, v[0] - m)) * factor, exp(s, clamp(s, v[1] - m)) * factor);
+                f32::store(s, [a, b], x);
+            }
+        },
+    )
+}
+/// x slope, 0 where x is 0: a slope of a dead column may be anything.
+#[inline(never)]
+fn scale<S: Sixteen>(s: S, x: &mut [[f32; 32]], slope: &Block) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let zero = splat(s, 0.0);
+            for (x, slope) in x.iter_mut().zip(slope) {
+                let (mut v, slope) = (f32::load(s, x), f32::load(s, slope));
+                for l in 0..2 {
+                    v[l] = v[l].simd_eq(zero).select(zero, v[l] * slope[l]);
+                }
+                f32::store(s, v, x);
+            }
+        },
+    )
+}
+#[inline(never)]
+fn logarithms<S: Sixteen>(s: S, x: &mut Block) {
+    s.enter(
+        #[inline(always)]
+        || {
+            for x in x.iter_mut() {
+                let v = f32::load(s, x);
+                f32::store(s, [v[0].log(), v[1].log()], x);
+            }
+        },
+    )
+}

@@ -1,0 +1,459 @@
+// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`).
+//
+// 1. truing_logprob_blocks: a warp reduces a block of 2048 columns to its record. The block comes in one read, 16 bytes
+//    at a time, while other warps add theirs up; none waits for another, so one row of a large vocabulary fills the
+//    device as a million short rows do.
+// 2. truing_logprob_rows: a few lanes merge the records of a row by the fixed tree; one of them forms the figures, or the
+//    constants of the gradient, in f64.
+// 3. truing_logprob_grad: a warp writes the gradient of 2048 columns. Logits may be overwritten.
+//
+// A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
+#include "reduce.cuh"
+
+struct truing_logprob_args {
+    truing_view logits, grad, target, mask, bias, temperature, stats;
+    truing_view grad_logprob, grad_lse, grad_entropy;
+    truing_view out_logprob, out_lse, out_max, out_argmax, out_entropy, out_log_sum_sq, out_is_top1, out_stats, out_status;
+    void *blocks;  // truing_part [rows, parts]
+    void *columns; // truing_columns [rows]
+    truing_i64 rows, ignore_index;
+    double logit_scale, softcap, fixed_temperature, grad_scale;
+    truing_u32 vocab, valid; // columns; those that can be live, at least 1
+    truing_u32 parts;        // blocks of a row: valid / 2048, rounded up
+    truing_u32 lanes;        // that merge a row: a power of two, at least 2 if parts > 1, at most 32
+    truing_u32 has_ignore;
+    truing_u32 all; // u and q1 are needed
+};
+struct alignas(16) truing_part {
+    float m, r, u, q1;
+    truing_u32 k, flags, reserved[2];
+};
+struct alignas(16) truing_columns {
+    truing_u32 fill; // every live column has the value m
+    float m, c0, c1;
+    truing_u32 target; // TRUING_NONE: nowhere
+    float target_dz;
+    truing_u32 reserved[2];
+};
+#define TRUING_NONE 0xffffffffu
+enum { TRUING_IGNORED, TRUING_NO_TARGET, TRUING_COLUMN };
+enum { TRUING_PLAIN, TRUING_SCALE, TRUING_SOFTCAP };
+
+TRUING_FN int truing_target(const truing_logprob_args &a, truing_i64 row, truing_i64 &y) {
+    if (a.mask.data && truing_int_at(a.mask, row) == 0) return TRUING_IGNORED;
+    if (!a.target.data) return TRUING_NO_TARGET;
+    y = truing_int_at(a.target, row);
+    return a.has_ignore && y == a.ignore_index ? TRUING_IGNORED : TRUING_COLUMN;
+}
+// The transform of a row: constants formed in f64 and rounded once. A temperature outside its range counts as a NaN.
+struct truing_transform {
+    int kind;
+    float inner, outer, slope;
+};
+TRUING_FN truing_transform truing_transform_of(const truing_logprob_args &a, truing_i64 row) {
+    double temperature = a.fixed_temperature;
+    if (a.temperature.data) {
+        temperature = (double)*truing_row<const float>(a.temperature, row);
+        if (!(temperature > 0.0 && temperature < TRUING_INF)) temperature = TRUING_NAN;
+    }
+    truing_transform t;
+    t.slope = (float)(a.logit_scale / temperature);
+    t.inner = t.outer = t.slope;
+    t.kind = t.slope == 1.0f ? TRUING_PLAIN : TRUING_SCALE;
+    if (a.softcap != 0.0) {
+        t.kind = TRUING_SOFTCAP;
+        t.inner = (float)(a.logit_scale / a.softcap);
+        t.outer = (float)(a.softcap / temperature);
+    }
+    return t;
+}
+// A dead column (raw logit or bias -inf) is -inf whatever else it holds; a raw +inf stays.
+TRUING_FN float truing_apply(const truing_transform &t, float z, bool biased, float b) {
+    const float v = biased ? z + b : z;
+    float x = t.kind == TRUING_PLAIN ? v : t.kind == TRUING_SCALE ? v * t.slope : truing_tanh(v * t.inner) * t.outer;
+    x = TRUING_INFF <= z ? TRUING_INFF : x;
+    x = z <= -TRUING_INFF ? -TRUING_INFF : x;
+    return biased && b <= -TRUING_INFF ? -TRUING_INFF : x;
+}
+// dx/dz at v = z + bias of a live column.
+template <class R> TRUING_FN R truing_slope(const truing_transform &t, R v) {
+    if (t.kind == TRUING_PLAIN) return (R)1.0;
+    if (t.kind == TRUING_SCALE) return (R)t.slope;
+    const R e = truing_exp(truing_abs(v * (R)t.inner) * (R)-2.0), s = (R)1.0 + e;
+    return (R)t.slope * ((R)4.0 * e / (s * s));
+}
+TRUING_FN float truing_bias(const truing_logprob_args &a, truing_u32 j) {
+    return a.bias.data ? truing_float_at(a.bias, j, 0) : 0.0f;
+}
+
+// 1. Records of blocks.
+
+#define TRUING_WARPS 4
+// A block of f32 that starts at any element of 16 bytes. 16-bit columns lie in the upper half, so that a transform widens
+// them in place from the lowest on: step i writes below byte 128 (i + 1) and has read below 4096 + 64 (i + 1).
+#define TRUING_STAGE (4 * TRUING_BLOCK + 16)
+template <class T> TRUING_FN unsigned char *truing_place(unsigned char *stage, const T *from) {
+    return stage + (sizeof(T) == 2 ? 2 * TRUING_BLOCK : 0) + ((truing_u64)from & 15);
+}
+
+struct truing_task {
+    truing_i64 row;
+    truing_u32 first, n;
+    bool live;
+};
+TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i) {
+    truing_task t;
+    truing_i64 y;
+    t.row = i / a.parts;
+    t.first = (truing_u32)(i % a.parts) * TRUING_BLOCK;
+    t.n = a.valid - t.first < TRUING_BLOCK ? a.valid - t.first : TRUING_BLOCK;
+    t.live = truing_target(a, t.row, y) != TRUING_IGNORED;
+    return t;
+}
+// Brings the columns of a task from memory into the stage: whole pieces of 16 bytes where they lie inside the row (a
+// neighbour's columns may come along), the others element by element.
+template <class T> TRUING_FN void truing_fetch(const truing_logprob_args &a, const truing_task &t, unsigned char *stage) {
+    const truing_u32 lane = threadIdx.x & 31;
+    const T *row = truing_row<const T>(a.logits, t.row), *from = row + t.first;
+    const truing_u64 begin = (truing_u64)row, end = begin + (truing_u64)a.vocab * sizeof(T);
+    const truing_u64 low = (truing_u64)from, high = low + t.n * sizeof(T), base = low & ~15ull;
+    unsigned char *place = truing_place(stage, from);
+    unsigned char *origin = place - (low - base);
+    for (truing_u64 p = base + 16 * lane; p < high; p += 16 * 32)
+        if (p >= begin && p + 16 <= end) truing_copy16(origin + (p - base), (const void *)p);
+    const truing_u32 per = 16 / sizeof(T);
+    if (base < begin) {
+        const truing_u32 count = (truing_u32)((base + 16 - low) / sizeof(T));
+        if (lane < count && lane < t.n) ((T *)place)[lane] = from[lane];
+    }
+    const truing_u64 last = (high - 1) & ~15ull;
+    if (last + 16 > end) {
+        const truing_u32 at = last < low ? 0 : (truing_u32)((last - low) / sizeof(T));
+        if (lane < per && at + lane < t.n) ((T *)place)[at + lane] = from[at + lane];
+    }
+}
+template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
+    const truing_u32 lane = threadIdx.x & 31;
+    unsigned char *stage = stages[threadIdx.x / 32];
+    const truing_i64 tasks = a.rows * a.parts, step = (truing_i64)gridDim.x * TRUING_WARPS;
+    for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
+        const truing_task task = truing_task_of(a, i);
+        if (!task.live) continue;
+        truing_fetch<T>(a, task, stage);
+        const truing_transform t = truing_transform_of(a, task.row);
+        const T *from = truing_row<const T>(a.logits, task.row) + task.first, *place = (const T *)truing_place(stage, from);
+        truing_copies_done();
+        __syncwarp();
+        truing_record x;
+        if (t.kind == TRUING_PLAIN && !a.bias.data) {
+            x = truing_block(place, task.n, a.all != 0);
+        } else {
+            float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
+#pragma unroll 1
+            for (truing_u32 j = lane; j < task.n + lane; j += 32) {
+                float y = 0.0f;
+                if (j < task.n) y = truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, task.first + j));
+                __syncwarp();
+                if (j < task.n) wide[j] = y;
+            }
+            __syncwarp();
+            x = truing_block((const float *)wide, task.n, a.all != 0);
+        }
+        if (truing_poisoned(x)) {
+            truing_u32 flags = 0;
+#pragma unroll 1
+            for (truing_u32 j = lane; j < task.n; j += 32) {
+                if (truing_bias(a, task.first + j) == -TRUING_INFF) continue;
+                const float z = truing_widen(from[j]);
+                flags |= (z != z ? TRUING_ROW_NAN_INPUT : 0) | (z == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
+            }
+            x.flags = __reduce_or_sync(TRUING_FULL, flags);
+        }
+        if (lane == 0) {
+            truing_part p;
+            p.m = x.m;
+            p.r = x.r;
+            p.u = x.u;
+            p.q1 = x.q1;
+            p.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + task.first;
+            p.flags = x.flags;
+            p.reserved[0] = p.reserved[1] = 0;
+            ((truing_part *)a.blocks)[i] = p;
+        }
+        __syncwarp(); // the stage has been read (shuffles order no memory)
+    }
+}
+extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f32(const __grid_constant__ truing_logprob_args a) {
+    truing_blocks<float>(a);
+}
+extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_bf16(const __grid_constant__ truing_logprob_args a) {
+    truing_blocks<truing_bf16>(a);
+}
+extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f16(const __grid_constant__ truing_logprob_args a) {
+    truing_blocks<truing_f16>(a);
+}
+
+// 2. Rows.
+
+// The record of the row that `lanes` neighbouring lanes share; right in the first of them. All lanes of the warp take part.
+// Nodes of the tree overwrite the records of blocks, each only behind the ones that it joins.
+TRUING_FN truing_record truing_tree(const truing_logprob_args &a, truing_i64 row, bool active, truing_u32 lane) {
+    truing_part *parts = (truing_part *)a.blocks + (active ? row * a.parts : 0);
+    truing_u32 count = a.parts;
+    for (;;) {
+        const truing_u32 chunks = (count + a.lanes - 1) / a.lanes;
+        truing_record x;
+        for (truing_u32 c = 0; c < chunks; c++) {
+            const truing_u32 i = c * a.lanes + lane;
+            x = truing_empty();
+            if (active && i < count) {
+                const truing_part p = parts[i];
+                x.m = p.m;
+                x.r = p.r;
+                x.u = p.u;
+                x.q1 = p.q1;
+                x.k = p.k;
+                x.flags = p.flags;
+            }
+            for (truing_u32 w = 1; w < a.lanes; w *= 2) {
+                truing_record y = x;
+                y.m = __shfl_down_sync(TRUING_FULL, x.m, w, a.lanes);
+                y.r = __shfl_down_sync(TRUING_FULL, x.r, w, a.lanes);
+                y.u = __shfl_down_sync(TRUING_FULL, x.u, w, a.lanes);
+                y.q1 = __shfl_down_sync(TRUING_FULL, x.q1, w, a.lanes);
+                y.k = __shfl_down_sync(TRUING_FULL, x.k, w, a.lanes);
+                y.flags = __shfl_down_sync(TRUING_FULL, x.flags, w, a.lanes);
+                if (lane % (2 * w) == 0) x = truing_merge(x, y); // what is missing is empty and changes nothing
+            }
+            if (chunks > 1 && active && lane == 0) {
+                truing_part p;
+                p.m = x.m;
+                p.r = x.r;
+                p.u = x.u;
+                p.q1 = x.q1;
+                p.k = x.k;
+                p.flags = x.flags;
+                p.reserved[0] = p.reserved[1] = 0;
+                parts[c] = p;
+            }
+        }
+        if (chunks == 1) return x;
+        count = chunks;
+        __syncwarp();
+    }
+}
+TRUING_FN double truing_upstream(const truing_logprob_args &a, const truing_view &v, truing_i64 row) {
+    return v.data ? (double)*truing_row<const float>(v, row) * a.grad_scale : 0.0;
+}
+TRUING_FN void truing_figures(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, const truing_record &x) {
+    float logprob = TRUING_NANF, lse = TRUING_NANF, max = TRUING_NANF, entropy = TRUING_NANF, log_sum_sq = TRUING_NANF;
+    int argmax = -1;
+    unsigned char top = 0;
+    if (kind == TRUING_IGNORED) {
+        logprob = lse = max = entropy = log_sum_sq = 0.0f;
+    } else if (!truing_poisoned(x) && x.m == -TRUING_INFF) {
+        lse = max = x.m;
+    } else if (!truing_poisoned(x)) {
+        const double m = x.m, r = x.r, l = truing_log1p(r);
+        logprob = (float)(((double)x.xy - m) - l);
+        lse = (float)(m + l);
+        max = x.m;
+        argmax = (int)x.k;
+        entropy = (float)(l - (double)x.u / (1.0 + r));
+        log_sum_sq = (float)(truing_log1p((double)x.q1) - 2.0 * l);
+        top = kind == TRUING_COLUMN && target == (truing_i64)x.k;
+    }
+    truing_put(a.out_logprob, row, logprob);
+    truing_put(a.out_lse, row, lse);
+    truing_put(a.out_max, row, max);
+    truing_put(a.out_argmax, row, argmax);
+    truing_put(a.out_entropy, row, entropy);
+    truing_put(a.out_log_sum_sq, row, log_sum_sq);
+    truing_put(a.out_is_top1, row, top);
+    truing_put(a.out_status, row, x.flags);
+    if (a.out_stats.data) {
+        float *s = truing_row<float>(a.out_stats, row);
+        const float all[TRUING_STATS] = {x.m, x.r, x.u, x.q1, x.xy, truing_from(x.k), 0.0f, truing_from(x.flags), 0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll
+        for (int i = 0; i < TRUING_STATS; i++) s[i] = all[i];
+    }
+}
+// The constants of dx_j = e^a_j (c0 + c1 a_j), gathered in f64, and the gradient at the target, where 1 - p must not
+// cancel.
+TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, const truing_record &x) {
+    truing_columns c;
+    c.fill = 1;
+    c.m = c.c0 = c.c1 = c.target_dz = 0.0f;
+    c.target = TRUING_NONE;
+    c.reserved[0] = c.reserved[1] = 0;
+    const bool dead = x.flags & (TRUING_ROW_TARGET_NEG_INF | TRUING_ROW_ALL_NEG_INF);
+    if (kind != TRUING_IGNORED && truing_poisoned(x)) {
+        c.m = TRUING_NANF;
+    } else if (kind != TRUING_IGNORED && !dead) {
+        const double lp = truing_upstream(a, a.grad_logprob, row), lse = truing_upstream(a, a.grad_lse, row);
+        const double h = truing_upstream(a, a.grad_entropy, row);
+        const double m = x.m, r = x.r, sum = 1.0 + r, mean = (double)x.u / sum;
+        c.fill = 0;
+        c.m = x.m;
+        double c0 = (lse - lp + h * mean) / sum;
+        const double top = TRUING_F32_MAX;
+        // a factor beyond the type would turn a column of probability 0 into inf * 0
+        if (truing_abs(c0) < TRUING_INF) c0 = c0 < -top ? -top : c0 > top ? top : c0;
+        c.c0 = (float)c0;
+        c.c1 = (float)(-h / sum);
+        if (kind == TRUING_COLUMN && target < (truing_i64)a.valid) {
+            const truing_transform t = truing_transform_of(a, row);
+            const double d = (double)x.xy - m, logprob = d - truing_log1p(r), p = truing_exp(logprob);
+            const double rest = d == 0.0 ? r / sum : -truing_expm1(logprob);
+            const double spread = p == 0.0 ? 0.0 : h * p * (d - mean);
+            const double others = lp == lp ? 0.0 : TRUING_NAN;
+            const double dx = lp * rest + (lse - others) * p - spread;
+            const float v = truing_float_at(a.logits, row, target) + truing_bias(a, (truing_u32)target);
+            c.target = (truing_u32)target;
+            c.target_dz = (float)(dx * truing_slope(t, (double)v));
+        }
+    }
+    ((truing_columns *)a.columns)[row] = c;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    const truing_i64 row = thread / a.lanes;
+    const truing_u32 lane = (truing_u32)(thread % a.lanes);
+    truing_i64 target = 0;
+    const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
+    truing_record x = truing_empty();
+    if (!a.stats.data) x = truing_tree(a, row, kind != TRUING_IGNORED, lane);
+    if (lane != 0 || row >= a.rows) return;
+    if (kind == TRUING_IGNORED) {
+        x = truing_empty();
+        x.flags = TRUING_ROW_IGNORED;
+    } else {
+        if (a.stats.data) {
+            const float *s = truing_row<const float>(a.stats, row);
+            x.m = s[0];
+            x.r = s[1];
+            x.u = s[2];
+            x.q1 = s[3];
+            x.k = truing_bits(s[5]);
+            x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
+        }
+        const bool outside = kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.vocab);
+        if (outside) {
+            // the host could not look: the row says so itself, and nothing is read there
+            x = truing_poison((truing_poisoned(x) ? x.flags : 0) | TRUING_ROW_OUT_OF_RANGE);
+        } else if (truing_poisoned(x)) {
+            // finite logits that the transform takes beyond the type
+            x = truing_poison(x.flags == 0 ? TRUING_ROW_OVERFLOW : x.flags);
+        } else {
+            x.xy = -TRUING_INFF;
+            if (kind == TRUING_COLUMN && target < (truing_i64)a.valid) {
+                const float z = truing_float_at(a.logits, row, target);
+                x.xy = truing_apply(truing_transform_of(a, row), z, a.bias.data != 0, truing_bias(a, (truing_u32)target)) + 0.0f;
+            }
+            if (x.m == -TRUING_INFF) x.flags |= TRUING_ROW_ALL_NEG_INF;
+            else if (kind == TRUING_COLUMN && x.xy == -TRUING_INFF) x.flags |= TRUING_ROW_TARGET_NEG_INF;
+            else if (x.xy > -TRUING_INFF && x.xy - x.m == -TRUING_INFF) x.flags |= TRUING_ROW_OVERFLOW;
+        }
+    }
+    truing_figures(a, row, kind, target, x);
+    if (a.columns) truing_constants(a, row, kind, target, x);
+}
+
+// 3. Gradients.
+
+TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
+    const float d = truing_clamp(x - c.m), t = truing_exp_index(d);
+    const float w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
+    return w * truing_exp_poly(d, t) * truing_fma(c.c1, d, c.c0);
+}
+// Of one column. All lanes call it.
+TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {
+    if (t.kind == TRUING_PLAIN && !biased) return truing_at(c, z, entry);
+    const float x = truing_apply(t, z, biased, b), dx = truing_at(c, x, entry);
+    const float dz = dx * truing_slope(t, biased ? z + b : z);
+    return x == -TRUING_INFF ? 0.0f : dz;
+}
+// Of columns that start 16 bytes, as many as `vectors` hold. The kind of the transform is known here: a test in every column
+// would cost as much as the gradient.
+template <class T, class G, int KIND>
+TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
+    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS;
+    const truing_u32 lane = threadIdx.x & 31;
+    t.kind = KIND;
+#pragma unroll 1
+    for (truing_u32 s = 0; s < vectors; s += 32) {
+        const bool on = s + lane < vectors;
+        truing_u32 w[4] = {0, 0, 0, 0}, y[4 * PER / OUT];
+        const truing_u32 at = (s + lane) * PER;
+        if (on) {
+            const uint4 q = *(const uint4 *)(z + at);
+            w[0] = q.x;
+            w[1] = q.y;
+            w[2] = q.z;
+            w[3] = q.w;
+        }
+#pragma unroll
+        for (int k = 0; k < PER; k++) truing_vector<G>::put(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry));
+        if (on) {
+#pragma unroll
+            for (int k = 0; k < PER / OUT; k++) {
+                uint4 q;
+                q.x = y[4 * k];
+                q.y = y[4 * k + 1];
+                q.z = y[4 * k + 2];
+                q.w = y[4 * k + 3];
+                *(uint4 *)(g + at + k * OUT) = q;
+            }
+        }
+    }
+}
+template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
+    const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
+    const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK;
+    const truing_i64 tasks = a.rows * parts, step = (truing_i64)gridDim.x * TRUING_WARPS;
+    for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
+        const truing_i64 row = i / parts;
+        const truing_u32 first = (truing_u32)(i % parts) * TRUING_BLOCK;
+        const truing_u32 n = a.vocab - first < TRUING_BLOCK ? a.vocab - first : TRUING_BLOCK;
+        const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
+        const truing_columns c = ((const truing_columns *)a.columns)[row];
+        const T *z = truing_row<const T>(a.logits, row) + first;
+        G *g = truing_row<G>(a.grad, row) + first;
+        for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
+        if (c.fill) {
+            for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
+            continue;
+        }
+        const truing_transform t = truing_transform_of(a, row);
+        const bool biased = a.bias.data != 0;
+        const int PER = truing_vector<T>::COLUMNS;
+        // columns in front of the first that starts 16 bytes, and whole vectors behind it
+        truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
+        if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
+        if (vectors == 0) head = 0;
+        if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
+        else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+        // what is left: the head and the tail, or everything
+        const truing_u32 rest = live - vectors * PER;
+#pragma unroll 1
+        for (truing_u32 s = 0; s < rest; s += 32) {
+            const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
+            const bool on = k < rest;
+            const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
+            const float dz = truing_dz(c, t, x, biased, b, entry);
+            if (on) truing_narrow(dz, g + j);
+        }
+        __syncwarp();
+        if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+    }
+}
+#define TRUING_GRAD(name, T, G)                                                                                                \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS) void truing_logprob_grad_##name(const __grid_constant__ truing_logprob_args a) { \
+        truing_grad<T, G>(a);                                                                                                  \
+    }
+TRUING_GRAD(f32, float, float)
+TRUING_GRAD(bf16, truing_bf16, truing_bf16)
+TRUING_GRAD(f16, truing_f16, truing_f16)
+TRUING_GRAD(bf16_f32, truing_bf16, float)
+TRUING_GRAD(f16_f32, truing_f16, float)

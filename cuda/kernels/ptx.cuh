@@ -1,0 +1,56 @@
+// Everything that is PTX or depends on the machine. Each function has a body for a host compiler, with the same bits:
+// the tests run the kernels on the CPU (tests/cuda/shim.h).
+#pragma once
+#include "generated/losses.cuh"
+
+#ifdef __CUDACC__
+// d, or low if d < low; a NaN stays.
+TRUING_FN float truing_max_nan(float a, float b) {
+    float y;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+}
+TRUING_FN float truing_widen_f16(unsigned short x) {
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x));
+    return y;
+}
+// Nearest even.
+TRUING_FN unsigned short truing_round_f16(float x) {
+    unsigned short y;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+TRUING_FN unsigned short truing_round_bf16(float x) {
+    unsigned short y;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+// Copies 16 bytes to shared memory behind the thread's back; both addresses are multiples of 16.
+TRUING_FN void truing_copy16(void *to, const void *from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((truing_u32)__cvta_generic_to_shared(to)), "l"(from) : "memory");
+}
+// Waits for this thread's copies; others see them behind the next barrier.
+TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+#else
+TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
+TRUING_FN float truing_widen_f16(unsigned short x) {
+    const truing_u32 sign = (truing_u32)(x & 0x8000) << 16, e = x >> 10 & 31, f = x & 1023;
+    if (e == 31) return truing_from(sign | 0x7f800000u | f << 13);
+    if (e == 0) return truing_from(sign | truing_bits((float)f * 5.9604644775390625e-8f));
+    return truing_from(sign | (e + 112) << 23 | f << 13);
+}
+TRUING_FN unsigned short truing_round_f16(float x) {
+    const truing_u32 sign = truing_bits(x) >> 16 & 0x8000, u = truing_bits(x) & 0x7fffffffu;
+    if (u > 0x7f800000u) return 0x7e00;
+    if (u >= 0x477ff000u) return (unsigned short)(sign | 0x7c00);
+    // below 2^-14 the sum with 1/2 rounds to a multiple of 2^-24
+    if (u < 0x38800000u) return (unsigned short)(sign | (truing_bits(truing_from(u) + 0.5f) - 0x3f000000u));
+    return (unsigned short)(sign | (u + 0xfffu + (u >> 13 & 1) - (112u << 23)) >> 13);
+}
+TRUING_FN unsigned short truing_round_bf16(float x) {
+    const truing_u32 u = truing_bits(x);
+    return x != x ? 0x7fc0 : (unsigned short)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+}
+// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders.
+#endif

@@ -1,0 +1,181 @@
+// Token values to sequence scores and back: core/src/sequence.rs, with its bits. A warp has a sequence: its lanes read 32
+// tokens side by side and form their terms; the sum is one f64 chain over the live tokens in order, which every lane follows.
+#include "dtype.cuh"
+
+#define TRUING_ALL_LANES 0xffffffffu
+enum { TRUING_SUM, TRUING_BY_TOKENS, TRUING_BY_WEIGHTS, TRUING_BY_NUMBER };
+
+struct truing_sequence_args {
+    truing_view logps, ref_logps, mask, weights, prefix, offsets;
+    truing_view out_scores, out_counts, out_first, out_last, out_status;
+    truing_view grad_scores, grad_output, grad_logps, grad_ref_logps;
+    truing_i64 tokens, sequences, width; // width 0: packed, with offsets
+    double alpha, normaliser, low, high, grad_scale;
+    truing_u32 divisor, policy_only, clamps, reserved;
+};
+struct truing_range {
+    truing_i64 start, n;
+    bool wrong; // offsets that the host could not look at
+};
+TRUING_FN truing_range truing_tokens(const truing_sequence_args &a, truing_i64 b) {
+    truing_range r;
+    r.wrong = false;
+    if (a.width != 0) {
+        r.start = b * a.width;
+        r.n = a.width;
+        return r;
+    }
+    const truing_i64 end = truing_int_at(a.offsets, b + 1);
+    r.start = truing_int_at(a.offsets, b);
+    r.n = end - r.start;
+    r.wrong = r.start < 0 || end < r.start || end > a.tokens || r.n > 0x7fffffff || (b == 0 && r.start != 0) ||
+              (b + 1 == a.sequences && end != a.tokens);
+    if (r.wrong) r.start = r.n = 0;
+    return r;
+}
+// What a lane knows about its token.
+struct truing_token {
+    bool live, behind;
+    double w, coefficient;
+};
+TRUING_FN truing_token truing_token_of(const truing_sequence_args &a, truing_i64 i, bool on, truing_i64 prefix, truing_i64 &count,
+                                       truing_u32 &live, truing_u32 &status) {
+    const truing_u32 lane = threadIdx.x & 31;
+    truing_token t;
+    t.live = on && (!a.mask.data || truing_int_at(a.mask, i) != 0);
+    live = __ballot_sync(TRUING_ALL_LANES, t.live);
+    t.behind = count + __popc(live & (0xffffffffu >> (31 - lane))) > prefix;
+    count += __popc(live);
+    t.w = t.live && a.weights.data ? (double)truing_float_at(a.weights, i, 0) : 1.0;
+    if (t.live && !(t.w >= 0.0 && t.w < TRUING_INF)) status |= TRUING_ROW_OUT_OF_RANGE;
+    t.coefficient = t.behind ? t.w * a.alpha : t.w;
+    return t;
+}
+// The prefix of `ld`; without one every token lies before it.
+TRUING_FN truing_i64 truing_prefix(const truing_sequence_args &a, truing_i64 b, truing_u32 &status) {
+    const truing_i64 p = a.prefix.data ? truing_int_at(a.prefix, b) : 0x7fffffffffffffffll;
+    if (p < 0) status |= TRUING_ROW_OUT_OF_RANGE;
+    return p < 0 ? 0x7fffffffffffffffll : p;
+}
+TRUING_FN void truing_nan_or_inf(double x, truing_u32 &status, truing_u32 &infinite) {
+    if (x != x) status |= TRUING_ROW_NAN_INPUT;
+    infinite |= truing_abs(x) == TRUING_INF;
+}
+// Adds the terms of the lanes in `which`, lowest first.
+TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
+    for (; which != 0; which &= which - 1) sum += __shfl_sync(TRUING_ALL_LANES, term, __ffs((int)which) - 1);
+    return sum;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const __grid_constant__ truing_sequence_args a) {
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a, b);
+    truing_u32 status = 0, infinite = 0;
+    const truing_i64 prefix = truing_prefix(a, b, status);
+    double front = 0.0, back = 0.0, apart = 0.0, total = 0.0;
+    truing_i64 count = 0;
+    int first = -1, last = -1;
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        truing_u32 live;
+        const truing_token t = truing_token_of(a, i, at + lane < range.n, prefix, count, live, status);
+        if (live != 0) {
+            if (first < 0) first = (int)at + __ffs((int)live) - 1;
+            last = (int)at + 31 - __clz((int)live);
+        }
+        const bool read = t.live && t.coefficient != 0.0, with_ref = a.ref_logps.data != 0;
+        double r = 0.0, d = 0.0;
+        if (with_ref && (a.policy_only ? t.live : read)) {
+            r = truing_double_at(a.ref_logps, i);
+            truing_nan_or_inf(r, status, infinite);
+        }
+        if (read) {
+            const double l = truing_double_at(a.logps, i);
+            truing_nan_or_inf(l, status, infinite);
+            d = l;
+            if (with_ref && !a.policy_only) {
+                d = l - r;
+                if (d != d && l == l && r == r) status |= TRUING_ROW_INF_INPUT;
+                if (a.clamps) {
+                    if (d < a.low || d > a.high) status |= TRUING_ROW_SATURATED;
+                    d = d < a.low ? a.low : d > a.high ? a.high : d; // the order keeps a NaN
+                }
+            }
+        }
+        const truing_u32 here = __ballot_sync(TRUING_ALL_LANES, read), behind = __ballot_sync(TRUING_ALL_LANES, t.behind);
+        front = truing_chain(front, t.w * d, here & ~behind);
+        back = truing_chain(back, d, here & behind);
+        if (a.policy_only && with_ref) apart = truing_chain(apart, r, live);
+        if (a.divisor == TRUING_BY_WEIGHTS) total = truing_chain(total, t.w, live);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    infinite = __reduce_or_sync(TRUING_ALL_LANES, infinite);
+    if (lane != 0) return;
+    double score = (a.alpha == 0.0 ? front : front + a.alpha * back) - apart;
+    const double divisor = a.divisor == TRUING_BY_TOKENS ? (double)count
+                           : a.divisor == TRUING_BY_WEIGHTS ? total
+                           : a.divisor == TRUING_BY_NUMBER ? a.normaliser
+                                                           : 1.0;
+    if (count == 0 || divisor == 0.0) {
+        score = 0.0;
+        status |= TRUING_ROW_EMPTY;
+    } else if (a.divisor != TRUING_SUM) {
+        score /= divisor;
+    }
+    if (score != score && !(status & TRUING_ROW_NAN_INPUT)) status |= TRUING_ROW_INF_INPUT;
+    else if (truing_abs(score) == TRUING_INF) status |= infinite ? TRUING_ROW_INFINITE : TRUING_ROW_OVERFLOW;
+    if (range.wrong || (status & TRUING_ROW_OUT_OF_RANGE)) {
+        status = TRUING_ROW_OUT_OF_RANGE;
+        score = TRUING_NAN;
+    }
+    if (a.out_scores.data && a.out_scores.dtype == TRUING_DTYPE_F32 && truing_abs(score) < TRUING_INF &&
+        !(truing_abs((float)score) < TRUING_INFF))
+        status |= TRUING_ROW_OVERFLOW;
+    truing_put_real(a.out_scores, b, score);
+    truing_put(a.out_counts, b, (int)count);
+    truing_put(a.out_first, b, first);
+    truing_put(a.out_last, b, last);
+    truing_put(a.out_status, b, status);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const __grid_constant__ truing_sequence_args a) {
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a, b);
+    truing_u32 status = 0, live;
+    const truing_i64 prefix = truing_prefix(a, b, status);
+    const double factor = (a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0) * a.grad_scale;
+    const double g = truing_double_at(a.grad_scores, b) * factor;
+    double divisor = a.divisor == TRUING_BY_NUMBER ? a.normaliser : 1.0;
+    truing_i64 count = 0;
+    if (a.divisor == TRUING_BY_TOKENS || a.divisor == TRUING_BY_WEIGHTS) {
+        double total = 0.0;
+        for (truing_i64 at = 0; at < range.n; at += 32) {
+            const truing_i64 i = range.start + at + lane;
+            const truing_token t = truing_token_of(a, i, at + lane < range.n, prefix, count, live, status);
+            if (a.divisor == TRUING_BY_WEIGHTS) total = truing_chain(total, t.w, live);
+        }
+        divisor = a.divisor == TRUING_BY_TOKENS ? (double)count : total;
+        count = 0;
+    }
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool on = at + lane < range.n;
+        const truing_token t = truing_token_of(a, i, on, prefix, count, live, status);
+        double dl = 0.0, dr = 0.0;
+        if (t.live) {
+            dl = t.coefficient == 0.0 || divisor == 0.0 ? 0.0 : g * t.coefficient / divisor;
+            if (a.clamps) {
+                const double d = truing_double_at(a.logps, i) - truing_double_at(a.ref_logps, i);
+                if (d < a.low || d > a.high) dl = 0.0;
+                else if (d != d && dl != 0.0) dl = TRUING_NAN;
+            }
+            if (status & TRUING_ROW_OUT_OF_RANGE) dl = TRUING_NAN;
+            dr = a.policy_only ? -g : -dl;
+        }
+        if (!on) continue;
+        truing_put(a.grad_logps, i, (float)dl);
+        truing_put(a.grad_ref_logps, i, (float)dr);
+    }
+}

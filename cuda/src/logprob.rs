@@ -1,0 +1,374 @@
+//! Token log-prob of logits `[N, V]` on a device, forward and backward, with the bits of the CPU. `kernels/logprob.cu`
+//! says how.
+//!
+//! What the host cannot look at without waiting is judged on the device: a target outside the vocabulary makes its row NaN,
+//! flagged `OUT_OF_RANGE`; a row temperature that is not finite and above 0, and a bias that is NaN or `+inf`, make the rows
+//! that they meet NaN, flagged `OVERFLOW`. Rows past the end of a shift, row losses, ranks, top-k lists and extra columns
+//! are refused by name.
+use crate::driver::{Device, Kernel, Stream};
+use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover, walk};
+use crate::program::{Context, File};
+use core::ffi::CStr;
+use truing_core::logprob::{Problem, STATS};
+use truing_core::matrix::{Arena, Workspace};
+use truing_core::record::BLOCK;
+use truing_core::{Dtype, Error, Result, Status, Value};
+
+pub(crate) const FILE: File = File { name: c"logprob.cu", text: include_str!("../kernels/logprob.cu") };
+
+/// What both directions read.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs {
+    /// `[N, V]`: f32, bf16 or f16.
+    pub logits: Tensor,
+    /// `[V]`: finite or `-inf` (a dead column).
+    pub bias: Option<Tensor>,
+    /// `[N]`, f32, replaces the temperature.
+    pub row_temperature: Option<Tensor>,
+    /// `[N]`: i32 or i64; needed by every figure of the target.
+    pub target: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64; a row with 0 is not read.
+    pub mask: Option<Tensor>,
+}
+impl Inputs {
+    /// Logits and targets alone.
+    pub fn new(logits: Tensor, target: Option<Tensor>) -> Inputs {
+        Inputs { logits, bias: None, row_temperature: None, target, mask: None }
+    }
+}
+/// Where figures go, `[N]` each; see [`truing_core::logprob::Figures`].
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Figures {
+    pub logprob: Option<Tensor>,
+    pub lse: Option<Tensor>,
+    pub max: Option<Tensor>,
+    /// i32
+    pub argmax: Option<Tensor>,
+    pub entropy: Option<Tensor>,
+    pub log_sum_sq: Option<Tensor>,
+    /// u8
+    pub is_top1: Option<Tensor>,
+    /// `[N, 12]`, for the backward.
+    pub stats: Option<Tensor>,
+    /// u32
+    pub status: Option<Tensor>,
+}
+/// Gradients of a scalar with respect to the figures, `[N]` each, f32; an absent one counts as 0.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Upstream {
+    pub logprob: Option<Tensor>,
+    pub lse: Option<Tensor>,
+    pub entropy: Option<Tensor>,
+    /// Host factor on all of them.
+    pub scale: f64,
+}
+impl Default for Upstream {
+    fn default() -> Upstream {
+        Upstream { logprob: None, lse: None, entropy: None, scale: 1.0 }
+    }
+}
+
+/// `truing_logprob_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Args {
+    logits: View,
+    grad: View,
+    target: View,
+    mask: View,
+    bias: View,
+    temperature: View,
+    stats: View,
+    grad_logprob: View,
+    grad_lse: View,
+    grad_entropy: View,
+    out_logprob: View,
+    out_lse: View,
+    out_max: View,
+    out_argmax: View,
+    out_entropy: View,
+    out_log_sum_sq: View,
+    out_is_top1: View,
+    out_stats: View,
+    out_status: View,
+    blocks: u64,
+    columns: u64,
+    rows: i64,
+    ignore_index: i64,
+    logit_scale: f64,
+    softcap: f64,
+    fixed_temperature: f64,
+    grad_scale: f64,
+    vocab: u32,
+    valid: u32,
+    parts: u32,
+    lanes: u32,
+    has_ignore: u32,
+    all: u32,
+}
+/// Bytes of `truing_part` and of `truing_columns`.
+const PIECE: usize = 32;
+/// Bytes of the arguments, for the test that compares them with the kernels' own.
+pub const ARGS: usize = size_of::<Args>();
+/// Warps of a block of threads, and blocks that fit on a multiprocessor; `TRUING_WARPS` of the kernels.
+const WARPS: usize = 4;
+const RESIDENT: u32 = 6;
+const THREADS: usize = 128;
+
+fn parts(problem: &Problem) -> usize {
+    problem.valid().div_ceil(BLOCK)
+}
+fn parts_bytes(problem: &Problem) -> usize {
+    Arena::need::<[u8; PIECE]>(problem.rows().saturating_mul(parts(problem)))
+}
+fn columns_bytes(problem: &Problem) -> usize {
+    Arena::need::<[u8; PIECE]>(problem.rows())
+}
+/// Bytes of workspace of [`forward`].
+pub fn forward_workspace(problem: &Problem) -> Workspace {
+    let bytes = parts_bytes(problem);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// Bytes of workspace of [`backward`]; `stats`: they are given.
+pub fn backward_workspace(problem: &Problem, stats: bool) -> Workspace {
+    let bytes = Arena::sum([columns_bytes(problem), if stats { 0 } else { parts_bytes(problem) }]);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+
+/// Enqueues the figures that `out` asks for.
+///
+/// # Safety
+/// Every array lies in memory that the current context's device reads and writes, with the extent its layout names, until
+/// `stream` has passed the call; outputs and workspace overlap nothing.
+pub unsafe fn forward(
+    context: &Context,
+    stream: Stream,
+    problem: &Problem,
+    inputs: &Inputs,
+    out: &Figures,
+    workspace: Space,
+) -> Result<()> {
+    check_inputs(problem, inputs)?;
+    check_figures(problem, inputs, out)?;
+    workspace.check(forward_workspace(problem).minimum)?;
+    if problem.rows() == 0 {
+        return Ok(());
+    }
+    let device = Device::current()?;
+    let mut args = arguments(problem, inputs);
+    args.blocks = workspace.data;
+    args.all = (out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some()) as u32;
+    (args.out_logprob, args.out_lse, args.out_max) = (View::of(out.logprob), View::of(out.lse), View::of(out.max));
+    (args.out_argmax, args.out_entropy) = (View::of(out.argmax), View::of(out.entropy));
+    (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
+    (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
+    let go = Launch { context, stream, device: &device, problem };
+    let kernels = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?);
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        go.over_blocks(kernels.0, parts(problem), &args)?;
+        go.over_rows(kernels.1, &args)
+    }
+}
+
+/// Enqueues d/d logits of the figures' upstream gradients; see `truing_cpu::logprob::backward`. `grad`: the type of the
+/// logits or f32; it may be the logits themselves. `stats` are those of a forward with the same options; without them the
+/// records are computed again, with the same bits.
+///
+/// # Safety
+/// As for [`forward`].
+pub unsafe fn backward(
+    context: &Context,
+    stream: Stream,
+    problem: &Problem,
+    inputs: &Inputs,
+    stats: Option<Tensor>,
+    upstream: &Upstream,
+    grad: Tensor,
+    status: Option<Tensor>,
+    workspace: Space,
+) -> Result<()> {
+    let n = problem.rows();
+    check_inputs(problem, inputs)?;
+    grad.check_out("grad_logits", n, problem.vocab(), &LOGITS)?;
+    let (z, dtype) = (inputs.logits, inputs.logits.dtype);
+    if grad.dtype != dtype && grad.dtype != Dtype::F32 {
+        let expected = Value::Text("the type of the logits or f32");
+        return Err(Error::new(Status::UnsupportedDtype, "grad_logits", Value::Dtype(grad.dtype), expected));
+    }
+    let ((a, b), (c, d)) = (z.range(), grad.range());
+    if z != grad && a < d && c < b {
+        let expected = Value::Text("the logits themselves or memory apart from them");
+        return Err(Error::new(Status::Aliasing, "grad_logits", Value::Text("a part of the logits"), expected));
+    }
+    if let Some(s) = &stats {
+        s.check("stats", n, STATS, &F32)?;
+    }
+    let all = [
+        ("upstream.grad_logprob", &upstream.logprob),
+        ("upstream.grad_lse", &upstream.lse),
+        ("upstream.grad_entropy", &upstream.entropy),
+    ];
+    for (field, x) in all {
+        x.as_ref().map_or(Ok(()), |x| x.check(field, n, 1, &F32))?;
+    }
+    if !upstream.scale.is_finite() {
+        let expected = Value::Text("a finite number");
+        return Err(Error::invalid("upstream.grad_scale", Value::Float(upstream.scale), expected));
+    }
+    if upstream.logprob.is_some() && inputs.target.is_none() {
+        return Err(no_target("targets, which grad_logprob needs"));
+    }
+    status.as_ref().map_or(Ok(()), |x| x.check_out("out_status", n, 1, &U32))?;
+    workspace.check(backward_workspace(problem, stats.is_some()).minimum)?;
+    if n == 0 {
+        return Ok(());
+    }
+    let device = Device::current()?;
+    let mut args = arguments(problem, inputs);
+    args.columns = workspace.data;
+    args.blocks = workspace.data + columns_bytes(problem) as u64;
+    args.all = upstream.entropy.is_some() as u32;
+    (args.grad, args.stats, args.out_status) = (View::of(Some(grad)), View::of(stats), View::of(status));
+    (args.grad_logprob, args.grad_lse) = (View::of(upstream.logprob), View::of(upstream.lse));
+    (args.grad_entropy, args.grad_scale) = (View::of(upstream.entropy), upstream.scale);
+    let go = Launch { context, stream, device: &device, problem };
+    let name = match (dtype, grad.dtype) {
+        (Dtype::F32, _) => c"truing_logprob_grad_f32",
+        (Dtype::Bf16, Dtype::F32) => c"truing_logprob_grad_bf16_f32",
+        (Dtype::Bf16, _) => c"truing_logprob_grad_bf16",
+        (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
+        _ => c"truing_logprob_grad_f16",
+    };
+    let (blocks, rows, columns) = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        if stats.is_none() {
+            go.over_blocks(blocks, parts(problem), &args)?;
+        } else {
+            args.lanes = 1; // nothing is merged
+        }
+        go.over_rows(rows, &args)?;
+        go.over_blocks(columns, problem.vocab().div_ceil(BLOCK), &args)
+    }
+}
+
+/// Where and with what a call launches.
+struct Launch<'a> {
+    context: &'a Context,
+    stream: Stream,
+    device: &'a Device,
+    problem: &'a Problem,
+}
+impl Launch<'_> {
+    fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
+        self.context.kernel(self.device, self.stream, FILE, name)
+    }
+    fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
+        self.kernel(match inputs.logits.dtype {
+            Dtype::F32 => c"truing_logprob_blocks_f32",
+            Dtype::Bf16 => c"truing_logprob_blocks_bf16",
+            _ => c"truing_logprob_blocks_f16",
+        })
+    }
+    /// A warp for each of the `parts` blocks of every row.
+    ///
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
+        let grid = walk(self.device, self.problem.rows().saturating_mul(parts), WARPS, RESIDENT);
+        // SAFETY: the caller's promise.
+        unsafe { kernel.launch(self.stream, grid, 32 * WARPS as u32, args) }
+    }
+    /// `args.lanes` lanes for each row.
+    ///
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
+        let grid = cover("logits", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
+        // SAFETY: the caller's promise.
+        unsafe { kernel.launch(self.stream, grid, THREADS as u32, args) }
+    }
+}
+fn no_target(expected: &'static str) -> Error {
+    Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
+}
+fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
+    let (n, v) = (problem.rows(), problem.vocab());
+    inputs.logits.check("logits", n, v, &LOGITS)?;
+    if problem.total() != v {
+        return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(v)));
+    }
+    problem.options().check_common("nothing: this is not on CUDA yet")?;
+    let optional = [
+        ("transform.bias", &inputs.bias, v, &FLOATS),
+        ("transform.row_temperature", &inputs.row_temperature, n, &F32),
+        ("rows.target", &inputs.target, n, &IDS),
+        ("rows.mask", &inputs.mask, n, &MASK),
+    ];
+    for (field, x, rows, dtypes) in optional {
+        x.as_ref().map_or(Ok(()), |x| x.check(field, rows, 1, dtypes))?;
+    }
+    Ok(())
+}
+fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures) -> Result<()> {
+    let all: [(_, &Option<Tensor>, usize, &plan::Dtypes); 9] = [
+        ("figures.out_logprob", &out.logprob, 1, &F32),
+        ("figures.out_lse", &out.lse, 1, &F32),
+        ("figures.out_max", &out.max, 1, &F32),
+        ("figures.out_argmax", &out.argmax, 1, &I32),
+        ("figures.out_entropy", &out.entropy, 1, &F32),
+        ("figures.out_log_sum_sq", &out.log_sum_sq, 1, &F32),
+        ("figures.out_is_top1", &out.is_top1, 1, &U8),
+        ("figures.out_stats", &out.stats, STATS, &F32),
+        ("figures.out_status", &out.status, 1, &U32),
+    ];
+    for (field, x, cols, dtypes) in all {
+        x.as_ref().map_or(Ok(()), |x| x.check_out(field, problem.rows(), cols, dtypes))?;
+    }
+    if (out.logprob.is_some() || out.is_top1.is_some()) && inputs.target.is_none() {
+        return Err(no_target("targets, which out_logprob and the other figures of the target need"));
+    }
+    Ok(())
+}
+fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
+    let (options, none) = (problem.options(), View::NONE);
+    let parts = parts(problem) as u32;
+    Args {
+        logits: View::of(Some(inputs.logits)),
+        grad: none,
+        target: View::of(inputs.target),
+        mask: View::of(inputs.mask),
+        bias: View::of(inputs.bias),
+        temperature: View::of(inputs.row_temperature),
+        stats: none,
+        grad_logprob: none,
+        grad_lse: none,
+        grad_entropy: none,
+        out_logprob: none,
+        out_lse: none,
+        out_max: none,
+        out_argmax: none,
+        out_entropy: none,
+        out_log_sum_sq: none,
+        out_is_top1: none,
+        out_stats: none,
+        out_status: none,
+        blocks: 0,
+        columns: 0,
+        rows: problem.rows() as i64,
+        ignore_index: options.ignore_index.unwrap_or(0),
+        logit_scale: options.transform.logit_scale,
+        softcap: options.transform.softcap,
+        fixed_temperature: options.transform.temperature,
+        grad_scale: 1.0,
+        vocab: problem.vocab() as u32,
+        valid: problem.valid() as u32,
+        parts,
+        lanes: parts.next_power_of_two().min(32),
+        has_ignore: options.ignore_index.is_some() as u32,
+        all: 0,
+    }
+}

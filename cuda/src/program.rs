@@ -1,0 +1,152 @@
+//! Kernels: embedded text, compiled for the device at hand at first use, kept for the life of the context and, if the
+//! caller names a folder, on disk.
+use crate::driver::{self, Device, Kernel, Library, Stream};
+use core::ffi::CStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use truing_core::{Error, Result, Status, Value};
+
+/// Every header by the name it is included by.
+const HEADERS: [(&CStr, &str); 5] = [
+    (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
+    (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
+    (c"reduce.cuh", include_str!("../kernels/reduce.cuh")),
+    (c"generated/losses.cuh", crate::LOSSES),
+    (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
+];
+/// A file of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) name: &'static CStr,
+    pub(crate) text: &'static str,
+}
+/// All of them.
+pub(crate) const FILES: [File; 2] = [crate::logprob::FILE, crate::sequence::FILE];
+
+/// Settings of a [`Context`].
+#[derive(Clone, Debug, Default)]
+pub struct ContextOptions {
+    /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
+    pub cache_dir: Option<PathBuf>,
+}
+/// What calls share: the kernels. May be used from several threads and for several devices at once.
+#[derive(Debug, Default)]
+pub struct Context {
+    options: ContextOptions,
+    loaded: Mutex<Vec<Loaded>>,
+}
+#[derive(Debug)]
+struct Loaded {
+    file: File,
+    arch: (u32, u32),
+    kernels: Vec<(&'static CStr, Kernel)>,
+    library: Library,
+}
+impl Context {
+    /// Loads nothing yet.
+    pub fn new(options: ContextOptions) -> Context {
+        Context { options, loaded: Mutex::default() }
+    }
+    /// Compiles and loads every kernel for the device of the current context. A call that is captured into a graph cannot
+    /// load what it lacks: prepare first.
+    pub fn prepare(&self) -> Result<()> {
+        let device = Device::current()?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        FILES.iter().try_for_each(|file| self.find(&mut loaded, &device, *file).map(|_| ()))
+    }
+    pub(crate) fn kernel(&self, device: &Device, stream: Stream, file: File, name: &'static CStr) -> Result<Kernel> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let arch = (device.major, device.minor);
+        if !loaded.iter().any(|x| x.file == file && x.arch == arch) && driver::capturing(stream)? {
+            let expected = Value::Text("kernels that `prepare` has loaded before the capture");
+            return Err(Error::new(Status::LaunchFailed, "stream", Value::Text("a stream under capture"), expected));
+        }
+        let at = self.find(&mut loaded, device, file)?;
+        let Loaded { kernels, library, .. } = &mut loaded[at];
+        if let Some((_, kernel)) = kernels.iter().find(|(known, _)| *known == name) {
+            return Ok(*kernel);
+        }
+        let kernel = library.kernel(name)?;
+        kernels.push((name, kernel));
+        Ok(kernel)
+    }
+    fn find(&self, loaded: &mut Vec<Loaded>, device: &Device, file: File) -> Result<usize> {
+        let arch = (device.major, device.minor);
+        if let Some(at) = loaded.iter().position(|x| x.file == file && x.arch == arch) {
+            return Ok(at);
+        }
+        let library = self.load(arch, file)?;
+        loaded.push(Loaded { file, arch, kernels: vec![], library });
+        Ok(loaded.len() - 1)
+    }
+    fn load(&self, arch: (u32, u32), file: File) -> Result<Library> {
+        let version = driver::compiler()?;
+        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file));
+        if let Some(image) = entry.as_ref().and_then(Entry::read)
+            && let Ok(library) = Library::load(&image)
+        {
+            return Ok(library);
+        }
+        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1))?;
+        // a device that is newer than the compiler: the driver translates
+        let image = match own {
+            Some(image) => Some(image),
+            None => driver::compile(file.name, file.text, &HEADERS, "compute_80")?,
+        };
+        let Some(image) = image else {
+            let (got, expected) =
+                (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("compute capability 8.0 or later"));
+            return Err(Error::new(Status::NoDevice, "device", got, expected));
+        };
+        let library = Library::load(&image)?;
+        if let Some(entry) = entry {
+            entry.write(&image);
+        }
+        Ok(library)
+    }
+}
+
+/// FNV-1a: tells apart what is different by accident.
+fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let step = |h: u64, b: u8| (h ^ b as u64).wrapping_mul(0x100_0000_01b3);
+    parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |h, part| {
+        // the length keeps "ab" "c" and "a" "bc" apart
+        let h = (part.len() as u64).to_le_bytes().into_iter().fold(h, step);
+        part.iter().copied().fold(h, step)
+    })
+}
+/// A file of the cache: the hash of everything the image follows from, the hash of the image, the image.
+struct Entry {
+    path: PathBuf,
+    key: u64,
+}
+impl Entry {
+    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File) -> Entry {
+        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32].map(u32::to_le_bytes);
+        let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
+        let own =
+            [file.name.to_bytes(), file.text.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()];
+        let key = hash(headers.chain(own));
+        let stem = file.name.to_string_lossy().replace(".cu", "");
+        Entry { path: dir.join(format!("truing-{stem}-sm_{}{}-{key:016x}.bin", arch.0, arch.1)), key }
+    }
+    fn read(&self) -> Option<Vec<u8>> {
+        let all = fs::read(&self.path).ok()?;
+        let (head, image) = all.split_at_checked(16)?;
+        let want = [self.key, hash([image])].map(u64::to_le_bytes);
+        (head == want.as_flattened()).then(|| image.to_vec())
+    }
+    /// Under a name of its own first: nobody reads half a file. A failure costs the next process a compilation.
+    fn write(&self, image: &[u8]) {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let own = self.path.with_extension(format!("{}.{count}", std::process::id()));
+        let head = [self.key, hash([image])].map(u64::to_le_bytes);
+        let whole = [head.as_flattened(), image].concat();
+        if fs::write(&own, whole).and_then(|()| fs::rename(&own, &self.path)).is_err() {
+            let _ = fs::remove_file(&own);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+// Runs CUDA C++ kernel text on the CPU, one block of threads after the other. Every CUDA thread is a fiber that gives way
+// at barriers and warp collectives only, so a missing barrier shows as a difference between the orders in which threads run:
+// 0 ascending, 1 descending, above that shuffled anew each round. In every order but 0 an asynchronous copy happens no earlier
+// than its thread waits for it. A barrier that some threads never reach is reported, not waited for.
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <algorithm>
+#include <utility>
+#include <vector>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifndef __x86_64__
+#error "the switch of fibers below is written for x86-64"
+#endif
+
+#define __global__ __attribute__((visibility("default")))
+#define __device__
+#define __constant__ static const
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(n) __attribute__((aligned(n)))
+#define __shared__ static
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+
+namespace shim {
+extern "C" void truing_shim_switch(void **save, void *load);
+asm(R"(.text
+.globl truing_shim_switch
+.hidden truing_shim_switch
+.type truing_shim_switch,@function
+truing_shim_switch:
+  pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
+  movq %rsp,(%rdi)
+  movq %rsi,%rsp
+  popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
+  ret
+)");
+enum Wait { RUN, BLOCK, WARP, DONE };
+struct Copy {
+    void *to;
+    const void *from;
+};
+struct Fiber {
+    void *sp;
+    char *stack;
+    Wait wait;
+    uint32_t mask;
+    unsigned thread;
+    std::vector<Copy> copies;
+};
+struct Warp {
+    alignas(16) unsigned char slot[2][32][16];
+    unsigned turn[32];
+    uint32_t live, waiting; // lanes that have not ended; those at a collective
+};
+static const size_t STACK = 256 * 1024;
+static std::vector<Fiber> fibers;
+static std::vector<Warp> warps;
+static void *main_sp;
+static int current, count, alive, waiting;
+static unsigned order;
+static void (*body)(const void *);
+static const void *argument;
+static dim3 block, block_dim, grid_dim;
+
+#ifdef __SANITIZE_ADDRESS__
+static const void *main_bottom;
+static size_t main_size;
+static void *main_fake;
+static void to_main(Fiber &f) {
+    void *fake = nullptr;
+    __sanitizer_start_switch_fiber(f.wait == DONE ? nullptr : &fake, main_bottom, main_size);
+    truing_shim_switch(&f.sp, main_sp);
+    __sanitizer_finish_switch_fiber(fake, &main_bottom, &main_size);
+}
+static void to_fiber(Fiber &f) {
+    __sanitizer_start_switch_fiber(&main_fake, f.stack, STACK);
+    truing_shim_switch(&main_sp, f.sp);
+    __sanitizer_finish_switch_fiber(main_fake, nullptr, nullptr);
+}
+static void entered() { __sanitizer_finish_switch_fiber(nullptr, &main_bottom, &main_size); }
+#else
+static void to_main(Fiber &f) { truing_shim_switch(&f.sp, main_sp); }
+static void to_fiber(Fiber &f) { truing_shim_switch(&main_sp, f.sp); }
+static void entered() {}
+#endif
+static void start() {
+    entered();
+    body(argument);
+    Fiber &f = fibers[current];
+    f.wait = DONE;
+    warps[current >> 5].live &= ~(1u << (current & 31));
+    alive--;
+    for (;;) to_main(f);
+}
+static bool arrived(int base, uint32_t mask) {
+    const Warp &w = warps[base >> 5];
+    if ((w.waiting & mask) != (w.live & mask)) return false;
+    for (int l = 0; l < 32 && base + l < count; l++) {
+        const Fiber &f = fibers[base + l];
+        if ((mask >> l & 1) && f.wait != DONE && !(f.wait == WARP && f.mask == mask)) return false;
+    }
+    return true;
+}
+static void release(int base, uint32_t mask) {
+    for (int l = 0; l < 32 && base + l < count; l++)
+        if ((mask >> l & 1) && fibers[base + l].wait == WARP) fibers[base + l].wait = RUN;
+    warps[base >> 5].waiting &= ~mask;
+}
+// Returns once every live lane of the mask has arrived.
+static void warp_sync(uint32_t mask) {
+    const int lane = current & 31, base = current & ~31;
+    Fiber &f = fibers[current];
+    if (!(mask >> lane & 1)) {
+        fprintf(stderr, "shim: lane %d calls a collective whose mask %08x leaves it out\n", lane, mask);
+        abort();
+    }
+    f.wait = WARP;
+    f.mask = mask;
+    warps[current >> 5].waiting |= 1u << lane;
+    if (arrived(base, mask)) release(base, mask);
+    // the others run before this lane goes on, or the first to arrive would never be the last to leave
+    to_main(f);
+}
+static void block_sync() {
+    Fiber &f = fibers[current];
+    f.wait = BLOCK;
+    waiting++;
+    to_main(f);
+}
+// What the lanes of the mask bring; it stays until this lane's next but one.
+template <class T> static const unsigned char (*post(uint32_t mask, T v))[16] {
+    static_assert(sizeof(T) <= 16, "");
+    Warp &w = warps[current >> 5];
+    const int lane = current & 31;
+    const unsigned turn = w.turn[lane]++ & 1;
+    memcpy(w.slot[turn][lane], &v, sizeof v);
+    warp_sync(mask);
+    return w.slot[turn];
+}
+template <class T> static T exchange(uint32_t mask, T v, int from) {
+    T r;
+    memcpy(&r, post(mask, v)[from < 0 ? current & 31 : from], sizeof r);
+    return r;
+}
+template <class T, class F> static T reduce(uint32_t mask, T v, F f) {
+    const unsigned char (*all)[16] = post(mask, v);
+    T r = v, x;
+    for (int l = 0; l < 32; l++)
+        if (l != (current & 31) && (mask >> l & 1)) {
+            memcpy(&x, all[l], sizeof x);
+            r = f(r, x);
+        }
+    return r;
+}
+static bool run_block(int threads) {
+    count = alive = threads;
+    waiting = 0;
+    while ((int)fibers.size() < threads) {
+        fibers.emplace_back();
+        fibers.back().stack = (char *)aligned_alloc(64, STACK);
+    }
+    warps.assign((threads + 31) / 32, Warp{});
+    for (int i = 0; i < threads; i++) warps[i / 32].live |= 1u << i % 32;
+    std::vector<int> turn(threads);
+    for (int i = 0; i < threads; i++) {
+        Fiber &f = fibers[i];
+        f.wait = RUN;
+        f.thread = i;
+        f.copies.clear();
+#ifdef __SANITIZE_ADDRESS__
+        __asan_unpoison_memory_region(f.stack, STACK);
+#endif
+        void **s = (void **)(f.stack + STACK);
+        *--s = nullptr;
+        *--s = (void *)start;
+        for (int k = 0; k < 6; k++) *--s = nullptr;
+        f.sp = s;
+        turn[i] = order == 1 ? threads - 1 - i : i;
+    }
+    uint64_t random = order * 0x9E3779B97F4A7C15ull + 1;
+    while (alive) {
+        bool progress = false;
+        if (order > 1)
+            for (int i = threads - 1; i > 0; i--) {
+                random = random * 6364136223846793005ull + 1442695040888963407ull;
+                std::swap(turn[i], turn[(random >> 32) * (i + 1) >> 32]);
+            }
+        for (int i : turn)
+            if (fibers[i].wait == RUN) {
+                progress = true;
+                current = i;
+                to_fiber(fibers[i]);
+            }
+        if (waiting == alive && alive) {
+            waiting = 0;
+            for (int i = 0; i < threads; i++)
+                if (fibers[i].wait == BLOCK) fibers[i].wait = RUN;
+            progress = true;
+        }
+        if (progress) continue;
+        // lanes that have ended are not waited for
+        for (int i = 0; i < threads; i++)
+            if (fibers[i].wait == WARP && arrived(i & ~31, fibers[i].mask)) {
+                release(i & ~31, fibers[i].mask);
+                progress = true;
+            }
+        if (!progress) {
+            fprintf(stderr, "shim: some threads wait at a barrier that others never reach\n");
+            return false;
+        }
+    }
+    return true;
+}
+template <class A> static void call(const void *kernel) { ((void (*)(const A))kernel)(*(const A *)argument); }
+static const void *the_kernel;
+template <class A> static void enter(const void *) { call<A>(the_kernel); }
+// Runs a kernel of one argument; false if threads wait for each other for ever.
+template <class A> static bool launch(const void *kernel, dim3 grid, dim3 threads, const void *arg, unsigned how) {
+    the_kernel = kernel;
+    argument = arg;
+    body = enter<A>;
+    order = how;
+    grid_dim = grid;
+    block_dim = threads;
+    for (unsigned x = 0; x < grid.x; x++) {
+        block = dim3(x, 0, 0);
+        if (!run_block(threads.x)) return false;
+    }
+    return true;
+}
+struct Index {
+    unsigned x, y, z;
+};
+static Index thread_index() { return {fibers[current].thread, 0, 0}; }
+} // namespace shim
+
+#define threadIdx (shim::thread_index())
+#define blockIdx (shim::block)
+#define blockDim (shim::block_dim)
+#define gridDim (shim::grid_dim)
+static inline void __syncthreads() { shim::block_sync(); }
+static inline void __syncwarp(unsigned mask = 0xffffffffu) { shim::warp_sync(mask); }
+#define SHIM_LANE (shim::current & 31)
+template <class T> static inline T __shfl_sync(unsigned m, T v, int from, int width = 32) {
+    return shim::exchange(m, v, (SHIM_LANE & ~(width - 1)) | (from & (width - 1)));
+}
+template <class T> static inline T __shfl_xor_sync(unsigned m, T v, int x) { return shim::exchange(m, v, SHIM_LANE ^ x); }
+template <class T> static inline T __shfl_down_sync(unsigned m, T v, unsigned d, int width = 32) {
+    const int l = SHIM_LANE, s = l + (int)d;
+    return shim::exchange(m, v, (s & ~(width - 1)) == (l & ~(width - 1)) ? s : -1);
+}
+static inline unsigned __ballot_sync(unsigned m, int p) {
+    return shim::reduce(m, (unsigned)(p != 0) << SHIM_LANE, [](unsigned a, unsigned b) { return a | b; });
+}
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz((unsigned)x); }
+static inline unsigned __reduce_add_sync(unsigned m, unsigned v) {
+    return shim::reduce(m, v, [](unsigned a, unsigned b) { return a + b; });
+}
+static inline unsigned __reduce_min_sync(unsigned m, unsigned v) {
+    return shim::reduce(m, v, [](unsigned a, unsigned b) { return a < b ? a : b; });
+}
+static inline unsigned __reduce_or_sync(unsigned m, unsigned v) {
+    return shim::reduce(m, v, [](unsigned a, unsigned b) { return a | b; });
+}
+static inline void truing_copy16(void *to, const void *from) {
+    if (((uintptr_t)to | (uintptr_t)from) % 16) {
+        fprintf(stderr, "shim: an asynchronous copy is not aligned\n");
+        abort();
+    }
+    if (shim::order == 0) memcpy(to, from, 16);
+    else shim::fibers[shim::current].copies.push_back({to, from});
+}
+static inline void truing_copies_done() {
+    for (const shim::Copy &c : shim::fibers[shim::current].copies) memcpy(c.to, c.from, 16);
+    shim::fibers[shim::current].copies.clear();
+}

@@ -1,0 +1,110 @@
+// A stand-in for libcuda.so.1: the entry points that cuda/src/driver.rs uses, on host memory, with kernels that the shim
+// runs. TRUING_STANDIN_ORDER is the order of threads (shim.h). It enforces what the driver does: a context that is current,
+// known kernels, at most 1024 threads, nothing but launches during a capture.
+#include "shim.h"
+#include "logprob.cu"
+#include "sequence.cu"
+#include <dlfcn.h>
+#include <map>
+#include <mutex>
+
+typedef int CUresult;
+#define API extern "C" __attribute__((visibility("default"))) CUresult
+static std::mutex lock;
+static int context_of_all = 1;
+static bool capture;
+static int loads, launches;
+static std::map<const void *, bool (*)(const void *, dim3, dim3, const void *, unsigned)> kernels;
+
+// What a test sets and reads; no part of the driver.
+API standin_context(int on) { return context_of_all = on; }
+API standin_capture(int on) { return capture = on; }
+API standin_loads() { return loads; }
+API standin_launches() { return launches; }
+API standin_args(int family) { return family ? sizeof(truing_sequence_args) : sizeof(truing_logprob_args); }
+
+API cuInit(unsigned) { return getenv("TRUING_STANDIN_BROKEN") ? 100 : 0; }
+API cuCtxGetCurrent(void **c) {
+    *c = context_of_all ? (void *)&context_of_all : nullptr;
+    return 0;
+}
+API cuCtxGetDevice(int *d) {
+    *d = 0;
+    return context_of_all ? 0 : 201;
+}
+API cuDeviceGetAttribute(int *v, int which, int) {
+    // capability 9.0, two multiprocessors
+    *v = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 2 : 0;
+    return 0;
+}
+API cuLibraryLoadData(void **l, const void *image, void *, void *, unsigned, void *, void *, unsigned) {
+    if (capture) return 900;
+    if (memcmp(image, "\177ELF", 4)) return 200;
+    loads++;
+    *l = (void *)&loads;
+    return 0;
+}
+API cuLibraryUnload(void *l) { return l == (void *)&loads ? 0 : 1; }
+API cuLibraryGetKernel(void **k, void *, const char *name) {
+    Dl_info self;
+    if (!dladdr((void *)&cuLibraryUnload, &self)) return 500;
+    void *own = dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+    *k = own ? dlsym(own, name) : nullptr;
+    std::lock_guard<std::mutex> one(lock);
+    if (*k && !strncmp(name, "truing_logprob_", 15)) kernels[*k] = shim::launch<truing_logprob_args>;
+    else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
+    else return 500;
+    return 0;
+}
+API cuStreamIsCapturing(void *, int *status) {
+    *status = capture;
+    return 0;
+}
+API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned, void *, void **args,
+                   void **) {
+    std::lock_guard<std::mutex> one(lock);
+    if (!context_of_all) return 201;
+    if (gx == 0 || gx > 0x7fffffffu || gy != 1 || gz != 1 || bx == 0 || bx > 1024 || by != 1 || bz != 1) return 1;
+    launches++;
+    const char *order = getenv("TRUING_STANDIN_ORDER");
+    if (!kernels.count(k)) return 400;
+    return kernels[k](k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
+}
+
+// Memory and events: what only the tests use.
+API cuDeviceGet(int *d, int i) {
+    *d = i;
+    return i ? 101 : 0;
+}
+API cuDevicePrimaryCtxRetain(void **c, int) {
+    *c = (void *)&context_of_all;
+    return 0;
+}
+API cuCtxSetCurrent(void *c) { return c == (void *)&context_of_all ? 0 : 201; }
+API cuCtxSynchronize() { return 0; }
+API cuMemAlloc_v2(void **p, size_t n) {
+    *p = aligned_alloc(256, (n + 255) / 256 * 256);
+    memset(*p, 0xc3, n);
+    return 0;
+}
+API cuMemFree_v2(void *p) {
+    free(p);
+    return 0;
+}
+API cuMemcpyHtoD_v2(void *to, const void *from, size_t n) {
+    memcpy(to, from, n);
+    return 0;
+}
+API cuMemcpyDtoH_v2(void *to, const void *from, size_t n) { return cuMemcpyHtoD_v2(to, from, n); }
+API cuMemcpyDtoD_v2(void *to, const void *from, size_t n) { return cuMemcpyHtoD_v2(to, from, n); }
+API cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t n, void *) { return cuMemcpyHtoD_v2(to, from, n); }
+API cuEventCreate(void **e, unsigned) {
+    *e = (void *)&launches;
+    return 0;
+}
+API cuEventRecord(void *, void *) { return 0; }
+API cuEventSynchronize(void *) { return 0; }
+API cuEventElapsedTime(float *ms, void *, void *) {
+    *ms = 1;
+    return 0;
+}

@@ -1,0 +1,1119 @@
+//! Divergences of two rows of logits: against 60 digits, against their definitions in f64, and against themselves: the same
+//! bits for every batch, thread count, choice of outputs, stored type and instruction set.
+use half::bf16;
+use truing_core::Status;
+use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
+use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
+use truing_core::error::row;
+use truing_core::logprob::{self, Rows, Transform, TransformInputs};
+use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::preference::Reduction;
+use truing_cpu::divergence::{
+    Inputs, PartialTeacher, SequenceFigures, Totals, backward, forward, forward_fused, forward_workspace, partial,
+    sequence_kl, sequence_kl_backward, sequence_kl_workspace,
+};
+use truing_cpu::logprob::Grad;
+use truing_cpu::{Context, Isa};
+use truing_tests::{Cases, Data, Random, U, context, contexts, same, with_scratch};
+
+const INF: f32 = f32::INFINITY;
+const DEAD: f32 = f32::NEG_INFINITY;
+
+/// Every figure, filled with values that no kernel writes.
+#[derive(Clone, Debug)]
+struct Out {
+    values: Vec<f32>,
+    student_entropy: Vec<f32>,
+    teacher_entropy: Vec<f32>,
+    cross_entropy: Vec<f32>,
+    reverse_cross_entropy: Vec<f32>,
+    student_logprob: Vec<f32>,
+    teacher_logprob: Vec<f32>,
+    student_rank: Vec<i32>,
+    teacher_rank: Vec<i32>,
+    stats: Vec<f32>,
+    status: Vec<u32>,
+    loss: f64,
+    counters: [i64; 32],
+    /// Of student and teacher.
+    grads: [Vec<f32>; 2],
+}
+impl Out {
+    fn new(n: usize, widths: [usize; 2]) -> Out {
+        let (f, i) = (vec![7.5f32; n], vec![77; n]);
+        Out {
+            values: f.clone(),
+            student_entropy: f.clone(),
+            teacher_entropy: f.clone(),
+            cross_entropy: f.clone(),
+            reverse_cross_entropy: f.clone(),
+            student_logprob: f.clone(),
+            teacher_logprob: f,
+            student_rank: i.clone(),
+            teacher_rank: i,
+            stats: vec![7.5; n * STATS],
+            status: vec![1 << 31; n],
+            loss: 7.5,
+            counters: [77; 32],
+            grads: widths.map(|v| vec![7.5; n * v]),
+        }
+    }
+    fn figures(&mut self, target: bool) -> Figures<'_> {
+        let n = self.status.len();
+        macro_rules! all {
+            ($($f:ident)*) => { Figures { $($f: Some(MatrixMut::vector(&mut self.$f)),)*
+                stats: Some(MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()) } };
+        }
+        let mut all = all!(values student_entropy teacher_entropy cross_entropy reverse_cross_entropy student_logprob
+            teacher_logprob student_rank teacher_rank status);
+        if !target {
+            (all.student_logprob, all.teacher_logprob) = (None, None);
+        }
+        all
+    }
+    fn same(&self, what: &str, want: &Out) {
+        macro_rules! each {
+            ($($f:ident)*) => {$( same(&format!("{what}: {}", stringify!($f)), &self.$f, &want.$f); )*};
+        }
+        each!(values student_entropy teacher_entropy cross_entropy reverse_cross_entropy student_logprob teacher_logprob
+            student_rank teacher_rank stats status);
+        same(&format!("{what}: student gradient"), &self.grads[0], &want.grads[0]);
+        same(&format!("{what}: teacher gradient"), &self.grads[1], &want.grads[1]);
+        assert_eq!(self.loss.to_bits(), want.loss.to_bits(), "{what}: loss");
+        assert_eq!(self.counters, want.counters, "{what}: counters");
+    }
+}
+/// What a test varies.
+#[derive(Clone, Copy, Debug)]
+struct Case<'a> {
+    problem: Problem,
+    inputs: Inputs<'a>,
+    upstream: Upstream<'a>,
+}
+impl<'a> Case<'a> {
+    fn new(n: usize, widths: [usize; 2], options: Options) -> Case<'a> {
+        let [s, t] = widths.map(|v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap());
+        let problem = Problem::new(s, t, options).unwrap();
+        Case { problem, inputs: Inputs::default(), upstream: Upstream::default() }
+    }
+}
+fn options(kind: Kind, param: f64) -> Options {
+    Options { kind, param, reduction: Some(Reduction::Sum), ..Options::default() }
+}
+fn matrix(x: &[f32], v: usize) -> Floats<'_> {
+    Matrix::contiguous(x, x.len() / v, v).unwrap().into()
+}
+fn matrix_mut(x: &mut [f32], v: usize) -> FloatsMut<'_> {
+    let n = x.len() / v;
+    MatrixMut::contiguous(x, n, v).unwrap().into()
+}
+/// Forward with everything, then backward from its statistics.
+fn all(c: &Context, case: &Case<'_>, logits: [Floats<'_>; 2]) -> Out {
+    let widths = logits.map(|z| z.cols());
+    let mut out = Out::new(logits[0].rows(), widths);
+    let target = case.inputs.rows.target.is_some();
+    let (mut loss, mut counters) = ([0f64; 1], [0; 32]);
+    with_scratch(forward_workspace(&case.problem, true).minimum, |w| {
+        let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: Some(&mut counters) };
+        forward(c, &case.problem, logits, case.inputs, out.figures(target), totals, w).unwrap();
+    });
+    (out.loss, out.counters) = (loss[0], counters);
+    let mut grads = std::mem::take(&mut out.grads);
+    let stats = Matrix::contiguous(&out.stats, logits[0].rows(), STATS).unwrap();
+    back(c, case, logits, Some(stats), &mut grads);
+    let mut again = grads.clone();
+    back(c, case, logits, None, &mut again);
+    same("gradient of the student without statistics", &again[0], &grads[0]);
+    same("gradient of the teacher without statistics", &again[1], &grads[1]);
+    out.grads = grads;
+    out
+}
+fn back(
+    c: &Context,
+    case: &Case<'_>,
+    logits: [Floats<'_>; 2],
+    stats: Option<Matrix<'_, f32>>,
+    grads: &mut [Vec<f32>; 2],
+) {
+    let [ws, wt] = logits.map(|z| z.cols());
+    let [s, t] = grads;
+    let student = Grad::Separate(logits[0], matrix_mut(s, ws));
+    let teacher = if case.problem.options().teacher == Teacher::Logits {
+        Grad::Separate(logits[1], matrix_mut(t, wt))
+    } else {
+        Grad::Absent(logits[1])
+    };
+    backward(c, &case.problem, [student, teacher], case.inputs, stats, case.upstream, None).unwrap();
+}
+
+/// `golden/divergence.txt`, 60 digits from an independent script.
+#[test]
+fn golden() {
+    let hash = |seed: u32, j: u32| -> u32 {
+        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
+        x.wrapping_mul(2246822519) >> 16
+    };
+    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
+    let (mut cases, contexts) = (Cases::default(), contexts());
+    let mut failed = vec![];
+    let mut worst = std::collections::BTreeMap::<String, [f64; 2]>::new();
+    let (mut student, mut teacher, mut columns, mut about) = (vec![], vec![], [0usize; 4], String::new());
+    for line in include_str!("golden/divergence.txt").lines() {
+        if let Some(row) = line.strip_prefix("row ") {
+            let [seed, v, bits, step, shift, offset, dead] = numbers(row)[..] else { panic!("{line}") };
+            let (seed, dead) = (seed as u32, dead as u32);
+            student.clear();
+            teacher.clear();
+            for j in 0..v as u32 {
+                let x = ((hash(seed, j) as i64 - 32768) >> bits as u32) as f64 * step;
+                let y = x + ((hash(seed + 2, j) % 16) as f64 - 8.0) * shift + offset;
+                let gone = |bit, k, m| dead & bit != 0 && hash(seed + k, j).is_multiple_of(m);
+                student.push(if gone(1, 1, 5) { DEAD } else { x as f32 });
+                teacher.push(if gone(2, 3, 7) { DEAD } else { y as f32 });
+            }
+            let top = |z: &[f32]| (0..z.len()).rev().max_by(|&i, &j| z[i].total_cmp(&z[j])).unwrap();
+            let any = |k| (hash(seed + 5, k) % v as u32) as usize;
+            (columns, about) = ([top(&teacher), top(&student), any(0), any(1)], line.to_owned());
+            continue;
+        }
+        let parts: Vec<&str> = line.split(" | ").collect();
+        let [name, param, limits] = parts[0].split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let kind = Kind::ALL.iter().find(|k| k.name == name).unwrap().kind;
+        let limits = if limits == "scaled" { Limits::Scaled } else { Limits::Peer };
+        let (v, want) = (student.len(), parts[1].trim().parse::<f64>().unwrap());
+        let param: f64 = param.parse().unwrap();
+        let mut case = Case::new(1, [v; 2], Options { limits, ..options(kind, param) });
+        case.upstream.loss = Some(1.0);
+        let logits = [matrix(&student, v), matrix(&teacher, v)];
+        let mut first: Option<Out> = None;
+        for c in &contexts {
+            let out = all(c, &case, logits);
+            if let Some(first) = &first {
+                out.same(&format!("{about}: {line}"), first);
+            } else {
+                first = Some(out);
+            }
+            cases.ran();
+        }
+        let out = first.unwrap();
+        let what = format!("{about}: {}", parts[0]);
+        let mut judge = |ok: bool, text: String| {
+            if !ok {
+                failed.push(format!("{what}: {text}"));
+            }
+        };
+        let (got, value) = (out.values[0] as f64, want);
+        if want == f64::INFINITY {
+            judge(got == want && out.status[0] & (row::INFINITE | row::OVERFLOW) != 0, format!("got {got:e}"));
+            judge(out.grads.iter().flatten().all(|&g| g == 0.0), "a gradient of an infinite value".into());
+            continue;
+        }
+        let entry = worst.entry(format!("{name} {param}")).or_default();
+        let bounds = Bounds::new(kind, param, &student, &teacher);
+        let tiny = if kind == Kind::CosineLogits { 1e-11 } else { 1e-25 };
+        if want > tiny {
+            let error = (got - want).abs() / U;
+            entry[0] = entry[0].max(error / want);
+            judge(error <= bounds.value(want), format!("got {got:e}, error {:.1} u", error / want));
+        } else {
+            judge(
+                got <= 1e-14 || kind == Kind::CosineLogits && got <= 1e-11 + 32.0 * U * bounds.square.min(2.0),
+                format!("got {got:e}"),
+            );
+        }
+        let (most, some) = (numbers(parts[2]), numbers(parts[3]));
+        for side in 0..2 {
+            for (k, &j) in columns.iter().enumerate() {
+                let (want, got) = (some[4 * side + k], out.grads[side][j] as f64);
+                let error = (got - want).abs() / U;
+                entry[1] = entry[1].max(if error < 1e-20 { 0.0 } else { error / most[side] });
+                let text =
+                    format!("side {side}, column {j}: got {got:e}, expected {want:e}: {:.1} u", error / most[side]);
+                judge(error <= bounds.gradient(most[side], value) || most[side] < 1e-25 && got.abs() < 1e-14, text);
+            }
+        }
+    }
+    for (name, [value, gradient]) in worst {
+        println!("{name}: values within {value:.1} u, gradients within {gradient:.1} u of the row's largest");
+    }
+    cases.finish("golden divergences", 2 * 1000);
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    for text in &failed {
+        let n = seen.entry(text.split(": ").nth(1).unwrap().to_owned()).or_default();
+        *n += 1;
+        if *n <= 4 {
+            println!("{text}");
+        }
+    }
+    assert!(failed.is_empty(), "{} failures: {seen:?}", failed.len());
+}
+/// What an error may be, in u.
+struct Bounds {
+    kind: Kind,
+    /// 1 + |parameter|
+    param: f64,
+    /// Range of the logits of both sides.
+    range: f64,
+    /// Largest difference of two logits over the product of both norms.
+    cosine: f64,
+    /// Squared distance of the logits over twice the product of their norms.
+    square: f64,
+}
+impl Bounds {
+    fn new(kind: Kind, param: f64, student: &[f32], teacher: &[f32]) -> Bounds {
+        let range = |x: &[f32]| {
+            let live = x.iter().filter(|x| **x > DEAD);
+            live.clone().fold(DEAD, |a, &b| a.max(b)) as f64 - live.fold(INF, |a, &b| a.min(b)) as f64
+        };
+        let both = || {
+            student.iter().zip(teacher).filter(|(x, y)| **x > DEAD && **y > DEAD).map(|(&x, &y)| (x as f64, y as f64))
+        };
+        let norm = |f: fn((f64, f64)) -> f64| both().map(|x| f(x) * f(x)).sum::<f64>().sqrt();
+        let apart = both().fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()));
+        Bounds {
+            kind,
+            param: if param.is_nan() { 1.0 } else { 1.0 + param.abs() },
+            range: range(student) + range(teacher),
+            cosine: apart / (norm(|x| x.0) * norm(|x| x.1)).max(1e-30),
+            square: norm(|x| x.0 - x.1).powi(2) / (2.0 * norm(|x| x.0) * norm(|x| x.1)).max(1e-30),
+        }
+    }
+    fn value(&self, want: f64) -> f64 {
+        want * match self.kind {
+            Kind::Chi2 | Kind::Chi2Reverse => 16.0 * (1.0 + self.range),
+            Kind::Alpha | Kind::Renyi => 32.0 + self.range * self.param,
+            // both forms of the cosine cancel: the better one counts
+            Kind::CosineLogits => 32.0 * (1.0 + self.square.min(2.0) / want.max(1e-30)),
+            _ => 32.0,
+        }
+    }
+    fn gradient(&self, most: f64, value: f64) -> f64 {
+        match self.kind {
+            // weights that differ by less than their rounding; they are as large as the root of the value
+            Kind::CosineProbs => 16.0 * (most + value.sqrt()),
+            Kind::CosineLogits => 32.0 * (most + self.cosine),
+            Kind::Alpha | Kind::Renyi => 16.0 * most * (1.0 + self.range * self.param / 8.0),
+            Kind::Chi2 | Kind::Chi2Reverse => 16.0 * most * (1.0 + self.range / 4.0),
+            _ => 16.0 * most * (1.0 + self.range / 8.0),
+        }
+    }
+}
+
+/// Value and gradients of transformed logits, in f64 from the definitions: x of the student, y of the teacher, as long as
+/// the larger vocabulary.
+fn reference(kind: Kind, s: f64, x: &[f64], y: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
+    let softmax = |x: &[f64]| {
+        let m = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+        let sum: f64 = x.iter().map(|x| (x - m).exp()).sum();
+        x.iter().map(|x| (x - m).exp() / sum).collect::<Vec<f64>>()
+    };
+    let (p, t) = (softmax(x), softmax(y));
+    let n = x.len();
+    let log = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
+    let zip = |f: &dyn Fn(f64, f64) -> f64| (0..n).map(|j| f(t[j], p[j])).collect::<Vec<f64>>();
+    let kl = |f: f64, r: f64| {
+        let value = zip(&|t, p| f * log(t, p) + r * log(p, t)).iter().sum::<f64>();
+        // a part with factor 0 is not evaluated
+        let part = |w: f64, v: f64| if w == 0.0 { 0.0 } else { w * v };
+        (value, zip(&|t, p| -f * t + part(r, log(p, t))), zip(&|t, p| part(f, log(t, p)) - r * p))
+    };
+    let skew = |w: f64, own: f64, other: f64| {
+        // own KL(t || M) + other KL(p || M)
+        let m = |t: f64, p: f64| w * t + (1.0 - w) * p;
+        let value = zip(&|t, p| own * log(t, m(t, p)) + other * log(p, m(t, p))).iter().sum::<f64>();
+        let over = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a / b };
+        let dp = zip(&|t, p| {
+            let q = (1.0 - w) * over(p, m(t, p));
+            -own * q * t + other * (log(p, m(t, p)) + p - q * p)
+        });
+        let dt = zip(&|t, p| {
+            let q = w * over(t, m(t, p));
+            -other * q * p + own * (log(t, m(t, p)) + t - q * t)
+        });
+        (value, dp, dt)
+    };
+    let power = |t: f64, p: f64| if t == 0.0 && p == 0.0 { 0.0 } else { t.powf(s) * p.powf(1.0 - s) };
+    let (value, dp, dt) = match kind {
+        Kind::ForwardKl => kl(1.0, 0.0),
+        Kind::ReverseKl => {
+            let (_, dp, dt) = kl(0.0, 1.0);
+            (zip(&|t, p| log(p, t)).iter().sum(), dp, dt)
+        }
+        Kind::MixedKl => kl(s, 1.0 - s),
+        Kind::Jeffreys => kl(1.0, 1.0),
+        Kind::Jsd => skew(s, s, 1.0 - s),
+        Kind::SkewKl => skew(s, 1.0, 0.0),
+        Kind::SkewReverseKl => skew(1.0 - s, 0.0, 1.0),
+        Kind::Renyi | Kind::Alpha => {
+            let a: f64 = zip(&power).iter().sum();
+            if kind == Kind::Renyi {
+                (a.ln() / (s - 1.0), zip(&|t, p| -power(t, p) / a), zip(&|t, p| s / (s - 1.0) * power(t, p) / a))
+            } else {
+                ((1.0 - a) / (s * (1.0 - s)), zip(&|t, p| -power(t, p) / s), zip(&|t, p| -power(t, p) / (1.0 - s)))
+            }
+        }
+        Kind::Hellinger2 => {
+            let root = |t: f64, p: f64| -(t * p).sqrt() / 2.0;
+            (1.0 + 2.0 * zip(&root).iter().sum::<f64>(), zip(&root), zip(&root))
+        }
+        Kind::Chi2 => {
+            let value = zip(&|t, p| {
+                if p > 0.0 {
+                    (t - p) * (t - p) / p
+                } else if t > 0.0 {
+                    f64::INFINITY
+                } else {
+                    0.0
+                }
+            })
+            .iter()
+            .sum();
+            (
+                value,
+                zip(&|t, p| if p > 0.0 { -t * t / p } else { 0.0 }),
+                zip(&|t, p| if p > 0.0 { 2.0 * t * (t - p) / p } else { 0.0 }),
+            )
+        }
+        Kind::Chi2Reverse => {
+            let value = zip(&|t, p| {
+                if t > 0.0 {
+                    (t - p) * (t - p) / t
+                } else if p > 0.0 {
+                    f64::INFINITY
+                } else {
+                    0.0
+                }
+            })
+            .iter()
+            .sum();
+            (
+                value,
+                zip(&|t, p| if t > 0.0 { 2.0 * p * (p - t) / t } else { 0.0 }),
+                zip(&|t, p| if t > 0.0 { -p * p / t } else { 0.0 }),
+            )
+        }
+        Kind::Tvd => {
+            let sign = |x: f64| {
+                if x > 0.0 {
+                    0.5
+                } else if x < 0.0 {
+                    -0.5
+                } else {
+                    0.0
+                }
+            };
+            let value = zip(&|t, p| (t - p).abs() / 2.0).iter().sum();
+            (value, zip(&|t, p| -p * sign(t - p)), zip(&|t, p| t * sign(t - p)))
+        }
+        Kind::CosineProbs | Kind::CosineLogits => {
+            let both = |a: f64, b: f64| if a > f64::NEG_INFINITY && b > f64::NEG_INFINITY { a } else { 0.0 };
+            let (a, b) = if kind == Kind::CosineProbs {
+                (t.clone(), p.clone())
+            } else {
+                ((0..n).map(|j| both(y[j], x[j])).collect(), (0..n).map(|j| both(x[j], y[j])).collect())
+            };
+            let norm = |a: &[f64]| a.iter().map(|a| a * a).sum::<f64>().sqrt();
+            let (na, nb) = (norm(&a), norm(&b));
+            let c = (0..n).map(|j| a[j] * b[j]).sum::<f64>() / (na * nb);
+            let db: Vec<f64> = (0..n).map(|j| -(a[j] / na - c * b[j] / nb) / nb).collect();
+            let da: Vec<f64> = (0..n).map(|j| -(b[j] / nb - c * a[j] / na) / na).collect();
+            if kind == Kind::CosineLogits {
+                let live =
+                    |g: Vec<f64>| (0..n).map(|j| both(g[j], both(x[j], y[j]) + both(y[j], x[j]))).collect::<Vec<f64>>();
+                let dead = |j: usize| x[j] == f64::NEG_INFINITY || y[j] == f64::NEG_INFINITY;
+                let cut = |g: Vec<f64>| {
+                    g.iter().enumerate().map(|(j, &g)| if dead(j) { 0.0 } else { g }).collect::<Vec<f64>>()
+                };
+                return (1.0 - c, cut(live(db)), cut(live(da)));
+            }
+            (1.0 - c, (0..n).map(|j| db[j] * p[j]).collect(), (0..n).map(|j| da[j] * t[j]).collect())
+        }
+        Kind::CrossEntropy | Kind::ReverseCrossEntropy => {
+            let cross = |a: f64, b: f64| if a == 0.0 { 0.0 } else { -a * b.ln() };
+            if kind == Kind::CrossEntropy {
+                (zip(&cross).iter().sum(), zip(&|t, _| -t), zip(&cross))
+            } else {
+                let back = |t: f64, p: f64| cross(p, t);
+                (zip(&back).iter().sum(), zip(&back), zip(&|_, p| -p))
+            }
+        }
+    };
+    let chain = |d: Vec<f64>, p: &[f64]| {
+        let sum: f64 = d.iter().sum();
+        d.iter().zip(p).map(|(d, p)| d - p * sum).collect::<Vec<f64>>()
+    };
+    (value, chain(dp, &p), chain(dt, &t))
+}
+const PARAMS: [(Kind, f64); 24] = [
+    (Kind::ForwardKl, f64::NAN),
+    (Kind::ReverseKl, f64::NAN),
+    (Kind::MixedKl, 0.3),
+    (Kind::Jeffreys, f64::NAN),
+    (Kind::Jsd, 0.5),
+    (Kind::Jsd, 0.1),
+    (Kind::SkewKl, 0.1),
+    (Kind::SkewKl, 0.6),
+    (Kind::SkewReverseKl, 0.1),
+    (Kind::Renyi, 0.5),
+    (Kind::Renyi, 3.0),
+    (Kind::Alpha, 0.5),
+    (Kind::Alpha, 2.0),
+    (Kind::Alpha, -1.0),
+    (Kind::Hellinger2, f64::NAN),
+    (Kind::Chi2, f64::NAN),
+    (Kind::Chi2Reverse, f64::NAN),
+    (Kind::Tvd, f64::NAN),
+    (Kind::CosineProbs, f64::NAN),
+    (Kind::CosineLogits, f64::NAN),
+    (Kind::CrossEntropy, f64::NAN),
+    (Kind::ReverseCrossEntropy, f64::NAN),
+    (Kind::Jsd, 0.9),
+    (Kind::Renyi, 0.9),
+];
+
+/// Everything at once: different vocabularies and types, transforms of both sides, bias with dead columns, padding, masks,
+/// weights, the hard-label term, the shift of the teacher's target; every kind against its definition, and the same bits
+/// on every instruction set, for threads, rows alone and gradients in place.
+#[test]
+fn options_against_f64() {
+    let mut cases = Cases::default();
+    let contexts: Vec<Context> = contexts().into_iter().chain([context(Isa::detect(), 3)]).collect();
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        for (vs, vt) in [(37, 37), (50, 33), (2100, 2300)] {
+            let n = 5;
+            let mut r = Random((number * 10 + vs) as u64);
+            let student = Data::new(number % 3, &r.normals(n * vs, 2.0));
+            let teacher: Vec<f32> = (0..n * vt)
+                .map(|k| {
+                    student.wide()[(k / vt * vs + (k % vt).min(vs - 1)).min(n * vs - 1)] + (r.normal() * 0.7) as f32
+                })
+                .collect();
+            let teacher = Data::new((number + 1) % 3, &teacher);
+            let strict =
+                matches!(kind, Kind::ForwardKl | Kind::Chi2 | Kind::CrossEntropy | Kind::Jeffreys | Kind::MixedKl)
+                    || matches!(kind, Kind::ReverseKl | Kind::Chi2Reverse | Kind::ReverseCrossEntropy)
+                    || !param.is_nan() && !(0.0..=1.0).contains(&param);
+            // where a dead column would make it infinite, both sides have the same ones
+            let dead = |j: usize| j % 11 == 10 || strict && j >= vs.min(vt) - 3;
+            let bias = |v: usize, r: &mut Random| -> Vec<f32> {
+                (0..v).map(|j| if dead(j) { DEAD } else { (r.normal() * 0.3) as f32 }).collect()
+            };
+            let (bias_s, bias_t) = (bias(vs, &mut r), bias(vt, &mut r));
+            let row_t: Vec<f32> = (0..n).map(|_| r.between(0.6, 1.8) as f32).collect();
+            let weight = [1.0f32, 0.25, 0.0, 2.0, 1.5];
+            let mask = [1u8, 1, 1, 1, 0];
+            let target: Vec<i64> = (0..n).map(|i| [3, 7, 1, 5, -9][i]).collect();
+            let transform = Transform { logit_scale: 1.1, softcap: 20.0, temperature: 1.25 };
+            let plain = logprob::Options { ignore_index: Some(-100), ..logprob::Options::default() };
+            let own = logprob::Options { transform, n_valid_vocab: vs - 2, ..plain };
+            let other = logprob::Options { n_valid_vocab: vt - 1, ..plain };
+            let (s, t) = (logprob::Problem::new(n, vs, own).unwrap(), logprob::Problem::new(n, vt, other).unwrap());
+            let (hard, soft, shift) = (0.4, 0.7, if kind == Kind::CosineLogits { 0.0 } else { -1.5 });
+            let options = Options {
+                hard_weight: hard,
+                hard_dft: number % 2 == 0,
+                soft_weight: soft,
+                teacher_target_shift: shift,
+                temperature_squared: true,
+                reduction: Some(Reduction::Mean),
+                ..options(kind, param)
+            };
+            let g: Vec<f32> = r.normals(n, 1.0);
+            let g_lp: Vec<f32> = r.normals(n, 1.0);
+            let case = Case {
+                problem: Problem::new(s, t, options).unwrap(),
+                inputs: Inputs {
+                    student: TransformInputs { bias: Some(Matrix::vector(&bias_s).into()), row_temperature: None },
+                    teacher: TransformInputs {
+                        bias: Some(Matrix::vector(&bias_t).into()),
+                        row_temperature: Some(Matrix::vector(&row_t)),
+                    },
+                    rows: Rows {
+                        target: Some(Matrix::vector(&target).into()),
+                        mask: Some(Matrix::vector(&mask).into()),
+                        segments: None,
+                    },
+                    row_weight: Some(Matrix::vector(&weight)),
+                },
+                upstream: Upstream {
+                    values: Some(Matrix::vector(&g)),
+                    student_logprob: Some(Matrix::vector(&g_lp)),
+                    loss: Some(2.0),
+                    scale: 0.5,
+                },
+            };
+            let logits = [student.view(Layout::contiguous(n, vs)), teacher.view(Layout::contiguous(n, vt))];
+            let out = all(&contexts[0], &case, logits);
+            for c in &contexts[1..] {
+                all(c, &case, logits).same(&format!("{kind:?} {param} {vs} {vt}"), &out);
+                cases.ran();
+            }
+            judge_options(
+                &format!("{kind:?} {param} {vs} {vt}"),
+                &case,
+                (kind, param),
+                [&student, &teacher],
+                &out,
+                &g,
+                &g_lp,
+            );
+        }
+    }
+    cases.finish("options of divergences", 24 * 3 * 3);
+}
+fn judge_options(
+    what: &str,
+    case: &Case<'_>,
+    (kind, param): (Kind, f64),
+    data: [&Data; 2],
+    out: &Out,
+    g: &[f32],
+    g_lp: &[f32],
+) {
+    let (options, n) = (case.problem.options(), out.status.len());
+    let sides = [case.problem.student(), case.problem.teacher()];
+    let inputs = [case.inputs.student, case.inputs.teacher];
+    let width = sides[0].vocab().max(sides[1].vocab());
+    let wide = [data[0].wide(), data[1].wide()];
+    let mut sum = 0.0;
+    for i in 0..n {
+        let target = case.inputs.rows.target.unwrap().get(i);
+        if i == 2 || i == 4 {
+            // weight 0, mask 0
+            assert_eq!((out.values[i], out.status[i], out.student_rank[i]), (0.0, row::IGNORED, -1), "{what}");
+            for side in 0..2 {
+                let v = sides[side].vocab();
+                assert!(out.grads[side][i * v..][..v].iter().all(|&g| g == 0.0), "{what}");
+            }
+            continue;
+        }
+        let (mut x, mut slope) =
+            ([vec![f64::NEG_INFINITY; width], vec![f64::NEG_INFINITY; width]], [vec![0.0; width], vec![0.0; width]]);
+        for side in 0..2 {
+            let (p, v) = (sides[side], sides[side].vocab());
+            let t = p.options().transform;
+            let temperature = inputs[side].row_temperature.map_or(t.temperature, |m| m.get(i) as f64);
+            for j in 0..p.valid() {
+                let bias = inputs[side].bias.unwrap().get(j);
+                if bias == f64::NEG_INFINITY {
+                    continue;
+                }
+                let z = t.logit_scale * (wide[side][i * v + j] as f64 + bias);
+                let (value, s) = if t.softcap > 0.0 {
+                    (t.softcap * (z / t.softcap).tanh(), 1.0 - (z / t.softcap).tanh().powi(2))
+                } else {
+                    (z, 1.0)
+                };
+                (x[side][j], slope[side][j]) = (value / temperature, s * t.logit_scale / temperature);
+            }
+        }
+        let y = target as usize;
+        x[1][y] += options.teacher_target_shift;
+        let (d, gx, gy) = reference(kind, param, &x[0], &x[1]);
+        let lse = |x: &[f64]| {
+            let m = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+            m + x.iter().map(|x| (x - m).exp()).sum::<f64>().ln()
+        };
+        let logp: Vec<f64> = x[0].iter().map(|v| v - lse(&x[0])).collect();
+        let logt: Vec<f64> = x[1].iter().map(|v| v - lse(&x[1])).collect();
+        let weight = case.inputs.row_weight.unwrap().get(i) as f64;
+        let t2 = sides[0].options().transform.temperature.powi(2);
+        let (soft, hard) = (
+            weight * options.soft_weight * t2,
+            weight * options.hard_weight * if options.hard_dft { logp[y].exp() } else { 1.0 },
+        );
+        let value = soft * d - hard * logp[y];
+        let near = |what: &str, got: f64, want: f64, size: f64| {
+            assert!(
+                (got - want).abs() <= 3e-5 * (size + want.abs()),
+                "{what}, row {i}: got {got:e}, expected {want:e}"
+            );
+        };
+        near(&format!("{what}: value"), out.values[i] as f64, value, 0.02);
+        sum += value;
+        let entropy =
+            |l: &[f64]| l.iter().map(|l| if *l > f64::NEG_INFINITY { -l.exp() * l } else { 0.0 }).sum::<f64>();
+        let cross = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).map(|(a, b)| if *a > f64::NEG_INFINITY { -a.exp() * b } else { 0.0 }).sum::<f64>()
+        };
+        near(what, out.student_entropy[i] as f64, entropy(&logp), 1.0);
+        near(what, out.teacher_entropy[i] as f64, entropy(&logt), 1.0);
+        for (got, want) in
+            [(out.cross_entropy[i], cross(&logt, &logp)), (out.reverse_cross_entropy[i], cross(&logp, &logt))]
+        {
+            if want == f64::INFINITY {
+                assert_eq!(got, INF, "{what}");
+            } else {
+                near(what, got as f64, want, 1.0);
+            }
+        }
+        near(what, out.student_logprob[i] as f64, logp[y], 1.0);
+        near(what, out.teacher_logprob[i] as f64, logt[y], 1.0);
+        let top = |l: &[f64]| (0..l.len()).rev().max_by(|&a, &b| l[a].total_cmp(&l[b])).unwrap();
+        let above = |l: &[f64], j: usize| l.iter().filter(|&&v| v > l[j]).count() as i32;
+        assert_eq!(out.student_rank[i], above(&logp, top(&logt)), "{what}");
+        assert_eq!(out.teacher_rank[i], above(&logt, top(&logp)), "{what}");
+        // upstream: 0.5 (g + 2 / 3 rows that are read)
+        let up = 0.5 * (g[i] as f64 + 2.0 / 3.0);
+        let own = 0.5 * g_lp[i] as f64 - up * hard;
+        for side in 0..2 {
+            let v = sides[side].vocab();
+            let want: Vec<f64> = (0..v)
+                .map(|j| {
+                    let mut dx = up * soft * [&gx, &gy][side][j];
+                    if side == 0 {
+                        dx += own * ((j == y) as u8 as f64 - logp[j].exp());
+                    }
+                    dx * slope[side][j]
+                })
+                .collect();
+            let most = want.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            for j in 0..v {
+                let got = out.grads[side][i * v + j] as f64;
+                // the softcap's slope is formed as 1 - tanh^2 here
+                assert!(
+                    (got - want[j]).abs() <= 3e-5 * most,
+                    "{what}, row {i}, side {side}, column {j}: got {got:e}, expected {:e} of {most:e}",
+                    want[j]
+                );
+            }
+        }
+    }
+    let want = sum / 3.0;
+    assert!((out.loss - want).abs() <= 3e-5 * (want.abs() + 0.1), "{what}: loss {} {want}", out.loss);
+    assert_eq!(out.counters[0], 2, "{what}");
+}
+
+/// In place, fused, rows alone, stored in bf16: the bits of the plain call.
+#[test]
+fn ways_to_call() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        for v in [1, 33, 4100] {
+            let n = 3;
+            let mut r = Random((number * 7 + v) as u64);
+            let x: Vec<f32> = r.normals(n * v, 3.0).iter().map(|&x| bf16::from_f32(x).to_f32()).collect();
+            let y: Vec<f32> = x.iter().map(|x| bf16::from_f32(x + r.normal() as f32).to_f32()).collect();
+            let mut case = Case::new(n, [v; 2], options(kind, param));
+            case.upstream.loss = Some(1.5);
+            let logits = [matrix(&x, v), matrix(&y, v)];
+            let want = all(&c, &case, logits);
+            let (narrow_x, narrow_y) = (Data::new(1, &x), Data::new(1, &y));
+            let layout = Layout::contiguous(n, v);
+            all(&c, &case, [narrow_x.view(layout), narrow_y.view(layout)]).same("bf16", &want);
+
+            let mut fused = Out::new(n, [v; 2]);
+            let [mut gs, mut gt] = std::mem::take(&mut fused.grads);
+            let grads =
+                [Grad::Separate(logits[0], matrix_mut(&mut gs, v)), Grad::Separate(logits[1], matrix_mut(&mut gt, v))];
+            let mut out = Figures { values: Some(MatrixMut::vector(&mut fused.values)), ..Figures::default() };
+            forward_fused(&c, &case.problem, grads, case.inputs, out, Totals::default(), Some(1.5), &mut []).unwrap();
+            same("fused values", &fused.values, &want.values);
+            same("fused student gradient", &gs, &want.grads[0]);
+            same("fused teacher gradient", &gt, &want.grads[1]);
+
+            (gs, gt) = (x.clone(), y.clone());
+            let grads = [Grad::InPlace(matrix_mut(&mut gs, v)), Grad::InPlace(matrix_mut(&mut gt, v))];
+            out = Figures::default();
+            forward_fused(&c, &case.problem, grads, case.inputs, out, Totals::default(), Some(1.5), &mut []).unwrap();
+            same("student gradient in place", &gs, &want.grads[0]);
+            same("teacher gradient in place", &gt, &want.grads[1]);
+            for i in 0..n {
+                let mut case = Case::new(1, [v; 2], options(kind, param));
+                case.upstream.loss = Some(1.5);
+                let one = all(&c, &case, [matrix(&x[i * v..][..v], v), matrix(&y[i * v..][..v], v)]);
+                same("a row alone: value", &one.values, &want.values[i..i + 1]);
+                same("a row alone: statistics", &one.stats, &want.stats[i * STATS..][..STATS]);
+                same("a row alone: gradient", &one.grads[0], &want.grads[0][i * v..][..v]);
+            }
+            cases.ran();
+        }
+    }
+    cases.finish("ways to call", 24 * 3);
+}
+
+/// Identical rows give exactly 0; NaN, `+inf` and rows without a live column stay alone; disjoint rows have the kind's
+/// largest value.
+#[test]
+fn edges() {
+    let c = context(Isa::detect(), 0);
+    let (nan, d) = (f32::NAN, DEAD);
+    for (kind, param) in PARAMS {
+        let x = [1.0f32, 2.0, 0.5, nan, 2.0, 0.0, 1.0, INF, 0.0, d, d, d, 1.0, 2.0, 3.0, 1.0, d, d];
+        let y = [1.0f32, 2.0, 0.5, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, d, d, d, d, 2.0, 1.0];
+        let mut case = Case::new(6, [3; 2], options(kind, param));
+        let up = [1.0f32; 6];
+        case.upstream.values = Some(Matrix::vector(&up));
+        let out = all(&c, &case, [matrix(&x, 3), matrix(&y, 3)]);
+        let entropy = matches!(kind, Kind::CrossEntropy | Kind::ReverseCrossEntropy);
+        if !entropy {
+            assert_eq!(out.values[0], 0.0, "{kind:?}");
+            assert!(out.grads.iter().all(|g| g[..3].iter().all(|&g| g == 0.0)), "{kind:?} {param}: {:?}", out.grads);
+        }
+        for i in 1..5 {
+            assert!(out.values[i].is_nan(), "{kind:?} row {i}");
+            assert!(out.grads.iter().all(|g| g[3 * i..][..3].iter().all(|g| g.is_nan())), "{kind:?} row {i}");
+        }
+        let flags = [row::NAN_INPUT, row::INF_INPUT, row::ALL_NEG_INF, row::ALL_NEG_INF];
+        assert_eq!(out.status[1..5], flags, "{kind:?}");
+        let b = param;
+        let most = match kind {
+            Kind::Jsd => -b * b.ln() - (1.0 - b) * (1.0 - b).ln(),
+            Kind::SkewKl | Kind::SkewReverseKl => -b.ln(),
+            Kind::Tvd | Kind::Hellinger2 | Kind::CosineProbs => 1.0,
+            Kind::Alpha if (0.0..1.0).contains(&b) => 1.0 / (b * (1.0 - b)),
+            Kind::CosineLogits => 0.0,
+            _ => f64::INFINITY,
+        };
+        assert!(
+            (out.values[5] as f64 - most).abs() < 1e-6 || out.values[5] as f64 == most,
+            "{kind:?}: {}",
+            out.values[5]
+        );
+        let flag = if kind == Kind::CosineLogits {
+            row::DEGENERATE
+        } else if most == f64::INFINITY {
+            row::INFINITE
+        } else {
+            0
+        };
+        assert_eq!(out.status[5], flag, "{kind:?}");
+        assert!(out.grads.iter().all(|g| g[15..].iter().all(|g| g.is_finite())), "{kind:?}");
+    }
+    // beta at its ends
+    let x = [1.0f32, 2.0, 0.5];
+    let y = [0.0f32, 1.0, 1.5];
+    let value = |kind, param, limits| {
+        let case = Case::new(1, [3; 2], Options { limits, ..options(kind, param) });
+        all(&c, &case, [matrix(&x, 3), matrix(&y, 3)]).values[0]
+    };
+    let (forward, reverse) =
+        (value(Kind::ForwardKl, f64::NAN, Limits::Peer), value(Kind::ReverseKl, f64::NAN, Limits::Peer));
+    for limits in [Limits::Peer, Limits::Scaled] {
+        assert_eq!(value(Kind::Jsd, 0.0, limits), forward);
+        assert_eq!(value(Kind::Jsd, 1.0, limits), reverse);
+    }
+    assert_eq!((value(Kind::Jsd, 0.0, Limits::Continuous), value(Kind::Jsd, 1.0, Limits::Continuous)), (0.0, 0.0));
+    assert_eq!(value(Kind::Alpha, 1.0, Limits::Peer), forward);
+    assert_eq!(value(Kind::Alpha, 0.0, Limits::Peer), reverse);
+}
+
+/// Settings and arguments that are refused, each by its name, before anything is written.
+#[test]
+fn refusals() {
+    for (kind, param) in [
+        (Kind::MixedKl, 1.5),
+        (Kind::Jsd, -0.1),
+        (Kind::SkewKl, 1.0),
+        (Kind::Renyi, 0.0),
+        (Kind::Renyi, 1.0001),
+        (Kind::Renyi, f64::NAN),
+        (Kind::Alpha, 9.0),
+        (Kind::Alpha, 1e-4),
+    ] {
+        let e = Choice::new(kind, param, Limits::Peer).unwrap_err();
+        assert_eq!((e.status, e.field), (Status::InvalidArgument, "options.params"), "{kind:?} {param}");
+    }
+    let side = |n, v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let refused = |o: Options, field: &str| {
+        let e = Problem::new(side(2, 3), side(2, 3), o).unwrap_err();
+        assert_eq!((e.status, e.field), (Status::InvalidArgument, field));
+    };
+    let base = options(Kind::ForwardKl, f64::NAN);
+    refused(Options { hard_weight: f64::NAN, ..base }, "options.hard_weight");
+    refused(Options { soft_weight: f64::INFINITY, ..base }, "options.soft_weight");
+    refused(Options { hard_dft: true, ..base }, "options.hard_scaling");
+    refused(Options { teacher_target_shift: f64::INFINITY, ..base }, "options.teacher_target_shift");
+    refused(Options { normaliser: -1.0, ..base }, "options.aggregate.normaliser");
+    refused(Options { teacher: Teacher::Probs, teacher_target_shift: 1.0, ..base }, "options.teacher_target_shift");
+    assert_eq!(Problem::new(side(2, 3), side(3, 3), base).unwrap_err().field, "teacher");
+
+    let c = context(Isa::detect(), 0);
+    let (z, mut values) = ([0f32; 6], [7.5f32; 2]);
+    let mut call = |o: Options, logits: [Floats<'_>; 2], inputs: Inputs<'_>, field: &str| {
+        let problem = Problem::new(side(2, 3), side(2, 3), o).unwrap();
+        let out = Figures { values: Some(MatrixMut::vector(&mut values)), ..Figures::default() };
+        let e = forward(&c, &problem, logits, inputs, out, Totals::default(), &mut []).unwrap_err();
+        assert_eq!(e.field, field, "{e}");
+        assert_eq!(values, [7.5; 2], "a refused call has written");
+    };
+    let good = matrix(&z, 3);
+    call(base, [good, matrix(&z, 2)], Inputs::default(), "teacher");
+    call(base, [matrix(&z, 6), good], Inputs::default(), "student");
+    let double = [0f64; 6];
+    let wide = Matrix::contiguous(&double, 2, 3).unwrap().into();
+    call(base, [good, wide], Inputs::default(), "teacher");
+    call(Options { hard_weight: 1.0, ..base }, [good; 2], Inputs::default(), "rows.target");
+    let target = [0i64, 3];
+    let rows = Rows { target: Some(Matrix::vector(&target).into()), ..Rows::default() };
+    call(base, [good; 2], Inputs { rows, ..Inputs::default() }, "rows.target");
+    for w in [[1.0f32, -1.0], [f32::NAN, 0.0], [0.0, INF]] {
+        let inputs = Inputs { row_weight: Some(Matrix::vector(&w)), ..Inputs::default() };
+        call(base, [good; 2], inputs, "row_weight");
+    }
+    let bias = [INF, 0.0, 0.0];
+    let bad = TransformInputs { bias: Some(Matrix::vector(&bias).into()), row_temperature: None };
+    call(base, [good; 2], Inputs { student: bad, ..Inputs::default() }, "student_transform.bias");
+    call(base, [good; 2], Inputs { teacher: bad, ..Inputs::default() }, "teacher_transform.bias");
+    let given = TransformInputs { bias: Some(Matrix::vector(&z[..3]).into()), row_temperature: None };
+    let probs = Options { teacher: Teacher::Probs, ..base };
+    call(probs, [good; 2], Inputs { teacher: given, ..Inputs::default() }, "teacher_transform");
+}
+
+struct PartialOut {
+    values: Vec<f32>,
+    mass: [Vec<f32>; 2],
+    ids: Vec<i32>,
+    status: Vec<u32>,
+    loss: f64,
+    grads: [Vec<f32>; 2],
+}
+/// Every choice of a support, with the rest renormalised away and in a bucket: every kind against its definition on the
+/// buckets, the teacher as rows and as values at ids; the same bits on every instruction set.
+#[test]
+fn partial_teachers() {
+    let (mut cases, contexts) = (Cases::default(), contexts());
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        for (v, k, chosen, outside) in [
+            (40, 6, Chosen::Teacher, Outside::Renormalise),
+            (40, 6, Chosen::Student, Outside::Tail),
+            (2100, 5, Chosen::Union, Outside::Tail),
+            (2100, 9, Chosen::Given, Outside::Tail),
+            (40, 9, Chosen::Given, Outside::Renormalise),
+        ] {
+            if kind == Kind::CosineLogits && outside == Outside::Tail {
+                continue; // refused
+            }
+            let n = 3;
+            let mut r = Random((number * 31 + v + k) as u64);
+            let x: Vec<f32> = r.normals(n * v, 2.0);
+            let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+            let given: Vec<i64> =
+                (0..n * k).map(|j| if j % k == 3 { -1 } else { (j % k * 4 + j / k) as i64 }).collect();
+            let ids = (chosen == Chosen::Given).then(|| Matrix::contiguous(&given, n, k).unwrap().into());
+            let settings = Partial { chosen, outside, k: if ids.is_some() { 0 } else { k } };
+            let most = if chosen == Chosen::Union { 2 * k } else { k };
+            let [s, t] = [0, 1].map(|side| {
+                let transform = Transform { temperature: if side == 0 { 1.5 } else { 1.0 }, ..Transform::default() };
+                logprob::Problem::new(n, v, logprob::Options { transform, ..logprob::Options::default() }).unwrap()
+            });
+            let options = Options { soft_weight: 0.5, ..options(kind, param) };
+            let problem = Problem::new(s, t, options).unwrap();
+            let weight = [1.0f32, 0.0, 2.0];
+            let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
+            let go = |c: &Context, at: Option<AtIds<'_>>| {
+                let mut out = PartialOut {
+                    values: vec![7.5; n],
+                    mass: [vec![7.5; n], vec![7.5; n]],
+                    ids: vec![77; n * most],
+                    status: vec![1 << 31; n],
+                    loss: 7.5,
+                    grads: [vec![7.5; n * v], vec![7.5; n * v]],
+                };
+                let tail = outside == Outside::Tail;
+                let [ms, mt] = &mut out.mass;
+                let figures = PartialFigures {
+                    values: Some(MatrixMut::vector(&mut out.values)),
+                    student_mass: tail.then(|| MatrixMut::vector(ms)),
+                    teacher_mass: tail.then(|| MatrixMut::vector(mt)),
+                    support_ids: Some(MatrixMut::contiguous(&mut out.ids, n, most).unwrap()),
+                    status: Some(MatrixMut::vector(&mut out.status)),
+                };
+                let [gs, gt] = &mut out.grads;
+                let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
+                let teacher = match at {
+                    Some(at) => PartialTeacher::At(at),
+                    None => PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v))),
+                };
+                let mut loss = [0f64];
+                let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+                let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
+                with_scratch(forward_workspace(&problem, true).minimum, |w| {
+                    partial(c, &problem, &settings, student, teacher, ids, inputs, figures, totals, upstream, w)
+                        .unwrap();
+                });
+                out.loss = loss[0];
+                out
+            };
+            let out = go(&contexts[0], None);
+            for c in &contexts[1..] {
+                let other = go(c, None);
+                same("partial values", &other.values, &out.values);
+                same("partial ids", &other.ids, &out.ids);
+                same("student mass", &other.mass[0], &out.mass[0]);
+                same("partial student gradient", &other.grads[0], &out.grads[0]);
+                same("partial teacher gradient", &other.grads[1], &out.grads[1]);
+                cases.ran();
+            }
+            // the teacher by its values at the given ids
+            let lse = |z: &[f64]| {
+                let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                m + z.iter().map(|z| (z - m).exp()).sum::<f64>().ln()
+            };
+            let wide =
+                |z: &[f32], i: usize, t: f64| z[i * v..][..v].iter().map(|&z| z as f64 / t).collect::<Vec<f64>>();
+            if ids.is_some() {
+                let norm: Vec<f32> = (0..n).map(|i| lse(&wide(&y, i, 1.0)) as f32).collect();
+                let at = |log: bool| -> Vec<f32> {
+                    (0..n * k)
+                        .map(|j| {
+                            let (i, id) = (j / k, given[j]);
+                            if id < 0 { 3.0 } else { y[i * v + id as usize] - if log { norm[i] } else { 0.0 } }
+                        })
+                        .collect()
+                };
+                let (logs, raw) = (at(true), at(false));
+                let m = |x| Floats::F32(Matrix::contiguous(x, n, k).unwrap());
+                for at in [AtIds::Logprobs(m(&logs)), AtIds::Logits(m(&raw), Some(Matrix::vector(&norm)))] {
+                    // cosines of logits depend on the offset of log-probs
+                    if kind == Kind::CosineLogits {
+                        continue;
+                    }
+                    let other = go(&contexts[0], Some(at));
+                    for (a, b) in other.values.iter().zip(&out.values) {
+                        assert!((a - b).abs() <= 3e-5 * (b.abs() + 0.03), "{kind:?} {chosen:?} {outside:?}: {a} {b}");
+                    }
+                }
+            }
+            let what = format!("{kind:?} {param} {chosen:?} {outside:?}");
+            let mut sum = 0.0;
+            for i in 0..n {
+                if i == 1 {
+                    assert_eq!((out.values[i], out.status[i], out.ids[i * most]), (0.0, row::IGNORED, -1));
+                    continue;
+                }
+                let rows = [wide(&x, i, 1.5), wide(&y, i, 1.0)];
+                let largest = |z: &[f64]| {
+                    let mut order: Vec<usize> = (0..v).collect();
+                    order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
+                    order[..k].to_vec()
+                };
+                let set: Vec<usize> = match chosen {
+                    Chosen::Teacher => largest(&rows[1]),
+                    Chosen::Student => largest(&rows[0]),
+                    Chosen::Union => {
+                        let mut all = largest(&rows[1]);
+                        let more: Vec<usize> = largest(&rows[0]).into_iter().filter(|j| !all.contains(j)).collect();
+                        all.extend(more);
+                        all
+                    }
+                    Chosen::Given => given[i * k..][..k].iter().filter(|&&j| j >= 0).map(|&j| j as usize).collect(),
+                };
+                let mut list: Vec<i32> = set.iter().map(|&j| j as i32).collect();
+                list.resize(most, -1);
+                assert_eq!(out.ids[i * most..][..most], list, "{what}");
+                let bucket = |z: &[f64]| {
+                    let mut b: Vec<f64> = set.iter().map(|&j| z[j]).collect();
+                    if outside == Outside::Tail {
+                        let rest: Vec<f64> = (0..v).filter(|j| !set.contains(j)).map(|j| z[j]).collect();
+                        b.push(lse(&rest));
+                    }
+                    b
+                };
+                let (d, gx, gy) = reference(kind, param, &bucket(&rows[0]), &bucket(&rows[1]));
+                let soft = 0.5 * weight[i] as f64;
+                assert!(
+                    (out.values[i] as f64 - soft * d).abs() <= 3e-5 * (soft * d + 0.02),
+                    "{what}: {} {}",
+                    out.values[i],
+                    soft * d
+                );
+                sum += soft * d;
+                for (side, (g, t)) in [(gx, 1.5), (gy, 1.0)].into_iter().enumerate() {
+                    let all = lse(&rows[side]);
+                    let mass: f64 = set.iter().map(|&j| (rows[side][j] - all).exp()).sum();
+                    if outside == Outside::Tail {
+                        assert!((out.mass[side][i] as f64 - mass).abs() < 1e-6, "{what}");
+                    }
+                    let most = g.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+                    for j in 0..v {
+                        let want = match set.iter().position(|&s| s == j) {
+                            Some(k) => g[k],
+                            None if outside == Outside::Tail => {
+                                g[set.len()] * (rows[side][j] - all).exp() / (1.0 - mass)
+                            }
+                            None => 0.0,
+                        };
+                        let (got, want) = (out.grads[side][i * v + j] as f64, soft * want / t);
+                        assert!(
+                            (got - want).abs() <= 3e-5 * soft * most,
+                            "{what}, side {side}, column {j}: {got:e} {want:e}"
+                        );
+                    }
+                }
+            }
+            assert!((out.loss - sum).abs() <= 3e-5 * (sum + 0.1), "{what}");
+        }
+    }
+    cases.finish("partial teachers", (24 * 5 - 3) * 2);
+}
+
+/// The sequential KL against its definition in f64, padded and packed, and its gradient.
+#[test]
+fn sequences() {
+    let (v, widths) = (37, [4usize, 0, 3]);
+    let n = 7;
+    let mut r = Random(5);
+    let x = r.normals(n * v, 2.0);
+    let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.5) as f32).collect();
+    let target: Vec<i64> = (0..n).map(|_| r.below(v) as i64).collect();
+    let mask = [1u8, 1, 0, 1, 1, 1, 1];
+    let cu = [0i64, 4, 4, 7];
+    let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let problem = Problem::new(side, side, Options::default()).unwrap();
+    let rows =
+        Rows { target: Some(Matrix::vector(&target).into()), mask: Some(Matrix::vector(&mask).into()), segments: None };
+    let inputs = Inputs { rows, ..Inputs::default() };
+    let segments = truing_core::sequence::Segments::Packed(Matrix::vector(&cu).into());
+    let (up_m, up_kl) = ([0.5f64, 1.0, -2.0], [1.5f64, 1.0, 0.25]);
+    let mut first: Option<(Vec<f64>, Vec<f64>, Vec<f32>)> = None;
+    for c in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+        let (mut m, mut kl, mut counts, mut status) = (vec![0f64; 3], vec![0f64; 3], [0i32; 3], [0u32; 3]);
+        let (mut stats, mut grad) = (vec![0f32; n * STATS], vec![0f32; n * v]);
+        with_scratch(sequence_kl_workspace(&problem).minimum, |w| {
+            let out = SequenceFigures {
+                log_ratio: Some(MatrixMut::vector(&mut m)),
+                kl: Some(MatrixMut::vector(&mut kl)),
+                counts: Some(MatrixMut::vector(&mut counts)),
+                stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+                status: Some(MatrixMut::vector(&mut status)),
+            };
+            sequence_kl(c, &problem, segments, [matrix(&x, v), matrix(&y, v)], inputs, out, w).unwrap();
+            let policy = Grad::Separate(matrix(&x, v), matrix_mut(&mut grad, v));
+            let stats = Some(Matrix::contiguous(&stats, n, STATS).unwrap());
+            let up = [Some(Matrix::vector(&up_m)), Some(Matrix::vector(&up_kl))];
+            sequence_kl_backward(c, &problem, segments, policy, matrix(&y, v), inputs, stats, up, w).unwrap();
+        });
+        assert_eq!((counts, status), ([3, 0, 3], [0, row::EMPTY, 0]));
+        if let Some((a, b, g)) = &first {
+            same("log ratio", &m, a);
+            same("kl", &kl, b);
+            same("gradient", &grad, g);
+            continue;
+        }
+        let softmax = |z: &[f32]| {
+            let m = z.iter().fold(DEAD, |a, &b| a.max(b)) as f64;
+            let sum: f64 = z.iter().map(|&z| (z as f64 - m).exp()).sum();
+            z.iter().map(|&z| (z as f64 - m).exp() / sum).collect::<Vec<f64>>()
+        };
+        let mut token = 0;
+        for (b, width) in widths.into_iter().enumerate() {
+            let (mut want_m, mut want_kl) = (0.0, 0.0);
+            for _ in 0..width {
+                let (p, q) = (softmax(&x[token * v..][..v]), softmax(&y[token * v..][..v]));
+                let t = target[token] as usize;
+                let live = mask[token] as f64;
+                want_m += live * (p[t] / q[t]).ln();
+                want_kl += live * p.iter().zip(&q).map(|(p, q)| q * (q / p).ln()).sum::<f64>();
+                for j in 0..v {
+                    let want = live * (up_m[b] * ((j == t) as u8 as f64 - p[j]) - up_kl[b] * (q[j] - p[j]));
+                    assert!((grad[token * v + j] as f64 - want).abs() < 1e-6, "token {token}, column {j}");
+                }
+                token += 1;
+            }
+            assert!((m[b] - want_m).abs() < 1e-5 && (kl[b] - want_kl).abs() < 1e-6, "{b}: {} {}", m[b], kl[b]);
+        }
+        first = Some((m, kl, grad));
+    }
+}
