@@ -32,7 +32,7 @@ pub struct Pair {
     pub c: [f32; 2],
     /// Factors of a - b in them.
     pub e: [f32; 2],
-    /// What the values found, as [`Form::finish`] gives it.
+    /// What the values found, as [`crate::divergence::Form::finish`] gives it.
     pub x: [f32; 4],
 }
 impl Pair {
