@@ -422,6 +422,16 @@ def two_heads():
     close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
     close(by_token.kl, kl, 1e-5, "KL to the reference")
     close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
+    # the exact KL beside a policy loss: at a ratio of 1 the main term is minus the advantage
+    heads = dict(ref_hidden=r, ref_weight=wr, phase="single", level="token", aggregate="token_mean", advantage=np.ones(4, "f4"))
+    ways = (("forward_kl", np.exp(other) * (other - policy)), ("reverse_kl", np.exp(policy) * (policy - other)))
+    for way, columns in ways:
+        got = truing.linear_policy("ppo_clip", h, w, y, kl_divergence=way, kl_coef=0.5, out_kl=True, **heads)
+        close(got.kl, columns.sum(-1), 1e-5, way)
+        close(got.loss, -1 + 0.5 * columns.sum(-1).mean(), 1e-5, f"loss with the {way}")
+    k1 = truing.linear_policy("ppo_clip", h, w, y, kl="k1", kl_weight="one", kl_gradient="pathwise", out_kl=True, **heads)
+    close(k1.kl, taken[0] - taken[1], 1e-4, "log-probs of a reference head")
+    refused("INVALID_ARGUMENT", "inputs.kl.id", truing.linear_policy, "ppo_clip", h, w, y, kl="k1", kl_divergence="forward_kl", **heads)
     plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
     alone = truing.linear_preference("cpo", h, w, y, **plain)
     nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
