@@ -1681,7 +1681,7 @@ fn list_value(name: &str, x: &[[f64; 3]]) -> f64 {
                 return 0.0;
             }
             let sum = |v: Vec<f64>| v.iter().map(|x| x.exp()).sum::<f64>().ln_1p();
-            sum(bad.iter().map(|m| s(m)).collect()) + sum(good.iter().map(|m| -s(m)).collect())
+            sum(bad.into_iter().map(s).collect()) + sum(good.into_iter().map(|m| -s(m)).collect())
         }
         _ => {
             let u: Vec<f64> = x.iter().map(|m| 0.1 * m[0]).collect();
