@@ -2575,10 +2575,12 @@ struct Sides {
     scale: [[f32; LANES]; 2],
     gamma: [f32; LANES],
     factor: [f32; LANES],
+    /// What log q, but for its maximum, is taken from in the gradient of KL(policy || reference).
+    center: [f32; LANES],
     bad: [bool; LANES],
 }
 impl Sides {
-    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], factors: Option<&[f32]>) -> Sides {
+    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], way: Way<'_>) -> Sides {
         let zero = [0.0; LANES];
         let mut x = Sides {
             slope: [[1.0; LANES]; 2],
@@ -2587,44 +2589,65 @@ impl Sides {
             scale: [zero; 2],
             gamma: zero,
             factor: zero,
+            center: zero,
             bad: [false; LANES],
         };
         for (l, &row) in rows.iter().enumerate() {
-            let mut log = [0.0; 2];
+            let (mut log, mut entropy) = ([0.0; 2], [0.0; 2]);
             for h in 0..2 {
                 let record = Record::unpack(heads[h].stats.row(row));
                 set_transform(&jobs[h].transform(row), l, &mut x.slope[h], &mut x.outer[h]);
                 x.m[h][l] = record.m;
                 x.scale[h][l] = (1.0 / (1.0 + record.r as f64)) as f32;
                 log[h] = truing_core::real::Real::log1p(record.r as f64);
+                entropy[h] = log[h] - record.u as f64 / (1.0 + record.r as f64);
                 x.bad[l] |= record.poisoned() || record.m == f32::NEG_INFINITY;
             }
-            x.gamma[l] = (log[1] - log[0]) as f32;
-            x.factor[l] = factors.map_or(0.0, |f| -f[row]);
+            let gamma = if way.reverse { log[0] - log[1] } else { log[1] - log[0] };
+            x.gamma[l] = gamma as f32;
+            if let Some((factors, kl)) = way.gradient {
+                x.factor[l] = -factors[row];
+                // the cross entropy -sum p log q is the KL and the entropy of p
+                x.center[l] = (kl[row] + entropy[0] - log[1]) as f32;
+            }
         }
         x
     }
 }
 /// Columns whose terms are added up in f32 before they go to f64.
 const RUN: usize = 32;
-/// KL(reference || policy) of the rows whose logits both groups keep: `heads` and `logits` are the policy's and the
-/// reference's, of the same element types. `kl` is indexed by row; NaN where a row of either side has no distribution.
-pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], kl: &mut [f64]) {
-    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, None, kl));
+/// Which KL of two heads, and of what.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    /// KL(policy || reference), not KL(reference || policy).
+    reverse: bool,
+    /// The gradient: factors and the KL, by row.
+    gradient: Option<(&'a [f32], &'a [f64])>,
 }
-/// Leaves what `factors[row] KL(reference || policy)` adds to dz beside `lse` and `logprob` (`- factor q`) to the
-/// backward of the policy's logits; those of the reference are used up.
+/// KL(reference || policy), or with `reverse` KL(policy || reference), of the rows whose logits both groups keep: `heads` and
+/// `logits` are the policy's and the reference's, of the same element types. `kl` is indexed by row; NaN where a row of either
+/// side has no distribution.
+pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], reverse: bool, kl: &mut [f64]) {
+    let way = Way { reverse, gradient: None };
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, way, kl));
+}
+/// Leaves a part of what `factors[row]` times the KL adds to dz to the backward of the policy's logits; those of the reference
+/// are used up. Of KL(reference || policy): `- factor q`, the rest is that of `lse` with the same factors. Of
+/// KL(policy || reference): `- factor p (log q + cross entropy)`, the rest is that of the entropy with `-factors`.
 pub fn kept_kl_backward<'a>(
     context: &Context,
     heads: [Head<'_>; 2],
     policy: &mut Logits<'a>,
     mut reference: Logits<'a>,
+    reverse: bool,
     factors: &[f32],
+    kl: &[f64],
 ) {
     let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    let way = Way { reverse, gradient: Some((factors, kl)) };
     let both = [&mut *policy, &mut reference];
-    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, Some(factors), &mut []));
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, way, &mut []));
     policy.extra = reference.z;
 }
 fn two_heads<K: Kernel>(
@@ -2632,7 +2655,7 @@ fn two_heads<K: Kernel>(
     context: &Context,
     heads: &[Head<'_>; 2],
     [policy, reference]: [&mut Logits<'_>; 2],
-    factors: Option<&[f32]>,
+    way: Way<'_>,
     kl: &mut [f64],
 ) {
     let jobs = [0, 1].map(|h| Job::new(context, heads[h].problem, heads[h].inputs, Asked::default()));
@@ -2644,7 +2667,7 @@ fn two_heads<K: Kernel>(
     context.tasks(live.len().div_ceil(LANES), |_, task| {
         let n0 = task * LANES;
         let rows = &live[n0..live.len().min(n0 + LANES)];
-        let sides = Sides::new(&jobs, heads, rows, factors);
+        let sides = Sides::new(&jobs, heads, rows, way);
         let mut sums = [0.0; LANES];
         let mut j = 0;
         while j < valid {
@@ -2653,10 +2676,10 @@ fn two_heads<K: Kernel>(
             let n = (strip - inside % strip).min(pass.t - inside).min(valid - j).min(RUN);
             let at = pass.place::<K>(n0, j);
             let len = (n - 1) * ld + LANES;
-            columns(&jobs, &sides, factors.is_some(), j, (&x[at..at + len], &y, at, ld), &mut sums);
+            columns(&jobs, &sides, way, j, (&x[at..at + len], &y, at, ld), &mut sums);
             j += n;
         }
-        if factors.is_none() {
+        if way.gradient.is_none() {
             for (l, &row) in rows.iter().enumerate() {
                 // SAFETY: the row belongs to this task.
                 unsafe { kl.piece(row, 1)[0] = if sides.bad[l] { f64::NAN } else { sums[l] } };
@@ -2664,12 +2687,12 @@ fn two_heads<K: Kernel>(
         }
     });
 }
-/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or (`gradient`) `factor q` times the slope of the
-/// policy's transform in the place of the reference's logits.
+/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or what [`kept_kl_backward`] leaves, times the slope of
+/// the policy's transform, in the place of the reference's logits.
 fn columns(
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     j: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     sums: &mut [f64; LANES],
@@ -2677,8 +2700,8 @@ fn columns(
     let mut part = [0.0; LANES];
     on_lanes!(
         jobs[0].isa,
-        s => columns_lanes(s, jobs, sides, gradient, j, (x, y, at, ld), &mut part),
-        columns_scalar(jobs, sides, gradient, j, (x, y, at, ld), &mut part)
+        s => columns_lanes(s, jobs, sides, way, j, (x, y, at, ld), &mut part),
+        columns_scalar(jobs, sides, way, j, (x, y, at, ld), &mut part)
     );
     sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x as f64);
 }
@@ -2687,7 +2710,7 @@ fn columns_lanes<S: Sixteen>(
     s: S,
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     first: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     part: &mut [f32; LANES],
@@ -2701,6 +2724,7 @@ fn columns_lanes<S: Sixteen>(
     let (m0, m1) = (V::from_slice(s, &sides.m[0]), V::from_slice(s, &sides.m[1]));
     let (scale0, scale1) = (V::from_slice(s, &sides.scale[0]), V::from_slice(s, &sides.scale[1]));
     let (gamma, factor) = (V::from_slice(s, &sides.gamma), V::from_slice(s, &sides.factor));
+    let center = V::from_slice(s, &sides.center);
     let mut sum = zero;
     for (c, x) in x.chunks(ld).enumerate() {
         // SAFETY: these lanes of this column belong to the task that calls.
@@ -2722,11 +2746,14 @@ fn columns_lanes<S: Sixteen>(
             }
         }
         let q = exp(s, clamp(s, z - m1)) * scale1;
-        if gradient {
-            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, factor * q * slope));
+        let own = exp(s, clamp(s, p - m0)) * scale0;
+        if way.gradient.is_some() {
+            let g = if way.reverse { factor * own * ((z - m1) + center) } else { factor * q };
+            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, g * slope));
             g.store_slice(place);
+        } else if way.reverse {
+            sum = sum + term(own, q, ratio(p, z, m0, m1) - gamma);
         } else {
-            let own = exp(s, clamp(s, p - m0)) * scale0;
             sum = sum + term(q, own, ratio(z, p, m1, m0) - gamma);
         }
     }
@@ -2735,7 +2762,7 @@ fn columns_lanes<S: Sixteen>(
 fn columns_scalar(
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     first: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     part: &mut [f32; LANES],
@@ -2762,11 +2789,18 @@ fn columns_scalar(
                 }
             }
             let q = record::exp_row(record::clamp_row(z - sides.m[1][l])) * sides.scale[1][l];
-            if gradient {
-                place[l] = if p == dead || z == dead { 0.0 } else { sides.factor[l] * q * slope };
+            let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
+            let [m0, m1] = [sides.m[0][l], sides.m[1][l]];
+            if way.gradient.is_some() {
+                let g = match way.reverse {
+                    true => sides.factor[l] * own * ((z - m1) + sides.center[l]),
+                    false => sides.factor[l] * q,
+                };
+                place[l] = if p == dead || z == dead { 0.0 } else { g * slope };
+            } else if way.reverse {
+                part[l] += term(own, q, ratio(p, z, m0, m1) - sides.gamma[l]);
             } else {
-                let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
-                part[l] += term(q, own, ratio(z, p, sides.m[1][l], sides.m[0][l]) - sides.gamma[l]);
+                part[l] += term(q, own, ratio(z, p, m1, m0) - sides.gamma[l]);
             }
         }
     }
