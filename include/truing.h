@@ -2214,7 +2214,6 @@ typedef struct truing_divergence_backward_args {
 } truing_divergence_backward_args;
 
 /// Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2267,7 +2266,6 @@ typedef struct truing_divergence_local_args {
 } truing_divergence_local_args;
 
 /// Values from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_divergence_finish_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -3087,6 +3085,184 @@ typedef struct truing_item_numbers_args {
     /// 0.
     uint8_t reserved[64];
 } truing_item_numbers_args;
+
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call.
+typedef struct truing_uld_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [N,V], logits.
+    const struct truing_tensor *student;
+    /// float [N,V'], logits, another vocabulary.
+    const struct truing_tensor *teacher;
+    /// Transforms.
+    struct truing_transform student_transform;
+    /// Transforms.
+    struct truing_transform teacher_transform;
+    /// Mask; targets only with ignore_index.
+    struct truing_rows rows;
+    /// f32 [N] >= 0.
+    const struct truing_tensor *row_weight;
+    /// Columns that count one by one, the rest of each side as one; 0 = all (uld), else uld_topk.
+    int64_t k;
+    /// Required when out_loss is wanted.
+    struct truing_aggregate aggregate;
+    /// f32 [N].
+    const struct truing_tensor *out_values;
+    /// f64 or f32, 0-d.
+    const struct truing_tensor *out_loss;
+    /// u32 [N].
+    const struct truing_tensor *out_status;
+    /// f32 [N], dL/dvalues, NULL = 0.
+    const struct truing_tensor *grad_values;
+    /// float 0-d, dL/dloss, NULL = 0.
+    const struct truing_tensor *grad_loss;
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    double grad_scale;
+    /// float as student, may be student itself.
+    const struct truing_tensor *grad_student_out;
+    /// float as teacher, may be teacher itself.
+    const struct truing_tensor *grad_teacher_out;
+    /// 0.
+    uint8_t reserved[64];
+} truing_uld_args;
+
+/// Distributions tilted by a reward, phi = p e^(alpha r) / Z with p the softmax of `logps`, over the V outcomes of a row; f64 inside. `truing_tilt` takes alpha, `truing_tilt_solve` the KL(phi || p) that it is to have (`out_alpha` infinite and degenerate where none has it).
+typedef struct truing_tilt_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,V], log-probs or logits; -inf: no outcome.
+    const struct truing_tensor *logps;
+    /// float [B,V]; -inf: probability 0 under a positive alpha.
+    const struct truing_tensor *rewards;
+    /// float [B]; tilt.
+    const struct truing_tensor *alpha;
+    /// float [B], nats, >= 0; tilt_solve.
+    const struct truing_tensor *target;
+    /// float [B], dL/dlog Z, NULL = 0; tilt.
+    const struct truing_tensor *grad_log_z;
+    /// float [B], dL/dKL, NULL = 0; tilt.
+    const struct truing_tensor *grad_kl;
+    /// f64 or f32 [B,V], log phi.
+    const struct truing_tensor *out_log_tilted;
+    /// f64 or f32 [B], log of the sum of p e^(alpha r).
+    const struct truing_tensor *out_log_z;
+    /// f64 or f32 [B], mean of the rewards under phi.
+    const struct truing_tensor *out_mean;
+    /// f64 or f32 [B], their variance.
+    const struct truing_tensor *out_variance;
+    /// f64 or f32 [B], KL(phi || p), nats.
+    const struct truing_tensor *out_kl;
+    /// f64 or f32 [B]; tilt_solve.
+    const struct truing_tensor *out_alpha;
+    /// f64 or f32 [B,V].
+    const struct truing_tensor *grad_logps_out;
+    /// f64 or f32 [B,V].
+    const struct truing_tensor *grad_rewards_out;
+    /// f64 or f32 [B].
+    const struct truing_tensor *grad_alpha_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_tilt_args;
+
+/// Renyi numbers of two rows; f64 inside. `truing_renyi_array`: the divergence log(sum q^order p^(1 - order)) / (order - 1) of q = softmax(first) from p = softmax(second), order 1 the KL, infinite the largest log ratio. `truing_renyi_cross_entropy`: log(sum p q^(order - 1)) / (1 - order) of log p = first and log q = second as they are, order 1: -sum p log q.
+typedef struct truing_renyi_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,V], log-probs.
+    const struct truing_tensor *first;
+    /// float [B,V], log-probs.
+    const struct truing_tensor *second;
+    /// float [B], dL/dvalues.
+    const struct truing_tensor *grad_values;
+    /// >= 0.
+    double order;
+    /// f64 or f32 [B], nats.
+    const struct truing_tensor *out_values;
+    /// f64 or f32 [B,V].
+    const struct truing_tensor *grad_first_out;
+    /// f64 or f32 [B,V].
+    const struct truing_tensor *grad_second_out;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_renyi_args;
+
+/// The best of n independent draws from the softmax of a row, by reward; equal rewards share alike. f64 inside.
+typedef struct truing_best_of_n_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B,V], log-probs or logits.
+    const struct truing_tensor *logps;
+    /// float [B,V].
+    const struct truing_tensor *rewards;
+    /// Draws, any number >= 1.
+    double n;
+    /// 1: the worst of n.
+    uint32_t worst;
+    /// 0.
+    uint32_t reserved0;
+    /// f64 or f32 [B,V], log-probs of the selected outcome.
+    const struct truing_tensor *out_log_pmf;
+    /// f64 or f32 [B], KL to the row, nats.
+    const struct truing_tensor *out_kl;
+    /// f64 or f32 [B], probability that it beats one draw, ties half.
+    const struct truing_tensor *out_win_rate;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_best_of_n_args;
 
 /// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
 typedef struct truing_head_weights_args {
@@ -5041,6 +5217,46 @@ truing_status truing_divergence_backward_workspace_size(const struct truing_dive
                                                         size_t *minimum,
                                                         size_t *preferred);
 
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_local(const struct truing_divergence_local_args *args);
+
+/// Bytes of workspace for `truing_divergence_local`: 0.
+///
+/// # Safety
+/// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_local_workspace_size(const struct truing_divergence_local_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
+
+/// Figures of the rows from what all shards contribute; see `truing_divergence_finish_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_divergence_finish(const struct truing_divergence_finish_args *args);
+
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_divergence_finish_workspace_size(const struct truing_divergence_finish_args *args,
+                                                      size_t *minimum,
+                                                      size_t *preferred);
+
+/// Distance of sorted probabilities; see `truing_uld_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_uld(const struct truing_uld_args *args);
+
+/// Bytes of workspace for `truing_uld`: 8 a column of both sides, and 8 a row with `out_loss`.
+///
+/// # Safety
+/// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_uld_workspace_size(const struct truing_uld_args *args, size_t *minimum, size_t *preferred);
+
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.
 ///
@@ -5309,6 +5525,72 @@ truing_status truing_tds_rows_workspace_size(const struct truing_tds_rows_args *
                                              size_t *minimum,
                                              size_t *preferred);
 
+/// Rows tilted by alpha times a reward, figures and gradients; see `truing_tilt_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_tilt(const struct truing_tilt_args *args);
+
+/// The alpha that tilts a row so far that its KL to the row is a target; see `truing_tilt_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_tilt_solve(const struct truing_tilt_args *args);
+
+/// Renyi's divergence of two arrays and its gradients; see `truing_renyi_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_renyi_array(const struct truing_renyi_args *args);
+
+/// Renyi's cross entropy of two arrays and its gradients; see `truing_renyi_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_renyi_cross_entropy(const struct truing_renyi_args *args);
+
+/// Distribution, KL and win rate of the best of n draws; see `truing_best_of_n_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_best_of_n_exact(const struct truing_best_of_n_args *args);
+
+/// Bytes of workspace for `truing_best_of_n_exact`.
+///
+/// # Safety
+/// As for `truing_best_of_n_exact`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_best_of_n_exact_workspace_size(const struct truing_best_of_n_args *args,
+                                                    size_t *minimum,
+                                                    size_t *preferred);
+
+/// Bytes of workspace for `truing_tilt`: 0.
+///
+/// # Safety
+/// As for `truing_tilt`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_tilt_workspace_size(const struct truing_tilt_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_tilt_solve`: 0.
+///
+/// # Safety
+/// As for `truing_tilt_solve`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_tilt_solve_workspace_size(const struct truing_tilt_args *args, size_t *minimum, size_t *preferred);
+
+/// Bytes of workspace for `truing_renyi_array`: 0.
+///
+/// # Safety
+/// As for `truing_renyi_array`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_renyi_array_workspace_size(const struct truing_renyi_args *args,
+                                                size_t *minimum,
+                                                size_t *preferred);
+
+/// Bytes of workspace for `truing_renyi_cross_entropy`: 0.
+///
+/// # Safety
+/// As for `truing_renyi_cross_entropy`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_renyi_cross_entropy_workspace_size(const struct truing_renyi_args *args,
+                                                        size_t *minimum,
+                                                        size_t *preferred);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -5387,6 +5669,10 @@ TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 224
 TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
 TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
+TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 576);
+TRUING_STATIC_ASSERT(tilt_args_size, sizeof(truing_tilt_args) == 240);
+TRUING_STATIC_ASSERT(renyi_args_size, sizeof(truing_renyi_args) == 176);
+TRUING_STATIC_ASSERT(best_of_n_args_size, sizeof(truing_best_of_n_args) == 176);
 TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
 TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);
 TRUING_STATIC_ASSERT(quantile_threshold_args_size, sizeof(truing_quantile_threshold_args) == 152);

@@ -9,8 +9,8 @@ use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_cpu::divergence::{
-    Inputs, PartialTeacher, SequenceFigures, Totals, backward, forward, forward_fused, forward_workspace, partial,
-    sequence_kl, sequence_kl_backward, sequence_kl_workspace,
+    Finish, Inputs, LocalPass, PartialTeacher, SequenceFigures, Totals, backward, finish, forward, forward_fused,
+    forward_workspace, local, partial, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
 };
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa};
@@ -892,7 +892,7 @@ fn partial_teachers() {
             let given: Vec<i64> =
                 (0..n * k).map(|j| if j % k == 3 { -1 } else { (j % k * 4 + j / k) as i64 }).collect();
             let ids = (chosen == Chosen::Given).then(|| Matrix::contiguous(&given, n, k).unwrap().into());
-            let settings = Partial { chosen, outside, k: if ids.is_some() { 0 } else { k } };
+            let settings = Partial { chosen, outside, k: if ids.is_some() { 0 } else { k }, ..Partial::default() };
             let most = if chosen == Chosen::Union { 2 * k } else { k };
             let [s, t] = [0, 1].map(|side| {
                 let transform = Transform { temperature: if side == 0 { 1.5 } else { 1.0 }, ..Transform::default() };
@@ -930,7 +930,7 @@ fn partial_teachers() {
                 let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
                 let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
                 with_scratch(forward_workspace(&problem, true).minimum, |w| {
-                    partial(c, &problem, &settings, student, teacher, ids, inputs, figures, totals, upstream, w)
+                    partial(c, &problem, &settings, student, teacher, None, ids, inputs, figures, totals, upstream, w)
                         .unwrap();
                 });
                 out.loss = loss[0];
@@ -992,6 +992,7 @@ fn partial_teachers() {
                 let set: Vec<usize> = match chosen {
                     Chosen::Teacher => largest(&rows[1]),
                     Chosen::Student => largest(&rows[0]),
+                    Chosen::Reference => unreachable!("a test of its own"),
                     Chosen::Union => {
                         let mut all = largest(&rows[1]);
                         let more: Vec<usize> = largest(&rows[0]).into_iter().filter(|j| !all.contains(j)).collect();
@@ -1116,4 +1117,381 @@ fn sequences() {
         }
         first = Some((m, kl, grad));
     }
+}
+
+/// The values of [`Outside::Zero`] and [`Outside::Raw`] by their definitions: log-probs of the whole softmax in f64.
+fn open_value(kind: Kind, omega: f64, p: &Partial, set: &[usize], lp: &[f64], lt: impl Fn(usize) -> f64) -> f64 {
+    let low = if p.log_prob_floor < 0.0 { p.log_prob_floor } else { f64::NEG_INFINITY };
+    let part = |j: usize| (lp[j].max(low), lt(j).max(low));
+    let forward: f64 = set.iter().map(|&j| (part(j).1.exp(), part(j))).map(|(t, (a, b))| t * (b - a)).sum();
+    let cross: f64 = set.iter().map(|&j| -part(j).1.exp() * part(j).0).sum();
+    let mut reverse: f64 = set.iter().map(|&j| part(j).0.exp() * (part(j).0 - part(j).1)).sum();
+    if p.outside == Outside::Zero {
+        let rest = (0..lp.len()).filter(|j| !set.contains(j));
+        reverse += rest.map(|j| lp[j].exp() * (lp[j] - p.outside_logprob)).sum::<f64>();
+    }
+    let x = match kind {
+        Kind::ForwardKl => forward,
+        Kind::ReverseKl => reverse,
+        Kind::CrossEntropy => cross,
+        _ => omega * forward + (1.0 - omega) * reverse,
+    };
+    let x = if p.clamp_at_zero { x.max(0.0) } else { x };
+    if p.value_clamp > 0.0 { x.clamp(-p.value_clamp, p.value_clamp) } else { x }
+}
+/// Teachers with nothing or a constant log-prob outside the support, by the largest columns of either side or of a third row,
+/// by values at ids, by counts of drawn ids; floors and clamps. Gradients against differences of the definition.
+#[test]
+fn open_supports() {
+    let (mut cases, contexts) = (Cases::default(), contexts());
+    let kinds = [(Kind::ForwardKl, 1.0), (Kind::ReverseKl, 0.0), (Kind::MixedKl, 0.3), (Kind::CrossEntropy, 1.0)];
+    let plain = Partial::default();
+    let rules = [
+        Partial { outside: Outside::Raw, ..plain },
+        Partial { outside: Outside::Zero, ..plain },
+        Partial { outside: Outside::Zero, outside_logprob: -20.0, log_prob_floor: -4.0, ..plain },
+        Partial { outside: Outside::Raw, log_prob_floor: -3.0, value_clamp: 10.0, clamp_at_zero: true, ..plain },
+        Partial { outside: Outside::Raw, value_clamp: 0.05, ..plain },
+    ];
+    for (number, (kind, omega)) in kinds.into_iter().enumerate() {
+        for (rule, settings) in rules.iter().enumerate() {
+            for (v, k, chosen) in [
+                (40, 6, Chosen::Teacher),
+                (2100, 5, Chosen::Reference),
+                (40, 7, Chosen::Given),
+                (40, 4, Chosen::Student),
+            ] {
+                let n = 2;
+                let mut r = Random((number * 97 + rule * 13 + v + k) as u64);
+                let x: Vec<f32> = r.normals(n * v, 2.0);
+                let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+                let third: Vec<f32> = r.normals(n * v, 1.0);
+                let given: Vec<i64> =
+                    (0..n * k).map(|j| if j % k == 3 { -1 } else { (j % k * 4 + j / k) as i64 }).collect();
+                let ids = (chosen == Chosen::Given).then(|| Matrix::contiguous(&given, n, k).unwrap().into());
+                let settings = Partial { chosen, k: if ids.is_some() { 0 } else { k }, ..*settings };
+                let reference = (chosen == Chosen::Reference).then(|| matrix(&third, v));
+                let side = |temperature| {
+                    let transform = Transform { temperature, ..Transform::default() };
+                    logprob::Problem::new(n, v, logprob::Options { transform, ..logprob::Options::default() }).unwrap()
+                };
+                let param = if kind == Kind::MixedKl { omega } else { f64::NAN };
+                let problem = Problem::new(side(1.5), side(1.0), options(kind, param)).unwrap();
+                let go = |c: &Context, at: Option<AtIds<'_>>| {
+                    let (mut values, mut grad) = (vec![7.5f32; n], vec![7.5f32; n * v]);
+                    let (mut status, mut mass) = (vec![9u32; n], vec![7.5f32; n]);
+                    let figures = PartialFigures {
+                        values: Some(MatrixMut::vector(&mut values)),
+                        student_mass: Some(MatrixMut::vector(&mut mass)),
+                        status: Some(MatrixMut::vector(&mut status)),
+                        ..PartialFigures::default()
+                    };
+                    let student = Grad::Separate(matrix(&x, v), matrix_mut(&mut grad, v));
+                    let teacher = match at {
+                        Some(at) => PartialTeacher::At(at),
+                        None => PartialTeacher::Rows(Grad::Absent(matrix(&y, v))),
+                    };
+                    let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
+                    let inputs = Inputs::default();
+                    let none = Totals::default();
+                    partial(
+                        c,
+                        &problem,
+                        &settings,
+                        student,
+                        teacher,
+                        reference,
+                        ids,
+                        inputs,
+                        figures,
+                        none,
+                        upstream,
+                        &mut [],
+                    )
+                    .unwrap();
+                    (values, grad, status, mass)
+                };
+                let out = go(&contexts[0], None);
+                for c in &contexts[1..] {
+                    let other = go(c, None);
+                    same("values on an open support", &other.0, &out.0);
+                    same("gradient on an open support", &other.1, &out.1);
+                    cases.ran();
+                }
+                let logs = |z: &[f64]| {
+                    let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                    let lse = m + z.iter().map(|z| (z - m).exp()).sum::<f64>().ln();
+                    z.iter().map(|z| z - lse).collect::<Vec<f64>>()
+                };
+                let wide = |z: &[f32], i: usize| z[i * v..][..v].iter().map(|&z| z as f64).collect::<Vec<f64>>();
+                let set = |i: usize| -> Vec<usize> {
+                    let z = match chosen {
+                        Chosen::Teacher => &y,
+                        Chosen::Student => &x,
+                        Chosen::Reference => &third,
+                        _ => return given[i * k..][..k].iter().filter(|j| **j >= 0).map(|&j| j as usize).collect(),
+                    };
+                    let mut order: Vec<usize> = (0..v).collect();
+                    order.sort_by(|&a, &b| z[i * v + b].total_cmp(&z[i * v + a]).then(a.cmp(&b)));
+                    order[..k].to_vec()
+                };
+                let judge = |out: &(Vec<f32>, Vec<f32>, Vec<u32>, Vec<f32>), log_t: &dyn Fn(usize, usize) -> f64| {
+                    for i in 0..n {
+                        let set = set(i);
+                        let value = |z: &[f64]| {
+                            let scaled: Vec<f64> = z.iter().map(|z| z / 1.5).collect();
+                            open_value(kind, omega, &settings, &set, &logs(&scaled), |j| log_t(i, j))
+                        };
+                        let mut z = wide(&x, i);
+                        let want = value(&z);
+                        let what = format!("{kind:?} {settings:?} {chosen:?} row {i}");
+                        assert!(
+                            (out.0[i] as f64 - want).abs() <= 2e-6 * (want.abs() + 1.0),
+                            "{what}: {} {want}",
+                            out.0[i]
+                        );
+                        let p: f64 = {
+                            set.iter().map(|&j| logs(&z.iter().map(|z| z / 1.5).collect::<Vec<_>>())[j].exp()).sum()
+                        };
+                        assert!((out.3[i] as f64 - p).abs() < 1e-6, "{what}: mass {} {p}", out.3[i]);
+                        for j in (0..v).filter(|j| set.contains(j) || j % (v / 20) == 0) {
+                            let (h, at) = (1e-5, z[j]);
+                            z[j] = at + h;
+                            let up = value(&z);
+                            z[j] = at - h;
+                            let slope = (up - value(&z)) / (2.0 * h);
+                            z[j] = at;
+                            let got = out.1[i * v + j] as f64;
+                            assert!(
+                                (got - slope).abs() < 3e-6 * (1.0 + slope.abs()),
+                                "{what}, column {j}: {got} {slope}"
+                            );
+                        }
+                    }
+                };
+                judge(&out, &|i, j| logs(&wide(&y, i))[j]);
+                let Some(_) = &ids else { continue };
+                // the teacher by its values at the ids
+                let at = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f32> {
+                    (0..n * k).map(|q| if given[q] < 0 { 1.0 } else { f(q / k, given[q] as usize) as f32 }).collect()
+                };
+                let log_values = at(&|i, j| logs(&wide(&y, i))[j]);
+                let m = |x| Floats::F32(Matrix::contiguous(x, n, k).unwrap());
+                let other = go(&contexts[0], Some(AtIds::Logprobs(m(&log_values))));
+                for (a, b) in other.0.iter().zip(&out.0) {
+                    assert!((a - b).abs() <= 3e-6 * (1.0 + b.abs()), "{kind:?} {settings:?}: {a} {b}");
+                }
+                if kind == Kind::CrossEntropy && settings.outside == Outside::Raw {
+                    let counts = at(&|_, j| (j % 5) as f64);
+                    let sum = |i: usize| set(i).iter().map(|j| (j % 5) as f64).sum::<f64>();
+                    let drawn = go(&contexts[0], Some(AtIds::Counts(m(&counts))));
+                    judge(&drawn, &|i, j| ((j % 5) as f64 / sum(i)).ln());
+                }
+            }
+        }
+    }
+    cases.finish("open supports", 4 * 5 * 4);
+}
+
+/// What a sharded call gives: values, both entropies, statistics, both gradients.
+struct Sharded {
+    values: Vec<f32>,
+    entropy: [Vec<f32>; 2],
+    stats: Vec<f32>,
+    grads: [Vec<f32>; 2],
+}
+fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &[i64]) -> Sharded {
+    let (n, shards) = (logits[0].len() / v, cuts.len() - 1);
+    let piece = |z: &[f32], s: usize| -> Vec<f32> {
+        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+        (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
+    };
+    let problem = |s: usize| {
+        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+        let side = logprob::Problem::shard(n, b - a, logprob::Options::default(), a, v).unwrap();
+        Problem::new(side, side, options).unwrap()
+    };
+    let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let all = Problem::new(whole, whole, options).unwrap();
+    let twice = matches!(
+        options.kind,
+        Kind::Jsd | Kind::SkewKl | Kind::SkewReverseKl | Kind::Tvd | Kind::CosineLogits | Kind::CrossEntropy
+    ) || options.kind == Kind::ReverseCrossEntropy;
+    let mut out = Sharded {
+        values: vec![7.5; n],
+        entropy: [vec![7.5; n], vec![7.5; n]],
+        stats: vec![7.5; n * STATS],
+        grads: [vec![7.5; n * v], vec![7.5; n * v]],
+    };
+    for second in [false, true] {
+        let mut records = vec![0f32; shards * n * STATS];
+        for (s, place) in records.chunks_mut(n * STATS).enumerate() {
+            let z = logits.map(|z| piece(z, s));
+            let w = z[0].len() / n;
+            let pass = if second {
+                LocalPass::Values(Matrix::contiguous(&out.stats, n, STATS).unwrap())
+            } else {
+                LocalPass::Records
+            };
+            let place = MatrixMut::contiguous(place, n, STATS).unwrap();
+            local(c, &problem(s), [matrix(&z[0], w), matrix(&z[1], w)], Inputs::default(), pass, place, None).unwrap();
+        }
+        let x = Finish {
+            records: Matrix::contiguous(&records, shards * n, STATS).unwrap(),
+            values: second,
+            starts: Matrix::vector(cuts).into(),
+            rows: Rows::default(),
+            row_weight: None,
+        };
+        let [es, et] = &mut out.entropy;
+        let figures = Figures {
+            values: (second || !twice).then(|| MatrixMut::vector(&mut out.values)),
+            student_entropy: (!second).then(|| MatrixMut::vector(es)),
+            teacher_entropy: (!second).then(|| MatrixMut::vector(et)),
+            stats: Some(MatrixMut::contiguous(&mut out.stats, n, STATS).unwrap()),
+            ..Figures::default()
+        };
+        finish(c, &all, x, figures, Totals::default(), &mut []).unwrap();
+    }
+    for s in 0..shards {
+        let z = logits.map(|z| piece(z, s));
+        let w = z[0].len() / n;
+        let mut g = [vec![7.5f32; n * w], vec![7.5f32; n * w]];
+        let [gs, gt] = &mut g;
+        let grads =
+            [Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w)), Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))];
+        let stats = Some(Matrix::contiguous(&out.stats, n, STATS).unwrap());
+        let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
+        backward(c, &problem(s), grads, Inputs::default(), stats, upstream, None).unwrap();
+        for side in 0..2 {
+            for i in 0..n {
+                out.grads[side][i * v + cuts[s] as usize..][..w].copy_from_slice(&g[side][i * w..][..w]);
+            }
+        }
+    }
+    out
+}
+/// Shards at multiples of blocks give the bits of the whole row, others its values.
+#[test]
+fn shards() {
+    let (mut cases, v, n) = (Cases::default(), 5000, 3);
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut r = Random(number as u64 + 9);
+        let x: Vec<f32> = r.normals(n * v, 2.0);
+        let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.5) as f32).collect();
+        let mut case = Case::new(n, [v; 2], options(kind, param));
+        case.upstream.loss = Some(1.0);
+        for c in contexts() {
+            let want = all(&c, &case, [matrix(&x, v), matrix(&y, v)]);
+            for (cuts, bits) in
+                [(&[0i64, 4096, 5000][..], true), (&[0, 2048, 4096, 5000], true), (&[0, 1000, 1001, 3300, 5000], false)]
+            {
+                let got = sharded(&c, options(kind, param), [&x, &y], v, cuts);
+                let what = format!("{kind:?} {param} {cuts:?}");
+                if bits {
+                    same(&format!("{what}: values"), &got.values, &want.values);
+                    same(&format!("{what}: entropy"), &got.entropy[0], &want.student_entropy);
+                    same(&format!("{what}: entropy"), &got.entropy[1], &want.teacher_entropy);
+                    same(&format!("{what}: statistics"), &got.stats, &want.stats);
+                    same(&format!("{what}: gradient"), &got.grads[0], &want.grads[0]);
+                    same(&format!("{what}: gradient"), &got.grads[1], &want.grads[1]);
+                } else {
+                    for (a, b) in got.values.iter().zip(&want.values) {
+                        assert!((a - b).abs() <= 2e-6 * b.abs(), "{what}: {a} {b}");
+                    }
+                    for side in 0..2 {
+                        let most = want.grads[side].iter().fold(0f32, |m, g| m.max(g.abs()));
+                        for (a, b) in got.grads[side].iter().zip(&want.grads[side]) {
+                            assert!((a - b).abs() <= 4e-6 * most, "{what}: gradient {a} {b} of {most}");
+                        }
+                    }
+                }
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("shards", 23 * 3 * 2);
+}
+
+/// The distance of sorted probabilities against its definition in f64, and its gradients against differences of it.
+#[test]
+fn sorted_probabilities() {
+    let mut cases = Cases::default();
+    for (vs, vt, k) in [(7, 7, 0), (40, 33, 0), (33, 50, 5), (9, 4, 6), (1, 3, 0)] {
+        let n = 3;
+        let mut r = Random((vs * 100 + vt + k) as u64);
+        let (x, y) = (r.normals(n * vs, 2.0), r.normals(n * vt, 1.5));
+        let side = |v, temperature| {
+            let transform = Transform { temperature, ..Transform::default() };
+            logprob::Problem::new(n, v, logprob::Options { transform, ..logprob::Options::default() }).unwrap()
+        };
+        let problem = Problem::new(side(vs, 2.0), side(vt, 1.0), options(Kind::ForwardKl, f64::NAN)).unwrap();
+        let weight = [1.0f32, 0.0, 0.5];
+        let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
+        let (mut gs, mut gt) = (vec![7.5f32; n * vs], vec![7.5f32; n * vt]);
+        let (mut values, mut status, mut loss) = ([7.5f32; 3], [9u32; 3], [7.5f64]);
+        let grads = [
+            Grad::Separate(matrix(&x, vs), matrix_mut(&mut gs, vs)),
+            Grad::Separate(matrix(&y, vt), matrix_mut(&mut gt, vt)),
+        ];
+        let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+        let upstream = Upstream { loss: Some(2.0), ..Upstream::default() };
+        with_scratch(uld_workspace(&problem, true).minimum, |w| {
+            let (v, s) = (MatrixMut::vector(&mut values), MatrixMut::vector(&mut status));
+            uld(&problem, k, grads, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
+        });
+        let sorted = |z: &[f64], t: f64| {
+            let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+            let mut p: Vec<f64> = z.iter().map(|z| ((z - m) / t).exp()).collect();
+            let sum: f64 = p.iter().sum();
+            p.iter_mut().for_each(|p| *p /= sum);
+            p.sort_by(|a, b| b.total_cmp(a));
+            p
+        };
+        let value = |x: &[f64], y: &[f64]| {
+            let (p, q) = (sorted(x, 2.0), sorted(y, 1.0));
+            let at = |p: &[f64], i: usize| p.get(i).copied().unwrap_or(0.0);
+            let most = p.len().max(q.len());
+            let ranked = if k == 0 { most } else { k.min(most) };
+            let tail = |p: &[f64]| p.iter().skip(ranked).sum::<f64>();
+            (0..ranked).map(|i| (at(&p, i) - at(&q, i)).abs()).sum::<f64>() + (tail(&p) - tail(&q)).abs()
+        };
+        let mut sum = 0.0;
+        for i in 0..n {
+            if i == 1 {
+                assert_eq!((values[i], status[i]), (0.0, row::IGNORED));
+                continue;
+            }
+            let wide = |z: &[f32], v: usize| z[i * v..][..v].iter().map(|&z| z as f64).collect::<Vec<f64>>();
+            let (mut a, mut b, w) = (wide(&x, vs), wide(&y, vt), weight[i] as f64);
+            let want = w * value(&a, &b);
+            assert!((values[i] as f64 - want).abs() < 1e-6, "{vs} {vt} {k}: {} {want}", values[i]);
+            sum += want;
+            let h = 1e-6;
+            for j in 0..vs {
+                let z = a[j];
+                a[j] = z + h;
+                let up = value(&a, &b);
+                a[j] = z - h;
+                let slope = 2.0 * w * (up - value(&a, &b)) / (2.0 * h);
+                a[j] = z;
+                assert!((gs[i * vs + j] as f64 - slope).abs() < 1e-6, "student {j}: {} {slope}", gs[i * vs + j]);
+            }
+            for j in 0..vt {
+                let z = b[j];
+                b[j] = z + h;
+                let up = value(&a, &b);
+                b[j] = z - h;
+                let slope = 2.0 * w * (up - value(&a, &b)) / (2.0 * h);
+                b[j] = z;
+                assert!((gt[i * vt + j] as f64 - slope).abs() < 1e-6, "teacher {j}: {} {slope}", gt[i * vt + j]);
+            }
+        }
+        assert!((loss[0] - sum).abs() < 1e-6);
+        cases.ran();
+    }
+    cases.finish("sorted probabilities", 5);
 }

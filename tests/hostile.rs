@@ -19,6 +19,7 @@ use truing_ffi::sequence::*;
 use truing_ffi::sequence_kl::*;
 use truing_ffi::support::*;
 use truing_ffi::tds_rows::*;
+use truing_ffi::tilt::*;
 use truing_tests::{Counting, Random};
 
 const CANARY: u8 = 0xa5;
@@ -169,6 +170,14 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_tds_rows)
         + struct_rules(truing_divergence_forward)
         + struct_rules(truing_divergence_backward)
+        + struct_rules(truing_tilt)
+        + struct_rules(truing_tilt_solve)
+        + struct_rules(truing_renyi_array)
+        + struct_rules(truing_renyi_cross_entropy)
+        + struct_rules(truing_best_of_n_exact)
+        + struct_rules(truing_uld)
+        + struct_rules(truing_divergence_local)
+        + struct_rules(truing_divergence_finish)
         + struct_rules(truing_sequence_kl_forward)
         + struct_rules(truing_sequence_kl_backward)
         + struct_rules(truing_linear_logprob_forward)

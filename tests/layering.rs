@@ -115,6 +115,8 @@ fn families_have_one_file_a_floor() {
         "batch",
         "classes",
         "advantage",
+        "divergence",
+        "tilt",
         "correction",
     ];
     for family in families {

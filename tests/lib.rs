@@ -151,7 +151,8 @@ pub struct Golden(std::collections::HashMap<&'static str, Vec<f64>>);
 impl Golden {
     /// All lines of an operation.
     pub fn of(operation: &str) -> Vec<Golden> {
-        let lines = include_str!("golden/operations.txt").lines().map(|l| l.split(" | "));
+        let files = [include_str!("golden/operations.txt"), include_str!("golden/tilt.txt")];
+        let lines = files.into_iter().flat_map(str::lines).map(|l| l.split(" | "));
         let mine = lines.filter_map(|mut columns| (columns.next() == Some(operation)).then_some(columns));
         let column = |c: &'static str| {
             let mut words = c.split(' ');
@@ -162,7 +163,7 @@ impl Golden {
     }
     /// The numbers of a column.
     pub fn get(&self, name: &str) -> &[f64] {
-        self.0.get(name).unwrap_or_else(|| panic!("golden/operations.txt has no column {name}"))
+        self.0.get(name).unwrap_or_else(|| panic!("a golden line has no column {name}"))
     }
     /// The one number of a column.
     pub fn one(&self, name: &str) -> f64 {

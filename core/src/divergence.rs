@@ -20,10 +20,13 @@ use crate::matrix::{Matrix, MatrixMut, Split};
 use crate::preference::Reduction;
 use crate::real::Real;
 use crate::record::{Node, Record};
+use crate::with_formula;
 
 pub mod formula;
+mod joint;
 pub mod partial;
 use formula::{Pair, Sums};
+pub use joint::Joint;
 
 /// Columns of the saved statistics of a row.
 pub const STATS: usize = 16;
@@ -314,23 +317,17 @@ impl Form {
             _ => [0.0; 2],
         }
     }
-    /// D from the sums of all columns. `log_power` gives log sum a^alpha b^(1 - alpha) directly, for rows that are far apart.
-    pub fn finish(&self, k: &Pair, sums: &Sums, log_power: impl FnOnce() -> f64) -> Outcome {
+    /// D from the sums of all columns, of a form that does not divide by the chain rule.
+    pub fn finish(&self, k: &Pair, sums: &Sums) -> Outcome {
         let (s, sum) = (sums.delta as f64, sums.value[0] as f64);
         let mut x = [0.0; 4];
         let value = match *self {
-            Form::Kl => sum - excess(s),
-            Form::TwoWay { forward, reverse } => sum - (forward * excess(s) + reverse * excess(-s)),
             Form::Jsd { beta, scale } => (sum - beta * (1.0 - beta) * excess(s)) * scale,
             Form::Skew { lambda } => sum - (1.0 - lambda) * (1.0 - lambda) * excess(s),
-            Form::Power { alpha, renyi } => {
-                let c = sum - alpha * (1.0 - alpha) * excess(s);
-                x[0] = if c.abs() < 0.5 { (-c).log1p() } else { log_power() };
-                if renyi { x[0] / (alpha - 1.0) } else { c / (alpha * (1.0 - alpha)) }
-            }
-            Form::Hellinger2 => sum - 0.25 * excess(s),
-            Form::Chi2 => sum - 2.0 * excess(s),
             Form::Tvd => sum,
+            Form::Kl | Form::TwoWay { .. } | Form::Power { .. } | Form::Hellinger2 | Form::Chi2 => {
+                return self.outcome(self.parts(sums));
+            }
             Form::CrossEntropy => k.l[1] as f64 + sum,
             Form::Zero => 0.0,
             Form::CosineProbs | Form::CosineLogits => {
@@ -350,6 +347,32 @@ impl Form {
         // sums of terms >= 0 less what rounding added
         let value = if value < 0.0 { 0.0 } else { value };
         Outcome { value, x, degenerate: false }
+    }
+    /// The values of a kind that divides by the chain rule, from the sums of its columns: without what an error of gamma adds.
+    pub fn parts(&self, sums: &Sums) -> [f64; 2] {
+        let (s, [x, y]) = (sums.delta as f64, [sums.value[0] as f64, sums.value[1] as f64]);
+        match *self {
+            Form::Kl => [x - excess(s), 0.0],
+            Form::TwoWay { forward, reverse } => [x - forward * excess(s), y - reverse * excess(-s)],
+            Form::Power { alpha, .. } => [x - alpha * (1.0 - alpha) * excess(s), 0.0],
+            Form::Hellinger2 => [x - 0.25 * excess(s), 0.0],
+            Form::Chi2 => [x - 2.0 * excess(s), 0.0],
+            _ => [x, 0.0],
+        }
+    }
+    /// D from the values of such a kind, as [`Joint`] has them.
+    pub fn outcome(&self, [x, y]: [f64; 2]) -> Outcome {
+        let mut found = [0.0; 4];
+        let value = match *self {
+            Form::Power { alpha, renyi } => {
+                found[0] = y;
+                if renyi { found[0] / (alpha - 1.0) } else { x / (alpha * (1.0 - alpha)) }
+            }
+            _ => x + y,
+        };
+        // sums of terms >= 0 less what rounding added
+        let value = if value < 0.0 { 0.0 } else { value };
+        Outcome { value, x: found, degenerate: false }
     }
     /// Factors of the weighted terms and of a - b in the gradients of D; see [`formula::Formula`].
     pub fn factors(&self, x: &[f64; 4]) -> [[f64; 2]; 2] {
@@ -417,6 +440,22 @@ impl Pair {
         if let Some(e) = refine(s as f64) {
             self.gamma = (self.gamma as f64 + e) as f32;
         }
+    }
+    /// Takes gamma and the values from the joint record of the row.
+    pub fn gather(&mut self, x: &Joint, normalised: [bool; 2]) -> [f64; 2] {
+        let mut log = [0.0; 2];
+        for i in 0..2 {
+            if normalised[i] {
+                log[i] = x.sides[i].m as f64 + x.sides[i].log_sum();
+            }
+        }
+        self.gamma = x.gamma;
+        // log-probs that are rounded sum to nearly 1: that is no mass of its own
+        if log.iter().all(|l| l.abs() < 1e-3) {
+            return x.value.map(f64::from);
+        }
+        self.gamma = (x.gamma as f64 - (log[0] - log[1])) as f32;
+        x.scaled(log)
     }
     /// Sets what belongs to the largest columns: their transformed logits, of a and b each.
     pub fn anchor<F: formula::Formula>(&mut self, at_a: [f32; 2], at_b: [f32; 2]) {
@@ -729,7 +768,7 @@ pub struct Saved {
     pub gamma: f32,
     /// Means of the weights.
     pub mean: [f32; 2],
-    /// [`Pair::x`]
+    /// [`Pair::x`]; but of the cosines the last two are the other side's transformed logits at the columns of the maxima.
     pub x: [f32; 4],
     /// log p of the target.
     pub logprob: f32,
@@ -767,6 +806,15 @@ impl Saved {
         let [c, e] = form.factors(&self.x.map(f64::from));
         (k.c, k.e) = (c.map(|x| (x * factor) as f32), e.map(|x| (x * factor) as f32));
         k
+    }
+    /// Sets what belongs to the columns of the maxima; `at` gives the transformed logits of a and b at a column, which only
+    /// the cosines need.
+    pub fn anchor(&self, form: &Form, k: &mut Pair, at: impl Fn(u32) -> [f32; 2]) {
+        let columns = match form {
+            Form::CosineProbs | Form::CosineLogits => self.k.map(at),
+            _ => [[self.m[0], self.x[2]], [self.x[3], self.m[1]]],
+        };
+        with_formula!(form, F => k.anchor::<F>(columns[0], columns[1]));
     }
     /// What the whole row of both gradients is where it does not come from the columns: NaN for a row without figures, 0
     /// for an ignored one and for one without a direction.

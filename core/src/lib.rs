@@ -28,6 +28,7 @@ pub mod row_loss;
 pub mod sequence;
 pub mod support;
 pub mod tds_rows;
+pub mod tilt;
 
 pub use dtype::Dtype;
 pub use error::{Error, Result, Status, Value};

@@ -552,7 +552,7 @@ impl Join {
     }
     /// Adds the record of the next shard, of `columns` columns.
     #[inline]
-    pub fn push(self, tree: &mut Tree, x: Record, columns: usize) {
+    pub fn push<T: Node>(self, tree: &mut Tree<T>, x: T, columns: usize) {
         let level = if self.nodes { columns.div_ceil(BLOCK).next_power_of_two().trailing_zeros() } else { 0 };
         tree.push_run(x, level);
     }

@@ -1,27 +1,34 @@
 //! Divergences of two rows of logits: [`truing_core::divergence`], values, gradients, or both in one visit of each row.
 //!
-//! A row pair is read block by block, both sides transformed into L1: once for the records, once for the sums that need
-//! both, once more for the gradients. What is read again comes from the cache where the pair fits it.
+//! A row pair is read block by block, both sides transformed into L1. Kinds that divide by the chain rule finish a block
+//! there ([`Joint`]), the others read the pair once for its records and once more for the sums; gradients read it again. What
+//! is read again comes from the cache where the pair fits it.
 use crate::lanes::Sixteen;
-use crate::logprob::{Block, Grad, Job, Scratch, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::logprob::{Block, Grad, Job, Scratch, ahead, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, V, clamp, exp, splat, tree};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, inside, prefetch, splat, tree};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
-use truing_core::divergence::{Figures, Form, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side};
+use truing_core::divergence::{
+    Figures, Form, Joint, Kind, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side,
+};
 use truing_core::dtype::{Dtype, Float, bf16, f16};
 use truing_core::error::row;
 use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::real::Real;
-use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree, clamp_row, exp_row};
+use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree, clamp_row, exp_row, seal};
 use truing_core::row_loss::{RowLossInputs, Top};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value, with_formula};
 
 mod partial;
+mod shard;
+mod uld;
 pub use partial::{PartialTeacher, partial};
+pub use shard::{Finish, LocalPass, finish, local};
+pub use uld::{uld, uld_workspace};
 
 /// One model's rows.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +91,7 @@ pub fn forward_fused(
     upstream: Option<f64>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    check(problem, &grads, &inputs)?;
+    check(problem, &grads, &inputs, false)?;
     out.check(problem.rows(), inputs.rows.target.is_some())?;
     check_loss(problem, &totals)?;
     if upstream.is_some() {
@@ -98,6 +105,7 @@ pub fn forward_fused(
         moments: out.stats.is_some() || upstream.loss.is_some(),
         cross: [out.cross_entropy.is_some(), out.reverse_cross_entropy.is_some()],
         ranks: [out.student_rank.is_some(), out.teacher_rank.is_some()],
+        entropy: out.student_entropy.is_some() || out.teacher_entropy.is_some(),
         ..Call::new(problem, &inputs)
     };
     let (counters, n) = (Counters::new(), problem.rows());
@@ -124,7 +132,18 @@ pub fn backward(
     upstream: Upstream<'_>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
-    check(problem, &grads, &inputs)?;
+    let shard = problem.student().total() != problem.student().vocab();
+    check(problem, &grads, &inputs, shard)?;
+    if shard {
+        shard::check_shard(problem)?;
+        let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        if stats.is_none() {
+            return missing("stats", "NULL", "the statistics of finish, which a shard needs");
+        }
+        if upstream.student_logprob.is_some() {
+            return missing("grad_student_logprob", "a tensor", "NULL over shards");
+        }
+    }
     if let Some(s) = stats {
         s.layout().check("stats", problem.rows(), STATS)?;
     }
@@ -186,7 +205,7 @@ pub fn sequence_kl(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, b) = (problem.rows(), segments.sequences());
-    check(problem, &logits.map(Grad::Absent), &inputs)?;
+    check(problem, &logits.map(Grad::Absent), &inputs, false)?;
     check_sequences(problem, &segments, &inputs.rows)?;
     let column = |m: Option<truing_core::matrix::Layout>, field| m.map_or(Ok(()), |l| l.check(field, b, 1));
     column(out.log_ratio.as_ref().map(MatrixMut::layout), "out_log_ratio")?;
@@ -258,8 +277,8 @@ fn problems(problem: &Problem) -> [&logprob::Problem; 2] {
 fn job<'a>(problem: &'a logprob::Problem, transform: TransformInputs<'a>, rows: Rows<'a>) -> Job<'a> {
     Job::new(problem, transform, rows, RowLossInputs::default(), None)
 }
-fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Result<()> {
-    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs)?;
+fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>, shard: bool) -> Result<()> {
+    check_sides(problem, &[Some(&grads[0]), Some(&grads[1])], inputs, shard)?;
     if problem.options().teacher != Teacher::Logits {
         let given = inputs.teacher.bias.is_some() || inputs.teacher.row_temperature.is_some();
         let wanted = !matches!(grads[1], Grad::Absent(_));
@@ -275,11 +294,12 @@ fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>) -> Resul
     }
 }
 
-/// Shapes and types of the sides that there are, rows, transforms and weights.
+/// Shapes and types of the sides that there are, rows, transforms and weights. `shard`: the sides may be shards.
 fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
     problem: &Problem,
     grads: &[Option<G>; 2],
     inputs: &Inputs<'_>,
+    shard: bool,
 ) -> Result<()> {
     let n = problem.rows();
     let sides = [("student", "grad_student_out", inputs.student), ("teacher", "grad_teacher_out", inputs.teacher)];
@@ -299,7 +319,14 @@ fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
                 return Err(refuse(grad, g.dtype(), "the type of the logits or f32"));
             }
         }
-        if side.total() != side.vocab() {
+        if side.start() != problem.student().start() {
+            return Err(Error::invalid(
+                "shard.vocab_start",
+                Value::Size(side.start()),
+                Value::Size(problem.student().start()),
+            ));
+        }
+        if side.total() != side.vocab() && !shard {
             return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
         }
     }
@@ -340,6 +367,8 @@ struct Call<'a> {
     cross: [bool; 2],
     /// Ranks in the student and in the teacher are.
     ranks: [bool; 2],
+    /// Entropies are.
+    entropy: bool,
 }
 impl<'a> Call<'a> {
     /// Values alone.
@@ -354,6 +383,7 @@ impl<'a> Call<'a> {
             moments: false,
             cross: [false; 2],
             ranks: [false; 2],
+            entropy: false,
         }
     }
     #[inline(always)]
@@ -462,8 +492,8 @@ impl<'a> View<'a> {
         });
         transform.slope(v as f64)
     }
-    /// The record of the whole row from that of its sums, with the logit of column `y` and its flags.
-    pub(crate) fn conclude(&self, x: Record, target: Target, y: Option<usize>) -> Record {
+    /// The record of the columns at hand from that of their sums: with the flags that they show.
+    fn complete(&self, x: Record) -> Record {
         let mut x = with_raw!(self.raw, z => {
             let row: LogitRow<'_, _> = self.job.row(self.i, z);
             row.complete(x, None, |_| true)
@@ -472,6 +502,11 @@ impl<'a> View<'a> {
             // the logarithm of a negative number
             x.flags ^= row::OVERFLOW | row::NAN_INPUT;
         }
+        x
+    }
+    /// The record of the whole row from that of its sums, with the logit of column `y` and its flags.
+    pub(crate) fn conclude(&self, x: Record, target: Target, y: Option<usize>) -> Record {
+        let mut x = self.complete(x);
         x.xy = y.map_or(f32::NEG_INFINITY, |y| self.at(y));
         x.conclude(target)
     }
@@ -481,12 +516,25 @@ impl<'a> View<'a> {
 pub(crate) trait Engine {
     /// Transformed logits of a piece of a side, dead columns behind the valid ones; the slopes beside them if asked for.
     fn load(&mut self, side: usize, view: &View<'_>, piece: Piece, slopes: bool);
-    /// The record of the piece of a side, its column set where it is above all before.
+    /// The record of the loaded piece of a side, its column set where it is above all before.
     fn record(&mut self, side: usize, piece: Piece, best: &mut f32) -> Record;
-    /// The sums of the loaded pieces; `swap`: b first.
-    fn sums(&mut self, form: &Form, k: &Pair, piece: Piece, pass: Pass, swap: bool) -> Sums;
+    /// [`Engine::load`] and [`Engine::record`]; `all`: with u and q1.
+    fn read(&mut self, side: usize, view: &View<'_>, piece: Piece, best: &mut f32, all: bool) -> Record;
+    /// The sums of a piece of both sides.
+    fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums;
+    /// The joint record of a piece of both sides, for a form that divides by the chain rule.
+    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint;
     /// Puts the logits of pi in the place of a.
     fn powers(&mut self, k: &Pair, piece: Piece);
+    /// log sum a^alpha b^(1 - alpha) inside a piece.
+    fn log_power(&mut self, views: [&View<'_>; 2], piece: Piece, found: Option<(&Pair, &Sums)>) -> f64 {
+        let Some((k, _)) = found else { return f64::NEG_INFINITY };
+        self.load(0, views[0], piece, false);
+        self.load(1, views[1], piece, false);
+        self.powers(k, piece);
+        let x = self.record(0, piece, &mut { f32::INFINITY });
+        if x.poisoned() { f64::INFINITY } else { x.m as f64 + x.log_sum() }
+    }
     /// Number of columns of a side above `x`.
     fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32;
     /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
@@ -496,10 +544,18 @@ pub(crate) trait Engine {
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>);
     /// Sets a column of the block of a side.
     fn put(&mut self, side: usize, j: usize, x: f32);
-    /// Puts e^(x - m) factor, times the slope, in the place of x.
-    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool);
+    /// Puts e^(x - m) (first + second (x - m)), times the slope, in the place of x.
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factors: [f32; 2], slopes: bool);
     /// Writes `n` columns of a side where they belong.
     fn store(&mut self, side: usize, g: Cut<'_>);
+}
+/// What a joint record holds besides the values.
+#[derive(Clone, Copy)]
+pub(crate) struct See {
+    /// u and q1 of both sides.
+    entropy: bool,
+    /// The means of the weights.
+    moments: bool,
 }
 /// Where the gradient of a piece of a row goes.
 pub(crate) enum Cut<'a> {
@@ -675,7 +731,7 @@ impl Work<'_> {
         let own = {
             let views = self.views(call, at, i, target);
             let ordered = choice.order([&views[0], &views[1]]);
-            anchor(&choice.form, &mut k, saved.k, ordered);
+            saved.anchor(&choice.form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]);
             match target {
                 Target::Column(y) if hard != 0.0 => {
                     // the target's own: 1 - p must not cancel
@@ -726,29 +782,30 @@ impl Work<'_> {
 fn valid_of(job: &Job<'_>, piece: Piece) -> usize {
     job.problem.valid().saturating_sub(piece.first).min(piece.n)
 }
-/// Sets what belongs to the columns `k` of a and b.
-fn anchor(form: &Form, pair: &mut Pair, k: [u32; 2], [a, b]: [&View<'_>; 2]) {
-    let [ka, kb] = k.map(|k| k as usize);
-    with_formula!(form, F => pair.anchor::<F>([a.at(ka), b.at(ka)], [a.at(kb), b.at(kb)]));
-}
-/// The record of a side of a row without its target.
+/// The record of a side of a row without its target; `start` is the column of the whole vocabulary that comes first.
 #[inline(always)]
-pub(crate) fn record(engine: &mut impl Engine, side: usize, view: &View<'_>) -> Record {
+pub(crate) fn record(engine: &mut impl Engine, side: usize, view: &View<'_>, start: usize, all: bool) -> Record {
     let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
-    for piece in pieces(0, view.valid()) {
-        engine.load(side, view, piece, false);
-        tree.push(engine.record(side, piece, &mut best));
+    for piece in pieces(start, view.valid()) {
+        tree.push(engine.read(side, view, piece, &mut best, all));
     }
     tree.finish()
 }
-/// The sums of a row pair, a before b; `swap`: `views` has them the other way round.
+/// The sums of a row pair, a before b.
 #[inline(always)]
-fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], pass: Pass, swap: bool) -> Sums {
+fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], pass: Pass) -> Sums {
     let mut tree = Tree::<Sums>::new();
     for piece in pieces(0, views[0].valid().max(views[1].valid())) {
-        engine.load(0, views[0], piece, false);
-        engine.load(1, views[1], piece, false);
-        tree.push(engine.sums(form, k, piece, pass, swap));
+        tree.push(engine.sums(form, k, views, piece, pass));
+    }
+    tree.finish()
+}
+/// The joint record of a row pair, a before b.
+#[inline(always)]
+fn joint(engine: &mut impl Engine, form: &Form, views: [&View<'_>; 2], start: usize, see: See) -> Joint {
+    let (mut tree, mut best) = (Tree::<Joint>::new(), [f32::NEG_INFINITY; 2]);
+    for piece in pieces(start, views[0].valid().max(views[1].valid())) {
+        tree.push(engine.joint(form, views, piece, &mut best, see));
     }
     tree.finish()
 }
@@ -762,8 +819,16 @@ fn figures(
     target: Target,
 ) -> (Row, [f64; 2]) {
     let choice = call.problem.choice();
+    let form = &choice.form;
     let y = if let Target::Column(y) = target { Some(y) } else { None };
-    let [student, teacher] = [record(engine, 0, &views[0]), record(engine, 1, &views[1])];
+    let ordered = choice.order([&views[0], &views[1]]);
+    let (exact, late, chain) = with_formula!(*form, F => (F::EXACT, F::LATE, F::CHAIN));
+    let see = See { entropy: call.entropy, moments: call.moments && !late && chain };
+    let together = if chain || exact { Some(joint(engine, first_form(form), ordered, 0, see)) } else { None };
+    let [student, teacher] = match &together {
+        Some(x) => choice.order(x.sides),
+        None => [0, 1].map(|side| record(engine, side, &views[side], 0, call.entropy)),
+    };
     let student = views[0].conclude(student, target, y);
     let teacher = views[1].conclude(teacher, Target::None, y);
     let flags = student.flags | teacher.flags;
@@ -771,39 +836,47 @@ fn figures(
         return (bad_row(flags), [f64::NAN; 2]);
     }
     let [a, b] = choice.order([&student, &teacher]);
-    let ordered = choice.order([&views[0], &views[1]]);
-    let mut k = Pair::new(&choice.form, [a.m, b.m], [a.r, b.r], call.problem.normalised());
+    let normalised = call.problem.normalised();
+    let mut k = Pair::new(form, [a.m, b.m], [a.r, b.r], normalised);
     let columns = [a.k, b.k];
-    let (exact, late) = with_formula!(choice.form, F => (F::EXACT, F::LATE));
-    if exact {
-        let none = Pass { value: false, moments: false };
-        let s = sums(engine, &choice.form, &k, ordered, none, false);
-        k.refine(s.delta);
-    }
-    anchor(&choice.form, &mut k, columns, ordered);
     let pass = Pass { value: true, moments: call.moments && !late };
-    let mut s = sums(engine, &choice.form, &k, ordered, pass, false);
-    let found = finish(engine, &choice.form, &k, &s, ordered);
+    let other = [ordered[1].at(columns[0] as usize), ordered[0].at(columns[1] as usize)];
+    let (found, mut mean) = match &together {
+        Some(x) => {
+            let values = k.gather(x, normalised);
+            if exact {
+                let (found, mean, _) = values_of(engine, form, &k, other, ordered, pass);
+                (found, mean)
+            } else {
+                (form.outcome(values), x.mean)
+            }
+        }
+        None => {
+            let (found, mean, error) = values_of(engine, form, &k, other, ordered, pass);
+            k.refine(error);
+            (found, mean)
+        }
+    };
     let mut saved = Saved {
         m: k.m,
         r: [a.r, b.r],
         k: columns,
-        gamma: 0.0,
+        gamma: k.gamma,
         mean: [0.0; 2],
         x: found.x.map(|x| x as f32),
         logprob: 0.0,
         value: found.value as f32,
         flags,
     };
-    if !exact {
-        k.refine(s.delta);
+    if !matches!(form, Form::CosineProbs | Form::CosineLogits) {
+        saved.x[2..].copy_from_slice(&other);
     }
     if late && call.moments && !found.degenerate && found.value.is_finite() {
         k.x = saved.x;
-        anchor(&choice.form, &mut k, columns, ordered);
-        s = sums(engine, &choice.form, &k, ordered, Pass { value: false, moments: true }, false);
+        saved.anchor(form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]);
+        mean = sums(engine, form, &k, ordered, Pass { value: false, moments: true }).moments;
     }
-    (saved.gamma, saved.mean) = (k.gamma, s.moments);
+    saved.mean = mean;
     if found.degenerate {
         saved.flags |= row::DEGENERATE;
     }
@@ -811,7 +884,7 @@ fn figures(
         saved.flags |= row::OVERFLOW;
     }
     if saved.value == f32::INFINITY {
-        saved.flags |= why_infinite(&choice.form, ordered);
+        saved.flags |= why_infinite(form, ordered);
     }
     let plain = |x: &Record| (x.xy as f64 - x.m as f64) - x.log_sum();
     let [weight, soft] = call.factors(i);
@@ -880,8 +953,8 @@ fn cross_entropy(
     let form = Form::CrossEntropy;
     let of = |x: usize| normalised && x == 1;
     let k = Pair::new(&form, [records[a].m, records[b].m], [records[a].r, records[b].r], [of(a), of(b)]);
-    let s = sums(engine, &form, &k, views, Pass { value: true, moments: false }, a == 1);
-    form.finish(&k, &s, || 0.0).value as f32
+    let s = sums(engine, &form, &k, [views[a], views[b]], Pass { value: true, moments: false });
+    form.finish(&k, &s).value as f32
 }
 /// Columns of a side above its column `j`.
 #[inline(always)]
@@ -893,24 +966,24 @@ fn rank(engine: &mut impl Engine, view: &View<'_>, j: usize) -> i32 {
     }
     above as i32
 }
+/// Whose joint records give the exact gamma of a form that needs it before its values.
+fn first_form(form: &Form) -> &Form {
+    if with_formula!(*form, F => F::EXACT) { &Form::Kl } else { form }
+}
+/// The value of a row pair whose gamma is known, the means of its weights, the sum of a - b.
 #[inline(always)]
-fn finish(engine: &mut impl Engine, form: &Form, k: &Pair, s: &Sums, views: [&View<'_>; 2]) -> Outcome {
-    form.finish(
-        k,
-        s,
-        #[inline(always)]
-        || {
-            let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
-            for piece in pieces(0, views[0].valid().max(views[1].valid())) {
-                engine.load(0, views[0], piece, false);
-                engine.load(1, views[1], piece, false);
-                engine.powers(k, piece);
-                tree.push(engine.record(0, piece, &mut best));
-            }
-            let x = tree.finish();
-            if x.poisoned() { f64::INFINITY } else { x.m as f64 + x.log_sum() }
-        },
-    )
+fn values_of(
+    engine: &mut impl Engine,
+    form: &Form,
+    k: &Pair,
+    other: [f32; 2],
+    views: [&View<'_>; 2],
+    pass: Pass,
+) -> (Outcome, [f32; 2], f32) {
+    let mut k = *k;
+    with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
+    let s = sums(engine, form, &k, views, pass);
+    (form.finish(&k, &s), s.moments, s.delta)
 }
 /// Why D is infinite: by its definition, or beyond the type.
 #[cold]
@@ -950,7 +1023,8 @@ impl Engine for Plain {
         with_raw!(view.raw, z => {
             let row: LogitRow<'_, _> = view.job.row(view.i, z);
             for (l, (x, slope)) in self.x[side].iter_mut().zip(&mut self.slope[side]).enumerate() {
-                let j = piece.first + l;
+                // columns before the piece count as missing
+                let j = if l < piece.skip { valid } else { piece.first + l - piece.skip };
                 *x = if j >= valid { f32::NEG_INFINITY } else if view.probs { Real::log(row.at(j)) } else { row.at(j) };
                 if slopes && j < valid {
                     *slope = row.transform.slope(row.sum(j));
@@ -966,10 +1040,34 @@ impl Engine for Plain {
     fn record(&mut self, side: usize, piece: Piece, _: &mut f32) -> Record {
         truing_core::record::block(&self.x[side], piece.block)
     }
-    fn sums(&mut self, form: &Form, k: &Pair, _: Piece, pass: Pass, swap: bool) -> Sums {
+    fn read(&mut self, side: usize, view: &View<'_>, piece: Piece, best: &mut f32, _: bool) -> Record {
+        self.load(side, view, piece, false);
+        self.record(side, piece, best)
+    }
+    fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
+        self.load(0, views[0], piece, false);
+        self.load(1, views[1], piece, false);
         let [a, b] = &self.x;
-        let (a, b) = if swap { (b, a) } else { (a, b) };
         with_formula!(form, F => formula::sums::<F>(k, a, b, pass))
+    }
+    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
+        let mut sides = [Record::EMPTY; 2];
+        for side in 0..2 {
+            sides[side] = self.read(side, views[side], piece, &mut best[side], see.entropy);
+        }
+        let [a, b] = &self.x;
+        let mut other = [f32::NEG_INFINITY; 2];
+        let found = Joint::pair(form, &sides).map(|mut k| {
+            if see.moments {
+                let at = |x: &[f32; BLOCK], m| x.iter().position(|&x| x == m).expect("its maximum");
+                other = [b[at(a, k.m[0])], a[at(b, k.m[1])]];
+                with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
+            }
+            let pass = Pass { value: true, moments: see.moments };
+            (k, with_formula!(form, F => formula::sums::<F>(&k, a, b, pass)))
+        });
+        let found = found.as_ref().map(|(k, s)| (k, s));
+        Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     fn powers(&mut self, k: &Pair, _: Piece) {
         let [a, b] = &mut self.x;
@@ -995,9 +1093,10 @@ impl Engine for Plain {
     fn put(&mut self, side: usize, j: usize, x: f32) {
         self.x[side][j] = x;
     }
-    fn spread(&mut self, side: usize, _: Piece, m: f32, factor: f32, slopes: bool) {
+    fn spread(&mut self, side: usize, _: Piece, m: f32, [first, second]: [f32; 2], slopes: bool) {
         for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
-            *x = exp_row(clamp_row(*x - m)) * factor;
+            let d = clamp_row(*x - m);
+            *x = exp_row(d) * (first + second * d);
             *x = if slopes && *x != 0.0 {
                 *x * slope
             } else if slopes {
@@ -1026,11 +1125,28 @@ pub(crate) struct Lanes<S> {
     s: S,
     /// Of each side.
     scratch: [Scratch<f32>; 2],
+    /// Exponentials of each side.
+    exp: [Block; 2],
 }
 impl<S: Sixteen> Lanes<S> {
     #[inline(always)]
     pub(crate) fn new(s: S) -> Lanes<S> {
-        Lanes { s, scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())] }
+        let zero = [[0.0; 32]; BLOCK / 32];
+        Lanes { s, scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())], exp: [zero; 2] }
+    }
+    /// A piece of both sides: where it lies if it needs no work, else in the scratch.
+    #[inline(always)]
+    fn sources<'a>(&'a mut self, [a, b]: [&View<'a>; 2], piece: Piece) -> ([Source<'a>; 2], &'a mut [Block; 2]) {
+        let direct = [a.direct(piece), b.direct(piece)];
+        if direct[0].is_none() {
+            self.load(0, a, piece, false);
+        }
+        if direct[1].is_none() {
+            self.load(1, b, piece, false);
+        }
+        let n = chunks(piece);
+        let of = |i: usize| direct[i].unwrap_or(Source { x: &self.scratch[i].x[..n], ahead: false });
+        ([of(0), of(1)], &mut self.exp)
     }
     /// The instruction set.
     #[inline(always)]
@@ -1040,8 +1156,36 @@ impl<S: Sixteen> Lanes<S> {
     /// Both sides of a piece, in chunks of 32.
     #[inline(always)]
     pub(crate) fn pair(&self, piece: Piece) -> [&[[f32; 32]]; 2] {
-        let n = piece.n.div_ceil(32);
+        let n = chunks(piece);
         [&self.scratch[0].x[..n], &self.scratch[1].x[..n]]
+    }
+}
+/// Chunks of 32 columns of the block of a piece.
+#[inline(always)]
+fn chunks(piece: Piece) -> usize {
+    (piece.skip + piece.n).div_ceil(32)
+}
+/// Transformed logits of a piece of a side.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    x: &'a [[f32; 32]],
+    /// They come from memory, and what lies behind them should be asked for.
+    ahead: bool,
+}
+impl<'a> View<'a> {
+    /// A piece that is read as it lies.
+    #[inline(always)]
+    fn direct(&self, piece: Piece) -> Option<Source<'a>> {
+        let Raw::F32(z) = self.raw else { return None };
+        let z = &z[..self.valid()];
+        let shifted = self.shift.is_some_and(|(y, _)| (piece.first..piece.first + piece.n).contains(&y));
+        let whole = piece.skip == 0 && piece.n.is_multiple_of(32) && piece.first + piece.n <= z.len();
+        let plain = self.job.transform.bias.is_none() && self.transform() == RowTransform::Plain;
+        if self.probs || shifted || !whole || !plain {
+            return None;
+        }
+        let x = z[piece.first..piece.first + piece.n].as_chunks().0;
+        Some(Source { x, ahead: inside(x, ahead::<f32>(), z.as_ptr_range().end.addr()) })
     }
 }
 /// A column from its transformed logits.
@@ -1071,12 +1215,16 @@ impl<S: Sixteen> Engine for Lanes<S> {
         if view.probs {
             logarithms(s, &mut scratch.x);
         }
-        let x = scratch.x.as_flattened_mut();
-        x[n..piece.n.next_multiple_of(32)].fill(f32::NEG_INFINITY);
+        let (x, skip) = (scratch.x.as_flattened_mut(), piece.skip);
+        if skip > 0 {
+            x.copy_within(..n, skip);
+            x[..skip].fill(f32::NEG_INFINITY);
+        }
+        x[skip + n..(skip + piece.n).next_multiple_of(32)].fill(f32::NEG_INFINITY);
         if let Some((y, shift)) = view.shift
             && (first..first + n).contains(&y)
         {
-            x[y - first] += shift;
+            x[skip + y - first] += shift;
         }
     }
     #[inline(always)]
@@ -1084,15 +1232,58 @@ impl<S: Sixteen> Engine for Lanes<S> {
         sums_of_block(self.s, self.pair(piece)[side], piece.block, best)
     }
     #[inline(always)]
-    fn sums(&mut self, form: &Form, k: &Pair, piece: Piece, pass: Pass, swap: bool) -> Sums {
-        let [a, b] = self.pair(piece);
-        let (a, b) = if swap { (b, a) } else { (a, b) };
-        with_formula!(form, F => sums_block::<S, F>(self.s, k, a, b, pass))
+    fn read(&mut self, side: usize, view: &View<'_>, piece: Piece, best: &mut f32, all: bool) -> Record {
+        if all {
+            self.load(side, view, piece, false);
+            return self.record(side, piece, best);
+        }
+        let direct = view.direct(piece);
+        if direct.is_none() {
+            self.load(side, view, piece, false);
+        }
+        let x = direct.unwrap_or(Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false });
+        exps::<S, false>(self.s, x, &mut self.exp[side], piece.block, best)
+    }
+    #[inline(always)]
+    fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
+        let s = self.s;
+        let ([a, b], _) = self.sources(views, piece);
+        with_formula!(form, F => sums_block::<S, F>(s, k, a, b, pass))
+    }
+    #[inline(always)]
+    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
+        let s = self.s;
+        let (x, exp) = self.sources(views, piece);
+        let mut sides = [Record::EMPTY; 2];
+        for side in 0..2 {
+            sides[side] = exps::<S, true>(s, x[side], &mut exp[side], piece.block, &mut best[side]);
+            if see.entropy {
+                // the same m and r, and what the entropy takes
+                let k = sides[side].k;
+                sides[side] = Record { k, ..sums_of_block(s, x[side].x, piece.block, &mut { f32::INFINITY }) };
+            }
+        }
+        let [a, b] = [x[0].x, x[1].x];
+        let mut other = [f32::NEG_INFINITY; 2];
+        let mut k = Joint::pair(form, &sides);
+        if let Some(k) = &mut k
+            && see.moments
+        {
+            let [ka, kb] = [column_of(s, a, k.m[0]), column_of(s, b, k.m[1])];
+            other = [b.as_flattened()[ka], a.as_flattened()[kb]];
+            with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
+        }
+        let found = k.map(|k| {
+            let exp = [&exp[0], &exp[1]];
+            (k, with_formula!(form, F => chain_block::<S, F>(s, &k, [a, b], exp, see.moments)))
+        });
+        let found = found.as_ref().map(|(k, s)| (k, s));
+        Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     #[inline(always)]
     fn powers(&mut self, k: &Pair, piece: Piece) {
         let [a, b] = &mut self.scratch;
-        powers(self.s, k, &mut a.x[..piece.n.div_ceil(32)], &b.x);
+        powers(self.s, k, &mut a.x[..chunks(piece)], &b.x);
     }
     #[inline(always)]
     fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32 {
@@ -1125,9 +1316,9 @@ impl<S: Sixteen> Engine for Lanes<S> {
         self.scratch[side].x.as_flattened_mut()[j] = x;
     }
     #[inline(always)]
-    fn spread(&mut self, side: usize, piece: Piece, m: f32, factor: f32, slopes: bool) {
+    fn spread(&mut self, side: usize, piece: Piece, m: f32, factors: [f32; 2], slopes: bool) {
         let (n, (x, slope, _)) = (piece.n.div_ceil(32), self.scratch[side].buffers());
-        spread_block(self.s, &mut x[..n], m, factor);
+        spread_block(self.s, &mut x[..n], m, factors);
         if slopes {
             scale(self.s, &mut x[..n], slope);
         }
@@ -1142,44 +1333,142 @@ impl<S: Sixteen> Engine for Lanes<S> {
         }
     }
 }
-/// [`formula::sums`].
+/// The first column with the value `m`.
 #[inline(never)]
-fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: &[[f32; 32]], b: &[[f32; 32]], pass: Pass) -> Sums {
+fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
+    s.enter(
+        #[inline(always)]
+        || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
+    )
+}
+/// m and r of a block, as [`sums_of_block`] has them; KEEP: the exponentials are written to `exp`.
+#[inline(never)]
+fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, first: usize, best: &mut f32) -> Record {
     s.enter(
         #[inline(always)]
         || {
-            let mut sums = [[splat(s, 0.0); 2]; 8];
-            for (a, b) in a.iter().zip(b) {
-                let (a, b) = (f32::load(s, a), f32::load(s, b));
-                for l in 0..2 {
-                    let c = column(s, k, [a[l], b[l]]);
-                    let delta = if pass.value {
-                        let (x, delta) = F::sums_and_delta(k, &c);
-                        for i in 0..F::SUMS {
-                            sums[i][l] = sums[i][l] + x[i];
-                        }
-                        delta
-                    } else {
-                        c.delta()
-                    };
-                    sums[5][l] = sums[5][l] + delta;
-                    if pass.moments {
-                        let v = F::weighted(k, &c);
-                        for i in 0..2 {
-                            if F::WEIGHTS[i] {
-                                sums[6 + i][l] = sums[6 + i][l] + v[i];
-                            }
-                        }
-                    }
+            let b = x.x;
+            let mut m = f32::max_new(s);
+            for p in b {
+                prefetch(p, ahead::<f32>(), x.ahead);
+                f32::max_add(s, &mut m, p);
+            }
+            let m = f32::max_get(s, m);
+            let mv = centre(s, splat(s, m));
+            let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
+            let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
+            for ([p, q], e) in pairs.iter().zip(exp.as_chunks_mut::<2>().0) {
+                let ([z0, z1], [z2, z3]) = (f32::load(s, p), f32::load(s, q));
+                let t = Terms::<S, 4>::new(s, Begun::new(s, [z0, z1, z2, z3], mv));
+                for i in 0..4 {
+                    ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
+                }
+                if KEEP {
+                    f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
+                    f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
                 }
             }
-            let mut out = Sums::EMPTY;
-            for i in 0..F::SUMS {
-                out.value[i] = tree(s, sums[i]);
+            for (p, e) in last.iter().zip(&mut exp[2 * pairs.len()..]) {
+                let t = Terms::<S, 2>::new(s, Begun::new(s, f32::load(s, p), mv));
+                for i in 0..2 {
+                    ties += t.add::<false>(i, &mut r[i], &mut { zero }, &mut { zero }).count_ones();
+                }
+                if KEEP {
+                    f32::store(s, [t.exp(0), t.exp(1)], e);
+                }
             }
-            out.delta = tree(s, sums[5]);
-            out.moments = [tree(s, sums[6]), tree(s, sums[7])];
-            out
+            let mut x = seal(m, tree(s, r), 0.0, 0.0, ties, first);
+            if x.m > *best {
+                *best = x.m;
+                if x.m < f32::INFINITY {
+                    x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..x }).k;
+                }
+            }
+            x
+        },
+    )
+}
+/// Sums of a block in the making.
+struct Adding<S: Sixteen>([[V<S>; 2]; 8]);
+impl<S: Sixteen> Adding<S> {
+    #[inline(always)]
+    fn new(s: S) -> Self {
+        Adding([[splat(s, 0.0); 2]; 8])
+    }
+    /// Vector `l` of a chunk.
+    #[inline(always)]
+    fn add<F: Formula>(&mut self, k: &Pair, c: &Column<V<S>>, l: usize, pass: Pass) {
+        let sums = &mut self.0;
+        let delta = if pass.value {
+            let (x, delta) = F::sums_and_delta(k, c);
+            for i in 0..F::SUMS {
+                sums[i][l] = sums[i][l] + x[i];
+            }
+            delta
+        } else {
+            c.delta()
+        };
+        sums[5][l] = sums[5][l] + delta;
+        if pass.moments {
+            let v = F::weighted(k, c);
+            for i in 0..2 {
+                if F::WEIGHTS[i] {
+                    sums[6 + i][l] = sums[6 + i][l] + v[i];
+                }
+            }
+        }
+    }
+    #[inline(always)]
+    fn finish<F: Formula>(self, s: S) -> Sums {
+        let mut out = Sums::EMPTY;
+        for i in 0..F::SUMS {
+            out.value[i] = tree(s, self.0[i]);
+        }
+        out.delta = tree(s, self.0[5]);
+        out.moments = [tree(s, self.0[6]), tree(s, self.0[7])];
+        out
+    }
+}
+/// [`formula::sums`].
+#[inline(never)]
+fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: Source<'_>, b: Source<'_>, pass: Pass) -> Sums {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut sums = Adding::new(s);
+            for (p, q) in a.x.iter().zip(b.x) {
+                prefetch(p, ahead::<f32>(), a.ahead);
+                prefetch(q, ahead::<f32>(), b.ahead);
+                let (p, q) = (f32::load(s, p), f32::load(s, q));
+                for l in 0..2 {
+                    sums.add::<F>(k, &column(s, k, [p[l], q[l]]), l, pass);
+                }
+            }
+            sums.finish::<F>(s)
+        },
+    )
+}
+/// The same of values, with the exponentials at hand.
+#[inline(never)]
+fn chain_block<S: Sixteen, F: Formula>(
+    s: S,
+    k: &Pair,
+    [a, b]: [&[[f32; 32]]; 2],
+    [ea, eb]: [&Block; 2],
+    moments: bool,
+) -> Sums {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut sums = Adding::new(s);
+            let pass = Pass { value: true, moments: moments && F::DELTA };
+            for ((a, b), (ea, eb)) in a.iter().zip(b).zip(ea.iter().zip(eb)) {
+                let ((a, b), (ea, eb)) = ((f32::load(s, a), f32::load(s, b)), (f32::load(s, ea), f32::load(s, eb)));
+                for l in 0..2 {
+                    sums.add::<F>(k, &k.column([a[l], b[l]], [ea[l], eb[l]]), l, pass);
+                }
+            }
+            sums.finish::<F>(s)
         },
     )
 }
@@ -1239,15 +1528,15 @@ fn push(x: &[f32], first: usize, top: &mut Top<f32>) {
     }
 }
 #[inline(never)]
-fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, factor: f32) {
+fn spread_block<S: Sixteen>(s: S, x: &mut [[f32; 32]], m: f32, [first, second]: [f32; 2]) {
     s.enter(
         #[inline(always)]
         || {
-            let (m, factor) = (splat(s, m), splat(s, factor));
+            let (m, first, second) = (splat(s, m), splat(s, first), splat(s, second));
             for x in x.iter_mut() {
                 let v = f32::load(s, x);
-                let (a, b) = (exp(s, clamp(s, v[0] - m)) * factor, exp(s, clamp(s, v[1] - m)) * factor);
-                f32::store(s, [a, b], x);
+                let (a, b) = (clamp(s, v[0] - m), clamp(s, v[1] - m));
+                f32::store(s, [exp(s, a) * (first + second * a), exp(s, b) * (first + second * b)], x);
             }
         },
     )

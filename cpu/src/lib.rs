@@ -18,6 +18,7 @@ pub mod rows;
 pub mod sequence;
 pub mod support;
 pub mod tds_rows;
+pub mod tilt;
 
 pub use lanes::Isa;
 pub use parallel::{Context, ContextOptions, Mode};

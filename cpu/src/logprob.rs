@@ -132,6 +132,7 @@ pub(crate) mod extra;
 mod over;
 pub(crate) mod shard;
 pub use over::{Over, backward_over, forward_over, forward_over_fused, over_fused_workspace, over_workspace};
+pub(crate) use shard::check_starts;
 pub(crate) use shard::load;
 pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local_workspace};
 
@@ -141,7 +142,7 @@ const GRAIN: usize = 1 << 16;
 const CACHE: usize = 16 << 20;
 /// Columns by which a prefetch runs ahead of the maximum pass: 64 cache lines. With the block at hand and the next one they
 /// leave a part of the first cache free; a quarter as many lose.
-const fn ahead<T>() -> usize {
+pub(crate) const fn ahead<T>() -> usize {
     4096 / size_of::<T>()
 }
 
@@ -932,7 +933,7 @@ fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
 }
 /// Sets `k`: the first column of the winning block that times `a` is the maximum.
 #[inline(always)]
-fn find<S: Sixteen, T: Cell>(s: S, z: &[T], a: f32, x: Record) -> Record {
+pub(crate) fn find<S: Sixteen, T: Cell>(s: S, z: &[T], a: f32, x: Record) -> Record {
     let first = x.k as usize;
     let b = &z[first..z.len().min(first + BLOCK)];
     let (chunks, rest) = b.as_chunks::<32>();

@@ -120,6 +120,11 @@ impl<S: Sixteen, const N: usize> Terms<S, N> {
         let [power, p] = exp_rest(s, d, t);
         Terms { d, power, p, zero: splat(s, 0.0), top: s.any_plus(signs) }
     }
+    /// The exponentials of vector `i`.
+    #[inline(always)]
+    pub fn exp(&self, i: usize) -> V<S> {
+        self.power[i] * self.p[i]
+    }
     /// Adds vector `i` to its chains, step 3 of [`truing_core::record`]; returns the lanes that have the maximum.
     #[inline(always)]
     pub fn add<const ALL: bool>(&self, i: usize, r: &mut V<S>, u: &mut V<S>, q: &mut V<S>) -> u32 {

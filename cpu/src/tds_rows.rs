@@ -114,7 +114,7 @@ fn figures(engine: &mut impl Shift, call: &Call<'_>, i: usize) -> Row {
         return Row::without(0.0, row::IGNORED);
     }
     let (a, b) = (call.aligned.view(i), call.base.view(i));
-    let (aligned, base) = (record(engine, 0, &a), record(engine, 1, &b));
+    let (aligned, base) = (record(engine, 0, &a, 0, false), record(engine, 1, &b, 0, false));
     let y = if let Target::Column(y) = target { y } else { aligned.k as usize };
     let base = b.conclude(base, Target::Column(y), Some(y));
     let aligned = a.conclude(aligned, Target::Column(y), Some(y));

@@ -249,6 +249,7 @@ pub unsafe fn forward(
     out: &Outputs,
     space: Space,
 ) -> Result<()> {
+    refuse_missing(options)?;
     // the options are core's to judge; what it is told of tokens here serves nobody
     let b = layout.sequences();
     let problem = Problem::new(b, Segments::Padded { sequences: b, width: 1 }, *options)?;
@@ -274,6 +275,23 @@ pub unsafe fn forward(
     launch(c"truing_policy_totals", 1, 32)?;
     launch(main, cover("logps", b, 1)?, TOKENS)?;
     launch(c"truing_policy_finish", 1, 32)
+}
+
+/// What the device does not have, by name.
+fn refuse_missing(options: &Options<'_>) -> Result<()> {
+    let missing = [
+        ("inputs.extra_terms", !options.terms.is_empty()),
+        ("inputs.group_offsets", options.groups.is_some()),
+        ("inputs.aggregate.mode", options.aggregate.mode == Mode::None),
+        ("inputs.kl.id", options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0)),
+    ];
+    match missing.iter().find(|(_, given)| *given) {
+        Some((field, _)) => {
+            let (got, expected) = (Value::Text("given"), Value::Text("none: not on the device"));
+            Err(Error::invalid(field, got, expected))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Result<()> {

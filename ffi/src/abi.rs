@@ -2287,7 +2287,6 @@ pub struct truing_divergence_backward_args {
 }
 
 /// Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_local_args {
@@ -2342,7 +2341,6 @@ pub struct truing_divergence_local_args {
 }
 
 /// Values from the records of all shards.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_divergence_finish_args {
@@ -3192,6 +3190,192 @@ pub struct truing_item_numbers_args {
     /// f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
     pub out_value: *const truing_tensor,
     /// u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_uld_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [N,V], logits.
+    pub student: *const truing_tensor,
+    /// float [N,V'], logits, another vocabulary.
+    pub teacher: *const truing_tensor,
+    /// Transforms.
+    pub student_transform: truing_transform,
+    /// Transforms.
+    pub teacher_transform: truing_transform,
+    /// Mask; targets only with ignore_index.
+    pub rows: truing_rows,
+    /// f32 [N] >= 0.
+    pub row_weight: *const truing_tensor,
+    /// Columns that count one by one, the rest of each side as one; 0 = all (uld), else uld_topk.
+    pub k: i64,
+    /// Required when out_loss is wanted.
+    pub aggregate: truing_aggregate,
+    /// f32 [N].
+    pub out_values: *const truing_tensor,
+    /// f64 or f32, 0-d.
+    pub out_loss: *const truing_tensor,
+    /// u32 [N].
+    pub out_status: *const truing_tensor,
+    /// f32 [N], dL/dvalues, NULL = 0.
+    pub grad_values: *const truing_tensor,
+    /// float 0-d, dL/dloss, NULL = 0.
+    pub grad_loss: *const truing_tensor,
+    /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+    pub grad_scale: f64,
+    /// float as student, may be student itself.
+    pub grad_student_out: *const truing_tensor,
+    /// float as teacher, may be teacher itself.
+    pub grad_teacher_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Distributions tilted by a reward, phi = p e^(alpha r) / Z with p the softmax of `logps`, over the V outcomes of a row; f64 inside. `truing_tilt` takes alpha, `truing_tilt_solve` the KL(phi || p) that it is to have (`out_alpha` infinite and degenerate where none has it).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_tilt_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,V], log-probs or logits; -inf: no outcome.
+    pub logps: *const truing_tensor,
+    /// float [B,V]; -inf: probability 0 under a positive alpha.
+    pub rewards: *const truing_tensor,
+    /// float [B]; tilt.
+    pub alpha: *const truing_tensor,
+    /// float [B], nats, >= 0; tilt_solve.
+    pub target: *const truing_tensor,
+    /// float [B], dL/dlog Z, NULL = 0; tilt.
+    pub grad_log_z: *const truing_tensor,
+    /// float [B], dL/dKL, NULL = 0; tilt.
+    pub grad_kl: *const truing_tensor,
+    /// f64 or f32 [B,V], log phi.
+    pub out_log_tilted: *const truing_tensor,
+    /// f64 or f32 [B], log of the sum of p e^(alpha r).
+    pub out_log_z: *const truing_tensor,
+    /// f64 or f32 [B], mean of the rewards under phi.
+    pub out_mean: *const truing_tensor,
+    /// f64 or f32 [B], their variance.
+    pub out_variance: *const truing_tensor,
+    /// f64 or f32 [B], KL(phi || p), nats.
+    pub out_kl: *const truing_tensor,
+    /// f64 or f32 [B]; tilt_solve.
+    pub out_alpha: *const truing_tensor,
+    /// f64 or f32 [B,V].
+    pub grad_logps_out: *const truing_tensor,
+    /// f64 or f32 [B,V].
+    pub grad_rewards_out: *const truing_tensor,
+    /// f64 or f32 [B].
+    pub grad_alpha_out: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Renyi numbers of two rows; f64 inside. `truing_renyi_array`: the divergence log(sum q^order p^(1 - order)) / (order - 1) of q = softmax(first) from p = softmax(second), order 1 the KL, infinite the largest log ratio. `truing_renyi_cross_entropy`: log(sum p q^(order - 1)) / (1 - order) of log p = first and log q = second as they are, order 1: -sum p log q.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_renyi_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,V], log-probs.
+    pub first: *const truing_tensor,
+    /// float [B,V], log-probs.
+    pub second: *const truing_tensor,
+    /// float [B], dL/dvalues.
+    pub grad_values: *const truing_tensor,
+    /// >= 0.
+    pub order: f64,
+    /// f64 or f32 [B], nats.
+    pub out_values: *const truing_tensor,
+    /// f64 or f32 [B,V].
+    pub grad_first_out: *const truing_tensor,
+    /// f64 or f32 [B,V].
+    pub grad_second_out: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// The best of n independent draws from the softmax of a row, by reward; equal rewards share alike. f64 inside.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_best_of_n_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B,V], log-probs or logits.
+    pub logps: *const truing_tensor,
+    /// float [B,V].
+    pub rewards: *const truing_tensor,
+    /// Draws, any number >= 1.
+    pub n: f64,
+    /// 1: the worst of n.
+    pub worst: u32,
+    /// 0.
+    pub reserved0: u32,
+    /// f64 or f32 [B,V], log-probs of the selected outcome.
+    pub out_log_pmf: *const truing_tensor,
+    /// f64 or f32 [B], KL to the row, nats.
+    pub out_kl: *const truing_tensor,
+    /// f64 or f32 [B], probability that it beats one draw, ties half.
+    pub out_win_rate: *const truing_tensor,
+    /// u32 [B].
     pub out_status: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
@@ -4653,6 +4837,10 @@ args! {
     truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,
     truing_head_weights_args: 168,
+    truing_uld_args: 576,
+    truing_tilt_args: 240,
+    truing_renyi_args: 176,
+    truing_best_of_n_args: 176,
     truing_modpo_margin_args: 176,
     truing_quantile_threshold_args: 152,
     truing_a_star_value_args: 184,

@@ -9,10 +9,10 @@ use truing_core::logprob::{self, TransformInputs};
 use truing_core::matrix::{Floats, Ints};
 use truing_core::preference::Reduction;
 use truing_core::{Error, Result, Value};
-use truing_cpu::divergence::{self as kernel, Inputs, PartialTeacher, Totals};
+use truing_cpu::divergence::{self as kernel, Finish, Inputs, LocalPass, PartialTeacher, Totals};
 use truing_cpu::logprob::Grad;
 
-const FLAGS: u64 = FORWARD_FLAGS | TRUING_TEMPERATURE_SQUARED | TRUING_HAS_SOFT_WEIGHT;
+const FLAGS: u64 = FORWARD_FLAGS | TRUING_TEMPERATURE_SQUARED | TRUING_HAS_SOFT_WEIGHT | TRUING_CLAMP_AT_ZERO;
 
 /// Values and figures of every row pair, their reduction and its gradients; see `truing_divergence_forward_args`.
 ///
@@ -34,7 +34,6 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
     guard("truing_divergence_backward", || {
         // SAFETY: this function's contract.
         let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD) }?;
-        unavailable!(args; shard.vocab_start, shard.vocab_end, shard.vocab_total);
         let mut sides = Sides::parse(
             &mut t,
             [args.student, args.teacher],
@@ -47,8 +46,9 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
             let expected = Value::Text("a place for a gradient, here or in grad_teacher_out");
             return Err(Error::invalid("grad_student_out", Value::Text("NULL"), expected));
         }
-        let few = PartialTensors::parse(&mut t, &args.partial, &args.options, &sides)?;
+        let few = PartialTensors::parse(&mut t, &args.partial, &args.options, args.flags, &sides)?;
         if few.is_some() {
+            idle("shard.vocab_end", &args.shard.vocab_end, "0 with a partial support")?;
             idle("stats", &args.stats, "NULL with a partial support: there are none")?;
             idle("grad_student_logprob", &args.grad_student_logprob, "NULL with a partial support")?;
         }
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
         let logprob = t.input("grad_student_logprob", args.grad_student_logprob)?;
         let status = t.output("out_status", args.out_status)?;
         sides.in_place(&mut t);
-        let (problem, tokens) =
-            sides.problem([&args.student_transform, &args.teacher_transform], &args.rows, args.flags, &args.options)?;
+        let transforms = [&args.student_transform, &args.teacher_transform];
+        let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
 
         let (ok, tokens) = (&t.check()?, &tokens);
         let upstream = Upstream {
@@ -71,9 +71,9 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
         let (stats, status) = (saved.rows(ok, tokens)?, status.tokens(ok, tokens)?);
         let inputs = sides.inputs(ok, tokens)?;
         if let Some(few) = few {
-            let (settings, ids, teacher) = few.view(ok, tokens)?;
+            let PartialViews { settings, ids, at, reference } = few.view(ok, tokens)?;
             let [student, rows] = sides.places(ok, tokens)?;
-            let teacher = PartialTensors::teacher(teacher, rows);
+            let teacher = PartialTensors::teacher(at, rows);
             let out = PartialFigures { status, ..PartialFigures::default() };
             let totals = Totals::default();
             let student = student.expect("required");
@@ -83,6 +83,7 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
                 &settings,
                 student,
                 teacher,
+                reference,
                 ids,
                 inputs,
                 out,
@@ -132,6 +133,265 @@ pub unsafe extern "C" fn truing_divergence_backward_workspace_size(
     })
 }
 
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_local_args) -> truing_status {
+    guard("truing_divergence_local", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, SHARD_FLAGS) }?;
+        unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
+            partial.k, partial.outside, out_student_at_ids, out_teacher_at_ids);
+        if args.shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let transforms = [&args.student_transform, &args.teacher_transform];
+        let none = core::ptr::null();
+        let given = [args.student, args.teacher];
+        let sides = Sides::parse(&mut t, given, transforms, &args.rows, args.row_weight, [none; 2])?;
+        let stats = t.input("stats", args.stats)?;
+        let records = t.required_output("out_records", args.out_records)?;
+        let status = t.output("out_status", args.out_status)?;
+        let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
+
+        let (ok, tokens) = (&t.check()?, &tokens);
+        let pass = match (args.local_pass, stats.rows(ok, tokens)?) {
+            (TRUING_LOCAL_RECORDS, None) => LocalPass::Records,
+            (TRUING_LOCAL_VALUES, Some(stats)) => LocalPass::Values(stats),
+            (TRUING_LOCAL_RECORDS, Some(_)) => {
+                let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
+                return Err(Error::invalid("stats", Value::Text("a tensor"), expected));
+            }
+            (TRUING_LOCAL_VALUES, None) => {
+                let expected = Value::Text("the statistics of truing_divergence_finish");
+                return Err(Error::invalid("stats", Value::Text("NULL"), expected));
+            }
+            (other, _) => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
+        };
+        let (logits, inputs) = (sides.logits(ok, tokens)?, sides.inputs(ok, tokens)?);
+        let records = records.rows(ok, tokens)?.expect("required");
+        kernel::local(&context, &problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
+    })
+}
+const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
+
+/// Bytes of workspace for `truing_divergence_local`: 0.
+///
+/// # Safety
+/// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_divergence_local_workspace_size(
+    args: *const truing_divergence_local_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_divergence_local_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe { crate::boundary::no_workspace(args, SHARD_FLAGS, minimum, preferred) }
+    })
+}
+
+/// Figures of the rows from what all shards contribute; see `truing_divergence_finish_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_divergence_finish(args: *const truing_divergence_finish_args) -> truing_status {
+    guard("truing_divergence_finish", || {
+        // SAFETY: this function's contract.
+        unsafe { FinishCall::open(args) }?.run()
+    })
+}
+
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_divergence_finish_workspace_size(
+    args: *const truing_divergence_finish_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_divergence_finish_workspace_size", || {
+        // SAFETY: this function's contract.
+        let call = unsafe { FinishCall::open(args) }?;
+        let need = kernel::forward_workspace(&call.problem, call.outputs.loss.is_some());
+        call.call.tensors.check()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// Distance of sorted probabilities; see `truing_uld_args`.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_uld(args: *const truing_uld_args) -> truing_status {
+    guard("truing_uld", || {
+        // SAFETY: this function's contract.
+        unsafe { UldCall::open(args) }?.run()
+    })
+}
+
+/// Bytes of workspace for `truing_uld`: 8 a column of both sides, and 8 a row with `out_loss`.
+///
+/// # Safety
+/// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_uld_workspace_size(
+    args: *const truing_uld_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_uld_workspace_size", || {
+        // SAFETY: this function's contract.
+        let call = unsafe { UldCall::open(args) }?;
+        let need = kernel::uld_workspace(&call.problem, call.outputs[1].is_some());
+        call.call.tensors.check()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// A distance of sorted probabilities whose fields have been read.
+struct UldCall {
+    call: Call<truing_uld_args>,
+    sides: Sides,
+    outputs: [Output; 3],
+    upstream: [Input; 2],
+    k: usize,
+    problem: Problem,
+    tokens: Leading,
+}
+impl UldCall {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_uld_args) -> Result<UldCall> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        let transforms = [&args.student_transform, &args.teacher_transform];
+        let mut sides = Sides::parse(
+            t,
+            [args.student, args.teacher],
+            transforms,
+            &args.rows,
+            args.row_weight,
+            [args.grad_student_out, args.grad_teacher_out],
+        )?;
+        let outputs = [
+            t.output("out_values", args.out_values)?,
+            t.output("out_loss", args.out_loss)?,
+            t.output("out_status", args.out_status)?,
+        ];
+        let upstream = [t.input("grad_values", args.grad_values)?, t.input("grad_loss", args.grad_loss)?];
+        if !sides.grads.iter().any(Output::is_some) {
+            let expected = "NULL or 0 without grad_student_out and grad_teacher_out";
+            idle("grad_values", &args.grad_values, expected)?;
+            idle("grad_loss", &args.grad_loss, expected)?;
+            idle("grad_scale", &args.grad_scale, expected)?;
+        }
+        sides.in_place(t);
+        let k = usize::try_from(args.k)
+            .map_err(|_| Error::invalid("k", Value::Int(args.k), Value::Text("a number of columns, or 0")))?;
+        let own = truing_divergence_options {
+            kind: TRUING_DIVERGENCE_FORWARD_KL,
+            teacher_form: TRUING_TEACHER_LOGITS,
+            aggregate: args.aggregate,
+            ..truing_divergence_options::ZERO
+        };
+        let shard = &truing_shard::ZERO;
+        let (problem, tokens) = sides
+            .problem(transforms, &args.rows, args.flags, &own, shard)
+            .map_err(|e| Error { field: e.field.strip_prefix("options.").unwrap_or(e.field), ..e })?;
+        Ok(UldCall { sides, outputs, upstream, k, problem, tokens, call })
+    }
+    fn run(self) -> Result<()> {
+        let Call { args, tensors, workspace, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        let inputs = self.sides.inputs(ok, tokens)?;
+        let [values, loss, status] = self.outputs;
+        let [grad_values, grad_loss] = self.upstream;
+        let upstream = Upstream {
+            values: grad_values.tokens(ok, tokens)?,
+            loss: grad_loss.scalar::<Floats<'_>>(ok)?.map(|g| g.get(0)),
+            scale: grad_scale(args.grad_scale, args.flags),
+            ..Upstream::default()
+        };
+        let totals = Totals { loss: loss.scalar(ok)?, counters: None };
+        let (values, status) = (values.tokens(ok, tokens)?, status.tokens(ok, tokens)?);
+        let (grads, workspace) = (self.sides.view(ok, tokens)?, workspace.bytes(ok));
+        kernel::uld(&self.problem, self.k, grads, inputs, values, status, totals, upstream, workspace)
+    }
+}
+
+/// A finish whose fields have been read.
+struct FinishCall {
+    call: Call<truing_divergence_finish_args>,
+    records: Input,
+    starts: Input,
+    rows: RowTensors,
+    row_weight: Input,
+    outputs: OutputTensors,
+    values: bool,
+    /// With a vocabulary of one column: the true one is in the starts.
+    problem: Problem,
+    plain: logprob::Options,
+}
+impl FinishCall {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
+            partial.k, partial.outside, student_at_ids, teacher_at_ids);
+        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 16]")?;
+        let starts = t.required("shard_starts", args.shard_starts)?;
+        let rows = RowTensors::parse(t, &args.rows)?;
+        let row_weight = t.input("row_weight", args.row_weight)?;
+        let outputs = OutputTensors::parse(t, &args.outputs, false)?;
+        let values = match args.local_pass {
+            TRUING_LOCAL_RECORDS => false,
+            TRUING_LOCAL_VALUES => true,
+            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
+        };
+        let plain = options(&truing_transform::ZERO, &args.rows, args.flags)?;
+        // SAFETY: the contract of `Call::open`.
+        let own = unsafe { divergence_options(&args.options, args.flags) }?;
+        let side = logprob::Problem::new(records.dims()[1], 1, plain)?;
+        let problem = Problem::new(side, side, own)?;
+        Ok(FinishCall { records, starts, rows, row_weight, outputs, values, problem, plain, call })
+    }
+    fn run(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let ok = &tensors.check()?;
+        let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
+        let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
+        let starts: Ints<'_> = self.starts.list(ok)?.expect("required");
+        if starts.rows() != shards + 1 {
+            return Err(Error::shape("shard_starts", Value::Size(starts.rows()), Value::Size(shards + 1)));
+        }
+        let vocab = usize::try_from(starts.get(shards)).unwrap_or(0);
+        let side = logprob::Problem::new(n, vocab, self.plain)?;
+        let problem = Problem::new(side, side, *self.problem.options())?;
+        let (figures, _, totals) = self.outputs.view(ok, tokens)?;
+        let x = Finish {
+            records: self.records.rows(ok, all)?.expect("required"),
+            values: self.values,
+            starts,
+            rows: self.rows.view(ok, tokens)?,
+            row_weight: self.row_weight.tokens(ok, tokens)?,
+        };
+        kernel::finish(&context, &problem, x, figures, totals, workspace.bytes(ok))
+    }
+}
+
 /// A forward whose fields have been read.
 struct Forward {
     call: Call<truing_divergence_forward_args>,
@@ -157,7 +417,7 @@ impl Forward {
             args.row_weight,
             [args.grad_student_out, args.grad_teacher_out],
         )?;
-        let few = PartialTensors::parse(t, &args.partial, &args.options, &sides)?;
+        let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, &sides)?;
         let outputs = OutputTensors::parse(t, &args.outputs, few.is_some())?;
         let grad_loss = t.input("grad_loss", args.grad_loss)?;
         if !sides.grads.iter().any(Output::is_some) {
@@ -167,7 +427,8 @@ impl Forward {
         }
         sides.in_place(t);
         let transforms = [&args.student_transform, &args.teacher_transform];
-        let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options)?;
+        let (problem, tokens) =
+            sides.problem(transforms, &args.rows, args.flags, &args.options, &truing_shard::ZERO)?;
         Ok(Forward { sides, outputs, few, grad_loss, problem, tokens, call })
     }
     fn run(self) -> Result<()> {
@@ -187,9 +448,9 @@ impl Forward {
         };
         let workspace = workspace.bytes(ok);
         if let Some(few) = self.few {
-            let (settings, ids, teacher) = few.view(ok, tokens)?;
+            let PartialViews { settings, ids, at, reference } = few.view(ok, tokens)?;
             let [student, rows] = self.sides.places(ok, tokens)?;
-            let teacher = PartialTensors::teacher(teacher, rows);
+            let teacher = PartialTensors::teacher(at, rows);
             let (student, upstream) = (student.expect("required"), Upstream { loss: upstream, ..Upstream::default() });
             return kernel::partial(
                 &context,
@@ -197,6 +458,7 @@ impl Forward {
                 &settings,
                 student,
                 teacher,
+                reference,
                 ids,
                 inputs,
                 partial,
@@ -267,8 +529,9 @@ impl Sides {
         rows: &truing_rows,
         flags: u64,
         divergence: &truing_divergence_options,
+        shard: &truing_shard,
     ) -> Result<(Problem, Leading)> {
-        let (student, teacher, tokens) = self.problems(transforms, rows, flags)?;
+        let (student, teacher, tokens) = self.problems(transforms, rows, flags, shard)?;
         // SAFETY: the contract of `Call::open`.
         let options = unsafe { divergence_options(divergence, flags) }?;
         Ok((Problem::new(student, teacher, options)?, tokens))
@@ -279,11 +542,12 @@ impl Sides {
         transforms: [&truing_transform; 2],
         rows: &truing_rows,
         flags: u64,
+        shard: &truing_shard,
     ) -> Result<(logprob::Problem, logprob::Problem, Leading)> {
         let side = |side: usize| {
             let dims = &self.dims[side][..self.ndim[side]];
             let problem = options(transforms[side], rows, flags)
-                .and_then(|options| crate::logprob::problem(dims, options, &truing_shard::ZERO));
+                .and_then(|options| crate::logprob::problem(dims, options, shard));
             problem.map_err(|e| name_side(e, side == 1))
         };
         let (student, tokens) = side(0)?;
@@ -343,22 +607,38 @@ struct PartialTensors {
     ids: Input,
     values: Input,
     lse: Input,
-    /// The values are logits, or log-probs; none: the teacher has rows.
-    logits: Option<bool>,
+    reference: Input,
+    /// What the values are; none: the teacher has rows.
+    logits: Option<Form>,
+}
+/// Numbers of a teacher at ids.
+#[derive(Clone, Copy)]
+enum Form {
+    Logprobs,
+    Logits,
+    Counts,
+}
+/// What [`PartialTensors`] describe.
+struct PartialViews<'a> {
+    settings: Partial,
+    ids: Option<Ints<'a>>,
+    at: Option<AtIds<'a>>,
+    reference: Option<Floats<'a>>,
 }
 impl PartialTensors {
     fn parse(
         t: &mut Tensors,
         f: &truing_partial,
         options: &truing_divergence_options,
+        flags: u64,
         sides: &Sides,
     ) -> Result<Option<PartialTensors>> {
-        unavailable!("partial", f; reference, tail_floor, outside_logprob, log_prob_floor, value_clamp);
         let logits = match options.teacher_form {
-            TRUING_TEACHER_TOPK_LOGPROBS => Some(false),
-            TRUING_TEACHER_TOPK_LOGITS => Some(true),
+            TRUING_TEACHER_TOPK_LOGPROBS => Some(Form::Logprobs),
+            TRUING_TEACHER_TOPK_LOGITS => Some(Form::Logits),
+            TRUING_TEACHER_SAMPLES => Some(Form::Counts),
             TRUING_TEACHER_LOGITS | TRUING_TEACHER_LOGPROBS | TRUING_TEACHER_PROBS => None,
-            other => return unknown("options.teacher_form", other, "TRUING_TEACHER_*, samples excepted"),
+            other => return unknown("options.teacher_form", other, "TRUING_TEACHER_*"),
         };
         if logits.is_some() == sides.logits[1].is_some() {
             let (got, expected) = match logits {
@@ -374,6 +654,12 @@ impl PartialTensors {
             idle("partial.teacher_lse", &f.teacher_lse, OFF)?;
             idle("partial.k", &f.k, OFF)?;
             idle("partial.outside", &f.outside, OFF)?;
+            idle("partial.reference", &f.reference, OFF)?;
+            idle("partial.tail_floor", &f.tail_floor, OFF)?;
+            idle("partial.outside_logprob", &f.outside_logprob, OFF)?;
+            idle("partial.log_prob_floor", &f.log_prob_floor, OFF)?;
+            idle("partial.value_clamp", &f.value_clamp, OFF)?;
+            crate::boundary::flags(flags, !TRUING_CLAMP_AT_ZERO)?;
             if logits.is_some() {
                 return unknown("partial.support", 0, "TRUING_PARTIAL_GIVEN with values at ids");
             }
@@ -387,18 +673,26 @@ impl PartialTensors {
                 TRUING_PARTIAL_STUDENT => Chosen::Student,
                 TRUING_PARTIAL_UNION => Chosen::Union,
                 TRUING_PARTIAL_GIVEN => Chosen::Given,
-                other => return unknown("partial.support", other, "TRUING_PARTIAL_*, reference excepted"),
+                TRUING_PARTIAL_REFERENCE => Chosen::Reference,
+                other => return unknown("partial.support", other, "TRUING_PARTIAL_*"),
             },
             outside: match f.outside {
                 TRUING_OUTSIDE_RENORMALISE => Outside::Renormalise,
                 TRUING_OUTSIDE_TAIL => Outside::Tail,
-                other => return unknown("partial.outside", other, "TRUING_OUTSIDE_RENORMALISE or _TAIL"),
+                TRUING_OUTSIDE_ZERO => Outside::Zero,
+                TRUING_OUTSIDE_RAW => Outside::Raw,
+                other => return unknown("partial.outside", other, "TRUING_OUTSIDE_*"),
             },
             k,
+            tail_floor: f.tail_floor,
+            outside_logprob: if f.outside_logprob == 0.0 { -100.0 } else { f.outside_logprob },
+            log_prob_floor: f.log_prob_floor,
+            value_clamp: f.value_clamp,
+            clamp_at_zero: flags & TRUING_CLAMP_AT_ZERO != 0,
         };
         match logits {
-            Some(true) => {}
-            Some(false) => idle("partial.teacher_lse", &f.teacher_lse, "NULL with log-probs")?,
+            Some(Form::Logits) => {}
+            Some(_) => idle("partial.teacher_lse", &f.teacher_lse, "NULL without logits at ids")?,
             None => {
                 idle("partial.teacher_values", &f.teacher_values, "NULL with rows of the teacher")?;
                 idle("partial.teacher_lse", &f.teacher_lse, "NULL with rows of the teacher")?;
@@ -410,16 +704,19 @@ impl PartialTensors {
             t.input("partial.teacher_values", f.teacher_values)?
         };
         let (ids, lse) = (t.input("partial.ids", f.ids)?, t.input("partial.teacher_lse", f.teacher_lse)?);
-        Ok(Some(PartialTensors { settings, ids, values, lse, logits }))
+        let reference = t.input("partial.reference", f.reference)?;
+        Ok(Some(PartialTensors { settings, ids, values, lse, reference, logits }))
     }
-    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<(Partial, Option<Ints<'a>>, Option<AtIds<'a>>)> {
+    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<PartialViews<'a>> {
         let values: Option<Floats<'a>> = self.values.rows(ok, tokens)?;
         let at = match (self.logits, values) {
-            (Some(true), Some(x)) => Some(AtIds::Logits(x, self.lse.tokens(ok, tokens)?)),
-            (Some(false), Some(x)) => Some(AtIds::Logprobs(x)),
+            (Some(Form::Logits), Some(x)) => Some(AtIds::Logits(x, self.lse.tokens(ok, tokens)?)),
+            (Some(Form::Logprobs), Some(x)) => Some(AtIds::Logprobs(x)),
+            (Some(Form::Counts), Some(x)) => Some(AtIds::Counts(x)),
             _ => None,
         };
-        Ok((self.settings, self.ids.rows(ok, tokens)?, at))
+        let (ids, reference) = (self.ids.rows(ok, tokens)?, self.reference.rows(ok, tokens)?);
+        Ok(PartialViews { settings: self.settings, ids, at, reference })
     }
     fn teacher<'a>(at: Option<AtIds<'a>>, rows: Option<Grad<'a>>) -> PartialTeacher<'a> {
         match (at, rows) {
@@ -464,11 +761,14 @@ unsafe fn divergence_options(f: &truing_divergence_options, flags: u64) -> Resul
         },
         teacher: match f.teacher_form {
             // values at ids are part of the support
-            TRUING_TEACHER_LOGITS | TRUING_TEACHER_TOPK_LOGPROBS | TRUING_TEACHER_TOPK_LOGITS => Teacher::Logits,
+            TRUING_TEACHER_LOGITS
+            | TRUING_TEACHER_TOPK_LOGPROBS
+            | TRUING_TEACHER_TOPK_LOGITS
+            | TRUING_TEACHER_SAMPLES => Teacher::Logits,
             TRUING_TEACHER_LOGPROBS => Teacher::Logprobs,
             TRUING_TEACHER_PROBS => Teacher::Probs,
             other => {
-                return unknown("options.teacher_form", other, "TRUING_TEACHER_*, samples excepted");
+                return unknown("options.teacher_form", other, "TRUING_TEACHER_*");
             }
         },
         hard_weight: f.hard_weight,

@@ -21,6 +21,7 @@ pub mod sequence;
 pub mod sequence_kl;
 pub mod support;
 pub mod tds_rows;
+pub mod tilt;
 
 mod boundary;
 mod tensor;

@@ -124,7 +124,8 @@ impl Open {
             t.output("out_status", args.out_status)?,
         ];
         sides.in_place(t);
-        let (student, teacher, tokens) = sides.problems(transforms, &rows, args.flags).map_err(rename)?;
+        let (student, teacher, tokens) =
+            sides.problems(transforms, &rows, args.flags, &truing_shard::ZERO).map_err(rename)?;
         let problem = Problem::new(student, teacher, Options::default()).map_err(rename)?;
         Ok(Open { sides, cu_seqlens, given, figures, problem, tokens, call })
     }

@@ -1641,6 +1641,103 @@ static void probe_item_numbers_args(void) {
     F(truing_item_numbers_args, reserved);
 }
 
+static void probe_uld_args(void) {
+    S(truing_uld_args);
+    F(truing_uld_args, struct_size);
+    F(truing_uld_args, reserved_head);
+    F(truing_uld_args, context);
+    F(truing_uld_args, flags);
+    F(truing_uld_args, stream);
+    F(truing_uld_args, workspace);
+    F(truing_uld_args, workspace_size);
+    F(truing_uld_args, student);
+    F(truing_uld_args, teacher);
+    F(truing_uld_args, student_transform);
+    F(truing_uld_args, teacher_transform);
+    F(truing_uld_args, rows);
+    F(truing_uld_args, row_weight);
+    F(truing_uld_args, k);
+    F(truing_uld_args, aggregate);
+    F(truing_uld_args, out_values);
+    F(truing_uld_args, out_loss);
+    F(truing_uld_args, out_status);
+    F(truing_uld_args, grad_values);
+    F(truing_uld_args, grad_loss);
+    F(truing_uld_args, grad_scale);
+    F(truing_uld_args, grad_student_out);
+    F(truing_uld_args, grad_teacher_out);
+    F(truing_uld_args, reserved);
+}
+
+static void probe_tilt_args(void) {
+    S(truing_tilt_args);
+    F(truing_tilt_args, struct_size);
+    F(truing_tilt_args, reserved_head);
+    F(truing_tilt_args, context);
+    F(truing_tilt_args, flags);
+    F(truing_tilt_args, stream);
+    F(truing_tilt_args, workspace);
+    F(truing_tilt_args, workspace_size);
+    F(truing_tilt_args, logps);
+    F(truing_tilt_args, rewards);
+    F(truing_tilt_args, alpha);
+    F(truing_tilt_args, target);
+    F(truing_tilt_args, grad_log_z);
+    F(truing_tilt_args, grad_kl);
+    F(truing_tilt_args, out_log_tilted);
+    F(truing_tilt_args, out_log_z);
+    F(truing_tilt_args, out_mean);
+    F(truing_tilt_args, out_variance);
+    F(truing_tilt_args, out_kl);
+    F(truing_tilt_args, out_alpha);
+    F(truing_tilt_args, grad_logps_out);
+    F(truing_tilt_args, grad_rewards_out);
+    F(truing_tilt_args, grad_alpha_out);
+    F(truing_tilt_args, out_status);
+    F(truing_tilt_args, reserved);
+}
+
+static void probe_renyi_args(void) {
+    S(truing_renyi_args);
+    F(truing_renyi_args, struct_size);
+    F(truing_renyi_args, reserved_head);
+    F(truing_renyi_args, context);
+    F(truing_renyi_args, flags);
+    F(truing_renyi_args, stream);
+    F(truing_renyi_args, workspace);
+    F(truing_renyi_args, workspace_size);
+    F(truing_renyi_args, first);
+    F(truing_renyi_args, second);
+    F(truing_renyi_args, grad_values);
+    F(truing_renyi_args, order);
+    F(truing_renyi_args, out_values);
+    F(truing_renyi_args, grad_first_out);
+    F(truing_renyi_args, grad_second_out);
+    F(truing_renyi_args, out_status);
+    F(truing_renyi_args, reserved);
+}
+
+static void probe_best_of_n_args(void) {
+    S(truing_best_of_n_args);
+    F(truing_best_of_n_args, struct_size);
+    F(truing_best_of_n_args, reserved_head);
+    F(truing_best_of_n_args, context);
+    F(truing_best_of_n_args, flags);
+    F(truing_best_of_n_args, stream);
+    F(truing_best_of_n_args, workspace);
+    F(truing_best_of_n_args, workspace_size);
+    F(truing_best_of_n_args, logps);
+    F(truing_best_of_n_args, rewards);
+    F(truing_best_of_n_args, n);
+    F(truing_best_of_n_args, worst);
+    F(truing_best_of_n_args, reserved0);
+    F(truing_best_of_n_args, out_log_pmf);
+    F(truing_best_of_n_args, out_kl);
+    F(truing_best_of_n_args, out_win_rate);
+    F(truing_best_of_n_args, out_status);
+    F(truing_best_of_n_args, reserved);
+}
+
 static void probe_head_weights_args(void) {
     S(truing_head_weights_args);
     F(truing_head_weights_args, struct_size);
@@ -2268,6 +2365,10 @@ int main(void) {
     probe_m2po_mask_args();
     probe_fipo_weight_args();
     probe_item_numbers_args();
+    probe_uld_args();
+    probe_tilt_args();
+    probe_renyi_args();
+    probe_best_of_n_args();
     probe_head_weights_args();
     probe_modpo_margin_args();
     probe_quantile_threshold_args();

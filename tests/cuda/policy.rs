@@ -261,6 +261,8 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         aggregate: way.aggregate,
         bonus: way.bonus,
         level: if sequence { Level::Sequence } else { Level::Token },
+        groups: None,
+        terms: &[],
     };
     let segments = if way.packed {
         Segments::Packed(Matrix::vector(&c.offsets).into())
@@ -351,8 +353,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
             loss: Some(loss.cpu()),
             values: Some(values.cpu()),
             kl: estimates.then(|| MatrixMut::vector(kl.narrow())),
-            terms: Some(terms.try_into().unwrap()),
+            terms: Some(MatrixMut::vector(terms)),
             grad_logps: Some(MatrixMut::vector(grad.narrow())),
+            grad_kl: None,
             grad_entropy: bonus.then(|| MatrixMut::vector(grad_entropy.narrow())),
             grad_log_z: log_z.then(|| MatrixMut::vector(grad_log_z.narrow())),
             statistics: way.statistics.then(|| statistics.try_into().unwrap()),

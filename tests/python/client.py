@@ -719,6 +719,79 @@ for _ in range(3):
             os._exit(2)
     check(os.waitpid(child, 0)[1] == 0, "calls in a forked child")
 
+# ---- divergences
+draws = np.random.default_rng(3)
+zs = draws.normal(size=(3, 50)).astype("f4")
+zt = (zs + 0.3 * draws.normal(size=(3, 50))).astype("f4")
+lp, lt = (x - np.log(np.exp(x).sum(-1, keepdims=True)) for x in (zs.astype("f8"), zt.astype("f8")))
+p, t = np.exp(lp), np.exp(lt)
+kl = (t * (lt - lp)).sum(-1)
+d = truing.divergence("forward_kl", zs, zt, aggregate="token_mean", student_entropy=True, stats=True, grad_student=True)
+close(d.values, kl, 1e-6, "forward_kl")
+close(d.loss, kl.mean(), 1e-6, "its mean")
+close(d.grad_student, (p - t) / 3, 1e-7, "its gradient")
+close(d.student_entropy, -(p * lp).sum(-1), 1e-5, "entropy")
+g = truing.divergence_backward("forward_kl", zs, zt, aggregate="token_mean", grad_loss=np.array(1.0), stats=d.stats)
+check(np.array_equal(g.grad_student, d.grad_student), "backward from statistics")
+starts = np.array([0, 20, 50])
+for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
+    if want is None:
+        mid = np.log((p + t) / 2)
+        want = (p * (lp - mid) + t * (lt - mid)).sum(-1) / 2
+    cut = [(np.ascontiguousarray(z[:, a:b]), (a, b, 50)) for z in (zs, zt) for a, b in ((0, 20), (20, 50))]
+    local = lambda stats: np.stack([  # noqa: E731
+        truing.divergence_local(kind, cut[i][0], cut[2 + i][0], shard=cut[i][1], stats=stats).records for i in (0, 1)
+    ])
+    whole = truing.divergence_finish(kind, local(None), starts, stats=True)
+    if kind == "jsd":
+        whole = truing.divergence_finish(kind, local(whole.stats), starts, second=True, stats=True)
+    close(whole.values, want, 1e-6, f"{kind} of shards")
+    ones = np.ones(3, "f4")
+    one = truing.divergence_backward(kind, zs, zt, grad_values=ones).grad_student
+    for i in (0, 1):
+        part = truing.divergence_backward(kind, cut[i][0], cut[2 + i][0], grad_values=ones, stats=whole.stats, shard=cut[i][1])
+        close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
+refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
+few = np.array([[3, 7, -1]] * 3, "i4")
+raw = truing.divergence("forward_kl", zs, zt, partial=dict(support="given", ids=few, outside="raw"), grad_student=False)
+close(raw.values, (t * (lt - lp))[:, [3, 7]].sum(-1), 1e-6, "raw outside")
+far = dict(support="reference", reference=zt, k=4, outside="zero", outside_logprob=-20.0)
+top = np.argsort(-zt, axis=-1)[:, :4]
+inside = np.zeros_like(p, bool)
+np.put_along_axis(inside, top, True, -1)
+zero = truing.divergence("reverse_kl", zs, zt, partial=far)
+close(zero.values, (p * (lp - np.where(inside, lt, -20.0))).sum(-1), 1e-5, "zero outside")
+counts = np.array([[1, 3, 0]] * 3, "f4")
+drawn = truing.divergence("cross_entropy", zs, teacher_form="samples",
+                          partial=dict(support="given", ids=few, teacher_values=counts, outside="raw"))  # fmt: skip
+close(drawn.values, -(lp[:, 3] + 3 * lp[:, 7]) / 4, 1e-6, "drawn ids")
+refused("INVALID_ARGUMENT", "options.kind", truing.divergence, "jsd", zs, zt, partial=dict(support="teacher", k=4, outside="raw"))
+refused("INVALID_ARGUMENT", "flags", truing.divergence, "forward_kl", zs, zt,
+        partial=dict(support="teacher", k=4, outside="tail", clamp_at_zero=True))  # fmt: skip
+sorted_p, sorted_t = -np.sort(-p, -1), -np.sort(-t[:, :40] / t[:, :40].sum(-1, keepdims=True), -1)
+u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), aggregate="token_mean")
+close(u.values, np.abs(sorted_p - np.pad(sorted_t, ((0, 0), (0, 10)))).sum(-1), 1e-6, "uld")
+close(u.loss, u.values.mean(), 1e-6, "uld mean")
+
+# ---- tilted distributions
+reward = draws.normal(size=(3, 50))
+tilted = truing.tilt(lp, reward, np.array([0.5, -1.0, 0.0]), mean=True)
+w = lp + np.array([[0.5], [-1.0], [0.0]]) * reward
+close(tilted.log_z, np.log(np.exp(w).sum(-1)), 1e-13, "log Z")
+close(tilted.mean, (np.exp(w) * reward).sum(-1) / np.exp(w).sum(-1), 1e-13, "mean of a tilt")
+solved = truing.tilt_solve(lp, reward, np.full(3, 0.1), kl=True)
+close(solved.kl, 0.1, 1e-13, "solved tilt")
+check(bool((solved.alpha > 0).all()))
+refused("INVALID_ARGUMENT", "target", truing.tilt_solve, lp, reward, np.full(3, -1.0))
+close(truing.renyi_array(lt, lp, 1.0).values, kl, 1e-13, "Renyi of order 1")
+close(truing.renyi_array(lt, lp, 2.0).values, np.log((t**2 / p).sum(-1)), 1e-13, "Renyi of order 2")
+close(truing.renyi_cross_entropy(lp, lt, 3.0).values, np.log((p * t**2).sum(-1)) / -2, 1e-13, "Renyi cross entropy")
+one = truing.best_of_n_exact(lp, reward, 1)
+close(one.log_pmf, lp, 1e-13, "best of one")
+close(one.win_rate, 0.5, 1e-13, "win rate of one")
+check(bool((truing.best_of_n_exact(lp, reward, 8).kl <= np.log(8) - 7 / 8 + 1e-12).all()), "KL of the best of 8")
+refused("INVALID_ARGUMENT", "n", truing.best_of_n_exact, lp, reward, 0.5)
+
 # ---- torch
 try:
     import torch

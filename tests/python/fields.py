@@ -93,6 +93,42 @@ def divergence_backward(a):
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
 
 
+def uld(a):
+    a.student, a.teacher, a.out_values = tensor(*F32, 3, 7), tensor(*F32, 3, 9), tensor(*F32, 3)
+
+
+def tilt(a):
+    a.logps, a.rewards, a.alpha, a.out_kl = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3), tensor(*F64, 3)
+
+
+def tilt_solve(a):
+    a.logps, a.rewards, a.target, a.out_alpha = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3), tensor(*F64, 3)
+
+
+def renyi(a):
+    a.first, a.second, a.out_values, a.order = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F64, 3), 2.0
+
+
+def best_of_n(a):
+    a.logps, a.rewards, a.out_kl, a.n = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F64, 3), 4.0
+
+
+def divergence_local(a):
+    a.student, a.options.kind = tensor(*F32, 3, 7), _abi.TRUING_DIVERGENCE_JEFFREYS
+    a.options.teacher_form = _abi.TRUING_TEACHER_LOGITS
+    a.teacher, a.out_records = tensor(*F32, 3, 7), tensor(*F32, 3, 16)
+    a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total = 0, 7, 20
+    a.local_pass = _abi.TRUING_LOCAL_RECORDS
+
+
+def divergence_finish(a):
+    a.records, a.shard_starts = tensor(*F32, 2, 3, 16), tensor(*I64, 3)
+    starts = ctypes.cast(a.shard_starts.contents.data, ctypes.POINTER(ctypes.c_int64))
+    starts[0], starts[1], starts[2] = 0, 5, 20
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+    a.local_pass, a.outputs.out_values = _abi.TRUING_LOCAL_RECORDS, tensor(*F32, 3)
+
+
 def sequence_kl_forward(a):
     a.policy, a.ref, a.rows.target = tensor(*F32, 2, 3, 7), tensor(*F32, 2, 3, 7), tensor(*I32, 2, 3)
     a.out_kl = tensor(*F64, 2)
@@ -373,6 +409,14 @@ CALLS = {
     "tds_rows": (_abi.truing_tds_rows_args, tds_rows),
     "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
     "divergence_forward on a support": (_abi.truing_divergence_forward_args, divergence_partial),
+    "uld": (_abi.truing_uld_args, uld),
+    "tilt": (_abi.truing_tilt_args, tilt),
+    "tilt_solve": (_abi.truing_tilt_args, tilt_solve),
+    "renyi_array": (_abi.truing_renyi_args, renyi),
+    "renyi_cross_entropy": (_abi.truing_renyi_args, renyi),
+    "best_of_n_exact": (_abi.truing_best_of_n_args, best_of_n),
+    "divergence_local": (_abi.truing_divergence_local_args, divergence_local),
+    "divergence_finish": (_abi.truing_divergence_finish_args, divergence_finish),
     "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
     "sequence_kl_forward": (_abi.truing_sequence_kl_args, sequence_kl_forward),
     "sequence_kl_backward": (_abi.truing_sequence_kl_args, sequence_kl_backward),

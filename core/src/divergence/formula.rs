@@ -48,7 +48,7 @@ impl Pair {
     pub fn ratio<R: Real>(&self, xa: R, xb: R) -> R {
         let (ma, mb) = (like(xa, self.m[0]), like(xa, self.m[1]));
         let r = if self.near() { (xa - xb) - (ma - mb) } else { (xa - ma) - (xb - mb) };
-        with_dead(xa, xb, r)
+        with_dead(r)
     }
     /// A column from its transformed logits and e^(x - m) of both sides.
     #[inline(always)]
@@ -73,14 +73,12 @@ impl Pair {
 pub fn ratio<R: Real>(xa: R, xb: R, ma: R, mb: R) -> R {
     let near = (xa - xb) - (ma - mb);
     let r = (ma - mb).abs().select_le(xa.lit(1.0), near, (xa - ma) - (xb - mb));
-    with_dead(xa, xb, r)
+    with_dead(r)
 }
-/// A log ratio between finite ends, and what it is where a or b is dead.
+/// The log ratio is infinite by itself where a or b alone is dead, and no number where both are.
 #[inline(always)]
-fn with_dead<R: Real>(xa: R, xb: R, r: R) -> R {
-    let (top, dead, inf) = (xa.lit(f32::MAX as f64), xa.lit(f64::NEG_INFINITY), xa.lit(f64::INFINITY));
-    let r = limit(r, top);
-    xa.select_le(dead, xb.select_le(dead, xa.lit(0.0), dead), xb.select_le(dead, inf, r))
+fn with_dead<R: Real>(r: R) -> R {
+    r.select_le(r.lit(f64::INFINITY), r, r.lit(0.0))
 }
 /// A constant beside `x`.
 #[inline(always)]
@@ -129,11 +127,11 @@ pub fn term<R: Real>(a: R, b: R, e: R) -> R {
 /// [`term`], and a - b, which is a e less it.
 #[inline(always)]
 pub fn term_and_difference<R: Real>(a: R, b: R, e: R) -> [R; 2] {
-    let (half, top, inf) = (a.lit(0.5), a.lit(f32::MAX as f64), a.lit(f64::INFINITY));
-    let c = limit(e, top);
-    let product = a * c;
-    let (near, far) = (a * (-c).exp_rem_near(), product + (b - a));
-    let size = c.abs();
+    let (half, low, inf) = (a.lit(0.5), a.lit(-f32::MAX as f64), a.lit(f64::INFINITY));
+    // a is 0 below; above the value is infinite whatever the product is
+    let product = a * e.select_lt(low, low, e);
+    let (near, far) = (a * (-e).exp_rem_near(), product + (b - a));
+    let size = e.abs();
     let x = size.select_lt(half, near, far);
     [inf.select_le(e, inf, x), size.select_lt(half, product - near, a - b)]
 }
@@ -145,6 +143,32 @@ pub fn mix<R: Real>(d: R, w: R, rest: R) -> R {
     let e = d.select_lt(cut, d, -d).expm1();
     let l = (d.select_lt(cut, w, rest) * e).log1p();
     d.select_lt(cut, d - l, -l)
+}
+/// Where d = log a - log b leads to from M = w a + rest b, rest = 1 - w.
+struct Middle<R> {
+    /// log a - log M, log b - log M; finite. The second has an error of d's rounding.
+    log: [R; 2],
+    /// e^-d - 1, and e^d - 1 where `below`.
+    step: R,
+    /// d
+    d: R,
+}
+impl<R: Real> Middle<R> {
+    /// d from which on a is the larger or little below.
+    const CUT: f64 = -1.0;
+    #[inline(always)]
+    fn new(d: R, w: R, rest: R) -> Middle<R> {
+        let (cut, top) = (d.lit(Self::CUT), d.lit(f32::MAX as f64));
+        let d = limit(d, top);
+        let step = d.select_lt(cut, d, -d).expm1();
+        let l = (d.select_lt(cut, w, rest) * step).log1p();
+        Middle { log: [d.select_lt(cut, d - l, -l), d.select_lt(cut, -l, -l - d)], step, d }
+    }
+    /// a - b without cancellation.
+    #[inline(always)]
+    fn delta(&self, a: R, b: R) -> R {
+        self.d.select_lt(self.d.lit(Self::CUT), b * self.step, -(a * self.step))
+    }
 }
 /// log of a^s b^(1 - s); `-inf` where both are dead.
 #[inline(always)]
@@ -185,12 +209,20 @@ pub trait Formula {
     const SUMS: usize;
     /// The value needs the exact normalisers.
     const EXACT: bool = false;
-    /// Weights depend on the value.
+    /// The means of the weights need what the values found, or a visit of their own.
     const LATE: bool = false;
     /// Whether there are weighted terms of a and b.
     const WEIGHTS: [bool; 2] = [true; 2];
     /// Whether a - b is part of the gradients.
     const DELTA: bool = false;
+    /// The value divides by the chain rule: that of a set is the sum over its parts of [`Formula::sums`] at the parts' masses
+    /// and of [`Formula::inner`] times the value inside the part.
+    const CHAIN: bool = false;
+    /// Factors of the values inside a part with the masses `c`.
+    #[inline(always)]
+    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
+        [c.p[0], 0.0]
+    }
     /// What the columns add to the sums.
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5];
     /// The same, and a - b.
@@ -254,6 +286,7 @@ impl Formula for Kl {
     const SUMS: usize = 1;
     const WEIGHTS: [bool; 2] = [true, false];
     const DELTA: bool = true;
+    const CHAIN: bool = true;
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         one(term(c.p[0], c.p[1], c.d))
@@ -269,18 +302,22 @@ impl Formula for Kl {
 #[derive(Debug)]
 pub struct TwoWay;
 impl Formula for TwoWay {
-    const SUMS: usize = 1;
+    const SUMS: usize = 2;
     const DELTA: bool = true;
+    const CHAIN: bool = true;
+    #[inline(always)]
+    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
+        c.p
+    }
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
-        let (f, r) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
-        one(f * term(c.p[0], c.p[1], c.d) + r * term(c.p[1], c.p[0], -c.d))
+        Self::sums_and_delta(k, c).0
     }
     #[inline(always)]
     fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
-        let (f, r) = (like(c.d, k.p[0]), like(c.d, k.p[1]));
+        let (f, r, zero) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.d.lit(0.0));
         let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d);
-        (one(f * x + r * term(c.p[1], c.p[0], -c.d)), delta)
+        ([f * x, r * term(c.p[1], c.p[0], -c.d), zero, zero, zero], delta)
     }
     relative!(kl_weights);
 }
@@ -314,9 +351,17 @@ impl Formula for Jsd {
     const SUMS: usize = 1;
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
+        Self::sums_and_delta(k, c).0
+    }
+    #[inline(always)]
+    fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
         let (w, rest, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.p);
-        let (middle, [ea, eb]) = (w * a + rest * b, jsd_weights(k, c));
-        one(w * term(a, middle, ea) + rest * term(b, middle, eb))
+        let m = Middle::new(c.d, w, rest);
+        let ([ea, eb], wa, wb) = (m.log, w * a, rest * b);
+        // what M adds to one term it takes from the other
+        let near = wa * (-ea).exp_rem_near() + wb * (-eb).exp_rem_near();
+        let x = c.d.abs().select_lt(c.d.lit(0.5), near, wa * ea + wb * eb);
+        (one(x), m.delta(a, b))
     }
     #[inline(always)]
     fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
@@ -340,8 +385,13 @@ impl Formula for Skew {
     const SUMS: usize = 1;
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
+        Self::sums_and_delta(k, c).0
+    }
+    #[inline(always)]
+    fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
         let (w, rest, [a, b]) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.p);
-        one(term(a, w * a + rest * b, mix(c.d, w, rest)))
+        let m = Middle::new(c.d, w, rest);
+        (one(term(a, w * a + rest * b, m.log[0])), m.delta(a, b))
     }
     #[inline(always)]
     fn weighted<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
@@ -369,6 +419,11 @@ pub struct Power;
 impl Formula for Power {
     const SUMS: usize = 1;
     const LATE: bool = true;
+    const CHAIN: bool = true;
+    #[inline(always)]
+    fn inner(k: &Pair, c: &Column<f64>) -> [f64; 2] {
+        [power(c, k.p[0] as f64, k.p[1] as f64).exp(), 0.0]
+    }
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
         one(psi(c, like(c.d, k.p[0]), like(c.d, k.p[1])))
@@ -389,6 +444,12 @@ impl Formula for Power {
 pub struct Hellinger2;
 impl Formula for Hellinger2 {
     const SUMS: usize = 1;
+    const LATE: bool = true;
+    const CHAIN: bool = true;
+    #[inline(always)]
+    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
+        [power(c, 0.5, 0.5).exp(), 0.0]
+    }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         let (zero, half) = (c.d.lit(0.0), c.d.lit(0.5));
@@ -412,6 +473,12 @@ impl Formula for Hellinger2 {
 pub struct Chi2;
 impl Formula for Chi2 {
     const SUMS: usize = 1;
+    const LATE: bool = true;
+    const CHAIN: bool = true;
+    #[inline(always)]
+    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
+        [power(c, 2.0, -1.0).exp(), 0.0]
+    }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
         let (zero, top) = (c.d.lit(0.0), c.d.lit(f32::MAX as f64));

@@ -1,9 +1,10 @@
 //! Divergences on a few columns of each row, the support S: those that the teacher, the student or both rate highest, or
 //! given ones, with what lies outside renormalised away or gathered in one more bucket.
-use super::Problem;
+use super::{Kind, Problem};
 use crate::error::{Error, Result, Value};
 use crate::logprob::{Rows, Target};
 use crate::matrix::{Floats, Ints, Matrix, MatrixMut, Split};
+use crate::real::Real;
 use crate::row_loss::MOST;
 
 /// Who chooses S; the choice is a constant of the gradient.
@@ -17,6 +18,8 @@ pub enum Chosen {
     Student,
     /// The largest of both, the teacher's first.
     Union,
+    /// The largest of a third row.
+    Reference,
 }
 /// What happens outside S.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +28,14 @@ pub enum Outside {
     Renormalise,
     /// One more bucket holds the rest of each side.
     Tail,
+    /// The teacher has the log-prob [`Partial::outside_logprob`] there in KL(p || t), and t = 0 in KL(t || p). The log-probs are
+    /// those of the whole softmax; KL and cross entropy only, which may then be negative.
+    Zero,
+    /// The same, and nothing is added outside.
+    Raw,
 }
 /// Settings of a partial divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Partial {
     /// Who chooses.
     pub chosen: Chosen,
@@ -35,6 +43,32 @@ pub struct Partial {
     pub outside: Outside,
     /// Columns a side chooses, in `1..=512`; 0 with given ids.
     pub k: usize,
+    /// Floor of both probabilities of the bucket of [`Outside::Tail`], in `[0, 1e-6]`; 0: exact. Where it acts on the student
+    /// the columns outside have no gradient.
+    pub tail_floor: f64,
+    /// See [`Outside::Zero`]; finite and negative.
+    pub outside_logprob: f64,
+    /// Both log-probs on S are raised to it with [`Outside::Zero`] and [`Outside::Raw`]; a column whose student is raised keeps
+    /// its value and gives no gradient. Finite and negative; 0 is off.
+    pub log_prob_floor: f64,
+    /// The value of a row is clamped to +- this, with the same two; a row at it has no gradient. 0 is off.
+    pub value_clamp: f64,
+    /// The value of a row is at least 0; a row at it has no gradient.
+    pub clamp_at_zero: bool,
+}
+impl Default for Partial {
+    fn default() -> Self {
+        Partial {
+            chosen: Chosen::Given,
+            outside: Outside::Renormalise,
+            k: 0,
+            tail_floor: 0.0,
+            outside_logprob: -100.0,
+            log_prob_floor: 0.0,
+            value_clamp: 0.0,
+            clamp_at_zero: false,
+        }
+    }
 }
 /// The teacher's numbers where there are no rows of logits: at the given ids.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +77,14 @@ pub enum AtIds<'a> {
     Logprobs(Floats<'a>),
     /// `[N, K]`: logits, and `[N]` the log sum exp of the whole row, which [`Outside::Tail`] needs.
     Logits(Floats<'a>, Option<Matrix<'a, f32>>),
+    /// `[N, K]`: how often each id was drawn from the teacher, t is its share. Cross entropy with [`Outside::Raw`].
+    Counts(Floats<'a>),
 }
 impl<'a> AtIds<'a> {
     /// The numbers.
     pub fn values(&self) -> Floats<'a> {
         match self {
-            AtIds::Logprobs(x) | AtIds::Logits(x, _) => *x,
+            AtIds::Logprobs(x) | AtIds::Logits(x, _) | AtIds::Counts(x) => *x,
         }
     }
 }
@@ -62,10 +98,11 @@ impl Partial {
         at: Option<&AtIds<'_>>,
     ) -> Result<()> {
         let n = problem.rows();
-        if problem.options().kind == super::Kind::CosineLogits && self.outside == Outside::Tail {
+        if problem.options().kind == Kind::CosineLogits && self.outside == Outside::Tail {
             let expected = Value::Text("a kind of probabilities: a bucket has no logit");
             return Err(Error::invalid("options.kind", Value::Text("cosine_logits with `tail`"), expected));
         }
+        self.check_numbers(problem)?;
         match (self.chosen, ids) {
             (Chosen::Given, None) => {
                 let expected = Value::Text("ids, which the support `given` needs");
@@ -100,10 +137,56 @@ impl Partial {
         at.values().layout().check("partial.teacher_values", n, cols)?;
         if let AtIds::Logits(_, lse) = at {
             lse.as_ref().map_or(Ok(()), |m| m.layout().check("partial.teacher_lse", n, 1))?;
-            if lse.is_none() && self.outside == Outside::Tail {
-                let expected = Value::Text("the log sum exp of each row, which `tail` needs");
+            if lse.is_none() && self.outside != Outside::Renormalise {
+                let expected = Value::Text("the log sum exp of each row, which every rule but `renormalise` needs");
                 return Err(Error::invalid("partial.teacher_lse", Value::Text("NULL"), expected));
             }
+        }
+        if let AtIds::Counts(counts) = at {
+            if problem.options().kind != Kind::CrossEntropy || self.outside != Outside::Raw {
+                let expected = Value::Text("cross_entropy and outside `raw` with counts");
+                return Err(Error::invalid("options.teacher_form", Value::Text("samples"), expected));
+            }
+            for i in (0..n).filter(|&i| rows.target(i, problem.student().options()) != Target::Ignored) {
+                for k in 0..cols {
+                    let x = counts.at(i, k);
+                    if !(0.0..f64::INFINITY).contains(&x) {
+                        let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
+                        return Err(Error::invalid("partial.teacher_values", Value::Float(x), legal));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+    fn check_numbers(&self, problem: &Problem) -> Result<()> {
+        let invalid = |field, x, expected| Err(Error::invalid(field, Value::Float(x), Value::Text(expected)));
+        let open = matches!(self.outside, Outside::Zero | Outside::Raw);
+        let kind = problem.options().kind;
+        if open && !matches!(kind, Kind::ForwardKl | Kind::ReverseKl | Kind::MixedKl | Kind::CrossEntropy) {
+            let expected = Value::Text("forward_kl, reverse_kl, mixed_kl or cross_entropy with `zero` and `raw`");
+            return Err(Error::invalid("options.kind", Value::Text(kind.info().name), expected));
+        }
+        if !(0.0..=1e-6).contains(&self.tail_floor) || self.tail_floor != 0.0 && self.outside != Outside::Tail {
+            return invalid("partial.tail_floor", self.tail_floor, "0, or up to 1e-6 with `tail`");
+        }
+        let negative = |x: f64| x < 0.0 && x.is_finite();
+        if !negative(self.outside_logprob) {
+            return invalid("partial.outside_logprob", self.outside_logprob, "a negative number");
+        }
+        if self.log_prob_floor != 0.0 && !(open && negative(self.log_prob_floor)) {
+            return invalid(
+                "partial.log_prob_floor",
+                self.log_prob_floor,
+                "0, or a negative number with `zero` or `raw`",
+            );
+        }
+        if self.value_clamp != 0.0 && !(open && self.value_clamp > 0.0 && self.value_clamp.is_finite()) {
+            return invalid("partial.value_clamp", self.value_clamp, "0, or a positive number with `zero` or `raw`");
+        }
+        if self.clamp_at_zero && !open {
+            let expected = Value::Text("no TRUING_CLAMP_AT_ZERO without `zero` or `raw`");
+            return Err(Error::invalid("flags", Value::Text("TRUING_CLAMP_AT_ZERO"), expected));
         }
         Ok(())
     }
@@ -144,6 +227,95 @@ impl Partial {
         }
     }
 }
+/// What a divergence on S with the log-probs of the whole softmax is, in f64.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    /// Settings.
+    pub partial: &'a Partial,
+    /// Of the kind: factors of KL(t || p), or of the cross entropy, and of KL(p || t).
+    pub factors: [f64; 2],
+    /// The first factor is of the cross entropy.
+    pub cross: bool,
+    /// Of the student's columns outside S: the maximum m and e^m over the sum of exponentials of the whole row, the sums of
+    /// e^(x - m) and of e^(x - m) (x - m), the log-prob of m.
+    pub rest: Rest,
+}
+/// See [`Open::rest`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Rest {
+    pub scale: f64,
+    pub sum: f64,
+    pub moment: f64,
+    pub logprob: f64,
+}
+impl Rest {
+    /// No column.
+    pub const NONE: Rest = Rest { scale: 0.0, sum: 0.0, moment: 0.0, logprob: f64::NEG_INFINITY };
+}
+impl Open<'_> {
+    /// The value, given `n` columns whose log-probs of student and teacher `at` gives; the gradients with respect to the
+    /// student's logits go to `g`, that of a column outside S is its probability times (first + second (x - m)).
+    /// Nothing is written where a clamp acts: the gradient is 0, and the third result is false.
+    pub fn row(&self, n: usize, at: impl Fn(usize) -> [f64; 2], g: &mut [f64]) -> (f64, [f64; 2], bool) {
+        let p = self.partial;
+        let low = if p.log_prob_floor < 0.0 { p.log_prob_floor } else { f64::NEG_INFINITY };
+        let raise = |l: f64| if l < low { low } else { l };
+        let [forward, reverse] = self.factors;
+        // sum of t over the columns that have a gradient, sum of p c
+        let (mut value, mut mass, mut mean) = (0.0, 0.0, 0.0);
+        let active = |l: f64| l > low || low == f64::NEG_INFINITY;
+        let c = |lp: f64, lt: f64| raise(lp) - raise(lt) + 1.0;
+        for k in 0..n {
+            let [own_p, own_t] = at(k);
+            let (lp, lt) = (raise(own_p), raise(own_t));
+            let (p, t) = (Real::exp(lp), Real::exp(lt));
+            if forward != 0.0 && t > 0.0 {
+                value += forward * if self.cross { -t * lp } else { t * (lt - lp) };
+            }
+            if reverse != 0.0 && p > 0.0 {
+                value += reverse * (p * (lp - lt));
+            }
+            if active(own_p) {
+                mass += t;
+                if reverse != 0.0 && p > 0.0 {
+                    mean += p * c(own_p, own_t);
+                }
+            }
+        }
+        let zero = p.outside == Outside::Zero && reverse != 0.0;
+        let r = &self.rest;
+        if zero && r.scale > 0.0 {
+            let outside = r.scale * r.sum;
+            let entropic = r.scale * (r.moment + r.sum * r.logprob);
+            value += reverse * (entropic - p.outside_logprob * outside);
+            mean += entropic + (1.0 - p.outside_logprob) * outside;
+        }
+        let mut clamped = false;
+        if p.clamp_at_zero && value < 0.0 {
+            (value, clamped) = (0.0, true);
+        }
+        if p.value_clamp > 0.0 && (value > p.value_clamp || value < -p.value_clamp) {
+            (value, clamped) = (if value > 0.0 { p.value_clamp } else { -p.value_clamp }, true);
+        }
+        if clamped || !value.is_finite() {
+            return (value, [0.0; 2], false);
+        }
+        for k in 0..n {
+            let [lp, lt] = at(k);
+            let (p, on) = (Real::exp(lp), active(lp));
+            let own = if on && reverse != 0.0 && p > 0.0 { c(lp, lt) } else { 0.0 };
+            let t = if on { Real::exp(raise(lt)) } else { 0.0 };
+            g[k] = forward * (mass * p - t) + if reverse != 0.0 { reverse * p * (own - mean) } else { 0.0 };
+        }
+        let (mut first, mut second) = (forward * mass - reverse * mean, 0.0);
+        if zero {
+            first += reverse * (r.logprob - p.outside_logprob + 1.0);
+            second = reverse;
+        }
+        (value, [first, second], true)
+    }
+}
 /// Id number `k` of row `i`.
 #[inline]
 pub fn id(ids: &Ints<'_>, i: usize, k: usize) -> i64 {
@@ -157,7 +329,7 @@ pub fn id(ids: &Ints<'_>, i: usize, k: usize) -> i64 {
 pub struct Figures<'a> {
     /// `[N]`: weight times soft D.
     pub values: Option<MatrixMut<'a, f32>>,
-    /// `[N]`: the student's probability of S; with [`Outside::Tail`].
+    /// `[N]`: the student's probability of S; not with [`Outside::Renormalise`].
     pub student_mass: Option<MatrixMut<'a, f32>>,
     /// `[N]`: the teacher's.
     pub teacher_mass: Option<MatrixMut<'a, f32>>,
@@ -188,8 +360,8 @@ impl Figures<'_> {
         {
             let Some(m) = m else { continue };
             m.layout().check(field, rows, 1)?;
-            if outside != Outside::Tail {
-                let expected = Value::Text("NULL without `tail`: the rest of the row is not read");
+            if outside == Outside::Renormalise {
+                let expected = Value::Text("NULL with `renormalise`: the rest of the row is not read");
                 return Err(Error::invalid(field, Value::Text("a tensor"), expected));
             }
         }

@@ -2,7 +2,9 @@
 //! rest of a side is one more column, whose logit is the log sum exp of what it holds.
 use super::*;
 use truing_core::divergence::Options;
-use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial, id};
+use truing_core::divergence::partial::{
+    AtIds, Chosen, Figures as PartialFigures, Open, Outside, Partial, Rest as Beyond, id,
+};
 use truing_core::matrix::Ints;
 use truing_core::row_loss::{MOST, Top};
 
@@ -27,6 +29,7 @@ pub fn partial(
     partial: &Partial,
     student: Grad<'_>,
     teacher: PartialTeacher<'_>,
+    reference: Option<Floats<'_>>,
     ids: Option<Ints<'_>>,
     inputs: Inputs<'_>,
     out: PartialFigures<'_>,
@@ -44,8 +47,26 @@ pub fn partial(
         PartialTeacher::At(at) => (Some(at), None),
     };
     let mut grads = [Some(student), teacher];
-    check_sides(problem, &grads, &inputs)?;
+    check_sides(problem, &grads, &inputs, false)?;
     partial.check(problem, &inputs.rows, ids.as_ref(), at.as_ref())?;
+    let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+    match (&reference, partial.chosen == Chosen::Reference) {
+        (None, true) => return refuse("partial.reference", "NULL", "logits, which the support `reference` needs"),
+        (Some(_), false) => return refuse("partial.reference", "a tensor", "NULL without the support `reference`"),
+        (Some(z), true) => {
+            z.layout().check("partial.reference", n, problem.student().vocab())?;
+            if z.dtype() == Dtype::F64 {
+                return Err(super::refuse("partial.reference", Dtype::F64, "f32, bf16 or f16"));
+            }
+        }
+        _ => {}
+    }
+    if matches!(partial.outside, Outside::Zero | Outside::Raw)
+        && let Some(grad) = &grads[1]
+        && !matches!(grad, Grad::Absent(_))
+    {
+        return refuse("grad_teacher_out", "a tensor", "NULL with `zero` and `raw`");
+    }
     let most = partial.most(ids.as_ref());
     out.check(n, most, partial.outside)?;
     check_loss(problem, &totals)?;
@@ -56,7 +77,7 @@ pub fn partial(
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
-    let few = Few { call: Call { upstream, ..Call::new(problem, &inputs) }, partial, at, ids };
+    let few = Few { call: Call { upstream, ..Call::new(problem, &inputs) }, partial, at, ids, reference };
     let counters = Counters::new();
     let mut losses = match &totals.loss {
         Some(_) => Some(MatrixMut::vector(Arena::new(workspace).take::<f64>(n)?)),
@@ -83,6 +104,7 @@ struct Few<'a> {
     partial: &'a Partial,
     at: Option<AtIds<'a>>,
     ids: Option<Ints<'a>>,
+    reference: Option<Floats<'a>>,
 }
 struct Rest<'a> {
     places: [Option<Place<'a>>; 2],
@@ -95,9 +117,13 @@ struct Gathered {
     len: usize,
     /// Logits of S and behind them that of the rest, of student and teacher.
     x: [[f32; WIDTH]; 2],
-    /// Maximum and 1 + r of the columns outside S.
-    rest: [(f32, f64); 2],
+    /// Of the columns outside S.
+    rest: [Record; 2],
+    /// log sum exp of the whole row, where it is known.
+    lse: [f64; 2],
     mass: [f32; 2],
+    /// The floor of the bucket acts.
+    floored: [bool; 2],
 }
 impl Rest<'_> {
     #[inline(always)]
@@ -158,9 +184,13 @@ impl Rest<'_> {
             ids: [0; 2 * MOST],
             len: 0,
             x: [[f32::NEG_INFINITY; WIDTH]; 2],
-            rest: [(0.0, 0.0); 2],
+            rest: [Record::EMPTY; 2],
+            lse: [0.0; 2],
             mass: [0.0; 2],
+            floored: [false; 2],
         };
+        let third = few.reference.as_ref().map(|z| View::new(&few.call.jobs[0], at, Raw::of(z, at)));
+        let open = matches!(few.partial.outside, Outside::Zero | Outside::Raw);
         let views = [self.view(few, 0, at, i), self.view(few, 1, at, i)];
         let mut given = [0usize; MOST];
         let order: &[usize] = match few.partial.chosen {
@@ -177,9 +207,11 @@ impl Rest<'_> {
             Chosen::Teacher => &[1],
             Chosen::Student => &[0],
             Chosen::Union => &[1, 0],
+            Chosen::Reference => &[2],
         };
         for &side in order {
-            let view = views[side].as_ref().expect("rows of both sides");
+            let chosen = if side == 2 { &third } else { &views[side] };
+            let (view, side) = (chosen.as_ref().expect("rows of both sides"), side % 2);
             top[side].start(few.partial.k);
             for piece in pieces(0, view.valid()) {
                 engine.load(0, view, piece, false);
@@ -200,18 +232,29 @@ impl Rest<'_> {
                 let at_ids = few.at.as_ref().expect("no rows");
                 let values = at_ids.values();
                 for (x, &k) in x.iter_mut().zip(&given[..row.len]) {
-                    *x = match &values {
-                        Floats::F32(m) => m.row(at)[k],
-                        Floats::Bf16(m) => m.row(at)[k].to_f32(),
-                        Floats::F16(m) => m.row(at)[k].to_f32(),
-                        Floats::F64(m) => m.row(at)[k] as f32,
-                    };
+                    *x = values.at(at, k) as f32;
+                }
+                match at_ids {
+                    AtIds::Logits(_, Some(lse)) => row.lse[side] = lse.get(at) as f64,
+                    AtIds::Counts(_) => {
+                        let sum: f64 = given[..row.len].iter().map(|&k| values.at(at, k)).sum();
+                        if sum == 0.0 {
+                            row.len = 0;
+                            return row;
+                        }
+                        row.lse[side] = Real::log(sum);
+                        for x in &mut x[..row.len] {
+                            *x = Real::log(*x as f64) as f32;
+                        }
+                    }
+                    _ => {}
+                }
+                if open {
+                    let sum: f64 = x[..row.len].iter().map(|&x| Real::exp(x as f64 - row.lse[side])).sum();
+                    row.mass[side] = sum as f32;
                 }
                 if few.partial.outside == Outside::Tail {
-                    let lse = match at_ids {
-                        AtIds::Logits(_, Some(lse)) => lse.get(at) as f64,
-                        _ => 0.0,
-                    };
+                    let lse = row.lse[side];
                     let mut sum = 0.0;
                     for x in &mut x[..row.len] {
                         let l = *x as f64 - lse;
@@ -226,7 +269,9 @@ impl Rest<'_> {
                     } else {
                         0.0
                     };
-                    x[row.len] = Real::log(left) as f32;
+                    let low = few.partial.tail_floor;
+                    row.floored[side] = left < low;
+                    x[row.len] = Real::log(if left < low { low } else { left }) as f32;
                     row.mass[side] = (1.0 - left) as f32;
                 }
                 continue;
@@ -234,7 +279,7 @@ impl Rest<'_> {
             for (x, &j) in x.iter_mut().zip(ids) {
                 *x = view.at(j as usize);
             }
-            if few.partial.outside == Outside::Tail {
+            if open || few.partial.outside == Outside::Tail {
                 let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
                 for piece in pieces(0, view.valid()) {
                     engine.load(0, view, piece, false);
@@ -247,17 +292,37 @@ impl Rest<'_> {
                 }
                 let rest = tree.finish();
                 let m = x[..row.len].iter().fold(rest.m, |m, &x| if x > m { x } else { m });
+                let bad = rest.poisoned() || x[..row.len].iter().any(|x| !(*x < f32::INFINITY));
+                let rest = if bad { view.complete(Record::poison(0)) } else { rest };
                 if m > f32::NEG_INFINITY {
                     let mut sum = 0.0;
                     for x in &mut x[..row.len] {
-                        *x -= m;
-                        sum += Real::exp(*x as f64);
+                        sum += Real::exp(*x as f64 - m as f64);
+                        if !open {
+                            *x -= m;
+                        }
                     }
-                    let tail = (rest.m as f64 - m as f64) + rest.log_sum();
-                    x[row.len] = if rest.poisoned() { f32::NAN } else { tail as f32 };
+                    let tail = if rest.m > f32::NEG_INFINITY {
+                        (rest.m as f64 - m as f64) + rest.log_sum()
+                    } else {
+                        f64::NEG_INFINITY
+                    };
+                    let all = Real::log(sum + Real::exp(tail));
+                    row.lse[side] = if bad { f64::NAN } else { m as f64 + all };
                     row.mass[side] = (sum / (sum + Real::exp(tail))) as f32;
+                    if !open {
+                        let low = Real::log(few.partial.tail_floor) + all;
+                        row.floored[side] = tail < low;
+                        x[row.len] = if bad {
+                            f32::NAN
+                        } else if tail < low {
+                            low as f32
+                        } else {
+                            tail as f32
+                        };
+                    }
                 }
-                row.rest[side] = (rest.m, 1.0 + rest.r as f64);
+                row.rest[side] = rest;
             }
         }
         row
@@ -265,6 +330,9 @@ impl Rest<'_> {
     /// The divergence of the gathered columns; flags and value.
     #[inline(always)]
     fn short(&mut self, engine: &mut impl Engine, few: &Few<'_>, at: usize, i: usize, row: &Gathered) -> (u32, f64) {
+        if matches!(few.partial.outside, Outside::Zero | Outside::Raw) {
+            return self.open(engine, few, at, i, row);
+        }
         let tail = few.partial.outside == Outside::Tail;
         let n = row.len + usize::from(tail);
         let options = few.call.problem.options();
@@ -298,11 +366,67 @@ impl Rest<'_> {
             if !wanted[side] {
                 continue;
             }
-            self.scatter(engine, few, side, at, i, row, &grads[side][..n], x.saved.fill());
+            let g = grads[side].map(f64::from);
+            let (rest, outside) =
+                (&row.rest[side], if tail { g[row.len] / (1.0 + row.rest[side].r as f64) } else { 0.0 });
+            let outside = if row.floored[side] || rest.m == f32::NEG_INFINITY { 0.0 } else { outside };
+            self.scatter(engine, few, side, at, i, row, &g, [outside, 0.0], x.saved.fill());
         }
         (x.status, value)
     }
-    /// Writes the gradient of a side from that of its short row.
+    /// The divergence of the gathered columns with the log-probs of the whole softmax; flags and value.
+    #[inline(always)]
+    fn open(&mut self, engine: &mut impl Engine, few: &Few<'_>, at: usize, i: usize, row: &Gathered) -> (u32, f64) {
+        let (options, choice) = (few.call.problem.options(), few.call.problem.choice());
+        let rest = &row.rest[0];
+        let beyond = if rest.m > f32::NEG_INFINITY {
+            let logprob = rest.m as f64 - row.lse[0];
+            Beyond { scale: Real::exp(logprob), sum: 1.0 + rest.r as f64, moment: rest.u as f64, logprob }
+        } else {
+            Beyond::NONE
+        };
+        let cross = options.kind == Kind::CrossEntropy;
+        let factors = match choice.form {
+            Form::TwoWay { forward, reverse } => [forward, reverse],
+            _ if choice.student_first => [0.0, 1.0],
+            _ => [1.0, 0.0],
+        };
+        let open = Open { partial: few.partial, factors, cross, rest: beyond };
+        let log = |k: usize| [0, 1].map(|side| row.x[side][k] as f64 - row.lse[side]);
+        let mut g = [0f64; WIDTH];
+        let bad = row.lse.iter().any(|l| l.is_nan());
+        let mut flags = row.rest[0].flags | row.rest[1].flags;
+        for side in 0..2 {
+            // no live column at all
+            if row.x[side][..row.len].iter().all(|x| *x == f32::NEG_INFINITY) && row.rest[side].m == f32::NEG_INFINITY {
+                flags |= row::ALL_NEG_INF;
+            }
+        }
+        let (mut value, outside, alive) = if bad || flags & row::ALL_NEG_INF != 0 {
+            (f64::NAN, [0.0; 2], false)
+        } else {
+            open.row(row.len, log, &mut g)
+        };
+        let fill = if value.is_nan() { Some(f32::NAN) } else { (!alive).then_some(0.0) };
+        if value.is_nan() && flags == 0 {
+            flags |= row::NAN_INPUT;
+        }
+        if value == f64::INFINITY {
+            flags |= row::INFINITE;
+        }
+        let ([_, soft], up) = (few.call.factors(at), &few.call.upstream);
+        let upstream =
+            up.values.as_ref().map_or(0.0, |m| m.get(at) as f64 * up.scale) + up.loss.map_or(0.0, |g| g * up.scale);
+        value = if soft == 0.0 { 0.0 } else { soft * value };
+        if self.places[0].as_ref().is_some_and(Place::wanted) {
+            let factor = upstream * soft;
+            g[..row.len].iter_mut().for_each(|g| *g *= factor);
+            let outside = outside.map(|x| x * beyond.scale * factor);
+            self.scatter(engine, few, 0, at, i, row, &g, outside, fill);
+        }
+        (flags, value)
+    }
+    /// Writes the gradient of a side from that of its short row; a column outside has e^(x - m) (first + second (x - m)).
     #[inline(always)]
     fn scatter(
         &mut self,
@@ -312,7 +436,8 @@ impl Rest<'_> {
         at: usize,
         i: usize,
         row: &Gathered,
-        g: &[f32],
+        g: &[f64; WIDTH],
+        [first, second]: [f64; 2],
         fill: Option<f32>,
     ) {
         let width = few.call.jobs[side].problem.vocab();
@@ -325,17 +450,17 @@ impl Rest<'_> {
         let view = self.view(few, side, at, i).expect("wanted");
         for (own, (&j, &g)) in own.iter_mut().zip(ids.iter().zip(g)) {
             let j = j as usize;
-            *own = if j < valid && g != 0.0 { g as f64 * view.slope(j) } else { 0.0 };
+            *own = if j < valid && g != 0.0 { g * view.slope(j) } else { 0.0 };
         }
-        let (m, sum) = row.rest[side];
-        if few.partial.outside == Outside::Tail && m > f32::NEG_INFINITY {
-            let factor = (g[row.len] as f64 / sum) as f32;
+        let m = row.rest[side].m;
+        if m > f32::NEG_INFINITY && (first != 0.0 || second != 0.0) {
+            let factors = [first as f32, second as f32];
             for piece in pieces(0, valid) {
                 {
                     let view = self.view(few, side, at, i).expect("wanted");
                     let slopes = view.transform() != RowTransform::Plain;
                     engine.load(0, &view, piece, slopes);
-                    engine.spread(0, piece, m, factor, slopes);
+                    engine.spread(0, piece, m, factors, slopes);
                 }
                 let place = self.places[side].as_mut().expect("wanted");
                 engine.store(0, place.gradient(i, piece.first, piece.n).expect("wanted"));

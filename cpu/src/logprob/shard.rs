@@ -461,7 +461,7 @@ pub fn finish(
     Ok(())
 }
 /// The number of shards; they must ascend from 0 to `vocab`.
-fn check_starts(starts: Ints<'_>, vocab: usize) -> Result<usize> {
+pub(crate) fn check_starts(starts: Ints<'_>, vocab: usize) -> Result<usize> {
     let n = starts.rows();
     if !(2..=1 << 20).contains(&n) {
         return Err(Error::shape(

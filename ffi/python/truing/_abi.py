@@ -1421,7 +1421,7 @@ class truing_divergence_backward_args(ctypes.Structure):
 
 
 class truing_divergence_local_args(ctypes.Structure):
-    """Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished. No function of this version takes it; its layout may still change until one does."""
+    """Records of the columns of one vocabulary shard. One-read kinds need one pass, the others VALUES after RECORDS are finished."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1452,7 +1452,7 @@ class truing_divergence_local_args(ctypes.Structure):
 
 
 class truing_divergence_finish_args(ctypes.Structure):
-    """Values from the records of all shards. No function of this version takes it; its layout may still change until one does."""
+    """Values from the records of all shards."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1891,6 +1891,115 @@ class truing_item_numbers_args(ctypes.Structure):
         ("reserved0", ctypes.c_uint32),  # 0.
         ("out_value", ctypes.POINTER(truing_tensor)),  # f64 or f32 [n]; serves as `groups.item_weight`, `groups.margin_chosen`, `groups.item_beta`.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [n]: saturated where a bound acts, degenerate where rewards allow no margin, infinite.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_uld_args(ctypes.Structure):
+    """Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("student", ctypes.POINTER(truing_tensor)),  # float [N,V], logits.
+        ("teacher", ctypes.POINTER(truing_tensor)),  # float [N,V'], logits, another vocabulary.
+        ("student_transform", truing_transform),  # Transforms.
+        ("teacher_transform", truing_transform),  # Transforms.
+        ("rows", truing_rows),  # Mask; targets only with ignore_index.
+        ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
+        ("k", ctypes.c_int64),  # Columns that count one by one, the rest of each side as one; 0 = all (uld), else uld_topk.
+        ("aggregate", truing_aggregate),  # Required when out_loss is wanted.
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
+        ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dvalues, NULL = 0.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, dL/dloss, NULL = 0.
+        ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
+        ("grad_student_out", ctypes.POINTER(truing_tensor)),  # float as student, may be student itself.
+        ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # float as teacher, may be teacher itself.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_tilt_args(ctypes.Structure):
+    """Distributions tilted by a reward, phi = p e^(alpha r) / Z with p the softmax of `logps`, over the V outcomes of a row; f64 inside. `truing_tilt` takes alpha, `truing_tilt_solve` the KL(phi || p) that it is to have (`out_alpha` infinite and degenerate where none has it)."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [B,V], log-probs or logits; -inf: no outcome.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B,V]; -inf: probability 0 under a positive alpha.
+        ("alpha", ctypes.POINTER(truing_tensor)),  # float [B]; tilt.
+        ("target", ctypes.POINTER(truing_tensor)),  # float [B], nats, >= 0; tilt_solve.
+        ("grad_log_z", ctypes.POINTER(truing_tensor)),  # float [B], dL/dlog Z, NULL = 0; tilt.
+        ("grad_kl", ctypes.POINTER(truing_tensor)),  # float [B], dL/dKL, NULL = 0; tilt.
+        ("out_log_tilted", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V], log phi.
+        ("out_log_z", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], log of the sum of p e^(alpha r).
+        ("out_mean", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], mean of the rewards under phi.
+        ("out_variance", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], their variance.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], KL(phi || p), nats.
+        ("out_alpha", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B]; tilt_solve.
+        ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V].
+        ("grad_rewards_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V].
+        ("grad_alpha_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_renyi_args(ctypes.Structure):
+    """Renyi numbers of two rows; f64 inside. `truing_renyi_array`: the divergence log(sum q^order p^(1 - order)) / (order - 1) of q = softmax(first) from p = softmax(second), order 1 the KL, infinite the largest log ratio. `truing_renyi_cross_entropy`: log(sum p q^(order - 1)) / (1 - order) of log p = first and log q = second as they are, order 1: -sum p log q."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("first", ctypes.POINTER(truing_tensor)),  # float [B,V], log-probs.
+        ("second", ctypes.POINTER(truing_tensor)),  # float [B,V], log-probs.
+        ("grad_values", ctypes.POINTER(truing_tensor)),  # float [B], dL/dvalues.
+        ("order", ctypes.c_double),  # >= 0.
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], nats.
+        ("grad_first_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V].
+        ("grad_second_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V].
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_best_of_n_args(ctypes.Structure):
+    """The best of n independent draws from the softmax of a row, by reward; equal rewards share alike. f64 inside."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [B,V], log-probs or logits.
+        ("rewards", ctypes.POINTER(truing_tensor)),  # float [B,V].
+        ("n", ctypes.c_double),  # Draws, any number >= 1.
+        ("worst", ctypes.c_uint32),  # 1: the worst of n.
+        ("reserved0", ctypes.c_uint32),  # 0.
+        ("out_log_pmf", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V], log-probs of the selected outcome.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], KL to the row, nats.
+        ("out_win_rate", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], probability that it beats one draw, ties half.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
@@ -2597,6 +2706,10 @@ STRUCTS = [
     truing_m2po_mask_args,
     truing_fipo_weight_args,
     truing_item_numbers_args,
+    truing_uld_args,
+    truing_tilt_args,
+    truing_renyi_args,
+    truing_best_of_n_args,
     truing_head_weights_args,
     truing_modpo_margin_args,
     truing_quantile_threshold_args,
@@ -2732,6 +2845,12 @@ FUNCTIONS = {
     "truing_divergence_backward": (truing_status, [ctypes.POINTER(truing_divergence_backward_args)]),
     "truing_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_divergence_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_backward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_divergence_local": (truing_status, [ctypes.POINTER(truing_divergence_local_args)]),
+    "truing_divergence_local_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_divergence_finish": (truing_status, [ctypes.POINTER(truing_divergence_finish_args)]),
+    "truing_divergence_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_uld": (truing_status, [ctypes.POINTER(truing_uld_args)]),
+    "truing_uld_workspace_size": (truing_status, [ctypes.POINTER(truing_uld_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
@@ -2768,4 +2887,14 @@ FUNCTIONS = {
     "truing_support_mask_workspace_size": (truing_status, [ctypes.POINTER(truing_support_mask_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tds_rows": (truing_status, [ctypes.POINTER(truing_tds_rows_args)]),
     "truing_tds_rows_workspace_size": (truing_status, [ctypes.POINTER(truing_tds_rows_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_tilt": (truing_status, [ctypes.POINTER(truing_tilt_args)]),
+    "truing_tilt_solve": (truing_status, [ctypes.POINTER(truing_tilt_args)]),
+    "truing_renyi_array": (truing_status, [ctypes.POINTER(truing_renyi_args)]),
+    "truing_renyi_cross_entropy": (truing_status, [ctypes.POINTER(truing_renyi_args)]),
+    "truing_best_of_n_exact": (truing_status, [ctypes.POINTER(truing_best_of_n_args)]),
+    "truing_best_of_n_exact_workspace_size": (truing_status, [ctypes.POINTER(truing_best_of_n_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_tilt_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_tilt_solve_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_renyi_array_workspace_size": (truing_status, [ctypes.POINTER(truing_renyi_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_renyi_cross_entropy_workspace_size": (truing_status, [ctypes.POINTER(truing_renyi_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
 }

@@ -338,10 +338,12 @@ def _divergence(call, kind, student, teacher, transforms, param, limits, teacher
                 hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial):  # fmt: skip
     if partial is not None:
         fields = dict(partial)
-        call.read(**{"partial__" + name: fields.pop(name, None) for name in ("ids", "teacher_values", "teacher_lse")})
-        call.set(partial__k=fields.pop("k", None),
+        call.read(**{"partial__" + name: fields.pop(name, None) for name in ("ids", "teacher_values", "teacher_lse", "reference")})
+        call.set(**{"partial__" + name: fields.pop(name, None)
+                    for name in ("k", "tail_floor", "outside_logprob", "log_prob_floor", "value_clamp")},
                  partial__support=enum("partial.support", "PARTIAL", fields.pop("support", None)),
                  partial__outside=enum("partial.outside", "OUTSIDE", fields.pop("outside", None)))  # fmt: skip
+        call.args.flags |= _flags(clamp_at_zero=fields.pop("clamp_at_zero", False))
         if fields:
             refuse("partial", sorted(fields), "the fields of a partial divergence")
     call.read(student=student, teacher=teacher, row_weight=row_weight)
@@ -382,7 +384,8 @@ def divergence(
     logits. `teacher_form`: "logits", "logprobs" or "probs".
 
     `partial` is a dict for a divergence on few columns: `support` ("teacher", "student", "union" with `k`, "given" with `ids`
-    [N, K], -1 for none) and `outside` ("renormalise" or "tail"). With `teacher_form` "topk_logprobs" or "topk_logits" the
+    [N, K], -1 for none, "reference" with `reference` [N, V]) and `outside`: "renormalise", "tail" (`tail_floor`), or, for KL and
+    cross entropy, "zero" (`outside_logprob`) and "raw", both with `log_prob_floor`, `value_clamp`, `clamp_at_zero`. With `teacher_form` "topk_logprobs", "topk_logits" or "samples" (counts) the
     teacher is `teacher_values` [N, K] at the given ids (and `teacher_lse` [N]), and `teacher` is left out. `support_ids` is a
     number of columns or a place.
     """
@@ -424,9 +427,10 @@ def divergence_backward(
     param=None, limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None,
     ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None,
     teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, partial=None, stats=None,
-    recompute=False, grad_student=True, grad_teacher=False, status=False, context=None,
+    recompute=False, shard=None, grad_student=True, grad_teacher=False, status=False, context=None,
 ):  # fmt: skip
-    """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs."""
+    """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs. With `shard` =
+    (vocab_start, vocab_end, vocab_total) the logits are these columns, and `stats` those of :func:`divergence_finish`."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
                    has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared,
                    recompute=recompute)  # fmt: skip
@@ -435,12 +439,167 @@ def divergence_backward(
     _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
                 hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
+    _shard(call, shard)
     call.read(stats=stats, grad_values=grad_values, grad_loss=grad_loss, grad_student_logprob=grad_student_logprob)
     call.set(grad_scale=grad_scale)
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
     _grad_teacher(call, grad_teacher, teacher)
     call.write("out_status", "status", status, shape(student)[:-1], "uint32")
     return call.run("truing_divergence_backward")
+
+
+def divergence_local(
+    kind, student, teacher, target=None, *, shard, param=None, limits=None, student_transform=None, teacher_transform=None,
+    mask=None, ignore_index=None, row_weight=None, stats=None, records=True, status=False, context=None,
+):  # fmt: skip
+    """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), for
+    :func:`divergence_finish`. With the `stats` of a first finish: the second round of a kind that reads twice (jsd, skewed KL,
+    total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2."""
+    call = Call(_abi.truing_divergence_local_args, student, context, _flags(has_ignore_index=ignore_index is not None))
+    transforms = {"student": student_transform, "teacher": teacher_transform}
+    _divergence(call, kind, student, teacher, transforms, param, limits, "logits", None, None, None, None, None, None,
+                row_weight, None)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(stats=stats)
+    call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
+    _shard(call, shard)
+    rows = shape(student)[:-1]
+    call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_divergence_local")
+
+
+def divergence_finish(
+    kind, records, shard_starts, target=None, *, second=False, param=None, limits=None, mask=None, ignore_index=None,
+    row_weight=None, soft_weight=None, aggregate=None, normaliser=None, values=None, loss=None, student_entropy=False,
+    teacher_entropy=False, stats=False, status=False, counters=False, context=None,
+):  # fmt: skip
+    """Figures of the rows from the `records` [shards, N, 16] of all shards; `shard_starts` [shards + 1] ends with V. `second`:
+    they are those of the second round. After the first round of a kind that reads twice there are no `values`."""
+    flags = _flags(has_ignore_index=ignore_index is not None, has_soft_weight=soft_weight is not None)
+    call = Call(_abi.truing_divergence_finish_args, records, context, flags)
+    _divergence(call, kind, None, None, {}, param, limits, "logits", None, soft_weight, None, None, aggregate, normaliser,
+                row_weight, None)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.read(records=records, shard_starts=shard_starts)
+    call.set(local_pass=_abi.TRUING_LOCAL_VALUES if second else _abi.TRUING_LOCAL_RECORDS)
+    rows, wanted = shape(records)[1:2], dict(locals())
+    wanted["values"] = (second or kind not in _TWICE) if values is None else values
+    for name in ("values", "student_entropy", "teacher_entropy", "status"):
+        call.write("outputs.out_" + name, name, wanted[name], rows, _DIVERGENCE[name])
+    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    if loss is None:
+        loss = aggregate not in (None, "none") and (second or kind not in _TWICE)
+    call.write("outputs.out_loss", "loss", loss, (), "float64")
+    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    return call.run("truing_divergence_finish")
+
+
+# kinds whose values need both normalisers first
+_TWICE = ("jsd", "skew_kl", "skew_reverse_kl", "tvd", "cosine_logits", "cross_entropy", "reverse_cross_entropy")
+
+
+def uld(
+    student, teacher, *, k=None, student_transform=None, teacher_transform=None, mask=None, row_weight=None, aggregate=None,
+    normaliser=None, grad_values=None, grad_loss=None, grad_scale=None, values=True, loss=None, grad_student=False,
+    grad_teacher=False, status=False, context=None,
+):  # fmt: skip
+    """Distance of the sorted probabilities of `student` [N, V] and `teacher` [N, V'], logits over different vocabularies, and
+    the gradients of both; `k` columns one by one and the rest as one (`uld_topk`)."""
+    call = Call(_abi.truing_uld_args, student, context, _flags(has_grad_scale=grad_scale is not None))
+    call.read(student=student, teacher=teacher, row_weight=row_weight, grad_values=grad_values, grad_loss=grad_loss)
+    for side, fields in (("student", student_transform), ("teacher", teacher_transform)):
+        fields = dict(fields or {})
+        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
+        if fields:
+            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    _rows(call, None, mask, None)
+    call.set(k=k, grad_scale=grad_scale, aggregate__mode=enum("aggregate", "AGGREGATE", aggregate),
+             aggregate__normaliser=normaliser)  # fmt: skip
+    rows = shape(student)[:-1]
+    call.write("out_values", "values", values, rows, "float32")
+    call.write("out_loss", "loss", aggregate not in (None, "none") if loss is None else loss, (), "float64")
+    call.write("out_status", "status", status, rows, "uint32")
+    call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
+    _grad_teacher(call, grad_teacher, teacher)
+    return call.run("truing_uld")
+
+
+_TILT = ("log_z", "mean", "variance", "kl")
+
+
+def _tilt(logps, rewards, wanted, context, **fields):
+    call = Call(_abi.truing_tilt_args, logps, context, 0)
+    call.read(logps=logps, rewards=rewards, **fields)
+    rows = shape(logps)[:-1]
+    call.write("out_log_tilted", "log_tilted", wanted["log_tilted"], shape(logps), "float64")
+    for name in _TILT:
+        call.write("out_" + name, name, wanted[name], rows, "float64")
+    call.write("out_status", "status", wanted["status"], rows, "uint32")
+    return call, rows
+
+
+def tilt(
+    logps, rewards, alpha, *, grad_log_z=None, grad_kl=None, log_tilted=True, log_z=True, mean=False, variance=False,
+    kl=True, grad_logps=False, grad_rewards=False, grad_alpha=False, status=False, context=None,
+):  # fmt: skip
+    """Rows of `logps` [B, V] tilted by `alpha` [B] times `rewards` [B, V]: phi = p e^(alpha r) / Z."""
+    call, rows = _tilt(logps, rewards, dict(locals()), context, alpha=alpha, grad_log_z=grad_log_z, grad_kl=grad_kl)
+    call.write("grad_logps_out", "grad_logps", grad_logps, shape(logps), "float64")
+    call.write("grad_rewards_out", "grad_rewards", grad_rewards, shape(logps), "float64")
+    call.write("grad_alpha_out", "grad_alpha", grad_alpha, rows, "float64")
+    return call.run("truing_tilt")
+
+
+def tilt_solve(
+    logps, rewards, target, *, alpha=True, log_tilted=False, log_z=False, mean=False, variance=False, kl=False, status=False,
+    context=None,
+):  # fmt: skip
+    """The `alpha` >= 0 of :func:`tilt` whose KL(phi || p) is `target` [B]."""
+    call, rows = _tilt(logps, rewards, dict(locals()), context, target=target)
+    call.write("out_alpha", "alpha", alpha, rows, "float64")
+    return call.run("truing_tilt_solve")
+
+
+def _renyi(operation, first, second, order, grad_values, values, grad_first, grad_second, status, context):
+    call = Call(_abi.truing_renyi_args, first, context, 0)
+    call.read(first=first, second=second, grad_values=grad_values)
+    call.set(order=order)
+    call.write("out_values", "values", values, shape(first)[:-1], "float64")
+    call.write("grad_first_out", "grad_first", grad_first, shape(first), "float64")
+    call.write("grad_second_out", "grad_second", grad_second, shape(first), "float64")
+    call.write("out_status", "status", status, shape(first)[:-1], "uint32")
+    return call.run(operation)
+
+
+def renyi_array(
+    first, second, order, *, grad_values=None, values=True, grad_first=False, grad_second=False, status=False, context=None,
+):  # fmt: skip
+    """Renyi's divergence of softmax(`first`) from softmax(`second`), rows [B, V]; order 1 is the KL."""
+    return _renyi("truing_renyi_array", first, second, order, grad_values, values, grad_first, grad_second, status, context)
+
+
+def renyi_cross_entropy(
+    first, second, order, *, grad_values=None, values=True, grad_first=False, grad_second=False, status=False, context=None,
+):  # fmt: skip
+    """log(sum p q^(order - 1)) / (1 - order) of log p = `first` and log q = `second` as they are; order 1: -sum p log q."""
+    return _renyi("truing_renyi_cross_entropy", first, second, order, grad_values, values, grad_first, grad_second, status,
+                  context)  # fmt: skip
+
+
+def best_of_n_exact(
+    logps, rewards, n, *, worst=False, log_pmf=True, kl=True, win_rate=True, status=False, context=None,
+):  # fmt: skip
+    """Distribution, KL and win rate of the best of `n` draws from softmax(`logps`) [B, V] by `rewards`."""
+    call = Call(_abi.truing_best_of_n_args, logps, context, 0)
+    call.read(logps=logps, rewards=rewards)
+    call.set(n=n, worst=int(worst))
+    rows = shape(logps)[:-1]
+    call.write("out_log_pmf", "log_pmf", log_pmf, shape(logps), "float64")
+    call.write("out_kl", "kl", kl, rows, "float64")
+    call.write("out_win_rate", "win_rate", win_rate, rows, "float64")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_best_of_n_exact")
 
 
 def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):

@@ -1898,6 +1898,135 @@ impl Layout for truing_item_numbers_args {
     ];
 }
 
+impl Layout for truing_uld_args {
+    const NAME: &'static str = "truing_uld_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_uld_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_uld_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_uld_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_uld_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_uld_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_uld_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_uld_args, workspace_size), size_of::<usize>()),
+        f("student", offset_of!(truing_uld_args, student), size_of::<*const truing_tensor>()),
+        f("teacher", offset_of!(truing_uld_args, teacher), size_of::<*const truing_tensor>()),
+        f("student_transform", offset_of!(truing_uld_args, student_transform), size_of::<truing_transform>()),
+        f("teacher_transform", offset_of!(truing_uld_args, teacher_transform), size_of::<truing_transform>()),
+        f("rows", offset_of!(truing_uld_args, rows), size_of::<truing_rows>()),
+        f("row_weight", offset_of!(truing_uld_args, row_weight), size_of::<*const truing_tensor>()),
+        f("k", offset_of!(truing_uld_args, k), size_of::<i64>()),
+        f("aggregate", offset_of!(truing_uld_args, aggregate), size_of::<truing_aggregate>()),
+        f("out_values", offset_of!(truing_uld_args, out_values), size_of::<*const truing_tensor>()),
+        f("out_loss", offset_of!(truing_uld_args, out_loss), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_uld_args, out_status), size_of::<*const truing_tensor>()),
+        f("grad_values", offset_of!(truing_uld_args, grad_values), size_of::<*const truing_tensor>()),
+        f("grad_loss", offset_of!(truing_uld_args, grad_loss), size_of::<*const truing_tensor>()),
+        f("grad_scale", offset_of!(truing_uld_args, grad_scale), size_of::<f64>()),
+        f("grad_student_out", offset_of!(truing_uld_args, grad_student_out), size_of::<*const truing_tensor>()),
+        f("grad_teacher_out", offset_of!(truing_uld_args, grad_teacher_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_uld_args, reserved_head), size_of::<u32>()),
+        f("student_transform.reserved0", offset_of!(truing_uld_args, student_transform.reserved0), size_of::<u32>()),
+        f("student_transform.reserved", offset_of!(truing_uld_args, student_transform.reserved), size_of::<[u8; 64]>()),
+        f("teacher_transform.reserved0", offset_of!(truing_uld_args, teacher_transform.reserved0), size_of::<u32>()),
+        f("teacher_transform.reserved", offset_of!(truing_uld_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
+        f("rows.reserved", offset_of!(truing_uld_args, rows.reserved), size_of::<[u8; 24]>()),
+        f("aggregate.reserved0", offset_of!(truing_uld_args, aggregate.reserved0), size_of::<u32>()),
+        f("aggregate.reserved", offset_of!(truing_uld_args, aggregate.reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_tilt_args {
+    const NAME: &'static str = "truing_tilt_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_tilt_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_tilt_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_tilt_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_tilt_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_tilt_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_tilt_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_tilt_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_tilt_args, logps), size_of::<*const truing_tensor>()),
+        f("rewards", offset_of!(truing_tilt_args, rewards), size_of::<*const truing_tensor>()),
+        f("alpha", offset_of!(truing_tilt_args, alpha), size_of::<*const truing_tensor>()),
+        f("target", offset_of!(truing_tilt_args, target), size_of::<*const truing_tensor>()),
+        f("grad_log_z", offset_of!(truing_tilt_args, grad_log_z), size_of::<*const truing_tensor>()),
+        f("grad_kl", offset_of!(truing_tilt_args, grad_kl), size_of::<*const truing_tensor>()),
+        f("out_log_tilted", offset_of!(truing_tilt_args, out_log_tilted), size_of::<*const truing_tensor>()),
+        f("out_log_z", offset_of!(truing_tilt_args, out_log_z), size_of::<*const truing_tensor>()),
+        f("out_mean", offset_of!(truing_tilt_args, out_mean), size_of::<*const truing_tensor>()),
+        f("out_variance", offset_of!(truing_tilt_args, out_variance), size_of::<*const truing_tensor>()),
+        f("out_kl", offset_of!(truing_tilt_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_alpha", offset_of!(truing_tilt_args, out_alpha), size_of::<*const truing_tensor>()),
+        f("grad_logps_out", offset_of!(truing_tilt_args, grad_logps_out), size_of::<*const truing_tensor>()),
+        f("grad_rewards_out", offset_of!(truing_tilt_args, grad_rewards_out), size_of::<*const truing_tensor>()),
+        f("grad_alpha_out", offset_of!(truing_tilt_args, grad_alpha_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_tilt_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_tilt_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_tilt_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_tilt_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_renyi_args {
+    const NAME: &'static str = "truing_renyi_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_renyi_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_renyi_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_renyi_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_renyi_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_renyi_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_renyi_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_renyi_args, workspace_size), size_of::<usize>()),
+        f("first", offset_of!(truing_renyi_args, first), size_of::<*const truing_tensor>()),
+        f("second", offset_of!(truing_renyi_args, second), size_of::<*const truing_tensor>()),
+        f("grad_values", offset_of!(truing_renyi_args, grad_values), size_of::<*const truing_tensor>()),
+        f("order", offset_of!(truing_renyi_args, order), size_of::<f64>()),
+        f("out_values", offset_of!(truing_renyi_args, out_values), size_of::<*const truing_tensor>()),
+        f("grad_first_out", offset_of!(truing_renyi_args, grad_first_out), size_of::<*const truing_tensor>()),
+        f("grad_second_out", offset_of!(truing_renyi_args, grad_second_out), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_renyi_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_renyi_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_renyi_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_renyi_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
+impl Layout for truing_best_of_n_args {
+    const NAME: &'static str = "truing_best_of_n_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_best_of_n_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_best_of_n_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_best_of_n_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_best_of_n_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_best_of_n_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_best_of_n_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_best_of_n_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_best_of_n_args, logps), size_of::<*const truing_tensor>()),
+        f("rewards", offset_of!(truing_best_of_n_args, rewards), size_of::<*const truing_tensor>()),
+        f("n", offset_of!(truing_best_of_n_args, n), size_of::<f64>()),
+        f("worst", offset_of!(truing_best_of_n_args, worst), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_best_of_n_args, reserved0), size_of::<u32>()),
+        f("out_log_pmf", offset_of!(truing_best_of_n_args, out_log_pmf), size_of::<*const truing_tensor>()),
+        f("out_kl", offset_of!(truing_best_of_n_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_win_rate", offset_of!(truing_best_of_n_args, out_win_rate), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_best_of_n_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_best_of_n_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_best_of_n_args, reserved_head), size_of::<u32>()),
+        f("reserved0", offset_of!(truing_best_of_n_args, reserved0), size_of::<u32>()),
+        f("reserved", offset_of!(truing_best_of_n_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 impl Layout for truing_head_weights_args {
     const NAME: &'static str = "truing_head_weights_args";
     const FIELDS: &'static [Field] = &[
@@ -2681,6 +2810,10 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_m2po_mask_args::NAME, size_of::<truing_m2po_mask_args>(), truing_m2po_mask_args::FIELDS),
     (truing_fipo_weight_args::NAME, size_of::<truing_fipo_weight_args>(), truing_fipo_weight_args::FIELDS),
     (truing_item_numbers_args::NAME, size_of::<truing_item_numbers_args>(), truing_item_numbers_args::FIELDS),
+    (truing_uld_args::NAME, size_of::<truing_uld_args>(), truing_uld_args::FIELDS),
+    (truing_tilt_args::NAME, size_of::<truing_tilt_args>(), truing_tilt_args::FIELDS),
+    (truing_renyi_args::NAME, size_of::<truing_renyi_args>(), truing_renyi_args::FIELDS),
+    (truing_best_of_n_args::NAME, size_of::<truing_best_of_n_args>(), truing_best_of_n_args::FIELDS),
     (truing_head_weights_args::NAME, size_of::<truing_head_weights_args>(), truing_head_weights_args::FIELDS),
     (truing_modpo_margin_args::NAME, size_of::<truing_modpo_margin_args>(), truing_modpo_margin_args::FIELDS),
     (truing_quantile_threshold_args::NAME, size_of::<truing_quantile_threshold_args>(), truing_quantile_threshold_args::FIELDS),
