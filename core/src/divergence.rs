@@ -8,10 +8,12 @@
 //! # How a row is computed
 //!
 //! 1. The records of both sides ([`crate::record`]): maxima m, their columns k, r.
-//! 2. The sums of the value over blocks of [`crate::record::BLOCK`] columns, joined by the tree. With d = log a - log b every
-//!    term is >= 0 and of second order in d where the rows are nearly alike. A common error e of all d, which the f32
-//!    normalisers leave, shows in the sum of a - b, which is 0 (s = 1 - e^-e): it is taken out of the value, where it has
-//!    second order, and out of gamma for the gradients, where it would have first ([`refine`]).
+//! 2. The sums of the value over blocks of [`crate::record::BLOCK`] columns. With d = log a - log b every term is >= 0 and of
+//!    second order in d where the rows are nearly alike. A common error e of all d, which the f32 normalisers leave, shows in
+//!    the sum of a - b, which is 0 (s = 1 - e^-e): it is taken out of the value, where it has second order, and out of gamma
+//!    for the gradients, where it would have first ([`refine`]). Kinds that divide by the chain rule are finished block by
+//!    block, with the block's own normalisers, and joined by the tree ([`Joint`]): a row is read once. For the others the
+//!    records come first.
 //! 3. Gradients p_j (w_j - sum p w) use weights relative to the largest column's, w_j - w_k: a nearly certain row would lose
 //!    them otherwise.
 use crate::error::{Error, Result, Status, Value, row};

@@ -3,6 +3,7 @@
 //! computed by plain sums in the order of its outcomes. p is the softmax of the log-probabilities; `-inf` excludes an outcome.
 use crate::batch::{place, place_matrix, place_of, rows};
 use crate::divergence::formula::{Column, difference, power, psi, term};
+use crate::divergence::refine;
 use crate::error::{Error, Result, Value, row};
 use crate::matrix::{Floats, FloatsMut, MatrixMut, Split};
 use crate::real::Real;
@@ -146,6 +147,10 @@ pub struct Tilted {
     pub kappa: f64,
     /// log Z
     pub log_z: f64,
+    /// Reward of the likeliest outcome.
+    anchor: f64,
+    /// What the mean is above it.
+    shift: f64,
     /// Mean of the rewards under phi.
     pub mean: f64,
     /// Their variance.
@@ -191,17 +196,23 @@ impl Tilted {
         } else {
             log_sum_exp(n, &|j| if on(j) { (l(j) - lse_live) + s(j) } else { f64::NEG_INFINITY })
         };
-        let (mut kl, mut mean) = (0.0, 0.0);
+        let (mut kl, mut most, mut anchor) = (0.0, 0.0, centre);
         for j in (0..n).filter(|&j| on(j)) {
             let (p, v) = (p(j), s(j) - kappa);
             let phi = Real::exp((l(j) - lse_live) + v);
             kl += if v.abs() < 0.5 { p * (v * v.expm1() - v.exp_rem()) } else { phi * v - (phi - p) };
-            mean += phi * (of(r(j)) - centre);
+            if phi > most {
+                (most, anchor) = (phi, of(r(j)));
+            }
         }
-        let mut variance = 0.0;
+        let phi = |j: usize| Real::exp((l(j) - lse_live) + (s(j) - kappa));
+        let (mut shift, mut variance) = (0.0, 0.0);
         for j in (0..n).filter(|&j| on(j)) {
-            let d = (of(r(j)) - centre) - mean;
-            variance += Real::exp((l(j) - lse_live) + (s(j) - kappa)) * d * d;
+            shift += phi(j) * (of(r(j)) - anchor);
+        }
+        for j in (0..n).filter(|&j| on(j)) {
+            let d = (of(r(j)) - anchor) - shift;
+            variance += phi(j) * d * d;
         }
         let outside = lse_live - lse;
         let kl = (if kl < 0.0 { 0.0 } else { kl }) - outside;
@@ -211,10 +222,16 @@ impl Tilted {
             centre,
             kappa,
             log_z: alpha * centre + kappa + outside,
-            mean: centre + mean,
+            anchor,
+            shift,
+            mean: anchor + shift,
             variance,
             kl,
         }
+    }
+    /// r less the mean, which keeps its digits where one outcome is nearly certain; 0 for `-inf`.
+    pub fn above_mean(&self, r: f64) -> f64 {
+        if r == f64::NEG_INFINITY { 0.0 } else { (r - self.anchor) - self.shift }
     }
     /// log phi of an outcome.
     pub fn log_phi(&self, l: f64, r: f64, alpha: f64) -> f64 {
@@ -334,16 +351,21 @@ pub struct RenyiRow {
     /// D or H.
     pub value: f64,
     lse: [f64; 2],
+    /// Difference of the two, without its error.
+    gamma: f64,
     /// log of the sum.
     log_sum: f64,
-    /// Column of the largest log ratio.
+    /// Column of the largest log ratio, of order 1 that of the largest q.
     column: usize,
+    /// Of order 1: log q - log p there without normalisers, and the mean under q of what the others have above it.
+    anchor: f64,
+    mean: f64,
 }
 impl RenyiRow {
     /// Of a row without flaws.
     pub fn new(pairing: Pairing, order: f64, n: usize, a: Numbers<'_>, b: Numbers<'_>) -> RenyiRow {
         let dead = f64::NEG_INFINITY;
-        let mut x = RenyiRow { value: 0.0, lse: [0.0; 2], log_sum: 0.0, column: 0 };
+        let mut x = RenyiRow { value: 0.0, lse: [0.0; 2], gamma: 0.0, log_sum: 0.0, column: 0, anchor: 0.0, mean: 0.0 };
         if pairing == Pairing::CrossEntropy {
             let live = |j: usize| a(j) > dead;
             if order == 1.0 {
@@ -359,6 +381,13 @@ impl RenyiRow {
             return x;
         }
         x.lse = [log_sum_exp(n, a), log_sum_exp(n, b)];
+        x.gamma = x.lse[0] - x.lse[1];
+        let mut apart = 0.0;
+        for j in (0..n).filter(|&j| a(j) > dead || b(j) > dead) {
+            let c = x.at(a(j), b(j));
+            apart += difference(c.p[0], c.p[1], c.d);
+        }
+        x.gamma += refine(apart).unwrap_or(0.0);
         let ratios = x;
         let c = |j: usize| ratios.at(a(j), b(j));
         if order == f64::INFINITY {
@@ -384,6 +413,15 @@ impl RenyiRow {
         }
         if order == 1.0 {
             x.value = sum;
+            for j in 0..n {
+                if a(j) > a(x.column) {
+                    x.column = j;
+                }
+            }
+            x.anchor = a(x.column) - b(x.column);
+            for j in (0..n).filter(|&j| a(j) > dead) {
+                x.mean += c(j).p[0] * ((a(j) - b(j)) - x.anchor);
+            }
             return x;
         }
         let hole = order > 1.0 && (0..n).any(|j| a(j) > dead && b(j) == dead);
@@ -402,7 +440,7 @@ impl RenyiRow {
     fn at(&self, a: f64, b: f64) -> Column<f64> {
         let log = [a - self.lse[0], b - self.lse[1]];
         let dead = f64::NEG_INFINITY;
-        let d = if log[0] == dead && log[1] == dead { 0.0 } else { log[0] - log[1] };
+        let d = if log[0] == dead && log[1] == dead { 0.0 } else { (a - b) - self.gamma };
         Column { p: log.map(Real::exp), log, r: d, d, x: log }
     }
     /// d value / d a and d b of a column.
@@ -428,7 +466,8 @@ impl RenyiRow {
             return [0.0, if a > dead { p - p / hit } else { p }];
         }
         if order == 1.0 {
-            return [if q > 0.0 { q * (c.d - self.value) } else { 0.0 }, -difference(q, p, c.d)];
+            let own = if q > 0.0 { q * (((a - b) - self.anchor) - self.mean) } else { 0.0 };
+            return [own, -difference(q, p, c.d)];
         }
         let both = a > dead && b > dead;
         let e = |s: f64| s * c.d - self.log_sum;

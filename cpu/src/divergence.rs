@@ -853,7 +853,9 @@ fn figures(
         }
         None => {
             let (found, mean, error) = values_of(engine, form, &k, other, ordered, pass);
-            k.refine(error);
+            if *form != Form::CosineLogits {
+                k.refine(error);
+            }
             (found, mean)
         }
     };

@@ -99,7 +99,7 @@ fn tilt_row(
     let g = |m: &Option<truing_core::matrix::Floats<'_>>| m.as_ref().map_or(0.0, |m| m.get(at));
     let (gz, gk) = (g(&x.grad_log_z), g(&x.grad_kl));
     let phi = |j: usize| Real::exp(log_phi(j));
-    let off = |j: usize| if r(j) == dead { 0.0 } else { r(j) - t.mean };
+    let off = |j: usize| t.above_mean(r(j));
     status |= report(&mut out.grad_alpha, i, gz * t.mean + gk * alpha * t.variance);
     fill(&mut out.grad_rewards, i, v, |j| phi(j) * (gz * alpha + gk * alpha * alpha * off(j)));
     fill(&mut out.grad_logps, i, v, |j| {

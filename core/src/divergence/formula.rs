@@ -422,7 +422,7 @@ impl Formula for Power {
     const CHAIN: bool = true;
     #[inline(always)]
     fn inner(k: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [power(c, k.p[0] as f64, k.p[1] as f64).exp(), 0.0]
+        [Real::exp(power(c, k.p[0] as f64, k.p[1] as f64)), 0.0]
     }
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
@@ -448,7 +448,7 @@ impl Formula for Hellinger2 {
     const CHAIN: bool = true;
     #[inline(always)]
     fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [power(c, 0.5, 0.5).exp(), 0.0]
+        [Real::exp(power(c, 0.5, 0.5)), 0.0]
     }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
@@ -477,7 +477,7 @@ impl Formula for Chi2 {
     const CHAIN: bool = true;
     #[inline(always)]
     fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [power(c, 2.0, -1.0).exp(), 0.0]
+        [Real::exp(power(c, 2.0, -1.0)), 0.0]
     }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {

@@ -176,6 +176,8 @@ fn unpack(form: &Form, x: &[f32]) -> (Saved, Sums) {
                 (sums.value[0], sums.delta) = (x[9], x[10]);
             }
             sums.moments = [x[11], x[12]];
+            // where they are not made anew every shard hands on the row's
+            saved.mean = sums.moments;
         }
     }
     (saved, sums)
@@ -321,12 +323,12 @@ fn after_values(call: &Call<'_>, at: usize, mut saved: Saved, sums: Sums) -> (Ro
     if bad {
         return (bad_row(saved.flags), f64::NAN);
     }
-    let (chain, exact) = with_formula!(*form, F => (F::CHAIN, F::EXACT));
+    let (chain, exact, late) = with_formula!(*form, F => (F::CHAIN, F::EXACT, F::LATE));
     let mut value = saved.value as f64;
     if !chain {
         let mut k = saved.pair(form, [false; 2], 0.0);
         let found = form.finish(&k, &sums);
-        if !exact {
+        if !exact && *form != Form::CosineLogits {
             k.refine(sums.delta);
         }
         value = found.value;
@@ -341,6 +343,8 @@ fn after_values(call: &Call<'_>, at: usize, mut saved: Saved, sums: Sums) -> (Ro
         saved.value = value as f32;
         infinite(&mut saved);
     }
-    saved.mean = sums.moments;
+    if !chain || late {
+        saved.mean = sums.moments;
+    }
     weighted(call, at, saved, value, Row::without(0.0, 0))
 }
