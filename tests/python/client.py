@@ -644,13 +644,12 @@ def shards_supports_shift():
         check(abs(back.sum(-1) - 1).max() < 1e-5 and (np.count_nonzero(back, -1) <= 42).all(), "gradient over a support")
     refused("INVALID_ARGUMENT", "support", truing.logprob, zs, ys, support=dict(bitmask=kept.bitmask, top_k=3))
     refused("INVALID_ARGUMENT", "preset", truing.support_mask, zs, "ollama")
-    # what supports and shards do without
+    # what supports do in one call, and what they and shards do without
     over = dict(support=dict(bitmask=kept.bitmask))
-    for words, fields in (
-        ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
-    ):  # fmt: skip
-        refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
-    refused("INVALID_ARGUMENT", "grad_bias_out", truing.logprob_backward, zs, ys, grad_lse=ones, grad_bias=True, **over)
+    fused = truing.logprob(zs, ys, reduction="sum", grad_logits=True, grad_bias=True, bias=np.zeros(5000, "f4"), **over)
+    apart = truing.logprob_backward(zs, ys, grad_logprob=-ones, **over).grad_logits
+    check(np.allclose(fused.grad_logits, apart, atol=1e-6), "fused gradient over a support")
+    check(np.allclose(fused.grad_bias, apart.sum(0), atol=1e-5), "fused gradient of the bias over a support")
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob, zs.astype("f8"), ys, **over)
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, zs.astype("f8"), ys, **over)
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_local, zs.astype("f8")[:, :9], ys, shard=(0, 9, 5000))

@@ -151,11 +151,12 @@ impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
         narrow(self.s, &self.scratch.x, to);
     }
 }
-/// Sets the columns outside a mask to 0, the first of which is column `at`, a multiple of 32.
+/// Sets the columns outside a mask to 0, the first of which is column `at`.
 #[inline(always)]
 pub(super) fn clear<F: RowFloat>(kept: &Kept<'_>, at: usize, dz: &mut [F]) {
     for (c, dz) in dz.chunks_mut(32).enumerate() {
-        let word = kept.word(at / 32 + c);
+        // a worker's piece of the bias begins at any column
+        let word = kept.bits((at + 32 * c) as isize);
         if word == u32::MAX {
             continue;
         }
