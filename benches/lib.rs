@@ -12,7 +12,7 @@ fn sum_lanes<S: Simd, const AHEAD: bool>(s: S, x: &[u32]) -> u32 {
         let p = q.as_chunks::<32>().0;
         for i in 0..4 {
             if AHEAD {
-                prefetch(&p[i], 2048, true);
+                prefetch(&p[i], 1024, true);
             }
             a[2 * i] = a[2 * i] + u32x16::from_slice(s, &p[i][..16]);
             a[2 * i + 1] = a[2 * i + 1] + u32x16::from_slice(s, &p[i][16..]);

@@ -44,6 +44,8 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
             ..policy::Options::new(id(Kind::Token, "ppo_clip"), Level::Token, Aggregate::new(Mode::TokenMean))
         },
         phase: Phase::Single,
+        reference: None,
+        divergence: None,
     };
     let context = Context::default();
     let problem = Problem::new(shape, Segments::Padded { sequences: 4, width: 128 }, options).unwrap();

@@ -1,12 +1,13 @@
 //! Log-prob of logits: GB/s and share of the memory's own rate, measured in the same round. Forward against the better of
-//! a plain and a prefetching read of the same buffer, backward against a copy of the same bytes.
+//! a plain and a prefetching read of the same buffer, what writes a gradient against a copy of the same bytes.
 //! `cargo bench --bench logprob -- [rounds]`. Buffers stand on whatever pages the system gives.
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
 use truing::core::dtype::{Element, Float, bf16, f16};
 use truing::core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
-use truing::cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
+use truing::core::row_loss::{Reduction, RowLoss};
+use truing::cpu::logprob::{BackwardInputs, Fused, Grad, Inputs, Totals, backward, forward, forward_fused};
 use truing::cpu::{Context, ContextOptions};
 use truing_benches::{Rounds, copy, read, time};
 
@@ -22,14 +23,16 @@ enum Kind {
     Temperature,
     Backward,
     InPlace,
+    Fused,
 }
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("forward logprob", Kind::Logprob),
     ("forward, every figure", Kind::Everything),
     ("forward, softcap", Kind::Softcap),
     ("forward, temperature", Kind::Temperature),
     ("backward", Kind::Backward),
     ("backward in place", Kind::InPlace),
+    ("forward and gradient", Kind::Fused),
 ];
 
 struct Data {
@@ -78,6 +81,16 @@ impl Data {
         let logits = Matrix::contiguous(z, self.n, self.v).unwrap().into();
         forward(c, &problem, Inputs::new(logits, TransformInputs::default(), rows), out).unwrap();
     }
+    /// The loss of the rows and its gradient in one call.
+    fn fused(&self, c: &Context, grad: Grad<'_>, workspace: &mut [u8]) {
+        let row_loss = RowLoss { reduction: Some(Reduction::Sum), ..RowLoss::default() };
+        let problem = Problem::new(self.n, self.v, Options { row_loss, ..Options::default() }).unwrap();
+        let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
+        let inputs = BackwardInputs { transform: TransformInputs::default(), rows, ..Default::default() };
+        let fused = Fused { grad, bias: None, upstream: 1.0, scale: 1.0 };
+        let (out, totals) = (Figures::default(), Totals::default());
+        forward_fused::<f32>(c, &problem, inputs, None, out, totals, fused, workspace).unwrap();
+    }
     fn backward(&self, c: &Context, grad: Grad<'_>) {
         let problem = Problem::new(self.n, self.v, Options::default()).unwrap();
         let rows = Rows { target: Some(Matrix::vector(&self.target).into()), ..Rows::default() };
@@ -104,6 +117,9 @@ where
         .collect();
     let mut g = z.clone();
     let mut data = Data::new(n, v);
+    let mut workspace = vec![0u8; n * STATS * size_of::<f32>() + 128];
+    let at = workspace.as_ptr().align_offset(64);
+    let workspace = &mut workspace[at..];
     let bytes = n * v * size_of::<T>();
     for threads in [1, 2] {
         let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
@@ -114,7 +130,7 @@ where
             for ((_, kind), all) in KINDS.iter().zip(&mut all) {
                 let words: &[u32] = bytes_of(&z);
                 let probe = match kind {
-                    Kind::Backward | Kind::InPlace => copy(threads, words, bytes_of_mut(&mut g)),
+                    Kind::Backward | Kind::InPlace | Kind::Fused => copy(threads, words, bytes_of_mut(&mut g)),
                     _ => read(c.isa(), threads, words),
                 };
                 let seconds = match kind {
@@ -122,6 +138,11 @@ where
                         let grad = MatrixMut::contiguous(&mut g, n, v).unwrap().into();
                         let logits = Matrix::contiguous(&z, n, v).unwrap().into();
                         time(threads, || data.backward(&c, Grad::Separate(logits, grad)))
+                    }
+                    Kind::Fused => {
+                        let grad = MatrixMut::contiguous(&mut g, n, v).unwrap().into();
+                        let logits = Matrix::contiguous(&z, n, v).unwrap().into();
+                        time(threads, || data.fused(&c, Grad::Separate(logits, grad), workspace))
                     }
                     Kind::InPlace => {
                         let logits = MatrixMut::contiguous(&mut g, n, v).unwrap().into();
@@ -134,7 +155,7 @@ where
         }
         println!("{} [{n}, {v}] {} threads {threads}, {rounds} rounds", T::DTYPE, c.isa().name());
         for ((name, kind), all) in KINDS.iter().zip(&all) {
-            let traffic = if matches!(kind, Kind::Backward | Kind::InPlace) { 2 } else { 1 };
+            let traffic = if matches!(kind, Kind::Backward | Kind::InPlace | Kind::Fused) { 2 } else { 1 };
             println!("  {name:22} {}", all.report(traffic * bytes));
         }
     }

@@ -58,6 +58,8 @@ impl Data {
             level: if kind == Kind::Sequence { Level::Sequence } else { Level::Token },
             variant: 0,
             bonus: None,
+            groups: None,
+            terms: &[],
         };
         let n = self.grad.len();
         let segments = Segments::Padded { sequences: self.sequences, width: n / self.sequences };

@@ -1735,7 +1735,7 @@ typedef struct truing_policy_term {
     const struct truing_tensor *advantage;
     /// u8 [N] or [B], NULL = the call's.
     const struct truing_tensor *flag;
-    /// mask [N], NULL = the call's.
+    /// mask [N], NULL = the call's; NULL in linear_policy.
     const struct truing_tensor *mask;
     /// f32 [N], NULL = 1.
     const struct truing_tensor *token_weights;
@@ -1781,7 +1781,7 @@ typedef struct truing_policy_inputs {
     const struct truing_tensor *importance_weight;
     /// int [B+1], packed layout.
     const struct truing_tensor *cu_seqlens;
-    /// int [G+1] into sequences: list kind.
+    /// int [G+1] into sequences: list kind, whose reference is `old` and whose targets are the advantages.
     const struct truing_tensor *group_offsets;
     /// Token, sequence, list or estimator entry.
     struct truing_loss loss;
@@ -1849,7 +1849,7 @@ typedef struct truing_policy_inputs {
 typedef struct truing_policy_outputs {
     /// f64 or f32 0-d, all terms.
     const struct truing_tensor *out_loss;
-    /// f32 [N], or f64 [B] for sequence entries: main term before aggregation.
+    /// f32 [N], f64 [B] for sequence or f64 [G] for list entries: main term before aggregation.
     const struct truing_tensor *out_values;
     /// f32 [N], estimator values.
     const struct truing_tensor *out_kl;
@@ -1891,7 +1891,7 @@ typedef struct truing_policy_forward_args {
     const struct truing_tensor *entropy;
     /// Everything else.
     struct truing_policy_inputs inputs;
-    /// float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
+    /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
     const struct truing_tensor *grad_output;
     /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;

@@ -14,6 +14,11 @@ use truing_cuda::logprob::{Figures, Inputs, Upstream};
 use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
+#[path = "cuda/policy.rs"]
+mod policy;
+#[path = "cuda/preference.rs"]
+mod preference;
+
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
 const STREAM: Stream = Stream(std::ptr::null_mut());
@@ -65,6 +70,15 @@ fn build(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[&str]) {
 }
 fn kernels() -> PathBuf {
     root().join("cuda/kernels")
+}
+/// Every text of the kernels.
+fn texts() -> Vec<String> {
+    let names = |folder: &str| {
+        let dir = std::fs::read_dir(kernels().join(folder)).unwrap();
+        let files = dir.map(|f| f.unwrap()).filter(|f| f.path().is_file());
+        files.map(|f| format!("{folder}{}", f.file_name().to_str().unwrap())).collect::<Vec<_>>()
+    };
+    [names(""), names("generated/")].concat()
 }
 fn build_both(dir: &Path, kernels: &Path, flags: &[&str]) {
     build(dir, "standin.cpp", "libcuda.so.1", kernels, flags);
@@ -118,7 +132,7 @@ fn kernels_pass_the_sanitizers() {
     };
     let dir = Folder::new("sanitizers");
     build_both(&dir.0, &kernels(), &SANITIZED);
-    let vars = [("TRUING_STANDIN_ORDER", "3"), ("TRUING_CASES", "few"), ("LD_PRELOAD", &*library), QUIET];
+    let vars = [("TRUING_STANDIN_ORDER", "3"), ("TRUING_CASES", "fewest"), ("LD_PRELOAD", &*library), QUIET];
     let (ok, said) = child(&dir.0, "child_bits", &vars);
     assert!(ok, "{said}");
     println!("{} values compared under the sanitizers", counted(&said, "values compared"));
@@ -148,7 +162,25 @@ fn planted_bugs_are_noticed() {
             "        if (lane == 0 && c.target",
         ),
         ("the maximum's own 1 is summed up", "reduce.cuh", "if (!hit) c.r =", "c.r ="),
-        ("a sequence is summed up from its end", "sequence.cu", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
+        (
+            "one barrier is missing before the items are added up",
+            "preference.cu",
+            "        __syncthreads();\n        // a term",
+            "        // a term",
+        ),
+        (
+            "a barrier is missing behind a tile of tokens",
+            "policy.cu",
+            "        if (broken) s.broken[turn] = 1;\n        __syncthreads();",
+            "        if (broken) s.broken[turn] = 1;",
+        ),
+        (
+            "the partials of a pair are added out of turn",
+            "preference.cu",
+            "which &= which - 1) {\n                const int from = __ffs((int)which) - 1;",
+            "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
+        ),
+        ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
         ("copies run over the end of a row", "logprob.cu", "p + 16 <= end", "p < end"),
         (
             "a gradient is written behind the last column",
@@ -163,16 +195,8 @@ fn planted_bugs_are_noticed() {
         let dir = Folder::new("planted");
         let own = dir.0.join("kernels");
         std::fs::create_dir_all(own.join("generated")).unwrap();
-        for name in [
-            "ptx.cuh",
-            "dtype.cuh",
-            "reduce.cuh",
-            "logprob.cu",
-            "sequence.cu",
-            "generated/losses.cuh",
-            "generated/record.cuh",
-        ] {
-            let text = std::fs::read_to_string(kernels().join(name)).unwrap();
+        for name in texts() {
+            let text = std::fs::read_to_string(kernels().join(&name)).unwrap();
             let planted = if name == file { text.replacen(from, to, 1) } else { text.clone() };
             assert!(name != file || planted != text, "{what}: the text to change is not there");
             std::fs::write(own.join(name), planted).unwrap();
@@ -634,7 +658,7 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context) + sequences(&context);
+    done += outside(&context) + sequences(&context) + preference::all(&context) + policy::all(&context);
     println!("{done} values compared");
 }
 /// One small batch, for tools that slow a device down a hundredfold.
@@ -951,7 +975,8 @@ const QUARTER: f32 = -1.3862944;
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_host() {
-    for (family, size) in [logprob::ARGS, sequence::ARGS].into_iter().enumerate() {
+    let sizes = [logprob::ARGS, sequence::ARGS, truing_cuda::preference::ARGS, truing_cuda::policy::ARGS];
+    for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
             standin(CUDA, c"standin_args", family as c_int) as usize,
             size,
@@ -981,7 +1006,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 2;
+    let files = 4;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

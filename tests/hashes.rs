@@ -582,7 +582,17 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         ..pol::Aggregate::new(pol::Mode::TokenMean)
     };
     let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
-    let options = pol::Options { loss: id(kind, name), params, kl, aggregate, level, variant: 0, bonus: None };
+    let options = pol::Options {
+        loss: id(kind, name),
+        params,
+        kl,
+        aggregate,
+        level,
+        variant: 0,
+        bonus: None,
+        groups: None,
+        terms: &[],
+    };
     let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
     let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
     let near = |r: &mut Random| logp.iter().map(|&l| l + real(r, 1.0)).collect::<Vec<f32>>();
@@ -611,7 +621,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
             false => FloatsMut::F32(MatrixMut::vector(&mut values)),
         }),
         kl: problem.estimator().is_some().then(|| MatrixMut::vector(&mut estimates)),
-        terms: Some(&mut terms),
+        terms: Some(MatrixMut::vector(&mut terms)),
         grad_logps: Some(MatrixMut::vector(&mut grad)),
         statistics: Some(&mut statistics),
         token_status: Some(MatrixMut::vector(&mut token_status)),
@@ -734,7 +744,7 @@ fn policy_stages(i: usize, c: &Context) -> u64 {
     let out = pol::Outputs {
         loss: Some(MatrixMut::vector(&mut loss).into()),
         kl: Some(MatrixMut::vector(&mut estimates)),
-        terms: Some(&mut terms),
+        terms: Some(MatrixMut::vector(&mut terms)),
         grad_logps: Some(MatrixMut::vector(&mut grad)),
         grad_entropy: bonus.map(|_| MatrixMut::vector(&mut grad_entropy)),
         grad_log_z: (name == "flowrl").then(|| MatrixMut::vector(&mut grad_log_z)),
@@ -767,7 +777,13 @@ fn linear_policy_forward(i: usize, c: &Context) -> u64 {
     let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
     let bonus = (i % 2 > 0).then_some(pol::Bonus { coef: 0.125, aggregate });
     let policy = pol::Options { bonus, ..pol::Options::new(id(kind, name), level, aggregate) };
-    let options = chain::Options { logprob: rows.options, policy, phase: chain::Phase::Single };
+    let options = chain::Options {
+        logprob: rows.options,
+        policy,
+        phase: chain::Phase::Single,
+        reference: None,
+        divergence: None,
+    };
     let segments = seq::Segments::Padded { sequences: s, width: t };
     let problem = chain::Problem::new([n, d, v], segments, options).unwrap();
     let kinds = [i / 7 % 3, i / 21 % 3];

@@ -264,6 +264,8 @@ fn estimators_are_not_negative() {
                 level: pol::Level::Token,
                 variant: 0,
                 bonus: None,
+                groups: None,
+                terms: &[],
             };
             let segments = seq::Segments::Padded { sequences: 1, width: n };
             let problem = pol::Problem::new(n, segments, options).unwrap();

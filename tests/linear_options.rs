@@ -328,7 +328,8 @@ fn dz_of(case: &Case, z: &[f32], stats: Option<&[f32]>, up: Upstream<'_>, a: usi
         None => rows::backward(&c, &problem, inputs, stats, up, grad, None).unwrap(),
         Some(over) => {
             let bytes = rows::over_workspace(&c, &problem, &over, false).preferred;
-            with_scratch(bytes, |s| rows::backward_over(&c, &problem, inputs, over, stats, up, grad, None, s)).unwrap();
+            with_scratch(bytes, |s| rows::backward_over(&c, &problem, inputs, over, stats, up, grad, None, None, s))
+                .unwrap();
         }
     }
     dz

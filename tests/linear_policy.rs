@@ -4,8 +4,8 @@
 use std::sync::Mutex;
 use truing_core::catalog::Kind;
 use truing_core::error::row;
-use truing_core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
-use truing_core::logprob::{self, Transform};
+use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, Phase, Problem, RefHead};
+use truing_core::logprob::{self, Transform, TransformInputs};
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing_core::policy::{self, Advantage, Aggregate, Bonus, CountEmpty, Estimator, EstimatorWeight, Level, Mode};
 use truing_core::sequence::Segments;
@@ -31,6 +31,8 @@ struct Data {
     old: Vec<f32>,
     reference: Vec<f32>,
     advantage: Vec<f32>,
+    /// Hidden states and head of a reference, of another hidden size.
+    other: Option<(usize, Vec<f32>, Vec<f32>)>,
 }
 impl Data {
     fn new(seed: u64, width: usize, d: usize, v: usize) -> Data {
@@ -46,6 +48,7 @@ impl Data {
             old: vec![0.0; n],
             reference: vec![0.0; n],
             advantage: r.normals(B, 1.0),
+            other: None,
         };
         x.mask[width..2 * width].fill(0);
         for i in 0..n {
@@ -89,6 +92,14 @@ impl Data {
             loss,
         );
         x.rows.mask = Some(Mask::U8(Matrix::vector(&self.mask)));
+        if let Some((d, hidden, weight)) = &self.other {
+            x.policy.reference = None;
+            x.ref_head = Some(RefHead {
+                hidden: Floats::F32(Matrix::contiguous(hidden, n, *d).unwrap()),
+                weight: Floats::F32(Matrix::contiguous(weight, v, *d).unwrap()),
+                transform: TransformInputs::default(),
+            });
+        }
         x
     }
     fn live(&self, b: usize) -> Vec<usize> {
@@ -114,7 +125,8 @@ fn options((kind, name, kl, bonus, mode): Case, phase: Phase) -> Options<'static
         ..policy::Options::new(id(kind, name), level, aggregate)
     };
     let transform = Transform { temperature: 0.9, ..Transform::default() };
-    Options { logprob: logprob::Options { transform, ..logprob::Options::default() }, policy, phase }
+    let logprob = logprob::Options { transform, ..logprob::Options::default() };
+    Options { logprob, policy, phase, reference: None, divergence: None }
 }
 fn total(d: &Data, (_, name, kl, bonus, mode): Case, hidden: &[f64], weight: &[f64]) -> f64 {
     let (mut loss, all) = (0.0, (0..B).map(|b| d.live(b).len()).sum::<usize>() as f64);
@@ -279,7 +291,7 @@ fn bits() {
                 ..policy::Outputs::default()
             };
             let i = d.inputs();
-            let given = i.loss(&logps, Some(&entropy), &d.mask);
+            let given = i.loss(&logps, Some(&entropy), &d.mask, None, None);
             let need = truing_cpu::policy::workspace(c, &split).minimum;
             with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
             same("loss", &loss, &[want.loss]);
@@ -379,4 +391,114 @@ fn refusals_and_memory() {
     assert_eq!(Counting::allocations() - before, 0, "allocations");
     assert!(loss[0].is_finite() && gw.iter().any(|&x| x != 0.0));
     cases.finish("linear_policy, refusals", 11);
+}
+
+/// A reference head: its log-probs as if they were given, and the exact divergence to its rows, against the whole chain in f64.
+#[test]
+fn two_heads() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    let log_softmax = |d: usize, v: usize, hidden: &[f64], weight: &[f64], i: usize| -> Vec<f64> {
+        let z: Vec<f64> =
+            (0..v).map(|j| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>() / 0.9).collect();
+        let top = z.iter().copied().fold(f64::MIN, f64::max);
+        let lse = top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
+        z.iter().map(|z| z - lse).collect()
+    };
+    let ways = [None, Some(Divergence::Forward), Some(Divergence::Reverse)];
+    for (k, &divergence) in ways.iter().enumerate() {
+        for bonus in [false, true] {
+            let mut d = Data::new(70 + k as u64, 5, 6, 19);
+            let [n, w, v] = d.shape;
+            let mut r = Random(9);
+            // near the policy's rows for the first six columns of a hidden state of seven
+            let mut other = r.normals(n * 7, 0.4);
+            for i in 0..n * 6 {
+                other[i / 6 * 7 + i % 6] = d.hidden[i] + 0.2 * other[i / 6 * 7 + i % 6];
+            }
+            let mut head = r.normals(v * 7, 0.3);
+            (0..v * 6).for_each(|i| head[i / 6 * 7 + i % 6] = d.weight[i]);
+            d.other = Some((7, other, head));
+            let mut o = options((Kind::Token, "ppo_clip", true, bonus, Mode::TokenMean), Phase::Single);
+            o.reference = Some((7, o.logprob.transform));
+            o.divergence = divergence;
+            let kl = Estimator { coef: 0.2, ..Estimator::new(id(Kind::Estimator, "k3")) };
+            let id = if divergence.is_some() { Estimator::GIVEN } else { kl.id };
+            o.policy.kl = Some(Estimator { id, ..kl });
+            let want = run(&all[0], &d, o, 0.0).unwrap();
+            for c in all.iter().chain([&threaded]) {
+                for share in [0.0, 0.4, 1.0] {
+                    assert_eq!(run(c, &d, o, share).unwrap(), want, "{divergence:?} {share}");
+                }
+            }
+            let (_, other, head) = d.other.clone().unwrap();
+            let wide = |x: &[f32]| x.iter().map(|&x| x as f64).collect::<Vec<f64>>();
+            let (other, head, h, e) = (wide(&other), wide(&head), wide(&d.hidden), wide(&d.weight));
+            let live: Vec<usize> = (0..B).flat_map(|b| d.live(b)).collect();
+            let total = |h: &[f64], e: &[f64]| {
+                let mut loss = 0.0;
+                for &i in &live {
+                    let (p, q) = (log_softmax(w, v, h, e, i), log_softmax(7, v, &other, &head, i));
+                    let y = d.target[i] as usize;
+                    let (x, z, a) = (p[y] - d.old[i] as f64, q[y] - p[y], d.advantage[i / 5] as f64);
+                    let sum = |f: &dyn Fn(usize) -> f64| (0..v).map(f).sum::<f64>();
+                    let kl = match divergence {
+                        None => z.exp_m1() - z,
+                        Some(Divergence::Forward) => sum(&|j| q[j].exp() * (q[j] - p[j])),
+                        Some(Divergence::Reverse) => sum(&|j| p[j].exp() * (p[j] - q[j])),
+                    };
+                    let entropy = -sum(&|j| p[j].exp() * p[j]);
+                    loss += -(x.exp() * a).min(x.exp().clamp(0.8, 1.2) * a) + 0.2 * kl;
+                    loss -= if bonus { 0.1 * entropy } else { 0.0 };
+                }
+                loss / live.len() as f64
+            };
+            let exact = total(&h, &e);
+            assert!((want.loss - exact).abs() < 3e-6 * (1.0 + exact.abs()), "{divergence:?}: {} {exact}", want.loss);
+            let slope = |at: &dyn Fn(f64) -> f64| (at(1e-5) - at(-1e-5)) / 2e-5 * 2.0;
+            for i in 0..n * w {
+                let exact = match d.mask[i / w] {
+                    0 => 0.0,
+                    _ => slope(&|by| {
+                        let mut h = h.clone();
+                        h[i] += by;
+                        total(&h, &e)
+                    }),
+                };
+                let got = want.hidden[i] as f64;
+                assert!((got - exact).abs() < 2e-5 * (0.1 + exact.abs()), "{divergence:?} hidden {i}: {got} {exact}");
+                cases.ran();
+            }
+            for i in 0..v * w {
+                let exact = slope(&|by| {
+                    let mut e = e.clone();
+                    e[i] += by;
+                    total(&h, &e)
+                });
+                let got = want.weight[i] as f64;
+                assert!((got - exact).abs() < 2e-5 * (0.1 + exact.abs()), "{divergence:?} weight {i}: {got} {exact}");
+                cases.ran();
+            }
+            if divergence.is_none() {
+                // the log-probs of the reference as a tensor
+                let other = d.other.take().unwrap();
+                let alone = Data { shape: [n, 7, v], hidden: other.1.clone(), weight: other.2.clone(), ..d.clone() };
+                d.reference = run(&all[0], &alone, Options { reference: None, ..o }, 1.0).unwrap().logps;
+                assert_eq!(run(&all[0], &d, Options { reference: None, ..o }, 1.0).unwrap(), want);
+                d.other = Some(other);
+            }
+            let refused = |o: Options, field: &str| assert_eq!(run(&all[0], &d, o, 1.0).unwrap_err().field, field);
+            if divergence.is_some() {
+                refused(Options { reference: None, ..o }, "ref_head");
+                refused(Options { divergence: None, ..o }, "inputs.kl.divergence");
+            } else {
+                refused(Options { reference: None, ..o }, "ref_head.hidden");
+                refused(Options { divergence: Some(Divergence::Reverse), ..o }, "inputs.kl.divergence");
+            }
+            refused(Options { reference: Some((6, o.logprob.transform)), ..o }, "ref_head.hidden");
+            refused(Options { phase: Phase::Figures, divergence: None, ..o }, "ref_head");
+        }
+    }
+    cases.finish("two heads", 6 * (20 * 6 + 19 * 6));
 }

@@ -7,7 +7,7 @@ use truing_core::losses::{Token, TokenLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::policy::{
     Advantage, Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient,
-    EstimatorWeight, Inputs, KlStage, Level, Mode, Options, Outputs, Problem, RatioSource, stat,
+    EstimatorWeight, Inputs, KlStage, Level, Mode, Options, Outputs, Problem, RatioSource, Term, TermInputs, stat,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
@@ -20,7 +20,7 @@ struct Got {
     values: Vec<f32>,
     sequence_values: Vec<f64>,
     kl: Vec<f32>,
-    terms: [f64; 3],
+    terms: Vec<f64>,
     grad: Vec<f32>,
     statistics: [f64; 32],
     token_status: Vec<u32>,
@@ -29,13 +29,14 @@ struct Got {
 }
 fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
     let (n, b) = (p.tokens(), p.sequences());
-    let sequence = p.info().kind == Kind::Sequence;
+    let whole = matches!(p.info().kind, Kind::Sequence | Kind::List);
+    let aggregated = p.options().aggregate.mode != Mode::None;
     let mut g = Got {
         loss: 77.0,
         values: vec![77.0; n],
-        sequence_values: vec![77.0; b],
+        sequence_values: vec![77.0; if whole { p.values() } else { b }],
         kl: vec![77.0; n],
-        terms: [77.0; 3],
+        terms: vec![77.0; 3 + p.options().terms.len()],
         grad: vec![77.0; n],
         statistics: [77.0; 32],
         token_status: vec![77; n],
@@ -43,16 +44,16 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
         counters: [77; 32],
     };
     let mut loss = [77.0];
-    let values = if sequence {
+    let values = if whole {
         FloatsMut::F64(MatrixMut::vector(&mut g.sequence_values))
     } else {
         FloatsMut::F32(MatrixMut::vector(&mut g.values))
     };
     let out = Outputs {
-        loss: Some(MatrixMut::vector(&mut loss).into()),
+        loss: aggregated.then(|| MatrixMut::vector(&mut loss).into()),
         values: Some(values),
         kl: p.estimator().is_some().then(|| MatrixMut::vector(&mut g.kl)),
-        terms: Some(&mut g.terms),
+        terms: aggregated.then(|| MatrixMut::vector(&mut g.terms)),
         grad_logps: Some(MatrixMut::vector(&mut g.grad)),
         statistics: Some(&mut g.statistics),
         token_status: Some(MatrixMut::vector(&mut g.token_status)),
@@ -64,7 +65,10 @@ fn run(c: &Context, p: &Problem, i: &Inputs) -> Result<Got, Error> {
     let result = with_scratch(need, |w| policy::forward(c, p, i, out, w));
     g.loss = loss[0];
     if result.is_err() {
-        assert!(g.loss == 77.0 && g.terms == [77.0; 3] && g.counters == [77; 32], "written by a refused call");
+        assert!(
+            g.loss == 77.0 && g.terms.iter().all(|&x| x == 77.0) && g.counters == [77; 32],
+            "written by a refused call"
+        );
         assert!(g.values.iter().chain(&g.grad).all(|&x| x == 77.0) && g.statistics == [77.0; 32]);
     }
     result.map(|()| g)
@@ -183,7 +187,7 @@ impl Oracle<'_> {
                 Mode::SeqMeanTokenSum => 1.0 / norm(rows),
                 Mode::SeqMeanTokenSumNorm => 1.0 / norm(rows * self.aggregate.max_length),
                 Mode::SeqMeanTokenMean | Mode::SeqMean => 1.0 / (norm(rows) * lengths[b]),
-                Mode::WeightedMean => unreachable!("see `stages`"),
+                Mode::WeightedMean | Mode::None => unreachable!("see tests of their own"),
             };
             let at = |i: usize| d.logp[i] as f64;
             let old = |i: usize| if self.old { d.old[i] as f64 } else { at(i) };
@@ -256,7 +260,17 @@ fn losses() -> Vec<Case> {
 }
 fn options<'a>(c: &Case, aggregate: Aggregate) -> Options<'a> {
     let level = if c.0 == Kind::Sequence { Level::Sequence } else { Level::Token };
-    Options { loss: id(c.0, c.1), params: c.2, kl: c.3.map(|k| k.1), aggregate, level, variant: 0, bonus: None }
+    Options {
+        loss: id(c.0, c.1),
+        params: c.2,
+        kl: c.3.map(|k| k.1),
+        aggregate,
+        level,
+        variant: 0,
+        bonus: None,
+        groups: None,
+        terms: &[],
+    }
 }
 fn near(what: &str, got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "{what}: got {got}, expected {want}");
@@ -501,6 +515,8 @@ fn limits() {
                 level: Level::Token,
                 variant: 0,
                 bonus: None,
+                groups: None,
+                terms: &[],
             };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, a) = ([l], [o], [a]);
@@ -564,6 +580,8 @@ fn limits() {
                 level: Level::Token,
                 variant: 0,
                 bonus: None,
+                groups: None,
+                terms: &[],
             };
             let p = Problem::new(1, Segments::Padded { sequences: 1, width: 1 }, o1).unwrap();
             let (l, o, r) = ([l], [o], [r]);
@@ -668,6 +686,8 @@ fn errors() {
         level: Level::Token,
         variant: 0,
         bonus: None,
+        groups: None,
+        terms: &[],
     };
     let k3 = Estimator {
         id: id(Kind::Estimator, "k3"),
@@ -766,6 +786,8 @@ fn ppo() -> Options<'static> {
         level: Level::Token,
         variant: 0,
         bonus: None,
+        groups: None,
+        terms: &[],
     }
 }
 /// A call on a single sequence.
@@ -1332,7 +1354,7 @@ fn stages() {
             let mut statistics = [7f64; 32];
             let out = Outputs {
                 loss: Some(MatrixMut::vector(&mut loss).into()),
-                terms: Some(&mut terms),
+                terms: Some(MatrixMut::vector(&mut terms)),
                 grad_logps: Some(MatrixMut::vector(&mut grad)),
                 grad_entropy: o.bonus.map(|_| MatrixMut::vector(&mut grad_entropy)),
                 grad_log_z: (name == "flowrl").then(|| MatrixMut::vector(&mut grad_log_z)),
@@ -1407,4 +1429,385 @@ fn stages() {
         }
     }
     cases.finish("policy stages", 2600);
+}
+
+fn bits_of(counters: &[i64; 32], bit: u32) -> i64 {
+    counters[bit.trailing_zeros() as usize]
+}
+#[test]
+fn further_terms_add_up() {
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    let seq = Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE };
+    let sum = Aggregate { mode: Mode::SeqMeanTokenSum, count_empty: Some(CountEmpty::Nonempty), ..ONE };
+    let offsets = [0i32, 2, 3, 6];
+    for round in 0..6 {
+        let (d, other) = (Data::new(40 + round, 6, 300, 0.3), Data::new(60 + round, 6, 300, 0.3));
+        let weights: Vec<f32> = (0..d.logp.len()).map(|i| (i % 5) as f32 * 0.5).collect();
+        let sequence_advantage = [0.5f32, -1.0, 0.25, 2.0, -0.5, 0.0];
+        let vector = |x| Floats::F32(Matrix::vector(x));
+        let entry = |kind, name, level, aggregate, weight| Term {
+            loss: id(kind, name),
+            variant: 0,
+            params: &[],
+            weight,
+            aggregate,
+            level,
+        };
+        let terms = [
+            entry(Kind::Token, "sdar", Level::Token, sum, 0.3),
+            entry(Kind::Estimator, "k2", Level::Token, ONE, -0.5),
+            entry(Kind::Sequence, "gspo", Level::Sequence, seq, 1.0),
+            entry(Kind::Token, "nll", Level::Token, ONE, 0.1),
+            entry(Kind::List, "real", Level::Sequence, seq, 0.7),
+            entry(Kind::Token, "nll", Level::Token, ONE, 0.0),
+        ];
+        // a mask of its own, a teacher of its own, weights, an advantage of another level
+        let own = [
+            TermInputs { reference: Some(vector(&other.reference)), ..TermInputs::default() },
+            TermInputs { mask: Some(Mask::U8(Matrix::vector(&other.mask))), ..TermInputs::default() },
+            TermInputs { advantage: Some(Each::Sequence(vector(&sequence_advantage))), ..TermInputs::default() },
+            TermInputs { token_weights: Some(vector(&weights)), ..TermInputs::default() },
+            TermInputs { old: Some(vector(&other.old)), ..TermInputs::default() },
+            TermInputs::default(),
+        ];
+        let kl = Estimator { coef: 0.04, ..Estimator::new(id(Kind::Estimator, "k3")) };
+        let main = Options { kl: Some(kl), ..Options::new(id(Kind::Token, "ppo_clip"), Level::Token, ONE) };
+        let groups = Some(Ints::I32(Matrix::vector(&offsets)));
+        let o = Options { groups, terms: &terms, ..main };
+        let p = Problem::new(d.logp.len(), d.segments(), o).unwrap();
+        let alone = Inputs { grad_scale: 1.5, ..d.inputs() };
+        let i = Inputs { terms: &own, ..alone };
+        let g = run(&all[0], &p, &i).unwrap();
+        for c in all.iter().skip(1).chain([&threaded]) {
+            same_all("further terms", &run(c, &p, &i).unwrap(), &g);
+        }
+        // each on its own, by a call of its own
+        let first = run(&all[0], &Problem::new(d.logp.len(), d.segments(), main).unwrap(), &alone).unwrap();
+        let (mut loss, mut grad, mut status) = (first.loss, first.grad.clone(), first.token_status.clone());
+        for (k, (term, own)) in terms.iter().zip(&own).enumerate() {
+            let list = k == 4;
+            let o = Options { groups: groups.filter(|_| list), ..Options::new(term.loss, term.level, term.aggregate) };
+            let i = Inputs {
+                old: own.old.or(alone.old),
+                reference: own.reference.or(alone.reference),
+                advantage: own.advantage.or(alone.advantage),
+                mask: own.mask.or(alone.mask),
+                token_weights: own.token_weights,
+                grad_scale: 1.5 * term.weight,
+                ..alone
+            };
+            let one = run(&all[0], &Problem::new(d.logp.len(), d.segments(), o).unwrap(), &i).unwrap();
+            same("term", &[g.terms[3 + k]], &[if term.weight == 0.0 { 0.0 } else { one.loss * term.weight }]);
+            loss += g.terms[3 + k];
+            grad.iter_mut().zip(&one.grad).for_each(|(all, one)| *all += one);
+            for (all, one) in status.iter_mut().zip(&one.token_status) {
+                *all = if *all == row::IGNORED && *one == row::IGNORED {
+                    row::IGNORED
+                } else {
+                    (*all | one) & !row::IGNORED
+                };
+            }
+            cases.ran();
+        }
+        same("loss", &[g.loss], &[loss]);
+        same("grad", &g.grad, &grad);
+        same("main terms", &g.terms[..3], &first.terms);
+        same("status", &g.token_status, &status);
+        same("statistics", &g.statistics, &first.statistics);
+        let ignored = status.iter().filter(|&&x| x == row::IGNORED).count() as i64;
+        assert_eq!(bits_of(&g.counters, row::IGNORED), ignored);
+        // sequence 1 is masked in each data set, so that five terms with a mask find it empty
+        assert!(g.sequence_status[1] & row::EMPTY != 0 && bits_of(&g.counters, row::EMPTY) >= 1);
+    }
+    cases.finish("further terms", 36);
+    // a token is counted once for a bit that several terms set
+    let d = Data {
+        logp: vec![f32::NAN, -1.0],
+        old: vec![-1.0; 2],
+        reference: vec![-1.0; 2],
+        advantage: vec![1.0; 2],
+        mask: vec![1; 2],
+        sequences: 1,
+        width: 2,
+    };
+    let term = Term {
+        loss: id(Kind::Token, "nll"),
+        variant: 0,
+        params: &[],
+        weight: 1.0,
+        aggregate: ONE,
+        level: Level::Token,
+    };
+    let terms = [term; 2];
+    let o = Options { terms: &terms, ..Options::new(id(Kind::Token, "ppo_clip"), Level::Token, ONE) };
+    let p = Problem::new(2, d.segments(), o).unwrap();
+    let g = run(&all[0], &p, &Inputs { terms: &[TermInputs::default(); 2], ..d.inputs() }).unwrap();
+    assert_eq!((bits_of(&g.counters, row::NAN_INPUT), bits_of(&g.counters, row::OVERFLOW)), (1, 0));
+    assert!(g.loss.is_nan() && g.grad[0].is_nan() && g.grad[1].is_finite());
+    // what does not go together is named
+    let refused = |o: Options, i: Inputs, field: &str| {
+        let got = match Problem::new(2, d.segments(), o) {
+            Err(e) => e.field,
+            Ok(p) => run(&all[0], &p, &i).unwrap_err().field,
+        };
+        assert_eq!(got, field);
+    };
+    let none = Aggregate { mode: Mode::None, ..ONE };
+    refused(Options { terms: &[Term { loss: 99999, ..term }], ..o }, d.inputs(), "inputs.extra_terms.loss.id");
+    refused(
+        Options {
+            terms: &[Term {
+                loss: id(Kind::Sequence, "flowrl"),
+                level: Level::Sequence,
+                aggregate: Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE },
+                ..term
+            }],
+            ..o
+        },
+        d.inputs(),
+        "inputs.extra_terms.loss.id",
+    );
+    refused(Options { terms: &[Term { level: Level::Sequence, ..term }], ..o }, d.inputs(), "inputs.extra_terms.level");
+    refused(Options { terms: &[Term { weight: f64::NAN, ..term }], ..o }, d.inputs(), "inputs.extra_terms.loss.weight");
+    refused(Options { terms: &[Term { params: &[1.0], ..term }], ..o }, d.inputs(), "inputs.extra_terms.loss.params");
+    refused(
+        Options { terms: &[Term { aggregate: none, ..term }], ..o },
+        d.inputs(),
+        "inputs.extra_terms.aggregate.mode",
+    );
+    refused(
+        Options { terms: &[Term { aggregate: Aggregate { mode: Mode::WeightedMean, ..ONE }, ..term }], ..o },
+        Inputs { terms: &[TermInputs::default()], ..d.inputs() },
+        "inputs.extra_terms.token_weights",
+    );
+    refused(Options { aggregate: none, ..o }, d.inputs(), "inputs.num_extra_terms");
+    refused(o, d.inputs(), "inputs.extra_terms");
+    let long = [0f32; 3];
+    let own =
+        [TermInputs { old: Some(Floats::F32(Matrix::vector(&long))), ..TermInputs::default() }, TermInputs::default()];
+    refused(o, Inputs { terms: &own, ..d.inputs() }, "inputs.extra_terms.old");
+}
+
+#[test]
+fn values_alone_take_an_upstream_each() {
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    let mut cases = Cases::default();
+    let none = Aggregate { mode: Mode::None, ..ONE };
+    for (kind, name) in [
+        (Kind::Token, "ppo_clip"),
+        (Kind::Token, "sapo"),
+        (Kind::Estimator, "k3"),
+        (Kind::Sequence, "gspo"),
+        (Kind::Sequence, "gspo_token"),
+        (Kind::Sequence, "gmpo"),
+    ] {
+        let d = Data::new(7, 5, 300, 0.2);
+        let whole = kind == Kind::Sequence;
+        let level = if whole { Level::Sequence } else { Level::Token };
+        let kl = Estimator { coef: 0.3, ..Estimator::new(id(Kind::Estimator, "k3")) };
+        let plain = Options { kl: (kind == Kind::Token).then_some(kl), ..Options::new(id(kind, name), level, none) };
+        let p = Problem::new(d.logp.len(), d.segments(), plain).unwrap();
+        let mut r = Random(3);
+        let mut upstream: Vec<f32> = (0..p.values()).map(|_| r.normal() as f32).collect();
+        upstream[2] = 0.0;
+        if !whole {
+            // that of a masked token is not read
+            let dead = d.mask.iter().position(|&x| x == 0).unwrap();
+            upstream[dead] = f32::NAN;
+        }
+        let i = Inputs { grad_output: Some(Floats::F32(Matrix::vector(&upstream))), grad_scale: 2.0, ..d.inputs() };
+        let g = run(&all[0], &p, &i).unwrap();
+        for c in all.iter().skip(1).chain([&threaded]) {
+            same_all(name, &run(c, &p, &i).unwrap(), &g);
+        }
+        // the sum of the values: a mean over sequences or tokens with the divisor 1
+        let mode = if whole { Mode::SeqMean } else { Mode::TokenSum };
+        let summed = Aggregate { mode, normaliser: 1.0, count_empty: Some(CountEmpty::All), ..ONE };
+        let q = Problem::new(d.logp.len(), d.segments(), Options { aggregate: summed, ..plain }).unwrap();
+        let sum = run(&all[0], &q, &d.inputs()).unwrap();
+        same(name, &g.values, &sum.values);
+        same(name, &g.sequence_values, &sum.sequence_values);
+        for b in 0..5 {
+            for t in b * 300..(b + 1) * 300 {
+                let u = if whole { upstream[b] } else { upstream[t] } as f64;
+                let want = if d.mask[t] == 0 { 0.0 } else { 2.0 * u * sum.grad[t] as f64 };
+                near(&format!("{name} at {t}"), g.grad[t] as f64, want, 3e-7 * want.abs());
+                cases.ran();
+            }
+        }
+        // one number is for all of them
+        let one = [2.0f32];
+        let g =
+            run(&all[0], &p, &Inputs { grad_output: Some(Floats::F32(Matrix::vector(&one))), ..d.inputs() }).unwrap();
+        for (got, want) in g.grad.iter().zip(&sum.grad) {
+            near(name, *got as f64, 2.0 * *want as f64, 3e-7 * want.abs() as f64);
+        }
+        // an infinite factor is not the token's fault
+        if !whole {
+            let live = d.mask.iter().position(|&x| x != 0).unwrap();
+            upstream[live] = f32::INFINITY;
+            let g =
+                run(&all[0], &p, &Inputs { grad_output: Some(Floats::F32(Matrix::vector(&upstream))), ..d.inputs() })
+                    .unwrap();
+            assert!(!g.grad[live].is_finite() && g.token_status[live] == 0, "{name}");
+        }
+        let keep = vec![1u8; d.logp.len()];
+        let kept = Inputs { keep: Some(Matrix::vector(&keep)), ..d.inputs() };
+        assert_eq!(run(&all[0], &p, &kept).map_err(|e| e.field).err(), whole.then_some("inputs.keep"));
+        let (two, mut loss) = ([1f32; 2], [0f64]);
+        let bad = Inputs { grad_output: Some(Floats::F32(Matrix::vector(&two))), ..d.inputs() };
+        assert_eq!(run(&all[0], &p, &bad).unwrap_err().field, "grad_output");
+        let out = Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), ..Outputs::default() };
+        let e =
+            with_scratch(policy::workspace(&all[0], &p).minimum, |w| policy::forward(&all[0], &p, &d.inputs(), out, w));
+        assert_eq!(e.unwrap_err().field, "outputs.out_loss");
+    }
+    cases.finish("values alone", 6 * 1500);
+}
+
+/// `real` and `gvpo` of one group as their papers write them.
+fn list_value(name: &str, x: &[[f64; 3]]) -> f64 {
+    // score (mean or sum of logp - old), its number of tokens, target
+    let n = x.len() as f64;
+    if n == 0.0 {
+        return 0.0;
+    }
+    match name {
+        "real" => {
+            let s = |m: &[f64; 3]| m[0] / m[1] / 0.5;
+            let (good, bad): (Vec<_>, Vec<_>) = x.iter().partition(|m| m[2] > 0.0);
+            if good.is_empty() || bad.is_empty() {
+                return 0.0;
+            }
+            let sum = |v: Vec<f64>| v.iter().map(|x| x.exp()).sum::<f64>().ln_1p();
+            sum(bad.into_iter().map(s).collect()) + sum(good.into_iter().map(|m| -s(m)).collect())
+        }
+        _ => {
+            let u: Vec<f64> = x.iter().map(|m| 0.1 * m[0]).collect();
+            let mean = u.iter().sum::<f64>() / n;
+            let square = |(u, m): (&f64, &[f64; 3])| (u - mean - m[2]).powi(2);
+            if n == 1.0 { 0.0 } else { u.iter().zip(x).map(square).sum::<f64>() / (2.0 * (n - 1.0)) }
+        }
+    }
+}
+#[test]
+fn lists_of_rollouts() {
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    let mut cases = Cases::default();
+    let offsets = [0i64, 4, 4, 5, 9, 9];
+    let keep = [1u8, 1, 1, 1, 1, 1, 0, 1, 1];
+    for name in ["real", "gvpo"] {
+        for (count, normaliser) in [(CountEmpty::All, 0.0), (CountEmpty::Nonempty, 0.0), (CountEmpty::All, 7.0)] {
+            for level in [Level::Token, Level::Sequence] {
+                let mut d = Data::new(11, 9, 40, 0.2);
+                // targets whose mean is 0 in each group, as gvpo wants them: then the detached mean changes nothing
+                let mut by_sequence = [0.75f32, 0.5, -0.25, -0.5, 0.0, 1.0, 9.0, -0.25, -0.75];
+                let member = |b: usize| b != 1 && keep[b] != 0;
+                by_sequence[1] = 5.0; // wholly masked
+                if level == Level::Token {
+                    (0..360).for_each(|i| d.advantage[i] = by_sequence[i / 40]);
+                }
+                let aggregate = Aggregate { mode: Mode::SeqMean, count_empty: Some(count), normaliser, ..ONE };
+                let o = Options {
+                    groups: Some(Ints::I64(Matrix::vector(&offsets))),
+                    ..Options::new(id(Kind::List, name), Level::Sequence, aggregate)
+                };
+                let p = Problem::new(360, d.segments(), o).unwrap();
+                let mut i = Inputs { grad_scale: 1.5, sequence_keep: Some(Matrix::vector(&keep)), ..d.inputs() };
+                if level == Level::Sequence {
+                    i.advantage = Some(Each::Sequence(Floats::F32(Matrix::vector(&by_sequence))));
+                }
+                let g = run(&all[0], &p, &i).unwrap();
+                for c in all.iter().skip(1).chain([&threaded]) {
+                    same_all(name, &run(c, &p, &i).unwrap(), &g);
+                }
+                let values = |l: &[f64]| -> Vec<f64> {
+                    let one = |b: usize| {
+                        let live = d.live(b);
+                        let x = live.iter().map(|&t| l[t] - d.old[t] as f64).sum::<f64>();
+                        [x, live.len() as f64, by_sequence[b] as f64]
+                    };
+                    let group = |w: &[i64]| -> Vec<[f64; 3]> {
+                        (w[0] as usize..w[1] as usize).filter(|&b| member(b)).map(one).collect()
+                    };
+                    offsets.windows(2).map(|w| list_value(name, &group(w))).collect()
+                };
+                let divisor = match count {
+                    _ if normaliser != 0.0 => normaliser,
+                    CountEmpty::All => 5.0,
+                    CountEmpty::Nonempty => 3.0,
+                };
+                let l: Vec<f64> = d.logp.iter().map(|&x| x as f64).collect();
+                for (got, want) in g.sequence_values.iter().zip(values(&l)) {
+                    near(name, *got, want, 1e-9);
+                }
+                near(name, g.loss, values(&l).iter().sum::<f64>() / divisor, 1e-9);
+                assert_eq!((g.statistics[stat::DENOMINATOR], g.terms[0]), (divisor, g.loss));
+                for t in 0..360 {
+                    let at = |by: f64| {
+                        let mut l = l.clone();
+                        l[t] += by;
+                        values(&l).iter().sum::<f64>() / divisor
+                    };
+                    let want = 1.5 * (at(1e-5) - at(-1e-5)) / 2e-5;
+                    let want = if d.mask[t] == 0 || !member(t / 40) { 0.0 } else { want };
+                    near(&format!("{name} at {t}"), g.grad[t] as f64, want, 1e-7 + 1e-6 * want.abs());
+                    cases.ran();
+                }
+                // values only, with an upstream gradient for each group
+                let each = [2.0f32, f32::NAN, -1.0, 0.5, f32::NAN];
+                let none = Options { aggregate: Aggregate { mode: Mode::None, ..ONE }, ..o };
+                let upstream = Inputs { grad_output: Some(Floats::F32(Matrix::vector(&each))), grad_scale: 1.0, ..i };
+                let h = run(&all[0], &Problem::new(360, d.segments(), none).unwrap(), &upstream).unwrap();
+                same(name, &h.sequence_values, &g.sequence_values);
+                for t in 0..360 {
+                    let u = [each[0], each[2], each[3]][[0, 0, 0, 0, 1, 2, 2, 2, 2][t / 40]] as f64;
+                    near(name, h.grad[t] as f64, u * g.grad[t] as f64 * divisor / 1.5, 3e-7 * h.grad[t].abs() as f64);
+                }
+            }
+        }
+    }
+    cases.finish("lists of rollouts", 2 * 3 * 2 * 360);
+    // one NaN spoils its group and no other
+    let mut d = Data::new(11, 4, 8, 0.2);
+    d.mask.fill(1);
+    d.logp[3] = f32::NAN;
+    let (offsets, signs) = ([0i32, 2, 4], [1f32, -1.0, 1.0, -1.0]);
+    let aggregate = Aggregate { mode: Mode::SeqMean, count_empty: Some(CountEmpty::All), ..ONE };
+    let groups = Some(Ints::I32(Matrix::vector(&offsets)));
+    let o = Options { groups, ..Options::new(id(Kind::List, "real"), Level::Sequence, aggregate) };
+    let i = Inputs { advantage: Some(Each::Sequence(Floats::F32(Matrix::vector(&signs)))), ..d.inputs() };
+    let p = Problem::new(32, d.segments(), o).unwrap();
+    let g = run(&all[0], &p, &i).unwrap();
+    assert!(g.loss.is_nan() && g.sequence_values[0].is_nan() && g.sequence_values[1].is_finite());
+    assert!(g.grad[..16].iter().all(|x| x.is_nan()) && g.grad[16..].iter().all(|x| x.is_finite()));
+    assert_eq!((g.token_status[3], g.token_status[4], g.token_status[20]), (row::NAN_INPUT, 0, 0));
+    assert_eq!(g.sequence_status, [row::NAN_INPUT, row::NAN_INPUT, 0, 0]);
+    // without another policy the scores are 0
+    let d = Data::new(12, 4, 8, 0.2);
+    let i = Inputs { old: None, advantage: i.advantage, ..d.inputs() };
+    near("detached", run(&all[0], &p, &i).unwrap().sequence_values[1], 2.0 * 2f64.ln(), 1e-12);
+    // what does not go together is named
+    let refused = |o: Options, i: Inputs, field: &str| {
+        let got = match Problem::new(32, d.segments(), o) {
+            Err(e) => e.field,
+            Ok(p) => run(&all[0], &p, &i).unwrap_err().field,
+        };
+        assert_eq!(got, field);
+    };
+    let (keep, short) = ([1u8; 32], [0i32, 2, 3]);
+    let k3 = Estimator { coef: 0.1, ..Estimator::new(id(Kind::Estimator, "k3")) };
+    refused(Options { groups: None, ..o }, i, "inputs.group_offsets");
+    refused(Options { groups: Some(Ints::I32(Matrix::vector(&short))), ..o }, i, "inputs.group_offsets");
+    refused(Options { kl: Some(k3), ..o }, i, "inputs.kl.coef");
+    refused(Options { aggregate: ONE, ..o }, i, "inputs.aggregate.mode");
+    refused(Options { loss: id(Kind::List, "plackett_luce"), ..o }, i, "inputs.loss.id");
+    refused(
+        Options { loss: id(Kind::Token, "ppo_clip"), level: Level::Token, aggregate: ONE, ..o },
+        i,
+        "inputs.group_offsets",
+    );
+    refused(o, Inputs { advantage: None, ..i }, "inputs.advantage");
+    refused(o, Inputs { keep: Some(Matrix::vector(&keep)), ..i }, "inputs.keep");
 }

@@ -302,8 +302,17 @@ fn sums_do_not_stall() {
             ..pol::Aggregate::new(pol::Mode::TokenMean)
         };
         let loss = id(Kind::Token, "ppo_clip");
-        let options =
-            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
+        let options = pol::Options {
+            loss,
+            params: &[],
+            kl: None,
+            aggregate,
+            level: pol::Level::Token,
+            variant: 0,
+            bonus: None,
+            groups: None,
+            terms: &[],
+        };
         let problem = pol::Problem::new(V, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -515,8 +524,17 @@ fn offsets_beyond_32_bits() {
             ..pol::Aggregate::new(pol::Mode::TokenMean)
         };
         let loss = id(Kind::Token, "ppo_clip");
-        let options =
-            pol::Options { loss, params: &[], kl: None, aggregate, level: pol::Level::Token, variant: 0, bonus: None };
+        let options = pol::Options {
+            loss,
+            params: &[],
+            kl: None,
+            aggregate,
+            level: pol::Level::Token,
+            variant: 0,
+            bonus: None,
+            groups: None,
+            terms: &[],
+        };
         let problem = pol::Problem::new(3, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,

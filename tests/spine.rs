@@ -479,8 +479,12 @@ fn recorded_text_gives_the_same_bits() {
             let (n, m, outs) = (F::INPUTS.len(), F::PARAMS.len(), F::OUTPUTS.len());
             let all: Vec<_> = grid(n, &POINTS).into_iter().step_by(3).collect();
             let sets = constants::<F>();
+            let at = |name| F::INPUTS.iter().position(|n| *n == name);
+            // a formula that reads `old` is given the difference too
+            let ratio = at("logp").zip(at("old")).map(|(l, o)| format!("({t})x[{l}] - ({t})x[{o}]"));
             let args: Vec<String> = (0..n)
                 .map(|k| format!("({t})x[{k}]"))
+                .chain(ratio)
                 .chain((0..m).map(|k| format!("({t})p[{k}]")))
                 .chain((0..outs).map(|k| format!("&y[{k}]")))
                 .collect();

@@ -7,7 +7,8 @@ use truing_core::matrix::{Matrix, MatrixMut, Workspace};
 use truing_core::support::{Edge, Filters, Lists, Outside, Preset, Support, SupportFigures, Ties};
 use truing_core::{Error, Status};
 use truing_cpu::logprob::{
-    BackwardInputs, Grad, Inputs, Over, Totals, backward, backward_over, forward, forward_over, over_workspace,
+    BackwardInputs, Fused, Grad, Inputs, Over, Totals, backward, backward_bias, backward_over, forward, forward_fused,
+    forward_over, forward_over_fused, fused_workspace, over_fused_workspace, over_workspace,
 };
 use truing_cpu::support::{support_mask, support_mask_workspace};
 use truing_cpu::{Context, Isa};
@@ -155,7 +156,7 @@ impl<T: Logit> Job<T> {
         match over {
             None => backward(c, &self.problem(), inputs, stats, upstream, grad, s).unwrap(),
             Some(over) => self.scratch(over_workspace(c, &self.problem(), &over, false), in_place, |w| {
-                backward_over(c, &self.problem(), inputs, over, stats, upstream, grad, s, w).unwrap();
+                backward_over(c, &self.problem(), inputs, over, stats, upstream, grad, s, None, w).unwrap();
             }),
         }
         (g, status)
@@ -576,12 +577,76 @@ fn row_losses_and_extra_columns() {
             };
             let inputs = BackwardInputs { transform, rows, row_loss };
             let grad = Grad::Separate(logits.into(), MatrixMut::contiguous(&mut g, n, v).unwrap().into());
+            // the gradient of the bias, of statistics made on the way and of given ones, and beside the forward
+            let (mut stats, mut biases) = (vec![0f32; n * STATS], vec![vec![3f32; v]; 3]);
+            let (mut fused, mut again) = (vec![1f32; n * v], [0f64]);
+            let [one, two, three] = &mut biases[..] else { unreachable!() };
+            let bytes = match &over {
+                Some(over) => over_fused_workspace(c, &problem, over, true, false, true).minimum,
+                None => fused_workspace::<f32>(&problem, true, false).minimum,
+            };
             with_scratch(bytes, |w| match over {
-                Some(over) => backward_over(c, &problem, inputs, over, None, upstream, grad, None, w).unwrap(),
-                None => backward(c, &problem, inputs, None, upstream, grad, None).unwrap(),
+                Some(over) => {
+                    let one = Some(MatrixMut::vector(one));
+                    backward_over(c, &problem, inputs, over, None, upstream, grad, None, one, w).unwrap();
+                }
+                None => {
+                    let one = Some(MatrixMut::vector(one));
+                    backward_bias(c, &problem, inputs, None, upstream, grad, None, one, w).unwrap();
+                }
             });
+            with_scratch(bytes, |w| {
+                let grad = Grad::Separate(logits.into(), MatrixMut::contiguous(&mut fused, n, v).unwrap().into());
+                let fused = Fused { grad, bias: Some(MatrixMut::vector(two)), upstream: 0.7, scale: 1.0 };
+                let out = MatrixMut::contiguous(&mut stats, n, STATS).unwrap();
+                let figures = Figures { stats: Some(out), ..Figures::default() };
+                let totals = Totals { loss: Some(MatrixMut::vector(&mut again).into()), counters: None };
+                match over {
+                    Some(over) => {
+                        let sets = SupportFigures::default();
+                        forward_over_fused(c, &problem, inputs, None, over, figures, sets, totals, fused, w).unwrap();
+                    }
+                    None => forward_fused(c, &problem, inputs, None, figures, totals, fused, w).unwrap(),
+                }
+            });
+            assert_eq!(loss, again);
+            // in place, without the bias: statistics have no place either
+            let mut place = z.to_vec();
+            with_scratch(bytes, |w| {
+                let grad = Grad::InPlace(MatrixMut::contiguous(&mut place, n, v).unwrap().into());
+                let fused = Fused { grad, bias: None, upstream: 0.7, scale: 1.0 };
+                let (figures, sets) = (Figures::default(), SupportFigures::default());
+                match over {
+                    Some(over) => {
+                        let totals = Totals::default();
+                        forward_over_fused(c, &problem, inputs, None, over, figures, sets, totals, fused, w).unwrap();
+                    }
+                    None => forward_fused(c, &problem, inputs, None, figures, Totals::default(), fused, w).unwrap(),
+                }
+            });
+            assert_eq!(place, fused, "{scaling:?}");
+            let stats = Matrix::contiguous(&stats, n, STATS).unwrap();
+            let upstream = Upstream { loss: Some(0.7), ..Upstream::default() };
+            place.copy_from_slice(z);
+            with_scratch(bytes, |w| {
+                let grad = Grad::InPlace(MatrixMut::contiguous(&mut place, n, v).unwrap().into());
+                let bias = Some(MatrixMut::vector(three));
+                match over {
+                    Some(over) => {
+                        backward_over(c, &problem, inputs, over, Some(stats), upstream, grad, None, bias, w).unwrap();
+                    }
+                    None => backward_bias(c, &problem, inputs, Some(stats), upstream, grad, None, bias, w).unwrap(),
+                }
+            });
+            assert_eq!((&place, &biases[2]), (&fused, &biases[1]), "{scaling:?}");
+            // fewer rows than a block: their gradients one after the other
+            for (bias, g) in biases.iter().zip([&g, &fused]) {
+                for j in 0..v {
+                    assert_eq!(bias[j], (0..n).fold(0.0, |sum, i| sum + g[i * v + j]), "{scaling:?} column {j}");
+                }
+            }
             let floats = [losses, scale, extra, mean, some, top];
-            (floats, [rank, ties, largest], loss, counters, g)
+            (floats, [rank, ties, largest], loss, counters, g, fused, biases)
         };
         let padded: Vec<i32> = (0..n)
             .flat_map(|i| {
@@ -596,7 +661,7 @@ fn row_losses_and_extra_columns() {
             let (a, b) = (run(&c, &z, Some(over)), run(&c, &dead, None));
             assert_eq!((&a.0, &a.1, a.2, a.3), (&b.0, &b.1, b.2, b.3), "{scaling:?}");
             // 0 and -0 of a dead column are alike
-            assert_eq!(a.4, b.4, "{scaling:?}");
+            assert_eq!((&a.4, &a.5, &a.6), (&b.4, &b.5, &b.6), "{scaling:?}");
             assert!(a.2[0] > 0.0 && a.4.iter().any(|&g| g < 0.0) && a.1[0][1] > 0);
             let l = run(&c, &z, Some(Over { support: lists, ..over }));
             assert_eq!((&l.0, &l.1, l.2, &l.4), (&list.0, &list.1, list.2, &list.4), "{scaling:?}");

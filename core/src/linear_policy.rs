@@ -4,14 +4,19 @@
 //! ([`crate::policy`]) -> d loss / d log-prob and d loss / d entropy (f32) -> gradients of hidden, weight and bias. A row
 //! that is masked, ignored, or whose coefficients are exactly 0 (clipped tokens) is not read by the products.
 //!
+//! A reference head over the same rows ([`Options::reference`]) gives its log-probs inside; with [`Options::divergence`] both
+//! heads' logits of a group of sequences are kept side by side, 8 bytes a live row and column, and the KL term is exact.
+//!
 //! The denominators follow from the masks, so one call ([`Phase::Single`]) serves every entry. What selects by the log-probs
 //! or entropies of the call itself (`top_entropy_mask`, `cov_select`) runs in two: [`Phase::Figures`] gives them, the caller
 //! selects and forms the coefficients ([`crate::policy`] on the figures), [`Phase::WithCoefficients`] gives the gradients.
-use crate::catalog::slot;
+use crate::catalog::{self, slot};
 use crate::error::{Error, Result, Value};
-pub use crate::linear_preference::Phase;
+use crate::linear_preference::reference;
+pub use crate::linear_preference::{Phase, RefHead};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use crate::policy::Estimator;
 use crate::sequence::{Segments, factor};
 use crate::{linear_logprob, policy};
 
@@ -24,6 +29,20 @@ pub struct Options<'a> {
     pub policy: policy::Options<'a>,
     /// What the call does.
     pub phase: Phase,
+    /// A reference head over the same rows, phase `single`: its hidden size, and the transform of its logits. Its log-probs
+    /// are the loss's `reference`, or where that is given the KL term's.
+    pub reference: Option<(usize, logprob::Transform)>,
+    /// The KL term is the exact divergence of the two heads' rows, [`Estimator::GIVEN`].
+    pub divergence: Option<Divergence>,
+}
+/// The exact KL of policy and reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Divergence {
+    /// KL(reference || policy)
+    Forward = 1,
+    /// KL(policy || reference)
+    Reverse = 2,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -33,6 +52,8 @@ pub struct Problem<'a> {
     segments: Segments<'a>,
     policy: Option<policy::Problem<'a>>,
     phase: Phase,
+    reference: Option<linear_logprob::Problem>,
+    divergence: Option<Divergence>,
 }
 impl<'a> Problem<'a> {
     /// Checks the options. `shape` is `[N, D, V]`.
@@ -44,18 +65,39 @@ impl<'a> Problem<'a> {
             Phase::Single => Some(policy::Problem::new(rows, segments, options.policy)?),
             _ => None,
         };
-        if let Some(p) = &policy
-            && p.info().about.reads(slot::ENTROPY)
-        {
+        let ids = policy.iter().flat_map(|p| p.options().terms.iter().map(|t| t.loss).chain([p.options().loss]));
+        let about = |id| &catalog::info(id).expect("checked by policy::Problem::new").about;
+        if let Some(about) = ids.map(about).find(|about| about.reads(slot::ENTROPY)) {
             let expected =
                 Value::Text("an entry that reads no entropy: it wants that of the most probable tokens alone");
-            return Err(Error::invalid("inputs.loss.id", Value::Text(p.info().about.name), expected));
+            return Err(Error::invalid("inputs.loss.id", Value::Text(about.name), expected));
         }
-        Ok(Problem { linear, segments, policy, phase: options.phase })
+        let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        if options.reference.is_some() && policy.is_none() {
+            return refuse("ref_head", "a head", "none but in phase single");
+        }
+        let kl = policy.and_then(|p| p.options().kl);
+        let given = kl.is_some_and(|kl| kl.id == Estimator::GIVEN);
+        if given != options.divergence.is_some() {
+            return refuse("inputs.kl.divergence", "an estimator beside it", "one of the two");
+        }
+        if given && options.reference.is_none() {
+            return refuse("ref_head", "nothing", "the head that the divergence is taken to");
+        }
+        let reference = options.reference.map(|of| reference([rows, vocab], options.logprob, of)).transpose()?;
+        Ok(Problem { linear, segments, policy, phase: options.phase, reference, divergence: options.divergence })
     }
     /// Log-probs of the rows.
     pub const fn linear(&self) -> &linear_logprob::Problem {
         &self.linear
+    }
+    /// Log-probs of the rows under the reference head.
+    pub const fn reference(&self) -> Option<&linear_logprob::Problem> {
+        self.reference.as_ref()
+    }
+    /// The exact divergence of the KL term.
+    pub const fn divergence(&self) -> Option<Divergence> {
+        self.divergence
     }
     /// How the rows form sequences.
     pub const fn segments(&self) -> &Segments<'a> {
@@ -88,6 +130,8 @@ pub struct Inputs<'a> {
     pub rows: Rows<'a>,
     /// Everything about the loss. Its log-probs, entropies and mask are the call's own: what stands there is not looked at.
     pub policy: policy::Inputs<'a>,
+    /// The reference's head, of the same element types with a divergence.
+    pub ref_head: Option<RefHead<'a>>,
     /// `[N]`, d loss / d log-prob, phase `with_coefficients`.
     pub logp_coefficients: Option<Matrix<'a, f32>>,
     /// `[N]`, d loss / d entropy, phase `with_coefficients`.
@@ -104,6 +148,7 @@ impl<'a> Inputs<'a> {
             transform: TransformInputs::default(),
             rows: Rows { target: Some(target), ..Rows::default() },
             policy,
+            ref_head: None,
             logp_coefficients: None,
             entropy_coefficients: None,
             stats: None,
@@ -114,12 +159,27 @@ impl<'a> Inputs<'a> {
     pub fn live(&self, problem: &Problem<'_>, i: usize) -> bool {
         self.rows.target(i, problem.linear.logprob().options()) != Target::Ignored
     }
-    /// What the loss is fed with, from the call's own log-probs, entropies and live rows.
-    pub fn loss<'b>(&self, logps: &'b [f32], entropy: Option<&'b [f32]>, live: &'b [u8]) -> policy::Inputs<'b>
+    /// What the loss is fed with, from the call's own log-probs, entropies and live rows, the reference's log-probs and the
+    /// divergence.
+    pub fn loss<'b>(
+        &self,
+        logps: &'b [f32],
+        entropy: Option<&'b [f32]>,
+        live: &'b [u8],
+        reference: Option<&'b [f32]>,
+        kl: Option<&'b [f32]>,
+    ) -> policy::Inputs<'b>
     where
         'a: 'b,
     {
+        let reference = reference.map(|r| Floats::F32(Matrix::vector(r)));
+        let of_loss = self.policy.reference.or(reference);
+        // where the loss has a teacher of its own
+        let of_kl = self.policy.kl_reference.or(if self.policy.reference.is_some() { reference } else { None });
         policy::Inputs {
+            reference: of_loss,
+            kl_reference: if kl.is_some() { self.policy.kl_reference } else { of_kl },
+            kl: kl.map(|kl| Floats::F32(Matrix::vector(kl))),
             logps: Floats::F32(Matrix::vector(logps)),
             entropy: entropy.map(|h| Floats::F32(Matrix::vector(h))),
             mask: Some(Mask::U8(Matrix::vector(live))),
@@ -135,7 +195,30 @@ impl<'a> Inputs<'a> {
         }
         self.rows.check(problem.linear.logprob())?;
         self.transform.check(problem.linear.logprob(), &self.rows)?;
-        factor(self.policy.grad_output, self.policy.grad_scale)?;
+        match (&self.ref_head, &problem.reference) {
+            (None, None) => {}
+            (Some(head), Some(reference)) => {
+                head.check(reference, &self.rows)?;
+                if problem.divergence.is_some() {
+                    head.check_beside([reference, &problem.linear], [&self.hidden, &self.weight])?;
+                }
+                if self.policy.kl_reference.is_some() {
+                    let expected = Value::Text("none beside a reference head");
+                    return Err(Error::invalid("inputs.kl_ref", Value::Text("a tensor"), expected));
+                }
+            }
+            (head, _) => {
+                let got = Value::Text(if head.is_some() { "tensors" } else { "nothing" });
+                return Err(Error::invalid("ref_head.hidden", got, Value::Text("as the options say")));
+            }
+        }
+        if problem.policy.is_none() {
+            factor(self.policy.grad_output, self.policy.grad_scale)?;
+        }
+        if self.policy.terms.iter().any(|t| t.mask.is_some()) {
+            let expected = Value::Text("none: the log-probs are those of the live rows");
+            return Err(Error::invalid("inputs.extra_terms.mask", Value::Text("a tensor"), expected));
+        }
         let coefficients =
             [("logp_coefficients", &self.logp_coefficients), ("entropy_coefficients", &self.entropy_coefficients)];
         let second = problem.phase == Phase::WithCoefficients;

@@ -117,15 +117,7 @@ impl<'a> Problem<'a> {
             Some(_) if options.phase == Phase::WithCoefficients => {
                 return refuse("ref_head", "a head", "none in phase with_coefficients");
             }
-            Some((size, transform)) => {
-                let own = logprob::Options { transform, ..options.logprob };
-                let problem = linear_logprob::Problem::new(rows, size, vocab, own).map_err(|e| match e.field {
-                    "head.hidden" | "hidden" => Error { field: "ref_head.hidden", ..e },
-                    field if field.starts_with("transform.") => Error { field: "ref_head.transform", ..e },
-                    _ => e,
-                })?;
-                Some(problem)
-            }
+            Some(of) => Some(reference([rows, vocab], options.logprob, of)?),
         };
         let side = options.side.filter(|side| side.coef != 0.0);
         if let Some(side) = &side {
@@ -219,6 +211,48 @@ pub struct RefHead<'a> {
     pub transform: TransformInputs<'a>,
 }
 
+/// The problem of the reference's log-probs: a hidden size and a transform beside the policy's options; `[N, V]`.
+pub(crate) fn reference(
+    [rows, vocab]: [usize; 2],
+    own: logprob::Options,
+    (size, transform): (usize, logprob::Transform),
+) -> Result<linear_logprob::Problem> {
+    let own = logprob::Options { transform, ..own };
+    linear_logprob::Problem::new(rows, size, vocab, own).map_err(of_reference)
+}
+fn of_reference(e: Error) -> Error {
+    match e.field {
+        "head.hidden" | "hidden" => Error { field: "ref_head.hidden", ..e },
+        "head.weight" => Error { field: "ref_head.weight", ..e },
+        field if field.starts_with("transform.") => Error { field: "ref_head.transform", ..e },
+        _ => e,
+    }
+}
+impl RefHead<'_> {
+    /// Shapes and values.
+    pub(crate) fn check(&self, reference: &linear_logprob::Problem, rows: &Rows<'_>) -> Result<()> {
+        reference.check_operands(&self.hidden, &self.weight).map_err(of_reference)?;
+        self.transform.check(reference.logprob(), rows).map_err(of_reference)
+    }
+    /// What keeping both heads' logits side by side asks for: the reference's and the policy's problem, the policy's operands.
+    pub(crate) fn check_beside(&self, problems: [&linear_logprob::Problem; 2], own: [&Floats<'_>; 2]) -> Result<()> {
+        let types = [
+            ("ref_head.hidden", self.hidden.dtype(), own[0].dtype()),
+            ("ref_head.weight", self.weight.dtype(), own[1].dtype()),
+        ];
+        for (field, got, own) in types {
+            if got != own {
+                return Err(Error::new(Status::UnsupportedDtype, field, Value::Dtype(got), Value::Dtype(own)));
+            }
+        }
+        let [got, own] = problems.map(|p| p.logprob().valid());
+        match got == own {
+            true => Ok(()),
+            false => Err(Error::invalid("ref_head.transform", Value::Size(got), Value::Size(own))),
+        }
+    }
+}
+
 /// The data of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
@@ -308,32 +342,14 @@ impl<'a> Inputs<'a> {
         match (&self.ref_head, &problem.reference) {
             (None, None) => {}
             (Some(head), Some(reference)) => {
-                let named = |e: Error| match e.field {
-                    "head.hidden" => Error { field: "ref_head.hidden", ..e },
-                    "head.weight" => Error { field: "ref_head.weight", ..e },
-                    field if field.starts_with("transform.") => Error { field: "ref_head.transform", ..e },
-                    _ => e,
-                };
-                reference.check_operands(&head.hidden, &head.weight).map_err(named)?;
-                head.transform.check(reference.logprob(), &self.rows).map_err(named)?;
+                head.check(reference, &self.rows)?;
                 if self.ref_logps.is_some() || self.ref_scores.is_some() {
                     let expected = Value::Text("none beside a reference head");
                     let field = if self.ref_logps.is_some() { "ref_logps" } else { "ref_scores" };
                     return Err(Error::invalid(field, Value::Text("a tensor"), expected));
                 }
-                let types = [
-                    ("ref_head.hidden", head.hidden.dtype(), self.hidden.dtype()),
-                    ("ref_head.weight", head.weight.dtype(), self.weight.dtype()),
-                ];
-                for (field, got, own) in types {
-                    if problem.reads_kl() && got != own {
-                        let (got, own) = (Value::Dtype(got), Value::Dtype(own));
-                        return Err(Error::new(Status::UnsupportedDtype, field, got, own));
-                    }
-                }
-                if problem.reads_kl() && reference.logprob().valid() != problem.linear.logprob().valid() {
-                    let (got, own) = (reference.logprob().valid(), problem.linear.logprob().valid());
-                    return Err(Error::invalid("ref_head.transform", Value::Size(got), Value::Size(own)));
+                if problem.reads_kl() {
+                    head.check_beside([reference, &problem.linear], [&self.hidden, &self.weight])?;
                 }
                 if problem.reads_kl() && self.token_weights.is_some() {
                     let expected = Value::Text("none beside a KL, whose tokens have no weights");

@@ -25,12 +25,20 @@
 //! | `token_sum` | `1` |
 //! | `seq_mean` | the same as `seq_mean_token_mean`; sequence kind only |
 //! | `weighted_mean` | `a / N`, `a / (sum of a)` with the denominator `weights`; a is the token weight |
+//! | `none` | the upstream gradient's own element; values only, and each sequence's value counts once |
 //!
 //! A `normaliser` replaces what stands in front of L_b. The value of a sequence entry stands for each of its live tokens.
+//!
+//! List entries ([`Options::groups`]): the sequences of a group are the members, those without a live token or rejected by
+//! `sequence_keep` are none. Score as the entry asks (sum or mean over the live tokens), reference `old`, target the
+//! advantage (mean of the tokens'). `seq_mean` is then the mean over the groups, all or those that have a member.
+//!
+//! Further terms ([`Term`]) run over the same tokens, each with tensors and an aggregate of its own and with neither
+//! rejection nor importance weights; their gradients (f32) are added in order to that of the main loss.
 use crate::catalog::{self, Info, Kind, slot};
 use crate::error::{Error, Result, Value, row};
 use crate::losses::{self, EstimateOut};
-use crate::matrix::{Floats, FloatsMut, Mask, Matrix, MatrixMut, Split};
+use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut, Split};
 use crate::real::Real;
 use crate::sequence::{Segments, factor, wide};
 
@@ -97,7 +105,7 @@ pub enum KlStage {
 /// A KL estimator with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimator {
-    /// Entry of the estimator kind.
+    /// Entry of the estimator kind, or [`Estimator::GIVEN`] with plain settings.
     pub id: u32,
     /// Factor.
     pub weight: EstimatorWeight,
@@ -117,6 +125,8 @@ pub struct Estimator {
     pub stage: KlStage,
 }
 impl Estimator {
+    /// No estimate: the term's values are [`Inputs::kl`], its partials [`Outputs::grad_kl`].
+    pub const GIVEN: u32 = 0;
     /// The plain estimate, reported only.
     pub const fn new(id: u32) -> Estimator {
         Estimator {
@@ -149,6 +159,7 @@ pub enum Mode {
     TokenSum = 5,
     SeqMean = 6,
     WeightedMean = 7,
+    None = 8,
 }
 /// What a denominator counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,7 +218,11 @@ impl Aggregate {
             }
             _ => {}
         }
-        let by_token = matches!(self.mode, Mode::TokenMean | Mode::TokenSum | Mode::WeightedMean);
+        if self.mode == Mode::None && self.normaliser != 0.0 {
+            let expected = Value::Text("0: nothing is aggregated");
+            return Err(Error::invalid(normaliser, Value::Float(self.normaliser), expected));
+        }
+        let by_token = matches!(self.mode, Mode::TokenMean | Mode::TokenSum | Mode::WeightedMean | Mode::None);
         if !by_token && self.count_empty.is_none() {
             let expected = Value::Text("all or nonempty with a seq_ mode");
             return Err(Error::invalid(count_empty, Value::Text("nothing"), expected));
@@ -245,10 +260,26 @@ pub struct Bonus {
     /// Of the entropies.
     pub aggregate: Aggregate,
 }
+/// A further term over the same tokens: an entry with parameters, a factor and an aggregate of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Term<'a> {
+    /// Entry of kind token, sequence, list or estimator (the plain estimate) that reads no log_z.
+    pub loss: u32,
+    /// As in [`Options::variant`].
+    pub variant: u32,
+    /// As in [`Options::params`].
+    pub params: &'a [f64],
+    /// Factor after the aggregation, finite; 0: the term adds nothing but its status.
+    pub weight: f64,
+    /// Of its values; not [`Mode::None`].
+    pub aggregate: Aggregate,
+    /// Level of the ratio.
+    pub level: Level,
+}
 /// Settings of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Entry of kind token, sequence or estimator.
+    /// Entry of kind token, sequence, list or estimator.
     pub loss: u32,
     /// Which of the entry's variants, from 1 on; 0 where it has none.
     pub variant: u32,
@@ -260,13 +291,22 @@ pub struct Options<'a> {
     pub aggregate: Aggregate,
     /// Entropy bonus.
     pub bonus: Option<Bonus>,
-    /// Level of the ratio.
+    /// Level of the ratio; of a list entry: sequence.
     pub level: Level,
+    /// `[G + 1]`, offsets into the sequences, for entries of the kind list: first 0, last B, ascending.
+    pub groups: Option<Ints<'a>>,
+    /// Further terms.
+    pub terms: &'a [Term<'a>],
 }
 impl<'a> Options<'a> {
+    /// Those of a further term, without groups.
+    fn of(term: &Term<'a>) -> Options<'a> {
+        let Term { loss, variant, params, aggregate, level, .. } = *term;
+        Options { variant, params, ..Options::new(loss, level, aggregate) }
+    }
     /// An entry with its default parameters and nothing beside it.
     pub const fn new(loss: u32, level: Level, aggregate: Aggregate) -> Options<'a> {
-        Options { loss, variant: 0, params: &[], kl: None, aggregate, bonus: None, level }
+        Options { loss, variant: 0, params: &[], kl: None, aggregate, bonus: None, level, groups: None, terms: &[] }
     }
 }
 
@@ -284,19 +324,21 @@ impl<'a> Problem<'a> {
         let unknown =
             Error::invalid("inputs.loss.id", Value::Int(options.loss as i64), Value::Text("an entry of the catalogue"));
         let info = catalog::info(options.loss).ok_or(unknown)?;
-        if !matches!(info.kind, Kind::Token | Kind::Sequence | Kind::Estimator) {
-            let expected = Value::Text("an entry of kind token, sequence or estimator");
+        if !matches!(info.kind, Kind::Token | Kind::Sequence | Kind::List | Kind::Estimator) {
+            let expected = Value::Text("an entry of kind token, sequence, list or estimator");
             return Err(Error::invalid("inputs.loss.id", Value::Text(info.about.name), expected));
         }
         info.params_from(options.params)?;
         info.check_variant("inputs.loss.variant", options.variant)?;
-        let level = if info.kind == Kind::Sequence { Level::Sequence } else { Level::Token };
+        let whole = matches!(info.kind, Kind::Sequence | Kind::List);
+        let level = if whole { Level::Sequence } else { Level::Token };
         if options.level != level {
             let expected = if level == Level::Token { "token, for this entry" } else { "sequence, for this entry" };
             return Err(Error::invalid("inputs.level", Value::Int(options.level as i64), Value::Text(expected)));
         }
         if let Some(kl) = options.kl {
-            if catalog::info(kl.id).is_none_or(|i| i.kind != Kind::Estimator) {
+            let plain = Estimator { coef: kl.coef, stage: kl.stage, ..Estimator::new(Estimator::GIVEN) };
+            if kl != plain && catalog::info(kl.id).is_none_or(|i| i.kind != Kind::Estimator) {
                 return Err(Error::invalid(
                     "inputs.kl.id",
                     Value::Int(kl.id as i64),
@@ -326,13 +368,87 @@ impl<'a> Problem<'a> {
                 return Err(Error::invalid("inputs.kl.id", Value::Int(kl.id as i64), expected));
             }
         }
-        options.aggregate.check(&OF_LOSS, info.kind == Kind::Sequence)?;
+        options.aggregate.check(&OF_LOSS, whole)?;
+        let aggregate = options.aggregate;
+        if info.kind == Kind::List {
+            let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+            if info.about.scores != catalog::Score::Sum.bit() && info.about.scores != catalog::Score::Mean.bit() {
+                return refuse("inputs.loss.id", info.about.name, "a list entry of sums only or of means only");
+            }
+            if !matches!(aggregate.mode, Mode::SeqMean | Mode::None) {
+                return refuse("inputs.aggregate.mode", "a mode over tokens", "seq_mean or none, for this entry");
+            }
+            if options.kl.is_some_and(|kl| kl.coef != 0.0) {
+                let expected = "0 beside a list entry: a further term has an aggregate of its own";
+                return refuse("inputs.kl.coef", "a factor", expected);
+            }
+            if options.groups.is_none() {
+                return refuse("inputs.group_offsets", "nothing", "[G + 1]: the loss reads it");
+            }
+        }
+        if let Some(groups) = options.groups {
+            let named = |e: Error| Error { field: "inputs.group_offsets", ..e };
+            Segments::Packed(groups).check(segments.sequences()).map_err(named)?;
+            let list = |id: u32| catalog::info(id).is_some_and(|i| i.kind == Kind::List);
+            if !list(options.loss) && !options.terms.iter().any(|t| list(t.loss)) {
+                let expected = Value::Text("none without an entry of kind list");
+                return Err(Error::invalid("inputs.group_offsets", Value::Text("a tensor"), expected));
+            }
+        }
+        if aggregate.mode == Mode::None {
+            let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+            if whole && options.kl.is_some_and(|kl| kl.coef != 0.0) {
+                return refuse("inputs.kl.coef", "a factor", "0 with aggregate none at sequence level");
+            }
+            if options.bonus.is_some() {
+                return refuse("inputs.entropy_coef", "a factor", "0 with aggregate none");
+            }
+            if !options.terms.is_empty() {
+                return refuse("inputs.num_extra_terms", "terms", "none with aggregate none");
+            }
+        }
+        for term in options.terms {
+            let named = |e: Error| Error {
+                field: match e.field {
+                    "inputs.loss.id" => "inputs.extra_terms.loss.id",
+                    "inputs.loss.variant" => "inputs.extra_terms.loss.variant",
+                    "inputs.level" => "inputs.extra_terms.level",
+                    "inputs.aggregate.mode" => "inputs.extra_terms.aggregate.mode",
+                    "inputs.aggregate.normaliser" => "inputs.extra_terms.aggregate.normaliser",
+                    "inputs.aggregate.max_length" => "inputs.extra_terms.aggregate.max_length",
+                    "inputs.aggregate.count_empty" => "inputs.extra_terms.aggregate.count_empty",
+                    "inputs.aggregate.denominator" => "inputs.extra_terms.aggregate.denominator",
+                    "inputs.group_offsets" => "inputs.group_offsets",
+                    _ => "inputs.extra_terms.loss.params",
+                },
+                ..e
+            };
+            let refuse = |field, got, expected| Err(Error::invalid(field, got, Value::Text(expected)));
+            if !term.weight.is_finite() {
+                return refuse("inputs.extra_terms.loss.weight", Value::Float(term.weight), "a finite number");
+            }
+            if term.aggregate.mode == Mode::None {
+                return refuse("inputs.extra_terms.aggregate.mode", Value::Text("none"), "a mode that aggregates");
+            }
+            let list = catalog::info(term.loss).is_some_and(|i| i.kind == Kind::List);
+            let own = Options { groups: options.groups.filter(|_| list), ..Options::of(term) };
+            Problem::new(tokens, segments, own).map_err(named)?;
+            let about = &catalog::info(term.loss).expect("checked by Problem::new").about;
+            if about.reads(slot::LOG_Z) || about.reads(slot::IMPORTANCE) {
+                let expected = "an entry that reads neither log_z nor importance weights";
+                return refuse("inputs.extra_terms.loss.id", Value::Text(about.name), expected);
+            }
+        }
         if let Some(bonus) = options.bonus {
             if !(bonus.coef > 0.0 && bonus.coef < f64::INFINITY) {
                 let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
                 return Err(Error::invalid("inputs.entropy_coef", Value::Float(bonus.coef), legal));
             }
             bonus.aggregate.check(&OF_ENTROPY, false)?;
+            if bonus.aggregate.mode == Mode::None {
+                let expected = Value::Text("a mode that aggregates");
+                return Err(Error::invalid(OF_ENTROPY[0], Value::Text("none"), expected));
+            }
         }
         Ok(Problem { tokens, segments, options })
     }
@@ -351,6 +467,22 @@ impl<'a> Problem<'a> {
     /// The settings.
     pub const fn options(&self) -> &Options<'a> {
         &self.options
+    }
+    /// G; 0 without groups.
+    pub fn groups(&self) -> usize {
+        self.options.groups.map_or(0, |g| g.rows() - 1)
+    }
+    /// Values of the loss: one a group, a sequence or a token.
+    pub fn values(&self) -> usize {
+        match self.info().kind {
+            Kind::List => self.groups(),
+            Kind::Sequence => self.sequences(),
+            _ => self.tokens,
+        }
+    }
+    /// The problem of a further term.
+    pub fn term(&self, term: &Term<'a>) -> Problem<'a> {
+        Problem { options: Options { groups: self.options.groups, ..Options::of(term) }, ..*self }
     }
     /// The entry.
     pub fn info(&self) -> &'static Info {
@@ -373,6 +505,22 @@ pub enum Each<T> {
 }
 /// Advantages. A sequence entry averages those of tokens over the mask, unless it is evaluated for each token.
 pub type Advantage<'a> = Each<Floats<'a>>;
+/// What a further term reads in the place of the call's own; absent: the call's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TermInputs<'a> {
+    /// As [`Inputs::old`].
+    pub old: Option<Floats<'a>>,
+    /// As [`Inputs::reference`].
+    pub reference: Option<Floats<'a>>,
+    /// As [`Inputs::advantage`].
+    pub advantage: Option<Advantage<'a>>,
+    /// As [`Inputs::flag`].
+    pub flag: Option<Each<Matrix<'a, u8>>>,
+    /// As [`Inputs::mask`].
+    pub mask: Option<Mask<'a>>,
+    /// As [`Inputs::token_weights`]; absent: 1.
+    pub token_weights: Option<Floats<'a>>,
+}
 /// Token values: `[N]` or `[B, T]` as a vector of tokens, nats.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
@@ -386,6 +534,8 @@ pub struct Inputs<'a> {
     pub sampler: Option<Floats<'a>>,
     /// Reference of the KL term; absent: `reference`.
     pub kl_reference: Option<Floats<'a>>,
+    /// The KL term's values, with [`Estimator::GIVEN`].
+    pub kl: Option<Floats<'a>>,
     /// Entropy of the current policy, for the bonus and entries that read it.
     pub entropy: Option<Floats<'a>>,
     /// Advantages.
@@ -408,10 +558,12 @@ pub struct Inputs<'a> {
     pub token_weights: Option<Floats<'a>>,
     /// Importance weight, finite and >= 0, constant: a further factor, or what the entry takes the logarithm of.
     pub importance: Option<Each<Floats<'a>>>,
-    /// Factor of the gradient, one number; absent: 1.
+    /// Factor of the gradient, one number; absent: 1. With [`Mode::None`] also one for each value of the loss.
     pub grad_output: Option<Floats<'a>>,
     /// Host factor of the gradient, finite.
     pub grad_scale: f64,
+    /// Of the further terms, as many as they are.
+    pub terms: &'a [TermInputs<'a>],
 }
 impl<'a> Inputs<'a> {
     /// Log-probs and nothing else.
@@ -422,6 +574,7 @@ impl<'a> Inputs<'a> {
             reference: None,
             sampler: None,
             kl_reference: None,
+            kl: None,
             entropy: None,
             advantage: None,
             flag: None,
@@ -435,7 +588,27 @@ impl<'a> Inputs<'a> {
             importance: None,
             grad_output: None,
             grad_scale: 1.0,
+            terms: &[],
         }
+    }
+    /// Those of a further term of this weight.
+    pub fn term(&self, term: &TermInputs<'a>, weight: f64) -> Inputs<'a> {
+        Inputs {
+            old: term.old.or(self.old),
+            reference: term.reference.or(self.reference),
+            entropy: self.entropy,
+            advantage: term.advantage.or(self.advantage),
+            flag: term.flag.or(self.flag),
+            mask: term.mask.or(self.mask),
+            token_weights: term.token_weights,
+            grad_output: self.grad_output,
+            grad_scale: self.grad_scale * weight,
+            ..Inputs::new(self.logps)
+        }
+    }
+    /// The upstream gradient, where it has an element for each value.
+    pub fn upstream(&self, problem: &Problem<'_>) -> Option<Floats<'a>> {
+        self.grad_output.filter(|g| problem.options.aggregate.mode == Mode::None && g.rows() != 1)
     }
     /// Token `i` is read.
     #[inline(always)]
@@ -509,17 +682,41 @@ impl<'a> Inputs<'a> {
             Some(Advantage::Sequence(a)) => a.layout().check("inputs.advantage", problem.sequences(), 1)?,
             None => {}
         }
-        factor(self.grad_output, self.grad_scale)?;
+        let upstream = self.upstream(problem);
+        upstream.map_or(Ok(()), |g| g.layout().check("grad_output", problem.values(), 1))?;
+        factor(if upstream.is_some() { None } else { self.grad_output }, self.grad_scale)?;
         let about = &problem.info().about;
+        let list = problem.info().kind == Kind::List;
+        if list || (problem.info().kind == Kind::Sequence && problem.options.aggregate.mode == Mode::None) {
+            // what would weigh or drop single tokens of a value that counts once
+            let given = [
+                ("inputs.keep", self.keep.is_some()),
+                ("inputs.entropy_mask", self.entropy_mask.is_some()),
+                ("inputs.token_weights", self.token_weights.is_some()),
+                ("inputs.importance_weight", self.importance.is_some() && !about.reads(slot::IMPORTANCE)),
+                ("inputs.sequence_keep", self.sequence_keep.is_some() && !list),
+            ];
+            if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
+                let expected = Value::Text("none beside a value that counts once");
+                return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+            }
+        }
         let nothing = |field, what| Err(Error::invalid(field, Value::Text("nothing"), Value::Text(what)));
-        if about.reads(slot::ADVANTAGE) && self.advantage.is_none() {
+        if (about.reads(slot::ADVANTAGE) || about.reads(slot::LIST_TARGET)) && self.advantage.is_none() {
             return nothing("inputs.advantage", "a tensor: the loss reads it");
         }
         let estimator = problem.estimator();
-        let kl_reference = estimator.is_some() && self.kl_reference.is_none();
-        if (about.reads(slot::REF) && problem.info().kind != Kind::Estimator || kl_reference)
-            && self.reference.is_none()
-        {
+        let given = estimator.is_some_and(|e| e.id == Estimator::GIVEN);
+        if let Some(m) = &self.kl {
+            m.layout().check("kl", n, 1)?;
+        }
+        if given != self.kl.is_some() {
+            let got = Value::Text(if given { "nothing" } else { "a tensor" });
+            return Err(Error::invalid("kl", got, Value::Text("values of the KL term where it has no estimator")));
+        }
+        let kl_reference = estimator.is_some() && !given && self.kl_reference.is_none();
+        let reads_ref = about.reads(slot::REF) && !matches!(problem.info().kind, Kind::Estimator | Kind::List);
+        if (reads_ref || kl_reference) && self.reference.is_none() {
             return nothing("inputs.ref", "a tensor: the loss or the KL term reads it");
         }
         let by_sampler = |e: Estimator| e.reads_ratio() && e.ratio_source == RatioSource::Sampler;
@@ -536,6 +733,25 @@ impl<'a> Inputs<'a> {
             || problem.options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
         if weighs && self.token_weights.is_none() {
             return nothing("inputs.token_weights", "a tensor: weighted_mean reads it");
+        }
+        if self.terms.len() != problem.options.terms.len() {
+            let (got, expected) = (self.terms.len(), problem.options.terms.len());
+            return Err(Error::shape("inputs.extra_terms", Value::Size(got), Value::Size(expected)));
+        }
+        for (term, own) in problem.options.terms.iter().zip(self.terms) {
+            let named = |e: Error| Error {
+                field: match e.field {
+                    "inputs.old" => "inputs.extra_terms.old",
+                    "inputs.ref" => "inputs.extra_terms.ref",
+                    "inputs.advantage" => "inputs.extra_terms.advantage",
+                    "inputs.flag" => "inputs.extra_terms.flag",
+                    "inputs.mask" => "inputs.extra_terms.mask",
+                    "inputs.token_weights" => "inputs.extra_terms.token_weights",
+                    field => field,
+                },
+                ..e
+            };
+            self.term(own, term.weight).check(&problem.term(term)).map_err(named)?;
         }
         Ok(())
     }
@@ -588,19 +804,21 @@ pub mod stat {
 /// Results, each only where a place is given.
 #[derive(Debug, Default)]
 pub struct Outputs<'a> {
-    /// One number, f64 or f32: all terms after aggregation.
+    /// One number, f64 or f32: all terms after aggregation. Not with [`Mode::None`], nor [`Outputs::terms`].
     pub loss: Option<FloatsMut<'a>>,
-    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`: values of the loss before any weight, 0
-    /// for tokens that were dropped. For a sequence entry that is evaluated for each token: their mean.
+    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`, list entries f64 `[G]`: values of the loss
+    /// before any weight, 0 for tokens that were dropped. For a sequence entry that is evaluated for each token: their mean.
     pub values: Option<FloatsMut<'a>>,
     /// f32 `[N]`: KL estimates, weighted as asked.
     pub kl: Option<MatrixMut<'a, f32>>,
-    /// Loss, KL term and entropy bonus after aggregation.
-    pub terms: Option<&'a mut [f64; 3]>,
+    /// Loss, KL term, entropy bonus and further terms after aggregation.
+    pub terms: Option<MatrixMut<'a, f64>>,
     /// `[N]`: dL/dlogp.
     pub grad_logps: Option<MatrixMut<'a, f32>>,
     /// `[N]`: dL/dentropy, with a bonus.
     pub grad_entropy: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: dL/dkl, with [`Estimator::GIVEN`].
+    pub grad_kl: Option<MatrixMut<'a, f32>>,
     /// `[B]`: dL/dlog_z, for an entry that reads it.
     pub grad_log_z: Option<MatrixMut<'a, f32>>,
     /// Sums for the caller's log, see [`stat`]. Asking for them changes no other output's bits.
@@ -610,7 +828,7 @@ pub struct Outputs<'a> {
     pub token_status: Option<MatrixMut<'a, u32>>,
     /// `[B]`, the bits of its live tokens and of its own value, and `empty`.
     pub sequence_status: Option<MatrixMut<'a, u32>>,
-    /// Tokens by status bit, and sequences by bits that none of their tokens has; `empty` counts sequences, and a batch
+    /// Tokens by status bit, and sequences by bits that none of their tokens has; `empty` counts sequences, and every term
     /// whose denominator is 0 adds one. A loss that overflows by itself or does not fit its place adds one to `overflow`.
     pub counters: Option<&'a mut [i64; row::BITS]>,
 }
@@ -622,20 +840,35 @@ impl Outputs<'_> {
             wide("outputs.out_loss", m.dtype())?;
             m.layout().check("outputs.out_loss", 1, 1)?;
         }
+        self.terms
+            .as_ref()
+            .map_or(Ok(()), |m| m.layout().check("outputs.out_terms", 3 + problem.options.terms.len(), 1))?;
+        if problem.options.aggregate.mode == Mode::None {
+            let given = [("outputs.out_loss", self.loss.is_some()), ("outputs.out_terms", self.terms.is_some())];
+            if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
+                let expected = Value::Text("none: nothing is aggregated");
+                return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+            }
+        }
         if let Some(m) = &self.values {
-            let sequence = problem.info().kind == Kind::Sequence;
+            let sequence = matches!(problem.info().kind, Kind::Sequence | Kind::List);
             wide("outputs.out_values", m.dtype())?;
+            if problem.info().kind == Kind::List && m.dtype() != crate::Dtype::F64 {
+                let (status, got) = (crate::Status::UnsupportedDtype, Value::Dtype(m.dtype()));
+                return Err(Error::new(status, "outputs.out_values", got, Value::Text("f64, for this entry")));
+            }
             if !sequence && m.dtype() != crate::Dtype::F32 {
                 let status = crate::Status::UnsupportedDtype;
                 let expected = Value::Text("f32, for this entry");
                 return Err(Error::new(status, "outputs.out_values", Value::Dtype(m.dtype()), expected));
             }
-            m.layout().check("outputs.out_values", if sequence { b } else { n }, 1)?;
+            m.layout().check("outputs.out_values", problem.values(), 1)?;
         }
         let floats = [
             ("outputs.out_kl", &self.kl, n),
             ("grad_logps_out", &self.grad_logps, n),
             ("grad_entropy_out", &self.grad_entropy, n),
+            ("grad_kl", &self.grad_kl, n),
             ("outputs.grad_log_z_out", &self.grad_log_z, b),
         ];
         for (field, m, n) in floats {
@@ -644,6 +877,9 @@ impl Outputs<'_> {
         let unwanted = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
         if self.grad_entropy.is_some() && problem.options.bonus.is_none() {
             return unwanted("grad_entropy_out", "none: there is no bonus");
+        }
+        if self.grad_kl.is_some() && problem.estimator().is_none_or(|e| e.id != Estimator::GIVEN) {
+            return unwanted("grad_kl", "none: the KL term is an estimate");
         }
         if self.grad_log_z.is_some() && !problem.info().about.differentiates(slot::LOG_Z) {
             return unwanted("outputs.grad_log_z_out", "none: the entry does not read log_z");
@@ -663,6 +899,7 @@ pub struct TokenOutputs<'a> {
     pub kl: Option<MatrixMut<'a, f32>>,
     pub grad_logps: Option<MatrixMut<'a, f32>>,
     pub grad_entropy: Option<MatrixMut<'a, f32>>,
+    pub grad_kl: Option<MatrixMut<'a, f32>>,
     pub status: Option<MatrixMut<'a, u32>>,
 }
 impl Split for TokenOutputs<'_> {
@@ -672,6 +909,7 @@ impl Split for TokenOutputs<'_> {
         (a.kl, b.kl) = self.kl.split(row);
         (a.grad_logps, b.grad_logps) = self.grad_logps.split(row);
         (a.grad_entropy, b.grad_entropy) = self.grad_entropy.split(row);
+        (a.grad_kl, b.grad_kl) = self.grad_kl.split(row);
         (a.status, b.status) = self.status.split(row);
         (a, b)
     }
@@ -754,7 +992,8 @@ pub fn weighted<R: Real>(k: EstimateOut<R>, k3: bool, at: Ratios<R>, how: &Estim
         }
         None => {}
     }
-    let rho = x.exp();
+    let by_ratio = how.weight == EstimatorWeight::Ratio || how.weight == EstimatorWeight::RatioSequence;
+    let rho = if by_ratio || how.gradient == EstimatorGradient::StraightThroughRatio { x.exp() } else { zero };
     let mut out = match how.weight {
         EstimatorWeight::One => Weighted { value: k.value, logp: k.logp, shared: zero },
         EstimatorWeight::Score => Weighted { value: k.value, logp: total, shared: zero },

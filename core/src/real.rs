@@ -131,6 +131,9 @@ pub trait Real:
 }
 
 /// Everything about a floating-point format that the elementary functions need.
+///
+/// A constant, as are the coefficients: from a `static` of another crate a kernel would read them, one by one and in f64,
+/// for every vector.
 #[derive(Debug)]
 pub struct Format {
     /// Name of the type in C.
@@ -273,12 +276,19 @@ pub mod elementary {
         x.lit(R::FORMAT.exp_max).select_lt(x, x.lit(f64::INFINITY), y)
     }
 
+    /// [`expm1`] between `expm1_min` and `exp_max`, apart from what is tiny.
     #[inline(always)]
-    pub fn expm1<R: Real>(x: R) -> R {
+    fn expm1_inside<R: Real>(x: R) -> R {
         let (n, p) = reduce(x);
         let h = (n - x.lit(1.0)).exp2i(); // half the scale: 2^1024 does not exist
         let y = h.fma(p, h - x.lit(0.5));
-        let y = x.select_lt(x.lit(R::FORMAT.expm1_min), x.lit(-1.0), y + y);
+        y + y
+    }
+
+    #[inline(always)]
+    pub fn expm1<R: Real>(x: R) -> R {
+        let y = expm1_inside(x);
+        let y = x.select_lt(x.lit(R::FORMAT.expm1_min), x.lit(-1.0), y);
         let y = x.lit(R::FORMAT.exp_max).select_lt(x, x.lit(f64::INFINITY), y);
         x.abs().select_lt(x.lit(R::FORMAT.tiny), x, y)
     }
@@ -340,13 +350,15 @@ pub mod elementary {
 
     #[inline(always)]
     pub fn tanh<R: Real>(x: R) -> R {
-        let (one, two, a) = (x.lit(1.0), x.lit(2.0), x.abs());
+        let (one, two, most, all) = (x.lit(1.0), x.lit(2.0), x.lit(20.0), x.abs());
+        // from 20 on the result is 1
+        let a = most.select_lt(all, most, all);
         // below 1 from expm1(-2|x|), above as 1 - 2 / (e^2|x| + 1): neither cancels there
-        let t = a.select_lt(one, -(a + a), a + a).expm1();
+        let t = expm1_inside(a * a.select_lt(one, -two, two));
         let q = a.select_lt(one, -t, two) / (t + two);
         let y = a.select_lt(one, q, one - q);
         let y = x.select_lt(x.lit(0.0), -y, y);
-        x.abs().select_lt(x.lit(R::FORMAT.tiny), x, y)
+        all.select_lt(x.lit(R::FORMAT.tiny), x, y)
     }
 
     #[inline(always)]

@@ -677,8 +677,7 @@ impl<C: Copy> RowTransform<C> {
             RowTransform::Softcap { inner, outer, .. } => (v * inner.beside(z)).tanh() * outer.beside(z),
         };
         let (inf, dead) = (z.lit(f64::INFINITY), z.lit(f64::NEG_INFINITY));
-        let x = inf.select_le(z, inf, x);
-        let x = z.select_le(dead, dead, x);
+        let x = inf.select_le(z.abs(), z, x);
         match bias {
             Some(b) => b.select_le(dead, dead, x),
             None => x,

@@ -4,10 +4,10 @@
 //! there ([`Joint`]), the others read the pair once for its records and once more for the sums; gradients read it again. What
 //! is read again comes from the cache where the pair fits it.
 use crate::lanes::Sixteen;
-use crate::logprob::{AHEAD, Block, Grad, Job, Scratch, find, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::logprob::{Block, Grad, Job, Scratch, ahead, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, Terms, V, clamp, exp, inside, prefetch, splat, tree};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, inside, prefetch, splat, tree};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
 use truing_core::divergence::{
@@ -1192,7 +1192,7 @@ impl<'a> View<'a> {
             return None;
         }
         let x = z[piece.first..piece.first + piece.n].as_chunks().0;
-        Some(Source { x, ahead: inside(x, AHEAD, z.as_ptr_range().end.addr()) })
+        Some(Source { x, ahead: inside(x, ahead::<f32>(), z.as_ptr_range().end.addr()) })
     }
 }
 /// A column from its transformed logits.
@@ -1349,7 +1349,7 @@ impl<S: Sixteen> Engine for Lanes<S> {
 fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
     s.enter(
         #[inline(always)]
-        || find(s, x.as_flattened(), Record { m, k: 0, ..Record::EMPTY }).k as usize,
+        || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
     )
 }
 #[inline(never)]
@@ -1371,15 +1371,15 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
                 f32::max_add(s, &mut m, p);
             }
             let m = f32::max_get(s, m);
-            let mv = splat(s, if m == f32::NEG_INFINITY { 0.0 } else { m });
+            let mv = centre(s, splat(s, m));
             let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
             for ([p, q], e) in pairs.iter().zip(exp.as_chunks_mut::<2>().0) {
                 // what comes next arrives while this is worked on
-                prefetch(p, AHEAD, x.ahead);
-                prefetch(q, AHEAD, x.ahead);
+                prefetch(p, ahead::<f32>(), x.ahead);
+                prefetch(q, ahead::<f32>(), x.ahead);
                 let ([z0, z1], [z2, z3]) = (f32::load(s, p), f32::load(s, q));
-                let t = Terms::<S, 4>::new(s, [z0, z1, z2, z3], mv);
+                let t = Terms::<S, 4>::new(s, Begun::new(s, [z0, z1, z2, z3], mv));
                 for i in 0..4 {
                     ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
                 }
@@ -1389,8 +1389,8 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
                 }
             }
             for (p, e) in last.iter().zip(&mut exp[2 * pairs.len()..]) {
-                prefetch(p, AHEAD, x.ahead);
-                let t = Terms::<S, 2>::new(s, f32::load(s, p), mv);
+                prefetch(p, ahead::<f32>(), x.ahead);
+                let t = Terms::<S, 2>::new(s, Begun::new(s, f32::load(s, p), mv));
                 for i in 0..2 {
                     ties += t.add::<false>(i, &mut r[i], &mut { zero }, &mut { zero }).count_ones();
                 }
@@ -1402,7 +1402,7 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
-                    x.k = first as u32 + find(s, b.as_flattened(), Record { k: 0, ..x }).k;
+                    x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..x }).k;
                 }
             }
             x
@@ -1458,8 +1458,8 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: Source<'_>, b: Source<'
         || {
             let mut sums = Adding::new(s);
             for (p, q) in a.x.iter().zip(b.x) {
-                prefetch(p, AHEAD, a.ahead);
-                prefetch(q, AHEAD, b.ahead);
+                prefetch(p, ahead::<f32>(), a.ahead);
+                prefetch(q, ahead::<f32>(), b.ahead);
                 let (p, q) = (f32::load(s, p), f32::load(s, q));
                 for l in 0..2 {
                     sums.add::<F>(k, &column(s, k, [p[l], q[l]]), l, pass);

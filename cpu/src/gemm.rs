@@ -15,8 +15,9 @@ use core::marker::PhantomData;
 use fearless_simd::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::x86::Avx2;
+use truing_core::dtype::Element;
 pub use truing_core::linear_logprob::BLOCK;
-use truing_core::matrix::Floats;
+use truing_core::matrix::{Floats, Matrix};
 use truing_core::real::Real;
 
 /// Lanes of a vector.
@@ -279,11 +280,6 @@ fn tile<C: Chain, const MR: usize, const NV: usize>(
         }
     }
 }
-/// Asks for all of `x`.
-#[inline(always)]
-fn fetch<T>(x: &[T]) {
-    prefetch(x.as_ptr(), x.len(), true);
-}
 /// Asks for up to two lines into the second cache; returns where the next ones are.
 #[inline(always)]
 fn far(line: *const u8, lines: usize) -> *const u8 {
@@ -329,6 +325,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     fn f32(self) -> Self::F;
     /// One reduction block, `b`: `nv` vectors per k. `flush`: tiny steps count as zero.
     fn tile(self, flush: bool, a: A<Self::In>, rows: usize, b: &[[Self::In; LANES]], nv: usize, later: Ahead, out: Out);
+    /// [`pack_reduction`], compiled for the instruction set.
+    fn pack(self, m: &Floats, row: &dyn Fn(usize) -> Option<usize>, shape: Reduction, to: &mut [[f32; LANES]]);
     /// [`Input::convert`], compiled for the instruction set.
     fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [Self::In]) -> u16;
     /// [`spin`] on its instructions.
@@ -350,6 +348,15 @@ macro_rules! kernels {
                 } else {
                     self.enter(#[inline(always)] || by_width!(Fma::<_, false>(self), $mr, $nv, a rows b nv later out))
                 }
+            }
+            fn pack(
+                self,
+                m: &Floats,
+                row: &dyn Fn(usize) -> Option<usize>,
+                shape: Reduction,
+                to: &mut [[f32; LANES]],
+            ) {
+                self.enter(#[inline(always)] || pack_reduction(m, row, shape, to))
             }
             fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
                 self.enter(#[inline(always)] || <f32 as Input>::convert(m, paired, i, from, out))
@@ -383,6 +390,9 @@ impl Kernel for NoIsa {
         } else {
             by_width!(Scalar::<false>, 2, 1, a rows b nv later out)
         }
+    }
+    fn pack(self, m: &Floats, row: &dyn Fn(usize) -> Option<usize>, shape: Reduction, to: &mut [[f32; LANES]]) {
+        pack_reduction(m, row, shape, to);
     }
     fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [f32]) -> u16 {
         <f32 as Input>::convert(m, paired, i, from, out)
@@ -464,6 +474,9 @@ mod dot {
             }
             // SAFETY: a `Dot` is made by `detect` alone, which saw these features.
             unsafe { enter(self, a, rows, b, nv, later, out) }
+        }
+        fn pack(self, m: &Floats, row: &dyn Fn(usize) -> Option<usize>, shape: Reduction, to: &mut [[f32; LANES]]) {
+            self.0.pack(m, row, shape, to);
         }
         fn convert(self, m: &Floats, paired: bool, i: usize, from: usize, out: &mut [[u16; 2]]) -> u16 {
             <[u16; 2] as Input>::convert(m, paired, i, from, out)
@@ -749,69 +762,76 @@ fn pack_panel<T: Input>(m: &Floats, paired: bool, rows: &[usize], width: usize, 
     least
 }
 
-/// One panel from rows that are the reduction: `b[k][lane]` = element `first + lane` of row `rows(k)`, widened to f32;
-/// `None` stands for a row of zeros. Lane `ones`, if inside, is 1 in every row that exists.
-pub(crate) fn pack_reduction(
-    m: &Floats,
-    rows: impl Iterator<Item = Option<usize>> + Clone,
-    first: usize,
-    width: usize,
-    ones: Option<usize>,
-    to: &mut [[f32; LANES]],
-) {
-    let lanes = (width * LANES).min(m.cols() - first.min(m.cols()));
-    const AHEAD: usize = 16; // a few neighbours of each row are what no hardware fetches in time
-    let mut ahead = rows.clone().skip(AHEAD);
-    for (to, i) in to.chunks_exact_mut(width).zip(rows) {
-        if let (Some(Some(i)), true) = (ahead.next(), lanes > 0) {
-            match m {
-                Floats::F32(m) => fetch(&m.row(i)[first..first + lanes]),
-                Floats::Bf16(m) => fetch(&m.row(i)[first..first + lanes]),
-                Floats::F16(m) => fetch(&m.row(i)[first..first + lanes]),
-                Floats::F64(_) => {}
-            }
-        }
-        let (live, pad) = to.as_flattened_mut().split_at_mut(lanes);
-        pad.fill(0.0);
-        match i {
-            None => live.fill(0.0),
-            Some(i) => {
-                match m {
-                    _ if lanes == 0 => {}
-                    // a call for each would take as long as the copy
-                    Floats::F32(m) => {
-                        let (to, to_end) = live.as_chunks_mut::<LANES>();
-                        let (from, from_end) = m.row(i)[first..first + lanes].as_chunks();
-                        for (to, from) in to.iter_mut().zip(from) {
-                            *to = *from;
-                        }
-                        to_end.copy_from_slice(from_end);
-                    }
-                    _ => drop(f32::convert(m, false, i, first, live)),
-                }
-                if let Some(x) = ones.and_then(|lane| pad.get_mut(lane.wrapping_sub(lanes))) {
-                    *x = 1.0;
-                }
-            }
-        }
+/// Panels that lie one behind the other, made of rows that are the reduction.
+#[derive(Clone, Copy)]
+pub(crate) struct Reduction {
+    /// Rows.
+    pub len: usize,
+    /// Rows from one panel to the next.
+    pub stride: usize,
+    /// The element of a row that is the first lane of the first panel.
+    pub first: usize,
+    /// Vectors of a panel.
+    pub nv: usize,
+    /// A lane behind the last element that is 1 in every row that exists, counted from `first`.
+    pub ones: Option<usize>,
+}
+/// `b[k][lane]` = element `first + lane` of row `row(k)`, widened to f32; `None` stands for a row of zeros. A row is read
+/// once for all panels: each of them would visit its page again.
+#[inline(always)]
+fn pack_reduction(m: &Floats, row: &dyn Fn(usize) -> Option<usize>, shape: Reduction, to: &mut [[f32; LANES]]) {
+    match m {
+        Floats::F32(m) => pack_rows(m, |x| x, row, shape, to),
+        Floats::Bf16(m) => pack_rows(m, |x| widen_bf16(x.to_bits()), row, shape, to),
+        Floats::F16(m) => pack_rows(m, |x| widen_f16(x.to_bits()), row, shape, to),
+        Floats::F64(m) => pack_rows(m, |x| x as f32, row, shape, to),
     }
 }
-
-/// [`pack_reduction`] of `len` rows (`rows(k)`: from row k on) into whole panels of `nv` vectors, one behind the other.
-/// They are filled together: the pages that the rows lie on are visited once for all panels.
-pub(crate) fn pack_panels<I: Iterator<Item = Option<usize>> + Clone>(
-    m: &Floats,
-    rows: impl Fn(usize) -> I,
-    len: usize,
-    first: usize,
-    nv: usize,
+#[inline(always)]
+fn pack_rows<T: Element>(
+    m: &Matrix<T>,
+    widen: impl Fn(T) -> f32,
+    row: &dyn Fn(usize) -> Option<usize>,
+    Reduction { len, stride, first, nv, ones }: Reduction,
     to: &mut [[f32; LANES]],
 ) {
-    const ROWS: usize = 16;
-    for k in (0..len).step_by(ROWS) {
-        for (p, to) in to.chunks_exact_mut(len * nv).enumerate() {
-            let to = &mut to[k * nv..len.min(k + ROWS) * nv];
-            pack_reduction(m, rows(k), first + p * nv * LANES, nv, None, to);
+    let width = nv * LANES;
+    let panels = to.len().div_ceil((stride * nv).max(1));
+    let lanes = (panels * width).min(m.cols().saturating_sub(first));
+    // neighbours that are too short or too far apart for the hardware to fetch in time
+    let ahead = (32 / panels.max(1)).max(4);
+    for k in 0..len {
+        let source = row(k).map(|i| &m.row(i)[first.min(m.cols())..][..lanes]);
+        let later = if k + ahead < len { row(k + ahead) } else { None };
+        let later = later.map(|i| m.data().as_ptr().wrapping_add(m.layout().offset(i) + first));
+        for p in 0..panels {
+            let to = to[(p * stride + k) * nv..][..nv].as_flattened_mut();
+            let Some(x) = source else {
+                to.fill(0.0);
+                continue;
+            };
+            let at = (p * width).min(lanes);
+            let x = &x[at..lanes.min(at + width)];
+            if let Some(later) = later {
+                prefetch(later.wrapping_add(at), x.len(), true);
+            }
+            let (live, pad) = to.split_at_mut(x.len());
+            let ((vectors, rest), (from, from_rest)) = (live.as_chunks_mut::<LANES>(), x.as_chunks::<LANES>());
+            for (vector, from) in vectors.iter_mut().zip(from) {
+                // as values: for references the compiler sees that they are apart too late to use vectors
+                let (from, mut wide) = (*from, [0.0; LANES]);
+                for i in 0..LANES {
+                    wide[i] = widen(from[i]);
+                }
+                *vector = wide;
+            }
+            for (x, from) in rest.iter_mut().zip(from_rest) {
+                *x = widen(*from);
+            }
+            pad.fill(0.0);
+            if let Some(one) = ones.and_then(|one| to.get_mut(one.wrapping_sub(p * width))) {
+                *one = 1.0;
+            }
         }
     }
 }
@@ -1076,7 +1096,7 @@ pub(crate) fn product<K: Kernel>(
 }
 /// A quarter of the lines of four rows of `a` from `v` on, with every piece those of the next row.
 fn rows_ahead(a: &Floats, v: usize, k: usize) -> Ahead {
-    fn of<T: truing_core::dtype::Element>(m: &truing_core::matrix::Matrix<T>, v: usize, k: usize) -> Ahead {
+    fn of<T: Element>(m: &Matrix<T>, v: usize, k: usize) -> Ahead {
         let layout = m.layout();
         if v >= layout.rows() {
             return Ahead::NOTHING;

@@ -6,7 +6,7 @@
 //! and cost 30 times. Only sets with hardware fma run lanes; all others run the scalar path, which gives the same bits (an
 //! inlined emulated fma made one build pass ten minutes).
 use core::ops::{Add, Div, Mul, Neg, Sub};
-use fearless_simd::{f32x8, f32x16, f64x8, i16x32, mask32x16, prelude::*, u16x8, u16x32, u32x8, u32x16, u64x8};
+use fearless_simd::{f32x8, f32x16, f64x8, i16x32, i32x16, mask32x16, prelude::*, u16x8, u16x32, u32x8, u32x16, u64x8};
 use truing_core::real::{F32, F64, Format, Real};
 use truing_core::record::Constant;
 
@@ -228,6 +228,8 @@ pub trait Sixteen: Copy + Send + Sync {
     fn or(self, a: Self::M, b: Self::M) -> Self::M;
     /// Whether any lane is set.
     fn any(self, m: Self::M) -> bool;
+    /// Whether the sign bit of any lane is clear.
+    fn any_plus(self, a: Self::V) -> bool;
     /// Sum of the bits as u32.
     fn iadd(self, a: Self::V, b: Self::V) -> Self::V;
     /// Bitwise and.
@@ -417,6 +419,10 @@ impl<S: Simd> Sixteen for S {
     #[inline(always)]
     fn any(self, m: Self::M) -> bool {
         m.any_true()
+    }
+    #[inline(always)]
+    fn any_plus(self, a: Self::V) -> bool {
+        a.bitcast::<i32x16<S>>().simd_gt(i32x16::splat(self, -1)).any_true()
     }
     #[inline(always)]
     fn iadd(self, a: Self::V, b: Self::V) -> Self::V {
@@ -616,6 +622,7 @@ mod wide {
             shr<const N>(a: __m512) -> __m512 = float(_mm512_srli_epi32::<N>(int(a)));
             max_i16(a: __m512, b: __m512) -> __m512 = float(_mm512_max_epi16(int(a), int(b)));
             min_u16(a: __m512, b: __m512) -> __m512 = float(_mm512_min_epu16(int(a), int(b)));
+            any_plus(a: __m512) -> bool = _mm512_movepi32_mask(int(a)) != u16::MAX;
             lookup(bits: __m512, table: &[u32; 8]) -> __m512 = {
                 let table = _mm512_broadcast_i64x4(_mm256_loadu_si256(table.as_ptr().cast()));
                 float(_mm512_permutexvar_epi32(int(bits), table))

@@ -7,14 +7,14 @@
 //! `truing_core::record`; how much fits the workspace decides what runs side by side and what is computed twice, nothing
 //! else.
 use crate::gemm::{
-    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, WIDEST, across, pack_panels,
-    pack_reduction, product, scratch, sweep, sweep_panels, with_kernel,
+    A, Ahead, Disjoint, Input, Kernel, LANES, Onto, Out, Panels, Pieces, Place, Reduction, WIDEST, across, product,
+    scratch, sweep, sweep_panels, with_kernel,
 };
 use crate::lanes::{Isa, Sixteen, prefetch};
 use crate::logprob::{self, BackwardInputs, Counted, Losses, Over, Totals, add_up, check_figures, check_upstream};
 use crate::on_lanes;
 use crate::parallel::{Context, Mode};
-use crate::rows::{Cell, Terms, V, clamp, exp, exp_parts, fma, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, fma, splat};
 use crate::sequence::check_space;
 use core::ops::Range;
 use truing_core::divergence::formula::{ratio, term};
@@ -87,8 +87,10 @@ const CHUNK: usize = 240;
 /// Columns of a task of the logits product in the backward, at most; then the reduction of grad_hidden takes a strip at a
 /// time.
 const STRIP: usize = 96;
-/// Lanes of weights that grad_hidden packs together.
-const TOGETHER: usize = 192;
+/// Rows between panels of weights, so that these do not lie powers of two apart, in the same cache sets.
+const GAP: usize = 1;
+/// Lanes of weights that grad_hidden packs together, and the bytes that this takes of all workers.
+const TOGETHER: (usize, usize) = (576, 16 << 20);
 /// Columns that grad_hidden takes all rows through before the next ones.
 const PART: usize = 1056;
 /// Strips of a grad_weight task.
@@ -618,7 +620,8 @@ pub fn forward_fused(
                 forward_on(k, &job, &mut group, &mut out, &mut sets, &mut losses, space)
             })?;
             let stats = out.stats.as_ref().map(MatrixMut::view);
-            let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status: None };
+            let back =
+                Back { rows: logprob::Back { job: job.rows, stats, from: 0, upstream, stream: false }, status: None };
             let grads = grads.reborrow();
             with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, &mut group, back, grads, space))?;
             before += (first..end).map(live).sum::<usize>();
@@ -678,7 +681,7 @@ pub fn backward_group(
     check_space(workspace, backward_need(context, problem, hidden, weight, &asked))?;
     let job = Job::new(context, problem, inputs, asked);
     let upstream = Upstream { loss: job.rows.divided(upstream.loss), ..upstream };
-    let back = Back { rows: logprob::Back { job: job.rows, stats, upstream, stream: false }, status };
+    let back = Back { rows: logprob::Back { job: job.rows, stats, from: 0, upstream, stream: false }, status };
     with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, group, back, grads, workspace))
 }
 fn check_backward(
@@ -1474,9 +1477,8 @@ fn sums_lanes<S: Sixteen, const ALL: bool>(
     (v0, skip): (usize, usize),
     out: &mut [Record],
 ) {
-    let zero = splat(s, 0.0);
-    let m = V::from_slice(s, &max[..LANES]) + zero; // -0 becomes +0
-    let centre = m.simd_eq(splat(s, f32::NEG_INFINITY)).select(zero, m);
+    let m = V::from_slice(s, &max[..LANES]) + splat(s, 0.0); // -0 becomes +0
+    let centre = centre(s, m);
     let mut sums =
         Sums { r: [[0.0; LANES]; CHAINS], u: [[0.0; LANES]; CHAINS], q: [[0.0; LANES]; CHAINS], ties: [0; LANES] };
     const AHEAD: usize = 24; // columns
@@ -1526,7 +1528,7 @@ impl Sums {
     /// Takes in N columns, the first in chain `l`.
     #[inline(always)]
     fn add<S: Sixteen, const ALL: bool, const N: usize>(&mut self, s: S, x: [V<S>; N], centre: V<S>, l: usize) {
-        let terms = Terms::new(s, x, centre);
+        let terms = Terms::new(s, Begun::new(s, x, centre));
         for i in 0..N {
             let (r, u, q) = (&mut self.r[l + i], &mut self.u[l + i], &mut self.q[l + i]);
             let (mut vr, mut vu, mut vq) = (V::from_slice(s, r), V::from_slice(s, u), V::from_slice(s, q));
@@ -1681,6 +1683,8 @@ struct Pass {
     c: usize,
     /// The totals of a grad_weight tile need a place of their own.
     total: bool,
+    /// Lanes of weights that grad_hidden packs together.
+    together: usize,
     roomy: bool,
     /// The logits are there: no hidden states are packed, no weights copied, and dz takes the place of the logits.
     kept: bool,
@@ -1689,10 +1693,14 @@ impl Pass {
     fn tile(sizes: &Sizes) -> usize {
         sizes.valid.next_multiple_of(LANES).clamp(LANES, BLOCK) // a shard may be padding alone
     }
+    fn lanes(sizes: &Sizes) -> usize {
+        TOGETHER.0.min(TOGETHER.1 / (Self::tile(sizes) * size_of::<f32>() * sizes.threads))
+    }
     fn weight(sizes: &Sizes, direct: bool) -> Pass {
         let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
         let (t, total) = (Self::tile(sizes), !direct && sizes.rows > b);
-        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, roomy: true, kept: false }
+        let together = Self::lanes(sizes);
+        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, together, roomy: true, kept: false }
     }
     fn hidden(sizes: &Sizes, b: usize) -> Pass {
         Pass {
@@ -1703,6 +1711,7 @@ impl Pass {
             b,
             c: b,
             total: false,
+            together: Self::lanes(sizes),
             roomy: true,
             kept: false,
         }
@@ -1744,12 +1753,12 @@ impl Pass {
     }
     /// Panels of weights that are packed together.
     fn together<K: Kernel>(&self) -> usize {
-        if self.roomy { TOGETHER / (LANES * K::F::NV) } else { 1 }
+        if self.roomy { (self.together / (LANES * K::F::NV)).max(1) } else { 1 }
     }
     /// Vectors of a worker's panels for a gradient product.
     fn panel<K: Kernel>(&self) -> usize {
         let weight = if self.weight { self.b * self.across::<K>() } else { 0 };
-        let hidden = if self.hidden { self.t * self.together::<K>() } else { 0 };
+        let hidden = if self.hidden { (self.t + GAP) * self.together::<K>() } else { 0 };
         K::F::NV * weight.max(hidden)
     }
     /// Floats of a worker's part of a gradient: finished columns of grad_weight, or chains.
@@ -2200,13 +2209,16 @@ fn pass<K: Kernel>(
                 let weight_tasks = groups * parts;
                 // grad_hidden: enough pieces of rows for every thread, none too small for its panel
                 let hp = if pass.hidden { d.div_ceil(width) } else { 0 };
-                let together = hp.div_ceil(2 * threads).clamp(1, pass.together::<K>());
+                let groups_at_least = hp.div_ceil(pass.together::<K>()).max(threads.min(hp)).max(1);
+                let together = hp.div_ceil(groups_at_least).max(1);
                 let hidden_groups = hp.div_ceil(together);
-                let pieces = (2 * threads).div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
+                let pieces = threads.div_ceil(hidden_groups.max(1)).min((n1 - n0).div_ceil(128));
                 let rows = (n1 - n0).div_ceil(pieces).next_multiple_of(ld);
                 let pieces = (n1 - n0).div_ceil(rows);
                 let out = &*out;
-                job.context.tasks(weight_tasks + hidden_groups * pieces, |worker, task| {
+                let tasks = weight_tasks + hidden_groups * pieces;
+                job.context.tasks(tasks, |worker, task| {
+                    let task = (weight_tasks + task) % tasks; // the larger ones first
                     // SAFETY: the worker's own; nobody writes z while these tasks run.
                     let (b, local, z) =
                         unsafe { (buffers.piece(worker * nb, nb), locals.piece(worker * nl, nl), z.shared(z0, z_len)) };
@@ -2214,7 +2226,7 @@ fn pass<K: Kernel>(
                         let (p0, part) = (w0 + task / parts * some, task % parts);
                         let p1 = w1.min(p0 + some);
                         let (c0, c1) = (part * subs / parts * sub, (v1 - v0).min((part + 1) * subs / parts * sub));
-                        let rows = || (n0..n1).map(|i| (kept.fill[i] != ZERO).then_some(kept.live[i]));
+                        let row = |k: usize| (kept.fill[n0 + k] != ZERO).then_some(kept.live[n0 + k]);
                         let onto = if pass.total {
                             if n0 > l0 { Onto::Sum } else { Onto::Fresh }
                         } else {
@@ -2240,7 +2252,9 @@ fn pass<K: Kernel>(
                             let len = (n1 - n0) * K::F::NV;
                             let b = &mut b[..(first - p0) * len];
                             if first > p0 {
-                                pack_panels(hidden, |k| rows().skip(k), n1 - n0, p0 * width, K::F::NV, b);
+                                let (len, nv) = (n1 - n0, K::F::NV);
+                                let shape = Reduction { len, stride: len, first: p0 * width, nv, ones: None };
+                                kg.pack(hidden, &row, shape, b);
                                 // SAFETY: these columns of these rows belong to panels [p0, first) and this task.
                                 let to = unsafe { Out::new(x, (v0 + c0) * ld + p0 * width, ld, width, onto) };
                                 sweep_panels(kg, (c1 - c0, strip), |v| dz(c0 + v, 0), b, first - p0, to);
@@ -2251,7 +2265,9 @@ fn pass<K: Kernel>(
                             let lanes = nv * LANES;
                             let b = &mut b[..(n1 - n0) * nv];
                             let one = (ones == 1).then_some(d).and_then(|d| d.checked_sub(p * width));
-                            pack_reduction(hidden, rows(), p * width, nv, one, b);
+                            let len = n1 - n0;
+                            let shape = Reduction { len, stride: len, first: p * width, nv, ones: one };
+                            kg.pack(hidden, &row, shape, b);
                             let own = lanes.min(d.saturating_sub(p * width));
                             for a0 in (c0..c1).step_by(sub) {
                                 let a1 = c1.min(a0 + sub);
@@ -2298,17 +2314,18 @@ fn pass<K: Kernel>(
                         let (group, piece) = ((task - weight_tasks) / pieces, (task - weight_tasks) % pieces);
                         let (r0, r1) = (piece * rows, (n1 - n0).min((piece + 1) * rows));
                         let (p0, p1) = (group * together, hp.min((group + 1) * together));
-                        let len = (v1 - v0) * K::F::NV;
-                        let columns =
-                            |k: usize| (v0 + k..v1).map(|j| (job.bias(j) != Some(f32::NEG_INFINITY)).then_some(j));
+                        let stride = v1 - v0 + GAP;
+                        let column = |k: usize| (job.bias(v0 + k) != Some(f32::NEG_INFINITY)).then_some(v0 + k);
                         let whole = (d / width).clamp(p0, p1) - p0;
-                        pack_panels(weight, columns, v1 - v0, p0 * width, K::F::NV, &mut b[..whole * len]);
-                        for (p, b) in (p0..p1).zip(b.chunks_mut(len)) {
+                        let nv = K::F::NV;
+                        let shape = Reduction { len: v1 - v0, stride, first: p0 * width, nv, ones: None };
+                        kg.pack(weight, &column, shape, &mut b[..whole * stride * nv]);
+                        for (p, b) in (p0..p1).zip(b.chunks_mut(stride * nv)) {
                             let nv = (d - p * width).div_ceil(LANES).min(K::F::NV);
                             let lanes = nv * LANES;
                             let b = &mut b[..(v1 - v0) * nv];
                             if p >= p0 + whole {
-                                pack_reduction(weight, columns(0), p * width, nv, None, b);
+                                kg.pack(weight, &column, Reduction { first: p * width, nv, ..shape }, b);
                             }
                             let at = p * width * (l1 - l0) + (n0 - l0 + r0) * lanes;
                             // SAFETY: these rows of panel p are the task's.
@@ -2558,10 +2575,12 @@ struct Sides {
     scale: [[f32; LANES]; 2],
     gamma: [f32; LANES],
     factor: [f32; LANES],
+    /// What log q, but for its maximum, is taken from in the gradient of KL(policy || reference).
+    center: [f32; LANES],
     bad: [bool; LANES],
 }
 impl Sides {
-    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], factors: Option<&[f32]>) -> Sides {
+    fn new(jobs: &[Job<'_>; 2], heads: &[Head<'_>; 2], rows: &[usize], way: Way<'_>) -> Sides {
         let zero = [0.0; LANES];
         let mut x = Sides {
             slope: [[1.0; LANES]; 2],
@@ -2570,44 +2589,65 @@ impl Sides {
             scale: [zero; 2],
             gamma: zero,
             factor: zero,
+            center: zero,
             bad: [false; LANES],
         };
         for (l, &row) in rows.iter().enumerate() {
-            let mut log = [0.0; 2];
+            let (mut log, mut entropy) = ([0.0; 2], [0.0; 2]);
             for h in 0..2 {
                 let record = Record::unpack(heads[h].stats.row(row));
                 set_transform(&jobs[h].transform(row), l, &mut x.slope[h], &mut x.outer[h]);
                 x.m[h][l] = record.m;
                 x.scale[h][l] = (1.0 / (1.0 + record.r as f64)) as f32;
                 log[h] = truing_core::real::Real::log1p(record.r as f64);
+                entropy[h] = log[h] - record.u as f64 / (1.0 + record.r as f64);
                 x.bad[l] |= record.poisoned() || record.m == f32::NEG_INFINITY;
             }
-            x.gamma[l] = (log[1] - log[0]) as f32;
-            x.factor[l] = factors.map_or(0.0, |f| -f[row]);
+            let gamma = if way.reverse { log[0] - log[1] } else { log[1] - log[0] };
+            x.gamma[l] = gamma as f32;
+            if let Some((factors, kl)) = way.gradient {
+                x.factor[l] = -factors[row];
+                // the cross entropy -sum p log q is the KL and the entropy of p
+                x.center[l] = (kl[row] + entropy[0] - log[1]) as f32;
+            }
         }
         x
     }
 }
 /// Columns whose terms are added up in f32 before they go to f64.
 const RUN: usize = 32;
-/// KL(reference || policy) of the rows whose logits both groups keep: `heads` and `logits` are the policy's and the
-/// reference's, of the same element types. `kl` is indexed by row; NaN where a row of either side has no distribution.
-pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], kl: &mut [f64]) {
-    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
-    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, None, kl));
+/// Which KL of two heads, and of what.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    /// KL(policy || reference), not KL(reference || policy).
+    reverse: bool,
+    /// The gradient: factors and the KL, by row.
+    gradient: Option<(&'a [f32], &'a [f64])>,
 }
-/// Leaves what `factors[row] KL(reference || policy)` adds to dz beside `lse` and `logprob` (`- factor q`) to the
-/// backward of the policy's logits; those of the reference are used up.
+/// KL(reference || policy), or with `reverse` KL(policy || reference), of the rows whose logits both groups keep: `heads` and
+/// `logits` are the policy's and the reference's, of the same element types. `kl` is indexed by row; NaN where a row of either
+/// side has no distribution.
+pub fn kept_kl(context: &Context, heads: [Head<'_>; 2], logits: [&mut Logits<'_>; 2], reverse: bool, kl: &mut [f64]) {
+    let way = Way { reverse, gradient: None };
+    let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, logits, way, kl));
+}
+/// Leaves a part of what `factors[row]` times the KL adds to dz to the backward of the policy's logits; those of the reference
+/// are used up. Of KL(reference || policy): `- factor q`, the rest is that of `lse` with the same factors. Of
+/// KL(policy || reference): `- factor p (log q + cross entropy)`, the rest is that of the entropy with `-factors`.
 pub fn kept_kl_backward<'a>(
     context: &Context,
     heads: [Head<'_>; 2],
     policy: &mut Logits<'a>,
     mut reference: Logits<'a>,
+    reverse: bool,
     factors: &[f32],
+    kl: &[f64],
 ) {
     let paired = heads[0].inputs.hidden.dtype() == Dtype::Bf16 && heads[0].inputs.weight.dtype() == Dtype::Bf16;
+    let way = Way { reverse, gradient: Some((factors, kl)) };
     let both = [&mut *policy, &mut reference];
-    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, Some(factors), &mut []));
+    with_kernel!(context.isa(), paired, k => two_heads(k, context, &heads, both, way, &mut []));
     policy.extra = reference.z;
 }
 fn two_heads<K: Kernel>(
@@ -2615,7 +2655,7 @@ fn two_heads<K: Kernel>(
     context: &Context,
     heads: &[Head<'_>; 2],
     [policy, reference]: [&mut Logits<'_>; 2],
-    factors: Option<&[f32]>,
+    way: Way<'_>,
     kl: &mut [f64],
 ) {
     let jobs = [0, 1].map(|h| Job::new(context, heads[h].problem, heads[h].inputs, Asked::default()));
@@ -2627,7 +2667,7 @@ fn two_heads<K: Kernel>(
     context.tasks(live.len().div_ceil(LANES), |_, task| {
         let n0 = task * LANES;
         let rows = &live[n0..live.len().min(n0 + LANES)];
-        let sides = Sides::new(&jobs, heads, rows, factors);
+        let sides = Sides::new(&jobs, heads, rows, way);
         let mut sums = [0.0; LANES];
         let mut j = 0;
         while j < valid {
@@ -2636,10 +2676,10 @@ fn two_heads<K: Kernel>(
             let n = (strip - inside % strip).min(pass.t - inside).min(valid - j).min(RUN);
             let at = pass.place::<K>(n0, j);
             let len = (n - 1) * ld + LANES;
-            columns(&jobs, &sides, factors.is_some(), j, (&x[at..at + len], &y, at, ld), &mut sums);
+            columns(&jobs, &sides, way, j, (&x[at..at + len], &y, at, ld), &mut sums);
             j += n;
         }
-        if factors.is_none() {
+        if way.gradient.is_none() {
             for (l, &row) in rows.iter().enumerate() {
                 // SAFETY: the row belongs to this task.
                 unsafe { kl.piece(row, 1)[0] = if sides.bad[l] { f64::NAN } else { sums[l] } };
@@ -2647,12 +2687,12 @@ fn two_heads<K: Kernel>(
         }
     });
 }
-/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or (`gradient`) `factor q` times the slope of the
-/// policy's transform in the place of the reference's logits.
+/// Columns from `j` on of the rows in 16 lanes: their part of the KL, or what [`kept_kl_backward`] leaves, times the slope of
+/// the policy's transform, in the place of the reference's logits.
 fn columns(
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     j: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     sums: &mut [f64; LANES],
@@ -2660,8 +2700,8 @@ fn columns(
     let mut part = [0.0; LANES];
     on_lanes!(
         jobs[0].isa,
-        s => columns_lanes(s, jobs, sides, gradient, j, (x, y, at, ld), &mut part),
-        columns_scalar(jobs, sides, gradient, j, (x, y, at, ld), &mut part)
+        s => columns_lanes(s, jobs, sides, way, j, (x, y, at, ld), &mut part),
+        columns_scalar(jobs, sides, way, j, (x, y, at, ld), &mut part)
     );
     sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x as f64);
 }
@@ -2670,7 +2710,7 @@ fn columns_lanes<S: Sixteen>(
     s: S,
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     first: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     part: &mut [f32; LANES],
@@ -2684,6 +2724,7 @@ fn columns_lanes<S: Sixteen>(
     let (m0, m1) = (V::from_slice(s, &sides.m[0]), V::from_slice(s, &sides.m[1]));
     let (scale0, scale1) = (V::from_slice(s, &sides.scale[0]), V::from_slice(s, &sides.scale[1]));
     let (gamma, factor) = (V::from_slice(s, &sides.gamma), V::from_slice(s, &sides.factor));
+    let center = V::from_slice(s, &sides.center);
     let mut sum = zero;
     for (c, x) in x.chunks(ld).enumerate() {
         // SAFETY: these lanes of this column belong to the task that calls.
@@ -2705,11 +2746,14 @@ fn columns_lanes<S: Sixteen>(
             }
         }
         let q = exp(s, clamp(s, z - m1)) * scale1;
-        if gradient {
-            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, factor * q * slope));
+        let own = exp(s, clamp(s, p - m0)) * scale0;
+        if way.gradient.is_some() {
+            let g = if way.reverse { factor * own * ((z - m1) + center) } else { factor * q };
+            let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, g * slope));
             g.store_slice(place);
+        } else if way.reverse {
+            sum = sum + term(own, q, ratio(p, z, m0, m1) - gamma);
         } else {
-            let own = exp(s, clamp(s, p - m0)) * scale0;
             sum = sum + term(q, own, ratio(z, p, m1, m0) - gamma);
         }
     }
@@ -2718,7 +2762,7 @@ fn columns_lanes<S: Sixteen>(
 fn columns_scalar(
     jobs: &[Job<'_>; 2],
     sides: &Sides,
-    gradient: bool,
+    way: Way<'_>,
     first: usize,
     (x, y, at, ld): (&[f32], &Disjoint<'_, f32>, usize, usize),
     part: &mut [f32; LANES],
@@ -2745,11 +2789,18 @@ fn columns_scalar(
                 }
             }
             let q = record::exp_row(record::clamp_row(z - sides.m[1][l])) * sides.scale[1][l];
-            if gradient {
-                place[l] = if p == dead || z == dead { 0.0 } else { sides.factor[l] * q * slope };
+            let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
+            let [m0, m1] = [sides.m[0][l], sides.m[1][l]];
+            if way.gradient.is_some() {
+                let g = match way.reverse {
+                    true => sides.factor[l] * own * ((z - m1) + sides.center[l]),
+                    false => sides.factor[l] * q,
+                };
+                place[l] = if p == dead || z == dead { 0.0 } else { g * slope };
+            } else if way.reverse {
+                part[l] += term(own, q, ratio(p, z, m0, m1) - sides.gamma[l]);
             } else {
-                let own = record::exp_row(record::clamp_row(p - sides.m[0][l])) * sides.scale[0][l];
-                part[l] += term(q, own, ratio(z, p, sides.m[1][l], sides.m[0][l]) - sides.gamma[l]);
+                part[l] += term(q, own, ratio(z, p, m1, m0) - sides.gamma[l]);
             }
         }
     }

@@ -4,26 +4,43 @@
 //! sequences and keeps the f32 logits of a group between its forward and its backward, three products instead of four with
 //! the same bits. The loss of all sequences is evaluated after each group, those of later groups on log-probs that are not
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
-use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Logits};
+use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Head, Logits};
 use crate::linear_preference::{PREFERRED, check_grads, copy};
 use crate::parallel::Context;
 use crate::policy;
 use crate::sequence::check_space;
-use truing_core::Result;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::BLOCK;
-use truing_core::linear_policy::{Inputs, Outputs, Phase, Problem};
+use truing_core::linear_policy::{Divergence, Inputs, Outputs, Phase, Problem, RefHead};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::{Arena, Mask, Matrix, MatrixMut, Workspace};
 use truing_core::policy as core_policy;
+use truing_core::{Error, Result, Status, Value};
 
 fn kept(problem: &Problem<'_>) -> usize {
     let n = problem.linear().rows();
     // log-probs, entropies, log sum p^2, both coefficients, row status; saved statistics; two masks
     let rows = Arena::need::<f32>(n).saturating_mul(6);
     let masks = Arena::need::<u8>(n).saturating_mul(2);
-    Arena::sum([rows, Arena::need::<f32>(n.saturating_mul(STATS)), masks])
+    let stats = Arena::need::<f32>(n.saturating_mul(STATS));
+    // log-probs and status of the reference; with a divergence its statistics, the KL in f64 and f32, its coefficients
+    let reference = if problem.reference().is_some() { Arena::need::<f32>(n).saturating_mul(2) } else { 0 };
+    let kl = match problem.divergence() {
+        Some(_) => Arena::sum([stats, Arena::need::<f64>(n), Arena::need::<f32>(n).saturating_mul(4)]),
+        None => 0,
+    };
+    Arena::sum([rows, stats, masks, reference, kl])
+}
+/// Bytes that a step needs at least, whatever is kept.
+fn least(context: &Context, problem: &Problem<'_>, [hidden, weight]: [Dtype; 2]) -> usize {
+    let backward = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
+    // the reference may have other types where its logits are not kept
+    let reference = problem.reference().map_or(0, |r| {
+        let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
+        all[0].max(all[1])
+    });
+    backward.max(loss(context, problem)).max(reference)
 }
 fn loss(context: &Context, problem: &Problem<'_>) -> usize {
     problem.policy().map_or(0, |p| policy::workspace(context, p).minimum)
@@ -31,27 +48,36 @@ fn loss(context: &Context, problem: &Problem<'_>) -> usize {
 /// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them.
 fn group_need(context: &Context, problem: &Problem<'_>, [hidden, weight]: [Dtype; 2], rows: usize) -> usize {
     let p = problem.linear();
-    let least = linear::backward_workspace(context, p, hidden, weight).minimum.max(loss(context, problem));
     let products = Logits::workspace(context, p, hidden, weight, rows);
-    let steps = products.max(least.next_multiple_of(Arena::ALIGN));
-    Arena::sum([Logits::need(context, p, hidden, weight, rows), steps])
+    let steps = products.max(least(context, problem, [hidden, weight]).next_multiple_of(Arena::ALIGN));
+    let own = Logits::need(context, p, hidden, weight, rows);
+    match problem.reference() {
+        Some(r) if problem.divergence().is_some() => {
+            let steps = steps.max(Logits::workspace(context, r, hidden, weight, rows));
+            Arena::sum([own, Logits::need(context, r, hidden, weight, rows), steps])
+        }
+        _ => Arena::sum([own, steps]),
+    }
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
     let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
     let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
-    let (loss, kept) = (loss(context, problem), kept(problem));
+    let (least, kept) = (least(context, problem, [hidden, weight]), kept(problem));
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
-    let mut preferred = forward.preferred.max(backward.preferred).max(loss);
+    let mut minimum = forward.minimum.max(least);
+    let mut preferred = forward.preferred.max(backward.preferred).max(least);
     if problem.phase() == Phase::Single {
         let most = problem.linear().rows().min(BLOCK);
         let need = |rows| group_need(context, problem, [hidden, weight], rows);
         preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+        if problem.divergence().is_some() {
+            let segments = problem.segments();
+            let largest = (0..segments.sequences()).map(|b| segments.range(b).len()).max().unwrap_or(0);
+            minimum = minimum.max(need(largest.min(BLOCK)));
+        }
     }
-    Workspace {
-        minimum: Arena::sum([kept, up(forward.minimum.max(backward.minimum).max(loss))]),
-        preferred: Arena::sum([kept, up(preferred)]),
-    }
+    Workspace { minimum: Arena::sum([kept, up(minimum)]), preferred: Arena::sum([kept, up(preferred.max(minimum))]) }
 }
 
 /// Loss, figures and gradients, as the phase says. `scratch` holds at least the minimum of [`workspace`], 64-byte
@@ -71,12 +97,22 @@ pub fn forward(
     check_grads(problem.linear(), problem.phase(), [hidden, weight], bias, &grads)?;
     check_space(scratch, workspace(context, problem, hidden, weight))?;
     let (n, s) = (problem.linear().rows(), problem.segments().sequences());
+    let whole = scratch.len();
     let mut arena = Arena::new(scratch);
     let (live, read) = (arena.take::<u8>(n)?, arena.take::<u8>(n)?);
     let (logps, entropy, log_sum_sq) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?, arena.take::<f32>(n)?);
     let (coefficients, of_entropy) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?);
     let row_status = arena.take::<u32>(n)?;
     let stats = arena.take::<f32>(n * STATS)?;
+    let keeps = problem.divergence().is_some();
+    let reverse = problem.divergence() == Some(Divergence::Reverse);
+    let count = |on: bool, n: usize| if on { n } else { 0 };
+    let ref_logps = arena.take::<f32>(count(inputs.ref_head.is_some(), n))?;
+    let ref_status = arena.take::<u32>(count(inputs.ref_head.is_some(), n))?;
+    let ref_stats = arena.take::<f32>(count(keeps, n * STATS))?;
+    let kl_rows = arena.take::<f64>(count(keeps, n))?;
+    let (kl, of_kl) = (arena.take::<f32>(count(keeps, n))?, arena.take::<f32>(count(keeps, n))?);
+    let (to_lse, to_entropy) = (arena.take::<f32>(count(keeps, n))?, arena.take::<f32>(count(keeps, n))?);
     let rest = arena.left() / Arena::ALIGN * Arena::ALIGN;
     let rest = arena.take::<u8>(rest)?;
 
@@ -90,30 +126,72 @@ pub fn forward(
     logps.fill(0.0);
     entropy.fill(0.0);
     row_status.fill(0);
+    for x in [&mut *ref_logps, kl, of_kl, to_lse, to_entropy] {
+        x.fill(0.0);
+    }
+    ref_status.fill(0);
+    kl_rows.fill(0.0);
+    let has_reference = inputs.ref_head.is_some();
     if let Some(p) = problem.policy() {
-        inputs.loss(logps, bonus.then_some(&*entropy), live).check(p)?;
+        let (reference, kl) = (has_reference.then_some(&*ref_logps), keeps.then_some(&*kl));
+        inputs.loss(logps, bonus.then_some(&*entropy), live, reference, kl).check(p)?;
     }
 
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
     let by_entropy = bonus || inputs.entropy_coefficients.is_some();
     let weighs = grads.weight.is_some() || grads.bias.is_some();
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: weighs };
-    if problem.phase() == Phase::Single && wanted {
-        let count = live.iter().filter(|&&x| x != 0).count();
-        cuts.most = Cuts::most(n, count, |rows| group_need(context, problem, [hidden, weight], rows) <= rest.len());
+    if problem.phase() == Phase::Single && (wanted || keeps) {
+        // a group of few rows costs more than it saves, unless logits must be kept
+        let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
+        cuts.most = Cuts::most(n, enough, |rows| group_need(context, problem, [hidden, weight], rows) <= rest.len());
     }
     let segments = problem.segments();
+    let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
+    if keeps {
+        // nothing is written before it is clear that every group keeps its logits
+        let (mut first, mut before) = (0, 0);
+        while first < s {
+            let (end, most) = cuts.next(first, s, before, in_sequence, |b| b);
+            let rows: usize = (first..end).map(in_sequence).sum();
+            if most == 0 && rows > 0 {
+                if rows > BLOCK || (cuts.weight && before + rows > BLOCK) {
+                    let expected = Value::Text("at most 2048 live rows a call with a divergence to the reference head");
+                    return Err(Error::shape("ref_head.hidden", Value::Size(before + rows), expected));
+                }
+                let space = group_need(context, problem, [hidden, weight], rows);
+                let (got, expected) = (Value::Size(whole), Value::Size(whole - rest.len() + space));
+                return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
+            }
+            before += rows;
+            first = end;
+        }
+    }
+    if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {
+        let figures = Figures {
+            logprob: Some(MatrixMut::vector(ref_logps)),
+            status: Some(MatrixMut::vector(ref_status)),
+            ..Figures::default()
+        };
+        linear::forward(context, reference, ref_products(inputs, head, live), figures, rest)?;
+    }
     let (mut first, mut before) = (0, 0);
     loop {
-        let count = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
-        let (end, most) = cuts.next(first, s, before, count, |b| b);
+        let (end, most) = cuts.next(first, s, before, in_sequence, |b| b);
         let rows = if first < s { segments.start(first) } else { 0 }..if end < s { segments.start(end) } else { n };
         let mut arena = Arena::new(&mut *rest);
         let logits = match most {
             0 => None,
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
-        let mut group = Group { rows: rows.clone(), before, logprob_only: out.stats.is_none() && !bonus, logits };
+        // the gradient of KL(policy || reference) reads the policy's entropy
+        let logprob_only = out.stats.is_none() && !bonus && !reverse;
+        let mut group = Group { rows: rows.clone(), before, logprob_only, logits };
+        let ref_logits = match (problem.reference(), keeps) {
+            (Some(reference), true) => Some(Logits::new(context, reference, hidden, weight, most, &mut arena)?),
+            _ => None,
+        };
+        let mut ref_group = Group { rows: rows.clone(), before: 0, logprob_only: true, logits: ref_logits };
         let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
         let space = arena.take::<u8>(bytes)?;
 
@@ -128,16 +206,34 @@ pub fn forward(
                 ..Figures::default()
             };
             linear::forward_group(context, problem.linear(), products(inputs, live), &mut group, figures, space)?;
+            if let (Some(head), Some(reference), true) = (&inputs.ref_head, problem.reference(), keeps) {
+                let figures = Figures {
+                    logprob: Some(MatrixMut::vector(ref_logps)),
+                    stats: Some(MatrixMut::contiguous(ref_stats, n, STATS)?),
+                    status: Some(MatrixMut::vector(ref_status)),
+                    ..Figures::default()
+                };
+                // the same rows as the policy's, so that both lie alike
+                let ref_inputs = ref_products(inputs, head, live);
+                linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
+                if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
+                    let heads = heads(problem, inputs, head, [stats, ref_stats], live)?;
+                    linear::kept_kl(context, heads, [own, other], reverse, kl_rows);
+                }
+                rows.clone().filter(|&i| live[i] != 0).for_each(|i| kl[i] = kl_rows[i] as f32);
+            }
             kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
         }
         let done = end == s;
         if let Some(p) = problem.policy() {
-            let given = inputs.loss(logps, bonus.then_some(&*entropy), live);
+            let (reference, divergence) = (has_reference.then_some(&*ref_logps), keeps.then_some(&*kl));
+            let given = inputs.loss(logps, bonus.then_some(&*entropy), live, reference, divergence);
             let all = if done { core::mem::take(&mut out.policy) } else { Default::default() };
             let (mut place, mut place_of_entropy, mut status) = (all.grad_logps, all.grad_entropy, all.token_status);
             let places = core_policy::Outputs {
                 grad_logps: (wanted || place.is_some()).then(|| MatrixMut::vector(coefficients)),
                 grad_entropy: bonus.then(|| MatrixMut::vector(of_entropy)),
+                grad_kl: keeps.then(|| MatrixMut::vector(of_kl)),
                 token_status: status.as_mut().map(|m| m.reborrow()),
                 ..all
             };
@@ -147,7 +243,7 @@ pub fn forward(
                 copy(of_entropy, &mut place_of_entropy);
                 if let Some(m) = &mut status {
                     for (i, bits) in row_status.iter().enumerate() {
-                        m.set(i, m.get(i) | bits);
+                        m.set(i, m.get(i) | bits | ref_status.get(i).map_or(0, |x| x & !row::IGNORED));
                     }
                 }
             }
@@ -162,11 +258,27 @@ pub fn forward(
         if wanted {
             // a row whose coefficients are 0 is not read either
             for (i, x) in read.iter_mut().enumerate() {
-                *x = (live[i] != 0 && (coefficients[i] != 0.0 || (by_entropy && of_entropy[i] != 0.0))) as u8;
+                let kl = of_kl.get(i).copied().unwrap_or(0.0);
+                let some = coefficients[i] != 0.0 || (by_entropy && of_entropy[i] != 0.0) || kl != 0.0;
+                *x = (live[i] != 0 && some) as u8;
+            }
+            if let (Some(head), Some(own), Some(other)) = (&inputs.ref_head, &mut group.logits, ref_group.logits.take())
+            {
+                let heads = heads(problem, inputs, head, [stats, ref_stats], live)?;
+                linear::kept_kl_backward(context, heads, own, other, reverse, of_kl, kl_rows);
+            }
+            // what the divergence adds beside what lies with the logits is the gradient of lse, or of minus the entropy
+            for (i, &g) in of_kl.iter().enumerate() {
+                to_lse[i] = if reverse { 0.0 } else { g };
+                to_entropy[i] = (if by_entropy { of_entropy[i] } else { 0.0 }) - if reverse { g } else { 0.0 };
             }
             let upstream = Upstream {
                 logprob: Some(Matrix::vector(coefficients)),
-                entropy: by_entropy.then(|| Matrix::vector(of_entropy)),
+                entropy: match keeps {
+                    true => (by_entropy || reverse).then(|| Matrix::vector(to_entropy)),
+                    false => by_entropy.then(|| Matrix::vector(of_entropy)),
+                },
+                lse: (keeps && !reverse).then(|| Matrix::vector(to_lse)),
                 ..Upstream::default()
             };
             let status = if second { out.policy.token_status.as_mut().map(|m| m.reborrow()) } else { None };
@@ -209,6 +321,28 @@ pub fn forward(
         }
     }
     Ok(())
+}
+fn heads<'a>(
+    problem: &'a Problem<'_>,
+    inputs: &Inputs<'a>,
+    head: &RefHead<'a>,
+    [own, other]: [&'a [f32]; 2],
+    live: &'a [u8],
+) -> Result<[Head<'a>; 2]> {
+    let n = problem.linear().rows();
+    let stats = Matrix::contiguous(own, n, STATS)?;
+    let reference = problem.reference().expect("checked by Problem::new");
+    Ok([
+        Head { problem: problem.linear(), inputs: products(inputs, live), stats },
+        Head {
+            problem: reference,
+            inputs: ref_products(inputs, head, live),
+            stats: Matrix::contiguous(other, n, STATS)?,
+        },
+    ])
+}
+fn ref_products<'a>(inputs: &Inputs<'a>, head: &RefHead<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
+    linear::Inputs { hidden: head.hidden, weight: head.weight, transform: head.transform, ..products(inputs, live) }
 }
 fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };

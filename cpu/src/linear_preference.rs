@@ -337,7 +337,7 @@ pub fn forward(
                             stats: Matrix::contiguous(ref_stats, n, STATS)?,
                         },
                     ];
-                    linear::kept_kl(context, heads, [own, other], kl_rows);
+                    linear::kept_kl(context, heads, [own, other], false, kl_rows);
                 }
                 for b in first..end {
                     kl[b] = 0.0;
@@ -454,7 +454,7 @@ pub fn forward(
                         stats: Matrix::contiguous(ref_stats, n, STATS)?,
                     },
                 ];
-                linear::kept_kl_backward(context, heads, own, other, kl_factors);
+                linear::kept_kl_backward(context, heads, own, other, false, kl_factors, kl_rows);
             }
             // c d KL(q || p) / dz = c (p - q): the first part is that of lse, the second lies beside the logits
             let lse = keeps.then_some(Matrix::vector(kl_factors));

@@ -5,10 +5,10 @@
 //! is transformed into L1 first, and also where more than the first sums is asked for (`logprob/extra.rs`).
 //!
 //! Rows of f64 logits run the plain form of [`truing_core`].
-use crate::lanes::{Sixteen, fence};
+use crate::lanes::{Isa, Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Cell, Terms, V, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::error::row;
@@ -18,6 +18,7 @@ use truing_core::logprob::{
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::record::{self, BLOCK, Columns, Record, RowFloat, RowGrad, RowTransform, RowUpstream, Tree};
 use truing_core::row_loss::{self, RowLossInputs};
+use truing_core::support::Kept;
 use truing_core::{Error, Result, Status, Value};
 
 /// What the forward reads.
@@ -98,10 +99,39 @@ pub struct Fused<'a, F = f32> {
     pub scale: f64,
 }
 
+/// Runs `$run` with the logits and the place of their gradient as the [`Pair`] `$pair`; not where no gradient is wanted.
+macro_rules! with_pair {
+    ($grad:expr, $pair:ident => $run:expr) => {{
+        macro_rules! apart {
+            ($z:expr, $g:expr) => {{
+                let $pair = Apart { z: $z, first: 0, g: $g };
+                $run
+            }};
+        }
+        macro_rules! same {
+            ($g:expr) => {{
+                let $pair = Same($g);
+                $run
+            }};
+        }
+        match $grad {
+            Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
+            Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
+            Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
+            Grad::InPlace(FloatsMut::F32(g)) => same!(g),
+            Grad::InPlace(FloatsMut::Bf16(g)) => same!(g),
+            Grad::InPlace(FloatsMut::F16(g)) => same!(g),
+            // not wanted, or refused
+            Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
+        }
+    }};
+}
 pub(crate) mod extra;
 mod over;
 pub(crate) mod shard;
-pub use over::{Over, backward_over, forward_over, over_workspace};
+pub use over::{Over, backward_over, forward_over, forward_over_fused, over_fused_workspace, over_workspace};
 pub(crate) use shard::check_starts;
 pub(crate) use shard::load;
 pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local_workspace};
@@ -110,8 +140,11 @@ pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
 const CACHE: usize = 16 << 20;
-/// Columns by which a prefetch runs ahead of the maximum pass (half as many lose, up to eight times as many are alike).
-pub(crate) const AHEAD: usize = 2048;
+/// Columns by which a prefetch runs ahead of the maximum pass: 64 cache lines. With the block at hand and the next one they
+/// leave a part of the first cache free; a quarter as many lose.
+pub(crate) const fn ahead<T>() -> usize {
+    4096 / size_of::<T>()
+}
 
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
@@ -157,6 +190,9 @@ mod sealed {
         fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, Self>, needs: Wants);
         /// [`super::backward`] over the rows.
         fn backward(context: &Context, back: Back<'_, Self>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>);
+        /// Both: the gradient of a few rows is made while their logits are in a cache. `back` has no statistics yet; the
+        /// forward writes them.
+        fn fused(context: &Context, back: Back<'_, Self>, grad: Grad<'_>, out: Places<'_, Self>, wants: Wants);
         /// The gradient of the bias over the columns.
         fn bias(context: &Context, back: Back<'_, Self>, z: Floats<'_>, out: MatrixMut<'_, Self>);
     }
@@ -180,6 +216,15 @@ struct Wants {
     column: bool,
     more: Needs,
     loss: bool,
+}
+impl Wants {
+    fn new<F: RowFloat>(problem: &Problem, out: &Figures<'_, F>, loss: bool) -> Wants {
+        let column = out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some();
+        Wants { all: Wants::all(out), column, more: Needs::figures(problem, out, loss), loss }
+    }
+    fn all<F: RowFloat>(out: &Figures<'_, F>) -> bool {
+        out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some()
+    }
 }
 
 /// Writes the figures that `out` asks for. Errors: shapes, element types, targets and extra ids out of range, temperatures
@@ -221,14 +266,33 @@ pub fn forward_fused<F: Rowed>(
     check_backward(problem, &inputs, None, &upstream, &fused.grad, fused.bias.as_ref(), None)?;
     check_space(workspace, fused_workspace::<F>(problem, totals.loss.is_some(), out.stats.is_some()))?;
     let mut arena = Arena::new(workspace);
+    let all = Wants::all(&out);
     let mut stats = match out.stats.take() {
         Some(m) => m,
         None => MatrixMut::contiguous(arena.take(problem.rows() * STATS)?, problem.rows(), STATS)?,
     };
     let out = Figures { stats: Some(stats.reborrow()), ..out };
     let job = Job::new(problem, transform, rows, row_loss, extra_ids);
-    run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
-    run_backward(context, job, Some(stats.view()), upstream, fused.grad, fused.bias.take(), None, &mut arena)
+    if fused.bias.is_some() || F::DTYPE == Dtype::F64 {
+        run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
+        return run_backward(
+            context,
+            job,
+            Some(stats.view()),
+            upstream,
+            fused.grad,
+            fused.bias.take(),
+            None,
+            &mut arena,
+        );
+    }
+    let loss = totals.loss.is_some();
+    let wants = Wants { all, ..Wants::new(problem, &out, loss) };
+    let losses = if loss { Some(arena.take(problem.rows())?) } else { None };
+    let upstream = Upstream { loss: job.divided(upstream.loss), ..upstream };
+    let back = Back { job, stats: None, from: 0, upstream, stream: false };
+    add_up(job, totals, losses, |places| F::fused(context, back, fused.grad, (out, places), wants));
+    Ok(())
 }
 
 /// Writes d/d logits of the figures' upstream gradients:
@@ -386,12 +450,7 @@ fn run_forward<F: Rowed>(
     arena: &mut Arena<'_>,
 ) -> Result<()> {
     let loss = totals.loss.is_some();
-    let wants = Wants {
-        all: out.entropy.is_some() || out.log_sum_sq.is_some() || out.stats.is_some(),
-        column: out.argmax.is_some() || out.is_top1.is_some() || out.stats.is_some(),
-        more: Needs::figures(job.problem, &out, loss),
-        loss,
-    };
+    let wants = Wants::new(job.problem, &out, loss);
     let losses = if loss { Some(arena.take(job.problem.rows())?) } else { None };
     add_up(job, totals, losses, |places| F::forward(context, job, z, (out, places), wants));
     Ok(())
@@ -430,7 +489,7 @@ fn run_backward<F: Rowed>(
     arena: &mut Arena<'_>,
 ) -> Result<()> {
     upstream.loss = job.divided(upstream.loss);
-    let mut back = Back { job, stats, upstream, stream: false };
+    let mut back = Back { job, stats, from: 0, upstream, stream: false };
     let mut own;
     if let Some(bias) = bias {
         if stats.is_none() {
@@ -460,29 +519,16 @@ impl sealed::Rows for f32 {
         }
     }
     fn backward(context: &Context, back: Back<'_, f32>, grad: Grad<'_>, status: Option<MatrixMut<'_, u32>>) {
-        macro_rules! apart {
-            ($z:expr, $g:expr) => {
-                backward_of(context, back, Apart { z: $z, first: 0, g: $g }, status)
-            };
-        }
-        match grad {
-            Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
-            Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
-            Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-            Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, Same(g), status),
-            Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, Same(g), status),
-            Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, Same(g), status),
-            // not wanted, or refused
-            Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
-        }
+        with_pair!(grad, pair => backward_of(context, back, pair, status))
+    }
+    fn fused(context: &Context, back: Back<'_, f32>, grad: Grad<'_>, out: Places<'_, f32>, wants: Wants) {
+        with_pair!(grad, pair => fused_of(context, back, pair, out, wants))
     }
     fn bias(context: &Context, back: Back<'_, f32>, z: Floats<'_>, out: MatrixMut<'_, f32>) {
         match z {
-            Floats::F32(z) => extra::bias_of(context, back, z, out),
-            Floats::Bf16(z) => extra::bias_of(context, back, z, out),
-            Floats::F16(z) => extra::bias_of(context, back, z, out),
+            Floats::F32(z) => extra::bias_of(context, back, z, None, out),
+            Floats::Bf16(z) => extra::bias_of(context, back, z, None, out),
+            Floats::F16(z) => extra::bias_of(context, back, z, None, out),
             Floats::F64(_) => {}
         }
     }
@@ -495,7 +541,7 @@ impl sealed::Rows for f64 {
     fn forward(context: &Context, job: Job<'_>, z: Floats<'_>, out: Places<'_, f64>, wants: Wants) {
         if let Floats::F64(z) = z {
             context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-                forward_scalar(&job, &z, first, n, out, wants)
+                forward_scalar(&job, &|i| z.row(i), first, n, out, wants)
             });
         }
     }
@@ -510,9 +556,12 @@ impl sealed::Rows for f64 {
             backward_scalar(&back, first, n, pair, status)
         });
     }
+    fn fused(_: &Context, _: Back<'_, f64>, _: Grad<'_>, _: Places<'_, f64>, _: Wants) {
+        unreachable!("f64 rows run forward and backward one after the other")
+    }
     fn bias(context: &Context, back: Back<'_, f64>, z: Floats<'_>, out: MatrixMut<'_, f64>) {
         if let Floats::F64(z) = z {
-            context.rows(out.rows(), BLOCK, out, |first, n, out| extra::bias_scalar(&back, &z, first, n, out));
+            context.rows(out.rows(), BLOCK, out, |first, n, out| extra::bias_scalar(&back, &z, None, first, n, out));
         }
     }
 }
@@ -617,12 +666,57 @@ impl<T: Cell> Scratch<T> {
 fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Places<'_, f32>, wants: Wants) {
     let isa = context.isa();
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
-        on_lanes!(isa, s => forward_rows(s, &job, &z, first, n, out, wants), forward_scalar(&job, &z, first, n, out, wants))
+        let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+        forward_piece(isa, &job, &|i| z.row(i), first, n, out, wants, &mut scratch)
     });
 }
-fn forward_scalar<T: Float, F: RowFloat>(
+/// `n` rows from `first` on; `z` gives the logits of a row of the batch.
+#[inline(never)]
+fn forward_piece<'z, T: Cell>(
+    isa: Isa,
     job: &Job<'_>,
-    z: &Matrix<'_, T>,
+    z: &dyn Fn(usize) -> &'z [T],
+    first: usize,
+    n: usize,
+    out: Places<'_, f32>,
+    wants: Wants,
+    scratch: &mut Scratch<T>,
+) {
+    on_lanes!(
+        isa,
+        s => forward_rows(s, job, z, first, n, out, wants, scratch),
+        forward_scalar(job, z, first, n, out, wants)
+    )
+}
+/// Bytes of logits that are still in the second cache when their gradient is made.
+const NEAR: usize = 1 << 18;
+/// Most rows whose statistics are kept between the two.
+const ROWS: usize = 64;
+fn fused_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, out: Places<'_, f32>, wants: Wants) {
+    let (isa, problem) = (context.isa(), back.job.problem);
+    back.stream = large::<P::G>(problem);
+    let few = (NEAR / problem.vocab().saturating_mul(size_of::<P::Z>()).max(1)).clamp(1, ROWS);
+    context.rows(problem.rows(), grain(problem), (out, pair), |mut first, mut n, mut rest| {
+        let (mut scratch, mut kept) = (Scratch::new(rest.1.end()), [[0.0; STATS]; ROWS]);
+        while n > 0 {
+            let k = few.min(n);
+            let (((figures, places), pair), behind) = rest.split(k);
+            let mut stats = figures.stats.expect("the forward writes them");
+            let out = (Figures { stats: Some(stats.reborrow()), ..figures }, places);
+            forward_piece(isa, &back.job, &|i| Pair::logits(&pair, i - first), first, k, out, wants, &mut scratch);
+            for (i, kept) in kept[..k].iter_mut().enumerate() {
+                kept.copy_from_slice(stats.row(i));
+            }
+            let stats = Matrix::contiguous(kept[..k].as_flattened(), k, STATS).expect("of this shape");
+            let back = Back { stats: Some(stats), from: first, ..back };
+            backward_piece(isa, &back, first, k, pair, None, &mut scratch);
+            (first, n, rest) = (first + k, n - k, behind);
+        }
+    });
+}
+fn forward_scalar<'z, T: Float + 'z, F: RowFloat>(
+    job: &Job<'_>,
+    z: &dyn Fn(usize) -> &'z [T],
     first: usize,
     n: usize,
     out: Places<'_, F>,
@@ -630,7 +724,7 @@ fn forward_scalar<T: Float, F: RowFloat>(
 ) {
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z(first + i)));
         let record = match target {
             Target::Ignored => {
                 found.start(&Needs::default());
@@ -660,28 +754,28 @@ fn settle_forward<T: Float, F: RowFloat>(
     counters.add(record.flags);
 }
 #[inline(always)]
-fn forward_rows<S: Sixteen, T: Cell>(
+fn forward_rows<'z, S: Sixteen, T: Cell>(
     s: S,
     job: &Job<'_>,
-    z: &Matrix<'_, T>,
+    z: &dyn Fn(usize) -> &'z [T],
     first: usize,
     n: usize,
     out: Places<'_, f32>,
     wants: Wants,
+    scratch: &mut Scratch<T>,
 ) {
-    let mut scratch = Scratch::new(z.data().as_ptr_range().end);
     let (mut found, mut out) = (Found::default(), out);
     for i in 0..n {
-        let (target, row) = (job.target(first + i), job.row(first + i, z.row(first + i)));
+        let (target, row) = (job.target(first + i), job.row(first + i, z(first + i)));
         let record = if target == Target::Ignored {
             found.start(&Needs::default());
             Record::EMPTY.conclude(target)
         } else if wants.more.any() {
             let mut seek = job.seek(&row, job.local(target), None, wants.more, &mut found);
-            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
             row.finish(x, target, &mut found)
         } else {
-            row.conclude(sums(s, &row, &mut scratch, wants.all, wants.column), target)
+            row.conclude(sums(s, &row, scratch, wants.all, wants.column), target)
         };
         settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
@@ -694,16 +788,26 @@ fn sums<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<
     s.enter(
         #[inline(always)]
         || {
-            if !plain(row) {
-                return read_transformed(s, row, scratch);
-            }
-            let x = if all { read::<S, T, true>(s, row.z, scratch) } else { read::<S, T, false>(s, row.z, scratch) };
-            if column && x.m.abs() < f32::INFINITY { find(s, row.z, x) } else { x }
+            let (x, a) = match row.transform {
+                _ if row.bias.is_some() => return read_transformed(s, row, scratch),
+                RowTransform::Plain if all => (read::<S, T, true, false>(s, row.z, 1.0, scratch), 1.0),
+                RowTransform::Plain => (read::<S, T, false, false>(s, row.z, 1.0, scratch), 1.0),
+                // as RowTransform::apply: such a factor takes an infinity to itself
+                RowTransform::Scale(a) if a.is_normal() => (read::<S, T, true, true>(s, row.z, a, scratch), a),
+                _ => return read_transformed(s, row, scratch),
+            };
+            if column && x.m.abs() < f32::INFINITY { find(s, row.z, a, x) } else { x }
         },
     )
 }
+/// SCALED: of the columns times `a`. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
 #[inline(always)]
-fn read<S: Sixteen, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scratch<T>) -> Record {
+fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
+    s: S,
+    z: &[T],
+    a: f32,
+    scratch: &mut Scratch<T>,
+) -> Record {
     let full = z.len() / BLOCK;
     let tail = &z[full * BLOCK..];
     let last: &[[T; 32]] = if tail.len().is_multiple_of(32) {
@@ -730,7 +834,9 @@ fn read<S: Sixteen, T: Cell, const ALL: bool>(s: S, z: &[T], scratch: &mut Scrat
         } else {
             &[]
         };
-        let (x, next_max) = block::<S, T, ALL>(s, b, T::max_get(s, m), i * BLOCK, next, scratch.end);
+        let top = T::max_get(s, m);
+        let top = if SCALED { top * a + 0.0 } else { top };
+        let (x, next_max) = block::<S, T, ALL, SCALED>(s, b, top, a, i * BLOCK, next, scratch.end);
         tree.push(x);
         (b, m) = (next, next_max);
     }
@@ -747,67 +853,101 @@ struct Sums<S: Sixteen> {
 impl<S: Sixteen> Sums<S> {
     /// Takes in N / 2 times 32 columns; vector i belongs to accumulator i % 2.
     #[inline(always)]
-    fn add<const ALL: bool, const N: usize>(&mut self, s: S, z: [V<S>; N], m: V<S>) {
-        let terms = Terms::new(s, z, m);
+    fn add<const ALL: bool, const N: usize>(&mut self, s: S, begun: Begun<S, N>) {
+        let terms = Terms::new(s, begun);
         for i in 0..N {
             let j = i % 2;
             self.ties += terms.add::<ALL>(i, &mut self.r[j], &mut self.u[j], &mut self.q[j]).count_ones();
         }
     }
 }
-/// The sums of block `b`, now in L1, and the maximum of `next`, which this brings in. `k` is the block's first column.
+/// Starts on 32 columns.
 #[inline(always)]
-fn block<S: Sixteen, T: Cell, const ALL: bool>(
+fn begin<S: Sixteen, T: Cell, const SCALED: bool>(s: S, c: &[T; 32], (m, a): (V<S>, V<S>)) -> Begun<S, 2> {
+    let z = T::take(s, c);
+    Begun::new(s, if SCALED { [z[0] * a, z[1] * a] } else { z }, m)
+}
+/// Starts on 64 columns.
+#[inline(always)]
+fn begin_pair<S: Sixteen, T: Cell, const SCALED: bool>(s: S, c: &[[T; 32]; 2], (m, a): (V<S>, V<S>)) -> Begun<S, 4> {
+    let ([z0, z1], [z2, z3]) = (T::take(s, &c[0]), T::take(s, &c[1]));
+    Begun::new(s, if SCALED { [z0 * a, z1 * a, z2 * a, z3 * a] } else { [z0, z1, z2, z3] }, m)
+}
+/// The sums of block `b`, now in L1, and the maximum of `next`, which this brings in and which is no longer. `k` is the
+/// block's first column.
+#[inline(always)]
+fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     s: S,
     b: &[[T; 32]],
     m: f32,
+    a: f32,
     first: usize,
     next: &[[T; 32]],
     end: usize,
 ) -> (Record, T::Max<S>) {
     let zero = [splat(s, 0.0); 2];
-    let mv = splat(s, if m == f32::NEG_INFINITY { 0.0 } else { m });
+    let of = (centre(s, splat(s, m)), splat(s, a));
     let mut sums = Sums { r: zero, u: zero, q: zero, ties: 0 };
     let mut next_max = T::max_new(s);
-    let more = inside(b, BLOCK + AHEAD, end);
-    let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-    for (i, [a, b]) in pairs.iter().enumerate() {
-        prefetch(a, BLOCK + AHEAD, more); // runs on into the next row
-        prefetch(b, BLOCK + AHEAD, more);
-        for next in &next[next.len().min(2 * i)..next.len().min(2 * i + 2)] {
-            T::max_add(s, &mut next_max, next);
+    let far = BLOCK + ahead::<T>(); // runs on into the next row
+    let more = inside(b, far, end);
+    let none = (&[][..], b, &[][..], next);
+    let (pairs, last, next_pairs, next_last) = match (b.as_chunks::<2>(), next.as_chunks::<2>()) {
+        ((pairs, last), (next_pairs, next_last)) if S::ROOMY => (pairs, last, next_pairs, next_last),
+        _ => none,
+    };
+    if let Some((pair, rest)) = pairs.split_first() {
+        prefetch(&pair[0], far, more);
+        prefetch(&pair[1], far, more);
+        let mut begun = begin_pair::<S, T, SCALED>(s, pair, of);
+        for (i, pair) in rest.iter().enumerate() {
+            prefetch(&pair[0], far, more);
+            prefetch(&pair[1], far, more);
+            if let Some([c, d]) = next_pairs.get(i) {
+                T::max_add(s, &mut next_max, c);
+                T::max_add(s, &mut next_max, d);
+            }
+            let following = begin_pair::<S, T, SCALED>(s, pair, of);
+            sums.add::<ALL, 4>(s, begun);
+            begun = following;
         }
-        let ([z0, z1], [z2, z3]) = (T::take(s, a), T::take(s, b));
-        sums.add::<ALL, 4>(s, [z0, z1, z2, z3], mv);
+        if let Some([c, d]) = next_pairs.get(rest.len()) {
+            T::max_add(s, &mut next_max, c);
+            T::max_add(s, &mut next_max, d);
+        }
+        sums.add::<ALL, 4>(s, begun);
     }
     for (i, c) in last.iter().enumerate() {
-        prefetch(c, BLOCK + AHEAD, more);
-        if 2 * pairs.len() + i < next.len() {
-            T::max_add(s, &mut next_max, &next[2 * pairs.len() + i]);
+        prefetch(c, far, more);
+        if let Some(c) = next_last.get(i) {
+            T::max_add(s, &mut next_max, c);
         }
-        sums.add::<ALL, 2>(s, T::take(s, c), mv);
+        sums.add::<ALL, 2>(s, begin::<S, T, SCALED>(s, c, of));
+    }
+    for c in next_last.iter().skip(last.len()) {
+        T::max_add(s, &mut next_max, c);
     }
     let Sums { r, u, q, ties } = sums;
     let (u, q) = if ALL { (T::sum(s, u), T::sum(s, q)) } else { (0.0, 0.0) };
     (record::seal(m, T::sum(s, r), u, q, ties, first), next_max)
 }
-/// Sets `k`: the first column of the winning block with the maximum.
+/// Sets `k`: the first column of the winning block that times `a` is the maximum.
 #[inline(always)]
-pub(crate) fn find<S: Sixteen, T: Cell>(s: S, z: &[T], x: Record) -> Record {
+pub(crate) fn find<S: Sixteen, T: Cell>(s: S, z: &[T], a: f32, x: Record) -> Record {
     let first = x.k as usize;
     let b = &z[first..z.len().min(first + BLOCK)];
     let (chunks, rest) = b.as_chunks::<32>();
-    let mv = splat(s, x.m);
+    let (mv, av) = (splat(s, x.m), splat(s, a));
     for (i, c) in chunks.iter().enumerate() {
         let z = T::load(s, c);
-        let hit = z[0].simd_eq(mv).bits() | z[1].simd_eq(mv).bits() << 16;
+        let hit = (z[0] * av).simd_eq(mv).bits() | (z[1] * av).simd_eq(mv).bits() << 16;
         if hit != 0 {
             return Record { k: (first + 32 * i) as u32 + hit.trailing_zeros(), ..x };
         }
     }
     let mut k = first + 32 * chunks.len();
     for z in rest {
-        if z.to_f32() == x.m {
+        if z.to_f32() * a == x.m {
             break;
         }
         k += 1;
@@ -855,11 +995,12 @@ pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, bes
             for p in b {
                 f32::max_add(s, &mut m, p);
             }
-            let (mut x, _) = block::<S, f32, true>(s, b, f32::max_get(s, m), first, &[], b.as_ptr_range().end.addr());
+            let end = b.as_ptr_range().end.addr();
+            let (mut x, _) = block::<S, f32, true, false>(s, b, f32::max_get(s, m), 1.0, first, &[], end);
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
-                    x.k = first as u32 + find(s, b.as_flattened(), Record { k: 0, ..x }).k;
+                    x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..x }).k;
                 }
             }
             x
@@ -870,9 +1011,9 @@ pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, bes
 #[inline(always)]
 pub(crate) fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
-    let more = inside(chunks, AHEAD, end);
+    let more = inside(chunks, ahead::<T>(), end);
     for (c, x) in chunks.iter().zip(x.iter_mut()) {
-        prefetch(c, AHEAD, more);
+        prefetch(c, ahead::<T>(), more);
         f32::store(s, T::load(s, c), x);
     }
     if rest.is_empty() {
@@ -921,16 +1062,30 @@ pub(crate) fn transform<S: Sixteen>(
             if let Some(bias) = bias {
                 widen_bias(bias, first, &mut b.as_flattened_mut()[..n]);
             }
-            for (x, b) in x[..n.div_ceil(32)].iter_mut().zip(&*b) {
-                for j in 0..2 {
-                    let at = 16 * j..16 * j + 16;
-                    let z = V::from_slice(s, &x[at.clone()]);
-                    let b = V::from_slice(s, &b[at.clone()]);
-                    t.apply(z, bias.map(|_| b)).store_slice(&mut x[at]);
+            let x = &mut x[..n.div_ceil(32)];
+            // a loop each, so that what the options decide is decided outside
+            match (bias, *t) {
+                (Some(_), t) => {
+                    for (x, b) in x.iter_mut().zip(&*b) {
+                        let (z, b) = (f32::load(s, x), f32::load(s, b));
+                        f32::store(s, [t.apply(z[0], Some(b[0])), t.apply(z[1], Some(b[1]))], x);
+                    }
+                }
+                (None, RowTransform::Plain) => {}
+                (None, RowTransform::Scale(a)) => unbiased(s, RowTransform::Scale(a), x),
+                (None, RowTransform::Softcap { inner, outer, slope }) => {
+                    unbiased(s, RowTransform::Softcap { inner, outer, slope }, x)
                 }
             }
         },
     )
+}
+#[inline(always)]
+fn unbiased<S: Sixteen>(s: S, t: RowTransform, x: &mut [[f32; 32]]) {
+    for x in x {
+        let z = f32::load(s, x);
+        f32::store(s, [t.apply(z[0], None), t.apply(z[1], None)], x);
+    }
 }
 /// The gradient of a transformed block with respect to its raw logits, in place of the raw logits.
 #[inline(never)]
@@ -1196,16 +1351,40 @@ impl<S: Sixteen> Constants<S> {
 
 fn backward_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, status: Option<MatrixMut<'_, u32>>) {
     let (isa, problem) = (context.isa(), back.job.problem);
-    back.stream = problem.rows().saturating_mul(problem.vocab()).saturating_mul(size_of::<P::G>()) > CACHE;
+    back.stream = large::<P::G>(problem);
     context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
-        on_lanes!(isa, s => backward_rows(s, &back, first, n, pair, status), backward_scalar(&back, first, n, pair, status))
+        let mut scratch = Scratch::new(pair.end());
+        backward_piece(isa, &back, first, n, pair, status, &mut scratch)
     });
+}
+/// `n` rows from `first` on, all of a piece.
+#[inline(never)]
+fn backward_piece<P: Pair>(
+    isa: Isa,
+    back: &Back<'_, f32>,
+    first: usize,
+    n: usize,
+    pair: P,
+    status: Option<MatrixMut<'_, u32>>,
+    scratch: &mut Scratch<P::Z>,
+) {
+    on_lanes!(
+        isa,
+        s => backward_rows(s, back, first, n, pair, status, scratch),
+        backward_scalar(back, first, n, pair, status)
+    )
+}
+/// Whether the gradient goes past the cache.
+fn large<G>(problem: &Problem) -> bool {
+    problem.rows().saturating_mul(problem.vocab()).saturating_mul(size_of::<G>()) > CACHE
 }
 /// What the backward reads; the gradient of the reduced loss has been divided.
 #[derive(Clone, Copy)]
 pub(crate) struct Back<'a, F> {
     pub(crate) job: Job<'a>,
     pub(crate) stats: Option<Matrix<'a, F>>,
+    /// The row of the batch that their first one is of.
+    pub(crate) from: usize,
     pub(crate) upstream: Upstream<'a, F>,
     /// The gradient is larger than a cache.
     pub(crate) stream: bool,
@@ -1219,18 +1398,28 @@ impl<F: RowFloat> Back<'_, F> {
     /// The saved record of row `i`, whatever the target was.
     #[inline(always)]
     fn stored(&self, i: usize) -> Option<Record<F>> {
-        let x = Record::unpack(self.stats.as_ref()?.row(i));
+        let x = Record::unpack(self.stats.as_ref()?.row(i - self.from));
         Some(Record { flags: x.flags & !row::TARGET_NEG_INF, ..x })
     }
-    /// The saved record of row `i`, completed for this call's target.
+    /// The saved record of row `i`, completed for this call's target; `kept` are the columns that count, all without it.
     #[inline(always)]
-    fn saved<T: Float>(&self, i: usize, row: &LogitRow<'_, T, F>, target: Target) -> Option<Record<F>> {
+    fn saved<T: Float>(
+        &self,
+        i: usize,
+        row: &LogitRow<'_, T, F>,
+        target: Target,
+        kept: Option<&Kept<'_>>,
+    ) -> Option<Record<F>> {
         let x = self.stored(i)?;
         if self.job.problem.total() != self.job.problem.vocab() {
             // the target may lie in another shard
             return Some(x.conclude(target));
         }
-        Some(row.conclude(x, target))
+        let Some(kept) = kept else { return Some(row.conclude(x, target)) };
+        // the causes of a poisoned row are among its saved flags
+        let x =
+            if x.poisoned() { x } else { row.complete(x, self.job.local(target).filter(|&y| kept.has(y)), |_| true) };
+        Some(x.conclude(target))
     }
     /// The gradients of the figures of row `i`, those of the loss folded in.
     #[inline(always)]
@@ -1283,10 +1472,10 @@ fn backward_rows<S: Sixteen, P: Pair>(
     n: usize,
     mut pair: P,
     mut status: Option<MatrixMut<'_, u32>>,
+    scratch: &mut Scratch<P::Z>,
 ) {
     let (valid, needs) = (back.job.problem.valid(), back.needs());
-    let all = back.upstream.entropy.is_some();
-    let (mut scratch, mut found) = (Scratch::new(pair.end()), Found::default());
+    let (all, mut found) = (back.upstream.entropy.is_some(), Found::default());
     for i in 0..n {
         let target = back.job.target(first + i);
         if target == Target::Ignored {
@@ -1295,14 +1484,14 @@ fn backward_rows<S: Sixteen, P: Pair>(
             continue;
         }
         let row = back.job.row(first + i, Pair::logits(&pair, i));
-        let record = match back.saved(first + i, &row, target) {
+        let record = match back.saved(first + i, &row, target, None) {
             Some(x) => x,
             None if needs.any() => {
                 let mut seek = back.job.seek(&row, back.job.local(target), None, needs, &mut found);
-                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, &mut scratch);
+                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
                 row.finish(x, target, &mut found)
             }
-            None => row.conclude(sums(s, &row, &mut scratch, all, false), target),
+            None => row.conclude(sums(s, &row, scratch, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let own = back.job.local(target);
@@ -1313,7 +1502,7 @@ fn backward_rows<S: Sixteen, P: Pair>(
             for at in (0..valid).step_by(BLOCK) {
                 let n = BLOCK.min(valid - at);
                 let row = extra::Row { back, i: first + i, record: &record, target, g: &g, c: &c };
-                row.block(s, Pair::logits(&pair, i), at, n, &mut scratch);
+                row.block(s, Pair::logits(&pair, i), at, n, scratch);
                 narrow(s, &scratch.x, &mut Pair::gradient(&mut pair, i)[at..at + n]);
             }
             continue;
@@ -1355,7 +1544,7 @@ fn backward_scalar<F: RowFloat, P: PlainPair<F>>(
             continue;
         }
         let row = back.job.row(first + i, pair.logits(i));
-        let record = match back.saved(first + i, &row, target) {
+        let record = match back.saved(first + i, &row, target, None) {
             Some(x) => x,
             None => row.scan(target, &mut back.job.seek(&row, back.job.local(target), None, needs, &mut found)),
         };

@@ -4,6 +4,7 @@
 //! Its sums go to the workspace, sixteen f64 chains by position joined by a fixed tree; the sums of all sequences are
 //! then added in order on the calling thread. Neither threads nor instruction sets change a bit.
 use crate::lanes::{L32, Sixteen};
+use crate::linear_preference::copy;
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::sequence::{Counters, Cut, check_space, grain, overflow};
@@ -11,11 +12,12 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use truing_core::Result;
 use truing_core::catalog::{
-    self, EstimatorVisitor, Kind, SequenceVisitor, TokenVisitor, lits, slot, with_estimator, with_sequence, with_token,
+    self, EstimatorVisitor, Kind, ListVisitor, Score, SequenceVisitor, TokenVisitor, lits, slot, with_estimator,
+    with_list, with_sequence, with_token,
 };
 use truing_core::error::row;
 use truing_core::losses::{
-    Estimate, KlEstimator, MapOut, Reduction, Sequence, SequenceLoss, SequenceOut, Token, TokenLoss,
+    Estimate, KlEstimator, ListLoss, MapOut, Member, Reduction, Sequence, SequenceLoss, SequenceOut, Token, TokenLoss,
 };
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Mask, Matrix, MatrixMut, Split};
@@ -49,11 +51,20 @@ const WEIGHT: usize = 14;
 const WEIGHT_SQ: usize = 15;
 const KEPT: usize = 16;
 
-/// Scratch memory of a call: 156 bytes a sequence.
+/// Scratch memory of a call: 156 bytes a sequence, 208 with a list entry; with further terms 12 bytes a token and 8 a
+/// sequence more.
 pub fn workspace(_: &Context, problem: &Problem<'_>) -> Workspace {
-    let b = problem.sequences();
+    let (n, b) = (problem.tokens(), problem.sequences());
     let counts = Arena::need::<u32>(b);
-    let bytes = Arena::sum([Arena::need::<f64>(b.saturating_mul(SUMS)), counts, counts, counts]);
+    let mut bytes = Arena::sum([Arena::need::<f64>(b.saturating_mul(SUMS)), counts, counts, counts]);
+    if problem.groups() > 0 {
+        let f = Arena::need::<f64>(b);
+        bytes = Arena::sum([bytes, f, f, f, f, f, f, counts]);
+    }
+    if !problem.options().terms.is_empty() {
+        let each = Arena::need::<u32>(n);
+        bytes = Arena::sum([bytes, each, each, each, counts, counts]);
+    }
     Workspace { minimum: bytes, preferred: bytes }
 }
 
@@ -88,6 +99,9 @@ struct Tile {
     x: Column,
     ratio: Column,
     k3: Column,
+    /// Runs of 16 tokens: how many are live, where not all are.
+    runs: [u8; TILE / W],
+    full: bool,
     /// Weights of the loss, 1 without.
     weight: [f64; TILE],
     /// Importance weights, 1 without.
@@ -124,6 +138,8 @@ impl Tile {
             x: c,
             ratio: c,
             k3: c,
+            runs: [0; TILE / W],
+            full: false,
             weight: one,
             importance: one,
             own: [[0.0; 2]; TILE],
@@ -143,17 +159,26 @@ pub(crate) fn dense<'a, T: truing_core::dtype::Element>(m: &Matrix<'a, T>, start
     let one = l.inner_stride == 1 && (l.outer == 1 || (n > 0 && start / l.inner == (start + n - 1) / l.inner));
     if one { m.data().get(l.offset(start)..l.offset(start) + n) } else { None }
 }
-/// `full`: every one of the `n` tokens is live.
-fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], full: bool, n: usize, to: &mut Column) {
+/// `runs`: how many tokens of each run of 16 are live; `full`: all of the `n`.
+fn read(m: &Floats<'_>, start: usize, live: &Marks, (runs, full): (&[u8; TILE / W], bool), n: usize, to: &mut Column) {
     if let Floats::F32(m) = m
         && let Some(from) = dense(m, start, n)
     {
         if full {
             to[..n].copy_from_slice(from);
         } else {
-            // A masked token is not read, not even to be dropped: its page may not exist.
-            for t in 0..n {
-                to[t] = if live[t] { from[t] } else { 0.0 };
+            // A masked token is not read, not even to be dropped: its page may not exist. Masks have long runs.
+            for (k, (from, live)) in from.chunks(W).zip(live.chunks(W)).enumerate() {
+                let to = &mut to[k * W..k * W + from.len()];
+                match runs[k] as usize {
+                    0 => to.fill(0.0),
+                    some if some == from.len() => to.copy_from_slice(from),
+                    _ => {
+                        for ((to, &x), &live) in to.iter_mut().zip(from).zip(live) {
+                            *to = if live { x } else { 0.0 };
+                        }
+                    }
+                }
             }
         }
     } else {
@@ -170,15 +195,17 @@ fn read(m: &Floats<'_>, start: usize, live: &[bool; TILE], full: bool, n: usize,
             };
         }
     }
-    if !full || !n.is_multiple_of(W) {
-        clear(live, to, n.next_multiple_of(W));
-    }
+    to[n..n.next_multiple_of(W)].fill(0.0);
 }
-/// 0 where nothing is live.
+/// 0 where nothing is marked.
 #[inline(always)]
-fn clear(live: &[bool; TILE], x: &mut Column, n: usize) {
-    for (x, &live) in x[..n].iter_mut().zip(&live[..n]) {
-        *x = if live { *x } else { 0.0 };
+fn clear(marks: &Marks, x: &mut Column, n: usize) {
+    for (x, marks) in x[..n].as_chunks_mut::<W>().0.iter_mut().zip(marks.as_chunks::<W>().0) {
+        if *marks != [true; W] {
+            for j in 0..W {
+                x[j] = if marks[j] { x[j] } else { 0.0 };
+            }
+        }
     }
 }
 /// Live tokens of a range.
@@ -233,7 +260,7 @@ impl Mean {
         let own = match a.mode {
             Mode::WeightedMean if a.denominator == Denominator::Weights => weights,
             Mode::TokenMean | Mode::WeightedMean => tokens as f64,
-            Mode::TokenSum => 1.0,
+            Mode::TokenSum | Mode::None => 1.0,
             Mode::SeqMeanTokenSumNorm => rows * a.max_length,
             Mode::SeqMeanTokenMean | Mode::SeqMeanTokenSum | Mode::SeqMean => rows,
         };
@@ -265,6 +292,12 @@ struct Call<'a> {
     estimator: Option<Estimator>,
     bounds: Option<[f64; 4]>,
     reads: Reads,
+    /// A token entry with or without a KL estimate and nothing else: which tokens are on matters where there are holes only.
+    elementwise: bool,
+    /// Factor of the gradient.
+    factor: f64,
+    /// A further one for each value of the loss.
+    upstream: Option<Floats<'a>>,
     statistics: bool,
     counters: &'a Counters,
 }
@@ -277,7 +310,7 @@ impl Call<'_> {
     fn fill(&self, b: usize, tokens: Range<usize>, tile: &mut Tile) {
         let n = tokens.len();
         (tile.n, tile.holes, tile.detached) = (n, !n.is_multiple_of(W), self.inputs.old.is_none());
-        tile.live[n..].fill(false);
+        tile.live[n..n.next_multiple_of(W)].fill(false);
         let mut full = true;
         match &self.inputs.mask {
             None => tile.live[..n].fill(true),
@@ -290,21 +323,26 @@ impl Call<'_> {
                     Some(m) => tile.live.iter_mut().zip(m).for_each(|(to, &x)| *to = x != 0),
                     None => (0..n).for_each(|t| tile.live[t] = m.live(tokens.start + t)),
                 }
-                full = tile.live[..n].iter().map(|&x| x as usize).sum::<usize>() == n;
+                for (run, live) in tile.runs.iter_mut().zip(tile.live[..n.next_multiple_of(W)].as_chunks::<W>().0) {
+                    *run = live.iter().map(|&x| x as u8).sum();
+                }
+                full = tile.runs[..n.div_ceil(W)].iter().map(|&x| x as usize).sum::<usize>() == n;
                 tile.holes |= !full;
             }
         }
         let start = tokens.start;
-        read(&self.inputs.logps, start, &tile.live, full, n, &mut tile.logp);
+        tile.full = full;
+        let runs = (&tile.runs, full);
+        read(&self.inputs.logps, start, &tile.live, runs, n, &mut tile.logp);
         match &self.inputs.old {
-            Some(old) => read(old, start, &tile.live, full, n, &mut tile.old),
+            Some(old) => read(old, start, &tile.live, runs, n, &mut tile.old),
             None => tile.old = tile.logp,
         }
         if let Some(r) = &self.inputs.reference {
-            read(r, start, &tile.live, full, n, &mut tile.reference);
+            read(r, start, &tile.live, runs, n, &mut tile.reference);
         }
         match &self.inputs.advantage {
-            Some(Advantage::Token(a)) => read(a, start, &tile.live, full, n, &mut tile.advantage),
+            Some(Advantage::Token(a)) => read(a, start, &tile.live, runs, n, &mut tile.advantage),
             Some(Advantage::Sequence(a)) => {
                 let a = a.get(b) as f32;
                 for t in 0..tile.padded() {
@@ -315,16 +353,16 @@ impl Call<'_> {
         }
         if let Some(how) = &self.estimator {
             if let Some(r) = &self.inputs.kl_reference {
-                read(r, start, &tile.live, full, n, &mut tile.kl_reference);
+                read(r, start, &tile.live, runs, n, &mut tile.kl_reference);
             }
             if let Some(r) = &self.inputs.sampler
                 && how.ratio_source == RatioSource::Sampler
             {
-                read(r, start, &tile.live, full, n, &mut tile.sampler);
+                read(r, start, &tile.live, runs, n, &mut tile.sampler);
             }
         }
         if let Some(h) = &self.inputs.entropy {
-            read(h, start, &tile.live, full, n, &mut tile.entropy);
+            read(h, start, &tile.live, runs, n, &mut tile.entropy);
         }
         if self.reads.flag {
             tile.flag.fill(1.0);
@@ -352,7 +390,12 @@ impl Call<'_> {
             for marks in [&mut tile.on, &mut tile.kl_on, &mut tile.bonus_on] {
                 marks[n..].fill(false);
             }
-        } else {
+        } else if tile.holes
+            || self.stages.weighs
+            || self.bonus.is_some()
+            || !self.elementwise
+            || self.inputs.kl.is_some()
+        {
             (tile.on, tile.kl_on, tile.bonus_on) = (tile.live, tile.live, tile.live);
         }
         if let Some(w) = &self.inputs.importance {
@@ -593,10 +636,17 @@ impl Acc {
 }
 /// x - x is 0 for a finite x and NaN for any other.
 #[inline(always)]
-fn spoil(sum: &mut [f32; W], x: &Column, n: usize) {
-    for block in x[..n].as_chunks::<W>().0 {
+fn spoil<const K: usize>(sum: &mut [f32; W], xs: [&Column; K], n: usize) {
+    for block in 0..(n / W).min(TILE / W) {
+        let mut own = [0.0; W];
+        for x in xs {
+            let x = &x.as_chunks::<W>().0[block];
+            for j in 0..W {
+                own[j] += x[j] - x[j];
+            }
+        }
         for j in 0..W {
-            sum[j] += block[j] - block[j];
+            sum[j] += own[j];
         }
     }
 }
@@ -614,29 +664,30 @@ fn sums(call: &Call<'_>, tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
     }
     add(&mut acc.main, &tile.value, n);
     let mut spoiled = [0.0; W];
-    for x in [&tile.logp, &tile.value, &tile.grad] {
-        spoil(&mut spoiled, x, n);
+    // all together, a column once more in the place of one that is not read; an advantage that is not finite makes the value
+    // NaN
+    let of = |read: bool, x| if read { x } else { &tile.logp };
+    let usual = [&tile.logp, &tile.value, &tile.grad, of(reads.old, &tile.old), of(reads.reference, &tile.reference)];
+    match kl {
+        true => {
+            let [a, b, c, d, e] = usual;
+            spoil(&mut spoiled, [a, b, c, d, e, &tile.kl, &tile.kl_grad], n);
+        }
+        false => spoil(&mut spoiled, usual, n),
     }
-    // an advantage that is not finite makes the value NaN
-    for (read, x) in [
-        (reads.old, &tile.old),
-        (reads.reference, &tile.reference),
-        (reads.kl_reference, &tile.kl_reference),
-        (reads.sampler, &tile.sampler),
-        (reads.entropy, &tile.entropy),
-    ] {
+    for (read, x) in
+        [(reads.kl_reference, &tile.kl_reference), (reads.sampler, &tile.sampler), (reads.entropy, &tile.entropy)]
+    {
         if read {
-            spoil(&mut spoiled, x, n);
+            spoil(&mut spoiled, [x], n);
         }
     }
     if kl {
         add(&mut acc.kl, &tile.kl, n);
-        spoil(&mut spoiled, &tile.kl, n);
-        spoil(&mut spoiled, &tile.kl_grad, n);
     }
     if call.stages.drops && reads.advantage {
         // the value of a dropped token does not tell
-        spoil(&mut spoiled, &tile.advantage, n);
+        spoil(&mut spoiled, [&tile.advantage], n);
     }
     if call.bonus.is_some() {
         for t in 0..n {
@@ -705,10 +756,22 @@ fn times(x: f64, factor: f64) -> f64 {
 /// The gradient, rounded once. Dead tokens hold 0 in front of the factor and keep it. `kl`: with the KL term. `shared`: what
 /// the ratio of the sequence adds to the estimate's gradient at each live token.
 #[inline(always)]
-fn scale_grad(call: &Call<'_>, tile: &mut Tile, kl: bool, shared: f64, scale: f64) -> bool {
+fn scale_grad(call: &Call<'_>, tile: &mut Tile, start: usize, kl: bool, shared: f64, scale: f64) -> bool {
     let n = tile.padded();
     let coef = call.estimator.map_or(0.0, |k| k.coef);
-    if call.stages.weighs || (kl && call.stages.kl_weighs) || shared != 0.0 {
+    if let Some(upstream) = &call.upstream {
+        for t in 0..n {
+            let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
+            let k = match kl {
+                true => coef * kl_grad(call, tile, t, shared),
+                false if tile.live[t] => shared,
+                false => 0.0,
+            };
+            // an element of a masked token is not read
+            let g = if tile.live[t] { times(times(g + k, upstream.get(start + t)), scale) } else { 0.0 };
+            tile.written[t] = g as f32;
+        }
+    } else if call.stages.weighs || (kl && call.stages.kl_weighs) || shared != 0.0 {
         for t in 0..n {
             let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
             let k = match kl {
@@ -731,7 +794,7 @@ fn scale_grad(call: &Call<'_>, tile: &mut Tile, kl: bool, shared: f64, scale: f6
         }
     }
     let mut spoiled = [0.0; W];
-    spoil(&mut spoiled, &tile.written, n);
+    spoil(&mut spoiled, [&tile.written], n);
     spoiled == [0.0; W]
 }
 /// Gradient of the KL term of token `t`, without coefficient.
@@ -811,10 +874,8 @@ enum Main<'a> {
 trait SequenceEntry {
     /// It is evaluated for each token.
     fn each(&self) -> bool;
-    /// The reduced map of a sequence and the sum of its log ratios.
-    fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64) -> [f64; 2];
-    /// dC/dc_t of sequence `b`, the same for all its tokens.
-    fn inner(&self, call: &Call<'_>, b: usize) -> f64;
+    /// What it says of sequence `b`.
+    fn whole(&self, call: &Call<'_>, b: usize) -> Whole;
     /// c'_t of a token.
     fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64;
     /// The sequence function.
@@ -843,11 +904,7 @@ impl<E: SequenceLoss<N>, const N: usize> OfSequence<E, N> {
         };
         E::map(x, self.0)
     }
-}
-impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
-    fn each(&self) -> bool {
-        E::EACH
-    }
+    /// The reduced map of a sequence and the sum of its log ratios.
     fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64) -> [f64; 2] {
         let (mut c, mut ratio) = (0.0, 0.0);
         let inputs = call.inputs;
@@ -862,8 +919,29 @@ impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
         }
         [if E::REDUCTION == Reduction::Mean { c / (call.counts[b] as f64).max(1.0) } else { c }, ratio]
     }
+    /// dC/dc_t of sequence `b`, the same for all its tokens.
     fn inner(&self, call: &Call<'_>, b: usize) -> f64 {
         if E::REDUCTION == Reduction::Mean { 1.0 / (call.counts[b] as f64).max(1.0) } else { 1.0 }
+    }
+}
+impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
+    fn each(&self) -> bool {
+        E::EACH
+    }
+    fn whole(&self, call: &Call<'_>, b: usize) -> Whole {
+        let advantage = advantage(call, b);
+        let log_z = call.inputs.log_z.map_or(0.0, |m| m.get(b));
+        let mut w = Whole { advantage, log_z, ..Whole::default() };
+        if call.counts[b] > 0 {
+            let [c, log_ratio] = self.reduce(call, b, advantage);
+            w.c = c;
+            if !E::EACH {
+                let len = call.counts[b] as f64;
+                let y = self.eval(Sequence { c, logp: 0.0, log_ratio, len, advantage, flag: 0.0, log_z });
+                (w.value, w.slope, w.grad_log_z) = (y.value, y.slope * self.inner(call, b), y.log_z);
+            }
+        }
+        w
     }
     fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64 {
         self.token(call, b, i, advantage).logp
@@ -872,7 +950,28 @@ impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
         E::eval(x, self.0)
     }
 }
+/// A list entry: targets, shares of the value and partials of all sequences. The value of a group is its first member's.
+struct OfLists<'a> {
+    targets: &'a [f64],
+    values: &'a [f64],
+    slopes: &'a [f64],
+}
+impl SequenceEntry for OfLists<'_> {
+    fn each(&self) -> bool {
+        false
+    }
+    fn whole(&self, _: &Call<'_>, b: usize) -> Whole {
+        Whole { advantage: self.targets[b], value: self.values[b], slope: self.slopes[b], ..Whole::default() }
+    }
+    fn map(&self, _: &Call<'_>, _: usize, _: usize, _: f64) -> f64 {
+        1.0
+    }
+    fn eval(&self, _: Sequence<f64>) -> SequenceOut<f64> {
+        unreachable!("it is evaluated once a group")
+    }
+}
 /// What a sequence entry says of one sequence.
+#[derive(Default)]
 struct Whole {
     advantage: f64,
     log_z: f64,
@@ -909,6 +1008,81 @@ impl SequenceVisitor for SequenceRun<'_> {
         let options = self.call.problem.options();
         let p = catalog::resolve_variant::<E, N>(options.variant, options.params)?;
         sequences(&self.call, self.piece, &Main::Sequence(&OfSequence::<E, N>(p, PhantomData)));
+        Ok(())
+    }
+}
+
+/// A list entry on all groups, on the calling thread.
+struct ListRun<'a, 'b, 'c> {
+    call: &'a Call<'b>,
+    /// Scores of the policy and of the reference, partials of the members of a group.
+    members: [&'a mut [f64]; 3],
+    /// Which sequences they are.
+    at: &'a mut [u32],
+    /// As in [`OfLists`].
+    targets: &'a mut [f64],
+    values: &'a mut [f64],
+    slopes: &'a mut [f64],
+    out: Option<FloatsMut<'c>>,
+}
+impl ListVisitor for ListRun<'_, '_, '_> {
+    type Out = Result<()>;
+    fn visit<E: ListLoss<N>, const N: usize>(self) -> Result<()> {
+        let ListRun { call, members: [scores, refs, grads], at, targets, values, slopes, mut out } = self;
+        let (problem, inputs) = (call.problem, call.inputs);
+        let p = catalog::resolve::<E, N>(problem.options().params)?;
+        let groups = problem.options().groups.expect("checked by Problem::new");
+        let mean = E::ABOUT.scores == Score::Mean.bit();
+        for x in [&mut *targets, &mut *values, &mut *slopes] {
+            x.fill(0.0);
+        }
+        for g in 0..problem.groups() {
+            let mut n = 0;
+            for b in groups.get(g) as usize..groups.get(g + 1) as usize {
+                if call.counts[b] == 0 || inputs.sequence_keep.is_some_and(|m| m.get(b) == 0) {
+                    continue;
+                }
+                let (mut own, mut other) = (0.0, 0.0);
+                for i in problem.segments().range(b).filter(|&i| inputs.live(i)) {
+                    own += inputs.logps.get(i);
+                    other += inputs.old.map_or(0.0, |m| m.get(i));
+                }
+                let len = if mean { call.counts[b] as f64 } else { 1.0 };
+                (scores[n], at[n], targets[b]) = (own / len, b as u32, advantage(call, b));
+                refs[n] = if inputs.old.is_some() { other / len } else { scores[n] };
+                if inputs.old.is_none() && own.is_infinite() && E::ABOUT.reads(slot::REF) {
+                    (scores[n], refs[n]) = (0.0, 0.0); // it is its own reference
+                }
+                n += 1;
+            }
+            let mut value = 0.0;
+            if n > 0 {
+                let member = |k: usize| Member {
+                    logp: scores[k],
+                    ref_logp: if E::ABOUT.reads(slot::REF) { refs[k] } else { 0.0 },
+                    len: call.counts[at[k] as usize] as f64,
+                    target: targets[at[k] as usize],
+                };
+                value = E::eval(member, p, &mut grads[..n]);
+                let nan = |x: &[f64]| x[..n].iter().any(|x| x.is_nan());
+                let missing = at[..n].iter().any(|&b| targets[b as usize].is_nan());
+                let given = nan(scores) || missing || (E::ABOUT.reads(slot::REF) && nan(refs));
+                // one NaN makes all of the group NaN
+                let spoiled = given || value.is_nan() || nan(grads);
+                value = if spoiled { f64::NAN } else { value };
+                let factor = call.upstream.map_or(1.0, |u| u.get(g));
+                values[at[0] as usize] = value;
+                for k in 0..n {
+                    let b = at[k] as usize;
+                    let len = if mean { call.counts[b] as f64 } else { 1.0 };
+                    targets[b] = if given { f64::NAN } else { targets[b] };
+                    slopes[b] = if spoiled { f64::NAN } else { times(grads[k] / len, factor) };
+                }
+            }
+            if let Some(m) = &mut out {
+                m.set(g, value);
+            }
+        }
         Ok(())
     }
 }
@@ -955,10 +1129,13 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
     let mut tile = Tile::new();
     let layout = piece.tokens.out.grad_logps.as_ref().map(|m| m.layout());
     let isa = call.context.isa();
-    let factor = call.inputs.factor();
+    let factor = call.factor;
     let coef = call.estimator.map_or(0.0, |k| k.coef);
     let info = call.problem.info();
     let own = info.kind == Kind::Estimator;
+    // a value that counts once, not for each of its tokens
+    let once =
+        info.kind == Kind::List || (info.kind == Kind::Sequence && call.problem.options().aggregate.mode == Mode::None);
     // sequence entries clip the ratio of the sequence, but for the one whose map clips
     let by_token = matches!(main, Main::Tile(_)) || info.about.id == truing_core::losses::GMPO_ID;
     let token_bounds = if by_token { call.bounds.map(|b| b.map(|x| x as f32)) } else { None };
@@ -967,9 +1144,12 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
         let base = tokens.start - segments.start(first);
         let mut acc = Acc::new();
         acc.kept = if call.stages.drops { 0 } else { call.counts[b] };
-        let scale = if factor == 0.0 { 0.0 } else { times(call.weight(b), factor) };
+        let mut scale = if factor == 0.0 { 0.0 } else { times(call.weight(b), factor) };
+        if let (Some(u), Kind::Sequence) = (&call.upstream, info.kind) {
+            scale = if call.counts[b] > 0 { times(scale, u.get(b)) } else { 0.0 };
+        }
         let mut whole = match main {
-            Main::Sequence(entry) => Some(evaluate(call, *entry, b)),
+            Main::Sequence(entry) => Some(entry.whole(call, b)),
             Main::Tile(_) => None,
         };
         let (mut shared, mut estimates) = (0.0, None);
@@ -988,7 +1168,12 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
         }
         // the weights of the tokens for which the value of the sequence stands
         let mut weights = call.counts[b] as f64;
-        if matches!(main, Main::Sequence(e) if !e.each()) && (call.stages.weighs || call.stages.drops) {
+        if once {
+            weights = (call.counts[b] > 0) as u8 as f64;
+            if matches!(main, Main::Sequence(e) if e.each()) {
+                scale /= call.counts[b].max(1) as f64;
+            }
+        } else if matches!(main, Main::Sequence(e) if !e.each()) && (call.stages.weighs || call.stages.drops) {
             weights = 0.0;
             for at in (0..tokens.len()).step_by(TILE) {
                 let n = TILE.min(tokens.len() - at);
@@ -1008,7 +1193,9 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 tile.value.fill(0.0);
                 tile.grad.fill(0.0);
             }
-            if let Some(kl) = &estimates {
+            if let Some(given) = &call.inputs.kl {
+                read(given, start, &tile.live, (&tile.runs, tile.full), n, &mut tile.kl);
+            } else if let Some(kl) = &estimates {
                 kl.eval(&mut tile);
             }
             if own {
@@ -1054,7 +1241,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                     tile.written.fill(0.0);
                 } else {
                     let with = kl && coef != 0.0;
-                    broken |= !on_lanes!(isa, s => { let _ = s; scale_grad(call, &mut tile, with, shared, scale) }, scale_grad(call, &mut tile, with, shared, scale));
+                    broken |= !on_lanes!(isa, s => { let _ = s; scale_grad(call, &mut tile, start, with, shared, scale) }, scale_grad(call, &mut tile, start, with, shared, scale));
                 }
                 match dense_mut(m, layout, base + at, n) {
                     Some(to) => to.copy_from_slice(&tile.written[..n]),
@@ -1067,18 +1254,32 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             if let Some(m) = &mut out.kl {
                 (0..n).for_each(|t| m.set(base + at + t, tile.kl[t]));
             }
+            if let Some(m) = &mut out.grad_kl {
+                for t in 0..n {
+                    let k = if call.stages.kl_weighs { times(coef, tile.importance[t]) } else { coef };
+                    let upstream = if tile.kl_on[t] { call.upstream.map_or(1.0, |u| u.get(start + t)) } else { 0.0 };
+                    let g = if tile.kl_on[t] && scale != 0.0 { times(times(k, upstream), scale) as f32 } else { 0.0 };
+                    broken |= !g.is_finite();
+                    m.set(base + at + t, g);
+                }
+            }
             if let (Some(m), Some((coef, mean))) = (&mut out.grad_entropy, call.bonus) {
                 let g = times(mean.weight(call.bonus_lengths[b]), -coef * factor) as f32;
                 (0..n).for_each(|t| m.set(base + at + t, if tile.bonus_on[t] { g } else { 0.0 }));
             }
             // neither the factor nor another token of the sequence is to blame
-            let blame = call.inputs.grad_output.is_none_or(|g| g.get(0).is_finite())
+            let blame = call.factor.is_finite()
+                && (info.kind != Kind::Sequence || scale.is_finite())
                 && whole.as_ref().is_none_or(|w| w.slope.is_finite());
+            let token_blame = |t: usize| match (&call.upstream, main) {
+                (Some(u), Main::Tile(_)) => u.get(start + t).is_finite(),
+                _ => true,
+            };
             if broken || tile.holes || out.status.is_some() {
                 for t in 0..n {
                     let status = match tile.live[t] {
                         false => row::IGNORED,
-                        true if broken => classify(call, &tile, b, start, t, blame),
+                        true if broken => classify(call, &tile, b, start, t, blame && token_blame(t)),
                         true => 0,
                     };
                     acc.status |= status & !row::IGNORED;
@@ -1161,22 +1362,6 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
         }
     }
 }
-/// A sequence entry on sequence `b`.
-fn evaluate(call: &Call<'_>, entry: &dyn SequenceEntry, b: usize) -> Whole {
-    let advantage = advantage(call, b);
-    let log_z = call.inputs.log_z.map_or(0.0, |m| m.get(b));
-    let mut w = Whole { advantage, log_z, c: 0.0, value: 0.0, slope: 0.0, grad_log_z: 0.0 };
-    if call.counts[b] > 0 {
-        let [c, log_ratio] = entry.reduce(call, b, advantage);
-        w.c = c;
-        if !entry.each() {
-            let len = call.counts[b] as f64;
-            let y = entry.eval(Sequence { c, logp: 0.0, log_ratio, len, advantage, flag: 0.0, log_z });
-            (w.value, w.slope, w.grad_log_z) = (y.value, y.slope * entry.inner(call, b), y.log_z);
-        }
-    }
-    w
-}
 /// An entry that is evaluated for each token, on a tile; says whether all that follows is finite.
 fn each(
     call: &Call<'_>,
@@ -1237,11 +1422,125 @@ pub fn forward(
     inputs.check(problem)?;
     out.check(problem)?;
     check_space(scratch, workspace(context, problem))?;
-    let (b, segments) = (problem.sequences(), *problem.segments());
+    let terms = problem.options().terms;
     let mut arena = Arena::new(scratch);
+    if terms.is_empty() {
+        return one(context, problem, inputs, out, arena);
+    }
+    let (n, b) = (problem.tokens(), problem.sequences());
+    let (status, of_term) = (arena.take::<u32>(n)?, arena.take::<u32>(n)?);
+    let (sequence_status, of_sequence) = (arena.take::<u32>(b)?, arena.take::<u32>(b)?);
+    let grad = arena.take::<f32>(n)?;
+    let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
+    let space = arena.take::<u8>(bytes)?;
+    let Outputs { loss, terms: mut place, mut grad_logps, mut token_status, counters, .. } = out;
+    let mut place_of_sequences = out.sequence_status;
+    let mut put = |k: usize, x: f64| {
+        if let Some(m) = &mut place {
+            m.set(k, x);
+        }
+    };
+    let mut parts = [0.0; 3];
+    let mut empty = [0; row::BITS];
+    let places = Outputs {
+        values: out.values,
+        kl: out.kl,
+        terms: Some(MatrixMut::vector(&mut parts)),
+        grad_logps: grad_logps.as_mut().map(|m| m.reborrow()),
+        grad_entropy: out.grad_entropy,
+        grad_kl: out.grad_kl,
+        grad_log_z: out.grad_log_z,
+        statistics: out.statistics,
+        token_status: Some(MatrixMut::vector(status)),
+        sequence_status: Some(MatrixMut::vector(sequence_status)),
+        counters: Some(&mut empty),
+        ..Outputs::default()
+    };
+    one(context, problem, inputs, places, Arena::new(&mut *space))?;
+    (0..3).for_each(|k| put(k, parts[k]));
+    let mut total = parts[0] + parts[1] + parts[2];
+    // terms without a denominator: what their counters hold beyond the sequences that are empty
+    let empties = |of: &[u32]| of.iter().filter(|&&bits| bits & row::EMPTY != 0).count() as i64;
+    let at = row::EMPTY.trailing_zeros() as usize;
+    let mut nothing = empty[at] - empties(sequence_status);
+    for (k, (term, own)) in terms.iter().zip(inputs.terms).enumerate() {
+        let places = Outputs {
+            terms: Some(MatrixMut::vector(&mut parts)),
+            grad_logps: grad_logps.is_some().then(|| MatrixMut::vector(grad)),
+            token_status: Some(MatrixMut::vector(of_term)),
+            sequence_status: Some(MatrixMut::vector(of_sequence)),
+            counters: Some(&mut empty),
+            ..Outputs::default()
+        };
+        one(context, &problem.term(term), &inputs.term(own, term.weight), places, Arena::new(&mut *space))?;
+        nothing += empty[at] - empties(of_sequence);
+        let value = if term.weight == 0.0 { 0.0 } else { times(parts[0], term.weight) };
+        put(3 + k, value);
+        total += value;
+        for (i, (all, &bits)) in status.iter_mut().zip(&*of_term).enumerate() {
+            // a token that one of them reads is not ignored
+            *all = ((*all | bits) & !row::IGNORED) | (*all & bits & row::IGNORED);
+            if let Some(m) = &mut grad_logps
+                && bits & row::IGNORED == 0
+                && term.weight != 0.0
+            {
+                let (a, b) = (m.get(i), grad[i]);
+                m.set(i, a + b);
+                *all |= if a.is_finite() && b.is_finite() && !(a + b).is_finite() { row::OVERFLOW } else { 0 };
+            }
+        }
+        sequence_status.iter_mut().zip(&*of_sequence).for_each(|(all, bits)| *all |= bits);
+    }
+    let seen = Counters::new();
+    for k in 0..b {
+        let mut of_tokens = 0;
+        for i in problem.segments().range(k) {
+            seen.add(status[i]);
+            of_tokens |= status[i] & !row::IGNORED;
+        }
+        sequence_status[k] |= of_tokens;
+        seen.add(sequence_status[k] & !of_tokens);
+    }
+    let mut counted = [0; row::BITS];
+    seen.write(Some(&mut counted));
+    counted[at] += nothing;
+    finish(total, loss, &mut counted, counters);
+    copy(status, &mut token_status);
+    copy(sequence_status, &mut place_of_sequences);
+    Ok(())
+}
+/// Writes loss and counters; a loss that overflows by itself or does not fit its place adds to `overflow`.
+fn finish(
+    loss: f64,
+    place: Option<FloatsMut<'_>>,
+    seen: &mut [i64; row::BITS],
+    counters: Option<&mut [i64; row::BITS]>,
+) {
+    let count = |bit: u32| seen[bit.trailing_zeros() as usize];
+    let known = [row::NAN_INPUT, row::INF_INPUT, row::INFINITE, row::OVERFLOW].iter().any(|&bit| count(bit) > 0);
+    let mut beyond = !loss.is_finite() && !known;
+    if let Some(mut m) = place {
+        beyond |= overflow(loss, &m) != 0;
+        m.set(0, loss);
+    }
+    seen[row::OVERFLOW.trailing_zeros() as usize] += beyond as i64;
+    if let Some(to) = counters {
+        *to = *seen;
+    }
+}
+/// The main loss with its KL term and bonus.
+fn one(
+    context: &Context,
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    mut out: Outputs<'_>,
+    mut arena: Arena<'_>,
+) -> Result<()> {
+    let (b, segments) = (problem.sequences(), *problem.segments());
     let sums = arena.take::<f64>(b * SUMS)?;
     let (counts, lengths, bonus_lengths) = (arena.take::<u32>(b)?, arena.take::<u32>(b)?, arena.take::<u32>(b)?);
     let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
+    let list = info.kind == Kind::List;
     let rejects = inputs.keep.is_some() || inputs.sequence_keep.is_some();
     let stages = Stages {
         drops: rejects || inputs.entropy_mask.is_some() || inputs.kl_mask.is_some(),
@@ -1277,13 +1576,23 @@ pub fn forward(
     let of_loss: &dyn Fn(usize, usize) -> bool = &|k, i| inputs.kept(k, i);
     let of_bonus: &dyn Fn(usize, usize) -> bool =
         &|k, i| (inputs.kept(k, i) || !stages.shrinks) && inputs.entropy_mask.is_none_or(|m| m.get(i) != 0);
-    let main = mean(lengths, &options.aggregate, (rejects && stages.shrinks).then_some(of_loss));
+    let mut main = mean(lengths, &options.aggregate, (rejects && stages.shrinks).then_some(of_loss));
+    if list {
+        // one value a group, whose sequences share it
+        let member = |b: usize| counts[b] > 0 && inputs.sequence_keep.is_none_or(|m| m.get(b) != 0);
+        let groups = options.groups.expect("checked by Problem::new");
+        let of = |g: usize| (groups.get(g)..groups.get(g + 1)).any(|b| member(b as usize));
+        let some = (0..problem.groups()).filter(|&g| of(g)).count() as u64;
+        main = Mean::of(&options.aggregate, tokens, some, problem.groups(), 0.0);
+        main.by_length = false;
+    }
     let bonus = options.bonus.map(|b| {
         let own = stages.drops && b.aggregate.denominator == Denominator::Kept;
         (b.coef, mean(bonus_lengths, &b.aggregate, own.then_some(of_bonus)))
     });
     let (denominator, nothing) = (main.denominator, main.nothing);
     let counters = Counters::new();
+    let upstream = inputs.upstream(problem);
     let ratio = estimator.filter(|k| k.reads_ratio());
     let by = |source| ratio.is_some_and(|k: Estimator| k.ratio_source == source);
     let call = Call {
@@ -1299,25 +1608,44 @@ pub fn forward(
         estimator,
         bounds: clip_bounds(info, options),
         reads: Reads {
-            old: info.about.reads(slot::OLD) || by(RatioSource::Old),
-            reference: (info.about.reads(slot::REF) && info.kind != Kind::Estimator)
-                || (estimator.is_some() && inputs.kl_reference.is_none()),
+            old: info.about.reads(slot::OLD) || by(RatioSource::Old) || (list && info.about.reads(slot::REF)),
+            reference: (info.about.reads(slot::REF) && info.kind != Kind::Estimator && !list)
+                || (estimator.is_some() && inputs.kl.is_none() && inputs.kl_reference.is_none()),
             kl_reference: estimator.is_some() && inputs.kl_reference.is_some(),
             sampler: by(RatioSource::Sampler),
-            advantage: info.about.reads(slot::ADVANTAGE),
+            advantage: info.about.reads(slot::ADVANTAGE) || info.about.reads(slot::LIST_TARGET),
             entropy: info.about.reads(slot::ENTROPY) || options.bonus.is_some(),
             flag: info.about.reads(slot::FLAG),
         },
+        elementwise: info.kind == Kind::Token && estimator.is_none_or(|k| k.weight != EstimatorWeight::RatioSequence),
+        factor: if upstream.is_some() { inputs.grad_scale } else { inputs.factor() },
+        upstream,
         statistics: out.statistics.is_some(),
         counters: &counters,
     };
-    let sequence = info.kind == Kind::Sequence;
-    let (token_values, values) = if sequence { (None, out.values) } else { (out.values, None) };
+    let (token_values, values, list_values) = match info.kind {
+        Kind::Sequence => (None, out.values, None),
+        Kind::List => (None, None, out.values),
+        _ => (out.values, None, None),
+    };
+    let mut lists = None;
+    if list {
+        let (scores, refs, grads) = (arena.take::<f64>(b)?, arena.take::<f64>(b)?, arena.take::<f64>(b)?);
+        let [targets, values, slopes] = [arena.take::<f64>(b)?, arena.take::<f64>(b)?, arena.take::<f64>(b)?];
+        let members = [scores, refs, grads];
+        let at = arena.take::<u32>(b)?;
+        let (call, out) = (&call, list_values);
+        let found = with_list(info.about.id, ListRun { call, members, at, targets, values, slopes, out });
+        found.expect("checked by Problem::new")?;
+        lists = Some(OfLists { targets, values, slopes });
+    }
+    let lists = &lists;
     let places = TokenOutputs {
         values: token_values,
         kl: out.kl,
         grad_logps: out.grad_logps,
         grad_entropy: out.grad_entropy,
+        grad_kl: out.grad_kl,
         status: out.token_status,
     };
     let piece = Piece {
@@ -1331,6 +1659,11 @@ pub fn forward(
         let found = match info.kind {
             Kind::Token => with_token(info.about.id, TokenRun { call, piece }),
             Kind::Sequence => with_sequence(info.about.id, SequenceRun { call, piece }),
+            Kind::List => {
+                let lists = lists.as_ref().expect("they were evaluated");
+                sequences(&call, piece, &Main::Sequence(lists));
+                Some(Ok(()))
+            }
             _ => {
                 sequences(&call, piece, &Main::Tile(&|_| {}));
                 Some(Ok(()))
@@ -1381,25 +1714,17 @@ pub fn forward(
     let loss = main + kl_term + bonus_term;
     let mut seen = [0; row::BITS];
     counters.write(Some(&mut seen));
-    let count = |bit: u32| seen[bit.trailing_zeros() as usize];
-    let known = [row::NAN_INPUT, row::INF_INPUT, row::INFINITE, row::OVERFLOW].iter().any(|&bit| count(bit) > 0);
-    let mut beyond = !loss.is_finite() && !known;
-    if let Some(mut m) = out.loss {
-        beyond |= overflow(loss, &m) != 0;
-        m.set(0, loss);
-    }
-    if let Some(to) = out.terms {
-        *to = [main, kl_term, bonus_term];
+    if let Some(m) = &mut out.terms {
+        [main, kl_term, bonus_term].into_iter().enumerate().for_each(|(k, x)| m.set(k, x));
     }
     if let Some(to) = out.statistics {
         (s[stat::TOKENS], s[stat::SEQUENCES]) = (tokens as f64, nonempty as f64);
         (s[stat::KL_SUM], s[stat::DENOMINATOR]) = (kl_sum, denominator);
         *to = s;
     }
-    if let Some(to) = out.counters {
-        *to = seen;
-        to[row::OVERFLOW.trailing_zeros() as usize] += beyond as i64;
-        to[row::EMPTY.trailing_zeros() as usize] += nothing as i64;
-    }
+    seen[row::EMPTY.trailing_zeros() as usize] += nothing as i64;
+    // nothing is aggregated, so nothing overflows by itself
+    let loss = if options.aggregate.mode == Mode::None { 0.0 } else { loss };
+    finish(loss, out.loss, &mut seen, out.counters);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Lane forms of [`truing_core::record`], shared by the kernels of rows of logits: loads, stores, the exponential, the
 //! lane tree. Only correctly rounded operations, `#[inline(always)] fn` only.
-use crate::lanes::{self, L32, M32, Sixteen};
+use crate::lanes::{self, L32, Sixteen};
 use truing_core::dtype::{Float, bf16, f16};
 use truing_core::real::Real;
 use truing_core::record::{EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
@@ -27,12 +27,24 @@ pub fn clamp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
 /// and the scheduler of a core holds more of the row.
 #[inline(always)]
 pub fn exp_parts<S: Sixteen, const N: usize>(s: S, d: [V<S>; N]) -> [[V<S>; N]; 2] {
-    let [scale, magic, step, c3, c2] = EXP_CONSTANTS;
-    let one = splat(s, 1.0);
-    let (mut t, mut f, mut power, mut p) = (d, d, d, d);
+    exp_rest(s, d, exp_start(s, d))
+}
+/// Its first step.
+#[inline(always)]
+fn exp_start<S: Sixteen, const N: usize>(s: S, d: [V<S>; N]) -> [V<S>; N] {
+    let [scale, magic, ..] = EXP_CONSTANTS;
+    let mut t = d;
     for i in 0..N {
         t[i] = fma(d[i], splat(s, scale), splat(s, magic));
     }
+    t
+}
+/// The others.
+#[inline(always)]
+fn exp_rest<S: Sixteen, const N: usize>(s: S, d: [V<S>; N], mut t: [V<S>; N]) -> [[V<S>; N]; 2] {
+    let [_, magic, step, c3, c2] = EXP_CONSTANTS;
+    let one = splat(s, 1.0);
+    let (mut f, mut power, mut p) = (d, d, d);
     for i in 0..N {
         f[i] = t[i] - splat(s, magic);
     }
@@ -59,31 +71,54 @@ pub fn exp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
     let [[power], [p]] = exp_parts(s, [d]);
     power * p
 }
-/// What N vectors of columns add to the sums of a block.
-pub struct Terms<S: Sixteen, const N: usize> {
-    /// [`clamp`] of the columns less the maximum.
-    pub d: [V<S>; N],
-    power: [V<S>; N],
-    p: [V<S>; N],
-    hit: [M32<S>; N],
-    /// Any column has the maximum. It and its ties are few: a branch costs less than a select and a count in every column.
-    pub top: bool,
+/// What the columns `x` of a block are measured from, `m` its maximum: `-0` for a zero, so that every column with the maximum
+/// has the difference `+0`, all others a negative one or a NaN; and no infinity where nothing is live.
+#[inline(always)]
+pub fn centre<S: Sixteen>(s: S, m: V<S>) -> V<S> {
+    m.simd_eq(splat(s, 0.0)).or(m.simd_eq(splat(s, f32::NEG_INFINITY))).select(splat(s, -0.0), m)
 }
-impl<S: Sixteen, const N: usize> Terms<S, N> {
-    /// Of the columns `x` of a block with the maximum `m`.
+/// N vectors of columns on their way to the sums of a block. A kernel that begins the next ones before it adds these gives
+/// the core twice as much to do side by side.
+#[derive(Clone, Copy)]
+pub struct Begun<S: Sixteen, const N: usize> {
+    d: [V<S>; N],
+    t: [V<S>; N],
+}
+impl<S: Sixteen, const N: usize> Begun<S, N> {
+    /// The columns `x` of a block with the [`centre`] `m`.
     #[inline(always)]
     pub fn new(s: S, x: [V<S>; N], m: V<S>) -> Self {
-        let (mut d, mut hit, mut any) = (x, [x[0].simd_eq(m); N], x[0].simd_eq(m));
+        let mut d = x;
         for i in 0..N {
-            hit[i] = x[i].simd_eq(m);
-            any = any.or(hit[i]);
             d[i] = x[i] - m;
         }
         for i in 0..N {
             d[i] = clamp(s, d[i]);
         }
-        let [power, p] = exp_parts(s, d);
-        Terms { d, power, p, hit, top: any.any() }
+        Begun { d, t: exp_start(s, d) }
+    }
+}
+/// What N vectors of columns add to the sums of a block.
+pub struct Terms<S: Sixteen, const N: usize> {
+    /// [`clamp`] of the columns less the maximum.
+    d: [V<S>; N],
+    power: [V<S>; N],
+    p: [V<S>; N],
+    zero: V<S>,
+    /// Some column may have the maximum. It and its ties are few: a branch costs less than a select and a count in every
+    /// column.
+    pub top: bool,
+}
+impl<S: Sixteen, const N: usize> Terms<S, N> {
+    /// Goes on.
+    #[inline(always)]
+    pub fn new(s: S, Begun { d, t }: Begun<S, N>) -> Self {
+        let mut signs = d[0].0;
+        for i in 1..N {
+            signs = s.iand(signs, d[i].0);
+        }
+        let [power, p] = exp_rest(s, d, t);
+        Terms { d, power, p, zero: splat(s, 0.0), top: s.any_plus(signs) }
     }
     /// The exponentials of vector `i`.
     #[inline(always)]
@@ -106,11 +141,12 @@ impl<S: Sixteen, const N: usize> Terms<S, N> {
             }
             return 0;
         }
-        *r = self.hit[i].select(*r, sum);
+        let hit = self.d[i].simd_eq(self.zero);
+        *r = hit.select(*r, sum);
         if ALL {
-            *q = self.hit[i].select(*q, square);
+            *q = hit.select(*q, square);
         }
-        self.hit[i].bits()
+        hit.bits()
     }
 }
 /// [`truing_core::record::combine`] of two accumulators of sixteen chains, column c in lane c % 16 of vector c / 16.
@@ -130,12 +166,12 @@ pub fn largest<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
 pub fn inside<T>(b: &[[T; 32]], columns: usize, end: usize) -> bool {
     b.as_ptr_range().end.addr() + columns * size_of::<T>() <= end
 }
-/// Asks for the 32 columns that lie `columns` behind `p`, if `inside`: f32 into the second cache, 16-bit types into the first
-/// (each the better of the two, measured).
+/// Asks for the 32 columns that lie `columns` behind `p`, if `inside`. Into the first cache: on the way from the second they
+/// would need a line buffer again, which are what is scarce.
 #[inline(always)]
 pub fn prefetch<T>(p: &[T; 32], columns: usize, inside: bool) {
     if inside {
-        lanes::prefetch(p.as_ptr().wrapping_add(columns), 32, size_of::<T>() == 4);
+        lanes::prefetch(p.as_ptr().wrapping_add(columns), 32, false);
     }
 }
 

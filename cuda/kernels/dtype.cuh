@@ -74,6 +74,7 @@ TRUING_FN double truing_double_at(const truing_view &v, truing_i64 i) {
 TRUING_FN truing_i64 truing_int_at(const truing_view &v, truing_i64 i) {
     const truing_i64 at = truing_offset(v, i);
     switch (v.dtype) {
+    case TRUING_DTYPE_I8: return ((const signed char *)v.data)[at];
     case TRUING_DTYPE_U8: return ((const unsigned char *)v.data)[at];
     case TRUING_DTYPE_I32: return ((const int *)v.data)[at];
     default: return ((const truing_i64 *)v.data)[at];

@@ -1,8 +1,7 @@
 // Token values to sequence scores and back: core/src/sequence.rs, with its bits. A warp has a sequence: its lanes read 32
 // tokens side by side and form their terms; the sum is one f64 chain over the live tokens in order, which every lane follows.
-#include "dtype.cuh"
+#include "segments.cuh"
 
-#define TRUING_ALL_LANES 0xffffffffu
 enum { TRUING_SUM, TRUING_BY_TOKENS, TRUING_BY_WEIGHTS, TRUING_BY_NUMBER };
 
 struct truing_sequence_args {
@@ -13,26 +12,6 @@ struct truing_sequence_args {
     double alpha, normaliser, low, high, grad_scale;
     truing_u32 divisor, policy_only, clamps, reserved;
 };
-struct truing_range {
-    truing_i64 start, n;
-    bool wrong; // offsets that the host could not look at
-};
-TRUING_FN truing_range truing_tokens(const truing_sequence_args &a, truing_i64 b) {
-    truing_range r;
-    r.wrong = false;
-    if (a.width != 0) {
-        r.start = b * a.width;
-        r.n = a.width;
-        return r;
-    }
-    const truing_i64 end = truing_int_at(a.offsets, b + 1);
-    r.start = truing_int_at(a.offsets, b);
-    r.n = end - r.start;
-    r.wrong = r.start < 0 || end < r.start || end > a.tokens || r.n > 0x7fffffff || (b == 0 && r.start != 0) ||
-              (b + 1 == a.sequences && end != a.tokens);
-    if (r.wrong) r.start = r.n = 0;
-    return r;
-}
 // What a lane knows about its token.
 struct truing_token {
     bool live, behind;
@@ -61,16 +40,11 @@ TRUING_FN void truing_nan_or_inf(double x, truing_u32 &status, truing_u32 &infin
     if (x != x) status |= TRUING_ROW_NAN_INPUT;
     infinite |= truing_abs(x) == TRUING_INF;
 }
-// Adds the terms of the lanes in `which`, lowest first.
-TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
-    for (; which != 0; which &= which - 1) sum += __shfl_sync(TRUING_ALL_LANES, term, __ffs((int)which) - 1);
-    return sum;
-}
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const __grid_constant__ truing_sequence_args a) {
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
-    const truing_range range = truing_tokens(a, b);
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     truing_u32 status = 0, infinite = 0;
     const truing_i64 prefix = truing_prefix(a, b, status);
     double front = 0.0, back = 0.0, apart = 0.0, total = 0.0;
@@ -142,7 +116,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
-    const truing_range range = truing_tokens(a, b);
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     truing_u32 status = 0, live;
     const truing_i64 prefix = truing_prefix(a, b, status);
     const double factor = (a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0) * a.grad_scale;

@@ -57,10 +57,14 @@ pub(crate) struct Dtypes(pub(crate) &'static [Dtype], pub(crate) &'static str);
 pub(crate) const F32: Dtypes = Dtypes(&[Dtype::F32], "f32");
 pub(crate) const LOGITS: Dtypes = Dtypes(&[Dtype::F32, Dtype::Bf16, Dtype::F16], "f32, bf16 or f16");
 pub(crate) const FLOATS: Dtypes = Dtypes(&[Dtype::F32, Dtype::Bf16, Dtype::F16, Dtype::F64], "f32, bf16, f16 or f64");
+/// What is f64 inside.
+pub(crate) const WIDE: Dtypes = Dtypes(&[Dtype::F64, Dtype::F32], "f64 or f32");
 pub(crate) const IDS: Dtypes = Dtypes(&[Dtype::I32, Dtype::I64], "i32 or i64");
 pub(crate) const MASK: Dtypes = Dtypes(&[Dtype::U8, Dtype::I32, Dtype::I64], "u8, i32 or i64");
 pub(crate) const I32: Dtypes = Dtypes(&[Dtype::I32], "i32");
 pub(crate) const U32: Dtypes = Dtypes(&[Dtype::U32], "u32");
+pub(crate) const F64: Dtypes = Dtypes(&[Dtype::F64], "f64");
+pub(crate) const I64: Dtypes = Dtypes(&[Dtype::I64], "i64");
 pub(crate) const U8: Dtypes = Dtypes(&[Dtype::U8], "u8");
 
 /// `truing_view` of `kernels/dtype.cuh`.
@@ -85,6 +89,14 @@ impl View {
             inner_stride: layout.inner_stride as i64,
             dtype: dtype as u32,
             reserved: 0,
+        }
+    }
+    /// A vector that may also be one number: its first element for every row then.
+    pub(crate) fn each(x: Option<Tensor>) -> View {
+        let view = View::of(x);
+        match x {
+            Some(x) if x.layout.rows() == 1 => View { inner: 0, inner_stride: 0, ..view },
+            _ => view,
         }
     }
 }

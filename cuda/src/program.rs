@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
-const HEADERS: [(&CStr, &str); 5] = [
+const HEADERS: [(&CStr, &str); 6] = [
     (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
     (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
+    (c"segments.cuh", include_str!("../kernels/segments.cuh")),
     (c"reduce.cuh", include_str!("../kernels/reduce.cuh")),
     (c"generated/losses.cuh", crate::LOSSES),
     (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
@@ -23,7 +24,8 @@ pub(crate) struct File {
     pub(crate) text: &'static str,
 }
 /// All of them.
-pub(crate) const FILES: [File; 2] = [crate::logprob::FILE, crate::sequence::FILE];
+pub(crate) const FILES: [File; 4] =
+    [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE, crate::policy::FILE];
 
 /// Settings of a [`Context`].
 #[derive(Clone, Debug, Default)]

@@ -5,13 +5,12 @@
 //! a negative prefix, or weights that are not finite and >= 0 gets the score NaN and the status `OUT_OF_RANGE`. Tokens of a
 //! sequence whose offsets are wrong get no gradient.
 use crate::driver::{Device, Stream};
-use crate::plan::{Dtypes, F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, cover};
+use crate::plan::{F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use truing_core::sequence::{Divisor, Options, Problem, Score, Segments};
-use truing_core::{Dtype, Error, Result, Value};
+use truing_core::{Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"sequence.cu", text: include_str!("../kernels/sequence.cu") };
-const WIDE: Dtypes = Dtypes(&[Dtype::F64, Dtype::F32], "f64 or f32");
 const THREADS: usize = 128;
 
 /// Which tokens belong to which sequence.
@@ -33,17 +32,24 @@ pub enum Layout {
     },
 }
 impl Layout {
-    fn tokens(&self) -> usize {
+    pub(crate) fn tokens(&self) -> usize {
         match self {
             Layout::Padded { sequences, width } => sequences.saturating_mul(*width),
             Layout::Packed { tokens, .. } => *tokens,
         }
     }
-    fn sequences(&self) -> usize {
+    pub(crate) fn sequences(&self) -> usize {
         match self {
             Layout::Padded { sequences, .. } => *sequences,
             Layout::Packed { offsets, .. } => offsets.layout.rows().saturating_sub(1),
         }
+    }
+    pub(crate) fn check(&self) -> Result<()> {
+        let Layout::Packed { offsets, .. } = self else { return Ok(()) };
+        if offsets.layout.rows() == 0 {
+            return Err(Error::shape("cu_seqlens", offsets.layout.shape(), Value::Text("[B + 1]")));
+        }
+        offsets.check("cu_seqlens", offsets.layout.rows(), 1, &IDS)
     }
 }
 /// Token values, mask and weights; see [`truing_core::sequence::Inputs`].
@@ -213,11 +219,8 @@ fn arguments(layout: Layout, options: &Options, inputs: &Inputs) -> Result<Args>
     let (sequences, width) = if let Layout::Padded { sequences, width } = layout { (sequences, width) } else { (b, 1) };
     Problem::new(sequences.saturating_mul(width), Segments::Padded { sequences, width }, *options)?;
     let (mut offsets, none) = (None, View::NONE);
+    layout.check()?;
     if let Layout::Packed { offsets: x, .. } = layout {
-        if x.layout.rows() == 0 {
-            return Err(Error::shape("cu_seqlens", x.layout.shape(), Value::Text("[B + 1]")));
-        }
-        x.check("cu_seqlens", b + 1, 1, &IDS)?;
         offsets = Some(x);
     }
     let all = [

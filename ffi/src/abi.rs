@@ -1790,7 +1790,7 @@ pub struct truing_policy_term {
     pub advantage: *const truing_tensor,
     /// u8 [N] or [B], NULL = the call's.
     pub flag: *const truing_tensor,
-    /// mask [N], NULL = the call's.
+    /// mask [N], NULL = the call's; NULL in linear_policy.
     pub mask: *const truing_tensor,
     /// f32 [N], NULL = 1.
     pub token_weights: *const truing_tensor,
@@ -1838,7 +1838,7 @@ pub struct truing_policy_inputs {
     pub importance_weight: *const truing_tensor,
     /// int [B+1], packed layout.
     pub cu_seqlens: *const truing_tensor,
-    /// int [G+1] into sequences: list kind.
+    /// int [G+1] into sequences: list kind, whose reference is `old` and whose targets are the advantages.
     pub group_offsets: *const truing_tensor,
     /// Token, sequence, list or estimator entry.
     pub loss: truing_loss,
@@ -1908,7 +1908,7 @@ pub const TRUING_POLICY_STAT_COUNT: u32 = 32;
 pub struct truing_policy_outputs {
     /// f64 or f32 0-d, all terms.
     pub out_loss: *const truing_tensor,
-    /// f32 [N], or f64 [B] for sequence entries: main term before aggregation.
+    /// f32 [N], f64 [B] for sequence or f64 [G] for list entries: main term before aggregation.
     pub out_values: *const truing_tensor,
     /// f32 [N], estimator values.
     pub out_kl: *const truing_tensor,
@@ -1952,7 +1952,7 @@ pub struct truing_policy_forward_args {
     pub entropy: *const truing_tensor,
     /// Everything else.
     pub inputs: truing_policy_inputs,
-    /// float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
+    /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
     pub grad_output: *const truing_tensor,
     /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,

@@ -143,7 +143,8 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
         // SAFETY: this function's contract.
         let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, SHARD_FLAGS) }?;
         unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
-            partial.k, partial.outside, out_student_at_ids, out_teacher_at_ids);
+            partial.k, partial.outside, partial.tail_floor, partial.outside_logprob, partial.log_prob_floor,
+            partial.value_clamp, out_student_at_ids, out_teacher_at_ids);
         if args.shard.vocab_end == 0 {
             return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
         }
@@ -350,7 +351,8 @@ impl FinishCall {
         let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
-            partial.k, partial.outside, student_at_ids, teacher_at_ids);
+            partial.k, partial.outside, partial.tail_floor, partial.outside_logprob, partial.log_prob_floor,
+            partial.value_clamp, student_at_ids, teacher_at_ids);
         let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 16]")?;
         let starts = t.required("shard_starts", args.shard_starts)?;
         let rows = RowTensors::parse(t, &args.rows)?;

@@ -3,13 +3,15 @@ use crate::abi::*;
 use crate::boundary::{grad_scale, guard, sizes, unavailable, unknown};
 use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
+use crate::linear_preference::RefHeadTensors;
 use crate::logprob::{self, RowTensors, support};
-use crate::policy::{PolicyPlaces, PolicyTensors, options};
+use crate::policy::{PolicyPlaces, PolicyTensors, options, terms, upstream};
+use crate::preference::TERMS;
 use crate::sequence::segments;
 use crate::tensor::{Call, Input};
 use truing_core::catalog::MAX_PARAMS;
-use truing_core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
-use truing_core::policy::{Aggregate, Level, Mode};
+use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, Phase, Problem};
+use truing_core::policy::{Aggregate, Level, Mode, TermInputs};
 use truing_core::{Error, Result, Value, policy};
 use truing_cpu::linear_logprob::Grads;
 
@@ -73,12 +75,8 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let reference = &args.ref_head;
-    unavailable!("ref_head", reference; hidden, weight, index);
     let transform = &args.head.transform;
     unavailable!("transform", transform; logit_round);
-    let transform = &reference.transform;
-    unavailable!("ref_head.transform", transform; bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab, logit_round);
     support(&args.support)?;
     unavailable!(args; kl_coefficients, pair_stats, out_pair_stats);
     let phase = match args.phase {
@@ -88,9 +86,17 @@ unsafe fn parse(
         other => return unknown("phase", other, "TRUING_PHASE_*"),
     };
     let head = HeadTensors::parse(&mut t, &args.head)?;
+    let ref_head = RefHeadTensors::parse(&mut t, &args.ref_head, args.head.transform.n_valid_vocab)?;
     let rows = RowTensors::with_sequences(&mut t, &args.rows)?;
     let row_offsets = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
-    let inputs = PolicyTensors::parse(&mut t, &args.inputs)?;
+    let mut place = [[0.0; MAX_PARAMS]; TERMS];
+    // The loss is not evaluated in other phases, so it is not looked at.
+    let losses = match phase {
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        Phase::Single => Some(unsafe { terms(&args.inputs, &mut place) }?),
+        _ => None,
+    };
+    let inputs = PolicyTensors::parse(&mut t, &args.inputs, losses.as_ref().map_or(&[], |(_, own)| own))?;
     let logp_coefficients = t.input("logp_coefficients", args.logp_coefficients)?;
     let entropy_coefficients = t.input("entropy_coefficients", args.entropy_coefficients)?;
     let stats = logprob::stats(&mut t, args.stats, args.flags)?;
@@ -101,14 +107,25 @@ unsafe fn parse(
     let entropy = t.output("out_entropy", args.out_entropy)?;
     let log_sum_sq = t.output("out_log_sum_sq", args.out_log_sum_sq)?;
     let out_stats = t.output("out_stats", args.out_stats)?;
-    let mut place = [0.0; MAX_PARAMS];
-    let policy = match phase {
-        // SAFETY: the host arrays of a call are readable, by this function's contract.
-        Phase::Single => unsafe { options(&args.inputs, &mut place) }?,
-        // The loss is not evaluated, so it is not looked at.
-        _ => policy::Options::new(0, Level::Token, Aggregate::new(Mode::TokenMean)),
+    let policy = match &losses {
+        Some((terms, _)) => options(&args.inputs, terms, true)?,
+        None => policy::Options::new(0, Level::Token, Aggregate::new(Mode::TokenMean)),
     };
-    let options = Options { logprob: logprob::options(&args.head.transform, &args.rows, args.flags)?, policy, phase };
+    let mut options = Options {
+        logprob: logprob::options(&args.head.transform, &args.rows, args.flags)?,
+        policy,
+        phase,
+        reference: ref_head.options(&args.ref_head, &args.rows, args.flags)?,
+        divergence: match args.inputs.kl.divergence {
+            0 => None,
+            TRUING_DIVERGENCE_FORWARD_KL => Some(Divergence::Forward),
+            TRUING_DIVERGENCE_REVERSE_KL => Some(Divergence::Reverse),
+            other => {
+                let expected = "TRUING_DIVERGENCE_FORWARD_KL or TRUING_DIVERGENCE_REVERSE_KL";
+                return unknown("inputs.kl.divergence", other, expected);
+            }
+        },
+    };
 
     let ok = &t.check()?;
     let offsets = one("inputs.cu_seqlens", &row_offsets, &inputs.cu_seqlens, "NULL beside rows.cu_seqlens")?;
@@ -116,8 +133,10 @@ unsafe fn parse(
     let shape = head.shape()?;
     let tokens = &head.tokens();
     let (hidden, weight) = head.operands(ok, tokens)?;
+    options.policy.groups = if phase == Phase::Single { inputs.group_offsets.list(ok)? } else { None };
     let problem = Problem::new(shape, segments, options)?;
-    let view = inputs.view(ok, tokens, count, &segments)?;
+    let mut place = [TermInputs::default(); TERMS];
+    let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
     let mut rows = rows.view(ok, tokens)?;
     if rows.mask.is_some() && view.mask.is_some() {
         let expected = Value::Text("NULL beside rows.mask");
@@ -130,10 +149,11 @@ unsafe fn parse(
         transform: head.transform.view(ok, tokens)?,
         rows,
         policy: policy::Inputs {
-            grad_output: grad_output.scalar(ok)?,
+            grad_output: upstream(&grad_output, &options.policy, ok, tokens)?,
             grad_scale: grad_scale(args.grad_scale, args.flags),
             ..view
         },
+        ref_head: ref_head.view(ok, tokens)?,
         logp_coefficients: logp_coefficients.tokens(ok, tokens)?,
         entropy_coefficients: entropy_coefficients.tokens(ok, tokens)?,
         stats: stats.rows(ok, tokens)?,

@@ -6,10 +6,10 @@ use crate::linear_logprob::HeadTensors;
 use crate::logprob::{self, RowTensors, support};
 use crate::preference::{GroupTensors, OutputTensors, TERMS, terms};
 use crate::sequence::{self, SCORE_FLAGS, segments};
-use crate::tensor::Call;
+use crate::tensor::{Call, Checked, Input, Leading, Tensors};
 use truing_core::catalog::MAX_PARAMS;
 use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm};
-use truing_core::logprob::TransformInputs;
+use truing_core::logprob::{Transform, TransformInputs};
 use truing_core::preference::Items;
 use truing_core::{Error, Result, Value};
 use truing_cpu::linear_logprob::Grads;
@@ -73,24 +73,8 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let reference = &args.ref_head;
-    unavailable!("ref_head", reference; index);
     let transform = &args.head.transform;
     unavailable!("transform", transform; logit_round);
-    let transform = &reference.transform;
-    unavailable!("ref_head.transform", transform; logit_round);
-    if reference.hidden.is_null() {
-        let nothing = "0 or NULL without ref_head.hidden";
-        idle("ref_head.weight", &reference.weight, nothing)?;
-        idle("ref_head.transform.bias", &transform.bias, nothing)?;
-        idle("ref_head.transform.row_temperature", &transform.row_temperature, nothing)?;
-        idle("ref_head.transform.temperature", &transform.temperature, nothing)?;
-        idle("ref_head.transform.logit_scale", &transform.logit_scale, nothing)?;
-        idle("ref_head.transform.softcap", &transform.softcap, nothing)?;
-    }
-    if transform.n_valid_vocab != args.head.transform.n_valid_vocab {
-        idle("ref_head.transform.n_valid_vocab", &transform.n_valid_vocab, "0, or that of the policy's head")?;
-    }
     support(&args.support)?;
     element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
     unavailable!(args; side_term.divergence, kl_coefficients, pair_stats, wpo, out_pair_stats);
@@ -105,10 +89,7 @@ unsafe fn parse(
     let cu_seqlens = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
     let token_weights = t.input("score.token_weights", args.score.token_weights)?;
     let ld_prefix = t.input("score.ld_prefix", args.score.ld_prefix)?;
-    let ref_hidden = t.input("ref_head.hidden", reference.hidden)?;
-    let ref_weight = t.input("ref_head.weight", reference.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?;
-    let ref_bias = t.input("ref_head.transform.bias", transform.bias)?;
-    let ref_temperature = t.input("ref_head.transform.row_temperature", transform.row_temperature)?;
+    let ref_head = RefHeadTensors::parse(&mut t, &args.ref_head, transform.n_valid_vocab)?;
     let side_mask = t.input("side_term.mask", args.side_term.mask)?;
     let ref_logps = t.input("ref_logps", args.ref_logps)?;
     let ref_scores = t.input("ref_scores", args.ref_scores)?;
@@ -132,10 +113,7 @@ unsafe fn parse(
         skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
         phase,
         side: side(&args.side_term)?,
-        reference: match ref_hidden.dims() {
-            [] => None,
-            dims => Some((dims[dims.len() - 1], logprob::options(transform, &args.rows, args.flags)?.transform)),
-        },
+        reference: ref_head.options(&args.ref_head, &args.rows, args.flags)?,
     };
 
     let ok = &t.check()?;
@@ -165,17 +143,7 @@ unsafe fn parse(
         ld_prefix: ld_prefix.list(ok)?,
         ref_logps: ref_logps.tokens(ok, tokens)?,
         ref_scores: ref_scores.list(ok)?,
-        ref_head: match (ref_hidden.rows(ok, tokens)?, ref_weight.matrix(ok)?) {
-            (Some(hidden), Some(weight)) => {
-                let (bias, row_temperature) = (ref_bias.list(ok)?, ref_temperature.tokens(ok, tokens)?);
-                Some(RefHead { hidden, weight, transform: TransformInputs { bias, row_temperature } })
-            }
-            (Some(_), None) => {
-                let expected = Value::Text("[V, D] beside ref_head.hidden");
-                return Err(Error::invalid("ref_head.weight", Value::Text("NULL"), expected));
-            }
-            (None, _) => None,
-        },
+        ref_head: ref_head.view(ok, tokens)?,
         side_mask: side_mask.tokens(ok, tokens)?,
         groups: groups.view(ok)?,
         score_coefficients: score_coefficients.list(ok)?,
@@ -195,6 +163,66 @@ unsafe fn parse(
         preference: outputs.view(ok)?,
     };
     run(&context, &problem, &inputs, outputs, grads.view(ok, tokens)?, workspace.bytes(ok))
+}
+
+/// The tensors of a reference head.
+pub(crate) struct RefHeadTensors {
+    hidden: Input,
+    weight: Input,
+    bias: Input,
+    row_temperature: Input,
+}
+impl RefHeadTensors {
+    /// `n_valid_vocab`: that of the policy's head.
+    pub(crate) fn parse(t: &mut Tensors, head: &truing_head, n_valid_vocab: i64) -> Result<RefHeadTensors> {
+        unavailable!("ref_head", head; index);
+        let transform = &head.transform;
+        unavailable!("ref_head.transform", transform; logit_round);
+        if head.hidden.is_null() {
+            let nothing = "0 or NULL without ref_head.hidden";
+            idle("ref_head.weight", &head.weight, nothing)?;
+            idle("ref_head.transform.bias", &transform.bias, nothing)?;
+            idle("ref_head.transform.row_temperature", &transform.row_temperature, nothing)?;
+            idle("ref_head.transform.temperature", &transform.temperature, nothing)?;
+            idle("ref_head.transform.logit_scale", &transform.logit_scale, nothing)?;
+            idle("ref_head.transform.softcap", &transform.softcap, nothing)?;
+        }
+        if transform.n_valid_vocab != n_valid_vocab {
+            idle("ref_head.transform.n_valid_vocab", &transform.n_valid_vocab, "0, or that of the policy's head")?;
+        }
+        Ok(RefHeadTensors {
+            hidden: t.input("ref_head.hidden", head.hidden)?,
+            weight: t.input("ref_head.weight", head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
+            bias: t.input("ref_head.transform.bias", transform.bias)?,
+            row_temperature: t.input("ref_head.transform.row_temperature", transform.row_temperature)?,
+        })
+    }
+    /// Its hidden size and transform.
+    pub(crate) fn options(
+        &self,
+        head: &truing_head,
+        rows: &truing_rows,
+        flags: u64,
+    ) -> Result<Option<(usize, Transform)>> {
+        match self.hidden.dims() {
+            [] => Ok(None),
+            dims => Ok(Some((dims[dims.len() - 1], logprob::options(&head.transform, rows, flags)?.transform))),
+        }
+    }
+    /// The data.
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Option<RefHead<'a>>> {
+        match (self.hidden.rows(ok, tokens)?, self.weight.matrix(ok)?) {
+            (Some(hidden), Some(weight)) => {
+                let (bias, row_temperature) = (self.bias.list(ok)?, self.row_temperature.tokens(ok, tokens)?);
+                Ok(Some(RefHead { hidden, weight, transform: TransformInputs { bias, row_temperature } }))
+            }
+            (Some(_), None) => {
+                let expected = Value::Text("[V, D] beside ref_head.hidden");
+                Err(Error::invalid("ref_head.weight", Value::Text("NULL"), expected))
+            }
+            (None, _) => Ok(None),
+        }
+    }
 }
 
 /// The side term that a struct asks for; a `coef` of 0 is none.

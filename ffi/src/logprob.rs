@@ -30,7 +30,7 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
     guard("truing_logprob_forward", || {
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
-        match forward.common.over {
+        match forward.inputs.common.over {
             Some(_) => forward.run_over(),
             None if forward.double() => forward.run::<f64>(),
             None => forward.run::<f32>(),
@@ -359,18 +359,15 @@ impl FinishCall {
 /// A forward whose fields have been read.
 struct Forward {
     call: Call<truing_logprob_forward_args>,
-    logits: Input,
+    grad: GradTensors,
     dtype: Dtype,
     problem: Problem,
     tokens: Leading,
-    transform: TransformTensors,
-    common: Common,
+    inputs: BackwardTensors,
     figures: FigureTensors,
     sets: SupportFigureTensors,
-    grad_logits: Output,
     grad_bias: Output,
     grad_loss: Input,
-    in_place: bool,
 }
 impl Forward {
     /// # Safety
@@ -389,9 +386,6 @@ impl Forward {
         let sets = SupportFigureTensors::parse(t, &args.figures, common.over.is_some())?;
         if common.over.is_some() {
             single(dtype)?;
-            const APART: &str = "NULL with a support: its gradients come from truing_logprob_backward";
-            idle("grad_logits_out", &args.grad_logits_out, APART)?;
-            idle("grad_bias_out", &args.grad_bias_out, APART)?;
         }
         let grad_logits = t.output("grad_logits_out", args.grad_logits_out)?;
         let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
@@ -404,18 +398,15 @@ impl Forward {
         let (problem, tokens) = problem(logits.dims(), common.options, &truing_shard::ZERO)?;
         let in_place = t.in_place(&mut logits, &grad_logits);
         Ok(Forward {
-            logits,
+            grad: GradTensors { logits, grad: grad_logits, in_place },
             dtype,
             problem,
             tokens,
-            transform,
-            common,
+            inputs: BackwardTensors { transform, common },
             figures,
             sets,
-            grad_logits,
             grad_bias,
             grad_loss,
-            in_place,
             call,
         })
     }
@@ -423,14 +414,18 @@ impl Forward {
         self.dtype == Dtype::F64
     }
     fn fused(&self) -> bool {
-        self.grad_logits.is_some() || self.grad_bias.is_some()
+        self.grad.grad.is_some() || self.grad_bias.is_some()
     }
     fn need(self) -> Result<Workspace> {
         let (loss, stats, fused) = (self.figures.loss.is_some(), self.figures.stats.is_some(), self.fused());
-        let double = self.double();
+        let (double, bias) = (self.double(), self.grad_bias.is_some());
         let ok = &self.call.tensors.check()?;
-        if let Some(over) = self.common.over(ok, &self.tokens)? {
-            return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, loss));
+        if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
+            let (context, problem) = (&self.call.context, &self.problem);
+            return Ok(match fused {
+                true => kernel::over_fused_workspace(context, problem, &over, loss, stats, bias),
+                false => kernel::over_workspace(context, problem, &over, loss),
+            });
         }
         Ok(match (fused, double) {
             (false, _) => kernel::forward_workspace(&self.problem, loss),
@@ -438,45 +433,39 @@ impl Forward {
             (true, true) => kernel::fused_workspace::<f64>(&self.problem, loss, stats),
         })
     }
-    fn run_over(self) -> Result<()> {
-        let Call { context, tensors, workspace, .. } = self.call;
-        let (ok, tokens) = (&tensors.check()?, &self.tokens);
-        let (figures, totals, extra_ids) = self.figures.view(ok, tokens)?;
-        let inputs = Inputs {
-            logits: self.logits.rows(ok, tokens)?.expect("required"),
-            transform: self.transform.view(ok, tokens)?,
-            rows: self.common.rows.view(ok, tokens)?,
-            row_loss: self.common.row_loss.view(ok, tokens)?,
-            extra_ids,
-        };
-        let over = self.common.over(ok, tokens)?.expect("there is a support");
-        let sets = self.sets.view(ok, tokens)?;
-        kernel::forward_over(&context, &self.problem, inputs, over, figures, sets, totals, workspace.bytes(ok))
-    }
     fn run<F: Rowed + Element>(self) -> Result<()> {
         let fused = self.fused();
         let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let transform = self.transform.view(ok, tokens)?;
-        let rows = self.common.rows.view(ok, tokens)?;
-        let row_loss = self.common.row_loss.view(ok, tokens)?;
+        let inputs = self.inputs.view(ok, tokens)?;
         let (figures, totals, extra_ids) = self.figures.view::<F>(ok, tokens)?;
-        let workspace = workspace.bytes(ok);
-        let grad_logits = self.grad_logits.rows(ok, tokens)?;
-        let logits = || self.logits.rows(ok, tokens).map(|z| z.expect("required"));
+        let (grad, workspace) = (self.grad.view(ok, tokens)?, workspace.bytes(ok));
         if !fused {
-            let inputs = Inputs { logits: logits()?, transform, rows, row_loss, extra_ids };
+            let BackwardInputs { transform, rows, row_loss } = inputs;
+            let inputs = Inputs { logits: grad.logits(), transform, rows, row_loss, extra_ids };
             return kernel::forward_loss(&context, problem, inputs, figures, totals, workspace);
         }
-        let grad = match grad_logits {
-            Some(g) if self.in_place => Grad::InPlace(g),
-            Some(g) => Grad::Separate(logits()?, g),
-            None => Grad::Absent(logits()?),
-        };
         let (upstream, scale) = loss_gradient(&self.grad_loss, args.grad_scale, args.flags, ok)?;
         let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream, scale };
-        let inputs = BackwardInputs { transform, rows, row_loss };
         kernel::forward_fused(&context, problem, inputs, extra_ids, figures, totals, fused, workspace)
+    }
+    fn run_over(self) -> Result<()> {
+        let fused = self.fused();
+        let Call { args, context, tensors, workspace } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let inputs = self.inputs.view(ok, tokens)?;
+        let over = self.inputs.common.over(ok, tokens)?.expect("there is a support");
+        let (figures, totals, extra_ids) = self.figures.view(ok, tokens)?;
+        let sets = self.sets.view(ok, tokens)?;
+        let (grad, workspace) = (self.grad.view(ok, tokens)?, workspace.bytes(ok));
+        if !fused {
+            let BackwardInputs { transform, rows, row_loss } = inputs;
+            let inputs = Inputs { logits: grad.logits(), transform, rows, row_loss, extra_ids };
+            return kernel::forward_over(&context, problem, inputs, over, figures, sets, totals, workspace);
+        }
+        let (upstream, scale) = loss_gradient(&self.grad_loss, args.grad_scale, args.flags, ok)?;
+        let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream, scale };
+        kernel::forward_over_fused(&context, problem, inputs, extra_ids, over, figures, sets, totals, fused, workspace)
     }
 }
 
@@ -510,7 +499,6 @@ impl Backward {
         let grad_logits = t.required_output("grad_logits_out", args.grad_logits_out)?;
         if common.over.is_some() {
             single(dtype)?;
-            idle("grad_bias_out", &args.grad_bias_out, "NULL with a support")?;
         }
         let grad_bias = t.output("grad_bias_out", args.grad_bias_out)?;
         let status = t.output("out_status", args.out_status)?;
@@ -539,7 +527,8 @@ impl Backward {
         let (stats, bias, double) = (self.stats.is_some(), self.grad_bias.is_some(), self.double());
         let ok = &self.call.tensors.check()?;
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
-            return Ok(kernel::over_workspace(&self.call.context, &self.problem, &over, false));
+            let (context, kept) = (&self.call.context, stats || !bias);
+            return Ok(kernel::over_fused_workspace(context, &self.problem, &over, false, kept, bias));
         }
         Ok(match double {
             false => kernel::backward_workspace::<f32>(&self.problem, stats, bias),
@@ -573,11 +562,12 @@ impl Backward {
             self.upstream.view(ok, tokens)?,
             self.grad.view(ok, tokens)?,
             self.status.tokens(ok, tokens)?,
+            self.grad_bias.list(ok)?,
             workspace.bytes(ok),
         )
     }
 }
-/// What the backward reads besides the logits.
+/// What both read besides the logits.
 struct BackwardTensors {
     transform: TransformTensors,
     common: Common,
@@ -599,10 +589,11 @@ struct GradTensors {
 }
 impl GradTensors {
     fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<Grad<'a>> {
-        let grad = self.grad.rows(ok, tokens)?.expect("required");
-        Ok(match self.in_place {
-            true => Grad::InPlace(grad),
-            false => Grad::Separate(self.logits.rows(ok, tokens)?.expect("required"), grad),
+        let logits = || self.logits.rows(ok, tokens).map(|z| z.expect("required"));
+        Ok(match self.grad.rows(ok, tokens)? {
+            Some(grad) if self.in_place => Grad::InPlace(grad),
+            Some(grad) => Grad::Separate(logits()?, grad),
+            None => Grad::Absent(logits()?),
         })
     }
 }

@@ -1,15 +1,17 @@
 //! `truing_policy_forward`: token log-probs to policy loss, figures and gradients.
 use crate::abi::*;
-use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unavailable, unknown};
+use crate::boundary::{
+    array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unavailable, unknown,
+};
 use crate::context::Lent;
-use crate::preference::params;
+use crate::preference::{TERMS, params};
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
-use truing_core::catalog::MAX_PARAMS;
+use truing_core::catalog::{self, Kind, MAX_PARAMS};
 use truing_core::matrix::{Floats, Matrix};
 use truing_core::policy::{
     Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient, EstimatorWeight, Inputs,
-    KlStage, Level, Mode, Options, Outputs, Problem, RatioSource,
+    KlStage, Level, Mode, Options, Outputs, Problem, RatioSource, Term, TermInputs,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
@@ -62,12 +64,13 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let mut place = [0.0; MAX_PARAMS];
-    // SAFETY: the host array of a loss is readable, by this function's contract.
-    let options = unsafe { options(&args.inputs, &mut place) }?;
+    let mut place = [[0.0; MAX_PARAMS]; TERMS];
+    // SAFETY: the host arrays of a call are readable, by this function's contract.
+    let (terms, own) = unsafe { terms(&args.inputs, &mut place) }?;
+    let options = options(&args.inputs, &terms, false)?;
     let logps = t.required("logps", args.logps)?;
     let entropy = t.input("entropy", args.entropy)?;
-    let inputs = PolicyTensors::parse(&mut t, &args.inputs)?;
+    let inputs = PolicyTensors::parse(&mut t, &args.inputs, own)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
     let grad_logps = t.output("grad_logps_out", args.grad_logps_out)?;
@@ -76,11 +79,13 @@ unsafe fn parse(
     let ok = &t.check()?;
     let (count, segments) = segments("logps", logps.dims(), &inputs.cu_seqlens, ok)?;
     let tokens = &Leading::new(logps.dims());
-    let view = inputs.view(ok, tokens, count, &segments)?;
+    let mut place = [TermInputs::default(); TERMS];
+    let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
+    let options = Options { groups: inputs.group_offsets.list(ok)?, ..options };
     let inputs = Inputs {
         logps: logps.tokens(ok, tokens)?.expect("required"),
         entropy: entropy.tokens(ok, tokens)?,
-        grad_output: grad_output.scalar(ok)?,
+        grad_output: upstream(&grad_output, &options, ok, tokens)?,
         grad_scale: grad_scale(args.grad_scale, args.flags),
         ..view
     };
@@ -93,8 +98,35 @@ unsafe fn parse(
     run(&context, &problem, &inputs, outputs, workspace.bytes(ok))
 }
 
+/// The upstream gradient: one number, or one for each value where nothing is aggregated.
+pub(crate) fn upstream<'a>(
+    grad_output: &Input,
+    options: &Options<'_>,
+    ok: &'a Checked,
+    tokens: &Leading,
+) -> Result<Option<Floats<'a>>> {
+    match options.level {
+        _ if options.aggregate.mode != Mode::None || grad_output.dims().iter().all(|&n| n == 1) => {
+            grad_output.scalar(ok)
+        }
+        Level::Token => grad_output.tokens(ok, tokens),
+        Level::Sequence => grad_output.list(ok),
+    }
+}
+
+/// The tensors of a `truing_policy_term`.
+struct TermTensors {
+    old: Input,
+    reference: Input,
+    advantage: Input,
+    flag: Input,
+    mask: Input,
+    token_weights: Input,
+}
 /// The tensors of `truing_policy_inputs`.
 pub(crate) struct PolicyTensors {
+    terms: [Option<TermTensors>; TERMS],
+    pub(crate) group_offsets: Input,
     pub(crate) cu_seqlens: Input,
     pub(crate) mask: Input,
     old: Input,
@@ -113,8 +145,26 @@ pub(crate) struct PolicyTensors {
     importance: Input,
 }
 impl PolicyTensors {
-    pub(crate) fn parse(t: &mut Tensors, inputs: &truing_policy_inputs) -> Result<PolicyTensors> {
+    /// `terms`: the further ones.
+    pub(crate) fn parse(
+        t: &mut Tensors,
+        inputs: &truing_policy_inputs,
+        terms: &[truing_policy_term],
+    ) -> Result<PolicyTensors> {
+        let mut own = [const { None }; TERMS];
+        for (place, term) in own.iter_mut().zip(terms) {
+            *place = Some(TermTensors {
+                old: t.input("inputs.extra_terms.old", term.old)?,
+                reference: t.input("inputs.extra_terms.ref", term.r#ref)?,
+                advantage: t.input("inputs.extra_terms.advantage", term.advantage)?,
+                flag: t.input("inputs.extra_terms.flag", term.flag)?,
+                mask: t.input("inputs.extra_terms.mask", term.mask)?,
+                token_weights: t.input("inputs.extra_terms.token_weights", term.token_weights)?,
+            });
+        }
         Ok(PolicyTensors {
+            terms: own,
+            group_offsets: t.input("inputs.group_offsets", inputs.group_offsets)?,
             old: t.input("inputs.old", inputs.old)?,
             reference: t.input("inputs.ref", inputs.r#ref)?,
             sampler: t.input("inputs.sampler", inputs.sampler)?,
@@ -140,6 +190,7 @@ impl PolicyTensors {
         tokens: &Leading,
         count: usize,
         segments: &Segments<'_>,
+        terms: &'a mut [TermInputs<'a>; TERMS],
     ) -> Result<Inputs<'a>> {
         if !self.advantage.is_some() {
             idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
@@ -147,7 +198,26 @@ impl PolicyTensors {
         let level = |field, of: &Input| level((field, None), 0, of.dims(), count, segments);
         let fields = ("inputs.advantage", Some("inputs.advantage_level"));
         let nothing = Floats::F32(Matrix::vector(&[]));
+        let mut len = 0;
+        for term in self.terms.iter().flatten() {
+            terms[len] = TermInputs {
+                old: term.old.tokens(ok, tokens)?,
+                reference: term.reference.tokens(ok, tokens)?,
+                advantage: match level("inputs.extra_terms.advantage", &term.advantage)? {
+                    Level::Token => term.advantage.tokens(ok, tokens)?.map(Each::Token),
+                    Level::Sequence => term.advantage.list(ok)?.map(Each::Sequence),
+                },
+                flag: match level("inputs.extra_terms.flag", &term.flag)? {
+                    Level::Token => term.flag.tokens(ok, tokens)?.map(Each::Token),
+                    Level::Sequence => term.flag.list(ok)?.map(Each::Sequence),
+                },
+                mask: term.mask.tokens(ok, tokens)?,
+                token_weights: term.token_weights.tokens(ok, tokens)?,
+            };
+            len += 1;
+        }
         Ok(Inputs {
+            terms: &terms[..len],
             old: self.old.tokens(ok, tokens)?,
             reference: self.reference.tokens(ok, tokens)?,
             sampler: self.sampler.tokens(ok, tokens)?,
@@ -208,9 +278,10 @@ impl PolicyPlaces {
             loss: self.loss.scalar(ok)?,
             values: if values.dims().len() == 2 { values.tokens(ok, tokens)? } else { values.list(ok)? },
             kl: self.kl.tokens(ok, tokens)?,
-            terms: self.terms.array(ok)?,
+            terms: self.terms.list(ok)?,
             grad_logps: None,
             grad_entropy: None,
+            grad_kl: None,
             grad_log_z: self.grad_log_z.list(ok)?,
             statistics: self.statistics.array(ok)?,
             token_status: self.token_status.tokens(ok, tokens)?,
@@ -249,37 +320,111 @@ pub(crate) fn level(
     Ok(by(n == tokens))
 }
 
-/// The settings of a call.
+/// The parameters of the loss and the further terms.
+pub(crate) struct Terms<'a> {
+    params: &'a [f64],
+    all: [Term<'a>; TERMS],
+    len: usize,
+}
+/// Reads the losses of a call; also the further terms as they are given. Parameters are copied, so that no output can change
+/// them.
 ///
 /// # Safety
-/// The parameters of the loss are readable.
-pub(crate) unsafe fn options<'a>(
+/// The host arrays that the fields describe are readable and constant for as long as what is returned is used.
+pub(crate) unsafe fn terms<'a, 'b>(
     inputs: &truing_policy_inputs,
-    place: &'a mut [f64; MAX_PARAMS],
-) -> Result<Options<'a>> {
-    let loss = &inputs.loss;
-    unavailable!("inputs", inputs; group_offsets, extra_terms, num_extra_terms);
+    place: &'a mut [[f64; MAX_PARAMS]; TERMS],
+) -> Result<(Terms<'a>, &'b [truing_policy_term])> {
     element_size::<truing_policy_term>("inputs.extra_term_size", inputs.extra_term_size)?;
-    unavailable!("inputs.loss", loss; weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
+    let n = inputs.num_extra_terms;
+    if n >= TERMS {
+        return Err(Error::invalid("inputs.num_extra_terms", Value::Size(n), Value::Below(0, TERMS as i64)));
+    }
     // SAFETY: this function's contract.
-    let params = unsafe { params(loss, place) }?;
+    let extra = unsafe { array("inputs.extra_terms", inputs.extra_terms, n) }?;
+    let (first, rest) = place.split_first_mut().expect("a place for each term");
+    // SAFETY: this function's contract.
+    let own = unsafe { params(&inputs.loss, first) }?;
+    let aggregate = Aggregate::new(Mode::TokenMean);
+    let unset = Term { loss: 0, variant: 0, params: &[], weight: 0.0, aggregate, level: Level::Token };
+    let mut terms = Terms { params: own, all: [unset; TERMS], len: n };
+    for ((to, term), place) in terms.all.iter_mut().zip(extra).zip(rest) {
+        reserved(term)?;
+        let loss = &term.loss;
+        unavailable!("inputs.extra_terms.loss", loss; normaliser, map, map_alpha, map_max_exponent, reduction, score_kind);
+        bits("inputs.extra_terms.loss.flags", loss.flags.into(), TRUING_LOSS_HAS_WEIGHT.into())?;
+        *to = Term {
+            loss: loss.id,
+            variant: loss.variant,
+            // SAFETY: this function's contract.
+            params: unsafe { params(loss, place) }?,
+            weight: if loss.flags & TRUING_LOSS_HAS_WEIGHT != 0 { loss.weight } else { factor(loss.weight) },
+            aggregate: aggregate_of(term, inputs)?,
+            level: ratio_level("inputs.extra_terms.level", term.level)?,
+        };
+    }
+    Ok((terms, extra))
+}
+/// The aggregate of a further term, that of the call where none is named.
+fn aggregate_of(term: &truing_policy_term, inputs: &truing_policy_inputs) -> Result<Aggregate> {
+    let own = &term.aggregate;
+    if own.mode != 0 {
+        return aggregate(own, &OF_TERM);
+    }
+    unavailable!("inputs.extra_terms.aggregate", own; normaliser, max_length, count_empty, denominator);
+    let whole = catalog::info(term.loss.id).is_some_and(|i| matches!(i.kind, Kind::Sequence | Kind::List));
+    aggregate(&inputs.aggregate, &OF_LOSS).map(|a| if whole { a } else { over_tokens(a) })
+}
+/// The same over tokens.
+fn over_tokens(a: Aggregate) -> Aggregate {
+    Aggregate { mode: if a.mode == Mode::SeqMean { Mode::SeqMeanTokenMean } else { a.mode }, ..a }
+}
+fn ratio_level(field: &'static str, level: truing_level) -> Result<Level> {
+    match level {
+        TRUING_LEVEL_TOKEN => Ok(Level::Token),
+        TRUING_LEVEL_SEQUENCE => Ok(Level::Sequence),
+        other => unknown(field, other, "TRUING_LEVEL_*"),
+    }
+}
+
+/// The settings of a call, but for the groups; `heads`: there may be a divergence in the place of an estimator.
+pub(crate) fn options<'a>(inputs: &truing_policy_inputs, terms: &'a Terms<'a>, heads: bool) -> Result<Options<'a>> {
+    let loss = &inputs.loss;
+    unavailable!("inputs.loss", loss; weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
     Ok(Options {
         loss: loss.id,
         variant: loss.variant,
-        params,
-        kl: estimator(&inputs.kl)?,
-        aggregate: aggregate(&inputs.aggregate, false)?,
+        params: terms.params,
+        kl: estimator(&inputs.kl, heads)?,
+        aggregate: aggregate(&inputs.aggregate, &OF_LOSS)?,
         bonus: bonus(inputs)?,
-        level: match inputs.level {
-            TRUING_LEVEL_TOKEN => Level::Token,
-            TRUING_LEVEL_SEQUENCE => Level::Sequence,
-            other => return unknown("inputs.level", other, "TRUING_LEVEL_*"),
-        },
+        level: ratio_level("inputs.level", inputs.level)?,
+        groups: None,
+        terms: &terms.all[..terms.len],
     })
 }
 
-fn estimator(kl: &truing_estimator) -> Result<Option<Estimator>> {
-    unavailable!("inputs.kl", kl; divergence);
+fn estimator(kl: &truing_estimator, heads: bool) -> Result<Option<Estimator>> {
+    if !heads {
+        idle("inputs.kl.divergence", &kl.divergence, "0 without a reference head")?;
+    }
+    let stage = match kl.stage {
+        0 | TRUING_KL_AFTER_WEIGHT => KlStage::AfterWeight,
+        TRUING_KL_BEFORE_WEIGHT => KlStage::BeforeWeight,
+        other => return unknown("inputs.kl.stage", other, "TRUING_KL_*, or 0: after the weight"),
+    };
+    if kl.divergence != 0 {
+        let nothing = "0 beside a divergence";
+        idle("inputs.kl.id", &kl.id, nothing)?;
+        idle("inputs.kl.weight", &kl.weight, nothing)?;
+        idle("inputs.kl.gradient", &kl.gradient, nothing)?;
+        idle("inputs.kl.input_clamp_mode", &kl.input_clamp_mode, nothing)?;
+        idle("inputs.kl.ratio_source", &kl.ratio_source, nothing)?;
+        idle("inputs.kl.input_clamp", &kl.input_clamp, nothing)?;
+        idle("inputs.kl.output_clamp", &kl.output_clamp, nothing)?;
+        idle("inputs.kl.ratio_max", &kl.ratio_max, nothing)?;
+        return Ok(Some(Estimator { coef: kl.coef, stage, ..Estimator::new(Estimator::GIVEN) }));
+    }
     if kl.id == 0 {
         let clear = kl.weight == 0
             && kl.gradient == 0
@@ -324,11 +469,7 @@ fn estimator(kl: &truing_estimator) -> Result<Option<Estimator>> {
             TRUING_RATIO_SAMPLER => RatioSource::Sampler,
             other => return unknown("inputs.kl.ratio_source", other, "TRUING_RATIO_*, or 0: old"),
         },
-        stage: match kl.stage {
-            0 | TRUING_KL_AFTER_WEIGHT => KlStage::AfterWeight,
-            TRUING_KL_BEFORE_WEIGHT => KlStage::BeforeWeight,
-            other => return unknown("inputs.kl.stage", other, "TRUING_KL_*, or 0: after the weight"),
-        },
+        stage,
     }))
 }
 
@@ -340,16 +481,24 @@ fn bonus(inputs: &truing_policy_inputs) -> Result<Option<Bonus>> {
     if inputs.entropy_coef == 0.0 {
         return Ok(None);
     }
-    let of = if own.mode == 0 { &inputs.aggregate } else { own };
-    let mut aggregate = aggregate(of, true)?;
-    if own.mode == 0 && aggregate.mode == Mode::SeqMean {
-        aggregate.mode = Mode::SeqMeanTokenMean; // the same for tokens
-    }
+    let aggregate = match own.mode {
+        0 => over_tokens(aggregate(&inputs.aggregate, &OF_ENTROPY)?),
+        _ => aggregate(own, &OF_ENTROPY)?,
+    };
     Ok(Some(Bonus { coef: inputs.entropy_coef, aggregate }))
 }
 
-fn aggregate(a: &truing_aggregate, of_entropy: bool) -> Result<Aggregate> {
-    let field = |loss, entropy| if of_entropy { entropy } else { loss };
+/// Names of mode, count_empty and denominator.
+type Names = [&'static str; 3];
+const OF_LOSS: Names = ["inputs.aggregate.mode", "inputs.aggregate.count_empty", "inputs.aggregate.denominator"];
+const OF_ENTROPY: Names =
+    ["inputs.entropy_aggregate.mode", "inputs.entropy_aggregate.count_empty", "inputs.entropy_aggregate.denominator"];
+const OF_TERM: Names = [
+    "inputs.extra_terms.aggregate.mode",
+    "inputs.extra_terms.aggregate.count_empty",
+    "inputs.extra_terms.aggregate.denominator",
+];
+fn aggregate(a: &truing_aggregate, names: &Names) -> Result<Aggregate> {
     Ok(Aggregate {
         mode: match a.mode {
             TRUING_AGGREGATE_TOKEN_MEAN => Mode::TokenMean,
@@ -359,10 +508,8 @@ fn aggregate(a: &truing_aggregate, of_entropy: bool) -> Result<Aggregate> {
             TRUING_AGGREGATE_TOKEN_SUM => Mode::TokenSum,
             TRUING_AGGREGATE_SEQ_MEAN => Mode::SeqMean,
             TRUING_AGGREGATE_WEIGHTED_MEAN => Mode::WeightedMean,
-            other => {
-                let field = field("inputs.aggregate.mode", "inputs.entropy_aggregate.mode");
-                return unknown(field, other, "TRUING_AGGREGATE_*, none excepted");
-            }
+            TRUING_AGGREGATE_NONE => Mode::None,
+            other => return unknown(names[0], other, "TRUING_AGGREGATE_*"),
         },
         normaliser: a.normaliser,
         max_length: a.max_length,
@@ -370,19 +517,13 @@ fn aggregate(a: &truing_aggregate, of_entropy: bool) -> Result<Aggregate> {
             0 => None,
             TRUING_COUNT_ALL => Some(CountEmpty::All),
             TRUING_COUNT_NONEMPTY => Some(CountEmpty::Nonempty),
-            other => {
-                let field = field("inputs.aggregate.count_empty", "inputs.entropy_aggregate.count_empty");
-                return unknown(field, other, "TRUING_COUNT_*, or 0 for the token_ modes");
-            }
+            other => return unknown(names[1], other, "TRUING_COUNT_*, or 0 for the token_ modes"),
         },
         denominator: match a.denominator {
             0 | TRUING_DENOMINATOR_ORIGINAL => Denominator::Original,
             TRUING_DENOMINATOR_KEPT => Denominator::Kept,
             TRUING_DENOMINATOR_WEIGHTS => Denominator::Weights,
-            other => {
-                let field = field("inputs.aggregate.denominator", "inputs.entropy_aggregate.denominator");
-                return unknown(field, other, "TRUING_DENOMINATOR_*, or 0: original");
-            }
+            other => return unknown(names[2], other, "TRUING_DENOMINATOR_*, or 0: original"),
         },
     })
 }

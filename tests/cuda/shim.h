@@ -279,6 +279,11 @@ static inline unsigned __reduce_min_sync(unsigned m, unsigned v) {
 static inline unsigned __reduce_or_sync(unsigned m, unsigned v) {
     return shim::reduce(m, v, [](unsigned a, unsigned b) { return a | b; });
 }
+template <class T> static inline T atomicAdd(T *to, T x) {
+    const T old = *to;
+    *to += x;
+    return old;
+}
 static inline void truing_copy16(void *to, const void *from) {
     if (((uintptr_t)to | (uintptr_t)from) % 16) {
         fprintf(stderr, "shim: an asynchronous copy is not aligned\n");

@@ -4,6 +4,8 @@
 #include "shim.h"
 #include "logprob.cu"
 #include "sequence.cu"
+#include "preference.cu"
+#include "policy.cu"
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
@@ -21,7 +23,14 @@ API standin_context(int on) { return context_of_all = on; }
 API standin_capture(int on) { return capture = on; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
-API standin_args(int family) { return family ? sizeof(truing_sequence_args) : sizeof(truing_logprob_args); }
+API standin_args(int family) {
+    switch (family) {
+    case 0: return sizeof(truing_logprob_args);
+    case 1: return sizeof(truing_sequence_args);
+    case 2: return sizeof(truing_preference_args);
+    default: return sizeof(truing_policy_args);
+    }
+}
 
 API cuInit(unsigned) { return getenv("TRUING_STANDIN_BROKEN") ? 100 : 0; }
 API cuCtxGetCurrent(void **c) {
@@ -53,6 +62,8 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     std::lock_guard<std::mutex> one(lock);
     if (*k && !strncmp(name, "truing_logprob_", 15)) kernels[*k] = shim::launch<truing_logprob_args>;
     else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
+    else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
+    else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
     else return 500;
     return 0;
 }

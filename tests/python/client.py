@@ -422,6 +422,16 @@ def two_heads():
     close(by_token.loss, np.log1p(np.exp(-u)).mean(), 1e-5, "tdpo1")
     close(by_token.kl, kl, 1e-5, "KL to the reference")
     close(by_token.grad_kl[1::2], 0.3 / (1 + np.exp(u)) / 2, 1e-5, "tdpo1 by the KL")
+    # the exact KL beside a policy loss: at a ratio of 1 the main term is minus the advantage
+    heads = dict(ref_hidden=r, ref_weight=wr, phase="single", level="token", aggregate="token_mean", advantage=np.ones(4, "f4"))
+    ways = (("forward_kl", np.exp(other) * (other - policy)), ("reverse_kl", np.exp(policy) * (policy - other)))
+    for way, columns in ways:
+        got = truing.linear_policy("ppo_clip", h, w, y, kl_divergence=way, kl_coef=0.5, out_kl=True, **heads)
+        close(got.kl, columns.sum(-1), 1e-5, way)
+        close(got.loss, -1 + 0.5 * columns.sum(-1).mean(), 1e-5, f"loss with the {way}")
+    k1 = truing.linear_policy("ppo_clip", h, w, y, kl="k1", kl_weight="one", kl_gradient="pathwise", out_kl=True, **heads)
+    close(k1.kl, taken[0] - taken[1], 1e-4, "log-probs of a reference head")
+    refused("INVALID_ARGUMENT", "inputs.kl.id", truing.linear_policy, "ppo_clip", h, w, y, kl="k1", kl_divergence="forward_kl", **heads)
     plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
     alone = truing.linear_preference("cpo", h, w, y, **plain)
     nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)
@@ -559,6 +569,26 @@ kl = truing.policy("ppo_clip", logps, old, ref=old, advantage=advantage, mask=ma
 d = old.astype("f8") - logps
 close(kl.kl, (np.expm1(d) - d) * mask, 1e-7, "k3")
 close(kl.loss, kl.terms.sum(), 1e-9, "terms add up")
+more = truing.policy(
+    "ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_mean", terms=True,
+    extra_terms=[dict(loss="sdar", level="token", ref=old, weight=0.25), dict(loss="real", level="sequence", aggregate="seq_mean", count_empty="all")],
+    group_offsets=np.array([0, 2, 4], "i4"),
+)  # fmt: skip
+alone = truing.policy("sdar", logps, old, ref=old, mask=mask, level="token", aggregate="token_mean")
+lists = truing.policy("real", logps, old, advantage=advantage, mask=mask, level="sequence", aggregate="seq_mean", count_empty="all",
+                      group_offsets=np.array([0, 2, 4], "i4"), values=True)  # fmt: skip
+check(lists.values.shape == (2,), "a value for each list")
+main = truing.policy("ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_mean")
+close(more.terms, np.array([main.loss, 0, 0, 0.25 * alone.loss, lists.loss]), 1e-12, "extra terms")
+close(more.loss, more.terms.sum(), 1e-9, "extra terms add up")
+each = truing.policy("ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="none", values=True,
+                     grad_output=np.full(logps.shape, 2, "f4"))  # fmt: skip
+whole = truing.policy("ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_sum", values=True)
+check(np.array_equal(each.values, whole.values) and np.array_equal(each.grad_logps, 2 * whole.grad_logps), "values alone")
+refused("INVALID_ARGUMENT", "outputs.out_loss", truing.policy, "ppo_clip", logps, old, advantage=advantage, level="token",
+        aggregate="none", out_loss=True)  # fmt: skip
+refused("INVALID_ARGUMENT", "inputs.kl.divergence", truing.policy, "ppo_clip", logps, old, advantage=advantage, level="token",
+        aggregate="token_sum", kl_divergence="reverse_kl")  # fmt: skip
 check(truing.losses.gspo(logps, old, advantage=advantage, level="sequence", aggregate="seq_mean", count_empty="all",
                          values=True).values.shape == (4,))  # fmt: skip
 two = np.array([-1, -2], "f4")
@@ -614,13 +644,12 @@ def shards_supports_shift():
         check(abs(back.sum(-1) - 1).max() < 1e-5 and (np.count_nonzero(back, -1) <= 42).all(), "gradient over a support")
     refused("INVALID_ARGUMENT", "support", truing.logprob, zs, ys, support=dict(bitmask=kept.bitmask, top_k=3))
     refused("INVALID_ARGUMENT", "preset", truing.support_mask, zs, "ollama")
-    # what supports and shards do without
+    # what supports do in one call, and what they and shards do without
     over = dict(support=dict(bitmask=kept.bitmask))
-    for words, fields in (
-        ("grad_logits_out", dict(grad_logits=True, reduction="sum")), ("grad_bias_out", dict(grad_bias=True, reduction="sum")),
-    ):  # fmt: skip
-        refused("INVALID_ARGUMENT", words, truing.logprob, zs, ys, **over, **fields)
-    refused("INVALID_ARGUMENT", "grad_bias_out", truing.logprob_backward, zs, ys, grad_lse=ones, grad_bias=True, **over)
+    fused = truing.logprob(zs, ys, reduction="sum", grad_logits=True, grad_bias=True, bias=np.zeros(5000, "f4"), **over)
+    apart = truing.logprob_backward(zs, ys, grad_logprob=-ones, **over).grad_logits
+    check(np.allclose(fused.grad_logits, apart, atol=1e-6), "fused gradient over a support")
+    check(np.allclose(fused.grad_bias, apart.sum(0), atol=1e-5), "fused gradient of the bias over a support")
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob, zs.astype("f8"), ys, **over)
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_backward, zs.astype("f8"), ys, **over)
     refused("UNSUPPORTED_DTYPE", "logits: got f64", truing.logprob_local, zs.astype("f8")[:, :9], ys, shard=(0, 9, 5000))

@@ -30,7 +30,8 @@ def tensor(code, bits, *shape):
     return ctypes.pointer(t)
 
 
-F32, F64, I32 = (_abi.TRUING_DTYPE_FLOAT, 32), (_abi.TRUING_DTYPE_FLOAT, 64), (_abi.TRUING_DTYPE_INT, 32)
+F32, F64 = (_abi.TRUING_DTYPE_FLOAT, 32), (_abi.TRUING_DTYPE_FLOAT, 64)
+I32, I64 = (_abi.TRUING_DTYPE_INT, 32), (_abi.TRUING_DTYPE_INT, 64)
 
 
 def garbage():
@@ -479,7 +480,7 @@ CALLS = {
     "controller": (_abi.truing_controller_args, controller),
 }
 # Every number is a legal K: none, some or all columns; a seed; a place among all tokens.
-ANY = {"support.top_k", "seed", "first_token"}
+ANY = {"support.top_k", "seed", "first_token", "k"}
 # Read by the common head, checked elsewhere; context is a handle and cannot be checked.
 HEAD = {"struct_size", "context", "workspace", "workspace_size"}
 

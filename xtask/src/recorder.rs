@@ -8,10 +8,11 @@ use std::fmt::Write;
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use truing_core::Dtype;
-use truing_core::catalog::each_formula;
+use truing_core::catalog::{each_formula, slot};
 use truing_core::error::row;
 use truing_core::logprob::STATS;
 use truing_core::losses::formula::{Formula, Visitor};
+use truing_core::losses::map::{Alpha, Mapped, js};
 use truing_core::real::{F32, F64, Format, Real, elementary};
 use truing_core::record::{BLOCK, CHAINS, EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
 
@@ -125,6 +126,12 @@ impl<F: Text> Real for Rec<'_, F> {
 fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn(&[Rec<F>]) -> Vec<usize>) -> String {
     let (tape, t) = (RefCell::new(Tape::default()), F::FORMAT.name);
     let x: Vec<_> = inputs.iter().map(|n| Rec::<F>::input(&tape, n)).collect();
+    let at = |name| inputs.iter().position(|n| *n == name);
+    if let (Some(logp), Some(old), Some(ratio)) = (at("logp"), at("old"), at(LOG_RATIO)) {
+        // the caller forms the difference: it is 0 for an infinite log-prob that is its own `old`
+        let mut tape = tape.borrow_mut();
+        tape.known.insert(Node::Op("-", vec![x[logp].id, x[old].id]), x[ratio].id);
+    }
     let results = run(&x);
     let nodes = &tape.borrow().nodes;
     // arguments come before their uses, so one pass from the end finds what is needed
@@ -169,13 +176,19 @@ fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn
     format!("TRUING_FN void {name}({}) {{\n{body}}}\n", args.join(", "))
 }
 
+/// The input behind those of a formula that reads `old`: `logp - old`.
+const LOG_RATIO: &str = "log_ratio";
+fn log_ratio(inputs: &[&str]) -> Option<&'static str> {
+    (inputs.contains(&"logp") && inputs.contains(&"old")).then_some(LOG_RATIO)
+}
 /// One entry, or one part of it, as text.
 fn entry<X: Formula, F: Text>() -> String {
-    let inputs: Vec<&str> = X::INPUTS.iter().chain(X::CONSTANTS.iter()).copied().collect();
+    let ratio = log_ratio(&X::INPUTS);
+    let inputs: Vec<&str> = X::INPUTS.iter().copied().chain(ratio).chain(X::CONSTANTS.iter().copied()).collect();
     let (n, outs) = (X::INPUTS.len(), &*X::OUTPUTS);
     let name = format!("truing_{}_{}{}", X::KIND.name(), X::ABOUT.name, X::PART);
     let text = function::<F>(&name, &inputs, outs, &|x| {
-        let mut p = x[n..].to_vec();
+        let mut p = x[n + ratio.is_some() as usize..].to_vec();
         p.resize(truing_core::losses::formula::MAX, x[0]);
         X::run(&x[..n], &p)[..outs.len()].iter().map(|r| r.id).collect()
     });
@@ -245,17 +258,94 @@ TRUING_FN double truing_mantissa(double x) {
 }
 "#;
 
-/// `cuda/kernels/generated/losses.cuh`: bit operations, elementary functions, every entry in its own precision.
+/// The entries of a kind behind one function: their inputs and outputs together, and a case for each.
+struct Calls {
+    name: String,
+    number: &'static str,
+    inputs: Vec<&'static str>,
+    outputs: Vec<&'static str>,
+    cases: String,
+}
+impl Calls {
+    fn add<X: Formula>(&mut self) {
+        let news = |all: &mut Vec<_>, names: &[&'static str]| {
+            names.iter().for_each(|n| {
+                if !all.contains(n) {
+                    all.push(n)
+                }
+            })
+        };
+        let ratio = log_ratio(&X::INPUTS);
+        news(&mut self.inputs, &X::INPUTS);
+        news(&mut self.inputs, ratio.as_slice());
+        news(&mut self.outputs, &X::OUTPUTS);
+        let inputs = X::INPUTS.iter().copied().chain(ratio).map(|n| format!("x.{n}"));
+        let constants = (0..X::CONSTANTS.len()).map(|k| format!("p[{k}]"));
+        let args: Vec<String> = inputs.chain(constants).chain(X::OUTPUTS.iter().map(|n| format!("&y.{n}"))).collect();
+        let entry = format!("truing_{}_{}{}", X::KIND.name(), X::ABOUT.name, X::PART);
+        writeln!(self.cases, "    case {}u: {entry}({}); break;", X::ABOUT.id, args.join(", ")).unwrap();
+    }
+    fn text(&self) -> String {
+        let Calls { name, number, inputs, outputs, cases } = self;
+        let (inputs, outputs) = (inputs.join(", "), outputs.join(", "));
+        format!(
+            "struct truing_{name}_in {{\n    {number} {inputs};\n}};\nstruct truing_{name}_out {{\n    {number} {outputs};\n}};\n\
+             // The entry of this id; an output that it has not is 0. p: its constants.\n\
+             TRUING_FN truing_{name}_out truing_{name}_entry(truing_u32 id, const truing_{name}_in &x, const {number} *p) {{\n    \
+             truing_{name}_out y = {{}};\n    switch (id) {{\n{cases}    }}\n    return y;\n}}\n"
+        )
+    }
+}
+
+/// The maps of score differences, without lengths and with their reciprocals.
+fn maps() -> String {
+    let outputs = ["difference", "chosen", "rejected"];
+    let ids = |m: Mapped<Rec<Double>>| vec![m.difference.id, m.chosen.id, m.rejected.id];
+    fn alpha<'a>(x: &[Rec<'a, Double>]) -> Alpha<Rec<'a, Double>> {
+        Alpha { alpha: x[0], max_exponent: x[1] }
+    }
+    [
+        function::<Double>("truing_map_js", &["a", "b"], &outputs, &|x| ids(js(x[0], x[1], None))),
+        function::<Double>("truing_map_js_by_length", &["a", "b", "c", "r"], &outputs, &|x| {
+            ids(js(x[0], x[1], Some([x[2], x[3]])))
+        }),
+        function::<Double>("truing_map_alpha", &["alpha", "max_exponent", "a", "b"], &outputs, &|x| {
+            ids(alpha(x).difference(x[2], x[3], None))
+        }),
+        function::<Double>(
+            "truing_map_alpha_by_length",
+            &["alpha", "max_exponent", "a", "b", "c", "r"],
+            &outputs,
+            &|x| ids(alpha(x).difference(x[2], x[3], Some([x[4], x[5]]))),
+        ),
+    ]
+    .concat()
+}
+
+/// `cuda/kernels/generated/losses.cuh`: bit operations, elementary functions, every entry in its own precision, maps of
+/// scores, and the entries of each kind by their ids.
 pub fn losses_cuh() -> String {
-    struct All(String);
+    struct All(String, Vec<Calls>);
     impl Visitor for All {
         fn visit<X: Formula>(&mut self) {
             self.0 += &if X::KIND.single() { entry::<X, Single>() } else { entry::<X, Double>() };
+            let name = format!("{}{}", X::KIND.name(), X::PART);
+            if !self.1.iter().any(|c| c.name == name) {
+                let number = if X::KIND.single() { "float" } else { "double" };
+                self.1.push(Calls {
+                    name: name.clone(),
+                    number,
+                    inputs: vec![],
+                    outputs: vec![],
+                    cases: String::new(),
+                });
+            }
+            self.1.iter_mut().filter(|c| c.name == name).for_each(Calls::add::<X>);
         }
     }
-    let mut all = All(format!("{PRELUDE}{}{}", functions::<Single>(), functions::<Double>()));
+    let mut all = All(format!("{PRELUDE}{}{}", functions::<Single>(), functions::<Double>()), vec![]);
     each_formula(&mut all);
-    all.0
+    all.0 + &maps() + &all.1.iter().map(Calls::text).collect::<String>()
 }
 
 /// `cuda/kernels/generated/record.cuh`: the constants that kernels share with `truing_core`.
@@ -272,13 +362,17 @@ pub fn record_cuh() -> String {
         put(&format!("EXP_{name}"), format!("{x:?}f"));
     }
     put("F32_MAX", format!("{:?}", f32::MAX as f64));
-    let all = [Dtype::F32, Dtype::F64, Dtype::Bf16, Dtype::F16, Dtype::U8, Dtype::I32, Dtype::I64];
+    let all = [Dtype::F32, Dtype::F64, Dtype::Bf16, Dtype::F16, Dtype::I8, Dtype::U8, Dtype::I32, Dtype::I64];
     for dtype in all {
         put(&format!("DTYPE_{}", dtype.name().to_uppercase()), format!("{}u", dtype as u32));
     }
     macro_rules! bits {
         ($($name:ident)*) => {$( put(concat!("ROW_", stringify!($name)), format!("{:#x}u", row::$name)); )*};
     }
+    macro_rules! slots {
+        ($($name:ident)*) => {$( put(concat!("SLOT_", stringify!($name)), format!("{:#x}ull", slot::$name)); )*};
+    }
+    slots!(REF LENGTH KL MARGIN ANCHOR BETA BASELINE SHIFT WEIGHT);
     bits!(IGNORED NAN_INPUT INF_INPUT TARGET_NEG_INF ALL_NEG_INF OUT_OF_RANGE EMPTY OVERFLOW SATURATED INFINITE);
     text
 }

@@ -5,7 +5,6 @@ use super::*;
 use crate::rows::tree;
 use truing_core::logprob::pieces;
 use truing_core::record::CHAINS;
-use truing_core::support::Kept;
 
 /// The record of the columns in `kept`, of all without it, with whatever else is looked for; also how many of those in
 /// `kept` are live. The lanes of [`LogitRow::sums`].
@@ -277,11 +276,21 @@ fn smoothed<S: Sixteen>(s: S, n: usize, x: &mut Block, slope: &Block, weight: Op
     )
 }
 
-/// The gradient of the bias; see [`super::backward_bias`].
-pub(super) fn bias_of<T: Cell>(context: &Context, back: Back<'_, f32>, z: Matrix<'_, T>, out: MatrixMut<'_, f32>) {
+/// The gradient of the bias; see [`super::backward_bias`]. `masks` are the columns that count, all without them.
+pub(super) fn bias_of<T: Cell>(
+    context: &Context,
+    back: Back<'_, f32>,
+    z: Matrix<'_, T>,
+    masks: Option<Matrix<'_, u32>>,
+    out: MatrixMut<'_, f32>,
+) {
     let isa = context.isa();
     context.rows(out.rows(), BLOCK, out, |first, n, out| {
-        on_lanes!(isa, s => bias_rows(s, &back, &z, first, n, out), bias_scalar(&back, &z, first, n, out))
+        on_lanes!(
+            isa,
+            s => bias_rows(s, &back, &z, masks.as_ref(), first, n, out),
+            bias_scalar(&back, &z, masks.as_ref(), first, n, out)
+        )
     });
 }
 /// Sums over rows of the columns of a block: the blocks of rows so far, and the current one.
@@ -318,11 +327,12 @@ impl<F: RowFloat> Sums<F> {
 fn bias_over<T: Float, F: RowFloat>(
     back: &Back<'_, F>,
     z: &Matrix<'_, T>,
+    masks: Option<&Matrix<'_, u32>>,
     first: usize,
     n: usize,
     out: &mut MatrixMut<'_, F>,
     sums: &mut Sums<F>,
-    mut block: impl FnMut(&Row<'_, F>, &[T], usize, usize, &mut Sums<F>),
+    mut block: impl FnMut(&Row<'_, F>, &[T], usize, usize, Option<Kept<'_>>, &mut Sums<F>),
 ) {
     let problem = back.job.problem;
     let (end, found) = (problem.valid().clamp(first, first + n), Found::default());
@@ -338,12 +348,13 @@ fn bias_over<T: Float, F: RowFloat>(
                 continue;
             }
             let row: LogitRow<'_, T, F> = back.job.row(i, z.row(i));
-            let record = back.saved(i, &row, target).expect("records have been made");
+            let kept = masks.map(|m| Kept { words: m.row(i), extra: None });
+            let record = back.saved(i, &row, target, kept.as_ref()).expect("records have been made");
             let g = back.upstream(i, &record, target, &found);
             match RowGrad::new(&record, target, &g) {
                 RowGrad::Fill(x) => sums.add(&[x; BLOCK][..n]),
                 RowGrad::Columns(c) => {
-                    block(&Row { back, i, record: &record, target, g: &g, c: &c }, z.row(i), at, n, sums)
+                    block(&Row { back, i, record: &record, target, g: &g, c: &c }, z.row(i), at, n, kept, sums)
                 }
             }
         }
@@ -356,13 +367,17 @@ fn bias_over<T: Float, F: RowFloat>(
 pub(super) fn bias_scalar<T: Float, F: RowFloat>(
     back: &Back<'_, F>,
     z: &Matrix<'_, T>,
+    masks: Option<&Matrix<'_, u32>>,
     first: usize,
     n: usize,
     mut out: MatrixMut<'_, F>,
 ) {
     let mut dz = [F::ZERO; BLOCK];
-    bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
+    bias_over(back, z, masks, first, n, &mut out, &mut Sums::new(), |row, z, at, n, kept, sums| {
         row.block_scalar(z, at, &mut dz[..n], false);
+        if let Some(kept) = kept {
+            over::clear(&kept, at, &mut dz[..n]);
+        }
         sums.add(&dz[..n]);
     });
 }
@@ -371,13 +386,17 @@ fn bias_rows<S: Sixteen, T: Cell>(
     s: S,
     back: &Back<'_, f32>,
     z: &Matrix<'_, T>,
+    masks: Option<&Matrix<'_, u32>>,
     first: usize,
     n: usize,
     mut out: MatrixMut<'_, f32>,
 ) {
     let mut scratch = Scratch::new(z.data().as_ptr_range().end);
-    bias_over(back, z, first, n, &mut out, &mut Sums::new(), |row, z, at, n, sums| {
+    bias_over(back, z, masks, first, n, &mut out, &mut Sums::new(), |row, z, at, n, kept, sums| {
         row.block(s, z, at, n, &mut scratch);
+        if let Some(kept) = kept {
+            over::clear(&kept, at, &mut scratch.x.as_flattened_mut()[..n]);
+        }
         sums.add(&scratch.x.as_flattened()[..n]);
     });
 }

@@ -1,7 +1,7 @@
 //! Log-probs over a sampling support: the columns outside it count as dead.
 use super::*;
 use crate::support::{Need, Slot, Slots};
-use truing_core::support::{Filters, Kept, Outside, Support, SupportFigures, in_column};
+use truing_core::support::{Filters, Outside, Support, SupportFigures, in_column};
 
 /// A support and what happens to targets outside it.
 #[derive(Clone, Copy, Debug)]
@@ -151,16 +151,17 @@ impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
         narrow(self.s, &self.scratch.x, to);
     }
 }
-/// Sets the columns outside a mask to 0, the first of which is column `at`, a multiple of 32.
+/// Sets the columns outside a mask to 0, the first of which is column `at`.
 #[inline(always)]
-fn clear(kept: &Kept<'_>, at: usize, dz: &mut [f32]) {
+pub(super) fn clear<F: RowFloat>(kept: &Kept<'_>, at: usize, dz: &mut [F]) {
     for (c, dz) in dz.chunks_mut(32).enumerate() {
-        let word = kept.word(at / 32 + c);
+        // a worker's piece of the bias begins at any column
+        let word = kept.bits((at + 32 * c) as isize);
         if word == u32::MAX {
             continue;
         }
         for (l, dz) in dz.iter_mut().enumerate() {
-            *dz = if word >> l & 1 == 1 { *dz } else { 0.0 };
+            *dz = if word >> l & 1 == 1 { *dz } else { F::ZERO };
         }
     }
 }
@@ -257,6 +258,25 @@ pub fn over_workspace(context: &Context, problem: &Problem, over: &Over<'_>, los
     let (own, slots) = (forward_workspace(problem, loss).minimum, Slots::workspace(context, problem, over.need()));
     Workspace { minimum: Arena::sum([own, slots.minimum]), preferred: Arena::sum([own, slots.preferred]) }
 }
+/// Bytes of workspace for [`forward_over_fused`] and [`backward_over`]; `loss`: the forward's is asked for, `stats`: they
+/// have a place or are given, `bias`: its gradient is asked for, which takes a bit a column beside them.
+pub fn over_fused_workspace(
+    context: &Context,
+    problem: &Problem,
+    over: &Over<'_>,
+    loss: bool,
+    stats: bool,
+    bias: bool,
+) -> Workspace {
+    let (own, slots) = (own_bytes(problem, loss, !stats, bias), Slots::workspace(context, problem, over.need()));
+    Workspace { minimum: Arena::sum([own, slots.minimum]), preferred: Arena::sum([own, slots.preferred]) }
+}
+/// Without the scratch memory of the tasks; `stats`: they have to be kept here.
+fn own_bytes(problem: &Problem, loss: bool, stats: bool, bias: bool) -> usize {
+    let masks = problem.rows().saturating_mul(problem.vocab().div_ceil(32));
+    let masks = if bias { Arena::need::<u32>(masks) } else { 0 };
+    Arena::sum([forward_workspace(problem, loss).minimum, stats_bytes::<f32>(problem, stats), masks])
+}
 pub(super) const NAMES: [&str; 3] =
     ["figures.out_support_size", "figures.out_support_bitmask", "figures.out_support_ids"];
 
@@ -277,12 +297,63 @@ pub fn forward_over(
     sets.check(problem, NAMES)?;
     let loss = totals.loss.is_some();
     check_space(workspace, over_workspace(context, problem, &over, loss))?;
-    let (own, rest) = workspace.split_at_mut(forward_workspace(problem, loss).minimum);
-    let slots = Slots::new(context, problem, over.need(), rest)?;
-    let losses = if loss { Some(Arena::new(own).take(problem.rows())?) } else { None };
+    let (own, rest) = workspace.split_at_mut(own_bytes(problem, loss, false, false));
     let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids);
-    let wants = (Needs::figures(problem, &out, loss), loss);
-    add_up(job, totals, losses, |places| match inputs.logits {
+    run_forward(context, job, inputs.logits, over, (out, sets), totals, &mut Arena::new(own), rest)
+}
+/// [`forward_over`], then the gradient of the reduced loss: what [`backward_over`] gives for `upstream.loss`.
+#[allow(clippy::too_many_arguments)]
+pub fn forward_over_fused(
+    context: &Context,
+    problem: &Problem,
+    inputs: BackwardInputs<'_>,
+    extra_ids: Option<ExtraIds<'_>>,
+    over: Over<'_>,
+    mut out: Figures<'_>,
+    sets: SupportFigures<'_>,
+    totals: Totals<'_>,
+    fused: Fused<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let BackwardInputs { transform, rows, row_loss } = inputs;
+    let forward = Inputs { logits: fused.grad.logits(), transform, rows, row_loss, extra_ids };
+    check_forward(problem, &forward, &out, &totals)?;
+    over.support.check(problem, &rows)?;
+    sets.check(problem, NAMES)?;
+    let upstream = Upstream { loss: Some(fused.upstream), scale: fused.scale, ..Upstream::default() };
+    check_backward(problem, &inputs, None, &upstream, &fused.grad, fused.bias.as_ref(), None)?;
+    let (loss, kept, bias) = (totals.loss.is_some(), out.stats.is_some(), fused.bias.is_some());
+    check_space(workspace, over_fused_workspace(context, problem, &over, loss, kept, bias))?;
+    let (own, rest) = workspace.split_at_mut(own_bytes(problem, loss, !kept, bias));
+    let mut arena = Arena::new(own);
+    let mut stats = match out.stats.take() {
+        Some(m) => m,
+        None => MatrixMut::contiguous(arena.take(problem.rows() * STATS)?, problem.rows(), STATS)?,
+    };
+    let out = Figures { stats: Some(stats.reborrow()), ..out };
+    let job = Job::new(problem, transform, rows, row_loss, extra_ids);
+    run_forward(context, job, fused.grad.logits(), over, (out, sets), totals, &mut arena, rest)?;
+    let upstream = Upstream { loss: job.divided(upstream.loss), ..upstream };
+    let back = Back { job, stats: Some(stats.view()), from: 0, upstream, stream: false };
+    run_backward(context, back, over, fused.grad, None, fused.bias, &mut arena, rest)
+}
+/// The forward of checked inputs; `rest` is for the tasks.
+#[allow(clippy::too_many_arguments)]
+fn run_forward(
+    context: &Context,
+    job: Job<'_>,
+    z: Floats<'_>,
+    over: Over<'_>,
+    (out, sets): (Figures<'_>, SupportFigures<'_>),
+    totals: Totals<'_>,
+    arena: &mut Arena<'_>,
+    rest: &mut [u8],
+) -> Result<()> {
+    let loss = totals.loss.is_some();
+    let slots = Slots::new(context, job.problem, over.need(), rest)?;
+    let losses = if loss { Some(arena.take(job.problem.rows())?) } else { None };
+    let wants = (Needs::figures(job.problem, &out, loss), loss);
+    add_up(job, totals, losses, |places| match z {
         Floats::F32(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
         Floats::Bf16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
         Floats::F16(z) => forward_of(context, job, z, over, ((out, places), sets), slots, wants),
@@ -290,6 +361,92 @@ pub fn forward_over(
         Floats::F64(_) => {}
     });
     Ok(())
+}
+/// The backward of checked inputs, the gradient of the loss divided; `rest` is for the tasks.
+#[allow(clippy::too_many_arguments)]
+fn run_backward(
+    context: &Context,
+    back: Back<'_, f32>,
+    over: Over<'_>,
+    grad: Grad<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+    bias: Option<MatrixMut<'_, f32>>,
+    arena: &mut Arena<'_>,
+    rest: &mut [u8],
+) -> Result<()> {
+    let (job, problem) = (back.job, back.job.problem);
+    let mut own;
+    let mut back = back; // of the place of its statistics
+    if let Some(bias) = bias {
+        let (n, words) = (problem.rows(), problem.vocab().div_ceil(32));
+        if back.stats.is_none() {
+            own = MatrixMut::contiguous(arena.take(n * STATS)?, n, STATS)?;
+            let (out, sets) =
+                (Figures { stats: Some(own.reborrow()), ..Figures::default() }, SupportFigures::default());
+            run_forward(context, job, grad.logits(), over, (out, sets), Totals::default(), arena, rest)?;
+            back.stats = Some(own.view());
+        }
+        let mut masks = MatrixMut::contiguous(arena.take(n * words)?, n, words)?;
+        macro_rules! columns {
+            ($z:expr) => {{
+                let slots = Slots::new(context, problem, over.need(), rest)?;
+                masks_of(context, job, $z, over, masks.reborrow(), slots);
+                extra::bias_of(context, back, $z, Some(masks.view()), bias)
+            }};
+        }
+        match grad.logits() {
+            Floats::F32(z) => columns!(z),
+            Floats::Bf16(z) => columns!(z),
+            Floats::F16(z) => columns!(z),
+            Floats::F64(_) => {}
+        }
+    }
+    let slots = Slots::new(context, problem, over.need(), rest)?;
+    with_pair!(grad, pair => backward_of(context, back, over, pair, status, slots));
+    Ok(())
+}
+/// The supports as masks.
+fn masks_of<T: Cell>(
+    context: &Context,
+    job: Job<'_>,
+    z: Matrix<'_, T>,
+    over: Over<'_>,
+    masks: MatrixMut<'_, u32>,
+    slots: Slots<'_>,
+) {
+    let isa = context.isa();
+    let grain = slots.grain().unwrap_or(grain(job.problem));
+    context.rows(job.problem.rows(), grain, (masks, slots), |first, n, (masks, slots)| {
+        let mut slot = slots.one(job.problem);
+        on_lanes!(isa, s => {
+            let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+            mask_rows(&mut Lanes { s, scratch: &mut scratch }, &job, &over, &z, first, n, masks, &mut slot)
+        }, mask_rows(&mut Plain::new(), &job, &over, &z, first, n, masks, &mut slot))
+    });
+}
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn mask_rows<T: Cell>(
+    engine: &mut impl Engine<T>,
+    job: &Job<'_>,
+    over: &Over<'_>,
+    z: &Matrix<'_, T>,
+    first: usize,
+    n: usize,
+    mut masks: MatrixMut<'_, u32>,
+    slot: &mut Slot<'_>,
+) {
+    for i in 0..n {
+        let target = job.target(first + i);
+        if target == Target::Ignored {
+            continue;
+        }
+        let row = job.row(first + i, z.row(first + i));
+        let choice = over.choose(job, first + i, &row, target, engine, slot, over.words(first + i), None);
+        for (w, to) in masks.row_mut(i).iter_mut().enumerate() {
+            *to = choice.kept.word(w);
+        }
+    }
 }
 type Out<'a> = (Places<'a, f32>, SupportFigures<'a>);
 fn forward_of<T: Cell>(
@@ -369,7 +526,7 @@ fn forward_rows<T: Cell>(
     }
 }
 
-/// [`backward`] over a support: columns outside it get 0. `stats` are those of [`forward_over`] with the same support.
+/// [`backward_bias`] over a support: columns outside it get 0. `stats` are those of [`forward_over`] with the same support.
 #[allow(clippy::too_many_arguments)]
 pub fn backward_over(
     context: &Context,
@@ -380,33 +537,20 @@ pub fn backward_over(
     mut upstream: Upstream<'_>,
     grad: Grad<'_>,
     status: Option<MatrixMut<'_, u32>>,
+    bias: Option<MatrixMut<'_, f32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
     over.check_shard(problem)?;
-    check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, None, status.as_ref())?;
+    check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, bias.as_ref(), status.as_ref())?;
     over.support.check(problem, &inputs.rows)?;
-    let slots = Slots::new(context, problem, over.need(), workspace)?;
+    // without the gradient of the bias a row makes its statistics when it needs them
+    let (kept, some) = (stats.is_some() || bias.is_none(), bias.is_some());
+    check_space(workspace, over_fused_workspace(context, problem, &over, false, kept, some))?;
+    let (own, rest) = workspace.split_at_mut(own_bytes(problem, false, !kept, some));
     let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None);
     upstream.loss = job.divided(upstream.loss);
-    let back = Back { job, stats, upstream, stream: false };
-    macro_rules! apart {
-        ($z:expr, $g:expr) => {
-            backward_of(context, back, over, Apart { z: $z, first: 0, g: $g }, status, slots)
-        };
-    }
-    match grad {
-        Grad::Separate(Floats::F32(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::Bf16(g)) => apart!(z, g),
-        Grad::Separate(Floats::Bf16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F16(g)) => apart!(z, g),
-        Grad::Separate(Floats::F16(z), FloatsMut::F32(g)) => apart!(z, g),
-        Grad::InPlace(FloatsMut::F32(g)) => backward_of(context, back, over, Same(g), status, slots),
-        Grad::InPlace(FloatsMut::Bf16(g)) => backward_of(context, back, over, Same(g), status, slots),
-        Grad::InPlace(FloatsMut::F16(g)) => backward_of(context, back, over, Same(g), status, slots),
-        // not wanted, or refused
-        Grad::Absent(_) | Grad::Separate(..) | Grad::InPlace(FloatsMut::F64(_)) => {}
-    }
-    Ok(())
+    let back = Back { job, stats, from: 0, upstream, stream: false };
+    run_backward(context, back, over, grad, status, bias, &mut Arena::new(own), rest)
 }
 fn backward_of<P: Pair>(
     context: &Context,

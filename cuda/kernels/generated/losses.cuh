@@ -193,20 +193,35 @@ TRUING_FN float truing_log1p(float x) {
 }
 TRUING_FN float truing_tanh(float x) {
     const float v1 = truing_abs(x);
-    const float v2 = v1 + v1;
-    const float v3 = -(v2);
-    const float v4 = v1 < 1.0f ? v3 : v2;
-    const float v5 = truing_expm1(v4);
-    const float v6 = -(v5);
-    const float v7 = v1 < 1.0f ? v6 : 2.0f;
-    const float v8 = v5 + 2.0f;
-    const float v9 = v7 / v8;
-    const float v10 = 1.0f - v9;
-    const float v11 = v1 < 1.0f ? v9 : v10;
-    const float v12 = -(v11);
-    const float v13 = x < 0.0f ? v12 : v11;
-    const float v14 = v1 < 5.9604645e-8f ? x : v13;
-    return v14;
+    const float v2 = 20.0f < v1 ? 20.0f : v1;
+    const float v3 = -(2.0f);
+    const float v4 = v2 < 1.0f ? v3 : 2.0f;
+    const float v5 = v2 * v4;
+    const float v6 = truing_fma(v5, 1.442695f, 12582912.0f);
+    const float v7 = v6 - 12582912.0f;
+    const float v8 = truing_fma(v7, -0.69314575f, v5);
+    const float v9 = truing_fma(v7, -1.4286068e-6f, v8);
+    const float v10 = v9 * v9;
+    const float v11 = truing_fma(0.0013950474f, v9, 0.008368881f);
+    const float v12 = truing_fma(v11, v9, 0.041666206f);
+    const float v13 = truing_fma(v12, v9, 0.1666652f);
+    const float v14 = truing_fma(v13, v9, 0.5f);
+    const float v15 = truing_fma(v10, v14, v9);
+    const float v16 = v7 - 1.0f;
+    const float v17 = truing_exp2i(v16);
+    const float v18 = v17 - 0.5f;
+    const float v19 = truing_fma(v17, v15, v18);
+    const float v20 = v19 + v19;
+    const float v21 = -(v20);
+    const float v22 = v2 < 1.0f ? v21 : 2.0f;
+    const float v23 = v20 + 2.0f;
+    const float v24 = v22 / v23;
+    const float v25 = 1.0f - v24;
+    const float v26 = v2 < 1.0f ? v24 : v25;
+    const float v27 = -(v26);
+    const float v28 = x < 0.0f ? v27 : v26;
+    const float v29 = v1 < 5.9604645e-8f ? x : v28;
+    return v29;
 }
 TRUING_FN float truing_sigmoid(float x) {
     const float v1 = truing_abs(x);
@@ -414,20 +429,40 @@ TRUING_FN double truing_log1p(double x) {
 }
 TRUING_FN double truing_tanh(double x) {
     const double v1 = truing_abs(x);
-    const double v2 = v1 + v1;
-    const double v3 = -(v2);
-    const double v4 = v1 < 1.0 ? v3 : v2;
-    const double v5 = truing_expm1(v4);
-    const double v6 = -(v5);
-    const double v7 = v1 < 1.0 ? v6 : 2.0;
-    const double v8 = v5 + 2.0;
-    const double v9 = v7 / v8;
-    const double v10 = 1.0 - v9;
-    const double v11 = v1 < 1.0 ? v9 : v10;
-    const double v12 = -(v11);
-    const double v13 = x < 0.0 ? v12 : v11;
-    const double v14 = v1 < 1.1102230246251565e-16 ? x : v13;
-    return v14;
+    const double v2 = 20.0 < v1 ? 20.0 : v1;
+    const double v3 = -(2.0);
+    const double v4 = v2 < 1.0 ? v3 : 2.0;
+    const double v5 = v2 * v4;
+    const double v6 = truing_fma(v5, 1.4426950408889634, 6755399441055744.0);
+    const double v7 = v6 - 6755399441055744.0;
+    const double v8 = truing_fma(v7, -0.6931471805592082, v5);
+    const double v9 = truing_fma(v7, -7.371002565167799e-13, v8);
+    const double v10 = v9 * v9;
+    const double v11 = truing_fma(2.5117848263027257e-8, v9, 2.763125218004125e-7);
+    const double v12 = truing_fma(v11, v9, 2.7557216348605783e-6);
+    const double v13 = truing_fma(v12, v9, 2.4801490028815436e-5);
+    const double v14 = truing_fma(v13, v9, 0.000198412699173193);
+    const double v15 = truing_fma(v14, v9, 0.0013888888946922506);
+    const double v16 = truing_fma(v15, v9, 0.008333333333307241);
+    const double v17 = truing_fma(v16, v9, 0.04166666666651583);
+    const double v18 = truing_fma(v17, v9, 0.166666666666667);
+    const double v19 = truing_fma(v18, v9, 0.5000000000000012);
+    const double v20 = truing_fma(v10, v19, v9);
+    const double v21 = v7 - 1.0;
+    const double v22 = truing_exp2i(v21);
+    const double v23 = v22 - 0.5;
+    const double v24 = truing_fma(v22, v20, v23);
+    const double v25 = v24 + v24;
+    const double v26 = -(v25);
+    const double v27 = v2 < 1.0 ? v26 : 2.0;
+    const double v28 = v25 + 2.0;
+    const double v29 = v27 / v28;
+    const double v30 = 1.0 - v29;
+    const double v31 = v2 < 1.0 ? v29 : v30;
+    const double v32 = -(v31);
+    const double v33 = x < 0.0 ? v32 : v31;
+    const double v34 = v1 < 1.1102230246251565e-16 ? x : v33;
+    return v34;
 }
 TRUING_FN double truing_sigmoid(double x) {
     const double v1 = truing_abs(x);
@@ -2244,23 +2279,22 @@ TRUING_FN void truing_unpaired_prime_ce(double logp, double ref_logp, double bas
     *grad_logp = v19;
 }
 // r = e^(logp - old); -min(min(r, delta) A, clip(r, 1 - clip_low, 1 + clip_high) A); at most -dual_clip A for A < 0
-TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, float log_low, float log_cap, float log_roof, float log_dual, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = log_dual < log_roof ? log_dual : log_roof;
-    const float v3 = advantage < 0.0f ? log_low : -TRUING_INFF;
-    const float v4 = advantage < 0.0f ? v2 : log_cap;
-    const float v5 = v4 < v1 ? v4 : v1;
-    const float v6 = v1 < v3 ? v3 : v5;
-    const float v7 = -(advantage);
-    const float v8 = truing_exp(v6);
-    const float v9 = v7 * v8;
-    const float v10 = v4 < v1 ? 0.0f : v9;
-    const float v11 = v1 < v3 ? 0.0f : v10;
-    const float v12 = truing_abs(advantage);
-    const float v13 = 0.0f < v12 ? v9 : v12;
-    const float v14 = 0.0f < v12 ? v11 : v12;
-    *value = v13;
-    *grad_logp = v14;
+TRUING_FN void truing_token_ppo_clip(float logp, float old, float advantage, float log_ratio, float log_low, float log_cap, float log_roof, float log_dual, float *value, float *grad_logp) {
+    const float v1 = log_dual < log_roof ? log_dual : log_roof;
+    const float v2 = advantage < 0.0f ? log_low : -TRUING_INFF;
+    const float v3 = advantage < 0.0f ? v1 : log_cap;
+    const float v4 = v3 < log_ratio ? v3 : log_ratio;
+    const float v5 = log_ratio < v2 ? v2 : v4;
+    const float v6 = -(advantage);
+    const float v7 = truing_exp(v5);
+    const float v8 = v6 * v7;
+    const float v9 = v3 < log_ratio ? 0.0f : v8;
+    const float v10 = log_ratio < v2 ? 0.0f : v9;
+    const float v11 = truing_abs(advantage);
+    const float v12 = 0.0f < v11 ? v8 : v11;
+    const float v13 = 0.0f < v11 ? v10 : v11;
+    *value = v12;
+    *grad_logp = v13;
 }
 // -logp
 TRUING_FN void truing_token_nll(float logp, float *value, float *grad_logp) {
@@ -2370,52 +2404,50 @@ TRUING_FN void truing_token_satimp(float logp, float beta1, float beta2, float *
     *grad_logp = v9;
 }
 // -clip(r, low, high) A logp, r = e^(logp - old) constant; the variant makes low and high
-TRUING_FN void truing_token_cispo(float logp, float old, float advantage, float log_low, float log_high, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = v1 + log_low;
-    const float v3 = log_low <= v1 ? v1 : v2;
-    const float v4 = v1 < log_low ? log_low : v3;
-    const float v5 = v4 + log_high;
-    const float v6 = v4 <= log_high ? v4 : v5;
-    const float v7 = log_high < v4 ? log_high : v6;
-    const float v8 = truing_exp(v7);
-    const float v9 = advantage * v8;
-    const float v10 = -(v9);
-    const float v11 = truing_abs(advantage);
-    const float v12 = 0.0f < v11 ? v10 : v11;
-    const float v13 = truing_abs(v12);
-    const float v14 = v12 * logp;
-    const float v15 = 0.0f < v13 ? v14 : v13;
-    *value = v15;
-    *grad_logp = v12;
+TRUING_FN void truing_token_cispo(float logp, float old, float advantage, float log_ratio, float log_low, float log_high, float *value, float *grad_logp) {
+    const float v1 = log_ratio + log_low;
+    const float v2 = log_low <= log_ratio ? log_ratio : v1;
+    const float v3 = log_ratio < log_low ? log_low : v2;
+    const float v4 = v3 + log_high;
+    const float v5 = v3 <= log_high ? v3 : v4;
+    const float v6 = log_high < v3 ? log_high : v5;
+    const float v7 = truing_exp(v6);
+    const float v8 = advantage * v7;
+    const float v9 = -(v8);
+    const float v10 = truing_abs(advantage);
+    const float v11 = 0.0f < v10 ? v9 : v10;
+    const float v12 = truing_abs(v11);
+    const float v13 = v11 * logp;
+    const float v14 = 0.0f < v12 ? v13 : v12;
+    *value = v14;
+    *grad_logp = v11;
 }
 // r = e^(logp - old), tau = tau_pos for A > 0, else tau_neg; -(4 A / tau) sigma(tau (r - 1))
-TRUING_FN void truing_token_sapo(float logp, float old, float advantage, float tau_pos, float tau_neg, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = 0.0f < advantage ? tau_pos : tau_neg;
-    const float v3 = truing_expm1(v1);
-    const float v4 = v2 * v3;
-    const float v5 = -4.0f * advantage;
-    const float v6 = -(v1);
-    const float v7 = -(v4);
-    const float v8 = truing_softplus(v7);
-    const float v9 = -(v8);
-    const float v10 = -(v7);
-    const float v11 = truing_softplus(v10);
-    const float v12 = -(v11);
-    const float v13 = v9 + v12;
-    const float v14 = v1 + v13;
-    const float v15 = TRUING_INFF <= v1 ? v6 : v14;
-    const float v16 = v5 / v2;
-    const float v17 = truing_sigmoid(v4);
-    const float v18 = v16 * v17;
-    const float v19 = truing_abs(advantage);
-    const float v20 = 0.0f < v19 ? v18 : v19;
-    const float v21 = truing_exp(v15);
-    const float v22 = v5 * v21;
-    const float v23 = 0.0f < v19 ? v22 : v19;
-    *value = v20;
-    *grad_logp = v23;
+TRUING_FN void truing_token_sapo(float logp, float old, float advantage, float log_ratio, float tau_pos, float tau_neg, float *value, float *grad_logp) {
+    const float v1 = 0.0f < advantage ? tau_pos : tau_neg;
+    const float v2 = truing_expm1(log_ratio);
+    const float v3 = v1 * v2;
+    const float v4 = -4.0f * advantage;
+    const float v5 = -(log_ratio);
+    const float v6 = -(v3);
+    const float v7 = truing_softplus(v6);
+    const float v8 = -(v7);
+    const float v9 = -(v6);
+    const float v10 = truing_softplus(v9);
+    const float v11 = -(v10);
+    const float v12 = v8 + v11;
+    const float v13 = log_ratio + v12;
+    const float v14 = TRUING_INFF <= log_ratio ? v5 : v13;
+    const float v15 = v4 / v1;
+    const float v16 = truing_sigmoid(v3);
+    const float v17 = v15 * v16;
+    const float v18 = truing_abs(advantage);
+    const float v19 = 0.0f < v18 ? v17 : v18;
+    const float v20 = truing_exp(v14);
+    const float v21 = v4 * v20;
+    const float v22 = 0.0f < v18 ? v21 : v18;
+    *value = v19;
+    *grad_logp = v22;
 }
 // -A logp
 TRUING_FN void truing_token_reinforce(float logp, float advantage, float *value, float *grad_logp) {
@@ -2427,136 +2459,176 @@ TRUING_FN void truing_token_reinforce(float logp, float advantage, float *value,
     *grad_logp = v1;
 }
 // r = e^(logp - old) constant; -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
-TRUING_FN void truing_token_topr(float logp, float old, float advantage, float flag, float weight_pos, float weight_neg, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = truing_abs(flag);
-    const float v3 = v1 + 0.0f;
-    const float v4 = v1 <= 0.0f ? v1 : v3;
-    const float v5 = 0.0f < v1 ? 0.0f : v4;
-    const float v6 = truing_exp(v5);
-    const float v7 = truing_abs(weight_neg);
-    const float v8 = weight_neg * v6;
-    const float v9 = 0.0f < v7 ? v8 : v7;
-    const float v10 = 0.0f < v2 ? weight_pos : v9;
-    const float v11 = v10 * advantage;
-    const float v12 = -(v11);
-    const float v13 = truing_abs(advantage);
-    const float v14 = 0.0f < v13 ? v12 : v13;
-    const float v15 = truing_abs(v14);
-    const float v16 = v14 * logp;
-    const float v17 = 0.0f < v15 ? v16 : v15;
-    *value = v17;
-    *grad_logp = v14;
+TRUING_FN void truing_token_topr(float logp, float old, float advantage, float flag, float log_ratio, float weight_pos, float weight_neg, float *value, float *grad_logp) {
+    const float v1 = truing_abs(flag);
+    const float v2 = log_ratio + 0.0f;
+    const float v3 = log_ratio <= 0.0f ? log_ratio : v2;
+    const float v4 = 0.0f < log_ratio ? 0.0f : v3;
+    const float v5 = truing_exp(v4);
+    const float v6 = truing_abs(weight_neg);
+    const float v7 = weight_neg * v5;
+    const float v8 = 0.0f < v6 ? v7 : v6;
+    const float v9 = 0.0f < v1 ? weight_pos : v8;
+    const float v10 = v9 * advantage;
+    const float v11 = -(v10);
+    const float v12 = truing_abs(advantage);
+    const float v13 = 0.0f < v12 ? v11 : v12;
+    const float v14 = truing_abs(v13);
+    const float v15 = v13 * logp;
+    const float v16 = 0.0f < v14 ? v15 : v14;
+    *value = v16;
+    *grad_logp = v13;
 }
 // r = min(e^(logp - old), ratio_max) constant, d = e^logp - e^old; -r A logp where d <= delta_high for A > 0, d >= -delta_low else
-TRUING_FN void truing_token_dppo_tv(float logp, float old, float advantage, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp + old;
-    const float v3 = old <= logp ? logp : v2;
-    const float v4 = logp < old ? old : v3;
-    const float v5 = truing_exp(v4);
-    const float v6 = truing_abs(v1);
-    const float v7 = -(v6);
-    const float v8 = truing_expm1(v7);
-    const float v9 = -(v8);
-    const float v10 = v5 * v9;
-    const float v11 = -(v10);
-    const float v12 = v1 < 0.0f ? v11 : v10;
-    const float v13 = v1 + log_ratio_max;
-    const float v14 = v1 <= log_ratio_max ? v1 : v13;
-    const float v15 = log_ratio_max < v1 ? log_ratio_max : v14;
-    const float v16 = truing_exp(v15);
-    const float v17 = advantage * v16;
-    const float v18 = -(v17);
-    const float v19 = v12 - v12;
-    const float v20 = delta_high < v12 ? 0.0f : v19;
-    const float v21 = v12 <= delta_high ? v18 : v20;
-    const float v22 = -(v12);
-    const float v23 = v22 - v22;
-    const float v24 = delta_low < v22 ? 0.0f : v23;
-    const float v25 = v22 <= delta_low ? v18 : v24;
-    const float v26 = 0.0f < advantage ? v21 : v25;
-    const float v27 = truing_abs(advantage);
-    const float v28 = 0.0f < v27 ? v26 : v27;
-    const float v29 = truing_abs(v28);
-    const float v30 = v28 * logp;
-    const float v31 = 0.0f < v29 ? v30 : v29;
-    *value = v31;
-    *grad_logp = v28;
+TRUING_FN void truing_token_dppo_tv(float logp, float old, float advantage, float log_ratio, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = log_ratio + log_ratio_max;
+    const float v13 = log_ratio <= log_ratio_max ? log_ratio : v12;
+    const float v14 = log_ratio_max < log_ratio ? log_ratio_max : v13;
+    const float v15 = truing_exp(v14);
+    const float v16 = advantage * v15;
+    const float v17 = -(v16);
+    const float v18 = v11 - v11;
+    const float v19 = delta_high < v11 ? 0.0f : v18;
+    const float v20 = v11 <= delta_high ? v17 : v19;
+    const float v21 = -(v11);
+    const float v22 = v21 - v21;
+    const float v23 = delta_low < v21 ? 0.0f : v22;
+    const float v24 = v21 <= delta_low ? v17 : v23;
+    const float v25 = 0.0f < advantage ? v20 : v24;
+    const float v26 = truing_abs(advantage);
+    const float v27 = 0.0f < v26 ? v25 : v26;
+    const float v28 = truing_abs(v27);
+    const float v29 = v27 * logp;
+    const float v30 = 0.0f < v28 ? v29 : v28;
+    *value = v30;
+    *grad_logp = v27;
 }
 // r = min(e^(logp - old), ratio_max) constant, D = KL of the coins with e^old and e^logp; -r A logp where D <= delta_high or r <= 1 for A > 0, D <= delta_low or r >= 1 else
-TRUING_FN void truing_token_dppo_kl(float logp, float old, float advantage, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp + 0.0f;
-    const float v3 = logp <= 0.0f ? logp : v2;
-    const float v4 = 0.0f < logp ? 0.0f : v3;
-    const float v5 = old + 0.0f;
-    const float v6 = old <= 0.0f ? old : v5;
-    const float v7 = 0.0f < old ? 0.0f : v6;
-    const float v8 = truing_exp(v7);
-    const float v9 = truing_exp(v4);
-    const float v10 = -(v1);
-    const float v11 = v10 - 1.0f;
-    const float v12 = v8 * v11;
-    const float v13 = v9 + v12;
-    const float v14 = -(v10);
-    const float v15 = truing_exp_rem(v14);
-    const float v16 = v8 * v15;
-    const float v17 = v10 < -8.0f ? v13 : v16;
-    const float v18 = v8 <= 0.0f ? v9 : v17;
-    const float v19 = truing_expm1(v7);
-    const float v20 = -(v19);
-    const float v21 = truing_expm1(v4);
-    const float v22 = -(v21);
-    const float v23 = truing_log1mexp(v7);
-    const float v24 = truing_log1mexp(v4);
-    const float v25 = v23 - v24;
-    const float v26 = v25 - 1.0f;
-    const float v27 = v20 * v26;
-    const float v28 = v22 + v27;
-    const float v29 = -(v25);
-    const float v30 = truing_exp_rem(v29);
-    const float v31 = v20 * v30;
-    const float v32 = v25 < -8.0f ? v28 : v31;
-    const float v33 = v20 <= 0.0f ? v22 : v32;
-    const float v34 = v18 + v33;
-    const float v35 = v1 + log_ratio_max;
-    const float v36 = v1 <= log_ratio_max ? v1 : v35;
-    const float v37 = log_ratio_max < v1 ? log_ratio_max : v36;
-    const float v38 = truing_exp(v37);
-    const float v39 = advantage * v38;
-    const float v40 = -(v39);
-    const float v41 = v34 - v34;
-    const float v42 = delta_high < v34 ? 0.0f : v41;
-    const float v43 = v34 <= delta_high ? v40 : v42;
-    const float v44 = v1 <= 0.0f ? v40 : v43;
-    const float v45 = delta_low < v34 ? 0.0f : v41;
-    const float v46 = v34 <= delta_low ? v40 : v45;
-    const float v47 = 0.0f <= v1 ? v40 : v46;
-    const float v48 = 0.0f < advantage ? v44 : v47;
-    const float v49 = truing_abs(advantage);
-    const float v50 = 0.0f < v49 ? v48 : v49;
-    const float v51 = truing_abs(v50);
-    const float v52 = v50 * logp;
-    const float v53 = 0.0f < v51 ? v52 : v51;
-    *value = v53;
-    *grad_logp = v50;
+TRUING_FN void truing_token_dppo_kl(float logp, float old, float advantage, float log_ratio, float delta_low, float delta_high, float log_ratio_max, float *value, float *grad_logp) {
+    const float v1 = logp + 0.0f;
+    const float v2 = logp <= 0.0f ? logp : v1;
+    const float v3 = 0.0f < logp ? 0.0f : v2;
+    const float v4 = old + 0.0f;
+    const float v5 = old <= 0.0f ? old : v4;
+    const float v6 = 0.0f < old ? 0.0f : v5;
+    const float v7 = truing_exp(v6);
+    const float v8 = truing_exp(v3);
+    const float v9 = -(log_ratio);
+    const float v10 = v9 - 1.0f;
+    const float v11 = v7 * v10;
+    const float v12 = v8 + v11;
+    const float v13 = -(v9);
+    const float v14 = truing_exp_rem(v13);
+    const float v15 = v7 * v14;
+    const float v16 = v9 < -8.0f ? v12 : v15;
+    const float v17 = v7 <= 0.0f ? v8 : v16;
+    const float v18 = truing_expm1(v6);
+    const float v19 = -(v18);
+    const float v20 = truing_expm1(v3);
+    const float v21 = -(v20);
+    const float v22 = truing_log1mexp(v6);
+    const float v23 = truing_log1mexp(v3);
+    const float v24 = v22 - v23;
+    const float v25 = v24 - 1.0f;
+    const float v26 = v19 * v25;
+    const float v27 = v21 + v26;
+    const float v28 = -(v24);
+    const float v29 = truing_exp_rem(v28);
+    const float v30 = v19 * v29;
+    const float v31 = v24 < -8.0f ? v27 : v30;
+    const float v32 = v19 <= 0.0f ? v21 : v31;
+    const float v33 = v17 + v32;
+    const float v34 = log_ratio + log_ratio_max;
+    const float v35 = log_ratio <= log_ratio_max ? log_ratio : v34;
+    const float v36 = log_ratio_max < log_ratio ? log_ratio_max : v35;
+    const float v37 = truing_exp(v36);
+    const float v38 = advantage * v37;
+    const float v39 = -(v38);
+    const float v40 = v33 - v33;
+    const float v41 = delta_high < v33 ? 0.0f : v40;
+    const float v42 = v33 <= delta_high ? v39 : v41;
+    const float v43 = log_ratio <= 0.0f ? v39 : v42;
+    const float v44 = delta_low < v33 ? 0.0f : v40;
+    const float v45 = v33 <= delta_low ? v39 : v44;
+    const float v46 = 0.0f <= log_ratio ? v39 : v45;
+    const float v47 = 0.0f < advantage ? v43 : v46;
+    const float v48 = truing_abs(advantage);
+    const float v49 = 0.0f < v48 ? v47 : v48;
+    const float v50 = truing_abs(v49);
+    const float v51 = v49 * logp;
+    const float v52 = 0.0f < v50 ? v51 : v50;
+    *value = v52;
+    *grad_logp = v49;
 }
 // x = logp - old, d = e^logp - e^old; -adv_tau A e^x where d <= mask_high for A > 0, d >= -mask_low else; + kl_tau x^2 everywhere
-TRUING_FN void truing_token_dppo_tv_ratio(float logp, float old, float advantage, float adv_tau, float kl_tau, float mask_low, float mask_high, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp + old;
-    const float v3 = old <= logp ? logp : v2;
-    const float v4 = logp < old ? old : v3;
-    const float v5 = truing_exp(v4);
-    const float v6 = truing_abs(v1);
-    const float v7 = -(v6);
-    const float v8 = truing_expm1(v7);
-    const float v9 = -(v8);
-    const float v10 = v5 * v9;
-    const float v11 = -(v10);
-    const float v12 = v1 < 0.0f ? v11 : v10;
-    const float v13 = truing_exp(v1);
+TRUING_FN void truing_token_dppo_tv_ratio(float logp, float old, float advantage, float log_ratio, float adv_tau, float kl_tau, float mask_low, float mask_high, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = truing_exp(log_ratio);
+    const float v13 = advantage * v12;
+    const float v14 = truing_abs(adv_tau);
+    const float v15 = adv_tau * v13;
+    const float v16 = 0.0f < v14 ? v15 : v14;
+    const float v17 = -(v16);
+    const float v18 = truing_abs(advantage);
+    const float v19 = 0.0f < v18 ? v17 : v18;
+    const float v20 = v11 - v11;
+    const float v21 = mask_high < v11 ? 0.0f : v20;
+    const float v22 = v11 <= mask_high ? v19 : v21;
+    const float v23 = -(v11);
+    const float v24 = v23 - v23;
+    const float v25 = mask_low < v23 ? 0.0f : v24;
+    const float v26 = v23 <= mask_low ? v19 : v25;
+    const float v27 = 0.0f < advantage ? v22 : v26;
+    const float v28 = 0.0f < v18 ? v27 : v18;
+    const float v29 = kl_tau + kl_tau;
+    const float v30 = log_ratio * log_ratio;
+    const float v31 = truing_abs(kl_tau);
+    const float v32 = kl_tau * v30;
+    const float v33 = 0.0f < v31 ? v32 : v31;
+    const float v34 = v28 + v33;
+    const float v35 = truing_abs(v29);
+    const float v36 = v29 * log_ratio;
+    const float v37 = 0.0f < v35 ? v36 : v35;
+    const float v38 = v28 + v37;
+    *value = v34;
+    *grad_logp = v38;
+}
+// x = logp - old; -adv_tau A e^x where |e^logp - e^old| <= threshold; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ipo(float logp, float old, float advantage, float log_ratio, float adv_tau, float kl_tau, float threshold, float *value, float *grad_logp) {
+    const float v1 = logp + old;
+    const float v2 = old <= logp ? logp : v1;
+    const float v3 = logp < old ? old : v2;
+    const float v4 = truing_exp(v3);
+    const float v5 = truing_abs(log_ratio);
+    const float v6 = -(v5);
+    const float v7 = truing_expm1(v6);
+    const float v8 = -(v7);
+    const float v9 = v4 * v8;
+    const float v10 = -(v9);
+    const float v11 = log_ratio < 0.0f ? v10 : v9;
+    const float v12 = truing_abs(v11);
+    const float v13 = truing_exp(log_ratio);
     const float v14 = advantage * v13;
     const float v15 = truing_abs(adv_tau);
     const float v16 = adv_tau * v14;
@@ -2565,174 +2637,125 @@ TRUING_FN void truing_token_dppo_tv_ratio(float logp, float old, float advantage
     const float v19 = truing_abs(advantage);
     const float v20 = 0.0f < v19 ? v18 : v19;
     const float v21 = v12 - v12;
-    const float v22 = mask_high < v12 ? 0.0f : v21;
-    const float v23 = v12 <= mask_high ? v20 : v22;
-    const float v24 = -(v12);
-    const float v25 = v24 - v24;
-    const float v26 = mask_low < v24 ? 0.0f : v25;
-    const float v27 = v24 <= mask_low ? v20 : v26;
-    const float v28 = 0.0f < advantage ? v23 : v27;
-    const float v29 = 0.0f < v19 ? v28 : v19;
-    const float v30 = kl_tau + kl_tau;
-    const float v31 = v1 * v1;
-    const float v32 = truing_abs(kl_tau);
-    const float v33 = kl_tau * v31;
-    const float v34 = 0.0f < v32 ? v33 : v32;
-    const float v35 = v29 + v34;
-    const float v36 = truing_abs(v30);
-    const float v37 = v30 * v1;
-    const float v38 = 0.0f < v36 ? v37 : v36;
-    const float v39 = v29 + v38;
-    *value = v35;
-    *grad_logp = v39;
+    const float v22 = threshold < v12 ? 0.0f : v21;
+    const float v23 = v12 <= threshold ? v20 : v22;
+    const float v24 = 0.0f < v19 ? v23 : v19;
+    const float v25 = kl_tau + kl_tau;
+    const float v26 = log_ratio * log_ratio;
+    const float v27 = truing_abs(kl_tau);
+    const float v28 = kl_tau * v26;
+    const float v29 = 0.0f < v27 ? v28 : v27;
+    const float v30 = v24 + v29;
+    const float v31 = truing_abs(v25);
+    const float v32 = v25 * log_ratio;
+    const float v33 = 0.0f < v31 ? v32 : v31;
+    const float v34 = v24 + v33;
+    *value = v30;
+    *grad_logp = v34;
 }
-// x = logp - old; -adv_tau A e^x where |e^logp - e^old| <= threshold; + kl_tau x^2 everywhere
-TRUING_FN void truing_token_prime_ipo(float logp, float old, float advantage, float adv_tau, float kl_tau, float threshold, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp + old;
-    const float v3 = old <= logp ? logp : v2;
-    const float v4 = logp < old ? old : v3;
-    const float v5 = truing_exp(v4);
-    const float v6 = truing_abs(v1);
-    const float v7 = -(v6);
-    const float v8 = truing_expm1(v7);
-    const float v9 = -(v8);
-    const float v10 = v5 * v9;
-    const float v11 = -(v10);
-    const float v12 = v1 < 0.0f ? v11 : v10;
-    const float v13 = truing_abs(v12);
-    const float v14 = truing_exp(v1);
-    const float v15 = advantage * v14;
-    const float v16 = truing_abs(adv_tau);
-    const float v17 = adv_tau * v15;
-    const float v18 = 0.0f < v16 ? v17 : v16;
-    const float v19 = -(v18);
-    const float v20 = truing_abs(advantage);
-    const float v21 = 0.0f < v20 ? v19 : v20;
-    const float v22 = v13 - v13;
-    const float v23 = threshold < v13 ? 0.0f : v22;
-    const float v24 = v13 <= threshold ? v21 : v23;
-    const float v25 = 0.0f < v20 ? v24 : v20;
+// x = logp - old, A = ref - logp constant; -adv_tau A e^x where e^logp - e^old >= -mask_low; + kl_tau x^2 everywhere
+TRUING_FN void truing_token_prime_ref_kl(float logp, float old, float ref_logp, float log_ratio, float adv_tau, float kl_tau, float mask_low, float *value, float *grad_logp) {
+    const float v1 = ref_logp - logp;
+    const float v2 = truing_exp(log_ratio);
+    const float v3 = v2 * v1;
+    const float v4 = v2 <= 0.0f ? v2 : v3;
+    const float v5 = truing_abs(adv_tau);
+    const float v6 = adv_tau * v4;
+    const float v7 = 0.0f < v5 ? v6 : v5;
+    const float v8 = -(v7);
+    const float v9 = logp + old;
+    const float v10 = old <= logp ? logp : v9;
+    const float v11 = logp < old ? old : v10;
+    const float v12 = truing_exp(v11);
+    const float v13 = truing_abs(log_ratio);
+    const float v14 = -(v13);
+    const float v15 = truing_expm1(v14);
+    const float v16 = -(v15);
+    const float v17 = v12 * v16;
+    const float v18 = -(v17);
+    const float v19 = log_ratio < 0.0f ? v18 : v17;
+    const float v20 = -(v19);
+    const float v21 = v20 - v20;
+    const float v22 = mask_low < v20 ? 0.0f : v21;
+    const float v23 = v20 <= mask_low ? v8 : v22;
+    const float v24 = truing_abs(v1);
+    const float v25 = 0.0f < v24 ? v23 : v24;
     const float v26 = kl_tau + kl_tau;
-    const float v27 = v1 * v1;
+    const float v27 = log_ratio * log_ratio;
     const float v28 = truing_abs(kl_tau);
     const float v29 = kl_tau * v27;
     const float v30 = 0.0f < v28 ? v29 : v28;
     const float v31 = v25 + v30;
     const float v32 = truing_abs(v26);
-    const float v33 = v26 * v1;
+    const float v33 = v26 * log_ratio;
     const float v34 = 0.0f < v32 ? v33 : v32;
     const float v35 = v25 + v34;
     *value = v31;
     *grad_logp = v35;
 }
-// x = logp - old, A = ref - logp constant; -adv_tau A e^x where e^logp - e^old >= -mask_low; + kl_tau x^2 everywhere
-TRUING_FN void truing_token_prime_ref_kl(float logp, float old, float ref_logp, float adv_tau, float kl_tau, float mask_low, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = ref_logp - logp;
-    const float v3 = truing_exp(v1);
-    const float v4 = v3 * v2;
-    const float v5 = v3 <= 0.0f ? v3 : v4;
-    const float v6 = truing_abs(adv_tau);
-    const float v7 = adv_tau * v5;
-    const float v8 = 0.0f < v6 ? v7 : v6;
-    const float v9 = -(v8);
-    const float v10 = logp + old;
-    const float v11 = old <= logp ? logp : v10;
-    const float v12 = logp < old ? old : v11;
-    const float v13 = truing_exp(v12);
-    const float v14 = truing_abs(v1);
-    const float v15 = -(v14);
-    const float v16 = truing_expm1(v15);
-    const float v17 = -(v16);
-    const float v18 = v13 * v17;
-    const float v19 = -(v18);
-    const float v20 = v1 < 0.0f ? v19 : v18;
-    const float v21 = -(v20);
-    const float v22 = v21 - v21;
-    const float v23 = mask_low < v21 ? 0.0f : v22;
-    const float v24 = v21 <= mask_low ? v9 : v23;
-    const float v25 = truing_abs(v2);
-    const float v26 = 0.0f < v25 ? v24 : v25;
-    const float v27 = kl_tau + kl_tau;
-    const float v28 = v1 * v1;
-    const float v29 = truing_abs(kl_tau);
-    const float v30 = kl_tau * v28;
-    const float v31 = 0.0f < v29 ? v30 : v29;
-    const float v32 = v26 + v31;
-    const float v33 = truing_abs(v27);
-    const float v34 = v27 * v1;
-    const float v35 = 0.0f < v33 ? v34 : v33;
-    const float v36 = v26 + v35;
-    *value = v32;
-    *grad_logp = v36;
-}
 // -A logp + tau / 2 (logp - old)^2
-TRUING_FN void truing_token_dro(float logp, float old, float advantage, float tau, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = tau * 0.5f;
-    const float v3 = v1 * v1;
-    const float v4 = v2 * v3;
-    const float v5 = truing_abs(advantage);
-    const float v6 = advantage * logp;
-    const float v7 = 0.0f < v5 ? v6 : v5;
-    const float v8 = v4 - v7;
-    const float v9 = TRUING_INFF <= v4 ? v4 : v8;
-    const float v10 = tau * v1;
-    const float v11 = v10 - advantage;
-    *value = v9;
-    *grad_logp = v11;
+TRUING_FN void truing_token_dro(float logp, float old, float advantage, float log_ratio, float tau, float *value, float *grad_logp) {
+    const float v1 = tau * 0.5f;
+    const float v2 = log_ratio * log_ratio;
+    const float v3 = v1 * v2;
+    const float v4 = truing_abs(advantage);
+    const float v5 = advantage * logp;
+    const float v6 = 0.0f < v4 ? v5 : v4;
+    const float v7 = v3 - v6;
+    const float v8 = TRUING_INFF <= v3 ? v3 : v7;
+    const float v9 = tau * log_ratio;
+    const float v10 = v9 - advantage;
+    *value = v8;
+    *grad_logp = v10;
 }
 // x = logp - old; -A e^x, + coef |x| where flagged
-TRUING_FN void truing_token_kl_cov(float logp, float old, float advantage, float flag, float coef, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = truing_exp(v1);
-    const float v3 = advantage * v2;
-    const float v4 = -(v3);
-    const float v5 = truing_abs(advantage);
-    const float v6 = 0.0f < v5 ? v4 : v5;
-    const float v7 = -(v1);
-    const float v8 = truing_abs(v1);
-    const float v9 = 0.0f < v1 ? v1 : v8;
-    const float v10 = v1 < 0.0f ? v7 : v9;
-    const float v11 = -(1.0f);
-    const float v12 = 0.0f < v1 ? 1.0f : v8;
-    const float v13 = v1 < 0.0f ? v11 : v12;
-    const float v14 = truing_abs(flag);
-    const float v15 = 0.0f < v14 ? coef : 0.0f;
-    const float v16 = truing_abs(v6);
-    const float v17 = truing_abs(v15);
-    const float v18 = v15 * v10;
-    const float v19 = 0.0f < v17 ? v18 : v17;
-    const float v20 = v6 + v19;
-    const float v21 = TRUING_INFF <= v16 ? v6 : v20;
-    const float v22 = v15 * v13;
-    const float v23 = 0.0f < v17 ? v22 : v17;
-    const float v24 = v6 + v23;
-    *value = v21;
-    *grad_logp = v24;
+TRUING_FN void truing_token_kl_cov(float logp, float old, float advantage, float flag, float log_ratio, float coef, float *value, float *grad_logp) {
+    const float v1 = truing_exp(log_ratio);
+    const float v2 = advantage * v1;
+    const float v3 = -(v2);
+    const float v4 = truing_abs(advantage);
+    const float v5 = 0.0f < v4 ? v3 : v4;
+    const float v6 = -(log_ratio);
+    const float v7 = truing_abs(log_ratio);
+    const float v8 = 0.0f < log_ratio ? log_ratio : v7;
+    const float v9 = log_ratio < 0.0f ? v6 : v8;
+    const float v10 = -(1.0f);
+    const float v11 = 0.0f < log_ratio ? 1.0f : v7;
+    const float v12 = log_ratio < 0.0f ? v10 : v11;
+    const float v13 = truing_abs(flag);
+    const float v14 = 0.0f < v13 ? coef : 0.0f;
+    const float v15 = truing_abs(v5);
+    const float v16 = truing_abs(v14);
+    const float v17 = v14 * v9;
+    const float v18 = 0.0f < v16 ? v17 : v16;
+    const float v19 = v5 + v18;
+    const float v20 = TRUING_INFF <= v15 ? v5 : v19;
+    const float v21 = v14 * v12;
+    const float v22 = 0.0f < v16 ? v21 : v16;
+    const float v23 = v5 + v22;
+    *value = v20;
+    *grad_logp = v23;
 }
 // r = e^(logp - old); -max(A, 0) min(r, 1 + clip_high)
-TRUING_FN void truing_token_noon_ppo(float logp, float old, float advantage, float log_high, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = advantage + 0.0f;
-    const float v3 = 0.0f <= advantage ? advantage : v2;
-    const float v4 = advantage < 0.0f ? 0.0f : v3;
-    const float v5 = log_high < log_high ? log_high : log_high;
-    const float v6 = v4 < 0.0f ? -TRUING_INFF : -TRUING_INFF;
-    const float v7 = v4 < 0.0f ? v5 : log_high;
-    const float v8 = v7 < v1 ? v7 : v1;
-    const float v9 = v1 < v6 ? v6 : v8;
-    const float v10 = -(v4);
-    const float v11 = truing_exp(v9);
-    const float v12 = v10 * v11;
-    const float v13 = v7 < v1 ? 0.0f : v12;
-    const float v14 = v1 < v6 ? 0.0f : v13;
-    const float v15 = truing_abs(v4);
-    const float v16 = 0.0f < v15 ? v12 : v15;
-    const float v17 = 0.0f < v15 ? v14 : v15;
-    *value = v16;
-    *grad_logp = v17;
+TRUING_FN void truing_token_noon_ppo(float logp, float old, float advantage, float log_ratio, float log_high, float *value, float *grad_logp) {
+    const float v1 = advantage + 0.0f;
+    const float v2 = 0.0f <= advantage ? advantage : v1;
+    const float v3 = advantage < 0.0f ? 0.0f : v2;
+    const float v4 = log_high < log_high ? log_high : log_high;
+    const float v5 = v3 < 0.0f ? -TRUING_INFF : -TRUING_INFF;
+    const float v6 = v3 < 0.0f ? v4 : log_high;
+    const float v7 = v6 < log_ratio ? v6 : log_ratio;
+    const float v8 = log_ratio < v5 ? v5 : v7;
+    const float v9 = -(v3);
+    const float v10 = truing_exp(v8);
+    const float v11 = v9 * v10;
+    const float v12 = v6 < log_ratio ? 0.0f : v11;
+    const float v13 = log_ratio < v5 ? 0.0f : v12;
+    const float v14 = truing_abs(v3);
+    const float v15 = 0.0f < v14 ? v11 : v14;
+    const float v16 = 0.0f < v14 ? v13 : v14;
+    *value = v15;
+    *grad_logp = v16;
 }
 // g = sigma(gate_beta (ref - logp)) constant; g (ref - logp)
 TRUING_FN void truing_token_sdar(float logp, float ref_logp, float gate_beta, float *value, float *grad_logp) {
@@ -2771,147 +2794,135 @@ TRUING_FN void truing_token_positive_nll(float logp, float flag, float *value, f
     *grad_logp = v2;
 }
 // value in logp, return in ref; e = logp - ref, c = old + clip(logp - old, -clip, clip) - ref; max(e^2, c^2) / 2
-TRUING_FN void truing_token_value_mse(float logp, float old, float ref_logp, float clip, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp - ref_logp;
-    const float v3 = -(clip);
-    const float v4 = v1 < 0.0f ? v3 : clip;
-    const float v5 = old + v4;
-    const float v6 = v5 - ref_logp;
-    const float v7 = truing_abs(v6);
-    const float v8 = truing_abs(v2);
-    const float v9 = v7 <= v8 ? 1.0f : 0.0f;
-    const float v10 = truing_abs(v1);
-    const float v11 = clip < v10 ? v9 : 1.0f;
-    const float v12 = 0.0f < v11 ? v2 : v6;
-    const float v13 = v12 * v12;
-    const float v14 = v13 * 0.5f;
-    const float v15 = v11 <= 0.0f ? 0.0f : v12;
-    *value = v14;
-    *grad_logp = v15;
+TRUING_FN void truing_token_value_mse(float logp, float old, float ref_logp, float log_ratio, float clip, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(clip);
+    const float v3 = log_ratio < 0.0f ? v2 : clip;
+    const float v4 = old + v3;
+    const float v5 = v4 - ref_logp;
+    const float v6 = truing_abs(v5);
+    const float v7 = truing_abs(v1);
+    const float v8 = v6 <= v7 ? 1.0f : 0.0f;
+    const float v9 = truing_abs(log_ratio);
+    const float v10 = clip < v9 ? v8 : 1.0f;
+    const float v11 = 0.0f < v10 ? v1 : v5;
+    const float v12 = v11 * v11;
+    const float v13 = v12 * 0.5f;
+    const float v14 = v10 <= 0.0f ? 0.0f : v11;
+    *value = v13;
+    *grad_logp = v14;
 }
 // as value_mse with e^2 / 2 where |e| < delta, else delta (|e| - delta / 2)
-TRUING_FN void truing_token_value_huber(float logp, float old, float ref_logp, float clip, float delta, float *value, float *grad_logp) {
-    const float v1 = logp - old;
-    const float v2 = logp - ref_logp;
-    const float v3 = -(clip);
-    const float v4 = v1 < 0.0f ? v3 : clip;
-    const float v5 = old + v4;
-    const float v6 = v5 - ref_logp;
-    const float v7 = truing_abs(v6);
-    const float v8 = truing_abs(v2);
-    const float v9 = v7 <= v8 ? 1.0f : 0.0f;
-    const float v10 = truing_abs(v1);
-    const float v11 = clip < v10 ? v9 : 1.0f;
-    const float v12 = 0.0f < v11 ? v2 : v6;
-    const float v13 = truing_abs(v12);
-    const float v14 = 0.5f * delta;
-    const float v15 = v13 - v14;
-    const float v16 = delta * v15;
-    const float v17 = -(delta);
-    const float v18 = v12 + v17;
-    const float v19 = v17 <= v12 ? v12 : v18;
-    const float v20 = v12 < v17 ? v17 : v19;
-    const float v21 = v20 + delta;
-    const float v22 = v20 <= delta ? v20 : v21;
-    const float v23 = delta < v20 ? delta : v22;
-    const float v24 = v12 * v12;
-    const float v25 = v24 * 0.5f;
-    const float v26 = v13 < delta ? v25 : v16;
-    const float v27 = v11 <= 0.0f ? 0.0f : v23;
-    *value = v26;
-    *grad_logp = v27;
+TRUING_FN void truing_token_value_huber(float logp, float old, float ref_logp, float log_ratio, float clip, float delta, float *value, float *grad_logp) {
+    const float v1 = logp - ref_logp;
+    const float v2 = -(clip);
+    const float v3 = log_ratio < 0.0f ? v2 : clip;
+    const float v4 = old + v3;
+    const float v5 = v4 - ref_logp;
+    const float v6 = truing_abs(v5);
+    const float v7 = truing_abs(v1);
+    const float v8 = v6 <= v7 ? 1.0f : 0.0f;
+    const float v9 = truing_abs(log_ratio);
+    const float v10 = clip < v9 ? v8 : 1.0f;
+    const float v11 = 0.0f < v10 ? v1 : v5;
+    const float v12 = truing_abs(v11);
+    const float v13 = 0.5f * delta;
+    const float v14 = v12 - v13;
+    const float v15 = delta * v14;
+    const float v16 = -(delta);
+    const float v17 = v11 + v16;
+    const float v18 = v16 <= v11 ? v11 : v17;
+    const float v19 = v11 < v16 ? v16 : v18;
+    const float v20 = v19 + delta;
+    const float v21 = v19 <= delta ? v19 : v20;
+    const float v22 = delta < v19 ? delta : v21;
+    const float v23 = v11 * v11;
+    const float v24 = v23 * 0.5f;
+    const float v25 = v12 < delta ? v24 : v15;
+    const float v26 = v10 <= 0.0f ? 0.0f : v22;
+    *value = v25;
+    *grad_logp = v26;
 }
 // C = mean_t (logp - old); ppo_clip of r = e^C
-TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_gspo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 1.0;
 }
 // C = mean_t (logp - old) constant; each token: ppo_clip of r = e^(C + logp - sg(logp)) with its own A
-TRUING_FN void truing_sequence_gspo_token_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_gspo_token_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 0.0;
 }
 // C = mean_t (logp - old); L times ppo_clip of r = e^C
-TRUING_FN void truing_sequence_luspo_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_luspo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 1.0;
 }
 // C = sum_t (logp - old); ppo_clip of r = e^C
-TRUING_FN void truing_sequence_rloo_sequence_map(double logp, double old, double advantage, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_rloo_sequence_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_cap, double log_roof, double log_dual, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 1.0;
 }
 // C = mean_t (logp - old); sapo of r = e^C
-TRUING_FN void truing_sequence_sapo_map(double logp, double old, double advantage, double tau_pos, double tau_neg, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_sapo_map(double logp, double old, double advantage, double log_ratio, double tau_pos, double tau_neg, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 1.0;
 }
 // x = logp - old; C = mean_t of min(x, clip_high) for A > 0, of max(x, -clip_low) else; -A e^C
-TRUING_FN void truing_sequence_gmpo_map(double logp, double old, double advantage, double clip_low, double clip_high, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    const double v2 = v1 + clip_high;
-    const double v3 = v1 <= clip_high ? v1 : v2;
-    const double v4 = clip_high < v1 ? clip_high : v3;
-    const double v5 = clip_high < v1 ? 0.0 : 1.0;
-    const double v6 = -(clip_low);
-    const double v7 = v1 + v6;
-    const double v8 = v6 <= v1 ? v1 : v7;
-    const double v9 = v1 < v6 ? v6 : v8;
-    const double v10 = v1 < v6 ? 0.0 : 1.0;
+TRUING_FN void truing_sequence_gmpo_map(double logp, double old, double advantage, double log_ratio, double clip_low, double clip_high, double *value, double *grad_logp) {
+    const double v1 = log_ratio + clip_high;
+    const double v2 = log_ratio <= clip_high ? log_ratio : v1;
+    const double v3 = clip_high < log_ratio ? clip_high : v2;
+    const double v4 = clip_high < log_ratio ? 0.0 : 1.0;
+    const double v5 = -(clip_low);
+    const double v6 = log_ratio + v5;
+    const double v7 = v5 <= log_ratio ? log_ratio : v6;
+    const double v8 = log_ratio < v5 ? v5 : v7;
+    const double v9 = log_ratio < v5 ? 0.0 : 1.0;
+    const double v10 = 0.0 < advantage ? v3 : v8;
     const double v11 = 0.0 < advantage ? v4 : v9;
-    const double v12 = 0.0 < advantage ? v5 : v10;
-    *value = v11;
-    *grad_logp = v12;
+    *value = v10;
+    *grad_logp = v11;
 }
 // C = sum_t clip(logp - old, -20, 20) + clip(log w, log 1e-8, 20) constant, at most 20, at least log 1e-8; phi = e^(k C - lambda (e^C - 1)); each token: -phi A logp
-TRUING_FN void truing_sequence_vespo_map(double logp, double old, double advantage, double importance, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    const double v2 = -(20.0);
-    const double v3 = v1 + v2;
-    const double v4 = v2 <= v1 ? v1 : v3;
-    const double v5 = v1 < v2 ? v2 : v4;
-    const double v6 = v5 + 20.0;
-    const double v7 = v5 <= 20.0 ? v5 : v6;
-    const double v8 = 20.0 < v5 ? 20.0 : v7;
-    const double v9 = truing_log(importance);
-    const double v10 = v9 + -18.420680743952367;
-    const double v11 = -18.420680743952367 <= v9 ? v9 : v10;
-    const double v12 = v9 < -18.420680743952367 ? -18.420680743952367 : v11;
-    const double v13 = v12 + 20.0;
-    const double v14 = v12 <= 20.0 ? v12 : v13;
-    const double v15 = 20.0 < v12 ? 20.0 : v14;
-    const double v16 = v8 + v15;
-    *value = v16;
+TRUING_FN void truing_sequence_vespo_map(double logp, double old, double advantage, double importance, double log_ratio, double k_pos, double lambda_pos, double k_neg, double lambda_neg, double *value, double *grad_logp) {
+    const double v1 = -(20.0);
+    const double v2 = log_ratio + v1;
+    const double v3 = v1 <= log_ratio ? log_ratio : v2;
+    const double v4 = log_ratio < v1 ? v1 : v3;
+    const double v5 = v4 + 20.0;
+    const double v6 = v4 <= 20.0 ? v4 : v5;
+    const double v7 = 20.0 < v4 ? 20.0 : v6;
+    const double v8 = truing_log(importance);
+    const double v9 = v8 + -18.420680743952367;
+    const double v10 = -18.420680743952367 <= v8 ? v8 : v9;
+    const double v11 = v8 < -18.420680743952367 ? -18.420680743952367 : v10;
+    const double v12 = v11 + 20.0;
+    const double v13 = v11 <= 20.0 ? v11 : v12;
+    const double v14 = 20.0 < v11 ? 20.0 : v13;
+    const double v15 = v7 + v14;
+    *value = v15;
     *grad_logp = 0.0;
 }
 // w = min(e^(sum_t logp - old), weight_max) constant, D = log_z + mean_t (logp - ref) - reward_scale A; w D^2
-TRUING_FN void truing_sequence_flowrl_map(double logp, double old, double ref_logp, double advantage, double reward_scale, double log_weight_max, double *value, double *grad_logp) {
+TRUING_FN void truing_sequence_flowrl_map(double logp, double old, double ref_logp, double advantage, double log_ratio, double reward_scale, double log_weight_max, double *value, double *grad_logp) {
     const double v1 = logp - ref_logp;
     *value = v1;
     *grad_logp = 1.0;
 }
 // C = sum_t (logp - old); (C - eta A)^2, A the reward
-TRUING_FN void truing_sequence_sppo_reward_map(double logp, double old, double advantage, double eta, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_sppo_reward_map(double logp, double old, double advantage, double log_ratio, double eta, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 1.0;
 }
 // r = e^(sum_t logp - old) constant; each token: -weight_pos A logp where flagged, else -weight_neg min(r, 1) A logp
-TRUING_FN void truing_sequence_topr_map(double logp, double old, double advantage, double flag, double weight_pos, double weight_neg, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_topr_map(double logp, double old, double advantage, double flag, double log_ratio, double weight_pos, double weight_neg, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 0.0;
 }
 // r = e^(mean_t logp - old) constant; each token: -clip(r, low, high) A logp; the variant makes low and high
-TRUING_FN void truing_sequence_cispo_map(double logp, double old, double advantage, double log_low, double log_high, double *value, double *grad_logp) {
-    const double v1 = logp - old;
-    *value = v1;
+TRUING_FN void truing_sequence_cispo_map(double logp, double old, double advantage, double log_ratio, double log_low, double log_high, double *value, double *grad_logp) {
+    *value = log_ratio;
     *grad_logp = 0.0;
 }
 // C = mean_t (logp - old); ppo_clip of r = e^C
@@ -3164,4 +3175,338 @@ TRUING_FN void truing_estimator_abs(float logp, float ref_logp, float *value, fl
     const float v8 = v1 < 0.0f ? v6 : v7;
     *value = v5;
     *grad_logp = v8;
+}
+TRUING_FN void truing_map_js(double a, double b, double *difference, double *chosen, double *rejected) {
+    const double v1 = -(a);
+    const double v2 = truing_sigmoid(v1);
+    const double v3 = -(b);
+    const double v4 = truing_sigmoid(v3);
+    const double v5 = a - b;
+    const double v6 = v5 < 0.0 ? b : a;
+    const double v7 = truing_abs(v5);
+    const double v8 = -(v6);
+    const double v9 = truing_sigmoid(v8);
+    const double v10 = truing_expm1(v7);
+    const double v11 = v9 * v10;
+    const double v12 = truing_log1p(v11);
+    const double v13 = -(v12);
+    const double v14 = v5 < 0.0 ? v13 : v12;
+    const double v15 = truing_abs(b);
+    const double v16 = -(v15);
+    const double v17 = truing_exp(v16);
+    const double v18 = truing_log1p(v17);
+    const double v19 = truing_abs(a);
+    const double v20 = -(v19);
+    const double v21 = truing_exp(v20);
+    const double v22 = truing_log1p(v21);
+    const double v23 = v18 - v22;
+    const double v24 = a < 0.0 ? v1 : 0.0;
+    const double v25 = b < 0.0 ? v3 : 0.0;
+    const double v26 = v25 - v24;
+    const double v27 = v26 + v23;
+    const double v28 = v7 < 1.0 ? v14 : v27;
+    *difference = v28;
+    *chosen = v2;
+    *rejected = v4;
+}
+TRUING_FN void truing_map_js_by_length(double a, double b, double c, double r, double *difference, double *chosen, double *rejected) {
+    const double v1 = -(a);
+    const double v2 = truing_sigmoid(v1);
+    const double v3 = -(b);
+    const double v4 = truing_sigmoid(v3);
+    const double v5 = truing_softplus(v1);
+    const double v6 = -(v5);
+    const double v7 = truing_abs(c);
+    const double v8 = c * v6;
+    const double v9 = 0.0 < v7 ? v8 : v7;
+    const double v10 = truing_softplus(v3);
+    const double v11 = -(v10);
+    const double v12 = truing_abs(r);
+    const double v13 = r * v11;
+    const double v14 = 0.0 < v12 ? v13 : v12;
+    const double v15 = v9 - v14;
+    const double v16 = v2 * c;
+    const double v17 = v4 * r;
+    *difference = v15;
+    *chosen = v16;
+    *rejected = v17;
+}
+TRUING_FN void truing_map_alpha(double alpha, double max_exponent, double a, double b, double *difference, double *chosen, double *rejected) {
+    const double v1 = alpha * a;
+    const double v2 = -(v1);
+    const double v3 = alpha * b;
+    const double v4 = -(v3);
+    const double v5 = truing_exp(v2);
+    const double v6 = max_exponent < v2 ? 0.0 : v5;
+    const double v7 = truing_exp(v4);
+    const double v8 = max_exponent < v4 ? 0.0 : v7;
+    const double v9 = max_exponent < v2 ? max_exponent : v2;
+    const double v10 = max_exponent < v4 ? max_exponent : v4;
+    const double v11 = v9 < v10 ? v10 : v9;
+    const double v12 = v9 - v10;
+    const double v13 = truing_abs(v12);
+    const double v14 = -(v13);
+    const double v15 = truing_expm1(v14);
+    const double v16 = -(v15);
+    const double v17 = v9 < v10 ? v16 : v15;
+    const double v18 = truing_exp(v11);
+    const double v19 = truing_abs(v17);
+    const double v20 = v18 <= 1.7976931348623157e308 ? 0.0 : 1.0;
+    const double v21 = v19 <= 0.0 ? v20 : 0.0;
+    const double v22 = a - b;
+    const double v23 = v22 * 1.7976931348623157e308;
+    const double v24 = v23 * 1.7976931348623157e308;
+    const double v25 = v18 * v17;
+    const double v26 = v25 / alpha;
+    const double v27 = 0.0 < v21 ? v24 : v26;
+    const double v28 = truing_abs(alpha);
+    const double v29 = v28 < 1e-6 ? 1.0 : 0.0;
+    const double v30 = 0.0 < v29 ? v22 : v27;
+    const double v31 = 0.0 < v29 ? 1.0 : v6;
+    const double v32 = truing_abs(1.0);
+    const double v33 = 1.0 * v31;
+    const double v34 = 0.0 < v32 ? v33 : v32;
+    const double v35 = 0.0 < v29 ? 1.0 : v8;
+    const double v36 = 1.0 * v35;
+    const double v37 = 0.0 < v32 ? v36 : v32;
+    *difference = v30;
+    *chosen = v34;
+    *rejected = v37;
+}
+TRUING_FN void truing_map_alpha_by_length(double alpha, double max_exponent, double a, double b, double c, double r, double *difference, double *chosen, double *rejected) {
+    const double v1 = alpha * a;
+    const double v2 = -(v1);
+    const double v3 = alpha * b;
+    const double v4 = -(v3);
+    const double v5 = truing_exp(v2);
+    const double v6 = max_exponent < v2 ? 0.0 : v5;
+    const double v7 = truing_exp(v4);
+    const double v8 = max_exponent < v4 ? 0.0 : v7;
+    const double v9 = max_exponent < v2 ? max_exponent : v2;
+    const double v10 = max_exponent < v4 ? max_exponent : v4;
+    const double v11 = v9 < v10 ? v10 : v9;
+    const double v12 = v9 - v10;
+    const double v13 = truing_abs(v12);
+    const double v14 = -(v13);
+    const double v15 = truing_exp(v14);
+    const double v16 = v15 * c;
+    const double v17 = r - v16;
+    const double v18 = v15 * r;
+    const double v19 = v18 - c;
+    const double v20 = v9 < v10 ? v17 : v19;
+    const double v21 = truing_exp(v11);
+    const double v22 = truing_abs(v20);
+    const double v23 = v21 <= 1.7976931348623157e308 ? 0.0 : 1.0;
+    const double v24 = v22 <= 0.0 ? v23 : 0.0;
+    const double v25 = v21 * v20;
+    const double v26 = v25 / alpha;
+    const double v27 = 0.0 < v24 ? 0.0 : v26;
+    const double v28 = truing_abs(alpha);
+    const double v29 = v28 < 1e-6 ? 1.0 : 0.0;
+    const double v30 = truing_abs(c);
+    const double v31 = c * a;
+    const double v32 = 0.0 < v30 ? v31 : v30;
+    const double v33 = truing_abs(r);
+    const double v34 = r * b;
+    const double v35 = 0.0 < v33 ? v34 : v33;
+    const double v36 = v32 - v35;
+    const double v37 = 0.0 < v29 ? v36 : v27;
+    const double v38 = 0.0 < v29 ? 1.0 : v6;
+    const double v39 = c * v38;
+    const double v40 = 0.0 < v30 ? v39 : v30;
+    const double v41 = 0.0 < v29 ? 1.0 : v8;
+    const double v42 = r * v41;
+    const double v43 = 0.0 < v33 ? v42 : v33;
+    *difference = v37;
+    *chosen = v40;
+    *rejected = v43;
+}
+struct truing_pair_in {
+    double chosen_logp, rejected_logp, chosen_ref_logp, rejected_ref_logp, chosen_margin, rejected_margin, chosen_len, rejected_len, chosen_kl, rejected_kl, anchor_logp, anchor_ref_logp, shift;
+};
+struct truing_pair_out {
+    double value, grad_chosen_logp, grad_rejected_logp, grad_chosen_margin, grad_rejected_margin, grad_chosen_kl, grad_rejected_kl, grad_anchor_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_pair_out truing_pair_entry(truing_u32 id, const truing_pair_in &x, const double *p) {
+    truing_pair_out y = {};
+    switch (id) {
+    case 1001u: truing_pair_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1002u: truing_pair_ipo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1003u: truing_pair_simpo(x.chosen_logp, x.rejected_logp, p[0], p[1], p[2], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1004u: truing_pair_tdpo1(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_kl, x.rejected_kl, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_kl, &y.grad_rejected_kl); break;
+    case 1005u: truing_pair_dpo_ln(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1006u: truing_pair_robust_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1007u: truing_pair_hinge(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1008u: truing_pair_ipo_sum(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1009u: truing_pair_exo_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1010u: truing_pair_discopop(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1011u: truing_pair_rpo_backward_kl(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1012u: truing_pair_rpo_forward_kl(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1013u: truing_pair_rpo_square(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1014u: truing_pair_odpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1015u: truing_pair_r_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_len, x.rejected_len, p[0], p[1], p[2], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1016u: truing_pair_dpo_shift(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1017u: truing_pair_dpop(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1018u: truing_pair_cal_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1019u: truing_pair_modpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1020u: truing_pair_modpo_hinge(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1021u: truing_pair_tdpo2(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_kl, x.rejected_kl, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_kl, &y.grad_rejected_kl); break;
+    case 1022u: truing_pair_mdpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.anchor_logp, x.anchor_ref_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1023u: truing_pair_image_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1024u: truing_pair_povid(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.anchor_logp, x.anchor_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1025u: truing_pair_slic(x.chosen_logp, x.rejected_logp, x.anchor_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_anchor_logp); break;
+    case 1026u: truing_pair_diffusion_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1027u: truing_pair_mm_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1028u: truing_pair_beta_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1029u: truing_pair_idk_dpo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1030u: truing_pair_nca_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1031u: truing_pair_bco_pair(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.shift, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1032u: truing_pair_sppo(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1033u: truing_pair_apo_zero(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1034u: truing_pair_apo_down(x.chosen_logp, x.rejected_logp, x.chosen_ref_logp, x.rejected_ref_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1035u: truing_pair_cpo(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1036u: truing_pair_arpo(x.chosen_logp, x.rejected_logp, x.chosen_len, x.rejected_len, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1037u: truing_pair_alphapo(x.chosen_logp, x.rejected_logp, p[0], p[1], p[2], p[3], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1038u: truing_pair_orpo(x.chosen_logp, x.rejected_logp, p[0], p[1], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1039u: truing_pair_asft(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1040u: truing_pair_asft_tempered(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1041u: truing_pair_simper(x.chosen_logp, x.rejected_logp, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1042u: truing_pair_relu_po(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1043u: truing_pair_bt(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1044u: truing_pair_bt_center(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1045u: truing_pair_bt_mse(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1046u: truing_pair_bt_scaled(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp, &y.grad_chosen_margin, &y.grad_rejected_margin); break;
+    case 1047u: truing_pair_bt_focal(x.chosen_logp, x.rejected_logp, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1048u: truing_pair_bt_rao_kupper(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1049u: truing_pair_bt_davidson(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, p[0], &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    case 1050u: truing_pair_cost_model(x.chosen_logp, x.rejected_logp, x.chosen_margin, x.rejected_margin, &y.value, &y.grad_chosen_logp, &y.grad_rejected_logp); break;
+    }
+    return y;
+}
+struct truing_unpaired_in {
+    double logp, ref_logp, label, baseline, weight, shift;
+};
+struct truing_unpaired_out {
+    double value, grad_logp, grad_baseline;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_unpaired_out truing_unpaired_entry(truing_u32 id, const truing_unpaired_in &x, const double *p) {
+    truing_unpaired_out y = {};
+    switch (id) {
+    case 2001u: truing_unpaired_kto(x.logp, x.ref_logp, x.label, x.baseline, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 2002u: truing_unpaired_apo_zero_unpaired(x.logp, x.ref_logp, x.label, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 2003u: truing_unpaired_bco(x.logp, x.ref_logp, x.label, x.weight, x.shift, p[0], &y.value, &y.grad_logp); break;
+    case 2004u: truing_unpaired_poft(x.logp, x.baseline, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 2005u: truing_unpaired_npo(x.logp, x.ref_logp, p[0], &y.value, &y.grad_logp); break;
+    case 2006u: truing_unpaired_simnpo(x.logp, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 2007u: truing_unpaired_a_star_po(x.logp, x.ref_logp, x.baseline, p[0], &y.value, &y.grad_logp, &y.grad_baseline); break;
+    case 2008u: truing_unpaired_prime_ce(x.logp, x.ref_logp, x.baseline, p[0], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_token_in {
+    float logp, old, advantage, log_ratio, entropy, ref_logp, flag;
+};
+struct truing_token_out {
+    float value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_token_out truing_token_entry(truing_u32 id, const truing_token_in &x, const float *p) {
+    truing_token_out y = {};
+    switch (id) {
+    case 4001u: truing_token_ppo_clip(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 4002u: truing_token_nll(x.logp, &y.value, &y.grad_logp); break;
+    case 4003u: truing_token_dft(x.logp, &y.value, &y.grad_logp); break;
+    case 4004u: truing_token_chord_phi(x.logp, &y.value, &y.grad_logp); break;
+    case 4005u: truing_token_eaft(x.logp, x.entropy, p[0], &y.value, &y.grad_logp); break;
+    case 4006u: truing_token_eaft_raw(x.logp, x.entropy, p[0], &y.value, &y.grad_logp); break;
+    case 4007u: truing_token_token_constrained(x.logp, x.ref_logp, x.advantage, &y.value, &y.grad_logp); break;
+    case 4008u: truing_token_gradient_ascent(x.logp, &y.value, &y.grad_logp); break;
+    case 4009u: truing_token_wga(x.logp, p[0], &y.value, &y.grad_logp); break;
+    case 4010u: truing_token_satimp(x.logp, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4011u: truing_token_cispo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4012u: truing_token_sapo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4013u: truing_token_reinforce(x.logp, x.advantage, &y.value, &y.grad_logp); break;
+    case 4014u: truing_token_topr(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 4015u: truing_token_dppo_tv(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4016u: truing_token_dppo_kl(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4017u: truing_token_dppo_tv_ratio(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 4018u: truing_token_prime_ipo(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4019u: truing_token_prime_ref_kl(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], p[1], p[2], &y.value, &y.grad_logp); break;
+    case 4020u: truing_token_dro(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4021u: truing_token_kl_cov(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4022u: truing_token_noon_ppo(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4023u: truing_token_sdar(x.logp, x.ref_logp, p[0], &y.value, &y.grad_logp); break;
+    case 4024u: truing_token_nash_md(x.logp, x.ref_logp, x.advantage, p[0], &y.value, &y.grad_logp); break;
+    case 4025u: truing_token_positive_nll(x.logp, x.flag, &y.value, &y.grad_logp); break;
+    case 4026u: truing_token_value_mse(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 4027u: truing_token_value_huber(x.logp, x.old, x.ref_logp, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_sequence_map_in {
+    double logp, old, advantage, log_ratio, importance, ref_logp, flag;
+};
+struct truing_sequence_map_out {
+    double value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_sequence_map_out truing_sequence_map_entry(truing_u32 id, const truing_sequence_map_in &x, const double *p) {
+    truing_sequence_map_out y = {};
+    switch (id) {
+    case 5001u: truing_sequence_gspo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5002u: truing_sequence_gspo_token_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5003u: truing_sequence_luspo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5004u: truing_sequence_rloo_sequence_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5005u: truing_sequence_sapo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5006u: truing_sequence_gmpo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5007u: truing_sequence_vespo_map(x.logp, x.old, x.advantage, x.importance, x.log_ratio, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5008u: truing_sequence_flowrl_map(x.logp, x.old, x.ref_logp, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5009u: truing_sequence_sppo_reward_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], &y.value, &y.grad_logp); break;
+    case 5010u: truing_sequence_topr_map(x.logp, x.old, x.advantage, x.flag, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5011u: truing_sequence_cispo_map(x.logp, x.old, x.advantage, x.log_ratio, p[0], p[1], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_sequence_in {
+    double c, advantage, logp, len, log_ratio, log_z, flag;
+};
+struct truing_sequence_out {
+    double value, grad_c, grad_logp, grad_log_z;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_sequence_out truing_sequence_entry(truing_u32 id, const truing_sequence_in &x, const double *p) {
+    truing_sequence_out y = {};
+    switch (id) {
+    case 5001u: truing_sequence_gspo(x.c, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5002u: truing_sequence_gspo_token(x.c, x.logp, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5003u: truing_sequence_luspo(x.c, x.len, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5004u: truing_sequence_rloo_sequence(x.c, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_c); break;
+    case 5005u: truing_sequence_sapo(x.c, x.advantage, p[0], p[1], &y.value, &y.grad_c); break;
+    case 5006u: truing_sequence_gmpo(x.c, x.advantage, p[0], p[1], &y.value, &y.grad_c); break;
+    case 5007u: truing_sequence_vespo(x.c, x.logp, x.advantage, p[0], p[1], p[2], p[3], &y.value, &y.grad_logp); break;
+    case 5008u: truing_sequence_flowrl(x.c, x.log_ratio, x.advantage, x.log_z, p[0], p[1], &y.value, &y.grad_c, &y.grad_log_z); break;
+    case 5009u: truing_sequence_sppo_reward(x.c, x.advantage, p[0], &y.value, &y.grad_c); break;
+    case 5010u: truing_sequence_topr(x.c, x.logp, x.advantage, x.flag, p[0], p[1], &y.value, &y.grad_logp); break;
+    case 5011u: truing_sequence_cispo(x.c, x.logp, x.advantage, p[0], p[1], &y.value, &y.grad_logp); break;
+    }
+    return y;
+}
+struct truing_estimator_in {
+    float logp, ref_logp;
+};
+struct truing_estimator_out {
+    float value, grad_logp;
+};
+// The entry of this id; an output that it has not is 0. p: its constants.
+TRUING_FN truing_estimator_out truing_estimator_entry(truing_u32 id, const truing_estimator_in &x, const float *p) {
+    truing_estimator_out y = {};
+    switch (id) {
+    case 6001u: truing_estimator_k1(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6002u: truing_estimator_k2(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6003u: truing_estimator_k3(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    case 6004u: truing_estimator_abs(x.logp, x.ref_logp, &y.value, &y.grad_logp); break;
+    }
+    return y;
 }

@@ -1177,7 +1177,7 @@ class truing_policy_term(ctypes.Structure):
         ("ref", ctypes.POINTER(truing_tensor)),  # float [N], teacher for sdar; NULL = the call's.
         ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B], NULL = the call's.
         ("flag", ctypes.POINTER(truing_tensor)),  # u8 [N] or [B], NULL = the call's.
-        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], NULL = the call's.
+        ("mask", ctypes.POINTER(truing_tensor)),  # mask [N], NULL = the call's; NULL in linear_policy.
         ("token_weights", ctypes.POINTER(truing_tensor)),  # f32 [N], NULL = 1.
         ("aggregate", truing_aggregate),  # Mode 0 = the call's.
         ("level", truing_level),  # Required.
@@ -1205,7 +1205,7 @@ class truing_policy_inputs(ctypes.Structure):
         ("token_weights", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
         ("importance_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] or [B] >= 0, constant; vespo takes its log.
         ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
-        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1] into sequences: list kind.
+        ("group_offsets", ctypes.POINTER(truing_tensor)),  # int [G+1] into sequences: list kind, whose reference is `old` and whose targets are the advantages.
         ("loss", truing_loss),  # Token, sequence, list or estimator entry.
         ("kl", truing_estimator),  # KL term, or the settings of an estimator entry.
         ("aggregate", truing_aggregate),  # Of loss and KL.
@@ -1226,7 +1226,7 @@ class truing_policy_outputs(ctypes.Structure):
 
     _fields_ = [
         ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d, all terms.
-        ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], or f64 [B] for sequence entries: main term before aggregation.
+        ("out_values", ctypes.POINTER(truing_tensor)),  # f32 [N], f64 [B] for sequence or f64 [G] for list entries: main term before aggregation.
         ("out_kl", ctypes.POINTER(truing_tensor)),  # f32 [N], estimator values.
         ("out_terms", ctypes.POINTER(truing_tensor)),  # f64 [3 + num_extra_terms]: main, KL, entropy, extra; after aggregation.
         ("grad_log_z_out", ctypes.POINTER(truing_tensor)),  # f32 [B].
@@ -1252,7 +1252,7 @@ class truing_policy_forward_args(ctypes.Structure):
         ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats; value losses: V.
         ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, eaft.
         ("inputs", truing_policy_inputs),  # Everything else.
-        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [N] / [B] for AGGREGATE_NONE; NULL = 1.
+        ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("outputs", truing_policy_outputs),  # Loss, figures.
         ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.

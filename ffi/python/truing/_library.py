@@ -149,8 +149,8 @@ class Call:
         self.args.context = _context(context)
         self.like, self.keep, self.results = like, [], {}
 
-    def _put(self, path, value):
-        target, whole = self.args, path
+    def _put(self, path, value, root=None):
+        target, whole = self.args if root is None else root, path
         if "." in path:
             *groups, path = path.split(".")
             for group in groups:
@@ -164,11 +164,11 @@ class Call:
             if value is not None:
                 self._put(path.replace("__", "."), value)
 
-    def read(self, **tensors):
-        """Inputs; None is absent."""
+    def read(self, root=None, **tensors):
+        """Inputs, of the call or of a struct inside it; None is absent."""
         for path, x in tensors.items():
             if x is not None:
-                self._tensor(path.replace("__", "."), x, False)
+                self._tensor(path.replace("__", "."), x, False, root)
 
     def write(self, path, name, want, shape, dtype):
         """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
@@ -178,10 +178,10 @@ class Call:
         self._tensor(path, place, True)
         self.results[name] = place
 
-    def _tensor(self, path, x, write):
+    def _tensor(self, path, x, write, root=None):
         t, keep = describe(path, x, write)
         self.keep += [t, keep]
-        self._put(path, ctypes.pointer(t))
+        self._put(path, ctypes.pointer(t), root)
 
     def run(self, function):
         """Allocates the workspace that the call wants, calls, returns the outputs by name."""

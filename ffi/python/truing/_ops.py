@@ -926,11 +926,44 @@ def linear_preference(
     return call.run("truing_linear_preference_forward")
 
 
+def _policy_terms(call, extra_terms):
+    """Further terms of a policy loss: dicts with `loss`, `level` and whatever else `truing_policy_term` has."""
+    array = (_abi.truing_policy_term * len(extra_terms))()
+    for place, term in zip(array, extra_terms):
+        term = dict(term)
+        level = term.pop("level")
+        names = ("old", "ref", "advantage", "flag", "mask", "token_weights")
+        call.read(place, **{name: term.pop(name) for name in names if name in term})
+        place.level = enum("level", "LEVEL", level)
+        place.aggregate.mode = enum("aggregate", "AGGREGATE", term.pop("aggregate", None))
+        for name, words in (("count_empty", "COUNT"), ("denominator", "DENOMINATOR")):
+            setattr(place.aggregate, name, enum(name, words, term.pop(name, None)))
+        for name in ("normaliser", "max_length"):
+            setattr(place.aggregate, name, term.pop(name, None) or 0.0)
+        place.loss.variant = term.pop("variant", None) or 0
+        entry = _catalog.entry(term.pop("loss"), level)
+        _fill_loss(call, place.loss, entry, term.pop("params", None), weight=term.pop("weight", None))
+        for name in term:
+            raise TypeError(f"unexpected key {name!r} of a term")
+    call.keep.append(array)
+    call.args.inputs.extra_terms, call.args.inputs.num_extra_terms = array, len(extra_terms)
+    call.args.inputs.extra_term_size = ctypes.sizeof(_abi.truing_policy_term)
+
+
 def _policy(call, entry, level, aggregate, given):
     """The fields of `truing_policy_inputs`, taken out of `given`; what is left is returned."""
     take = lambda *names: {f"inputs__{n}": given.pop(n) for n in names if n in given}  # noqa: E731
     call.read(**take("old", "ref", "sampler", "kl_ref", "advantage", "flag", "log_z", "mask", "keep", "sequence_keep",
                      "entropy_mask", "kl_mask", "token_weights", "importance_weight", "cu_seqlens"))  # fmt: skip
+    extra_terms = given.pop("extra_terms", None) or ()
+    if extra_terms:
+        _policy_terms(call, extra_terms)
+    # shapes and defaults of outputs follow from these
+    given["num_terms"] = 3 + len(extra_terms)
+    given["groups"] = given.pop("group_offsets", None)
+    call.read(inputs__group_offsets=given["groups"])
+    if aggregate == "none":
+        given.setdefault("out_loss", False)
     fields = dict(
         inputs__level=enum("level", "LEVEL", level),
         inputs__advantage_level=enum("advantage_level", "LEVEL", given.pop("advantage_level", None)),
@@ -948,6 +981,7 @@ def _policy(call, entry, level, aggregate, given):
     for name, words in (("weight", "ESTIMATOR"), ("gradient", "GRADIENT"), ("input_clamp_mode", "CLAMP"),
                         ("ratio_source", "RATIO"), ("stage", "KL")):  # fmt: skip
         fields[f"inputs__kl__{name}"] = enum("kl_" + name, words, given.pop("kl_" + name, None))
+    fields["inputs__kl__divergence"] = enum("kl_divergence", "DIVERGENCE", given.pop("kl_divergence", None))
     for name in ("coef", "input_clamp", "output_clamp", "ratio_max"):
         fields[f"inputs__kl__{name}"] = given.pop("kl_" + name, None)
     call.set(**fields)
@@ -958,12 +992,13 @@ def _policy(call, entry, level, aggregate, given):
 
 
 def _policy_outputs(call, entry, n, b, wanted):
-    by_sequence = entry is not None and entry.kind == "sequence"
+    kind, groups = None if entry is None else entry.kind, wanted.pop("groups")
+    values = {"sequence": b, "list": (None if groups is None else shape(groups)[0] - 1,)}.get(kind, n)
     call.write("outputs.out_loss", "loss", wanted.pop("out_loss", True), (), "float64")
-    call.write("outputs.out_values", "values", wanted.pop("values", False), b if by_sequence else n,
-               "float64" if by_sequence else "float32")  # fmt: skip
+    call.write("outputs.out_values", "values", wanted.pop("values", False), values,
+               "float64" if kind in ("sequence", "list") else "float32")  # fmt: skip
     call.write("outputs.out_kl", "kl", wanted.pop("out_kl", False), n, "float32")
-    call.write("outputs.out_terms", "terms", wanted.pop("terms", False), (3,), "float64")
+    call.write("outputs.out_terms", "terms", wanted.pop("terms", False), (wanted.pop("num_terms"),), "float64")
     call.write("outputs.grad_log_z_out", "grad_log_z", wanted.pop("grad_log_z", False), b, "float32")
     call.write("outputs.out_statistics", "statistics", wanted.pop("statistics", False), (_abi.TRUING_POLICY_STAT_COUNT,),
                "float64")  # fmt: skip
@@ -978,10 +1013,14 @@ def policy(
     loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, grad_output=None, grad_scale=None,
     grad_logps=True, grad_entropy=False, context=None, **more,
 ):  # fmt: skip
-    """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence or estimator entry.
+    """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence, list or estimator
+    entry.
 
     `level`: "token" or "sequence"; with "sequence" a name is that of a sequence entry. `aggregate`: "token_mean",
-    "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`), with `count_empty`, `denominator`, `normaliser`, `max_length`.
+    "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`), with `count_empty`, `denominator`, `normaliser`, `max_length`;
+    "none": `values` only, and `grad_output` has an element for each. `group_offsets` [G+1]: sequences of the lists that a
+    list entry reads. `extra_terms`: dicts with `loss`, `level`, and as they are needed `params`, `variant`, `weight`,
+    `aggregate` and what belongs to it, `old`, `ref`, `advantage`, `flag`, `mask`, `token_weights`.
     `more`, inputs: `advantage` ([B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` tells them
     apart if N = B), `ref`, `sampler`, `kl_ref`, `flag`, `log_z`, `mask`, `keep`, `sequence_keep`, `entropy_mask`, `kl_mask`,
     `token_weights`, `importance_weight`, `cu_seqlens`; the KL term: `kl` (an estimator) and `kl_weight`, `kl_gradient`,
@@ -1006,9 +1045,14 @@ def linear_policy(
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
     n_valid_vocab=None, logp_coefficients=None, entropy_coefficients=None, stats=None, recompute=False, grad_output=None,
     grad_scale=None, grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False,
-    accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, **more,
+    accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, ref_hidden=None,
+    ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None, ref_logit_scale=None, ref_softcap=None,
+    **more,
 ):  # fmt: skip
     """Policy loss of hidden states [N, D] (or [B, T, D]) and a head [V, D], and the gradients of both.
+
+    `ref_hidden`, `ref_weight` and so on: a reference head over the same rows, whose log-probs are `ref` (`kl_ref` where `ref` is
+    given); with `kl_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) in the place of `kl` the KL term is exact.
 
     `phase`: "single" (loss and gradients), "figures" (log-probs, entropies) or "with_coefficients" (gradients from
     `logp_coefficients` and `entropy_coefficients`). `more`: see :func:`policy`.
@@ -1024,6 +1068,8 @@ def linear_policy(
               entropy_coefficients=entropy_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
+    call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight)
+    _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
     _rows(call, target, None, ignore_index)
     n, b = shape(target), (_sequences(target, cu_seqlens),)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))

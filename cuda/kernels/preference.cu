@@ -1,0 +1,452 @@
+// Preference losses of pairs and rows: core/src/preference.rs, with its bits. For each term
+//
+// 1. truing_preference_items: a thread has an item, its value, partials and status.
+// 2. truing_preference_reduce: one block adds up, eight f64 chains over the items in order, joined by a fixed tree.
+// 3. truing_preference_scatter: a thread has a sequence (with pairs by index a warp, which looks for it in every pair) and
+//    adds the partials of its items in their order.
+//
+// and behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
+#include "segments.cuh"
+
+enum { TRUING_INDEXED, TRUING_INTERLEAVED, TRUING_STACKED, TRUING_THREES, TRUING_THIRDS, TRUING_ROWS };
+enum { TRUING_IDENTITY, TRUING_JS, TRUING_ALPHA };
+enum { TRUING_SUM_OF, TRUING_MEAN_OF, TRUING_WEIGHTED_MEAN_OF };
+// What leaves an item in the sum when flagged ones are skipped; what explains results that are not finite.
+#define TRUING_KEPT (TRUING_ROW_IGNORED | TRUING_ROW_SATURATED)
+#define TRUING_EXPLAINED (TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OUT_OF_RANGE)
+
+// A place of a vector that may also be one number has strides of 0 then.
+struct truing_preference_args {
+    truing_view scores, ref_scores, lengths, kl, sequence_status, chosen, rejected, anchor;
+    truing_view item_mask, item_weight, item_beta, margin_chosen, margin_rejected, label, baseline, shift, grad_output;
+    truing_view out_loss, out_losses, out_reward_chosen, out_reward_rejected, out_aux, out_statistics, out_status, out_counters;
+    truing_view grad_scores, grad_kl, grad_margin;
+    // scratch: [items] each, the last four of the second line [sequences] (a sequence's gradients and its mark)
+    double *value, *a, *b, *kl_a, *kl_b, *second, *third, *reward_a, *reward_b;
+    double *second_sum, *score_sum, *kl_sum;
+    truing_u32 *mark, *now, *status;
+    double *totals; // scale, loss, bits seen, empty
+    truing_i64 sequences, items;
+    truing_u64 reads, partials; // slots of the term's entry
+    double p[16];     // its constants
+    double own, objective, margins[2], beta_low, beta_high, alpha, max_exponent;
+    double weight, normaliser, grad_scale;
+    truing_u32 id, unpaired, form, map, reduction, unreduced, anchors; // anchors: some term reads them
+    truing_u32 divides, weighs, betas, beta_low_open, beta_high_open, reads_beta, is_objective, below_zero, unit_baseline, skip;
+    truing_u32 first, last;
+};
+
+// Chosen, rejected and third sequence of an item; -1: none.
+struct truing_members {
+    truing_i64 s[3];
+};
+TRUING_FN truing_members truing_members_of(const truing_preference_args &a, truing_i64 i) {
+    truing_members m;
+    m.s[0] = m.s[1] = m.s[2] = -1;
+    switch (a.form) {
+    case TRUING_INDEXED:
+        m.s[0] = truing_int_at(a.chosen, i);
+        m.s[1] = truing_int_at(a.rejected, i);
+        if (a.anchor.data) m.s[2] = truing_int_at(a.anchor, i);
+        break;
+    case TRUING_INTERLEAVED: m.s[0] = 2 * i; m.s[1] = 2 * i + 1; break;
+    case TRUING_STACKED: m.s[0] = i; m.s[1] = i + a.items; break;
+    case TRUING_THREES: m.s[0] = 3 * i; m.s[1] = 3 * i + 1; m.s[2] = 3 * i + 2; break;
+    case TRUING_THIRDS: m.s[0] = i; m.s[1] = i + a.items; m.s[2] = i + 2 * a.items; break;
+    default: m.s[0] = i; break;
+    }
+    return m;
+}
+TRUING_FN bool truing_inside(const truing_preference_args &a, truing_i64 s) { return s >= 0 && s < a.sequences; }
+TRUING_FN double truing_each(const truing_view &v, truing_i64 i, double absent) { return v.data ? truing_double_at(v, i) : absent; }
+TRUING_FN bool truing_reads(const truing_preference_args &a, truing_u64 slot) { return (a.reads & slot) != 0; }
+TRUING_FN double truing_length(const truing_preference_args &a, truing_i64 s) {
+    return a.lengths.data ? (double)truing_int_at(a.lengths, s) : 0.0;
+}
+TRUING_FN double truing_reference(const truing_preference_args &a, truing_i64 s) {
+    return truing_reads(a, TRUING_SLOT_REF) ? truing_each(a.ref_scores, s, 0.0) : 0.0;
+}
+// What the entry sees of a sequence.
+TRUING_FN double truing_score(const truing_preference_args &a, truing_i64 s) {
+    const double v = truing_double_at(a.scores, s) - truing_reference(a, s);
+    if (!a.divides) return v;
+    const double n = truing_length(a, s);
+    return n > 0.0 ? v / n : 0.0;
+}
+TRUING_FN void truing_result(const truing_view &v, truing_i64 i, double x, truing_u32 &status) {
+    if (!v.data) return;
+    if (!truing_finite(x) && !(status & TRUING_EXPLAINED)) status |= TRUING_ROW_OVERFLOW;
+    status |= truing_overflow(x, v);
+    truing_put_real(v, i, x);
+}
+
+struct truing_item {
+    double value, a, b, kl_a, kl_b, second, third;
+};
+TRUING_FN truing_item truing_pair_item(const truing_preference_args &a, truing_i64 i, const truing_members &m) {
+    truing_pair_in x = {};
+    double p[16];
+    for (int k = 0; k < 16; k++) p[k] = a.p[k];
+    if (a.betas) p[0] = truing_double_at(a.item_beta, i);
+    x.chosen_logp = truing_score(a, m.s[0]);
+    x.rejected_logp = truing_score(a, m.s[1]);
+    if (truing_reads(a, TRUING_SLOT_LENGTH)) {
+        x.chosen_len = truing_length(a, m.s[0]);
+        x.rejected_len = truing_length(a, m.s[1]);
+    }
+    if (truing_reads(a, TRUING_SLOT_KL)) {
+        x.chosen_kl = truing_each(a.kl, m.s[0], 0.0);
+        x.rejected_kl = truing_each(a.kl, m.s[1], 0.0);
+    }
+    if (truing_reads(a, TRUING_SLOT_MARGIN)) {
+        x.chosen_margin = truing_each(a.margin_chosen, i, a.margins[0]);
+        x.rejected_margin = truing_each(a.margin_rejected, i, a.margins[1]);
+    }
+    if (truing_reads(a, TRUING_SLOT_ANCHOR)) x.anchor_logp = truing_score(a, m.s[2]);
+    if (truing_reads(a, TRUING_SLOT_SHIFT)) x.shift = truing_each(a.shift, i, 0.0);
+    double d = 0.0, chosen = 1.0, rejected = 1.0;
+    if (a.map != TRUING_IDENTITY) {
+        const double c = x.chosen_len > 0.0 ? 1.0 / x.chosen_len : 0.0, r = x.rejected_len > 0.0 ? 1.0 / x.rejected_len : 0.0;
+        const bool shares = truing_reads(a, TRUING_SLOT_LENGTH);
+        if (a.map == TRUING_JS && shares) truing_map_js_by_length(x.chosen_logp, x.rejected_logp, c, r, &d, &chosen, &rejected);
+        else if (a.map == TRUING_JS) truing_map_js(x.chosen_logp, x.rejected_logp, &d, &chosen, &rejected);
+        else if (shares) truing_map_alpha_by_length(a.alpha, a.max_exponent, x.chosen_logp, x.rejected_logp, c, r, &d, &chosen, &rejected);
+        else truing_map_alpha(a.alpha, a.max_exponent, x.chosen_logp, x.rejected_logp, &d, &chosen, &rejected);
+        x.chosen_logp = d;
+        x.rejected_logp = 0.0;
+        x.chosen_len = x.rejected_len = 1.0;
+    }
+    const truing_pair_out y = truing_pair_entry(a.id, x, p);
+    truing_item out;
+    out.value = y.value;
+    out.a = y.grad_chosen_logp;
+    out.b = y.grad_rejected_logp;
+    out.kl_a = y.grad_chosen_kl;
+    out.kl_b = y.grad_rejected_kl;
+    out.second = y.grad_chosen_margin;
+    out.third = y.grad_anchor_logp;
+    if (a.map != TRUING_IDENTITY) {
+        out.a = chosen == 0.0 ? chosen : truing_times(out.a, chosen);
+        out.b = rejected == 0.0 ? rejected : truing_times(out.b, rejected);
+    }
+    return out;
+}
+TRUING_FN truing_item truing_row_item(const truing_preference_args &a, truing_i64 i) {
+    truing_unpaired_in x = {};
+    double p[16];
+    for (int k = 0; k < 16; k++) p[k] = a.p[k];
+    if (a.betas) p[0] = truing_double_at(a.item_beta, i);
+    x.logp = truing_score(a, i);
+    if (a.label.data) x.label = truing_int_at(a.label, i) > 0 ? 1.0 : -1.0;
+    x.weight = truing_each(a.item_weight, i, 1.0);
+    x.baseline = truing_each(a.baseline, i, 0.0);
+    x.shift = truing_each(a.shift, i, 0.0);
+    const truing_unpaired_out y = truing_unpaired_entry(a.id, x, p);
+    truing_item out = {};
+    out.value = y.value;
+    out.a = y.grad_logp;
+    out.second = y.grad_baseline;
+    return out;
+}
+TRUING_FN double truing_reward(const truing_preference_args &a, truing_i64 s, double beta) {
+    return beta * (truing_score(a, s) + (truing_reads(a, TRUING_SLOT_KL) ? truing_each(a.kl, s, 0.0) : 0.0));
+}
+extern "C" __global__ __launch_bounds__(128) void truing_preference_items(const __grid_constant__ truing_preference_args a) {
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.items) return;
+    const bool live = !a.item_mask.data || truing_int_at(a.item_mask, i) != 0;
+    const double given = live ? truing_each(a.item_weight, i, 1.0) : 0.0;
+    const bool on = live && (a.weighs || given != 0.0);
+    truing_item y = {};
+    truing_u32 now = live ? 0 : TRUING_ROW_IGNORED;
+    double reward_a = 0.0, reward_b = 0.0;
+    if (on) {
+        const truing_members m = truing_members_of(a, i);
+        const int parts = a.unpaired ? 1 : truing_reads(a, TRUING_SLOT_ANCHOR) ? 3 : 2;
+        // what the host could not look at
+        bool wrong = !(given >= 0.0 && given < TRUING_INF), unmarked = false;
+        if (a.betas) {
+            const double x = truing_double_at(a.item_beta, i);
+            wrong |= !(a.beta_low_open ? a.beta_low < x : a.beta_low <= x) || !(a.beta_high_open ? x < a.beta_high : x <= a.beta_high);
+        }
+        if (a.unit_baseline) {
+            const double x = truing_double_at(a.baseline, i);
+            wrong |= x < 0.0 || x > 1.0;
+        }
+        for (int k = 0; k < parts; k++) wrong |= !truing_inside(a, m.s[k]) || (a.lengths.data && truing_int_at(a.lengths, m.s[k]) < 0);
+        if (!wrong) {
+            y = a.unpaired ? truing_row_item(a, i) : truing_pair_item(a, i, m);
+            bool nan = false, infinite = false, undefined = false;
+            for (int k = 0; k < parts; k++) {
+                const truing_i64 s = m.s[k];
+                const double x = truing_score(a, s);
+                const double all[3] = {truing_double_at(a.scores, s), truing_reference(a, s),
+                                       truing_reads(a, TRUING_SLOT_KL) ? truing_each(a.kl, s, 0.0) : 0.0};
+                for (int q = 0; q < 3; q++) {
+                    nan |= all[q] != all[q];
+                    infinite |= truing_abs(all[q]) == TRUING_INF;
+                }
+                undefined |= x != x;
+                if (a.below_zero && x >= 0.0) now |= TRUING_ROW_SATURATED;
+                if (a.lengths.data && truing_int_at(a.lengths, s) == 0) now |= TRUING_ROW_EMPTY;
+                if (a.sequence_status.data) now |= *truing_row<const truing_u32>(a.sequence_status, s) & ~TRUING_ROW_IGNORED;
+            }
+            if (truing_reads(a, TRUING_SLOT_MARGIN)) {
+                const double c = truing_each(a.margin_chosen, i, 0.0), r = truing_each(a.margin_rejected, i, 0.0);
+                unmarked = c != c || r != r;
+                infinite |= truing_abs(c) == TRUING_INF || truing_abs(r) == TRUING_INF;
+            }
+            if (truing_reads(a, TRUING_SLOT_SHIFT)) {
+                const double x = truing_each(a.shift, i, 0.0);
+                nan |= x != x;
+            }
+            if (truing_reads(a, TRUING_SLOT_BASELINE)) {
+                const double x = truing_each(a.baseline, i, 0.0);
+                nan |= x != x;
+            }
+            const double all[7] = {y.value, y.a, y.b, y.kl_a, y.kl_b, y.second, y.third};
+            bool broken = false, beyond = false;
+            for (int q = 0; q < 7; q++) {
+                broken |= all[q] != all[q];
+                beyond |= truing_abs(all[q]) == TRUING_INF;
+            }
+            // a margin that the entry selects away may be NaN
+            nan |= unmarked && broken;
+            if (broken) y.value = y.a = y.b = y.kl_a = y.kl_b = y.second = y.third = TRUING_NAN;
+            if (nan) now |= TRUING_ROW_NAN_INPUT;
+            else if (undefined || broken) now |= TRUING_ROW_INF_INPUT;
+            else if (infinite) now |= TRUING_ROW_INFINITE;
+            else if (beyond) now |= TRUING_ROW_OVERFLOW;
+            if (a.first) {
+                const double beta = a.reads_beta ? truing_each(a.item_beta, i, a.own) : a.own;
+                reward_a = truing_reward(a, m.s[0], beta);
+                if (!a.unpaired) reward_b = truing_reward(a, m.s[1], beta);
+                if (a.is_objective) {
+                    reward_a = (reward_a - truing_each(a.margin_chosen, i, 0.0)) / a.objective;
+                    reward_b = (reward_b - truing_each(a.margin_rejected, i, 0.0)) / a.objective;
+                }
+            }
+        } else {
+            now |= TRUING_ROW_OUT_OF_RANGE;
+            y.value = y.a = y.b = y.kl_a = y.kl_b = y.second = y.third = reward_a = reward_b = TRUING_NAN;
+        }
+    }
+    a.value[i] = y.value;
+    a.a[i] = y.a;
+    a.b[i] = y.b;
+    a.kl_a[i] = y.kl_a;
+    a.kl_b[i] = y.kl_b;
+    a.second[i] = y.second;
+    a.third[i] = y.third;
+    a.now[i] = now;
+    truing_u32 status = a.first ? now : a.status[i] | now;
+    if (a.first) {
+        a.reward_a[i] = reward_a;
+        a.reward_b[i] = reward_b;
+        truing_result(a.out_losses, i, y.value, status);
+        truing_result(a.out_aux, i, -y.a / a.own, status);
+        truing_result(a.out_reward_chosen, i, reward_a, status);
+        truing_result(a.out_reward_rejected, i, reward_b, status);
+    }
+    a.status[i] = status;
+}
+
+// In the sum, and a source of gradients.
+TRUING_FN bool truing_counts(const truing_preference_args &a, truing_u32 now) {
+    return !(now & TRUING_ROW_IGNORED) && !(a.skip && (now & ~TRUING_KEPT));
+}
+TRUING_FN double truing_weight(const truing_preference_args &a, truing_i64 i) {
+    return a.weighs ? 1.0 : truing_each(a.item_weight, i, 1.0);
+}
+#define TRUING_TILE 1024
+enum { TRUING_OF_LOSS, TRUING_OF_WEIGHT, TRUING_OF_CHOSEN, TRUING_OF_REJECTED, TRUING_SUMS };
+extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const __grid_constant__ truing_preference_args a) {
+    __shared__ double tile[TRUING_SUMS][TRUING_TILE], chains[TRUING_SUMS][8];
+    __shared__ truing_u32 live_of[8], correct_of[8], seen_of[8];
+    const truing_u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
+    truing_u32 live = 0, correct = 0, seen = 0;
+    double chain = 0.0;
+    for (truing_i64 at = 0; at < a.items; at += TRUING_TILE) {
+        for (truing_u32 k = thread; k < TRUING_TILE; k += 256) {
+            const truing_i64 i = at + k;
+            double loss = 0.0, weight = 0.0, chosen = 0.0, rejected = 0.0;
+            if (i < a.items) {
+                const truing_u32 now = a.now[i];
+                seen |= now;
+                if (truing_counts(a, now)) {
+                    weight = truing_weight(a, i);
+                    loss = weight == 0.0 ? 0.0 : weight * a.value[i];
+                    live++;
+                    if (a.first) {
+                        chosen = a.reward_a[i];
+                        rejected = a.reward_b[i];
+                        correct += !a.unpaired && chosen > rejected;
+                        if (a.unpaired && a.label.data && truing_int_at(a.label, i) <= 0) {
+                            rejected = chosen;
+                            chosen = 0.0;
+                        }
+                    }
+                }
+            }
+            tile[TRUING_OF_LOSS][k] = loss;
+            tile[TRUING_OF_WEIGHT][k] = weight;
+            tile[TRUING_OF_CHOSEN][k] = chosen;
+            tile[TRUING_OF_REJECTED][k] = rejected;
+        }
+        __syncthreads();
+        // a term of +0 leaves a chain as it is
+        if (warp < TRUING_SUMS && lane < 8)
+            for (truing_u32 k = lane; k < TRUING_TILE; k += 8) chain = chain + tile[warp][k];
+        __syncthreads();
+    }
+    if (warp < TRUING_SUMS && lane < 8) chains[warp][lane] = chain;
+    live = __reduce_add_sync(TRUING_ALL_LANES, live);
+    correct = __reduce_add_sync(TRUING_ALL_LANES, correct);
+    seen = __reduce_or_sync(TRUING_ALL_LANES, seen);
+    if (lane == 0) {
+        live_of[warp] = live;
+        correct_of[warp] = correct;
+        seen_of[warp] = seen;
+    }
+    __syncthreads();
+    if (thread != 0) return;
+    double sums[TRUING_SUMS];
+    for (int k = 0; k < TRUING_SUMS; k++) {
+        const double *s = chains[k];
+        sums[k] = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+    }
+    for (int w = 1; w < 8; w++) {
+        live += live_of[w];
+        correct += correct_of[w];
+        seen |= seen_of[w];
+    }
+    double divisor = a.reduction == TRUING_MEAN_OF ? (double)live : a.reduction == TRUING_WEIGHTED_MEAN_OF ? sums[TRUING_OF_WEIGHT] : 1.0;
+    if (a.normaliser != 0.0) divisor = a.normaliser;
+    const bool nothing = live == 0 || divisor == 0.0;
+    const double scale = nothing ? 0.0 : a.weight / divisor;
+    double loss = a.first ? 0.0 : a.totals[1];
+    bool empty = nothing;
+    if (!a.first) {
+        seen |= (truing_u32)a.totals[2];
+        empty |= a.totals[3] != 0.0;
+    }
+    if (scale != 0.0) loss += a.weight * (sums[TRUING_OF_LOSS] / divisor);
+    a.totals[0] = scale;
+    a.totals[1] = loss;
+    a.totals[2] = (double)seen;
+    a.totals[3] = empty ? 1.0 : 0.0;
+    if (a.first && a.out_statistics.data) {
+        const double all[7] = {(double)live, sums[TRUING_OF_WEIGHT], sums[TRUING_OF_LOSS], sums[TRUING_OF_CHOSEN],
+                               sums[TRUING_OF_REJECTED], (double)correct, divisor};
+        for (int k = 0; k < 16; k++) truing_put(a.out_statistics, k, k < 7 ? all[k] : 0.0);
+    }
+    if (!a.last) return;
+    bool beyond = !truing_finite(loss) && !(seen & (TRUING_EXPLAINED | TRUING_ROW_OVERFLOW));
+    if (a.out_loss.data) {
+        beyond |= truing_overflow(loss, a.out_loss) != 0;
+        truing_put_real(a.out_loss, 0, loss);
+    }
+    if (a.out_counters.data)
+        for (int k = 0; k < 32; k++) {
+            const truing_u32 bit = 1u << k;
+            truing_put(a.out_counters, k, (truing_i64)((bit == TRUING_ROW_OVERFLOW && beyond) || (bit == TRUING_ROW_EMPTY && empty)));
+        }
+}
+
+// The factor of an item's partials; 0: none are added.
+TRUING_FN double truing_factor(const truing_preference_args &a, truing_i64 i) {
+    if (!truing_counts(a, a.now[i])) return 0.0;
+    const double upstream = truing_each(a.grad_output, a.unreduced ? i : 0, 1.0), weight = truing_weight(a, i);
+    return weight == 0.0 ? 0.0 : a.totals[0] * a.grad_scale * upstream * weight;
+}
+TRUING_FN void truing_add(const truing_preference_args &a, truing_i64 i, int role, truing_i64 s, double &g, double &k) {
+    const double c = truing_factor(a, i);
+    if (c == 0.0 || (role == 2 && !(a.partials & TRUING_SLOT_ANCHOR))) return;
+    double x = truing_times(role == 0 ? a.a[i] : role == 1 ? a.b[i] : a.third[i], c);
+    if (a.divides) {
+        const double n = truing_length(a, s);
+        x = n > 0.0 ? x / n : 0.0;
+    }
+    g += x;
+    if (role < 2 && (a.partials & TRUING_SLOT_KL)) k += truing_times(role == 0 ? a.kl_a[i] : a.kl_b[i], c);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_preference_scatter(const __grid_constant__ truing_preference_args a) {
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    const bool scale = a.totals[0] != 0.0;
+    if (thread < a.items && a.grad_margin.data) {
+        double g = a.first ? 0.0 : a.second_sum[thread];
+        const bool has = (a.partials & (TRUING_SLOT_MARGIN | TRUING_SLOT_BASELINE)) != 0;
+        const double c = scale && has ? truing_factor(a, thread) : 0.0;
+        if (c != 0.0) g += truing_times(a.second[thread], c);
+        a.second_sum[thread] = g;
+    }
+    const truing_u32 lanes = a.form == TRUING_INDEXED ? 32 : 1, lane = threadIdx.x % lanes;
+    const truing_i64 s = thread / lanes;
+    if (s >= a.sequences) return;
+    double g = a.first ? 0.0 : a.score_sum[s], k = a.first ? 0.0 : a.kl_sum[s];
+    if (!scale) {
+    } else if (a.form != TRUING_INDEXED) {
+        const bool blocks = a.form == TRUING_STACKED || a.form == TRUING_THIRDS;
+        const truing_i64 n = a.form == TRUING_ROWS ? 1 : a.form == TRUING_THREES ? 3 : 2;
+        if (blocks) truing_add(a, s % a.items, (int)(s / a.items), s, g, k);
+        else truing_add(a, s / n, (int)(s % n), s, g, k);
+    } else {
+        for (truing_i64 at = 0; at < a.items; at += 32) {
+            const truing_i64 i = at + lane;
+            truing_u32 roles = 0;
+            if (i < a.items && !(a.now[i] & TRUING_ROW_IGNORED)) {
+                const truing_members m = truing_members_of(a, i);
+                for (int q = 0; q < 3; q++) roles |= (truing_u32)(m.s[q] == s) << q;
+            }
+            for (truing_u32 which = __ballot_sync(TRUING_ALL_LANES, roles != 0); which != 0; which &= which - 1) {
+                const int from = __ffs((int)which) - 1;
+                const truing_u32 all = __shfl_sync(TRUING_ALL_LANES, roles, from);
+                for (int q = 0; q < 3; q++)
+                    if (all >> q & 1) truing_add(a, at + from, q, s, g, k);
+            }
+        }
+    }
+    if (lane != 0) return;
+    a.score_sum[s] = g;
+    a.kl_sum[s] = k;
+    a.mark[s] = 0;
+    if (!a.last) return;
+    truing_put_real(a.grad_scores, s, g);
+    truing_put_real(a.grad_kl, s, k);
+}
+
+extern "C" __global__ __launch_bounds__(128) void truing_preference_mark(const __grid_constant__ truing_preference_args a) {
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.items || !(a.status[i] & TRUING_EXPLAINED)) return;
+    const truing_members m = truing_members_of(a, i);
+    for (int q = 0; q < (a.anchors ? 3 : 2); q++)
+        if (truing_inside(a, m.s[q])) a.mark[m.s[q]] = 1;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_preference_finish(const __grid_constant__ truing_preference_args a) {
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.items) return;
+    truing_u32 status = a.status[i];
+    const bool upstream = truing_finite(truing_each(a.grad_output, a.unreduced ? i : 0, 1.0));
+    const bool live = !(status & TRUING_ROW_IGNORED);
+    if (live && truing_each(a.item_weight, i, 1.0) != 0.0) {
+        const truing_members m = truing_members_of(a, i);
+        for (int q = 0; q < (a.anchors ? 3 : 2); q++) {
+            const truing_i64 s = m.s[q];
+            if (!truing_inside(a, s)) continue;
+            const bool own = upstream && a.mark[s] == 0;
+            const bool score = a.grad_scores.data && ((own && !truing_finite(a.score_sum[s])) || truing_overflow(a.score_sum[s], a.grad_scores) != 0);
+            const bool kl = a.grad_kl.data && ((own && !truing_finite(a.kl_sum[s])) || truing_overflow(a.kl_sum[s], a.grad_kl) != 0);
+            if (score || kl) status |= TRUING_ROW_OVERFLOW;
+        }
+    }
+    if (a.grad_margin.data) {
+        const double g = a.second_sum[i];
+        if (!truing_finite(g) && !(status & TRUING_EXPLAINED) && upstream) status |= TRUING_ROW_OVERFLOW;
+        status |= truing_overflow(g, a.grad_margin);
+        truing_put_real(a.grad_margin, i, g);
+    }
+    truing_put(a.out_status, i, status);
+    if (a.out_counters.data)
+        for (truing_u32 bits = status; bits != 0; bits &= bits - 1)
+            atomicAdd(truing_row<truing_u64>(a.out_counters, __ffs((int)bits) - 1), (truing_u64)1);
+}

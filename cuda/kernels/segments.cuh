@@ -1,0 +1,38 @@
+// Which tokens belong to which sequence, and f64 sums in their order.
+#pragma once
+#include "dtype.cuh"
+
+#define TRUING_ALL_LANES 0xffffffffu
+struct truing_range {
+    truing_i64 start, n;
+    bool wrong; // offsets that the host could not look at
+};
+// Sequence b of `tokens` tokens; width 0: packed, with offsets.
+TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 width, truing_i64 tokens, truing_i64 sequences, truing_i64 b) {
+    truing_range r;
+    r.wrong = false;
+    if (width != 0 || !offsets.data) {
+        r.start = b * width;
+        r.n = width;
+        return r;
+    }
+    const truing_i64 end = truing_int_at(offsets, b + 1);
+    r.start = truing_int_at(offsets, b);
+    r.n = end - r.start;
+    r.wrong = r.start < 0 || end < r.start || end > tokens || r.n > 0x7fffffff || (b == 0 && r.start != 0) ||
+              (b + 1 == sequences && end != tokens);
+    if (r.wrong) r.start = r.n = 0;
+    return r;
+}
+// Adds the terms of the lanes in `which`, lowest first.
+TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
+    for (; which != 0; which &= which - 1) sum += __shfl_sync(TRUING_ALL_LANES, term, __ffs((int)which) - 1);
+    return sum;
+}
+// x factor, and x itself where it is 0, whatever the factor is.
+TRUING_FN double truing_times(double x, double factor) { return x == 0.0 ? x : x * factor; }
+TRUING_FN bool truing_finite(double x) { return truing_abs(x) < TRUING_INF; }
+// A finite number that its place does not hold.
+TRUING_FN truing_u32 truing_overflow(double x, const truing_view &v) {
+    return v.dtype == TRUING_DTYPE_F32 && truing_finite(x) && !truing_finite((double)(float)x) ? TRUING_ROW_OVERFLOW : 0;
+}
