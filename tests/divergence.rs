@@ -14,7 +14,7 @@ use truing_cpu::divergence::{
 };
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa};
-use truing_tests::{Cases, Data, Random, U, context, contexts, same, with_scratch};
+use truing_tests::{Cases, Data, Random, U, context, contexts, hash, numbers, same, with_scratch};
 
 const INF: f32 = f32::INFINITY;
 const DEAD: f32 = f32::NEG_INFINITY;
@@ -149,11 +149,6 @@ fn back(
 /// `golden/divergence.txt`, 60 digits from an independent script.
 #[test]
 fn golden() {
-    let hash = |seed: u32, j: u32| -> u32 {
-        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-        x.wrapping_mul(2246822519) >> 16
-    };
-    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
     let (mut cases, contexts) = (Cases::default(), contexts());
     let mut failed = vec![];
     let mut worst = std::collections::BTreeMap::<String, [f64; 2]>::new();

@@ -582,17 +582,7 @@ fn policy_forward(i: usize, c: &Context) -> u64 {
         ..pol::Aggregate::new(pol::Mode::TokenMean)
     };
     let level = if kind == Kind::Sequence { pol::Level::Sequence } else { pol::Level::Token };
-    let options = pol::Options {
-        loss: id(kind, name),
-        params,
-        kl,
-        aggregate,
-        level,
-        variant: 0,
-        bonus: None,
-        groups: None,
-        terms: &[],
-    };
+    let options = pol::Options { params, kl, ..pol::Options::new(id(kind, name), level, aggregate) };
     let problem = pol::Problem::new(n, seq::Segments::Padded { sequences: b, width: t }, options).unwrap();
     let logp: Vec<f32> = (0..n).map(|_| real(&mut r, 4.0) - 4.0).collect();
     let near = |r: &mut Random| logp.iter().map(|&l| l + real(r, 1.0)).collect::<Vec<f32>>();

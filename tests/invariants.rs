@@ -256,17 +256,7 @@ fn estimators_are_not_negative() {
                 count_empty: None,
                 ..pol::Aggregate::new(pol::Mode::TokenMean)
             };
-            let options = pol::Options {
-                loss: id(kind, name),
-                params,
-                kl: None,
-                aggregate,
-                level: pol::Level::Token,
-                variant: 0,
-                bonus: None,
-                groups: None,
-                terms: &[],
-            };
+            let options = pol::Options { params, ..pol::Options::new(id(kind, name), pol::Level::Token, aggregate) };
             let segments = seq::Segments::Padded { sequences: 1, width: n };
             let problem = pol::Problem::new(n, segments, options).unwrap();
             let inputs = pol::Inputs {

@@ -127,6 +127,15 @@ impl Data {
     }
 }
 
+/// The numbers that the scripts of the golden rows make logits from: 16 bits of a hash of row and column.
+pub fn hash(seed: u32, j: u32) -> u32 {
+    let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
+    x.wrapping_mul(2246822519) >> 16
+}
+/// The numbers of a part of a golden line.
+pub fn numbers(s: &str) -> Vec<f64> {
+    s.split_whitespace().map(|x| x.parse().expect("a number")).collect()
+}
 /// The id of an entry.
 pub fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id

@@ -8,7 +8,9 @@ use truing_core::row_loss::{RowLoss, Scaling, Smoothing};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, Isa};
-use truing_tests::{ALL, Cases, Counting, FIGURES, Logit, Random, RowOut as Out, U, context, contexts, same};
+use truing_tests::{
+    ALL, Cases, Counting, FIGURES, Logit, Random, RowOut as Out, U, context, contexts, hash, numbers, same,
+};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -359,11 +361,6 @@ fn forward_f16() {
 /// `golden/rows.txt`: 50 digits from an independent script.
 #[test]
 fn golden() {
-    let hash = |seed: u32, j: u32| -> u32 {
-        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-        x.wrapping_mul(2246822519) >> 16
-    };
-    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
     let (mut cases, contexts) = (Cases::default(), contexts());
     for line in include_str!("golden/rows.txt").lines() {
         let parts: Vec<&str> = line.split(" | ").collect();

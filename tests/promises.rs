@@ -302,17 +302,7 @@ fn sums_do_not_stall() {
             ..pol::Aggregate::new(pol::Mode::TokenMean)
         };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options {
-            loss,
-            params: &[],
-            kl: None,
-            aggregate,
-            level: pol::Level::Token,
-            variant: 0,
-            bonus: None,
-            groups: None,
-            terms: &[],
-        };
+        let options = pol::Options::new(loss, pol::Level::Token, aggregate);
         let problem = pol::Problem::new(V, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,
@@ -524,17 +514,7 @@ fn offsets_beyond_32_bits() {
             ..pol::Aggregate::new(pol::Mode::TokenMean)
         };
         let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options {
-            loss,
-            params: &[],
-            kl: None,
-            aggregate,
-            level: pol::Level::Token,
-            variant: 0,
-            bonus: None,
-            groups: None,
-            terms: &[],
-        };
+        let options = pol::Options::new(loss, pol::Level::Token, aggregate);
         let problem = pol::Problem::new(3, segments, options).unwrap();
         let inputs = pol::Inputs {
             logps: tokens,

@@ -11,7 +11,7 @@ use truing_core::row_loss::{Reduction, RowLoss, RowLossInputs, Scaling, Smoothin
 use truing_core::sequence::Segments;
 use truing_cpu::logprob::{self as kernel, BackwardInputs, Fused, Grad, Inputs, Rowed, Totals};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Random, U, context, contexts, same, with_scratch};
+use truing_tests::{Bits, Cases, Random, U, context, contexts, hash, numbers, same, with_scratch};
 
 const INF: f32 = f32::INFINITY;
 
@@ -254,13 +254,6 @@ impl<F: RowFloat + Bits + Element> Out<F> {
 
 // ---- against 50 digits
 
-fn hash(seed: u32, j: u32) -> u32 {
-    let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-    x.wrapping_mul(2246822519) >> 16
-}
-fn numbers(s: &str) -> Vec<f64> {
-    s.split_whitespace().map(|x| x.parse().unwrap()).collect()
-}
 /// `golden/row_options.txt`: 50 digits from an independent script.
 #[test]
 fn golden() {

@@ -11,7 +11,7 @@ use truing_cpu::logprob::{
     BackwardInputs, Finish, Grad, Inputs, Local, LocalPass, Totals, backward, finish, forward, local,
 };
 use truing_cpu::{Context, Isa};
-use truing_tests::{ALL, Bits, Cases, Logit, Random, RowOut as Out, U, context, contexts, same};
+use truing_tests::{ALL, Bits, Cases, Logit, Random, RowOut as Out, U, context, contexts, hash, numbers, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -203,11 +203,6 @@ fn any_cut_gives_the_same_bits_on_every_instruction_set_and_close_figures() {
 /// `golden/rows.txt`, 50 digits from an independent script, over shards.
 #[test]
 fn golden() {
-    let hash = |seed: u32, j: u32| -> u32 {
-        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-        x.wrapping_mul(2246822519) >> 16
-    };
-    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
     let (mut cases, c) = (Cases::default(), context(Isa::detect(), 0));
     for line in include_str!("golden/rows.txt").lines() {
         let parts: Vec<&str> = line.split(" | ").collect();

@@ -12,7 +12,7 @@ use truing_cpu::logprob::{
 };
 use truing_cpu::support::{support_mask, support_mask_workspace};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Bits, Cases, Logit, Random, U, context, contexts, same, with_scratch};
+use truing_tests::{Bits, Cases, Logit, Random, U, context, contexts, hash, numbers, same, with_scratch};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -172,11 +172,6 @@ fn filters(preset: usize, k: i64, p: f64, q: f64, ties: usize, edge: usize) -> F
 /// `golden/supports.txt`, sets and 50 digits from an independent script.
 #[test]
 fn golden() {
-    let hash = |seed: u32, j: u32| -> u32 {
-        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-        x.wrapping_mul(2246822519) >> 16
-    };
-    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
     let (mut cases, contexts) = (Cases::default(), contexts());
     for line in include_str!("golden/supports.txt").lines() {
         let parts: Vec<&str> = line.split(" | ").collect();

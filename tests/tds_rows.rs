@@ -7,7 +7,7 @@ use truing_core::matrix::{Floats, Matrix, MatrixMut};
 use truing_core::tds_rows::{Figures, INVALID};
 use truing_cpu::tds_rows::{Side, tds_rows};
 use truing_cpu::{Context, Isa};
-use truing_tests::{Cases, Random, U, context, contexts, same};
+use truing_tests::{Cases, Random, U, context, contexts, hash, numbers, same};
 
 const INF: f32 = f32::INFINITY;
 
@@ -71,11 +71,6 @@ fn side(logits: Floats<'_>) -> Side<'_> {
 /// `golden/tds_rows.txt`, 80 digits from an independent script.
 #[test]
 fn golden() {
-    let hash = |seed: u32, j: u32| -> u32 {
-        let x = seed.wrapping_mul(2654435761).wrapping_add(j.wrapping_mul(40503)).wrapping_add(12345);
-        x.wrapping_mul(2246822519) >> 16
-    };
-    let numbers = |s: &str| -> Vec<f64> { s.split_whitespace().map(|x| x.parse().unwrap()).collect() };
     let (mut cases, contexts, mut worst) = (Cases::default(), contexts(), 0.0f64);
     for line in include_str!("golden/tds_rows.txt").lines() {
         let parts: Vec<Vec<f64>> = line.split(" | ").map(numbers).collect();

@@ -26,7 +26,7 @@ use truing_core::matrix::{Arena, Floats, FloatsMut, Layout, Matrix, MatrixMut, S
 use truing_core::record::{self, CHAINS, Record, RowGrad, RowTransform, RowUpstream, Tree};
 use truing_core::row_loss::RowLossInputs;
 use truing_core::support::{Support, SupportFigures};
-use truing_core::{Error, Result, Value};
+use truing_core::{Error, Result, Status, Value};
 
 mod listed;
 mod more;
@@ -481,7 +481,7 @@ pub struct Fused<'a> {
     pub scale: f64,
 }
 /// Rows of a group below which keeping its logits costs more than it saves.
-pub(crate) const ENOUGH: usize = 140;
+const ENOUGH: usize = 140;
 /// How the rows of a call are cut into groups whose logits are kept.
 pub(crate) struct Cuts {
     /// Live rows of a group whose logits fit; 0: they are not kept.
@@ -526,6 +526,37 @@ impl Cuts {
         }
         if low >= ENOUGH.min(live) { low } else { 0 }
     }
+    /// Bytes worth asking for so that logits of `rows` rows can be kept, `need` bytes for a group of so many: with fewer
+    /// than [`ENOUGH`] rows a group, the traffic of grad_weight is more than a tenth of the work.
+    pub fn preferred(rows: usize, need: impl Fn(usize) -> usize) -> usize {
+        let most = rows.min(BLOCK);
+        need(most).min(PREFERRED).max(need(most.min(ENOUGH)))
+    }
+    /// Refuses a call in which a group cannot keep its logits: too many rows, or not the bytes that `missing` names for a
+    /// number of rows. For calls that must keep them, before anything is written; `units` as in [`Cuts::next`].
+    pub fn all_kept(
+        &self,
+        all: usize,
+        live: impl Fn(usize) -> usize + Copy,
+        last: impl Fn(usize) -> usize + Copy,
+        limit: &'static str,
+        missing: impl Fn(usize) -> [usize; 2],
+    ) -> Result<()> {
+        let (mut first, mut before) = (0, 0);
+        while first < all {
+            let (end, most) = self.next(first, all, before, live, last);
+            let rows: usize = (first..end).map(live).sum();
+            if most == 0 && rows > 0 {
+                if rows > BLOCK || (self.weight && before + rows > BLOCK) {
+                    return Err(Error::shape("ref_head.hidden", Value::Size(before + rows), Value::Text(limit)));
+                }
+                let [got, expected] = missing(rows).map(Value::Size);
+                return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
+            }
+            (first, before) = (end, before + rows);
+        }
+        Ok(())
+    }
 }
 /// Workspace of [`forward_fused`]; `loss`, `stats`: they are outputs.
 #[allow(clippy::too_many_arguments)]
@@ -544,9 +575,8 @@ pub fn fused_need(
     let minimum = up(forward.minimum.max(backward.minimum));
     let mut preferred = up(forward.preferred.max(backward.preferred));
     if asked.list == 0 {
-        let most = problem.rows().min(BLOCK);
         let need = |rows| group_need(context, problem, (hidden, weight), rows, asked, minimum);
-        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+        preferred = preferred.max(Cuts::preferred(problem.rows(), need));
     }
     plus(Workspace { minimum, preferred }, own)
 }

@@ -4,11 +4,12 @@
 //! sequences and keeps the f32 logits of a group between its forward and its backward, three products instead of four with
 //! the same bits. The loss of all sequences is evaluated after each group, those of later groups on log-probs that are not
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
-use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Head, Logits};
-use crate::linear_preference::{PREFERRED, check_grads, copy};
+use crate::linear_logprob::{self as linear, Cuts, Grads, Group, Logits};
+use crate::linear_preference::{check_grads, copy, group_need, heads, least};
 use crate::parallel::Context;
 use crate::policy;
 use crate::sequence::check_space;
+use truing_core::Result;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::BLOCK;
@@ -16,7 +17,6 @@ use truing_core::linear_policy::{Divergence, Inputs, Outputs, Phase, Problem, Re
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::{Arena, Mask, Matrix, MatrixMut, Workspace};
 use truing_core::policy as core_policy;
-use truing_core::{Error, Result, Status, Value};
 
 fn kept(problem: &Problem<'_>) -> usize {
     let n = problem.linear().rows();
@@ -32,45 +32,27 @@ fn kept(problem: &Problem<'_>) -> usize {
     };
     Arena::sum([rows, stats, masks, reference, kl])
 }
-/// Bytes that a step needs at least, whatever is kept.
-fn least(context: &Context, problem: &Problem<'_>, [hidden, weight]: [Dtype; 2]) -> usize {
-    let backward = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
-    // the reference may have other types where its logits are not kept
-    let reference = problem.reference().map_or(0, |r| {
-        let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
-        all[0].max(all[1])
-    });
-    backward.max(loss(context, problem)).max(reference)
-}
-fn loss(context: &Context, problem: &Problem<'_>) -> usize {
-    problem.policy().map_or(0, |p| policy::workspace(context, p).minimum)
-}
-/// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them.
-fn group_need(context: &Context, problem: &Problem<'_>, [hidden, weight]: [Dtype; 2], rows: usize) -> usize {
-    let p = problem.linear();
-    let products = Logits::workspace(context, p, hidden, weight, rows);
-    let steps = products.max(least(context, problem, [hidden, weight]).next_multiple_of(Arena::ALIGN));
-    let own = Logits::need(context, p, hidden, weight, rows);
-    match problem.reference() {
-        Some(r) if problem.divergence().is_some() => {
-            let steps = steps.max(Logits::workspace(context, r, hidden, weight, rows));
-            Arena::sum([own, Logits::need(context, r, hidden, weight, rows), steps])
-        }
-        _ => Arena::sum([own, steps]),
-    }
+/// Bytes of a step at least, and of a group of a number of rows.
+fn needs<'a>(
+    context: &'a Context,
+    problem: &'a Problem<'_>,
+    dtypes: [Dtype; 2],
+) -> (usize, impl Fn(usize) -> usize + 'a) {
+    let loss = problem.policy().map_or(0, |p| policy::workspace(context, p).minimum);
+    let least = least(context, problem.linear(), problem.reference(), dtypes, loss);
+    let beside = problem.reference().filter(|_| problem.divergence().is_some());
+    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, least))
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
     let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
     let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
-    let (least, kept) = (least(context, problem, [hidden, weight]), kept(problem));
+    let ((least, need), kept) = (needs(context, problem, [hidden, weight]), kept(problem));
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let mut minimum = forward.minimum.max(least);
     let mut preferred = forward.preferred.max(backward.preferred).max(least);
     if problem.phase() == Phase::Single {
-        let most = problem.linear().rows().min(BLOCK);
-        let need = |rows| group_need(context, problem, [hidden, weight], rows);
-        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+        preferred = preferred.max(Cuts::preferred(problem.linear().rows(), &need));
         if problem.divergence().is_some() {
             let segments = problem.segments();
             let largest = (0..segments.sequences()).map(|b| segments.range(b).len()).max().unwrap_or(0);
@@ -137,35 +119,22 @@ pub fn forward(
         inputs.loss(logps, bonus.then_some(&*entropy), live, reference, kl).check(p)?;
     }
 
-    let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
-    let by_entropy = bonus || inputs.entropy_coefficients.is_some();
     let weighs = grads.weight.is_some() || grads.bias.is_some();
+    let wanted = grads.hidden.is_some() || weighs;
+    let by_entropy = bonus || inputs.entropy_coefficients.is_some();
+    let (_, need) = needs(context, problem, [hidden, weight]);
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: weighs };
     if problem.phase() == Phase::Single && (wanted || keeps) {
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
-        cuts.most = Cuts::most(n, enough, |rows| group_need(context, problem, [hidden, weight], rows) <= rest.len());
+        cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
     }
     let segments = problem.segments();
     let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
     if keeps {
-        // nothing is written before it is clear that every group keeps its logits
-        let (mut first, mut before) = (0, 0);
-        while first < s {
-            let (end, most) = cuts.next(first, s, before, in_sequence, |b| b);
-            let rows: usize = (first..end).map(in_sequence).sum();
-            if most == 0 && rows > 0 {
-                if rows > BLOCK || (cuts.weight && before + rows > BLOCK) {
-                    let expected = Value::Text("at most 2048 live rows a call with a divergence to the reference head");
-                    return Err(Error::shape("ref_head.hidden", Value::Size(before + rows), expected));
-                }
-                let space = group_need(context, problem, [hidden, weight], rows);
-                let (got, expected) = (Value::Size(whole), Value::Size(whole - rest.len() + space));
-                return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
-            }
-            before += rows;
-            first = end;
-        }
+        let limit = "at most 2048 live rows a call with a divergence to the reference head";
+        let missing = |rows: usize| [whole, whole - rest.len() + need(rows)];
+        cuts.all_kept(s, in_sequence, |b| b, limit, missing)?;
     }
     if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {
         let figures = Figures {
@@ -217,7 +186,8 @@ pub fn forward(
                 let ref_inputs = ref_products(inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
                 if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
-                    let heads = heads(problem, inputs, head, [stats, ref_stats], live)?;
+                    let both = [products(inputs, live), ref_inputs];
+                    let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                     linear::kept_kl(context, heads, [own, other], reverse, kl_rows);
                 }
                 rows.clone().filter(|&i| live[i] != 0).for_each(|i| kl[i] = kl_rows[i] as f32);
@@ -262,9 +232,11 @@ pub fn forward(
                 let some = coefficients[i] != 0.0 || (by_entropy && of_entropy[i] != 0.0) || kl != 0.0;
                 *x = (live[i] != 0 && some) as u8;
             }
-            if let (Some(head), Some(own), Some(other)) = (&inputs.ref_head, &mut group.logits, ref_group.logits.take())
+            if let (Some(head), Some(reference), Some(own), Some(other)) =
+                (&inputs.ref_head, problem.reference(), &mut group.logits, ref_group.logits.take())
             {
-                let heads = heads(problem, inputs, head, [stats, ref_stats], live)?;
+                let both = [products(inputs, live), ref_products(inputs, head, live)];
+                let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                 linear::kept_kl_backward(context, heads, own, other, reverse, of_kl, kl_rows);
             }
             // what the divergence adds beside what lies with the logits is the gradient of lse, or of minus the entropy
@@ -321,25 +293,6 @@ pub fn forward(
         }
     }
     Ok(())
-}
-fn heads<'a>(
-    problem: &'a Problem<'_>,
-    inputs: &Inputs<'a>,
-    head: &RefHead<'a>,
-    [own, other]: [&'a [f32]; 2],
-    live: &'a [u8],
-) -> Result<[Head<'a>; 2]> {
-    let n = problem.linear().rows();
-    let stats = Matrix::contiguous(own, n, STATS)?;
-    let reference = problem.reference().expect("checked by Problem::new");
-    Ok([
-        Head { problem: problem.linear(), inputs: products(inputs, live), stats },
-        Head {
-            problem: reference,
-            inputs: ref_products(inputs, head, live),
-            stats: Matrix::contiguous(other, n, STATS)?,
-        },
-    ])
 }
 fn ref_products<'a>(inputs: &Inputs<'a>, head: &RefHead<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     linear::Inputs { hidden: head.hidden, weight: head.weight, transform: head.transform, ..products(inputs, live) }

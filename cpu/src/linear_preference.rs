@@ -13,7 +13,7 @@
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
 //! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
-use crate::linear_logprob::{self as linear, Cuts, ENOUGH, Grads, Group, Head, Logits};
+use crate::linear_logprob::{self as linear, Cuts, Grads, Group, Head, Logits};
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
@@ -25,11 +25,7 @@ use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
 use truing_core::preference::Items;
-use truing_core::{Error, Result, Status, Value, preference as core_preference, sequence as core_sequence};
-
-/// What is asked for so that logits can be kept, or as many bytes as this number of rows needs where that is more: with
-/// fewer rows a group, the traffic of grad_weight is more than a tenth of the work.
-pub(crate) const PREFERRED: usize = 64 << 20;
+use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
 
 fn kept(problem: &Problem<'_>) -> usize {
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
@@ -59,54 +55,66 @@ fn largest(problem: &Problem<'_>) -> usize {
     let start = |b: usize| if b < s { segments.start(b) } else { n };
     (0..s).step_by(width).map(|b| start(b + width) - start(b)).max().unwrap_or(0)
 }
-/// Bytes of a group of up to `rows` live rows: kept logits, and what the steps need beside them, `least` at least.
-fn group_need(
+/// Bytes of a group of up to `rows` live rows: kept logits, those of a `beside` head too, and what the steps need beside
+/// them, `least` at least.
+pub(crate) fn group_need(
     context: &Context,
-    problem: &Problem<'_>,
-    hidden: Dtype,
-    weight: Dtype,
+    own: &Linear,
+    beside: Option<&Linear>,
+    [hidden, weight]: [Dtype; 2],
     rows: usize,
     least: usize,
 ) -> usize {
-    let p = problem.linear();
-    let products = Logits::workspace(context, p, hidden, weight, rows);
-    let steps = products.max(least.next_multiple_of(Arena::ALIGN));
-    let own = Logits::need(context, p, hidden, weight, rows);
-    match problem.reference() {
-        Some(r) if problem.reads_kl() => {
-            let steps = steps.max(Logits::workspace(context, r, hidden, weight, rows));
-            Arena::sum([own, Logits::need(context, r, hidden, weight, rows), steps])
-        }
-        _ => Arena::sum([own, steps]),
+    let mut steps = least.next_multiple_of(Arena::ALIGN);
+    let mut kept = [0; 2];
+    for (p, kept) in [Some(own), beside].into_iter().flatten().zip(&mut kept) {
+        steps = steps.max(Logits::workspace(context, p, hidden, weight, rows));
+        *kept = Logits::need(context, p, hidden, weight, rows);
     }
+    Arena::sum([kept[0], kept[1], steps])
 }
-/// Bytes that a step needs at least, whatever is kept.
-fn least(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> usize {
-    let backward = linear::backward_workspace(context, problem.linear(), hidden, weight).minimum;
-    let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
+/// Bytes that a step needs at least, whatever is kept; `loss`: those of the loss.
+pub(crate) fn least(
+    context: &Context,
+    own: &Linear,
+    reference: Option<&Linear>,
+    [hidden, weight]: [Dtype; 2],
+    loss: usize,
+) -> usize {
+    let backward = linear::backward_workspace(context, own, hidden, weight).minimum;
     // the reference may have other types where its logits are not kept
-    let reference = problem.reference().map_or(0, |r| {
+    let reference = reference.map_or(0, |r| {
         let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
         all[0].max(all[1])
     });
     backward.max(loss).max(reference)
 }
+/// Bytes of a step at least, and of a group of a number of rows.
+fn needs<'a>(
+    context: &'a Context,
+    problem: &'a Problem<'_>,
+    dtypes: [Dtype; 2],
+) -> (usize, impl Fn(usize) -> usize + 'a) {
+    let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
+    let least = least(context, problem.linear(), problem.reference(), dtypes, loss);
+    let beside = problem.reference().filter(|_| problem.reads_kl());
+    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, least))
+}
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
     let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
     let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
-    let least = least(context, problem, hidden, weight);
+    let (least, need) = needs(context, problem, [hidden, weight]);
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let kept = kept(problem);
     let mut minimum = forward.minimum.max(least);
     let mut preferred = forward.preferred.max(backward.preferred).max(least);
     if problem.phase() == Phase::Single {
-        let most = problem.linear().rows().min(BLOCK);
-        let need = |rows| group_need(context, problem, hidden, weight, rows, least);
-        preferred = preferred.max(need(most).min(PREFERRED)).max(need(most.min(ENOUGH)));
+        let rows = problem.linear().rows();
+        preferred = preferred.max(Cuts::preferred(rows, &need));
         if problem.reads_kl() {
             minimum = minimum.max(need(largest(problem).min(BLOCK)));
-            preferred = preferred.max(need(most));
+            preferred = preferred.max(need(rows.min(BLOCK)));
         }
     }
     Workspace { minimum: Arena::sum([kept, up(minimum)]), preferred: Arena::sum([kept, up(preferred.max(minimum))]) }
@@ -238,37 +246,22 @@ pub fn forward(
     }
 
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
+    let (_, need) = needs(context, problem, [hidden, weight]);
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
     if let (Some(p), true) = (problem.preference(), wanted || keeps) {
         last_of_items(last, p, &inputs.groups);
         // leaving out flagged items needs every score before the first coefficient
         cuts.several &= !p.options().skip_flagged;
-        let least = least(context, problem, hidden, weight);
-        let fits = |rows: usize| group_need(context, problem, hidden, weight, rows, least) <= rest.len();
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
-        cuts.most = Cuts::most(n, enough, fits);
+        cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
     }
     let segments = problem.sequence().segments();
     let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
     if keeps {
-        // nothing is written before it is clear that every group keeps its logits
-        let (mut first, mut before) = (0, 0);
-        while first < s {
-            let (end, most) = cuts.next(first, s, before, in_sequence, |b| last[b] as usize);
-            if most == 0 && (first..end).any(|b| in_sequence(b) > 0) {
-                let rows: usize = (first..end).map(in_sequence).sum();
-                if rows > BLOCK || (cuts.weight && before + rows > BLOCK) {
-                    let expected = Value::Text("at most 2048 live rows a call with a KL to the reference head");
-                    return Err(Error::shape("ref_head.hidden", Value::Size(before + rows), expected));
-                }
-                let space = group_need(context, problem, hidden, weight, rows, least(context, problem, hidden, weight));
-                let (got, expected) = (Value::Size(whole), Value::Size(whole - rest.len() + space));
-                return Err(Error::new(Status::WorkspaceTooSmall, "workspace_size", got, expected));
-            }
-            before += (first..end).map(in_sequence).sum::<usize>();
-            first = end;
-        }
+        let limit = "at most 2048 live rows a call with a KL to the reference head";
+        let missing = |rows: usize| [whole, whole - rest.len() + need(rows)];
+        cuts.all_kept(s, in_sequence, |b| last[b] as usize, limit, missing)?;
     }
     if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {
         let figures = Figures {
@@ -325,18 +318,8 @@ pub fn forward(
                 let ref_inputs = ref_products(inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
                 if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
-                    let heads = [
-                        Head {
-                            problem: problem.linear(),
-                            inputs: products(inputs, live),
-                            stats: Matrix::contiguous(stats, n, STATS)?,
-                        },
-                        Head {
-                            problem: reference,
-                            inputs: ref_inputs,
-                            stats: Matrix::contiguous(ref_stats, n, STATS)?,
-                        },
-                    ];
+                    let both = [products(inputs, live), ref_inputs];
+                    let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                     linear::kept_kl(context, heads, [own, other], false, kl_rows);
                 }
                 for b in first..end {
@@ -442,18 +425,8 @@ pub fn forward(
             if let (Some(head), Some(reference), Some(own), Some(other)) =
                 (&inputs.ref_head, problem.reference(), &mut group.logits, ref_group.logits.take())
             {
-                let heads = [
-                    Head {
-                        problem: problem.linear(),
-                        inputs: products(inputs, live),
-                        stats: Matrix::contiguous(stats, n, STATS)?,
-                    },
-                    Head {
-                        problem: reference,
-                        inputs: ref_products(inputs, head, live),
-                        stats: Matrix::contiguous(ref_stats, n, STATS)?,
-                    },
-                ];
+                let both = [products(inputs, live), ref_products(inputs, head, live)];
+                let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                 linear::kept_kl_backward(context, heads, own, other, false, kl_factors, kl_rows);
             }
             // c d KL(q || p) / dz = c (p - q): the first part is that of lse, the second lies beside the logits
@@ -577,6 +550,16 @@ fn side_value(problem: &Problem<'_>, inputs: &Inputs<'_>, logps: &[f32], scored:
         total += factor * sum;
     }
     total
+}
+/// Both heads with their saved statistics.
+pub(crate) fn heads<'a>(
+    problems: [&'a Linear; 2],
+    inputs: [linear::Inputs<'a>; 2],
+    [own, other]: [&'a [f32]; 2],
+) -> Result<[Head<'a>; 2]> {
+    let stats = |x, p: &Linear| Matrix::contiguous(x, p.rows(), STATS);
+    let all = [stats(own, problems[0])?, stats(other, problems[1])?];
+    Ok([0, 1].map(|i| Head { problem: problems[i], inputs: inputs[i], stats: all[i] }))
 }
 fn ref_products<'a>(inputs: &Inputs<'a>, head: &RefHead<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     linear::Inputs { hidden: head.hidden, weight: head.weight, transform: head.transform, ..products(inputs, live) }

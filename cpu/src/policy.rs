@@ -753,33 +753,37 @@ fn figures(call: &Call<'_>, tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mu
 fn times(x: f64, factor: f64) -> f64 {
     if x == 0.0 { x } else { x * factor }
 }
+/// The gradient of a token before the factor; `kl_coef`: that of the KL term, if it is there.
+#[inline(always)]
+fn unscaled(call: &Call<'_>, tile: &Tile, t: usize, kl_coef: Option<f64>, shared: f64) -> f64 {
+    let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
+    let k = match kl_coef {
+        Some(coef) => coef * kl_grad(call, tile, t, shared),
+        None if tile.live[t] => shared,
+        None => 0.0,
+    };
+    g + k
+}
 /// The gradient, rounded once. Dead tokens hold 0 in front of the factor and keep it. `kl`: with the KL term. `shared`: what
 /// the ratio of the sequence adds to the estimate's gradient at each live token.
 #[inline(always)]
 fn scale_grad(call: &Call<'_>, tile: &mut Tile, start: usize, kl: bool, shared: f64, scale: f64) -> bool {
     let n = tile.padded();
     let coef = call.estimator.map_or(0.0, |k| k.coef);
+    let kl_coef = kl.then_some(coef);
     if let Some(upstream) = &call.upstream {
         for t in 0..n {
-            let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
-            let k = match kl {
-                true => coef * kl_grad(call, tile, t, shared),
-                false if tile.live[t] => shared,
-                false => 0.0,
-            };
             // an element of a masked token is not read
-            let g = if tile.live[t] { times(times(g + k, upstream.get(start + t)), scale) } else { 0.0 };
+            let g = if tile.live[t] {
+                times(times(unscaled(call, tile, t, kl_coef, shared), upstream.get(start + t)), scale)
+            } else {
+                0.0
+            };
             tile.written[t] = g as f32;
         }
     } else if call.stages.weighs || (kl && call.stages.kl_weighs) || shared != 0.0 {
         for t in 0..n {
-            let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
-            let k = match kl {
-                true => coef * kl_grad(call, tile, t, shared),
-                false if tile.live[t] => shared,
-                false => 0.0,
-            };
-            tile.written[t] = times(g + k, scale) as f32;
+            tile.written[t] = times(unscaled(call, tile, t, kl_coef, shared), scale) as f32;
         }
     } else {
         let (grad, kl_grad, to) = (&tile.grad[..n], &tile.kl_grad[..n], &mut tile.written[..n]);

@@ -132,6 +132,18 @@ template <class T> TRUING_FN void truing_fetch(const truing_logprob_args &a, con
         if (lane < per && at + lane < t.n) ((T *)place)[at + lane] = from[at + lane];
     }
 }
+// the record of a block as the workspace holds it
+TRUING_FN truing_part truing_part_of(const truing_record &x) {
+    truing_part p;
+    p.m = x.m;
+    p.r = x.r;
+    p.u = x.u;
+    p.q1 = x.q1;
+    p.k = x.k;
+    p.flags = x.flags;
+    p.reserved[0] = p.reserved[1] = 0;
+    return p;
+}
 template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
     __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
     const truing_u32 lane = threadIdx.x & 31;
@@ -171,14 +183,8 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
             x.flags = __reduce_or_sync(TRUING_FULL, flags);
         }
         if (lane == 0) {
-            truing_part p;
-            p.m = x.m;
-            p.r = x.r;
-            p.u = x.u;
-            p.q1 = x.q1;
+            truing_part p = truing_part_of(x);
             p.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + task.first;
-            p.flags = x.flags;
-            p.reserved[0] = p.reserved[1] = 0;
             ((truing_part *)a.blocks)[i] = p;
         }
         __syncwarp(); // the stage has been read (shuffles order no memory)
@@ -226,17 +232,7 @@ TRUING_FN truing_record truing_tree(const truing_logprob_args &a, truing_i64 row
                 y.flags = __shfl_down_sync(TRUING_FULL, x.flags, w, a.lanes);
                 if (lane % (2 * w) == 0) x = truing_merge(x, y); // what is missing is empty and changes nothing
             }
-            if (chunks > 1 && active && lane == 0) {
-                truing_part p;
-                p.m = x.m;
-                p.r = x.r;
-                p.u = x.u;
-                p.q1 = x.q1;
-                p.k = x.k;
-                p.flags = x.flags;
-                p.reserved[0] = p.reserved[1] = 0;
-                parts[c] = p;
-            }
+            if (chunks > 1 && active && lane == 0) parts[c] = truing_part_of(x);
         }
         if (chunks == 1) return x;
         count = chunks;

@@ -142,9 +142,8 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
     guard("truing_divergence_local", || {
         // SAFETY: this function's contract.
         let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, SHARD_FLAGS) }?;
-        unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
-            partial.k, partial.outside, partial.tail_floor, partial.outside_logprob, partial.log_prob_floor,
-            partial.value_clamp, out_student_at_ids, out_teacher_at_ids);
+        no_partial(&args.partial)?;
+        unavailable!(args; out_student_at_ids, out_teacher_at_ids);
         if args.shard.vocab_end == 0 {
             return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
         }
@@ -175,6 +174,12 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
         let records = records.rows(ok, tokens)?.expect("required");
         kernel::local(&context, &problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
     })
+}
+/// Shards serve whole vocabularies only.
+fn no_partial(f: &truing_partial) -> Result<()> {
+    unavailable!("partial", f; support, ids, teacher_values, teacher_lse, reference, k, outside, tail_floor,
+        outside_logprob, log_prob_floor, value_clamp);
+    Ok(())
 }
 const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
 
@@ -350,9 +355,8 @@ impl FinishCall {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        unavailable!(args; partial.support, partial.ids, partial.teacher_values, partial.teacher_lse, partial.reference,
-            partial.k, partial.outside, partial.tail_floor, partial.outside_logprob, partial.log_prob_floor,
-            partial.value_clamp, student_at_ids, teacher_at_ids);
+        no_partial(&args.partial)?;
+        unavailable!(args; student_at_ids, teacher_at_ids);
         let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 16]")?;
         let starts = t.required("shard_starts", args.shard_starts)?;
         let rows = RowTensors::parse(t, &args.rows)?;

@@ -197,20 +197,22 @@ impl PolicyTensors {
         }
         let level = |field, of: &Input| level((field, None), 0, of.dims(), count, segments);
         let fields = ("inputs.advantage", Some("inputs.advantage_level"));
+        macro_rules! each {
+            ($level:expr, $input:expr) => {
+                match $level? {
+                    Level::Token => $input.tokens(ok, tokens)?.map(Each::Token),
+                    Level::Sequence => $input.list(ok)?.map(Each::Sequence),
+                }
+            };
+        }
         let nothing = Floats::F32(Matrix::vector(&[]));
         let mut len = 0;
         for term in self.terms.iter().flatten() {
             terms[len] = TermInputs {
                 old: term.old.tokens(ok, tokens)?,
                 reference: term.reference.tokens(ok, tokens)?,
-                advantage: match level("inputs.extra_terms.advantage", &term.advantage)? {
-                    Level::Token => term.advantage.tokens(ok, tokens)?.map(Each::Token),
-                    Level::Sequence => term.advantage.list(ok)?.map(Each::Sequence),
-                },
-                flag: match level("inputs.extra_terms.flag", &term.flag)? {
-                    Level::Token => term.flag.tokens(ok, tokens)?.map(Each::Token),
-                    Level::Sequence => term.flag.list(ok)?.map(Each::Sequence),
-                },
+                advantage: each!(level("inputs.extra_terms.advantage", &term.advantage), term.advantage),
+                flag: each!(level("inputs.extra_terms.flag", &term.flag), term.flag),
                 mask: term.mask.tokens(ok, tokens)?,
                 token_weights: term.token_weights.tokens(ok, tokens)?,
             };
@@ -222,18 +224,12 @@ impl PolicyTensors {
             reference: self.reference.tokens(ok, tokens)?,
             sampler: self.sampler.tokens(ok, tokens)?,
             kl_reference: self.kl_reference.tokens(ok, tokens)?,
-            advantage: match self::level(fields, self.advantage_level, self.advantage.dims(), count, segments)? {
-                Level::Token => self.advantage.tokens(ok, tokens)?.map(Each::Token),
-                Level::Sequence => self.advantage.list(ok)?.map(Each::Sequence),
-            },
-            flag: match level("inputs.flag", &self.flag)? {
-                Level::Token => self.flag.tokens(ok, tokens)?.map(Each::Token),
-                Level::Sequence => self.flag.list(ok)?.map(Each::Sequence),
-            },
-            importance: match level("inputs.importance_weight", &self.importance)? {
-                Level::Token => self.importance.tokens(ok, tokens)?.map(Each::Token),
-                Level::Sequence => self.importance.list(ok)?.map(Each::Sequence),
-            },
+            advantage: each!(
+                self::level(fields, self.advantage_level, self.advantage.dims(), count, segments),
+                self.advantage
+            ),
+            flag: each!(level("inputs.flag", &self.flag), self.flag),
+            importance: each!(level("inputs.importance_weight", &self.importance), self.importance),
             log_z: self.log_z.list(ok)?,
             mask: self.mask.tokens(ok, tokens)?,
             keep: self.keep.tokens(ok, tokens)?,

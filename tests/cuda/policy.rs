@@ -253,16 +253,13 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         })
         .collect();
     let own = info.kind == Kind::Estimator;
+    let level = if sequence { Level::Sequence } else { Level::Token };
     let options = Options {
-        loss: about.id,
         variant,
         params: &params,
         kl: way.kl.map(|k| if own { Estimator { id: about.id, coef: 0.0, ..k } } else { k }),
-        aggregate: way.aggregate,
         bonus: way.bonus,
-        level: if sequence { Level::Sequence } else { Level::Token },
-        groups: None,
-        terms: &[],
+        ..Options::new(about.id, level, way.aggregate)
     };
     let segments = if way.packed {
         Segments::Packed(Matrix::vector(&c.offsets).into())
