@@ -1,4 +1,5 @@
-// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`).
+// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`; TRUING_FAST takes
+// another exponential).
 //
 // 1. truing_logprob_blocks: a warp reduces blocks of 2048 columns to their records. A block comes in one read, 16 bytes
 //    at a time, while other warps add theirs up; none waits for another, so one row of a large vocabulary fills the
@@ -374,9 +375,9 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
 // 3. Gradients.
 
 TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
-    const float d = truing_clamp(x - c.m), t = truing_exp_index(d);
-    const float w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
-    return w * truing_exp_poly(d, t) * truing_fma(c.c1, d, c.c0);
+    float d = x - c.m, w, p;
+    truing_exp_factors(d, entry, w, p);
+    return w * p * truing_fma(c.c1, d, c.c0);
 }
 // Of one column. All lanes call it.
 TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {

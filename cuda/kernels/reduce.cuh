@@ -16,6 +16,21 @@ TRUING_FN float truing_clamp(float d) { return truing_max_nan(d, TRUING_EXP_LOW)
 
 __constant__ truing_u32 truing_exp_table[8] = TRUING_EXP_TABLE;
 
+// e^d as w p; d is clamped. All lanes of the warp call it: the table is spread over them (`entry`), and a shuffle takes the
+// index modulo 8 by itself.
+TRUING_FN void truing_exp_factors(float &d, truing_u32 entry, float &w, float &p) {
+    d = truing_clamp(d);
+#ifdef TRUING_FAST
+    (void)entry;
+    w = 1.0f;
+    p = truing_exp2_fast(d * 1.4426950408889634f);
+#else
+    const float t = truing_exp_index(d);
+    w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
+    p = truing_exp_poly(d, t);
+#endif
+}
+
 struct truing_record {
     float m, r, u, q1, xy;
     truing_u32 k, flags;
@@ -137,11 +152,8 @@ TRUING_FN truing_chains truing_sums(const T *place, truing_u32 n, float centre) 
         }
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {
-            d[i] = truing_clamp(d[i] - centre);
-            const float t = truing_exp_index(d[i]);
-            // the table is spread over the lanes: a shuffle takes the index modulo 8 by itself
-            w[i] = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
-            p[i] = truing_exp_poly(d[i], t);
+            d[i] = d[i] - centre;
+            truing_exp_factors(d[i], entry, w[i], p[i]);
         }
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {
