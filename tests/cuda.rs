@@ -175,7 +175,7 @@ fn planted_bugs_are_noticed() {
             "        __syncwarp();\n        if (lane == 0 && c.target",
             "        if (lane == 0 && c.target",
         ),
-        ("the maximum's own 1 is summed up", "reduce.cuh", "truing_narrow(-TRUING_INFF, x + j);", ""),
+        ("the maximum's own 1 is summed up", "reduce.cuh", "if (hit) truing_narrow(-TRUING_INFF, x + from + k);", ""),
         (
             "a barrier is missing behind the columns that are taken out",
             "reduce.cuh",

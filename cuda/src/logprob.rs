@@ -133,9 +133,10 @@ impl Transform {
 const PIECE: usize = 32;
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
-/// Warps of a block of threads, and blocks that fit on a multiprocessor; `TRUING_WARPS` of the kernels.
+/// Warps of a block of threads (`TRUING_WARPS` of the kernels), and how many such blocks of the gradient's kernel fit on a
+/// multiprocessor.
 const WARPS: usize = 4;
-const RESIDENT: u32 = 6;
+const GRADIENTS: u32 = 7;
 const THREADS: usize = 128;
 
 fn parts(problem: &Problem) -> usize {
@@ -186,7 +187,7 @@ pub unsafe fn forward(
     (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let go = Launch { context, stream, device: &device, problem };
-    let kernels = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?);
+    let kernels = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         go.over_blocks(kernels.0, parts(problem), &args)?;
@@ -263,7 +264,8 @@ pub unsafe fn backward(
         (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
         _ => c"truing_logprob_grad_f16",
     };
-    let (blocks, rows, columns) = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    let (blocks, rows, columns) =
+        (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, (go.kernel(name)?, GRADIENTS));
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
@@ -288,23 +290,28 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
-        self.kernel(match inputs.logits.dtype {
-            Dtype::F32 => c"truing_logprob_blocks_f32",
-            Dtype::Bf16 => c"truing_logprob_blocks_bf16",
-            _ => c"truing_logprob_blocks_f16",
-        })
+    fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<(Kernel, u32)> {
+        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+        let (name, resident) = match (inputs.logits.dtype, transformed) {
+            (Dtype::F32, false) => (c"truing_logprob_blocks_f32", 6),
+            (Dtype::Bf16, false) => (c"truing_logprob_blocks_bf16", 8),
+            (_, false) => (c"truing_logprob_blocks_f16", 8),
+            (Dtype::F32, true) => (c"truing_logprob_transformed_f32", 6),
+            (Dtype::Bf16, true) => (c"truing_logprob_transformed_bf16", 6),
+            (_, true) => (c"truing_logprob_transformed_f16", 6),
+        };
+        Ok((self.kernel(name)?, resident))
     }
     /// Warps for the `parts` blocks of every row: each takes as many neighbouring ones as leave every place of the device
     /// four turns, up to eight.
     ///
     /// # Safety
     /// As for [`Kernel::launch`].
-    unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
+    unsafe fn over_blocks(&self, (kernel, resident): (Kernel, u32), parts: usize, args: &Args) -> Result<()> {
         let (rows, places) =
-            (self.problem.rows(), self.device.multiprocessors.max(1) as usize * RESIDENT as usize * WARPS);
+            (self.problem.rows(), self.device.multiprocessors.max(1) as usize * resident as usize * WARPS);
         let chunk = (rows.saturating_mul(parts) / (4 * places)).clamp(1, 8);
-        let grid = walk(self.device, rows.saturating_mul(parts.div_ceil(chunk)), WARPS, RESIDENT);
+        let grid = walk(self.device, rows.saturating_mul(parts.div_ceil(chunk)), WARPS, resident);
         let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
         unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }
