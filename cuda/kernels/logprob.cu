@@ -273,13 +273,16 @@ TRUING_FN void truing_figures(const truing_logprob_args &a, truing_i64 row, int 
     } else if (!truing_poisoned(x) && x.m == -TRUING_INFF) {
         lse = max = x.m;
     } else if (!truing_poisoned(x)) {
-        const double m = x.m, r = x.r, l = truing_log1p(r);
-        logprob = (float)(((double)x.xy - m) - l);
-        lse = (float)(m + l);
+        const double m = x.m, r = x.r;
+        if (a.out_logprob.data || a.out_lse.data || a.out_entropy.data || a.out_log_sum_sq.data) {
+            const double l = truing_log1p(r);
+            logprob = (float)(((double)x.xy - m) - l);
+            lse = (float)(m + l);
+            if (a.out_entropy.data) entropy = (float)(l - (double)x.u / (1.0 + r));
+            if (a.out_log_sum_sq.data) log_sum_sq = (float)(truing_log1p((double)x.q1) - 2.0 * l);
+        }
         max = x.m;
         argmax = (int)x.k;
-        entropy = (float)(l - (double)x.u / (1.0 + r));
-        log_sum_sq = (float)(truing_log1p((double)x.q1) - 2.0 * l);
         top = kind == TRUING_COLUMN && target == (truing_i64)x.k;
     }
     truing_put(a.out_logprob, row, logprob);
