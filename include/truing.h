@@ -5076,18 +5076,30 @@ truing_status truing_preference_orchestrator_workspace_size(const struct truing_
                                                             size_t *minimum,
                                                             size_t *preferred);
 
-/// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
-/// several threads at once, and must not be used on the other side of a fork.
+/// Creates a context: a pool of threads, the math mode, a cap on the instruction set, the kernels of CUDA devices. It is
+/// immutable, may be used from several threads and for several devices at once, and must not be used on the other side of a
+/// fork. Nothing of CUDA is touched before a call with CUDA tensors, which needs a context.
 ///
 /// # Safety
-/// `options` is NULL or points to `struct_size` readable bytes; `out_context` is NULL or writable.
-truing_status truing_context_create(const struct truing_context_options *options, struct truing_context **out_context);
+/// `options` is NULL or points to `struct_size` readable bytes, its `cuda_cache_dir` is NULL or a string that ends in a 0;
+/// `out_context` is NULL or writable.
+truing_status truing_context_create(const struct truing_context_options *options,
+                                    struct truing_context **out_context);
 
 /// Destroys a context that no call uses any more; NULL is allowed.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
+
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`. Calls load what they
+/// lack themselves, but not while their stream is captured into a graph: prepare first. Where there is no driver, no such
+/// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
+///
+/// # Safety
+/// `context` is NULL, which is refused, or came from `truing_context_create`.
+truing_status truing_prepare(const struct truing_context *context,
+                             int32_t device_id);
 
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
 ///

@@ -14,6 +14,8 @@ use truing_cuda::logprob::{Figures, Inputs, Upstream};
 use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
+#[path = "cuda/abi.rs"]
+mod abi;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -658,7 +660,7 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context) + sequences(&context) + preference::all(&context) + policy::all(&context);
+    done += outside(&context) + sequences(&context) + preference::all(&context) + policy::all(&context) + abi::all();
     println!("{done} values compared");
 }
 /// One small batch, for tools that slow a device down a hundredfold.
@@ -1037,6 +1039,7 @@ fn child_host() {
     assert_eq!(compiled(), 7);
 
     refusals(&Context::default());
+    abi::host();
     println!("11 ways of the host path passed");
 }
 /// Every check of the arguments names its field; nothing is launched.
@@ -1125,6 +1128,7 @@ fn child_refused() {
     let e = truing_cuda::available().unwrap_err();
     assert_eq!(e.status, Status::NoDevice, "{e}");
     assert_eq!(tiny(&Context::default()).unwrap_err().status, Status::NoDevice);
+    abi::without_driver();
 }
 #[test]
 #[ignore = "a child of the tests above"]

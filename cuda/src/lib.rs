@@ -16,7 +16,7 @@ pub mod preference;
 mod program;
 pub mod sequence;
 
-pub use driver::{Stream, available};
+pub use driver::{Entered, Stream, available};
 pub use plan::{Space, Tensor};
 pub use program::{Context, ContextOptions};
 
