@@ -326,7 +326,7 @@ pub fn all() -> usize {
     let advantage: Vec<f32> = (0..b).map(|_| r.normal() as f32).collect();
     let old: Vec<f32> = logps.iter().map(|x| x + 0.2 * r.normal() as f32).collect();
     let live: Vec<u8> = mask.iter().map(|&x| x as u8).collect();
-    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("cispo", true), ("k3", false)] {
+    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("reinforce", true), ("k3", false)] {
         let shape = tokens(packed);
         done += POLICY.same(&format!("{name}, packed {packed}"), &context, |t, a| {
             let i = &mut a.inputs;
