@@ -17,6 +17,10 @@
 // - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
 //   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
 //   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - with CUDA tensors (logprob, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
+//   tensors' device, and waits for nothing; it needs a context, and what it points to stays as it is until the stream has
+//   passed it. The workspace has the size for that device and lies there. What only the data shows (ids and offsets out of
+//   their range) is flagged in the outputs, not returned; fields that the device lacks are refused by name;
 // - a *_workspace_size function takes the arguments of its call, data pointers included. What it returns depends on
 //   shapes, dtypes, options and the context only; of the data it reads nothing but offsets (cu_seqlens, list_offsets);
 // - structs grow at their end or into reserved bytes. Arrays of structs say the bytes of one element (param_size,

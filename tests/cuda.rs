@@ -250,6 +250,30 @@ fn host_path() {
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
     println!("7 children passed");
+    python_client(&dir.0);
+}
+/// The Python package on arrays of the stand-in device.
+fn python_client(dir: &Path) {
+    let Some(python) = std::env::var_os("TRUING_TEST_PYTHON") else {
+        println!("SKIPPED 1: TRUING_TEST_PYTHON names no Python with numpy (tests/run sets it)");
+        return;
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["build", "--quiet", "--package", "truing-ffi", "--lib", "--message-format=json"]);
+    let out = cargo.args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] }).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    let library = said.split('"').find(|w| w.ends_with("libtruing_ffi.so")).unwrap_or_else(|| panic!("{said}"));
+    let out = Command::new(python)
+        .arg(root().join("tests/python/cuda.py"))
+        .arg(library)
+        .env("PYTHONPATH", root().join("ffi/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("LD_LIBRARY_PATH", dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.contains(" checks"), "{said}");
+    print!("{said}");
 }
 
 // What the children run.

@@ -157,7 +157,10 @@ impl Entered {
         let code = unsafe { sys::cuDevicePrimaryCtxGetState(device, &mut flags, &mut active) };
         check("cuDevicePrimaryCtxGetState", code)?;
         if active == 0 {
-            return Err(no_device(Value::Text("no context of the tensors' device"), "a CUDA context, made by the caller"));
+            return Err(no_device(
+                Value::Text("no context of the tensors' device"),
+                "a CUDA context, made by the caller",
+            ));
         }
         // SAFETY: the primary context exists; it is given back when this value is dropped.
         unsafe {

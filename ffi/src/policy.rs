@@ -115,8 +115,7 @@ impl<'p> Forward<'p> {
         let tokens = &Leading::new(logps.dims());
         let mut place = [TermInputs::default(); TERMS];
         let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
-        let options =
-            Options { groups: inputs.group_offsets.list(ok)?, ..options(&args.inputs, &self.terms, false)? };
+        let options = Options { groups: inputs.group_offsets.list(ok)?, ..options(&args.inputs, &self.terms, false)? };
         let inputs = Inputs {
             logps: logps.tokens(ok, tokens)?.expect("required"),
             entropy: self.entropy.tokens(ok, tokens)?,
@@ -429,9 +428,9 @@ pub(crate) fn level(
     segments: &Segments<'_>,
 ) -> Result<Level> {
     let uneven = match segments {
-        Segments::Packed(cu) => Some(
-            cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))),
-        ),
+        Segments::Packed(cu) => {
+            Some(cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))))
+        }
         Segments::Padded { .. } => None,
     };
     level_of(names, given, dims, tokens, uneven)

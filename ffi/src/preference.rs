@@ -320,7 +320,10 @@ impl GroupTensors {
             Form::Lists => {
                 let nothing =
                     Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
-                Items::Lists { offsets: self.list_offsets.list(ok)?.ok_or(nothing)?, members: self.member_seq.list(ok)? }
+                Items::Lists {
+                    offsets: self.list_offsets.list(ok)?.ok_or(nothing)?,
+                    members: self.member_seq.list(ok)?,
+                }
             }
         })
     }

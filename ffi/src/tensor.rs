@@ -636,7 +636,8 @@ impl Raw {
 pub(crate) fn only_on_cpu(fields: &[(&'static str, bool)]) -> Result<()> {
     match fields.iter().find(|(_, given)| *given) {
         Some((field, _)) => {
-            let (got, expected) = (Value::Text("a value"), Value::Text("none with CUDA tensors: not on the device yet"));
+            let (got, expected) =
+                (Value::Text("a value"), Value::Text("none with CUDA tensors: not on the device yet"));
             Err(Error::new(Status::UnsupportedDevice, field, got, expected))
         }
         None => Ok(()),

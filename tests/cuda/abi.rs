@@ -120,12 +120,9 @@ type Size<A> = unsafe extern "C" fn(*const A, *mut usize, *mut usize) -> truing_
 type Run<A> = unsafe extern "C" fn(*const A) -> truing_status;
 /// An operation: its workspace and itself.
 struct Op<A>(Size<A>, Run<A>);
-const LOGPROB: Op<truing_logprob_forward_args> =
-    Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
-const BACKWARD: Op<truing_logprob_backward_args> =
-    Op(truing_logprob_backward_workspace_size, truing_logprob_backward);
-const SEQUENCE: Op<truing_sequence_forward_args> =
-    Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
+const LOGPROB: Op<truing_logprob_forward_args> = Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
+const BACKWARD: Op<truing_logprob_backward_args> = Op(truing_logprob_backward_workspace_size, truing_logprob_backward);
+const SEQUENCE: Op<truing_sequence_forward_args> = Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
 const SEQUENCE_BACKWARD: Op<truing_sequence_backward_args> =
     Op(truing_sequence_backward_workspace_size, truing_sequence_backward);
 const PREFERENCE: Op<truing_preference_forward_args> =
@@ -268,13 +265,15 @@ pub fn all() -> usize {
     for packed in [false, true] {
         let shape = tokens(packed);
         done += SEQUENCE.same(&format!("sequence, packed {packed}"), &context, |t, a| {
-            (a.logps, a.ref_logps, a.mask) = (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
+            (a.logps, a.ref_logps, a.mask) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
             (a.score.kind, a.score.divisor) = (TRUING_SCORE_MEAN, TRUING_DIVISOR_TOKENS);
             if packed {
                 a.cu_seqlens = t.read(&cu, &[b + 1]);
             }
             (a.out_scores, a.out_counts) = (t.write::<f64>(&[b]), t.write::<i32>(&[b]));
-            (a.out_first, a.out_last, a.out_status) = (t.write::<i32>(&[b]), t.write::<i32>(&[b]), t.write::<u32>(&[b]));
+            (a.out_first, a.out_last, a.out_status) =
+                (t.write::<i32>(&[b]), t.write::<i32>(&[b]), t.write::<u32>(&[b]));
         });
         done += SEQUENCE_BACKWARD.same(&format!("sequence backward, packed {packed}"), &context, |t, a| {
             (a.ref_logps, a.mask) = (t.read(&refs, &shape), t.read(&mask, &shape));
@@ -326,7 +325,8 @@ pub fn all() -> usize {
     let advantage: Vec<f32> = (0..b).map(|_| r.normal() as f32).collect();
     let old: Vec<f32> = logps.iter().map(|x| x + 0.2 * r.normal() as f32).collect();
     let live: Vec<u8> = mask.iter().map(|&x| x as u8).collect();
-    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("reinforce", true), ("k3", false)] {
+    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("reinforce", true), ("k3", false)]
+    {
         let shape = tokens(packed);
         done += POLICY.same(&format!("{name}, packed {packed}"), &context, |t, a| {
             let i = &mut a.inputs;

@@ -11,7 +11,7 @@ import types
 
 from . import _abi
 from ._error import Error
-from ._tensor import bare, cuda_device, current_stream, describe, empty, refuse, stream_handle, using_stream
+from ._tensor import allocates, bare, cuda_device, current_stream, describe, empty, refuse, stream_handle, using_stream
 
 FOLDER = pathlib.Path(__file__).parent / "lib"
 _lib = None
@@ -185,6 +185,8 @@ class Call:
         if want is None or want is False:
             return
         place = self._empty(shape, dtype) if want is True else want
+        if self.on_cuda and not allocates(self.like) and allocates(place):
+            self.like = place  # JAX allocates nothing for us: the library of a place does
         self._tensor(path, place, True)
         self.results[name] = place
 

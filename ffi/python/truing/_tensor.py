@@ -112,6 +112,13 @@ def dtype_name(x):
     return name if is_numpy(x) or name in DTYPES else "float32"
 
 
+def allocates(x):
+    """Whether :func:`empty` can make arrays beside one that lies on a CUDA device."""
+    x = bare(x)
+    library = sys.modules.get(type(x).__module__.partition(".")[0])
+    return is_torch(x) or (hasattr(library, "empty") and hasattr(x, "device"))
+
+
 def empty(like, shape, dtype):
     """A new array for an output: of torch or CuPy on the same device if `like` is theirs, else numpy's."""
     if isinstance(like, Tensor):
@@ -124,11 +131,10 @@ def empty(like, shape, dtype):
             return torch.empty(shape, dtype=getattr(torch, dtype), device=like.device)
         return Tensor(torch.empty(shape, dtype=torch.int32, device=like.device), dtype)
     if cuda_device(like) is not None:
-        library = sys.modules.get(type(like).__module__.partition(".")[0])
-        if not hasattr(library, "empty") or not hasattr(like, "device"):
+        if not allocates(like):
             refuse("output", "True", f"a place on the device: arrays of type {type(like).__name__} are not allocated here")
         with like.device:
-            return library.empty(shape, dtype=dtype)
+            return sys.modules[type(like).__module__.partition(".")[0]].empty(shape, dtype=dtype)
     import numpy
 
     return numpy.empty(shape, dtype=dtype)
