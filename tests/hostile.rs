@@ -394,11 +394,11 @@ fn tensors_are_checked_before_any_access() {
         t.raw.device.device_type = TRUING_DEVICE_CUDA;
     }
     c.refused(TRUING_STATUS_INVALID_ARGUMENT, "context: got NULL");
-    let mut mask: truing_support_mask_args = args();
-    mask.logits = c.t_logits.ptr();
+    let mut linear: truing_linear_logprob_forward_args = args();
+    linear.head.hidden = c.t_logits.ptr();
     // SAFETY: refused by the description.
-    assert_eq!(unsafe { truing_support_mask(&mask) }, TRUING_STATUS_UNSUPPORTED_DEVICE);
-    assert!(message().contains("logits: got a CUDA tensor, expected memory of the CPU"), "{}", message());
+    assert_eq!(unsafe { truing_linear_logprob_forward(&linear) }, TRUING_STATUS_UNSUPPORTED_DEVICE);
+    assert!(message().contains("head.hidden: got a CUDA tensor, expected memory of the CPU"), "{}", message());
     // SAFETY: refused.
     assert_eq!(unsafe { truing_prepare(null(), 0) }, TRUING_STATUS_INVALID_ARGUMENT);
     assert!(message().contains("context"), "{}", message());

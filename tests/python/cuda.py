@@ -250,7 +250,8 @@ else:
     explicit = truing.logprob(a, b, stream=side).logprob
     side.synchronize()
     check(same(explicit, want), "a stream by name")
-    # nothing is waited for: the call returns while the stream sleeps
+    # nothing is waited for: the call returns while the stream sleeps (torch has the memory from the call before)
+    truing.logprob(a, b)
     torch.cuda._sleep(2_000_000_000)
     busy = truing.logprob(a, b).logprob
     check(not torch.cuda.current_stream().query(), "the call waited for the device")
