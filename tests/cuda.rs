@@ -147,10 +147,15 @@ fn planted_bugs_are_noticed() {
         (
             "a barrier is missing behind the copies",
             "logprob.cu",
-            "truing_copies_done();\n        __syncwarp();",
+            "truing_copies_done();\n            __syncwarp();",
             "truing_copies_done();",
         ),
-        ("nobody waits for the copies", "logprob.cu", "truing_copies_done();\n        __syncwarp();", "__syncwarp();"),
+        (
+            "nobody waits for the copies",
+            "logprob.cu",
+            "truing_copies_done();\n            __syncwarp();",
+            "__syncwarp();",
+        ),
         (
             "a barrier is missing between the levels of the tree",
             "logprob.cu",
@@ -163,7 +168,13 @@ fn planted_bugs_are_noticed() {
             "        __syncwarp();\n        if (lane == 0 && c.target",
             "        if (lane == 0 && c.target",
         ),
-        ("the maximum's own 1 is summed up", "reduce.cuh", "if (!hit) c.r =", "c.r ="),
+        ("the maximum's own 1 is summed up", "reduce.cuh", "truing_narrow(-TRUING_INFF, x + j);", ""),
+        (
+            "a barrier is missing behind the columns that are taken out",
+            "reduce.cuh",
+            "__syncwarp(); // other lanes have taken columns of this one's chain",
+            "",
+        ),
         (
             "one barrier is missing before the items are added up",
             "preference.cu",

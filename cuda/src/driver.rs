@@ -31,7 +31,7 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 15] = [
+const DRIVER: [&CStr; 16] = [
     c"cuInit",
     c"cuDeviceGet",
     c"cuDevicePrimaryCtxGetState",
@@ -46,6 +46,7 @@ const DRIVER: [&CStr; 15] = [
     c"cuLibraryUnload",
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
+    c"cuLaunchKernelEx",
     c"cuStreamIsCapturing",
 ];
 const COMPILER: [&CStr; 10] = [
@@ -243,19 +244,47 @@ unsafe impl Send for Kernel {}
 // SAFETY: as for the library.
 unsafe impl Sync for Kernel {}
 impl Kernel {
-    /// Enqueues it with one argument.
+    /// Enqueues it with one argument. From compute capability 9.0 on its blocks may get ready while the launch before it on
+    /// the stream ends: every kernel waits for that end in its first statement (`truing_wait` of the kernels).
     ///
     /// # Safety
     /// The kernel takes one `A`, its library is loaded, and what `args` points to is as the kernel expects it, until the
     /// stream has passed it.
-    pub unsafe fn launch<A: Copy>(self, stream: Stream, grid: u32, threads: u32, args: &A) -> Result<()> {
+    pub unsafe fn launch<A: Copy>(
+        self,
+        device: &Device,
+        stream: Stream,
+        grid: u32,
+        threads: u32,
+        args: &A,
+    ) -> Result<()> {
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
-        let (kernel, stream) = (self.0.cast(), stream.0.cast());
-        // SAFETY: the caller's promise; the driver copies the argument before it returns.
-        let code = unsafe {
-            sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), ptr::null_mut())
+        let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
+        if device.major < 9 {
+            // SAFETY: the caller's promise; the driver copies the argument before it returns.
+            let code =
+                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
+            return check("cuLaunchKernel", code);
+        }
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
         };
-        check("cuLaunchKernel", code)
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid,
+            gridDimY: 1,
+            gridDimZ: 1,
+            blockDimX: threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: 0,
+            hStream: stream,
+            attrs: &mut early,
+            numAttrs: 1,
+        };
+        // SAFETY: as above; the driver copies the attribute too.
+        check("cuLaunchKernelEx", unsafe { sys::cuLaunchKernelEx(&config, kernel, args.as_mut_ptr(), none) })
     }
 }
 

@@ -99,14 +99,35 @@ struct Args {
     ignore_index: i64,
     logit_scale: f64,
     softcap: f64,
-    fixed_temperature: f64,
     grad_scale: f64,
+    transform: Transform,
     vocab: u32,
     valid: u32,
+    chunk: u32,
     parts: u32,
     lanes: u32,
     has_ignore: u32,
     all: u32,
+}
+/// `truing_transform`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Transform {
+    kind: u32,
+    inner: f32,
+    outer: f32,
+    slope: f32,
+}
+impl Transform {
+    /// The constants of core, rounded once.
+    fn of(t: &truing_core::logprob::Transform) -> Transform {
+        let slope = (t.logit_scale / t.temperature) as f32;
+        if t.softcap != 0.0 {
+            let (inner, outer) = ((t.logit_scale / t.softcap) as f32, (t.softcap / t.temperature) as f32);
+            return Transform { kind: 2, inner, outer, slope };
+        }
+        Transform { kind: (slope != 1.0) as u32, inner: slope, outer: slope, slope }
+    }
 }
 /// Bytes of `truing_part` and of `truing_columns`.
 const PIECE: usize = 32;
@@ -247,10 +268,11 @@ pub unsafe fn backward(
     unsafe {
         if stats.is_none() {
             go.over_blocks(blocks, parts(problem), &args)?;
+            go.over_rows(rows, &args)?;
         } else {
             args.lanes = 1; // nothing is merged
+            go.over_rows(rows, &args)?;
         }
-        go.over_rows(rows, &args)?;
         go.over_blocks(columns, problem.vocab().div_ceil(BLOCK), &args)
     }
 }
@@ -273,14 +295,19 @@ impl Launch<'_> {
             _ => c"truing_logprob_blocks_f16",
         })
     }
-    /// A warp for each of the `parts` blocks of every row.
+    /// Warps for the `parts` blocks of every row: each takes as many neighbouring ones as leave every place of the device
+    /// four turns, up to eight.
     ///
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
-        let grid = walk(self.device, self.problem.rows().saturating_mul(parts), WARPS, RESIDENT);
+        let (rows, places) =
+            (self.problem.rows(), self.device.multiprocessors.max(1) as usize * RESIDENT as usize * WARPS);
+        let chunk = (rows.saturating_mul(parts) / (4 * places)).clamp(1, 8);
+        let grid = walk(self.device, rows.saturating_mul(parts.div_ceil(chunk)), WARPS, RESIDENT);
+        let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, 32 * WARPS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }
     }
     /// `args.lanes` lanes for each row.
     ///
@@ -289,7 +316,7 @@ impl Launch<'_> {
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
         let grid = cover("logits", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, THREADS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, THREADS as u32, args) }
     }
 }
 fn no_target(expected: &'static str) -> Error {
@@ -362,10 +389,11 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         ignore_index: options.ignore_index.unwrap_or(0),
         logit_scale: options.transform.logit_scale,
         softcap: options.transform.softcap,
-        fixed_temperature: options.transform.temperature,
         grad_scale: 1.0,
+        transform: Transform::of(&options.transform),
         vocab: problem.vocab() as u32,
         valid: problem.valid() as u32,
+        chunk: 1,
         parts,
         lanes: parts.next_power_of_two().min(32),
         has_ignore: options.ignore_index.is_some() as u32,
