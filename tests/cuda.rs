@@ -1022,7 +1022,8 @@ fn child_host() {
     }
     let compiled = || standin(NVRTC, c"standin_compiled", 0);
     let dir = PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("cache");
-    let cached = |dir: &Path| Context::new(ContextOptions { cache_dir: Some(dir.to_path_buf()) });
+    let cached =
+        |dir: &Path| Context::new(ContextOptions { cache_dir: Some(dir.to_path_buf()), ..ContextOptions::default() });
 
     // no current context
     standin(CUDA, c"standin_context", 0);
@@ -1073,9 +1074,24 @@ fn child_host() {
     });
     assert_eq!(compiled(), 7);
 
+    // compiled beforehand: nothing is compiled, unless it is for another device or of another text
+    let made = truing_cuda::images((9, 0)).unwrap();
+    for (change, arch, compiles) in [(0, (9, 0), 0), (1, (9, 0), 1), (0, (9, 1), 1), (0, (8, 0), 1)] {
+        let image = |(file, key, code): &(&'static str, u64, Vec<u8>)| truing_cuda::Image {
+            file,
+            key: key ^ change,
+            arch,
+            code: code.clone().leak(),
+        };
+        let images = made.iter().map(image).collect::<Vec<_>>().leak();
+        let before = compiled();
+        assert_eq!(tiny(&Context::new(ContextOptions { images, ..ContextOptions::default() })), Ok(QUARTER));
+        assert_eq!(compiled() - before, compiles, "{arch:?}");
+    }
+
     refusals(&Context::default());
     abi::host();
-    println!("11 ways of the host path passed");
+    println!("15 ways of the host path passed");
 }
 /// Every check of the arguments names its field; nothing is launched.
 fn refusals(context: &Context) {

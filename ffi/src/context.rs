@@ -109,6 +109,7 @@ pub unsafe extern "C" fn truing_context_create(
             cuda: truing_cuda::Context::new(truing_cuda::ContextOptions {
                 // SAFETY: this function's contract.
                 cache_dir: unsafe { path("cuda_cache_dir", options.cuda_cache_dir) }?,
+                images: IMAGES,
             }),
         };
         // SAFETY: not NULL, aligned, writable by contract.
@@ -117,7 +118,8 @@ pub unsafe extern "C" fn truing_context_create(
     })
 }
 
-/// Destroys a context that no call uses any more; NULL is allowed.
+/// Destroys a context that no call uses any more; NULL is allowed. The context of calls on CUDA keeps their kernels: it outlives
+/// what their streams have not passed yet, and graphs that they were captured into.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
@@ -175,6 +177,12 @@ unsafe fn path(field: &'static str, p: *const c_char) -> Result<Option<std::path
     };
     Ok(Some(text.into()))
 }
+
+/// Kernels that `cargo xtask dist` has compiled before it built this library; none in other builds.
+#[cfg(all(feature = "cuda", truing_images))]
+const IMAGES: &[truing_cuda::Image] = include!(env!("TRUING_IMAGES"));
+#[cfg(all(feature = "cuda", not(truing_images)))]
+const IMAGES: &[truing_cuda::Image] = &[];
 
 fn isa(cap: truing_isa) -> Result<Option<Isa>> {
     Ok(Some(match cap {

@@ -48,7 +48,8 @@ macro_rules! stored {
 stored!(f32: TRUING_DTYPE_FLOAT 32, f64: TRUING_DTYPE_FLOAT 64, f16: TRUING_DTYPE_FLOAT 16, bf16: TRUING_DTYPE_BFLOAT 16,
     i32: TRUING_DTYPE_INT 32, i64: TRUING_DTYPE_INT 64, u8: TRUING_DTYPE_UINT 8, u32: TRUING_DTYPE_UINT 32);
 
-/// The tensors of one call, all of them on one device.
+/// The tensors of one call, all of them on one device. Descriptions stay where they are while more are added.
+#[allow(clippy::vec_box)]
 struct Arrays {
     device: truing_device,
     shapes: Vec<Box<[i64; 6]>>,
