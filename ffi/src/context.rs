@@ -179,9 +179,9 @@ unsafe fn path(field: &'static str, p: *const c_char) -> Result<Option<std::path
 }
 
 /// Kernels that `cargo xtask dist` has compiled before it built this library; none in other builds.
-#[cfg(all(feature = "cuda", truing_images))]
-const IMAGES: &[truing_cuda::Image] = include!(env!("TRUING_IMAGES"));
-#[cfg(all(feature = "cuda", not(truing_images)))]
+#[cfg(feature = "images")]
+const IMAGES: &[truing_cuda::Image] = include!(env!("TRUING_IMAGES", "`cargo xtask dist` sets it"));
+#[cfg(all(feature = "cuda", not(feature = "images")))]
 const IMAGES: &[truing_cuda::Image] = &[];
 
 fn isa(cap: truing_isa) -> Result<Option<Isa>> {

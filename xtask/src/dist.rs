@@ -49,11 +49,11 @@ fn build(root: &Path, soname: &str) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let target = root.join(target);
     let mut command = Command::new(cargo);
-    command.current_dir(root).args(["rustc", "--package", "truing-ffi", "--release", "--lib", "--", "-C"]);
-    command.arg(format!("link-arg=-Wl,-soname,{soname}"));
+    command.current_dir(root).args(["rustc", "--package", "truing-ffi", "--release", "--lib"]);
     if let Some(table) = images(&target.join("images"))? {
-        command.args(["--cfg", "truing_images"]).env("TRUING_IMAGES", table);
+        command.args(["--features", "images"]).env("TRUING_IMAGES", table);
     }
+    command.args(["--", "-C", &format!("link-arg=-Wl,-soname,{soname}")]);
     if !command.status()?.success() {
         return Err("the library did not build".into());
     }
