@@ -8,13 +8,13 @@
 // 3. truing_logprob_grad: a warp writes the gradient of 2048 columns. Logits may be overwritten.
 //
 // A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
-#include "reduce.cuh"
+#include "logits.cuh"
 
 struct truing_logprob_args {
     truing_view logits, grad, target, mask, bias, temperature, stats;
     truing_view grad_logprob, grad_lse, grad_entropy;
     truing_view out_logprob, out_lse, out_max, out_argmax, out_entropy, out_log_sum_sq, out_is_top1, out_stats, out_status;
-    void *blocks;  // truing_part [rows, parts]
+    void *blocks;  // truing_part::words [rows, parts]
     void *columns; // truing_columns [rows]
     truing_i64 rows, ignore_index;
     double logit_scale, softcap, fixed_temperature, grad_scale;
@@ -24,9 +24,26 @@ struct truing_logprob_args {
     truing_u32 has_ignore;
     truing_u32 all; // u and q1 are needed
 };
-struct alignas(16) truing_part {
-    float m, r, u, q1;
-    truing_u32 k, flags, reserved[2];
+// The record of a block as the workspace holds it.
+struct truing_part {
+    typedef truing_record record;
+    typedef truing_words<8> words;
+    TRUING_FN record empty() { return truing_empty(); }
+    TRUING_FN record load(const words &w) {
+        record x = empty();
+        x.m = truing_from(w.x[0]);
+        x.r = truing_from(w.x[1]);
+        x.u = truing_from(w.x[2]);
+        x.q1 = truing_from(w.x[3]);
+        x.k = w.x[4];
+        x.flags = w.x[5];
+        return x;
+    }
+    TRUING_FN words store(const record &x) {
+        const words w = {{truing_bits(x.m), truing_bits(x.r), truing_bits(x.u), truing_bits(x.q1), x.k, x.flags, 0, 0}};
+        return w;
+    }
+    TRUING_FN record merge(const truing_logprob_args &, const record &a, const record &b) { return truing_merge(a, b); }
 };
 struct alignas(16) truing_columns {
     truing_u32 fill; // every live column has the value m
@@ -36,66 +53,9 @@ struct alignas(16) truing_columns {
     truing_u32 reserved[2];
 };
 #define TRUING_NONE 0xffffffffu
-enum { TRUING_IGNORED, TRUING_NO_TARGET, TRUING_COLUMN };
-enum { TRUING_PLAIN, TRUING_SCALE, TRUING_SOFTCAP };
-
-TRUING_FN int truing_target(const truing_logprob_args &a, truing_i64 row, truing_i64 &y) {
-    if (a.mask.data && truing_int_at(a.mask, row) == 0) return TRUING_IGNORED;
-    if (!a.target.data) return TRUING_NO_TARGET;
-    y = truing_int_at(a.target, row);
-    return a.has_ignore && y == a.ignore_index ? TRUING_IGNORED : TRUING_COLUMN;
-}
-// The transform of a row: constants formed in f64 and rounded once. A temperature outside its range counts as a NaN.
-struct truing_transform {
-    int kind;
-    float inner, outer, slope;
-};
-TRUING_FN truing_transform truing_transform_of(const truing_logprob_args &a, truing_i64 row) {
-    double temperature = a.fixed_temperature;
-    if (a.temperature.data) {
-        temperature = (double)*truing_row<const float>(a.temperature, row);
-        if (!(temperature > 0.0 && temperature < TRUING_INF)) temperature = TRUING_NAN;
-    }
-    truing_transform t;
-    t.slope = (float)(a.logit_scale / temperature);
-    t.inner = t.outer = t.slope;
-    t.kind = t.slope == 1.0f ? TRUING_PLAIN : TRUING_SCALE;
-    if (a.softcap != 0.0) {
-        t.kind = TRUING_SOFTCAP;
-        t.inner = (float)(a.logit_scale / a.softcap);
-        t.outer = (float)(a.softcap / temperature);
-    }
-    return t;
-}
-// A dead column (raw logit or bias -inf) is -inf whatever else it holds; a raw +inf stays.
-TRUING_FN float truing_apply(const truing_transform &t, float z, bool biased, float b) {
-    const float v = biased ? z + b : z;
-    float x = t.kind == TRUING_PLAIN ? v : t.kind == TRUING_SCALE ? v * t.slope : truing_tanh(v * t.inner) * t.outer;
-    x = TRUING_INFF <= z ? TRUING_INFF : x;
-    x = z <= -TRUING_INFF ? -TRUING_INFF : x;
-    return biased && b <= -TRUING_INFF ? -TRUING_INFF : x;
-}
-// dx/dz at v = z + bias of a live column.
-template <class R> TRUING_FN R truing_slope(const truing_transform &t, R v) {
-    if (t.kind == TRUING_PLAIN) return (R)1.0;
-    if (t.kind == TRUING_SCALE) return (R)t.slope;
-    const R e = truing_exp(truing_abs(v * (R)t.inner) * (R)-2.0), s = (R)1.0 + e;
-    return (R)t.slope * ((R)4.0 * e / (s * s));
-}
-TRUING_FN float truing_bias(const truing_logprob_args &a, truing_u32 j) {
-    return a.bias.data ? truing_float_at(a.bias, j, 0) : 0.0f;
-}
-
 // 1. Records of blocks.
 
 #define TRUING_WARPS 4
-// A block of f32 that starts at any element of 16 bytes. 16-bit columns lie in the upper half, so that a transform widens
-// them in place from the lowest on: step i writes below byte 128 (i + 1) and has read below 4096 + 64 (i + 1).
-#define TRUING_STAGE (4 * TRUING_BLOCK + 16)
-template <class T> TRUING_FN unsigned char *truing_place(unsigned char *stage, const T *from) {
-    return stage + (sizeof(T) == 2 ? 2 * TRUING_BLOCK : 0) + ((truing_u64)from & 15);
-}
-
 struct truing_task {
     truing_i64 row;
     truing_u32 first, n;
@@ -110,40 +70,6 @@ TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i)
     t.live = truing_target(a, t.row, y) != TRUING_IGNORED;
     return t;
 }
-// Brings the columns of a task from memory into the stage: whole pieces of 16 bytes where they lie inside the row (a
-// neighbour's columns may come along), the others element by element.
-template <class T> TRUING_FN void truing_fetch(const truing_logprob_args &a, const truing_task &t, unsigned char *stage) {
-    const truing_u32 lane = threadIdx.x & 31;
-    const T *row = truing_row<const T>(a.logits, t.row), *from = row + t.first;
-    const truing_u64 begin = (truing_u64)row, end = begin + (truing_u64)a.vocab * sizeof(T);
-    const truing_u64 low = (truing_u64)from, high = low + t.n * sizeof(T), base = low & ~15ull;
-    unsigned char *place = truing_place(stage, from);
-    unsigned char *origin = place - (low - base);
-    for (truing_u64 p = base + 16 * lane; p < high; p += 16 * 32)
-        if (p >= begin && p + 16 <= end) truing_copy16(origin + (p - base), (const void *)p);
-    const truing_u32 per = 16 / sizeof(T);
-    if (base < begin) {
-        const truing_u32 count = (truing_u32)((base + 16 - low) / sizeof(T));
-        if (lane < count && lane < t.n) ((T *)place)[lane] = from[lane];
-    }
-    const truing_u64 last = (high - 1) & ~15ull;
-    if (last + 16 > end) {
-        const truing_u32 at = last < low ? 0 : (truing_u32)((last - low) / sizeof(T));
-        if (lane < per && at + lane < t.n) ((T *)place)[at + lane] = from[at + lane];
-    }
-}
-// the record of a block as the workspace holds it
-TRUING_FN truing_part truing_part_of(const truing_record &x) {
-    truing_part p;
-    p.m = x.m;
-    p.r = x.r;
-    p.u = x.u;
-    p.q1 = x.q1;
-    p.k = x.k;
-    p.flags = x.flags;
-    p.reserved[0] = p.reserved[1] = 0;
-    return p;
-}
 template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
     __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
     const truing_u32 lane = threadIdx.x & 31;
@@ -152,7 +78,7 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
         const truing_task task = truing_task_of(a, i);
         if (!task.live) continue;
-        truing_fetch<T>(a, task, stage);
+        truing_fetch<T>(a, task.row, task.first, task.n, stage);
         const truing_transform t = truing_transform_of(a, task.row);
         const T *from = truing_row<const T>(a.logits, task.row) + task.first, *place = (const T *)truing_place(stage, from);
         truing_copies_done();
@@ -172,20 +98,10 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
             __syncwarp();
             x = truing_block((const float *)wide, task.n, a.all != 0);
         }
-        if (truing_poisoned(x)) {
-            truing_u32 flags = 0;
-#pragma unroll 1
-            for (truing_u32 j = lane; j < task.n; j += 32) {
-                if (truing_bias(a, task.first + j) == -TRUING_INFF) continue;
-                const float z = truing_widen(from[j]);
-                flags |= (z != z ? TRUING_ROW_NAN_INPUT : 0) | (z == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
-            }
-            x.flags = __reduce_or_sync(TRUING_FULL, flags);
-        }
+        if (truing_poisoned(x)) x.flags = truing_causes(a, task.row, task.first, task.n);
         if (lane == 0) {
-            truing_part p = truing_part_of(x);
-            p.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + task.first;
-            ((truing_part *)a.blocks)[i] = p;
+            x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + task.first;
+            ((truing_part::words *)a.blocks)[i] = truing_part::store(x);
         }
         __syncwarp(); // the stage has been read (shuffles order no memory)
     }
@@ -202,43 +118,6 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logpro
 
 // 2. Rows.
 
-// The record of the row that `lanes` neighbouring lanes share; right in the first of them. All lanes of the warp take part.
-// Nodes of the tree overwrite the records of blocks, each only behind the ones that it joins.
-TRUING_FN truing_record truing_tree(const truing_logprob_args &a, truing_i64 row, bool active, truing_u32 lane) {
-    truing_part *parts = (truing_part *)a.blocks + (active ? row * a.parts : 0);
-    truing_u32 count = a.parts;
-    for (;;) {
-        const truing_u32 chunks = (count + a.lanes - 1) / a.lanes;
-        truing_record x;
-        for (truing_u32 c = 0; c < chunks; c++) {
-            const truing_u32 i = c * a.lanes + lane;
-            x = truing_empty();
-            if (active && i < count) {
-                const truing_part p = parts[i];
-                x.m = p.m;
-                x.r = p.r;
-                x.u = p.u;
-                x.q1 = p.q1;
-                x.k = p.k;
-                x.flags = p.flags;
-            }
-            for (truing_u32 w = 1; w < a.lanes; w *= 2) {
-                truing_record y = x;
-                y.m = __shfl_down_sync(TRUING_FULL, x.m, w, a.lanes);
-                y.r = __shfl_down_sync(TRUING_FULL, x.r, w, a.lanes);
-                y.u = __shfl_down_sync(TRUING_FULL, x.u, w, a.lanes);
-                y.q1 = __shfl_down_sync(TRUING_FULL, x.q1, w, a.lanes);
-                y.k = __shfl_down_sync(TRUING_FULL, x.k, w, a.lanes);
-                y.flags = __shfl_down_sync(TRUING_FULL, x.flags, w, a.lanes);
-                if (lane % (2 * w) == 0) x = truing_merge(x, y); // what is missing is empty and changes nothing
-            }
-            if (chunks > 1 && active && lane == 0) parts[c] = truing_part_of(x);
-        }
-        if (chunks == 1) return x;
-        count = chunks;
-        __syncwarp();
-    }
-}
 TRUING_FN double truing_upstream(const truing_logprob_args &a, const truing_view &v, truing_i64 row) {
     return v.data ? (double)*truing_row<const float>(v, row) * a.grad_scale : 0.0;
 }
@@ -319,7 +198,9 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
     truing_i64 target = 0;
     const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
     truing_record x = truing_empty();
-    if (!a.stats.data) x = truing_tree(a, row, kind != TRUING_IGNORED, lane);
+    const bool active = kind != TRUING_IGNORED;
+    if (!a.stats.data)
+        x = truing_tree<truing_part>(a, (truing_part::words *)a.blocks + (active ? row * a.parts : 0), a.parts, a.lanes, active, lane);
     if (lane != 0 || row >= a.rows) return;
     if (kind == TRUING_IGNORED) {
         x = truing_empty();

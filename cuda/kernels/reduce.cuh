@@ -160,3 +160,37 @@ template <class T> TRUING_FN truing_record truing_block(const T *x, truing_u32 n
     out.k = c.first;
     return out;
 }
+
+// Numbers that lanes hand to each other and that the workspace holds.
+template <int N> struct alignas(16) truing_words {
+    truing_u32 x[N];
+};
+// The record of a row of `count` parts that `lanes` neighbouring lanes share, merged as N does it in the fixed order; right in
+// the first of them. All lanes of the warp take part. Nodes of the tree overwrite the records of blocks, each only behind
+// the ones that it joins.
+template <class N, class A>
+TRUING_FN typename N::record truing_tree(const A &a, typename N::words *parts, truing_u32 count, truing_u32 lanes, bool active, truing_u32 lane) {
+    for (;;) {
+        const truing_u32 chunks = (count + lanes - 1) / lanes;
+        typename N::record x;
+#pragma unroll 1
+        for (truing_u32 c = 0; c < chunks; c++) {
+            const truing_u32 i = c * lanes + lane;
+            x = N::empty();
+            if (active && i < count) x = N::load(parts[i]);
+#pragma unroll 1
+            for (truing_u32 w = 1; w < lanes; w *= 2) {
+                const typename N::words own = N::store(x);
+                typename N::words other;
+#pragma unroll
+                for (int k = 0; k < (int)(sizeof own / 4); k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w, lanes);
+                // what is missing is empty and changes nothing
+                if (lane % (2 * w) == 0) x = N::merge(a, x, N::load(other));
+            }
+            if (chunks > 1 && active && lane == 0) parts[c] = N::store(x);
+        }
+        if (chunks == 1) return x;
+        count = chunks;
+        __syncwarp();
+    }
+}

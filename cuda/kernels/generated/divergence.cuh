@@ -1,0 +1,1415 @@
+// Generated from the formulas of divergences by `cargo xtask generate`; never edited.
+#pragma once
+// Constants of a row, sides a and b.
+struct truing_pair {
+    float m[2], l[2], scale[2], gamma, p[2], r[2], w[2], s[2], t[2], mean[2], c[2], e[2], x[4];
+};
+// A column: probabilities, their logarithms, log ratio without and with normalisers, transformed logits.
+template <class R> struct truing_column {
+    R p[2], log[2], r, d, x[2];
+};
+// From its transformed logits and e^(x - m) of both sides.
+TRUING_FN truing_column<float> truing_column_of(const truing_pair &k, float xa, float xb, float ea, float eb) {
+    truing_column<float> c;
+    const float v1 = xa - xb;
+    const float v2 = k.m[0] - k.m[1];
+    const float v3 = v1 - v2;
+    const float v4 = ea * k.scale[0];
+    const float v5 = eb * k.scale[1];
+    const float v6 = xa - k.m[0];
+    const float v7 = v6 - k.l[0];
+    const float v8 = xb - k.m[1];
+    const float v9 = v8 - k.l[1];
+    const float v10 = truing_abs(v2);
+    const float v11 = v6 - v8;
+    const float v12 = v10 <= 1.0f ? v3 : v11;
+    const float v13 = v12 <= TRUING_INFF ? v12 : 0.0f;
+    const float v14 = v13 - k.gamma;
+    c.p[0] = v4;
+    c.p[1] = v5;
+    c.log[0] = v7;
+    c.log[1] = v9;
+    c.r = v13;
+    c.d = v14;
+    c.x[0] = xa;
+    c.x[1] = xb;
+    return c;
+}
+// log of a^s b^(1 - s)
+TRUING_FN void truing_power_of(const truing_column<float> &c, float s, float rest, float &y) {
+    const float v1 = rest * c.d;
+    const float v2 = c.log[0] - v1;
+    const float v3 = s * c.d;
+    const float v4 = c.log[1] + v3;
+    const float v5 = 0.0f < c.d ? v2 : v4;
+    y = v5;
+}
+// log of a^s b^(1 - s)
+TRUING_FN void truing_power_of(const truing_column<double> &c, double s, double rest, double &y) {
+    const double v1 = rest * c.d;
+    const double v2 = c.log[0] - v1;
+    const double v3 = s * c.d;
+    const double v4 = c.log[1] + v3;
+    const double v5 = 0.0 < c.d ? v2 : v4;
+    y = v5;
+}
+// log a - log(w a + rest b)
+TRUING_FN float truing_mix(float d, float w, float rest) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < d ? 3.4028235e38f : d;
+    const float v3 = d < v1 ? v1 : v2;
+    const float v4 = -(v3);
+    const float v5 = v3 < -64.0f ? v3 : v4;
+    const float v6 = truing_expm1(v5);
+    const float v7 = v3 < -64.0f ? w : rest;
+    const float v8 = v7 * v6;
+    const float v9 = truing_log1p(v8);
+    const float v10 = v3 - v9;
+    const float v11 = -(v9);
+    const float v12 = v3 < -64.0f ? v10 : v11;
+    return v12;
+}
+// The weights of the cosine of probabilities.
+TRUING_FN void truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.p[1] / k.x[2];
+    const float v2 = c.p[0] / k.x[1];
+    const float v3 = v1 - v2;
+    const float v4 = -(v3);
+    const float v5 = k.x[0] * c.p[0];
+    const float v6 = v5 / k.x[1];
+    const float v7 = v4 - v6;
+    const float v8 = v7 / k.x[1];
+    const float v9 = k.x[0] * c.p[1];
+    const float v10 = v9 / k.x[2];
+    const float v11 = v3 - v10;
+    const float v12 = v11 / k.x[2];
+    y[0] = v8;
+    y[1] = v12;
+}
+struct truing_kl {
+enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 1, WEIGHTS = 1 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = c.d < -3.4028235e38f ? -3.4028235e38f : c.d;
+    const float v2 = c.p[0] * v1;
+    const float v3 = -(c.d);
+    const float v4 = v3 * v3;
+    const float v5 = truing_fma(2.7722842e-6f, v3, 2.535483e-5f);
+    const float v6 = truing_fma(v5, v3, 0.00019844023f);
+    const float v7 = truing_fma(v6, v3, 0.0013885451f);
+    const float v8 = truing_fma(v7, v3, 0.0083333105f);
+    const float v9 = truing_fma(v8, v3, 0.041666735f);
+    const float v10 = truing_fma(v9, v3, 0.16666667f);
+    const float v11 = truing_fma(v10, v3, 0.5f);
+    const float v12 = v4 * v11;
+    const float v13 = c.p[0] * v12;
+    const float v14 = c.p[1] - c.p[0];
+    const float v15 = v2 + v14;
+    const float v16 = truing_abs(c.d);
+    const float v17 = v16 < 0.5f ? v13 : v15;
+    const float v18 = TRUING_INFF <= c.d ? TRUING_INFF : v17;
+    const float v19 = v2 - v13;
+    const float v20 = c.p[0] - c.p[1];
+    const float v21 = v16 < 0.5f ? v19 : v20;
+    y[0] = v18;
+    delta = v21;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(c.r);
+    const float v2 = c.r - k.w[0];
+    const float v3 = c.p[0] * v2;
+    const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
+    const float v5 = v1 - k.w[1];
+    const float v6 = c.p[1] * v5;
+    const float v7 = 0.0f < c.p[1] ? v6 : 0.0f;
+    y[0] = v4;
+    y[1] = v7;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.w[0];
+    const float v2 = c.p[0] * v1;
+    const float v3 = 0.0f < c.p[0] ? v2 : 0.0f;
+    const float v4 = -(3.4028235e38f);
+    const float v5 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v6 = c.d < v4 ? v4 : v5;
+    const float v7 = truing_abs(v6);
+    const float v8 = -(v7);
+    const float v9 = truing_expm1(v8);
+    const float v10 = -(v9);
+    const float v11 = c.p[0] * v10;
+    const float v12 = c.p[1] * v10;
+    const float v13 = -(v12);
+    const float v14 = 0.0f < v6 ? v11 : v13;
+    const float v15 = c.p[0] * k.mean[0];
+    const float v16 = v3 - v15;
+    const float v17 = v16 * k.c[0];
+    const float v18 = v14 * k.e[0];
+    const float v19 = v17 + v18;
+    const float v20 = v14 * k.e[1];
+    const float v21 = 0.0f + v20;
+    y[0] = v19;
+    y[1] = v21;
+}
+TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = c.d < -3.4028234663852886e38 ? -3.4028234663852886e38 : c.d;
+    const double v2 = c.p[0] * v1;
+    const double v3 = -(c.d);
+    const double v4 = v3 * v3;
+    const double v5 = truing_fma(2.8223397771955013e-15, v3, 4.8421089491133374e-14);
+    const double v6 = truing_fma(v5, v3, 7.647455530446604e-13);
+    const double v7 = truing_fma(v6, v3, 1.1469730177602238e-11);
+    const double v8 = truing_fma(v7, v3, 1.6059035975775908e-10);
+    const double v9 = truing_fma(v8, v3, 2.0876765544812035e-9);
+    const double v10 = truing_fma(v9, v3, 2.505210845864971e-8);
+    const double v11 = truing_fma(v10, v3, 2.7557319184093336e-7);
+    const double v12 = truing_fma(v11, v3, 2.755731922365478e-6);
+    const double v13 = truing_fma(v12, v3, 2.480158730168815e-5);
+    const double v14 = truing_fma(v13, v3, 0.00019841269841270579);
+    const double v15 = truing_fma(v14, v3, 0.0013888888888888764);
+    const double v16 = truing_fma(v15, v3, 0.008333333333333333);
+    const double v17 = truing_fma(v16, v3, 0.041666666666666664);
+    const double v18 = truing_fma(v17, v3, 0.16666666666666666);
+    const double v19 = truing_fma(v18, v3, 0.5);
+    const double v20 = v4 * v19;
+    const double v21 = c.p[0] * v20;
+    const double v22 = c.p[1] - c.p[0];
+    const double v23 = v2 + v22;
+    const double v24 = truing_abs(c.d);
+    const double v25 = v24 < 0.5 ? v21 : v23;
+    const double v26 = TRUING_INF <= c.d ? TRUING_INF : v25;
+    y[0] = v26;
+}
+TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
+    y[0] = c.p[0];
+}
+};
+struct truing_two_way {
+enum { SUMS = 2, EXACT = 0, LATE = 0, CHAIN = 1, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = c.d < -3.4028235e38f ? -3.4028235e38f : c.d;
+    const float v2 = c.p[0] * v1;
+    const float v3 = -(c.d);
+    const float v4 = v3 * v3;
+    const float v5 = truing_fma(2.7722842e-6f, v3, 2.535483e-5f);
+    const float v6 = truing_fma(v5, v3, 0.00019844023f);
+    const float v7 = truing_fma(v6, v3, 0.0013885451f);
+    const float v8 = truing_fma(v7, v3, 0.0083333105f);
+    const float v9 = truing_fma(v8, v3, 0.041666735f);
+    const float v10 = truing_fma(v9, v3, 0.16666667f);
+    const float v11 = truing_fma(v10, v3, 0.5f);
+    const float v12 = v4 * v11;
+    const float v13 = c.p[0] * v12;
+    const float v14 = c.p[1] - c.p[0];
+    const float v15 = v2 + v14;
+    const float v16 = truing_abs(c.d);
+    const float v17 = v16 < 0.5f ? v13 : v15;
+    const float v18 = TRUING_INFF <= c.d ? TRUING_INFF : v17;
+    const float v19 = v2 - v13;
+    const float v20 = c.p[0] - c.p[1];
+    const float v21 = v16 < 0.5f ? v19 : v20;
+    const float v22 = k.p[0] * v18;
+    const float v23 = v3 < -3.4028235e38f ? -3.4028235e38f : v3;
+    const float v24 = c.p[1] * v23;
+    const float v25 = -(v3);
+    const float v26 = v25 * v25;
+    const float v27 = truing_fma(2.7722842e-6f, v25, 2.535483e-5f);
+    const float v28 = truing_fma(v27, v25, 0.00019844023f);
+    const float v29 = truing_fma(v28, v25, 0.0013885451f);
+    const float v30 = truing_fma(v29, v25, 0.0083333105f);
+    const float v31 = truing_fma(v30, v25, 0.041666735f);
+    const float v32 = truing_fma(v31, v25, 0.16666667f);
+    const float v33 = truing_fma(v32, v25, 0.5f);
+    const float v34 = v26 * v33;
+    const float v35 = c.p[1] * v34;
+    const float v36 = v24 + v20;
+    const float v37 = truing_abs(v3);
+    const float v38 = v37 < 0.5f ? v35 : v36;
+    const float v39 = TRUING_INFF <= v3 ? TRUING_INFF : v38;
+    const float v40 = k.p[1] * v39;
+    y[0] = v22;
+    y[1] = v40;
+    delta = v21;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(c.r);
+    const float v2 = c.r - k.w[0];
+    const float v3 = c.p[0] * v2;
+    const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
+    const float v5 = v1 - k.w[1];
+    const float v6 = c.p[1] * v5;
+    const float v7 = 0.0f < c.p[1] ? v6 : 0.0f;
+    y[0] = v4;
+    y[1] = v7;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(c.r);
+    const float v2 = c.r - k.w[0];
+    const float v3 = c.p[0] * v2;
+    const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
+    const float v5 = v1 - k.w[1];
+    const float v6 = c.p[1] * v5;
+    const float v7 = 0.0f < c.p[1] ? v6 : 0.0f;
+    const float v8 = -(3.4028235e38f);
+    const float v9 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v10 = c.d < v8 ? v8 : v9;
+    const float v11 = truing_abs(v10);
+    const float v12 = -(v11);
+    const float v13 = truing_expm1(v12);
+    const float v14 = -(v13);
+    const float v15 = c.p[0] * v14;
+    const float v16 = c.p[1] * v14;
+    const float v17 = -(v16);
+    const float v18 = 0.0f < v10 ? v15 : v17;
+    const float v19 = c.p[0] * k.mean[0];
+    const float v20 = v4 - v19;
+    const float v21 = v20 * k.c[0];
+    const float v22 = v18 * k.e[0];
+    const float v23 = v21 + v22;
+    const float v24 = c.p[1] * k.mean[1];
+    const float v25 = v7 - v24;
+    const float v26 = v25 * k.c[1];
+    const float v27 = v18 * k.e[1];
+    const float v28 = v26 + v27;
+    y[0] = v23;
+    y[1] = v28;
+}
+TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = c.d < -3.4028234663852886e38 ? -3.4028234663852886e38 : c.d;
+    const double v2 = c.p[0] * v1;
+    const double v3 = -(c.d);
+    const double v4 = v3 * v3;
+    const double v5 = truing_fma(2.8223397771955013e-15, v3, 4.8421089491133374e-14);
+    const double v6 = truing_fma(v5, v3, 7.647455530446604e-13);
+    const double v7 = truing_fma(v6, v3, 1.1469730177602238e-11);
+    const double v8 = truing_fma(v7, v3, 1.6059035975775908e-10);
+    const double v9 = truing_fma(v8, v3, 2.0876765544812035e-9);
+    const double v10 = truing_fma(v9, v3, 2.505210845864971e-8);
+    const double v11 = truing_fma(v10, v3, 2.7557319184093336e-7);
+    const double v12 = truing_fma(v11, v3, 2.755731922365478e-6);
+    const double v13 = truing_fma(v12, v3, 2.480158730168815e-5);
+    const double v14 = truing_fma(v13, v3, 0.00019841269841270579);
+    const double v15 = truing_fma(v14, v3, 0.0013888888888888764);
+    const double v16 = truing_fma(v15, v3, 0.008333333333333333);
+    const double v17 = truing_fma(v16, v3, 0.041666666666666664);
+    const double v18 = truing_fma(v17, v3, 0.16666666666666666);
+    const double v19 = truing_fma(v18, v3, 0.5);
+    const double v20 = v4 * v19;
+    const double v21 = c.p[0] * v20;
+    const double v22 = c.p[1] - c.p[0];
+    const double v23 = v2 + v22;
+    const double v24 = truing_abs(c.d);
+    const double v25 = v24 < 0.5 ? v21 : v23;
+    const double v26 = TRUING_INF <= c.d ? TRUING_INF : v25;
+    const double v27 = c.p[0] - c.p[1];
+    const double v28 = (double)k.p[0] * v26;
+    const double v29 = v3 < -3.4028234663852886e38 ? -3.4028234663852886e38 : v3;
+    const double v30 = c.p[1] * v29;
+    const double v31 = -(v3);
+    const double v32 = v31 * v31;
+    const double v33 = truing_fma(2.8223397771955013e-15, v31, 4.8421089491133374e-14);
+    const double v34 = truing_fma(v33, v31, 7.647455530446604e-13);
+    const double v35 = truing_fma(v34, v31, 1.1469730177602238e-11);
+    const double v36 = truing_fma(v35, v31, 1.6059035975775908e-10);
+    const double v37 = truing_fma(v36, v31, 2.0876765544812035e-9);
+    const double v38 = truing_fma(v37, v31, 2.505210845864971e-8);
+    const double v39 = truing_fma(v38, v31, 2.7557319184093336e-7);
+    const double v40 = truing_fma(v39, v31, 2.755731922365478e-6);
+    const double v41 = truing_fma(v40, v31, 2.480158730168815e-5);
+    const double v42 = truing_fma(v41, v31, 0.00019841269841270579);
+    const double v43 = truing_fma(v42, v31, 0.0013888888888888764);
+    const double v44 = truing_fma(v43, v31, 0.008333333333333333);
+    const double v45 = truing_fma(v44, v31, 0.041666666666666664);
+    const double v46 = truing_fma(v45, v31, 0.16666666666666666);
+    const double v47 = truing_fma(v46, v31, 0.5);
+    const double v48 = v32 * v47;
+    const double v49 = c.p[1] * v48;
+    const double v50 = v30 + v27;
+    const double v51 = truing_abs(v3);
+    const double v52 = v51 < 0.5 ? v49 : v50;
+    const double v53 = TRUING_INF <= v3 ? TRUING_INF : v52;
+    const double v54 = (double)k.p[1] * v53;
+    y[0] = v28;
+    y[1] = v54;
+}
+TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
+    y[0] = c.p[0];
+    y[1] = c.p[1];
+}
+};
+struct truing_jsd {
+enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = -(v3);
+    const float v5 = v3 < -1.0f ? v3 : v4;
+    const float v6 = truing_expm1(v5);
+    const float v7 = v3 < -1.0f ? k.p[0] : k.p[1];
+    const float v8 = v7 * v6;
+    const float v9 = truing_log1p(v8);
+    const float v10 = v3 - v9;
+    const float v11 = -(v9);
+    const float v12 = v3 < -1.0f ? v10 : v11;
+    const float v13 = v11 - v3;
+    const float v14 = v3 < -1.0f ? v11 : v13;
+    const float v15 = k.p[0] * c.p[0];
+    const float v16 = k.p[1] * c.p[1];
+    const float v17 = -(v12);
+    const float v18 = v17 * v17;
+    const float v19 = truing_fma(2.7722842e-6f, v17, 2.535483e-5f);
+    const float v20 = truing_fma(v19, v17, 0.00019844023f);
+    const float v21 = truing_fma(v20, v17, 0.0013885451f);
+    const float v22 = truing_fma(v21, v17, 0.0083333105f);
+    const float v23 = truing_fma(v22, v17, 0.041666735f);
+    const float v24 = truing_fma(v23, v17, 0.16666667f);
+    const float v25 = truing_fma(v24, v17, 0.5f);
+    const float v26 = v18 * v25;
+    const float v27 = v15 * v26;
+    const float v28 = -(v14);
+    const float v29 = v28 * v28;
+    const float v30 = truing_fma(2.7722842e-6f, v28, 2.535483e-5f);
+    const float v31 = truing_fma(v30, v28, 0.00019844023f);
+    const float v32 = truing_fma(v31, v28, 0.0013885451f);
+    const float v33 = truing_fma(v32, v28, 0.0083333105f);
+    const float v34 = truing_fma(v33, v28, 0.041666735f);
+    const float v35 = truing_fma(v34, v28, 0.16666667f);
+    const float v36 = truing_fma(v35, v28, 0.5f);
+    const float v37 = v29 * v36;
+    const float v38 = v16 * v37;
+    const float v39 = v27 + v38;
+    const float v40 = truing_abs(c.d);
+    const float v41 = v15 * v12;
+    const float v42 = v16 * v14;
+    const float v43 = v41 + v42;
+    const float v44 = v40 < 0.5f ? v39 : v43;
+    const float v45 = c.p[1] * v6;
+    const float v46 = c.p[0] * v6;
+    const float v47 = -(v46);
+    const float v48 = v3 < -1.0f ? v45 : v47;
+    y[0] = v44;
+    delta = v48;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = k.s[0] < 0.5f ? 32.0f : 4.0f;
+    const float v3 = truing_abs(v1);
+    const float v4 = v1 < v2 ? v3 : 32.0f;
+    const float v5 = v4 < 32.0f ? v1 : c.d;
+    const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
+    const float v7 = -(3.4028235e38f);
+    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v9 = v5 < v7 ? v7 : v8;
+    const float v10 = -(v9);
+    const float v11 = v9 < -64.0f ? v9 : v10;
+    const float v12 = truing_expm1(v11);
+    const float v13 = v9 < -64.0f ? k.p[0] : v6;
+    const float v14 = v13 * v12;
+    const float v15 = truing_log1p(v14);
+    const float v16 = v9 - v15;
+    const float v17 = -(v15);
+    const float v18 = v9 < -64.0f ? v16 : v17;
+    const float v19 = -(c.d);
+    const float v20 = k.r[1] - c.r;
+    const float v21 = k.s[1] < 0.5f ? 32.0f : 4.0f;
+    const float v22 = truing_abs(v20);
+    const float v23 = v20 < v21 ? v22 : 32.0f;
+    const float v24 = v23 < 32.0f ? v20 : v19;
+    const float v25 = v23 < 32.0f ? k.s[1] : k.p[0];
+    const float v26 = 3.4028235e38f < v24 ? 3.4028235e38f : v24;
+    const float v27 = v24 < v7 ? v7 : v26;
+    const float v28 = -(v27);
+    const float v29 = v27 < -64.0f ? v27 : v28;
+    const float v30 = truing_expm1(v29);
+    const float v31 = v27 < -64.0f ? k.p[1] : v25;
+    const float v32 = v31 * v30;
+    const float v33 = truing_log1p(v32);
+    const float v34 = v27 - v33;
+    const float v35 = -(v33);
+    const float v36 = v27 < -64.0f ? v34 : v35;
+    const float v37 = v18 - k.w[0];
+    const float v38 = v4 < 32.0f ? v18 : v37;
+    const float v39 = v36 - k.w[1];
+    const float v40 = v23 < 32.0f ? v36 : v39;
+    const float v41 = c.p[0] * v38;
+    const float v42 = 0.0f < c.p[0] ? v41 : 0.0f;
+    const float v43 = c.p[1] * v40;
+    const float v44 = 0.0f < c.p[1] ? v43 : 0.0f;
+    y[0] = v42;
+    y[1] = v44;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = k.s[0] < 0.5f ? 32.0f : 4.0f;
+    const float v3 = truing_abs(v1);
+    const float v4 = v1 < v2 ? v3 : 32.0f;
+    const float v5 = v4 < 32.0f ? v1 : c.d;
+    const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
+    const float v7 = -(3.4028235e38f);
+    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v9 = v5 < v7 ? v7 : v8;
+    const float v10 = -(v9);
+    const float v11 = v9 < -64.0f ? v9 : v10;
+    const float v12 = truing_expm1(v11);
+    const float v13 = v9 < -64.0f ? k.p[0] : v6;
+    const float v14 = v13 * v12;
+    const float v15 = truing_log1p(v14);
+    const float v16 = v9 - v15;
+    const float v17 = -(v15);
+    const float v18 = v9 < -64.0f ? v16 : v17;
+    const float v19 = -(c.d);
+    const float v20 = k.r[1] - c.r;
+    const float v21 = k.s[1] < 0.5f ? 32.0f : 4.0f;
+    const float v22 = truing_abs(v20);
+    const float v23 = v20 < v21 ? v22 : 32.0f;
+    const float v24 = v23 < 32.0f ? v20 : v19;
+    const float v25 = v23 < 32.0f ? k.s[1] : k.p[0];
+    const float v26 = 3.4028235e38f < v24 ? 3.4028235e38f : v24;
+    const float v27 = v24 < v7 ? v7 : v26;
+    const float v28 = -(v27);
+    const float v29 = v27 < -64.0f ? v27 : v28;
+    const float v30 = truing_expm1(v29);
+    const float v31 = v27 < -64.0f ? k.p[1] : v25;
+    const float v32 = v31 * v30;
+    const float v33 = truing_log1p(v32);
+    const float v34 = v27 - v33;
+    const float v35 = -(v33);
+    const float v36 = v27 < -64.0f ? v34 : v35;
+    const float v37 = v18 - k.w[0];
+    const float v38 = v4 < 32.0f ? v18 : v37;
+    const float v39 = v36 - k.w[1];
+    const float v40 = v23 < 32.0f ? v36 : v39;
+    const float v41 = c.p[0] * v38;
+    const float v42 = 0.0f < c.p[0] ? v41 : 0.0f;
+    const float v43 = c.p[1] * v40;
+    const float v44 = 0.0f < c.p[1] ? v43 : 0.0f;
+    const float v45 = c.p[0] * k.mean[0];
+    const float v46 = v42 - v45;
+    const float v47 = v46 * k.c[0];
+    const float v48 = c.p[1] * k.mean[1];
+    const float v49 = v44 - v48;
+    const float v50 = v49 * k.c[1];
+    y[0] = v47;
+    y[1] = v50;
+}
+};
+struct truing_skew {
+enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = -(v3);
+    const float v5 = v3 < -1.0f ? v3 : v4;
+    const float v6 = truing_expm1(v5);
+    const float v7 = v3 < -1.0f ? k.p[0] : k.p[1];
+    const float v8 = v7 * v6;
+    const float v9 = truing_log1p(v8);
+    const float v10 = v3 - v9;
+    const float v11 = -(v9);
+    const float v12 = v3 < -1.0f ? v10 : v11;
+    const float v13 = k.p[0] * c.p[0];
+    const float v14 = k.p[1] * c.p[1];
+    const float v15 = v13 + v14;
+    const float v16 = v12 < -3.4028235e38f ? -3.4028235e38f : v12;
+    const float v17 = c.p[0] * v16;
+    const float v18 = -(v12);
+    const float v19 = v18 * v18;
+    const float v20 = truing_fma(2.7722842e-6f, v18, 2.535483e-5f);
+    const float v21 = truing_fma(v20, v18, 0.00019844023f);
+    const float v22 = truing_fma(v21, v18, 0.0013885451f);
+    const float v23 = truing_fma(v22, v18, 0.0083333105f);
+    const float v24 = truing_fma(v23, v18, 0.041666735f);
+    const float v25 = truing_fma(v24, v18, 0.16666667f);
+    const float v26 = truing_fma(v25, v18, 0.5f);
+    const float v27 = v19 * v26;
+    const float v28 = c.p[0] * v27;
+    const float v29 = v15 - c.p[0];
+    const float v30 = v17 + v29;
+    const float v31 = truing_abs(v12);
+    const float v32 = v31 < 0.5f ? v28 : v30;
+    const float v33 = TRUING_INFF <= v12 ? TRUING_INFF : v32;
+    const float v34 = c.p[1] * v6;
+    const float v35 = c.p[0] * v6;
+    const float v36 = -(v35);
+    const float v37 = v3 < -1.0f ? v34 : v36;
+    y[0] = v33;
+    delta = v37;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = k.s[0] < 0.5f ? 32.0f : 4.0f;
+    const float v3 = truing_abs(v1);
+    const float v4 = v1 < v2 ? v3 : 32.0f;
+    const float v5 = v4 < 32.0f ? v1 : c.d;
+    const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
+    const float v7 = -(3.4028235e38f);
+    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v9 = v5 < v7 ? v7 : v8;
+    const float v10 = -(v9);
+    const float v11 = v9 < -64.0f ? v9 : v10;
+    const float v12 = truing_expm1(v11);
+    const float v13 = v9 < -64.0f ? k.p[0] : v6;
+    const float v14 = v13 * v12;
+    const float v15 = truing_log1p(v14);
+    const float v16 = v9 - v15;
+    const float v17 = -(v15);
+    const float v18 = v9 < -64.0f ? v16 : v17;
+    const float v19 = k.s[0] * v18;
+    const float v20 = truing_exp_rem(v18);
+    const float v21 = k.t[0] * v20;
+    const float v22 = v19 - v21;
+    const float v23 = truing_expm1(v18);
+    const float v24 = k.p[0] * v23;
+    const float v25 = v18 - v24;
+    const float v26 = v25 - k.w[0];
+    const float v27 = v4 < 32.0f ? v22 : v26;
+    const float v28 = c.r - k.r[1];
+    const float v29 = k.s[1] < 0.5f ? 32.0f : 4.0f;
+    const float v30 = truing_abs(v28);
+    const float v31 = v28 < v29 ? v30 : 32.0f;
+    const float v32 = v31 < 32.0f ? v28 : c.d;
+    const float v33 = v31 < 32.0f ? k.s[1] : k.p[1];
+    const float v34 = 3.4028235e38f < v32 ? 3.4028235e38f : v32;
+    const float v35 = v32 < v7 ? v7 : v34;
+    const float v36 = -(v35);
+    const float v37 = v35 < -64.0f ? v35 : v36;
+    const float v38 = truing_expm1(v37);
+    const float v39 = v35 < -64.0f ? k.p[0] : v33;
+    const float v40 = v39 * v38;
+    const float v41 = truing_log1p(v40);
+    const float v42 = v35 - v41;
+    const float v43 = -(v41);
+    const float v44 = v35 < -64.0f ? v42 : v43;
+    const float v45 = truing_expm1(v44);
+    const float v46 = k.t[1] / k.p[0];
+    const float v47 = v46 * v45;
+    const float v48 = v45 - k.w[1];
+    const float v49 = v31 < 32.0f ? v47 : v48;
+    const float v50 = c.p[0] * v27;
+    const float v51 = 0.0f < c.p[0] ? v50 : 0.0f;
+    const float v52 = c.p[1] * v49;
+    const float v53 = 0.0f < c.p[1] ? v52 : 0.0f;
+    const float v54 = -(v53);
+    y[0] = v51;
+    y[1] = v54;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = k.s[0] < 0.5f ? 32.0f : 4.0f;
+    const float v3 = truing_abs(v1);
+    const float v4 = v1 < v2 ? v3 : 32.0f;
+    const float v5 = v4 < 32.0f ? v1 : c.d;
+    const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
+    const float v7 = -(3.4028235e38f);
+    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v9 = v5 < v7 ? v7 : v8;
+    const float v10 = -(v9);
+    const float v11 = v9 < -64.0f ? v9 : v10;
+    const float v12 = truing_expm1(v11);
+    const float v13 = v9 < -64.0f ? k.p[0] : v6;
+    const float v14 = v13 * v12;
+    const float v15 = truing_log1p(v14);
+    const float v16 = v9 - v15;
+    const float v17 = -(v15);
+    const float v18 = v9 < -64.0f ? v16 : v17;
+    const float v19 = k.s[0] * v18;
+    const float v20 = truing_exp_rem(v18);
+    const float v21 = k.t[0] * v20;
+    const float v22 = v19 - v21;
+    const float v23 = truing_expm1(v18);
+    const float v24 = k.p[0] * v23;
+    const float v25 = v18 - v24;
+    const float v26 = v25 - k.w[0];
+    const float v27 = v4 < 32.0f ? v22 : v26;
+    const float v28 = c.r - k.r[1];
+    const float v29 = k.s[1] < 0.5f ? 32.0f : 4.0f;
+    const float v30 = truing_abs(v28);
+    const float v31 = v28 < v29 ? v30 : 32.0f;
+    const float v32 = v31 < 32.0f ? v28 : c.d;
+    const float v33 = v31 < 32.0f ? k.s[1] : k.p[1];
+    const float v34 = 3.4028235e38f < v32 ? 3.4028235e38f : v32;
+    const float v35 = v32 < v7 ? v7 : v34;
+    const float v36 = -(v35);
+    const float v37 = v35 < -64.0f ? v35 : v36;
+    const float v38 = truing_expm1(v37);
+    const float v39 = v35 < -64.0f ? k.p[0] : v33;
+    const float v40 = v39 * v38;
+    const float v41 = truing_log1p(v40);
+    const float v42 = v35 - v41;
+    const float v43 = -(v41);
+    const float v44 = v35 < -64.0f ? v42 : v43;
+    const float v45 = truing_expm1(v44);
+    const float v46 = k.t[1] / k.p[0];
+    const float v47 = v46 * v45;
+    const float v48 = v45 - k.w[1];
+    const float v49 = v31 < 32.0f ? v47 : v48;
+    const float v50 = c.p[0] * v27;
+    const float v51 = 0.0f < c.p[0] ? v50 : 0.0f;
+    const float v52 = c.p[1] * v49;
+    const float v53 = 0.0f < c.p[1] ? v52 : 0.0f;
+    const float v54 = -(v53);
+    const float v55 = c.p[0] * k.mean[0];
+    const float v56 = v51 - v55;
+    const float v57 = v56 * k.c[0];
+    const float v58 = c.p[1] * k.mean[1];
+    const float v59 = v54 - v58;
+    const float v60 = v59 * k.c[1];
+    y[0] = v57;
+    y[1] = v60;
+}
+};
+struct truing_power {
+enum { SUMS = 1, EXACT = 0, LATE = 1, CHAIN = 1, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = truing_abs(c.d);
+    const float v2 = truing_abs(k.p[0]);
+    const float v3 = 1.0f + v2;
+    const float v4 = v2 <= 1.0f ? 1.0f : v3;
+    const float v5 = 1.0f < v2 ? v2 : v4;
+    const float v6 = truing_abs(k.p[1]);
+    const float v7 = v5 + v6;
+    const float v8 = v6 <= v5 ? v5 : v7;
+    const float v9 = v5 < v6 ? v6 : v8;
+    const float v10 = 0.0f < c.d ? k.p[1] : k.p[0];
+    const float v11 = 0.0f < c.d ? c.p[0] : c.p[1];
+    const float v12 = -(v1);
+    const float v13 = truing_exp_rem(v12);
+    const float v14 = v10 * v13;
+    const float v15 = v10 * v1;
+    const float v16 = -(v15);
+    const float v17 = truing_exp_rem(v16);
+    const float v18 = v14 - v17;
+    const float v19 = v11 * v18;
+    const float v20 = k.p[0] * c.p[0];
+    const float v21 = k.p[1] * c.p[1];
+    const float v22 = v20 + v21;
+    const float v23 = k.p[1] * c.d;
+    const float v24 = c.log[0] - v23;
+    const float v25 = k.p[0] * c.d;
+    const float v26 = c.log[1] + v25;
+    const float v27 = 0.0f < c.d ? v24 : v26;
+    const float v28 = truing_exp(v27);
+    const float v29 = v22 - v28;
+    const float v30 = v1 * v9;
+    const float v31 = v30 <= 8.0f ? v19 : v29;
+    const float v32 = -(3.4028235e38f);
+    const float v33 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v34 = c.d < v32 ? v32 : v33;
+    const float v35 = truing_abs(v34);
+    const float v36 = -(v35);
+    const float v37 = truing_expm1(v36);
+    const float v38 = -(v37);
+    const float v39 = c.p[0] * v38;
+    const float v40 = c.p[1] * v38;
+    const float v41 = -(v40);
+    const float v42 = 0.0f < v34 ? v39 : v41;
+    y[0] = v31;
+    delta = v42;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = k.p[1] * c.d;
+    const float v2 = c.log[0] - v1;
+    const float v3 = k.p[0] * c.d;
+    const float v4 = c.log[1] + v3;
+    const float v5 = 0.0f < c.d ? v2 : v4;
+    const float v6 = v5 - k.x[0];
+    const float v7 = k.r[0] - c.r;
+    const float v8 = k.p[1] * v7;
+    const float v9 = c.r - k.r[1];
+    const float v10 = k.p[0] * v9;
+    const float v11 = truing_abs(v8);
+    const float v12 = c.p[0] * k.w[0];
+    const float v13 = truing_expm1(v8);
+    const float v14 = v12 * v13;
+    const float v15 = truing_exp(v6);
+    const float v16 = v15 - v12;
+    const float v17 = v11 < 1.0f ? v14 : v16;
+    const float v18 = truing_abs(v10);
+    const float v19 = c.p[1] * k.w[1];
+    const float v20 = truing_expm1(v10);
+    const float v21 = v19 * v20;
+    const float v22 = v15 - v19;
+    const float v23 = v18 < 1.0f ? v21 : v22;
+    y[0] = v17;
+    y[1] = v23;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = k.p[1] * c.d;
+    const float v2 = c.log[0] - v1;
+    const float v3 = k.p[0] * c.d;
+    const float v4 = c.log[1] + v3;
+    const float v5 = 0.0f < c.d ? v2 : v4;
+    const float v6 = v5 - k.x[0];
+    const float v7 = k.r[0] - c.r;
+    const float v8 = k.p[1] * v7;
+    const float v9 = c.r - k.r[1];
+    const float v10 = k.p[0] * v9;
+    const float v11 = truing_abs(v8);
+    const float v12 = c.p[0] * k.w[0];
+    const float v13 = truing_expm1(v8);
+    const float v14 = v12 * v13;
+    const float v15 = truing_exp(v6);
+    const float v16 = v15 - v12;
+    const float v17 = v11 < 1.0f ? v14 : v16;
+    const float v18 = truing_abs(v10);
+    const float v19 = c.p[1] * k.w[1];
+    const float v20 = truing_expm1(v10);
+    const float v21 = v19 * v20;
+    const float v22 = v15 - v19;
+    const float v23 = v18 < 1.0f ? v21 : v22;
+    const float v24 = c.p[0] * k.mean[0];
+    const float v25 = v17 - v24;
+    const float v26 = v25 * k.c[0];
+    const float v27 = c.p[1] * k.mean[1];
+    const float v28 = v23 - v27;
+    const float v29 = v28 * k.c[1];
+    y[0] = v26;
+    y[1] = v29;
+}
+TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = truing_abs(c.d);
+    const double v2 = truing_abs((double)k.p[0]);
+    const double v3 = 1.0 + v2;
+    const double v4 = v2 <= 1.0 ? 1.0 : v3;
+    const double v5 = 1.0 < v2 ? v2 : v4;
+    const double v6 = truing_abs((double)k.p[1]);
+    const double v7 = v5 + v6;
+    const double v8 = v6 <= v5 ? v5 : v7;
+    const double v9 = v5 < v6 ? v6 : v8;
+    const double v10 = 0.0 < c.d ? (double)k.p[1] : (double)k.p[0];
+    const double v11 = 0.0 < c.d ? c.p[0] : c.p[1];
+    const double v12 = -(v1);
+    const double v13 = truing_exp_rem(v12);
+    const double v14 = v10 * v13;
+    const double v15 = v10 * v1;
+    const double v16 = -(v15);
+    const double v17 = truing_exp_rem(v16);
+    const double v18 = v14 - v17;
+    const double v19 = v11 * v18;
+    const double v20 = (double)k.p[0] * c.p[0];
+    const double v21 = (double)k.p[1] * c.p[1];
+    const double v22 = v20 + v21;
+    const double v23 = (double)k.p[1] * c.d;
+    const double v24 = c.log[0] - v23;
+    const double v25 = (double)k.p[0] * c.d;
+    const double v26 = c.log[1] + v25;
+    const double v27 = 0.0 < c.d ? v24 : v26;
+    const double v28 = truing_exp(v27);
+    const double v29 = v22 - v28;
+    const double v30 = v1 * v9;
+    const double v31 = v30 <= 8.0 ? v19 : v29;
+    y[0] = v31;
+}
+TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = (double)k.p[1] * c.d;
+    const double v2 = c.log[0] - v1;
+    const double v3 = (double)k.p[0] * c.d;
+    const double v4 = c.log[1] + v3;
+    const double v5 = 0.0 < c.d ? v2 : v4;
+    const double v6 = truing_exp(v5);
+    y[0] = v6;
+}
+};
+struct truing_hellinger2 {
+enum { SUMS = 1, EXACT = 0, LATE = 1, CHAIN = 1, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = truing_abs(c.d);
+    const float v2 = v1 * 0.5f;
+    const float v3 = -(v2);
+    const float v4 = -(3.4028235e38f);
+    const float v5 = 3.4028235e38f < v3 ? 3.4028235e38f : v3;
+    const float v6 = v3 < v4 ? v4 : v5;
+    const float v7 = truing_expm1(v6);
+    const float v8 = 0.0f < c.d ? c.p[0] : c.p[1];
+    const float v9 = v7 * v7;
+    const float v10 = v8 * v9;
+    const float v11 = 0.5f * v10;
+    const float v12 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v13 = c.d < v4 ? v4 : v12;
+    const float v14 = truing_abs(v13);
+    const float v15 = -(v14);
+    const float v16 = truing_expm1(v15);
+    const float v17 = -(v16);
+    const float v18 = c.p[0] * v17;
+    const float v19 = c.p[1] * v17;
+    const float v20 = -(v19);
+    const float v21 = 0.0f < v13 ? v18 : v20;
+    y[0] = v11;
+    delta = v21;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.log[0] + c.log[1];
+    const float v2 = 0.5f * v1;
+    const float v3 = k.r[0] - c.r;
+    const float v4 = 0.5f * v3;
+    const float v5 = c.r - k.r[1];
+    const float v6 = 0.5f * v5;
+    const float v7 = truing_abs(v4);
+    const float v8 = c.p[0] * k.w[0];
+    const float v9 = truing_expm1(v4);
+    const float v10 = v8 * v9;
+    const float v11 = truing_exp(v2);
+    const float v12 = v11 - v8;
+    const float v13 = v7 < 1.0f ? v10 : v12;
+    const float v14 = truing_abs(v6);
+    const float v15 = c.p[1] * k.w[1];
+    const float v16 = truing_expm1(v6);
+    const float v17 = v15 * v16;
+    const float v18 = v11 - v15;
+    const float v19 = v14 < 1.0f ? v17 : v18;
+    y[0] = v13;
+    y[1] = v19;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.log[0] + c.log[1];
+    const float v2 = 0.5f * v1;
+    const float v3 = k.r[0] - c.r;
+    const float v4 = 0.5f * v3;
+    const float v5 = c.r - k.r[1];
+    const float v6 = 0.5f * v5;
+    const float v7 = truing_abs(v4);
+    const float v8 = c.p[0] * k.w[0];
+    const float v9 = truing_expm1(v4);
+    const float v10 = v8 * v9;
+    const float v11 = truing_exp(v2);
+    const float v12 = v11 - v8;
+    const float v13 = v7 < 1.0f ? v10 : v12;
+    const float v14 = truing_abs(v6);
+    const float v15 = c.p[1] * k.w[1];
+    const float v16 = truing_expm1(v6);
+    const float v17 = v15 * v16;
+    const float v18 = v11 - v15;
+    const float v19 = v14 < 1.0f ? v17 : v18;
+    const float v20 = c.p[0] * k.mean[0];
+    const float v21 = v13 - v20;
+    const float v22 = v21 * k.c[0];
+    const float v23 = c.p[1] * k.mean[1];
+    const float v24 = v19 - v23;
+    const float v25 = v24 * k.c[1];
+    y[0] = v22;
+    y[1] = v25;
+}
+TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = truing_abs(c.d);
+    const double v2 = v1 * 0.5;
+    const double v3 = -(v2);
+    const double v4 = -(3.4028234663852886e38);
+    const double v5 = 3.4028234663852886e38 < v3 ? 3.4028234663852886e38 : v3;
+    const double v6 = v3 < v4 ? v4 : v5;
+    const double v7 = truing_expm1(v6);
+    const double v8 = 0.0 < c.d ? c.p[0] : c.p[1];
+    const double v9 = v7 * v7;
+    const double v10 = v8 * v9;
+    const double v11 = 0.5 * v10;
+    y[0] = v11;
+}
+TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = 0.5 * c.d;
+    const double v2 = c.log[0] - v1;
+    const double v3 = c.log[1] + v1;
+    const double v4 = 0.0 < c.d ? v2 : v3;
+    const double v5 = truing_exp(v4);
+    y[0] = v5;
+}
+};
+struct truing_chi2 {
+enum { SUMS = 1, EXACT = 0, LATE = 1, CHAIN = 1, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = c.log[0] + c.d;
+    const float v8 = truing_exp(v7);
+    const float v9 = 0.0f < c.d ? v8 : c.p[1];
+    const float v10 = v6 * v6;
+    const float v11 = v9 * v10;
+    const float v12 = -(v6);
+    const float v13 = c.p[0] * v12;
+    const float v14 = c.p[1] * v12;
+    const float v15 = -(v14);
+    const float v16 = 0.0f < v3 ? v13 : v15;
+    y[0] = v11;
+    delta = v16;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = c.r - k.r[1];
+    const float v3 = c.log[0] + c.d;
+    const float v4 = truing_abs(v1);
+    const float v5 = c.p[0] * k.w[0];
+    const float v6 = truing_expm1(v1);
+    const float v7 = v5 * v6;
+    const float v8 = truing_exp(v3);
+    const float v9 = v8 - v5;
+    const float v10 = v4 < 1.0f ? v7 : v9;
+    const float v11 = v2 + v2;
+    const float v12 = truing_abs(v11);
+    const float v13 = c.p[1] * k.w[1];
+    const float v14 = truing_expm1(v11);
+    const float v15 = v13 * v14;
+    const float v16 = v8 - v13;
+    const float v17 = v12 < 1.0f ? v15 : v16;
+    y[0] = v10;
+    y[1] = v17;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.r - k.r[0];
+    const float v2 = c.r - k.r[1];
+    const float v3 = c.log[0] + c.d;
+    const float v4 = truing_abs(v1);
+    const float v5 = c.p[0] * k.w[0];
+    const float v6 = truing_expm1(v1);
+    const float v7 = v5 * v6;
+    const float v8 = truing_exp(v3);
+    const float v9 = v8 - v5;
+    const float v10 = v4 < 1.0f ? v7 : v9;
+    const float v11 = v2 + v2;
+    const float v12 = truing_abs(v11);
+    const float v13 = c.p[1] * k.w[1];
+    const float v14 = truing_expm1(v11);
+    const float v15 = v13 * v14;
+    const float v16 = v8 - v13;
+    const float v17 = v12 < 1.0f ? v15 : v16;
+    const float v18 = c.p[0] * k.mean[0];
+    const float v19 = v10 - v18;
+    const float v20 = v19 * k.c[0];
+    const float v21 = c.p[1] * k.mean[1];
+    const float v22 = v17 - v21;
+    const float v23 = v22 * k.c[1];
+    y[0] = v20;
+    y[1] = v23;
+}
+TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = -(3.4028234663852886e38);
+    const double v2 = 3.4028234663852886e38 < c.d ? 3.4028234663852886e38 : c.d;
+    const double v3 = c.d < v1 ? v1 : v2;
+    const double v4 = truing_abs(v3);
+    const double v5 = -(v4);
+    const double v6 = truing_expm1(v5);
+    const double v7 = c.log[0] + c.d;
+    const double v8 = truing_exp(v7);
+    const double v9 = 0.0 < c.d ? v8 : c.p[1];
+    const double v10 = v6 * v6;
+    const double v11 = v9 * v10;
+    y[0] = v11;
+}
+TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
+    const double v1 = -1.0 * c.d;
+    const double v2 = c.log[0] - v1;
+    const double v3 = 2.0 * c.d;
+    const double v4 = c.log[1] + v3;
+    const double v5 = 0.0 < c.d ? v2 : v4;
+    const double v6 = truing_exp(v5);
+    y[0] = v6;
+}
+};
+struct truing_tvd {
+enum { SUMS = 1, EXACT = 1, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    const float v12 = truing_abs(v11);
+    const float v13 = 0.5f * v12;
+    y[0] = v13;
+    delta = v11;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(1.0f);
+    const float v2 = c.d < 0.0f ? v1 : 0.0f;
+    const float v3 = 0.0f < c.d ? 1.0f : v2;
+    const float v4 = v3 - k.w[0];
+    const float v5 = c.p[0] * v4;
+    const float v6 = 0.0f < c.p[0] ? v5 : 0.0f;
+    const float v7 = v3 - k.w[1];
+    const float v8 = c.p[1] * v7;
+    const float v9 = 0.0f < c.p[1] ? v8 : 0.0f;
+    y[0] = v6;
+    y[1] = v9;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(1.0f);
+    const float v2 = c.d < 0.0f ? v1 : 0.0f;
+    const float v3 = 0.0f < c.d ? 1.0f : v2;
+    const float v4 = v3 - k.w[0];
+    const float v5 = c.p[0] * v4;
+    const float v6 = 0.0f < c.p[0] ? v5 : 0.0f;
+    const float v7 = v3 - k.w[1];
+    const float v8 = c.p[1] * v7;
+    const float v9 = 0.0f < c.p[1] ? v8 : 0.0f;
+    const float v10 = c.p[0] * k.mean[0];
+    const float v11 = v6 - v10;
+    const float v12 = v11 * k.c[0];
+    const float v13 = c.p[1] * k.mean[1];
+    const float v14 = v9 - v13;
+    const float v15 = v14 * k.c[1];
+    y[0] = v12;
+    y[1] = v15;
+}
+};
+struct truing_cosine_probs {
+enum { SUMS = 5, EXACT = 1, LATE = 1, CHAIN = 0, WEIGHTS = 3 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    const float v12 = v11 * v11;
+    const float v13 = c.p[0] + c.p[1];
+    const float v14 = v11 * v13;
+    const float v15 = c.p[0] * c.p[0];
+    const float v16 = c.p[1] * c.p[1];
+    const float v17 = c.p[0] * c.p[1];
+    y[0] = v12;
+    y[1] = v14;
+    y[2] = v15;
+    y[3] = v16;
+    y[4] = v17;
+    delta = v11;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.p[1] / k.x[2];
+    const float v2 = c.p[0] / k.x[1];
+    const float v3 = v1 - v2;
+    const float v4 = -(v3);
+    const float v5 = k.x[0] * c.p[0];
+    const float v6 = v5 / k.x[1];
+    const float v7 = v4 - v6;
+    const float v8 = v7 / k.x[1];
+    const float v9 = k.x[0] * c.p[1];
+    const float v10 = v9 / k.x[2];
+    const float v11 = v3 - v10;
+    const float v12 = v11 / k.x[2];
+    const float v13 = v8 - k.w[0];
+    const float v14 = c.p[0] * v13;
+    const float v15 = 0.0f < c.p[0] ? v14 : 0.0f;
+    const float v16 = v12 - k.w[1];
+    const float v17 = c.p[1] * v16;
+    const float v18 = 0.0f < c.p[1] ? v17 : 0.0f;
+    y[0] = v15;
+    y[1] = v18;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.p[1] / k.x[2];
+    const float v2 = c.p[0] / k.x[1];
+    const float v3 = v1 - v2;
+    const float v4 = -(v3);
+    const float v5 = k.x[0] * c.p[0];
+    const float v6 = v5 / k.x[1];
+    const float v7 = v4 - v6;
+    const float v8 = v7 / k.x[1];
+    const float v9 = k.x[0] * c.p[1];
+    const float v10 = v9 / k.x[2];
+    const float v11 = v3 - v10;
+    const float v12 = v11 / k.x[2];
+    const float v13 = v8 - k.w[0];
+    const float v14 = c.p[0] * v13;
+    const float v15 = 0.0f < c.p[0] ? v14 : 0.0f;
+    const float v16 = v12 - k.w[1];
+    const float v17 = c.p[1] * v16;
+    const float v18 = 0.0f < c.p[1] ? v17 : 0.0f;
+    const float v19 = c.p[0] * k.mean[0];
+    const float v20 = v15 - v19;
+    const float v21 = v20 * k.c[0];
+    const float v22 = c.p[1] * k.mean[1];
+    const float v23 = v18 - v22;
+    const float v24 = v23 * k.c[1];
+    y[0] = v21;
+    y[1] = v24;
+}
+};
+struct truing_cosine_logits {
+enum { SUMS = 5, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 0 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[0];
+    const float v2 = c.x[0] <= -TRUING_INFF ? 0.0f : v1;
+    const float v3 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[1];
+    const float v4 = c.x[0] <= -TRUING_INFF ? 0.0f : v3;
+    const float v5 = v2 - v4;
+    const float v6 = v5 * v5;
+    const float v7 = v2 + v4;
+    const float v8 = v5 * v7;
+    const float v9 = v2 * v2;
+    const float v10 = v4 * v4;
+    const float v11 = v2 * v4;
+    const float v12 = -(3.4028235e38f);
+    const float v13 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v14 = c.d < v12 ? v12 : v13;
+    const float v15 = truing_abs(v14);
+    const float v16 = -(v15);
+    const float v17 = truing_expm1(v16);
+    const float v18 = -(v17);
+    const float v19 = c.p[0] * v18;
+    const float v20 = c.p[1] * v18;
+    const float v21 = -(v20);
+    const float v22 = 0.0f < v14 ? v19 : v21;
+    y[0] = v6;
+    y[1] = v8;
+    y[2] = v9;
+    y[3] = v10;
+    y[4] = v11;
+    delta = v22;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    y[0] = 0.0f;
+    y[1] = 0.0f;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[0];
+    const float v2 = c.x[0] <= -TRUING_INFF ? 0.0f : v1;
+    const float v3 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[1];
+    const float v4 = c.x[0] <= -TRUING_INFF ? 0.0f : v3;
+    const float v5 = v4 / k.x[2];
+    const float v6 = v2 / k.x[1];
+    const float v7 = v5 - v6;
+    const float v8 = -(v7);
+    const float v9 = k.x[0] * v2;
+    const float v10 = v9 / k.x[1];
+    const float v11 = v8 - v10;
+    const float v12 = v11 / k.x[1];
+    const float v13 = k.x[0] * v4;
+    const float v14 = v13 / k.x[2];
+    const float v15 = v7 - v14;
+    const float v16 = v15 / k.x[2];
+    const float v17 = c.x[1] <= -TRUING_INFF ? 0.0f : v12;
+    const float v18 = c.x[0] <= -TRUING_INFF ? 0.0f : v17;
+    const float v19 = v18 * k.c[0];
+    const float v20 = c.x[1] <= -TRUING_INFF ? 0.0f : v16;
+    const float v21 = c.x[0] <= -TRUING_INFF ? 0.0f : v20;
+    const float v22 = v21 * k.c[1];
+    y[0] = v19;
+    y[1] = v22;
+}
+};
+struct truing_cross_entropy {
+enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 1 };
+TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
+    const float v1 = k.m[1] - c.x[1];
+    const float v2 = c.p[0] * v1;
+    const float v3 = 0.0f < c.p[0] ? v2 : 0.0f;
+    const float v4 = c.x[1] <= -TRUING_INFF ? TRUING_INFF : v3;
+    const float v5 = c.x[0] <= -TRUING_INFF ? 0.0f : v4;
+    const float v6 = -(3.4028235e38f);
+    const float v7 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v8 = c.d < v6 ? v6 : v7;
+    const float v9 = truing_abs(v8);
+    const float v10 = -(v9);
+    const float v11 = truing_expm1(v10);
+    const float v12 = -(v11);
+    const float v13 = c.p[0] * v12;
+    const float v14 = c.p[1] * v12;
+    const float v15 = -(v14);
+    const float v16 = 0.0f < v8 ? v13 : v15;
+    y[0] = v5;
+    delta = v16;
+}
+TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    y[0] = v11;
+}
+TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = k.m[1] - c.x[1];
+    const float v2 = v1 - k.w[0];
+    const float v3 = c.p[0] * v2;
+    const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
+    const float v5 = v1 - k.w[1];
+    const float v6 = c.p[1] * v5;
+    const float v7 = 0.0f < c.p[1] ? v6 : 0.0f;
+    y[0] = v4;
+    y[1] = v7;
+}
+TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    const float v1 = k.m[1] - c.x[1];
+    const float v2 = v1 - k.w[0];
+    const float v3 = c.p[0] * v2;
+    const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
+    const float v5 = -(3.4028235e38f);
+    const float v6 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v7 = c.d < v5 ? v5 : v6;
+    const float v8 = truing_abs(v7);
+    const float v9 = -(v8);
+    const float v10 = truing_expm1(v9);
+    const float v11 = -(v10);
+    const float v12 = c.p[0] * v11;
+    const float v13 = c.p[1] * v11;
+    const float v14 = -(v13);
+    const float v15 = 0.0f < v7 ? v12 : v14;
+    const float v16 = c.p[0] * k.mean[0];
+    const float v17 = v4 - v16;
+    const float v18 = v17 * k.c[0];
+    const float v19 = v15 * k.e[0];
+    const float v20 = v18 + v19;
+    const float v21 = v15 * k.e[1];
+    const float v22 = 0.0f + v21;
+    y[0] = v20;
+    y[1] = v22;
+}
+};
