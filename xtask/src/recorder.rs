@@ -419,11 +419,7 @@ fn column<'a, F: Text>(x: &[Rec<'a, F>]) -> Column<Rec<'a, F>> {
     Column { p: [x[0], x[1]], log: [x[2], x[3]], r: x[4], d: x[5], x: [x[6], x[7]] }
 }
 /// A function of a column and its row's constants: `results` says what the outputs are.
-fn of_column<F: Text>(
-    head: &str,
-    outputs: &[&str],
-    results: &dyn Fn(&Pair, &Column<Rec<F>>) -> Vec<usize>,
-) -> String {
+fn of_column<F: Text>(head: &str, outputs: &[&str], results: &dyn Fn(&Pair, &Column<Rec<F>>) -> Vec<usize>) -> String {
     let form = |alike| {
         let (k, constants) = pair::<F>(alike);
         let (mut text, names) = body::<F>(&COLUMN, &constants, &|x| results(&k, &column(x)));
@@ -470,12 +466,10 @@ fn divergence<X: rows::Formula>(name: &str) -> String {
     text += &of_column::<Single>(&format!("gradient{})", args("float")), &values[..2], &|k, c| ids(&X::gradient(k, c)));
     if X::CHAIN {
         let n = X::SUMS.min(2);
-        text += &of_column::<Double>(&format!("sums{})", args("double")), &values[..n], &|k, c| {
-            ids(&X::sums(k, c)[..n])
-        });
-        text += &of_column::<Double>(&format!("inner{})", args("double")), &values[..n], &|k, c| {
-            ids(&X::inner(k, c)[..n])
-        });
+        text +=
+            &of_column::<Double>(&format!("sums{})", args("double")), &values[..n], &|k, c| ids(&X::sums(k, c)[..n]));
+        text +=
+            &of_column::<Double>(&format!("inner{})", args("double")), &values[..n], &|k, c| ids(&X::inner(k, c)[..n]));
     }
     text + "};\n"
 }
@@ -523,9 +517,8 @@ pub fn divergence_cuh() -> String {
     text += &function::<Single>("truing_mix", &["d", "w", "rest"], &[], &|x| vec![rows::mix(x[0], x[1], x[2]).id]);
     text += "// The weights of the cosine of probabilities.\n";
     let head = "truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y)";
-    text += &of_column::<Single>(head, &["y[0]", "y[1]"], &|k, c| {
-        ids(&rows::cosine_weights(k, c.p[0], c.p[1], c.delta()))
-    });
+    text +=
+        &of_column::<Single>(head, &["y[0]", "y[1]"], &|k, c| ids(&rows::cosine_weights(k, c.p[0], c.p[1], c.delta())));
     macro_rules! all {
         ($($form:ident $name:literal)*) => {$( text += &divergence::<rows::$form>($name); )*};
     }
