@@ -14,6 +14,8 @@ use truing_cuda::logprob::{Figures, Inputs, Upstream};
 use truing_cuda::{Context, ContextOptions, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
+#[path = "cuda/divergence.rs"]
+mod divergence;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -151,7 +153,7 @@ fn planted_bugs_are_noticed() {
         ("nobody waits for the copies", "logprob.cu", "truing_copies_done();\n        __syncwarp();", "__syncwarp();"),
         (
             "a barrier is missing between the levels of the tree",
-            "logprob.cu",
+            "reduce.cuh",
             "count = chunks;\n        __syncwarp();",
             "count = chunks;",
         ),
@@ -181,7 +183,7 @@ fn planted_bugs_are_noticed() {
             "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
         ),
         ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
-        ("copies run over the end of a row", "logprob.cu", "p + 16 <= end", "p < end"),
+        ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a gradient is written behind the last column",
             "logprob.cu",
@@ -661,6 +663,14 @@ fn child_bits() {
     done += outside(&context) + sequences(&context) + preference::all(&context) + policy::all(&context);
     println!("{done} values compared");
 }
+/// Divergences, whose kernels are a text for each form.
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_divergence() {
+    let cases = std::env::var("TRUING_CASES").unwrap();
+    memory::start();
+    println!("{} values compared", divergence::all(&Context::default(), cases != "all", cases == "fewest"));
+}
 /// One small batch, for tools that slow a device down a hundredfold.
 #[test]
 #[ignore = "needs a device; cuda/gpu-check runs it"]
@@ -975,7 +985,13 @@ const QUARTER: f32 = -1.3862944;
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_host() {
-    let sizes = [logprob::ARGS, sequence::ARGS, truing_cuda::preference::ARGS, truing_cuda::policy::ARGS];
+    let sizes = [
+        logprob::ARGS,
+        sequence::ARGS,
+        truing_cuda::preference::ARGS,
+        truing_cuda::policy::ARGS,
+        truing_cuda::divergence::ARGS,
+    ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
             standin(CUDA, c"standin_args", family as c_int) as usize,
@@ -1108,6 +1124,7 @@ fn refusals(context: &Context) {
     go("upstream.grad_lse", UnsupportedDtype, inputs, None, Upstream { lse: inputs.target, ..up }, g);
     go("upstream.grad_scale", InvalidArgument, inputs, None, Upstream { scale: f64::NAN, ..up }, g);
     go("rows.target", InvalidArgument, Inputs { target: None, ..inputs }, None, up, g);
+    refused += divergence::refusals(context);
     assert_eq!(launches(), before);
     // no rows: nothing to do, nothing to launch
     let none = Problem::new(0, v, ok).unwrap();

@@ -746,7 +746,8 @@ TRUING_FN void truing_conclude(const truing_divergence_args &a, truing_i64 row, 
         flags |= exact ? TRUING_ROW_INFINITE : TRUING_ROW_OVERFLOW;
     }
     const truing_factors f = truing_factors_of(a, row);
-    double l[2], logprob[2] = {0.0, 0.0}, value = f.soft != 0.0 ? f.soft * s.value : 0.0;
+    double l[2], logprob[2] = {0.0, 0.0}, value = 0.0;
+    if (f.soft != 0.0) value += f.soft * s.value;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         const double r = s.r[i];

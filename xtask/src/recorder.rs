@@ -387,12 +387,13 @@ fn pair<F: Text>(alike: bool) -> (Pair, Vec<(f32, String)>) {
     let mut take = |name: &str, n: usize| -> [f32; 4] {
         std::array::from_fn(|i| {
             // x_1, the norm of a, is large beside x_3 or not
-            next += if name == "x" && i == 1 && alike { 1e5 } else { 1.0 };
+            next += 1.0;
+            let value = if name == "x" && i == 1 && alike { 1e5 + next } else { next };
             let place = if n == 1 { String::new() } else { format!("[{i}]") };
             if i < n {
-                all.push((next, format!("{cast}k.{name}{place}")));
+                all.push((value, format!("{cast}k.{name}{place}")));
             }
-            next
+            value
         })
     };
     let x = PAIR.map(|(name, n)| take(name, n));

@@ -71,6 +71,36 @@ TRUING_FN float truing_mix(float d, float w, float rest) {
 }
 // The weights of the cosine of probabilities.
 TRUING_FN void truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y) {
+    if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    const float v12 = c.p[1] * k.x[3];
+    const float v13 = v11 * k.x[2];
+    const float v14 = v12 - v13;
+    const float v15 = k.x[1] * k.x[2];
+    const float v16 = v14 / v15;
+    const float v17 = -(v16);
+    const float v18 = k.x[0] * c.p[0];
+    const float v19 = v18 / k.x[1];
+    const float v20 = v17 - v19;
+    const float v21 = v20 / k.x[1];
+    const float v22 = k.x[0] * c.p[1];
+    const float v23 = v22 / k.x[2];
+    const float v24 = v16 - v23;
+    const float v25 = v24 / k.x[2];
+    y[0] = v21;
+    y[1] = v25;
+    return;
+    }
     const float v1 = c.p[1] / k.x[2];
     const float v2 = c.p[0] / k.x[1];
     const float v3 = v1 - v2;
@@ -1212,6 +1242,42 @@ TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float 
     y[0] = v11;
 }
 TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
+    if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    const float v12 = c.p[1] * k.x[3];
+    const float v13 = v11 * k.x[2];
+    const float v14 = v12 - v13;
+    const float v15 = k.x[1] * k.x[2];
+    const float v16 = v14 / v15;
+    const float v17 = -(v16);
+    const float v18 = k.x[0] * c.p[0];
+    const float v19 = v18 / k.x[1];
+    const float v20 = v17 - v19;
+    const float v21 = v20 / k.x[1];
+    const float v22 = k.x[0] * c.p[1];
+    const float v23 = v22 / k.x[2];
+    const float v24 = v16 - v23;
+    const float v25 = v24 / k.x[2];
+    const float v26 = v21 - k.w[0];
+    const float v27 = c.p[0] * v26;
+    const float v28 = 0.0f < c.p[0] ? v27 : 0.0f;
+    const float v29 = v25 - k.w[1];
+    const float v30 = c.p[1] * v29;
+    const float v31 = 0.0f < c.p[1] ? v30 : 0.0f;
+    y[0] = v28;
+    y[1] = v31;
+    return;
+    }
     const float v1 = c.p[1] / k.x[2];
     const float v2 = c.p[0] / k.x[1];
     const float v3 = v1 - v2;
@@ -1234,6 +1300,48 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     y[1] = v18;
 }
 TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
+    const float v1 = -(3.4028235e38f);
+    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v3 = c.d < v1 ? v1 : v2;
+    const float v4 = truing_abs(v3);
+    const float v5 = -(v4);
+    const float v6 = truing_expm1(v5);
+    const float v7 = -(v6);
+    const float v8 = c.p[0] * v7;
+    const float v9 = c.p[1] * v7;
+    const float v10 = -(v9);
+    const float v11 = 0.0f < v3 ? v8 : v10;
+    const float v12 = c.p[1] * k.x[3];
+    const float v13 = v11 * k.x[2];
+    const float v14 = v12 - v13;
+    const float v15 = k.x[1] * k.x[2];
+    const float v16 = v14 / v15;
+    const float v17 = -(v16);
+    const float v18 = k.x[0] * c.p[0];
+    const float v19 = v18 / k.x[1];
+    const float v20 = v17 - v19;
+    const float v21 = v20 / k.x[1];
+    const float v22 = k.x[0] * c.p[1];
+    const float v23 = v22 / k.x[2];
+    const float v24 = v16 - v23;
+    const float v25 = v24 / k.x[2];
+    const float v26 = v21 - k.w[0];
+    const float v27 = c.p[0] * v26;
+    const float v28 = 0.0f < c.p[0] ? v27 : 0.0f;
+    const float v29 = v25 - k.w[1];
+    const float v30 = c.p[1] * v29;
+    const float v31 = 0.0f < c.p[1] ? v30 : 0.0f;
+    const float v32 = c.p[0] * k.mean[0];
+    const float v33 = v28 - v32;
+    const float v34 = v33 * k.c[0];
+    const float v35 = c.p[1] * k.mean[1];
+    const float v36 = v31 - v35;
+    const float v37 = v36 * k.c[1];
+    y[0] = v34;
+    y[1] = v37;
+    return;
+    }
     const float v1 = c.p[1] / k.x[2];
     const float v2 = c.p[0] / k.x[1];
     const float v3 = v1 - v2;
@@ -1313,6 +1421,36 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     y[1] = 0.0f;
 }
 TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
+    if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
+    const float v1 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[0];
+    const float v2 = c.x[0] <= -TRUING_INFF ? 0.0f : v1;
+    const float v3 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[1];
+    const float v4 = c.x[0] <= -TRUING_INFF ? 0.0f : v3;
+    const float v5 = v2 - v4;
+    const float v6 = v4 * k.x[3];
+    const float v7 = v5 * k.x[2];
+    const float v8 = v6 - v7;
+    const float v9 = k.x[1] * k.x[2];
+    const float v10 = v8 / v9;
+    const float v11 = -(v10);
+    const float v12 = k.x[0] * v2;
+    const float v13 = v12 / k.x[1];
+    const float v14 = v11 - v13;
+    const float v15 = v14 / k.x[1];
+    const float v16 = k.x[0] * v4;
+    const float v17 = v16 / k.x[2];
+    const float v18 = v10 - v17;
+    const float v19 = v18 / k.x[2];
+    const float v20 = c.x[1] <= -TRUING_INFF ? 0.0f : v15;
+    const float v21 = c.x[0] <= -TRUING_INFF ? 0.0f : v20;
+    const float v22 = v21 * k.c[0];
+    const float v23 = c.x[1] <= -TRUING_INFF ? 0.0f : v19;
+    const float v24 = c.x[0] <= -TRUING_INFF ? 0.0f : v23;
+    const float v25 = v24 * k.c[1];
+    y[0] = v22;
+    y[1] = v25;
+    return;
+    }
     const float v1 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[0];
     const float v2 = c.x[0] <= -TRUING_INFF ? 0.0f : v1;
     const float v3 = c.x[1] <= -TRUING_INFF ? 0.0f : c.x[1];
