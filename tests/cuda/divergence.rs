@@ -1,5 +1,5 @@
 //! Divergences on the stand-in device: every kind, forward, backward and both at once, against the CPU's bits.
-use super::{INF, NAN, STREAM, Scratch, data, memory, tensor, vector};
+use super::{CUDA, INF, NAN, STREAM, Scratch, c_int, c_void, data, dlopen, dlsym, memory, tensor, vector};
 use truing_core::divergence::{self as spec, Kind, Limits, Options, Problem, STATS, Teacher};
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Layout, Matrix, MatrixMut};
@@ -401,6 +401,74 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
         }
     }
     done + outside(context)
+}
+/// A form that reads a row once, and one that reads it twice and then for the means of its weights.
+pub(super) fn sanitized(context: &Context) -> usize {
+    let b = Batch::new([2049, 2000]);
+    let of = |kind| Options { kind, ..Options::default() };
+    [of(Kind::MixedKl), of(Kind::CosineProbs)].map(|o| compare(context, &b, o, &ways()[3], true)).iter().sum()
+}
+/// Times beside a copy of as many bytes as a call must move: values 2 sets of logits, gradients of the student 3.
+pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn(&mut dyn FnMut()) -> f64) {
+    use memory::{alloc, driver, free};
+    let (n, v) = if small { (2, 1282) } else { (2048, 128256) };
+    let student = Random(1).normals(v, 3.0);
+    let teacher: Vec<f32> = student.iter().zip(Random(2).normals(v, 0.5)).map(|(x, e)| x + e).collect();
+    let (layout, size) = (Layout::contiguous(n, v), Data::DTYPES[kind].size());
+    let bytes = n * v * size;
+    let [a, b, g] = [alloc(bytes), alloc(bytes), alloc(bytes)];
+    for (to, row) in [(a, &student), (b, &teacher)] {
+        let row = Data::new(kind, row);
+        let one = data(&row, Layout::contiguous(1, v));
+        for i in 0..n {
+            driver!(c"cuMemcpyDtoD_v2" (to + (i * v * size) as u64, one.data, v * size) : u64, u64, usize);
+        }
+        driver!(c"cuCtxSynchronize" () :);
+        memory::clear();
+    }
+    let dtype = Data::DTYPES[kind];
+    let of = |data| Tensor { data, dtype, layout };
+    let inputs = Inputs::new(of(a), of(b));
+    let copy = median(&mut || {
+        driver!(c"cuMemcpyDtoDAsync_v2" (g, a, bytes, STREAM.0) : u64, u64, usize, *mut c_void);
+    });
+    let copy = 2.0 * bytes as f64 / copy * 1e-6;
+    let (f, out, saved) = (vec![1.0f32; n], vec![0.0f32; n], vec![0.0f32; n * STATS]);
+    let upstream = Upstream { values: Some(vector(&f, Dtype::F32)), ..Upstream::default() };
+    let values = Figures { values: Some(vector(&out, Dtype::F32)), ..Figures::default() };
+    let stats = tensor(&saved, Dtype::F32, Layout::contiguous(n, STATS));
+    let both = Figures { stats: Some(stats), ..values };
+    let grads = Grads { student: Some(of(g)), teacher: None };
+    for kind in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jsd, Kind::Tvd] {
+        let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+        let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
+        let p = &problem;
+        let need = device::fused_workspace(p, false).minimum.max(device::backward_workspace(p, false).minimum);
+        let space = Space { data: alloc(need), size: need };
+        let line = |name: &str, sets: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
+            go().unwrap();
+            let ms = median(&mut || go().unwrap());
+            let rate = (sets * bytes) as f64 / ms * 1e-6;
+            let kind = kind.info().name;
+            println!("| {kind}, {name} | {n} x {v} {dtype} | {ms:.4} | {rate:.0} | {:.2} |", rate / copy);
+        };
+        // SAFETY: device memory of the right extents, freed once the device is idle.
+        line("value", 2, &mut || unsafe { device::forward(context, STREAM, p, &inputs, &values, space) });
+        // SAFETY: as above.
+        line("value and statistics", 2, &mut || unsafe { device::forward(context, STREAM, p, &inputs, &both, space) });
+        line("backward from statistics", 3, &mut || {
+            // SAFETY: as above.
+            unsafe { device::backward(context, STREAM, p, &inputs, Some(stats), &upstream, &grads, None, space) }
+        });
+        line("value and gradient", 3, &mut || {
+            // SAFETY: as above.
+            unsafe { device::forward_fused(context, STREAM, p, &inputs, &values, &upstream, &grads, space) }
+        });
+        driver!(c"cuCtxSynchronize" () :);
+        free(space.data);
+    }
+    [a, b, g].into_iter().for_each(free);
+    memory::clear();
 }
 /// What only the device can see: targets and weights outside their range, in rows beside good ones.
 fn outside(context: &Context) -> usize {
