@@ -16,7 +16,8 @@
 struct truing_side {
     truing_view logits, grad, bias, temperature;
     double logit_scale, softcap, fixed_temperature;
-    truing_u32 vocab, valid; // columns; those that can be live, at least 1
+    truing_transform transform; // with the fixed temperature
+    truing_u32 vocab, valid;    // columns; those that can be live, at least 1
 };
 struct truing_divergence_args {
     truing_side side[2];
@@ -183,6 +184,7 @@ template <class F> TRUING_FN void truing_anchor(truing_pair &k, float aa, float 
 
 #define TRUING_PAIRS 2 // warps of a block of threads: each holds two blocks of columns
 #define TRUING_ABREAST 4
+#define TRUING_PLACES (4 * TRUING_BLOCK + 16) // bytes of a block, of whichever type
 #define TRUING_APART_A 0x4000u // a column is dead in b alone
 #define TRUING_APART_B 0x8000u
 
@@ -231,10 +233,20 @@ TRUING_FN truing_u32 truing_among(truing_u32 all, truing_u32 first, truing_u32 n
 TRUING_FN truing_u32 truing_widest(const truing_divergence_args &a) {
     return a.side[0].valid < a.side[1].valid ? a.side[1].valid : a.side[0].valid;
 }
+template <class T> TRUING_FN void truing_bring_of(const truing_side &s, truing_i64 row, truing_u32 first, truing_u32 n, unsigned char *stage) {
+    const T *all = truing_row<const T>(s.logits, row), *from = all + first;
+    truing_fetch(all, s.vocab, from, n, truing_stage<T, true>::place(stage, from));
+}
 TRUING_FN void truing_bring(const truing_side &s, truing_i64 row, truing_u32 first, truing_u32 n, unsigned char *stage) {
     if (n == 0) return;
-    if (s.logits.dtype == TRUING_DTYPE_F32) truing_fetch<float>(s, row, first, n, stage);
-    else truing_fetch<truing_bf16>(s, row, first, n, stage);
+    if (s.logits.dtype == TRUING_DTYPE_F32) truing_bring_of<float>(s, row, first, n, stage);
+    else truing_bring_of<truing_bf16>(s, row, first, n, stage);
+}
+// Why a side's n columns are poisoned.
+TRUING_FN truing_u32 truing_why(const truing_side &s, truing_i64 row, truing_u32 first, truing_u32 n) {
+    if (s.logits.dtype == TRUING_DTYPE_F32) return truing_causes(s, truing_row<const float>(s.logits, row) + first, first, n);
+    if (s.logits.dtype == TRUING_DTYPE_BF16) return truing_causes(s, truing_row<const truing_bf16>(s.logits, row) + first, first, n);
+    return truing_causes(s, truing_row<const truing_f16>(s.logits, row) + first, first, n);
 }
 // The transformed logits of the n columns that a side has of a block, in place of the raw ones, dead ones up to `all`.
 TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 first, truing_u32 n, truing_u32 all, unsigned char *stage) {
@@ -242,8 +254,8 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
     const bool narrow = s.logits.dtype != TRUING_DTYPE_F32, half = s.logits.dtype == TRUING_DTYPE_F16, biased = s.bias.data != 0;
     const truing_transform t = truing_transform_of(s, row);
     float *x = (float *)stage;
-    const unsigned short *place = (const unsigned short *)truing_place(stage, truing_row<const truing_bf16>(s.logits, row) + first);
-    if (!narrow && n != 0) x = (float *)truing_place(stage, truing_row<const float>(s.logits, row) + first);
+    const unsigned short *place = (const unsigned short *)truing_stage<truing_bf16, true>::place(stage, truing_row<const truing_bf16>(s.logits, row) + first);
+    if (!narrow && n != 0) x = (float *)truing_stage<float, true>::place(stage, truing_row<const float>(s.logits, row) + first);
     if (n != 0 && (narrow || biased || t.kind != TRUING_PLAIN)) {
 #pragma unroll 1
         for (truing_u32 j = lane; j < n + lane; j += 32 * 4) {
@@ -266,7 +278,7 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
                     y[3] = truing_apply(t, z, biased, at < n ? truing_bias(s, first + at) : 0.0f);
                 }
             }
-            // what is written here has been read by all: see truing_place
+            // all have read what is written over here: see truing_stage
             __syncwarp();
 #pragma unroll
             for (int i = 0; i < 4; i++)
@@ -281,7 +293,7 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
 struct truing_both {
     float *a, *b;
 };
-TRUING_FN truing_both truing_read(const truing_divergence_args &a, truing_i64 row, truing_u32 first, truing_u32 n, unsigned char (*stages)[TRUING_STAGE]) {
+TRUING_FN truing_both truing_read(const truing_divergence_args &a, truing_i64 row, truing_u32 first, truing_u32 n, unsigned char (*stages)[TRUING_PLACES]) {
 #pragma unroll 1
     for (int i = 0; i < 2; i++) truing_bring(a.side[i], row, first, truing_among(a.side[i].valid, first, n), stages[i]);
     truing_copies_done();
@@ -296,15 +308,16 @@ TRUING_FN truing_both truing_read(const truing_divergence_args &a, truing_i64 ro
     return x;
 }
 TRUING_FN float truing_exp_of(float d, truing_u32 entry) {
-    const float t = truing_exp_index(d);
-    return truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8)) * truing_exp_poly(d, t);
+    float w, p;
+    truing_exp_factors(d, entry, w, p);
+    return w * p;
 }
 // Columns of a chain side by side. All lanes call it.
 TRUING_FN void truing_abreast(const truing_pair &k, const float *xa, const float *xb, truing_u32 at, truing_u32 entry, truing_column<float> *c) {
 #pragma unroll
     for (int i = 0; i < TRUING_ABREAST; i++) {
         const float a = xa[at + 32 * i], b = xb[at + 32 * i];
-        const float ea = truing_exp_of(truing_clamp(a - k.m[0]), entry), eb = truing_exp_of(truing_clamp(b - k.m[1]), entry);
+        const float ea = truing_exp_of(a - k.m[0], entry), eb = truing_exp_of(b - k.m[1], entry);
         c[i] = truing_column_of(k, a, b, ea, eb);
     }
 }
@@ -384,7 +397,7 @@ TRUING_FN double truing_log_power(truing_power, const truing_pair &k, float *xa,
         for (int i = 0; i < TRUING_ABREAST; i++) truing_power_of(c[i], k.p[0], k.p[1], xa[at + 32 * i]);
     }
     __syncwarp();
-    const truing_record x = truing_block((const float *)xa, n, false);
+    const truing_record x = truing_block(xa, n, false);
     return truing_poisoned(x) ? TRUING_INF : (double)x.m + truing_log1p_of((double)x.r);
 }
 template <class F> TRUING_FN bool truing_is_power(F) { return false; }
@@ -590,7 +603,7 @@ template <class F> struct truing_first_of<F, 2> {
 template <class F> struct truing_first : truing_first_of<F, F::CHAIN ? 2 : F::EXACT ? 1 : 0> {};
 template <class X> TRUING_FN void truing_divergence_blocks(const truing_divergence_args &a) {
     typedef typename truing_first<X>::type F;
-    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_STAGE];
+    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_PLACES];
     const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32;
     const truing_i64 tasks = a.rows * a.parts, step = (truing_i64)gridDim.x * TRUING_PAIRS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_PAIRS + warp; i < tasks; i += step) {
@@ -603,8 +616,8 @@ template <class X> TRUING_FN void truing_divergence_blocks(const truing_divergen
 #pragma unroll 1
         for (int of = 0; of < 2; of++) {
             x.side[0] = x.side[1];
-            x.side[1] = truing_block((const float *)(of ? z.b : z.a), n, a.entropy != 0);
-            if (truing_poisoned(x.side[1])) x.side[1].flags = truing_causes(a.side[of], row, first, truing_among(a.side[of].valid, first, n));
+            x.side[1] = truing_block<float, true>(of ? z.b : z.a, n, a.entropy != 0);
+            if (truing_poisoned(x.side[1])) x.side[1].flags = truing_why(a.side[of], row, first, truing_among(a.side[of].valid, first, n));
         }
         const bool bad_a = truing_bad(x.side[0]), bad_b = truing_bad(x.side[1]);
         if (F::CHAIN && !bad_a && !bad_b) truing_inside(F(), a, x, z.a, z.b, n);
@@ -621,7 +634,7 @@ template <class X> TRUING_FN void truing_divergence_blocks(const truing_divergen
 // 3. Sums over a row whose constants are known.
 
 template <class F> TRUING_FN void truing_divergence_sums(const truing_divergence_args &a) {
-    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_STAGE];
+    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_PLACES];
     const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32;
     const truing_i64 tasks = a.rows * a.parts, step = (truing_i64)gridDim.x * TRUING_PAIRS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_PAIRS + warp; i < tasks; i += step) {
@@ -985,13 +998,15 @@ TRUING_FN void truing_write(const truing_side &s, const truing_transform &t, tru
             }
 #pragma unroll
             for (int i = 0; i < PER; i++)
-                truing_vector<G>::put(w, i, t.kind == TRUING_PLAIN ? y[i] : y[i] == 0.0f ? 0.0f : y[i] * t.slope);
+                if (t.kind != TRUING_PLAIN) y[i] = y[i] == 0.0f ? 0.0f : y[i] * t.slope;
+#pragma unroll
+            for (int i = 0; i < PER; i += 2) truing_vector<G>::put2(w, i, y[i], y[i + 1]);
             uint4 q;
             q.x = w[0];
             q.y = w[1];
             q.z = w[2];
             q.w = w[3];
-            *(uint4 *)(g + j) = q;
+            truing_store16(g + j, q);
         }
     }
 #pragma unroll 1
@@ -1045,7 +1060,7 @@ TRUING_FN void truing_gradients(const truing_pair &k, float *xa, float *xb, trui
     }
 }
 template <class F> TRUING_FN void truing_divergence_grad(const truing_divergence_args &a) {
-    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_STAGE];
+    __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_PLACES];
     const truing_u32 warp = threadIdx.x / 32;
     const bool of_a = a.side[0].grad.data != 0, of_b = a.side[1].grad.data != 0;
     truing_u32 width = of_a ? a.side[0].vocab : 0;
@@ -1077,6 +1092,7 @@ template <class F> TRUING_FN void truing_divergence_grad(const truing_divergence
 #define TRUING_KERNEL(kernel, name, threads, resident)                                                                         \
     extern "C" __global__ __launch_bounds__(threads, resident) void truing_divergence_##kernel##_##name(                       \
         const __grid_constant__ truing_divergence_args a) {                                                                    \
+        truing_wait();                                                                                                         \
         truing_divergence_##kernel<truing_##name>(a);                                                                          \
     }
 // The kernels of a form. Each form is a text of its own, compiled where it is asked for.

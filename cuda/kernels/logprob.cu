@@ -1,11 +1,12 @@
-// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`).
+// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`; TRUING_FAST takes
+// another exponential).
 //
-// 1. truing_logprob_blocks: a warp reduces a block of 2048 columns to its record. The block comes in one read, 16 bytes
+// 1. truing_logprob_blocks: a warp reduces blocks of 2048 columns to their records. A block comes in one read, 16 bytes
 //    at a time, while other warps add theirs up; none waits for another, so one row of a large vocabulary fills the
 //    device as a million short rows do.
 // 2. truing_logprob_rows: a few lanes merge the records of a row by the fixed tree; one of them forms the figures, or the
 //    constants of the gradient, in f64.
-// 3. truing_logprob_grad: a warp writes the gradient of 2048 columns. Logits may be overwritten.
+// 3. truing_logprob_grad: a warp writes the gradient of as many blocks. Logits may be overwritten.
 //
 // A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
 #include "logits.cuh"
@@ -17,8 +18,10 @@ struct truing_logprob_args {
     void *blocks;  // truing_part::words [rows, parts]
     void *columns; // truing_columns [rows]
     truing_i64 rows, ignore_index;
-    double logit_scale, softcap, fixed_temperature, grad_scale;
+    double logit_scale, softcap, grad_scale;
+    truing_transform transform; // with the fixed temperature
     truing_u32 vocab, valid; // columns; those that can be live, at least 1
+    truing_u32 chunk;        // neighbouring blocks of a row that a warp takes, one after the other
     truing_u32 parts;        // blocks of a row: valid / 2048, rounded up
     truing_u32 lanes;        // that merge a row: a power of two, at least 2 if parts > 1, at most 32
     truing_u32 has_ignore;
@@ -56,65 +59,79 @@ struct alignas(16) truing_columns {
 // 1. Records of blocks.
 
 #define TRUING_WARPS 4
+// Neighbouring blocks of a row: what a warp works on between two looks at the row's own arrays.
 struct truing_task {
     truing_i64 row;
-    truing_u32 first, n;
-    bool live;
+    truing_u32 from, to;
 };
-TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i) {
+TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i, truing_u32 parts, truing_u32 chunks) {
     truing_task t;
-    truing_i64 y;
-    t.row = i / a.parts;
-    t.first = (truing_u32)(i % a.parts) * TRUING_BLOCK;
-    t.n = a.valid - t.first < TRUING_BLOCK ? a.valid - t.first : TRUING_BLOCK;
-    t.live = truing_target(a, t.row, y) != TRUING_IGNORED;
+    t.row = i / chunks;
+    t.from = (truing_u32)(i % chunks) * a.chunk;
+    t.to = parts - t.from < a.chunk ? parts : t.from + a.chunk;
     return t;
 }
-template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
-    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
-    const truing_u32 lane = threadIdx.x & 31;
+template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
+    typedef truing_stage<T, TRANSFORM> Stage;
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][Stage::BYTES];
+    const truing_u32 lane = threadIdx.x & 31, chunks = (a.parts + a.chunk - 1) / a.chunk;
     unsigned char *stage = stages[threadIdx.x / 32];
-    const truing_i64 tasks = a.rows * a.parts, step = (truing_i64)gridDim.x * TRUING_WARPS;
+    truing_wait();
+    const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
-        const truing_task task = truing_task_of(a, i);
-        if (!task.live) continue;
-        truing_fetch<T>(a, task.row, task.first, task.n, stage);
+        const truing_task task = truing_task_of(a, i, a.parts, chunks);
+        truing_i64 y;
+        if (truing_target(a, task.row, y) == TRUING_IGNORED) continue;
         const truing_transform t = truing_transform_of(a, task.row);
-        const T *from = truing_row<const T>(a.logits, task.row) + task.first, *place = (const T *)truing_place(stage, from);
-        truing_copies_done();
-        __syncwarp();
-        truing_record x;
-        if (t.kind == TRUING_PLAIN && !a.bias.data) {
-            x = truing_block(place, task.n, a.all != 0);
-        } else {
-            float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
+        const T *row = truing_row<const T>(a.logits, task.row);
 #pragma unroll 1
-            for (truing_u32 j = lane; j < task.n + lane; j += 32) {
-                float y = 0.0f;
-                if (j < task.n) y = truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, task.first + j));
-                __syncwarp();
-                if (j < task.n) wide[j] = y;
-            }
+        for (truing_u32 part = task.from; part < task.to; part++) {
+            const truing_u32 first = part * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+            const T *from = row + first;
+            T *place = (T *)Stage::place(stage, from);
+            truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
+            truing_copies_done();
             __syncwarp();
-            x = truing_block((const float *)wide, task.n, a.all != 0);
+            truing_record x;
+            if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
+                x = truing_block(place, n, a.all != 0);
+            } else {
+                float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
+#pragma unroll 1
+                for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
+                    float y[TRUING_SIDE];
+#pragma unroll
+                    for (int k = 0; k < TRUING_SIDE; k++) {
+                        const truing_u32 j = at + 32 * k;
+                        y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
+                    }
+                    if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
+#pragma unroll
+                    for (int k = 0; k < TRUING_SIDE; k++)
+                        if (at + 32 * k < n) wide[at + 32 * k] = y[k];
+                }
+                __syncwarp();
+                x = truing_block(wide, n, a.all != 0);
+            }
+            if (truing_poisoned(x)) x.flags = truing_causes(a, from, first, n);
+            if (lane == 0) {
+                x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+                ((truing_part::words *)a.blocks)[task.row * a.parts + part] = truing_part::store(x);
+            }
+            __syncwarp(); // the stage has been read (shuffles order no memory)
         }
-        if (truing_poisoned(x)) x.flags = truing_causes(a, task.row, task.first, task.n);
-        if (lane == 0) {
-            x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + task.first;
-            ((truing_part::words *)a.blocks)[i] = truing_part::store(x);
-        }
-        __syncwarp(); // the stage has been read (shuffles order no memory)
     }
 }
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f32(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<float>(a);
-}
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_bf16(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<truing_bf16>(a);
-}
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f16(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<truing_f16>(a);
-}
+#define TRUING_BLOCKS(name, T, TRANSFORM, RESIDENT)                                                                             \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, RESIDENT) void truing_logprob_##name(const __grid_constant__ truing_logprob_args a) { \
+        truing_blocks<T, TRANSFORM>(a);                                                                                        \
+    }
+TRUING_BLOCKS(blocks_f32, float, false, 6)
+TRUING_BLOCKS(blocks_bf16, truing_bf16, false, 8)
+TRUING_BLOCKS(blocks_f16, truing_f16, false, 8)
+TRUING_BLOCKS(transformed_f32, float, true, 6)
+TRUING_BLOCKS(transformed_bf16, truing_bf16, true, 6)
+TRUING_BLOCKS(transformed_f16, truing_f16, true, 6)
 
 // 2. Rows.
 
@@ -192,6 +209,7 @@ TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, in
     ((truing_columns *)a.columns)[row] = c;
 }
 extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
+    truing_wait();
     const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     const truing_i64 row = thread / a.lanes;
     const truing_u32 lane = (truing_u32)(thread % a.lanes);
@@ -240,9 +258,9 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
 // 3. Gradients.
 
 TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
-    const float d = truing_clamp(x - c.m), t = truing_exp_index(d);
-    const float w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
-    return w * truing_exp_poly(d, t) * truing_fma(c.c1, d, c.c0);
+    float d = x - c.m, w, p;
+    truing_exp_factors(d, entry, w, p);
+    return w * p * truing_fma(c.c1, d, c.c0);
 }
 // Of one column. All lanes call it.
 TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {
@@ -251,58 +269,64 @@ TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, fl
     const float dz = dx * truing_slope(t, biased ? z + b : z);
     return x == -TRUING_INFF ? 0.0f : dz;
 }
-// Of columns that start 16 bytes, as many as `vectors` hold. The kind of the transform is known here: a test in every column
-// would cost as much as the gradient.
+// Of columns that start 16 bytes, as many as `vectors` hold: some are under way while others are worked on. The kind of the
+// transform is known here: a test in every column would cost as much as the gradient.
 template <class T, class G, int KIND>
 TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
-    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS;
+    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = 4;
     const truing_u32 lane = threadIdx.x & 31;
     t.kind = KIND;
 #pragma unroll 1
-    for (truing_u32 s = 0; s < vectors; s += 32) {
-        const bool on = s + lane < vectors;
-        truing_u32 w[4] = {0, 0, 0, 0}, y[4 * PER / OUT];
-        const truing_u32 at = (s + lane) * PER;
-        if (on) {
-            const uint4 q = *(const uint4 *)(z + at);
-            w[0] = q.x;
-            w[1] = q.y;
-            w[2] = q.z;
-            w[3] = q.w;
+    for (truing_u32 s = 0; s < vectors; s += 32 * AHEAD) {
+        uint4 q[AHEAD];
+#pragma unroll
+        for (int i = 0; i < AHEAD; i++) {
+            q[i].x = q[i].y = q[i].z = q[i].w = 0;
+            if (s + 32 * i + lane < vectors) q[i] = truing_load16(z + (s + 32 * i + lane) * PER);
         }
 #pragma unroll
-        for (int k = 0; k < PER; k++) truing_vector<G>::put(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry));
-        if (on) {
+        for (int i = 0; i < AHEAD; i++) {
+            if (s + 32 * i >= vectors) break;
+            const truing_u32 w[4] = {q[i].x, q[i].y, q[i].z, q[i].w};
+            truing_u32 y[4 * PER / OUT];
 #pragma unroll
-            for (int k = 0; k < PER / OUT; k++) {
-                uint4 q;
-                q.x = y[4 * k];
-                q.y = y[4 * k + 1];
-                q.z = y[4 * k + 2];
-                q.w = y[4 * k + 3];
-                *(uint4 *)(g + at + k * OUT) = q;
+            for (int k = 0; k < PER; k += 2)
+                truing_vector<G>::put2(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry),
+                                       truing_dz(c, t, truing_vector<T>::get(w, k + 1), false, 0.0f, entry));
+            if (s + 32 * i + lane < vectors) {
+#pragma unroll
+                for (int k = 0; k < PER / OUT; k++) {
+                    uint4 out;
+                    out.x = y[4 * k];
+                    out.y = y[4 * k + 1];
+                    out.z = y[4 * k + 2];
+                    out.w = y[4 * k + 3];
+                    truing_store16(g + (s + 32 * i + lane) * PER + k * OUT, out);
+                }
             }
         }
     }
 }
 template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
     const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
-    const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK;
-    const truing_i64 tasks = a.rows * parts, step = (truing_i64)gridDim.x * TRUING_WARPS;
+    const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK, chunks = (parts + a.chunk - 1) / a.chunk;
+    truing_wait();
+    const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
-        const truing_i64 row = i / parts;
-        const truing_u32 first = (truing_u32)(i % parts) * TRUING_BLOCK;
-        const truing_u32 n = a.vocab - first < TRUING_BLOCK ? a.vocab - first : TRUING_BLOCK;
+        const truing_task task = truing_task_of(a, i, parts, chunks);
+        // the columns of the chunk as one piece
+        const truing_u32 first = task.from * TRUING_BLOCK, all = (task.to - task.from) * TRUING_BLOCK;
+        const truing_u32 n = a.vocab - first < all ? a.vocab - first : all;
         const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-        const truing_columns c = ((const truing_columns *)a.columns)[row];
-        const T *z = truing_row<const T>(a.logits, row) + first;
-        G *g = truing_row<G>(a.grad, row) + first;
+        const truing_columns c = ((const truing_columns *)a.columns)[task.row];
+        const T *z = truing_row<const T>(a.logits, task.row) + first;
+        G *g = truing_row<G>(a.grad, task.row) + first;
         for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
         if (c.fill) {
             for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
             continue;
         }
-        const truing_transform t = truing_transform_of(a, row);
+        const truing_transform t = truing_transform_of(a, task.row);
         const bool biased = a.bias.data != 0;
         const int PER = truing_vector<T>::COLUMNS;
         // columns in front of the first that starts 16 bytes, and whole vectors behind it

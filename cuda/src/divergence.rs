@@ -7,7 +7,8 @@
 //! all rows, cross entropies beside another divergence and ranks are not here yet; what the problem can ask of them is
 //! refused by name.
 use crate::driver::{Device, Kernel, Stream};
-use crate::plan::{F32, FLOATS, IDS, LOGITS, MASK, Space, Tensor, U32, View, cover, walk};
+use crate::logprob::Transform;
+use crate::plan::{F32, FLOATS, IDS, LOGITS, MASK, Space, Tensor, U32, View, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::divergence::formula::{self, Formula};
@@ -165,6 +166,7 @@ struct SideArgs {
     logit_scale: f64,
     softcap: f64,
     fixed_temperature: f64,
+    transform: Transform,
     vocab: u32,
     valid: u32,
 }
@@ -214,9 +216,8 @@ pub const ARGS: usize = size_of::<Args>();
 const PIECE: usize = 64;
 const STATE: usize = 176;
 const COLUMNS: usize = 128;
-/// Warps of a block of threads, `TRUING_PAIRS` of the kernels, and blocks that fit on a multiprocessor.
+/// Warps of a block of threads, `TRUING_PAIRS` of the kernels.
 const WARPS: usize = 2;
-const RESIDENT: u32 = 6;
 const THREADS: usize = 128;
 
 fn widest(problem: &Problem) -> usize {
@@ -390,7 +391,7 @@ unsafe fn run(
             (args.grad_values, args.grad_logprob) = (View::of(upstream.values), View::of(upstream.student_logprob));
             args.grad_scale = upstream.scale;
             let grid = cover("student", problem.rows(), THREADS)?;
-            constants.launch(stream, grid, THREADS as u32, &args)?;
+            constants.launch(&device, stream, grid, THREADS as u32, &args)?;
             let widths = problem.choice().order([problem.student().vocab(), problem.teacher().vocab()]);
             let width = (0..2).map(|i| if places[i].is_some() { widths[i] } else { 0 }).max().unwrap_or(0);
             if width > 0 {
@@ -418,9 +419,10 @@ impl Launch<'_> {
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
-        let grid = walk(self.device, self.problem.rows().saturating_mul(parts), WARPS, RESIDENT);
+        // a warp that has a task left takes it when the grid has no room for more
+        let grid = self.problem.rows().saturating_mul(parts).div_ceil(WARPS).min(i32::MAX as usize) as u32;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, 32 * WARPS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, args) }
     }
     /// `args.lanes` lanes for each row.
     ///
@@ -429,7 +431,7 @@ impl Launch<'_> {
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
         let grid = cover("student", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, THREADS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, THREADS as u32, args) }
     }
 }
 fn refused(field: &'static str, got: &'static str) -> Error {
@@ -557,6 +559,7 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
             logit_scale: t.logit_scale,
             softcap: t.softcap,
             fixed_temperature: t.temperature,
+            transform: Transform::of(&t),
             vocab: of.vocab() as u32,
             valid: of.valid() as u32,
         }

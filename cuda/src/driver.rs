@@ -29,7 +29,7 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 9] = [
+const DRIVER: [&CStr; 10] = [
     c"cuInit",
     c"cuCtxGetCurrent",
     c"cuCtxGetDevice",
@@ -38,6 +38,7 @@ const DRIVER: [&CStr; 9] = [
     c"cuLibraryUnload",
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
+    c"cuLaunchKernelEx",
     c"cuStreamIsCapturing",
 ];
 const COMPILER: [&CStr; 10] = [
@@ -175,19 +176,47 @@ unsafe impl Send for Kernel {}
 // SAFETY: as for the library.
 unsafe impl Sync for Kernel {}
 impl Kernel {
-    /// Enqueues it with one argument.
+    /// Enqueues it with one argument. From compute capability 9.0 on its blocks may get ready while the launch before it on
+    /// the stream ends: every kernel waits for that end in its first statement (`truing_wait` of the kernels).
     ///
     /// # Safety
     /// The kernel takes one `A`, its library is loaded, and what `args` points to is as the kernel expects it, until the
     /// stream has passed it.
-    pub unsafe fn launch<A: Copy>(self, stream: Stream, grid: u32, threads: u32, args: &A) -> Result<()> {
+    pub unsafe fn launch<A: Copy>(
+        self,
+        device: &Device,
+        stream: Stream,
+        grid: u32,
+        threads: u32,
+        args: &A,
+    ) -> Result<()> {
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
-        let (kernel, stream) = (self.0.cast(), stream.0.cast());
-        // SAFETY: the caller's promise; the driver copies the argument before it returns.
-        let code = unsafe {
-            sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), ptr::null_mut())
+        let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
+        if device.major < 9 {
+            // SAFETY: the caller's promise; the driver copies the argument before it returns.
+            let code =
+                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
+            return check("cuLaunchKernel", code);
+        }
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
         };
-        check("cuLaunchKernel", code)
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid,
+            gridDimY: 1,
+            gridDimZ: 1,
+            blockDimX: threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: 0,
+            hStream: stream,
+            attrs: &mut early,
+            numAttrs: 1,
+        };
+        // SAFETY: as above; the driver copies the attribute too.
+        check("cuLaunchKernelEx", unsafe { sys::cuLaunchKernelEx(&config, kernel, args.as_mut_ptr(), none) })
     }
 }
 
@@ -215,8 +244,8 @@ pub fn compiler() -> Result<(i32, i32)> {
     })
 }
 /// Compiles `text`, whose includes are among `headers` (name, text), to a cubin for `arch` (`sm_90`) or to PTX
-/// (`compute_80`). `None`: this compiler does not know the architecture.
-pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -> Result<Option<Vec<u8>>> {
+/// (`compute_80`); `fast`: of the mode `fast`. `None`: this compiler does not know the architecture.
+pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str, fast: bool) -> Result<Option<Vec<u8>>> {
     compiler()?;
     let failed = |got| Error::new(Status::Internal, "kernels", got, Value::Text("text that compiles"));
     let c = |s: &str| CString::new(s).map_err(|_| failed(Value::Text("text with a 0")));
@@ -224,8 +253,12 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
     let texts = headers.iter().map(|(_, text)| c(text)).collect::<Result<Vec<_>>>()?;
     let texts: Vec<*const c_char> = texts.iter().map(|s| s.as_ptr()).collect();
     let names: Vec<*const c_char> = headers.iter().map(|(name, _)| name.as_ptr()).collect();
-    let options = [c(&format!("--gpu-architecture={arch}"))?, c"--std=c++17".into(), c"--fmad=false".into()];
-    let options: Vec<*const c_char> = options.iter().map(|s| s.as_ptr()).collect();
+    let arch = c(&format!("--gpu-architecture={arch}"))?;
+    let mut options = vec![arch.as_ptr(), c"--std=c++17".as_ptr(), c"--fmad=false".as_ptr()];
+    if fast {
+        options.push(c"-DTRUING_FAST".as_ptr());
+    }
+    let plain = !arch.to_bytes().starts_with(b"--gpu-architecture=compute_");
     let mut program = ptr::null_mut();
     let count = headers.len() as c_int;
     // SAFETY: every string ends in a 0 and outlives the program.
@@ -250,9 +283,7 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
         }
     };
     let result = match code {
-        nvrtc::nvrtcResult::NVRTC_SUCCESS if arch.starts_with("sm_") => {
-            Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN)))
-        }
+        nvrtc::nvrtcResult::NVRTC_SUCCESS if plain => Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN))),
         nvrtc::nvrtcResult::NVRTC_SUCCESS => Ok(Some(read(nvrtc::nvrtcGetPTXSize, nvrtc::nvrtcGetPTX))),
         nvrtc::nvrtcResult::NVRTC_ERROR_INVALID_OPTION => Ok(None),
         _ => {

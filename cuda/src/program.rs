@@ -30,9 +30,21 @@ pub(crate) struct File {
 pub(crate) const FILES: [File; 4] =
     [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE, crate::policy::FILE];
 
+/// How results may differ from the CPU's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The same bits.
+    #[default]
+    Portable,
+    /// Kernels on logits take the special-function unit's exponential (relative error below 2^-21.5 of a term); everything
+    /// else is as in `Portable`. Still the same bits on every run, whatever the batch.
+    Fast,
+}
 /// Settings of a [`Context`].
 #[derive(Clone, Debug, Default)]
 pub struct ContextOptions {
+    /// Which exponential kernels on logits take.
+    pub mode: Mode,
     /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
     pub cache_dir: Option<PathBuf>,
 }
@@ -92,17 +104,18 @@ impl Context {
     }
     fn library(&self, arch: (u32, u32), file: File) -> Result<Library> {
         let version = driver::compiler()?;
-        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file));
+        let fast = self.options.mode == Mode::Fast;
+        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, fast));
         if let Some(image) = entry.as_ref().and_then(Entry::read)
             && let Ok(library) = Library::load(&image)
         {
             return Ok(library);
         }
-        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1))?;
+        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
         // a device that is newer than the compiler: the driver translates
         let image = match own {
             Some(image) => Some(image),
-            None => driver::compile(file.name, file.text, &HEADERS, "compute_80")?,
+            None => driver::compile(file.name, file.text, &HEADERS, "compute_80", fast)?,
         };
         let Some(image) = image else {
             let (got, expected) =
@@ -132,8 +145,8 @@ struct Entry {
     key: u64,
 }
 impl Entry {
-    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File) -> Entry {
-        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32].map(u32::to_le_bytes);
+    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File, fast: bool) -> Entry {
+        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32, fast as u32].map(u32::to_le_bytes);
         let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
         let own =
             [file.name.to_bytes(), file.text.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()];

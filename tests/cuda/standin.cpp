@@ -84,6 +84,21 @@ API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
     if (!kernels.count(k)) return 400;
     return kernels[k](k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
 }
+struct Config {
+    unsigned gx, gy, gz, bx, by, bz, shared;
+    void *stream;
+    struct {
+        int id;
+        char pad[4];
+        int value;
+    } *attributes;
+    unsigned count;
+};
+// One launch after the other is one of the orders that the attribute allows.
+API cuLaunchKernelEx(const Config *c, void *k, void **args, void **extra) {
+    if (c->shared || c->count != 1 || c->attributes[0].id != 6 || c->attributes[0].value != 1) return 1;
+    return cuLaunchKernel(k, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, 0, c->stream, args, extra);
+}
 
 // Memory and events: what only the tests use.
 API cuDeviceGet(int *d, int i) {
