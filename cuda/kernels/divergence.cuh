@@ -63,11 +63,6 @@ TRUING_FN int truing_pair_target(const truing_divergence_args &a, truing_i64 row
     return kind;
 }
 // Functions that are called a few times a row: inlined each time they would be most of the text.
-#ifdef __CUDACC__
-#define TRUING_CALL static __device__ __noinline__
-#else
-#define TRUING_CALL static
-#endif
 TRUING_CALL double truing_log1p_of(double x) { return truing_log1p(x); }
 TRUING_CALL double truing_exp_wide(double x) { return truing_exp(x); }
 // Transformed logit of a column.
@@ -678,16 +673,16 @@ TRUING_FN truing_outcome truing_outcome_of(truing_power, const truing_divergence
     return o;
 }
 // From the sums of all columns of the others.
-template <class F> TRUING_FN truing_outcome truing_finish(F, const truing_divergence_args &, const truing_pair &, const truing_added &s) {
+template <class F> TRUING_FN truing_outcome truing_value_of(F, const truing_divergence_args &, const truing_pair &, const truing_added &s) {
     return truing_found((double)s.value[0]);
 }
-TRUING_FN truing_outcome truing_finish(truing_jsd, const truing_divergence_args &a, const truing_pair &, const truing_added &s) {
+TRUING_FN truing_outcome truing_value_of(truing_jsd, const truing_divergence_args &a, const truing_pair &, const truing_added &s) {
     return truing_found(((double)s.value[0] - a.form[0] * (1.0 - a.form[0]) * truing_excess((double)s.delta)) * a.form[1]);
 }
-TRUING_FN truing_outcome truing_finish(truing_skew, const truing_divergence_args &a, const truing_pair &, const truing_added &s) {
+TRUING_FN truing_outcome truing_value_of(truing_skew, const truing_divergence_args &a, const truing_pair &, const truing_added &s) {
     return truing_found((double)s.value[0] - (1.0 - a.form[0]) * (1.0 - a.form[0]) * truing_excess((double)s.delta));
 }
-TRUING_FN truing_outcome truing_finish(truing_cross_entropy, const truing_divergence_args &a, const truing_pair &k, const truing_added &s) {
+TRUING_FN truing_outcome truing_value_of(truing_cross_entropy, const truing_divergence_args &a, const truing_pair &k, const truing_added &s) {
     return truing_found(a.zero ? 0.0 : (double)k.l[1] + (double)s.value[0]);
 }
 TRUING_FN double truing_root(double x) { return x > 0.0 ? truing_exp_wide(0.5 * truing_log(x)) : x; }
@@ -708,8 +703,8 @@ TRUING_FN truing_outcome truing_cosine(const truing_added &s) {
     o.x[3] = q;
     return o;
 }
-TRUING_FN truing_outcome truing_finish(truing_cosine_probs, const truing_divergence_args &, const truing_pair &, const truing_added &s) { return truing_cosine(s); }
-TRUING_FN truing_outcome truing_finish(truing_cosine_logits, const truing_divergence_args &, const truing_pair &, const truing_added &s) { return truing_cosine(s); }
+TRUING_FN truing_outcome truing_value_of(truing_cosine_probs, const truing_divergence_args &, const truing_pair &, const truing_added &s) { return truing_cosine(s); }
+TRUING_FN truing_outcome truing_value_of(truing_cosine_logits, const truing_divergence_args &, const truing_pair &, const truing_added &s) { return truing_cosine(s); }
 template <class F> TRUING_FN bool truing_is_cosine(F) { return false; }
 TRUING_FN bool truing_is_cosine(truing_cosine_probs) { return true; }
 TRUING_FN bool truing_is_cosine(truing_cosine_logits) { return true; }
@@ -831,7 +826,7 @@ template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence
             truing_conclude<F>(a, row, kind, s);
         } else {
             if (F::SUMS < 5 && sums.value[4] > 0.0f) s.flags |= TRUING_APART_A;
-            const truing_outcome o = truing_finish(F(), a, s.k, sums);
+            const truing_outcome o = truing_value_of(F(), a, s.k, sums);
             if (truing_refines(F())) s.k.gamma = (float)((double)s.k.gamma + truing_refine((double)sums.delta));
             s.k.mean[0] = F::LATE ? 0.0f : sums.moments[0];
             s.k.mean[1] = F::LATE ? 0.0f : sums.moments[1];

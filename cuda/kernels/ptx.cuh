@@ -4,6 +4,10 @@
 #include "generated/losses.cuh"
 
 #ifdef __CUDACC__
+// A function that is called, not inlined.
+#define TRUING_CALL __device__ __noinline__ static
+// Shared memory of the size that the launch names.
+#define TRUING_DYNAMIC(name) extern __shared__ __align__(16) unsigned char name[]
 // d, or low if d < low; a NaN stays.
 TRUING_FN float truing_max_nan(float a, float b) {
     float y;
@@ -77,6 +81,7 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #else
+#define TRUING_CALL static
 TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
 TRUING_FN float truing_widen_f16(unsigned short x) {
     const truing_u32 sign = (truing_u32)(x & 0x8000) << 16, e = x >> 10 & 31, f = x & 1023;
@@ -121,5 +126,5 @@ TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x)
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
-// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders.
+// truing_copy16, truing_copies_done and TRUING_DYNAMIC: the shim's, which delays the copies in some of its thread orders.
 #endif

@@ -29,7 +29,7 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 10] = [
+const DRIVER: [&CStr; 11] = [
     c"cuInit",
     c"cuCtxGetCurrent",
     c"cuCtxGetDevice",
@@ -39,6 +39,7 @@ const DRIVER: [&CStr; 10] = [
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
     c"cuLaunchKernelEx",
+    c"cuKernelSetAttribute",
     c"cuStreamIsCapturing",
 ];
 const COMPILER: [&CStr; 10] = [
@@ -84,6 +85,7 @@ pub fn available() -> Result<()> {
 /// The device of the caller's current context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
+    id: c_int,
     /// Compute capability.
     pub major: u32,
     /// Its second part.
@@ -111,6 +113,7 @@ impl Device {
             Ok(value as u32)
         };
         Ok(Device {
+            id: device,
             major: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
             minor: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
             multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
@@ -190,12 +193,35 @@ impl Kernel {
         threads: u32,
         args: &A,
     ) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { self.launch_with(device, stream, grid, threads, 0, args) }
+    }
+    /// [`Kernel::launch`] with so many bytes of shared memory for each block of threads.
+    ///
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    pub unsafe fn launch_with<A: Copy>(
+        self,
+        device: &Device,
+        stream: Stream,
+        grid: u32,
+        threads: u32,
+        shared: u32,
+        args: &A,
+    ) -> Result<()> {
+        if shared > 48 << 10 {
+            let which = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            // SAFETY: a kernel that is loaded.
+            let code = unsafe { sys::cuKernelSetAttribute(which, shared as c_int, self.0, device.id) };
+            check("cuKernelSetAttribute", code)?;
+        }
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
         let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
         if device.major < 9 {
             // SAFETY: the caller's promise; the driver copies the argument before it returns.
-            let code =
-                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
+            let code = unsafe {
+                sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, shared, stream, args.as_mut_ptr(), none)
+            };
             return check("cuLaunchKernel", code);
         }
         let mut early = sys::CUlaunchAttribute {
@@ -210,7 +236,7 @@ impl Kernel {
             blockDimX: threads,
             blockDimY: 1,
             blockDimZ: 1,
-            sharedMemBytes: 0,
+            sharedMemBytes: shared,
             hStream: stream,
             attrs: &mut early,
             numAttrs: 1,
