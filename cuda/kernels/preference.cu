@@ -274,15 +274,22 @@ extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const
             const truing_i64 i = at + k;
             double loss = 0.0, weight = 0.0, chosen = 0.0, rejected = 0.0;
             if (i < a.items) {
+                // read before anything is known: none of them waits for another
                 const truing_u32 now = a.now[i];
+                const double value = a.value[i];
+                double own = 0.0, other = 0.0;
+                if (a.first) {
+                    own = a.reward_a[i];
+                    other = a.reward_b[i];
+                }
                 seen |= now;
                 if (truing_counts(a, now)) {
                     weight = truing_weight(a, i);
-                    loss = weight == 0.0 ? 0.0 : weight * a.value[i];
+                    loss = weight == 0.0 ? 0.0 : weight * value;
                     live++;
                     if (a.first) {
-                        chosen = a.reward_a[i];
-                        rejected = a.reward_b[i];
+                        chosen = own;
+                        rejected = other;
                         correct += !a.unpaired && chosen > rejected;
                         if (a.unpaired && a.label.data && truing_int_at(a.label, i) <= 0) {
                             rejected = chosen;
