@@ -15,6 +15,8 @@ use truing_cuda::logprob::{Figures, Inputs, Upstream};
 use truing_cuda::{Context, ContextOptions, Mode, Space, Stream, Tensor, logprob, sequence};
 use truing_tests::{Data, Random, same};
 
+#[path = "cuda/abi.rs"]
+mod abi;
 #[path = "cuda/divergence.rs"]
 mod divergence;
 #[path = "cuda/policy.rs"]
@@ -301,6 +303,30 @@ fn host_path() {
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
     println!("8 children passed");
+    python_client(&dir.0);
+}
+/// The Python package on arrays of the stand-in device.
+fn python_client(dir: &Path) {
+    let Some(python) = std::env::var_os("TRUING_TEST_PYTHON") else {
+        println!("SKIPPED 1: TRUING_TEST_PYTHON names no Python with numpy (tests/run sets it)");
+        return;
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["build", "--quiet", "--package", "truing-ffi", "--lib", "--message-format=json"]);
+    let out = cargo.args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] }).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    let library = said.split('"').find(|w| w.ends_with("libtruing_ffi.so")).unwrap_or_else(|| panic!("{said}"));
+    let out = Command::new(python)
+        .arg(root().join("tests/python/cuda.py"))
+        .arg(library)
+        .env("PYTHONPATH", root().join("ffi/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("LD_LIBRARY_PATH", dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.contains(" checks"), "{said}");
+    print!("{said}");
 }
 
 // What the children run.
@@ -734,7 +760,7 @@ fn child_bits() {
     }
     done += outside(&context);
     if mode() == Mode::Portable {
-        done += sequences(&context) + preference::all(&context) + policy::all(&context);
+        done += sequences(&context) + preference::all(&context) + policy::all(&context) + abi::all();
     }
     println!("{done} values compared");
 }
@@ -1190,8 +1216,24 @@ fn child_host() {
     });
     assert_eq!(compiled(), 7);
 
+    // compiled beforehand: nothing is compiled, unless it is for another device or of another text
+    let made = truing_cuda::images((9, 0)).unwrap();
+    for (change, arch, compiles) in [(0, (9, 0), 0), (1, (9, 0), 1), (0, (9, 1), 1), (0, (8, 0), 1)] {
+        let image = |(file, key, code): &(&'static str, u64, Vec<u8>)| truing_cuda::Image {
+            file,
+            key: key ^ change,
+            arch,
+            code: code.clone().leak(),
+        };
+        let images = made.iter().map(image).collect::<Vec<_>>().leak();
+        let before = compiled();
+        assert_eq!(tiny(&Context::new(ContextOptions { images, ..ContextOptions::default() })), Ok(QUARTER));
+        assert_eq!(compiled() - before, compiles, "{arch:?}");
+    }
+
     refusals(&Context::default());
-    println!("11 ways of the host path passed");
+    abi::host();
+    println!("15 ways of the host path passed");
 }
 /// Every check of the arguments names its field; nothing is launched.
 fn refusals(context: &Context) {
@@ -1280,6 +1322,7 @@ fn child_refused() {
     let e = truing_cuda::available().unwrap_err();
     assert_eq!(e.status, Status::NoDevice, "{e}");
     assert_eq!(tiny(&Context::default()).unwrap_err().status, Status::NoDevice);
+    abi::without_driver();
 }
 #[test]
 #[ignore = "a child of the tests above"]

@@ -5,9 +5,7 @@
 
 #ifdef __CUDACC__
 // A function that is called, not inlined.
-#define TRUING_CALL __device__ __noinline__ static
-// Shared memory of the size that the launch names.
-#define TRUING_DYNAMIC(name) extern __shared__ __align__(16) unsigned char name[]
+#define TRUING_CALL static __device__ __noinline__
 // d, or low if d < low; a NaN stays.
 TRUING_FN float truing_max_nan(float a, float b) {
     float y;
@@ -126,5 +124,5 @@ TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x)
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
-// truing_copy16, truing_copies_done and TRUING_DYNAMIC: the shim's, which delays the copies in some of its thread orders.
+// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders.
 #endif

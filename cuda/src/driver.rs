@@ -1,8 +1,10 @@
 //! The one file that touches the driver and NVRTC. Both are looked for at run time; what is missing is a status.
 //!
 //! Everything runs in the caller's current context (torch's is the primary one) on the caller's stream: nothing here makes
-//! a context, allocates, synchronises or records an event.
+//! a context, allocates, synchronises or records an event. Where the tensors lie on another device than the current one,
+//! [`Entered`] makes that device's primary context current for the time of the call, if somebody has made it.
 use core::ffi::{CStr, c_char, c_int, c_void};
+use core::marker::PhantomData;
 use cudarc::driver::sys::{self, CUdevice_attribute, CUlibrary, CUresult, CUstreamCaptureStatus};
 use cudarc::nvrtc::sys as nvrtc;
 use std::ffi::CString;
@@ -29,9 +31,15 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 11] = [
+const DRIVER: [&CStr; 16] = [
     c"cuInit",
+    c"cuDeviceGet",
+    c"cuDevicePrimaryCtxGetState",
+    c"cuDevicePrimaryCtxRetain",
+    c"cuDevicePrimaryCtxRelease_v2",
     c"cuCtxGetCurrent",
+    c"cuCtxPushCurrent_v2",
+    c"cuCtxPopCurrent_v2",
     c"cuCtxGetDevice",
     c"cuDeviceGetAttribute",
     c"cuLibraryLoadData",
@@ -39,7 +47,6 @@ const DRIVER: [&CStr; 11] = [
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
     c"cuLaunchKernelEx",
-    c"cuKernelSetAttribute",
     c"cuStreamIsCapturing",
 ];
 const COMPILER: [&CStr; 10] = [
@@ -85,7 +92,6 @@ pub fn available() -> Result<()> {
 /// The device of the caller's current context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    id: c_int,
     /// Compute capability.
     pub major: u32,
     /// Its second part.
@@ -113,11 +119,70 @@ impl Device {
             Ok(value as u32)
         };
         Ok(Device {
-            id: device,
             major: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
             minor: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
             multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
         })
+    }
+}
+
+/// The context of a device is current as long as this lives; then what was current is again.
+#[derive(Debug)]
+#[must_use]
+pub struct Entered {
+    pushed: Option<i32>,
+    /// What is current belongs to a thread.
+    thread: PhantomData<*const ()>,
+}
+impl Entered {
+    /// Leaves the current context as it is where it belongs to device number `ordinal`, else pushes that device's primary
+    /// context, which the caller (or the run-time library in its place) has made.
+    pub fn new(ordinal: i32) -> Result<Entered> {
+        available()?;
+        let (mut current, mut device) = (ptr::null_mut(), 0);
+        // SAFETY: writes one handle.
+        check("cuCtxGetCurrent", unsafe { sys::cuCtxGetCurrent(&mut current) })?;
+        if !current.is_null() {
+            // SAFETY: writes one number.
+            check("cuCtxGetDevice", unsafe { sys::cuCtxGetDevice(&mut device) })?;
+            if device == ordinal {
+                return Ok(Entered { pushed: None, thread: PhantomData });
+            }
+        }
+        // SAFETY: writes one number.
+        if unsafe { sys::cuDeviceGet(&mut device, ordinal) } != CUresult::CUDA_SUCCESS {
+            return Err(no_device(Value::Int(ordinal.into()), "the number of a device"));
+        }
+        let (mut flags, mut active) = (0, 0);
+        // SAFETY: writes two numbers.
+        let code = unsafe { sys::cuDevicePrimaryCtxGetState(device, &mut flags, &mut active) };
+        check("cuDevicePrimaryCtxGetState", code)?;
+        if active == 0 {
+            return Err(no_device(
+                Value::Text("no context of the tensors' device"),
+                "a CUDA context, made by the caller",
+            ));
+        }
+        // SAFETY: the primary context exists; it is given back when this value is dropped.
+        unsafe {
+            check("cuDevicePrimaryCtxRetain", sys::cuDevicePrimaryCtxRetain(&mut current, device))?;
+            if let Err(e) = check("cuCtxPushCurrent", sys::cuCtxPushCurrent_v2(current)) {
+                let _ = sys::cuDevicePrimaryCtxRelease_v2(device);
+                return Err(e);
+            }
+        }
+        Ok(Entered { pushed: Some(device), thread: PhantomData })
+    }
+}
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(device) = self.pushed else { return };
+        let mut popped = ptr::null_mut();
+        // SAFETY: pushed and retained by `new`, on this thread.
+        unsafe {
+            let _ = sys::cuCtxPopCurrent_v2(&mut popped);
+            let _ = sys::cuDevicePrimaryCtxRelease_v2(device);
+        }
     }
 }
 
@@ -193,35 +258,12 @@ impl Kernel {
         threads: u32,
         args: &A,
     ) -> Result<()> {
-        // SAFETY: the caller's promise.
-        unsafe { self.launch_with(device, stream, grid, threads, 0, args) }
-    }
-    /// [`Kernel::launch`] with so many bytes of shared memory for each block of threads.
-    ///
-    /// # Safety
-    /// As for [`Kernel::launch`].
-    pub unsafe fn launch_with<A: Copy>(
-        self,
-        device: &Device,
-        stream: Stream,
-        grid: u32,
-        threads: u32,
-        shared: u32,
-        args: &A,
-    ) -> Result<()> {
-        if shared > 48 << 10 {
-            let which = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            // SAFETY: a kernel that is loaded.
-            let code = unsafe { sys::cuKernelSetAttribute(which, shared as c_int, self.0, device.id) };
-            check("cuKernelSetAttribute", code)?;
-        }
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
         let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
         if device.major < 9 {
             // SAFETY: the caller's promise; the driver copies the argument before it returns.
-            let code = unsafe {
-                sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, shared, stream, args.as_mut_ptr(), none)
-            };
+            let code =
+                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
             return check("cuLaunchKernel", code);
         }
         let mut early = sys::CUlaunchAttribute {
@@ -236,7 +278,7 @@ impl Kernel {
             blockDimX: threads,
             blockDimY: 1,
             blockDimZ: 1,
-            sharedMemBytes: shared,
+            sharedMemBytes: 0,
             hStream: stream,
             attrs: &mut early,
             numAttrs: 1,

@@ -7,6 +7,7 @@
 //!
 //! Calls enqueue on the caller's stream, in the caller's current context, on the caller's memory, and do nothing else: no
 //! allocation, no synchronisation, no event. A call can be captured into a graph once [`Context::prepare`] has run.
+//! [`Entered`] is for callers whose tensors lie on another device than the current one.
 
 pub mod divergence;
 pub mod driver;
@@ -17,9 +18,9 @@ pub mod preference;
 mod program;
 pub mod sequence;
 
-pub use driver::{Stream, available};
+pub use driver::{Entered, Stream, available};
 pub use plan::{Space, Tensor};
-pub use program::{Context, ContextOptions, Mode};
+pub use program::{Context, ContextOptions, Image, Mode, images};
 
 /// Every catalogue entry and every elementary function as straight-line CUDA C++, with the bits of the Rust code.
 /// Compile it without contraction (`--fmad=false`); a host compiler takes it too (`-ffp-contract=off`).

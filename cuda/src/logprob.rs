@@ -136,8 +136,6 @@ pub const ARGS: usize = size_of::<Args>();
 /// Warps of a block of threads (`TRUING_WARPS` of the kernels), and about how many such blocks fit on a multiprocessor.
 const WARPS: usize = 4;
 const RESIDENT: usize = 6;
-/// Most bytes of a row that one block of threads takes from end to end.
-const WHOLE_ROW: usize = 320 << 10;
 const THREADS: usize = 128;
 
 fn parts(problem: &Problem) -> usize {
@@ -258,19 +256,15 @@ pub unsafe fn backward(
     (args.grad_logprob, args.grad_lse) = (View::of(upstream.logprob), View::of(upstream.lse));
     (args.grad_entropy, args.grad_scale) = (View::of(upstream.entropy), upstream.scale);
     let go = Launch { context, stream, device: &device, problem };
-    let (whole, name) = match (dtype, grad.dtype) {
-        (Dtype::F32, _) => (c"truing_logprob_whole_f32", c"truing_logprob_grad_f32"),
-        (Dtype::Bf16, Dtype::F32) => (c"truing_logprob_whole_bf16_f32", c"truing_logprob_grad_bf16_f32"),
-        (Dtype::Bf16, _) => (c"truing_logprob_whole_bf16", c"truing_logprob_grad_bf16"),
-        (_, Dtype::F32) => (c"truing_logprob_whole_f16_f32", c"truing_logprob_grad_f16_f32"),
-        _ => (c"truing_logprob_whole_f16", c"truing_logprob_grad_f16"),
+    let name = match (dtype, grad.dtype) {
+        (Dtype::F32, _) => c"truing_logprob_grad_f32",
+        (Dtype::Bf16, Dtype::F32) => c"truing_logprob_grad_bf16_f32",
+        (Dtype::Bf16, _) => c"truing_logprob_grad_bf16",
+        (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
+        _ => c"truing_logprob_grad_f16",
     };
-    if stats.is_none() && go.whole_rows(inputs, &args) {
-        // SAFETY: the caller's promise; the arguments have been checked.
-        return unsafe { go.over_whole_rows(go.kernel(whole)?, dtype, &args) };
-    }
     let (blocks, rows, columns) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
-    // SAFETY: as above.
+    // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
             go.over_blocks(blocks, parts(problem), &args)?;
@@ -294,11 +288,9 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    fn transforms(inputs: &Inputs, args: &Args) -> bool {
-        args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some()
-    }
     fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<Kernel> {
-        self.kernel(match (inputs.logits.dtype, Self::transforms(inputs, args)) {
+        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+        self.kernel(match (inputs.logits.dtype, transformed) {
             (Dtype::F32, false) => c"truing_logprob_blocks_f32",
             (Dtype::Bf16, false) => c"truing_logprob_blocks_bf16",
             (_, false) => c"truing_logprob_blocks_f16",
@@ -322,25 +314,6 @@ impl Launch<'_> {
         let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
         unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }
-    }
-    /// Whether a block of threads takes a row from end to end: there are rows for every multiprocessor, and what two blocks on
-    /// each are at work on stays in the second cache.
-    fn whole_rows(&self, inputs: &Inputs, args: &Args) -> bool {
-        let bytes = self.problem.vocab().saturating_mul(inputs.logits.dtype.size());
-        let rows = self.problem.rows() >= self.device.multiprocessors as usize;
-        rows && bytes <= WHOLE_ROW && !Self::transforms(inputs, args)
-    }
-    /// A block of threads for each row, of a warp for each 8 KB.
-    ///
-    /// # Safety
-    /// As for [`Kernel::launch`].
-    unsafe fn over_whole_rows(&self, kernel: Kernel, dtype: Dtype, args: &Args) -> Result<()> {
-        let stage = BLOCK * dtype.size() + 16;
-        let warps = (self.problem.vocab() * dtype.size() / 8192).clamp(1, 16);
-        let grid = self.problem.rows().min(i32::MAX as usize) as u32;
-        let (threads, shared) = (32 * warps as u32, (warps * stage) as u32);
-        // SAFETY: the caller's promise.
-        unsafe { kernel.launch_with(self.device, self.stream, grid, threads, shared, args) }
     }
     /// `args.lanes` lanes for each row.
     ///

@@ -21,10 +21,17 @@ const HEADERS: [(&CStr, &str); 9] = [
     (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
 ];
 /// A file of kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct File {
     pub(crate) name: &'static CStr,
     pub(crate) text: &'static str,
+}
+impl File {
+    /// Tells its text, headers included, from others.
+    fn key(&self) -> u64 {
+        let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
+        hash(headers.chain([self.name.to_bytes(), self.text.as_bytes()]))
+    }
 }
 /// All of them.
 pub(crate) const FILES: [File; 4] =
@@ -47,6 +54,31 @@ pub struct ContextOptions {
     pub mode: Mode,
     /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
     pub cache_dir: Option<PathBuf>,
+    /// Kernels that were compiled beforehand, of the mode `portable`; see [`images`].
+    pub images: &'static [Image],
+}
+/// Machine code of one file of kernels for the devices of a compute capability.
+#[derive(Clone, Copy, Debug)]
+pub struct Image {
+    /// Name of the file.
+    pub file: &'static str,
+    /// Hash of the text that it was made from: an image of another text is as if not given.
+    pub key: u64,
+    /// Compute capability; later ones of the same first number run it too.
+    pub arch: (u32, u32),
+    /// The code.
+    pub code: &'static [u8],
+}
+/// Compiles every file of kernels for a compute capability: name, key and code of its [`Image`]. Needs NVRTC, no device.
+pub fn images(arch: (u32, u32)) -> Result<Vec<(&'static str, u64, Vec<u8>)>> {
+    let compile = |file: &File| {
+        let name = file.name.to_str().unwrap_or_default();
+        let code = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), false)?;
+        let (got, expected) = (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("one that the compiler knows"));
+        let unknown = Error::new(Status::NoDevice, "compute capability", got, expected);
+        Ok((name, file.key(), code.ok_or(unknown)?))
+    };
+    FILES.iter().map(compile).collect()
 }
 /// What calls share: the kernels. May be used from several threads and for several devices at once.
 #[derive(Debug, Default)]
@@ -80,7 +112,7 @@ impl Context {
     pub(crate) fn kernel(&self, device: &Device, stream: Stream, file: File, name: &'static CStr) -> Result<Kernel> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let arch = (device.major, device.minor);
-        if !loaded.iter().any(|x| x.file == file && x.arch == arch) && driver::capturing(stream)? {
+        if !loaded.iter().any(|x| x.file.name == file.name && x.arch == arch) && driver::capturing(stream)? {
             let expected = Value::Text("kernels that `prepare` has loaded before the capture");
             return Err(Error::new(Status::LaunchFailed, "stream", Value::Text("a stream under capture"), expected));
         }
@@ -95,7 +127,7 @@ impl Context {
     }
     fn find(&self, loaded: &mut Vec<Loaded>, device: &Device, file: File) -> Result<usize> {
         let arch = (device.major, device.minor);
-        if let Some(at) = loaded.iter().position(|x| x.file == file && x.arch == arch) {
+        if let Some(at) = loaded.iter().position(|x| x.file.name == file.name && x.arch == arch) {
             return Ok(at);
         }
         let library = self.library(arch, file)?;
@@ -103,8 +135,17 @@ impl Context {
         Ok(loaded.len() - 1)
     }
     fn library(&self, arch: (u32, u32), file: File) -> Result<Library> {
-        let version = driver::compiler()?;
+        let fits = |i: &&Image| {
+            i.file.as_bytes() == file.name.to_bytes() && i.key == file.key() && i.arch.0 == arch.0 && i.arch.1 <= arch.1
+        };
         let fast = self.options.mode == Mode::Fast;
+        if !fast
+            && let Some(image) = self.options.images.iter().filter(fits).max_by_key(|i| i.arch.1)
+            && let Ok(library) = Library::load(image.code)
+        {
+            return Ok(library);
+        }
+        let version = driver::compiler()?;
         let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, fast));
         if let Some(image) = entry.as_ref().and_then(Entry::read)
             && let Ok(library) = Library::load(&image)
@@ -147,10 +188,7 @@ struct Entry {
 impl Entry {
     fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File, fast: bool) -> Entry {
         let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32, fast as u32].map(u32::to_le_bytes);
-        let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
-        let own =
-            [file.name.to_bytes(), file.text.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()];
-        let key = hash(headers.chain(own));
+        let key = hash([&file.key().to_le_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()]);
         let stem = file.name.to_string_lossy().replace(".cu", "");
         Entry { path: dir.join(format!("truing-{stem}-sm_{}{}-{key:016x}.bin", arch.0, arch.1)), key }
     }

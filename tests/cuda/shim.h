@@ -27,9 +27,6 @@
 #define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static
-// as much as a block of threads can have
-alignas(1024) static unsigned char shim_dynamic[227 * 1024];
-#define TRUING_DYNAMIC(name) unsigned char *const name = shim_dynamic
 
 struct dim3 {
     unsigned x, y, z;

@@ -22,6 +22,9 @@ static std::map<const void *, bool (*)(const void *, dim3, dim3, const void *, u
 // What a test sets and reads; no part of the driver.
 API standin_context(int on) { return context_of_all = on; }
 API standin_capture(int on) { return capture = on; }
+static void *stream_of_all;
+API standin_stream() { return (int)(size_t)stream_of_all; }
+API standin_current() { return context_of_all; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
 API standin_args(int family) {
@@ -42,6 +45,24 @@ API cuCtxGetCurrent(void **c) {
 API cuCtxGetDevice(int *d) {
     *d = 0;
     return context_of_all ? 0 : 201;
+}
+// One device; what is pushed replaces what is current until it is popped.
+static int primary, retained, before;
+API standin_primary(int on) { return primary = on; }
+API standin_retained() { return retained; }
+API cuDevicePrimaryCtxGetState(int, unsigned *flags, int *active) {
+    *flags = 0;
+    *active = primary;
+    return 0;
+}
+API cuDevicePrimaryCtxRelease_v2(int) { return retained-- ? 0 : 201; }
+API cuCtxPushCurrent_v2(void *) {
+    before = context_of_all;
+    return !(context_of_all = 1);
+}
+API cuCtxPopCurrent_v2(void **) {
+    context_of_all = before;
+    return 0;
 }
 API cuDeviceGetAttribute(int *v, int which, int) {
     // capability 9.0, two multiprocessors
@@ -74,19 +95,12 @@ API cuStreamIsCapturing(void *, int *status) {
     *status = capture;
     return 0;
 }
-// Above 48 KB a kernel must have been told.
-static std::map<const void *, unsigned> dynamic;
-API cuKernelSetAttribute(int which, int value, void *k, int device) {
-    if (which != 8 || device != 0 || value > 227 * 1024) return 1;
-    dynamic[k] = value;
-    return 0;
-}
-API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *, void **args,
+API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned, void *stream, void **args,
                    void **) {
     std::lock_guard<std::mutex> one(lock);
+    stream_of_all = stream;
     if (!context_of_all) return 201;
     if (gx == 0 || gx > 0x7fffffffu || gy != 1 || gz != 1 || bx == 0 || bx > 1024 || by != 1 || bz != 1) return 1;
-    if (shared > 48 * 1024 && shared > dynamic[k]) return 1;
     launches++;
     const char *order = getenv("TRUING_STANDIN_ORDER");
     if (!kernels.count(k)) return 400;
@@ -104,8 +118,8 @@ struct Config {
 };
 // One launch after the other is one of the orders that the attribute allows.
 API cuLaunchKernelEx(const Config *c, void *k, void **args, void **extra) {
-    if (c->count != 1 || c->attributes[0].id != 6 || c->attributes[0].value != 1) return 1;
-    return cuLaunchKernel(k, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, c->shared, c->stream, args, extra);
+    if (c->shared || c->count != 1 || c->attributes[0].id != 6 || c->attributes[0].value != 1) return 1;
+    return cuLaunchKernel(k, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, 0, c->stream, args, extra);
 }
 
 // Memory and events: what only the tests use.
@@ -115,6 +129,7 @@ API cuDeviceGet(int *d, int i) {
 }
 API cuDevicePrimaryCtxRetain(void **c, int) {
     *c = (void *)&context_of_all;
+    retained++;
     return 0;
 }
 API cuCtxSetCurrent(void *c) { return c == (void *)&context_of_all ? 0 : 201; }
