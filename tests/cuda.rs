@@ -770,7 +770,7 @@ fn child_bits() {
 fn child_divergence() {
     let cases = std::env::var("TRUING_CASES").unwrap();
     memory::start();
-    println!("{} values compared", divergence::all(&Context::default(), cases != "all", cases == "fewest"));
+    println!("{} values compared", divergence::all(&context(), cases != "all", cases == "fewest"));
 }
 /// One small batch, for tools that slow a device down a hundredfold.
 #[test]
