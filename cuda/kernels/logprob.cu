@@ -71,11 +71,48 @@ TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i,
     t.to = parts - t.from < a.chunk ? parts : t.from + a.chunk;
     return t;
 }
+// The record of block `part` of a row that counts, by a warp.
+template <class T, bool TRANSFORM>
+TRUING_FN void truing_block_to_part(const truing_logprob_args &a, const truing_transform &t, truing_i64 i, const T *row, truing_u32 part,
+                                    unsigned char *stage) {
+    const truing_u32 lane = threadIdx.x & 31, first = part * TRUING_BLOCK;
+    const truing_u32 n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+    const T *from = row + first;
+    T *place = (T *)truing_stage<T, TRANSFORM>::place(stage, from);
+    truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
+    truing_copies_done();
+    __syncwarp();
+    truing_record x;
+    if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
+        x = truing_block(place, n, a.all != 0);
+    } else {
+        float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
+#pragma unroll 1
+        for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
+            float y[TRUING_SIDE];
+#pragma unroll
+            for (int k = 0; k < TRUING_SIDE; k++) {
+                const truing_u32 j = at + 32 * k;
+                y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
+            }
+            if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
+#pragma unroll
+            for (int k = 0; k < TRUING_SIDE; k++)
+                if (at + 32 * k < n) wide[at + 32 * k] = y[k];
+        }
+        __syncwarp();
+        x = truing_block(wide, n, a.all != 0);
+    }
+    if (truing_poisoned(x)) x.flags = truing_causes(a, from, first, n);
+    if (lane == 0) {
+        x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+        ((truing_part::words *)a.blocks)[i * a.parts + part] = truing_part::store(x);
+    }
+    __syncwarp(); // the stage has been read (shuffles order no memory)
+}
 template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
-    typedef truing_stage<T, TRANSFORM> Stage;
-    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][Stage::BYTES];
-    const truing_u32 lane = threadIdx.x & 31, chunks = (a.parts + a.chunk - 1) / a.chunk;
-    unsigned char *stage = stages[threadIdx.x / 32];
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][truing_stage<T, TRANSFORM>::BYTES];
+    const truing_u32 chunks = (a.parts + a.chunk - 1) / a.chunk;
     truing_wait();
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
@@ -85,41 +122,8 @@ template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_log
         const truing_transform t = truing_transform_of(a, task.row);
         const T *row = truing_row<const T>(a.logits, task.row);
 #pragma unroll 1
-        for (truing_u32 part = task.from; part < task.to; part++) {
-            const truing_u32 first = part * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
-            const T *from = row + first;
-            T *place = (T *)Stage::place(stage, from);
-            truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
-            truing_copies_done();
-            __syncwarp();
-            truing_record x;
-            if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
-                x = truing_block(place, n, a.all != 0);
-            } else {
-                float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
-#pragma unroll 1
-                for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
-                    float y[TRUING_SIDE];
-#pragma unroll
-                    for (int k = 0; k < TRUING_SIDE; k++) {
-                        const truing_u32 j = at + 32 * k;
-                        y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
-                    }
-                    if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
-#pragma unroll
-                    for (int k = 0; k < TRUING_SIDE; k++)
-                        if (at + 32 * k < n) wide[at + 32 * k] = y[k];
-                }
-                __syncwarp();
-                x = truing_block(wide, n, a.all != 0);
-            }
-            if (truing_poisoned(x)) x.flags = truing_causes(a, from, first, n);
-            if (lane == 0) {
-                x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
-                ((truing_part::words *)a.blocks)[task.row * a.parts + part] = truing_part::store(x);
-            }
-            __syncwarp(); // the stage has been read (shuffles order no memory)
-        }
+        for (truing_u32 part = task.from; part < task.to; part++)
+            truing_block_to_part<T, TRANSFORM>(a, t, task.row, row, part, stages[threadIdx.x / 32]);
     }
 }
 #define TRUING_BLOCKS(name, T, TRANSFORM, RESIDENT)                                                                             \
@@ -135,6 +139,10 @@ TRUING_BLOCKS(transformed_f16, truing_f16, true, 6)
 
 // 2. Rows.
 
+TRUING_FN truing_record truing_row_record(const truing_logprob_args &a, truing_i64 row, bool active, truing_u32 lane) {
+    truing_part::words *parts = (truing_part::words *)a.blocks + (active ? row * a.parts : 0);
+    return truing_tree<truing_part>(a, parts, a.parts, a.lanes, active, lane);
+}
 TRUING_FN double truing_upstream(const truing_logprob_args &a, const truing_view &v, truing_i64 row) {
     return v.data ? (double)*truing_row<const float>(v, row) * a.grad_scale : 0.0;
 }
@@ -211,31 +219,12 @@ TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, in
     }
     ((truing_columns *)a.columns)[row] = c;
 }
-extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
-    truing_wait();
-    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    const truing_i64 row = thread / a.lanes;
-    const truing_u32 lane = (truing_u32)(thread % a.lanes);
-    truing_i64 target = 0;
-    const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
-    truing_record x = truing_empty();
-    const bool active = kind != TRUING_IGNORED;
-    if (!a.stats.data)
-        x = truing_tree<truing_part>(a, (truing_part::words *)a.blocks + (active ? row * a.parts : 0), a.parts, a.lanes, active, lane);
-    if (lane != 0 || row >= a.rows) return;
+// What a row gives, from the record of all its blocks.
+TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, truing_record x) {
     if (kind == TRUING_IGNORED) {
         x = truing_empty();
         x.flags = TRUING_ROW_IGNORED;
     } else {
-        if (a.stats.data) {
-            const float *s = truing_row<const float>(a.stats, row);
-            x.m = s[0];
-            x.r = s[1];
-            x.u = s[2];
-            x.q1 = s[3];
-            x.k = truing_bits(s[5]);
-            x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
-        }
         const bool outside = kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.vocab);
         if (outside) {
             // the host could not look: the row says so itself, and nothing is read there
@@ -256,6 +245,27 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
     }
     truing_figures(a, row, kind, target, x);
     if (a.columns) truing_constants(a, row, kind, target, x);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
+    truing_wait();
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    const truing_i64 row = thread / a.lanes;
+    const truing_u32 lane = (truing_u32)(thread % a.lanes);
+    truing_i64 target = 0;
+    const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
+    truing_record x = truing_empty();
+    if (!a.stats.data) x = truing_row_record(a, row, kind != TRUING_IGNORED, lane);
+    if (lane != 0 || row >= a.rows) return;
+    if (a.stats.data && kind != TRUING_IGNORED) {
+        const float *s = truing_row<const float>(a.stats, row);
+        x.m = s[0];
+        x.r = s[1];
+        x.u = s[2];
+        x.q1 = s[3];
+        x.k = truing_bits(s[5]);
+        x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
+    }
+    truing_finish(a, row, kind, target, x);
 }
 
 // 3. Gradients.
@@ -310,46 +320,49 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
         }
     }
 }
+// Columns `first` to `end` of a row, by a warp.
+template <class T, class G>
+TRUING_FN void truing_grad_of(const truing_logprob_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
+    const truing_u32 lane = threadIdx.x & 31, n = end - first;
+    const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
+            const truing_columns c = ((const truing_columns *)a.columns)[row];
+            const T *z = truing_row<const T>(a.logits, row) + first;
+            G *g = truing_row<G>(a.grad, row) + first;
+            for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
+            if (c.fill) {
+                for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
+                return;
+            }
+            const truing_transform t = truing_transform_of(a, row);
+            const bool biased = a.bias.data != 0;
+            const int PER = truing_vector<T>::COLUMNS;
+            // columns in front of the first that starts 16 bytes, and whole vectors behind it
+            truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
+            if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
+            if (vectors == 0) head = 0;
+            if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
+            else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+            // what is left: the head and the tail, or everything
+            const truing_u32 rest = live - vectors * PER;
+    #pragma unroll 1
+            for (truing_u32 s = 0; s < rest; s += 32) {
+                const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
+                const bool on = k < rest;
+                const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
+                const float dz = truing_dz(c, t, x, biased, b, entry);
+                if (on) truing_narrow(dz, g + j);
+            }
+            __syncwarp();
+            if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+}
 template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
-    const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
+    const truing_u32 entry = truing_exp_table[threadIdx.x % 8];
     const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK, chunks = (parts + a.chunk - 1) / a.chunk;
     truing_wait();
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
         const truing_task task = truing_task_of(a, i, parts, chunks);
-        // the columns of the chunk as one piece
-        const truing_u32 first = task.from * TRUING_BLOCK, all = (task.to - task.from) * TRUING_BLOCK;
-        const truing_u32 n = a.vocab - first < all ? a.vocab - first : all;
-        const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-        const truing_columns c = ((const truing_columns *)a.columns)[task.row];
-        const T *z = truing_row<const T>(a.logits, task.row) + first;
-        G *g = truing_row<G>(a.grad, task.row) + first;
-        for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
-        if (c.fill) {
-            for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
-            continue;
-        }
-        const truing_transform t = truing_transform_of(a, task.row);
-        const bool biased = a.bias.data != 0;
-        const int PER = truing_vector<T>::COLUMNS;
-        // columns in front of the first that starts 16 bytes, and whole vectors behind it
-        truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
-        if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
-        if (vectors == 0) head = 0;
-        if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
-        else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
-        // what is left: the head and the tail, or everything
-        const truing_u32 rest = live - vectors * PER;
-#pragma unroll 1
-        for (truing_u32 s = 0; s < rest; s += 32) {
-            const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
-            const bool on = k < rest;
-            const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
-            const float dz = truing_dz(c, t, x, biased, b, entry);
-            if (on) truing_narrow(dz, g + j);
-        }
-        __syncwarp();
-        if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+        truing_grad_of<T, G>(a, task.row, task.from * TRUING_BLOCK, task.to == parts ? a.vocab : task.to * TRUING_BLOCK, entry);
     }
 }
 #define TRUING_GRAD(name, T, G)                                                                                                \

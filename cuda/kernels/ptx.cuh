@@ -5,7 +5,7 @@
 
 #ifdef __CUDACC__
 // A function that is called, not inlined.
-#define TRUING_CALL static __device__ __noinline__
+#define TRUING_CALL __device__ __noinline__ static
 // d, or low if d < low; a NaN stays.
 TRUING_FN float truing_max_nan(float a, float b) {
     float y;
