@@ -27,6 +27,29 @@ pub enum Phase {
     WithCoefficients = 3,
 }
 
+/// Floats of the saved statistics of a row of both heads: those of the policy ([`STATS`]), then m and r of the reference and
+/// the two halves of the divergence.
+pub const PAIR_STATS: usize = STATS + 4;
+/// Saved statistics of the policy, and of both heads, of `n` rows: in the second phase only, the latter where both heads'
+/// rows are `kept` side by side and in the place of the former.
+pub(crate) fn check_saved(
+    [stats, pair_stats]: [&Option<Matrix<'_, f32>>; 2],
+    n: usize,
+    second: bool,
+    kept: bool,
+) -> Result<()> {
+    let unwanted = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
+    match (stats, pair_stats) {
+        (Some(_), _) if !second => unwanted("stats", "none but in phase with_coefficients"),
+        (_, Some(_)) if !second => unwanted("pair_stats", "none but in phase with_coefficients"),
+        (_, Some(_)) if !kept => unwanted("pair_stats", "none without a divergence to a reference head"),
+        (Some(_), _) if kept => unwanted("stats", "none with a divergence, whose pair_stats hold them"),
+        (Some(m), _) => m.layout().check("stats", n, STATS),
+        (None, Some(m)) => m.layout().check("pair_stats", n, PAIR_STATS),
+        (None, None) => Ok(()),
+    }
+}
+
 /// Which tokens a side term runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]

@@ -13,18 +13,19 @@
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
 //! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
-use crate::linear_logprob::{self as linear, Cuts, Grads, Group, Head, Logits};
+use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Head, Logits};
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem as Linear};
-use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem, RefHead, Scope, SideDivisor};
+use truing_core::linear_preference::{Inputs, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
 use truing_core::preference::Items;
+use truing_core::record::Record;
 use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
 
 fn kept(problem: &Problem<'_>) -> usize {
@@ -56,19 +57,20 @@ fn largest(problem: &Problem<'_>) -> usize {
     (0..s).step_by(width).map(|b| start(b + width) - start(b)).max().unwrap_or(0)
 }
 /// Bytes of a group of up to `rows` live rows: kept logits, those of a `beside` head too, and what the steps need beside
-/// them, `least` at least.
+/// them, `least` at least. `asked` of the rows of the first head.
 pub(crate) fn group_need(
     context: &Context,
     own: &Linear,
     beside: Option<&Linear>,
     [hidden, weight]: [Dtype; 2],
     rows: usize,
+    asked: &Asked,
     least: usize,
 ) -> usize {
     let mut steps = least.next_multiple_of(Arena::ALIGN);
     let mut kept = [0; 2];
     for (p, kept) in [Some(own), beside].into_iter().flatten().zip(&mut kept) {
-        steps = steps.max(Logits::workspace(context, p, hidden, weight, rows));
+        steps = steps.max(Logits::need_for(context, p, hidden, weight, rows, asked));
         *kept = Logits::need(context, p, hidden, weight, rows);
     }
     Arena::sum([kept[0], kept[1], steps])
@@ -79,9 +81,10 @@ pub(crate) fn least(
     own: &Linear,
     reference: Option<&Linear>,
     [hidden, weight]: [Dtype; 2],
+    asked: &Asked,
     loss: usize,
 ) -> usize {
-    let backward = linear::backward_workspace(context, own, hidden, weight).minimum;
+    let backward = linear::backward_need(context, own, hidden, weight, asked).minimum;
     // the reference may have other types where its logits are not kept
     let reference = reference.map_or(0, |r| {
         let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
@@ -96,9 +99,9 @@ fn needs<'a>(
     dtypes: [Dtype; 2],
 ) -> (usize, impl Fn(usize) -> usize + 'a) {
     let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
-    let least = least(context, problem.linear(), problem.reference(), dtypes, loss);
+    let least = least(context, problem.linear(), problem.reference(), dtypes, &Asked::default(), loss);
     let beside = problem.reference().filter(|_| problem.reads_kl());
-    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, least))
+    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, &Asked::default(), least))
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
@@ -550,6 +553,20 @@ fn side_value(problem: &Problem<'_>, inputs: &Inputs<'_>, logps: &[f32], scored:
         total += factor * sum;
     }
     total
+}
+/// Saved statistics of both heads of a row and the divergence in one.
+pub(crate) fn save_pair([own, other]: [&[f32]; 2], kl: f64, to: &mut [f32]) {
+    let (other, bits) = (Record::<f32>::unpack(other), kl.to_bits());
+    to[..STATS].copy_from_slice(own);
+    let rest = [other.m, other.r, f32::from_bits((bits >> 32) as u32), f32::from_bits(bits as u32)];
+    to[STATS..PAIR_STATS].copy_from_slice(&rest);
+}
+/// The inverse of [`save_pair`], as far as the gradients read it.
+pub(crate) fn saved_pair(from: &[f32], [own, other]: [&mut [f32]; 2]) -> f64 {
+    own.copy_from_slice(&from[..STATS]);
+    let [m, r, high, low] = [0, 1, 2, 3].map(|k| from[STATS + k]);
+    other.copy_from_slice(&Record { m, r, ..Record::EMPTY }.pack());
+    f64::from_bits((high.to_bits() as u64) << 32 | low.to_bits() as u64)
 }
 /// Both heads with their saved statistics.
 pub(crate) fn heads<'a>(

@@ -77,6 +77,8 @@ struct Tile {
     holes: bool,
     /// There is no `old`: the ratio is 1.
     detached: bool,
+    /// The entry reads `topk_entropy`.
+    topk: bool,
     live: Marks,
     /// Tokens of the loss, the KL term, the entropy bonus: live ones that are not dropped.
     on: Marks,
@@ -90,6 +92,7 @@ struct Tile {
     sampler: Column,
     advantage: Column,
     entropy: Column,
+    topk_entropy: Column,
     flag: Column,
     value: Column,
     grad: Column,
@@ -118,6 +121,7 @@ impl Tile {
             n: 0,
             holes: false,
             detached: false,
+            topk: false,
             live: m,
             on: m,
             kl_on: m,
@@ -129,6 +133,7 @@ impl Tile {
             sampler: c,
             advantage: c,
             entropy: c,
+            topk_entropy: c,
             flag: c,
             value: c,
             grad: c,
@@ -145,6 +150,11 @@ impl Tile {
             own: [[0.0; 2]; TILE],
             written: c,
         }
+    }
+    /// The entropy that the entry reads.
+    #[inline(always)]
+    fn entropy(&self) -> &Column {
+        if self.topk { &self.topk_entropy } else { &self.entropy }
     }
     /// Tokens, rounded up to full vectors.
     #[inline(always)]
@@ -230,6 +240,7 @@ struct Reads {
     sampler: bool,
     advantage: bool,
     entropy: bool,
+    topk_entropy: bool,
     flag: bool,
 }
 /// What drops tokens and weighs them.
@@ -364,6 +375,10 @@ impl Call<'_> {
         if let Some(h) = &self.inputs.entropy {
             read(h, start, &tile.live, runs, n, &mut tile.entropy);
         }
+        if let (Some(h), true) = (&self.inputs.topk_entropy, self.reads.topk_entropy) {
+            tile.topk = true;
+            read(h, start, &tile.live, runs, n, &mut tile.topk_entropy);
+        }
         if self.reads.flag {
             tile.flag.fill(1.0);
         }
@@ -455,7 +470,7 @@ fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], 
             ref_logp: L32::load(s, &tile.reference, at, 0.0),
             sampler: zero,
             advantage: finite_only(L32::load(s, &tile.advantage, at, 0.0)),
-            entropy: L32::load(s, &tile.entropy, at, 0.0),
+            entropy: L32::load(s, tile.entropy(), at, 0.0),
             flag: L32::load(s, &tile.flag, at, 0.0),
             importance: zero,
         };
@@ -475,7 +490,7 @@ fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) 
             ref_logp: tile.reference[i],
             sampler: 0.0,
             advantage: finite_only(tile.advantage[i]),
-            entropy: tile.entropy[i],
+            entropy: tile.entropy()[i],
             flag: tile.flag[i],
             importance: 0.0,
         };
@@ -675,9 +690,12 @@ fn sums(call: &Call<'_>, tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
         }
         false => spoil(&mut spoiled, usual, n),
     }
-    for (read, x) in
-        [(reads.kl_reference, &tile.kl_reference), (reads.sampler, &tile.sampler), (reads.entropy, &tile.entropy)]
-    {
+    for (read, x) in [
+        (reads.kl_reference, &tile.kl_reference),
+        (reads.sampler, &tile.sampler),
+        (reads.entropy, &tile.entropy),
+        (reads.topk_entropy, &tile.topk_entropy),
+    ] {
         if read {
             spoil(&mut spoiled, [x], n);
         }
@@ -826,6 +844,7 @@ fn classify(call: &Call<'_>, tile: &Tile, b: usize, start: usize, i: usize, own:
         read(reads.kl_reference, &tile.kl_reference),
         read(reads.sampler, &tile.sampler),
         read(reads.entropy, &tile.entropy),
+        read(reads.topk_entropy, &tile.topk_entropy),
     ];
     let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
@@ -1618,7 +1637,8 @@ fn one(
             kl_reference: estimator.is_some() && inputs.kl_reference.is_some(),
             sampler: by(RatioSource::Sampler),
             advantage: info.about.reads(slot::ADVANTAGE) || info.about.reads(slot::LIST_TARGET),
-            entropy: info.about.reads(slot::ENTROPY) || options.bonus.is_some(),
+            entropy: (info.about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none()) || options.bonus.is_some(),
+            topk_entropy: info.about.reads(slot::ENTROPY) && inputs.topk_entropy.is_some(),
             flag: info.about.reads(slot::FLAG),
         },
         elementwise: info.kind == Kind::Token && estimator.is_none_or(|k| k.weight != EstimatorWeight::RatioSequence),
