@@ -46,6 +46,7 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
         phase: Phase::Single,
         reference: None,
         divergence: None,
+        support: None,
     };
     let context = Context::default();
     let problem = Problem::new(shape, Segments::Padded { sequences: 4, width: 128 }, options).unwrap();

@@ -773,6 +773,7 @@ fn linear_policy_forward(i: usize, c: &Context) -> u64 {
         phase: chain::Phase::Single,
         reference: None,
         divergence: None,
+        support: None,
     };
     let segments = seq::Segments::Padded { sequences: s, width: t };
     let problem = chain::Problem::new([n, d, v], segments, options).unwrap();

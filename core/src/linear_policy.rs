@@ -16,7 +16,7 @@
 use crate::catalog::slot;
 use crate::error::{Error, Result, Value};
 use crate::linear_preference::{check_saved, reference};
-pub use crate::linear_preference::{PAIR_STATS, Phase, RefHead};
+pub use crate::linear_preference::{Divergence, PAIR_STATS, Phase, RefHead};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use crate::policy::Estimator;
@@ -41,15 +41,6 @@ pub struct Options<'a> {
     /// The columns that log-probs and entropies are normalised over, and what happens to targets outside. Not beside a
     /// reference head.
     pub support: Option<(Support<'a>, Outside)>,
-}
-/// The exact KL of policy and reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Divergence {
-    /// KL(reference || policy)
-    Forward = 1,
-    /// KL(policy || reference)
-    Reverse = 2,
 }
 
 /// A checked problem: what is asked, without the data.

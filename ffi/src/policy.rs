@@ -70,6 +70,7 @@ unsafe fn parse(
     let options = options(&args.inputs, &terms, false)?;
     let logps = t.required("logps", args.logps)?;
     let entropy = t.input("entropy", args.entropy)?;
+    let topk_entropy = t.input("topk_entropy", args.topk_entropy)?;
     let inputs = PolicyTensors::parse(&mut t, &args.inputs, own)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
@@ -85,6 +86,7 @@ unsafe fn parse(
     let inputs = Inputs {
         logps: logps.tokens(ok, tokens)?.expect("required"),
         entropy: entropy.tokens(ok, tokens)?,
+        topk_entropy: topk_entropy.tokens(ok, tokens)?,
         grad_output: upstream(&grad_output, &options, ok, tokens)?,
         grad_scale: grad_scale(args.grad_scale, args.flags),
         ..view

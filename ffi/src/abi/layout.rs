@@ -1071,7 +1071,8 @@ impl Layout for truing_policy_forward_args {
         f("outputs", offset_of!(truing_policy_forward_args, outputs), size_of::<truing_policy_outputs>()),
         f("grad_logps_out", offset_of!(truing_policy_forward_args, grad_logps_out), size_of::<*const truing_tensor>()),
         f("grad_entropy_out", offset_of!(truing_policy_forward_args, grad_entropy_out), size_of::<*const truing_tensor>()),
-        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 64]>()),
+        f("topk_entropy", offset_of!(truing_policy_forward_args, topk_entropy), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 56]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_policy_forward_args, reserved_head), size_of::<u32>()),
@@ -1085,7 +1086,7 @@ impl Layout for truing_policy_forward_args {
         f("inputs.reserved0", offset_of!(truing_policy_forward_args, inputs.reserved0), size_of::<u32>()),
         f("inputs.reserved", offset_of!(truing_policy_forward_args, inputs.reserved), size_of::<[u8; 64]>()),
         f("outputs.reserved", offset_of!(truing_policy_forward_args, outputs.reserved), size_of::<[u8; 40]>()),
-        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 64]>()),
+        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 56]>()),
     ];
 }
 
