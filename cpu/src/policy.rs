@@ -177,19 +177,25 @@ fn read(m: &Floats<'_>, start: usize, live: &Marks, (runs, full): (&[u8; TILE / 
         if full {
             to[..n].copy_from_slice(from);
         } else {
-            // A masked token is not read, not even to be dropped: its page may not exist. Masks have long runs.
-            for (k, (from, live)) in from.chunks(W).zip(live.chunks(W)).enumerate() {
-                let to = &mut to[k * W..k * W + from.len()];
-                match runs[k] as usize {
-                    0 => to.fill(0.0),
-                    some if some == from.len() => to.copy_from_slice(from),
-                    _ => {
-                        for ((to, &x), &live) in to.iter_mut().zip(from).zip(live) {
-                            *to = if live { x } else { 0.0 };
-                        }
-                    }
+            // A masked token is not read, not even to be dropped: its page may not exist. Masks have long runs, which are
+            // copied as arrays: a copy of any length is a call.
+            let (whole, rest) = from.as_chunks::<W>();
+            let (places, last) = to.split_at_mut(whole.len() * W);
+            let (marks, live) = live.split_at(whole.len() * W);
+            let some = |to: &mut [f32], from: &[f32], live: &[bool]| {
+                for ((to, x), &live) in to.iter_mut().zip(from).zip(live) {
+                    *to = if live { *x } else { 0.0 };
+                }
+            };
+            let marks = marks.as_chunks::<W>().0;
+            for (((to, from), live), run) in places.as_chunks_mut::<W>().0.iter_mut().zip(whole).zip(marks).zip(runs) {
+                match *run as usize {
+                    0 => *to = [0.0; W],
+                    W => *to = *from,
+                    _ => some(to, from, live),
                 }
             }
+            some(last, rest, live);
         }
     } else {
         for t in 0..n {
@@ -223,7 +229,8 @@ pub(crate) fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     match mask {
         None => range.len(),
         Some(Mask::U8(m)) => match dense(m, range.start, range.len()) {
-            Some(m) => m.iter().filter(|&&x| x != 0).count(),
+            // bytes that add up in bytes
+            Some(m) => m.chunks(255).map(|m| m.iter().map(|&x| (x != 0) as u8).sum::<u8>() as usize).sum(),
             None => range.filter(|&i| m.get(i) != 0).count(),
         },
         Some(m) => range.filter(|&i| m.live(i)).count(),
@@ -513,6 +520,11 @@ fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
     p: [R; N],
 ) -> Weighted<R> {
     const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
+    if kl.plain {
+        // what the stage around it gives
+        let y = E::eval(x, p);
+        return Weighted { value: y.value, logp: y.logp, shared: x.logp.lit(0.0) };
+    }
     let (how, z) = (kl.how, x.ref_logp - x.logp);
     let own = log_ratio(x.logp, x.old, kl.detached);
     let at = Ratios { x: if kl.shared.is_some() { shared } else { own }, z, apart: x.ref_logp - x.old };
@@ -541,14 +553,19 @@ fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, ti
         let y = kl_one::<_, E, N>(x, kl, shared, p);
         y.value.store(&mut tile.kl, at);
         y.logp.store(&mut tile.kl_grad, at);
-        y.shared.store(&mut tile.kl_shared, at);
+        if kl.shared.is_some() {
+            y.shared.store(&mut tile.kl_shared, at);
+        }
     }
 }
 fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
     for i in 0..tile.padded() {
         let x = Estimate { logp: tile.logp[i], ref_logp: kl.reference(tile)[i], old: kl.old(tile)[i] };
         let y = kl_one::<_, E, N>(x, kl, kl.shared.unwrap_or(0.0), [0.0; N]);
-        (tile.kl[i], tile.kl_grad[i], tile.kl_shared[i]) = (y.value, y.logp, y.shared);
+        (tile.kl[i], tile.kl_grad[i]) = (y.value, y.logp);
+        if kl.shared.is_some() {
+            tile.kl_shared[i] = y.shared;
+        }
     }
 }
 /// What the estimates of a sequence share.
@@ -556,6 +573,8 @@ fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
 struct Kl<'a> {
     context: &'a Context,
     how: &'a Estimator,
+    /// The estimate as it is, without weight, clamps and another gradient.
+    plain: bool,
     detached: bool,
     /// There is a reference of its own.
     apart: bool,
@@ -1182,7 +1201,8 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 RatioSource::Sampler => false,
             };
             let apart = call.inputs.kl_reference.is_some();
-            let mut kl = Kl { context: call.context, how, detached, apart, shared: None };
+            let alone = Estimator { coef: how.coef, stage: how.stage, ratio_source: how.ratio_source, ..Estimator::new(how.id) };
+            let mut kl = Kl { context: call.context, how, plain: *how == alone, detached, apart, shared: None };
             if how.weight == EstimatorWeight::RatioSequence {
                 let [x, sum] = shared_ratio(call, b, &mut tile, kl);
                 (kl.shared, shared) = (Some(x as f32), sum);
@@ -1298,7 +1318,8 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 (Some(u), Main::Tile(_)) => u.get(start + t).is_finite(),
                 _ => true,
             };
-            if broken || tile.holes || out.status.is_some() {
+            // without either the tokens have no bits to report
+            if broken || out.status.is_some() {
                 for t in 0..n {
                     let status = match tile.live[t] {
                         false => row::IGNORED,
