@@ -530,12 +530,10 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_scores: Some(MatrixMut::vector(&mut grad).into()),
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
-        grad_baseline: None,
-        grad_params: None,
-        aux: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),
+        ..pref::Outputs::default()
     };
     let need = preference::workspace(c, &problem).minimum;
     with_scratch(need, |w| preference::forward(c, &problem, &inputs, out, w)).unwrap();

@@ -386,8 +386,7 @@ fn every_entry() {
     cases.finish("partials of the composite for every entry", 10_875);
 }
 
-const CHOSEN: SideTerm =
-    SideTerm { coef: 1.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled, divergence: None };
+const CHOSEN: SideTerm = SideTerm { coef: 1.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled, divergence: None };
 fn entry(name: &str) -> &'static catalog::Info {
     catalog::info(id(Kind::Pair, name)).unwrap()
 }
@@ -476,7 +475,8 @@ fn side_terms() {
                 for wider in [false, true] {
                     for interleaved in [false, true] {
                         let mut d = Data::new(info, 40);
-                        d.side = Some(SideTerm { coef: if wider { -0.3 } else { 1.25 }, scope, divisor, divergence: None });
+                        d.side =
+                            Some(SideTerm { coef: if wider { -0.3 } else { 1.25 }, scope, divisor, divergence: None });
                         d.side_mask = wider.then(|| (0..N).map(|i| (i % 5 != 1) as u8).collect());
                         d.interleaved = interleaved;
                         if info.about.reads(slot::KL) {
@@ -493,8 +493,7 @@ fn side_terms() {
     }
     // no term: the plain loss, bit for bit
     let d = Data::new(entry("dpo"), 41);
-    let off =
-        Data { side: Some(SideTerm { coef: 0.0, ..CHOSEN }), ..d.clone() };
+    let off = Data { side: Some(SideTerm { coef: 0.0, ..CHOSEN }), ..d.clone() };
     let (a, b) = (d.run(&c, true).unwrap(), Data { side: None, ..off }.run(&c, true).unwrap());
     same("off", &a.hidden, &b.hidden);
     let bad = |side: SideTerm, info, field| {
@@ -523,7 +522,9 @@ fn side_divergence() {
         (npo, &[Scope::Masked][..]),
         (entry("tdpo2"), &[Scope::Masked][..]),
     ] {
-        for (&scope, divergence) in scopes.iter().flat_map(|s| [Divergence::Forward, Divergence::Reverse].map(|d| (s, d))) {
+        for (&scope, divergence) in
+            scopes.iter().flat_map(|s| [Divergence::Forward, Divergence::Reverse].map(|d| (s, d)))
+        {
             for (k, divisor) in [SideDivisor::Pooled, SideDivisor::RowMean].into_iter().enumerate() {
                 let mut d = Data { reference: Reference::Head, ..Data::new(info, 50) };
                 d.transform = Transform { softcap: 3.0, temperature: 0.8, ..Transform::default() };
@@ -670,7 +671,11 @@ fn divergence_in_two_phases() {
                 assert_eq!((e.field, e.status), (field, Status::InvalidArgument), "{e}");
             };
             refused(options(phase, true), &|_| {}, "score_coefficients");
-            refused(options(phase, true), &|x| x.score_coefficients = Some(Matrix::vector(&of_scores)), "kl_coefficients");
+            refused(
+                options(phase, true),
+                &|x| x.score_coefficients = Some(Matrix::vector(&of_scores)),
+                "kl_coefficients",
+            );
             refused(options(phase, false), &|_| {}, "ref_head");
             refused(Options { reference: None, ..options(Phase::Figures, true) }, &|_| {}, "ref_head");
             let none = Options { reference: None, ..options(phase, false) };

@@ -15,8 +15,8 @@
 //! gradients.
 use crate::catalog::slot;
 use crate::error::{Error, Result, Value};
-use crate::linear_preference::{check_saved, reference};
 pub use crate::linear_preference::{Divergence, PAIR_STATS, Phase, RefHead};
+use crate::linear_preference::{check_saved, reference};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use crate::policy::Estimator;
@@ -306,8 +306,7 @@ impl Outputs<'_> {
                 let floats = o.loss.is_some() || o.values.is_some();
                 o.kl.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_kl", n, 1))?;
                 let kl = o.kl.is_some() && (problem.divergence.is_none() || problem.phase != Phase::Figures);
-                let given =
-                    kl || o.grad_logps.is_some() || o.grad_entropy.is_some() || o.grad_log_z.is_some();
+                let given = kl || o.grad_logps.is_some() || o.grad_entropy.is_some() || o.grad_log_z.is_some();
                 let rest = o.terms.is_some() || o.statistics.is_some() || o.counters.is_some();
                 if floats || given || rest || o.sequence_status.is_some() {
                     return refuse("outputs", "no loss but in phase single");

@@ -583,7 +583,12 @@ impl Outputs<'_> {
                     &o.aux,
                 ];
                 let given = reals.iter().any(|m| m.is_some());
-                if given || o.grad_params.is_some() || o.statistics.is_some() || o.status.is_some() || o.counters.is_some() {
+                if given
+                    || o.grad_params.is_some()
+                    || o.statistics.is_some()
+                    || o.status.is_some()
+                    || o.counters.is_some()
+                {
                     return refuse("outputs", "no loss but in phase single");
                 }
                 Ok(())

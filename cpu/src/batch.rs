@@ -3,11 +3,10 @@ use crate::sequence::{check_space, overflow};
 use core::cmp::Ordering;
 use truing_core::Result;
 use truing_core::batch::{
-    wpo,
     AStarValue, AStarValueOut, AotSort, AotSortOut, BcoShift, BcoShiftOut, BetaDpoStats, BetaDpoStatsOut, Ches,
     ChesOut, HeadWeights, HeadWeightsOut, HindsightTarget, ItemNumbers, ItemNumbersOut, KlLengthFigures, KlLengthOut,
     KtoBaseline, KtoBaselineOut, ModpoMargin, ModpoMarginOut, PromptValue, QuantileThreshold, QuantileThresholdOut,
-    Shift, WpoWeight, WpoWeightOut, kl_figure,
+    Shift, WpoWeight, WpoWeightOut, kl_figure, wpo,
 };
 use truing_core::dtype::{Element, Float};
 use truing_core::error::row;

@@ -261,7 +261,10 @@ pub fn forward(
             for i in 0..n {
                 coefficients[i] = inputs.logp_coefficients.map_or(0.0, |m| scaled(m.get(i)));
                 of_entropy[i] = inputs.entropy_coefficients.map_or(0.0, |m| scaled(m.get(i)));
-                of_kl.get_mut(i).into_iter().for_each(|g| *g = inputs.kl_coefficients.map_or(0.0, |m| scaled(m.get(i))));
+                of_kl
+                    .get_mut(i)
+                    .into_iter()
+                    .for_each(|g| *g = inputs.kl_coefficients.map_or(0.0, |m| scaled(m.get(i))));
             }
         }
         if wanted {

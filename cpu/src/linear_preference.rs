@@ -18,10 +18,10 @@ use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Head, Log
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
+use truing_core::batch::wpo;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem as Linear};
-use truing_core::batch::wpo;
 use truing_core::linear_preference::{
     Divergence, Inputs, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor, Wpo,
 };

@@ -1201,7 +1201,12 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 RatioSource::Sampler => false,
             };
             let apart = call.inputs.kl_reference.is_some();
-            let alone = Estimator { coef: how.coef, stage: how.stage, ratio_source: how.ratio_source, ..Estimator::new(how.id) };
+            let alone = Estimator {
+                coef: how.coef,
+                stage: how.stage,
+                ratio_source: how.ratio_source,
+                ..Estimator::new(how.id)
+            };
             let mut kl = Kl { context: call.context, how, plain: *how == alone, detached, apart, shared: None };
             if how.weight == EstimatorWeight::RatioSequence {
                 let [x, sum] = shared_ratio(call, b, &mut tile, kl);
