@@ -5,8 +5,11 @@
 //! ([`crate::sequence`]) -> loss ([`crate::preference`]) -> d loss / d score -> d loss / d log-prob (f32) -> gradients of
 //! hidden, weight and bias. A row that is masked, ignored, or whose coefficient is exactly 0 is not read by the products.
 //!
-//! Losses that need the whole batch first run in two calls: [`Phase::Figures`] gives scores and statistics, the caller
-//! forms d loss / d score, [`Phase::WithCoefficients`] gives the gradients.
+//! A reference head over the same rows gives the scores' reference, and where a term, the side term or [`Options::kl`] asks for
+//! it the divergence of both heads' rows with its gradient.
+//!
+//! Losses that need the whole batch first run in two calls: [`Phase::Figures`] gives scores, divergences and statistics, the
+//! caller forms d loss / d score and d loss / d KL, [`Phase::WithCoefficients`] gives the gradients.
 use crate::error::{Error, Result, Status, Value};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
