@@ -569,7 +569,8 @@ fn weights_of_the_policy() {
                 for interleaved in [false, true] {
                     let info = entry(name);
                     let mut d = Data { wpo: Some(wpo), weights: weights.clone(), interleaved, ..Data::new(info, 60) };
-                    d.weights.iter_mut().for_each(|w| w.truncate(d.items().count(S)));
+                    let count = d.count();
+                    d.weights.iter_mut().for_each(|w| w.truncate(count));
                     if info.about.reads(slot::KL) {
                         d.reference = Reference::Head;
                     }
@@ -673,7 +674,7 @@ fn divergence_in_two_phases() {
             refused(options(phase, true), &|_| {}, "score_coefficients");
             refused(
                 options(phase, true),
-                &|x| x.score_coefficients = Some(Matrix::vector(&of_scores)),
+                &|x| x.score_coefficients = Some(Matrix::vector(&[0.0; S])),
                 "kl_coefficients",
             );
             refused(options(phase, false), &|_| {}, "ref_head");

@@ -1076,6 +1076,7 @@ static void probe_policy_forward_args(void) {
     F(truing_policy_forward_args, outputs);
     F(truing_policy_forward_args, grad_logps_out);
     F(truing_policy_forward_args, grad_entropy_out);
+    F(truing_policy_forward_args, topk_entropy);
     F(truing_policy_forward_args, reserved);
 }
 
