@@ -1889,6 +1889,8 @@ typedef struct truing_policy_forward_args {
     const struct truing_tensor *logps;
     /// f32 [N], nats: bonus, and eaft without `topk_entropy`.
     const struct truing_tensor *entropy;
+    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
+    const struct truing_tensor *topk_entropy;
     /// Everything else.
     struct truing_policy_inputs inputs;
     /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
@@ -1901,10 +1903,8 @@ typedef struct truing_policy_forward_args {
     const struct truing_tensor *grad_logps_out;
     /// f32 [N].
     const struct truing_tensor *grad_entropy_out;
-    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
-    const struct truing_tensor *topk_entropy;
     /// 0.
-    uint8_t reserved[56];
+    uint8_t reserved[64];
 } truing_policy_forward_args;
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
@@ -5646,7 +5646,7 @@ TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
 TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
 TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 552);
 TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
-TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 824);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 832);
 TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1440);
 TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
 TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);

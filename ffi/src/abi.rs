@@ -1950,6 +1950,8 @@ pub struct truing_policy_forward_args {
     pub logps: *const truing_tensor,
     /// f32 [N], nats: bonus, and eaft without `topk_entropy`.
     pub entropy: *const truing_tensor,
+    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
+    pub topk_entropy: *const truing_tensor,
     /// Everything else.
     pub inputs: truing_policy_inputs,
     /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
@@ -1962,10 +1964,8 @@ pub struct truing_policy_forward_args {
     pub grad_logps_out: *const truing_tensor,
     /// f32 [N].
     pub grad_entropy_out: *const truing_tensor,
-    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
-    pub topk_entropy: *const truing_tensor,
     /// 0.
-    pub reserved: [u8; 56],
+    pub reserved: [u8; 64],
 }
 
 /// Hidden states to policy loss and gradients (`truing_linear_policy_forward`).
@@ -4816,7 +4816,7 @@ args! {
     truing_sequence_backward_args: 264,
     truing_preference_forward_args: 632,
     truing_linear_preference_args: 1440,
-    truing_policy_forward_args: 824,
+    truing_policy_forward_args: 832,
     truing_linear_policy_args: 1440,
     truing_divergence_forward_args: 952,
     truing_divergence_backward_args: 856,

@@ -1070,13 +1070,13 @@ static void probe_policy_forward_args(void) {
     F(truing_policy_forward_args, workspace_size);
     F(truing_policy_forward_args, logps);
     F(truing_policy_forward_args, entropy);
+    F(truing_policy_forward_args, topk_entropy);
     F(truing_policy_forward_args, inputs);
     F(truing_policy_forward_args, grad_output);
     F(truing_policy_forward_args, grad_scale);
     F(truing_policy_forward_args, outputs);
     F(truing_policy_forward_args, grad_logps_out);
     F(truing_policy_forward_args, grad_entropy_out);
-    F(truing_policy_forward_args, topk_entropy);
     F(truing_policy_forward_args, reserved);
 }
 

@@ -450,7 +450,7 @@ def two_heads():
     second = truing.linear_preference(None, h, w, y, phase="with_coefficients", score_coefficients=split.grad_scores,
                                       kl_coefficients=split.grad_kl, pair_stats=first.pair_stats, **pairs)  # fmt: skip
     check((second.grad_weight == by_token.grad_weight).all(), "tdpo1 in two phases")
-    refused("INVALID_ARGUMENT", "kl_coefficients", truing.linear_preference, None, h, w, y, score="sum",
+    refused("INVALID_ARGUMENT", "ref_head", truing.linear_preference, None, h, w, y, score="sum",
             phase="with_coefficients", score_coefficients=split.grad_scores, kl_coefficients=split.grad_kl)  # fmt: skip
     retain = truing.linear_preference("cpo", h, w, y, side_coef=2.0, side_scope="masked", side_divisor="pooled",
                                       side_divergence="forward_kl", side_term=True, **both)  # fmt: skip

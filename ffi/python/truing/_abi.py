@@ -1251,14 +1251,14 @@ class truing_policy_forward_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats; value losses: V.
         ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, and eaft without `topk_entropy`.
+        ("topk_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
         ("inputs", truing_policy_inputs),  # Everything else.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("outputs", truing_policy_outputs),  # Loss, figures.
         ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
         ("grad_entropy_out", ctypes.POINTER(truing_tensor)),  # f32 [N].
-        ("topk_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
-        ("reserved", ctypes.c_uint8 * 56),  # 0.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 

@@ -1065,14 +1065,14 @@ impl Layout for truing_policy_forward_args {
         f("workspace_size", offset_of!(truing_policy_forward_args, workspace_size), size_of::<usize>()),
         f("logps", offset_of!(truing_policy_forward_args, logps), size_of::<*const truing_tensor>()),
         f("entropy", offset_of!(truing_policy_forward_args, entropy), size_of::<*const truing_tensor>()),
+        f("topk_entropy", offset_of!(truing_policy_forward_args, topk_entropy), size_of::<*const truing_tensor>()),
         f("inputs", offset_of!(truing_policy_forward_args, inputs), size_of::<truing_policy_inputs>()),
         f("grad_output", offset_of!(truing_policy_forward_args, grad_output), size_of::<*const truing_tensor>()),
         f("grad_scale", offset_of!(truing_policy_forward_args, grad_scale), size_of::<f64>()),
         f("outputs", offset_of!(truing_policy_forward_args, outputs), size_of::<truing_policy_outputs>()),
         f("grad_logps_out", offset_of!(truing_policy_forward_args, grad_logps_out), size_of::<*const truing_tensor>()),
         f("grad_entropy_out", offset_of!(truing_policy_forward_args, grad_entropy_out), size_of::<*const truing_tensor>()),
-        f("topk_entropy", offset_of!(truing_policy_forward_args, topk_entropy), size_of::<*const truing_tensor>()),
-        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 56]>()),
+        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_policy_forward_args, reserved_head), size_of::<u32>()),
@@ -1086,7 +1086,7 @@ impl Layout for truing_policy_forward_args {
         f("inputs.reserved0", offset_of!(truing_policy_forward_args, inputs.reserved0), size_of::<u32>()),
         f("inputs.reserved", offset_of!(truing_policy_forward_args, inputs.reserved), size_of::<[u8; 64]>()),
         f("outputs.reserved", offset_of!(truing_policy_forward_args, outputs.reserved), size_of::<[u8; 40]>()),
-        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 56]>()),
+        f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
