@@ -168,15 +168,10 @@ fn planted_bugs_are_noticed() {
         (
             "a barrier is missing behind the copies",
             "logprob.cu",
-            "truing_copies_done();\n            __syncwarp();",
+            "truing_copies_done();\n    __syncwarp();",
             "truing_copies_done();",
         ),
-        (
-            "nobody waits for the copies",
-            "logprob.cu",
-            "truing_copies_done();\n            __syncwarp();",
-            "__syncwarp();",
-        ),
+        ("nobody waits for the copies", "logprob.cu", "truing_copies_done();\n    __syncwarp();", "__syncwarp();"),
         (
             "a barrier is missing between the levels of the tree",
             "reduce.cuh",
@@ -186,8 +181,8 @@ fn planted_bugs_are_noticed() {
         (
             "a barrier is missing before the target's gradient",
             "logprob.cu",
-            "        __syncwarp();\n        if (lane == 0 && c.target",
-            "        if (lane == 0 && c.target",
+            "    __syncwarp();\n    if (lane == 0 && c.target",
+            "    if (lane == 0 && c.target",
         ),
         ("the maximum's own 1 is summed up", "reduce.cuh", "if (hit) truing_narrow(-TRUING_INFF, x + from + k);", ""),
         (
