@@ -693,6 +693,41 @@ fn supports() {
             }
         }
     }
+    // in two phases, with and without the saved statistics
+    let (d, c) = (Data::new(17, 5, 7, 40), &threaded);
+    let [n, w, v] = d.shape;
+    let mask: Vec<u32> = (0..2 * n as u32).map(|i| 0x9249_2493u32.rotate_left(i)).collect();
+    for support in [
+        Support::Bitmask(Matrix::contiguous(&mask, n, 2).unwrap()),
+        Support::Computed(Filters::new(Preset::Vllm, 9, 0.8, 0.0, None, None).unwrap()),
+    ] {
+        let of = |phase| Options { support: Some((support, Outside::Keep)), ..options(CASES[2], phase) };
+        let want = run(c, &d, of(Phase::Single), 1.0).unwrap();
+        let p = |phase| Problem::new(d.shape, d.segments(), of(phase)).unwrap();
+        let (figures, second) = (p(Phase::Figures), p(Phase::WithCoefficients));
+        let mut stats = vec![7f32; n * logprob::STATS];
+        let place = Some(MatrixMut::contiguous(&mut stats, n, logprob::STATS).unwrap());
+        let out = Outputs { stats: place, ..Outputs::default() };
+        let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
+        with_scratch(need, |s| linear_policy::forward(c, &figures, &d.inputs(), out, Grads::default(), s)).unwrap();
+        for saved in [false, true] {
+            let mut i = d.inputs();
+            i.policy.grad_scale = 1.0;
+            i.logp_coefficients = Some(Matrix::vector(&want.coefficients[0]));
+            i.stats = saved.then(|| Matrix::contiguous(&stats, n, logprob::STATS).unwrap());
+            let (mut gh, mut gw) = (vec![7f32; n * w], vec![7f32; v * w]);
+            let grads = Grads {
+                hidden: Some(MatrixMut::contiguous(&mut gh, n, w).unwrap().into()),
+                weight: Some(MatrixMut::contiguous(&mut gw, v, w).unwrap().into()),
+                ..Grads::default()
+            };
+            let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32).minimum;
+            with_scratch(need, |s| linear_policy::forward(c, &second, &i, Outputs::default(), grads, s)).unwrap();
+            same("hidden over a support in two phases", &gh, &want.hidden);
+            same("weight over a support in two phases", &gw, &want.weight);
+            cases.ran();
+        }
+    }
     let d = Data::new(16, 4, 3, 11);
     let support = Some((Support::Bitmask(Matrix::contiguous(&[1u32; 8], 8, 1).unwrap()), Outside::Keep));
     let e = run(&all[0], &d, Options { support, ..options(CASES[0], Phase::Single) }, 1.0).unwrap_err();
