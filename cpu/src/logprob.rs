@@ -747,7 +747,7 @@ fn settle_forward<T: Float, F: RowFloat>(
     (at, i): (usize, usize),
     loss: bool,
 ) {
-    let value = job.inputs.write(record, target, found, |_, j| row.column(j), figures, (at, i), loss);
+    let value = job.inputs.write(record, target, found, &|_, j| row.column(j), figures, (at, i), loss);
     if let Some(m) = losses {
         m.set(i, value);
     }
