@@ -214,6 +214,8 @@ pub trait Sixteen: Copy + Send + Sync {
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger. Of a NaN and a number: `b` on x86, the NaN on Neon.
     fn larger(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller, NaN as in [`Sixteen::larger`].
+    fn smaller(self, a: Self::V, b: Self::V) -> Self::V;
     /// a < b
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
     /// a <= b
@@ -391,6 +393,10 @@ impl<S: Simd> Sixteen for S {
     #[inline(always)]
     fn larger(self, a: Self::V, b: Self::V) -> Self::V {
         a.max(b)
+    }
+    #[inline(always)]
+    fn smaller(self, a: Self::V, b: Self::V) -> Self::V {
+        a.min(b)
     }
     #[inline(always)]
     fn lt(self, a: Self::V, b: Self::V) -> Self::M {
@@ -611,6 +617,7 @@ mod wide {
             div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
             fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
             larger(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+            smaller(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
             lt(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
             le(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
             eq(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
@@ -857,6 +864,14 @@ impl<S: Sixteen> Real for L32<S> {
     #[inline(always)]
     fn select_le(self, b: Self, yes: Self, no: Self) -> Self {
         self.simd_le(b).select(yes, no)
+    }
+    #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        low.larger(self) // the second wins where there is a NaN
+    }
+    #[inline(always)]
+    fn at_most(self, top: Self) -> Self {
+        L32(self.1.smaller(top.0, self.0), self.1)
     }
     #[inline(always)]
     fn exp2i(self) -> Self {
