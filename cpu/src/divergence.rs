@@ -3,11 +3,11 @@
 //! A row pair is read block by block, both sides transformed into L1. Kinds that divide by the chain rule finish a block
 //! there ([`Joint`]), the others read the pair once for its records and once more for the sums; gradients read it again. What
 //! is read again comes from the cache where the pair fits it.
-use crate::lanes::{self, Sixteen};
+use crate::lanes::{self, Several, Sixteen};
 use crate::logprob::{Block, Grad, Job, Scratch, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, inside, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
 use truing_core::divergence::{
@@ -1234,6 +1234,22 @@ impl<'a> View<'a> {
         }
     }
 }
+/// N vectors of columns from their transformed logits.
+#[inline(always)]
+fn columns<S: Sixteen, const N: usize>(s: S, k: &Pair, x: [[V<S>; N]; 2]) -> Column<Several<S, N>> {
+    let mut e = x;
+    for side in 0..2 {
+        let m = splat(s, k.m[side]);
+        for i in 0..N {
+            e[side][i] = clamp(s, x[side][i] - m);
+        }
+        let [power, p] = exp_parts(s, e[side]);
+        for i in 0..N {
+            e[side][i] = power[i] * p[i];
+        }
+    }
+    k.column([Several(x[0]), Several(x[1])], [Several(e[0]), Several(e[1])])
+}
 /// A column from its transformed logits.
 #[inline(always)]
 pub(crate) fn column<S: Sixteen>(s: S, k: &Pair, x: [V<S>; 2]) -> Column<V<S>> {
@@ -1492,27 +1508,32 @@ impl<S: Sixteen> Adding<S> {
     fn new(s: S) -> Self {
         Adding([[splat(s, 0.0); 2]; 8])
     }
-    /// Vector `l` of a chunk.
+    /// N / 2 chunks.
     #[inline(always)]
-    fn add<F: Formula>(&mut self, k: &Pair, c: &Column<V<S>>, l: usize, pass: Pass) {
-        let sums = &mut self.0;
+    fn add<F: Formula, const N: usize>(&mut self, k: &Pair, c: &Column<Several<S, N>>, pass: Pass) {
         let delta = if pass.value {
             let (x, delta) = F::sums_and_delta(k, c);
             for i in 0..F::SUMS {
-                sums[i][l] = sums[i][l] + x[i];
+                self.plus(i, x[i]);
             }
             delta
         } else {
             c.delta()
         };
-        sums[5][l] = sums[5][l] + delta;
+        self.plus(5, delta);
         if pass.moments {
             let v = F::weighted(k, c);
             for i in 0..2 {
                 if F::WEIGHTS[i] {
-                    sums[6 + i][l] = sums[6 + i][l] + v[i];
+                    self.plus(6 + i, v[i]);
                 }
             }
+        }
+    }
+    #[inline(always)]
+    fn plus<const N: usize>(&mut self, i: usize, x: Several<S, N>) {
+        for l in 0..N {
+            self.0[i][l % 2] = self.0[i][l % 2] + x.0[l];
         }
     }
     #[inline(always)]
@@ -1526,6 +1547,12 @@ impl<S: Sixteen> Adding<S> {
         out
     }
 }
+/// Two chunks.
+#[inline(always)]
+fn four_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
+    let ([a, b], [c, d]) = (T::take(s, &x[0]), T::take(s, &x[1]));
+    [a, b, c, d]
+}
 /// [`formula::sums`].
 #[inline(never)]
 fn sums_block<S: Sixteen, T: Cell, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_, T>; 2], pass: Pass) -> Sums {
@@ -1533,13 +1560,21 @@ fn sums_block<S: Sixteen, T: Cell, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'
         #[inline(always)]
         || {
             let mut sums = Adding::new(s);
-            for (p, q) in a.x.iter().zip(b.x) {
+            let n = a.x.len().min(b.x.len());
+            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
+            for i in (0..four).step_by(2) {
+                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
+                ask(&p[0], a.ahead);
+                ask(&p[1], a.ahead);
+                ask(&q[0], b.ahead);
+                ask(&q[1], b.ahead);
+                sums.add::<F, 4>(k, &columns(s, k, [four_of(s, p), four_of(s, q)]), pass);
+            }
+            for i in four..n {
+                let (p, q) = (&a.x[i], &b.x[i]);
                 ask(p, a.ahead);
                 ask(q, b.ahead);
-                let (p, q) = (T::take(s, p), T::take(s, q));
-                for l in 0..2 {
-                    sums.add::<F>(k, &column(s, k, [p[l], q[l]]), l, pass);
-                }
+                sums.add::<F, 2>(k, &columns(s, k, [T::take(s, p), T::take(s, q)]), pass);
             }
             sums.finish::<T, F>(s)
         },
@@ -1559,13 +1594,21 @@ fn chain_block<S: Sixteen, T: Cell, F: Formula>(
         || {
             let mut sums = Adding::new(s);
             let pass = Pass { value: true, moments: moments && F::DELTA };
-            for (i, ((p, q), (ea, eb))) in a.x.iter().zip(b.x).zip(ea.iter().zip(eb)).enumerate() {
+            let n = a.x.len().min(b.x.len());
+            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
+            for i in (0..four).step_by(2) {
+                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
+                ask(&p[1], a.ahead);
+                ask(&q[1], b.ahead);
+                let e = [Several(four_of(s, &ea[i..i + 2])), Several(four_of(s, &eb[i..i + 2]))];
+                sums.add::<F, 4>(k, &k.column([Several(four_of(s, p)), Several(four_of(s, q))], e), pass);
+            }
+            for i in four..n {
+                let (p, q) = (&a.x[i], &b.x[i]);
                 ask(p, a.ahead && i % 2 == 1);
                 ask(q, b.ahead && i % 2 == 1);
-                let ((p, q), (ea, eb)) = ((T::take(s, p), T::take(s, q)), (f32::load(s, ea), f32::load(s, eb)));
-                for l in 0..2 {
-                    sums.add::<F>(k, &k.column([p[l], q[l]], [ea[l], eb[l]]), l, pass);
-                }
+                let e = [Several(f32::take(s, &ea[i])), Several(f32::take(s, &eb[i]))];
+                sums.add::<F, 2>(k, &k.column([Several(T::take(s, p)), Several(T::take(s, q))], e), pass);
             }
             sums.finish::<T, F>(s)
         },

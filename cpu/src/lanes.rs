@@ -899,6 +899,65 @@ impl<S: Sixteen> Constant<L32<S>> for L32<S> {
     }
 }
 
+/// N vectors as one [`Real`]. A formula over it goes stage by stage: what waits for a result is then not far behind it, and
+/// the scheduler of a core, which holds about a hundred operations, finds N chains to work on instead of one or two.
+#[derive(Clone, Copy)]
+pub struct Several<S: Sixteen, const N: usize>(pub [L32<S>; N]);
+macro_rules! several {
+    ($($tr:ident $f:ident),*) => {$(
+        impl<S: Sixteen, const N: usize> $tr for Several<S, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $f(mut self, b: Self) -> Self {
+                for i in 0..N {
+                    self.0[i] = self.0[i].$f(b.0[i]);
+                }
+                self
+            }
+        }
+    )*};
+}
+several!(Add add, Sub sub, Mul mul, Div div);
+impl<S: Sixteen, const N: usize> Neg for Several<S, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(mut self) -> Self {
+        for i in 0..N {
+            self.0[i] = -self.0[i];
+        }
+        self
+    }
+}
+macro_rules! each {
+    ($(fn $f:ident($($a:ident),*);)*) => {$(
+        #[inline(always)]
+        fn $f(mut self $(, $a: Self)*) -> Self {
+            for i in 0..N {
+                self.0[i] = self.0[i].$f($($a.0[i]),*);
+            }
+            self
+        }
+    )*};
+}
+impl<S: Sixteen, const N: usize> Real for Several<S, N> {
+    const FORMAT: &'static Format = &F32;
+    #[inline(always)]
+    fn lit(self, v: f64) -> Self {
+        Several([self.0[0].lit(v); N])
+    }
+    each! {
+        fn fma(b, c);
+        fn abs();
+        fn select_lt(b, yes, no);
+        fn select_le(b, yes, no);
+        fn at_least(low);
+        fn at_most(top);
+        fn exp2i();
+        fn exponent();
+        fn mantissa();
+    }
+}
+
 /// Eight f64 lanes of the SIMD crate as [`Real`].
 #[derive(Clone, Copy, Debug)]
 pub struct L64<S: Simd>(pub f64x8<S>);

@@ -5,7 +5,7 @@
 //! is transformed into L1 first, and also where more than the first sums is asked for (`logprob/extra.rs`).
 //!
 //! Rows of f64 logits run the plain form of [`truing_core`].
-use crate::lanes::{Isa, Sixteen, fence};
+use crate::lanes::{Isa, Several, Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
@@ -1031,7 +1031,7 @@ fn widen_by<S: Sixteen, T: Cell>(s: S, z: &[T], t: RowTransform, x: &mut Block, 
 #[inline(always)]
 fn apply_into<S: Sixteen, T: Cell>(s: S, c: &[T; 32], t: RowTransform, x: &mut [f32; 32], m: &mut [V<S>; 2]) {
     let z = T::load(s, c);
-    let v = [t.apply(z[0], None), t.apply(z[1], None)];
+    let Several(v) = t.apply(Several(z), None);
     *m = [m[0].larger(v[0]), m[1].larger(v[1])];
     f32::store(s, v, x);
 }
