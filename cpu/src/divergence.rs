@@ -1467,17 +1467,23 @@ fn exps<S: Sixteen, T: Cell, const KEEP: bool>(
             let mv = centre(s, splat(s, m));
             let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-            for ([p, q], e) in pairs.iter().zip(exp.as_chunks_mut::<2>().0) {
-                ask(p, x.ahead);
-                ask(q, x.ahead && !KEEP);
-                let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
-                let t = Terms::<S, 4>::new(s, Begun::new(s, [z0, z1, z2, z3], mv));
-                for i in 0..4 {
-                    ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
-                }
-                if KEEP {
-                    f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
-                    f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
+            if let Some(first) = pairs.first() {
+                let mut begun = begin::<S, T, KEEP>(s, first, mv, x.ahead);
+                for (i, e) in exp.as_chunks_mut::<2>().0[..pairs.len()].iter_mut().enumerate() {
+                    // the core finds twice as much to do side by side
+                    let following = match pairs.get(i + 1) {
+                        Some(pair) => begin::<S, T, KEEP>(s, pair, mv, x.ahead),
+                        None => begun,
+                    };
+                    let t = Terms::<S, 4>::new(s, begun);
+                    for i in 0..4 {
+                        ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
+                    }
+                    if KEEP {
+                        f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
+                        f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
+                    }
+                    begun = following;
                 }
             }
             for (i, (p, e)) in last.iter().zip(&mut exp[2 * pairs.len()..]).enumerate() {
@@ -1500,6 +1506,14 @@ fn exps<S: Sixteen, T: Cell, const KEEP: bool>(
             x
         },
     )
+}
+/// Starts on 64 columns.
+#[inline(always)]
+fn begin<S: Sixteen, T: Cell, const KEEP: bool>(s: S, [p, q]: &[[T; 32]; 2], m: V<S>, ahead: bool) -> Begun<S, 4> {
+    ask(p, ahead);
+    ask(q, ahead && !KEEP);
+    let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
+    Begun::new(s, [z0, z1, z2, z3], m)
 }
 /// Sums of a block in the making.
 struct Adding<S: Sixteen>([[V<S>; 2]; 8]);
@@ -1642,19 +1656,16 @@ fn gradient_block<S: Sixteen, F: Formula>(
     s.enter(
         #[inline(always)]
         || {
-            let (zero, dead) = (splat(s, 0.0), splat(s, f32::NEG_INFINITY));
             for (a, b) in a.iter_mut().zip(b) {
                 let (x, y) = (f32::load(s, a), f32::load(s, b));
-                let (mut ga, mut gb) = (x, y);
-                for l in 0..2 {
-                    let c = column(s, k, [x[l], y[l]]);
-                    let mut g = F::gradient(k, &c);
-                    if let Some((side, h)) = hard {
-                        g[side] = g[side] - c.p[side] * splat(s, h);
-                    }
-                    ga[l] = x[l].simd_eq(dead).select(zero, g[0]);
-                    gb[l] = y[l].simd_eq(dead).select(zero, g[1]);
+                let c = columns(s, k, [x, y]);
+                let mut g = F::gradient(k, &c);
+                if let Some((side, h)) = hard {
+                    g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
                 }
+                let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
+                let Several(ga) = c.x[0].select_le(dead, zero, g[0]);
+                let Several(gb) = c.x[1].select_le(dead, zero, g[1]);
                 f32::store(s, ga, a);
                 f32::store(s, gb, b);
             }

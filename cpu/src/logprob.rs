@@ -1131,7 +1131,7 @@ pub(crate) fn transform<S: Sixteen>(
                 (Some(_), t) => {
                     for (x, b) in x.iter_mut().zip(&*b) {
                         let (z, b) = (f32::load(s, x), f32::load(s, b));
-                        f32::store(s, [t.apply(z[0], Some(b[0])), t.apply(z[1], Some(b[1]))], x);
+                        f32::store(s, t.apply(Several(z), Some(Several(b))).0, x);
                     }
                 }
                 (None, RowTransform::Plain) => {}
@@ -1147,7 +1147,7 @@ pub(crate) fn transform<S: Sixteen>(
 fn unbiased<S: Sixteen>(s: S, t: RowTransform, x: &mut [[f32; 32]]) {
     for x in x {
         let z = f32::load(s, x);
-        f32::store(s, [t.apply(z[0], None), t.apply(z[1], None)], x);
+        f32::store(s, t.apply(Several(z), None).0, x);
     }
 }
 /// The gradient of a transformed block with respect to its raw logits, in place of the raw logits.
@@ -1200,8 +1200,7 @@ pub(crate) fn slopes<S: Sixteen>(
                 if bias.is_some() {
                     v = [v[0] + b[0], v[1] + b[1]];
                 }
-                let v = [t.slope(v[0]), t.slope(v[1])];
-                f32::store(s, v, slope);
+                f32::store(s, t.slope(Several(v)).0, slope);
             }
         },
     )
