@@ -1015,7 +1015,17 @@ fn widen_by<S: Sixteen, T: Cell>(s: S, z: &[T], t: RowTransform, x: &mut Block, 
     let mut m = [splat(s, f32::NEG_INFINITY); 2];
     let (chunks, rest) = z.as_chunks::<32>();
     let more = inside(chunks, ahead::<T>(), end);
-    for (c, x) in chunks.iter().zip(x.iter_mut()) {
+    let four = if S::ROOMY { chunks.len() / 2 * 2 } else { 0 };
+    for (c, x) in chunks[..four].as_chunks::<2>().0.iter().zip(x.as_chunks_mut::<2>().0) {
+        prefetch(&c[0], ahead::<T>(), more);
+        prefetch(&c[1], ahead::<T>(), more);
+        let ([z0, z1], [z2, z3]) = (T::load(s, &c[0]), T::load(s, &c[1]));
+        let Several([z0, z1, z2, z3]) = t.apply(Several([z0, z1, z2, z3]), None);
+        m = [m[0].larger(z0).larger(z2), m[1].larger(z1).larger(z3)];
+        f32::store(s, [z0, z1], &mut x[0]);
+        f32::store(s, [z2, z3], &mut x[1]);
+    }
+    for (c, x) in chunks[four..].iter().zip(&mut x[four..]) {
         prefetch(c, ahead::<T>(), more);
         apply_into(s, c, t, x, &mut m);
     }
@@ -1030,8 +1040,7 @@ fn widen_by<S: Sixteen, T: Cell>(s: S, z: &[T], t: RowTransform, x: &mut Block, 
 }
 #[inline(always)]
 fn apply_into<S: Sixteen, T: Cell>(s: S, c: &[T; 32], t: RowTransform, x: &mut [f32; 32], m: &mut [V<S>; 2]) {
-    let z = T::load(s, c);
-    let Several(v) = t.apply(Several(z), None);
+    let Several(v) = t.apply(Several(T::load(s, c)), None);
     *m = [m[0].larger(v[0]), m[1].larger(v[1])];
     f32::store(s, v, x);
 }
