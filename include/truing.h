@@ -17,6 +17,10 @@
 // - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
 //   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
 //   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - with CUDA tensors (logprob, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
+//   tensors' device, and waits for nothing; it needs a context, and what it points to stays as it is until the stream has
+//   passed it. The workspace has the size for that device and lies there. What only the data shows (ids and offsets out of
+//   their range) is flagged in the outputs, not returned; fields that the device lacks are refused by name;
 // - a *_workspace_size function takes the arguments of its call, data pointers included. What it returns depends on
 //   shapes, dtypes, options and the context only; of the data it reads nothing but offsets (cu_seqlens, list_offsets);
 // - structs grow at their end or into reserved bytes. Arrays of structs say the bytes of one element (param_size,
@@ -5076,18 +5080,31 @@ truing_status truing_preference_orchestrator_workspace_size(const struct truing_
                                                             size_t *minimum,
                                                             size_t *preferred);
 
-/// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
-/// several threads at once, and must not be used on the other side of a fork.
+/// Creates a context: a pool of threads, the math mode, a cap on the instruction set, the kernels of CUDA devices. It is
+/// immutable, may be used from several threads and for several devices at once, and must not be used on the other side of a
+/// fork. Nothing of CUDA is touched before a call with CUDA tensors, which needs a context.
 ///
 /// # Safety
-/// `options` is NULL or points to `struct_size` readable bytes; `out_context` is NULL or writable.
-truing_status truing_context_create(const struct truing_context_options *options, struct truing_context **out_context);
+/// `options` is NULL or points to `struct_size` readable bytes, its `cuda_cache_dir` is NULL or a string that ends in a 0;
+/// `out_context` is NULL or writable.
+truing_status truing_context_create(const struct truing_context_options *options,
+                                    struct truing_context **out_context);
 
-/// Destroys a context that no call uses any more; NULL is allowed.
+/// Destroys a context that no call uses any more; NULL is allowed. The context of calls on CUDA keeps their kernels: it outlives
+/// what their streams have not passed yet, and graphs that they were captured into.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
+
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`. Calls load what they
+/// lack themselves, but not while their stream is captured into a graph: prepare first. Where there is no driver, no such
+/// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
+///
+/// # Safety
+/// `context` is NULL, which is refused, or came from `truing_context_create`.
+truing_status truing_prepare(const struct truing_context *context,
+                             int32_t device_id);
 
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
 ///

@@ -48,6 +48,7 @@ TRUING_FN double truing_share(double base, truing_u32 mode, truing_u32 length) {
 }
 
 extern "C" __global__ __launch_bounds__(128) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
@@ -105,6 +106,7 @@ TRUING_FN double truing_denominator(truing_u32 mode, truing_u32 nonempty, truing
     }
 }
 extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     const truing_tally all = truing_tally_of(a.counts, a.sequences), own = truing_tally_of(a.lengths, a.sequences);
     const truing_tally bonus = truing_tally_of(a.bonus_lengths, a.sequences);
     a.counters[threadIdx.x] = 0;
@@ -608,16 +610,20 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     truing_put(a.out_sequence_status, b, status);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     truing_policy<TRUING_TOKEN>(a);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     truing_policy<TRUING_SEQUENCE>(a);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     truing_policy<TRUING_ESTIMATOR>(a);
 }
 
 extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
     __shared__ double all[S_COUNT];
     const truing_u32 lane = threadIdx.x;
     const bool nothing = a.totals[T_NOTHING] != 0.0;

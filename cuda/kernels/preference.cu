@@ -152,6 +152,7 @@ TRUING_FN double truing_reward(const truing_preference_args &a, truing_i64 s, do
     return beta * (truing_score(a, s) + (truing_reads(a, TRUING_SLOT_KL) ? truing_each(a.kl, s, 0.0) : 0.0));
 }
 extern "C" __global__ __launch_bounds__(128) void truing_preference_items(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.items) return;
     const bool live = !a.item_mask.data || truing_int_at(a.item_mask, i) != 0;
@@ -261,13 +262,15 @@ TRUING_FN double truing_weight(const truing_preference_args &a, truing_i64 i) {
 #define TRUING_TILE 1024
 enum { TRUING_OF_LOSS, TRUING_OF_WEIGHT, TRUING_OF_CHOSEN, TRUING_OF_REJECTED, TRUING_SUMS };
 extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
     __shared__ double tile[TRUING_SUMS][TRUING_TILE], chains[TRUING_SUMS][8];
     __shared__ truing_u32 live_of[8], correct_of[8], seen_of[8];
     const truing_u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     truing_u32 live = 0, correct = 0, seen = 0;
     double chain = 0.0;
     for (truing_i64 at = 0; at < a.items; at += TRUING_TILE) {
-        for (truing_u32 k = thread; k < TRUING_TILE; k += 256) {
+        const truing_u32 many = a.items - at < TRUING_TILE ? (truing_u32)(a.items - at + 7) & ~7u : TRUING_TILE;
+        for (truing_u32 k = thread; k < many; k += 256) {
             const truing_i64 i = at + k;
             double loss = 0.0, weight = 0.0, chosen = 0.0, rejected = 0.0;
             if (i < a.items) {
@@ -296,7 +299,8 @@ extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const
         __syncthreads();
         // a term of +0 leaves a chain as it is
         if (warp < TRUING_SUMS && lane < 8)
-            for (truing_u32 k = lane; k < TRUING_TILE; k += 8) chain = chain + tile[warp][k];
+#pragma unroll 16
+            for (truing_u32 k = lane; k < many; k += 8) chain = chain + tile[warp][k];
         __syncthreads();
     }
     if (warp < TRUING_SUMS && lane < 8) chains[warp][lane] = chain;
@@ -371,6 +375,7 @@ TRUING_FN void truing_add(const truing_preference_args &a, truing_i64 i, int rol
     if (role < 2 && (a.partials & TRUING_SLOT_KL)) k += truing_times(role == 0 ? a.kl_a[i] : a.kl_b[i], c);
 }
 extern "C" __global__ __launch_bounds__(128) void truing_preference_scatter(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
     const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     const bool scale = a.totals[0] != 0.0;
     if (thread < a.items && a.grad_margin.data) {
@@ -416,6 +421,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_scatter(cons
 }
 
 extern "C" __global__ __launch_bounds__(128) void truing_preference_mark(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.items || !(a.status[i] & TRUING_EXPLAINED)) return;
     const truing_members m = truing_members_of(a, i);
@@ -423,6 +429,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_mark(const _
         if (truing_inside(a, m.s[q])) a.mark[m.s[q]] = 1;
 }
 extern "C" __global__ __launch_bounds__(128) void truing_preference_finish(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.items) return;
     truing_u32 status = a.status[i];

@@ -264,7 +264,7 @@ pub unsafe fn forward(
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(stream, grid, threads, &args) }
+        unsafe { kernel.launch(&device, stream, grid, threads, &args) }
     };
     let main = match problem.info().kind {
         Kind::Token => c"truing_policy_token",

@@ -262,7 +262,7 @@ pub unsafe fn forward(
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(stream, cover("scores", threads, THREADS)?, THREADS as u32, args) }
+        unsafe { kernel.launch(&device, stream, cover("scores", threads, THREADS)?, THREADS as u32, args) }
     };
     let reduce = context.kernel(&device, stream, FILE, c"truing_preference_reduce")?;
     let lanes = if matches!(items, Items::Indexed { .. }) { 32 } else { 1 };
@@ -275,7 +275,7 @@ pub unsafe fn forward(
         };
         launch(c"truing_preference_items", n, &now)?;
         // SAFETY: as above.
-        unsafe { reduce.launch(stream, 1, ADDERS, &now) }?;
+        unsafe { reduce.launch(&device, stream, 1, ADDERS, &now) }?;
         launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(lanes)), &now)?;
     }
     let flags = out.status.is_some() || out.counters.is_some();

@@ -2827,6 +2827,7 @@ FUNCTIONS = {
     "truing_preference_orchestrator_workspace_size": (truing_status, [ctypes.POINTER(truing_preference_orchestrator_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_context_create": (truing_status, [ctypes.POINTER(truing_context_options), ctypes.POINTER(ctypes.c_void_p)]),
     "truing_context_destroy": (None, [ctypes.c_void_p]),
+    "truing_prepare": (truing_status, [ctypes.c_void_p, ctypes.c_int32]),
     "truing_importance_weight": (truing_status, [ctypes.POINTER(truing_importance_weight_args)]),
     "truing_importance_weight_workspace_size": (truing_status, [ctypes.POINTER(truing_importance_weight_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_rejection_mask": (truing_status, [ctypes.POINTER(truing_rejection_mask_args)]),

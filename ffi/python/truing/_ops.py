@@ -3,6 +3,10 @@ left out, it stays 0 or NULL, and the library says what that means.
 
 Outputs are asked for with True (a new array of the caller's library) or with a place to write to, and come back as
 attributes of one result object.
+
+CUDA tensors (of torch, CuPy, or anything with `__cuda_array_interface__` or DLPack) are worked on where they lie, on `stream`
+(a handle, or a stream of torch or CuPy): torch's current stream if it is left out, else the array's own, else the default
+stream. Nothing is waited for.
 """
 
 import ctypes
@@ -157,7 +161,7 @@ def logprob(
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, token_scale=False, row_loss=False, loss=None, grad_loss=None,
     grad_scale=None, grad_logits=False, grad_bias=False, stats=False, status=False, counters=False, support=None,
-    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, context=None,
+    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, stream=None, context=None,
 ):  # fmt: skip
     """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for;
     f64 logits give f64 figures.
@@ -173,7 +177,7 @@ def logprob(
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_logprob_forward_args, logits, context, flags)
+    call = Call(_abi.truing_logprob_forward_args, logits, context, flags, stream)
     call.read(logits=logits, grad_loss=grad_loss)
     call.set(grad_scale=grad_scale)
     _common(call, "", wanted)
@@ -200,7 +204,7 @@ def logprob_backward(
     bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None,
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, stats=None, recompute=False, grad_logits=True, grad_bias=False,
-    status=False, support=None, shard=None, context=None,
+    status=False, support=None, shard=None, stream=None, context=None,
 ):  # fmt: skip
     """`grad_logits` and `grad_bias` from the gradients of the figures. `grad_logits=logits` overwrites the logits.
     `support` as in :func:`logprob`. `shard` = (vocab_start, vocab_end, vocab_total): logits of these columns, `stats` of
@@ -208,7 +212,7 @@ def logprob_backward(
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
+    call = Call(_abi.truing_logprob_backward_args, logits, context, flags, stream)
     call.read(logits=logits, stats=stats)
     _common(call, "", wanted)
     _upstream(call, wanted)
@@ -721,11 +725,11 @@ def _sequences(tokens, cu_seqlens):
 def sequence(
     logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None, token_weights=None,
     ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, scores=True, counts=False, first=False, last=False,
-    status=False, counters=False, context=None,
+    status=False, counters=False, stream=None, context=None,
 ):  # fmt: skip
     """Scores of sequences from token log-probs [B, T], or [N] with `cu_seqlens` [B + 1]. `score`: "sum", "mean" or "ld"."""
     flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only)
-    call = Call(_abi.truing_sequence_forward_args, logps, context, flags)
+    call = Call(_abi.truing_sequence_forward_args, logps, context, flags, stream)
     call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
     b = (_sequences(logps, cu_seqlens),)
@@ -740,11 +744,11 @@ def sequence(
 def sequence_backward(
     grad_scores, logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None,
     token_weights=None, ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, grad_output=None,
-    grad_scale=None, grad_logps=True, grad_ref_logps=False, context=None,
+    grad_scale=None, grad_logps=True, grad_ref_logps=False, stream=None, context=None,
 ):  # fmt: skip
     """Gradients of the tokens of :func:`sequence`."""
     flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_sequence_backward_args, logps, context, flags)
+    call = Call(_abi.truing_sequence_backward_args, logps, context, flags, stream)
     call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens, grad_scores=grad_scores,
               grad_output=grad_output)  # fmt: skip
     call.set(grad_scale=grad_scale)
@@ -831,7 +835,7 @@ def preference(
     normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
     grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
     grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
-    context=None, **groups,
+    stream=None, context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
@@ -840,7 +844,7 @@ def preference(
     """
     entry = _catalog.entry(loss)
     flags = _flags(skip_flagged=skip_flagged, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_preference_forward_args, scores, context, flags)
+    call = Call(_abi.truing_preference_forward_args, scores, context, flags, stream)
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
@@ -1011,7 +1015,7 @@ def _policy_outputs(call, entry, n, b, wanted):
 
 def policy(
     loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, grad_output=None, grad_scale=None,
-    grad_logps=True, grad_entropy=False, context=None, **more,
+    grad_logps=True, grad_entropy=False, stream=None, context=None, **more,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence, list or estimator
     entry.
@@ -1029,7 +1033,7 @@ def policy(
     `out_kl`, `terms`, `grad_log_z`, `statistics`, `token_status`, `sequence_status`, `counters`.
     """
     entry = _catalog.entry(loss, level)
-    call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None))
+    call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None), stream)
     n, b = shape(logps), (_sequences(logps, more.get("cu_seqlens")),)
     call.read(logps=logps, entropy=entropy, grad_output=grad_output)
     call.set(grad_scale=grad_scale)
