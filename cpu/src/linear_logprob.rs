@@ -457,7 +457,7 @@ fn forward_on<K: Kernel>(
                     let live = seen.words.iter().map(|w| w.count_ones()).sum::<u32>();
                     let size = if record.poisoned() { -1 } else { live as i32 };
                     let set = truing_core::support::Kept { words: seen.words, extra: None };
-                    record.flags |= sets.put(i, size, &set, job.valid(), |_| true);
+                    record.flags |= sets.put(i, size, &set, job.valid(), &|_| true);
                     let record = record.conclude(target);
                     sets.lse.iter_mut().for_each(|m| m.set(i, record.figures(target).lse));
                     let mass = if record.poisoned() { f32::NAN } else { record.log_share(&seen.whole) };
@@ -466,7 +466,7 @@ fn forward_on<K: Kernel>(
                 }
             };
             let column = |k: usize, _| seen.map_or(0.0, |seen| seen.named[1 + k]);
-            let value = job.rows.inputs.write(&record, target, found, column, out, (i, i), loss);
+            let value = job.rows.inputs.write(&record, target, found, &column, out, (i, i), loss);
             losses.iter_mut().for_each(|m| m.set(i, value));
             counters.add(record.flags);
         };
