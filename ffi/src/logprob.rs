@@ -62,7 +62,8 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
     })
 }
 
-/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support; of a device's memory
+/// for CUDA tensors, 32 for each 2048 columns of a row.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -80,7 +81,8 @@ pub unsafe extern "C" fn truing_logprob_forward_workspace_size(
     })
 }
 
-/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support; of a device's memory for CUDA
+/// tensors, 32 a row and, without `stats`, 32 for each 2048 columns of it.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.

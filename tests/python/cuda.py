@@ -250,6 +250,13 @@ else:
     explicit = truing.logprob(a, b, stream=side).logprob
     side.synchronize()
     check(same(explicit, want), "a stream by name")
+    # the default stream by name, from within another one: what is allocated belongs to the default stream
+    for name in [0, 1, torch.cuda.default_stream()]:
+        torch.cuda.synchronize()
+        with torch.cuda.stream(side):
+            default = truing.logprob(a * 1, b, stream=name).logprob
+        torch.cuda.synchronize()
+        check(same(default, want), f"the default stream as {name}")
     # nothing is waited for: the call returns while the stream sleeps (torch has the memory from the call before)
     truing.logprob(a, b)
     torch.cuda._sleep(2_000_000_000)

@@ -1,5 +1,6 @@
 """The shared library: finding it, contexts, calls."""
 
+import contextlib
 import ctypes
 import functools
 import mmap
@@ -11,7 +12,20 @@ import types
 
 from . import _abi
 from ._error import Error
-from ._tensor import allocates, bare, cuda_device, current_stream, describe, empty, refuse, stream_handle, using_stream
+from ._tensor import (
+    allocates,
+    bare,
+    cuda_device,
+    current_stream,
+    describe,
+    empty,
+    is_torch,
+    refuse,
+    same_stream,
+    stream_handle,
+    torch_stream,
+    using_stream,
+)
 
 FOLDER = pathlib.Path(__file__).parent / "lib"
 _lib = None
@@ -191,12 +205,26 @@ class Call:
         self.results[name] = place
 
     def _tensor(self, path, x, write, root=None):
+        if self.on_cuda:
+            self._order(path, bare(x))
         t, keep = describe(path, x, write, self.args.stream)
         self.keep += [t, keep]
         self._put(path, ctypes.pointer(t), root)
 
+    def _order(self, path, x):
+        """An array of another stream than the call's is refused, unless the caller has named the stream: then it sees to the
+        order, and torch is told who still reads what it may let go of."""
+        if self.stream is None:
+            own = getattr(x, "__cuda_array_interface__", {}).get("stream") if not is_torch(x) else None
+            if own is not None and not same_stream(own, self.args.stream):
+                refuse(path, "an array that another stream works on", "arrays of one stream, or `stream`")
+        elif is_torch(x) and x.device.type == "cuda":
+            own = torch_stream(x, self.args.stream)
+            if own is not None:
+                x.record_stream(own)
+
     def _empty(self, shape, dtype):
-        with using_stream(self.like, self.stream):
+        with using_stream(self.like, self.args.stream) if self.on_cuda else contextlib.nullcontext():
             return empty(self.like, shape, dtype)
 
     def run(self, function):

@@ -6,7 +6,8 @@ attributes of one result object.
 
 CUDA tensors (of torch, CuPy, or anything with `__cuda_array_interface__` or DLPack) are worked on where they lie, on `stream`
 (a handle, or a stream of torch or CuPy): torch's current stream if it is left out, else the array's own, else the default
-stream. Nothing is waited for.
+stream. Nothing is waited for. Who names a stream sees to it that the arrays are ready on it; numbers in place of tensors lie in
+memory of the CPU and do not go with CUDA tensors; an array that does not say on which device it lies is taken to lie on number 0.
 """
 
 import ctypes

@@ -62,7 +62,7 @@ def _on_cuda(x):
 
 
 def cuda_device(x):
-    """The number of the CUDA device that holds `x`; None elsewhere."""
+    """The number of the CUDA device that holds `x`, 0 if it lies on one and does not say on which; None elsewhere."""
     x = bare(x)
     if is_torch(x):
         return x.device.index or 0 if x.device.type == "cuda" else None
@@ -88,13 +88,31 @@ def stream_handle(stream):
     return stream
 
 
-def using_stream(like, stream):
-    """What torch allocates meanwhile belongs to `stream`."""
-    like = bare(like)
-    if stream is None or not is_torch(like) or like.device.type != "cuda":
-        return contextlib.nullcontext()
+def same_stream(a, b):
+    """Whether two handles name one stream; 0 and 1 are both the default one."""
+    return (a or 0) == (b or 0) or {a or 0, b or 0} == {0, 1}
+
+
+def torch_stream(x, stream):
+    """torch's object for a stream of the device of `x`; None if it is the current one, whose memory torch looks after."""
     cuda = sys.modules["torch"].cuda
-    return cuda.stream(cuda.ExternalStream(stream, device=like.device))
+    if same_stream(stream, cuda.current_stream(x.device).cuda_stream):
+        return None
+    if same_stream(stream, 0):
+        return cuda.default_stream(x.device)
+    return cuda.ExternalStream(stream, device=x.device)
+
+
+def using_stream(like, stream):
+    """What the library of `like` allocates meanwhile belongs to `stream`: it gives the memory away again in that order only."""
+    like = bare(like)
+    if is_torch(like):
+        own = torch_stream(like, stream)
+        return contextlib.nullcontext() if own is None else sys.modules["torch"].cuda.stream(own)
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and isinstance(like, cupy.ndarray):
+        return cupy.cuda.Stream.null if same_stream(stream, 0) else cupy.cuda.ExternalStream(stream, like.device.id)
+    return contextlib.nullcontext()
 
 
 def shape(x):
