@@ -25,6 +25,13 @@ impl Side {
             Side::Rows(p) => p,
         }
     }
+    /// Which argument it is.
+    pub const fn argument(&self) -> Argument {
+        match self {
+            Side::Head(_) => Argument::Teacher,
+            Side::Rows(_) => Argument::Rows,
+        }
+    }
     /// The head.
     pub const fn head(&self) -> Option<&linear_logprob::Problem> {
         match self {
@@ -56,7 +63,7 @@ impl Problem {
         }
         let rows = divergence::Problem::new(*own, *teacher.rows(), options).map_err(|e| match (e.field, &teacher) {
             ("teacher", Side::Head(_)) => Error { field: "teacher.hidden", ..e },
-            _ => name_side(e, true, &teacher),
+            _ => name_side(e, teacher.argument()),
         })?;
         Ok(Problem { rows, student, teacher })
     }
@@ -82,8 +89,18 @@ impl Problem {
     }
 }
 
-/// Names an argument of a side as the call does: `head.hidden` of the student is `student.hidden`.
-pub fn name_side(e: Error, of_teacher: bool, teacher: &Side) -> Error {
+/// Which argument of a call an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// The student's head.
+    Student,
+    /// The teacher's head.
+    Teacher,
+    /// The teacher's rows in memory.
+    Rows,
+}
+/// Names a field as the call does: `head.hidden` of the student is `student.hidden`.
+pub fn name_side(e: Error, of: Argument) -> Error {
     macro_rules! names {
         ($side:literal $grads:literal $($f:literal)*) => {
             match e.field {
@@ -103,10 +120,10 @@ pub fn name_side(e: Error, of_teacher: bool, teacher: &Side) -> Error {
                 "logit_round")
         };
     }
-    let field = match (of_teacher, teacher) {
-        (false, _) => of_side!("student" "student_grads"),
-        (true, Side::Head(_)) => of_side!("teacher" "teacher_grads"),
-        (true, Side::Rows(_)) => {
+    let field = match of {
+        Argument::Student => of_side!("student" "student_grads"),
+        Argument::Teacher => of_side!("teacher" "teacher_grads"),
+        Argument::Rows => {
             let named = divergence::name_side(e, true).field;
             if named == "teacher" { "teacher_rows" } else { named }
         }

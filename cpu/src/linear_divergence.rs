@@ -15,7 +15,7 @@ use crate::sequence::{Counters, check_space};
 use core::ops::Range;
 use truing_core::divergence::{Figures, Form, STATS, Teacher as Numbers, Upstream};
 use truing_core::dtype::Element;
-use truing_core::linear_divergence::{Problem, Side, name_side};
+use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
 use truing_core::linear_logprob::{self as heads, BLOCK, check_dtype};
 use truing_core::logprob::{self, Rows, Target, TransformInputs};
 use truing_core::matrix::{Arena, Floats, Layout, Matrix, MatrixMut, Split, Workspace};
@@ -275,14 +275,12 @@ fn check_upstream(problem: &Problem, inputs: &Inputs<'_>, upstream: &Upstream<'_
     }
     if upstream.loss.is_some() { problem.divergence().check_reduces("grad_loss") } else { Ok(()) }
 }
-fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Result<()> {
-    let (n, sides) = (problem.rows(), [problem.student().logprob(), problem.teacher().rows()]);
-    let named = |side: usize| move |e: Error| name_side(e, side == 1, problem.teacher());
-    inputs.rows.check(sides[0])?;
+/// Shapes and types of hidden states, weights and rows in memory, and that the teacher is what the problem says.
+pub fn check_operands(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
     match (problem.teacher(), &inputs.teacher) {
         (Side::Head(_), Teacher::Head(_)) => {}
         (Side::Rows(p), Teacher::Rows(rows)) => {
-            rows.logits.layout().check("teacher_rows", n, p.vocab())?;
+            rows.logits.layout().check("teacher_rows", problem.rows(), p.vocab())?;
             if rows.logits.dtype() == Dtype::F64 {
                 return Err(refuse("teacher_rows", Dtype::F64, "f32, bf16 or f16"));
             }
@@ -295,10 +293,24 @@ fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Resu
         _ => return Err(OTHER),
     }
     for side in 0..2 {
+        if let (Some(p), Some(head)) = (problem.heads()[side], inputs.head(side)) {
+            let checked = p.check_operands(&head.hidden, &head.weight);
+            checked.map_err(|e| name_side(e, argument(problem, side)))?;
+        }
+    }
+    Ok(())
+}
+fn argument(problem: &Problem, side: usize) -> Argument {
+    if side == 0 { Argument::Student } else { problem.teacher().argument() }
+}
+fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Result<()> {
+    let (n, sides) = (problem.rows(), [problem.student().logprob(), problem.teacher().rows()]);
+    inputs.rows.check(sides[0])?;
+    check_operands(problem, inputs)?;
+    for side in 0..2 {
         let own = || -> Result<()> {
             let transform = inputs.transform(side);
             if let (Some(p), Some(head)) = (problem.heads()[side], inputs.head(side)) {
-                p.check_operands(&head.hidden, &head.weight)?;
                 let (weight, d, v) = (head.weight.dtype(), p.hidden_size(), p.vocab());
                 if let Some(bias) = &transform.bias {
                     check_dtype("transform.bias", bias.dtype())?;
@@ -319,7 +331,7 @@ fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Resu
             }
             transform.check(sides[side], &inputs.rows)
         };
-        own().map_err(named(side))?;
+        own().map_err(|e| name_side(e, argument(problem, side)))?;
     }
     problem.divergence().check_weight(&inputs.rows, inputs.row_weight.as_ref())?;
     match problem.divergence().needs_target() {
