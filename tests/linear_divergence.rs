@@ -305,6 +305,10 @@ enum Way {
     Stats,
     Again,
 }
+fn flagged(mut grads: [Grads<'_>; 2], accumulate: bool) -> [Grads<'_>; 2] {
+    grads.iter_mut().for_each(|g| (g.accumulate_hidden, g.accumulate_weight) = (accumulate, accumulate));
+    grads
+}
 /// The call itself, with `share` of the workspace from the minimum (0) to the preferred (1).
 fn call(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool, way: Way, share: f64) -> Out {
     let (problem, inputs) = (case.problem(), case.inputs());
@@ -315,13 +319,9 @@ fn call(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool, way: Way,
         let most = need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize;
         most / 64 * 64
     };
-    let flags = |mut g: [Grads<'_>; 2]| -> [Grads<'_>; 2] {
-        g.iter_mut().for_each(|g| (g.accumulate_hidden, g.accumulate_weight) = (accumulate, accumulate));
-        g
-    };
     let (figures, totals, grads) = out.places(case);
     if way == Way::Fused {
-        let grads = flags(grads);
+        let grads = flagged(grads, accumulate);
         let asked = Asked::new(&grads, true, true);
         with_scratch(bytes(&asked), |w| {
             let fused = Fused { upstream: case.upstream(), grads };
@@ -336,7 +336,7 @@ fn call(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool, way: Way,
     let (stats, status) = (out.stats.clone(), out.status.clone());
     let stats = (way == Way::Stats).then(|| Matrix::contiguous(&stats, case.n, STATS).unwrap());
     let mut again = vec![0u32; case.n];
-    let grads = flags(out.places(case).2);
+    let grads = flagged(out.places(case).2, accumulate);
     let asked = Asked::new(&grads, false, stats.is_some());
     with_scratch(bytes(&asked), |w| {
         let place = Some(MatrixMut::vector(&mut again));
@@ -372,6 +372,8 @@ const KINDS: [(Kind, f64); 17] = [
 /// All ways of a case give the bits of the parts.
 fn judge(contexts: &[Context], case: &Case, kinds: [usize; 3], accumulate: bool, cases: &mut Cases) {
     let want = parts(&contexts[0], case, kinds, accumulate);
+    let some = (0..case.n).any(|i| case.live(i));
+    assert!(!some || want.figures[0].iter().any(|&x| x > 0.0 && x.is_finite()), "infinite values prove little");
     for c in contexts {
         for way in [Way::Fused, Way::Stats, Way::Again] {
             for share in [0.0, 0.4, 1.0] {
@@ -399,8 +401,16 @@ fn all_contexts() -> Vec<Context> {
 fn bits_of_kinds() {
     let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
     for (i, (kind, param)) in KINDS.into_iter().enumerate() {
+        // infinite where one side alone has a column
+        let one = matches!(i, 0..=3 | 10 | 11 | 15 | 16);
         // a smaller teacher, a larger one
-        let v = if i % 2 == 0 { [150, 97] } else { [97, 150] };
+        let v = if one {
+            [120, 120]
+        } else if i % 2 == 0 {
+            [150, 97]
+        } else {
+            [97, 150]
+        };
         let kinds = [[0, 0], if i % 3 == 0 { [1, 1] } else { [0, 2] }];
         let case = Case::new(i as u64, 37, [19, 8], v, kinds, options(kind, param));
         let case = if i % 4 == 3 { case } else { case.full(i as u64 + 100) };
@@ -429,7 +439,7 @@ fn bits_of_forms() {
     (case.sides[0].rounding, case.sides[1].rounding) = (Rounding::Bf16, Rounding::F16);
     judge(&contexts, &case, [0; 3], false, &mut cases);
     for (numbers, kind) in [(Numbers::Logits, 1), (Numbers::Logits, 0), (Numbers::Logprobs, 0), (Numbers::Probs, 2)] {
-        let mut case = new(9 + kind as u64, [[1, 0], [0, 0]], Kind::ForwardKl);
+        let mut case = new(9 + kind as u64, [[1, 0], [0, 0]], Kind::SkewKl);
         let mut r = Random(5);
         let rows: Vec<f32> = r.normals(case.n * 70, 1.0);
         let rows: Vec<f32> = match numbers {
@@ -452,8 +462,8 @@ fn bits_of_forms() {
 fn bits_of_blocks() {
     let (_alone, mut cases) = (ALONE.lock().unwrap(), Cases::default());
     let contexts = [context(Isa::detect(), 0), context(Isa::detect(), 2)];
-    for (i, kind) in [Kind::ReverseKl, Kind::CosineProbs].into_iter().enumerate() {
-        let case = Case::new(i as u64, 2700, [5, 3], [40, 33], [[0; 2]; 2], options(kind, f64::NAN)).full(3);
+    for (i, kind) in [Kind::Tvd, Kind::CosineProbs].into_iter().enumerate() {
+        let case = Case::new(i as u64, 3600, [5, 3], [40, 33], [[0; 2]; 2], options(kind, f64::NAN)).full(3);
         judge(&contexts, &case, [0; 3], i == 1, &mut cases);
         let case = Case::new(i as u64, 18, [5, 3], [2300, 4200], [[0; 2]; 2], options(kind, f64::NAN)).full(4);
         judge(&contexts, &case, [0; 3], i == 0, &mut cases);
@@ -555,35 +565,27 @@ fn refusals() {
             out.same(field, &canary);
             cases.ran();
         };
-    let bad = [f32::NAN; 20];
-    let short = [0f32; 3];
-    let wide = [0f64; 20];
     refused(
         &base,
-        &|x| x.student.hidden = Matrix::vector(&short).into(),
+        &|x| x.student.hidden = Matrix::vector(&[0f32; 3]).into(),
         None,
         Status::ShapeMismatch,
         "student.hidden",
     );
     refused(
         &base,
-        &|x| x.student.weight = Matrix::contiguous(&wide, 4, 5).unwrap().into(),
+        &|x| x.student.weight = Matrix::contiguous(&[0f64; 20], 4, 5).unwrap().into(),
         None,
         Status::UnsupportedDtype,
         "student.weight",
     );
     refused(
         &base,
-        &|x| x.student.transform.bias = Some(Matrix::vector(&bad).into()),
+        &|x| x.student.transform.bias = Some(Matrix::vector(&[f32::NAN; 20]).into()),
         None,
         Status::InvalidArgument,
         "student.transform.bias",
     );
-    let teacher = |x: &mut Inputs<'_>, f: &dyn Fn(&mut Head<'_>)| {
-        let Teacher::Head(head) = &mut x.teacher else { unreachable!() };
-        f(head);
-    };
-    let _ = teacher;
     refused(
         &base,
         &|x| {
@@ -616,12 +618,9 @@ fn refusals() {
         "rows.target",
     );
     refused(&base, &|_| (), Some(64), Status::WorkspaceTooSmall, "workspace_size");
-    let rows = Data::new(0, &[0.5; 4 * 19]);
     refused(
         &base,
         &|x| {
-            let logits = rows.view(Layout::contiguous(4, 19));
-            let _ = logits;
             x.teacher = Teacher::Rows(rowwise::Side {
                 logits: Matrix::contiguous(&[0f32; 80], 4, 20).unwrap().into(),
                 transform: TransformInputs::default(),
@@ -651,9 +650,7 @@ fn refusals() {
 fn bad_rows() {
     let (_alone, mut cases) = (ALONE.lock().unwrap(), Cases::default());
     for side in 0..2 {
-        let mut case = Case::new(3, 20, [5, 3], [24, 20], [[0; 2]; 2], options(Kind::ReverseKl, f64::NAN));
-        case.sides[0].v = 20;
-        case.sides[0].weight = Data::new(0, &case.sides[0].weight.wide()[..100]);
+        let mut case = Case::new(3, 20, [5, 3], [20, 20], [[0; 2]; 2], options(Kind::ReverseKl, f64::NAN));
         let clean = call(&Context::default(), &case, [0; 3], false, Way::Fused, 1.0);
         let d = case.sides[side].d;
         let mut hidden = case.sides[side].hidden.wide();
