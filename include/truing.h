@@ -17,6 +17,10 @@
 // - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
 //   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
 //   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
+// - with CUDA tensors (logprob, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
+//   tensors' device, and waits for nothing; it needs a context, and what it points to stays as it is until the stream has
+//   passed it. The workspace has the size for that device and lies there. What only the data shows (ids and offsets out of
+//   their range) is flagged in the outputs, not returned; fields that the device lacks are refused by name;
 // - a *_workspace_size function takes the arguments of its call, data pointers included. What it returns depends on
 //   shapes, dtypes, options and the context only; of the data it reads nothing but offsets (cu_seqlens, list_offsets);
 // - structs grow at their end or into reserved bytes. Arrays of structs say the bytes of one element (param_size,
@@ -1348,9 +1352,9 @@ typedef struct truing_item_outputs {
     const struct truing_tensor *out_reward_rejected;
     /// f64 or f32 [P], wrt margin_chosen - margin_rejected.
     const struct truing_tensor *grad_margin_out;
-    /// f64 or f32 [P], entries whose margin slots are not a difference.
+    /// f64 or f32 [P], wrt margin_chosen; 0 where the entry has no such partial.
     const struct truing_tensor *grad_margin_chosen_out;
-    /// f64 or f32 [P].
+    /// f64 or f32 [P], wrt margin_rejected.
     const struct truing_tensor *grad_margin_rejected_out;
     /// f64 or f32 [S].
     const struct truing_tensor *grad_baseline_out;
@@ -1486,7 +1490,7 @@ typedef struct truing_side_term {
     truing_side_divisor divisor;
     /// Its tokens; required when coef != 0.
     truing_side_scope scope;
-    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row: FORWARD_KL, or REVERSE_KL (KL(policy||ref)).
     truing_divergence_kind divergence;
     /// 0.
     uint32_t reserved0;
@@ -1543,7 +1547,7 @@ typedef struct truing_linear_preference_args {
     struct truing_side_term side_term;
     /// f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
     const struct truing_tensor *score_coefficients;
-    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS with `ref_head`.
     const struct truing_tensor *kl_coefficients;
     /// f32 [N,12] of the first phase, NULL = recompute.
     const struct truing_tensor *stats;
@@ -1555,7 +1559,7 @@ typedef struct truing_linear_preference_args {
     double grad_scale;
     /// Required.
     truing_phase phase;
-    /// Pair weight from this head, 0 = off.
+    /// Pair weight from this head, a further factor beside `groups.item_weight`; 0 = off.
     truing_wpo_form wpo;
     /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
     uint32_t extra_term_size;
@@ -1569,7 +1573,7 @@ typedef struct truing_linear_preference_args {
     const struct truing_tensor *out_scores;
     /// f64 [S], with ref_head or ref_logps.
     const struct truing_tensor *out_ref_scores;
-    /// f64 [S], sum of KL(ref||policy), with ref_head.
+    /// f64 [S], sum of KL(ref||policy) (of the side term's divergence, where that is another), with ref_head.
     const struct truing_tensor *out_kl;
     /// i32 [S], live tokens.
     const struct truing_tensor *out_counts;
@@ -1887,8 +1891,10 @@ typedef struct truing_policy_forward_args {
     size_t workspace_size;
     /// float [N] or [B,T], nats; value losses: V.
     const struct truing_tensor *logps;
-    /// f32 [N], nats: bonus, eaft.
+    /// f32 [N], nats: bonus, and eaft without `topk_entropy`.
     const struct truing_tensor *entropy;
+    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
+    const struct truing_tensor *topk_entropy;
     /// Everything else.
     struct truing_policy_inputs inputs;
     /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
@@ -5077,18 +5083,31 @@ truing_status truing_preference_orchestrator_workspace_size(const struct truing_
                                                             size_t *minimum,
                                                             size_t *preferred);
 
-/// Creates a context: a pool of threads, the math mode, a cap on the instruction set. It is immutable, may be used from
-/// several threads at once, and must not be used on the other side of a fork.
+/// Creates a context: a pool of threads, the math mode, a cap on the instruction set, the kernels of CUDA devices. It is
+/// immutable, may be used from several threads and for several devices at once, and must not be used on the other side of a
+/// fork. Nothing of CUDA is touched before a call with CUDA tensors, which needs a context.
 ///
 /// # Safety
-/// `options` is NULL or points to `struct_size` readable bytes; `out_context` is NULL or writable.
-truing_status truing_context_create(const struct truing_context_options *options, struct truing_context **out_context);
+/// `options` is NULL or points to `struct_size` readable bytes, its `cuda_cache_dir` is NULL or a string that ends in a 0;
+/// `out_context` is NULL or writable.
+truing_status truing_context_create(const struct truing_context_options *options,
+                                    struct truing_context **out_context);
 
-/// Destroys a context that no call uses any more; NULL is allowed.
+/// Destroys a context that no call uses any more; NULL is allowed. The context of calls on CUDA keeps their kernels: it outlives
+/// what their streams have not passed yet, and graphs that they were captured into.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
+
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`. Calls load what they
+/// lack themselves, but not while their stream is captured into a graph: prepare first. Where there is no driver, no such
+/// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
+///
+/// # Safety
+/// `context` is NULL, which is refused, or came from `truing_context_create`.
+truing_status truing_prepare(const struct truing_context *context,
+                             int32_t device_id);
 
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
 ///
@@ -5661,7 +5680,7 @@ TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
 TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
 TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 552);
 TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
-TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 824);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 832);
 TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1440);
 TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
 TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);

@@ -44,6 +44,8 @@ public:
         owned_.reset(made);
     }
     operator const truing_context *() const noexcept { return owned_.get(); }
+    // Loads every kernel for a CUDA device, before calls are captured into a graph.
+    void prepare(std::int32_t device_id) const { check(truing_prepare(owned_.get(), device_id)); }
 
 private:
     struct destroy {
@@ -82,20 +84,25 @@ TRUING_ELEMENT(std::uint32_t, TRUING_DTYPE_UINT);
 TRUING_ELEMENT(bool, TRUING_DTYPE_BOOL);
 #undef TRUING_ELEMENT
 
+// A CUDA device, for tensors in its memory.
+constexpr truing_device cuda(std::int32_t id) { return {TRUING_DEVICE_CUDA, id}; }
+
 // A view of the caller's memory: a pointer, a shape and, unless contiguous, strides in elements. It must outlive the calls
 // whose arguments it was assigned to.
 class tensor {
 public:
     template <class T> tensor(T *data, std::initializer_list<std::int64_t> shape) : tensor(data, shape, {}) {}
     template <class T> tensor(const T *data, std::initializer_list<std::int64_t> shape) : tensor(data, shape, {}) {}
+    // `device`: `truing::cuda(id)` for an address on a device.
     template <class T>
-    tensor(const T *data, std::initializer_list<std::int64_t> shape, std::initializer_list<std::int64_t> strides) {
+    tensor(const T *data, std::initializer_list<std::int64_t> shape, std::initializer_list<std::int64_t> strides,
+           truing_device device = {TRUING_DEVICE_CPU, 0}) {
         if (shape.size() > 3 || (strides.size() != 0 && strides.size() != shape.size())) {
             throw error(TRUING_STATUS_SHAPE_MISMATCH, "truing::tensor: at most 3 dimensions, as many strides as dimensions");
         }
         // The library writes only through output fields.
         tensor_.data = const_cast<T *>(data);
-        tensor_.device = {TRUING_DEVICE_CPU, 0};
+        tensor_.device = device;
         tensor_.ndim = static_cast<std::int32_t>(shape.size());
         tensor_.dtype = element<T>::dtype;
         std::size_t k = 0;
@@ -144,6 +151,15 @@ namespace detail {
 struct release {
     void operator()(void *p) const noexcept { ::operator delete(p, std::align_val_t(64)); }
 };
+// A tensor of a call that runs where its tensors lie; of other calls none.
+template <class Args> const truing_tensor *operand(const Args &) noexcept { return nullptr; }
+inline const truing_tensor *operand(const truing_logprob_forward_args &a) noexcept { return a.logits; }
+inline const truing_tensor *operand(const truing_logprob_backward_args &a) noexcept { return a.logits; }
+inline const truing_tensor *operand(const truing_sequence_forward_args &a) noexcept { return a.logps; }
+inline const truing_tensor *operand(const truing_sequence_backward_args &a) noexcept { return a.grad_scores; }
+inline const truing_tensor *operand(const truing_preference_forward_args &a) noexcept { return a.scores; }
+inline const truing_tensor *operand(const truing_policy_forward_args &a) noexcept { return a.logps; }
+
 template <class Args>
 void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(const Args *, std::size_t *, std::size_t *)) {
     a.struct_size = sizeof a;
@@ -151,6 +167,12 @@ void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(cons
     if (a.workspace == nullptr) {
         std::size_t minimum = 0, preferred = 0;
         check(size(&a, &minimum, &preferred));
+        const truing_tensor *x = operand(a);
+        if (preferred != 0 && x != nullptr && x->device.device_type != TRUING_DEVICE_CPU &&
+            x->device.device_type != TRUING_DEVICE_CUDA_HOST) {
+            throw error(TRUING_STATUS_WORKSPACE_TOO_SMALL, "truing: workspace: got none, expected " +
+                                                               std::to_string(preferred) + " bytes on the tensors' device");
+        }
         if (preferred != 0) {
             memory.reset(::operator new(preferred, std::align_val_t(64)));
             a.workspace = memory.get();
@@ -161,7 +183,7 @@ void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(cons
 }
 } // namespace detail
 
-// One function per operation. Without a workspace in the arguments one is allocated for the call.
+// One function per operation. Without a workspace in the arguments one is allocated for the call, on the CPU only.
 #define TRUING_CALL(op, args_type)                                                                                     \
     inline void op(const args_type &a) { detail::call(a, &::truing_##op, &::truing_##op##_workspace_size); }
 TRUING_CALL(logprob_forward, truing_logprob_forward_args)

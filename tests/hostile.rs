@@ -382,10 +382,29 @@ fn tensors_are_checked_before_any_access() {
             let mut c = Call::new();
             change([&mut c.t_logits, &mut c.t_out, &mut c.t_stats][which]);
             c.refused(status, words);
-            assert!(message().contains(["logits", "figures.out_logprob", "figures.out_stats"][which]), "{}", message());
+            // logits elsewhere make the next tensor the one that lies apart
+            let name = if words == "CUDA" && which == 0 { 3 } else { which };
+            let names = ["logits", "figures.out_logprob", "figures.out_stats", "rows.target"];
+            assert!(message().contains(names[name]), "{}", message());
             cases += 1;
         }
     }
+    // All of them on a device: a call that runs there needs a context, the others run nowhere else. (On a stand-in for a
+    // device: tests/cuda.rs.)
+    let mut c = Call::new();
+    for t in [&mut c.t_logits, &mut c.t_target, &mut c.t_mask, &mut c.t_out, &mut c.t_stats] {
+        t.raw.device.device_type = TRUING_DEVICE_CUDA;
+    }
+    c.refused(TRUING_STATUS_INVALID_ARGUMENT, "context: got NULL");
+    let mut linear: truing_linear_logprob_forward_args = args();
+    linear.head.hidden = c.t_logits.ptr();
+    // SAFETY: refused by the description.
+    assert_eq!(unsafe { truing_linear_logprob_forward(&linear) }, TRUING_STATUS_UNSUPPORTED_DEVICE);
+    assert!(message().contains("head.hidden: got a CUDA tensor, expected memory of the CPU"), "{}", message());
+    // SAFETY: refused.
+    assert_eq!(unsafe { truing_prepare(null(), 0) }, TRUING_STATUS_INVALID_ARGUMENT);
+    assert!(message().contains("context"), "{}", message());
+    cases += 3;
     let strides: [(&str, usize, &[i64], i32); 9] = [
         ("strides >= 0", 0, &[-9, 1], TRUING_STATUS_SHAPE_MISMATCH),
         ("strides >= 0", 0, &[9, -1], TRUING_STATUS_SHAPE_MISMATCH),
@@ -436,7 +455,7 @@ fn tensors_are_checked_before_any_access() {
         cases += 1;
     }
     println!("hostile: {cases} tensor descriptions");
-    assert!(cases >= 69);
+    assert!(cases >= 72);
 }
 
 #[test]

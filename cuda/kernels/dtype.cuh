@@ -18,21 +18,28 @@ TRUING_FN void truing_narrow(float x, float *to) { *to = x; }
 TRUING_FN void truing_narrow(float x, truing_bf16 *to) { to->bits = truing_round_bf16(x); }
 TRUING_FN void truing_narrow(float x, truing_f16 *to) { to->bits = truing_round_f16(x); }
 
-// 16 bytes as the columns that they hold.
+// 16 bytes as the columns that they hold: one, a pair of neighbours (the lower first), the largest.
 template <class T> struct truing_vector;
 template <> struct truing_vector<float> {
     enum { COLUMNS = 4 };
     TRUING_FN float get(const truing_u32 *w, int i) { return truing_from(w[i]); }
-    TRUING_FN void put(truing_u32 *w, int i, float x) { w[i] = truing_bits(x); }
+    TRUING_FN void put2(truing_u32 *w, int i, float x, float y) {
+        w[i] = truing_bits(x);
+        w[i + 1] = truing_bits(y);
+    }
+    TRUING_FN float largest(const truing_u32 *w) {
+        return fmaxf(fmaxf(truing_from(w[0]), truing_from(w[1])), fmaxf(truing_from(w[2]), truing_from(w[3])));
+    }
 };
 template <> struct truing_vector<truing_bf16> {
     enum { COLUMNS = 8 };
     TRUING_FN float get(const truing_u32 *w, int i) {
         return truing_from(i & 1 ? w[i / 2] & 0xffff0000u : w[i / 2] << 16);
     }
-    TRUING_FN void put(truing_u32 *w, int i, float x) {
-        const truing_u32 b = truing_round_bf16(x);
-        w[i / 2] = i & 1 ? w[i / 2] | b << 16 : b;
+    TRUING_FN void put2(truing_u32 *w, int i, float x, float y) { w[i / 2] = truing_round2_bf16(x, y); }
+    TRUING_FN float largest(const truing_u32 *w) {
+        const truing_u32 y = truing_max2_bf16(truing_max2_bf16(w[0], w[1]), truing_max2_bf16(w[2], w[3]));
+        return fmaxf(get(&y, 0), get(&y, 1));
     }
 };
 template <> struct truing_vector<truing_f16> {
@@ -40,9 +47,10 @@ template <> struct truing_vector<truing_f16> {
     TRUING_FN float get(const truing_u32 *w, int i) {
         return truing_widen_f16((unsigned short)(i & 1 ? w[i / 2] >> 16 : w[i / 2]));
     }
-    TRUING_FN void put(truing_u32 *w, int i, float x) {
-        const truing_u32 b = truing_round_f16(x);
-        w[i / 2] = i & 1 ? w[i / 2] | b << 16 : b;
+    TRUING_FN void put2(truing_u32 *w, int i, float x, float y) { w[i / 2] = truing_round2_f16(x, y); }
+    TRUING_FN float largest(const truing_u32 *w) {
+        const truing_u32 y = truing_max2_f16(truing_max2_f16(w[0], w[1]), truing_max2_f16(w[2], w[3]));
+        return fmaxf(get(&y, 0), get(&y, 1));
     }
 };
 

@@ -4,6 +4,8 @@
 #include "generated/losses.cuh"
 
 #ifdef __CUDACC__
+// A function that is called, not inlined.
+#define TRUING_CALL __device__ __noinline__ static
 // d, or low if d < low; a NaN stays.
 TRUING_FN float truing_max_nan(float a, float b) {
     float y;
@@ -26,6 +28,50 @@ TRUING_FN unsigned short truing_round_bf16(float x) {
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
     return y;
 }
+// Two 16-bit columns in a word, the larger in each half; a NaN beside a number is passed over.
+TRUING_FN truing_u32 truing_max2_bf16(truing_u32 a, truing_u32 b) {
+    truing_u32 y;
+    asm("max.bf16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+}
+TRUING_FN truing_u32 truing_max2_f16(truing_u32 a, truing_u32 b) {
+    truing_u32 y;
+    asm("max.f16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+}
+// Two numbers rounded to nearest even, the first in the lower half.
+TRUING_FN truing_u32 truing_round2_bf16(float low, float high) {
+    truing_u32 y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+TRUING_FN truing_u32 truing_round2_f16(float low, float high) {
+    truing_u32 y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+// 2^x within 2 units of the last place, 0 below 2^-126; the special-function unit's. For the mode `fast` alone.
+TRUING_FN float truing_exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+// 16 bytes that are read once, and that are written and not read again soon.
+TRUING_FN uint4 truing_load16(const void *from) {
+    uint4 q;
+    asm volatile("ld.global.cs.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(q.x), "=r"(q.y), "=r"(q.z), "=r"(q.w) : "l"(from) : "memory");
+    return q;
+}
+TRUING_FN void truing_store16(void *to, uint4 q) {
+    asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(q.x), "r"(q.y), "r"(q.z), "r"(q.w) : "memory");
+}
+// The first statement of every kernel: what the launches before this one wrote can be seen behind it. A launch may begin
+// before the one in front of it has ended (Kernel::launch of the host's side).
+TRUING_FN void truing_wait() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 // Copies 16 bytes to shared memory behind the thread's back; both addresses are multiples of 16.
 TRUING_FN void truing_copy16(void *to, const void *from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((truing_u32)__cvta_generic_to_shared(to)), "l"(from) : "memory");
@@ -33,6 +79,7 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #else
+#define TRUING_CALL static
 TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
 TRUING_FN float truing_widen_f16(unsigned short x) {
     const truing_u32 sign = (truing_u32)(x & 0x8000) << 16, e = x >> 10 & 31, f = x & 1023;
@@ -52,5 +99,30 @@ TRUING_FN unsigned short truing_round_bf16(float x) {
     const truing_u32 u = truing_bits(x);
     return x != x ? 0x7fc0 : (unsigned short)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
 }
+TRUING_FN truing_u32 truing_max2_bf16(truing_u32 a, truing_u32 b) {
+    truing_u32 y = 0;
+    for (int shift = 0; shift < 32; shift += 16)
+        y |= truing_bits(fmaxf(truing_from((a >> shift) << 16), truing_from((b >> shift) << 16))) >> 16 << shift;
+    return y;
+}
+TRUING_FN truing_u32 truing_max2_f16(truing_u32 a, truing_u32 b) {
+    truing_u32 y = 0;
+    for (int shift = 0; shift < 32; shift += 16) {
+        const unsigned short p = (unsigned short)(a >> shift), q = (unsigned short)(b >> shift);
+        const float u = truing_widen_f16(p), v = truing_widen_f16(q);
+        y |= (truing_u32)(u != u || u < v ? q : p) << shift;
+    }
+    return y;
+}
+TRUING_FN truing_u32 truing_round2_bf16(float low, float high) {
+    return truing_round_bf16(low) | (truing_u32)truing_round_bf16(high) << 16;
+}
+TRUING_FN truing_u32 truing_round2_f16(float low, float high) {
+    return truing_round_f16(low) | (truing_u32)truing_round_f16(high) << 16;
+}
+TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x); }
+TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
+TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
+TRUING_FN void truing_wait() {}
 // truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders.
 #endif

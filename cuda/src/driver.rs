@@ -1,8 +1,10 @@
 //! The one file that touches the driver and NVRTC. Both are looked for at run time; what is missing is a status.
 //!
 //! Everything runs in the caller's current context (torch's is the primary one) on the caller's stream: nothing here makes
-//! a context, allocates, synchronises or records an event.
+//! a context, allocates, synchronises or records an event. Where the tensors lie on another device than the current one,
+//! [`Entered`] makes that device's primary context current for the time of the call, if somebody has made it.
 use core::ffi::{CStr, c_char, c_int, c_void};
+use core::marker::PhantomData;
 use cudarc::driver::sys::{self, CUdevice_attribute, CUlibrary, CUresult, CUstreamCaptureStatus};
 use cudarc::nvrtc::sys as nvrtc;
 use std::ffi::CString;
@@ -29,15 +31,22 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 9] = [
+const DRIVER: [&CStr; 16] = [
     c"cuInit",
+    c"cuDeviceGet",
+    c"cuDevicePrimaryCtxGetState",
+    c"cuDevicePrimaryCtxRetain",
+    c"cuDevicePrimaryCtxRelease_v2",
     c"cuCtxGetCurrent",
+    c"cuCtxPushCurrent_v2",
+    c"cuCtxPopCurrent_v2",
     c"cuCtxGetDevice",
     c"cuDeviceGetAttribute",
     c"cuLibraryLoadData",
     c"cuLibraryUnload",
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
+    c"cuLaunchKernelEx",
     c"cuStreamIsCapturing",
 ];
 const COMPILER: [&CStr; 10] = [
@@ -117,6 +126,66 @@ impl Device {
     }
 }
 
+/// The context of a device is current as long as this lives; then what was current is again.
+#[derive(Debug)]
+#[must_use]
+pub struct Entered {
+    pushed: Option<i32>,
+    /// What is current belongs to a thread.
+    thread: PhantomData<*const ()>,
+}
+impl Entered {
+    /// Leaves the current context as it is where it belongs to device number `ordinal`, else pushes that device's primary
+    /// context, which the caller (or the run-time library in its place) has made.
+    pub fn new(ordinal: i32) -> Result<Entered> {
+        available()?;
+        let (mut current, mut device) = (ptr::null_mut(), 0);
+        // SAFETY: writes one handle.
+        check("cuCtxGetCurrent", unsafe { sys::cuCtxGetCurrent(&mut current) })?;
+        if !current.is_null() {
+            // SAFETY: writes one number.
+            check("cuCtxGetDevice", unsafe { sys::cuCtxGetDevice(&mut device) })?;
+            if device == ordinal {
+                return Ok(Entered { pushed: None, thread: PhantomData });
+            }
+        }
+        // SAFETY: writes one number.
+        if unsafe { sys::cuDeviceGet(&mut device, ordinal) } != CUresult::CUDA_SUCCESS {
+            return Err(no_device(Value::Int(ordinal.into()), "the number of a device"));
+        }
+        let (mut flags, mut active) = (0, 0);
+        // SAFETY: writes two numbers.
+        let code = unsafe { sys::cuDevicePrimaryCtxGetState(device, &mut flags, &mut active) };
+        check("cuDevicePrimaryCtxGetState", code)?;
+        if active == 0 {
+            return Err(no_device(
+                Value::Text("no context of the tensors' device"),
+                "a CUDA context, made by the caller",
+            ));
+        }
+        // SAFETY: the primary context exists; it is given back when this value is dropped.
+        unsafe {
+            check("cuDevicePrimaryCtxRetain", sys::cuDevicePrimaryCtxRetain(&mut current, device))?;
+            if let Err(e) = check("cuCtxPushCurrent", sys::cuCtxPushCurrent_v2(current)) {
+                let _ = sys::cuDevicePrimaryCtxRelease_v2(device);
+                return Err(e);
+            }
+        }
+        Ok(Entered { pushed: Some(device), thread: PhantomData })
+    }
+}
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(device) = self.pushed else { return };
+        let mut popped = ptr::null_mut();
+        // SAFETY: pushed and retained by `new`, on this thread.
+        unsafe {
+            let _ = sys::cuCtxPopCurrent_v2(&mut popped);
+            let _ = sys::cuDevicePrimaryCtxRelease_v2(device);
+        }
+    }
+}
+
 /// Whether launches on `stream` go into a graph: nothing can be loaded then.
 pub fn capturing(stream: Stream) -> Result<bool> {
     let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
@@ -175,19 +244,47 @@ unsafe impl Send for Kernel {}
 // SAFETY: as for the library.
 unsafe impl Sync for Kernel {}
 impl Kernel {
-    /// Enqueues it with one argument.
+    /// Enqueues it with one argument. From compute capability 9.0 on its blocks may get ready while the launch before it on
+    /// the stream ends: every kernel waits for that end in its first statement (`truing_wait` of the kernels).
     ///
     /// # Safety
     /// The kernel takes one `A`, its library is loaded, and what `args` points to is as the kernel expects it, until the
     /// stream has passed it.
-    pub unsafe fn launch<A: Copy>(self, stream: Stream, grid: u32, threads: u32, args: &A) -> Result<()> {
+    pub unsafe fn launch<A: Copy>(
+        self,
+        device: &Device,
+        stream: Stream,
+        grid: u32,
+        threads: u32,
+        args: &A,
+    ) -> Result<()> {
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
-        let (kernel, stream) = (self.0.cast(), stream.0.cast());
-        // SAFETY: the caller's promise; the driver copies the argument before it returns.
-        let code = unsafe {
-            sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), ptr::null_mut())
+        let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
+        if device.major < 9 {
+            // SAFETY: the caller's promise; the driver copies the argument before it returns.
+            let code =
+                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
+            return check("cuLaunchKernel", code);
+        }
+        let mut early = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
         };
-        check("cuLaunchKernel", code)
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid,
+            gridDimY: 1,
+            gridDimZ: 1,
+            blockDimX: threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: 0,
+            hStream: stream,
+            attrs: &mut early,
+            numAttrs: 1,
+        };
+        // SAFETY: as above; the driver copies the attribute too.
+        check("cuLaunchKernelEx", unsafe { sys::cuLaunchKernelEx(&config, kernel, args.as_mut_ptr(), none) })
     }
 }
 
@@ -215,8 +312,8 @@ pub fn compiler() -> Result<(i32, i32)> {
     })
 }
 /// Compiles `text`, whose includes are among `headers` (name, text), to a cubin for `arch` (`sm_90`) or to PTX
-/// (`compute_80`). `None`: this compiler does not know the architecture.
-pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -> Result<Option<Vec<u8>>> {
+/// (`compute_80`); `fast`: of the mode `fast`. `None`: this compiler does not know the architecture.
+pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str, fast: bool) -> Result<Option<Vec<u8>>> {
     compiler()?;
     let failed = |got| Error::new(Status::Internal, "kernels", got, Value::Text("text that compiles"));
     let c = |s: &str| CString::new(s).map_err(|_| failed(Value::Text("text with a 0")));
@@ -224,8 +321,12 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
     let texts = headers.iter().map(|(_, text)| c(text)).collect::<Result<Vec<_>>>()?;
     let texts: Vec<*const c_char> = texts.iter().map(|s| s.as_ptr()).collect();
     let names: Vec<*const c_char> = headers.iter().map(|(name, _)| name.as_ptr()).collect();
-    let options = [c(&format!("--gpu-architecture={arch}"))?, c"--std=c++17".into(), c"--fmad=false".into()];
-    let options: Vec<*const c_char> = options.iter().map(|s| s.as_ptr()).collect();
+    let arch = c(&format!("--gpu-architecture={arch}"))?;
+    let mut options = vec![arch.as_ptr(), c"--std=c++17".as_ptr(), c"--fmad=false".as_ptr()];
+    if fast {
+        options.push(c"-DTRUING_FAST".as_ptr());
+    }
+    let plain = !arch.to_bytes().starts_with(b"--gpu-architecture=compute_");
     let mut program = ptr::null_mut();
     let count = headers.len() as c_int;
     // SAFETY: every string ends in a 0 and outlives the program.
@@ -250,9 +351,7 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
         }
     };
     let result = match code {
-        nvrtc::nvrtcResult::NVRTC_SUCCESS if arch.starts_with("sm_") => {
-            Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN)))
-        }
+        nvrtc::nvrtcResult::NVRTC_SUCCESS if plain => Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN))),
         nvrtc::nvrtcResult::NVRTC_SUCCESS => Ok(Some(read(nvrtc::nvrtcGetPTXSize, nvrtc::nvrtcGetPTX))),
         nvrtc::nvrtcResult::NVRTC_ERROR_INVALID_OPTION => Ok(None),
         _ => {

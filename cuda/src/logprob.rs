@@ -6,7 +6,7 @@
 //! that they meet NaN, flagged `OVERFLOW`. Rows past the end of a shift, row losses, ranks, top-k lists and extra columns
 //! are refused by name.
 use crate::driver::{Device, Kernel, Stream};
-use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover, walk};
+use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::logprob::{Problem, STATS};
@@ -99,22 +99,43 @@ struct Args {
     ignore_index: i64,
     logit_scale: f64,
     softcap: f64,
-    fixed_temperature: f64,
     grad_scale: f64,
+    transform: Transform,
     vocab: u32,
     valid: u32,
+    chunk: u32,
     parts: u32,
     lanes: u32,
     has_ignore: u32,
     all: u32,
 }
+/// `truing_transform`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transform {
+    kind: u32,
+    inner: f32,
+    outer: f32,
+    slope: f32,
+}
+impl Transform {
+    /// The constants of core, rounded once.
+    pub(crate) fn of(t: &truing_core::logprob::Transform) -> Transform {
+        let slope = (t.logit_scale / t.temperature) as f32;
+        if t.softcap != 0.0 {
+            let (inner, outer) = ((t.logit_scale / t.softcap) as f32, (t.softcap / t.temperature) as f32);
+            return Transform { kind: 2, inner, outer, slope };
+        }
+        Transform { kind: (slope != 1.0) as u32, inner: slope, outer: slope, slope }
+    }
+}
 /// Bytes of `truing_part` and of `truing_columns`.
 const PIECE: usize = 32;
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
-/// Warps of a block of threads, and blocks that fit on a multiprocessor; `TRUING_WARPS` of the kernels.
+/// Warps of a block of threads (`TRUING_WARPS` of the kernels), and about how many such blocks fit on a multiprocessor.
 const WARPS: usize = 4;
-const RESIDENT: u32 = 6;
+const RESIDENT: usize = 6;
 const THREADS: usize = 128;
 
 fn parts(problem: &Problem) -> usize {
@@ -165,7 +186,7 @@ pub unsafe fn forward(
     (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let go = Launch { context, stream, device: &device, problem };
-    let kernels = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?);
+    let kernels = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         go.over_blocks(kernels.0, parts(problem), &args)?;
@@ -242,15 +263,16 @@ pub unsafe fn backward(
         (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
         _ => c"truing_logprob_grad_f16",
     };
-    let (blocks, rows, columns) = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    let (blocks, rows, columns) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
             go.over_blocks(blocks, parts(problem), &args)?;
+            go.over_rows(rows, &args)?;
         } else {
             args.lanes = 1; // nothing is merged
+            go.over_rows(rows, &args)?;
         }
-        go.over_rows(rows, &args)?;
         go.over_blocks(columns, problem.vocab().div_ceil(BLOCK), &args)
     }
 }
@@ -266,21 +288,32 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
-        self.kernel(match inputs.logits.dtype {
-            Dtype::F32 => c"truing_logprob_blocks_f32",
-            Dtype::Bf16 => c"truing_logprob_blocks_bf16",
-            _ => c"truing_logprob_blocks_f16",
+    fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<Kernel> {
+        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+        self.kernel(match (inputs.logits.dtype, transformed) {
+            (Dtype::F32, false) => c"truing_logprob_blocks_f32",
+            (Dtype::Bf16, false) => c"truing_logprob_blocks_bf16",
+            (_, false) => c"truing_logprob_blocks_f16",
+            (Dtype::F32, true) => c"truing_logprob_transformed_f32",
+            (Dtype::Bf16, true) => c"truing_logprob_transformed_bf16",
+            (_, true) => c"truing_logprob_transformed_f16",
         })
     }
-    /// A warp for each of the `parts` blocks of every row.
+    /// Warps for the `parts` blocks of every row: each takes as many neighbouring ones as leave every place of the device
+    /// four turns, up to eight, and all of a row about as many.
     ///
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
-        let grid = walk(self.device, self.problem.rows().saturating_mul(parts), WARPS, RESIDENT);
+        let (rows, places) = (self.problem.rows(), self.device.multiprocessors.max(1) as usize * RESIDENT * WARPS);
+        let most = (rows.saturating_mul(parts) / (4 * places)).clamp(1, 8);
+        let chunk = parts.div_ceil(parts.div_ceil(most));
+        let warps = rows.saturating_mul(parts.div_ceil(chunk));
+        // a warp that has a task left takes it when the grid has no room for more
+        let grid = warps.div_ceil(WARPS).min(i32::MAX as usize) as u32;
+        let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, 32 * WARPS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }
     }
     /// `args.lanes` lanes for each row.
     ///
@@ -289,7 +322,7 @@ impl Launch<'_> {
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
         let grid = cover("logits", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.stream, grid, THREADS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, grid, THREADS as u32, args) }
     }
 }
 fn no_target(expected: &'static str) -> Error {
@@ -362,10 +395,11 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         ignore_index: options.ignore_index.unwrap_or(0),
         logit_scale: options.transform.logit_scale,
         softcap: options.transform.softcap,
-        fixed_temperature: options.transform.temperature,
         grad_scale: 1.0,
+        transform: Transform::of(&options.transform),
         vocab: problem.vocab() as u32,
         valid: problem.valid() as u32,
+        chunk: 1,
         parts,
         lanes: parts.next_power_of_two().min(32),
         has_ignore: options.ignore_index.is_some() as u32,

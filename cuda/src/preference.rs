@@ -20,7 +20,7 @@ pub(crate) const FILE: File = File { name: c"preference.cu", text: include_str!(
 const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
-const ADDERS: u32 = 256;
+const ADDERS: u32 = 1024;
 
 /// How sequences form items; see [`spec::Items`].
 #[derive(Clone, Copy, Debug)]
@@ -262,7 +262,7 @@ pub unsafe fn forward(
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(stream, cover("scores", threads, THREADS)?, THREADS as u32, args) }
+        unsafe { kernel.launch(&device, stream, cover("scores", threads, THREADS)?, THREADS as u32, args) }
     };
     let reduce = context.kernel(&device, stream, FILE, c"truing_preference_reduce")?;
     let lanes = if matches!(items, Items::Indexed { .. }) { 32 } else { 1 };
@@ -275,7 +275,7 @@ pub unsafe fn forward(
         };
         launch(c"truing_preference_items", n, &now)?;
         // SAFETY: as above.
-        unsafe { reduce.launch(stream, 1, ADDERS, &now) }?;
+        unsafe { reduce.launch(&device, stream, 1, ADDERS, &now) }?;
         launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(lanes)), &now)?;
     }
     let flags = out.status.is_some() || out.counters.is_some();

@@ -9,29 +9,76 @@ use std::sync::{Mutex, PoisonError};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
-const HEADERS: [(&CStr, &str); 6] = [
+const HEADERS: [(&CStr, &str); 9] = [
     (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
     (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
     (c"segments.cuh", include_str!("../kernels/segments.cuh")),
     (c"reduce.cuh", include_str!("../kernels/reduce.cuh")),
+    (c"logits.cuh", include_str!("../kernels/logits.cuh")),
+    crate::divergence::HEADERS[0],
+    crate::divergence::HEADERS[1],
     (c"generated/losses.cuh", crate::LOSSES),
     (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
 ];
 /// A file of kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct File {
     pub(crate) name: &'static CStr,
     pub(crate) text: &'static str,
+}
+impl File {
+    /// Tells its text, headers included, from others.
+    fn key(&self) -> u64 {
+        let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
+        hash(headers.chain([self.name.to_bytes(), self.text.as_bytes()]))
+    }
 }
 /// All of them.
 pub(crate) const FILES: [File; 4] =
     [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE, crate::policy::FILE];
 
+/// How results may differ from the CPU's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The same bits.
+    #[default]
+    Portable,
+    /// Kernels on logits take the special-function unit's exponential (relative error below 2^-21.5 of a term); everything
+    /// else is as in `Portable`. Still the same bits on every run, whatever the batch.
+    Fast,
+}
 /// Settings of a [`Context`].
 #[derive(Clone, Debug, Default)]
 pub struct ContextOptions {
+    /// Which exponential kernels on logits take.
+    pub mode: Mode,
     /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
     pub cache_dir: Option<PathBuf>,
+    /// Kernels that were compiled beforehand, of the mode `portable`; see [`images`].
+    pub images: &'static [Image],
+}
+/// Machine code of one file of kernels for the devices of a compute capability.
+#[derive(Clone, Copy, Debug)]
+pub struct Image {
+    /// Name of the file.
+    pub file: &'static str,
+    /// Hash of the text that it was made from: an image of another text is as if not given.
+    pub key: u64,
+    /// Compute capability; later ones of the same first number run it too.
+    pub arch: (u32, u32),
+    /// The code.
+    pub code: &'static [u8],
+}
+/// Compiles every file of kernels for a compute capability: name, key and code of its [`Image`]. Needs NVRTC, no device.
+pub fn images(arch: (u32, u32)) -> Result<Vec<(&'static str, u64, Vec<u8>)>> {
+    let compile = |file: &File| {
+        let name = file.name.to_str().unwrap_or_default();
+        let code = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), false)?;
+        let (got, expected) = (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("one that the compiler knows"));
+        let unknown = Error::new(Status::NoDevice, "compute capability", got, expected);
+        Ok((name, file.key(), code.ok_or(unknown)?))
+    };
+    FILES.iter().map(compile).collect()
 }
 /// What calls share: the kernels. May be used from several threads and for several devices at once.
 #[derive(Debug, Default)]
@@ -51,17 +98,21 @@ impl Context {
     pub fn new(options: ContextOptions) -> Context {
         Context { options, loaded: Mutex::default() }
     }
-    /// Compiles and loads every kernel for the device of the current context. A call that is captured into a graph cannot
-    /// load what it lacks: prepare first.
+    /// Compiles and loads every kernel for the device of the current context, but for those of divergences
+    /// ([`crate::divergence::prepare`]). A call that is captured into a graph cannot load what it lacks: prepare first.
     pub fn prepare(&self) -> Result<()> {
+        FILES.iter().try_for_each(|file| self.load(*file))
+    }
+    /// The kernels of a file.
+    pub(crate) fn load(&self, file: File) -> Result<()> {
         let device = Device::current()?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        FILES.iter().try_for_each(|file| self.find(&mut loaded, &device, *file).map(|_| ()))
+        self.find(&mut loaded, &device, file).map(|_| ())
     }
     pub(crate) fn kernel(&self, device: &Device, stream: Stream, file: File, name: &'static CStr) -> Result<Kernel> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let arch = (device.major, device.minor);
-        if !loaded.iter().any(|x| x.file == file && x.arch == arch) && driver::capturing(stream)? {
+        if !loaded.iter().any(|x| x.file.name == file.name && x.arch == arch) && driver::capturing(stream)? {
             let expected = Value::Text("kernels that `prepare` has loaded before the capture");
             return Err(Error::new(Status::LaunchFailed, "stream", Value::Text("a stream under capture"), expected));
         }
@@ -76,26 +127,36 @@ impl Context {
     }
     fn find(&self, loaded: &mut Vec<Loaded>, device: &Device, file: File) -> Result<usize> {
         let arch = (device.major, device.minor);
-        if let Some(at) = loaded.iter().position(|x| x.file == file && x.arch == arch) {
+        if let Some(at) = loaded.iter().position(|x| x.file.name == file.name && x.arch == arch) {
             return Ok(at);
         }
-        let library = self.load(arch, file)?;
+        let library = self.library(arch, file)?;
         loaded.push(Loaded { file, arch, kernels: vec![], library });
         Ok(loaded.len() - 1)
     }
-    fn load(&self, arch: (u32, u32), file: File) -> Result<Library> {
+    fn library(&self, arch: (u32, u32), file: File) -> Result<Library> {
+        let fits = |i: &&Image| {
+            i.file.as_bytes() == file.name.to_bytes() && i.key == file.key() && i.arch.0 == arch.0 && i.arch.1 <= arch.1
+        };
+        let fast = self.options.mode == Mode::Fast;
+        if !fast
+            && let Some(image) = self.options.images.iter().filter(fits).max_by_key(|i| i.arch.1)
+            && let Ok(library) = Library::load(image.code)
+        {
+            return Ok(library);
+        }
         let version = driver::compiler()?;
-        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file));
+        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, fast));
         if let Some(image) = entry.as_ref().and_then(Entry::read)
             && let Ok(library) = Library::load(&image)
         {
             return Ok(library);
         }
-        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1))?;
+        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
         // a device that is newer than the compiler: the driver translates
         let image = match own {
             Some(image) => Some(image),
-            None => driver::compile(file.name, file.text, &HEADERS, "compute_80")?,
+            None => driver::compile(file.name, file.text, &HEADERS, "compute_80", fast)?,
         };
         let Some(image) = image else {
             let (got, expected) =
@@ -125,12 +186,9 @@ struct Entry {
     key: u64,
 }
 impl Entry {
-    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File) -> Entry {
-        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32].map(u32::to_le_bytes);
-        let headers = HEADERS.iter().flat_map(|(name, text)| [name.to_bytes(), text.as_bytes()]);
-        let own =
-            [file.name.to_bytes(), file.text.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()];
-        let key = hash(headers.chain(own));
+    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File, fast: bool) -> Entry {
+        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32, fast as u32].map(u32::to_le_bytes);
+        let key = hash([&file.key().to_le_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()]);
         let stem = file.name.to_string_lossy().replace(".cu", "");
         Entry { path: dir.join(format!("truing-{stem}-sm_{}{}-{key:016x}.bin", arch.0, arch.1)), key }
     }

@@ -206,9 +206,10 @@ unsafe fn launch(
         return Ok(());
     }
     let grid = cover("logps", b.saturating_mul(32), THREADS)?;
-    let kernel = context.kernel(&Device::current()?, stream, FILE, name)?;
+    let device = Device::current()?;
+    let kernel = context.kernel(&device, stream, FILE, name)?;
     // SAFETY: the caller's promise.
-    unsafe { kernel.launch(stream, grid, THREADS as u32, args) }
+    unsafe { kernel.launch(&device, stream, grid, THREADS as u32, args) }
 }
 fn nothing(field: &'static str, expected: &'static str) -> Error {
     Error::invalid(field, Value::Text("nothing"), Value::Text(expected))

@@ -3,6 +3,8 @@
 use crate::abi::*;
 use crate::boundary::{factor, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::support::{SupportFigureTensors, SupportTensors};
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::dtype::Element;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
@@ -31,6 +33,8 @@ pub unsafe extern "C" fn truing_logprob_forward(args: *const truing_logprob_forw
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
         match forward.inputs.common.over {
+            #[cfg(feature = "cuda")]
+            _ if forward.call.tensors.on_device() => forward.run_on_device(),
             Some(_) => forward.run_over(),
             None if forward.double() => forward.run::<f64>(),
             None => forward.run::<f32>(),
@@ -49,6 +53,8 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
         // SAFETY: this function's contract.
         let backward = unsafe { Backward::open(args) }?;
         match backward.inputs.common.over {
+            #[cfg(feature = "cuda")]
+            _ if backward.call.tensors.on_device() => backward.run_on_device(),
             Some(_) => backward.run_over(),
             None if backward.double() => backward.run::<f64>(),
             None => backward.run::<f32>(),
@@ -374,7 +380,7 @@ impl Forward {
     /// As for [`Call::open`].
     unsafe fn open(args: *const truing_logprob_forward_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let mut logits = t.required("logits", args.logits)?;
@@ -420,6 +426,10 @@ impl Forward {
         let (loss, stats, fused) = (self.figures.loss.is_some(), self.figures.stats.is_some(), self.fused());
         let (double, bias) = (self.double(), self.grad_bias.is_some());
         let ok = &self.call.tensors.check()?;
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            return Ok(truing_cuda::logprob::forward_workspace(&self.problem));
+        }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, problem) = (&self.call.context, &self.problem);
             return Ok(match fused {
@@ -467,6 +477,23 @@ impl Forward {
         let fused = Fused { grad, bias: self.grad_bias.list(ok)?, upstream, scale };
         kernel::forward_over_fused(&context, problem, inputs, extra_ids, over, figures, sets, totals, fused, workspace)
     }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        only_on_cpu(&[
+            ("grad_logits_out", self.grad.grad.is_some()),
+            ("grad_bias_out", self.grad_bias.is_some()),
+            ("grad_loss", self.grad_loss.is_some()),
+        ])?;
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let logits = self.grad.logits.rows(ok, tokens)?.expect("required");
+        let inputs = self.inputs.on_device(logits, ok, tokens)?;
+        let (figures, space) = (self.figures.on_device(ok, tokens)?, workspace.space(ok));
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { truing_cuda::logprob::forward(kernels, stream, problem, &inputs, &figures, space) }
+        })
+    }
 }
 
 /// A backward whose fields have been read.
@@ -487,7 +514,7 @@ impl Backward {
     /// As for [`Call::open`].
     unsafe fn open(args: *const truing_logprob_backward_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, BACKWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let mut logits = t.required("logits", args.logits)?;
@@ -526,6 +553,10 @@ impl Backward {
     fn need(self) -> Result<Workspace> {
         let (stats, bias, double) = (self.stats.is_some(), self.grad_bias.is_some(), self.double());
         let ok = &self.call.tensors.check()?;
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            return Ok(truing_cuda::logprob::backward_workspace(&self.problem, stats));
+        }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, kept) = (&self.call.context, stats || !bias);
             return Ok(kernel::over_fused_workspace(context, &self.problem, &over, false, kept, bias));
@@ -566,6 +597,24 @@ impl Backward {
             workspace.bytes(ok),
         )
     }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let grad: truing_cuda::Tensor = self.grad.grad.rows(ok, tokens)?.expect("required");
+        let logits = if self.grad.in_place { grad } else { self.grad.logits.rows(ok, tokens)?.expect("required") };
+        let inputs = self.inputs.on_device(logits, ok, tokens)?;
+        let (stats, upstream) = (self.stats.rows(ok, tokens)?, self.upstream.on_device(ok, tokens)?);
+        let (status, space) = (self.status.tokens(ok, tokens)?, workspace.space(ok));
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward; the gradient is the logits themselves or apart from them.
+            unsafe {
+                use truing_cuda::logprob::backward;
+                backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space)
+            }
+        })
+    }
 }
 /// What both read besides the logits.
 struct BackwardTensors {
@@ -578,6 +627,27 @@ impl BackwardTensors {
             transform: self.transform.view(ok, tokens)?,
             rows: self.common.rows.view(ok, tokens)?,
             row_loss: self.common.row_loss.view(ok, tokens)?,
+        })
+    }
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        &self,
+        logits: truing_cuda::Tensor,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<truing_cuda::logprob::Inputs> {
+        let Common { rows, over, row_loss, .. } = &self.common;
+        only_on_cpu(&[
+            ("support.kind", over.is_some()),
+            ("rows.cu_seqlens", rows.cu_seqlens.is_some()),
+            ("row_loss.class_weight", row_loss.class_weight.is_some()),
+            ("row_loss.external_scale", row_loss.external_scale.is_some()),
+        ])?;
+        Ok(truing_cuda::logprob::Inputs {
+            bias: self.transform.bias.list(ok)?,
+            row_temperature: self.transform.row_temperature.tokens(ok, tokens)?,
+            mask: rows.mask.tokens(ok, tokens)?,
+            ..truing_cuda::logprob::Inputs::new(logits, rows.target.tokens(ok, tokens)?)
         })
     }
 }
@@ -905,6 +975,34 @@ impl FigureTensors {
         let totals = Totals { loss: self.loss.scalar(ok)?, counters: self.counters.array(ok)? };
         Ok((figures, totals, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Figures> {
+        only_on_cpu(&[
+            ("figures.out_mean_logit", self.mean_logit.is_some()),
+            ("figures.out_rank", self.rank.is_some()),
+            ("figures.out_ties", self.ties.is_some()),
+            ("figures.out_topk_ids", self.topk_ids.is_some()),
+            ("figures.out_topk_logprobs", self.topk_logprobs.is_some()),
+            ("figures.out_topk_entropy", self.topk_entropy.is_some()),
+            ("figures.extra_ids", self.extra_ids.is_some()),
+            ("figures.out_extra_logprobs", self.extra_logprobs.is_some()),
+            ("figures.out_token_scale", self.token_scale.is_some()),
+            ("figures.out_row_loss", self.row_loss.is_some()),
+            ("figures.out_loss", self.loss.is_some()),
+            ("figures.out_counters", self.counters.is_some()),
+        ])?;
+        Ok(truing_cuda::logprob::Figures {
+            logprob: self.logprob.tokens(ok, tokens)?,
+            lse: self.lse.tokens(ok, tokens)?,
+            max: self.max.tokens(ok, tokens)?,
+            argmax: self.argmax.tokens(ok, tokens)?,
+            entropy: self.entropy.tokens(ok, tokens)?,
+            log_sum_sq: self.log_sum_sq.tokens(ok, tokens)?,
+            is_top1: self.is_top1.tokens(ok, tokens)?,
+            stats: self.stats.rows(ok, tokens)?,
+            status: self.status.tokens(ok, tokens)?,
+        })
+    }
 }
 
 /// The tensors of `truing_row_upstream`.
@@ -943,12 +1041,30 @@ impl UpstreamTensors {
             scale: self.scale,
         })
     }
+    #[cfg(feature = "cuda")]
+    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Upstream> {
+        only_on_cpu(&[
+            ("upstream.grad_extra", self.extra.is_some()),
+            ("upstream.extra_ids", self.extra_ids.is_some()),
+            ("upstream.grad_row_loss", self.row_loss.is_some()),
+            ("upstream.grad_loss", self.loss.is_some()),
+        ])?;
+        Ok(truing_cuda::logprob::Upstream {
+            logprob: self.logprob.tokens(ok, tokens)?,
+            lse: self.lse.tokens(ok, tokens)?,
+            entropy: self.entropy.tokens(ok, tokens)?,
+            scale: self.scale,
+        })
+    }
 }
 
 /// Saved statistics, left out where the caller wants them recomputed.
 pub(crate) fn stats(t: &mut Tensors, stats: *const truing_tensor, flags: u64) -> Result<Input> {
-    let given = if flags & TRUING_RECOMPUTE == 0 { stats } else { core::ptr::null() };
-    t.input("stats", given)
+    saved(t, "stats", stats, flags)
+}
+/// Saved statistics, unless they are to be computed again.
+pub(crate) fn saved(t: &mut Tensors, field: &'static str, x: *const truing_tensor, flags: u64) -> Result<Input> {
+    t.input(field, if flags & TRUING_RECOMPUTE == 0 { x } else { core::ptr::null() })
 }
 
 /// Refuses the logits that only a whole row without a support may have.

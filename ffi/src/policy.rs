@@ -5,10 +5,14 @@ use crate::boundary::{
 };
 use crate::context::Lent;
 use crate::preference::{TERMS, params};
+#[cfg(feature = "cuda")]
+use crate::sequence::layout;
 use crate::sequence::segments;
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS};
-use truing_core::matrix::{Floats, Matrix};
+use truing_core::matrix::{Floats, Matrix, Workspace};
 use truing_core::policy::{
     Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient, EstimatorWeight, Inputs,
     KlStage, Level, Mode, Options, Outputs, Problem, RatioSource, Term, TermInputs,
@@ -26,12 +30,16 @@ const FLAGS: u64 = TRUING_STRICT | TRUING_HAS_GRAD_SCALE;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn truing_policy_forward(args: *const truing_policy_forward_args) -> truing_status {
     guard("truing_policy_forward", || {
+        let mut params = [[0.0; MAX_PARAMS]; TERMS];
         // SAFETY: this function's contract.
-        unsafe {
-            parse(args, |context, problem, inputs, outputs, workspace| {
-                truing_cpu::policy::forward(context, problem, inputs, outputs, workspace)
-            })
+        let forward = unsafe { Forward::open(args, &mut params) }?;
+        #[cfg(feature = "cuda")]
+        if forward.call.tensors.on_device() {
+            return forward.run_on_device();
         }
+        forward.run(|context, problem, inputs, outputs, workspace| {
+            truing_cpu::policy::forward(context, problem, inputs, outputs, workspace)
+        })
     })
 }
 
@@ -46,56 +54,117 @@ pub unsafe extern "C" fn truing_policy_forward_workspace_size(
     preferred: *mut usize,
 ) -> truing_status {
     guard("truing_policy_forward_workspace_size", || {
+        let mut params = [[0.0; MAX_PARAMS]; TERMS];
         // SAFETY: this function's contract.
-        unsafe {
-            parse(args, |context, problem, _, _, _| {
-                let need = truing_cpu::policy::workspace(context, problem);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
+        let forward = unsafe { Forward::open(args, &mut params) }?;
+        // SAFETY: this function's contract.
+        let write = |need: Workspace| unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        #[cfg(feature = "cuda")]
+        if forward.call.tensors.on_device() {
+            return write(forward.need_on_device()?);
         }
+        forward.run(|context, problem, _, _, _| write(truing_cpu::policy::workspace(context, problem)))
     })
 }
 
-/// # Safety
-/// As for [`Call::open`].
-unsafe fn parse(
-    args: *const truing_policy_forward_args,
-    run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, &mut [u8]) -> Result<()>,
-) -> Result<()> {
-    // SAFETY: this function's contract.
-    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let mut place = [[0.0; MAX_PARAMS]; TERMS];
-    // SAFETY: the host arrays of a call are readable, by this function's contract.
-    let (terms, own) = unsafe { terms(&args.inputs, &mut place) }?;
-    let options = options(&args.inputs, &terms, false)?;
-    let logps = t.required("logps", args.logps)?;
-    let entropy = t.input("entropy", args.entropy)?;
-    let inputs = PolicyTensors::parse(&mut t, &args.inputs, own)?;
-    let grad_output = t.input("grad_output", args.grad_output)?;
-    let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
-    let grad_logps = t.output("grad_logps_out", args.grad_logps_out)?;
-    let grad_entropy = t.output("grad_entropy_out", args.grad_entropy_out)?;
-
-    let ok = &t.check()?;
-    let (count, segments) = segments("logps", logps.dims(), &inputs.cu_seqlens, ok)?;
-    let tokens = &Leading::new(logps.dims());
-    let mut place = [TermInputs::default(); TERMS];
-    let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
-    let options = Options { groups: inputs.group_offsets.list(ok)?, ..options };
-    let inputs = Inputs {
-        logps: logps.tokens(ok, tokens)?.expect("required"),
-        entropy: entropy.tokens(ok, tokens)?,
-        grad_output: upstream(&grad_output, &options, ok, tokens)?,
-        grad_scale: grad_scale(args.grad_scale, args.flags),
-        ..view
-    };
-    let outputs = Outputs {
-        grad_logps: grad_logps.tokens(ok, tokens)?,
-        grad_entropy: grad_entropy.tokens(ok, tokens)?,
-        ..places.view(ok, tokens)?
-    };
-    let problem = Problem::new(count, segments, options)?;
-    run(&context, &problem, &inputs, outputs, workspace.bytes(ok))
+/// A call whose fields have been read.
+struct Forward<'p> {
+    call: Call<truing_policy_forward_args>,
+    terms: Terms<'p>,
+    logps: Input,
+    entropy: Input,
+    topk_entropy: Input,
+    inputs: PolicyTensors,
+    grad_output: Input,
+    places: PolicyPlaces,
+    grad_logps: Output,
+    grad_entropy: Output,
+}
+impl<'p> Forward<'p> {
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn open(
+        args: *const truing_policy_forward_args,
+        params: &'p mut [[f64; MAX_PARAMS]; TERMS],
+    ) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::anywhere(args, FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        let (terms, own) = unsafe { terms(&args.inputs, params) }?;
+        options(&args.inputs, &terms, false)?;
+        Ok(Forward {
+            terms,
+            logps: t.required("logps", args.logps)?,
+            entropy: t.input("entropy", args.entropy)?,
+            topk_entropy: t.input("topk_entropy", args.topk_entropy)?,
+            inputs: PolicyTensors::parse(t, &args.inputs, own)?,
+            grad_output: t.input("grad_output", args.grad_output)?,
+            places: PolicyPlaces::parse(t, &args.outputs)?,
+            grad_logps: t.output("grad_logps_out", args.grad_logps_out)?,
+            grad_entropy: t.output("grad_entropy_out", args.grad_entropy_out)?,
+            call,
+        })
+    }
+    fn run(
+        self,
+        run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let Call { args, context, tensors, workspace } = self.call;
+        let ok = &tensors.check()?;
+        let (logps, inputs) = (&self.logps, &self.inputs);
+        let (count, segments) = segments("logps", logps.dims(), &inputs.cu_seqlens, ok)?;
+        let tokens = &Leading::new(logps.dims());
+        let mut place = [TermInputs::default(); TERMS];
+        let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
+        let options = Options { groups: inputs.group_offsets.list(ok)?, ..options(&args.inputs, &self.terms, false)? };
+        let inputs = Inputs {
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            entropy: self.entropy.tokens(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
+            grad_output: upstream(&self.grad_output, &options, ok, tokens)?,
+            grad_scale: grad_scale(args.grad_scale, args.flags),
+            ..view
+        };
+        let outputs = Outputs {
+            grad_logps: self.grad_logps.tokens(ok, tokens)?,
+            grad_entropy: self.grad_entropy.tokens(ok, tokens)?,
+            ..self.places.view(ok, tokens)?
+        };
+        let problem = Problem::new(count, segments, options)?;
+        run(&context, &problem, &inputs, outputs, workspace.bytes(ok))
+    }
+    #[cfg(feature = "cuda")]
+    fn need_on_device(self) -> Result<Workspace> {
+        let ok = &self.call.tensors.check()?;
+        let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
+        Ok(truing_cuda::policy::workspace(&layout))
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let Call { args, context, tensors, workspace } = self.call;
+        let ok = &tensors.check()?;
+        let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
+        let tokens = &Leading::new(self.logps.dims());
+        let options = options(&args.inputs, &self.terms, false)?;
+        only_on_cpu(&[("topk_entropy", self.topk_entropy.is_some())])?;
+        let inputs = truing_cuda::policy::Inputs {
+            entropy: self.entropy.tokens(ok, tokens)?,
+            grad_output: self.grad_output.scalar(ok)?,
+            grad_scale: grad_scale(args.grad_scale, args.flags),
+            ..self.inputs.on_device(self.logps.tokens(ok, tokens)?.expect("required"), ok, tokens, &layout)?
+        };
+        let outputs = truing_cuda::policy::Outputs {
+            grad_logps: self.grad_logps.tokens(ok, tokens)?,
+            grad_entropy: self.grad_entropy.tokens(ok, tokens)?,
+            ..self.places.on_device(ok, tokens)?
+        };
+        let space = workspace.space(ok);
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { truing_cuda::policy::forward(kernels, stream, layout, &options, &inputs, &outputs, space) }
+        })
+    }
 }
 
 /// The upstream gradient: one number, or one for each value where nothing is aggregated.
@@ -241,6 +310,56 @@ impl PolicyTensors {
         })
     }
 }
+#[cfg(feature = "cuda")]
+impl PolicyTensors {
+    /// [`PolicyTensors::view`] beside the log-probs, on a device. Offsets are not read there: where N is B, the caller says
+    /// what has an element a token.
+    fn on_device(
+        &self,
+        logps: truing_cuda::Tensor,
+        ok: &Checked,
+        tokens: &Leading,
+        layout: &truing_cuda::sequence::Layout,
+    ) -> Result<truing_cuda::policy::Inputs> {
+        use truing_cuda::policy::Each;
+        use truing_cuda::sequence::Layout;
+        only_on_cpu(&[
+            ("inputs.extra_terms", self.terms.iter().any(Option::is_some)),
+            ("inputs.group_offsets", self.group_offsets.is_some()),
+        ])?;
+        if !self.advantage.is_some() {
+            idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
+        }
+        let (count, uneven) = match *layout {
+            Layout::Packed { tokens, offsets } => (tokens, Some(offsets.layout.rows() == tokens + 1)),
+            Layout::Padded { sequences, width } => (sequences * width, None),
+        };
+        let each = |fields, said, of: &Input| {
+            Ok(match level_of(fields, said, of.dims(), count, uneven)? {
+                Level::Token => of.tokens(ok, tokens)?.map(Each::Token),
+                Level::Sequence => of.list(ok)?.map(Each::Sequence),
+            })
+        };
+        let fields = ("inputs.advantage", Some("inputs.advantage_level"));
+        Ok(truing_cuda::policy::Inputs {
+            old: self.old.tokens(ok, tokens)?,
+            reference: self.reference.tokens(ok, tokens)?,
+            sampler: self.sampler.tokens(ok, tokens)?,
+            kl_reference: self.kl_reference.tokens(ok, tokens)?,
+            advantage: each(fields, self.advantage_level, &self.advantage)?,
+            flag: each(("inputs.flag", None), 0, &self.flag)?,
+            importance: each(("inputs.importance_weight", None), 0, &self.importance)?,
+            log_z: self.log_z.list(ok)?,
+            mask: self.mask.tokens(ok, tokens)?,
+            keep: self.keep.tokens(ok, tokens)?,
+            sequence_keep: self.sequence_keep.list(ok)?,
+            entropy_mask: self.entropy_mask.tokens(ok, tokens)?,
+            kl_mask: self.kl_mask.tokens(ok, tokens)?,
+            token_weights: self.token_weights.tokens(ok, tokens)?,
+            ..truing_cuda::policy::Inputs::new(logps)
+        })
+    }
+}
 /// The tensors of `truing_policy_outputs`.
 pub(crate) struct PolicyPlaces {
     loss: Output,
@@ -285,16 +404,49 @@ impl PolicyPlaces {
             counters: self.counters.array(ok)?,
         })
     }
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::policy::Outputs> {
+        let values = self.values;
+        Ok(truing_cuda::policy::Outputs {
+            loss: self.loss.scalar(ok)?,
+            values: if values.dims().len() == 2 { values.tokens(ok, tokens)? } else { values.list(ok)? },
+            kl: self.kl.tokens(ok, tokens)?,
+            terms: self.terms.list(ok)?,
+            grad_log_z: self.grad_log_z.list(ok)?,
+            statistics: self.statistics.list(ok)?,
+            token_status: self.token_status.tokens(ok, tokens)?,
+            sequence_status: self.sequence_status.list(ok)?,
+            counters: self.counters.list(ok)?,
+            ..truing_cuda::policy::Outputs::default()
+        })
+    }
 }
 
 /// Whether a tensor of these dimensions is `[N]` or `[B]`. Padded tokens are told by the number of dimensions, packed
 /// ones by the number of elements; where that is both and not every sequence is one token long, the caller must say.
 pub(crate) fn level(
-    (field, said): (&'static str, Option<&'static str>),
+    names: (&'static str, Option<&'static str>),
     given: truing_level,
     dims: &[usize],
     tokens: usize,
     segments: &Segments<'_>,
+) -> Result<Level> {
+    let uneven = match segments {
+        Segments::Packed(cu) => {
+            Some(cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))))
+        }
+        Segments::Padded { .. } => None,
+    };
+    level_of(names, given, dims, tokens, uneven)
+}
+/// [`level`] with what the offsets of packed tokens say: whether there are as many sequences as tokens, of other lengths
+/// than 1.
+fn level_of(
+    (field, said): (&'static str, Option<&'static str>),
+    given: truing_level,
+    dims: &[usize],
+    tokens: usize,
+    uneven: Option<bool>,
 ) -> Result<Level> {
     match given {
         0 => {}
@@ -303,9 +455,8 @@ pub(crate) fn level(
         other => return unknown(said.unwrap_or(field), other, "TRUING_LEVEL_*, or 0: by the shape"),
     }
     let by = |token| if token { Level::Token } else { Level::Sequence };
-    let Segments::Packed(cu) = segments else { return Ok(by(dims.len() == 2)) };
-    let [n] = *dims else { return Ok(by(dims.len() == 2)) };
-    if n == tokens && cu.rows() == tokens + 1 && (0..tokens).any(|i| cu.get(i).checked_add(1) != Some(cu.get(i + 1))) {
+    let (Some(uneven), &[n]) = (uneven, dims) else { return Ok(by(dims.len() == 2)) };
+    if n == tokens && uneven {
         let got = Value::Text("one element a token and one a sequence");
         let expected = match said {
             Some(_) => "advantage_level, where N is B",

@@ -5,9 +5,12 @@ use crate::boundary::{
     array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unavailable, unknown,
 };
 use crate::context::Lent;
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS, Score, slot};
 use truing_core::losses::map::ScoreMap;
+use truing_core::matrix::Workspace;
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::{Error, Result, Value};
 
@@ -21,12 +24,16 @@ pub(crate) const FLAGS: u64 = TRUING_STRICT | TRUING_SKIP_FLAGGED | TRUING_HAS_G
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn truing_preference_forward(args: *const truing_preference_forward_args) -> truing_status {
     guard("truing_preference_forward", || {
+        let mut params = [[0.0; MAX_PARAMS]; TERMS];
         // SAFETY: this function's contract.
-        unsafe {
-            parse(args, |context, problem, inputs, outputs, workspace| {
-                truing_cpu::preference::forward(context, problem, inputs, outputs, workspace)
-            })
+        let forward = unsafe { Forward::open(args, &mut params) }?;
+        #[cfg(feature = "cuda")]
+        if forward.call.tensors.on_device() {
+            return forward.run_on_device();
         }
+        forward.run(|context, problem, inputs, outputs, workspace| {
+            truing_cpu::preference::forward(context, problem, inputs, outputs, workspace)
+        })
     })
 }
 
@@ -41,52 +48,109 @@ pub unsafe extern "C" fn truing_preference_forward_workspace_size(
     preferred: *mut usize,
 ) -> truing_status {
     guard("truing_preference_forward_workspace_size", || {
+        let mut params = [[0.0; MAX_PARAMS]; TERMS];
         // SAFETY: this function's contract.
-        unsafe {
-            parse(args, |context, problem, _, _, _| {
-                let need = truing_cpu::preference::workspace(context, problem);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
+        let forward = unsafe { Forward::open(args, &mut params) }?;
+        // SAFETY: this function's contract.
+        let write = |need: Workspace| unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        #[cfg(feature = "cuda")]
+        if forward.call.tensors.on_device() {
+            return write(forward.need_on_device()?);
         }
+        forward.run(|context, problem, _, _, _| write(truing_cpu::preference::workspace(context, problem)))
     })
 }
 
-/// # Safety
-/// As for [`Call::open`].
-unsafe fn parse(
-    args: *const truing_preference_forward_args,
-    run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, &mut [u8]) -> Result<()>,
-) -> Result<()> {
-    // SAFETY: this function's contract.
-    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
-    let mut params = [[0.0; MAX_PARAMS]; TERMS];
-    // SAFETY: the host arrays of a call are readable, by this function's contract.
-    let terms = unsafe { terms(&args.loss, args.extra_terms, args.num_extra_terms, &mut params) }?;
-    let scores = t.required("scores", args.scores)?;
-    let ref_scores = t.input("ref_scores", args.ref_scores)?;
-    let lengths = t.input("lengths", args.lengths)?;
-    let kl = t.input("kl", args.kl)?;
-    let groups = GroupTensors::parse(&mut t, &args.groups)?;
-    let grad_output = t.input("grad_output", args.grad_output)?;
-    let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
-    let options = Options {
-        score: score("score_kind", args.score_kind)?,
-        skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
-        anchored: false,
-    };
-
-    let ok = &t.check()?;
-    let terms = terms.get();
-    let mut inputs = Inputs::new(scores.list(ok)?.expect("required"));
-    inputs.ref_scores = ref_scores.list(ok)?;
-    inputs.lengths = lengths.list(ok)?;
-    inputs.kl = kl.list(ok)?;
-    inputs.grad_output = grad_output.list(ok)?;
-    inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
-    inputs.groups = groups.view(ok)?;
-    let problem = Problem::new(inputs.scores.rows(), groups.items(terms, false, ok)?, terms, options)?;
-    run(&context, &problem, &inputs, outputs.view(ok)?, workspace.bytes(ok))
+/// A call whose fields have been read.
+struct Forward<'p> {
+    call: Call<truing_preference_forward_args>,
+    terms: Terms<'p>,
+    scores: Input,
+    ref_scores: Input,
+    lengths: Input,
+    kl: Input,
+    groups: GroupTensors,
+    grad_output: Input,
+    outputs: OutputTensors,
+    options: Options,
+}
+impl<'p> Forward<'p> {
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn open(
+        args: *const truing_preference_forward_args,
+        params: &'p mut [[f64; MAX_PARAMS]; TERMS],
+    ) -> Result<Self> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::anywhere(args, FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        let terms = unsafe { terms(&args.loss, args.extra_terms, args.num_extra_terms, params) }?;
+        let scores = t.required("scores", args.scores)?;
+        let ref_scores = t.input("ref_scores", args.ref_scores)?;
+        let lengths = t.input("lengths", args.lengths)?;
+        let kl = t.input("kl", args.kl)?;
+        let groups = GroupTensors::parse(t, &args.groups)?;
+        let grad_output = t.input("grad_output", args.grad_output)?;
+        let outputs = OutputTensors::parse(t, &args.items, &args.outputs)?;
+        let options = Options {
+            score: score("score_kind", args.score_kind)?,
+            skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
+            anchored: false,
+        };
+        Ok(Forward { terms, scores, ref_scores, lengths, kl, groups, grad_output, outputs, options, call })
+    }
+    fn run(
+        self,
+        run: impl FnOnce(&Lent, &Problem<'_>, &Inputs<'_>, Outputs<'_>, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let Call { args, context, tensors, workspace } = self.call;
+        let ok = &tensors.check()?;
+        let terms = self.terms.get();
+        let mut inputs = Inputs::new(self.scores.list(ok)?.expect("required"));
+        inputs.ref_scores = self.ref_scores.list(ok)?;
+        inputs.lengths = self.lengths.list(ok)?;
+        inputs.kl = self.kl.list(ok)?;
+        inputs.grad_output = self.grad_output.list(ok)?;
+        inputs.grad_scale = grad_scale(args.grad_scale, args.flags);
+        inputs.groups = self.groups.view(ok)?;
+        let items = self.groups.items(terms, false, ok)?;
+        let problem = Problem::new(inputs.scores.rows(), items, terms, self.options)?;
+        run(&context, &problem, &inputs, self.outputs.view(ok)?, workspace.bytes(ok))
+    }
+    #[cfg(feature = "cuda")]
+    fn need_on_device(self) -> Result<Workspace> {
+        let ok = &self.call.tensors.check()?;
+        let scores: truing_cuda::Tensor = self.scores.list(ok)?.expect("required");
+        let items = self.groups.items_on_device(self.terms.get(), ok)?;
+        Ok(truing_cuda::preference::workspace(scores.layout.rows(), &items))
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let Call { args, context, tensors, workspace } = self.call;
+        let ok = &tensors.check()?;
+        let terms = self.terms.get();
+        let scores: truing_cuda::Tensor = self.scores.list(ok)?.expect("required");
+        let inputs = truing_cuda::preference::Inputs {
+            ref_scores: self.ref_scores.list(ok)?,
+            lengths: self.lengths.list(ok)?,
+            kl: self.kl.list(ok)?,
+            grad_output: self.grad_output.list(ok)?,
+            grad_scale: grad_scale(args.grad_scale, args.flags),
+            ..self.groups.on_device(scores, ok)?
+        };
+        let items = self.groups.items_on_device(terms, ok)?;
+        let (outputs, space) = (self.outputs.on_device(ok)?, workspace.space(ok));
+        let (sequences, options) = (scores.layout.rows(), self.options);
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe {
+                use truing_cuda::preference::forward;
+                forward(kernels, stream, sequences, items, terms, options, &inputs, &outputs, space)
+            }
+        })
+    }
 }
 
 /// Most terms of a call.
@@ -242,16 +306,51 @@ impl GroupTensors {
     }
     /// How sequences form the items that the terms read; `side`: something beside them reads the anchors.
     pub(crate) fn items<'a>(&self, terms: &[Term<'_>], side: bool, ok: &'a Checked) -> Result<Items<'a>> {
+        Ok(match self.form(terms, side)? {
+            Form::Indexed => Items::Indexed {
+                chosen: self.chosen_seq.list(ok)?.ok_or(no_index("groups.chosen_seq"))?,
+                rejected: self.rejected_seq.list(ok)?.ok_or(no_index("groups.rejected_seq"))?,
+                anchor: self.anchor_seq.list(ok)?,
+            },
+            Form::Interleaved => Items::Interleaved,
+            Form::Stacked => Items::Stacked,
+            Form::Threes => Items::Threes,
+            Form::Thirds => Items::Thirds,
+            Form::Rows => Items::Rows,
+            Form::Lists => {
+                let nothing =
+                    Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
+                Items::Lists {
+                    offsets: self.list_offsets.list(ok)?.ok_or(nothing)?,
+                    members: self.member_seq.list(ok)?,
+                }
+            }
+        })
+    }
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    fn items_on_device(&self, terms: &[Term<'_>], ok: &Checked) -> Result<truing_cuda::preference::Items> {
+        use truing_cuda::preference::Items;
+        Ok(match self.form(terms, false)? {
+            Form::Indexed => Items::Indexed {
+                chosen: self.chosen_seq.list(ok)?.ok_or(no_index("groups.chosen_seq"))?,
+                rejected: self.rejected_seq.list(ok)?.ok_or(no_index("groups.rejected_seq"))?,
+                anchor: self.anchor_seq.list(ok)?,
+            },
+            Form::Interleaved => Items::Interleaved,
+            Form::Stacked => Items::Stacked,
+            Form::Threes => Items::Threes,
+            Form::Thirds => Items::Thirds,
+            Form::Rows => Items::Rows,
+            Form::Lists => return only_on_cpu(&[("groups.list_offsets", true)]).map(|()| Items::Rows),
+        })
+    }
+    fn form(&self, terms: &[Term<'_>], side: bool) -> Result<Form> {
         let id = terms[0].id;
         let anchored = side || terms.iter().any(|t| catalog::info(t.id).is_some_and(|i| i.about.reads(slot::ANCHOR)));
         let wrong = |got| Error::invalid("loss.id", got, Value::Text("an entry of kind pair, unpaired or list"));
         let info = catalog::info(id).ok_or(wrong(Value::Int(id.into())))?;
         let pair = self.layout == TRUING_LAYOUT_INDEXED;
-        let (chosen, rejected) = (self.chosen_seq.list(ok)?, self.rejected_seq.list(ok)?);
-        let (offsets, members) = (self.list_offsets.list(ok)?, self.member_seq.list(ok)?);
-        let missing = |field| {
-            Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"))
-        };
         if !(info.kind == Kind::Pair && pair) {
             let expected = "NULL without pairs and TRUING_LAYOUT_INDEXED";
             absent("groups.chosen_seq", &self.chosen_seq, expected)?;
@@ -265,27 +364,19 @@ impl GroupTensors {
         if info.kind != Kind::Pair {
             idle("groups.layout", &self.layout, "0 without an entry of kind pair")?;
         }
-        match info.kind {
+        Ok(match info.kind {
             Kind::Pair => match self.layout {
-                TRUING_LAYOUT_INDEXED => Ok(Items::Indexed {
-                    chosen: chosen.ok_or(missing("groups.chosen_seq"))?,
-                    rejected: rejected.ok_or(missing("groups.rejected_seq"))?,
-                    anchor: self.anchor_seq.list(ok)?,
-                }),
-                TRUING_LAYOUT_INTERLEAVED if anchored => Ok(Items::Threes),
-                TRUING_LAYOUT_INTERLEAVED => Ok(Items::Interleaved),
-                TRUING_LAYOUT_STACKED if anchored => Ok(Items::Thirds),
-                TRUING_LAYOUT_STACKED => Ok(Items::Stacked),
-                other => unknown("groups.layout", other, "TRUING_LAYOUT_*: pairs name their layout"),
+                TRUING_LAYOUT_INDEXED => Form::Indexed,
+                TRUING_LAYOUT_INTERLEAVED if anchored => Form::Threes,
+                TRUING_LAYOUT_INTERLEAVED => Form::Interleaved,
+                TRUING_LAYOUT_STACKED if anchored => Form::Thirds,
+                TRUING_LAYOUT_STACKED => Form::Stacked,
+                other => return unknown("groups.layout", other, "TRUING_LAYOUT_*: pairs name their layout"),
             },
-            Kind::Unpaired => Ok(Items::Rows),
-            Kind::List => {
-                let nothing =
-                    Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
-                Ok(Items::Lists { offsets: offsets.ok_or(nothing)?, members })
-            }
-            _ => Err(wrong(Value::Text(info.about.name))),
-        }
+            Kind::Unpaired => Form::Rows,
+            Kind::List => Form::Lists,
+            _ => return Err(wrong(Value::Text(info.about.name))),
+        })
     }
     /// The data of the items.
     pub(crate) fn view<'a>(&self, ok: &'a Checked) -> Result<Groups<'a>> {
@@ -301,6 +392,35 @@ impl GroupTensors {
             list_targets: self.list_targets.list(ok)?,
         })
     }
+    /// The same beside the scores, on a device.
+    #[cfg(feature = "cuda")]
+    fn on_device(&self, scores: truing_cuda::Tensor, ok: &Checked) -> Result<truing_cuda::preference::Inputs> {
+        only_on_cpu(&[("groups.list_targets", self.list_targets.is_some())])?;
+        Ok(truing_cuda::preference::Inputs {
+            item_mask: self.item_mask.list(ok)?,
+            item_weight: self.item_weight.list(ok)?,
+            item_beta: self.item_beta.list(ok)?,
+            margin_chosen: self.margin_chosen.list(ok)?,
+            margin_rejected: self.margin_rejected.list(ok)?,
+            label: self.label.list(ok)?,
+            baseline: self.baseline.list(ok)?,
+            shift: self.shift.list(ok)?,
+            ..truing_cuda::preference::Inputs::new(scores)
+        })
+    }
+}
+/// How sequences form items, as far as that needs no tensor.
+enum Form {
+    Indexed,
+    Interleaved,
+    Stacked,
+    Threes,
+    Thirds,
+    Rows,
+    Lists,
+}
+fn no_index(field: &'static str) -> Error {
+    Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"))
 }
 fn absent(field: &'static str, input: &Input, expected: &'static str) -> Result<()> {
     match input.is_some() {
@@ -318,6 +438,8 @@ pub(crate) struct OutputTensors {
     grad_scores: Output,
     grad_kl: Output,
     grad_margin: Output,
+    grad_margin_chosen: Output,
+    grad_margin_rejected: Output,
     grad_baseline: Output,
     grad_params: Output,
     aux: Output,
@@ -331,7 +453,7 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out);
+        unavailable!("items", items; grad_beta_out);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,
@@ -340,6 +462,8 @@ impl OutputTensors {
             grad_scores: t.output("outputs.grad_scores_out", outputs.grad_scores_out)?,
             grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
             grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
+            grad_margin_chosen: t.output("items.grad_margin_chosen_out", items.grad_margin_chosen_out)?,
+            grad_margin_rejected: t.output("items.grad_margin_rejected_out", items.grad_margin_rejected_out)?,
             grad_baseline: t.output("items.grad_baseline_out", items.grad_baseline_out)?,
             grad_params: t.output("items.grad_params_out", items.grad_params_out)?,
             aux: t.output("items.out_aux", items.out_aux)?,
@@ -357,12 +481,36 @@ impl OutputTensors {
             grad_scores: self.grad_scores.list(ok)?,
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
+            grad_margin_chosen: self.grad_margin_chosen.list(ok)?,
+            grad_margin_rejected: self.grad_margin_rejected.list(ok)?,
             grad_baseline: self.grad_baseline.list(ok)?,
             grad_params: self.grad_params.list(ok)?,
             aux: self.aux.list(ok)?,
             statistics: self.statistics.array(ok)?,
             status: self.status.list(ok)?,
             counters: self.counters.array(ok)?,
+        })
+    }
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked) -> Result<truing_cuda::preference::Outputs> {
+        only_on_cpu(&[
+            ("items.grad_params_out", self.grad_params.is_some()),
+            ("items.grad_margin_chosen_out", self.grad_margin_chosen.is_some()),
+            ("items.grad_margin_rejected_out", self.grad_margin_rejected.is_some()),
+        ])?;
+        Ok(truing_cuda::preference::Outputs {
+            loss: self.loss.scalar(ok)?,
+            losses: self.losses.list(ok)?,
+            reward_chosen: self.reward_chosen.list(ok)?,
+            reward_rejected: self.reward_rejected.list(ok)?,
+            grad_scores: self.grad_scores.list(ok)?,
+            grad_kl: self.grad_kl.list(ok)?,
+            grad_margin: self.grad_margin.list(ok)?,
+            grad_baseline: self.grad_baseline.list(ok)?,
+            aux: self.aux.list(ok)?,
+            statistics: self.statistics.list(ok)?,
+            status: self.status.list(ok)?,
+            counters: self.counters.list(ok)?,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! `truing_sequence_*`: token values to sequence scores and back.
 use crate::abi::*;
 use crate::boundary::{grad_scale, guard, idle, no_workspace, unknown};
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading};
 use truing_core::sequence::{Divisor, Grads, Inputs, Options, Outputs, Problem, Score, Segments, Upstream, Weights};
 use truing_core::{Error, Result, Value};
@@ -19,7 +21,7 @@ const BACKWARD_FLAGS: u64 = FLAGS | TRUING_HAS_GRAD_SCALE;
 pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_forward_args) -> truing_status {
     guard("truing_sequence_forward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let logps = t.required("logps", args.logps)?;
         let ref_logps = t.input("ref_logps", args.ref_logps)?;
         let mask = t.input("mask", args.mask)?;
@@ -35,8 +37,25 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
         let options = options(&args.score, args.flags)?;
 
         let ok = &t.check()?;
-        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(logps.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            only_on_cpu(&[("out_counters", counters.is_some())])?;
+            let layout = layout("logps", logps.dims(), &cu_seqlens, ok)?;
+            let inputs = on_device([&logps, &ref_logps, &mask, &token_weights], &ld_prefix, ok, tokens)?;
+            let outputs = truing_cuda::sequence::Outputs {
+                scores: scores.list(ok)?,
+                counts: counts.list(ok)?,
+                first: first.list(ok)?,
+                last: last.list(ok)?,
+                status: status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { truing_cuda::sequence::forward(kernels, stream, layout, &options, &inputs, &outputs) }
+            });
+        }
+        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let inputs = Inputs {
             logps: logps.tokens(ok, tokens)?.expect("required"),
             ref_logps: ref_logps.tokens(ok, tokens)?,
@@ -66,7 +85,7 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
 pub unsafe extern "C" fn truing_sequence_backward(args: *const truing_sequence_backward_args) -> truing_status {
     guard("truing_sequence_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD_FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, BACKWARD_FLAGS) }?;
         let logps = t.input("logps", args.logps)?;
         let ref_logps = t.input("ref_logps", args.ref_logps)?;
         let mask = t.input("mask", args.mask)?;
@@ -83,8 +102,24 @@ pub unsafe extern "C" fn truing_sequence_backward(args: *const truing_sequence_b
         // Whatever is given says how the tokens lie.
         let tokens = [logps.dims(), mask.dims(), token_weights.dims(), grad_logps.dims(), grad_ref_logps.dims()];
         let dims = tokens.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
-        let (count, segments) = segments("grad_logps_out", dims, &cu_seqlens, ok)?;
         let tokens = &Leading::new(dims);
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            let layout = layout("grad_logps_out", dims, &cu_seqlens, ok)?;
+            let inputs = on_device([&logps, &ref_logps, &mask, &token_weights], &ld_prefix, ok, tokens)?;
+            let grads = truing_cuda::sequence::Grads {
+                grad_scores: grad_scores.list(ok)?.expect("required"),
+                grad_output: grad_output.scalar(ok)?,
+                grad_scale: grad_scale(args.grad_scale, args.flags),
+                logps: grad_logps.tokens(ok, tokens)?,
+                ref_logps: grad_ref_logps.tokens(ok, tokens)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: as for the forward.
+                unsafe { truing_cuda::sequence::backward(kernels, stream, layout, &options, &inputs, &grads) }
+            });
+        }
+        let (count, segments) = segments("grad_logps_out", dims, &cu_seqlens, ok)?;
         let upstream = Upstream {
             logps: logps.tokens(ok, tokens)?,
             ref_logps: ref_logps.tokens(ok, tokens)?,
@@ -133,6 +168,23 @@ pub unsafe extern "C" fn truing_sequence_backward_workspace_size(
     })
 }
 
+/// What both directions read of their tokens.
+#[cfg(feature = "cuda")]
+fn on_device(
+    [logps, ref_logps, mask, token_weights]: [&Input; 4],
+    ld_prefix: &Input,
+    ok: &Checked,
+    tokens: &Leading,
+) -> Result<truing_cuda::sequence::Inputs> {
+    Ok(truing_cuda::sequence::Inputs {
+        logps: logps.tokens(ok, tokens)?,
+        ref_logps: ref_logps.tokens(ok, tokens)?,
+        mask: mask.tokens(ok, tokens)?,
+        token_weights: token_weights.tokens(ok, tokens)?,
+        ld_prefix: ld_prefix.list(ok)?,
+    })
+}
+
 /// How the tokens of a tensor with these dimensions form sequences: `[B, T]`, or `[N]` with offsets.
 pub(crate) fn segments<'a>(
     field: &'static str,
@@ -140,9 +192,33 @@ pub(crate) fn segments<'a>(
     cu: &Input,
     ok: &'a Checked,
 ) -> Result<(usize, Segments<'a>)> {
-    match (dims, cu.list(ok)?) {
-        (&[n], Some(cu)) => Ok((n, Segments::Packed(cu))),
-        (&[sequences, width], None) => Ok((sequences * width, Segments::Padded { sequences, width })),
+    Ok(match cut(field, dims, cu.list(ok)?)? {
+        Cut::Packed(n, cu) => (n, Segments::Packed(cu)),
+        Cut::Padded([sequences, width]) => (sequences * width, Segments::Padded { sequences, width }),
+    })
+}
+/// The same on a device.
+#[cfg(feature = "cuda")]
+pub(crate) fn layout(
+    field: &'static str,
+    dims: &[usize],
+    cu: &Input,
+    ok: &Checked,
+) -> Result<truing_cuda::sequence::Layout> {
+    use truing_cuda::sequence::Layout;
+    Ok(match cut(field, dims, cu.list(ok)?)? {
+        Cut::Packed(tokens, offsets) => Layout::Packed { tokens, offsets },
+        Cut::Padded([sequences, width]) => Layout::Padded { sequences, width },
+    })
+}
+enum Cut<C> {
+    Packed(usize, C),
+    Padded([usize; 2]),
+}
+fn cut<C>(field: &'static str, dims: &[usize], cu: Option<C>) -> Result<Cut<C>> {
+    match (dims, cu) {
+        (&[n], Some(cu)) => Ok(Cut::Packed(n, cu)),
+        (&[sequences, width], None) => Ok(Cut::Padded([sequences, width])),
         (&[_], None) => Err(Error::invalid(
             "cu_seqlens",
             Value::Text("NULL"),

@@ -19,6 +19,15 @@ const MOST: usize = 96;
 /// which follows from one overflows.
 const MOST_ELEMENTS: usize = (1u64 << if usize::BITS < 64 { 28 } else { 48 }) as usize;
 
+/// Where the tensors of a call lie: all of them in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Memory of the host.
+    Cpu,
+    /// Memory of the CUDA device of this number.
+    Cuda(i32),
+}
+
 /// The bytes that a tensor covers, gaps of its strides included.
 #[derive(Clone, Copy)]
 struct Span {
@@ -38,6 +47,7 @@ struct Raw {
     dims: [usize; 3],
     strides: [usize; 3],
     span: usize,
+    place: Place,
 }
 
 /// A call whose struct has been read: the caller's fields, the context, and the tensors that it names from here on.
@@ -59,6 +69,20 @@ impl<T: Args> Call<T> {
     /// gone, the memory that each tensor describes is readable, what an output describes and the workspace are
     /// writable, and nobody else writes to any of it. All other fields and descriptions may hold any values.
     pub(crate) unsafe fn open(args: *const T, known_flags: u64) -> Result<Call<T>> {
+        // SAFETY: this function's contract.
+        unsafe { Call::start(args, known_flags, false) }
+    }
+    /// [`Call::open`] for a call that runs where its tensors lie.
+    ///
+    /// # Safety
+    /// As for [`Call::open`]; of tensors on a device the device does what is said there, until the call's stream has passed it.
+    pub(crate) unsafe fn anywhere(args: *const T, known_flags: u64) -> Result<Call<T>> {
+        // SAFETY: this function's contract.
+        unsafe { Call::start(args, known_flags, cfg!(feature = "cuda")) }
+    }
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn start(args: *const T, known_flags: u64, cuda: bool) -> Result<Call<T>> {
         // SAFETY: this function's contract; `Args` begins with `struct_size`.
         let args = unsafe { boundary::read(args) }?;
         let head = *args.head();
@@ -67,6 +91,9 @@ impl<T: Args> Call<T> {
             spans: [Span { field: "", start: 0, end: 0, written: false }; MOST],
             len: 0,
             stream: head.stream,
+            flags: head.flags,
+            cuda,
+            place: None,
         };
         let workspace = tensors.workspace(head.workspace, head.workspace_size)?;
         // SAFETY: NULL or alive by this function's contract.
@@ -80,9 +107,33 @@ pub(crate) struct Tensors {
     spans: [Span; MOST],
     len: usize,
     stream: *mut c_void,
+    flags: u64,
+    /// Whether the call runs on devices.
+    cuda: bool,
+    /// Where the first tensor lies, and so all of them.
+    place: Option<Place>,
 }
 /// Proof that [`Tensors::check`] has passed; views live no longer than it.
-pub(crate) struct Checked(());
+pub(crate) struct Checked {
+    place: Place,
+    #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "a device's"))]
+    stream: *mut c_void,
+}
+impl Checked {
+    /// The number of the CUDA device on which the tensors lie.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn device(&self) -> Option<i32> {
+        match self.place {
+            Place::Cpu => None,
+            Place::Cuda(id) => Some(id),
+        }
+    }
+    /// The caller's stream.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn stream(&self) -> truing_cuda::Stream {
+        truing_cuda::Stream(self.stream)
+    }
+}
 
 /// A tensor to read, or none.
 pub(crate) struct Input(Option<Raw>);
@@ -156,9 +207,19 @@ impl Tensors {
         }
         same
     }
+    /// Whether the tensors lie on a CUDA device.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn on_device(&self) -> bool {
+        matches!(self.place, Some(Place::Cuda(_)))
+    }
     /// Refuses an output that shares a byte with any other tensor of the call.
     pub(crate) fn check(self) -> Result<Checked> {
-        if !self.stream.is_null() {
+        let place = self.place.unwrap_or(Place::Cpu);
+        if place != Place::Cpu && self.flags & TRUING_STRICT != 0 {
+            let expected = Value::Text("no TRUING_STRICT with CUDA tensors: not available in this version");
+            return Err(Error::invalid("flags", Value::Int(TRUING_STRICT as i64), expected));
+        }
+        if place == Place::Cpu && !self.stream.is_null() {
             return Err(Error::invalid("stream", Value::Text("a stream"), Value::Text("NULL with tensors of the CPU")));
         }
         let spans = &self.spans[..self.len];
@@ -174,7 +235,7 @@ impl Tensors {
                 }
             }
         }
-        Ok(Checked(()))
+        Ok(Checked { place, stream: self.stream })
     }
 
     /// # Safety
@@ -191,16 +252,7 @@ impl Tensors {
         pointer(field, tensor)?;
         // SAFETY: not NULL, aligned, readable by contract.
         let t = unsafe { *tensor };
-        match t.device.device_type {
-            TRUING_DEVICE_CPU | TRUING_DEVICE_CUDA_HOST => {}
-            other => {
-                let device = match other {
-                    TRUING_DEVICE_CUDA | TRUING_DEVICE_CUDA_MANAGED => Value::Text("a CUDA tensor"),
-                    _ => Value::Int(other.into()),
-                };
-                return Err(Error::new(Status::UnsupportedDevice, field, device, Value::Text("memory of the CPU")));
-            }
-        }
+        let place = self.place_of(field, t.device)?;
         let Some(dtype) = dtype(t.dtype).filter(|_| t.dtype.lanes == 1) else {
             let got = Value::Shape([t.dtype.code.into(), t.dtype.bits.into(), t.dtype.lanes.into()], 3);
             let expected =
@@ -267,6 +319,7 @@ impl Tensors {
                 dims,
                 strides,
                 span,
+                place,
             }));
         }
         if t.data.is_null() {
@@ -285,7 +338,25 @@ impl Tensors {
             ));
         }
         let span = self.add(field, start, bytes, written)?;
-        Ok(Some(Raw { field, data: t.data.cast::<u8>().wrapping_add(offset), dtype, ndim, dims, strides, span }))
+        Ok(Some(Raw { field, data: t.data.cast::<u8>().wrapping_add(offset), dtype, ndim, dims, strides, span, place }))
+    }
+    /// Where a tensor lies; refuses another place than that of the tensors before it.
+    fn place_of(&mut self, field: &'static str, device: truing_device) -> Result<Place> {
+        let other = |got, expected| Err(Error::new(Status::UnsupportedDevice, field, got, Value::Text(expected)));
+        let place = match device.device_type {
+            TRUING_DEVICE_CPU | TRUING_DEVICE_CUDA_HOST => Place::Cpu,
+            TRUING_DEVICE_CUDA | TRUING_DEVICE_CUDA_MANAGED if self.cuda => Place::Cuda(device.device_id),
+            TRUING_DEVICE_CUDA | TRUING_DEVICE_CUDA_MANAGED => {
+                return other(Value::Text("a CUDA tensor"), "memory of the CPU: this call runs nowhere else");
+            }
+            unknown => return other(Value::Int(unknown.into()), "memory of the CPU or of CUDA"),
+        };
+        match (*self.place.get_or_insert(place), place) {
+            (first, place) if first == place => Ok(place),
+            (Place::Cpu, _) => other(Value::Text("a CUDA tensor"), "memory of the CPU, as the tensors before it"),
+            (_, Place::Cpu) => other(Value::Text("memory of the CPU"), "the CUDA device of the tensors before it"),
+            (_, Place::Cuda(id)) => other(Value::Int(id.into()), "the CUDA device of the tensors before it"),
+        }
     }
 }
 const WORKSPACE_ALIGN: usize = truing_core::matrix::Arena::ALIGN;
@@ -407,6 +478,14 @@ impl Raw {
             (Form::Scalar, _) => self.wrong("a single element"),
         }
     }
+    /// Refuses what the host cannot read.
+    fn host(&self) -> Result<()> {
+        if self.place == Place::Cpu {
+            return Ok(());
+        }
+        let (got, expected) = (Value::Text("a CUDA tensor"), Value::Text("memory of the CPU"));
+        Err(Error::new(Status::UnsupportedDevice, self.field, got, expected))
+    }
     fn walked(&self, last: usize) -> Result<()> {
         if self.dims[last] > 1 && self.strides[last] != 1 {
             return self.wrong("stride 1 in the last dimension");
@@ -454,8 +533,9 @@ impl<'a, T: Element> View<'a> for Matrix<'a, T> {
         if raw.dtype != T::DTYPE {
             return other(&raw, T::DTYPE.name());
         }
+        raw.host()?;
         let len = layout.extent().unwrap_or(usize::MAX);
-        // SAFETY: `parse` has checked that the pointer is not NULL, aligned to the element and that the extent of
+        // SAFETY: host memory by the check above; `parse` has checked that the pointer is not NULL, aligned to the element and that the extent of
         // the strides lies inside the address space; `layout` is a rearrangement of the same dimensions, hence the
         // same extent. The memory is readable and constant by the contract of `Call::open`, no view that writes
         // overlaps it (`Tensors::check`), and any bits are a value of `T` (`Pod`).
@@ -469,6 +549,7 @@ impl<'a, T: Element> ViewMut<'a> for MatrixMut<'a, T> {
         if raw.dtype != T::DTYPE {
             return other(&raw, T::DTYPE.name());
         }
+        raw.host()?;
         let len = layout.extent().unwrap_or(usize::MAX);
         // SAFETY: as for `Matrix`, and writable; the output is used up by this view, and `Tensors::check` has found
         // no other tensor of the call that shares a byte with it.
@@ -482,6 +563,7 @@ impl<'a, T: Element, const N: usize> ViewMut<'a> for &'a mut [T; N] {
         if raw.dtype != T::DTYPE {
             return other(&raw, T::DTYPE.name());
         }
+        raw.host()?;
         let wrong = Error::shape(raw.field, raw.shape(), Value::Shape([N as i64, 0, 0], 1));
         if layout != Layout::contiguous(N, 1) {
             return Err(wrong);
@@ -526,6 +608,39 @@ impl<'a> View<'a> for Labels<'a> {
             Dtype::I8 => Ok(Labels::I8(View::of(slice, layout)?)),
             _ => other(&slice.0, "u8, bool or i8"),
         }
+    }
+}
+
+/// A tensor on a device: nothing is read or written here. [`Tensors::check`] has found what shares a byte with another.
+#[cfg(feature = "cuda")]
+impl<'a> View<'a> for truing_cuda::Tensor {
+    fn of(slice: Slice<'a>, layout: Layout) -> Result<Self> {
+        slice.0.device(layout)
+    }
+}
+#[cfg(feature = "cuda")]
+impl<'a> ViewMut<'a> for truing_cuda::Tensor {
+    fn of(slice: SliceMut<'a>, layout: Layout) -> Result<Self> {
+        slice.0.device(layout)
+    }
+}
+#[cfg(feature = "cuda")]
+impl Raw {
+    fn device(&self, layout: Layout) -> Result<truing_cuda::Tensor> {
+        debug_assert_ne!(self.place, Place::Cpu);
+        Ok(truing_cuda::Tensor { data: self.data.addr() as u64, dtype: self.dtype, layout })
+    }
+}
+/// Refuses what a call has on the CPU only: names, and whether they are given.
+#[cfg(feature = "cuda")]
+pub(crate) fn only_on_cpu(fields: &[(&'static str, bool)]) -> Result<()> {
+    match fields.iter().find(|(_, given)| *given) {
+        Some((field, _)) => {
+            let (got, expected) =
+                (Value::Text("a value"), Value::Text("none with CUDA tensors: not on the device yet"));
+            Err(Error::new(Status::UnsupportedDevice, field, got, expected))
+        }
+        None => Ok(()),
     }
 }
 
@@ -629,13 +744,18 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// The bytes, which hold whatever the caller left there.
     #[expect(clippy::mut_from_ref, reason = "used up by its one view; `Checked` only bounds how long that lives")]
-    pub(crate) fn bytes(self, _: &Checked) -> &mut [u8] {
-        if self.bytes == 0 {
+    pub(crate) fn bytes(self, ok: &Checked) -> &mut [u8] {
+        if self.bytes == 0 || ok.place != Place::Cpu {
             // SAFETY: no bytes; the address is not NULL and aligned as pieces of a workspace are.
             return unsafe { core::slice::from_raw_parts_mut(core::ptr::without_provenance_mut(WORKSPACE_ALIGN), 0) };
         }
         // SAFETY: `Tensors::workspace` has checked the pointer and its end and `Tensors::check` that nothing else of the
         // call lies there; writable by the contract of `Call::open`; used up by this view.
         unsafe { core::slice::from_raw_parts_mut(self.data, self.bytes) }
+    }
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn space(&self, _: &Checked) -> truing_cuda::Space {
+        truing_cuda::Space { data: self.data.addr() as u64, size: self.bytes }
     }
 }

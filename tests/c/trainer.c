@@ -307,6 +307,9 @@ int main(void) {
     CHECK(strstr(truing_last_error(), "rows.target: got 101 at index 7") != NULL);
     CHECK(logps[0] == 123);
 
+    /* no CUDA, or no CUDA context of this process */
+    CHECK(truing_prepare(context, 0) == TRUING_STATUS_NO_DEVICE);
+    CHECK(truing_prepare(NULL, 0) == TRUING_STATUS_INVALID_ARGUMENT);
     truing_context_destroy(context);
     printf("trainer.c: %d checks, DPO loss %.4f -> %.4f\n", checks, first, statistics[TRUING_PREFERENCE_STAT_LOSS_SUM] / (S / 2));
     return 0;

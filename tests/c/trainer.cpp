@@ -135,6 +135,32 @@ int main() {
                  std::string(e.what()).find("transform.temperature") != std::string::npos;
     }
     CHECK(thrown);
+
+    // Tensors on a CUDA device: their workspace is the caller's, and where there is no device, or no CUDA context, the status
+    // says so. Nothing is read from the addresses.
+    const truing::context shared(0);
+    const truing_device device = truing::cuda(0);
+    const truing::tensor d_logits(wide.data(), {1, V}, {}, device), d_y(&y, {1}, {}, device);
+    const truing::tensor d_logprob(&from_wide, {1}, {}, device);
+    f = truing::args<truing_logprob_forward_args>();
+    f.context = shared;
+    f.logits = d_logits;
+    f.rows.target = d_y;
+    f.figures.out_logprob = d_logprob;
+    const auto status_of = [](auto &&call) {
+        try {
+            call();
+        } catch (const truing::error &e) {
+            return e.status();
+        }
+        return TRUING_STATUS_OK;
+    };
+    CHECK(status_of([&] { truing::logprob_forward(f); }) == TRUING_STATUS_WORKSPACE_TOO_SMALL);
+    alignas(64) static unsigned char memory[4096];
+    f.workspace = memory;
+    f.workspace_size = sizeof memory;
+    CHECK(status_of([&] { truing::logprob_forward(f); }) == TRUING_STATUS_NO_DEVICE);
+    CHECK(status_of([&] { shared.prepare(0); }) == TRUING_STATUS_NO_DEVICE);
     std::printf("trainer.cpp: %d checks, SimPO loss %.4f -> %.4f\n", checks, first, loss);
     return 0;
 }

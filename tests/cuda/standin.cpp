@@ -6,6 +6,13 @@
 #include "sequence.cu"
 #include "preference.cu"
 #include "policy.cu"
+#ifdef TRUING_FEW_FORMS // what a planted bug needs: g++ takes half a minute for all of them
+#include "divergence.cuh"
+TRUING_DIVERGENCE(two_way)
+TRUING_DIVERGENCE(cosine_probs)
+#else
+#include "divergence.cu"
+#endif
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
@@ -21,6 +28,9 @@ static std::map<const void *, bool (*)(const void *, dim3, dim3, const void *, u
 // What a test sets and reads; no part of the driver.
 API standin_context(int on) { return context_of_all = on; }
 API standin_capture(int on) { return capture = on; }
+static void *stream_of_all;
+API standin_stream() { return (int)(size_t)stream_of_all; }
+API standin_current() { return context_of_all; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
 API standin_args(int family) {
@@ -28,7 +38,8 @@ API standin_args(int family) {
     case 0: return sizeof(truing_logprob_args);
     case 1: return sizeof(truing_sequence_args);
     case 2: return sizeof(truing_preference_args);
-    default: return sizeof(truing_policy_args);
+    case 3: return sizeof(truing_policy_args);
+    default: return sizeof(truing_divergence_args);
     }
 }
 
@@ -40,6 +51,24 @@ API cuCtxGetCurrent(void **c) {
 API cuCtxGetDevice(int *d) {
     *d = 0;
     return context_of_all ? 0 : 201;
+}
+// One device; what is pushed replaces what is current until it is popped.
+static int primary, retained, before;
+API standin_primary(int on) { return primary = on; }
+API standin_retained() { return retained; }
+API cuDevicePrimaryCtxGetState(int, unsigned *flags, int *active) {
+    *flags = 0;
+    *active = primary;
+    return 0;
+}
+API cuDevicePrimaryCtxRelease_v2(int) { return retained-- ? 0 : 201; }
+API cuCtxPushCurrent_v2(void *) {
+    before = context_of_all;
+    return !(context_of_all = 1);
+}
+API cuCtxPopCurrent_v2(void **) {
+    context_of_all = before;
+    return 0;
 }
 API cuDeviceGetAttribute(int *v, int which, int) {
     // capability 9.0, two multiprocessors
@@ -64,6 +93,7 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
     else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
     else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
+    else if (*k && !strncmp(name, "truing_divergence_", 18)) kernels[*k] = shim::launch<truing_divergence_args>;
     else return 500;
     return 0;
 }
@@ -71,15 +101,31 @@ API cuStreamIsCapturing(void *, int *status) {
     *status = capture;
     return 0;
 }
-API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned, void *, void **args,
+API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned, void *stream, void **args,
                    void **) {
     std::lock_guard<std::mutex> one(lock);
+    stream_of_all = stream;
     if (!context_of_all) return 201;
     if (gx == 0 || gx > 0x7fffffffu || gy != 1 || gz != 1 || bx == 0 || bx > 1024 || by != 1 || bz != 1) return 1;
     launches++;
     const char *order = getenv("TRUING_STANDIN_ORDER");
     if (!kernels.count(k)) return 400;
     return kernels[k](k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
+}
+struct Config {
+    unsigned gx, gy, gz, bx, by, bz, shared;
+    void *stream;
+    struct {
+        int id;
+        char pad[4];
+        int value;
+    } *attributes;
+    unsigned count;
+};
+// One launch after the other is one of the orders that the attribute allows.
+API cuLaunchKernelEx(const Config *c, void *k, void **args, void **extra) {
+    if (c->shared || c->count != 1 || c->attributes[0].id != 6 || c->attributes[0].value != 1) return 1;
+    return cuLaunchKernel(k, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, 0, c->stream, args, extra);
 }
 
 // Memory and events: what only the tests use.
@@ -89,6 +135,7 @@ API cuDeviceGet(int *d, int i) {
 }
 API cuDevicePrimaryCtxRetain(void **c, int) {
     *c = (void *)&context_of_all;
+    retained++;
     return 0;
 }
 API cuCtxSetCurrent(void *c) { return c == (void *)&context_of_all ? 0 : 201; }

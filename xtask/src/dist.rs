@@ -1,8 +1,11 @@
 //! `cargo xtask dist --prefix P`: headers, shared and static library, pkg-config and CMake packages under one prefix.
-//! Everything is found relative to its own place, so the folder can be moved or packed.
+//! Everything is found relative to its own place, so the folder can be moved or packed. Where NVRTC is at hand, the library
+//! holds the CUDA kernels as machine code; else, and on other devices, they are compiled at first use.
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use truing_core::Status;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -43,16 +46,57 @@ fn series() -> (&'static str, &'static str) {
 
 fn build(root: &Path, soname: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .current_dir(root)
-        .args(["rustc", "--package", "truing-ffi", "--release", "--lib", "--", "-C"])
-        .arg(format!("link-arg=-Wl,-soname,{soname}"))
-        .status()?;
-    if !status.success() {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = root.join(target);
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["rustc", "--package", "truing-ffi", "--release", "--lib"]);
+    if let Some(table) = images(&target.join("images"))? {
+        command.args(["--features", "images"]).env("TRUING_IMAGES", table);
+    }
+    command.args(["--", "-C", &format!("link-arg=-Wl,-soname,{soname}")]);
+    if !command.status()?.success() {
         return Err("the library did not build".into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(root.join(target).join("release"))
+    Ok(target.join("release"))
+}
+
+/// The CUDA kernels for these compute capabilities; later ones with the same first number run them too.
+const ARCHS: [(u32, u32); 4] = [(8, 0), (9, 0), (10, 0), (12, 0)];
+/// Compiles the kernels into a folder and writes the table that the library includes.
+fn images(dir: &Path) -> Result<Option<PathBuf>> {
+    let (major, minor) = match truing_cuda::driver::compiler() {
+        Ok(version) => version,
+        Err(e) => {
+            println!("CUDA kernels will be compiled at first use: {e}");
+            return Ok(None);
+        }
+    };
+    fs::create_dir_all(dir)?;
+    let (mut table, mut bytes) = (String::from("&[\n"), 0);
+    for arch in ARCHS {
+        let all = match truing_cuda::images(arch) {
+            Err(e) if e.status == Status::NoDevice => {
+                println!("no CUDA kernels for {arch:?}: {e}");
+                continue;
+            }
+            all => all?,
+        };
+        for (file, key, code) in all {
+            let path = dir.join(format!("{file}-sm_{}{}.cubin", arch.0, arch.1));
+            bytes += code.len();
+            fs::write(&path, code)?;
+            let code = format!("include_bytes!({:?})", path.display().to_string());
+            writeln!(
+                table,
+                "    truing_cuda::Image {{ file: {file:?}, key: {key:#x}, arch: {arch:?}, code: {code} }},"
+            )?;
+        }
+    }
+    table.push_str("]\n");
+    println!("CUDA kernels compiled by NVRTC {major}.{minor}: {bytes} bytes");
+    let path = dir.join("images.rs");
+    fs::write(&path, table)?;
+    Ok(Some(path))
 }
 
 fn strip(file: &Path, how: &str) -> Result {

@@ -3,7 +3,7 @@ copy. Pure ctypes over the C library; formulas and defaults are the library's ow
 
 from . import losses
 from ._error import Error
-from ._library import SERIAL, Context, find, open_library
+from ._library import SERIAL, Context, find, open_library, prepare
 from ._ops import (
     a_star_value,
     aot_sort,
@@ -95,7 +95,7 @@ __all__ = [
     "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish", "logprob_local", "losses", "m2po_mask", "min_norm_weights",
     "mm_beta", "modpo_margin", "multi_objective_advantage", "multi_objective_advantage_backward", "odpo_offset",
     "off_policy_sequence_mask", "optimal_token_baseline", "pama_scalars", "pdu_dual_step", "pdu_flatten", "policy",
-    "preference", "preference_orchestrator", "prime_advantage", "prm_ce", "prm_mse", "product_target",
+    "preference", "preference_orchestrator", "prepare", "prime_advantage", "prm_ce", "prm_mse", "product_target",
     "quantile_threshold", "rejection_mask", "renyi_array", "renyi_cross_entropy", "rps", "sequence",
     "sequence_backward", "sequence_kl", "sequence_kl_backward", "support_mask", "tds_rows", "tensor", "tilt",
     "tilt_solve", "token_reward", "top_entropy_mask", "uld", "whiten", "wpo_weight",

@@ -11,7 +11,7 @@ import types
 
 from . import _abi
 from ._error import Error
-from ._tensor import bare, describe, empty, refuse
+from ._tensor import allocates, bare, cuda_device, current_stream, describe, empty, refuse, stream_handle, using_stream
 
 FOLDER = pathlib.Path(__file__).parent / "lib"
 _lib = None
@@ -77,15 +77,16 @@ def integer(field, kind, value):
 
 
 class Context:
-    """Threads, math mode and (for tests) a cap on the instruction set of the calls that get it. Not usable in a child
-    process."""
+    """Threads, math mode, the kernels of CUDA devices (and a folder that keeps them, `cuda_cache_dir`) and, for tests, a cap
+    on the instruction set of the calls that get it. Not usable in a child process."""
 
-    def __init__(self, threads=0, *, mode=None, isa_cap=None):
+    def __init__(self, threads=0, *, mode=None, isa_cap=None, cuda_cache_dir=None):
         options = _abi.truing_context_options()
         options.struct_size = ctypes.sizeof(options)
         options.num_threads = integer("num_threads", ctypes.c_uint32, threads)
         options.mode = enum("mode", "MODE", mode)
         options.isa_cap = enum("isa_cap", "ISA", isa_cap)
+        options.cuda_cache_dir = None if cuda_cache_dir is None else os.fsencode(cuda_cache_dir)
         handle = ctypes.c_void_p()
         check(library().truing_context_create(ctypes.byref(options), ctypes.byref(handle)))
         self._handle, self._pid, self._destroy = handle, os.getpid(), library().truing_context_destroy
@@ -124,6 +125,12 @@ def _context(given):
     return _default.handle()
 
 
+def prepare(device=0, *, context=None):
+    """Loads every kernel for CUDA device number `device`: calls load what they lack themselves, but not while their stream is
+    captured into a graph."""
+    check(library().truing_prepare(_context(context), integer("device", ctypes.c_int32, device)))
+
+
 def _after_fork():
     global _lock
     _lock = threading.Lock()  # another thread of the parent may have held it
@@ -142,12 +149,15 @@ def _integers(struct):
 class Call:
     """One call being put together: fields by path, tensors described and kept alive."""
 
-    def __init__(self, struct, like, context, flags=0):
+    def __init__(self, struct, like, context, flags=0, stream=None):
         self.args = struct()
         self.args.struct_size = ctypes.sizeof(struct)
         self.args.flags = flags
         self.args.context = _context(context)
         self.like, self.keep, self.results = like, [], {}
+        self.stream = None if stream is None else integer("stream", ctypes.c_uint64, stream_handle(stream))
+        self.on_cuda = cuda_device(like) is not None
+        self.args.stream = current_stream(like) if self.on_cuda and stream is None else self.stream
 
     def _put(self, path, value, root=None):
         target, whole = self.args if root is None else root, path
@@ -174,14 +184,20 @@ class Call:
         """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
         if want is None or want is False:
             return
-        place = empty(self.like, shape, dtype) if want is True else want
+        place = self._empty(shape, dtype) if want is True else want
+        if self.on_cuda and not allocates(self.like) and allocates(place):
+            self.like = place  # JAX allocates nothing for us: the library of a place does
         self._tensor(path, place, True)
         self.results[name] = place
 
     def _tensor(self, path, x, write, root=None):
-        t, keep = describe(path, x, write)
+        t, keep = describe(path, x, write, self.args.stream)
         self.keep += [t, keep]
         self._put(path, ctypes.pointer(t), root)
+
+    def _empty(self, shape, dtype):
+        with using_stream(self.like, self.stream):
+            return empty(self.like, shape, dtype)
 
     def run(self, function):
         """Allocates the workspace that the call wants, calls, returns the outputs by name."""
@@ -190,9 +206,15 @@ class Call:
         minimum, preferred = ctypes.c_size_t(), ctypes.c_size_t()
         check(getattr(lib, function + "_workspace_size")(args, ctypes.byref(minimum), ctypes.byref(preferred)))
         if preferred.value:
-            memory = mmap.mmap(-1, preferred.value)  # whole pages, hence aligned
-            place = (ctypes.c_char * preferred.value).from_buffer(memory)
-            self.keep += [memory, place]
-            self.args.workspace, self.args.workspace_size = ctypes.addressof(place), preferred.value
+            if self.on_cuda:
+                memory = self._empty((preferred.value,), "uint8")
+                data = describe("workspace", memory, True, self.args.stream)[0].data
+            else:
+                memory = mmap.mmap(-1, preferred.value)  # whole pages, hence aligned
+                place = (ctypes.c_char * preferred.value).from_buffer(memory)
+                self.keep.append(place)
+                data = ctypes.addressof(place)
+            self.keep.append(memory)
+            self.args.workspace, self.args.workspace_size = data, preferred.value
         check(getattr(lib, function)(args))
         return types.SimpleNamespace(**{name: bare(x) for name, x in self.results.items()})

@@ -3,6 +3,10 @@ left out, it stays 0 or NULL, and the library says what that means.
 
 Outputs are asked for with True (a new array of the caller's library) or with a place to write to, and come back as
 attributes of one result object.
+
+CUDA tensors (of torch, CuPy, or anything with `__cuda_array_interface__` or DLPack) are worked on where they lie, on `stream`
+(a handle, or a stream of torch or CuPy): torch's current stream if it is left out, else the array's own, else the default
+stream. Nothing is waited for.
 """
 
 import ctypes
@@ -157,7 +161,7 @@ def logprob(
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, token_scale=False, row_loss=False, loss=None, grad_loss=None,
     grad_scale=None, grad_logits=False, grad_bias=False, stats=False, status=False, counters=False, support=None,
-    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, context=None,
+    lse_support=False, log_kept_mass=False, support_size=False, support_bitmask=False, support_ids=False, stream=None, context=None,
 ):  # fmt: skip
     """Figures of every row of `logits` [N, V] or [B, T, V]: the log-prob of its `target` and whatever else is asked for;
     f64 logits give f64 figures.
@@ -173,7 +177,7 @@ def logprob(
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_logprob_forward_args, logits, context, flags)
+    call = Call(_abi.truing_logprob_forward_args, logits, context, flags, stream)
     call.read(logits=logits, grad_loss=grad_loss)
     call.set(grad_scale=grad_scale)
     _common(call, "", wanted)
@@ -200,7 +204,7 @@ def logprob_backward(
     bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None,
     class_weight=None, label_smoothing=None, smoothing_form=None, z_loss=None, token_scaling=None, external_scale=None,
     eaft_alpha=None, reduction=None, normaliser=None, stats=None, recompute=False, grad_logits=True, grad_bias=False,
-    status=False, support=None, shard=None, context=None,
+    status=False, support=None, shard=None, stream=None, context=None,
 ):  # fmt: skip
     """`grad_logits` and `grad_bias` from the gradients of the figures. `grad_logits=logits` overwrites the logits.
     `support` as in :func:`logprob`. `shard` = (vocab_start, vocab_end, vocab_total): logits of these columns, `stats` of
@@ -208,7 +212,7 @@ def logprob_backward(
     """
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, recompute=recompute, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_logprob_backward_args, logits, context, flags)
+    call = Call(_abi.truing_logprob_backward_args, logits, context, flags, stream)
     call.read(logits=logits, stats=stats)
     _common(call, "", wanted)
     _upstream(call, wanted)
@@ -793,11 +797,11 @@ def _sequences(tokens, cu_seqlens):
 def sequence(
     logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None, token_weights=None,
     ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, scores=True, counts=False, first=False, last=False,
-    status=False, counters=False, context=None,
+    status=False, counters=False, stream=None, context=None,
 ):  # fmt: skip
     """Scores of sequences from token log-probs [B, T], or [N] with `cu_seqlens` [B + 1]. `score`: "sum", "mean" or "ld"."""
     flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only)
-    call = Call(_abi.truing_sequence_forward_args, logps, context, flags)
+    call = Call(_abi.truing_sequence_forward_args, logps, context, flags, stream)
     call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
     b = (_sequences(logps, cu_seqlens),)
@@ -812,11 +816,11 @@ def sequence(
 def sequence_backward(
     grad_scores, logps, ref_logps=None, *, score, mask=None, cu_seqlens=None, divisor=None, normaliser=None,
     token_weights=None, ld_prefix=None, ld_alpha=None, ld_policy_only=False, clamp=None, grad_output=None,
-    grad_scale=None, grad_logps=True, grad_ref_logps=False, context=None,
+    grad_scale=None, grad_logps=True, grad_ref_logps=False, stream=None, context=None,
 ):  # fmt: skip
     """Gradients of the tokens of :func:`sequence`."""
     flags = _flags(has_clamp=clamp is not None, ld_policy_only=ld_policy_only, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_sequence_backward_args, logps, context, flags)
+    call = Call(_abi.truing_sequence_backward_args, logps, context, flags, stream)
     call.read(logps=logps, ref_logps=ref_logps, mask=mask, cu_seqlens=cu_seqlens, grad_scores=grad_scores,
               grad_output=grad_output)  # fmt: skip
     call.set(grad_scale=grad_scale)
@@ -887,6 +891,8 @@ def _groups(call, entry, sequences, groups, outputs):
         "grad_scores": ("outputs.grad_scores_out", s, "float64"),
         "grad_kl": ("outputs.grad_kl_out", s, "float64"),
         "grad_margin": ("items.grad_margin_out", items, "float64"),
+        "grad_margin_chosen": ("items.grad_margin_chosen_out", items, "float64"),
+        "grad_margin_rejected": ("items.grad_margin_rejected_out", items, "float64"),
         "grad_baseline": ("items.grad_baseline_out", items, "float64"),
         "grad_params": ("items.grad_params_out", (len(entry.params),), "float64"),
         "aux": ("items.out_aux", items, "float64"),
@@ -902,8 +908,8 @@ def preference(
     loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
     normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
     grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
-    grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
-    context=None, **groups,
+    grad_margin=False, grad_margin_chosen=False, grad_margin_rejected=False, grad_baseline=False, grad_params=False, aux=False,
+    statistics=False, status=False, counters=False, stream=None, context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
@@ -912,7 +918,7 @@ def preference(
     """
     entry = _catalog.entry(loss)
     flags = _flags(skip_flagged=skip_flagged, has_grad_scale=grad_scale is not None)
-    call = Call(_abi.truing_preference_forward_args, scores, context, flags)
+    call = Call(_abi.truing_preference_forward_args, scores, context, flags, stream)
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
@@ -921,7 +927,8 @@ def preference(
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
         reward_chosen=reward_chosen, reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl,
-        grad_margin=grad_margin, grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
+        grad_margin=grad_margin, grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
+        grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
         status=status, counters=counters,
     )  # fmt: skip
     _groups(call, entry, shape(scores)[0], groups, outputs)
@@ -940,16 +947,18 @@ def linear_preference(
     reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, grad_baseline=False, grad_params=False,
     aux=False, statistics=False, status=False, counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
     ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
-    side_mask=None, ref_scores_out=False, kl=False, side_term=False, context=None, **groups,
+    side_mask=None, side_divergence=None, ref_scores_out=False, kl=False, side_term=False, wpo=None, kl_coefficients=None,
+    pair_stats=None, out_pair_stats=False, grad_margin_chosen=False, grad_margin_rejected=False, context=None, **groups,
 ):  # fmt: skip
     """Preference loss of hidden states [N, D] (or [S, T, D]) and a head [V, D], and the gradients of both.
 
     `ref_hidden`, `ref_weight`: the reference's head over the same tokens, which tdpo1 and tdpo2 need. `side_coef`: factor of
     an NLL beside the loss, over `side_scope` ("chosen", "anchor" or "masked") and `side_divisor` ("pooled", "row_mean",
-    "external" with `side_normaliser`, "item_sum").
+    "external" with `side_normaliser`, "item_sum"); with `side_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) of
+    that divergence to the reference head. `wpo`: pairs weighted by the policy's own probabilities, "trl" or "plain".
 
-    `phase`: "single" (loss and gradients), "figures" (scores only) or "with_coefficients" (gradients from
-    `score_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
+    `phase`: "single" (loss and gradients), "figures" (scores, and with a reference head `kl` and `out_pair_stats`) or
+    "with_coefficients" (gradients from `score_coefficients` and, with the head, `kl_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
     :func:`preference`.
     """
     entry = _catalog.entry(loss) if loss is not None else None
@@ -961,8 +970,9 @@ def linear_preference(
     )  # fmt: skip
     call = Call(_abi.truing_linear_preference_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, ref_logps=ref_logps,
-              ref_scores=ref_scores, score_coefficients=score_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
-    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
+              ref_scores=ref_scores, score_coefficients=score_coefficients, kl_coefficients=kl_coefficients, stats=stats,
+              pair_stats=pair_stats, grad_output=grad_output)  # fmt: skip
+    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale, wpo=enum("wpo", "WPO", wpo))
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
@@ -970,7 +980,8 @@ def linear_preference(
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
     call.set(side_term__coef=side_coef, side_term__scope=enum("side_scope", "SIDE", side_scope),
              side_term__divisor=enum("side_divisor", "SIDE_DIVISOR", side_divisor),
-             side_term__normaliser=side_normaliser)  # fmt: skip
+             side_term__normaliser=side_normaliser,
+             side_term__divergence=enum("side_divergence", "DIVERGENCE", side_divergence))  # fmt: skip
     s = (_sequences(target, cu_seqlens),)
     if single:
         if entry is None:
@@ -983,6 +994,7 @@ def linear_preference(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
             reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
             grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
+            grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
         )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
     _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
@@ -994,6 +1006,7 @@ def linear_preference(
     call.write("out_kl", "kl", kl, s, "float64")
     call.write("out_side_term", "side_term", side_term, (), "float64")
     call.write("out_stats", "stats", out_stats, (*shape(target), _abi.TRUING_STATS_WIDTH), "float32")
+    call.write("out_pair_stats", "pair_stats", out_pair_stats, (*shape(target), _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
     return call.run("truing_linear_preference_forward")
 
@@ -1082,8 +1095,8 @@ def _policy_outputs(call, entry, n, b, wanted):
 
 
 def policy(
-    loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, grad_output=None, grad_scale=None,
-    grad_logps=True, grad_entropy=False, context=None, **more,
+    loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, topk_entropy=None, grad_output=None,
+    grad_scale=None, grad_logps=True, grad_entropy=False, stream=None, context=None, **more,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence, list or estimator
     entry.
@@ -1091,7 +1104,7 @@ def policy(
     `level`: "token" or "sequence"; with "sequence" a name is that of a sequence entry. `aggregate`: "token_mean",
     "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`), with `count_empty`, `denominator`, `normaliser`, `max_length`;
     "none": `values` only, and `grad_output` has an element for each. `group_offsets` [G+1]: sequences of the lists that a
-    list entry reads. `extra_terms`: dicts with `loss`, `level`, and as they are needed `params`, `variant`, `weight`,
+    list entry reads. `entropy`: of all tokens, for the bonus, and what eaft reads unless `topk_entropy` is given. `extra_terms`: dicts with `loss`, `level`, and as they are needed `params`, `variant`, `weight`,
     `aggregate` and what belongs to it, `old`, `ref`, `advantage`, `flag`, `mask`, `token_weights`.
     `more`, inputs: `advantage` ([B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` tells them
     apart if N = B), `ref`, `sampler`, `kl_ref`, `flag`, `log_z`, `mask`, `keep`, `sequence_keep`, `entropy_mask`, `kl_mask`,
@@ -1101,9 +1114,9 @@ def policy(
     `out_kl`, `terms`, `grad_log_z`, `statistics`, `token_status`, `sequence_status`, `counters`.
     """
     entry = _catalog.entry(loss, level)
-    call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None))
+    call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None), stream)
     n, b = shape(logps), (_sequences(logps, more.get("cu_seqlens")),)
-    call.read(logps=logps, entropy=entropy, grad_output=grad_output)
+    call.read(logps=logps, entropy=entropy, topk_entropy=topk_entropy, grad_output=grad_output)
     call.set(grad_scale=grad_scale)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
     _policy_outputs(call, entry, n, b, wanted)
@@ -1119,15 +1132,18 @@ def linear_policy(
     grad_scale=None, grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False,
     accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, ref_hidden=None,
     ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None, ref_logit_scale=None, ref_softcap=None,
-    **more,
+    kl_coefficients=None, pair_stats=None, out_pair_stats=False, support=None, **more,
 ):  # fmt: skip
     """Policy loss of hidden states [N, D] (or [B, T, D]) and a head [V, D], and the gradients of both.
 
     `ref_hidden`, `ref_weight` and so on: a reference head over the same rows, whose log-probs are `ref` (`kl_ref` where `ref` is
     given); with `kl_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) in the place of `kl` the KL term is exact.
 
-    `phase`: "single" (loss and gradients), "figures" (log-probs, entropies) or "with_coefficients" (gradients from
-    `logp_coefficients` and `entropy_coefficients`). `more`: see :func:`policy`.
+    `support`: log-probs and entropies over a sampling support, as in :func:`logprob`.
+
+    `phase`: "single" (loss and gradients), "figures" (log-probs, entropies, with `kl_divergence` also `out_kl` and
+    `out_pair_stats`) or "with_coefficients" (gradients from `logp_coefficients`, `entropy_coefficients`,
+    `kl_coefficients`). `more`: see :func:`policy`.
     """
     single, gradients = phase == "single", phase != "figures"
     entry = _catalog.entry(loss, level) if single else None
@@ -1137,12 +1153,14 @@ def linear_policy(
     )  # fmt: skip
     call = Call(_abi.truing_linear_policy_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, logp_coefficients=logp_coefficients,
-              entropy_coefficients=entropy_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
+              entropy_coefficients=entropy_coefficients, kl_coefficients=kl_coefficients, stats=stats, pair_stats=pair_stats,
+              grad_output=grad_output)  # fmt: skip
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight)
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
     _rows(call, target, None, ignore_index)
+    _support(call, support)
     n, b = shape(target), (_sequences(target, cu_seqlens),)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
     if not single:
@@ -1155,6 +1173,7 @@ def linear_policy(
     call.write("out_entropy", "entropy", entropy, n, "float32")
     call.write("out_log_sum_sq", "log_sum_sq", log_sum_sq, n, "float32")
     call.write("out_stats", "stats", out_stats, (*n, _abi.TRUING_STATS_WIDTH), "float32")
+    call.write("out_pair_stats", "pair_stats", out_pair_stats, (*n, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     return call.run("truing_linear_policy_forward")
 
 

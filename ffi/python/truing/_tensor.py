@@ -1,5 +1,6 @@
 """Tensors of other libraries as `truing_tensor`, without a copy."""
 
+import contextlib
 import ctypes
 import sys
 
@@ -53,22 +54,73 @@ def is_numpy(x):
     return numpy is not None and isinstance(x, numpy.ndarray)
 
 
+def _on_cuda(x):
+    """Whether an array that is neither torch's nor numpy's says that it lies on a CUDA device."""
+    return hasattr(x, "__cuda_array_interface__") or (
+        hasattr(x, "__dlpack_device__") and int(x.__dlpack_device__()[0]) in (_abi.TRUING_DEVICE_CUDA, _abi.TRUING_DEVICE_CUDA_MANAGED)
+    )
+
+
+def cuda_device(x):
+    """The number of the CUDA device that holds `x`; None elsewhere."""
+    x = bare(x)
+    if is_torch(x):
+        return x.device.index or 0 if x.device.type == "cuda" else None
+    if is_numpy(x) or not _on_cuda(x):
+        return None
+    return int(x.__dlpack_device__()[1]) if hasattr(x, "__dlpack_device__") else 0
+
+
+def current_stream(x):
+    """The stream on which the library of a CUDA array works now: torch's current one, else what the array says."""
+    x = bare(x)
+    if is_torch(x):
+        return sys.modules["torch"].cuda.current_stream(x.device).cuda_stream
+    return getattr(x, "__cuda_array_interface__", {}).get("stream") or 0
+
+
+def stream_handle(stream):
+    """The handle of a stream: a number, or an object of torch, CuPy or cuda-python."""
+    if hasattr(stream, "__cuda_stream__"):
+        return int(stream.__cuda_stream__()[1])
+    for name in ("cuda_stream", "ptr"):
+        stream = getattr(stream, name, stream)
+    return stream
+
+
+def using_stream(like, stream):
+    """What torch allocates meanwhile belongs to `stream`."""
+    like = bare(like)
+    if stream is None or not is_torch(like) or like.device.type != "cuda":
+        return contextlib.nullcontext()
+    cuda = sys.modules["torch"].cuda
+    return cuda.stream(cuda.ExternalStream(stream, device=like.device))
+
+
 def shape(x):
     """Shape of anything that :func:`describe` takes."""
     return () if isinstance(x, (int, float)) else tuple(int(n) for n in x.shape)
 
 
 def dtype_name(x):
-    """Name of the element type of a torch, numpy or :class:`Tensor` argument; of anything else float32."""
+    """Name of the element type; of arrays that do not say it float32."""
     if isinstance(x, Tensor):
         return x.dtype
     if is_torch(x):
         return str(x.dtype).rpartition(".")[2]
-    return x.dtype.name if is_numpy(x) else "float32"
+    name = getattr(getattr(x, "dtype", None), "name", None)
+    return name if is_numpy(x) or name in DTYPES else "float32"
+
+
+def allocates(x):
+    """Whether :func:`empty` can make arrays beside one that lies on a CUDA device."""
+    x = bare(x)
+    library = sys.modules.get(type(x).__module__.partition(".")[0])
+    return is_torch(x) or (hasattr(library, "empty") and hasattr(x, "device"))
 
 
 def empty(like, shape, dtype):
-    """A new array for an output: torch's on the same device if `like` is torch's, else numpy's."""
+    """A new array for an output: of torch or CuPy on the same device if `like` is theirs, else numpy's."""
     if isinstance(like, Tensor):
         if dtype == like.dtype and dtype == "bfloat16":
             return Tensor(empty(like.array, shape, "uint16"), dtype)
@@ -78,6 +130,11 @@ def empty(like, shape, dtype):
         if hasattr(torch, dtype):
             return torch.empty(shape, dtype=getattr(torch, dtype), device=like.device)
         return Tensor(torch.empty(shape, dtype=torch.int32, device=like.device), dtype)
+    if cuda_device(like) is not None:
+        if not allocates(like):
+            refuse("output", "True", f"a place on the device: arrays of type {type(like).__name__} are not allocated here")
+        with like.device:
+            return sys.modules[type(like).__module__.partition(".")[0]].empty(shape, dtype=dtype)
     import numpy
 
     return numpy.empty(shape, dtype=dtype)
@@ -92,8 +149,9 @@ def refuse(field, got, expected, status=_abi.TRUING_STATUS_INVALID_ARGUMENT):
     raise Error(status, f"{field}: got {got}, expected {expected}")
 
 
-def describe(field, x, write=False):
-    """A `truing_tensor` over the memory of `x`, and what must live as long as it."""
+def describe(field, x, write=False, stream=None):
+    """A `truing_tensor` over the memory of `x`, and what must live as long as it. `stream`: that of a call on CUDA, before
+    which other libraries have their arrays ready."""
     override = None
     if isinstance(x, Tensor):
         x, override = x.array, x.dtype
@@ -105,8 +163,10 @@ def describe(field, x, write=False):
         t, keep = _torch(field, x, write)
     elif is_numpy(x):
         t, keep = _numpy(field, x, write)
+    elif hasattr(x, "__cuda_array_interface__"):
+        t, keep = _cuda_array(field, x, write)
     elif hasattr(x, "__dlpack__"):
-        t, keep = _dlpack(field, x, write)
+        t, keep = _dlpack(field, x, write, stream)
     else:
         refuse(field, f"a {type(x).__name__}", "a numpy array, a torch tensor or anything with __dlpack__")
     if override is not None:
@@ -175,6 +235,27 @@ def _numpy(field, x, write):
     return _fill(x.ctypes.data, x.shape, strides, known, _CPU), x
 
 
+_KINDS = {"f": _abi.TRUING_DTYPE_FLOAT, "i": _abi.TRUING_DTYPE_INT, "u": _abi.TRUING_DTYPE_UINT, "b": _abi.TRUING_DTYPE_BOOL}
+
+
+def _cuda_array(field, x, write):
+    """CuPy, numba and whatever else has the interface; bf16 comes as `truing.tensor(x, "bf16")`."""
+    about = x.__cuda_array_interface__
+    data, read_only = about["data"]
+    order, kind, size = about["typestr"][0], about["typestr"][1], int(about["typestr"][2:])
+    if write and read_only:
+        refuse(field, "a read-only array", "an array that may be written")
+    if kind not in _KINDS or order == ">":
+        refuse(field, about["typestr"], "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
+    strides = about.get("strides")
+    if strides is not None:
+        if any(s % size for s, n in zip(strides, about["shape"]) if n > 1):
+            refuse(field, f"strides of {strides} bytes", f"multiples of {size}", _abi.TRUING_STATUS_SHAPE_MISMATCH)
+        strides = [s // size for s in strides]
+    device = (_abi.TRUING_DEVICE_CUDA, cuda_device(x))
+    return _fill(data, about["shape"], strides, (_KINDS[kind], 8 * size), device), x
+
+
 class _Version(ctypes.Structure):
     _fields_ = [("major", ctypes.c_uint32), ("minor", ctypes.c_uint32)]
 
@@ -198,11 +279,13 @@ _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.argtypes, _pointer.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
 
 
-def _dlpack(field, x, write):
+def _dlpack(field, x, write, stream):
+    # 1 is the default stream; on the CPU there is none
+    order = {"stream": stream or 1} if _on_cuda(x) else {}
     try:
-        capsule = x.__dlpack__(max_version=(1, 1))
+        capsule = x.__dlpack__(max_version=(1, 1), **order)
     except TypeError:  # older producers know no version
-        capsule = x.__dlpack__()
+        capsule = x.__dlpack__(**order)
     if _is_valid(capsule, b"dltensor_versioned"):
         managed = _Versioned.from_address(_pointer(capsule, b"dltensor_versioned"))
         if managed.version.major != 1:

@@ -1,0 +1,520 @@
+//! The C ABI on the stand-in device: the same functions, the bits that the same call gives on the CPU, and what is refused.
+use super::{CUDA, INF, NAN, NVRTC, Random, memory, standin};
+use core::ffi::c_void;
+use half::{bf16, f16};
+use std::ffi::{CStr, CString};
+use std::ptr::{null, null_mut};
+use truing_core::catalog;
+use truing_ffi::abi::*;
+use truing_ffi::context::*;
+use truing_ffi::linear_logprob::truing_linear_logprob_forward;
+use truing_ffi::logprob::*;
+use truing_ffi::policy::*;
+use truing_ffi::preference::*;
+use truing_ffi::sequence::*;
+use truing_tests::Bits;
+
+fn message() -> String {
+    // SAFETY: the message is a NUL-terminated string of this thread.
+    unsafe { CStr::from_ptr(truing_ffi::truing_last_error()) }.to_str().unwrap().to_owned()
+}
+/// A context of the library.
+struct Given(*mut truing_context);
+impl Given {
+    fn new(change: impl FnOnce(&mut truing_context_options)) -> Given {
+        let mut options = truing_context_options::ZERO;
+        options.struct_size = size_of::<truing_context_options>() as u32;
+        change(&mut options);
+        let mut context = null_mut();
+        // SAFETY: both places are ours.
+        assert_eq!(unsafe { truing_context_create(&options, &mut context) }, 0, "{}", message());
+        Given(context)
+    }
+}
+impl Drop for Given {
+    fn drop(&mut self) {
+        // SAFETY: made above, not used again.
+        unsafe { truing_context_destroy(self.0) };
+    }
+}
+
+/// An element type of the ABI.
+trait Stored: Bits {
+    const DTYPE: (u8, u8);
+}
+macro_rules! stored {
+    ($($t:ty: $code:ident $bits:literal),*) => {$( impl Stored for $t { const DTYPE: (u8, u8) = ($code, $bits); } )*};
+}
+stored!(f32: TRUING_DTYPE_FLOAT 32, f64: TRUING_DTYPE_FLOAT 64, f16: TRUING_DTYPE_FLOAT 16, bf16: TRUING_DTYPE_BFLOAT 16,
+    i32: TRUING_DTYPE_INT 32, i64: TRUING_DTYPE_INT 64, u8: TRUING_DTYPE_UINT 8, u32: TRUING_DTYPE_UINT 32);
+
+/// The tensors of one call, all of them on one device. Descriptions stay where they are while more are added.
+#[allow(clippy::vec_box)]
+struct Arrays {
+    device: truing_device,
+    shapes: Vec<Box<[i64; 6]>>,
+    tensors: Vec<Box<truing_tensor>>,
+    outputs: Vec<Box<dyn Output>>,
+}
+/// What a call has written.
+trait Output {
+    fn fetch(&mut self);
+    fn keys(&self) -> Vec<u64>;
+}
+impl<T: Stored> Output for Vec<T> {
+    fn fetch(&mut self) {
+        memory::down(self);
+    }
+    fn keys(&self) -> Vec<u64> {
+        self.iter().map(|x| x.key()).collect()
+    }
+}
+type Pointer = *const truing_tensor;
+impl Arrays {
+    fn new(cuda: bool) -> Arrays {
+        let device_type = if cuda { TRUING_DEVICE_CUDA } else { TRUING_DEVICE_CPU };
+        let device = truing_device { device_type, device_id: 0 };
+        Arrays { device, shapes: vec![], tensors: vec![], outputs: vec![] }
+    }
+    fn strided<T: Stored>(&mut self, x: &[T], shape: &[i64], strides: &[i64]) -> Pointer {
+        let mut all = Box::new([0; 6]);
+        all[..shape.len()].copy_from_slice(shape);
+        all[3..3 + strides.len()].copy_from_slice(strides);
+        let host = x.as_ptr().addr();
+        let on_host = self.device.device_type == TRUING_DEVICE_CPU;
+        let data = if on_host { host as u64 } else { memory::up(host, size_of_val(x)) };
+        let (code, bits) = T::DTYPE;
+        self.tensors.push(Box::new(truing_tensor {
+            data: std::ptr::with_exposed_provenance_mut(data as usize),
+            device: self.device,
+            ndim: shape.len() as i32,
+            dtype: truing_dtype { code, bits, lanes: 1 },
+            shape: all.as_ptr(),
+            strides: if strides.is_empty() { null() } else { all[3..].as_ptr() },
+            byte_offset: 0,
+        }));
+        self.shapes.push(all);
+        &raw const **self.tensors.last().unwrap()
+    }
+    fn read<T: Stored>(&mut self, x: &[T], shape: &[i64]) -> Pointer {
+        x.as_ptr().expose_provenance();
+        self.strided(x, shape, &[])
+    }
+    /// A place that holds `x` before the call.
+    fn update<T: Stored + 'static>(&mut self, x: Vec<T>, shape: &[i64]) -> Pointer {
+        let mut x = x;
+        x.as_mut_ptr().expose_provenance();
+        let tensor = self.read(&x, shape);
+        self.outputs.push(Box::new(x));
+        tensor
+    }
+    fn write<T: Stored + Default + 'static>(&mut self, shape: &[i64]) -> Pointer {
+        let n = shape.iter().product::<i64>() as usize;
+        self.update(vec![T::default(); n], shape)
+    }
+    /// The same descriptions on another device.
+    fn move_to(&mut self, device_type: truing_device_type, device_id: i32) {
+        self.tensors.iter_mut().for_each(|t| t.device = truing_device { device_type, device_id });
+    }
+}
+type Size<A> = unsafe extern "C" fn(*const A, *mut usize, *mut usize) -> truing_status;
+type Run<A> = unsafe extern "C" fn(*const A) -> truing_status;
+/// An operation: its workspace and itself.
+struct Op<A>(Size<A>, Run<A>);
+const LOGPROB: Op<truing_logprob_forward_args> = Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
+const BACKWARD: Op<truing_logprob_backward_args> = Op(truing_logprob_backward_workspace_size, truing_logprob_backward);
+const SEQUENCE: Op<truing_sequence_forward_args> = Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
+const SEQUENCE_BACKWARD: Op<truing_sequence_backward_args> =
+    Op(truing_sequence_backward_workspace_size, truing_sequence_backward);
+const PREFERENCE: Op<truing_preference_forward_args> =
+    Op(truing_preference_forward_workspace_size, truing_preference_forward);
+const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
+
+/// The head of an args struct, which all of them begin with.
+fn head<A: Args>(a: &mut A) -> &mut Head {
+    // SAFETY: `Args` begins with these fields.
+    unsafe { &mut *(&raw mut *a).cast() }
+}
+fn zeros<A: Args>(context: &Given) -> A {
+    let mut a = A::ZERO;
+    (head(&mut a).struct_size, head(&mut a).context) = (size_of::<A>() as u32, context.0);
+    a
+}
+impl<A: Args> Op<A> {
+    /// Calls with the workspace that the call asks for, on the device of the arrays.
+    fn call(&self, mut a: A, cuda: bool) -> truing_status {
+        let (mut minimum, mut preferred) = (0, 0);
+        // SAFETY: the descriptions are of living arrays, or are refused.
+        let status = unsafe { (self.0)(&a, &mut minimum, &mut preferred) };
+        if status != 0 {
+            return status;
+        }
+        let scratch = vec![0x7fc1_2345_ffff_fff7u64; preferred / 8 + 8];
+        let at = scratch.as_ptr().expose_provenance().next_multiple_of(64);
+        let at = if cuda && memory::apart() { memory::up(at, preferred) as usize } else { at };
+        (head(&mut a).workspace, head(&mut a).workspace_size) = (std::ptr::with_exposed_provenance_mut(at), preferred);
+        // SAFETY: as above.
+        unsafe { (self.1)(&a) }
+    }
+    /// The same call on the CPU and on the device: every bit of every output is the same.
+    fn same(&self, what: &str, context: &Given, build: impl Fn(&mut Arrays, &mut A)) -> usize {
+        let [want, got] = [false, true].map(|cuda| {
+            let (mut arrays, mut a) = (Arrays::new(cuda), zeros(context));
+            build(&mut arrays, &mut a);
+            assert_eq!(self.call(a, cuda), 0, "{what}, cuda {cuda}: {}", message());
+            if cuda {
+                arrays.outputs.iter_mut().for_each(|x| x.fetch());
+            }
+            memory::clear();
+            arrays.outputs.iter().map(|x| x.keys()).collect::<Vec<_>>()
+        });
+        for (k, (got, want)) in got.iter().zip(&want).enumerate() {
+            truing_tests::same(&format!("{what}, output {k}"), got, want);
+        }
+        want.iter().map(Vec::len).sum()
+    }
+    /// The device refuses the call, with this status and these words, and writes nothing.
+    #[track_caller]
+    fn refused(&self, status: truing_status, words: &str, arrays: &Arrays, a: A) {
+        let before: Vec<_> = arrays.outputs.iter().map(|x| x.keys()).collect();
+        let launches = standin(CUDA, c"standin_launches", 0);
+        assert_eq!(self.call(a, true), status, "{words}: {}", message());
+        assert!(message().contains(words), "{words}: {}", message());
+        assert_eq!(launches, standin(CUDA, c"standin_launches", 0), "{words}: something was launched");
+        assert!(arrays.outputs.iter().map(|x| x.keys()).eq(before), "{words}: something was written");
+    }
+}
+
+const N: i64 = 6;
+const V: i64 = 4100;
+struct Rows {
+    z: Vec<f32>,
+    target: Vec<i64>,
+    mask: Vec<u8>,
+}
+impl Rows {
+    fn new() -> Rows {
+        let mut r = Random(31);
+        let mut z = r.normals((N * V) as usize, 3.0);
+        (z[0], z[V as usize + 3], z[2 * V as usize + 7]) = (40.0, -INF, NAN);
+        let target = vec![0, 3, 7, -100, V - 1, 2049];
+        Rows { z, target, mask: vec![1, 1, 1, 1, 0, 1] }
+    }
+    fn common(&self, t: &mut Arrays, rows: &mut truing_rows, transform: &mut truing_transform, kind: usize) {
+        rows.target = t.read(&self.target, &[2, 3]);
+        rows.mask = t.read(&self.mask, &[N]);
+        rows.ignore_index = -100;
+        if kind == 1 {
+            (transform.temperature, transform.softcap, transform.n_valid_vocab) = (0.7, 30.0, V - 9);
+        }
+    }
+    /// Logits of a type, `[2, 3, V]`.
+    fn logits(&self, t: &mut Arrays, kind: usize) -> Pointer {
+        match kind {
+            0 => t.read(&self.z, &[2, 3, V]),
+            1 => t.update(self.z.iter().map(|&x| bf16::from_f32(x)).collect(), &[2, 3, V]),
+            _ => t.update(self.z.iter().map(|&x| f16::from_f32(x)).collect(), &[2, 3, V]),
+        }
+    }
+    fn forward(&self, t: &mut Arrays, a: &mut truing_logprob_forward_args, kind: usize) {
+        a.flags = TRUING_HAS_IGNORE_INDEX;
+        a.logits = self.logits(t, kind);
+        self.common(t, &mut a.rows, &mut a.transform, kind);
+        let f = &mut a.figures;
+        (f.out_logprob, f.out_lse, f.out_max) = (t.write::<f32>(&[2, 3]), t.write::<f32>(&[N]), t.write::<f32>(&[N]));
+        (f.out_entropy, f.out_log_sum_sq) = (t.write::<f32>(&[N]), t.write::<f32>(&[2, 3]));
+        (f.out_argmax, f.out_is_top1) = (t.write::<i32>(&[N]), t.write::<u8>(&[N]));
+        (f.out_stats, f.out_status) = (t.write::<f32>(&[2, 3, 12]), t.write::<u32>(&[N]));
+    }
+    fn backward(&self, t: &mut Arrays, a: &mut truing_logprob_backward_args, kind: usize) {
+        a.flags = TRUING_HAS_IGNORE_INDEX;
+        a.logits = self.logits(t, kind);
+        // bf16: in place; f16: its own type elsewhere
+        a.grad_logits_out = match kind {
+            0 => t.write::<f32>(&[2, 3, V]),
+            1 => a.logits,
+            _ => t.write::<f16>(&[2, 3, V]),
+        };
+        self.common(t, &mut a.rows, &mut a.transform, kind);
+        let up = |k| Random(k).normals(N as usize, 1.0);
+        a.upstream.grad_logprob = t.update(up(1), &[N]);
+        a.upstream.grad_entropy = t.update(up(2), &[2, 3]);
+        a.upstream.grad_scale = 0.3;
+        a.out_status = t.write::<u32>(&[N]);
+    }
+}
+fn id(name: &str) -> truing_loss_id {
+    catalog::ALL.iter().find(|i| i.about.name == name).unwrap_or_else(|| panic!("{name}")).about.id
+}
+
+/// Every routed operation: the device's bits are the CPU's.
+pub fn all() -> usize {
+    let (context, rows, mut done) = (Given::new(|o| o.num_threads = 2), Rows::new(), 0);
+    for kind in 0..3 {
+        done += LOGPROB.same(&format!("logprob {kind}"), &context, |t, a| rows.forward(t, a, kind));
+        done += BACKWARD.same(&format!("logprob backward {kind}"), &context, |t, a| rows.backward(t, a, kind));
+    }
+    // statistics of the CPU serve the device and the other way round: they have the same bits
+    let mut r = Random(8);
+    let (b, width) = (4i64, 33i64);
+    let n = (b * width) as usize;
+    let logps: Vec<f32> = (0..n).map(|_| -3.0 * r.uniform() as f32).collect();
+    let refs: Vec<bf16> = logps.iter().map(|x| bf16::from_f32(x + 0.3 * r.normal() as f32)).collect();
+    let mask: Vec<i64> = (0..n).map(|_| (r.below(5) > 0) as i64).collect();
+    let cu: Vec<i32> = vec![0, 1, 40, 40, n as i32];
+    let tokens = |packed: bool| if packed { vec![n as i64] } else { vec![b, width] };
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        done += SEQUENCE.same(&format!("sequence, packed {packed}"), &context, |t, a| {
+            (a.logps, a.ref_logps, a.mask) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
+            (a.score.kind, a.score.divisor) = (TRUING_SCORE_MEAN, TRUING_DIVISOR_TOKENS);
+            if packed {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (a.out_scores, a.out_counts) = (t.write::<f64>(&[b]), t.write::<i32>(&[b]));
+            (a.out_first, a.out_last, a.out_status) =
+                (t.write::<i32>(&[b]), t.write::<i32>(&[b]), t.write::<u32>(&[b]));
+        });
+        done += SEQUENCE_BACKWARD.same(&format!("sequence backward, packed {packed}"), &context, |t, a| {
+            (a.ref_logps, a.mask) = (t.read(&refs, &shape), t.read(&mask, &shape));
+            a.score.kind = TRUING_SCORE_SUM;
+            if packed {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            a.grad_scores = t.update(vec![1.0, -0.5, 2.0, 0.25], &[b]);
+            a.grad_output = t.update(vec![0.75f32], &[]);
+            (a.grad_logps_out, a.grad_ref_logps_out) = (t.write::<f32>(&shape), t.write::<f32>(&shape));
+        });
+    }
+    let s = 10i64;
+    let scores: Vec<f64> = (0..s).map(|_| -30.0 * r.uniform()).collect();
+    let ref_scores: Vec<f32> = scores.iter().map(|&x| (x + r.normal()) as f32).collect();
+    let weight: Vec<f32> = vec![1.0, 0.5, 0.0, 2.0, 1.0];
+    let (chosen, rejected) = (vec![0i64, 3, 5, 9], vec![1i32, 2, 1, 8]);
+    let label: Vec<u8> = (0..s).map(|k| (k % 3 == 0) as u8).collect();
+    for (name, layout) in [("dpo", 2), ("ipo", 1), ("cpo", 3), ("kto", 0)] {
+        done += PREFERENCE.same(name, &context, |t, a| {
+            (a.scores, a.loss.id, a.loss.reduction) = (t.read(&scores, &[s]), id(name), TRUING_REDUCE_MEAN);
+            if name != "cpo" {
+                a.ref_scores = t.read(&ref_scores, &[s]);
+            }
+            a.score_kind = TRUING_SCORE_SUM;
+            a.groups.layout = layout;
+            let items = match name {
+                "kto" => s,
+                "ipo" => 4,
+                _ => s / 2,
+            };
+            match name {
+                "kto" => {
+                    a.groups.label = t.read(&label, &[s]);
+                    a.groups.baseline = t.update(vec![0.25f64], &[]);
+                }
+                "ipo" => {
+                    (a.groups.chosen_seq, a.groups.rejected_seq) = (t.read(&chosen, &[4]), t.read(&rejected, &[4]));
+                    a.lengths = t.update((0..s as i32).collect(), &[s]);
+                }
+                _ => a.groups.item_weight = t.read(&weight, &[items]),
+            }
+            (a.outputs.out_loss, a.items.out_losses) = (t.write::<f64>(&[]), t.write::<f64>(&[items]));
+            (a.items.out_reward_chosen, a.items.out_status) = (t.write::<f32>(&[items]), t.write::<u32>(&[items]));
+            (a.outputs.grad_scores_out, a.outputs.out_counters) = (t.write::<f64>(&[s]), t.write::<i64>(&[32]));
+            a.items.out_statistics = t.write::<f64>(&[16]);
+        });
+    }
+    let advantage: Vec<f32> = (0..b).map(|_| r.normal() as f32).collect();
+    let old: Vec<f32> = logps.iter().map(|x| x + 0.2 * r.normal() as f32).collect();
+    let live: Vec<u8> = mask.iter().map(|&x| x as u8).collect();
+    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("reinforce", true), ("k3", false)]
+    {
+        let shape = tokens(packed);
+        done += POLICY.same(&format!("{name}, packed {packed}"), &context, |t, a| {
+            let i = &mut a.inputs;
+            (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id(name));
+            let sequence = name == "gspo";
+            i.level = if sequence { TRUING_LEVEL_SEQUENCE } else { TRUING_LEVEL_TOKEN };
+            i.aggregate.mode = if sequence { TRUING_AGGREGATE_SEQ_MEAN } else { TRUING_AGGREGATE_TOKEN_MEAN };
+            if sequence {
+                i.aggregate.count_empty = TRUING_COUNT_ALL;
+            }
+            if packed {
+                i.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            i.r#ref = t.read(&refs, &shape);
+            if name != "k3" {
+                (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+                (i.kl.id, i.kl.coef) = (id("k3"), 0.02);
+                (i.kl.weight, i.kl.gradient) = (TRUING_ESTIMATOR_ONE, TRUING_GRADIENT_PATHWISE);
+                a.outputs.out_kl = t.write::<f32>(&shape);
+            }
+            (a.outputs.out_loss, a.outputs.out_terms) = (t.write::<f64>(&[]), t.write::<f64>(&[3]));
+            a.outputs.out_values = if sequence { t.write::<f64>(&[b]) } else { t.write::<f32>(&shape) };
+            (a.outputs.out_statistics, a.outputs.out_counters) = (t.write::<f64>(&[32]), t.write::<i64>(&[32]));
+            (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+        });
+    }
+    done
+}
+
+/// What the C ABI refuses on a device, and how it finds kernels, contexts and streams there.
+pub fn host() {
+    let (context, rows) = (Given::new(|_| {}), Rows::new());
+    let good = |context: &Given| {
+        let (mut t, mut a) = (Arrays::new(true), zeros(context));
+        rows.forward(&mut t, &mut a, 0);
+        (t, a)
+    };
+    let (invalid, device) = (TRUING_STATUS_INVALID_ARGUMENT, TRUING_STATUS_UNSUPPORTED_DEVICE);
+    let mut cases = 0;
+    let mut refuse = |status, words: &str, change: &dyn Fn(&mut Arrays, &mut truing_logprob_forward_args)| {
+        let (mut t, mut a) = good(&context);
+        change(&mut t, &mut a);
+        LOGPROB.refused(status, words, &t, a);
+        cases += 1;
+    };
+    refuse(invalid, "context: got NULL", &|_, a| a.context = null());
+    refuse(invalid, "flags", &|_, a| a.flags |= TRUING_STRICT);
+    refuse(TRUING_STATUS_NO_DEVICE, "device: got 7", &|t, _| t.move_to(TRUING_DEVICE_CUDA, 7));
+    // one tensor elsewhere: on the CPU, on another device; the first of them, a later one
+    for at in [0, 1, 4] {
+        refuse(device, "memory of the CPU", &|t, _| t.tensors[at].device.device_type = TRUING_DEVICE_CPU);
+        refuse(device, "the tensors before it", &|t, _| t.tensors[at].device.device_id = 1);
+    }
+    type Change = dyn Fn(&mut Arrays, &mut truing_logprob_forward_args);
+    let lacks: [(truing_status, &str, &Change); 12] = [
+        (device, "figures.out_rank", &|t, a| a.figures.out_rank = t.write::<i32>(&[N])),
+        (device, "figures.out_topk_ids", &|t, a| a.figures.out_topk_ids = t.write::<i32>(&[N, 3])),
+        (device, "figures.out_loss", &|t, a| {
+            (a.figures.out_loss, a.row_loss.reduction) = (t.write::<f64>(&[]), TRUING_REDUCE_SUM)
+        }),
+        (device, "figures.out_counters", &|t, a| a.figures.out_counters = t.write::<i64>(&[32])),
+        (device, "figures.extra_ids", &|t, a| a.figures.extra_ids = t.update(vec![1i32, 2], &[2])),
+        (device, "grad_logits_out", &|t, a| a.grad_logits_out = t.write::<f32>(&[N, V])),
+        (device, "rows.cu_seqlens", &|t, a| a.rows.cu_seqlens = t.update(vec![0i32, 6], &[2])),
+        (device, "row_loss.class_weight", &|t, a| a.row_loss.class_weight = t.write::<f32>(&[V])),
+        (device, "support.kind", &|_, a| {
+            (a.support.kind, a.support.preset) = (TRUING_SUPPORT_COMPUTED, TRUING_FILTER_HF);
+            a.support.top_k = 3;
+        }),
+        (invalid, "rows.shift", &|_, a| a.rows.shift = 1),
+        (invalid, "row_loss", &|_, a| a.row_loss.z_loss = 0.1),
+        (TRUING_STATUS_UNSUPPORTED_DTYPE, "logits", &|t, a| a.logits = t.write::<f64>(&[N, V])),
+    ];
+    for (status, words, change) in lacks {
+        refuse(status, words, change);
+    }
+    refuse(TRUING_STATUS_ALIASING, "figures.out_logprob", &|t, a| {
+        t.tensors[3].data = t.tensors[0].data;
+        assert_eq!(&raw const *t.tensors[3], a.figures.out_logprob);
+    });
+    refuse(TRUING_STATUS_SHAPE_MISMATCH, "figures.out_lse", &|t, a| a.figures.out_lse = t.write::<f32>(&[N + 1]));
+    // a workspace of the device's size
+    let (_t, mut a) = good(&context);
+    let (mut minimum, mut preferred) = (0, 0);
+    // SAFETY: our places.
+    assert_eq!(unsafe { truing_logprob_forward_workspace_size(&a, &mut minimum, &mut preferred) }, 0);
+    assert!(minimum > 0 && preferred >= minimum);
+    let scratch = vec![0u64; minimum];
+    let at = scratch.as_ptr().expose_provenance().next_multiple_of(64);
+    (a.workspace, a.workspace_size) = (std::ptr::with_exposed_provenance_mut(at), minimum - 1);
+    // SAFETY: refused.
+    assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_WORKSPACE_TOO_SMALL, "{}", message());
+    // other operations have not come to the device
+    let (mut t, mut b) = (Arrays::new(true), zeros::<truing_linear_logprob_forward_args>(&context));
+    b.head.hidden = t.write::<f32>(&[2, 3]);
+    // SAFETY: refused.
+    assert_eq!(unsafe { truing_linear_logprob_forward(&b) }, device);
+    assert!(message().contains("head.hidden: got a CUDA tensor, expected memory of the CPU"), "{}", message());
+    // nor have lists of sequences, learned parameters, terms of a policy, counters of sequences
+    let s = [0.0f64; 4];
+    let preference = |name: &str| {
+        let (mut t, mut a) = (Arrays::new(true), zeros::<truing_preference_forward_args>(&context));
+        (a.scores, a.loss.id, a.loss.reduction) = (t.read(&s, &[4]), id(name), TRUING_REDUCE_SUM);
+        (a.score_kind, a.outputs.out_loss) = (TRUING_SCORE_SUM, t.write::<f64>(&[]));
+        (t, a)
+    };
+    let (mut t, mut a) = preference("plackett_luce");
+    a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
+    PREFERENCE.refused(device, "groups.list_offsets", &t, a);
+    let (mut t, mut a) = preference("cpo");
+    (a.groups.layout, a.items.grad_params_out) = (TRUING_LAYOUT_STACKED, t.write::<f64>(&[2]));
+    PREFERENCE.refused(device, "items.grad_params_out", &t, a);
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_sequence_forward_args>(&context));
+    (a.logps, a.score.kind) = (t.read(&s, &[2, 2]), TRUING_SCORE_SUM);
+    a.out_counters = t.write::<i64>(&[32]);
+    SEQUENCE.refused(device, "out_counters", &t, a);
+    // packed sequences of one token each: what has an element a token must be said, as offsets are not read
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_policy_forward_args>(&context));
+    a.logps = t.read(&[0.0f32; 4], &[4]);
+    a.inputs.cu_seqlens = t.update(vec![0i32, 1, 2, 3, 4], &[5]);
+    (a.inputs.advantage, a.inputs.loss.id) = (t.read(&[1.0f32; 4], &[4]), id("ppo_clip"));
+    (a.inputs.level, a.inputs.aggregate.mode) = (TRUING_LEVEL_TOKEN, TRUING_AGGREGATE_TOKEN_MEAN);
+    a.outputs.out_loss = t.write::<f64>(&[]);
+    POLICY.refused(invalid, "advantage_level", &t, a);
+    a.inputs.advantage_level = TRUING_LEVEL_SEQUENCE;
+    assert_eq!(POLICY.call(a, true), 0, "{}", message());
+    a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
+    POLICY.refused(device, "inputs.group_offsets", &t, a);
+
+    // the caller's stream
+    let (_t, mut a) = good(&context);
+    a.stream = std::ptr::without_provenance_mut::<c_void>(4096);
+    assert_eq!(LOGPROB.call(a, true), 0, "{}", message());
+    assert_eq!(standin(CUDA, c"standin_stream", 0), 4096);
+    // a graph: kernels must have been loaded
+    let fresh = Given::new(|_| {});
+    standin(CUDA, c"standin_capture", 1);
+    let (_t, a) = good(&fresh);
+    assert_eq!(LOGPROB.call(a, true), TRUING_STATUS_LAUNCH_FAILED);
+    assert!(message().contains("stream: got a stream under capture"), "{}", message());
+    standin(CUDA, c"standin_capture", 0);
+    // SAFETY: a living context, or NULL, which is refused.
+    unsafe {
+        assert_eq!(truing_prepare(null(), 0), invalid);
+        assert_eq!(truing_prepare(fresh.0, 7), TRUING_STATUS_NO_DEVICE, "{}", message());
+        assert_eq!(truing_prepare(fresh.0, 0), 0, "{}", message());
+    }
+    standin(CUDA, c"standin_capture", 1);
+    assert_eq!(LOGPROB.call(a, true), 0, "{}", message());
+    standin(CUDA, c"standin_capture", 0);
+
+    // no current context: that of the device, if somebody has made it; afterwards there is none again
+    standin(CUDA, c"standin_context", 0);
+    let (_t, a) = good(&context);
+    assert_eq!(LOGPROB.call(a, true), TRUING_STATUS_NO_DEVICE);
+    assert!(message().contains("no context of the tensors' device"), "{}", message());
+    standin(CUDA, c"standin_primary", 1);
+    assert_eq!(LOGPROB.call(a, true), 0, "{}", message());
+    // SAFETY: as above.
+    assert_eq!(unsafe { truing_prepare(context.0, 0) }, 0, "{}", message());
+    assert_eq!(standin(CUDA, c"standin_retained", 0), 0, "what is retained is given back");
+    assert_eq!(standin(CUDA, c"standin_current", 0), 0, "what was current is so again");
+    standin(CUDA, c"standin_primary", 0);
+    standin(CUDA, c"standin_context", 1);
+
+    // the folder of compiled kernels
+    let dir = std::path::PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("c cache");
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = CString::new(dir.to_str().unwrap()).unwrap();
+    let compiled = || standin(NVRTC, c"standin_compiled", 0);
+    for fresh in [true, false] {
+        let (context, before) = (Given::new(|o| o.cuda_cache_dir = path.as_ptr()), compiled());
+        let (_t, a) = good(&context);
+        assert_eq!(LOGPROB.call(a, true), 0, "{}", message());
+        assert_eq!(compiled() > before, fresh, "the folder was not used");
+    }
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+    println!("{} ways of the C ABI refused by name", cases + 7);
+}
+
+/// Without a driver the same call says so.
+pub fn without_driver() {
+    let (context, rows) = (Given::new(|_| {}), Rows::new());
+    let (mut t, mut a) = (Arrays::new(true), zeros(&context));
+    rows.forward(&mut t, &mut a, 0);
+    assert_eq!(LOGPROB.call(a, true), TRUING_STATUS_NO_DEVICE, "{}", message());
+    // SAFETY: a living context.
+    assert_eq!(unsafe { truing_prepare(context.0, 0) }, TRUING_STATUS_NO_DEVICE);
+    assert!(message().starts_with("truing_prepare: device: got"), "{}", message());
+}

@@ -1,0 +1,321 @@
+"""The Python package on CUDA arrays: the bits of the same calls on the CPU, streams, graphs, what is refused.
+
+Usage: cuda.py LIBRARY [torch]. With `torch`, tensors of torch on the current CUDA device (`cuda/gpu-check` runs that, and its
+table is on standard output); without, arrays as CuPy has them over the host's memory, for the stand-in driver of
+`tests/cuda.rs`."""
+
+import contextlib
+import sys
+import threading
+import time
+
+import truing
+
+truing.load(sys.argv[1])
+TORCH = sys.argv[2:] == ["torch"]
+checks = 0
+
+
+def check(ok, words=""):
+    global checks
+    checks += 1
+    if not ok:
+        raise AssertionError(words)
+
+
+def refused(name, words, call, *args, **keywords):
+    try:
+        call(*args, **keywords)
+    except truing.Error as e:
+        check(e.name == name and words in e.message, f"{e}, expected {name} with {words!r}")
+    else:
+        raise AssertionError(f"not refused: {words}")
+
+
+if TORCH:
+    import torch
+
+    torch.manual_seed(3)
+    F32, BF16, F16 = torch.float32, torch.bfloat16, torch.float16
+
+    def normal(*shape, dtype=torch.float32):
+        return torch.randn(shape, dtype=torch.float32).to(dtype)
+
+    def whole(low, high, *shape):
+        return torch.randint(low, high, shape)
+
+    def put(x):
+        return x.cuda() if isinstance(x, torch.Tensor) else x
+
+    def marks(x):
+        return (x > -0.8).to(torch.uint8)
+
+    def numbers(x):
+        return torch.tensor(x)
+
+    def same(got, want):
+        got = got.cpu()
+        words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[got.element_size()]
+        nan = lambda x: x.isnan() if x.is_floating_point() else torch.zeros(())  # noqa: E731
+        bits = lambda x: (x.nan_to_num(0, float("inf"), float("-inf")) if x.is_floating_point() else x).reshape(-1).view(words)  # noqa: E731
+        return got.dtype == want.dtype and got.shape == want.shape and torch.equal(nan(got), nan(want)) and torch.equal(bits(got), bits(want))
+
+else:
+    import numpy
+
+    rng = numpy.random.default_rng(3)
+    F32, BF16, F16 = "f4", None, "f2"
+
+    class Array:
+        """An array of a library like CuPy, whose device is the stand-in's: the host's memory."""
+
+        device = contextlib.nullcontext()
+
+        def __init__(self, array):
+            self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+        @property
+        def __cuda_array_interface__(self):
+            a = self.array
+            return dict(a.__array_interface__, strides=None if a.flags.c_contiguous else a.strides, version=3, stream=1)
+
+        def __dlpack_device__(self):
+            return (2, 0)
+
+        def __getitem__(self, key):
+            return Array(self.array[key])
+
+    class Pack:
+        """One that knows DLPack only, and wants to be told the stream."""
+
+        streams = []
+
+        def __init__(self, array):
+            self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+        def __dlpack_device__(self):
+            return (2, 0)
+
+        def __dlpack__(self, *, stream, max_version):
+            self.streams.append(stream)
+            # the capsule says CPU; what is read from it is a struct that may be changed
+            from truing import _abi, _tensor
+
+            capsule = self.array.__dlpack__(max_version=max_version)
+            _tensor._Versioned.from_address(_tensor._pointer(capsule, b"dltensor_versioned")).dl_tensor.device.device_type = _abi.TRUING_DEVICE_CUDA
+            return capsule
+
+    def empty(shape, dtype):
+        # aligned as a device's allocations are
+        room = numpy.full(int(numpy.prod(shape)) * numpy.dtype(dtype).itemsize + 256, 7, "u1")
+        start = -room.ctypes.data % 256
+        return Array(room[start : len(room) - 256 + start].view(dtype).reshape(shape))
+
+    def normal(*shape, dtype="f4"):
+        return rng.normal(size=shape).astype(dtype)
+
+    def whole(low, high, *shape):
+        return rng.integers(low, high, shape)
+
+    def put(x):
+        return Array(x.copy()) if isinstance(x, numpy.ndarray) else x
+
+    def marks(x):
+        return (x > -0.8).astype("u1")
+
+    def numbers(x):
+        return numpy.array(x)
+
+    def same(got, want):
+        got = got.array
+        bits = lambda x: numpy.where(x == x, x, numpy.zeros((), x.dtype)).tobytes()  # noqa: E731
+        return got.dtype == want.dtype and got.shape == want.shape and numpy.array_equal(got != got, want != want) and bits(got) == bits(want)
+
+
+if TORCH:
+    torch.zeros(1).cuda()
+    begin = time.perf_counter()
+    truing.prepare(torch.cuda.current_device())
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: every kernel compiled and loaded in {time.perf_counter() - begin:.1f} s")
+compared = 0
+
+
+def both(what, call):
+    """`call(put)` makes its arrays with `put`: here once for the CPU, once for the device."""
+    global compared
+    want, got = vars(call(lambda x: x)), vars(call(put))
+    check(set(got) == set(want), what)
+    for name, value in want.items():
+        compared += 1
+        check(same(got[name], value), f"{what}: {name} has other bits")
+
+
+# ---- every routed operation
+B, T, V = 3, 5, 33001
+FIGURES = dict(lse=True, max=True, argmax=True, entropy=True, log_sum_sq=True, is_top1=True, stats=True, status=True)
+target = whole(0, V, B, T)
+target[0, 1] = -100
+mask = marks(normal(B, T))
+for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
+    z = normal(B, T + 1, V, dtype=dtype) * 3
+    z[1, 2, 5], z[2, 0, 7] = float("-inf"), float("nan")
+    rows = lambda put: put(z)[:, :-1]  # noqa: E731  [B, T, V] inside [B, T + 1, V]
+    both(f"logprob {dtype}", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), **FIGURES))
+    options = dict(temperature=0.7, softcap=30.0, n_valid_vocab=V - 7)
+    bias = normal(V)
+    both("logprob with transforms", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, bias=put(bias), **options, **FIGURES))
+    g, h = normal(B, T), normal(B, T)
+
+    def backward(put, stats, **more):
+        a, y = rows(put), put(target)
+        kept = truing.logprob(a, y, ignore_index=-100, stats=True).stats if stats else None
+        return truing.logprob_backward(a, y, ignore_index=-100, grad_logprob=put(g), grad_entropy=put(h), stats=kept, status=True, **more)
+
+    both("backward", lambda put: backward(put, True))
+    both("backward without statistics", lambda put: backward(put, False, grad_scale=0.5))
+
+    def in_place(put):
+        a = put(z + 0)[:, :-1]
+        return truing.logprob_backward(a, put(target), ignore_index=-100, grad_logprob=put(g), grad_logits=a)
+
+    both("backward in place", in_place)
+
+S = 64
+logps, refs, old = -abs(normal(S, 130)), -abs(normal(S, 130)), -abs(normal(S, 130))
+live = marks(normal(S, 130))
+both("sequence", lambda put: truing.sequence(put(logps), put(refs), mask=put(live), score="sum", counts=True, first=True, last=True, status=True))
+scores, ref_scores = -40 * abs(normal(S)), -40 * abs(normal(S))
+up = normal(S)
+both("sequence backward", lambda put: truing.sequence_backward(put(up), put(logps), mask=put(live), score="mean", divisor="tokens"))
+cu = numbers([0, 100, 101, 101, 4000, S * 130])
+flat = logps.reshape(-1)
+both("packed", lambda put: truing.sequence(put(flat), cu_seqlens=put(cu), score="sum", counts=True))
+FULL = dict(losses=True, reward_chosen=True, reward_rejected=True, statistics=True, status=True, counters=True)
+both("dpo", lambda put: truing.losses.dpo(put(scores), put(ref_scores), beta=0.3, layout="interleaved", reduction="mean", **FULL))
+both("simpo", lambda put: truing.losses.simpo(put(scores), layout="stacked", reduction="sum", score_kind="mean", **FULL))
+weight = abs(normal(S))
+label = marks(up)
+both("kto", lambda put: truing.losses.kto(put(scores), put(ref_scores), label=put(label), baseline=put(up[:1]), item_weight=put(weight), reduction="mean", losses=True))
+advantage = normal(S)
+TOKENS = dict(level="token", aggregate="token_mean", values=True, statistics=True, token_status=True, counters=True)
+both("ppo_clip", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), **TOKENS))
+KL = dict(kl="k3", kl_coef=0.04, kl_weight="one", kl_gradient="pathwise", out_kl=True)
+GRPO = dict(TOKENS, aggregate="seq_mean_token_mean", count_empty="all")
+both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), ref=put(refs), **KL, **GRPO))
+WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
+both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
+
+# ---- what is refused, by name
+z = normal(4, 100)
+y = whole(0, 100, 4)
+refused("UNSUPPORTED_DEVICE", "rows.target: got memory of the CPU", truing.logprob, put(z), y)
+refused("UNSUPPORTED_DEVICE", "rows.target: got a CUDA tensor", truing.logprob, z, put(y))
+refused("UNSUPPORTED_DEVICE", "figures.out_rank", truing.logprob, put(z), put(y), rank=True)
+refused("UNSUPPORTED_DEVICE", "hidden: got a CUDA tensor", truing.linear_logprob, put(z), put(z), put(y))
+refused("INVALID_ARGUMENT", "context: got NULL", truing.logprob, put(z), put(y), context=truing.SERIAL)
+refused("INVALID_ARGUMENT", "stream", truing.logprob, z, y, stream=4096)
+
+if not TORCH:
+    # DLPack: the producer is told the stream, 1 for the default one
+    want = truing.logprob(z, y, stats=False).logprob
+    got = truing.logprob(Pack(z), Pack(y), logprob=Array(numpy.zeros(4, "f4")), stream=4096).logprob
+    check(same(got, want) and Pack.streams == [4096, 4096], Pack.streams)
+    refused("INVALID_ARGUMENT", "output: got True", truing.logprob, Pack(z), Pack(y))
+    broken = Array(z)
+    broken.array = z.astype(">f4")
+    refused("UNSUPPORTED_DTYPE", "logits", truing.logprob, broken, put(y))
+    frozen = z.copy()
+    frozen.flags.writeable = False
+    refused("INVALID_ARGUMENT", "a read-only array", truing.logprob, put(z), put(y), logprob=Array(frozen[:, 0]))
+
+    class Stream:
+        ptr = 8192
+
+    check(same(truing.logprob(put(z), put(y), stream=Stream()).logprob, want))
+    truing.prepare(0)
+    refused("NO_DEVICE", "device: got 9", truing.prepare, 9)
+else:
+    # ---- streams: what is asked for on one runs behind what it has to wait for
+    side = torch.cuda.Stream()
+    a, b = put(normal(64, V)), put(whole(0, V, 64))
+    want = truing.logprob(a.cpu(), b.cpu()).logprob
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        torch.cuda._sleep(20_000_000)
+        moved = a * 1
+        got = truing.logprob(moved, b).logprob
+    side.synchronize()
+    check(same(got, want), "torch's current stream")
+    torch.cuda.synchronize()
+    explicit = truing.logprob(a, b, stream=side).logprob
+    side.synchronize()
+    check(same(explicit, want), "a stream by name")
+    # nothing is waited for: the call returns while the stream sleeps (torch has the memory from the call before)
+    truing.logprob(a, b)
+    torch.cuda._sleep(2_000_000_000)
+    busy = truing.logprob(a, b).logprob
+    check(not torch.cuda.current_stream().query(), "the call waited for the device")
+    torch.cuda.synchronize()
+    check(same(busy, want))
+
+    # ---- graphs
+    table = []
+
+    def captured(what, call, inputs, again, calls=100):
+        """Captures `call()`, replays it with other numbers in `inputs`, and times the replay."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            out = call(inputs)
+        for x, new in zip(inputs, again):
+            x.copy_(new)
+        graph.replay()
+        torch.cuda.synchronize()
+        for name, value in vars(call([x.cpu() for x in inputs])).items():
+            check(same(getattr(out, name), value), f"{what}: {name} of a graph has other bits")
+        many = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(many):
+            for _ in range(calls):
+                call(inputs)
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        times = []
+        for _ in range(15):
+            start.record()
+            many.replay()
+            end.record()
+            torch.cuda.synchronize()
+            times.append(start.elapsed_time(end) * 1000 / calls)
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        for _ in range(100):
+            call(inputs)
+        host = (time.perf_counter() - begin) * 1e4
+        torch.cuda.synchronize()
+        table.append(f"| {what} | {sorted(times)[7]:.1f} | {host:.0f} |")
+
+    fresh = lambda *xs: [put(x) for x in xs]  # noqa: E731
+    captured("logprob 64 x 33001 f32", lambda x: truing.logprob(*x), [a, b], [a.flip(0), b.flip(0)], 20)
+    n = 8192
+    t = [-abs(normal(64, n // 64)) for _ in range(3)] + [normal(64)]
+    captured("ppo_clip, 8192 tokens", lambda x: truing.losses.ppo_clip(x[0], x[1], advantage=x[3], level="token", aggregate="token_mean"),
+             fresh(*t), fresh(*[x.flip(0) for x in t]))  # fmt: skip
+    captured("ppo_clip with k3, 8192 tokens", lambda x: truing.losses.ppo_clip(x[0], x[1], advantage=x[3], ref=x[2], level="token", aggregate="token_mean", kl="k3",
+             kl_coef=0.04, kl_weight="one", kl_gradient="pathwise"), fresh(*t), fresh(*[x.flip(0) for x in t]))  # fmt: skip
+    p = [-40 * abs(normal(n)), -40 * abs(normal(n))]
+    captured("dpo, 4096 pairs", lambda x: truing.losses.dpo(*x, layout="interleaved", reduction="mean"), fresh(*p), fresh(*[x.flip(0) for x in p]))
+    captured("sequence, 64 x 128", lambda x: truing.sequence(*x, score="sum"), fresh(t[0]), fresh(t[1]))
+    print("| call from Python | us in a graph | us to enqueue |\n|---|---|---|\n" + "\n".join(table))
+
+    # ---- a thread that has no current context, another device where there is one
+    found = []
+    thread = threading.Thread(target=lambda: found.append(truing.logprob(a, b).logprob))
+    thread.start()
+    thread.join()
+    check(len(found) == 1 and same(found[0], truing.logprob(a.cpu(), b.cpu()).logprob), "a thread of its own")
+    if torch.cuda.device_count() > 1:
+        far = truing.logprob(a.to("cuda:1"), b.to("cuda:1")).logprob
+        check(same(far, found[0].cpu()), "another device than the current one")
+        check(torch.cuda.current_device() == 0)
+    else:
+        print("skipped: a second device (there is one)")
+
+print(f"cuda.py: {checks} checks, {compared} arrays have the CPU's bits")
