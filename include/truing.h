@@ -2316,8 +2316,7 @@ typedef struct truing_divergence_finish_args {
 /// Records carry no trace of where logits came from.
 typedef struct truing_divergence_finish_args truing_linear_divergence_finish_args;
 
-/// Divergence of two heads (`truing_linear_divergence_forward`).
-/// No function of this version takes it; its layout may still change until one does.
+/// Divergence of two heads and its gradients (`truing_linear_divergence_forward`). Phase SINGLE writes figures and gradients, FIGURES figures, WITH_COEFFICIENTS the gradients from those of the figures and `outputs.out_status`.
 typedef struct truing_linear_divergence_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -2349,15 +2348,17 @@ typedef struct truing_linear_divergence_args {
     struct truing_divergence_options options;
     /// Few columns.
     struct truing_partial partial;
-    /// Phase WITH_COEFFICIENTS only: weights hold these columns.
+    /// All 0: heads hold whole vocabularies.
     struct truing_shard shard;
     /// Values, figures.
     struct truing_divergence_outputs outputs;
-    /// f32 [N], upstream of out_values; with stats this is the backward.
+    /// f32 [N], upstream of out_values, NULL = 0.
     const struct truing_tensor *grad_values;
-    /// float 0-d, NULL = 1.
+    /// float 0-d, NULL = 0, or 1 in phase SINGLE where the other two are NULL.
     const struct truing_tensor *grad_loss;
-    /// f32 [N,16] of an earlier call.
+    /// f32 [N], of the target, NULL = 0.
+    const struct truing_tensor *grad_student_logprob;
+    /// f32 [N,16] of an earlier call, phase WITH_COEFFICIENTS; NULL = recompute.
     const struct truing_tensor *stats;
     /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     double grad_scale;
@@ -5276,6 +5277,22 @@ truing_status truing_uld(const struct truing_uld_args *args);
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
 truing_status truing_uld_workspace_size(const struct truing_uld_args *args, size_t *minimum, size_t *preferred);
 
+/// Divergences of the rows of two models from hidden states and heads, and the gradients of these, without logits tensors; see
+/// `truing_linear_divergence_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+truing_status truing_linear_divergence_forward(const struct truing_linear_divergence_args *args);
+
+/// Bytes of workspace for `truing_linear_divergence_forward`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_divergence_forward_workspace_size(const struct truing_linear_divergence_args *args,
+                                                              size_t *minimum,
+                                                              size_t *preferred);
+
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.
 ///
@@ -5672,7 +5689,7 @@ TRUING_STATIC_ASSERT(divergence_forward_args_size, sizeof(truing_divergence_forw
 TRUING_STATIC_ASSERT(divergence_backward_args_size, sizeof(truing_divergence_backward_args) == 856);
 TRUING_STATIC_ASSERT(divergence_local_args_size, sizeof(truing_divergence_local_args) == 840);
 TRUING_STATIC_ASSERT(divergence_finish_args_size, sizeof(truing_divergence_finish_args) == 704);
-TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1336);
+TRUING_STATIC_ASSERT(linear_divergence_args_size, sizeof(truing_linear_divergence_args) == 1344);
 TRUING_STATIC_ASSERT(linear_divergence_local_args_size, sizeof(truing_linear_divergence_local_args) == 936);
 TRUING_STATIC_ASSERT(sequence_kl_args_size, sizeof(truing_sequence_kl_args) == 504);
 TRUING_STATIC_ASSERT(kto_baseline_args_size, sizeof(truing_kto_baseline_args) == 176);

@@ -18,7 +18,7 @@ use truing_tests::{Bits, Data, Random, id, with_scratch};
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 15] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 16] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -34,6 +34,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 15] = [
     ("divergence", divergence),
     ("advantage", advantages),
     ("composites", composites),
+    ("linear_divergence_forward", linear_divergence_forward),
 ];
 /// Where the hashes are committed.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
@@ -1069,6 +1070,74 @@ fn divergence(i: usize, c: &Context) -> u64 {
     h.add(&loss);
     h.add(&gs);
     h.add(&gt);
+    h.0
+}
+
+/// Every kind in turn from two heads, figures, statistics and the gradients of both sides.
+fn linear_divergence_forward(i: usize, c: &Context) -> u64 {
+    use truing_core::linear_divergence as heads;
+    use truing_cpu::linear_divergence::{self as kernel, Asked, Fused, Head, Inputs, Teacher};
+    let mut r = Random(0x11_d1f0 + i as u64);
+    let info = &div::Kind::ALL[i % 17];
+    let param = if info.param.is_some() { [0.5, 0.25, 0.125][i / 17 % 3] } else { f64::NAN };
+    let (n, v) = (if i % 50 == 49 { 230 } else { 1 + r.below(20) }, [3, 17, 64, 300, 2049][i % 5]);
+    let (width, d) = (v + i % 3, [1 + r.below(24), 1 + r.below(24)]);
+    let rows = RowCase::new(&mut r, n, v);
+    let other = Options {
+        transform: Transform { temperature: if i % 7 == 0 { 1.5 } else { 1.0 }, ..Transform::default() },
+        ..rows.options
+    };
+    let other = Options { n_valid_vocab: if i % 4 == 0 { v } else { 0 }, ..other };
+    let options = div::Options {
+        kind: info.kind,
+        param,
+        hard_weight: if i % 4 == 1 { 0.5 } else { 0.0 },
+        reduction: Some(Reduction::Mean),
+        ..div::Options::default()
+    };
+    let own = core_linear::Problem::new(n, d[0], v, rows.options).unwrap();
+    let other = core_linear::Problem::new(n, d[1], width, other).unwrap();
+    let problem = heads::Problem::new(own, heads::Side::Head(other), options).unwrap();
+    let kinds = [[i % 3, i / 3 % 3], [i / 9 % 3, i / 27 % 3]];
+    let sides = [(d[0], v), (d[1], width)];
+    let data = [0, 1].map(|side| {
+        let (d, v) = sides[side];
+        let hidden = Data::new(kinds[side][0], &reals(&mut r, n * d, 3.0));
+        (hidden, Data::new(kinds[side][1], &reals(&mut r, v * d, 2.0)))
+    });
+    let head = |side: usize| Head {
+        hidden: data[side].0.view(Layout::contiguous(n, sides[side].0)),
+        weight: data[side].1.view(Layout::contiguous(sides[side].1, sides[side].0)),
+        transform: if side == 0 { rows.transform() } else { TransformInputs::default() },
+    };
+    let inputs = Inputs { student: head(0), teacher: Teacher::Head(head(1)), rows: rows.rows(), row_weight: None };
+    let (mut values, mut stats, mut loss) = (vec![7.5f32; n], vec![7.5f32; n * div::STATS], [7.5f64]);
+    let mut places = sides.map(|(d, v)| [vec![7.5f32; n * d], vec![7.5f32; v * d]]);
+    let grads = {
+        let [[sh, sw], [th, tw]] = &mut places;
+        [(sh, sw, sides[0]), (th, tw, sides[1])].map(|(h, w, (d, v))| Grads {
+            hidden: Some(MatrixMut::contiguous(h, n, d).unwrap().into()),
+            weight: Some(MatrixMut::contiguous(w, v, d).unwrap().into()),
+            ..Grads::default()
+        })
+    };
+    let out = div::Figures {
+        values: Some(MatrixMut::vector(&mut values)),
+        stats: Some(MatrixMut::contiguous(&mut stats, n, div::STATS).unwrap()),
+        ..div::Figures::default()
+    };
+    let totals = pairs::Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+    let need = kernel::workspace(c, &problem, inputs.dtypes(), &Asked::new(&grads, true, true));
+    let bytes = if i % 2 == 0 { need.minimum } else { need.preferred };
+    with_scratch(bytes, |w| {
+        let upstream = div::Upstream { loss: Some(1.0), ..div::Upstream::default() };
+        kernel::forward(c, &problem, &inputs, out, totals, Fused { upstream, grads }, w).unwrap();
+    });
+    let mut h = Hash::new();
+    h.add(&values);
+    h.add(&stats);
+    h.add(&loss);
+    places.iter().flatten().for_each(|g| h.add(g));
     h.0
 }
 

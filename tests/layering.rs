@@ -112,6 +112,7 @@ fn families_have_one_file_a_floor() {
         "linear_preference",
         "policy",
         "linear_policy",
+        "linear_divergence",
         "batch",
         "classes",
         "advantage",

@@ -42,7 +42,8 @@ fn committed_bits() {
     distinct.dedup();
     assert!(distinct.len() > committed.len() * 99 / 100, "cases that are all alike prove nothing: {}", distinct.len());
     let mut cases = Cases::default();
-    let rounds = ["linear_logprob_backward", "linear_preference_forward", "linear_policy_forward"];
+    let rounds =
+        ["linear_logprob_backward", "linear_preference_forward", "linear_policy_forward", "linear_divergence_forward"];
     let (mut fast, mut rounded) = (vec![None; committed.len()], 0);
     let all: Vec<Isa> = Isa::available().collect();
     println!("instruction sets: {}", all.iter().map(|i| i.name()).collect::<Vec<_>>().join(", "));
@@ -82,7 +83,7 @@ fn committed_bits() {
     println!("{rounded} cases of the fast mode have bits of their own");
     assert!((1..=hashes::CASES).contains(&rounded), "about a quarter of the cases of two operations has bf16 operands");
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
-    cases.finish("committed bits", 15 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
+    cases.finish("committed bits", 16 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
 
 // ---- rows against f64
@@ -653,6 +654,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     use truing_ffi::batch::*;
     use truing_ffi::classes::*;
     use truing_ffi::correction::*;
+    use truing_ffi::linear_divergence::*;
     use truing_ffi::linear_logprob::*;
     use truing_ffi::linear_policy::*;
     use truing_ffi::linear_preference::*;
@@ -756,6 +758,14 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.outputs.out_loss = loss(0.25);
     });
     all.push(call(a, truing_linear_policy_forward));
+    let a = args(truing_linear_divergence_forward_workspace_size, |a: &mut truing_linear_divergence_args| {
+        (a.student.hidden, a.student.weight, a.phase) = (hidden, weight, TRUING_PHASE_SINGLE);
+        (a.teacher.hidden, a.teacher.weight) = (f(&[n, 5]), f(&[v, 5]));
+        (a.options.kind, a.options.teacher_form) = (TRUING_DIVERGENCE_FORWARD_KL, TRUING_TEACHER_LOGITS);
+        (a.options.aggregate.mode, a.outputs.out_loss) = (TRUING_AGGREGATE_TOKEN_MEAN, loss(0.0));
+        (a.student_grads.grad_hidden_out, a.student_grads.grad_weight_out) = (f(&[n, d]), head_gradient());
+    });
+    all.push(call(a, truing_linear_divergence_forward));
     let bytes = |shape: &[i64]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
     let a = args(truing_importance_weight_workspace_size, |a: &mut truing_importance_weight_args| {
         (a.old, a.sampler, a.level) = (tokens, tokens, TRUING_WEIGHT_LEVEL_TOKEN);
@@ -978,7 +988,7 @@ fn zero_rows_of_every_operation() {
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
     assert_eq!(core_linear::Problem::new(3, 4, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
-    cases.finish("zero rows", 74);
+    cases.finish("zero rows", 80);
 }
 
 /// Promise R11: in a child process that the kernel kills at any system call but `read`, `write` and `exit`, every
@@ -1023,7 +1033,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 57);
+    assert_eq!(all.len(), 58);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

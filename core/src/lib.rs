@@ -14,6 +14,7 @@ pub mod correction;
 pub mod divergence;
 pub mod dtype;
 pub mod error;
+pub mod linear_divergence;
 pub mod linear_logprob;
 pub mod linear_policy;
 pub mod linear_preference;

@@ -9,6 +9,7 @@ use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, splat};
 use crate::sequence::{Counters, check_space, overflow};
+use core::ops::Range;
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
 use truing_core::divergence::{
     Figures, Form, Joint, Kind, Outcome, Problem, Row, STATS, Saved, Teacher, Upstream, bad, name_side,
@@ -100,14 +101,7 @@ pub fn forward_fused(
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.map(|g| divisor.map_or(0.0, |z| g / z)), ..Upstream::default() };
-    let call = Call {
-        upstream,
-        moments: out.stats.is_some() || upstream.loss.is_some(),
-        cross: [out.cross_entropy.is_some(), out.reverse_cross_entropy.is_some()],
-        ranks: [out.student_rank.is_some(), out.teacher_rank.is_some()],
-        entropy: out.student_entropy.is_some() || out.teacher_entropy.is_some(),
-        ..Call::new(problem, &inputs)
-    };
+    let call = Call::new(problem, &inputs).asked(&out, upstream, upstream.loss.is_some());
     let (counters, n) = (Counters::new(), problem.rows());
     let mut arena = Arena::new(workspace);
     let mut losses = match &totals.loss {
@@ -332,7 +326,7 @@ fn check_sides<'a, G: core::borrow::Borrow<Grad<'a>>>(
     }
     problem.check_weight(&inputs.rows, inputs.row_weight.as_ref())
 }
-fn check_loss(problem: &Problem, totals: &Totals<'_>) -> Result<()> {
+pub(crate) fn check_loss(problem: &Problem, totals: &Totals<'_>) -> Result<()> {
     let Some(loss) = &totals.loss else { return Ok(()) };
     loss.layout().check("outputs.out_loss", 1, 1)?;
     if !matches!(loss.dtype(), Dtype::F32 | Dtype::F64) {
@@ -341,7 +335,12 @@ fn check_loss(problem: &Problem, totals: &Totals<'_>) -> Result<()> {
     problem.check_reduces("outputs.out_loss")
 }
 /// Writes what all rows have together.
-fn conclude_loss(totals: Totals<'_>, losses: Option<MatrixMut<'_, f64>>, divisor: Option<f64>, counters: &Counters) {
+pub(crate) fn conclude_loss(
+    totals: Totals<'_>,
+    losses: Option<MatrixMut<'_, f64>>,
+    divisor: Option<f64>,
+    counters: &Counters,
+) {
     if let (Some(mut place), Some(losses)) = (totals.loss, losses) {
         // rows that do not count hold 0
         let sum = (0..losses.rows()).fold(0.0, |sum, i| sum + losses.get(i));
@@ -354,31 +353,34 @@ fn conclude_loss(totals: Totals<'_>, losses: Option<MatrixMut<'_, f64>>, divisor
 
 /// What all rows share.
 #[derive(Clone, Copy)]
-struct Call<'a> {
-    problem: &'a Problem,
-    /// Student, teacher.
-    jobs: [Job<'a>; 2],
-    weight: Option<Matrix<'a, f32>>,
-    stats: Option<Matrix<'a, f32>>,
-    upstream: Upstream<'a>,
+pub(crate) struct Call<'a> {
+    pub(crate) problem: &'a Problem,
+    /// Student, teacher. With `stats` they may be of some columns alone, the same ones of both as far as they go.
+    pub(crate) jobs: [Job<'a>; 2],
+    pub(crate) weight: Option<Matrix<'a, f32>>,
+    pub(crate) stats: Option<Matrix<'a, f32>>,
+    /// `[N, 2]`: b at the column of the largest a, a at that of the largest b, where the columns at hand may lack them.
+    pub(crate) others: Option<Matrix<'a, f32>>,
+    pub(crate) upstream: Upstream<'a>,
     /// The means of the weights are needed.
-    moments: bool,
+    pub(crate) moments: bool,
     /// The cross entropies of t under p and of p under t are.
-    cross: [bool; 2],
+    pub(crate) cross: [bool; 2],
     /// Ranks in the student and in the teacher are.
-    ranks: [bool; 2],
+    pub(crate) ranks: [bool; 2],
     /// Entropies are.
-    entropy: bool,
+    pub(crate) entropy: bool,
 }
 impl<'a> Call<'a> {
     /// Values alone.
-    fn new(problem: &'a Problem, inputs: &Inputs<'a>) -> Call<'a> {
+    pub(crate) fn new(problem: &'a Problem, inputs: &Inputs<'a>) -> Call<'a> {
         let [student, teacher] = problems(problem);
         Call {
             problem,
             jobs: [job(student, inputs.student, inputs.rows), job(teacher, inputs.teacher, inputs.rows)],
             weight: inputs.row_weight,
             stats: None,
+            others: None,
             upstream: Upstream::default(),
             moments: false,
             cross: [false; 2],
@@ -386,8 +388,19 @@ impl<'a> Call<'a> {
             entropy: false,
         }
     }
+    /// What `out` asks for, and the gradients where `upstream` is given.
+    pub(crate) fn asked(self, out: &Figures<'_>, upstream: Upstream<'a>, gradients: bool) -> Call<'a> {
+        Call {
+            upstream,
+            moments: out.stats.is_some() || gradients,
+            cross: [out.cross_entropy.is_some(), out.reverse_cross_entropy.is_some()],
+            ranks: [out.student_rank.is_some(), out.teacher_rank.is_some()],
+            entropy: out.student_entropy.is_some() || out.teacher_entropy.is_some(),
+            ..self
+        }
+    }
     #[inline(always)]
-    fn target(&self, i: usize) -> Target {
+    pub(crate) fn target(&self, i: usize) -> Target {
         self.problem.target(&self.jobs[0].rows, self.weight.as_ref(), i)
     }
     /// Columns of a block that any side has.
@@ -398,10 +411,8 @@ impl<'a> Call<'a> {
     /// What the teacher's target gains.
     #[inline(always)]
     fn shift(&self, target: Target) -> Option<(usize, f32)> {
-        match (self.problem.options().teacher_target_shift, target) {
-            (shift, Target::Column(y)) if shift != 0.0 => Some((y, shift as f32)),
-            _ => None,
-        }
+        let shift = self.problem.options().teacher_target_shift;
+        if shift == 0.0 { None } else { self.jobs[1].local(target).map(|y| (y, shift as f32)) }
     }
     /// Weight of the row, factor of D in its value.
     fn factors(&self, i: usize) -> [f64; 2] {
@@ -569,10 +580,36 @@ pub(crate) enum Cut<'a> {
 }
 
 /// Logits of a side and where their gradient goes, for some rows.
-enum Place<'a> {
+pub(crate) enum Place<'a> {
     Read(Floats<'a>, usize),
     Apart(Floats<'a>, usize, FloatsMut<'a>),
     Same(FloatsMut<'a>),
+    Live(Live<'a>),
+}
+/// Rows of a group that are read, one behind the other without the rest; their gradients take their place if wanted.
+pub(crate) struct Live<'a> {
+    pub(crate) z: MatrixMut<'a, f32>,
+    /// Which rows they are, ascending.
+    pub(crate) live: &'a [usize],
+    /// The first row of this piece.
+    pub(crate) first: usize,
+    pub(crate) wanted: bool,
+}
+impl Live<'_> {
+    /// Where row `i` of the piece lies.
+    #[inline(always)]
+    fn at(&self, i: usize) -> Option<usize> {
+        self.live.binary_search(&(self.first + i)).ok()
+    }
+}
+impl Split for Live<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let second = self.first + row;
+        let at = self.live.partition_point(|&i| i < second);
+        let (a, b) = self.z.split(at);
+        let (before, after) = self.live.split_at(at);
+        (Live { z: a, live: before, ..self }, Live { z: b, live: after, first: second, ..self })
+    }
 }
 impl<'a> From<Grad<'a>> for Place<'a> {
     fn from(grad: Grad<'a>) -> Place<'a> {
@@ -595,6 +632,10 @@ impl Split for Place<'_> {
                 let (a, b) = g.split(row);
                 (Place::Same(a), Place::Same(b))
             }
+            Place::Live(x) => {
+                let (a, b) = x.split(row);
+                (Place::Live(a), Place::Live(b))
+            }
         }
     }
 }
@@ -607,16 +648,25 @@ impl Place<'_> {
             Place::Same(FloatsMut::Bf16(g)) => Raw::Bf16(g.row(i)),
             Place::Same(FloatsMut::F16(g)) => Raw::F16(g.row(i)),
             Place::Same(FloatsMut::F64(_)) => unreachable!("refused before"),
+            Place::Live(x) => Raw::F32(x.at(i).map_or(&[], |at| x.z.row(at))),
         }
     }
     fn wanted(&self) -> bool {
-        !matches!(self, Place::Read(..))
+        match self {
+            Place::Read(..) => false,
+            Place::Live(x) => x.wanted,
+            _ => true,
+        }
     }
     /// The gradient of row `i` from column `first` on, `n` columns.
     #[inline(always)]
     fn gradient(&mut self, i: usize, first: usize, n: usize) -> Option<Cut<'_>> {
         let g = match self {
             Place::Read(..) => return None,
+            Place::Live(x) => {
+                let at = if x.wanted { x.at(i) } else { None };
+                return at.map(|at| Cut::F32(&mut x.z.row_mut(at)[first..first + n]));
+            }
             Place::Apart(_, _, g) | Place::Same(g) => g,
         };
         Some(match g {
@@ -646,19 +696,33 @@ fn run(
     losses: Option<MatrixMut<'_, f64>>,
     counters: &Counters,
 ) {
+    let work = Work { places: grads.map(Place::from), out, losses, others: None };
+    run_rows(context, call, 0..call.problem.rows(), work, counters);
+}
+/// The rows of a range, whose outputs `work` begins with.
+pub(crate) fn run_rows(context: &Context, call: &Call<'_>, rows: Range<usize>, work: Work<'_>, counters: &Counters) {
     let (isa, grain) = (context.isa(), (GRAIN / call.valid().max(1)).max(1));
-    let [student, teacher] = grads.map(Place::from);
-    let rows = ((student, teacher), (out, losses));
-    context.rows(call.problem.rows(), grain, rows, |first, n, ((student, teacher), (out, losses))| {
-        let mut work = Work { places: [student, teacher], out, losses };
+    context.rows(rows.len(), grain, work, |first, n, mut work| {
+        let first = rows.start + first;
         on_lanes!(isa, s => work.run(&mut Lanes::new(s), call, first, n, counters), work.run(&mut Plain::new(), call, first, n, counters))
     });
 }
 /// Some rows and their outputs.
-struct Work<'a> {
-    places: [Place<'a>; 2],
-    out: Figures<'a>,
-    losses: Option<MatrixMut<'a, f64>>,
+pub(crate) struct Work<'a> {
+    pub(crate) places: [Place<'a>; 2],
+    pub(crate) out: Figures<'a>,
+    pub(crate) losses: Option<MatrixMut<'a, f64>>,
+    /// Where [`Call::others`] goes.
+    pub(crate) others: Option<MatrixMut<'a, f32>>,
+}
+impl Split for Work<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let [student, teacher] = self.places;
+        let (student, teacher) = (student.split(row), teacher.split(row));
+        let (out, losses, others) = (self.out.split(row), self.losses.split(row), self.others.split(row));
+        let a = Work { places: [student.0, teacher.0], out: out.0, losses: losses.0, others: others.0 };
+        (a, Work { places: [student.1, teacher.1], out: out.1, losses: losses.1, others: others.1 })
+    }
 }
 impl Work<'_> {
     #[inline(always)]
@@ -683,6 +747,12 @@ impl Work<'_> {
                 place.copy_from_slice(&value[..n]);
             }
             counters.add(x.status);
+            if self.others.is_some() && target != Target::Ignored {
+                let views = self.views(call, first + i, i, target);
+                let (k, [a, b]) = (x.saved.k, call.problem.choice().order([&views[0], &views[1]]));
+                let found = [b.at(k[0] as usize), a.at(k[1] as usize)];
+                self.others.iter_mut().for_each(|m| m.row_mut(i).copy_from_slice(&found));
+            }
             if self.places[0].wanted() || self.places[1].wanted() {
                 self.gradients(engine, call, first + i, i, target, &x.saved);
             }
@@ -735,9 +805,15 @@ impl Work<'_> {
         let own = {
             let views = self.views(call, at, i, target);
             let ordered = choice.order([&views[0], &views[1]]);
-            saved.anchor(&choice.form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]);
-            match target {
-                Target::Column(y) if hard != 0.0 => {
+            match &call.others {
+                Some(others) => {
+                    let [b, a] = *others.row(at) else { unreachable!("two columns") };
+                    with_formula!(choice.form, F => k.anchor::<F>([k.m[0], b], [a, k.m[1]]));
+                }
+                None => saved.anchor(&choice.form, &mut k, |j| [ordered[0].at(j as usize), ordered[1].at(j as usize)]),
+            }
+            match call.jobs[0].local(target) {
+                Some(y) if hard != 0.0 => {
                     // the target's own: 1 - p must not cancel
                     let (xa, xb) = (ordered[0].at(y), ordered[1].at(y));
                     let c = k.plain(xa, xb);
@@ -774,9 +850,7 @@ impl Work<'_> {
             let valid = call.jobs[of].problem.valid();
             self.places[of].fill(i, valid, width - valid, 0.0);
         }
-        if let Some((y, g)) = own
-            && y < call.jobs[0].problem.valid()
-        {
+        if let Some((y, g)) = own {
             self.places[0].fill(i, y, 1, g);
         }
     }

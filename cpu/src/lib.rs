@@ -7,6 +7,7 @@ pub mod correction;
 pub mod divergence;
 pub mod gemm;
 pub mod lanes;
+pub mod linear_divergence;
 pub mod linear_logprob;
 pub mod linear_policy;
 pub mod linear_preference;

@@ -28,9 +28,11 @@ use truing_core::row_loss::RowLossInputs;
 use truing_core::support::{Support, SupportFigures};
 use truing_core::{Error, Result, Status, Value};
 
+mod given;
 mod listed;
 mod more;
 mod shard;
+pub(crate) use given::{Fill, Given, Room, Tile, backward_given, given_need, raw_need, raw_rows};
 pub use more::Asked;
 use more::{Places, Seen};
 pub use shard::{local, local_workspace};
@@ -365,7 +367,7 @@ pub fn forward_loss(
     })
 }
 /// What is left of a workspace.
-fn rest<'a>(arena: &mut Arena<'a>) -> Result<&'a mut [u8]> {
+pub(crate) fn rest<'a>(arena: &mut Arena<'a>) -> Result<&'a mut [u8]> {
     let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
     arena.take::<u8>(bytes)
 }
@@ -494,7 +496,7 @@ pub struct Fused<'a> {
     pub scale: f64,
 }
 /// Rows of a group below which keeping its logits costs more than it saves.
-const ENOUGH: usize = 140;
+pub(crate) const ENOUGH: usize = 140;
 /// How the rows of a call are cut into groups whose logits are kept.
 pub(crate) struct Cuts {
     /// Live rows of a group whose logits fit; 0: they are not kept.
@@ -1744,6 +1746,8 @@ struct Pass {
     roomy: bool,
     /// The logits are there: no hidden states are packed, no weights copied, and dz takes the place of the logits.
     kept: bool,
+    /// dz is given tile by tile: no hidden states are packed and no weights copied either.
+    given: bool,
 }
 impl Pass {
     fn tile(sizes: &Sizes) -> usize {
@@ -1756,7 +1760,8 @@ impl Pass {
         let b = sizes.rows.next_multiple_of(LANES).min(BLOCK);
         let (t, total) = (Self::tile(sizes), !direct && sizes.rows > b);
         let together = Self::lanes(sizes);
-        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, together, roomy: true, kept: false }
+        let (roomy, kept, given) = (true, false, false);
+        Pass { weight: true, hidden: false, g: sizes.rows, t, b, c: b, total, together, roomy, kept, given }
     }
     fn hidden(sizes: &Sizes, b: usize) -> Pass {
         Pass {
@@ -1770,6 +1775,7 @@ impl Pass {
             together: Self::lanes(sizes),
             roomy: true,
             kept: false,
+            given: false,
         }
     }
     /// Both from kept logits of up to `sizes.rows` rows, at most a reduction block.
@@ -1824,6 +1830,10 @@ impl Pass {
     fn grad_hidden(&self, sizes: &Sizes) -> usize {
         if self.hidden { self.g.saturating_mul(sizes.d.next_multiple_of(LANES)) } else { 0 }
     }
+    /// Inputs of a worker's copy of weight rows.
+    fn scratch<K: Kernel>(&self, sizes: &Sizes) -> usize {
+        if self.kept || self.given { 0 } else { sizes.scratch::<K>(self.roomy) }
+    }
     fn totals(&self, sizes: &Sizes) -> usize {
         // the ones that sum up grad_bias stand behind the last column
         if self.total { self.t * (sizes.d + 1).next_multiple_of(LANES) } else { 0 }
@@ -1836,7 +1846,7 @@ impl Pass {
             need::<f32>(if self.kept { 0 } else { self.dz::<K>() }),
             need::<f32>(self.grad_hidden(sizes)),
             need::<f32>(self.totals(sizes)),
-            need::<K::In>(if self.kept { 0 } else { sizes.threads.saturating_mul(sizes.scratch::<K>(self.roomy)) }),
+            need::<K::In>(sizes.threads.saturating_mul(self.scratch::<K>(sizes))),
             need::<[f32; LANES]>(sizes.threads * self.panel::<K>()),
             need::<f32>(sizes.threads * self.local::<K>()),
         ])
@@ -1918,12 +1928,7 @@ fn backward_on<K: Kernel>(
 
     let direct = grads.continues();
     let wants_weight = grads.weight.is_some() || grads.bias.is_some();
-    let mut out = Outputs {
-        weight: grads.weight.as_mut().and_then(|g| Sink::new(g, grads.accumulate_weight, job.isa)),
-        bias: grads.bias.as_mut().and_then(|g| Sink::new(g, grads.accumulate_weight, job.isa)),
-        hidden: grads.hidden,
-        accumulate_hidden: grads.accumulate_hidden,
-    };
+    let mut out = Outputs::new(&mut grads, job.isa);
     if count > 0
         && let Some(kept) = &kept
     {
@@ -1943,24 +1948,10 @@ fn backward_on<K: Kernel>(
         let mut z = z;
         for p in plan.iter().flatten() {
             let z = z.as_mut().map(|(z, extra)| (&mut **z, *extra));
-            pass(k, job, &sizes, p, kept, count, z, &group.rows, group.before, &mut out, rest)?;
+            pass(k, job, &sizes, p, kept, count, z, None, &group.rows, group.before, &mut out, rest)?;
         }
     }
-    // what no live row and no valid column reaches
-    if !grads.accumulate_weight && group.before == 0 {
-        let first = if count > 0 { job.valid() } else { 0 };
-        for sink in out.weight.iter().chain(&out.bias) {
-            for j in first..sink.layout.rows() {
-                // SAFETY: one thread, and no other piece lives.
-                unsafe { sink.zero(j) };
-            }
-        }
-    }
-    if let (Some(g), false, true) = (&mut out.hidden, out.accumulate_hidden, count == 0 || job.valid() == 0) {
-        for i in group.rows.clone() {
-            put_row(job.isa, g, i, |g| g.fill(0.0), false);
-        }
-    }
+    out.finish(job, count, &group.rows, group.before);
     Ok(())
 }
 /// The constants of every live row, from its saved statistics or from a forward.
@@ -2025,6 +2016,36 @@ struct Outputs<'a, 'b> {
     bias: Option<Sink<'b>>,
     hidden: Option<FloatsMut<'a>>,
     accumulate_hidden: bool,
+}
+impl<'a> Outputs<'a, 'a> {
+    fn new(grads: &'a mut Grads<'_>, isa: Isa) -> Self {
+        let accumulate = grads.accumulate_weight;
+        Outputs {
+            weight: grads.weight.as_mut().and_then(|g| Sink::new(g, accumulate, isa)),
+            bias: grads.bias.as_mut().and_then(|g| Sink::new(g, accumulate, isa)),
+            hidden: grads.hidden.as_mut().map(FloatsMut::reborrow),
+            accumulate_hidden: grads.accumulate_hidden,
+        }
+    }
+}
+impl Outputs<'_, '_> {
+    /// Writes what none of the `count` live rows and no valid column reaches.
+    fn finish(&mut self, job: &Job<'_>, count: usize, rows: &Range<usize>, before: usize) {
+        if before == 0 {
+            let first = if count > 0 { job.valid() } else { 0 };
+            for sink in self.weight.iter().chain(&self.bias).filter(|sink| !sink.accumulate) {
+                for j in first..sink.layout.rows() {
+                    // SAFETY: one thread, and no other piece lives.
+                    unsafe { sink.zero(j) };
+                }
+            }
+        }
+        if let (Some(g), false, true) = (&mut self.hidden, self.accumulate_hidden, count == 0 || job.valid() == 0) {
+            for i in rows.clone() {
+                put_row(job.isa, g, i, |g| g.fill(0.0), false);
+            }
+        }
+    }
 }
 /// A matrix that tasks write at disjoint places.
 struct Sink<'a> {
@@ -2148,6 +2169,7 @@ fn pass<K: Kernel>(
     kept: &Kept<'_>,
     count: usize,
     logits: Option<(&mut [f32], &[f32])>,
+    mut fill: Option<&mut Fill<'_>>,
     range: &Range<usize>,
     before: usize,
     out: &mut Outputs<'_, '_>,
@@ -2164,7 +2186,7 @@ fn pass<K: Kernel>(
     };
     let grad_hidden = arena.take::<f32>(pass.grad_hidden(sizes))?;
     let totals = arena.take::<f32>(pass.totals(sizes))?;
-    let ns = if pass.kept { 0 } else { sizes.scratch::<K>(pass.roomy) };
+    let ns = pass.scratch::<K>(sizes);
     let scratch = Disjoint::new(arena.take::<K::In>(threads * ns)?);
     let (nb, nl) = (pass.panel::<K>(), pass.local::<K>());
     let buffers = Disjoint::new(arena.take::<[f32; LANES]>(threads * nb)?);
@@ -2213,7 +2235,12 @@ fn pass<K: Kernel>(
                         }
                     });
                 }
-                let rows = if pass.kept { n1..n1 } else { n0..n1 };
+                if let Some(fill) = &mut fill {
+                    let round = job.context.mode() == Mode::Fast && job.paired;
+                    let tile = Tile { context: job.context, z: &z, first: z0, strip, strip_len, ld, round };
+                    fill(n0..n1, v0..v1, &tile)?;
+                }
+                let rows = if pass.kept || pass.given { n1..n1 } else { n0..n1 };
                 for c0 in rows.step_by(pass.c.max(1)) {
                     let c1 = n1.min(c0 + pass.c);
                     if packed != (c0, c1) {

@@ -2386,8 +2386,7 @@ pub struct truing_divergence_finish_args {
     pub reserved: [u8; 64],
 }
 
-/// Divergence of two heads (`truing_linear_divergence_forward`).
-/// No function of this version takes it; its layout may still change until one does.
+/// Divergence of two heads and its gradients (`truing_linear_divergence_forward`). Phase SINGLE writes figures and gradients, FIGURES figures, WITH_COEFFICIENTS the gradients from those of the figures and `outputs.out_status`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_divergence_args {
@@ -2421,15 +2420,17 @@ pub struct truing_linear_divergence_args {
     pub options: truing_divergence_options,
     /// Few columns.
     pub partial: truing_partial,
-    /// Phase WITH_COEFFICIENTS only: weights hold these columns.
+    /// All 0: heads hold whole vocabularies.
     pub shard: truing_shard,
     /// Values, figures.
     pub outputs: truing_divergence_outputs,
-    /// f32 [N], upstream of out_values; with stats this is the backward.
+    /// f32 [N], upstream of out_values, NULL = 0.
     pub grad_values: *const truing_tensor,
-    /// float 0-d, NULL = 1.
+    /// float 0-d, NULL = 0, or 1 in phase SINGLE where the other two are NULL.
     pub grad_loss: *const truing_tensor,
-    /// f32 [N,16] of an earlier call.
+    /// f32 [N], of the target, NULL = 0.
+    pub grad_student_logprob: *const truing_tensor,
+    /// f32 [N,16] of an earlier call, phase WITH_COEFFICIENTS; NULL = recompute.
     pub stats: *const truing_tensor,
     /// Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
     pub grad_scale: f64,
@@ -4822,7 +4823,7 @@ args! {
     truing_divergence_backward_args: 856,
     truing_divergence_local_args: 840,
     truing_divergence_finish_args: 704,
-    truing_linear_divergence_args: 1336,
+    truing_linear_divergence_args: 1344,
     truing_linear_divergence_local_args: 936,
     truing_sequence_kl_args: 504,
     truing_kto_baseline_args: 176,

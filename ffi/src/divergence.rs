@@ -176,7 +176,7 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
     })
 }
 /// Shards serve whole vocabularies only.
-fn no_partial(f: &truing_partial) -> Result<()> {
+pub(crate) fn no_partial(f: &truing_partial) -> Result<()> {
     unavailable!("partial", f; support, ids, teacher_values, teacher_lse, reference, k, outside, tail_floor,
         outside_logprob, log_prob_floor, value_clamp);
     Ok(())
@@ -736,7 +736,7 @@ impl PartialTensors {
 ///
 /// # Safety
 /// `params` is NULL or points to `num_params` readable numbers.
-unsafe fn divergence_options(f: &truing_divergence_options, flags: u64) -> Result<Options> {
+pub(crate) unsafe fn divergence_options(f: &truing_divergence_options, flags: u64) -> Result<Options> {
     let kind = match Kind::find(f.kind) {
         Some(kind) => kind,
         None => return unknown("options.kind", f.kind, "TRUING_DIVERGENCE_*"),
@@ -801,7 +801,7 @@ unsafe fn divergence_options(f: &truing_divergence_options, flags: u64) -> Resul
 }
 
 /// The tensors of the outputs.
-struct OutputTensors {
+pub(crate) struct OutputTensors {
     figures: [Output; 9],
     partial: [Output; 3],
     few: bool,
@@ -811,7 +811,7 @@ struct OutputTensors {
     counters: Output,
 }
 impl OutputTensors {
-    fn parse(t: &mut Tensors, f: &truing_divergence_outputs, partial: bool) -> Result<OutputTensors> {
+    pub(crate) fn parse(t: &mut Tensors, f: &truing_divergence_outputs, partial: bool) -> Result<OutputTensors> {
         unavailable!("outputs", f; out_overlap, out_overlap_sum);
         macro_rules! idle_outputs {
             ($why:literal: $($field:ident)*) => { $( idle(concat!("outputs.", stringify!($field)), &f.$field, $why)?; )* };
@@ -832,8 +832,26 @@ impl OutputTensors {
         let few_outputs = outputs!(out_student_mass out_teacher_mass out_support_ids);
         Ok(OutputTensors { figures, partial: few_outputs, few: partial, stats, status, loss, counters })
     }
+    /// Refuses all but `out_status`.
+    pub(crate) fn only_status(why: &'static str, f: &truing_divergence_outputs) -> Result<()> {
+        macro_rules! idle_outputs {
+            ($($field:ident)*) => { $( idle(concat!("outputs.", stringify!($field)), &f.$field, why)?; )* };
+        }
+        idle_outputs!(out_values out_loss out_student_entropy out_teacher_entropy out_cross_entropy
+            out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank out_stats
+            out_counters);
+        Ok(())
+    }
+    /// Whether the reduced loss, and whether the statistics are wanted.
+    pub(crate) fn wanted(&self) -> [bool; 2] {
+        [self.loss.is_some(), self.stats.is_some()]
+    }
     /// Of whole rows, or of partial ones.
-    fn view<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<(Figures<'a>, PartialFigures<'a>, Totals<'a>)> {
+    pub(crate) fn view<'a>(
+        self,
+        ok: &'a Checked,
+        tokens: &Leading,
+    ) -> Result<(Figures<'a>, PartialFigures<'a>, Totals<'a>)> {
         let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
         let totals = Totals { loss: self.loss.scalar(ok)?, counters: self.counters.array(ok)? };
         if self.few {

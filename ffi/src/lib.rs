@@ -11,6 +11,7 @@ pub mod classes;
 pub mod context;
 pub mod correction;
 pub mod divergence;
+pub mod linear_divergence;
 pub mod linear_logprob;
 pub mod linear_policy;
 pub mod linear_preference;

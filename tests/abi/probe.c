@@ -1293,6 +1293,7 @@ static void probe_linear_divergence_args(void) {
     F(truing_linear_divergence_args, outputs);
     F(truing_linear_divergence_args, grad_values);
     F(truing_linear_divergence_args, grad_loss);
+    F(truing_linear_divergence_args, grad_student_logprob);
     F(truing_linear_divergence_args, stats);
     F(truing_linear_divergence_args, grad_scale);
     F(truing_linear_divergence_args, phase);

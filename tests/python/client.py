@@ -488,6 +488,29 @@ def two_heads():
     refused("INVALID_ARGUMENT", "loss.id", truing.linear_preference, "tdpo1", h, w, y, **plain)
     refused("INVALID_ARGUMENT", "side_term.scope", truing.linear_preference, "cpo", h, w, y, side_coef=0.5,
             side_divisor="pooled", **plain)  # fmt: skip
+    # the divergence of both heads, and of a head and rows in memory
+    flat, target = h.reshape(-1, d), y.reshape(-1)
+    heads = dict(teacher_hidden=r.reshape(-1, d), teacher_weight=wr)
+    kl = (np.exp(other) * (other - policy)).sum(-1).reshape(-1)
+    call = dict(phase="single", aggregate="token_mean", out_stats=True, grad_teacher_hidden=True, **heads)
+    got = truing.linear_divergence("forward_kl", flat, w, target, student_logprob=True, **call)
+    close(got.values, kl, 1e-5, "forward_kl of two heads")
+    close(got.loss, kl.mean(), 1e-6, "its mean")
+    close(got.student_logprob, taken[0].reshape(-1), 1e-4, "log-prob beside it")
+    dz = ((np.exp(policy) - np.exp(other)) / (4 * n)).reshape(-1, v)
+    close(got.grad_hidden, dz @ w, 1e-6, "gradient of the student's hidden states")
+    close(got.grad_weight, dz.T @ flat, 1e-6, "gradient of the student's weight")
+    check(got.grad_teacher_hidden.shape == r.reshape(-1, d).shape, "gradient of the teacher's hidden states")
+    back = truing.linear_divergence("forward_kl", flat, w, phase="with_coefficients", stats=got.stats,
+                                    grad_values=np.full(4 * n, 1 / (4 * n), "f4"), **heads)  # fmt: skip
+    check((back.grad_weight == got.grad_weight).all() and (back.grad_hidden == got.grad_hidden).all(), "backward")
+    rows = truing.linear_divergence("forward_kl", flat, w, phase="figures", teacher_rows=other.reshape(-1, v).astype("f4"),
+                                    teacher_form="logprobs")  # fmt: skip
+    close(rows.values, kl, 1e-5, "forward_kl to rows of log-probs")
+    refused("INVALID_ARGUMENT", "teacher_rows", truing.linear_divergence, "forward_kl", flat, w, phase="figures",
+            teacher_rows=flat, **heads)  # fmt: skip
+    refused("SHAPE_MISMATCH", "teacher.hidden", truing.linear_divergence, "forward_kl", flat, w, phase="figures",
+            teacher_hidden=flat[:3], teacher_weight=wr)  # fmt: skip
     learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",
                                 layout="interleaved", grad_params=True)  # fmt: skip
     check(learned.grad_params.shape == (2,) and learned.grad_params[0] == 0 and learned.grad_params[1] != 0, "learned weight")

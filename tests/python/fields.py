@@ -202,6 +202,13 @@ def wpo_weight(a):
     a.chosen, a.rejected, a.out_weight, a.form = tensor(*F64, 4), tensor(*F64, 4), tensor(*F64, 4), _abi.TRUING_WPO_PLAIN
 
 
+def linear_divergence_forward(a):
+    a.student.hidden, a.student.weight = tensor(*F32, 6, 4), tensor(*F32, 7, 4)
+    a.teacher.hidden, a.teacher.weight = tensor(*F32, 6, 3), tensor(*F32, 9, 3)
+    a.outputs.out_values, a.phase = tensor(*F32, 6), _abi.TRUING_PHASE_FIGURES
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_FORWARD_KL, _abi.TRUING_TEACHER_LOGITS
+
+
 def linear_policy_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 6, 4), tensor(*F32, 7, 4), tensor(*I32, 2, 3)
     a.inputs.advantage, a.outputs.out_loss, a.phase = tensor(*F32, 2), tensor(*F64), _abi.TRUING_PHASE_SINGLE
@@ -435,6 +442,7 @@ CALLS = {
     "aot_sort": (_abi.truing_aot_sort_args, aot_sort),
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
+    "linear_divergence_forward": (_abi.truing_linear_divergence_args, linear_divergence_forward),
     "linear_policy_forward": (_abi.truing_linear_policy_args, linear_policy_forward),
     "importance_weight": (_abi.truing_importance_weight_args, importance_weight),
     "rejection_mask": (_abi.truing_rejection_mask_args, rejection_mask),

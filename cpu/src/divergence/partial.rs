@@ -353,6 +353,7 @@ impl Rest<'_> {
             places: [short_place(&row.x[0][..n], &mut gs[..n]), short_place(&row.x[1][..n], &mut gt[..n])],
             out: Figures::default(),
             losses: None,
+            others: None,
         };
         let (x, [value, _]) = {
             let views = work.views(&call, 0, 0, Target::None);

@@ -1479,7 +1479,7 @@ class truing_divergence_finish_args(ctypes.Structure):
 
 
 class truing_linear_divergence_args(ctypes.Structure):
-    """Divergence of two heads (`truing_linear_divergence_forward`). No function of this version takes it; its layout may still change until one does."""
+    """Divergence of two heads and its gradients (`truing_linear_divergence_forward`). Phase SINGLE writes figures and gradients, FIGURES figures, WITH_COEFFICIENTS the gradients from those of the figures and `outputs.out_status`."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1497,11 +1497,12 @@ class truing_linear_divergence_args(ctypes.Structure):
         ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
         ("options", truing_divergence_options),  # Kind, parameters, reduction.
         ("partial", truing_partial),  # Few columns.
-        ("shard", truing_shard),  # Phase WITH_COEFFICIENTS only: weights hold these columns.
+        ("shard", truing_shard),  # All 0: heads hold whole vocabularies.
         ("outputs", truing_divergence_outputs),  # Values, figures.
-        ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values; with stats this is the backward.
-        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
-        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of an earlier call.
+        ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values, NULL = 0.
+        ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0, or 1 in phase SINGLE where the other two are NULL.
+        ("grad_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, NULL = 0.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of an earlier call, phase WITH_COEFFICIENTS; NULL = recompute.
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("phase", truing_phase),  # Required.
         ("reserved0", ctypes.c_uint32),  # 0.
@@ -2853,6 +2854,8 @@ FUNCTIONS = {
     "truing_divergence_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_divergence_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_uld": (truing_status, [ctypes.POINTER(truing_uld_args)]),
     "truing_uld_workspace_size": (truing_status, [ctypes.POINTER(truing_uld_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_divergence_forward": (truing_status, [ctypes.POINTER(truing_linear_divergence_args)]),
+    "truing_linear_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

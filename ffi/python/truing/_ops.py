@@ -341,6 +341,25 @@ _SIDE = ("bias", "row_temperature", "temperature", "logit_scale", "softcap", "n_
 
 def _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
                 hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial):  # fmt: skip
+    call.read(student=student, teacher=teacher)
+    for side, fields in transforms.items():
+        _side(call, side + "_", side + "_transform", fields)
+    _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
+                        teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
+
+
+def _side(call, prefix, name, fields, rounds=False):
+    """The transform of one side, a dict."""
+    fields = dict(fields or {})
+    _transform(call, prefix, *(fields.pop(key, None) for key in _SIDE))
+    if rounds:
+        call.set(**{prefix + "transform__logit_round": enum("logit_round", "ROUND", fields.pop("logit_round", None))})
+    if fields:
+        refuse(name, sorted(fields), "the fields of a transform")
+
+
+def _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
+                        teacher_target_shift, aggregate, normaliser, row_weight, partial):  # fmt: skip
     if partial is not None:
         fields = dict(partial)
         call.read(**{"partial__" + name: fields.pop(name, None) for name in ("ids", "teacher_values", "teacher_lse", "reference")})
@@ -351,12 +370,7 @@ def _divergence(call, kind, student, teacher, transforms, param, limits, teacher
         call.args.flags |= _flags(clamp_at_zero=fields.pop("clamp_at_zero", False))
         if fields:
             refuse("partial", sorted(fields), "the fields of a partial divergence")
-    call.read(student=student, teacher=teacher, row_weight=row_weight)
-    for side, fields in transforms.items():
-        fields = dict(fields or {})
-        _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
-        if fields:
-            refuse(side + "_transform", sorted(fields), "the fields of a transform")
+    call.read(row_weight=row_weight)
     if param is not None:
         params = (ctypes.c_double * 1)(param)
         call.keep.append(params)
@@ -451,6 +465,64 @@ def divergence_backward(
     _grad_teacher(call, grad_teacher, teacher)
     call.write("out_status", "status", status, shape(student)[:-1], "uint32")
     return call.run("truing_divergence_backward")
+
+
+def linear_divergence(
+    kind, hidden, weight, target=None, *, phase, teacher_hidden=None, teacher_weight=None, teacher_rows=None, param=None,
+    limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None, ignore_index=None,
+    row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None, teacher_target_shift=None,
+    temperature_squared=False, aggregate=None, normaliser=None, grad_values=None, grad_loss=None,
+    grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, grad_hidden=None, grad_weight=None,
+    grad_bias=False, grad_teacher_hidden=False, grad_teacher_weight=False, grad_teacher_bias=False,
+    accumulate_hidden=False, accumulate_weight=False, values=None, loss=None, student_entropy=False,
+    teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False, student_logprob=False,
+    teacher_logprob=False, student_rank=False, teacher_rank=False, out_stats=False, status=False, counters=False,
+    context=None,
+):  # fmt: skip
+    """:func:`divergence` of the logits `hidden` [N, D] x `weight` [V, D] transposed, which never exist, and those of
+    `teacher_hidden` [N, D'] x `teacher_weight` [V', D'], or of `teacher_rows` [N, V'].
+
+    `phase`: "single" (figures, and the gradients of the reduced loss, or with `grad_values` or `grad_student_logprob` of these),
+    "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call). A transform may have
+    `logit_round` ("bf16", "f16"), which rounds the logits before it."""
+    wanted = dict(locals())
+    gradients, figures = phase != "figures", phase != "with_coefficients"
+    flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
+                   has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared, recompute=recompute,
+                   accumulate_hidden=accumulate_hidden, accumulate_weight=accumulate_weight)  # fmt: skip
+    call = Call(_abi.truing_linear_divergence_args, hidden, context, flags)
+    call.read(student__hidden=hidden, student__weight=weight, teacher__hidden=teacher_hidden,
+              teacher__weight=teacher_weight, teacher_rows=teacher_rows, stats=stats, grad_values=grad_values,
+              grad_loss=grad_loss, grad_student_logprob=grad_student_logprob)  # fmt: skip
+    _side(call, "student__", "student_transform", student_transform, True)
+    head = teacher_hidden is not None
+    _side(call, "teacher__" if head else "teacher_", "teacher_transform", teacher_transform, head)
+    _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
+                        teacher_target_shift, aggregate, normaliser, row_weight, None)  # fmt: skip
+    _rows(call, target, mask, ignore_index)
+    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
+    rows = shape(hidden)[:-1]
+    wanted["values"] = figures if values is None else values
+    for name, dtype in _DIVERGENCE.items():
+        call.write("outputs.out_" + name, name, wanted[name], rows, dtype)
+    call.write("outputs.out_stats", "stats", out_stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    if loss is None:
+        loss = figures and aggregate not in (None, "none")
+    call.write("outputs.out_loss", "loss", loss, (), "float64")
+    call.write("outputs.out_counters", "counters", counters, (32,), "int64")
+    places = (
+        ("student", "", hidden, weight, gradients if grad_hidden is None else grad_hidden,
+         gradients if grad_weight is None else grad_weight, grad_bias),
+        ("teacher", "teacher_", teacher_hidden, teacher_weight, grad_teacher_hidden, grad_teacher_weight, grad_teacher_bias),
+    )  # fmt: skip
+    for side, name, h, w, to_hidden, to_weight, to_bias in places:
+        if h is None and (to_hidden or to_weight or to_bias):
+            refuse("grad_teacher_hidden", "True", "False without a head of the teacher")
+        if h is not None:
+            call.write(f"{side}_grads.grad_hidden_out", f"grad_{name}hidden", to_hidden, shape(h), "float32")
+            call.write(f"{side}_grads.grad_weight_out", f"grad_{name}weight", to_weight, shape(w), "float32")
+            call.write(f"{side}_grads.grad_bias_out", f"grad_{name}bias", to_bias, shape(w)[:1], "float32")
+    return call.run("truing_linear_divergence_forward")
 
 
 def divergence_local(

@@ -1410,6 +1410,7 @@ impl Layout for truing_linear_divergence_args {
         f("outputs", offset_of!(truing_linear_divergence_args, outputs), size_of::<truing_divergence_outputs>()),
         f("grad_values", offset_of!(truing_linear_divergence_args, grad_values), size_of::<*const truing_tensor>()),
         f("grad_loss", offset_of!(truing_linear_divergence_args, grad_loss), size_of::<*const truing_tensor>()),
+        f("grad_student_logprob", offset_of!(truing_linear_divergence_args, grad_student_logprob), size_of::<*const truing_tensor>()),
         f("stats", offset_of!(truing_linear_divergence_args, stats), size_of::<*const truing_tensor>()),
         f("grad_scale", offset_of!(truing_linear_divergence_args, grad_scale), size_of::<f64>()),
         f("phase", offset_of!(truing_linear_divergence_args, phase), size_of::<truing_phase>()),

@@ -1,0 +1,587 @@
+//! Divergences of two heads without logits tensors: [`truing_core::linear_divergence`].
+//!
+//! A group of rows goes through at a time: the logits of both sides as rows in the workspace, the kernels of
+//! [`crate::divergence`] on them, dz in the place of the logits, the gradient products of [`crate::linear_logprob`] from it.
+//! How many rows that are follows from the workspace. Where gradients of weights cannot be summed over groups (more rows than
+//! a reduction block, places that hold no running totals), they are formed afterwards tile by tile of the vocabulary, the
+//! logits of a tile computed once more. The bits are the same either way.
+use crate::divergence::{self as rowwise, Call, Live, Place, Totals, Work, check_loss, conclude_loss, run_rows};
+use crate::linear_logprob::{
+    self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
+};
+use crate::logprob::{Job, no_target, refuse};
+use crate::parallel::Context;
+use crate::sequence::{Counters, check_space};
+use core::ops::Range;
+use truing_core::divergence::{Figures, Form, STATS, Teacher as Numbers, Upstream};
+use truing_core::dtype::Element;
+use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
+use truing_core::linear_logprob::{self as heads, BLOCK, check_dtype};
+use truing_core::logprob::{self, Rows, Target, TransformInputs};
+use truing_core::matrix::{Arena, Floats, Layout, Matrix, MatrixMut, Split, Workspace};
+use truing_core::row_loss::RowLossInputs;
+use truing_core::{Dtype, Error, Result, Value};
+
+/// One model's hidden states and head.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// `[N, D]`: f32, bf16 or f16.
+    pub hidden: Floats<'a>,
+    /// `[V, D]`: f32, bf16 or f16.
+    pub weight: Floats<'a>,
+    /// Bias and row temperatures.
+    pub transform: TransformInputs<'a>,
+}
+/// The teacher.
+#[derive(Clone, Copy, Debug)]
+pub enum Teacher<'a> {
+    /// Hidden states and a head.
+    Head(Head<'a>),
+    /// Rows of numbers in memory.
+    Rows(rowwise::Side<'a>),
+}
+/// What a call reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The student.
+    pub student: Head<'a>,
+    /// The teacher, as the problem says.
+    pub teacher: Teacher<'a>,
+    /// Targets and mask.
+    pub rows: Rows<'a>,
+    /// `[N]`, finite, >= 0; a row with 0 is not read.
+    pub row_weight: Option<Matrix<'a, f32>>,
+}
+impl<'a> Inputs<'a> {
+    fn head(&self, side: usize) -> Option<Head<'a>> {
+        match (side, self.teacher) {
+            (0, _) => Some(self.student),
+            (_, Teacher::Head(head)) => Some(head),
+            (_, Teacher::Rows(_)) => None,
+        }
+    }
+    fn transform(&self, side: usize) -> TransformInputs<'a> {
+        match (side, self.teacher) {
+            (0, _) => self.student.transform,
+            (_, Teacher::Head(head)) => head.transform,
+            (_, Teacher::Rows(rows)) => rows.transform,
+        }
+    }
+    /// What the products of a side with a head read.
+    fn products(&self, side: usize) -> Result<linear::Inputs<'a>> {
+        let h = self.head(side).ok_or(OTHER)?;
+        Ok(linear::Inputs::new(h.hidden, h.weight, h.transform, self.rows))
+    }
+    /// Element types of hidden states and weights of the sides that have heads.
+    pub fn dtypes(&self) -> [[Dtype; 2]; 2] {
+        let of = |h: Head<'_>| [h.hidden.dtype(), h.weight.dtype()];
+        [of(self.student), self.head(1).map_or([Dtype::F32; 2], of)]
+    }
+}
+
+/// What a call writes, as far as its workspace depends on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// Of student and teacher: a gradient of the hidden states.
+    hidden: [bool; 2],
+    /// A gradient of the weight or the bias.
+    weight: [bool; 2],
+    /// [`Grads::continues`]
+    several: [bool; 2],
+    /// Values have to be summed.
+    loss: bool,
+    /// The statistics are neither given nor wanted.
+    stats: bool,
+}
+impl Asked {
+    /// `loss`: the reduced loss is an output; `stats`: the statistics are an input or an output.
+    pub fn new(grads: &[Grads<'_>; 2], loss: bool, stats: bool) -> Asked {
+        let [s, t] = grads;
+        let each = |f: fn(&Grads<'_>) -> bool| [f(s), f(t)];
+        Asked {
+            hidden: each(|g| g.hidden.is_some()),
+            weight: each(|g| g.weight.is_some() || g.bias.is_some()),
+            several: each(|g| g.continues()),
+            loss,
+            stats: !stats,
+        }
+    }
+    /// Gradients of weights.
+    fn weights(&self) -> bool {
+        self.weight[0] || self.weight[1]
+    }
+    fn any(&self) -> bool {
+        self.weights() || self.hidden[0] || self.hidden[1]
+    }
+    /// Gradients of weights can be summed over groups.
+    fn several(&self) -> bool {
+        [0, 1].iter().all(|&i| !self.weight[i] || self.several[i])
+    }
+}
+
+/// Elements between rows of logits: whole cache lines, and off the powers of two.
+fn stride(columns: usize) -> usize {
+    columns.next_multiple_of(64) + 32
+}
+/// What the sizes of pieces follow from.
+struct Sizes<'a> {
+    context: &'a Context,
+    problem: &'a Problem,
+    dtypes: [[Dtype; 2]; 2],
+    asked: Asked,
+}
+impl Sizes<'_> {
+    fn heads(&self) -> impl Iterator<Item = (usize, &heads::Problem)> {
+        self.problem.heads().into_iter().enumerate().filter_map(|(side, p)| Some((side, p?)))
+    }
+    /// The columns of the largest probabilities are needed apart from their tiles.
+    fn others(&self) -> bool {
+        self.asked.weights() && self.problem.divergence().choice().form == Form::CosineProbs
+    }
+    /// What a call holds from beginning to end.
+    fn kept(&self) -> usize {
+        let n = self.problem.rows();
+        let count = |on: bool, each: usize| if on { n.saturating_mul(each) } else { 0 };
+        let stats = self.asked.stats && self.asked.any();
+        Arena::sum([
+            Arena::need::<usize>(n),
+            Arena::need::<f64>(count(self.asked.loss, 1)),
+            Arena::need::<f32>(count(stats, STATS)),
+            Arena::need::<f32>(count(self.others(), 2)),
+        ])
+    }
+    /// A group of so many rows.
+    fn group(&self, rows: usize) -> usize {
+        let (mut logits, mut products) = (0, 0);
+        for (side, p) in self.heads() {
+            logits = Arena::sum([logits, Arena::need::<f32>(rows.saturating_mul(stride(p.vocab())))]);
+            // with less room the rows are packed in several turns
+            let raw = raw_need(self.context, p, self.dtypes[side], rows).preferred;
+            let wanted = [self.asked.weight[side], self.asked.hidden[side]];
+            let back = if wanted == [false; 2] {
+                0
+            } else {
+                let wanted = [wanted[0], wanted[1], self.asked.several[side]];
+                given_need(self.context, p, self.dtypes[side], rows, wanted, Room::BEST)
+            };
+            products = products.max(raw).max(back);
+        }
+        Arena::sum([logits, Arena::need::<u8>(products)])
+    }
+    /// Tiles for the gradients of weights, of up to so many rows.
+    fn tiles(&self, rows: usize, room: Room) -> usize {
+        let b = rows.min(BLOCK);
+        let (mut logits, mut raw, mut back) = (0, 0, 0);
+        for (side, p) in self.heads() {
+            logits = Arena::sum([logits, Arena::need::<f32>(b * stride(room.columns))]);
+            let need = raw_need(self.context, p, self.dtypes[side], b);
+            raw = raw.max(if room.roomy { need.preferred } else { need.minimum });
+            if self.asked.weight[side] {
+                let wanted = [true, false, self.asked.several[side]];
+                back = back.max(given_need(self.context, p, self.dtypes[side], rows, wanted, room));
+            }
+        }
+        Arena::sum([logits, Arena::need::<u8>(raw), Arena::need::<u8>(back)])
+    }
+    fn workspace(&self) -> Workspace {
+        let n = self.problem.rows();
+        let least = LEAST.min(n);
+        let (mut minimum, mut preferred) = (self.group(least), Cuts::preferred(n, |rows| self.group(rows)));
+        if self.asked.weights() {
+            minimum = minimum.max(self.tiles(n, Room::LEAST));
+            let mut room = Room::BEST;
+            while self.tiles(n, room) > preferred
+                && let Some(less) = room.less()
+            {
+                room = less;
+            }
+            preferred = preferred.max(self.tiles(n, room));
+        }
+        let (kept, up) = (self.kept(), |x: usize| Arena::need::<u8>(x));
+        Workspace {
+            minimum: Arena::sum([kept, up(minimum)]),
+            preferred: Arena::sum([kept, up(preferred.max(minimum))]),
+        }
+    }
+}
+/// Rows of a group at least: lanes of the products.
+const LEAST: usize = 16;
+const OTHER: Error = Error::invalid("teacher", Value::Text("another form"), Value::Text("as the problem says"));
+
+/// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
+pub fn workspace(context: &Context, problem: &Problem, dtypes: [[Dtype; 2]; 2], asked: &Asked) -> Workspace {
+    Sizes { context, problem, dtypes, asked: *asked }.workspace()
+}
+
+/// Gradients formed with the figures, for upstream gradients that are known before.
+#[derive(Debug, Default)]
+pub struct Fused<'a> {
+    /// Of the values, of the reduced loss, of the student's log-probs.
+    pub upstream: Upstream<'a>,
+    /// Where the gradients of student and teacher go.
+    pub grads: [Grads<'a>; 2],
+}
+/// Writes the figures that `out` asks for: those of [`crate::divergence::forward`] on the logits of both sides, bit for bit;
+/// and the gradients that `fused` has places for, which are those of [`backward`]. Errors: shapes, element types, targets out
+/// of range, temperatures and biases that are not finite, weights of read rows that are not finite and >= 0, a workspace below
+/// the minimum; nothing is written then.
+pub fn forward(
+    context: &Context,
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    out: Figures<'_>,
+    totals: Totals<'_>,
+    fused: Fused<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let Fused { upstream, grads } = fused;
+    check(problem, inputs, &grads)?;
+    out.check(problem.rows(), inputs.rows.target.is_some())?;
+    check_loss(problem.divergence(), &totals)?;
+    check_upstream(problem, inputs, &upstream)?;
+    let asked = Asked::new(&grads, totals.loss.is_some(), out.stats.is_some());
+    run(context, problem, inputs, asked, (out, totals), None, upstream, grads, workspace)
+}
+/// Writes the gradients of hidden states, weights and biases of both sides, given those of the figures. `stats` are those of a
+/// forward with the same options; without them the rows are computed again, with the same bits. The gradients of the logits
+/// are those of [`crate::divergence::backward`]. `status` gets the bits of the rows.
+#[allow(clippy::too_many_arguments)]
+pub fn backward(
+    context: &Context,
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    grads: [Grads<'_>; 2],
+    status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    check(problem, inputs, &grads)?;
+    check_upstream(problem, inputs, &upstream)?;
+    if let Some(s) = stats {
+        s.layout().check("stats", problem.rows(), STATS)?;
+    }
+    if let Some(s) = &status {
+        s.layout().check("outputs.out_status", problem.rows(), 1)?;
+    }
+    let asked = Asked::new(&grads, false, stats.is_some());
+    let out = Figures { status, ..Figures::default() };
+    run(context, problem, inputs, asked, (out, Totals::default()), stats, upstream, grads, workspace)
+}
+fn check_upstream(problem: &Problem, inputs: &Inputs<'_>, upstream: &Upstream<'_>) -> Result<()> {
+    upstream.check(problem.rows())?;
+    if upstream.student_logprob.is_some() && inputs.rows.target.is_none() {
+        return Err(no_target("targets, which grad_student_logprob needs"));
+    }
+    if upstream.loss.is_some() { problem.divergence().check_reduces("grad_loss") } else { Ok(()) }
+}
+/// Shapes and types of hidden states, weights and rows in memory, and that the teacher is what the problem says.
+pub fn check_operands(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
+    match (problem.teacher(), &inputs.teacher) {
+        (Side::Head(_), Teacher::Head(_)) => {}
+        (Side::Rows(p), Teacher::Rows(rows)) => {
+            rows.logits.layout().check("teacher_rows", problem.rows(), p.vocab())?;
+            if rows.logits.dtype() == Dtype::F64 {
+                return Err(refuse("teacher_rows", Dtype::F64, "f32, bf16 or f16"));
+            }
+            let given = rows.transform.bias.is_some() || rows.transform.row_temperature.is_some();
+            if given && problem.divergence().options().teacher != Numbers::Logits {
+                let expected = Value::Text("nothing: the teacher has no logits");
+                return Err(Error::invalid("teacher_transform", Value::Text("a tensor"), expected));
+            }
+        }
+        _ => return Err(OTHER),
+    }
+    for side in 0..2 {
+        if let (Some(p), Some(head)) = (problem.heads()[side], inputs.head(side)) {
+            let checked = p.check_operands(&head.hidden, &head.weight);
+            checked.map_err(|e| name_side(e, argument(problem, side)))?;
+        }
+    }
+    Ok(())
+}
+fn argument(problem: &Problem, side: usize) -> Argument {
+    if side == 0 { Argument::Student } else { problem.teacher().argument() }
+}
+fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Result<()> {
+    let (n, sides) = (problem.rows(), [problem.student().logprob(), problem.teacher().rows()]);
+    inputs.rows.check(sides[0])?;
+    check_operands(problem, inputs)?;
+    for side in 0..2 {
+        let own = || -> Result<()> {
+            let transform = inputs.transform(side);
+            if let (Some(p), Some(head)) = (problem.heads()[side], inputs.head(side)) {
+                let (weight, d, v) = (head.weight.dtype(), p.hidden_size(), p.vocab());
+                if let Some(bias) = &transform.bias {
+                    check_dtype("transform.bias", bias.dtype())?;
+                }
+                let bias = transform.bias.map_or(weight, |b| b.dtype());
+                let g = &grads[side];
+                let places = [
+                    ("grad_hidden", &g.hidden, head.hidden.dtype(), n, d),
+                    ("grad_weight", &g.weight, weight, v, d),
+                    ("grad_bias", &g.bias, bias, v, 1),
+                ];
+                for (field, g, own, rows, cols) in places {
+                    g.as_ref().map_or(Ok(()), |g| p.check_grad(field, (g.dtype(), g.layout()), own, rows, cols))?;
+                }
+            } else if grads[side].hidden.is_some() || grads[side].weight.is_some() || grads[side].bias.is_some() {
+                let expected = Value::Text("NULL without a teacher's head");
+                return Err(Error::invalid("teacher_grads", Value::Text("a tensor"), expected));
+            }
+            transform.check(sides[side], &inputs.rows)
+        };
+        own().map_err(|e| name_side(e, argument(problem, side)))?;
+    }
+    problem.divergence().check_weight(&inputs.rows, inputs.row_weight.as_ref())?;
+    match problem.divergence().needs_target() {
+        Some(expected) if inputs.rows.target.is_none() => Err(no_target(expected)),
+        _ => Ok(()),
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn run(
+    context: &Context,
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    asked: Asked,
+    (mut out, totals): (Figures<'_>, Totals<'_>),
+    given_stats: Option<Matrix<'_, f32>>,
+    upstream: Upstream<'_>,
+    mut grads: [Grads<'_>; 2],
+    workspace: &mut [u8],
+) -> Result<()> {
+    let sizes = Sizes { context, problem, dtypes: inputs.dtypes(), asked };
+    check_space(workspace, sizes.workspace())?;
+    let (n, rows) = (problem.rows(), problem.divergence());
+    let row_inputs = rowwise::Inputs {
+        student: inputs.transform(0),
+        teacher: inputs.transform(1),
+        rows: inputs.rows,
+        row_weight: inputs.row_weight,
+    };
+    let divisor = rows.divisor(&inputs.rows, inputs.row_weight.as_ref());
+    let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
+    let call = Call::new(rows, &row_inputs).asked(&out, upstream, asked.any());
+    let call = Call { stats: given_stats, ..call };
+    let all = [problem.student().logprob(), problem.teacher().rows()];
+
+    let mut arena = Arena::new(workspace);
+    let live = arena.take::<usize>(n)?;
+    let mut count = 0;
+    for i in 0..n {
+        if call.target(i) != Target::Ignored {
+            live[count] = i;
+            count += 1;
+        }
+    }
+    let live = &live[..count];
+    let mut losses = if asked.loss { Some(MatrixMut::vector(arena.take::<f64>(n)?)) } else { None };
+    let mut stats = out.stats.take();
+    if asked.stats && asked.any() {
+        stats = Some(MatrixMut::contiguous(arena.take(n * STATS)?, n, STATS)?);
+    }
+    let mut others = if sizes.others() { Some(MatrixMut::contiguous(arena.take(2 * n)?, n, 2)?) } else { None };
+    let space = linear::rest(&mut arena)?;
+
+    // live rows of a group, and how many rows form the gradients of weights group by group
+    let most = Cuts::most(n, 0, |rows| sizes.group(rows) <= space.len()).max(LEAST.min(n));
+    let inside = match () {
+        () if !asked.weights() || most < ENOUGH.min(count) => 0,
+        () if asked.several() => count.min(BLOCK),
+        () if count <= most => count,
+        () => 0,
+    };
+    let later = asked.weights() && (inside < count || count == 0);
+    if !later {
+        others = None;
+    }
+    // with statistics at hand and nothing to form in groups only the tiles read logits
+    let reads = given_stats.is_none() || asked.hidden != [false; 2] || inside > 0 || others.is_some();
+    let counters = Counters::new();
+    let (mut next, mut before) = (0, 0);
+    while next < n {
+        let forms = before < inside;
+        let limit = if forms { most.min(inside - before) } else { most };
+        let members = &live[before..count.min(before + limit)];
+        let end = live.get(before + members.len()).copied().unwrap_or(n);
+        let range = next..end;
+        let wanted = [0, 1].map(|side| asked.hidden[side] || forms && asked.weight[side]);
+
+        let mut arena = Arena::new(&mut *space);
+        let mut z: [&mut [f32]; 2] = [&mut [], &mut []];
+        for (side, p) in sizes.heads().filter(|_| reads) {
+            z[side] = arena.take(members.len() * stride(p.vocab()))?;
+        }
+        let scratch = linear::rest(&mut arena)?;
+        for (side, p) in sizes.heads().filter(|_| reads) {
+            let (to, columns) = ((&mut *z[side], stride(p.vocab())), 0..p.logprob().valid());
+            raw_rows(context, p, inputs.products(side)?, members, columns, to, scratch)?;
+        }
+        let group = Members { live: if reads { members } else { &[] }, rows: range.clone(), wanted };
+        let places = group.places(inputs, &mut z, [0, 1].map(|side| 0..all[side].vocab()), None)?;
+        let (mut own, rest) = core::mem::take(&mut out).split(range.len());
+        out = rest;
+        own.stats = piece(&mut stats, &range);
+        let work = Work { places, out: own, losses: piece(&mut losses, &range), others: piece(&mut others, &range) };
+        run_rows(context, &call, range.clone(), work, &counters);
+
+        for (side, p) in sizes.heads().filter(|(side, _)| wanted[*side]) {
+            let (z, ld) = (&*z[side], stride(p.vocab()));
+            let fill: &mut Fill<'_> = &mut |rows, columns, tile| {
+                tile.put(&z[rows.start * ld + columns.start..], ld, rows.len(), columns.len());
+                Ok(())
+            };
+            let g = grads[side].reborrow();
+            let g = if forms { g } else { Grads { weight: None, bias: None, ..g } };
+            let given = Given { rows: range.clone(), live: members, most, before, room: Room::BEST, fill };
+            backward_given(context, p, inputs.products(side)?, given, g, scratch)?;
+        }
+        (next, before) = (end, before + members.len());
+    }
+    if later {
+        let stats = given_stats.or(stats.as_ref().map(MatrixMut::view));
+        let call = Call { stats, others: others.as_ref().map(MatrixMut::view), ..call };
+        for side in 0..2 {
+            if asked.weight[side] {
+                let g = Grads { hidden: None, ..grads[side].reborrow() };
+                tiles(&sizes, inputs, &call, side, &live[inside..], inside, g, space)?;
+            }
+        }
+    }
+    conclude_loss(totals, losses, divisor, &counters);
+    Ok(())
+}
+
+/// Rows `range` of an output.
+fn piece<'a, T: Element>(m: &'a mut Option<MatrixMut<'_, T>>, range: &Range<usize>) -> Option<MatrixMut<'a, T>> {
+    m.as_mut().map(|m| m.reborrow().split(range.start).1.split(range.len()).0)
+}
+/// Live rows among neighbours.
+struct Members<'a> {
+    live: &'a [usize],
+    rows: Range<usize>,
+    /// Gradients of these sides take the place of the logits.
+    wanted: [bool; 2],
+}
+impl<'a> Members<'a> {
+    /// Where the logits of both sides are: `z` of heads, columns `columns` of rows in memory. `ld`: elements between rows, if
+    /// not those of all columns.
+    fn places(
+        &self,
+        inputs: &Inputs<'a>,
+        z: &'a mut [&mut [f32]; 2],
+        columns: [Range<usize>; 2],
+        ld: Option<usize>,
+    ) -> Result<[Place<'a>; 2]> {
+        let [student, teacher] = z;
+        let place = |side: usize, z: &'a mut [f32]| -> Result<Place<'a>> {
+            let columns = &columns[side];
+            if let (1, Teacher::Rows(rows)) = (side, &inputs.teacher) {
+                return Ok(Place::Read(narrowed(&rows.logits, columns)?, self.rows.start));
+            }
+            let layout = Layout::strided(self.live.len(), columns.len(), ld.unwrap_or(stride(columns.len())));
+            let (z, live, first) = (MatrixMut::new(z, layout)?, self.live, self.rows.start);
+            Ok(Place::Live(Live { z, live, first, wanted: self.wanted[side] }))
+        };
+        Ok([place(0, student)?, place(1, teacher)?])
+    }
+}
+macro_rules! of_floats {
+    ($m:expr, $f:expr) => {
+        match $m {
+            Floats::F32(m) => $f(m)?.into(),
+            Floats::Bf16(m) => $f(m)?.into(),
+            Floats::F16(m) => $f(m)?.into(),
+            Floats::F64(m) => $f(m)?.into(),
+        }
+    };
+}
+/// Columns of a matrix.
+fn narrowed<'a>(m: &Floats<'a>, columns: &Range<usize>) -> Result<Floats<'a>> {
+    fn of<'a, T: Element>(m: &Matrix<'a, T>, columns: &Range<usize>) -> Result<Matrix<'a, T>> {
+        let first = columns.start.min(m.data().len());
+        Matrix::new(&m.data()[first..], Layout { cols: columns.len(), ..m.layout() })
+    }
+    Ok(of_floats!(m, |m| of(m, columns)))
+}
+/// Entries of a vector.
+fn entries<'a>(m: &Floats<'a>, range: &Range<usize>) -> Result<Floats<'a>> {
+    fn of<'a, T: Element>(m: &Matrix<'a, T>, range: &Range<usize>) -> Result<Matrix<'a, T>> {
+        let layout = m.layout();
+        if layout.outer != 1 {
+            return Err(Error::shape("transform.bias", layout.shape(), Value::Text("one dimension")));
+        }
+        let first = layout.offset(range.start).min(m.data().len());
+        Matrix::new(&m.data()[first..], Layout { inner: range.len(), ..layout })
+    }
+    Ok(of_floats!(m, |m| of(m, range)))
+}
+
+/// The gradients of weight and bias of side `of` from the rows `live`, of which `before` came before, tile by tile of the
+/// vocabulary.
+#[allow(clippy::too_many_arguments)]
+fn tiles(
+    sizes: &Sizes<'_>,
+    inputs: &Inputs<'_>,
+    call: &Call<'_>,
+    of: usize,
+    live: &[usize],
+    before: usize,
+    grads: Grads<'_>,
+    space: &mut [u8],
+) -> Result<()> {
+    let (context, problem, n) = (sizes.context, sizes.problem, sizes.problem.rows());
+    let mut room = Room::BEST;
+    while sizes.tiles(n, room) > space.len()
+        && let Some(less) = room.less()
+    {
+        room = less;
+    }
+    let mut arena = Arena::new(space);
+    let (mut z, ld): ([&mut [f32]; 2], _) = ([&mut [], &mut []], stride(room.columns));
+    let mut raw = 0;
+    for (side, p) in sizes.heads() {
+        z[side] = arena.take(n.min(BLOCK) * ld)?;
+        let need = raw_need(context, p, sizes.dtypes[side], n.min(BLOCK));
+        raw = raw.max(if room.roomy { need.preferred } else { need.minimum });
+    }
+    let scratch = arena.take::<u8>(raw)?;
+    let all = [problem.student().logprob(), problem.teacher().rows()];
+    let mut wanted = [false; 2];
+    wanted[of] = true;
+    let fill: &mut Fill<'_> = &mut |rows: Range<usize>, columns: Range<usize>, tile: &Tile<'_>| {
+        let members = &live[rows];
+        let columns = [0, 1].map(|side| {
+            let valid = all[side].valid();
+            columns.start.min(valid)..columns.end.min(valid)
+        });
+        for (side, p) in sizes.heads() {
+            let to = (&mut *z[side], ld);
+            raw_rows(context, p, inputs.products(side)?, members, columns[side].clone(), to, scratch)?;
+        }
+        let part = |side: usize| -> Result<(logprob::Problem, TransformInputs<'_>)> {
+            let (p, own) = (all[side], &columns[side]);
+            let problem = logprob::Problem::shard(0, own.len(), *p.options(), own.start, p.total())?;
+            let transform = inputs.transform(side);
+            let bias = transform.bias.as_ref().map(|b| entries(b, own)).transpose()?;
+            Ok((problem, TransformInputs { bias, ..transform }))
+        };
+        let parts = [part(0)?, part(1)?];
+        let jobs = [0, 1].map(|side| {
+            let (problem, transform) = &parts[side];
+            Job::new(problem, *transform, inputs.rows, RowLossInputs::default(), None)
+        });
+        let [Some(&first), Some(&last)] = [members.first(), members.last()] else { return Ok(()) };
+        let group = Members { live: members, rows: first..last + 1, wanted };
+        let places = group.places(inputs, &mut z, columns.clone(), Some(ld))?;
+        let work = Work { places, out: Figures::default(), losses: None, others: None };
+        run_rows(context, &Call { jobs, ..*call }, first..last + 1, work, &Counters::new());
+        tile.put(&*z[of], ld, members.len(), columns[of].len());
+        Ok(())
+    };
+    let p = problem.heads()[of].ok_or(OTHER)?;
+    let given = Given { rows: 0..n, live, most: n, before, room, fill };
+    backward_given(context, p, inputs.products(of)?, given, grads, linear::rest(&mut arena)?)
+}

@@ -1,0 +1,340 @@
+//! `truing_linear_divergence_forward`: hidden states and heads of two models to divergences and gradients.
+use crate::abi::*;
+use crate::boundary::{grad_scale, guard, idle, sizes, unavailable, unknown};
+use crate::divergence::{OutputTensors, divergence_options, no_partial};
+use crate::logprob::{BACKWARD_FLAGS, RowTensors, options, problem as rows_problem, stats};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
+use truing_core::divergence::Upstream;
+use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
+use truing_core::linear_logprob::{self, Rounding};
+use truing_core::logprob::TransformInputs;
+use truing_core::matrix::{Floats, Workspace};
+use truing_core::{Error, Result, Value};
+use truing_cpu::divergence::{Side as TeacherRows, Totals};
+use truing_cpu::linear_divergence::{self as kernel, Asked, Fused, Head, Inputs, Teacher};
+use truing_cpu::linear_logprob::Grads;
+
+const FLAGS: u64 = BACKWARD_FLAGS
+    | TRUING_TEMPERATURE_SQUARED
+    | TRUING_HAS_SOFT_WEIGHT
+    | TRUING_ACCUMULATE_HIDDEN
+    | TRUING_ACCUMULATE_WEIGHT;
+
+/// Divergences of the rows of two models from hidden states and heads, and the gradients of these, without logits tensors; see
+/// `truing_linear_divergence_args`.
+///
+/// # Safety
+/// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
+/// describe and the workspace are writable, and nobody else writes to any of it during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_forward(args: *const truing_linear_divergence_args) -> truing_status {
+    guard("truing_linear_divergence_forward", || {
+        // SAFETY: this function's contract.
+        unsafe { Open::new(args) }?.run()
+    })
+}
+
+/// Bytes of workspace for `truing_linear_divergence_forward`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_forward_workspace_size(
+    args: *const truing_linear_divergence_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_linear_divergence_forward_workspace_size", || {
+        // SAFETY: this function's contract.
+        let need = unsafe { Open::new(args) }?.need()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// What a call does.
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Single,
+    Figures,
+    WithCoefficients,
+}
+/// A call whose fields have been read.
+struct Open {
+    call: Call<truing_linear_divergence_args>,
+    student: HeadTensors,
+    teacher: TeacherTensors,
+    rows: RowTensors,
+    row_weight: Input,
+    outputs: OutputTensors,
+    stats: Input,
+    /// Of values, loss and the student's log-probs.
+    upstream: [Input; 3],
+    phase: Phase,
+    problem: Problem,
+    tokens: Leading,
+}
+/// The teacher's tensors.
+enum TeacherTensors {
+    Head(HeadTensors),
+    Rows { logits: Input, bias: Input, row_temperature: Input },
+}
+impl Open {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn new(args: *const truing_linear_divergence_args) -> Result<Open> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        no_partial(&args.partial)?;
+        unavailable!(args; shard.vocab_start, shard.vocab_end, shard.vocab_total);
+        let phase = match args.phase {
+            TRUING_PHASE_SINGLE => Phase::Single,
+            TRUING_PHASE_FIGURES => Phase::Figures,
+            TRUING_PHASE_WITH_COEFFICIENTS => Phase::WithCoefficients,
+            other => return unknown("phase", other, "TRUING_PHASE_*"),
+        };
+        let student = parse_head!("student" "student_grads", t, &args.student, &args.student_grads);
+        let teacher = TeacherTensors::parse(t, args)?;
+        let rows = RowTensors::parse(t, &args.rows)?;
+        let row_weight = t.input("row_weight", args.row_weight)?;
+        let outputs = OutputTensors::parse(t, &args.outputs, false)?;
+        let stats = stats(t, args.stats, args.flags)?;
+        let upstream = [
+            t.input("grad_values", args.grad_values)?,
+            t.input("grad_loss", args.grad_loss)?,
+            t.input("grad_student_logprob", args.grad_student_logprob)?,
+        ];
+        let wanted = student.wanted() || teacher.wanted();
+        match phase {
+            Phase::Single => {}
+            Phase::Figures if wanted => {
+                let expected = Value::Text("none in phase figures");
+                return Err(Error::invalid("student_grads", Value::Text("a tensor"), expected));
+            }
+            Phase::Figures => {}
+            Phase::WithCoefficients => {
+                OutputTensors::only_status("NULL in phase with_coefficients", &args.outputs)?;
+                if !wanted {
+                    let expected = Value::Text("a place for a gradient, here or in teacher_grads");
+                    return Err(Error::invalid("student_grads", Value::Text("NULL"), expected));
+                }
+            }
+        }
+        if phase != Phase::WithCoefficients {
+            idle("stats", &args.stats, "NULL but in phase with_coefficients")?;
+        }
+        if !wanted {
+            const OFF: &str = "NULL or 0 without a gradient";
+            idle("grad_values", &args.grad_values, OFF)?;
+            idle("grad_loss", &args.grad_loss, OFF)?;
+            idle("grad_student_logprob", &args.grad_student_logprob, OFF)?;
+            idle("grad_scale", &args.grad_scale, OFF)?;
+            let accumulate = args.flags & (TRUING_ACCUMULATE_HIDDEN | TRUING_ACCUMULATE_WEIGHT);
+            idle("flags", &accumulate, "no TRUING_ACCUMULATE_* without a gradient")?;
+        }
+
+        let own = student.problem(&args.student, &args.rows, args.flags, Argument::Student)?;
+        let tokens = student.tokens();
+        let side = match &teacher {
+            TeacherTensors::Head(head) => {
+                Side::Head(head.problem(&args.teacher, &args.rows, args.flags, Argument::Teacher)?)
+            }
+            TeacherTensors::Rows { logits, .. } => {
+                let rows = options(&args.teacher_transform, &args.rows, args.flags)
+                    .and_then(|own| rows_problem(logits.dims(), own, &truing_shard::ZERO));
+                Side::Rows(rows.map_err(|e| name_side(e, Argument::Rows))?.0)
+            }
+        };
+        match args.options.teacher_form {
+            TRUING_TEACHER_LOGITS | TRUING_TEACHER_LOGPROBS | TRUING_TEACHER_PROBS => {}
+            other => return unknown("options.teacher_form", other, "TRUING_TEACHER_LOGITS, LOGPROBS or PROBS"),
+        }
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        let settings = unsafe { divergence_options(&args.options, args.flags) }?;
+        let problem = Problem::new(own, side, settings)?;
+        Ok(Open { student, teacher, rows, row_weight, outputs, stats, upstream, phase, problem, tokens, call })
+    }
+    fn need(self) -> Result<Workspace> {
+        let (ok, tokens) = (&self.call.tensors.check()?, &self.tokens);
+        let inputs = inputs(&self.student, &self.teacher, &self.rows, &self.row_weight, ok, tokens)?;
+        kernel::check_operands(&self.problem, &inputs)?;
+        let [loss, stats] = self.outputs.wanted();
+        let stats = stats || self.stats.is_some();
+        let grads = grads(self.student, self.teacher, self.call.args.flags, ok, tokens)?;
+        let asked = Asked::new(&grads, loss, stats);
+        Ok(kernel::workspace(&self.call.context, &self.problem, inputs.dtypes(), &asked))
+    }
+    fn run(self) -> Result<()> {
+        let Call { args, context, tensors, workspace } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let inputs = inputs(&self.student, &self.teacher, &self.rows, &self.row_weight, ok, tokens)?;
+        let [values, loss, logprob] = &self.upstream;
+        let values = values.tokens(ok, tokens)?;
+        let student_logprob = logprob.tokens(ok, tokens)?;
+        let loss = loss.scalar::<Floats<'_>>(ok)?.map(|g| g.get(0));
+        let wanted = self.student.wanted() || self.teacher.wanted();
+        let alone = self.phase == Phase::Single && wanted && values.is_none() && student_logprob.is_none();
+        let upstream = Upstream {
+            values,
+            student_logprob,
+            loss: if alone { Some(loss.unwrap_or(1.0)) } else { loss },
+            scale: grad_scale(args.grad_scale, args.flags),
+        };
+        let (figures, _, totals) = self.outputs.view(ok, tokens)?;
+        let grads = grads(self.student, self.teacher, args.flags, ok, tokens)?;
+        let space = workspace.bytes(ok);
+        if self.phase == Phase::WithCoefficients {
+            let (stats, Totals { .. }) = (self.stats.rows(ok, tokens)?, totals);
+            return kernel::backward(&context, problem, &inputs, stats, upstream, grads, figures.status, space);
+        }
+        kernel::forward(&context, problem, &inputs, figures, totals, Fused { upstream, grads }, space)
+    }
+}
+fn inputs<'a>(
+    student: &HeadTensors,
+    teacher: &TeacherTensors,
+    rows: &RowTensors,
+    row_weight: &Input,
+    ok: &'a Checked,
+    tokens: &Leading,
+) -> Result<Inputs<'a>> {
+    let student = student.view(ok, tokens)?;
+    let teacher = match teacher {
+        TeacherTensors::Head(head) => Teacher::Head(head.view(ok, tokens)?),
+        TeacherTensors::Rows { logits, bias, row_temperature } => Teacher::Rows(TeacherRows {
+            logits: logits.rows(ok, tokens)?.expect("required"),
+            transform: TransformInputs { bias: bias.list(ok)?, row_temperature: row_temperature.tokens(ok, tokens)? },
+        }),
+    };
+    Ok(Inputs { student, teacher, rows: rows.view(ok, tokens)?, row_weight: row_weight.tokens(ok, tokens)? })
+}
+fn grads<'a>(
+    student: HeadTensors,
+    teacher: TeacherTensors,
+    flags: u64,
+    ok: &'a Checked,
+    tokens: &Leading,
+) -> Result<[Grads<'a>; 2]> {
+    let teacher = match teacher {
+        TeacherTensors::Head(head) => head.grads(flags, ok, tokens)?,
+        TeacherTensors::Rows { .. } => Grads::default(),
+    };
+    Ok([student.grads(flags, ok, tokens)?, teacher])
+}
+impl TeacherTensors {
+    fn parse(t: &mut Tensors, args: &truing_linear_divergence_args) -> Result<TeacherTensors> {
+        let (head, grads, own) = (&args.teacher, &args.teacher_grads, &args.teacher_transform);
+        macro_rules! idle_fields {
+            ($group:literal $of:expr, $why:expr; $($field:ident)*) => {
+                $( idle(concat!($group, ".", stringify!($field)), &$of.$field, $why)?; )*
+            };
+        }
+        if !head.hidden.is_null() {
+            const HEAD: &str = "NULL or 0 with a teacher's head";
+            idle("teacher_rows", &args.teacher_rows, HEAD)?;
+            idle_fields!("teacher_transform" own, HEAD; bias row_temperature temperature logit_scale softcap n_valid_vocab
+                logit_round);
+            return Ok(TeacherTensors::Head(parse_head!("teacher" "teacher_grads", t, head, grads)));
+        }
+        const NONE: &str = "NULL or 0 without teacher.hidden";
+        idle_fields!("teacher" head, NONE; weight index);
+        idle_fields!("teacher.transform" head.transform, NONE; bias row_temperature temperature logit_scale softcap
+            n_valid_vocab logit_round);
+        idle_fields!("teacher_grads" grads, NONE; grad_hidden_out grad_weight_out grad_bias_out);
+        unavailable!("teacher_transform", own; logit_round);
+        Ok(TeacherTensors::Rows {
+            logits: t.required("teacher_rows", args.teacher_rows)?,
+            bias: t.input("teacher_transform.bias", own.bias)?,
+            row_temperature: t.input("teacher_transform.row_temperature", own.row_temperature)?,
+        })
+    }
+    fn wanted(&self) -> bool {
+        matches!(self, TeacherTensors::Head(head) if head.wanted())
+    }
+}
+
+/// The tensors of one side's head and its gradients.
+struct HeadTensors {
+    hidden: Input,
+    weight: Input,
+    bias: Input,
+    row_temperature: Input,
+    /// Of hidden states, weight, bias.
+    grads: [Output; 3],
+}
+/// Reads them under the names of the side.
+macro_rules! parse_head {
+    ($side:literal $grads:literal, $t:expr, $head:expr, $places:expr) => {{
+        let (t, head, places): (&mut Tensors, &truing_head, &truing_head_grads) = ($t, $head, $places);
+        unavailable!($side, head; index);
+        HeadTensors {
+            hidden: t.required(concat!($side, ".hidden"), head.hidden)?,
+            weight: t.required(concat!($side, ".weight"), head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
+            bias: t.input(concat!($side, ".transform.bias"), head.transform.bias)?,
+            row_temperature: t.input(concat!($side, ".transform.row_temperature"), head.transform.row_temperature)?,
+            grads: [
+                t.output(concat!($grads, ".grad_hidden_out"), places.grad_hidden_out)?,
+                t.output(concat!($grads, ".grad_weight_out"), places.grad_weight_out)?,
+                t.output(concat!($grads, ".grad_bias_out"), places.grad_bias_out)?,
+            ],
+        }
+    }};
+}
+use parse_head;
+impl HeadTensors {
+    fn wanted(&self) -> bool {
+        self.grads.iter().any(Output::is_some)
+    }
+    /// How the rows lie, once [`HeadTensors::problem`] has passed.
+    fn tokens(&self) -> Leading {
+        let dims = self.hidden.dims();
+        Leading::new(&dims[..dims.len() - 1])
+    }
+    fn problem(
+        &self,
+        head: &truing_head,
+        rows: &truing_rows,
+        flags: u64,
+        of: Argument,
+    ) -> Result<linear_logprob::Problem> {
+        let named = |e: Error| name_side(e, of);
+        let (n, d) = match *self.hidden.dims() {
+            [n, d] => (n, d),
+            [b, t, d] => (b * t, d),
+            ref dims => {
+                let expected = Value::Text("2 dimensions, [N, D], or 3, [B, T, D]");
+                return Err(named(Error::shape("head.hidden", Value::Int(dims.len() as i64), expected)));
+            }
+        };
+        let rounding = match head.transform.logit_round {
+            TRUING_ROUND_NONE => Rounding::None,
+            TRUING_ROUND_BF16 => Rounding::Bf16,
+            TRUING_ROUND_F16 => Rounding::F16,
+            other => return unknown("transform.logit_round", other, "TRUING_ROUND_*").map_err(named),
+        };
+        let own = options(&head.transform, rows, flags).map_err(named)?;
+        let problem = linear_logprob::Problem::new(n, d, self.weight.dims()[0], own).map_err(named)?;
+        Ok(problem.rounded(rounding))
+    }
+    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Head<'a>> {
+        Ok(Head {
+            hidden: self.hidden.rows(ok, tokens)?.expect("required"),
+            weight: self.weight.matrix(ok)?.expect("required"),
+            transform: TransformInputs {
+                bias: self.bias.list(ok)?,
+                row_temperature: self.row_temperature.tokens(ok, tokens)?,
+            },
+        })
+    }
+    fn grads<'a>(self, flags: u64, ok: &'a Checked, tokens: &Leading) -> Result<Grads<'a>> {
+        let [hidden, weight, bias] = self.grads;
+        Ok(Grads {
+            hidden: hidden.rows(ok, tokens)?,
+            weight: weight.matrix(ok)?,
+            bias: bias.list(ok)?,
+            accumulate_hidden: flags & TRUING_ACCUMULATE_HIDDEN != 0,
+            accumulate_weight: flags & TRUING_ACCUMULATE_WEIGHT != 0,
+        })
+    }
+}
