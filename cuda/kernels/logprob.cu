@@ -1,4 +1,5 @@
-// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`).
+// Token log-prob of logits [N, V], forward and backward, with the bits of the CPU (the mode `portable`; TRUING_FAST takes
+// another exponential).
 //
 // 1. truing_logprob_blocks: a warp reduces blocks of 2048 columns to their records. A block comes in one read, 16 bytes
 //    at a time, while other warps add theirs up; none waits for another, so one row of a large vocabulary fills the
@@ -90,12 +91,12 @@ TRUING_FN float truing_bias(const truing_logprob_args &a, truing_u32 j) {
 // 1. Records of blocks.
 
 #define TRUING_WARPS 4
-// A block of f32 that starts at any element of 16 bytes. 16-bit columns lie in the upper half, so that a transform widens
-// them in place from the lowest on: step i writes below byte 128 (i + 1) and has read below 4096 + 64 (i + 1).
-#define TRUING_STAGE (4 * TRUING_BLOCK + 16)
-template <class T> TRUING_FN unsigned char *truing_place(unsigned char *stage, const T *from) {
-    return stage + (sizeof(T) == 2 ? 2 * TRUING_BLOCK : 0) + ((truing_u64)from & 15);
-}
+// Where a block lies in shared memory: at its own distance from 16 bytes. A transform widens 16-bit columns in place, from the
+// lowest on, if they lie in the upper half: step i writes below byte 1024 (i + 1) and has read below 4096 + 512 (i + 1).
+template <class T, bool TRANSFORM> struct truing_stage {
+    enum { LOWER = sizeof(T) == 2 && TRANSFORM ? 2 * TRUING_BLOCK : 0, BYTES = LOWER + TRUING_BLOCK * sizeof(T) + 16 };
+    TRUING_FN unsigned char *place(unsigned char *stage, const T *from) { return stage + LOWER + ((truing_u64)from & 15); }
+};
 
 // Neighbouring blocks of a row: what a warp works on between two looks at the row's own arrays.
 struct truing_task {
@@ -109,14 +110,13 @@ TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i,
     t.to = parts - t.from < a.chunk ? parts : t.from + a.chunk;
     return t;
 }
-// Brings n columns of a row (it begins at `row` and has `vocab`) from memory into the stage: whole pieces of 16 bytes where
+// Brings n columns of a row (it begins at `row` and has `vocab`) from memory to their place in shared memory: whole pieces of 16 bytes where
 // they lie inside the row (a neighbour's columns may come along), the others element by element.
 template <class T>
-TRUING_FN void truing_fetch(const T *row, truing_u32 vocab, const T *from, truing_u32 n, unsigned char *stage) {
+TRUING_FN void truing_fetch(const T *row, truing_u32 vocab, const T *from, truing_u32 n, unsigned char *place) {
     const truing_u32 lane = threadIdx.x & 31;
     const truing_u64 begin = (truing_u64)row, end = begin + (truing_u64)vocab * sizeof(T);
     const truing_u64 low = (truing_u64)from, high = low + n * sizeof(T), base = low & ~15ull;
-    unsigned char *place = truing_place(stage, from);
     unsigned char *origin = place - (low - base);
     const truing_u32 bytes = TRUING_BLOCK * sizeof(T);
     if (n == TRUING_BLOCK && base >= begin && base + bytes + 16 <= end) {
@@ -150,8 +150,9 @@ TRUING_FN truing_part truing_part_of(const truing_record &x) {
     p.reserved[0] = p.reserved[1] = 0;
     return p;
 }
-template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
-    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][TRUING_STAGE];
+template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
+    typedef truing_stage<T, TRANSFORM> Stage;
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][Stage::BYTES];
     const truing_u32 lane = threadIdx.x & 31, chunks = (a.parts + a.chunk - 1) / a.chunk;
     unsigned char *stage = stages[threadIdx.x / 32];
     truing_wait();
@@ -166,21 +167,27 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
         for (truing_u32 part = task.from; part < task.to; part++) {
             const truing_u32 first = part * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
             const T *from = row + first;
-            T *place = (T *)truing_place(stage, from);
-            truing_fetch(row, a.vocab, from, n, stage);
+            T *place = (T *)Stage::place(stage, from);
+            truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
             truing_copies_done();
             __syncwarp();
             truing_record x;
-            if (t.kind == TRUING_PLAIN && !a.bias.data) {
+            if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
                 x = truing_block(place, n, a.all != 0);
             } else {
                 float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
 #pragma unroll 1
-                for (truing_u32 j = lane; j < n + lane; j += 32) {
-                    float y = 0.0f;
-                    if (j < n) y = truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j));
-                    __syncwarp();
-                    if (j < n) wide[j] = y;
+                for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
+                    float y[TRUING_SIDE];
+#pragma unroll
+                    for (int k = 0; k < TRUING_SIDE; k++) {
+                        const truing_u32 j = at + 32 * k;
+                        y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
+                    }
+                    if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
+#pragma unroll
+                    for (int k = 0; k < TRUING_SIDE; k++)
+                        if (at + 32 * k < n) wide[at + 32 * k] = y[k];
                 }
                 __syncwarp();
                 x = truing_block(wide, n, a.all != 0);
@@ -204,15 +211,16 @@ template <class T> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
         }
     }
 }
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f32(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<float>(a);
-}
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_bf16(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<truing_bf16>(a);
-}
-extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, 6) void truing_logprob_blocks_f16(const __grid_constant__ truing_logprob_args a) {
-    truing_blocks<truing_f16>(a);
-}
+#define TRUING_BLOCKS(name, T, TRANSFORM, RESIDENT)                                                                             \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_WARPS, RESIDENT) void truing_logprob_##name(const __grid_constant__ truing_logprob_args a) { \
+        truing_blocks<T, TRANSFORM>(a);                                                                                        \
+    }
+TRUING_BLOCKS(blocks_f32, float, false, 6)
+TRUING_BLOCKS(blocks_bf16, truing_bf16, false, 8)
+TRUING_BLOCKS(blocks_f16, truing_f16, false, 8)
+TRUING_BLOCKS(transformed_f32, float, true, 6)
+TRUING_BLOCKS(transformed_bf16, truing_bf16, true, 6)
+TRUING_BLOCKS(transformed_f16, truing_f16, true, 6)
 
 // 2. Rows.
 
@@ -265,13 +273,16 @@ TRUING_FN void truing_figures(const truing_logprob_args &a, truing_i64 row, int 
     } else if (!truing_poisoned(x) && x.m == -TRUING_INFF) {
         lse = max = x.m;
     } else if (!truing_poisoned(x)) {
-        const double m = x.m, r = x.r, l = truing_log1p(r);
-        logprob = (float)(((double)x.xy - m) - l);
-        lse = (float)(m + l);
+        const double m = x.m, r = x.r;
+        if (a.out_logprob.data || a.out_lse.data || a.out_entropy.data || a.out_log_sum_sq.data) {
+            const double l = truing_log1p(r);
+            logprob = (float)(((double)x.xy - m) - l);
+            lse = (float)(m + l);
+            if (a.out_entropy.data) entropy = (float)(l - (double)x.u / (1.0 + r));
+            if (a.out_log_sum_sq.data) log_sum_sq = (float)(truing_log1p((double)x.q1) - 2.0 * l);
+        }
         max = x.m;
         argmax = (int)x.k;
-        entropy = (float)(l - (double)x.u / (1.0 + r));
-        log_sum_sq = (float)(truing_log1p((double)x.q1) - 2.0 * l);
         top = kind == TRUING_COLUMN && target == (truing_i64)x.k;
     }
     truing_put(a.out_logprob, row, logprob);
@@ -374,9 +385,9 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
 // 3. Gradients.
 
 TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
-    const float d = truing_clamp(x - c.m), t = truing_exp_index(d);
-    const float w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
-    return w * truing_exp_poly(d, t) * truing_fma(c.c1, d, c.c0);
+    float d = x - c.m, w, p;
+    truing_exp_factors(d, entry, w, p);
+    return w * p * truing_fma(c.c1, d, c.c0);
 }
 // Of one column. All lanes call it.
 TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {

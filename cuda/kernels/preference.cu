@@ -269,7 +269,8 @@ extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const
     truing_u32 live = 0, correct = 0, seen = 0;
     double chain = 0.0;
     for (truing_i64 at = 0; at < a.items; at += TRUING_TILE) {
-        for (truing_u32 k = thread; k < TRUING_TILE; k += 256) {
+        const truing_u32 many = a.items - at < TRUING_TILE ? (truing_u32)(a.items - at + 7) & ~7u : TRUING_TILE;
+        for (truing_u32 k = thread; k < many; k += 256) {
             const truing_i64 i = at + k;
             double loss = 0.0, weight = 0.0, chosen = 0.0, rejected = 0.0;
             if (i < a.items) {
@@ -298,7 +299,8 @@ extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const
         __syncthreads();
         // a term of +0 leaves a chain as it is
         if (warp < TRUING_SUMS && lane < 8)
-            for (truing_u32 k = lane; k < TRUING_TILE; k += 8) chain = chain + tile[warp][k];
+#pragma unroll 16
+            for (truing_u32 k = lane; k < many; k += 8) chain = chain + tile[warp][k];
         __syncthreads();
     }
     if (warp < TRUING_SUMS && lane < 8) chains[warp][lane] = chain;

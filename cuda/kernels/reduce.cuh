@@ -16,6 +16,21 @@ TRUING_FN float truing_clamp(float d) { return truing_max_nan(d, TRUING_EXP_LOW)
 
 __constant__ truing_u32 truing_exp_table[8] = TRUING_EXP_TABLE;
 
+// e^d as w p; d is clamped. All lanes of the warp call it: the table is spread over them (`entry`), and a shuffle takes the
+// index modulo 8 by itself.
+TRUING_FN void truing_exp_factors(float &d, truing_u32 entry, float &w, float &p) {
+    d = truing_clamp(d);
+#ifdef TRUING_FAST
+    (void)entry;
+    w = 1.0f;
+    p = truing_exp2_fast(d * 1.4426950408889634f);
+#else
+    const float t = truing_exp_index(d);
+    w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
+    p = truing_exp_poly(d, t);
+#endif
+}
+
 struct truing_record {
     float m, r, u, q1, xy;
     truing_u32 k, flags;
@@ -66,23 +81,42 @@ struct truing_top {
     float m;                // the largest column, +0 if it is a zero
     truing_u32 ties, first; // how many of this lane's have it; the first of these
 };
+// A lane's columns of one vector, which begins at column `from` of the block: those that are the maximum become -inf.
+template <class T> TRUING_FN void truing_take_of(T *x, truing_u32 from, truing_top &top) {
+    const int PER = truing_vector<T>::COLUMNS;
+    const uint4 q = *(const uint4 *)(x + from);
+    const truing_u32 w[4] = {q.x, q.y, q.z, q.w};
+    truing_u32 first = PER;
+#pragma unroll
+    for (int k = PER - 1; k >= 0; k--) {
+        const bool hit = truing_vector<T>::get(w, k) == top.m;
+        if (hit) truing_narrow(-TRUING_INFF, x + from + k);
+        first = hit ? k : first;
+        top.ties += hit;
+    }
+    top.first = from + first < top.first ? from + first : top.first;
+}
 // The largest of n columns in shared memory. A NaN is passed over: the sums see it. The columns that have it become -inf:
-// they are exact ones, counted here, and the sums then need no test in every column.
-template <class T> TRUING_FN truing_top truing_take(T *x, truing_u32 n) {
+// they are exact ones, counted here, and the sums then need no test in every column. WHOLE: a block that starts 16 bytes.
+template <class T, bool WHOLE> TRUING_FN truing_top truing_take(T *x, truing_u32 n) {
     const int PER = truing_vector<T>::COLUMNS, VECTORS = TRUING_BLOCK / (32 * PER);
     const truing_u32 lane = threadIdx.x & 31;
     // columns in front of the first that starts 16 bytes, whole vectors behind it, the rest: PER - 1 of each at most
-    truing_u32 head = (16 - ((truing_u32)(truing_u64)x & 15)) % 16 / (truing_u32)sizeof(T);
-    if (head > n) head = n;
-    const truing_u32 vectors = (n - head) / PER, tail = head + vectors * PER;
-    truing_u32 edge = lane < PER ? (lane < head ? lane : n) : tail + lane - PER;
-    if (lane >= 2 * PER || edge >= n) edge = TRUING_BLOCK;
-    const float at_edge = edge < TRUING_BLOCK ? truing_widen(x[edge]) : -TRUING_INFF;
+    truing_u32 head = 0, vectors = TRUING_BLOCK / PER, edge = TRUING_BLOCK;
+    float at_edge = -TRUING_INFF;
+    if (!WHOLE) {
+        head = (16 - ((truing_u32)(truing_u64)x & 15)) % 16 / (truing_u32)sizeof(T);
+        if (head > n) head = n;
+        vectors = (n - head) / PER;
+        edge = lane < PER ? (lane < head ? lane : n) : head + vectors * PER + lane - PER;
+        if (lane >= 2 * PER || edge >= n) edge = TRUING_BLOCK;
+        if (edge < TRUING_BLOCK) at_edge = truing_widen(x[edge]);
+    }
     float best[VECTORS], m = fmaxf(at_edge, -TRUING_INFF);
 #pragma unroll
     for (int v = 0; v < VECTORS; v++) {
         best[v] = -TRUING_INFF;
-        if (32 * v + lane < vectors) {
+        if (WHOLE || 32 * v + lane < vectors) {
             const uint4 q = *(const uint4 *)(x + head + (32 * v + lane) * PER);
             const truing_u32 w[4] = {q.x, q.y, q.z, q.w};
             best[v] = truing_vector<T>::largest(w);
@@ -99,49 +133,39 @@ template <class T> TRUING_FN truing_top truing_take(T *x, truing_u32 n) {
     truing_u32 found = 0;
 #pragma unroll
     for (int v = 0; v < VECTORS; v++) found |= (truing_u32)(best[v] == top.m) << v;
-    if (at_edge == top.m) {
+    if (!WHOLE && at_edge == top.m) {
         top.ties = 1;
         top.first = edge;
         truing_narrow(-TRUING_INFF, x + edge);
     }
 #pragma unroll 1
-    for (; found; found &= found - 1) {
-        const truing_u32 from = head + (32 * (truing_u32)(__ffs((int)found) - 1) + lane) * PER;
-        for (truing_u32 j = from; j < from + PER; j++)
-            if (truing_widen(x[j]) == top.m) {
-                top.ties++;
-                top.first = j < top.first ? j : top.first;
-                truing_narrow(-TRUING_INFF, x + j);
-            }
-    }
+    for (; found; found &= found - 1) truing_take_of(x, head + (32 * (truing_u32)(__ffs((int)found) - 1) + lane) * PER, top);
     return top;
 }
 struct truing_chains {
     float r, u, q1;
 };
 // A lane is a chain: it takes the columns lane, lane + 32, .. in this order. ALL: u and q1 too.
-template <class T, bool ALL>
+template <class T, bool ALL, bool WHOLE>
 TRUING_FN truing_chains truing_sums(const T *place, truing_u32 n, float centre) {
     const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
     truing_chains c;
     c.r = c.u = c.q1 = 0.0f;
+    const T *column = place + lane;
 #pragma unroll 1
-    for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
+    for (truing_u32 at = 0; at < (WHOLE ? TRUING_BLOCK : n); at += 32 * TRUING_SIDE, column += 32 * TRUING_SIDE) {
         float d[TRUING_SIDE], w[TRUING_SIDE], p[TRUING_SIDE];
-        if (at - lane + 32 * TRUING_SIDE <= n) {
+        if (WHOLE || at + 32 * TRUING_SIDE <= n) {
 #pragma unroll
-            for (int i = 0; i < TRUING_SIDE; i++) d[i] = truing_widen(place[at + 32 * i]);
+            for (int i = 0; i < TRUING_SIDE; i++) d[i] = truing_widen(column[32 * i]);
         } else {
 #pragma unroll
-            for (int i = 0; i < TRUING_SIDE; i++) d[i] = at + 32 * i < n ? truing_widen(place[at + 32 * i]) : -TRUING_INFF;
+            for (int i = 0; i < TRUING_SIDE; i++) d[i] = at + lane + 32 * i < n ? truing_widen(column[32 * i]) : -TRUING_INFF;
         }
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {
-            d[i] = truing_clamp(d[i] - centre);
-            const float t = truing_exp_index(d[i]);
-            // the table is spread over the lanes: a shuffle takes the index modulo 8 by itself
-            w[i] = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
-            p[i] = truing_exp_poly(d[i], t);
+            d[i] = d[i] - centre;
+            truing_exp_factors(d[i], entry, w[i], p[i]);
         }
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {
@@ -153,16 +177,16 @@ TRUING_FN truing_chains truing_sums(const T *place, truing_u32 n, float centre) 
     }
     return c;
 }
-// The record of a block of n columns in shared memory, which are lost; every lane gets it. A poisoned one carries no flags.
-// `k` counts from the block's first column.
-template <class T> TRUING_FN truing_record truing_block(T *x, truing_u32 n, bool all) {
-    truing_top top = truing_take(x, n);
+template <class T, bool WHOLE> TRUING_FN truing_record truing_block_of(T *x, truing_u32 n, bool all) {
+    truing_top top = truing_take<T, WHOLE>(x, n);
     const float m = top.m, centre = m == -TRUING_INFF ? 0.0f : m;
     __syncwarp(); // other lanes have taken columns of this one's chain
-    truing_chains c = all ? truing_sums<T, true>(x, n, centre) : truing_sums<T, false>(x, n, centre);
+    truing_chains c = all ? truing_sums<T, true, WHOLE>(x, n, centre) : truing_sums<T, false, WHOLE>(x, n, centre);
     c.r = truing_combine(c.r);
-    if (all) c.u = truing_combine(c.u);
-    if (all) c.q1 = truing_combine(c.q1);
+    if (all) {
+        c.u = truing_combine(c.u);
+        c.q1 = truing_combine(c.q1);
+    }
     top.ties = __reduce_add_sync(TRUING_FULL, top.ties);
     top.first = __reduce_min_sync(TRUING_FULL, top.first);
     if (!(c.r <= TRUING_INFF) || m == TRUING_INFF) return truing_poison(0);
@@ -175,4 +199,10 @@ template <class T> TRUING_FN truing_record truing_block(T *x, truing_u32 n, bool
     out.q1 = c.q1 + more;
     out.k = top.first;
     return out;
+}
+// The record of a block of n columns in shared memory, which are lost; every lane gets it. A poisoned one carries no flags.
+// `k` counts from the block's first column.
+template <class T> TRUING_FN truing_record truing_block(T *x, truing_u32 n, bool all) {
+    if (n == TRUING_BLOCK && ((truing_u64)x & 15) == 0) return truing_block_of<T, true>(x, n, all);
+    return truing_block_of<T, false>(x, n, all);
 }

@@ -312,8 +312,8 @@ pub fn compiler() -> Result<(i32, i32)> {
     })
 }
 /// Compiles `text`, whose includes are among `headers` (name, text), to a cubin for `arch` (`sm_90`) or to PTX
-/// (`compute_80`). `None`: this compiler does not know the architecture.
-pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -> Result<Option<Vec<u8>>> {
+/// (`compute_80`); `fast`: of the mode `fast`. `None`: this compiler does not know the architecture.
+pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str, fast: bool) -> Result<Option<Vec<u8>>> {
     compiler()?;
     let failed = |got| Error::new(Status::Internal, "kernels", got, Value::Text("text that compiles"));
     let c = |s: &str| CString::new(s).map_err(|_| failed(Value::Text("text with a 0")));
@@ -321,8 +321,12 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
     let texts = headers.iter().map(|(_, text)| c(text)).collect::<Result<Vec<_>>>()?;
     let texts: Vec<*const c_char> = texts.iter().map(|s| s.as_ptr()).collect();
     let names: Vec<*const c_char> = headers.iter().map(|(name, _)| name.as_ptr()).collect();
-    let options = [c(&format!("--gpu-architecture={arch}"))?, c"--std=c++17".into(), c"--fmad=false".into()];
-    let options: Vec<*const c_char> = options.iter().map(|s| s.as_ptr()).collect();
+    let arch = c(&format!("--gpu-architecture={arch}"))?;
+    let mut options = vec![arch.as_ptr(), c"--std=c++17".as_ptr(), c"--fmad=false".as_ptr()];
+    if fast {
+        options.push(c"-DTRUING_FAST".as_ptr());
+    }
+    let plain = !arch.to_bytes().starts_with(b"--gpu-architecture=compute_");
     let mut program = ptr::null_mut();
     let count = headers.len() as c_int;
     // SAFETY: every string ends in a 0 and outlives the program.
@@ -347,9 +351,7 @@ pub fn compile(name: &CStr, text: &str, headers: &[(&CStr, &str)], arch: &str) -
         }
     };
     let result = match code {
-        nvrtc::nvrtcResult::NVRTC_SUCCESS if arch.starts_with("sm_") => {
-            Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN)))
-        }
+        nvrtc::nvrtcResult::NVRTC_SUCCESS if plain => Ok(Some(read(nvrtc::nvrtcGetCUBINSize, nvrtc::nvrtcGetCUBIN))),
         nvrtc::nvrtcResult::NVRTC_SUCCESS => Ok(Some(read(nvrtc::nvrtcGetPTXSize, nvrtc::nvrtcGetPTX))),
         nvrtc::nvrtcResult::NVRTC_ERROR_INVALID_OPTION => Ok(None),
         _ => {

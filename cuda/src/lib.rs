@@ -19,7 +19,7 @@ pub mod sequence;
 
 pub use driver::{Entered, Stream, available};
 pub use plan::{Space, Tensor};
-pub use program::{Context, ContextOptions, Image, images};
+pub use program::{Context, ContextOptions, Image, Mode, images};
 
 /// Every catalogue entry and every elementary function as straight-line CUDA C++, with the bits of the Rust code.
 /// Compile it without contraction (`--fmad=false`); a host compiler takes it too (`-ffp-contract=off`).

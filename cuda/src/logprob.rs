@@ -6,7 +6,7 @@
 //! that they meet NaN, flagged `OVERFLOW`. Rows past the end of a shift, row losses, ranks, top-k lists and extra columns
 //! are refused by name.
 use crate::driver::{Device, Kernel, Stream};
-use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover, walk};
+use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::logprob::{Problem, STATS};
@@ -133,9 +133,9 @@ impl Transform {
 const PIECE: usize = 32;
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
-/// Warps of a block of threads, and blocks that fit on a multiprocessor; `TRUING_WARPS` of the kernels.
+/// Warps of a block of threads (`TRUING_WARPS` of the kernels), and about how many such blocks fit on a multiprocessor.
 const WARPS: usize = 4;
-const RESIDENT: u32 = 6;
+const RESIDENT: usize = 6;
 const THREADS: usize = 128;
 
 fn parts(problem: &Problem) -> usize {
@@ -186,7 +186,7 @@ pub unsafe fn forward(
     (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let go = Launch { context, stream, device: &device, problem };
-    let kernels = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?);
+    let kernels = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         go.over_blocks(kernels.0, parts(problem), &args)?;
@@ -263,7 +263,7 @@ pub unsafe fn backward(
         (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
         _ => c"truing_logprob_grad_f16",
     };
-    let (blocks, rows, columns) = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    let (blocks, rows, columns) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
@@ -288,23 +288,29 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
-        self.kernel(match inputs.logits.dtype {
-            Dtype::F32 => c"truing_logprob_blocks_f32",
-            Dtype::Bf16 => c"truing_logprob_blocks_bf16",
-            _ => c"truing_logprob_blocks_f16",
+    fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<Kernel> {
+        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+        self.kernel(match (inputs.logits.dtype, transformed) {
+            (Dtype::F32, false) => c"truing_logprob_blocks_f32",
+            (Dtype::Bf16, false) => c"truing_logprob_blocks_bf16",
+            (_, false) => c"truing_logprob_blocks_f16",
+            (Dtype::F32, true) => c"truing_logprob_transformed_f32",
+            (Dtype::Bf16, true) => c"truing_logprob_transformed_bf16",
+            (_, true) => c"truing_logprob_transformed_f16",
         })
     }
     /// Warps for the `parts` blocks of every row: each takes as many neighbouring ones as leave every place of the device
-    /// four turns, up to eight.
+    /// four turns, up to eight, and all of a row about as many.
     ///
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
-        let (rows, places) =
-            (self.problem.rows(), self.device.multiprocessors.max(1) as usize * RESIDENT as usize * WARPS);
-        let chunk = (rows.saturating_mul(parts) / (4 * places)).clamp(1, 8);
-        let grid = walk(self.device, rows.saturating_mul(parts.div_ceil(chunk)), WARPS, RESIDENT);
+        let (rows, places) = (self.problem.rows(), self.device.multiprocessors.max(1) as usize * RESIDENT * WARPS);
+        let most = (rows.saturating_mul(parts) / (4 * places)).clamp(1, 8);
+        let chunk = parts.div_ceil(parts.div_ceil(most));
+        let warps = rows.saturating_mul(parts.div_ceil(chunk));
+        // a warp that has a task left takes it when the grid has no room for more
+        let grid = warps.div_ceil(WARPS).min(i32::MAX as usize) as u32;
         let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
         unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }

@@ -1,5 +1,4 @@
 //! From a checked problem to a launch: how arrays are described to kernels, and grids.
-use crate::driver::Device;
 use truing_core::matrix::Layout;
 use truing_core::{Dtype, Error, Result, Status, Value};
 
@@ -123,12 +122,6 @@ impl Space {
         }
         Ok(())
     }
-}
-
-/// Blocks of threads that walk over `tasks` tasks, `each` at a time; `resident` of them fit on a multiprocessor.
-pub(crate) fn walk(device: &Device, tasks: usize, each: usize, resident: u32) -> u32 {
-    let most = device.multiprocessors.max(1) as usize * resident as usize;
-    tasks.div_ceil(each).min(most) as u32
 }
 /// Blocks of `threads` threads, one thread for each of `n`.
 pub(crate) fn cover(field: &'static str, n: usize, threads: usize) -> Result<u32> {

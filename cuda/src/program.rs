@@ -34,12 +34,24 @@ impl File {
 pub(crate) const FILES: [File; 4] =
     [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE, crate::policy::FILE];
 
+/// How results may differ from the CPU's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The same bits.
+    #[default]
+    Portable,
+    /// Kernels on logits take the special-function unit's exponential (relative error below 2^-21.5 of a term); everything
+    /// else is as in `Portable`. Still the same bits on every run, whatever the batch.
+    Fast,
+}
 /// Settings of a [`Context`].
 #[derive(Clone, Debug, Default)]
 pub struct ContextOptions {
+    /// Which exponential kernels on logits take.
+    pub mode: Mode,
     /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
     pub cache_dir: Option<PathBuf>,
-    /// Kernels that were compiled beforehand; see [`images`].
+    /// Kernels that were compiled beforehand, for the mode `Portable`; see [`images`].
     pub images: &'static [Image],
 }
 /// Machine code of one file of kernels for the devices of a compute capability.
@@ -58,7 +70,7 @@ pub struct Image {
 pub fn images(arch: (u32, u32)) -> Result<Vec<(&'static str, u64, Vec<u8>)>> {
     let compile = |file: &File| {
         let name = file.name.to_str().unwrap_or_default();
-        let code = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1))?;
+        let code = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), false)?;
         let (got, expected) = (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("one that the compiler knows"));
         let unknown = Error::new(Status::NoDevice, "compute capability", got, expected);
         Ok((name, file.key(), code.ok_or(unknown)?))
@@ -119,23 +131,25 @@ impl Context {
         let fits = |i: &&Image| {
             i.file.as_bytes() == file.name.to_bytes() && i.key == file.key() && i.arch.0 == arch.0 && i.arch.1 <= arch.1
         };
-        if let Some(image) = self.options.images.iter().filter(fits).max_by_key(|i| i.arch.1)
+        let fast = self.options.mode == Mode::Fast;
+        if !fast
+            && let Some(image) = self.options.images.iter().filter(fits).max_by_key(|i| i.arch.1)
             && let Ok(library) = Library::load(image.code)
         {
             return Ok(library);
         }
         let version = driver::compiler()?;
-        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file));
+        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, fast));
         if let Some(image) = entry.as_ref().and_then(Entry::read)
             && let Ok(library) = Library::load(&image)
         {
             return Ok(library);
         }
-        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1))?;
+        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
         // a device that is newer than the compiler: the driver translates
         let image = match own {
             Some(image) => Some(image),
-            None => driver::compile(file.name, file.text, &HEADERS, "compute_80")?,
+            None => driver::compile(file.name, file.text, &HEADERS, "compute_80", fast)?,
         };
         let Some(image) = image else {
             let (got, expected) =
@@ -165,8 +179,8 @@ struct Entry {
     key: u64,
 }
 impl Entry {
-    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File) -> Entry {
-        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32].map(u32::to_le_bytes);
+    fn new(dir: &Path, arch: (u32, u32), version: (i32, i32), file: File, fast: bool) -> Entry {
+        let numbers = [arch.0, arch.1, version.0 as u32, version.1 as u32, fast as u32].map(u32::to_le_bytes);
         let key = hash([&file.key().to_le_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), numbers.as_flattened()]);
         let stem = file.name.to_string_lossy().replace(".cu", "");
         Entry { path: dir.join(format!("truing-{stem}-sm_{}{}-{key:016x}.bin", arch.0, arch.1)), key }

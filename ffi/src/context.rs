@@ -94,19 +94,24 @@ pub unsafe extern "C" fn truing_context_create(
         #[cfg(not(feature = "cuda"))]
         unavailable!(options; cuda_cache_dir);
         flags(options.flags, 0)?;
+        let mode = match options.mode {
+            0 | TRUING_MODE_PORTABLE => Mode::Portable,
+            TRUING_MODE_FAST => Mode::Fast,
+            other => return unknown("mode", other, "TRUING_MODE_*, or 0"),
+        };
         let cpu = Context::new(ContextOptions {
             threads: options.num_threads as usize,
-            mode: match options.mode {
-                0 | TRUING_MODE_PORTABLE => Mode::Portable,
-                TRUING_MODE_FAST => Mode::Fast,
-                other => return unknown("mode", other, "TRUING_MODE_*, or 0"),
-            },
+            mode,
             isa_cap: isa(options.isa_cap)?,
         })?;
         let shared = Shared {
             cpu,
             #[cfg(feature = "cuda")]
             cuda: truing_cuda::Context::new(truing_cuda::ContextOptions {
+                mode: match mode {
+                    Mode::Portable => truing_cuda::Mode::Portable,
+                    Mode::Fast => truing_cuda::Mode::Fast,
+                },
                 // SAFETY: this function's contract.
                 cache_dir: unsafe { path("cuda_cache_dir", options.cuda_cache_dir) }?,
                 images: IMAGES,
