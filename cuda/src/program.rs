@@ -51,7 +51,7 @@ pub struct ContextOptions {
     pub mode: Mode,
     /// Folder for compiled kernels. Several processes may share it; one that cannot be read or written is as if not given.
     pub cache_dir: Option<PathBuf>,
-    /// Kernels that were compiled beforehand, for the mode `Portable`; see [`images`].
+    /// Kernels that were compiled beforehand, of the mode `portable`; see [`images`].
     pub images: &'static [Image],
 }
 /// Machine code of one file of kernels for the devices of a compute capability.

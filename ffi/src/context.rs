@@ -99,11 +99,8 @@ pub unsafe extern "C" fn truing_context_create(
             TRUING_MODE_FAST => Mode::Fast,
             other => return unknown("mode", other, "TRUING_MODE_*, or 0"),
         };
-        let cpu = Context::new(ContextOptions {
-            threads: options.num_threads as usize,
-            mode,
-            isa_cap: isa(options.isa_cap)?,
-        })?;
+        let (threads, isa_cap) = (options.num_threads as usize, isa(options.isa_cap)?);
+        let cpu = Context::new(ContextOptions { threads, mode, isa_cap })?;
         let shared = Shared {
             cpu,
             #[cfg(feature = "cuda")]
