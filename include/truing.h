@@ -330,7 +330,7 @@ typedef struct truing_loss_description {
 // ------------------------------------------------------------ flags (one space for all calls; a call refuses bits it does not know)
 /// `rows.ignore_index` is set.
 #define TRUING_HAS_IGNORE_INDEX (1ull << 0)
-/// Check ids and values first, also on CUDA (synchronises).
+/// Check ids and values first; refused with CUDA tensors so far, where it would have to wait for the device.
 #define TRUING_STRICT (1ull << 1)
 /// Backward: ignore stats and recompute.
 #define TRUING_RECOMPUTE (1ull << 2)
