@@ -17,6 +17,8 @@ use truing_tests::{Data, Random, same};
 
 #[path = "cuda/abi.rs"]
 mod abi;
+#[path = "cuda/divergence.rs"]
+mod divergence;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -112,6 +114,9 @@ fn sanitizer() -> Option<String> {
 }
 const QUIET: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
 
+/// The children that compare bits.
+const BITS: [&str; 2] = ["child_bits", "child_divergence"];
+
 #[test]
 fn kernels_give_the_bits_of_the_cpu() {
     let dir = Folder::new("bits");
@@ -119,9 +124,11 @@ fn kernels_give_the_bits_of_the_cpu() {
     let mut all = 0;
     // a shuffled order, in which copies are late too, takes every case
     for (order, cases) in [("7", "all"), ("0", "few"), ("1", "few")] {
-        let (ok, said) = child(&dir.0, "child_bits", &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
-        assert!(ok, "order {order}:\n{said}");
-        all += counted(&said, "values compared");
+        for test in BITS {
+            let (ok, said) = child(&dir.0, test, &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
+            assert!(ok, "{test}, order {order}:\n{said}");
+            all += counted(&said, "values compared");
+        }
     }
     println!("{all} values on the stand-in device equal the CPU's, in 3 orders of threads");
     assert!(all > 200_000_000);
@@ -144,9 +151,11 @@ fn kernels_pass_the_sanitizers() {
     let dir = Folder::new("sanitizers");
     build_both(&dir.0, &kernels(), &SANITIZED);
     let vars = [("TRUING_STANDIN_ORDER", "3"), ("TRUING_CASES", "fewest"), ("LD_PRELOAD", &*library), QUIET];
-    let (ok, said) = child(&dir.0, "child_bits", &vars);
-    assert!(ok, "{said}");
-    println!("{} values compared under the sanitizers", counted(&said, "values compared"));
+    for test in BITS {
+        let (ok, said) = child(&dir.0, test, &vars);
+        assert!(ok, "{said}");
+        println!("{test}: {} values compared under the sanitizers", counted(&said, "values compared"));
+    }
 }
 
 /// Bugs of the kind that only a GPU would show, and then not always.
@@ -167,7 +176,7 @@ fn planted_bugs_are_noticed() {
         ),
         (
             "a barrier is missing between the levels of the tree",
-            "logprob.cu",
+            "reduce.cuh",
             "count = chunks;\n        __syncwarp();",
             "count = chunks;",
         ),
@@ -203,7 +212,31 @@ fn planted_bugs_are_noticed() {
             "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
         ),
         ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
-        ("copies run over the end of a row", "logprob.cu", "p + 16 <= end", "p < end"),
+        ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
+        (
+            "a barrier is missing behind the transform of a block",
+            "divergence.cuh",
+            "    __syncwarp();\n    return x;",
+            "    return x;",
+        ),
+        (
+            "a barrier is missing before the student's gradient of the target",
+            "divergence.cuh",
+            "    __syncwarp();\n    if (student",
+            "    if (student",
+        ),
+        (
+            "the error of the normalisers stays in the value",
+            "divergence.cuh",
+            "(double)sum[0] - truing_excess(s)",
+            "(double)sum[0]",
+        ),
+        (
+            "padding of a gradient is written behind the last column",
+            "divergence.cuh",
+            "first + valid, width - valid, 0.0f",
+            "first + valid, TRUING_BLOCK - valid, 0.0f",
+        ),
         (
             "a gradient is written behind the last column",
             "logprob.cu",
@@ -236,7 +269,7 @@ fn planted_bugs_are_noticed() {
             if let (true, Some(library)) = (bounds, &library) {
                 vars.extend([("LD_PRELOAD", &**library), QUIET]);
             }
-            let (ok, said) = child(&dir.0, "child_bits", &vars);
+            let (ok, said) = child(&dir.0, BITS[(file == "divergence.cuh") as usize], &vars);
             if !ok {
                 assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
                 seen = Some(order);
@@ -262,14 +295,14 @@ fn host_path() {
     assert!(ok, "{said}");
     // the same comparisons with device memory apart from the host's, and the program that times
     let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
-    for test in ["child_bits", "child_sanitized", "child_times"] {
+    for test in ["child_bits", "child_divergence", "child_sanitized", "child_times"] {
         let (ok, said) = child(&dir.0, test, &vars);
         assert!(ok, "{said}");
     }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("7 children passed");
+    println!("8 children passed");
     python_client(&dir.0);
 }
 /// The Python package on arrays of the stand-in device.
@@ -731,6 +764,14 @@ fn child_bits() {
     }
     println!("{done} values compared");
 }
+/// Divergences, whose kernels are a text for each form.
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_divergence() {
+    let cases = std::env::var("TRUING_CASES").unwrap();
+    memory::start();
+    println!("{} values compared", divergence::all(&Context::default(), cases != "all", cases == "fewest"));
+}
 /// One small batch, for tools that slow a device down a hundredfold.
 #[test]
 #[ignore = "needs a device; cuda/gpu-check runs it"]
@@ -745,7 +786,7 @@ fn child_sanitized() {
             done += compare(&context, &b, setup, kind, layout, true);
         }
     }
-    println!("{done} values compared");
+    println!("{} values compared", done + divergence::sanitized(&context));
 }
 /// What only the device can see: targets out of range and temperatures out of theirs, in rows beside good ones.
 fn outside(context: &Context) -> usize {
@@ -956,7 +997,7 @@ fn child_times() {
     let (mut from, mut to) = (std::ptr::null_mut::<c_void>(), std::ptr::null_mut::<c_void>());
     driver!(c"cuEventCreate" (&mut from, 0) : &mut *mut c_void, u32);
     driver!(c"cuEventCreate" (&mut to, 0) : &mut *mut c_void, u32);
-    let median = |go: &mut dyn FnMut()| {
+    let median = |go: &mut dyn FnMut()| -> f64 {
         let mut all: Vec<f32> = (0..if small { 1 } else { 21 })
             .map(|_| {
                 let mut ms = 0.0f32;
@@ -1025,6 +1066,9 @@ fn child_times() {
             [a, g, space.data].into_iter().for_each(free);
             memory::clear();
         }
+    }
+    for kind in [1, 0] {
+        divergence::times(&context, kind, small, &median);
     }
     if mode() == Mode::Fast {
         return;
@@ -1104,7 +1148,13 @@ const QUARTER: f32 = -1.3862944;
 #[test]
 #[ignore = "a child of the tests above"]
 fn child_host() {
-    let sizes = [logprob::ARGS, sequence::ARGS, truing_cuda::preference::ARGS, truing_cuda::policy::ARGS];
+    let sizes = [
+        logprob::ARGS,
+        sequence::ARGS,
+        truing_cuda::preference::ARGS,
+        truing_cuda::policy::ARGS,
+        truing_cuda::divergence::ARGS,
+    ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
             standin(CUDA, c"standin_args", family as c_int) as usize,
@@ -1254,6 +1304,7 @@ fn refusals(context: &Context) {
     go("upstream.grad_lse", UnsupportedDtype, inputs, None, Upstream { lse: inputs.target, ..up }, g);
     go("upstream.grad_scale", InvalidArgument, inputs, None, Upstream { scale: f64::NAN, ..up }, g);
     go("rows.target", InvalidArgument, Inputs { target: None, ..inputs }, None, up, g);
+    refused += divergence::refusals(context);
     assert_eq!(launches(), before);
     // no rows: nothing to do, nothing to launch
     let none = Problem::new(0, v, ok).unwrap();

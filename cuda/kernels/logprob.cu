@@ -9,19 +9,13 @@
 // 3. truing_logprob_grad: a warp writes the gradient of as many blocks. Logits may be overwritten.
 //
 // A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
-#include "reduce.cuh"
+#include "logits.cuh"
 
-enum { TRUING_PLAIN, TRUING_SCALE, TRUING_SOFTCAP };
-// The transform of a row: constants formed in f64 and rounded once.
-struct truing_transform {
-    truing_u32 kind;
-    float inner, outer, slope;
-};
 struct truing_logprob_args {
     truing_view logits, grad, target, mask, bias, temperature, stats;
     truing_view grad_logprob, grad_lse, grad_entropy;
     truing_view out_logprob, out_lse, out_max, out_argmax, out_entropy, out_log_sum_sq, out_is_top1, out_stats, out_status;
-    void *blocks;  // truing_part [rows, parts]
+    void *blocks;  // truing_part::words [rows, parts]
     void *columns; // truing_columns [rows]
     truing_i64 rows, ignore_index;
     double logit_scale, softcap, grad_scale;
@@ -33,9 +27,26 @@ struct truing_logprob_args {
     truing_u32 has_ignore;
     truing_u32 all; // u and q1 are needed
 };
-struct alignas(16) truing_part {
-    float m, r, u, q1;
-    truing_u32 k, flags, reserved[2];
+// The record of a block as the workspace holds it.
+struct truing_part {
+    typedef truing_record record;
+    typedef truing_words<8> words;
+    TRUING_FN record empty() { return truing_empty(); }
+    TRUING_FN record load(const words &w) {
+        record x = empty();
+        x.m = truing_from(w.x[0]);
+        x.r = truing_from(w.x[1]);
+        x.u = truing_from(w.x[2]);
+        x.q1 = truing_from(w.x[3]);
+        x.k = w.x[4];
+        x.flags = w.x[5];
+        return x;
+    }
+    TRUING_FN words store(const record &x) {
+        const words w = {{truing_bits(x.m), truing_bits(x.r), truing_bits(x.u), truing_bits(x.q1), x.k, x.flags, 0, 0}};
+        return w;
+    }
+    TRUING_FN record merge(const truing_logprob_args &, const record &a, const record &b) { return truing_merge(a, b); }
 };
 struct alignas(16) truing_columns {
     truing_u32 fill; // every live column has the value m
@@ -45,59 +56,9 @@ struct alignas(16) truing_columns {
     truing_u32 reserved[2];
 };
 #define TRUING_NONE 0xffffffffu
-enum { TRUING_IGNORED, TRUING_NO_TARGET, TRUING_COLUMN };
-
-TRUING_FN int truing_target(const truing_logprob_args &a, truing_i64 row, truing_i64 &y) {
-    if (a.mask.data && truing_int_at(a.mask, row) == 0) return TRUING_IGNORED;
-    if (!a.target.data) return TRUING_NO_TARGET;
-    y = truing_int_at(a.target, row);
-    return a.has_ignore && y == a.ignore_index ? TRUING_IGNORED : TRUING_COLUMN;
-}
-// A temperature outside its range counts as a NaN.
-TRUING_FN truing_transform truing_transform_of(const truing_logprob_args &a, truing_i64 row) {
-    if (!a.temperature.data) return a.transform;
-    double temperature = (double)*truing_row<const float>(a.temperature, row);
-    if (!(temperature > 0.0 && temperature < TRUING_INF)) temperature = TRUING_NAN;
-    truing_transform t;
-    t.slope = (float)(a.logit_scale / temperature);
-    t.inner = t.outer = t.slope;
-    t.kind = t.slope == 1.0f ? TRUING_PLAIN : TRUING_SCALE;
-    if (a.softcap != 0.0) {
-        t.kind = TRUING_SOFTCAP;
-        t.inner = (float)(a.logit_scale / a.softcap);
-        t.outer = (float)(a.softcap / temperature);
-    }
-    return t;
-}
-// A dead column (raw logit or bias -inf) is -inf whatever else it holds; a raw +inf stays.
-TRUING_FN float truing_apply(const truing_transform &t, float z, bool biased, float b) {
-    const float v = biased ? z + b : z;
-    float x = t.kind == TRUING_PLAIN ? v : t.kind == TRUING_SCALE ? v * t.slope : truing_tanh(v * t.inner) * t.outer;
-    x = TRUING_INFF <= z ? TRUING_INFF : x;
-    x = z <= -TRUING_INFF ? -TRUING_INFF : x;
-    return biased && b <= -TRUING_INFF ? -TRUING_INFF : x;
-}
-// dx/dz at v = z + bias of a live column.
-template <class R> TRUING_FN R truing_slope(const truing_transform &t, R v) {
-    if (t.kind == TRUING_PLAIN) return (R)1.0;
-    if (t.kind == TRUING_SCALE) return (R)t.slope;
-    const R e = truing_exp(truing_abs(v * (R)t.inner) * (R)-2.0), s = (R)1.0 + e;
-    return (R)t.slope * ((R)4.0 * e / (s * s));
-}
-TRUING_FN float truing_bias(const truing_logprob_args &a, truing_u32 j) {
-    return a.bias.data ? truing_float_at(a.bias, j, 0) : 0.0f;
-}
-
 // 1. Records of blocks.
 
 #define TRUING_WARPS 4
-// Where a block lies in shared memory: at its own distance from 16 bytes. A transform widens 16-bit columns in place, from the
-// lowest on, if they lie in the upper half: step i writes below byte 1024 (i + 1) and has read below 4096 + 512 (i + 1).
-template <class T, bool TRANSFORM> struct truing_stage {
-    enum { LOWER = sizeof(T) == 2 && TRANSFORM ? 2 * TRUING_BLOCK : 0, BYTES = LOWER + TRUING_BLOCK * sizeof(T) + 16 };
-    TRUING_FN unsigned char *place(unsigned char *stage, const T *from) { return stage + LOWER + ((truing_u64)from & 15); }
-};
-
 // Neighbouring blocks of a row: what a warp works on between two looks at the row's own arrays.
 struct truing_task {
     truing_i64 row;
@@ -110,51 +71,48 @@ TRUING_FN truing_task truing_task_of(const truing_logprob_args &a, truing_i64 i,
     t.to = parts - t.from < a.chunk ? parts : t.from + a.chunk;
     return t;
 }
-// Brings n columns of a row (it begins at `row` and has `vocab`) from memory to their place in shared memory: whole pieces of 16 bytes where
-// they lie inside the row (a neighbour's columns may come along), the others element by element.
-template <class T>
-TRUING_FN void truing_fetch(const T *row, truing_u32 vocab, const T *from, truing_u32 n, unsigned char *place) {
-    const truing_u32 lane = threadIdx.x & 31;
-    const truing_u64 begin = (truing_u64)row, end = begin + (truing_u64)vocab * sizeof(T);
-    const truing_u64 low = (truing_u64)from, high = low + n * sizeof(T), base = low & ~15ull;
-    unsigned char *origin = place - (low - base);
-    const truing_u32 bytes = TRUING_BLOCK * sizeof(T);
-    if (n == TRUING_BLOCK && base >= begin && base + bytes + 16 <= end) {
+// The record of block `part` of a row that counts, by a warp.
+template <class T, bool TRANSFORM>
+TRUING_FN void truing_block_to_part(const truing_logprob_args &a, const truing_transform &t, truing_i64 i, const T *row, truing_u32 part,
+                                    unsigned char *stage) {
+    const truing_u32 lane = threadIdx.x & 31, first = part * TRUING_BLOCK;
+    const truing_u32 n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+    const T *from = row + first;
+    T *place = (T *)truing_stage<T, TRANSFORM>::place(stage, from);
+    truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
+    truing_copies_done();
+    __syncwarp();
+    truing_record x;
+    if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
+        x = truing_block(place, n, a.all != 0);
+    } else {
+        float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
+#pragma unroll 1
+        for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
+            float y[TRUING_SIDE];
 #pragma unroll
-        for (truing_u32 k = 0; k < bytes; k += 16 * 32) truing_copy16(origin + k + 16 * lane, (const void *)(base + k + 16 * lane));
-        if (low != base && lane == 0) truing_copy16(origin + bytes, (const void *)(base + bytes));
-        return;
+            for (int k = 0; k < TRUING_SIDE; k++) {
+                const truing_u32 j = at + 32 * k;
+                y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
+            }
+            if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
+#pragma unroll
+            for (int k = 0; k < TRUING_SIDE; k++)
+                if (at + 32 * k < n) wide[at + 32 * k] = y[k];
+        }
+        __syncwarp();
+        x = truing_block(wide, n, a.all != 0);
     }
-    for (truing_u64 p = base + 16 * lane; p < high; p += 16 * 32)
-        if (p >= begin && p + 16 <= end) truing_copy16(origin + (p - base), (const void *)p);
-    const truing_u32 per = 16 / sizeof(T);
-    if (base < begin) {
-        const truing_u32 count = (truing_u32)((base + 16 - low) / sizeof(T));
-        if (lane < count && lane < n) ((T *)place)[lane] = from[lane];
+    if (truing_poisoned(x)) x.flags = truing_causes(a, from, first, n);
+    if (lane == 0) {
+        x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+        ((truing_part::words *)a.blocks)[i * a.parts + part] = truing_part::store(x);
     }
-    const truing_u64 last = (high - 1) & ~15ull;
-    if (last + 16 > end) {
-        const truing_u32 at = last < low ? 0 : (truing_u32)((last - low) / sizeof(T));
-        if (lane < per && at + lane < n) ((T *)place)[at + lane] = from[at + lane];
-    }
-}
-// the record of a block as the workspace holds it
-TRUING_FN truing_part truing_part_of(const truing_record &x) {
-    truing_part p;
-    p.m = x.m;
-    p.r = x.r;
-    p.u = x.u;
-    p.q1 = x.q1;
-    p.k = x.k;
-    p.flags = x.flags;
-    p.reserved[0] = p.reserved[1] = 0;
-    return p;
+    __syncwarp(); // the stage has been read (shuffles order no memory)
 }
 template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_logprob_args &a) {
-    typedef truing_stage<T, TRANSFORM> Stage;
-    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][Stage::BYTES];
-    const truing_u32 lane = threadIdx.x & 31, chunks = (a.parts + a.chunk - 1) / a.chunk;
-    unsigned char *stage = stages[threadIdx.x / 32];
+    __shared__ __align__(16) unsigned char stages[TRUING_WARPS][truing_stage<T, TRANSFORM>::BYTES];
+    const truing_u32 chunks = (a.parts + a.chunk - 1) / a.chunk;
     truing_wait();
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
@@ -164,51 +122,8 @@ template <class T, bool TRANSFORM> TRUING_FN void truing_blocks(const truing_log
         const truing_transform t = truing_transform_of(a, task.row);
         const T *row = truing_row<const T>(a.logits, task.row);
 #pragma unroll 1
-        for (truing_u32 part = task.from; part < task.to; part++) {
-            const truing_u32 first = part * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
-            const T *from = row + first;
-            T *place = (T *)Stage::place(stage, from);
-            truing_fetch(row, a.vocab, from, n, (unsigned char *)place);
-            truing_copies_done();
-            __syncwarp();
-            truing_record x;
-            if (!TRANSFORM || (t.kind == TRUING_PLAIN && !a.bias.data)) {
-                x = truing_block(place, n, a.all != 0);
-            } else {
-                float *wide = (float *)(sizeof(T) == 2 ? stage : (unsigned char *)place);
-#pragma unroll 1
-                for (truing_u32 at = lane; at < n + lane; at += 32 * TRUING_SIDE) {
-                    float y[TRUING_SIDE];
-#pragma unroll
-                    for (int k = 0; k < TRUING_SIDE; k++) {
-                        const truing_u32 j = at + 32 * k;
-                        y[k] = j < n ? truing_apply(t, truing_widen(place[j]), a.bias.data != 0, truing_bias(a, first + j)) : 0.0f;
-                    }
-                    if (sizeof(T) == 2) __syncwarp(); // all have read before any writes
-#pragma unroll
-                    for (int k = 0; k < TRUING_SIDE; k++)
-                        if (at + 32 * k < n) wide[at + 32 * k] = y[k];
-                }
-                __syncwarp();
-                x = truing_block(wide, n, a.all != 0);
-            }
-            if (truing_poisoned(x)) {
-                truing_u32 flags = 0;
-#pragma unroll 1
-                for (truing_u32 j = lane; j < n; j += 32) {
-                    if (truing_bias(a, first + j) == -TRUING_INFF) continue;
-                    const float z = truing_widen(from[j]);
-                    flags |= (z != z ? TRUING_ROW_NAN_INPUT : 0) | (z == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
-                }
-                x.flags = __reduce_or_sync(TRUING_FULL, flags);
-            }
-            if (lane == 0) {
-                truing_part p = truing_part_of(x);
-                p.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
-                ((truing_part *)a.blocks)[task.row * a.parts + part] = p;
-            }
-            __syncwarp(); // the stage has been read (shuffles order no memory)
-        }
+        for (truing_u32 part = task.from; part < task.to; part++)
+            truing_block_to_part<T, TRANSFORM>(a, t, task.row, row, part, stages[threadIdx.x / 32]);
     }
 }
 #define TRUING_BLOCKS(name, T, TRANSFORM, RESIDENT)                                                                             \
@@ -224,42 +139,9 @@ TRUING_BLOCKS(transformed_f16, truing_f16, true, 6)
 
 // 2. Rows.
 
-// The record of the row that `lanes` neighbouring lanes share; right in the first of them. All lanes of the warp take part.
-// Nodes of the tree overwrite the records of blocks, each only behind the ones that it joins.
-TRUING_FN truing_record truing_tree(const truing_logprob_args &a, truing_i64 row, bool active, truing_u32 lane) {
-    truing_part *parts = (truing_part *)a.blocks + (active ? row * a.parts : 0);
-    truing_u32 count = a.parts;
-    for (;;) {
-        const truing_u32 chunks = (count + a.lanes - 1) / a.lanes;
-        truing_record x;
-        for (truing_u32 c = 0; c < chunks; c++) {
-            const truing_u32 i = c * a.lanes + lane;
-            x = truing_empty();
-            if (active && i < count) {
-                const truing_part p = parts[i];
-                x.m = p.m;
-                x.r = p.r;
-                x.u = p.u;
-                x.q1 = p.q1;
-                x.k = p.k;
-                x.flags = p.flags;
-            }
-            for (truing_u32 w = 1; w < a.lanes; w *= 2) {
-                truing_record y = x;
-                y.m = __shfl_down_sync(TRUING_FULL, x.m, w, a.lanes);
-                y.r = __shfl_down_sync(TRUING_FULL, x.r, w, a.lanes);
-                y.u = __shfl_down_sync(TRUING_FULL, x.u, w, a.lanes);
-                y.q1 = __shfl_down_sync(TRUING_FULL, x.q1, w, a.lanes);
-                y.k = __shfl_down_sync(TRUING_FULL, x.k, w, a.lanes);
-                y.flags = __shfl_down_sync(TRUING_FULL, x.flags, w, a.lanes);
-                if (lane % (2 * w) == 0) x = truing_merge(x, y); // what is missing is empty and changes nothing
-            }
-            if (chunks > 1 && active && lane == 0) parts[c] = truing_part_of(x);
-        }
-        if (chunks == 1) return x;
-        count = chunks;
-        __syncwarp();
-    }
+TRUING_FN truing_record truing_row_record(const truing_logprob_args &a, truing_i64 row, bool active, truing_u32 lane) {
+    truing_part::words *parts = (truing_part::words *)a.blocks + (active ? row * a.parts : 0);
+    return truing_tree<truing_part>(a, parts, a.parts, a.lanes, active, lane);
 }
 TRUING_FN double truing_upstream(const truing_logprob_args &a, const truing_view &v, truing_i64 row) {
     return v.data ? (double)*truing_row<const float>(v, row) * a.grad_scale : 0.0;
@@ -337,29 +219,12 @@ TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, in
     }
     ((truing_columns *)a.columns)[row] = c;
 }
-extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
-    truing_wait();
-    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    const truing_i64 row = thread / a.lanes;
-    const truing_u32 lane = (truing_u32)(thread % a.lanes);
-    truing_i64 target = 0;
-    const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
-    truing_record x = truing_empty();
-    if (!a.stats.data) x = truing_tree(a, row, kind != TRUING_IGNORED, lane);
-    if (lane != 0 || row >= a.rows) return;
+// What a row gives, from the record of all its blocks.
+TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, truing_record x) {
     if (kind == TRUING_IGNORED) {
         x = truing_empty();
         x.flags = TRUING_ROW_IGNORED;
     } else {
-        if (a.stats.data) {
-            const float *s = truing_row<const float>(a.stats, row);
-            x.m = s[0];
-            x.r = s[1];
-            x.u = s[2];
-            x.q1 = s[3];
-            x.k = truing_bits(s[5]);
-            x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
-        }
         const bool outside = kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.vocab);
         if (outside) {
             // the host could not look: the row says so itself, and nothing is read there
@@ -380,6 +245,27 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
     }
     truing_figures(a, row, kind, target, x);
     if (a.columns) truing_constants(a, row, kind, target, x);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
+    truing_wait();
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    const truing_i64 row = thread / a.lanes;
+    const truing_u32 lane = (truing_u32)(thread % a.lanes);
+    truing_i64 target = 0;
+    const int kind = row < a.rows ? truing_target(a, row, target) : TRUING_IGNORED;
+    truing_record x = truing_empty();
+    if (!a.stats.data) x = truing_row_record(a, row, kind != TRUING_IGNORED, lane);
+    if (lane != 0 || row >= a.rows) return;
+    if (a.stats.data && kind != TRUING_IGNORED) {
+        const float *s = truing_row<const float>(a.stats, row);
+        x.m = s[0];
+        x.r = s[1];
+        x.u = s[2];
+        x.q1 = s[3];
+        x.k = truing_bits(s[5]);
+        x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
+    }
+    truing_finish(a, row, kind, target, x);
 }
 
 // 3. Gradients.
@@ -434,46 +320,49 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
         }
     }
 }
+// Columns `first` to `end` of a row, by a warp.
+template <class T, class G>
+TRUING_FN void truing_grad_of(const truing_logprob_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
+    const truing_u32 lane = threadIdx.x & 31, n = end - first;
+    const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
+            const truing_columns c = ((const truing_columns *)a.columns)[row];
+            const T *z = truing_row<const T>(a.logits, row) + first;
+            G *g = truing_row<G>(a.grad, row) + first;
+            for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
+            if (c.fill) {
+                for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
+                return;
+            }
+            const truing_transform t = truing_transform_of(a, row);
+            const bool biased = a.bias.data != 0;
+            const int PER = truing_vector<T>::COLUMNS;
+            // columns in front of the first that starts 16 bytes, and whole vectors behind it
+            truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
+            if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
+            if (vectors == 0) head = 0;
+            if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
+            else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+            // what is left: the head and the tail, or everything
+            const truing_u32 rest = live - vectors * PER;
+    #pragma unroll 1
+            for (truing_u32 s = 0; s < rest; s += 32) {
+                const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
+                const bool on = k < rest;
+                const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
+                const float dz = truing_dz(c, t, x, biased, b, entry);
+                if (on) truing_narrow(dz, g + j);
+            }
+            __syncwarp();
+            if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+}
 template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
-    const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
+    const truing_u32 entry = truing_exp_table[threadIdx.x % 8];
     const truing_u32 parts = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK, chunks = (parts + a.chunk - 1) / a.chunk;
     truing_wait();
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
         const truing_task task = truing_task_of(a, i, parts, chunks);
-        // the columns of the chunk as one piece
-        const truing_u32 first = task.from * TRUING_BLOCK, all = (task.to - task.from) * TRUING_BLOCK;
-        const truing_u32 n = a.vocab - first < all ? a.vocab - first : all;
-        const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-        const truing_columns c = ((const truing_columns *)a.columns)[task.row];
-        const T *z = truing_row<const T>(a.logits, task.row) + first;
-        G *g = truing_row<G>(a.grad, task.row) + first;
-        for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
-        if (c.fill) {
-            for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
-            continue;
-        }
-        const truing_transform t = truing_transform_of(a, task.row);
-        const bool biased = a.bias.data != 0;
-        const int PER = truing_vector<T>::COLUMNS;
-        // columns in front of the first that starts 16 bytes, and whole vectors behind it
-        truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
-        if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
-        if (vectors == 0) head = 0;
-        if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
-        else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
-        // what is left: the head and the tail, or everything
-        const truing_u32 rest = live - vectors * PER;
-#pragma unroll 1
-        for (truing_u32 s = 0; s < rest; s += 32) {
-            const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
-            const bool on = k < rest;
-            const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
-            const float dz = truing_dz(c, t, x, biased, b, entry);
-            if (on) truing_narrow(dz, g + j);
-        }
-        __syncwarp();
-        if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+        truing_grad_of<T, G>(a, task.row, task.from * TRUING_BLOCK, task.to == parts ? a.vocab : task.to * TRUING_BLOCK, entry);
     }
 }
 #define TRUING_GRAD(name, T, G)                                                                                                \

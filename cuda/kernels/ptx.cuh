@@ -4,6 +4,8 @@
 #include "generated/losses.cuh"
 
 #ifdef __CUDACC__
+// A function that is called, not inlined.
+#define TRUING_CALL __device__ __noinline__ static
 // d, or low if d < low; a NaN stays.
 TRUING_FN float truing_max_nan(float a, float b) {
     float y;
@@ -77,6 +79,7 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #else
+#define TRUING_CALL static
 TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
 TRUING_FN float truing_widen_f16(unsigned short x) {
     const truing_u32 sign = (truing_u32)(x & 0x8000) << 16, e = x >> 10 & 31, f = x & 1023;

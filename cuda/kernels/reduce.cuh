@@ -80,20 +80,24 @@ TRUING_FN float truing_combine(float x) {
 struct truing_top {
     float m;                // the largest column, +0 if it is a zero
     truing_u32 ties, first; // how many of this lane's have it; the first of these
+    truing_u64 taken;       // which of this lane's columns: a bit for each, but for the edge
+    truing_u32 edge;        // TRUING_BLOCK: not taken
 };
 // A lane's columns of one vector, which begins at column `from` of the block: those that are the maximum become -inf.
-template <class T> TRUING_FN void truing_take_of(T *x, truing_u32 from, truing_top &top) {
+template <class T> TRUING_FN void truing_take_of(T *x, truing_u32 from, int vector, truing_top &top) {
     const int PER = truing_vector<T>::COLUMNS;
     const uint4 q = *(const uint4 *)(x + from);
     const truing_u32 w[4] = {q.x, q.y, q.z, q.w};
-    truing_u32 first = PER;
+    truing_u32 first = PER, taken = 0;
 #pragma unroll
     for (int k = PER - 1; k >= 0; k--) {
         const bool hit = truing_vector<T>::get(w, k) == top.m;
         if (hit) truing_narrow(-TRUING_INFF, x + from + k);
         first = hit ? k : first;
         top.ties += hit;
+        taken |= (truing_u32)hit << k;
     }
+    top.taken |= (truing_u64)taken << vector * PER;
     top.first = from + first < top.first ? from + first : top.first;
 }
 // The largest of n columns in shared memory. A NaN is passed over: the sums see it. The columns that have it become -inf:
@@ -128,19 +132,37 @@ template <class T, bool WHOLE> TRUING_FN truing_top truing_take(T *x, truing_u32
     truing_top top;
     top.m = m + 0.0f;
     top.ties = 0;
-    top.first = TRUING_BLOCK;
+    top.first = top.edge = TRUING_BLOCK;
+    top.taken = 0;
     if (top.m == -TRUING_INFF) return top;
     truing_u32 found = 0;
 #pragma unroll
     for (int v = 0; v < VECTORS; v++) found |= (truing_u32)(best[v] == top.m) << v;
     if (!WHOLE && at_edge == top.m) {
         top.ties = 1;
-        top.first = edge;
+        top.first = top.edge = edge;
         truing_narrow(-TRUING_INFF, x + edge);
     }
 #pragma unroll 1
-    for (; found; found &= found - 1) truing_take_of(x, head + (32 * (truing_u32)(__ffs((int)found) - 1) + lane) * PER, top);
+    for (; found; found &= found - 1) {
+        const int v = __ffs((int)found) - 1;
+        truing_take_of(x, head + (32 * (truing_u32)v + lane) * PER, v, top);
+    }
     return top;
+}
+// Puts back what was taken: a zero as +0.
+template <class T> TRUING_FN void truing_give_back(T *x, truing_u32 n, const truing_top &top) {
+    const int PER = truing_vector<T>::COLUMNS;
+    truing_u32 head = (16 - ((truing_u32)(truing_u64)x & 15)) % 16 / (truing_u32)sizeof(T);
+    if (head > n) head = n;
+    if (top.edge < TRUING_BLOCK) truing_narrow(top.m, x + top.edge);
+#pragma unroll 1
+    for (int half = 0; half < 2; half++)
+#pragma unroll 1
+        for (truing_u32 taken = (truing_u32)(top.taken >> 32 * half); taken; taken &= taken - 1) {
+            const truing_u32 bit = 32 * half + (truing_u32)__ffs((int)taken) - 1;
+            truing_narrow(top.m, x + head + (32 * (bit / PER) + (threadIdx.x & 31)) * PER + bit % PER);
+        }
 }
 struct truing_chains {
     float r, u, q1;
@@ -177,11 +199,16 @@ TRUING_FN truing_chains truing_sums(const T *place, truing_u32 n, float centre) 
     }
     return c;
 }
-template <class T, bool WHOLE> TRUING_FN truing_record truing_block_of(T *x, truing_u32 n, bool all) {
+template <class T, bool WHOLE, bool KEEP> TRUING_FN truing_record truing_block_of(T *x, truing_u32 n, bool all) {
     truing_top top = truing_take<T, WHOLE>(x, n);
     const float m = top.m, centre = m == -TRUING_INFF ? 0.0f : m;
     __syncwarp(); // other lanes have taken columns of this one's chain
     truing_chains c = all ? truing_sums<T, true, WHOLE>(x, n, centre) : truing_sums<T, false, WHOLE>(x, n, centre);
+    if (KEEP) {
+        __syncwarp(); // all lanes have read
+        truing_give_back(x, n, top);
+        __syncwarp();
+    }
     c.r = truing_combine(c.r);
     if (all) {
         c.u = truing_combine(c.u);
@@ -200,9 +227,43 @@ template <class T, bool WHOLE> TRUING_FN truing_record truing_block_of(T *x, tru
     out.k = top.first;
     return out;
 }
-// The record of a block of n columns in shared memory, which are lost; every lane gets it. A poisoned one carries no flags.
-// `k` counts from the block's first column.
-template <class T> TRUING_FN truing_record truing_block(T *x, truing_u32 n, bool all) {
-    if (n == TRUING_BLOCK && ((truing_u64)x & 15) == 0) return truing_block_of<T, true>(x, n, all);
-    return truing_block_of<T, false>(x, n, all);
+// The record of a block of n columns in shared memory, which are lost but for KEEP; every lane gets it. A poisoned one carries
+// no flags. `k` counts from the block's first column.
+template <class T, bool KEEP = false> TRUING_FN truing_record truing_block(T *x, truing_u32 n, bool all) {
+    if (n == TRUING_BLOCK && ((truing_u64)x & 15) == 0) return truing_block_of<T, true, KEEP>(x, n, all);
+    return truing_block_of<T, false, KEEP>(x, n, all);
+}
+
+// Numbers that lanes hand to each other and that the workspace holds.
+template <int N> struct alignas(16) truing_words {
+    truing_u32 x[N];
+};
+// The record of a row of `count` parts that `lanes` neighbouring lanes share, merged as N does it in the fixed order; right in
+// the first of them. All lanes of the warp take part. Nodes of the tree overwrite the records of blocks, each only behind
+// the ones that it joins.
+template <class N, class A>
+TRUING_FN typename N::record truing_tree(const A &a, typename N::words *parts, truing_u32 count, truing_u32 lanes, bool active, truing_u32 lane) {
+    for (;;) {
+        const truing_u32 chunks = (count + lanes - 1) / lanes;
+        typename N::record x;
+#pragma unroll 1
+        for (truing_u32 c = 0; c < chunks; c++) {
+            const truing_u32 i = c * lanes + lane;
+            x = N::empty();
+            if (active && i < count) x = N::load(parts[i]);
+#pragma unroll 1
+            for (truing_u32 w = 1; w < lanes; w *= 2) {
+                const typename N::words own = N::store(x);
+                typename N::words other;
+#pragma unroll
+                for (int k = 0; k < (int)(sizeof own / 4); k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w, lanes);
+                // what is missing is empty and changes nothing
+                if (lane % (2 * w) == 0) x = N::merge(a, x, N::load(other));
+            }
+            if (chunks > 1 && active && lane == 0) parts[c] = N::store(x);
+        }
+        if (chunks == 1) return x;
+        count = chunks;
+        __syncwarp();
+    }
 }

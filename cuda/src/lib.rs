@@ -1,7 +1,7 @@
 //! CUDA backend of Truing. It builds on every machine: driver and compiler are looked for at run time only.
 //!
 //! Floor plan. `kernels/` holds CUDA C++ text without any toolkit header: `dtype.cuh`, `segments.cuh`, `reduce.cuh`,
-//! `ptx.cuh`, one `<family>.cu` a family, and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
+//! `logits.cuh`, `ptx.cuh`, one `<family>.cu` a family, and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
 //! file that touches the driver, `src/program.rs` compiles and loads text, `src/plan.rs` turns a checked problem of
 //! `truing-core` into a launch, and `src/<family>.rs` is called by the C ABI.
 //!
@@ -9,6 +9,7 @@
 //! allocation, no synchronisation, no event. A call can be captured into a graph once [`Context::prepare`] has run.
 //! [`Entered`] is for callers whose tensors lie on another device than the current one.
 
+pub mod divergence;
 pub mod driver;
 pub mod logprob;
 mod plan;

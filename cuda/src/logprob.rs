@@ -112,7 +112,7 @@ struct Args {
 /// `truing_transform`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Transform {
+pub(crate) struct Transform {
     kind: u32,
     inner: f32,
     outer: f32,
@@ -120,7 +120,7 @@ struct Transform {
 }
 impl Transform {
     /// The constants of core, rounded once.
-    fn of(t: &truing_core::logprob::Transform) -> Transform {
+    pub(crate) fn of(t: &truing_core::logprob::Transform) -> Transform {
         let slope = (t.logit_scale / t.temperature) as f32;
         if t.softcap != 0.0 {
             let (inner, outer) = ((t.logit_scale / t.softcap) as f32, (t.softcap / t.temperature) as f32);

@@ -9,11 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
-const HEADERS: [(&CStr, &str); 6] = [
+const HEADERS: [(&CStr, &str); 9] = [
     (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
     (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
     (c"segments.cuh", include_str!("../kernels/segments.cuh")),
     (c"reduce.cuh", include_str!("../kernels/reduce.cuh")),
+    (c"logits.cuh", include_str!("../kernels/logits.cuh")),
+    crate::divergence::HEADERS[0],
+    crate::divergence::HEADERS[1],
     (c"generated/losses.cuh", crate::LOSSES),
     (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
 ];
@@ -95,12 +98,16 @@ impl Context {
     pub fn new(options: ContextOptions) -> Context {
         Context { options, loaded: Mutex::default() }
     }
-    /// Compiles and loads every kernel for the device of the current context. A call that is captured into a graph cannot
-    /// load what it lacks: prepare first.
+    /// Compiles and loads every kernel for the device of the current context, but for those of divergences
+    /// ([`crate::divergence::prepare`]). A call that is captured into a graph cannot load what it lacks: prepare first.
     pub fn prepare(&self) -> Result<()> {
+        FILES.iter().try_for_each(|file| self.load(*file))
+    }
+    /// The kernels of a file.
+    pub(crate) fn load(&self, file: File) -> Result<()> {
         let device = Device::current()?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        FILES.iter().try_for_each(|file| self.find(&mut loaded, &device, *file).map(|_| ()))
+        self.find(&mut loaded, &device, file).map(|_| ())
     }
     pub(crate) fn kernel(&self, device: &Device, stream: Stream, file: File, name: &'static CStr) -> Result<Kernel> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,11 +130,11 @@ impl Context {
         if let Some(at) = loaded.iter().position(|x| x.file.name == file.name && x.arch == arch) {
             return Ok(at);
         }
-        let library = self.load(arch, file)?;
+        let library = self.library(arch, file)?;
         loaded.push(Loaded { file, arch, kernels: vec![], library });
         Ok(loaded.len() - 1)
     }
-    fn load(&self, arch: (u32, u32), file: File) -> Result<Library> {
+    fn library(&self, arch: (u32, u32), file: File) -> Result<Library> {
         let fits = |i: &&Image| {
             i.file.as_bytes() == file.name.to_bytes() && i.key == file.key() && i.arch.0 == arch.0 && i.arch.1 <= arch.1
         };

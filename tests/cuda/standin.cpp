@@ -6,6 +6,7 @@
 #include "sequence.cu"
 #include "preference.cu"
 #include "policy.cu"
+#include "divergence.cu"
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
@@ -31,7 +32,8 @@ API standin_args(int family) {
     case 0: return sizeof(truing_logprob_args);
     case 1: return sizeof(truing_sequence_args);
     case 2: return sizeof(truing_preference_args);
-    default: return sizeof(truing_policy_args);
+    case 3: return sizeof(truing_policy_args);
+    default: return sizeof(truing_divergence_args);
     }
 }
 
@@ -85,6 +87,7 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
     else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
     else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
+    else if (*k && !strncmp(name, "truing_divergence_", 18)) kernels[*k] = shim::launch<truing_divergence_args>;
     else return 500;
     return 0;
 }

@@ -14,6 +14,7 @@ fn files(root: &Path) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("cuda/kernels/generated/losses.cuh", recorder::losses_cuh()),
         ("cuda/kernels/generated/record.cuh", recorder::record_cuh()),
+        ("cuda/kernels/generated/divergence.cuh", recorder::divergence_cuh()),
         ("include/truing_losses.h", catalog::losses_h()),
     ];
     if let Ok(readme) = std::fs::read_to_string(root.join("README.md")) {

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use truing_core::Dtype;
 use truing_core::catalog::{each_formula, slot};
+use truing_core::divergence::formula::{self as rows, Column, Pair};
 use truing_core::error::row;
 use truing_core::logprob::STATS;
 use truing_core::losses::formula::{Formula, Visitor};
@@ -122,8 +123,13 @@ impl<F: Text> Real for Rec<'_, F> {
     calls!(abs exp2i exponent mantissa exp expm1 exp_rem log log1p tanh sigmoid softplus log1mexp);
 }
 
-/// `TRUING_FN void name(inputs..., T *outputs...)`, or with a single unnamed output `TRUING_FN T name(inputs...)`.
-fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn(&[Rec<F>]) -> Vec<usize>) -> String {
+/// The statements of a function of these inputs, and what its results are called. A literal among `constants` is an input of
+/// its own.
+fn body<F: Text>(
+    inputs: &[&str],
+    constants: &[(f32, String)],
+    run: &dyn Fn(&[Rec<F>]) -> Vec<usize>,
+) -> (String, Vec<String>) {
     let (tape, t) = (RefCell::new(Tape::default()), F::FORMAT.name);
     let x: Vec<_> = inputs.iter().map(|n| Rec::<F>::input(&tape, n)).collect();
     let at = |name| inputs.iter().position(|n| *n == name);
@@ -131,6 +137,10 @@ fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn
         // the caller forms the difference: it is 0 for an infinite log-prob that is its own `old`
         let mut tape = tape.borrow_mut();
         tape.known.insert(Node::Op("-", vec![x[logp].id, x[old].id]), x[ratio].id);
+    }
+    for (value, name) in constants {
+        let id = Rec::<F>::input(&tape, name).id;
+        tape.borrow_mut().known.insert(Node::Lit((*value as f64).to_bits()), id);
     }
     let results = run(&x);
     let nodes = &tape.borrow().nodes;
@@ -164,14 +174,20 @@ fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn
             }
         });
     }
+    (body, results.into_iter().map(|r| names[r].clone()).collect())
+}
+/// `TRUING_FN void name(inputs..., T *outputs...)`, or with a single unnamed output `TRUING_FN T name(inputs...)`.
+fn function<F: Text>(name: &str, inputs: &[&str], outputs: &[&str], run: &dyn Fn(&[Rec<F>]) -> Vec<usize>) -> String {
+    let t = F::FORMAT.name;
+    let (mut body, results) = body::<F>(inputs, &[], run);
     let mut args: Vec<String> = inputs.iter().map(|n| format!("{t} {n}")).collect();
     if outputs.is_empty() {
-        writeln!(body, "    return {};", names[results[0]]).unwrap();
+        writeln!(body, "    return {};", results[0]).unwrap();
         return format!("TRUING_FN {t} {name}({}) {{\n{body}}}\n", args.join(", "));
     }
     args.extend(outputs.iter().map(|n| format!("{t} *{n}")));
-    for (n, &r) in outputs.iter().zip(&results) {
-        writeln!(body, "    *{n} = {};", names[r]).unwrap();
+    for (n, r) in outputs.iter().zip(&results) {
+        writeln!(body, "    *{n} = {r};").unwrap();
     }
     format!("TRUING_FN void {name}({}) {{\n{body}}}\n", args.join(", "))
 }
@@ -348,6 +364,170 @@ pub fn losses_cuh() -> String {
     all.0 + &maps() + &all.1.iter().map(Calls::text).collect::<String>()
 }
 
+/// The arrays of a [`Pair`] and their lengths.
+const PAIR: [(&str, usize); 13] = [
+    ("m", 2),
+    ("l", 2),
+    ("scale", 2),
+    ("gamma", 1),
+    ("p", 2),
+    ("r", 2),
+    ("w", 2),
+    ("s", 2),
+    ("t", 2),
+    ("mean", 2),
+    ("c", 2),
+    ("e", 2),
+    ("x", 4),
+];
+/// A pair of numbers that stand nowhere else, and what each stands for. `alike`: |a| and |b| of a cosine are.
+fn pair<F: Text>(alike: bool) -> (Pair, Vec<(f32, String)>) {
+    let cast = if F::FORMAT.name == "double" { "(double)" } else { "" };
+    let (mut all, mut next) = (vec![], 1000.25);
+    let mut take = |name: &str, n: usize| -> [f32; 4] {
+        std::array::from_fn(|i| {
+            // x_1, the norm of a, is large beside x_3 or not
+            next += 1.0;
+            let value = if name == "x" && i == 1 && alike { 1e5 + next } else { next };
+            let place = if n == 1 { String::new() } else { format!("[{i}]") };
+            if i < n {
+                all.push((value, format!("{cast}k.{name}{place}")));
+            }
+            value
+        })
+    };
+    let x = PAIR.map(|(name, n)| take(name, n));
+    let two = |i: usize| [x[i][0], x[i][1]];
+    let k = Pair {
+        m: two(0),
+        l: two(1),
+        scale: two(2),
+        gamma: x[3][0],
+        p: two(4),
+        r: two(5),
+        w: two(6),
+        s: two(7),
+        t: two(8),
+        mean: two(9),
+        c: two(10),
+        e: two(11),
+        x: x[12],
+    };
+    (k, all)
+}
+const COLUMN: [&str; 8] = ["c.p[0]", "c.p[1]", "c.log[0]", "c.log[1]", "c.r", "c.d", "c.x[0]", "c.x[1]"];
+fn column<'a, F: Text>(x: &[Rec<'a, F>]) -> Column<Rec<'a, F>> {
+    Column { p: [x[0], x[1]], log: [x[2], x[3]], r: x[4], d: x[5], x: [x[6], x[7]] }
+}
+/// A function of a column and its row's constants: `results` says what the outputs are.
+fn of_column<F: Text>(head: &str, outputs: &[&str], results: &dyn Fn(&Pair, &Column<Rec<F>>) -> Vec<usize>) -> String {
+    let form = |alike| {
+        let (k, constants) = pair::<F>(alike);
+        let (mut text, names) = body::<F>(&COLUMN, &constants, &|x| results(&k, &column(x)));
+        for (to, from) in outputs.iter().zip(names) {
+            writeln!(text, "    {to} = {from};").unwrap();
+        }
+        text
+    };
+    let (near, far) = (form(true), form(false));
+    // one function of two ways, as the row has it
+    let text = if near == far {
+        near
+    } else {
+        format!("    if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {{\n{near}    return;\n    }}\n{far}")
+    };
+    format!("TRUING_FN void {head} {{\n{text}}}\n")
+}
+fn ids<F>(x: &[Rec<F>]) -> Vec<usize> {
+    x.iter().map(|x| x.id).collect()
+}
+/// A form of divergence as a type: what it needs, its sums, weights and gradients.
+fn divergence<X: rows::Formula>(name: &str) -> String {
+    let number = |yes: bool| yes as u32;
+    let [a, b] = X::WEIGHTS.map(number);
+    let mut text = format!(
+        "struct truing_{name} {{\nenum {{ SUMS = {}, EXACT = {}, LATE = {}, CHAIN = {}, WEIGHTS = {} }};\n",
+        X::SUMS,
+        number(X::EXACT),
+        number(X::LATE),
+        number(X::CHAIN),
+        a | b << 1,
+    );
+    let args = |t: &str| format!("(const truing_pair &k, const truing_column<{t}> &c, {t} *y");
+    let values = ["y[0]", "y[1]", "y[2]", "y[3]", "y[4]"];
+    let outputs = [&values[..X::SUMS], &["delta"]].concat();
+    text += &of_column::<Single>(&format!("sums{}, float &delta)", args("float")), &outputs, &|k, c| {
+        let (x, delta) = X::sums_and_delta(k, c);
+        let mut all = ids(&x[..X::SUMS]);
+        all.push(delta.id);
+        all
+    });
+    text += &of_column::<Single>(&format!("delta{})", args("float")), &values[..1], &|_, c| vec![c.delta().id]);
+    text += &of_column::<Single>(&format!("weighted{})", args("float")), &values[..2], &|k, c| ids(&X::weighted(k, c)));
+    text += &of_column::<Single>(&format!("gradient{})", args("float")), &values[..2], &|k, c| ids(&X::gradient(k, c)));
+    if X::CHAIN {
+        let n = X::SUMS.min(2);
+        text +=
+            &of_column::<Double>(&format!("sums{})", args("double")), &values[..n], &|k, c| ids(&X::sums(k, c)[..n]));
+        text +=
+            &of_column::<Double>(&format!("inner{})", args("double")), &values[..n], &|k, c| ids(&X::inner(k, c)[..n]));
+    }
+    text + "};\n"
+}
+/// `cuda/kernels/generated/divergence.cuh`: every form of divergence of one column of two rows.
+pub fn divergence_cuh() -> String {
+    let mut text = String::from(
+        "// Generated from the formulas of divergences by `cargo xtask generate`; never edited.\n#pragma once\n\
+         // Constants of a row, sides a and b.\nstruct truing_pair {\n    float ",
+    );
+    let arrays = PAIR.map(|(name, n)| if n == 1 { name.to_string() } else { format!("{name}[{n}]") });
+    text += &format!("{};\n}};\n", arrays.join(", "));
+    text += "// A column: probabilities, their logarithms, log ratio without and with normalisers, transformed logits.\n\
+             template <class R> struct truing_column {\n    R p[2], log[2], r, d, x[2];\n};\n";
+    let outputs = ["c.p[0]", "c.p[1]", "c.log[0]", "c.log[1]", "c.r", "c.d", "c.x[0]", "c.x[1]"];
+    let (k, constants) = pair::<Single>(false);
+    let (mut body, names) = body::<Single>(&["xa", "xb", "ea", "eb"], &constants, &|x| {
+        let c = k.column([x[0], x[1]], [x[2], x[3]]);
+        let like = |v: f32| x[0].lit(v as f64);
+        // the way of the row is not known here
+        let r = rows::ratio(x[0], x[1], like(k.m[0]), like(k.m[1]));
+        let d = r - like(k.gamma);
+        ids(&[c.p[0], c.p[1], c.log[0], c.log[1], r, d, x[0], x[1]])
+    });
+    for (to, from) in outputs.iter().zip(names) {
+        writeln!(body, "    {to} = {from};").unwrap();
+    }
+    text += &format!(
+        "// From its transformed logits and e^(x - m) of both sides.\n\
+         TRUING_FN truing_column<float> truing_column_of(const truing_pair &k, float xa, float xb, float ea, float eb) {{\n    \
+         truing_column<float> c;\n{body}    return c;\n}}\n"
+    );
+    let arguments = |t: &str, name: &str| format!("{name}(const truing_column<{t}> &c, {t} s, {t} rest, {t} &y)");
+    macro_rules! powers {
+        ($($t:ident $name:literal)*) => {$(
+            let inputs = [&COLUMN[..], &["s", "rest"]].concat();
+            let (body, names) = self::body::<$t>(&inputs, &[], &|x| vec![rows::power(&column(x), x[8], x[9]).id]);
+            text += &format!(
+                "// log of a^s b^(1 - s)\nTRUING_FN void {} {{\n{body}    y = {};\n}}\n",
+                arguments($name, "truing_power_of"), names[0],
+            );
+        )*};
+    }
+    powers!(Single "float" Double "double");
+    text += "// log a - log(w a + rest b)\n";
+    text += &function::<Single>("truing_mix", &["d", "w", "rest"], &[], &|x| vec![rows::mix(x[0], x[1], x[2]).id]);
+    text += "// The weights of the cosine of probabilities.\n";
+    let head = "truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y)";
+    text +=
+        &of_column::<Single>(head, &["y[0]", "y[1]"], &|k, c| ids(&rows::cosine_weights(k, c.p[0], c.p[1], c.delta())));
+    macro_rules! all {
+        ($($form:ident $name:literal)*) => {$( text += &divergence::<rows::$form>($name); )*};
+    }
+    all!(Kl "kl" TwoWay "two_way" Jsd "jsd" Skew "skew" Power "power" Hellinger2 "hellinger2" Chi2 "chi2" Tvd "tvd"
+        CosineProbs "cosine_probs" CosineLogits "cosine_logits" CrossEntropy "cross_entropy");
+    text
+}
+
 /// `cuda/kernels/generated/record.cuh`: the constants that kernels share with `truing_core`.
 pub fn record_cuh() -> String {
     let mut text =
@@ -373,6 +553,7 @@ pub fn record_cuh() -> String {
         ($($name:ident)*) => {$( put(concat!("SLOT_", stringify!($name)), format!("{:#x}ull", slot::$name)); )*};
     }
     slots!(REF LENGTH KL MARGIN ANCHOR BETA BASELINE SHIFT WEIGHT);
-    bits!(IGNORED NAN_INPUT INF_INPUT TARGET_NEG_INF ALL_NEG_INF OUT_OF_RANGE EMPTY OVERFLOW SATURATED INFINITE);
+    put("DIVERGENCE_STATS", truing_core::divergence::STATS.to_string());
+    bits!(IGNORED NAN_INPUT INF_INPUT TARGET_NEG_INF ALL_NEG_INF OUT_OF_RANGE EMPTY OVERFLOW SATURATED INFINITE DEGENERATE);
     text
 }

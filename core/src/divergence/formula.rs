@@ -220,8 +220,8 @@ pub trait Formula {
     const CHAIN: bool = false;
     /// Factors of the values inside a part with the masses `c`.
     #[inline(always)]
-    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [c.p[0], 0.0]
+    fn inner<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
+        [c.p[0], c.d.lit(0.0)]
     }
     /// What the columns add to the sums.
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5];
@@ -306,7 +306,7 @@ impl Formula for TwoWay {
     const DELTA: bool = true;
     const CHAIN: bool = true;
     #[inline(always)]
-    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
+    fn inner<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
         c.p
     }
     #[inline(always)]
@@ -328,9 +328,10 @@ impl Formula for TwoWay {
 fn to_middle<R: Real>(d: R, step: R, share: f32, w: R, rest: R) -> [R; 2] {
     let cut = d.lit(NEAR);
     // beyond it the share and e^-step leave too little of 1
-    let high = d.lit(if share < 0.5 { NEAR } else { 4.0 });
+    let share = like(d, share);
+    let high = share.select_lt(d.lit(0.5), cut, d.lit(4.0));
     let key = step.select_lt(high, step.abs(), cut);
-    [key, mix(key.select_lt(cut, step, d), w, key.select_lt(cut, like(d, share), rest))]
+    [key, mix(key.select_lt(cut, step, d), w, key.select_lt(cut, share, rest))]
 }
 /// Log ratios that count as near an anchor's.
 const NEAR: f64 = 32.0;
@@ -421,8 +422,8 @@ impl Formula for Power {
     const LATE: bool = true;
     const CHAIN: bool = true;
     #[inline(always)]
-    fn inner(k: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [Real::exp(power(c, k.p[0] as f64, k.p[1] as f64)), 0.0]
+    fn inner<R: Real>(k: &Pair, c: &Column<R>) -> [R; 2] {
+        [power(c, like(c.d, k.p[0]), like(c.d, k.p[1])).exp(), c.d.lit(0.0)]
     }
     #[inline(always)]
     fn sums<R: Real>(k: &Pair, c: &Column<R>) -> [R; 5] {
@@ -447,8 +448,8 @@ impl Formula for Hellinger2 {
     const LATE: bool = true;
     const CHAIN: bool = true;
     #[inline(always)]
-    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [Real::exp(power(c, 0.5, 0.5)), 0.0]
+    fn inner<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
+        [power(c, c.d.lit(0.5), c.d.lit(0.5)).exp(), c.d.lit(0.0)]
     }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
@@ -476,8 +477,8 @@ impl Formula for Chi2 {
     const LATE: bool = true;
     const CHAIN: bool = true;
     #[inline(always)]
-    fn inner(_: &Pair, c: &Column<f64>) -> [f64; 2] {
-        [Real::exp(power(c, 2.0, -1.0)), 0.0]
+    fn inner<R: Real>(_: &Pair, c: &Column<R>) -> [R; 2] {
+        [power(c, c.d.lit(2.0), c.d.lit(-1.0)).exp(), c.d.lit(0.0)]
     }
     #[inline(always)]
     fn sums<R: Real>(_: &Pair, c: &Column<R>) -> [R; 5] {
@@ -516,7 +517,7 @@ impl Formula for Tvd {
 /// Weights of the cosine: x_0 is D, x_1 is |a|, x_2 is |b|, x_3 is |a| - |b|. b / |b| - a / |a| is formed from a - b where
 /// the norms are alike.
 #[inline(always)]
-fn cosine_weights<R: Real>(k: &Pair, a: R, b: R, delta: R) -> [R; 2] {
+pub fn cosine_weights<R: Real>(k: &Pair, a: R, b: R, delta: R) -> [R; 2] {
     let (value, n, m, q) = (like(a, k.x[0]), like(a, k.x[1]), like(a, k.x[2]), like(a, k.x[3]));
     let alike = k.x[3].abs() < 0.5 * k.x[1];
     let apart = if alike { (b * q - delta * m) / (n * m) } else { b / m - a / n };
