@@ -188,6 +188,11 @@ for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
 
     both("backward in place", in_place)
 
+w = normal(B, T, V) * 3
+for kind in ("forward_kl", "jsd"):
+    both(kind, lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), student_entropy=True, stats=True, status=True))
+    both(kind + " backward", lambda put: truing.divergence_backward(kind, put(z[:, 1:]), put(w), mask=put(mask), grad_values=put(g), grad_teacher=True))
+
 S = 64
 logps, refs, old = -abs(normal(S, 130)), -abs(normal(S, 130)), -abs(normal(S, 130))
 live = marks(normal(S, 130))
