@@ -1,23 +1,86 @@
 //! The composite of a policy loss: GRPO with a reference, 4 sequences of 128 tokens, hidden 1024, vocabulary 32000, from
 //! hidden states to loss and gradients of hidden and head. Time over the floor of its three products at the rate of a
 //! multiply-add probe of the same round, on one thread, with the least workspace (logits computed twice) and the preferred
-//! one (kept). `cargo bench --bench linear_policy -- [rounds]`.
+//! one (kept). Then the memory of both composites, in each of their forms. `cargo bench --bench linear_policy -- [rounds]`.
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
 use truing::core::Dtype;
 use truing::core::catalog::{Kind, find};
 use truing::core::dtype::bf16;
-use truing::core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
+use truing::core::linear_policy::{Divergence, Inputs, Options, Outputs, Phase, Problem};
+use truing::core::linear_preference as pairs;
+use truing::core::logprob::Transform;
 use truing::core::matrix::{Floats, Ints, Matrix, MatrixMut};
 use truing::core::policy::{self, Advantage, Aggregate, Estimator, Level, Mode};
+use truing::core::preference::{Items, Term};
 use truing::core::sequence::Segments;
 use truing::cpu::linear_logprob::Grads;
-use truing::cpu::{Context, gemm, linear_policy};
+use truing::cpu::{Context, ContextOptions, gemm, linear_policy, linear_preference};
 
 fn main() {
     let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(3);
     for narrow in [false, true] {
         case([512, 1024, 32000], narrow, rounds);
+    }
+    memory([512, 1024, 32000]);
+}
+/// Largest resident memory of the process so far, in kB, where the system says so.
+fn peak() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
+}
+/// Workspaces of the composites; a call takes no other memory.
+fn memory(shape: [usize; 3]) {
+    let id = |kind, name| find(kind, name).expect("an entry").about.id;
+    let segments = Segments::Padded { sequences: 4, width: 128 };
+    let head = Some((shape[1], Transform::default()));
+    for threads in [1, 2] {
+        let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
+        let c = Context::new(options).unwrap();
+        for (dtype, name) in [(Dtype::F32, "f32"), (Dtype::Bf16, "bf16")] {
+            let print = |what: &str, need: truing::core::matrix::Workspace| {
+                let mb = |x: usize| x as f64 / 1e6;
+                println!(
+                    "{what}, {name}, threads {threads}: {:.2} MB at least, {:.1} MB preferred",
+                    mb(need.minimum),
+                    mb(need.preferred)
+                );
+            };
+            for (what, reference, divergence) in [
+                ("linear_policy", None, None),
+                ("linear_policy, reference head", head, None),
+                ("linear_policy, divergence to it", head, Some(Divergence::Forward)),
+            ] {
+                let kl = match divergence {
+                    Some(_) => Estimator::GIVEN,
+                    None => id(Kind::Estimator, "k3"),
+                };
+                let policy = policy::Options {
+                    kl: Some(Estimator { coef: 0.04, ..Estimator::new(kl) }),
+                    ..policy::Options::new(id(Kind::Token, "ppo_clip"), Level::Token, Aggregate::new(Mode::TokenMean))
+                };
+                let options = Options {
+                    logprob: Default::default(),
+                    policy,
+                    phase: Phase::Single,
+                    reference,
+                    divergence,
+                    support: None,
+                };
+                let problem = Problem::new(shape, segments, options).unwrap();
+                print(what, linear_policy::workspace(&c, &problem, dtype, dtype));
+            }
+            for (what, entry, reference) in [
+                ("linear_preference, dpo", "dpo", None),
+                ("linear_preference, reference head", "dpo", head),
+                ("linear_preference, tdpo1", "tdpo1", head),
+            ] {
+                let terms = [Term { id: id(Kind::Pair, entry), ..Term::default() }];
+                let options = pairs::Options { reference, ..pairs::Options::default() };
+                let problem = pairs::Problem::new(shape, segments, Items::Interleaved, &terms, options).unwrap();
+                print(what, linear_preference::workspace(&c, &problem, dtype, dtype));
+            }
+        }
     }
 }
 fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
@@ -46,6 +109,7 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
         phase: Phase::Single,
         reference: None,
         divergence: None,
+        support: None,
     };
     let context = Context::default();
     let problem = Problem::new(shape, Segments::Padded { sequences: 4, width: 128 }, options).unwrap();
@@ -61,9 +125,10 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
     };
     let inputs = Inputs::new(h, w, Ints::I32(Matrix::vector(&target)), loss);
     let need = linear_policy::workspace(&context, &problem, dtype, dtype);
-    let mut space = vec![0u8; need.preferred + 64];
+    // written, so that they are in memory
+    let mut space = vec![1u8; need.preferred + 64];
     let at = space.as_ptr().align_offset(64);
-    let (mut gh, mut gw) = (vec![0f32; n * d], vec![0f32; v * d]);
+    let (mut gh, mut gw) = (vec![1f32; n * d], vec![1f32; v * d]);
     let mut call = |bytes: usize| {
         let mut loss = [0f64];
         let place = MatrixMut::vector(&mut loss).into();
@@ -80,19 +145,23 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
     };
     // forward, grad_hidden, grad_weight
     let flops = 3.0 * 2.0 * (n * d * v) as f64;
-    let peak = || {
+    let rate = || {
         let mut done = 0.0;
         let t = truing_benches::time(1, || done = gemm::probe(context.isa(), false, 256 << 20));
         done / t
     };
     let name = if narrow { "bf16" } else { "f32" };
+    let before = peak();
     call(need.preferred);
+    if let (Some(before), Some(after), false) = (before, peak(), narrow) {
+        println!("{name}: the first call took {} kB beyond inputs, outputs and workspace", after - before);
+    }
     for (what, bytes) in [("minimum", need.minimum), ("preferred", need.preferred)] {
         let mut results: Vec<(f64, f64)> = (0..rounds)
             .map(|_| {
-                let before = peak();
+                let before = rate();
                 let t = truing_benches::time(1, || call(bytes));
-                (t * (before + peak()) / 2.0 / flops, t)
+                (t * (before + rate()) / 2.0 / flops, t)
             })
             .collect();
         results.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -1352,9 +1352,9 @@ typedef struct truing_item_outputs {
     const struct truing_tensor *out_reward_rejected;
     /// f64 or f32 [P], wrt margin_chosen - margin_rejected.
     const struct truing_tensor *grad_margin_out;
-    /// f64 or f32 [P], entries whose margin slots are not a difference.
+    /// f64 or f32 [P], wrt margin_chosen; 0 where the entry has no such partial.
     const struct truing_tensor *grad_margin_chosen_out;
-    /// f64 or f32 [P].
+    /// f64 or f32 [P], wrt margin_rejected.
     const struct truing_tensor *grad_margin_rejected_out;
     /// f64 or f32 [S].
     const struct truing_tensor *grad_baseline_out;
@@ -1490,7 +1490,7 @@ typedef struct truing_side_term {
     truing_side_divisor divisor;
     /// Its tokens; required when coef != 0.
     truing_side_scope scope;
-    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row: FORWARD_KL, or REVERSE_KL (KL(policy||ref)).
     truing_divergence_kind divergence;
     /// 0.
     uint32_t reserved0;
@@ -1547,7 +1547,7 @@ typedef struct truing_linear_preference_args {
     struct truing_side_term side_term;
     /// f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
     const struct truing_tensor *score_coefficients;
-    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS with `ref_head`.
     const struct truing_tensor *kl_coefficients;
     /// f32 [N,12] of the first phase, NULL = recompute.
     const struct truing_tensor *stats;
@@ -1559,7 +1559,7 @@ typedef struct truing_linear_preference_args {
     double grad_scale;
     /// Required.
     truing_phase phase;
-    /// Pair weight from this head, 0 = off.
+    /// Pair weight from this head, a further factor beside `groups.item_weight`; 0 = off.
     truing_wpo_form wpo;
     /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
     uint32_t extra_term_size;
@@ -1573,7 +1573,7 @@ typedef struct truing_linear_preference_args {
     const struct truing_tensor *out_scores;
     /// f64 [S], with ref_head or ref_logps.
     const struct truing_tensor *out_ref_scores;
-    /// f64 [S], sum of KL(ref||policy), with ref_head.
+    /// f64 [S], sum of KL(ref||policy) (of the side term's divergence, where that is another), with ref_head.
     const struct truing_tensor *out_kl;
     /// i32 [S], live tokens.
     const struct truing_tensor *out_counts;
@@ -1891,8 +1891,10 @@ typedef struct truing_policy_forward_args {
     size_t workspace_size;
     /// float [N] or [B,T], nats; value losses: V.
     const struct truing_tensor *logps;
-    /// f32 [N], nats: bonus, eaft.
+    /// f32 [N], nats: bonus, and eaft without `topk_entropy`.
     const struct truing_tensor *entropy;
+    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
+    const struct truing_tensor *topk_entropy;
     /// Everything else.
     struct truing_policy_inputs inputs;
     /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
@@ -5662,7 +5664,7 @@ TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
 TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
 TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 552);
 TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
-TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 824);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 832);
 TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1440);
 TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
 TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);

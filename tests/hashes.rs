@@ -18,7 +18,7 @@ use truing_tests::{Bits, Data, Random, id, with_scratch};
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 14] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 15] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -33,6 +33,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 14] = [
     ("linear_policy_forward", linear_policy_forward),
     ("divergence", divergence),
     ("advantage", advantages),
+    ("composites", composites),
 ];
 /// Where the hashes are committed.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
@@ -530,12 +531,10 @@ fn preference_forward(i: usize, c: &Context) -> u64 {
         grad_scores: Some(MatrixMut::vector(&mut grad).into()),
         grad_kl: Some(MatrixMut::vector(&mut grad_kl).into()),
         grad_margin: pair.then(|| MatrixMut::vector(&mut grad_margin).into()),
-        grad_baseline: None,
-        grad_params: None,
-        aux: None,
         statistics: Some(&mut statistics),
         status: Some(MatrixMut::vector(&mut status)),
         counters: Some(&mut counters),
+        ..pref::Outputs::default()
     };
     let need = preference::workspace(c, &problem).minimum;
     with_scratch(need, |w| preference::forward(c, &problem, &inputs, out, w)).unwrap();
@@ -773,6 +772,7 @@ fn linear_policy_forward(i: usize, c: &Context) -> u64 {
         phase: chain::Phase::Single,
         reference: None,
         divergence: None,
+        support: None,
     };
     let segments = seq::Segments::Padded { sequences: s, width: t };
     let problem = chain::Problem::new([n, d, v], segments, options).unwrap();
@@ -815,6 +815,127 @@ fn linear_policy_forward(i: usize, c: &Context) -> u64 {
     h.add(&value);
     [&logps, &entropy, &gh, &gw].iter().for_each(|x| h.add(x));
     h.add(&status);
+    h.0
+}
+
+/// What the composites take beyond that: supports, entropies for an entry, divergences to a reference head in one phase,
+/// weights of the policy's own.
+fn composites(i: usize, c: &Context) -> u64 {
+    use truing_core::linear_policy as tokens;
+    use truing_core::support::{Filters, Outside, Preset, Support};
+    let mut r = Random(0xc0_9051 + i as u64);
+    let (s, t) = if i % 50 == 49 { (8, 30) } else { (4, 1 + r.below(8)) };
+    let (n, d, v) = (s * t, 1 + r.below(24), [17, 64, 300, 2049][i / 2 % 4]);
+    let rows = RowCase::new(&mut r, n, v);
+    let (hidden, other) = (reals(&mut r, n * d, 3.0), reals(&mut r, n * (d + 1), 3.0));
+    let (weight, head) = (reals(&mut r, v * d, 2.0), reals(&mut r, v * (d + 1), 2.0));
+    let ref_head = chain::RefHead {
+        hidden: Floats::F32(Matrix::contiguous(&other, n, d + 1).unwrap()),
+        weight: Floats::F32(Matrix::contiguous(&head, v, d + 1).unwrap()),
+        transform: rows.transform(),
+    };
+    let reference = Some((d + 1, rows.options.transform));
+    let segments = seq::Segments::Padded { sequences: s, width: t };
+    let operands = [
+        Floats::F32(Matrix::contiguous(&hidden, n, d).unwrap()),
+        Floats::F32(Matrix::contiguous(&weight, v, d).unwrap()),
+    ];
+    let target = Ints::I32(Matrix::vector(&rows.target));
+    let (mut gh, mut gw, mut value) = (vec![7.5f32; n * d], vec![7.5f32; v * d], [7.5f64]);
+    let grads = Grads {
+        hidden: Some(MatrixMut::contiguous(&mut gh, n, d).unwrap().into()),
+        weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
+        ..Grads::default()
+    };
+    let way = if i % 4 < 2 { chain::Divergence::Forward } else { chain::Divergence::Reverse };
+    let mut h = Hash::new();
+    if i % 2 == 0 {
+        let what = i / 2 % 5;
+        let aggregate = pol::Aggregate::new(pol::Mode::TokenMean);
+        let name = if what == 0 { "eaft" } else { "reinforce" };
+        let kl = pol::Estimator { coef: 0.25, ..pol::Estimator::new(pol::Estimator::GIVEN) };
+        let policy = pol::Options {
+            bonus: (what < 2).then_some(pol::Bonus { coef: 0.125, aggregate }),
+            kl: (what == 4).then_some(kl),
+            ..pol::Options::new(id(Kind::Token, name), pol::Level::Token, aggregate)
+        };
+        let mask: Vec<u32> = (0..n * v.div_ceil(32)).map(|_| (r.bits() | r.bits()) as u32).collect();
+        let filters = Filters::new(Preset::Vllm, 1 + r.below(9) as i64, 0.875, 0.0, None, None).unwrap();
+        let support = match what {
+            1 | 2 => Some(Support::Bitmask(Matrix::contiguous(&mask, n, v.div_ceil(32)).unwrap())),
+            3 => Some(Support::Computed(filters)),
+            _ => None,
+        };
+        let options = tokens::Options {
+            logprob: rows.options,
+            policy,
+            phase: tokens::Phase::Single,
+            reference: if what == 4 { reference } else { None },
+            divergence: (what == 4).then_some(way),
+            support: support.map(|s| (s, Outside::Keep)),
+        };
+        let advantage = reals(&mut r, s, 2.0);
+        let mut loss = pol::Inputs::new(Floats::F32(Matrix::vector(&[])));
+        loss.advantage = Some(pol::Advantage::Sequence(Floats::F32(Matrix::vector(&advantage))));
+        let mut inputs = tokens::Inputs::new(operands[0], operands[1], target, loss);
+        (inputs.rows, inputs.transform) = (rows.rows(), rows.transform());
+        inputs.ref_head = (what == 4).then_some(ref_head);
+        let (mut logps, mut status) = (vec![7.5f32; n], vec![7u32; n]);
+        let out = tokens::Outputs {
+            logps: Some(MatrixMut::vector(&mut logps)),
+            policy: pol::Outputs {
+                loss: Some(MatrixMut::vector(&mut value).into()),
+                token_status: Some(MatrixMut::vector(&mut status)),
+                ..pol::Outputs::default()
+            },
+            ..tokens::Outputs::default()
+        };
+        let problem = tokens::Problem::new([n, d, v], segments, options).unwrap();
+        let need = truing_cpu::linear_policy::workspace(c, &problem, Data::DTYPES[0], Data::DTYPES[0]);
+        let bytes = if i % 4 == 0 { need.minimum } else { need.preferred };
+        with_scratch(bytes, |w| truing_cpu::linear_policy::forward(c, &problem, &inputs, out, grads, w)).unwrap();
+        h.add(&logps);
+        h.add(&status);
+    } else {
+        let what = i / 2 % 3;
+        let side = chain::SideTerm {
+            coef: 0.5,
+            scope: chain::Scope::Masked,
+            divisor: chain::SideDivisor::RowMean,
+            divergence: Some(way),
+        };
+        let options = chain::Options {
+            logprob: rows.options,
+            side: (what < 2).then_some(side),
+            reference: if what < 2 { reference } else { None },
+            wpo: match i / 2 % 4 {
+                0 => None,
+                1 | 2 => Some(chain::Wpo::Trl),
+                _ => Some(chain::Wpo::Plain),
+            },
+            ..chain::Options::default()
+        };
+        let name = if what == 0 { "dpo" } else { "cpo" };
+        let terms = [pref::Term { id: id(Kind::Pair, name), ..pref::Term::default() }];
+        let items = pref::Items::Interleaved;
+        let problem = linear_preference::Problem::new([n, d, v], segments, items, &terms, options).unwrap();
+        let mut inputs = chain::Inputs::new(operands[0], operands[1], target);
+        (inputs.rows, inputs.transform) = (rows.rows(), rows.transform());
+        inputs.ref_head = (what < 2).then_some(ref_head);
+        let (mut kl, mut scores) = (vec![7.5f64; s], vec![7.5f64; s]);
+        let out = chain::Outputs {
+            scores: Some(MatrixMut::vector(&mut scores)),
+            kl: (what < 2).then(|| MatrixMut::vector(&mut kl)),
+            preference: pref::Outputs { loss: Some(MatrixMut::vector(&mut value).into()), ..pref::Outputs::default() },
+            ..chain::Outputs::default()
+        };
+        let need = truing_cpu::linear_preference::workspace(c, &problem, Data::DTYPES[0], Data::DTYPES[0]);
+        let bytes = if i % 4 == 1 { need.minimum } else { need.preferred };
+        with_scratch(bytes, |w| truing_cpu::linear_preference::forward(c, &problem, &inputs, out, grads, w)).unwrap();
+        [&kl, &scores].iter().for_each(|x| h.add(x));
+    }
+    h.add(&value);
+    [&gh, &gw].iter().for_each(|x| h.add(x));
     h.0
 }
 

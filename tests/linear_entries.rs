@@ -1,9 +1,12 @@
 //! The composite for every entry of the catalogue: value against a plain f64 chain, gradients of hidden states and head
 //! against differences of it, with reference scores, reference log-probs and a reference head; the KL of token-level DPO;
-//! the side term with every scope and divisor; bits over threads, instruction sets and workspaces.
+//! the side term with every scope and divisor, and with a divergence to the reference head; weights from the policy's own
+//! probabilities; the KL in two phases; bits over threads, instruction sets and workspaces.
 use truing_core::catalog::{self, Kind, slot};
 use truing_core::error::row;
-use truing_core::linear_preference::{Inputs, Options, Outputs, Problem, RefHead, Scope, SideDivisor, SideTerm};
+use truing_core::linear_preference::{
+    Divergence, Inputs, Options, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm, Wpo,
+};
 use truing_core::logprob::{self, Transform, TransformInputs};
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{self, Groups, Items, Labels, Term};
@@ -49,6 +52,8 @@ struct Data {
     transform: Transform,
     side: Option<SideTerm>,
     interleaved: bool,
+    wpo: Option<Wpo>,
+    weights: Option<Vec<f64>>,
 }
 fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| x.into()).collect()
@@ -76,6 +81,8 @@ impl Data {
             transform: Transform::default(),
             side: None,
             interleaved: false,
+            wpo: None,
+            weights: None,
         }
     }
     fn log_softmax(&self, hidden: &[f64], weight: &[f64], d: usize, i: usize) -> Vec<f64> {
@@ -112,7 +119,7 @@ impl Data {
         let (h, w) = (wide(&self.ref_hidden), wide(&self.ref_weight));
         (0..N).map(|i| self.log_softmax(&h, &w, D_REF, i)).collect()
     }
-    /// Scores, KL, NLL of the tokens.
+    /// Scores, KL, NLL (or what the side term has in its place) of the tokens.
     fn chain(&self, hidden: &[f64], weight: &[f64]) -> ([Vec<f64>; 3], Vec<f64>) {
         let (rows, refs) =
             ((0..N).map(|i| self.log_softmax(hidden, weight, D, i)).collect::<Vec<_>>(), self.ref_rows());
@@ -126,8 +133,37 @@ impl Data {
                 kl[s] += (0..V).map(|v| refs[i][v].exp() * (refs[i][v] - rows[i][v])).sum::<f64>();
             }
         }
-        let nll = (0..N).map(|i| -rows[i][self.target[i] as usize]).collect();
-        ([scores, ref_scores, kl], nll)
+        let sum = |f: &dyn Fn(usize) -> f64| (0..V).map(f).sum::<f64>();
+        let nll = (0..N).map(|i| match self.side.and_then(|side| side.divergence) {
+            None => -rows[i][self.target[i] as usize],
+            Some(Divergence::Forward) => sum(&|v| refs[i][v].exp() * (refs[i][v] - rows[i][v])),
+            Some(Divergence::Reverse) => sum(&|v| rows[i][v].exp() * (rows[i][v] - refs[i][v])),
+        });
+        ([scores, ref_scores, kl], nll.collect())
+    }
+    /// Weights of the pairs: those that are given, and those of the policy's own probabilities.
+    fn item_weights(&self) -> Option<Vec<f64>> {
+        let (h, w) = (wide(&self.hidden), wide(&self.weight));
+        let mean = |s: usize| {
+            let live: Vec<usize> = (s * T..(s + 1) * T).filter(|&i| self.mask[i] > 0).collect();
+            let of = |i: &usize| {
+                let row = self.log_softmax(&h, &w, D, *i);
+                let squares = row.iter().map(|l| (2.0 * l).exp()).sum::<f64>().ln();
+                row[self.target[*i] as usize] - if self.wpo == Some(Wpo::Trl) { squares } else { 0.0 }
+            };
+            live.iter().map(of).sum::<f64>() / live.len() as f64
+        };
+        let own = |i: usize| {
+            let (c, r) = self.items().pair(i, S);
+            let sum = mean(c) + mean(r);
+            match self.wpo {
+                None => 1.0,
+                Some(Wpo::Trl) => sum.exp(),
+                Some(Wpo::Plain) => sum.min(0.0).exp(),
+            }
+        };
+        let given = |i: usize| self.weights.as_ref().map_or(1.0, |w| w[i]);
+        (self.wpo.is_some() || self.weights.is_some()).then(|| (0..self.count()).map(|i| given(i) * own(i)).collect())
     }
     fn groups(&self) -> Groups<'static> {
         let about = &self.info.about;
@@ -170,6 +206,8 @@ impl Data {
         x.lengths = Some(Matrix::vector(&lengths));
         x.kl = self.info.about.reads(slot::KL).then(|| Floats::F64(Matrix::vector(&kl)));
         x.groups = self.groups();
+        let weights = self.item_weights();
+        x.groups.item_weight = weights.as_ref().map(|w| Floats::F64(Matrix::vector(w)));
         let (c, mut loss) = (Context::default(), [0.0f64]);
         let out = preference::Outputs { loss: Some(MatrixMut::vector(&mut loss).into()), ..Default::default() };
         let need = cpu_preference::workspace(&c, &p).minimum;
@@ -211,6 +249,7 @@ impl Data {
             score: sequence::Options { score, clamp: None },
             side: self.side,
             reference: head.then_some((D_REF, self.transform)),
+            wpo: self.wpo,
             ..Options::default()
         };
         let terms = self.term();
@@ -220,6 +259,7 @@ impl Data {
         x.rows.mask = Some(Mask::U8(Matrix::vector(&self.mask)));
         x.side_mask = self.side_mask.as_ref().map(|m| Mask::U8(Matrix::vector(m)));
         x.groups = self.groups();
+        x.groups.item_weight = self.weights.as_ref().map(|w| Floats::F64(Matrix::vector(w)));
         x.grad_scale = 1.5;
         let ([_, ref_scores, _], _) = self.chain(&wide(&self.hidden), &wide(&self.weight));
         let ref_logps: Vec<f64> = self.ref_rows().iter().zip(&self.target).map(|(r, &y)| r[y as usize]).collect();
@@ -346,6 +386,7 @@ fn every_entry() {
     cases.finish("partials of the composite for every entry", 10_875);
 }
 
+const CHOSEN: SideTerm = SideTerm { coef: 1.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled, divergence: None };
 fn entry(name: &str) -> &'static catalog::Info {
     catalog::info(id(Kind::Pair, name)).unwrap()
 }
@@ -434,7 +475,8 @@ fn side_terms() {
                 for wider in [false, true] {
                     for interleaved in [false, true] {
                         let mut d = Data::new(info, 40);
-                        d.side = Some(SideTerm { coef: if wider { -0.3 } else { 1.25 }, scope, divisor });
+                        d.side =
+                            Some(SideTerm { coef: if wider { -0.3 } else { 1.25 }, scope, divisor, divergence: None });
                         d.side_mask = wider.then(|| (0..N).map(|i| (i % 5 != 1) as u8).collect());
                         d.interleaved = interleaved;
                         if info.about.reads(slot::KL) {
@@ -451,18 +493,202 @@ fn side_terms() {
     }
     // no term: the plain loss, bit for bit
     let d = Data::new(entry("dpo"), 41);
-    let off =
-        Data { side: Some(SideTerm { coef: 0.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled }), ..d.clone() };
+    let off = Data { side: Some(SideTerm { coef: 0.0, ..CHOSEN }), ..d.clone() };
     let (a, b) = (d.run(&c, true).unwrap(), Data { side: None, ..off }.run(&c, true).unwrap());
     same("off", &a.hidden, &b.hidden);
     let bad = |side: SideTerm, info, field| {
         let e = Data { side: Some(side), ..Data::new(info, 42) }.run(&c, true).unwrap_err();
         assert_eq!((e.field, e.status), (field, Status::InvalidArgument), "{e}");
     };
-    let plain = SideTerm { coef: 1.0, scope: Scope::Chosen, divisor: SideDivisor::Pooled };
+    let plain = CHOSEN;
     bad(SideTerm { coef: f64::NAN, ..plain }, entry("dpo"), "side_term.coef");
     bad(SideTerm { divisor: SideDivisor::External(0.0), ..plain }, entry("dpo"), "side_term.normaliser");
     bad(plain, catalog::info(id(Kind::List, "plackett_luce")).unwrap(), "side_term.scope");
     bad(SideTerm { scope: Scope::Anchor, ..plain }, kto, "side_term.scope");
     cases.finish("side terms", 12_000);
+}
+
+/// The divergence to the reference head in the place of the NLL, beside terms with that head, with scores of their own and
+/// without a reference.
+#[test]
+fn side_divergence() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    let npo = catalog::info(id(Kind::Unpaired, "npo")).unwrap();
+    for (info, scopes) in [
+        (entry("dpo"), &[Scope::Chosen, Scope::Anchor, Scope::Masked][..]),
+        (entry("cpo"), &[Scope::Masked][..]),
+        (entry("simpo"), &[Scope::Chosen][..]),
+        (npo, &[Scope::Masked][..]),
+        (entry("tdpo2"), &[Scope::Masked][..]),
+    ] {
+        for (&scope, divergence) in
+            scopes.iter().flat_map(|s| [Divergence::Forward, Divergence::Reverse].map(|d| (s, d)))
+        {
+            for (k, divisor) in [SideDivisor::Pooled, SideDivisor::RowMean].into_iter().enumerate() {
+                let mut d = Data { reference: Reference::Head, ..Data::new(info, 50) };
+                d.transform = Transform { softcap: 3.0, temperature: 0.8, ..Transform::default() };
+                d.side = Some(SideTerm { coef: 0.75, scope, divisor, divergence: Some(divergence) });
+                d.side_mask = (k > 0).then(|| (0..N).map(|i| (i % 5 != 1) as u8).collect());
+                d.interleaved = k > 0;
+                if info.about.reads(slot::KL) && divergence == Divergence::Reverse {
+                    assert_eq!(d.run(&c, true).unwrap_err().field, "side_term.divergence");
+                    continue;
+                }
+                cases.0 += d.judge(&c).0;
+                let want = d.run(&c, true).unwrap();
+                for other in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+                    for preferred in [false, true] {
+                        let got = d.run(other, preferred).unwrap();
+                        same("divergence", &[got.loss, got.side], &[want.loss, want.side]);
+                        same("divergence", &got.hidden, &want.hidden);
+                        same("divergence", &got.weight, &want.weight);
+                        cases.ran();
+                    }
+                }
+            }
+        }
+    }
+    let side = Some(SideTerm { divergence: Some(Divergence::Forward), ..CHOSEN });
+    let e = Data { side, ..Data::new(entry("dpo"), 51) }.run(&c, true).unwrap_err();
+    assert_eq!((e.field, e.status), ("ref_head", Status::InvalidArgument));
+    // a head that nothing reads
+    let e = Data { reference: Reference::Head, ..Data::new(entry("cpo"), 51) }.run(&c, true).unwrap_err();
+    assert_eq!((e.field, e.status), ("ref_head.hidden", Status::InvalidArgument));
+    cases.finish("side divergences", 800);
+}
+
+/// Weights of the pairs from the policy's own probabilities, constant.
+#[test]
+fn weights_of_the_policy() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    for name in ["dpo", "simpo", "tdpo1", "mdpo"] {
+        for wpo in [Wpo::Trl, Wpo::Plain] {
+            for weights in [None, Some(vec![0.5, 2.0, 0.0])] {
+                for interleaved in [false, true] {
+                    let info = entry(name);
+                    let mut d = Data { wpo: Some(wpo), weights: weights.clone(), interleaved, ..Data::new(info, 60) };
+                    let count = d.count();
+                    d.weights.iter_mut().for_each(|w| w.truncate(count));
+                    if info.about.reads(slot::KL) {
+                        d.reference = Reference::Head;
+                    }
+                    cases.0 += d.judge(&c).0;
+                    let want = d.run(&c, true).unwrap();
+                    assert_ne!(want.loss, Data { wpo: None, ..d.clone() }.run(&c, true).unwrap().loss);
+                    for other in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+                        for preferred in [false, true] {
+                            let got = d.run(other, preferred).unwrap();
+                            same(name, &[got.loss], &[want.loss]);
+                            same(name, &got.hidden, &want.hidden);
+                            same(name, &got.weight, &want.weight);
+                            cases.ran();
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let kto = catalog::info(id(Kind::Unpaired, "kto")).unwrap();
+    let e = Data { wpo: Some(Wpo::Plain), ..Data::new(kto, 61) }.run(&c, true).unwrap_err();
+    assert_eq!((e.field, e.status), ("wpo", Status::InvalidArgument));
+    cases.finish("weights of the policy", 1500);
+}
+
+/// Token-level DPO in two phases: figures, the split form on them, and the gradients that the single phase gives, bit for
+/// bit, with and without the saved statistics.
+#[test]
+fn divergence_in_two_phases() {
+    let mut cases = Cases::default();
+    let single = context(Isa::detect(), 0);
+    for interleaved in [false, true] {
+        let d = Data { reference: Reference::Head, interleaved, ..Data::new(entry("tdpo1"), 70) };
+        let want = d.run(&single, true).unwrap();
+        let m = |x, rows, cols| Floats::F32(Matrix::contiguous(x, rows, cols).unwrap());
+        let segments = Segments::Padded { sequences: S, width: T };
+        let options = |phase, kl| Options { phase, kl, reference: Some((D_REF, d.transform)), ..Options::default() };
+        let mut x = Inputs::new(m(&d.hidden, N, D), m(&d.weight, V, D), Ints::I32(Matrix::vector(&d.target)));
+        x.rows.mask = Some(Mask::U8(Matrix::vector(&d.mask)));
+        x.ref_head = Some(RefHead {
+            hidden: m(&d.ref_hidden, N, D_REF),
+            weight: m(&d.ref_weight, V, D_REF),
+            transform: TransformInputs::default(),
+        });
+        for c in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+            let figures = Problem::new([N, D, V], segments, d.items(), &[], options(Phase::Figures, true)).unwrap();
+            let (mut scores, mut kl, mut stats) = (vec![7.0; S], vec![7.0; S], vec![7f32; N * PAIR_STATS]);
+            let out = Outputs {
+                scores: Some(MatrixMut::vector(&mut scores)),
+                kl: Some(MatrixMut::vector(&mut kl)),
+                pair_stats: Some(MatrixMut::contiguous(&mut stats, N, PAIR_STATS).unwrap()),
+                ..Outputs::default()
+            };
+            let need = linear_preference::workspace(c, &figures, x.hidden.dtype(), x.weight.dtype()).minimum;
+            with_scratch(need, |w| linear_preference::forward(c, &figures, &x, out, Grads::default(), w)).unwrap();
+            same("KL", &kl, &want.kl);
+            let terms = d.term();
+            let p = preference::Problem::new(S, d.items(), &terms, Default::default()).unwrap();
+            let mut split = preference::Inputs::new(Floats::F64(Matrix::vector(&scores)));
+            split.kl = Some(Floats::F64(Matrix::vector(&kl)));
+            let (mut loss, mut of_scores, mut of_kl) = ([7.0f64], vec![7.0f64; S], vec![7.0f64; S]);
+            let out = preference::Outputs {
+                loss: Some(MatrixMut::vector(&mut loss).into()),
+                grad_scores: Some(MatrixMut::vector(&mut of_scores).into()),
+                grad_kl: Some(MatrixMut::vector(&mut of_kl).into()),
+                ..Default::default()
+            };
+            split.grad_scale = 1.5;
+            let need = cpu_preference::workspace(c, &p).minimum;
+            with_scratch(need, |w| cpu_preference::forward(c, &p, &split, out, w)).unwrap();
+            same("loss", &loss, &[want.loss]);
+            let phase = Phase::WithCoefficients;
+            let second = Problem::new([N, D, V], segments, d.items(), &[], options(phase, true)).unwrap();
+            for saved in [false, true] {
+                let mut x = x;
+                x.score_coefficients = Some(Matrix::vector(&of_scores));
+                x.kl_coefficients = Some(Matrix::vector(&of_kl));
+                x.pair_stats = saved.then(|| Matrix::contiguous(&stats, N, PAIR_STATS).unwrap());
+                let (mut gh, mut gw) = (vec![7f32; N * D], vec![7f32; V * D]);
+                let need = linear_preference::workspace(c, &second, x.hidden.dtype(), x.weight.dtype());
+                for bytes in [need.minimum, need.preferred] {
+                    let grads = Grads {
+                        hidden: Some(MatrixMut::contiguous(&mut gh, N, D).unwrap().into()),
+                        weight: Some(MatrixMut::contiguous(&mut gw, V, D).unwrap().into()),
+                        ..Grads::default()
+                    };
+                    with_scratch(bytes, |w| linear_preference::forward(c, &second, &x, Outputs::default(), grads, w))
+                        .unwrap();
+                    same("hidden", &gh, &want.hidden);
+                    same("weight", &gw, &want.weight);
+                    cases.ran();
+                }
+            }
+            let refused = |o: Options, change: &dyn Fn(&mut Inputs<'_>), field: &str| {
+                let p = Problem::new([N, D, V], segments, d.items(), &[], o);
+                let mut x = x;
+                change(&mut x);
+                let e = p.and_then(|p| x.check(&p)).unwrap_err();
+                assert_eq!((e.field, e.status), (field, Status::InvalidArgument), "{e}");
+            };
+            refused(options(phase, true), &|_| {}, "score_coefficients");
+            refused(
+                options(phase, true),
+                &|x| x.score_coefficients = Some(Matrix::vector(&[0.0; S])),
+                "kl_coefficients",
+            );
+            refused(options(phase, false), &|_| {}, "ref_head");
+            refused(Options { reference: None, ..options(Phase::Figures, true) }, &|_| {}, "ref_head");
+            let none = Options { reference: None, ..options(phase, false) };
+            let plain = |x: &mut Inputs<'_>| {
+                (x.ref_head, x.score_coefficients) = (None, Some(Matrix::vector(&[0.0; S])));
+            };
+            let unwanted = |x: &mut Inputs<'_>| {
+                plain(x);
+                x.kl_coefficients = Some(Matrix::vector(&[0.0; S]));
+            };
+            refused(none, &unwanted, "kl_coefficients");
+        }
+    }
+    cases.finish("divergence in two phases", 24);
 }

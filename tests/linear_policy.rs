@@ -1,16 +1,18 @@
 //! The composite from hidden states to policy loss and gradients against a plain f64 computation of the whole chain and its
 //! differences in hidden states and head; the same bits for every workspace, thread count and instruction set, and as the
-//! split form gives; two phases; masked rows; hostile inputs; memory by a counting allocator.
+//! split form gives; sampling supports; entries that read an entropy; two phases, with a divergence too; masked rows; hostile inputs; memory by a counting allocator.
 use std::sync::Mutex;
 use truing_core::catalog::Kind;
 use truing_core::error::row;
-use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, Phase, Problem, RefHead};
-use truing_core::logprob::{self, Transform, TransformInputs};
+use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, PAIR_STATS, Phase, Problem, RefHead};
+use truing_core::logprob::{self, Figures, Rows, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing_core::policy::{self, Advantage, Aggregate, Bonus, CountEmpty, Estimator, EstimatorWeight, Level, Mode};
 use truing_core::sequence::Segments;
+use truing_core::support::{Filters, Lists, Outside, Preset, Support};
 use truing_core::{Dtype, Error, Status};
-use truing_cpu::linear_logprob::Grads;
+use truing_cpu::linear_logprob::{self as linear, Asked, Grads};
+use truing_cpu::logprob::Over;
 use truing_cpu::{Context, Isa, linear_policy};
 use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
 
@@ -126,7 +128,7 @@ fn options((kind, name, kl, bonus, mode): Case, phase: Phase) -> Options<'static
     };
     let transform = Transform { temperature: 0.9, ..Transform::default() };
     let logprob = logprob::Options { transform, ..logprob::Options::default() };
-    Options { logprob, policy, phase, reference: None, divergence: None }
+    Options { logprob, policy, phase, reference: None, divergence: None, support: None }
 }
 fn total(d: &Data, (_, name, kl, bonus, mode): Case, hidden: &[f64], weight: &[f64]) -> f64 {
     let (mut loss, all) = (0.0, (0..B).map(|b| d.live(b).len()).sum::<usize>() as f64);
@@ -168,6 +170,9 @@ struct Got {
     statistics: [f64; 32],
 }
 fn run(c: &Context, d: &Data, o: Options, share: f64) -> Result<Got, Error> {
+    run_on(c, d, o, share, &d.inputs())
+}
+fn run_on(c: &Context, d: &Data, o: Options, share: f64, inputs: &Inputs) -> Result<Got, Error> {
     let [n, w, v] = d.shape;
     let p = Problem::new(d.shape, d.segments(), o)?;
     let bonus = p.bonus();
@@ -203,7 +208,7 @@ fn run(c: &Context, d: &Data, o: Options, share: f64) -> Result<Got, Error> {
     };
     let need = linear_policy::workspace(c, &p, Dtype::F32, Dtype::F32);
     let bytes = need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize / 64 * 64;
-    with_scratch(bytes, |s| linear_policy::forward(c, &p, &d.inputs(), out, grads, s))?;
+    with_scratch(bytes, |s| linear_policy::forward(c, &p, inputs, out, grads, s))?;
     g.loss = loss[0];
     Ok(g)
 }
@@ -291,7 +296,7 @@ fn bits() {
                 ..policy::Outputs::default()
             };
             let i = d.inputs();
-            let given = i.loss(&logps, Some(&entropy), &d.mask, None, None);
+            let given = i.loss(&logps, Some(&entropy), None, &d.mask, None, None);
             let need = truing_cpu::policy::workspace(c, &split).minimum;
             with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
             same("loss", &loss, &[want.loss]);
@@ -333,8 +338,6 @@ fn refusals_and_memory() {
     };
     let case = CASES[1];
     let o = options(case, Phase::Single);
-    let eaft = Options { policy: policy::Options { loss: id(Kind::Token, "eaft"), ..o.policy }, ..o };
-    refused(Problem::new(d.shape, d.segments(), eaft).map(|_| ()), "inputs.loss.id", Status::InvalidArgument);
     let short = Segments::Padded { sequences: B, width: 3 };
     refused(Problem::new(d.shape, short, o).map(|_| ()), "logps", Status::ShapeMismatch);
     let mut given = |o: Options, change: &dyn Fn(&mut Inputs), field: &str, status: Status| {
@@ -390,7 +393,7 @@ fn refusals_and_memory() {
     linear_policy::forward(&c, &p, &i, out, grads, &mut space[at..at + first.preferred]).unwrap();
     assert_eq!(Counting::allocations() - before, 0, "allocations");
     assert!(loss[0].is_finite() && gw.iter().any(|&x| x != 0.0));
-    cases.finish("linear_policy, refusals", 11);
+    cases.finish("linear_policy, refusals", 10);
 }
 
 /// A reference head: its log-probs as if they were given, and the exact divergence to its rows, against the whole chain in f64.
@@ -498,7 +501,323 @@ fn two_heads() {
             }
             refused(Options { reference: Some((6, o.logprob.transform)), ..o }, "ref_head.hidden");
             refused(Options { phase: Phase::Figures, divergence: None, ..o }, "ref_head");
+            let filters = Filters::new(Preset::Hf, 3, 0.0, 0.0, None, None).unwrap();
+            let support = Some((Support::Computed(filters), Outside::Keep));
+            refused(Options { support, ..o }, "support.kind");
+            if divergence.is_some() {
+                cases.0 += two_phases(&d, o, &want, all.iter().chain([&threaded]));
+            }
         }
     }
-    cases.finish("two heads", 6 * (20 * 6 + 19 * 6));
+    cases.finish("two heads", 6 * (20 * 6 + 19 * 6) + 16);
+}
+
+/// What the single phase gives with a divergence, in two: figures, the split form on them, gradients; how many were compared.
+fn two_phases<'a>(d: &Data, o: Options<'_>, want: &Got, contexts: impl Iterator<Item = &'a Context>) -> usize {
+    let ([n, w, v], mut ran) = (d.shape, 0);
+    for c in contexts {
+        let figures = Problem::new(d.shape, d.segments(), Options { phase: Phase::Figures, ..o }).unwrap();
+        let (mut logps, mut entropy, mut kl) = (vec![7f32; n], vec![7f32; n], vec![7f32; n]);
+        let (mut stats, mut status) = (vec![7f32; n * PAIR_STATS], vec![7u32; n]);
+        let out = Outputs {
+            logps: Some(MatrixMut::vector(&mut logps)),
+            entropy: Some(MatrixMut::vector(&mut entropy)),
+            pair_stats: Some(MatrixMut::contiguous(&mut stats, n, PAIR_STATS).unwrap()),
+            policy: policy::Outputs {
+                kl: Some(MatrixMut::vector(&mut kl)),
+                token_status: Some(MatrixMut::vector(&mut status)),
+                ..policy::Outputs::default()
+            },
+            ..Outputs::default()
+        };
+        let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
+        with_scratch(need, |s| linear_policy::forward(c, &figures, &d.inputs(), out, Grads::default(), s)).unwrap();
+        same("log-probs", &logps, &want.logps);
+        same("status", &status, &want.status);
+        let split = policy::Problem::new(n, d.segments(), o.policy).unwrap();
+        let (mut loss, mut g, mut ge, mut gk) = ([0f64], vec![0f32; n], vec![0f32; n], vec![0f32; n]);
+        let bonus = o.policy.bonus.is_some();
+        let out = policy::Outputs {
+            loss: Some(MatrixMut::vector(&mut loss).into()),
+            grad_logps: Some(MatrixMut::vector(&mut g)),
+            grad_entropy: bonus.then(|| MatrixMut::vector(&mut ge)),
+            grad_kl: Some(MatrixMut::vector(&mut gk)),
+            ..policy::Outputs::default()
+        };
+        let i = d.inputs();
+        let given = i.loss(&logps, bonus.then_some(&entropy), None, &d.mask, None, Some(&kl));
+        let need = truing_cpu::policy::workspace(c, &split).minimum;
+        with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
+        same("loss", &loss, &[want.loss]);
+        let second = Problem::new(d.shape, d.segments(), Options { phase: Phase::WithCoefficients, ..o }).unwrap();
+        for saved in [false, true] {
+            let mut i = d.inputs();
+            i.policy.grad_scale = 1.0;
+            i.logp_coefficients = Some(Matrix::vector(&g));
+            i.entropy_coefficients = bonus.then(|| Matrix::vector(&ge));
+            i.kl_coefficients = Some(Matrix::vector(&gk));
+            i.pair_stats = saved.then(|| Matrix::contiguous(&stats, n, PAIR_STATS).unwrap());
+            let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32);
+            for bytes in [need.minimum, need.preferred] {
+                let (mut gh, mut gw) = (vec![7f32; n * w], vec![7f32; v * w]);
+                let grads = Grads {
+                    hidden: Some(MatrixMut::contiguous(&mut gh, n, w).unwrap().into()),
+                    weight: Some(MatrixMut::contiguous(&mut gw, v, w).unwrap().into()),
+                    ..Grads::default()
+                };
+                with_scratch(bytes, |s| linear_policy::forward(c, &second, &i, Outputs::default(), grads, s)).unwrap();
+                same("hidden in two phases", &gh, &want.hidden);
+                same("weight in two phases", &gw, &want.weight);
+                ran += 1;
+            }
+            let mut bad = i;
+            bad.kl_coefficients = None;
+            assert_eq!(bad.check(&second).unwrap_err().field, "kl_coefficients");
+            let mut bad = i;
+            bad.stats = Some(Matrix::contiguous(&stats, n, logprob::STATS).unwrap());
+            assert_eq!(bad.check(&second).unwrap_err().field, "stats");
+        }
+    }
+    ran
+}
+
+/// The parts of a call one by one: log-probs and entropies, the loss on them, the products' backward.
+fn composed(c: &Context, d: &Data, o: Options<'_>, i: &Inputs<'_>) -> Got {
+    let [n, w, v] = d.shape;
+    let p = linear::Inputs {
+        over: o.support.map(|(support, outside)| Over { support, outside }),
+        ..linear::Inputs::new(i.hidden, i.weight, i.transform, Rows { ..i.rows })
+    };
+    let problem = truing_core::linear_logprob::Problem::new(n, w, v, o.logprob).unwrap();
+    let (mut logps, mut entropy, mut topk) = (vec![0f32; n], vec![0f32; n], vec![0f32; n]);
+    let mut status = vec![0u32; n];
+    let figures = Figures {
+        logprob: Some(MatrixMut::vector(&mut logps)),
+        entropy: Some(MatrixMut::vector(&mut entropy)),
+        topk_entropy: Some(MatrixMut::vector(&mut topk)),
+        status: Some(MatrixMut::vector(&mut status)),
+        ..Figures::default()
+    };
+    let asked = Asked::forward(&problem, p.over.as_ref(), None, &figures, &Default::default(), false);
+    let need = linear::forward_need(c, &problem, Dtype::F32, Dtype::F32, &asked).minimum;
+    with_scratch(need, |s| linear::forward(c, &problem, p, figures, s)).unwrap();
+    let split = policy::Problem::new(n, d.segments(), o.policy).unwrap();
+    let (mut loss, mut g, mut ge, mut own) = ([0f64], vec![0f32; n], vec![0f32; n], vec![0u32; n]);
+    let (bonus, mut statistics) = (o.policy.bonus.is_some(), [0.0; 32]);
+    let out = policy::Outputs {
+        loss: Some(MatrixMut::vector(&mut loss).into()),
+        grad_logps: Some(MatrixMut::vector(&mut g)),
+        grad_entropy: bonus.then(|| MatrixMut::vector(&mut ge)),
+        token_status: Some(MatrixMut::vector(&mut own)),
+        statistics: Some(&mut statistics),
+        ..policy::Outputs::default()
+    };
+    let reads = split.reads(truing_core::catalog::slot::ENTROPY);
+    let given = i.loss(&logps, bonus.then_some(&entropy), reads.then_some(&topk), &d.mask, None, None);
+    let need = truing_cpu::policy::workspace(c, &split).minimum;
+    with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
+    let upstream = Upstream {
+        logprob: Some(Matrix::vector(&g)),
+        entropy: bonus.then(|| Matrix::vector(&ge)),
+        ..Upstream::default()
+    };
+    let (mut hidden, mut weight) = (vec![7f32; n * w], vec![7f32; v * w]);
+    let grads = Grads {
+        hidden: Some(MatrixMut::contiguous(&mut hidden, n, w).unwrap().into()),
+        weight: Some(MatrixMut::contiguous(&mut weight, v, w).unwrap().into()),
+        ..Grads::default()
+    };
+    let asked = Asked::backward(&problem, p.over.as_ref(), &upstream, false);
+    let need = linear::backward_need(c, &problem, Dtype::F32, Dtype::F32, &asked).minimum;
+    with_scratch(need, |s| linear::backward(c, &problem, p, None, upstream, grads, None, s)).unwrap();
+    status.iter_mut().zip(&own).for_each(|(a, b)| *a |= b);
+    let coefficients = [g, if bonus { ge } else { vec![7.0; n] }];
+    Got { loss: loss[0], logps, entropy, coefficients, hidden, weight, status, statistics }
+}
+fn assert_same(what: &str, a: &Got, b: &Got) {
+    same(what, &[a.loss], &[b.loss]);
+    same(what, &a.logps, &b.logps);
+    same(what, &a.entropy, &b.entropy);
+    same(what, &a.coefficients[0], &b.coefficients[0]);
+    same(what, &a.coefficients[1], &b.coefficients[1]);
+    same(what, &a.hidden, &b.hidden);
+    same(what, &a.weight, &b.weight);
+    same(what, &a.status, &b.status);
+}
+
+/// Sampling supports of every kind: the bits of the parts composed, for every context and workspace.
+#[test]
+fn supports() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    for &case in &CASES {
+        for (width, v) in [(5, 19), (50, 300)] {
+            let mut d = Data::new(15, width, 7, v);
+            let (n, words, mut r) = (B * width, v.div_ceil(32), Random(3));
+            let mask: Vec<u32> = (0..n * words).map(|_| (r.below(1 << 16) << 16 | r.below(1 << 16)) as u32).collect();
+            let (mut ids, mut offsets) = (vec![], vec![0i64]);
+            for _ in 0..n {
+                ids.extend((0..v as i32).filter(|_| r.below(3) == 0));
+                offsets.push(ids.len() as i64);
+            }
+            let filters = Filters::new(Preset::Vllm, 9, 0.8, 0.0, None, None).unwrap();
+            let supports = [
+                Support::Bitmask(Matrix::contiguous(&mask, n, words).unwrap()),
+                Support::Lists(Lists::Packed(Matrix::vector(&ids).into(), Matrix::vector(&offsets).into())),
+                Support::Computed(filters),
+            ];
+            for support in supports {
+                for outside in [Outside::Keep, Outside::NegInf] {
+                    let o = Options { support: Some((support, outside)), ..options(case, Phase::Single) };
+                    if outside == Outside::NegInf && (case.2 || case.1 != "ppo_clip") {
+                        continue; // the loss of a target of probability 0 is not finite
+                    }
+                    // ratios near 1, so that not every token is clipped
+                    let near = composed(&all[0], &d, o, &d.inputs()).logps;
+                    for (old, l) in d.old.iter_mut().zip(near) {
+                        *old = if l.is_finite() { l + 0.1 * r.normal() as f32 } else { -2.0 };
+                    }
+                    let want = composed(&all[0], &d, o, &d.inputs());
+                    assert!(want.loss.is_finite(), "{case:?} {outside:?}: {}", want.loss);
+                    assert!(want.hidden.iter().any(|&g| g != 0.0), "{case:?} {outside:?}: flat");
+                    assert!(want.status.iter().any(|s| s & row::TARGET_OUTSIDE != 0));
+                    for c in all.iter().chain([&threaded]) {
+                        for share in [0.0, 0.5, 1.0] {
+                            let got = run(c, &d, o, share).unwrap();
+                            assert_same(&format!("{case:?} {outside:?} {share}"), &got, &want);
+                            cases.ran();
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // in two phases, with and without the saved statistics
+    let (d, c) = (Data::new(17, 5, 7, 40), &threaded);
+    let [n, w, v] = d.shape;
+    let mask: Vec<u32> = (0..2 * n as u32).map(|i| 0x9249_2493u32.rotate_left(i)).collect();
+    for support in [
+        Support::Bitmask(Matrix::contiguous(&mask, n, 2).unwrap()),
+        Support::Computed(Filters::new(Preset::Vllm, 9, 0.8, 0.0, None, None).unwrap()),
+    ] {
+        let of = |phase| Options { support: Some((support, Outside::Keep)), ..options(CASES[2], phase) };
+        let want = run(c, &d, of(Phase::Single), 1.0).unwrap();
+        let p = |phase| Problem::new(d.shape, d.segments(), of(phase)).unwrap();
+        let (figures, second) = (p(Phase::Figures), p(Phase::WithCoefficients));
+        let mut stats = vec![7f32; n * logprob::STATS];
+        let place = Some(MatrixMut::contiguous(&mut stats, n, logprob::STATS).unwrap());
+        let out = Outputs { stats: place, ..Outputs::default() };
+        let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
+        with_scratch(need, |s| linear_policy::forward(c, &figures, &d.inputs(), out, Grads::default(), s)).unwrap();
+        for saved in [false, true] {
+            let mut i = d.inputs();
+            i.policy.grad_scale = 1.0;
+            i.logp_coefficients = Some(Matrix::vector(&want.coefficients[0]));
+            i.stats = saved.then(|| Matrix::contiguous(&stats, n, logprob::STATS).unwrap());
+            let (mut gh, mut gw) = (vec![7f32; n * w], vec![7f32; v * w]);
+            let grads = Grads {
+                hidden: Some(MatrixMut::contiguous(&mut gh, n, w).unwrap().into()),
+                weight: Some(MatrixMut::contiguous(&mut gw, v, w).unwrap().into()),
+                ..Grads::default()
+            };
+            let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32).minimum;
+            with_scratch(need, |s| linear_policy::forward(c, &second, &i, Outputs::default(), grads, s)).unwrap();
+            same("hidden over a support in two phases", &gh, &want.hidden);
+            same("weight over a support in two phases", &gw, &want.weight);
+            cases.ran();
+        }
+    }
+    let d = Data::new(16, 4, 3, 11);
+    let support = Some((Support::Bitmask(Matrix::contiguous(&[1u32; 8], 8, 1).unwrap()), Outside::Keep));
+    let e = run(&all[0], &d, Options { support, ..options(CASES[0], Phase::Single) }, 1.0).unwrap_err();
+    assert_eq!((e.field, e.status), ("support.bitmask", Status::ShapeMismatch));
+    cases.finish("linear_policy, supports", 250);
+}
+
+/// Entries that read the entropy of the 20 most probable tokens, beside a bonus on that of all and with token weights: the
+/// bits of the parts composed, the f64 chain and its differences, in which that entropy is a constant.
+#[test]
+fn entropy_entries() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 3));
+    for name in ["eaft", "eaft_raw"] {
+        for (bonus, further) in [(false, false), (true, false), (true, true)] {
+            let d = Data::new(25, 5, 6, 40);
+            let [n, w, v] = d.shape;
+            let weights: Vec<f32> = (0..n).map(|i| 0.25 * (i % 5) as f32).collect();
+            let alpha = [0.75];
+            let mut o = options((Kind::Token, "reinforce", false, bonus, Mode::TokenMean), Phase::Single);
+            let eaft = policy::Term {
+                loss: id(Kind::Token, name),
+                variant: 0,
+                params: &alpha,
+                weight: 1.0,
+                aggregate: Aggregate::new(Mode::TokenMean),
+                level: Level::Token,
+            };
+            let terms = [policy::Term { weight: 0.5, ..eaft }];
+            if further {
+                o.policy.terms = &terms;
+            } else {
+                (o.policy.loss, o.policy.params) = (eaft.loss, eaft.params);
+            }
+            let of_term = [policy::TermInputs::default()];
+            let mut i = d.inputs();
+            i.policy.token_weights = Some(Floats::F32(Matrix::vector(&weights)));
+            i.policy.terms = if further { &of_term } else { &[] };
+            let want = composed(&all[0], &d, o, &i);
+            for c in all.iter().chain([&threaded]) {
+                for share in [0.0, 0.5, 1.0] {
+                    let got = run_on(c, &d, o, share, &i).unwrap();
+                    assert_same(&format!("{name} {bonus} {further} {share}"), &got, &want);
+                    cases.ran();
+                }
+            }
+            let wide = |x: &[f32]| x.iter().map(|&x| x as f64).collect::<Vec<f64>>();
+            let (h, e) = (wide(&d.hidden), wide(&d.weight));
+            let live: Vec<usize> = (0..B).flat_map(|b| d.live(b)).collect();
+            let logits = |h: &[f64], e: &[f64], i: usize| -> Vec<f64> {
+                (0..v).map(|j| (0..w).map(|k| h[i * w + k] * e[j * w + k]).sum::<f64>() / 0.9).collect()
+            };
+            let scale: Vec<f64> = (0..n)
+                .map(|i| {
+                    let mut z = logits(&h, &e, i);
+                    z.sort_by(|a, b| b.total_cmp(a));
+                    let top = &z[..20];
+                    let lse = top[0] + top.iter().map(|z| (z - top[0]).exp()).sum::<f64>().ln();
+                    let entropy: f64 = top.iter().map(|z| (z - lse).exp() * (lse - z)).sum();
+                    (if name == "eaft" { entropy / 3.0 } else { entropy }).powf(0.75)
+                })
+                .collect();
+            let total = |h: &[f64], e: &[f64]| {
+                let mut loss = 0.0;
+                for &i in &live {
+                    let (l, entropy) = d.row(h, e, i);
+                    let a = d.advantage[i / 5] as f64;
+                    loss += match further {
+                        true => -a * l * weights[i] as f64 - 0.5 * scale[i] * l,
+                        false => -scale[i] * l * weights[i] as f64,
+                    };
+                    loss -= if bonus { 0.1 * entropy } else { 0.0 };
+                }
+                loss / live.len() as f64
+            };
+            let exact = total(&h, &e);
+            assert!((want.loss - exact).abs() < 3e-6 * (1.0 + exact.abs()), "{name}: {} {exact}", want.loss);
+            let slope = |at: &dyn Fn(f64) -> f64| (at(1e-5) - at(-1e-5)) / 2e-5 * 2.0;
+            for i in (0..n * w).filter(|i| d.mask[i / w] != 0) {
+                let exact = slope(&|by| {
+                    let mut h = h.clone();
+                    h[i] += by;
+                    total(&h, &e)
+                });
+                let got = want.hidden[i] as f64;
+                assert!((got - exact).abs() < 2e-5 * (0.1 + exact.abs()), "{name} hidden {i}: {got} {exact}");
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("linear_policy, entries that read an entropy", 300);
 }

@@ -52,20 +52,23 @@ fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Go
         reward_rejected: pairs.then(|| MatrixMut::vector(&mut g.rejected).into()),
         grad_scores: Some(MatrixMut::vector(&mut g.grad).into()),
         grad_kl: Some(MatrixMut::vector(&mut g.grad_kl).into()),
-        grad_margin: None,
-        grad_baseline: None,
-        grad_params: None,
-        aux: None,
         statistics: Some(&mut g.statistics),
         status: Some(MatrixMut::vector(&mut g.status)),
         counters: Some(&mut g.counters),
+        ..Outputs::default()
     };
+    let mut sides = [vec![77.0f64; n], vec![77.0f64; n]];
+    let [chosen, rejected] = &mut sides;
     // one vector serves both: pairs have margins, rows baselines
     let mut out = out;
     match p.items() {
         Items::Rows => out.grad_baseline = Some(MatrixMut::vector(&mut g.grad_margin).into()),
         Items::Lists { .. } => {}
-        _ => out.grad_margin = Some(MatrixMut::vector(&mut g.grad_margin).into()),
+        _ => {
+            out.grad_margin = Some(MatrixMut::vector(&mut g.grad_margin).into());
+            out.grad_margin_chosen = Some(MatrixMut::vector(chosen).into());
+            out.grad_margin_rejected = Some(MatrixMut::vector(rejected).into());
+        }
     }
     let result = preference::forward(c, p, i, out, scratch);
     g.loss = loss[0];
@@ -76,6 +79,13 @@ fn run_on(c: &Context, p: &Problem, i: &Inputs, scratch: &mut [u8]) -> Result<Go
     }
     if p.items().kind() == Kind::List {
         g.grad_margin.fill(0.0);
+    }
+    if pairs && result.is_ok() {
+        // each side's alone: entries see their difference
+        for (of_side, sign) in sides.iter().zip([1.0, -1.0]) {
+            let want: Vec<f64> = g.grad_margin.iter().map(|&x| if x == 0.0 { 0.0 } else { sign * x }).collect();
+            same("margins of a side", of_side, &want);
+        }
     }
     result.map(|()| g)
 }

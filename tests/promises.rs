@@ -82,7 +82,7 @@ fn committed_bits() {
     println!("{rounded} cases of the fast mode have bits of their own");
     assert!((1..=hashes::CASES).contains(&rounded), "about a quarter of the cases of two operations has bf16 operands");
     // 6 numbers of threads, 2 of them in fast mode too, 12 repetitions; two instruction sets at the least on x86-64
-    cases.finish("committed bits", 14 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
+    cases.finish("committed bits", 15 * hashes::CASES * if all.len() > 1 { 28 } else { 20 });
 }
 
 // ---- rows against f64

@@ -316,6 +316,14 @@ pub struct WpoWeightOut<'a> {
     /// `[n]`: `nan_input`, `inf_input` or `overflow`.
     pub status: Option<MatrixMut<'a, u32>>,
 }
+/// The weight of one pair from its means, of the log-probs and, in the form of TRL, of log sum_v p_v^2.
+pub fn wpo(chosen: f64, rejected: f64, sums: Option<[f64; 2]>) -> f64 {
+    use crate::real::Real;
+    Real::exp(match sums {
+        Some([a, b]) => (chosen - a) + (rejected - b),
+        None => Real::min(chosen + rejected, 0.0),
+    })
+}
 impl WpoWeight<'_> {
     /// Refuses shapes that do not fit and sums of squares that are missing or not read.
     pub fn check(&self, out: &WpoWeightOut<'_>) -> Result<()> {

@@ -288,12 +288,13 @@ impl Choice {
 }
 
 /// The error e of gamma that s, the sum of a - b, shows: -log(1 - s); none where it is too large to be one of rounding.
-#[inline]
+#[inline(always)]
 pub fn refine(s: f64) -> Option<f64> {
     let e = -(-s).log1p();
     (e.abs() < 1e-3).then_some(e)
 }
 /// What an error of gamma adds to a KL.
+#[inline(always)]
 fn excess(s: f64) -> f64 {
     refine(s).map_or(0.0, |e| e.h())
 }
@@ -351,6 +352,7 @@ impl Form {
         Outcome { value, x, degenerate: false }
     }
     /// The values of a kind that divides by the chain rule, from the sums of its columns: without what an error of gamma adds.
+    #[inline(always)]
     pub fn parts(&self, sums: &Sums) -> [f64; 2] {
         let (s, [x, y]) = (sums.delta as f64, [sums.value[0] as f64, sums.value[1] as f64]);
         match *self {
@@ -423,6 +425,7 @@ impl Node for Sums {
 }
 impl Pair {
     /// Of the maxima and the sums of a and b; a normalised side holds log-probs already.
+    #[inline(always)] // every block's: with the instruction set of the kernel
     pub fn new(form: &Form, m: [f32; 2], r: [f32; 2], normalised: [bool; 2]) -> Pair {
         let mut k = Pair { m, p: form.params(), ..Pair::default() };
         let mut l = [0.0; 2];

@@ -7,17 +7,21 @@
 //! A reference head over the same rows ([`Options::reference`]) gives its log-probs inside; with [`Options::divergence`] both
 //! heads' logits of a group of sequences are kept side by side, 8 bytes a live row and column, and the KL term is exact.
 //!
-//! The denominators follow from the masks, so one call ([`Phase::Single`]) serves every entry. What selects by the log-probs
-//! or entropies of the call itself (`top_entropy_mask`, `cov_select`) runs in two: [`Phase::Figures`] gives them, the caller
-//! selects and forms the coefficients ([`crate::policy`] on the figures), [`Phase::WithCoefficients`] gives the gradients.
-use crate::catalog::{self, slot};
+//! With a sampling support ([`Options::support`]) log-probs and entropies are those of the kept columns.
+//!
+//! The denominators follow from the masks, so one call ([`Phase::Single`]) serves every entry. What selects by the log-probs,
+//! entropies or divergences of the call itself (`top_entropy_mask`, `cov_select`) runs in two: [`Phase::Figures`] gives them,
+//! the caller selects and forms the coefficients ([`crate::policy`] on the figures), [`Phase::WithCoefficients`] gives the
+//! gradients.
+use crate::catalog::slot;
 use crate::error::{Error, Result, Value};
-use crate::linear_preference::reference;
-pub use crate::linear_preference::{Phase, RefHead};
+pub use crate::linear_preference::{Divergence, PAIR_STATS, Phase, RefHead};
+use crate::linear_preference::{check_saved, reference};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use crate::policy::Estimator;
 use crate::sequence::{Segments, factor};
+use crate::support::{Outside, Support};
 use crate::{linear_logprob, policy};
 
 /// Settings of a call.
@@ -29,20 +33,14 @@ pub struct Options<'a> {
     pub policy: policy::Options<'a>,
     /// What the call does.
     pub phase: Phase,
-    /// A reference head over the same rows, phase `single`: its hidden size, and the transform of its logits. Its log-probs
-    /// are the loss's `reference`, or where that is given the KL term's.
+    /// A reference head over the same rows: its hidden size, and the transform of its logits. Its log-probs are the loss's
+    /// `reference`, or where that is given the KL term's. In other phases than `single` for a divergence only.
     pub reference: Option<(usize, logprob::Transform)>,
     /// The KL term is the exact divergence of the two heads' rows, [`Estimator::GIVEN`].
     pub divergence: Option<Divergence>,
-}
-/// The exact KL of policy and reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Divergence {
-    /// KL(reference || policy)
-    Forward = 1,
-    /// KL(policy || reference)
-    Reverse = 2,
+    /// The columns that log-probs and entropies are normalised over, and what happens to targets outside. Not beside a
+    /// reference head.
+    pub support: Option<(Support<'a>, Outside)>,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -54,6 +52,7 @@ pub struct Problem<'a> {
     phase: Phase,
     reference: Option<linear_logprob::Problem>,
     divergence: Option<Divergence>,
+    support: Option<(Support<'a>, Outside)>,
 }
 impl<'a> Problem<'a> {
     /// Checks the options. `shape` is `[N, D, V]`.
@@ -65,27 +64,25 @@ impl<'a> Problem<'a> {
             Phase::Single => Some(policy::Problem::new(rows, segments, options.policy)?),
             _ => None,
         };
-        let ids = policy.iter().flat_map(|p| p.options().terms.iter().map(|t| t.loss).chain([p.options().loss]));
-        let about = |id| &catalog::info(id).expect("checked by policy::Problem::new").about;
-        if let Some(about) = ids.map(about).find(|about| about.reads(slot::ENTROPY)) {
-            let expected =
-                Value::Text("an entry that reads no entropy: it wants that of the most probable tokens alone");
-            return Err(Error::invalid("inputs.loss.id", Value::Text(about.name), expected));
-        }
         let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
-        if options.reference.is_some() && policy.is_none() {
-            return refuse("ref_head", "a head", "none but in phase single");
+        if options.reference.is_some() && policy.is_none() && options.divergence.is_none() {
+            return refuse("ref_head", "a head", "none but in phase single or with a divergence");
         }
-        let kl = policy.and_then(|p| p.options().kl);
-        let given = kl.is_some_and(|kl| kl.id == Estimator::GIVEN);
-        if given != options.divergence.is_some() {
-            return refuse("inputs.kl.divergence", "an estimator beside it", "one of the two");
+        if let Some(p) = &policy {
+            let given = p.options().kl.is_some_and(|kl| kl.id == Estimator::GIVEN);
+            if given != options.divergence.is_some() {
+                return refuse("inputs.kl.divergence", "an estimator beside it", "one of the two");
+            }
         }
-        if given && options.reference.is_none() {
+        if options.divergence.is_some() && options.reference.is_none() {
             return refuse("ref_head", "nothing", "the head that the divergence is taken to");
         }
+        if options.support.is_some() && options.reference.is_some() {
+            return refuse("support.kind", "a support", "none beside a reference head, whose rows have all columns");
+        }
         let reference = options.reference.map(|of| reference([rows, vocab], options.logprob, of)).transpose()?;
-        Ok(Problem { linear, segments, policy, phase: options.phase, reference, divergence: options.divergence })
+        let Options { phase, divergence, support, .. } = options;
+        Ok(Problem { linear, segments, policy, phase, reference, divergence, support })
     }
     /// Log-probs of the rows.
     pub const fn linear(&self) -> &linear_logprob::Problem {
@@ -98,6 +95,10 @@ impl<'a> Problem<'a> {
     /// The exact divergence of the KL term.
     pub const fn divergence(&self) -> Option<Divergence> {
         self.divergence
+    }
+    /// The columns that log-probs are normalised over.
+    pub const fn support(&self) -> Option<&(Support<'a>, Outside)> {
+        self.support.as_ref()
     }
     /// How the rows form sequences.
     pub const fn segments(&self) -> &Segments<'a> {
@@ -114,6 +115,10 @@ impl<'a> Problem<'a> {
     /// The loss has an entropy bonus.
     pub fn bonus(&self) -> bool {
         self.policy.is_some_and(|p| p.options().bonus.is_some())
+    }
+    /// An entry reads the entropy of the most probable tokens.
+    pub fn topk_entropy(&self) -> bool {
+        self.policy.is_some_and(|p| p.reads(slot::ENTROPY))
     }
 }
 
@@ -136,8 +141,12 @@ pub struct Inputs<'a> {
     pub logp_coefficients: Option<Matrix<'a, f32>>,
     /// `[N]`, d loss / d entropy, phase `with_coefficients`.
     pub entropy_coefficients: Option<Matrix<'a, f32>>,
+    /// `[N]`, d loss / d divergence, phase `with_coefficients` with a divergence.
+    pub kl_coefficients: Option<Matrix<'a, f32>>,
     /// `[N, 12]` of the first phase, phase `with_coefficients`; absent: computed again.
     pub stats: Option<Matrix<'a, f32>>,
+    /// `[N, 16]` of the first phase, phase `with_coefficients` with a divergence, in the place of `stats`.
+    pub pair_stats: Option<Matrix<'a, f32>>,
 }
 impl<'a> Inputs<'a> {
     /// Hidden states, head, targets and what the loss reads beside them.
@@ -151,7 +160,9 @@ impl<'a> Inputs<'a> {
             ref_head: None,
             logp_coefficients: None,
             entropy_coefficients: None,
+            kl_coefficients: None,
             stats: None,
+            pair_stats: None,
         }
     }
     /// Whether row `i` is live.
@@ -159,12 +170,13 @@ impl<'a> Inputs<'a> {
     pub fn live(&self, problem: &Problem<'_>, i: usize) -> bool {
         self.rows.target(i, problem.linear.logprob().options()) != Target::Ignored
     }
-    /// What the loss is fed with, from the call's own log-probs, entropies and live rows, the reference's log-probs and the
-    /// divergence.
+    /// What the loss is fed with, from the call's own log-probs, entropies (of all tokens, of the most probable ones) and live
+    /// rows, the reference's log-probs and the divergence.
     pub fn loss<'b>(
         &self,
         logps: &'b [f32],
         entropy: Option<&'b [f32]>,
+        topk_entropy: Option<&'b [f32]>,
         live: &'b [u8],
         reference: Option<&'b [f32]>,
         kl: Option<&'b [f32]>,
@@ -182,6 +194,7 @@ impl<'a> Inputs<'a> {
             kl: kl.map(|kl| Floats::F32(Matrix::vector(kl))),
             logps: Floats::F32(Matrix::vector(logps)),
             entropy: entropy.map(|h| Floats::F32(Matrix::vector(h))),
+            topk_entropy: topk_entropy.map(|h| Floats::F32(Matrix::vector(h))),
             mask: Some(Mask::U8(Matrix::vector(live))),
             ..self.policy
         }
@@ -195,6 +208,9 @@ impl<'a> Inputs<'a> {
         }
         self.rows.check(problem.linear.logprob())?;
         self.transform.check(problem.linear.logprob(), &self.rows)?;
+        if let Some((support, _)) = &problem.support {
+            support.check(problem.linear.logprob(), &self.rows)?;
+        }
         match (&self.ref_head, &problem.reference) {
             (None, None) => {}
             (Some(head), Some(reference)) => {
@@ -219,8 +235,11 @@ impl<'a> Inputs<'a> {
             let expected = Value::Text("none: the log-probs are those of the live rows");
             return Err(Error::invalid("inputs.extra_terms.mask", Value::Text("a tensor"), expected));
         }
-        let coefficients =
-            [("logp_coefficients", &self.logp_coefficients), ("entropy_coefficients", &self.entropy_coefficients)];
+        let coefficients = [
+            ("logp_coefficients", &self.logp_coefficients),
+            ("entropy_coefficients", &self.entropy_coefficients),
+            ("kl_coefficients", &self.kl_coefficients),
+        ];
         let second = problem.phase == Phase::WithCoefficients;
         for (field, m) in coefficients {
             let Some(m) = m else { continue };
@@ -230,18 +249,16 @@ impl<'a> Inputs<'a> {
             }
             m.layout().check(field, n, 1)?;
         }
-        if second && self.logp_coefficients.is_none() && self.entropy_coefficients.is_none() {
+        let keeps = problem.divergence.is_some();
+        if second && keeps != self.kl_coefficients.is_some() {
+            let got = Value::Text(if keeps { "nothing" } else { "a tensor" });
+            return Err(Error::invalid("kl_coefficients", got, Value::Text("[N] with a divergence, else none")));
+        }
+        if second && !keeps && self.logp_coefficients.is_none() && self.entropy_coefficients.is_none() {
             let expected = Value::Text("[N] (or entropy_coefficients) in phase with_coefficients");
             return Err(Error::invalid("logp_coefficients", Value::Text("nothing"), expected));
         }
-        match &self.stats {
-            Some(m) if second => m.layout().check("stats", n, STATS),
-            Some(_) => {
-                let expected = Value::Text("none but in phase with_coefficients");
-                Err(Error::invalid("stats", Value::Text("a tensor"), expected))
-            }
-            None => Ok(()),
-        }
+        check_saved([&self.stats, &self.pair_stats], n, second, keeps)
     }
 }
 
@@ -256,7 +273,9 @@ pub struct Outputs<'a> {
     pub log_sum_sq: Option<MatrixMut<'a, f32>>,
     /// `[N, 12]`, for the phase `with_coefficients`.
     pub stats: Option<MatrixMut<'a, f32>>,
-    /// Loss and figures, phase `single`. Its token status holds that of the rows too; its gradients of log-probs and
+    /// `[N, 16]`, both heads, for the phase `with_coefficients` with a divergence.
+    pub pair_stats: Option<MatrixMut<'a, f32>>,
+    /// Loss and figures, phase `single`; the divergence in [`policy::Outputs::kl`] in phase `figures` too. Its token status holds that of the rows too; its gradients of log-probs and
     /// entropies are the coefficients of the products.
     pub policy: policy::Outputs<'a>,
 }
@@ -268,11 +287,16 @@ impl Outputs<'_> {
         self.entropy.as_ref().map_or(Ok(()), |m| m.layout().check("out_entropy", n, 1))?;
         self.log_sum_sq.as_ref().map_or(Ok(()), |m| m.layout().check("out_log_sum_sq", n, 1))?;
         self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_stats", n, STATS))?;
+        self.pair_stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_pair_stats", n, PAIR_STATS))?;
         let figures =
             self.logps.is_some() || self.entropy.is_some() || self.log_sum_sq.is_some() || self.stats.is_some();
+        let figures = figures || self.pair_stats.is_some();
         let refuse = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
         if problem.phase == Phase::WithCoefficients && figures {
             return refuse("out_logps", "no figures in phase with_coefficients");
+        }
+        if self.pair_stats.is_some() && problem.divergence.is_none() {
+            return refuse("out_pair_stats", "none without a divergence to a reference head");
         }
         let o = &self.policy;
         match &problem.policy {
@@ -280,8 +304,9 @@ impl Outputs<'_> {
             None => {
                 o.token_status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_token_status", n, 1))?;
                 let floats = o.loss.is_some() || o.values.is_some();
-                let given =
-                    o.kl.is_some() || o.grad_logps.is_some() || o.grad_entropy.is_some() || o.grad_log_z.is_some();
+                o.kl.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_kl", n, 1))?;
+                let kl = o.kl.is_some() && (problem.divergence.is_none() || problem.phase != Phase::Figures);
+                let given = kl || o.grad_logps.is_some() || o.grad_entropy.is_some() || o.grad_log_z.is_some();
                 let rest = o.terms.is_some() || o.statistics.is_some() || o.counters.is_some();
                 if floats || given || rest || o.sequence_status.is_some() {
                     return refuse("outputs", "no loss but in phase single");

@@ -5,8 +5,11 @@
 //! ([`crate::sequence`]) -> loss ([`crate::preference`]) -> d loss / d score -> d loss / d log-prob (f32) -> gradients of
 //! hidden, weight and bias. A row that is masked, ignored, or whose coefficient is exactly 0 is not read by the products.
 //!
-//! Losses that need the whole batch first run in two calls: [`Phase::Figures`] gives scores and statistics, the caller
-//! forms d loss / d score, [`Phase::WithCoefficients`] gives the gradients.
+//! A reference head over the same rows gives the scores' reference, and where a term, the side term or [`Options::kl`] asks for
+//! it the divergence of both heads' rows with its gradient.
+//!
+//! Losses that need the whole batch first run in two calls: [`Phase::Figures`] gives scores, divergences and statistics, the
+//! caller forms d loss / d score and d loss / d KL, [`Phase::WithCoefficients`] gives the gradients.
 use crate::error::{Error, Result, Status, Value};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
@@ -25,6 +28,48 @@ pub enum Phase {
     Figures = 2,
     /// Gradients from the caller's d loss / d score; terms are not evaluated.
     WithCoefficients = 3,
+}
+
+/// Floats of the saved statistics of a row of both heads: those of the policy ([`STATS`]), then m and r of the reference and
+/// the two halves of the divergence.
+pub const PAIR_STATS: usize = STATS + 4;
+/// Saved statistics of the policy, and of both heads, of `n` rows: in the second phase only, the latter where both heads'
+/// rows are `kept` side by side and in the place of the former.
+pub(crate) fn check_saved(
+    [stats, pair_stats]: [&Option<Matrix<'_, f32>>; 2],
+    n: usize,
+    second: bool,
+    kept: bool,
+) -> Result<()> {
+    let unwanted = |field, expected| Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected)));
+    match (stats, pair_stats) {
+        (Some(_), _) if !second => unwanted("stats", "none but in phase with_coefficients"),
+        (_, Some(_)) if !second => unwanted("pair_stats", "none but in phase with_coefficients"),
+        (_, Some(_)) if !kept => unwanted("pair_stats", "none without a divergence to a reference head"),
+        (Some(_), _) if kept => unwanted("stats", "none with a divergence, whose pair_stats hold them"),
+        (Some(m), _) => m.layout().check("stats", n, STATS),
+        (None, Some(m)) => m.layout().check("pair_stats", n, PAIR_STATS),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The exact KL of policy and reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Divergence {
+    /// KL(reference || policy)
+    Forward = 1,
+    /// KL(policy || reference)
+    Reverse = 2,
+}
+/// What a pair's weight is formed from ([`crate::batch::WpoWeight`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Wpo {
+    /// The means of log-prob minus log of the sum of p^2, as in TRL.
+    Trl = 1,
+    /// The means of the log-probs, at most 1.
+    Plain = 2,
 }
 
 /// Which tokens a side term runs over.
@@ -51,7 +96,7 @@ pub enum SideDivisor {
     ItemSum,
 }
 /// A further term over tokens: `coef sum -log p(y) / divisor`, the NLL beside a preference loss (`cpo`, `orpo`, `rpo`, `tpo`;
-/// `xpo` with a negative factor; the retained tokens of `grad_diff`).
+/// `xpo` with a negative factor; the retained tokens of `grad_diff`), or the same of the divergence to the reference head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SideTerm {
     /// Finite, either sign, not 0.
@@ -60,6 +105,8 @@ pub struct SideTerm {
     pub scope: Scope,
     /// What it divides by.
     pub divisor: SideDivisor,
+    /// In the place of -log p(y): the KL of both heads' rows.
+    pub divergence: Option<Divergence>,
 }
 
 /// Settings of a call.
@@ -75,9 +122,15 @@ pub struct Options {
     pub phase: Phase,
     /// A further term over tokens, phase `single`.
     pub side: Option<SideTerm>,
-    /// A reference head over the same rows: its hidden size, and the transform of its logits. Not in phase
-    /// `with_coefficients`.
+    /// A reference head over the same rows: its hidden size, and the transform of its logits. In phase `with_coefficients`
+    /// for the KL only.
     pub reference: Option<(usize, logprob::Transform)>,
+    /// KL(reference || policy) of the sequences beside the scores, in the phases that evaluate no terms; in phase `single`
+    /// the terms say whether it is formed.
+    pub kl: bool,
+    /// Pairs are weighted by the policy's own probabilities of both answers, constant, beside the weights of the items;
+    /// phase `single`.
+    pub wpo: Option<Wpo>,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -89,6 +142,8 @@ pub struct Problem<'a> {
     sequence: sequence::Problem<'a>,
     preference: Option<preference::Problem<'a>>,
     phase: Phase,
+    divergence: Option<Divergence>,
+    wpo: Option<Wpo>,
 }
 impl<'a> Problem<'a> {
     /// Checks the options. `shape` is `[N, D, V]`; `items` and `terms` are looked at in phase `single` only.
@@ -114,8 +169,8 @@ impl<'a> Problem<'a> {
         let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
         let reference = match options.reference {
             None => None,
-            Some(_) if options.phase == Phase::WithCoefficients => {
-                return refuse("ref_head", "a head", "none in phase with_coefficients");
+            Some(_) if options.phase == Phase::WithCoefficients && !options.kl => {
+                return refuse("ref_head", "a head", "none in phase with_coefficients but for kl_coefficients");
             }
             Some(of) => Some(reference([rows, vocab], options.logprob, of)?),
         };
@@ -145,6 +200,22 @@ impl<'a> Problem<'a> {
             if side.scope == Scope::Anchor && !items.anchored() {
                 return refuse("side_term.scope", "anchors", "pairs with a third sequence");
             }
+            if side.divergence.is_some() && reference.is_none() {
+                return refuse("ref_head", "nothing", "the head that the divergence of the side term is taken to");
+            }
+        }
+        if options.wpo.is_some() && options.phase != Phase::Single {
+            return refuse("wpo", "weights", "none but in phase single");
+        }
+        if options.wpo.is_some() && items.kind() != catalog::Kind::Pair {
+            return refuse("wpo", "rows or lists", "pairs");
+        }
+        let mut divergence = side.and_then(|side| side.divergence);
+        if options.phase != Phase::Single && options.kl {
+            if reference.is_none() {
+                return refuse("ref_head", "nothing", "the head that the KL is taken to");
+            }
+            divergence = Some(Divergence::Forward);
         }
         let preference = match options.phase {
             Phase::Single => {
@@ -163,12 +234,17 @@ impl<'a> Problem<'a> {
                     if options.score.score != Score::Sum || options.score.clamp.is_some() {
                         return refuse("score.kind", "another score", "plain sums beside a KL");
                     }
+                    if divergence == Some(Divergence::Reverse) {
+                        return refuse("side_term.divergence", "reverse_kl", "forward_kl, which a term reads");
+                    }
+                    divergence = Some(Divergence::Forward);
                 }
                 Some(problem)
             }
             _ => None,
         };
-        Ok(Problem { linear, reference, side, sequence, preference, phase: options.phase })
+        let (phase, wpo) = (options.phase, options.wpo);
+        Ok(Problem { linear, reference, side, sequence, preference, phase, divergence, wpo })
     }
     /// Log-probs of the rows under the reference head.
     pub const fn reference(&self) -> Option<&linear_logprob::Problem> {
@@ -177,6 +253,19 @@ impl<'a> Problem<'a> {
     /// Some term reads the KL to the reference.
     pub fn reads_kl(&self) -> bool {
         self.preference.is_some_and(|p| p.reads(catalog::slot::KL))
+    }
+    /// What both heads' rows are compared by, where they are: for terms that read the KL, the side term, or the figures.
+    pub const fn divergence(&self) -> Option<Divergence> {
+        self.divergence
+    }
+    /// The scores are those of the difference to the reference head: not where only the side term reads it.
+    pub fn by_head(&self) -> bool {
+        let reads = self.preference.is_none_or(|p| p.reads(catalog::slot::REF));
+        self.reference.is_some() && (reads || self.side.is_none_or(|side| side.divergence.is_none()))
+    }
+    /// How pairs are weighted.
+    pub const fn wpo(&self) -> Option<Wpo> {
+        self.wpo
     }
     /// The further term over tokens.
     pub const fn side(&self) -> Option<&SideTerm> {
@@ -280,8 +369,12 @@ pub struct Inputs<'a> {
     pub groups: Groups<'a>,
     /// `[S]`, d loss / d score, phase `with_coefficients`.
     pub score_coefficients: Option<Matrix<'a, f64>>,
+    /// `[S]`, d loss / d KL, phase `with_coefficients` with [`Options::kl`].
+    pub kl_coefficients: Option<Matrix<'a, f64>>,
     /// `[N, 12]` of the first phase, phase `with_coefficients`; absent: computed again.
     pub stats: Option<Matrix<'a, f32>>,
+    /// `[N, 16]` of the first phase, phase `with_coefficients` with the KL, in the place of `stats`.
+    pub pair_stats: Option<Matrix<'a, f32>>,
     /// Factor of the gradients, one number; absent: 1.
     pub grad_output: Option<Floats<'a>>,
     /// Host factor of the gradients, finite.
@@ -303,7 +396,9 @@ impl<'a> Inputs<'a> {
             side_mask: None,
             groups: Groups::default(),
             score_coefficients: None,
+            kl_coefficients: None,
             stats: None,
+            pair_stats: None,
             grad_output: None,
             grad_scale: 1.0,
         }
@@ -348,7 +443,7 @@ impl<'a> Inputs<'a> {
                     let field = if self.ref_logps.is_some() { "ref_logps" } else { "ref_scores" };
                     return Err(Error::invalid(field, Value::Text("a tensor"), expected));
                 }
-                if problem.reads_kl() {
+                if problem.divergence.is_some() {
                     head.check_beside([reference, &problem.linear], [&self.hidden, &self.weight])?;
                 }
                 if problem.reads_kl() && self.token_weights.is_some() {
@@ -364,7 +459,7 @@ impl<'a> Inputs<'a> {
         if let Some(r) = &self.ref_logps {
             r.layout().check("ref_logps", n, 1)?;
         }
-        let by_token = self.ref_logps.is_some() || self.ref_head.is_some();
+        let by_token = self.ref_logps.is_some() || problem.by_head();
         if problem.sequence.options().clamp.is_some() && !by_token {
             return Err(Error::invalid(
                 "ref_logps",
@@ -379,18 +474,23 @@ impl<'a> Inputs<'a> {
         }
         match (&self.score_coefficients, problem.phase) {
             (Some(c), Phase::WithCoefficients) => c.layout().check("score_coefficients", s, 1)?,
-            (None, Phase::WithCoefficients) => {
-                let expected = Value::Text("[S] in phase with_coefficients");
+            (None, Phase::WithCoefficients) if self.kl_coefficients.is_none() => {
+                let expected = Value::Text("[S] (or kl_coefficients) in phase with_coefficients");
                 return Err(Error::invalid("score_coefficients", Value::Text("nothing"), expected));
             }
             (Some(_), _) => return unwanted("score_coefficients", "none but in phase with_coefficients"),
             (None, _) => {}
         }
-        match (&self.stats, problem.phase) {
-            (Some(m), Phase::WithCoefficients) => m.layout().check("stats", n, STATS)?,
-            (Some(_), _) => return unwanted("stats", "none but in phase with_coefficients"),
-            (None, _) => {}
+        let (second, keeps) = (problem.phase == Phase::WithCoefficients, problem.divergence.is_some());
+        if let Some(c) = &self.kl_coefficients {
+            c.layout().check("kl_coefficients", s, 1)?;
         }
+        if (second && keeps) != self.kl_coefficients.is_some() {
+            let got = Value::Text(if self.kl_coefficients.is_some() { "a tensor" } else { "nothing" });
+            let expected = Value::Text("[S] in phase with_coefficients with a reference head, else none");
+            return Err(Error::invalid("kl_coefficients", got, expected));
+        }
+        check_saved([&self.stats, &self.pair_stats], n, second, keeps)?;
         let Some(p) = &problem.preference else { return Ok(()) };
         for t in p.terms() {
             let reads = t.about().reads(catalog::slot::REF);
@@ -421,12 +521,14 @@ pub struct Outputs<'a> {
     pub counts: Option<MatrixMut<'a, i32>>,
     /// `[S]`, scores of the reference; with `ref_logps` or a reference head.
     pub ref_scores: Option<MatrixMut<'a, f64>>,
-    /// `[S]`, KL(reference || policy) summed over the live tokens; where a term reads it.
+    /// `[S]`, the divergence summed over the live tokens: KL(reference || policy) where a term reads it.
     pub kl: Option<MatrixMut<'a, f64>>,
     /// One number, the side term before its factor.
     pub side: Option<FloatsMut<'a>>,
     /// `[N, 12]`, for the phase `with_coefficients`.
     pub stats: Option<MatrixMut<'a, f32>>,
+    /// `[N, 16]`, both heads, for the phase `with_coefficients` with the KL.
+    pub pair_stats: Option<MatrixMut<'a, f32>>,
     /// `[N]`, bits of [`crate::error::row`].
     pub row_status: Option<MatrixMut<'a, u32>>,
     /// Loss, rewards, item status; phase `single`.
@@ -441,9 +543,12 @@ impl Outputs<'_> {
         self.counts.as_ref().map_or(Ok(()), |m| m.layout().check("out_counts", s, 1))?;
         self.ref_scores.as_ref().map_or(Ok(()), |m| m.layout().check("out_ref_scores", s, 1))?;
         self.kl.as_ref().map_or(Ok(()), |m| m.layout().check("out_kl", s, 1))?;
-        if self.kl.is_some() && !problem.reads_kl() {
-            let expected = Value::Text("none: no term reads the KL");
-            return Err(Error::invalid("out_kl", Value::Text("a tensor"), expected));
+        self.pair_stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_pair_stats", n, PAIR_STATS))?;
+        for (field, given) in [("out_kl", self.kl.is_some()), ("out_pair_stats", self.pair_stats.is_some())] {
+            if given && problem.divergence.is_none() {
+                let expected = Value::Text("none: nothing reads the KL");
+                return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+            }
         }
         if let Some(m) = &self.side {
             sequence::wide("out_side_term", m.dtype())?;
@@ -456,7 +561,7 @@ impl Outputs<'_> {
         self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("out_stats", n, STATS))?;
         self.row_status.as_ref().map_or(Ok(()), |m| m.layout().check("out_row_status", n, 1))?;
         let figures = self.logps.is_some() || self.scores.is_some() || self.counts.is_some() || self.stats.is_some();
-        let figures = figures || self.ref_scores.is_some();
+        let figures = figures || self.ref_scores.is_some() || self.kl.is_some() || self.pair_stats.is_some();
         let refuse = |field, expected| {
             Err(Error::new(Status::InvalidArgument, field, Value::Text("a tensor"), Value::Text(expected)))
         };
@@ -475,9 +580,18 @@ impl Outputs<'_> {
                     &o.grad_scores,
                     &o.grad_kl,
                     &o.grad_margin,
+                    &o.grad_margin_chosen,
+                    &o.grad_margin_rejected,
+                    &o.grad_baseline,
+                    &o.aux,
                 ];
                 let given = reals.iter().any(|m| m.is_some());
-                if given || o.statistics.is_some() || o.status.is_some() || o.counters.is_some() {
+                if given
+                    || o.grad_params.is_some()
+                    || o.statistics.is_some()
+                    || o.status.is_some()
+                    || o.counters.is_some()
+                {
                     return refuse("outputs", "no loss but in phase single");
                 }
                 Ok(())

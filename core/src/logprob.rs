@@ -835,7 +835,7 @@ impl RowInputs<'_> {
         record: &Record<F>,
         target: Target,
         found: &Found<F>,
-        column: impl Fn(usize, usize) -> F,
+        column: &dyn Fn(usize, usize) -> F, // compiled once
         out: &mut Figures<'_, F>,
         (at, i): (usize, usize),
         loss: bool,

@@ -488,6 +488,11 @@ impl<'a> Problem<'a> {
     pub fn info(&self) -> &'static Info {
         catalog::info(self.options.loss).expect("checked by Problem::new")
     }
+    /// The loss or a further term reads one of these slots.
+    pub fn reads(&self, slots: u64) -> bool {
+        let mut ids = self.options.terms.iter().map(|t| t.loss).chain([self.options.loss]);
+        ids.any(|id| catalog::info(id).is_some_and(|i| i.about.reads(slots)))
+    }
     /// The estimator that runs: the KL term or the loss itself.
     pub fn estimator(&self) -> Option<Estimator> {
         let own = Estimator::new(self.options.loss);
@@ -538,6 +543,9 @@ pub struct Inputs<'a> {
     pub kl: Option<Floats<'a>>,
     /// Entropy of the current policy, for the bonus and entries that read it.
     pub entropy: Option<Floats<'a>>,
+    /// What entries that read an entropy take in its place: `eaft` wants that of the 20 most probable tokens, the bonus that
+    /// of all.
+    pub topk_entropy: Option<Floats<'a>>,
     /// Advantages.
     pub advantage: Option<Advantage<'a>>,
     /// A mark, not 0 where set; absent: all are set.
@@ -576,6 +584,7 @@ impl<'a> Inputs<'a> {
             kl_reference: None,
             kl: None,
             entropy: None,
+            topk_entropy: None,
             advantage: None,
             flag: None,
             log_z: None,
@@ -597,6 +606,7 @@ impl<'a> Inputs<'a> {
             old: term.old.or(self.old),
             reference: term.reference.or(self.reference),
             entropy: self.entropy,
+            topk_entropy: self.topk_entropy,
             advantage: term.advantage.or(self.advantage),
             flag: term.flag.or(self.flag),
             mask: term.mask.or(self.mask),
@@ -630,6 +640,7 @@ impl<'a> Inputs<'a> {
             ("inputs.sampler", &self.sampler),
             ("inputs.kl_ref", &self.kl_reference),
             ("entropy", &self.entropy),
+            ("topk_entropy", &self.topk_entropy),
             ("inputs.token_weights", &self.token_weights),
         ];
         for (field, m) in token_floats {
@@ -726,8 +737,13 @@ impl<'a> Inputs<'a> {
         if about.reads(slot::LOG_Z) && self.log_z.is_none() {
             return nothing("inputs.log_z", "[B]: the loss reads it");
         }
-        if (about.reads(slot::ENTROPY) || problem.options.bonus.is_some()) && self.entropy.is_none() {
+        let by_entry = about.reads(slot::ENTROPY) && self.topk_entropy.is_none();
+        if (by_entry || problem.options.bonus.is_some()) && self.entropy.is_none() {
             return nothing("entropy", "a tensor: the loss or the bonus reads it");
+        }
+        if self.topk_entropy.is_some() && !problem.reads(slot::ENTROPY) {
+            let expected = Value::Text("none: no entry reads an entropy");
+            return Err(Error::invalid("topk_entropy", Value::Text("a tensor"), expected));
         }
         let weighs = problem.options.aggregate.mode == Mode::WeightedMean
             || problem.options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
@@ -751,7 +767,9 @@ impl<'a> Inputs<'a> {
                 },
                 ..e
             };
-            self.term(own, term.weight).check(&problem.term(term)).map_err(named)?;
+            let (of_term, mut given) = (problem.term(term), self.term(own, term.weight));
+            given.topk_entropy = given.topk_entropy.filter(|_| of_term.reads(slot::ENTROPY));
+            given.check(&of_term).map_err(named)?;
         }
         Ok(())
     }

@@ -695,6 +695,10 @@ pub struct Outputs<'a> {
     pub grad_kl: Option<FloatsMut<'a>>,
     /// `[P]`: with respect to `margin_chosen - margin_rejected`.
     pub grad_margin: Option<FloatsMut<'a>>,
+    /// `[P]`: with respect to `margin_chosen`.
+    pub grad_margin_chosen: Option<FloatsMut<'a>>,
+    /// `[P]`: with respect to `margin_rejected`.
+    pub grad_margin_rejected: Option<FloatsMut<'a>>,
     /// `[S]`, rows only: with respect to `baseline`.
     pub grad_baseline: Option<FloatsMut<'a>>,
     /// `[params]`, summed over the items in order: with respect to the parameters of the first term, 0 where it has no such
@@ -723,6 +727,8 @@ impl Outputs<'_> {
             ("outputs.grad_scores_out", &self.grad_scores, s, true),
             ("outputs.grad_kl_out", &self.grad_kl, s, true),
             ("items.grad_margin_out", &self.grad_margin, n, pairs),
+            ("items.grad_margin_chosen_out", &self.grad_margin_chosen, n, pairs),
+            ("items.grad_margin_rejected_out", &self.grad_margin_rejected, n, pairs),
             ("items.grad_baseline_out", &self.grad_baseline, n, problem.items().kind() == Kind::Unpaired),
         ];
         for (field, m, rows, legal) in places {

@@ -68,6 +68,16 @@ pub trait Real:
     fn max(self, b: Self) -> Self {
         self.select_lt(b, b, b.select_le(self, self, self + b))
     }
+    /// `self`, at least `low`, which is no zero; a NaN stays.
+    #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        self.select_lt(low, low, self)
+    }
+    /// `self`, at most `top`, which is no zero; a NaN stays.
+    #[inline(always)]
+    fn at_most(self, top: Self) -> Self {
+        top.select_lt(self, top, self)
+    }
     /// e^x
     #[inline(always)]
     fn exp(self) -> Self {
@@ -352,7 +362,7 @@ pub mod elementary {
     pub fn tanh<R: Real>(x: R) -> R {
         let (one, two, most, all) = (x.lit(1.0), x.lit(2.0), x.lit(20.0), x.abs());
         // from 20 on the result is 1
-        let a = most.select_lt(all, most, all);
+        let a = all.at_most(most);
         // below 1 from expm1(-2|x|), above as 1 - 2 / (e^2|x| + 1): neither cancels there
         let t = expm1_inside(a * a.select_lt(one, -two, two));
         let q = a.select_lt(one, -t, two) / (t + two);

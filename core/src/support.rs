@@ -392,13 +392,13 @@ impl SupportFigures<'_> {
     }
     /// Writes row `i`, which is not read.
     pub fn ignored(&mut self, i: usize) {
-        self.put(i, -1, &Kept::NONE, 0, |_| false);
+        self.put(i, -1, &Kept::NONE, 0, &|_| false);
         self.lse.iter_mut().for_each(|m| m.set(i, 0.0));
         self.log_kept_mass.iter_mut().for_each(|m| m.set(i, 0.0));
     }
     /// Writes the set of row `i`, of `size` columns: those of `kept` below `valid` that are `live`. Returns
     /// [`row::SATURATED`] if it does not fit the place of the ids.
-    pub fn put(&mut self, i: usize, size: i32, kept: &Kept<'_>, valid: usize, live: impl Fn(usize) -> bool) -> u32 {
+    pub fn put(&mut self, i: usize, size: i32, kept: &Kept<'_>, valid: usize, live: &dyn Fn(usize) -> bool) -> u32 {
         if let Some(m) = &mut self.size {
             m.set(i, size);
         }

@@ -567,9 +567,24 @@ impl Column for Any<'_> {
     }
 }
 trait Live: Copy {
+    /// There may be tokens that are not live.
+    const MASKED: bool = true;
     fn live(&self, t: usize) -> bool;
+    /// All tokens of a run are live.
+    #[inline(always)]
+    fn all(&self) -> bool {
+        let mut all = true;
+        for t in 0..RUN {
+            all &= self.live(t);
+        }
+        all
+    }
 }
+/// Tokens whose marks are looked at together: masks have long runs, and without marks to follow the chain goes on at its own
+/// pace.
+const RUN: usize = 16;
 impl Live for () {
+    const MASKED: bool = false;
     #[inline(always)]
     fn live(&self, _: usize) -> bool {
         true
@@ -632,7 +647,10 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
     /// where one is not finite; otherwise both give the same bits. `SAME`: both decays are equal, and so are both chains.
     #[inline(always)]
     fn step<const CAREFUL: bool, const SAME: bool>(&mut self, t: usize) {
-        let live = self.mask.live(t);
+        self.token::<CAREFUL, SAME>(t, self.mask.live(t));
+    }
+    #[inline(always)]
+    fn token<const CAREFUL: bool, const SAME: bool>(&mut self, t: usize, live: bool) {
         let (mut r, mut v) = (0.0, 0.0);
         if live || self.masks == Masks::Ignore {
             (r, v) = (self.rewards.at(t), self.values.at(t));
@@ -712,6 +730,19 @@ impl<R: Column + Tail, V: Column + Tail, M: Live + Tail, P: Place + Tail> Scan<R
     /// All tokens that are left; whether all was finite. The state is by value, or each written token might change it.
     #[inline(always)]
     fn finish<const SAME: bool>(mut self) -> bool {
+        while M::MASKED && self.len >= RUN {
+            let mut x = self.tail(RUN);
+            if x.mask.all() {
+                for t in (0..RUN).rev() {
+                    x.token::<false, SAME>(t, true);
+                }
+            } else {
+                for t in (0..RUN).rev() {
+                    x.step::<false, SAME>(t);
+                }
+            }
+            (self.value, self.carry) = (x.value, x.carry);
+        }
         let len = self.len;
         let mut x = self.tail(len);
         for t in (0..len).rev() {
@@ -729,6 +760,21 @@ where
     M: Live + Tail,
     P: Place + Tail,
 {
+    while M::MASKED && a.len >= RUN && b.len >= RUN {
+        let (mut x, mut y) = (a.tail(RUN), b.tail(RUN));
+        if x.mask.all() && y.mask.all() {
+            for t in (0..RUN).rev() {
+                x.token::<false, true>(t, true);
+                y.token::<false, true>(t, true);
+            }
+        } else {
+            for t in (0..RUN).rev() {
+                x.step::<false, true>(t);
+                y.step::<false, true>(t);
+            }
+        }
+        (a.carry, b.carry) = (x.carry, y.carry);
+    }
     let len = a.len.min(b.len);
     let (mut x, mut y) = (a.tail(len), b.tail(len));
     for t in (0..len).rev() {

@@ -6,7 +6,7 @@ use truing_core::batch::{
     AStarValue, AStarValueOut, AotSort, AotSortOut, BcoShift, BcoShiftOut, BetaDpoStats, BetaDpoStatsOut, Ches,
     ChesOut, HeadWeights, HeadWeightsOut, HindsightTarget, ItemNumbers, ItemNumbersOut, KlLengthFigures, KlLengthOut,
     KtoBaseline, KtoBaselineOut, ModpoMargin, ModpoMarginOut, PromptValue, QuantileThreshold, QuantileThresholdOut,
-    Shift, WpoWeight, WpoWeightOut, kl_figure,
+    Shift, WpoWeight, WpoWeightOut, kl_figure, wpo,
 };
 use truing_core::dtype::{Element, Float};
 use truing_core::error::row;
@@ -203,11 +203,11 @@ pub fn wpo_weight(x: &WpoWeight<'_>, mut out: WpoWeightOut<'_>) -> Result<()> {
     x.check(&out)?;
     for i in 0..x.chosen.rows() {
         let [c, r] = [x.chosen.get(i), x.rejected.get(i)];
-        let log = match (&x.chosen_log_sum_sq, &x.rejected_log_sum_sq) {
-            (Some(a), Some(b)) => (c - a.get(i)) + (r - b.get(i)),
-            _ => Real::min(c + r, 0.0),
+        let sums = match (&x.chosen_log_sum_sq, &x.rejected_log_sum_sq) {
+            (Some(a), Some(b)) => Some([a.get(i), b.get(i)]),
+            _ => None,
         };
-        let weight = Real::exp(log);
+        let weight = wpo(c, r, sums);
         let nan = [&x.chosen_log_sum_sq, &x.rejected_log_sum_sq]
             .iter()
             .any(|m| m.as_ref().is_some_and(|m| m.get(i).is_nan()));

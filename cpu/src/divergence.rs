@@ -3,11 +3,11 @@
 //! A row pair is read block by block, both sides transformed into L1. Kinds that divide by the chain rule finish a block
 //! there ([`Joint`]), the others read the pair once for its records and once more for the sums; gradients read it again. What
 //! is read again comes from the cache where the pair fits it.
-use crate::lanes::Sixteen;
-use crate::logprob::{Block, Grad, Job, Scratch, ahead, find, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::lanes::{self, Several, Sixteen};
+use crate::logprob::{Block, Grad, Job, Scratch, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, inside, prefetch, splat, tree};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
 use truing_core::divergence::{
@@ -1128,32 +1128,45 @@ impl Engine for Plain {
 }
 
 /// Over lanes.
+#[repr(C, align(64))]
 pub(crate) struct Lanes<S> {
-    s: S,
     /// Of each side.
     scratch: [Scratch<f32>; 2],
     /// Exponentials of each side.
     exp: [Block; 2],
+    s: S,
 }
 impl<S: Sixteen> Lanes<S> {
     #[inline(always)]
     pub(crate) fn new(s: S) -> Lanes<S> {
         let zero = [[0.0; 32]; BLOCK / 32];
-        Lanes { s, scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())], exp: [zero; 2] }
+        Lanes { scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())], exp: [zero; 2], s }
     }
-    /// A piece of both sides: where it lies if it needs no work, else in the scratch.
+    /// A piece of both sides: where it lies if it needs no work, else in the scratch. `wide`: in f32.
     #[inline(always)]
-    fn sources<'a>(&'a mut self, [a, b]: [&View<'a>; 2], piece: Piece) -> ([Source<'a>; 2], &'a mut [Block; 2]) {
+    fn sources<'a>(
+        &'a mut self,
+        [a, b]: [&View<'a>; 2],
+        piece: Piece,
+        wide: bool,
+    ) -> (Sources<'a>, &'a mut [Block; 2]) {
         let direct = [a.direct(piece), b.direct(piece)];
-        if direct[0].is_none() {
-            self.load(0, a, piece, false);
+        if let [Some(Direct::Bf16(a)), Some(Direct::Bf16(b))] = direct
+            && !wide
+        {
+            return (Sources::Bf16([a, b]), &mut self.exp);
         }
-        if direct[1].is_none() {
-            self.load(1, b, piece, false);
+        for (i, view) in [a, b].into_iter().enumerate() {
+            if !matches!(direct[i], Some(Direct::F32(_))) {
+                self.load(i, view, piece, false);
+            }
         }
         let n = chunks(piece);
-        let of = |i: usize| direct[i].unwrap_or(Source { x: &self.scratch[i].x[..n], ahead: false });
-        ([of(0), of(1)], &mut self.exp)
+        let of = |i: usize| match direct[i] {
+            Some(Direct::F32(x)) => x,
+            _ => Source { x: &self.scratch[i].x[..n], ahead: false },
+        };
+        (Sources::F32([of(0), of(1)]), &mut self.exp)
     }
     /// The instruction set.
     #[inline(always)]
@@ -1174,26 +1187,68 @@ fn chunks(piece: Piece) -> usize {
 }
 /// Transformed logits of a piece of a side.
 #[derive(Clone, Copy)]
-struct Source<'a> {
-    x: &'a [[f32; 32]],
-    /// They come from memory, and what lies behind them should be asked for.
+struct Source<'a, T = f32> {
+    x: &'a [[T; 32]],
+    /// They come from memory, and the block behind them should be asked for.
     ahead: bool,
+}
+/// A piece that is read as it lies.
+#[derive(Clone, Copy)]
+enum Direct<'a> {
+    F32(Source<'a, f32>),
+    Bf16(Source<'a, bf16>),
+}
+/// Both sides of a piece, of one type.
+#[derive(Clone, Copy)]
+enum Sources<'a> {
+    F32([Source<'a, f32>; 2]),
+    Bf16([Source<'a, bf16>; 2]),
+}
+macro_rules! with_sources {
+    ($sources:expr, $x:ident => $body:expr) => {
+        match $sources {
+            Sources::F32($x) => $body,
+            Sources::Bf16($x) => $body,
+        }
+    };
 }
 impl<'a> View<'a> {
     /// A piece that is read as it lies.
     #[inline(always)]
-    fn direct(&self, piece: Piece) -> Option<Source<'a>> {
-        let Raw::F32(z) = self.raw else { return None };
-        let z = &z[..self.valid()];
+    fn direct(&self, piece: Piece) -> Option<Direct<'a>> {
+        #[inline(always)]
+        fn of<T>(z: &[T], piece: Piece) -> Option<Source<'_, T>> {
+            let x = z.get(piece.first..piece.first + piece.n)?.as_chunks().0;
+            Some(Source { x, ahead: inside(x, BLOCK, z.as_ptr_range().end.addr()) })
+        }
         let shifted = self.shift.is_some_and(|(y, _)| (piece.first..piece.first + piece.n).contains(&y));
-        let whole = piece.skip == 0 && piece.n.is_multiple_of(32) && piece.first + piece.n <= z.len();
+        let whole = piece.skip == 0 && piece.n.is_multiple_of(32);
         let plain = self.job.transform.bias.is_none() && self.transform() == RowTransform::Plain;
         if self.probs || shifted || !whole || !plain {
             return None;
         }
-        let x = z[piece.first..piece.first + piece.n].as_chunks().0;
-        Some(Source { x, ahead: inside(x, ahead::<f32>(), z.as_ptr_range().end.addr()) })
+        match self.raw {
+            Raw::F32(z) => of(&z[..self.valid()], piece).map(Direct::F32),
+            Raw::Bf16(z) => of(&z[..self.valid()], piece).map(Direct::Bf16),
+            Raw::F16(_) => None,
+        }
     }
+}
+/// N vectors of columns from their transformed logits.
+#[inline(always)]
+fn columns<S: Sixteen, const N: usize>(s: S, k: &Pair, x: [[V<S>; N]; 2]) -> Column<Several<S, N>> {
+    let mut e = x;
+    for side in 0..2 {
+        let m = splat(s, k.m[side]);
+        for i in 0..N {
+            e[side][i] = clamp(s, x[side][i] - m);
+        }
+        let [power, p] = exp_parts(s, e[side]);
+        for i in 0..N {
+            e[side][i] = power[i] * p[i];
+        }
+    }
+    k.column([Several(x[0]), Several(x[1])], [Several(e[0]), Several(e[1])])
 }
 /// A column from its transformed logits.
 #[inline(always)]
@@ -1244,46 +1299,40 @@ impl<S: Sixteen> Engine for Lanes<S> {
             self.load(side, view, piece, false);
             return self.record(side, piece, best);
         }
-        let direct = view.direct(piece);
+        let (s, direct) = (self.s, view.direct(piece));
         if direct.is_none() {
             self.load(side, view, piece, false);
         }
-        let x = direct.unwrap_or(Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false });
-        exps::<S, false>(self.s, x, &mut self.exp[side], piece.block, best)
+        let exp = &mut self.exp[side];
+        match direct {
+            Some(Direct::F32(x)) => exps::<S, f32, false>(s, x, exp, piece.block, best),
+            Some(Direct::Bf16(x)) => exps::<S, bf16, false>(s, x, exp, piece.block, best),
+            None => {
+                let x = Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false };
+                exps::<S, f32, false>(s, x, exp, piece.block, best)
+            }
+        }
     }
     #[inline(always)]
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
         let s = self.s;
-        let ([a, b], _) = self.sources(views, piece);
-        with_formula!(form, F => sums_block::<S, F>(s, k, a, b, pass))
+        let (x, _) = self.sources(views, piece, false);
+        with_sources!(x, x => with_formula!(form, F => sums_block::<S, _, F>(s, k, x, pass)))
     }
     #[inline(always)]
     fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
         let s = self.s;
-        let (x, exp) = self.sources(views, piece);
-        let mut sides = [Record::EMPTY; 2];
-        for side in 0..2 {
-            sides[side] = exps::<S, true>(s, x[side], &mut exp[side], piece.block, &mut best[side]);
-            if see.entropy {
+        let (x, exp) = self.sources(views, piece, see.entropy);
+        let (mut sides, found, other) = with_sources!(x, x => joint_block(s, form, x, exp, piece.block, best, see));
+        if let Sources::F32(x) = x
+            && see.entropy
+        {
+            for side in 0..2 {
                 // the same m and r, and what the entropy takes
                 let k = sides[side].k;
                 sides[side] = Record { k, ..sums_of_block(s, x[side].x, piece.block, &mut { f32::INFINITY }) };
             }
         }
-        let [a, b] = [x[0].x, x[1].x];
-        let mut other = [f32::NEG_INFINITY; 2];
-        let mut k = Joint::pair(form, &sides);
-        if let Some(k) = &mut k
-            && see.moments
-        {
-            let [ka, kb] = [column_of(s, a, k.m[0]), column_of(s, b, k.m[1])];
-            other = [b.as_flattened()[ka], a.as_flattened()[kb]];
-            with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
-        }
-        let found = k.map(|k| {
-            let exp = [&exp[0], &exp[1]];
-            (k, with_formula!(form, F => chain_block::<S, F>(s, &k, [a, b], exp, see.moments)))
-        });
         let found = found.as_ref().map(|(k, s)| (k, s));
         Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
@@ -1344,9 +1393,38 @@ impl<S: Sixteen> Engine for Lanes<S> {
         }
     }
 }
+/// Records, constants and sums of a block, and the logits of b at the largest column of a and of a at that of b.
+#[inline(always)]
+fn joint_block<S: Sixteen, T: Cell>(
+    s: S,
+    form: &Form,
+    x: [Source<'_, T>; 2],
+    exp: &mut [Block; 2],
+    first: usize,
+    best: &mut [f32; 2],
+    see: See,
+) -> ([Record; 2], Option<(Pair, Sums)>, [f32; 2]) {
+    let mut sides = [Record::EMPTY; 2];
+    for side in 0..2 {
+        sides[side] = exps::<S, T, true>(s, x[side], &mut exp[side], first, &mut best[side]);
+    }
+    let [a, b] = [x[0].x, x[1].x];
+    let mut other = [f32::NEG_INFINITY; 2];
+    let mut k = Joint::pair(form, &sides);
+    if let Some(k) = &mut k
+        && see.moments
+    {
+        let [ka, kb] = [column_of(s, a, k.m[0]), column_of(s, b, k.m[1])];
+        other = [b.as_flattened()[ka].to_f32(), a.as_flattened()[kb].to_f32()];
+        with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
+    }
+    let exp = [&exp[0], &exp[1]];
+    let found = k.map(|k| (k, with_formula!(form, F => chain_block::<S, T, F>(s, &k, x, exp, see.moments))));
+    (sides, found, other)
+}
 /// The first column with the value `m`.
 #[inline(never)]
-fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
+fn column_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]], m: f32) -> usize {
     s.enter(
         #[inline(always)]
         || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
@@ -1359,38 +1437,58 @@ fn push_joint<S: Sixteen>(s: S, tree: &mut Tree<Joint>, x: Joint) {
         || tree.push(x),
     )
 }
-/// m and r of a block, as [`sums_of_block`] has them; KEEP: the exponentials are written to `exp`.
+/// Asks for the 32 columns a block behind `p`: all of the next block then waits in the second cache, and its maximum, which
+/// is the first to be taken, does not stand still at every line. The first cache is full.
+#[inline(always)]
+fn ask<T>(p: &[T; 32], ahead: bool) {
+    if ahead {
+        lanes::prefetch(p.as_ptr().wrapping_add(BLOCK), 32, true);
+    }
+}
+/// m and r of a block, as [`sums_of_block`] has them; KEEP: the exponentials are written to `exp` in the order of
+/// [`Cell::take`], and every other chunk is asked for by [`chain_block`], so that the memory works all the time.
 #[inline(never)]
-fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, first: usize, best: &mut f32) -> Record {
+fn exps<S: Sixteen, T: Cell, const KEEP: bool>(
+    s: S,
+    x: Source<'_, T>,
+    exp: &mut Block,
+    first: usize,
+    best: &mut f32,
+) -> Record {
     s.enter(
         #[inline(always)]
         || {
             let b = x.x;
-            let mut m = f32::max_new(s);
+            let mut m = T::max_new(s);
             for p in b {
-                f32::max_add(s, &mut m, p);
+                T::max_add(s, &mut m, p);
             }
-            let m = f32::max_get(s, m);
+            let m = T::max_get(s, m);
             let mv = centre(s, splat(s, m));
             let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-            for ([p, q], e) in pairs.iter().zip(exp.as_chunks_mut::<2>().0) {
-                // what comes next arrives while this is worked on
-                prefetch(p, ahead::<f32>(), x.ahead);
-                prefetch(q, ahead::<f32>(), x.ahead);
-                let ([z0, z1], [z2, z3]) = (f32::load(s, p), f32::load(s, q));
-                let t = Terms::<S, 4>::new(s, Begun::new(s, [z0, z1, z2, z3], mv));
-                for i in 0..4 {
-                    ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
-                }
-                if KEEP {
-                    f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
-                    f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
+            if let Some(first) = pairs.first() {
+                let mut begun = begin::<S, T, KEEP>(s, first, mv, x.ahead);
+                for (i, e) in exp.as_chunks_mut::<2>().0[..pairs.len()].iter_mut().enumerate() {
+                    // the core finds twice as much to do side by side
+                    let following = match pairs.get(i + 1) {
+                        Some(pair) => begin::<S, T, KEEP>(s, pair, mv, x.ahead),
+                        None => begun,
+                    };
+                    let t = Terms::<S, 4>::new(s, begun);
+                    for i in 0..4 {
+                        ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
+                    }
+                    if KEEP {
+                        f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
+                        f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
+                    }
+                    begun = following;
                 }
             }
-            for (p, e) in last.iter().zip(&mut exp[2 * pairs.len()..]) {
-                prefetch(p, ahead::<f32>(), x.ahead);
-                let t = Terms::<S, 2>::new(s, Begun::new(s, f32::load(s, p), mv));
+            for (i, (p, e)) in last.iter().zip(&mut exp[2 * pairs.len()..]).enumerate() {
+                ask(p, x.ahead && !(KEEP && i % 2 == 1));
+                let t = Terms::<S, 2>::new(s, Begun::new(s, T::take(s, p), mv));
                 for i in 0..2 {
                     ties += t.add::<false>(i, &mut r[i], &mut { zero }, &mut { zero }).count_ones();
                 }
@@ -1398,7 +1496,7 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
                     f32::store(s, [t.exp(0), t.exp(1)], e);
                 }
             }
-            let mut x = seal(m, tree(s, r), 0.0, 0.0, ties, first);
+            let mut x = seal(m, T::sum(s, r), 0.0, 0.0, ties, first);
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
@@ -1409,6 +1507,14 @@ fn exps<S: Sixteen, const KEEP: bool>(s: S, x: Source<'_>, exp: &mut Block, firs
         },
     )
 }
+/// Starts on 64 columns.
+#[inline(always)]
+fn begin<S: Sixteen, T: Cell, const KEEP: bool>(s: S, [p, q]: &[[T; 32]; 2], m: V<S>, ahead: bool) -> Begun<S, 4> {
+    ask(p, ahead);
+    ask(q, ahead && !KEEP);
+    let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
+    Begun::new(s, [z0, z1, z2, z3], m)
+}
 /// Sums of a block in the making.
 struct Adding<S: Sixteen>([[V<S>; 2]; 8]);
 impl<S: Sixteen> Adding<S> {
@@ -1416,65 +1522,84 @@ impl<S: Sixteen> Adding<S> {
     fn new(s: S) -> Self {
         Adding([[splat(s, 0.0); 2]; 8])
     }
-    /// Vector `l` of a chunk.
+    /// N / 2 chunks.
     #[inline(always)]
-    fn add<F: Formula>(&mut self, k: &Pair, c: &Column<V<S>>, l: usize, pass: Pass) {
-        let sums = &mut self.0;
+    fn add<F: Formula, const N: usize>(&mut self, k: &Pair, c: &Column<Several<S, N>>, pass: Pass) {
         let delta = if pass.value {
             let (x, delta) = F::sums_and_delta(k, c);
             for i in 0..F::SUMS {
-                sums[i][l] = sums[i][l] + x[i];
+                self.plus(i, x[i]);
             }
             delta
         } else {
             c.delta()
         };
-        sums[5][l] = sums[5][l] + delta;
+        self.plus(5, delta);
         if pass.moments {
             let v = F::weighted(k, c);
             for i in 0..2 {
                 if F::WEIGHTS[i] {
-                    sums[6 + i][l] = sums[6 + i][l] + v[i];
+                    self.plus(6 + i, v[i]);
                 }
             }
         }
     }
     #[inline(always)]
-    fn finish<F: Formula>(self, s: S) -> Sums {
+    fn plus<const N: usize>(&mut self, i: usize, x: Several<S, N>) {
+        for l in 0..N {
+            self.0[i][l % 2] = self.0[i][l % 2] + x.0[l];
+        }
+    }
+    #[inline(always)]
+    fn finish<T: Cell, F: Formula>(self, s: S) -> Sums {
         let mut out = Sums::EMPTY;
         for i in 0..F::SUMS {
-            out.value[i] = tree(s, self.0[i]);
+            out.value[i] = T::sum(s, self.0[i]);
         }
-        out.delta = tree(s, self.0[5]);
-        out.moments = [tree(s, self.0[6]), tree(s, self.0[7])];
+        out.delta = T::sum(s, self.0[5]);
+        out.moments = [T::sum(s, self.0[6]), T::sum(s, self.0[7])];
         out
     }
 }
+/// Two chunks.
+#[inline(always)]
+fn four_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
+    let ([a, b], [c, d]) = (T::take(s, &x[0]), T::take(s, &x[1]));
+    [a, b, c, d]
+}
 /// [`formula::sums`].
 #[inline(never)]
-fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, a: Source<'_>, b: Source<'_>, pass: Pass) -> Sums {
+fn sums_block<S: Sixteen, T: Cell, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_, T>; 2], pass: Pass) -> Sums {
     s.enter(
         #[inline(always)]
         || {
             let mut sums = Adding::new(s);
-            for (p, q) in a.x.iter().zip(b.x) {
-                prefetch(p, ahead::<f32>(), a.ahead);
-                prefetch(q, ahead::<f32>(), b.ahead);
-                let (p, q) = (f32::load(s, p), f32::load(s, q));
-                for l in 0..2 {
-                    sums.add::<F>(k, &column(s, k, [p[l], q[l]]), l, pass);
-                }
+            let n = a.x.len().min(b.x.len());
+            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
+            for i in (0..four).step_by(2) {
+                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
+                ask(&p[0], a.ahead);
+                ask(&p[1], a.ahead);
+                ask(&q[0], b.ahead);
+                ask(&q[1], b.ahead);
+                sums.add::<F, 4>(k, &columns(s, k, [four_of(s, p), four_of(s, q)]), pass);
             }
-            sums.finish::<F>(s)
+            for i in four..n {
+                let (p, q) = (&a.x[i], &b.x[i]);
+                ask(p, a.ahead);
+                ask(q, b.ahead);
+                sums.add::<F, 2>(k, &columns(s, k, [T::take(s, p), T::take(s, q)]), pass);
+            }
+            sums.finish::<T, F>(s)
         },
     )
 }
 /// The same of values, with the exponentials at hand.
 #[inline(never)]
-fn chain_block<S: Sixteen, F: Formula>(
+fn chain_block<S: Sixteen, T: Cell, F: Formula>(
     s: S,
     k: &Pair,
-    [a, b]: [&[[f32; 32]]; 2],
+    [a, b]: [Source<'_, T>; 2],
     [ea, eb]: [&Block; 2],
     moments: bool,
 ) -> Sums {
@@ -1483,13 +1608,23 @@ fn chain_block<S: Sixteen, F: Formula>(
         || {
             let mut sums = Adding::new(s);
             let pass = Pass { value: true, moments: moments && F::DELTA };
-            for ((a, b), (ea, eb)) in a.iter().zip(b).zip(ea.iter().zip(eb)) {
-                let ((a, b), (ea, eb)) = ((f32::load(s, a), f32::load(s, b)), (f32::load(s, ea), f32::load(s, eb)));
-                for l in 0..2 {
-                    sums.add::<F>(k, &k.column([a[l], b[l]], [ea[l], eb[l]]), l, pass);
-                }
+            let n = a.x.len().min(b.x.len());
+            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
+            for i in (0..four).step_by(2) {
+                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
+                ask(&p[1], a.ahead);
+                ask(&q[1], b.ahead);
+                let e = [Several(four_of(s, &ea[i..i + 2])), Several(four_of(s, &eb[i..i + 2]))];
+                sums.add::<F, 4>(k, &k.column([Several(four_of(s, p)), Several(four_of(s, q))], e), pass);
             }
-            sums.finish::<F>(s)
+            for i in four..n {
+                let (p, q) = (&a.x[i], &b.x[i]);
+                ask(p, a.ahead && i % 2 == 1);
+                ask(q, b.ahead && i % 2 == 1);
+                let e = [Several(f32::take(s, &ea[i])), Several(f32::take(s, &eb[i]))];
+                sums.add::<F, 2>(k, &k.column([Several(T::take(s, p)), Several(T::take(s, q))], e), pass);
+            }
+            sums.finish::<T, F>(s)
         },
     )
 }
@@ -1521,19 +1656,16 @@ fn gradient_block<S: Sixteen, F: Formula>(
     s.enter(
         #[inline(always)]
         || {
-            let (zero, dead) = (splat(s, 0.0), splat(s, f32::NEG_INFINITY));
             for (a, b) in a.iter_mut().zip(b) {
                 let (x, y) = (f32::load(s, a), f32::load(s, b));
-                let (mut ga, mut gb) = (x, y);
-                for l in 0..2 {
-                    let c = column(s, k, [x[l], y[l]]);
-                    let mut g = F::gradient(k, &c);
-                    if let Some((side, h)) = hard {
-                        g[side] = g[side] - c.p[side] * splat(s, h);
-                    }
-                    ga[l] = x[l].simd_eq(dead).select(zero, g[0]);
-                    gb[l] = y[l].simd_eq(dead).select(zero, g[1]);
+                let c = columns(s, k, [x, y]);
+                let mut g = F::gradient(k, &c);
+                if let Some((side, h)) = hard {
+                    g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
                 }
+                let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
+                let Several(ga) = c.x[0].select_le(dead, zero, g[0]);
+                let Several(gb) = c.x[1].select_le(dead, zero, g[1]);
                 f32::store(s, ga, a);
                 f32::store(s, gb, b);
             }

@@ -214,6 +214,8 @@ pub trait Sixteen: Copy + Send + Sync {
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger. Of a NaN and a number: `b` on x86, the NaN on Neon.
     fn larger(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller, NaN as in [`Sixteen::larger`].
+    fn smaller(self, a: Self::V, b: Self::V) -> Self::V;
     /// a < b
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
     /// a <= b
@@ -391,6 +393,10 @@ impl<S: Simd> Sixteen for S {
     #[inline(always)]
     fn larger(self, a: Self::V, b: Self::V) -> Self::V {
         a.max(b)
+    }
+    #[inline(always)]
+    fn smaller(self, a: Self::V, b: Self::V) -> Self::V {
+        a.min(b)
     }
     #[inline(always)]
     fn lt(self, a: Self::V, b: Self::V) -> Self::M {
@@ -611,6 +617,7 @@ mod wide {
             div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
             fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
             larger(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+            smaller(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
             lt(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
             le(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
             eq(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
@@ -859,6 +866,14 @@ impl<S: Sixteen> Real for L32<S> {
         self.simd_le(b).select(yes, no)
     }
     #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        low.larger(self) // the second wins where there is a NaN
+    }
+    #[inline(always)]
+    fn at_most(self, top: Self) -> Self {
+        L32(self.1.smaller(top.0, self.0), self.1)
+    }
+    #[inline(always)]
     fn exp2i(self) -> Self {
         let n = self + self.lit(8388735.0); // 2^23 + 127
         L32(self.1.shl::<23>(n.0), self.1)
@@ -881,6 +896,65 @@ impl<S: Sixteen> Constant<L32<S>> for L32<S> {
     #[inline(always)]
     fn beside(self, _: L32<S>) -> L32<S> {
         self
+    }
+}
+
+/// N vectors as one [`Real`]. A formula over it goes stage by stage: what waits for a result is then not far behind it, and
+/// the scheduler of a core, which holds about a hundred operations, finds N chains to work on instead of one or two.
+#[derive(Clone, Copy)]
+pub struct Several<S: Sixteen, const N: usize>(pub [L32<S>; N]);
+macro_rules! several {
+    ($($tr:ident $f:ident),*) => {$(
+        impl<S: Sixteen, const N: usize> $tr for Several<S, N> {
+            type Output = Self;
+            #[inline(always)]
+            fn $f(mut self, b: Self) -> Self {
+                for i in 0..N {
+                    self.0[i] = self.0[i].$f(b.0[i]);
+                }
+                self
+            }
+        }
+    )*};
+}
+several!(Add add, Sub sub, Mul mul, Div div);
+impl<S: Sixteen, const N: usize> Neg for Several<S, N> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(mut self) -> Self {
+        for i in 0..N {
+            self.0[i] = -self.0[i];
+        }
+        self
+    }
+}
+macro_rules! each {
+    ($(fn $f:ident($($a:ident),*);)*) => {$(
+        #[inline(always)]
+        fn $f(mut self $(, $a: Self)*) -> Self {
+            for i in 0..N {
+                self.0[i] = self.0[i].$f($($a.0[i]),*);
+            }
+            self
+        }
+    )*};
+}
+impl<S: Sixteen, const N: usize> Real for Several<S, N> {
+    const FORMAT: &'static Format = &F32;
+    #[inline(always)]
+    fn lit(self, v: f64) -> Self {
+        Several([self.0[0].lit(v); N])
+    }
+    each! {
+        fn fma(b, c);
+        fn abs();
+        fn select_lt(b, yes, no);
+        fn select_le(b, yes, no);
+        fn at_least(low);
+        fn at_most(top);
+        fn exp2i();
+        fn exponent();
+        fn mantissa();
     }
 }
 

@@ -191,6 +191,8 @@ pub struct Logits<'a> {
     z: &'a mut [f32],
     live: &'a mut [usize],
     count: usize,
+    /// The forward forms nothing but these.
+    alone: bool,
     /// What the backward adds to dz, where and for which rows `z` lies; or nothing.
     extra: &'a mut [f32],
 }
@@ -214,13 +216,13 @@ impl<'a> Logits<'a> {
         let paired = hidden == Dtype::Bf16 && weight == Dtype::Bf16;
         let sizes = Sizes { rows, ..Sizes::new(context, problem, paired) };
         let floats = with_kernel!(context.isa(), paired, k => kept_floats(k, &sizes));
-        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0, extra: &mut [] })
+        Ok(Logits { z: arena.take(floats)?, live: arena.take(rows)?, count: 0, alone: false, extra: &mut [] })
     }
     /// Bytes with which forward and backward of a group of up to `rows` live rows, whose logits are kept, are fast.
     pub fn workspace(context: &Context, problem: &Problem, hidden: Dtype, weight: Dtype, rows: usize) -> usize {
         Self::need_for(context, problem, hidden, weight, rows, &Asked::default())
     }
-    fn need_for(
+    pub(crate) fn need_for(
         context: &Context,
         problem: &Problem,
         hidden: Dtype,
@@ -367,8 +369,8 @@ fn rest<'a>(arena: &mut Arena<'a>) -> Result<&'a mut [u8]> {
     let bytes = arena.left() / Arena::ALIGN * Arena::ALIGN;
     arena.take::<u8>(bytes)
 }
-/// [`forward`] of the rows of a group; keeps their logits where the group has room for them. Only the first figures, and no
-/// support.
+/// [`forward`] of the rows of a group; keeps their logits where the group has room for them. No extra columns, and no figures
+/// of a support.
 pub fn forward_group(
     context: &Context,
     problem: &Problem,
@@ -380,7 +382,7 @@ pub fn forward_group(
     let mut sets = SupportFigures::default();
     check_forward(problem, &inputs, &out, &sets, &Totals::default())?;
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
-    let asked = Asked::forward(problem, None, None, &out, &sets, false);
+    let asked = Asked::forward(problem, inputs.over.as_ref(), None, &out, &sets, false);
     check_space(workspace, forward_need(context, problem, hidden, weight, &asked))?;
     let job = Job::new(context, problem, inputs, asked);
     add_up(job.rows, Totals::default(), None, |mut losses| {
@@ -388,6 +390,17 @@ pub fn forward_group(
             forward_on(k, &job, group, &mut out, &mut sets, &mut losses, workspace)
         })
     })
+}
+/// [`forward_group`] without figures: keeps the logits and forms no sums, for rows whose statistics are there.
+pub(crate) fn keep_group(
+    context: &Context,
+    problem: &Problem,
+    inputs: Inputs<'_>,
+    group: &mut Group<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    group.logits.iter_mut().for_each(|l| l.alone = true);
+    forward_group(context, problem, inputs, group, Figures::default(), workspace)
 }
 fn forward_on<K: Kernel>(
     k: K,
@@ -403,9 +416,9 @@ fn forward_on<K: Kernel>(
         return Ok(());
     }
     let kept = Pass::kept(&sizes, true, true);
-    let (z, kept_live) = match &mut group.logits {
-        Some(l) => (Disjoint::new(&mut *l.z), &mut *l.live),
-        None => (Disjoint::new(&mut [][..]), &mut [][..]),
+    let (z, kept_live, alone) = match &mut group.logits {
+        Some(l) => (Disjoint::new(&mut *l.z), &mut *l.live, l.alone),
+        None => (Disjoint::new(&mut [][..]), &mut [][..], false),
     };
     let mut kept_count = 0;
     // u and q1 are left out where nothing needs them; the other sums have the same bits either way
@@ -427,7 +440,7 @@ fn forward_on<K: Kernel>(
             next += 1;
         }
         let mut done = first;
-        let keep = Keep { z: &z, pass: &kept, first: kept_count };
+        let keep = Keep { z: &z, pass: &kept, first: kept_count, alone };
         if !kept_live.is_empty() {
             kept_live[kept_count..kept_count + count].copy_from_slice(&live[..count]);
             kept_count += count;
@@ -444,7 +457,7 @@ fn forward_on<K: Kernel>(
                     let live = seen.words.iter().map(|w| w.count_ones()).sum::<u32>();
                     let size = if record.poisoned() { -1 } else { live as i32 };
                     let set = truing_core::support::Kept { words: seen.words, extra: None };
-                    record.flags |= sets.put(i, size, &set, job.valid(), |_| true);
+                    record.flags |= sets.put(i, size, &set, job.valid(), &|_| true);
                     let record = record.conclude(target);
                     sets.lse.iter_mut().for_each(|m| m.set(i, record.figures(target).lse));
                     let mass = if record.poisoned() { f32::NAN } else { record.log_share(&seen.whole) };
@@ -453,7 +466,7 @@ fn forward_on<K: Kernel>(
                 }
             };
             let column = |k: usize, _| seen.map_or(0.0, |seen| seen.named[1 + k]);
-            let value = job.rows.inputs.write(&record, target, found, column, out, (i, i), loss);
+            let value = job.rows.inputs.write(&record, target, found, &column, out, (i, i), loss);
             losses.iter_mut().for_each(|m| m.set(i, value));
             counters.add(record.flags);
         };
@@ -1048,7 +1061,7 @@ fn records<K: Kernel>(
     if live.is_empty() {
         return;
     }
-    let asked = &job.asked;
+    let (asked, alone) = (&job.asked, keep.as_ref().is_some_and(|keep| keep.alone));
     for (i, &row) in live.iter().enumerate() {
         set_transform(&job.transform(row), i, space.slope, space.outer);
     }
@@ -1115,6 +1128,10 @@ fn records<K: Kernel>(
         }
         listed::records(k, job, sizes, space, live, stats.is_some(), &lanes);
     }
+    if alone {
+        (space.slope, space.outer) = (slope, outer);
+        return;
+    }
     let (mut found, columns, head) = (Found::default(), 1 + asked.extra, job.head());
     let (words, top) = (asked.mask(job.valid()), asked.needs.top);
     for (i, &row) in live.iter().enumerate() {
@@ -1172,6 +1189,7 @@ fn tiles<K: Kernel>(
 ) {
     let (weight, asked, start) = (&job.inputs.weight, &job.asked, job.problem.logprob().start());
     let (panels, threads, any) = (&space.panels, job.context.threads(), job.asked.any());
+    let alone = keep.as_ref().is_some_and(|keep| keep.alone);
     let (chunk, ns, levels) = (waves.chunk(), space.scratch.len() / threads, waves.levels as usize + 1);
     let (z_all, scratch_all) = (Disjoint::new(&mut *space.z), Disjoint::new(&mut *space.scratch));
     let (state_all, stack_all) = (Disjoint::new(&mut *space.state), Disjoint::new(&mut *space.stack));
@@ -1222,11 +1240,14 @@ fn tiles<K: Kernel>(
                 if let Some(keep) = &keep {
                     keep.put::<K>(n0 + at, n, g0, x, place.ld);
                 }
-                if !asked.over {
+                if !asked.over && !alone {
                     let best = Best::new(max, first, largest, at, n);
                     raise(job, lanes, n0 + at, (v0, g0), x, place.ld, best);
                 }
             });
+            if alone {
+                continue;
+            }
             for (at, x) in (0..live.len()).step_by(place.ld).zip(z.chunks_exact_mut(place.panel)) {
                 let n = place.ld.min((live.len() - at).next_multiple_of(LANES));
                 let x = &mut x[..(v1 - v0) * place.ld];
@@ -1332,6 +1353,9 @@ fn tiles<K: Kernel>(
                 }
             }
         }
+        if alone {
+            return;
+        }
         close(stack, chunk, b1 - b0, out);
         if asked.whole {
             // SAFETY: as for `out`.
@@ -1365,6 +1389,8 @@ struct Keep<'a> {
     z: &'a Disjoint<'a, f32>,
     pass: &'a Pass,
     first: usize,
+    /// Nothing else is formed.
+    alone: bool,
 }
 impl Keep<'_> {
     /// Copies lanes `[n, n + lanes)` of the wave, columns from `g0` on. `first` and `n` are multiples of [`LANES`].

@@ -4,8 +4,9 @@
 //! sequences and keeps the f32 logits of a group between its forward and its backward, three products instead of four with
 //! the same bits. The loss of all sequences is evaluated after each group, those of later groups on log-probs that are not
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
-use crate::linear_logprob::{self as linear, Cuts, Grads, Group, Logits};
-use crate::linear_preference::{check_grads, copy, group_need, heads, least};
+use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Logits};
+use crate::linear_preference::{check_grads, copy, group_need, heads, least, save_pair, saved_pair};
+use crate::logprob::Over;
 use crate::parallel::Context;
 use crate::policy;
 use crate::sequence::check_space;
@@ -17,11 +18,12 @@ use truing_core::linear_policy::{Divergence, Inputs, Outputs, Phase, Problem, Re
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::{Arena, Mask, Matrix, MatrixMut, Workspace};
 use truing_core::policy as core_policy;
+use truing_core::support::{Support, SupportFigures};
 
 fn kept(problem: &Problem<'_>) -> usize {
     let n = problem.linear().rows();
-    // log-probs, entropies, log sum p^2, both coefficients, row status; saved statistics; two masks
-    let rows = Arena::need::<f32>(n).saturating_mul(6);
+    // log-probs, entropies, log sum p^2, both coefficients, row status, entropies for an entry; saved statistics; two masks
+    let rows = Arena::need::<f32>(n).saturating_mul(6 + problem.topk_entropy() as usize);
     let masks = Arena::need::<u8>(n).saturating_mul(2);
     let stats = Arena::need::<f32>(n.saturating_mul(STATS));
     // log-probs and status of the reference; with a divergence its statistics, the KL in f64 and f32, its coefficients
@@ -32,6 +34,19 @@ fn kept(problem: &Problem<'_>) -> usize {
     };
     Arena::sum([rows, stats, masks, reference, kl])
 }
+/// Lists of columns read single rows of the weight, so that there are no tiles to keep.
+fn keeps_logits(problem: &Problem<'_>) -> bool {
+    !matches!(problem.support(), Some((Support::Lists(_), _)))
+}
+fn over<'a>(problem: &Problem<'a>) -> Option<Over<'a>> {
+    problem.support().map(|&(support, outside)| Over { support, outside })
+}
+/// What forward and backward are asked for beyond the first figures.
+fn asked(problem: &Problem<'_>) -> Asked {
+    let topk_entropy = problem.topk_entropy().then(|| MatrixMut::vector(&mut []));
+    let (figures, sets) = (Figures { topk_entropy, ..Figures::default() }, SupportFigures::default());
+    Asked::forward(problem.linear(), over(problem).as_ref(), None, &figures, &sets, false)
+}
 /// Bytes of a step at least, and of a group of a number of rows.
 fn needs<'a>(
     context: &'a Context,
@@ -39,19 +54,21 @@ fn needs<'a>(
     dtypes: [Dtype; 2],
 ) -> (usize, impl Fn(usize) -> usize + 'a) {
     let loss = problem.policy().map_or(0, |p| policy::workspace(context, p).minimum);
-    let least = least(context, problem.linear(), problem.reference(), dtypes, loss);
+    let asked = asked(problem);
+    let least = least(context, problem.linear(), problem.reference(), dtypes, &asked, loss);
     let beside = problem.reference().filter(|_| problem.divergence().is_some());
-    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, least))
+    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, &asked, least))
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
-    let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
-    let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
+    let asked = asked(problem);
+    let forward = linear::forward_need(context, problem.linear(), hidden, weight, &asked);
+    let backward = linear::backward_need(context, problem.linear(), hidden, weight, &asked);
     let ((least, need), kept) = (needs(context, problem, [hidden, weight]), kept(problem));
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let mut minimum = forward.minimum.max(least);
     let mut preferred = forward.preferred.max(backward.preferred).max(least);
-    if problem.phase() == Phase::Single {
+    if problem.divergence().is_some() || (problem.phase() == Phase::Single && keeps_logits(problem)) {
         preferred = preferred.max(Cuts::preferred(problem.linear().rows(), &need));
         if problem.divergence().is_some() {
             let segments = problem.segments();
@@ -84,6 +101,7 @@ pub fn forward(
     let (live, read) = (arena.take::<u8>(n)?, arena.take::<u8>(n)?);
     let (logps, entropy, log_sum_sq) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?, arena.take::<f32>(n)?);
     let (coefficients, of_entropy) = (arena.take::<f32>(n)?, arena.take::<f32>(n)?);
+    let topk_entropy = arena.take::<f32>(if problem.topk_entropy() { n } else { 0 })?;
     let row_status = arena.take::<u32>(n)?;
     let stats = arena.take::<f32>(n * STATS)?;
     let keeps = problem.divergence().is_some();
@@ -107,6 +125,7 @@ pub fn forward(
     // rows whose turn has not come
     logps.fill(0.0);
     entropy.fill(0.0);
+    topk_entropy.fill(0.0);
     row_status.fill(0);
     for x in [&mut *ref_logps, kl, of_kl, to_lse, to_entropy] {
         x.fill(0.0);
@@ -116,7 +135,14 @@ pub fn forward(
     let has_reference = inputs.ref_head.is_some();
     if let Some(p) = problem.policy() {
         let (reference, kl) = (has_reference.then_some(&*ref_logps), keeps.then_some(&*kl));
-        inputs.loss(logps, bonus.then_some(&*entropy), live, reference, kl).check(p)?;
+        let [entropy, topk] = [bonus.then_some(&*entropy), problem.topk_entropy().then_some(&*topk_entropy)];
+        inputs.loss(logps, entropy, topk, live, reference, kl).check(p)?;
+    }
+    if let Some(saved) = &inputs.pair_stats {
+        for i in (0..n).filter(|&i| live[i] != 0) {
+            let to = i * STATS..(i + 1) * STATS;
+            kl_rows[i] = saved_pair(saved.row(i), [&mut stats[to.clone()], &mut ref_stats[to]]);
+        }
     }
 
     let weighs = grads.weight.is_some() || grads.bias.is_some();
@@ -124,7 +150,7 @@ pub fn forward(
     let by_entropy = bonus || inputs.entropy_coefficients.is_some();
     let (_, need) = needs(context, problem, [hidden, weight]);
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: weighs };
-    if problem.phase() == Phase::Single && (wanted || keeps) {
+    if keeps || (problem.phase() == Phase::Single && wanted && keeps_logits(problem)) {
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
         cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
@@ -142,7 +168,7 @@ pub fn forward(
             status: Some(MatrixMut::vector(ref_status)),
             ..Figures::default()
         };
-        linear::forward(context, reference, ref_products(inputs, head, live), figures, rest)?;
+        linear::forward(context, reference, ref_products(problem, inputs, head, live), figures, rest)?;
     }
     let (mut first, mut before) = (0, 0);
     loop {
@@ -154,7 +180,7 @@ pub fn forward(
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
         // the gradient of KL(policy || reference) reads the policy's entropy
-        let logprob_only = out.stats.is_none() && !bonus && !reverse;
+        let logprob_only = out.stats.is_none() && out.pair_stats.is_none() && !by_entropy && !reverse;
         let mut group = Group { rows: rows.clone(), before, logprob_only, logits };
         let ref_logits = match (problem.reference(), keeps) {
             (Some(reference), true) => Some(Logits::new(context, reference, hidden, weight, most, &mut arena)?),
@@ -165,16 +191,25 @@ pub fn forward(
         let space = arena.take::<u8>(bytes)?;
 
         let mut kept_stats = inputs.stats;
-        if !second {
+        if inputs.pair_stats.is_some() {
+            linear::keep_group(context, problem.linear(), products(problem, inputs, live), &mut group, space)?;
+            if let (Some(head), Some(reference)) = (&inputs.ref_head, problem.reference()) {
+                let ref_inputs = ref_products(problem, inputs, head, live);
+                linear::keep_group(context, reference, ref_inputs, &mut ref_group, space)?;
+            }
+            kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
+        } else if !second || keeps {
             let figures = Figures {
                 logprob: Some(MatrixMut::vector(logps)),
                 entropy: (bonus || out.entropy.is_some()).then(|| MatrixMut::vector(entropy)),
+                topk_entropy: problem.topk_entropy().then(|| MatrixMut::vector(topk_entropy)),
                 log_sum_sq: out.log_sum_sq.is_some().then(|| MatrixMut::vector(log_sum_sq)),
                 stats: Some(MatrixMut::contiguous(stats, n, STATS)?),
                 status: Some(MatrixMut::vector(row_status)),
                 ..Figures::default()
             };
-            linear::forward_group(context, problem.linear(), products(inputs, live), &mut group, figures, space)?;
+            let own = products(problem, inputs, live);
+            linear::forward_group(context, problem.linear(), own, &mut group, figures, space)?;
             if let (Some(head), Some(reference), true) = (&inputs.ref_head, problem.reference(), keeps) {
                 let figures = Figures {
                     logprob: Some(MatrixMut::vector(ref_logps)),
@@ -183,12 +218,14 @@ pub fn forward(
                     ..Figures::default()
                 };
                 // the same rows as the policy's, so that both lie alike
-                let ref_inputs = ref_products(inputs, head, live);
+                let ref_inputs = ref_products(problem, inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
-                if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
-                    let both = [products(inputs, live), ref_inputs];
+                if let (Some(own_logits), Some(other), true) =
+                    (&mut group.logits, &mut ref_group.logits, !second || reverse)
+                {
+                    let both = [own, ref_inputs];
                     let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
-                    linear::kept_kl(context, heads, [own, other], reverse, kl_rows);
+                    linear::kept_kl(context, heads, [own_logits, other], reverse, kl_rows);
                 }
                 rows.clone().filter(|&i| live[i] != 0).for_each(|i| kl[i] = kl_rows[i] as f32);
             }
@@ -197,7 +234,8 @@ pub fn forward(
         let done = end == s;
         if let Some(p) = problem.policy() {
             let (reference, divergence) = (has_reference.then_some(&*ref_logps), keeps.then_some(&*kl));
-            let given = inputs.loss(logps, bonus.then_some(&*entropy), live, reference, divergence);
+            let [entropy, topk] = [bonus.then_some(&*entropy), problem.topk_entropy().then_some(&*topk_entropy)];
+            let given = inputs.loss(logps, entropy, topk, live, reference, divergence);
             let all = if done { core::mem::take(&mut out.policy) } else { Default::default() };
             let (mut place, mut place_of_entropy, mut status) = (all.grad_logps, all.grad_entropy, all.token_status);
             let places = core_policy::Outputs {
@@ -223,6 +261,10 @@ pub fn forward(
             for i in 0..n {
                 coefficients[i] = inputs.logp_coefficients.map_or(0.0, |m| scaled(m.get(i)));
                 of_entropy[i] = inputs.entropy_coefficients.map_or(0.0, |m| scaled(m.get(i)));
+                of_kl
+                    .get_mut(i)
+                    .into_iter()
+                    .for_each(|g| *g = inputs.kl_coefficients.map_or(0.0, |m| scaled(m.get(i))));
             }
         }
         if wanted {
@@ -235,7 +277,7 @@ pub fn forward(
             if let (Some(head), Some(reference), Some(own), Some(other)) =
                 (&inputs.ref_head, problem.reference(), &mut group.logits, ref_group.logits.take())
             {
-                let both = [products(inputs, live), ref_products(inputs, head, live)];
+                let both = [products(problem, inputs, live), ref_products(problem, inputs, head, live)];
                 let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                 linear::kept_kl_backward(context, heads, own, other, reverse, of_kl, kl_rows);
             }
@@ -263,7 +305,7 @@ pub fn forward(
             linear::backward_group(
                 context,
                 problem.linear(),
-                products(inputs, read),
+                products(problem, inputs, read),
                 &mut group,
                 kept_stats,
                 upstream,
@@ -284,9 +326,20 @@ pub fn forward(
         copy(log_sum_sq, &mut out.log_sum_sq);
         if problem.phase() == Phase::Figures {
             for (i, bits) in row_status.iter_mut().enumerate() {
+                *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
                 *bits |= if live[i] == 0 { row::IGNORED } else { 0 };
             }
             copy(row_status, &mut out.policy.token_status);
+            copy(kl, &mut out.policy.kl);
+        }
+        if let Some(m) = &mut out.pair_stats {
+            for i in 0..n {
+                let from = i * STATS..(i + 1) * STATS;
+                match live[i] {
+                    0 => m.row_mut(i).fill(0.0),
+                    _ => save_pair([&stats[from.clone()], &ref_stats[from]], kl_rows[i], m.row_mut(i)),
+                }
+            }
         }
         if let Some(m) = &mut out.stats {
             (0..n).for_each(|i| m.row_mut(i).copy_from_slice(&stats[i * STATS..(i + 1) * STATS]));
@@ -294,10 +347,17 @@ pub fn forward(
     }
     Ok(())
 }
-fn ref_products<'a>(inputs: &Inputs<'a>, head: &RefHead<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
-    linear::Inputs { hidden: head.hidden, weight: head.weight, transform: head.transform, ..products(inputs, live) }
+fn ref_products<'a>(
+    problem: &Problem<'a>,
+    inputs: &Inputs<'a>,
+    head: &RefHead<'a>,
+    live: &'a [u8],
+) -> linear::Inputs<'a> {
+    let RefHead { hidden, weight, transform } = *head;
+    linear::Inputs { hidden, weight, transform, ..products(problem, inputs, live) }
 }
-fn products<'a>(inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
+fn products<'a>(problem: &Problem<'a>, inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
-    linear::Inputs::new(inputs.hidden, inputs.weight, inputs.transform, rows)
+    let own = linear::Inputs::new(inputs.hidden, inputs.weight, inputs.transform, rows);
+    linear::Inputs { over: over(problem), ..own }
 }

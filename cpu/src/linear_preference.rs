@@ -8,23 +8,28 @@
 //! With a larger workspace the call goes through groups of whole items, all of whose scores come from the group's rows,
 //! and keeps the f32 logits of a group between its forward and its backward: three products instead of four, the same bits.
 //! A KL to a reference head needs the logits of both heads side by side: its groups always keep them, 8 bytes a row and
-//! column, of an item at a time where its sequences are neighbours, else of all rows.
+//! column, of an item at a time where its sequences are neighbours (of a sequence, where no term is evaluated), else of all
+//! rows.
 //!
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
 //! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
-use crate::linear_logprob::{self as linear, Cuts, Grads, Group, Head, Logits};
+use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Head, Logits};
 use crate::parallel::Context;
 use crate::sequence::check_space;
 use crate::{preference, sequence};
+use truing_core::batch::wpo;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
 use truing_core::linear_logprob::{BLOCK, Problem as Linear};
-use truing_core::linear_preference::{Inputs, Outputs, Phase, Problem, RefHead, Scope, SideDivisor};
+use truing_core::linear_preference::{
+    Divergence, Inputs, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor, Wpo,
+};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
 use truing_core::preference::Items;
+use truing_core::record::Record;
 use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
 
 fn kept(problem: &Problem<'_>) -> usize {
@@ -36,11 +41,15 @@ fn kept(problem: &Problem<'_>) -> usize {
     let rows = Arena::sum([n4, n4, n4, stats, masks]);
     let s8 = Arena::need::<f64>(s);
     let plain = Arena::sum([rows, s8, s8, s8, s4, s4, s4]);
-    // log-probs and status of the reference; with a KL its statistics, the KL, its factors, both of sequences
+    // log-probs and status of the reference; with a KL its statistics, the KL, its factors and what they add to the gradient
+    // of the entropy, the KL and its factors of sequences
     let reference = if problem.reference().is_some() { Arena::sum([n4, n4]) } else { 0 };
     let n8 = Arena::need::<f64>(n);
-    let kl = if problem.reads_kl() { Arena::sum([stats, n8, n4, s8, s8]) } else { 0 };
-    Arena::sum([plain, reference, kl])
+    let kl = if problem.divergence().is_some() { Arena::sum([stats, n8, n4, n4, s8, s8]) } else { 0 };
+    // log sum p^2, means of both figures, weights of pairs
+    let items = Arena::need::<f64>(problem.preference().map_or(0, |p| p.count()));
+    let weights = if problem.wpo().is_some() { Arena::sum([n4, s8, s8, items]) } else { 0 };
+    Arena::sum([plain, reference, kl, weights])
 }
 /// Rows of the largest group of whole items, as far as the form of the items tells.
 fn largest(problem: &Problem<'_>) -> usize {
@@ -49,26 +58,28 @@ fn largest(problem: &Problem<'_>) -> usize {
     let width = match problem.preference().map(|p| p.items()) {
         Some(Items::Interleaved) => 2,
         Some(Items::Threes) => 3,
-        Some(Items::Rows) => 1,
+        // without terms every sequence is on its own
+        Some(Items::Rows) | None => 1,
         _ => return n,
     };
     let start = |b: usize| if b < s { segments.start(b) } else { n };
     (0..s).step_by(width).map(|b| start(b + width) - start(b)).max().unwrap_or(0)
 }
 /// Bytes of a group of up to `rows` live rows: kept logits, those of a `beside` head too, and what the steps need beside
-/// them, `least` at least.
+/// them, `least` at least. `asked` of the rows of the first head.
 pub(crate) fn group_need(
     context: &Context,
     own: &Linear,
     beside: Option<&Linear>,
     [hidden, weight]: [Dtype; 2],
     rows: usize,
+    asked: &Asked,
     least: usize,
 ) -> usize {
     let mut steps = least.next_multiple_of(Arena::ALIGN);
     let mut kept = [0; 2];
     for (p, kept) in [Some(own), beside].into_iter().flatten().zip(&mut kept) {
-        steps = steps.max(Logits::workspace(context, p, hidden, weight, rows));
+        steps = steps.max(Logits::need_for(context, p, hidden, weight, rows, asked));
         *kept = Logits::need(context, p, hidden, weight, rows);
     }
     Arena::sum([kept[0], kept[1], steps])
@@ -79,9 +90,10 @@ pub(crate) fn least(
     own: &Linear,
     reference: Option<&Linear>,
     [hidden, weight]: [Dtype; 2],
+    asked: &Asked,
     loss: usize,
 ) -> usize {
-    let backward = linear::backward_workspace(context, own, hidden, weight).minimum;
+    let backward = linear::backward_need(context, own, hidden, weight, asked).minimum;
     // the reference may have other types where its logits are not kept
     let reference = reference.map_or(0, |r| {
         let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
@@ -96,9 +108,9 @@ fn needs<'a>(
     dtypes: [Dtype; 2],
 ) -> (usize, impl Fn(usize) -> usize + 'a) {
     let loss = problem.preference().map_or(0, |p| preference::workspace(context, p).minimum);
-    let least = least(context, problem.linear(), problem.reference(), dtypes, loss);
-    let beside = problem.reference().filter(|_| problem.reads_kl());
-    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, least))
+    let least = least(context, problem.linear(), problem.reference(), dtypes, &Asked::default(), loss);
+    let beside = problem.reference().filter(|_| problem.divergence().is_some());
+    (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, &Asked::default(), least))
 }
 /// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
@@ -109,10 +121,11 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     let kept = kept(problem);
     let mut minimum = forward.minimum.max(least);
     let mut preferred = forward.preferred.max(backward.preferred).max(least);
-    if problem.phase() == Phase::Single {
+    let keeps = problem.divergence().is_some();
+    if keeps || problem.phase() == Phase::Single {
         let rows = problem.linear().rows();
         preferred = preferred.max(Cuts::preferred(rows, &need));
-        if problem.reads_kl() {
+        if keeps {
             minimum = minimum.max(need(largest(problem).min(BLOCK)));
             preferred = preferred.max(need(rows.min(BLOCK)));
         }
@@ -211,15 +224,21 @@ pub fn forward(
     let counts = arena.take::<i32>(s)?;
     let sequence_status = arena.take::<u32>(s)?;
     let last = arena.take::<u32>(s)?;
-    let keeps = problem.reads_kl();
+    let keeps = problem.divergence().is_some();
+    let reverse = problem.divergence() == Some(Divergence::Reverse);
+    let second = problem.phase() == Phase::WithCoefficients;
     let count = |on: bool, n: usize| if on { n } else { 0 };
     let ref_logps = arena.take::<f32>(count(inputs.ref_head.is_some(), n))?;
     let ref_status = arena.take::<u32>(count(inputs.ref_head.is_some(), n))?;
     let ref_stats = arena.take::<f32>(count(keeps, n * STATS))?;
     let kl_rows = arena.take::<f64>(count(keeps, n))?;
-    let kl_factors = arena.take::<f32>(count(keeps, n))?;
+    let (kl_factors, to_entropy) = (arena.take::<f32>(count(keeps, n))?, arena.take::<f32>(count(keeps, n))?);
     let kl = arena.take::<f64>(count(keeps, s))?;
     let grad_kl = arena.take::<f64>(count(keeps, s))?;
+    let weighs = problem.wpo().is_some();
+    let log_sum_sq = arena.take::<f32>(count(weighs, n))?;
+    let mut means = [arena.take::<f64>(count(weighs, s))?, arena.take::<f64>(count(weighs, s))?];
+    let item_weights = arena.take::<f64>(count(weighs, problem.preference().map_or(0, |p| p.count())))?;
     let rest = arena.left() / Arena::ALIGN * Arena::ALIGN;
     let rest = arena.take::<u8>(rest)?;
 
@@ -240,7 +259,7 @@ pub fn forward(
         let mut probe = core_preference::Inputs::new(Floats::F64(Matrix::vector(scores)));
         (probe.ref_scores, probe.lengths) = (inputs.ref_scores, Some(Matrix::vector(counts)));
         (probe.groups, probe.grad_output, probe.grad_scale) = (inputs.groups, inputs.grad_output, inputs.grad_scale);
-        probe.kl = keeps.then_some(Floats::F64(Matrix::vector(kl)));
+        probe.kl = problem.reads_kl().then_some(Floats::F64(Matrix::vector(kl)));
         probe.check(p)?;
         side_terms(problem, inputs, scored, side_factors);
     }
@@ -248,10 +267,15 @@ pub fn forward(
     let wanted = grads.hidden.is_some() || grads.weight.is_some() || grads.bias.is_some();
     let (_, need) = needs(context, problem, [hidden, weight]);
     let mut cuts = Cuts { most: 0, several: grads.continues(), weight: grads.weight.is_some() || grads.bias.is_some() };
-    if let (Some(p), true) = (problem.preference(), wanted || keeps) {
-        last_of_items(last, p, &inputs.groups);
-        // leaving out flagged items needs every score before the first coefficient
-        cuts.several &= !p.options().skip_flagged;
+    if keeps || (problem.preference().is_some() && wanted) {
+        match problem.preference() {
+            Some(p) => {
+                last_of_items(last, p, &inputs.groups);
+                // leaving out flagged items needs every score before the first coefficient
+                cuts.several &= !p.options().skip_flagged;
+            }
+            None => last.iter_mut().enumerate().for_each(|(b, last)| *last = b as u32),
+        }
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
         cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
@@ -279,6 +303,15 @@ pub fn forward(
         ref_status.fill(0);
         kl_rows.fill(0.0);
         kl.fill(0.0);
+        to_entropy.fill(0.0);
+        ref_stats.fill(0.0);
+    }
+    log_sum_sq.fill(0.0);
+    if let Some(saved) = &inputs.pair_stats {
+        for i in (0..n).filter(|&i| live[i] != 0) {
+            let to = i * STATS..(i + 1) * STATS;
+            kl_rows[i] = saved_pair(saved.row(i), [&mut stats[to.clone()], &mut ref_stats[to]]);
+        }
     }
     let (mut first, mut before, mut item_loss) = (0, 0, [0.0]);
     loop {
@@ -289,7 +322,8 @@ pub fn forward(
             0 => None,
             rows => Some(Logits::new(context, problem.linear(), hidden, weight, rows, &mut arena)?),
         };
-        let mut group = Group { rows: rows.clone(), before, logprob_only: out.stats.is_none(), logits };
+        let logprob_only = out.stats.is_none() && out.pair_stats.is_none() && !reverse;
+        let mut group = Group { rows: rows.clone(), before, logprob_only, logits };
         let ref_logits = match (problem.reference(), keeps) {
             (Some(reference), true) => Some(Logits::new(context, reference, hidden, weight, most, &mut arena)?),
             _ => None,
@@ -299,9 +333,16 @@ pub fn forward(
         let space = arena.take::<u8>(bytes)?;
 
         let mut kept_stats = inputs.stats;
-        if problem.phase() != Phase::WithCoefficients {
+        if inputs.pair_stats.is_some() {
+            linear::keep_group(context, problem.linear(), products(inputs, live), &mut group, space)?;
+            if let (Some(head), Some(reference)) = (&inputs.ref_head, problem.reference()) {
+                linear::keep_group(context, reference, ref_products(inputs, head, live), &mut ref_group, space)?;
+            }
+            kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
+        } else if !second || keeps {
             let figures = Figures {
                 logprob: Some(MatrixMut::vector(logps)),
+                log_sum_sq: (problem.wpo() == Some(Wpo::Trl)).then(|| MatrixMut::vector(log_sum_sq)),
                 stats: Some(MatrixMut::contiguous(stats, n, STATS)?),
                 status: Some(MatrixMut::vector(row_status)),
                 ..Figures::default()
@@ -317,19 +358,22 @@ pub fn forward(
                 // the same rows as the policy's, so that both lie alike
                 let ref_inputs = ref_products(inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
-                if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
+                if let (Some(own), Some(other), false) = (&mut group.logits, &mut ref_group.logits, second) {
                     let both = [products(inputs, live), ref_inputs];
                     let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
-                    linear::kept_kl(context, heads, [own, other], false, kl_rows);
+                    linear::kept_kl(context, heads, [own, other], reverse, kl_rows);
                 }
                 for b in first..end {
                     kl[b] = 0.0;
                     segments.range(b).filter(|&i| scored[i] != 0).for_each(|i| kl[b] += kl_rows[i]);
                 }
             }
-            let by_token = match inputs.ref_head {
-                Some(_) => Some(Floats::F32(Matrix::vector(ref_logps))),
-                None => inputs.ref_logps,
+            kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
+        }
+        if !second {
+            let by_token = match problem.by_head() {
+                true => Some(Floats::F32(Matrix::vector(ref_logps))),
+                false => inputs.ref_logps,
             };
             let tokens =
                 core_sequence::Inputs { logps: Floats::F32(Matrix::vector(logps)), ref_logps: by_token, weights };
@@ -346,18 +390,38 @@ pub fn forward(
                     *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
                 }
             }
-            kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
+        }
+        if let (Some(form), Some(p)) = (problem.wpo(), problem.preference()) {
+            for (mean, x) in means.iter_mut().zip([&*logps, &*log_sum_sq]) {
+                for (b, mean) in mean.iter_mut().enumerate() {
+                    let (mut sum, mut tokens) = (0.0, 0);
+                    for i in segments.range(b).filter(|&i| scored[i] != 0) {
+                        (sum, tokens) = (sum + x[i] as f64, tokens + 1);
+                    }
+                    *mean = if tokens > 0 { sum / tokens as f64 } else { 0.0 };
+                }
+            }
+            for (i, weight) in item_weights.iter_mut().enumerate() {
+                if !inputs.groups.live(i) {
+                    *weight = 0.0;
+                    continue;
+                }
+                let (c, r) = p.items().pair(i, s);
+                let sums = (form == Wpo::Trl).then(|| [means[1][c], means[1][r]]);
+                let given = core_preference::each(&inputs.groups.item_weight, i, 1.0);
+                *weight = if given == 0.0 { 0.0 } else { given * wpo(means[0][c], means[0][r], sums) };
+            }
         }
         let done = end == s;
         let mut factor = (None, 1.0);
-        match (problem.preference(), &inputs.score_coefficients) {
-            (Some(p), _) => {
+        match problem.preference() {
+            Some(p) => {
                 // the items of later groups are evaluated on scores without their tokens, and again when these are there
                 let all = if done { core::mem::take(&mut out.preference) } else { Default::default() };
                 let mut place = all.grad_scores;
                 let own = (wanted || place.is_some()).then(|| FloatsMut::F64(MatrixMut::vector(grad_scores)));
                 let (mut place_kl, mut place_loss) = (all.grad_kl, all.loss);
-                let kl_place = keeps.then(|| FloatsMut::F64(MatrixMut::vector(grad_kl)));
+                let kl_place = problem.reads_kl().then(|| FloatsMut::F64(MatrixMut::vector(grad_kl)));
                 // the loss of the items, to which the side term comes
                 let of_items =
                     (done && place_loss.is_some()).then(|| FloatsMut::F64(MatrixMut::vector(&mut item_loss)));
@@ -367,13 +431,21 @@ pub fn forward(
                 (given.groups, given.grad_output, given.grad_scale) =
                     (inputs.groups, inputs.grad_output, inputs.grad_scale);
                 given.sequence_status = Some(Matrix::vector(sequence_status));
-                given.kl = keeps.then_some(Floats::F64(Matrix::vector(kl)));
+                given.kl = problem.reads_kl().then_some(Floats::F64(Matrix::vector(kl)));
+                if weighs {
+                    given.groups.item_weight = Some(Floats::F64(Matrix::vector(item_weights)));
+                }
                 preference::run(context, p, &given, places, space)?;
                 if let Some(m) = &mut place_kl {
-                    (0..s).for_each(|b| m.set(b, grad_kl.get(b).copied().unwrap_or(0.0)));
+                    let reads = problem.reads_kl();
+                    (0..s).for_each(|b| m.set(b, if reads { grad_kl[b] } else { 0.0 }));
                 }
                 if done {
-                    let side = side_value(problem, inputs, logps, scored, side_factors);
+                    let value = |i: usize| match keeps && problem.side().is_some_and(|t| t.divergence.is_some()) {
+                        true => kl_rows[i],
+                        false => -(logps[i] as f64),
+                    };
+                    let side = side_value(problem, inputs, value, scored, side_factors);
                     if let Some(m) = &mut out.side {
                         m.set(0, side);
                     }
@@ -385,11 +457,17 @@ pub fn forward(
                     grad_scores.iter().enumerate().for_each(|(b, &g)| m.set(b, g));
                 }
             }
-            (None, Some(c)) => {
-                grad_scores.iter_mut().enumerate().for_each(|(b, g)| *g = c.get(b));
+            None if second => {
+                let of = |c: &Option<Matrix<'_, f64>>, b: usize| c.map_or(0.0, |c| c.get(b));
+                grad_scores.iter_mut().enumerate().for_each(|(b, g)| *g = of(&inputs.score_coefficients, b));
                 factor = (inputs.grad_output, inputs.grad_scale);
+                let upstream = inputs.grad_output.map_or(1.0, |g| g.get(0)) * inputs.grad_scale;
+                for (b, g) in grad_kl.iter_mut().enumerate() {
+                    let c = of(&inputs.kl_coefficients, b);
+                    *g = if c == 0.0 || upstream == 0.0 { 0.0 } else { c * upstream };
+                }
             }
-            (None, None) => {}
+            None => {}
         }
         if wanted {
             let clamped = problem.sequence().options().clamp.is_some();
@@ -403,19 +481,26 @@ pub fn forward(
             };
             let place = core_sequence::Grads { logps: Some(MatrixMut::vector(coefficients)), ref_logps: None };
             sequence::backward(context, problem.sequence(), &upstream, place)?;
+            let of_kl = problem.reads_kl() || second;
+            for b in 0..count(keeps, s) {
+                let g = if of_kl { grad_kl[b] as f32 } else { 0.0 };
+                segments.range(b).for_each(|i| kl_factors[i] = if scored[i] != 0 { g } else { 0.0 });
+            }
             if let Some(side) = problem.side() {
                 let upstream = inputs.grad_output.map_or(1.0, |g| g.get(0)) * inputs.grad_scale;
+                // the NLL falls with the log-prob
+                let (to, sign) = match side.divergence {
+                    Some(_) => (&mut *kl_factors, 1.0),
+                    None => (&mut *coefficients, -1.0),
+                };
                 for b in 0..s {
-                    let g = -(side.coef * side_factors[b] * upstream);
+                    let g = sign * (side.coef * side_factors[b] * upstream);
                     if side_factors[b] != 0.0 && g != 0.0 {
                         for i in segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)) {
-                            coefficients[i] = (coefficients[i] as f64 + g) as f32;
+                            to[i] = (to[i] as f64 + g) as f32;
                         }
                     }
                 }
-            }
-            for b in 0..count(keeps, s) {
-                segments.range(b).for_each(|i| kl_factors[i] = if scored[i] != 0 { grad_kl[b] as f32 } else { 0.0 });
             }
             // a row whose coefficients are 0 is not read either
             for (i, x) in read.iter_mut().enumerate() {
@@ -427,11 +512,17 @@ pub fn forward(
             {
                 let both = [products(inputs, live), ref_products(inputs, head, live)];
                 let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
-                linear::kept_kl_backward(context, heads, own, other, false, kl_factors, kl_rows);
+                linear::kept_kl_backward(context, heads, own, other, reverse, kl_factors, kl_rows);
             }
-            // c d KL(q || p) / dz = c (p - q): the first part is that of lse, the second lies beside the logits
-            let lse = keeps.then_some(Matrix::vector(kl_factors));
-            let upstream = Upstream { logprob: Some(Matrix::vector(coefficients)), lse, ..Upstream::default() };
+            // c d KL(q || p) / dz = c (p - q): the first part is that of lse, the second lies beside the logits; the other
+            // way round the first is that of minus the entropy
+            to_entropy.iter_mut().zip(&*kl_factors).for_each(|(to, g)| *to = -g);
+            let upstream = Upstream {
+                logprob: Some(Matrix::vector(coefficients)),
+                lse: (keeps && !reverse).then_some(Matrix::vector(kl_factors)),
+                entropy: reverse.then_some(Matrix::vector(to_entropy)),
+                ..Upstream::default()
+            };
             let status = match problem.phase() {
                 Phase::WithCoefficients => out.row_status.as_mut().map(|m| m.reborrow()),
                 _ => None,
@@ -482,6 +573,15 @@ pub fn forward(
         }
         copy(counts, &mut out.counts);
         copy(row_status, &mut out.row_status);
+        if let Some(m) = &mut out.pair_stats {
+            for i in 0..n {
+                let from = i * STATS..(i + 1) * STATS;
+                match live[i] {
+                    0 => m.row_mut(i).fill(0.0),
+                    _ => save_pair([&stats[from.clone()], &ref_stats[from]], kl_rows[i], m.row_mut(i)),
+                }
+            }
+        }
         if let Some(m) = &mut out.stats {
             (0..n).for_each(|i| m.row_mut(i).copy_from_slice(&stats[i * STATS..(i + 1) * STATS]));
         }
@@ -541,15 +641,35 @@ fn side_terms(problem: &Problem<'_>, inputs: &Inputs<'_>, scored: &[u8], factors
     }
 }
 /// The side term before its factor.
-fn side_value(problem: &Problem<'_>, inputs: &Inputs<'_>, logps: &[f32], scored: &[u8], factors: &[f64]) -> f64 {
+fn side_value(
+    problem: &Problem<'_>,
+    inputs: &Inputs<'_>,
+    value: impl Fn(usize) -> f64,
+    scored: &[u8],
+    factors: &[f64],
+) -> f64 {
     let segments = problem.sequence().segments();
     let mut total = 0.0;
     for (b, &factor) in factors.iter().enumerate().filter(|(_, f)| **f != 0.0) {
         let mut sum = 0.0;
-        segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)).for_each(|i| sum -= logps[i] as f64);
+        segments.range(b).filter(|&i| on_side(problem, inputs, scored, i)).for_each(|i| sum += value(i));
         total += factor * sum;
     }
     total
+}
+/// Saved statistics of both heads of a row and the divergence in one.
+pub(crate) fn save_pair([own, other]: [&[f32]; 2], kl: f64, to: &mut [f32]) {
+    let (other, bits) = (Record::<f32>::unpack(other), kl.to_bits());
+    to[..STATS].copy_from_slice(own);
+    let rest = [other.m, other.r, f32::from_bits((bits >> 32) as u32), f32::from_bits(bits as u32)];
+    to[STATS..PAIR_STATS].copy_from_slice(&rest);
+}
+/// The inverse of [`save_pair`], as far as the gradients read it.
+pub(crate) fn saved_pair(from: &[f32], [own, other]: [&mut [f32]; 2]) -> f64 {
+    own.copy_from_slice(&from[..STATS]);
+    let [m, r, high, low] = [0, 1, 2, 3].map(|k| from[STATS + k]);
+    other.copy_from_slice(&Record { m, r, ..Record::EMPTY }.pack());
+    f64::from_bits((high.to_bits() as u64) << 32 | low.to_bits() as u64)
 }
 /// Both heads with their saved statistics.
 pub(crate) fn heads<'a>(

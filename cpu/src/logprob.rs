@@ -5,7 +5,7 @@
 //! is transformed into L1 first, and also where more than the first sums is asked for (`logprob/extra.rs`).
 //!
 //! Rows of f64 logits run the plain form of [`truing_core`].
-use crate::lanes::{Isa, Sixteen, fence};
+use crate::lanes::{Isa, Several, Sixteen, fence};
 use crate::on_lanes;
 use crate::parallel::Context;
 use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
@@ -638,20 +638,21 @@ fn plain<T>(row: &LogitRow<'_, T>) -> bool {
     row.bias.is_none() && row.transform == RowTransform::Plain
 }
 
-/// Buffers of a task.
+/// Buffers of a task, each on cache lines of its own.
+#[repr(C, align(64))]
 pub(crate) struct Scratch<T> {
-    /// The ragged last block, padded with `-inf`.
-    last: [[T; 32]; BLOCK / 32],
     /// A block of transformed logits, or of their gradient.
     pub(crate) x: Block,
     /// The slope of the transform at them.
     slope: Block,
     /// The biases of a block.
     bias: Block,
-    /// Where the logits end, for prefetches.
-    end: usize,
     /// The class weights of a block.
     pub(crate) weight: Block,
+    /// The ragged last block, padded with `-inf`.
+    last: [[T; 32]; BLOCK / 32],
+    /// Where the logits end, for prefetches.
+    end: usize,
 }
 pub(crate) type Block = [[f32; 32]; BLOCK / 32];
 impl<T: Cell> Scratch<T> {
@@ -747,7 +748,7 @@ fn settle_forward<T: Float, F: RowFloat>(
     (at, i): (usize, usize),
     loss: bool,
 ) {
-    let value = job.inputs.write(record, target, found, |_, j| row.column(j), figures, (at, i), loss);
+    let value = job.inputs.write(record, target, found, &|_, j| row.column(j), figures, (at, i), loss);
     if let Some(m) = losses {
         m.set(i, value);
     }
@@ -789,12 +790,12 @@ fn sums<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<
         #[inline(always)]
         || {
             let (x, a) = match row.transform {
-                _ if row.bias.is_some() => return read_transformed(s, row, scratch),
+                _ if row.bias.is_some() => return read_transformed(s, row, scratch, all),
                 RowTransform::Plain if all => (read::<S, T, true, false>(s, row.z, 1.0, scratch), 1.0),
                 RowTransform::Plain => (read::<S, T, false, false>(s, row.z, 1.0, scratch), 1.0),
                 // as RowTransform::apply: such a factor takes an infinity to itself
                 RowTransform::Scale(a) if a.is_normal() => (read::<S, T, true, true>(s, row.z, a, scratch), a),
-                _ => return read_transformed(s, row, scratch),
+                _ => return read_transformed(s, row, scratch, all),
             };
             if column && x.m.abs() < f32::INFINITY { find(s, row.z, a, x) } else { x }
         },
@@ -973,30 +974,101 @@ fn widen_bias(bias: &Floats<'_>, first: usize, out: &mut [f32]) {
     }
 }
 #[inline(always)]
-fn read_transformed<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>) -> Record {
+fn read_transformed<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, all: bool) -> Record {
     let mut tree = Tree::new();
     let mut best = f32::NEG_INFINITY;
     for first in (0..row.z.len()).step_by(BLOCK) {
         let z = &row.z[first..row.z.len().min(first + BLOCK)];
-        let n = widen(s, z, &mut scratch.x, scratch.end);
-        transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
-        let x = sums_of_block(s, &scratch.x[..n], first, &mut best);
-        tree.push(x);
+        let (n, m) = if row.bias.is_some() {
+            let n = widen(s, z, &mut scratch.x, scratch.end);
+            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+            (n, largest_of(s, &scratch.x[..n]))
+        } else {
+            widen_transformed(s, z, &row.transform, &mut scratch.x, scratch.end)
+        };
+        let b = &scratch.x[..n];
+        tree.push(if all {
+            sums_at::<S, true>(s, b, m, first, &mut best)
+        } else {
+            sums_at::<S, false>(s, b, m, first, &mut best)
+        });
     }
     tree.finish()
+}
+/// [`widen`] and [`transform`] without a bias, which keep the core busier in one loop than in two; the block's maximum.
+#[inline(always)]
+fn widen_transformed<S: Sixteen, T: Cell>(s: S, z: &[T], t: &RowTransform, x: &mut Block, end: usize) -> (usize, f32) {
+    match *t {
+        RowTransform::Softcap { inner, outer, slope } => {
+            widen_by(s, z, RowTransform::Softcap { inner, outer, slope }, x, end)
+        }
+        // out of the ordinary
+        RowTransform::Scale(_) | RowTransform::Plain => {
+            let n = widen(s, z, x, end);
+            unbiased(s, *t, &mut x[..n]);
+            (n, largest_of(s, &x[..n]))
+        }
+    }
+}
+#[inline(always)]
+fn widen_by<S: Sixteen, T: Cell>(s: S, z: &[T], t: RowTransform, x: &mut Block, end: usize) -> (usize, f32) {
+    let mut m = [splat(s, f32::NEG_INFINITY); 2];
+    let (chunks, rest) = z.as_chunks::<32>();
+    let more = inside(chunks, ahead::<T>(), end);
+    let four = if S::ROOMY { chunks.len() / 2 * 2 } else { 0 };
+    for (c, x) in chunks[..four].as_chunks::<2>().0.iter().zip(x.as_chunks_mut::<2>().0) {
+        prefetch(&c[0], ahead::<T>(), more);
+        prefetch(&c[1], ahead::<T>(), more);
+        let ([z0, z1], [z2, z3]) = (T::load(s, &c[0]), T::load(s, &c[1]));
+        let Several([z0, z1, z2, z3]) = t.apply(Several([z0, z1, z2, z3]), None);
+        m = [m[0].larger(z0).larger(z2), m[1].larger(z1).larger(z3)];
+        f32::store(s, [z0, z1], &mut x[0]);
+        f32::store(s, [z2, z3], &mut x[1]);
+    }
+    for (c, x) in chunks[four..].iter().zip(&mut x[four..]) {
+        prefetch(c, ahead::<T>(), more);
+        apply_into(s, c, t, x, &mut m);
+    }
+    let mut n = chunks.len();
+    if !rest.is_empty() {
+        let mut padded = [T::NEG_INF; 32];
+        padded[..rest.len()].copy_from_slice(rest);
+        apply_into(s, &padded, t, &mut x[n], &mut m);
+        n += 1;
+    }
+    (n, f32::max_get(s, m))
+}
+#[inline(always)]
+fn apply_into<S: Sixteen, T: Cell>(s: S, c: &[T; 32], t: RowTransform, x: &mut [f32; 32], m: &mut [V<S>; 2]) {
+    let Several(v) = t.apply(Several(T::load(s, c)), None);
+    *m = [m[0].larger(v[0]), m[1].larger(v[1])];
+    f32::store(s, v, x);
+}
+/// The maximum of a block, `+0` if it is a zero.
+#[inline(always)]
+fn largest_of<S: Sixteen>(s: S, b: &[[f32; 32]]) -> f32 {
+    let mut m = f32::max_new(s);
+    for p in b {
+        f32::max_add(s, &mut m, p);
+    }
+    f32::max_get(s, m)
 }
 /// The record of a block in L1; `k` is set where its maximum is above `best`, which it then becomes.
 #[inline(never)]
 pub(crate) fn sums_of_block<S: Sixteen>(s: S, b: &[[f32; 32]], first: usize, best: &mut f32) -> Record {
     s.enter(
         #[inline(always)]
+        || sums_at::<S, true>(s, b, largest_of(s, b), first, best),
+    )
+}
+/// The same of a block with the maximum `m`; ALL: with u and q1.
+#[inline(never)]
+fn sums_at<S: Sixteen, const ALL: bool>(s: S, b: &[[f32; 32]], m: f32, first: usize, best: &mut f32) -> Record {
+    s.enter(
+        #[inline(always)]
         || {
-            let mut m = f32::max_new(s);
-            for p in b {
-                f32::max_add(s, &mut m, p);
-            }
             let end = b.as_ptr_range().end.addr();
-            let (mut x, _) = block::<S, f32, true, false>(s, b, f32::max_get(s, m), 1.0, first, &[], end);
+            let (mut x, _) = block::<S, f32, ALL, false>(s, b, m, 1.0, first, &[], end);
             if x.m > *best {
                 *best = x.m;
                 if x.m < f32::INFINITY {
@@ -1068,7 +1140,7 @@ pub(crate) fn transform<S: Sixteen>(
                 (Some(_), t) => {
                     for (x, b) in x.iter_mut().zip(&*b) {
                         let (z, b) = (f32::load(s, x), f32::load(s, b));
-                        f32::store(s, [t.apply(z[0], Some(b[0])), t.apply(z[1], Some(b[1]))], x);
+                        f32::store(s, t.apply(Several(z), Some(Several(b))).0, x);
                     }
                 }
                 (None, RowTransform::Plain) => {}
@@ -1084,7 +1156,7 @@ pub(crate) fn transform<S: Sixteen>(
 fn unbiased<S: Sixteen>(s: S, t: RowTransform, x: &mut [[f32; 32]]) {
     for x in x {
         let z = f32::load(s, x);
-        f32::store(s, [t.apply(z[0], None), t.apply(z[1], None)], x);
+        f32::store(s, t.apply(Several(z), None).0, x);
     }
 }
 /// The gradient of a transformed block with respect to its raw logits, in place of the raw logits.
@@ -1137,8 +1209,7 @@ pub(crate) fn slopes<S: Sixteen>(
                 if bias.is_some() {
                     v = [v[0] + b[0], v[1] + b[1]];
                 }
-                let v = [t.slope(v[0]), t.slope(v[1])];
-                f32::store(s, v, slope);
+                f32::store(s, t.slope(Several(v)).0, slope);
             }
         },
     )

@@ -71,15 +71,21 @@ impl Context {
 
     /// Cuts `rows` rows and their outputs into pieces of about `grain` rows and calls `f(first row, rows, outputs)`.
     pub fn rows<O: Split + Send>(&self, rows: usize, grain: usize, out: O, f: impl Fn(usize, usize, O) + Sync) {
+        self.halves(rows, grain.max(1), &mut Piece { out: Some(out), f: &f });
+    }
+    fn halves(&self, rows: usize, grain: usize, work: &mut dyn Work) {
         match &self.pool {
-            Some(pool) if rows > grain => pool.install(|| halve(0, rows, grain.max(1), out, &f)),
-            _ => f(0, rows, out),
+            Some(pool) if rows > grain => pool.install(|| halve(0, rows, grain, work)),
+            _ => work.run(0, rows),
         }
     }
 
     /// Calls `f(worker, task)` once for every task; a worker runs one task at a time and is below [`Context::threads`],
     /// so it can own a piece of scratch memory.
     pub fn tasks(&self, tasks: usize, f: impl Fn(usize, usize) + Sync) {
+        self.each(tasks, &f);
+    }
+    fn each(&self, tasks: usize, f: &(dyn Fn(usize, usize) + Sync)) {
         match &self.pool {
             Some(pool) if tasks > 1 => {
                 let next = AtomicUsize::new(0);
@@ -98,11 +104,37 @@ impl Context {
     }
 }
 
-fn halve<O: Split + Send>(first: usize, rows: usize, grain: usize, out: O, f: &(impl Fn(usize, usize, O) + Sync)) {
+/// Some rows of any kind. The code of the pool is compiled once over it, not once for every kernel.
+trait Work: Send {
+    /// Works on them.
+    fn run(&mut self, first: usize, rows: usize);
+    /// Hands out the rows below `row` and the others.
+    fn split(&mut self, row: usize, then: &mut dyn FnMut(&mut dyn Work, &mut dyn Work));
+}
+/// The outputs of some rows, taken once.
+struct Piece<'f, O, F> {
+    out: Option<O>,
+    f: &'f F,
+}
+impl<O: Split + Send, F: Fn(usize, usize, O) + Sync> Work for Piece<'_, O, F> {
+    fn run(&mut self, first: usize, rows: usize) {
+        if let Some(out) = self.out.take() {
+            (self.f)(first, rows, out);
+        }
+    }
+    fn split(&mut self, row: usize, then: &mut dyn FnMut(&mut dyn Work, &mut dyn Work)) {
+        if let Some(out) = self.out.take() {
+            let (a, b) = out.split(row);
+            then(&mut Piece { out: Some(a), f: self.f }, &mut Piece { out: Some(b), f: self.f });
+        }
+    }
+}
+fn halve(first: usize, rows: usize, grain: usize, work: &mut dyn Work) {
     if rows <= grain {
-        return f(first, rows, out);
+        return work.run(first, rows);
     }
     let half = rows / 2;
-    let (a, b) = out.split(half);
-    rayon::join(|| halve(first, half, grain, a, f), || halve(first + half, rows - half, grain, b, f));
+    work.split(half, &mut |a, b| {
+        rayon::join(|| halve(first, half, grain, a), || halve(first + half, rows - half, grain, b));
+    });
 }

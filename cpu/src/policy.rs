@@ -77,6 +77,8 @@ struct Tile {
     holes: bool,
     /// There is no `old`: the ratio is 1.
     detached: bool,
+    /// The entry reads `topk_entropy`.
+    topk: bool,
     live: Marks,
     /// Tokens of the loss, the KL term, the entropy bonus: live ones that are not dropped.
     on: Marks,
@@ -90,6 +92,7 @@ struct Tile {
     sampler: Column,
     advantage: Column,
     entropy: Column,
+    topk_entropy: Column,
     flag: Column,
     value: Column,
     grad: Column,
@@ -118,6 +121,7 @@ impl Tile {
             n: 0,
             holes: false,
             detached: false,
+            topk: false,
             live: m,
             on: m,
             kl_on: m,
@@ -129,6 +133,7 @@ impl Tile {
             sampler: c,
             advantage: c,
             entropy: c,
+            topk_entropy: c,
             flag: c,
             value: c,
             grad: c,
@@ -145,6 +150,11 @@ impl Tile {
             own: [[0.0; 2]; TILE],
             written: c,
         }
+    }
+    /// The entropy that the entry reads.
+    #[inline(always)]
+    fn entropy(&self) -> &Column {
+        if self.topk { &self.topk_entropy } else { &self.entropy }
     }
     /// Tokens, rounded up to full vectors.
     #[inline(always)]
@@ -167,19 +177,25 @@ fn read(m: &Floats<'_>, start: usize, live: &Marks, (runs, full): (&[u8; TILE / 
         if full {
             to[..n].copy_from_slice(from);
         } else {
-            // A masked token is not read, not even to be dropped: its page may not exist. Masks have long runs.
-            for (k, (from, live)) in from.chunks(W).zip(live.chunks(W)).enumerate() {
-                let to = &mut to[k * W..k * W + from.len()];
-                match runs[k] as usize {
-                    0 => to.fill(0.0),
-                    some if some == from.len() => to.copy_from_slice(from),
-                    _ => {
-                        for ((to, &x), &live) in to.iter_mut().zip(from).zip(live) {
-                            *to = if live { x } else { 0.0 };
-                        }
-                    }
+            // A masked token is not read, not even to be dropped: its page may not exist. Masks have long runs, which are
+            // copied as arrays: a copy of any length is a call.
+            let (whole, rest) = from.as_chunks::<W>();
+            let (places, last) = to.split_at_mut(whole.len() * W);
+            let (marks, live) = live.split_at(whole.len() * W);
+            let some = |to: &mut [f32], from: &[f32], live: &[bool]| {
+                for ((to, x), &live) in to.iter_mut().zip(from).zip(live) {
+                    *to = if live { *x } else { 0.0 };
+                }
+            };
+            let marks = marks.as_chunks::<W>().0;
+            for (((to, from), live), run) in places.as_chunks_mut::<W>().0.iter_mut().zip(whole).zip(marks).zip(runs) {
+                match *run as usize {
+                    0 => *to = [0.0; W],
+                    W => *to = *from,
+                    _ => some(to, from, live),
                 }
             }
+            some(last, rest, live);
         }
     } else {
         for t in 0..n {
@@ -213,7 +229,8 @@ pub(crate) fn count(mask: &Option<Mask<'_>>, range: Range<usize>) -> usize {
     match mask {
         None => range.len(),
         Some(Mask::U8(m)) => match dense(m, range.start, range.len()) {
-            Some(m) => m.iter().filter(|&&x| x != 0).count(),
+            // bytes that add up in bytes
+            Some(m) => m.chunks(255).map(|m| m.iter().map(|&x| (x != 0) as u8).sum::<u8>() as usize).sum(),
             None => range.filter(|&i| m.get(i) != 0).count(),
         },
         Some(m) => range.filter(|&i| m.live(i)).count(),
@@ -230,6 +247,7 @@ struct Reads {
     sampler: bool,
     advantage: bool,
     entropy: bool,
+    topk_entropy: bool,
     flag: bool,
 }
 /// What drops tokens and weighs them.
@@ -364,6 +382,10 @@ impl Call<'_> {
         if let Some(h) = &self.inputs.entropy {
             read(h, start, &tile.live, runs, n, &mut tile.entropy);
         }
+        if let (Some(h), true) = (&self.inputs.topk_entropy, self.reads.topk_entropy) {
+            tile.topk = true;
+            read(h, start, &tile.live, runs, n, &mut tile.topk_entropy);
+        }
         if self.reads.flag {
             tile.flag.fill(1.0);
         }
@@ -455,7 +477,7 @@ fn token_lanes<S: Sixteen, E: TokenLoss<N>, const N: usize>(s: S, p: &[f64; N], 
             ref_logp: L32::load(s, &tile.reference, at, 0.0),
             sampler: zero,
             advantage: finite_only(L32::load(s, &tile.advantage, at, 0.0)),
-            entropy: L32::load(s, &tile.entropy, at, 0.0),
+            entropy: L32::load(s, tile.entropy(), at, 0.0),
             flag: L32::load(s, &tile.flag, at, 0.0),
             importance: zero,
         };
@@ -475,7 +497,7 @@ fn token_scalar<E: TokenLoss<N>, const N: usize>(p: &[f64; N], tile: &mut Tile) 
             ref_logp: tile.reference[i],
             sampler: 0.0,
             advantage: finite_only(tile.advantage[i]),
-            entropy: tile.entropy[i],
+            entropy: tile.entropy()[i],
             flag: tile.flag[i],
             importance: 0.0,
         };
@@ -498,6 +520,11 @@ fn kl_one<R: Real, E: KlEstimator<N>, const N: usize>(
     p: [R; N],
 ) -> Weighted<R> {
     const K3_ID: u32 = <truing_core::losses::K3 as catalog::Entry<0>>::ABOUT.id;
+    if kl.plain {
+        // what the stage around it gives
+        let y = E::eval(x, p);
+        return Weighted { value: y.value, logp: y.logp, shared: x.logp.lit(0.0) };
+    }
     let (how, z) = (kl.how, x.ref_logp - x.logp);
     let own = log_ratio(x.logp, x.old, kl.detached);
     let at = Ratios { x: if kl.shared.is_some() { shared } else { own }, z, apart: x.ref_logp - x.old };
@@ -526,14 +553,19 @@ fn kl_lanes<S: Sixteen, E: KlEstimator<N>, const N: usize>(s: S, kl: &Kl<'_>, ti
         let y = kl_one::<_, E, N>(x, kl, shared, p);
         y.value.store(&mut tile.kl, at);
         y.logp.store(&mut tile.kl_grad, at);
-        y.shared.store(&mut tile.kl_shared, at);
+        if kl.shared.is_some() {
+            y.shared.store(&mut tile.kl_shared, at);
+        }
     }
 }
 fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
     for i in 0..tile.padded() {
         let x = Estimate { logp: tile.logp[i], ref_logp: kl.reference(tile)[i], old: kl.old(tile)[i] };
         let y = kl_one::<_, E, N>(x, kl, kl.shared.unwrap_or(0.0), [0.0; N]);
-        (tile.kl[i], tile.kl_grad[i], tile.kl_shared[i]) = (y.value, y.logp, y.shared);
+        (tile.kl[i], tile.kl_grad[i]) = (y.value, y.logp);
+        if kl.shared.is_some() {
+            tile.kl_shared[i] = y.shared;
+        }
     }
 }
 /// What the estimates of a sequence share.
@@ -541,6 +573,8 @@ fn kl_scalar<E: KlEstimator<N>, const N: usize>(kl: &Kl<'_>, tile: &mut Tile) {
 struct Kl<'a> {
     context: &'a Context,
     how: &'a Estimator,
+    /// The estimate as it is, without weight, clamps and another gradient.
+    plain: bool,
     detached: bool,
     /// There is a reference of its own.
     apart: bool,
@@ -675,9 +709,12 @@ fn sums(call: &Call<'_>, tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
         }
         false => spoil(&mut spoiled, usual, n),
     }
-    for (read, x) in
-        [(reads.kl_reference, &tile.kl_reference), (reads.sampler, &tile.sampler), (reads.entropy, &tile.entropy)]
-    {
+    for (read, x) in [
+        (reads.kl_reference, &tile.kl_reference),
+        (reads.sampler, &tile.sampler),
+        (reads.entropy, &tile.entropy),
+        (reads.topk_entropy, &tile.topk_entropy),
+    ] {
         if read {
             spoil(&mut spoiled, [x], n);
         }
@@ -826,6 +863,7 @@ fn classify(call: &Call<'_>, tile: &Tile, b: usize, start: usize, i: usize, own:
         read(reads.kl_reference, &tile.kl_reference),
         read(reads.sampler, &tile.sampler),
         read(reads.entropy, &tile.entropy),
+        read(reads.topk_entropy, &tile.topk_entropy),
     ];
     let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
@@ -1163,7 +1201,13 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 RatioSource::Sampler => false,
             };
             let apart = call.inputs.kl_reference.is_some();
-            let mut kl = Kl { context: call.context, how, detached, apart, shared: None };
+            let alone = Estimator {
+                coef: how.coef,
+                stage: how.stage,
+                ratio_source: how.ratio_source,
+                ..Estimator::new(how.id)
+            };
+            let mut kl = Kl { context: call.context, how, plain: *how == alone, detached, apart, shared: None };
             if how.weight == EstimatorWeight::RatioSequence {
                 let [x, sum] = shared_ratio(call, b, &mut tile, kl);
                 (kl.shared, shared) = (Some(x as f32), sum);
@@ -1279,7 +1323,8 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 (Some(u), Main::Tile(_)) => u.get(start + t).is_finite(),
                 _ => true,
             };
-            if broken || tile.holes || out.status.is_some() {
+            // without either the tokens have no bits to report
+            if broken || out.status.is_some() {
                 for t in 0..n {
                     let status = match tile.live[t] {
                         false => row::IGNORED,
@@ -1618,7 +1663,8 @@ fn one(
             kl_reference: estimator.is_some() && inputs.kl_reference.is_some(),
             sampler: by(RatioSource::Sampler),
             advantage: info.about.reads(slot::ADVANTAGE) || info.about.reads(slot::LIST_TARGET),
-            entropy: info.about.reads(slot::ENTROPY) || options.bonus.is_some(),
+            entropy: (info.about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none()) || options.bonus.is_some(),
+            topk_entropy: info.about.reads(slot::ENTROPY) && inputs.topk_entropy.is_some(),
             flag: info.about.reads(slot::FLAG),
         },
         elementwise: info.kind == Kind::Token && estimator.is_none_or(|k| k.weight != EstimatorWeight::RatioSequence),

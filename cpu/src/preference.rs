@@ -815,6 +815,9 @@ pub(crate) fn run(
     let (kls, margins) = (problem.reads(slot::KL), problem.differentiates(SECOND));
     let (anchors, maps) = (problem.differentiates(slot::ANCHOR), if problem.maps() { n } else { 0 });
     let mut out_margin = out.grad_margin.take().or(out.grad_baseline.take());
+    // entries see the difference of the margins alone
+    let mut of_sides = [(out.grad_margin_chosen.take(), 1.0), (out.grad_margin_rejected.take(), -1.0)];
+    let by_margin = out_margin.is_some() || of_sides.iter().any(|(m, _)| m.is_some());
     let mut arena = Arena::new(scratch);
     let x = arena.take::<f64>(s)?;
     let grad = arena.take::<f64>(s)?;
@@ -916,8 +919,8 @@ pub(crate) fn run(
             let found = if kind == Kind::Pair { with_pair(term.id, call) } else { None };
             debug_assert!(found.is_none_or(|r| r.is_ok()), "checked by Problem::new");
         }
-        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || out_margin.is_some()) {
-            let margins = if out_margin.is_some() { &mut *grad_margin } else { &mut [] };
+        if scale != 0.0 && (out.grad_scores.is_some() || out.grad_kl.is_some() || by_margin) {
+            let margins = if by_margin { &mut *grad_margin } else { &mut [] };
             scatter(&feed, term, &partials, unreduced, plain, scale, grad, grad_kl, margins);
         }
     }
@@ -927,7 +930,7 @@ pub(crate) fn run(
         m.set(0, loss);
     }
     grad_flags(problem, inputs, [(&*grad, &out.grad_scores), (&*grad_kl, &out.grad_kl)], x, status);
-    if let Some(m) = &out_margin {
+    for m in out_margin.iter().chain(of_sides.iter().flat_map(|(m, _)| m)) {
         for (i, &g) in grad_margin.iter().enumerate() {
             let own = !g.is_finite() && status[i] & EXPLAINED == 0 && finite_upstream(inputs, i);
             status[i] |= if own { row::OVERFLOW } else { overflow(g, m) };
@@ -937,6 +940,13 @@ pub(crate) fn run(
     match &mut out.grad_kl {
         Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
         m => narrow(grad_kl, m),
+    }
+    for (m, sign) in &mut of_sides {
+        let Some(m) = m else { continue };
+        for i in 0..n {
+            let g = grad_margin.get(i).copied().unwrap_or(0.0);
+            m.set(i, if g == 0.0 { 0.0 } else { *sign * g });
+        }
     }
     match &mut out_margin {
         Some(m) if !margins => (0..n).for_each(|i| m.set(i, 0.0)),

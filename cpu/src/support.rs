@@ -316,7 +316,7 @@ fn mask_of<T: Cell>(
         for i in 0..n {
             let target = job.target(first + i);
             if target == Target::Ignored {
-                out.put(i, -1, &Kept::NONE, 0, |_| false);
+                out.put(i, -1, &Kept::NONE, 0, &|_| false);
                 status.iter_mut().for_each(|m| m.set(i, row::IGNORED));
                 continue;
             }
@@ -330,7 +330,7 @@ fn mask_of<T: Cell>(
             };
             slot.mark(kept.unwrap_or(0));
             let set = Kept { words: slot.words, extra: None };
-            flags |= out.put(i, kept.map_or(-1, |n| n as i32), &set, problem.valid(), |_| true);
+            flags |= out.put(i, kept.map_or(-1, |n| n as i32), &set, problem.valid(), &|_| true);
             status.iter_mut().for_each(|m| m.set(i, flags));
         }
     });

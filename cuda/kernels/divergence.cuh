@@ -243,6 +243,25 @@ TRUING_FN truing_u32 truing_why(const truing_side &s, truing_i64 row, truing_u32
     if (s.logits.dtype == TRUING_DTYPE_BF16) return truing_causes(s, truing_row<const truing_bf16>(s.logits, row) + first, first, n);
     return truing_causes(s, truing_row<const truing_f16>(s.logits, row) + first, first, n);
 }
+// A whole block of 16-bit columns as f32.
+template <class T> TRUING_FN void truing_spread(const unsigned short *place, float *x) {
+#pragma unroll 1
+    for (truing_u32 j = 8 * (threadIdx.x & 31); j < TRUING_BLOCK; j += 32 * 8) {
+        const uint4 q = *(const uint4 *)(place + j);
+        const truing_u32 w[4] = {q.x, q.y, q.z, q.w};
+        // all have read what is written over here: see truing_stage
+        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < 8; i += 4) {
+            uint4 y;
+            y.x = truing_bits(truing_vector<T>::get(w, i));
+            y.y = truing_bits(truing_vector<T>::get(w, i + 1));
+            y.z = truing_bits(truing_vector<T>::get(w, i + 2));
+            y.w = truing_bits(truing_vector<T>::get(w, i + 3));
+            *(uint4 *)(x + j + i) = y;
+        }
+    }
+}
 // The transformed logits of the n columns that a side has of a block, in place of the raw ones, dead ones up to `all`.
 TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 first, truing_u32 n, truing_u32 all, unsigned char *stage) {
     const truing_u32 lane = threadIdx.x & 31;
@@ -251,7 +270,11 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
     float *x = (float *)stage;
     const unsigned short *place = (const unsigned short *)truing_stage<truing_bf16, true>::place(stage, truing_row<const truing_bf16>(s.logits, row) + first);
     if (!narrow && n != 0) x = (float *)truing_stage<float, true>::place(stage, truing_row<const float>(s.logits, row) + first);
-    if (n != 0 && (narrow || biased || t.kind != TRUING_PLAIN)) {
+    const bool plain = !biased && t.kind == TRUING_PLAIN;
+    if (narrow && plain && n == TRUING_BLOCK && ((truing_u64)place & 15) == 0) {
+        if (half) truing_spread<truing_f16>(place, x);
+        else truing_spread<truing_bf16>(place, x);
+    } else if (n != 0 && (narrow || !plain)) {
 #pragma unroll 1
         for (truing_u32 j = lane; j < n + lane; j += 32 * 4) {
             float y[4];
@@ -261,7 +284,7 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
                 if (narrow) y[i] = half ? truing_widen_f16(place[at]) : truing_from((truing_u32)place[at] << 16);
                 else y[i] = x[at];
             }
-            if (biased || t.kind != TRUING_PLAIN) {
+            if (!plain) {
 #pragma unroll 1
                 for (int i = 0; i < 4; i++) {
                     // rotated: an index that is not known would put them into local memory

@@ -325,35 +325,35 @@ template <class T, class G>
 TRUING_FN void truing_grad_of(const truing_logprob_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
     const truing_u32 lane = threadIdx.x & 31, n = end - first;
     const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-            const truing_columns c = ((const truing_columns *)a.columns)[row];
-            const T *z = truing_row<const T>(a.logits, row) + first;
-            G *g = truing_row<G>(a.grad, row) + first;
-            for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
-            if (c.fill) {
-                for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
-                return;
-            }
-            const truing_transform t = truing_transform_of(a, row);
-            const bool biased = a.bias.data != 0;
-            const int PER = truing_vector<T>::COLUMNS;
-            // columns in front of the first that starts 16 bytes, and whole vectors behind it
-            truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
-            if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
-            if (vectors == 0) head = 0;
-            if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
-            else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
-            // what is left: the head and the tail, or everything
-            const truing_u32 rest = live - vectors * PER;
-    #pragma unroll 1
-            for (truing_u32 s = 0; s < rest; s += 32) {
-                const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
-                const bool on = k < rest;
-                const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
-                const float dz = truing_dz(c, t, x, biased, b, entry);
-                if (on) truing_narrow(dz, g + j);
-            }
-            __syncwarp();
-            if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
+    const truing_columns c = ((const truing_columns *)a.columns)[row];
+    const T *z = truing_row<const T>(a.logits, row) + first;
+    G *g = truing_row<G>(a.grad, row) + first;
+    for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
+    if (c.fill) {
+        for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
+        return;
+    }
+    const truing_transform t = truing_transform_of(a, row);
+    const bool biased = a.bias.data != 0;
+    const int PER = truing_vector<T>::COLUMNS;
+    // columns in front of the first that starts 16 bytes, and whole vectors behind it
+    truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
+    if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
+    if (vectors == 0) head = 0;
+    if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
+    else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+    // what is left: the head and the tail, or everything
+    const truing_u32 rest = live - vectors * PER;
+#pragma unroll 1
+    for (truing_u32 s = 0; s < rest; s += 32) {
+        const truing_u32 k = s + lane, j = k < head ? k : k + vectors * PER;
+        const bool on = k < rest;
+        const float x = on ? truing_widen(z[j]) : 0.0f, b = on && biased ? truing_bias(a, first + j) : 0.0f;
+        const float dz = truing_dz(c, t, x, biased, b, entry);
+        if (on) truing_narrow(dz, g + j);
+    }
+    __syncwarp();
+    if (lane == 0 && c.target - first < live) truing_narrow(c.target_dz, g + (c.target - first));
 }
 template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args &a) {
     const truing_u32 entry = truing_exp_table[threadIdx.x % 8];

@@ -1,9 +1,10 @@
 // Policy losses of tokens, sequences and estimators: core/src/policy.rs, with its bits.
 //
-// 1. truing_policy_count: a warp counts the tokens of a sequence. 2. truing_policy_totals: what the means divide by.
+// 1. truing_policy_count: a warp counts the tokens of a sequence. 2. truing_policy_totals: what the means divide by; for few
+//    sequences 1 does it.
 // 3. truing_policy_<kind>: a block has a sequence, 256 tokens at a time, a thread each: entry, estimator, gradient, status.
 //    The sums are 16 f64 chains by position, a lane each, joined by a fixed tree; a few are one chain over all tokens.
-// 4. truing_policy_finish: adds up the sequences in order.
+//    The block that ends last adds up the sequences in order.
 #include "segments.cuh"
 
 enum { TRUING_TOKEN = 1, TRUING_SEQUENCE, TRUING_ESTIMATOR };
@@ -17,7 +18,8 @@ enum { TRUING_TOKEN_MEAN = 1, TRUING_SEQ_MEAN_TOKEN_MEAN, TRUING_SEQ_MEAN_TOKEN_
 enum { S_MAIN, S_KL, S_CLIP, S_RATIO = 5, S_LEAST, S_MOST, S_K1, S_K3, S_VALUE, S_TERM, S_ENTROPY, S_BONUS, S_WEIGHT, S_WEIGHT_SQ, S_KEPT,
        S_COUNT = 18 };
 // Totals of the batch.
-enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS, T_SEQUENCES };
+enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS, T_SEQUENCES, T_TICKET };
+#define TRUING_FEW 32 // sequences
 
 struct truing_policy_args {
     truing_view logps, old, reference, sampler, kl_reference, entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
@@ -47,8 +49,7 @@ TRUING_FN double truing_share(double base, truing_u32 mode, truing_u32 length) {
     return truing_by_length(mode) ? base / (double)(length > 1 ? length : 1) : base;
 }
 
-extern "C" __global__ __launch_bounds__(128) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
+TRUING_FN void truing_count(const truing_policy_args &a) {
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
@@ -105,8 +106,10 @@ TRUING_FN double truing_denominator(truing_u32 mode, truing_u32 nonempty, truing
     default: return rows;
     }
 }
-extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
+// How many blocks of threads of the main kernel have ended.
+TRUING_FN truing_u64 *truing_ticket(const truing_policy_args &a) { return (truing_u64 *)a.totals + T_TICKET; }
+// By a warp.
+TRUING_FN void truing_totals(const truing_policy_args &a) {
     const truing_tally all = truing_tally_of(a.counts, a.sequences), own = truing_tally_of(a.lengths, a.sequences);
     const truing_tally bonus = truing_tally_of(a.bonus_lengths, a.sequences);
     a.counters[threadIdx.x] = 0;
@@ -123,6 +126,20 @@ extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __gr
     a.totals[T_BONUS_NOTHING] = none;
     a.totals[T_TOKENS] = (double)all.tokens;
     a.totals[T_SEQUENCES] = (double)all.sequences;
+    *truing_ticket(a) = 0;
+}
+
+// A warp for each sequence. If they are few, one block of threads has them all, and forms the totals too.
+extern "C" __global__ __launch_bounds__(32 * TRUING_FEW) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_count(a);
+    if (a.sequences > TRUING_FEW) return;
+    __syncthreads();
+    if (threadIdx.x < 32) truing_totals(a);
+}
+extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_totals(a);
 }
 
 // A token as the stages see it; a dead one holds 0 everywhere.
@@ -609,29 +626,19 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
     truing_put(a.out_sequence_status, b, status);
 }
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
-    truing_policy<TRUING_TOKEN>(a);
-}
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
-    truing_policy<TRUING_SEQUENCE>(a);
-}
-extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
-    truing_policy<TRUING_ESTIMATOR>(a);
-}
-
-extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
-    truing_wait();
+// Adds up the sequences in order, by the first warp of a block.
+TRUING_FN void truing_finish(const truing_policy_args &a) {
     __shared__ double all[S_COUNT];
     const truing_u32 lane = threadIdx.x;
+    // written by other multiprocessors
+    const volatile double *sums = a.sums;
+    const volatile truing_u64 *counters = a.counters;
     const bool nothing = a.totals[T_NOTHING] != 0.0;
     // a lane has a sum, over the sequences in order
     double sum = lane == S_LEAST ? TRUING_INF : lane == S_MOST ? -TRUING_INF : 0.0;
     if (lane < S_COUNT)
         for (truing_i64 b = 0; b < a.sequences; b++) {
-            const double x = a.sums[b * S_COUNT + lane];
+            const double x = sums[b * S_COUNT + lane];
             if (lane == S_LEAST) sum = a.counts[b] > 0 && x < sum ? x : sum;
             else if (lane == S_MOST) sum = a.counts[b] > 0 && x > sum ? x : sum;
             else if (lane != S_TERM) sum += x;
@@ -646,7 +653,7 @@ extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __gr
     const double loss = main + kl_term + bonus;
     const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
     bool known = false;
-    for (int k = 0; k < 32; k++) known |= (reasons >> k & 1) && a.counters[k] > 0;
+    for (int k = 0; k < 32; k++) known |= (reasons >> k & 1) && counters[k] > 0;
     bool beyond = !truing_finite(loss) && !known;
     if (a.out_loss.data) {
         beyond |= truing_overflow(loss, a.out_loss) != 0;
@@ -666,6 +673,39 @@ extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __gr
         for (int k = 0; k < 32; k++) {
             const truing_u32 bit = 1u << k;
             const truing_i64 more = (bit == TRUING_ROW_OVERFLOW && beyond) + (bit == TRUING_ROW_EMPTY && nothing);
-            truing_put(a.out_counters, k, (truing_i64)a.counters[k] + more);
+            truing_put(a.out_counters, k, (truing_i64)counters[k] + more);
         }
+}
+// The block that ends last adds up.
+TRUING_FN void truing_close(const truing_policy_args &a) {
+    __shared__ bool last;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        last = atomicAdd(truing_ticket(a), (truing_u64)1) + 1 == (truing_u64)a.sequences;
+        __threadfence();
+    }
+    __syncthreads();
+    if (last && threadIdx.x < 32) truing_finish(a);
+}
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_policy<TRUING_TOKEN>(a);
+    truing_close(a);
+}
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_policy<TRUING_SEQUENCE>(a);
+    truing_close(a);
+}
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_policy<TRUING_ESTIMATOR>(a);
+    truing_close(a);
+}
+
+// Of no sequence at all.
+extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_finish(a);
 }

@@ -260,29 +260,37 @@ TRUING_FN double truing_weight(const truing_preference_args &a, truing_i64 i) {
     return a.weighs ? 1.0 : truing_each(a.item_weight, i, 1.0);
 }
 #define TRUING_TILE 1024
+#define TRUING_ADDERS 1024 // threads: they are loads under way, which few threads would wait for one after the other
 enum { TRUING_OF_LOSS, TRUING_OF_WEIGHT, TRUING_OF_CHOSEN, TRUING_OF_REJECTED, TRUING_SUMS };
-extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const __grid_constant__ truing_preference_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_ADDERS) void truing_preference_reduce(const __grid_constant__ truing_preference_args a) {
     truing_wait();
     __shared__ double tile[TRUING_SUMS][TRUING_TILE], chains[TRUING_SUMS][8];
-    __shared__ truing_u32 live_of[8], correct_of[8], seen_of[8];
+    __shared__ truing_u32 live_of[TRUING_ADDERS / 32], correct_of[TRUING_ADDERS / 32], seen_of[TRUING_ADDERS / 32];
     const truing_u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     truing_u32 live = 0, correct = 0, seen = 0;
     double chain = 0.0;
     for (truing_i64 at = 0; at < a.items; at += TRUING_TILE) {
         const truing_u32 many = a.items - at < TRUING_TILE ? (truing_u32)(a.items - at + 7) & ~7u : TRUING_TILE;
-        for (truing_u32 k = thread; k < many; k += 256) {
+        for (truing_u32 k = thread; k < many; k += TRUING_ADDERS) {
             const truing_i64 i = at + k;
             double loss = 0.0, weight = 0.0, chosen = 0.0, rejected = 0.0;
             if (i < a.items) {
+                // read before anything is known: none of them waits for another
                 const truing_u32 now = a.now[i];
+                const double value = a.value[i];
+                double own = 0.0, other = 0.0;
+                if (a.first) {
+                    own = a.reward_a[i];
+                    other = a.reward_b[i];
+                }
                 seen |= now;
                 if (truing_counts(a, now)) {
                     weight = truing_weight(a, i);
-                    loss = weight == 0.0 ? 0.0 : weight * a.value[i];
+                    loss = weight == 0.0 ? 0.0 : weight * value;
                     live++;
                     if (a.first) {
-                        chosen = a.reward_a[i];
-                        rejected = a.reward_b[i];
+                        chosen = own;
+                        rejected = other;
                         correct += !a.unpaired && chosen > rejected;
                         if (a.unpaired && a.label.data && truing_int_at(a.label, i) <= 0) {
                             rejected = chosen;
@@ -313,16 +321,15 @@ extern "C" __global__ __launch_bounds__(256) void truing_preference_reduce(const
         seen_of[warp] = seen;
     }
     __syncthreads();
-    if (thread != 0) return;
+    if (warp != 0) return;
+    live = __reduce_add_sync(TRUING_ALL_LANES, live_of[lane]);
+    correct = __reduce_add_sync(TRUING_ALL_LANES, correct_of[lane]);
+    seen = __reduce_or_sync(TRUING_ALL_LANES, seen_of[lane]);
+    if (lane != 0) return;
     double sums[TRUING_SUMS];
     for (int k = 0; k < TRUING_SUMS; k++) {
         const double *s = chains[k];
         sums[k] = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-    }
-    for (int w = 1; w < 8; w++) {
-        live += live_of[w];
-        correct += correct_of[w];
-        seen |= seen_of[w];
     }
     double divisor = a.reduction == TRUING_MEAN_OF ? (double)live : a.reduction == TRUING_WEIGHTED_MEAN_OF ? sums[TRUING_OF_WEIGHT] : 1.0;
     if (a.normaliser != 0.0) divisor = a.normaliser;

@@ -20,7 +20,7 @@ pub(crate) const FILE: File = File { name: c"preference.cu", text: include_str!(
 const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
-const ADDERS: u32 = 256;
+const ADDERS: u32 = 1024;
 
 /// How sequences form items; see [`spec::Items`].
 #[derive(Clone, Copy, Debug)]

@@ -1387,9 +1387,9 @@ pub struct truing_item_outputs {
     pub out_reward_rejected: *const truing_tensor,
     /// f64 or f32 [P], wrt margin_chosen - margin_rejected.
     pub grad_margin_out: *const truing_tensor,
-    /// f64 or f32 [P], entries whose margin slots are not a difference.
+    /// f64 or f32 [P], wrt margin_chosen; 0 where the entry has no such partial.
     pub grad_margin_chosen_out: *const truing_tensor,
-    /// f64 or f32 [P].
+    /// f64 or f32 [P], wrt margin_rejected.
     pub grad_margin_rejected_out: *const truing_tensor,
     /// f64 or f32 [S].
     pub grad_baseline_out: *const truing_tensor,
@@ -1533,7 +1533,7 @@ pub struct truing_side_term {
     pub divisor: truing_side_divisor,
     /// Its tokens; required when coef != 0.
     pub scope: truing_side_scope,
-    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+    /// 0 = -logprob of the target; else this divergence to `ref_head`'s row: FORWARD_KL, or REVERSE_KL (KL(policy||ref)).
     pub divergence: truing_divergence_kind,
     /// 0.
     pub reserved0: u32,
@@ -1592,7 +1592,7 @@ pub struct truing_linear_preference_args {
     pub side_term: truing_side_term,
     /// f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
     pub score_coefficients: *const truing_tensor,
-    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+    /// f64 [S], dL/dkl, phase WITH_COEFFICIENTS with `ref_head`.
     pub kl_coefficients: *const truing_tensor,
     /// f32 [N,12] of the first phase, NULL = recompute.
     pub stats: *const truing_tensor,
@@ -1604,7 +1604,7 @@ pub struct truing_linear_preference_args {
     pub grad_scale: f64,
     /// Required.
     pub phase: truing_phase,
-    /// Pair weight from this head, 0 = off.
+    /// Pair weight from this head, a further factor beside `groups.item_weight`; 0 = off.
     pub wpo: truing_wpo_form,
     /// `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
     pub extra_term_size: u32,
@@ -1618,7 +1618,7 @@ pub struct truing_linear_preference_args {
     pub out_scores: *const truing_tensor,
     /// f64 [S], with ref_head or ref_logps.
     pub out_ref_scores: *const truing_tensor,
-    /// f64 [S], sum of KL(ref||policy), with ref_head.
+    /// f64 [S], sum of KL(ref||policy) (of the side term's divergence, where that is another), with ref_head.
     pub out_kl: *const truing_tensor,
     /// i32 [S], live tokens.
     pub out_counts: *const truing_tensor,
@@ -1948,8 +1948,10 @@ pub struct truing_policy_forward_args {
     pub workspace_size: usize,
     /// float [N] or [B,T], nats; value losses: V.
     pub logps: *const truing_tensor,
-    /// f32 [N], nats: bonus, eaft.
+    /// f32 [N], nats: bonus, and eaft without `topk_entropy`.
     pub entropy: *const truing_tensor,
+    /// f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
+    pub topk_entropy: *const truing_tensor,
     /// Everything else.
     pub inputs: truing_policy_inputs,
     /// float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
@@ -4814,7 +4816,7 @@ args! {
     truing_sequence_backward_args: 264,
     truing_preference_forward_args: 632,
     truing_linear_preference_args: 1440,
-    truing_policy_forward_args: 824,
+    truing_policy_forward_args: 832,
     truing_linear_policy_args: 1440,
     truing_divergence_forward_args: 952,
     truing_divergence_backward_args: 856,

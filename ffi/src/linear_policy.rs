@@ -3,14 +3,15 @@ use crate::abi::*;
 use crate::boundary::{grad_scale, guard, sizes, unavailable, unknown};
 use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
-use crate::linear_preference::RefHeadTensors;
-use crate::logprob::{self, RowTensors, support};
+use crate::linear_preference::{RefHeadTensors, divergence};
+use crate::logprob::{self, RowTensors};
 use crate::policy::{PolicyPlaces, PolicyTensors, options, terms, upstream};
 use crate::preference::TERMS;
 use crate::sequence::segments;
+use crate::support::SupportTensors;
 use crate::tensor::{Call, Input};
 use truing_core::catalog::MAX_PARAMS;
-use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, Phase, Problem};
+use truing_core::linear_policy::{Inputs, Options, Outputs, Phase, Problem};
 use truing_core::policy::{Aggregate, Level, Mode, TermInputs};
 use truing_core::{Error, Result, Value, policy};
 use truing_cpu::linear_logprob::Grads;
@@ -77,8 +78,6 @@ unsafe fn parse(
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
     let transform = &args.head.transform;
     unavailable!("transform", transform; logit_round);
-    support(&args.support)?;
-    unavailable!(args; kl_coefficients, pair_stats, out_pair_stats);
     let phase = match args.phase {
         TRUING_PHASE_SINGLE => Phase::Single,
         TRUING_PHASE_FIGURES => Phase::Figures,
@@ -86,6 +85,7 @@ unsafe fn parse(
         other => return unknown("phase", other, "TRUING_PHASE_*"),
     };
     let head = HeadTensors::parse(&mut t, &args.head)?;
+    let support = SupportTensors::parse(&mut t, &args.support)?;
     let ref_head = RefHeadTensors::parse(&mut t, &args.ref_head, args.head.transform.n_valid_vocab)?;
     let rows = RowTensors::with_sequences(&mut t, &args.rows)?;
     let row_offsets = t.input("rows.cu_seqlens", args.rows.cu_seqlens)?;
@@ -99,7 +99,9 @@ unsafe fn parse(
     let inputs = PolicyTensors::parse(&mut t, &args.inputs, losses.as_ref().map_or(&[], |(_, own)| own))?;
     let logp_coefficients = t.input("logp_coefficients", args.logp_coefficients)?;
     let entropy_coefficients = t.input("entropy_coefficients", args.entropy_coefficients)?;
+    let kl_coefficients = t.input("kl_coefficients", args.kl_coefficients)?;
     let stats = logprob::stats(&mut t, args.stats, args.flags)?;
+    let pair_stats = logprob::saved(&mut t, "pair_stats", args.pair_stats, args.flags)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let grads = head.grads(&mut t, &args.grads, args.flags)?;
     let places = PolicyPlaces::parse(&mut t, &args.outputs)?;
@@ -107,6 +109,7 @@ unsafe fn parse(
     let entropy = t.output("out_entropy", args.out_entropy)?;
     let log_sum_sq = t.output("out_log_sum_sq", args.out_log_sum_sq)?;
     let out_stats = t.output("out_stats", args.out_stats)?;
+    let out_pair_stats = t.output("out_pair_stats", args.out_pair_stats)?;
     let policy = match &losses {
         Some((terms, _)) => options(&args.inputs, terms, true)?,
         None => policy::Options::new(0, Level::Token, Aggregate::new(Mode::TokenMean)),
@@ -116,15 +119,8 @@ unsafe fn parse(
         policy,
         phase,
         reference: ref_head.options(&args.ref_head, &args.rows, args.flags)?,
-        divergence: match args.inputs.kl.divergence {
-            0 => None,
-            TRUING_DIVERGENCE_FORWARD_KL => Some(Divergence::Forward),
-            TRUING_DIVERGENCE_REVERSE_KL => Some(Divergence::Reverse),
-            other => {
-                let expected = "TRUING_DIVERGENCE_FORWARD_KL or TRUING_DIVERGENCE_REVERSE_KL";
-                return unknown("inputs.kl.divergence", other, expected);
-            }
-        },
+        divergence: divergence("inputs.kl.divergence", args.inputs.kl.divergence)?,
+        support: None,
     };
 
     let ok = &t.check()?;
@@ -133,6 +129,10 @@ unsafe fn parse(
     let shape = head.shape()?;
     let tokens = &head.tokens();
     let (hidden, weight) = head.operands(ok, tokens)?;
+    options.support = match &support {
+        Some(s) => s.view(ok, tokens).map(|over| Some((over.support, over.outside)))?,
+        None => None,
+    };
     options.policy.groups = if phase == Phase::Single { inputs.group_offsets.list(ok)? } else { None };
     let problem = Problem::new(shape, segments, options)?;
     let mut place = [TermInputs::default(); TERMS];
@@ -156,13 +156,16 @@ unsafe fn parse(
         ref_head: ref_head.view(ok, tokens)?,
         logp_coefficients: logp_coefficients.tokens(ok, tokens)?,
         entropy_coefficients: entropy_coefficients.tokens(ok, tokens)?,
+        kl_coefficients: kl_coefficients.tokens(ok, tokens)?,
         stats: stats.rows(ok, tokens)?,
+        pair_stats: pair_stats.rows(ok, tokens)?,
     };
     let outputs = Outputs {
         logps: logps.tokens(ok, tokens)?,
         entropy: entropy.tokens(ok, tokens)?,
         log_sum_sq: log_sum_sq.tokens(ok, tokens)?,
         stats: out_stats.rows(ok, tokens)?,
+        pair_stats: out_pair_stats.rows(ok, tokens)?,
         policy: places.view(ok, tokens)?,
     };
     run(&context, &problem, &inputs, outputs, grads.view(ok, tokens)?, workspace.bytes(ok))

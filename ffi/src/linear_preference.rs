@@ -8,7 +8,9 @@ use crate::preference::{GroupTensors, OutputTensors, TERMS, terms};
 use crate::sequence::{self, SCORE_FLAGS, segments};
 use crate::tensor::{Call, Checked, Input, Leading, Tensors};
 use truing_core::catalog::MAX_PARAMS;
-use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm};
+use truing_core::linear_preference::{
+    Divergence, Inputs, Options, Outputs, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm, Wpo,
+};
 use truing_core::logprob::{Transform, TransformInputs};
 use truing_core::preference::Items;
 use truing_core::{Error, Result, Value};
@@ -77,7 +79,6 @@ unsafe fn parse(
     unavailable!("transform", transform; logit_round);
     support(&args.support)?;
     element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
-    unavailable!(args; side_term.divergence, kl_coefficients, pair_stats, wpo, out_pair_stats);
     let phase = match args.phase {
         TRUING_PHASE_SINGLE => Phase::Single,
         TRUING_PHASE_FIGURES => Phase::Figures,
@@ -95,7 +96,9 @@ unsafe fn parse(
     let ref_scores = t.input("ref_scores", args.ref_scores)?;
     let groups = GroupTensors::parse(&mut t, &args.groups)?;
     let score_coefficients = t.input("score_coefficients", args.score_coefficients)?;
+    let kl_coefficients = t.input("kl_coefficients", args.kl_coefficients)?;
     let stats = logprob::stats(&mut t, args.stats, args.flags)?;
+    let pair_stats = logprob::saved(&mut t, "pair_stats", args.pair_stats, args.flags)?;
     let grad_output = t.input("grad_output", args.grad_output)?;
     let grads = head.grads(&mut t, &args.grads, args.flags)?;
     let logps = t.output("out_logps", args.out_logps)?;
@@ -105,6 +108,7 @@ unsafe fn parse(
     let out_kl = t.output("out_kl", args.out_kl)?;
     let out_side = t.output("out_side_term", args.out_side_term)?;
     let out_stats = t.output("out_stats", args.out_stats)?;
+    let out_pair_stats = t.output("out_pair_stats", args.out_pair_stats)?;
     let row_status = t.output("out_row_status", args.out_row_status)?;
     let outputs = OutputTensors::parse(&mut t, &args.items, &args.outputs)?;
     let options = Options {
@@ -114,6 +118,17 @@ unsafe fn parse(
         phase,
         side: side(&args.side_term)?,
         reference: ref_head.options(&args.ref_head, &args.rows, args.flags)?,
+        kl: match phase {
+            Phase::Single => false,
+            Phase::Figures => out_kl.is_some() || out_pair_stats.is_some(),
+            Phase::WithCoefficients => kl_coefficients.is_some(),
+        },
+        wpo: match args.wpo {
+            0 => None,
+            TRUING_WPO_TRL => Some(Wpo::Trl),
+            TRUING_WPO_PLAIN => Some(Wpo::Plain),
+            other => return unknown("wpo", other, "0 or TRUING_WPO_*"),
+        },
     };
 
     let ok = &t.check()?;
@@ -147,7 +162,9 @@ unsafe fn parse(
         side_mask: side_mask.tokens(ok, tokens)?,
         groups: groups.view(ok)?,
         score_coefficients: score_coefficients.list(ok)?,
+        kl_coefficients: kl_coefficients.list(ok)?,
         stats: stats.rows(ok, tokens)?,
+        pair_stats: pair_stats.rows(ok, tokens)?,
         grad_output: grad_output.list(ok)?,
         grad_scale: grad_scale(args.grad_scale, args.flags),
     };
@@ -159,6 +176,7 @@ unsafe fn parse(
         kl: out_kl.list(ok)?,
         side: out_side.scalar(ok)?,
         stats: out_stats.rows(ok, tokens)?,
+        pair_stats: out_pair_stats.rows(ok, tokens)?,
         row_status: row_status.tokens(ok, tokens)?,
         preference: outputs.view(ok)?,
     };
@@ -225,6 +243,15 @@ impl RefHeadTensors {
     }
 }
 
+/// The KL of two heads' rows; 0 is none.
+pub(crate) fn divergence(field: &'static str, kind: truing_divergence_kind) -> Result<Option<Divergence>> {
+    match kind {
+        0 => Ok(None),
+        TRUING_DIVERGENCE_FORWARD_KL => Ok(Some(Divergence::Forward)),
+        TRUING_DIVERGENCE_REVERSE_KL => Ok(Some(Divergence::Reverse)),
+        other => unknown(field, other, "TRUING_DIVERGENCE_FORWARD_KL or TRUING_DIVERGENCE_REVERSE_KL"),
+    }
+}
 /// The side term that a struct asks for; a `coef` of 0 is none.
 fn side(t: &truing_side_term) -> Result<Option<SideTerm>> {
     if t.coef == 0.0 {
@@ -232,6 +259,7 @@ fn side(t: &truing_side_term) -> Result<Option<SideTerm>> {
         idle("side_term.normaliser", &t.normaliser, "0 without a coef")?;
         idle("side_term.divisor", &t.divisor, "0 without a coef")?;
         idle("side_term.scope", &t.scope, "0 without a coef")?;
+        idle("side_term.divergence", &t.divergence, "0 without a coef")?;
         return Ok(None);
     }
     if t.divisor != TRUING_SIDE_DIVISOR_EXTERNAL {
@@ -252,5 +280,6 @@ fn side(t: &truing_side_term) -> Result<Option<SideTerm>> {
             TRUING_SIDE_DIVISOR_ITEM_SUM => SideDivisor::ItemSum,
             other => return unknown("side_term.divisor", other, "TRUING_SIDE_DIVISOR_*"),
         },
+        divergence: divergence("side_term.divergence", t.divergence)?,
     }))
 }

@@ -1070,8 +1070,11 @@ impl UpstreamTensors {
 
 /// Saved statistics, left out where the caller wants them recomputed.
 pub(crate) fn stats(t: &mut Tensors, stats: *const truing_tensor, flags: u64) -> Result<Input> {
-    let given = if flags & TRUING_RECOMPUTE == 0 { stats } else { core::ptr::null() };
-    t.input("stats", given)
+    saved(t, "stats", stats, flags)
+}
+/// Saved statistics, unless they are to be computed again.
+pub(crate) fn saved(t: &mut Tensors, field: &'static str, x: *const truing_tensor, flags: u64) -> Result<Input> {
+    t.input(field, if flags & TRUING_RECOMPUTE == 0 { x } else { core::ptr::null() })
 }
 
 /// Refuses the logits that only a whole row without a support may have.

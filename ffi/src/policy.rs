@@ -73,6 +73,7 @@ struct Forward<'p> {
     terms: Terms<'p>,
     logps: Input,
     entropy: Input,
+    topk_entropy: Input,
     inputs: PolicyTensors,
     grad_output: Input,
     places: PolicyPlaces,
@@ -96,6 +97,7 @@ impl<'p> Forward<'p> {
             terms,
             logps: t.required("logps", args.logps)?,
             entropy: t.input("entropy", args.entropy)?,
+            topk_entropy: t.input("topk_entropy", args.topk_entropy)?,
             inputs: PolicyTensors::parse(t, &args.inputs, own)?,
             grad_output: t.input("grad_output", args.grad_output)?,
             places: PolicyPlaces::parse(t, &args.outputs)?,
@@ -119,6 +121,7 @@ impl<'p> Forward<'p> {
         let inputs = Inputs {
             logps: logps.tokens(ok, tokens)?.expect("required"),
             entropy: self.entropy.tokens(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
             grad_output: upstream(&self.grad_output, &options, ok, tokens)?,
             grad_scale: grad_scale(args.grad_scale, args.flags),
             ..view
@@ -144,6 +147,7 @@ impl<'p> Forward<'p> {
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
         let tokens = &Leading::new(self.logps.dims());
         let options = options(&args.inputs, &self.terms, false)?;
+        only_on_cpu(&[("topk_entropy", self.topk_entropy.is_some())])?;
         let inputs = truing_cuda::policy::Inputs {
             entropy: self.entropy.tokens(ok, tokens)?,
             grad_output: self.grad_output.scalar(ok)?,

@@ -438,6 +438,8 @@ pub(crate) struct OutputTensors {
     grad_scores: Output,
     grad_kl: Output,
     grad_margin: Output,
+    grad_margin_chosen: Output,
+    grad_margin_rejected: Output,
     grad_baseline: Output,
     grad_params: Output,
     aux: Output,
@@ -451,7 +453,7 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_margin_chosen_out, grad_margin_rejected_out, grad_beta_out);
+        unavailable!("items", items; grad_beta_out);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,
@@ -460,6 +462,8 @@ impl OutputTensors {
             grad_scores: t.output("outputs.grad_scores_out", outputs.grad_scores_out)?,
             grad_kl: t.output("outputs.grad_kl_out", outputs.grad_kl_out)?,
             grad_margin: t.output("items.grad_margin_out", items.grad_margin_out)?,
+            grad_margin_chosen: t.output("items.grad_margin_chosen_out", items.grad_margin_chosen_out)?,
+            grad_margin_rejected: t.output("items.grad_margin_rejected_out", items.grad_margin_rejected_out)?,
             grad_baseline: t.output("items.grad_baseline_out", items.grad_baseline_out)?,
             grad_params: t.output("items.grad_params_out", items.grad_params_out)?,
             aux: t.output("items.out_aux", items.out_aux)?,
@@ -477,6 +481,8 @@ impl OutputTensors {
             grad_scores: self.grad_scores.list(ok)?,
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
+            grad_margin_chosen: self.grad_margin_chosen.list(ok)?,
+            grad_margin_rejected: self.grad_margin_rejected.list(ok)?,
             grad_baseline: self.grad_baseline.list(ok)?,
             grad_params: self.grad_params.list(ok)?,
             aux: self.aux.list(ok)?,
@@ -487,7 +493,11 @@ impl OutputTensors {
     }
     #[cfg(feature = "cuda")]
     fn on_device(self, ok: &Checked) -> Result<truing_cuda::preference::Outputs> {
-        only_on_cpu(&[("items.grad_params_out", self.grad_params.is_some())])?;
+        only_on_cpu(&[
+            ("items.grad_params_out", self.grad_params.is_some()),
+            ("items.grad_margin_chosen_out", self.grad_margin_chosen.is_some()),
+            ("items.grad_margin_rejected_out", self.grad_margin_rejected.is_some()),
+        ])?;
         Ok(truing_cuda::preference::Outputs {
             loss: self.loss.scalar(ok)?,
             losses: self.losses.list(ok)?,

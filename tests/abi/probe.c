@@ -1070,6 +1070,7 @@ static void probe_policy_forward_args(void) {
     F(truing_policy_forward_args, workspace_size);
     F(truing_policy_forward_args, logps);
     F(truing_policy_forward_args, entropy);
+    F(truing_policy_forward_args, topk_entropy);
     F(truing_policy_forward_args, inputs);
     F(truing_policy_forward_args, grad_output);
     F(truing_policy_forward_args, grad_scale);

@@ -338,11 +338,11 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
             grad_kl: Some(kl.cpu()),
             grad_margin,
             grad_baseline,
-            grad_params: None,
             aux: about.aux.then(|| aux.cpu()),
             statistics: Some(&mut want.statistics),
             status: Some(MatrixMut::vector(&mut want.status)),
             counters: Some(&mut want.counters),
+            ..spec::Outputs::default()
         };
         with_scratch(bytes, |scratch| truing_cpu::preference::forward(&cpu, &problem, &spec_inputs, out, scratch))
             .unwrap_or_else(|e| panic!("{what}: {e}"));

@@ -279,6 +279,7 @@ static inline unsigned __reduce_min_sync(unsigned m, unsigned v) {
 static inline unsigned __reduce_or_sync(unsigned m, unsigned v) {
     return shim::reduce(m, v, [](unsigned a, unsigned b) { return a | b; });
 }
+static inline void __threadfence() {}
 template <class T> static inline T atomicAdd(T *to, T x) {
     const T old = *to;
     *to += x;

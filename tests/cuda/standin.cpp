@@ -6,7 +6,13 @@
 #include "sequence.cu"
 #include "preference.cu"
 #include "policy.cu"
+#ifdef TRUING_FEW_FORMS // what a planted bug needs: g++ takes half a minute for all of them
+#include "divergence.cuh"
+TRUING_DIVERGENCE(two_way)
+TRUING_DIVERGENCE(cosine_probs)
+#else
 #include "divergence.cu"
+#endif
 #include <dlfcn.h>
 #include <map>
 #include <mutex>

@@ -432,6 +432,53 @@ def two_heads():
     k1 = truing.linear_policy("ppo_clip", h, w, y, kl="k1", kl_weight="one", kl_gradient="pathwise", out_kl=True, **heads)
     close(k1.kl, taken[0] - taken[1], 1e-4, "log-probs of a reference head")
     refused("INVALID_ARGUMENT", "inputs.kl.id", truing.linear_policy, "ppo_clip", h, w, y, kl="k1", kl_divergence="forward_kl", **heads)
+    # the same in two phases: figures, the split form, gradients
+    of_heads = dict(ref_hidden=r, ref_weight=wr)
+    kl_way = dict(kl_divergence="forward_kl", kl_coef=0.5)
+    whole = truing.linear_policy("ppo_clip", h, w, y, **kl_way, **heads)
+    first = truing.linear_policy(None, h, w, y, phase="figures", logps=True, out_kl=True, out_pair_stats=True, **of_heads,
+                                 kl_divergence="forward_kl")  # fmt: skip
+    close(first.kl, ways[0][1].sum(-1), 1e-5, "divergence in phase figures")
+    second = truing.linear_policy(None, h, w, y, phase="with_coefficients", pair_stats=first.pair_stats, **of_heads,
+                                  logp_coefficients=np.full((4, n), -1 / (4 * n), "f4"), kl_divergence="forward_kl",
+                                  kl_coefficients=np.full((4, n), 0.5 / (4 * n), "f4"))  # fmt: skip
+    check((second.grad_hidden == whole.grad_hidden).all(), "a divergence in two phases")
+    pairs = dict(score="sum", **of_heads)
+    first = truing.linear_preference(None, h, w, y, phase="figures", scores=True, kl=True, out_pair_stats=True, **pairs)
+    split = truing.preference("tdpo1", first.scores, kl=first.kl, params={"beta": 0.3}, reduction="mean", layout="interleaved",
+                              grad_kl=True)  # fmt: skip
+    second = truing.linear_preference(None, h, w, y, phase="with_coefficients", score_coefficients=split.grad_scores,
+                                      kl_coefficients=split.grad_kl, pair_stats=first.pair_stats, **pairs)  # fmt: skip
+    check((second.grad_weight == by_token.grad_weight).all(), "tdpo1 in two phases")
+    refused("INVALID_ARGUMENT", "ref_head", truing.linear_preference, None, h, w, y, score="sum",
+            phase="with_coefficients", score_coefficients=split.grad_scores, kl_coefficients=split.grad_kl)  # fmt: skip
+    retain = truing.linear_preference("cpo", h, w, y, side_coef=2.0, side_scope="masked", side_divisor="pooled",
+                                      side_divergence="forward_kl", side_term=True, **both)  # fmt: skip
+    close(retain.side_term, kl.sum() / (4 * n), 1e-5, "divergence as side term")
+    refused("INVALID_ARGUMENT", "side_term.divergence", truing.linear_preference, "cpo", h, w, y, side_coef=2.0,
+            side_scope="masked", side_divisor="pooled", side_divergence="jsd", **both)  # fmt: skip
+    means, squares = taken[0].mean(1), np.log(np.exp(2 * policy).sum(-1)).mean(1)
+    for form, log in (("plain", np.minimum(means[0::2] + means[1::2], 0)), ("trl", (means - squares)[0::2] + (means - squares)[1::2])):
+        got = truing.linear_preference("dpo", h, w, y, params={"beta": 0.3}, wpo=form, **both)
+        want = np.log1p(np.exp(-0.3 * (ratio[0::2] - ratio[1::2])))
+        close(got.loss, (np.exp(log) * want).mean(), 1e-5, f"wpo {form}")
+    # over the three most probable columns; eaft, whose entropy is that of the 20 most probable tokens
+    kept = truing.linear_policy("reinforce", h, w, y, phase="single", level="token", aggregate="token_sum", logps=True,
+                                advantage=np.ones(4, "f4"), support=dict(preset="hf", top_k=3))  # fmt: skip
+    thresholds = np.sort(policy, -1)[..., -3:]
+    inside = np.log(np.exp(np.where(policy >= thresholds[..., :1], policy, -np.inf)).sum(-1))
+    outside = np.logaddexp(inside, np.where(taken[0] < thresholds[..., 0], taken[0], -np.inf))
+    close(kept.logps, taken[0] - outside, 1e-5, "log-probs over a support")
+    close(kept.loss, -(taken[0] - outside).sum(), 1e-4, "a loss over a support")
+    entropy = -(np.exp(policy) * policy).sum(-1)
+    fused = truing.linear_policy("eaft", h, w, y, phase="single", level="token", aggregate="token_mean", entropy_coef=0.1)
+    want = -(entropy / 3 * taken[0]).mean() - 0.1 * entropy.mean()
+    close(fused.loss, want, 1e-5, "eaft beside a bonus")
+    split = truing.policy("eaft", taken[0], level="token", aggregate="token_mean", entropy_coef=0.1, entropy=2 * entropy.astype("f4"),
+                          topk_entropy=entropy.astype("f4"))  # fmt: skip
+    close(split.loss, want - 0.1 * entropy.mean(), 1e-5, "entropies of its own for eaft")
+    refused("INVALID_ARGUMENT", "topk_entropy", truing.policy, "nll", taken[0], level="token", aggregate="token_mean",
+            topk_entropy=entropy.astype("f4"))  # fmt: skip
     plain = dict(score="sum", phase="single", reduction="mean", layout="interleaved", params={"beta": 0.3})
     alone = truing.linear_preference("cpo", h, w, y, **plain)
     nll = truing.linear_preference("cpo", h, w, y, side_coef=0.5, side_scope="chosen", side_divisor="pooled", side_term=True, **plain)

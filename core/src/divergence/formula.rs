@@ -87,7 +87,7 @@ fn like<R: Real>(x: R, v: f32) -> R {
 }
 #[inline(always)]
 fn limit<R: Real>(x: R, top: R) -> R {
-    x.select_lt(-top, -top, top.select_lt(x, top, x))
+    x.at_most(top).at_least(-top)
 }
 
 /// One column.
@@ -129,11 +129,11 @@ pub fn term<R: Real>(a: R, b: R, e: R) -> R {
 pub fn term_and_difference<R: Real>(a: R, b: R, e: R) -> [R; 2] {
     let (half, low, inf) = (a.lit(0.5), a.lit(-f32::MAX as f64), a.lit(f64::INFINITY));
     // a is 0 below; above the value is infinite whatever the product is
-    let product = a * e.select_lt(low, low, e);
-    let (near, far) = (a * (-e).exp_rem_near(), product + (b - a));
+    let (product, apart) = (a * e.at_least(low), a - b);
+    let (near, far) = (a * (-e).exp_rem_near(), product - apart);
     let size = e.abs();
     let x = size.select_lt(half, near, far);
-    [inf.select_le(e, inf, x), size.select_lt(half, product - near, a - b)]
+    [inf.select_le(e, inf, x), size.select_lt(half, product - near, apart)]
 }
 /// log a - log(w a + (1 - w) b): -log1p((1 - w)(e^-d - 1)), and d - log1p(w (e^d - 1)) where e^-d is too large. Finite.
 #[inline(always)]

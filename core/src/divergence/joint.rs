@@ -29,12 +29,14 @@ pub struct Joint {
 }
 impl Joint {
     /// The constants inside a block, of which both sides have a live column and nothing bad; else none.
+    #[inline(always)]
     pub fn pair(form: &Form, sides: &[Record; 2]) -> Option<Pair> {
         let [a, b] = sides;
         (!super::bad(a) && !super::bad(b)).then(|| Pair::new(form, [a.m, b.m], [a.r, b.r], [false; 2]))
     }
     /// Of a block: `sums` of its columns with the constants `k`, where there are any. `log_power` gives
     /// log sum a^alpha b^(1 - alpha) directly, for rows that are far apart.
+    #[inline(always)]
     pub fn of_block(
         form: &Form,
         sides: [Record; 2],

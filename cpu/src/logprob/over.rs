@@ -489,7 +489,7 @@ fn forward_rows<T: Cell>(
             sets.ignored(i);
             found.start(&needs);
             let record = Record::EMPTY.conclude(target);
-            let value = job.inputs.write(&record, target, &found, |_, _| 0.0, &mut out, at, loss);
+            let value = job.inputs.write(&record, target, &found, &|_, _| 0.0, &mut out, at, loss);
             losses.iter_mut().for_each(|m| m.set(i, value));
             counters.add(record.flags);
             continue;
@@ -506,7 +506,7 @@ fn forward_rows<T: Cell>(
             Some((needs, None, &mut found)),
         );
         let (kept, mut record) = (choice.kept, choice.record);
-        record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), |j| row.at(j) != f32::NEG_INFINITY);
+        record.flags |= sets.put(i, choice.size, &kept, job.problem.valid(), &|j| row.at(j) != f32::NEG_INFINITY);
         let record = record.conclude(target);
         if let Some(m) = &mut sets.lse {
             m.set(i, record.figures(target).lse);
@@ -520,7 +520,7 @@ fn forward_rows<T: Cell>(
             sets.log_kept_mass.iter_mut().for_each(|m| m.set(i, kept));
         }
         let column = |_, j: usize| if kept.has(j) { row.column(j) } else { f32::NEG_INFINITY };
-        let value = job.inputs.write(&record, target, &found, column, &mut out, at, loss);
+        let value = job.inputs.write(&record, target, &found, &column, &mut out, at, loss);
         losses.iter_mut().for_each(|m| m.set(i, value));
         counters.add(record.flags);
     }

@@ -452,7 +452,7 @@ pub fn finish(
                     let logits = inputs.extra_logits.as_ref().expect("extra columns have logits");
                     (0..shards).fold(f32::NEG_INFINITY, |x, shard| x.max(logits.row(shard * n + at)[k]))
                 };
-                let value = job.inputs.write(&record, target, &found, column, &mut out, (at, i), loss);
+                let value = job.inputs.write(&record, target, &found, &column, &mut out, (at, i), loss);
                 losses.iter_mut().for_each(|m| m.set(i, value));
                 counters.add(record.flags);
             }

@@ -55,9 +55,9 @@ TRUING_FN void truing_power_of(const truing_column<double> &c, double s, double 
 }
 // log a - log(w a + rest b)
 TRUING_FN float truing_mix(float d, float w, float rest) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < d ? 3.4028235e38f : d;
-    const float v3 = d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < d ? 3.4028235e38f : d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = -(v3);
     const float v5 = v3 < -64.0f ? v3 : v4;
     const float v6 = truing_expm1(v5);
@@ -72,9 +72,9 @@ TRUING_FN float truing_mix(float d, float w, float rest) {
 // The weights of the cosine of probabilities.
 TRUING_FN void truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y) {
     if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -121,32 +121,31 @@ enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 1, WEIGHTS = 1 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
     const float v1 = c.d < -3.4028235e38f ? -3.4028235e38f : c.d;
     const float v2 = c.p[0] * v1;
-    const float v3 = -(c.d);
-    const float v4 = v3 * v3;
-    const float v5 = truing_fma(2.7722842e-6f, v3, 2.535483e-5f);
-    const float v6 = truing_fma(v5, v3, 0.00019844023f);
-    const float v7 = truing_fma(v6, v3, 0.0013885451f);
-    const float v8 = truing_fma(v7, v3, 0.0083333105f);
-    const float v9 = truing_fma(v8, v3, 0.041666735f);
-    const float v10 = truing_fma(v9, v3, 0.16666667f);
-    const float v11 = truing_fma(v10, v3, 0.5f);
-    const float v12 = v4 * v11;
-    const float v13 = c.p[0] * v12;
-    const float v14 = c.p[1] - c.p[0];
-    const float v15 = v2 + v14;
+    const float v3 = c.p[0] - c.p[1];
+    const float v4 = -(c.d);
+    const float v5 = v4 * v4;
+    const float v6 = truing_fma(2.7722842e-6f, v4, 2.535483e-5f);
+    const float v7 = truing_fma(v6, v4, 0.00019844023f);
+    const float v8 = truing_fma(v7, v4, 0.0013885451f);
+    const float v9 = truing_fma(v8, v4, 0.0083333105f);
+    const float v10 = truing_fma(v9, v4, 0.041666735f);
+    const float v11 = truing_fma(v10, v4, 0.16666667f);
+    const float v12 = truing_fma(v11, v4, 0.5f);
+    const float v13 = v5 * v12;
+    const float v14 = c.p[0] * v13;
+    const float v15 = v2 - v3;
     const float v16 = truing_abs(c.d);
-    const float v17 = v16 < 0.5f ? v13 : v15;
+    const float v17 = v16 < 0.5f ? v14 : v15;
     const float v18 = TRUING_INFF <= c.d ? TRUING_INFF : v17;
-    const float v19 = v2 - v13;
-    const float v20 = c.p[0] - c.p[1];
-    const float v21 = v16 < 0.5f ? v19 : v20;
+    const float v19 = v2 - v14;
+    const float v20 = v16 < 0.5f ? v19 : v3;
     y[0] = v18;
-    delta = v21;
+    delta = v20;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -172,9 +171,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v1 = c.r - k.w[0];
     const float v2 = c.p[0] * v1;
     const float v3 = 0.0f < c.p[0] ? v2 : 0.0f;
-    const float v4 = -(3.4028235e38f);
-    const float v5 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v6 = c.d < v4 ? v4 : v5;
+    const float v4 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v5 = -(3.4028235e38f);
+    const float v6 = v4 < v5 ? v5 : v4;
     const float v7 = truing_abs(v6);
     const float v8 = -(v7);
     const float v9 = truing_expm1(v8);
@@ -196,29 +195,29 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
 TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
     const double v1 = c.d < -3.4028234663852886e38 ? -3.4028234663852886e38 : c.d;
     const double v2 = c.p[0] * v1;
-    const double v3 = -(c.d);
-    const double v4 = v3 * v3;
-    const double v5 = truing_fma(2.8223397771955013e-15, v3, 4.8421089491133374e-14);
-    const double v6 = truing_fma(v5, v3, 7.647455530446604e-13);
-    const double v7 = truing_fma(v6, v3, 1.1469730177602238e-11);
-    const double v8 = truing_fma(v7, v3, 1.6059035975775908e-10);
-    const double v9 = truing_fma(v8, v3, 2.0876765544812035e-9);
-    const double v10 = truing_fma(v9, v3, 2.505210845864971e-8);
-    const double v11 = truing_fma(v10, v3, 2.7557319184093336e-7);
-    const double v12 = truing_fma(v11, v3, 2.755731922365478e-6);
-    const double v13 = truing_fma(v12, v3, 2.480158730168815e-5);
-    const double v14 = truing_fma(v13, v3, 0.00019841269841270579);
-    const double v15 = truing_fma(v14, v3, 0.0013888888888888764);
-    const double v16 = truing_fma(v15, v3, 0.008333333333333333);
-    const double v17 = truing_fma(v16, v3, 0.041666666666666664);
-    const double v18 = truing_fma(v17, v3, 0.16666666666666666);
-    const double v19 = truing_fma(v18, v3, 0.5);
-    const double v20 = v4 * v19;
-    const double v21 = c.p[0] * v20;
-    const double v22 = c.p[1] - c.p[0];
-    const double v23 = v2 + v22;
+    const double v3 = c.p[0] - c.p[1];
+    const double v4 = -(c.d);
+    const double v5 = v4 * v4;
+    const double v6 = truing_fma(2.8223397771955013e-15, v4, 4.8421089491133374e-14);
+    const double v7 = truing_fma(v6, v4, 7.647455530446604e-13);
+    const double v8 = truing_fma(v7, v4, 1.1469730177602238e-11);
+    const double v9 = truing_fma(v8, v4, 1.6059035975775908e-10);
+    const double v10 = truing_fma(v9, v4, 2.0876765544812035e-9);
+    const double v11 = truing_fma(v10, v4, 2.505210845864971e-8);
+    const double v12 = truing_fma(v11, v4, 2.7557319184093336e-7);
+    const double v13 = truing_fma(v12, v4, 2.755731922365478e-6);
+    const double v14 = truing_fma(v13, v4, 2.480158730168815e-5);
+    const double v15 = truing_fma(v14, v4, 0.00019841269841270579);
+    const double v16 = truing_fma(v15, v4, 0.0013888888888888764);
+    const double v17 = truing_fma(v16, v4, 0.008333333333333333);
+    const double v18 = truing_fma(v17, v4, 0.041666666666666664);
+    const double v19 = truing_fma(v18, v4, 0.16666666666666666);
+    const double v20 = truing_fma(v19, v4, 0.5);
+    const double v21 = v5 * v20;
+    const double v22 = c.p[0] * v21;
+    const double v23 = v2 - v3;
     const double v24 = truing_abs(c.d);
-    const double v25 = v24 < 0.5 ? v21 : v23;
+    const double v25 = v24 < 0.5 ? v22 : v23;
     const double v26 = TRUING_INF <= c.d ? TRUING_INF : v25;
     y[0] = v26;
 }
@@ -231,29 +230,29 @@ enum { SUMS = 2, EXACT = 0, LATE = 0, CHAIN = 1, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
     const float v1 = c.d < -3.4028235e38f ? -3.4028235e38f : c.d;
     const float v2 = c.p[0] * v1;
-    const float v3 = -(c.d);
-    const float v4 = v3 * v3;
-    const float v5 = truing_fma(2.7722842e-6f, v3, 2.535483e-5f);
-    const float v6 = truing_fma(v5, v3, 0.00019844023f);
-    const float v7 = truing_fma(v6, v3, 0.0013885451f);
-    const float v8 = truing_fma(v7, v3, 0.0083333105f);
-    const float v9 = truing_fma(v8, v3, 0.041666735f);
-    const float v10 = truing_fma(v9, v3, 0.16666667f);
-    const float v11 = truing_fma(v10, v3, 0.5f);
-    const float v12 = v4 * v11;
-    const float v13 = c.p[0] * v12;
-    const float v14 = c.p[1] - c.p[0];
-    const float v15 = v2 + v14;
+    const float v3 = c.p[0] - c.p[1];
+    const float v4 = -(c.d);
+    const float v5 = v4 * v4;
+    const float v6 = truing_fma(2.7722842e-6f, v4, 2.535483e-5f);
+    const float v7 = truing_fma(v6, v4, 0.00019844023f);
+    const float v8 = truing_fma(v7, v4, 0.0013885451f);
+    const float v9 = truing_fma(v8, v4, 0.0083333105f);
+    const float v10 = truing_fma(v9, v4, 0.041666735f);
+    const float v11 = truing_fma(v10, v4, 0.16666667f);
+    const float v12 = truing_fma(v11, v4, 0.5f);
+    const float v13 = v5 * v12;
+    const float v14 = c.p[0] * v13;
+    const float v15 = v2 - v3;
     const float v16 = truing_abs(c.d);
-    const float v17 = v16 < 0.5f ? v13 : v15;
+    const float v17 = v16 < 0.5f ? v14 : v15;
     const float v18 = TRUING_INFF <= c.d ? TRUING_INFF : v17;
-    const float v19 = v2 - v13;
-    const float v20 = c.p[0] - c.p[1];
-    const float v21 = v16 < 0.5f ? v19 : v20;
-    const float v22 = k.p[0] * v18;
-    const float v23 = v3 < -3.4028235e38f ? -3.4028235e38f : v3;
-    const float v24 = c.p[1] * v23;
-    const float v25 = -(v3);
+    const float v19 = v2 - v14;
+    const float v20 = v16 < 0.5f ? v19 : v3;
+    const float v21 = k.p[0] * v18;
+    const float v22 = v4 < -3.4028235e38f ? -3.4028235e38f : v4;
+    const float v23 = c.p[1] * v22;
+    const float v24 = c.p[1] - c.p[0];
+    const float v25 = -(v4);
     const float v26 = v25 * v25;
     const float v27 = truing_fma(2.7722842e-6f, v25, 2.535483e-5f);
     const float v28 = truing_fma(v27, v25, 0.00019844023f);
@@ -264,19 +263,19 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v33 = truing_fma(v32, v25, 0.5f);
     const float v34 = v26 * v33;
     const float v35 = c.p[1] * v34;
-    const float v36 = v24 + v20;
-    const float v37 = truing_abs(v3);
+    const float v36 = v23 - v24;
+    const float v37 = truing_abs(v4);
     const float v38 = v37 < 0.5f ? v35 : v36;
-    const float v39 = TRUING_INFF <= v3 ? TRUING_INFF : v38;
+    const float v39 = TRUING_INFF <= v4 ? TRUING_INFF : v38;
     const float v40 = k.p[1] * v39;
-    y[0] = v22;
+    y[0] = v21;
     y[1] = v40;
-    delta = v21;
+    delta = v20;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -306,9 +305,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v5 = v1 - k.w[1];
     const float v6 = c.p[1] * v5;
     const float v7 = 0.0f < c.p[1] ? v6 : 0.0f;
-    const float v8 = -(3.4028235e38f);
-    const float v9 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v10 = c.d < v8 ? v8 : v9;
+    const float v8 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v9 = -(3.4028235e38f);
+    const float v10 = v8 < v9 ? v9 : v8;
     const float v11 = truing_abs(v10);
     const float v12 = -(v11);
     const float v13 = truing_expm1(v12);
@@ -333,35 +332,35 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
 TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
     const double v1 = c.d < -3.4028234663852886e38 ? -3.4028234663852886e38 : c.d;
     const double v2 = c.p[0] * v1;
-    const double v3 = -(c.d);
-    const double v4 = v3 * v3;
-    const double v5 = truing_fma(2.8223397771955013e-15, v3, 4.8421089491133374e-14);
-    const double v6 = truing_fma(v5, v3, 7.647455530446604e-13);
-    const double v7 = truing_fma(v6, v3, 1.1469730177602238e-11);
-    const double v8 = truing_fma(v7, v3, 1.6059035975775908e-10);
-    const double v9 = truing_fma(v8, v3, 2.0876765544812035e-9);
-    const double v10 = truing_fma(v9, v3, 2.505210845864971e-8);
-    const double v11 = truing_fma(v10, v3, 2.7557319184093336e-7);
-    const double v12 = truing_fma(v11, v3, 2.755731922365478e-6);
-    const double v13 = truing_fma(v12, v3, 2.480158730168815e-5);
-    const double v14 = truing_fma(v13, v3, 0.00019841269841270579);
-    const double v15 = truing_fma(v14, v3, 0.0013888888888888764);
-    const double v16 = truing_fma(v15, v3, 0.008333333333333333);
-    const double v17 = truing_fma(v16, v3, 0.041666666666666664);
-    const double v18 = truing_fma(v17, v3, 0.16666666666666666);
-    const double v19 = truing_fma(v18, v3, 0.5);
-    const double v20 = v4 * v19;
-    const double v21 = c.p[0] * v20;
-    const double v22 = c.p[1] - c.p[0];
-    const double v23 = v2 + v22;
+    const double v3 = c.p[0] - c.p[1];
+    const double v4 = -(c.d);
+    const double v5 = v4 * v4;
+    const double v6 = truing_fma(2.8223397771955013e-15, v4, 4.8421089491133374e-14);
+    const double v7 = truing_fma(v6, v4, 7.647455530446604e-13);
+    const double v8 = truing_fma(v7, v4, 1.1469730177602238e-11);
+    const double v9 = truing_fma(v8, v4, 1.6059035975775908e-10);
+    const double v10 = truing_fma(v9, v4, 2.0876765544812035e-9);
+    const double v11 = truing_fma(v10, v4, 2.505210845864971e-8);
+    const double v12 = truing_fma(v11, v4, 2.7557319184093336e-7);
+    const double v13 = truing_fma(v12, v4, 2.755731922365478e-6);
+    const double v14 = truing_fma(v13, v4, 2.480158730168815e-5);
+    const double v15 = truing_fma(v14, v4, 0.00019841269841270579);
+    const double v16 = truing_fma(v15, v4, 0.0013888888888888764);
+    const double v17 = truing_fma(v16, v4, 0.008333333333333333);
+    const double v18 = truing_fma(v17, v4, 0.041666666666666664);
+    const double v19 = truing_fma(v18, v4, 0.16666666666666666);
+    const double v20 = truing_fma(v19, v4, 0.5);
+    const double v21 = v5 * v20;
+    const double v22 = c.p[0] * v21;
+    const double v23 = v2 - v3;
     const double v24 = truing_abs(c.d);
-    const double v25 = v24 < 0.5 ? v21 : v23;
+    const double v25 = v24 < 0.5 ? v22 : v23;
     const double v26 = TRUING_INF <= c.d ? TRUING_INF : v25;
-    const double v27 = c.p[0] - c.p[1];
-    const double v28 = (double)k.p[0] * v26;
-    const double v29 = v3 < -3.4028234663852886e38 ? -3.4028234663852886e38 : v3;
-    const double v30 = c.p[1] * v29;
-    const double v31 = -(v3);
+    const double v27 = (double)k.p[0] * v26;
+    const double v28 = v4 < -3.4028234663852886e38 ? -3.4028234663852886e38 : v4;
+    const double v29 = c.p[1] * v28;
+    const double v30 = c.p[1] - c.p[0];
+    const double v31 = -(v4);
     const double v32 = v31 * v31;
     const double v33 = truing_fma(2.8223397771955013e-15, v31, 4.8421089491133374e-14);
     const double v34 = truing_fma(v33, v31, 7.647455530446604e-13);
@@ -380,12 +379,12 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double
     const double v47 = truing_fma(v46, v31, 0.5);
     const double v48 = v32 * v47;
     const double v49 = c.p[1] * v48;
-    const double v50 = v30 + v27;
-    const double v51 = truing_abs(v3);
+    const double v50 = v29 - v30;
+    const double v51 = truing_abs(v4);
     const double v52 = v51 < 0.5 ? v49 : v50;
-    const double v53 = TRUING_INF <= v3 ? TRUING_INF : v52;
+    const double v53 = TRUING_INF <= v4 ? TRUING_INF : v52;
     const double v54 = (double)k.p[1] * v53;
-    y[0] = v28;
+    y[0] = v27;
     y[1] = v54;
 }
 TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, double *y) {
@@ -396,9 +395,9 @@ TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, doubl
 struct truing_jsd {
 enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = -(v3);
     const float v5 = v3 < -1.0f ? v3 : v4;
     const float v6 = truing_expm1(v5);
@@ -448,9 +447,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v48;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -468,9 +467,9 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     const float v4 = v1 < v2 ? v3 : 32.0f;
     const float v5 = v4 < 32.0f ? v1 : c.d;
     const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
-    const float v7 = -(3.4028235e38f);
-    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
-    const float v9 = v5 < v7 ? v7 : v8;
+    const float v7 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v8 = -(3.4028235e38f);
+    const float v9 = v7 < v8 ? v8 : v7;
     const float v10 = -(v9);
     const float v11 = v9 < -64.0f ? v9 : v10;
     const float v12 = truing_expm1(v11);
@@ -488,7 +487,7 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     const float v24 = v23 < 32.0f ? v20 : v19;
     const float v25 = v23 < 32.0f ? k.s[1] : k.p[0];
     const float v26 = 3.4028235e38f < v24 ? 3.4028235e38f : v24;
-    const float v27 = v24 < v7 ? v7 : v26;
+    const float v27 = v26 < v8 ? v8 : v26;
     const float v28 = -(v27);
     const float v29 = v27 < -64.0f ? v27 : v28;
     const float v30 = truing_expm1(v29);
@@ -516,9 +515,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v4 = v1 < v2 ? v3 : 32.0f;
     const float v5 = v4 < 32.0f ? v1 : c.d;
     const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
-    const float v7 = -(3.4028235e38f);
-    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
-    const float v9 = v5 < v7 ? v7 : v8;
+    const float v7 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v8 = -(3.4028235e38f);
+    const float v9 = v7 < v8 ? v8 : v7;
     const float v10 = -(v9);
     const float v11 = v9 < -64.0f ? v9 : v10;
     const float v12 = truing_expm1(v11);
@@ -536,7 +535,7 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v24 = v23 < 32.0f ? v20 : v19;
     const float v25 = v23 < 32.0f ? k.s[1] : k.p[0];
     const float v26 = 3.4028235e38f < v24 ? 3.4028235e38f : v24;
-    const float v27 = v24 < v7 ? v7 : v26;
+    const float v27 = v26 < v8 ? v8 : v26;
     const float v28 = -(v27);
     const float v29 = v27 < -64.0f ? v27 : v28;
     const float v30 = truing_expm1(v29);
@@ -567,9 +566,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
 struct truing_skew {
 enum { SUMS = 1, EXACT = 0, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = -(v3);
     const float v5 = v3 < -1.0f ? v3 : v4;
     const float v6 = truing_expm1(v5);
@@ -584,21 +583,21 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v15 = v13 + v14;
     const float v16 = v12 < -3.4028235e38f ? -3.4028235e38f : v12;
     const float v17 = c.p[0] * v16;
-    const float v18 = -(v12);
-    const float v19 = v18 * v18;
-    const float v20 = truing_fma(2.7722842e-6f, v18, 2.535483e-5f);
-    const float v21 = truing_fma(v20, v18, 0.00019844023f);
-    const float v22 = truing_fma(v21, v18, 0.0013885451f);
-    const float v23 = truing_fma(v22, v18, 0.0083333105f);
-    const float v24 = truing_fma(v23, v18, 0.041666735f);
-    const float v25 = truing_fma(v24, v18, 0.16666667f);
-    const float v26 = truing_fma(v25, v18, 0.5f);
-    const float v27 = v19 * v26;
-    const float v28 = c.p[0] * v27;
-    const float v29 = v15 - c.p[0];
-    const float v30 = v17 + v29;
+    const float v18 = c.p[0] - v15;
+    const float v19 = -(v12);
+    const float v20 = v19 * v19;
+    const float v21 = truing_fma(2.7722842e-6f, v19, 2.535483e-5f);
+    const float v22 = truing_fma(v21, v19, 0.00019844023f);
+    const float v23 = truing_fma(v22, v19, 0.0013885451f);
+    const float v24 = truing_fma(v23, v19, 0.0083333105f);
+    const float v25 = truing_fma(v24, v19, 0.041666735f);
+    const float v26 = truing_fma(v25, v19, 0.16666667f);
+    const float v27 = truing_fma(v26, v19, 0.5f);
+    const float v28 = v20 * v27;
+    const float v29 = c.p[0] * v28;
+    const float v30 = v17 - v18;
     const float v31 = truing_abs(v12);
-    const float v32 = v31 < 0.5f ? v28 : v30;
+    const float v32 = v31 < 0.5f ? v29 : v30;
     const float v33 = TRUING_INFF <= v12 ? TRUING_INFF : v32;
     const float v34 = c.p[1] * v6;
     const float v35 = c.p[0] * v6;
@@ -608,9 +607,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v37;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -628,9 +627,9 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     const float v4 = v1 < v2 ? v3 : 32.0f;
     const float v5 = v4 < 32.0f ? v1 : c.d;
     const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
-    const float v7 = -(3.4028235e38f);
-    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
-    const float v9 = v5 < v7 ? v7 : v8;
+    const float v7 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v8 = -(3.4028235e38f);
+    const float v9 = v7 < v8 ? v8 : v7;
     const float v10 = -(v9);
     const float v11 = v9 < -64.0f ? v9 : v10;
     const float v12 = truing_expm1(v11);
@@ -656,7 +655,7 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
     const float v32 = v31 < 32.0f ? v28 : c.d;
     const float v33 = v31 < 32.0f ? k.s[1] : k.p[1];
     const float v34 = 3.4028235e38f < v32 ? 3.4028235e38f : v32;
-    const float v35 = v32 < v7 ? v7 : v34;
+    const float v35 = v34 < v8 ? v8 : v34;
     const float v36 = -(v35);
     const float v37 = v35 < -64.0f ? v35 : v36;
     const float v38 = truing_expm1(v37);
@@ -686,9 +685,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v4 = v1 < v2 ? v3 : 32.0f;
     const float v5 = v4 < 32.0f ? v1 : c.d;
     const float v6 = v4 < 32.0f ? k.s[0] : k.p[1];
-    const float v7 = -(3.4028235e38f);
-    const float v8 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
-    const float v9 = v5 < v7 ? v7 : v8;
+    const float v7 = 3.4028235e38f < v5 ? 3.4028235e38f : v5;
+    const float v8 = -(3.4028235e38f);
+    const float v9 = v7 < v8 ? v8 : v7;
     const float v10 = -(v9);
     const float v11 = v9 < -64.0f ? v9 : v10;
     const float v12 = truing_expm1(v11);
@@ -714,7 +713,7 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v32 = v31 < 32.0f ? v28 : c.d;
     const float v33 = v31 < 32.0f ? k.s[1] : k.p[1];
     const float v34 = 3.4028235e38f < v32 ? 3.4028235e38f : v32;
-    const float v35 = v32 < v7 ? v7 : v34;
+    const float v35 = v34 < v8 ? v8 : v34;
     const float v36 = -(v35);
     const float v37 = v35 < -64.0f ? v35 : v36;
     const float v38 = truing_expm1(v37);
@@ -778,9 +777,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v29 = v22 - v28;
     const float v30 = v1 * v9;
     const float v31 = v30 <= 8.0f ? v19 : v29;
-    const float v32 = -(3.4028235e38f);
-    const float v33 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v34 = c.d < v32 ? v32 : v33;
+    const float v32 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v33 = -(3.4028235e38f);
+    const float v34 = v32 < v33 ? v33 : v32;
     const float v35 = truing_abs(v34);
     const float v36 = -(v35);
     const float v37 = truing_expm1(v36);
@@ -793,9 +792,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v42;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -916,16 +915,16 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v1 = truing_abs(c.d);
     const float v2 = v1 * 0.5f;
     const float v3 = -(v2);
-    const float v4 = -(3.4028235e38f);
-    const float v5 = 3.4028235e38f < v3 ? 3.4028235e38f : v3;
-    const float v6 = v3 < v4 ? v4 : v5;
+    const float v4 = 3.4028235e38f < v3 ? 3.4028235e38f : v3;
+    const float v5 = -(3.4028235e38f);
+    const float v6 = v4 < v5 ? v5 : v4;
     const float v7 = truing_expm1(v6);
     const float v8 = 0.0f < c.d ? c.p[0] : c.p[1];
     const float v9 = v7 * v7;
     const float v10 = v8 * v9;
     const float v11 = 0.5f * v10;
     const float v12 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v13 = c.d < v4 ? v4 : v12;
+    const float v13 = v12 < v5 ? v5 : v12;
     const float v14 = truing_abs(v13);
     const float v15 = -(v14);
     const float v16 = truing_expm1(v15);
@@ -938,9 +937,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v21;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1007,9 +1006,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double
     const double v1 = truing_abs(c.d);
     const double v2 = v1 * 0.5;
     const double v3 = -(v2);
-    const double v4 = -(3.4028234663852886e38);
-    const double v5 = 3.4028234663852886e38 < v3 ? 3.4028234663852886e38 : v3;
-    const double v6 = v3 < v4 ? v4 : v5;
+    const double v4 = 3.4028234663852886e38 < v3 ? 3.4028234663852886e38 : v3;
+    const double v5 = -(3.4028234663852886e38);
+    const double v6 = v4 < v5 ? v5 : v4;
     const double v7 = truing_expm1(v6);
     const double v8 = 0.0 < c.d ? c.p[0] : c.p[1];
     const double v9 = v7 * v7;
@@ -1029,9 +1028,9 @@ TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, doubl
 struct truing_chi2 {
 enum { SUMS = 1, EXACT = 0, LATE = 1, CHAIN = 1, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1049,9 +1048,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v16;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1111,9 +1110,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     y[1] = v23;
 }
 TRUING_FN void sums(const truing_pair &k, const truing_column<double> &c, double *y) {
-    const double v1 = -(3.4028234663852886e38);
-    const double v2 = 3.4028234663852886e38 < c.d ? 3.4028234663852886e38 : c.d;
-    const double v3 = c.d < v1 ? v1 : v2;
+    const double v1 = 3.4028234663852886e38 < c.d ? 3.4028234663852886e38 : c.d;
+    const double v2 = -(3.4028234663852886e38);
+    const double v3 = v1 < v2 ? v2 : v1;
     const double v4 = truing_abs(v3);
     const double v5 = -(v4);
     const double v6 = truing_expm1(v5);
@@ -1137,9 +1136,9 @@ TRUING_FN void inner(const truing_pair &k, const truing_column<double> &c, doubl
 struct truing_tvd {
 enum { SUMS = 1, EXACT = 1, LATE = 0, CHAIN = 0, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1154,9 +1153,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v11;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1203,9 +1202,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
 struct truing_cosine_probs {
 enum { SUMS = 5, EXACT = 1, LATE = 1, CHAIN = 0, WEIGHTS = 3 };
 TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *y, float &delta) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1228,9 +1227,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v11;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1243,9 +1242,9 @@ TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float 
 }
 TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, float *y) {
     if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1301,9 +1300,9 @@ TRUING_FN void weighted(const truing_pair &k, const truing_column<float> &c, flo
 }
 TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, float *y) {
     if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1384,9 +1383,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v9 = v2 * v2;
     const float v10 = v4 * v4;
     const float v11 = v2 * v4;
-    const float v12 = -(3.4028235e38f);
-    const float v13 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v14 = c.d < v12 ? v12 : v13;
+    const float v12 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v13 = -(3.4028235e38f);
+    const float v14 = v12 < v13 ? v13 : v12;
     const float v15 = truing_abs(v14);
     const float v16 = -(v15);
     const float v17 = truing_expm1(v16);
@@ -1403,9 +1402,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v22;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1485,9 +1484,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     const float v3 = 0.0f < c.p[0] ? v2 : 0.0f;
     const float v4 = c.x[1] <= -TRUING_INFF ? TRUING_INFF : v3;
     const float v5 = c.x[0] <= -TRUING_INFF ? 0.0f : v4;
-    const float v6 = -(3.4028235e38f);
-    const float v7 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v8 = c.d < v6 ? v6 : v7;
+    const float v6 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v7 = -(3.4028235e38f);
+    const float v8 = v6 < v7 ? v7 : v6;
     const float v9 = truing_abs(v8);
     const float v10 = -(v9);
     const float v11 = truing_expm1(v10);
@@ -1500,9 +1499,9 @@ TRUING_FN void sums(const truing_pair &k, const truing_column<float> &c, float *
     delta = v16;
 }
 TRUING_FN void delta(const truing_pair &k, const truing_column<float> &c, float *y) {
-    const float v1 = -(3.4028235e38f);
-    const float v2 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v3 = c.d < v1 ? v1 : v2;
+    const float v1 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v2 = -(3.4028235e38f);
+    const float v3 = v1 < v2 ? v2 : v1;
     const float v4 = truing_abs(v3);
     const float v5 = -(v4);
     const float v6 = truing_expm1(v5);
@@ -1529,9 +1528,9 @@ TRUING_FN void gradient(const truing_pair &k, const truing_column<float> &c, flo
     const float v2 = v1 - k.w[0];
     const float v3 = c.p[0] * v2;
     const float v4 = 0.0f < c.p[0] ? v3 : 0.0f;
-    const float v5 = -(3.4028235e38f);
-    const float v6 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
-    const float v7 = c.d < v5 ? v5 : v6;
+    const float v5 = 3.4028235e38f < c.d ? 3.4028235e38f : c.d;
+    const float v6 = -(3.4028235e38f);
+    const float v7 = v5 < v6 ? v6 : v5;
     const float v8 = truing_abs(v7);
     const float v9 = -(v8);
     const float v10 = truing_expm1(v9);

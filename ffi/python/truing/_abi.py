@@ -1006,8 +1006,8 @@ class truing_item_outputs(ctypes.Structure):
         ("out_reward_chosen", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P]; unpaired [S]; list [M].
         ("out_reward_rejected", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P].
         ("grad_margin_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_chosen - margin_rejected.
-        ("grad_margin_chosen_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], entries whose margin slots are not a difference.
-        ("grad_margin_rejected_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P].
+        ("grad_margin_chosen_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_chosen; 0 where the entry has no such partial.
+        ("grad_margin_rejected_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_rejected.
         ("grad_baseline_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [S].
         ("grad_beta_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], wrt `item_beta`, entries that have this partial.
         ("grad_params_out", ctypes.POINTER(truing_tensor)),  # f64 [num_params], summed over items; 0 where no partial exists.
@@ -1079,7 +1079,7 @@ class truing_side_term(ctypes.Structure):
         ("normaliser", ctypes.c_double),  # Tokens, divisor EXTERNAL.
         ("divisor", truing_side_divisor),  # Required when coef != 0.
         ("scope", truing_side_scope),  # Its tokens; required when coef != 0.
-        ("divergence", truing_divergence_kind),  # 0 = -logprob of the target; else this divergence to `ref_head`'s row (kinds without parameters).
+        ("divergence", truing_divergence_kind),  # 0 = -logprob of the target; else this divergence to `ref_head`'s row: FORWARD_KL, or REVERSE_KL (KL(policy||ref)).
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 32),  # 0.
     ]
@@ -1109,20 +1109,20 @@ class truing_linear_preference_args(ctypes.Structure):
         ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
         ("side_term", truing_side_term),  # A further term over tokens.
         ("score_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
-        ("kl_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dkl, phase WITH_COEFFICIENTS.
+        ("kl_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dkl, phase WITH_COEFFICIENTS with `ref_head`.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12] of the first phase, NULL = recompute.
         ("pair_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16] of the first phase, both heads, with `ref_head`; NULL = recompute.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 1.
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("phase", truing_phase),  # Required.
-        ("wpo", truing_wpo_form),  # Pair weight from this head, 0 = off.
+        ("wpo", truing_wpo_form),  # Pair weight from this head, a further factor beside `groups.item_weight`; 0 = off.
         ("extra_term_size", ctypes.c_uint32),  # `sizeof(truing_preference_term)` as the caller compiled it, 0 = that of version 1.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("grads", truing_head_grads),  # Outputs, policy head.
         ("out_logps", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_scores", ctypes.POINTER(truing_tensor)),  # f64 [S].
         ("out_ref_scores", ctypes.POINTER(truing_tensor)),  # f64 [S], with ref_head or ref_logps.
-        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [S], sum of KL(ref||policy), with ref_head.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 [S], sum of KL(ref||policy) (of the side term's divergence, where that is another), with ref_head.
         ("out_counts", ctypes.POINTER(truing_tensor)),  # i32 [S], live tokens.
         ("out_side_term", ctypes.POINTER(truing_tensor)),  # f64 0-d, the side term before `coef`.
         ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,12], opaque.
@@ -1250,7 +1250,8 @@ class truing_policy_forward_args(ctypes.Structure):
         ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats; value losses: V.
-        ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, eaft.
+        ("entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats: bonus, and eaft without `topk_entropy`.
+        ("topk_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, of the 20 most probable tokens (`figures.out_topk_entropy`): eaft beside a bonus.
         ("inputs", truing_policy_inputs),  # Everything else.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or as out_values for AGGREGATE_NONE; NULL = 1.
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.

@@ -819,6 +819,8 @@ def _groups(call, entry, sequences, groups, outputs):
         "grad_scores": ("outputs.grad_scores_out", s, "float64"),
         "grad_kl": ("outputs.grad_kl_out", s, "float64"),
         "grad_margin": ("items.grad_margin_out", items, "float64"),
+        "grad_margin_chosen": ("items.grad_margin_chosen_out", items, "float64"),
+        "grad_margin_rejected": ("items.grad_margin_rejected_out", items, "float64"),
         "grad_baseline": ("items.grad_baseline_out", items, "float64"),
         "grad_params": ("items.grad_params_out", (len(entry.params),), "float64"),
         "aux": ("items.out_aux", items, "float64"),
@@ -834,8 +836,8 @@ def preference(
     loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
     normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
     grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
-    grad_margin=False, grad_baseline=False, grad_params=False, aux=False, statistics=False, status=False, counters=False,
-    stream=None, context=None, **groups,
+    grad_margin=False, grad_margin_chosen=False, grad_margin_rejected=False, grad_baseline=False, grad_params=False, aux=False,
+    statistics=False, status=False, counters=False, stream=None, context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
@@ -853,7 +855,8 @@ def preference(
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
         reward_chosen=reward_chosen, reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl,
-        grad_margin=grad_margin, grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
+        grad_margin=grad_margin, grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
+        grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics,
         status=status, counters=counters,
     )  # fmt: skip
     _groups(call, entry, shape(scores)[0], groups, outputs)
@@ -872,16 +875,18 @@ def linear_preference(
     reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, grad_baseline=False, grad_params=False,
     aux=False, statistics=False, status=False, counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
     ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
-    side_mask=None, ref_scores_out=False, kl=False, side_term=False, context=None, **groups,
+    side_mask=None, side_divergence=None, ref_scores_out=False, kl=False, side_term=False, wpo=None, kl_coefficients=None,
+    pair_stats=None, out_pair_stats=False, grad_margin_chosen=False, grad_margin_rejected=False, context=None, **groups,
 ):  # fmt: skip
     """Preference loss of hidden states [N, D] (or [S, T, D]) and a head [V, D], and the gradients of both.
 
     `ref_hidden`, `ref_weight`: the reference's head over the same tokens, which tdpo1 and tdpo2 need. `side_coef`: factor of
     an NLL beside the loss, over `side_scope` ("chosen", "anchor" or "masked") and `side_divisor` ("pooled", "row_mean",
-    "external" with `side_normaliser`, "item_sum").
+    "external" with `side_normaliser`, "item_sum"); with `side_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) of
+    that divergence to the reference head. `wpo`: pairs weighted by the policy's own probabilities, "trl" or "plain".
 
-    `phase`: "single" (loss and gradients), "figures" (scores only) or "with_coefficients" (gradients from
-    `score_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
+    `phase`: "single" (loss and gradients), "figures" (scores, and with a reference head `kl` and `out_pair_stats`) or
+    "with_coefficients" (gradients from `score_coefficients` and, with the head, `kl_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
     :func:`preference`.
     """
     entry = _catalog.entry(loss) if loss is not None else None
@@ -893,8 +898,9 @@ def linear_preference(
     )  # fmt: skip
     call = Call(_abi.truing_linear_preference_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, ref_logps=ref_logps,
-              ref_scores=ref_scores, score_coefficients=score_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
-    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
+              ref_scores=ref_scores, score_coefficients=score_coefficients, kl_coefficients=kl_coefficients, stats=stats,
+              pair_stats=pair_stats, grad_output=grad_output)  # fmt: skip
+    call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale, wpo=enum("wpo", "WPO", wpo))
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     _rows(call, target, mask, ignore_index)
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
@@ -902,7 +908,8 @@ def linear_preference(
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
     call.set(side_term__coef=side_coef, side_term__scope=enum("side_scope", "SIDE", side_scope),
              side_term__divisor=enum("side_divisor", "SIDE_DIVISOR", side_divisor),
-             side_term__normaliser=side_normaliser)  # fmt: skip
+             side_term__normaliser=side_normaliser,
+             side_term__divergence=enum("side_divergence", "DIVERGENCE", side_divergence))  # fmt: skip
     s = (_sequences(target, cu_seqlens),)
     if single:
         if entry is None:
@@ -915,6 +922,7 @@ def linear_preference(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
             reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
             grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
+            grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
         )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
     _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
@@ -926,6 +934,7 @@ def linear_preference(
     call.write("out_kl", "kl", kl, s, "float64")
     call.write("out_side_term", "side_term", side_term, (), "float64")
     call.write("out_stats", "stats", out_stats, (*shape(target), _abi.TRUING_STATS_WIDTH), "float32")
+    call.write("out_pair_stats", "pair_stats", out_pair_stats, (*shape(target), _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     call.write("out_row_status", "row_status", row_status, shape(target), "uint32")
     return call.run("truing_linear_preference_forward")
 
@@ -1014,8 +1023,8 @@ def _policy_outputs(call, entry, n, b, wanted):
 
 
 def policy(
-    loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, grad_output=None, grad_scale=None,
-    grad_logps=True, grad_entropy=False, stream=None, context=None, **more,
+    loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, topk_entropy=None, grad_output=None,
+    grad_scale=None, grad_logps=True, grad_entropy=False, stream=None, context=None, **more,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence, list or estimator
     entry.
@@ -1023,7 +1032,7 @@ def policy(
     `level`: "token" or "sequence"; with "sequence" a name is that of a sequence entry. `aggregate`: "token_mean",
     "seq_mean_token_sum" and so on (`TRUING_AGGREGATE_*`), with `count_empty`, `denominator`, `normaliser`, `max_length`;
     "none": `values` only, and `grad_output` has an element for each. `group_offsets` [G+1]: sequences of the lists that a
-    list entry reads. `extra_terms`: dicts with `loss`, `level`, and as they are needed `params`, `variant`, `weight`,
+    list entry reads. `entropy`: of all tokens, for the bonus, and what eaft reads unless `topk_entropy` is given. `extra_terms`: dicts with `loss`, `level`, and as they are needed `params`, `variant`, `weight`,
     `aggregate` and what belongs to it, `old`, `ref`, `advantage`, `flag`, `mask`, `token_weights`.
     `more`, inputs: `advantage` ([B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` tells them
     apart if N = B), `ref`, `sampler`, `kl_ref`, `flag`, `log_z`, `mask`, `keep`, `sequence_keep`, `entropy_mask`, `kl_mask`,
@@ -1035,7 +1044,7 @@ def policy(
     entry = _catalog.entry(loss, level)
     call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None), stream)
     n, b = shape(logps), (_sequences(logps, more.get("cu_seqlens")),)
-    call.read(logps=logps, entropy=entropy, grad_output=grad_output)
+    call.read(logps=logps, entropy=entropy, topk_entropy=topk_entropy, grad_output=grad_output)
     call.set(grad_scale=grad_scale)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
     _policy_outputs(call, entry, n, b, wanted)
@@ -1051,15 +1060,18 @@ def linear_policy(
     grad_scale=None, grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False,
     accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, ref_hidden=None,
     ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None, ref_logit_scale=None, ref_softcap=None,
-    **more,
+    kl_coefficients=None, pair_stats=None, out_pair_stats=False, support=None, **more,
 ):  # fmt: skip
     """Policy loss of hidden states [N, D] (or [B, T, D]) and a head [V, D], and the gradients of both.
 
     `ref_hidden`, `ref_weight` and so on: a reference head over the same rows, whose log-probs are `ref` (`kl_ref` where `ref` is
     given); with `kl_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) in the place of `kl` the KL term is exact.
 
-    `phase`: "single" (loss and gradients), "figures" (log-probs, entropies) or "with_coefficients" (gradients from
-    `logp_coefficients` and `entropy_coefficients`). `more`: see :func:`policy`.
+    `support`: log-probs and entropies over a sampling support, as in :func:`logprob`.
+
+    `phase`: "single" (loss and gradients), "figures" (log-probs, entropies, with `kl_divergence` also `out_kl` and
+    `out_pair_stats`) or "with_coefficients" (gradients from `logp_coefficients`, `entropy_coefficients`,
+    `kl_coefficients`). `more`: see :func:`policy`.
     """
     single, gradients = phase == "single", phase != "figures"
     entry = _catalog.entry(loss, level) if single else None
@@ -1069,12 +1081,14 @@ def linear_policy(
     )  # fmt: skip
     call = Call(_abi.truing_linear_policy_args, hidden, context, flags)
     call.read(head__hidden=hidden, head__weight=weight, rows__cu_seqlens=cu_seqlens, logp_coefficients=logp_coefficients,
-              entropy_coefficients=entropy_coefficients, stats=stats, grad_output=grad_output)  # fmt: skip
+              entropy_coefficients=entropy_coefficients, kl_coefficients=kl_coefficients, stats=stats, pair_stats=pair_stats,
+              grad_output=grad_output)  # fmt: skip
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight)
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
     _rows(call, target, None, ignore_index)
+    _support(call, support)
     n, b = shape(target), (_sequences(target, cu_seqlens),)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
     if not single:
@@ -1087,6 +1101,7 @@ def linear_policy(
     call.write("out_entropy", "entropy", entropy, n, "float32")
     call.write("out_log_sum_sq", "log_sum_sq", log_sum_sq, n, "float32")
     call.write("out_stats", "stats", out_stats, (*n, _abi.TRUING_STATS_WIDTH), "float32")
+    call.write("out_pair_stats", "pair_stats", out_pair_stats, (*n, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     return call.run("truing_linear_policy_forward")
 
 

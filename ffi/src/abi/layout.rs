@@ -1065,6 +1065,7 @@ impl Layout for truing_policy_forward_args {
         f("workspace_size", offset_of!(truing_policy_forward_args, workspace_size), size_of::<usize>()),
         f("logps", offset_of!(truing_policy_forward_args, logps), size_of::<*const truing_tensor>()),
         f("entropy", offset_of!(truing_policy_forward_args, entropy), size_of::<*const truing_tensor>()),
+        f("topk_entropy", offset_of!(truing_policy_forward_args, topk_entropy), size_of::<*const truing_tensor>()),
         f("inputs", offset_of!(truing_policy_forward_args, inputs), size_of::<truing_policy_inputs>()),
         f("grad_output", offset_of!(truing_policy_forward_args, grad_output), size_of::<*const truing_tensor>()),
         f("grad_scale", offset_of!(truing_policy_forward_args, grad_scale), size_of::<f64>()),
