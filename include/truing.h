@@ -17,7 +17,7 @@
 // - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
 //   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
 //   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
-// - with CUDA tensors (logprob, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
+// - with CUDA tensors (logprob, divergence, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
 //   tensors' device, and waits for nothing; it needs a context, and what it points to stays as it is until the stream has
 //   passed it. The workspace has the size for that device and lies there. What only the data shows (ids and offsets out of
 //   their range) is flagged in the outputs, not returned; fields that the device lacks are refused by name;
@@ -330,7 +330,7 @@ typedef struct truing_loss_description {
 // ------------------------------------------------------------ flags (one space for all calls; a call refuses bits it does not know)
 /// `rows.ignore_index` is set.
 #define TRUING_HAS_IGNORE_INDEX (1ull << 0)
-/// Check ids and values first, also on CUDA (synchronises).
+/// Check ids and values first; refused with CUDA tensors so far, where it would have to wait for the device.
 #define TRUING_STRICT (1ull << 1)
 /// Backward: ignore stats and recompute.
 #define TRUING_RECOMPUTE (1ull << 2)
@@ -5100,8 +5100,9 @@ truing_status truing_context_create(const struct truing_context_options *options
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
 
-/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`. Calls load what they
-/// lack themselves, but not while their stream is captured into a graph: prepare first. Where there is no driver, no such
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`, but those of
+/// divergences, which have a text for each kind. Calls load what they lack themselves, but not while their stream is captured
+/// into a graph: prepare first; a divergence has run once first. Where there is no driver, no such
 /// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
 ///
 /// # Safety
@@ -5215,7 +5216,7 @@ truing_status truing_fipo_weight_workspace_size(const struct truing_fipo_weight_
 truing_status truing_divergence_forward(const struct truing_divergence_forward_args *args);
 
 /// Gradients of both sides' logits, given those of the values, of the reduced loss and of the student's log-probs; see
-/// `truing_divergence_backward_args`. No workspace.
+/// `truing_divergence_backward_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
@@ -5229,7 +5230,7 @@ truing_status truing_divergence_forward_workspace_size(const struct truing_diver
                                                        size_t *minimum,
                                                        size_t *preferred);
 
-/// Bytes of workspace for `truing_divergence_backward`: 0.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.

@@ -155,6 +155,8 @@ struct release {
 template <class Args> const truing_tensor *operand(const Args &) noexcept { return nullptr; }
 inline const truing_tensor *operand(const truing_logprob_forward_args &a) noexcept { return a.logits; }
 inline const truing_tensor *operand(const truing_logprob_backward_args &a) noexcept { return a.logits; }
+inline const truing_tensor *operand(const truing_divergence_forward_args &a) noexcept { return a.student; }
+inline const truing_tensor *operand(const truing_divergence_backward_args &a) noexcept { return a.student; }
 inline const truing_tensor *operand(const truing_sequence_forward_args &a) noexcept { return a.logps; }
 inline const truing_tensor *operand(const truing_sequence_backward_args &a) noexcept { return a.grad_scores; }
 inline const truing_tensor *operand(const truing_preference_forward_args &a) noexcept { return a.scores; }

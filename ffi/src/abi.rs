@@ -316,7 +316,7 @@ pub struct truing_loss_description {
 // ---- flags (one space for all calls; a call refuses bits it does not know)
 /// `rows.ignore_index` is set.
 pub const TRUING_HAS_IGNORE_INDEX: u64 = 1u64 << 0;
-/// Check ids and values first, also on CUDA (synchronises).
+/// Check ids and values first; refused with CUDA tensors so far, where it would have to wait for the device.
 pub const TRUING_STRICT: u64 = 1u64 << 1;
 /// Backward: ignore stats and recompute.
 pub const TRUING_RECOMPUTE: u64 = 1u64 << 2;

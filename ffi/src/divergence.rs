@@ -2,6 +2,8 @@
 use crate::abi::*;
 use crate::boundary::{array, factor, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::logprob::{BACKWARD_FLAGS, FORWARD_FLAGS, RowTensors, options, stats};
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Figures, Kind, Limits, Options, Problem, Teacher, Upstream, name_side};
@@ -20,12 +22,19 @@ const FLAGS: u64 = FORWARD_FLAGS | TRUING_TEMPERATURE_SQUARED | TRUING_HAS_SOFT_
 /// As for `truing_logprob_forward`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn truing_divergence_forward(args: *const truing_divergence_forward_args) -> truing_status {
-    // SAFETY: this function's contract.
-    guard("truing_divergence_forward", || unsafe { Forward::open(args) }?.run())
+    guard("truing_divergence_forward", || {
+        // SAFETY: this function's contract.
+        let forward = unsafe { Forward::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if forward.call.tensors.on_device() {
+            return forward.run_on_device();
+        }
+        forward.run()
+    })
 }
 
 /// Gradients of both sides' logits, given those of the values, of the reduced loss and of the student's log-probs; see
-/// `truing_divergence_backward_args`. No workspace.
+/// `truing_divergence_backward_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
@@ -33,66 +42,12 @@ pub unsafe extern "C" fn truing_divergence_forward(args: *const truing_divergenc
 pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergence_backward_args) -> truing_status {
     guard("truing_divergence_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, BACKWARD) }?;
-        let mut sides = Sides::parse(
-            &mut t,
-            [args.student, args.teacher],
-            [&args.student_transform, &args.teacher_transform],
-            &args.rows,
-            args.row_weight,
-            [args.grad_student_out, args.grad_teacher_out],
-        )?;
-        if !sides.grads.iter().any(Output::is_some) {
-            let expected = Value::Text("a place for a gradient, here or in grad_teacher_out");
-            return Err(Error::invalid("grad_student_out", Value::Text("NULL"), expected));
+        let backward = unsafe { Backward::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if backward.call.tensors.on_device() {
+            return backward.run_on_device();
         }
-        let few = PartialTensors::parse(&mut t, &args.partial, &args.options, args.flags, &sides)?;
-        if few.is_some() {
-            idle("shard.vocab_end", &args.shard.vocab_end, "0 with a partial support")?;
-            idle("stats", &args.stats, "NULL with a partial support: there are none")?;
-            idle("grad_student_logprob", &args.grad_student_logprob, "NULL with a partial support")?;
-        }
-        let saved = stats(&mut t, args.stats, args.flags)?;
-        let values = t.input("grad_values", args.grad_values)?;
-        let loss = t.input("grad_loss", args.grad_loss)?;
-        let logprob = t.input("grad_student_logprob", args.grad_student_logprob)?;
-        let status = t.output("out_status", args.out_status)?;
-        sides.in_place(&mut t);
-        let transforms = [&args.student_transform, &args.teacher_transform];
-        let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
-
-        let (ok, tokens) = (&t.check()?, &tokens);
-        let upstream = Upstream {
-            values: values.tokens(ok, tokens)?,
-            student_logprob: logprob.tokens(ok, tokens)?,
-            loss: loss.scalar::<Floats<'_>>(ok)?.map(|g| g.get(0)),
-            scale: grad_scale(args.grad_scale, args.flags),
-        };
-        let (stats, status) = (saved.rows(ok, tokens)?, status.tokens(ok, tokens)?);
-        let inputs = sides.inputs(ok, tokens)?;
-        if let Some(few) = few {
-            let PartialViews { settings, ids, at, reference } = few.view(ok, tokens)?;
-            let [student, rows] = sides.places(ok, tokens)?;
-            let teacher = PartialTensors::teacher(at, rows);
-            let out = PartialFigures { status, ..PartialFigures::default() };
-            let totals = Totals::default();
-            let student = student.expect("required");
-            return kernel::partial(
-                &context,
-                &problem,
-                &settings,
-                student,
-                teacher,
-                reference,
-                ids,
-                inputs,
-                out,
-                totals,
-                upstream,
-                &mut [],
-            );
-        }
-        kernel::backward(&context, &problem, sides.view(ok, tokens)?, inputs, stats, upstream, status)
+        backward.run()
     })
 }
 const BACKWARD: u64 = FLAGS | BACKWARD_FLAGS;
@@ -111,13 +66,16 @@ pub unsafe extern "C" fn truing_divergence_forward_workspace_size(
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
         let need = kernel::forward_workspace(&forward.problem, forward.outputs.loss.is_some());
-        forward.call.tensors.check()?;
+        let _ok = forward.call.tensors.check()?;
+        #[cfg(feature = "cuda")]
+        let need =
+            if _ok.device().is_some() { truing_cuda::divergence::forward_workspace(&forward.problem) } else { need };
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
 }
 
-/// Bytes of workspace for `truing_divergence_backward`: 0.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
@@ -129,7 +87,18 @@ pub unsafe extern "C" fn truing_divergence_backward_workspace_size(
 ) -> truing_status {
     guard("truing_divergence_backward_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe { crate::boundary::no_workspace(args, BACKWARD, minimum, preferred) }
+        let backward = unsafe { Backward::open(args) }?;
+        let _ok = backward.call.tensors.check()?;
+        let need = (0, 0);
+        #[cfg(feature = "cuda")]
+        let need = if _ok.device().is_some() {
+            let need = truing_cuda::divergence::backward_workspace(&backward.problem, backward.saved.is_some());
+            (need.minimum, need.preferred)
+        } else {
+            need
+        };
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, need) }
     })
 }
 
@@ -398,6 +367,111 @@ impl FinishCall {
     }
 }
 
+/// A backward whose fields have been read.
+struct Backward {
+    call: Call<truing_divergence_backward_args>,
+    sides: Sides,
+    few: Option<PartialTensors>,
+    saved: Input,
+    values: Input,
+    loss: Input,
+    logprob: Input,
+    status: Output,
+    problem: Problem,
+    tokens: Leading,
+}
+impl Backward {
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn open(args: *const truing_divergence_backward_args) -> Result<Backward> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::anywhere(args, BACKWARD) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        let mut sides = Sides::parse(
+            t,
+            [args.student, args.teacher],
+            [&args.student_transform, &args.teacher_transform],
+            &args.rows,
+            args.row_weight,
+            [args.grad_student_out, args.grad_teacher_out],
+        )?;
+        if !sides.grads.iter().any(Output::is_some) {
+            let expected = Value::Text("a place for a gradient, here or in grad_teacher_out");
+            return Err(Error::invalid("grad_student_out", Value::Text("NULL"), expected));
+        }
+        let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, &sides)?;
+        if few.is_some() {
+            idle("shard.vocab_end", &args.shard.vocab_end, "0 with a partial support")?;
+            idle("stats", &args.stats, "NULL with a partial support: there are none")?;
+            idle("grad_student_logprob", &args.grad_student_logprob, "NULL with a partial support")?;
+        }
+        let saved = stats(t, args.stats, args.flags)?;
+        let values = t.input("grad_values", args.grad_values)?;
+        let loss = t.input("grad_loss", args.grad_loss)?;
+        let logprob = t.input("grad_student_logprob", args.grad_student_logprob)?;
+        let status = t.output("out_status", args.out_status)?;
+        sides.in_place(t);
+        let transforms = [&args.student_transform, &args.teacher_transform];
+        let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
+        Ok(Backward { sides, few, saved, values, loss, logprob, status, problem, tokens, call })
+    }
+    fn run(self) -> Result<()> {
+        let Call { args, context, tensors, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        let upstream = Upstream {
+            values: self.values.tokens(ok, tokens)?,
+            student_logprob: self.logprob.tokens(ok, tokens)?,
+            loss: self.loss.scalar::<Floats<'_>>(ok)?.map(|g| g.get(0)),
+            scale: grad_scale(args.grad_scale, args.flags),
+        };
+        let (stats, status) = (self.saved.rows(ok, tokens)?, self.status.tokens(ok, tokens)?);
+        let inputs = self.sides.inputs(ok, tokens)?;
+        if let Some(few) = self.few {
+            let PartialViews { settings, ids, at, reference } = few.view(ok, tokens)?;
+            let [student, rows] = self.sides.places(ok, tokens)?;
+            let teacher = PartialTensors::teacher(at, rows);
+            let out = PartialFigures { status, ..PartialFigures::default() };
+            let totals = Totals::default();
+            let student = student.expect("required");
+            return kernel::partial(
+                &context,
+                &self.problem,
+                &settings,
+                student,
+                teacher,
+                reference,
+                ids,
+                inputs,
+                out,
+                totals,
+                upstream,
+                &mut [],
+            );
+        }
+        kernel::backward(&context, &self.problem, self.sides.view(ok, tokens)?, inputs, stats, upstream, status)
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        only_on_cpu(&[("partial.support", self.few.is_some()), ("grad_loss", self.loss.is_some())])?;
+        let Call { args, context, tensors, workspace } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let upstream = truing_cuda::divergence::Upstream {
+            values: self.values.tokens(ok, tokens)?,
+            student_logprob: self.logprob.tokens(ok, tokens)?,
+            scale: grad_scale(args.grad_scale, args.flags),
+        };
+        let (stats, status) = (self.saved.rows(ok, tokens)?, self.status.tokens(ok, tokens)?);
+        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens)?, workspace.space(ok));
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward; a gradient is its own logits or apart from them.
+            unsafe {
+                use truing_cuda::divergence::backward;
+                backward(kernels, stream, problem, &inputs, stats, &upstream, &grads, status, space)
+            }
+        })
+    }
+}
+
 /// A forward whose fields have been read.
 struct Forward {
     call: Call<truing_divergence_forward_args>,
@@ -410,10 +484,10 @@ struct Forward {
 }
 impl Forward {
     /// # Safety
-    /// As for [`Call::open`].
+    /// As for [`Call::anywhere`].
     unsafe fn open(args: *const truing_divergence_forward_args) -> Result<Forward> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FLAGS | TRUING_HAS_GRAD_SCALE) }?;
+        let mut call = unsafe { Call::anywhere(args, FLAGS | TRUING_HAS_GRAD_SCALE) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         let mut sides = Sides::parse(
             t,
@@ -475,6 +549,24 @@ impl Forward {
         }
         let grads = self.sides.view(ok, tokens)?;
         kernel::forward_fused(&context, &self.problem, grads, inputs, figures, totals, upstream, workspace)
+    }
+    /// A gradient in the same call is that of a reduced loss, which the device does not form.
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        only_on_cpu(&[
+            ("partial.support", self.few.is_some()),
+            ("grad_student_out", self.sides.grads[0].is_some()),
+            ("grad_teacher_out", self.sides.grads[1].is_some()),
+            ("grad_loss", self.grad_loss.is_some()),
+        ])?;
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let ((inputs, _), space) = (self.sides.on_device(ok, tokens)?, workspace.space(ok));
+        let figures = self.outputs.on_device(ok, tokens)?;
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { truing_cuda::divergence::forward(kernels, stream, problem, &inputs, &figures, space) }
+        })
     }
 }
 
@@ -588,6 +680,30 @@ impl Sides {
         let [student, teacher] = self.places(ok, tokens)?;
         let missing = Error::invalid("teacher", Value::Text("NULL"), Value::Text("a pointer"));
         Ok([student.ok_or(missing)?, teacher.ok_or(missing)?])
+    }
+    /// What the device reads, and where gradients go.
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        self,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(truing_cuda::divergence::Inputs, truing_cuda::divergence::Grads)> {
+        use truing_cuda::divergence::{Grads, Inputs, Side};
+        let [student, teacher] = self.grads;
+        let places: [Option<truing_cuda::Tensor>; 2] = [student.rows(ok, tokens)?, teacher.rows(ok, tokens)?];
+        let side = |i: usize| -> Result<Side> {
+            let logits = if self.in_place[i] { places[i] } else { self.logits[i].rows(ok, tokens)? };
+            let missing = Error::invalid("teacher", Value::Text("NULL"), Value::Text("a pointer"));
+            Ok(Side {
+                bias: self.bias[i].list(ok)?,
+                row_temperature: self.row_temperature[i].tokens(ok, tokens)?,
+                ..Side::new(logits.ok_or(missing)?)
+            })
+        };
+        let (target, mask) = self.rows.on_device(ok, tokens)?;
+        let row_weight = self.row_weight.tokens(ok, tokens)?;
+        let inputs = Inputs { student: side(0)?, teacher: side(1)?, target, mask, row_weight };
+        Ok((inputs, Grads { student: places[0], teacher: places[1] }))
     }
     fn places<'a>(self, ok: &'a Checked, tokens: &Leading) -> Result<[Option<Grad<'a>>; 2]> {
         let side = |logits: &Input, grad: Output, in_place: bool| -> Result<Option<Grad<'a>>> {
@@ -879,5 +995,26 @@ impl OutputTensors {
             status: self.status.tokens(ok, tokens)?,
         };
         Ok((figures, PartialFigures::default(), totals))
+    }
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::divergence::Figures> {
+        let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
+        only_on_cpu(&[
+            ("outputs.out_cross_entropy", cross.is_some()),
+            ("outputs.out_reverse_cross_entropy", reverse.is_some()),
+            ("outputs.out_student_rank", rank_s.is_some()),
+            ("outputs.out_teacher_rank", rank_t.is_some()),
+            ("outputs.out_loss", self.loss.is_some()),
+            ("outputs.out_counters", self.counters.is_some()),
+        ])?;
+        Ok(truing_cuda::divergence::Figures {
+            values: values.tokens(ok, tokens)?,
+            student_entropy: hs.tokens(ok, tokens)?,
+            teacher_entropy: ht.tokens(ok, tokens)?,
+            student_logprob: student.tokens(ok, tokens)?,
+            teacher_logprob: teacher.tokens(ok, tokens)?,
+            stats: self.stats.rows(ok, tokens)?,
+            status: self.status.tokens(ok, tokens)?,
+        })
     }
 }

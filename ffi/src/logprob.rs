@@ -641,15 +641,15 @@ impl BackwardTensors {
         let Common { rows, over, row_loss, .. } = &self.common;
         only_on_cpu(&[
             ("support.kind", over.is_some()),
-            ("rows.cu_seqlens", rows.cu_seqlens.is_some()),
             ("row_loss.class_weight", row_loss.class_weight.is_some()),
             ("row_loss.external_scale", row_loss.external_scale.is_some()),
         ])?;
+        let (target, mask) = rows.on_device(ok, tokens)?;
         Ok(truing_cuda::logprob::Inputs {
             bias: self.transform.bias.list(ok)?,
             row_temperature: self.transform.row_temperature.tokens(ok, tokens)?,
-            mask: rows.mask.tokens(ok, tokens)?,
-            ..truing_cuda::logprob::Inputs::new(logits, rows.target.tokens(ok, tokens)?)
+            mask,
+            ..truing_cuda::logprob::Inputs::new(logits, target)
         })
     }
 }
@@ -830,6 +830,16 @@ impl RowTensors {
     /// Dimensions of the target.
     pub(crate) fn dims(&self) -> &[usize] {
         self.target.dims()
+    }
+    /// Target and mask on a device.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn on_device(
+        &self,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(Option<truing_cuda::Tensor>, Option<truing_cuda::Tensor>)> {
+        only_on_cpu(&[("rows.cu_seqlens", self.cu_seqlens.is_some())])?;
+        Ok((self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?))
     }
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {
         let (target, mask) = (self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?);

@@ -7,6 +7,7 @@ use std::ptr::{null, null_mut};
 use truing_core::catalog;
 use truing_ffi::abi::*;
 use truing_ffi::context::*;
+use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::truing_linear_logprob_forward;
 use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
@@ -126,6 +127,10 @@ const BACKWARD: Op<truing_logprob_backward_args> = Op(truing_logprob_backward_wo
 const SEQUENCE: Op<truing_sequence_forward_args> = Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
 const SEQUENCE_BACKWARD: Op<truing_sequence_backward_args> =
     Op(truing_sequence_backward_workspace_size, truing_sequence_backward);
+const DIVERGENCE: Op<truing_divergence_forward_args> =
+    Op(truing_divergence_forward_workspace_size, truing_divergence_forward);
+const DIVERGENCE_BACKWARD: Op<truing_divergence_backward_args> =
+    Op(truing_divergence_backward_workspace_size, truing_divergence_backward);
 const PREFERENCE: Op<truing_preference_forward_args> =
     Op(truing_preference_forward_workspace_size, truing_preference_forward);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
@@ -254,8 +259,32 @@ pub fn all() -> usize {
         done += LOGPROB.same(&format!("logprob {kind}"), &context, |t, a| rows.forward(t, a, kind));
         done += BACKWARD.same(&format!("logprob backward {kind}"), &context, |t, a| rows.backward(t, a, kind));
     }
-    // statistics of the CPU serve the device and the other way round: they have the same bits
     let mut r = Random(8);
+    let teacher = r.normals((N * V) as usize, 3.0);
+    for kind in [TRUING_DIVERGENCE_FORWARD_KL, TRUING_DIVERGENCE_JSD, TRUING_DIVERGENCE_TVD] {
+        let fill = |options: &mut truing_divergence_options, own: &mut truing_transform| {
+            (options.kind, options.teacher_form, own.temperature) = (kind, TRUING_TEACHER_LOGITS, 0.7);
+        };
+        done += DIVERGENCE.same(&format!("divergence {kind}"), &context, |t, a| {
+            a.flags = TRUING_HAS_IGNORE_INDEX;
+            (a.student, a.teacher) = (rows.logits(t, 1), t.read(&teacher, &[2, 3, V]));
+            fill(&mut a.options, &mut a.student_transform);
+            (a.rows.target, a.rows.ignore_index) = (t.read(&rows.target, &[N]), -100);
+            a.rows.mask = t.read(&rows.mask, &[2, 3]);
+            let o = &mut a.outputs;
+            (o.out_values, o.out_student_entropy) = (t.write::<f32>(&[2, 3]), t.write::<f32>(&[N]));
+            (o.out_teacher_entropy, o.out_student_logprob) = (t.write::<f32>(&[N]), t.write::<f32>(&[N]));
+            (o.out_stats, o.out_status) = (t.write::<f32>(&[N, 16]), t.write::<u32>(&[N]));
+        });
+        done += DIVERGENCE_BACKWARD.same(&format!("divergence backward {kind}"), &context, |t, a| {
+            (a.student, a.teacher) = (rows.logits(t, 2), t.update(teacher.clone(), &[N, V]));
+            // the student's elsewhere, the teacher's in place
+            (a.grad_student_out, a.grad_teacher_out) = (t.write::<f32>(&[2, 3, V]), a.teacher);
+            fill(&mut a.options, &mut a.student_transform);
+            a.grad_values = t.update(Random(5).normals(N as usize, 1.0), &[N]);
+            a.out_status = t.write::<u32>(&[N]);
+        });
+    }
     let (b, width) = (4i64, 33i64);
     let n = (b * width) as usize;
     let logps: Vec<f32> = (0..n).map(|_| -3.0 * r.uniform() as f32).collect();
@@ -426,6 +455,23 @@ pub fn host() {
     // SAFETY: refused.
     assert_eq!(unsafe { truing_linear_logprob_forward(&b) }, device);
     assert!(message().contains("head.hidden: got a CUDA tensor, expected memory of the CPU"), "{}", message());
+    // nor has everything of a divergence
+    let divergence = || {
+        let (mut t, mut a) = (Arrays::new(true), zeros::<truing_divergence_forward_args>(&context));
+        (a.student, a.teacher) = (rows.logits(&mut t, 0), rows.logits(&mut t, 0));
+        (a.options.kind, a.options.teacher_form) = (TRUING_DIVERGENCE_FORWARD_KL, TRUING_TEACHER_LOGITS);
+        a.outputs.out_values = t.write::<f32>(&[N]);
+        (t, a)
+    };
+    let (mut t, mut a) = divergence();
+    a.outputs.out_loss = t.write::<f64>(&[]);
+    DIVERGENCE.refused(device, "outputs.out_loss", &t, a);
+    let (mut t, mut a) = divergence();
+    a.grad_student_out = t.write::<f32>(&[N, V]);
+    DIVERGENCE.refused(device, "grad_student_out", &t, a);
+    let (t, mut a) = divergence();
+    a.options.aggregate.mode = TRUING_AGGREGATE_TOKEN_MEAN;
+    DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
     // nor have lists of sequences, learned parameters, terms of a policy, counters of sequences
     let s = [0.0f64; 4];
     let preference = |name: &str| {
@@ -505,7 +551,7 @@ pub fn host() {
         assert_eq!(compiled() > before, fresh, "the folder was not used");
     }
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
-    println!("{} ways of the C ABI refused by name", cases + 7);
+    println!("{} ways of the C ABI refused by name", cases + 10);
 }
 
 /// Without a driver the same call says so.

@@ -392,7 +392,7 @@ def divergence(
     partial=None, student_mass=False, teacher_mass=False, support_ids=False, values=True,
     loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
     student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
-    grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, context=None,
+    grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, stream=None, context=None,
 ):  # fmt: skip
     """Divergence of the rows of `student` [N, V] and `teacher` [N, V'], logits: "forward_kl" (teacher first),
     "reverse_kl", "jsd" and the other kinds of `TRUING_DIVERGENCE_*`, with their `param` (omega, beta, lambda or alpha).
@@ -411,7 +411,7 @@ def divergence(
     wanted = dict(locals())
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
                    has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared)  # fmt: skip
-    call = Call(_abi.truing_divergence_forward_args, student, context, flags)
+    call = Call(_abi.truing_divergence_forward_args, student, context, flags, stream)
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
                 hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
@@ -446,14 +446,14 @@ def divergence_backward(
     param=None, limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None,
     ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None,
     teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None, partial=None, stats=None,
-    recompute=False, shard=None, grad_student=True, grad_teacher=False, status=False, context=None,
+    recompute=False, shard=None, grad_student=True, grad_teacher=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """`grad_student` and `grad_teacher` from the gradients of :func:`divergence`'s values, loss and log-probs. With `shard` =
     (vocab_start, vocab_end, vocab_total) the logits are these columns, and `stats` those of :func:`divergence_finish`."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_grad_scale=grad_scale is not None,
                    has_soft_weight=soft_weight is not None, temperature_squared=temperature_squared,
                    recompute=recompute)  # fmt: skip
-    call = Call(_abi.truing_divergence_backward_args, student, context, flags)
+    call = Call(_abi.truing_divergence_backward_args, student, context, flags, stream)
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, teacher_form, hard_weight, soft_weight,
                 hard_scaling, teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
