@@ -5093,8 +5093,8 @@ truing_status truing_preference_orchestrator_workspace_size(const struct truing_
 truing_status truing_context_create(const struct truing_context_options *options,
                                     struct truing_context **out_context);
 
-/// Destroys a context that no call uses any more; NULL is allowed. The context of calls on CUDA keeps their kernels: it outlives
-/// what their streams have not passed yet, and graphs that they were captured into.
+/// Destroys a context that no call uses any more; NULL is allowed. Kernels that it has loaded stay in the process: a stream may
+/// not have passed them yet, and a graph may hold them.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
@@ -5400,7 +5400,8 @@ truing_status truing_logprob_forward(const struct truing_logprob_forward_args *a
 /// As for `truing_logprob_forward`.
 truing_status truing_logprob_backward(const struct truing_logprob_backward_args *args);
 
-/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support.
+/// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support; of a device's memory
+/// for CUDA tensors, 32 for each 2048 columns of a row.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -5408,7 +5409,8 @@ truing_status truing_logprob_forward_workspace_size(const struct truing_logprob_
                                                     size_t *minimum,
                                                     size_t *preferred);
 
-/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support.
+/// Bytes of workspace for `truing_logprob_backward`: 0 without `grad_bias_out` and a support; of a device's memory for CUDA
+/// tensors, 32 a row and, without `stats`, 32 for each 2048 columns of it.
 ///
 /// # Safety
 /// As for `truing_logprob_backward`; `minimum` and `preferred` are NULL or writable.
