@@ -125,15 +125,18 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const
     const double g = truing_double_at(a.grad_scores, b) * factor;
     double divisor = a.divisor == TRUING_BY_NUMBER ? a.normaliser : 1.0;
     truing_i64 count = 0;
-    if (a.divisor == TRUING_BY_TOKENS || a.divisor == TRUING_BY_WEIGHTS) {
+    // a weight that the host could not look at spoils the whole sequence, so all are seen before anything is written
+    if (a.divisor == TRUING_BY_TOKENS || a.divisor == TRUING_BY_WEIGHTS || a.weights.data) {
         double total = 0.0;
         for (truing_i64 at = 0; at < range.n; at += 32) {
             const truing_i64 i = range.start + at + lane;
             const truing_token t = truing_token_of(a, i, at + lane < range.n, prefix, count, live, status);
             if (a.divisor == TRUING_BY_WEIGHTS) total = truing_chain(total, t.w, live);
         }
-        divisor = a.divisor == TRUING_BY_TOKENS ? (double)count : total;
+        if (a.divisor == TRUING_BY_TOKENS) divisor = (double)count;
+        if (a.divisor == TRUING_BY_WEIGHTS) divisor = total;
         count = 0;
+        status = __reduce_or_sync(TRUING_ALL_LANES, status);
     }
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;

@@ -31,7 +31,7 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 16] = [
+const DRIVER: [&CStr; 15] = [
     c"cuInit",
     c"cuDeviceGet",
     c"cuDevicePrimaryCtxGetState",
@@ -43,7 +43,6 @@ const DRIVER: [&CStr; 16] = [
     c"cuCtxGetDevice",
     c"cuDeviceGetAttribute",
     c"cuLibraryLoadData",
-    c"cuLibraryUnload",
     c"cuLibraryGetKernel",
     c"cuLaunchKernel",
     c"cuLaunchKernelEx",
@@ -194,7 +193,8 @@ pub fn capturing(stream: Stream) -> Result<bool> {
     Ok(status != CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE)
 }
 
-/// Loaded machine code, for every context of the process.
+/// Loaded machine code, for every context of the process. It stays: a stream or a captured graph may still hold its kernels
+/// when nobody here does.
 #[derive(Debug)]
 pub struct Library(CUlibrary);
 // SAFETY: the driver's handles may be used from every thread.
@@ -228,12 +228,6 @@ impl Library {
         // SAFETY: the library is loaded.
         check("cuLibraryGetKernel", unsafe { sys::cuLibraryGetKernel(&mut kernel, self.0, name.as_ptr()) })?;
         Ok(Kernel(kernel))
-    }
-}
-impl Drop for Library {
-    fn drop(&mut self) {
-        // SAFETY: loaded above and never used again.
-        let _ = unsafe { sys::cuLibraryUnload(self.0) };
     }
 }
 /// A kernel of a [`Library`].

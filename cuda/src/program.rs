@@ -153,10 +153,11 @@ impl Context {
             return Ok(library);
         }
         let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
-        // a device that is newer than the compiler: the driver translates
+        // a device that is newer than the compiler: the driver translates; `truing_wait` must be in it where launches overlap
+        let virtual_arch = if arch.0 >= 9 { "compute_90" } else { "compute_80" };
         let image = match own {
             Some(image) => Some(image),
-            None => driver::compile(file.name, file.text, &HEADERS, "compute_80", fast)?,
+            None => driver::compile(file.name, file.text, &HEADERS, virtual_arch, fast)?,
         };
         let Some(image) = image else {
             let (got, expected) =

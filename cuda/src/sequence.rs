@@ -45,8 +45,9 @@ impl Layout {
         }
     }
     pub(crate) fn check(&self) -> Result<()> {
-        let Layout::Packed { offsets, .. } = self else { return Ok(()) };
-        if offsets.layout.rows() == 0 {
+        let Layout::Packed { offsets, tokens } = self else { return Ok(()) };
+        // no sequence has no tokens: what the offsets hold is for the device to judge
+        if offsets.layout.rows() == 0 || (offsets.layout.rows() == 1 && *tokens > 0) {
             return Err(Error::shape("cu_seqlens", offsets.layout.shape(), Value::Text("[B + 1]")));
         }
         offsets.check("cu_seqlens", offsets.layout.rows(), 1, &IDS)
