@@ -224,13 +224,13 @@ fn planted_bugs_are_noticed() {
             "    if (student",
         ),
         (
-            "the error of the normalisers stays in the value",
+            "the error of the normalisers stays in gamma",
             "divergence.cuh",
-            "sum[0] - a.form[0] * truing_excess(s)",
-            "sum[0]",
+            "x.gamma = (float)((double)k.gamma + truing_refine((double)s.delta));",
+            "x.gamma = k.gamma;",
         ),
         (
-            "padding of a gradient is written behind the last column",
+            "padding of a gradient runs into the next row",
             "divergence.cuh",
             "first + valid, width - valid, 0.0f",
             "first + valid, TRUING_BLOCK - valid, 0.0f",

@@ -419,11 +419,15 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
     }
     done + outside(context)
 }
-/// A form that reads a row once, and one that reads it twice and then for the means of its weights.
+/// A form that reads a row once, and one that reads it twice and then for the means of its weights; rows of whole blocks too,
+/// whose columns other lanes widen.
 pub(super) fn sanitized(context: &Context) -> usize {
-    let b = Batch::new([2049, 2000]);
     let of = |kind| Options { kind, ..Options::default() };
-    [of(Kind::MixedKl), of(Kind::CosineProbs)].map(|o| compare(context, &b, o, &ways()[3], true)).iter().sum()
+    let (b, whole) = (Batch::new([2049, 2000]), Batch::new([4096, 4096]));
+    let way = ways()[3];
+    let done = [of(Kind::MixedKl), of(Kind::CosineProbs)].map(|o| compare(context, &b, o, &way, true));
+    let plain = Way { kinds: [1, 1], ..SIMPLE };
+    done.iter().sum::<usize>() + compare(context, &whole, of(Kind::CosineProbs), &plain, true)
 }
 /// Times beside a copy of as many bytes as a call must move: values 2 sets of logits, gradients of the student 3.
 pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn(&mut dyn FnMut()) -> f64) {
