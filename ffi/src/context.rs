@@ -120,8 +120,8 @@ pub unsafe extern "C" fn truing_context_create(
     })
 }
 
-/// Destroys a context that no call uses any more; NULL is allowed. The context of calls on CUDA keeps their kernels: it outlives
-/// what their streams have not passed yet, and graphs that they were captured into.
+/// Destroys a context that no call uses any more; NULL is allowed. What CUDA streams have not passed yet, and graphs that calls
+/// were captured into, still run.
 ///
 /// # Safety
 /// `context` is NULL or came from `truing_context_create` and is not used again.
