@@ -1390,8 +1390,9 @@ impl<S: Sixteen> Engine for Lanes<S> {
     #[inline(always)]
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
         let s = self.s;
-        let (x, _) = self.sources(views, piece, false);
-        with_sources!(x, x => with_formula!(form, F => sums_block::<S, _, F>(s, k, x, pass)))
+        // two exponentials and a formula a column: a widening loop before it costs little, code for another type much
+        let (Sources::F32(x), _) = self.sources(views, piece, true) else { unreachable!("in f32") };
+        with_formula!(form, F => sums_block::<S, F>(s, k, x, pass))
     }
     #[inline(always)]
     fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
@@ -1643,7 +1644,7 @@ fn four_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
 }
 /// [`formula::sums`].
 #[inline(never)]
-fn sums_block<S: Sixteen, T: Cell, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_, T>; 2], pass: Pass) -> Sums {
+fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], pass: Pass) -> Sums {
     s.enter(
         #[inline(always)]
         || {
@@ -1662,9 +1663,9 @@ fn sums_block<S: Sixteen, T: Cell, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'
                 let (p, q) = (&a.x[i], &b.x[i]);
                 ask(p, a.ahead);
                 ask(q, b.ahead);
-                sums.add::<F, 2>(k, &columns(s, k, [T::take(s, p), T::take(s, q)]), pass);
+                sums.add::<F, 2>(k, &columns(s, k, [f32::take(s, p), f32::take(s, q)]), pass);
             }
-            sums.finish::<T, F>(s)
+            sums.finish::<f32, F>(s)
         },
     )
 }
