@@ -1216,20 +1216,11 @@ impl<S: Sixteen> Lanes<S> {
         let zero = [[0.0; 32]; BLOCK / 32];
         Lanes { scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())], exp: [zero; 2], s }
     }
-    /// A piece of both sides: where it lies if it needs no work, else in the scratch. `wide`: in f32.
+    /// A piece of both sides in f32: where it lies if it needs no work, else in the scratch. Two exponentials and a formula a
+    /// column: a widening loop before them costs little, code for each other type much.
     #[inline(always)]
-    fn sources<'a>(
-        &'a mut self,
-        [a, b]: [&View<'a>; 2],
-        piece: Piece,
-        wide: bool,
-    ) -> (Sources<'a>, &'a mut [Block; 2]) {
+    fn sources<'a>(&'a mut self, [a, b]: [&View<'a>; 2], piece: Piece) -> ([Source<'a>; 2], &'a mut [Block; 2]) {
         let direct = [a.direct(piece), b.direct(piece)];
-        if let [Some(Direct::Bf16(a)), Some(Direct::Bf16(b))] = direct
-            && !wide
-        {
-            return (Sources::Bf16([a, b]), &mut self.exp);
-        }
         for (i, view) in [a, b].into_iter().enumerate() {
             if !matches!(direct[i], Some(Direct::F32(_))) {
                 self.load(i, view, piece, false);
@@ -1240,7 +1231,7 @@ impl<S: Sixteen> Lanes<S> {
             Some(Direct::F32(x)) => x,
             _ => Source { x: &self.scratch[i].x[..n], ahead: false },
         };
-        (Sources::F32([of(0), of(1)]), &mut self.exp)
+        ([of(0), of(1)], &mut self.exp)
     }
     /// The instruction set.
     #[inline(always)]
@@ -1271,20 +1262,6 @@ struct Source<'a, T = f32> {
 enum Direct<'a> {
     F32(Source<'a, f32>),
     Bf16(Source<'a, bf16>),
-}
-/// Both sides of a piece, of one type.
-#[derive(Clone, Copy)]
-enum Sources<'a> {
-    F32([Source<'a, f32>; 2]),
-    Bf16([Source<'a, bf16>; 2]),
-}
-macro_rules! with_sources {
-    ($sources:expr, $x:ident => $body:expr) => {
-        match $sources {
-            Sources::F32($x) => $body,
-            Sources::Bf16($x) => $body,
-        }
-    };
 }
 impl<'a> View<'a> {
     /// A piece that is read as it lies.
@@ -1390,18 +1367,15 @@ impl<S: Sixteen> Engine for Lanes<S> {
     #[inline(always)]
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
         let s = self.s;
-        // two exponentials and a formula a column: a widening loop before it costs little, code for another type much
-        let (Sources::F32(x), _) = self.sources(views, piece, true) else { unreachable!("in f32") };
+        let (x, _) = self.sources(views, piece);
         with_formula!(form, F => sums_block::<S, F>(s, k, x, pass))
     }
     #[inline(always)]
     fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
         let s = self.s;
-        let (x, exp) = self.sources(views, piece, see.entropy);
-        let (mut sides, found, other) = with_sources!(x, x => joint_block(s, form, x, exp, piece.block, best, see));
-        if let Sources::F32(x) = x
-            && see.entropy
-        {
+        let (x, exp) = self.sources(views, piece);
+        let (mut sides, found, other) = joint_block(s, form, x, exp, piece.block, best, see);
+        if see.entropy {
             for side in 0..2 {
                 // the same m and r, and what the entropy takes
                 let k = sides[side].k;
@@ -1470,10 +1444,10 @@ impl<S: Sixteen> Engine for Lanes<S> {
 }
 /// Records, constants and sums of a block, and the logits of b at the largest column of a and of a at that of b.
 #[inline(always)]
-fn joint_block<S: Sixteen, T: Cell>(
+fn joint_block<S: Sixteen>(
     s: S,
     form: &Form,
-    x: [Source<'_, T>; 2],
+    x: [Source<'_>; 2],
     exp: &mut [Block; 2],
     first: usize,
     best: &mut [f32; 2],
@@ -1481,7 +1455,7 @@ fn joint_block<S: Sixteen, T: Cell>(
 ) -> ([Record; 2], Option<(Pair, Sums)>, [f32; 2]) {
     let mut sides = [Record::EMPTY; 2];
     for side in 0..2 {
-        sides[side] = exps::<S, T, true>(s, x[side], &mut exp[side], first, &mut best[side]);
+        sides[side] = exps::<S, f32, true>(s, x[side], &mut exp[side], first, &mut best[side]);
     }
     let [a, b] = [x[0].x, x[1].x];
     let mut other = [f32::NEG_INFINITY; 2];
@@ -1490,11 +1464,11 @@ fn joint_block<S: Sixteen, T: Cell>(
         && see.moments
     {
         let [ka, kb] = [column_of(s, a, k.m[0]), column_of(s, b, k.m[1])];
-        other = [b.as_flattened()[ka].to_f32(), a.as_flattened()[kb].to_f32()];
+        other = [b.as_flattened()[ka], a.as_flattened()[kb]];
         with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
     }
     let exp = [&exp[0], &exp[1]];
-    let found = k.map(|k| (k, with_formula!(form, F => chain_block::<S, T, F>(s, &k, x, exp, see.moments))));
+    let found = k.map(|k| (k, with_formula!(form, F => chain_block::<S, F>(s, &k, x, exp, see.moments))));
     (sides, found, other)
 }
 /// The first column with the value `m`.
@@ -1671,10 +1645,10 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], p
 }
 /// The same of values, with the exponentials at hand.
 #[inline(never)]
-fn chain_block<S: Sixteen, T: Cell, F: Formula>(
+fn chain_block<S: Sixteen, F: Formula>(
     s: S,
     k: &Pair,
-    [a, b]: [Source<'_, T>; 2],
+    [a, b]: [Source<'_>; 2],
     [ea, eb]: [&Block; 2],
     moments: bool,
 ) -> Sums {
@@ -1697,9 +1671,9 @@ fn chain_block<S: Sixteen, T: Cell, F: Formula>(
                 ask(p, a.ahead && i % 2 == 1);
                 ask(q, b.ahead && i % 2 == 1);
                 let e = [Several(f32::take(s, &ea[i])), Several(f32::take(s, &eb[i]))];
-                sums.add::<F, 2>(k, &k.column([Several(T::take(s, p)), Several(T::take(s, q))], e), pass);
+                sums.add::<F, 2>(k, &k.column([Several(f32::take(s, p)), Several(f32::take(s, q))], e), pass);
             }
-            sums.finish::<T, F>(s)
+            sums.finish::<f32, F>(s)
         },
     )
 }
