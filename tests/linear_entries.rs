@@ -1,7 +1,7 @@
 //! The composite for every entry of the catalogue: value against a plain f64 chain, gradients of hidden states and head
 //! against differences of it, with reference scores, reference log-probs and a reference head; the KL of token-level DPO;
 //! the side term with every scope and divisor, and with a divergence to the reference head; weights from the policy's own
-//! probabilities; the KL in two phases; bits over threads, instruction sets and workspaces.
+//! probabilities; clamped scores; infinite divergences; the KL in two phases; bits over threads, instruction sets and workspaces.
 use truing_core::catalog::{self, Kind, slot};
 use truing_core::error::row;
 use truing_core::linear_preference::{
@@ -54,7 +54,12 @@ struct Data {
     interleaved: bool,
     wpo: Option<Wpo>,
     weights: Option<Vec<f64>>,
+    clamp: Option<(f64, f64)>,
+    /// The last column is dead in the reference.
+    dead: bool,
 }
+/// Its last column is dead.
+const DEAD: [f32; V] = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, f32::NEG_INFINITY];
 fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| x.into()).collect()
 }
@@ -83,6 +88,8 @@ impl Data {
             interleaved: false,
             wpo: None,
             weights: None,
+            clamp: None,
+            dead: false,
         }
     }
     fn log_softmax(&self, hidden: &[f64], weight: &[f64], d: usize, i: usize) -> Vec<f64> {
@@ -117,7 +124,13 @@ impl Data {
     }
     fn ref_rows(&self) -> Vec<Vec<f64>> {
         let (h, w) = (wide(&self.ref_hidden), wide(&self.ref_weight));
-        (0..N).map(|i| self.log_softmax(&h, &w, D_REF, i)).collect()
+        let mut all: Vec<Vec<f64>> = (0..N).map(|i| self.log_softmax(&h, &w, D_REF, i)).collect();
+        for row in all.iter_mut().filter(|_| self.dead) {
+            row[V - 1] = f64::NEG_INFINITY;
+            let lse = row.iter().map(|x| x.exp()).sum::<f64>().ln();
+            row.iter_mut().for_each(|x| *x -= lse);
+        }
+        all
     }
     /// Scores, KL, NLL (or what the side term has in its place) of the tokens.
     fn chain(&self, hidden: &[f64], weight: &[f64]) -> ([Vec<f64>; 3], Vec<f64>) {
@@ -128,8 +141,9 @@ impl Data {
             let live: Vec<usize> = (s * T..(s + 1) * T).filter(|&i| self.mask[i] > 0).collect();
             for &i in &live {
                 let share = if self.mean() { 1.0 / live.len() as f64 } else { 1.0 };
-                scores[s] += rows[i][self.target[i] as usize] * share;
-                ref_scores[s] += refs[i][self.target[i] as usize] * share;
+                let (own, other) = (rows[i][self.target[i] as usize], refs[i][self.target[i] as usize]);
+                scores[s] += self.clamp.map_or(own, |(low, high)| other + (own - other).clamp(low, high)) * share;
+                ref_scores[s] += other * share;
                 kl[s] += (0..V).map(|v| refs[i][v].exp() * (refs[i][v] - rows[i][v])).sum::<f64>();
             }
         }
@@ -246,7 +260,7 @@ impl Data {
         let head = self.reference == Reference::Head;
         let options = Options {
             logprob: logprob::Options { transform: self.transform, ..Default::default() },
-            score: sequence::Options { score, clamp: None },
+            score: sequence::Options { score, clamp: self.clamp },
             side: self.side,
             reference: head.then_some((D_REF, self.transform)),
             wpo: self.wpo,
@@ -271,17 +285,21 @@ impl Data {
                 x.ref_head = Some(RefHead {
                     hidden: m(&self.ref_hidden, N, D_REF),
                     weight: m(&self.ref_weight, V, D_REF),
-                    transform: TransformInputs::default(),
+                    transform: TransformInputs {
+                        bias: self.dead.then(|| Floats::F32(Matrix::vector(&DEAD))),
+                        row_temperature: None,
+                    },
                 });
             }
         }
         let (mut loss, mut side) = ([77.0f64], [77.0f64]);
         let mut got = Got { hidden: vec![77.0; N * D], weight: vec![77.0; V * D], kl: vec![77.0; S], ..Got::default() };
-        got.status = vec![77; self.count()];
+        (got.status, got.rows) = (vec![77; self.count()], vec![77; N]);
         let mut refs = vec![77.0; S];
         let out = Outputs {
             kl: self.info.about.reads(slot::KL).then(|| MatrixMut::vector(&mut got.kl)),
-            ref_scores: head.then(|| MatrixMut::vector(&mut refs)),
+            ref_scores: (head && self.clamp.is_none()).then(|| MatrixMut::vector(&mut refs)),
+            row_status: Some(MatrixMut::vector(&mut got.rows)),
             side: self.side.map(|_| MatrixMut::vector(&mut side).into()),
             preference: preference::Outputs {
                 loss: Some(MatrixMut::vector(&mut loss).into()),
@@ -299,7 +317,7 @@ impl Data {
         let bytes = if preferred { need.preferred } else { need.minimum };
         with_scratch(bytes, |w| linear_preference::forward(c, &p, &x, out, grads, w))?;
         (got.loss, got.side) = (loss[0], side[0]);
-        if head {
+        if head && self.clamp.is_none() {
             for (got, want) in refs.iter().zip(&ref_scores) {
                 let near = (got - want).abs() < 1e-5 * (1.0 + want.abs());
                 assert!(near || (got.is_nan() && want.is_nan()), "reference score {got}, expected {want}");
@@ -357,6 +375,7 @@ struct Got {
     hidden: Vec<f32>,
     weight: Vec<f32>,
     status: Vec<u32>,
+    rows: Vec<u32>,
 }
 
 #[test]
@@ -594,6 +613,106 @@ fn weights_of_the_policy() {
     let e = Data { wpo: Some(Wpo::Plain), ..Data::new(kto, 61) }.run(&c, true).unwrap_err();
     assert_eq!((e.field, e.status), ("wpo", Status::InvalidArgument));
     cases.finish("weights of the policy", 1500);
+}
+
+/// Clamped differences to log-probs of a reference, given or of a head.
+#[test]
+fn clamped_scores() {
+    let mut cases = Cases::default();
+    let c = context(Isa::detect(), 0);
+    for name in ["dpo", "ipo"] {
+        for reference in [Reference::Tokens, Reference::Head] {
+            let d = Data { reference, clamp: Some((-0.75, 0.5)), ..Data::new(entry(name), 80) };
+            cases.0 += d.judge(&c).0;
+            let want = d.run(&c, true).unwrap();
+            assert_ne!(want.loss, Data { clamp: None, ..d.clone() }.run(&c, true).unwrap().loss);
+            for other in contexts().iter().chain([&context(Isa::detect(), 3)]) {
+                for preferred in [false, true] {
+                    let got = d.run(other, preferred).unwrap();
+                    same(name, &got.hidden, &want.hidden);
+                    same(name, &got.weight, &want.weight);
+                    cases.ran();
+                }
+            }
+        }
+    }
+    cases.finish("clamped scores", 300);
+}
+
+/// A column that is dead on one side only: an infinite divergence, without a gradient, flagged at its rows, and at its items
+/// where a term reads it. Rows that are undefined in the reference likewise.
+#[test]
+fn infinite_divergence() {
+    let mut cases = Cases::default();
+    for c in &contexts() {
+        let mut d = Data::new(entry("cpo"), 90);
+        d.target.iter_mut().for_each(|y| *y = (*y).min(V as i32 - 2));
+        let plain = d.run(c, true).unwrap();
+        let side = SideTerm { coef: 0.75, scope: Scope::Masked, divergence: Some(Divergence::Reverse), ..CHOSEN };
+        let headed = Data { reference: Reference::Head, side: Some(side), ..d.clone() };
+        for preferred in [false, true] {
+            let got = Data { dead: true, ..headed.clone() }.run(c, preferred).unwrap();
+            assert_eq!((got.loss, got.side), (f64::INFINITY, f64::INFINITY));
+            for (got, want) in got.hidden.iter().chain(&got.weight).zip(plain.hidden.iter().chain(&plain.weight)) {
+                assert!((got - want).abs() <= 1e-6 * (0.1 + want.abs()), "{got}, expected {want}");
+                cases.ran();
+            }
+            for (bits, live) in got.rows.iter().zip(&d.mask) {
+                assert_eq!(*bits, if *live > 0 { row::INFINITE } else { row::IGNORED });
+            }
+            // only the side term reads the head
+            assert!(got.status.iter().all(|&bits| bits == 0), "{:?}", got.status);
+            let mut bad = headed.clone();
+            bad.ref_hidden[0] = f32::NAN;
+            let got = bad.run(c, preferred).unwrap();
+            assert!(got.rows[0] == row::NAN_INPUT && got.rows[T] == 0 && got.status[0] == 0, "{got:?}");
+            let got = Data { info: entry("dpo"), params: vec![0.1, 0.0], side: None, ..bad }.run(c, preferred).unwrap();
+            assert!(got.rows[0] == row::NAN_INPUT && got.rows[T] == 0 && got.status[0] & row::NAN_INPUT != 0);
+            cases.ran();
+        }
+        // KL(reference || policy) with the column dead in the policy, in two phases
+        let m = |x, rows, cols| Floats::F32(Matrix::contiguous(x, rows, cols).unwrap());
+        let options = |phase| Options { phase, kl: true, reference: Some((D_REF, d.transform)), ..Options::default() };
+        let segments = Segments::Padded { sequences: S, width: T };
+        let problem = |phase| Problem::new([N, D, V], segments, d.items(), &[], options(phase)).unwrap();
+        let mut x = Inputs::new(m(&d.hidden, N, D), m(&d.weight, V, D), Ints::I32(Matrix::vector(&d.target)));
+        x.transform.bias = Some(Floats::F32(Matrix::vector(&DEAD)));
+        x.ref_head = Some(RefHead {
+            hidden: m(&d.ref_hidden, N, D_REF),
+            weight: m(&d.ref_weight, V, D_REF),
+            transform: TransformInputs::default(),
+        });
+        let (mut kl, mut stats, mut rows) = (vec![7.0; S], vec![7f32; N * PAIR_STATS], vec![7; N]);
+        let out = Outputs {
+            kl: Some(MatrixMut::vector(&mut kl)),
+            pair_stats: Some(MatrixMut::contiguous(&mut stats, N, PAIR_STATS).unwrap()),
+            row_status: Some(MatrixMut::vector(&mut rows)),
+            ..Outputs::default()
+        };
+        let figures = problem(Phase::Figures);
+        let need = linear_preference::workspace(c, &figures, x.hidden.dtype(), x.weight.dtype()).minimum;
+        with_scratch(need, |w| linear_preference::forward(c, &figures, &x, out, Grads::default(), w)).unwrap();
+        assert!(kl.iter().all(|&x| x == f64::INFINITY) && rows.iter().all(|&x| x == row::INFINITE), "{rows:?}");
+        let second = problem(Phase::WithCoefficients);
+        let need = linear_preference::workspace(c, &second, x.hidden.dtype(), x.weight.dtype()).minimum;
+        let weight = |scale: &[f64; S], saved: bool| {
+            let mut x = x;
+            (x.score_coefficients, x.kl_coefficients) = (Some(Matrix::vector(&[0.5; S])), Some(Matrix::vector(scale)));
+            x.pair_stats = saved.then(|| Matrix::contiguous(&stats, N, PAIR_STATS).unwrap());
+            let mut gw = vec![7f32; V * D];
+            let grads =
+                Grads { weight: Some(MatrixMut::contiguous(&mut gw, V, D).unwrap().into()), ..Grads::default() };
+            with_scratch(need, |w| linear_preference::forward(c, &second, &x, Outputs::default(), grads, w)).unwrap();
+            gw
+        };
+        let want = weight(&[0.0; S], false);
+        assert!(want.iter().all(|x| x.is_finite()) && want.iter().any(|&x| x != 0.0));
+        for saved in [false, true] {
+            assert_eq!(weight(&[0.3; S], saved), want);
+            cases.ran();
+        }
+    }
+    cases.finish("infinite divergences", 80);
 }
 
 /// Token-level DPO in two phases: figures, the split form on them, and the gradients that the single phase gives, bit for

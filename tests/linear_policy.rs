@@ -512,6 +512,81 @@ fn two_heads() {
     cases.finish("two heads", 6 * (20 * 6 + 19 * 6) + 16);
 }
 
+/// A column that is dead on one side only: the divergence is infinite, flagged, and has no gradient.
+#[test]
+fn infinite_divergence() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let mut d = Data::new(97, 5, 6, 19);
+    let [n, w, v] = d.shape;
+    let mut r = Random(12);
+    let dead: Vec<f32> = (0..v).map(|j| if j == 18 { f32::NEG_INFINITY } else { 0.0 }).collect();
+    d.target.iter_mut().for_each(|y| *y = (*y).min(17));
+    let plain = options((Kind::Token, "ppo_clip", false, false, Mode::TokenMean), Phase::Single);
+    let alone = d.clone();
+    d.other = Some((7, r.normals(n * 7, 1.0), r.normals(v * 7, 0.5)));
+    for divergence in [Divergence::Forward, Divergence::Reverse] {
+        let bias = Some(Floats::F32(Matrix::vector(&dead)));
+        let mut i = d.inputs();
+        let mut own = alone.inputs();
+        match divergence {
+            Divergence::Reverse => i.ref_head.as_mut().unwrap().transform.bias = bias,
+            Divergence::Forward => (i.transform.bias, own.transform.bias) = (bias, bias),
+        }
+        let mut o = Options { reference: Some((7, plain.logprob.transform)), divergence: Some(divergence), ..plain };
+        o.policy.kl = Some(Estimator { coef: 0.2, ..Estimator::new(Estimator::GIVEN) });
+        for c in &contexts() {
+            let want = run_on(c, &alone, plain, 1.0, &own).unwrap();
+            let got = run_on(c, &d, o, 1.0, &i).unwrap();
+            assert_eq!(got.loss, f64::INFINITY);
+            let near = |got: &[f32], want: &[f32]| {
+                assert!(want.iter().any(|&x| x != 0.0));
+                for (got, want) in got.iter().zip(want) {
+                    let near = (got - want).abs() <= 1e-6 * (0.1 + want.abs());
+                    assert!(near, "{divergence:?}: {got}, without the divergence {want}");
+                }
+            };
+            near(&got.hidden, &want.hidden);
+            near(&got.weight, &want.weight);
+            let bits = |i: usize| if d.mask[i] == 0 { row::IGNORED } else { row::INFINITE };
+            (0..n).for_each(|i| assert_eq!(got.status[i], bits(i)));
+            // in two phases, saved or computed again
+            let figures = Problem::new(d.shape, d.segments(), Options { phase: Phase::Figures, ..o }).unwrap();
+            let (mut kl, mut stats, mut status) = (vec![7f32; n], vec![7f32; n * PAIR_STATS], vec![7u32; n]);
+            let out = Outputs {
+                pair_stats: Some(MatrixMut::contiguous(&mut stats, n, PAIR_STATS).unwrap()),
+                policy: policy::Outputs {
+                    kl: Some(MatrixMut::vector(&mut kl)),
+                    token_status: Some(MatrixMut::vector(&mut status)),
+                    ..policy::Outputs::default()
+                },
+                ..Outputs::default()
+            };
+            let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
+            with_scratch(need, |s| linear_policy::forward(c, &figures, &i, out, Grads::default(), s)).unwrap();
+            for k in 0..n {
+                assert_eq!((kl[k], status[k]), (if d.mask[k] == 0 { 0.0 } else { f32::INFINITY }, bits(k)));
+            }
+            let second = Problem::new(d.shape, d.segments(), Options { phase: Phase::WithCoefficients, ..o }).unwrap();
+            let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32).minimum;
+            for saved in [false, true] {
+                let (factors, mut gw) = (vec![0.3f32; n], vec![7f32; v * w]);
+                let mut i = i;
+                i.policy.grad_scale = 1.0;
+                i.logp_coefficients = Some(Matrix::vector(&got.coefficients[0]));
+                i.kl_coefficients = Some(Matrix::vector(&factors));
+                i.pair_stats = saved.then(|| Matrix::contiguous(&stats, n, PAIR_STATS).unwrap());
+                let grads =
+                    Grads { weight: Some(MatrixMut::contiguous(&mut gw, v, w).unwrap().into()), ..Grads::default() };
+                with_scratch(need, |s| linear_policy::forward(c, &second, &i, Outputs::default(), grads, s)).unwrap();
+                same("weight in two phases", &gw, &got.weight);
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("linear_policy, infinite divergences", 8);
+}
+
 /// What the single phase gives with a divergence, in two: figures, the split form on them, gradients; how many were compared.
 fn two_phases<'a>(d: &Data, o: Options<'_>, want: &Got, contexts: impl Iterator<Item = &'a Context>) -> usize {
     let ([n, w, v], mut ran) = (d.shape, 0);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use truing_core::catalog::Kind;
 use truing_core::dtype::bf16;
 use truing_core::error::row;
-use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem};
+use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem, Wpo};
 use truing_core::logprob::{self, Rows, STATS, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{self, Groups, Items, Labels, Reduction, Term};
@@ -493,6 +493,8 @@ fn kept_logits() {
         bias: bool,
         narrow: bool,
         skip_flagged: bool,
+        /// Weights of the policy itself, whose sum is the divisor.
+        wpo: Option<Wpo>,
     }
     let plain = Case {
         kind: Kind::Pair,
@@ -506,6 +508,7 @@ fn kept_logits() {
         bias: false,
         narrow: false,
         skip_flagged: false,
+        wpo: None,
     };
     let capped = Transform { logit_scale: 1.5, softcap: 4.0, temperature: 0.8 };
     let cases_of = [
@@ -517,6 +520,7 @@ fn kept_logits() {
         Case { items: 2, ..plain },
         Case { items: 2, narrow: true, dtype: Dtype::Bf16, ..plain },
         Case { skip_flagged: true, ..plain },
+        Case { wpo: Some(Wpo::Plain), ..plain },
         Case { kind: Kind::Unpaired, name: "kto", items: 3, bias: true, ..plain },
         Case { kind: Kind::List, name: "plackett_luce", items: 4, transform: capped, ..plain },
         // more rows than a block of grad_weight: kept groups, then a rest that ends in other blocks
@@ -575,8 +579,10 @@ fn kept_logits() {
         let item_weight: Vec<f64> = (0..count).map(|i| [1.0, 2.0, 0.0, 0.5, 1.0][i % 5]).collect();
         let label: Vec<u8> = (0..count).map(|i| (i % 3 > 0) as u8).collect();
         let baseline = [0.1f64];
-        let terms = [Term { id: id(case.kind, case.name), ..Term::default() }];
+        let reduction = if case.wpo.is_some() { Reduction::WeightedMean } else { Reduction::Mean };
+        let terms = [Term { id: id(case.kind, case.name), reduction, ..Term::default() }];
         let options = Options {
+            wpo: case.wpo,
             logprob: logprob::Options {
                 transform: case.transform,
                 n_valid_vocab: v - 3,

@@ -2691,7 +2691,9 @@ impl Sides {
             if let Some((factors, kl)) = way.gradient {
                 x.factor[l] = -factors[row];
                 // the cross entropy -sum p log q is the KL and the entropy of p
-                x.center[l] = (kl[row] + entropy[0] - log[1]) as f32;
+                // an infinite KL has factor 0, and nothing of it may reach the product
+                let kl = if kl[row].is_infinite() { 0.0 } else { kl[row] };
+                x.center[l] = (kl + entropy[0] - log[1]) as f32;
             }
         }
         x

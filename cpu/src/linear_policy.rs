@@ -5,7 +5,7 @@
 //! the same bits. The loss of all sequences is evaluated after each group, those of later groups on log-probs that are not
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
 use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Logits};
-use crate::linear_preference::{check_grads, copy, group_need, heads, least, save_pair, saved_pair};
+use crate::linear_preference::{check_grads, copy, group_need, heads, least, of_reference, save_pair, saved_pair};
 use crate::logprob::Over;
 use crate::parallel::Context;
 use crate::policy;
@@ -220,9 +220,8 @@ pub fn forward(
                 // the same rows as the policy's, so that both lie alike
                 let ref_inputs = ref_products(problem, inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
-                if let (Some(own_logits), Some(other), true) =
-                    (&mut group.logits, &mut ref_group.logits, !second || reverse)
-                {
+                // the second phase too: a row whose divergence is infinite has no gradient of it
+                if let (Some(own_logits), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
                     let both = [own, ref_inputs];
                     let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                     linear::kept_kl(context, heads, [own_logits, other], reverse, kl_rows);
@@ -251,7 +250,7 @@ pub fn forward(
                 copy(of_entropy, &mut place_of_entropy);
                 if let Some(m) = &mut status {
                     for (i, bits) in row_status.iter().enumerate() {
-                        m.set(i, m.get(i) | bits | ref_status.get(i).map_or(0, |x| x & !row::IGNORED));
+                        m.set(i, m.get(i) | bits | of_reference(i, ref_status, kl_rows));
                     }
                 }
             }
@@ -268,6 +267,8 @@ pub fn forward(
             }
         }
         if wanted {
+            // an infinite divergence has gradient 0
+            of_kl.iter_mut().zip(&*kl_rows).filter(|(_, kl)| kl.is_infinite()).for_each(|(g, _)| *g = 0.0);
             // a row whose coefficients are 0 is not read either
             for (i, x) in read.iter_mut().enumerate() {
                 let kl = of_kl.get(i).copied().unwrap_or(0.0);
@@ -326,7 +327,7 @@ pub fn forward(
         copy(log_sum_sq, &mut out.log_sum_sq);
         if problem.phase() == Phase::Figures {
             for (i, bits) in row_status.iter_mut().enumerate() {
-                *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
+                *bits |= of_reference(i, ref_status, kl_rows);
                 *bits |= if live[i] == 0 { row::IGNORED } else { 0 };
             }
             copy(row_status, &mut out.policy.token_status);

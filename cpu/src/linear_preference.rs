@@ -12,7 +12,8 @@
 //! rows.
 //!
 //! One group takes all rows, with logits kept if they fit, where items of different places share sequences (`Stacked` pairs
-//! do), where flagged items are left out (the divisor needs every score), or where grad_weight or grad_bias cannot hold
+//! do), where the divisor needs every score (flagged items are left out, or it is the sum of the policy's own weights), or
+//! where grad_weight or grad_bias cannot hold
 //! running totals (16 bits, `accumulate`). Rows behind the first reduction block of grad_weight take the four products.
 use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Head, Logits};
 use crate::parallel::Context;
@@ -28,7 +29,7 @@ use truing_core::linear_preference::{
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::Workspace;
 use truing_core::matrix::{Arena, Floats, FloatsMut, Mask, Matrix, MatrixMut};
-use truing_core::preference::Items;
+use truing_core::preference::{Items, Reduction};
 use truing_core::record::Record;
 use truing_core::{Error, Result, Value, preference as core_preference, sequence as core_sequence};
 
@@ -271,8 +272,10 @@ pub fn forward(
         match problem.preference() {
             Some(p) => {
                 last_of_items(last, p, &inputs.groups);
-                // leaving out flagged items needs every score before the first coefficient
-                cuts.several &= !p.options().skip_flagged;
+                // leaving out flagged items, and the sum of the policy's own weights, need every score before the first
+                // coefficient
+                let sums = p.terms().iter().any(|t| t.reduction == Reduction::WeightedMean && t.normaliser == 0.0);
+                cuts.several &= !p.options().skip_flagged && !(weighs && sums);
             }
             None => last.iter_mut().enumerate().for_each(|(b, last)| *last = b as u32),
         }
@@ -358,7 +361,8 @@ pub fn forward(
                 // the same rows as the policy's, so that both lie alike
                 let ref_inputs = ref_products(inputs, head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
-                if let (Some(own), Some(other), false) = (&mut group.logits, &mut ref_group.logits, second) {
+                // the second phase too: a row whose divergence is infinite has no gradient of it
+                if let (Some(own), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
                     let both = [products(inputs, live), ref_inputs];
                     let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                     linear::kept_kl(context, heads, [own, other], reverse, kl_rows);
@@ -371,10 +375,7 @@ pub fn forward(
             kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
         }
         if !second {
-            let by_token = match problem.by_head() {
-                true => Some(Floats::F32(Matrix::vector(ref_logps))),
-                false => inputs.ref_logps,
-            };
+            let by_token = token_reference(problem, inputs, ref_logps);
             let tokens =
                 core_sequence::Inputs { logps: Floats::F32(Matrix::vector(logps)), ref_logps: by_token, weights };
             let places = core_sequence::Outputs {
@@ -384,10 +385,17 @@ pub fn forward(
                 ..core_sequence::Outputs::default()
             };
             sequence::forward(context, problem.sequence(), &tokens, places, None)?;
+            // a reference that only the side term reads is none of the items' business
+            let reads = problem.by_head() || problem.reads_kl();
             for (b, bits) in sequence_status.iter_mut().enumerate() {
                 for i in segments.range(b).filter(|&i| scored[i] != 0) {
                     *bits |= row_status[i] & !row::IGNORED;
-                    *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
+                    if reads {
+                        *bits |= ref_status.get(i).map_or(0, |x| x & !row::IGNORED);
+                    }
+                    if problem.reads_kl() && kl_rows[i].is_infinite() {
+                        *bits |= row::INFINITE;
+                    }
                 }
             }
         }
@@ -471,9 +479,10 @@ pub fn forward(
         }
         if wanted {
             let clamped = problem.sequence().options().clamp.is_some();
+            let by_token = token_reference(problem, inputs, ref_logps);
             let upstream = core_sequence::Upstream {
                 logps: clamped.then_some(Floats::F32(Matrix::vector(logps))),
-                ref_logps: if clamped { inputs.ref_logps } else { None },
+                ref_logps: if clamped { by_token } else { None },
                 weights,
                 grad_scores: Floats::F64(Matrix::vector(grad_scores)),
                 grad_output: factor.0,
@@ -502,6 +511,8 @@ pub fn forward(
                     }
                 }
             }
+            // an infinite divergence has gradient 0
+            kl_factors.iter_mut().zip(&*kl_rows).filter(|(_, kl)| kl.is_infinite()).for_each(|(g, _)| *g = 0.0);
             // a row whose coefficients are 0 is not read either
             for (i, x) in read.iter_mut().enumerate() {
                 let kl = kl_factors.get(i).copied().unwrap_or(0.0);
@@ -572,6 +583,9 @@ pub fn forward(
             }
         }
         copy(counts, &mut out.counts);
+        for (i, bits) in row_status.iter_mut().enumerate() {
+            *bits |= of_reference(i, ref_status, kl_rows);
+        }
         copy(row_status, &mut out.row_status);
         if let Some(m) = &mut out.pair_stats {
             for i in 0..n {
@@ -587,6 +601,10 @@ pub fn forward(
         }
     }
     Ok(())
+}
+/// What the log-probs of the score are taken against, token by token; `logps` are those of the reference head.
+fn token_reference<'a>(problem: &Problem<'_>, inputs: &Inputs<'a>, logps: &'a [f32]) -> Option<Floats<'a>> {
+    if problem.by_head() { Some(Floats::F32(Matrix::vector(logps))) } else { inputs.ref_logps }
 }
 /// Row `i` is a token of the side term.
 fn on_side(problem: &Problem<'_>, inputs: &Inputs<'_>, scored: &[u8], i: usize) -> bool {
@@ -656,6 +674,11 @@ fn side_value(
         total += factor * sum;
     }
     total
+}
+/// Status bits of row `i` that come from the reference head, as far as there is one.
+pub(crate) fn of_reference(i: usize, status: &[u32], kl: &[f64]) -> u32 {
+    let infinite = kl.get(i).is_some_and(|kl| kl.is_infinite());
+    status.get(i).map_or(0, |bits| bits & !row::IGNORED) | if infinite { row::INFINITE } else { 0 }
 }
 /// Saved statistics of both heads of a row and the divergence in one.
 pub(crate) fn save_pair([own, other]: [&[f32]; 2], kl: f64, to: &mut [f32]) {

@@ -864,6 +864,7 @@ fn classify(call: &Call<'_>, tile: &Tile, b: usize, start: usize, i: usize, own:
         read(reads.sampler, &tile.sampler),
         read(reads.entropy, &tile.entropy),
         read(reads.topk_entropy, &tile.topk_entropy),
+        read(call.inputs.kl.is_some(), &tile.kl),
     ];
     let undefined = reads.old && log_ratio(tile.logp[i], tile.old[i], tile.detached).is_nan();
     let outputs = [tile.value[i], tile.grad[i], tile.kl[i], tile.kl_grad[i]];
