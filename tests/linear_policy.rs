@@ -564,9 +564,8 @@ fn infinite_divergence() {
             };
             let need = linear_policy::workspace(c, &figures, Dtype::F32, Dtype::F32).minimum;
             with_scratch(need, |s| linear_policy::forward(c, &figures, &i, out, Grads::default(), s)).unwrap();
-            for k in 0..n {
-                assert_eq!((kl[k], status[k]), (if d.mask[k] == 0 { 0.0 } else { f32::INFINITY }, bits(k)));
-            }
+            let value = |i: usize| if d.mask[i] == 0 { 0.0 } else { f32::INFINITY };
+            (0..n).for_each(|i| assert_eq!((kl[i], status[i]), (value(i), bits(i))));
             let second = Problem::new(d.shape, d.segments(), Options { phase: Phase::WithCoefficients, ..o }).unwrap();
             let need = linear_policy::workspace(c, &second, Dtype::F32, Dtype::F32).minimum;
             for saved in [false, true] {
