@@ -275,7 +275,7 @@ pub fn forward(
                 // leaving out flagged items, and the sum of the policy's own weights, need every score before the first
                 // coefficient
                 let sums = p.terms().iter().any(|t| t.reduction == Reduction::WeightedMean && t.normaliser == 0.0);
-                cuts.several &= !p.options().skip_flagged && !(weighs && sums);
+                cuts.several &= !(p.options().skip_flagged || (weighs && sums));
             }
             None => last.iter_mut().enumerate().for_each(|(b, last)| *last = b as u32),
         }
