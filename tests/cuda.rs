@@ -316,7 +316,7 @@ fn python_client(dir: &Path) {
     let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
     let library = said.split('"').find(|w| w.ends_with("libtruing_ffi.so")).unwrap_or_else(|| panic!("{said}"));
     let out = Command::new(python)
-        .arg(root().join("tests/python/cuda.py"))
+        .arg(root().join("tests/python/device.py"))
         .arg(library)
         .env("PYTHONPATH", root().join("ffi/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

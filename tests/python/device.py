@@ -1,6 +1,6 @@
 """The Python package on CUDA arrays: the bits of the same calls on the CPU, streams, graphs, what is refused.
 
-Usage: cuda.py LIBRARY [torch]. With `torch`, tensors of torch on the current CUDA device (`cuda/gpu-check` runs that, and its
+Usage: device.py LIBRARY [torch]. With `torch`, tensors of torch on the current CUDA device (`cuda/gpu-check` runs that, and its
 table is on standard output); without, arrays as CuPy has them over the host's memory, for the stand-in driver of
 `tests/cuda.rs`."""
 
@@ -339,4 +339,4 @@ else:
     else:
         print("skipped: a second device (there is one)")
 
-print(f"cuda.py: {checks} checks, {compared} arrays have the CPU's bits")
+print(f"device.py: {checks} checks, {compared} arrays have the CPU's bits")
