@@ -212,12 +212,6 @@ fn planted_bugs_are_noticed() {
         ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
-            "a barrier is missing behind the transform of a block",
-            "divergence.cuh",
-            "    __syncwarp();\n    return x;",
-            "    return x;",
-        ),
-        (
             "a barrier is missing before the student's gradient of the target",
             "divergence.cuh",
             "    __syncwarp();\n    if (student",
