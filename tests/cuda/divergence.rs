@@ -399,7 +399,8 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
     let widths: &[[usize; 2]] = if fewest {
         &[[2049, 2049], [4097, 2000]]
     } else if few {
-        &[[1, 1], [17, 17], [4097, 2049]]
+        // the last: whole blocks, which start 16 bytes in every row
+        &[[1, 1], [17, 17], [4097, 2049], [2048, 2048]]
     } else {
         &[[1, 1], [15, 15], [17, 20], [2049, 2049], [2000, 4097], [10000, 10000]]
     };
