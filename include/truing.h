@@ -2103,9 +2103,9 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_mass;
     /// f32 [N], teacher's probability of the support.
     const struct truing_tensor *out_teacher_mass;
-    /// f32 [N], share of common ids.
+    /// f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
     const struct truing_tensor *out_overlap;
-    /// f32 [N], -sum t(log t - log p) over common ids.
+    /// f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
     const struct truing_tensor *out_overlap_sum;
     /// i32 [N,K or 2K], -1 pads: the support used.
     const struct truing_tensor *out_support_ids;
@@ -3270,6 +3270,34 @@ typedef struct truing_best_of_n_args {
     /// 0.
     uint8_t reserved[64];
 } truing_best_of_n_args;
+
+/// Estimate of the KL of the best of n draws from the log-probability of the chosen one; f64 inside. Above 0 or NaN: NaN, flagged.
+typedef struct truing_best_of_n_kl_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B], log-probs of the chosen draws, <= 0.
+    const struct truing_tensor *logps;
+    /// Draws, any number >= 1.
+    double n;
+    /// f64 or f32 [B], nats.
+    const struct truing_tensor *out_kl;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_best_of_n_kl_args;
 
 /// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
 typedef struct truing_head_weights_args {
@@ -5602,6 +5630,20 @@ truing_status truing_best_of_n_exact_workspace_size(const struct truing_best_of_
                                                     size_t *minimum,
                                                     size_t *preferred);
 
+/// Estimate of the KL of the best of n draws from the chosen one; see `truing_best_of_n_kl_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_best_of_n_kl_estimate(const struct truing_best_of_n_kl_args *args);
+
+/// Bytes of workspace for `truing_best_of_n_kl_estimate`: 0.
+///
+/// # Safety
+/// As for `truing_best_of_n_kl_estimate`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_best_of_n_kl_estimate_workspace_size(const struct truing_best_of_n_kl_args *args,
+                                                          size_t *minimum,
+                                                          size_t *preferred);
+
 /// Bytes of workspace for `truing_tilt`: 0.
 ///
 /// # Safety
@@ -5712,6 +5754,7 @@ TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 576);
 TRUING_STATIC_ASSERT(tilt_args_size, sizeof(truing_tilt_args) == 240);
 TRUING_STATIC_ASSERT(renyi_args_size, sizeof(truing_renyi_args) == 176);
 TRUING_STATIC_ASSERT(best_of_n_args_size, sizeof(truing_best_of_n_args) == 176);
+TRUING_STATIC_ASSERT(best_of_n_kl_args_size, sizeof(truing_best_of_n_kl_args) == 144);
 TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
 TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);
 TRUING_STATIC_ASSERT(quantile_threshold_args_size, sizeof(truing_quantile_threshold_args) == 152);

@@ -859,6 +859,7 @@ fn refusals() {
 struct PartialOut {
     values: Vec<f32>,
     mass: [Vec<f32>; 2],
+    overlap: [Vec<f32>; 2],
     ids: Vec<i32>,
     status: Vec<u32>,
     loss: f64,
@@ -901,6 +902,7 @@ fn partial_teachers() {
                 let mut out = PartialOut {
                     values: vec![7.5; n],
                     mass: [vec![7.5; n], vec![7.5; n]],
+                    overlap: [vec![7.5; n], vec![7.5; n]],
                     ids: vec![77; n * most],
                     status: vec![1 << 31; n],
                     loss: 7.5,
@@ -908,10 +910,13 @@ fn partial_teachers() {
                 };
                 let tail = outside == Outside::Tail;
                 let [ms, mt] = &mut out.mass;
+                let [share, over] = &mut out.overlap;
                 let figures = PartialFigures {
                     values: Some(MatrixMut::vector(&mut out.values)),
                     student_mass: tail.then(|| MatrixMut::vector(ms)),
                     teacher_mass: tail.then(|| MatrixMut::vector(mt)),
+                    overlap: Some(MatrixMut::vector(share)),
+                    overlap_sum: tail.then(|| MatrixMut::vector(over)),
                     support_ids: Some(MatrixMut::contiguous(&mut out.ids, n, most).unwrap()),
                     status: Some(MatrixMut::vector(&mut out.status)),
                 };
@@ -937,6 +942,8 @@ fn partial_teachers() {
                 same("partial values", &other.values, &out.values);
                 same("partial ids", &other.ids, &out.ids);
                 same("student mass", &other.mass[0], &out.mass[0]);
+                same("overlap", &other.overlap[0], &out.overlap[0]);
+                same("sum over the overlap", &other.overlap[1], &out.overlap[1]);
                 same("partial student gradient", &other.grads[0], &out.grads[0]);
                 same("partial teacher gradient", &other.grads[1], &out.grads[1]);
                 cases.ran();
@@ -969,6 +976,10 @@ fn partial_teachers() {
                     for (a, b) in other.values.iter().zip(&out.values) {
                         assert!((a - b).abs() <= 3e-5 * (b.abs() + 0.03), "{kind:?} {chosen:?} {outside:?}: {a} {b}");
                     }
+                    assert_eq!(other.overlap[0], out.overlap[0], "{kind:?}");
+                    for (a, b) in other.overlap[1].iter().zip(&out.overlap[1]) {
+                        assert!((a - b).abs() <= 1e-5, "{kind:?} {chosen:?} {outside:?}: {a} {b}");
+                    }
                 }
             }
             let what = format!("{kind:?} {param} {chosen:?} {outside:?}");
@@ -976,14 +987,16 @@ fn partial_teachers() {
             for i in 0..n {
                 if i == 1 {
                     assert_eq!((out.values[i], out.status[i], out.ids[i * most]), (0.0, row::IGNORED, -1));
+                    assert_eq!(out.overlap[0][i], 0.0);
                     continue;
                 }
                 let rows = [wide(&x, i, 1.5), wide(&y, i, 1.0)];
-                let largest = |z: &[f64]| {
+                let first = |z: &[f64], k: usize| {
                     let mut order: Vec<usize> = (0..v).collect();
                     order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
                     order[..k].to_vec()
                 };
+                let largest = |z: &[f64]| first(z, k);
                 let set: Vec<usize> = match chosen {
                     Chosen::Teacher => largest(&rows[1]),
                     Chosen::Student => largest(&rows[0]),
@@ -996,6 +1009,19 @@ fn partial_teachers() {
                     }
                     Chosen::Given => given[i * k..][..k].iter().filter(|&&j| j >= 0).map(|&j| j as usize).collect(),
                 };
+                let of_teacher = if chosen == Chosen::Given { set.clone() } else { largest(&rows[1]) };
+                let of_student = first(&rows[0], of_teacher.len());
+                let common: Vec<usize> = of_teacher.iter().copied().filter(|j| of_student.contains(j)).collect();
+                assert_eq!(out.overlap[0][i], common.len() as f32 / of_teacher.len() as f32, "{what}");
+                let whole = rows.each_ref().map(|z| lse(z));
+                let over: f64 = common
+                    .iter()
+                    .map(|&j| (rows[0][j] - whole[0], rows[1][j] - whole[1]))
+                    .map(|(p, t)| -t.exp() * (t - p))
+                    .sum();
+                if outside == Outside::Tail {
+                    assert!((out.overlap[1][i] as f64 - over).abs() < 1e-6, "{what}: {} {over}", out.overlap[1][i]);
+                }
                 let mut list: Vec<i32> = set.iter().map(|&j| j as i32).collect();
                 list.resize(most, -1);
                 assert_eq!(out.ids[i * most..][..most], list, "{what}");
@@ -1175,9 +1201,12 @@ fn open_supports() {
                 let go = |c: &Context, at: Option<AtIds<'_>>| {
                     let (mut values, mut grad) = (vec![7.5f32; n], vec![7.5f32; n * v]);
                     let (mut status, mut mass) = (vec![9u32; n], vec![7.5f32; n]);
+                    let (mut share, mut over) = (vec![7.5f32; n], vec![7.5f32; n]);
                     let figures = PartialFigures {
                         values: Some(MatrixMut::vector(&mut values)),
                         student_mass: Some(MatrixMut::vector(&mut mass)),
+                        overlap: Some(MatrixMut::vector(&mut share)),
+                        overlap_sum: Some(MatrixMut::vector(&mut over)),
                         status: Some(MatrixMut::vector(&mut status)),
                         ..PartialFigures::default()
                     };
@@ -1204,6 +1233,22 @@ fn open_supports() {
                         &mut [],
                     )
                     .unwrap();
+                    if let (None, Chosen::Reference | Chosen::Student | Chosen::Teacher) = (at, chosen) {
+                        for i in 0..n {
+                            let row = |z: &[f32], t: f64| -> (Vec<usize>, Vec<f64>) {
+                                let z: Vec<f64> = z[i * v..][..v].iter().map(|&z| z as f64 / t).collect();
+                                let lse = z.iter().map(|z| z.exp()).sum::<f64>().ln();
+                                let mut order: Vec<usize> = (0..v).collect();
+                                order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
+                                (order[..k].to_vec(), z.iter().map(|z| z - lse).collect())
+                            };
+                            let ((own, lp), (theirs, lt)) = (row(&x, 1.5), row(&y, 1.0));
+                            let common: Vec<usize> = theirs.into_iter().filter(|j| own.contains(j)).collect();
+                            let want: f64 = common.iter().map(|&j| -lt[j].exp() * (lt[j] - lp[j])).sum();
+                            assert_eq!(share[i], common.len() as f32 / k as f32);
+                            assert!((over[i] as f64 - want).abs() < 1e-6, "{chosen:?}: {} {want}", over[i]);
+                        }
+                    }
                     (values, grad, status, mass)
                 };
                 let out = go(&contexts[0], None);

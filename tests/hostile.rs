@@ -176,6 +176,7 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_renyi_array)
         + struct_rules(truing_renyi_cross_entropy)
         + struct_rules(truing_best_of_n_exact)
+        + struct_rules(truing_best_of_n_kl_estimate)
         + struct_rules(truing_uld)
         + struct_rules(truing_divergence_local)
         + struct_rules(truing_divergence_finish)

@@ -919,7 +919,7 @@ pub(crate) unsafe fn divergence_options(f: &truing_divergence_options, flags: u6
 /// The tensors of the outputs.
 pub(crate) struct OutputTensors {
     figures: [Output; 9],
-    partial: [Output; 3],
+    partial: [Output; 5],
     few: bool,
     stats: Output,
     status: Output,
@@ -928,7 +928,6 @@ pub(crate) struct OutputTensors {
 }
 impl OutputTensors {
     pub(crate) fn parse(t: &mut Tensors, f: &truing_divergence_outputs, partial: bool) -> Result<OutputTensors> {
-        unavailable!("outputs", f; out_overlap, out_overlap_sum);
         macro_rules! idle_outputs {
             ($why:literal: $($field:ident)*) => { $( idle(concat!("outputs.", stringify!($field)), &f.$field, $why)?; )* };
         }
@@ -937,7 +936,8 @@ impl OutputTensors {
                 out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank
                 out_stats);
         } else {
-            idle_outputs!("NULL without a partial support": out_student_mass out_teacher_mass out_support_ids);
+            idle_outputs!("NULL without a partial support": out_student_mass out_teacher_mass out_overlap out_overlap_sum
+                out_support_ids);
         }
         macro_rules! outputs {
             ($($field:ident)*) => { [$( t.output(concat!("outputs.", stringify!($field)), f.$field)? ),*] };
@@ -945,7 +945,7 @@ impl OutputTensors {
         let [stats, status, loss, counters] = outputs!(out_stats out_status out_loss out_counters);
         let figures = outputs!(out_values out_student_entropy out_teacher_entropy out_cross_entropy
             out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank);
-        let few_outputs = outputs!(out_student_mass out_teacher_mass out_support_ids);
+        let few_outputs = outputs!(out_student_mass out_teacher_mass out_overlap out_overlap_sum out_support_ids);
         Ok(OutputTensors { figures, partial: few_outputs, few: partial, stats, status, loss, counters })
     }
     /// Refuses all but `out_status`.
@@ -971,11 +971,13 @@ impl OutputTensors {
         let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
         let totals = Totals { loss: self.loss.scalar(ok)?, counters: self.counters.array(ok)? };
         if self.few {
-            let [student, teacher, ids] = self.partial;
+            let [student, teacher, overlap, overlap_sum, ids] = self.partial;
             let figures = PartialFigures {
                 values: values.tokens(ok, tokens)?,
                 student_mass: student.tokens(ok, tokens)?,
                 teacher_mass: teacher.tokens(ok, tokens)?,
+                overlap: overlap.tokens(ok, tokens)?,
+                overlap_sum: overlap_sum.tokens(ok, tokens)?,
                 support_ids: ids.rows(ok, tokens)?,
                 status: self.status.tokens(ok, tokens)?,
             };

@@ -114,6 +114,10 @@ def best_of_n(a):
     a.logps, a.rewards, a.out_kl, a.n = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F64, 3), 4.0
 
 
+def best_of_n_kl(a):
+    a.logps, a.out_kl, a.n = tensor(*F32, 3), tensor(*F64, 3), 4.0
+
+
 def divergence_local(a):
     a.student, a.options.kind = tensor(*F32, 3, 7), _abi.TRUING_DIVERGENCE_JEFFREYS
     a.options.teacher_form = _abi.TRUING_TEACHER_LOGITS
@@ -423,6 +427,7 @@ CALLS = {
     "renyi_array": (_abi.truing_renyi_args, renyi),
     "renyi_cross_entropy": (_abi.truing_renyi_args, renyi),
     "best_of_n_exact": (_abi.truing_best_of_n_args, best_of_n),
+    "best_of_n_kl_estimate": (_abi.truing_best_of_n_kl_args, best_of_n_kl),
     "divergence_local": (_abi.truing_divergence_local_args, divergence_local),
     "divergence_finish": (_abi.truing_divergence_finish_args, divergence_finish),
     "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),

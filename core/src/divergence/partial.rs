@@ -333,6 +333,11 @@ pub struct Figures<'a> {
     pub student_mass: Option<MatrixMut<'a, f32>>,
     /// `[N]`: the teacher's.
     pub teacher_mass: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: common ids of the teacher's and the student's k largest columns over the number of the teacher's; given ids are
+    /// the teacher's, and k is their number.
+    pub overlap: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: -sum t (log t - log p) over the common ids, of whole rows; not with [`Outside::Renormalise`].
+    pub overlap_sum: Option<MatrixMut<'a, f32>>,
     /// `[N, most]`: S, -1 behind the last.
     pub support_ids: Option<MatrixMut<'a, i32>>,
     /// `[N]`: bits of [`crate::error::row`].
@@ -344,6 +349,8 @@ impl Split for Figures<'_> {
         (a.values, b.values) = self.values.split(row);
         (a.student_mass, b.student_mass) = self.student_mass.split(row);
         (a.teacher_mass, b.teacher_mass) = self.teacher_mass.split(row);
+        (a.overlap, b.overlap) = self.overlap.split(row);
+        (a.overlap_sum, b.overlap_sum) = self.overlap_sum.split(row);
         (a.support_ids, b.support_ids) = self.support_ids.split(row);
         (a.status, b.status) = self.status.split(row);
         (a, b)
@@ -355,9 +362,13 @@ impl Figures<'_> {
         self.values.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_values", rows, 1))?;
         self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", rows, 1))?;
         self.support_ids.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_support_ids", rows, most))?;
-        for (field, m) in
-            [("outputs.out_student_mass", &self.student_mass), ("outputs.out_teacher_mass", &self.teacher_mass)]
-        {
+        self.overlap.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_overlap", rows, 1))?;
+        let of_whole_rows = [
+            ("outputs.out_student_mass", &self.student_mass),
+            ("outputs.out_teacher_mass", &self.teacher_mass),
+            ("outputs.out_overlap_sum", &self.overlap_sum),
+        ];
+        for (field, m) in of_whole_rows {
             let Some(m) = m else { continue };
             m.layout().check(field, rows, 1)?;
             if outside == Outside::Renormalise {

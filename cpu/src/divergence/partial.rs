@@ -99,6 +99,16 @@ fn short_place<'a>(x: &'a [f32], g: &'a mut [f32]) -> Place<'a> {
     let z = Floats::F32(Matrix::contiguous(x, 1, n).expect("so long"));
     Place::Apart(z, 0, FloatsMut::F32(MatrixMut::contiguous(g, 1, n).expect("so long")))
 }
+/// The largest columns of a row.
+#[inline(always)]
+fn largest(engine: &mut impl Engine, view: &View<'_>, k: usize, top: &mut Top<f32>) {
+    top.start(k);
+    for piece in pieces(0, view.valid()) {
+        engine.load(0, view, piece, false);
+        engine.top(0, piece, top);
+    }
+    top.finish(&Record::EMPTY);
+}
 struct Few<'a> {
     call: Call<'a>,
     partial: &'a Partial,
@@ -122,6 +132,8 @@ struct Gathered {
     /// log sum exp of the whole row, where it is known.
     lse: [f64; 2],
     mass: [f32; 2],
+    /// [`PartialFigures::overlap`] and its sum.
+    overlap: [f32; 2],
     /// The floor of the bucket acts.
     floored: [bool; 2],
 }
@@ -148,6 +160,8 @@ impl Rest<'_> {
                 ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
             }
             let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
+            let [share, sum] = row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
+            put!(overlap: share, overlap_sum: sum);
             put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
             if let Some(m) = &mut self.out.support_ids {
                 for (k, place) in m.row_mut(i).iter_mut().enumerate() {
@@ -187,6 +201,7 @@ impl Rest<'_> {
             rest: [Record::EMPTY; 2],
             lse: [0.0; 2],
             mass: [0.0; 2],
+            overlap: [0.0; 2],
             floored: [false; 2],
         };
         let third = few.reference.as_ref().map(|z| View::new(&few.call.jobs[0], at, Raw::of(z, at)));
@@ -212,12 +227,7 @@ impl Rest<'_> {
         for &side in order {
             let chosen = if side == 2 { &third } else { &views[side] };
             let (view, side) = (chosen.as_ref().expect("rows of both sides"), side % 2);
-            top[side].start(few.partial.k);
-            for piece in pieces(0, view.valid()) {
-                engine.load(0, view, piece, false);
-                engine.top(0, piece, &mut top[side]);
-            }
-            top[side].finish(&Record::EMPTY);
+            largest(engine, view, few.partial.k, &mut top[side]);
             for k in 0..top[side].len() {
                 let (_, j) = top[side].get(k).expect("there are so many");
                 if !row.ids[..row.len].contains(&j) {
@@ -324,6 +334,42 @@ impl Rest<'_> {
                 }
                 row.rest[side] = rest;
             }
+        }
+        if row.len > 0 && (self.out.overlap.is_some() || self.out.overlap_sum.is_some()) {
+            let by_caller = few.partial.chosen == Chosen::Given;
+            for side in 0..2 {
+                let chosen = match few.partial.chosen {
+                    Chosen::Teacher => side == 1,
+                    Chosen::Student => side == 0,
+                    Chosen::Union => true,
+                    Chosen::Given => side == 1,
+                    Chosen::Reference => false,
+                };
+                if let (false, Some(view)) = (chosen, &views[side]) {
+                    largest(engine, view, if by_caller { row.len } else { few.partial.k }, &mut top[side]);
+                }
+            }
+            let of = |k: usize| match by_caller {
+                true => (k < row.len).then(|| row.ids[k]),
+                false => top[1].get(k).map(|x| x.1),
+            };
+            let (mut n, mut common, mut sum) = (0, 0, 0.0);
+            while let Some(j) = of(n) {
+                if (0..top[0].len()).any(|k| top[0].get(k).is_some_and(|x| x.1 == j)) {
+                    common += 1;
+                    let lp = views[0].as_ref().expect("the student has rows").at(j as usize) as f64 - row.lse[0];
+                    let own = match (&views[1], &few.at) {
+                        (Some(view), _) => view.at(j as usize) as f64,
+                        (None, Some(AtIds::Counts(x))) => Real::log(x.at(at, given[n])),
+                        (None, x) => x.as_ref().expect("no rows").values().at(at, given[n]),
+                    };
+                    let lt = own - row.lse[1];
+                    let t = Real::exp(lt);
+                    sum -= if t > 0.0 { t * (lt - lp) } else { 0.0 };
+                }
+                n += 1;
+            }
+            row.overlap = [if n > 0 { common as f32 / n as f32 } else { 0.0 }, sum as f32];
         }
         row
     }

@@ -9,6 +9,7 @@ from ._ops import (
     aot_sort,
     bco_shift,
     best_of_n_exact,
+    best_of_n_kl_estimate,
     beta_dpo_stats,
     brier,
     ches,
@@ -86,7 +87,7 @@ from ._ops import (
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "best_of_n_exact", "beta_dpo_stats",
+    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "best_of_n_exact", "best_of_n_kl_estimate", "beta_dpo_stats",
     "brier", "ches", "confidence_ce", "cov_select", "density_ratio", "discounted_return", "distill_advantage",
     "divergence", "divergence_backward", "divergence_finish", "divergence_local", "entropy_controller", "fipo_weight",
     "gae", "gae_backward", "gram_matrix", "group_advantage", "head_weights", "hindsight_target", "importance_weight",

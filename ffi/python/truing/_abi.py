@@ -1351,8 +1351,8 @@ class truing_divergence_outputs(ctypes.Structure):
         ("out_teacher_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], student's argmax in the teacher.
         ("out_student_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], student's probability of the support.
         ("out_teacher_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], teacher's probability of the support.
-        ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], share of common ids.
-        ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over common ids.
+        ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
+        ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
         ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K or 2K], -1 pads: the support used.
         ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
@@ -2001,6 +2001,25 @@ class truing_best_of_n_args(ctypes.Structure):
         ("out_log_pmf", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V], log-probs of the selected outcome.
         ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], KL to the row, nats.
         ("out_win_rate", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], probability that it beats one draw, ties half.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_best_of_n_kl_args(ctypes.Structure):
+    """Estimate of the KL of the best of n draws from the log-probability of the chosen one; f64 inside. Above 0 or NaN: NaN, flagged."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [B], log-probs of the chosen draws, <= 0.
+        ("n", ctypes.c_double),  # Draws, any number >= 1.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], nats.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -2712,6 +2731,7 @@ STRUCTS = [
     truing_tilt_args,
     truing_renyi_args,
     truing_best_of_n_args,
+    truing_best_of_n_kl_args,
     truing_head_weights_args,
     truing_modpo_margin_args,
     truing_quantile_threshold_args,
@@ -2898,6 +2918,8 @@ FUNCTIONS = {
     "truing_renyi_cross_entropy": (truing_status, [ctypes.POINTER(truing_renyi_args)]),
     "truing_best_of_n_exact": (truing_status, [ctypes.POINTER(truing_best_of_n_args)]),
     "truing_best_of_n_exact_workspace_size": (truing_status, [ctypes.POINTER(truing_best_of_n_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_best_of_n_kl_estimate": (truing_status, [ctypes.POINTER(truing_best_of_n_kl_args)]),
+    "truing_best_of_n_kl_estimate_workspace_size": (truing_status, [ctypes.POINTER(truing_best_of_n_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tilt_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tilt_solve_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_renyi_array_workspace_size": (truing_status, [ctypes.POINTER(truing_renyi_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

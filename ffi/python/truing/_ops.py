@@ -389,7 +389,7 @@ def divergence(
     kind, student, teacher=None, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
     teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None,
     hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None,
-    partial=None, student_mass=False, teacher_mass=False, support_ids=False, values=True,
+    partial=None, student_mass=False, teacher_mass=False, overlap=False, overlap_sum=False, support_ids=False, values=True,
     loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
     student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
     grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, stream=None, context=None,
@@ -428,7 +428,8 @@ def divergence(
     call.write("outputs.out_counters", "counters", counters, (32,), "int64")
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
     _grad_teacher(call, grad_teacher, teacher)
-    for name, want in (("student_mass", student_mass), ("teacher_mass", teacher_mass)):
+    for name in ("student_mass", "teacher_mass", "overlap", "overlap_sum"):
+        want = wanted[name]
         call.write("outputs.out_" + name, name, want, rows, "float32")
     _ids(call, "outputs.out_support_ids", "support_ids", support_ids, rows)
     return call.run("truing_divergence_forward")
@@ -677,6 +678,16 @@ def best_of_n_exact(
     call.write("out_win_rate", "win_rate", win_rate, rows, "float64")
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_best_of_n_exact")
+
+
+def best_of_n_kl_estimate(logps, n, *, kl=True, status=False, context=None):
+    """Estimate of the KL of the best of `n` draws from the log-probs [B] of the draws that were chosen."""
+    call = Call(_abi.truing_best_of_n_kl_args, logps, context, 0)
+    call.read(logps=logps)
+    call.set(n=n)
+    call.write("out_kl", "kl", kl, shape(logps), "float64")
+    call.write("out_status", "status", status, shape(logps), "uint32")
+    return call.run("truing_best_of_n_kl_estimate")
 
 
 def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):
