@@ -2348,7 +2348,7 @@ typedef struct truing_linear_divergence_args {
     struct truing_divergence_options options;
     /// Few columns.
     struct truing_partial partial;
-    /// All 0: heads hold whole vocabularies.
+    /// All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
     struct truing_shard shard;
     /// Values, figures.
     struct truing_divergence_outputs outputs;
@@ -2375,7 +2375,6 @@ typedef struct truing_linear_divergence_args {
 } truing_linear_divergence_args;
 
 /// Records of one vocabulary shard of both heads.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_divergence_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -5321,6 +5320,34 @@ truing_status truing_linear_divergence_forward(const struct truing_linear_diverg
 truing_status truing_linear_divergence_forward_workspace_size(const struct truing_linear_divergence_args *args,
                                                               size_t *minimum,
                                                               size_t *preferred);
+
+/// What the columns of one vocabulary shard of both heads contribute; see `truing_linear_divergence_local_args`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+truing_status truing_linear_divergence_local(const struct truing_linear_divergence_local_args *args);
+
+/// Bytes of workspace for `truing_linear_divergence_local`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_divergence_local_workspace_size(const struct truing_linear_divergence_local_args *args,
+                                                            size_t *minimum,
+                                                            size_t *preferred);
+
+/// Figures of the rows from what all shards contribute: `truing_divergence_finish` under the name of this family.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+truing_status truing_linear_divergence_finish(const truing_linear_divergence_finish_args *args);
+
+/// Bytes of workspace for `truing_linear_divergence_finish`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_divergence_finish_workspace_size(const truing_linear_divergence_finish_args *args,
+                                                             size_t *minimum,
+                                                             size_t *preferred);
 
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.

@@ -181,6 +181,8 @@ fn structs_are_checked_before_anything_else() {
         + struct_rules(truing_divergence_local)
         + struct_rules(truing_divergence_finish)
         + struct_rules(truing_linear_divergence_forward)
+        + struct_rules(truing_linear_divergence_local)
+        + struct_rules(truing_linear_divergence_finish)
         + struct_rules(truing_sequence_kl_forward)
         + struct_rules(truing_sequence_kl_backward)
         + struct_rules(truing_linear_logprob_forward)

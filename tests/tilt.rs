@@ -1,7 +1,9 @@
 //! Tilted distributions, Renyi numbers and the best of n, against an independent script (`golden/tilt.txt`) and at their edges.
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Matrix, MatrixMut};
-use truing_core::tilt::{BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut};
+use truing_core::tilt::{
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut,
+};
 use truing_core::{Error, Status};
 use truing_cpu::tilt::{best_of_n, best_of_n_estimate, best_of_n_workspace, renyi, tilt};
 use truing_cpu::{Context, ContextOptions};

@@ -29,6 +29,7 @@ mod shard;
 mod uld;
 pub use partial::{PartialTeacher, partial};
 pub use shard::{Finish, LocalPass, finish, local};
+pub(crate) use shard::{Parts, check_shard, local_rows};
 pub use uld::{uld, uld_workspace};
 
 /// One model's rows.
@@ -129,7 +130,7 @@ pub fn backward(
     let shard = problem.student().total() != problem.student().vocab();
     check(problem, &grads, &inputs, shard)?;
     if shard {
-        shard::check_shard(problem)?;
+        check_shard(problem)?;
         let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
         if stats.is_none() {
             return missing("stats", "NULL", "the statistics of finish, which a shard needs");

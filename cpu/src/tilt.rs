@@ -8,7 +8,8 @@ use truing_core::error::row;
 use truing_core::matrix::{Arena, FloatsMut, Workspace};
 use truing_core::real::Real;
 use truing_core::tilt::{
-    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Numbers, Renyi, RenyiOut, RenyiRow, Tilt, TiltOut, Tilted, flaws, log_sum_exp, solve,
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Numbers, Renyi, RenyiOut, RenyiRow, Tilt, TiltOut,
+    Tilted, flaws, log_sum_exp, solve,
 };
 
 /// Outcomes that are worth a task.

@@ -2420,7 +2420,7 @@ pub struct truing_linear_divergence_args {
     pub options: truing_divergence_options,
     /// Few columns.
     pub partial: truing_partial,
-    /// All 0: heads hold whole vocabularies.
+    /// All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
     pub shard: truing_shard,
     /// Values, figures.
     pub outputs: truing_divergence_outputs,
@@ -2447,7 +2447,6 @@ pub struct truing_linear_divergence_args {
 }
 
 /// Records of one vocabulary shard of both heads.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_divergence_local_args {

@@ -8,7 +8,7 @@ use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Figures, Kind, Limits, Options, Problem, Teacher, Upstream, name_side};
 use truing_core::logprob::{self, TransformInputs};
-use truing_core::matrix::{Floats, Ints};
+use truing_core::matrix::{Floats, Ints, Matrix, Workspace};
 use truing_core::preference::Reduction;
 use truing_core::{Error, Result, Value};
 use truing_cpu::divergence::{self as kernel, Finish, Inputs, LocalPass, PartialTeacher, Totals};
@@ -126,23 +126,27 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
         let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
 
         let (ok, tokens) = (&t.check()?, &tokens);
-        let pass = match (args.local_pass, stats.rows(ok, tokens)?) {
-            (TRUING_LOCAL_RECORDS, None) => LocalPass::Records,
-            (TRUING_LOCAL_VALUES, Some(stats)) => LocalPass::Values(stats),
-            (TRUING_LOCAL_RECORDS, Some(_)) => {
-                let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
-                return Err(Error::invalid("stats", Value::Text("a tensor"), expected));
-            }
-            (TRUING_LOCAL_VALUES, None) => {
-                let expected = Value::Text("the statistics of truing_divergence_finish");
-                return Err(Error::invalid("stats", Value::Text("NULL"), expected));
-            }
-            (other, _) => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
-        };
+        let pass = local_pass(args.local_pass, stats.rows(ok, tokens)?)?;
         let (logits, inputs) = (sides.logits(ok, tokens)?, sides.inputs(ok, tokens)?);
         let records = records.rows(ok, tokens)?.expect("required");
         kernel::local(&context, &problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
     })
+}
+/// Which round it is.
+pub(crate) fn local_pass(pass: truing_local_pass, stats: Option<Matrix<'_, f32>>) -> Result<LocalPass<'_>> {
+    match (pass, stats) {
+        (TRUING_LOCAL_RECORDS, None) => Ok(LocalPass::Records),
+        (TRUING_LOCAL_VALUES, Some(stats)) => Ok(LocalPass::Values(stats)),
+        (TRUING_LOCAL_RECORDS, Some(_)) => {
+            let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
+            Err(Error::invalid("stats", Value::Text("a tensor"), expected))
+        }
+        (TRUING_LOCAL_VALUES, None) => {
+            let expected = Value::Text("the statistics of truing_divergence_finish");
+            Err(Error::invalid("stats", Value::Text("NULL"), expected))
+        }
+        (other, _) => unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
+    }
 }
 /// Shards serve whole vocabularies only.
 pub(crate) fn no_partial(f: &truing_partial) -> Result<()> {
@@ -150,7 +154,7 @@ pub(crate) fn no_partial(f: &truing_partial) -> Result<()> {
         outside_logprob, log_prob_floor, value_clamp);
     Ok(())
 }
-const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
+pub(crate) const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
 
 /// Bytes of workspace for `truing_divergence_local`: 0.
 ///
@@ -192,9 +196,7 @@ pub unsafe extern "C" fn truing_divergence_finish_workspace_size(
 ) -> truing_status {
     guard("truing_divergence_finish_workspace_size", || {
         // SAFETY: this function's contract.
-        let call = unsafe { FinishCall::open(args) }?;
-        let need = kernel::forward_workspace(&call.problem, call.outputs.loss.is_some());
-        call.call.tensors.check()?;
+        let need = unsafe { FinishCall::open(args) }?.need()?;
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
@@ -305,7 +307,7 @@ impl UldCall {
 }
 
 /// A finish whose fields have been read.
-struct FinishCall {
+pub(crate) struct FinishCall {
     call: Call<truing_divergence_finish_args>,
     records: Input,
     starts: Input,
@@ -320,7 +322,7 @@ struct FinishCall {
 impl FinishCall {
     /// # Safety
     /// As for [`Call::open`].
-    unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
+    pub(crate) unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
@@ -343,7 +345,12 @@ impl FinishCall {
         let problem = Problem::new(side, side, own)?;
         Ok(FinishCall { records, starts, rows, row_weight, outputs, values, problem, plain, call })
     }
-    fn run(self) -> Result<()> {
+    pub(crate) fn need(self) -> Result<Workspace> {
+        let need = kernel::forward_workspace(&self.problem, self.outputs.loss.is_some());
+        self.call.tensors.check()?;
+        Ok(need)
+    }
+    pub(crate) fn run(self) -> Result<()> {
         let Call { context, tensors, workspace, .. } = self.call;
         let ok = &tensors.check()?;
         let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };

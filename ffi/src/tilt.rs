@@ -3,7 +3,9 @@ use crate::abi::*;
 use crate::boundary::{guard, idle, no_workspace, sizes, yes};
 use crate::tensor::{Call, Leading};
 use truing_core::Result;
-use truing_core::tilt::{BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut};
+use truing_core::tilt::{
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut,
+};
 
 const FLAGS: u64 = TRUING_STRICT;
 

@@ -504,6 +504,23 @@ def two_heads():
     back = truing.linear_divergence("forward_kl", flat, w, phase="with_coefficients", stats=got.stats,
                                     grad_values=np.full(4 * n, 1 / (4 * n), "f4"), **heads)  # fmt: skip
     check((back.grad_weight == got.grad_weight).all() and (back.grad_hidden == got.grad_hidden).all(), "backward")
+    starts, cuts = np.array([0, 3, v], "i8"), ((0, 3), (3, v))
+    records = np.stack([
+        truing.linear_divergence_local("forward_kl", flat, w[a:b], r.reshape(-1, d), wr[a:b], shard=(a, b, v)).records
+        for a, b in cuts
+    ])  # fmt: skip
+    found = truing.divergence_finish("forward_kl", records, starts, stats=True)
+    close(found.values, kl, 1e-5, "forward_kl of two heads in shards")
+    parts = [
+        truing.linear_divergence("forward_kl", flat, w[a:b], phase="with_coefficients", stats=found.stats,
+                                 teacher_hidden=r.reshape(-1, d), teacher_weight=wr[a:b], shard=(a, b, v),
+                                 grad_values=np.full(4 * n, 1 / (4 * n), "f4"))
+        for a, b in cuts
+    ]  # fmt: skip
+    close(np.concatenate([x.grad_weight for x in parts]), got.grad_weight, 1e-6, "gradient of a weight in shards")
+    close(sum(x.grad_hidden for x in parts), got.grad_hidden, 1e-6, "gradients of hidden states add up")
+    refused("INVALID_ARGUMENT", "shard.vocab_total", truing.linear_divergence, "forward_kl", flat, w[:3], phase="figures",
+            teacher_hidden=r.reshape(-1, d), teacher_weight=wr[:3], shard=(0, 3, v))  # fmt: skip
     rows = truing.linear_divergence("forward_kl", flat, w, phase="figures", teacher_rows=other.reshape(-1, v).astype("f4"),
                                     teacher_form="logprobs")  # fmt: skip
     close(rows.values, kl, 1e-5, "forward_kl to rows of log-probs")

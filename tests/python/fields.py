@@ -213,6 +213,14 @@ def linear_divergence_forward(a):
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_FORWARD_KL, _abi.TRUING_TEACHER_LOGITS
 
 
+def linear_divergence_local(a):
+    a.student.hidden, a.student.weight = tensor(*F32, 6, 4), tensor(*F32, 7, 4)
+    a.teacher.hidden, a.teacher.weight = tensor(*F32, 6, 3), tensor(*F32, 7, 3)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+    a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total = 0, 7, 20
+    a.out_records, a.local_pass = tensor(*F32, 6, 16), _abi.TRUING_LOCAL_RECORDS
+
+
 def linear_policy_forward(a):
     a.head.hidden, a.head.weight, a.rows.target = tensor(*F32, 6, 4), tensor(*F32, 7, 4), tensor(*I32, 2, 3)
     a.inputs.advantage, a.outputs.out_loss, a.phase = tensor(*F32, 2), tensor(*F64), _abi.TRUING_PHASE_SINGLE
@@ -448,6 +456,8 @@ CALLS = {
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
     "linear_divergence_forward": (_abi.truing_linear_divergence_args, linear_divergence_forward),
+    "linear_divergence_local": (_abi.truing_linear_divergence_local_args, linear_divergence_local),
+    "linear_divergence_finish": (_abi.truing_linear_divergence_finish_args, divergence_finish),
     "linear_policy_forward": (_abi.truing_linear_policy_args, linear_policy_forward),
     "importance_weight": (_abi.truing_importance_weight_args, importance_weight),
     "rejection_mask": (_abi.truing_rejection_mask_args, rejection_mask),

@@ -160,7 +160,8 @@ impl Rest<'_> {
                 ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
             }
             let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
-            let [share, sum] = row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
+            let [share, sum] =
+                row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
             put!(overlap: share, overlap_sum: sum);
             put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
             if let Some(m) = &mut self.out.support_ids {

@@ -1497,7 +1497,7 @@ class truing_linear_divergence_args(ctypes.Structure):
         ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
         ("options", truing_divergence_options),  # Kind, parameters, reduction.
         ("partial", truing_partial),  # Few columns.
-        ("shard", truing_shard),  # All 0: heads hold whole vocabularies.
+        ("shard", truing_shard),  # All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
         ("outputs", truing_divergence_outputs),  # Values, figures.
         ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values, NULL = 0.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0, or 1 in phase SINGLE where the other two are NULL.
@@ -1513,7 +1513,7 @@ class truing_linear_divergence_args(ctypes.Structure):
 
 
 class truing_linear_divergence_local_args(ctypes.Structure):
-    """Records of one vocabulary shard of both heads. No function of this version takes it; its layout may still change until one does."""
+    """Records of one vocabulary shard of both heads."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -2876,6 +2876,10 @@ FUNCTIONS = {
     "truing_uld_workspace_size": (truing_status, [ctypes.POINTER(truing_uld_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_divergence_forward": (truing_status, [ctypes.POINTER(truing_linear_divergence_args)]),
     "truing_linear_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_divergence_local": (truing_status, [ctypes.POINTER(truing_linear_divergence_local_args)]),
+    "truing_linear_divergence_local_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_divergence_finish": (truing_status, [ctypes.POINTER(truing_linear_divergence_finish_args)]),
+    "truing_linear_divergence_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

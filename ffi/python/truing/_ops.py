@@ -473,7 +473,7 @@ def linear_divergence(
     limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None, ignore_index=None,
     row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None, teacher_target_shift=None,
     temperature_squared=False, aggregate=None, normaliser=None, grad_values=None, grad_loss=None,
-    grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, grad_hidden=None, grad_weight=None,
+    grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, shard=None, grad_hidden=None, grad_weight=None,
     grad_bias=False, grad_teacher_hidden=False, grad_teacher_weight=False, grad_teacher_bias=False,
     accumulate_hidden=False, accumulate_weight=False, values=None, loss=None, student_entropy=False,
     teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False, student_logprob=False,
@@ -484,7 +484,8 @@ def linear_divergence(
     `teacher_hidden` [N, D'] x `teacher_weight` [V', D'], or of `teacher_rows` [N, V'].
 
     `phase`: "single" (figures, and the gradients of the reduced loss, or with `grad_values` or `grad_student_logprob` of these),
-    "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call). A transform may have
+    "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call, or with `shard` =
+    (vocab_start, vocab_end, vocab_total), the columns of the heads, those of :func:`divergence_finish`). A transform may have
     `logit_round` ("bf16", "f16"), which rounds the logits before it."""
     wanted = dict(locals())
     gradients, figures = phase != "figures", phase != "with_coefficients"
@@ -501,6 +502,7 @@ def linear_divergence(
     _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
                         teacher_target_shift, aggregate, normaliser, row_weight, None)  # fmt: skip
     _rows(call, target, mask, ignore_index)
+    _shard(call, shard)
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
     rows = shape(hidden)[:-1]
     wanted["values"] = figures if values is None else values
@@ -545,6 +547,28 @@ def divergence_local(
     call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_divergence_local")
+
+
+def linear_divergence_local(
+    kind, hidden, weight, teacher_hidden, teacher_weight, target=None, *, shard, param=None, limits=None,
+    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, stats=None, records=True,
+    status=False, context=None,
+):  # fmt: skip
+    """:func:`divergence_local` for the columns of `weight` [V_local, D] and `teacher_weight` [V_local, D']; its records go to
+    :func:`divergence_finish`, and the gradients are those of :func:`linear_divergence` with `shard` and `stats`."""
+    call = Call(_abi.truing_linear_divergence_local_args, hidden, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(student__hidden=hidden, student__weight=weight, teacher__hidden=teacher_hidden,
+              teacher__weight=teacher_weight, stats=stats)  # fmt: skip
+    _side(call, "student__", "student_transform", student_transform, True)
+    _side(call, "teacher__", "teacher_transform", teacher_transform, True)
+    _divergence_options(call, kind, param, limits, "logits", None, None, None, None, None, None, row_weight, None)
+    _rows(call, target, mask, ignore_index)
+    call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
+    _shard(call, shard)
+    rows = shape(hidden)[:-1]
+    call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_linear_divergence_local")
 
 
 def divergence_finish(
