@@ -198,7 +198,7 @@ fn edges() {
     let out = run(&c, &Tilt { solve: true, ..plain(&l, &r, &zero) }).unwrap();
     assert_eq!((out.figures[4].as_slice(), out.figures[3].as_slice()), (&[0.0; 2][..], &[0.0; 2][..]));
     // an estimate has no probability above 1
-    let (l, mut kl, mut status) = ([0.5, INF, NAN, -1.0], [7.5; 4], [9; 4]);
+    let (l, mut kl, mut status) = ([0.5, INF, NAN, -1.0], [7.5f64; 4], [9; 4]);
     let out = BestOfNEstimateOut {
         kl: Some(MatrixMut::vector(&mut kl).into()),
         status: Some(MatrixMut::vector(&mut status)),
