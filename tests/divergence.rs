@@ -6,11 +6,12 @@ use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures,
 use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
 use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
-use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_cpu::divergence::{
-    Finish, Inputs, LocalPass, PartialTeacher, SequenceFigures, Totals, backward, finish, forward, forward_fused,
-    forward_workspace, local, partial, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
+    Finish, Inputs, LocalPass, PartialShards, PartialTeacher, SequenceFigures, Totals, backward, finish, forward,
+    forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
+    partial_shard, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
 };
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa};
@@ -1454,6 +1455,122 @@ fn shards() {
         }
     }
     cases.finish("shards", 23 * 3 * 2);
+}
+
+/// Given ids over shards, each side renormalised on them: the bits of whole rows, for values, loss, status and both gradients;
+/// one row with a NaN, one without ids, one that is not read.
+#[test]
+fn partial_shards() {
+    let (mut cases, v, n, k) = (Cases::default(), 40usize, 4usize, 9usize);
+    let cuts = [0i64, 13, 30, 40];
+    let given: Vec<i32> =
+        (0..n * k).map(|j| if j / k == 2 || j % k == 3 { -1 } else { (j % k * 4 + j / k) as i32 }).collect();
+    let ids: Ints<'_> = Matrix::contiguous(&given, n, k).unwrap().into();
+    let (weight, settings) = ([1.0f32, 0.5, 2.0, 0.0], Partial::default());
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut r = Random(number as u64 + 3);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+        x[v + 5] = f32::NAN;
+        let side = |start: usize, width: usize, softcap: f64| {
+            let transform = Transform { softcap, temperature: 1.5, ..Transform::default() };
+            let options = logprob::Options { transform, ..logprob::Options::default() };
+            logprob::Problem::shard(n, width, options, start, v).unwrap()
+        };
+        let settle = Options { soft_weight: 0.5, ..options(kind, param) };
+        let problem = |start, width| Problem::new(side(start, width, 0.0), side(start, width, 3.0), settle).unwrap();
+        let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
+        let upstream = Upstream { loss: Some(0.75), ..Upstream::default() };
+        let whole = problem(0, v);
+        for c in contexts() {
+            let mut want = (vec![7.5f32; n], vec![9u32; n], [7.5f64], [vec![7.5f32; n * v], vec![7.5f32; n * v]]);
+            let mut got = want.clone();
+            let [gs, gt] = &mut want.3;
+            let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
+            let teacher = PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v)));
+            let out = PartialFigures {
+                values: Some(MatrixMut::vector(&mut want.0)),
+                status: Some(MatrixMut::vector(&mut want.1)),
+                ..PartialFigures::default()
+            };
+            let totals = Totals { loss: Some(MatrixMut::vector(&mut want.2).into()), counters: None };
+            with_scratch(forward_workspace(&whole, true).minimum, |w| {
+                partial(&c, &whole, &settings, student, teacher, None, Some(ids), inputs, out, totals, upstream, w)
+                    .unwrap();
+            });
+            let piece = |z: &[f32], s: usize| -> Vec<f32> {
+                let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+                (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
+            };
+            let shard = |s: usize| problem(cuts[s] as usize, (cuts[s + 1] - cuts[s]) as usize);
+            let mut at_ids = [vec![7.5f32; 3 * n * k], vec![7.5f32; 3 * n * k]];
+            for s in 0..3 {
+                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
+                let logits = [matrix(&zx, p.student().vocab()), matrix(&zy, p.student().vocab())];
+                let [a, b] = &mut at_ids;
+                let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
+                partial_local(&c, &p, &settings, ids, logits, inputs, out, None).unwrap();
+            }
+            let parts = PartialShards {
+                at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, 3 * n, k).unwrap()),
+                starts: Matrix::vector(&cuts).into(),
+                ids,
+                rows: Rows::default(),
+                row_weight: inputs.row_weight,
+            };
+            let mut stats = vec![7.5f32; n * STATS];
+            let out = PartialFigures {
+                values: Some(MatrixMut::vector(&mut got.0)),
+                status: Some(MatrixMut::vector(&mut got.1)),
+                stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+                ..PartialFigures::default()
+            };
+            let totals = Totals { loss: Some(MatrixMut::vector(&mut got.2).into()), counters: None };
+            with_scratch(partial_finish_workspace(&whole, k, true).minimum, |w| {
+                partial_finish(&c, &whole, &settings, parts, out, totals, w).unwrap();
+            });
+            for s in 0..3 {
+                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
+                let width = p.student().vocab();
+                let mut g = [vec![7.5f32; n * width], vec![7.5f32; n * width]];
+                let [gs, gt] = &mut g;
+                let grads = [
+                    Grad::Separate(matrix(&zx, width), matrix_mut(gs, width)),
+                    Grad::Separate(matrix(&zy, width), matrix_mut(gt, width)),
+                ];
+                let (stats, mut status) = (Matrix::contiguous(&stats, n, STATS).unwrap(), vec![9u32; n]);
+                let place = Some(MatrixMut::vector(&mut status));
+                partial_shard(&c, &p, &settings, grads, ids, inputs, stats, upstream, place).unwrap();
+                assert_eq!(status, want.1, "{kind:?}");
+                for side in 0..2 {
+                    for i in 0..n {
+                        let to = i * v + cuts[s] as usize;
+                        got.3[side][to..][..width].copy_from_slice(&g[side][i * width..][..width]);
+                    }
+                }
+            }
+            let what = format!("{kind:?} {param} on ids over shards");
+            assert_eq!((want.1[1] & row::NAN_INPUT != 0, want.1[2], want.1[3]), (true, row::EMPTY, row::IGNORED));
+            assert!(want.0[0] > 0.0 && want.3[0].iter().any(|g| *g != 0.0 && g.is_finite()), "{what}");
+            same(&what, &got.0, &want.0);
+            assert_eq!(got.1, want.1, "{what}");
+            assert_eq!(got.2[0].to_bits(), want.2[0].to_bits(), "{what}");
+            same(&what, &got.3[0], &want.3[0]);
+            same(&what, &got.3[1], &want.3[1]);
+            let out = PartialFigures { overlap: Some(MatrixMut::vector(&mut got.0)), ..PartialFigures::default() };
+            let e = partial_finish(&c, &whole, &settings, parts, out, Totals::default(), &mut []).unwrap_err();
+            assert_eq!(e.field, "outputs.out_overlap");
+            let tail = Partial { outside: Outside::Tail, ..settings };
+            let (out, none) = (PartialFigures::default(), Totals::default());
+            let e = partial_finish(&c, &whole, &tail, parts, out, none, &mut []).unwrap_err();
+            assert_eq!(e.field, "partial.outside");
+            cases.ran();
+        }
+    }
+    cases.finish("ids over shards", 23 * 2);
 }
 
 /// The distance of sorted probabilities against its definition in f64, and its gradients against differences of it.

@@ -27,7 +27,9 @@ use truing_core::{Error, Result, Value, with_formula};
 mod partial;
 mod shard;
 mod uld;
-pub use partial::{PartialTeacher, partial};
+pub use partial::{
+    PartialShards, PartialTeacher, partial, partial_finish, partial_finish_workspace, partial_local, partial_shard,
+};
 pub use shard::{Finish, LocalPass, finish, local};
 pub(crate) use shard::{Parts, check_shard, local_rows};
 pub use uld::{uld, uld_workspace};

@@ -839,6 +839,19 @@ for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
         close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
 refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
 few = np.array([[3, 7, -1]] * 3, "i4")
+some = dict(support="given", ids=np.array([[3, 30, -1, 49]] * 3, "i4"), outside="renormalise")
+whole = truing.divergence("jsd", zs, zt, partial=some)
+parts = [truing.divergence_local("jsd", cut[i][0], cut[2 + i][0], shard=cut[i][1], partial=some) for i in (0, 1)]
+at_ids = {f"{side}_at_ids": np.stack([getattr(x, f"{side}_at_ids") for x in parts]) for side in ("student", "teacher")}
+joined = truing.divergence_finish("jsd", None, starts, partial=some, stats=True, **at_ids)
+check(np.array_equal(joined.values, whole.values), "ids over shards")
+one = truing.divergence_backward("jsd", zs, zt, grad_values=ones, partial=some).grad_student
+for i in (0, 1):
+    part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats, partial=some,
+                                      shard=cut[i][1])  # fmt: skip
+    check(np.array_equal(part.grad_student, one[:, starts[i]:starts[i + 1]]), "gradient of a shard, ids")
+refused("INVALID_ARGUMENT", "partial.outside", truing.divergence_local, "jsd", cut[0][0], cut[2][0], shard=(0, 20, 50),
+        partial=dict(some, outside="tail"))  # fmt: skip
 raw = truing.divergence("forward_kl", zs, zt, partial=dict(support="given", ids=few, outside="raw"), grad_student=False)
 close(raw.values, (t * (lt - lp))[:, [3, 7]].sum(-1), 1e-6, "raw outside")
 far = dict(support="reference", reference=zt, k=4, outside="zero", outside_logprob=-20.0)

@@ -191,7 +191,7 @@ impl Partial {
         Ok(())
     }
     fn check_ids(&self, problem: &Problem, rows: &Rows<'_>, ids: &Ints<'_>) -> Result<()> {
-        let most = problem.student().vocab().max(problem.teacher().vocab());
+        let most = problem.student().total().max(problem.teacher().total());
         let mut sorted = [0u32; MOST];
         for i in 0..problem.rows() {
             if rows.target(i, problem.student().options()) == Target::Ignored {
@@ -340,6 +340,8 @@ pub struct Figures<'a> {
     pub overlap_sum: Option<MatrixMut<'a, f32>>,
     /// `[N, most]`: S, -1 behind the last.
     pub support_ids: Option<MatrixMut<'a, i32>>,
+    /// `[N, 16]`: statistics of the row of S, with which shards form their part of the gradients.
+    pub stats: Option<MatrixMut<'a, f32>>,
     /// `[N]`: bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
 }
@@ -351,6 +353,7 @@ impl Split for Figures<'_> {
         (a.teacher_mass, b.teacher_mass) = self.teacher_mass.split(row);
         (a.overlap, b.overlap) = self.overlap.split(row);
         (a.overlap_sum, b.overlap_sum) = self.overlap_sum.split(row);
+        (a.stats, b.stats) = self.stats.split(row);
         (a.support_ids, b.support_ids) = self.support_ids.split(row);
         (a.status, b.status) = self.status.split(row);
         (a, b)
@@ -362,6 +365,7 @@ impl Figures<'_> {
         self.values.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_values", rows, 1))?;
         self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", rows, 1))?;
         self.support_ids.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_support_ids", rows, most))?;
+        self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_stats", rows, super::STATS))?;
         self.overlap.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_overlap", rows, 1))?;
         let of_whole_rows = [
             ("outputs.out_student_mass", &self.student_mass),
