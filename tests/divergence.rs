@@ -920,6 +920,7 @@ fn partial_teachers() {
                     overlap_sum: tail.then(|| MatrixMut::vector(over)),
                     support_ids: Some(MatrixMut::contiguous(&mut out.ids, n, most).unwrap()),
                     status: Some(MatrixMut::vector(&mut out.status)),
+                    ..PartialFigures::default()
                 };
                 let [gs, gt] = &mut out.grads;
                 let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
