@@ -507,7 +507,7 @@ pub struct BestOfNOut<'a> {
     pub status: Option<MatrixMut<'a, u32>>,
 }
 fn check_draws(n: f64) -> Result<()> {
-    if !(n >= 1.0 && n < f64::INFINITY) {
+    if !(1.0..f64::INFINITY).contains(&n) {
         let legal = Value::Range { min: 1.0, max: f64::INFINITY, min_open: false, max_open: true };
         return Err(Error::invalid("n", Value::Float(n), legal));
     }
