@@ -893,7 +893,7 @@ refused("INVALID_ARGUMENT", "n", truing.best_of_n_exact, lp, reward, 0.5)
 estimate = truing.best_of_n_kl_estimate(np.array([-np.inf, 0.0, 0.5]), 8, status=True)
 close(estimate.kl[:2], np.array([np.log(8) - 7 / 8, 0.0]), 1e-15, "estimate of the KL of the best of 8")
 check(bool(np.isnan(estimate.kl[2])) and estimate.status[2] != 0, "no probability above 1")
-refused("INVALID_ARGUMENT", "n", truing.best_of_n_kl_estimate, lp[:, 0], 0.5)
+refused("INVALID_ARGUMENT", "n", truing.best_of_n_kl_estimate, lp[:, 0].copy(), 0.5)
 
 # ---- torch
 try:
