@@ -2103,9 +2103,9 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_mass;
     /// f32 [N], teacher's probability of the support.
     const struct truing_tensor *out_teacher_mass;
-    /// f32 [N], share of common ids.
+    /// f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
     const struct truing_tensor *out_overlap;
-    /// f32 [N], -sum t(log t - log p) over common ids.
+    /// f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
     const struct truing_tensor *out_overlap_sum;
     /// i32 [N,K or 2K], -1 pads: the support used.
     const struct truing_tensor *out_support_ids;
@@ -2348,7 +2348,7 @@ typedef struct truing_linear_divergence_args {
     struct truing_divergence_options options;
     /// Few columns.
     struct truing_partial partial;
-    /// All 0: heads hold whole vocabularies.
+    /// All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
     struct truing_shard shard;
     /// Values, figures.
     struct truing_divergence_outputs outputs;
@@ -2375,7 +2375,6 @@ typedef struct truing_linear_divergence_args {
 } truing_linear_divergence_args;
 
 /// Records of one vocabulary shard of both heads.
-/// No function of this version takes it; its layout may still change until one does.
 typedef struct truing_linear_divergence_local_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -3270,6 +3269,34 @@ typedef struct truing_best_of_n_args {
     /// 0.
     uint8_t reserved[64];
 } truing_best_of_n_args;
+
+/// Estimate of the KL of the best of n draws from the log-probability of the chosen one; f64 inside. Above 0 or NaN: NaN, flagged.
+typedef struct truing_best_of_n_kl_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    uint32_t struct_size;
+    /// 0.
+    uint32_t reserved_head;
+    /// NULL = calling thread only, portable mode.
+    const struct truing_context *context;
+    /// TRUING_* bits this call knows.
+    uint64_t flags;
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    void *stream;
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    void *workspace;
+    /// Bytes.
+    size_t workspace_size;
+    /// float [B], log-probs of the chosen draws, <= 0.
+    const struct truing_tensor *logps;
+    /// Draws, any number >= 1.
+    double n;
+    /// f64 or f32 [B], nats.
+    const struct truing_tensor *out_kl;
+    /// u32 [B].
+    const struct truing_tensor *out_status;
+    /// 0.
+    uint8_t reserved[64];
+} truing_best_of_n_kl_args;
 
 /// Weights of pairs whose rows belong to different heads (mah_dpo): alpha_i / |B_i|, to be summed; serves as `groups.item_weight`.
 typedef struct truing_head_weights_args {
@@ -5294,6 +5321,34 @@ truing_status truing_linear_divergence_forward_workspace_size(const struct truin
                                                               size_t *minimum,
                                                               size_t *preferred);
 
+/// What the columns of one vocabulary shard of both heads contribute; see `truing_linear_divergence_local_args`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+truing_status truing_linear_divergence_local(const struct truing_linear_divergence_local_args *args);
+
+/// Bytes of workspace for `truing_linear_divergence_local`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_local`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_divergence_local_workspace_size(const struct truing_linear_divergence_local_args *args,
+                                                            size_t *minimum,
+                                                            size_t *preferred);
+
+/// Figures of the rows from what all shards contribute: `truing_divergence_finish` under the name of this family.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+truing_status truing_linear_divergence_finish(const truing_linear_divergence_finish_args *args);
+
+/// Bytes of workspace for `truing_linear_divergence_finish`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_finish`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_linear_divergence_finish_workspace_size(const truing_linear_divergence_finish_args *args,
+                                                             size_t *minimum,
+                                                             size_t *preferred);
+
 /// Figures of every row of `hidden x weight^T`, the loss of the rows and its gradients; see
 /// `truing_linear_logprob_forward_args`.
 ///
@@ -5602,6 +5657,20 @@ truing_status truing_best_of_n_exact_workspace_size(const struct truing_best_of_
                                                     size_t *minimum,
                                                     size_t *preferred);
 
+/// Estimate of the KL of the best of n draws from the chosen one; see `truing_best_of_n_kl_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+truing_status truing_best_of_n_kl_estimate(const struct truing_best_of_n_kl_args *args);
+
+/// Bytes of workspace for `truing_best_of_n_kl_estimate`: 0.
+///
+/// # Safety
+/// As for `truing_best_of_n_kl_estimate`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_best_of_n_kl_estimate_workspace_size(const struct truing_best_of_n_kl_args *args,
+                                                          size_t *minimum,
+                                                          size_t *preferred);
+
 /// Bytes of workspace for `truing_tilt`: 0.
 ///
 /// # Safety
@@ -5712,6 +5781,7 @@ TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 576);
 TRUING_STATIC_ASSERT(tilt_args_size, sizeof(truing_tilt_args) == 240);
 TRUING_STATIC_ASSERT(renyi_args_size, sizeof(truing_renyi_args) == 176);
 TRUING_STATIC_ASSERT(best_of_n_args_size, sizeof(truing_best_of_n_args) == 176);
+TRUING_STATIC_ASSERT(best_of_n_kl_args_size, sizeof(truing_best_of_n_kl_args) == 144);
 TRUING_STATIC_ASSERT(head_weights_args_size, sizeof(truing_head_weights_args) == 168);
 TRUING_STATIC_ASSERT(modpo_margin_args_size, sizeof(truing_modpo_margin_args) == 176);
 TRUING_STATIC_ASSERT(quantile_threshold_args_size, sizeof(truing_quantile_threshold_args) == 152);

@@ -6,11 +6,12 @@ use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures,
 use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
 use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
-use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_cpu::divergence::{
-    Finish, Inputs, LocalPass, PartialTeacher, SequenceFigures, Totals, backward, finish, forward, forward_fused,
-    forward_workspace, local, partial, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
+    Finish, Inputs, LocalPass, PartialShards, PartialTeacher, SequenceFigures, Totals, backward, finish, forward,
+    forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
+    partial_shard, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
 };
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa};
@@ -859,6 +860,7 @@ fn refusals() {
 struct PartialOut {
     values: Vec<f32>,
     mass: [Vec<f32>; 2],
+    overlap: [Vec<f32>; 2],
     ids: Vec<i32>,
     status: Vec<u32>,
     loss: f64,
@@ -901,6 +903,7 @@ fn partial_teachers() {
                 let mut out = PartialOut {
                     values: vec![7.5; n],
                     mass: [vec![7.5; n], vec![7.5; n]],
+                    overlap: [vec![7.5; n], vec![7.5; n]],
                     ids: vec![77; n * most],
                     status: vec![1 << 31; n],
                     loss: 7.5,
@@ -908,12 +911,16 @@ fn partial_teachers() {
                 };
                 let tail = outside == Outside::Tail;
                 let [ms, mt] = &mut out.mass;
+                let [share, over] = &mut out.overlap;
                 let figures = PartialFigures {
                     values: Some(MatrixMut::vector(&mut out.values)),
                     student_mass: tail.then(|| MatrixMut::vector(ms)),
                     teacher_mass: tail.then(|| MatrixMut::vector(mt)),
+                    overlap: Some(MatrixMut::vector(share)),
+                    overlap_sum: tail.then(|| MatrixMut::vector(over)),
                     support_ids: Some(MatrixMut::contiguous(&mut out.ids, n, most).unwrap()),
                     status: Some(MatrixMut::vector(&mut out.status)),
+                    ..PartialFigures::default()
                 };
                 let [gs, gt] = &mut out.grads;
                 let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
@@ -937,6 +944,8 @@ fn partial_teachers() {
                 same("partial values", &other.values, &out.values);
                 same("partial ids", &other.ids, &out.ids);
                 same("student mass", &other.mass[0], &out.mass[0]);
+                same("overlap", &other.overlap[0], &out.overlap[0]);
+                same("sum over the overlap", &other.overlap[1], &out.overlap[1]);
                 same("partial student gradient", &other.grads[0], &out.grads[0]);
                 same("partial teacher gradient", &other.grads[1], &out.grads[1]);
                 cases.ran();
@@ -969,6 +978,10 @@ fn partial_teachers() {
                     for (a, b) in other.values.iter().zip(&out.values) {
                         assert!((a - b).abs() <= 3e-5 * (b.abs() + 0.03), "{kind:?} {chosen:?} {outside:?}: {a} {b}");
                     }
+                    assert_eq!(other.overlap[0], out.overlap[0], "{kind:?}");
+                    for (a, b) in other.overlap[1].iter().zip(&out.overlap[1]) {
+                        assert!((a - b).abs() <= 1e-5, "{kind:?} {chosen:?} {outside:?}: {a} {b}");
+                    }
                 }
             }
             let what = format!("{kind:?} {param} {chosen:?} {outside:?}");
@@ -976,14 +989,16 @@ fn partial_teachers() {
             for i in 0..n {
                 if i == 1 {
                     assert_eq!((out.values[i], out.status[i], out.ids[i * most]), (0.0, row::IGNORED, -1));
+                    assert_eq!(out.overlap[0][i], 0.0);
                     continue;
                 }
                 let rows = [wide(&x, i, 1.5), wide(&y, i, 1.0)];
-                let largest = |z: &[f64]| {
+                let first = |z: &[f64], k: usize| {
                     let mut order: Vec<usize> = (0..v).collect();
                     order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
                     order[..k].to_vec()
                 };
+                let largest = |z: &[f64]| first(z, k);
                 let set: Vec<usize> = match chosen {
                     Chosen::Teacher => largest(&rows[1]),
                     Chosen::Student => largest(&rows[0]),
@@ -996,6 +1011,19 @@ fn partial_teachers() {
                     }
                     Chosen::Given => given[i * k..][..k].iter().filter(|&&j| j >= 0).map(|&j| j as usize).collect(),
                 };
+                let of_teacher = if chosen == Chosen::Given { set.clone() } else { largest(&rows[1]) };
+                let of_student = first(&rows[0], of_teacher.len());
+                let common: Vec<usize> = of_teacher.iter().copied().filter(|j| of_student.contains(j)).collect();
+                assert_eq!(out.overlap[0][i], common.len() as f32 / of_teacher.len() as f32, "{what}");
+                let whole = rows.each_ref().map(|z| lse(z));
+                let over: f64 = common
+                    .iter()
+                    .map(|&j| (rows[0][j] - whole[0], rows[1][j] - whole[1]))
+                    .map(|(p, t)| -t.exp() * (t - p))
+                    .sum();
+                if outside == Outside::Tail {
+                    assert!((out.overlap[1][i] as f64 - over).abs() < 1e-6, "{what}: {} {over}", out.overlap[1][i]);
+                }
                 let mut list: Vec<i32> = set.iter().map(|&j| j as i32).collect();
                 list.resize(most, -1);
                 assert_eq!(out.ids[i * most..][..most], list, "{what}");
@@ -1175,9 +1203,12 @@ fn open_supports() {
                 let go = |c: &Context, at: Option<AtIds<'_>>| {
                     let (mut values, mut grad) = (vec![7.5f32; n], vec![7.5f32; n * v]);
                     let (mut status, mut mass) = (vec![9u32; n], vec![7.5f32; n]);
+                    let (mut share, mut over) = (vec![7.5f32; n], vec![7.5f32; n]);
                     let figures = PartialFigures {
                         values: Some(MatrixMut::vector(&mut values)),
                         student_mass: Some(MatrixMut::vector(&mut mass)),
+                        overlap: Some(MatrixMut::vector(&mut share)),
+                        overlap_sum: Some(MatrixMut::vector(&mut over)),
                         status: Some(MatrixMut::vector(&mut status)),
                         ..PartialFigures::default()
                     };
@@ -1204,6 +1235,22 @@ fn open_supports() {
                         &mut [],
                     )
                     .unwrap();
+                    if let (None, Chosen::Reference | Chosen::Student | Chosen::Teacher) = (at, chosen) {
+                        for i in 0..n {
+                            let row = |z: &[f32], t: f64| -> (Vec<usize>, Vec<f64>) {
+                                let z: Vec<f64> = z[i * v..][..v].iter().map(|&z| z as f64 / t).collect();
+                                let lse = z.iter().map(|z| z.exp()).sum::<f64>().ln();
+                                let mut order: Vec<usize> = (0..v).collect();
+                                order.sort_by(|&a, &b| z[b].total_cmp(&z[a]).then(a.cmp(&b)));
+                                (order[..k].to_vec(), z.iter().map(|z| z - lse).collect())
+                            };
+                            let ((own, lp), (theirs, lt)) = (row(&x, 1.5), row(&y, 1.0));
+                            let common: Vec<usize> = theirs.into_iter().filter(|j| own.contains(j)).collect();
+                            let want: f64 = common.iter().map(|&j| -lt[j].exp() * (lt[j] - lp[j])).sum();
+                            assert_eq!(share[i], common.len() as f32 / k as f32);
+                            assert!((over[i] as f64 - want).abs() < 1e-6, "{chosen:?}: {} {want}", over[i]);
+                        }
+                    }
                     (values, grad, status, mass)
                 };
                 let out = go(&contexts[0], None);
@@ -1409,6 +1456,122 @@ fn shards() {
         }
     }
     cases.finish("shards", 23 * 3 * 2);
+}
+
+/// Given ids over shards, each side renormalised on them: the bits of whole rows, for values, loss, status and both gradients;
+/// one row with a NaN, one without ids, one that is not read.
+#[test]
+fn partial_shards() {
+    let (mut cases, v, n, k) = (Cases::default(), 40usize, 4usize, 9usize);
+    let cuts = [0i64, 13, 30, 40];
+    let given: Vec<i32> =
+        (0..n * k).map(|j| if j / k == 2 || j % k == 3 { -1 } else { (j % k * 4 + j / k) as i32 }).collect();
+    let ids: Ints<'_> = Matrix::contiguous(&given, n, k).unwrap().into();
+    let (weight, settings) = ([1.0f32, 0.5, 2.0, 0.0], Partial::default());
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut r = Random(number as u64 + 3);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+        x[v + 5] = f32::NAN;
+        let side = |start: usize, width: usize, softcap: f64| {
+            let transform = Transform { softcap, temperature: 1.5, ..Transform::default() };
+            let options = logprob::Options { transform, ..logprob::Options::default() };
+            logprob::Problem::shard(n, width, options, start, v).unwrap()
+        };
+        let settle = Options { soft_weight: 0.5, ..options(kind, param) };
+        let problem = |start, width| Problem::new(side(start, width, 0.0), side(start, width, 3.0), settle).unwrap();
+        let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
+        let upstream = Upstream { loss: Some(0.75), ..Upstream::default() };
+        let whole = problem(0, v);
+        for c in contexts() {
+            let mut want = (vec![7.5f32; n], vec![9u32; n], [7.5f64], [vec![7.5f32; n * v], vec![7.5f32; n * v]]);
+            let mut got = want.clone();
+            let [gs, gt] = &mut want.3;
+            let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
+            let teacher = PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v)));
+            let out = PartialFigures {
+                values: Some(MatrixMut::vector(&mut want.0)),
+                status: Some(MatrixMut::vector(&mut want.1)),
+                ..PartialFigures::default()
+            };
+            let totals = Totals { loss: Some(MatrixMut::vector(&mut want.2).into()), counters: None };
+            with_scratch(forward_workspace(&whole, true).minimum, |w| {
+                partial(&c, &whole, &settings, student, teacher, None, Some(ids), inputs, out, totals, upstream, w)
+                    .unwrap();
+            });
+            let piece = |z: &[f32], s: usize| -> Vec<f32> {
+                let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+                (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
+            };
+            let shard = |s: usize| problem(cuts[s] as usize, (cuts[s + 1] - cuts[s]) as usize);
+            let mut at_ids = [vec![7.5f32; 3 * n * k], vec![7.5f32; 3 * n * k]];
+            for s in 0..3 {
+                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
+                let logits = [matrix(&zx, p.student().vocab()), matrix(&zy, p.student().vocab())];
+                let [a, b] = &mut at_ids;
+                let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
+                partial_local(&c, &p, &settings, ids, logits, inputs, out, None).unwrap();
+            }
+            let parts = PartialShards {
+                at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, 3 * n, k).unwrap()),
+                starts: Matrix::vector(&cuts).into(),
+                ids,
+                rows: Rows::default(),
+                row_weight: inputs.row_weight,
+            };
+            let mut stats = vec![7.5f32; n * STATS];
+            let out = PartialFigures {
+                values: Some(MatrixMut::vector(&mut got.0)),
+                status: Some(MatrixMut::vector(&mut got.1)),
+                stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
+                ..PartialFigures::default()
+            };
+            let totals = Totals { loss: Some(MatrixMut::vector(&mut got.2).into()), counters: None };
+            with_scratch(partial_finish_workspace(&whole, k, true).minimum, |w| {
+                partial_finish(&c, &whole, &settings, parts, out, totals, w).unwrap();
+            });
+            for s in 0..3 {
+                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
+                let width = p.student().vocab();
+                let mut g = [vec![7.5f32; n * width], vec![7.5f32; n * width]];
+                let [gs, gt] = &mut g;
+                let grads = [
+                    Grad::Separate(matrix(&zx, width), matrix_mut(gs, width)),
+                    Grad::Separate(matrix(&zy, width), matrix_mut(gt, width)),
+                ];
+                let (stats, mut status) = (Matrix::contiguous(&stats, n, STATS).unwrap(), vec![9u32; n]);
+                let place = Some(MatrixMut::vector(&mut status));
+                partial_shard(&c, &p, &settings, grads, ids, inputs, stats, upstream, place).unwrap();
+                assert_eq!(status, want.1, "{kind:?}");
+                for side in 0..2 {
+                    for i in 0..n {
+                        let to = i * v + cuts[s] as usize;
+                        got.3[side][to..][..width].copy_from_slice(&g[side][i * width..][..width]);
+                    }
+                }
+            }
+            let what = format!("{kind:?} {param} on ids over shards");
+            assert_eq!((want.1[1] & row::NAN_INPUT != 0, want.1[2], want.1[3]), (true, row::EMPTY, row::IGNORED));
+            assert!(want.0[0] > 0.0 && want.3[0].iter().any(|g| *g != 0.0 && g.is_finite()), "{what}");
+            same(&what, &got.0, &want.0);
+            assert_eq!(got.1, want.1, "{what}");
+            assert_eq!(got.2[0].to_bits(), want.2[0].to_bits(), "{what}");
+            same(&what, &got.3[0], &want.3[0]);
+            same(&what, &got.3[1], &want.3[1]);
+            let out = PartialFigures { overlap: Some(MatrixMut::vector(&mut got.0)), ..PartialFigures::default() };
+            let e = partial_finish(&c, &whole, &settings, parts, out, Totals::default(), &mut []).unwrap_err();
+            assert_eq!(e.field, "outputs.out_overlap");
+            let tail = Partial { outside: Outside::Tail, ..settings };
+            let (out, none) = (PartialFigures::default(), Totals::default());
+            let e = partial_finish(&c, &whole, &tail, parts, out, none, &mut []).unwrap_err();
+            assert_eq!(e.field, "partial.outside");
+            cases.ran();
+        }
+    }
+    cases.finish("ids over shards", 23 * 2);
 }
 
 /// The distance of sorted probabilities against its definition in f64, and its gradients against differences of it.

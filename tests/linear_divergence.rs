@@ -9,8 +9,8 @@ use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_core::{Dtype, Error, Status};
-use truing_cpu::divergence::{self as rowwise, Totals};
-use truing_cpu::linear_divergence::{Asked, Fused, Head, Inputs, Teacher, backward, forward, workspace};
+use truing_cpu::divergence::{self as rowwise, Finish, LocalPass, Totals};
+use truing_cpu::linear_divergence::{Asked, Fused, Head, Inputs, Teacher, backward, forward, local, workspace};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa, gemm};
@@ -466,6 +466,121 @@ fn bits_of_blocks() {
     judge(&contexts, &case, [0; 3], false, &mut cases);
     judge(&contexts, &case, [0; 3], true, &mut cases);
     cases.finish("linear divergences, blocks", 6 * 8);
+}
+
+/// Shards of both heads cut between blocks of columns: values, statistics and gradients of weights and biases have the bits of
+/// the whole heads, those of hidden states add up; for every context and workspace.
+#[test]
+fn shards() {
+    let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
+    let (n, v, cuts) = (18, 2600, [0usize, 2048, 2600]);
+    for (number, (kind, param)) in KINDS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut case = Case::new(number as u64, n, [5, 3], [v, v], [[0, 0], [1, 1]], options(kind, param));
+        case = case.full(number as u64 + 50);
+        case.options = Options { hard_weight: 0.0, temperature_squared: false, ..case.options };
+        (case.target, case.upstream) = (None, None);
+        let want = call(&contexts[0], &case, [0; 3], false, Way::Fused, 1.0);
+        assert!(want.figures[0].iter().any(|&x| x > 0.0 && x.is_finite()), "{kind:?}: infinite values prove little");
+        let piece = |m: &Model, s: usize| -> Model {
+            let (a, b) = (cuts[s], cuts[s + 1]);
+            let weight = Data::new(m.weight.kind(), &m.weight.wide()[a * m.d..b * m.d]);
+            Model { v: b - a, weight, bias: m.bias.as_ref().map(|x| x[a..b].to_vec()), ..m.clone() }
+        };
+        let parts: Vec<Case> = (0..2)
+            .map(|s| {
+                let sides = [0, 1].map(|side| piece(&case.sides[side], s));
+                Case { sides, ..case.clone() }
+            })
+            .collect();
+        let problem = |s: usize| {
+            let [a, b] = [0, 1].map(|side| {
+                let m = &parts[s].sides[side];
+                linear_logprob::Problem::shard(n, m.d, m.v, m.options(), cuts[s], v).unwrap()
+            });
+            Problem::new(a, Side::Head(b), case.options).unwrap()
+        };
+        let late = matches!(kind, Kind::Renyi | Kind::Alpha | Kind::Hellinger2 | Kind::Chi2 | Kind::Chi2Reverse);
+        let twice = matches!(kind, Kind::Jsd | Kind::SkewKl | Kind::SkewReverseKl | Kind::Tvd | Kind::CosineLogits)
+            || matches!(kind, Kind::CrossEntropy | Kind::ReverseCrossEntropy);
+        let (all, starts) = (*case.problem().divergence(), cuts.map(|x| x as i64));
+        for c in &contexts {
+            for share in [0.0, 1.0] {
+                let what = format!("{kind:?} in shards, {share} of the workspace, {}, {}", c.isa().name(), c.threads());
+                let bytes = |need: truing_core::matrix::Workspace| {
+                    let more = (need.preferred - need.minimum) as f64 * share;
+                    (need.minimum + more as usize) / 64 * 64
+                };
+                let mut got = Out::new(&case, [0; 3]);
+                for second in [false, true] {
+                    if second && !(late || twice) {
+                        continue;
+                    }
+                    let mut records = vec![0f32; 2 * n * STATS];
+                    for (s, place) in records.chunks_mut(n * STATS).enumerate() {
+                        let (p, inputs) = (problem(s), parts[s].inputs());
+                        let pass = match second {
+                            true => LocalPass::Values(Matrix::contiguous(&got.stats, n, STATS).unwrap()),
+                            false => LocalPass::Records,
+                        };
+                        let place = MatrixMut::contiguous(place, n, STATS).unwrap();
+                        let need = workspace(c, &p, inputs.dtypes(), &Asked::default());
+                        with_scratch(bytes(need), |w| local(c, &p, &inputs, pass, place, None, w)).unwrap();
+                    }
+                    let x = Finish {
+                        records: Matrix::contiguous(&records, 2 * n, STATS).unwrap(),
+                        values: second,
+                        starts: Matrix::vector(&starts).into(),
+                        rows: case.rows(),
+                        row_weight: case.weight.as_ref().map(|w| Matrix::vector(w)),
+                    };
+                    let figures = Figures {
+                        values: (second == twice).then(|| MatrixMut::vector(&mut got.figures[0])),
+                        stats: Some(MatrixMut::contiguous(&mut got.stats, n, STATS).unwrap()),
+                        ..Figures::default()
+                    };
+                    rowwise::finish(c, &all, x, figures, Totals::default(), &mut []).unwrap();
+                }
+                same(&format!("{what}: values"), &got.figures[0], &want.figures[0]);
+                same(&format!("{what}: statistics"), &got.stats, &want.stats);
+                let mut hidden = [0, 1].map(|side| vec![0f32; n * case.sides[side].d]);
+                for s in 0..2 {
+                    let (p, part) = (problem(s), &parts[s]);
+                    let mut out = Out::new(part, [0; 3]);
+                    let stats = Some(Matrix::contiguous(&got.stats, n, STATS).unwrap());
+                    let grads = out.places(part).2;
+                    let need = workspace(c, &p, part.inputs().dtypes(), &Asked::new(&grads, false, true));
+                    with_scratch(bytes(need), |w| {
+                        backward(c, &p, &part.inputs(), stats, case.upstream(), grads, None, w).unwrap();
+                    });
+                    for side in 0..2 {
+                        let (d, [h, w, b]) = (case.sides[side].d, &out.grads[side]);
+                        let (whole, bias) = (want.grads[side][1].wide(), want.grads[side][2].wide());
+                        same(&format!("{what}: weight"), &w.wide(), &whole[cuts[s] * d..cuts[s + 1] * d]);
+                        same(&format!("{what}: bias"), &b.wide(), &bias[cuts[s]..cuts[s + 1]]);
+                        hidden[side].iter_mut().zip(h.wide()).for_each(|(sum, x)| *sum += x);
+                    }
+                }
+                for side in 0..2 {
+                    let whole = want.grads[side][0].wide();
+                    let most = whole.iter().fold(0f32, |m, g| m.max(g.abs()));
+                    for (a, b) in hidden[side].iter().zip(&whole) {
+                        assert!((a - b).abs() <= 4e-6 * most, "{what}: hidden {a} {b} of {most}");
+                    }
+                }
+                cases.ran();
+            }
+        }
+        // what shards refuse, by name
+        let (p, inputs, grads) = (problem(0), parts[0].inputs(), Default::default());
+        let e = forward(&contexts[0], &p, &inputs, Figures::default(), Totals::default(), Fused::default(), &mut []);
+        assert_eq!(e.unwrap_err().field, "shard.vocab_total");
+        let e = backward(&contexts[0], &p, &inputs, None, case.upstream(), grads, None, &mut []);
+        assert_eq!(e.unwrap_err().field, "stats");
+    }
+    cases.finish("linear divergences, shards", 16 * 3 * 2);
 }
 
 /// `golden/linear_divergence.txt`, 60 digits from an independent script.

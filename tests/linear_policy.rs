@@ -802,11 +802,48 @@ fn supports() {
             cases.ran();
         }
     }
+    // a reference head has the same columns
+    let offsets: Vec<i64> = (0..=n as i64).map(|i| 13 * i).collect();
+    let ids: Vec<i32> = (0..n as i32).flat_map(|i| (0..13).map(move |k| 3 * k + i % 2)).collect();
+    let mut r = Random(8);
+    let (hidden, head) = (r.normals(n * 4, 1.0), r.normals(v * 4, 0.7));
+    for support in [
+        Support::Bitmask(Matrix::contiguous(&mask, n, 2).unwrap()),
+        Support::Lists(Lists::Packed(Matrix::vector(&ids).into(), Matrix::vector(&offsets).into())),
+    ] {
+        let o = Options { support: Some((support, Outside::Keep)), ..options(CASES[1], Phase::Single) };
+        let [hidden_view, head_view] = [(&hidden, n), (&head, v)].map(|(x, n)| Matrix::contiguous(x, n, 4).unwrap());
+        let mut i = d.inputs();
+        let p = linear::Inputs {
+            over: Some(Over { support, outside: Outside::Keep }),
+            ..linear::Inputs::new(hidden_view.into(), head_view.into(), i.transform, Rows { ..i.rows })
+        };
+        let problem = truing_core::linear_logprob::Problem::new(n, 4, v, o.logprob).unwrap();
+        let mut logps = vec![0f32; n];
+        let figures = Figures { logprob: Some(MatrixMut::vector(&mut logps)), ..Figures::default() };
+        let asked = Asked::forward(&problem, p.over.as_ref(), None, &figures, &Default::default(), false);
+        let need = linear::forward_need(c, &problem, Dtype::F32, Dtype::F32, &asked).minimum;
+        with_scratch(need, |s| linear::forward(c, &problem, p, figures, s)).unwrap();
+        i.policy.reference = Some(Floats::F32(Matrix::vector(&logps)));
+        let want = composed(c, &d, o, &i);
+        assert!(want.hidden.iter().any(|&g| g != 0.0) && want.loss.is_finite());
+        let mut both = Data::new(17, 5, 7, 40);
+        both.other = Some((4, hidden.clone(), head.clone()));
+        let o = Options { reference: Some((4, o.logprob.transform)), ..o };
+        for c in all.iter().chain([&threaded]) {
+            for share in [0.0, 1.0] {
+                assert_same("a support beside a reference head", &run(c, &both, o, share).unwrap(), &want);
+                cases.ran();
+            }
+        }
+        let e = run(c, &both, Options { divergence: Some(Divergence::Forward), ..o }, 1.0).unwrap_err();
+        assert!(matches!(e.field, "support.kind" | "inputs.kl.divergence"), "{e}");
+    }
     let d = Data::new(16, 4, 3, 11);
     let support = Some((Support::Bitmask(Matrix::contiguous(&[1u32; 8], 8, 1).unwrap()), Outside::Keep));
     let e = run(&all[0], &d, Options { support, ..options(CASES[0], Phase::Single) }, 1.0).unwrap_err();
     assert_eq!((e.field, e.status), ("support.bitmask", Status::ShapeMismatch));
-    cases.finish("linear_policy, supports", 250);
+    cases.finish("linear_policy, supports", 262);
 }
 
 /// Entries that read the entropy of the 20 most probable tokens, beside a bonus on that of all and with token weights: the

@@ -662,6 +662,7 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
     use truing_ffi::policy::*;
     use truing_ffi::preference::*;
     use truing_ffi::sequence::*;
+    use truing_ffi::tilt::*;
     const F32: (u8, u8) = (TRUING_DTYPE_FLOAT, 32);
     const F64: (u8, u8) = (TRUING_DTYPE_FLOAT, 64);
     let (t, d, v) = (3, 8, 40);
@@ -766,6 +767,17 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         (a.student_grads.grad_hidden_out, a.student_grads.grad_weight_out) = (f(&[n, d]), head_gradient());
     });
     all.push(call(a, truing_linear_divergence_forward));
+    let a = args(truing_linear_divergence_local_workspace_size, |a: &mut truing_linear_divergence_local_args| {
+        (a.student.hidden, a.student.weight, a.out_records) = (hidden, weight, f(&[n, 16]));
+        (a.teacher.hidden, a.teacher.weight) = (f(&[n, 5]), f(&[v, 5]));
+        (a.options.kind, a.options.teacher_form) = (TRUING_DIVERGENCE_FORWARD_KL, TRUING_TEACHER_LOGITS);
+        (a.shard.vocab_end, a.shard.vocab_total, a.local_pass) = (v, v + 1, TRUING_LOCAL_RECORDS);
+    });
+    all.push(call(a, truing_linear_divergence_local));
+    let a = args(truing_best_of_n_kl_estimate_workspace_size, |a: &mut truing_best_of_n_kl_args| {
+        (a.logps, a.n, a.out_kl) = (scores, 4.0, tensor(7f64, F64, &[s]).0);
+    });
+    all.push(call(a, truing_best_of_n_kl_estimate));
     let bytes = |shape: &[i64]| tensor(7u8, (TRUING_DTYPE_UINT, 8), shape).0;
     let a = args(truing_importance_weight_workspace_size, |a: &mut truing_importance_weight_args| {
         (a.old, a.sampler, a.level) = (tokens, tokens, TRUING_WEIGHT_LEVEL_TOKEN);
@@ -988,7 +1000,7 @@ fn zero_rows_of_every_operation() {
     }
     assert_eq!(Problem::new(3, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
     assert_eq!(core_linear::Problem::new(3, 4, 0, Options::default()).unwrap_err().status, Status::ShapeMismatch);
-    cases.finish("zero rows", 80);
+    cases.finish("zero rows", 84);
 }
 
 /// Promise R11: in a child process that the kernel kills at any system call but `read`, `write` and `exit`, every
@@ -1033,7 +1045,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 58);
+    assert_eq!(all.len(), 60);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

@@ -1,9 +1,11 @@
 //! Tilted distributions, Renyi numbers and the best of n, against an independent script (`golden/tilt.txt`) and at their edges.
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Matrix, MatrixMut};
-use truing_core::tilt::{BestOfN, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut};
+use truing_core::tilt::{
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut,
+};
 use truing_core::{Error, Status};
-use truing_cpu::tilt::{best_of_n, best_of_n_workspace, renyi, tilt};
+use truing_cpu::tilt::{best_of_n, best_of_n_estimate, best_of_n_workspace, renyi, tilt};
 use truing_cpu::{Context, ContextOptions};
 use truing_tests::{Cases, Golden, same, with_scratch};
 
@@ -156,7 +158,21 @@ fn golden() {
         }
         cases.ran();
     }
-    cases.finish("tilts, Renyi numbers, best of n", 330);
+    for g in Golden::of("best_of_n_kl_estimate") {
+        let (l, n) = (g.get("logp"), g.one("n"));
+        let (mut kl, mut status) = ([7.5], [9]);
+        let out = BestOfNEstimateOut {
+            kl: Some(MatrixMut::vector(&mut kl).into()),
+            status: Some(MatrixMut::vector(&mut status)),
+        };
+        best_of_n_estimate(&c, &BestOfNEstimate { logps: m(l, 1), n }, out).unwrap();
+        // log q - L has the rounding of L where both are large
+        let size = if n * l[0].exp() < 1e-8 { 0.0 } else { 2.0 * f64::EPSILON * (l[0].abs() + n.ln()) };
+        close(&format!("estimate of the best of {n} from {}", l[0]), &kl, g.get("kl"), 1e-13, size);
+        assert_eq!(status, [0]);
+        cases.ran();
+    }
+    cases.finish("tilts, Renyi numbers, best of n", 330 + 72);
 }
 
 /// Threads change nothing; bad rows stay alone; what has no solution says so.
@@ -181,6 +197,15 @@ fn edges() {
     let zero = [0.0, 0.0];
     let out = run(&c, &Tilt { solve: true, ..plain(&l, &r, &zero) }).unwrap();
     assert_eq!((out.figures[4].as_slice(), out.figures[3].as_slice()), (&[0.0; 2][..], &[0.0; 2][..]));
+    // an estimate has no probability above 1
+    let (l, mut kl, mut status) = ([0.5, INF, NAN, -1.0], [7.5f64; 4], [9; 4]);
+    let out = BestOfNEstimateOut {
+        kl: Some(MatrixMut::vector(&mut kl).into()),
+        status: Some(MatrixMut::vector(&mut status)),
+    };
+    best_of_n_estimate(&c, &BestOfNEstimate { logps: m(&l, 4), n: 4.0 }, out).unwrap();
+    assert_eq!(status, [row::DEGENERATE, row::INF_INPUT, row::NAN_INPUT, 0]);
+    assert!(kl[..3].iter().all(|x| x.is_nan()) && kl[3].is_finite());
     // threads
     let (l, r): (Vec<f64>, Vec<f64>) =
         (0..64 * 300).map(|j| ((j * 37 % 101) as f64 / 25.0, (j * 53 % 89) as f64 / 30.0)).unzip();
@@ -215,5 +240,7 @@ fn refusals() {
     for n in [0.5, NAN, INF] {
         let x = BestOfN { logps: m(&l, 1), rewards: m(&l, 1), n, worst: false };
         assert_eq!(best_of_n(&x, BestOfNOut::default(), &mut []).unwrap_err().field, "n");
+        let x = BestOfNEstimate { logps: m(&l, 2), n };
+        assert_eq!(best_of_n_estimate(&c, &x, BestOfNEstimateOut::default()).unwrap_err().field, "n");
     }
 }

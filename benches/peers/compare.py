@@ -1,4 +1,4 @@
-"""Truing beside torch: log-probs, fused linear log-probs, DPO.
+"""Truing beside torch: log-probs, fused linear log-probs, DPO; whole training losses also beside Liger, where it is installed.
 
 Every round runs the probe, then all sides in an order that rotates, so that a noisy machine moves them alike; a ratio is
 formed inside a round, medians and quartiles are printed. Both sides work in warm memory: ours in the caller's buffers, torch's
@@ -48,12 +48,12 @@ def quartiles(values):
     return f"{statistics.median(values):.2f} ({values[q]:.2f} .. {values[-1 - q]:.2f})"
 
 
-def compare(name, ours, peers, work, unit, probe):
+def compare(name, ours, peers, work, unit, probe, warm=3):
     """`peers`: {name: function}. `work` is bytes or flops of one call, `probe` measures the machine's rate of the unit."""
     if not re.search(options.only, name):
         return
     sides = [("ours", ours), *peers.items()]
-    for _ in range(3):  # the first calls compile, and fill the allocator
+    for _ in range(warm):  # the first calls compile, and fill the allocator
         for _, f in sides:
             f()
     rows = []
@@ -173,6 +173,103 @@ for dtype in (torch.float32, torch.bfloat16):
         torch_logprob(h @ w.T, target).backward(upstream.to(dtype))
 
     compare(f"linear log-prob forward + backward {name}", both, {"torch": torch_both}, 6 * n * d * v, "GFLOP/s", product_rate)
+
+# from hidden states to loss and gradients: 4 sequences of 128 tokens, the first half chosen; a reference head where the loss
+# reads one. Liger's own forms, not compiled.
+try:
+    from liger_kernel import chunked_loss as liger
+except ImportError as e:
+    liger = None
+    print(f"| Liger is left out: {e} | | | |")
+b, t = 4, 128
+F = torch.nn.functional
+hidden, ref_hidden = (normal(b, t, d, dtype=torch.bfloat16) for _ in range(2))
+weight, ref_weight = (normal(v, d, dtype=torch.bfloat16, scale=d**-0.5) for _ in range(2))
+target, old = torch.randint(v, (b, t), generator=generator), -normal(b, t).abs() - 9
+h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
+desirable, baseline, advantage = torch.tensor([1, 1, 0, 0]).bool(), torch.zeros(()), torch.tensor([1.0, -0.5, 0.3, -0.8])
+grad_hidden, grad_weight = torch.empty(b, t, d), torch.empty(v, d)
+ref_logps = torch_logprob((ref_hidden.view(-1, d) @ ref_weight.T).float(), target.view(-1)).view(b, t)
+
+
+def tokens(h, w):
+    return torch_logprob((h.view(-1, d) @ w.T).float(), target.view(-1)).view(b, t)
+
+
+def reference():
+    with torch.no_grad():
+        return tokens(ref_hidden, ref_weight)
+
+
+def plain_dpo(l):
+    a = (l - reference()).sum(1)
+    return -F.logsigmoid(0.1 * (a[:2] - a[2:])).mean()
+
+
+def plain_simpo(l):
+    a = l.mean(1)
+    return -F.logsigmoid(0.1 * (a[:2] - a[2:]) - 0.5).mean()
+
+
+def plain_orpo(l):
+    a = l.mean(1)
+    odds = a - torch.log1p(-torch.exp(a))
+    return -0.1 * F.logsigmoid(odds[:2] - odds[2:]).mean()
+
+
+def plain_kto(l):
+    a = 0.1 * (l - reference()).sum(1)
+    return (1 - torch.sigmoid(torch.where(desirable, a, -a))).mean()
+
+
+def plain_grpo(l):
+    ratio, a, r = torch.exp(l - old), advantage[:, None], ref_logps - l
+    loss = -torch.min(ratio * a, ratio.clamp(0.8, 1.2) * a) + 0.04 * (torch.exp(r) - r - 1)
+    return loss.mean()
+
+
+def backward(f):
+    """The loss, its gradients left behind."""
+    def run():
+        h.grad = w.grad = None
+        loss = f()
+        loss = loss[0] if isinstance(loss, tuple) else loss
+        loss.backward()
+        return float(loss.detach())
+    return run
+
+
+def ours_of(name, **fields):
+    return lambda: truing.linear_preference(name, hidden, weight, target, phase="single", reduction="mean", grad_hidden=grad_hidden,
+                                            grad_weight=grad_weight, context=context, **fields).loss
+
+
+with_reference = {"ref_hidden": ref_hidden, "ref_weight": ref_weight}
+cases = {
+    "dpo": (ours_of("dpo", score="sum", layout="stacked", params={"beta": 0.1}, **with_reference), plain_dpo, 4,
+            lambda: liger.LigerFusedLinearDPOLoss(compiled=False)(w, h, target, None, ref_hidden, ref_weight)),
+    "simpo": (ours_of("simpo", score="mean", divisor="tokens", layout="stacked", params={"beta": 0.1, "gamma": 0.5}), plain_simpo, 3,
+              lambda: liger.LigerFusedLinearSimPOLoss(compiled=False, compute_nll_loss=False)(w, h, target)),
+    "orpo": (ours_of("orpo", score="mean", divisor="tokens", layout="stacked", params={"lam": 0.1, "nll_weight": 0.0}), plain_orpo, 3,
+             lambda: liger.LigerFusedLinearORPOLoss(compiled=False, compute_nll_loss=False)(w, h, target)),
+    "kto": (ours_of("kto", score="sum", label=desirable, baseline=baseline, params={"beta": 0.1}, **with_reference), plain_kto, 4,
+            lambda: liger.LigerFusedLinearKTOLoss(compiled=False, use_ref_model=True)(
+                h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(b))),
+    "grpo": (lambda: truing.linear_policy(
+        "ppo_clip", hidden, weight, target, old, phase="single", level="token", aggregate="seq_mean_token_mean", count_empty="all",
+        advantage=advantage, ref=ref_logps, kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, grad_hidden=grad_hidden,
+        grad_weight=grad_weight, context=context).loss, plain_grpo, 3,
+             lambda: liger.LigerFusedLinearGRPOLoss(compiled=False, use_ref_model=True, loss_type="grpo")(
+                 h, w, target, torch.ones(b, t), advantage, None, ref_logps, old)),
+}
+for name, (ours, plain, products, theirs) in cases.items():
+    case = f"{name} bfloat16 {b} x {t} tokens, {d} x {v}, loss and gradients"
+    if not re.search(options.only, case):
+        continue
+    peers = {"torch": backward(lambda: plain(tokens(h, w)))} | ({"Liger": backward(theirs)} if liger else {})
+    losses = ", ".join(f"{peer} {f():.6f}" for peer, f in peers.items())
+    print(f"| {name}: loss ours {float(ours()):.6f}, {losses} | | | |")
+    compare(case, ours, peers, products * 2 * b * t * d * v, "GFLOP/s", product_rate, warm=0)  # the losses were
 
 pairs = 4096
 scores, refs = normal(2 * pairs, scale=30), normal(2 * pairs, scale=30)

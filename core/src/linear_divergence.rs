@@ -5,6 +5,9 @@
 //! further, of either side: `grad_hidden[n] = sum over j of dx[n][j] * weight[j]`,
 //! `grad_weight[j] = sum over n of dx[n][j] * hidden[n]`, `grad_bias[j] = sum over n of dx[n][j]`, n over the live rows, in
 //! the order of [`crate::linear_logprob`]. The teacher may be given as rows in memory instead.
+//!
+//! Both heads may hold a part of their vocabularies, the same columns: records, values and statistics of the rows then come
+//! as those of [`crate::divergence`] do, and the gradients of the hidden states are partial sums.
 use crate::divergence::{self, Teacher};
 use crate::error::{Error, Result, Value};
 use crate::{linear_logprob, logprob};
@@ -49,13 +52,12 @@ pub struct Problem {
     teacher: Side,
 }
 impl Problem {
-    /// Checks the options. Both sides have the same rows and whole vocabularies; targets count over the student's.
+    /// Checks the options. Both sides have the same rows, and whole vocabularies or shards that begin at the same column;
+    /// targets count over the student's.
     pub fn new(student: linear_logprob::Problem, teacher: Side, options: divergence::Options) -> Result<Problem> {
-        let own = student.logprob();
-        for (field, p) in [("student.weight", own), ("teacher.weight", teacher.rows())] {
-            if p.total() != p.vocab() {
-                return Err(Error::shape(field, Value::Size(p.vocab()), Value::Size(p.total())));
-            }
+        let (own, other) = (student.logprob(), teacher.rows());
+        if own.start() != other.start() {
+            return Err(Error::invalid("shard.vocab_start", Value::Size(other.start()), Value::Size(own.start())));
         }
         if teacher.head().is_some() && options.teacher != Teacher::Logits {
             let expected = Value::Text("logits, which a head gives");
@@ -70,6 +72,19 @@ impl Problem {
     /// N.
     pub const fn rows(&self) -> usize {
         self.rows.rows()
+    }
+    /// A side has but a part of its vocabulary.
+    pub fn shard(&self) -> bool {
+        [self.student.logprob(), self.teacher.rows()].iter().any(|p| p.total() != p.vocab())
+    }
+    /// Refuses shards where whole vocabularies are needed.
+    pub fn check_whole(&self) -> Result<()> {
+        let total = self.student.logprob().total();
+        if self.shard() {
+            let expected = Value::Text("0: whole vocabularies, or gradients of a shard from stats");
+            return Err(Error::invalid("shard.vocab_total", Value::Size(total), expected));
+        }
+        Ok(())
     }
     /// The divergence of the rows of logits.
     pub const fn divergence(&self) -> &divergence::Problem {

@@ -7,7 +7,7 @@
 //! A reference head over the same rows ([`Options::reference`]) gives its log-probs inside; with [`Options::divergence`] both
 //! heads' logits of a group of sequences are kept side by side, 8 bytes a live row and column, and the KL term is exact.
 //!
-//! With a sampling support ([`Options::support`]) log-probs and entropies are those of the kept columns.
+//! With a sampling support ([`Options::support`]) log-probs and entropies are those of the kept columns, of both heads.
 //!
 //! The denominators follow from the masks, so one call ([`Phase::Single`]) serves every entry. What selects by the log-probs,
 //! entropies or divergences of the call itself (`top_entropy_mask`, `cov_select`) runs in two: [`Phase::Figures`] gives them,
@@ -38,8 +38,8 @@ pub struct Options<'a> {
     pub reference: Option<(usize, logprob::Transform)>,
     /// The KL term is the exact divergence of the two heads' rows, [`Estimator::GIVEN`].
     pub divergence: Option<Divergence>,
-    /// The columns that log-probs and entropies are normalised over, and what happens to targets outside. Not beside a
-    /// reference head.
+    /// The columns that log-probs and entropies are normalised over, and what happens to targets outside. Beside a reference
+    /// head given columns alone, for the log-probs of both heads; not beside a divergence.
     pub support: Option<(Support<'a>, Outside)>,
 }
 
@@ -77,8 +77,13 @@ impl<'a> Problem<'a> {
         if options.divergence.is_some() && options.reference.is_none() {
             return refuse("ref_head", "nothing", "the head that the divergence is taken to");
         }
-        if options.support.is_some() && options.reference.is_some() {
-            return refuse("support.kind", "a support", "none beside a reference head, whose rows have all columns");
+        if let (Some((support, _)), Some(_)) = (&options.support, &options.reference) {
+            if let Support::Computed(_) = support {
+                return refuse("support.kind", "filters", "a bitmask or ids, which serve both heads");
+            }
+            if options.divergence.is_some() {
+                return refuse("support.kind", "a support", "none beside a divergence to the reference head");
+            }
         }
         let reference = options.reference.map(|of| reference([rows, vocab], options.logprob, of)).transpose()?;
         let Options { phase, divergence, support, .. } = options;

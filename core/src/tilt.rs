@@ -506,15 +506,19 @@ pub struct BestOfNOut<'a> {
     /// `[B]`
     pub status: Option<MatrixMut<'a, u32>>,
 }
+fn check_draws(n: f64) -> Result<()> {
+    if !(1.0..f64::INFINITY).contains(&n) {
+        let legal = Value::Range { min: 1.0, max: f64::INFINITY, min_open: false, max_open: true };
+        return Err(Error::invalid("n", Value::Float(n), legal));
+    }
+    Ok(())
+}
 impl BestOfN<'_> {
     /// Refuses shapes that do not fit and n below 1.
     pub fn check(&self, out: &BestOfNOut<'_>) -> Result<()> {
         let (b, v) = (self.logps.rows(), self.logps.cols());
         self.rewards.layout().check("rewards", b, v)?;
-        if !(self.n >= 1.0 && self.n < f64::INFINITY) {
-            let legal = Value::Range { min: 1.0, max: f64::INFINITY, min_open: false, max_open: true };
-            return Err(Error::invalid("n", Value::Float(self.n), legal));
-        }
+        check_draws(self.n)?;
         place_matrix("out_log_pmf", &out.log_pmf, b, v)?;
         place("out_kl", &out.kl, b)?;
         place("out_win_rate", &out.win_rate, b)?;
@@ -555,5 +559,55 @@ impl BestOfN<'_> {
             (below, first) = (all, end);
         }
         [kl, wins]
+    }
+}
+
+/// The KL of the best of n draws to p, from the log-probability L of the draw that was chosen alone:
+/// `e^a (log n + (n - 1) log(1 - e^L) - (n - 1) / n) + q (log q - L)`, a = n log(1 - e^L), q = 1 - e^a. Rewards are taken to differ;
+/// that the mean over draws bounds the KL of [`BestOfN`] from above is a conjecture.
+#[derive(Clone, Copy, Debug)]
+pub struct BestOfNEstimate<'a> {
+    /// `[B]`, <= 0.
+    pub logps: Floats<'a>,
+    /// n >= 1, any real number.
+    pub n: f64,
+}
+/// Results of [`BestOfNEstimate`].
+#[derive(Debug, Default)]
+pub struct BestOfNEstimateOut<'a> {
+    /// `[B]`, nats.
+    pub kl: Option<FloatsMut<'a>>,
+    /// `[B]`: bits of [`row`].
+    pub status: Option<MatrixMut<'a, u32>>,
+}
+split!(BestOfNEstimateOut: kl status);
+impl BestOfNEstimate<'_> {
+    /// Refuses shapes that do not fit and n below 1.
+    pub fn check(&self, out: &BestOfNEstimateOut<'_>) -> Result<()> {
+        let b = self.logps.rows();
+        self.logps.layout().check("logps", b, 1)?;
+        check_draws(self.n)?;
+        place("out_kl", &out.kl, b)?;
+        place_of("out_status", &out.status, b)
+    }
+    /// The estimate of one draw and its status: NaN for a log-probability that is NaN or above 0. One of `-inf` gives the limit,
+    /// log n - (n - 1) / n.
+    pub fn row(&self, l: f64) -> (f64, u32) {
+        let n = self.n;
+        if l.is_nan() || l > 0.0 {
+            let above = if l == f64::INFINITY { row::INF_INPUT } else { row::DEGENERATE };
+            return (f64::NAN, if l.is_nan() { row::NAN_INPUT } else { above });
+        }
+        if l == 0.0 || n == 1.0 {
+            return (0.0, 0);
+        }
+        let (p, left) = (Real::exp(l), l.log1mexp());
+        let a = n * left;
+        let (none, q) = (Real::exp(a), -a.expm1());
+        // where q underflows with p the difference of their logarithms does not
+        let gain = if n * p < 1e-8 { Real::log(n) - 0.5 * (n - 1.0) * p } else { a.log1mexp() - l };
+        // 0 times the logarithm of 0
+        let lost = if none == 0.0 { 0.0 } else { none * (Real::log(n) + (n - 1.0) * left - (n - 1.0) / n) };
+        (lost + q * gain, 0)
     }
 }

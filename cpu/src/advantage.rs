@@ -911,7 +911,7 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
         if judge && clean {
             // a number of f64 may be none of f32
             for m in [&mut s.advantages, &mut s.returns] {
-                clean &= flat(m, at, len).flatten().is_none_or(|m| m.iter().fold(true, |all, x| all & x.is_finite()));
+                clean &= flat(m, at, len).flatten().is_none_or(|m| on_isa!(isa, s => finite(m), finite(m)));
             }
         }
         if !clean {
@@ -922,11 +922,21 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
                 None => careful(start(x, s, (r, Absent, m), out)),
             };
         }
-        if judge && count(&x.mask, s.range.clone()) == 0 {
+        if judge && !s.range.clone().any(|i| live(&x.mask, i)) {
             *status |= row::EMPTY;
         }
     }
     status
+}
+/// The largest magnitude as an integer, whose maximum is one instruction of every instruction set, is below that of infinity.
+#[inline(always)]
+fn finite(x: &[f32]) -> bool {
+    let mut most = 0;
+    for x in x {
+        let size = (x.to_bits() & i32::MAX as u32) as i32;
+        most = if size > most { size } else { most };
+    }
+    most < f32::INFINITY.to_bits() as i32
 }
 fn careful<R: Column, V: Column, M: Live, P: Place>(mut scan: Scan<R, V, M, P>) -> u32 {
     if scan.len > 0 {

@@ -5,7 +5,10 @@
 //! How many rows that are follows from the workspace. Where gradients of weights cannot be summed over groups (more rows than
 //! a reduction block, places that hold no running totals), they are formed afterwards tile by tile of the vocabulary, the
 //! logits of a tile computed once more. The bits are the same either way.
-use crate::divergence::{self as rowwise, Call, Live, Place, Totals, Work, check_loss, conclude_loss, run_rows};
+use crate::divergence::{
+    self as rowwise, Call, Live, LocalPass, Parts, Place, Totals, Work, check_loss, check_shard, conclude_loss,
+    local_rows, run_rows,
+};
 use crate::linear_logprob::{
     self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
 };
@@ -65,6 +68,15 @@ impl<'a> Inputs<'a> {
             (0, _) => self.student.transform,
             (_, Teacher::Head(head)) => head.transform,
             (_, Teacher::Rows(rows)) => rows.transform,
+        }
+    }
+    /// What the rows of logits are read with.
+    fn rowwise(&self) -> rowwise::Inputs<'a> {
+        rowwise::Inputs {
+            student: self.transform(0),
+            teacher: self.transform(1),
+            rows: self.rows,
+            row_weight: self.row_weight,
         }
     }
     /// What the products of a side with a head read.
@@ -204,6 +216,47 @@ impl Sizes<'_> {
         }
     }
 }
+impl Sizes<'_> {
+    /// Rows of a group that fits into so many bytes.
+    fn most(&self, bytes: usize) -> usize {
+        let n = self.problem.rows();
+        Cuts::most(n, 0, |rows| self.group(rows) <= bytes).max(LEAST.min(n))
+    }
+    /// All columns of student and teacher.
+    fn columns(&self) -> [Range<usize>; 2] {
+        [0..self.problem.student().vocab(), 0..self.problem.teacher().rows().vocab()]
+    }
+    /// The logits of some rows of the sides that have heads, and the rest of the memory.
+    #[allow(clippy::type_complexity)]
+    fn logits<'m>(
+        &self,
+        inputs: &Inputs<'_>,
+        members: &[usize],
+        arena: &mut Arena<'m>,
+    ) -> Result<([&'m mut [f32]; 2], &'m mut [u8])> {
+        let mut z: [&mut [f32]; 2] = [&mut [], &mut []];
+        for (side, p) in self.heads() {
+            z[side] = arena.take(members.len() * stride(p.vocab()))?;
+        }
+        let scratch = linear::rest(arena)?;
+        for (side, p) in self.heads().filter(|_| !members.is_empty()) {
+            let (to, columns) = ((&mut *z[side], stride(p.vocab())), 0..p.logprob().valid());
+            raw_rows(self.context, p, inputs.products(side)?, members, columns, to, scratch)?;
+        }
+        Ok((z, scratch))
+    }
+}
+/// The rows that are read.
+fn live_rows<'a>(call: &Call<'_>, place: &'a mut [usize]) -> &'a [usize] {
+    let mut count = 0;
+    for i in 0..place.len() {
+        if call.target(i) != Target::Ignored {
+            place[count] = i;
+            count += 1;
+        }
+    }
+    &place[..count]
+}
 /// Rows of a group at least: lanes of the products.
 const LEAST: usize = 16;
 const OTHER: Error = Error::invalid("teacher", Value::Text("another form"), Value::Text("as the problem says"));
@@ -235,6 +288,7 @@ pub fn forward(
     workspace: &mut [u8],
 ) -> Result<()> {
     let Fused { upstream, grads } = fused;
+    problem.check_whole()?;
     check(problem, inputs, &grads)?;
     out.check(problem.rows(), inputs.rows.target.is_some())?;
     check_loss(problem.divergence(), &totals)?;
@@ -244,7 +298,8 @@ pub fn forward(
 }
 /// Writes the gradients of hidden states, weights and biases of both sides, given those of the figures. `stats` are those of a
 /// forward with the same options; without them the rows are computed again, with the same bits. The gradients of the logits
-/// are those of [`crate::divergence::backward`]. `status` gets the bits of the rows.
+/// are those of [`crate::divergence::backward`]. `status` gets the bits of the rows. Of a shard the statistics are those of
+/// [`crate::divergence::finish`], and the gradients of the hidden states partial sums over the shards.
 #[allow(clippy::too_many_arguments)]
 pub fn backward(
     context: &Context,
@@ -258,6 +313,16 @@ pub fn backward(
 ) -> Result<()> {
     check(problem, inputs, &grads)?;
     check_upstream(problem, inputs, &upstream)?;
+    if problem.shard() {
+        check_shard(problem.divergence())?;
+        let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        if stats.is_none() {
+            return missing("stats", "NULL", "the statistics of finish, which a shard needs");
+        }
+        if upstream.student_logprob.is_some() {
+            return missing("grad_student_logprob", "a tensor", "NULL over shards");
+        }
+    }
     if let Some(s) = stats {
         s.layout().check("stats", problem.rows(), STATS)?;
     }
@@ -267,6 +332,50 @@ pub fn backward(
     let asked = Asked::new(&grads, false, stats.is_some());
     let out = Figures { status, ..Figures::default() };
     run(context, problem, inputs, asked, (out, Totals::default()), stats, upstream, grads, workspace)
+}
+/// Writes the `[N, 16]` records of a shard of both heads, those of [`crate::divergence::local`] on its logits bit for bit;
+/// [`crate::divergence::finish`] takes them. The workspace is that of a call that is asked for nothing.
+#[allow(clippy::too_many_arguments)]
+pub fn local(
+    context: &Context,
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    pass: LocalPass<'_>,
+    mut records: MatrixMut<'_, f32>,
+    mut status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let n = problem.rows();
+    check_shard(problem.divergence())?;
+    check(problem, inputs, &Default::default())?;
+    records.layout().check("out_records", n, STATS)?;
+    status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
+    if let LocalPass::Values(stats) = &pass {
+        stats.layout().check("stats", n, STATS)?;
+    }
+    let sizes = Sizes { context, problem, dtypes: inputs.dtypes(), asked: Asked::default() };
+    check_space(workspace, sizes.workspace())?;
+    let row_inputs = inputs.rowwise();
+    let call = Call::new(problem.divergence(), &row_inputs);
+    let mut arena = Arena::new(workspace);
+    let live = live_rows(&call, arena.take(n)?);
+    let space = linear::rest(&mut arena)?;
+    let most = sizes.most(space.len());
+    let (mut next, mut before) = (0, 0);
+    while next < n {
+        let members = &live[before..live.len().min(before + most)];
+        let end = live.get(before + members.len()).copied().unwrap_or(n);
+        let range = next..end;
+        let mut arena = Arena::new(&mut *space);
+        let (mut z, _) = sizes.logits(inputs, members, &mut arena)?;
+        let group = Members { live: members, rows: range.clone(), wanted: [false; 2] };
+        let places = group.places(inputs, &mut z, sizes.columns(), None)?;
+        let records = piece_of(records.reborrow(), &range);
+        let parts = Parts { places, records, status: piece(&mut status, &range) };
+        local_rows(context, &call, range, pass, parts);
+        (next, before) = (end, before + members.len());
+    }
+    Ok(())
 }
 fn check_upstream(problem: &Problem, inputs: &Inputs<'_>, upstream: &Upstream<'_>) -> Result<()> {
     upstream.check(problem.rows())?;
@@ -355,28 +464,15 @@ fn run(
     let sizes = Sizes { context, problem, dtypes: inputs.dtypes(), asked };
     check_space(workspace, sizes.workspace())?;
     let (n, rows) = (problem.rows(), problem.divergence());
-    let row_inputs = rowwise::Inputs {
-        student: inputs.transform(0),
-        teacher: inputs.transform(1),
-        rows: inputs.rows,
-        row_weight: inputs.row_weight,
-    };
+    let row_inputs = inputs.rowwise();
     let divisor = rows.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
     let call = Call::new(rows, &row_inputs).asked(&out, upstream, asked.any());
     let call = Call { stats: given_stats, ..call };
-    let all = [problem.student().logprob(), problem.teacher().rows()];
 
     let mut arena = Arena::new(workspace);
-    let live = arena.take::<usize>(n)?;
-    let mut count = 0;
-    for i in 0..n {
-        if call.target(i) != Target::Ignored {
-            live[count] = i;
-            count += 1;
-        }
-    }
-    let live = &live[..count];
+    let live = live_rows(&call, arena.take(n)?);
+    let count = live.len();
     let mut losses = if asked.loss { Some(MatrixMut::vector(arena.take::<f64>(n)?)) } else { None };
     let mut stats = out.stats.take();
     if asked.stats && asked.any() {
@@ -386,7 +482,7 @@ fn run(
     let space = linear::rest(&mut arena)?;
 
     // live rows of a group, and how many rows form the gradients of weights group by group
-    let most = Cuts::most(n, 0, |rows| sizes.group(rows) <= space.len()).max(LEAST.min(n));
+    let most = sizes.most(space.len());
     let inside = match () {
         () if !asked.weights() || most < ENOUGH.min(count) => 0,
         () if asked.several() => count.min(BLOCK),
@@ -410,17 +506,9 @@ fn run(
         let wanted = [0, 1].map(|side| asked.hidden[side] || forms && asked.weight[side]);
 
         let mut arena = Arena::new(&mut *space);
-        let mut z: [&mut [f32]; 2] = [&mut [], &mut []];
-        for (side, p) in sizes.heads().filter(|_| reads) {
-            z[side] = arena.take(members.len() * stride(p.vocab()))?;
-        }
-        let scratch = linear::rest(&mut arena)?;
-        for (side, p) in sizes.heads().filter(|_| reads) {
-            let (to, columns) = ((&mut *z[side], stride(p.vocab())), 0..p.logprob().valid());
-            raw_rows(context, p, inputs.products(side)?, members, columns, to, scratch)?;
-        }
         let group = Members { live: if reads { members } else { &[] }, rows: range.clone(), wanted };
-        let places = group.places(inputs, &mut z, [0, 1].map(|side| 0..all[side].vocab()), None)?;
+        let (mut z, scratch) = sizes.logits(inputs, group.live, &mut arena)?;
+        let places = group.places(inputs, &mut z, sizes.columns(), None)?;
         let (mut own, rest) = core::mem::take(&mut out).split(range.len());
         out = rest;
         own.stats = piece(&mut stats, &range);
@@ -456,7 +544,10 @@ fn run(
 
 /// Rows `range` of an output.
 fn piece<'a, T: Element>(m: &'a mut Option<MatrixMut<'_, T>>, range: &Range<usize>) -> Option<MatrixMut<'a, T>> {
-    m.as_mut().map(|m| m.reborrow().split(range.start).1.split(range.len()).0)
+    m.as_mut().map(|m| piece_of(m.reborrow(), range))
+}
+fn piece_of<'a, T: Element>(m: MatrixMut<'a, T>, range: &Range<usize>) -> MatrixMut<'a, T> {
+    m.split(range.start).1.split(range.len()).0
 }
 /// Live rows among neighbours.
 struct Members<'a> {
@@ -563,7 +654,8 @@ fn tiles(
         }
         let part = |side: usize| -> Result<(logprob::Problem, TransformInputs<'_>)> {
             let (p, own) = (all[side], &columns[side]);
-            let problem = logprob::Problem::shard(0, own.len(), *p.options(), own.start, p.total())?;
+            let (start, total) = (p.start() + own.start, p.total());
+            let problem = logprob::Problem::shard(0, own.len(), *p.options(), start, total)?;
             let transform = inputs.transform(side);
             let bias = transform.bias.as_ref().map(|b| entries(b, own)).transpose()?;
             Ok((problem, TransformInputs { bias, ..transform }))

@@ -97,7 +97,7 @@ pub(crate) fn least(
     let backward = linear::backward_need(context, own, hidden, weight, asked).minimum;
     // the reference may have other types where its logits are not kept
     let reference = reference.map_or(0, |r| {
-        let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_workspace(context, r, d, d).minimum);
+        let all = [Dtype::F32, Dtype::Bf16].map(|d| linear::forward_need(context, r, d, d, asked).minimum);
         all[0].max(all[1])
     });
     backward.max(loss).max(reference)

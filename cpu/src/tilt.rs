@@ -8,7 +8,8 @@ use truing_core::error::row;
 use truing_core::matrix::{Arena, FloatsMut, Workspace};
 use truing_core::real::Real;
 use truing_core::tilt::{
-    BestOfN, BestOfNOut, Numbers, Renyi, RenyiOut, RenyiRow, Tilt, TiltOut, Tilted, flaws, log_sum_exp, solve,
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Numbers, Renyi, RenyiOut, RenyiRow, Tilt, TiltOut,
+    Tilted, flaws, log_sum_exp, solve,
 };
 
 /// Outcomes that are worth a task.
@@ -190,5 +191,18 @@ pub fn best_of_n(x: &BestOfN<'_>, mut out: BestOfNOut<'_>, workspace: &mut [u8])
         put(&mut out.win_rate, i, wins);
         put_in(&mut out.status, i, status);
     }
+    Ok(())
+}
+
+/// Estimates of the KL of the best of n from the chosen draws; no workspace.
+pub fn best_of_n_estimate(context: &Context, x: &BestOfNEstimate<'_>, out: BestOfNEstimateOut<'_>) -> Result<()> {
+    x.check(&out)?;
+    context.rows(x.logps.rows(), GRAIN, out, |first, rows, mut out| {
+        for i in 0..rows {
+            let (kl, status) = x.row(x.logps.get(first + i));
+            put(&mut out.kl, i, kl);
+            put_in(&mut out.status, i, status);
+        }
+    });
     Ok(())
 }

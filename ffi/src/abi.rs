@@ -2168,9 +2168,9 @@ pub struct truing_divergence_outputs {
     pub out_student_mass: *const truing_tensor,
     /// f32 [N], teacher's probability of the support.
     pub out_teacher_mass: *const truing_tensor,
-    /// f32 [N], share of common ids.
+    /// f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
     pub out_overlap: *const truing_tensor,
-    /// f32 [N], -sum t(log t - log p) over common ids.
+    /// f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
     pub out_overlap_sum: *const truing_tensor,
     /// i32 [N,K or 2K], -1 pads: the support used.
     pub out_support_ids: *const truing_tensor,
@@ -2420,7 +2420,7 @@ pub struct truing_linear_divergence_args {
     pub options: truing_divergence_options,
     /// Few columns.
     pub partial: truing_partial,
-    /// All 0: heads hold whole vocabularies.
+    /// All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
     pub shard: truing_shard,
     /// Values, figures.
     pub outputs: truing_divergence_outputs,
@@ -2447,7 +2447,6 @@ pub struct truing_linear_divergence_args {
 }
 
 /// Records of one vocabulary shard of both heads.
-/// No function of this version takes it; its layout may still change until one does.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_linear_divergence_local_args {
@@ -3378,6 +3377,36 @@ pub struct truing_best_of_n_args {
     pub out_kl: *const truing_tensor,
     /// f64 or f32 [B], probability that it beats one draw, ties half.
     pub out_win_rate: *const truing_tensor,
+    /// u32 [B].
+    pub out_status: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
+}
+
+/// Estimate of the KL of the best of n draws from the log-probability of the chosen one; f64 inside. Above 0 or NaN: NaN, flagged.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct truing_best_of_n_kl_args {
+    /// `sizeof` of this struct as the caller compiled it.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved_head: u32,
+    /// NULL = calling thread only, portable mode.
+    pub context: *const truing_context,
+    /// TRUING_* bits this call knows.
+    pub flags: u64,
+    /// CUDA stream, NULL = default stream; NULL on the CPU.
+    pub stream: *mut c_void,
+    /// On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+    pub workspace: *mut c_void,
+    /// Bytes.
+    pub workspace_size: usize,
+    /// float [B], log-probs of the chosen draws, <= 0.
+    pub logps: *const truing_tensor,
+    /// Draws, any number >= 1.
+    pub n: f64,
+    /// f64 or f32 [B], nats.
+    pub out_kl: *const truing_tensor,
     /// u32 [B].
     pub out_status: *const truing_tensor,
     /// 0.
@@ -4844,6 +4873,7 @@ args! {
     truing_tilt_args: 240,
     truing_renyi_args: 176,
     truing_best_of_n_args: 176,
+    truing_best_of_n_kl_args: 144,
     truing_modpo_margin_args: 176,
     truing_quantile_threshold_args: 152,
     truing_a_star_value_args: 184,

@@ -8,10 +8,10 @@ use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Figures, Kind, Limits, Options, Problem, Teacher, Upstream, name_side};
 use truing_core::logprob::{self, TransformInputs};
-use truing_core::matrix::{Floats, Ints};
+use truing_core::matrix::{Floats, Ints, Matrix, Workspace};
 use truing_core::preference::Reduction;
 use truing_core::{Error, Result, Value};
-use truing_cpu::divergence::{self as kernel, Finish, Inputs, LocalPass, PartialTeacher, Totals};
+use truing_cpu::divergence::{self as kernel, Finish, Inputs, LocalPass, PartialShards, PartialTeacher, Totals};
 use truing_cpu::logprob::Grad;
 
 const FLAGS: u64 = FORWARD_FLAGS | TRUING_TEMPERATURE_SQUARED | TRUING_HAS_SOFT_WEIGHT | TRUING_CLAMP_AT_ZERO;
@@ -111,8 +111,7 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
     guard("truing_divergence_local", || {
         // SAFETY: this function's contract.
         let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, SHARD_FLAGS) }?;
-        no_partial(&args.partial)?;
-        unavailable!(args; out_student_at_ids, out_teacher_at_ids);
+        let ids = given_ids(&mut t, &args.partial, &args.options)?;
         if args.shard.vocab_end == 0 {
             return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
         }
@@ -121,36 +120,105 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
         let given = [args.student, args.teacher];
         let sides = Sides::parse(&mut t, given, transforms, &args.rows, args.row_weight, [none; 2])?;
         let stats = t.input("stats", args.stats)?;
-        let records = t.required_output("out_records", args.out_records)?;
+        let records = t.output("out_records", args.out_records)?;
+        let student_at_ids = t.output("out_student_at_ids", args.out_student_at_ids)?;
+        let teacher_at_ids = t.output("out_teacher_at_ids", args.out_teacher_at_ids)?;
+        with_ids("out_records", records.is_some(), ids.is_none())?;
+        with_ids("out_student_at_ids", student_at_ids.is_some(), ids.is_some())?;
+        with_ids("out_teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
         let status = t.output("out_status", args.out_status)?;
         let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
 
         let (ok, tokens) = (&t.check()?, &tokens);
-        let pass = match (args.local_pass, stats.rows(ok, tokens)?) {
-            (TRUING_LOCAL_RECORDS, None) => LocalPass::Records,
-            (TRUING_LOCAL_VALUES, Some(stats)) => LocalPass::Values(stats),
-            (TRUING_LOCAL_RECORDS, Some(_)) => {
-                let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
-                return Err(Error::invalid("stats", Value::Text("a tensor"), expected));
-            }
-            (TRUING_LOCAL_VALUES, None) => {
-                let expected = Value::Text("the statistics of truing_divergence_finish");
-                return Err(Error::invalid("stats", Value::Text("NULL"), expected));
-            }
-            (other, _) => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
-        };
+        let pass = local_pass(args.local_pass, stats.rows(ok, tokens)?)?;
         let (logits, inputs) = (sides.logits(ok, tokens)?, sides.inputs(ok, tokens)?);
+        if let Some(ids) = &ids {
+            once(args.local_pass)?;
+            let ids = ids.rows(ok, tokens)?.expect("required");
+            let student = student_at_ids.rows(ok, tokens)?.expect("required");
+            let teacher = teacher_at_ids.rows(ok, tokens)?.expect("required");
+            let (out, status) = ([student, teacher], status.tokens(ok, tokens)?);
+            return kernel::partial_local(&context, &problem, &GIVEN, ids, logits, inputs, out, status);
+        }
         let records = records.rows(ok, tokens)?.expect("required");
         kernel::local(&context, &problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
     })
 }
-/// Shards serve whole vocabularies only.
+/// Which round it is.
+pub(crate) fn local_pass(pass: truing_local_pass, stats: Option<Matrix<'_, f32>>) -> Result<LocalPass<'_>> {
+    match (pass, stats) {
+        (TRUING_LOCAL_RECORDS, None) => Ok(LocalPass::Records),
+        (TRUING_LOCAL_VALUES, Some(stats)) => Ok(LocalPass::Values(stats)),
+        (TRUING_LOCAL_RECORDS, Some(_)) => {
+            let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
+            Err(Error::invalid("stats", Value::Text("a tensor"), expected))
+        }
+        (TRUING_LOCAL_VALUES, None) => {
+            let expected = Value::Text("the statistics of truing_divergence_finish");
+            Err(Error::invalid("stats", Value::Text("NULL"), expected))
+        }
+        (other, _) => unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_VALUES"),
+    }
+}
+/// What goes with the ids of a support, or with whole rows.
+fn with_ids(field: &'static str, given: bool, wanted: bool) -> Result<()> {
+    match (given, wanted) {
+        (true, false) => {
+            let expected = Value::Text("NULL: whole rows have records, those of partial.ids have logits at ids");
+            Err(Error::invalid(field, Value::Text("a tensor"), expected))
+        }
+        (false, true) => Err(Error::invalid(field, Value::Text("NULL"), Value::Text("a pointer"))),
+        _ => Ok(()),
+    }
+}
+/// A support is exchanged in one round.
+fn once(pass: truing_local_pass) -> Result<()> {
+    if pass == TRUING_LOCAL_RECORDS {
+        Ok(())
+    } else {
+        unknown("local_pass", pass, "TRUING_LOCAL_RECORDS with partial.ids")
+    }
+}
+/// The support over shards.
+const GIVEN: Partial = Partial {
+    chosen: Chosen::Given,
+    outside: Outside::Renormalise,
+    k: 0,
+    tail_floor: 0.0,
+    outside_logprob: -100.0,
+    log_prob_floor: 0.0,
+    value_clamp: 0.0,
+    clamp_at_zero: false,
+};
+/// The ids of a support over shards: those of the caller, each side renormalised on them. None: whole rows.
+fn given_ids(t: &mut Tensors, f: &truing_partial, options: &truing_divergence_options) -> Result<Option<Input>> {
+    match options.teacher_form {
+        TRUING_TEACHER_TOPK_LOGPROBS | TRUING_TEACHER_TOPK_LOGITS | TRUING_TEACHER_SAMPLES => {
+            return unknown("options.teacher_form", options.teacher_form, "TRUING_TEACHER_LOGITS over shards");
+        }
+        _ => {}
+    }
+    if f.support == 0 {
+        no_partial(f)?;
+        return Ok(None);
+    }
+    if f.support != TRUING_PARTIAL_GIVEN {
+        return unknown("partial.support", f.support, "TRUING_PARTIAL_GIVEN over shards");
+    }
+    if f.outside != TRUING_OUTSIDE_RENORMALISE {
+        return unknown("partial.outside", f.outside, "TRUING_OUTSIDE_RENORMALISE over shards");
+    }
+    unavailable!("partial", f; teacher_values, teacher_lse, reference, k, tail_floor, outside_logprob, log_prob_floor,
+        value_clamp);
+    Ok(Some(t.required("partial.ids", f.ids)?))
+}
+/// Heads serve whole vocabularies only.
 pub(crate) fn no_partial(f: &truing_partial) -> Result<()> {
     unavailable!("partial", f; support, ids, teacher_values, teacher_lse, reference, k, outside, tail_floor,
         outside_logprob, log_prob_floor, value_clamp);
     Ok(())
 }
-const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
+pub(crate) const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
 
 /// Bytes of workspace for `truing_divergence_local`: 0.
 ///
@@ -192,9 +260,7 @@ pub unsafe extern "C" fn truing_divergence_finish_workspace_size(
 ) -> truing_status {
     guard("truing_divergence_finish_workspace_size", || {
         // SAFETY: this function's contract.
-        let call = unsafe { FinishCall::open(args) }?;
-        let need = kernel::forward_workspace(&call.problem, call.outputs.loss.is_some());
-        call.call.tensors.check()?;
+        let need = unsafe { FinishCall::open(args) }?.need()?;
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
@@ -305,9 +371,12 @@ impl UldCall {
 }
 
 /// A finish whose fields have been read.
-struct FinishCall {
+pub(crate) struct FinishCall {
     call: Call<truing_divergence_finish_args>,
     records: Input,
+    /// Ids of a support and both sides' logits there, in the place of the records.
+    ids: Option<Input>,
+    at_ids: [Input; 2],
     starts: Input,
     rows: RowTensors,
     row_weight: Input,
@@ -320,17 +389,30 @@ struct FinishCall {
 impl FinishCall {
     /// # Safety
     /// As for [`Call::open`].
-    unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
+    pub(crate) unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        no_partial(&args.partial)?;
-        unavailable!(args; student_at_ids, teacher_at_ids);
-        let records = t.required("records", args.records)?.ndim(3, 3, "3 dimensions, [shards, N, 16]")?;
+        let ids = given_ids(t, &args.partial, &args.options)?;
+        const RECORDS: &str = "3 dimensions, [shards, N, 16]";
+        const AT_IDS: &str = "3 dimensions, [shards, N, K]";
+        let records = t.input("records", args.records)?;
+        let student_at_ids = t.input("student_at_ids", args.student_at_ids)?;
+        let teacher_at_ids = t.input("teacher_at_ids", args.teacher_at_ids)?;
+        with_ids("records", records.is_some(), ids.is_none())?;
+        with_ids("student_at_ids", student_at_ids.is_some(), ids.is_some())?;
+        with_ids("teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
+        let (records, at_ids) = match &ids {
+            None => (records.ndim(3, 3, RECORDS)?, [student_at_ids, teacher_at_ids]),
+            Some(_) => {
+                once(args.local_pass)?;
+                (records, [student_at_ids.ndim(3, 3, AT_IDS)?, teacher_at_ids.ndim(3, 3, AT_IDS)?])
+            }
+        };
         let starts = t.required("shard_starts", args.shard_starts)?;
         let rows = RowTensors::parse(t, &args.rows)?;
         let row_weight = t.input("row_weight", args.row_weight)?;
-        let outputs = OutputTensors::parse(t, &args.outputs, false)?;
+        let outputs = OutputTensors::parse_shards(t, &args.outputs, ids.is_some())?;
         let values = match args.local_pass {
             TRUING_LOCAL_RECORDS => false,
             TRUING_LOCAL_VALUES => true,
@@ -339,14 +421,25 @@ impl FinishCall {
         let plain = options(&truing_transform::ZERO, &args.rows, args.flags)?;
         // SAFETY: the contract of `Call::open`.
         let own = unsafe { divergence_options(&args.options, args.flags) }?;
-        let side = logprob::Problem::new(records.dims()[1], 1, plain)?;
+        let parts = if ids.is_some() { &at_ids[0] } else { &records };
+        let side = logprob::Problem::new(parts.dims()[1], 1, plain)?;
         let problem = Problem::new(side, side, own)?;
-        Ok(FinishCall { records, starts, rows, row_weight, outputs, values, problem, plain, call })
+        Ok(FinishCall { records, ids, at_ids, starts, rows, row_weight, outputs, values, problem, plain, call })
     }
-    fn run(self) -> Result<()> {
+    pub(crate) fn need(self) -> Result<Workspace> {
+        let loss = self.outputs.loss.is_some();
+        let need = match &self.ids {
+            Some(_) => kernel::partial_finish_workspace(&self.problem, self.at_ids[0].dims()[2], loss),
+            None => kernel::forward_workspace(&self.problem, loss),
+        };
+        self.call.tensors.check()?;
+        Ok(need)
+    }
+    pub(crate) fn run(self) -> Result<()> {
         let Call { context, tensors, workspace, .. } = self.call;
         let ok = &tensors.check()?;
-        let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
+        let parts = if self.ids.is_some() { &self.at_ids[0] } else { &self.records };
+        let [shards, n, _] = *parts.dims() else { unreachable!("3 dimensions") };
         let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
         let starts: Ints<'_> = self.starts.list(ok)?.expect("required");
         if starts.rows() != shards + 1 {
@@ -355,7 +448,18 @@ impl FinishCall {
         let vocab = usize::try_from(starts.get(shards)).unwrap_or(0);
         let side = logprob::Problem::new(n, vocab, self.plain)?;
         let problem = Problem::new(side, side, *self.problem.options())?;
-        let (figures, _, totals) = self.outputs.view(ok, tokens)?;
+        let (figures, few, totals) = self.outputs.view(ok, tokens)?;
+        if let Some(ids) = &self.ids {
+            let [student, teacher] = &self.at_ids;
+            let x = PartialShards {
+                at_ids: [student.rows(ok, all)?.expect("required"), teacher.rows(ok, all)?.expect("required")],
+                starts,
+                ids: ids.rows(ok, tokens)?.expect("required"),
+                rows: self.rows.view(ok, tokens)?,
+                row_weight: self.row_weight.tokens(ok, tokens)?,
+            };
+            return kernel::partial_finish(&context, &problem, &GIVEN, x, few, totals, workspace.bytes(ok));
+        }
         let x = Finish {
             records: self.records.rows(ok, all)?.expect("required"),
             values: self.values,
@@ -401,8 +505,9 @@ impl Backward {
         }
         let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, &sides)?;
         if few.is_some() {
-            idle("shard.vocab_end", &args.shard.vocab_end, "0 with a partial support")?;
-            idle("stats", &args.stats, "NULL with a partial support: there are none")?;
+            if args.shard.vocab_end == 0 {
+                idle("stats", &args.stats, "NULL with a partial support: there are none but over shards")?;
+            }
             idle("grad_student_logprob", &args.grad_student_logprob, "NULL with a partial support")?;
         }
         let saved = stats(t, args.stats, args.flags)?;
@@ -429,6 +534,23 @@ impl Backward {
         if let Some(few) = self.few {
             let PartialViews { settings, ids, at, reference } = few.view(ok, tokens)?;
             let [student, rows] = self.sides.places(ok, tokens)?;
+            if args.shard.vocab_end != 0 {
+                let missing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a pointer, over shards"));
+                let stats = stats.ok_or(missing("stats"))?;
+                let ids = ids.ok_or(missing("partial.ids"))?;
+                let grads = [student.expect("required"), rows.ok_or(missing("teacher"))?];
+                return kernel::partial_shard(
+                    &context,
+                    &self.problem,
+                    &settings,
+                    grads,
+                    ids,
+                    inputs,
+                    stats,
+                    upstream,
+                    status,
+                );
+            }
             let teacher = PartialTensors::teacher(at, rows);
             let out = PartialFigures { status, ..PartialFigures::default() };
             let totals = Totals::default();
@@ -919,7 +1041,7 @@ pub(crate) unsafe fn divergence_options(f: &truing_divergence_options, flags: u6
 /// The tensors of the outputs.
 pub(crate) struct OutputTensors {
     figures: [Output; 9],
-    partial: [Output; 3],
+    partial: [Output; 5],
     few: bool,
     stats: Output,
     status: Output,
@@ -927,8 +1049,16 @@ pub(crate) struct OutputTensors {
     counters: Output,
 }
 impl OutputTensors {
+    /// Over shards the rows of a support have statistics.
+    fn parse_shards(t: &mut Tensors, f: &truing_divergence_outputs, partial: bool) -> Result<OutputTensors> {
+        let none = truing_divergence_outputs { out_stats: core::ptr::null(), ..*f };
+        let mut outputs = OutputTensors::parse(t, if partial { &none } else { f }, partial)?;
+        if partial {
+            outputs.stats = t.output("outputs.out_stats", f.out_stats)?;
+        }
+        Ok(outputs)
+    }
     pub(crate) fn parse(t: &mut Tensors, f: &truing_divergence_outputs, partial: bool) -> Result<OutputTensors> {
-        unavailable!("outputs", f; out_overlap, out_overlap_sum);
         macro_rules! idle_outputs {
             ($why:literal: $($field:ident)*) => { $( idle(concat!("outputs.", stringify!($field)), &f.$field, $why)?; )* };
         }
@@ -937,7 +1067,8 @@ impl OutputTensors {
                 out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank
                 out_stats);
         } else {
-            idle_outputs!("NULL without a partial support": out_student_mass out_teacher_mass out_support_ids);
+            idle_outputs!("NULL without a partial support": out_student_mass out_teacher_mass out_overlap out_overlap_sum
+                out_support_ids);
         }
         macro_rules! outputs {
             ($($field:ident)*) => { [$( t.output(concat!("outputs.", stringify!($field)), f.$field)? ),*] };
@@ -945,7 +1076,7 @@ impl OutputTensors {
         let [stats, status, loss, counters] = outputs!(out_stats out_status out_loss out_counters);
         let figures = outputs!(out_values out_student_entropy out_teacher_entropy out_cross_entropy
             out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank);
-        let few_outputs = outputs!(out_student_mass out_teacher_mass out_support_ids);
+        let few_outputs = outputs!(out_student_mass out_teacher_mass out_overlap out_overlap_sum out_support_ids);
         Ok(OutputTensors { figures, partial: few_outputs, few: partial, stats, status, loss, counters })
     }
     /// Refuses all but `out_status`.
@@ -971,12 +1102,15 @@ impl OutputTensors {
         let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
         let totals = Totals { loss: self.loss.scalar(ok)?, counters: self.counters.array(ok)? };
         if self.few {
-            let [student, teacher, ids] = self.partial;
+            let [student, teacher, overlap, overlap_sum, ids] = self.partial;
             let figures = PartialFigures {
                 values: values.tokens(ok, tokens)?,
                 student_mass: student.tokens(ok, tokens)?,
                 teacher_mass: teacher.tokens(ok, tokens)?,
+                overlap: overlap.tokens(ok, tokens)?,
+                overlap_sum: overlap_sum.tokens(ok, tokens)?,
                 support_ids: ids.rows(ok, tokens)?,
+                stats: self.stats.rows(ok, tokens)?,
                 status: self.status.tokens(ok, tokens)?,
             };
             return Ok((Figures::default(), figures, totals));

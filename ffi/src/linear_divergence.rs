@@ -1,8 +1,8 @@
-//! `truing_linear_divergence_forward`: hidden states and heads of two models to divergences and gradients.
+//! `truing_linear_divergence_*`: hidden states and heads of two models to divergences and gradients, whole or in shards.
 use crate::abi::*;
 use crate::boundary::{grad_scale, guard, idle, sizes, unavailable, unknown};
-use crate::divergence::{OutputTensors, divergence_options, no_partial};
-use crate::logprob::{BACKWARD_FLAGS, RowTensors, options, problem as rows_problem, stats};
+use crate::divergence::{FinishCall, OutputTensors, SHARD_FLAGS, divergence_options, local_pass, no_partial};
+use crate::logprob::{BACKWARD_FLAGS, RowTensors, columns, options, problem as rows_problem, stats};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::Upstream;
 use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
@@ -52,6 +52,138 @@ pub unsafe extern "C" fn truing_linear_divergence_forward_workspace_size(
     })
 }
 
+/// What the columns of one vocabulary shard of both heads contribute; see `truing_linear_divergence_local_args`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_local(
+    args: *const truing_linear_divergence_local_args,
+) -> truing_status {
+    guard("truing_linear_divergence_local", || {
+        // SAFETY: this function's contract.
+        let Local { call, heads, rows, row_weight, stats, records, status, problem } = unsafe { Local::open(args) }?;
+        let Call { args, context, tensors, workspace } = call;
+        let (ok, tokens) = (&tensors.check()?, &heads[0].tokens());
+        let inputs = both(&heads, &rows, &row_weight, ok, tokens)?;
+        let pass = local_pass(args.local_pass, stats.rows(ok, tokens)?)?;
+        let (records, status) = (records.rows(ok, tokens)?.expect("required"), status.tokens(ok, tokens)?);
+        kernel::local(&context, &problem, &inputs, pass, records, status, workspace.bytes(ok))
+    })
+}
+
+/// Bytes of workspace for `truing_linear_divergence_local`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_local`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_local_workspace_size(
+    args: *const truing_linear_divergence_local_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_linear_divergence_local_workspace_size", || {
+        // SAFETY: this function's contract.
+        let Local { call, heads, rows, row_weight, problem, .. } = unsafe { Local::open(args) }?;
+        let (ok, tokens) = (&call.tensors.check()?, &heads[0].tokens());
+        let inputs = both(&heads, &rows, &row_weight, ok, tokens)?;
+        kernel::check_operands(&problem, &inputs)?;
+        let need = kernel::workspace(&call.context, &problem, inputs.dtypes(), &Asked::default());
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// Figures of the rows from what all shards contribute: `truing_divergence_finish` under the name of this family.
+///
+/// # Safety
+/// As for `truing_linear_divergence_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_finish(
+    args: *const truing_linear_divergence_finish_args,
+) -> truing_status {
+    guard("truing_linear_divergence_finish", || {
+        // SAFETY: this function's contract.
+        unsafe { FinishCall::open(args) }?.run()
+    })
+}
+
+/// Bytes of workspace for `truing_linear_divergence_finish`: 0 without `outputs.out_loss`.
+///
+/// # Safety
+/// As for `truing_linear_divergence_finish`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_linear_divergence_finish_workspace_size(
+    args: *const truing_linear_divergence_finish_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_linear_divergence_finish_workspace_size", || {
+        // SAFETY: this function's contract.
+        let need = unsafe { FinishCall::open(args) }?.need()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
+    })
+}
+
+/// A local call whose fields have been read.
+struct Local {
+    call: Call<truing_linear_divergence_local_args>,
+    heads: [HeadTensors; 2],
+    rows: RowTensors,
+    row_weight: Input,
+    stats: Input,
+    records: Output,
+    status: Output,
+    problem: Problem,
+}
+impl Local {
+    /// # Safety
+    /// As for [`Call::open`].
+    unsafe fn open(args: *const truing_linear_divergence_local_args) -> Result<Local> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        no_partial(&args.partial)?;
+        unavailable!(args; out_student_at_ids, out_teacher_at_ids);
+        if args.shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let none = &truing_head_grads::ZERO;
+        let heads = [
+            parse_head!("student" "student_grads", t, &args.student, none),
+            parse_head!("teacher" "teacher_grads", t, &args.teacher, none),
+        ];
+        let rows = RowTensors::parse(t, &args.rows)?;
+        let row_weight = t.input("row_weight", args.row_weight)?;
+        let stats = t.input("stats", args.stats)?;
+        let records = t.required_output("out_records", args.out_records)?;
+        let status = t.output("out_status", args.out_status)?;
+        let (flags, shard) = (args.flags, &args.shard);
+        let student = heads[0].problem(&args.student, &args.rows, flags, shard, Argument::Student)?;
+        let teacher = heads[1].problem(&args.teacher, &args.rows, flags, shard, Argument::Teacher)?;
+        // SAFETY: the host arrays of a call are readable, by this function's contract.
+        let settings = unsafe { divergence_options(&args.options, flags) }?;
+        let problem = Problem::new(student, Side::Head(teacher), settings)?;
+        Ok(Local { heads, rows, row_weight, stats, records, status, problem, call })
+    }
+}
+/// What a call with two heads reads.
+fn both<'a>(
+    [student, teacher]: &[HeadTensors; 2],
+    rows: &RowTensors,
+    row_weight: &Input,
+    ok: &'a Checked,
+    tokens: &Leading,
+) -> Result<Inputs<'a>> {
+    Ok(Inputs {
+        student: student.view(ok, tokens)?,
+        teacher: Teacher::Head(teacher.view(ok, tokens)?),
+        rows: rows.view(ok, tokens)?,
+        row_weight: row_weight.tokens(ok, tokens)?,
+    })
+}
+
 /// What a call does.
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
@@ -89,7 +221,6 @@ impl Open {
         let mut call = unsafe { Call::open(args, FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         no_partial(&args.partial)?;
-        unavailable!(args; shard.vocab_start, shard.vocab_end, shard.vocab_total);
         let phase = match args.phase {
             TRUING_PHASE_SINGLE => Phase::Single,
             TRUING_PHASE_FIGURES => Phase::Figures,
@@ -136,15 +267,15 @@ impl Open {
             idle("flags", &accumulate, "no TRUING_ACCUMULATE_* without a gradient")?;
         }
 
-        let own = student.problem(&args.student, &args.rows, args.flags, Argument::Student)?;
+        let own = student.problem(&args.student, &args.rows, args.flags, &args.shard, Argument::Student)?;
         let tokens = student.tokens();
         let side = match &teacher {
             TeacherTensors::Head(head) => {
-                Side::Head(head.problem(&args.teacher, &args.rows, args.flags, Argument::Teacher)?)
+                Side::Head(head.problem(&args.teacher, &args.rows, args.flags, &args.shard, Argument::Teacher)?)
             }
             TeacherTensors::Rows { logits, .. } => {
                 let rows = options(&args.teacher_transform, &args.rows, args.flags)
-                    .and_then(|own| rows_problem(logits.dims(), own, &truing_shard::ZERO));
+                    .and_then(|own| rows_problem(logits.dims(), own, &args.shard));
                 Side::Rows(rows.map_err(|e| name_side(e, Argument::Rows))?.0)
             }
         };
@@ -298,6 +429,7 @@ impl HeadTensors {
         head: &truing_head,
         rows: &truing_rows,
         flags: u64,
+        shard: &truing_shard,
         of: Argument,
     ) -> Result<linear_logprob::Problem> {
         let named = |e: Error| name_side(e, of);
@@ -316,7 +448,9 @@ impl HeadTensors {
             other => return unknown("transform.logit_round", other, "TRUING_ROUND_*").map_err(named),
         };
         let own = options(&head.transform, rows, flags).map_err(named)?;
-        let problem = linear_logprob::Problem::new(n, d, self.weight.dims()[0], own).map_err(named)?;
+        let v = self.weight.dims()[0];
+        let (start, total) = columns(v, shard)?;
+        let problem = linear_logprob::Problem::shard(n, d, v, own, start, total).map_err(named)?;
         Ok(problem.rounded(rounding))
     }
     fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Head<'a>> {

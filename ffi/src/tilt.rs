@@ -3,7 +3,9 @@ use crate::abi::*;
 use crate::boundary::{guard, idle, no_workspace, sizes, yes};
 use crate::tensor::{Call, Leading};
 use truing_core::Result;
-use truing_core::tilt::{BestOfN, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut};
+use truing_core::tilt::{
+    BestOfN, BestOfNEstimate, BestOfNEstimateOut, BestOfNOut, Pairing, Renyi, RenyiOut, Tilt, TiltOut,
+};
 
 const FLAGS: u64 = TRUING_STRICT;
 
@@ -188,6 +190,40 @@ unsafe fn best_of_n(
         status: status.tokens(ok, tokens)?,
     };
     run(&x, out, workspace.bytes(ok))
+}
+
+/// Estimate of the KL of the best of n draws from the chosen one; see `truing_best_of_n_kl_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_logprob_forward`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_best_of_n_kl_estimate(args: *const truing_best_of_n_kl_args) -> truing_status {
+    guard("truing_best_of_n_kl_estimate", || {
+        // SAFETY: this function's contract.
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let logps = t.required("logps", args.logps)?;
+        let kl = t.output("out_kl", args.out_kl)?;
+        let status = t.output("out_status", args.out_status)?;
+        let tokens = &Leading::new(logps.dims());
+
+        let ok = &t.check()?;
+        let x = BestOfNEstimate { logps: logps.tokens(ok, tokens)?.expect("required"), n: args.n };
+        let out = BestOfNEstimateOut { kl: kl.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? };
+        truing_cpu::tilt::best_of_n_estimate(&context, &x, out)
+    })
+}
+/// Bytes of workspace for `truing_best_of_n_kl_estimate`: 0.
+///
+/// # Safety
+/// As for `truing_best_of_n_kl_estimate`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_best_of_n_kl_estimate_workspace_size(
+    args: *const truing_best_of_n_kl_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_best_of_n_kl_estimate_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
 }
 
 /// Bytes of workspace for `truing_tilt`: 0.

@@ -1740,6 +1740,22 @@ static void probe_best_of_n_args(void) {
     F(truing_best_of_n_args, reserved);
 }
 
+static void probe_best_of_n_kl_args(void) {
+    S(truing_best_of_n_kl_args);
+    F(truing_best_of_n_kl_args, struct_size);
+    F(truing_best_of_n_kl_args, reserved_head);
+    F(truing_best_of_n_kl_args, context);
+    F(truing_best_of_n_kl_args, flags);
+    F(truing_best_of_n_kl_args, stream);
+    F(truing_best_of_n_kl_args, workspace);
+    F(truing_best_of_n_kl_args, workspace_size);
+    F(truing_best_of_n_kl_args, logps);
+    F(truing_best_of_n_kl_args, n);
+    F(truing_best_of_n_kl_args, out_kl);
+    F(truing_best_of_n_kl_args, out_status);
+    F(truing_best_of_n_kl_args, reserved);
+}
+
 static void probe_head_weights_args(void) {
     S(truing_head_weights_args);
     F(truing_head_weights_args, struct_size);
@@ -2371,6 +2387,7 @@ int main(void) {
     probe_tilt_args();
     probe_renyi_args();
     probe_best_of_n_args();
+    probe_best_of_n_kl_args();
     probe_head_weights_args();
     probe_modpo_margin_args();
     probe_quantile_threshold_args();

@@ -141,6 +141,21 @@ def best(l, r, n, worst):
     line("best_of_n_exact", logps=l, rewards=r, n=float(n), worst=float(worst), log_pmf=[log(v) for v in pmf], kl=kl, win_rate=wins)
 
 
+def estimate(l, n):
+    # best-of-n: the estimator of arXiv:2401.01879 (Beirami et al.), with q the probability that the chosen draw is among n
+    p, n = e(mpf(l)) if l > -INF else mpf(0), mpf(n)
+    if p == 0:
+        value = mp.log(n) - (n - 1) / n
+    elif p == 1:
+        value = mpf(0)
+    else:
+        none = (1 - p) ** n
+        q = 1 - none
+        value = none * (mp.log(n) + (n - 1) * mp.log(1 - p) - (n - 1) / n) + q * mp.log(q / p)
+    with mp.workdps(60):
+        line("best_of_n_kl_estimate", logp=l, n=float(n), kl=+value)
+
+
 for v in (1, 2, 7, 33):
     for size in (1e-7, 0.1, 1.0, 30.0):
         for alpha in (0.0, 1e-6, 0.5, -2.0, 40.0):
@@ -168,6 +183,11 @@ for v in (1, 2, 9, 30):
             r = draw(v)
             best(draw(v, 1.5), [round(x) + 0.0 for x in r] if ties else r, n, rnd.random() < 0.3)
 best([0.0, -INF, 1.0], [3.0, 2.0, 1.0], 3.0, False)
+# digits of 1 - p for probabilities down to e^-1e4
+mp.dps = 9000
+for n in (1.0, 1.5, 2.0, 8.0, 1000.0, 1e9):
+    for l in (-INF, -1e4, -800.0, -40.0, -19.0, -18.0, -6.0, -1.0, -0.1, -1e-3, -1e-12, 0.0):
+        estimate(l, n)
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "tilt.txt"), "w") as f:
     f.write("\n".join(out) + "\n")

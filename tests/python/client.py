@@ -504,6 +504,23 @@ def two_heads():
     back = truing.linear_divergence("forward_kl", flat, w, phase="with_coefficients", stats=got.stats,
                                     grad_values=np.full(4 * n, 1 / (4 * n), "f4"), **heads)  # fmt: skip
     check((back.grad_weight == got.grad_weight).all() and (back.grad_hidden == got.grad_hidden).all(), "backward")
+    starts, cuts = np.array([0, 3, v], "i8"), ((0, 3), (3, v))
+    records = np.stack([
+        truing.linear_divergence_local("forward_kl", flat, w[a:b], r.reshape(-1, d), wr[a:b], shard=(a, b, v)).records
+        for a, b in cuts
+    ])  # fmt: skip
+    found = truing.divergence_finish("forward_kl", records, starts, stats=True)
+    close(found.values, kl, 1e-5, "forward_kl of two heads in shards")
+    parts = [
+        truing.linear_divergence("forward_kl", flat, w[a:b], phase="with_coefficients", stats=found.stats,
+                                 teacher_hidden=r.reshape(-1, d), teacher_weight=wr[a:b], shard=(a, b, v),
+                                 grad_values=np.full(4 * n, 1 / (4 * n), "f4"))
+        for a, b in cuts
+    ]  # fmt: skip
+    close(np.concatenate([x.grad_weight for x in parts]), got.grad_weight, 1e-6, "gradient of a weight in shards")
+    close(sum(x.grad_hidden for x in parts), got.grad_hidden, 1e-6, "gradients of hidden states add up")
+    refused("INVALID_ARGUMENT", "shard.vocab_total", truing.linear_divergence, "forward_kl", flat, w[:3], phase="figures",
+            teacher_hidden=r.reshape(-1, d), teacher_weight=wr[:3], shard=(0, 3, v))  # fmt: skip
     rows = truing.linear_divergence("forward_kl", flat, w, phase="figures", teacher_rows=other.reshape(-1, v).astype("f4"),
                                     teacher_form="logprobs")  # fmt: skip
     close(rows.values, kl, 1e-5, "forward_kl to rows of log-probs")
@@ -822,6 +839,19 @@ for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
         close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
 refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
 few = np.array([[3, 7, -1]] * 3, "i4")
+some = dict(support="given", ids=np.array([[3, 30, -1, 49]] * 3, "i4"), outside="renormalise")
+whole = truing.divergence("jsd", zs, zt, partial=some)
+parts = [truing.divergence_local("jsd", cut[i][0], cut[2 + i][0], shard=cut[i][1], partial=some) for i in (0, 1)]
+at_ids = {f"{side}_at_ids": np.stack([getattr(x, f"{side}_at_ids") for x in parts]) for side in ("student", "teacher")}
+joined = truing.divergence_finish("jsd", None, starts, partial=some, stats=True, **at_ids)
+check(np.array_equal(joined.values, whole.values), "ids over shards")
+one = truing.divergence_backward("jsd", zs, zt, grad_values=ones, partial=some).grad_student
+for i in (0, 1):
+    part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats, partial=some,
+                                      shard=cut[i][1])  # fmt: skip
+    check(np.array_equal(part.grad_student, one[:, starts[i]:starts[i + 1]]), "gradient of a shard, ids")
+refused("INVALID_ARGUMENT", "partial.outside", truing.divergence_local, "jsd", cut[0][0], cut[2][0], shard=(0, 20, 50),
+        partial=dict(some, outside="tail"))  # fmt: skip
 raw = truing.divergence("forward_kl", zs, zt, partial=dict(support="given", ids=few, outside="raw"), grad_student=False)
 close(raw.values, (t * (lt - lp))[:, [3, 7]].sum(-1), 1e-6, "raw outside")
 far = dict(support="reference", reference=zt, k=4, outside="zero", outside_logprob=-20.0)
@@ -860,6 +890,10 @@ close(one.log_pmf, lp, 1e-13, "best of one")
 close(one.win_rate, 0.5, 1e-13, "win rate of one")
 check(bool((truing.best_of_n_exact(lp, reward, 8).kl <= np.log(8) - 7 / 8 + 1e-12).all()), "KL of the best of 8")
 refused("INVALID_ARGUMENT", "n", truing.best_of_n_exact, lp, reward, 0.5)
+estimate = truing.best_of_n_kl_estimate(np.array([-np.inf, 0.0, 0.5]), 8, status=True)
+close(estimate.kl[:2], np.array([np.log(8) - 7 / 8, 0.0]), 1e-15, "estimate of the KL of the best of 8")
+check(bool(np.isnan(estimate.kl[2])) and estimate.status[2] != 0, "no probability above 1")
+refused("INVALID_ARGUMENT", "n", truing.best_of_n_kl_estimate, lp[:, 0].copy(), 0.5)
 
 # ---- torch
 try:

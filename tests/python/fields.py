@@ -114,6 +114,10 @@ def best_of_n(a):
     a.logps, a.rewards, a.out_kl, a.n = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F64, 3), 4.0
 
 
+def best_of_n_kl(a):
+    a.logps, a.out_kl, a.n = tensor(*F32, 3), tensor(*F64, 3), 4.0
+
+
 def divergence_local(a):
     a.student, a.options.kind = tensor(*F32, 3, 7), _abi.TRUING_DIVERGENCE_JEFFREYS
     a.options.teacher_form = _abi.TRUING_TEACHER_LOGITS
@@ -207,6 +211,14 @@ def linear_divergence_forward(a):
     a.teacher.hidden, a.teacher.weight = tensor(*F32, 6, 3), tensor(*F32, 9, 3)
     a.outputs.out_values, a.phase = tensor(*F32, 6), _abi.TRUING_PHASE_FIGURES
     a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_FORWARD_KL, _abi.TRUING_TEACHER_LOGITS
+
+
+def linear_divergence_local(a):
+    a.student.hidden, a.student.weight = tensor(*F32, 6, 4), tensor(*F32, 7, 4)
+    a.teacher.hidden, a.teacher.weight = tensor(*F32, 6, 3), tensor(*F32, 7, 3)
+    a.options.kind, a.options.teacher_form = _abi.TRUING_DIVERGENCE_JEFFREYS, _abi.TRUING_TEACHER_LOGITS
+    a.shard.vocab_start, a.shard.vocab_end, a.shard.vocab_total = 0, 7, 20
+    a.out_records, a.local_pass = tensor(*F32, 6, 16), _abi.TRUING_LOCAL_RECORDS
 
 
 def linear_policy_forward(a):
@@ -423,6 +435,7 @@ CALLS = {
     "renyi_array": (_abi.truing_renyi_args, renyi),
     "renyi_cross_entropy": (_abi.truing_renyi_args, renyi),
     "best_of_n_exact": (_abi.truing_best_of_n_args, best_of_n),
+    "best_of_n_kl_estimate": (_abi.truing_best_of_n_kl_args, best_of_n_kl),
     "divergence_local": (_abi.truing_divergence_local_args, divergence_local),
     "divergence_finish": (_abi.truing_divergence_finish_args, divergence_finish),
     "divergence_backward": (_abi.truing_divergence_backward_args, divergence_backward),
@@ -443,6 +456,8 @@ CALLS = {
     "beta_dpo_stats": (_abi.truing_beta_dpo_stats_args, beta_dpo_stats),
     "wpo_weight": (_abi.truing_wpo_weight_args, wpo_weight),
     "linear_divergence_forward": (_abi.truing_linear_divergence_args, linear_divergence_forward),
+    "linear_divergence_local": (_abi.truing_linear_divergence_local_args, linear_divergence_local),
+    "linear_divergence_finish": (_abi.truing_linear_divergence_finish_args, divergence_finish),
     "linear_policy_forward": (_abi.truing_linear_policy_args, linear_policy_forward),
     "importance_weight": (_abi.truing_importance_weight_args, importance_weight),
     "rejection_mask": (_abi.truing_rejection_mask_args, rejection_mask),

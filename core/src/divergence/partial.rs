@@ -191,7 +191,7 @@ impl Partial {
         Ok(())
     }
     fn check_ids(&self, problem: &Problem, rows: &Rows<'_>, ids: &Ints<'_>) -> Result<()> {
-        let most = problem.student().vocab().max(problem.teacher().vocab());
+        let most = problem.student().total().max(problem.teacher().total());
         let mut sorted = [0u32; MOST];
         for i in 0..problem.rows() {
             if rows.target(i, problem.student().options()) == Target::Ignored {
@@ -333,8 +333,15 @@ pub struct Figures<'a> {
     pub student_mass: Option<MatrixMut<'a, f32>>,
     /// `[N]`: the teacher's.
     pub teacher_mass: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: common ids of the teacher's and the student's k largest columns over the number of the teacher's; given ids are
+    /// the teacher's, and k is their number.
+    pub overlap: Option<MatrixMut<'a, f32>>,
+    /// `[N]`: -sum t (log t - log p) over the common ids, of whole rows; not with [`Outside::Renormalise`].
+    pub overlap_sum: Option<MatrixMut<'a, f32>>,
     /// `[N, most]`: S, -1 behind the last.
     pub support_ids: Option<MatrixMut<'a, i32>>,
+    /// `[N, 16]`: statistics of the row of S, with which shards form their part of the gradients.
+    pub stats: Option<MatrixMut<'a, f32>>,
     /// `[N]`: bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
 }
@@ -344,6 +351,9 @@ impl Split for Figures<'_> {
         (a.values, b.values) = self.values.split(row);
         (a.student_mass, b.student_mass) = self.student_mass.split(row);
         (a.teacher_mass, b.teacher_mass) = self.teacher_mass.split(row);
+        (a.overlap, b.overlap) = self.overlap.split(row);
+        (a.overlap_sum, b.overlap_sum) = self.overlap_sum.split(row);
+        (a.stats, b.stats) = self.stats.split(row);
         (a.support_ids, b.support_ids) = self.support_ids.split(row);
         (a.status, b.status) = self.status.split(row);
         (a, b)
@@ -355,9 +365,14 @@ impl Figures<'_> {
         self.values.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_values", rows, 1))?;
         self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", rows, 1))?;
         self.support_ids.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_support_ids", rows, most))?;
-        for (field, m) in
-            [("outputs.out_student_mass", &self.student_mass), ("outputs.out_teacher_mass", &self.teacher_mass)]
-        {
+        self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_stats", rows, super::STATS))?;
+        self.overlap.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_overlap", rows, 1))?;
+        let of_whole_rows = [
+            ("outputs.out_student_mass", &self.student_mass),
+            ("outputs.out_teacher_mass", &self.teacher_mass),
+            ("outputs.out_overlap_sum", &self.overlap_sum),
+        ];
+        for (field, m) in of_whole_rows {
             let Some(m) = m else { continue };
             m.layout().check(field, rows, 1)?;
             if outside == Outside::Renormalise {

@@ -5,7 +5,7 @@ use truing_core::divergence::Options;
 use truing_core::divergence::partial::{
     AtIds, Chosen, Figures as PartialFigures, Open, Outside, Partial, Rest as Beyond, id,
 };
-use truing_core::matrix::Ints;
+use truing_core::matrix::{Ints, Mask};
 use truing_core::row_loss::{MOST, Top};
 
 /// The teacher of a partial divergence.
@@ -37,6 +37,31 @@ pub fn partial(
     upstream: Upstream<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
+    let few = Asked { partial, reference, ids, stats: None };
+    run_partial(context, problem, few, student, teacher, inputs, out, totals, upstream, workspace)
+}
+/// What the rows are asked for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    partial: &'a Partial,
+    reference: Option<Floats<'a>>,
+    ids: Option<Ints<'a>>,
+    /// Of the whole of S; the rows at hand are then a shard of the vocabulary.
+    stats: Option<Matrix<'a, f32>>,
+}
+#[allow(clippy::too_many_arguments)]
+fn run_partial(
+    context: &Context,
+    problem: &Problem,
+    Asked { partial, reference, ids, stats }: Asked<'_>,
+    student: Grad<'_>,
+    teacher: PartialTeacher<'_>,
+    inputs: Inputs<'_>,
+    out: PartialFigures<'_>,
+    totals: Totals<'_>,
+    upstream: Upstream<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
     let (n, options) = (problem.rows(), problem.options());
     if options.hard_weight != 0.0 || options.teacher_target_shift != 0.0 || options.teacher != Teacher::Logits {
         let expected = Value::Text("NULL or 0 with a term of the target or a teacher of other numbers");
@@ -47,7 +72,7 @@ pub fn partial(
         PartialTeacher::At(at) => (Some(at), None),
     };
     let mut grads = [Some(student), teacher];
-    check_sides(problem, &grads, &inputs, false)?;
+    check_sides(problem, &grads, &inputs, stats.is_some())?;
     partial.check(problem, &inputs.rows, ids.as_ref(), at.as_ref())?;
     let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
     match (&reference, partial.chosen == Chosen::Reference) {
@@ -77,7 +102,7 @@ pub fn partial(
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
-    let few = Few { call: Call { upstream, ..Call::new(problem, &inputs) }, partial, at, ids, reference };
+    let few = Few { call: Call { upstream, stats, ..Call::new(problem, &inputs) }, partial, at, ids, reference };
     let counters = Counters::new();
     let mut losses = match &totals.loss {
         Some(_) => Some(MatrixMut::vector(Arena::new(workspace).take::<f64>(n)?)),
@@ -93,11 +118,177 @@ pub fn partial(
     conclude_loss(totals, losses, divisor, &counters);
     Ok(())
 }
+/// Over shards only columns that the caller names, each side renormalised on them.
+fn check_given(partial: &Partial) -> Result<()> {
+    let refuse = |field, expected| Err(Error::invalid(field, Value::Text("another"), Value::Text(expected)));
+    if partial.chosen != Chosen::Given {
+        return refuse("partial.support", "given ids over shards");
+    }
+    if partial.outside != Outside::Renormalise {
+        return refuse("partial.outside", "renormalise over shards");
+    }
+    Ok(())
+}
+/// Writes the transformed logits of student and teacher at the given ids, `[N, K]` each: `-inf` where an id is not among the
+/// columns of the shard, and in rows that are not read.
+#[allow(clippy::too_many_arguments)]
+pub fn partial_local(
+    context: &Context,
+    problem: &Problem,
+    partial: &Partial,
+    ids: Ints<'_>,
+    logits: [Floats<'_>; 2],
+    inputs: Inputs<'_>,
+    [student, teacher]: [MatrixMut<'_, f32>; 2],
+    status: Option<MatrixMut<'_, u32>>,
+) -> Result<()> {
+    let (n, columns) = (problem.rows(), ids.layout().cols);
+    check_shard(problem)?;
+    check_given(partial)?;
+    check_sides(problem, &[Some(&Grad::Absent(logits[0])), Some(&Grad::Absent(logits[1]))], &inputs, true)?;
+    partial.check(problem, &inputs.rows, Some(&ids), None)?;
+    student.layout().check("out_student_at_ids", n, columns)?;
+    teacher.layout().check("out_teacher_at_ids", n, columns)?;
+    status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
+    let (call, start) = (Call::new(problem, &inputs), problem.student().start());
+    context.rows(n, 256, ((student, teacher), status), |first, n, ((mut student, mut teacher), mut status)| {
+        for i in 0..n {
+            let at = first + i;
+            let live = call.target(at) != Target::Ignored;
+            let mut flags = if live { 0 } else { row::IGNORED };
+            for (side, out) in [&mut student, &mut teacher].into_iter().enumerate() {
+                let view = View::new(&call.jobs[side], at, Raw::of(&logits[side], at));
+                for (k, place) in out.row_mut(i).iter_mut().enumerate() {
+                    let local = usize::try_from(id(&ids, at, k)).ok().and_then(|j| j.checked_sub(start));
+                    // beyond the columns at hand there is -inf
+                    let x = local.filter(|_| live).map_or(f32::NEG_INFINITY, |j| view.at(j));
+                    flags |= if x.is_nan() { row::NAN_INPUT } else { 0 };
+                    flags |= if x == f32::INFINITY { row::INF_INPUT } else { 0 };
+                    *place = x;
+                }
+            }
+            status.iter_mut().for_each(|m| m.set(i, flags));
+        }
+    });
+    Ok(())
+}
+/// What [`partial_finish`] reads.
+#[derive(Clone, Copy, Debug)]
+pub struct PartialShards<'a> {
+    /// `[S * N, K]`, student and teacher: row i of shard s of [`partial_local`] at s N + i.
+    pub at_ids: [Matrix<'a, f32>; 2],
+    /// `[S + 1]`: the first column of each shard, then V.
+    pub starts: Ints<'a>,
+    /// `[N, K]`, as in [`partial_local`].
+    pub ids: Ints<'a>,
+    /// Targets and mask, as there.
+    pub rows: Rows<'a>,
+    /// As there.
+    pub row_weight: Option<Matrix<'a, f32>>,
+}
+/// Bytes of workspace of [`partial_finish`] with `columns` ids a row; `loss`: it is asked for.
+pub fn partial_finish_workspace(problem: &Problem, columns: usize, loss: bool) -> Workspace {
+    let (n, all) = (problem.rows(), problem.rows().saturating_mul(columns));
+    let bytes = Arena::sum([
+        Arena::need::<u8>(n),
+        Arena::need::<f32>(all),
+        Arena::need::<f32>(all),
+        Arena::need::<i32>(all),
+        Arena::need::<u8>(forward_workspace(problem, loss).minimum),
+    ]);
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// The figures of the rows from what all shards have at the given ids: those of [`partial`], bit for bit, and statistics for
+/// [`partial_shard`]. `problem` is of the whole vocabulary.
+pub fn partial_finish(
+    context: &Context,
+    problem: &Problem,
+    partial: &Partial,
+    x: PartialShards<'_>,
+    out: PartialFigures<'_>,
+    totals: Totals<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, columns) = (problem.rows(), x.ids.layout().cols);
+    check_shard(problem)?;
+    check_given(partial)?;
+    x.rows.check(problem.student())?;
+    partial.check(problem, &x.rows, Some(&x.ids), None)?;
+    let shards = crate::logprob::check_starts(x.starts, problem.student().vocab())?;
+    for (field, m) in [("student_at_ids", &x.at_ids[0]), ("teacher_at_ids", &x.at_ids[1])] {
+        m.layout().check(field, shards * n, columns)?;
+    }
+    let of_columns =
+        [("outputs.out_support_ids", out.support_ids.is_some()), ("outputs.out_overlap", out.overlap.is_some())];
+    if let Some((field, _)) = of_columns.iter().find(|x| x.1) {
+        return Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("NULL over shards")));
+    }
+    check_space(workspace, partial_finish_workspace(problem, columns, totals.loss.is_some()))?;
+    let mut arena = Arena::new(workspace);
+    let live = arena.take::<u8>(n)?;
+    let (student, teacher) = (arena.take::<f32>(n * columns)?, arena.take::<f32>(n * columns)?);
+    let places = arena.take::<i32>(n * columns)?;
+    let rest = arena.take::<u8>(arena.left() / Arena::ALIGN * Arena::ALIGN)?;
+    for i in 0..n {
+        live[i] = (problem.target(&x.rows, x.row_weight.as_ref(), i) != Target::Ignored) as u8;
+        for k in 0..columns {
+            let to = i * columns + k;
+            places[to] = if id(&x.ids, i, k) < 0 { -1 } else { k as i32 };
+            for (side, row) in [&mut *student, &mut *teacher].into_iter().enumerate() {
+                // one shard has the column
+                row[to] = (0..shards).fold(f32::NEG_INFINITY, |z, s| {
+                    let own = x.at_ids[side].row(s * n + i)[k];
+                    if own > z || own.is_nan() { own } else { z }
+                });
+            }
+        }
+    }
+    let side = logprob::Problem::new(n, columns, logprob::Options::default())?;
+    let own = Problem::new(side, side, *problem.options())?;
+    let view = |z| -> Result<Floats<'_>> { Ok(Matrix::contiguous(z, n, columns)?.into()) };
+    let [student, teacher] = [view(&*student)?, view(&*teacher)?].map(Grad::Absent);
+    let rows = Rows { mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
+    let inputs = Inputs { rows, row_weight: x.row_weight, ..Inputs::default() };
+    let ids = Some(Ints::I32(Matrix::contiguous(places, n, columns)?));
+    let asked = Asked { partial, reference: None, ids, stats: None };
+    let teacher = PartialTeacher::Rows(teacher);
+    run_partial(context, &own, asked, student, teacher, inputs, out, totals, Upstream::default(), rest)
+}
+/// The gradients of a shard's logits with the statistics of [`partial_finish`]: those of [`partial`] in these columns.
+#[allow(clippy::too_many_arguments)]
+pub fn partial_shard(
+    context: &Context,
+    problem: &Problem,
+    partial: &Partial,
+    [student, teacher]: [Grad<'_>; 2],
+    ids: Ints<'_>,
+    inputs: Inputs<'_>,
+    stats: Matrix<'_, f32>,
+    upstream: Upstream<'_>,
+    status: Option<MatrixMut<'_, u32>>,
+) -> Result<()> {
+    check_shard(problem)?;
+    check_given(partial)?;
+    stats.layout().check("stats", problem.rows(), STATS)?;
+    let asked = Asked { partial, reference: None, ids: Some(ids), stats: Some(stats) };
+    let (teacher, out) = (PartialTeacher::Rows(teacher), PartialFigures { status, ..PartialFigures::default() });
+    run_partial(context, problem, asked, student, teacher, inputs, out, Totals::default(), upstream, &mut [])
+}
 /// A row of its own and the place of its gradient.
 fn short_place<'a>(x: &'a [f32], g: &'a mut [f32]) -> Place<'a> {
     let n = x.len();
     let z = Floats::F32(Matrix::contiguous(x, 1, n).expect("so long"));
     Place::Apart(z, 0, FloatsMut::F32(MatrixMut::contiguous(g, 1, n).expect("so long")))
+}
+/// The largest columns of a row.
+#[inline(always)]
+fn largest(engine: &mut impl Engine, view: &View<'_>, k: usize, top: &mut Top<f32>) {
+    top.start(k);
+    for piece in pieces(0, view.valid()) {
+        engine.load(0, view, piece, false);
+        engine.top(0, piece, top);
+    }
+    top.finish(&Record::EMPTY);
 }
 struct Few<'a> {
     call: Call<'a>,
@@ -122,6 +313,8 @@ struct Gathered {
     /// log sum exp of the whole row, where it is known.
     lse: [f64; 2],
     mass: [f32; 2],
+    /// [`PartialFigures::overlap`] and its sum.
+    overlap: [f32; 2],
     /// The floor of the bucket acts.
     floored: [bool; 2],
 }
@@ -131,23 +324,31 @@ impl Rest<'_> {
         let mut top = [Top::<f32>::default(), Top::<f32>::default()];
         for i in 0..n {
             let at = first + i;
-            let (flags, value, row) = match few.call.target(at) {
-                Target::Ignored => (row::IGNORED, 0.0, None),
+            let (mut flags, row) = match few.call.target(at) {
+                Target::Ignored => (row::IGNORED, None),
                 _ => {
                     let row = self.gather(engine, few, at, i, &mut top);
-                    if row.len == 0 { (row::EMPTY, 0.0, None) } else { (0, 0.0, Some(row)) }
+                    if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
                 }
             };
-            let (mut flags, mut value) = (flags, value);
+            let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
+            let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
             if let Some(row) = &row {
-                (flags, value) = self.short(engine, few, at, i, row);
+                (flags, value, saved) = self.short(engine, few, at, i, row, of_all);
             } else {
-                self.fill(few, i, 0.0);
+                flags = saved.flags;
+                self.fill(few, i, saved.fill().unwrap_or(0.0) as f64);
+            }
+            if let Some(m) = &mut self.out.stats {
+                m.row_mut(i).copy_from_slice(&saved.pack());
             }
             macro_rules! put {
                 ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
             }
             let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
+            let [share, sum] =
+                row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
+            put!(overlap: share, overlap_sum: sum);
             put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
             if let Some(m) = &mut self.out.support_ids {
                 for (k, place) in m.row_mut(i).iter_mut().enumerate() {
@@ -187,6 +388,7 @@ impl Rest<'_> {
             rest: [Record::EMPTY; 2],
             lse: [0.0; 2],
             mass: [0.0; 2],
+            overlap: [0.0; 2],
             floored: [false; 2],
         };
         let third = few.reference.as_ref().map(|z| View::new(&few.call.jobs[0], at, Raw::of(z, at)));
@@ -196,9 +398,12 @@ impl Rest<'_> {
         let order: &[usize] = match few.partial.chosen {
             Chosen::Given => {
                 let ids = few.ids.as_ref().expect("checked");
+                let problems = [&few.call.jobs[0], &few.call.jobs[1]].map(|job| job.problem);
+                let (start, columns) = (problems[0].start(), problems[0].vocab().max(problems[1].vocab()));
                 for k in 0..ids.layout().cols {
-                    if let Ok(j) = u32::try_from(id(ids, at, k)) {
-                        (row.ids[row.len], given[row.len]) = (j, k);
+                    let local = usize::try_from(id(ids, at, k)).ok().and_then(|j| j.checked_sub(start));
+                    if let Some(j) = local.filter(|&j| j < columns) {
+                        (row.ids[row.len], given[row.len]) = (j as u32, k);
                         row.len += 1;
                     }
                 }
@@ -212,12 +417,7 @@ impl Rest<'_> {
         for &side in order {
             let chosen = if side == 2 { &third } else { &views[side] };
             let (view, side) = (chosen.as_ref().expect("rows of both sides"), side % 2);
-            top[side].start(few.partial.k);
-            for piece in pieces(0, view.valid()) {
-                engine.load(0, view, piece, false);
-                engine.top(0, piece, &mut top[side]);
-            }
-            top[side].finish(&Record::EMPTY);
+            largest(engine, view, few.partial.k, &mut top[side]);
             for k in 0..top[side].len() {
                 let (_, j) = top[side].get(k).expect("there are so many");
                 if !row.ids[..row.len].contains(&j) {
@@ -325,13 +525,58 @@ impl Rest<'_> {
                 row.rest[side] = rest;
             }
         }
+        if row.len > 0 && (self.out.overlap.is_some() || self.out.overlap_sum.is_some()) {
+            let by_caller = few.partial.chosen == Chosen::Given;
+            for side in 0..2 {
+                let chosen = match few.partial.chosen {
+                    Chosen::Teacher => side == 1,
+                    Chosen::Student => side == 0,
+                    Chosen::Union => true,
+                    Chosen::Given => side == 1,
+                    Chosen::Reference => false,
+                };
+                if let (false, Some(view)) = (chosen, &views[side]) {
+                    largest(engine, view, if by_caller { row.len } else { few.partial.k }, &mut top[side]);
+                }
+            }
+            let of = |k: usize| match by_caller {
+                true => (k < row.len).then(|| row.ids[k]),
+                false => top[1].get(k).map(|x| x.1),
+            };
+            let (mut n, mut common, mut sum) = (0, 0, 0.0);
+            while let Some(j) = of(n) {
+                if (0..top[0].len()).any(|k| top[0].get(k).is_some_and(|x| x.1 == j)) {
+                    common += 1;
+                    let lp = views[0].as_ref().expect("the student has rows").at(j as usize) as f64 - row.lse[0];
+                    let own = match (&views[1], &few.at) {
+                        (Some(view), _) => view.at(j as usize) as f64,
+                        (None, Some(AtIds::Counts(x))) => Real::log(x.at(at, given[n])),
+                        (None, x) => x.as_ref().expect("no rows").values().at(at, given[n]),
+                    };
+                    let lt = own - row.lse[1];
+                    let t = Real::exp(lt);
+                    sum -= if t > 0.0 { t * (lt - lp) } else { 0.0 };
+                }
+                n += 1;
+            }
+            row.overlap = [if n > 0 { common as f32 / n as f32 } else { 0.0 }, sum as f32];
+        }
         row
     }
-    /// The divergence of the gathered columns; flags and value.
+    /// The divergence of the gathered columns; flags, value, statistics. `of_all` are those where the columns are some of S.
     #[inline(always)]
-    fn short(&mut self, engine: &mut impl Engine, few: &Few<'_>, at: usize, i: usize, row: &Gathered) -> (u32, f64) {
+    fn short(
+        &mut self,
+        engine: &mut impl Engine,
+        few: &Few<'_>,
+        at: usize,
+        i: usize,
+        row: &Gathered,
+        of_all: Option<Saved>,
+    ) -> (u32, f64, Saved) {
         if matches!(few.partial.outside, Outside::Zero | Outside::Raw) {
-            return self.open(engine, few, at, i, row);
+            let (flags, value) = self.open(engine, few, at, i, row);
+            return (flags, value, Saved { flags, ..Saved::default() });
         }
         let tail = few.partial.outside == Outside::Tail;
         let n = row.len + usize::from(tail);
@@ -346,7 +591,7 @@ impl Rest<'_> {
         let wanted = [0, 1].map(|side| self.places[side].as_ref().is_some_and(Place::wanted));
         let any = wanted[0] || wanted[1];
         let upstream = Upstream { loss: Some(g * soft), ..Upstream::default() };
-        let call = Call { upstream, moments: any, ..Call::new(&problem, &inputs) };
+        let call = Call { upstream, moments: any || self.out.stats.is_some(), ..Call::new(&problem, &inputs) };
         let mut grads = [[0f32; WIDTH]; 2];
         let [gs, gt] = &mut grads;
         let mut work = Work {
@@ -355,9 +600,12 @@ impl Rest<'_> {
             losses: None,
             others: None,
         };
-        let (x, [value, _]) = {
-            let views = work.views(&call, 0, 0, Target::None);
-            figures(engine, &call, 0, &views, Target::None)
+        let (x, [value, _]) = match of_all {
+            Some(saved) => (Row { saved, status: saved.flags, ..Row::without(0.0, 0) }, [0.0; 2]),
+            None => {
+                let views = work.views(&call, 0, 0, Target::None);
+                figures(engine, &call, 0, &views, Target::None)
+            }
         };
         if any {
             work.gradients(engine, &call, 0, 0, Target::None, &x.saved);
@@ -373,7 +621,7 @@ impl Rest<'_> {
             let outside = if row.floored[side] || rest.m == f32::NEG_INFINITY { 0.0 } else { outside };
             self.scatter(engine, few, side, at, i, row, &g, [outside, 0.0], x.saved.fill());
         }
-        (x.status, value)
+        (x.status, value, x.saved)
     }
     /// The divergence of the gathered columns with the log-probs of the whole softmax; flags and value.
     #[inline(always)]

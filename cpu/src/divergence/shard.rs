@@ -15,7 +15,7 @@ pub enum LocalPass<'a> {
 }
 /// Refuses what a shard does not serve: terms of the target, teachers of other numbers, and kinds whose gradient would need
 /// logits of another shard.
-pub(super) fn check_shard(problem: &Problem) -> Result<()> {
+pub(crate) fn check_shard(problem: &Problem) -> Result<()> {
     let o = problem.options();
     let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
     if o.hard_weight != 0.0 {
@@ -59,18 +59,32 @@ pub fn local(
     if let LocalPass::Values(stats) = &pass {
         stats.layout().check("stats", n, STATS)?;
     }
-    let call = Call::new(problem, &inputs);
-    let (isa, grain) = (context.isa(), (GRAIN / call.valid().max(1)).max(1));
-    context.rows(n, grain, (records, status), |first, n, (records, status)| {
-        let mut work = Parts { logits, records, status };
-        on_lanes!(isa, s => work.run(&mut Lanes::new(s), &call, &pass, first, n), work.run(&mut Plain::new(), &call, &pass, first, n))
-    });
+    let places = logits.map(|z| Place::Read(z, 0));
+    local_rows(context, &Call::new(problem, &inputs), 0..n, pass, Parts { places, records, status });
     Ok(())
 }
-struct Parts<'a> {
-    logits: [Floats<'a>; 2],
-    records: MatrixMut<'a, f32>,
-    status: Option<MatrixMut<'a, u32>>,
+/// The rows of a range, whose logits and outputs `work` begins with.
+pub(crate) fn local_rows(context: &Context, call: &Call<'_>, rows: Range<usize>, pass: LocalPass<'_>, work: Parts<'_>) {
+    let (isa, grain) = (context.isa(), (GRAIN / call.valid().max(1)).max(1));
+    context.rows(rows.len(), grain, work, |first, n, mut work| {
+        let first = rows.start + first;
+        on_lanes!(isa, s => work.run(&mut Lanes::new(s), call, &pass, first, n), work.run(&mut Plain::new(), call, &pass, first, n))
+    });
+}
+/// Some rows of a shard and their outputs.
+pub(crate) struct Parts<'a> {
+    pub(crate) places: [Place<'a>; 2],
+    pub(crate) records: MatrixMut<'a, f32>,
+    pub(crate) status: Option<MatrixMut<'a, u32>>,
+}
+impl Split for Parts<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let [student, teacher] = self.places;
+        let (student, teacher) = (student.split(row), teacher.split(row));
+        let (records, status) = (self.records.split(row), self.status.split(row));
+        let a = Parts { places: [student.0, teacher.0], records: records.0, status: status.0 };
+        (a, Parts { places: [student.1, teacher.1], records: records.1, status: status.1 })
+    }
 }
 impl Parts<'_> {
     #[inline(always)]
@@ -83,8 +97,7 @@ impl Parts<'_> {
                 let empty = Record { flags: row::IGNORED, ..Record::EMPTY };
                 (Joint::of_sides(&choice.form, [empty; 2], [0.0; 2]).pack(), row::IGNORED)
             } else {
-                let [student, teacher] =
-                    [0, 1].map(|side| View::new(&call.jobs[side], row, Raw::of(&self.logits[side], row)));
+                let [student, teacher] = [0, 1].map(|side| View::new(&call.jobs[side], row, self.places[side].raw(i)));
                 let views = choice.order([&student, &teacher]);
                 match pass {
                     LocalPass::Records => {

@@ -9,6 +9,7 @@ from ._ops import (
     aot_sort,
     bco_shift,
     best_of_n_exact,
+    best_of_n_kl_estimate,
     beta_dpo_stats,
     brier,
     ches,
@@ -36,6 +37,7 @@ from ._ops import (
     kto_baseline,
     lagrangian_advantage,
     linear_divergence,
+    linear_divergence_local,
     linear_logprob,
     linear_logprob_backward,
     linear_logprob_local,
@@ -86,12 +88,12 @@ from ._ops import (
 from ._tensor import tensor
 
 __all__ = [
-    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "best_of_n_exact", "beta_dpo_stats",
+    "SERIAL", "Context", "Error", "a_star_value", "aot_sort", "bco_shift", "best_of_n_exact", "best_of_n_kl_estimate", "beta_dpo_stats",
     "brier", "ches", "confidence_ce", "cov_select", "density_ratio", "discounted_return", "distill_advantage",
     "divergence", "divergence_backward", "divergence_finish", "divergence_local", "entropy_controller", "fipo_weight",
     "gae", "gae_backward", "gram_matrix", "group_advantage", "head_weights", "hindsight_target", "importance_weight",
     "interval_weights", "kl_controller", "kl_length_figures", "kto_baseline", "lagrangian_advantage",
-    "linear_divergence", "linear_logprob", "linear_logprob_backward", "linear_logprob_local", "linear_policy",
+    "linear_divergence", "linear_divergence_local", "linear_logprob", "linear_logprob_backward", "linear_logprob_local", "linear_policy",
     "linear_preference", "load", "logprob", "logprob_backward", "logprob_finish", "logprob_local", "losses", "m2po_mask", "min_norm_weights",
     "mm_beta", "modpo_margin", "multi_objective_advantage", "multi_objective_advantage_backward", "odpo_offset",
     "off_policy_sequence_mask", "optimal_token_baseline", "pama_scalars", "pdu_dual_step", "pdu_flatten", "policy",

@@ -1351,8 +1351,8 @@ class truing_divergence_outputs(ctypes.Structure):
         ("out_teacher_rank", ctypes.POINTER(truing_tensor)),  # i32 [N], student's argmax in the teacher.
         ("out_student_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], student's probability of the support.
         ("out_teacher_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], teacher's probability of the support.
-        ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], share of common ids.
-        ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over common ids.
+        ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
+        ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
         ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K or 2K], -1 pads: the support used.
         ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
@@ -1497,7 +1497,7 @@ class truing_linear_divergence_args(ctypes.Structure):
         ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
         ("options", truing_divergence_options),  # Kind, parameters, reduction.
         ("partial", truing_partial),  # Few columns.
-        ("shard", truing_shard),  # All 0: heads hold whole vocabularies.
+        ("shard", truing_shard),  # All 0, or in phase WITH_COEFFICIENTS the columns that the heads hold; `stats` are then those of finish, grad_hidden partial sums.
         ("outputs", truing_divergence_outputs),  # Values, figures.
         ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], upstream of out_values, NULL = 0.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0, or 1 in phase SINGLE where the other two are NULL.
@@ -1513,7 +1513,7 @@ class truing_linear_divergence_args(ctypes.Structure):
 
 
 class truing_linear_divergence_local_args(ctypes.Structure):
-    """Records of one vocabulary shard of both heads. No function of this version takes it; its layout may still change until one does."""
+    """Records of one vocabulary shard of both heads."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -2001,6 +2001,25 @@ class truing_best_of_n_args(ctypes.Structure):
         ("out_log_pmf", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B,V], log-probs of the selected outcome.
         ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], KL to the row, nats.
         ("out_win_rate", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], probability that it beats one draw, ties half.
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
+    ]
+
+
+class truing_best_of_n_kl_args(ctypes.Structure):
+    """Estimate of the KL of the best of n draws from the log-probability of the chosen one; f64 inside. Above 0 or NaN: NaN, flagged."""
+
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
+        ("reserved_head", ctypes.c_uint32),  # 0.
+        ("context", ctypes.c_void_p),  # NULL = calling thread only, portable mode.
+        ("flags", ctypes.c_uint64),  # TRUING_* bits this call knows.
+        ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
+        ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
+        ("workspace_size", ctypes.c_size_t),  # Bytes.
+        ("logps", ctypes.POINTER(truing_tensor)),  # float [B], log-probs of the chosen draws, <= 0.
+        ("n", ctypes.c_double),  # Draws, any number >= 1.
+        ("out_kl", ctypes.POINTER(truing_tensor)),  # f64 or f32 [B], nats.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [B].
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -2712,6 +2731,7 @@ STRUCTS = [
     truing_tilt_args,
     truing_renyi_args,
     truing_best_of_n_args,
+    truing_best_of_n_kl_args,
     truing_head_weights_args,
     truing_modpo_margin_args,
     truing_quantile_threshold_args,
@@ -2856,6 +2876,10 @@ FUNCTIONS = {
     "truing_uld_workspace_size": (truing_status, [ctypes.POINTER(truing_uld_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_divergence_forward": (truing_status, [ctypes.POINTER(truing_linear_divergence_args)]),
     "truing_linear_divergence_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_divergence_local": (truing_status, [ctypes.POINTER(truing_linear_divergence_local_args)]),
+    "truing_linear_divergence_local_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_local_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_linear_divergence_finish": (truing_status, [ctypes.POINTER(truing_linear_divergence_finish_args)]),
+    "truing_linear_divergence_finish_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_divergence_finish_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_linear_logprob_forward": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args)]),
     "truing_linear_logprob_backward": (truing_status, [ctypes.POINTER(truing_linear_logprob_backward_args)]),
     "truing_linear_logprob_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_linear_logprob_forward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
@@ -2898,6 +2922,8 @@ FUNCTIONS = {
     "truing_renyi_cross_entropy": (truing_status, [ctypes.POINTER(truing_renyi_args)]),
     "truing_best_of_n_exact": (truing_status, [ctypes.POINTER(truing_best_of_n_args)]),
     "truing_best_of_n_exact_workspace_size": (truing_status, [ctypes.POINTER(truing_best_of_n_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_best_of_n_kl_estimate": (truing_status, [ctypes.POINTER(truing_best_of_n_kl_args)]),
+    "truing_best_of_n_kl_estimate_workspace_size": (truing_status, [ctypes.POINTER(truing_best_of_n_kl_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tilt_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_tilt_solve_workspace_size": (truing_status, [ctypes.POINTER(truing_tilt_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_renyi_array_workspace_size": (truing_status, [ctypes.POINTER(truing_renyi_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),

@@ -389,7 +389,7 @@ def divergence(
     kind, student, teacher=None, target=None, *, param=None, limits=None, teacher_form="logits", student_transform=None,
     teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None, soft_weight=None,
     hard_scaling=None, teacher_target_shift=None, temperature_squared=False, aggregate=None, normaliser=None,
-    partial=None, student_mass=False, teacher_mass=False, support_ids=False, values=True,
+    partial=None, student_mass=False, teacher_mass=False, overlap=False, overlap_sum=False, support_ids=False, values=True,
     loss=None, student_entropy=False, teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False,
     student_logprob=False, teacher_logprob=False, student_rank=False, teacher_rank=False, grad_loss=None,
     grad_scale=None, grad_student=False, grad_teacher=False, stats=False, status=False, counters=False, stream=None, context=None,
@@ -428,7 +428,8 @@ def divergence(
     call.write("outputs.out_counters", "counters", counters, (32,), "int64")
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
     _grad_teacher(call, grad_teacher, teacher)
-    for name, want in (("student_mass", student_mass), ("teacher_mass", teacher_mass)):
+    for name in ("student_mass", "teacher_mass", "overlap", "overlap_sum"):
+        want = wanted[name]
         call.write("outputs.out_" + name, name, want, rows, "float32")
     _ids(call, "outputs.out_support_ids", "support_ids", support_ids, rows)
     return call.run("truing_divergence_forward")
@@ -472,7 +473,7 @@ def linear_divergence(
     limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None, ignore_index=None,
     row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None, teacher_target_shift=None,
     temperature_squared=False, aggregate=None, normaliser=None, grad_values=None, grad_loss=None,
-    grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, grad_hidden=None, grad_weight=None,
+    grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, shard=None, grad_hidden=None, grad_weight=None,
     grad_bias=False, grad_teacher_hidden=False, grad_teacher_weight=False, grad_teacher_bias=False,
     accumulate_hidden=False, accumulate_weight=False, values=None, loss=None, student_entropy=False,
     teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False, student_logprob=False,
@@ -483,7 +484,8 @@ def linear_divergence(
     `teacher_hidden` [N, D'] x `teacher_weight` [V', D'], or of `teacher_rows` [N, V'].
 
     `phase`: "single" (figures, and the gradients of the reduced loss, or with `grad_values` or `grad_student_logprob` of these),
-    "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call). A transform may have
+    "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call, or with `shard` =
+    (vocab_start, vocab_end, vocab_total), the columns of the heads, those of :func:`divergence_finish`). A transform may have
     `logit_round` ("bf16", "f16"), which rounds the logits before it."""
     wanted = dict(locals())
     gradients, figures = phase != "figures", phase != "with_coefficients"
@@ -500,6 +502,7 @@ def linear_divergence(
     _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
                         teacher_target_shift, aggregate, normaliser, row_weight, None)  # fmt: skip
     _rows(call, target, mask, ignore_index)
+    _shard(call, shard)
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
     rows = shape(hidden)[:-1]
     wanted["values"] = figures if values is None else values
@@ -527,40 +530,71 @@ def linear_divergence(
 
 def divergence_local(
     kind, student, teacher, target=None, *, shard, param=None, limits=None, student_transform=None, teacher_transform=None,
-    mask=None, ignore_index=None, row_weight=None, stats=None, records=True, status=False, context=None,
+    mask=None, ignore_index=None, row_weight=None, partial=None, stats=None, records=None, student_at_ids=None,
+    teacher_at_ids=None, status=False, context=None,
 ):  # fmt: skip
     """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), for
     :func:`divergence_finish`. With the `stats` of a first finish: the second round of a kind that reads twice (jsd, skewed KL,
-    total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2."""
+    total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2. With `partial`
+    ("given" ids, "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records."""
     call = Call(_abi.truing_divergence_local_args, student, context, _flags(has_ignore_index=ignore_index is not None))
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, "logits", None, None, None, None, None, None,
-                row_weight, None)  # fmt: skip
+                row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     call.read(stats=stats)
     call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
     _shard(call, shard)
     rows = shape(student)[:-1]
-    call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    width = () if partial is None else shape(partial["ids"])[-1:]
+    call.write("out_records", "records", partial is None if records is None else records,
+               (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")  # fmt: skip
+    for name, want in (("student_at_ids", student_at_ids), ("teacher_at_ids", teacher_at_ids)):
+        call.write("out_" + name, name, partial is not None if want is None else want, (*rows, *width), "float32")
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_divergence_local")
 
 
+def linear_divergence_local(
+    kind, hidden, weight, teacher_hidden, teacher_weight, target=None, *, shard, param=None, limits=None,
+    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, stats=None, records=True,
+    status=False, context=None,
+):  # fmt: skip
+    """:func:`divergence_local` for the columns of `weight` [V_local, D] and `teacher_weight` [V_local, D']; its records go to
+    :func:`divergence_finish`, and the gradients are those of :func:`linear_divergence` with `shard` and `stats`."""
+    call = Call(_abi.truing_linear_divergence_local_args, hidden, context, _flags(has_ignore_index=ignore_index is not None))
+    call.read(student__hidden=hidden, student__weight=weight, teacher__hidden=teacher_hidden,
+              teacher__weight=teacher_weight, stats=stats)  # fmt: skip
+    _side(call, "student__", "student_transform", student_transform, True)
+    _side(call, "teacher__", "teacher_transform", teacher_transform, True)
+    _divergence_options(call, kind, param, limits, "logits", None, None, None, None, None, None, row_weight, None)
+    _rows(call, target, mask, ignore_index)
+    call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
+    _shard(call, shard)
+    rows = shape(hidden)[:-1]
+    call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_linear_divergence_local")
+
+
 def divergence_finish(
-    kind, records, shard_starts, target=None, *, second=False, param=None, limits=None, mask=None, ignore_index=None,
+    kind, records, shard_starts, target=None, *, partial=None, student_at_ids=None, teacher_at_ids=None, second=False, param=None, limits=None, mask=None, ignore_index=None,
     row_weight=None, soft_weight=None, aggregate=None, normaliser=None, values=None, loss=None, student_entropy=False,
     teacher_entropy=False, stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
     """Figures of the rows from the `records` [shards, N, 16] of all shards; `shard_starts` [shards + 1] ends with V. `second`:
-    they are those of the second round. After the first round of a kind that reads twice there are no `values`."""
+    they are those of the second round. After the first round of a kind that reads twice there are no `values`. With `partial`,
+    as in :func:`divergence_local`, `records` is None and `student_at_ids`, `teacher_at_ids` are [shards, N, K]."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_soft_weight=soft_weight is not None)
-    call = Call(_abi.truing_divergence_finish_args, records, context, flags)
+    parts = records if records is not None else student_at_ids
+    call = Call(_abi.truing_divergence_finish_args, parts, context, flags)
     _divergence(call, kind, None, None, {}, param, limits, "logits", None, soft_weight, None, None, aggregate, normaliser,
-                row_weight, None)  # fmt: skip
+                row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
-    call.read(records=records, shard_starts=shard_starts)
+    call.read(records=records, shard_starts=shard_starts, student_at_ids=student_at_ids, teacher_at_ids=teacher_at_ids)
     call.set(local_pass=_abi.TRUING_LOCAL_VALUES if second else _abi.TRUING_LOCAL_RECORDS)
-    rows, wanted = shape(records)[1:2], dict(locals())
+    rows, wanted = shape(parts)[1:2], dict(locals())
+    second = second or partial is not None  # there is one round
     wanted["values"] = (second or kind not in _TWICE) if values is None else values
     for name in ("values", "student_entropy", "teacher_entropy", "status"):
         call.write("outputs.out_" + name, name, wanted[name], rows, _DIVERGENCE[name])
@@ -677,6 +711,16 @@ def best_of_n_exact(
     call.write("out_win_rate", "win_rate", win_rate, rows, "float64")
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_best_of_n_exact")
+
+
+def best_of_n_kl_estimate(logps, n, *, kl=True, status=False, context=None):
+    """Estimate of the KL of the best of `n` draws from the log-probs [B] of the draws that were chosen."""
+    call = Call(_abi.truing_best_of_n_kl_args, logps, context, 0)
+    call.read(logps=logps)
+    call.set(n=n)
+    call.write("out_kl", "kl", kl, shape(logps), "float64")
+    call.write("out_status", "status", status, shape(logps), "uint32")
+    return call.run("truing_best_of_n_kl_estimate")
 
 
 def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):

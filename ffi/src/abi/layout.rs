@@ -2029,6 +2029,28 @@ impl Layout for truing_best_of_n_args {
     ];
 }
 
+impl Layout for truing_best_of_n_kl_args {
+    const NAME: &'static str = "truing_best_of_n_kl_args";
+    const FIELDS: &'static [Field] = &[
+        f("struct_size", offset_of!(truing_best_of_n_kl_args, struct_size), size_of::<u32>()),
+        f("reserved_head", offset_of!(truing_best_of_n_kl_args, reserved_head), size_of::<u32>()),
+        f("context", offset_of!(truing_best_of_n_kl_args, context), size_of::<*const truing_context>()),
+        f("flags", offset_of!(truing_best_of_n_kl_args, flags), size_of::<u64>()),
+        f("stream", offset_of!(truing_best_of_n_kl_args, stream), size_of::<*mut c_void>()),
+        f("workspace", offset_of!(truing_best_of_n_kl_args, workspace), size_of::<*mut c_void>()),
+        f("workspace_size", offset_of!(truing_best_of_n_kl_args, workspace_size), size_of::<usize>()),
+        f("logps", offset_of!(truing_best_of_n_kl_args, logps), size_of::<*const truing_tensor>()),
+        f("n", offset_of!(truing_best_of_n_kl_args, n), size_of::<f64>()),
+        f("out_kl", offset_of!(truing_best_of_n_kl_args, out_kl), size_of::<*const truing_tensor>()),
+        f("out_status", offset_of!(truing_best_of_n_kl_args, out_status), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_best_of_n_kl_args, reserved), size_of::<[u8; 64]>()),
+    ];
+    const RESERVED: &'static [Field] = &[
+        f("reserved_head", offset_of!(truing_best_of_n_kl_args, reserved_head), size_of::<u32>()),
+        f("reserved", offset_of!(truing_best_of_n_kl_args, reserved), size_of::<[u8; 64]>()),
+    ];
+}
+
 impl Layout for truing_head_weights_args {
     const NAME: &'static str = "truing_head_weights_args";
     const FIELDS: &'static [Field] = &[
@@ -2816,6 +2838,7 @@ pub const STRUCTS: &[(&str, usize, &[Field])] = &[
     (truing_tilt_args::NAME, size_of::<truing_tilt_args>(), truing_tilt_args::FIELDS),
     (truing_renyi_args::NAME, size_of::<truing_renyi_args>(), truing_renyi_args::FIELDS),
     (truing_best_of_n_args::NAME, size_of::<truing_best_of_n_args>(), truing_best_of_n_args::FIELDS),
+    (truing_best_of_n_kl_args::NAME, size_of::<truing_best_of_n_kl_args>(), truing_best_of_n_kl_args::FIELDS),
     (truing_head_weights_args::NAME, size_of::<truing_head_weights_args>(), truing_head_weights_args::FIELDS),
     (truing_modpo_margin_args::NAME, size_of::<truing_modpo_margin_args>(), truing_modpo_margin_args::FIELDS),
     (truing_quantile_threshold_args::NAME, size_of::<truing_quantile_threshold_args>(), truing_quantile_threshold_args::FIELDS),
