@@ -9,6 +9,7 @@
 //! allocation, no synchronisation, no event. A call can be captured into a graph once [`Context::prepare`] has run.
 //! [`Entered`] is for callers whose tensors lie on another device than the current one.
 
+pub mod advantage;
 pub mod divergence;
 pub mod driver;
 pub mod logprob;

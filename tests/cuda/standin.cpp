@@ -6,6 +6,7 @@
 #include "sequence.cu"
 #include "preference.cu"
 #include "policy.cu"
+#include "advantage.cu"
 #ifdef TRUING_FEW_FORMS // what a planted bug needs: g++ takes half a minute for all of them
 #include "divergence.cuh"
 TRUING_DIVERGENCE(two_way)
@@ -39,7 +40,10 @@ API standin_args(int family) {
     case 1: return sizeof(truing_sequence_args);
     case 2: return sizeof(truing_preference_args);
     case 3: return sizeof(truing_policy_args);
-    default: return sizeof(truing_divergence_args);
+    case 4: return sizeof(truing_divergence_args);
+    case 5: return sizeof(truing_group_args);
+    case 6: return sizeof(truing_gae_args);
+    default: return sizeof(truing_whiten_args);
     }
 }
 
@@ -93,6 +97,9 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
     else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
     else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
+    else if (*k && !strncmp(name, "truing_group_", 13)) kernels[*k] = shim::launch<truing_group_args>;
+    else if (*k && !strncmp(name, "truing_gae_", 11)) kernels[*k] = shim::launch<truing_gae_args>;
+    else if (*k && !strncmp(name, "truing_whiten_", 14)) kernels[*k] = shim::launch<truing_whiten_args>;
     else if (*k && !strncmp(name, "truing_divergence_", 18)) kernels[*k] = shim::launch<truing_divergence_args>;
     else return 500;
     return 0;
