@@ -17,6 +17,8 @@ use truing_tests::{Data, Random, same};
 
 #[path = "cuda/abi.rs"]
 mod abi;
+#[path = "cuda/advantage.rs"]
+mod advantage;
 #[path = "cuda/divergence.rs"]
 mod divergence;
 #[path = "cuda/policy.rs"]
@@ -753,7 +755,8 @@ fn child_bits() {
     }
     done += outside(&context);
     if mode() == Mode::Portable {
-        done += sequences(&context) + preference::all(&context) + policy::all(&context) + abi::all();
+        done += sequences(&context) + preference::all(&context) + policy::all(&context);
+        done += advantage::all(&context) + abi::all();
     }
     println!("{done} values compared");
 }
@@ -1154,6 +1157,9 @@ fn child_host() {
         truing_cuda::preference::ARGS,
         truing_cuda::policy::ARGS,
         truing_cuda::divergence::ARGS,
+        truing_cuda::advantage::ARGS[0],
+        truing_cuda::advantage::ARGS[1],
+        truing_cuda::advantage::ARGS[2],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1186,7 +1192,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 4;
+    let files = 5;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 
