@@ -775,6 +775,17 @@ fn child_few_forms() {
     memory::start();
     println!("{} values compared", divergence::sanitized(&context()));
 }
+/// Of the losses and advantages alone, to look at quickly.
+#[test]
+#[ignore = "by hand"]
+fn child_losses() {
+    memory::start();
+    let context = context();
+    println!("{} values compared", advantage::all(&context));
+    if std::env::var_os("TRUING_LOSSES").is_some() {
+        println!("{} values compared", preference::all(&context) + policy::all(&context));
+    }
+}
 /// One small batch, for tools that slow a device down a hundredfold.
 #[test]
 #[ignore = "needs a device; cuda/gpu-check runs it"]

@@ -5,7 +5,7 @@
 //! or offsets that do not cut the rows is NaN with the status `OUT_OF_RANGE` (with several objectives: every row), and so are
 //! the whitened values of negative counts or broken states. A row of a group that does not exist is NaN; tokens of a sequence
 //! whose offsets are wrong are not written.
-use crate::driver::{Device, Stream};
+use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 pub use crate::sequence::Layout;
@@ -131,7 +131,7 @@ impl<'a> Queue<'a> {
         }
         let kernel = self.context.kernel(&self.device, self.stream, FILE, name)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(&self.device, self.stream, grid, threads as u32, args) }
+        unsafe { kernel.launch(&self.device, self.stream, Grid::new(grid, threads as u32), args) }
     }
 }
 fn outputs(all: &[(&'static str, &Option<Tensor>, usize, &Dtypes)]) -> Result<()> {

@@ -2,7 +2,9 @@
 use super::preference::{Numbers, Place};
 use super::{INF, NAN, STREAM, Scratch, memory, vector};
 use truing_core::Dtype;
-use truing_core::advantage::{self as spec, Baseline, BatchStep, EpsKind, GroupOptions, Masks, Order, Scale, Single, StdKind};
+use truing_core::advantage::{
+    self as spec, Baseline, BatchStep, EpsKind, GroupOptions, Masks, Order, Scale, Single, StdKind,
+};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, FloatsMut, Layout as Shape, Matrix, MatrixMut};
 use truing_core::sequence::Segments;
@@ -19,14 +21,8 @@ const BASELINES: [Baseline; 6] = [
     Baseline::LengthWeighted,
     Baseline::BestOfGroup,
 ];
-const SCALES: [Scale; 6] = [
-    Scale::None,
-    Scale::GroupStd,
-    Scale::BatchStd,
-    Scale::LeaveOneOutStd,
-    Scale::GroupMean,
-    Scale::NonzeroShare,
-];
+const SCALES: [Scale; 6] =
+    [Scale::None, Scale::GroupStd, Scale::BatchStd, Scale::LeaveOneOutStd, Scale::GroupMean, Scale::NonzeroShare];
 /// A table in the CPU's form; all of it is f32 or f64.
 fn table(x: &Numbers, rows: usize, cols: usize) -> Floats<'_> {
     match x {
@@ -49,7 +45,6 @@ struct Case {
     ids: Vec<i64>,
     lengths: Vec<i32>,
     rewards: Numbers,
-    objectives: usize,
 }
 const GROUPS: usize = 9;
 impl Case {
@@ -83,7 +78,6 @@ impl Case {
             lengths: ids.iter().map(|&g| if g == 7 { 0 } else { r.below(50) as i32 }).collect(),
             ids,
             rewards: Numbers::new(kind, rewards),
-            objectives,
         }
     }
     fn cpu(&self, shuffled: bool) -> spec::Groups<'_> {
@@ -337,7 +331,8 @@ fn gae(context: &Context, kind: usize, masks: Masks, way: usize) -> usize {
     memory::down(&mut got.1);
     memory::clear();
     same(&format!("{what}: status"), &got.1, &want.1);
-    b + got.0[0].check(&format!("{what}: advantages"), &want.0[0]) + got.0[1].check(&format!("{what}: returns"), &want.0[1])
+    b + got.0[0].check(&format!("{what}: advantages"), &want.0[0])
+        + got.0[1].check(&format!("{what}: returns"), &want.0[1])
 }
 fn gae_backward(context: &Context, kind: usize, masks: Masks, way: usize) -> usize {
     let (n, packed, wide) = (300, way % 2 == 0, way % 3 == 0);
@@ -462,7 +457,7 @@ fn outside(context: &Context) -> usize {
     let bad = row::OUT_OF_RANGE;
     let rewards = [1.0f64, 2.0, f64::INFINITY, 0.0, 3.0, 4.0];
     let ids = [0i32, 0, 1, 1, 2, -1];
-    let mut run = |groups: device::Groups, options: GroupOptions| {
+    let run = |groups: device::Groups, options: GroupOptions| {
         let (mut a, mut status) = (vec![7.0f64; 6], vec![9u32; 3]);
         let x = device::GroupAdvantage { rewards: vector(&rewards, Dtype::F64), groups, lengths: None, options };
         let out = device::GroupAdvantageOut {
