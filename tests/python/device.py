@@ -218,6 +218,17 @@ both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=
 WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
 both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
 
+rewards = normal(S)
+cu_groups, group_of = numbers([0, 3, 20, 20, S]), whole(0, 5, S)
+both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_groups), preset="grpo", mean=True, std=True, status=True))
+both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
+table = normal(S, 3)
+both("gdpo", lambda put: truing.multi_objective_advantage(put(table), put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise", combined=True, status=True))
+values = normal(S, 130)
+both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))
+both("gae backward", lambda put: truing.gae_backward(put(values), mask=put(live), masks="zero", gamma=0.99, lambda_policy=0.95))
+both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))
+
 # ---- what is refused, by name
 z = normal(4, 100)
 y = whole(0, 100, 4)
