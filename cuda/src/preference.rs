@@ -21,6 +21,10 @@ const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
 const ADDERS: u32 = 1024;
+/// The cluster that does all of it, and the most items that it does.
+const CLUSTER: u32 = 8;
+const WORKERS: u32 = 512;
+const MOST: usize = 16384;
 
 /// How sequences form items; see [`spec::Items`].
 #[derive(Clone, Copy, Debug)]
@@ -264,15 +268,19 @@ pub unsafe fn forward(
         // SAFETY: the caller's promise; the arguments have been checked.
         unsafe { kernel.launch(&device, stream, Grid::new(cover("scores", threads, THREADS)?, THREADS as u32), args) }
     };
+    let last = |k| (k + 1 == terms.len()) as u32;
+    let own = |k: usize| Args { first: (k == 0) as u32, last: last(k), ..of_term(&args, &problem, inputs, &terms[k]) };
+    if device.major >= 9 && n > 0 && n <= MOST && !matches!(items, Items::Indexed { .. }) {
+        let all = context.kernel(&device, stream, FILE, c"truing_preference_all")?;
+        let grid = Grid { cluster: CLUSTER, ..Grid::new(CLUSTER, WORKERS) };
+        // SAFETY: as above.
+        return (0..terms.len()).try_for_each(|k| unsafe { all.launch(&device, stream, grid, &own(k)) });
+    }
     let reduce = context.kernel(&device, stream, FILE, c"truing_preference_reduce")?;
     let lanes = if matches!(items, Items::Indexed { .. }) { 32 } else { 1 };
     let mut now = args;
-    for (k, term) in terms.iter().enumerate() {
-        now = Args {
-            first: (k == 0) as u32,
-            last: (k + 1 == terms.len()) as u32,
-            ..of_term(&args, &problem, inputs, term)
-        };
+    for k in 0..terms.len() {
+        now = own(k);
         launch(c"truing_preference_items", n, &now)?;
         // SAFETY: as above.
         unsafe { reduce.launch(&device, stream, Grid::new(1, ADDERS), &now) }?;

@@ -420,8 +420,7 @@ pub fn all() -> usize {
     for packed in [false, true] {
         let shape = tokens(packed);
         done += GAE.same(&format!("gae, packed {packed}"), &context, |t, a| {
-            (a.rewards, a.values, a.mask) =
-                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
+            (a.rewards, a.values, a.mask) = (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
             (a.masks, a.params, a.num_params) = (TRUING_MASKS_CARRY, numbers.as_ptr(), 2);
             if packed {
                 a.cu_seqlens = t.read(&cu, &[b + 1]);
