@@ -202,6 +202,18 @@ fn planted_bugs_are_noticed() {
             "        // a term",
         ),
         (
+            "the sums of a cluster are read before they are there",
+            "preference.cu",
+            "    truing_cluster_sync();\n    if (warp == 0) {",
+            "    if (warp == 0) {",
+        ),
+        (
+            "a barrier is missing behind the moments' values",
+            "advantage.cu",
+            "        weights[place] = truing_count(a, i);\n    }\n    __syncthreads();",
+            "        weights[place] = truing_count(a, i);\n    }",
+        ),
+        (
             "a barrier is missing behind a tile of tokens",
             "policy.cu",
             "        if (broken) s.broken[turn] = 1;\n        __syncthreads();",
@@ -261,12 +273,17 @@ fn planted_bugs_are_noticed() {
         build_both(&dir.0, &own, if bounds { &BOUNDS } else { &["-O1", "-DTRUING_FEW_FORMS"] });
         let mut seen = None;
         for order in ["0", "1", "7"] {
-            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "fewest")];
+            let family = file.split('.').next().unwrap();
+            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "fewest"), ("TRUING_FAMILY", family)];
             if let (true, Some(library)) = (bounds, &library) {
                 vars.extend([("LD_PRELOAD", &**library), QUIET]);
             }
-            let (ok, said) =
-                child(&dir.0, if file == "divergence.cuh" { "child_few_forms" } else { "child_bits" }, &vars);
+            let test = match family {
+                "divergence" => "child_few_forms",
+                "segments" | "preference" | "policy" | "advantage" => "child_family",
+                _ => "child_bits",
+            };
+            let (ok, said) = child(&dir.0, test, &vars);
             if !ok {
                 assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
                 seen = Some(order);
@@ -777,16 +794,20 @@ fn child_few_forms() {
     memory::start();
     println!("{} values compared", divergence::sanitized(&context()));
 }
-/// Of the losses and advantages alone, to look at quickly.
+/// One family that is not on logits, by the name of its file.
 #[test]
-#[ignore = "by hand"]
-fn child_losses() {
+#[ignore = "a child of the tests above"]
+fn child_family() {
     memory::start();
-    let context = context();
-    println!("{} values compared", advantage::all(&context));
-    if std::env::var_os("TRUING_LOSSES").is_some() {
-        println!("{} values compared", preference::all(&context) + policy::all(&context));
-    }
+    let (context, family) = (context(), std::env::var("TRUING_FAMILY").unwrap());
+    let done = match &*family {
+        "segments" => sequences(&context),
+        "preference" => preference::all(&context),
+        "policy" => policy::all(&context),
+        "advantage" => advantage::all(&context),
+        _ => panic!("{family}"),
+    };
+    println!("{done} values compared");
 }
 /// One small batch, for tools that slow a device down a hundredfold.
 #[test]

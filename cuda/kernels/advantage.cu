@@ -114,6 +114,7 @@ struct truing_batch_space {
 };
 extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_batch(const __grid_constant__ truing_group_args a) {
     truing_wait();
+    truing_let_go();
     __shared__ truing_batch_space s;
     __shared__ truing_moments m;
     const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32;
@@ -316,6 +317,7 @@ TRUING_FN void truing_spoil(const truing_group_args &a, truing_i64 i) {
 // A thread has a row too, for what belongs to no group.
 extern "C" __global__ __launch_bounds__(128, 4) void truing_group_advantage(const __grid_constant__ truing_group_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x, g = thread / 32;
     if (a.becomes == TRUING_RESULTS && a.ids.data && thread < a.rows) {
         const truing_i64 id = truing_int_at(a.ids, thread);
@@ -334,6 +336,7 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_group_advantage(cons
 // Of several objectives, one block of threads: what rows are combined to before their groups come in, and whether all can be used.
 extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_rows(const __grid_constant__ truing_group_args a) {
     truing_wait();
+    truing_let_go();
     __shared__ truing_u32 marks[TRUING_READERS / 32];
     truing_u32 wrong = 0;
     for (truing_i64 i = threadIdx.x; i < a.rows; i += TRUING_READERS) {
@@ -364,6 +367,7 @@ extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_row
 // The last step where objectives are normalised first; a thread has a row.
 extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __grid_constant__ truing_group_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.rows) return;
     if (*a.wrong != 0) {
@@ -518,6 +522,7 @@ TRUING_FN double truing_eight(double x) {
 }
 extern "C" __global__ __launch_bounds__(TRUING_PART, 1) void truing_whiten_parts(const __grid_constant__ truing_whiten_args a) {
     truing_wait();
+    truing_let_go();
     __shared__ double values[TRUING_PART], weights[TRUING_PART];
     __shared__ truing_u32 of_warp[TRUING_PART / 32], marks[TRUING_PART / 32];
     const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32;
@@ -589,6 +594,7 @@ TRUING_FN truing_state truing_join_states(const truing_state &a, const truing_st
 }
 extern "C" __global__ __launch_bounds__(32) void truing_whiten_join(const __grid_constant__ truing_whiten_args a) {
     truing_wait();
+    truing_let_go();
     const truing_u32 lane = threadIdx.x;
     truing_u32 marks = 0;
     truing_state own = {0.0, 0.0, 0.0}, all = {0.0, 0.0, 0.0};
@@ -642,6 +648,7 @@ extern "C" __global__ __launch_bounds__(32) void truing_whiten_join(const __grid
 }
 extern "C" __global__ __launch_bounds__(256) void truing_whiten_values(const __grid_constant__ truing_whiten_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.rows) return;
     double z = 0.0;
