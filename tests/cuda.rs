@@ -208,10 +208,10 @@ fn planted_bugs_are_noticed() {
             "    if (warp == 0) {",
         ),
         (
-            "a barrier is missing behind the moments' values",
+            "a barrier is missing before a batch is added up",
             "advantage.cu",
-            "        weights[place] = truing_count(a, i);\n    }\n    __syncthreads();",
-            "        weights[place] = truing_count(a, i);\n    }",
+            " : pass == 2 ? c * c : c;\n            __syncthreads();",
+            " : pass == 2 ? c * c : c;",
         ),
         (
             "a barrier is missing behind a tile of tokens",
