@@ -1194,6 +1194,7 @@ fn child_host() {
         truing_cuda::advantage::ARGS[0],
         truing_cuda::advantage::ARGS[1],
         truing_cuda::advantage::ARGS[2],
+        truing_cuda::advantage::ARGS[3],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

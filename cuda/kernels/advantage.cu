@@ -661,3 +661,70 @@ extern "C" __global__ __launch_bounds__(256) void truing_whiten_values(const __g
     }
     truing_put_real(a.out_values, i, z);
 }
+
+struct truing_reward_args {
+    truing_view old, reference, rewards, mask, offsets, out_rewards, out_kl, out_status;
+    truing_i64 tokens, sequences, width;
+    double coef, clamp, low, high;
+    truing_u32 estimator, by_sequence;
+};
+// Status of a result; where it is not a number, `known` may say so already.
+TRUING_FN truing_u32 truing_judged_unless(double x, const truing_view &v, bool known) {
+    return x == x ? truing_judged(x, v) : known ? 0 : TRUING_ROW_INF_INPUT;
+}
+// Rewards with a KL penalty; a warp has a sequence.
+extern "C" __global__ __launch_bounds__(128, 4) void truing_reward_tokens(const __grid_constant__ truing_reward_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_i64 last = -1;
+    for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0 && last < 0; at -= 32) {
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, at + lane < range.n && truing_live(a.mask, range.start + at + lane));
+        if (which) last = at + 31 - __clz((int)which);
+    }
+    truing_u32 status = last < 0 ? TRUING_ROW_EMPTY : 0;
+    double reward = a.rewards.data ? truing_double_at(a.rewards, b) : 0.0, sum = 0.0;
+    if (reward != reward) status |= TRUING_ROW_NAN_INPUT;
+    if (reward < a.low || reward > a.high) {
+        status |= TRUING_ROW_SATURATED;
+        reward = reward < a.low ? a.low : a.high;
+    }
+    const truing_u32 undefined = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
+    bool known = (status & undefined) != 0; // of the tokens before
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        double k = 0.0, r = 0.0;
+        truing_u32 own = 0;
+        if (live) {
+            const double x = truing_double_at(a.old, i), y = truing_double_at(a.reference, i);
+            k = truing_estimated(a.estimator, x, y);
+            if (k != k) {
+                own = x != x || y != y ? TRUING_ROW_NAN_INPUT : TRUING_ROW_INF_INPUT;
+            } else if (truing_abs(k) > a.clamp) {
+                own = TRUING_ROW_SATURATED;
+                k = k < 0.0 ? -a.clamp : a.clamp;
+            }
+            const double outcome = at + lane == last ? reward : 0.0;
+            r = a.coef == 0.0 ? outcome : outcome - a.coef * k;
+        }
+        sum = truing_chain(sum, k, __ballot_sync(TRUING_ALL_LANES, live));
+        const truing_u32 marked = __ballot_sync(TRUING_ALL_LANES, (own & undefined) != 0);
+        if (live && !a.by_sequence) own |= truing_judged_unless(r, a.out_rewards, known || (marked & (0xffffffffu >> (31 - lane))) != 0);
+        known |= marked != 0;
+        status |= own;
+        if (here && !a.by_sequence) truing_put_real(a.out_rewards, i, r);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane != 0) return;
+    if (a.by_sequence) {
+        const double r = a.coef == 0.0 ? reward : reward - a.coef * sum;
+        status |= truing_judged_unless(r, a.out_rewards, (status & undefined) != 0);
+        truing_put_real(a.out_rewards, b, range.wrong ? TRUING_NAN : r);
+    }
+    truing_put_real(a.out_kl, b, range.wrong ? TRUING_NAN : sum);
+    truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : status);
+}

@@ -13,6 +13,7 @@ use core::ffi::CStr;
 use truing_core::advantage::{
     Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
 };
+use truing_core::catalog;
 use truing_core::matrix::{Arena, Workspace};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
@@ -99,8 +100,9 @@ struct GroupArgs {
 const RESULTS: u32 = 0;
 const ROWS_OF_ALL: u32 = 1;
 const ADDED: u32 = 2;
-/// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening.
-pub const ARGS: [usize; 3] = [size_of::<GroupArgs>(), size_of::<GaeArgs>(), size_of::<WhitenArgs>()];
+/// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards.
+pub const ARGS: [usize; 4] =
+    [size_of::<GroupArgs>(), size_of::<GaeArgs>(), size_of::<WhitenArgs>(), size_of::<RewardArgs>()];
 
 fn exactly(bytes: usize) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
@@ -457,16 +459,20 @@ pub struct GaeGrad {
     /// `[B]`.
     pub grad_value_end: Option<Tensor>,
 }
+/// Width of padded sequences, else 0 and the offsets.
+fn cut(layout: &Layout) -> Result<(i64, Option<Tensor>)> {
+    layout.check()?;
+    match *layout {
+        Layout::Padded { sequences, width } => {
+            Segments::Padded { sequences, width }.check(layout.tokens())?;
+            Ok((width as i64, None))
+        }
+        Layout::Packed { offsets, .. } => Ok((0, Some(offsets))),
+    }
+}
 fn gae_args(x: &Gae) -> Result<GaeArgs> {
     let (n, b) = (x.layout.tokens(), x.layout.sequences());
-    x.layout.check()?;
-    let (width, offsets) = match x.layout {
-        Layout::Padded { sequences, width } => {
-            Segments::Padded { sequences, width }.check(n)?;
-            (width, None)
-        }
-        Layout::Packed { offsets, .. } => (0, Some(offsets)),
-    };
+    let (width, offsets) = cut(&x.layout)?;
     inputs(&[
         ("rewards", &x.rewards, n, &FLOATS),
         ("values", &x.values, n, &FLOATS),
@@ -491,7 +497,7 @@ fn gae_args(x: &Gae) -> Result<GaeArgs> {
         grad_value_end: View::NONE,
         tokens: n as i64,
         sequences: b as i64,
-        width: width as i64,
+        width,
         gamma: x.params.gamma,
         lambda_policy: x.params.lambda_policy,
         lambda_value: x.params.lambda_value,
@@ -669,4 +675,100 @@ pub unsafe fn whiten(context: &Context, stream: Stream, x: &Whiten, out: &Whiten
         }
         queue.launch(c"truing_whiten_values", cover("values", n, WRITERS)?, WRITERS, &args)
     }
+}
+
+/// `truing_reward_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct RewardArgs {
+    old: View,
+    reference: View,
+    rewards: View,
+    mask: View,
+    offsets: View,
+    out_rewards: View,
+    out_kl: View,
+    out_status: View,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    coef: f64,
+    clamp: f64,
+    low: f64,
+    high: f64,
+    estimator: u32,
+    by_sequence: u32,
+}
+/// See [`truing_core::advantage::TokenReward`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct TokenReward {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next two.
+    pub old: Tensor,
+    pub reference: Tensor,
+    /// `[B]`.
+    pub rewards: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub by_sequence: bool,
+    pub estimator: u32,
+    pub params: [f64; 4],
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TokenRewardOut {
+    /// `[N]`, or `[B]` by sequence: f64 or f32, as the next.
+    pub rewards: Option<Tensor>,
+    /// `[B]`, as the next.
+    pub kl: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues rewards of tokens or sequences.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn token_reward(context: &Context, stream: Stream, x: &TokenReward, out: &TokenRewardOut) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let (width, offsets) = cut(&x.layout)?;
+    inputs(&[
+        ("old", &Some(x.old), n, &FLOATS),
+        ("ref", &Some(x.reference), n, &FLOATS),
+        ("rewards", &x.rewards, b, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+    ])?;
+    if catalog::info(x.estimator).is_none_or(|i| i.kind != catalog::Kind::Estimator) {
+        let legal = Value::Text("an entry of the estimator kind");
+        return Err(Error::invalid("estimator", Value::Int(x.estimator.into()), legal));
+    }
+    outputs(&[
+        ("out_rewards", &out.rewards, if x.by_sequence { b } else { n }, &WIDE),
+        ("out_kl", &out.kl, b, &WIDE),
+        ("out_status", &out.status, b, &U32),
+    ])?;
+    let [coef, clamp, low, high] = x.params;
+    let args = RewardArgs {
+        old: View::of(Some(x.old)),
+        reference: View::of(Some(x.reference)),
+        rewards: View::of(x.rewards),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out_rewards: View::of(out.rewards),
+        out_kl: View::of(out.kl),
+        out_status: View::of(out.status),
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        coef,
+        clamp,
+        low,
+        high,
+        estimator: x.estimator,
+        by_sequence: x.by_sequence as u32,
+    };
+    let grid = cover("old", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_reward_tokens", grid, THREADS, &args) }
 }

@@ -1172,7 +1172,7 @@ unsafe fn min_norm(
 pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_args) -> truing_status {
     guard("truing_token_reward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let old = t.required("old", args.old)?;
         let ref_logps = t.required("ref_logps", args.ref_logps)?;
         let rewards = t.input("rewards", args.rewards)?;
@@ -1190,8 +1190,31 @@ pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_ar
         let params = TokenReward::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(old.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::TokenReward {
+                layout: layout("old", old.dims(), &cu_seqlens, ok)?,
+                old: old.tokens(ok, tokens)?.expect("required"),
+                reference: ref_logps.tokens(ok, tokens)?.expect("required"),
+                rewards: rewards.list(ok)?,
+                mask: mask.tokens(ok, tokens)?,
+                by_sequence,
+                estimator: args.estimator,
+                params,
+            };
+            let out = device::TokenRewardOut {
+                rewards: if by_sequence { out_rewards.list(ok)? } else { out_rewards.tokens(ok, tokens)? },
+                kl: out_kl.list(ok)?,
+                status: out_status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::token_reward(kernels, stream, &x, &out) }
+            });
+        }
+        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let x = TokenReward {
             segments,
             old: old.tokens(ok, tokens)?.expect("required"),

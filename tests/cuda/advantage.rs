@@ -5,6 +5,7 @@ use truing_core::Dtype;
 use truing_core::advantage::{
     self as spec, Baseline, BatchStep, EpsKind, GroupOptions, Masks, Order, Scale, Single, StdKind,
 };
+use truing_core::catalog::{self, Kind};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, FloatsMut, Layout as Shape, Matrix, MatrixMut};
 use truing_core::sequence::Segments;
@@ -120,6 +121,9 @@ pub(super) fn all(context: &Context) -> usize {
             for way in 0..8 {
                 done += gae(context, kind, masks, way) + gae_backward(context, kind, masks, way);
             }
+        }
+        for way in 0..16 {
+            done += token_reward(context, kind, way);
         }
         for eps in [EpsKind::Add, EpsKind::SkipZero, EpsKind::VarianceAdd, EpsKind::VarianceMax] {
             for way in 0..6 {
@@ -387,6 +391,70 @@ fn gae_backward(context: &Context, kind: usize, masks: Masks, way: usize) -> usi
     memory::clear();
     let names = ["rewards", "values", "value_end"];
     (0..3).map(|k| got[k].check(&format!("{what}: {}", names[k]), &want[k])).sum()
+}
+fn token_reward(context: &Context, kind: usize, way: usize) -> usize {
+    let (n, packed, by_sequence, wide) = (300, way % 2 == 0, way % 3 == 0, way % 5 == 0);
+    let hostile = way % 4 > 1;
+    let (old, mask) = tokens(n, way as u64 + 20, hostile);
+    let (mut reference, masked) = (tokens(n, way as u64 + 40, false).0, way != 5);
+    if hostile {
+        (reference[71], reference[100], reference[210]) = (NAN as f64, INF as f64, -INF as f64);
+    }
+    let (old, reference) = (Numbers::new(kind, old), Numbers::new((kind + 1) % 4, reference));
+    let (segments, b) = layouts(packed, n);
+    let ends = (0..b).map(|k| match k {
+        3 if hostile => [NAN, INF][way / 4 % 2] as f64,
+        _ => k as f64 - 2.0,
+    });
+    let (ends, given) = (Numbers::new(3, ends.collect()), way != 7);
+    let estimator = catalog::find(Kind::Estimator, ["k1", "k2", "k3", "abs"][way / 4]).unwrap().about.id;
+    let params: &[f64] = match way % 4 {
+        0 => &[0.1],
+        1 => &[0.05, 0.3, -1.0, 1.5],
+        2 => &[0.0, 2.0],
+        _ => &[0.2],
+    };
+    let params = spec::TokenReward::params(params).unwrap();
+    let x = spec::TokenReward {
+        segments,
+        old: old.cpu(),
+        reference: reference.cpu(),
+        rewards: given.then(|| ends.cpu()),
+        mask: masked.then(|| Matrix::vector(&mask).into()),
+        by_sequence,
+        estimator,
+        params,
+    };
+    let m = if by_sequence { b } else { n };
+    let new = || ([Place::new(wide, m), Place::new(!wide, b)], vec![9u32; b]);
+    let (mut want, mut got) = (new(), new());
+    let [r, k] = &mut want.0;
+    let status = Some(MatrixMut::vector(&mut want.1));
+    let out = spec::TokenRewardOut { rewards: Some(r.cpu()), kl: Some(k.cpu()), status };
+    let what = format!("token_reward {kind} {way}");
+    cpu::token_reward(&truing_cpu::Context::default(), &x, out).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let x = device::TokenReward {
+        layout: layout(packed, n),
+        old: old.device(),
+        reference: reference.device(),
+        rewards: given.then(|| ends.device()),
+        mask: masked.then(|| vector(&mask, Dtype::U8)),
+        by_sequence,
+        estimator,
+        params,
+    };
+    let out = device::TokenRewardOut {
+        rewards: Some(got.0[0].device()),
+        kl: Some(got.0[1].device()),
+        status: Some(vector(&got.1, Dtype::U32)),
+    };
+    // SAFETY: as above.
+    unsafe { device::token_reward(context, STREAM, &x, &out) }.unwrap_or_else(|e| panic!("{what}: {e}"));
+    got.0.iter_mut().for_each(Place::fetch);
+    memory::down(&mut got.1);
+    memory::clear();
+    same(&format!("{what}: status"), &got.1, &want.1);
+    b + got.0[0].check(&format!("{what}: rewards"), &want.0[0]) + got.0[1].check(&format!("{what}: kl"), &want.0[1])
 }
 fn whiten(context: &Context, kind: usize, eps_kind: EpsKind, way: usize) -> usize {
     let n = [0, 1, 40, 1024, 2500, 5000][way];

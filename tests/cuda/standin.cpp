@@ -43,7 +43,8 @@ API standin_args(int family) {
     case 4: return sizeof(truing_divergence_args);
     case 5: return sizeof(truing_group_args);
     case 6: return sizeof(truing_gae_args);
-    default: return sizeof(truing_whiten_args);
+    case 7: return sizeof(truing_whiten_args);
+    default: return sizeof(truing_reward_args);
     }
 }
 
@@ -101,6 +102,7 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     else if (*k && !strncmp(name, "truing_group_", 13)) kernels[*k] = shim::launch<truing_group_args>;
     else if (*k && !strncmp(name, "truing_gae_", 11)) kernels[*k] = shim::launch<truing_gae_args>;
     else if (*k && !strncmp(name, "truing_whiten_", 14)) kernels[*k] = shim::launch<truing_whiten_args>;
+    else if (*k && !strncmp(name, "truing_reward_", 14)) kernels[*k] = shim::launch<truing_reward_args>;
     else if (*k && !strncmp(name, "truing_divergence_", 18)) kernels[*k] = shim::launch<truing_divergence_args>;
     else return 500;
     return 0;

@@ -225,6 +225,7 @@ both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids
 table = normal(S, 3)
 both("gdpo", lambda put: truing.multi_objective_advantage(put(table), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise", combined=True, status=True))
 values = normal(S, 130)
+both("token_reward", lambda put: truing.token_reward(put(old), put(refs), rewards=put(rewards), mask=put(live), level="token", estimator="k3", coef=0.05, kl=True, status=True))
 both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))
 both("gae backward", lambda put: truing.gae_backward(put(values), mask=put(live), masks="zero", gamma=0.99, lambda_policy=0.95))
 both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))

@@ -1863,10 +1863,10 @@ def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, context=
 
 def token_reward(
     old, ref_logps, rewards=None, *, estimator, level, coef, mask=None, cu_seqlens=None, kl_clamp=None, reward_min=None,
-    reward_max=None, out_rewards=True, kl=False, status=False, context=None,
+    reward_max=None, out_rewards=True, kl=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Rewards with a KL penalty: of tokens, the reward at the last live one, or of sequences (`level`)."""
-    call = Call(_abi.truing_token_reward_args, old, context)
+    call = Call(_abi.truing_token_reward_args, old, context, stream=stream)
     call.read(old=old, ref_logps=ref_logps, rewards=rewards, mask=mask, cu_seqlens=cu_seqlens)
     call.set(estimator=_catalog.entry(estimator).id, level=enum("level", "LEVEL", level))
     _numbers(call, coef, kl_clamp, reward_min, reward_max)
