@@ -336,6 +336,10 @@ else:
     p = [-40 * abs(normal(n)), -40 * abs(normal(n))]
     captured("dpo, 4096 pairs", lambda x: truing.losses.dpo(*x, layout="interleaved", reduction="mean"), fresh(*p), fresh(*[x.flip(0) for x in p]))
     captured("sequence, 64 x 128", lambda x: truing.sequence(*x, score="sum"), fresh(t[0]), fresh(t[1]))
+    rewards, starts = normal(n), torch.arange(0, n + 1, 8)
+    captured("group_advantage, 1024 groups of 8", lambda x: truing.group_advantage(*x, preset="grpo"), fresh(rewards, starts), fresh(rewards.flip(0), starts))
+    captured("gae, 64 x 128", lambda x: truing.gae(*x, masks="carry", gamma=0.99, lambda_policy=0.95), fresh(t[0], t[1]), fresh(t[1], t[0]))
+    captured("whiten, 64 x 128", lambda x: truing.whiten(*x, std_kind="unbiased", eps_kind="add"), fresh(t[0]), fresh(t[1]))
     print("| call from Python | us in a graph | us to enqueue |\n|---|---|---|\n" + "\n".join(table))
 
     # ---- a thread that has no current context, another device where there is one
