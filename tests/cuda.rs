@@ -225,7 +225,7 @@ fn planted_bugs_are_noticed() {
             "which &= which - 1) {\n                const int from = __ffs((int)which) - 1;",
             "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
         ),
-        ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
+        ("a sequence is summed up from its end", "segments.cuh", "own, k);", "own, 31 - k);"),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a barrier is missing before the student's gradient of the target",
