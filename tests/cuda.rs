@@ -198,14 +198,14 @@ fn planted_bugs_are_noticed() {
         (
             "one barrier is missing before the items are added up",
             "preference.cu",
-            "        __syncthreads();\n        // a term",
-            "        // a term",
+            "truing_summand(a, rank, k);\n        __syncthreads();",
+            "truing_summand(a, rank, k);",
         ),
         (
             "the sums of a cluster are read before they are there",
             "preference.cu",
-            "    truing_cluster_sync();\n    if (warp == 0) {",
-            "    if (warp == 0) {",
+            "    truing_cluster_sync();\n    if (rank == 0 && warp == 0) {",
+            "    if (rank == 0 && warp == 0) {",
         ),
         (
             "a barrier is missing before a batch is added up",
@@ -222,8 +222,8 @@ fn planted_bugs_are_noticed() {
         (
             "the partials of a pair are added out of turn",
             "preference.cu",
-            "which &= which - 1) {\n                const int from = __ffs((int)which) - 1;",
-            "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
+            "which &= which - 1) {\n            const int from = __ffs((int)which) - 1;",
+            "which &= ~(0x80000000u >> __clz((int)which))) {\n            const int from = 31 - __clz((int)which);",
         ),
         ("a sequence is summed up from its end", "segments.cuh", "own, k);", "own, 31 - k);"),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),

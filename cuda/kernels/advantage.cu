@@ -422,7 +422,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __gri
     bool any;
     const double policy = truing_lambda(a, range, any);
     const double decay[2] = {a.gamma * policy, a.gamma * a.lambda_value};
-    const bool with = a.values.data != 0, same = decay[0] == decay[1];
+    const bool with = a.values.data != 0;
     const double end = a.value_end.data ? truing_double_at(a.value_end, b) : 0.0, baseline = a.baseline.data ? truing_double_at(a.baseline, b) : 0.0;
     // what is behind the end: a value, or without values a return
     double value = with ? end : 0.0, carry[2];
@@ -440,15 +440,25 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __gri
         const double next = __shfl_sync(TRUING_ALL_LANES, v, behind ? (int)lane + __ffs((int)behind) : (int)lane);
         const double delta = with ? truing_product(a.gamma, behind ? next : value, r) - v : r;
         double mine[2] = {0.0, 0.0};
+        if (decay[0] != 0.0 && decay[1] != 0.0) {
+            // nothing but the chains waits
 #pragma unroll
-        for (int k = 31; k >= 0; k--) {
-            const double d = __shfl_sync(TRUING_ALL_LANES, delta, k);
-            if (!(which >> k & 1)) continue;
-            carry[0] = truing_product(decay[0], carry[0], d);
-            if (!same) carry[1] = truing_product(decay[1], carry[1], d);
-            if (lane == (truing_u32)k) {
+            for (int k = 31; k >= 0; k--) {
+                const double d = __shfl_sync(TRUING_ALL_LANES, delta, k), x = truing_fma(decay[0], carry[0], d), y = truing_fma(decay[1], carry[1], d);
+                carry[0] = which >> k & 1 ? x : carry[0];
+                carry[1] = which >> k & 1 ? y : carry[1];
+                mine[0] = lane == (truing_u32)k ? carry[0] : mine[0];
+                mine[1] = lane == (truing_u32)k ? carry[1] : mine[1];
+            }
+        } else {
+            for (int k = 31; k >= 0; k--) {
+                const double d = __shfl_sync(TRUING_ALL_LANES, delta, k);
+                if (!(which >> k & 1)) continue;
+                carry[0] = truing_product(decay[0], carry[0], d);
+                carry[1] = truing_product(decay[1], carry[1], d);
+                if (lane != (truing_u32)k) continue;
                 mine[0] = carry[0];
-                mine[1] = same ? carry[0] : carry[1];
+                mine[1] = carry[1];
             }
         }
         if (which) value = __shfl_sync(TRUING_ALL_LANES, v, __ffs((int)which) - 1);

@@ -2,13 +2,13 @@
 //
 // 1. truing_preference_items: a thread has an item, its value, partials and status.
 // 2. truing_preference_reduce: one block adds up, eight f64 chains over the items in order, joined by a fixed tree.
-// 3. truing_preference_scatter: a thread has a sequence (with pairs by index a warp, which looks for it in every pair) and
-//    adds the partials of its items in their order.
+// 3. truing_preference_scatter, for pairs by index: a warp has a sequence, looks for it in every pair and adds the partials of
+//    its items in their order.
 //
-// and behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
+// and for them behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
 //
-// Of a batch that is not too large, whose sequences belong to one item each, truing_preference_all does all of it, by one cluster:
-// items; then each sum by a block of its own, and the counts by another; then each item's gradients and status.
+// On devices with clusters 2 is truing_preference_sums: each sum by a block of its own, the counts by another. Where sequences
+// belong to one item each, 3 to 5 are truing_preference_settle: a thread has an item.
 #include "segments.cuh"
 
 enum { TRUING_INDEXED, TRUING_INTERLEAVED, TRUING_STACKED, TRUING_THREES, TRUING_THIRDS, TRUING_ROWS };
@@ -426,30 +426,22 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_preference_scatter(c
     const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     const double scale = a.totals[0];
     if (thread < a.items && a.grad_margin.data) a.second_sum[thread] = truing_of_margin(a, thread, scale);
-    const truing_u32 lanes = a.form == TRUING_INDEXED ? 32 : 1, lane = threadIdx.x % lanes;
-    const truing_i64 s = thread / lanes;
+    const truing_u32 lane = threadIdx.x % 32;
+    const truing_i64 s = thread / 32;
     if (s >= a.sequences) return;
     double g = a.first ? 0.0 : a.score_sum[s], k = a.first ? 0.0 : a.kl_sum[s];
-    if (scale == 0.0) {
-    } else if (a.form != TRUING_INDEXED) {
-        const bool blocks = a.form == TRUING_STACKED || a.form == TRUING_THIRDS;
-        const truing_i64 n = a.form == TRUING_ROWS ? 1 : a.form == TRUING_THREES ? 3 : 2;
-        if (blocks) truing_add(a, s % a.items, (int)(s / a.items), s, scale, g, k);
-        else truing_add(a, s / n, (int)(s % n), s, scale, g, k);
-    } else {
-        for (truing_i64 at = 0; at < a.items; at += 32) {
-            const truing_i64 i = at + lane;
-            truing_u32 roles = 0;
-            if (i < a.items && !(a.now[i] & TRUING_ROW_IGNORED)) {
-                const truing_members m = truing_members_of(a, i);
-                for (int q = 0; q < 3; q++) roles |= (truing_u32)(m.s[q] == s) << q;
-            }
-            for (truing_u32 which = __ballot_sync(TRUING_ALL_LANES, roles != 0); which != 0; which &= which - 1) {
-                const int from = __ffs((int)which) - 1;
-                const truing_u32 all = __shfl_sync(TRUING_ALL_LANES, roles, from);
-                for (int q = 0; q < 3; q++)
-                    if (all >> q & 1) truing_add(a, at + from, q, s, scale, g, k);
-            }
+    for (truing_i64 at = 0; at < (scale == 0.0 ? 0 : a.items); at += 32) {
+        const truing_i64 i = at + lane;
+        truing_u32 roles = 0;
+        if (i < a.items && !(a.now[i] & TRUING_ROW_IGNORED)) {
+            const truing_members m = truing_members_of(a, i);
+            for (int q = 0; q < 3; q++) roles |= (truing_u32)(m.s[q] == s) << q;
+        }
+        for (truing_u32 which = __ballot_sync(TRUING_ALL_LANES, roles != 0); which != 0; which &= which - 1) {
+            const int from = __ffs((int)which) - 1;
+            const truing_u32 all = __shfl_sync(TRUING_ALL_LANES, roles, from);
+            for (int q = 0; q < 3; q++)
+                if (all >> q & 1) truing_add(a, at + from, q, s, scale, g, k);
         }
     }
     if (lane != 0) return;
@@ -501,7 +493,6 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_finish(const
     if (a.out_counters.data) truing_tick(a, status);
 }
 
-#define TRUING_CLUSTER 8
 #define TRUING_WORKERS 512
 #define TRUING_SPAN 2048
 // What item i adds to a sum.
@@ -546,19 +537,20 @@ TRUING_FN void truing_settle(const truing_preference_args &a, truing_i64 i, doub
     truing_put(a.out_status, i, status);
     if (a.out_counters.data) truing_tick(a, status);
 }
-extern "C" __global__ __launch_bounds__(TRUING_WORKERS, 1) void truing_preference_all(const __grid_constant__ truing_preference_args a) {
+extern "C" __global__ __launch_bounds__(128) void truing_preference_settle(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < a.items) truing_settle(a, i, a.totals[0]);
+}
+extern "C" __global__ __launch_bounds__(TRUING_WORKERS, 1) void truing_preference_sums(const __grid_constant__ truing_preference_args a) {
     truing_wait();
     truing_let_go();
     TRUING_SHARED(double, tile, [2][TRUING_SPAN]);
     TRUING_SHARED(double, chains, [8]);
     TRUING_SHARED(truing_u32, marks, [3][TRUING_WORKERS / 32]);
-    TRUING_SHARED(double, scale, [1]);
     const truing_u32 rank = truing_cluster_rank(), thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
-    const truing_i64 own = (truing_i64)rank * TRUING_WORKERS + thread;
-    const truing_totals before = truing_totals_before(a);
     if (a.last && a.out_counters.data && rank == 0 && thread < 32) truing_put(a.out_counters, thread, (truing_i64)0);
-    for (truing_i64 i = own; i < a.items; i += TRUING_CLUSTER * TRUING_WORKERS) truing_item_of(a, i);
-    truing_cluster_sync();
     const bool statistics = a.first && a.out_statistics.data;
     const bool weights = statistics || a.reduction == TRUING_WEIGHTED_MEAN_OF;
     if (rank == TRUING_OF_LOSS || (rank == TRUING_OF_WEIGHT && weights) || (rank < TRUING_SUMS && statistics)) {
@@ -599,7 +591,7 @@ extern "C" __global__ __launch_bounds__(TRUING_WORKERS, 1) void truing_preferenc
         }
     }
     truing_cluster_sync();
-    if (warp == 0) {
+    if (rank == 0 && warp == 0) {
         const truing_u32 (&all)[3][TRUING_WORKERS / 32] = TRUING_PEER(marks, TRUING_SUMS);
         const bool some = lane < TRUING_WORKERS / 32;
         const truing_u32 live = __reduce_add_sync(TRUING_ALL_LANES, some ? all[0][lane] : 0), correct = __reduce_add_sync(TRUING_ALL_LANES, some ? all[1][lane] : 0);
@@ -611,12 +603,8 @@ extern "C" __global__ __launch_bounds__(TRUING_WORKERS, 1) void truing_preferenc
                 sums[TRUING_OF_CHOSEN] = truing_joined(TRUING_PEER(chains, TRUING_OF_CHOSEN));
                 sums[TRUING_OF_REJECTED] = truing_joined(TRUING_PEER(chains, TRUING_OF_REJECTED));
             }
-            const truing_totals t = truing_totals_of(a, sums, live, seen, before);
-            scale[0] = t.scale;
-            if (rank == 0) truing_report(a, t, sums, live, correct);
+            truing_report(a, truing_totals_of(a, sums, live, seen, truing_totals_before(a)), sums, live, correct);
         }
     }
-    __syncthreads();
-    for (truing_i64 i = own; i < a.items; i += TRUING_CLUSTER * TRUING_WORKERS) truing_settle(a, i, scale[0]);
-    truing_cluster_sync(); // the others have read this block's sums
+    truing_cluster_sync(); // the first has read the others' sums
 }
