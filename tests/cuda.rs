@@ -166,8 +166,7 @@ fn kernels_give_the_bits_of_the_cpu() {
     // one is of a device without clusters
     for (order, cases, major) in [("7", "all", "9"), ("0", "few", "8"), ("1", "few", "9")] {
         for test in BITS {
-            let vars =
-                [("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases), ("TRUING_STANDIN_MAJOR", major)];
+            let vars = [("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases), ("TRUING_STANDIN_MAJOR", major)];
             let (ok, said) = child(dir, test, &vars);
             assert!(ok, "{test}, order {order}:\n{said}");
             all += counted(&said, "values compared");
