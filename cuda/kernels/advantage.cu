@@ -513,7 +513,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_backward(const __gr
 }
 
 enum { TRUING_EPS_ADD = 1, TRUING_EPS_SKIP_ZERO, TRUING_EPS_VARIANCE_ADD, TRUING_EPS_VARIANCE_MAX };
-#define TRUING_PART 1024
+#define TRUING_PORTION 1024
 struct truing_whiten_args {
     truing_view values, mask, counts, states, out_values, out_state, out_moments, out_status;
     double *parts;     // [parts, 3]: number, mean, squares
@@ -530,13 +530,13 @@ TRUING_FN double truing_eight(double x) {
     for (int w = 1; w < 8; w *= 2) x = x + __shfl_xor_sync(TRUING_ALL_LANES, x, w);
     return x;
 }
-extern "C" __global__ __launch_bounds__(TRUING_PART, 1) void truing_whiten_parts(const __grid_constant__ truing_whiten_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_PORTION, 1) void truing_whiten_parts(const __grid_constant__ truing_whiten_args a) {
     truing_wait();
     truing_let_go();
-    __shared__ double values[TRUING_PART], weights[TRUING_PART];
-    __shared__ truing_u32 of_warp[TRUING_PART / 32], marks[TRUING_PART / 32];
+    __shared__ double values[TRUING_PORTION], weights[TRUING_PORTION];
+    __shared__ truing_u32 of_warp[TRUING_PORTION / 32], marks[TRUING_PORTION / 32];
     const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32;
-    const truing_i64 i = (truing_i64)blockIdx.x * TRUING_PART + thread;
+    const truing_i64 i = (truing_i64)blockIdx.x * TRUING_PORTION + thread;
     const bool counted = i < a.rows && truing_counted(a, i);
     const double x = counted ? truing_double_at(a.values, i) : 0.0;
     const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, counted);
@@ -549,7 +549,7 @@ extern "C" __global__ __launch_bounds__(TRUING_PART, 1) void truing_whiten_parts
     }
     __syncthreads();
     truing_u32 place = (truing_u32)__popc(which & ((1u << lane) - 1)), held = 0;
-    for (truing_u32 k = 0; k < TRUING_PART / 32; k++) {
+    for (truing_u32 k = 0; k < TRUING_PORTION / 32; k++) {
         if (k < warp) place += of_warp[k];
         held += of_warp[k];
     }
