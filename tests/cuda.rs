@@ -19,6 +19,8 @@ use truing_tests::{Data, Random, same};
 
 #[path = "cuda/abi.rs"]
 mod abi;
+#[path = "cuda/advantage.rs"]
+mod advantage;
 #[path = "cuda/divergence.rs"]
 mod divergence;
 #[path = "cuda/policy.rs"]
@@ -62,7 +64,8 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 5] = ["logprob", "sequence", "preference", "policy", "divergence"];
+const FAMILIES: [&str; 9] =
+    ["logprob", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward"];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
     Command::new("g++")
@@ -79,8 +82,10 @@ fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String
 fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_forms: bool) -> Child {
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
+    // one text with the arguments of four
+    let text = if ["group", "gae", "whiten", "reward"].contains(&family) { "advantage" } else { family };
     flags.extend([
-        format!("-DTRUING_PART=<{family}.{}>", if few_forms { "cuh" } else { "cu" }),
+        format!("-DTRUING_PART=<{text}.{}>", if few_forms { "cuh" } else { "cu" }),
         format!("-DTRUING_FAMILY={family}"),
     ]);
     flags.extend(few_forms.then(|| "-DTRUING_FEW_FORMS".to_string()));
@@ -158,9 +163,11 @@ fn kernels_give_the_bits_of_the_cpu() {
     let dir = optimised();
     let mut all = 0;
     // a shuffled order, in which copies are late too, takes every case
-    for (order, cases) in [("7", "all"), ("0", "few"), ("1", "few")] {
+    // one is of a device without clusters
+    for (order, cases, major) in [("7", "all", "9"), ("0", "few", "8"), ("1", "few", "9")] {
         for test in BITS {
-            let (ok, said) = child(dir, test, &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
+            let vars = [("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases), ("TRUING_STANDIN_MAJOR", major)];
+            let (ok, said) = child(dir, test, &vars);
             assert!(ok, "{test}, order {order}:\n{said}");
             all += counted(&said, "values compared");
         }
@@ -234,8 +241,14 @@ fn planted_bugs_are_noticed() {
         (
             "one barrier is missing before the items are added up",
             "preference.cu",
-            "        __syncthreads();\n        // a term",
-            "        // a term",
+            "truing_summand(a, rank, k);\n        __syncthreads();",
+            "truing_summand(a, rank, k);",
+        ),
+        (
+            "the sums of a cluster are read before they are there",
+            "preference.cu",
+            "    truing_cluster_sync();\n    if (rank == 0 && warp == 0) {",
+            "    if (rank == 0 && warp == 0) {",
         ),
         (
             "a barrier is missing behind a tile of tokens",
@@ -246,10 +259,10 @@ fn planted_bugs_are_noticed() {
         (
             "the partials of a pair are added out of turn",
             "preference.cu",
-            "which &= which - 1) {\n                const int from = __ffs((int)which) - 1;",
-            "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
+            "which &= which - 1) {\n            const int from = __ffs((int)which) - 1;",
+            "which &= ~(0x80000000u >> __clz((int)which))) {\n            const int from = 31 - __clz((int)which);",
         ),
-        ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
+        ("a sequence is summed up from its end", "segments.cuh", "own, k);", "own, 31 - k);"),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a barrier is missing before the student's gradient of the target",
@@ -821,8 +834,12 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 3] =
-            [("sequence", sequences), ("preference", preference::all), ("policy", policy::all)];
+        let families: [(&str, fn(&Context) -> usize); 4] = [
+            ("sequence", sequences),
+            ("preference", preference::all),
+            ("policy", policy::all),
+            ("advantage", advantage::all),
+        ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
         if only.is_none() {
             done += abi::all();
@@ -1227,6 +1244,10 @@ fn child_host() {
         truing_cuda::preference::ARGS,
         truing_cuda::policy::ARGS,
         truing_cuda::divergence::ARGS,
+        truing_cuda::advantage::ARGS[0],
+        truing_cuda::advantage::ARGS[1],
+        truing_cuda::advantage::ARGS[2],
+        truing_cuda::advantage::ARGS[3],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1259,7 +1280,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 4;
+    let files = 5;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

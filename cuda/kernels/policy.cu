@@ -1,7 +1,7 @@
 // Policy losses of tokens, sequences and estimators: core/src/policy.rs, with its bits.
 //
-// 1. truing_policy_count: a warp counts the tokens of a sequence. 2. truing_policy_totals: what the means divide by; for few
-//    sequences 1 does it.
+// 1. truing_policy_count: a warp counts the tokens of a sequence. 2. truing_policy_totals: what the means divide by; of a small
+//    batch 1 does it, a block of threads has all of it then.
 // 3. truing_policy_<kind>: a block has a sequence, 256 tokens at a time, a thread each: entry, estimator, gradient, status.
 //    The sums are 16 f64 chains by position, a lane each, joined by a fixed tree; a few are one chain over all tokens.
 //    The block that ends last adds up the sequences in order.
@@ -19,7 +19,7 @@ enum { S_MAIN, S_KL, S_CLIP, S_RATIO = 5, S_LEAST, S_MOST, S_K1, S_K3, S_VALUE, 
        S_COUNT = 18 };
 // Totals of the batch.
 enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS, T_SEQUENCES, T_TICKET };
-#define TRUING_FEW 32 // sequences
+#define TRUING_FEW 1024 // threads of the block that has a small batch
 
 struct truing_policy_args {
     truing_view logps, old, reference, sampler, kl_reference, entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
@@ -49,15 +49,18 @@ TRUING_FN double truing_share(double base, truing_u32 mode, truing_u32 length) {
     return truing_by_length(mode) ? base / (double)(length > 1 ? length : 1) : base;
 }
 
-TRUING_FN void truing_count(const truing_policy_args &a) {
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+TRUING_FN bool truing_by_weights(const truing_policy_args &a) {
+    return a.denominator == TRUING_BY_TOKEN_WEIGHTS || a.bonus_denominator == TRUING_BY_TOKEN_WEIGHTS;
+}
+TRUING_FN void truing_count(const truing_policy_args &a, truing_i64 b) {
     const truing_u32 lane = threadIdx.x & 31;
-    if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     truing_u32 count = 0, length = 0, bonus = 0;
     double weights = 0.0;
-    const bool sums = a.denominator == TRUING_BY_TOKEN_WEIGHTS || a.bonus_denominator == TRUING_BY_TOKEN_WEIGHTS;
-    for (truing_i64 at = 0; at < range.n; at += 32) {
+    const bool sums = truing_by_weights(a), looks = a.mask.data || a.counts_kept || a.bonus_counts || sums;
+    if (!looks && lane == 0) count = length = bonus = (truing_u32)range.n;
+#pragma unroll 4
+    for (truing_i64 at = 0; at < (looks ? range.n : 0); at += 32) {
         const truing_i64 i = range.start + at + lane;
         const bool live = at + lane < range.n && truing_set(a.mask, i), kept = live && truing_kept(a, b, i);
         count += live;
@@ -85,13 +88,14 @@ TRUING_FN truing_tally truing_tally_of(const truing_u32 *x, truing_i64 n) {
         tokens += x[b];
         some += x[b] != 0;
     }
-    truing_tally t;
-    t.tokens = t.sequences = 0;
     // whole numbers: any order will do
-    for (int k = 0; k < 32; k++) {
-        t.tokens += __shfl_sync(TRUING_ALL_LANES, tokens, k);
-        t.sequences += __shfl_sync(TRUING_ALL_LANES, some, k);
+    for (int w = 16; w > 0; w /= 2) {
+        tokens += __shfl_xor_sync(TRUING_ALL_LANES, tokens, w);
+        some += __shfl_xor_sync(TRUING_ALL_LANES, some, w);
     }
+    truing_tally t;
+    t.tokens = tokens;
+    t.sequences = some;
     return t;
 }
 TRUING_FN double truing_denominator(truing_u32 mode, truing_u32 nonempty, truing_u32 denominator, double normaliser, double max_length, truing_tally t,
@@ -113,9 +117,12 @@ TRUING_FN void truing_totals(const truing_policy_args &a) {
     const truing_tally all = truing_tally_of(a.counts, a.sequences), own = truing_tally_of(a.lengths, a.sequences);
     const truing_tally bonus = truing_tally_of(a.bonus_lengths, a.sequences);
     a.counters[threadIdx.x] = 0;
-    if (threadIdx.x != 0) return;
     double weights = 0.0;
-    for (truing_i64 b = 0; b < a.sequences; b++) weights += a.weights[b];
+    for (truing_i64 at = 0; at < (truing_by_weights(a) ? a.sequences : 0); at += 32) {
+        const bool here = at + threadIdx.x < a.sequences;
+        weights = truing_chain(weights, here ? a.weights[at + threadIdx.x] : 0.0, __ballot_sync(TRUING_ALL_LANES, here));
+    }
+    if (threadIdx.x != 0) return;
     const double d = truing_denominator(a.mode, a.nonempty, a.denominator, a.normaliser, a.max_length, own, a.sequences, weights);
     const double e = truing_denominator(a.bonus_mode, a.bonus_nonempty, a.bonus_denominator, a.bonus_normaliser, a.bonus_max_length, bonus, a.sequences, weights);
     const bool nothing = own.tokens == 0 || d == 0.0, none = bonus.tokens == 0 || e == 0.0;
@@ -129,16 +136,19 @@ TRUING_FN void truing_totals(const truing_policy_args &a) {
     *truing_ticket(a) = 0;
 }
 
-// A warp for each sequence. If they are few, one block of threads has them all, and forms the totals too.
-extern "C" __global__ __launch_bounds__(32 * TRUING_FEW) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
+// A warp for each sequence. Of a small batch one block of threads has them all, and forms the totals too.
+extern "C" __global__ __launch_bounds__(TRUING_FEW) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
     truing_wait();
-    truing_count(a);
-    if (a.sequences > TRUING_FEW) return;
+    truing_let_go();
+    const truing_i64 many = (truing_i64)gridDim.x * (blockDim.x / 32);
+    for (truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32; b < a.sequences; b += many) truing_count(a, b);
+    if (blockDim.x != TRUING_FEW) return;
     __syncthreads();
     if (threadIdx.x < 32) truing_totals(a);
 }
 extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __grid_constant__ truing_policy_args a) {
     truing_wait();
+    truing_let_go();
     truing_totals(a);
 }
 
@@ -385,6 +395,9 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     const double bonus_grad = a.bonus ? truing_times(truing_share(a.totals[T_BONUS_BASE], a.bonus_mode, a.bonus_lengths[b]), -a.bonus_coef * factor) : 0.0;
 
     double sum = 0.0; // of this thread's chain
+    // a chain of all tokens, if what it adds up is there
+    const bool alone = half == C_IMPORTANCE || half == C_IMPORTANCE_SQ ? a.importance.data != 0
+                       : (half == C_OWN || half == C_OWN_WEIGHTED) && KIND == TRUING_SEQUENCE && a.each;
     double least = TRUING_INF, most = -TRUING_INF;
     truing_u32 status = 0, kept = 0, clip[3] = {0, 0, 0};
     if (thread < 2) s.broken[thread] = 0;
@@ -498,7 +511,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         if (thread == 0) s.broken[turn ^ 1] = 0;
         if (half < C_CHAINS) {
             sum = truing_by_position(s.column[half], sum);
-        } else if (half == C_LEAST || half == C_MOST) {
+        } else if (figures && (half == C_LEAST || half == C_MOST)) {
             // of two zeros the first counts: lanes take theirs in order, then lane after lane
             double best = half == C_LEAST ? TRUING_INF : -TRUING_INF;
             for (int k = thread & 15; k < TRUING_TOKENS; k += 16) {
@@ -506,7 +519,8 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 best = half == C_LEAST ? (y < best ? y : best) : (y > best ? y : best);
             }
             s.column[half][thread & 15] = best;
-        } else if (half < C_COUNT && (thread & 15) == 0) {
+        } else if (alone && (thread & 15) == 0) {
+#pragma unroll 16
             for (int k = 0; k < TRUING_TOKENS; k++) sum = sum + s.column[half][k];
         }
         if (here) {
@@ -545,7 +559,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             truing_put(a.grad_entropy, i, t.bonus_on ? (float)bonus_grad : 0.0f);
         }
         __syncthreads();
-        if (thread == 0)
+        if (figures && thread == 0)
             for (int k = 0; k < 16; k++) {
                 const double y = s.column[C_LEAST][k], z = s.column[C_MOST][k];
                 least = y < least ? y : least;
@@ -626,34 +640,53 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
     truing_put(a.out_sequence_status, b, status);
 }
-// Adds up the sequences in order, by the first warp of a block.
+#define TRUING_GATHERED 64 // sequences
+// Adds up the sequences in order, by a block of TRUING_TOKENS threads.
 TRUING_FN void truing_finish(const truing_policy_args &a) {
-    __shared__ double all[S_COUNT];
+    __shared__ double tile[S_COUNT * TRUING_GATHERED], all[S_COUNT];
     const truing_u32 lane = threadIdx.x;
     // written by other multiprocessors
     const volatile double *sums = a.sums;
     const volatile truing_u64 *counters = a.counters;
     const bool nothing = a.totals[T_NOTHING] != 0.0;
-    // a lane has a sum, over the sequences in order
+    const truing_u64 counter = lane < 32 ? counters[lane] : 0;
+    // a thread has a sum, over the sequences in order
     double sum = lane == S_LEAST ? TRUING_INF : lane == S_MOST ? -TRUING_INF : 0.0;
-    if (lane < S_COUNT)
-        for (truing_i64 b = 0; b < a.sequences; b++) {
-            const double x = sums[b * S_COUNT + lane];
-            if (lane == S_LEAST) sum = a.counts[b] > 0 && x < sum ? x : sum;
-            else if (lane == S_MOST) sum = a.counts[b] > 0 && x > sum ? x : sum;
-            else if (lane != S_TERM) sum += x;
-            else if (a.coef != 0.0) sum += truing_times(x, truing_share(a.totals[T_BASE], a.mode, a.lengths[b]));
+    for (truing_i64 at = 0; at < a.sequences; at += TRUING_GATHERED) {
+        const truing_u32 many = a.sequences - at < TRUING_GATHERED ? (truing_u32)(a.sequences - at) : TRUING_GATHERED;
+        for (truing_u32 k = lane; k < many * S_COUNT; k += TRUING_TOKENS) {
+            const truing_i64 b = at + k / S_COUNT;
+            const truing_u32 which = k % S_COUNT;
+            double x = sums[at * S_COUNT + k];
+            // a sequence without a token is no candidate
+            if (which == S_LEAST || which == S_MOST) x = a.counts[b] > 0 ? x : TRUING_NAN;
+            if (which == S_TERM) x = a.coef != 0.0 ? truing_times(x, truing_share(a.totals[T_BASE], a.mode, a.lengths[b])) : 0.0;
+            tile[which * TRUING_GATHERED + k / S_COUNT] = x;
         }
+        __syncthreads();
+        if (lane < S_COUNT) {
+            const double *x = tile + lane * TRUING_GATHERED;
+#pragma unroll 8
+            for (truing_u32 k = 0; k < many; k++) {
+                if (lane == S_LEAST) sum = x[k] < sum ? x[k] : sum;
+                else if (lane == S_MOST) sum = x[k] > sum ? x[k] : sum;
+                else sum += x[k];
+            }
+        }
+        __syncthreads();
+    }
     if (lane < S_COUNT) all[lane] = sum;
+    __syncthreads();
+    if (lane >= 32) return;
+    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
+    const bool known = (__ballot_sync(TRUING_ALL_LANES, counter > 0) & reasons) != 0;
+    truing_put(a.out_counters, lane, (truing_i64)counter + (1u << lane == TRUING_ROW_EMPTY && nothing));
     __syncwarp();
     if (lane != 0) return;
     const double main = nothing ? 0.0 : all[S_VALUE], kl = nothing ? 0.0 : all[S_TERM];
     const double kl_term = a.coef != 0.0 ? a.coef * kl : 0.0;
     const double bonus = a.bonus && a.totals[T_BONUS_NOTHING] == 0.0 ? -a.bonus_coef * all[S_BONUS] : 0.0;
     const double loss = main + kl_term + bonus;
-    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
-    bool known = false;
-    for (int k = 0; k < 32; k++) known |= (reasons >> k & 1) && counters[k] > 0;
     bool beyond = !truing_finite(loss) && !known;
     if (a.out_loss.data) {
         beyond |= truing_overflow(loss, a.out_loss) != 0;
@@ -669,12 +702,7 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
                               all[S_WEIGHT], all[S_WEIGHT_SQ], all[S_KL], all[S_MAIN], a.totals[T_DENOMINATOR]};
         for (int k = 0; k < 32; k++) truing_put(a.out_statistics, k, k < 17 ? s[k] : 0.0);
     }
-    if (a.out_counters.data)
-        for (int k = 0; k < 32; k++) {
-            const truing_u32 bit = 1u << k;
-            const truing_i64 more = (bit == TRUING_ROW_OVERFLOW && beyond) + (bit == TRUING_ROW_EMPTY && nothing);
-            truing_put(a.out_counters, k, (truing_i64)counters[k] + more);
-        }
+    if (a.out_counters.data && beyond) *truing_row<truing_i64>(a.out_counters, __ffs(TRUING_ROW_OVERFLOW) - 1) += 1;
 }
 // The block that ends last adds up.
 TRUING_FN void truing_close(const truing_policy_args &a) {
@@ -686,26 +714,29 @@ TRUING_FN void truing_close(const truing_policy_args &a) {
         __threadfence();
     }
     __syncthreads();
-    if (last && threadIdx.x < 32) truing_finish(a);
+    if (last) truing_finish(a);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_token(const __grid_constant__ truing_policy_args a) {
     truing_wait();
+    truing_let_go();
     truing_policy<TRUING_TOKEN>(a);
     truing_close(a);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_sequence(const __grid_constant__ truing_policy_args a) {
     truing_wait();
+    truing_let_go();
     truing_policy<TRUING_SEQUENCE>(a);
     truing_close(a);
 }
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
     truing_wait();
+    truing_let_go();
     truing_policy<TRUING_ESTIMATOR>(a);
     truing_close(a);
 }
 
 // Of no sequence at all.
-extern "C" __global__ __launch_bounds__(32) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
     truing_wait();
     truing_finish(a);
 }

@@ -2,10 +2,13 @@
 //
 // 1. truing_preference_items: a thread has an item, its value, partials and status.
 // 2. truing_preference_reduce: one block adds up, eight f64 chains over the items in order, joined by a fixed tree.
-// 3. truing_preference_scatter: a thread has a sequence (with pairs by index a warp, which looks for it in every pair) and
-//    adds the partials of its items in their order.
+// 3. truing_preference_scatter, for pairs by index: a warp has a sequence, looks for it in every pair and adds the partials of
+//    its items in their order.
 //
-// and behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
+// and for them behind the last term, where a status is wanted, 4. truing_preference_mark and 5. truing_preference_finish.
+//
+// On devices with clusters 2 is truing_preference_sums: each sum by a block of its own, the counts by another. Where sequences
+// belong to one item each, 3 to 5 are truing_preference_settle: a thread has an item.
 #include "segments.cuh"
 
 enum { TRUING_INDEXED, TRUING_INTERLEAVED, TRUING_STACKED, TRUING_THREES, TRUING_THIRDS, TRUING_ROWS };
@@ -151,10 +154,7 @@ TRUING_FN truing_item truing_row_item(const truing_preference_args &a, truing_i6
 TRUING_FN double truing_reward(const truing_preference_args &a, truing_i64 s, double beta) {
     return beta * (truing_score(a, s) + (truing_reads(a, TRUING_SLOT_KL) ? truing_each(a.kl, s, 0.0) : 0.0));
 }
-extern "C" __global__ __launch_bounds__(128) void truing_preference_items(const __grid_constant__ truing_preference_args a) {
-    truing_wait();
-    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= a.items) return;
+TRUING_FN void truing_item_of(const truing_preference_args &a, truing_i64 i) {
     const bool live = !a.item_mask.data || truing_int_at(a.item_mask, i) != 0;
     const double given = live ? truing_each(a.item_weight, i, 1.0) : 0.0;
     const bool on = live && (a.weighs || given != 0.0);
@@ -251,6 +251,12 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_items(const 
     }
     a.status[i] = status;
 }
+extern "C" __global__ __launch_bounds__(128) void truing_preference_items(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < a.items) truing_item_of(a, i);
+}
 
 // In the sum, and a source of gradients.
 TRUING_FN bool truing_counts(const truing_preference_args &a, truing_u32 now) {
@@ -259,11 +265,68 @@ TRUING_FN bool truing_counts(const truing_preference_args &a, truing_u32 now) {
 TRUING_FN double truing_weight(const truing_preference_args &a, truing_i64 i) {
     return a.weighs ? 1.0 : truing_each(a.item_weight, i, 1.0);
 }
+enum { TRUING_OF_LOSS, TRUING_OF_WEIGHT, TRUING_OF_CHOSEN, TRUING_OF_REJECTED, TRUING_SUMS };
+// Counts each bit.
+TRUING_FN void truing_tick(const truing_preference_args &a, truing_u32 bits) {
+    for (; bits != 0; bits &= bits - 1) atomicAdd(truing_row<truing_u64>(a.out_counters, __ffs((int)bits) - 1), (truing_u64)1);
+}
+// What the items come to.
+struct truing_totals {
+    double scale, loss, divisor;
+    truing_u32 seen;
+    bool empty;
+};
+// Eight chains.
+TRUING_FN double truing_joined(const double *s) { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])); }
+// Of the terms before.
+TRUING_FN truing_totals truing_totals_before(const truing_preference_args &a) {
+    truing_totals t;
+    t.scale = t.loss = t.divisor = 0.0;
+    t.seen = 0;
+    t.empty = false;
+    if (!a.first) {
+        t.loss = a.totals[1];
+        t.seen = (truing_u32)a.totals[2];
+        t.empty = a.totals[3] != 0.0;
+    }
+    return t;
+}
+TRUING_FN truing_totals truing_totals_of(const truing_preference_args &a, const double *sums, truing_u32 live, truing_u32 seen, truing_totals t) {
+    double divisor = a.reduction == TRUING_MEAN_OF ? (double)live : a.reduction == TRUING_WEIGHTED_MEAN_OF ? sums[TRUING_OF_WEIGHT] : 1.0;
+    if (a.normaliser != 0.0) divisor = a.normaliser;
+    const bool nothing = live == 0 || divisor == 0.0;
+    t.divisor = divisor;
+    t.scale = nothing ? 0.0 : a.weight / divisor;
+    t.empty |= nothing;
+    t.seen |= seen;
+    if (t.scale != 0.0) t.loss += a.weight * (sums[TRUING_OF_LOSS] / divisor);
+    return t;
+}
+// By one thread; counters hold 0.
+TRUING_FN void truing_report(const truing_preference_args &a, const truing_totals &t, const double *sums, truing_u32 live, truing_u32 correct) {
+    a.totals[0] = t.scale;
+    a.totals[1] = t.loss;
+    a.totals[2] = (double)t.seen;
+    a.totals[3] = t.empty ? 1.0 : 0.0;
+    if (a.first && a.out_statistics.data) {
+        const double all[7] = {(double)live, sums[TRUING_OF_WEIGHT], sums[TRUING_OF_LOSS], sums[TRUING_OF_CHOSEN],
+                               sums[TRUING_OF_REJECTED], (double)correct, t.divisor};
+        for (int k = 0; k < 16; k++) truing_put(a.out_statistics, k, k < 7 ? all[k] : 0.0);
+    }
+    if (!a.last) return;
+    bool beyond = !truing_finite(t.loss) && !(t.seen & (TRUING_EXPLAINED | TRUING_ROW_OVERFLOW));
+    if (a.out_loss.data) {
+        beyond |= truing_overflow(t.loss, a.out_loss) != 0;
+        truing_put_real(a.out_loss, 0, t.loss);
+    }
+    if (a.out_counters.data && beyond) truing_tick(a, TRUING_ROW_OVERFLOW);
+    if (a.out_counters.data && t.empty) truing_tick(a, TRUING_ROW_EMPTY);
+}
 #define TRUING_TILE 1024
 #define TRUING_ADDERS 1024 // threads: they are loads under way, which few threads would wait for one after the other
-enum { TRUING_OF_LOSS, TRUING_OF_WEIGHT, TRUING_OF_CHOSEN, TRUING_OF_REJECTED, TRUING_SUMS };
 extern "C" __global__ __launch_bounds__(TRUING_ADDERS) void truing_preference_reduce(const __grid_constant__ truing_preference_args a) {
     truing_wait();
+    truing_let_go();
     __shared__ double tile[TRUING_SUMS][TRUING_TILE], chains[TRUING_SUMS][8];
     __shared__ truing_u32 live_of[TRUING_ADDERS / 32], correct_of[TRUING_ADDERS / 32], seen_of[TRUING_ADDERS / 32];
     const truing_u32 thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
@@ -327,51 +390,20 @@ extern "C" __global__ __launch_bounds__(TRUING_ADDERS) void truing_preference_re
     seen = __reduce_or_sync(TRUING_ALL_LANES, seen_of[lane]);
     if (lane != 0) return;
     double sums[TRUING_SUMS];
-    for (int k = 0; k < TRUING_SUMS; k++) {
-        const double *s = chains[k];
-        sums[k] = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-    }
-    double divisor = a.reduction == TRUING_MEAN_OF ? (double)live : a.reduction == TRUING_WEIGHTED_MEAN_OF ? sums[TRUING_OF_WEIGHT] : 1.0;
-    if (a.normaliser != 0.0) divisor = a.normaliser;
-    const bool nothing = live == 0 || divisor == 0.0;
-    const double scale = nothing ? 0.0 : a.weight / divisor;
-    double loss = a.first ? 0.0 : a.totals[1];
-    bool empty = nothing;
-    if (!a.first) {
-        seen |= (truing_u32)a.totals[2];
-        empty |= a.totals[3] != 0.0;
-    }
-    if (scale != 0.0) loss += a.weight * (sums[TRUING_OF_LOSS] / divisor);
-    a.totals[0] = scale;
-    a.totals[1] = loss;
-    a.totals[2] = (double)seen;
-    a.totals[3] = empty ? 1.0 : 0.0;
-    if (a.first && a.out_statistics.data) {
-        const double all[7] = {(double)live, sums[TRUING_OF_WEIGHT], sums[TRUING_OF_LOSS], sums[TRUING_OF_CHOSEN],
-                               sums[TRUING_OF_REJECTED], (double)correct, divisor};
-        for (int k = 0; k < 16; k++) truing_put(a.out_statistics, k, k < 7 ? all[k] : 0.0);
-    }
-    if (!a.last) return;
-    bool beyond = !truing_finite(loss) && !(seen & (TRUING_EXPLAINED | TRUING_ROW_OVERFLOW));
-    if (a.out_loss.data) {
-        beyond |= truing_overflow(loss, a.out_loss) != 0;
-        truing_put_real(a.out_loss, 0, loss);
-    }
-    if (a.out_counters.data)
-        for (int k = 0; k < 32; k++) {
-            const truing_u32 bit = 1u << k;
-            truing_put(a.out_counters, k, (truing_i64)((bit == TRUING_ROW_OVERFLOW && beyond) || (bit == TRUING_ROW_EMPTY && empty)));
-        }
+    for (int k = 0; k < TRUING_SUMS; k++) sums[k] = truing_joined(chains[k]);
+    const truing_totals t = truing_totals_of(a, sums, live, seen, truing_totals_before(a));
+    if (a.last && a.out_counters.data)
+        for (int k = 0; k < 32; k++) truing_put(a.out_counters, k, (truing_i64)0);
+    truing_report(a, t, sums, live, correct);
 }
-
 // The factor of an item's partials; 0: none are added.
-TRUING_FN double truing_factor(const truing_preference_args &a, truing_i64 i) {
+TRUING_FN double truing_factor(const truing_preference_args &a, truing_i64 i, double scale) {
     if (!truing_counts(a, a.now[i])) return 0.0;
     const double upstream = truing_each(a.grad_output, a.unreduced ? i : 0, 1.0), weight = truing_weight(a, i);
-    return weight == 0.0 ? 0.0 : a.totals[0] * a.grad_scale * upstream * weight;
+    return weight == 0.0 ? 0.0 : scale * a.grad_scale * upstream * weight;
 }
-TRUING_FN void truing_add(const truing_preference_args &a, truing_i64 i, int role, truing_i64 s, double &g, double &k) {
-    const double c = truing_factor(a, i);
+TRUING_FN void truing_add(const truing_preference_args &a, truing_i64 i, int role, truing_i64 s, double scale, double &g, double &k) {
+    const double c = truing_factor(a, i, scale);
     if (c == 0.0 || (role == 2 && !(a.partials & TRUING_SLOT_ANCHOR))) return;
     double x = truing_times(role == 0 ? a.a[i] : role == 1 ? a.b[i] : a.third[i], c);
     if (a.divides) {
@@ -381,41 +413,35 @@ TRUING_FN void truing_add(const truing_preference_args &a, truing_i64 i, int rol
     g += x;
     if (role < 2 && (a.partials & TRUING_SLOT_KL)) k += truing_times(role == 0 ? a.kl_a[i] : a.kl_b[i], c);
 }
-extern "C" __global__ __launch_bounds__(128) void truing_preference_scatter(const __grid_constant__ truing_preference_args a) {
+// Of a margin or a baseline.
+TRUING_FN double truing_of_margin(const truing_preference_args &a, truing_i64 i, double scale) {
+    const double g = a.first ? 0.0 : a.second_sum[i];
+    const bool has = (a.partials & (TRUING_SLOT_MARGIN | TRUING_SLOT_BASELINE)) != 0;
+    const double c = scale != 0.0 && has ? truing_factor(a, i, scale) : 0.0;
+    return c != 0.0 ? g + truing_times(a.second[i], c) : g;
+}
+extern "C" __global__ __launch_bounds__(128, 4) void truing_preference_scatter(const __grid_constant__ truing_preference_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    const bool scale = a.totals[0] != 0.0;
-    if (thread < a.items && a.grad_margin.data) {
-        double g = a.first ? 0.0 : a.second_sum[thread];
-        const bool has = (a.partials & (TRUING_SLOT_MARGIN | TRUING_SLOT_BASELINE)) != 0;
-        const double c = scale && has ? truing_factor(a, thread) : 0.0;
-        if (c != 0.0) g += truing_times(a.second[thread], c);
-        a.second_sum[thread] = g;
-    }
-    const truing_u32 lanes = a.form == TRUING_INDEXED ? 32 : 1, lane = threadIdx.x % lanes;
-    const truing_i64 s = thread / lanes;
+    const double scale = a.totals[0];
+    if (thread < a.items && a.grad_margin.data) a.second_sum[thread] = truing_of_margin(a, thread, scale);
+    const truing_u32 lane = threadIdx.x % 32;
+    const truing_i64 s = thread / 32;
     if (s >= a.sequences) return;
     double g = a.first ? 0.0 : a.score_sum[s], k = a.first ? 0.0 : a.kl_sum[s];
-    if (!scale) {
-    } else if (a.form != TRUING_INDEXED) {
-        const bool blocks = a.form == TRUING_STACKED || a.form == TRUING_THIRDS;
-        const truing_i64 n = a.form == TRUING_ROWS ? 1 : a.form == TRUING_THREES ? 3 : 2;
-        if (blocks) truing_add(a, s % a.items, (int)(s / a.items), s, g, k);
-        else truing_add(a, s / n, (int)(s % n), s, g, k);
-    } else {
-        for (truing_i64 at = 0; at < a.items; at += 32) {
-            const truing_i64 i = at + lane;
-            truing_u32 roles = 0;
-            if (i < a.items && !(a.now[i] & TRUING_ROW_IGNORED)) {
-                const truing_members m = truing_members_of(a, i);
-                for (int q = 0; q < 3; q++) roles |= (truing_u32)(m.s[q] == s) << q;
-            }
-            for (truing_u32 which = __ballot_sync(TRUING_ALL_LANES, roles != 0); which != 0; which &= which - 1) {
-                const int from = __ffs((int)which) - 1;
-                const truing_u32 all = __shfl_sync(TRUING_ALL_LANES, roles, from);
-                for (int q = 0; q < 3; q++)
-                    if (all >> q & 1) truing_add(a, at + from, q, s, g, k);
-            }
+    for (truing_i64 at = 0; at < (scale == 0.0 ? 0 : a.items); at += 32) {
+        const truing_i64 i = at + lane;
+        truing_u32 roles = 0;
+        if (i < a.items && !(a.now[i] & TRUING_ROW_IGNORED)) {
+            const truing_members m = truing_members_of(a, i);
+            for (int q = 0; q < 3; q++) roles |= (truing_u32)(m.s[q] == s) << q;
+        }
+        for (truing_u32 which = __ballot_sync(TRUING_ALL_LANES, roles != 0); which != 0; which &= which - 1) {
+            const int from = __ffs((int)which) - 1;
+            const truing_u32 all = __shfl_sync(TRUING_ALL_LANES, roles, from);
+            for (int q = 0; q < 3; q++)
+                if (all >> q & 1) truing_add(a, at + from, q, s, scale, g, k);
         }
     }
     if (lane != 0) return;
@@ -429,14 +455,26 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_scatter(cons
 
 extern "C" __global__ __launch_bounds__(128) void truing_preference_mark(const __grid_constant__ truing_preference_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.items || !(a.status[i] & TRUING_EXPLAINED)) return;
     const truing_members m = truing_members_of(a, i);
     for (int q = 0; q < (a.anchors ? 3 : 2); q++)
         if (truing_inside(a, m.s[q])) a.mark[m.s[q]] = 1;
 }
+// `own`: nothing before it explains a gradient that is not finite.
+TRUING_FN truing_u32 truing_gradient_status(const truing_preference_args &a, double g, double k, bool own) {
+    const bool score = a.grad_scores.data && ((own && !truing_finite(g)) || truing_overflow(g, a.grad_scores) != 0);
+    const bool kl = a.grad_kl.data && ((own && !truing_finite(k)) || truing_overflow(k, a.grad_kl) != 0);
+    return score || kl ? TRUING_ROW_OVERFLOW : 0;
+}
+TRUING_FN truing_u32 truing_put_margin(const truing_preference_args &a, truing_i64 i, double g, bool own) {
+    truing_put_real(a.grad_margin, i, g);
+    return (own && !truing_finite(g) ? TRUING_ROW_OVERFLOW : 0) | truing_overflow(g, a.grad_margin);
+}
 extern "C" __global__ __launch_bounds__(128) void truing_preference_finish(const __grid_constant__ truing_preference_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.items) return;
     truing_u32 status = a.status[i];
@@ -447,20 +485,126 @@ extern "C" __global__ __launch_bounds__(128) void truing_preference_finish(const
         for (int q = 0; q < (a.anchors ? 3 : 2); q++) {
             const truing_i64 s = m.s[q];
             if (!truing_inside(a, s)) continue;
-            const bool own = upstream && a.mark[s] == 0;
-            const bool score = a.grad_scores.data && ((own && !truing_finite(a.score_sum[s])) || truing_overflow(a.score_sum[s], a.grad_scores) != 0);
-            const bool kl = a.grad_kl.data && ((own && !truing_finite(a.kl_sum[s])) || truing_overflow(a.kl_sum[s], a.grad_kl) != 0);
-            if (score || kl) status |= TRUING_ROW_OVERFLOW;
+            status |= truing_gradient_status(a, a.score_sum[s], a.kl_sum[s], upstream && a.mark[s] == 0);
         }
     }
-    if (a.grad_margin.data) {
-        const double g = a.second_sum[i];
-        if (!truing_finite(g) && !(status & TRUING_EXPLAINED) && upstream) status |= TRUING_ROW_OVERFLOW;
-        status |= truing_overflow(g, a.grad_margin);
-        truing_put_real(a.grad_margin, i, g);
-    }
+    if (a.grad_margin.data) status |= truing_put_margin(a, i, a.second_sum[i], upstream && !(status & TRUING_EXPLAINED));
     truing_put(a.out_status, i, status);
-    if (a.out_counters.data)
-        for (truing_u32 bits = status; bits != 0; bits &= bits - 1)
-            atomicAdd(truing_row<truing_u64>(a.out_counters, __ffs((int)bits) - 1), (truing_u64)1);
+    if (a.out_counters.data) truing_tick(a, status);
+}
+
+#define TRUING_WORKERS 512
+#define TRUING_SPAN 2048
+// What item i adds to a sum.
+TRUING_FN double truing_summand(const truing_preference_args &a, truing_u32 which, truing_i64 i) {
+    if (i >= a.items) return 0.0;
+    const truing_u32 now = a.now[i];
+    const double x = which == TRUING_OF_LOSS ? a.value[i] : which == TRUING_OF_REJECTED && !a.unpaired ? a.reward_b[i] : which == TRUING_OF_WEIGHT ? 0.0 : a.reward_a[i];
+    if (!truing_counts(a, now)) return 0.0;
+    const bool other = a.unpaired && a.label.data && which > TRUING_OF_WEIGHT && truing_int_at(a.label, i) <= 0;
+    if (which > TRUING_OF_WEIGHT) return !a.unpaired || other == (which == TRUING_OF_REJECTED) ? x : 0.0;
+    const double weight = truing_weight(a, i);
+    return which == TRUING_OF_WEIGHT ? weight : weight == 0.0 ? 0.0 : weight * x;
+}
+// Gradients and status of item i, whose sequences are its own.
+TRUING_FN void truing_settle(const truing_preference_args &a, truing_i64 i, double scale) {
+    truing_u32 status = a.status[i];
+    const bool upstream = truing_finite(truing_each(a.grad_output, a.unreduced ? i : 0, 1.0)), own = upstream && !(status & TRUING_EXPLAINED);
+    const bool judged = !(status & TRUING_ROW_IGNORED) && truing_each(a.item_weight, i, 1.0) != 0.0;
+    const truing_members m = truing_members_of(a, i);
+    truing_u32 more = 0;
+    for (int q = 0; q < 3; q++) {
+        const truing_i64 s = m.s[q];
+        if (s < 0) continue;
+        double g = a.first ? 0.0 : a.score_sum[s], k = a.first ? 0.0 : a.kl_sum[s];
+        if (scale != 0.0) truing_add(a, i, q, s, scale, g, k);
+        if (!a.last) {
+            a.score_sum[s] = g;
+            a.kl_sum[s] = k;
+            continue;
+        }
+        truing_put_real(a.grad_scores, s, g);
+        truing_put_real(a.grad_kl, s, k);
+        if (judged && (q < 2 || a.anchors)) more |= truing_gradient_status(a, g, k, own);
+    }
+    if (a.grad_margin.data) {
+        const double g = truing_of_margin(a, i, scale);
+        if (a.last) more |= truing_put_margin(a, i, g, own);
+        else a.second_sum[i] = g;
+    }
+    if (!a.last) return;
+    status |= more;
+    truing_put(a.out_status, i, status);
+    if (a.out_counters.data) truing_tick(a, status);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_preference_settle(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < a.items) truing_settle(a, i, a.totals[0]);
+}
+extern "C" __global__ __launch_bounds__(TRUING_WORKERS, 1) void truing_preference_sums(const __grid_constant__ truing_preference_args a) {
+    truing_wait();
+    truing_let_go();
+    TRUING_SHARED(double, tile, [2][TRUING_SPAN]);
+    TRUING_SHARED(double, chains, [8]);
+    TRUING_SHARED(truing_u32, marks, [3][TRUING_WORKERS / 32]);
+    const truing_u32 rank = truing_cluster_rank(), thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
+    if (a.last && a.out_counters.data && rank == 0 && thread < 32) truing_put(a.out_counters, thread, (truing_i64)0);
+    const bool statistics = a.first && a.out_statistics.data;
+    const bool weights = statistics || a.reduction == TRUING_WEIGHTED_MEAN_OF;
+    if (rank == TRUING_OF_LOSS || (rank == TRUING_OF_WEIGHT && weights) || (rank < TRUING_SUMS && statistics)) {
+        // one warp adds while the others read ahead
+        double chain = 0.0;
+        for (truing_u32 k = thread; k < TRUING_SPAN; k += TRUING_WORKERS) tile[0][k] = truing_summand(a, rank, k);
+        __syncthreads();
+        truing_u32 turn = 0;
+        for (truing_i64 at = 0; at < a.items; at += TRUING_SPAN, turn ^= 1) {
+            if (warp == 0) {
+                // a term of +0 leaves a chain as it is
+                const truing_u32 many = a.items - at < TRUING_SPAN ? (truing_u32)(a.items - at + 7) & ~7u : TRUING_SPAN;
+                if (lane < 8)
+#pragma unroll 16
+                    for (truing_u32 k = lane; k < many; k += 8) chain = chain + tile[turn][k];
+            } else if (at + TRUING_SPAN < a.items) {
+                for (truing_u32 k = thread - 32; k < TRUING_SPAN; k += TRUING_WORKERS - 32) tile[turn ^ 1][k] = truing_summand(a, rank, at + TRUING_SPAN + k);
+            }
+            __syncthreads();
+        }
+        if (thread < 8) chains[thread] = chain;
+    } else if (rank == TRUING_SUMS) {
+        truing_u32 live = 0, correct = 0, seen = 0;
+        for (truing_i64 i = thread; i < a.items; i += TRUING_WORKERS) {
+            const truing_u32 now = a.now[i];
+            seen |= now;
+            if (!truing_counts(a, now)) continue;
+            live++;
+            correct += statistics && !a.unpaired && a.reward_a[i] > a.reward_b[i];
+        }
+        live = __reduce_add_sync(TRUING_ALL_LANES, live);
+        correct = __reduce_add_sync(TRUING_ALL_LANES, correct);
+        seen = __reduce_or_sync(TRUING_ALL_LANES, seen);
+        if (lane == 0) {
+            marks[0][warp] = live;
+            marks[1][warp] = correct;
+            marks[2][warp] = seen;
+        }
+    }
+    truing_cluster_sync();
+    if (rank == 0 && warp == 0) {
+        const truing_u32 (&all)[3][TRUING_WORKERS / 32] = TRUING_PEER(marks, TRUING_SUMS);
+        const bool some = lane < TRUING_WORKERS / 32;
+        const truing_u32 live = __reduce_add_sync(TRUING_ALL_LANES, some ? all[0][lane] : 0), correct = __reduce_add_sync(TRUING_ALL_LANES, some ? all[1][lane] : 0);
+        const truing_u32 seen = __reduce_or_sync(TRUING_ALL_LANES, some ? all[2][lane] : 0);
+        if (lane == 0) {
+            double sums[TRUING_SUMS] = {truing_joined(TRUING_PEER(chains, TRUING_OF_LOSS)), 0.0, 0.0, 0.0};
+            if (weights) sums[TRUING_OF_WEIGHT] = truing_joined(TRUING_PEER(chains, TRUING_OF_WEIGHT));
+            if (statistics) {
+                sums[TRUING_OF_CHOSEN] = truing_joined(TRUING_PEER(chains, TRUING_OF_CHOSEN));
+                sums[TRUING_OF_REJECTED] = truing_joined(TRUING_PEER(chains, TRUING_OF_REJECTED));
+            }
+            truing_report(a, truing_totals_of(a, sums, live, seen, truing_totals_before(a)), sums, live, correct);
+        }
+    }
+    truing_cluster_sync(); // the first has read the others' sums
 }

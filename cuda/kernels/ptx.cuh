@@ -78,6 +78,13 @@ TRUING_FN void truing_wait() {
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
+// The launch behind this one may get ready once every block of threads has said so, and waits for this one's end in
+// `truing_wait`. For short kernels: blocks that wait take their places.
+TRUING_FN void truing_let_go() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
 // Copies 16 bytes to shared memory behind the thread's back; both addresses are multiples of 16.
 TRUING_FN void truing_copy16(void *to, const void *from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((truing_u32)__cvta_generic_to_shared(to)), "l"(from) : "memory");
@@ -173,6 +180,7 @@ TRUING_FN float truing_log2_fast(float x) { return log2f(x); }
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
+TRUING_FN void truing_let_go() {}
 // truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders. So are clusters:
 // truing_cluster_rank, truing_cluster_size, truing_cluster_sync and the four macros.
 #endif

@@ -24,9 +24,13 @@ TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 widt
     if (r.wrong) r.start = r.n = 0;
     return r;
 }
-// Adds the terms of the lanes in `which`, lowest first.
+// Adds the terms of the lanes in `which`, lowest first, to a sum that began with +0: a term of +0 leaves it as it is.
 TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
-    for (; which != 0; which &= which - 1) sum += __shfl_sync(TRUING_ALL_LANES, term, __ffs((int)which) - 1);
+    if (which == 0) return sum;
+    const double own = which >> (threadIdx.x & 31) & 1 ? term : 0.0;
+    // the lanes' terms do not wait for each other
+#pragma unroll
+    for (int k = 0; k < 32; k++) sum += __shfl_sync(TRUING_ALL_LANES, own, k);
     return sum;
 }
 // x factor, and x itself where it is 0, whatever the factor is.

@@ -42,6 +42,7 @@ TRUING_FN void truing_nan_or_inf(double x, truing_u32 &status, truing_u32 &infin
 }
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
@@ -115,6 +116,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const 
 }
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
+    truing_let_go();
     const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;

@@ -8,11 +8,11 @@
 //! Calls enqueue on the caller's stream, in the caller's current context, on the caller's memory, and do nothing else: no
 //! allocation, no synchronisation, no event. A call can be captured into a graph once [`Context::prepare`] has run.
 //! [`Entered`] is for callers whose tensors lie on another device than the current one.
-
 //!
 //! Streams: [`Stream`] from cudarc's by `From`, from a raw handle of any other library; `cust/` beside `src/` is a crate of its
 //! own for cust's streams and device memory.
 
+pub mod advantage;
 pub mod divergence;
 pub mod driver;
 pub mod logprob;

@@ -90,12 +90,15 @@ impl View {
             reserved: 0,
         }
     }
+    /// A vector as the one row of every row.
+    pub(crate) fn shared(x: Tensor) -> View {
+        View { inner: 0, inner_stride: 0, ..View::of(Some(x)) }
+    }
     /// A vector that may also be one number: its first element for every row then.
     pub(crate) fn each(x: Option<Tensor>) -> View {
-        let view = View::of(x);
         match x {
-            Some(x) if x.layout.rows() == 1 => View { inner: 0, inner_stride: 0, ..view },
-            _ => view,
+            Some(x) if x.layout.rows() == 1 => View::shared(x),
+            _ => View::of(x),
         }
     }
 }

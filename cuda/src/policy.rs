@@ -26,8 +26,12 @@ const SUMS: usize = 18;
 const TOTALS: usize = 8;
 /// Threads that count and that evaluate; `TRUING_TOKENS` of the kernels.
 const COUNTERS: usize = 128;
-/// Sequences that one block of threads counts; `TRUING_FEW` of the kernels.
-const FEW: usize = 32;
+/// Threads of the one block that counts a small batch; `TRUING_FEW` of the kernels.
+const FEW: usize = 1024;
+/// Whether a batch is small.
+fn few(sequences: usize, tokens: usize) -> bool {
+    sequences <= FEW / 32 || (sequences <= 4 * FEW && tokens <= 32 * FEW)
+}
 const TOKENS: u32 = 256;
 
 /// Numbers of tokens or of sequences.
@@ -273,14 +277,14 @@ pub unsafe fn forward(
         Kind::Sequence => c"truing_policy_sequence",
         _ => c"truing_policy_estimator",
     };
-    if b <= FEW {
-        launch(c"truing_policy_count", 1, 32 * FEW as u32)?;
+    if few(b, layout.tokens()) {
+        launch(c"truing_policy_count", 1, FEW as u32)?;
     } else {
         launch(c"truing_policy_count", cover("logps", b.saturating_mul(32), COUNTERS)?, COUNTERS as u32)?;
         launch(c"truing_policy_totals", 1, 32)?;
     }
     launch(main, cover("logps", b, 1)?, TOKENS)?;
-    if b == 0 { launch(c"truing_policy_finish", 1, 32) } else { Ok(()) }
+    if b == 0 { launch(c"truing_policy_finish", 1, TOKENS) } else { Ok(()) }
 }
 
 /// What the device does not have, by name.

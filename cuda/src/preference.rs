@@ -21,6 +21,8 @@ const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
 const ADDERS: u32 = 1024;
+/// The cluster that adds up in its place: a block for each sum and one for the counts.
+const SUMS: Grid = Grid { cluster: 8, ..Grid::new(8, 512) };
 
 /// How sequences form items; see [`spec::Items`].
 #[derive(Clone, Copy, Debug)]
@@ -264,25 +266,30 @@ pub unsafe fn forward(
         // SAFETY: the caller's promise; the arguments have been checked.
         unsafe { kernel.launch(&device, stream, Grid::new(cover("scores", threads, THREADS)?, THREADS as u32), args) }
     };
-    let reduce = context.kernel(&device, stream, FILE, c"truing_preference_reduce")?;
-    let lanes = if matches!(items, Items::Indexed { .. }) { 32 } else { 1 };
+    let last = |k| (k + 1 == terms.len()) as u32;
+    let own = |k: usize| Args { first: (k == 0) as u32, last: last(k), ..of_term(&args, &problem, inputs, &terms[k]) };
+    let (adder, adders) = match device.major {
+        9.. => (c"truing_preference_sums", SUMS),
+        _ => (c"truing_preference_reduce", Grid::new(1, ADDERS)),
+    };
+    let adder = context.kernel(&device, stream, FILE, adder)?;
+    let indexed = matches!(items, Items::Indexed { .. });
     let mut now = args;
-    for (k, term) in terms.iter().enumerate() {
-        now = Args {
-            first: (k == 0) as u32,
-            last: (k + 1 == terms.len()) as u32,
-            ..of_term(&args, &problem, inputs, term)
-        };
+    for k in 0..terms.len() {
+        now = own(k);
         launch(c"truing_preference_items", n, &now)?;
         // SAFETY: as above.
-        unsafe { reduce.launch(&device, stream, Grid::new(1, ADDERS), &now) }?;
-        launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(lanes)), &now)?;
+        unsafe { adder.launch(&device, stream, adders, &now) }?;
+        match indexed {
+            true => launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(32)), &now)?,
+            false => launch(c"truing_preference_settle", n, &now)?,
+        }
     }
-    let flags = out.status.is_some() || out.counters.is_some();
+    let flags = indexed && (out.status.is_some() || out.counters.is_some());
     if flags {
         launch(c"truing_preference_mark", n, &now)?;
     }
-    if flags || out.grad_margin.is_some() || out.grad_baseline.is_some() {
+    if flags || (indexed && out.grad_margin.is_some()) {
         launch(c"truing_preference_finish", n, &now)?;
     }
     Ok(())

@@ -2,13 +2,17 @@
 use crate::abi::*;
 use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
 use crate::policy::level;
+#[cfg(feature = "cuda")]
+use crate::sequence::layout;
 use crate::sequence::segments;
+#[cfg(feature = "cuda")]
+use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
 use truing_core::advantage::*;
 use truing_core::matrix::{Floats, FloatsMut};
 use truing_core::policy::{Advantage, Level};
 use truing_core::{Error, Result, Value};
-use truing_cpu::{Context, advantage};
+use truing_cpu::advantage;
 
 const FLAGS: u64 = TRUING_STRICT;
 
@@ -43,11 +47,38 @@ impl GroupInputs {
             }
         }
     }
+    #[cfg(feature = "cuda")]
+    fn on_device(&self, ok: &Checked) -> Result<truing_cuda::advantage::Groups> {
+        use truing_cuda::advantage::Groups;
+        Ok(match self.offsets.list(ok)? {
+            Some(offsets) => Groups::Offsets(offsets),
+            None => Groups::Ids { ids: self.ids.list(ok)?.expect("one of both"), groups: self.count as usize },
+        })
+    }
     fn view<'a>(&self, ok: &'a Checked) -> Result<Groups<'a>> {
         Ok(match self.offsets.list(ok)? {
             Some(offsets) => Groups::Offsets(offsets),
             None => Groups::Ids { ids: self.ids.list(ok)?.expect("one of both"), groups: self.count as usize },
         })
+    }
+}
+/// What is asked of an operation: its results, or the bytes of workspace that it needs (places for minimum and preferred).
+#[derive(Clone, Copy)]
+enum Wanted {
+    Results,
+    Sizes(*mut usize, *mut usize),
+}
+impl Wanted {
+    /// Writes the sizes if they are wanted, else runs.
+    ///
+    /// # Safety
+    /// As for [`sizes`].
+    unsafe fn of(self, need: truing_core::matrix::Workspace, run: impl FnOnce() -> Result<()>) -> Result<()> {
+        match self {
+            Wanted::Results => run(),
+            // SAFETY: this function's contract.
+            Wanted::Sizes(minimum, preferred) => unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) },
+        }
     }
 }
 fn std_kind(x: truing_std_kind) -> Result<StdKind> {
@@ -140,7 +171,7 @@ fn columns<'a>(m: &Input, ok: &'a Checked) -> Result<Option<Floats<'a>>> {
 pub unsafe extern "C" fn truing_group_advantage(args: *const truing_group_advantage_args) -> truing_status {
     guard("truing_group_advantage", || {
         // SAFETY: this function's contract.
-        unsafe { group(args, |x, out, workspace, ok| advantage::group_advantage(x, out, workspace.bytes(ok))) }
+        unsafe { group(args, Wanted::Results) }
     })
 }
 
@@ -156,23 +187,15 @@ pub unsafe extern "C" fn truing_group_advantage_workspace_size(
 ) -> truing_status {
     guard("truing_group_advantage_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            group(args, |x, _, _, _| {
-                let need = advantage::group_advantage_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { group(args, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn group(
-    args: *const truing_group_advantage_args,
-    run: impl FnOnce(&GroupAdvantage<'_>, GroupAdvantageOut<'_>, Workspace, &Checked) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn group(args: *const truing_group_advantage_args, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let rewards = t.required("rewards", args.rewards)?;
     let lengths = t.input("lengths", args.lengths)?;
     let groups = GroupInputs::new(&mut t, args.group_offsets, args.group_ids, args.num_groups)?;
@@ -185,6 +208,31 @@ unsafe fn group(
     let options = options.with(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::GroupAdvantage {
+            rewards: rewards.list(ok)?.expect("required"),
+            groups: groups.on_device(ok)?,
+            lengths: lengths.list(ok)?,
+            options,
+        };
+        let out = device::GroupAdvantageOut {
+            advantages: out_advantages.list(ok)?,
+            mean: out_mean.list(ok)?,
+            std: out_std.list(ok)?,
+            status: out_status.list(ok)?,
+        };
+        let (need, space) = (device::group_advantage_workspace(&x), workspace.space(ok));
+        // SAFETY: this function's contract; `check` has found nothing that overlaps an output or the workspace.
+        return unsafe {
+            wanted.of(need, || {
+                context.launch(ok, |kernels, stream| device::group_advantage(kernels, stream, &x, &out, space))
+            })
+        };
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let x = GroupAdvantage {
         rewards: rewards.list(ok)?.expect("required"),
         groups: groups.view(ok)?,
@@ -197,7 +245,10 @@ unsafe fn group(
         std: out_std.list(ok)?,
         status: out_status.list(ok)?,
     };
-    run(&x, out, workspace, ok)
+    // SAFETY: this function's contract.
+    unsafe {
+        wanted.of(advantage::group_advantage_workspace(&x), || advantage::group_advantage(&x, out, workspace.bytes(ok)))
+    }
 }
 
 /// Advantage of every row from several rewards; see `truing_multi_objective_advantage_args`.
@@ -210,7 +261,7 @@ pub unsafe extern "C" fn truing_multi_objective_advantage_forward(
 ) -> truing_status {
     guard("truing_multi_objective_advantage_forward", || {
         // SAFETY: this function's contract.
-        unsafe { objectives(args, false, |x, out, _, space, ok| advantage::multi_objective(x, out, space.bytes(ok))) }
+        unsafe { objectives(args, false, Wanted::Results) }
     })
 }
 
@@ -224,11 +275,7 @@ pub unsafe extern "C" fn truing_multi_objective_advantage_backward(
 ) -> truing_status {
     guard("truing_multi_objective_advantage_backward", || {
         // SAFETY: this function's contract.
-        unsafe {
-            objectives(args, true, |x, _, grad, space, ok| {
-                advantage::multi_objective_backward(x, grad.expect("backward"), space.bytes(ok))
-            })
-        }
+        unsafe { objectives(args, true, Wanted::Results) }
     })
 }
 
@@ -244,12 +291,7 @@ pub unsafe extern "C" fn truing_multi_objective_advantage_forward_workspace_size
 ) -> truing_status {
     guard("truing_multi_objective_advantage_forward_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            objectives(args, false, |x, _, _, _, _| {
-                let need = advantage::multi_objective_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { objectives(args, false, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
@@ -265,30 +307,15 @@ pub unsafe extern "C" fn truing_multi_objective_advantage_backward_workspace_siz
 ) -> truing_status {
     guard("truing_multi_objective_advantage_backward_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            objectives(args, true, |x, _, _, _, _| {
-                let need = advantage::multi_objective_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { objectives(args, true, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn objectives(
-    args: *const truing_multi_objective_advantage_args,
-    backward: bool,
-    run: impl FnOnce(
-        &MultiObjective<'_>,
-        MultiObjectiveOut<'_>,
-        Option<MultiObjectiveGrad<'_>>,
-        Workspace,
-        &Checked,
-    ) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backward: bool, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let rewards = t.required("rewards", args.rewards)?;
     let weights = t.input("weights", args.weights)?;
     let lengths = t.input("lengths", args.lengths)?;
@@ -324,6 +351,38 @@ unsafe fn objectives(
     }
 
     let ok = &t.check()?;
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        only_on_cpu(&[("grad_weights_out", backward)])?;
+        let x = device::MultiObjective {
+            rewards: rewards.matrix(ok)?.expect("required"),
+            weights: match weights.dims().len() {
+                2 => weights.matrix(ok)?.map(device::Weights::OfRow),
+                _ => weights.list(ok)?.map(device::Weights::Shared),
+            },
+            groups: groups.on_device(ok)?,
+            lengths: lengths.list(ok)?,
+            options,
+            order,
+            batch_step,
+            batch_eps,
+        };
+        let out = device::MultiObjectiveOut {
+            advantages: out_advantages.list(ok)?,
+            combined: out_combined.list(ok)?,
+            status: out_status.list(ok)?,
+        };
+        let (need, space) = (device::multi_objective_workspace(&x), workspace.space(ok));
+        // SAFETY: as for the advantages of groups.
+        return unsafe {
+            wanted.of(need, || {
+                context.launch(ok, |kernels, stream| device::multi_objective(kernels, stream, &x, &out, space))
+            })
+        };
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let weights = match weights.dims().len() {
         2 => weights.matrix(ok)?.map(Weights::OfRow),
         _ => weights.list(ok)?.map(Weights::Shared),
@@ -345,15 +404,22 @@ unsafe fn objectives(
     };
     let grad_weights =
         if grad_weights_out.dims().len() == 2 { grad_weights_out.matrix(ok)? } else { grad_weights_out.list(ok)? };
-    let wanted = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
+    let nothing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
     let grad = match backward {
         true => Some(MultiObjectiveGrad {
-            grad_advantages: grad_advantages.list(ok)?.ok_or(wanted("grad_advantages"))?,
-            grad_weights: grad_weights.ok_or(wanted("grad_weights_out"))?,
+            grad_advantages: grad_advantages.list(ok)?.ok_or(nothing("grad_advantages"))?,
+            grad_weights: grad_weights.ok_or(nothing("grad_weights_out"))?,
         }),
         false => None,
     };
-    run(&x, out, grad, workspace, ok)
+    let space = workspace.bytes(ok);
+    // SAFETY: this function's contract.
+    unsafe {
+        wanted.of(advantage::multi_objective_workspace(&x), || match grad {
+            Some(grad) => advantage::multi_objective_backward(&x, grad, space),
+            None => advantage::multi_objective(&x, out, space),
+        })
+    }
 }
 
 /// Advantages and returns of every sequence; see `truing_gae_args`. No workspace.
@@ -364,7 +430,7 @@ unsafe fn objectives(
 pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> truing_status {
     guard("truing_gae_forward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let rewards = t.required("rewards", args.rewards)?;
         let values = t.input("values", args.values)?;
         let value_end = t.input("value_end", args.value_end)?;
@@ -390,8 +456,31 @@ pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> tru
         let params = GaeParams::new(given, values.is_some())?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(rewards.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::Gae {
+                layout: layout("rewards", rewards.dims(), &cu_seqlens, ok)?,
+                rewards: rewards.tokens(ok, tokens)?,
+                values: values.tokens(ok, tokens)?,
+                value_end: value_end.list(ok)?,
+                baseline: baseline.list(ok)?,
+                mask: mask.tokens(ok, tokens)?,
+                masks,
+                params,
+            };
+            let out = device::GaeOut {
+                advantages: out_advantages.tokens(ok, tokens)?,
+                returns: out_returns.tokens(ok, tokens)?,
+                status: out_status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::gae(kernels, stream, &x, &out) }
+            });
+        }
+        let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
         let x = Gae {
             segments,
             rewards: rewards.tokens(ok, tokens)?,
@@ -433,7 +522,7 @@ pub unsafe extern "C" fn truing_gae_forward_workspace_size(
 pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> truing_status {
     guard("truing_gae_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let mask = t.input("mask", args.mask)?;
         let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
         let grad_advantages = t.input("grad_advantages", args.grad_advantages)?;
@@ -462,8 +551,33 @@ pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> tr
         let all =
             [grad_advantages.dims(), grad_returns.dims(), grad_rewards_out.dims(), grad_values_out.dims(), mask.dims()];
         let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
-        let (n, segments) = segments("grad_advantages", dims, &cu_seqlens, ok)?;
         let tokens = &Leading::new(dims);
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::Gae {
+                layout: layout("grad_advantages", dims, &cu_seqlens, ok)?,
+                rewards: None,
+                values: None,
+                value_end: None,
+                baseline: None,
+                mask: mask.tokens(ok, tokens)?,
+                masks,
+                params,
+            };
+            let grad = device::GaeGrad {
+                grad_advantages: grad_advantages.tokens(ok, tokens)?,
+                grad_returns: grad_returns.tokens(ok, tokens)?,
+                grad_rewards: grad_rewards_out.tokens(ok, tokens)?,
+                grad_values: grad_values_out.tokens(ok, tokens)?,
+                grad_value_end: grad_value_end_out.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: as for the forward.
+                unsafe { device::gae_backward(kernels, stream, &x, &grad) }
+            });
+        }
+        let (n, segments) = segments("grad_advantages", dims, &cu_seqlens, ok)?;
         let x = Gae {
             segments,
             rewards: None,
@@ -507,9 +621,7 @@ pub unsafe extern "C" fn truing_gae_backward_workspace_size(
 pub unsafe extern "C" fn truing_whiten(args: *const truing_whiten_args) -> truing_status {
     guard("truing_whiten", || {
         // SAFETY: this function's contract.
-        unsafe {
-            whitening(args, |x, out, context, workspace, ok| advantage::whiten(context, x, out, workspace.bytes(ok)))
-        }
+        unsafe { whitening(args, Wanted::Results) }
     })
 }
 
@@ -525,23 +637,15 @@ pub unsafe extern "C" fn truing_whiten_workspace_size(
 ) -> truing_status {
     guard("truing_whiten_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            whitening(args, |x, _, _, _, _| {
-                let need = advantage::whiten_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { whitening(args, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn whitening(
-    args: *const truing_whiten_args,
-    run: impl FnOnce(&Whiten<'_>, WhitenOut<'_>, &Context, Workspace, &Checked) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn whitening(args: *const truing_whiten_args, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, context, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let values = t.required("values", args.values)?;
     let mask = t.input("mask", args.mask)?;
     let counts = t.input("counts", args.counts)?;
@@ -557,6 +661,31 @@ unsafe fn whitening(
 
     let ok = &t.check()?;
     let tokens = &Leading::new(values.dims());
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::Whiten {
+            values: values.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            counts: counts.tokens(ok, tokens)?,
+            states: states.matrix(ok)?,
+            std_kind,
+            eps_kind,
+            keep_mean,
+            eps,
+        };
+        let out = device::WhitenOut {
+            values: out_values.tokens(ok, tokens)?,
+            state: out_state.list(ok)?,
+            moments: out_moments.list(ok)?,
+            status: out_status.scalar(ok)?,
+        };
+        let (need, space) = (device::whiten_workspace(&x), workspace.space(ok));
+        // SAFETY: as for the advantages of groups.
+        return unsafe {
+            wanted.of(need, || context.launch(ok, |kernels, stream| device::whiten(kernels, stream, &x, &out, space)))
+        };
+    }
     let x = Whiten {
         values: values.tokens(ok, tokens)?.expect("required"),
         mask: mask.tokens(ok, tokens)?,
@@ -573,7 +702,8 @@ unsafe fn whitening(
         moments: out_moments.list(ok)?,
         status: out_status.scalar(ok)?,
     };
-    run(&x, out, &context, workspace, ok)
+    // SAFETY: this function's contract.
+    unsafe { wanted.of(advantage::whiten_workspace(&x), || advantage::whiten(&context, &x, out, workspace.bytes(ok))) }
 }
 
 /// Reward to go minus the best baseline of each position; see `truing_optimal_token_baseline_args`.
@@ -1042,7 +1172,7 @@ unsafe fn min_norm(
 pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_args) -> truing_status {
     guard("truing_token_reward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let old = t.required("old", args.old)?;
         let ref_logps = t.required("ref_logps", args.ref_logps)?;
         let rewards = t.input("rewards", args.rewards)?;
@@ -1060,8 +1190,31 @@ pub unsafe extern "C" fn truing_token_reward(args: *const truing_token_reward_ar
         let params = TokenReward::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(old.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::TokenReward {
+                layout: layout("old", old.dims(), &cu_seqlens, ok)?,
+                old: old.tokens(ok, tokens)?.expect("required"),
+                reference: ref_logps.tokens(ok, tokens)?.expect("required"),
+                rewards: rewards.list(ok)?,
+                mask: mask.tokens(ok, tokens)?,
+                by_sequence,
+                estimator: args.estimator,
+                params,
+            };
+            let out = device::TokenRewardOut {
+                rewards: if by_sequence { out_rewards.list(ok)? } else { out_rewards.tokens(ok, tokens)? },
+                kl: out_kl.list(ok)?,
+                status: out_status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::token_reward(kernels, stream, &x, &out) }
+            });
+        }
+        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let x = TokenReward {
             segments,
             old: old.tokens(ok, tokens)?.expect("required"),

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
 use truing_core::catalog;
 use truing_ffi::abi::*;
+use truing_ffi::advantage::*;
 use truing_ffi::context::*;
 use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::truing_linear_logprob_forward;
@@ -133,6 +134,14 @@ const DIVERGENCE_BACKWARD: Op<truing_divergence_backward_args> =
     Op(truing_divergence_backward_workspace_size, truing_divergence_backward);
 const PREFERENCE: Op<truing_preference_forward_args> =
     Op(truing_preference_forward_workspace_size, truing_preference_forward);
+const GROUP: Op<truing_group_advantage_args> = Op(truing_group_advantage_workspace_size, truing_group_advantage);
+const OBJECTIVES: Op<truing_multi_objective_advantage_args> =
+    Op(truing_multi_objective_advantage_forward_workspace_size, truing_multi_objective_advantage_forward);
+const OBJECTIVES_BACKWARD: Op<truing_multi_objective_advantage_args> =
+    Op(truing_multi_objective_advantage_backward_workspace_size, truing_multi_objective_advantage_backward);
+const GAE: Op<truing_gae_args> = Op(truing_gae_forward_workspace_size, truing_gae_forward);
+const GAE_BACKWARD: Op<truing_gae_args> = Op(truing_gae_backward_workspace_size, truing_gae_backward);
+const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_whiten);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
 /// The head of an args struct, which all of them begin with.
@@ -383,6 +392,59 @@ pub fn all() -> usize {
             (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
         });
     }
+    let rewards: Vec<f32> = (0..12).map(|k| if k == 5 { NAN } else { r.normal() as f32 }).collect();
+    let (group_of, starts) = (vec![2i32, 0, 1, 1, 0, 2, 2, 1, 0, 0, 1, 2], vec![0i64, 4, 4, 12]);
+    for by_ids in [false, true] {
+        done += GROUP.same(&format!("group_advantage, ids {by_ids}"), &context, |t, a| {
+            (a.rewards, a.preset) = (t.read(&rewards, &[12]), TRUING_ADVANTAGE_GRPO_BATCH_STD);
+            match by_ids {
+                true => (a.group_ids, a.num_groups) = (t.read(&group_of, &[12]), 3),
+                false => a.group_offsets = t.read(&starts, &[4]),
+            }
+            (a.out_advantages, a.out_mean) = (t.write::<f32>(&[12]), t.write::<f64>(&[3]));
+            (a.out_std, a.out_status) = (t.write::<f64>(&[3]), t.write::<u32>(&[3]));
+        });
+        done += OBJECTIVES.same(&format!("multi_objective_advantage, ids {by_ids}"), &context, |t, a| {
+            (a.rewards, a.preset) = (t.read(&rewards, &[6, 2]), TRUING_ADVANTAGE_GRPO);
+            (a.order, a.batch_step) = (TRUING_ORDER_NORMALISE_FIRST, TRUING_BATCH_STEP_STANDARDISE);
+            match by_ids {
+                true => (a.group_ids, a.num_groups) = (t.read(&group_of[..6], &[6]), 3),
+                false => a.group_offsets = t.update(vec![0i32, 4, 6], &[3]),
+            }
+            a.weights = t.update(vec![0.5f32, 2.0], &[2]);
+            (a.out_advantages, a.out_combined) = (t.write::<f32>(&[6]), t.write::<f64>(&[6]));
+            a.out_status = t.write::<u32>(&[6]);
+        });
+    }
+    let numbers = [0.99f64, 0.95];
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        done += GAE.same(&format!("gae, packed {packed}"), &context, |t, a| {
+            (a.rewards, a.values, a.mask) = (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &[n as i64]));
+            (a.masks, a.params, a.num_params) = (TRUING_MASKS_CARRY, numbers.as_ptr(), 2);
+            if packed {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            a.value_end = t.update(vec![0.25f64; b as usize], &[b]);
+            (a.out_advantages, a.out_returns) = (t.write::<f32>(&shape), t.write::<f64>(&shape));
+            a.out_status = t.write::<u32>(&[b]);
+        });
+        done += GAE_BACKWARD.same(&format!("gae backward, packed {packed}"), &context, |t, a| {
+            (a.grad_advantages, a.mask) = (t.read(&logps, &shape), t.read(&mask, &shape));
+            (a.masks, a.params, a.num_params) = (TRUING_MASKS_ZERO, numbers.as_ptr(), 2);
+            if packed {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (a.grad_rewards_out, a.grad_values_out) = (t.write::<f32>(&shape), t.write::<f32>(&shape));
+            a.grad_value_end_out = t.write::<f64>(&[b]);
+        });
+        done += WHITEN.same(&format!("whiten, packed {packed}"), &context, |t, a| {
+            (a.values, a.mask) = (t.read(&logps, &shape), t.read(&mask, &shape));
+            (a.std_kind, a.eps_kind) = (TRUING_STD_UNBIASED, TRUING_EPS_ADD);
+            (a.out_values, a.out_state) = (t.write::<f32>(&shape), t.write::<f64>(&[3]));
+            (a.out_moments, a.out_status) = (t.write::<f64>(&[2]), t.write::<u32>(&[]));
+        });
+    }
     done
 }
 
@@ -490,6 +552,12 @@ pub fn host() {
     (a.logps, a.score.kind) = (t.read(&s, &[2, 2]), TRUING_SCORE_SUM);
     a.out_counters = t.write::<i64>(&[32]);
     SEQUENCE.refused(device, "out_counters", &t, a);
+    // nor has the gradient of the objectives' weights
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
+    (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
+    a.group_offsets = t.update(vec![0i32, 2], &[2]);
+    (a.grad_advantages, a.grad_weights_out) = (t.read(&s[..2], &[2]), t.write::<f64>(&[2]));
+    OBJECTIVES_BACKWARD.refused(device, "grad_weights_out", &t, a);
     // packed sequences of one token each: what has an element a token must be said, as offsets are not read
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_policy_forward_args>(&context));
     a.logps = t.read(&[0.0f32; 4], &[4]);
@@ -551,7 +619,7 @@ pub fn host() {
         assert_eq!(compiled() > before, fresh, "the folder was not used");
     }
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
-    println!("{} ways of the C ABI refused by name", cases + 10);
+    println!("{} ways of the C ABI refused by name", cases + 11);
 }
 
 /// Without a driver the same call says so.

@@ -218,6 +218,18 @@ both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=
 WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
 both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
 
+rewards = normal(S)
+cu_groups, group_of = numbers([0, 3, 20, 20, S]), whole(0, 5, S)
+both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_groups), preset="grpo", mean=True, std=True, status=True))
+both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
+table = normal(S, 3)
+both("gdpo", lambda put: truing.multi_objective_advantage(put(table), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise", combined=True, status=True))
+values = normal(S, 130)
+both("token_reward", lambda put: truing.token_reward(put(old), put(refs), rewards=put(rewards), mask=put(live), level="token", estimator="k3", coef=0.05, kl=True, status=True))
+both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))
+both("gae backward", lambda put: truing.gae_backward(put(values), mask=put(live), masks="zero", gamma=0.99, lambda_policy=0.95))
+both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))
+
 # ---- what is refused, by name
 z = normal(4, 100)
 y = whole(0, 100, 4)
@@ -324,6 +336,10 @@ else:
     p = [-40 * abs(normal(n)), -40 * abs(normal(n))]
     captured("dpo, 4096 pairs", lambda x: truing.losses.dpo(*x, layout="interleaved", reduction="mean"), fresh(*p), fresh(*[x.flip(0) for x in p]))
     captured("sequence, 64 x 128", lambda x: truing.sequence(*x, score="sum"), fresh(t[0]), fresh(t[1]))
+    rewards, starts = normal(n), torch.arange(0, n + 1, 8)
+    captured("group_advantage, 1024 groups of 8", lambda x: truing.group_advantage(*x, preset="grpo"), fresh(rewards, starts), fresh(rewards.flip(0), starts))
+    captured("gae, 64 x 128", lambda x: truing.gae(*x, masks="carry", gamma=0.99, lambda_policy=0.95), fresh(t[0], t[1]), fresh(t[1], t[0]))
+    captured("whiten, 64 x 128", lambda x: truing.whiten(*x, std_kind="unbiased", eps_kind="add"), fresh(t[0]), fresh(t[1]))
     print("| call from Python | us in a graph | us to enqueue |\n|---|---|---|\n" + "\n".join(table))
 
     # ---- a thread that has no current context, another device where there is one

@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use truing_core::Dtype;
-use truing_core::catalog::{each_formula, slot};
+use truing_core::catalog::{Kind, each_formula, slot};
 use truing_core::divergence::formula::{self as rows, Column, Pair};
 use truing_core::error::row;
 use truing_core::logprob::STATS;
-use truing_core::losses::formula::{Formula, Visitor};
+use truing_core::losses::formula::{Formula, MAX, Visitor};
 use truing_core::losses::map::{Alpha, Mapped, js};
 use truing_core::real::{F32, F64, Format, Real, elementary};
 use truing_core::record::{BLOCK, CHAINS, EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
@@ -341,10 +341,17 @@ fn maps() -> String {
 /// `cuda/kernels/generated/losses.cuh`: bit operations, elementary functions, every entry in its own precision, maps of
 /// scores, and the entries of each kind by their ids.
 pub fn losses_cuh() -> String {
-    struct All(String, Vec<Calls>);
+    // the last: estimates in f64, as rewards and advantages take them
+    struct All(String, Vec<Calls>, [String; 2]);
     impl Visitor for All {
         fn visit<X: Formula>(&mut self) {
             self.0 += &if X::KIND.single() { entry::<X, Single>() } else { entry::<X, Double>() };
+            if X::KIND == Kind::Estimator {
+                let name = format!("truing_estimated_{}", X::ABOUT.name);
+                self.2[0] +=
+                    &function::<Double>(&name, &X::INPUTS, &[], &|x| vec![X::run(x, &x[..1].repeat(MAX))[0].id]);
+                writeln!(self.2[1], "    case {}u: return {name}({});", X::ABOUT.id, X::INPUTS.join(", ")).unwrap();
+            }
             let name = format!("{}{}", X::KIND.name(), X::PART);
             if !self.1.iter().any(|c| c.name == name) {
                 let number = if X::KIND.single() { "float" } else { "double" };
@@ -359,9 +366,15 @@ pub fn losses_cuh() -> String {
             self.1.iter_mut().filter(|c| c.name == name).for_each(Calls::add::<X>);
         }
     }
-    let mut all = All(format!("{PRELUDE}{}{}", functions::<Single>(), functions::<Double>()), vec![]);
+    let start = format!("{PRELUDE}{}{}", functions::<Single>(), functions::<Double>());
+    let mut all = All(start, vec![], Default::default());
     each_formula(&mut all);
-    all.0 + &maps() + &all.1.iter().map(Calls::text).collect::<String>()
+    let [estimates, cases] = &all.2;
+    let estimate = format!(
+        "{estimates}// The estimate of this id in f64; 0: k1.\nTRUING_FN double truing_estimated(truing_u32 id, double logp, double ref_logp) \
+         {{\n    switch (id) {{\n{cases}    default: return logp - ref_logp;\n    }}\n}}\n"
+    );
+    all.0 + &maps() + &estimate + &all.1.iter().map(Calls::text).collect::<String>()
 }
 
 /// The arrays of a [`Pair`] and their lengths.

@@ -3321,6 +3321,39 @@ TRUING_FN void truing_map_alpha_by_length(double alpha, double max_exponent, dou
     *chosen = v40;
     *rejected = v43;
 }
+TRUING_FN double truing_estimated_k1(double logp, double ref_logp) {
+    const double v1 = logp - ref_logp;
+    return v1;
+}
+TRUING_FN double truing_estimated_k2(double logp, double ref_logp) {
+    const double v1 = logp - ref_logp;
+    const double v2 = v1 * v1;
+    const double v3 = 0.5 * v2;
+    return v3;
+}
+TRUING_FN double truing_estimated_k3(double logp, double ref_logp) {
+    const double v1 = ref_logp - logp;
+    const double v2 = truing_exp_rem(v1);
+    return v2;
+}
+TRUING_FN double truing_estimated_abs(double logp, double ref_logp) {
+    const double v1 = logp - ref_logp;
+    const double v2 = -(v1);
+    const double v3 = truing_abs(v1);
+    const double v4 = 0.0 < v1 ? v1 : v3;
+    const double v5 = v1 < 0.0 ? v2 : v4;
+    return v5;
+}
+// The estimate of this id in f64; 0: k1.
+TRUING_FN double truing_estimated(truing_u32 id, double logp, double ref_logp) {
+    switch (id) {
+    case 6001u: return truing_estimated_k1(logp, ref_logp);
+    case 6002u: return truing_estimated_k2(logp, ref_logp);
+    case 6003u: return truing_estimated_k3(logp, ref_logp);
+    case 6004u: return truing_estimated_abs(logp, ref_logp);
+    default: return logp - ref_logp;
+    }
+}
 struct truing_pair_in {
     double chosen_logp, rejected_logp, chosen_ref_logp, rejected_ref_logp, chosen_margin, rejected_margin, chosen_len, rejected_len, chosen_kl, rejected_kl, anchor_logp, anchor_ref_logp, shift;
 };

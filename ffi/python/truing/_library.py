@@ -1,6 +1,5 @@
 """The shared library: finding it, contexts, calls."""
 
-import contextlib
 import ctypes
 import functools
 import mmap
@@ -154,10 +153,16 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 @functools.cache
-def _integers(struct):
-    """The integer fields of a struct and their types."""
-    kinds = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t)
-    return {name: kind for name, kind in struct._fields_ if kind in kinds}
+def _place(struct, path):
+    """Where a field lies, its path in words ("a__b" or "a.b"): the groups on the way, its name, its type if it holds whole
+    numbers. Looked up once: a call sets tens of fields."""
+    words = path.replace("__", ".")
+    *groups, name = words.split(".")
+    for group in groups:
+        struct = dict(struct._fields_)[group]
+    kind = dict(struct._fields_)[name]
+    integers = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t)
+    return words, groups, name, kind if kind in integers else None
 
 
 class Call:
@@ -172,27 +177,28 @@ class Call:
         self.stream = None if stream is None else integer("stream", ctypes.c_uint64, stream_handle(stream))
         self.on_cuda = cuda_device(like) is not None
         self.args.stream = current_stream(like) if self.on_cuda and stream is None else self.stream
+        # torch's current stream: its allocator looks after that, and looking it up again takes time
+        self.usual = self.on_cuda and stream is None and is_torch(bare(like))
 
     def _put(self, path, value, root=None):
-        target, whole = self.args if root is None else root, path
-        if "." in path:
-            *groups, path = path.split(".")
-            for group in groups:
-                target = getattr(target, group)
-        kind = _integers(type(target)).get(path)
-        setattr(target, path, value if kind is None else integer(whole, kind, value))
+        target = self.args if root is None else root
+        words, groups, name, kind = _place(type(target), path)
+        for group in groups:
+            target = getattr(target, group)
+        setattr(target, name, value if kind is None else integer(words, kind, value))
 
     def set(self, **fields):
         """Plain fields; `__` stands for a dot. None leaves a field at 0."""
         for path, value in fields.items():
-            if value is not None:
-                self._put(path.replace("__", "."), value)
+            if value is None or (type(value) is int and value == 0):
+                continue  # it is 0
+            self._put(path, value)
 
     def read(self, root=None, **tensors):
         """Inputs, of the call or of a struct inside it; None is absent."""
         for path, x in tensors.items():
             if x is not None:
-                self._tensor(path.replace("__", "."), x, False, root)
+                self._tensor(path, x, False, root)
 
     def write(self, path, name, want, shape, dtype):
         """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
@@ -205,9 +211,10 @@ class Call:
         self.results[name] = place
 
     def _tensor(self, path, x, write, root=None):
-        if self.on_cuda:
-            self._order(path, bare(x))
-        t, keep = describe(path, x, write, self.args.stream)
+        words = _place(type(self.args if root is None else root), path)[0]
+        if self.on_cuda and not self.usual:
+            self._order(words, bare(x))
+        t, keep = describe(words, x, write, self.args.stream)
         self.keep += [t, keep]
         self._put(path, ctypes.pointer(t), root)
 
@@ -224,7 +231,9 @@ class Call:
                 x.record_stream(own)
 
     def _empty(self, shape, dtype):
-        with using_stream(self.like, self.args.stream) if self.on_cuda else contextlib.nullcontext():
+        if self.usual or not self.on_cuda:
+            return empty(self.like, shape, dtype)
+        with using_stream(self.like, self.args.stream):
             return empty(self.like, shape, dtype)
 
     def run(self, function):

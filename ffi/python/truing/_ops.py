@@ -907,6 +907,9 @@ def _terms(call, extra_terms):
     call.args.extra_term_size = ctypes.sizeof(_abi.truing_preference_term)
 
 
+_GROUPS = {name for name, kind in _abi.truing_groups._fields_ if kind is ctypes.POINTER(_abi.truing_tensor)}
+
+
 def _groups(call, entry, sequences, groups, outputs):
     """Fields of `truing_groups`, and the outputs whose shapes follow from them."""
     groups = dict(groups)
@@ -914,9 +917,8 @@ def _groups(call, entry, sequences, groups, outputs):
     if layout is None and groups.get("chosen_seq") is not None:
         layout = "indexed"
     call.set(groups__layout=enum("layout", "LAYOUT", layout))
-    known = [name for name, kind in _abi.truing_groups._fields_ if kind is ctypes.POINTER(_abi.truing_tensor)]
     for name, value in groups.items():
-        if name not in known:
+        if name not in _GROUPS:
             raise TypeError(f"unknown keyword {name!r}")
         call.read(**{"groups__" + name: value})
     chosen, offsets, members = (groups.get(n) for n in ("chosen_seq", "list_offsets", "member_seq"))
@@ -1651,14 +1653,14 @@ def _settings(call, preset, baseline, scale, std_kind, eps_kind, single):
 def group_advantage(
     rewards, group_offsets=None, *, group_ids=None, num_groups=None, lengths=None, preset=None, baseline=None, scale=None,
     std_kind=None, eps_kind=None, single=None, eps=None, f_norm=None, advantages=True, mean=False, std=False, status=False,
-    context=None,
+    stream=None, context=None,
 ):  # fmt: skip
     """Advantage of every row from the rewards of its group; NaN is a missing reward.
 
     Groups: `group_offsets` [G+1], or `group_ids` [B] and `num_groups`. `preset`: "grpo", "grpo_batch_std", "dr_grpo", "rloo",
     "grpo_loo", "batch_baseline", "opo" (with `lengths`), "gpg", "max_rl", "raw", "pass_k"; what is given beside it wins.
     """
-    call = Call(_abi.truing_group_advantage_args, rewards, context)
+    call = Call(_abi.truing_group_advantage_args, rewards, context, stream=stream)
     call.read(rewards=rewards, lengths=lengths)
     groups = _members(call, group_offsets, group_ids, num_groups)
     _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
@@ -1671,8 +1673,8 @@ def group_advantage(
 
 
 def _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale, std_kind,
-                eps_kind, single, batch_step, eps, f_norm, batch_eps, context):  # fmt: skip
-    call = Call(_abi.truing_multi_objective_advantage_args, rewards, context)
+                eps_kind, single, batch_step, eps, f_norm, batch_eps, context, stream=None):  # fmt: skip
+    call = Call(_abi.truing_multi_objective_advantage_args, rewards, context, stream=stream)
     call.read(rewards=rewards, weights=weights, lengths=lengths)
     _members(call, group_offsets, group_ids, num_groups)
     _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
@@ -1684,7 +1686,7 @@ def _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths,
 def multi_objective_advantage(
     rewards, weights=None, group_offsets=None, *, order, group_ids=None, num_groups=None, lengths=None, preset=None,
     baseline=None, scale=None, std_kind=None, eps_kind=None, single=None, batch_step=None, eps=None, f_norm=None,
-    batch_eps=None, advantages=True, combined=False, status=False, context=None,
+    batch_eps=None, advantages=True, combined=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Advantage of every row from its rewards [B, K], weighted by `weights` [K] or [B, K].
 
@@ -1692,7 +1694,7 @@ def multi_objective_advantage(
     "standardise" or "scale". The rest as in :func:`group_advantage`, of the sum or of each objective.
     """
     call = _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale,
-                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context)  # fmt: skip
+                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context, stream)  # fmt: skip
     rows = shape(rewards)[:1]
     call.write("out_advantages", "advantages", advantages, rows, _real(rewards))
     call.write("out_combined", "combined", combined, rows, "float64")
@@ -1716,13 +1718,13 @@ def multi_objective_advantage_backward(
 
 def gae(
     rewards, values, *, masks, value_end=None, mask=None, cu_seqlens=None, gamma=None, lambda_policy=None,
-    lambda_value=None, length_alpha=None, advantages=True, returns=True, status=False, context=None,
+    lambda_value=None, length_alpha=None, advantages=True, returns=True, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Generalised advantage estimation of tokens [B, T] (or [N] with `cu_seqlens`), before any whitening.
 
     `masks`: what a masked position does to the recursion, "carry" (verl), "zero" (OpenRLHF) or "ignore" (torchtune).
     """
-    call = Call(_abi.truing_gae_args, rewards, context)
+    call = Call(_abi.truing_gae_args, rewards, context, stream=stream)
     call.read(rewards=rewards, values=values, value_end=value_end, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
     _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
@@ -1731,10 +1733,10 @@ def gae(
 
 def discounted_return(
     rewards, *, masks, value_end=None, baseline=None, mask=None, cu_seqlens=None, gamma=None, returns=True,
-    advantages=None, status=False, context=None,
+    advantages=None, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Discounted sums of rewards to come, `returns`; with a `baseline` [B] also `advantages`, what is above it."""
-    call = Call(_abi.truing_gae_args, rewards, context)
+    call = Call(_abi.truing_gae_args, rewards, context, stream=stream)
     call.read(rewards=rewards, value_end=value_end, baseline=baseline, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
     _numbers(call, gamma)
@@ -1750,11 +1752,11 @@ def _returns(call, rewards, cu_seqlens, advantages, returns, status):
 
 def gae_backward(
     grad_advantages=None, grad_returns=None, *, masks, mask=None, cu_seqlens=None, gamma=None, lambda_policy=None,
-    lambda_value=None, length_alpha=None, grad_rewards=True, grad_values=True, grad_value_end=False, context=None,
+    lambda_value=None, length_alpha=None, grad_rewards=True, grad_values=True, grad_value_end=False, stream=None, context=None,
 ):  # fmt: skip
     """Gradients of the rewards and values of :func:`gae`."""
     like = grad_returns if grad_advantages is None else grad_advantages
-    call = Call(_abi.truing_gae_args, like, context)
+    call = Call(_abi.truing_gae_args, like, context, stream=stream)
     call.read(grad_advantages=grad_advantages, grad_returns=grad_returns, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
     _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
@@ -1766,12 +1768,12 @@ def gae_backward(
 
 def whiten(
     values, *, std_kind, eps_kind, mask=None, counts=None, states=None, eps=None, keep_mean=False, whitened=True,
-    state=False, moments=False, status=False, context=None,
+    state=False, moments=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Standardised values. `std_kind`: "unbiased" or "population"; `eps_kind`: "add" and "skip_zero" (beside the deviation),
     "variance_add", "variance_max". Over ranks: `state` of each, then all of them [ranks, 3] as `states`.
     """
-    call = Call(_abi.truing_whiten_args, values, context)
+    call = Call(_abi.truing_whiten_args, values, context, stream=stream)
     call.read(values=values, mask=mask, counts=counts, states=states)
     call.set(std_kind=enum("std_kind", "STD", std_kind), eps_kind=enum("eps_kind", "EPS", eps_kind),
              keep_mean=int(keep_mean))  # fmt: skip
@@ -1905,10 +1907,10 @@ def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, context=
 
 def token_reward(
     old, ref_logps, rewards=None, *, estimator, level, coef, mask=None, cu_seqlens=None, kl_clamp=None, reward_min=None,
-    reward_max=None, out_rewards=True, kl=False, status=False, context=None,
+    reward_max=None, out_rewards=True, kl=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Rewards with a KL penalty: of tokens, the reward at the last live one, or of sequences (`level`)."""
-    call = Call(_abi.truing_token_reward_args, old, context)
+    call = Call(_abi.truing_token_reward_args, old, context, stream=stream)
     call.read(old=old, ref_logps=ref_logps, rewards=rewards, mask=mask, cu_seqlens=cu_seqlens)
     call.set(estimator=_catalog.entry(estimator).id, level=enum("level", "LEVEL", level))
     _numbers(call, coef, kl_clamp, reward_min, reward_max)

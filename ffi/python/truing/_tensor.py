@@ -2,6 +2,8 @@
 
 import contextlib
 import ctypes
+import functools
+import struct
 import sys
 
 from . import _abi
@@ -198,36 +200,47 @@ def describe(field, x, write=False, stream=None):
 _CPU = (_abi.TRUING_DEVICE_CPU, 0)
 
 
+@functools.cache
+def _form(n):
+    """A `truing_tensor` of n dimensions, and behind it its shape and strides."""
+    form = struct.Struct(f"=QiiiBBHQQQ{2 * n}q")
+    assert form.size == ctypes.sizeof(_abi.truing_tensor) + 16 * n
+    return form
+
+
 def _fill(data, shape, strides, dtype, device):
     n = len(shape)
-    t = _abi.truing_tensor()
-    t.data = data or None
-    t.device.device_type, t.device.device_id = device
-    t.ndim = n
-    t.dtype.code, t.dtype.bits = dtype
-    t.dtype.lanes = 1
-    if n:
-        t.shape = (ctypes.c_int64 * n)(*shape)
-        if strides is not None:
-            t.strides = (ctypes.c_int64 * n)(*strides)
+    form = _form(n)
+    place = bytearray(form.size)
+    t = _abi.truing_tensor.from_buffer(place)
+    shape_at = ctypes.addressof(t) + form.size - 16 * n if n else 0
+    strides_at = shape_at + 8 * n if n and strides is not None else 0
+    form.pack_into(place, 0, data, *device, n, *dtype, 1, shape_at, strides_at, 0, *shape, *(strides if strides_at else shape))
     return t
 
 
+_torch_dtypes = {}  # torch dtype -> (DLPack code, bits) or None
+
+
 def _torch(field, x, write):
-    if str(x.layout) != "torch.strided" or x.is_neg() or x.is_conj():
+    if x.layout is not sys.modules["torch"].strided or x.is_neg() or x.is_conj():
         refuse(field, "a torch tensor that is sparse, negated or conjugated", "a plain strided tensor")
     if write and x.requires_grad:
         refuse(field, "an output that requires grad", "a tensor that torch does not record")
-    name = dtype_name(x)
-    if name not in DTYPES:
+    try:
+        known = _torch_dtypes[x.dtype]
+    except KeyError:
+        known = _torch_dtypes[x.dtype] = DTYPES.get(dtype_name(x))
+    if known is None:
         refuse(field, x.dtype, "f32, bf16, f16, f64, i32, i64, u8, i8, u32 or bool", _abi.TRUING_STATUS_UNSUPPORTED_DTYPE)
-    if x.device.type == "cpu":
+    place = x.device
+    if place.type == "cpu":
         device = _CPU
-    elif x.device.type == "cuda":
-        device = (_abi.TRUING_DEVICE_CUDA, x.device.index or 0)
+    elif place.type == "cuda":
+        device = (_abi.TRUING_DEVICE_CUDA, place.index or 0)
     else:
-        refuse(field, x.device, "memory of the CPU or of CUDA", _abi.TRUING_STATUS_UNSUPPORTED_DEVICE)
-    return _fill(x.data_ptr(), x.shape, x.stride(), DTYPES[name], device), x
+        refuse(field, place, "memory of the CPU or of CUDA", _abi.TRUING_STATUS_UNSUPPORTED_DEVICE)
+    return _fill(x.data_ptr(), x.shape, x.stride(), known, device), x
 
 
 _numpy_dtypes = {}  # numpy dtype -> (DLPack code, bits) or None; looking up the name is slow

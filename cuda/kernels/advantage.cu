@@ -1,0 +1,740 @@
+// Advantages and returns: core/src/advantage.rs, with the bits of cpu/src/advantage.rs.
+//
+// Groups: a warp has a group and walks its rows 32 at a time, by offsets in a run, by ids among all rows; sums are f64 chains
+// over the scored rows in their order. Before it, where the whole batch counts, truing_group_batch: a block's threads read, its
+// first adds. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
+// Whitening: 1. moments of 1024 values, a block each, eight chains; 2. one warp joins them in order; 3. the values.
+#include "segments.cuh"
+
+enum { TRUING_BASELINE_NONE = 1, TRUING_BASELINE_GROUP, TRUING_BASELINE_LEAVE_ONE_OUT, TRUING_BASELINE_BATCH, TRUING_BASELINE_LENGTH_WEIGHTED,
+       TRUING_BASELINE_BEST_OF_GROUP };
+enum { TRUING_SCALE_NONE = 1, TRUING_SCALE_GROUP_STD, TRUING_SCALE_BATCH_STD, TRUING_SCALE_LEAVE_ONE_OUT_STD, TRUING_SCALE_GROUP_MEAN,
+       TRUING_SCALE_NONZERO_SHARE };
+enum { TRUING_STEP_NONE = 1, TRUING_STEP_STANDARDISE, TRUING_STEP_SCALE };
+// What becomes of the advantages of a group: they are the results; those of rows with a status each; they are weighted and added up.
+enum { TRUING_RESULTS, TRUING_ROWS_OF_ALL, TRUING_ADDED };
+#define TRUING_WHOLE 8 // numbers of truing_group_args::whole for each source
+
+struct truing_group_args {
+    truing_view rewards, lengths, offsets, ids, weights; // rewards [B, K], weights [B, K]: [K] has rows 0 apart
+    truing_view out_advantages, out_mean, out_std, out_status, out_combined;
+    double *whole;    // [K, 8]: count, first, shift, squares, rows over rows that are not 0, something is wrong
+    double *combined; // [B]
+    truing_u32 *wrong; // of several objectives: some input cannot be used
+    truing_i64 rows, groups, objectives;
+    double eps, f_norm, batch_eps;
+    truing_u32 baseline, scale, population, skip_zero, raw, becomes, batch_step, sum_first;
+};
+
+struct truing_moments {
+    double count, first, shift, squares;
+};
+TRUING_FN double truing_centred(const truing_moments &m, double x) { return (x - m.first) - m.shift; }
+TRUING_FN double truing_variance(double count, double squares, bool population) {
+    const double divisor = population ? count : count - 1.0;
+    return divisor > 0.0 ? squares / divisor : 0.0;
+}
+// c / (std + eps); 0 stays 0 whatever divides.
+TRUING_FN double truing_over(double c, double std, double eps, bool skip_zero) {
+    return c == 0.0 ? 0.0 : skip_zero && std <= 0.0 ? c : c / (std + eps);
+}
+TRUING_FN truing_u32 truing_judged(double x, const truing_view &v) {
+    return !truing_finite(x) ? TRUING_ROW_INFINITE : v.data ? truing_overflow(x, v) : 0;
+}
+// Reward k of a row, or (k < 0) its combined one.
+TRUING_FN double truing_reward(const truing_group_args &a, int k, truing_i64 i) {
+    if (k < 0) return a.combined[i];
+    truing_view v = a.rewards;
+    v.data = (const char *)v.data + (truing_i64)k * (v.dtype == TRUING_DTYPE_F64 ? 8 : v.dtype == TRUING_DTYPE_F32 ? 4 : 2);
+    return truing_double_at(v, i);
+}
+TRUING_FN double truing_weight(const truing_group_args &a, truing_i64 i, int k) {
+    if (!a.weights.data) return 1.0;
+    truing_view v = a.weights;
+    v.data = (const char *)v.data + (truing_i64)k * (v.dtype == TRUING_DTYPE_F64 ? 8 : v.dtype == TRUING_DTYPE_F32 ? 4 : 2);
+    return truing_double_at(v, i);
+}
+// The rows of a group, 32 at a time.
+struct truing_walk {
+    truing_i64 start, n, group; // group -1: every row
+};
+TRUING_FN truing_walk truing_walk_of(const truing_group_args &a, truing_i64 g, bool &wrong) {
+    truing_walk w;
+    if (a.ids.data) {
+        w.start = 0;
+        w.n = a.rows;
+        w.group = g;
+        return w;
+    }
+    const truing_range range = truing_tokens(a.offsets, 0, a.rows, a.groups, g);
+    wrong |= range.wrong;
+    w.start = range.start;
+    w.n = range.n;
+    w.group = -1;
+    return w;
+}
+TRUING_FN bool truing_member(const truing_group_args &a, const truing_walk &w, truing_i64 at, truing_i64 &i) {
+    i = w.start + at + (threadIdx.x & 31);
+    return at + (threadIdx.x & 31) < w.n && (w.group < 0 || truing_int_at(a.ids, i) == w.group);
+}
+// Of the scored rows but `without`.
+TRUING_FN truing_moments truing_moments_of(const truing_group_args &a, const truing_walk &w, int k, truing_i64 without) {
+    truing_moments m;
+    m.count = m.first = m.shift = m.squares = 0.0;
+    for (int pass = 0; pass < 3; pass++) {
+        double sum = 0.0;
+        for (truing_i64 at = 0; at < w.n; at += 32) {
+            truing_i64 i;
+            double x = TRUING_NAN;
+            if (truing_member(a, w, at, i) && i != without) x = truing_reward(a, k, i);
+            const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, x == x);
+            if (which == 0) continue;
+            if (pass == 0) {
+                if (m.count == 0.0) m.first = __shfl_sync(TRUING_ALL_LANES, x, __ffs((int)which) - 1);
+                m.count += (double)__popc(which);
+            }
+            const double c = pass == 0 ? x - m.first : truing_centred(m, x);
+            sum = truing_chain(sum, pass == 2 ? c * c : c, which);
+        }
+        if (m.count == 0.0) return m;
+        if (pass == 0) m.shift = sum / m.count;
+        // once more around that mean: what is left of its rounding
+        if (pass == 1) m.shift += sum / m.count;
+        if (pass == 2) m.squares = sum;
+    }
+    return m;
+}
+
+// What the batch gives to every group. Each block of threads has a source: the rewards of one objective, or
+// what they are combined to.
+#define TRUING_READERS 1024
+struct truing_batch_space {
+    double tile[TRUING_READERS];
+    truing_u32 marks[TRUING_READERS / 32], first[TRUING_READERS / 32];
+};
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_batch(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ truing_batch_space s;
+    __shared__ truing_moments m;
+    const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32;
+    const int k = a.becomes == TRUING_ROWS_OF_ALL ? -1 : (int)blockIdx.x;
+    truing_u32 scored = 0, nonzero = 0, wrong = 0;
+    if (thread == 0) m.count = m.first = m.shift = m.squares = 0.0;
+    __syncthreads();
+    for (int pass = 0; pass < 3; pass++) {
+        double sum = 0.0;
+        for (truing_i64 at = 0; at < a.rows; at += TRUING_READERS) {
+            const truing_i64 i = at + thread;
+            const double x = i < a.rows ? truing_reward(a, k, i) : TRUING_NAN;
+            if (pass == 0) {
+                const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, x == x);
+                scored += x == x;
+                nonzero += x == x && x != 0.0;
+                wrong |= k >= 0 && (truing_abs(x) == TRUING_INF || (a.scale == TRUING_SCALE_GROUP_MEAN && x < 0.0));
+                if (lane == 0) {
+                    s.first[warp] = which == 0 ? 32 : (truing_u32)__ffs((int)which) - 1;
+                    s.marks[warp] = (truing_u32)__popc(which);
+                }
+                s.tile[thread] = x;
+                __syncthreads();
+                if (thread == 0)
+                    for (truing_u32 q = 0; q < TRUING_READERS / 32; q++) {
+                        if (m.count == 0.0 && s.marks[q] != 0) m.first = s.tile[32 * q + s.first[q]];
+                        m.count += (double)s.marks[q];
+                    }
+                __syncthreads();
+            }
+            // a term of +0 leaves a chain as it is
+            const double c = pass == 0 ? x - m.first : truing_centred(m, x);
+            s.tile[thread] = x != x ? 0.0 : pass == 2 ? c * c : c;
+            __syncthreads();
+            const truing_u32 many = a.rows - at < TRUING_READERS ? (truing_u32)(a.rows - at) : TRUING_READERS;
+            if (thread == 0)
+#pragma unroll 16
+                for (truing_u32 q = 0; q < many; q++) sum = sum + s.tile[q];
+            __syncthreads();
+        }
+        if (thread == 0 && m.count > 0.0) {
+            if (pass == 0) m.shift = sum / m.count;
+            if (pass == 1) m.shift += sum / m.count;
+            if (pass == 2) m.squares = sum;
+        }
+        __syncthreads();
+    }
+    scored = __reduce_add_sync(TRUING_ALL_LANES, scored);
+    nonzero = __reduce_add_sync(TRUING_ALL_LANES, nonzero);
+    wrong = __reduce_or_sync(TRUING_ALL_LANES, wrong);
+    if (lane == 0) {
+        s.first[warp] = nonzero;
+        s.marks[warp] = wrong;
+    }
+    __syncthreads();
+    if (warp != 0) return;
+    nonzero = __reduce_add_sync(TRUING_ALL_LANES, s.first[lane]);
+    wrong = __reduce_or_sync(TRUING_ALL_LANES, s.marks[lane]);
+    if (lane != 0) return;
+    double *out = a.whole + (truing_i64)blockIdx.x * TRUING_WHOLE;
+    out[0] = m.count;
+    out[1] = m.first;
+    out[2] = m.shift;
+    out[3] = m.squares;
+    out[4] = m.count / (double)(nonzero > 1 ? nonzero : 1);
+    out[5] = (double)wrong;
+}
+
+// The advantages of a group for source k, by a warp.
+TRUING_FN void truing_group(const truing_group_args &a, truing_i64 g, int k) {
+    const truing_u32 lane = threadIdx.x & 31;
+    bool broken = false;
+    const truing_walk w = truing_walk_of(a, g, broken);
+    const bool batch = a.baseline == TRUING_BASELINE_BATCH || a.scale == TRUING_SCALE_BATCH_STD || a.scale == TRUING_SCALE_NONZERO_SHARE;
+    truing_moments whole;
+    whole.count = whole.first = whole.shift = whole.squares = 0.0;
+    double share = 1.0;
+    if (batch) {
+        const double *all = a.whole + (k < 0 ? 0 : k) * TRUING_WHOLE;
+        whole.count = all[0];
+        whole.first = all[1];
+        whole.shift = all[2];
+        whole.squares = all[3];
+        share = all[4];
+        broken |= all[5] != 0.0;
+    }
+    // what the host could not look at
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        if (!truing_member(a, w, at, i)) continue;
+        const double x = truing_reward(a, k, i);
+        broken |= a.becomes == TRUING_RESULTS && (truing_abs(x) == TRUING_INF || (a.scale == TRUING_SCALE_GROUP_MEAN && x < 0.0));
+        broken |= a.lengths.data && truing_int_at(a.lengths, i) < 0;
+    }
+    __syncwarp();
+    const truing_moments m = truing_moments_of(a, w, k, -1);
+    const bool one = m.count == 1.0, best = a.baseline == TRUING_BASELINE_BEST_OF_GROUP;
+    const bool wrong = __ballot_sync(TRUING_ALL_LANES, broken || (best && one)) != 0;
+    if (wrong && a.becomes == TRUING_ADDED) *a.wrong = 1;
+    const double std = sqrt(truing_variance(m.count, m.squares, a.population)), whole_std = sqrt(truing_variance(whole.count, whole.squares, a.population));
+    truing_u32 status = m.count == 0.0 ? TRUING_ROW_EMPTY : one ? TRUING_ROW_DEGENERATE : 0;
+    double weighted = 0.0, weight = 0.0, top = -TRUING_INF, second = -TRUING_INF;
+    truing_i64 of_top = -1;
+    if (best || (a.baseline == TRUING_BASELINE_LENGTH_WEIGHTED && !one)) {
+        for (truing_i64 at = 0; at < w.n; at += 32) {
+            truing_i64 i;
+            double x = TRUING_NAN, l = 0.0;
+            if (truing_member(a, w, at, i)) {
+                x = truing_reward(a, k, i);
+                if (a.lengths.data) l = (double)truing_int_at(a.lengths, i);
+            }
+            truing_u32 which = __ballot_sync(TRUING_ALL_LANES, x == x);
+            if (!best) {
+                weighted = truing_chain(weighted, l * (x - m.first), which);
+                weight = truing_chain(weight, l, which);
+                continue;
+            }
+            for (; which != 0; which &= which - 1) {
+                const int from = __ffs((int)which) - 1;
+                const double y = __shfl_sync(TRUING_ALL_LANES, x, from);
+                const truing_i64 row = __shfl_sync(TRUING_ALL_LANES, i, from);
+                if (y > top) {
+                    second = top;
+                    top = y;
+                    of_top = row;
+                } else if (y > second) {
+                    second = y;
+                }
+            }
+        }
+        if (!best) {
+            if (weight == 0.0 && m.count > 0.0) status |= TRUING_ROW_DEGENERATE;
+            weighted /= weight;
+        }
+    }
+    truing_u32 bits = 0;
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        const bool member = truing_member(a, w, at, i);
+        const double x = member ? truing_reward(a, k, i) : TRUING_NAN, d = truing_centred(m, x);
+        double c = 0.0, deviation = 0.0, z = 0.0;
+        switch (a.baseline) {
+        case TRUING_BASELINE_NONE: c = x; break;
+        case TRUING_BASELINE_BATCH: c = truing_centred(whole, x); break;
+        default:
+            if (one) c = a.raw ? x : 0.0;
+            else if (a.baseline == TRUING_BASELINE_GROUP) c = d;
+            else if (a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT) c = d * (m.count / (m.count - 1.0));
+            else if (best) c = i == of_top ? top - second : 0.0;
+            else c = weight == 0.0 ? 0.0 : (x - m.first) - weighted;
+        }
+        if (a.scale == TRUING_SCALE_LEAVE_ONE_OUT_STD && !one) {
+            const double rest = m.squares - d * d * (m.count / (m.count - 1.0));
+            deviation = sqrt(truing_variance(m.count - 1.0, rest, a.population));
+            // a difference that cancels is formed again from the rows
+            truing_u32 again = __ballot_sync(TRUING_ALL_LANES, x == x && !(rest >= 0.25 * m.squares));
+            for (; again != 0; again &= again - 1) {
+                const int from = __ffs((int)again) - 1;
+                const truing_moments others = truing_moments_of(a, w, k, __shfl_sync(TRUING_ALL_LANES, i, from));
+                if (lane == (truing_u32)from) deviation = sqrt(truing_variance(others.count, others.squares, a.population));
+            }
+        }
+        switch (a.scale) {
+        case TRUING_SCALE_NONE: z = c; break;
+        case TRUING_SCALE_BATCH_STD: z = truing_over(c, whole_std, a.eps, a.skip_zero); break;
+        case TRUING_SCALE_NONZERO_SHARE: z = c * share / a.f_norm; break;
+        default:
+            if (one) z = c;
+            else if (a.scale == TRUING_SCALE_GROUP_STD) z = truing_over(c, std, a.eps, a.skip_zero);
+            else if (a.scale == TRUING_SCALE_LEAVE_ONE_OUT_STD) z = truing_over(c, deviation, a.eps, a.skip_zero);
+            else z = truing_over(c, m.first + m.shift, a.eps, false);
+        }
+        if (!member) continue;
+        if (x != x) z = 0.0;
+        if (wrong) z = TRUING_NAN;
+        if (a.becomes == TRUING_ADDED) {
+            a.combined[i] += truing_weight(a, i, k) * z;
+            continue;
+        }
+        const truing_u32 own = wrong ? TRUING_ROW_OUT_OF_RANGE : x != x && a.becomes == TRUING_ROWS_OF_ALL ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages);
+        bits |= own;
+        truing_put_real(a.out_advantages, i, z);
+        if (a.becomes == TRUING_ROWS_OF_ALL) {
+            truing_put(a.out_status, i, own);
+            truing_put_real(a.out_combined, i, wrong ? TRUING_NAN : x);
+        }
+    }
+    if (a.becomes != TRUING_RESULTS) return;
+    bits = __reduce_or_sync(TRUING_ALL_LANES, bits);
+    if (lane != 0) return;
+    truing_put_real(a.out_mean, g, wrong ? TRUING_NAN : m.first + m.shift);
+    truing_put_real(a.out_std, g, wrong ? TRUING_NAN : std);
+    truing_put(a.out_status, g, wrong ? TRUING_ROW_OUT_OF_RANGE : status | bits);
+}
+TRUING_FN void truing_spoil(const truing_group_args &a, truing_i64 i) {
+    truing_put_real(a.out_advantages, i, TRUING_NAN);
+    truing_put_real(a.out_combined, i, TRUING_NAN);
+    truing_put(a.out_status, i, TRUING_ROW_OUT_OF_RANGE);
+}
+// A thread has a row too, for what belongs to no group.
+extern "C" __global__ __launch_bounds__(128, 4) void truing_group_advantage(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x, g = thread / 32;
+    if (a.becomes == TRUING_RESULTS && a.ids.data && thread < a.rows) {
+        const truing_i64 id = truing_int_at(a.ids, thread);
+        if (id < 0 || id >= a.groups) truing_put_real(a.out_advantages, thread, TRUING_NAN);
+    }
+    if (a.becomes == TRUING_ROWS_OF_ALL && *a.wrong != 0) {
+        if (thread < a.rows) truing_spoil(a, thread);
+        return;
+    }
+    if (g >= a.groups) return;
+    if (a.becomes != TRUING_ADDED) truing_group(a, g, a.becomes == TRUING_RESULTS ? 0 : -1);
+    else
+        for (int k = 0; k < (int)a.objectives; k++) truing_group(a, g, k);
+}
+
+// Of several objectives, one block of threads: what rows are combined to before their groups come in, and whether all can be used.
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_rows(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ truing_u32 marks[TRUING_READERS / 32];
+    truing_u32 wrong = 0;
+    for (truing_i64 i = threadIdx.x; i < a.rows; i += TRUING_READERS) {
+        bool some = false;
+        double sum = 0.0;
+        for (int k = 0; k < (int)a.objectives; k++) {
+            const double x = truing_reward(a, k, i), w = truing_weight(a, i, k);
+            some |= x == x;
+            if (a.sum_first && x == x) sum += w * x;
+            wrong |= truing_abs(x) == TRUING_INF || !truing_finite(w) || (a.scale == TRUING_SCALE_GROUP_MEAN && (x < 0.0 || w < 0.0));
+        }
+        if (a.ids.data) {
+            const truing_i64 id = truing_int_at(a.ids, i);
+            wrong |= id < 0 || id >= a.groups;
+        }
+        if (a.lengths.data) wrong |= truing_int_at(a.lengths, i) < 0;
+        a.combined[i] = some ? sum : TRUING_NAN;
+    }
+    if (!a.ids.data)
+        for (truing_i64 g = threadIdx.x; g < a.groups; g += TRUING_READERS) wrong |= truing_tokens(a.offsets, 0, a.rows, a.groups, g).wrong;
+    wrong = __reduce_or_sync(TRUING_ALL_LANES, wrong);
+    if ((threadIdx.x & 31) == 0) marks[threadIdx.x / 32] = wrong;
+    __syncthreads();
+    if (threadIdx.x >= 32) return;
+    wrong = __reduce_or_sync(TRUING_ALL_LANES, marks[threadIdx.x]);
+    if (threadIdx.x == 0) *a.wrong = wrong;
+}
+// The last step where objectives are normalised first; a thread has a row.
+extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.rows) return;
+    if (*a.wrong != 0) {
+        truing_spoil(a, i);
+        return;
+    }
+    truing_moments m;
+    m.count = a.whole[0];
+    m.first = a.whole[1];
+    m.shift = a.whole[2];
+    m.squares = a.whole[3];
+    const double x = a.combined[i], std = sqrt(truing_variance(m.count, m.squares, false));
+    const double z = x != x ? 0.0
+               : a.batch_step == TRUING_STEP_STANDARDISE ? truing_over(truing_centred(m, x), std, a.batch_eps, false)
+               : a.batch_step == TRUING_STEP_SCALE ? truing_over(x, std, 0.0, true)
+                                                   : x;
+    truing_put_real(a.out_advantages, i, z);
+    truing_put_real(a.out_combined, i, x);
+    truing_put(a.out_status, i, x != x ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages));
+}
+
+enum { TRUING_MASKS_CARRY = 1, TRUING_MASKS_ZERO, TRUING_MASKS_IGNORE };
+struct truing_gae_args {
+    truing_view rewards, values, value_end, baseline, mask, offsets, out_advantages, out_returns, out_status;
+    truing_view grad_advantages, grad_returns, grad_rewards, grad_values, grad_value_end;
+    truing_i64 tokens, sequences, width;
+    double gamma, lambda_policy, lambda_value, length_alpha;
+    truing_u32 masks, by_length;
+};
+TRUING_FN truing_u32 truing_inputs(double x) { return x != x ? TRUING_ROW_NAN_INPUT : truing_abs(x) == TRUING_INF ? TRUING_ROW_INF_INPUT : 0; }
+// c x + to; what is multiplied by 0 is left out where it is not finite.
+TRUING_FN double truing_product(double c, double x, double to) { return c == 0.0 && !truing_finite(x) ? to : truing_fma(c, x, to); }
+TRUING_FN bool truing_live(const truing_view &mask, truing_i64 i) { return !mask.data || truing_int_at(mask, i) != 0; }
+// lambda of the advantages, and whether any token is live.
+TRUING_FN double truing_lambda(const truing_gae_args &a, const truing_range &range, bool &any) {
+    any = range.n > 0;
+    if (!a.mask.data && !a.by_length) return a.lambda_policy;
+    truing_i64 count = 0;
+    for (truing_i64 at = 0; at < range.n; at += 32)
+        count += __popc(__ballot_sync(TRUING_ALL_LANES, at + (threadIdx.x & 31) < range.n && truing_live(a.mask, range.start + at + (threadIdx.x & 31))));
+    any = count > 0;
+    if (!a.by_length) return a.lambda_policy;
+    const double x = a.length_alpha * (double)count;
+    return x > 1.0 ? 1.0 - 1.0 / x : 0.0;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __grid_constant__ truing_gae_args a) {
+    truing_wait();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    bool any;
+    const double policy = truing_lambda(a, range, any);
+    const double decay[2] = {a.gamma * policy, a.gamma * a.lambda_value};
+    const bool with = a.values.data != 0;
+    const double end = a.value_end.data ? truing_double_at(a.value_end, b) : 0.0, baseline = a.baseline.data ? truing_double_at(a.baseline, b) : 0.0;
+    // what is behind the end: a value, or without values a return
+    double value = with ? end : 0.0, carry[2];
+    carry[0] = carry[1] = with ? 0.0 : end;
+    truing_u32 status = range.n > 0 ? truing_inputs(end) : 0;
+    bool odd = status != 0; // of the tokens behind
+    for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0; at -= 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const bool reads = live || (here && a.masks == TRUING_MASKS_IGNORE), steps = live || (here && a.masks != TRUING_MASKS_CARRY);
+        const double r = reads ? truing_double_at(a.rewards, i) : 0.0, v = reads && with ? truing_double_at(a.values, i) : 0.0;
+        const truing_u32 own = truing_inputs(r) | truing_inputs(v), which = __ballot_sync(TRUING_ALL_LANES, steps);
+        // the value of the next token that counts
+        const truing_u32 behind = lane == 31 ? 0 : which >> (lane + 1);
+        const double next = __shfl_sync(TRUING_ALL_LANES, v, behind ? (int)lane + __ffs((int)behind) : (int)lane);
+        const double delta = with ? truing_product(a.gamma, behind ? next : value, r) - v : r;
+        double mine[2] = {0.0, 0.0};
+        if (decay[0] != 0.0 && decay[1] != 0.0) {
+            // nothing but the chains waits
+#pragma unroll
+            for (int k = 31; k >= 0; k--) {
+                const double d = __shfl_sync(TRUING_ALL_LANES, delta, k), x = truing_fma(decay[0], carry[0], d), y = truing_fma(decay[1], carry[1], d);
+                carry[0] = which >> k & 1 ? x : carry[0];
+                carry[1] = which >> k & 1 ? y : carry[1];
+                mine[0] = lane == (truing_u32)k ? carry[0] : mine[0];
+                mine[1] = lane == (truing_u32)k ? carry[1] : mine[1];
+            }
+        } else {
+            for (int k = 31; k >= 0; k--) {
+                const double d = __shfl_sync(TRUING_ALL_LANES, delta, k);
+                if (!(which >> k & 1)) continue;
+                carry[0] = truing_product(decay[0], carry[0], d);
+                carry[1] = truing_product(decay[1], carry[1], d);
+                if (lane != (truing_u32)k) continue;
+                mine[0] = carry[0];
+                mine[1] = carry[1];
+            }
+        }
+        if (which) value = __shfl_sync(TRUING_ALL_LANES, v, __ffs((int)which) - 1);
+        const double advantage = !live ? 0.0 : with ? mine[0] : mine[0] - baseline, to_go = !live ? 0.0 : with ? mine[1] + v : mine[1];
+        const truing_u32 bad = __ballot_sync(TRUING_ALL_LANES, own != 0);
+        if (steps) {
+            status |= own;
+            if (a.out_advantages.data) status |= truing_overflow(advantage, a.out_advantages);
+            if (a.out_returns.data) status |= truing_overflow(to_go, a.out_returns);
+            if (!odd && bad >> lane == 0 && !(truing_finite(advantage) && truing_finite(to_go))) status |= TRUING_ROW_OVERFLOW;
+        }
+        odd |= bad != 0;
+        if (!here) continue;
+        truing_put_real(a.out_advantages, i, advantage);
+        truing_put_real(a.out_returns, i, to_go);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane == 0) truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : any ? status : status | TRUING_ROW_EMPTY);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_gae_backward(const __grid_constant__ truing_gae_args a) {
+    truing_wait();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    bool any;
+    const double policy = truing_lambda(a, range, any);
+    const double decay[2] = {a.gamma * policy, a.gamma * a.lambda_value};
+    double carry[2] = {0.0, 0.0};
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const double g = live && a.grad_advantages.data ? truing_double_at(a.grad_advantages, i) : 0.0;
+        const double h = live && a.grad_returns.data ? truing_double_at(a.grad_returns, i) : 0.0;
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live || (here && a.masks != TRUING_MASKS_CARRY));
+        double before = 0.0, both = 0.0;
+#pragma unroll
+        for (int k = 0; k < 32; k++) {
+            const double x = __shfl_sync(TRUING_ALL_LANES, g, k), y = __shfl_sync(TRUING_ALL_LANES, h, k);
+            if (!(which >> k & 1)) continue;
+            if (lane == (truing_u32)k) before = carry[0] + carry[1];
+            carry[0] = x + decay[0] * carry[0];
+            carry[1] = y + decay[1] * carry[1];
+            if (lane == (truing_u32)k) both = carry[0] + carry[1];
+        }
+        if (!here) continue;
+        const bool counts = live || a.masks == TRUING_MASKS_IGNORE;
+        truing_put_real(a.grad_rewards, i, counts ? both : 0.0);
+        truing_put_real(a.grad_values, i, counts ? (a.gamma * before - both) + h : 0.0);
+    }
+    if (lane == 0) truing_put_real(a.grad_value_end, b, range.wrong ? TRUING_NAN : a.gamma * (carry[0] + carry[1]));
+}
+
+enum { TRUING_EPS_ADD = 1, TRUING_EPS_SKIP_ZERO, TRUING_EPS_VARIANCE_ADD, TRUING_EPS_VARIANCE_MAX };
+#define TRUING_PORTION 1024
+struct truing_whiten_args {
+    truing_view values, mask, counts, states, out_values, out_state, out_moments, out_status;
+    double *parts;     // [parts, 3]: number, mean, squares
+    double *totals;    // mean, divisor, whether anything is written, whether some input cannot be used
+    truing_u32 *marks; // [parts]
+    truing_i64 rows, many, ranks;
+    double eps;
+    truing_u32 population, eps_kind, keep_mean, reserved;
+};
+TRUING_FN double truing_count(const truing_whiten_args &a, truing_i64 i) { return a.counts.data ? (double)truing_int_at(a.counts, i) : 1.0; }
+TRUING_FN bool truing_counted(const truing_whiten_args &a, truing_i64 i) { return truing_live(a.mask, i) && truing_count(a, i) > 0.0; }
+// Joins eight chains, a lane each; all of them get the sum.
+TRUING_FN double truing_eight(double x) {
+    for (int w = 1; w < 8; w *= 2) x = x + __shfl_xor_sync(TRUING_ALL_LANES, x, w);
+    return x;
+}
+extern "C" __global__ __launch_bounds__(TRUING_PORTION, 1) void truing_whiten_parts(const __grid_constant__ truing_whiten_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ double values[TRUING_PORTION], weights[TRUING_PORTION];
+    __shared__ truing_u32 of_warp[TRUING_PORTION / 32], marks[TRUING_PORTION / 32];
+    const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32;
+    const truing_i64 i = (truing_i64)blockIdx.x * TRUING_PORTION + thread;
+    const bool counted = i < a.rows && truing_counted(a, i);
+    const double x = counted ? truing_double_at(a.values, i) : 0.0;
+    const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, counted);
+    truing_u32 mark = counted ? truing_inputs(x) : 0;
+    if (a.counts.data && i < a.rows && truing_int_at(a.counts, i) < 0) mark |= TRUING_ROW_OUT_OF_RANGE;
+    mark = __reduce_or_sync(TRUING_ALL_LANES, mark);
+    if (lane == 0) {
+        of_warp[warp] = (truing_u32)__popc(which);
+        marks[warp] = mark;
+    }
+    __syncthreads();
+    truing_u32 place = (truing_u32)__popc(which & ((1u << lane) - 1)), held = 0;
+    for (truing_u32 k = 0; k < TRUING_PORTION / 32; k++) {
+        if (k < warp) place += of_warp[k];
+        held += of_warp[k];
+    }
+    if (counted) {
+        values[place] = x;
+        weights[place] = truing_count(a, i);
+    }
+    __syncthreads();
+    if (warp != 0) return;
+    mark = __reduce_or_sync(TRUING_ALL_LANES, marks[lane]);
+    double *to = a.parts + 3 * (truing_i64)blockIdx.x;
+    if (held == 0) {
+        if (lane < 3) to[lane] = 0.0;
+        if (lane == 0) a.marks[blockIdx.x] = mark;
+        return;
+    }
+    const double first = values[0];
+    const truing_u32 from = lane < 8 ? lane : held;
+    double count = 0.0, sum = 0.0, rest = 0.0, squares = 0.0;
+    for (truing_u32 k = from; k < held; k += 8) {
+        count += weights[k];
+        sum += weights[k] * (values[k] - first);
+    }
+    count = truing_eight(count);
+    double shift = truing_eight(sum) / count;
+    for (truing_u32 k = from; k < held; k += 8) rest += weights[k] * ((values[k] - first) - shift);
+    shift = shift + truing_eight(rest) / count;
+    for (truing_u32 k = from; k < held; k += 8) {
+        const double d = (values[k] - first) - shift;
+        squares += weights[k] * (d * d);
+    }
+    squares = truing_eight(squares);
+    if (lane != 0) return;
+    to[0] = count;
+    to[1] = first + shift;
+    to[2] = squares;
+    a.marks[blockIdx.x] = mark;
+}
+// Chan's formula.
+struct truing_state {
+    double n, mean, squares;
+};
+TRUING_FN truing_state truing_join_states(const truing_state &a, const truing_state &b) {
+    if (a.n == 0.0) return b;
+    if (b.n == 0.0) return a;
+    truing_state y;
+    const double d = b.mean - a.mean;
+    y.n = a.n + b.n;
+    y.mean = a.mean + d * (b.n / y.n);
+    y.squares = (a.squares + b.squares) + d * d * (a.n * (b.n / y.n));
+    return y;
+}
+extern "C" __global__ __launch_bounds__(32) void truing_whiten_join(const __grid_constant__ truing_whiten_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_u32 lane = threadIdx.x;
+    truing_u32 marks = 0;
+    truing_state own = {0.0, 0.0, 0.0}, all = {0.0, 0.0, 0.0};
+    for (truing_i64 at = 0; at < a.many; at += 32) {
+        truing_state part = {0.0, 0.0, 0.0};
+        if (at + lane < a.many) {
+            const double *from = a.parts + 3 * (at + lane);
+            part.n = from[0];
+            part.mean = from[1];
+            part.squares = from[2];
+            marks |= a.marks[at + lane];
+        }
+        for (int k = 0; k < 32; k++) {
+            truing_state next;
+            next.n = __shfl_sync(TRUING_ALL_LANES, part.n, k);
+            next.mean = __shfl_sync(TRUING_ALL_LANES, part.mean, k);
+            next.squares = __shfl_sync(TRUING_ALL_LANES, part.squares, k);
+            own = truing_join_states(own, next);
+        }
+    }
+    marks = __reduce_or_sync(TRUING_ALL_LANES, marks);
+    if (lane != 0) return;
+    bool wrong = (marks & TRUING_ROW_OUT_OF_RANGE) != 0;
+    all = own;
+    if (a.states.data) {
+        all.n = all.mean = all.squares = 0.0;
+        for (truing_i64 k = 0; k < a.ranks; k++) {
+            const double *from = truing_row<const double>(a.states, k);
+            truing_state next = {from[0], from[1], from[2]};
+            wrong |= !(next.n >= 0.0 && next.n < TRUING_INF) || next.squares < 0.0;
+            all = truing_join_states(all, next);
+        }
+    }
+    const double variance = truing_variance(all.n, all.squares, a.population), deviation = sqrt(variance);
+    truing_u32 status = all.n == 0.0 ? TRUING_ROW_EMPTY : all.n == 1.0 ? TRUING_ROW_DEGENERATE : 0;
+    if (!(truing_finite(all.mean) && truing_finite(all.squares))) {
+        marks &= TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
+        status |= marks == 0 ? TRUING_ROW_NAN_INPUT : marks;
+    }
+    const double state[3] = {own.n, own.mean, own.squares};
+    for (int k = 0; k < 3; k++) truing_put(a.out_state, k, wrong ? TRUING_NAN : state[k]);
+    truing_put_real(a.out_moments, 0, wrong ? TRUING_NAN : all.mean);
+    truing_put_real(a.out_moments, 1, wrong ? TRUING_NAN : deviation);
+    truing_put(a.out_status, 0, wrong ? TRUING_ROW_OUT_OF_RANGE : status);
+    // 0 only where all are equal, and then nothing is divided
+    const double larger = variance < a.eps ? a.eps : a.eps <= variance ? variance : variance + a.eps;
+    a.totals[0] = all.mean;
+    a.totals[1] = a.eps_kind == TRUING_EPS_VARIANCE_ADD ? sqrt(variance + a.eps) : a.eps_kind == TRUING_EPS_VARIANCE_MAX ? sqrt(larger) : deviation + a.eps;
+    a.totals[2] = all.n > 1.0;
+    a.totals[3] = wrong;
+}
+extern "C" __global__ __launch_bounds__(256) void truing_whiten_values(const __grid_constant__ truing_whiten_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.rows) return;
+    double z = 0.0;
+    if (a.totals[3] != 0.0) {
+        z = TRUING_NAN;
+    } else if (a.totals[2] != 0.0 && truing_counted(a, i)) {
+        const double x = truing_double_at(a.values, i), mean = a.totals[0];
+        z = x == mean ? 0.0 : (x - mean) / a.totals[1];
+        if (a.keep_mean) z = z + mean;
+    }
+    truing_put_real(a.out_values, i, z);
+}
+
+struct truing_reward_args {
+    truing_view old, reference, rewards, mask, offsets, out_rewards, out_kl, out_status;
+    truing_i64 tokens, sequences, width;
+    double coef, clamp, low, high;
+    truing_u32 estimator, by_sequence;
+};
+// Status of a result; where it is not a number, `known` may say so already.
+TRUING_FN truing_u32 truing_judged_unless(double x, const truing_view &v, bool known) {
+    return x == x ? truing_judged(x, v) : known ? 0 : TRUING_ROW_INF_INPUT;
+}
+// Rewards with a KL penalty; a warp has a sequence.
+extern "C" __global__ __launch_bounds__(128, 4) void truing_reward_tokens(const __grid_constant__ truing_reward_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_i64 last = -1;
+    for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0 && last < 0; at -= 32) {
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, at + lane < range.n && truing_live(a.mask, range.start + at + lane));
+        if (which) last = at + 31 - __clz((int)which);
+    }
+    truing_u32 status = last < 0 ? TRUING_ROW_EMPTY : 0;
+    double reward = a.rewards.data ? truing_double_at(a.rewards, b) : 0.0, sum = 0.0;
+    if (reward != reward) status |= TRUING_ROW_NAN_INPUT;
+    if (reward < a.low || reward > a.high) {
+        status |= TRUING_ROW_SATURATED;
+        reward = reward < a.low ? a.low : a.high;
+    }
+    const truing_u32 undefined = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
+    bool known = (status & undefined) != 0; // of the tokens before
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        double k = 0.0, r = 0.0;
+        truing_u32 own = 0;
+        if (live) {
+            const double x = truing_double_at(a.old, i), y = truing_double_at(a.reference, i);
+            k = truing_estimated(a.estimator, x, y);
+            if (k != k) {
+                own = x != x || y != y ? TRUING_ROW_NAN_INPUT : TRUING_ROW_INF_INPUT;
+            } else if (truing_abs(k) > a.clamp) {
+                own = TRUING_ROW_SATURATED;
+                k = k < 0.0 ? -a.clamp : a.clamp;
+            }
+            const double outcome = at + lane == last ? reward : 0.0;
+            r = a.coef == 0.0 ? outcome : outcome - a.coef * k;
+        }
+        sum = truing_chain(sum, k, __ballot_sync(TRUING_ALL_LANES, live));
+        const truing_u32 marked = __ballot_sync(TRUING_ALL_LANES, (own & undefined) != 0);
+        if (live && !a.by_sequence) own |= truing_judged_unless(r, a.out_rewards, known || (marked & (0xffffffffu >> (31 - lane))) != 0);
+        known |= marked != 0;
+        status |= own;
+        if (here && !a.by_sequence) truing_put_real(a.out_rewards, i, r);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane != 0) return;
+    if (a.by_sequence) {
+        const double r = a.coef == 0.0 ? reward : reward - a.coef * sum;
+        status |= truing_judged_unless(r, a.out_rewards, (status & undefined) != 0);
+        truing_put_real(a.out_rewards, b, range.wrong ? TRUING_NAN : r);
+    }
+    truing_put_real(a.out_kl, b, range.wrong ? TRUING_NAN : sum);
+    truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : status);
+}

@@ -1,0 +1,774 @@
+//! Advantages and returns on a device, with the bits of the CPU: `kernels/advantage.cu` says how, and
+//! [`truing_core::advantage`] what.
+//!
+//! What the host cannot look at without waiting is judged on the device: a group with an infinite reward, a negative length
+//! or offsets that do not cut the rows is NaN with the status `OUT_OF_RANGE` (with several objectives: every row), and so are
+//! the whitened values of negative counts or broken states. A row of a group that does not exist is NaN; tokens of a sequence
+//! whose offsets are wrong are not written.
+use crate::driver::{Device, Grid, Stream};
+use crate::plan::{Dtypes, F64, FLOATS, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
+use crate::program::{Context, File};
+pub use crate::sequence::Layout;
+use core::ffi::CStr;
+use truing_core::advantage::{
+    Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
+};
+use truing_core::catalog;
+use truing_core::matrix::{Arena, Workspace};
+use truing_core::sequence::Segments;
+use truing_core::{Error, Result, Value};
+
+pub(crate) const FILE: File = File { name: c"advantage.cu", text: include_str!("../kernels/advantage.cu") };
+const THREADS: usize = 128;
+/// Threads of a block that reads the whole batch, and values that whitening adds up together.
+const READERS: usize = 1024;
+/// Threads of the block that writes whitened values.
+const WRITERS: usize = 256;
+/// Numbers of a source of rewards; `TRUING_WHOLE` of the kernels.
+const WHOLE: usize = 8;
+
+/// Which rows belong together; see [`truing_core::advantage::Groups`].
+#[derive(Clone, Copy, Debug)]
+pub enum Groups {
+    /// `[G + 1]`, i32 or i64.
+    Offsets(Tensor),
+    /// `[B]`, i32 or i64. Each group looks for its rows among all: offsets are quicker where there are many.
+    Ids {
+        /// In `[0, groups)`.
+        ids: Tensor,
+        /// G.
+        groups: usize,
+    },
+}
+impl Groups {
+    fn count(&self) -> usize {
+        match self {
+            Groups::Offsets(x) => x.layout.rows().saturating_sub(1),
+            Groups::Ids { groups, .. } => *groups,
+        }
+    }
+    fn check(&self, rows: usize) -> Result<()> {
+        match self {
+            Groups::Offsets(x) if x.layout.rows() == 0 || (x.layout.rows() == 1 && rows > 0) => {
+                Err(Error::shape("group_offsets", x.layout.shape(), Value::Text("[G + 1]")))
+            }
+            Groups::Offsets(x) => x.check("group_offsets", x.layout.rows(), 1, &IDS),
+            Groups::Ids { ids, .. } => ids.check("group_ids", rows, 1, &IDS),
+        }
+    }
+    fn views(&self) -> (View, View) {
+        match *self {
+            Groups::Offsets(x) => (View::of(Some(x)), View::NONE),
+            Groups::Ids { ids, .. } => (View::NONE, View::of(Some(ids))),
+        }
+    }
+}
+
+/// `truing_group_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct GroupArgs {
+    rewards: View,
+    lengths: View,
+    offsets: View,
+    ids: View,
+    weights: View,
+    out_advantages: View,
+    out_mean: View,
+    out_std: View,
+    out_status: View,
+    out_combined: View,
+    whole: u64,
+    combined: u64,
+    wrong: u64,
+    rows: i64,
+    groups: i64,
+    objectives: i64,
+    eps: f64,
+    f_norm: f64,
+    batch_eps: f64,
+    baseline: u32,
+    scale: u32,
+    population: u32,
+    skip_zero: u32,
+    raw: u32,
+    becomes: u32,
+    batch_step: u32,
+    sum_first: u32,
+}
+/// What becomes of a group's advantages; see the kernels.
+const RESULTS: u32 = 0;
+const ROWS_OF_ALL: u32 = 1;
+const ADDED: u32 = 2;
+/// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards.
+pub const ARGS: [usize; 4] =
+    [size_of::<GroupArgs>(), size_of::<GaeArgs>(), size_of::<WhitenArgs>(), size_of::<RewardArgs>()];
+
+fn exactly(bytes: usize) -> Workspace {
+    Workspace { minimum: bytes, preferred: bytes }
+}
+/// Where scratch arrays of these sizes begin.
+fn places<const N: usize>(space: Space, sizes: [usize; N]) -> [u64; N] {
+    let mut at = space.data;
+    sizes.map(|bytes| {
+        at += bytes as u64;
+        at - bytes as u64
+    })
+}
+/// Launches kernels of this file with one argument.
+struct Queue<'a> {
+    context: &'a Context,
+    device: Device,
+    stream: Stream,
+}
+impl<'a> Queue<'a> {
+    fn new(context: &'a Context, stream: Stream) -> Result<Queue<'a>> {
+        Ok(Queue { context, device: Device::current()?, stream })
+    }
+    /// # Safety
+    /// As for [`crate::driver::Kernel::launch`].
+    unsafe fn launch<A: Copy>(&self, name: &'static CStr, grid: u32, threads: usize, args: &A) -> Result<()> {
+        if grid == 0 {
+            return Ok(());
+        }
+        let kernel = self.context.kernel(&self.device, self.stream, FILE, name)?;
+        // SAFETY: the caller's promise.
+        unsafe { kernel.launch(&self.device, self.stream, Grid::new(grid, threads as u32), args) }
+    }
+}
+fn outputs(all: &[(&'static str, &Option<Tensor>, usize, &Dtypes)]) -> Result<()> {
+    all.iter().try_for_each(|(field, x, rows, dtypes)| match x {
+        Some(x) => x.check_out(field, *rows, 1, dtypes),
+        None => Ok(()),
+    })
+}
+fn inputs(all: &[(&'static str, &Option<Tensor>, usize, &Dtypes)]) -> Result<()> {
+    all.iter().try_for_each(|(field, x, rows, dtypes)| match x {
+        Some(x) => x.check(field, *rows, 1, dtypes),
+        None => Ok(()),
+    })
+}
+fn missing(field: &'static str, expected: &'static str) -> Error {
+    Error::invalid(field, Value::Text("nothing"), Value::Text(expected))
+}
+fn unread(field: &'static str, expected: &'static str) -> Error {
+    Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))
+}
+
+/// See [`truing_core::advantage::GroupAdvantage`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct GroupAdvantage {
+    /// `[B]`: f32, bf16, f16 or f64.
+    pub rewards: Tensor,
+    pub groups: Groups,
+    /// `[B]`, i32 or i64.
+    pub lengths: Option<Tensor>,
+    pub options: GroupOptions,
+}
+/// Where results go, f64 or f32.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct GroupAdvantageOut {
+    /// `[B]`.
+    pub advantages: Option<Tensor>,
+    /// `[G]`, as the next two.
+    pub mean: Option<Tensor>,
+    pub std: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+/// Whether the whole batch counts for each group.
+fn whole(o: &GroupOptions) -> bool {
+    o.baseline == Baseline::Batch || matches!(o.scale, Scale::BatchStd | Scale::NonzeroShare)
+}
+fn check_groups(
+    rewards: &Tensor,
+    cols: usize,
+    groups: &Groups,
+    lengths: &Option<Tensor>,
+    o: &GroupOptions,
+) -> Result<()> {
+    let n = rewards.layout.rows();
+    rewards.check("rewards", n, cols, &FLOATS)?;
+    groups.check(n)?;
+    match lengths {
+        None if o.baseline == Baseline::LengthWeighted => {
+            Err(missing("lengths", "[B]: the baseline is weighted by them"))
+        }
+        Some(_) if o.baseline != Baseline::LengthWeighted => {
+            Err(unread("lengths", "none: only opo's baseline reads them"))
+        }
+        _ => inputs(&[("lengths", lengths, n, &IDS)]),
+    }
+}
+fn group_args(rewards: Tensor, groups: &Groups, lengths: Option<Tensor>, o: &GroupOptions) -> GroupArgs {
+    let (offsets, ids) = groups.views();
+    GroupArgs {
+        rewards: View::of(Some(rewards)),
+        lengths: View::of(lengths),
+        offsets,
+        ids,
+        weights: View::NONE,
+        out_advantages: View::NONE,
+        out_mean: View::NONE,
+        out_std: View::NONE,
+        out_status: View::NONE,
+        out_combined: View::NONE,
+        whole: 0,
+        combined: 0,
+        wrong: 0,
+        rows: rewards.layout.rows() as i64,
+        groups: groups.count() as i64,
+        objectives: 1,
+        eps: o.eps,
+        f_norm: o.f_norm,
+        batch_eps: 0.0,
+        baseline: o.baseline as u32,
+        scale: o.scale as u32,
+        population: (o.std_kind == StdKind::Population) as u32,
+        skip_zero: (o.eps_kind == EpsKind::SkipZero) as u32,
+        raw: (o.single == Single::Raw) as u32,
+        becomes: RESULTS,
+        batch_step: BatchStep::None as u32,
+        sum_first: 0,
+    }
+}
+/// A warp for each group and a thread for each row.
+fn grid(groups: &Groups, rows: usize) -> Result<u32> {
+    cover("rewards", groups.count().saturating_mul(32).max(rows), THREADS)
+}
+/// Scratch memory of [`group_advantage`].
+pub fn group_advantage_workspace(x: &GroupAdvantage) -> Workspace {
+    exactly(if whole(&x.options) { Arena::need::<f64>(WHOLE) } else { 0 })
+}
+/// Enqueues advantages and group statistics.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn group_advantage(
+    context: &Context,
+    stream: Stream,
+    x: &GroupAdvantage,
+    out: &GroupAdvantageOut,
+    space: Space,
+) -> Result<()> {
+    check_groups(&x.rewards, 1, &x.groups, &x.lengths, &x.options)?;
+    let (n, g) = (x.rewards.layout.rows(), x.groups.count());
+    outputs(&[
+        ("out_advantages", &out.advantages, n, &WIDE),
+        ("out_mean", &out.mean, g, &WIDE),
+        ("out_std", &out.std, g, &WIDE),
+        ("out_status", &out.status, g, &U32),
+    ])?;
+    space.check(group_advantage_workspace(x).minimum)?;
+    let args = GroupArgs {
+        out_advantages: View::of(out.advantages),
+        out_mean: View::of(out.mean),
+        out_std: View::of(out.std),
+        out_status: View::of(out.status),
+        whole: space.data,
+        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+    };
+    let queue = Queue::new(context, stream)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        if whole(&x.options) {
+            queue.launch(c"truing_group_batch", 1, READERS, &args)?;
+        }
+        queue.launch(c"truing_group_advantage", grid(&x.groups, n)?, THREADS, &args)
+    }
+}
+
+/// Weights of objectives, f32, bf16, f16 or f64; see [`truing_core::advantage::Weights`].
+#[derive(Clone, Copy, Debug)]
+pub enum Weights {
+    /// `[K]`.
+    Shared(Tensor),
+    /// `[B, K]`.
+    OfRow(Tensor),
+}
+/// See [`truing_core::advantage::MultiObjective`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct MultiObjective {
+    /// `[B, K]`.
+    pub rewards: Tensor,
+    pub weights: Option<Weights>,
+    pub groups: Groups,
+    pub lengths: Option<Tensor>,
+    pub options: GroupOptions,
+    pub order: Order,
+    pub batch_step: BatchStep,
+    pub batch_eps: f64,
+}
+/// Where results go, `[B]`.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct MultiObjectiveOut {
+    /// f64 or f32, as the next.
+    pub advantages: Option<Tensor>,
+    pub combined: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+fn multi_sizes(x: &MultiObjective) -> [usize; 3] {
+    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols.max(1));
+    [Arena::need::<f64>(k.saturating_mul(WHOLE)), Arena::need::<f64>(n), Arena::need::<u32>(1)]
+}
+/// Scratch memory of [`multi_objective`].
+pub fn multi_objective_workspace(x: &MultiObjective) -> Workspace {
+    exactly(Arena::sum(multi_sizes(x)))
+}
+/// Enqueues advantages of rows with several rewards.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn multi_objective(
+    context: &Context,
+    stream: Stream,
+    x: &MultiObjective,
+    out: &MultiObjectiveOut,
+    space: Space,
+) -> Result<()> {
+    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols);
+    check_groups(&x.rewards, k, &x.groups, &x.lengths, &x.options)?;
+    let weights = match x.weights {
+        None => View::NONE,
+        Some(Weights::Shared(w)) => {
+            w.check("weights", k, 1, &FLOATS)?;
+            View::shared(w)
+        }
+        Some(Weights::OfRow(w)) => {
+            w.check("weights", n, k, &FLOATS)?;
+            View::of(Some(w))
+        }
+    };
+    outputs(&[
+        ("out_advantages", &out.advantages, n, &WIDE),
+        ("out_combined", &out.combined, n, &WIDE),
+        ("out_status", &out.status, n, &U32),
+    ])?;
+    space.check(multi_objective_workspace(x).minimum)?;
+    let [whole_of, combined, wrong] = places(space, multi_sizes(x));
+    let args = GroupArgs {
+        weights,
+        out_advantages: View::of(out.advantages),
+        out_status: View::of(out.status),
+        out_combined: View::of(out.combined),
+        whole: whole_of,
+        combined,
+        wrong,
+        objectives: k as i64,
+        batch_eps: x.batch_eps,
+        becomes: ROWS_OF_ALL,
+        batch_step: x.batch_step as u32,
+        sum_first: (x.order == Order::SumFirst) as u32,
+        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+    };
+    if n == 0 {
+        return Ok(());
+    }
+    let queue = Queue::new(context, stream)?;
+    let grid = grid(&x.groups, n)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_group_rows", 1, READERS, &args)?;
+        if x.order == Order::SumFirst {
+            if whole(&x.options) {
+                queue.launch(c"truing_group_batch", 1, READERS, &args)?;
+            }
+            return queue.launch(c"truing_group_advantage", grid, THREADS, &args);
+        }
+        let each = GroupArgs { becomes: ADDED, ..args };
+        if whole(&x.options) {
+            queue.launch(c"truing_group_batch", cover("rewards", k, 1)?, READERS, &each)?;
+        }
+        queue.launch(c"truing_group_advantage", grid, THREADS, &each)?;
+        if x.batch_step != BatchStep::None {
+            queue.launch(c"truing_group_batch", 1, READERS, &args)?;
+        }
+        queue.launch(c"truing_group_write", cover("rewards", n, THREADS)?, THREADS, &args)
+    }
+}
+
+/// `truing_gae_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct GaeArgs {
+    rewards: View,
+    values: View,
+    value_end: View,
+    baseline: View,
+    mask: View,
+    offsets: View,
+    out_advantages: View,
+    out_returns: View,
+    out_status: View,
+    grad_advantages: View,
+    grad_returns: View,
+    grad_rewards: View,
+    grad_values: View,
+    grad_value_end: View,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    gamma: f64,
+    lambda_policy: f64,
+    lambda_value: f64,
+    length_alpha: f64,
+    masks: u32,
+    by_length: u32,
+}
+/// See [`truing_core::advantage::Gae`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Gae {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next three; absent in a backward.
+    pub rewards: Option<Tensor>,
+    pub values: Option<Tensor>,
+    /// `[B]`, as the next.
+    pub value_end: Option<Tensor>,
+    pub baseline: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub masks: Masks,
+    pub params: GaeParams,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct GaeOut {
+    /// `[N]`, f64 or f32, as the next.
+    pub advantages: Option<Tensor>,
+    pub returns: Option<Tensor>,
+    /// `[B]`, u32.
+    pub status: Option<Tensor>,
+}
+/// What a backward reads and writes.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct GaeGrad {
+    /// `[N]`: f32, bf16, f16 or f64, as the next.
+    pub grad_advantages: Option<Tensor>,
+    pub grad_returns: Option<Tensor>,
+    /// `[N]`, f64 or f32, as the next.
+    pub grad_rewards: Option<Tensor>,
+    pub grad_values: Option<Tensor>,
+    /// `[B]`.
+    pub grad_value_end: Option<Tensor>,
+}
+/// Width of padded sequences, else 0 and the offsets.
+fn cut(layout: &Layout) -> Result<(i64, Option<Tensor>)> {
+    layout.check()?;
+    match *layout {
+        Layout::Padded { sequences, width } => {
+            Segments::Padded { sequences, width }.check(layout.tokens())?;
+            Ok((width as i64, None))
+        }
+        Layout::Packed { offsets, .. } => Ok((0, Some(offsets))),
+    }
+}
+fn gae_args(x: &Gae) -> Result<GaeArgs> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let (width, offsets) = cut(&x.layout)?;
+    inputs(&[
+        ("rewards", &x.rewards, n, &FLOATS),
+        ("values", &x.values, n, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+        ("value_end", &x.value_end, b, &FLOATS),
+        ("baseline", &x.baseline, b, &FLOATS),
+    ])?;
+    Ok(GaeArgs {
+        rewards: View::of(x.rewards),
+        values: View::of(x.values),
+        value_end: View::of(x.value_end),
+        baseline: View::of(x.baseline),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out_advantages: View::NONE,
+        out_returns: View::NONE,
+        out_status: View::NONE,
+        grad_advantages: View::NONE,
+        grad_returns: View::NONE,
+        grad_rewards: View::NONE,
+        grad_values: View::NONE,
+        grad_value_end: View::NONE,
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        gamma: x.params.gamma,
+        lambda_policy: x.params.lambda_policy,
+        lambda_value: x.params.lambda_value,
+        length_alpha: x.params.length_alpha.unwrap_or(0.0),
+        masks: x.masks as u32,
+        by_length: x.params.length_alpha.is_some() as u32,
+    })
+}
+/// Enqueues advantages and returns of every sequence.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn gae(context: &Context, stream: Stream, x: &Gae, out: &GaeOut) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    if x.rewards.is_none() {
+        return Err(missing("rewards", "[N] or [B, T]"));
+    }
+    if x.baseline.is_some() && x.values.is_some() {
+        return Err(unread("baseline", "none with values, which are the baseline"));
+    }
+    let args = gae_args(x)?;
+    outputs(&[
+        ("out_advantages", &out.advantages, n, &WIDE),
+        ("out_returns", &out.returns, n, &WIDE),
+        ("out_status", &out.status, b, &U32),
+    ])?;
+    let args = GaeArgs {
+        out_advantages: View::of(out.advantages),
+        out_returns: View::of(out.returns),
+        out_status: View::of(out.status),
+        ..args
+    };
+    let grid = cover("rewards", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_gae_forward", grid, THREADS, &args) }
+}
+/// Enqueues the gradients of rewards and values.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn gae_backward(context: &Context, stream: Stream, x: &Gae, grad: &GaeGrad) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let args = gae_args(x)?;
+    inputs(&[
+        ("grad_advantages", &grad.grad_advantages, n, &FLOATS),
+        ("grad_returns", &grad.grad_returns, n, &FLOATS),
+    ])?;
+    outputs(&[
+        ("grad_rewards_out", &grad.grad_rewards, n, &WIDE),
+        ("grad_values_out", &grad.grad_values, n, &WIDE),
+        ("grad_value_end_out", &grad.grad_value_end, b, &WIDE),
+    ])?;
+    let args = GaeArgs {
+        grad_advantages: View::of(grad.grad_advantages),
+        grad_returns: View::of(grad.grad_returns),
+        grad_rewards: View::of(grad.grad_rewards),
+        grad_values: View::of(grad.grad_values),
+        grad_value_end: View::of(grad.grad_value_end),
+        ..args
+    };
+    let grid = cover("grad_advantages", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_gae_backward", grid, THREADS, &args) }
+}
+
+/// `truing_whiten_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct WhitenArgs {
+    values: View,
+    mask: View,
+    counts: View,
+    states: View,
+    out_values: View,
+    out_state: View,
+    out_moments: View,
+    out_status: View,
+    parts: u64,
+    totals: u64,
+    marks: u64,
+    rows: i64,
+    many: i64,
+    ranks: i64,
+    eps: f64,
+    population: u32,
+    eps_kind: u32,
+    keep_mean: u32,
+    reserved: u32,
+}
+/// See [`truing_core::advantage::Whiten`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Whiten {
+    /// `[n]`: f32, bf16, f16 or f64.
+    pub values: Tensor,
+    /// `[n]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    /// `[n]`, i32 or i64.
+    pub counts: Option<Tensor>,
+    /// `[ranks, 3]`, f64.
+    pub states: Option<Tensor>,
+    pub std_kind: StdKind,
+    pub eps_kind: EpsKind,
+    pub keep_mean: bool,
+    pub eps: f64,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct WhitenOut {
+    /// `[n]`, f64 or f32.
+    pub values: Option<Tensor>,
+    /// `[3]`, f64.
+    pub state: Option<Tensor>,
+    /// `[2]`, f64 or f32.
+    pub moments: Option<Tensor>,
+    /// One word, u32.
+    pub status: Option<Tensor>,
+}
+fn whiten_sizes(rows: usize) -> [usize; 3] {
+    let many = rows.div_ceil(READERS);
+    [Arena::need::<f64>(3 * many), Arena::need::<f64>(4), Arena::need::<u32>(many)]
+}
+/// Scratch memory of [`whiten`].
+pub fn whiten_workspace(x: &Whiten) -> Workspace {
+    exactly(Arena::sum(whiten_sizes(x.values.layout.rows())))
+}
+/// Enqueues standardised values and their moments.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn whiten(context: &Context, stream: Stream, x: &Whiten, out: &WhitenOut, space: Space) -> Result<()> {
+    let n = x.values.layout.rows();
+    x.values.check("values", n, 1, &FLOATS)?;
+    inputs(&[("mask", &x.mask, n, &MASK), ("counts", &x.counts, n, &IDS)])?;
+    let ranks = x.states.map_or(0, |s| s.layout.rows());
+    x.states.as_ref().map_or(Ok(()), |s| s.check("states", ranks, 3, &F64))?;
+    outputs(&[
+        ("out_values", &out.values, n, &WIDE),
+        ("out_state", &out.state, 3, &F64),
+        ("out_moments", &out.moments, 2, &WIDE),
+        ("out_status", &out.status, 1, &U32),
+    ])?;
+    space.check(whiten_workspace(x).minimum)?;
+    let many = n.div_ceil(READERS);
+    let [parts, totals, marks] = places(space, whiten_sizes(n));
+    let args = WhitenArgs {
+        values: View::of(Some(x.values)),
+        mask: View::of(x.mask),
+        counts: View::of(x.counts),
+        states: View::of(x.states),
+        out_values: View::of(out.values),
+        out_state: View::of(out.state),
+        out_moments: View::of(out.moments),
+        out_status: View::of(out.status),
+        parts,
+        totals,
+        marks,
+        rows: n as i64,
+        many: many as i64,
+        ranks: ranks as i64,
+        eps: x.eps,
+        population: (x.std_kind == StdKind::Population) as u32,
+        eps_kind: x.eps_kind as u32,
+        keep_mean: x.keep_mean as u32,
+        reserved: 0,
+    };
+    let queue = Queue::new(context, stream)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_whiten_parts", cover("values", n, READERS)?, READERS, &args)?;
+        queue.launch(c"truing_whiten_join", 1, 32, &args)?;
+        if out.values.is_none() {
+            return Ok(());
+        }
+        queue.launch(c"truing_whiten_values", cover("values", n, WRITERS)?, WRITERS, &args)
+    }
+}
+
+/// `truing_reward_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct RewardArgs {
+    old: View,
+    reference: View,
+    rewards: View,
+    mask: View,
+    offsets: View,
+    out_rewards: View,
+    out_kl: View,
+    out_status: View,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    coef: f64,
+    clamp: f64,
+    low: f64,
+    high: f64,
+    estimator: u32,
+    by_sequence: u32,
+}
+/// See [`truing_core::advantage::TokenReward`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct TokenReward {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next two.
+    pub old: Tensor,
+    pub reference: Tensor,
+    /// `[B]`.
+    pub rewards: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub by_sequence: bool,
+    pub estimator: u32,
+    pub params: [f64; 4],
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TokenRewardOut {
+    /// `[N]`, or `[B]` by sequence: f64 or f32, as the next.
+    pub rewards: Option<Tensor>,
+    /// `[B]`, as the next.
+    pub kl: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues rewards of tokens or sequences.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn token_reward(context: &Context, stream: Stream, x: &TokenReward, out: &TokenRewardOut) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let (width, offsets) = cut(&x.layout)?;
+    inputs(&[
+        ("old", &Some(x.old), n, &FLOATS),
+        ("ref", &Some(x.reference), n, &FLOATS),
+        ("rewards", &x.rewards, b, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+    ])?;
+    if catalog::info(x.estimator).is_none_or(|i| i.kind != catalog::Kind::Estimator) {
+        let legal = Value::Text("an entry of the estimator kind");
+        return Err(Error::invalid("estimator", Value::Int(x.estimator.into()), legal));
+    }
+    outputs(&[
+        ("out_rewards", &out.rewards, if x.by_sequence { b } else { n }, &WIDE),
+        ("out_kl", &out.kl, b, &WIDE),
+        ("out_status", &out.status, b, &U32),
+    ])?;
+    let [coef, clamp, low, high] = x.params;
+    let args = RewardArgs {
+        old: View::of(Some(x.old)),
+        reference: View::of(Some(x.reference)),
+        rewards: View::of(x.rewards),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out_rewards: View::of(out.rewards),
+        out_kl: View::of(out.kl),
+        out_status: View::of(out.status),
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        coef,
+        clamp,
+        low,
+        high,
+        estimator: x.estimator,
+        by_sequence: x.by_sequence as u32,
+    };
+    let grid = cover("old", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_reward_tokens", grid, THREADS, &args) }
+}
