@@ -19,6 +19,8 @@ use truing_tests::{Data, Random, same};
 mod abi;
 #[path = "cuda/divergence.rs"]
 mod divergence;
+#[path = "cuda/logprob.rs"]
+mod extra;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -751,7 +753,7 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context);
+    done += outside(&context) + extra::all(few);
     if mode() == Mode::Portable {
         done += sequences(&context) + preference::all(&context) + policy::all(&context) + abi::all();
     }
@@ -1154,6 +1156,7 @@ fn child_host() {
         truing_cuda::preference::ARGS,
         truing_cuda::policy::ARGS,
         truing_cuda::divergence::ARGS,
+        logprob::extra::ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1186,7 +1189,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 4;
+    let files = 5;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

@@ -15,6 +15,8 @@ use truing_core::{Dtype, Error, Result, Status, Value};
 use truing_cpu::logprob::{
     self as kernel, BackwardInputs, Finish, Fused, Grad, Inputs, Local, LocalPass, Over, Rowed, Totals,
 };
+#[cfg(feature = "cuda")]
+use truing_cuda::logprob::extra as device;
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
 pub(crate) const LOCAL_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECORD_SUMS;
@@ -430,7 +432,10 @@ impl Forward {
         let ok = &self.call.tensors.check()?;
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
-            return Ok(truing_cuda::logprob::forward_workspace(&self.problem));
+            let (logits, grad) = self.grad.on_device(ok, &self.tokens)?;
+            let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
+            let out = self.figures.on_device(self.sets, ok, &self.tokens)?;
+            return Ok(device::forward_workspace(&self.problem, &inputs, &out, grad.is_some()));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, problem) = (&self.call.context, &self.problem);
@@ -481,19 +486,18 @@ impl Forward {
     }
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[
-            ("grad_logits_out", self.grad.grad.is_some()),
-            ("grad_bias_out", self.grad_bias.is_some()),
-            ("grad_loss", self.grad_loss.is_some()),
-        ])?;
-        let Call { context, tensors, workspace, .. } = self.call;
+        only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
+        let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let logits = self.grad.logits.rows(ok, tokens)?.expect("required");
+        let (logits, grad) = self.grad.on_device(ok, tokens)?;
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
-        let (figures, space) = (self.figures.on_device(ok, tokens)?, workspace.space(ok));
+        let (figures, space) = (self.figures.on_device(self.sets, ok, tokens)?, workspace.space(ok));
+        let (upstream, scale) = (self.grad_loss.scalar(ok)?, grad_scale(args.grad_scale, args.flags));
+        let fused = grad.map(|grad| device::Fused { grad, upstream, scale });
         context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { truing_cuda::logprob::forward(kernels, stream, problem, &inputs, &figures, space) }
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace, and
+            // the gradient is the logits themselves or apart from them.
+            unsafe { device::forward(kernels, stream, problem, &inputs, &figures, fused.as_ref(), space) }
         })
     }
 }
@@ -557,7 +561,10 @@ impl Backward {
         let ok = &self.call.tensors.check()?;
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
-            return Ok(truing_cuda::logprob::backward_workspace(&self.problem, stats));
+            let (logits, _) = self.grad.on_device(ok, &self.tokens)?;
+            let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
+            let upstream = self.upstream.on_device(ok, &self.tokens)?;
+            return Ok(device::backward_workspace(&self.problem, &inputs, stats, &upstream));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, kept) = (&self.call.context, stats || !bias);
@@ -604,17 +611,14 @@ impl Backward {
         only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
         let Call { context, tensors, workspace, .. } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let grad: truing_cuda::Tensor = self.grad.grad.rows(ok, tokens)?.expect("required");
-        let logits = if self.grad.in_place { grad } else { self.grad.logits.rows(ok, tokens)?.expect("required") };
+        let (logits, grad) = self.grad.on_device(ok, tokens)?;
+        let grad = grad.expect("required");
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
         let (stats, upstream) = (self.stats.rows(ok, tokens)?, self.upstream.on_device(ok, tokens)?);
         let (status, space) = (self.status.tokens(ok, tokens)?, workspace.space(ok));
         context.launch(ok, |kernels, stream| {
             // SAFETY: as for the forward; the gradient is the logits themselves or apart from them.
-            unsafe {
-                use truing_cuda::logprob::backward;
-                backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space)
-            }
+            unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space) }
         })
     }
 }
@@ -632,24 +636,26 @@ impl BackwardTensors {
         })
     }
     #[cfg(feature = "cuda")]
-    fn on_device(
-        &self,
-        logits: truing_cuda::Tensor,
-        ok: &Checked,
-        tokens: &Leading,
-    ) -> Result<truing_cuda::logprob::Inputs> {
+    fn on_device(&self, logits: truing_cuda::Tensor, ok: &Checked, tokens: &Leading) -> Result<device::Inputs> {
         let Common { rows, over, row_loss, .. } = &self.common;
-        only_on_cpu(&[
-            ("support.kind", over.is_some()),
-            ("row_loss.class_weight", row_loss.class_weight.is_some()),
-            ("row_loss.external_scale", row_loss.external_scale.is_some()),
-        ])?;
-        let (target, mask) = rows.on_device(ok, tokens)?;
-        Ok(truing_cuda::logprob::Inputs {
+        let (target, mask) = (rows.target.tokens(ok, tokens)?, rows.mask.tokens(ok, tokens)?);
+        let base = truing_cuda::logprob::Inputs {
             bias: self.transform.bias.list(ok)?,
             row_temperature: self.transform.row_temperature.tokens(ok, tokens)?,
             mask,
             ..truing_cuda::logprob::Inputs::new(logits, target)
+        };
+        let segments = match rows.sequences(rows.cu_seqlens.list(ok)?, tokens)? {
+            Some(Cut::Packed(cu)) => Some(device::Segments::Packed(cu)),
+            Some(Cut::Padded(_, width)) => Some(device::Segments::Padded { width }),
+            None => None,
+        };
+        Ok(device::Inputs {
+            base,
+            segments,
+            class_weight: row_loss.class_weight.list(ok)?,
+            external_scale: row_loss.external_scale.tokens(ok, tokens)?,
+            support: over.as_ref().map(|over| over.on_device(ok, tokens)).transpose()?,
         })
     }
 }
@@ -667,6 +673,13 @@ impl GradTensors {
             Some(grad) => Grad::Separate(logits()?, grad),
             None => Grad::Absent(logits()?),
         })
+    }
+    /// Logits and the place of their gradient, which may be the same.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<(truing_cuda::Tensor, Option<truing_cuda::Tensor>)> {
+        let grad = self.grad.rows(ok, tokens)?;
+        let logits = if self.in_place { grad } else { self.logits.rows(ok, tokens)? };
+        Ok((logits.expect("required"), grad))
     }
 }
 
@@ -843,18 +856,31 @@ impl RowTensors {
     }
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {
         let (target, mask) = (self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?);
-        let segments = match (self.cu_seqlens.list(ok)?, tokens.batch()) {
+        let segments = match self.sequences(self.cu_seqlens.list(ok)?, tokens)? {
+            Some(Cut::Packed(cu)) => Some(Segments::Packed(cu)),
+            Some(Cut::Padded(sequences, width)) => Some(Segments::Padded { sequences, width }),
+            None => None,
+        };
+        Ok(Rows { target, mask, segments })
+    }
+    /// What the sequences are cut by.
+    fn sequences<T>(&self, cu: Option<T>, tokens: &Leading) -> Result<Option<Cut<T>>> {
+        Ok(match (cu, tokens.batch()) {
             (Some(_), Some([b, t])) => {
                 let (got, expected) =
                     (Value::Shape([b as i64, t as i64, 0], 2), Value::Text("rows [N] with cu_seqlens"));
                 return Err(Error::shape("rows.cu_seqlens", got, expected));
             }
-            (Some(cu), None) => Some(Segments::Packed(cu)),
-            (None, Some([sequences, width])) if self.shifted => Some(Segments::Padded { sequences, width }),
+            (Some(cu), None) => Some(Cut::Packed(cu)),
+            (None, Some([sequences, width])) if self.shifted => Some(Cut::Padded(sequences, width)),
             (None, _) => None,
-        };
-        Ok(Rows { target, mask, segments })
+        })
     }
+}
+/// Offsets, or the number of sequences and their length.
+enum Cut<T> {
+    Packed(T),
+    Padded(usize, usize),
 }
 
 /// The tensors of `truing_row_loss`.
@@ -988,22 +1014,8 @@ impl FigureTensors {
         Ok((figures, totals, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
     #[cfg(feature = "cuda")]
-    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Figures> {
-        only_on_cpu(&[
-            ("figures.out_mean_logit", self.mean_logit.is_some()),
-            ("figures.out_rank", self.rank.is_some()),
-            ("figures.out_ties", self.ties.is_some()),
-            ("figures.out_topk_ids", self.topk_ids.is_some()),
-            ("figures.out_topk_logprobs", self.topk_logprobs.is_some()),
-            ("figures.out_topk_entropy", self.topk_entropy.is_some()),
-            ("figures.extra_ids", self.extra_ids.is_some()),
-            ("figures.out_extra_logprobs", self.extra_logprobs.is_some()),
-            ("figures.out_token_scale", self.token_scale.is_some()),
-            ("figures.out_row_loss", self.row_loss.is_some()),
-            ("figures.out_loss", self.loss.is_some()),
-            ("figures.out_counters", self.counters.is_some()),
-        ])?;
-        Ok(truing_cuda::logprob::Figures {
+    fn on_device(self, sets: SupportFigureTensors, ok: &Checked, tokens: &Leading) -> Result<device::Figures> {
+        let base = truing_cuda::logprob::Figures {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             max: self.max.tokens(ok, tokens)?,
@@ -1013,6 +1025,22 @@ impl FigureTensors {
             is_top1: self.is_top1.tokens(ok, tokens)?,
             stats: self.stats.rows(ok, tokens)?,
             status: self.status.tokens(ok, tokens)?,
+        };
+        Ok(device::Figures {
+            base,
+            mean_logit: self.mean_logit.tokens(ok, tokens)?,
+            rank: self.rank.tokens(ok, tokens)?,
+            ties: self.ties.tokens(ok, tokens)?,
+            topk_ids: self.topk_ids.rows(ok, tokens)?,
+            topk_logprobs: self.topk_logprobs.rows(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
+            extra_ids: self.extra_ids.shared(ok, tokens)?,
+            extra_logprobs: self.extra_logprobs.rows(ok, tokens)?,
+            token_scale: self.token_scale.tokens(ok, tokens)?,
+            row_loss: self.row_loss.tokens(ok, tokens)?,
+            loss: self.loss.scalar(ok)?,
+            counters: self.counters.list(ok)?,
+            ..sets.on_device(ok, tokens)?
         })
     }
 }
@@ -1054,18 +1082,19 @@ impl UpstreamTensors {
         })
     }
     #[cfg(feature = "cuda")]
-    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Upstream> {
-        only_on_cpu(&[
-            ("upstream.grad_extra", self.extra.is_some()),
-            ("upstream.extra_ids", self.extra_ids.is_some()),
-            ("upstream.grad_row_loss", self.row_loss.is_some()),
-            ("upstream.grad_loss", self.loss.is_some()),
-        ])?;
-        Ok(truing_cuda::logprob::Upstream {
+    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<device::Upstream> {
+        let base = truing_cuda::logprob::Upstream {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
             scale: self.scale,
+        };
+        Ok(device::Upstream {
+            base,
+            extra: self.extra.rows(ok, tokens)?,
+            extra_ids: self.extra_ids.shared(ok, tokens)?,
+            row_loss: self.row_loss.tokens(ok, tokens)?,
+            loss: self.loss.scalar(ok)?,
         })
     }
 }

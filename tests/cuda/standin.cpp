@@ -3,6 +3,7 @@
 // known kernels, at most 1024 threads, nothing but launches during a capture.
 #include "shim.h"
 #include "logprob.cu"
+#include "logprob_extra.cu"
 #include "sequence.cu"
 #include "preference.cu"
 #include "policy.cu"
@@ -39,6 +40,7 @@ API standin_args(int family) {
     case 1: return sizeof(truing_sequence_args);
     case 2: return sizeof(truing_preference_args);
     case 3: return sizeof(truing_policy_args);
+    case 5: return sizeof(truing_extra_args);
     default: return sizeof(truing_divergence_args);
     }
 }
@@ -90,6 +92,7 @@ API cuLibraryGetKernel(void **k, void *, const char *name) {
     *k = own ? dlsym(own, name) : nullptr;
     std::lock_guard<std::mutex> one(lock);
     if (*k && !strncmp(name, "truing_logprob_", 15)) kernels[*k] = shim::launch<truing_logprob_args>;
+    else if (*k && !strncmp(name, "truing_extra_", 13)) kernels[*k] = shim::launch<truing_extra_args>;
     else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
     else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
     else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
