@@ -117,7 +117,7 @@ fn sanitizer() -> Option<String> {
 const QUIET: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
 
 /// The children that compare bits.
-const BITS: [&str; 2] = ["child_bits", "child_divergence"];
+const BITS: [&str; 3] = ["child_bits", "child_extra", "child_divergence"];
 
 #[test]
 fn kernels_give_the_bits_of_the_cpu() {
@@ -753,11 +753,19 @@ fn child_bits() {
             }
         }
     }
-    done += outside(&context) + extra::all(few);
+    done += outside(&context);
     if mode() == Mode::Portable {
         done += sequences(&context) + preference::all(&context) + policy::all(&context) + abi::all();
     }
     println!("{done} values compared");
+}
+/// What is asked of rows of logits now and then.
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_extra() {
+    let cases = std::env::var("TRUING_CASES").unwrap();
+    memory::start();
+    println!("{} values compared", extra::all(cases != "all", cases == "fewest"));
 }
 /// Divergences, whose kernels are a text for each form.
 #[test]

@@ -463,13 +463,13 @@ TRUING_EXTRA_TOP(f16, truing_f16)
 
 // 3. What the reduction divides by.
 
-#define TRUING_TILE 256
+#define TRUING_EXTRA_TILE 256
 // Class weight of a target, as it is stored; NaN where there is none.
 TRUING_FN double truing_class(const truing_extra_args &a, truing_i64 y) {
     return y < 0 || y >= a.total ? TRUING_NAN : truing_double_at(a.class_weight, y);
 }
-extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_divisor(const __grid_constant__ truing_extra_args a) {
-    __shared__ double tile[TRUING_TILE];
+extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_divisor(const __grid_constant__ truing_extra_args a) {
+    __shared__ double tile[TRUING_EXTRA_TILE];
     __shared__ truing_u64 live;
     truing_wait();
     const truing_u32 thread = threadIdx.x;
@@ -479,7 +479,7 @@ extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_divisor(c
     double weight = 0.0;
     truing_u64 own = 0;
 #pragma unroll 1
-    for (truing_i64 first = 0; first < a.rows; first += TRUING_TILE) {
+    for (truing_i64 first = 0; first < a.rows; first += TRUING_EXTRA_TILE) {
         const truing_i64 row = first + thread;
         truing_i64 y = 0;
         const int kind = row < a.rows ? truing_source(a, row, y) : TRUING_IGNORED;
@@ -489,7 +489,7 @@ extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_divisor(c
         __syncthreads();
         if (thread == 0) {
 #pragma unroll 8
-            for (int k = 0; k < TRUING_TILE; k++) weight += tile[k];
+            for (int k = 0; k < TRUING_EXTRA_TILE; k++) weight += tile[k];
         }
         __syncthreads();
     }
@@ -584,7 +584,7 @@ TRUING_FN double truing_logprob_of(const truing_record &x, float v) {
     if (truing_poisoned(x) || x.m == -TRUING_INFF) return TRUING_NAN;
     return ((double)v - (double)x.m) - truing_log1p((double)x.r);
 }
-TRUING_FN double truing_power(const truing_extra_args &a, double h) {
+TRUING_FN double truing_eaft_power(const truing_extra_args &a, double h) {
     if (a.eaft_alpha == 1.0) return h;
     if (a.eaft_alpha == 0.0) return 1.0;
     return h == 0.0 ? 0.0 : truing_exp(a.eaft_alpha * truing_log(h));
@@ -594,8 +594,8 @@ TRUING_FN float truing_omega(const truing_extra_args &a, truing_i64 row, const t
     double y = 1.0;
     if (a.scaling == TRUING_SCALING_DFT) y = truing_exp(truing_logprob_of(x, x.xy));
     else if (a.scaling == TRUING_SCALING_CHORD_PHI) y = truing_exp(truing_logprob_of(x, x.xy)) * -truing_expm1(truing_logprob_of(x, x.xy));
-    else if (a.scaling == TRUING_SCALING_EAFT) y = truing_power(a, a.entropies[2 * row] / 3.0);
-    else if (a.scaling == TRUING_SCALING_EAFT_RAW) y = truing_power(a, a.entropies[2 * row]);
+    else if (a.scaling == TRUING_SCALING_EAFT) y = truing_eaft_power(a, a.entropies[2 * row] / 3.0);
+    else if (a.scaling == TRUING_SCALING_EAFT_RAW) y = truing_eaft_power(a, a.entropies[2 * row]);
     else if (a.scaling == TRUING_SCALING_EXTERNAL) y = (double)*truing_row<const float>(a.external, row);
     return (float)y;
 }
@@ -872,7 +872,9 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
             }
         }
         const bool eaft = a.scaling == TRUING_SCALING_EAFT || a.scaling == TRUING_SCALING_EAFT_RAW;
-        scale = a.stats.data && eaft ? saved : a.of_loss || a.scaling != TRUING_SCALING_NONE || a.out_token_scale.data ? truing_omega(a, row, x) : 1.0f;
+        const bool scaled = a.of_loss || a.losses || a.out_row_loss.data || a.out_stats.data || a.out_token_scale.data;
+        // the largest columns are not at hand with statistics
+        scale = !scaled ? 1.0f : a.stats.data && eaft ? saved : truing_omega(a, row, x);
     } else {
         w.x.flags = TRUING_ROW_IGNORED;
         truing_put_support(a, t, c, row, false, lane);
@@ -889,8 +891,8 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
 
 // 5. What all rows have together.
 
-extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_total(const __grid_constant__ truing_extra_args a) {
-    __shared__ double tile[TRUING_TILE];
+extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_total(const __grid_constant__ truing_extra_args a) {
+    __shared__ double tile[TRUING_EXTRA_TILE];
     __shared__ truing_u64 counts[32];
     truing_wait();
     const truing_u32 thread = threadIdx.x;
@@ -898,7 +900,7 @@ extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_total(con
     __syncthreads();
     double sum = 0.0;
 #pragma unroll 1
-    for (truing_i64 first = 0; first < a.rows; first += TRUING_TILE) {
+    for (truing_i64 first = 0; first < a.rows; first += TRUING_EXTRA_TILE) {
         const truing_i64 row = first + thread;
         if (row < a.rows)
             for (truing_u32 bits = a.flags[row]; bits != 0; bits &= bits - 1) atomicAdd(&counts[__ffs((int)bits) - 1], (truing_u64)1);
@@ -907,7 +909,7 @@ extern "C" __global__ __launch_bounds__(TRUING_TILE) void truing_extra_total(con
         __syncthreads();
         if (thread == 0) {
 #pragma unroll 8
-            for (int k = 0; k < TRUING_TILE; k++) sum += tile[k];
+            for (int k = 0; k < TRUING_EXTRA_TILE; k++) sum += tile[k];
         }
         __syncthreads();
     }

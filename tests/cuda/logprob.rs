@@ -228,12 +228,12 @@ const WAYS: [[usize; 4]; 12] = [
     [1, 6, 4, 0],
 ];
 /// Every way to call, on a few sizes of the vocabulary.
-pub fn all(few: bool) -> usize {
+pub fn all(few: bool, fewest: bool) -> usize {
     let context = Given::new(|o| {
         o.num_threads = 2;
         o.mode = if super::mode() == super::Mode::Fast { TRUING_MODE_FAST } else { TRUING_MODE_PORTABLE };
     });
-    let sizes: &[usize] = if few { &[17, 2100] } else { &[1, 17, 2048, 4111, 9000] };
+    let sizes: &[usize] = if fewest { &[2100] } else if few { &[17, 2100] } else { &[1, 17, 2048, 4111, 9000] };
     let mut done = 0;
     for &v in sizes {
         for (w, &[transform, support, loss, shift]) in WAYS.iter().enumerate() {
