@@ -173,50 +173,82 @@ TRUING_FN int truing_source(const truing_extra_args &a, truing_i64 row, truing_i
     y = truing_int_at(a.target, at);
     return a.has_ignore && y == a.ignore_index ? TRUING_IGNORED : TRUING_COLUMN;
 }
-// Element j of row i of ids.
-TRUING_FN truing_i64 truing_id_at(const truing_view &v, truing_i64 i, truing_i64 j) {
-    const truing_i64 at = truing_offset(v, i) + j;
-    return v.dtype == TRUING_DTYPE_I32 ? (truing_i64)((const int *)v.data)[at] : ((const truing_i64 *)v.data)[at];
+// Ids of one row.
+struct truing_ids {
+    const void *data;
+    truing_i64 step;
+    bool narrow;
+};
+TRUING_FN truing_ids truing_ids_of(const truing_view &v, truing_i64 row) {
+    truing_ids r;
+    r.narrow = v.dtype == TRUING_DTYPE_I32;
+    r.step = 1;
+    r.data = v.data ? (const char *)v.data + truing_offset(v, row) * (r.narrow ? 4 : 8) : 0;
+    return r;
+}
+TRUING_FN truing_i64 truing_id_at(const truing_ids &r, truing_i64 j) {
+    return r.narrow ? (truing_i64)((const int *)r.data)[j * r.step] : ((const truing_i64 *)r.data)[j * r.step];
+}
+// Element j of a list (its rows lie one stride apart).
+TRUING_FN float truing_of_list(const truing_view &v, truing_i64 j) {
+    const truing_i64 at = j * v.inner_stride;
+    switch (v.dtype) {
+    case TRUING_DTYPE_BF16: return truing_widen(((const truing_bf16 *)v.data)[at]);
+    case TRUING_DTYPE_F16: return truing_widen(((const truing_f16 *)v.data)[at]);
+    case TRUING_DTYPE_F64: return (float)((const double *)v.data)[at];
+    default: return ((const float *)v.data)[at];
+    }
+}
+TRUING_FN float truing_bias_at(const truing_extra_args &a, truing_i64 j) { return a.bias.data ? truing_of_list(a.bias, j) : 0.0f; }
+// Raw logit of a column.
+TRUING_FN float truing_logit(const truing_extra_args &a, const void *z, truing_i64 j) {
+    if (a.logits.dtype == TRUING_DTYPE_F32) return ((const float *)z)[j];
+    return a.logits.dtype == TRUING_DTYPE_BF16 ? truing_widen(((const truing_bf16 *)z)[j]) : truing_widen(((const truing_f16 *)z)[j]);
+}
+TRUING_FN const void *truing_logits_of(const truing_extra_args &a, truing_i64 row) {
+    return (const char *)a.logits.data + truing_offset(a.logits, row) * (a.logits.dtype == TRUING_DTYPE_F32 ? 4 : 2);
 }
 // Transformed logit of a column at hand; -inf of padding.
-TRUING_FN float truing_value(const truing_extra_args &a, const truing_transform &t, truing_i64 row, truing_i64 j) {
+TRUING_FN float truing_value(const truing_extra_args &a, const truing_transform &t, const void *z, truing_i64 j) {
     if (j < 0 || j >= (truing_i64)a.valid) return -TRUING_INFF;
-    return truing_apply(t, truing_float_at(a.logits, row, j), a.bias.data != 0, truing_bias(a, (truing_u32)j));
+    return truing_apply(t, truing_logit(a, z, j), a.bias.data != 0, truing_bias_at(a, j));
 }
 
 // The columns of a row that count.
 struct truing_choice {
-    truing_i64 first, listed; // of the packed ids; ids in the list
+    const void *z;            // the row's logits
+    const truing_u32 *words;  // its mask
+    truing_ids ids;           // its list
+    truing_i64 listed;        // ids in it
     truing_i64 y;             // the target, if it is among them; else -1
     truing_i64 extra, place;  // a column that the support lacks, and its place in the list; else -1
     truing_i64 count;         // columns, or entries of the list, that are looked at
     truing_u32 flags;
     bool wrong; // offsets that the host could not look at
 };
-// Entry j of the list of a row.
-TRUING_FN truing_i64 truing_listed(const truing_extra_args &a, const truing_choice &c, truing_i64 row, truing_i64 j) {
-    return a.id_offsets.data ? truing_int_at(a.ids, c.first + j) : truing_id_at(a.ids, row, j);
-}
 // Entries of the list in front of the first that is not below a column.
-TRUING_FN truing_i64 truing_below(const truing_extra_args &a, const truing_choice &c, truing_i64 row, truing_i64 column) {
+TRUING_FN truing_i64 truing_below(const truing_choice &c, truing_i64 column) {
     truing_i64 low = 0, high = c.listed;
     while (low < high) {
         const truing_i64 middle = (low + high) / 2;
-        if (truing_listed(a, c, row, middle) < column) low = middle + 1;
+        if (truing_id_at(c.ids, middle) < column) low = middle + 1;
         else high = middle;
     }
     return low;
 }
 // Whether a column, one of those that can be live, is in the support.
-TRUING_FN bool truing_has(const truing_extra_args &a, const truing_choice &c, truing_i64 row, truing_i64 j) {
+TRUING_FN bool truing_has(const truing_extra_args &a, const truing_choice &c, truing_i64 j) {
     if (a.support == TRUING_ALL || j == c.extra) return true;
-    if (a.support == TRUING_BITMASK) return truing_row<const truing_u32>(a.bitmask, row)[j / 32] >> (j % 32) & 1;
-    const truing_i64 at = truing_below(a, c, row, j);
-    return at < c.listed && truing_listed(a, c, row, at) == j;
+    if (a.support == TRUING_BITMASK) return c.words[j / 32] >> (j % 32) & 1;
+    const truing_i64 at = truing_below(c, j);
+    return at < c.listed && truing_id_at(c.ids, at) == j;
 }
 TRUING_FN truing_choice truing_choose(const truing_extra_args &a, const truing_transform &t, truing_i64 row, int kind, truing_i64 target) {
     truing_choice c;
-    c.first = c.listed = 0;
+    c.z = truing_logits_of(a, row);
+    c.words = a.support == TRUING_BITMASK ? truing_row<const truing_u32>(a.bitmask, row) : 0;
+    c.ids.data = 0;
+    c.listed = 0;
     c.y = c.extra = c.place = -1;
     c.flags = 0;
     c.wrong = false;
@@ -228,42 +260,44 @@ TRUING_FN truing_choice truing_choose(const truing_extra_args &a, const truing_t
         return c;
     }
     if (a.support == TRUING_LIST && a.id_offsets.data) {
-        const truing_i64 end = truing_int_at(a.id_offsets, row + 1);
-        c.first = truing_int_at(a.id_offsets, row);
-        c.listed = end - c.first;
-        c.wrong = c.first < 0 || end < c.first || end > a.id_total || c.listed > (truing_i64)a.vocab || (row == 0 && c.first != 0) ||
+        const truing_i64 first = truing_int_at(a.id_offsets, row), end = truing_int_at(a.id_offsets, row + 1);
+        c.listed = end - first;
+        c.wrong = first < 0 || end < first || end > a.id_total || c.listed > (truing_i64)a.vocab || (row == 0 && first != 0) ||
                   (row + 1 == a.rows && end != a.id_total);
-        if (c.wrong) c.first = c.listed = 0;
+        if (c.wrong) c.listed = 0;
+        c.ids = truing_ids_of(a.ids, c.wrong ? 0 : first);
+        c.ids.step = a.ids.inner_stride;
     } else if (a.support == TRUING_LIST) {
         truing_i64 high = a.id_columns;
+        c.ids = truing_ids_of(a.ids, row);
         while (c.listed < high) { // in front of the first -1
             const truing_i64 middle = (c.listed + high) / 2;
-            if (truing_id_at(a.ids, row, middle) >= 0) c.listed = middle + 1;
+            if (truing_id_at(c.ids, middle) >= 0) c.listed = middle + 1;
             else high = middle;
         }
         c.wrong = c.listed > (truing_i64)a.vocab;
         if (c.wrong) c.listed = 0;
     }
-    const bool live = here && truing_value(a, t, row, j) != -TRUING_INFF;
-    if (live && truing_has(a, c, row, j)) {
+    const bool live = here && truing_value(a, t, c.z, j) != -TRUING_INFF;
+    if (live && truing_has(a, c, j)) {
         c.y = j;
     } else if (here) {
         c.flags = TRUING_ROW_TARGET_OUTSIDE;
         if (live && a.keep_target) c.y = c.extra = j;
     }
     if (a.support == TRUING_LIST) {
-        if (c.extra >= 0) c.place = truing_below(a, c, row, c.extra);
-        c.count = truing_below(a, c, row, a.valid) + (c.extra >= 0);
+        if (c.extra >= 0) c.place = truing_below(c, c.extra);
+        c.count = truing_below(c, a.valid) + (c.extra >= 0);
     }
     return c;
 }
 // The column at a place that is looked at; -1: none, or one that a wrong list names.
-TRUING_FN truing_i64 truing_column_at(const truing_extra_args &a, const truing_choice &c, truing_i64 row, truing_i64 place) {
+TRUING_FN truing_i64 truing_column_at(const truing_extra_args &a, const truing_choice &c, truing_i64 place) {
     truing_i64 j = place - (truing_i64)a.skip;
     if (a.support == TRUING_LIST) {
         if (place == c.place) return c.extra;
-        j = truing_listed(a, c, row, place - (c.place >= 0 && place > c.place));
-    } else if (a.support == TRUING_BITMASK && j >= 0 && !truing_has(a, c, row, j)) {
+        j = truing_id_at(c.ids, place - (c.place >= 0 && place > c.place));
+    } else if (a.support == TRUING_BITMASK && j >= 0 && !truing_has(a, c, j)) {
         return -1;
     }
     return j < (truing_i64)a.valid ? j : -1;
@@ -285,10 +319,10 @@ template <class T> TRUING_FN void truing_extra_block(const truing_extra_args &a,
     const truing_u32 n = c.count <= first ? 0 : c.count - first < TRUING_BLOCK ? (truing_u32)(c.count - first) : TRUING_BLOCK;
 #pragma unroll 1
     for (truing_u32 k = lane; k < n; k += 32) {
-        const truing_i64 j = truing_column_at(a, c, row, first + k);
+        const truing_i64 j = truing_column_at(a, c, first + k);
         float v = -TRUING_INFF;
         if (j >= 0) {
-            const float raw = truing_widen(z[j]), b = truing_bias(a, (truing_u32)j);
+            const float raw = truing_widen(z[j]), b = truing_bias_at(a, j);
             v = truing_apply(t, raw, biased, b);
             if (b != -TRUING_INFF) flags |= (raw != raw ? TRUING_ROW_NAN_INPUT : 0) | (raw == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
             live += v != -TRUING_INFF;
@@ -313,7 +347,7 @@ template <class T> TRUING_FN void truing_extra_block(const truing_extra_args &a,
                 count++;
                 w.w1 = w.w1 + d;
                 if (a.class_weight.data) {
-                    float weight = truing_float_at(a.class_weight, a.start + truing_column_at(a, c, row, first + k), 0);
+                    float weight = truing_of_list(a.class_weight, a.start + truing_column_at(a, c, first + k));
                     if (!(weight >= 0.0f && weight < TRUING_INFF)) weight = TRUING_NANF;
                     w.wc = truing_fma(weight, d, w.wc);
                     w.weight = w.weight + weight;
@@ -326,12 +360,12 @@ template <class T> TRUING_FN void truing_extra_block(const truing_extra_args &a,
         }
     }
     if (a.ranks) {
-        const float y = a.ranks == 2 ? truing_row<const float>(a.stats, row)[4] : c.y < 0 ? -TRUING_INFF : truing_value(a, t, row, c.y) + 0.0f;
+        const float y = a.ranks == 2 ? truing_row<const float>(a.stats, row)[4] : c.y < 0 ? -TRUING_INFF : truing_value(a, t, c.z, c.y) + 0.0f;
         truing_u32 above = 0, ties = 0;
 #pragma unroll 1
         for (truing_u32 k = lane; k < n; k += 32) {
             above += x[k] > y;
-            ties += x[k] == y && y > -TRUING_INFF && (c.y < 0 || truing_column_at(a, c, row, first + k) != c.y);
+            ties += x[k] == y && y > -TRUING_INFF && (c.y < 0 || truing_column_at(a, c, first + k) != c.y);
         }
         w.above = __reduce_add_sync(TRUING_FULL, above);
         w.ties = __reduce_add_sync(TRUING_FULL, ties);
@@ -366,11 +400,10 @@ TRUING_FN float truing_key_value(truing_u64 key) {
     return truing_from(b >> 31 ? b & 0x7fffffffu : ~b);
 }
 #define TRUING_TOP_THREADS 256
-template <class T> TRUING_FN truing_u64 truing_key_at(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 row,
-                                                      truing_i64 place) {
-    const truing_i64 j = truing_column_at(a, c, row, place);
+template <class T> TRUING_FN truing_u64 truing_key_at(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 place) {
+    const truing_i64 j = truing_column_at(a, c, place);
     if (j < 0) return 0;
-    const float x = truing_apply(t, truing_widen(truing_row<const T>(a.logits, row)[j]), a.bias.data != 0, truing_bias(a, (truing_u32)j));
+    const float x = truing_apply(t, truing_widen(((const T *)c.z)[j]), a.bias.data != 0, truing_bias_at(a, j));
     return x > -TRUING_INFF ? truing_key(x, (truing_u32)(a.start + j)) : 0;
 }
 // The entropy of the softmax over the first n of the sorted keys, by their record. A warp.
@@ -402,7 +435,7 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
         __syncthreads();
 #pragma unroll 1
         for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-            const truing_u64 key = truing_key_at<T>(a, t, c, row, p);
+            const truing_u64 key = truing_key_at<T>(a, t, c, p);
             if (key != 0 && (key & known) == from) atomicAdd(&bins[(truing_u32)(key >> shift) & 255], 1u);
         }
         __syncthreads();
@@ -425,7 +458,7 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
     __syncthreads();
 #pragma unroll 1
     for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-        const truing_u64 key = truing_key_at<T>(a, t, c, row, p);
+        const truing_u64 key = truing_key_at<T>(a, t, c, p);
         if (key != 0 && key >= from) keys[atomicAdd(&found, 1u) % TRUING_MOST] = key;
     }
     __syncthreads();
@@ -528,7 +561,7 @@ TRUING_FN bool truing_wrong(const truing_extra_args &a, const truing_choice &c, 
     if (kind == TRUING_COLUMN) {
         bad |= target < 0 || target >= a.total;
         if (!bad && a.class_weight.data) {
-            const float weight = truing_float_at(a.class_weight, target, 0);
+            const float weight = truing_of_list(a.class_weight, target);
             bad |= !(weight >= 0.0f && weight < TRUING_INFF);
         }
     }
@@ -537,22 +570,22 @@ TRUING_FN bool truing_wrong(const truing_extra_args &a, const truing_choice &c, 
         bad |= !(scale >= 0.0f && scale < TRUING_INFF);
     }
     if (a.support == TRUING_LIST && !c.wrong) {
-        const truing_i64 end = a.id_offsets.data ? c.listed : a.id_columns;
+        const truing_i64 end = a.id_offsets.data ? c.listed : (truing_i64)a.id_columns;
 #pragma unroll 1
         for (truing_i64 k = lane; k < end; k += 32) {
-            const truing_i64 j = truing_listed(a, c, row, k);
+            const truing_i64 j = truing_id_at(c.ids, k);
             if (k >= c.listed) bad |= j != -1;
-            else bad |= j < 0 || j >= (truing_i64)a.vocab || (k > 0 && j <= truing_listed(a, c, row, k - 1));
+            else bad |= j < 0 || j >= (truing_i64)a.vocab || (k > 0 && j <= truing_id_at(c.ids, k - 1));
         }
     }
 #pragma unroll 1
     for (int both = 0; both < 2; both++) {
-        const truing_view &ids = both ? a.back_ids : a.extra_ids;
+        const truing_ids ids = truing_ids_of(both ? a.back_ids : a.extra_ids, row);
         const truing_u32 columns = both ? a.back_columns : a.extra_columns;
         if (!ids.data) continue;
 #pragma unroll 1
         for (truing_u32 k = lane; k < columns; k += 32) {
-            const truing_i64 j = truing_id_at(ids, row, k);
+            const truing_i64 j = truing_id_at(ids, k);
             bad |= j < -1 || j >= a.total;
         }
     }
@@ -568,7 +601,7 @@ TRUING_FN truing_u32 truing_put_support(const truing_extra_args &a, const truing
 #pragma unroll 1
     for (truing_u32 first = 0; first < a.vocab; first += 32) {
         const truing_u32 j = first + lane;
-        const bool on = some && j < a.valid && truing_has(a, c, row, j) && truing_value(a, t, row, j) != -TRUING_INFF;
+        const bool on = some && j < a.valid && truing_has(a, c, j) && truing_value(a, t, c.z, j) != -TRUING_INFF;
         const truing_u32 word = __ballot_sync(TRUING_FULL, on), place = n + __popc(word & ((1u << lane) - 1));
         if (lane == 0 && a.out_bitmask.data) truing_row<truing_u32>(a.out_bitmask, row)[first / 32] = word;
         if (on && ids && place < columns) ids[place] = (int)j;
@@ -612,7 +645,7 @@ TRUING_FN truing_terms truing_terms_of(const truing_extra_args &a, const truing_
         s = s * live / (live - 1.0);
         s = s > 1.0 ? 1.0 : s;
     }
-    k.class_weight = a.class_weight.data && kind == TRUING_COLUMN ? (double)truing_float_at(a.class_weight, target, 0) : 1.0;
+    k.class_weight = a.class_weight.data && kind == TRUING_COLUMN ? (double)truing_of_list(a.class_weight, target) : 1.0;
     k.own = (1.0 - s) * k.class_weight;
     k.each = s == 0.0 ? 0.0 : s / live;
     k.weight = a.class_weight.data ? (double)x.weight : live;
@@ -693,15 +726,17 @@ TRUING_FN void truing_extra_lists(const truing_extra_args &a, const truing_trans
         if (a.out_topk_logprobs.data) truing_row<float>(a.out_topk_logprobs, row)[k] = logprob;
     }
     if (!a.out_extra.data) return;
+    const truing_ids ids = truing_ids_of(a.extra_ids, row);
+    float *out = truing_row<float>(a.out_extra, row);
 #pragma unroll 1
     for (truing_u32 k = lane; k < a.extra_columns; k += 32) {
         float logprob = ignored ? 0.0f : TRUING_NANF;
         if (!ignored && !poisoned) {
-            const truing_i64 id = truing_id_at(a.extra_ids, row, k);
-            const bool in = id >= 0 && id < (truing_i64)a.valid && truing_has(a, c, row, id);
-            logprob = id < 0 ? -TRUING_INFF : (float)truing_logprob_of(x, in ? truing_value(a, t, row, id) + 0.0f : -TRUING_INFF);
+            const truing_i64 id = truing_id_at(ids, k);
+            const bool in = id >= 0 && id < (truing_i64)a.valid && truing_has(a, c, id);
+            logprob = id < 0 ? -TRUING_INFF : (float)truing_logprob_of(x, in ? truing_value(a, t, c.z, id) + 0.0f : -TRUING_INFF);
         }
-        truing_row<float>(a.out_extra, row)[k] = logprob;
+        out[k] = logprob;
     }
 }
 // Gradients of the figures of a row; see core's RowUpstream.
@@ -713,10 +748,13 @@ TRUING_FN double truing_up_at(const truing_extra_args &a, const truing_view &v, 
 }
 TRUING_FN double truing_up_extra(const truing_extra_args &a, truing_i64 row, truing_i64 column) { // -1: of all
     double sum = 0.0;
+    if (a.back_columns == 0) return sum;
+    const truing_ids ids = truing_ids_of(a.back_ids, row);
+    const float *g = truing_row<const float>(a.grad_extra, row);
 #pragma unroll 1
     for (truing_u32 k = 0; k < a.back_columns; k++) {
-        const truing_i64 id = truing_id_at(a.back_ids, row, k);
-        if (column < 0 ? id >= 0 : id == column) sum += (double)truing_row<const float>(a.grad_extra, row)[k] * a.grad_scale;
+        const truing_i64 id = truing_id_at(ids, k);
+        if (column < 0 ? id >= 0 : id == column) sum += (double)g[k] * a.grad_scale;
     }
     return sum;
 }
@@ -778,24 +816,25 @@ TRUING_FN void truing_extra_constants(const truing_extra_args &a, const truing_t
         o.c1 = (float)(-g.entropy / sum);
         o.tau = (float)g.smooth;
         const bool raw = a.support == TRUING_ALL && !a.grad_extra.data && o.tau == 0.0f;
+        const truing_ids ids = truing_ids_of(a.back_ids, row);
         const truing_i64 local = kind == TRUING_COLUMN ? target - a.start : -1;
         const truing_i64 y = local >= 0 && local < (truing_i64)a.valid ? local : -1;
 #pragma unroll 1
         for (truing_u32 n = lane; n < a.back_columns + 1; n += 32) {
             truing_i64 j = y;
             if (n > 0) {
-                const truing_i64 id = truing_id_at(a.back_ids, row, n - 1);
+                const truing_i64 id = truing_id_at(ids, n - 1);
                 j = id < 0 ? -1 : id - a.start;
             }
             float dz = 0.0f;
-            const float v = truing_value(a, t, row, j) + 0.0f;
+            const float v = truing_value(a, t, c.z, j) + 0.0f;
             if (v != -TRUING_INFF) {
                 double own = j == y ? g.logprob : 0.0, weight = g.class_weight;
                 if (!raw) {
                     own = own + truing_up_extra(a, row, a.start + j);
-                    weight = a.class_weight.data ? (double)truing_float_at(a.class_weight, a.start + j, 0) : 1.0;
+                    weight = a.class_weight.data ? (double)truing_of_list(a.class_weight, a.start + j) : 1.0;
                 }
-                const float z = truing_float_at(a.logits, row, j) + truing_bias(a, (truing_u32)j);
+                const float z = truing_logit(a, c.z, j) + truing_bias_at(a, j);
                 dz = (float)(truing_named(g, x, v, own, weight) * truing_slope(t, (double)z));
             }
             if (n == 0 && y >= 0) {
@@ -815,12 +854,11 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
     truing_i64 target = 0;
     const int kind = truing_source(a, row, target);
     const truing_transform t = truing_transform_of(a, row);
-    truing_choice c = truing_choose(a, t, row, TRUING_IGNORED, 0);
+    const truing_choice c = truing_choose(a, t, row, kind, target);
     truing_wide w = truing_wide_empty();
     float scale = 0.0f, saved = 0.0f, share = 0.0f;
     int size = -1;
     if (kind != TRUING_IGNORED) {
-        c = truing_choose(a, t, row, kind, target);
         if (a.stats.data) {
             const float *s = truing_row<const float>(a.stats, row);
             w.x.m = s[0];
@@ -837,7 +875,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
         } else {
             w = truing_row_of(a, a.blocks, a.parts, a.support == TRUING_LIST ? 0 : a.skip, row, lane);
             if (a.support == TRUING_LIST && !truing_poisoned(w.x) && w.x.m != -TRUING_INFF)
-                w.x.k = (truing_u32)(a.start + truing_column_at(a, c, row, w.x.k));
+                w.x.k = (truing_u32)(a.start + truing_column_at(a, c, w.x.k));
         }
         truing_record &x = w.x;
         bool wrong = truing_wrong(a, c, row, kind, target, lane);
@@ -852,7 +890,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
         } else {
             // in a shard the statistics know: the target may lie in another
             if (a.total == (truing_i64)a.vocab) {
-                x.xy = c.y < 0 ? -TRUING_INFF : truing_value(a, t, row, c.y) + 0.0f;
+                x.xy = c.y < 0 ? -TRUING_INFF : truing_value(a, t, c.z, c.y) + 0.0f;
                 x.flags |= c.flags;
             }
         }
@@ -946,25 +984,26 @@ template <class T, class G> TRUING_FN void truing_extra_grad_of(const truing_ext
     for (truing_u32 s = 0; s < live; s += 32) {
         const truing_u32 k = s + lane, j = first + k;
         const bool on = k < live;
-        const float v = on ? truing_widen(z[k]) : 0.0f, b = on && biased ? truing_bias(a, j) : 0.0f;
+        const float v = on ? truing_widen(z[k]) : 0.0f, b = on ? truing_bias_at(a, j) : 0.0f;
         const float x = truing_apply(t, v, biased, b);
         float d = x - o.m, w, p;
         truing_exp_factors(d, entry, w, p);
         float dz = w * p * truing_fma(o.c1, d, o.c0);
-        if (o.tau != 0.0f) dz = truing_fma(-o.tau, on && a.class_weight.data ? truing_float_at(a.class_weight, a.start + j, 0) : 1.0f, dz);
+        if (o.tau != 0.0f) dz = truing_fma(-o.tau, on && a.class_weight.data ? truing_of_list(a.class_weight, a.start + j) : 1.0f, dz);
         if (!plain) dz = dz * truing_slope(t, biased ? v + b : v);
         if (x == -TRUING_INFF && !(raw && plain)) dz = 0.0f;
-        if (on) truing_narrow(truing_has(a, c, row, j) ? dz : 0.0f, g + k);
+        if (on) truing_narrow(truing_has(a, c, j) ? dz : 0.0f, g + k);
     }
+    const truing_ids ids = truing_ids_of(a.back_ids, row);
     __syncwarp();
 #pragma unroll 1
     for (truing_u32 k = lane; k < a.back_columns + 1; k += 32) {
         truing_i64 j = o.target == TRUING_NOWHERE ? -1 : (truing_i64)o.target;
         if (k > 0) {
-            const truing_i64 id = truing_id_at(a.back_ids, row, k - 1);
+            const truing_i64 id = truing_id_at(ids, k - 1);
             j = id < 0 ? -1 : id - a.start;
         }
-        if (j < (truing_i64)first || j >= (truing_i64)first + live || !truing_has(a, c, row, j)) continue;
+        if (j < (truing_i64)first || j >= (truing_i64)first + live || !truing_has(a, c, j)) continue;
         truing_narrow(a.names[row * (a.back_columns + 1) + k], g + (j - first));
     }
 }
