@@ -212,6 +212,18 @@ fn planted_bugs_are_noticed() {
             "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
         ),
         ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
+        (
+            "a barrier is missing before the columns that the figures name",
+            "logprob_extra.cu",
+            "    __syncwarp();\n#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
+            "#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
+        ),
+        (
+            "a barrier is missing between two steps of the sort",
+            "logprob_extra.cu",
+            "keys[i + w] = low;\n            }\n            __syncthreads();",
+            "keys[i + w] = low;\n            }",
+        ),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a barrier is missing before the student's gradient of the target",
@@ -263,8 +275,12 @@ fn planted_bugs_are_noticed() {
             if let (true, Some(library)) = (bounds, &library) {
                 vars.extend([("LD_PRELOAD", &**library), QUIET]);
             }
-            let (ok, said) =
-                child(&dir.0, if file == "divergence.cuh" { "child_few_forms" } else { "child_bits" }, &vars);
+            let test = match file {
+                "divergence.cuh" => "child_few_forms",
+                "logprob_extra.cu" => "child_extra",
+                _ => "child_bits",
+            };
+            let (ok, said) = child(&dir.0, test, &vars);
             if !ok {
                 assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
                 seen = Some(order);
@@ -290,14 +306,14 @@ fn host_path() {
     assert!(ok, "{said}");
     // the same comparisons with device memory apart from the host's, and the program that times
     let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
-    for test in ["child_bits", "child_divergence", "child_sanitized", "child_times"] {
+    for test in ["child_bits", "child_extra", "child_divergence", "child_sanitized", "child_times"] {
         let (ok, said) = child(&dir.0, test, &vars);
         assert!(ok, "{said}");
     }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("8 children passed");
+    println!("9 children passed");
     python_client(&dir.0);
 }
 /// The Python package on arrays of the stand-in device.
@@ -1077,6 +1093,7 @@ fn child_times() {
             memory::clear();
         }
     }
+    extra::times(&context, small, &median);
     for kind in [1, 0] {
         divergence::times(&context, kind, small, &median);
     }

@@ -24,7 +24,9 @@ const ROUND: &str = "0: only a linear form makes logits";
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
 
 /// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
-/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed.
+/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed. With CUDA
+/// tensors `grad_bias_out`, `TRUING_SUPPORT_COMPUTED` and f64 are refused so far; ids, lists and factors of a row that are out
+/// of their ranges make the row NaN, with `out_status` saying so.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
@@ -65,7 +67,7 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
 }
 
 /// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support; of a device's memory
-/// for CUDA tensors, 32 for each 2048 columns of a row.
+/// for CUDA tensors, 32 for each 2048 columns of a row (64 with smoothing, ranks or a support), and what lists and losses of rows take.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.

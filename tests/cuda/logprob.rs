@@ -1,11 +1,16 @@
 //! What is asked of rows of logits now and then, on the stand-in device through the C ABI: the loss of the rows, shifts, ranks,
 //! lists, supports, and their gradients, against the same call on the CPU.
 use super::abi::{Arrays, BACKWARD, Given, LOGPROB, Pointer};
-use super::{Batch, INF, NAN, ROWS};
+use super::{Batch, CUDA, INF, NAN, ROWS, STREAM, data, dlopen, dlsym, memory, tensor, vector};
 use half::{bf16, f16};
+use std::ffi::{c_int, c_void};
+use truing_core::Dtype;
 use truing_core::error::row;
+use truing_core::matrix::Layout;
+use truing_cuda::logprob::{Inputs, extra as device};
+use truing_cuda::{Context, Space, Tensor};
 use truing_ffi::abi::*;
-use truing_tests::Random;
+use truing_tests::{Data, Random};
 
 type Forward = truing_logprob_forward_args;
 type Backward = truing_logprob_backward_args;
@@ -233,7 +238,13 @@ pub fn all(few: bool, fewest: bool) -> usize {
         o.num_threads = 2;
         o.mode = if super::mode() == super::Mode::Fast { TRUING_MODE_FAST } else { TRUING_MODE_PORTABLE };
     });
-    let sizes: &[usize] = if fewest { &[2100] } else if few { &[17, 2100] } else { &[1, 17, 2048, 4111, 9000] };
+    let sizes: &[usize] = if fewest {
+        &[2100]
+    } else if few {
+        &[17, 2100]
+    } else {
+        &[1, 17, 2048, 4111, 9000]
+    };
     let mut done = 0;
     for &v in sizes {
         for (w, &[transform, support, loss, shift]) in WAYS.iter().enumerate() {
@@ -341,4 +352,61 @@ fn wrong(context: &Given) -> usize {
     // row 0 takes the target of row 1; rows 1 and 5 end their sequences
     assert_eq!(status, [0, row::IGNORED, bad, bad, 0, row::IGNORED]);
     7 * 2 * n as usize
+}
+
+/// Times of what is asked for now and then, beside a copy of as many bytes as it must move.
+pub fn times(context: &Context, small: bool, median: &dyn Fn(&mut dyn FnMut()) -> f64) {
+    use memory::{alloc, driver, free};
+    use truing_core::logprob::{Options, Problem};
+    use truing_core::row_loss::{Reduction, RowLoss, Smoothing};
+    let (n, v) = if small { (2, 1300) } else { (8192, 32000) };
+    for kind in [1, 0] {
+        let (z, layout) = (Data::new(kind, &Random(1).normals(v, 3.0)), Layout::contiguous(n, v));
+        let bytes = n * v * z.dtype().size();
+        let [a, g] = [alloc(bytes), alloc(bytes)];
+        let one = data(&z, Layout::contiguous(1, v));
+        for i in 0..n {
+            driver!(c"cuMemcpyDtoD_v2" (a + (i * bytes / n) as u64, one.data, bytes / n) : u64, u64, usize);
+        }
+        let (target, out, lists) = (vec![3i64; n], vec![0.0f32; n], vec![0i32; 20 * n]);
+        let at = |data| Tensor { data, dtype: z.dtype(), layout };
+        let inputs = device::Inputs::new(Inputs::new(at(a), Some(vector(&target, Dtype::I64))));
+        let place = |dtype| Some(if dtype == Dtype::I32 { vector(&lists[..n], dtype) } else { vector(&out, dtype) });
+        let loss = device::Figures { row_loss: place(Dtype::F32), ..Default::default() };
+        let rank = device::Figures { rank: place(Dtype::I32), ..Default::default() };
+        let ids = tensor(&lists, Dtype::I32, Layout::contiguous(n, 20));
+        let top = device::Figures { topk_ids: Some(ids), ..Default::default() };
+        let plain = RowLoss { reduction: Some(Reduction::Mean), ..RowLoss::default() };
+        let smooth = RowLoss { label_smoothing: 0.1, smoothing: Some(Smoothing::Torch), ..plain };
+        let cases = [
+            ("row loss", plain, loss, false),
+            ("row loss, smoothing", smooth, loss, false),
+            ("rank", plain, rank, false),
+            ("top 20", plain, top, false),
+            ("row loss and gradient", plain, loss, true),
+            ("row loss and gradient, smoothing", smooth, loss, true),
+        ];
+        let copy = |bytes: usize| {
+            median(&mut || driver!(c"cuMemcpyDtoDAsync_v2" (g, a, bytes, STREAM.0) : u64, u64, usize, *mut c_void))
+        };
+        let rate = 2.0 * bytes as f64 / copy(bytes) * 1e-6;
+        for (name, row_loss, figures, fused) in cases {
+            let problem = Problem::new(n, v, Options { row_loss, ..Options::default() }).unwrap();
+            let need = device::forward_workspace(&problem, &inputs, &figures, fused).minimum;
+            let space = Space { data: alloc(need), size: need };
+            let fused = fused.then_some(device::Fused { grad: at(g), upstream: None, scale: 1.0 });
+            let mut go = || {
+                // SAFETY: device memory of the right extents, freed once the device is idle.
+                unsafe { device::forward(context, STREAM, &problem, &inputs, &figures, fused.as_ref(), space) }.unwrap()
+            };
+            go();
+            let (ms, passes) = (median(&mut go), if fused.is_some() { 3 } else { 1 });
+            let got = (passes * bytes) as f64 / ms * 1e-6;
+            println!("| {name} | {n} x {v} {} | {ms:.4} | {got:.0} | {:.2} |", z.dtype(), got / rate);
+            driver!(c"cuCtxSynchronize" () :);
+            free(space.data);
+        }
+        [a, g].into_iter().for_each(free);
+        memory::clear();
+    }
 }
