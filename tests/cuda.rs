@@ -1040,6 +1040,7 @@ fn child_times() {
     };
     println!("| call | shape | ms | GB/s | of copy |");
     println!("|---|---|---|---|---|");
+    extra::times(&context, small, &median);
     let shapes = [(8192, 128256), (8192, 32000), (4096, 151936), (64, 128256), (1, 128256)];
     for (n, v) in shapes.map(|(n, v)| if small { (2, v / 100) } else { (n, v) }) {
         let row: Vec<f32> = Random(1).normals(v, 3.0);
@@ -1093,7 +1094,6 @@ fn child_times() {
             memory::clear();
         }
     }
-    extra::times(&context, small, &median);
     for kind in [1, 0] {
         divergence::times(&context, kind, small, &median);
     }
