@@ -5,7 +5,7 @@
 //! Besides what those judge on the device: a row whose extra ids or list of a support are out of range or do not ascend,
 //! whose factor or class weight is not finite and >= 0, or that offsets do not cut is NaN and flagged `OUT_OF_RANGE`.
 use super::{Inputs as Base, Launch, STATS, Transform, Upstream as BaseUpstream};
-use crate::driver::{Device, Stream};
+use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F32, FLOATS, I32, I64, IDS, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
@@ -597,31 +597,31 @@ unsafe fn run(
         if n > 0 && plan.records {
             match (thin, &usual) {
                 (Some(thin), Some((go, own))) => go.over_blocks(thin, plan.parts, own)?,
-                _ if plan.parts > 0 => blocks.launch(&device, stream, tasks(plan.parts), threads, &args)?,
+                _ if plan.parts > 0 => blocks.launch(&device, stream, Grid::new(tasks(plan.parts), threads), &args)?,
                 _ => {}
             }
             if plan.whole && args.whole_parts > 0 {
                 let whole = Places { blocks: args.space.whole, ..args.space };
                 let (none, parts) = (View::NONE, args.whole_parts);
                 let whole = Args { space: whole, parts, support: 0, sums: 0, ranks: 0, class_weight: none, ..args };
-                blocks.launch(&device, stream, tasks(parts as usize), threads, &whole)?;
+                blocks.launch(&device, stream, Grid::new(tasks(parts as usize), threads), &whole)?;
             }
             if args.top > 0 {
-                top.launch(&device, stream, cover("logits", n, 1)?, 256, &args)?;
+                top.launch(&device, stream, Grid::new(cover("logits", n, 1)?, 256), &args)?;
             }
         }
         if plan.divides {
-            divisor.launch(&device, stream, 1, 256, &args)?;
+            divisor.launch(&device, stream, Grid::new(1, 256), &args)?;
         }
         if n > 0 {
-            rows.launch(&device, stream, grid("logits", n)?, threads, &args)?;
+            rows.launch(&device, stream, Grid::new(grid("logits", n)?, threads), &args)?;
         }
         if plan.totals {
-            total.launch(&device, stream, 1, 256, &args)?;
+            total.launch(&device, stream, Grid::new(1, 256), &args)?;
         }
         match (gradient, &usual) {
             (Some(gradient), Some((go, own))) if n > 0 && plan.usual => go.over_blocks(gradient, columns, own),
-            (Some(gradient), _) if n > 0 => gradient.launch(&device, stream, tasks(columns), threads, &args),
+            (Some(gradient), _) if n > 0 => gradient.launch(&device, stream, Grid::new(tasks(columns), threads), &args),
             _ => Ok(()),
         }
     }
