@@ -27,6 +27,7 @@ struct truing_extra_args {
     truing_view out_rank, out_ties, out_topk_ids, out_topk_logprobs, out_topk_entropy, out_extra, out_token_scale;
     truing_view out_row_loss, out_loss, out_stats, out_status, out_counters;
     truing_view out_lse_support, out_log_kept_mass, out_size, out_bitmask, out_ids;
+    truing_view out_records, out_support_records, out_topk_logits, out_extra_logits, out_counts; // of a shard
     void *blocks;      // truing_wide_part::words [rows, parts]; narrow: truing_thin_part::words
     void *whole;       // the same of all columns, where `blocks` are those of a support
     truing_u64 *tops;  // [rows, top], keys in descending order, 0 behind them
@@ -925,6 +926,77 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
     }
     truing_extra_lists(a, t, c, row, kind, w.x, lane);
     if (a.columns) truing_extra_constants(a, t, c, row, kind, target, w.x, k, lane);
+}
+
+// What the columns of a shard contribute: the record of all of them, that of those in the support, lists, counts. A warp a row.
+TRUING_FN void truing_put_part(const truing_view &v, truing_i64 row, const truing_wide &w) {
+    if (!v.data) return;
+    float *s = truing_row<float>(v, row);
+    const truing_record &x = w.x;
+    const float all[TRUING_STATS] = {x.m, x.r, x.u, x.q1, x.xy, truing_from(x.k), truing_from(w.above), truing_from(x.flags), truing_from(w.live), w.weight,
+                                     w.w1, w.wc};
+#pragma unroll
+    for (int i = 0; i < TRUING_STATS; i++) s[i] = all[i];
+}
+TRUING_FN void truing_complete(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, bool wrong, truing_i64 y, truing_wide &w) {
+    if (wrong || truing_poisoned(w.x)) {
+        const truing_u32 flags = truing_poisoned(w.x) ? w.x.flags == 0 ? TRUING_ROW_OVERFLOW : w.x.flags : 0, ties = w.ties;
+        w = truing_wide_empty();
+        w.x = truing_poison(wrong ? flags | TRUING_ROW_OUT_OF_RANGE : flags);
+        w.ties = ties;
+    } else {
+        w.x.xy = y < 0 ? -TRUING_INFF : truing_value(a, t, c.z, y) + 0.0f;
+    }
+}
+extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_extra_local(const __grid_constant__ truing_extra_args a) {
+    truing_wait();
+    const truing_i64 row = (truing_i64)blockIdx.x * TRUING_EXTRA_WARPS + threadIdx.x / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (row >= a.rows) return;
+    truing_i64 target = 0;
+    const int kind = truing_source(a, row, target);
+    const bool ignored = kind == TRUING_IGNORED, over = a.support != TRUING_ALL;
+    const truing_transform t = truing_transform_of(a, row);
+    const truing_choice c = truing_choose(a, t, row, kind, target);
+    truing_wide w = truing_wide_empty(), all = w;
+    if (ignored) {
+        w.x.flags = all.x.flags = TRUING_ROW_IGNORED;
+    } else {
+        const bool wrong = truing_wrong(a, c, row, kind, target, lane);
+        w = truing_row_of(a, a.blocks, a.parts, a.support == TRUING_LIST ? 0 : a.skip, row, lane);
+        if (a.support == TRUING_LIST && !truing_poisoned(w.x) && w.x.m != -TRUING_INFF)
+            w.x.k = (truing_u32)(a.start + truing_column_at(a, c, w.x.k));
+        all = over ? truing_row_of(a, a.whole, a.whole_parts, a.skip, row, lane) : w;
+        truing_complete(a, t, c, wrong, c.y, w);
+        truing_complete(a, t, c, wrong, over ? -1 : c.y, all);
+        w.x.flags |= c.flags;
+    }
+    if (lane == 0) {
+        truing_put_part(a.out_records, row, all);
+        truing_put_part(a.out_support_records, row, w);
+        truing_put(a.out_status, row, w.x.flags);
+        if (a.out_counts.data) {
+            truing_i64 *counts = truing_row<truing_i64>(a.out_counts, row);
+            counts[0] = w.above;
+            counts[1] = w.ties;
+            counts[2] = over ? w.size : w.live;
+            counts[3] = all.live;
+        }
+    }
+#pragma unroll 1
+    for (truing_u32 k = lane; k < a.topk; k += 32) {
+        const truing_u64 key = ignored || truing_poisoned(w.x) ? 0 : a.tops[row * a.top + k];
+        if (a.out_topk_ids.data) truing_row<int>(a.out_topk_ids, row)[k] = key == 0 ? -1 : (int)(truing_u32)~key;
+        if (a.out_topk_logits.data) truing_row<float>(a.out_topk_logits, row)[k] = key != 0 ? truing_key_value(key) : ignored ? 0.0f : -TRUING_INFF;
+    }
+    if (!a.out_extra_logits.data) return;
+    const truing_ids ids = truing_ids_of(a.extra_ids, row);
+#pragma unroll 1
+    for (truing_u32 k = lane; k < a.extra_columns; k += 32) {
+        const truing_i64 id = ignored ? -1 : truing_id_at(ids, k), j = id < 0 ? -1 : id - a.start;
+        const bool in = j >= 0 && j < (truing_i64)a.valid && truing_has(a, c, j);
+        truing_row<float>(a.out_extra_logits, row)[k] = ignored ? 0.0f : in ? truing_value(a, t, c.z, j) + 0.0f : -TRUING_INFF;
+    }
 }
 
 // 5. What all rows have together.

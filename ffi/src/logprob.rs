@@ -112,7 +112,12 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
 pub unsafe extern "C" fn truing_logprob_local(args: *const truing_logprob_local_args) -> truing_status {
     guard("truing_logprob_local", || {
         // SAFETY: this function's contract.
-        let ShardCall { call, logits, transform, common, local, problem, tokens } = unsafe { ShardCall::open(args) }?;
+        let call = unsafe { ShardCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            return call.run_on_device();
+        }
+        let ShardCall { call, logits, inputs: BackwardTensors { transform, common }, local, problem, tokens } = call;
         let Call { args, context, tensors, workspace } = call;
         let (ok, tokens) = (&tensors.check()?, &tokens);
         let (pass, out, extra_ids) = local.view(&args.shard, ok, tokens)?;
@@ -139,9 +144,18 @@ pub unsafe extern "C" fn truing_logprob_local_workspace_size(
 ) -> truing_status {
     guard("truing_logprob_local_workspace_size", || {
         // SAFETY: this function's contract.
-        let ShardCall { call, common, problem, tokens, .. } = unsafe { ShardCall::open(args) }?;
+        let ShardCall { call, logits, inputs, local, problem, tokens } = unsafe { ShardCall::open(args) }?;
         let ok = &call.tensors.check()?;
-        let need = kernel::local_workspace(&call.context, &problem, common.over(ok, &tokens)?.as_ref());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            let (inputs, pass, out) = ShardCall::on_device(&logits, &inputs, local, &call.args.shard, ok, &tokens)?;
+            let need = device::local_workspace(&problem, &inputs, &pass, &out);
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = (logits, local);
+        let need = kernel::local_workspace(&call.context, &problem, inputs.common.over(ok, &tokens)?.as_ref());
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
@@ -181,8 +195,7 @@ pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
 struct ShardCall {
     call: Call<truing_logprob_local_args>,
     logits: Input,
-    transform: TransformTensors,
-    common: Common,
+    inputs: BackwardTensors,
     local: LocalTensors,
     problem: Problem,
     tokens: Leading,
@@ -192,7 +205,7 @@ impl ShardCall {
     /// As for [`Call::open`].
     unsafe fn open(args: *const truing_logprob_local_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, LOCAL_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, LOCAL_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let logits = t.required("logits", args.logits)?;
@@ -200,7 +213,46 @@ impl ShardCall {
         let common = Common::parse(t, &args.transform, &args.rows, &args.support, &args.row_loss, 0, args.flags)?;
         let local = local_tensors!(t, args);
         let (problem, tokens) = problem(logits.dims(), common.options, &args.shard)?;
-        Ok(ShardCall { logits, transform, common, local, problem, tokens, call })
+        Ok(ShardCall { logits, inputs: BackwardTensors { transform, common }, local, problem, tokens, call })
+    }
+    /// What a device reads and writes.
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        logits: &Input,
+        inputs: &BackwardTensors,
+        local: LocalTensors,
+        shard: &truing_shard,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(device::Inputs, device::LocalPass, device::Local)> {
+        let inputs = inputs.on_device(logits.rows(ok, tokens)?.expect("required"), ok, tokens)?;
+        let pass = match local.pass(shard, local.stats.rows(ok, tokens)?)? {
+            Round::Records => device::LocalPass::Records { sums: local.sums },
+            Round::Counts(stats) => device::LocalPass::Counts(stats),
+        };
+        let out = device::Local {
+            records: local.records.rows(ok, tokens)?,
+            support_records: local.support_records.rows(ok, tokens)?,
+            topk_ids: local.topk_ids.rows(ok, tokens)?,
+            topk_logits: local.topk_logits.rows(ok, tokens)?,
+            extra_ids: local.extra_ids.shared(ok, tokens)?,
+            extra_logits: local.extra_logits.rows(ok, tokens)?,
+            counts: local.counts.rows(ok, tokens)?,
+            status: local.status.tokens(ok, tokens)?,
+        };
+        Ok((inputs, pass, out))
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let ShardCall { call, logits, inputs, local, problem, tokens } = self;
+        let Call { args, context, tensors, workspace } = call;
+        let ok = &tensors.check()?;
+        let (inputs, pass, out) = ShardCall::on_device(&logits, &inputs, local, &args.shard, ok, &tokens)?;
+        let space = workspace.space(ok);
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward.
+            unsafe { device::local(kernels, stream, &problem, &inputs, &pass, &out, space) }
+        })
     }
 }
 
@@ -245,30 +297,9 @@ impl LocalTensors {
         ok: &'a Checked,
         tokens: &Leading,
     ) -> Result<(LocalPass<'a>, Local<'a>, Option<ExtraIds<'a>>)> {
-        if shard.vocab_end == 0 {
-            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
-        }
-        let unwanted = |some: bool, field, expected| match some {
-            true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
-            false => Ok(()),
-        };
-        let missing = |field, expected| Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)));
-        let pass = match self.pass {
-            TRUING_LOCAL_RECORDS => {
-                unwanted(self.stats.is_some(), "stats", "NULL with TRUING_LOCAL_RECORDS")?;
-                if !self.records.is_some() {
-                    return missing("out_records", "the place of the records");
-                }
-                LocalPass::Records { sums: self.sums }
-            }
-            TRUING_LOCAL_COUNTS => {
-                unwanted(self.sums, "flags", "no TRUING_RECORD_SUMS with TRUING_LOCAL_COUNTS")?;
-                match self.stats.rows(ok, tokens)? {
-                    Some(stats) => LocalPass::Counts(stats),
-                    None => return missing("stats", "the statistics of finish"),
-                }
-            }
-            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_COUNTS"),
+        let pass = match self.pass(shard, self.stats.rows(ok, tokens)?)? {
+            Round::Records => LocalPass::Records { sums: self.sums },
+            Round::Counts(stats) => LocalPass::Counts(stats),
         };
         let out = Local {
             records: self.records.rows(ok, tokens)?,
@@ -281,6 +312,39 @@ impl LocalTensors {
         };
         Ok((pass, out, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
+    /// Which round it is, with the statistics of the second.
+    fn pass<T>(&self, shard: &truing_shard, stats: Option<T>) -> Result<Round<T>> {
+        if shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let unwanted = |some: bool, field, expected| match some {
+            true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
+            false => Ok(()),
+        };
+        let missing = |field, expected| Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)));
+        match self.pass {
+            TRUING_LOCAL_RECORDS => {
+                unwanted(self.stats.is_some(), "stats", "NULL with TRUING_LOCAL_RECORDS")?;
+                if !self.records.is_some() {
+                    return missing("out_records", "the place of the records");
+                }
+                Ok(Round::Records)
+            }
+            TRUING_LOCAL_COUNTS => {
+                unwanted(self.sums, "flags", "no TRUING_RECORD_SUMS with TRUING_LOCAL_COUNTS")?;
+                match stats {
+                    Some(stats) => Ok(Round::Counts(stats)),
+                    None => missing("stats", "the statistics of finish"),
+                }
+            }
+            other => unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_COUNTS"),
+        }
+    }
+}
+/// A round, see [`LocalPass`].
+enum Round<T> {
+    Records,
+    Counts(T),
 }
 
 /// A finish whose fields have been read.

@@ -112,6 +112,37 @@ pub struct Upstream {
     /// One number, of the reduced loss.
     pub loss: Option<Tensor>,
 }
+/// What the columns of a shard contribute; see `truing_cpu::logprob::Local`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Local {
+    /// `[N, 12]`, f32, as the next.
+    pub records: Option<Tensor>,
+    /// Of the columns in the support.
+    pub support_records: Option<Tensor>,
+    /// `[N, K]`, i32
+    pub topk_ids: Option<Tensor>,
+    /// `[N, K]`, f32
+    pub topk_logits: Option<Tensor>,
+    /// The columns of `extra_logits`: i32 or i64.
+    pub extra_ids: Option<Tensor>,
+    /// `[N, K]`, f32
+    pub extra_logits: Option<Tensor>,
+    /// `[N, 4]`, i64
+    pub counts: Option<Tensor>,
+    /// u32
+    pub status: Option<Tensor>,
+}
+/// Which round of a sharded call.
+#[derive(Clone, Copy, Debug)]
+pub enum LocalPass {
+    /// Records, lists, extra columns; with the sums that the mean logit and label smoothing need.
+    Records {
+        /// Also without a row loss that says so.
+        sums: bool,
+    },
+    /// Counts, given the `[N, 12]` statistics of the finish.
+    Counts(Tensor),
+}
 /// The gradient of the reduced loss, with a forward.
 #[derive(Clone, Copy, Debug)]
 pub struct Fused {
@@ -173,6 +204,11 @@ struct Args {
     out_size: View,
     out_bitmask: View,
     out_ids: View,
+    out_records: View,
+    out_support_records: View,
+    out_topk_logits: View,
+    out_extra_logits: View,
+    out_counts: View,
     space: Places,
     rows: i64,
     ignore_index: i64,
@@ -273,6 +309,8 @@ struct Plan<'a> {
     back_columns: usize,
     /// The usual kernel writes the gradient.
     usual: bool,
+    /// This call is one of a shard.
+    local: bool,
 }
 impl<'a> Plan<'a> {
     fn forward(problem: &'a Problem, inputs: &'a Inputs, out: &Figures, fused: bool) -> Plan<'a> {
@@ -303,6 +341,17 @@ impl<'a> Plan<'a> {
         plan.usual &= upstream.extra_ids.is_none();
         plan
     }
+    fn local(problem: &'a Problem, inputs: &'a Inputs, pass: &LocalPass, out: &Local) -> Plan<'a> {
+        let topk = out.topk_ids.or(out.topk_logits).map_or(0, |x| x.layout.cols);
+        let needs = match pass {
+            LocalPass::Records { sums } => {
+                Needs { sums: *sums || problem.options().row_loss.label_smoothing > 0.0, rank: false, top: topk }
+            }
+            LocalPass::Counts(_) => Needs { sums: true, rank: true, top: 0 },
+        };
+        let whole = inputs.support.is_some();
+        Plan { whole, local: true, narrow: false, ..Plan::new(problem, inputs, needs, true) }
+    }
     fn new(problem: &'a Problem, inputs: &'a Inputs, needs: Needs, records: bool) -> Plan<'a> {
         let (valid, skip) = (problem.valid(), problem.start() % BLOCK);
         let parts = match inputs.support.map(|s| s.columns) {
@@ -328,6 +377,7 @@ impl<'a> Plan<'a> {
             divides: false,
             back_columns: 0,
             usual: inputs.support.is_none() && !smooth,
+            local: false,
         }
     }
     fn places(&self) -> Places {
@@ -530,6 +580,67 @@ pub unsafe fn backward(
     unsafe { run(context, stream, &plan, args, upstream.base.entropy.is_some(), Some(grad)) }
 }
 
+/// Bytes of workspace of [`local`].
+pub fn local_workspace(problem: &Problem, inputs: &Inputs, pass: &LocalPass, out: &Local) -> Workspace {
+    Plan::local(problem, inputs, pass, out).places().bytes()
+}
+/// Enqueues what a shard's columns contribute; `problem` is one of [`Problem::shard`].
+///
+/// # Safety
+/// As for [`super::forward`].
+pub unsafe fn local(
+    context: &Context,
+    stream: Stream,
+    problem: &Problem,
+    inputs: &Inputs,
+    pass: &LocalPass,
+    out: &Local,
+    workspace: Space,
+) -> Result<()> {
+    let n = problem.rows();
+    check_inputs(problem, inputs)?;
+    let plan = Plan::local(problem, inputs, pass, out);
+    let (k, extra) = (out.topk_ids.or(out.topk_logits).map_or(0, |x| x.layout.cols), out.extra_ids);
+    if k > MOST {
+        return Err(Error::shape("out_topk_ids", Value::Size(k), Value::Text("at most 512 columns")));
+    }
+    let columns = extra.map_or(0, |x| x.layout.cols);
+    extra.as_ref().map_or(Ok(()), |x| x.check("extra_ids", n, columns, &IDS))?;
+    if out.extra_logits.is_some() && extra.is_none() {
+        return missing("extra_ids", "ids, which out_extra_logits needs");
+    }
+    let counts = matches!(pass, LocalPass::Counts(_));
+    let all: [(_, &Option<Tensor>, usize, &Dtypes, bool); 7] = [
+        ("out_records", &out.records, STATS, &F32, !counts),
+        ("out_support_records", &out.support_records, STATS, &F32, !counts && inputs.support.is_some()),
+        ("out_topk_ids", &out.topk_ids, k, &I32, !counts),
+        ("out_topk_logits", &out.topk_logits, k, &F32, !counts),
+        ("out_extra_logits", &out.extra_logits, columns, &F32, !counts),
+        ("out_counts", &out.counts, 4, &I64, counts),
+        ("out_status", &out.status, 1, &U32, true),
+    ];
+    for (field, x, cols, dtypes, legal) in all {
+        let Some(x) = x else { continue };
+        if !legal {
+            let expected = Value::Text("NULL in this pass, and without a support where it is of one");
+            return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+        }
+        x.check_out(field, n, cols, dtypes)?;
+    }
+    workspace.check(plan.places().bytes().minimum)?;
+    let (mut args, f) = (arguments(&plan, workspace), View::of);
+    if let LocalPass::Counts(stats) = pass {
+        stats.check("stats", n, STATS, &F32)?;
+        (args.stats, args.ranks) = (f(Some(*stats)), 2);
+    }
+    (args.out_records, args.out_support_records) = (f(out.records), f(out.support_records));
+    (args.out_topk_ids, args.out_topk_logits, args.topk) = (f(out.topk_ids), f(out.topk_logits), k as u32);
+    (args.extra_ids, args.out_extra_logits, args.extra_columns) = (f(extra), f(out.extra_logits), columns as u32);
+    (args.out_counts, args.out_status) = (f(out.counts), f(out.status));
+    // SAFETY: as above.
+    unsafe { run(context, stream, &plan, args, true, None) }
+}
+
 /// The launches of a call; `all`: u and q1 are needed.
 ///
 /// # Safety
@@ -575,7 +686,8 @@ unsafe fn run(
     // all kernels first: what cannot be loaded stops the call before it starts
     let blocks = of([c"truing_extra_blocks_f32", c"truing_extra_blocks_bf16", c"truing_extra_blocks_f16"])?;
     let top = of([c"truing_extra_top_f32", c"truing_extra_top_bf16", c"truing_extra_top_f16"])?;
-    let [divisor, rows, total] = [c"truing_extra_divisor", c"truing_extra_rows", c"truing_extra_total"].map(kernel);
+    let rows = if plan.local { c"truing_extra_local" } else { c"truing_extra_rows" };
+    let [divisor, rows, total] = [c"truing_extra_divisor", rows, c"truing_extra_total"].map(kernel);
     let (divisor, rows, total) = (divisor?, rows?, total?);
     let thin = match &usual {
         Some((go, own)) if narrow => Some(go.blocks(&inputs.base, own)?),
@@ -602,8 +714,10 @@ unsafe fn run(
             }
             if plan.whole && args.whole_parts > 0 {
                 let whole = Places { blocks: args.space.whole, ..args.space };
-                let (none, parts) = (View::NONE, args.whole_parts);
-                let whole = Args { space: whole, parts, support: 0, sums: 0, ranks: 0, class_weight: none, ..args };
+                let (class_weight, parts) = (View::NONE, args.whole_parts);
+                // of all columns of a shard their number may be asked for
+                let sums = (plan.local && plan.needs.rank) as u32;
+                let whole = Args { space: whole, parts, support: 0, sums, ranks: 0, class_weight, ..args };
                 blocks.launch(&device, stream, Grid::new(tasks(parts as usize), threads), &whole)?;
             }
             if args.top > 0 {
@@ -821,6 +935,11 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         out_size: none,
         out_bitmask: none,
         out_ids: none,
+        out_records: none,
+        out_support_records: none,
+        out_topk_logits: none,
+        out_extra_logits: none,
+        out_counts: none,
         space: plan.places().at(workspace.data),
         rows: problem.rows() as i64,
         ignore_index: options.ignore_index.unwrap_or(0),
@@ -841,7 +960,7 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         vocab: problem.vocab() as u32,
         valid: problem.valid() as u32,
         parts: plan.parts as u32,
-        skip: if ids.is_some() { 0 } else { (problem.start() % BLOCK) as u32 },
+        skip: (problem.start() % BLOCK) as u32,
         whole_parts: if plan.whole { (problem.start() % BLOCK + problem.valid()).div_ceil(BLOCK) as u32 } else { 0 },
         narrow: flag(plan.narrow),
         has_ignore: flag(options.ignore_index.is_some()),
