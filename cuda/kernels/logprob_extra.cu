@@ -28,6 +28,7 @@ struct truing_extra_args {
     truing_view out_row_loss, out_loss, out_stats, out_status, out_counters;
     truing_view out_lse_support, out_log_kept_mass, out_size, out_bitmask, out_ids;
     truing_view out_records, out_support_records, out_topk_logits, out_extra_logits, out_counts; // of a shard
+    truing_view records, support_records, starts, topk_ids, topk_logits, extra_logits, counts;     // of all shards
     void *blocks;      // truing_wide_part::words [rows, parts]; narrow: truing_thin_part::words
     void *whole;       // the same of all columns, where `blocks` are those of a support
     truing_u64 *tops;  // [rows, top], keys in descending order, 0 behind them
@@ -36,6 +37,7 @@ struct truing_extra_args {
     truing_u32 *flags; // [rows]
     double *divisor;   // [1], 0: no row counts
     void *columns;     // truing_extra_columns [rows]
+    void *stack;       // truing_wide_part::words [rows, depth]: of the tree that joins shards
     float *names;      // [rows, back_columns + 1]: gradients of the target and of the extra columns
     truing_i64 rows, ignore_index, shift, width, sequences, start, total, id_total;
     double logit_scale, softcap, grad_scale, label_smoothing, z_loss, eaft_alpha, normaliser;
@@ -45,6 +47,7 @@ struct truing_extra_args {
     truing_u32 skip;         // columns of the first block that lie in another shard
     truing_u32 whole_parts, narrow, has_ignore, sums, ranks, top, entropy_columns, topk, extra_columns, back_columns;
     truing_u32 id_columns, id_places; // of padded lists; of out_ids
+    truing_u32 shards, depth, listed; // of a finish: columns of the shards' lists
     truing_u32 support, keep_target, scaling, megatron, reduction, loss_gradient, of_loss;
 };
 
@@ -86,11 +89,12 @@ struct truing_wide_part {
         r.ties = w.x[10];
         r.live = w.x[11];
         r.size = w.x[12];
+        r.x.xy = truing_from(w.x[13]);
         return r;
     }
     TRUING_FN words store(const record &r) {
         const words w = {{truing_bits(r.x.m), truing_bits(r.x.r), truing_bits(r.x.u), truing_bits(r.x.q1), r.x.k, r.x.flags, truing_bits(r.w1),
-                          truing_bits(r.wc), truing_bits(r.weight), r.above, r.ties, r.live, r.size, 0, 0, 0}};
+                          truing_bits(r.wc), truing_bits(r.weight), r.above, r.ties, r.live, r.size, truing_bits(r.x.xy), 0, 0}};
         return w;
     }
     TRUING_FN record merge(const truing_extra_args &, const record &a, const record &b) {
@@ -110,6 +114,7 @@ struct truing_wide_part {
             y.wc = y.wc + ((second ? a.wc : b.wc) + weight * d);
             y.weight = y.weight + weight;
         }
+        y.x.xy = b.x.xy > a.x.xy ? b.x.xy : a.x.xy;
         y.above = a.above + b.above;
         y.live = a.live + b.live;
         return y;
@@ -146,6 +151,12 @@ struct alignas(16) truing_extra_columns {
 };
 #define TRUING_NOWHERE 0xffffffffu
 
+// Columns of the whole vocabulary; of a finish as far as there are class weights.
+TRUING_FN truing_i64 truing_total(const truing_extra_args &a) {
+    if (a.shards == 0) return a.total;
+    const truing_i64 end = truing_int_at(a.starts, a.shards);
+    return end < a.total ? end : a.total;
+}
 // Which rows count, and their targets: core's Rows::target. Offsets that do not cut the rows give a target of -1.
 TRUING_FN int truing_source(const truing_extra_args &a, truing_i64 row, truing_i64 &y) {
     if (a.mask.data && truing_int_at(a.mask, row) == 0) return TRUING_IGNORED;
@@ -207,6 +218,7 @@ TRUING_FN float truing_logit(const truing_extra_args &a, const void *z, truing_i
     return a.logits.dtype == TRUING_DTYPE_BF16 ? truing_widen(((const truing_bf16 *)z)[j]) : truing_widen(((const truing_f16 *)z)[j]);
 }
 TRUING_FN const void *truing_logits_of(const truing_extra_args &a, truing_i64 row) {
+    if (!a.logits.data) return 0; // a finish has none
     return (const char *)a.logits.data + truing_offset(a.logits, row) * (a.logits.dtype == TRUING_DTYPE_F32 ? 4 : 2);
 }
 // Transformed logit of a column at hand; -inf of padding.
@@ -401,11 +413,19 @@ TRUING_FN float truing_key_value(truing_u64 key) {
     return truing_from(b >> 31 ? b & 0x7fffffffu : ~b);
 }
 #define TRUING_TOP_THREADS 256
-template <class T> TRUING_FN truing_u64 truing_key_at(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 place) {
+struct truing_shards {}; // the lists of all shards in the place of logits
+template <class T>
+TRUING_FN truing_u64 truing_key_at(const T *, const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 place) {
     const truing_i64 j = truing_column_at(a, c, place);
     if (j < 0) return 0;
     const float x = truing_apply(t, truing_widen(((const T *)c.z)[j]), a.bias.data != 0, truing_bias_at(a, j));
     return x > -TRUING_INFF ? truing_key(x, (truing_u32)(a.start + j)) : 0;
+}
+TRUING_FN truing_u64 truing_key_at(const truing_shards *, const truing_extra_args &a, const truing_transform &, const truing_choice &c, truing_i64 place) {
+    const truing_i64 row = place / a.listed * a.rows + c.y, k = place % a.listed;
+    const int id = truing_row<const int>(a.topk_ids, row)[k];
+    const float x = truing_row<const float>(a.topk_logits, row)[k];
+    return id >= 0 && x > -TRUING_INFF ? truing_key(x, (truing_u32)id) : 0;
 }
 // The entropy of the softmax over the first n of the sorted keys, by their record. A warp.
 TRUING_FN double truing_top_entropy(const truing_u64 *keys, truing_u32 n, float *x) {
@@ -426,7 +446,11 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
     const int kind = truing_source(a, row, target);
     if (kind == TRUING_IGNORED) return;
     const truing_transform t = truing_transform_of(a, row);
-    const truing_choice c = truing_choose(a, t, row, kind, target);
+    truing_choice c = truing_choose(a, t, row, kind, target);
+    if (a.shards != 0) {
+        c.y = row;
+        c.count = (truing_i64)a.shards * a.listed;
+    }
     const truing_u32 thread = threadIdx.x;
     truing_u64 from = 0, known = 0; // keys from here on are wanted; the digits of it that are known
     truing_u32 want = a.top;
@@ -436,7 +460,7 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
         __syncthreads();
 #pragma unroll 1
         for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-            const truing_u64 key = truing_key_at<T>(a, t, c, p);
+            const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
             if (key != 0 && (key & known) == from) atomicAdd(&bins[(truing_u32)(key >> shift) & 255], 1u);
         }
         __syncthreads();
@@ -459,7 +483,7 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
     __syncthreads();
 #pragma unroll 1
     for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-        const truing_u64 key = truing_key_at<T>(a, t, c, p);
+        const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
         if (key != 0 && key >= from) keys[atomicAdd(&found, 1u) % TRUING_MOST] = key;
     }
     __syncthreads();
@@ -494,13 +518,14 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
 TRUING_EXTRA_TOP(f32, float)
 TRUING_EXTRA_TOP(bf16, truing_bf16)
 TRUING_EXTRA_TOP(f16, truing_f16)
+TRUING_EXTRA_TOP(shards, truing_shards)
 
 // 3. What the reduction divides by.
 
 #define TRUING_EXTRA_TILE 256
 // Class weight of a target, as it is stored; NaN where there is none.
 TRUING_FN double truing_class(const truing_extra_args &a, truing_i64 y) {
-    return y < 0 || y >= a.total ? TRUING_NAN : truing_double_at(a.class_weight, y);
+    return y < 0 || y >= truing_total(a) ? TRUING_NAN : truing_double_at(a.class_weight, y);
 }
 extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_divisor(const __grid_constant__ truing_extra_args a) {
     __shared__ double tile[TRUING_EXTRA_TILE];
@@ -539,6 +564,88 @@ extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_div
 
 // 4. Rows.
 
+// The records of all shards joined as core's record::Join does it, a thread a row: records of blocks of a row of one part.
+TRUING_FN truing_wide truing_joined(const truing_extra_args &a, const truing_view &records, bool nodes, truing_i64 row, bool &wrong) {
+    truing_wide_part::words *stack = (truing_wide_part::words *)a.stack + row * a.depth;
+    truing_u32 depth = 0, count = 0;
+#pragma unroll 1
+    for (truing_u32 k = 0; k < a.shards; k++) {
+        const float *s = truing_row<const float>(records, (truing_i64)k * a.rows + row);
+        truing_wide x = truing_wide_empty();
+        x.x.m = s[0];
+        x.x.r = s[1];
+        x.x.u = s[2];
+        x.x.q1 = s[3];
+        x.x.xy = s[4];
+        x.x.k = truing_bits(s[5]);
+        x.above = truing_bits(s[6]);
+        x.x.flags = truing_bits(s[7]);
+        x.live = truing_bits(s[8]);
+        x.weight = s[9];
+        x.w1 = s[10];
+        x.wc = s[11];
+        wrong |= a.sums && !truing_poisoned(x.x) && x.x.m > -TRUING_INFF && x.live == 0;
+        // a run of 2^level blocks
+        truing_u32 level = 0;
+        const truing_i64 columns = truing_int_at(a.starts, k + 1) - truing_int_at(a.starts, k);
+        if (nodes)
+            while (((truing_i64)TRUING_BLOCK << level) < columns) level++;
+#pragma unroll 1
+        for (truing_u32 n = count >> level; n & 1; n >>= 1) x = truing_wide_part::merge(a, truing_wide_part::load(stack[--depth]), x);
+        if (depth < a.depth) stack[depth++] = truing_wide_part::store(x);
+        count += 1u << level;
+    }
+    truing_wide x = truing_wide_empty();
+    if (depth > 0) x = truing_wide_part::load(stack[--depth]);
+#pragma unroll 1
+    while (depth > 0) x = truing_wide_part::merge(a, truing_wide_part::load(stack[--depth]), x);
+    if (truing_poisoned(x.x)) {
+        // where one has a NaN or a +inf, an overflow of another is none of the row's
+        const truing_u32 raw = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
+        x.x = truing_poison(x.x.flags & raw ? x.x.flags & ~TRUING_ROW_OVERFLOW : x.x.flags);
+    }
+    return x;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_extra_join(const __grid_constant__ truing_extra_args a) {
+    truing_wait();
+    const truing_i64 row = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= a.rows) return;
+    // whether every shard is a node of the tree of the whole row
+    bool nodes = true, wrong = truing_int_at(a.starts, 0) != 0;
+#pragma unroll 1
+    for (truing_u32 k = 0; k < a.shards; k++) {
+        const truing_i64 start = truing_int_at(a.starts, k), end = truing_int_at(a.starts, k + 1);
+        truing_i64 run = TRUING_BLOCK;
+        wrong |= start < 0 || end < start || end > 0x7fffffff;
+        while (!wrong && run < end - start) run *= 2;
+        nodes = nodes && start % run == 0 && (k + 1 == a.shards || end - start == run);
+    }
+    const bool over = a.support_records.data != 0;
+    truing_wide x = truing_wide_empty(), all = x;
+    if (!wrong) {
+        bool unsummed = false;
+        all = truing_joined(a, a.records, nodes, row, unsummed);
+        if (over) {
+            unsummed = false;
+            x = truing_joined(a, a.support_records, nodes, row, unsummed);
+        } else {
+            x = all;
+        }
+        wrong = unsummed;
+    }
+    if (wrong) x.x = truing_poison((truing_poisoned(x.x) ? x.x.flags : 0) | TRUING_ROW_OUT_OF_RANGE);
+    if (a.counts.data) {
+        const truing_i64 *counts = truing_row<const truing_i64>(a.counts, row);
+        x.above = (truing_u32)counts[0];
+        x.ties = (truing_u32)counts[1];
+        x.size = (truing_u32)counts[2];
+    } else {
+        x.above = x.ties = 0;
+    }
+    ((truing_wide_part::words *)a.blocks)[row] = truing_wide_part::store(x);
+    if (a.whole) ((truing_wide_part::words *)a.whole)[row] = truing_wide_part::store(all);
+}
+
 TRUING_FN truing_wide truing_row_of(const truing_extra_args &a, void *blocks, truing_u32 parts, truing_u32 skip, truing_i64 row, truing_u32 lane) {
     truing_wide x = truing_wide_empty();
     if (parts == 0) return x;
@@ -560,7 +667,7 @@ TRUING_FN truing_wide truing_row_of(const truing_extra_args &a, void *blocks, tr
 TRUING_FN bool truing_wrong(const truing_extra_args &a, const truing_choice &c, truing_i64 row, int kind, truing_i64 target, truing_u32 lane) {
     truing_u32 bad = c.wrong;
     if (kind == TRUING_COLUMN) {
-        bad |= target < 0 || target >= a.total;
+        bad |= target < 0 || target >= truing_total(a);
         if (!bad && a.class_weight.data) {
             const float weight = truing_of_list(a.class_weight, target);
             bad |= !(weight >= 0.0f && weight < TRUING_INFF);
@@ -587,7 +694,7 @@ TRUING_FN bool truing_wrong(const truing_extra_args &a, const truing_choice &c, 
 #pragma unroll 1
         for (truing_u32 k = lane; k < columns; k += 32) {
             const truing_i64 j = truing_id_at(ids, k);
-            bad |= j < -1 || j >= a.total;
+            bad |= j < -1 || j >= truing_total(a);
         }
     }
     return __reduce_or_sync(TRUING_FULL, bad) != 0;
@@ -734,8 +841,12 @@ TRUING_FN void truing_extra_lists(const truing_extra_args &a, const truing_trans
         float logprob = ignored ? 0.0f : TRUING_NANF;
         if (!ignored && !poisoned) {
             const truing_i64 id = truing_id_at(ids, k);
-            const bool in = id >= 0 && id < (truing_i64)a.valid && truing_has(a, c, id);
-            logprob = id < 0 ? -TRUING_INFF : (float)truing_logprob_of(x, in ? truing_value(a, t, c.z, id) + 0.0f : -TRUING_INFF);
+            const bool in = a.shards == 0 && id >= 0 && id < (truing_i64)a.valid && truing_has(a, c, id);
+            float v = -TRUING_INFF;
+            if (in) v = truing_value(a, t, c.z, id) + 0.0f;
+#pragma unroll 1
+            for (truing_u32 n = 0; n < a.shards; n++) v = fmaxf(v, truing_row<const float>(a.extra_logits, (truing_i64)n * a.rows + row)[k]);
+            logprob = id < 0 ? -TRUING_INFF : (float)truing_logprob_of(x, v);
         }
         out[k] = logprob;
     }
@@ -890,7 +1001,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
             x = truing_poison((x.flags == 0 ? TRUING_ROW_OVERFLOW : x.flags) | c.flags);
         } else {
             // in a shard the statistics know: the target may lie in another
-            if (a.total == (truing_i64)a.vocab) {
+            if (a.shards == 0 && a.total == (truing_i64)a.vocab) {
                 x.xy = c.y < 0 ? -TRUING_INFF : truing_value(a, t, c.z, c.y) + 0.0f;
                 x.flags |= c.flags;
             }
@@ -903,7 +1014,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
             else if (x.xy > -TRUING_INFF && x.xy - x.m == -TRUING_INFF) x.flags |= TRUING_ROW_OVERFLOW;
         }
         if (a.out_log_kept_mass.data) {
-            const truing_record all = truing_row_of(a, a.whole, a.whole_parts, a.skip, row, lane).x;
+            const truing_record all = a.whole ? truing_row_of(a, a.whole, a.whole_parts, a.skip, row, lane).x : x;
             share = TRUING_NANF;
             if (!truing_poisoned(x) && !truing_poisoned(all)) {
                 const double y = ((double)x.m - (double)all.m) + (truing_log1p((double)x.r) - truing_log1p((double)all.r));

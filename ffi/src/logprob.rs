@@ -366,7 +366,7 @@ impl FinishCall {
     /// As for [`Call::open`].
     pub(crate) unsafe fn open(args: *const truing_logprob_finish_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         const THERE: &str = "NULL: the records hold transformed logits";
         idle("transform.logit_round", &args.transform.logit_round, "0: the records hold transformed logits")?;
@@ -400,9 +400,70 @@ impl FinishCall {
     }
     pub(crate) fn need(self) -> Result<Workspace> {
         let loss = self.figures.loss.is_some();
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            let ok = &self.call.tensors.check()?;
+            let n = self.records.dims()[1];
+            let problem = Problem::new(n, i32::MAX as usize, self.common.options)?;
+            let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[self.records.dims()[0], n]));
+            let tensors = (self.records, self.support_records, self.starts, self.counts);
+            let lists = (self.topk_ids, self.topk_logits, self.extra_logits);
+            let inputs = FinishCall::on_device(tensors, lists, &self.common, ok, tokens, all)?;
+            return Ok(device::finish_workspace(&problem, &inputs, &self.figures.on_device(self.sets, ok, tokens)?));
+        }
         Ok(kernel::finish_workspace(&Problem::new(self.records.dims()[1], 1, Options::default())?, loss))
     }
+    /// What a device reads.
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        (records, support_records, starts, counts): (Input, Input, Input, Input),
+        (topk_ids, topk_logits, extra_logits): (Input, Input, Input),
+        common: &Common,
+        ok: &Checked,
+        tokens: &Leading,
+        all: &Leading,
+    ) -> Result<device::Finish> {
+        let Common { rows, row_loss, .. } = common;
+        Ok(device::Finish {
+            records: records.rows(ok, all)?.expect("required"),
+            support_records: support_records.rows(ok, all)?,
+            starts: starts.list(ok)?.expect("required"),
+            target: rows.target.tokens(ok, tokens)?,
+            mask: rows.mask.tokens(ok, tokens)?,
+            segments: rows.segments_on_device(ok, tokens)?,
+            class_weight: row_loss.class_weight.list(ok)?,
+            external_scale: row_loss.external_scale.tokens(ok, tokens)?,
+            topk_ids: topk_ids.rows(ok, all)?,
+            topk_logits: topk_logits.rows(ok, all)?,
+            extra_logits: extra_logits.rows(ok, all)?,
+            counts: counts.rows(ok, tokens)?,
+        })
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let ok = &tensors.check()?;
+        let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
+        let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
+        let problem = Problem::new(n, i32::MAX as usize, self.common.options)?;
+        let tensors = (self.records, self.support_records, self.starts, self.counts);
+        let lists = (self.topk_ids, self.topk_logits, self.extra_logits);
+        let inputs = FinishCall::on_device(tensors, lists, &self.common, ok, tokens, all)?;
+        if inputs.starts.layout.rows() != shards + 1 {
+            let (got, expected) = (Value::Size(inputs.starts.layout.rows()), Value::Size(shards + 1));
+            return Err(Error::shape("shard_starts", got, expected));
+        }
+        let (figures, space) = (self.figures.on_device(self.sets, ok, tokens)?, workspace.space(ok));
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward.
+            unsafe { device::finish(kernels, stream, &problem, &inputs, &figures, space) }
+        })
+    }
     pub(crate) fn run(self) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            return self.run_on_device();
+        }
         let Call { context, tensors, workspace, .. } = self.call;
         let ok = &tensors.check()?;
         let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
@@ -711,14 +772,9 @@ impl BackwardTensors {
             mask,
             ..truing_cuda::logprob::Inputs::new(logits, target)
         };
-        let segments = match rows.sequences(rows.cu_seqlens.list(ok)?, tokens)? {
-            Some(Cut::Packed(cu)) => Some(device::Segments::Packed(cu)),
-            Some(Cut::Padded(_, width)) => Some(device::Segments::Padded { width }),
-            None => None,
-        };
         Ok(device::Inputs {
             base,
-            segments,
+            segments: rows.segments_on_device(ok, tokens)?,
             class_weight: row_loss.class_weight.list(ok)?,
             external_scale: row_loss.external_scale.tokens(ok, tokens)?,
             support: over.as_ref().map(|over| over.on_device(ok, tokens)).transpose()?,
@@ -928,6 +984,14 @@ impl RowTensors {
             None => None,
         };
         Ok(Rows { target, mask, segments })
+    }
+    #[cfg(feature = "cuda")]
+    fn segments_on_device(&self, ok: &Checked, tokens: &Leading) -> Result<Option<device::Segments>> {
+        Ok(match self.sequences(self.cu_seqlens.list(ok)?, tokens)? {
+            Some(Cut::Packed(cu)) => Some(device::Segments::Packed(cu)),
+            Some(Cut::Padded(_, width)) => Some(device::Segments::Padded { width }),
+            None => None,
+        })
     }
     /// What the sequences are cut by.
     fn sequences<T>(&self, cu: Option<T>, tokens: &Leading) -> Result<Option<Cut<T>>> {

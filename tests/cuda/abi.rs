@@ -147,6 +147,9 @@ pub(super) const LOGPROB: Op<truing_logprob_forward_args> =
     Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
 pub(super) const BACKWARD: Op<truing_logprob_backward_args> =
     Op(truing_logprob_backward_workspace_size, truing_logprob_backward);
+pub(super) const LOCAL: Op<truing_logprob_local_args> = Op(truing_logprob_local_workspace_size, truing_logprob_local);
+pub(super) const FINISH: Op<truing_logprob_finish_args> =
+    Op(truing_logprob_finish_workspace_size, truing_logprob_finish);
 const SEQUENCE: Op<truing_sequence_forward_args> = Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
 const SEQUENCE_BACKWARD: Op<truing_sequence_backward_args> =
     Op(truing_sequence_backward_workspace_size, truing_sequence_backward);

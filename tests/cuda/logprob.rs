@@ -1,6 +1,6 @@
 //! What is asked of rows of logits now and then, on the stand-in device through the C ABI: the loss of the rows, shifts, ranks,
 //! lists, supports, and their gradients, against the same call on the CPU.
-use super::abi::{Arrays, BACKWARD, Given, LOGPROB, Pointer};
+use super::abi::{Arrays, BACKWARD, FINISH, Given, LOCAL, LOGPROB, Pointer};
 use super::{Batch, CUDA, INF, NAN, ROWS, STREAM, data, dlopen, dlsym, memory, tensor, vector};
 use half::{bf16, f16};
 use std::ffi::{c_int, c_void};
@@ -163,8 +163,8 @@ impl Case {
         }
     }
     /// Every figure, or those that need no sums beyond the first.
-    fn figures(&self, t: &mut Arrays, a: &mut Forward, all: bool) {
-        let (n, f) = (ROWS as i64, &mut a.figures);
+    fn figures(&self, t: &mut Arrays, f: &mut truing_figures, over: bool, all: bool) {
+        let n = ROWS as i64;
         (f.out_logprob, f.out_row_loss, f.out_loss) = (t.write::<f32>(&[n]), t.write::<f32>(&[n]), t.write::<f64>(&[]));
         (f.out_status, f.out_counters) = (t.write::<u32>(&[n]), t.write::<i64>(&[32]));
         f.extra_ids = t.read(&self.extra, &[self.extra.len() as i64]);
@@ -179,10 +179,9 @@ impl Case {
         (f.out_topk_ids, f.out_topk_logprobs) = (t.write::<i32>(&[n, 40]), t.write::<f32>(&[n, 40]));
         (f.out_topk_entropy, f.out_token_scale) = (t.write::<f32>(&[n]), t.write::<f32>(&[n]));
         (f.entropy_k, f.out_stats) = (33, t.write::<f32>(&[n, 12]));
-        if a.support.kind != 0 {
+        if over {
             (f.out_lse_support, f.out_log_kept_mass) = (t.write::<f32>(&[n]), t.write::<f32>(&[n]));
-            (f.out_support_size, f.out_support_ids) = (t.write::<i32>(&[n]), t.write::<i32>(&[n, 9]));
-            f.out_support_bitmask = t.write::<u32>(&[n, (self.v() + 31) / 32]);
+            f.out_support_size = t.write::<i32>(&[n]);
         }
     }
     fn grad(&self, t: &mut Arrays, logits: Pointer, place: usize) -> Pointer {
@@ -259,7 +258,11 @@ pub fn all(few: bool, fewest: bool) -> usize {
                     c.transform(t, &mut a.transform, transform);
                     c.support(t, &mut a.support, support);
                     c.loss(t, &mut a.row_loss, loss);
-                    c.figures(t, a, all);
+                    c.figures(t, &mut a.figures, support > 0, all);
+                    if all && support > 0 {
+                        a.figures.out_support_ids = t.write::<i32>(&[ROWS as i64, 9]);
+                        a.figures.out_support_bitmask = t.write::<u32>(&[ROWS as i64, (c.v() + 31) / 32]);
+                    }
                     if let Some(place) = place {
                         (a.grad_logits_out, a.grad_scale) = (c.grad(t, a.logits, place), -1.5);
                     }
@@ -299,7 +302,140 @@ pub fn all(few: bool, fewest: bool) -> usize {
             }
         }
     }
+    for &v in if fewest { &[][..] } else { sizes } {
+        done += shards(&context, v);
+    }
     done + wrong(&context)
+}
+type Local = truing_logprob_local_args;
+type Finish = truing_logprob_finish_args;
+/// Vocabulary shards: both rounds of every shard, the finishes between them, the gradients, for shards that are nodes of the
+/// tree of a whole row and for others, one of which has no column.
+fn shards(context: &Given, v: usize) -> usize {
+    let n = ROWS as i64;
+    let cuts = [vec![0, v.min(4096), v.min(8192), v], vec![0, v / 3, v / 3, v / 2, v]];
+    let mut done = 0;
+    for (way, &[transform, support, loss]) in [[0, 0, 1], [1, 0, 3], [2, 2, 2], [0, 3, 5]].iter().enumerate() {
+        let (c, cut) = (Case::new(v, (way + v) % 3), &cuts[way % 2]);
+        let cut: Vec<i64> = cut.iter().map(|&x| x as i64).collect();
+        let parts: Vec<[i64; 2]> = cut.windows(2).map(|w| [w[0], w[1]]).filter(|w| w[0] < w[1]).collect();
+        let starts: Vec<i64> = parts.iter().map(|w| w[0]).chain([v as i64]).collect();
+        let s = parts.len() as i64;
+        let what = format!("{v} columns at {starts:?}, way {way}");
+        let columns = |x: &[f32], from: i64, to: i64| -> Vec<f32> {
+            x.chunks(v).flat_map(|row| row[from as usize..to as usize].iter().copied()).collect()
+        };
+        // what both kinds of calls on a shard read
+        type Fields<'a> = (&'a mut truing_rows, &'a mut truing_transform, &'a mut truing_support);
+        let common = |t: &mut Arrays, [from, to]: [i64; 2], (rows, f, set): Fields<'_>| {
+            c.rows(t, rows);
+            c.transform(t, f, transform);
+            if transform == 2 {
+                f.bias = t.update(columns(&c.bias, from, to), &[to - from]);
+            }
+            match support {
+                2 => {
+                    let words = (to - from + 31) / 32;
+                    (set.kind, set.target_outside) = (TRUING_SUPPORT_BITMASK, TRUING_TARGET_KEEP);
+                    let mut r = Random(from as u64);
+                    set.bitmask = t.update((0..n * words).map(|_| r.bits() as u32).collect(), &[n, words]);
+                }
+                3 => {
+                    (set.kind, set.target_outside) = (TRUING_SUPPORT_IDS, TRUING_TARGET_NEG_INF);
+                    let here = |row: &[i32]| {
+                        let ids = row.iter().filter(|&&j| (from..to).contains(&(j as i64))).map(|&j| j - from as i32);
+                        ids.chain(std::iter::repeat(-1)).take(LISTED).collect::<Vec<_>>()
+                    };
+                    set.ids = t.update(c.lists.chunks(LISTED).flat_map(here).collect(), &[n, LISTED as i64]);
+                }
+                _ => {}
+            }
+            let z = columns(&c.b.z, from, to);
+            match c.kind {
+                0 => t.update(z, &[n, to - from]),
+                1 => t.update(z.iter().map(|&x| bf16::from_f32(x)).collect(), &[n, to - from]),
+                _ => t.update(z.iter().map(|&x| f16::from_f32(x)).collect(), &[n, to - from]),
+            }
+        };
+        let local = |stats: Option<&Vec<f32>>, shard: [i64; 2], t: &mut Arrays, a: &mut Local| {
+            a.flags = TRUING_HAS_IGNORE_INDEX;
+            a.shard = truing_shard { vocab_start: shard[0], vocab_end: shard[1], vocab_total: v as i64, ..a.shard };
+            a.logits = common(t, shard, (&mut a.rows, &mut a.transform, &mut a.support));
+            c.loss(t, &mut a.row_loss, loss);
+            a.out_status = t.write::<u32>(&[n]);
+            if let Some(stats) = stats {
+                (a.local_pass, a.stats) = (TRUING_LOCAL_COUNTS, t.read(stats, &[n, 12]));
+                a.out_counts = t.write::<i64>(&[n, 4]);
+                return;
+            }
+            (a.local_pass, a.flags) = (TRUING_LOCAL_RECORDS, a.flags | TRUING_RECORD_SUMS);
+            a.extra_ids = t.read(&c.extra, &[c.extra.len() as i64]);
+            (a.out_topk_ids, a.out_topk_logits) = (t.write::<i32>(&[n, 40]), t.write::<f32>(&[n, 40]));
+            a.out_extra_logits = t.write::<f32>(&[n, c.extra.len() as i64]);
+            a.out_records = t.write::<f32>(&[n, 12]);
+            if support > 0 {
+                a.out_support_records = t.write::<f32>(&[n, 12]);
+            }
+        };
+        let (mut ids, mut logits, mut extra, mut records, mut over) = (vec![], vec![], vec![], vec![], vec![]);
+        for &shard in &parts {
+            let build = |t: &mut Arrays, a: &mut Local| local(None, shard, t, a);
+            done += LOCAL.same(&format!("{what}: {shard:?}"), context, build);
+            let out = LOCAL.run(&what, context, false, build);
+            let mut last = out.iter().skip(out.len() - if support > 0 { 5 } else { 4 });
+            let mut floats = || last.next().unwrap();
+            ids.extend(floats().keys().iter().map(|&x| x as i32));
+            for to in [&mut logits, &mut extra, &mut records] {
+                to.extend(floats().floats().unwrap().0);
+            }
+            if support > 0 {
+                over.extend(floats().floats().unwrap().0);
+            }
+        }
+        let finish = |counts: Option<&Vec<i64>>, t: &mut Arrays, a: &mut Finish| {
+            a.flags = TRUING_HAS_IGNORE_INDEX;
+            c.rows(t, &mut a.rows);
+            a.transform.n_valid_vocab = if transform == 1 { (v as i64 / 2).max(1) } else { 0 };
+            c.loss(t, &mut a.row_loss, loss);
+            (a.records, a.shard_starts) = (t.read(&records, &[s, n, 12]), t.read(&starts, &[s + 1]));
+            (a.topk_ids, a.topk_logits) = (t.read(&ids, &[s, n, 40]), t.read(&logits, &[s, n, 40]));
+            a.extra_logits = t.read(&extra, &[s, n, c.extra.len() as i64]);
+            if support > 0 {
+                a.support_records = t.read(&over, &[s, n, 12]);
+            }
+            match counts {
+                Some(counts) => {
+                    a.counts = t.read(counts, &[n, 4]);
+                    c.figures(t, &mut a.figures, support > 0, true);
+                }
+                None => a.figures.out_stats = t.write::<f32>(&[n, 12]),
+            }
+        };
+        done += FINISH.same(&format!("{what}: statistics"), context, |t, a| finish(None, t, a));
+        let out = FINISH.run(&what, context, false, |t, a| finish(None, t, a));
+        let stats = out.last().unwrap().floats().unwrap().0;
+        let mut counts = vec![0i64; 4 * ROWS];
+        for &shard in &parts {
+            let build = |t: &mut Arrays, a: &mut Local| local(Some(&stats), shard, t, a);
+            done += LOCAL.same(&format!("{what}: counts of {shard:?}"), context, build);
+            let out = LOCAL.run(&what, context, false, build).last().unwrap().keys();
+            counts.iter_mut().zip(out).for_each(|(sum, x)| *sum += x as i64);
+        }
+        done += FINISH.same(&format!("{what}: finish"), context, |t, a| finish(Some(&counts), t, a));
+        for &shard in &parts {
+            done += BACKWARD.same(&format!("{what}: gradient of {shard:?}"), context, |t, a| {
+                a.flags = TRUING_HAS_IGNORE_INDEX;
+                a.shard = truing_shard { vocab_start: shard[0], vocab_end: shard[1], vocab_total: v as i64, ..a.shard };
+                a.logits = common(t, shard, (&mut a.rows, &mut a.transform, &mut a.support));
+                a.grad_logits_out = t.write::<f32>(&[n, shard[1] - shard[0]]);
+                c.loss(t, &mut a.row_loss, loss);
+                a.stats = t.read(&stats, &[n, 12]);
+                c.upstream(t, a, 15);
+                a.out_status = t.write::<u32>(&[n]);
+            });
+        }
+    }
+    done
 }
 /// What only the device can see: ids, lists, factors and offsets out of their ranges, in rows beside good ones.
 fn wrong(context: &Given) -> usize {

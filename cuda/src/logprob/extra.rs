@@ -6,7 +6,7 @@
 //! whose factor or class weight is not finite and >= 0, or that offsets do not cut is NaN and flagged `OUT_OF_RANGE`.
 use super::{Inputs as Base, Launch, STATS, Transform, Upstream as BaseUpstream};
 use crate::driver::{Device, Grid, Stream};
-use crate::plan::{Dtypes, F32, FLOATS, I32, I64, IDS, Space, Tensor, U32, View, WIDE, cover};
+use crate::plan::{Dtypes, F32, FLOATS, I32, I64, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::error::row;
@@ -209,6 +209,13 @@ struct Args {
     out_topk_logits: View,
     out_extra_logits: View,
     out_counts: View,
+    records: View,
+    support_records: View,
+    starts: View,
+    topk_ids: View,
+    topk_logits: View,
+    extra_logits: View,
+    counts: View,
     space: Places,
     rows: i64,
     ignore_index: i64,
@@ -242,6 +249,9 @@ struct Args {
     back_columns: u32,
     id_columns: u32,
     id_places: u32,
+    shards: u32,
+    depth: u32,
+    listed: u32,
     support: u32,
     keep_target: u32,
     scaling: u32,
@@ -249,6 +259,27 @@ struct Args {
     reduction: u32,
     loss_gradient: u32,
     of_loss: u32,
+}
+impl Args {
+    /// Where the figures go.
+    fn figures(&mut self, out: &Figures) {
+        let f = View::of;
+        (self.out_logprob, self.out_lse, self.out_max) = (f(out.base.logprob), f(out.base.lse), f(out.base.max));
+        (self.out_argmax, self.out_entropy) = (f(out.base.argmax), f(out.base.entropy));
+        (self.out_log_sum_sq, self.out_is_top1) = (f(out.base.log_sum_sq), f(out.base.is_top1));
+        (self.out_stats, self.out_status) = (f(out.base.stats), f(out.base.status));
+        (self.out_mean_logit, self.out_rank, self.out_ties) = (f(out.mean_logit), f(out.rank), f(out.ties));
+        (self.out_topk_ids, self.out_topk_logprobs) = (f(out.topk_ids), f(out.topk_logprobs));
+        (self.out_topk_entropy, self.topk) = (f(out.topk_entropy), out.topk() as u32);
+        (self.extra_ids, self.out_extra) = (f(out.extra_ids), f(out.extra_logprobs));
+        self.extra_columns = out.extra_ids.map_or(0, |x| x.layout.cols as u32);
+        (self.out_token_scale, self.out_row_loss) = (f(out.token_scale), f(out.row_loss));
+        (self.out_loss, self.out_counters) = (f(out.loss), f(out.counters));
+        (self.out_lse_support, self.out_log_kept_mass) = (f(out.lse_support), f(out.log_kept_mass));
+        (self.out_size, self.out_bitmask, self.out_ids) =
+            (f(out.support_size), f(out.support_bitmask), f(out.support_ids));
+        self.id_places = out.support_ids.map_or(0, |x| x.layout.cols as u32);
+    }
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -264,12 +295,13 @@ struct Places {
     flags: u64,
     divisor: u64,
     columns: u64,
+    stack: u64,
     names: u64,
 }
 impl Places {
-    fn all(&mut self) -> [&mut u64; 9] {
-        let Places { blocks, whole, tops, entropies, losses, flags, divisor, columns, names } = self;
-        [blocks, whole, tops, entropies, losses, flags, divisor, columns, names]
+    fn all(&mut self) -> [&mut u64; 10] {
+        let Places { blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names } = self;
+        [blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names]
     }
     fn bytes(mut self) -> Workspace {
         let bytes = Arena::sum(self.all().map(|x| *x as usize));
@@ -311,6 +343,8 @@ struct Plan<'a> {
     usual: bool,
     /// This call is one of a shard.
     local: bool,
+    /// Of a finish; else 0.
+    shards: usize,
 }
 impl<'a> Plan<'a> {
     fn forward(problem: &'a Problem, inputs: &'a Inputs, out: &Figures, fused: bool) -> Plan<'a> {
@@ -378,13 +412,22 @@ impl<'a> Plan<'a> {
             back_columns: 0,
             usual: inputs.support.is_none() && !smooth,
             local: false,
+            shards: 0,
         }
+    }
+    /// Blocks of all columns of a row.
+    fn whole_parts(&self) -> usize {
+        if self.shards > 0 { 1 } else { (self.problem.start() % BLOCK + self.problem.valid()).div_ceil(BLOCK) }
+    }
+    /// Most records that wait in the tree of the shards.
+    fn depth(&self) -> usize {
+        self.shards.min(22)
     }
     fn places(&self) -> Places {
         let n = self.problem.rows();
         let part = if self.narrow { super::PIECE } else { WIDE_PART };
         let size = |some: bool, bytes: usize| if some { Arena::need::<u8>(n.saturating_mul(bytes)) as u64 } else { 0 };
-        let whole = (self.problem.start() % BLOCK + self.problem.valid()).div_ceil(BLOCK);
+        let whole = self.whole_parts();
         Places {
             blocks: size(self.records, self.parts.saturating_mul(part)),
             whole: size(self.whole, whole.saturating_mul(WIDE_PART)),
@@ -394,6 +437,7 @@ impl<'a> Plan<'a> {
             flags: size(self.totals, 4),
             divisor: if self.divides { Arena::need::<f64>(1) as u64 } else { 0 },
             columns: size(self.gradient, super::PIECE),
+            stack: size(self.shards > 0, self.depth() * WIDE_PART),
             names: size(self.gradient && !self.usual, 4 * (self.back_columns + 1)),
         }
     }
@@ -508,22 +552,8 @@ pub unsafe fn forward(
     }
     let plan = Plan::forward(problem, inputs, out, fused.is_some());
     workspace.check(plan.places().bytes().minimum)?;
-    let mut args = arguments(&plan, workspace);
-    let f = View::of;
-    (args.out_logprob, args.out_lse, args.out_max) = (f(out.base.logprob), f(out.base.lse), f(out.base.max));
-    (args.out_argmax, args.out_entropy) = (f(out.base.argmax), f(out.base.entropy));
-    (args.out_log_sum_sq, args.out_is_top1) = (f(out.base.log_sum_sq), f(out.base.is_top1));
-    (args.out_stats, args.out_status) = (f(out.base.stats), f(out.base.status));
-    (args.out_mean_logit, args.out_rank, args.out_ties) = (f(out.mean_logit), f(out.rank), f(out.ties));
-    (args.out_topk_ids, args.out_topk_logprobs) = (f(out.topk_ids), f(out.topk_logprobs));
-    (args.out_topk_entropy, args.topk) = (f(out.topk_entropy), out.topk() as u32);
-    (args.extra_ids, args.out_extra) = (f(out.extra_ids), f(out.extra_logprobs));
-    args.extra_columns = out.extra_ids.map_or(0, |x| x.layout.cols as u32);
-    (args.out_token_scale, args.out_row_loss) = (f(out.token_scale), f(out.row_loss));
-    (args.out_loss, args.out_counters) = (f(out.loss), f(out.counters));
-    (args.out_lse_support, args.out_log_kept_mass) = (f(out.lse_support), f(out.log_kept_mass));
-    (args.out_size, args.out_bitmask, args.out_ids) = (f(out.support_size), f(out.support_bitmask), f(out.support_ids));
-    args.id_places = out.support_ids.map_or(0, |x| x.layout.cols as u32);
+    let (mut args, f) = (arguments(&plan, workspace), View::of);
+    args.figures(out);
     if let Some(fused) = fused {
         (args.grad, args.grad_loss, args.grad_scale) = (f(Some(fused.grad)), f(fused.upstream), fused.scale);
         args.loss_gradient = 1;
@@ -641,6 +671,150 @@ pub unsafe fn local(
     unsafe { run(context, stream, &plan, args, true, None) }
 }
 
+/// What [`finish`] reads, as `truing_cpu::logprob::Finish` does.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish {
+    /// `[S * N, 12]`, f32, as the next.
+    pub records: Tensor,
+    /// Of the columns in a support.
+    pub support_records: Option<Tensor>,
+    /// `[S + 1]`, i32 or i64. They cut the vocabulary where the device looks; else all rows are flagged `OUT_OF_RANGE`.
+    pub starts: Tensor,
+    /// `[N]`: i32 or i64
+    pub target: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64
+    pub mask: Option<Tensor>,
+    /// Sequences.
+    pub segments: Option<Segments>,
+    /// `[V]`
+    pub class_weight: Option<Tensor>,
+    /// `[N]`, f32
+    pub external_scale: Option<Tensor>,
+    /// `[S * N, K]`, i32
+    pub topk_ids: Option<Tensor>,
+    /// `[S * N, K]`, f32, as the next.
+    pub topk_logits: Option<Tensor>,
+    /// Of the extra columns.
+    pub extra_logits: Option<Tensor>,
+    /// `[N, 4]`, i64: the sum over the shards.
+    pub counts: Option<Tensor>,
+}
+impl Finish {
+    /// Of the rows; there are no logits.
+    fn inputs(&self, problem: &Problem) -> Inputs {
+        let none = Tensor::contiguous(0, Dtype::F32, problem.rows(), 1);
+        let base = Base { mask: self.mask, ..Base::new(none, self.target) };
+        let (segments, class_weight, external_scale) = (self.segments, self.class_weight, self.external_scale);
+        Inputs { base, segments, class_weight, external_scale, support: None }
+    }
+    fn plan<'a>(&self, problem: &'a Problem, inputs: &'a Inputs, out: &Figures) -> Plan<'a> {
+        let plan = Plan::forward(problem, inputs, out, false);
+        let top = self.topk_ids.map_or(0, |x| x.layout.cols);
+        let (shards, whole) = (self.starts.layout.rows().saturating_sub(1), self.support_records.is_some());
+        Plan { narrow: false, parts: 1, shards, whole, needs: Needs { top, ..plan.needs }, ..plan }
+    }
+}
+/// Bytes of workspace of [`finish`].
+pub fn finish_workspace(problem: &Problem, inputs: &Finish, out: &Figures) -> Workspace {
+    inputs.plan(problem, &inputs.inputs(problem), out).places().bytes()
+}
+/// Enqueues the figures of the rows from what all shards contribute. How many columns there are says `starts`, which the host
+/// cannot see: `problem` has the rows and the options.
+///
+/// # Safety
+/// As for [`super::forward`].
+pub unsafe fn finish(
+    context: &Context,
+    stream: Stream,
+    problem: &Problem,
+    inputs: &Finish,
+    out: &Figures,
+    workspace: Space,
+) -> Result<()> {
+    let (n, own) = (problem.rows(), inputs.inputs(problem));
+    let starts = inputs.starts.layout.rows();
+    if !(2..=1 << 20).contains(&starts) {
+        let expected = Value::Text("2 to 2^20 elements, one more than shards");
+        return Err(Error::shape("shard_starts", Value::Size(starts), expected));
+    }
+    let all = (starts - 1).saturating_mul(n);
+    let check = |field, x: &Option<Tensor>, rows, cols, dtypes: &Dtypes| {
+        x.as_ref().map_or(Ok(()), |x| x.check(field, rows, cols, dtypes))
+    };
+    inputs.starts.check("shard_starts", starts, 1, &IDS)?;
+    check("rows.target", &inputs.target, n, 1, &IDS)?;
+    check("rows.mask", &inputs.mask, n, 1, &MASK)?;
+    check_more(problem, &own, inputs.class_weight.map_or(0, |x| x.layout.rows()))?;
+    check_figures(problem, &own, out)?;
+    inputs.records.check("records", all, STATS, &F32)?;
+    check("support_records", &inputs.support_records, all, STATS, &F32)?;
+    check("counts", &inputs.counts, n, 4, &I64)?;
+    let plan = inputs.plan(problem, &own, out);
+    if (plan.needs.rank || out.support_size.is_some()) && inputs.counts.is_none() {
+        return missing("counts", "the counts of the second pass, which rank, ties and size need");
+    }
+    let listed = plan.needs.top;
+    if inputs.topk_ids.is_some() != inputs.topk_logits.is_some() {
+        let field = if inputs.topk_ids.is_some() { "topk_logits" } else { "topk_ids" };
+        return missing(field, "ids and logits of the lists");
+    }
+    check("topk_ids", &inputs.topk_ids, all, listed, &I32)?;
+    check("topk_logits", &inputs.topk_logits, all, listed, &F32)?;
+    if listed > MOST || listed < Plan::forward(problem, &own, out, false).needs.top {
+        let expected = Value::Text("lists of all shards that are as long as what the figures need, at most 512");
+        return Err(Error::shape("topk_ids", Value::Size(listed), expected));
+    }
+    if let (Some(_), Some(ids)) = (&out.extra_logprobs, &out.extra_ids) {
+        if inputs.extra_logits.is_none() {
+            return missing("extra_logits", "the logits of the extra columns");
+        }
+        check("extra_logits", &inputs.extra_logits, all, ids.layout.cols, &F32)?;
+    }
+    for (field, x) in
+        [("figures.out_support_bitmask", &out.support_bitmask), ("figures.out_support_ids", &out.support_ids)]
+    {
+        if x.is_some() {
+            let expected = Value::Text("NULL over shards: each has its own part of the support");
+            return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+        }
+    }
+    workspace.check(plan.places().bytes().minimum)?;
+    if n == 0 && !plan.totals {
+        return Ok(());
+    }
+    let (mut args, f) = (arguments(&plan, workspace), View::of);
+    args.figures(out);
+    (args.records, args.support_records) = (f(Some(inputs.records)), f(inputs.support_records));
+    (args.starts, args.counts, args.listed) = (f(Some(inputs.starts)), f(inputs.counts), listed as u32);
+    (args.topk_ids, args.topk_logits) = (f(inputs.topk_ids), f(inputs.topk_logits));
+    args.extra_logits = f(inputs.extra_logits);
+    args.total = inputs.class_weight.map_or(i64::MAX, |x| x.layout.rows() as i64);
+    let device = Device::current()?;
+    let kernel = |name: &'static CStr| context.kernel(&device, stream, FILE, name);
+    let (join, top) = (kernel(c"truing_extra_join")?, kernel(c"truing_extra_top_shards")?);
+    let (divisor, rows) = (kernel(c"truing_extra_divisor")?, kernel(c"truing_extra_rows")?);
+    let total = kernel(c"truing_extra_total")?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        if n > 0 {
+            join.launch(&device, stream, Grid::new(cover("records", n, 128)?, 128), &args)?;
+            if args.top > 0 {
+                top.launch(&device, stream, Grid::new(cover("records", n, 1)?, 256), &args)?;
+            }
+        }
+        if plan.divides {
+            divisor.launch(&device, stream, Grid::new(1, 256), &args)?;
+        }
+        if n > 0 {
+            rows.launch(&device, stream, Grid::new(cover("records", n, WARPS)?, 32 * WARPS as u32), &args)?;
+        }
+        if plan.totals {
+            total.launch(&device, stream, Grid::new(1, 256), &args)?;
+        }
+    }
+    Ok(())
+}
+
 /// The launches of a call; `all`: u and q1 are needed.
 ///
 /// # Safety
@@ -745,12 +919,16 @@ fn missing<T>(field: &'static str, expected: &'static str) -> Result<T> {
     Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)))
 }
 fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
-    let (n, v, options) = (problem.rows(), problem.vocab(), problem.options());
     super::check_rows(problem, &inputs.base)?;
+    check_more(problem, inputs, problem.total())
+}
+/// Of what is beside the logits; `classes`: class weights.
+fn check_more(problem: &Problem, inputs: &Inputs, classes: usize) -> Result<()> {
+    let (n, v, options) = (problem.rows(), problem.vocab(), problem.options());
     let check = |field, x: &Option<Tensor>, rows, cols, dtypes: &Dtypes| {
         x.as_ref().map_or(Ok(()), |x| x.check(field, rows, cols, dtypes))
     };
-    check("row_loss.class_weight", &inputs.class_weight, problem.total(), 1, &FLOATS)?;
+    check("row_loss.class_weight", &inputs.class_weight, classes, 1, &FLOATS)?;
     check("row_loss.external_scale", &inputs.external_scale, n, 1, &F32)?;
     let external = options.row_loss.scaling == Scaling::External;
     match &inputs.external_scale {
@@ -940,6 +1118,13 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         out_topk_logits: none,
         out_extra_logits: none,
         out_counts: none,
+        records: none,
+        support_records: none,
+        starts: none,
+        topk_ids: none,
+        topk_logits: none,
+        extra_logits: none,
+        counts: none,
         space: plan.places().at(workspace.data),
         rows: problem.rows() as i64,
         ignore_index: options.ignore_index.unwrap_or(0),
@@ -961,7 +1146,7 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         valid: problem.valid() as u32,
         parts: plan.parts as u32,
         skip: (problem.start() % BLOCK) as u32,
-        whole_parts: if plan.whole { (problem.start() % BLOCK + problem.valid()).div_ceil(BLOCK) as u32 } else { 0 },
+        whole_parts: if plan.whole { plan.whole_parts() as u32 } else { 0 },
         narrow: flag(plan.narrow),
         has_ignore: flag(options.ignore_index.is_some()),
         sums: flag(needs.sums),
@@ -973,6 +1158,9 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         back_columns: plan.back_columns as u32,
         id_columns: ids.filter(|_| id_offsets.is_none()).map_or(0, |x| x.layout.cols as u32),
         id_places: 0,
+        shards: plan.shards as u32,
+        depth: plan.depth() as u32,
+        listed: 0,
         support: if bitmask.is_some() { 1 } else { 2 * flag(ids.is_some()) },
         keep_target: flag(keep),
         scaling: loss.scaling as u32,
