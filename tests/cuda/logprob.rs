@@ -251,7 +251,7 @@ pub fn all(few: bool, fewest: bool) -> usize {
             let what = format!("{v} columns, way {w}");
             for (all, place) in [(true, None), (false, Some(w % 3)), (false, None)] {
                 done += LOGPROB.same(&format!("{what}, all {all}, gradient {place:?}"), &context, |t, a| {
-                    a.flags = TRUING_HAS_IGNORE_INDEX | TRUING_HAS_GRAD_SCALE * place.is_some() as u64;
+                    a.flags = TRUING_HAS_IGNORE_INDEX | (TRUING_HAS_GRAD_SCALE * place.is_some() as u64);
                     a.logits = c.logits(t, shift == 1);
                     c.rows(t, &mut a.rows);
                     c.shift(t, &mut a.rows, shift);
