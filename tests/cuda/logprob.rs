@@ -504,12 +504,12 @@ pub fn times(context: &Context, small: bool, median: &dyn Fn(&mut dyn FnMut()) -
         for i in 0..n {
             driver!(c"cuMemcpyDtoD_v2" (a + (i * bytes / n) as u64, one.data, bytes / n) : u64, u64, usize);
         }
-        let (target, out, lists) = (vec![3i64; n], vec![0.0f32; n], vec![0i32; 20 * n]);
+        let (target, out, ranks, lists) = (vec![3i64; n], vec![0.0f32; n], vec![0i32; n], vec![0i32; 20 * n]);
         let at = |data| Tensor { data, dtype: z.dtype(), layout };
         let inputs = device::Inputs::new(Inputs::new(at(a), Some(vector(&target, Dtype::I64))));
-        let place = |dtype| Some(if dtype == Dtype::I32 { vector(&lists[..n], dtype) } else { vector(&out, dtype) });
-        let loss = device::Figures { row_loss: place(Dtype::F32), ..Default::default() };
-        let rank = device::Figures { rank: place(Dtype::I32), ..Default::default() };
+        let of_rows = Some(vector(&out, Dtype::F32));
+        let loss = device::Figures { row_loss: of_rows, ..Default::default() };
+        let rank = device::Figures { rank: Some(vector(&ranks, Dtype::I32)), ..Default::default() };
         let ids = tensor(&lists, Dtype::I32, Layout::contiguous(n, 20));
         let top = device::Figures { topk_ids: Some(ids), ..Default::default() };
         let plain = RowLoss { reduction: Some(Reduction::Mean), ..RowLoss::default() };
