@@ -5441,7 +5441,9 @@ truing_status truing_linear_preference_forward_workspace_size(const struct truin
                                                               size_t *preferred);
 
 /// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
-/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed.
+/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed. With CUDA
+/// tensors `grad_bias_out`, `TRUING_SUPPORT_COMPUTED` and f64 are refused so far; ids, lists and factors of a row that are out
+/// of their ranges make the row NaN, with `out_status` saying so.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
@@ -5456,7 +5458,7 @@ truing_status truing_logprob_forward(const struct truing_logprob_forward_args *a
 truing_status truing_logprob_backward(const struct truing_logprob_backward_args *args);
 
 /// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support; of a device's memory
-/// for CUDA tensors, 32 for each 2048 columns of a row.
+/// for CUDA tensors, 32 for each 2048 columns of a row (64 with smoothing, ranks or a support), and what lists and losses of rows take.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.

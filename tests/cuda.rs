@@ -23,6 +23,8 @@ mod abi;
 mod advantage;
 #[path = "cuda/divergence.rs"]
 mod divergence;
+#[path = "cuda/logprob.rs"]
+mod extra;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -64,8 +66,8 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 9] =
-    ["logprob", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward"];
+const FAMILIES: [&str; 10] =
+    ["logprob", "extra", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward"];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
     Command::new("g++")
@@ -82,8 +84,12 @@ fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String
 fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_forms: bool) -> Child {
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
-    // one text with the arguments of four
-    let text = if ["group", "gae", "whiten", "reward"].contains(&family) { "advantage" } else { family };
+    let text = match family {
+        // one text with the arguments of four
+        "group" | "gae" | "whiten" | "reward" => "advantage",
+        "extra" => "logprob_extra",
+        _ => family,
+    };
     flags.extend([
         format!("-DTRUING_PART=<{text}.{}>", if few_forms { "cuh" } else { "cu" }),
         format!("-DTRUING_FAMILY={family}"),
@@ -156,7 +162,7 @@ fn sanitizer() -> Option<String> {
 const QUIET: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
 
 /// The children that compare bits.
-const BITS: [&str; 2] = ["child_bits", "child_divergence"];
+const BITS: [&str; 3] = ["child_bits", "child_extra", "child_divergence"];
 
 #[test]
 fn kernels_give_the_bits_of_the_cpu() {
@@ -205,7 +211,11 @@ fn kernels_pass_the_sanitizers() {
 
 /// The child that runs a family's cases for a planted bug.
 fn cases_of(family: &str) -> &'static str {
-    if family == "divergence" { "child_few_forms" } else { "child_bits" }
+    match family {
+        "divergence" => "child_few_forms",
+        "extra" => "child_extra",
+        _ => "child_bits",
+    }
 }
 
 /// Bugs of the kind that only a GPU would show, and then not always.
@@ -263,6 +273,18 @@ fn planted_bugs_are_noticed() {
             "which &= ~(0x80000000u >> __clz((int)which))) {\n            const int from = 31 - __clz((int)which);",
         ),
         ("a sequence is summed up from its end", "segments.cuh", "own, k);", "own, 31 - k);"),
+        (
+            "a barrier is missing before the columns that the figures name",
+            "logprob_extra.cu",
+            "    __syncwarp();\n#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
+            "#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
+        ),
+        (
+            "a barrier is missing between two steps of the sort",
+            "logprob_extra.cu",
+            "keys[i + w] = low;\n            }\n            __syncthreads();",
+            "keys[i + w] = low;\n            }",
+        ),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a barrier is missing before the student's gradient of the target",
@@ -297,6 +319,7 @@ fn planted_bugs_are_noticed() {
     let family_of = |file: &'static str| match file {
         "reduce.cuh" | "logits.cuh" => "logprob",
         "segments.cuh" => "sequence",
+        "logprob_extra.cu" => "extra",
         _ => file.split('.').next().unwrap(),
     };
     // without a bug the same cases pass
@@ -310,7 +333,9 @@ fn planted_bugs_are_noticed() {
     for (what, file, from, to) in bugs {
         let family = family_of(file);
         let dir = Folder::new("planted");
-        for host in ["libcuda.so.1", "libnvrtc.so.12"] {
+        // what is asked for now and then takes the usual kernels too
+        let usual = (family == "extra").then_some("standin_logprob.so");
+        for host in ["libcuda.so.1", "libnvrtc.so.12"].into_iter().chain(usual) {
             std::fs::copy(sound.0.join(host), dir.0.join(host)).unwrap();
         }
         let own = dir.0.join("kernels");
@@ -360,14 +385,14 @@ fn host_path() {
     assert!(ok, "{said}");
     // the same comparisons with device memory apart from the host's, and the program that times
     let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
-    for test in ["child_bits", "child_divergence", "child_sanitized", "child_times"] {
+    for test in ["child_bits", "child_extra", "child_divergence", "child_sanitized", "child_times"] {
         let (ok, said) = child(dir, test, &vars);
         assert!(ok, "{said}");
     }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("8 children passed");
+    println!("9 children passed");
     python_client(dir);
 }
 /// The Python package on arrays of the stand-in device.
@@ -847,6 +872,14 @@ fn child_bits() {
     }
     println!("{done} values compared");
 }
+/// What is asked of rows of logits now and then.
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_extra() {
+    let cases = std::env::var("TRUING_CASES").unwrap();
+    memory::start();
+    println!("{} values compared", extra::all(cases != "all", cases == "fewest"));
+}
 /// Divergences, whose kernels are a text for each form.
 #[test]
 #[ignore = "a child of the tests above"]
@@ -1104,6 +1137,7 @@ fn child_times() {
     };
     println!("| call | shape | ms | GB/s | of copy |");
     println!("|---|---|---|---|---|");
+    extra::times(&context, small, &median);
     let shapes = [(8192, 128256), (8192, 32000), (4096, 151936), (64, 128256), (1, 128256)];
     for (n, v) in shapes.map(|(n, v)| if small { (2, v / 100) } else { (n, v) }) {
         let row: Vec<f32> = Random(1).normals(v, 3.0);
@@ -1248,6 +1282,7 @@ fn child_host() {
         truing_cuda::advantage::ARGS[1],
         truing_cuda::advantage::ARGS[2],
         truing_cuda::advantage::ARGS[3],
+        logprob::extra::ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

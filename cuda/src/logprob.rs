@@ -3,8 +3,7 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a target outside the vocabulary makes its row NaN,
 //! flagged `OUT_OF_RANGE`; a row temperature that is not finite and above 0, and a bias that is NaN or `+inf`, make the rows
-//! that they meet NaN, flagged `OVERFLOW`. Rows past the end of a shift, row losses, ranks, top-k lists and extra columns
-//! are refused by name.
+//! that they meet NaN, flagged `OVERFLOW`. What is asked for now and then is in [`extra`].
 use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover};
 use crate::program::{Context, File};
@@ -13,6 +12,8 @@ use truing_core::logprob::{Problem, STATS};
 use truing_core::matrix::{Arena, Workspace};
 use truing_core::record::BLOCK;
 use truing_core::{Dtype, Error, Result, Status, Value};
+
+pub mod extra;
 
 pub(crate) const FILE: File = File { name: c"logprob.cu", text: include_str!("../kernels/logprob.cu") };
 
@@ -211,37 +212,13 @@ pub unsafe fn backward(
     status: Option<Tensor>,
     workspace: Space,
 ) -> Result<()> {
-    let n = problem.rows();
+    let (n, dtype) = (problem.rows(), inputs.logits.dtype);
     check_inputs(problem, inputs)?;
-    grad.check_out("grad_logits", n, problem.vocab(), &LOGITS)?;
-    let (z, dtype) = (inputs.logits, inputs.logits.dtype);
-    if grad.dtype != dtype && grad.dtype != Dtype::F32 {
-        let expected = Value::Text("the type of the logits or f32");
-        return Err(Error::new(Status::UnsupportedDtype, "grad_logits", Value::Dtype(grad.dtype), expected));
-    }
-    let ((a, b), (c, d)) = (z.range(), grad.range());
-    if z != grad && a < d && c < b {
-        let expected = Value::Text("the logits themselves or memory apart from them");
-        return Err(Error::new(Status::Aliasing, "grad_logits", Value::Text("a part of the logits"), expected));
-    }
+    check_grad(problem, inputs, grad)?;
     if let Some(s) = &stats {
         s.check("stats", n, STATS, &F32)?;
     }
-    let all = [
-        ("upstream.grad_logprob", &upstream.logprob),
-        ("upstream.grad_lse", &upstream.lse),
-        ("upstream.grad_entropy", &upstream.entropy),
-    ];
-    for (field, x) in all {
-        x.as_ref().map_or(Ok(()), |x| x.check(field, n, 1, &F32))?;
-    }
-    if !upstream.scale.is_finite() {
-        let expected = Value::Text("a finite number");
-        return Err(Error::invalid("upstream.grad_scale", Value::Float(upstream.scale), expected));
-    }
-    if upstream.logprob.is_some() && inputs.target.is_none() {
-        return Err(no_target("targets, which grad_logprob needs"));
-    }
+    check_upstream(n, inputs, upstream)?;
     status.as_ref().map_or(Ok(()), |x| x.check_out("out_status", n, 1, &U32))?;
     workspace.check(backward_workspace(problem, stats.is_some()).minimum)?;
     if n == 0 {
@@ -256,14 +233,8 @@ pub unsafe fn backward(
     (args.grad_logprob, args.grad_lse) = (View::of(upstream.logprob), View::of(upstream.lse));
     (args.grad_entropy, args.grad_scale) = (View::of(upstream.entropy), upstream.scale);
     let go = Launch { context, stream, device: &device, problem };
-    let name = match (dtype, grad.dtype) {
-        (Dtype::F32, _) => c"truing_logprob_grad_f32",
-        (Dtype::Bf16, Dtype::F32) => c"truing_logprob_grad_bf16_f32",
-        (Dtype::Bf16, _) => c"truing_logprob_grad_bf16",
-        (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
-        _ => c"truing_logprob_grad_f16",
-    };
-    let (blocks, rows, columns) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    let (blocks, rows) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
+    let columns = go.kernel(grad_kernel(dtype, grad.dtype))?;
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
@@ -277,6 +248,16 @@ pub unsafe fn backward(
     }
 }
 
+/// The kernel of gradients of a type.
+fn grad_kernel(dtype: Dtype, grad: Dtype) -> &'static CStr {
+    match (dtype, grad) {
+        (Dtype::F32, _) => c"truing_logprob_grad_f32",
+        (Dtype::Bf16, Dtype::F32) => c"truing_logprob_grad_bf16_f32",
+        (Dtype::Bf16, _) => c"truing_logprob_grad_bf16",
+        (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
+        _ => c"truing_logprob_grad_f16",
+    }
+}
 /// Where and with what a call launches.
 struct Launch<'a> {
     context: &'a Context,
@@ -329,12 +310,15 @@ fn no_target(expected: &'static str) -> Error {
     Error::invalid("rows.target", Value::Text("NULL"), Value::Text(expected))
 }
 fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
+    if problem.total() != problem.vocab() {
+        return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(problem.vocab())));
+    }
+    problem.options().check_common("nothing: `extra` has it")?;
+    check_rows(problem, inputs)
+}
+fn check_rows(problem: &Problem, inputs: &Inputs) -> Result<()> {
     let (n, v) = (problem.rows(), problem.vocab());
     inputs.logits.check("logits", n, v, &LOGITS)?;
-    if problem.total() != v {
-        return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(v)));
-    }
-    problem.options().check_common("nothing: this is not on CUDA yet")?;
     let optional = [
         ("transform.bias", &inputs.bias, v, &FLOATS),
         ("transform.row_temperature", &inputs.row_temperature, n, &F32),
@@ -343,6 +327,38 @@ fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
     ];
     for (field, x, rows, dtypes) in optional {
         x.as_ref().map_or(Ok(()), |x| x.check(field, rows, 1, dtypes))?;
+    }
+    Ok(())
+}
+fn check_grad(problem: &Problem, inputs: &Inputs, grad: Tensor) -> Result<()> {
+    grad.check_out("grad_logits", problem.rows(), problem.vocab(), &LOGITS)?;
+    let z = inputs.logits;
+    if grad.dtype != z.dtype && grad.dtype != Dtype::F32 {
+        let expected = Value::Text("the type of the logits or f32");
+        return Err(Error::new(Status::UnsupportedDtype, "grad_logits", Value::Dtype(grad.dtype), expected));
+    }
+    let ((a, b), (c, d)) = (z.range(), grad.range());
+    if z != grad && a < d && c < b {
+        let expected = Value::Text("the logits themselves or memory apart from them");
+        return Err(Error::new(Status::Aliasing, "grad_logits", Value::Text("a part of the logits"), expected));
+    }
+    Ok(())
+}
+fn check_upstream(n: usize, inputs: &Inputs, upstream: &Upstream) -> Result<()> {
+    let all = [
+        ("upstream.grad_logprob", &upstream.logprob),
+        ("upstream.grad_lse", &upstream.lse),
+        ("upstream.grad_entropy", &upstream.entropy),
+    ];
+    for (field, x) in all {
+        x.as_ref().map_or(Ok(()), |x| x.check(field, n, 1, &F32))?;
+    }
+    if !upstream.scale.is_finite() {
+        let expected = Value::Text("a finite number");
+        return Err(Error::invalid("upstream.grad_scale", Value::Float(upstream.scale), expected));
+    }
+    if upstream.logprob.is_some() && inputs.target.is_none() {
+        return Err(no_target("targets, which grad_logprob needs"));
     }
     Ok(())
 }

@@ -34,8 +34,14 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 5] =
-    [crate::logprob::FILE, crate::sequence::FILE, crate::preference::FILE, crate::policy::FILE, crate::advantage::FILE];
+pub(crate) const FILES: [File; 6] = [
+    crate::logprob::FILE,
+    crate::logprob::extra::FILE,
+    crate::sequence::FILE,
+    crate::preference::FILE,
+    crate::policy::FILE,
+    crate::advantage::FILE,
+];
 
 /// How results may differ from the CPU's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,8 @@ use truing_core::{Dtype, Error, Result, Status, Value};
 use truing_cpu::logprob::{
     self as kernel, BackwardInputs, Finish, Fused, Grad, Inputs, Local, LocalPass, Over, Rowed, Totals,
 };
+#[cfg(feature = "cuda")]
+use truing_cuda::logprob::extra as device;
 
 pub(crate) const FORWARD_FLAGS: u64 = TRUING_HAS_IGNORE_INDEX | TRUING_STRICT;
 pub(crate) const LOCAL_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECORD_SUMS;
@@ -22,7 +24,9 @@ const ROUND: &str = "0: only a linear form makes logits";
 pub(crate) const BACKWARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_RECOMPUTE | TRUING_HAS_GRAD_SCALE;
 
 /// Figures of every row of `logits`: log-prob of the target, lse, entropy and the rest of `truing_figures`, the loss of the
-/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed.
+/// rows and its gradient; see `truing_logprob_forward_args`. f64 logits give f64 figures, at reference speed. With CUDA
+/// tensors `grad_bias_out`, `TRUING_SUPPORT_COMPUTED` and f64 are refused so far; ids, lists and factors of a row that are out
+/// of their ranges make the row NaN, with `out_status` saying so.
 ///
 /// # Safety
 /// `args` is NULL or points to `struct_size` readable bytes. What its fields describe is readable, what its outputs
@@ -63,7 +67,7 @@ pub unsafe extern "C" fn truing_logprob_backward(args: *const truing_logprob_bac
 }
 
 /// Bytes of workspace for `truing_logprob_forward`: 0 without `figures.out_loss`, a gradient and a support; of a device's memory
-/// for CUDA tensors, 32 for each 2048 columns of a row.
+/// for CUDA tensors, 32 for each 2048 columns of a row (64 with smoothing, ranks or a support), and what lists and losses of rows take.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`; `minimum` and `preferred` are NULL or writable.
@@ -108,7 +112,12 @@ pub unsafe extern "C" fn truing_logprob_backward_workspace_size(
 pub unsafe extern "C" fn truing_logprob_local(args: *const truing_logprob_local_args) -> truing_status {
     guard("truing_logprob_local", || {
         // SAFETY: this function's contract.
-        let ShardCall { call, logits, transform, common, local, problem, tokens } = unsafe { ShardCall::open(args) }?;
+        let call = unsafe { ShardCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            return call.run_on_device();
+        }
+        let ShardCall { call, logits, inputs: BackwardTensors { transform, common }, local, problem, tokens } = call;
         let Call { args, context, tensors, workspace } = call;
         let (ok, tokens) = (&tensors.check()?, &tokens);
         let (pass, out, extra_ids) = local.view(&args.shard, ok, tokens)?;
@@ -135,9 +144,18 @@ pub unsafe extern "C" fn truing_logprob_local_workspace_size(
 ) -> truing_status {
     guard("truing_logprob_local_workspace_size", || {
         // SAFETY: this function's contract.
-        let ShardCall { call, common, problem, tokens, .. } = unsafe { ShardCall::open(args) }?;
+        let ShardCall { call, logits, inputs, local, problem, tokens } = unsafe { ShardCall::open(args) }?;
         let ok = &call.tensors.check()?;
-        let need = kernel::local_workspace(&call.context, &problem, common.over(ok, &tokens)?.as_ref());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            let (inputs, pass, out) = ShardCall::on_device(&logits, &inputs, local, &call.args.shard, ok, &tokens)?;
+            let need = device::local_workspace(&problem, &inputs, &pass, &out);
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = (logits, local);
+        let need = kernel::local_workspace(&call.context, &problem, inputs.common.over(ok, &tokens)?.as_ref());
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
@@ -177,8 +195,7 @@ pub unsafe extern "C" fn truing_logprob_finish_workspace_size(
 struct ShardCall {
     call: Call<truing_logprob_local_args>,
     logits: Input,
-    transform: TransformTensors,
-    common: Common,
+    inputs: BackwardTensors,
     local: LocalTensors,
     problem: Problem,
     tokens: Leading,
@@ -188,7 +205,7 @@ impl ShardCall {
     /// As for [`Call::open`].
     unsafe fn open(args: *const truing_logprob_local_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, LOCAL_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, LOCAL_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         idle("transform.logit_round", &args.transform.logit_round, ROUND)?;
         let logits = t.required("logits", args.logits)?;
@@ -196,7 +213,46 @@ impl ShardCall {
         let common = Common::parse(t, &args.transform, &args.rows, &args.support, &args.row_loss, 0, args.flags)?;
         let local = local_tensors!(t, args);
         let (problem, tokens) = problem(logits.dims(), common.options, &args.shard)?;
-        Ok(ShardCall { logits, transform, common, local, problem, tokens, call })
+        Ok(ShardCall { logits, inputs: BackwardTensors { transform, common }, local, problem, tokens, call })
+    }
+    /// What a device reads and writes.
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        logits: &Input,
+        inputs: &BackwardTensors,
+        local: LocalTensors,
+        shard: &truing_shard,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(device::Inputs, device::LocalPass, device::Local)> {
+        let inputs = inputs.on_device(logits.rows(ok, tokens)?.expect("required"), ok, tokens)?;
+        let pass = match local.pass(shard, local.stats.rows(ok, tokens)?)? {
+            Round::Records => device::LocalPass::Records { sums: local.sums },
+            Round::Counts(stats) => device::LocalPass::Counts(stats),
+        };
+        let out = device::Local {
+            records: local.records.rows(ok, tokens)?,
+            support_records: local.support_records.rows(ok, tokens)?,
+            topk_ids: local.topk_ids.rows(ok, tokens)?,
+            topk_logits: local.topk_logits.rows(ok, tokens)?,
+            extra_ids: local.extra_ids.shared(ok, tokens)?,
+            extra_logits: local.extra_logits.rows(ok, tokens)?,
+            counts: local.counts.rows(ok, tokens)?,
+            status: local.status.tokens(ok, tokens)?,
+        };
+        Ok((inputs, pass, out))
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let ShardCall { call, logits, inputs, local, problem, tokens } = self;
+        let Call { args, context, tensors, workspace } = call;
+        let ok = &tensors.check()?;
+        let (inputs, pass, out) = ShardCall::on_device(&logits, &inputs, local, &args.shard, ok, &tokens)?;
+        let space = workspace.space(ok);
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward.
+            unsafe { device::local(kernels, stream, &problem, &inputs, &pass, &out, space) }
+        })
     }
 }
 
@@ -241,30 +297,9 @@ impl LocalTensors {
         ok: &'a Checked,
         tokens: &Leading,
     ) -> Result<(LocalPass<'a>, Local<'a>, Option<ExtraIds<'a>>)> {
-        if shard.vocab_end == 0 {
-            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
-        }
-        let unwanted = |some: bool, field, expected| match some {
-            true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
-            false => Ok(()),
-        };
-        let missing = |field, expected| Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)));
-        let pass = match self.pass {
-            TRUING_LOCAL_RECORDS => {
-                unwanted(self.stats.is_some(), "stats", "NULL with TRUING_LOCAL_RECORDS")?;
-                if !self.records.is_some() {
-                    return missing("out_records", "the place of the records");
-                }
-                LocalPass::Records { sums: self.sums }
-            }
-            TRUING_LOCAL_COUNTS => {
-                unwanted(self.sums, "flags", "no TRUING_RECORD_SUMS with TRUING_LOCAL_COUNTS")?;
-                match self.stats.rows(ok, tokens)? {
-                    Some(stats) => LocalPass::Counts(stats),
-                    None => return missing("stats", "the statistics of finish"),
-                }
-            }
-            other => return unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_COUNTS"),
+        let pass = match self.pass(shard, self.stats.rows(ok, tokens)?)? {
+            Round::Records => LocalPass::Records { sums: self.sums },
+            Round::Counts(stats) => LocalPass::Counts(stats),
         };
         let out = Local {
             records: self.records.rows(ok, tokens)?,
@@ -277,6 +312,39 @@ impl LocalTensors {
         };
         Ok((pass, out, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
+    /// Which round it is, with the statistics of the second.
+    fn pass<T>(&self, shard: &truing_shard, stats: Option<T>) -> Result<Round<T>> {
+        if shard.vocab_end == 0 {
+            return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
+        }
+        let unwanted = |some: bool, field, expected| match some {
+            true => Err(Error::invalid(field, Value::Text("a tensor"), Value::Text(expected))),
+            false => Ok(()),
+        };
+        let missing = |field, expected| Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)));
+        match self.pass {
+            TRUING_LOCAL_RECORDS => {
+                unwanted(self.stats.is_some(), "stats", "NULL with TRUING_LOCAL_RECORDS")?;
+                if !self.records.is_some() {
+                    return missing("out_records", "the place of the records");
+                }
+                Ok(Round::Records)
+            }
+            TRUING_LOCAL_COUNTS => {
+                unwanted(self.sums, "flags", "no TRUING_RECORD_SUMS with TRUING_LOCAL_COUNTS")?;
+                match stats {
+                    Some(stats) => Ok(Round::Counts(stats)),
+                    None => missing("stats", "the statistics of finish"),
+                }
+            }
+            other => unknown("local_pass", other, "TRUING_LOCAL_RECORDS or TRUING_LOCAL_COUNTS"),
+        }
+    }
+}
+/// A round, see [`LocalPass`].
+enum Round<T> {
+    Records,
+    Counts(T),
 }
 
 /// A finish whose fields have been read.
@@ -298,7 +366,7 @@ impl FinishCall {
     /// As for [`Call::open`].
     pub(crate) unsafe fn open(args: *const truing_logprob_finish_args) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         const THERE: &str = "NULL: the records hold transformed logits";
         idle("transform.logit_round", &args.transform.logit_round, "0: the records hold transformed logits")?;
@@ -332,9 +400,70 @@ impl FinishCall {
     }
     pub(crate) fn need(self) -> Result<Workspace> {
         let loss = self.figures.loss.is_some();
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            let ok = &self.call.tensors.check()?;
+            let n = self.records.dims()[1];
+            let problem = Problem::new(n, i32::MAX as usize, self.common.options)?;
+            let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[self.records.dims()[0], n]));
+            let tensors = (self.records, self.support_records, self.starts, self.counts);
+            let lists = (self.topk_ids, self.topk_logits, self.extra_logits);
+            let inputs = FinishCall::on_device(tensors, lists, &self.common, ok, tokens, all)?;
+            return Ok(device::finish_workspace(&problem, &inputs, &self.figures.on_device(self.sets, ok, tokens)?));
+        }
         Ok(kernel::finish_workspace(&Problem::new(self.records.dims()[1], 1, Options::default())?, loss))
     }
+    /// What a device reads.
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        (records, support_records, starts, counts): (Input, Input, Input, Input),
+        (topk_ids, topk_logits, extra_logits): (Input, Input, Input),
+        common: &Common,
+        ok: &Checked,
+        tokens: &Leading,
+        all: &Leading,
+    ) -> Result<device::Finish> {
+        let Common { rows, row_loss, .. } = common;
+        Ok(device::Finish {
+            records: records.rows(ok, all)?.expect("required"),
+            support_records: support_records.rows(ok, all)?,
+            starts: starts.list(ok)?.expect("required"),
+            target: rows.target.tokens(ok, tokens)?,
+            mask: rows.mask.tokens(ok, tokens)?,
+            segments: rows.segments_on_device(ok, tokens)?,
+            class_weight: row_loss.class_weight.list(ok)?,
+            external_scale: row_loss.external_scale.tokens(ok, tokens)?,
+            topk_ids: topk_ids.rows(ok, all)?,
+            topk_logits: topk_logits.rows(ok, all)?,
+            extra_logits: extra_logits.rows(ok, all)?,
+            counts: counts.rows(ok, tokens)?,
+        })
+    }
+    #[cfg(feature = "cuda")]
+    fn run_on_device(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let ok = &tensors.check()?;
+        let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
+        let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
+        let problem = Problem::new(n, i32::MAX as usize, self.common.options)?;
+        let tensors = (self.records, self.support_records, self.starts, self.counts);
+        let lists = (self.topk_ids, self.topk_logits, self.extra_logits);
+        let inputs = FinishCall::on_device(tensors, lists, &self.common, ok, tokens, all)?;
+        if inputs.starts.layout.rows() != shards + 1 {
+            let (got, expected) = (Value::Size(inputs.starts.layout.rows()), Value::Size(shards + 1));
+            return Err(Error::shape("shard_starts", got, expected));
+        }
+        let (figures, space) = (self.figures.on_device(self.sets, ok, tokens)?, workspace.space(ok));
+        context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward.
+            unsafe { device::finish(kernels, stream, &problem, &inputs, &figures, space) }
+        })
+    }
     pub(crate) fn run(self) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            return self.run_on_device();
+        }
         let Call { context, tensors, workspace, .. } = self.call;
         let ok = &tensors.check()?;
         let [shards, n, _] = *self.records.dims() else { unreachable!("3 dimensions") };
@@ -430,7 +559,10 @@ impl Forward {
         let ok = &self.call.tensors.check()?;
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
-            return Ok(truing_cuda::logprob::forward_workspace(&self.problem));
+            let (logits, grad) = self.grad.on_device(ok, &self.tokens)?;
+            let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
+            let out = self.figures.on_device(self.sets, ok, &self.tokens)?;
+            return Ok(device::forward_workspace(&self.problem, &inputs, &out, grad.is_some()));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, problem) = (&self.call.context, &self.problem);
@@ -481,19 +613,18 @@ impl Forward {
     }
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[
-            ("grad_logits_out", self.grad.grad.is_some()),
-            ("grad_bias_out", self.grad_bias.is_some()),
-            ("grad_loss", self.grad_loss.is_some()),
-        ])?;
-        let Call { context, tensors, workspace, .. } = self.call;
+        only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
+        let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let logits = self.grad.logits.rows(ok, tokens)?.expect("required");
+        let (logits, grad) = self.grad.on_device(ok, tokens)?;
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
-        let (figures, space) = (self.figures.on_device(ok, tokens)?, workspace.space(ok));
+        let (figures, space) = (self.figures.on_device(self.sets, ok, tokens)?, workspace.space(ok));
+        let (upstream, scale) = (self.grad_loss.scalar(ok)?, grad_scale(args.grad_scale, args.flags));
+        let fused = grad.map(|grad| device::Fused { grad, upstream, scale });
         context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { truing_cuda::logprob::forward(kernels, stream, problem, &inputs, &figures, space) }
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace, and
+            // the gradient is the logits themselves or apart from them.
+            unsafe { device::forward(kernels, stream, problem, &inputs, &figures, fused.as_ref(), space) }
         })
     }
 }
@@ -557,7 +688,10 @@ impl Backward {
         let ok = &self.call.tensors.check()?;
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
-            return Ok(truing_cuda::logprob::backward_workspace(&self.problem, stats));
+            let (logits, _) = self.grad.on_device(ok, &self.tokens)?;
+            let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
+            let upstream = self.upstream.on_device(ok, &self.tokens)?;
+            return Ok(device::backward_workspace(&self.problem, &inputs, stats, &upstream));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, kept) = (&self.call.context, stats || !bias);
@@ -604,17 +738,14 @@ impl Backward {
         only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
         let Call { context, tensors, workspace, .. } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let grad: truing_cuda::Tensor = self.grad.grad.rows(ok, tokens)?.expect("required");
-        let logits = if self.grad.in_place { grad } else { self.grad.logits.rows(ok, tokens)?.expect("required") };
+        let (logits, grad) = self.grad.on_device(ok, tokens)?;
+        let grad = grad.expect("required");
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
         let (stats, upstream) = (self.stats.rows(ok, tokens)?, self.upstream.on_device(ok, tokens)?);
         let (status, space) = (self.status.tokens(ok, tokens)?, workspace.space(ok));
         context.launch(ok, |kernels, stream| {
             // SAFETY: as for the forward; the gradient is the logits themselves or apart from them.
-            unsafe {
-                use truing_cuda::logprob::backward;
-                backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space)
-            }
+            unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space) }
         })
     }
 }
@@ -632,24 +763,21 @@ impl BackwardTensors {
         })
     }
     #[cfg(feature = "cuda")]
-    fn on_device(
-        &self,
-        logits: truing_cuda::Tensor,
-        ok: &Checked,
-        tokens: &Leading,
-    ) -> Result<truing_cuda::logprob::Inputs> {
+    fn on_device(&self, logits: truing_cuda::Tensor, ok: &Checked, tokens: &Leading) -> Result<device::Inputs> {
         let Common { rows, over, row_loss, .. } = &self.common;
-        only_on_cpu(&[
-            ("support.kind", over.is_some()),
-            ("row_loss.class_weight", row_loss.class_weight.is_some()),
-            ("row_loss.external_scale", row_loss.external_scale.is_some()),
-        ])?;
-        let (target, mask) = rows.on_device(ok, tokens)?;
-        Ok(truing_cuda::logprob::Inputs {
+        let (target, mask) = (rows.target.tokens(ok, tokens)?, rows.mask.tokens(ok, tokens)?);
+        let base = truing_cuda::logprob::Inputs {
             bias: self.transform.bias.list(ok)?,
             row_temperature: self.transform.row_temperature.tokens(ok, tokens)?,
             mask,
             ..truing_cuda::logprob::Inputs::new(logits, target)
+        };
+        Ok(device::Inputs {
+            base,
+            segments: rows.segments_on_device(ok, tokens)?,
+            class_weight: row_loss.class_weight.list(ok)?,
+            external_scale: row_loss.external_scale.tokens(ok, tokens)?,
+            support: over.as_ref().map(|over| over.on_device(ok, tokens)).transpose()?,
         })
     }
 }
@@ -667,6 +795,13 @@ impl GradTensors {
             Some(grad) => Grad::Separate(logits()?, grad),
             None => Grad::Absent(logits()?),
         })
+    }
+    /// Logits and the place of their gradient, which may be the same.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<(truing_cuda::Tensor, Option<truing_cuda::Tensor>)> {
+        let grad = self.grad.rows(ok, tokens)?;
+        let logits = if self.in_place { grad } else { self.logits.rows(ok, tokens)? };
+        Ok((logits.expect("required"), grad))
     }
 }
 
@@ -843,18 +978,39 @@ impl RowTensors {
     }
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {
         let (target, mask) = (self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?);
-        let segments = match (self.cu_seqlens.list(ok)?, tokens.batch()) {
+        let segments = match self.sequences(self.cu_seqlens.list(ok)?, tokens)? {
+            Some(Cut::Packed(cu)) => Some(Segments::Packed(cu)),
+            Some(Cut::Padded(sequences, width)) => Some(Segments::Padded { sequences, width }),
+            None => None,
+        };
+        Ok(Rows { target, mask, segments })
+    }
+    #[cfg(feature = "cuda")]
+    fn segments_on_device(&self, ok: &Checked, tokens: &Leading) -> Result<Option<device::Segments>> {
+        Ok(match self.sequences(self.cu_seqlens.list(ok)?, tokens)? {
+            Some(Cut::Packed(cu)) => Some(device::Segments::Packed(cu)),
+            Some(Cut::Padded(_, width)) => Some(device::Segments::Padded { width }),
+            None => None,
+        })
+    }
+    /// What the sequences are cut by.
+    fn sequences<T>(&self, cu: Option<T>, tokens: &Leading) -> Result<Option<Cut<T>>> {
+        Ok(match (cu, tokens.batch()) {
             (Some(_), Some([b, t])) => {
                 let (got, expected) =
                     (Value::Shape([b as i64, t as i64, 0], 2), Value::Text("rows [N] with cu_seqlens"));
                 return Err(Error::shape("rows.cu_seqlens", got, expected));
             }
-            (Some(cu), None) => Some(Segments::Packed(cu)),
-            (None, Some([sequences, width])) if self.shifted => Some(Segments::Padded { sequences, width }),
+            (Some(cu), None) => Some(Cut::Packed(cu)),
+            (None, Some([sequences, width])) if self.shifted => Some(Cut::Padded(sequences, width)),
             (None, _) => None,
-        };
-        Ok(Rows { target, mask, segments })
+        })
     }
+}
+/// Offsets, or the number of sequences and their length.
+enum Cut<T> {
+    Packed(T),
+    Padded(usize, usize),
 }
 
 /// The tensors of `truing_row_loss`.
@@ -988,22 +1144,8 @@ impl FigureTensors {
         Ok((figures, totals, self.extra_ids.shared(ok, tokens)?.map(ExtraIds)))
     }
     #[cfg(feature = "cuda")]
-    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Figures> {
-        only_on_cpu(&[
-            ("figures.out_mean_logit", self.mean_logit.is_some()),
-            ("figures.out_rank", self.rank.is_some()),
-            ("figures.out_ties", self.ties.is_some()),
-            ("figures.out_topk_ids", self.topk_ids.is_some()),
-            ("figures.out_topk_logprobs", self.topk_logprobs.is_some()),
-            ("figures.out_topk_entropy", self.topk_entropy.is_some()),
-            ("figures.extra_ids", self.extra_ids.is_some()),
-            ("figures.out_extra_logprobs", self.extra_logprobs.is_some()),
-            ("figures.out_token_scale", self.token_scale.is_some()),
-            ("figures.out_row_loss", self.row_loss.is_some()),
-            ("figures.out_loss", self.loss.is_some()),
-            ("figures.out_counters", self.counters.is_some()),
-        ])?;
-        Ok(truing_cuda::logprob::Figures {
+    fn on_device(self, sets: SupportFigureTensors, ok: &Checked, tokens: &Leading) -> Result<device::Figures> {
+        let base = truing_cuda::logprob::Figures {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             max: self.max.tokens(ok, tokens)?,
@@ -1013,6 +1155,22 @@ impl FigureTensors {
             is_top1: self.is_top1.tokens(ok, tokens)?,
             stats: self.stats.rows(ok, tokens)?,
             status: self.status.tokens(ok, tokens)?,
+        };
+        Ok(device::Figures {
+            base,
+            mean_logit: self.mean_logit.tokens(ok, tokens)?,
+            rank: self.rank.tokens(ok, tokens)?,
+            ties: self.ties.tokens(ok, tokens)?,
+            topk_ids: self.topk_ids.rows(ok, tokens)?,
+            topk_logprobs: self.topk_logprobs.rows(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
+            extra_ids: self.extra_ids.shared(ok, tokens)?,
+            extra_logprobs: self.extra_logprobs.rows(ok, tokens)?,
+            token_scale: self.token_scale.tokens(ok, tokens)?,
+            row_loss: self.row_loss.tokens(ok, tokens)?,
+            loss: self.loss.scalar(ok)?,
+            counters: self.counters.list(ok)?,
+            ..sets.on_device(ok, tokens)?
         })
     }
 }
@@ -1054,18 +1212,19 @@ impl UpstreamTensors {
         })
     }
     #[cfg(feature = "cuda")]
-    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::Upstream> {
-        only_on_cpu(&[
-            ("upstream.grad_extra", self.extra.is_some()),
-            ("upstream.extra_ids", self.extra_ids.is_some()),
-            ("upstream.grad_row_loss", self.row_loss.is_some()),
-            ("upstream.grad_loss", self.loss.is_some()),
-        ])?;
-        Ok(truing_cuda::logprob::Upstream {
+    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<device::Upstream> {
+        let base = truing_cuda::logprob::Upstream {
             logprob: self.logprob.tokens(ok, tokens)?,
             lse: self.lse.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
             scale: self.scale,
+        };
+        Ok(device::Upstream {
+            base,
+            extra: self.extra.rows(ok, tokens)?,
+            extra_ids: self.extra_ids.shared(ok, tokens)?,
+            row_loss: self.row_loss.tokens(ok, tokens)?,
+            loss: self.loss.scalar(ok)?,
         })
     }
 }

@@ -162,6 +162,21 @@ impl SupportTensors {
         };
         Ok(Over { support, outside: self.outside })
     }
+    /// A given support on a device.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::extra::Support> {
+        use truing_cuda::logprob::extra::{Columns, Support};
+        crate::tensor::only_on_cpu(&[("support.kind", matches!(self.kind, Kind::Computed(_)))])?;
+        let columns = match &self.kind {
+            Kind::Bitmask(m) => Columns::Bitmask(m.rows(ok, tokens)?.expect("required")),
+            Kind::Ids(ids, offsets) => match offsets.list(ok)? {
+                Some(offsets) => Columns::Packed(ids.list(ok)?.expect("required"), offsets),
+                None => Columns::Padded(ids.rows(ok, tokens)?.expect("required")),
+            },
+            Kind::Computed(_) => unreachable!("refused"),
+        };
+        Ok(Support { columns, outside: self.outside })
+    }
 }
 
 /// The tensors of the figures of a support.
@@ -197,6 +212,18 @@ impl SupportFigureTensors {
             size: self.size.tokens(ok, tokens)?,
             bitmask: self.bitmask.rows(ok, tokens)?,
             ids: self.ids.rows(ok, tokens)?,
+        })
+    }
+    /// Their places on a device, and none else.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::extra::Figures> {
+        Ok(truing_cuda::logprob::extra::Figures {
+            lse_support: self.lse.tokens(ok, tokens)?,
+            log_kept_mass: self.log_kept_mass.tokens(ok, tokens)?,
+            support_size: self.size.tokens(ok, tokens)?,
+            support_bitmask: self.bitmask.rows(ok, tokens)?,
+            support_ids: self.ids.rows(ok, tokens)?,
+            ..Default::default()
         })
     }
 }

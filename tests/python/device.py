@@ -187,6 +187,10 @@ for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
         return truing.logprob_backward(a, put(target), ignore_index=-100, grad_logprob=put(g), grad_logits=a)
 
     both("backward in place", in_place)
+    ids = whole(0, V, 9)
+    more = dict(shift=1, label_smoothing=0.1, smoothing_form="torch", token_scaling="dft", reduction="mean")
+    lists = dict(rank=True, ties=True, mean_logit=True, topk=7, topk_entropy=True, row_loss=True, counters=True)
+    both("loss and lists", lambda put: truing.logprob(rows(put), put(target), mask=put(mask), extra_ids=put(ids), grad_logits=True, **more, **lists))
 
 w = normal(B, T, V) * 3
 for kind in ("forward_kl", "jsd"):
@@ -235,7 +239,7 @@ z = normal(4, 100)
 y = whole(0, 100, 4)
 refused("UNSUPPORTED_DEVICE", "rows.target: got memory of the CPU", truing.logprob, put(z), y)
 refused("UNSUPPORTED_DEVICE", "rows.target: got a CUDA tensor", truing.logprob, z, put(y))
-refused("UNSUPPORTED_DEVICE", "figures.out_rank", truing.logprob, put(z), put(y), rank=True)
+refused("UNSUPPORTED_DEVICE", "support.kind", truing.logprob, put(z), put(y), support=dict(preset="hf", top_k=3))
 refused("UNSUPPORTED_DEVICE", "hidden: got a CUDA tensor", truing.linear_logprob, put(z), put(z), put(y))
 refused("INVALID_ARGUMENT", "context: got NULL", truing.logprob, put(z), put(y), context=truing.SERIAL)
 refused("INVALID_ARGUMENT", "stream", truing.logprob, z, y, stream=4096)
