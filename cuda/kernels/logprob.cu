@@ -8,7 +8,13 @@
 //    constants of the gradient, in f64.
 // 3. truing_logprob_grad: a warp writes the gradient of as many blocks. Logits may be overwritten.
 //
-// A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
+// A backward from saved statistics runs 2 and 3.
+//
+// 4. truing_logprob_whole: all of it in one launch, for rows whose logits are what counts (no transform, no bias). A cluster
+//    of blocks of threads holds a row in shared memory: read once, reduced to records, and once these have met, the gradient
+//    is written from there. Several rows share a multiprocessor: while one waits or computes, the others load and store.
+//
+// Nothing here depends on the number of warps or on the grid.
 #include "logits.cuh"
 
 struct truing_logprob_args {
@@ -26,6 +32,7 @@ struct truing_logprob_args {
     truing_u32 lanes;        // that merge a row: a power of two, at least 2 if parts > 1, at most 32
     truing_u32 has_ignore;
     truing_u32 all; // u and q1 are needed
+    truing_u32 share, cluster; // of 4: blocks of a row that a block of threads holds; blocks of threads that hold a row
 };
 // The record of a block as the workspace holds it.
 struct truing_part {
@@ -189,7 +196,8 @@ TRUING_FN void truing_figures(const truing_logprob_args &a, truing_i64 row, int 
 }
 // The constants of dx_j = e^a_j (c0 + c1 a_j), gathered in f64, and the gradient at the target, where 1 - p must not
 // cancel.
-TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, const truing_record &x) {
+TRUING_FN truing_columns truing_constants(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, float z,
+                                          const truing_record &x) {
     truing_columns c;
     c.fill = 1;
     c.m = c.c0 = c.c1 = c.target_dz = 0.0f;
@@ -217,15 +225,19 @@ TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, in
             const double spread = p == 0.0 ? 0.0 : h * p * (d - mean);
             const double others = lp == lp ? 0.0 : TRUING_NAN;
             const double dx = lp * rest + (lse - others) * p - spread;
-            const float v = truing_float_at(a.logits, row, target) + truing_bias(a, (truing_u32)target);
+            const float v = z + truing_bias(a, (truing_u32)target);
             c.target = (truing_u32)target;
             c.target_dz = (float)(dx * truing_slope(t, (double)v));
         }
     }
-    ((truing_columns *)a.columns)[row] = c;
+    return c;
 }
-// What a row gives, from the record of all its blocks.
-TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, truing_record x) {
+// The target's raw logit; 0 where there is none.
+TRUING_FN float truing_target_logit(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target) {
+    return kind == TRUING_COLUMN && target >= 0 && target < (truing_i64)a.valid ? truing_float_at(a.logits, row, target) : 0.0f;
+}
+// The record of a row with what depends on the target, whose raw logit is z, from the record of all its blocks.
+TRUING_FN truing_record truing_complete(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, float z, truing_record x) {
     if (kind == TRUING_IGNORED) {
         x = truing_empty();
         x.flags = TRUING_ROW_IGNORED;
@@ -240,7 +252,6 @@ TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int k
         } else {
             x.xy = -TRUING_INFF;
             if (kind == TRUING_COLUMN && target < (truing_i64)a.valid) {
-                const float z = truing_float_at(a.logits, row, target);
                 x.xy = truing_apply(truing_transform_of(a, row), z, a.bias.data != 0, truing_bias(a, (truing_u32)target)) + 0.0f;
             }
             if (x.m == -TRUING_INFF) x.flags |= TRUING_ROW_ALL_NEG_INF;
@@ -248,8 +259,7 @@ TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int k
             else if (x.xy > -TRUING_INFF && x.xy - x.m == -TRUING_INFF) x.flags |= TRUING_ROW_OVERFLOW;
         }
     }
-    truing_figures(a, row, kind, target, x);
-    if (a.columns) truing_constants(a, row, kind, target, x);
+    return x;
 }
 extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
     truing_wait();
@@ -270,7 +280,10 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
         x.k = truing_bits(s[5]);
         x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
     }
-    truing_finish(a, row, kind, target, x);
+    const float z = truing_target_logit(a, row, kind, target);
+    x = truing_complete(a, row, kind, target, z, x);
+    truing_figures(a, row, kind, target, x);
+    if (a.columns) ((truing_columns *)a.columns)[row] = truing_constants(a, row, kind, target, z, x);
 }
 
 // 3. Gradients.
@@ -289,9 +302,9 @@ TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, fl
 }
 // Of columns that start 16 bytes, as many as `vectors` hold: some are under way while others are worked on. The kind of the
 // transform is known here: a test in every column would cost as much as the gradient.
-template <class T, class G, int KIND>
+template <class T, class G, int KIND, bool STAGED>
 TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
-    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = 4;
+    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = STAGED ? 2 : 4;
     const truing_u32 lane = threadIdx.x & 31;
     t.kind = KIND;
 #pragma unroll 1
@@ -300,7 +313,8 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             q[i].x = q[i].y = q[i].z = q[i].w = 0;
-            if (s + 32 * i + lane < vectors) q[i] = truing_load16(z + (s + 32 * i + lane) * PER);
+            const T *from = z + (s + 32 * i + lane) * PER;
+            if (s + 32 * i + lane < vectors) q[i] = STAGED ? *(const uint4 *)from : truing_load16(from);
         }
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
@@ -325,28 +339,29 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
         }
     }
 }
-// Columns `first` to `end` of a row, by a warp.
-template <class T, class G>
-TRUING_FN void truing_grad_of(const truing_logprob_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
+// Columns `first` to `end` of a row, by a warp; z: where they lie. STAGED: in shared memory, for the plain logits alone.
+template <class T, class G, bool STAGED>
+TRUING_FN void truing_grad_of(const truing_logprob_args &a, const truing_columns &c, const T *z, truing_i64 row, truing_u32 first,
+                              truing_u32 end, truing_u32 entry) {
     const truing_u32 lane = threadIdx.x & 31, n = end - first;
     const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-    const truing_columns c = ((const truing_columns *)a.columns)[row];
-    const T *z = truing_row<const T>(a.logits, row) + first;
     G *g = truing_row<G>(a.grad, row) + first;
     for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
     if (c.fill) {
         for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
         return;
     }
-    const truing_transform t = truing_transform_of(a, row);
-    const bool biased = a.bias.data != 0;
+    truing_transform t;
+    if (STAGED) t.kind = TRUING_PLAIN;
+    else t = truing_transform_of(a, row);
+    const bool biased = !STAGED && a.bias.data != 0;
     const int PER = truing_vector<T>::COLUMNS;
     // columns in front of the first that starts 16 bytes, and whole vectors behind it
     truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
     if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
     if (vectors == 0) head = 0;
-    if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
-    else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+    if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN, STAGED>(c, t, z + head, g + head, vectors, entry);
+    else truing_vectors<T, G, TRUING_SCALE, STAGED>(c, t, z + head, g + head, vectors, entry);
     // what is left: the head and the tail, or everything
     const truing_u32 rest = live - vectors * PER;
 #pragma unroll 1
@@ -367,7 +382,9 @@ template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
         const truing_task task = truing_task_of(a, i, parts, chunks);
-        truing_grad_of<T, G>(a, task.row, task.from * TRUING_BLOCK, task.to == parts ? a.vocab : task.to * TRUING_BLOCK, entry);
+        const truing_u32 first = task.from * TRUING_BLOCK, end = task.to == parts ? a.vocab : task.to * TRUING_BLOCK;
+        const truing_columns c = ((const truing_columns *)a.columns)[task.row];
+        truing_grad_of<T, G, false>(a, c, truing_row<const T>(a.logits, task.row) + first, task.row, first, end, entry);
     }
 }
 #define TRUING_GRAD(name, T, G)                                                                                                \
@@ -379,3 +396,94 @@ TRUING_GRAD(bf16, truing_bf16, truing_bf16)
 TRUING_GRAD(f16, truing_f16, truing_f16)
 TRUING_GRAD(bf16_f32, truing_bf16, float)
 TRUING_GRAD(f16_f32, truing_f16, float)
+
+// 4. Whole rows.
+
+#define TRUING_WHOLE_WARPS 8 // at most
+#ifndef TRUING_WHOLE_RESIDENT
+#define TRUING_WHOLE_RESIDENT 3
+#endif
+// What a block of threads has in shared memory: stages of as many blocks as it holds, these behind them.
+struct truing_whole_rest {
+    truing_columns columns;
+    truing_part::words nodes[32]; // of 32 blocks each
+};
+template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
+    typedef truing_stage<T, false> stage;
+    unsigned char *const stages = truing_dynamic();
+    truing_whole_rest &rest = *(truing_whole_rest *)(stages + a.share * stage::BYTES);
+    const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    truing_wait();
+    const truing_i64 row = blockIdx.x / a.cluster;
+    const truing_u32 rank = blockIdx.x % a.cluster, base = rank * a.share;
+    truing_i64 target = 0;
+    const int kind = truing_target(a, row, target);
+    const T *z = truing_row<const T>(a.logits, row);
+    truing_part::words *const records = (truing_part::words *)a.blocks + row * a.parts;
+    // this block's part of those that count
+    const truing_u32 own = kind == TRUING_IGNORED || a.parts <= base ? 0 : a.parts - base < a.share ? a.parts - base : a.share;
+#pragma unroll 1
+    for (truing_u32 i = warp; i < own; i += warps) {
+        const truing_u32 first = (base + i) * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+        truing_fetch(z, a.vocab, z + first, n, stage::place(stages + i * stage::BYTES, z + first));
+    }
+    // before the gradient overwrites it
+    const float at_target = truing_target_logit(a, row, kind, target);
+    truing_copies_done();
+    __syncwarp();
+#pragma unroll 1
+    for (truing_u32 i = warp; i < own; i += warps) {
+        const truing_u32 first = (base + i) * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+        T *place = (T *)stage::place(stages + i * stage::BYTES, z + first);
+        truing_record x = truing_block<T, true>(place, n, a.all != 0);
+        if (truing_poisoned(x)) x.flags = truing_causes(a, z + first, first, n);
+        if (x.m == 0.0f) {
+            // a zero among the largest has lost its sign
+            truing_fetch(z, a.vocab, z + first, n, (unsigned char *)place);
+            truing_copies_done();
+            __syncwarp();
+        }
+        if (lane == 0) {
+            x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+            records[base + i] = truing_part::store(x);
+        }
+    }
+    truing_cluster_sync(); // all records are there, and nobody reads logits from here on
+    if (!a.grad.data && rank != 0) return;
+    const truing_u32 chunks = (a.parts + 31) / 32;
+    truing_record x = truing_empty();
+#pragma unroll 1
+    for (truing_u32 i = warp; i < chunks; i += warps) {
+        const truing_u32 count = a.parts - 32 * i < 32 ? a.parts - 32 * i : 32;
+        x = truing_tree<truing_part>(a, records + 32 * i, count, a.lanes, kind != TRUING_IGNORED, lane);
+        if (chunks > 1 && lane == 0) rest.nodes[i] = truing_part::store(x);
+    }
+    if (chunks > 1) __syncthreads();
+    if (warp == 0) {
+        if (chunks > 1) x = truing_tree<truing_part>(a, rest.nodes, chunks, 32, true, lane);
+        if (lane == 0) {
+            x = truing_complete(a, row, kind, target, at_target, x);
+            if (rank == 0) truing_figures(a, row, kind, target, x);
+            if (a.grad.data) rest.columns = truing_constants(a, row, kind, target, at_target, x);
+        }
+    }
+    if (!a.grad.data) return;
+    __syncthreads(); // the constants are there
+    const truing_columns c = rest.columns;
+    const truing_u32 entry = truing_exp_table[threadIdx.x % 8], all = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK;
+#pragma unroll 1
+    for (truing_u32 i = warp; i < a.share && base + i < all; i += warps) {
+        const truing_u32 first = (base + i) * TRUING_BLOCK, end = a.vocab - first < TRUING_BLOCK ? a.vocab : first + TRUING_BLOCK;
+        const T *place = (const T *)stage::place(stages + i * stage::BYTES, z + first);
+        truing_grad_of<T, G, true>(a, c, place, row, first, end, entry);
+    }
+}
+#define TRUING_WHOLE(name, T, G)                                                                                               \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_WHOLE_WARPS, TRUING_WHOLE_RESIDENT) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
+        truing_whole<T, G>(a);                                                                                                 \
+    }
+TRUING_WHOLE(f32, float, float)
+TRUING_WHOLE(bf16, truing_bf16, truing_bf16)
+TRUING_WHOLE(f16, truing_f16, truing_f16)
+TRUING_WHOLE(bf16_f32, truing_bf16, float)
+TRUING_WHOLE(f16_f32, truing_f16, float)

@@ -78,6 +78,18 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 }
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+#if __CUDA_ARCH__ >= 900
+TRUING_FN void truing_cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+#else
+TRUING_FN void truing_cluster_sync() { __syncthreads(); }
+#endif
+// The shared memory that a launch asks for.
+TRUING_FN unsigned char *truing_dynamic() {
+    extern __shared__ __align__(16) unsigned char truing_bytes[];
+    return truing_bytes;
+}
 #else
 #define TRUING_CALL static
 TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
