@@ -410,12 +410,12 @@ struct truing_whole_rest {
 };
 template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
     typedef truing_stage<T, false> stage;
-    unsigned char *const stages = truing_dynamic();
+    TRUING_DYNAMIC(stages);
     truing_whole_rest &rest = *(truing_whole_rest *)(stages + a.share * stage::BYTES);
     const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, warps = blockDim.x / 32;
     truing_wait();
     const truing_i64 row = blockIdx.x / a.cluster;
-    const truing_u32 rank = blockIdx.x % a.cluster, base = rank * a.share;
+    const truing_u32 rank = truing_cluster_rank(), base = rank * a.share;
     truing_i64 target = 0;
     const int kind = truing_target(a, row, target);
     const T *z = truing_row<const T>(a.logits, row);

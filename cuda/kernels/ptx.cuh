@@ -78,18 +78,48 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 }
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+// Clusters: blocks that run at once and may read each other's shared memory, from compute capability 9.0 on. Before that a
+// kernel must be launched without them, and is its own cluster of one.
+// Number of the block in its cluster.
+TRUING_FN truing_u32 truing_cluster_rank() {
+    truing_u32 y = 0;
 #if __CUDA_ARCH__ >= 900
-TRUING_FN void truing_cluster_sync() {
-    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-#else
-TRUING_FN void truing_cluster_sync() { __syncthreads(); }
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(y));
 #endif
-// The shared memory that a launch asks for.
-TRUING_FN unsigned char *truing_dynamic() {
-    extern __shared__ __align__(16) unsigned char truing_bytes[];
-    return truing_bytes;
+    return y;
 }
+// Blocks of the cluster.
+TRUING_FN truing_u32 truing_cluster_size() {
+    truing_u32 y = 1;
+#if __CUDA_ARCH__ >= 900
+    asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(y));
+#endif
+    return y;
+}
+// A barrier of every thread of the cluster; what was written before it, shared or global, can be seen behind it. A block
+// whose shared memory others read must not end before they have: another barrier stands behind the last read.
+TRUING_FN void truing_cluster_sync() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+#else
+    __syncthreads();
+#endif
+}
+template <class T> __device__ __forceinline__ T *truing_peer_of(T *mine, truing_u32 rank) {
+#if __CUDA_ARCH__ >= 900
+    T *y;
+    asm("mapa.u64 %0, %1, %2;" : "=l"(y) : "l"(mine), "r"(rank));
+    return y;
+#else
+    return mine;
+#endif
+}
+// A shared variable of each block of a cluster, TRUING_SHARED(double, sums, [8][32]), and the one of another block.
+#define TRUING_SHARED(T, name, extents) __shared__ __align__(16) T name extents
+#define TRUING_PEER(name, rank) (*truing_peer_of(&name, rank))
+// The bytes whose number the launch names, `unsigned char *name`, and those of another block.
+#define TRUING_DYNAMIC(name) extern __shared__ __align__(128) unsigned char name[]
+#define TRUING_DYNAMIC_PEER(name, rank) truing_peer_of((unsigned char *)name, rank)
 #else
 #define TRUING_CALL static
 TRUING_FN float truing_max_nan(float a, float b) { return a != a ? a : b != b ? b : a < b ? b : a; }
@@ -136,5 +166,6 @@ TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x)
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
-// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders.
+// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders. So are clusters:
+// truing_cluster_rank, truing_cluster_size, truing_cluster_sync and the four macros.
 #endif

@@ -6,7 +6,7 @@
 //! [`crate::logprob`]. Log-probs and probabilities of a teacher, a shift of its target, shards, partial teachers, one number of
 //! all rows, cross entropies beside another divergence and ranks are not here yet; what the problem can ask of them is
 //! refused by name.
-use crate::driver::{Device, Kernel, Stream};
+use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::logprob::Transform;
 use crate::plan::{F32, FLOATS, IDS, LOGITS, MASK, Space, Tensor, U32, View, cover};
 use crate::program::{Context, File};
@@ -391,7 +391,7 @@ unsafe fn run(
             (args.grad_values, args.grad_logprob) = (View::of(upstream.values), View::of(upstream.student_logprob));
             args.grad_scale = upstream.scale;
             let grid = cover("student", problem.rows(), THREADS)?;
-            constants.launch(&device, stream, grid, THREADS as u32, &args)?;
+            constants.launch(&device, stream, Grid::new(grid, THREADS as u32), &args)?;
             let widths = problem.choice().order([problem.student().vocab(), problem.teacher().vocab()]);
             let width = (0..2).map(|i| if places[i].is_some() { widths[i] } else { 0 }).max().unwrap_or(0);
             if width > 0 {
@@ -422,7 +422,7 @@ impl Launch<'_> {
         // a warp that has a task left takes it when the grid has no room for more
         let grid = self.problem.rows().saturating_mul(parts).div_ceil(WARPS).min(i32::MAX as usize) as u32;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, 32 * WARPS as u32), args) }
     }
     /// `args.lanes` lanes for each row.
     ///
@@ -431,7 +431,7 @@ impl Launch<'_> {
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
         let grid = cover("student", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, THREADS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, THREADS as u32), args) }
     }
 }
 fn refused(field: &'static str, got: &'static str) -> Error {

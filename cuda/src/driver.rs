@@ -31,7 +31,7 @@ fn check(call: &'static str, code: CUresult) -> Result<()> {
     }
 }
 /// Every entry point that is used: a driver that lacks one is refused before anything is called.
-const DRIVER: [&CStr; 15] = [
+const DRIVER: [&CStr; 16] = [
     c"cuInit",
     c"cuDeviceGet",
     c"cuDevicePrimaryCtxGetState",
@@ -44,6 +44,7 @@ const DRIVER: [&CStr; 15] = [
     c"cuDeviceGetAttribute",
     c"cuLibraryLoadData",
     c"cuLibraryGetKernel",
+    c"cuKernelSetAttribute",
     c"cuLaunchKernel",
     c"cuLaunchKernelEx",
     c"cuStreamIsCapturing",
@@ -97,6 +98,8 @@ pub struct Device {
     pub minor: u32,
     /// Number of multiprocessors.
     pub multiprocessors: u32,
+    /// The driver's handle.
+    device: sys::CUdevice,
 }
 impl Device {
     /// Of the current context of this thread.
@@ -121,6 +124,7 @@ impl Device {
             major: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
             minor: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
             multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+            device,
         })
     }
 }
@@ -230,6 +234,27 @@ impl Library {
         Ok(Kernel(kernel))
     }
 }
+/// How many threads a launch has.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    /// Blocks, a multiple of `cluster`.
+    pub blocks: u32,
+    /// Threads of a block.
+    pub threads: u32,
+    /// Blocks of a cluster, 1 to 8; more than 1 from compute capability 9.0 on only.
+    pub cluster: u32,
+    /// Bytes of shared memory of a block, beside what the kernel declares.
+    pub shared: u32,
+}
+impl Grid {
+    /// Blocks on their own.
+    pub const fn new(blocks: u32, threads: u32) -> Grid {
+        Grid { blocks, threads, cluster: 1, shared: 0 }
+    }
+}
+/// Shared memory that every kernel may have unasked.
+const SHARED: u32 = 48 << 10;
+
 /// A kernel of a [`Library`].
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel(sys::CUkernel);
@@ -244,40 +269,49 @@ impl Kernel {
     /// # Safety
     /// The kernel takes one `A`, its library is loaded, and what `args` points to is as the kernel expects it, until the
     /// stream has passed it.
-    pub unsafe fn launch<A: Copy>(
-        self,
-        device: &Device,
-        stream: Stream,
-        grid: u32,
-        threads: u32,
-        args: &A,
-    ) -> Result<()> {
+    pub unsafe fn launch<A: Copy>(self, device: &Device, stream: Stream, grid: Grid, args: &A) -> Result<()> {
+        let Grid { blocks, threads, cluster, shared } = grid;
         let mut args = [ptr::from_ref(args).cast_mut().cast::<c_void>()];
         let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
+        if shared > SHARED {
+            let which = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            // SAFETY: sets a number of this kernel, the same every time.
+            let code = unsafe { sys::cuKernelSetAttribute(which, shared as c_int, self.0, device.device) };
+            check("cuKernelSetAttribute", code)?;
+        }
         if device.major < 9 {
             // SAFETY: the caller's promise; the driver copies the argument before it returns.
-            let code =
-                unsafe { sys::cuLaunchKernel(kernel, grid, 1, 1, threads, 1, 1, 0, stream, args.as_mut_ptr(), none) };
+            let code = unsafe {
+                sys::cuLaunchKernel(kernel, blocks, 1, 1, threads, 1, 1, shared, stream, args.as_mut_ptr(), none)
+            };
             return check("cuLaunchKernel", code);
         }
-        let mut early = sys::CUlaunchAttribute {
-            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
-            pad: [0; 4],
-            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
-        };
+        let attribute = |id, value| sys::CUlaunchAttribute { id, pad: [0; 4], value };
+        let mut attributes = [
+            attribute(
+                sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+                sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+            ),
+            attribute(
+                sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION,
+                sys::CUlaunchAttributeValue {
+                    clusterDim: sys::CUlaunchAttributeValue_union__bindgen_ty_1 { x: cluster, y: 1, z: 1 },
+                },
+            ),
+        ];
         let config = sys::CUlaunchConfig {
-            gridDimX: grid,
+            gridDimX: blocks,
             gridDimY: 1,
             gridDimZ: 1,
             blockDimX: threads,
             blockDimY: 1,
             blockDimZ: 1,
-            sharedMemBytes: 0,
+            sharedMemBytes: shared,
             hStream: stream,
-            attrs: &mut early,
-            numAttrs: 1,
+            attrs: attributes.as_mut_ptr(),
+            numAttrs: if cluster > 1 { 2 } else { 1 },
         };
-        // SAFETY: as above; the driver copies the attribute too.
+        // SAFETY: as above; the driver copies the attributes too.
         check("cuLaunchKernelEx", unsafe { sys::cuLaunchKernelEx(&config, kernel, args.as_mut_ptr(), none) })
     }
 }

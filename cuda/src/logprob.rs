@@ -5,7 +5,7 @@
 //! flagged `OUT_OF_RANGE`; a row temperature that is not finite and above 0, and a bias that is NaN or `+inf`, make the rows
 //! that they meet NaN, flagged `OVERFLOW`. Rows past the end of a shift, row losses, ranks, top-k lists and extra columns
 //! are refused by name.
-use crate::driver::{Device, Kernel, Stream};
+use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
@@ -313,7 +313,7 @@ impl Launch<'_> {
         let grid = warps.div_ceil(WARPS).min(i32::MAX as usize) as u32;
         let args = Args { chunk: chunk as u32, ..*args };
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, 32 * WARPS as u32, &args) }
+        unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, 32 * WARPS as u32), &args) }
     }
     /// `args.lanes` lanes for each row.
     ///
@@ -322,7 +322,7 @@ impl Launch<'_> {
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
         let grid = cover("logits", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, THREADS as u32, args) }
+        unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, THREADS as u32), args) }
     }
 }
 fn no_target(expected: &'static str) -> Error {

@@ -3,7 +3,7 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a token whose weight or importance weight is not
 //! finite and >= 0 is NaN with the status `OUT_OF_RANGE`, and so is a sequence whose offsets do not cut the tokens.
-use crate::driver::{Device, Stream};
+use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F32, F64, FLOATS, I64, MASK, Space, Tensor, U8, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 pub use crate::sequence::Layout;
@@ -266,7 +266,7 @@ pub unsafe fn forward(
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(&device, stream, grid, threads, &args) }
+        unsafe { kernel.launch(&device, stream, Grid::new(grid, threads), &args) }
     };
     let main = match problem.info().kind {
         Kind::Token => c"truing_policy_token",

@@ -3,7 +3,7 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: an item whose sequences, weight, beta, baseline or
 //! lengths are out of their range is NaN with the status `OUT_OF_RANGE`.
-use crate::driver::{Device, Stream};
+use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, I32, I64, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
@@ -262,7 +262,7 @@ pub unsafe fn forward(
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(&device, stream, cover("scores", threads, THREADS)?, THREADS as u32, args) }
+        unsafe { kernel.launch(&device, stream, Grid::new(cover("scores", threads, THREADS)?, THREADS as u32), args) }
     };
     let reduce = context.kernel(&device, stream, FILE, c"truing_preference_reduce")?;
     let lanes = if matches!(items, Items::Indexed { .. }) { 32 } else { 1 };
@@ -275,7 +275,7 @@ pub unsafe fn forward(
         };
         launch(c"truing_preference_items", n, &now)?;
         // SAFETY: as above.
-        unsafe { reduce.launch(&device, stream, 1, ADDERS, &now) }?;
+        unsafe { reduce.launch(&device, stream, Grid::new(1, ADDERS), &now) }?;
         launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(lanes)), &now)?;
     }
     let flags = out.status.is_some() || out.counters.is_some();

@@ -4,7 +4,7 @@
 //! What the host cannot look at without waiting is judged on the device: a sequence with offsets that do not cut the tokens,
 //! a negative prefix, or weights that are not finite and >= 0 gets the score NaN and the status `OUT_OF_RANGE`. Tokens of a
 //! sequence whose offsets are wrong get no gradient.
-use crate::driver::{Device, Stream};
+use crate::driver::{Device, Grid, Stream};
 use crate::plan::{F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use truing_core::sequence::{Divisor, Options, Problem, Score, Segments};
@@ -210,7 +210,7 @@ unsafe fn launch(
     let device = Device::current()?;
     let kernel = context.kernel(&device, stream, FILE, name)?;
     // SAFETY: the caller's promise.
-    unsafe { kernel.launch(&device, stream, grid, THREADS as u32, args) }
+    unsafe { kernel.launch(&device, stream, Grid::new(grid, THREADS as u32), args) }
 }
 fn nothing(field: &'static str, expected: &'static str) -> Error {
     Error::invalid(field, Value::Text("nothing"), Value::Text(expected))

@@ -1,4 +1,4 @@
-// Runs CUDA C++ kernel text on the CPU, one block of threads after the other. Every CUDA thread is a fiber that gives way
+// Runs CUDA C++ kernel text on the CPU, one cluster of blocks after the other (a block alone is a cluster of one). Every CUDA thread is a fiber that gives way
 // at barriers and warp collectives only, so a missing barrier shows as a difference between the orders in which threads run:
 // 0 ascending, 1 descending, above that shuffled anew each round. In every order but 0 an asynchronous copy happens no earlier
 // than its thread waits for it. A barrier that some threads never reach is reported, not waited for.
@@ -49,7 +49,7 @@ truing_shim_switch:
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret
 )");
-enum Wait { RUN, BLOCK, WARP, DONE };
+enum Wait { RUN, WARP, BLOCK, CLUSTER, DONE };
 struct Copy {
     void *to;
     const void *from;
@@ -59,7 +59,7 @@ struct Fiber {
     char *stack;
     Wait wait;
     uint32_t mask;
-    unsigned thread;
+    unsigned thread, block; // of its block, of its cluster
     std::vector<Copy> copies;
 };
 struct Warp {
@@ -70,12 +70,19 @@ struct Warp {
 static const size_t STACK = 256 * 1024;
 static std::vector<Fiber> fibers;
 static std::vector<Warp> warps;
+struct Block {
+    int alive, waiting; // threads that have not ended; those at a barrier of the block
+    unsigned char *bytes;
+};
+enum { BLOCKS = 8 };
+static Block blocks[BLOCKS];
 static void *main_sp;
-static int current, count, alive, waiting;
+// `padded` fibers a block, whole warps; `alive` and `waiting` are the cluster's
+static int current, padded, count, alive, waiting, cluster;
 static unsigned order;
 static void (*body)(const void *);
 static const void *argument;
-static dim3 block, block_dim, grid_dim;
+static dim3 first, block_dim, grid_dim; // `first`: block of the cluster
 
 #ifdef __SANITIZE_ADDRESS__
 static const void *main_bottom;
@@ -105,6 +112,7 @@ static void start() {
     f.wait = DONE;
     warps[current >> 5].live &= ~(1u << (current & 31));
     alive--;
+    blocks[f.block].alive--;
     for (;;) to_main(f);
 }
 static bool arrived(int base, uint32_t mask) {
@@ -139,8 +147,27 @@ static void warp_sync(uint32_t mask) {
 static void block_sync() {
     Fiber &f = fibers[current];
     f.wait = BLOCK;
+    blocks[f.block].waiting++;
+    to_main(f);
+}
+static void cluster_sync() {
+    Fiber &f = fibers[current];
+    f.wait = CLUSTER;
     waiting++;
     to_main(f);
+}
+static void go_on(int from, int to, Wait at) {
+    for (int i = from; i < to; i++)
+        if (fibers[i].wait == at) fibers[i].wait = RUN;
+}
+static int rank() { return (int)fibers[current].block; }
+// The number of a block whose shared memory can be read.
+static int peer(unsigned rank) {
+    if (rank >= (unsigned)cluster || !blocks[rank].alive) {
+        fprintf(stderr, "shim: the shared memory of a block that is not there, or has ended\n");
+        abort();
+    }
+    return (int)rank;
 }
 // What the lanes of the mask bring; it stays until this lane's next but one.
 template <class T> static const unsigned char (*post(uint32_t mask, T v))[16] {
@@ -167,21 +194,32 @@ template <class T, class F> static T reduce(uint32_t mask, T v, F f) {
         }
     return r;
 }
-static bool run_block(int threads) {
-    count = alive = threads;
+static bool run_cluster(int threads, size_t bytes) {
+    padded = (threads + 31) / 32 * 32;
+    count = padded * cluster;
+    alive = threads * cluster;
     waiting = 0;
-    while ((int)fibers.size() < threads) {
+    while ((int)fibers.size() < count) {
         fibers.emplace_back();
         fibers.back().stack = (char *)aligned_alloc(64, STACK);
     }
-    warps.assign((threads + 31) / 32, Warp{});
-    for (int i = 0; i < threads; i++) warps[i / 32].live |= 1u << i % 32;
-    std::vector<int> turn(threads);
-    for (int i = 0; i < threads; i++) {
+    warps.assign(count / 32, Warp{});
+    for (int b = 0; b < cluster; b++) {
+        blocks[b] = {threads, 0, nullptr};
+        // exactly as many, so that a sanitizer sees a read beyond them
+        if (bytes && posix_memalign((void **)&blocks[b].bytes, 128, bytes)) return false;
+        if (bytes) memset(blocks[b].bytes, 0xc3, bytes);
+    }
+    std::vector<int> turn(count);
+    for (int i = 0; i < count; i++) {
         Fiber &f = fibers[i];
-        f.wait = RUN;
-        f.thread = i;
+        f.wait = i % padded < threads ? RUN : DONE; // DONE: fills up the last warp
+        f.thread = (unsigned)(i % padded);
+        f.block = (unsigned)(i / padded);
         f.copies.clear();
+        turn[i] = order == 1 ? count - 1 - i : i;
+        if (f.wait == DONE) continue;
+        warps[i / 32].live |= 1u << i % 32;
 #ifdef __SANITIZE_ADDRESS__
         __asan_unpoison_memory_region(f.stack, STACK);
 #endif
@@ -190,13 +228,12 @@ static bool run_block(int threads) {
         *--s = (void *)start;
         for (int k = 0; k < 6; k++) *--s = nullptr;
         f.sp = s;
-        turn[i] = order == 1 ? threads - 1 - i : i;
     }
     uint64_t random = order * 0x9E3779B97F4A7C15ull + 1;
     while (alive) {
         bool progress = false;
         if (order > 1)
-            for (int i = threads - 1; i > 0; i--) {
+            for (int i = count - 1; i > 0; i--) {
                 random = random * 6364136223846793005ull + 1442695040888963407ull;
                 std::swap(turn[i], turn[(random >> 32) * (i + 1) >> 32]);
             }
@@ -206,15 +243,20 @@ static bool run_block(int threads) {
                 current = i;
                 to_fiber(fibers[i]);
             }
-        if (waiting == alive && alive) {
+        for (int b = 0; b < cluster; b++)
+            if (blocks[b].waiting && blocks[b].waiting == blocks[b].alive) {
+                blocks[b].waiting = 0;
+                go_on(b * padded, (b + 1) * padded, BLOCK);
+                progress = true;
+            }
+        if (waiting && waiting == alive) {
             waiting = 0;
-            for (int i = 0; i < threads; i++)
-                if (fibers[i].wait == BLOCK) fibers[i].wait = RUN;
+            go_on(0, count, CLUSTER);
             progress = true;
         }
         if (progress) continue;
         // lanes that have ended are not waited for
-        for (int i = 0; i < threads; i++)
+        for (int i = 0; i < count; i++)
             if (fibers[i].wait == WARP && arrived(i & ~31, fibers[i].mask)) {
                 release(i & ~31, fibers[i].mask);
                 progress = true;
@@ -224,22 +266,27 @@ static bool run_block(int threads) {
             return false;
         }
     }
+    for (int b = 0; b < cluster; b++) free(blocks[b].bytes);
     return true;
 }
 template <class A> static void call(const void *kernel) { ((void (*)(const A))kernel)(*(const A *)argument); }
 static const void *the_kernel;
 template <class A> static void enter(const void *) { call<A>(the_kernel); }
+struct Grid {
+    unsigned blocks, threads, cluster, shared;
+};
 // Runs a kernel of one argument; false if threads wait for each other for ever.
-template <class A> static bool launch(const void *kernel, dim3 grid, dim3 threads, const void *arg, unsigned how) {
+template <class A> static bool launch(const void *kernel, Grid grid, const void *arg, unsigned how) {
     the_kernel = kernel;
     argument = arg;
     body = enter<A>;
     order = how;
-    grid_dim = grid;
-    block_dim = threads;
-    for (unsigned x = 0; x < grid.x; x++) {
-        block = dim3(x, 0, 0);
-        if (!run_block(threads.x)) return false;
+    grid_dim = dim3(grid.blocks);
+    block_dim = dim3(grid.threads);
+    cluster = (int)grid.cluster;
+    for (unsigned x = 0; x < grid.blocks; x += grid.cluster) {
+        first = dim3(x, 0, 0);
+        if (!run_cluster((int)grid.threads, grid.shared)) return false;
     }
     return true;
 }
@@ -247,13 +294,23 @@ struct Index {
     unsigned x, y, z;
 };
 static Index thread_index() { return {fibers[current].thread, 0, 0}; }
+static Index block_index() { return {first.x + (unsigned)rank(), 0, 0}; }
 } // namespace shim
 
 #define threadIdx (shim::thread_index())
-#define blockIdx (shim::block)
+#define blockIdx (shim::block_index())
 #define blockDim (shim::block_dim)
 #define gridDim (shim::grid_dim)
 static inline void __syncthreads() { shim::block_sync(); }
+static inline unsigned truing_cluster_rank() { return (unsigned)shim::rank(); }
+static inline unsigned truing_cluster_size() { return (unsigned)shim::cluster; }
+static inline void truing_cluster_sync() { shim::cluster_sync(); }
+#define TRUING_SHARED(T, name, extents) \
+    static T name##_of[shim::BLOCKS] extents; \
+    auto &name = name##_of[shim::rank()]
+#define TRUING_PEER(name, rank) (name##_of[shim::peer(rank)])
+#define TRUING_DYNAMIC(name) unsigned char *const name = shim::blocks[shim::rank()].bytes
+#define TRUING_DYNAMIC_PEER(name, rank) (shim::blocks[shim::peer(rank)].bytes)
 static inline void __syncwarp(unsigned mask = 0xffffffffu) { shim::warp_sync(mask); }
 #define SHIM_LANE (shim::current & 31)
 template <class T> static inline T __shfl_sync(unsigned m, T v, int from, int width = 32) {

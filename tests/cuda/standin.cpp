@@ -23,7 +23,7 @@ static std::mutex lock;
 static int context_of_all = 1;
 static bool capture;
 static int loads, launches;
-static std::map<const void *, bool (*)(const void *, dim3, dim3, const void *, unsigned)> kernels;
+static std::map<const void *, bool (*)(const void *, shim::Grid, const void *, unsigned)> kernels;
 
 // What a test sets and reads; no part of the driver.
 API standin_context(int on) { return context_of_all = on; }
@@ -101,31 +101,57 @@ API cuStreamIsCapturing(void *, int *status) {
     *status = capture;
     return 0;
 }
-API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned, void *stream, void **args,
-                   void **) {
+// What a kernel was allowed beyond 48 KiB.
+static std::map<const void *, unsigned> allowed;
+API cuKernelSetAttribute(int which, int value, void *k, int device) {
+    std::lock_guard<std::mutex> one(lock);
+    if (which != 8 || value > 227 << 10 || device || !kernels.count(k)) return 1;
+    allowed[k] = (unsigned)value;
+    return 0;
+}
+static CUresult run(void *k, shim::Grid grid, void *stream, const void *arg) {
     std::lock_guard<std::mutex> one(lock);
     stream_of_all = stream;
     if (!context_of_all) return 201;
-    if (gx == 0 || gx > 0x7fffffffu || gy != 1 || gz != 1 || bx == 0 || bx > 1024 || by != 1 || bz != 1) return 1;
+    if (grid.blocks == 0 || grid.blocks > 0x7fffffffu || grid.threads == 0 || grid.threads > 1024) return 1;
+    if (grid.cluster == 0 || grid.cluster > shim::BLOCKS || grid.blocks % grid.cluster) return 1;
+    if (grid.shared > 48 << 10 && grid.shared > allowed[k]) return 1;
     launches++;
     const char *order = getenv("TRUING_STANDIN_ORDER");
     if (!kernels.count(k)) return 400;
-    return kernels[k](k, dim3(gx), dim3(bx), args[0], order ? atoi(order) : 0) ? 0 : 719;
+    return kernels[k](k, grid, arg, order ? atoi(order) : 0) ? 0 : 719;
 }
+API cuLaunchKernel(void *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream,
+                   void **args, void **) {
+    if (gy != 1 || gz != 1 || by != 1 || bz != 1) return 1;
+    return run(k, {gx, bx, 1, shared}, stream, args[0]);
+}
+struct Attribute {
+    int id;
+    char pad[4];
+    union {
+        int early;
+        unsigned cluster[3];
+        uint64_t all[8];
+    };
+};
 struct Config {
     unsigned gx, gy, gz, bx, by, bz, shared;
     void *stream;
-    struct {
-        int id;
-        char pad[4];
-        int value;
-    } *attributes;
+    const Attribute *attributes;
     unsigned count;
 };
 // One launch after the other is one of the orders that the attribute allows.
-API cuLaunchKernelEx(const Config *c, void *k, void **args, void **extra) {
-    if (c->shared || c->count != 1 || c->attributes[0].id != 6 || c->attributes[0].value != 1) return 1;
-    return cuLaunchKernel(k, c->gx, c->gy, c->gz, c->bx, c->by, c->bz, 0, c->stream, args, extra);
+API cuLaunchKernelEx(const Config *c, void *k, void **args, void **) {
+    if (c->gy != 1 || c->gz != 1 || c->by != 1 || c->bz != 1) return 1;
+    if (c->count < 1 || c->count > 2 || c->attributes[0].id != 6 || c->attributes[0].early != 1) return 1;
+    unsigned cluster = 1;
+    if (c->count == 2) {
+        const Attribute &a = c->attributes[1];
+        if (a.id != 4 || a.cluster[1] != 1 || a.cluster[2] != 1) return 1;
+        cluster = a.cluster[0];
+    }
+    return run(k, {c->gx, c->bx, cluster, c->shared}, c->stream, args[0]);
 }
 
 // Memory and events: what only the tests use.
