@@ -108,6 +108,8 @@ struct Args {
     lanes: u32,
     has_ignore: u32,
     all: u32,
+    share: u32,
+    cluster: u32,
 }
 /// `truing_transform`.
 #[repr(C)]
@@ -186,7 +188,11 @@ pub unsafe fn forward(
     (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let go = Launch { context, stream, device: &device, problem };
-    let kernels = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
+    if let Some(whole) = go.whole(inputs, None) {
+        // SAFETY: the caller's promise; the arguments have been checked.
+        return unsafe { go.over_clusters(whole, &args) };
+    }
+    let kernels = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         go.over_blocks(kernels.0, parts(problem), &args)?;
@@ -256,6 +262,10 @@ pub unsafe fn backward(
     (args.grad_logprob, args.grad_lse) = (View::of(upstream.logprob), View::of(upstream.lse));
     (args.grad_entropy, args.grad_scale) = (View::of(upstream.entropy), upstream.scale);
     let go = Launch { context, stream, device: &device, problem };
+    if let (None, Some(whole)) = (stats, go.whole(inputs, Some(grad.dtype))) {
+        // SAFETY: the caller's promise; the arguments have been checked.
+        return unsafe { go.over_clusters(whole, &args) };
+    }
     let name = match (dtype, grad.dtype) {
         (Dtype::F32, _) => c"truing_logprob_grad_f32",
         (Dtype::Bf16, Dtype::F32) => c"truing_logprob_grad_bf16_f32",
@@ -263,7 +273,7 @@ pub unsafe fn backward(
         (_, Dtype::F32) => c"truing_logprob_grad_f16_f32",
         _ => c"truing_logprob_grad_f16",
     };
-    let (blocks, rows, columns) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
+    let (blocks, rows, columns) = (go.blocks(inputs)?, go.kernel(c"truing_logprob_rows")?, go.kernel(name)?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if stats.is_none() {
@@ -277,6 +287,21 @@ pub unsafe fn backward(
     }
 }
 
+/// Whether logits are not what counts as they lie there.
+fn transformed(problem: &Problem, inputs: &Inputs) -> bool {
+    let t = Transform::of(&problem.options().transform);
+    t.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some()
+}
+/// A launch of whole rows.
+struct Whole {
+    name: &'static CStr,
+    grid: Grid,
+    share: u32,
+}
+/// Most blocks of threads of a cluster, most warps of one of these (`TRUING_WHOLE_WARPS`).
+const MOST: usize = 8;
+/// Bytes of `truing_whole_rest`.
+const REST: usize = 33 * PIECE;
 /// Where and with what a call launches.
 struct Launch<'a> {
     context: &'a Context,
@@ -288,8 +313,46 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<Kernel> {
-        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+    /// How clusters take the rows in one launch, where that is possible and no slower; `grad`: the gradient's type.
+    fn whole(&self, inputs: &Inputs, grad: Option<Dtype>) -> Option<Whole> {
+        let (rows, parts, size) = (self.problem.rows(), self.problem.vocab().div_ceil(BLOCK), inputs.logits.dtype.size());
+        let blocks = rows.saturating_mul(parts);
+        let few = blocks <= 64 * self.device.multiprocessors as usize;
+        if self.device.major < 9 || transformed(self.problem, inputs) || grad.is_none() && !few {
+            return None;
+        }
+        let cluster = parts.div_ceil(parts.div_ceil(MOST).max(8));
+        let share = parts.div_ceil(cluster);
+        let warps = if few || size == 4 { share } else { share.div_ceil(2) }.min(MOST);
+        let shared = share * (BLOCK * size + 16) + REST;
+        let blocks = rows.checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
+        (shared <= self.device.shared as usize).then(|| Whole {
+            name: match (inputs.logits.dtype, grad.unwrap_or(inputs.logits.dtype)) {
+                (Dtype::F32, _) => c"truing_logprob_whole_f32",
+                (Dtype::Bf16, Dtype::F32) => c"truing_logprob_whole_bf16_f32",
+                (Dtype::Bf16, _) => c"truing_logprob_whole_bf16",
+                (_, Dtype::F32) => c"truing_logprob_whole_f16_f32",
+                _ => c"truing_logprob_whole_f16",
+            },
+            grid: Grid {
+                blocks: blocks as u32,
+                threads: 32 * warps as u32,
+                cluster: cluster as u32,
+                shared: shared as u32,
+            },
+            share: share as u32,
+        })
+    }
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn over_clusters(&self, whole: Whole, args: &Args) -> Result<()> {
+        let Whole { name, grid, share } = whole;
+        let kernel = self.kernel(name)?;
+        // SAFETY: the caller's promise.
+        unsafe { kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, ..*args }) }
+    }
+    fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
+        let transformed = transformed(self.problem, inputs);
         self.kernel(match (inputs.logits.dtype, transformed) {
             (Dtype::F32, false) => c"truing_logprob_blocks_f32",
             (Dtype::Bf16, false) => c"truing_logprob_blocks_bf16",
@@ -404,5 +467,7 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         lanes: parts.next_power_of_two().min(32),
         has_ignore: options.ignore_index.is_some() as u32,
         all: 0,
+        share: 0,
+        cluster: 0,
     }
 }

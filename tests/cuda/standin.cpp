@@ -71,8 +71,8 @@ API cuCtxPopCurrent_v2(void **) {
     return 0;
 }
 API cuDeviceGetAttribute(int *v, int which, int) {
-    // capability 9.0, two multiprocessors
-    *v = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 2 : 0;
+    // capability 9.0, two multiprocessors, 227 KiB of shared memory
+    *v = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 2 : which == 97 ? 227 << 10 : 0;
     return 0;
 }
 API cuLibraryLoadData(void **l, const void *image, void *, void *, unsigned, void *, void *, unsigned) {
