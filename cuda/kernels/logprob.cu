@@ -11,8 +11,8 @@
 // A backward from saved statistics runs 2 and 3.
 //
 // 4. truing_logprob_whole: all of it in one launch, for rows whose logits are what counts (no transform, no bias). A cluster
-//    of blocks of threads holds a row in shared memory: read once, reduced to records, and once these have met, the gradient
-//    is written from there. Several rows share a multiprocessor: while one waits or computes, the others load and store.
+//    of blocks of threads keeps rows in shared memory, from the one read until the gradient is written: while one comes in,
+//    the records of the one before are made, a warp of their own merges them, and the one before that gets its gradient.
 //
 // Nothing here depends on the number of warps or on the grid.
 #include "logits.cuh"
@@ -32,7 +32,9 @@ struct truing_logprob_args {
     truing_u32 lanes;        // that merge a row: a power of two, at least 2 if parts > 1, at most 32
     truing_u32 has_ignore;
     truing_u32 all; // u and q1 are needed
-    truing_u32 share, cluster; // of 4: blocks of a row that a block of threads holds; blocks of threads that hold a row
+    // of 4: blocks of a row that a block of threads holds, a warp each, and one warp more; blocks of threads of a cluster; rows
+    // that a cluster takes, at most 32; rows that are on chip at once
+    truing_u32 share, cluster, run, buffers;
 };
 // The record of a block as the workspace holds it.
 struct truing_part {
@@ -397,89 +399,131 @@ TRUING_GRAD(f16, truing_f16, truing_f16)
 TRUING_GRAD(bf16_f32, truing_bf16, float)
 TRUING_GRAD(f16_f32, truing_f16, float)
 
-// 4. Whole rows.
+// 4. Whole rows, from compute capability 9.0 on.
 
-#define TRUING_WHOLE_WARPS 8 // at most
-#ifndef TRUING_WHOLE_RESIDENT
-#define TRUING_WHOLE_RESIDENT 3
-#endif
-// What a block of threads has in shared memory: stages of as many blocks as it holds, these behind them.
-struct truing_whole_rest {
-    truing_columns columns;
-    truing_part::words nodes[32]; // of 32 blocks each
-};
-template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
-    typedef truing_stage<T, false> stage;
-    TRUING_DYNAMIC(stages);
-    truing_whole_rest &rest = *(truing_whole_rest *)(stages + a.share * stage::BYTES);
-    const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    truing_wait();
-    const truing_i64 row = blockIdx.x / a.cluster;
-    const truing_u32 rank = truing_cluster_rank(), base = rank * a.share;
-    truing_i64 target = 0;
-    const int kind = truing_target(a, row, target);
-    const T *z = truing_row<const T>(a.logits, row);
-    truing_part::words *const records = (truing_part::words *)a.blocks + row * a.parts;
-    // this block's part of those that count
-    const truing_u32 own = kind == TRUING_IGNORED || a.parts <= base ? 0 : a.parts - base < a.share ? a.parts - base : a.share;
-#pragma unroll 1
-    for (truing_u32 i = warp; i < own; i += warps) {
-        const truing_u32 first = (base + i) * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
-        truing_fetch(z, a.vocab, z + first, n, stage::place(stages + i * stage::BYTES, z + first));
-    }
-    // before the gradient overwrites it
-    const float at_target = truing_target_logit(a, row, kind, target);
-    truing_copies_done();
-    __syncwarp();
-#pragma unroll 1
-    for (truing_u32 i = warp; i < own; i += warps) {
-        const truing_u32 first = (base + i) * TRUING_BLOCK, n = a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
-        T *place = (T *)stage::place(stages + i * stage::BYTES, z + first);
-        truing_record x = truing_block<T, true>(place, n, a.all != 0);
-        if (truing_poisoned(x)) x.flags = truing_causes(a, z + first, first, n);
-        if (x.m == 0.0f) {
-            // a zero among the largest has lost its sign
-            truing_fetch(z, a.vocab, z + first, n, (unsigned char *)place);
-            truing_copies_done();
-            __syncwarp();
-        }
-        if (lane == 0) {
-            x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
-            records[base + i] = truing_part::store(x);
-        }
-    }
-    truing_cluster_sync(); // all records are there, and nobody reads logits from here on
-    if (!a.grad.data && rank != 0) return;
-    const truing_u32 chunks = (a.parts + 31) / 32;
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#define TRUING_WHOLE_WARPS 17 // at most
+#define TRUING_WHOLE_READY 1  // and the next: the named barriers behind which the constants of a row lie
+// Whether a row counts.
+TRUING_FN bool truing_counts(const truing_logprob_args &a, truing_i64 row) {
+    truing_i64 y;
+    return truing_target(a, row, y) != TRUING_IGNORED;
+}
+// The record of a row from those of at most 128 blocks, by a warp; right in its first lane.
+TRUING_FN truing_record truing_merged(const truing_logprob_args &a, const truing_part::words *parts) {
+    const truing_u32 lane = threadIdx.x & 31, each = a.parts > 64 ? 4 : a.parts > 32 ? 2 : 1;
     truing_record x = truing_empty();
 #pragma unroll 1
-    for (truing_u32 i = warp; i < chunks; i += warps) {
-        const truing_u32 count = a.parts - 32 * i < 32 ? a.parts - 32 * i : 32;
-        x = truing_tree<truing_part>(a, records + 32 * i, count, a.lanes, kind != TRUING_IGNORED, lane);
-        if (chunks > 1 && lane == 0) rest.nodes[i] = truing_part::store(x);
+    for (truing_u32 k = 0; k < each; k += 2) {
+        const truing_u32 i = lane * each + k;
+        truing_record y = truing_empty();
+        if (i < a.parts) y = truing_part::load(parts[i]);
+        if (each > 1 && i + 1 < a.parts) y = truing_merge(y, truing_part::load(parts[i + 1]));
+        x = k == 0 ? y : truing_merge(x, y);
     }
-    if (chunks > 1) __syncthreads();
-    if (warp == 0) {
-        if (chunks > 1) x = truing_tree<truing_part>(a, rest.nodes, chunks, 32, true, lane);
-        if (lane == 0) {
-            x = truing_complete(a, row, kind, target, at_target, x);
-            if (rank == 0) truing_figures(a, row, kind, target, x);
-            if (a.grad.data) rest.columns = truing_constants(a, row, kind, target, at_target, x);
-        }
-    }
-    if (!a.grad.data) return;
-    __syncthreads(); // the constants are there
-    const truing_columns c = rest.columns;
-    const truing_u32 entry = truing_exp_table[threadIdx.x % 8], all = (a.vocab + TRUING_BLOCK - 1) / TRUING_BLOCK;
 #pragma unroll 1
-    for (truing_u32 i = warp; i < a.share && base + i < all; i += warps) {
-        const truing_u32 first = (base + i) * TRUING_BLOCK, end = a.vocab - first < TRUING_BLOCK ? a.vocab : first + TRUING_BLOCK;
-        const T *place = (const T *)stage::place(stages + i * stage::BYTES, z + first);
-        truing_grad_of<T, G, true>(a, c, place, row, first, end, entry);
+    for (truing_u32 w = 1; w < 32 && w * each < a.parts; w *= 2) {
+        const truing_part::words own = truing_part::store(x);
+        truing_part::words other;
+#pragma unroll
+        for (int k = 0; k < 8; k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w);
+        if (lane % (2 * w) == 0) x = truing_merge(x, truing_part::load(other));
+    }
+    return x;
+}
+// The warp that merges: for each of `count` rows, once all their records are there.
+TRUING_FN void truing_whole_merge(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_columns *columns) {
+    const truing_u32 lane = threadIdx.x & 31;
+    const bool first = truing_cluster_rank() == 0;
+#pragma unroll 1
+    for (truing_u32 s = 0; s < count; s++) {
+        const truing_i64 row = from + s;
+        truing_i64 target = 0;
+        const int kind = truing_target(a, row, target);
+        // before a gradient overwrites it
+        const float z = truing_target_logit(a, row, kind, target);
+        truing_cluster_arrive();
+        truing_cluster_wait();
+        if (!first && !a.grad.data) continue;
+        truing_record x = truing_empty();
+        if (kind != TRUING_IGNORED) x = truing_merged(a, (const truing_part::words *)a.blocks + row * a.parts);
+        if (lane == 0) {
+            x = truing_complete(a, row, kind, target, z, x);
+            if (a.grad.data) columns[s & 1] = truing_constants(a, row, kind, target, z, x);
+        }
+        __syncwarp();
+        if (a.grad.data) truing_named_arrive(TRUING_WHOLE_READY + (s & 1), blockDim.x);
+        if (first && lane == 0) truing_figures(a, row, kind, target, x);
     }
 }
+// A warp that has one block of every row: while one comes in, the one before it is reduced to its record, and the gradient of
+// the one before that is written.
+template <class T, class G>
+TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, truing_u32 count, unsigned char *stages, truing_columns *columns) {
+    typedef truing_stage<T, false> stage;
+    const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, entry = truing_exp_table[threadIdx.x % 8];
+    const truing_u32 part = truing_cluster_rank() * a.share + warp, first = part * TRUING_BLOCK;
+    // its columns that can be live, and all of them
+    const truing_u32 n = a.valid <= first ? 0 : a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+    const truing_u32 end = a.vocab <= first ? first : a.vocab - first < TRUING_BLOCK ? a.vocab : first + TRUING_BLOCK;
+    const truing_u32 live = n == 0 ? 0 : __ballot_sync(TRUING_FULL, lane < count && truing_counts(a, from + lane));
+    truing_u32 turn = 0, next = 0; // the buffers of this step's row and of the one that comes in
+#pragma unroll 1
+    for (truing_u32 s = 0; s <= count + 1; s++) {
+        // row s comes in, row s - 1 is reduced, row s - 2 gets its gradient
+        if (s < count && (live >> s & 1)) {
+            const T *row = truing_row<const T>(a.logits, from + s);
+            truing_fetch(row, a.vocab, row + first, n, stage::place(stages + (next * a.share + warp) * stage::BYTES, row + first));
+        }
+        truing_copies_commit();
+        next = next + 1 == a.buffers ? 0 : next + 1;
+        if (s >= 1 && s <= count) {
+            truing_copies_before_last_done();
+            __syncwarp();
+            truing_part::words *record = (truing_part::words *)a.blocks + (from + s - 1) * a.parts + part;
+            truing_part::words words;
+            const bool on = live >> (s - 1) & 1;
+            if (on) {
+                const T *row = truing_row<const T>(a.logits, from + s - 1);
+                T *place = (T *)stage::place(stages + (turn * a.share + warp) * stage::BYTES, row + first);
+                truing_record x = truing_block<T, true>(place, n, a.all != 0);
+                if (truing_poisoned(x)) x.flags = truing_causes(a, row + first, first, n);
+                if (x.m == 0.0f && a.grad.data) {
+                    // a zero among the largest has lost its sign
+                    for (truing_u32 j = lane; j < n; j += 32) place[j] = row[first + j];
+                    __syncwarp();
+                }
+                x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+                words = truing_part::store(x);
+            }
+            if (s >= 2) truing_cluster_wait();
+            if (on && lane == 0) *record = words;
+            truing_cluster_arrive();
+            turn = turn + 1 == a.buffers ? 0 : turn + 1;
+        }
+        if (s >= 2 && a.grad.data) {
+            truing_named_sync(TRUING_WHOLE_READY + (s & 1), blockDim.x);
+            const truing_u32 old = (turn + a.buffers - (s <= count ? 2 : 1)) % a.buffers;
+            const truing_i64 row = from + s - 2;
+            const T *z = truing_row<const T>(a.logits, row) + first;
+            const T *place = (const T *)stage::place(stages + (old * a.share + warp) * stage::BYTES, z);
+            if (end > first) truing_grad_of<T, G, true>(a, columns[s & 1], place, row, first, end, entry);
+            __syncwarp(); // the buffer can be filled again
+        }
+    }
+    truing_cluster_wait();
+}
+template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
+    TRUING_DYNAMIC(stages);
+    truing_columns *const columns = (truing_columns *)(stages + a.buffers * a.share * truing_stage<T, false>::BYTES);
+    truing_wait();
+    const truing_i64 from = (truing_i64)(blockIdx.x / a.cluster) * a.run;
+    const truing_u32 count = a.rows - from < a.run ? (truing_u32)(a.rows - from) : a.run;
+    if (threadIdx.x / 32 == a.share) truing_whole_merge(a, from, count, columns);
+    else truing_whole_work<T, G>(a, from, count, stages, columns);
+}
 #define TRUING_WHOLE(name, T, G)                                                                                               \
-    extern "C" __global__ __launch_bounds__(32 * TRUING_WHOLE_WARPS, TRUING_WHOLE_RESIDENT) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_WHOLE_WARPS, 1) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
         truing_whole<T, G>(a);                                                                                                 \
     }
 TRUING_WHOLE(f32, float, float)
@@ -487,3 +531,4 @@ TRUING_WHOLE(bf16, truing_bf16, truing_bf16)
 TRUING_WHOLE(f16, truing_f16, truing_f16)
 TRUING_WHOLE(bf16_f32, truing_bf16, float)
 TRUING_WHOLE(f16_f32, truing_f16, float)
+#endif

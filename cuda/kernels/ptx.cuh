@@ -78,6 +78,16 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 }
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+// Closes a group of this thread's copies; waits for all groups but the last.
+TRUING_FN void truing_copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+TRUING_FN void truing_copies_before_last_done() { asm volatile("cp.async.wait_group 1;" ::: "memory"); }
+// A barrier of `threads` threads of the block by its number, 1 to 15: who only arrives does not wait.
+TRUING_FN void truing_named_arrive(truing_u32 name, truing_u32 threads) {
+    asm volatile("barrier.cta.arrive.aligned %0, %1;" ::"r"(name), "r"(threads) : "memory");
+}
+TRUING_FN void truing_named_sync(truing_u32 name, truing_u32 threads) {
+    asm volatile("barrier.cta.sync.aligned %0, %1;" ::"r"(name), "r"(threads) : "memory");
+}
 // Clusters: blocks that run at once and may read each other's shared memory, from compute capability 9.0 on. Before that a
 // kernel must be launched without them, and is its own cluster of one.
 // Number of the block in its cluster.
@@ -103,6 +113,17 @@ TRUING_FN void truing_cluster_sync() {
     asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 #else
     __syncthreads();
+#endif
+}
+// Its halves: every thread arrives and waits in turn. No kernel may take them before compute capability 9.0.
+TRUING_FN void truing_cluster_arrive() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+}
+TRUING_FN void truing_cluster_wait() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 #endif
 }
 template <class T> __device__ __forceinline__ T *truing_peer_of(T *mine, truing_u32 rank) {
@@ -166,6 +187,6 @@ TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x)
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
-// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders. So are clusters:
-// truing_cluster_rank, truing_cluster_size, truing_cluster_sync and the four macros.
+// truing_copy16 and what waits for copies: the shim's, which delays the copies in some of its thread orders. So are named
+// barriers and clusters: truing_cluster_rank, _size, _sync, _arrive, _wait and the four macros.
 #endif

@@ -110,6 +110,8 @@ struct Args {
     all: u32,
     share: u32,
     cluster: u32,
+    run: u32,
+    buffers: u32,
 }
 /// `truing_transform`.
 #[repr(C)]
@@ -297,11 +299,13 @@ struct Whole {
     name: &'static CStr,
     grid: Grid,
     share: u32,
+    run: u32,
+    buffers: u32,
 }
-/// Most blocks of threads of a cluster, most warps of one of these (`TRUING_WHOLE_WARPS`).
-const MOST: usize = 8;
-/// Bytes of `truing_whole_rest`.
-const REST: usize = 33 * PIECE;
+/// Most blocks of threads of a cluster, warps of one of these (`TRUING_WHOLE_WARPS`), rows of one.
+const CLUSTER: usize = 8;
+const WARPS_OF_A_SHARE: usize = 17;
+const RUN: usize = 32;
 /// Where and with what a call launches.
 struct Launch<'a> {
     context: &'a Context,
@@ -321,12 +325,16 @@ impl Launch<'_> {
         if self.device.major < 9 || transformed(self.problem, inputs) || grad.is_none() && !few {
             return None;
         }
-        let cluster = parts.div_ceil(parts.div_ceil(MOST).max(8));
+        // a warp for each block: at most 8 while they only wait, two rounds of them where arithmetic fills the time
+        let cluster = parts.div_ceil(if few || size == 4 { 8 } else { 16 });
+        let cluster = if cluster <= CLUSTER { cluster } else { CLUSTER };
         let share = parts.div_ceil(cluster);
-        let warps = if few || size == 4 { share } else { share.div_ceil(2) }.min(MOST);
-        let shared = share * (BLOCK * size + 16) + REST;
-        let blocks = rows.checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
-        (shared <= self.device.shared as usize).then(|| Whole {
+        let run = if few { 1 } else { RUN };
+        let buffers = run.min(if grad.is_some() { 3 } else { 2 });
+        let shared = buffers * share * (BLOCK * size + 16) + 2 * PIECE;
+        let blocks = rows.div_ceil(run).checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
+        let fits = share < WARPS_OF_A_SHARE && parts <= 128 && shared <= self.device.shared as usize;
+        fits.then(|| Whole {
             name: match (inputs.logits.dtype, grad.unwrap_or(inputs.logits.dtype)) {
                 (Dtype::F32, _) => c"truing_logprob_whole_f32",
                 (Dtype::Bf16, Dtype::F32) => c"truing_logprob_whole_bf16_f32",
@@ -336,20 +344,22 @@ impl Launch<'_> {
             },
             grid: Grid {
                 blocks: blocks as u32,
-                threads: 32 * warps as u32,
+                threads: 32 * (share as u32 + 1),
                 cluster: cluster as u32,
                 shared: shared as u32,
             },
             share: share as u32,
+            run: run as u32,
+            buffers: buffers as u32,
         })
     }
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_clusters(&self, whole: Whole, args: &Args) -> Result<()> {
-        let Whole { name, grid, share } = whole;
+        let Whole { name, grid, share, run, buffers } = whole;
         let kernel = self.kernel(name)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, ..*args }) }
+        unsafe { kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, run, buffers, ..*args }) }
     }
     fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
         let transformed = transformed(self.problem, inputs);
@@ -469,5 +479,7 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         all: 0,
         share: 0,
         cluster: 0,
+        run: 1,
+        buffers: 1,
     }
 }

@@ -49,10 +49,11 @@ truing_shim_switch:
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret
 )");
-enum Wait { RUN, WARP, BLOCK, CLUSTER, DONE };
+enum Wait { RUN, WARP, BLOCK, NAMED, CLUSTER, DONE };
 struct Copy {
     void *to;
     const void *from;
+    unsigned group;
 };
 struct Fiber {
     void *sp;
@@ -60,6 +61,9 @@ struct Fiber {
     Wait wait;
     uint32_t mask;
     unsigned thread, block; // of its block, of its cluster
+    unsigned name;            // of the barrier it waits at
+    unsigned arrivals, waits; // at barriers of the cluster
+    unsigned groups;          // of copies, closed
     std::vector<Copy> copies;
 };
 struct Warp {
@@ -73,12 +77,14 @@ static std::vector<Warp> warps;
 struct Block {
     int alive, waiting; // threads that have not ended; those at a barrier of the block
     unsigned char *bytes;
+    unsigned named[16]; // threads at each of the named barriers
 };
 enum { BLOCKS = 8 };
 static Block blocks[BLOCKS];
 static void *main_sp;
-// `padded` fibers a block, whole warps; `alive` and `waiting` are the cluster's
+// `padded` fibers a block, whole warps; `alive`, `waiting` (threads that have arrived) and `passed` (barriers) are the cluster's
 static int current, padded, count, alive, waiting, cluster;
+static unsigned passed;
 static unsigned order;
 static void (*body)(const void *);
 static const void *argument;
@@ -150,11 +156,37 @@ static void block_sync() {
     blocks[f.block].waiting++;
     to_main(f);
 }
-static void cluster_sync() {
+static void cluster_arrive() {
     Fiber &f = fibers[current];
-    f.wait = CLUSTER;
+    if (f.arrivals++ != f.waits) {
+        fprintf(stderr, "shim: a thread arrives at a barrier of the cluster before it has waited for the last one\n");
+        abort();
+    }
     waiting++;
+}
+static void cluster_wait() {
+    Fiber &f = fibers[current];
+    if (++f.waits != f.arrivals) {
+        fprintf(stderr, "shim: a thread waits for a barrier of the cluster at which it has not arrived\n");
+        abort();
+    }
+    if (f.waits <= passed) return;
+    f.wait = CLUSTER;
     to_main(f);
+}
+static void named(unsigned name, unsigned threads, bool waits) {
+    Fiber &f = fibers[current];
+    unsigned &here = blocks[f.block].named[name & 15];
+    if (waits) {
+        f.wait = NAMED;
+        f.name = name;
+    }
+    if (++here == threads) {
+        here = 0;
+        for (int i = (int)f.block * padded; i < (int)(f.block + 1) * padded; i++)
+            if (fibers[i].wait == NAMED && fibers[i].name == name) fibers[i].wait = RUN;
+    }
+    if (waits) to_main(f);
 }
 static void go_on(int from, int to, Wait at) {
     for (int i = from; i < to; i++)
@@ -199,13 +231,14 @@ static bool run_cluster(int threads, size_t bytes) {
     count = padded * cluster;
     alive = threads * cluster;
     waiting = 0;
+    passed = 0;
     while ((int)fibers.size() < count) {
         fibers.emplace_back();
         fibers.back().stack = (char *)aligned_alloc(64, STACK);
     }
     warps.assign(count / 32, Warp{});
     for (int b = 0; b < cluster; b++) {
-        blocks[b] = {threads, 0, nullptr};
+        blocks[b] = {threads, 0, nullptr, {}};
         // exactly as many, so that a sanitizer sees a read beyond them
         if (bytes && posix_memalign((void **)&blocks[b].bytes, 128, bytes)) return false;
         if (bytes) memset(blocks[b].bytes, 0xc3, bytes);
@@ -217,6 +250,7 @@ static bool run_cluster(int threads, size_t bytes) {
         f.thread = (unsigned)(i % padded);
         f.block = (unsigned)(i / padded);
         f.copies.clear();
+        f.arrivals = f.waits = f.groups = 0;
         turn[i] = order == 1 ? count - 1 - i : i;
         if (f.wait == DONE) continue;
         warps[i / 32].live |= 1u << i % 32;
@@ -251,6 +285,7 @@ static bool run_cluster(int threads, size_t bytes) {
             }
         if (waiting && waiting == alive) {
             waiting = 0;
+            passed++;
             go_on(0, count, CLUSTER);
             progress = true;
         }
@@ -304,7 +339,14 @@ static Index block_index() { return {first.x + (unsigned)rank(), 0, 0}; }
 static inline void __syncthreads() { shim::block_sync(); }
 static inline unsigned truing_cluster_rank() { return (unsigned)shim::rank(); }
 static inline unsigned truing_cluster_size() { return (unsigned)shim::cluster; }
-static inline void truing_cluster_sync() { shim::cluster_sync(); }
+static inline void truing_cluster_arrive() { shim::cluster_arrive(); }
+static inline void truing_cluster_wait() { shim::cluster_wait(); }
+static inline void truing_cluster_sync() {
+    shim::cluster_arrive();
+    shim::cluster_wait();
+}
+static inline void truing_named_arrive(unsigned name, unsigned threads) { shim::named(name, threads, false); }
+static inline void truing_named_sync(unsigned name, unsigned threads) { shim::named(name, threads, true); }
 #define TRUING_SHARED(T, name, extents) \
     static T name##_of[shim::BLOCKS] extents; \
     auto &name = name##_of[shim::rank()]
@@ -348,9 +390,18 @@ static inline void truing_copy16(void *to, const void *from) {
         abort();
     }
     if (shim::order == 0) memcpy(to, from, 16);
-    else shim::fibers[shim::current].copies.push_back({to, from});
+    else shim::fibers[shim::current].copies.push_back({to, from, shim::fibers[shim::current].groups});
 }
 static inline void truing_copies_done() {
     for (const shim::Copy &c : shim::fibers[shim::current].copies) memcpy(c.to, c.from, 16);
     shim::fibers[shim::current].copies.clear();
+}
+static inline void truing_copies_commit() { shim::fibers[shim::current].groups++; }
+static inline void truing_copies_before_last_done() {
+    shim::Fiber &f = shim::fibers[shim::current];
+    std::vector<shim::Copy> later;
+    for (const shim::Copy &c : f.copies)
+        if (c.group + 1 < f.groups) memcpy(c.to, c.from, 16);
+        else later.push_back(c);
+    f.copies.swap(later);
 }
