@@ -209,6 +209,24 @@ fn planted_bugs_are_noticed() {
             "which &= which - 1) {\n                const int from = __ffs((int)which) - 1;",
             "which &= ~(0x80000000u >> __clz((int)which))) {\n                const int from = 31 - __clz((int)which);",
         ),
+        (
+            "a record is written behind the barrier of the cluster",
+            "logprob.cu",
+            "if (on && lane == 0) *record = words;\n            truing_cluster_arrive();",
+            "truing_cluster_arrive();\n            if (on && lane == 0) *record = words;",
+        ),
+        (
+            "nobody waits for the constants of a row",
+            "logprob.cu",
+            "truing_named_sync(TRUING_WHOLE_READY + (s & 1), blockDim.x);",
+            "",
+        ),
+        (
+            "a row is reduced before its copies are there",
+            "logprob.cu",
+            "truing_copies_before_last_done();\n            __syncwarp();",
+            "__syncwarp();",
+        ),
         ("a sequence is summed up from its end", "segments.cuh", "__ffs((int)which) - 1", "31 - __clz((int)which)"),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
@@ -750,6 +768,11 @@ fn child_bits() {
                 }
             }
         }
+    }
+    // few rows of many columns: a launch of clusters forward too
+    let (b, v) = (Batch::new(70001), 70001);
+    for kind in 0..3 {
+        done += compare(&context, &b, &setups(v)[0], kind, Layout::contiguous(3, v), true);
     }
     done += outside(&context);
     if mode() == Mode::Portable {
