@@ -403,13 +403,17 @@ TRUING_GRAD(f16_f32, truing_f16, float)
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 #define TRUING_WHOLE_WARPS 17 // at most
-#define TRUING_WHOLE_READY 1  // and the next: the named barriers behind which the constants of a row lie
-// Whether a row counts.
-TRUING_FN bool truing_counts(const truing_logprob_args &a, truing_i64 row) {
-    truing_i64 y;
-    return truing_target(a, row, y) != TRUING_IGNORED;
-}
-// The record of a row from those of at most 128 blocks, by a warp; right in its first lane.
+// Rows whose records may be under way at once. A block of threads is at most two rows ahead of a warp that merges: it waits
+// for the constants of the row before the one that it has reduced, which need the records of every other block of threads.
+#define TRUING_WHOLE_SLOTS 4
+#define TRUING_WHOLE_PARTS 128 // blocks of a row, at most
+// What a block of threads has in shared memory in front of its blocks of rows.
+struct alignas(16) truing_whole_state {
+    truing_u64 full[TRUING_WHOLE_SLOTS], ready[TRUING_WHOLE_SLOTS]; // phases: the records of a row are there; its constants are
+    truing_columns columns[TRUING_WHOLE_SLOTS];
+    truing_part::words records[TRUING_WHOLE_SLOTS][TRUING_WHOLE_PARTS];
+};
+// The record of a row from those of its blocks, by a warp; right in its first lane.
 TRUING_FN truing_record truing_merged(const truing_logprob_args &a, const truing_part::words *parts) {
     const truing_u32 lane = threadIdx.x & 31, each = a.parts > 64 ? 4 : a.parts > 32 ? 2 : 1;
     truing_record x = truing_empty();
@@ -426,66 +430,83 @@ TRUING_FN truing_record truing_merged(const truing_logprob_args &a, const truing
         const truing_part::words own = truing_part::store(x);
         truing_part::words other;
 #pragma unroll
-        for (int k = 0; k < 8; k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w);
+        for (int k = 0; k < 6; k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w);
         if (lane % (2 * w) == 0) x = truing_merge(x, truing_part::load(other));
     }
     return x;
 }
 // The warp that merges: for each of `count` rows, once all their records are there.
-TRUING_FN void truing_whole_merge(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_columns *columns) {
+TRUING_FN void truing_whole_merge(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_whole_state &state) {
     const truing_u32 lane = threadIdx.x & 31;
     const bool first = truing_cluster_rank() == 0;
 #pragma unroll 1
     for (truing_u32 s = 0; s < count; s++) {
+        const truing_u32 slot = s % TRUING_WHOLE_SLOTS, turn = s / TRUING_WHOLE_SLOTS & 1;
         const truing_i64 row = from + s;
         truing_i64 target = 0;
         const int kind = truing_target(a, row, target);
-        // before a gradient overwrites it
-        const float z = truing_target_logit(a, row, kind, target);
-        truing_cluster_arrive();
-        truing_cluster_wait();
-        if (!first && !a.grad.data) continue;
+        if (lane == 0) truing_phase_arrive(&state.full[slot], a.parts * (truing_u32)sizeof(truing_part::words));
+        truing_phase_wait(&state.full[slot], turn);
         truing_record x = truing_empty();
-        if (kind != TRUING_IGNORED) x = truing_merged(a, (const truing_part::words *)a.blocks + row * a.parts);
-        if (lane == 0) {
+        const bool needed = first || a.grad.data;
+        if (needed && kind != TRUING_IGNORED) x = truing_merged(a, state.records[slot]);
+        float z = 0.0f;
+        if (lane == 0 && needed) {
+            // its block has seen it before a gradient could overwrite it
+            if (kind == TRUING_COLUMN && target >= 0 && target < (truing_i64)a.valid)
+                z = truing_from(state.records[slot][target / TRUING_BLOCK].x[6]);
             x = truing_complete(a, row, kind, target, z, x);
-            if (a.grad.data) columns[s & 1] = truing_constants(a, row, kind, target, z, x);
+            if (a.grad.data) state.columns[slot] = truing_constants(a, row, kind, target, z, x);
         }
         __syncwarp();
-        if (a.grad.data) truing_named_arrive(TRUING_WHOLE_READY + (s & 1), blockDim.x);
-        if (first && lane == 0) truing_figures(a, row, kind, target, x);
+        if (lane == 0) {
+            truing_phase_arrive(&state.ready[slot], 0);
+            if (first) truing_figures(a, row, kind, target, x);
+        }
     }
 }
 // A warp that has one block of every row: while one comes in, the one before it is reduced to its record, and the gradient of
 // the one before that is written.
 template <class T, class G>
-TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, truing_u32 count, unsigned char *stages, truing_columns *columns) {
+TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_whole_state &state, unsigned char *stages) {
     typedef truing_stage<T, false> stage;
     const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, entry = truing_exp_table[threadIdx.x % 8];
-    const truing_u32 part = truing_cluster_rank() * a.share + warp, first = part * TRUING_BLOCK;
+    const truing_u32 part = truing_cluster_rank() * a.share + warp, first = part * TRUING_BLOCK, bytes = a.share * stage::BYTES;
+    stages += warp * stage::BYTES;
     // its columns that can be live, and all of them
     const truing_u32 n = a.valid <= first ? 0 : a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
     const truing_u32 end = a.vocab <= first ? first : a.vocab - first < TRUING_BLOCK ? a.vocab : first + TRUING_BLOCK;
-    const truing_u32 live = n == 0 ? 0 : __ballot_sync(TRUING_FULL, lane < count && truing_counts(a, from + lane));
-    truing_u32 turn = 0, next = 0; // the buffers of this step's row and of the one that comes in
+    // lane i knows of row i whether it counts, and the column of this block that is its target
+    truing_u32 at_target = TRUING_NONE;
+    bool counts = false;
+    if (lane < count) {
+        truing_i64 y = -1;
+        const int kind = truing_target(a, from + lane, y);
+        counts = kind != TRUING_IGNORED;
+        if (kind == TRUING_COLUMN && y >= (truing_i64)first && y < (truing_i64)first + n) at_target = (truing_u32)y - first;
+    }
+    const truing_u32 live = __ballot_sync(TRUING_FULL, counts);
+    truing_u32 in = 0, mid = 0, out = 0; // buffers
 #pragma unroll 1
-    for (truing_u32 s = 0; s <= count + 1; s++) {
+    for (truing_u32 s = 0; s < count + 2; s++) {
         // row s comes in, row s - 1 is reduced, row s - 2 gets its gradient
-        if (s < count && (live >> s & 1)) {
+        if (s < count && n != 0 && (live >> s & 1)) {
             const T *row = truing_row<const T>(a.logits, from + s);
-            truing_fetch(row, a.vocab, row + first, n, stage::place(stages + (next * a.share + warp) * stage::BYTES, row + first));
+            truing_fetch(row, a.vocab, row + first, n, stage::place(stages + in * bytes, row + first));
         }
         truing_copies_commit();
-        next = next + 1 == a.buffers ? 0 : next + 1;
+        in = in + 1 == a.buffers ? 0 : in + 1;
         if (s >= 1 && s <= count) {
             truing_copies_before_last_done();
             __syncwarp();
-            truing_part::words *record = (truing_part::words *)a.blocks + (from + s - 1) * a.parts + part;
-            truing_part::words words;
-            const bool on = live >> (s - 1) & 1;
-            if (on) {
+            const truing_u32 slot = (s - 1) % TRUING_WHOLE_SLOTS;
+            truing_part::words words = truing_part::store(truing_empty());
+            if (n != 0 && (live >> (s - 1) & 1)) {
                 const T *row = truing_row<const T>(a.logits, from + s - 1);
-                T *place = (T *)stage::place(stages + (turn * a.share + warp) * stage::BYTES, row + first);
+                T *place = (T *)stage::place(stages + mid * bytes, row + first);
+                const truing_u32 t = __shfl_sync(TRUING_FULL, at_target, (int)s - 1);
+                const float z = t == TRUING_NONE ? 0.0f : truing_widen(place[t]);
+                __syncwarp(); // the block's largest columns are taken out
                 truing_record x = truing_block<T, true>(place, n, a.all != 0);
                 if (truing_poisoned(x)) x.flags = truing_causes(a, row + first, first, n);
                 if (x.m == 0.0f && a.grad.data) {
@@ -495,32 +516,51 @@ TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, 
                 }
                 x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
                 words = truing_part::store(x);
+                words.x[6] = truing_bits(z);
             }
-            if (s >= 2) truing_cluster_wait();
-            if (on && lane == 0) *record = words;
-            truing_cluster_arrive();
-            turn = turn + 1 == a.buffers ? 0 : turn + 1;
+            // to every block of threads of the cluster
+            if (n != 0 && lane < a.cluster) {
+                truing_part::words &to = state.records[slot][part];
+#pragma unroll
+                for (int k = 0; k < 8; k += 4) {
+                    uint4 q;
+                    q.x = words.x[k];
+                    q.y = words.x[k + 1];
+                    q.z = words.x[k + 2];
+                    q.w = words.x[k + 3];
+                    truing_send16(&to.x[k], q, &state.full[slot], lane);
+                }
+            }
+            mid = mid + 1 == a.buffers ? 0 : mid + 1;
         }
-        if (s >= 2 && a.grad.data) {
-            truing_named_sync(TRUING_WHOLE_READY + (s & 1), blockDim.x);
-            const truing_u32 old = (turn + a.buffers - (s <= count ? 2 : 1)) % a.buffers;
-            const truing_i64 row = from + s - 2;
-            const T *z = truing_row<const T>(a.logits, row) + first;
-            const T *place = (const T *)stage::place(stages + (old * a.share + warp) * stage::BYTES, z);
-            if (end > first) truing_grad_of<T, G, true>(a, columns[s & 1], place, row, first, end, entry);
+        if (s >= 2) {
+            const truing_u32 slot = (s - 2) % TRUING_WHOLE_SLOTS, turn = (s - 2) / TRUING_WHOLE_SLOTS & 1;
+            truing_phase_wait(&state.ready[slot], turn);
+            if (a.grad.data && end > first) {
+                const truing_i64 row = from + s - 2;
+                const T *z = truing_row<const T>(a.logits, row) + first;
+                const T *place = (const T *)stage::place(stages + out * bytes, z);
+                truing_grad_of<T, G, true>(a, state.columns[slot], place, row, first, end, entry);
+            }
             __syncwarp(); // the buffer can be filled again
+            out = out + 1 == a.buffers ? 0 : out + 1;
         }
     }
-    truing_cluster_wait();
 }
 template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
-    TRUING_DYNAMIC(stages);
-    truing_columns *const columns = (truing_columns *)(stages + a.buffers * a.share * truing_stage<T, false>::BYTES);
+    TRUING_DYNAMIC(shared);
+    truing_whole_state &state = *(truing_whole_state *)shared;
+    if (threadIdx.x == 0)
+        for (int i = 0; i < TRUING_WHOLE_SLOTS; i++) {
+            truing_phase_init(&state.full[i], 1);
+            truing_phase_init(&state.ready[i], 1);
+        }
+    truing_cluster_sync(); // every block of threads has begun and can be sent to
     truing_wait();
     const truing_i64 from = (truing_i64)(blockIdx.x / a.cluster) * a.run;
     const truing_u32 count = a.rows - from < a.run ? (truing_u32)(a.rows - from) : a.run;
-    if (threadIdx.x / 32 == a.share) truing_whole_merge(a, from, count, columns);
-    else truing_whole_work<T, G>(a, from, count, stages, columns);
+    if (threadIdx.x / 32 == a.share) truing_whole_merge(a, from, count, state);
+    else truing_whole_work<T, G>(a, from, count, state, (unsigned char *)(&state + 1));
 }
 #define TRUING_WHOLE(name, T, G)                                                                                               \
     extern "C" __global__ __launch_bounds__(32 * TRUING_WHOLE_WARPS, 1) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \

@@ -302,6 +302,11 @@ struct Whole {
     run: u32,
     buffers: u32,
 }
+/// Bytes of `truing_whole_state`.
+const STATE: usize = SLOTS * (8 + 8 + PIECE + PARTS * PIECE);
+/// Rows and blocks of a row that these hold (`TRUING_WHOLE_SLOTS`, `TRUING_WHOLE_PARTS`).
+const SLOTS: usize = 4;
+const PARTS: usize = 128;
 /// Most blocks of threads of a cluster, warps of one of these (`TRUING_WHOLE_WARPS`), rows of one.
 const CLUSTER: usize = 8;
 const WARPS_OF_A_SHARE: usize = 17;
@@ -331,9 +336,9 @@ impl Launch<'_> {
         let share = parts.div_ceil(cluster);
         let run = if few { 1 } else { RUN };
         let buffers = run.min(if grad.is_some() { 3 } else { 2 });
-        let shared = buffers * share * (BLOCK * size + 16) + 2 * PIECE;
+        let shared = STATE + buffers * share * (BLOCK * size + 16);
         let blocks = rows.div_ceil(run).checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
-        let fits = share < WARPS_OF_A_SHARE && parts <= 128 && shared <= self.device.shared as usize;
+        let fits = share < WARPS_OF_A_SHARE && parts <= PARTS && shared <= self.device.shared as usize;
         fits.then(|| Whole {
             name: match (inputs.logits.dtype, grad.unwrap_or(inputs.logits.dtype)) {
                 (Dtype::F32, _) => c"truing_logprob_whole_f32",

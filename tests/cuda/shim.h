@@ -49,11 +49,17 @@ truing_shim_switch:
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret
 )");
-enum Wait { RUN, WARP, BLOCK, NAMED, CLUSTER, DONE };
+enum Wait { RUN, WARP, BLOCK, CLUSTER, PHASE, DONE };
 struct Copy {
     void *to;
     const void *from;
     unsigned group;
+};
+// What the 8 bytes of truing_phase_init hold.
+struct Phase {
+    int bytes; // announced and not yet there
+    unsigned char missing, arrivals;
+    unsigned short passed;
 };
 struct Fiber {
     void *sp;
@@ -61,9 +67,9 @@ struct Fiber {
     Wait wait;
     uint32_t mask;
     unsigned thread, block; // of its block, of its cluster
-    unsigned name;            // of the barrier it waits at
-    unsigned arrivals, waits; // at barriers of the cluster
-    unsigned groups;          // of copies, closed
+    unsigned groups; // of copies, closed
+    const Phase *phase;
+    unsigned parity;
     std::vector<Copy> copies;
 };
 struct Warp {
@@ -77,14 +83,12 @@ static std::vector<Warp> warps;
 struct Block {
     int alive, waiting; // threads that have not ended; those at a barrier of the block
     unsigned char *bytes;
-    unsigned named[16]; // threads at each of the named barriers
 };
 enum { BLOCKS = 8 };
 static Block blocks[BLOCKS];
 static void *main_sp;
-// `padded` fibers a block, whole warps; `alive`, `waiting` (threads that have arrived) and `passed` (barriers) are the cluster's
+// `padded` fibers a block, whole warps; `alive` and `waiting` are the cluster's
 static int current, padded, count, alive, waiting, cluster;
-static unsigned passed;
 static unsigned order;
 static void (*body)(const void *);
 static const void *argument;
@@ -156,37 +160,26 @@ static void block_sync() {
     blocks[f.block].waiting++;
     to_main(f);
 }
-static void cluster_arrive() {
+static void cluster_sync() {
     Fiber &f = fibers[current];
-    if (f.arrivals++ != f.waits) {
-        fprintf(stderr, "shim: a thread arrives at a barrier of the cluster before it has waited for the last one\n");
-        abort();
-    }
-    waiting++;
-}
-static void cluster_wait() {
-    Fiber &f = fibers[current];
-    if (++f.waits != f.arrivals) {
-        fprintf(stderr, "shim: a thread waits for a barrier of the cluster at which it has not arrived\n");
-        abort();
-    }
-    if (f.waits <= passed) return;
     f.wait = CLUSTER;
+    waiting++;
     to_main(f);
 }
-static void named(unsigned name, unsigned threads, bool waits) {
+static bool over(const Fiber &f) { return (f.phase->passed & 1) != f.parity; }
+static void phase_wait(const Phase *phase, unsigned parity) {
     Fiber &f = fibers[current];
-    unsigned &here = blocks[f.block].named[name & 15];
-    if (waits) {
-        f.wait = NAMED;
-        f.name = name;
-    }
-    if (++here == threads) {
-        here = 0;
-        for (int i = (int)f.block * padded; i < (int)(f.block + 1) * padded; i++)
-            if (fibers[i].wait == NAMED && fibers[i].name == name) fibers[i].wait = RUN;
-    }
-    if (waits) to_main(f);
+    f.phase = phase;
+    f.parity = parity;
+    f.wait = PHASE;
+    to_main(f);
+}
+static void phase_step(Phase *phase, int arrivals, int bytes) {
+    phase->missing = (unsigned char)(phase->missing - arrivals);
+    phase->bytes += bytes;
+    if (phase->missing || phase->bytes) return;
+    phase->missing = phase->arrivals;
+    phase->passed++;
 }
 static void go_on(int from, int to, Wait at) {
     for (int i = from; i < to; i++)
@@ -231,14 +224,13 @@ static bool run_cluster(int threads, size_t bytes) {
     count = padded * cluster;
     alive = threads * cluster;
     waiting = 0;
-    passed = 0;
     while ((int)fibers.size() < count) {
         fibers.emplace_back();
         fibers.back().stack = (char *)aligned_alloc(64, STACK);
     }
     warps.assign(count / 32, Warp{});
     for (int b = 0; b < cluster; b++) {
-        blocks[b] = {threads, 0, nullptr, {}};
+        blocks[b] = {threads, 0, nullptr};
         // exactly as many, so that a sanitizer sees a read beyond them
         if (bytes && posix_memalign((void **)&blocks[b].bytes, 128, bytes)) return false;
         if (bytes) memset(blocks[b].bytes, 0xc3, bytes);
@@ -250,7 +242,7 @@ static bool run_cluster(int threads, size_t bytes) {
         f.thread = (unsigned)(i % padded);
         f.block = (unsigned)(i / padded);
         f.copies.clear();
-        f.arrivals = f.waits = f.groups = 0;
+        f.groups = 0;
         turn[i] = order == 1 ? count - 1 - i : i;
         if (f.wait == DONE) continue;
         warps[i / 32].live |= 1u << i % 32;
@@ -283,9 +275,13 @@ static bool run_cluster(int threads, size_t bytes) {
                 go_on(b * padded, (b + 1) * padded, BLOCK);
                 progress = true;
             }
+        for (int i = 0; i < count; i++)
+            if (fibers[i].wait == PHASE && over(fibers[i])) {
+                fibers[i].wait = RUN;
+                progress = true;
+            }
         if (waiting && waiting == alive) {
             waiting = 0;
-            passed++;
             go_on(0, count, CLUSTER);
             progress = true;
         }
@@ -339,14 +335,21 @@ static Index block_index() { return {first.x + (unsigned)rank(), 0, 0}; }
 static inline void __syncthreads() { shim::block_sync(); }
 static inline unsigned truing_cluster_rank() { return (unsigned)shim::rank(); }
 static inline unsigned truing_cluster_size() { return (unsigned)shim::cluster; }
-static inline void truing_cluster_arrive() { shim::cluster_arrive(); }
-static inline void truing_cluster_wait() { shim::cluster_wait(); }
-static inline void truing_cluster_sync() {
-    shim::cluster_arrive();
-    shim::cluster_wait();
+static inline void truing_cluster_sync() { shim::cluster_sync(); }
+static inline void truing_phase_init(uint64_t *phase, unsigned arrivals) {
+    static_assert(sizeof(shim::Phase) == sizeof *phase, "");
+    *(shim::Phase *)phase = {0, (unsigned char)arrivals, (unsigned char)arrivals, 0};
 }
-static inline void truing_named_arrive(unsigned name, unsigned threads) { shim::named(name, threads, false); }
-static inline void truing_named_sync(unsigned name, unsigned threads) { shim::named(name, threads, true); }
+static inline void truing_phase_arrive(uint64_t *phase, unsigned bytes) { shim::phase_step((shim::Phase *)phase, 1, (int)bytes); }
+static inline void truing_phase_wait(uint64_t *phase, unsigned parity) { shim::phase_wait((shim::Phase *)phase, parity); }
+// In another block's shared memory what lies here in this one's.
+template <class T> static inline T *shim_peer(T *mine, unsigned rank) {
+    return (T *)((unsigned char *)mine - shim::blocks[shim::rank()].bytes + shim::blocks[shim::peer(rank)].bytes);
+}
+static inline void truing_send16(void *to, uint4 q, uint64_t *phase, unsigned rank) {
+    *(uint4 *)shim_peer(to, rank) = q;
+    shim::phase_step((shim::Phase *)shim_peer(phase, rank), 0, -16);
+}
 #define TRUING_SHARED(T, name, extents) \
     static T name##_of[shim::BLOCKS] extents; \
     auto &name = name##_of[shim::rank()]
