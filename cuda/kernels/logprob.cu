@@ -295,6 +295,12 @@ TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
     truing_exp_factors(d, entry, w, p);
     return w * p * truing_fma(c.c1, d, c.c0);
 }
+// The same where c1 is 0 and c0 is not: no gradient of an entropy.
+TRUING_FN float truing_scaled_at(const truing_columns &c, float x, truing_u32 entry) {
+    float d = x - c.m, w, p;
+    truing_exp_factors<true>(d, entry, w, p);
+    return w * p * c.c0;
+}
 // Of one column. All lanes call it.
 TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {
     if (t.kind == TRUING_PLAIN && !biased) return truing_at(c, z, entry);
@@ -304,7 +310,7 @@ TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, fl
 }
 // Of columns that start 16 bytes, as many as `vectors` hold: some are under way while others are worked on. The kind of the
 // transform is known here: a test in every column would cost as much as the gradient.
-template <class T, class G, int KIND, bool STAGED>
+template <class T, class G, int KIND, bool STAGED, bool SCALED>
 TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
     const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = STAGED ? 2 : 4;
     const truing_u32 lane = threadIdx.x & 31;
@@ -325,8 +331,11 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
             truing_u32 y[4 * PER / OUT];
 #pragma unroll
             for (int k = 0; k < PER; k += 2)
-                truing_vector<G>::put2(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry),
-                                       truing_dz(c, t, truing_vector<T>::get(w, k + 1), false, 0.0f, entry));
+            {
+                const float a = truing_vector<T>::get(w, k), b = truing_vector<T>::get(w, k + 1);
+                if (SCALED) truing_vector<G>::put2(y, k, truing_scaled_at(c, a, entry), truing_scaled_at(c, b, entry));
+                else truing_vector<G>::put2(y, k, truing_dz(c, t, a, false, 0.0f, entry), truing_dz(c, t, b, false, 0.0f, entry));
+            }
             if (s + 32 * i + lane < vectors) {
 #pragma unroll
                 for (int k = 0; k < PER / OUT; k++) {
@@ -362,8 +371,9 @@ TRUING_FN void truing_grad_of(const truing_logprob_args &a, const truing_columns
     truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
     if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
     if (vectors == 0) head = 0;
-    if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN, STAGED>(c, t, z + head, g + head, vectors, entry);
-    else truing_vectors<T, G, TRUING_SCALE, STAGED>(c, t, z + head, g + head, vectors, entry);
+    if (t.kind == TRUING_PLAIN && c.c1 == 0.0f && c.c0 != 0.0f) truing_vectors<T, G, TRUING_PLAIN, STAGED, true>(c, t, z + head, g + head, vectors, entry);
+    else if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN, STAGED, false>(c, t, z + head, g + head, vectors, entry);
+    else truing_vectors<T, G, TRUING_SCALE, STAGED, false>(c, t, z + head, g + head, vectors, entry);
     // what is left: the head and the tail, or everything
     const truing_u32 rest = live - vectors * PER;
 #pragma unroll 1
