@@ -215,12 +215,7 @@ fn planted_bugs_are_noticed() {
             "truing_phase_wait(&state.full[slot], turn);",
             "",
         ),
-        (
-            "nobody waits for the constants of a row",
-            "logprob.cu",
-            "truing_phase_wait(&state.ready[slot], turn);",
-            "",
-        ),
+        ("nobody waits for the constants of a row", "logprob.cu", "truing_phase_wait(&state.ready[slot], turn);", ""),
         (
             "a block of threads is sent to before it has begun",
             "logprob.cu",
@@ -539,6 +534,13 @@ impl Batch {
         mask[0] = 0;
         Batch { v, z, target, mask }
     }
+    /// Without its first rows.
+    fn behind(mut self, rows: usize) -> Batch {
+        self.z.drain(..rows * self.v);
+        self.target.drain(..rows);
+        self.mask.drain(..rows);
+        self
+    }
     /// The rows elsewhere in memory, NaN between them; nothing lies behind the last.
     fn laid_out(&self, kind: usize, layout: Layout) -> Data {
         let mut all = vec![NAN; layout.extent().unwrap()];
@@ -780,10 +782,12 @@ fn child_bits() {
             }
         }
     }
-    // few rows of many columns: a launch of clusters forward too
-    let (b, v) = (Batch::new(70001), 70001);
+    // rows that pass through clusters: gradients of many, figures and gradients of one
+    let (b, one) = (Batch::new(30001), Batch::new(70001).behind(2));
     for kind in 0..3 {
-        done += compare(&context, &b, &setups(v)[0], kind, Layout::contiguous(3, v), true);
+        let layout = [Layout::contiguous(ROWS, b.v), Layout::strided(ROWS, b.v, b.v + 5)][kind % 2];
+        done += compare(&context, &b, &setups(b.v)[if kind == 2 { 5 } else { 0 }], kind, layout, true);
+        done += compare(&context, &one, &setups(one.v)[0], kind, Layout::contiguous(1, one.v), true);
     }
     done += outside(&context);
     if mode() == Mode::Portable {

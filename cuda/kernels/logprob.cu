@@ -412,7 +412,6 @@ TRUING_GRAD(f16_f32, truing_f16, float)
 // 4. Whole rows, from compute capability 9.0 on.
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-#define TRUING_WHOLE_WARPS 17 // at most
 // Rows whose records may be under way at once. A block of threads is at most two rows ahead of a warp that merges: it waits
 // for the constants of the row before the one that it has reduced, which need the records of every other block of threads.
 #define TRUING_WHOLE_SLOTS 4
@@ -572,13 +571,14 @@ template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_arg
     if (threadIdx.x / 32 == a.share) truing_whole_merge(a, from, count, state);
     else truing_whole_work<T, G>(a, from, count, state, (unsigned char *)(&state + 1));
 }
-#define TRUING_WHOLE(name, T, G)                                                                                               \
-    extern "C" __global__ __launch_bounds__(32 * TRUING_WHOLE_WARPS, 1) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
+// WARPS: at most
+#define TRUING_WHOLE(name, T, G, WARPS)                                                                                        \
+    extern "C" __global__ __launch_bounds__(32 * WARPS, 1) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
         truing_whole<T, G>(a);                                                                                                 \
     }
-TRUING_WHOLE(f32, float, float)
-TRUING_WHOLE(bf16, truing_bf16, truing_bf16)
-TRUING_WHOLE(f16, truing_f16, truing_f16)
-TRUING_WHOLE(bf16_f32, truing_bf16, float)
-TRUING_WHOLE(f16_f32, truing_f16, float)
+TRUING_WHOLE(f32, float, float, 13)
+TRUING_WHOLE(bf16, truing_bf16, truing_bf16, 17)
+TRUING_WHOLE(f16, truing_f16, truing_f16, 17)
+TRUING_WHOLE(bf16_f32, truing_bf16, float, 17)
+TRUING_WHOLE(f16_f32, truing_f16, float, 17)
 #endif

@@ -307,9 +307,8 @@ const STATE: usize = SLOTS * (8 + 8 + PIECE + PARTS * PIECE);
 /// Rows and blocks of a row that these hold (`TRUING_WHOLE_SLOTS`, `TRUING_WHOLE_PARTS`).
 const SLOTS: usize = 4;
 const PARTS: usize = 128;
-/// Most blocks of threads of a cluster, warps of one of these (`TRUING_WHOLE_WARPS`), rows of one.
+/// Most blocks of threads of a cluster, and rows that it takes one behind the other.
 const CLUSTER: usize = 8;
-const WARPS_OF_A_SHARE: usize = 17;
 const RUN: usize = 32;
 /// Where and with what a call launches.
 struct Launch<'a> {
@@ -322,24 +321,26 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
-    /// How clusters take the rows in one launch, where that is possible and no slower; `grad`: the gradient's type.
+    /// How clusters take the rows in one launch, where that was measured to be faster (an H200, `cuda/gpu-check.md`): a
+    /// row or a few, and gradients of some 32000 columns; `grad`: the gradient's type.
     fn whole(&self, inputs: &Inputs, grad: Option<Dtype>) -> Option<Whole> {
-        let (rows, parts, size) = (self.problem.rows(), self.problem.vocab().div_ceil(BLOCK), inputs.logits.dtype.size());
-        let blocks = rows.saturating_mul(parts);
-        let few = blocks <= 64 * self.device.multiprocessors as usize;
-        if self.device.major < 9 || transformed(self.problem, inputs) || grad.is_none() && !few {
+        let (rows, parts, size) =
+            (self.problem.rows(), self.problem.vocab().div_ceil(BLOCK), inputs.logits.dtype.size());
+        if self.device.major < 9 || transformed(self.problem, inputs) || parts > PARTS {
             return None;
         }
-        // a warp for each block: at most 8 while they only wait, two rounds of them where arithmetic fills the time
-        let cluster = parts.div_ceil(if few || size == 4 { 8 } else { 16 });
-        let cluster = if cluster <= CLUSTER { cluster } else { CLUSTER };
+        let wide = parts.div_ceil(parts.div_ceil(CLUSTER).max(8));
+        let few = rows == 1 || rows.saturating_mul(wide) <= self.device.multiprocessors as usize;
+        let (cluster, run, buffers) = match (few, grad) {
+            (true, _) => (wide, 1, 1),
+            (false, Some(_)) if (13..=16).contains(&parts) => (if size == 4 { 2 } else { 1 }, RUN, 3),
+            _ => return None,
+        };
         let share = parts.div_ceil(cluster);
-        let run = if few { 1 } else { RUN };
-        let buffers = run.min(if grad.is_some() { 3 } else { 2 });
         let shared = STATE + buffers * share * (BLOCK * size + 16);
         let blocks = rows.div_ceil(run).checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
-        let fits = share < WARPS_OF_A_SHARE && parts <= PARTS && shared <= self.device.shared as usize;
-        fits.then(|| Whole {
+        let most = if size == 4 { 12 } else { 16 }; // warps that have a block, of the kernels' bounds
+        (share <= most && shared <= self.device.shared as usize).then(|| Whole {
             name: match (inputs.logits.dtype, grad.unwrap_or(inputs.logits.dtype)) {
                 (Dtype::F32, _) => c"truing_logprob_whole_f32",
                 (Dtype::Bf16, Dtype::F32) => c"truing_logprob_whole_bf16_f32",
@@ -364,7 +365,9 @@ impl Launch<'_> {
         let Whole { name, grid, share, run, buffers } = whole;
         let kernel = self.kernel(name)?;
         // SAFETY: the caller's promise.
-        unsafe { kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, run, buffers, ..*args }) }
+        unsafe {
+            kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, run, buffers, ..*args })
+        }
     }
     fn blocks(&self, inputs: &Inputs) -> Result<Kernel> {
         let transformed = transformed(self.problem, inputs);
