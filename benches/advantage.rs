@@ -9,7 +9,7 @@ use truing::core::advantage::{
 use truing::core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing::core::sequence::Segments;
 use truing::cpu::{Context, ContextOptions, advantage};
-use truing_benches::{Rounds, read, time};
+use truing_benches::{Arguments, Goal, Rounds, part, read, threads_word, time};
 
 struct Data {
     sequences: usize,
@@ -114,7 +114,8 @@ impl Data {
 }
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(9);
+    let Arguments { rounds, table } = Arguments::new(9);
+    part("advantages and returns, f32");
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     for (sequences, width) in [(64, 65536), (512, 8192), (64, 1024)] {
         let mut data = Data::new(sequences, width);
@@ -132,11 +133,15 @@ fn main() {
                     all.add(time(threads, || data.run(&c, *kind)), probe);
                 }
             }
-            println!("[{sequences}, {width}] {} threads {threads}, {rounds} rounds", c.isa().name());
             for ((name, kind), all) in KINDS.iter().zip(&all) {
-                println!("  {name:18} {}", all.report(data.bytes(*kind)));
+                let case = format!("{name}, {sequences} x {width}, {}", threads_word(threads));
+                let goal = if matches!(kind, Kind::Gae { .. }) { Goal::AtLeast(50.0) } else { Goal::None };
+                all.line(&case, "a read of as many bytes", goal, data.bytes(*kind));
             }
         }
+    }
+    if table {
+        return;
     }
     // groups: a million of eight
     let (groups, size) = (1usize << 20, 8);

@@ -1,6 +1,7 @@
 //! Divergences of two rows of logits: GB/s and share of the memory's own rate, measured in the same round; bytes are counted
 //! once. Forward against the better of a plain and a prefetching read of as many bytes, forward with the student's gradient
 //! against that and a copy of the student's. `cargo bench --bench divergence -- [rounds]`.
+use truing::core::Dtype;
 use truing::core::divergence::{Figures, Kind, Options, Problem};
 use truing::core::dtype::{Element, Float, bf16};
 use truing::core::logprob;
@@ -9,7 +10,7 @@ use truing::core::preference::Reduction;
 use truing::cpu::divergence::{Inputs, Totals, forward_fused};
 use truing::cpu::logprob::Grad;
 use truing::cpu::{Context, ContextOptions};
-use truing_benches::{Rounds, copy, read, time};
+use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of one side.
 const BYTES: usize = 48 << 20;
@@ -47,7 +48,6 @@ where
     for threads in [1, 2] {
         let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
         let c = Context::new(options).unwrap();
-        println!("{} [{n}, {v}] {} threads {threads}, {rounds} rounds", T::DTYPE, c.isa().name());
         for (kind, param) in KINDS {
             let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
             let options = Options { kind, param, reduction: Some(Reduction::Mean), ..Options::default() };
@@ -70,13 +70,21 @@ where
                 let place = MatrixMut::contiguous(&mut grad, n, v).unwrap().into();
                 all[1].add(run([Grad::Separate(views[0], place), Grad::Absent(views[1])], Some(1.0)), both);
             }
-            let name = kind.info().name;
-            println!("  {name:24} {}   with gradient {}", all[0].report(2 * bytes), all[1].report(3 * bytes));
+            let case = format!("{}, {}, V = {v}, {}", kind.info().name, T::DTYPE, threads_word(threads));
+            let goal = match kind {
+                Kind::ForwardKl | Kind::ReverseKl | Kind::Renyi | Kind::Hellinger2 => {
+                    Goal::AtLeast(if T::DTYPE == Dtype::F32 { 65.0 } else { 40.0 })
+                }
+                _ => Goal::None,
+            };
+            all[0].line(&case, "a read of both sides", goal, 2 * bytes);
+            all[1].line(&format!("{case}, with gradient"), "a read and a copy", Goal::None, 3 * bytes);
         }
     }
 }
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(7);
+    let Arguments { rounds, .. } = Arguments::new(7);
+    part("divergences of logits, portable");
     for v in [128256, 32000] {
         bench::<f32>(v, rounds);
         bench::<bf16>(v, rounds);

@@ -82,6 +82,54 @@ pub fn time(threads: usize, f: impl FnOnce()) -> f64 {
     }
 }
 
+/// Arguments of a benchmark: `[rounds] [--table]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments {
+    /// Rounds of each case.
+    pub rounds: usize,
+    /// Only the lines that `benches/report` collects, without criterion's statistics of single calls.
+    pub table: bool,
+}
+impl Arguments {
+    /// Of this process; `rounds` if it names none.
+    pub fn new(rounds: usize) -> Arguments {
+        Arguments {
+            rounds: std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(rounds),
+            table: std::env::args().any(|a| a == "--table"),
+        }
+    }
+}
+/// `1 thread`, `2 threads`.
+pub fn threads_word(threads: usize) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+/// What a figure is to reach.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// It or more.
+    AtLeast(f64),
+    /// It or less.
+    AtMost(f64),
+    /// Nothing is set.
+    None,
+}
+/// Begins a part of the table.
+pub fn part(title: &str) {
+    println!("== {title}");
+}
+/// Prints a line of the table that `benches/report` collects: median and quartiles of a figure beside its goal. `unit`: of
+/// figure and goal; `note`: what else is worth saying.
+pub fn line(case: &str, figures: &[f64], unit: &str, goal: Goal, note: &str) {
+    let mut x = figures.to_vec();
+    x.sort_by(f64::total_cmp);
+    let n = x.len();
+    let goal = match goal {
+        Goal::AtLeast(g) => format!(">= {g}"),
+        Goal::AtMost(g) => format!("<= {g}"),
+        Goal::None => String::new(),
+    };
+    println!("= {case} | {:.4} {:.4} {:.4} | {unit} | {goal} | {note}", x[n / 4], x[n / 2], x[n * 3 / 4]);
+}
 /// Seconds of rounds and the share of a probe of the same round.
 #[derive(Clone, Debug, Default)]
 pub struct Rounds {
@@ -92,18 +140,13 @@ impl Rounds {
     /// One round: seconds of the kernel and of the probe.
     pub fn add(&mut self, kernel: f64, probe: f64) {
         self.seconds.push(kernel);
-        self.shares.push(probe / kernel);
+        self.shares.push(100.0 * probe / kernel);
     }
-    /// `GB/s, share % (quartiles)`, medians.
-    pub fn report(&self, bytes: usize) -> String {
-        let sorted = |x: &[f64]| {
-            let mut x = x.to_vec();
-            x.sort_by(f64::total_cmp);
-            x
-        };
-        let (t, s) = (sorted(&self.seconds), sorted(&self.shares));
-        let n = s.len();
-        let [low, mid, high] = [s[n / 4], s[n / 2], s[n * 3 / 4]].map(|x| 100.0 * x);
-        format!("{:6.2} GB/s {mid:5.1} % ({low:.1} .. {high:.1})", bytes as f64 / t[n / 2] / 1e9)
+    /// Prints the share of the probe; `bytes`: of a call.
+    pub fn line(&self, case: &str, probe: &str, goal: Goal, bytes: usize) {
+        let mut t = self.seconds.clone();
+        t.sort_by(f64::total_cmp);
+        let rate = bytes as f64 / t[t.len() / 2] / 1e9;
+        line(case, &self.shares, &format!("% of {probe}"), goal, &format!("{rate:.1} GB/s"));
     }
 }

@@ -14,13 +14,15 @@ use truing::cpu::divergence::Totals;
 use truing::cpu::linear_divergence::{Asked, Fused, Head, Inputs, Teacher, forward, workspace};
 use truing::cpu::linear_logprob::Grads;
 use truing::cpu::{Context, gemm};
+use truing_benches::{Arguments, Goal, line, part};
 
 const N: usize = 512;
 const V: usize = 32000;
 const D: [usize; 2] = [1024, 2048];
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(3);
+    let Arguments { rounds, .. } = Arguments::new(3);
+    part("linear_divergence: teacher of 2048, student of 1024, 512 rows, portable, 1 thread");
     for narrow in [false, true] {
         case(narrow, rounds);
     }
@@ -93,7 +95,7 @@ fn case(narrow: bool, rounds: usize) {
                 done / t
             };
             let mut bytes = 0;
-            let mut results: Vec<(f64, f64)> = (0..rounds)
+            let results: Vec<(f64, f64)> = (0..rounds)
                 .map(|_| {
                     let before = peak();
                     let (t, b) = call(share, gradients);
@@ -101,18 +103,17 @@ fn case(narrow: bool, rounds: usize) {
                     (t * (before + peak()) / 2.0 / flops, t)
                 })
                 .collect();
-            results.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let (ratio, t) = results[rounds / 2];
-            println!(
-                "{} {N} rows, {} and {} x {V} {name}, {}, {what} workspace ({:.1} MB): {:.0} ms, {ratio:.2} [{:.2} {:.2}] x the floor in f32",
-                kind.info().name,
-                D[0],
-                D[1],
-                context.isa().name(),
-                bytes as f64 / 1e6,
-                t * 1e3,
-                results[0].0,
-                results[rounds - 1].0,
+            let ratios: Vec<f64> = results.iter().map(|r| r.0).collect();
+            let mut t: Vec<f64> = results.iter().map(|r| r.1 * 1e3).collect();
+            t.sort_by(f64::total_cmp);
+            let note = format!("{:.0} ms, {:.1} MB", t[rounds / 2], bytes as f64 / 1e6);
+            let goal = if gradients { Goal::AtMost(if narrow { 2.2 } else { 1.35 }) } else { Goal::None };
+            line(
+                &format!("{}, {what} workspace, {name}", kind.info().name),
+                &ratios,
+                "x the floor of its products in f32",
+                goal,
+                &note,
             );
         }
     }

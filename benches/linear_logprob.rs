@@ -10,12 +10,7 @@ use truing::core::logprob::{Figures, Options, Rows, STATS, TransformInputs, Upst
 use truing::core::matrix::{Floats, Matrix, MatrixMut};
 use truing::cpu::linear_logprob::{Grads, Inputs, backward, backward_workspace, forward, forward_workspace};
 use truing::cpu::{Context, gemm};
-use truing_benches::time;
-
-fn median(x: &mut [f64]) -> (f64, f64, f64) {
-    x.sort_by(f64::total_cmp);
-    (x[x.len() / 2], x[0], x[x.len() - 1])
-}
+use truing_benches::{Arguments, Goal, line, part, time};
 
 struct Data {
     n: usize,
@@ -131,7 +126,8 @@ impl<'a> Calls<'a> {
 }
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(5);
+    let Arguments { rounds, table } = Arguments::new(5);
+    part("fused linear log-prob, portable, 1 thread");
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     for (n, d, v) in [(512, 576, 49152), (512, 1024, 32000)] {
         let data = Data::new(n, d, v);
@@ -142,7 +138,7 @@ fn main() {
             let names = ["bare product", "forward logprob", "forward with stats", "backward (3 products)"];
             let mut shares = vec![vec![]; names.len()];
             let mut rates = vec![vec![]; names.len()];
-            let mut probes = vec![];
+            let mut bare = vec![];
             for _ in 0..rounds {
                 for i in 0..names.len() {
                     let probe = || {
@@ -159,21 +155,32 @@ fn main() {
                     });
                     let peak = (before + probe()) / 2.0;
                     let passes = if i == 3 { 3.0 } else { 1.0 };
-                    probes.push(peak / 1e9);
                     rates[i].push(passes * flops / t / 1e9);
-                    shares[i].push(passes * flops / t / peak);
+                    shares[i].push(100.0 * passes * flops / t / peak);
                 }
+                bare.push(rates[0][rates[0].len() - 1] / rates[1][rates[1].len() - 1]);
             }
-            let (p, lo, hi) = median(&mut probes);
-            println!("{n}x{d}x{v} {dtype} {}: probe {p:.0} GFLOP/s [{lo:.0} {hi:.0}], {rounds} rounds", isa.name());
-            let bare = median(&mut rates[0].clone()).0;
+            let narrow = dtype == Dtype::Bf16;
             for i in 0..names.len() {
-                let (rate, (s, lo, hi)) = (median(&mut rates[i]).0, median(&mut shares[i]));
-                println!(
-                    "  {:22} {rate:6.1} GFLOP/s  {s:.3} [{lo:.3} {hi:.3}] of the probe  {:.2} x bare",
-                    names[i],
-                    bare / rate
+                let goal = match i {
+                    0 => Goal::None,
+                    3 => Goal::AtLeast(75.0),
+                    _ => Goal::AtLeast(if narrow { 80.0 } else { 85.0 }),
+                };
+                rates[i].sort_by(f64::total_cmp);
+                let note = format!("{:.0} GFLOP/s", rates[i][rounds / 2]);
+                line(
+                    &format!("{}, {n} x {d} x {v} {dtype}", names[i]),
+                    &shares[i],
+                    "% of the multiply-add probe",
+                    goal,
+                    &note,
                 );
+            }
+            let case = format!("forward logprob beside the bare product, {n} x {d} x {v} {dtype}");
+            line(&case, &bare, "x its time", Goal::AtMost(1.03), "");
+            if table {
+                continue;
             }
             let mut group = criterion.benchmark_group(format!("{n}x{d}x{v} {dtype}"));
             group.throughput(Throughput::Elements(flops as u64)).measurement_time(Duration::from_secs(5));

@@ -16,11 +16,13 @@ use truing::core::preference::{Items, Term};
 use truing::core::sequence::Segments;
 use truing::cpu::linear_logprob::Grads;
 use truing::cpu::{Context, ContextOptions, gemm, linear_policy, linear_preference};
+use truing_benches::{Arguments, Goal, line, part};
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(3);
+    let arguments = Arguments::new(3);
+    part("linear_policy: ppo_clip + k3, 4 x 128 tokens, portable, 1 thread");
     for narrow in [false, true] {
-        case([512, 1024, 32000], narrow, rounds);
+        case([512, 1024, 32000], narrow, arguments);
     }
     memory([512, 1024, 32000]);
 }
@@ -83,7 +85,7 @@ fn memory(shape: [usize; 3]) {
         }
     }
 }
-fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
+fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, Arguments { rounds, table }: Arguments) {
     let mut state = 1u64;
     let mut make = |len: usize, size: f32| -> Vec<f32> {
         (0..len)
@@ -157,23 +159,28 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, rounds: usize) {
         println!("{name}: the first call took {} kB beyond inputs, outputs and workspace", after - before);
     }
     for (what, bytes) in [("minimum", need.minimum), ("preferred", need.preferred)] {
-        let mut results: Vec<(f64, f64)> = (0..rounds)
+        let results: Vec<(f64, f64)> = (0..rounds)
             .map(|_| {
                 let before = rate();
                 let t = truing_benches::time(1, || call(bytes));
                 (t * (before + rate()) / 2.0 / flops, t)
             })
             .collect();
-        results.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (ratio, t) = results[rounds / 2];
-        println!(
-            "4 x 128 tokens, {d} x {v} {name}, {}, {what} workspace ({:.1} MB): {:.0} ms, {ratio:.2} [{:.2} {:.2}] x the floor of three products in f32",
-            context.isa().name(),
-            bytes as f64 / 1e6,
-            t * 1e3,
-            results[0].0,
-            results[rounds - 1].0,
+        let ratios: Vec<f64> = results.iter().map(|r| r.0).collect();
+        let mut t: Vec<f64> = results.iter().map(|r| r.1 * 1e3).collect();
+        t.sort_by(f64::total_cmp);
+        let note = format!("{:.0} ms, {:.1} MB", t[rounds / 2], bytes as f64 / 1e6);
+        let goal = Goal::AtMost(if narrow { 2.2 } else { 1.35 });
+        line(
+            &format!("{what} workspace, {d} x {v} {name}"),
+            &ratios,
+            "x the floor of three products in f32",
+            goal,
+            &note,
         );
+    }
+    if table {
+        return;
     }
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     let mut group = criterion.benchmark_group(format!("linear_policy {d}x{v} {name}"));

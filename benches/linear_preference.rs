@@ -12,14 +12,16 @@ use truing::core::preference::{self, Items, Term};
 use truing::core::sequence::Segments;
 use truing::cpu::linear_logprob::Grads;
 use truing::cpu::{Context, gemm, linear_preference};
+use truing_benches::{Arguments, Goal, line, part};
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(3);
+    let arguments = Arguments::new(3);
+    part("linear_preference: dpo, 4 x 128 tokens, portable, 1 thread");
     for shape in [[512, 576, 49152], [512, 1024, 32000]] {
-        case(shape, rounds);
+        case(shape, arguments);
     }
 }
-fn case(shape @ [n, d, v]: [usize; 3], rounds: usize) {
+fn case(shape @ [n, d, v]: [usize; 3], Arguments { rounds, table }: Arguments) {
     let mut state = 1u64;
     let mut make = |len: usize, size: f32| -> Vec<f32> {
         (0..len)
@@ -70,23 +72,22 @@ fn case(shape @ [n, d, v]: [usize; 3], rounds: usize) {
     };
     call(need.preferred);
     for (name, bytes) in [("minimum", need.minimum), ("preferred", need.preferred)] {
-        let mut results: Vec<(f64, f64)> = (0..rounds)
+        let results: Vec<(f64, f64)> = (0..rounds)
             .map(|_| {
                 let before = peak();
                 let t = truing_benches::time(1, || call(bytes));
                 (t * (before + peak()) / 2.0 / flops, t)
             })
             .collect();
-        results.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (ratio, t) = results[rounds / 2];
-        println!(
-            "4 x 128 tokens, {d} x {v} f32, {}, {name} workspace ({:.1} MB): {:.0} ms, {ratio:.2} [{:.2} {:.2}] x the floor of three products",
-            context.isa().name(),
-            bytes as f64 / 1e6,
-            t * 1e3,
-            results[0].0,
-            results[rounds - 1].0,
-        );
+        let ratios: Vec<f64> = results.iter().map(|r| r.0).collect();
+        let mut t: Vec<f64> = results.iter().map(|r| r.1 * 1e3).collect();
+        t.sort_by(f64::total_cmp);
+        let note = format!("{:.0} ms, {:.1} MB", t[rounds / 2], bytes as f64 / 1e6);
+        let goal = Goal::AtMost(1.35);
+        line(&format!("{name} workspace, {d} x {v} f32"), &ratios, "x the floor of three products in f32", goal, &note);
+    }
+    if table {
+        return;
     }
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     let mut group = criterion.benchmark_group(format!("linear_preference {d}x{v}"));

@@ -1,15 +1,16 @@
 //! Log-prob of logits: GB/s and share of the memory's own rate, measured in the same round. Forward against the better of
 //! a plain and a prefetching read of the same buffer, what writes a gradient against a copy of the same bytes.
-//! `cargo bench --bench logprob -- [rounds]`. Buffers stand on whatever pages the system gives.
+//! `cargo bench --bench logprob -- [rounds] [--table]`. Buffers stand on whatever pages the system gives.
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
+use truing::core::Dtype;
 use truing::core::dtype::{Element, Float, bf16, f16};
 use truing::core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, TransformInputs, Upstream};
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::row_loss::{Reduction, RowLoss};
 use truing::cpu::logprob::{BackwardInputs, Fused, Grad, Inputs, Totals, backward, forward, forward_fused};
 use truing::cpu::{Context, ContextOptions};
-use truing_benches::{Rounds, copy, read, time};
+use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of the logits: several times the last-level cache's share of a core.
 const BYTES: usize = 96 << 20;
@@ -102,7 +103,7 @@ impl Data {
     }
 }
 
-fn bench<T: Element + Float>(criterion: &mut Criterion, v: usize, rounds: usize)
+fn bench<T: Element + Float>(criterion: &mut Criterion, v: usize, Arguments { rounds, table }: Arguments)
 where
     for<'a> Floats<'a>: From<Matrix<'a, T>>,
     for<'a> FloatsMut<'a>: From<MatrixMut<'a, T>>,
@@ -153,11 +154,28 @@ where
                 all.add(seconds, probe);
             }
         }
-        println!("{} [{n}, {v}] {} threads {threads}, {rounds} rounds", T::DTYPE, c.isa().name());
         for ((name, kind), all) in KINDS.iter().zip(&all) {
-            let traffic = if matches!(kind, Kind::Backward | Kind::InPlace | Kind::Fused) { 2 } else { 1 };
-            println!("  {name:22} {}", all.report(traffic * bytes));
+            let narrow = T::DTYPE != Dtype::F32;
+            let goal = match kind {
+                Kind::Logprob | Kind::Backward | Kind::InPlace => Goal::AtLeast(if narrow { 60.0 } else { 90.0 }),
+                // 1.1 and 1.25 times the time of the log-prob alone
+                Kind::Everything => Goal::AtLeast(if narrow { 48.0 } else { 82.0 }),
+                _ => Goal::None,
+            };
+            let (probe, traffic) = match kind {
+                Kind::Backward | Kind::InPlace | Kind::Fused => ("a copy", 2),
+                _ => ("a read", 1),
+            };
+            all.line(
+                &format!("{name}, {}, V = {v}, {}", T::DTYPE, threads_word(threads)),
+                probe,
+                goal,
+                traffic * bytes,
+            );
         }
+    }
+    if table {
+        return;
     }
     let c = Context::default();
     let mut group = criterion.benchmark_group(format!("logprob {} {v}", T::DTYPE));
@@ -179,11 +197,12 @@ fn bytes_of_mut<T: Element>(x: &mut [T]) -> &mut [u32] {
 }
 
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(9);
+    let arguments = Arguments::new(9);
+    part("log-prob of logits, portable");
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     for v in [128256, 32000] {
-        bench::<f32>(&mut criterion, v, rounds);
-        bench::<bf16>(&mut criterion, v, rounds);
+        bench::<f32>(&mut criterion, v, arguments);
+        bench::<bf16>(&mut criterion, v, arguments);
     }
-    bench::<f16>(&mut criterion, 32000, rounds);
+    bench::<f16>(&mut criterion, 32000, arguments);
 }

@@ -6,6 +6,7 @@ use truing::core::catalog::{Kind, find};
 use truing::core::matrix::{Floats, Matrix, MatrixMut};
 use truing::core::preference::{Inputs, Items, Options, Outputs, Problem, Term};
 use truing::cpu::{Context, ContextOptions, Isa, preference};
+use truing_benches::{Arguments, Goal, line, part};
 
 struct Data {
     scores: Vec<f64>,
@@ -60,7 +61,8 @@ impl Data {
 
 fn main() {
     const CALLS: usize = 200;
-    let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(15);
+    let Arguments { rounds, table } = Arguments::new(15);
+    part("preference losses, 4096 pairs, 1 thread");
     let mut criterion = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(10));
     let pairs = 4096;
     let mut data = Data::new(pairs);
@@ -70,18 +72,14 @@ fn main() {
         group.throughput(Throughput::Elements(pairs as u64)).measurement_time(Duration::from_millis(300));
         for (name, all) in [("dpo", false), ("dpo", true), ("simpo", false)] {
             let what = format!("{name}, {}", if all { "losses and rewards too" } else { "loss and gradient" });
-            let mut t: Vec<f64> = (0..rounds)
+            let us: Vec<f64> = (0..rounds)
                 .map(|_| truing_benches::time(1, || (0..CALLS).for_each(|_| data.call(&context, name, all))))
+                .map(|t| t / CALLS as f64 * 1e6)
                 .collect();
-            t.sort_by(f64::total_cmp);
-            let us = |t: f64| t / CALLS as f64 * 1e6;
-            println!(
-                "{:8} {what:32} {:7.1} us ({:.1} .. {:.1})",
-                isa.name(),
-                us(t[rounds / 2]),
-                us(t[0]),
-                us(t[rounds - 1])
-            );
+            line(&format!("{what}, {}", isa.name()), &us, "us", Goal::None, "");
+            if table {
+                continue;
+            }
             group.bench_function(BenchmarkId::from_parameter(what), |b| b.iter(|| data.call(&context, name, all)));
         }
         group.finish();

@@ -28,28 +28,27 @@ fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
 }
 
-/// Builds the library with cargo and returns its `.so` and `.a`.
-fn build(options: &[&str]) -> (PathBuf, PathBuf) {
+/// Builds with cargo in the profile of these tests, where everything lies ready, and returns the files of these names.
+fn build<const N: usize>(what: &[&str], names: [&str; N]) -> [PathBuf; N] {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args(["build", "--quiet", "--package", "truing-ffi", "--lib", "--message-format=json"]);
-    let out = cargo.args(options).output().unwrap();
+    cargo.current_dir(root()).args(["build", "--quiet", "--message-format=json", "--package"]).args(what);
+    let out = cargo.args(truing_tests::cargo_profile()).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
-    let file = |end: &str| {
-        let name = text.split('"').find(|w| w.ends_with(&format!("libtruing_ffi.{end}")));
-        PathBuf::from(name.unwrap_or_else(|| panic!("cargo names no .{end}: {text}")))
-    };
-    (file("so"), file("a"))
+    names.map(|name| {
+        let file = text.split('"').find(|w| w.ends_with(name));
+        PathBuf::from(file.unwrap_or_else(|| panic!("cargo names no {name}: {text}")))
+    })
 }
-/// The library in the profile of these tests.
-fn library() -> &'static (PathBuf, PathBuf) {
-    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    BUILT.get_or_init(|| build(if cfg!(debug_assertions) { &[] } else { &["--release"] }))
+/// The library, shared and static.
+fn library() -> &'static [PathBuf; 2] {
+    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["truing-ffi", "--lib"], ["libtruing_ffi.so", "libtruing_ffi.a"]))
 }
 
 /// Compiles `tests/c/<source>` to a program of its own name and links it, `shared` or static.
 fn compile(name: &str, source: &str, compiler: &str, standard: &str, shared: bool) -> PathBuf {
-    let (so, a) = library();
+    let [so, a] = library();
     let program = folder().join(name);
     let mut command = Command::new(compiler);
     command.arg(format!("-std={standard}")).args(["-O1", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]);
@@ -103,7 +102,7 @@ fn exported_symbols() {
         println!("SKIPPED 1: nm is not installed, the exported symbols are not compared");
         return;
     }
-    let out = Command::new("nm").args(["-D", "--defined-only"]).arg(&library().0).output().unwrap();
+    let out = Command::new("nm").args(["-D", "--defined-only"]).arg(&library()[0]).output().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
     let mut symbols: Vec<&str> = text.lines().filter_map(|l| l.split_whitespace().last()).collect();
     symbols.sort();
@@ -134,19 +133,19 @@ fn script(python: &Path, name: &str, library: &Path) {
 #[test]
 fn python_client() {
     let Some(python) = python() else { return };
-    script(&python, "client.py", &library().0);
+    script(&python, "client.py", &library()[0]);
 }
 
 #[test]
 fn python_fields() {
     let Some(python) = python() else { return };
-    script(&python, "fields.py", &library().0);
+    script(&python, "fields.py", &library()[0]);
 }
 
 #[test]
 fn python_gradcheck() {
     let Some(python) = python() else { return };
-    script(&python, "gradcheck.py", &library().0);
+    script(&python, "gradcheck.py", &library()[0]);
 }
 
 /// The losses and advantages of TRL, where it is installed: in the Python of the tests, or in the one that
@@ -155,18 +154,14 @@ fn python_gradcheck() {
 fn python_trainers() {
     let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
     for name in ["trainers.py", "trl_advantages.py", "trl_policy.py"] {
-        script(&python, name, &library().0);
+        script(&python, name, &library()[0]);
     }
 }
 
-/// Needs a library of its own, with the function that panics.
+/// Needs a library of its own, with a function that panics (`panic.rs`).
 #[test]
 fn panics_stop_at_the_boundary() {
-    let target = folder().join("test-panic");
-    // Only the boundary is looked at, so the kernels are built fast, not fast to run.
-    let quick = ["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"];
-    let (so, _) =
-        build(&[&["--features", "test-panic", "--target-dir", target.to_str().unwrap()][..], &quick].concat());
+    let [so] = build(&["truing-tests", "--example", "panic"], ["libpanic.so"]);
     let source = folder().join("panic.c");
     fs::write(
         &source,

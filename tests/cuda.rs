@@ -4,9 +4,11 @@
 //!
 //! The stand-ins must be found before the process starts: each test runs this program again, as a child.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::OnceLock;
 use truing_core::catalog::{self, Kind};
 use truing_core::logprob::{self as spec, Options, Problem, Rows, STATS, Transform, TransformInputs};
 use truing_core::matrix::{Ints, Layout, Mask, Matrix, MatrixMut};
@@ -58,10 +60,12 @@ const FLAGS: [&str; 9] = [
     "-Wno-unused-function",
 ];
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-const BOUNDS: [&str; 3] = ["-O1", "-fsanitize=address", "-DTRUING_FEW_FORMS"];
+const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
+/// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
+const FAMILIES: [&str; 5] = ["logprob", "sequence", "preference", "policy", "divergence"];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
-fn build(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[&str]) {
-    let ok = Command::new("g++")
+fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
+    Command::new("g++")
         .args(FLAGS)
         .args(flags)
         .arg(format!("-Wl,-soname,{name}"))
@@ -69,9 +73,45 @@ fn build(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[&str]) {
         .arg(dir.join(name))
         .arg(root().join("tests/cuda").join(source))
         .arg("-ldl")
-        .status()
-        .expect("g++");
-    assert!(ok.success(), "{source} does not compile");
+        .spawn()
+        .expect("g++")
+}
+fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_forms: bool) -> Child {
+    let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
+    let few_forms = few_forms && family == "divergence";
+    flags.extend([
+        format!("-DTRUING_PART=<{family}.{}>", if few_forms { "cuh" } else { "cu" }),
+        format!("-DTRUING_FAMILY={family}"),
+    ]);
+    flags.extend(few_forms.then(|| "-DTRUING_FEW_FORMS".to_string()));
+    compile(dir, "standin.cpp", &format!("standin_{family}.so"), kernels, &flags)
+}
+fn done(compilers: impl IntoIterator<Item = Child>) {
+    // all of them end before one of them is looked at
+    let ends: Vec<_> = compilers.into_iter().map(|mut c| c.wait().unwrap()).collect();
+    assert!(ends.iter().all(|e| e.success()), "a stand-in does not compile, see above");
+}
+/// The stand-ins of the driver and of NVRTC.
+fn build_hosts(dir: &Path) {
+    let quick = ["-O0".to_string()];
+    done(
+        [("standin.cpp", "libcuda.so.1"), ("nvrtc.cpp", "libnvrtc.so.12")]
+            .map(|(source, name)| compile(dir, source, name, &kernels(), &quick)),
+    );
+}
+fn build_all(dir: &Path, flags: &[&str], few_forms: bool) {
+    build_hosts(dir);
+    done(FAMILIES.map(|family| compile_family(dir, family, &kernels(), flags, few_forms)));
+}
+/// Everything as it is, optimised; built once for all tests.
+fn optimised() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cuda-standin");
+        std::fs::create_dir_all(&dir).unwrap();
+        build_all(&dir, &["-O2"], false);
+        dir
+    })
 }
 fn kernels() -> PathBuf {
     root().join("cuda/kernels")
@@ -84,10 +124,6 @@ fn texts() -> Vec<String> {
         files.map(|f| format!("{folder}{}", f.file_name().to_str().unwrap())).collect::<Vec<_>>()
     };
     [names(""), names("generated/")].concat()
-}
-fn build_both(dir: &Path, kernels: &Path, flags: &[&str]) {
-    build(dir, "standin.cpp", "libcuda.so.1", kernels, flags);
-    build(dir, "nvrtc.cpp", "libnvrtc.so.12", kernels, &["-O0"]);
 }
 /// Runs one of the ignored tests below with the stand-ins in `dir`: whether it passed, and what it said.
 fn child(dir: &Path, test: &str, vars: &[(&str, &str)]) -> (bool, String) {
@@ -119,13 +155,12 @@ const BITS: [&str; 2] = ["child_bits", "child_divergence"];
 
 #[test]
 fn kernels_give_the_bits_of_the_cpu() {
-    let dir = Folder::new("bits");
-    build_both(&dir.0, &kernels(), &["-O2"]);
+    let dir = optimised();
     let mut all = 0;
     // a shuffled order, in which copies are late too, takes every case
     for (order, cases) in [("7", "all"), ("0", "few"), ("1", "few")] {
         for test in BITS {
-            let (ok, said) = child(&dir.0, test, &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
+            let (ok, said) = child(dir, test, &[("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", cases)]);
             assert!(ok, "{test}, order {order}:\n{said}");
             all += counted(&said, "values compared");
         }
@@ -133,7 +168,7 @@ fn kernels_give_the_bits_of_the_cpu() {
     println!("{all} values on the stand-in device equal the CPU's, in 3 orders of threads");
     assert!(all > 200_000_000);
     let dir = Folder::new("fast");
-    build_both(&dir.0, &kernels(), &["-O2", "-DTRUING_FAST"]);
+    build_all(&dir.0, &["-O2", "-DTRUING_FAST"], false);
     let vars = [("TRUING_STANDIN_ORDER", "7"), ("TRUING_CASES", "few"), ("TRUING_FAST", "1")];
     let mut near = 0;
     for test in BITS {
@@ -152,13 +187,18 @@ fn kernels_pass_the_sanitizers() {
         return;
     };
     let dir = Folder::new("sanitizers");
-    build_both(&dir.0, &kernels(), &SANITIZED);
+    build_all(&dir.0, &SANITIZED, false);
     let vars = [("TRUING_STANDIN_ORDER", "3"), ("TRUING_CASES", "fewest"), ("LD_PRELOAD", &*library), QUIET];
     for test in BITS {
         let (ok, said) = child(&dir.0, test, &vars);
         assert!(ok, "{said}");
         println!("{test}: {} values compared under the sanitizers", counted(&said, "values compared"));
     }
+}
+
+/// The child that runs a family's cases for a planted bug.
+fn cases_of(family: &str) -> &'static str {
+    if family == "divergence" { "child_few_forms" } else { "child_bits" }
 }
 
 /// Bugs of the kind that only a GPU would show, and then not always.
@@ -257,9 +297,28 @@ fn planted_bugs_are_noticed() {
     ];
     let library = sanitizer();
     let mut noticed = 0;
-    // what is not planted passes
-    for (what, file, from, to) in [("nothing", "", "", "")].into_iter().chain(bugs) {
+    let sound = Folder::new("sound");
+    build_hosts(&sound.0);
+    // the family whose cases show it; no other one is compiled or compared
+    let family_of = |file: &'static str| match file {
+        "reduce.cuh" | "logits.cuh" => "logprob",
+        "segments.cuh" => "sequence",
+        _ => file.split('.').next().unwrap(),
+    };
+    // without a bug the same cases pass
+    let families: BTreeSet<&str> = bugs.iter().map(|(_, file, ..)| family_of(file)).collect();
+    done(families.iter().map(|family| compile_family(&sound.0, family, &kernels(), &["-O1"], true)));
+    for family in families {
+        let vars = [("TRUING_STANDIN_ORDER", "7"), ("TRUING_CASES", "fewest"), ("TRUING_ONLY", family)];
+        let (ok, said) = child(&sound.0, cases_of(family), &vars);
+        assert!(ok, "{family} without a bug:\n{said}");
+    }
+    for (what, file, from, to) in bugs {
+        let family = family_of(file);
         let dir = Folder::new("planted");
+        for host in ["libcuda.so.1", "libnvrtc.so.12"] {
+            std::fs::copy(sound.0.join(host), dir.0.join(host)).unwrap();
+        }
         let own = dir.0.join("kernels");
         std::fs::create_dir_all(own.join("generated")).unwrap();
         for name in texts() {
@@ -274,24 +333,20 @@ fn planted_bugs_are_noticed() {
             println!("1 bug skipped, g++ has no libasan: {what}");
             continue;
         }
-        build_both(&dir.0, &own, if bounds { &BOUNDS } else { &["-O1", "-DTRUING_FEW_FORMS"] });
+        let flags = if bounds { &BOUNDS[..] } else { &["-O1"] };
+        done([compile_family(&dir.0, family, &own, flags, true)]);
         let mut seen = None;
         for order in ["0", "1", "7"] {
-            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "planted")];
+            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "fewest"), ("TRUING_ONLY", family)];
             if let (true, Some(library)) = (bounds, &library) {
                 vars.extend([("LD_PRELOAD", &**library), QUIET]);
             }
-            let (ok, said) =
-                child(&dir.0, if file == "divergence.cuh" { "child_few_forms" } else { "child_bits" }, &vars);
+            let (ok, said) = child(&dir.0, cases_of(family), &vars);
             if !ok {
-                assert!(!file.is_empty(), "{said}");
                 assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
                 seen = Some(order);
                 break;
             }
-        }
-        if file.is_empty() {
-            continue;
         }
         println!("noticed in order {}: {what}", seen.unwrap_or_else(|| panic!("not noticed: {what}")));
         noticed += 1;
@@ -301,26 +356,25 @@ fn planted_bugs_are_noticed() {
 
 #[test]
 fn host_path() {
-    let dir = Folder::new("host");
-    build_both(&dir.0, &kernels(), &["-O2"]);
-    let (ok, said) = child(&dir.0, "child_host", &[]);
+    let dir = optimised();
+    let (ok, said) = child(dir, "child_host", &[]);
     assert!(ok, "{said}");
     // a driver that cannot start, no driver at all, a device that is newer than the compiler
-    let (ok, said) = child(&dir.0, "child_refused", &[("TRUING_STANDIN_BROKEN", "1")]);
+    let (ok, said) = child(dir, "child_refused", &[("TRUING_STANDIN_BROKEN", "1")]);
     assert!(ok, "{said}");
-    let (ok, said) = child(&dir.0, "child_newer", &[("TRUING_STANDIN_NEWER", "1")]);
+    let (ok, said) = child(dir, "child_newer", &[("TRUING_STANDIN_NEWER", "1")]);
     assert!(ok, "{said}");
     // the same comparisons with device memory apart from the host's, and the program that times
     let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
     for test in ["child_bits", "child_divergence", "child_sanitized", "child_times"] {
-        let (ok, said) = child(&dir.0, test, &vars);
+        let (ok, said) = child(dir, test, &vars);
         assert!(ok, "{said}");
     }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
     println!("8 children passed");
-    python_client(&dir.0);
+    python_client(dir);
 }
 /// The Python package on arrays of the stand-in device.
 fn python_client(dir: &Path) {
@@ -330,7 +384,7 @@ fn python_client(dir: &Path) {
     };
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["build", "--quiet", "--package", "truing-ffi", "--lib", "--message-format=json"]);
-    let out = cargo.args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] }).output().unwrap();
+    let out = cargo.args(truing_tests::cargo_profile()).output().unwrap();
     let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
     let library = said.split('"').find(|w| w.ends_with("libtruing_ffi.so")).unwrap_or_else(|| panic!("{said}"));
     let out = Command::new(python)
@@ -761,12 +815,15 @@ fn compare(context: &Context, b: &Batch, setup: &Setup, kind: usize, layout: Lay
 #[ignore = "a child of the tests above"]
 fn child_bits() {
     let cases = std::env::var("TRUING_CASES").unwrap();
-    let (few, fewest) = (cases != "all", ["fewest", "planted"].contains(&&*cases));
+    let (few, fewest) = (cases != "all", cases == "fewest");
+    // a planted bug takes the cases of its own family
+    let only = std::env::var("TRUING_ONLY").ok();
+    let of = |family: &str| only.as_ref().is_none_or(|only| only == family);
     memory::start();
     let context = context();
     let sizes: &[usize] = if few { &[1, 17, 2049, 5000, 70001] } else { &[1, 15, 17, 2047, 2048, 2049, 5000, 128256] };
     let mut done = 0;
-    for &v in sizes {
+    for &v in sizes.iter().filter(|_| of("logprob")) {
         let b = Batch::new(v);
         let layouts =
             [Layout::contiguous(ROWS, v), Layout::strided(ROWS, v, v + 5), Layout::batched(3, 5, v, 6 * v, v)];
@@ -777,23 +834,32 @@ fn child_bits() {
                     if (few || v > 10_000) && (s + kind) % 3 != l || (fewest || v > 50_000) && ![0, 7].contains(&s) {
                         continue;
                     }
+                    // what is large in the fewest is there for its many parts, whatever the dtype
+                    if fewest && v > 50_000 && kind != s % 3 {
+                        continue;
+                    }
                     done += compare(&context, &b, setup, kind, layout, few || v > 10_000);
                 }
             }
         }
     }
-    // rows that pass through clusters: gradients of many, figures and gradients of one
-    let (b, one) = (Batch::new(30001), Batch::new(70001).behind(2));
-    for kind in 0..3 {
-        let layout = [Layout::contiguous(ROWS, b.v), Layout::strided(ROWS, b.v, b.v + 5)][kind % 2];
-        done += compare(&context, &b, &setups(b.v)[if kind == 2 { 5 } else { 0 }], kind, layout, true);
-        done += compare(&context, &one, &setups(one.v)[0], kind, Layout::contiguous(1, one.v), true);
+    if of("logprob") {
+        // rows that pass through clusters: gradients of many, figures and gradients of one
+        let (b, one) = (Batch::new(30001), Batch::new(70001).behind(2));
+        for kind in 0..3 {
+            let layout = [Layout::contiguous(ROWS, b.v), Layout::strided(ROWS, b.v, b.v + 5)][kind % 2];
+            done += compare(&context, &b, &setups(b.v)[if kind == 2 { 5 } else { 0 }], kind, layout, true);
+            done += compare(&context, &one, &setups(one.v)[0], kind, Layout::contiguous(1, one.v), true);
+        }
+        done += outside(&context);
     }
-    done += outside(&context);
     if mode() == Mode::Portable {
-        done += sequences(&context) + preference::all(&context) + policy::all(&context);
-        // beside a planted bug not every divergence is there
-        done += if cases == "planted" { 0 } else { abi::all() };
+        let families: [(&str, fn(&Context) -> usize); 3] =
+            [("sequence", sequences), ("preference", preference::all), ("policy", policy::all)];
+        done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
+        if only.is_none() {
+            done += abi::all();
+        }
     }
     println!("{done} values compared");
 }

@@ -339,3 +339,11 @@ impl RowOut {
         cut!(logprob lse max argmax entropy log_sum_sq is_top1 status)
     }
 }
+
+/// What makes cargo build in the profile of the running test, where the kernels are built already.
+pub fn cargo_profile() -> [String; 2] {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(|deps| deps.parent()).and_then(|profile| profile.file_name()).unwrap();
+    let folder = folder.to_str().unwrap();
+    ["--profile".to_string(), if folder == "debug" { "dev" } else { folder }.to_string()]
+}

@@ -1473,7 +1473,7 @@ fn joint_block<S: Sixteen>(
 }
 /// The first column with the value `m`.
 #[inline(never)]
-fn column_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]], m: f32) -> usize {
+fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
     s.enter(
         #[inline(always)]
         || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
@@ -1600,20 +1600,20 @@ impl<S: Sixteen> Adding<S> {
         }
     }
     #[inline(always)]
-    fn finish<T: Cell, F: Formula>(self, s: S) -> Sums {
+    fn finish<F: Formula>(self, s: S) -> Sums {
         let mut out = Sums::EMPTY;
         for i in 0..F::SUMS {
-            out.value[i] = T::sum(s, self.0[i]);
+            out.value[i] = f32::sum(s, self.0[i]);
         }
-        out.delta = T::sum(s, self.0[5]);
-        out.moments = [T::sum(s, self.0[6]), T::sum(s, self.0[7])];
+        out.delta = f32::sum(s, self.0[5]);
+        out.moments = [f32::sum(s, self.0[6]), f32::sum(s, self.0[7])];
         out
     }
 }
 /// Two chunks.
 #[inline(always)]
-fn four_of<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
-    let ([a, b], [c, d]) = (T::take(s, &x[0]), T::take(s, &x[1]));
+fn four_of<S: Sixteen>(s: S, x: &[[f32; 32]]) -> [V<S>; 4] {
+    let ([a, b], [c, d]) = (f32::take(s, &x[0]), f32::take(s, &x[1]));
     [a, b, c, d]
 }
 /// [`formula::sums`].
@@ -1639,7 +1639,7 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], p
                 ask(q, b.ahead);
                 sums.add::<F, 2>(k, &columns(s, k, [f32::take(s, p), f32::take(s, q)]), pass);
             }
-            sums.finish::<f32, F>(s)
+            sums.finish::<F>(s)
         },
     )
 }
@@ -1673,7 +1673,7 @@ fn chain_block<S: Sixteen, F: Formula>(
                 let e = [Several(f32::take(s, &ea[i])), Several(f32::take(s, &eb[i]))];
                 sums.add::<F, 2>(k, &k.column([Several(f32::take(s, p)), Several(f32::take(s, q))], e), pass);
             }
-            sums.finish::<f32, F>(s)
+            sums.finish::<F>(s)
         },
     )
 }

@@ -9,9 +9,47 @@
 //    the means of weights that need the value first. 2 follows.
 // 4. truing_divergence_constants_*, truing_divergence_grad_*: the constants of the gradients of a row, and a warp for 2048
 //    columns of them. Logits may be overwritten.
+//
+// Whole blocks of columns that are used as they are or scaled, and that start 16 bytes, are taken as they lie: a lane works on
+// eight neighbours at a time of both sides. That is how gradients, which have no order, are made; and in the mode `fast`, which
+// chooses its own order, records and sums (`truing_swift`).
 #pragma once
 #include "logits.cuh"
+#ifdef TRUING_FAST
+// What the formulas below are within a few units of the last place of, by the special-function unit.
+#define TRUING_LOG2_E 1.4426950408889634f
+#define TRUING_LN_2 0.6931471805599453f
+// (e^x - 1 - x) / x^2 for abs(x) <= 1/2
+TRUING_FN float truing_rem(float x) {
+    float y = truing_fma(0.00019844023f, x, 0.0013885451f);
+    y = truing_fma(truing_fma(y, x, 0.0083333105f), x, 0.041666735f);
+    return truing_fma(truing_fma(y, x, 0.16666667f), x, 0.5f);
+}
+TRUING_FN float truing_expm1_fast(float x) {
+    const float near = truing_fma(x * x, truing_rem(x), x);
+    return truing_abs(x) < 0.5f ? near : truing_exp2_fast(x * TRUING_LOG2_E) - 1.0f;
+}
+TRUING_FN double truing_expm1_fast(double x) { return truing_expm1(x); }
+// (x - log(1 + x)) / x^2 for abs(x) <= 1/4
+TRUING_FN float truing_log1p_rem(float x) {
+    float y = truing_fma(-0.1f, x, 0.11111111f);
+    y = truing_fma(truing_fma(y, x, -0.125f), x, 0.14285715f);
+    y = truing_fma(truing_fma(y, x, -0.16666667f), x, 0.2f);
+    return truing_fma(truing_fma(truing_fma(y, x, -0.25f), x, 0.33333334f), -x, 0.5f);
+}
+TRUING_FN float truing_log1p_fast(float x) {
+    const float near = truing_fma(x * x, -truing_log1p_rem(x), x);
+    return truing_abs(x) < 0.25f ? near : truing_log2_fast(1.0f + x) * TRUING_LN_2;
+}
+TRUING_FN double truing_log1p_fast(double x) { return truing_log1p(x); }
+#define truing_expm1 truing_expm1_fast
+#define truing_log1p truing_log1p_fast
 #include "generated/divergence.cuh"
+#undef truing_expm1
+#undef truing_log1p
+#else
+#include "generated/divergence.cuh"
+#endif
 
 struct truing_side {
     truing_view logits, grad, bias, temperature;
@@ -386,6 +424,153 @@ TRUING_FN truing_u32 truing_apart(const float *xa, const float *xb, truing_u32 n
     return __reduce_or_sync(TRUING_FULL, found);
 }
 
+// Whole blocks in registers.
+
+// Where the columns of a block lie in memory, and their scale; `from` 0: the block needs shared memory.
+struct truing_straight {
+    const unsigned char *from;
+    float slope;
+};
+TRUING_FN truing_u32 truing_wide(truing_u32 dtype) { return dtype == TRUING_DTYPE_F32 ? 4 : 2; }
+TRUING_FN truing_straight truing_straight_of(const truing_side &s, truing_i64 row, truing_u32 first) {
+    const truing_transform t = truing_transform_of(s, row);
+    truing_straight x;
+    x.slope = t.kind == TRUING_PLAIN ? 1.0f : t.slope;
+    x.from = (const unsigned char *)s.logits.data + (truing_offset(s.logits, row) + first) * truing_wide(s.logits.dtype);
+    // such a slope takes an infinity to itself
+    const bool scales = t.kind != TRUING_SOFTCAP && x.slope >= 1.17549435e-38f && x.slope < TRUING_INFF;
+    if (!scales || s.bias.data || first + TRUING_BLOCK > s.valid || ((truing_u64)x.from & 15)) x.from = 0;
+    return x;
+}
+// Eight columns of a side; those of 16 bits fill the first half.
+struct truing_eight {
+    uint4 q[2];
+};
+TRUING_FN void truing_open8(truing_u32 dtype, const truing_eight &y, float slope, float *x) {
+    const truing_u32 w[8] = {y.q[0].x, y.q[0].y, y.q[0].z, y.q[0].w, y.q[1].x, y.q[1].y, y.q[1].z, y.q[1].w};
+    if (dtype == TRUING_DTYPE_F32) {
+#pragma unroll
+        for (int i = 0; i < 8; i++) x[i] = truing_from(w[i]) * slope;
+    } else if (dtype == TRUING_DTYPE_BF16) {
+#pragma unroll
+        for (int i = 0; i < 8; i++) x[i] = truing_vector<truing_bf16>::get(w, i) * slope;
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++) x[i] = truing_vector<truing_f16>::get(w, i) * slope;
+    }
+}
+TRUING_FN void truing_store4(unsigned char *to, const truing_u32 *w) {
+    uint4 q;
+    q.x = w[0];
+    q.y = w[1];
+    q.z = w[2];
+    q.w = w[3];
+    truing_store16(to, q);
+}
+// Eight columns of a gradient, with respect to the raw logits.
+TRUING_FN void truing_close8(truing_u32 dtype, unsigned char *to, truing_u32 j, float slope, const float *x) {
+    float y[8];
+    truing_u32 w[8];
+    unsigned char *at = to + j * truing_wide(dtype);
+#pragma unroll
+    for (int i = 0; i < 8; i++) y[i] = slope != 1.0f && x[i] == 0.0f ? 0.0f : x[i] * slope;
+    if (dtype == TRUING_DTYPE_F32) {
+#pragma unroll
+        for (int i = 0; i < 8; i++) w[i] = truing_bits(y[i]);
+        truing_store4(at + 16, w + 4);
+    } else if (dtype == TRUING_DTYPE_BF16) {
+#pragma unroll
+        for (int i = 0; i < 8; i += 2) truing_vector<truing_bf16>::put2(w, i, y[i], y[i + 1]);
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i += 2) truing_vector<truing_f16>::put2(w, i, y[i], y[i + 1]);
+    }
+    truing_store4(at, w);
+}
+// A whole block as it lies. Each lane brings the eights that it works on, so that it waits for its own copies alone.
+struct truing_stream {
+    const unsigned char *stage;
+    truing_u32 dtype;
+    float slope;
+};
+TRUING_FN truing_stream truing_start(truing_u32 dtype, const truing_straight &z, unsigned char *stage) {
+    truing_stream s;
+    s.stage = stage;
+    s.dtype = dtype;
+    s.slope = z.slope;
+    const truing_u32 wide = truing_wide(dtype);
+#pragma unroll
+    for (truing_u32 j = 0; j < TRUING_BLOCK; j += 32 * 8) {
+        const truing_u32 at = (j + 8 * (threadIdx.x & 31)) * wide;
+        truing_copy16(stage + at, z.from + at);
+        if (dtype == TRUING_DTYPE_F32) truing_copy16(stage + at + 16, z.from + at + 16);
+    }
+    return s;
+}
+// The lane's eight columns from `at` on.
+TRUING_FN void truing_eight_of(const truing_stream &s, truing_u32 at, float *x) {
+    truing_eight y;
+    const uint4 *from = (const uint4 *)(s.stage + at * truing_wide(s.dtype));
+    y.q[0] = from[0];
+    y.q[1] = y.q[0];
+    if (s.dtype == TRUING_DTYPE_F32) y.q[1] = from[1];
+    truing_open8(s.dtype, y, s.slope, x);
+}
+#ifdef TRUING_FAST
+// As truing_pass, of a whole block from memory.
+template <class F, bool VALUE, bool MOMENTS>
+TRUING_FN truing_added truing_pass_of(const truing_divergence_args &a, const truing_pair &k, const truing_straight *z, unsigned char (*stages)[TRUING_PLACES], bool &apart) {
+    truing_added s = truing_added::empty();
+    bool far = false;
+    const truing_stream za = truing_start(a.side[0].logits.dtype, z[0], stages[0]), zb = truing_start(a.side[1].logits.dtype, z[1], stages[1]);
+    truing_copies_done();
+#pragma unroll 1
+    for (truing_u32 at = 8 * (threadIdx.x & 31); at < TRUING_BLOCK; at += 32 * 8) {
+        float xa[8], xb[8];
+        truing_eight_of(za, at, xa);
+        truing_eight_of(zb, at, xb);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (i == 4) __syncwarp(); // as for gradients
+            const truing_column<float> c = truing_column_of(k, xa[i], xb[i], truing_exp_of(xa[i] - k.m[0], 0), truing_exp_of(xb[i] - k.m[1], 0));
+            float y[5], delta;
+            if (VALUE) {
+                F::sums(k, c, y, delta);
+#pragma unroll
+                for (int j = 0; j < F::SUMS; j++) s.value[j] += y[j];
+                s.delta += delta;
+                far |= truing_abs(c.r) == TRUING_INFF;
+            }
+            if (MOMENTS) {
+                F::weighted(k, c, y);
+                if (F::WEIGHTS & 1) s.moments[0] += y[0];
+                if (F::WEIGHTS & 2) s.moments[1] += y[1];
+            }
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < F::SUMS; j++) s.value[j] = truing_combine(s.value[j]);
+    s.delta = truing_combine(s.delta);
+    s.moments[0] = truing_combine(s.moments[0]);
+    s.moments[1] = truing_combine(s.moments[1]);
+    apart = __ballot_sync(TRUING_FULL, far) != 0;
+    return s;
+}
+// The sums of a block that needs no shared memory and has no infinite ratio; false: it does.
+template <class F> TRUING_FN bool truing_sums_straight(const truing_divergence_args &a, const truing_pair &k, truing_i64 row, truing_u32 first, unsigned char (*stages)[TRUING_PLACES], truing_added &s) {
+    const truing_straight z[2] = {truing_straight_of(a.side[0], row, first), truing_straight_of(a.side[1], row, first)};
+    if (!z[0].from || !z[1].from || (F::CHAIN && !F::LATE)) return false;
+    bool apart = false;
+    if (F::LATE && a.step == 2) s = truing_pass_of<F, false, true>(a, k, z, stages, apart);
+    else if (F::CHAIN) return false;
+    else if (a.moments && !F::LATE) s = truing_pass_of<F, true, true>(a, k, z, stages, apart);
+    else s = truing_pass_of<F, true, false>(a, k, z, stages, apart);
+    return F::SUMS >= 5 || !apart;
+}
+#else
+template <class F> TRUING_FN bool truing_sums_straight(const truing_divergence_args &, const truing_pair &, truing_i64, truing_u32, unsigned char (*)[TRUING_PLACES], truing_added &) { return false; }
+#endif
+
 // The values of a block from its sums: without what an error of gamma adds.
 TRUING_FN void truing_parts(truing_kl, const truing_divergence_args &, double s, const float *sum, double *v) {
     v[0] = (double)sum[0] - truing_excess(s);
@@ -608,6 +793,170 @@ TRUING_FN void truing_inside(F, const truing_divergence_args &a, truing_joint_re
 }
 TRUING_FN void truing_inside(truing_none, const truing_divergence_args &, truing_joint_record &, float *, float *, truing_u32) {}
 
+#ifdef TRUING_FAST
+// What is summed of a block besides the sides: nothing, a against b, both ways.
+template <class F> struct truing_swift_how {
+    enum { HOW = 0 };
+};
+template <> struct truing_swift_how<truing_kl> {
+    enum { HOW = 1 };
+};
+template <> struct truing_swift_how<truing_two_way> {
+    enum { HOW = 2 };
+};
+// t - log(1 + t), t > -1
+TRUING_FN float truing_lost(float t) { return truing_abs(t) < 0.25f ? t * t * truing_log1p_rem(t) : t - truing_log2_fast(1.0f + t) * TRUING_LN_2; }
+TRUING_FN float truing_largest_of(float m) {
+#pragma unroll
+    for (int w = 16; w > 0; w /= 2) m = fmaxf(m, __shfl_xor_sync(TRUING_FULL, m, w));
+    return m;
+}
+// The first column of the block that is the largest, which this lane has in its vector `v` or not at all (`mine`).
+template <class T> TRUING_FN truing_u32 truing_swift_top(const uint4 *from, int v, bool mine, float slope, float m) {
+    const int PER = truing_vector<T>::COLUMNS;
+    truing_u32 found = TRUING_BLOCK;
+    if (mine) {
+        const uint4 q = from[32 * v];
+        const truing_u32 w[4] = {q.x, q.y, q.z, q.w}, at = (32 * (truing_u32)v + (threadIdx.x & 31)) * PER;
+#pragma unroll
+        for (int i = PER - 1; i >= 0; i--)
+            if (truing_vector<T>::get(w, i) * slope == m) found = at + i;
+    }
+    return __reduce_min_sync(TRUING_FULL, found);
+}
+// The record of a whole block: with d the difference of the sides' logits less their maxima,
+// KL(a, b) = G / A + log(1 + t) - t, A the sum of e^a, G that of e^a (e^-d - 1 + d) >= 0, t = B / A, B = sum (e^b - e^a): small
+// terms where the sides are close. False: some column is no finite number, or the sums are not.
+template <class T, int HOW> TRUING_FN bool truing_swift_of(const truing_divergence_args &a, const truing_straight *z, unsigned char (*stages)[TRUING_PLACES], bool tops, truing_joint_record &x) {
+    const int PER = truing_vector<T>::COLUMNS, VECTORS = TRUING_BLOCK / (32 * PER);
+    const truing_u32 lane = threadIdx.x & 31;
+    const float slope_a = z[0].slope, slope_b = z[1].slope;
+    // a lane reads what it has brought itself
+    const uint4 *qa = (const uint4 *)stages[0] + lane, *qb = (const uint4 *)stages[1] + lane;
+#pragma unroll
+    for (int v = 0; v < VECTORS; v++) {
+        truing_copy16((void *)(qa + 32 * v), (const uint4 *)z[0].from + 32 * v + lane);
+        truing_copy16((void *)(qb + 32 * v), (const uint4 *)z[1].from + 32 * v + lane);
+    }
+    truing_copies_done();
+    float best_a = -TRUING_INFF, best_b = -TRUING_INFF;
+    int at_a = 0, at_b = 0; // the first vectors that have it
+#pragma unroll
+    for (int v = 0; v < VECTORS; v++) {
+        const uint4 ua = qa[32 * v], ub = qb[32 * v];
+        const truing_u32 wa[4] = {ua.x, ua.y, ua.z, ua.w}, wb[4] = {ub.x, ub.y, ub.z, ub.w};
+        const float ya = truing_vector<T>::largest(wa), yb = truing_vector<T>::largest(wb);
+        if (ya > best_a) at_a = v;
+        if (yb > best_b) at_b = v;
+        best_a = fmaxf(best_a, ya);
+        best_b = fmaxf(best_b, yb);
+    }
+    const float raw_a = truing_largest_of(best_a), raw_b = truing_largest_of(best_b);
+    const float ma = raw_a * slope_a + 0.0f, mb = raw_b * slope_b + 0.0f;
+    if (!(truing_abs(ma) < TRUING_INFF && truing_abs(mb) < TRUING_INFF)) return false;
+    const float apart = ma - mb;
+    const bool close = truing_abs(apart) <= 1.0f;
+    float sum_a = 0.0f, sum_b = 0.0f, d_a = 0.0f, d_b = 0.0f, g = 0.0f, g_b = 0.0f;
+#pragma unroll 2
+    for (int v = 0; v < VECTORS; v++) {
+        const uint4 ua = qa[32 * v], ub = qb[32 * v];
+        const truing_u32 wa[4] = {ua.x, ua.y, ua.z, ua.w}, wb[4] = {ub.x, ub.y, ub.z, ub.w};
+        float ea[PER], eb[PER], d[PER], far = 0.0f;
+#pragma unroll
+        for (int i = 0; i < PER; i++) {
+            const float xa = truing_vector<T>::get(wa, i) * slope_a, xb = truing_vector<T>::get(wb, i) * slope_b;
+            const float below_a = xa - ma, below_b = xb - mb;
+            ea[i] = truing_exp2_fast(below_a * TRUING_LOG2_E);
+            eb[i] = truing_exp2_fast(below_b * TRUING_LOG2_E);
+            sum_a += ea[i];
+            sum_b += eb[i];
+            if (HOW != 0) {
+                d[i] = close ? (xa - xb) - apart : below_a - below_b;
+                far = fmaxf(far, truing_abs(d[i]));
+            }
+        }
+        if (HOW == 0) continue;
+        if (__ballot_sync(TRUING_FULL, !(far < 0.5f)) == 0) {
+#pragma unroll
+            for (int i = 0; i < PER; i++) {
+                const float w = ea[i] * (d[i] * d[i]), t = ea[i] * d[i], y = w * truing_rem(-d[i]);
+                d_a += t;
+                g += y;
+                if (HOW == 2) {
+                    d_b = truing_fma(eb[i], d[i], d_b);
+                    g_b = truing_fma(eb[i] * (d[i] * d[i]), truing_rem(d[i]), g_b);
+                }
+            }
+        } else {
+#pragma unroll
+            for (int i = 0; i < PER; i++) {
+                const float t = ea[i] * d[i], up = eb[i] - ea[i];
+                d_a += t;
+                g += t + up;
+                if (HOW == 2) {
+                    const float u = eb[i] * d[i];
+                    d_b += u;
+                    g_b -= u + up;
+                }
+            }
+        }
+    }
+    sum_a = truing_combine(sum_a);
+    sum_b = truing_combine(sum_b);
+    if (HOW != 0) {
+        g = truing_combine(g);
+        d_a = truing_combine(d_a);
+    }
+    if (HOW == 2) {
+        g_b = truing_combine(g_b);
+        d_b = truing_combine(d_b);
+    }
+    // infinities and NaN of the columns are in one of these
+    if (!(sum_a < TRUING_INFF && sum_b < TRUING_INFF && truing_abs(g + d_a) < TRUING_INFF && truing_abs(g_b + d_b) < TRUING_INFF)) return false;
+    x.side[0].m = ma;
+    x.side[1].m = mb;
+    x.side[0].r = fmaxf(sum_a - 1.0f, 0.0f);
+    x.side[1].r = fmaxf(sum_b - 1.0f, 0.0f);
+    if (tops) {
+        const truing_u32 ka = truing_swift_top<T>(qa, at_a, best_a == raw_a, slope_a, raw_a * slope_a);
+        const truing_u32 kb = truing_swift_top<T>(qb, at_b, best_b == raw_b, slope_b, raw_b * slope_b);
+        x.side[0].k = ka;
+        x.side[1].k = kb;
+        x.other[0] = truing_widen(((const T *)z[1].from)[ka]) * slope_b;
+        x.other[1] = truing_widen(((const T *)z[0].from)[kb]) * slope_a;
+    }
+    if (HOW == 0) return true;
+    const float up = g - d_a, ta = up / sum_a, tb = -up / sum_b;
+    // log of sum_b / sum_a
+    const float gamma = truing_log1p_fast(ta);
+    x.gamma = -(ta > -0.5f ? gamma : truing_log2_fast(sum_b / sum_a) * TRUING_LN_2);
+    x.value[0] = g / sum_a - (ta > -0.5f ? truing_lost(ta) : ta + x.gamma);
+    if (HOW == 2) {
+        x.value[0] = (float)a.form[0] * x.value[0];
+        x.value[1] = (float)a.form[1] * (g_b / sum_b - (tb > -0.5f ? truing_lost(tb) : tb - x.gamma));
+    }
+    if (a.moments) {
+        const float ra = close ? (ma - x.other[0]) - apart : mb - x.other[0], rb = close ? (x.other[1] - mb) - apart : x.other[1] - ma;
+        x.mean[0] = d_a / sum_a - ra;
+        if (HOW == 2) x.mean[1] = rb - d_b / sum_b;
+    }
+    return true;
+}
+// `tops`: the columns of the maxima are asked for.
+template <class F> TRUING_FN bool truing_swift(const truing_divergence_args &a, truing_i64 row, truing_u32 first, unsigned char (*stages)[TRUING_PLACES], bool tops, truing_joint_record &x) {
+    const int HOW = truing_swift_how<F>::HOW;
+    const truing_u32 dtype = a.side[0].logits.dtype;
+    if ((HOW == 0 && F::CHAIN) || a.entropy || dtype != a.side[1].logits.dtype) return false;
+    const truing_straight z[2] = {truing_straight_of(a.side[0], row, first), truing_straight_of(a.side[1], row, first)};
+    if (!z[0].from || !z[1].from) return false;
+    if (dtype == TRUING_DTYPE_F32) return truing_swift_of<float, HOW>(a, z, stages, tops, x);
+    if (dtype == TRUING_DTYPE_BF16) return truing_swift_of<truing_bf16, HOW>(a, z, stages, tops, x);
+    return truing_swift_of<truing_f16, HOW>(a, z, stages, tops, x);
+}
+#else
+template <class F> TRUING_FN bool truing_swift(const truing_divergence_args &, truing_i64, truing_u32, unsigned char (*)[TRUING_PLACES], bool, truing_joint_record &) { return false; }
+#endif
+
 // What a form reads first: its own values, the exact normalisers, the sides alone.
 template <class F, int HOW> struct truing_first_of {
     typedef truing_none type;
@@ -629,8 +978,18 @@ template <class X> TRUING_FN void truing_divergence_blocks(const truing_divergen
         truing_i64 y;
         if (truing_pair_target(a, row, y) == TRUING_IGNORED) continue;
         const truing_u32 first = (truing_u32)(i % a.parts) * TRUING_BLOCK, n = truing_among(truing_widest(a), first, TRUING_BLOCK);
-        const truing_both z = truing_read(a, row, first, n, stages[warp]);
         truing_joint_record x = truing_joint<F>::empty();
+        if (truing_swift<F>(a, row, first, stages[warp], a.moments || !X::CHAIN, x)) {
+            if (lane == 0) {
+                x.side[0].k += first;
+                x.side[1].k += first;
+                ((typename truing_joint<F>::words *)a.blocks)[i] = truing_joint<F>::store(x);
+            }
+            continue;
+        }
+        x = truing_joint<F>::empty();
+        __syncwarp();
+        const truing_both z = truing_read(a, row, first, n, stages[warp]);
 #pragma unroll 1
         for (int of = 0; of < 2; of++) {
             x.side[0] = x.side[1];
@@ -660,11 +1019,15 @@ template <class F> TRUING_FN void truing_divergence_sums(const truing_divergence
         const truing_divergence_row &state = ((const truing_divergence_row *)a.states)[row];
         if (!state.live) continue;
         const truing_u32 first = (truing_u32)(i % a.parts) * TRUING_BLOCK, n = truing_among(truing_widest(a), first, TRUING_BLOCK);
+        const truing_pair k = state.k;
+        truing_added s;
+        if (truing_sums_straight<F>(a, k, row, first, stages[warp], s)) {
+            if (lane == 0) ((truing_added::words *)a.blocks)[i] = truing_added::store(s);
+            continue;
+        }
         const truing_both z = truing_read(a, row, first, n, stages[warp]);
         const float *xa = z.a, *xb = z.b;
-        const truing_pair k = state.k;
         bool apart = false;
-        truing_added s;
         if (F::LATE && a.step == 2) s = truing_pass<F, false, true>(k, xa, xb, n, apart);
         else if (F::CHAIN) s = truing_added::empty();
         else if (a.moments && !F::LATE) s = truing_pass<F, true, true>(k, xa, xb, n, apart);
@@ -1077,6 +1440,60 @@ TRUING_FN void truing_gradients(const truing_pair &k, float *xa, float *xb, trui
         }
     }
 }
+// The same for a whole block, from memory to memory: a lane overwrites what it alone has read.
+template <class F, int WHICH>
+TRUING_FN void truing_gradients_of(const truing_divergence_args &a, const truing_pair &k, const truing_straight *z, unsigned char (*stages)[TRUING_PLACES], unsigned char *const *to, float hard_a, float hard_b) {
+    const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
+    const truing_stream za = truing_start(a.side[0].logits.dtype, z[0], stages[0]), zb = truing_start(a.side[1].logits.dtype, z[1], stages[1]);
+    truing_copies_done();
+#pragma unroll 1
+    for (truing_u32 at = 8 * lane; at < TRUING_BLOCK; at += 32 * 8) {
+        float xa[8], xb[8];
+        truing_eight_of(za, at, xa);
+        truing_eight_of(zb, at, xb);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            if (i == 4) __syncwarp(); // four side by side: eight need more registers than there are
+            const float ea = truing_exp_of(xa[i] - k.m[0], entry), eb = truing_exp_of(xb[i] - k.m[1], entry);
+            const truing_column<float> c = truing_column_of(k, xa[i], xb[i], ea, eb);
+            float y[2];
+            F::gradient(k, c, y);
+            if (hard_a != 0.0f) y[0] = y[0] - c.p[0] * hard_a;
+            if (hard_b != 0.0f) y[1] = y[1] - c.p[1] * hard_b;
+            xa[i] = c.x[0] == -TRUING_INFF ? 0.0f : y[0];
+            xb[i] = c.x[1] == -TRUING_INFF ? 0.0f : y[1];
+        }
+        if (WHICH & 1) truing_close8(a.side[0].grad.dtype, to[0], at, z[0].slope, xa);
+        if (WHICH & 2) truing_close8(a.side[1].grad.dtype, to[1], at, z[1].slope, xb);
+    }
+}
+// The gradients of a block that needs no shared memory; false: it does.
+template <class F> TRUING_FN bool truing_gradients_straight(const truing_divergence_args &a, const truing_divergence_columns &c, truing_i64 row, truing_u32 first, unsigned char (*stages)[TRUING_PLACES]) {
+    const truing_straight z[2] = {truing_straight_of(a.side[0], row, first), truing_straight_of(a.side[1], row, first)};
+    unsigned char *to[2];
+    bool aligned = z[0].from && z[1].from;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        const truing_view &g = a.side[i].grad;
+        to[i] = (unsigned char *)g.data;
+        if (to[i]) to[i] += (truing_offset(g, row) + first) * truing_wide(g.dtype);
+        aligned = aligned && ((truing_u64)to[i] & 15) == 0;
+    }
+    if (!aligned) return false;
+    const truing_pair k = c.k;
+    const float hard_a = a.student ? 0.0f : c.hard, hard_b = a.student ? c.hard : 0.0f;
+    if (to[0] && to[1]) truing_gradients_of<F, 3>(a, k, z, stages, to, hard_a, hard_b);
+    else if (to[0]) truing_gradients_of<F, 1>(a, k, z, stages, to, hard_a, hard_b);
+    else truing_gradients_of<F, 2>(a, k, z, stages, to, hard_a, hard_b);
+    __syncwarp();
+    const truing_side &own = a.side[a.student];
+    if (own.grad.data && (threadIdx.x & 31) == 0 && c.target - first < TRUING_BLOCK) {
+        if (own.grad.dtype == TRUING_DTYPE_F32) truing_narrow(c.own, truing_row<float>(own.grad, row) + c.target);
+        else if (own.grad.dtype == TRUING_DTYPE_BF16) truing_narrow(c.own, truing_row<truing_bf16>(own.grad, row) + c.target);
+        else truing_narrow(c.own, truing_row<truing_f16>(own.grad, row) + c.target);
+    }
+    return true;
+}
 template <class F> TRUING_FN void truing_divergence_grad(const truing_divergence_args &a) {
     __shared__ __align__(16) unsigned char stages[TRUING_PAIRS][2][TRUING_PLACES];
     const truing_u32 warp = threadIdx.x / 32;
@@ -1089,6 +1506,7 @@ template <class F> TRUING_FN void truing_divergence_grad(const truing_divergence
         const truing_i64 row = i / parts;
         const truing_u32 first = (truing_u32)(i % parts) * TRUING_BLOCK, n = truing_among(truing_widest(a), first, TRUING_BLOCK);
         const truing_divergence_columns &c = ((const truing_divergence_columns *)a.columns)[row];
+        if (!c.fill && truing_gradients_straight<F>(a, c, row, first, stages[warp])) continue;
         const float *xa = 0, *xb = 0;
         if (!c.fill && n != 0) {
             const truing_both z = truing_read(a, row, first, n, stages[warp]);

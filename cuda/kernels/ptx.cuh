@@ -56,6 +56,12 @@ TRUING_FN float truing_exp2_fast(float x) {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
+// log2(x) of a normal x > 0 within 2^-22, absolute where the result is small; the special-function unit's. For `fast` alone.
+TRUING_FN float truing_log2_fast(float x) {
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 // 16 bytes that are read once, and that are written and not read again soon.
 TRUING_FN uint4 truing_load16(const void *from) {
     uint4 q;
@@ -206,6 +212,7 @@ TRUING_FN truing_u32 truing_round2_f16(float low, float high) {
     return truing_round_f16(low) | (truing_u32)truing_round_f16(high) << 16;
 }
 TRUING_FN float truing_exp2_fast(float x) { return x < -126.0f ? 0.0f : exp2f(x); }
+TRUING_FN float truing_log2_fast(float x) { return log2f(x); }
 TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}

@@ -9,6 +9,10 @@
 //! allocation, no synchronisation, no event. A call can be captured into a graph once [`Context::prepare`] has run.
 //! [`Entered`] is for callers whose tensors lie on another device than the current one.
 
+//!
+//! Streams: [`Stream`] from cudarc's by `From`, from a raw handle of any other library; `cust/` beside `src/` is a crate of its
+//! own for cust's streams and device memory.
+
 pub mod divergence;
 pub mod driver;
 pub mod logprob;

@@ -456,11 +456,10 @@ pub(crate) unsafe fn sizes(minimum: *mut usize, preferred: *mut usize, need: (us
     Ok(())
 }
 
-/// Panics inside the guard, in the way that `kind` names. Exists for the tests of the boundary, behind a feature that
-/// is off by default.
-#[cfg(feature = "test-panic")]
-#[unsafe(no_mangle)]
-pub extern "C" fn truing_test_panic(kind: u32) -> truing_status {
+/// Panics inside the guard, in the way that `kind` names. For the test of the boundary, which exports it; a program that
+/// links the library holds nothing of it.
+#[doc(hidden)]
+pub fn test_panic(kind: u32) -> truing_status {
     guard("truing_test_panic", || {
         struct Bomb;
         impl Drop for Bomb {

@@ -27,4 +27,4 @@ pub mod tilt;
 mod boundary;
 mod tensor;
 
-pub use boundary::{truing_abi_version, truing_last_error, truing_version};
+pub use boundary::{test_panic, truing_abi_version, truing_last_error, truing_version};

@@ -410,7 +410,7 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
         for (k, options) in kinds.iter().enumerate() {
             for (j, way) in ways.iter().enumerate() {
                 // in turn where it is much
-                if (few || w[0] > 4000) && (i + k + j) % ways.len() != 0 {
+                if (few || w[0].max(w[1]) > 4000) && (i + k + j) % ways.len() != 0 {
                     continue;
                 }
                 done += compare(context, &b, *options, way, few);

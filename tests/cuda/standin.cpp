@@ -1,21 +1,27 @@
 // A stand-in for libcuda.so.1: the entry points that cuda/src/driver.rs uses, on host memory, with kernels that the shim
 // runs. TRUING_STANDIN_ORDER is the order of threads (shim.h). It enforces what the driver does: a context that is current,
 // known kernels, at most 1024 threads, nothing but launches during a capture.
+//
+// The kernels of each family are a library of their own beside this one (TRUING_PART names their text, TRUING_FAMILY the
+// family): they compile at the same time, and a changed text is compiled alone.
 #include "shim.h"
-#include "logprob.cu"
-#include "sequence.cu"
-#include "preference.cu"
-#include "policy.cu"
-#ifdef TRUING_FEW_FORMS // what a planted bug needs: g++ takes half a minute for all of them
-#include "divergence.cuh"
+#ifdef TRUING_PART
+#include TRUING_PART
+#ifdef TRUING_FEW_FORMS // of divergence, what a planted bug needs
 TRUING_DIVERGENCE(two_way)
 TRUING_DIVERGENCE(cosine_probs)
-#else
-#include "divergence.cu"
 #endif
+#define ARGS_OF(family) truing_##family##_args
+#define ARGS(family) ARGS_OF(family)
+extern "C" __attribute__((visibility("default"))) bool standin_launch(const void *kernel, shim::Grid grid, const void *args, unsigned order) {
+    return shim::launch<ARGS(TRUING_FAMILY)>(kernel, grid, args, order);
+}
+extern "C" __attribute__((visibility("default"))) int standin_size() { return sizeof(ARGS(TRUING_FAMILY)); }
+#else
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
+#include <string>
 
 typedef int CUresult;
 #define API extern "C" __attribute__((visibility("default"))) CUresult
@@ -23,7 +29,17 @@ static std::mutex lock;
 static int context_of_all = 1;
 static bool capture;
 static int loads, launches;
-static std::map<const void *, bool (*)(const void *, shim::Grid, const void *, unsigned)> kernels;
+typedef bool Launch(const void *, shim::Grid, const void *, unsigned);
+static std::map<const void *, Launch *> kernels;
+// A function of a family's library, which lies beside this one.
+static void *of_family(const char *family, size_t length, const char *name) {
+    Dl_info self;
+    if (!dladdr((void *)&context_of_all, &self)) return nullptr;
+    std::string path(self.dli_fname);
+    path = path.substr(0, path.rfind('/') + 1) + "standin_" + std::string(family, length) + ".so";
+    void *library = dlopen(path.c_str(), RTLD_NOW);
+    return library ? dlsym(library, name) : nullptr;
+}
 
 // What a test sets and reads; no part of the driver.
 API standin_context(int on) { return context_of_all = on; }
@@ -34,13 +50,9 @@ API standin_current() { return context_of_all; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
 API standin_args(int family) {
-    switch (family) {
-    case 0: return sizeof(truing_logprob_args);
-    case 1: return sizeof(truing_sequence_args);
-    case 2: return sizeof(truing_preference_args);
-    case 3: return sizeof(truing_policy_args);
-    default: return sizeof(truing_divergence_args);
-    }
+    static const char *const names[] = {"logprob", "sequence", "preference", "policy", "divergence"};
+    void *size = of_family(names[family], strlen(names[family]), "standin_size");
+    return size ? ((int (*)())size)() : -1;
 }
 
 API cuInit(unsigned) { return getenv("TRUING_STANDIN_BROKEN") ? 100 : 0; }
@@ -84,17 +96,14 @@ API cuLibraryLoadData(void **l, const void *image, void *, void *, unsigned, voi
 }
 API cuLibraryUnload(void *l) { return l == (void *)&loads ? 0 : 1; }
 API cuLibraryGetKernel(void **k, void *, const char *name) {
-    Dl_info self;
-    if (!dladdr((void *)&cuLibraryUnload, &self)) return 500;
-    void *own = dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD);
-    *k = own ? dlsym(own, name) : nullptr;
+    // truing_<family>_<what>
+    const char *family = name + 7, *end = strncmp(name, "truing_", 7) ? nullptr : strchr(family, '_');
+    if (!end) return 500;
+    *k = of_family(family, end - family, name);
+    void *launch = of_family(family, end - family, "standin_launch");
+    if (!*k || !launch) return 500;
     std::lock_guard<std::mutex> one(lock);
-    if (*k && !strncmp(name, "truing_logprob_", 15)) kernels[*k] = shim::launch<truing_logprob_args>;
-    else if (*k && !strncmp(name, "truing_sequence_", 16)) kernels[*k] = shim::launch<truing_sequence_args>;
-    else if (*k && !strncmp(name, "truing_preference_", 18)) kernels[*k] = shim::launch<truing_preference_args>;
-    else if (*k && !strncmp(name, "truing_policy_", 14)) kernels[*k] = shim::launch<truing_policy_args>;
-    else if (*k && !strncmp(name, "truing_divergence_", 18)) kernels[*k] = shim::launch<truing_divergence_args>;
-    else return 500;
+    kernels[*k] = (Launch *)launch;
     return 0;
 }
 API cuStreamIsCapturing(void *, int *status) {
@@ -192,3 +201,4 @@ API cuEventElapsedTime(float *ms, void *, void *) {
     *ms = 1;
     return 0;
 }
+#endif
