@@ -285,6 +285,25 @@ fn planted_bugs_are_noticed() {
             "keys[i + w] = low;\n            }\n            __syncthreads();",
             "keys[i + w] = low;\n            }",
         ),
+        (
+            "nobody waits for the records of the cluster",
+            "logprob.cu",
+            "truing_phase_wait(&state.full[slot], turn);",
+            "",
+        ),
+        ("nobody waits for the constants of a row", "logprob.cu", "truing_phase_wait(&state.ready[slot], turn);", ""),
+        (
+            "a block of threads is sent to before it has begun",
+            "logprob.cu",
+            "truing_cluster_sync(); // every block of threads has begun",
+            "// every block of threads has begun",
+        ),
+        (
+            "a row is reduced before its copies are there",
+            "logprob.cu",
+            "truing_copies_before_last_done();\n            __syncwarp();",
+            "__syncwarp();",
+        ),
         ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
         (
             "a barrier is missing before the student's gradient of the target",
@@ -607,6 +626,13 @@ impl Batch {
         mask[0] = 0;
         Batch { v, z, target, mask }
     }
+    /// Without its first rows.
+    fn behind(mut self, rows: usize) -> Batch {
+        self.z.drain(..rows * self.v);
+        self.target.drain(..rows);
+        self.mask.drain(..rows);
+        self
+    }
     /// The rows elsewhere in memory, NaN between them; nothing lies behind the last.
     fn laid_out(&self, kind: usize, layout: Layout) -> Data {
         let mut all = vec![NAN; layout.extent().unwrap()];
@@ -856,6 +882,13 @@ fn child_bits() {
         }
     }
     if of("logprob") {
+        // rows that pass through clusters: gradients of many, figures and gradients of one
+        let (b, one) = (Batch::new(30001), Batch::new(70001).behind(2));
+        for kind in 0..3 {
+            let layout = [Layout::contiguous(ROWS, b.v), Layout::strided(ROWS, b.v, b.v + 5)][kind % 2];
+            done += compare(&context, &b, &setups(b.v)[if kind == 2 { 5 } else { 0 }], kind, layout, true);
+            done += compare(&context, &one, &setups(one.v)[0], kind, Layout::contiguous(1, one.v), true);
+        }
         done += outside(&context);
     }
     if mode() == Mode::Portable {

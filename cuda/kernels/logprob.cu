@@ -8,7 +8,13 @@
 //    constants of the gradient, in f64.
 // 3. truing_logprob_grad: a warp writes the gradient of as many blocks. Logits may be overwritten.
 //
-// A backward from saved statistics runs 2 and 3. Nothing here depends on the number of warps or on the grid.
+// A backward from saved statistics runs 2 and 3.
+//
+// 4. truing_logprob_whole: all of it in one launch, for rows whose logits are what counts (no transform, no bias). A cluster
+//    of blocks of threads keeps rows in shared memory, from the one read until the gradient is written: while one comes in,
+//    the records of the one before are made, a warp of their own merges them, and the one before that gets its gradient.
+//
+// Nothing here depends on the number of warps or on the grid.
 #include "logits.cuh"
 
 struct truing_logprob_args {
@@ -26,6 +32,9 @@ struct truing_logprob_args {
     truing_u32 lanes;        // that merge a row: a power of two, at least 2 if parts > 1, at most 32
     truing_u32 has_ignore;
     truing_u32 all; // u and q1 are needed
+    // of 4: blocks of a row that a block of threads holds, a warp each, and one warp more; blocks of threads of a cluster; rows
+    // that a cluster takes, at most 32; rows that are on chip at once
+    truing_u32 share, cluster, run, buffers;
 };
 // The record of a block as the workspace holds it.
 struct truing_part {
@@ -189,7 +198,8 @@ TRUING_FN void truing_figures(const truing_logprob_args &a, truing_i64 row, int 
 }
 // The constants of dx_j = e^a_j (c0 + c1 a_j), gathered in f64, and the gradient at the target, where 1 - p must not
 // cancel.
-TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, const truing_record &x) {
+TRUING_FN truing_columns truing_constants(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, float z,
+                                          const truing_record &x) {
     truing_columns c;
     c.fill = 1;
     c.m = c.c0 = c.c1 = c.target_dz = 0.0f;
@@ -217,15 +227,19 @@ TRUING_FN void truing_constants(const truing_logprob_args &a, truing_i64 row, in
             const double spread = p == 0.0 ? 0.0 : h * p * (d - mean);
             const double others = lp == lp ? 0.0 : TRUING_NAN;
             const double dx = lp * rest + (lse - others) * p - spread;
-            const float v = truing_float_at(a.logits, row, target) + truing_bias(a, (truing_u32)target);
+            const float v = z + truing_bias(a, (truing_u32)target);
             c.target = (truing_u32)target;
             c.target_dz = (float)(dx * truing_slope(t, (double)v));
         }
     }
-    ((truing_columns *)a.columns)[row] = c;
+    return c;
 }
-// What a row gives, from the record of all its blocks.
-TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, truing_record x) {
+// The target's raw logit; 0 where there is none.
+TRUING_FN float truing_target_logit(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target) {
+    return kind == TRUING_COLUMN && target >= 0 && target < (truing_i64)a.valid ? truing_float_at(a.logits, row, target) : 0.0f;
+}
+// The record of a row with what depends on the target, whose raw logit is z, from the record of all its blocks.
+TRUING_FN truing_record truing_complete(const truing_logprob_args &a, truing_i64 row, int kind, truing_i64 target, float z, truing_record x) {
     if (kind == TRUING_IGNORED) {
         x = truing_empty();
         x.flags = TRUING_ROW_IGNORED;
@@ -240,7 +254,6 @@ TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int k
         } else {
             x.xy = -TRUING_INFF;
             if (kind == TRUING_COLUMN && target < (truing_i64)a.valid) {
-                const float z = truing_float_at(a.logits, row, target);
                 x.xy = truing_apply(truing_transform_of(a, row), z, a.bias.data != 0, truing_bias(a, (truing_u32)target)) + 0.0f;
             }
             if (x.m == -TRUING_INFF) x.flags |= TRUING_ROW_ALL_NEG_INF;
@@ -248,8 +261,7 @@ TRUING_FN void truing_finish(const truing_logprob_args &a, truing_i64 row, int k
             else if (x.xy > -TRUING_INFF && x.xy - x.m == -TRUING_INFF) x.flags |= TRUING_ROW_OVERFLOW;
         }
     }
-    truing_figures(a, row, kind, target, x);
-    if (a.columns) truing_constants(a, row, kind, target, x);
+    return x;
 }
 extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __grid_constant__ truing_logprob_args a) {
     truing_wait();
@@ -270,7 +282,10 @@ extern "C" __global__ __launch_bounds__(128) void truing_logprob_rows(const __gr
         x.k = truing_bits(s[5]);
         x.flags = truing_bits(s[7]) & ~TRUING_ROW_TARGET_NEG_INF;
     }
-    truing_finish(a, row, kind, target, x);
+    const float z = truing_target_logit(a, row, kind, target);
+    x = truing_complete(a, row, kind, target, z, x);
+    truing_figures(a, row, kind, target, x);
+    if (a.columns) ((truing_columns *)a.columns)[row] = truing_constants(a, row, kind, target, z, x);
 }
 
 // 3. Gradients.
@@ -279,6 +294,12 @@ TRUING_FN float truing_at(const truing_columns &c, float x, truing_u32 entry) {
     float d = x - c.m, w, p;
     truing_exp_factors(d, entry, w, p);
     return w * p * truing_fma(c.c1, d, c.c0);
+}
+// The same where c1 is 0 and c0 is not: no gradient of an entropy.
+TRUING_FN float truing_scaled_at(const truing_columns &c, float x, truing_u32 entry) {
+    float d = x - c.m, w, p;
+    truing_exp_factors<true>(d, entry, w, p);
+    return w * p * c.c0;
 }
 // Of one column. All lanes call it.
 TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, float z, bool biased, float b, truing_u32 entry) {
@@ -289,9 +310,9 @@ TRUING_FN float truing_dz(const truing_columns &c, const truing_transform &t, fl
 }
 // Of columns that start 16 bytes, as many as `vectors` hold: some are under way while others are worked on. The kind of the
 // transform is known here: a test in every column would cost as much as the gradient.
-template <class T, class G, int KIND>
+template <class T, class G, int KIND, bool STAGED, bool SCALED>
 TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const T *z, G *g, truing_u32 vectors, truing_u32 entry) {
-    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = 4;
+    const int PER = truing_vector<T>::COLUMNS, OUT = truing_vector<G>::COLUMNS, AHEAD = STAGED ? 2 : 4;
     const truing_u32 lane = threadIdx.x & 31;
     t.kind = KIND;
 #pragma unroll 1
@@ -300,7 +321,8 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
             q[i].x = q[i].y = q[i].z = q[i].w = 0;
-            if (s + 32 * i + lane < vectors) q[i] = truing_load16(z + (s + 32 * i + lane) * PER);
+            const T *from = z + (s + 32 * i + lane) * PER;
+            if (s + 32 * i + lane < vectors) q[i] = STAGED ? *(const uint4 *)from : truing_load16(from);
         }
 #pragma unroll
         for (int i = 0; i < AHEAD; i++) {
@@ -309,8 +331,11 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
             truing_u32 y[4 * PER / OUT];
 #pragma unroll
             for (int k = 0; k < PER; k += 2)
-                truing_vector<G>::put2(y, k, truing_dz(c, t, truing_vector<T>::get(w, k), false, 0.0f, entry),
-                                       truing_dz(c, t, truing_vector<T>::get(w, k + 1), false, 0.0f, entry));
+            {
+                const float a = truing_vector<T>::get(w, k), b = truing_vector<T>::get(w, k + 1);
+                if (SCALED) truing_vector<G>::put2(y, k, truing_scaled_at(c, a, entry), truing_scaled_at(c, b, entry));
+                else truing_vector<G>::put2(y, k, truing_dz(c, t, a, false, 0.0f, entry), truing_dz(c, t, b, false, 0.0f, entry));
+            }
             if (s + 32 * i + lane < vectors) {
 #pragma unroll
                 for (int k = 0; k < PER / OUT; k++) {
@@ -325,28 +350,30 @@ TRUING_FN void truing_vectors(const truing_columns &c, truing_transform t, const
         }
     }
 }
-// Columns `first` to `end` of a row, by a warp.
-template <class T, class G>
-TRUING_FN void truing_grad_of(const truing_logprob_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
+// Columns `first` to `end` of a row, by a warp; z: where they lie. STAGED: in shared memory, for the plain logits alone.
+template <class T, class G, bool STAGED>
+TRUING_FN void truing_grad_of(const truing_logprob_args &a, const truing_columns &c, const T *z, truing_i64 row, truing_u32 first,
+                              truing_u32 end, truing_u32 entry) {
     const truing_u32 lane = threadIdx.x & 31, n = end - first;
     const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
-    const truing_columns c = ((const truing_columns *)a.columns)[row];
-    const T *z = truing_row<const T>(a.logits, row) + first;
     G *g = truing_row<G>(a.grad, row) + first;
     for (truing_u32 j = live + lane; j < n; j += 32) truing_narrow(0.0f, g + j);
     if (c.fill) {
         for (truing_u32 j = lane; j < live; j += 32) truing_narrow(c.m, g + j);
         return;
     }
-    const truing_transform t = truing_transform_of(a, row);
-    const bool biased = a.bias.data != 0;
+    truing_transform t;
+    if (STAGED) t.kind = TRUING_PLAIN;
+    else t = truing_transform_of(a, row);
+    const bool biased = !STAGED && a.bias.data != 0;
     const int PER = truing_vector<T>::COLUMNS;
     // columns in front of the first that starts 16 bytes, and whole vectors behind it
     truing_u32 head = (truing_u32)((16 - ((truing_u64)z & 15)) % 16 / sizeof(T)), vectors = 0;
     if (head < live && t.kind != TRUING_SOFTCAP && !biased && ((truing_u64)(g + head) & 15) == 0) vectors = (live - head) / PER;
     if (vectors == 0) head = 0;
-    if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN>(c, t, z + head, g + head, vectors, entry);
-    else truing_vectors<T, G, TRUING_SCALE>(c, t, z + head, g + head, vectors, entry);
+    if (t.kind == TRUING_PLAIN && c.c1 == 0.0f && c.c0 != 0.0f) truing_vectors<T, G, TRUING_PLAIN, STAGED, true>(c, t, z + head, g + head, vectors, entry);
+    else if (t.kind == TRUING_PLAIN) truing_vectors<T, G, TRUING_PLAIN, STAGED, false>(c, t, z + head, g + head, vectors, entry);
+    else truing_vectors<T, G, TRUING_SCALE, STAGED, false>(c, t, z + head, g + head, vectors, entry);
     // what is left: the head and the tail, or everything
     const truing_u32 rest = live - vectors * PER;
 #pragma unroll 1
@@ -367,7 +394,9 @@ template <class T, class G> TRUING_FN void truing_grad(const truing_logprob_args
     const truing_i64 tasks = a.rows * chunks, step = (truing_i64)gridDim.x * TRUING_WARPS;
     for (truing_i64 i = (truing_i64)blockIdx.x * TRUING_WARPS + threadIdx.x / 32; i < tasks; i += step) {
         const truing_task task = truing_task_of(a, i, parts, chunks);
-        truing_grad_of<T, G>(a, task.row, task.from * TRUING_BLOCK, task.to == parts ? a.vocab : task.to * TRUING_BLOCK, entry);
+        const truing_u32 first = task.from * TRUING_BLOCK, end = task.to == parts ? a.vocab : task.to * TRUING_BLOCK;
+        const truing_columns c = ((const truing_columns *)a.columns)[task.row];
+        truing_grad_of<T, G, false>(a, c, truing_row<const T>(a.logits, task.row) + first, task.row, first, end, entry);
     }
 }
 #define TRUING_GRAD(name, T, G)                                                                                                \
@@ -379,3 +408,177 @@ TRUING_GRAD(bf16, truing_bf16, truing_bf16)
 TRUING_GRAD(f16, truing_f16, truing_f16)
 TRUING_GRAD(bf16_f32, truing_bf16, float)
 TRUING_GRAD(f16_f32, truing_f16, float)
+
+// 4. Whole rows, from compute capability 9.0 on.
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+// Rows whose records may be under way at once. A block of threads is at most two rows ahead of a warp that merges: it waits
+// for the constants of the row before the one that it has reduced, which need the records of every other block of threads.
+#define TRUING_WHOLE_SLOTS 4
+#define TRUING_WHOLE_PARTS 128 // blocks of a row, at most
+// What a block of threads has in shared memory in front of its blocks of rows.
+struct alignas(16) truing_whole_state {
+    truing_u64 full[TRUING_WHOLE_SLOTS], ready[TRUING_WHOLE_SLOTS]; // phases: the records of a row are there; its constants are
+    truing_columns columns[TRUING_WHOLE_SLOTS];
+    truing_part::words records[TRUING_WHOLE_SLOTS][TRUING_WHOLE_PARTS];
+};
+// The record of a row from those of its blocks, by a warp; right in its first lane.
+TRUING_FN truing_record truing_merged(const truing_logprob_args &a, const truing_part::words *parts) {
+    const truing_u32 lane = threadIdx.x & 31, each = a.parts > 64 ? 4 : a.parts > 32 ? 2 : 1;
+    truing_record x = truing_empty();
+#pragma unroll 1
+    for (truing_u32 k = 0; k < each; k += 2) {
+        const truing_u32 i = lane * each + k;
+        truing_record y = truing_empty();
+        if (i < a.parts) y = truing_part::load(parts[i]);
+        if (each > 1 && i + 1 < a.parts) y = truing_merge(y, truing_part::load(parts[i + 1]));
+        x = k == 0 ? y : truing_merge(x, y);
+    }
+#pragma unroll 1
+    for (truing_u32 w = 1; w < 32 && w * each < a.parts; w *= 2) {
+        const truing_part::words own = truing_part::store(x);
+        truing_part::words other;
+#pragma unroll
+        for (int k = 0; k < 6; k++) other.x[k] = __shfl_down_sync(TRUING_FULL, own.x[k], w);
+        if (lane % (2 * w) == 0) x = truing_merge(x, truing_part::load(other));
+    }
+    return x;
+}
+// The warp that merges: for each of `count` rows, once all their records are there.
+TRUING_FN void truing_whole_merge(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_whole_state &state) {
+    const truing_u32 lane = threadIdx.x & 31;
+    const bool first = truing_cluster_rank() == 0;
+#pragma unroll 1
+    for (truing_u32 s = 0; s < count; s++) {
+        const truing_u32 slot = s % TRUING_WHOLE_SLOTS, turn = s / TRUING_WHOLE_SLOTS & 1;
+        const truing_i64 row = from + s;
+        truing_i64 target = 0;
+        const int kind = truing_target(a, row, target);
+        if (lane == 0) truing_phase_arrive(&state.full[slot], a.parts * (truing_u32)sizeof(truing_part::words));
+        truing_phase_wait(&state.full[slot], turn);
+        truing_record x = truing_empty();
+        const bool needed = first || a.grad.data;
+        if (needed && kind != TRUING_IGNORED) x = truing_merged(a, state.records[slot]);
+        float z = 0.0f;
+        if (lane == 0 && needed) {
+            // its block has seen it before a gradient could overwrite it
+            if (kind == TRUING_COLUMN && target >= 0 && target < (truing_i64)a.valid)
+                z = truing_from(state.records[slot][target / TRUING_BLOCK].x[6]);
+            x = truing_complete(a, row, kind, target, z, x);
+            if (a.grad.data) state.columns[slot] = truing_constants(a, row, kind, target, z, x);
+        }
+        __syncwarp();
+        if (lane == 0) {
+            truing_phase_arrive(&state.ready[slot], 0);
+            if (first) truing_figures(a, row, kind, target, x);
+        }
+    }
+}
+// A warp that has one block of every row: while one comes in, the one before it is reduced to its record, and the gradient of
+// the one before that is written.
+template <class T, class G>
+TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, truing_u32 count, truing_whole_state &state, unsigned char *stages) {
+    typedef truing_stage<T, false> stage;
+    const truing_u32 lane = threadIdx.x & 31, warp = threadIdx.x / 32, entry = truing_exp_table[threadIdx.x % 8];
+    const truing_u32 part = truing_cluster_rank() * a.share + warp, first = part * TRUING_BLOCK, bytes = a.share * stage::BYTES;
+    stages += warp * stage::BYTES;
+    // its columns that can be live, and all of them
+    const truing_u32 n = a.valid <= first ? 0 : a.valid - first < TRUING_BLOCK ? a.valid - first : TRUING_BLOCK;
+    const truing_u32 end = a.vocab <= first ? first : a.vocab - first < TRUING_BLOCK ? a.vocab : first + TRUING_BLOCK;
+    // lane i knows of row i whether it counts, and the column of this block that is its target
+    truing_u32 at_target = TRUING_NONE;
+    bool counts = false;
+    if (lane < count) {
+        truing_i64 y = -1;
+        const int kind = truing_target(a, from + lane, y);
+        counts = kind != TRUING_IGNORED;
+        if (kind == TRUING_COLUMN && y >= (truing_i64)first && y < (truing_i64)first + n) at_target = (truing_u32)y - first;
+    }
+    const truing_u32 live = __ballot_sync(TRUING_FULL, counts);
+    truing_u32 in = 0, mid = 0, out = 0; // buffers
+#pragma unroll 1
+    for (truing_u32 s = 0; s < count + 2; s++) {
+        // row s comes in, row s - 1 is reduced, row s - 2 gets its gradient
+        if (s < count && n != 0 && (live >> s & 1)) {
+            const T *row = truing_row<const T>(a.logits, from + s);
+            truing_fetch(row, a.vocab, row + first, n, stage::place(stages + in * bytes, row + first));
+        }
+        truing_copies_commit();
+        in = in + 1 == a.buffers ? 0 : in + 1;
+        if (s >= 1 && s <= count) {
+            truing_copies_before_last_done();
+            __syncwarp();
+            const truing_u32 slot = (s - 1) % TRUING_WHOLE_SLOTS;
+            truing_part::words words = truing_part::store(truing_empty());
+            if (n != 0 && (live >> (s - 1) & 1)) {
+                const T *row = truing_row<const T>(a.logits, from + s - 1);
+                T *place = (T *)stage::place(stages + mid * bytes, row + first);
+                const truing_u32 t = __shfl_sync(TRUING_FULL, at_target, (int)s - 1);
+                const float z = t == TRUING_NONE ? 0.0f : truing_widen(place[t]);
+                __syncwarp(); // the block's largest columns are taken out
+                truing_record x = truing_block<T, true>(place, n, a.all != 0);
+                if (truing_poisoned(x)) x.flags = truing_causes(a, row + first, first, n);
+                if (x.m == 0.0f && a.grad.data) {
+                    // a zero among the largest has lost its sign
+                    for (truing_u32 j = lane; j < n; j += 32) place[j] = row[first + j];
+                    __syncwarp();
+                }
+                x.k = truing_poisoned(x) || x.m == -TRUING_INFF ? 0 : x.k + first;
+                words = truing_part::store(x);
+                words.x[6] = truing_bits(z);
+            }
+            // to every block of threads of the cluster
+            if (n != 0 && lane < a.cluster) {
+                truing_part::words &to = state.records[slot][part];
+#pragma unroll
+                for (int k = 0; k < 8; k += 4) {
+                    uint4 q;
+                    q.x = words.x[k];
+                    q.y = words.x[k + 1];
+                    q.z = words.x[k + 2];
+                    q.w = words.x[k + 3];
+                    truing_send16(&to.x[k], q, &state.full[slot], lane);
+                }
+            }
+            mid = mid + 1 == a.buffers ? 0 : mid + 1;
+        }
+        if (s >= 2) {
+            const truing_u32 slot = (s - 2) % TRUING_WHOLE_SLOTS, turn = (s - 2) / TRUING_WHOLE_SLOTS & 1;
+            truing_phase_wait(&state.ready[slot], turn);
+            if (a.grad.data && end > first) {
+                const truing_i64 row = from + s - 2;
+                const T *z = truing_row<const T>(a.logits, row) + first;
+                const T *place = (const T *)stage::place(stages + out * bytes, z);
+                truing_grad_of<T, G, true>(a, state.columns[slot], place, row, first, end, entry);
+            }
+            __syncwarp(); // the buffer can be filled again
+            out = out + 1 == a.buffers ? 0 : out + 1;
+        }
+    }
+}
+template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_args &a) {
+    TRUING_DYNAMIC(shared);
+    truing_whole_state &state = *(truing_whole_state *)shared;
+    if (threadIdx.x == 0)
+        for (int i = 0; i < TRUING_WHOLE_SLOTS; i++) {
+            truing_phase_init(&state.full[i], 1);
+            truing_phase_init(&state.ready[i], 1);
+        }
+    truing_cluster_sync(); // every block of threads has begun and can be sent to
+    truing_wait();
+    const truing_i64 from = (truing_i64)(blockIdx.x / a.cluster) * a.run;
+    const truing_u32 count = a.rows - from < a.run ? (truing_u32)(a.rows - from) : a.run;
+    if (threadIdx.x / 32 == a.share) truing_whole_merge(a, from, count, state);
+    else truing_whole_work<T, G>(a, from, count, state, (unsigned char *)(&state + 1));
+}
+// WARPS: at most
+#define TRUING_WHOLE(name, T, G, WARPS)                                                                                        \
+    extern "C" __global__ __launch_bounds__(32 * WARPS, 1) void truing_logprob_whole_##name(const __grid_constant__ truing_logprob_args a) { \
+        truing_whole<T, G>(a);                                                                                                 \
+    }
+TRUING_WHOLE(f32, float, float, 13)
+TRUING_WHOLE(bf16, truing_bf16, truing_bf16, 17)
+TRUING_WHOLE(f16, truing_f16, truing_f16, 17)
+TRUING_WHOLE(bf16_f32, truing_bf16, float, 17)
+TRUING_WHOLE(f16_f32, truing_f16, float, 17)
+#endif

@@ -91,6 +91,9 @@ TRUING_FN void truing_copy16(void *to, const void *from) {
 }
 // Waits for this thread's copies; others see them behind the next barrier.
 TRUING_FN void truing_copies_done() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+// Closes a group of this thread's copies; waits for all groups but the last.
+TRUING_FN void truing_copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+TRUING_FN void truing_copies_before_last_done() { asm volatile("cp.async.wait_group 1;" ::: "memory"); }
 // Clusters: blocks that run at once and may read each other's shared memory, from compute capability 9.0 on. Before that a
 // kernel must be launched without them, and is its own cluster of one.
 // Number of the block in its cluster.
@@ -116,6 +119,46 @@ TRUING_FN void truing_cluster_sync() {
     asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 #else
     __syncthreads();
+#endif
+}
+// A phase that is over once its arrivals are there and the bytes that these have announced: 8 bytes of shared memory, which one
+// thread initialises in front of a barrier of the cluster. Phases count from 0; who waits names the parity of one.
+// No kernel may take them before compute capability 9.0.
+TRUING_FN void truing_phase_init(truing_u64 *phase, truing_u32 arrivals) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\nfence.mbarrier_init.release.cluster;" ::"r"((truing_u32)__cvta_generic_to_shared(phase)),
+                 "r"(arrivals)
+                 : "memory");
+#endif
+}
+// Arrives and announces bytes that others send (0: none).
+TRUING_FN void truing_phase_arrive(truing_u64 *phase, truing_u32 bytes) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"((truing_u32)__cvta_generic_to_shared(phase)), "r"(bytes)
+                 : "memory");
+#endif
+}
+TRUING_FN void truing_phase_wait(truing_u64 *phase, truing_u32 parity) {
+#if __CUDA_ARCH__ >= 900
+    truing_u32 done;
+    do {
+        asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(done)
+                     : "r"((truing_u32)__cvta_generic_to_shared(phase)), "r"(parity)
+                     : "memory");
+    } while (!done);
+#endif
+}
+// Sends 16 bytes to where `to` lies in another block of the cluster, and counts them in its `phase`. Both lie in
+// the bytes whose number the launch names.
+TRUING_FN void truing_send16(void *to, uint4 q, truing_u64 *phase, truing_u32 rank) {
+#if __CUDA_ARCH__ >= 900
+    truing_u32 at, by;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(at) : "r"((truing_u32)__cvta_generic_to_shared(to)), "r"(rank));
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(by) : "r"((truing_u32)__cvta_generic_to_shared(phase)), "r"(rank));
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(at), "r"(q.x), "r"(q.y),
+                 "r"(q.z), "r"(q.w), "r"(by)
+                 : "memory");
 #endif
 }
 template <class T> __device__ __forceinline__ T *truing_peer_of(T *mine, truing_u32 rank) {
@@ -181,6 +224,6 @@ TRUING_FN uint4 truing_load16(const void *from) { return *(const uint4 *)from; }
 TRUING_FN void truing_store16(void *to, uint4 q) { *(uint4 *)to = q; }
 TRUING_FN void truing_wait() {}
 TRUING_FN void truing_let_go() {}
-// truing_copy16 and truing_copies_done: the shim's, which delays the copies in some of its thread orders. So are clusters:
-// truing_cluster_rank, truing_cluster_size, truing_cluster_sync and the four macros.
+// truing_copy16 and what waits for copies: the shim's, which delays the copies in some of its thread orders. So are phases and
+// clusters: truing_cluster_rank, truing_cluster_size, truing_cluster_sync, truing_send16 and the four macros.
 #endif

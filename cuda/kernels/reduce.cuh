@@ -17,14 +17,15 @@ TRUING_FN float truing_clamp(float d) { return truing_max_nan(d, TRUING_EXP_LOW)
 __constant__ truing_u32 truing_exp_table[8] = TRUING_EXP_TABLE;
 
 // e^d as w p; d is clamped. All lanes of the warp call it: the table is spread over them (`entry`), and a shuffle takes the
-// index modulo 8 by itself.
-TRUING_FN void truing_exp_factors(float &d, truing_u32 entry, float &w, float &p) {
-    d = truing_clamp(d);
+// index modulo 8 by itself. ALONE: d is not needed any more, and where the exponential ends in 0 by itself it is not clamped.
+template <bool ALONE = false> TRUING_FN void truing_exp_factors(float &d, truing_u32 entry, float &w, float &p) {
 #ifdef TRUING_FAST
     (void)entry;
+    if (!ALONE) d = truing_clamp(d);
     w = 1.0f;
     p = truing_exp2_fast(d * 1.4426950408889634f);
 #else
+    d = truing_clamp(d);
     const float t = truing_exp_index(d);
     w = truing_exp_power(t, __shfl_sync(TRUING_FULL, entry, (int)truing_bits(t), 8));
     p = truing_exp_poly(d, t);
@@ -187,7 +188,7 @@ TRUING_FN truing_chains truing_sums(const T *place, truing_u32 n, float centre) 
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {
             d[i] = d[i] - centre;
-            truing_exp_factors(d[i], entry, w[i], p[i]);
+            truing_exp_factors<!ALL>(d[i], entry, w[i], p[i]);
         }
 #pragma unroll
         for (int i = 0; i < TRUING_SIDE; i++) {

@@ -98,6 +98,8 @@ pub struct Device {
     pub minor: u32,
     /// Number of multiprocessors.
     pub multiprocessors: u32,
+    /// Most bytes of shared memory that a block of threads can have.
+    pub shared: u32,
     /// The driver's handle.
     device: sys::CUdevice,
 }
@@ -124,6 +126,7 @@ impl Device {
             major: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
             minor: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
             multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+            shared: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             device,
         })
     }
@@ -275,8 +278,8 @@ impl Kernel {
         let (kernel, stream, none) = (self.0.cast(), stream.0.cast(), ptr::null_mut());
         if shared > SHARED {
             let which = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            // SAFETY: sets a number of this kernel, the same every time.
-            let code = unsafe { sys::cuKernelSetAttribute(which, shared as c_int, self.0, device.device) };
+            // SAFETY: sets a number of this kernel, the same every time: calls of other sizes may run beside this one.
+            let code = unsafe { sys::cuKernelSetAttribute(which, device.shared as c_int, self.0, device.device) };
             check("cuKernelSetAttribute", code)?;
         }
         if device.major < 9 {

@@ -109,6 +109,10 @@ struct Args {
     lanes: u32,
     has_ignore: u32,
     all: u32,
+    share: u32,
+    cluster: u32,
+    run: u32,
+    buffers: u32,
 }
 /// `truing_transform`.
 #[repr(C)]
@@ -187,6 +191,10 @@ pub unsafe fn forward(
     (args.out_log_sum_sq, args.out_is_top1) = (View::of(out.log_sum_sq), View::of(out.is_top1));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let go = Launch { context, stream, device: &device, problem };
+    if let Some(whole) = go.whole(inputs, None) {
+        // SAFETY: the caller's promise; the arguments have been checked.
+        return unsafe { go.over_clusters(whole, &args) };
+    }
     let kernels = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
@@ -233,6 +241,10 @@ pub unsafe fn backward(
     (args.grad_logprob, args.grad_lse) = (View::of(upstream.logprob), View::of(upstream.lse));
     (args.grad_entropy, args.grad_scale) = (View::of(upstream.entropy), upstream.scale);
     let go = Launch { context, stream, device: &device, problem };
+    if let (None, Some(whole)) = (stats, go.whole(inputs, Some(grad.dtype))) {
+        // SAFETY: the caller's promise; the arguments have been checked.
+        return unsafe { go.over_clusters(whole, &args) };
+    }
     let (blocks, rows) = (go.blocks(inputs, &args)?, go.kernel(c"truing_logprob_rows")?);
     let columns = go.kernel(grad_kernel(dtype, grad.dtype))?;
     // SAFETY: the caller's promise; the arguments have been checked.
@@ -258,6 +270,26 @@ fn grad_kernel(dtype: Dtype, grad: Dtype) -> &'static CStr {
         _ => c"truing_logprob_grad_f16",
     }
 }
+/// Whether logits are not what counts as they lie there.
+fn transformed(t: &Transform, inputs: &Inputs) -> bool {
+    t.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some()
+}
+/// A launch of whole rows.
+struct Whole {
+    name: &'static CStr,
+    grid: Grid,
+    share: u32,
+    run: u32,
+    buffers: u32,
+}
+/// Bytes of `truing_whole_state`.
+const STATE: usize = SLOTS * (8 + 8 + PIECE + PARTS * PIECE);
+/// Rows and blocks of a row that these hold (`TRUING_WHOLE_SLOTS`, `TRUING_WHOLE_PARTS`).
+const SLOTS: usize = 4;
+const PARTS: usize = 128;
+/// Most blocks of threads of a cluster, and rows that it takes one behind the other.
+const CLUSTER: usize = 8;
+const RUN: usize = 32;
 /// Where and with what a call launches.
 struct Launch<'a> {
     context: &'a Context,
@@ -269,8 +301,59 @@ impl Launch<'_> {
     fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
         self.context.kernel(self.device, self.stream, FILE, name)
     }
+    /// How clusters take the rows in one launch, where that was measured to be faster (an H200, `cuda/gpu-check.md`): a
+    /// row or a few, and gradients of some 32000 columns; `grad`: the gradient's type.
+    fn whole(&self, inputs: &Inputs, grad: Option<Dtype>) -> Option<Whole> {
+        let (rows, parts, size) =
+            (self.problem.rows(), self.problem.vocab().div_ceil(BLOCK), inputs.logits.dtype.size());
+        if self.device.major < 9
+            || transformed(&Transform::of(&self.problem.options().transform), inputs)
+            || parts > PARTS
+        {
+            return None;
+        }
+        let wide = parts.div_ceil(parts.div_ceil(CLUSTER).max(8));
+        let few = rows == 1 || rows.saturating_mul(wide) <= self.device.multiprocessors as usize;
+        let (cluster, run, buffers) = match (few, grad) {
+            (true, _) => (wide, 1, 1),
+            (false, Some(_)) if (13..=16).contains(&parts) => (if size == 4 { 2 } else { 1 }, RUN, 3),
+            _ => return None,
+        };
+        let share = parts.div_ceil(cluster);
+        let shared = STATE + buffers * share * (BLOCK * size + 16);
+        let blocks = rows.div_ceil(run).checked_mul(cluster).filter(|&n| n <= i32::MAX as usize)?;
+        let most = if size == 4 { 12 } else { 16 }; // warps that have a block, of the kernels' bounds
+        (share <= most && shared <= self.device.shared as usize).then(|| Whole {
+            name: match (inputs.logits.dtype, grad.unwrap_or(inputs.logits.dtype)) {
+                (Dtype::F32, _) => c"truing_logprob_whole_f32",
+                (Dtype::Bf16, Dtype::F32) => c"truing_logprob_whole_bf16_f32",
+                (Dtype::Bf16, _) => c"truing_logprob_whole_bf16",
+                (_, Dtype::F32) => c"truing_logprob_whole_f16_f32",
+                _ => c"truing_logprob_whole_f16",
+            },
+            grid: Grid {
+                blocks: blocks as u32,
+                threads: 32 * (share as u32 + 1),
+                cluster: cluster as u32,
+                shared: shared as u32,
+            },
+            share: share as u32,
+            run: run as u32,
+            buffers: buffers as u32,
+        })
+    }
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn over_clusters(&self, whole: Whole, args: &Args) -> Result<()> {
+        let Whole { name, grid, share, run, buffers } = whole;
+        let kernel = self.kernel(name)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            kernel.launch(self.device, self.stream, grid, &Args { share, cluster: grid.cluster, run, buffers, ..*args })
+        }
+    }
     fn blocks(&self, inputs: &Inputs, args: &Args) -> Result<Kernel> {
-        let transformed = args.transform.kind != 0 || inputs.bias.is_some() || inputs.row_temperature.is_some();
+        let transformed = transformed(&args.transform, inputs);
         self.kernel(match (inputs.logits.dtype, transformed) {
             (Dtype::F32, false) => c"truing_logprob_blocks_f32",
             (Dtype::Bf16, false) => c"truing_logprob_blocks_bf16",
@@ -420,5 +503,9 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         lanes: parts.next_power_of_two().min(32),
         has_ignore: options.ignore_index.is_some() as u32,
         all: 0,
+        share: 0,
+        cluster: 0,
+        run: 1,
+        buffers: 1,
     }
 }

@@ -49,10 +49,17 @@ truing_shim_switch:
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret
 )");
-enum Wait { RUN, WARP, BLOCK, CLUSTER, DONE };
+enum Wait { RUN, WARP, BLOCK, CLUSTER, PHASE, DONE };
 struct Copy {
     void *to;
     const void *from;
+    unsigned group;
+};
+// What the 8 bytes of truing_phase_init hold.
+struct Phase {
+    int bytes; // announced and not yet there
+    unsigned char missing, arrivals;
+    unsigned short passed;
 };
 struct Fiber {
     void *sp;
@@ -60,6 +67,9 @@ struct Fiber {
     Wait wait;
     uint32_t mask;
     unsigned thread, block; // of its block, of its cluster
+    unsigned groups; // of copies, closed
+    const Phase *phase;
+    unsigned parity;
     std::vector<Copy> copies;
 };
 struct Warp {
@@ -156,6 +166,21 @@ static void cluster_sync() {
     waiting++;
     to_main(f);
 }
+static bool over(const Fiber &f) { return (f.phase->passed & 1) != f.parity; }
+static void phase_wait(const Phase *phase, unsigned parity) {
+    Fiber &f = fibers[current];
+    f.phase = phase;
+    f.parity = parity;
+    f.wait = PHASE;
+    to_main(f);
+}
+static void phase_step(Phase *phase, int arrivals, int bytes) {
+    phase->missing = (unsigned char)(phase->missing - arrivals);
+    phase->bytes += bytes;
+    if (phase->missing || phase->bytes) return;
+    phase->missing = phase->arrivals;
+    phase->passed++;
+}
 static void go_on(int from, int to, Wait at) {
     for (int i = from; i < to; i++)
         if (fibers[i].wait == at) fibers[i].wait = RUN;
@@ -217,6 +242,7 @@ static bool run_cluster(int threads, size_t bytes) {
         f.thread = (unsigned)(i % padded);
         f.block = (unsigned)(i / padded);
         f.copies.clear();
+        f.groups = 0;
         turn[i] = order == 1 ? count - 1 - i : i;
         if (f.wait == DONE) continue;
         warps[i / 32].live |= 1u << i % 32;
@@ -247,6 +273,11 @@ static bool run_cluster(int threads, size_t bytes) {
             if (blocks[b].waiting && blocks[b].waiting == blocks[b].alive) {
                 blocks[b].waiting = 0;
                 go_on(b * padded, (b + 1) * padded, BLOCK);
+                progress = true;
+            }
+        for (int i = 0; i < count; i++)
+            if (fibers[i].wait == PHASE && over(fibers[i])) {
+                fibers[i].wait = RUN;
                 progress = true;
             }
         if (waiting && waiting == alive) {
@@ -305,6 +336,20 @@ static inline void __syncthreads() { shim::block_sync(); }
 static inline unsigned truing_cluster_rank() { return (unsigned)shim::rank(); }
 static inline unsigned truing_cluster_size() { return (unsigned)shim::cluster; }
 static inline void truing_cluster_sync() { shim::cluster_sync(); }
+static inline void truing_phase_init(uint64_t *phase, unsigned arrivals) {
+    static_assert(sizeof(shim::Phase) == sizeof *phase, "");
+    *(shim::Phase *)phase = {0, (unsigned char)arrivals, (unsigned char)arrivals, 0};
+}
+static inline void truing_phase_arrive(uint64_t *phase, unsigned bytes) { shim::phase_step((shim::Phase *)phase, 1, (int)bytes); }
+static inline void truing_phase_wait(uint64_t *phase, unsigned parity) { shim::phase_wait((shim::Phase *)phase, parity); }
+// In another block's shared memory what lies here in this one's.
+template <class T> static inline T *shim_peer(T *mine, unsigned rank) {
+    return (T *)((unsigned char *)mine - shim::blocks[shim::rank()].bytes + shim::blocks[shim::peer(rank)].bytes);
+}
+static inline void truing_send16(void *to, uint4 q, uint64_t *phase, unsigned rank) {
+    *(uint4 *)shim_peer(to, rank) = q;
+    shim::phase_step((shim::Phase *)shim_peer(phase, rank), 0, -16);
+}
 #define TRUING_SHARED(T, name, extents) \
     static T name##_of[shim::BLOCKS] extents; \
     auto &name = name##_of[shim::rank()]
@@ -348,9 +393,18 @@ static inline void truing_copy16(void *to, const void *from) {
         abort();
     }
     if (shim::order == 0) memcpy(to, from, 16);
-    else shim::fibers[shim::current].copies.push_back({to, from});
+    else shim::fibers[shim::current].copies.push_back({to, from, shim::fibers[shim::current].groups});
 }
 static inline void truing_copies_done() {
     for (const shim::Copy &c : shim::fibers[shim::current].copies) memcpy(c.to, c.from, 16);
     shim::fibers[shim::current].copies.clear();
+}
+static inline void truing_copies_commit() { shim::fibers[shim::current].groups++; }
+static inline void truing_copies_before_last_done() {
+    shim::Fiber &f = shim::fibers[shim::current];
+    std::vector<shim::Copy> later;
+    for (const shim::Copy &c : f.copies)
+        if (c.group + 1 < f.groups) memcpy(c.to, c.from, 16);
+        else later.push_back(c);
+    f.copies.swap(later);
 }

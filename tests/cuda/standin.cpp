@@ -83,9 +83,9 @@ API cuCtxPopCurrent_v2(void **) {
     return 0;
 }
 API cuDeviceGetAttribute(int *v, int which, int) {
-    // capability 9.0 (or what a test says), two multiprocessors
+    // capability 9.0 (or what a test says), two multiprocessors, 227 KiB of shared memory
     const char *major = getenv("TRUING_STANDIN_MAJOR");
-    *v = which == 75 ? (major ? atoi(major) : 9) : which == 76 ? 0 : which == 16 ? 2 : 0;
+    *v = which == 75 ? (major ? atoi(major) : 9) : which == 76 ? 0 : which == 16 ? 2 : which == 97 ? 227 << 10 : 0;
     return 0;
 }
 API cuLibraryLoadData(void **l, const void *image, void *, void *, unsigned, void *, void *, unsigned) {
