@@ -418,7 +418,58 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
             }
         }
     }
-    done + outside(context)
+    done + outside(context) + near_rows(context)
+}
+/// Rows that nearly agree keep their relative accuracy in either mode, against f64, and equal ones have exactly 0; whole blocks
+/// and a ragged one.
+fn near_rows(context: &Context) -> usize {
+    const BY: [f64; 5] = [0.0, 1e-5, 1e-3, 3e-2, 0.3];
+    let (n, v) = (BY.len(), 2 * 2048 + 8);
+    let mut random = Random(11);
+    let (mut a, mut b) = (vec![], vec![]);
+    for by in BY {
+        for _ in 0..v {
+            let x = 3.0 * random.normal() as f32;
+            a.push(x);
+            b.push(x + (by * random.normal().clamp(-1.5, 1.5)) as f32);
+        }
+    }
+    let exact = |p: &[f32], q: &[f32]| -> f64 {
+        let of = |x: &[f32]| x.iter().map(|&x| (x as f64).exp()).sum::<f64>().ln();
+        let (lp, lq) = (of(p), of(q));
+        let term = |(&p, &q): (&f32, &f32)| {
+            let (p, q) = (p as f64 - lp, q as f64 - lq);
+            // each term >= 0, so that nothing cancels
+            p.exp() * ((q - p).exp_m1() - (q - p))
+        };
+        p.iter().zip(q).map(term).sum()
+    };
+    let (student, teacher) =
+        (tensor(&a, Dtype::F32, Layout::contiguous(n, v)), tensor(&b, Dtype::F32, Layout::contiguous(n, v)));
+    for kind in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jeffreys] {
+        let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+        let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
+        let scratch = Scratch::new(device::forward_workspace(&problem).minimum);
+        let mut values = vec![NAN; n];
+        let out = Figures { values: Some(vector(&values, Dtype::F32)), ..Figures::default() };
+        // SAFETY: as above.
+        unsafe { device::forward(context, STREAM, &problem, &Inputs::new(student, teacher), &out, scratch.space()) }
+            .unwrap();
+        memory::down(&mut values);
+        for i in 0..n {
+            let (x, y) = (&a[i * v..][..v], &b[i * v..][..v]);
+            let want = match kind {
+                Kind::ForwardKl => exact(y, x),
+                Kind::ReverseKl => exact(x, y),
+                _ => exact(x, y) + exact(y, x),
+            };
+            let got = values[i] as f64;
+            let good = if i == 0 { got == 0.0 } else { (got - want).abs() <= 2e-5 * want };
+            assert!(good, "{kind:?}, rows that differ by {}: {got:e}, expected {want:e}", BY[i]);
+        }
+    }
+    memory::clear();
+    3 * n
 }
 /// A form that reads a row once, and one that reads it twice and then for the means of its weights; rows of whole blocks too,
 /// whose columns other lanes widen.
