@@ -190,7 +190,7 @@ for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
     ids = whole(0, V, 9)
     more = dict(shift=1, label_smoothing=0.1, smoothing_form="torch", token_scaling="dft", reduction="mean")
     lists = dict(rank=True, ties=True, mean_logit=True, topk=7, topk_entropy=True, row_loss=True, counters=True)
-    both("loss and lists", lambda put: truing.logprob(rows(put), put(target), mask=put(mask), extra_ids=put(ids), grad_logits=True, **more, **lists))
+    both("loss and lists", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), extra_ids=put(ids), grad_logits=True, **more, **lists))
 
 w = normal(B, T, V) * 3
 for kind in ("forward_kl", "jsd"):
