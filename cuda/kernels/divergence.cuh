@@ -856,6 +856,20 @@ template <class T, int HOW> TRUING_FN bool truing_swift_of(const truing_divergen
     if (!(truing_abs(ma) < TRUING_INFF && truing_abs(mb) < TRUING_INFF)) return false;
     const float apart = ma - mb;
     const bool close = truing_abs(apart) <= 1.0f;
+    if (tops) {
+        const truing_u32 ka = truing_swift_top<T>(qa, at_a, best_a == raw_a, slope_a, raw_a * slope_a);
+        const truing_u32 kb = truing_swift_top<T>(qb, at_b, best_b == raw_b, slope_b, raw_b * slope_b);
+        x.side[0].k = ka;
+        x.side[1].k = kb;
+        x.other[0] = truing_widen(((const T *)z[1].from)[ka]) * slope_b;
+        x.other[1] = truing_widen(((const T *)z[0].from)[kb]) * slope_a;
+    }
+    // the means are measured from the columns of the maxima, whose weight is the largest
+    float ra = 0.0f, rb = 0.0f;
+    if (tops && HOW != 0) {
+        ra = close ? (ma - x.other[0]) - apart : mb - x.other[0];
+        rb = close ? (x.other[1] - mb) - apart : x.other[1] - ma;
+    }
     float sum_a = 0.0f, sum_b = 0.0f, d_a = 0.0f, d_b = 0.0f, g = 0.0f, g_b = 0.0f;
 #pragma unroll 2
     for (int v = 0; v < VECTORS; v++) {
@@ -879,24 +893,22 @@ template <class T, int HOW> TRUING_FN bool truing_swift_of(const truing_divergen
         if (__ballot_sync(TRUING_FULL, !(far < 0.5f)) == 0) {
 #pragma unroll
             for (int i = 0; i < PER; i++) {
-                const float w = ea[i] * (d[i] * d[i]), t = ea[i] * d[i], y = w * truing_rem(-d[i]);
-                d_a += t;
-                g += y;
+                d_a = truing_fma(ea[i], d[i] - ra, d_a);
+                g = truing_fma(ea[i] * (d[i] * d[i]), truing_rem(-d[i]), g);
                 if (HOW == 2) {
-                    d_b = truing_fma(eb[i], d[i], d_b);
+                    d_b = truing_fma(eb[i], d[i] - rb, d_b);
                     g_b = truing_fma(eb[i] * (d[i] * d[i]), truing_rem(d[i]), g_b);
                 }
             }
         } else {
 #pragma unroll
             for (int i = 0; i < PER; i++) {
-                const float t = ea[i] * d[i], up = eb[i] - ea[i];
-                d_a += t;
-                g += t + up;
+                const float up = eb[i] - ea[i];
+                d_a = truing_fma(ea[i], d[i] - ra, d_a);
+                g += truing_fma(ea[i], d[i], up);
                 if (HOW == 2) {
-                    const float u = eb[i] * d[i];
-                    d_b += u;
-                    g_b -= u + up;
+                    d_b = truing_fma(eb[i], d[i] - rb, d_b);
+                    g_b -= truing_fma(eb[i], d[i], up);
                 }
             }
         }
@@ -917,16 +929,8 @@ template <class T, int HOW> TRUING_FN bool truing_swift_of(const truing_divergen
     x.side[1].m = mb;
     x.side[0].r = fmaxf(sum_a - 1.0f, 0.0f);
     x.side[1].r = fmaxf(sum_b - 1.0f, 0.0f);
-    if (tops) {
-        const truing_u32 ka = truing_swift_top<T>(qa, at_a, best_a == raw_a, slope_a, raw_a * slope_a);
-        const truing_u32 kb = truing_swift_top<T>(qb, at_b, best_b == raw_b, slope_b, raw_b * slope_b);
-        x.side[0].k = ka;
-        x.side[1].k = kb;
-        x.other[0] = truing_widen(((const T *)z[1].from)[ka]) * slope_b;
-        x.other[1] = truing_widen(((const T *)z[0].from)[kb]) * slope_a;
-    }
     if (HOW == 0) return true;
-    const float up = g - d_a, ta = up / sum_a, tb = -up / sum_b;
+    const float up = g - truing_fma(ra, sum_a, d_a), ta = up / sum_a, tb = -up / sum_b;
     // log of sum_b / sum_a
     const float gamma = truing_log1p_fast(ta);
     x.gamma = -(ta > -0.5f ? gamma : truing_log2_fast(sum_b / sum_a) * TRUING_LN_2);
@@ -935,11 +939,8 @@ template <class T, int HOW> TRUING_FN bool truing_swift_of(const truing_divergen
         x.value[0] = (float)a.form[0] * x.value[0];
         x.value[1] = (float)a.form[1] * (g_b / sum_b - (tb > -0.5f ? truing_lost(tb) : tb - x.gamma));
     }
-    if (a.moments) {
-        const float ra = close ? (ma - x.other[0]) - apart : mb - x.other[0], rb = close ? (x.other[1] - mb) - apart : x.other[1] - ma;
-        x.mean[0] = d_a / sum_a - ra;
-        if (HOW == 2) x.mean[1] = rb - d_b / sum_b;
-    }
+    x.mean[0] = d_a / sum_a;
+    if (HOW == 2) x.mean[1] = -d_b / sum_b;
     return true;
 }
 // `tops`: the columns of the maxima are asked for.
