@@ -137,7 +137,7 @@ TRUING_FN void truing_totals(const truing_policy_args &a) {
 }
 
 // A warp for each sequence. Of a small batch one block of threads has them all, and forms the totals too.
-extern "C" __global__ __launch_bounds__(TRUING_FEW) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
+extern "C" __global__ __launch_bounds__(TRUING_FEW, 1) void truing_policy_count(const __grid_constant__ truing_policy_args a) {
     truing_wait();
     truing_let_go();
     const truing_i64 many = (truing_i64)gridDim.x * (blockDim.x / 32);
