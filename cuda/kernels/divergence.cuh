@@ -424,9 +424,9 @@ TRUING_FN truing_u32 truing_apart(const float *xa, const float *xb, truing_u32 n
     return __reduce_or_sync(TRUING_FULL, found);
 }
 
-// Whole blocks in registers.
+// Whole blocks as they lie.
 
-// Where the columns of a block lie in memory, and their scale; `from` 0: the block needs shared memory.
+// Where the columns of a block lie in memory, and their scale; `from` 0: they must be laid out first (`truing_ready`).
 struct truing_straight {
     const unsigned char *from;
     float slope;
@@ -556,7 +556,7 @@ TRUING_FN truing_added truing_pass_of(const truing_divergence_args &a, const tru
     apart = __ballot_sync(TRUING_FULL, far) != 0;
     return s;
 }
-// The sums of a block that needs no shared memory and has no infinite ratio; false: it does.
+// The sums of a block that is taken as it lies and has no infinite ratio; false: it is not, or has.
 template <class F> TRUING_FN bool truing_sums_straight(const truing_divergence_args &a, const truing_pair &k, truing_i64 row, truing_u32 first, unsigned char (*stages)[TRUING_PLACES], truing_added &s) {
     const truing_straight z[2] = {truing_straight_of(a.side[0], row, first), truing_straight_of(a.side[1], row, first)};
     if (!z[0].from || !z[1].from || (F::CHAIN && !F::LATE)) return false;
@@ -806,11 +806,6 @@ template <> struct truing_swift_how<truing_two_way> {
 };
 // t - log(1 + t), t > -1
 TRUING_FN float truing_lost(float t) { return truing_abs(t) < 0.25f ? t * t * truing_log1p_rem(t) : t - truing_log2_fast(1.0f + t) * TRUING_LN_2; }
-TRUING_FN float truing_largest_of(float m) {
-#pragma unroll
-    for (int w = 16; w > 0; w /= 2) m = fmaxf(m, __shfl_xor_sync(TRUING_FULL, m, w));
-    return m;
-}
 // The first column of the block that is the largest, which this lane has in its vector `v` or not at all (`mine`).
 template <class T> TRUING_FN truing_u32 truing_swift_top(const uint4 *from, int v, bool mine, float slope, float m) {
     const int PER = truing_vector<T>::COLUMNS;
@@ -1383,12 +1378,7 @@ TRUING_FN void truing_write(const truing_side &s, const truing_transform &t, tru
                 if (t.kind != TRUING_PLAIN) y[i] = y[i] == 0.0f ? 0.0f : y[i] * t.slope;
 #pragma unroll
             for (int i = 0; i < PER; i += 2) truing_vector<G>::put2(w, i, y[i], y[i + 1]);
-            uint4 q;
-            q.x = w[0];
-            q.y = w[1];
-            q.z = w[2];
-            q.w = w[3];
-            truing_store16(g + j, q);
+            truing_store4((unsigned char *)(g + j), w);
         }
     }
 #pragma unroll 1
@@ -1468,7 +1458,7 @@ TRUING_FN void truing_gradients_of(const truing_divergence_args &a, const truing
         if (WHICH & 2) truing_close8(a.side[1].grad.dtype, to[1], at, z[1].slope, xb);
     }
 }
-// The gradients of a block that needs no shared memory; false: it does.
+// The gradients of a block that is taken as it lies; false: it is not.
 template <class F> TRUING_FN bool truing_gradients_straight(const truing_divergence_args &a, const truing_divergence_columns &c, truing_i64 row, truing_u32 first, unsigned char (*stages)[TRUING_PLACES]) {
     const truing_straight z[2] = {truing_straight_of(a.side[0], row, first), truing_straight_of(a.side[1], row, first)};
     unsigned char *to[2];

@@ -36,27 +36,6 @@ struct truing_logprob_args {
     // that a cluster takes, at most 32; rows that are on chip at once
     truing_u32 share, cluster, run, buffers;
 };
-// The record of a block as the workspace holds it.
-struct truing_part {
-    typedef truing_record record;
-    typedef truing_words<8> words;
-    TRUING_FN record empty() { return truing_empty(); }
-    TRUING_FN record load(const words &w) {
-        record x = empty();
-        x.m = truing_from(w.x[0]);
-        x.r = truing_from(w.x[1]);
-        x.u = truing_from(w.x[2]);
-        x.q1 = truing_from(w.x[3]);
-        x.k = w.x[4];
-        x.flags = w.x[5];
-        return x;
-    }
-    TRUING_FN words store(const record &x) {
-        const words w = {{truing_bits(x.m), truing_bits(x.r), truing_bits(x.u), truing_bits(x.q1), x.k, x.flags, 0, 0}};
-        return w;
-    }
-    TRUING_FN record merge(const truing_logprob_args &, const record &a, const record &b) { return truing_merge(a, b); }
-};
 struct alignas(16) truing_columns {
     truing_u32 fill; // every live column has the value m
     float m, c0, c1;

@@ -29,7 +29,7 @@ struct truing_extra_args {
     truing_view out_lse_support, out_log_kept_mass, out_size, out_bitmask, out_ids;
     truing_view out_records, out_support_records, out_topk_logits, out_extra_logits, out_counts; // of a shard
     truing_view records, support_records, starts, topk_ids, topk_logits, extra_logits, counts;     // of all shards
-    void *blocks;      // truing_wide_part::words [rows, parts]; narrow: truing_thin_part::words
+    void *blocks;      // truing_wide_part::words [rows, parts]; narrow: truing_part::words
     void *whole;       // the same of all columns, where `blocks` are those of a support
     truing_u64 *tops;  // [rows, top], keys in descending order, 0 behind them
     double *entropies; // [rows, 2]: of the softmax over the first EAFT and the first `entropy_columns` of them
@@ -120,28 +120,7 @@ struct truing_wide_part {
         return y;
     }
 };
-// A record of logprob.cu: its truing_part.
-struct truing_thin_part {
-    typedef truing_record record;
-    typedef truing_words<8> words;
-    TRUING_FN record empty() { return truing_empty(); }
-    TRUING_FN record load(const words &w) {
-        record x = truing_empty();
-        x.m = truing_from(w.x[0]);
-        x.r = truing_from(w.x[1]);
-        x.u = truing_from(w.x[2]);
-        x.q1 = truing_from(w.x[3]);
-        x.k = w.x[4];
-        x.flags = w.x[5];
-        return x;
-    }
-    TRUING_FN words store(const record &x) {
-        const words w = {{truing_bits(x.m), truing_bits(x.r), truing_bits(x.u), truing_bits(x.q1), x.k, x.flags, 0, 0}};
-        return w;
-    }
-    TRUING_FN record merge(const truing_extra_args &, const record &a, const record &b) { return truing_merge(a, b); }
-};
-// Its truing_columns, and what smoothing and a support add.
+// truing_columns of logprob.cu, and what smoothing and a support add.
 struct alignas(16) truing_extra_columns {
     truing_u32 fill; // every live column has the value m
     float m, c0, c1;
@@ -650,7 +629,7 @@ TRUING_FN truing_wide truing_row_of(const truing_extra_args &a, void *blocks, tr
     truing_wide x = truing_wide_empty();
     if (parts == 0) return x;
     if (a.narrow) {
-        x.x = truing_tree<truing_thin_part>(a, (truing_thin_part::words *)blocks + row * parts, parts, 32, true, lane);
+        x.x = truing_tree<truing_part>(a, (truing_part::words *)blocks + row * parts, parts, 32, true, lane);
     } else {
         // a block that another shard has a part of joins last, from the left
         truing_wide_part::words *part = (truing_wide_part::words *)blocks + row * parts;

@@ -69,6 +69,12 @@ TRUING_FN truing_record truing_merge(const truing_record &a, const truing_record
     w.flags = flags;
     return w;
 }
+// The largest over the lanes of a warp; a NaN is passed over.
+TRUING_FN float truing_largest_of(float m) {
+#pragma unroll
+    for (int w = 16; w > 0; w /= 2) m = fmaxf(m, __shfl_xor_sync(TRUING_FULL, m, w));
+    return m;
+}
 // Adds the 32 chains, one a lane, in the fixed order; every lane gets the sum.
 TRUING_FN float truing_combine(float x) {
 #pragma unroll
@@ -128,10 +134,8 @@ template <class T, bool WHOLE> TRUING_FN truing_top truing_take(T *x, truing_u32
         }
         m = fmaxf(m, best[v]);
     }
-#pragma unroll
-    for (int w = 16; w > 0; w /= 2) m = fmaxf(m, __shfl_xor_sync(TRUING_FULL, m, w));
     truing_top top;
-    top.m = m + 0.0f;
+    top.m = truing_largest_of(m) + 0.0f;
     top.ties = 0;
     top.first = top.edge = TRUING_BLOCK;
     top.taken = 0;
@@ -238,6 +242,27 @@ template <class T, bool KEEP = false> TRUING_FN truing_record truing_block(T *x,
 // Numbers that lanes hand to each other and that the workspace holds.
 template <int N> struct alignas(16) truing_words {
     truing_u32 x[N];
+};
+// The record of a block as the workspace holds it.
+struct truing_part {
+    typedef truing_record record;
+    typedef truing_words<8> words;
+    TRUING_FN record empty() { return truing_empty(); }
+    TRUING_FN record load(const words &w) {
+        record x = empty();
+        x.m = truing_from(w.x[0]);
+        x.r = truing_from(w.x[1]);
+        x.u = truing_from(w.x[2]);
+        x.q1 = truing_from(w.x[3]);
+        x.k = w.x[4];
+        x.flags = w.x[5];
+        return x;
+    }
+    TRUING_FN words store(const record &x) {
+        const words w = {{truing_bits(x.m), truing_bits(x.r), truing_bits(x.u), truing_bits(x.q1), x.k, x.flags, 0, 0}};
+        return w;
+    }
+    template <class A> TRUING_FN record merge(const A &, const record &a, const record &b) { return truing_merge(a, b); }
 };
 // The record of a row of `count` parts that `lanes` neighbouring lanes share, merged as N does it in the fixed order; right in
 // the first of them. All lanes of the warp take part. Nodes of the tree overwrite the records of blocks, each only behind
