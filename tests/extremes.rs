@@ -7,7 +7,7 @@ use truing_core::matrix::{Floats, Ints, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term};
 use truing_core::{Error, Status, Value};
 use truing_cpu::{Context, preference};
-use truing_tests::{Cases, contexts, same, with_scratch};
+use truing_tests::{Cases, contexts, first_variant, same, variants, with_scratch};
 
 fn entries() -> impl Iterator<Item = &'static Info> {
     ALL.iter().filter(|i| matches!(i.kind, Kind::Pair | Kind::Unpaired | Kind::List))
@@ -29,6 +29,7 @@ struct Got {
 /// One item (a pair with its anchor, a row, a list of three) of these scores, references and lengths.
 struct One<'a> {
     info: &'a Info,
+    variant: u32,
     params: &'a [f64],
     scores: [f64; 3],
     reference: [f64; 3],
@@ -47,7 +48,8 @@ impl One<'_> {
             Kind::Unpaired => (1, Items::Rows),
             _ => (3, Items::Lists { offsets: Ints::I32(Matrix::vector(&offsets)), members: None }),
         };
-        let terms = [Term { id: about.id, params: self.params, reduction: Reduction::Sum, ..Term::default() }];
+        let (variant, reduction) = (self.variant, Reduction::Sum);
+        let terms = [Term { id: about.id, variant, params: self.params, reduction, ..Term::default() }];
         let p = Problem::new(s, items, &terms, Options::default())?;
         let f = |x| Some(Floats::F64(Matrix::vector(x)));
         let kl = [0.5, 2.0, 1.0];
@@ -85,8 +87,8 @@ fn finite_inputs_give_no_nan() {
     let levels = [0.0, -1e-12, -0.5, -40.0, -800.0, -1e4];
     let mut infinite: Vec<&str> = vec![];
     for info in entries() {
-        let params = params(info);
-        for a in levels {
+        for (variant, a) in variants(info).flat_map(|v| levels.map(|a| (v, a))) {
+            let params = params(info);
             for b in levels {
                 for e in [a, b, -3.0] {
                     for reference in [[0.0; 3], [b, a, -1.0], [a, b, e], [-1e4, 0.0, -5.0]] {
@@ -95,6 +97,7 @@ fn finite_inputs_give_no_nan() {
                         {
                             let one = One {
                                 info,
+                                variant,
                                 params: &params,
                                 scores: [a, b, e],
                                 reference,
@@ -145,6 +148,7 @@ fn equal_inputs() {
             let params = params(info);
             let one = One {
                 info,
+                variant: first_variant(info),
                 params: &params,
                 scores: [at; 3],
                 reference: [at; 3],
@@ -169,9 +173,10 @@ fn parameters_name_themselves() {
     let mut cases = Cases::default();
     for info in entries() {
         let good = params(info);
-        let run = |params: &[f64]| {
+        let run_as = |params: &[f64], variant| {
             let one = One {
                 info,
+                variant,
                 params,
                 scores: [-1.0, -2.0, -3.0],
                 reference: [-1.5; 3],
@@ -182,6 +187,7 @@ fn parameters_name_themselves() {
             };
             one.run(&c)
         };
+        let run = |params: &[f64]| run_as(params, first_variant(info));
         run(&good).unwrap_or_else(|e| panic!("{}: {e}", info.about.name));
         for (k, p) in info.params.iter().enumerate() {
             let mut bad = vec![f64::NEG_INFINITY];
@@ -196,7 +202,7 @@ fn parameters_name_themselves() {
             for x in bad {
                 let mut given = good.clone();
                 given[k] = x;
-                let e = run(&given).unwrap_err();
+                let e = run_as(&given, p.variant.max(first_variant(info))).unwrap_err();
                 assert_eq!((e.field, e.status), (p.name, Status::InvalidArgument), "{}: {e}", info.about.name);
                 assert!(matches!(e.expected, Value::Range { .. }), "{e}");
                 cases.ran();
@@ -205,6 +211,16 @@ fn parameters_name_themselves() {
         let mut more = good.clone();
         more.push(0.5);
         assert_eq!(run(&more).unwrap_err().field, "num_params");
+        // another number than those of its variants; what another variant reads need not be given
+        for variant in [variants(info).end() + 1, if info.about.variants.is_empty() { 7 } else { 0 }] {
+            let e = run_as(&good, variant).unwrap_err();
+            assert_eq!((e.field, e.status), ("loss.variant", Status::InvalidArgument), "{}: {e}", info.about.name);
+        }
+        for variant in variants(info) {
+            let own = |k: usize| info.params[k].variant == 0 || info.params[k].variant == variant;
+            let given: Vec<f64> = (0..good.len()).map(|k| if own(k) { good[k] } else { f64::NAN }).collect();
+            run_as(&given, variant).unwrap_or_else(|e| panic!("{}: {e}", info.about.name));
+        }
         cases.ran();
     }
     cases.finish("parameters outside their range", 300);

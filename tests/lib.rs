@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::{Info, Kind, find};
 use truing_core::dtype::{Element, Float};
 use truing_core::logprob::{Figures, STATS};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
@@ -139,6 +139,16 @@ pub fn numbers(s: &str) -> Vec<f64> {
 /// The id of an entry.
 pub fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id
+}
+
+/// The numbers of an entry's variants: 0 alone where it has none.
+pub fn variants(info: &Info) -> std::ops::RangeInclusive<u32> {
+    let n = info.about.variants.len() as u32;
+    n.min(1)..=n
+}
+/// The first of them.
+pub fn first_variant(info: &Info) -> u32 {
+    *variants(info).start()
 }
 
 /// The columns of a matrix of `cols` columns as rows.

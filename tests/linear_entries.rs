@@ -14,7 +14,7 @@ use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference, preference as cpu_preference};
-use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, first_variant, id, same, variants, with_scratch};
 
 const S: usize = 6;
 const T: usize = 3;
@@ -47,6 +47,7 @@ struct Data {
     mask: Vec<u8>,
     side_mask: Option<Vec<u8>>,
     info: &'static catalog::Info,
+    variant: u32,
     params: Vec<f64>,
     reference: Reference,
     transform: Transform,
@@ -81,6 +82,7 @@ impl Data {
             mask: (0..N).map(|i| (i % T == 0 || r.below(3) > 0) as u8).collect(),
             side_mask: None,
             info,
+            variant: first_variant(info),
             params: params.collect(),
             reference: if reads { Reference::Scores } else { Reference::None },
             transform: Transform::default(),
@@ -196,7 +198,7 @@ impl Data {
         }
     }
     fn term(&self) -> [Term<'_>; 1] {
-        [Term { id: self.info.about.id, params: &self.params, ..Term::default() }]
+        [Term { id: self.info.about.id, variant: self.variant, params: &self.params, ..Term::default() }]
     }
     /// The loss of the plain chain. The entry's value is the library's (its own golden vectors judge it), all before it is
     /// not.
@@ -390,8 +392,8 @@ fn every_entry() {
             _ => &[Reference::None],
         };
         let mut moved = 0.0f64;
-        for &reference in references {
-            let (judged, largest) = Data { reference, ..data.clone() }.judge(&c);
+        for (&reference, variant) in references.iter().flat_map(|r| variants(info).map(move |v| (r, v))) {
+            let (judged, largest) = Data { reference, variant, ..data.clone() }.judge(&c);
             moved = moved.max(largest);
             cases.0 += judged;
         }

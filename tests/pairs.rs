@@ -10,7 +10,7 @@ use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference, preference};
-use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, first_variant, id, same, variants, with_scratch};
 
 /// Pairs as thirds: chosen, rejected, anchors.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Data {
             let side = |r: &mut Random| -> Vec<f64> {
                 let sign = |x: f64| if x < 0.5 { -1.0 } else { 1.0 };
                 match name {
-                    "bt_rao_kupper" | "bt_davidson" => (0..n).map(|_| (r.uniform() < 0.5) as u8 as f64).collect(),
+                    "bt_ties" => (0..n).map(|_| (r.uniform() < 0.5) as u8 as f64).collect(),
                     "cost_model" => (0..n).map(|_| sign(r.uniform())).collect(),
                     _ => (0..n).map(|_| r.between(-0.4, 0.4)).collect(),
                 }
@@ -111,7 +111,8 @@ fn run(c: &Context, d: &Data, items: Option<Items>, term: Term, o: Options) -> R
     Ok(g)
 }
 fn term<'a>(name: &str, params: &'a [f64]) -> Term<'a> {
-    Term { id: id(Kind::Pair, name), params, ..Term::default() }
+    let info = find(Kind::Pair, name).unwrap();
+    Term { id: info.about.id, variant: first_variant(info), params, ..Term::default() }
 }
 fn eval(d: &Data, name: &str, params: &[f64]) -> Got {
     run(&context(Isa::detect(), 0), d, None, term(name, params), Options::default()).unwrap()
@@ -205,8 +206,12 @@ fn identities() {
     let none = eval(&with([f64::NAN, f64::NAN]), "bt_mse", &[0.0]);
     check("bt_mse without labels", &none, &bt);
     assert!(none.status.iter().all(|&s| s == 0));
-    check("rao_kupper without ties", &eval(&with([0.0, 0.0]), "bt_rao_kupper", &[0.0]), &bt);
-    check("davidson without ties", &eval(&with([0.0, 0.0]), "bt_davidson", &[-60.0]), &bt);
+    let ties = |variant, p: &[f64]| {
+        let t = Term { variant, ..term("bt_ties", p) };
+        run(&context(Isa::detect(), 0), &with([0.0, 0.0]), None, t, Options::default()).unwrap()
+    };
+    check("rao_kupper without ties", &ties(1, &[0.0]), &bt);
+    check("davidson without ties", &ties(2, &[f64::NAN, -60.0]), &bt);
     check("sppo_hard", &eval(&d, "sppo", &[]), &eval(&with([1.0, 0.0]), "sppo", &[0.1, 1.0]));
     let zero = Data { shift: Some(vec![0.0; 40]), ..d.clone() };
     check("bco_pair without shift", &eval(&d, "bco_pair", &[0.3]), &eval(&zero, "bco_pair", &[0.3]));
@@ -272,13 +277,15 @@ fn identities() {
 fn every_entry() {
     let mut cases = Cases::default();
     let (all, threaded) = (contexts(), context(Isa::detect(), 3));
-    for name in names() {
+    for (name, variant) in names().into_iter().flat_map(|n| variants(find(Kind::Pair, n).unwrap()).map(move |v| (n, v))) {
         let (p, about) = (params(name), find(Kind::Pair, name).unwrap().about);
         let mut d = Data::new(3, 37).margins_for(name);
         if about.reads(slot::SHIFT) {
             d.shift = Some(vec![0.2; 37]);
         }
-        let go = |c: &Context, d: &Data, p: &[f64]| run(c, d, None, term(name, p), Options::default()).unwrap();
+        let go = |c: &Context, d: &Data, p: &[f64]| {
+            run(c, d, None, Term { variant, ..term(name, p) }, Options::default()).unwrap()
+        };
         let want = go(&all[0], &d, &p);
         assert!(want.losses.iter().all(|x| x.is_finite()) && want.status.iter().all(|&s| s == 0), "{name}");
         for c in all.iter().skip(1).chain([&threaded]) {
@@ -485,7 +492,7 @@ fn anchors() {
         assert_eq!((e.field, e.status), (field, InvalidArgument), "{e}");
     }
     // margins that an entry cannot do without
-    for name in ["cost_model", "bt_mse", "rpo_square", "bt_davidson"] {
+    for name in ["cost_model", "bt_mse", "rpo_square", "bt_ties"] {
         let e = run(c, &d, None, term(name, &params(name)), Options::default()).unwrap_err();
         assert_eq!((e.field, e.status), ("groups.margin_chosen", InvalidArgument), "{e}");
     }
@@ -646,19 +653,20 @@ fn learned_parameters_and_second_outputs() {
     for (name, at, params) in [
         ("modpo", 1, vec![0.3, 0.7]),
         ("modpo_hinge", 1, vec![0.3, 2.0]),
-        ("bt_rao_kupper", 0, vec![0.4]),
-        ("bt_rao_kupper", 0, vec![30.0]),
-        ("bt_davidson", 0, vec![0.3]),
-        ("bt_davidson", 0, vec![-40.0]),
+        ("bt_ties", 0, vec![0.4]),
+        ("bt_ties", 0, vec![30.0]),
+        ("bt_ties", 1, vec![f64::NAN, 0.3]),
+        ("bt_ties", 1, vec![f64::NAN, -40.0]),
         ("dpo", 9, vec![0.1, 0.0]),
     ] {
         let run = |params: &[f64]| {
-            let terms = [Term { id: id(Kind::Pair, name), params, ..Term::default() }];
+            let variant = if name == "bt_ties" { at as u32 + 1 } else { 0 };
+            let terms = [Term { variant, ..term(name, params) }];
             let problem = Problem::new(2 * p, Items::Stacked, &terms, Options::default()).unwrap();
             let about = terms[0].about();
             let mut x = Inputs::new(Floats::F64(Matrix::vector(&scores)));
             x.ref_scores = about.reads(slot::REF).then(|| Floats::F64(Matrix::vector(&reference)));
-            let ties = name.starts_with("bt_");
+            let ties = name == "bt_ties";
             if about.reads(slot::MARGIN) && name != "dpo" {
                 let chosen = if ties { &outcome[..] } else { &margin[..p] };
                 x.groups.margin_chosen = Some(Floats::F64(Matrix::vector(chosen)));

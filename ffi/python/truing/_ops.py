@@ -877,7 +877,7 @@ def sequence_backward(
 
 def _fill_loss(
     call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None, map=None, map_alpha=None,
-    map_max_exponent=None,
+    map_max_exponent=None, variant=None,
 ):  # fmt: skip
     values = _catalog.params(entry, params)
     if values:
@@ -890,6 +890,8 @@ def _fill_loss(
     place.normaliser = normaliser or 0.0
     place.map = enum("map", "MAP", map)
     place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
+    if variant is not None:
+        place.variant = variant
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -952,24 +954,25 @@ def _groups(call, entry, sequences, groups, outputs):
 
 
 def preference(
-    loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
+    loss, scores, ref_scores=None, *, reduction, params=None, variant=None, lengths=None, kl=None, score_kind=None, weight=None,
     normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
-    grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
+    grad_output=None, grad_scale=None, skip_flagged=False, accumulate_grads=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
     grad_margin=False, grad_margin_chosen=False, grad_margin_rejected=False, grad_baseline=False, grad_params=False, aux=False,
     statistics=False, status=False, counters=False, stream=None, context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
     `groups` are the fields of `truing_groups`: `layout` ("interleaved", "stacked") or `chosen_seq` and `rejected_seq` for
-    pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on.
+    pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on. `variant`:
+    number of the entry's variant, from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
     """
     entry = _catalog.entry(loss)
-    flags = _flags(skip_flagged=skip_flagged, has_grad_scale=grad_scale is not None)
+    flags = _flags(skip_flagged=skip_flagged, accumulate_grads=accumulate_grads, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_preference_forward_args, scores, context, flags, stream)
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
-               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent)  # fmt: skip
+               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent, variant=variant)  # fmt: skip
     _terms(call, extra_terms)
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
@@ -983,7 +986,7 @@ def preference(
 
 
 def linear_preference(
-    loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, ref_logps=None, mask=None,
+    loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, variant=None, ref_logps=None, mask=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
     softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
     ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, map=None,
@@ -1035,7 +1038,7 @@ def linear_preference(
             refuse("loss", "None", "an entry of the catalogue in phase single")
         _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=loss_weight,
                    normaliser=loss_normaliser, score_kind=term_score_kind, map=map, map_alpha=map_alpha,
-                   map_max_exponent=map_max_exponent)  # fmt: skip
+                   map_max_exponent=map_max_exponent, variant=variant)  # fmt: skip
         _terms(call, extra_terms)
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
