@@ -254,8 +254,15 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
     let mean = sums && about.scores & Score::Mean.bit() != 0;
     let first = Term { score: mean.then_some(Score::Mean), weight: 1.25, ..term };
     let other = catalog::find_any(if rows { "npo" } else { "hinge" }).unwrap();
-    let second =
-        Term { id: other.about.id, variant: 0, params: &[], map: ScoreMap::Identity, weight: -0.3, normaliser: 7.0, ..term };
+    let second = Term {
+        id: other.about.id,
+        variant: 0,
+        params: &[],
+        map: ScoreMap::Identity,
+        weight: -0.3,
+        normaliser: 7.0,
+        ..term
+    };
     let terms = if way.two && way.reduction != Reduction::None { vec![first, second] } else { vec![first] };
     let options =
         Options { score: sums.then_some(Score::Sum), skip_flagged: way.extras && way.kind == 3, ..Options::default() };
