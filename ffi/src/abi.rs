@@ -261,8 +261,10 @@ pub struct truing_param_info {
     pub minimum_open: u32,
     /// 1 = bound itself is illegal.
     pub maximum_open: u32,
+    /// 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+    pub variant: u32,
     /// 0.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 28],
 }
 
 /// One catalogue entry.
@@ -1284,7 +1286,7 @@ pub const TRUING_LOSS_HAS_WEIGHT: truing_loss_flags = 1u32 << 0;
 pub struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     pub id: truing_loss_id,
-    /// Integer choice of the entry (cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
     pub variant: u32,
     /// [num_params] host, catalogue order, NaN = default.
     pub params: *const f64,

@@ -1769,7 +1769,7 @@ ENTRIES = [
     ("1045 pair bt_mse -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_mse, (0.0,), gap_cases((0.1,), (2.0,), (), extra=margins(1.0))),
     ("1046 pair bt_scaled -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS + MARGIN_GRADS, bt, (), lambda: list(gap_cases((), extra=margins())()) + list(gap_cases((), extra=margins(1.0))())),
     ("1047 pair bt_focal -", "chosen_logp rejected_logp", PAIR_GRADS, bt_focal, (2.0,), gap_cases((), (0.5,), (0.0,))),
-    ("1048 pair bt_ties -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_ties, (nan, nan), tie_cases(("#1", 0.5), ("#1", 0.0), ("#1", 20.0), ("#1", 1e-3), ("#2", nan, 0.0), ("#2", nan, -3.0), ("#2", nan, 15.0))),
+    ("1048 pair bt_ties -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_ties, (nan, nan), tie_cases(("#1", 0.5), ("#1", 0.0), ("#1", 20.0), ("#1", 1e-3), ("#2", nan, 0.0), ("#2", nan, -3.0), ("#2", nan, 15.0), ("#2", nan, 2.0))),
     ("1050 pair cost_model -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, cost_model, (), lambda: [c for _ in range(3) for c in gap_cases((), extra=lambda: (rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])))()]),
     ("2001 unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
     ("2002 unpaired apo_zero_unpaired -", "logp ref_logp label", "value grad_logp", apo_zero_unpaired, (0.1, 1.0, 1.0), apo_zero_unpaired_cases),

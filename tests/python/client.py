@@ -641,6 +641,64 @@ check(abs(slope - want) < 2e-3 * abs(want) + 1e-4, f"finite difference {slope}, 
 refused("INVALID_ARGUMENT", "kl", truing.linear_preference, "tdpo1", h, w, t, ref, score="sum", phase="single",
         reduction="mean", layout="stacked")  # fmt: skip
 
+# ---- every entry, called with what it says that it reads: split form, composite, tokens
+def numbers(e, variant):
+    # what another variant reads is left out
+    return {p.name: 0.5 for p in e.params if math.isnan(p.default) and p.variant in (0, variant)}
+
+
+S, L = 6, 3
+h, t = rng.normal(size=(S * L, D)).astype("f4"), rng.integers(0, V, (S, L))
+lp = log_softmax(h.astype("f8") @ w.astype("f8").T)[np.arange(S * L), t.ravel()].reshape(S, L)
+ref = lp.sum(1) + rng.normal(size=S)
+reached = set()
+for e in truing.losses.ENTRIES:
+    reads = lambda slot: bool(e.inputs & getattr(_abi, "TRUING_SLOT_" + slot))  # noqa: B023, E731
+    for variant in range(min(e.num_variants, 1), e.num_variants + 1):
+        params, f = numbers(e, variant), getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
+        if e.kind in ("token", "sequence", "estimator"):
+            tokens = dict(level="sequence" if e.kind == "sequence" else "token", aggregate="seq_mean", count_empty="all")
+            if e.kind != "sequence":
+                tokens = dict(level="token", aggregate="token_mean")
+            like = lambda x: (lp + x * rng.normal(size=lp.shape)).astype("f4")  # noqa: E731
+            for name, slot in (("ref", "REF"), ("sampler", "SAMPLER")):
+                tokens |= {name: like(0.2)} if reads(slot) else {}
+            tokens |= dict(advantage=np.abs(rng.normal(size=S)).astype("f4")) if reads("ADVANTAGE") else {}
+            tokens |= dict(flag=(rng.random(lp.shape if e.kind == "token" else S) < 0.5).astype("u1")) if reads("FLAG") else {}
+            tokens |= dict(entropy=np.abs(like(0.1))) if reads("ENTROPY") else {}
+            tokens |= dict(log_z=np.zeros(S, "f4")) if reads("LOG_Z") else {}
+            tokens |= dict(importance_weight=np.ones(lp.shape, "f4")) if reads("IMPORTANCE") else {}
+            old = like(0.1) if reads("OLD") else None
+            got = truing.policy(e, lp.astype("f4"), old, params=params, variant=variant or None, **tokens)
+            check(np.isfinite(got.loss) and np.isfinite(got.grad_logps).all(), f"{e.kind} {e.name}")
+            reached.add(e.id)
+            continue
+        anchored = e.kind == "pair" and reads("ANCHOR")
+        groups = dict(layout="stacked") if e.kind == "pair" else {}
+        if e.kind == "pair" and reads("MARGIN"):
+            n = S // 3 if anchored else S // 2
+            groups |= dict(margin_chosen=np.array([1.0, 0.0, 1.0])[:n], margin_rejected=np.array([0.25, 0.5, 0.75])[:n])
+        groups |= dict(label=np.array([1, 0, 1, 1, 0, 0], "u1")) if reads("LABEL") else {}
+        groups |= dict(baseline=0.25) if reads("BASELINE") else {}
+        groups |= dict(shift=0.1) if reads("SHIFT") else {}
+        if e.kind == "list":
+            groups |= dict(list_offsets=np.array([0, 2, 6], "i4"))
+            groups |= dict(list_targets=np.array([0.9, -0.1, 1.5, 0.75, -0.5, -0.625])) if reads("LIST_TARGET") else {}
+        own = dict(reduction="mean", params=params, variant=variant or None, **groups)
+        rest = dict(ref_scores=ref if reads("REF") else None)
+        if reads("KL"):
+            rest = dict(ref_hidden=h[:, ::-1].copy(), ref_weight=w)
+        full = truing.linear_preference(e, h, w, t, score="sum", phase="single", scores=True, grad_scores=True, kl=reads("KL"),
+                                        counts=True, **own, **rest)  # fmt: skip
+        kl = dict(kl=full.kl) if reads("KL") else {}
+        # with a head the scores are differences already
+        split = f(full.scores, rest.get("ref_scores"), lengths=full.counts, score_kind="sum",
+                  **{k: v for k, v in own.items() if k != "params"}, **params, **kl)  # fmt: skip
+        check(np.isfinite(full.loss) and full.loss == split.loss, f"{e.kind} {e.name}")
+        check(np.array_equal(full.grad_scores, split.grad_scores) and np.isfinite(full.grad_weight).all(), f"{e.kind} {e.name}")
+        reached.add(e.id)
+check(len(reached) == len(truing.losses.ENTRIES), "every entry was called")
+
 # ---- policy
 old = logps + rng.normal(size=logps.shape).astype("f4") * 0.2
 advantage = rng.normal(size=4).astype("f4")
