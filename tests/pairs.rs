@@ -4,7 +4,7 @@ use truing_core::catalog::{ALL, Kind, Score, find, slot};
 use truing_core::error::row;
 use truing_core::linear_preference as linear;
 use truing_core::losses::map::ScoreMap;
-use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
@@ -572,7 +572,7 @@ fn few_outputs() {
                 x.grad_scale = 0.75;
                 let (mut loss, mut grad) = ([held.unwrap_or(7.0)], vec![held.unwrap_or(7.0); s]);
                 let (mut short, mut status) = (vec![held.unwrap_or(7.0) as f32; s], vec![7u32; n]);
-                let place =
+                let place: FloatsMut<'_> =
                     if narrow { MatrixMut::vector(&mut short).into() } else { MatrixMut::vector(&mut grad).into() };
                 let out = Outputs {
                     loss: Some(MatrixMut::vector(&mut loss).into()),

@@ -222,6 +222,16 @@ def plain_kto(l):
     return (1 - torch.sigmoid(torch.where(desirable, a, -a))).mean()
 
 
+def plain_tdpo(h, w, second):
+    own = torch.log_softmax((h.view(-1, d) @ w.T).float(), -1)
+    with torch.no_grad():
+        other = torch.log_softmax((ref_hidden.view(-1, d) @ ref_weight.T).float(), -1)
+    ratio = (own - other).gather(1, target.view(-1, 1)).view(b, t).sum(1)
+    kl = (other.exp() * (other - own)).sum(1).view(b, t).sum(1)
+    gap = 0.5 * (kl[2:] - kl[:2].detach()) if second else kl[2:] - kl[:2]
+    return -F.logsigmoid(0.1 * (ratio[:2] - ratio[2:] - gap)).mean()
+
+
 def plain_grpo(l):
     ratio, a, r = torch.exp(l - old), advantage[:, None], ref_logps - l
     loss = -torch.min(ratio * a, ratio.clamp(0.8, 1.2) * a) + 0.04 * (torch.exp(r) - r - 1)
@@ -255,6 +265,8 @@ cases = {
     "kto": (ours_of("kto", score="sum", label=desirable, baseline=baseline, params={"beta": 0.1}, **with_reference), plain_kto, 4,
             lambda: liger.LigerFusedLinearKTOLoss(compiled=False, use_ref_model=True)(
                 h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(()))),
+    "tdpo1": (ours_of("tdpo1", score="sum", layout="stacked", params={"beta": 0.1}, **with_reference), None, 4, None),
+    "tdpo2": (ours_of("tdpo2", score="sum", layout="stacked", params={"beta": 0.1}, **with_reference), None, 4, None),
     "grpo": (lambda: truing.linear_policy(
         "ppo_clip", hidden, weight, target, old, phase="single", level="token", aggregate="seq_mean_token_mean", count_empty="all",
         advantage=advantage, ref=ref_logps, kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, grad_hidden=grad_hidden,
@@ -266,7 +278,8 @@ for name, (ours, plain, products, theirs) in cases.items():
     case = f"{name} bfloat16 {b} x {t} tokens, {d} x {v}, loss and gradients"
     if not re.search(options.only, case):
         continue
-    peers = {"torch": backward(lambda: plain(tokens(h, w)))} | ({"Liger": backward(theirs)} if liger else {})
+    torch_form = (lambda: plain(tokens(h, w))) if plain else lambda: plain_tdpo(h, w, name == "tdpo2")
+    peers = {"torch": backward(torch_form)} | ({"Liger": backward(theirs)} if liger and theirs else {})
     losses = ", ".join(f"{peer} {f():.6f}" for peer, f in peers.items())
     print(f"| {name}: loss ours {float(ours()):.6f}, {losses} | | | |")
     compare(case, ours, peers, products * 2 * b * t * d * v, "GFLOP/s", product_rate, warm=0)  # the losses were
