@@ -68,10 +68,11 @@ impl Layout for truing_param_info {
         f("maximum", offset_of!(truing_param_info, maximum), size_of::<f64>()),
         f("minimum_open", offset_of!(truing_param_info, minimum_open), size_of::<u32>()),
         f("maximum_open", offset_of!(truing_param_info, maximum_open), size_of::<u32>()),
-        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
+        f("variant", offset_of!(truing_param_info, variant), size_of::<u32>()),
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 28]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 28]>()),
     ];
 }
 
