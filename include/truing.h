@@ -277,8 +277,10 @@ typedef struct truing_param_info {
     uint32_t minimum_open;
     /// 1 = bound itself is illegal.
     uint32_t maximum_open;
+    /// 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+    uint32_t variant;
     /// 0.
-    uint8_t reserved[32];
+    uint8_t reserved[28];
 } truing_param_info;
 
 /// One catalogue entry.
@@ -1253,7 +1255,7 @@ typedef uint32_t truing_loss_flags;
 typedef struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     truing_loss_id id;
-    /// Integer choice of the entry (cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
     uint32_t variant;
     /// [num_params] host, catalogue order, NaN = default.
     const double *params;

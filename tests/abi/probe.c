@@ -389,6 +389,7 @@ static void probe_param_info(void) {
     F(truing_param_info, maximum);
     F(truing_param_info, minimum_open);
     F(truing_param_info, maximum_open);
+    F(truing_param_info, variant);
     F(truing_param_info, reserved);
 }
 

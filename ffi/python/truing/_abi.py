@@ -462,7 +462,8 @@ class truing_param_info(ctypes.Structure):
         ("maximum", ctypes.c_double),  # Legal range, +inf = none.
         ("minimum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
         ("maximum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
-        ("reserved", ctypes.c_uint8 * 32),  # 0.
+        ("variant", ctypes.c_uint32),  # 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+        ("reserved", ctypes.c_uint8 * 28),  # 0.
     ]
 
 
@@ -959,7 +960,7 @@ class truing_loss(ctypes.Structure):
 
     _fields_ = [
         ("id", truing_loss_id),  # TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
-        ("variant", ctypes.c_uint32),  # Integer choice of the entry (cispo bounds), 0 = none.
+        ("variant", ctypes.c_uint32),  # Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
         ("params", ctypes.POINTER(ctypes.c_double)),  # [num_params] host, catalogue order, NaN = default.
         ("num_params", ctypes.c_size_t),  # Values given; a missing tail means default.
         ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.
