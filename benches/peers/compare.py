@@ -169,9 +169,9 @@ def compiled(f):
 
 
 def jax_peers(hidden, weight, target, upstream):
-    """The same product, log-prob and gradients under jax.jit: {} twice without jax."""
+    """The same product, log-prob and gradients, and the mean loss with its gradients, under jax.jit: {} without jax."""
     if not jax:
-        return {}, {}
+        return {}, {}, {}
     place = lambda x: jax.numpy.asarray(x.float().numpy() if x.is_floating_point() else x.int().numpy())  # noqa: E731
     h, w, g = (place(x).astype(str(hidden.dtype)[6:]) for x in (hidden, weight, upstream))
     y = place(target)
@@ -185,18 +185,20 @@ def jax_peers(hidden, weight, target, upstream):
         return value, back(g)
 
     once, both = jax.jit(logprob), jax.jit(gradients)
-    return ({"jax": lambda: once(h, w, y).block_until_ready()}, {"jax": lambda: jax.block_until_ready(both(h, w, y, g))})
+    mean = jax.jit(jax.value_and_grad(lambda h, w, y: -logprob(h, w, y).mean(), (0, 1)))
+    return ({"jax": lambda: once(h, w, y).block_until_ready()}, {"jax": lambda: jax.block_until_ready(both(h, w, y, g))},
+            {"jax": lambda: jax.block_until_ready(mean(h, w, y))})
 
 
 n, d, v = 512, 1024, 32000
 for dtype in (torch.float32, torch.bfloat16):
     name = f"{str(dtype)[6:]} {n} x {d} x {v}"
-    if not any(re.search(options.only, case + name) for case in ("linear log-prob ", "linear log-prob forward + backward ")):
+    if not any(re.search(options.only, f"linear {case} {name}") for case in ("log-prob", "log-prob forward + backward", "mean loss and gradients")):
         continue
     hidden, weight = normal(n, d, dtype=dtype), normal(v, d, dtype=dtype, scale=d**-0.5)
     target = torch.randint(v, (n,), generator=generator)
     upstream, out = normal(n), torch.empty(n)
-    jax_once, jax_both = jax_peers(hidden, weight, target, upstream)
+    jax_once, jax_both, jax_mean = jax_peers(hidden, weight, target, upstream)
 
     def forward(h, w):
         return torch_logprob(h @ w.T, target)
@@ -220,6 +222,20 @@ for dtype in (torch.float32, torch.bfloat16):
 
     peers = {name: torch_both(f) for name, f in ({"torch": forward} | compiled(forward)).items()}
     compare(f"linear log-prob forward + backward {name}", both, peers | jax_both, 6 * n * d * v, "GFLOP/s", product_rate)
+
+    def torch_mean(f):
+        def run():
+            h.grad = w.grad = None
+            f(h, w).backward()
+        return run
+
+    def cross_entropy(h, w):
+        return torch.nn.functional.cross_entropy(h @ w.T, target)
+
+    peers = {name: torch_mean(f) for name, f in ({"torch": cross_entropy} | compiled(cross_entropy)).items()}
+    compare(f"linear mean loss and gradients {name}", lambda: truing.linear_logprob(
+        hidden, weight, target, logprob=False, reduction="mean", loss=True, grad_hidden=grad_hidden, grad_weight=grad_weight,
+        context=context), peers | jax_mean, 6 * n * d * v, "GFLOP/s", product_rate)
 
 # divergences of logits, teacher fixed, the value of every row; torch's forms are those of TRL and of Liger's references
 F = torch.nn.functional
