@@ -36,6 +36,8 @@ def alpha(al, top, a, b, c, r):
     x, y = -al * a, -al * b
     e, f = mp.exp(min(x, top)), mp.exp(min(y, top))
     slack = (e * abs(x) * c + f * abs(y) * r) / abs(al) + (abs(c * e) + abs(r * f) if (c, r) != (1, 1) else 0) / abs(al)
+    if c == 0:  # the larger exponential is a factor, also that of a side without tokens
+        slack += r * f * abs(min(x, top) - min(y, top)) / abs(al)
     return (r * f - c * e) / al, c * e if x <= top else mpf(0), r * f if y <= top else mpf(0), slack
 
 
