@@ -94,7 +94,7 @@ impl<T: Stored> Output for Vec<T> {
 }
 pub(super) type Pointer = *const truing_tensor;
 impl Arrays {
-    fn new(cuda: bool) -> Arrays {
+    pub(super) fn new(cuda: bool) -> Arrays {
         let device_type = if cuda { TRUING_DEVICE_CUDA } else { TRUING_DEVICE_CPU };
         let device = truing_device { device_type, device_id: 0 };
         Arrays { device, shapes: vec![], tensors: vec![], outputs: vec![] }
@@ -143,7 +143,7 @@ impl Arrays {
 pub(super) type Size<A> = unsafe extern "C" fn(*const A, *mut usize, *mut usize) -> truing_status;
 pub(super) type Run<A> = unsafe extern "C" fn(*const A) -> truing_status;
 /// An operation: its workspace and itself.
-pub(super) struct Op<A>(Size<A>, Run<A>);
+pub(super) struct Op<A>(pub(super) Size<A>, pub(super) Run<A>);
 pub(super) const LOGPROB: Op<truing_logprob_forward_args> =
     Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
 pub(super) const BACKWARD: Op<truing_logprob_backward_args> =
@@ -562,13 +562,13 @@ pub fn host() {
         (t, a)
     };
     let (mut t, mut a) = divergence();
-    a.outputs.out_loss = t.write::<f64>(&[]);
-    DIVERGENCE.refused(device, "outputs.out_loss", &t, a);
+    a.outputs.out_cross_entropy = t.write::<f32>(&[N]);
+    DIVERGENCE.refused(device, "outputs.out_cross_entropy", &t, a);
     let (mut t, mut a) = divergence();
     a.grad_student_out = t.write::<f32>(&[N, V]);
-    DIVERGENCE.refused(device, "grad_student_out", &t, a);
-    let (t, mut a) = divergence();
-    a.options.aggregate.mode = TRUING_AGGREGATE_TOKEN_MEAN;
+    DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
+    let (mut t, mut a) = divergence();
+    a.outputs.out_loss = t.write::<f64>(&[]);
     DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
     // nor have lists of sequences, learned parameters, terms of a policy, counters of sequences
     let s = [0.0f64; 4];

@@ -815,6 +815,34 @@ pub unsafe fn finish(
     Ok(())
 }
 
+/// Enqueues the keys of the `k` largest live columns of every row that is read, in descending order, 0 behind the last: u64
+/// `[N, k]` at `to`.
+///
+/// # Safety
+/// As for [`super::forward`]; `to` has the room.
+pub(crate) unsafe fn largest(
+    context: &Context,
+    stream: Stream,
+    device: &Device,
+    problem: &Problem,
+    base: &Base,
+    k: usize,
+    to: u64,
+) -> Result<()> {
+    let name = match base.logits.dtype {
+        Dtype::F32 => c"truing_extra_top_f32",
+        Dtype::Bf16 => c"truing_extra_top_bf16",
+        _ => c"truing_extra_top_f16",
+    };
+    let kernel = context.kernel(device, stream, FILE, name)?;
+    let inputs = Inputs { base: *base, segments: None, class_weight: None, external_scale: None, support: None };
+    let plan = Plan::new(problem, &inputs, Needs { sums: false, rank: false, top: k }, true);
+    let mut args = arguments(&plan, Space::NONE);
+    args.space = Places { tops: to, ..Places::default() };
+    // SAFETY: the caller's promise.
+    unsafe { kernel.launch(device, stream, Grid::new(cover("logits", problem.rows(), 1)?, 256), &args) }
+}
+
 /// The launches of a call; `all`: u and q1 are needed.
 ///
 /// # Safety
