@@ -514,8 +514,8 @@ pub fn host() {
     }
     type Change = dyn Fn(&mut Arrays, &mut truing_logprob_forward_args);
     let lacks: [(truing_status, &str, &Change); 6] = [
-        (device, "grad_bias_out", &|t, a| {
-            (a.grad_bias_out, a.row_loss.reduction) = (t.write::<f32>(&[V]), TRUING_REDUCE_SUM)
+        (TRUING_STATUS_SHAPE_MISMATCH, "grad_bias_out", &|t, a| {
+            (a.grad_bias_out, a.row_loss.reduction) = (t.write::<f32>(&[V - 1]), TRUING_REDUCE_SUM)
         }),
         (device, "support.kind", &|_, a| {
             (a.support.kind, a.support.preset) = (TRUING_SUPPORT_COMPUTED, TRUING_FILTER_HF);

@@ -169,6 +169,7 @@ impl Out {
             teacher_logprob: f(4),
             stats: pick(5, tensor(&self.stats, Dtype::F32, Layout::contiguous(self.status.len(), STATS))),
             status: pick(6, vector(&self.status, Dtype::U32)),
+            ..Figures::default()
         }
     }
     fn fetch(&mut self) {

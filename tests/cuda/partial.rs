@@ -68,7 +68,7 @@ impl Batch {
     }
 }
 /// Kinds, and the parameter of those that have one.
-const KINDS: [(i32, Option<f64>); 10] = [
+const KINDS: [(u32, Option<f64>); 10] = [
     (TRUING_DIVERGENCE_FORWARD_KL, None),
     (TRUING_DIVERGENCE_REVERSE_KL, None),
     (TRUING_DIVERGENCE_MIXED_KL, Some(0.3)),
@@ -80,13 +80,13 @@ const KINDS: [(i32, Option<f64>); 10] = [
     (TRUING_DIVERGENCE_COSINE_LOGITS, None),
     (TRUING_DIVERGENCE_CROSS_ENTROPY, None),
 ];
-fn options(o: &mut truing_divergence_options, (kind, param): &(i32, Option<f64>)) {
+fn options(o: &mut truing_divergence_options, (kind, param): &(u32, Option<f64>)) {
     (o.kind, o.teacher_form) = (*kind, TRUING_TEACHER_LOGITS);
     if let Some(x) = param {
         (o.params, o.num_params) = (x, 1);
     }
 }
-fn reads_twice(kind: i32) -> bool {
+fn reads_twice(kind: u32) -> bool {
     ![
         TRUING_DIVERGENCE_FORWARD_KL,
         TRUING_DIVERGENCE_REVERSE_KL,
@@ -101,7 +101,7 @@ fn floats(keys: Vec<u64>) -> Vec<f32> {
 }
 
 /// Both passes over shards, and the gradients of each from the statistics.
-fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(i32, Option<f64>), types: [usize; 2]) -> usize {
+fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>), types: [usize; 2]) -> usize {
     let what = format!("divergence {which:?} over shards {cuts:?}");
     let (n, shards, mut done) = (N as i64, cuts.len() - 1, 0);
     let starts: Vec<i64> = cuts.iter().map(|&x| x as i64).collect();
@@ -211,10 +211,10 @@ fn reduced(context: &Given, b: &Batch) -> usize {
 /// A divergence on a few columns: who chooses them, what happens outside, what the teacher's numbers are.
 #[derive(Clone, Copy)]
 struct Few {
-    which: (i32, Option<f64>),
-    support: i32,
-    outside: i32,
-    form: i32,
+    which: (u32, Option<f64>),
+    support: u32,
+    outside: u32,
+    form: u32,
     k: usize,
     types: [usize; 2],
 }
@@ -313,7 +313,7 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
     done
 }
 /// Given columns over shards.
-fn few_shards(context: &Given, b: &Batch, cuts: &[usize], which: &(i32, Option<f64>)) -> usize {
+fn few_shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>)) -> usize {
     let (n, k, shards, mut done) = (N as i64, 40usize, cuts.len() - 1, 0);
     let starts: Vec<i32> = cuts.iter().map(|&x| x as i32).collect();
     let ids: Vec<i32> =
