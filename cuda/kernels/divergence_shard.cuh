@@ -314,14 +314,16 @@ template <class F> TRUING_FN void truing_shard(const truing_shard_args &a) {
     truing_i64 target = 0;
     const int kind = row < d.rows ? truing_pair_target(d, row, target) : TRUING_IGNORED;
     if (a.step == TRUING_RECORDS) {
-        const bool active = kind != TRUING_IGNORED && d.parts != 0;
-        const truing_joint_record x = truing_tree<joint>(d, (typename joint::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
+        const bool active = kind != TRUING_IGNORED;
+        truing_joint_record x = joint::empty();
+        if (d.parts != 0) x = truing_tree<joint>(d, (typename joint::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
         if (lane == 0 && row < d.rows) truing_hand_records<F>(a, row, kind, target, x);
         return;
     }
     if (a.step == TRUING_SUMS) {
-        const bool active = kind != TRUING_IGNORED && d.parts != 0 && ((truing_divergence_row *)d.states)[row].live;
-        const truing_added x = truing_tree<truing_added>(d, (truing_added::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
+        const bool active = kind != TRUING_IGNORED && ((truing_divergence_row *)d.states)[row].live;
+        truing_added x = truing_added::empty();
+        if (d.parts != 0) x = truing_tree<truing_added>(d, (truing_added::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
         if (lane == 0 && row < d.rows) truing_hand_sums<F>(a, row, kind, x);
         return;
     }
