@@ -238,12 +238,7 @@ fn cases_of(family: &str) -> &'static str {
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
 const BUGS: [Bug; 22] = [
-    Bug(
-        "a barrier is missing behind the copies",
-        "logprob.cu",
-        "0",
-        "truing_copies_done();\n    ⟦__syncwarp();⟧",
-    ),
+    Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
         "a barrier is missing between the levels of the tree",
@@ -257,12 +252,7 @@ const BUGS: [Bug; 22] = [
         "0",
         "    ⟦__syncwarp();⟧\n    if (lane == 0 && c.target",
     ),
-    Bug(
-        "the maximum's own 1 is summed up",
-        "reduce.cuh",
-        "0",
-        "⟦if (hit) truing_narrow(-TRUING_INFF, x + from + k);⟧",
-    ),
+    Bug("the maximum's own 1 is summed up", "reduce.cuh", "0", "⟦if (hit) truing_narrow(-TRUING_INFF, x + from + k);⟧"),
     Bug(
         "a barrier is missing behind the columns that are taken out",
         "reduce.cuh",

@@ -194,7 +194,9 @@ impl LocalCall {
             if !measure {
                 context.launch(ok, |kernels, stream| {
                     // SAFETY: as for the forward.
-                    unsafe { device::local_partial(kernels, stream, problem, &call, &inputs, [student, teacher], status) }
+                    unsafe {
+                        device::local_partial(kernels, stream, problem, &call, &inputs, [student, teacher], status)
+                    }
                 })?;
             }
             return Ok(Workspace { minimum: 0, preferred: 0 });
@@ -754,9 +756,7 @@ impl Backward {
         if !measure {
             context.launch(ok, |kernels, stream| {
                 // SAFETY: as above.
-                unsafe {
-                    device::backward(kernels, stream, problem, &inputs, stats, &upstream, &grads, status, space)
-                }
+                unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, &grads, status, space) }
             })?;
         }
         Ok(need)
@@ -882,9 +882,9 @@ impl Forward {
                 // SAFETY: as above.
                 unsafe {
                     match wanted {
-                        true => device::forward_fused(
-                            kernels, stream, problem, &inputs, &figures, &upstream, &grads, space,
-                        ),
+                        true => {
+                            device::forward_fused(kernels, stream, problem, &inputs, &figures, &upstream, &grads, space)
+                        }
                         false => device::forward(kernels, stream, problem, &inputs, &figures, space),
                     }
                 }

@@ -518,7 +518,9 @@ pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn
         let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
         let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
         let p = &problem;
-        let need = device::fused_workspace(p, &values, &upstream).minimum.max(device::backward_workspace(p, false, &upstream).minimum);
+        let need = device::fused_workspace(p, &values, &upstream)
+            .minimum
+            .max(device::backward_workspace(p, false, &upstream).minimum);
         let space = Space { data: alloc(need), size: need };
         let line = |name: &str, sets: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
             go().unwrap();

@@ -172,8 +172,7 @@ fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>)
 /// One number of all rows, and its gradient in the same call and behind it.
 fn reduced(context: &Given, b: &Batch) -> usize {
     let (n, v, mut done) = (N as i64, b.v as i64, 0);
-    let modes =
-        [TRUING_AGGREGATE_TOKEN_MEAN, TRUING_AGGREGATE_TOKEN_SUM, TRUING_AGGREGATE_WEIGHTED_MEAN];
+    let modes = [TRUING_AGGREGATE_TOKEN_MEAN, TRUING_AGGREGATE_TOKEN_SUM, TRUING_AGGREGATE_WEIGHTED_MEAN];
     for (i, mode) in modes.into_iter().enumerate() {
         let which = &KINDS[[0, 3, 7][i]];
         let fill = |o: &mut truing_divergence_options| {
@@ -226,7 +225,7 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
     // ids that differ, some of them none
     let mut ids: Vec<i64> = vec![];
     for _ in 0..N {
-        let first = random.below(b.v - x.k);
+        let first = random.below(b.v.saturating_sub(x.k).max(1));
         ids.extend((0..x.k).map(|k| if k % 7 == 5 { -1 } else { ((first + 3 * k) % b.v) as i64 }));
     }
     let ids = if b.v < 3 * x.k { (0..N * x.k).map(|i| (i % x.k) as i64).collect() } else { ids };

@@ -247,8 +247,7 @@ impl Total {
             args.given = at + 8;
         }
         let mut all = PartialArgs::new(Args { grad_scale: scale, ..*args });
-        (all.out_loss, all.out_counters, all.status) =
-            (View::of(self.loss), View::of(self.counters), View::of(status));
+        (all.out_loss, all.out_counters, all.status) = (View::of(self.loss), View::of(self.counters), View::of(status));
         (all.grad_loss, all.loss_gradient) = (View::of(loss.tensor()), loss.wanted() as u32);
         (all.divisor, all.fused, all.normaliser) = (at, fused as u32, options.normaliser);
         all.reduction = match options.reduction {

@@ -313,8 +313,7 @@ pub unsafe fn finish(
     let kernel = go.kernel(program.shard.0, program.shard.1)?;
     let mut args = Args { parts: 0, lanes: 1, ..arguments(problem, &inputs) };
     args.out_values = View::of(out.values);
-    args.out_entropy =
-        problem.choice().order([0, 1]).map(|i| View::of([out.student_entropy, out.teacher_entropy][i]));
+    args.out_entropy = problem.choice().order([0, 1]).map(|i| View::of([out.student_entropy, out.teacher_entropy][i]));
     (args.out_stats, args.out_status) = (View::of(out.stats), View::of(out.status));
     let total = out.total.plan(problem, &mut args, workspace.data, out.status, &Loss::None, 1.0, true);
     let of_all = if shared > 0 { Some(total.kernels(&go)?) } else { None };

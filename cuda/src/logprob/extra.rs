@@ -569,7 +569,9 @@ pub unsafe fn forward(
         (args.loss_gradient, args.grad_bias) = (1, f(fused.bias));
     }
     // SAFETY: the caller's promise; the arguments have been checked.
-    unsafe { run(context, stream, &plan, args, true, fused.and_then(|x| x.grad), fused.is_some_and(|x| x.bias.is_some())) }
+    unsafe {
+        run(context, stream, &plan, args, true, fused.and_then(|x| x.grad), fused.is_some_and(|x| x.bias.is_some()))
+    }
 }
 /// Enqueues d/d logits of the figures' upstream gradients; see [`super::backward`]. `bias`: `[V]`, f32, for the sum over the
 /// rows.
