@@ -5249,7 +5249,8 @@ truing_status truing_divergence_forward(const struct truing_divergence_forward_a
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_backward(const struct truing_divergence_backward_args *args);
 
-/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
@@ -5257,7 +5258,7 @@ truing_status truing_divergence_forward_workspace_size(const struct truing_diver
                                                        size_t *minimum,
                                                        size_t *preferred);
 
-/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
@@ -5265,13 +5266,13 @@ truing_status truing_divergence_backward_workspace_size(const struct truing_dive
                                                         size_t *minimum,
                                                         size_t *preferred);
 
-/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_local(const struct truing_divergence_local_args *args);
 
-/// Bytes of workspace for `truing_divergence_local`: 0.
+/// Bytes of workspace for `truing_divergence_local`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
@@ -5285,7 +5286,8 @@ truing_status truing_divergence_local_workspace_size(const struct truing_diverge
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_finish(const struct truing_divergence_finish_args *args);
 
-/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.
