@@ -1988,9 +1988,9 @@ typedef uint32_t truing_jsd_limits;
 typedef uint32_t truing_teacher_form;
 /// Logits of all columns.
 #define TRUING_TEACHER_LOGITS 1
-/// Log-probs of all columns.
+/// Log-probs of all columns; refused with CUDA tensors so far.
 #define TRUING_TEACHER_LOGPROBS 2
-/// Probabilities of all columns, 0 = dead.
+/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
 #define TRUING_TEACHER_PROBS 3
 /// Full-softmax log-probs at ids.
 #define TRUING_TEACHER_TOPK_LOGPROBS 4
@@ -2061,7 +2061,7 @@ typedef struct truing_divergence_options {
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
-    /// Nats added to the teacher's target logit, -inf allowed.
+    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
     double teacher_target_shift;
     /// Required.
     truing_divergence_kind kind;
@@ -2087,7 +2087,7 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_entropy;
     /// f32 [N], nats.
     const struct truing_tensor *out_teacher_entropy;
-    /// f32 [N], -sum t log p, nats.
+    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
     const struct truing_tensor *out_cross_entropy;
     /// f32 [N], -sum p log t, nats.
     const struct truing_tensor *out_reverse_cross_entropy;

@@ -167,6 +167,8 @@ const OBJECTIVES_BACKWARD: Op<truing_multi_objective_advantage_args> =
     Op(truing_multi_objective_advantage_backward_workspace_size, truing_multi_objective_advantage_backward);
 const GAE: Op<truing_gae_args> = Op(truing_gae_forward_workspace_size, truing_gae_forward);
 const GAE_BACKWARD: Op<truing_gae_args> = Op(truing_gae_backward_workspace_size, truing_gae_backward);
+const LAGRANGIAN: Op<truing_lagrangian_advantage_args> =
+    Op(truing_lagrangian_advantage_workspace_size, truing_lagrangian_advantage);
 const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_whiten);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -483,6 +485,14 @@ pub fn all() -> usize {
             (a.std_kind, a.eps_kind) = (TRUING_STD_UNBIASED, TRUING_EPS_ADD);
             (a.out_values, a.out_state) = (t.write::<f32>(&shape), t.write::<f64>(&[3]));
             (a.out_moments, a.out_status) = (t.write::<f64>(&[2]), t.write::<u32>(&[]));
+        });
+    }
+    for multiplier in [-0.3f64, -800.0, f64::INFINITY] {
+        done += LAGRANGIAN.same(&format!("lagrangian_advantage {multiplier}"), &context, |t, a| {
+            (a.reward_advantages, a.cost_advantages) = (t.read(&logps, &[b, width]), t.read(&refs, &[n as i64]));
+            (a.mask, a.log_lambda) = (t.read(&mask, &[b, width]), t.update(vec![multiplier], &[]));
+            (a.mean_cost, a.cost_limit) = (t.update(vec![0.75f32], &[]), 0.5);
+            (a.out_advantages, a.grad_log_lambda_out) = (t.write::<f32>(&[b, width]), t.write::<f64>(&[]));
         });
     }
     done
