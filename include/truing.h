@@ -1990,9 +1990,9 @@ typedef uint32_t truing_jsd_limits;
 typedef uint32_t truing_teacher_form;
 /// Logits of all columns.
 #define TRUING_TEACHER_LOGITS 1
-/// Log-probs of all columns.
+/// Log-probs of all columns; refused with CUDA tensors so far.
 #define TRUING_TEACHER_LOGPROBS 2
-/// Probabilities of all columns, 0 = dead.
+/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
 #define TRUING_TEACHER_PROBS 3
 /// Full-softmax log-probs at ids.
 #define TRUING_TEACHER_TOPK_LOGPROBS 4
@@ -2063,7 +2063,7 @@ typedef struct truing_divergence_options {
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
-    /// Nats added to the teacher's target logit, -inf allowed.
+    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
     double teacher_target_shift;
     /// Required.
     truing_divergence_kind kind;
@@ -2089,7 +2089,7 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_entropy;
     /// f32 [N], nats.
     const struct truing_tensor *out_teacher_entropy;
-    /// f32 [N], -sum t log p, nats.
+    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
     const struct truing_tensor *out_cross_entropy;
     /// f32 [N], -sum p log t, nats.
     const struct truing_tensor *out_reverse_cross_entropy;
@@ -5251,7 +5251,8 @@ truing_status truing_divergence_forward(const struct truing_divergence_forward_a
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_backward(const struct truing_divergence_backward_args *args);
 
-/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
@@ -5259,7 +5260,7 @@ truing_status truing_divergence_forward_workspace_size(const struct truing_diver
                                                        size_t *minimum,
                                                        size_t *preferred);
 
-/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
@@ -5267,13 +5268,13 @@ truing_status truing_divergence_backward_workspace_size(const struct truing_dive
                                                         size_t *minimum,
                                                         size_t *preferred);
 
-/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_local(const struct truing_divergence_local_args *args);
 
-/// Bytes of workspace for `truing_divergence_local`: 0.
+/// Bytes of workspace for `truing_divergence_local`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
@@ -5287,7 +5288,8 @@ truing_status truing_divergence_local_workspace_size(const struct truing_diverge
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_finish(const struct truing_divergence_finish_args *args);
 
-/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.

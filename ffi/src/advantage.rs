@@ -944,7 +944,7 @@ pub unsafe extern "C" fn truing_distill_advantage_workspace_size(
 pub unsafe extern "C" fn truing_lagrangian_advantage(args: *const truing_lagrangian_advantage_args) -> truing_status {
     guard("truing_lagrangian_advantage", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let reward_advantages = t.required("reward_advantages", args.reward_advantages)?;
         let cost_advantages = t.required("cost_advantages", args.cost_advantages)?;
         let mask = t.input("mask", args.mask)?;
@@ -955,6 +955,26 @@ pub unsafe extern "C" fn truing_lagrangian_advantage(args: *const truing_lagrang
 
         let ok = &t.check()?;
         let tokens = &Leading::new(reward_advantages.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::LagrangianAdvantage {
+                reward_advantages: reward_advantages.tokens(ok, tokens)?.expect("required"),
+                cost_advantages: cost_advantages.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                log_lambda: log_lambda.scalar(ok)?.expect("required"),
+                mean_cost: mean_cost.scalar(ok)?,
+                cost_limit: args.cost_limit,
+            };
+            let out = device::LagrangianAdvantageOut {
+                advantages: out_advantages.tokens(ok, tokens)?,
+                grad_log_lambda: grad_log_lambda_out.scalar(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::lagrangian_advantage(kernels, stream, &x, &out) }
+            });
+        }
         let x = LagrangianAdvantage {
             reward_advantages: reward_advantages.tokens(ok, tokens)?.expect("required"),
             cost_advantages: cost_advantages.tokens(ok, tokens)?.expect("required"),
