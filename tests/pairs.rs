@@ -640,8 +640,9 @@ fn from_hidden_states() {
     let c = context(Isa::detect(), 0);
     let (d, v, width, pairs) = (8, 23, 4, 5);
     for name in names() {
-        let about = find(Kind::Pair, name).unwrap().about;
-        for layout in 0..2 {
+        let info = find(Kind::Pair, name).unwrap();
+        let about = info.about;
+        for (layout, variant) in [0, 1].into_iter().flat_map(|l| variants(info).map(move |v| (l, v))) {
             let per = if about.reads(slot::ANCHOR) { 3 } else { 2 };
             let items = match (per, layout) {
                 (3, 0) => Items::Threes,
@@ -657,7 +658,7 @@ fn from_hidden_states() {
             let data = Data::new(3, pairs).margins_for(name);
             let map = if about.takes_map { ScoreMap::Js } else { ScoreMap::Identity };
             let p = params(name);
-            let terms = [Term { map, ..term(name, &p) }];
+            let terms = [Term { map, variant, ..term(name, &p) }];
             let segments = Segments::Padded { sequences: s, width };
             let options = |phase| linear::Options { phase, ..linear::Options::default() };
             let single = linear::Problem::new([n, d, v], segments, items, &terms, options(linear::Phase::Single));
@@ -760,8 +761,8 @@ fn learned_parameters_and_second_outputs() {
     for (name, at, params) in [
         ("modpo", 1, vec![0.3, 0.7]),
         ("modpo_hinge", 1, vec![0.3, 2.0]),
-        ("bt_ties", 0, vec![0.4]),
-        ("bt_ties", 0, vec![30.0]),
+        ("bt_ties", 0, vec![0.4, f64::NAN]),
+        ("bt_ties", 0, vec![30.0, f64::NAN]),
         ("bt_ties", 1, vec![f64::NAN, 0.3]),
         ("bt_ties", 1, vec![f64::NAN, -40.0]),
         ("dpo", 9, vec![0.1, 0.0]),
