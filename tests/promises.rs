@@ -893,6 +893,10 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         a.out_advantages = to(&[s]);
     });
     all.push(call(a, truing_group_advantage));
+    let a = args(truing_pass_k_advantage_workspace_size, |a: &mut truing_group_advantage_args| {
+        (a.rewards, a.group_ids, a.num_groups, a.out_advantages) = (scores, groups, 1, to(&[s]));
+    });
+    all.push(call(a, truing_pass_k_advantage));
     let size = truing_multi_objective_advantage_forward_workspace_size;
     let a = args(size, |a: &mut truing_multi_objective_advantage_args| {
         (a.rewards, a.group_ids, a.num_groups, a.preset) = (f(&[s, 2]), groups, 1, TRUING_ADVANTAGE_GRPO);
@@ -914,6 +918,14 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         (a.grad_advantages, a.masks, a.grad_values_out) = (tokens, TRUING_MASKS_CARRY, to(&[s, t]));
     });
     all.push(call(a, truing_gae_backward));
+    let a = args(truing_discounted_return_forward_workspace_size, |a: &mut truing_gae_args| {
+        (a.rewards, a.masks, a.out_returns) = (tokens, TRUING_MASKS_CARRY, to(&[s, t]));
+    });
+    all.push(call(a, truing_discounted_return_forward));
+    let a = args(truing_discounted_return_backward_workspace_size, |a: &mut truing_gae_args| {
+        (a.grad_returns, a.masks, a.grad_rewards_out) = (tokens, TRUING_MASKS_CARRY, to(&[s, t]));
+    });
+    all.push(call(a, truing_discounted_return_backward));
     let a = args(truing_whiten_workspace_size, |a: &mut truing_whiten_args| {
         (a.values, a.std_kind, a.eps_kind) = (tokens, TRUING_STD_UNBIASED, TRUING_EPS_ADD);
         a.out_values = to(&[s, t]);
@@ -961,10 +973,15 @@ fn operations(s: i64) -> (Vec<Call>, Vec<(*const f64, f64)>, Vec<*const f32>) {
         (a.params, a.num_params) = (vec![0.1f64].leak().as_ptr(), 1);
     });
     all.push(call(a, truing_token_reward));
-    let a = args(truing_controller_workspace_size, |a: &mut truing_controller_args| {
-        (a.measured, a.coef, a.rule, a.out_coef) = (number, number, TRUING_CONTROLLER_ENTROPY, to(&[]));
+    let a = args(truing_entropy_controller_workspace_size, |a: &mut truing_controller_args| {
+        (a.measured, a.coef, a.out_coef) = (number, number, to(&[]));
     });
-    all.push(call(a, truing_controller));
+    all.push(call(a, truing_entropy_controller));
+    let a = args(truing_kl_controller_workspace_size, |a: &mut truing_controller_args| {
+        (a.measured, a.coef, a.out_coef) = (number, number, to(&[]));
+        (a.params, a.num_params) = (vec![f64::NAN, 8.0].leak().as_ptr(), 2);
+    });
+    all.push(call(a, truing_kl_controller));
     (all, losses, heads)
 }
 
@@ -1045,7 +1062,7 @@ fn calls_without_a_context_make_no_system_call() {
     let status = child(&|| all.iter().position(|(_, f)| f() != TRUING_STATUS_OK).map_or(0, |k| 1 + k as i64));
     assert_eq!(status, 0, "killed by signal {} or failed operation {}", status & 0x7f, status >> 8);
     println!("system calls: {} operations make none", all.len());
-    assert_eq!(all.len(), 60);
+    assert_eq!(all.len(), 64);
 }
 
 /// Promise R11 as text: what no part of the library may call, whatever the context.

@@ -251,7 +251,8 @@ pub fn cov_select(x: &CovSelect<'_>, mut out: CovSelectOut<'_>, scratch: &mut [u
                 }
                 CovSelect::key(x.seed, x.first_token.wrapping_add(i as u64))
             }
-            _ => descending(cov),
+            // + 0: both zeros are one number, and of equal ones the first goes first
+            _ => descending(cov + 0.0),
         };
         found[candidates] = [key, i as u64];
         candidates += 1;
