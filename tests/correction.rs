@@ -469,6 +469,9 @@ fn cov_select() {
         form: CovForm::Kl,
     };
     assert_eq!(select(&kl(&[-1.0; 4], &[1.0; 4])).unwrap().0, [0, 1, -1, -1]);
+    // covariances of +0 and -0 are a tie too
+    assert_eq!(select(&kl(&[-1.0, -1.0, -2.0, 0.0], &[0.0, 0.0, -1.0, 1.0])).unwrap().0, [2, 3, -1, -1]);
+    assert_eq!(select(&kl(&[-2.0, 0.0, -1.0, -1.0], &[1.0, 1.0, 2.0, 0.0])).unwrap().0, [0, 1, -1, -1]);
     assert_eq!(select(&kl(&[-1.0, f64::NAN, -2.0, -INF], &[1.0, 2.0, 3.0, 1.0])).unwrap().1, 1);
     assert_eq!(select(&kl(&[], &[])).unwrap().1, 0);
     refused(select(&CovSelect { form: CovForm::Clip, ..kl(&[-1.0], &[1.0]) }), "old", Status::InvalidArgument);

@@ -756,7 +756,11 @@ fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M
             if live == n {
                 // a full tile has a length that the compiler sees
                 let (d, v) = (&mut deltas[k], &mut values[k]);
-                if n == TILE { x.form(TILE, d, v) } else { x.form(n, &mut d[TILE - n..], &mut v[TILE - n..]) }
+                if n == TILE {
+                    x.form(TILE, d, v)
+                } else {
+                    x.form(n, &mut d[TILE - n..], &mut v[TILE - n..])
+                }
                 counts[k] = n;
                 longest = n.max(longest);
             } else if live == 0 && x.masks == Masks::Carry {
