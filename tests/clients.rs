@@ -148,7 +148,7 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library()[0]);
 }
 
-/// The losses and advantages of TRL, verl and OpenRLHF, where they are installed: in the Python of the tests, or in the one that
+/// The losses and advantages of TRL, verl, OpenRLHF, AReaL and ms-swift, where they are installed: in the Python of the tests, or in the one that
 /// TRUING_TEST_PEERS names.
 #[test]
 fn python_trainers() {

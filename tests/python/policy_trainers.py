@@ -1,21 +1,24 @@
-"""Numbers of verl and OpenRLHF by named options: values and gradients of their policy and value losses, KL penalties,
-corrections, rewards and advantages, run on tensors of our own. Usage: policy_trainers.py LIBRARY
+"""Numbers of verl, OpenRLHF, AReaL and ms-swift by named options: values and gradients of their policy and value losses, KL
+penalties, corrections, rewards and advantages, run on tensors of our own. Usage: policy_trainers.py LIBRARY
 
-Needs torch and the files of verl (0.9.1) and OpenRLHF (0.11.2): `pip install --no-deps verl openrlhf`. Only their functions run,
-so what their trainers import beside (ray, deepspeed, tensordict, omegaconf) may be missing, and nothing stands in its place.
+Needs torch and the files of verl (0.9.1), OpenRLHF (0.11.2), AReaL (1.0.4) and ms-swift (4.6.0):
+`pip install --no-deps verl openrlhf areal ms-swift`. Only their functions run, so what their trainers import beside (ray,
+deepspeed, tensordict, omegaconf) may be missing, and nothing stands in its place.
 """
 
+import ast
 import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
+import textwrap
 import types
 from unittest.mock import MagicMock
 
 try:
     import torch
 except ImportError:
-    print("SKIPPED 2: torch is not installed, no number is compared with verl's and OpenRLHF's")
+    print("SKIPPED 4: torch is not installed, no number is compared with a trainer's")
     print("policy_trainers.py: 0 checks")
     sys.exit(0)
 import numpy as np
@@ -40,6 +43,29 @@ def read(name, path):
     sys.modules[name] = module
     loader.exec_module(module)
     return module
+
+
+def functions(path, names, **space):
+    """Some functions or methods of a file that as a whole imports too much."""
+    text = open(path).read()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            node.returns, node.decorator_list = None, []
+            for argument in node.args.args:
+                argument.annotation = None
+            exec(compile(ast.Module([node], []), path, "exec"), space)
+    return types.SimpleNamespace(**{name: space[name] for name in names})
+
+
+def lines(path, method, first, last):
+    """The lines of a method from the one that starts with `first` to the one that starts with `last`, and what follows that
+    one at a deeper indent."""
+    text = open(path).read()
+    nodes = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef) and n.name == method)
+    found = ast.get_source_segment(text, next(nodes)).split("\n")
+    start = next(i for i, line in enumerate(found) if line.strip().startswith(first))
+    end = next(i for i in range(start, len(found)) if found[i].strip().startswith(last))
+    return compile(textwrap.dedent("\n".join(found[start : end + 1])), f"{path}, {method}", "exec")
 
 
 def package(name, **members):
@@ -309,6 +335,119 @@ def of_openrlhf():
               maker.get_cumulative_returns(None, reward, full, gamma) * full, "OpenRLHF returns")  # fmt: skip
 
 
+def of_areal():
+    """Of AReaL's losses."""
+    place = folder("areal")
+    if not place:
+        return
+    package("areal.api")
+    package("areal.utils")
+    package("areal.api.cli_args", RejectionSamplingConfig=Settings)
+    package("areal.utils.data", KLEstimator=None)
+    areal = read("areal.utils.functional.functional", f"{place}/utils/functional/functional.py")
+    names = ("_apply_m2po_masking", "_get_m2po_loss_mask")
+    m2po = functions(f"{place}/trainer/ppo/actor.py", names, torch=torch)._apply_m2po_masking
+    some, behaviour = mask.bool(), near(0.6)
+    weigh = dict(mask=live, missing="one", high=1.3)
+    for name, level in (("ppo_clip", "token"), ("gspo", "sequence")):
+        for action in (None, "clamp", "mask"):
+            l = logps.clone().requires_grad_()
+            config = action and Settings(level="token", action=action, metric="ratio", agg="mean", upper=1.3, lower=None)
+            loss, _ = areal.ppo_actor_loss_fn(l, old, behaviour, each, 0.15, some, 0.25, 1.4, config, level)
+            if name == "gspo" and action == "mask":
+                continue  # its ratio is then the mean over what is left
+            loss.backward()
+            call = dict(level=level, aggregate="token_mean", params=dict(clips, dual_clip=1.4), advantage=each, mask=live)
+            if action == "mask":
+                call["keep"] = truing.rejection_mask(old, behaviour, statistic="ratio", span="token", **weigh).keep
+            if action:
+                how = "truncate" if action == "clamp" else "mask"
+                call["importance_weight"] = truing.importance_weight(old, behaviour, level="token", action=how, **weigh).weights
+            out = truing.policy(name, logps, old, **call)
+            close(out.loss, loss.detach(), f"AReaL {name} {action}")
+            close(out.grad_logps, l.grad, f"AReaL {name} {action}, gradient")
+    for name, level in (("sapo", "token"), ("sapo", "sequence")):
+        l = logps.clone().requires_grad_()
+        loss, _ = areal.sapo_loss_fn(l, old, each, 1.0, 1.05, some, level)
+        loss.backward()
+        out = truing.policy(name, logps, old, level=level, aggregate="token_mean", advantage=each, mask=live)
+        close(out.loss, loss.detach(), f"AReaL sapo {level}")
+        close(out.grad_logps, l.grad, f"AReaL sapo {level}, gradient")
+    for theirs, name in (("mse", "value_mse"), ("huber", "value_huber")):
+        v = (20 * values).requires_grad_()
+        loss, _ = areal.ppo_critic_loss_fn(v, estimate, returns, 5.0, some, theirs)
+        loss.backward()
+        out = truing.policy(name, v.detach(), estimate, level="token", aggregate="token_mean", ref=returns, mask=live, params=dict(clip=5.0))
+        close(out.loss, loss.detach(), f"AReaL {name}")
+        close(out.grad_logps, v.grad, f"AReaL {name}, gradient")
+    for threshold in (1e-3, 0.02, 10.0):
+        keep = truing.m2po_mask(behaviour, old, mask=live, threshold=threshold).keep
+        close(keep, m2po(behaviour, old, some, threshold), f"M2PO {threshold}")
+
+
+def of_swift():
+    """Of the loss of ms-swift's GRPO trainer, by its own lines."""
+    place = folder("swift")
+    if not place:
+        return
+    some = mask.clone()
+    some[3, :4] = 1  # a sequence without tokens is a member of `real` there
+    live = some.to(torch.uint8)
+    path = f"{place}/rlhf_trainers/grpo_trainer.py"
+    estimate_kl = lines(path, "_compute_loss_and_metrics", "safe_ratio =", "per_token_kl = torch.clamp")
+    compute = lines(path, "_compute_loss_and_metrics", "log_ratio = per_token_logps", "raise ValueError(f'Unknown loss type")
+    fipo = functions(path, ("_compute_fipo_influence",), torch=torch)._compute_fipo_influence
+    aggregates = {"bnpo": MODES["token-mean"], "dr_grpo": dict(aggregate="seq_mean_token_sum_norm", count_empty="all", max_length=40.0)}
+    every = dict(aggregate="seq_mean_token_mean", count_empty="all")
+    window = dict(aggregate="token_mean", normaliser=77.0)
+    k3 = dict(kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, kl_input_clamp=20.0, kl_input_clamp_mode="zero_gradient",
+              kl_output_clamp=10.0, ref=ref)  # fmt: skip
+    cases = [(kind, level, beta, rollout) for kind in ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "fipo")
+             for level in ("token", "sequence", "sequence_token") for beta in (0.0, 0.04) for rollout in (False, True)
+             if level == "token" or kind == "grpo"]  # fmt: skip
+    for kind, level, beta, rollout in cases + [("real", "token", 0.0, False)]:
+        me = types.SimpleNamespace(
+            importance_sampling_level=level, _has_teacher=False, loss_type=kind, off_policy_sequence_mask_delta=None,
+            epsilon_low=0.15, epsilon_high=0.25, tau_pos=1.0, tau_neg=1.05, args=types.SimpleNamespace(delta=1.5), beta=beta,
+            rollout_importance_sampling_mode="token_truncate", max_completion_length=40, num_generations=4, real_tau=0.5,
+            accelerator=types.SimpleNamespace(num_processes=1), _undo_gradient_accumulation_scaling=lambda x: x,
+            fipo_gamma=2 ** (-1 / 8), fipo_clip_range=0.2, fipo_clip_high_only=True, fipo_safety_threshold=1.2,
+        )  # fmt: skip
+        me._compute_fipo_influence = types.MethodType(fipo, me)
+        l = logps.clone().requires_grad_()
+        space = dict(
+            torch=torch, self=me, per_token_logps=l, old_per_token_logps=old, completion_mask=some.bool(), advantages=whole,
+            ref_per_token_logps=ref, per_token_kl=None, entropy_mask=None, rollout_is_weights=weights if rollout else None,
+            grpo_batch=types.SimpleNamespace(num_items_in_batch=77.0), WINDOW_NORMALIZED_LOSS_TYPES=("cispo", "dapo", "fipo"),
+        )  # fmt: skip
+        if beta:
+            exec(estimate_kl, space)
+        exec(compute, space)
+        space["loss"].backward()
+        call = dict(level="token", advantage=whole, mask=live)
+        call.update(aggregates.get(kind, every if kind in ("grpo", "sapo", "real") else window), **(k3 if beta else {}))
+        params = dict(clips, delta=1.5)
+        name = {"cispo": "cispo", "sapo": "sapo", "real": "real"}.get(kind, "ppo_clip")
+        if level != "token":
+            name, call["level"] = ("gspo" if level == "sequence" else "gspo_token"), "sequence"
+        if kind == "fipo":
+            call["token_weights"] = truing.fipo_weight(logps, old, whole, mask=live, half_life=8.0, clip=0.2, delta=1.5, safety=1.2,
+                                                       high_only=True).weights  # fmt: skip
+        if kind in ("cispo", "sapo"):
+            params = dict(clip_high=0.25) if kind == "cispo" else {}
+            call["variant"] = 1 if kind == "cispo" else None
+        if rollout:
+            call.update(importance_weight=weights, **(dict(kl_stage="before_weight") if beta else {}))
+        if kind == "real":
+            call.update(level="sequence", aggregate="seq_mean", group_offsets=np.array([0, 4, 8]), advantage=whole[:, 0].contiguous())
+            params = dict(tau=0.5)
+        out = truing.policy(name, logps, old, params=params, **call)
+        close(out.loss, space["loss"].detach(), f"ms-swift {kind} {level} {beta} {rollout}")
+        close(out.grad_logps, l.grad, f"ms-swift {kind} {level} {beta} {rollout}, gradient")
+
+
 of_verl()
 of_openrlhf()
+of_areal()
+of_swift()
 print(f"policy_trainers.py: {checks} checks")
