@@ -3038,6 +3038,8 @@ pub struct truing_cov_select_args {
     pub logps: *const truing_tensor,
     /// float, same shape; CLIP only.
     pub old: *const truing_tensor,
+    /// float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
+    pub noise: *const truing_tensor,
     /// float [N] or [B].
     pub advantage: *const truing_tensor,
     /// mask, same shape as logps.
@@ -4850,7 +4852,7 @@ args! {
     truing_rejection_mask_args: 216,
     truing_off_policy_sequence_mask_args: 176,
     truing_top_entropy_mask_args: 160,
-    truing_cov_select_args: 224,
+    truing_cov_select_args: 232,
     truing_m2po_mask_args: 168,
     truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,

@@ -1359,13 +1359,15 @@ def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, s
 
 
 def cov_select(
-    logps, advantage, old=None, *, form, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
+    logps, advantage, old=None, *, form, noise=None, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
     clip_low=None, clip_high=None, seed=None, first_token=None, indices=False, count=True, flag=True, keep=False,
     context=None,
 ):  # fmt: skip
-    """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a seeded draw)."""
+    """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a draw by `seed`, or of those
+    with the smallest `noise`).
+    """
     call = Call(_abi.truing_cov_select_args, logps, context, 0)
-    call.read(logps=logps, advantage=advantage, old=old, mask=mask, cu_seqlens=cu_seqlens)
+    call.read(logps=logps, advantage=advantage, old=old, noise=noise, mask=mask, cu_seqlens=cu_seqlens)
     call.set(form=enum("form", "COV", form), seed=seed, first_token=first_token)
     _numbers(call, share, cov_low, cov_high, clip_low, clip_high)
     n = shape(logps)
