@@ -536,6 +536,33 @@ def two_heads():
 
 
 two_heads()
+# ---- corrections
+was, now = np.log(np.array([[0.5, 0.25, 0.5], [0.5, 0.5, 0.1]])), np.log(np.array([[0.5, 0.5, 0.25], [0.25, 0.5, 0.1]]))
+seen = np.array([[1, 1, 1], [1, 1, 0]], "u1")
+w = truing.importance_weight(now, was, mask=seen, level="token", action="truncate", missing="one", high=1.5)
+close(w.weights, [[1, 1.5, 0.5], [0.5, 1, 0]], 1e-6, "truncated weights")
+w = truing.importance_weight(now, was, mask=seen, level="sequence_sum", action="mask", missing="one", low=0.75, keep=True)
+check(w.weights.tolist() == [[1, 1, 1], [0, 0, 0]] and w.keep.tolist() == [[1, 1, 1], [0, 0, 0]], "whole sequences")
+near = truing.rejection_mask(now, was, mask=seen, statistic="tv", span="token", missing="one", high=0.2)
+check(near.keep.tolist() == [[1, 0, 0], [0, 1, 0]], "tokens that moved")
+off = truing.off_policy_sequence_mask(now, was, np.array([1.0, -1.0]), mask=seen, delta=0.1, mean=True)
+check(off.keep.tolist() == [1, 0], "a sequence that the policy left")
+close(off.mean, [0, np.log(2) / 2], 1e-15, "how far")
+top = truing.top_entropy_mask(np.array([[0.1, 0.4, 0.2], [0.3, 0.5, 9.0]]), mask=seen, share=0.5, threshold=True)
+check(top.keep.tolist() == [[0, 1, 0], [1, 1, 0]] and float(top.threshold) == 0.3, "the larger half")
+up = np.array([[1.0, 2.0, -3.0], [0.0, 0.0, 0.0]])
+most = truing.cov_select(now, up, form="kl", mask=seen, share=0.4, indices=True)
+check(most.indices.ravel()[: int(most.count)].tolist() == [1, 2] and most.flag.sum() == 2, "largest covariances")
+noise = np.array([[0.5, 0.1, 0.9], [0.2, 0.3, 0.0]])
+drawn = truing.cov_select(now, up, now, form="clip", noise=noise, mask=seen, share=0.4, cov_low=-9.0, cov_high=9.0, keep=True)
+check(drawn.flag.tolist() == [[0, 1, 0], [1, 0, 0]] and drawn.keep.tolist() == [[1, 0, 1], [0, 1, 0]], "the smallest noise")
+seeds = [truing.cov_select(now, up, now, form="clip", mask=seen, share=0.4, cov_low=-9.0, cov_high=9.0, seed=k).flag for k in (1, 1)]
+check(np.array_equal(*seeds) and seeds[0].sum() == 2, "a seed draws the same")
+refused("INVALID_ARGUMENT", "seed", truing.cov_select, now, up, now, form="clip", noise=noise, seed=1)
+moved = truing.m2po_mask(was, now, mask=seen, threshold=0.2, moment=True, dropped=True)
+check(int(moved.dropped) == 2 and moved.keep.sum() == 3, "what moved most")
+ahead = truing.fipo_weight(now, was, np.ones(2), mask=seen, high_only=True, half_life=1.0)
+close(ahead.weights, [[np.exp(np.log(2) / 4), 1.2, 1], [1, 1, 0]], 1e-6, "weights by what follows")
 # ---- advantages and returns
 reward = np.array([1.0, 0.0, 0.5, np.nan, 2.0, 2.0])
 two = np.array([0, 4, 6])
