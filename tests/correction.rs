@@ -761,8 +761,7 @@ fn golden() {
                 all("count", &[count as f64]);
             }
             "m2po_mask" => {
-                let x =
-                    M2poMask { old: f(old), proximal: f(other), mask: mask(&m), threshold: c.number("threshold") };
+                let x = M2poMask { old: f(old), proximal: f(other), mask: mask(&m), threshold: c.number("threshold") };
                 let (mut moment, mut dropped) = ([7f64], [7i64]);
                 let out = M2poMaskOut {
                     keep: Some(MatrixMut::vector(&mut keep)),

@@ -163,7 +163,11 @@ fn ratios_of_any_size() {
         let level = if whole { pol::Level::Sequence } else { pol::Level::Token };
         for variant in if about.variants.is_empty() { 0..=0 } else { 1..=about.variants.len() as u32 } {
             for mark in [0u8, 1] {
-                let o1 = pol::Options { variant, params: &params, ..pol::Options::new(about.id, level, pol::Aggregate::new(pol::Mode::TokenSum)) };
+                let o1 = pol::Options {
+                    variant,
+                    params: &params,
+                    ..pol::Options::new(about.id, level, pol::Aggregate::new(pol::Mode::TokenSum))
+                };
                 let p = pol::Problem::new(n, Segments::Padded { sequences: n, width: 1 }, o1).unwrap();
                 let flag = vec![mark; n];
                 let x = pol::Inputs {

@@ -1,8 +1,8 @@
 //! Shared helpers of the conformance suite: random data, equality of bits, counted cases, every instruction set.
-use std::collections::BTreeMap;
 use half::{bf16, f16};
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
 use truing_core::catalog::{Kind, find};

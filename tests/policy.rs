@@ -874,7 +874,8 @@ fn weights_of_zero() {
         assert_eq!((g.loss, &*g.grad), (-0.5, &[0.0, -0.5, 0.0, 0.0][..]));
         let own = Options { loss: id(Kind::Sequence, "gspo_token"), level: Level::Sequence, ..ppo() };
         let far = [-200f32, -1.0, 600.0, -1.0];
-        let g = one(c, own, [&[-1.0; 4], &far, &zero, &[0.0, 1.0, 0.0, f32::NAN]], |i| i.token_weights = Some(f(&weights)));
+        let g =
+            one(c, own, [&[-1.0; 4], &far, &zero, &[0.0, 1.0, 0.0, f32::NAN]], |i| i.token_weights = Some(f(&weights)));
         assert!(g.loss.is_finite() && g.grad.iter().all(|x| x.is_finite()), "{g:?}");
         cases.ran();
     }
@@ -920,7 +921,8 @@ fn near_ratio_one() {
             let o = Options { params: &p, ..ppo() };
             let high = truing_core::real::Real::log1p(bound) as f32;
             let low = truing_core::real::Real::log1p(-bound) as f32;
-            let at = [high, high.next_up(), high.next_down(), low, low.next_down(), low.next_up(), 0.5 * high, 0.5 * low];
+            let at =
+                [high, high.next_up(), high.next_down(), low, low.next_down(), low.next_up(), 0.5 * high, 0.5 * low];
             let n = at.len();
             for (a, clipped) in [(1.0, [0, 1, 0, 0, 0, 0, 0, 0]), (-1.0, [0, 0, 0, 0, 1, 0, 0, 0])] {
                 let g = one(c, o, [&at, &vec![0.0; n], &vec![0.0; n], &vec![a; n]], |_| {});
