@@ -298,40 +298,22 @@ fn sums_do_not_stall() {
     let segments = seq::Segments::Padded { sequences: 1, width: n };
     let every = Layout::strided(n, 1, 0);
     let tokens = Floats::F32(Matrix::new(&tenth, every).unwrap());
-    for (mode, want) in [(pol::Mode::TokenMean, -(tenth[0] as f64))] {
-        let aggregate = pol::Aggregate {
-            mode,
-            normaliser: 0.0,
-            max_length: 0.0,
-            count_empty: None,
-            ..pol::Aggregate::new(pol::Mode::TokenMean)
-        };
-        let loss = id(Kind::Token, "ppo_clip");
-        let options = pol::Options::new(loss, pol::Level::Token, aggregate);
-        let problem = pol::Problem::new(n, segments, options).unwrap();
-        let inputs = pol::Inputs {
-            logps: tokens,
-            old: None,
-            reference: None,
-            advantage: Some(pol::Advantage::Token(tokens)),
-            mask: None,
-            grad_output: None,
-            grad_scale: 1.0,
-            ..pol::Inputs::new(Floats::F32(Matrix::vector(&[])))
-        };
-        let (mut loss, mut statistics) = ([7f64], [7f64; 32]);
-        let out = pol::Outputs {
-            loss: Some(MatrixMut::vector(&mut loss).into()),
-            statistics: Some(&mut statistics),
-            ..pol::Outputs::default()
-        };
-        let need = policy::workspace(&c, &problem).minimum;
-        with_scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
-        assert!((loss[0] / want - 1.0).abs() < 1e-12, "{} {want}", loss[0]);
-        let sum = statistics[pol::stat::LOSS_SUM] / (want * n as f64);
-        assert!((sum - 1.0).abs() < 1e-12 && statistics[pol::stat::TOKENS] == n as f64, "{sum}");
-        cases.ran();
-    }
+    let loss = id(Kind::Token, "ppo_clip");
+    let options = pol::Options::new(loss, pol::Level::Token, pol::Aggregate::new(pol::Mode::TokenMean));
+    let problem = pol::Problem::new(n, segments, options).unwrap();
+    let inputs = pol::Inputs { advantage: Some(pol::Advantage::Token(tokens)), ..pol::Inputs::new(tokens) };
+    let (mut loss, mut statistics, want) = ([7f64], [7f64; 32], -(tenth[0] as f64));
+    let out = pol::Outputs {
+        loss: Some(MatrixMut::vector(&mut loss).into()),
+        statistics: Some(&mut statistics),
+        ..pol::Outputs::default()
+    };
+    let need = policy::workspace(&c, &problem).minimum;
+    with_scratch(need, |w| policy::forward(&c, &problem, &inputs, out, w)).unwrap();
+    assert!((loss[0] / want - 1.0).abs() < 1e-12, "{} {want}", loss[0]);
+    let sum = statistics[pol::stat::LOSS_SUM] / (want * n as f64);
+    assert!((sum - 1.0).abs() < 1e-12 && statistics[pol::stat::TOKENS] == n as f64, "{sum}");
+    cases.ran();
     // pairs: the sum of 2^21 times ln 2, where an f32 sum has four digits left, within what f64 additions may lose
     let pairs = 1 << 21;
     let terms = [pref::Term { id: id(Kind::Pair, "dpo"), reduction: pref::Reduction::Sum, ..pref::Term::default() }];
