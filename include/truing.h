@@ -2939,6 +2939,8 @@ typedef struct truing_cov_select_args {
     const struct truing_tensor *logps;
     /// float, same shape; CLIP only.
     const struct truing_tensor *old;
+    /// float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
+    const struct truing_tensor *noise;
     /// float [N] or [B].
     const struct truing_tensor *advantage;
     /// mask, same shape as logps.
@@ -5820,7 +5822,7 @@ TRUING_STATIC_ASSERT(importance_weight_args_size, sizeof(truing_importance_weigh
 TRUING_STATIC_ASSERT(rejection_mask_args_size, sizeof(truing_rejection_mask_args) == 216);
 TRUING_STATIC_ASSERT(off_policy_sequence_mask_args_size, sizeof(truing_off_policy_sequence_mask_args) == 176);
 TRUING_STATIC_ASSERT(top_entropy_mask_args_size, sizeof(truing_top_entropy_mask_args) == 160);
-TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 224);
+TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 232);
 TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
 TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);

@@ -9,7 +9,7 @@ use truing_core::policy::Advantage;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, advantage};
-use truing_tests::{Cases, Golden, Random, context, same, with_scratch};
+use truing_tests::{Cases, GoldenCase, Random, context, same, with_scratch};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -42,10 +42,10 @@ fn estimator(k: usize) -> u32 {
 // ---- golden
 
 /// With the settings of these operations.
-struct Case(Golden);
+struct Case(GoldenCase);
 impl core::ops::Deref for Case {
-    type Target = Golden;
-    fn deref(&self) -> &Golden {
+    type Target = GoldenCase;
+    fn deref(&self) -> &GoldenCase {
         &self.0
     }
 }
@@ -409,7 +409,7 @@ fn run_min_norm(c: &Case) -> f64 {
 #[test]
 fn golden() {
     let mut tally = BTreeMap::<String, (usize, f64)>::new();
-    for c in Golden::read(include_str!("golden/advantage.txt")).into_iter().map(Case) {
+    for c in GoldenCase::read(include_str!("golden/advantage.txt")).into_iter().map(Case) {
         let run = match c.op.as_str() {
             "group_advantage" => run_group,
             "multi_objective" => run_multi,

@@ -7,7 +7,7 @@ use truing_core::policy::Each;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::correction;
-use truing_tests::{Cases, Golden, Random, same, with_scratch};
+use truing_tests::{Cases, GoldenCase, Random, same, with_scratch};
 
 const INF: f64 = f64::INFINITY;
 fn f(x: &[f64]) -> Floats<'_> {
@@ -627,7 +627,7 @@ fn fipo_weight() {
 fn golden() {
     let mut cases = Cases::default();
     let mut ops = std::collections::BTreeSet::new();
-    for c in Golden::read(include_str!("golden/correction.txt")) {
+    for c in GoldenCase::read(include_str!("golden/correction.txt")) {
         let (cu, m, old, other) = (c.ints("cu"), c.mask(), c.x("old"), c.x("other"));
         let (n, b) = (m.len(), cu.len() - 1);
         let segments = Segments::Packed(Ints::I64(Matrix::vector(&cu)));

@@ -352,7 +352,7 @@ pub fn cargo_profile() -> [String; 2] {
 /// A case of golden vectors of an operation: a line `@ operation option=word ...`, lines `name numbers` of inputs, lines
 /// `> name numbers` of results.
 #[derive(Default)]
-pub struct Golden {
+pub struct GoldenCase {
     /// Operation.
     pub op: String,
     /// Its options.
@@ -362,17 +362,17 @@ pub struct Golden {
     /// Results.
     pub want: BTreeMap<String, Vec<f64>>,
 }
-impl Golden {
+impl GoldenCase {
     /// All cases of a file.
-    pub fn read(text: &str) -> Vec<Golden> {
-        let mut all: Vec<Golden> = vec![];
+    pub fn read(text: &str) -> Vec<GoldenCase> {
+        let mut all: Vec<GoldenCase> = vec![];
         for line in text.lines() {
             let mut words = line.split(' ');
             let first = words.next().unwrap();
             if first == "@" {
                 let op = words.next().unwrap().to_string();
                 let options = words.map(|w| w.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
-                all.push(Golden { op, options, ..Golden::default() });
+                all.push(GoldenCase { op, options, ..GoldenCase::default() });
                 continue;
             }
             let case = all.last_mut().expect("a case");

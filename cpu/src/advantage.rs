@@ -751,7 +751,8 @@ fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M
             let (from, live) = (x.len, x.mask.count(x.len, n));
             found[k][1] |= live > 0;
             // sixteen rows run backwards, more than the processor follows by itself; lines to be written are read before
-            (x.rewards.ahead(from), x.values.ahead(from));
+            x.rewards.ahead(from);
+            x.values.ahead(from);
             [&x.advantages, &x.returns].into_iter().flatten().for_each(|m| (&**m).ahead(from));
             if live == n {
                 // a full tile has a length that the compiler sees

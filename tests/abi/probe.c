@@ -1561,6 +1561,7 @@ static void probe_cov_select_args(void) {
     F(truing_cov_select_args, workspace_size);
     F(truing_cov_select_args, logps);
     F(truing_cov_select_args, old);
+    F(truing_cov_select_args, noise);
     F(truing_cov_select_args, advantage);
     F(truing_cov_select_args, mask);
     F(truing_cov_select_args, cu_seqlens);

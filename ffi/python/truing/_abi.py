@@ -1804,6 +1804,7 @@ class truing_cov_select_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats, constant.
         ("old", ctypes.POINTER(truing_tensor)),  # float, same shape; CLIP only.
+        ("noise", ctypes.POINTER(truing_tensor)),  # float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
         ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
         ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape as logps.
         ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.

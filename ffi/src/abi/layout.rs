@@ -1796,6 +1796,7 @@ impl Layout for truing_cov_select_args {
         f("workspace_size", offset_of!(truing_cov_select_args, workspace_size), size_of::<usize>()),
         f("logps", offset_of!(truing_cov_select_args, logps), size_of::<*const truing_tensor>()),
         f("old", offset_of!(truing_cov_select_args, old), size_of::<*const truing_tensor>()),
+        f("noise", offset_of!(truing_cov_select_args, noise), size_of::<*const truing_tensor>()),
         f("advantage", offset_of!(truing_cov_select_args, advantage), size_of::<*const truing_tensor>()),
         f("mask", offset_of!(truing_cov_select_args, mask), size_of::<*const truing_tensor>()),
         f("cu_seqlens", offset_of!(truing_cov_select_args, cu_seqlens), size_of::<*const truing_tensor>()),
