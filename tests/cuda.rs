@@ -461,7 +461,7 @@ fn host_path() {
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("9 children passed");
+    println!("10 children passed");
     python_client(dir);
 }
 /// The Python package on arrays of the stand-in device.

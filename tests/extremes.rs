@@ -1,12 +1,14 @@
-//! Every preference entry at the edges of its inputs: differences of 1e4, log-probs of 0 and -1e4, equal inputs, sequences
+//! Every preference and policy entry at the edges of its inputs: differences of 1e4, log-probs of 0 and -1e4, equal inputs, sequences
 //! without tokens, batches of one, ties; and every parameter outside its range. Finite inputs never give NaN, and what is
 //! infinite is flagged.
 use truing_core::catalog::{ALL, Info, Kind, slot};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Ints, Matrix, MatrixMut};
+use truing_core::policy as pol;
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term};
+use truing_core::sequence::Segments;
 use truing_core::{Error, Status, Value};
-use truing_cpu::{Context, preference};
+use truing_cpu::{Context, policy, preference};
 use truing_tests::{Cases, contexts, first_variant, same, variants, with_scratch};
 
 fn entries() -> impl Iterator<Item = &'static Info> {
@@ -136,6 +138,110 @@ fn finite_inputs_give_no_nan() {
     }
     println!("entries that are infinite somewhere on the grid, flagged: {infinite:?}");
     cases.finish("extremes", 75_000);
+}
+
+/// Policy entries at every pair of log-probs up to 1e4 apart: nothing is NaN, what is infinite is flagged and nothing else, and
+/// only those entries are infinite whose limits are. A ratio beyond its bound has gradient 0, as has an advantage of 0.
+#[test]
+fn ratios_of_any_size() {
+    let levels = [0.0f32, -1e-12, -1e-6, -0.5, -2.0, -40.0, -88.0, -104.0, -200.0, -800.0, -1e4];
+    let (mut l, mut o, mut r, mut a) = (vec![], vec![], vec![], vec![]);
+    for x in levels {
+        for y in levels {
+            for z in [x, y, 0.0, -1e4, -3.0] {
+                for advantage in [1.0f32, -1.0, 0.0, 1e-6, -1e4, 0.37] {
+                    (l.push(x), o.push(y), r.push(z), a.push(advantage));
+                }
+            }
+        }
+    }
+    let (n, all) = (l.len(), contexts());
+    let f = |x| Floats::F32(Matrix::vector(x));
+    let (log_z, entropy) = (vec![0.5f32; n], a.iter().map(|a| a.abs()).collect::<Vec<f32>>());
+    let mut cases = Cases::default();
+    let mut infinite: Vec<String> = vec![];
+    for info in ALL.iter().filter(|i| matches!(i.kind, Kind::Token | Kind::Sequence | Kind::Estimator)) {
+        let (about, params) = (&info.about, params(info));
+        let whole = info.kind == Kind::Sequence;
+        let level = if whole { pol::Level::Sequence } else { pol::Level::Token };
+        for variant in if about.variants.is_empty() { 0..=0 } else { 1..=about.variants.len() as u32 } {
+            for mark in [0u8, 1] {
+                let o1 = pol::Options {
+                    variant,
+                    params: &params,
+                    ..pol::Options::new(about.id, level, pol::Aggregate::new(pol::Mode::TokenSum))
+                };
+                let p = pol::Problem::new(n, Segments::Padded { sequences: n, width: 1 }, o1).unwrap();
+                let flag = vec![mark; n];
+                let x = pol::Inputs {
+                    old: Some(f(&o)),
+                    reference: Some(f(&r)),
+                    advantage: (info.kind != Kind::Estimator).then(|| pol::Advantage::Sequence(f(&a))),
+                    entropy: Some(f(&entropy)),
+                    log_z: about.reads(slot::LOG_Z).then(|| f(&log_z)),
+                    flag: Some(pol::Each::Token(Matrix::vector(&flag))),
+                    ..pol::Inputs::new(f(&l))
+                };
+                let run = |c: &Context| {
+                    let (mut values, mut grad, mut status) = (vec![7f32; n], vec![7f32; n], vec![7u32; n]);
+                    let out = pol::Outputs {
+                        values: Some(MatrixMut::vector(&mut values).into()),
+                        grad_logps: Some(MatrixMut::vector(&mut grad)),
+                        sequence_status: Some(MatrixMut::vector(&mut status)),
+                        ..pol::Outputs::default()
+                    };
+                    with_scratch(policy::workspace(c, &p).minimum, |w| policy::forward(c, &p, &x, out, w)).unwrap();
+                    (values, grad, status)
+                };
+                let (values, grad, status) = run(&all[0]);
+                for c in &all[1..] {
+                    let other = run(c);
+                    same(about.name, &other.0, &values);
+                    same(about.name, &other.1, &grad);
+                    same(about.name, &other.2, &status);
+                }
+                for i in 0..n {
+                    let what = || format!("{} {:?} at {} {} {} {}", about.name, info.kind, l[i], o[i], r[i], a[i]);
+                    let (v, g) = (values[i], grad[i]);
+                    assert!(!v.is_nan() && !g.is_nan(), "{}: {v} {g}", what());
+                    let beyond = v.is_infinite() || g.is_infinite();
+                    assert_eq!(status[i] & row::OVERFLOW != 0, beyond, "{}: {v} {g} {}", what(), status[i]);
+                    assert_eq!(status[i] & !row::OVERFLOW, 0, "{}", what());
+                    let name = format!("{} {}", info.kind.name(), about.name);
+                    if beyond && !infinite.contains(&name) {
+                        infinite.push(name);
+                    }
+                    let x = l[i] as f64 - o[i] as f64;
+                    let clips = ["ppo_clip", "gspo", "gspo_token", "luspo", "rloo_sequence"].contains(&about.name);
+                    if clips && (a[i] > 0.0 && x > 0.1824 || a[i] < 0.0 && x < -0.2232) {
+                        assert!(g == 0.0, "{}: gradient {g}", what());
+                    }
+                    if clips && a[i] == 0.0 {
+                        assert!(v == 0.0 && g == 0.0, "{}", what());
+                    }
+                    cases.ran();
+                }
+            }
+        }
+    }
+    infinite.sort();
+    // without a bound on their side (`ppo_clip` and what clips like it for A < 0; `gmpo`), or without any
+    let documented = [
+        "estimator k3",
+        "sequence gmpo",
+        "sequence gspo",
+        "sequence gspo_token",
+        "sequence luspo",
+        "sequence rloo_sequence",
+        "token dppo_tv_ratio",
+        "token kl_cov",
+        "token ppo_clip",
+        "token prime_ipo",
+        "token prime_ref_kl",
+        "token token_constrained",
+    ];
+    assert_eq!(infinite, documented);
+    cases.finish("ratios of any size", 300_000);
 }
 
 /// Equal inputs on both sides of a function of the difference: its value there, and opposite gradients.

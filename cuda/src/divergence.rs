@@ -94,7 +94,8 @@ fn program(form: &Form) -> &'static Program {
     }
 }
 /// Compiles and loads the kernels of a problem's divergence for the device of the current context. [`Context::prepare`] leaves
-/// them out: there is a text for each form, and a run wants one.
+/// them out: there is a text for each form, and a run wants one. What a divergence on a few columns needs besides is loaded by
+/// the first call of one.
 pub fn prepare(context: &Context, problem: &Problem) -> Result<()> {
     let program = program(&problem.choice().form);
     context.load(program.file)?;

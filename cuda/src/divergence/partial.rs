@@ -637,10 +637,11 @@ fn check_partial_figures(problem: &Problem, call: &PartialCall<'_>, out: &Partia
         ("outputs.out_teacher_mass", &out.teacher_mass, 1, &F32),
         ("outputs.out_overlap_sum", &out.overlap_sum, 1, &F32),
     ];
+    const OF_WHOLE_ROWS: usize = 5; // the first of them
     for (i, (field, x, cols, dtypes)) in all.into_iter().enumerate() {
         let Some(x) = x else { continue };
         x.check_out(field, n, cols, dtypes)?;
-        if i >= 5 && call.partial.outside == Outside::Renormalise {
+        if i >= OF_WHOLE_ROWS && call.partial.outside == Outside::Renormalise {
             let expected = Value::Text("NULL with `renormalise`: the rest of the row is not read");
             return Err(Error::invalid(field, Value::Text("a tensor"), expected));
         }
@@ -675,11 +676,10 @@ unsafe fn run(
             check_given(call)?;
         }
         check_shards(problem, call.stats.is_some(), Some(upstream).filter(|_| call.stats.is_some()))?;
-        let teacher = if rows { inputs.teacher } else { Side { logits: no_logits(n), ..inputs.teacher } };
-        // a teacher at ids has no rows
         check_side(problem, &inputs.student, false)?;
+        // a teacher at ids has no rows
         if rows {
-            check_side(problem, &teacher, true)?;
+            check_side(problem, &inputs.teacher, true)?;
         }
     }
     check_rows(problem, inputs)?;
