@@ -379,7 +379,7 @@ cases = {
              lambda: liger.LigerFusedLinearORPOLoss(compiled=False, compute_nll_loss=False)(w, h, target)),
     "kto": (ours_of("kto", score="sum", label=desirable, baseline=baseline, params={"beta": 0.1}, **with_reference), plain_kto, 4,
             lambda: liger.LigerFusedLinearKTOLoss(compiled=False, use_ref_model=True)(
-                h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(b))),
+                h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(()))),
     "grpo": (lambda: truing.linear_policy(
         "ppo_clip", hidden, weight, target, old, phase="single", level="token", aggregate="seq_mean_token_mean", count_empty="all",
         advantage=advantage, ref=ref_logps, kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, grad_hidden=grad_hidden,
