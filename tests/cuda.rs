@@ -68,7 +68,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 13] = [
     "logprob",
     "extra",
     "sequence",
@@ -81,6 +81,7 @@ const FAMILIES: [&str; 12] = [
     "gae",
     "whiten",
     "reward",
+    "distill",
 ];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
@@ -99,8 +100,8 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
     let text = match family {
-        // one text with the arguments of four
-        "group" | "gae" | "whiten" | "reward" => "advantage",
+        // one text with the arguments of five
+        "group" | "gae" | "whiten" | "reward" | "distill" => "advantage",
         "extra" => "logprob_extra",
         "shard" => "divergence_shard",
         "partial" => "divergence_partial",
@@ -1376,6 +1377,7 @@ fn child_host() {
         logprob::extra::ARGS,
         truing_cuda::divergence::SHARD_ARGS,
         truing_cuda::divergence::PARTIAL_ARGS,
+        truing_cuda::advantage::ARGS[4],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

@@ -757,3 +757,114 @@ extern "C" __global__ __launch_bounds__(256) void truing_reward_lagrangian(const
         y = (reward == 0.0 ? 0.0 : reward * truing_double_at(a.old, i)) - (cost == 0.0 ? 0.0 : cost * truing_double_at(a.reference, i));
     truing_put_real(a.out_rewards, i, y);
 }
+
+enum { TRUING_OPD, TRUING_IW_OPD, TRUING_RLSD, TRUING_MINILLM };
+struct truing_distill_args {
+    truing_view student, teacher, advantages, token_rewards, mask, offsets, out_advantages, out_status;
+    truing_i64 tokens, sequences, width;
+    double p[2]; // coef, clamp; gain; mix, eps; gamma
+    truing_u32 form, estimator, by_sequence, missing_zero, negative_only, per_length, position_power, reserved;
+};
+TRUING_FN double truing_power_of(double x, truing_i64 n) {
+    double y = 1.0;
+    for (double square = x; n > 0; square *= square, n /= 2)
+        if (n % 2 == 1) y *= square;
+    return y;
+}
+// Advantages from a teacher; a warp has a sequence, from its end where the form adds up what follows.
+extern "C" __global__ __launch_bounds__(128, 4) void truing_distill_tokens(const __grid_constant__ truing_distill_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    const truing_u32 undefined = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
+    const double low = truing_log1p(-a.p[1]), high = truing_log1p(a.p[1]), gamma = a.p[0];
+    // sums of |d| of all and before a token; numerator and denominator from the end
+    double all = 0.0, before = 0.0, sum = 0.0, ones = 0.0;
+    for (truing_i64 at = 0; a.form == TRUING_IW_OPD && at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool live = at + lane < range.n && truing_live(a.mask, i);
+        const double t = live ? truing_double_at(a.teacher, i) : 0.0, o = live ? truing_double_at(a.student, i) : 0.0;
+        all = truing_chain(all, a.missing_zero && t != t ? 0.0 : truing_abs(t - o), __ballot_sync(TRUING_ALL_LANES, live));
+    }
+    truing_u32 status = 0;
+    bool any = false, known = false;
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 step = at + lane, place = a.form == TRUING_MINILLM ? range.n - 1 - step : step, i = range.start + place;
+        const bool here = step < range.n, live = here && truing_live(a.mask, i);
+        const double o = live ? truing_double_at(a.student, i) : 0.0, t = live ? truing_double_at(a.teacher, i) : 0.0;
+        const bool missing = a.missing_zero && t != t;
+        const double d = missing ? 0.0 : t - o;
+        const double given = live && a.advantages.data ? truing_double_at(a.advantages, a.by_sequence ? b : i) : 0.0;
+        const double q = live && a.token_rewards.data ? truing_double_at(a.token_rewards, i) : d;
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live), steps = __ballot_sync(TRUING_ALL_LANES, here);
+        any |= which != 0;
+        double y = 0.0, own_before = before, own_sum = 0.0, own_ones = 0.0;
+        truing_u32 own = 0;
+        // in the order of the tokens, whichever lanes have them
+        for (int k = 0; k < 32 && (a.form == TRUING_IW_OPD || a.form == TRUING_MINILLM); k++) {
+            const double next = __shfl_sync(TRUING_ALL_LANES, a.form == TRUING_IW_OPD ? truing_abs(d) : q, k);
+            if (a.form == TRUING_IW_OPD) {
+                if (lane == (truing_u32)k) own_before = before;
+                if (which >> k & 1) before += next;
+                continue;
+            }
+            if (!(steps >> k & 1)) continue;
+            sum = gamma == 0.0 ? 0.0 : gamma * sum;
+            ones = gamma == 0.0 ? 0.0 : gamma * ones;
+            if (which >> k & 1) {
+                sum += next;
+                ones += 1.0;
+            }
+            if (lane == (truing_u32)k) {
+                own_sum = sum;
+                own_ones = ones;
+            }
+        }
+        if (live && a.form == TRUING_MINILLM) {
+            y = a.per_length ? own_sum / own_ones : own_sum;
+            if (a.position_power) y *= truing_power_of(gamma, place);
+        } else if (live && a.form == TRUING_OPD) {
+            double term = 0.0;
+            if (!missing && a.p[0] != 0.0) {
+                double k = a.estimator == 0 ? o - t : truing_estimated(a.estimator, o, t);
+                if (k != k) {
+                    own = o != o || t != t ? TRUING_ROW_NAN_INPUT : TRUING_ROW_INF_INPUT;
+                } else if (truing_abs(k) > a.p[1]) {
+                    own = TRUING_ROW_SATURATED;
+                    k = k < 0.0 ? -a.p[1] : a.p[1];
+                }
+                term = a.p[0] * k;
+            }
+            y = given - term;
+        } else if (live && a.form == TRUING_IW_OPD) {
+            y = d * (1.0 + a.p[0] * (1.0 - own_before / (all < 1e-8 ? 1e-8 : all)));
+        } else if (live) {
+            y = given;
+            if (given != 0.0 && !(a.negative_only && given > 0.0)) {
+                const double e = given < 0.0 ? -d : d, raised = e < low ? low : e;
+                if (e < low || e > high) own = TRUING_ROW_SATURATED;
+                y = given * ((1.0 - a.p[0]) + a.p[0] * truing_exp(raised > high ? high : raised));
+            }
+        }
+        bool carried = false;
+        if (live && !truing_finite(y)) {
+            const bool nan = a.token_rewards.data ? q != q : d != d && (o != o || t != t);
+            if (y == y) own |= TRUING_ROW_INFINITE;
+            else if (nan || given != given) own |= TRUING_ROW_NAN_INPUT;
+            else carried = true; // from a token that has said so, or it says so itself
+        }
+        const truing_u32 marked = __ballot_sync(TRUING_ALL_LANES, (own & undefined) != 0);
+        if (carried && !known && (marked & (0xffffffffu >> (31 - lane))) == 0) own |= TRUING_ROW_INF_INPUT;
+        known |= __ballot_sync(TRUING_ALL_LANES, (own & undefined) != 0) != 0;
+        if (here && a.out_advantages.data) {
+            own |= truing_overflow(y, a.out_advantages);
+            truing_put_real(a.out_advantages, i, y);
+        }
+        status |= own;
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane == 0) truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : any ? status : status | TRUING_ROW_EMPTY);
+}

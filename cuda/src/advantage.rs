@@ -10,11 +10,12 @@ use crate::plan::{Dtypes, F64, FLOATS, IDS, MASK, Space, Tensor, U32, View, WIDE
 use crate::program::{Context, File};
 pub use crate::sequence::Layout;
 use core::ffi::CStr;
+use truing_core::advantage::{self as spec, Distill, DistillFlags};
 use truing_core::advantage::{
     Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
 };
 use truing_core::catalog;
-use truing_core::matrix::{Arena, Workspace};
+use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
 
@@ -100,9 +101,15 @@ struct GroupArgs {
 const RESULTS: u32 = 0;
 const ROWS_OF_ALL: u32 = 1;
 const ADDED: u32 = 2;
-/// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards.
-pub const ARGS: [usize; 4] =
-    [size_of::<GroupArgs>(), size_of::<GaeArgs>(), size_of::<WhitenArgs>(), size_of::<RewardArgs>()];
+/// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards,
+/// distillation.
+pub const ARGS: [usize; 5] = [
+    size_of::<GroupArgs>(),
+    size_of::<GaeArgs>(),
+    size_of::<WhitenArgs>(),
+    size_of::<RewardArgs>(),
+    size_of::<DistillArgs>(),
+];
 
 fn exactly(bytes: usize) -> Workspace {
     Workspace { minimum: bytes, preferred: bytes }
@@ -842,4 +849,122 @@ pub unsafe fn lagrangian_advantage(
     let grid = cover("reward_advantages", n.max(1), WRITERS)?;
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe { Queue::new(context, stream)?.launch(c"truing_reward_lagrangian", grid, WRITERS, &args) }
+}
+/// `truing_distill_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct DistillArgs {
+    student: View,
+    teacher: View,
+    advantages: View,
+    token_rewards: View,
+    mask: View,
+    offsets: View,
+    out_advantages: View,
+    out_status: View,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    p: [f64; 2],
+    form: u32,
+    estimator: u32,
+    by_sequence: u32,
+    missing_zero: u32,
+    negative_only: u32,
+    per_length: u32,
+    position_power: u32,
+    reserved: u32,
+}
+/// See [`truing_core::advantage::DistillAdvantage`]; a missing teacher value that does not count as 0 makes its token NaN.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct DistillAdvantage {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next three.
+    pub student: Tensor,
+    pub teacher: Tensor,
+    /// `[N]`, or `[B]` by sequence.
+    pub advantages: Option<Tensor>,
+    pub token_rewards: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub by_sequence: bool,
+    pub form: Distill,
+    pub estimator: u32,
+    pub flags: DistillFlags,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct DistillAdvantageOut {
+    /// `[N]`: f64 or f32.
+    pub advantages: Option<Tensor>,
+    /// `[B]`, u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues advantages from a teacher.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn distill_advantage(
+    context: &Context,
+    stream: Stream,
+    x: &DistillAdvantage,
+    out: &DistillAdvantageOut,
+) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let (width, offsets) = cut(&x.layout)?;
+    // what core says of the form, of no token: the host cannot look at them
+    let none = Floats::F64(Matrix::vector(&[]));
+    let own = spec::DistillAdvantage {
+        segments: Segments::Padded { sequences: 0, width: 1 },
+        student: none,
+        teacher: none,
+        advantages: x.advantages.map(|_| truing_core::policy::Advantage::Token(none)),
+        token_rewards: x.token_rewards.map(|_| none),
+        mask: None,
+        form: x.form,
+        estimator: x.estimator,
+        flags: x.flags,
+    };
+    own.check(&spec::DistillAdvantageOut::default())?;
+    inputs(&[
+        ("student", &Some(x.student), n, &FLOATS),
+        ("teacher", &Some(x.teacher), n, &FLOATS),
+        ("advantages", &x.advantages, if x.by_sequence { b } else { n }, &FLOATS),
+        ("token_rewards", &x.token_rewards, n, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+    ])?;
+    outputs(&[("out_advantages", &out.advantages, n, &WIDE), ("out_status", &out.status, b, &U32)])?;
+    let (form, p) = match x.form {
+        Distill::Opd { coef, clamp } => (0, [coef, clamp]),
+        Distill::IwOpd { gain } => (1, [gain, 0.0]),
+        Distill::Rlsd { mix, eps } => (2, [mix, eps]),
+        Distill::MiniLlm { gamma } => (3, [gamma, 0.0]),
+    };
+    let args = DistillArgs {
+        student: View::of(Some(x.student)),
+        teacher: View::of(Some(x.teacher)),
+        advantages: View::of(x.advantages),
+        token_rewards: View::of(x.token_rewards),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out_advantages: View::of(out.advantages),
+        out_status: View::of(out.status),
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        p,
+        form,
+        estimator: x.estimator,
+        by_sequence: x.by_sequence as u32,
+        missing_zero: x.flags.missing_zero as u32,
+        negative_only: x.flags.negative_only as u32,
+        per_length: x.flags.per_length as u32,
+        position_power: x.flags.position_power as u32,
+        reserved: 0,
+    };
+    let grid = cover("student", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_distill_tokens", grid, THREADS, &args) }
 }

@@ -32,13 +32,15 @@ pub enum Layout {
     },
 }
 impl Layout {
-    pub(crate) fn tokens(&self) -> usize {
+    /// N.
+    pub fn tokens(&self) -> usize {
         match self {
             Layout::Padded { sequences, width } => sequences.saturating_mul(*width),
             Layout::Packed { tokens, .. } => *tokens,
         }
     }
-    pub(crate) fn sequences(&self) -> usize {
+    /// B.
+    pub fn sequences(&self) -> usize {
         match self {
             Layout::Padded { sequences, .. } => *sequences,
             Layout::Packed { offsets, .. } => offsets.layout.rows().saturating_sub(1),

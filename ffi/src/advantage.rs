@@ -3,6 +3,8 @@ use crate::abi::*;
 use crate::boundary::{guard, idle, no_workspace, numbers, sizes, unknown, yes};
 use crate::policy::level;
 #[cfg(feature = "cuda")]
+use crate::policy::level_on_device;
+#[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
 #[cfg(feature = "cuda")]
@@ -1005,7 +1007,7 @@ unsafe fn prime(
 pub unsafe extern "C" fn truing_distill_advantage(args: *const truing_distill_advantage_args) -> truing_status {
     guard("truing_distill_advantage", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let student = t.required("student", args.student)?;
         let teacher = t.required("teacher", args.teacher)?;
         let advantages = t.input("advantages", args.advantages)?;
@@ -1034,9 +1036,38 @@ pub unsafe extern "C" fn truing_distill_advantage(args: *const truing_distill_ad
         }
 
         let ok = &t.check()?;
-        let (n, segments) = segments("student", student.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(student.dims());
         let fields = ("advantages", Some("advantage_level"));
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let layout = layout("student", student.dims(), &cu_seqlens, ok)?;
+            let level = level_on_device(fields, args.advantage_level, advantages.dims(), &layout)?;
+            let x = device::DistillAdvantage {
+                layout,
+                student: student.tokens(ok, tokens)?.expect("required"),
+                teacher: teacher.tokens(ok, tokens)?.expect("required"),
+                advantages: match level {
+                    Level::Token => advantages.tokens(ok, tokens)?,
+                    Level::Sequence => advantages.list(ok)?,
+                },
+                token_rewards: token_rewards.tokens(ok, tokens)?,
+                mask: mask.tokens(ok, tokens)?,
+                by_sequence: matches!(level, Level::Sequence),
+                form,
+                estimator: args.estimator,
+                flags,
+            };
+            let out = device::DistillAdvantageOut {
+                advantages: out_advantages.tokens(ok, tokens)?,
+                status: out_status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::distill_advantage(kernels, stream, &x, &out) }
+            });
+        }
+        let (n, segments) = segments("student", student.dims(), &cu_seqlens, ok)?;
         let advantages = match level(fields, args.advantage_level, advantages.dims(), n, &segments)? {
             Level::Token => advantages.tokens(ok, tokens)?.map(Advantage::Token),
             Level::Sequence => advantages.list(ok)?.map(Advantage::Sequence),

@@ -439,6 +439,17 @@ pub(crate) fn level(
     };
     level_of(names, given, dims, tokens, uneven)
 }
+/// The same on a device, where offsets are not read: where N is B, the caller says which it is.
+#[cfg(feature = "cuda")]
+pub(crate) fn level_on_device(
+    names: (&'static str, Option<&'static str>),
+    given: truing_level,
+    dims: &[usize],
+    layout: &truing_cuda::sequence::Layout,
+) -> Result<Level> {
+    let packed = matches!(layout, truing_cuda::sequence::Layout::Packed { .. });
+    level_of(names, given, dims, layout.tokens(), packed.then(|| layout.tokens() == layout.sequences()))
+}
 /// [`level`] with what the offsets of packed tokens say: whether there are as many sequences as tokens, of other lengths
 /// than 1.
 fn level_of(

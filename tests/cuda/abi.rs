@@ -169,6 +169,8 @@ const GAE: Op<truing_gae_args> = Op(truing_gae_forward_workspace_size, truing_ga
 const GAE_BACKWARD: Op<truing_gae_args> = Op(truing_gae_backward_workspace_size, truing_gae_backward);
 const LAGRANGIAN: Op<truing_lagrangian_advantage_args> =
     Op(truing_lagrangian_advantage_workspace_size, truing_lagrangian_advantage);
+const DISTILL: Op<truing_distill_advantage_args> =
+    Op(truing_distill_advantage_workspace_size, truing_distill_advantage);
 const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_whiten);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -485,6 +487,40 @@ pub fn all() -> usize {
             (a.std_kind, a.eps_kind) = (TRUING_STD_UNBIASED, TRUING_EPS_ADD);
             (a.out_values, a.out_state) = (t.write::<f32>(&shape), t.write::<f64>(&[3]));
             (a.out_moments, a.out_status) = (t.write::<f64>(&[2]), t.write::<u32>(&[]));
+        });
+    }
+    // the teacher has no opinion of some tokens, and is infinite at one
+    let mut opinion: Vec<f32> = logps.iter().map(|x| x + 0.5 * r.normal() as f32).collect();
+    (opinion[3], opinion[40], opinion[70]) = (NAN, NAN, -INF);
+    let forms = [
+        TRUING_DISTILL_OPD,
+        TRUING_DISTILL_IW_OPD,
+        TRUING_DISTILL_RLSD,
+        TRUING_DISTILL_MINILLM,
+        TRUING_DISTILL_MINILLM,
+    ];
+    for (k, form) in forms.into_iter().enumerate() {
+        let shape = tokens(k % 2 == 1);
+        done += DISTILL.same(&format!("distill_advantage {form}, {k}"), &context, |t, a| {
+            (a.student, a.teacher) = (t.read(&logps, &shape), t.read(&opinion, &shape));
+            (a.mask, a.form, a.missing_zero) = (t.read(&mask, &shape), form, 1);
+            if k % 2 == 1 {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            match k {
+                0 => {
+                    a.advantages = t.read(&advantage, &[b]);
+                    (a.params, a.num_params, a.estimator) = (numbers.as_ptr(), 2, id("k3"));
+                }
+                2 => (a.advantages, a.negative_only) = (t.read(&old, &shape), 1),
+                3 => (a.params, a.num_params, a.per_length) = (numbers.as_ptr(), 1, 1),
+                4 => {
+                    (a.params, a.num_params, a.position_power) = (numbers[1..].as_ptr(), 1, 1);
+                    a.token_rewards = t.read(&refs, &shape);
+                }
+                _ => {}
+            }
+            (a.out_advantages, a.out_status) = (t.write::<f32>(&shape), t.write::<u32>(&[b]));
         });
     }
     for multiplier in [-0.3f64, -800.0, f64::INFINITY] {
