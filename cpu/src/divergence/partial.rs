@@ -377,34 +377,36 @@ struct Slopes<'a> {
     /// All columns alike.
     fill: Option<f32>,
 }
-/// Numbers of a row of [`Rest::kept`] with `most` columns of S: these and the target, then of each side theirs, m, both factors
-/// and the fill.
+/// Numbers of a row of [`Rest::kept`] with `most` columns of S: these and the target, then of each side theirs and [`OF_ROW`].
 pub(crate) fn kept_columns(most: usize) -> usize {
-    3 * (most + 1) + 8
+    3 * (most + 1) + 2 * OF_ROW
 }
+/// How many columns, m, both factors, the fill.
+const OF_ROW: usize = 5;
 /// What stands for no fill.
 const NO_FILL: f64 = 1.0;
 impl Slopes<'_> {
+    /// The student's columns, which come first, may be one more than the teacher's.
     fn keep(&self, side: usize, kept: &mut [f64]) {
-        let most = (kept.len() - 8) / 3;
+        let (most, len) = ((kept.len() - 2 * OF_ROW) / 3, self.ids.len());
         let (ids, rest) = kept.split_at_mut(most);
-        for (k, to) in ids.iter_mut().enumerate() {
-            *to = self.ids.get(k).map_or(-1.0, |&j| j as f64);
+        if side == 0 {
+            ids.iter_mut().zip(self.ids).for_each(|(to, &j)| *to = j as f64);
         }
-        let (g, of_row) = rest[side * (most + 4)..][..most + 4].split_at_mut(most);
-        g[..self.ids.len()].copy_from_slice(&self.g[..self.ids.len()]);
-        of_row.copy_from_slice(&[self.m as f64, self.outside[0], self.outside[1], self.fill.map_or(NO_FILL, f64::from)]);
+        let (g, of_row) = rest[side * (most + OF_ROW)..][..most + OF_ROW].split_at_mut(most);
+        g[..len].copy_from_slice(&self.g[..len]);
+        let fill = self.fill.map_or(NO_FILL, f64::from);
+        of_row.copy_from_slice(&[len as f64, self.m as f64, self.outside[0], self.outside[1], fill]);
     }
     /// What [`Slopes::keep`] kept; `ids` takes the columns.
     fn kept<'a>(side: usize, kept: &'a [f64], ids: &'a mut [u32; WIDTH]) -> Slopes<'a> {
-        let most = (kept.len() - 8) / 3;
-        let len = kept[..most].iter().take_while(|j| **j >= 0.0).count();
-        for (to, &j) in ids.iter_mut().zip(&kept[..len]) {
-            *to = j as u32;
-        }
-        let own = &kept[most + side * (most + 4)..][..most + 4];
-        let fill = (own[most + 3] != NO_FILL).then_some(own[most + 3] as f32);
-        Slopes { ids: &ids[..len], g: &own[..len], m: own[most] as f32, outside: [own[most + 1], own[most + 2]], fill }
+        let most = (kept.len() - 2 * OF_ROW) / 3;
+        let (g, of_row) = kept[most + side * (most + OF_ROW)..][..most + OF_ROW].split_at(most);
+        let &[len, m, first, second, fill] = of_row else { unreachable!("so many") };
+        let len = len as usize;
+        ids.iter_mut().zip(&kept[..len]).for_each(|(to, &j)| *to = j as u32);
+        let fill = (fill != NO_FILL).then_some(fill as f32);
+        Slopes { ids: &ids[..len], g: &g[..len], m: m as f32, outside: [first, second], fill }
     }
     /// Writes those of the columns from `start` on, which `job` and `place` are of.
     #[inline(always)]
@@ -610,9 +612,13 @@ impl Rest<'_> {
                 let job = &few.call.jobs[side];
                 let transform: RowTransform = job.transform.row(job.problem, at);
                 for ((x, &k), &j) in x.iter_mut().zip(&given[..row.len]).zip(ids) {
+                    let j = j as usize;
+                    if j >= job.problem.valid() {
+                        continue; // dead
+                    }
                     *x = values.at(at, k) as f32;
                     if let AtIds::Logits(..) = at_ids {
-                        *x = transform.apply(*x, job.transform.bias.as_ref().map(|b| b.get(j as usize) as f32));
+                        *x = transform.apply(*x, job.transform.bias.as_ref().map(|b| b.get(j) as f32));
                     }
                 }
                 match at_ids {
