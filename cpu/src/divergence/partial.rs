@@ -365,13 +365,20 @@ impl Split for Rest<'_> {
         (a, Rest { places: [student.1, teacher.1], out: out.1, losses: losses.1, kept: kept.1 })
     }
 }
-/// The gradient of a side of a row.
+/// The gradients of a row.
+struct Slopes {
+    /// S and the target, where it has a term of its own, of both sides.
+    ids: [u32; WIDTH],
+    /// What belongs to their columns.
+    g: [[f64; WIDTH]; 2],
+    sides: [Option<Slope>; 2],
+}
+/// That of a side besides.
 #[derive(Clone, Copy)]
-struct Slopes<'a> {
-    /// S, and what belongs to its columns.
-    ids: &'a [u32],
-    g: &'a [f64],
-    /// A column outside S has e^(x - m) (first + second (x - m)).
+struct Slope {
+    /// How many columns have their own.
+    len: usize,
+    /// The others have e^(x - m) (first + second (x - m)).
     m: f32,
     outside: [f64; 2],
     /// All columns alike.
@@ -381,54 +388,82 @@ struct Slopes<'a> {
 pub(crate) fn kept_columns(most: usize) -> usize {
     3 * (most + 1) + 2 * OF_ROW
 }
-/// How many columns, m, both factors, the fill.
+/// How many columns, m, both factors, the fill; of a side without a gradient -1 columns.
 const OF_ROW: usize = 5;
 /// What stands for no fill.
 const NO_FILL: f64 = 1.0;
-impl Slopes<'_> {
-    /// The student's columns, which come first, may be one more than the teacher's.
-    fn keep(&self, side: usize, kept: &mut [f64]) {
-        let (most, len) = ((kept.len() - 2 * OF_ROW) / 3, self.ids.len());
-        let (ids, rest) = kept.split_at_mut(most);
-        if side == 0 {
-            ids.iter_mut().zip(self.ids).for_each(|(to, &j)| *to = j as f64);
-        }
-        let (g, of_row) = rest[side * (most + OF_ROW)..][..most + OF_ROW].split_at_mut(most);
-        g[..len].copy_from_slice(&self.g[..len]);
-        let fill = self.fill.map_or(NO_FILL, f64::from);
-        of_row.copy_from_slice(&[len as f64, self.m as f64, self.outside[0], self.outside[1], fill]);
+impl Slopes {
+    fn new() -> Slopes {
+        Slopes { ids: [0; WIDTH], g: [[0.0; WIDTH]; 2], sides: [None; 2] }
     }
-    /// What [`Slopes::keep`] kept; `ids` takes the columns.
-    fn kept<'a>(side: usize, kept: &'a [f64], ids: &'a mut [u32; WIDTH]) -> Slopes<'a> {
+    /// All columns of both sides are `x`.
+    fn fill(&mut self, x: f32) {
+        self.sides = [Some(Slope { len: 0, m: f32::NEG_INFINITY, outside: [0.0; 2], fill: Some(x) }); 2];
+    }
+    fn keep(&self, kept: &mut [f64]) {
         let most = (kept.len() - 2 * OF_ROW) / 3;
-        let (g, of_row) = kept[most + side * (most + OF_ROW)..][..most + OF_ROW].split_at(most);
-        let &[len, m, first, second, fill] = of_row else { unreachable!("so many") };
-        let len = len as usize;
-        ids.iter_mut().zip(&kept[..len]).for_each(|(to, &j)| *to = j as u32);
-        let fill = (fill != NO_FILL).then_some(fill as f32);
-        Slopes { ids: &ids[..len], g: &g[..len], m: m as f32, outside: [first, second], fill }
+        let (ids, rest) = kept.split_at_mut(most);
+        ids.iter_mut().zip(&self.ids).for_each(|(to, &j)| *to = j as f64);
+        for (side, own) in rest.chunks_mut(most + OF_ROW).enumerate() {
+            let (g, of_row) = own.split_at_mut(most);
+            g.copy_from_slice(&self.g[side][..most]);
+            of_row.copy_from_slice(&match self.sides[side] {
+                Some(x) => {
+                    [x.len as f64, x.m as f64, x.outside[0], x.outside[1], x.fill.map_or(NO_FILL, f64::from)]
+                }
+                None => [-1.0; OF_ROW],
+            });
+        }
     }
-    /// Writes those of the columns from `start` on, which `job` and `place` are of.
+    /// What [`Slopes::keep`] kept.
+    fn take(&mut self, kept: &[f64]) {
+        let most = (kept.len() - 2 * OF_ROW) / 3;
+        self.ids.iter_mut().zip(&kept[..most]).for_each(|(to, &j)| *to = j as u32);
+        for (side, own) in kept[most..].chunks(most + OF_ROW).enumerate() {
+            let (g, of_row) = own.split_at(most);
+            let &[len, m, first, second, fill] = of_row else { unreachable!("so many") };
+            self.g[side][..most].copy_from_slice(g);
+            self.sides[side] = (len >= 0.0).then(|| Slope {
+                len: len as usize,
+                m: m as f32,
+                outside: [first, second],
+                fill: (fill != NO_FILL).then_some(fill as f32),
+            });
+        }
+    }
+    /// Writes those of the columns from `start` on of a side, which `job` and `place` are of. Called from one place: what is
+    /// inlined here is much.
     #[inline(always)]
-    fn write(&self, engine: &mut impl Engine, job: &Job<'_>, at: usize, place: &mut Place<'_>, i: usize, start: usize) {
+    fn write(
+        &self,
+        engine: &mut impl Engine,
+        side: usize,
+        job: &Job<'_>,
+        at: usize,
+        place: &mut Place<'_>,
+        i: usize,
+        start: usize,
+    ) {
+        let Some(x) = &self.sides[side] else { return };
         let (width, valid) = (job.problem.vocab(), job.problem.valid());
-        if let Some(x) = self.fill {
+        if let Some(x) = x.fill {
             return place.fill(i, 0, width, x as f64);
         }
+        let (ids, of_ids) = (&self.ids[..x.len], &self.g[side][..x.len]);
         let local = |j: u32| (j as usize).checked_sub(start).filter(|&j| j < valid);
         let mut own = [0f64; WIDTH];
         let view = View::new(job, at, place.raw(i));
-        for (own, (&j, &g)) in own.iter_mut().zip(self.ids.iter().zip(self.g)) {
+        for (own, (&j, &g)) in own.iter_mut().zip(ids.iter().zip(of_ids)) {
             *own = local(j).filter(|_| g != 0.0).map_or(0.0, |j| g * view.slope(j));
         }
-        let [first, second] = self.outside.map(|x| x as f32);
-        if self.m > f32::NEG_INFINITY && self.outside != [0.0; 2] {
+        let [first, second] = x.outside.map(|x| x as f32);
+        if x.m > f32::NEG_INFINITY && x.outside != [0.0; 2] {
             for piece in pieces(0, valid) {
                 {
                     let view = View::new(job, at, place.raw(i));
                     let slopes = view.transform() != RowTransform::Plain;
                     engine.load(0, &view, piece, slopes);
-                    engine.spread(0, piece, self.m, [first, second], slopes);
+                    engine.spread(0, piece, x.m, [first, second], slopes);
                 }
                 engine.store(0, place.gradient(i, piece.first, piece.n).expect("wanted"));
             }
@@ -436,7 +471,7 @@ impl Slopes<'_> {
         } else {
             place.fill(i, 0, width, 0.0);
         }
-        for (&j, &x) in self.ids.iter().zip(&own) {
+        for (&j, &x) in ids.iter().zip(&own) {
             if let Some(j) = local(j) {
                 place.fill(i, j, 1, x);
             }
@@ -465,81 +500,85 @@ struct Gathered {
 impl Rest<'_> {
     #[inline(always)]
     fn run(&mut self, engine: &mut impl Engine, few: &Few<'_>, first: usize, n: usize, counters: &Counters) {
-        let mut top = [Top::<f32>::default(), Top::<f32>::default()];
+        let (mut top, mut slopes) = ([Top::<f32>::default(), Top::<f32>::default()], Slopes::new());
         for i in 0..n {
             let at = first + i;
-            if let Some((kept, start)) = &few.from {
-                let live = few.call.target(at) != Target::Ignored;
-                for (side, place) in self.places.iter_mut().enumerate().filter(|_| live) {
-                    if let Some(place) = place.as_mut().filter(|place| place.wanted()) {
-                        let mut ids = [0; WIDTH];
-                        let slopes = Slopes::kept(side, kept.row(at), &mut ids);
-                        slopes.write(engine, &few.call.jobs[side], at, place, i, *start);
+            let start = match &few.from {
+                Some((kept, start)) => {
+                    if few.call.target(at) == Target::Ignored {
+                        slopes.fill(0.0);
+                    } else {
+                        slopes.take(kept.row(at));
                     }
+                    *start
                 }
-                continue;
-            }
-            let (mut flags, row) = match few.call.target(at) {
-                Target::Ignored => (row::IGNORED, None),
-                _ => {
-                    let row = self.gather(engine, few, at, i, &mut top);
-                    if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
+                None => {
+                    self.visit(engine, few, at, i, &mut top, &mut slopes, counters);
+                    if let Some(kept) = &mut self.kept {
+                        slopes.keep(kept.row_mut(i));
+                    }
+                    0
                 }
             };
-            let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
-            let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
-            if let Some(row) = &row {
-                (flags, value, saved) = self.short(engine, few, at, i, row, of_all);
-            } else {
-                flags = saved.flags;
-                self.fill(few, i, saved.fill().unwrap_or(0.0) as f64);
-            }
-            if let Some(m) = &mut self.out.stats {
-                m.row_mut(i).copy_from_slice(&saved.pack());
-            }
-            macro_rules! put {
-                ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
-            }
-            let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
-            let [share, sum] =
-                row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
-            put!(overlap: share, overlap_sum: sum);
-            put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
-            if let Some(m) = &mut self.out.support_ids {
-                for (k, place) in m.row_mut(i).iter_mut().enumerate() {
-                    *place = row.as_ref().filter(|row| k < row.len).map_or(-1, |row| row.ids[k] as i32);
+            for (side, place) in self.places.iter_mut().enumerate() {
+                if let Some(place) = place.as_mut().filter(|place| place.wanted()) {
+                    slopes.write(engine, side, &few.call.jobs[side], at, place, i, start);
                 }
             }
-            if let Some(m) = &mut self.losses {
-                m.set(i, value);
-            }
-            counters.add(flags);
         }
     }
-    fn fill(&mut self, few: &Few<'_>, i: usize, x: f64) {
-        for (side, (place, job)) in self.places.iter_mut().zip(&few.call.jobs).enumerate() {
-            if let Some(place) = place {
-                place.fill(i, 0, job.problem.vocab(), x);
+    /// The figures of a row, and its gradients.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn visit(
+        &mut self,
+        engine: &mut impl Engine,
+        few: &Few<'_>,
+        at: usize,
+        i: usize,
+        top: &mut [Top<f32>; 2],
+        slopes: &mut Slopes,
+        counters: &Counters,
+    ) {
+        let (mut flags, row) = match few.call.target(at) {
+            Target::Ignored => (row::IGNORED, None),
+            _ => {
+                let row = self.gather(engine, few, at, i, top);
+                if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
             }
-            if let Some(kept) = &mut self.kept {
-                let slopes = Slopes { ids: &[], g: &[], m: f32::NEG_INFINITY, outside: [0.0; 2], fill: Some(x as f32) };
-                slopes.keep(side, kept.row_mut(i));
+        };
+        let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
+        let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
+        if let Some(row) = &row {
+            (flags, value, saved) = self.short(engine, few, at, i, row, of_all, slopes);
+        } else {
+            flags = saved.flags;
+            slopes.fill(saved.fill().unwrap_or(0.0));
+        }
+        if let Some(m) = &mut self.out.stats {
+            m.row_mut(i).copy_from_slice(&saved.pack());
+        }
+        macro_rules! put {
+            ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
+        }
+        let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
+        let [share, sum] =
+            row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
+        put!(overlap: share, overlap_sum: sum);
+        put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
+        if let Some(m) = &mut self.out.support_ids {
+            for (k, place) in m.row_mut(i).iter_mut().enumerate() {
+                *place = row.as_ref().filter(|row| k < row.len).map_or(-1, |row| row.ids[k] as i32);
             }
         }
+        if let Some(m) = &mut self.losses {
+            m.set(i, value);
+        }
+        counters.add(flags);
     }
     /// The gradient of a side is asked for.
     fn wanted(&self, side: usize) -> bool {
         self.places[side].as_ref().is_some_and(|place| place.wanted() || self.kept.is_some())
-    }
-    /// Writes the gradient of a side, or keeps it.
-    #[inline(always)]
-    fn scatter(&mut self, engine: &mut impl Engine, few: &Few<'_>, side: usize, at: usize, i: usize, x: &Slopes<'_>) {
-        if let Some(kept) = &mut self.kept {
-            x.keep(side, kept.row_mut(i));
-        }
-        if let Some(place) = self.places[side].as_mut().filter(|place| place.wanted()) {
-            x.write(engine, &few.call.jobs[side], at, place, i, 0);
-        }
     }
     /// One side of a row; none of a teacher at ids.
     fn view<'b>(&'b self, few: &'b Few<'_>, side: usize, at: usize, i: usize) -> Option<View<'b>> {
@@ -767,9 +806,11 @@ impl Rest<'_> {
         i: usize,
         row: &Gathered,
         of_all: Option<Saved>,
+        slopes: &mut Slopes,
     ) -> (u32, f64, Saved) {
+        (slopes.ids, slopes.sides) = (row.ids, [None; 2]);
         if matches!(few.partial.outside, Outside::Zero | Outside::Raw) {
-            let (flags, value) = self.open(engine, few, at, i, row);
+            let (flags, value) = self.open(few, at, i, row, slopes);
             return (flags, value, Saved { flags, ..Saved::default() });
         }
         let tail = few.partial.outside == Outside::Tail;
@@ -820,15 +861,16 @@ impl Rest<'_> {
             if !wanted[side] {
                 continue;
             }
-            let mut g = grads[side].map(f64::from);
+            let g = &mut slopes.g[side];
+            g.iter_mut().zip(&grads[side]).for_each(|(to, &g)| *to = g as f64);
             let (rest, outside) =
                 (&row.rest[side], if tail { g[row.len] / (1.0 + row.rest[side].r as f64) } else { 0.0 });
             let outside = if row.floored[side] || rest.m == f32::NEG_INFINITY { 0.0 } else { outside };
-            let (mut ids, mut outside, fill) = (&row.ids[..row.len], [outside, 0.0], saved.fill().or(dead.then_some(0.0)));
+            let (mut len, mut outside, fill) = (row.len, [outside, 0.0], saved.fill().or(dead.then_some(0.0)));
             if side == 0 && hard != 0.0 && fill.is_none() {
-                ids = self.add_hard(few, at, i, row, -upstream * hard, &mut g, &mut outside);
+                len = self.add_hard(few, at, i, row, -upstream * hard, g, &mut outside);
             }
-            self.scatter(engine, few, side, at, i, &Slopes { ids, g: &g, m: rest.m, outside, fill });
+            slopes.sides[side] = Some(Slope { len, m: rest.m, outside, fill });
         }
         (saved.flags, value, saved)
     }
@@ -837,19 +879,20 @@ impl Rest<'_> {
         let [weight, _] = few.call.factors(at);
         row.logprob.map_or(0.0, |logprob| weight * few.call.hard(logprob))
     }
-    /// Adds `factor` times the gradient of log p of a live target to that of the student's logits; its columns.
+    /// Adds `factor` times the gradient of log p of a live target to that of the student's logits; how many columns have their
+    /// own then.
     #[allow(clippy::too_many_arguments)]
-    fn add_hard<'b>(
+    fn add_hard(
         &self,
         few: &Few<'_>,
         at: usize,
         i: usize,
-        row: &'b Gathered,
+        row: &Gathered,
         factor: f64,
         g: &mut [f64; WIDTH],
         outside: &mut [f64; 2],
-    ) -> &'b [u32] {
-        let (Some(logprob), Target::Column(y)) = (row.logprob, few.call.target(at)) else { return &row.ids[..row.len] };
+    ) -> usize {
+        let (Some(logprob), Target::Column(y)) = (row.logprob, few.call.target(at)) else { return row.len };
         let (view, m) = (self.view(few, 0, at, i).expect("the student has rows"), row.rest[0].m as f64);
         let (at_y, mut len) = (view.at(y) as f64, row.len);
         for (g, &j) in g.iter_mut().zip(&row.ids[..len]) {
@@ -865,11 +908,11 @@ impl Rest<'_> {
         if m > f64::NEG_INFINITY {
             outside[0] -= factor * Real::exp(m - row.lse[0]);
         }
-        &row.ids[..len]
+        len
     }
     /// The divergence of the gathered columns with the log-probs of the whole softmax; flags and value.
     #[inline(always)]
-    fn open(&mut self, engine: &mut impl Engine, few: &Few<'_>, at: usize, i: usize, row: &Gathered) -> (u32, f64) {
+    fn open(&self, few: &Few<'_>, at: usize, i: usize, row: &Gathered, slopes: &mut Slopes) -> (u32, f64) {
         let (options, choice) = (few.call.problem.options(), few.call.problem.choice());
         let rest = &row.rest[0];
         let beyond = if rest.m > f32::NEG_INFINITY {
@@ -886,7 +929,8 @@ impl Rest<'_> {
         };
         let open = Open { partial: few.partial, factors, cross, rest: beyond };
         let log = |k: usize| [0, 1].map(|side| row.x[side][k] as f64 - row.lse[side]);
-        let mut g = [0f64; WIDTH];
+        let g = &mut slopes.g[0];
+        g[..row.len].fill(0.0);
         let bad = row.lse.iter().any(|l| l.is_nan());
         let mut flags = row.rest[0].flags | row.rest[1].flags;
         for side in 0..2 {
@@ -898,7 +942,7 @@ impl Rest<'_> {
         let (mut value, outside, alive) = if bad || flags & row::ALL_NEG_INF != 0 {
             (f64::NAN, [0.0; 2], false)
         } else {
-            open.row(row.len, log, &mut g)
+            open.row(row.len, log, g)
         };
         let hard = self.hard(few, at, row);
         // at a clamp the term of the target goes on
@@ -923,11 +967,11 @@ impl Rest<'_> {
             let factor = upstream * soft;
             g[..row.len].iter_mut().for_each(|g| *g *= factor);
             let mut outside = outside.map(|x| x * beyond.scale * factor);
-            let mut ids = &row.ids[..row.len];
+            let mut len = row.len;
             if hard != 0.0 && fill.is_none() {
-                ids = self.add_hard(few, at, i, row, -upstream * hard, &mut g, &mut outside);
+                len = self.add_hard(few, at, i, row, -upstream * hard, g, &mut outside);
             }
-            self.scatter(engine, few, 0, at, i, &Slopes { ids, g: &g, m: row.rest[0].m, outside, fill });
+            slopes.sides[0] = Some(Slope { len, m: row.rest[0].m, outside, fill });
         }
         (flags, value)
     }
