@@ -4,7 +4,8 @@
 //! [`crate::divergence`] on them, dz in the place of the logits, the gradient products of [`crate::linear_logprob`] from it.
 //! How many rows that are follows from the workspace. Where gradients of weights cannot be summed over groups (more rows than
 //! a reduction block, places that hold no running totals), they are formed afterwards tile by tile of the vocabulary, the
-//! logits of a tile computed once more. The bits are the same either way.
+//! logits of a tile computed once more. The bits are the same either way. On a support the gradients of a row are kept in few
+//! numbers for the tiles: its columns and theirs, and the two factors of all others.
 use crate::divergence::{
     self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given, check_loss,
     check_shard, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
