@@ -1134,13 +1134,15 @@ fn supports_at_their_ends() {
                         continue;
                     }
                     let ids = (chosen == Chosen::Given).then(|| Matrix::contiguous(&all_ids, n, 40).unwrap().into());
-                    let settings = Partial { chosen, outside, k: if ids.is_some() { 0 } else { 7 }, ..Partial::default() };
+                    let settings =
+                        Partial { chosen, outside, k: if ids.is_some() { 0 } else { 7 }, ..Partial::default() };
                     let mut values = [7.5f32; 2];
                     let mut grads = [vec![7.5f32; n * v], vec![7.5f32; n * v]];
                     let [gs, gt] = &mut grads;
                     let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
                     let teacher = PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v)));
-                    let out = PartialFigures { values: Some(MatrixMut::vector(&mut values)), ..PartialFigures::default() };
+                    let out =
+                        PartialFigures { values: Some(MatrixMut::vector(&mut values)), ..PartialFigures::default() };
                     let (upstream, none) = (Upstream { loss: Some(1.0), ..Upstream::default() }, Totals::default());
                     let inputs = Inputs::default();
                     partial(&c, &problem, &settings, student, teacher, None, ids, inputs, out, none, upstream, &mut [])

@@ -613,7 +613,8 @@ impl On {
     fn new(r: &mut Random, case: &Case, chosen: Chosen, outside: Outside, k: usize, form: AtForm) -> On {
         let (n, v) = (case.n, case.sides[0].v);
         let given = chosen == Chosen::Given;
-        let ids = given.then(|| (0..n * k).map(|j| if j % k == 2 { -1 } else { (j % k * 5 + j / k % 5) as i32 }).collect());
+        let ids =
+            given.then(|| (0..n * k).map(|j| if j % k == 2 { -1 } else { (j % k * 5 + j / k % 5) as i32 }).collect());
         let reference = (chosen == Chosen::Reference).then(|| r.normals(n * v, 1.0));
         let values = match form {
             AtForm::Counts => (0..n * k).map(|_| r.below(4) as f32).collect(),
@@ -758,7 +759,8 @@ fn judge_on(contexts: &[Context], case: &Case, on: &On, accumulate: bool, cases:
         for (alone, share) in [(false, 1.0), (false, 0.0), (true, 0.5)] {
             let (got, found) = call_on(c, case, on, accumulate, alone, share);
             let (s, isa, threads) = (&on.settings, c.isa().name(), c.threads());
-            let what = format!("{:?} {s:?} {:?}, {share} of the workspace, {isa}, {threads}", case.options.kind, on.form);
+            let what =
+                format!("{:?} {s:?} {:?}, {share} of the workspace, {isa}, {threads}", case.options.kind, on.form);
             got.same(&what, &want);
             assert_eq!(found, ids, "{what}");
             cases.ran();
@@ -787,12 +789,14 @@ fn bits_of_supports() {
         let at = [AtForm::Logprobs, AtForm::Logits][i % 2];
         let on = On::new(&mut r, &case, Chosen::Given, outside, 9, at);
         if at == AtForm::Logprobs {
-            (case.sides[1].bias, case.sides[1].temperature, case.sides[1].transform) = (None, None, Transform::default());
+            (case.sides[1].bias, case.sides[1].temperature, case.sides[1].transform) =
+                (None, None, Transform::default());
         }
         judge_on(&contexts, &case, &on, false, &mut cases);
     }
     for (i, kind) in [Kind::ForwardKl, Kind::ReverseKl, Kind::MixedKl, Kind::CrossEntropy].into_iter().enumerate() {
-        let mut case = Case::new(i as u64, 21, [19, 8], [70, 70], [[1, 1], [1, 1]], options(kind, f64::NAN)).full(i as u64);
+        let mut case =
+            Case::new(i as u64, 21, [19, 8], [70, 70], [[1, 1], [1, 1]], options(kind, f64::NAN)).full(i as u64);
         // gradients of a head in bf16 have the type of the operand or f32
         case.sides.iter_mut().for_each(|side| side.bias = None);
         let mut r = Random(i as u64);
@@ -862,7 +866,8 @@ fn shards_on_ids() {
         let (all, starts, ids) = (*case.problem().divergence(), cuts.map(|x| x as i64), on.ids(n).unwrap());
         for c in &contexts {
             for share in [0.0, 1.0] {
-                let what = format!("{kind:?} on ids in shards, {share} of the workspace, {}, {}", c.isa().name(), c.threads());
+                let what =
+                    format!("{kind:?} on ids in shards, {share} of the workspace, {}, {}", c.isa().name(), c.threads());
                 let bytes = |need: truing_core::matrix::Workspace| {
                     (need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize) / 64 * 64
                 };
@@ -872,7 +877,8 @@ fn shards_on_ids() {
                     let [a, b] = &mut at_ids;
                     let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
                     let need = workspace(c, &p, inputs.dtypes(), &Asked::default());
-                    with_scratch(bytes(need), |w| partial_local(c, &p, &on.settings, ids, &inputs, out, None, w)).unwrap();
+                    with_scratch(bytes(need), |w| partial_local(c, &p, &on.settings, ids, &inputs, out, None, w))
+                        .unwrap();
                 }
                 let mut got = Out::new(&case, [0; 3]);
                 let x = PartialShards {

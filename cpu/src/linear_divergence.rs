@@ -7,8 +7,8 @@
 //! logits of a tile computed once more. The bits are the same either way. On a support the gradients of a row are kept in few
 //! numbers for the tiles: its columns and theirs, and the two factors of all others.
 use crate::divergence::{
-    self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given, check_loss,
-    check_shard, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
+    self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given,
+    check_loss, check_shard, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
 };
 use crate::linear_logprob::{
     self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
@@ -348,7 +348,9 @@ pub fn partial(
             stats.layout().check("stats", n, STATS)?;
         }
         (true, None) => return refuse("stats", "NULL", "the statistics of finish, which a shard needs"),
-        (false, Some(_)) => return refuse("stats", "a tensor", "NULL with a partial support: there are none but over shards"),
+        (false, Some(_)) => {
+            return refuse("stats", "a tensor", "NULL with a partial support: there are none but over shards");
+        }
         (false, None) => {}
     }
     check(problem, inputs, &grads)?;
@@ -391,7 +393,13 @@ pub fn partial_local(
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
     visit(context, problem, inputs, workspace, &mut |call, range, places| {
         let at_ids = [piece_of(student.reborrow(), &range), piece_of(teacher.reborrow(), &range)];
-        local_at_ids(context, call, ids, range.clone(), AtIdsOfShard { places, at_ids, status: piece(&mut status, &range) });
+        local_at_ids(
+            context,
+            call,
+            ids,
+            range.clone(),
+            AtIdsOfShard { places, at_ids, status: piece(&mut status, &range) },
+        );
     })
 }
 /// Writes the gradients of hidden states, weights and biases of both sides, given those of the figures. `stats` are those of a

@@ -191,7 +191,11 @@ pub(crate) const GIVEN: Partial = Partial {
     clamp_at_zero: false,
 };
 /// The ids of a support over shards: those of the caller, each side renormalised on them. None: whole rows.
-pub(crate) fn given_ids(t: &mut Tensors, f: &truing_partial, options: &truing_divergence_options) -> Result<Option<Input>> {
+pub(crate) fn given_ids(
+    t: &mut Tensors,
+    f: &truing_partial,
+    options: &truing_divergence_options,
+) -> Result<Option<Input>> {
     match options.teacher_form {
         TRUING_TEACHER_TOPK_LOGPROBS | TRUING_TEACHER_TOPK_LOGITS | TRUING_TEACHER_SAMPLES => {
             return unknown("options.teacher_form", options.teacher_form, "TRUING_TEACHER_LOGITS over shards");

@@ -2,8 +2,8 @@
 use crate::abi::*;
 use crate::boundary::{grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::divergence::{
-    FinishCall, GIVEN, OutputTensors, PartialTensors, PartialViews, SHARD_FLAGS, divergence_options, given_ids, local_pass,
-    once, with_ids,
+    FinishCall, GIVEN, OutputTensors, PartialTensors, PartialViews, SHARD_FLAGS, divergence_options, given_ids,
+    local_pass, once, with_ids,
 };
 use crate::logprob::{BACKWARD_FLAGS, RowTensors, columns, options, problem as rows_problem, stats};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
@@ -234,9 +234,16 @@ struct Open {
 #[expect(clippy::large_enum_variant)]
 enum TeacherTensors {
     Head(HeadTensors),
-    Rows { logits: Input, bias: Input, row_temperature: Input },
+    Rows {
+        logits: Input,
+        bias: Input,
+        row_temperature: Input,
+    },
     /// None: there are numbers at ids.
-    AtIds { bias: Input, row_temperature: Input },
+    AtIds {
+        bias: Input,
+        row_temperature: Input,
+    },
 }
 impl Open {
     /// # Safety

@@ -146,7 +146,13 @@ impl Split for AtIdsOfShard<'_> {
     }
 }
 /// The rows of a range, whose outputs `work` begins with.
-pub(crate) fn local_at_ids(context: &Context, call: &Call<'_>, ids: Ints<'_>, rows: Range<usize>, work: AtIdsOfShard<'_>) {
+pub(crate) fn local_at_ids(
+    context: &Context,
+    call: &Call<'_>,
+    ids: Ints<'_>,
+    rows: Range<usize>,
+    work: AtIdsOfShard<'_>,
+) {
     let start = call.problem.student().start();
     context.rows(rows.len(), 256, work, |first, n, mut work| {
         for i in 0..n {
@@ -408,9 +414,7 @@ impl Slopes {
             let (g, of_row) = own.split_at_mut(most);
             g.copy_from_slice(&self.g[side][..most]);
             of_row.copy_from_slice(&match self.sides[side] {
-                Some(x) => {
-                    [x.len as f64, x.m as f64, x.outside[0], x.outside[1], x.fill.map_or(NO_FILL, f64::from)]
-                }
+                Some(x) => [x.len as f64, x.m as f64, x.outside[0], x.outside[1], x.fill.map_or(NO_FILL, f64::from)],
                 None => [-1.0; OF_ROW],
             });
         }
@@ -939,11 +943,8 @@ impl Rest<'_> {
                 flags |= row::ALL_NEG_INF;
             }
         }
-        let (mut value, outside, alive) = if bad || flags & row::ALL_NEG_INF != 0 {
-            (f64::NAN, [0.0; 2], false)
-        } else {
-            open.row(row.len, log, g)
-        };
+        let (mut value, outside, alive) =
+            if bad || flags & row::ALL_NEG_INF != 0 { (f64::NAN, [0.0; 2], false) } else { open.row(row.len, log, g) };
         let hard = self.hard(few, at, row);
         // at a clamp the term of the target goes on
         let clamped = !alive && value.is_finite() && hard != 0.0;
