@@ -1,5 +1,5 @@
-//! GAE, returns and the operations around them: GB/s of everything read and written, and the share of a plain read of as many
-//! bytes in the same round. `cargo bench --bench advantage -- [rounds]`.
+//! GAE, returns and the operations around them: GB/s of everything read and written, and the share of the rate at which memory
+//! is read in the same round. `cargo bench --bench advantage -- [rounds]`.
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
 use truing::core::advantage::{
@@ -119,8 +119,8 @@ fn main() {
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
     for (sequences, width) in [(64, 65536), (512, 8192), (64, 1024)] {
         let mut data = Data::new(sequences, width);
-        // what is small stays in the caches, for both
-        let words = vec![1u32; 17 * sequences * width / 4];
+        // what is small stays in the caches, and memory's rate is that of 64 MB at least
+        let words = vec![1u32; (17 * sequences * width / 4).max(1 << 24)];
         for threads in [1, 2] {
             let options =
                 ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
@@ -129,7 +129,9 @@ fn main() {
             KINDS.iter().for_each(|(_, kind)| data.run(&c, *kind));
             for _ in 0..rounds {
                 for ((_, kind), all) in KINDS.iter().zip(&mut all) {
-                    let probe = read(c.isa(), threads, &words[..data.bytes(*kind) / 4]);
+                    let bytes = data.bytes(*kind);
+                    let from = &words[..(bytes / 4).max(1 << 24)];
+                    let probe = read(c.isa(), threads, from) * bytes as f64 / (4 * from.len()) as f64;
                     all.add(time(threads, || data.run(&c, *kind)), probe);
                 }
             }

@@ -1,5 +1,8 @@
-//! Policy losses in split form: microseconds of a whole call on one thread. `cargo bench --bench policy -- [rounds]`.
+//! Policy losses in split form: microseconds of a whole call on one thread, beside torch eager in the same round if
+//! PEERS_PYTHON names a Python that has torch. `cargo bench --bench policy -- [rounds]`.
 use criterion::{BenchmarkId, Criterion, Throughput};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use truing::core::catalog::{Kind, find};
 use truing::core::matrix::{Floats, Mask, Matrix, MatrixMut};
@@ -90,12 +93,61 @@ impl Data {
     }
 }
 
+/// `ppo_clip` + k3 and its gradient by torch on one thread: microseconds of a call for each line that it is sent, which says
+/// whether there is a mask.
+const EAGER: &str = "
+import sys, time, torch
+torch.set_num_threads(1)
+b, t = 16, 512
+near = lambda size: logps + size * (2 * torch.rand(b, t) - 1)
+logps = 4 * torch.rand(b, t) - 4
+old, ref, advantage = near(0.3), near(0.5), 2 * torch.rand(b, t) - 1
+live = (torch.arange(t) < t - torch.arange(b)[:, None] % 16).float()
+leaf = logps.clone().requires_grad_()
+def loss(masked):
+    leaf.grad = None
+    ratio = torch.exp(leaf - old)
+    x = -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+    x = x + 0.04 * (torch.exp(ref - leaf) - (ref - leaf) - 1)
+    ((x * live).sum() / live.sum() if masked else x.mean()).backward()
+for line in sys.stdin:
+    masked = line.strip() == 'mask'
+    for _ in range(20):
+        loss(masked)
+    start = time.perf_counter()
+    for _ in range(100):
+        loss(masked)
+    print((time.perf_counter() - start) * 1e4, flush=True)
+";
+struct Eager(Child, BufReader<ChildStdout>);
+impl Eager {
+    fn new() -> Option<Eager> {
+        let Some(python) = std::env::var_os("PEERS_PYTHON") else {
+            println!("SKIPPED: PEERS_PYTHON is not set, nothing is timed beside torch");
+            return None;
+        };
+        let pipes = Command::new(python).args(["-c", EAGER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = pipes.expect("the Python of PEERS_PYTHON");
+        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        Some(Eager(child, answers))
+    }
+    /// Microseconds of a call.
+    fn time(&mut self, masked: bool) -> f64 {
+        let questions = self.0.stdin.as_mut().expect("a pipe");
+        writeln!(questions, "{}", if masked { "mask" } else { "all" }).expect("torch runs");
+        let mut answer = String::new();
+        self.1.read_line(&mut answer).expect("torch runs");
+        answer.trim().parse().expect("torch is installed in PEERS_PYTHON")
+    }
+}
+
 fn main() {
     const CALLS: usize = 200;
     let Arguments { rounds, table } = Arguments::new(15);
     part("policy losses, 8192 tokens, 1 thread");
     let mut criterion = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(10));
     let mut data = Data::new(16, 512);
+    let mut eager = Eager::new();
     for isa in Isa::available() {
         let context = Context::new(ContextOptions { isa_cap: Some(isa), ..ContextOptions::default() }).unwrap();
         let mut group = criterion.benchmark_group(format!("8192 tokens, {}", isa.name()));
@@ -112,16 +164,19 @@ fn main() {
                 what.push_str(if on { word } else { "" });
             }
             let mut call = || data.call(&context, kind, name, kl, masked, figures);
-            let us: Vec<f64> = (0..rounds)
-                .map(|_| truing_benches::time(1, || (0..CALLS).for_each(|_| call())) / CALLS as f64 * 1e6)
-                .collect();
-            let goal = match (isa, kl && !figures && kind == Kind::Token) {
-                // 20 and 14 times torch eager, 702 us on this class of machine
-                (Isa::Avx512, true) => Goal::AtMost(35.0),
-                (Isa::Avx2, true) => Goal::AtMost(50.0),
-                _ => Goal::None,
-            };
-            line(&format!("{what}, {}", isa.name()), &us, "us", goal, "");
+            let (mut us, mut times) = (vec![], vec![]);
+            for _ in 0..rounds {
+                let own = truing_benches::time(1, || (0..CALLS).for_each(|_| call())) / CALLS as f64 * 1e6;
+                us.push(own);
+                if let (Some(eager), true) = (&mut eager, kl && !figures && kind == Kind::Token && isa != Isa::Scalar) {
+                    times.push(eager.time(masked) / own);
+                }
+            }
+            line(&format!("{what}, {}", isa.name()), &us, "us", Goal::None, "");
+            if !times.is_empty() {
+                let goal = if isa == Isa::Avx2 { 14.0 } else { 20.0 };
+                line(&format!("{what}, {}, torch eager", isa.name()), &times, "x its time", Goal::AtLeast(goal), "");
+            }
             if table {
                 continue;
             }

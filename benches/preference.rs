@@ -62,11 +62,12 @@ impl Data {
 fn main() {
     const CALLS: usize = 200;
     let Arguments { rounds, table } = Arguments::new(15);
-    part("preference losses, 4096 pairs, 1 thread");
     let mut criterion = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(10));
-    let pairs = 4096;
-    let mut data = Data::new(pairs);
-    for isa in Isa::available() {
+    for (pairs, isa) in [8, 4096].into_iter().flat_map(|pairs| Isa::available().map(move |isa| (pairs, isa))) {
+        if isa == Isa::Scalar {
+            part(&format!("preference losses, {pairs} pairs, 1 thread"));
+        }
+        let mut data = Data::new(pairs);
         let context = Context::new(ContextOptions { isa_cap: Some(isa), ..ContextOptions::default() }).unwrap();
         let mut group = criterion.benchmark_group(format!("{pairs} pairs, {}", isa.name()));
         group.throughput(Throughput::Elements(pairs as u64)).measurement_time(Duration::from_millis(300));

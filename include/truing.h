@@ -277,8 +277,10 @@ typedef struct truing_param_info {
     uint32_t minimum_open;
     /// 1 = bound itself is illegal.
     uint32_t maximum_open;
+    /// 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+    uint32_t variant;
     /// 0.
-    uint8_t reserved[32];
+    uint8_t reserved[28];
 } truing_param_info;
 
 /// One catalogue entry.
@@ -1253,7 +1255,7 @@ typedef uint32_t truing_loss_flags;
 typedef struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     truing_loss_id id;
-    /// Integer choice of the entry (cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
     uint32_t variant;
     /// [num_params] host, catalogue order, NaN = default.
     const double *params;
@@ -1988,9 +1990,9 @@ typedef uint32_t truing_jsd_limits;
 typedef uint32_t truing_teacher_form;
 /// Logits of all columns.
 #define TRUING_TEACHER_LOGITS 1
-/// Log-probs of all columns.
+/// Log-probs of all columns; refused with CUDA tensors so far.
 #define TRUING_TEACHER_LOGPROBS 2
-/// Probabilities of all columns, 0 = dead.
+/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
 #define TRUING_TEACHER_PROBS 3
 /// Full-softmax log-probs at ids.
 #define TRUING_TEACHER_TOPK_LOGPROBS 4
@@ -2061,7 +2063,7 @@ typedef struct truing_divergence_options {
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
-    /// Nats added to the teacher's target logit, -inf allowed.
+    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
     double teacher_target_shift;
     /// Required.
     truing_divergence_kind kind;
@@ -2087,7 +2089,7 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_entropy;
     /// f32 [N], nats.
     const struct truing_tensor *out_teacher_entropy;
-    /// f32 [N], -sum t log p, nats.
+    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
     const struct truing_tensor *out_cross_entropy;
     /// f32 [N], -sum p log t, nats.
     const struct truing_tensor *out_reverse_cross_entropy;
@@ -2939,6 +2941,8 @@ typedef struct truing_cov_select_args {
     const struct truing_tensor *logps;
     /// float, same shape; CLIP only.
     const struct truing_tensor *old;
+    /// float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
+    const struct truing_tensor *noise;
     /// float [N] or [B].
     const struct truing_tensor *advantage;
     /// mask, same shape as logps.
@@ -3787,8 +3791,6 @@ typedef uint32_t truing_advantage_preset;
 #define TRUING_ADVANTAGE_MAX_RL 9
 /// R.
 #define TRUING_ADVANTAGE_RAW 10
-/// The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
-#define TRUING_ADVANTAGE_PASS_K 11
 
 /// What is subtracted from a reward: `TRUING_BASELINE_*`.
 typedef uint32_t truing_baseline;
@@ -3802,8 +3804,6 @@ typedef uint32_t truing_baseline;
 #define TRUING_BASELINE_BATCH 4
 /// Mean of the group by `lengths`.
 #define TRUING_BASELINE_LENGTH_WEIGHTED 5
-/// All but the best get 0, it its distance to the second.
-#define TRUING_BASELINE_BEST_OF_GROUP 6
 
 /// What divides: `TRUING_SCALE_*`.
 typedef uint32_t truing_advantage_scale;
@@ -3896,13 +3896,6 @@ typedef uint32_t truing_granularity;
 #define TRUING_GRANULARITY_SEQUENCE 2
 /// Nothing.
 #define TRUING_GRANULARITY_TOKEN 3
-
-/// Rule of a coefficient: `TRUING_CONTROLLER_*`, 0 invalid.
-typedef uint32_t truing_controller_rule;
-/// coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
-#define TRUING_CONTROLLER_KL 1
-/// coef + step while the entropy is at most the target, else - step.
-#define TRUING_CONTROLLER_ENTROPY 2
 
 /// Advantage of every row from the rewards of its group.
 typedef struct truing_group_advantage_args {
@@ -4020,7 +4013,7 @@ typedef struct truing_multi_objective_advantage_args {
     uint8_t reserved[64];
 } truing_multi_objective_advantage_args;
 
-/// Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL.
+/// Generalised advantage estimation, and the discounted return. Backward: rewards, values and baseline are NULL.
 typedef struct truing_gae_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -4038,17 +4031,17 @@ typedef struct truing_gae_args {
     size_t workspace_size;
     /// float [N] or [B,T].
     const struct truing_tensor *rewards;
-    /// float [N]; NULL: returns are sums of discounted rewards.
+    /// float [N]; NULL in a discounted return.
     const struct truing_tensor *values;
     /// float [B], value behind a truncated sequence, NULL = 0.
     const struct truing_tensor *value_end;
-    /// float [B], without values: subtracted from the return in `out_advantages`.
+    /// float [B], discounted return: subtracted from it in `out_advantages`.
     const struct truing_tensor *baseline;
     /// mask [N].
     const struct truing_tensor *mask;
     /// int [B+1], packed layout.
     const struct truing_tensor *cu_seqlens;
-    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off); of a discounted return gamma.
     const double *params;
     /// Values given.
     size_t num_params;
@@ -4502,17 +4495,14 @@ typedef struct truing_controller_args {
     const struct truing_tensor *measured;
     /// float, 0-d, until now.
     const struct truing_tensor *coef;
-    /// Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+    /// Host: of KL target (0.1), batch (required), horizon (10000); of entropy target (0.2), step (0.005), minimum (0), maximum
+    /// (1).
     const double *params;
     /// Values given.
     size_t num_params;
-    /// `TRUING_CONTROLLER_*`.
-    truing_controller_rule rule;
-    /// 0.
-    uint32_t reserved0;
     /// f64 or f32, 0-d.
     const struct truing_tensor *out_coef;
-    /// f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+    /// f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
     const struct truing_tensor *out_applied;
     /// u32, 0-d: nan_input, inf_input (the coefficient stays).
     const struct truing_tensor *out_status;
@@ -4538,6 +4528,21 @@ truing_status truing_group_advantage(const struct truing_group_advantage_args *a
 truing_status truing_group_advantage_workspace_size(const struct truing_group_advantage_args *args,
                                                     size_t *minimum,
                                                     size_t *preferred);
+
+/// The best row of every group gets its distance to the second over the group's deviation, all others 0; see
+/// `truing_group_advantage_args`, where `preset`, `baseline` and `single` are 0 and `scale` is GROUP_STD (0 too) or NONE.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_pass_k_advantage(const struct truing_group_advantage_args *args);
+
+/// Bytes of workspace for `truing_pass_k_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_pass_k_advantage_workspace_size(const struct truing_group_advantage_args *args,
+                                                     size_t *minimum,
+                                                     size_t *preferred);
 
 /// Advantage of every row from several rewards; see `truing_multi_objective_advantage_args`.
 ///
@@ -4573,6 +4578,12 @@ truing_status truing_multi_objective_advantage_backward_workspace_size(const str
 /// As for `truing_group_advantage`.
 truing_status truing_gae_forward(const struct truing_gae_args *args);
 
+/// Discounted sums of the rewards to come; see `truing_gae_args`, where `values` is NULL. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_discounted_return_forward(const struct truing_gae_args *args);
+
 /// Bytes of workspace for `truing_gae_forward`: 0.
 ///
 /// # Safety
@@ -4585,6 +4596,12 @@ truing_status truing_gae_forward_workspace_size(const struct truing_gae_args *ar
 /// As for `truing_group_advantage`.
 truing_status truing_gae_backward(const struct truing_gae_args *args);
 
+/// Gradients of the rewards of discounted returns; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_discounted_return_backward(const struct truing_gae_args *args);
+
 /// Bytes of workspace for `truing_gae_backward`: 0.
 ///
 /// # Safety
@@ -4592,6 +4609,22 @@ truing_status truing_gae_backward(const struct truing_gae_args *args);
 truing_status truing_gae_backward_workspace_size(const struct truing_gae_args *args,
                                                  size_t *minimum,
                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_discounted_return_forward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_discounted_return_forward_workspace_size(const struct truing_gae_args *args,
+                                                              size_t *minimum,
+                                                              size_t *preferred);
+
+/// Bytes of workspace for `truing_discounted_return_backward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_discounted_return_backward_workspace_size(const struct truing_gae_args *args,
+                                                               size_t *minimum,
+                                                               size_t *preferred);
 
 /// Standardised values, or the moments of a rank; see `truing_whiten_args`.
 ///
@@ -4731,19 +4764,35 @@ truing_status truing_token_reward_workspace_size(const struct truing_token_rewar
                                                  size_t *minimum,
                                                  size_t *preferred);
 
-/// One step of a coefficient; see `truing_controller_args`. No workspace.
+/// The next coefficient of a KL penalty: coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon); see
+/// `truing_controller_args`. No workspace.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
-truing_status truing_controller(const struct truing_controller_args *args);
+truing_status truing_kl_controller(const struct truing_controller_args *args);
 
-/// Bytes of workspace for `truing_controller`: 0.
+/// The next coefficient of an entropy bonus: coef + step while the entropy is at most the target, else - step; see
+/// `truing_controller_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+truing_status truing_entropy_controller(const struct truing_controller_args *args);
+
+/// Bytes of workspace for `truing_kl_controller`: 0.
 ///
 /// # Safety
 /// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
-truing_status truing_controller_workspace_size(const struct truing_controller_args *args,
-                                               size_t *minimum,
-                                               size_t *preferred);
+truing_status truing_kl_controller_workspace_size(const struct truing_controller_args *args,
+                                                  size_t *minimum,
+                                                  size_t *preferred);
+
+/// Bytes of workspace for `truing_entropy_controller`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+truing_status truing_entropy_controller_workspace_size(const struct truing_controller_args *args,
+                                                       size_t *minimum,
+                                                       size_t *preferred);
 
 /// Sum, counts and mean of the KL rows that `kto` takes as its baseline; see `truing_kto_baseline_args`. No workspace.
 ///
@@ -5249,7 +5298,8 @@ truing_status truing_divergence_forward(const struct truing_divergence_forward_a
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_backward(const struct truing_divergence_backward_args *args);
 
-/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
@@ -5257,7 +5307,7 @@ truing_status truing_divergence_forward_workspace_size(const struct truing_diver
                                                        size_t *minimum,
                                                        size_t *preferred);
 
-/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
@@ -5265,13 +5315,13 @@ truing_status truing_divergence_backward_workspace_size(const struct truing_dive
                                                         size_t *minimum,
                                                         size_t *preferred);
 
-/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_local(const struct truing_divergence_local_args *args);
 
-/// Bytes of workspace for `truing_divergence_local`: 0.
+/// Bytes of workspace for `truing_divergence_local`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
@@ -5285,7 +5335,8 @@ truing_status truing_divergence_local_workspace_size(const struct truing_diverge
 /// As for `truing_logprob_forward`.
 truing_status truing_divergence_finish(const struct truing_divergence_finish_args *args);
 
-/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.
@@ -5775,7 +5826,7 @@ TRUING_STATIC_ASSERT(importance_weight_args_size, sizeof(truing_importance_weigh
 TRUING_STATIC_ASSERT(rejection_mask_args_size, sizeof(truing_rejection_mask_args) == 216);
 TRUING_STATIC_ASSERT(off_policy_sequence_mask_args_size, sizeof(truing_off_policy_sequence_mask_args) == 176);
 TRUING_STATIC_ASSERT(top_entropy_mask_args_size, sizeof(truing_top_entropy_mask_args) == 160);
-TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 224);
+TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 232);
 TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
 TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
@@ -5807,6 +5858,6 @@ TRUING_STATIC_ASSERT(interval_weights_args_size, sizeof(truing_interval_weights_
 TRUING_STATIC_ASSERT(gram_matrix_args_size, sizeof(truing_gram_matrix_args) == 144);
 TRUING_STATIC_ASSERT(min_norm_weights_args_size, sizeof(truing_min_norm_weights_args) == 152);
 TRUING_STATIC_ASSERT(token_reward_args_size, sizeof(truing_token_reward_args) == 200);
-TRUING_STATIC_ASSERT(controller_args_size, sizeof(truing_controller_args) == 176);
+TRUING_STATIC_ASSERT(controller_args_size, sizeof(truing_controller_args) == 168);
 
 #endif  /* TRUING_H */

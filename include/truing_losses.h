@@ -31,7 +31,7 @@
  * Meng et al. 2024, arXiv:2405.14734 */
 #define TRUING_PAIR_SIMPO 1003u
 #define TRUING_PARAM_PAIR_SIMPO_BETA 0 /* scale of the difference of mean log-probs; default 2, (0, inf) */
-#define TRUING_PARAM_PAIR_SIMPO_GAMMA 1 /* margin of the scaled difference; default 0.5, [0, inf) */
+#define TRUING_PARAM_PAIR_SIMPO_GAMMA 1 /* margin of the scaled difference; default 0.5, (-inf, inf) */
 #define TRUING_PARAM_PAIR_SIMPO_LABEL_SMOOTHING 2 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
 /* -log sigma(beta ((a - b) - (kl_r - kl_c)))
@@ -326,7 +326,7 @@
 #define TRUING_PAIR_ALPHAPO 1037u
 #define TRUING_PARAM_PAIR_ALPHAPO_BETA 0 /* scale of the difference of mean log-probs; default 2, (0, inf) */
 #define TRUING_PARAM_PAIR_ALPHAPO_ALPHA 1 /* exponent of the map, of either sign; default required, (-inf, inf) */
-#define TRUING_PARAM_PAIR_ALPHAPO_GAMMA 2 /* margin of the scaled difference; default 0.5, [0, inf) */
+#define TRUING_PARAM_PAIR_ALPHAPO_GAMMA 2 /* margin of the scaled difference; default 0.5, (-inf, inf) */
 #define TRUING_PARAM_PAIR_ALPHAPO_LABEL_SMOOTHING 3 /* probability that a pair is labelled the wrong way round; default 0, [0, 0.5) */
 
 /* o(x) = x - log(1 - e^x); -n l_c - lam log sigma(o(l_c) - o(l_r))
@@ -400,19 +400,15 @@
 #define TRUING_PAIR_BT_FOCAL 1047u
 #define TRUING_PARAM_PAIR_BT_FOCAL_GAMMA 0 /* exponent of the weight; default 2, [0, inf) */
 
-/* d = r_c - r_r; won: softplus(eta - d); tied: softplus(eta - d) + softplus(eta + d) - log(e^(2 eta) - 1)
+/* d = r_c - r_r; rao_kupper: won softplus(eta - d), tied softplus(eta - d) + softplus(eta + d) - log(e^(2 eta) - 1); davidson, Z = log(e^(d/2) + e^(-d/2) + nu): won Z - d/2, tied Z - log nu
  * score: sum (or mean)
  * reads: logp, margin; partials: logp
- * Rao and Kupper 1967 */
-#define TRUING_PAIR_BT_RAO_KUPPER 1048u
-#define TRUING_PARAM_PAIR_BT_RAO_KUPPER_ETA 0 /* log of the threshold; default required, [0, inf) */
-
-/* d = r_c - r_r, Z = log(e^(d/2) + e^(-d/2) + nu); won: Z - d/2; tied: Z - log nu
- * score: sum (or mean)
- * reads: logp, margin; partials: logp
- * Davidson 1970 */
-#define TRUING_PAIR_BT_DAVIDSON 1049u
-#define TRUING_PARAM_PAIR_BT_DAVIDSON_LOG_NU 0 /* log of the weight of ties; default required, (-inf, inf) */
+ * Rao and Kupper 1967; Davidson 1970 */
+#define TRUING_PAIR_BT_TIES 1048u
+#define TRUING_VARIANT_PAIR_BT_TIES_RAO_KUPPER 1u
+#define TRUING_VARIANT_PAIR_BT_TIES_DAVIDSON 2u
+#define TRUING_PARAM_PAIR_BT_TIES_ETA 0 /* log of the threshold; rao_kupper; default required, [0, inf) */
+#define TRUING_PARAM_PAIR_BT_TIES_LOG_NU 1 /* log of the weight of ties; davidson; default required, (-inf, inf) */
 
 /* -log sigma(h - l) - log sigma(s_h h) - log sigma(s_l l)
  * score: sum (or mean)

@@ -9,7 +9,7 @@ use truing_core::policy::Advantage;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::{Context, Isa, advantage};
-use truing_tests::{Cases, Random, context, same, with_scratch};
+use truing_tests::{Cases, GoldenCase, Random, context, same, with_scratch};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -41,32 +41,15 @@ fn estimator(k: usize) -> u32 {
 
 // ---- golden
 
-#[derive(Default)]
-struct Case {
-    op: String,
-    options: BTreeMap<String, String>,
-    x: BTreeMap<String, Vec<f64>>,
-    want: BTreeMap<String, Vec<f64>>,
+/// With the settings of these operations.
+struct Case(GoldenCase);
+impl core::ops::Deref for Case {
+    type Target = GoldenCase;
+    fn deref(&self) -> &GoldenCase {
+        &self.0
+    }
 }
 impl Case {
-    fn word(&self, name: &str) -> &str {
-        self.options.get(name).unwrap_or_else(|| panic!("{}: no option {name}", self.op))
-    }
-    fn number(&self, name: &str) -> f64 {
-        self.word(name).parse().unwrap()
-    }
-    fn on(&self, name: &str) -> bool {
-        self.number(name) != 0.0
-    }
-    fn x(&self, name: &str) -> &[f64] {
-        self.x.get(name).unwrap_or_else(|| panic!("{}: no input {name}", self.op))
-    }
-    fn ints(&self, name: &str) -> Vec<i64> {
-        self.x(name).iter().map(|&x| x as i64).collect()
-    }
-    fn mask(&self) -> Vec<u8> {
-        self.x("mask").iter().map(|&x| x as u8).collect()
-    }
     fn std(&self) -> StdKind {
         if self.word("std") == "unbiased" { StdKind::Unbiased } else { StdKind::Population }
     }
@@ -143,24 +126,6 @@ impl Case {
         worst
     }
 }
-fn cases() -> Vec<Case> {
-    let mut all: Vec<Case> = vec![];
-    for line in include_str!("golden/advantage.txt").lines() {
-        let mut words = line.split(' ');
-        let first = words.next().unwrap();
-        if first == "@" {
-            let op = words.next().unwrap().to_string();
-            let options = words.map(|w| w.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
-            all.push(Case { op, options, ..Case::default() });
-            continue;
-        }
-        let case = all.last_mut().expect("a case");
-        let (to, name) = if first == ">" { (&mut case.want, words.next().unwrap()) } else { (&mut case.x, first) };
-        to.insert(name.into(), words.map(|w| w.parse().unwrap()).collect());
-    }
-    all
-}
-
 fn run_group(c: &Case) -> f64 {
     let (rewards, ids, lengths) = (c.x("rewards"), c.ints("ids"), c.ints("lengths"));
     let options = c.group_options();
@@ -423,11 +388,28 @@ fn run_controller(c: &Case) -> f64 {
     c.judge("coef", &a, 1e-14)
 }
 
+fn run_interval(c: &Case) -> f64 {
+    let n = c.number("n") as usize;
+    let (mut value, mut weights) = ([7.0], vec![7.0; n]);
+    let out = IntervalWeightsOut {
+        value: out!(value),
+        weights: Some(MatrixMut::contiguous(&mut weights, n, 1).unwrap().into()),
+        status: None,
+    };
+    advantage::interval_weights(&IntervalWeights { scalars: table(c.x("scalars"), n) }, out).unwrap();
+    c.judge("value", &value, 1e-15).max(c.judge("weights", &weights, 1e-15))
+}
+fn run_min_norm(c: &Case) -> f64 {
+    let (weights, value) = min_norm(c.x("gram"), c.number("n") as usize);
+    // the matrix is that of a few random vectors: two digits are lost at most, and Wolfe's method stops at 1e-12
+    c.judge("value", &[value], 1e-11).max(c.judge("weights", &weights, 1e-9))
+}
+
 /// `golden/advantage.txt`, 60 digits from an independent script.
 #[test]
 fn golden() {
     let mut tally = BTreeMap::<String, (usize, f64)>::new();
-    for c in cases() {
+    for c in GoldenCase::read(include_str!("golden/advantage.txt")).into_iter().map(Case) {
         let run = match c.op.as_str() {
             "group_advantage" => run_group,
             "multi_objective" => run_multi,
@@ -441,17 +423,19 @@ fn golden() {
             "gram_matrix" => run_gram,
             "token_reward" => run_reward,
             "kl_controller" | "entropy_controller" => run_controller,
+            "interval_weights" => run_interval,
+            "min_norm_weights" => run_min_norm,
             other => panic!("{other}"),
         };
         let worst = run(&c);
-        let t = tally.entry(c.op).or_default();
+        let t = tally.entry(c.0.op).or_default();
         *t = (t.0 + 1, t.1.max(worst));
     }
     for (op, (n, worst)) in &tally {
         println!("{op}: {n} cases, largest error {worst:.1e} of the largest value");
     }
-    Cases(tally.values().map(|t| t.0).sum()).finish("golden advantages", 1349);
-    assert_eq!(tally.len(), 13);
+    Cases(tally.values().map(|t| t.0).sum()).finish("golden advantages", 1376);
+    assert_eq!(tally.len(), 15);
 }
 
 // ---- bits

@@ -148,12 +148,13 @@ fn python_gradcheck() {
     script(&python, "gradcheck.py", &library()[0]);
 }
 
-/// The losses and advantages of TRL, where it is installed: in the Python of the tests, or in the one that
+/// The losses and advantages of TRL, verl, OpenRLHF, AReaL and ms-swift and the losses of Liger, where they are installed: in the
+/// Python of the tests, or in the one that
 /// TRUING_TEST_PEERS names.
 #[test]
 fn python_trainers() {
     let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
-    for name in ["trainers.py", "trl_advantages.py", "trl_policy.py"] {
+    for name in ["trainers.py", "liger.py", "trl_advantages.py", "trl_policy.py", "policy_trainers.py"] {
         script(&python, name, &library()[0]);
     }
 }

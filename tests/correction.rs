@@ -1,4 +1,5 @@
-//! Off-policy corrections and selections of tokens, against loops written here a second time and against identities.
+//! Off-policy corrections and selections of tokens, against 60 digits (`golden/correction.txt`), against loops written here a
+//! second time and against identities.
 use truing_core::correction::*;
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
@@ -6,7 +7,7 @@ use truing_core::policy::Each;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::correction;
-use truing_tests::{Cases, Random, same, with_scratch};
+use truing_tests::{Cases, GoldenCase, Random, same, with_scratch};
 
 const INF: f64 = f64::INFINITY;
 fn f(x: &[f64]) -> Floats<'_> {
@@ -395,6 +396,7 @@ fn cov_select() {
                     segments: d.segments(),
                     logps: f(&d.old),
                     old: (form == CovForm::Clip).then(|| f(&d.sampler)),
+                    noise: None,
                     advantage: Each::Token(f(&advantage)),
                     mask: mask(&d.mask),
                     params,
@@ -441,6 +443,7 @@ fn cov_select() {
         segments: Segments::Padded { sequences: 1, width: 1000 },
         logps: f(&l),
         old: Some(f(&old)),
+        noise: None,
         advantage: Each::Token(f(&a)),
         mask: None,
         params: CovSelect::params(&[0.1, -1.0, 1.0]).unwrap(),
@@ -456,11 +459,23 @@ fn cov_select() {
     }
     assert!(hits.iter().all(|h| (850..1150).contains(h)), "{hits:?}");
     assert_ne!(select(&draw(1)).unwrap().0, select(&draw(2)).unwrap().0);
+    // the caller's noise: the smallest numbers, of equal ones the first, NaN never
+    let noise: Vec<f64> = (0..1000).map(|i| [0.5, -0.0, 3.0, 0.0, f64::NAN, -INF][i % 6]).collect();
+    let (indices, count, ..) = select(&CovSelect { noise: Some(f(&noise)), ..draw(0) }).unwrap();
+    // 166 at -inf, the first 100 of them; all of them and zeros of either sign beyond
+    assert_eq!((count, indices[0], indices[99]), (100, 5, 5 + 99 * 6));
+    let more = CovSelect { params: CovSelect::params(&[0.17, -1.0, 1.0]).unwrap(), ..draw(0) };
+    let (indices, count, ..) = select(&CovSelect { noise: Some(f(&noise)), ..more }).unwrap();
+    assert_eq!((count, &indices[..6]), (170, &[1, 3, 5, 7, 9, 11][..]));
+    let all = CovSelect { params: CovSelect::params(&[1.0, -1.0, 1.0]).unwrap(), ..draw(0) };
+    assert_eq!(select(&CovSelect { noise: Some(f(&noise)), ..all }).unwrap().1, 1000 - 166);
+    refused(select(&CovSelect { noise: Some(f(&noise)), ..draw(1) }), "seed", Status::InvalidArgument);
     // ties by index, broken tokens left out, nothing live
     let kl = |l: &'static [f64], a: &'static [f64]| CovSelect {
         segments: Segments::Padded { sequences: 1, width: l.len() },
         logps: f(l),
         old: None,
+        noise: None,
         advantage: Each::Token(f(a)),
         mask: None,
         params: CovSelect::params(&[0.5]).unwrap(),
@@ -469,10 +484,14 @@ fn cov_select() {
         form: CovForm::Kl,
     };
     assert_eq!(select(&kl(&[-1.0; 4], &[1.0; 4])).unwrap().0, [0, 1, -1, -1]);
+    // covariances of +0 and -0 are a tie too
+    assert_eq!(select(&kl(&[-1.0, -1.0, -2.0, 0.0], &[0.0, 0.0, -1.0, 1.0])).unwrap().0, [2, 3, -1, -1]);
+    assert_eq!(select(&kl(&[-2.0, 0.0, -1.0, -1.0], &[1.0, 1.0, 2.0, 0.0])).unwrap().0, [0, 1, -1, -1]);
     assert_eq!(select(&kl(&[-1.0, f64::NAN, -2.0, -INF], &[1.0, 2.0, 3.0, 1.0])).unwrap().1, 1);
     assert_eq!(select(&kl(&[], &[])).unwrap().1, 0);
     refused(select(&CovSelect { form: CovForm::Clip, ..kl(&[-1.0], &[1.0]) }), "old", Status::InvalidArgument);
     refused(select(&CovSelect { old: Some(f(&[1.0])), ..kl(&[-1.0], &[1.0]) }), "old", Status::InvalidArgument);
+    refused(select(&CovSelect { noise: Some(f(&[1.0])), ..kl(&[-1.0], &[1.0]) }), "noise", Status::InvalidArgument);
     assert_eq!(CovSelect::params(&[2.0]).unwrap_err().field, "share");
     cases.finish("cov_select", 60);
 }
@@ -601,4 +620,180 @@ fn fipo_weight() {
         &[0f64; 0],
     );
     cases.finish("fipo_weight", 3072);
+}
+
+/// `golden/correction.txt`, from an independent script.
+#[test]
+fn golden() {
+    let mut cases = Cases::default();
+    let mut ops = std::collections::BTreeSet::new();
+    for c in GoldenCase::read(include_str!("golden/correction.txt")) {
+        let (cu, m, old, other) = (c.ints("cu"), c.mask(), c.x("old"), c.x("other"));
+        let (n, b) = (m.len(), cu.len() - 1);
+        let segments = Segments::Packed(Ints::I64(Matrix::vector(&cu)));
+        let all = |name: &str, got: &[f64]| {
+            let want = &c.want[name];
+            assert_eq!(got.len(), want.len(), "{} {name}", c.op);
+            for (i, (g, w)) in got.iter().zip(want).enumerate() {
+                assert!((g - w).abs() <= 1e-13 * (1.0 + w.abs()), "{} {:?} {name} {i}: {g} {w}", c.op, c.options);
+            }
+        };
+        let marks = |name: &str, got: &[u8]| all(name, &got.iter().map(|&x| x as f64).collect::<Vec<f64>>());
+        let (mut keep, mut to) = (vec![7u8; n], vec![7f64; n]);
+        match c.op.as_str() {
+            "importance_weight" => {
+                let x = ImportanceWeight {
+                    segments,
+                    old: f(old),
+                    sampler: f(other),
+                    mask: mask(&m),
+                    low: c.number("low"),
+                    high: c.number("high"),
+                    level: match c.word("level") {
+                        "token" => WeightLevel::Token,
+                        "sequence_sum" => WeightLevel::SequenceSum,
+                        _ => WeightLevel::SequenceMean,
+                    },
+                    action: match c.word("action") {
+                        "raw" => WeightAction::Raw,
+                        "truncate" => WeightAction::Truncate,
+                        _ => WeightAction::Mask,
+                    },
+                    missing: Missing::Error,
+                    normalise: match c.word("normalise") {
+                        "off" => Normalise::Off,
+                        "token_mean" => Normalise::TokenMean,
+                        _ => Normalise::SequenceMean,
+                    },
+                    token_weight: c.on("own"),
+                };
+                let (w, keep, s, _) = weigh(&x).unwrap();
+                all("weights", &w);
+                marks("keep", &keep);
+                all("figures", &s[..4]);
+            }
+            "rejection_mask" => {
+                let span = match c.word("span") {
+                    "token" => Span::Token,
+                    "sequence_sum" => Span::SequenceSum,
+                    "sequence_mean" => Span::SequenceMean,
+                    _ => Span::SequenceMax,
+                };
+                let x = RejectionMask {
+                    segments,
+                    old: f(old),
+                    sampler: f(other),
+                    mask: mask(&m),
+                    keep: None,
+                    statistic: match c.word("statistic") {
+                        "ratio" => Statistic::Ratio,
+                        "k1" => Statistic::K1,
+                        "k2" => Statistic::K2,
+                        "k3" => Statistic::K3,
+                        "binary_kl" => Statistic::BinaryKl,
+                        _ => Statistic::Tv,
+                    },
+                    span,
+                    low: c.number("low"),
+                    high: c.number("high"),
+                    missing: Missing::Error,
+                };
+                let (mut s, mut rejected) = (vec![7f64; if span == Span::Token { n } else { b }], [7i64]);
+                let out = RejectionMaskOut {
+                    keep: Some(MatrixMut::vector(&mut keep)),
+                    sequence_keep: None,
+                    statistic: Some(MatrixMut::vector(&mut s).into()),
+                    rejected: Some(MatrixMut::vector(&mut rejected)),
+                };
+                correction::rejection_mask(&x, out).unwrap();
+                marks("keep", &keep);
+                // what is masked is 0
+                all("statistic", &s);
+                all("rejected", &[rejected[0] as f64]);
+            }
+            "off_policy_sequence_mask" => {
+                let x = OffPolicySequenceMask {
+                    segments,
+                    logps: f(old),
+                    behaviour: f(other),
+                    advantage: f(c.x("advantage")),
+                    mask: mask(&m),
+                    delta: c.number("delta"),
+                };
+                let (mut keep, mut mean) = (vec![7u8; b], vec![7f64; b]);
+                let out = OffPolicySequenceMaskOut {
+                    keep: Some(MatrixMut::vector(&mut keep)),
+                    mean: Some(MatrixMut::vector(&mut mean).into()),
+                };
+                correction::off_policy_sequence_mask(&x, out).unwrap();
+                marks("keep", &keep);
+                all("mean", &mean);
+            }
+            "top_entropy_mask" => {
+                let x = TopEntropyMask { entropy: f(c.x("entropy")), mask: mask(&m), share: c.number("share") };
+                let mut threshold = [7f64];
+                let out = TopEntropyMaskOut {
+                    keep: Some(MatrixMut::vector(&mut keep)),
+                    threshold: Some(MatrixMut::vector(&mut threshold).into()),
+                    status: None,
+                };
+                let need = correction::top_entropy_mask_workspace(&x).minimum;
+                with_scratch(need, |w| correction::top_entropy_mask(&x, out, w)).unwrap();
+                marks("keep", &keep);
+                all("threshold", &threshold);
+            }
+            "cov_select" => {
+                let clip = c.word("form") == "clip";
+                let x = CovSelect {
+                    segments,
+                    logps: f(old),
+                    old: clip.then(|| f(other)),
+                    noise: clip.then(|| f(c.x("noise"))),
+                    advantage: Each::Token(f(c.x("advantage"))),
+                    mask: mask(&m),
+                    params: CovSelect::params(&[c.number("share"), -1.0, 0.75, 0.2, 0.3]).unwrap(),
+                    seed: 0,
+                    first_token: 0,
+                    form: if clip { CovForm::Clip } else { CovForm::Kl },
+                };
+                let (_, count, flag, _) = select(&x).unwrap();
+                marks("flag", &flag);
+                all("count", &[count as f64]);
+            }
+            "m2po_mask" => {
+                let x = M2poMask { old: f(old), proximal: f(other), mask: mask(&m), threshold: c.number("threshold") };
+                let (mut moment, mut dropped) = ([7f64], [7i64]);
+                let out = M2poMaskOut {
+                    keep: Some(MatrixMut::vector(&mut keep)),
+                    moment: Some(MatrixMut::vector(&mut moment).into()),
+                    dropped: Some(MatrixMut::vector(&mut dropped)),
+                };
+                let need = correction::m2po_mask_workspace(&x).minimum;
+                with_scratch(need, |w| correction::m2po_mask(&x, out, w)).unwrap();
+                marks("keep", &keep);
+                all("moment", &moment);
+                all("dropped", &[dropped[0] as f64]);
+            }
+            "fipo_weight" => {
+                let given = ["half_life", "clip", "delta", "safety"].map(|name| c.number(name));
+                let x = FipoWeight {
+                    segments,
+                    logps: f(old),
+                    old: f(other),
+                    advantage: Each::Token(f(c.x("advantage"))),
+                    mask: mask(&m),
+                    params: FipoWeight::params(&given).unwrap(),
+                    high_only: c.on("high_only"),
+                };
+                let out = FipoWeightOut { weights: Some(MatrixMut::vector(&mut to).into()), status: None };
+                correction::fipo_weight(&x, out).unwrap();
+                all("weights", &to);
+            }
+            other => panic!("{other}"),
+        }
+        ops.insert(c.op.clone());
+        cases.ran();
+    }
+    assert_eq!(ops.len(), 7);
+    cases.finish("golden corrections", 318);
 }

@@ -25,6 +25,8 @@ mod advantage;
 mod divergence;
 #[path = "cuda/logprob.rs"]
 mod extra;
+#[path = "cuda/partial.rs"]
+mod partial;
 #[path = "cuda/policy.rs"]
 mod policy;
 #[path = "cuda/preference.rs"]
@@ -66,8 +68,20 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 10] =
-    ["logprob", "extra", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward"];
+const FAMILIES: [&str; 12] = [
+    "logprob",
+    "extra",
+    "sequence",
+    "preference",
+    "policy",
+    "divergence",
+    "shard",
+    "partial",
+    "group",
+    "gae",
+    "whiten",
+    "reward",
+];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
     Command::new("g++")
@@ -88,6 +102,8 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
         // one text with the arguments of four
         "group" | "gae" | "whiten" | "reward" => "advantage",
         "extra" => "logprob_extra",
+        "shard" => "divergence_shard",
+        "partial" => "divergence_partial",
         _ => family,
     };
     flags.extend([
@@ -162,7 +178,7 @@ fn sanitizer() -> Option<String> {
 const QUIET: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
 
 /// The children that compare bits.
-const BITS: [&str; 3] = ["child_bits", "child_extra", "child_divergence"];
+const BITS: [&str; 4] = ["child_bits", "child_extra", "child_divergence", "child_partial"];
 
 #[test]
 fn kernels_give_the_bits_of_the_cpu() {
@@ -218,175 +234,209 @@ fn cases_of(family: &str) -> &'static str {
     }
 }
 
+/// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
+/// left out, or an expression and behind `→` what takes its place.
+struct Bug(&'static str, &'static str, &'static str, &'static str);
+const BUGS: [Bug; 22] = [
+    Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
+    Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
+    Bug(
+        "a barrier is missing between the levels of the tree",
+        "reduce.cuh",
+        "1",
+        "count = chunks;\n        ⟦__syncwarp();⟧",
+    ),
+    Bug(
+        "a barrier is missing before the target's gradient",
+        "logprob.cu",
+        "0",
+        "    ⟦__syncwarp();⟧\n    if (lane == 0 && c.target",
+    ),
+    Bug("the maximum's own 1 is summed up", "reduce.cuh", "0", "⟦if (hit) truing_narrow(-TRUING_INFF, x + from + k);⟧"),
+    Bug(
+        "a barrier is missing behind the columns that are taken out",
+        "reduce.cuh",
+        "0",
+        "⟦__syncwarp();⟧ // other lanes have taken columns of this one's chain",
+    ),
+    Bug(
+        "one barrier is missing before the items are added up",
+        "preference.cu",
+        "0",
+        "truing_summand(a, rank, k);\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "the sums of a cluster are read before they are there",
+        "preference.cu",
+        "0",
+        "    ⟦truing_cluster_sync();⟧\n    if (rank == 0 && warp == 0) {",
+    ),
+    Bug(
+        "a barrier is missing behind a tile of tokens",
+        "policy.cu",
+        "0",
+        "        if (broken) s.broken[turn] = 1;\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "the partials of a pair are added out of turn",
+        "preference.cu",
+        "0",
+        "which &= ⟦which - 1→~(0x80000000u >> __clz((int)which))⟧) {\n            const int from = \
+         ⟦__ffs((int)which) - 1→31 - __clz((int)which)⟧;",
+    ),
+    Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
+    Bug(
+        "a barrier is missing before the columns that the figures name",
+        "logprob_extra.cu",
+        "0",
+        "    ⟦__syncwarp();⟧\n#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
+    ),
+    Bug(
+        "a barrier is missing between two steps of the sort",
+        "logprob_extra.cu",
+        "0",
+        "keys[i + w] = low;\n            }\n            ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "nobody waits for the records of the cluster",
+        "logprob.cu",
+        "0",
+        "⟦truing_phase_wait(&state.full[slot], turn);⟧",
+    ),
+    Bug("nobody waits for the constants of a row", "logprob.cu", "0", "⟦truing_phase_wait(&state.ready[slot], turn);⟧"),
+    Bug(
+        "a block of threads is sent to before it has begun",
+        "logprob.cu",
+        "1",
+        "⟦truing_cluster_sync();⟧ // every block of threads has begun",
+    ),
+    Bug(
+        "a row is reduced before its copies are there",
+        "logprob.cu",
+        "1",
+        "⟦truing_copies_before_last_done();⟧\n            __syncwarp();",
+    ),
+    Bug("copies run over the end of a row", "logits.cuh", "0", "⟦p + 16 <= end→p < end⟧"),
+    Bug(
+        "a barrier is missing before the student's gradient of the target",
+        "divergence.cuh",
+        "0",
+        "    ⟦__syncwarp();⟧\n    if (student",
+    ),
+    Bug(
+        "the error of the normalisers stays in gamma",
+        "divergence.cuh",
+        "0",
+        "x.gamma = ⟦(float)((double)k.gamma + truing_refine((double)s.delta))→k.gamma⟧;",
+    ),
+    Bug(
+        "padding of a gradient runs into the next row",
+        "divergence.cuh",
+        "0",
+        "first + valid, ⟦width - valid→TRUING_BLOCK - valid⟧, 0.0f",
+    ),
+    Bug("a gradient is written behind the last column", "logprob.cu", "0", "if (⟦on→true⟧) truing_narrow(dz, g + j);"),
+];
+impl Bug {
+    /// The family whose cases show it; no other one is compared.
+    fn family(&self) -> &'static str {
+        match self.1 {
+            "reduce.cuh" | "logits.cuh" => "logprob",
+            "segments.cuh" => "sequence",
+            "logprob_extra.cu" => "extra",
+            file => file.split('.').next().unwrap(),
+        }
+    }
+    /// Reads and writes outside an array need the sanitizers.
+    fn bounds(&self) -> bool {
+        self.0.contains("over the end") || self.0.contains("behind the last")
+    }
+    /// The places of a text that change, and what they become: the bug where the process says its number.
+    fn places(&self, number: usize, text: &str) -> Vec<(usize, usize, String)> {
+        let bug = format!("shim::planted({number})");
+        let parts: Vec<&str> = self.3.split(['⟦', '⟧']).collect();
+        let good = |i: usize| if i % 2 == 1 { parts[i].split('→').next().unwrap() } else { parts[i] };
+        let whole: String = (0..parts.len()).map(good).collect();
+        let mut at = text.find(&whole).unwrap_or_else(|| panic!("{}: the text to change is not there", self.0));
+        let mut places = vec![];
+        for i in 0..parts.len() {
+            let end = at + good(i).len();
+            if i % 2 == 1 {
+                let planted = match parts[i].split_once('→') {
+                    Some((good, bad)) => format!("({bug} ? {bad} : {good})"),
+                    None => format!("if (!{bug}) {}", parts[i]),
+                };
+                places.push((at, end, planted));
+            }
+            at = end;
+        }
+        places
+    }
+}
+/// The kernels' text with every bug in it, each asleep.
+fn plant(to: &Path) {
+    std::fs::create_dir_all(to.join("generated")).unwrap();
+    for name in texts() {
+        let mut text = std::fs::read_to_string(kernels().join(&name)).unwrap();
+        let bugs = BUGS.iter().enumerate().filter(|(_, bug)| bug.1 == name);
+        let mut places: Vec<_> = bugs.flat_map(|(i, bug)| bug.places(i + 1, &text)).collect();
+        places.sort_unstable();
+        for (from, end, planted) in places.into_iter().rev() {
+            text.replace_range(from..end, &planted);
+        }
+        std::fs::write(to.join(name), text).unwrap();
+    }
+}
 /// Bugs of the kind that only a GPU would show, and then not always.
 #[test]
 fn planted_bugs_are_noticed() {
-    let bugs = [
-        (
-            "a barrier is missing behind the copies",
-            "logprob.cu",
-            "truing_copies_done();\n    __syncwarp();",
-            "truing_copies_done();",
-        ),
-        ("nobody waits for the copies", "logprob.cu", "truing_copies_done();\n    __syncwarp();", "__syncwarp();"),
-        (
-            "a barrier is missing between the levels of the tree",
-            "reduce.cuh",
-            "count = chunks;\n        __syncwarp();",
-            "count = chunks;",
-        ),
-        (
-            "a barrier is missing before the target's gradient",
-            "logprob.cu",
-            "    __syncwarp();\n    if (lane == 0 && c.target",
-            "    if (lane == 0 && c.target",
-        ),
-        ("the maximum's own 1 is summed up", "reduce.cuh", "if (hit) truing_narrow(-TRUING_INFF, x + from + k);", ""),
-        (
-            "a barrier is missing behind the columns that are taken out",
-            "reduce.cuh",
-            "__syncwarp(); // other lanes have taken columns of this one's chain",
-            "",
-        ),
-        (
-            "one barrier is missing before the items are added up",
-            "preference.cu",
-            "truing_summand(a, rank, k);\n        __syncthreads();",
-            "truing_summand(a, rank, k);",
-        ),
-        (
-            "the sums of a cluster are read before they are there",
-            "preference.cu",
-            "    truing_cluster_sync();\n    if (rank == 0 && warp == 0) {",
-            "    if (rank == 0 && warp == 0) {",
-        ),
-        (
-            "a barrier is missing behind a tile of tokens",
-            "policy.cu",
-            "        if (broken) s.broken[turn] = 1;\n        __syncthreads();",
-            "        if (broken) s.broken[turn] = 1;",
-        ),
-        (
-            "the partials of a pair are added out of turn",
-            "preference.cu",
-            "which &= which - 1) {\n            const int from = __ffs((int)which) - 1;",
-            "which &= ~(0x80000000u >> __clz((int)which))) {\n            const int from = 31 - __clz((int)which);",
-        ),
-        ("a sequence is summed up from its end", "segments.cuh", "own, k);", "own, 31 - k);"),
-        (
-            "a barrier is missing before the columns that the figures name",
-            "logprob_extra.cu",
-            "    __syncwarp();\n#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
-            "#pragma unroll 1\n    for (truing_u32 k = lane; k < a.back_columns + 1",
-        ),
-        (
-            "a barrier is missing between two steps of the sort",
-            "logprob_extra.cu",
-            "keys[i + w] = low;\n            }\n            __syncthreads();",
-            "keys[i + w] = low;\n            }",
-        ),
-        (
-            "nobody waits for the records of the cluster",
-            "logprob.cu",
-            "truing_phase_wait(&state.full[slot], turn);",
-            "",
-        ),
-        ("nobody waits for the constants of a row", "logprob.cu", "truing_phase_wait(&state.ready[slot], turn);", ""),
-        (
-            "a block of threads is sent to before it has begun",
-            "logprob.cu",
-            "truing_cluster_sync(); // every block of threads has begun",
-            "// every block of threads has begun",
-        ),
-        (
-            "a row is reduced before its copies are there",
-            "logprob.cu",
-            "truing_copies_before_last_done();\n            __syncwarp();",
-            "__syncwarp();",
-        ),
-        ("copies run over the end of a row", "logits.cuh", "p + 16 <= end", "p < end"),
-        (
-            "a barrier is missing before the student's gradient of the target",
-            "divergence.cuh",
-            "    __syncwarp();\n    if (student",
-            "    if (student",
-        ),
-        (
-            "the error of the normalisers stays in gamma",
-            "divergence.cuh",
-            "x.gamma = (float)((double)k.gamma + truing_refine((double)s.delta));",
-            "x.gamma = k.gamma;",
-        ),
-        (
-            "padding of a gradient runs into the next row",
-            "divergence.cuh",
-            "first + valid, width - valid, 0.0f",
-            "first + valid, TRUING_BLOCK - valid, 0.0f",
-        ),
-        (
-            "a gradient is written behind the last column",
-            "logprob.cu",
-            "if (on) truing_narrow(dz, g + j);",
-            "truing_narrow(dz, g + j);",
-        ),
-    ];
+    let (dir, own) = (Folder::new("planted"), Folder::new("planted-bounds"));
     let library = sanitizer();
-    let mut noticed = 0;
-    let sound = Folder::new("sound");
-    build_hosts(&sound.0);
-    // the family whose cases show it; no other one is compiled or compared
-    let family_of = |file: &'static str| match file {
-        "reduce.cuh" | "logits.cuh" => "logprob",
-        "segments.cuh" => "sequence",
-        "logprob_extra.cu" => "extra",
-        _ => file.split('.').next().unwrap(),
+    let texts = dir.0.join("kernels");
+    plant(&texts);
+    build_hosts(&dir.0);
+    let families: BTreeSet<&str> = BUGS.iter().map(Bug::family).collect();
+    let mut compilers: Vec<Child> =
+        families.iter().map(|family| compile_family(&dir.0, family, &texts, &["-O1"], true)).collect();
+    if library.is_some() {
+        build_hosts(&own.0);
+        compilers.push(compile_family(&own.0, "logprob", &texts, &BOUNDS, true));
+    }
+    done(compilers);
+    let run = |family: &'static str, bounds: bool, number: usize, order: &str| {
+        let number = number.to_string();
+        let mut vars = vec![
+            ("TRUING_STANDIN_ORDER", order),
+            ("TRUING_CASES", "fewest"),
+            ("TRUING_ONLY", family),
+            ("TRUING_PLANTED", &number),
+        ];
+        if let (true, Some(library)) = (bounds, &library) {
+            vars.extend([("LD_PRELOAD", &**library), QUIET]);
+        }
+        child(if bounds { &own.0 } else { &dir.0 }, cases_of(family), &vars)
     };
-    // without a bug the same cases pass
-    let families: BTreeSet<&str> = bugs.iter().map(|(_, file, ..)| family_of(file)).collect();
-    done(families.iter().map(|family| compile_family(&sound.0, family, &kernels(), &["-O1"], true)));
+    // asleep they change nothing
     for family in families {
-        let vars = [("TRUING_STANDIN_ORDER", "7"), ("TRUING_CASES", "fewest"), ("TRUING_ONLY", family)];
-        let (ok, said) = child(&sound.0, cases_of(family), &vars);
+        let (ok, said) = run(family, false, 0, "7");
         assert!(ok, "{family} without a bug:\n{said}");
     }
-    for (what, file, from, to) in bugs {
-        let family = family_of(file);
-        let dir = Folder::new("planted");
-        // what is asked for now and then takes the usual kernels too
-        let usual = (family == "extra").then_some("standin_logprob.so");
-        for host in ["libcuda.so.1", "libnvrtc.so.12"].into_iter().chain(usual) {
-            std::fs::copy(sound.0.join(host), dir.0.join(host)).unwrap();
-        }
-        let own = dir.0.join("kernels");
-        std::fs::create_dir_all(own.join("generated")).unwrap();
-        for name in texts() {
-            let text = std::fs::read_to_string(kernels().join(&name)).unwrap();
-            let planted = if name == file { text.replacen(from, to, 1) } else { text.clone() };
-            assert!(name != file || planted != text, "{what}: the text to change is not there");
-            std::fs::write(own.join(name), planted).unwrap();
-        }
-        // reads and writes outside an array need the sanitizers
-        let bounds = what.contains("over the end") || what.contains("behind the last");
-        if bounds && library.is_none() {
+    let mut noticed = 0;
+    for (i, bug) in BUGS.iter().enumerate() {
+        let Bug(what, _, order, _) = bug;
+        if bug.bounds() && library.is_none() {
             println!("1 bug skipped, g++ has no libasan: {what}");
             continue;
         }
-        let flags = if bounds { &BOUNDS[..] } else { &["-O1"] };
-        done([compile_family(&dir.0, family, &own, flags, true)]);
-        let mut seen = None;
-        for order in ["0", "1", "7"] {
-            let mut vars = vec![("TRUING_STANDIN_ORDER", order), ("TRUING_CASES", "fewest"), ("TRUING_ONLY", family)];
-            if let (true, Some(library)) = (bounds, &library) {
-                vars.extend([("LD_PRELOAD", &**library), QUIET]);
-            }
-            let (ok, said) = child(&dir.0, cases_of(family), &vars);
-            if !ok {
-                assert_eq!(said.contains("AddressSanitizer"), bounds, "{what}: {said}");
-                seen = Some(order);
-                break;
-            }
-        }
-        println!("noticed in order {}: {what}", seen.unwrap_or_else(|| panic!("not noticed: {what}")));
+        // the order that is known to show it first: a run that notices nothing is a long one
+        let orders = [order, "0", "1", "7"];
+        let seen = orders.iter().find_map(|order| {
+            let (ok, said) = run(bug.family(), bug.bounds(), i + 1, order);
+            (!ok).then_some((order, said))
+        });
+        let (order, said) = seen.unwrap_or_else(|| panic!("not noticed: {what}"));
+        assert_eq!(said.contains("AddressSanitizer"), bug.bounds(), "{what}: {said}");
+        println!("noticed in order {order}: {what}");
         noticed += 1;
     }
     println!("{noticed} planted bugs noticed");
@@ -404,14 +454,14 @@ fn host_path() {
     assert!(ok, "{said}");
     // the same comparisons with device memory apart from the host's, and the program that times
     let vars = [("TRUING_DEVICE", "1"), ("TRUING_CASES", "fewest"), ("TRUING_TIMES_SMALL", "1")];
-    for test in ["child_bits", "child_extra", "child_divergence", "child_sanitized", "child_times"] {
+    for test in ["child_bits", "child_extra", "child_divergence", "child_partial", "child_sanitized", "child_times"] {
         let (ok, said) = child(dir, test, &vars);
         assert!(ok, "{said}");
     }
     let empty = Folder::new("empty");
     let (ok, said) = child(&empty.0, "child_refused", &[]);
     assert!(ok, "{said}");
-    println!("9 children passed");
+    println!("10 children passed");
     python_client(dir);
 }
 /// The Python package on arrays of the stand-in device.
@@ -921,6 +971,14 @@ fn child_divergence() {
     memory::start();
     println!("{} values compared", divergence::all(&context(), cases != "all", cases == "fewest"));
 }
+/// Divergences over shards and on a few columns.
+#[test]
+#[ignore = "a child of the tests above"]
+fn child_partial() {
+    let cases = std::env::var("TRUING_CASES").unwrap();
+    memory::start();
+    println!("{} values compared", partial::all(cases != "all", cases == "fewest"));
+}
 /// Of divergences, what the planted bugs take.
 #[test]
 #[ignore = "a child of the tests above"]
@@ -1316,6 +1374,8 @@ fn child_host() {
         truing_cuda::advantage::ARGS[2],
         truing_cuda::advantage::ARGS[3],
         logprob::extra::ARGS,
+        truing_cuda::divergence::SHARD_ARGS,
+        truing_cuda::divergence::PARTIAL_ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

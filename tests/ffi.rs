@@ -76,7 +76,7 @@ fn exports_header_and_list_agree() {
         assert!(list.contains(&format!("{op}_workspace_size")), "{op}");
         assert!(sugar.contains(&format!("TRUING_CALL({},", op.trim_start_matches("truing_"))), "truing.hpp lacks {op}");
     }
-    assert_eq!(operations.len(), 19);
+    assert_eq!(operations.len(), 21);
 }
 
 #[test]

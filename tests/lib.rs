@@ -2,9 +2,10 @@
 use half::{bf16, f16};
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
-use truing_core::catalog::{Kind, find};
+use truing_core::catalog::{Info, Kind, find};
 use truing_core::dtype::{Element, Float};
 use truing_core::logprob::{Figures, STATS};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
@@ -139,6 +140,16 @@ pub fn numbers(s: &str) -> Vec<f64> {
 /// The id of an entry.
 pub fn id(kind: Kind, name: &str) -> u32 {
     find(kind, name).expect("an entry").about.id
+}
+
+/// The numbers of an entry's variants: 0 alone where it has none.
+pub fn variants(info: &Info) -> std::ops::RangeInclusive<u32> {
+    let n = info.about.variants.len() as u32;
+    n.min(1)..=n
+}
+/// The first of them.
+pub fn first_variant(info: &Info) -> u32 {
+    *variants(info).start()
 }
 
 /// The columns of a matrix of `cols` columns as rows.
@@ -346,4 +357,62 @@ pub fn cargo_profile() -> [String; 2] {
     let folder = test.parent().and_then(|deps| deps.parent()).and_then(|profile| profile.file_name()).unwrap();
     let folder = folder.to_str().unwrap();
     ["--profile".to_string(), if folder == "debug" { "dev" } else { folder }.to_string()]
+}
+
+/// A case of golden vectors of an operation: a line `@ operation option=word ...`, lines `name numbers` of inputs, lines
+/// `> name numbers` of results.
+#[derive(Default)]
+pub struct GoldenCase {
+    /// Operation.
+    pub op: String,
+    /// Its options.
+    pub options: BTreeMap<String, String>,
+    /// Inputs.
+    pub x: BTreeMap<String, Vec<f64>>,
+    /// Results.
+    pub want: BTreeMap<String, Vec<f64>>,
+}
+impl GoldenCase {
+    /// All cases of a file.
+    pub fn read(text: &str) -> Vec<GoldenCase> {
+        let mut all: Vec<GoldenCase> = vec![];
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            let first = words.next().unwrap();
+            if first == "@" {
+                let op = words.next().unwrap().to_string();
+                let options = words.map(|w| w.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();
+                all.push(GoldenCase { op, options, ..GoldenCase::default() });
+                continue;
+            }
+            let case = all.last_mut().expect("a case");
+            let (to, name) = if first == ">" { (&mut case.want, words.next().unwrap()) } else { (&mut case.x, first) };
+            to.insert(name.into(), words.map(|w| w.parse().unwrap()).collect());
+        }
+        all
+    }
+    /// An option.
+    pub fn word(&self, name: &str) -> &str {
+        self.options.get(name).unwrap_or_else(|| panic!("{}: no option {name}", self.op))
+    }
+    /// An option that is a number.
+    pub fn number(&self, name: &str) -> f64 {
+        self.word(name).parse().unwrap()
+    }
+    /// An option that is 0 or not.
+    pub fn on(&self, name: &str) -> bool {
+        self.number(name) != 0.0
+    }
+    /// An input.
+    pub fn x(&self, name: &str) -> &[f64] {
+        self.x.get(name).unwrap_or_else(|| panic!("{}: no input {name}", self.op))
+    }
+    /// An input of integers.
+    pub fn ints(&self, name: &str) -> Vec<i64> {
+        self.x(name).iter().map(|&x| x as i64).collect()
+    }
+    /// The input `mask`.
+    pub fn mask(&self) -> Vec<u8> {
+        self.x("mask").iter().map(|&x| x as u8).collect()
+    }
 }

@@ -2,6 +2,7 @@
 //! against differences of it, with reference scores, reference log-probs and a reference head; the KL of token-level DPO;
 //! the side term with every scope and divisor, and with a divergence to the reference head; weights from the policy's own
 //! probabilities; clamped scores; infinite divergences; the KL in two phases; bits over threads, instruction sets and workspaces.
+use truing_core::batch;
 use truing_core::catalog::{self, Kind, slot};
 use truing_core::error::row;
 use truing_core::linear_preference::{
@@ -13,8 +14,8 @@ use truing_core::preference::{self, Groups, Items, Labels, Term};
 use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
-use truing_cpu::{Context, Isa, linear_preference, preference as cpu_preference};
-use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
+use truing_cpu::{Context, Isa, batch as cpu_batch, linear_preference, preference as cpu_preference};
+use truing_tests::{Cases, Random, context, contexts, first_variant, id, same, variants, with_scratch};
 
 const S: usize = 6;
 const T: usize = 3;
@@ -47,6 +48,7 @@ struct Data {
     mask: Vec<u8>,
     side_mask: Option<Vec<u8>>,
     info: &'static catalog::Info,
+    variant: u32,
     params: Vec<f64>,
     reference: Reference,
     transform: Transform,
@@ -81,6 +83,7 @@ impl Data {
             mask: (0..N).map(|i| (i % T == 0 || r.below(3) > 0) as u8).collect(),
             side_mask: None,
             info,
+            variant: first_variant(info),
             params: params.collect(),
             reference: if reads { Reference::Scores } else { Reference::None },
             transform: Transform::default(),
@@ -196,7 +199,7 @@ impl Data {
         }
     }
     fn term(&self) -> [Term<'_>; 1] {
-        [Term { id: self.info.about.id, params: &self.params, ..Term::default() }]
+        [Term { id: self.info.about.id, variant: self.variant, params: &self.params, ..Term::default() }]
     }
     /// The loss of the plain chain. The entry's value is the library's (its own golden vectors judge it), all before it is
     /// not.
@@ -390,8 +393,8 @@ fn every_entry() {
             _ => &[Reference::None],
         };
         let mut moved = 0.0f64;
-        for &reference in references {
-            let (judged, largest) = Data { reference, ..data.clone() }.judge(&c);
+        for (&reference, variant) in references.iter().flat_map(|r| variants(info).map(move |v| (r, v))) {
+            let (judged, largest) = Data { reference, variant, ..data.clone() }.judge(&c);
             moved = moved.max(largest);
             cases.0 += judged;
         }
@@ -613,6 +616,91 @@ fn weights_of_the_policy() {
     let e = Data { wpo: Some(Wpo::Plain), ..Data::new(kto, 61) }.run(&c, true).unwrap_err();
     assert_eq!((e.field, e.status), ("wpo", Status::InvalidArgument));
     cases.finish("weights of the policy", 1500);
+}
+
+/// Heads of their own for different pairs (MAH-DPO): a call for each head over its pairs, with the weights that the operation
+/// gives, adds up to the sum of alpha times each head's mean; the gradients of the hidden states are slices.
+#[test]
+fn routed_heads() {
+    let c = context(Isa::detect(), 0);
+    let d = Data { interleaved: true, ..Data::new(entry("dpo"), 30) };
+    let heads: Vec<Vec<f32>> = (0..2).map(|k| Random(31 + k).normals(V * D, 0.7)).collect();
+    // pairs 0 and 1 belong to the first head, pair 2 to the second
+    let (head, alpha, rows) = ([0i32, 0, 1], [0.3, 0.7], [0..4 * T, 4 * T..6 * T]);
+    let x = batch::HeadWeights {
+        head: Ints::I32(Matrix::vector(&head)),
+        mask: None,
+        alpha: Some(Floats::F64(Matrix::vector(&alpha))),
+        heads: 2,
+        present_heads: false,
+    };
+    let (mut weights, mut counts) = ([0.0f64; 3], [0i64; 2]);
+    let place = Some(MatrixMut::vector(&mut weights).into());
+    cpu_batch::head_weights(
+        &x,
+        batch::HeadWeightsOut { weight: place, counts: MatrixMut::vector(&mut counts), status: None },
+    )
+    .unwrap();
+    let terms = [Term { reduction: preference::Reduction::Sum, ..d.term()[0] }];
+    let mut losses = [0.0f64; 2];
+    let (mut gh, mut gw) = (vec![7f32; N * D], [vec![7f32; V * D], vec![7f32; V * D]]);
+    let ([_, reference, _], _) = d.chain(&wide(&d.hidden), &wide(&d.weight));
+    for k in 0..2 {
+        let (first, last) = (rows[k].start, rows[k].end);
+        let (n, s) = (last - first, (last - first) / T);
+        let segments = Segments::Padded { sequences: s, width: T };
+        let p = Problem::new([n, D, V], segments, Items::Interleaved, &terms, Options::default()).unwrap();
+        let m = |x, rows, cols| Floats::F32(Matrix::contiguous(x, rows, cols).unwrap());
+        let target = Ints::I32(Matrix::vector(&d.target[first..last]));
+        let mut x = Inputs::new(m(&d.hidden[first * D..last * D], n, D), m(&heads[k], V, D), target);
+        x.rows.mask = Some(Mask::U8(Matrix::vector(&d.mask[first..last])));
+        x.ref_scores = Some(Floats::F64(Matrix::vector(&reference[first / T..last / T])));
+        x.groups.item_weight = Some(Floats::F64(Matrix::vector(&weights[first / T / 2..last / T / 2])));
+        let loss = Some(MatrixMut::vector(&mut losses[k..=k]).into());
+        let out = Outputs { preference: preference::Outputs { loss, ..Default::default() }, ..Outputs::default() };
+        let grads = Grads {
+            hidden: Some(MatrixMut::contiguous(&mut gh[first * D..last * D], n, D).unwrap().into()),
+            weight: Some(MatrixMut::contiguous(&mut gw[k], V, D).unwrap().into()),
+            ..Grads::default()
+        };
+        let need = linear_preference::workspace(&c, &p, x.hidden.dtype(), x.weight.dtype());
+        with_scratch(need.preferred, |w| linear_preference::forward(&c, &p, &x, out, grads, w)).unwrap();
+    }
+    // alpha times the mean over the head's pairs, in f64
+    let total = |hidden: &[f64], heads: &[Vec<f64>]| -> f64 {
+        let of = |k: usize| d.chain(hidden, &heads[k]).0[0].clone();
+        let scores = [of(0), of(1)];
+        let pair = |i: usize| {
+            let own = &scores[head[i] as usize];
+            let u = 0.1 * ((own[2 * i] - reference[2 * i]) - (own[2 * i + 1] - reference[2 * i + 1]));
+            alpha[head[i] as usize] / counts[head[i] as usize] as f64 * (-u).exp().ln_1p()
+        };
+        (0..3).map(pair).sum()
+    };
+    let (h, e) = (wide(&d.hidden), heads.iter().map(|x| wide(x)).collect::<Vec<_>>());
+    let (got, want) = (losses[0] + losses[1], total(&h, &e));
+    assert!((got - want).abs() < 2e-6 * want, "{got} {want}");
+    let mut cases = Cases::default();
+    let mut check = |got: f32, f: &dyn Fn(f64) -> f64| {
+        let want = (f(1e-4) - f(-1e-4)) / 2e-4;
+        assert!((got as f64 - want).abs() < 2e-5 * (0.05 + want.abs()), "got {got}, expected {want}");
+        cases.ran();
+    };
+    for k in 0..N * D {
+        check(gh[k], &|by| {
+            let mut h = h.clone();
+            h[k] += by;
+            total(&h, &e)
+        });
+    }
+    for (head, k) in (0..2).flat_map(|head| (0..V * D).map(move |k| (head, k))) {
+        check(gw[head][k], &|by| {
+            let mut e = e.clone();
+            e[head][k] += by;
+            total(&h, &e)
+        });
+    }
+    cases.finish("routed heads", 96);
 }
 
 /// Clamped differences to log-probs of a reference, given or of a head.

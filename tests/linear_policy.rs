@@ -956,3 +956,83 @@ fn entropy_entries() {
     }
     cases.finish("linear_policy, entries that read an entropy", 300);
 }
+
+/// Weighted log-likelihoods, to learn and to forget: the f64 chain and its differences with the weights held, as the methods
+/// hold them.
+#[test]
+fn weighted_likelihoods() {
+    let _alone = ALONE.lock();
+    let mut cases = Cases::default();
+    let (c, threaded) = (context(Isa::detect(), 0), context(Isa::detect(), 3));
+    let soft = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+    for (name, params) in [
+        ("nll", vec![]),
+        ("dft", vec![]),
+        ("chord_phi", vec![]),
+        ("gradient_ascent", vec![]),
+        ("wga", vec![0.7]),
+        ("satimp", vec![1.5, 0.5]),
+        ("token_constrained", vec![]),
+        ("positive_nll", vec![]),
+        ("nash_md", vec![0.3]),
+    ] {
+        for weighted in [false, true] {
+            let mut d = Data::new(90, 5, 6, 19);
+            d.advantage.iter_mut().for_each(|a| *a = 0.2 + a.abs());
+            let [n, w, v] = d.shape;
+            let weights: Vec<f32> = (0..n).map(|i| 0.25 * (i % 5) as f32).collect();
+            let flags: Vec<u8> = (0..n).map(|i| (i % 3 > 0) as u8).collect();
+            let mut o = options((Kind::Token, name, false, false, Mode::TokenMean), Phase::Single);
+            o.policy.params = &params;
+            let mut i = d.inputs();
+            i.policy.old = None;
+            i.policy.token_weights = weighted.then(|| Floats::F32(Matrix::vector(&weights)));
+            i.policy.flag = (name == "positive_nll").then(|| policy::Each::Token(Matrix::vector(&flags)));
+            let got = run_on(&c, &d, o, 1.0, &i).unwrap();
+            assert_same(name, &run_on(&threaded, &d, o, 0.0, &i).unwrap(), &got);
+            let wide = |x: &[f32]| x.iter().map(|&x| x as f64).collect::<Vec<f64>>();
+            let (h, e) = (wide(&d.hidden), wide(&d.weight));
+            let live: Vec<usize> = (0..B).flat_map(|b| d.live(b)).collect();
+            let held: Vec<f64> = (0..n).map(|i| if d.mask[i] != 0 { d.row(&h, &e, i).0 } else { 0.0 }).collect();
+            let total = |h: &[f64], e: &[f64]| {
+                let mut loss = 0.0;
+                for &i in &live {
+                    let (l, l0) = (d.row(h, e, i).0, held[i]);
+                    let (p, a, r) = (l0.exp(), d.advantage[i / 5] as f64, d.reference[i] as f64);
+                    loss += (if weighted { weights[i] as f64 } else { 1.0 })
+                        * match name {
+                            "nll" => -l,
+                            "dft" => -p * l,
+                            "chord_phi" => -p * (1.0 - p) * l,
+                            "gradient_ascent" => l,
+                            "wga" => p.powf(0.7) * l,
+                            "satimp" => p.powf(1.5) * (1.0 - p).powf(0.5) * l,
+                            "token_constrained" => 2.0 / a * soft(-a * (l - r)),
+                            "positive_nll" => -(flags[i] as f64) * l,
+                            _ => (0.3 * (l0 - r) - a) * l,
+                        };
+                }
+                loss / live.len() as f64
+            };
+            let exact = total(&h, &e);
+            assert!((got.loss - exact).abs() < 3e-6 * (1.0 + exact.abs()), "{name}: {} {exact}", got.loss);
+            let slope = |at: &dyn Fn(f64) -> f64| (at(1e-5) - at(-1e-5)) / 2e-5 * 2.0;
+            let moved = |x: &[f64], k: usize, by: f64| {
+                let mut x = x.to_vec();
+                x[k] += by;
+                x
+            };
+            for k in (0..n * w).filter(|k| d.mask[k / w] != 0) {
+                let (got, exact) = (got.hidden[k] as f64, slope(&|by| total(&moved(&h, k, by), &e)));
+                assert!((got - exact).abs() < 2e-5 * (0.1 + exact.abs()), "{name} hidden {k}: {got} {exact}");
+                cases.ran();
+            }
+            for k in 0..v * w {
+                let (got, exact) = (got.weight[k] as f64, slope(&|by| total(&h, &moved(&e, k, by))));
+                assert!((got - exact).abs() < 2e-5 * (0.1 + exact.abs()), "{name} weight {k}: {got} {exact}");
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("linear_policy, weighted likelihoods", 3000);
+}

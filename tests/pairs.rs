@@ -4,13 +4,13 @@ use truing_core::catalog::{ALL, Kind, Score, find, slot};
 use truing_core::error::row;
 use truing_core::linear_preference as linear;
 use truing_core::losses::map::ScoreMap;
-use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference, preference};
-use truing_tests::{Cases, Random, context, contexts, id, same, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, first_variant, id, same, variants, with_scratch};
 
 /// Pairs as thirds: chosen, rejected, anchors.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Data {
             let side = |r: &mut Random| -> Vec<f64> {
                 let sign = |x: f64| if x < 0.5 { -1.0 } else { 1.0 };
                 match name {
-                    "bt_rao_kupper" | "bt_davidson" => (0..n).map(|_| (r.uniform() < 0.5) as u8 as f64).collect(),
+                    "bt_ties" => (0..n).map(|_| (r.uniform() < 0.5) as u8 as f64).collect(),
                     "cost_model" => (0..n).map(|_| sign(r.uniform())).collect(),
                     _ => (0..n).map(|_| r.between(-0.4, 0.4)).collect(),
                 }
@@ -111,7 +111,8 @@ fn run(c: &Context, d: &Data, items: Option<Items>, term: Term, o: Options) -> R
     Ok(g)
 }
 fn term<'a>(name: &str, params: &'a [f64]) -> Term<'a> {
-    Term { id: id(Kind::Pair, name), params, ..Term::default() }
+    let info = find(Kind::Pair, name).unwrap();
+    Term { id: info.about.id, variant: first_variant(info), params, ..Term::default() }
 }
 fn eval(d: &Data, name: &str, params: &[f64]) -> Got {
     run(&context(Isa::detect(), 0), d, None, term(name, params), Options::default()).unwrap()
@@ -205,8 +206,12 @@ fn identities() {
     let none = eval(&with([f64::NAN, f64::NAN]), "bt_mse", &[0.0]);
     check("bt_mse without labels", &none, &bt);
     assert!(none.status.iter().all(|&s| s == 0));
-    check("rao_kupper without ties", &eval(&with([0.0, 0.0]), "bt_rao_kupper", &[0.0]), &bt);
-    check("davidson without ties", &eval(&with([0.0, 0.0]), "bt_davidson", &[-60.0]), &bt);
+    let ties = |variant, p: &[f64]| {
+        let t = Term { variant, ..term("bt_ties", p) };
+        run(&context(Isa::detect(), 0), &with([0.0, 0.0]), None, t, Options::default()).unwrap()
+    };
+    check("rao_kupper without ties", &ties(1, &[0.0]), &bt);
+    check("davidson without ties", &ties(2, &[f64::NAN, -60.0]), &bt);
     check("sppo_hard", &eval(&d, "sppo", &[]), &eval(&with([1.0, 0.0]), "sppo", &[0.1, 1.0]));
     let zero = Data { shift: Some(vec![0.0; 40]), ..d.clone() };
     check("bco_pair without shift", &eval(&d, "bco_pair", &[0.3]), &eval(&zero, "bco_pair", &[0.3]));
@@ -272,13 +277,16 @@ fn identities() {
 fn every_entry() {
     let mut cases = Cases::default();
     let (all, threaded) = (contexts(), context(Isa::detect(), 3));
-    for name in names() {
+    for (name, variant) in names().into_iter().flat_map(|n| variants(find(Kind::Pair, n).unwrap()).map(move |v| (n, v)))
+    {
         let (p, about) = (params(name), find(Kind::Pair, name).unwrap().about);
         let mut d = Data::new(3, 37).margins_for(name);
         if about.reads(slot::SHIFT) {
             d.shift = Some(vec![0.2; 37]);
         }
-        let go = |c: &Context, d: &Data, p: &[f64]| run(c, d, None, term(name, p), Options::default()).unwrap();
+        let go = |c: &Context, d: &Data, p: &[f64]| {
+            run(c, d, None, Term { variant, ..term(name, p) }, Options::default()).unwrap()
+        };
         let want = go(&all[0], &d, &p);
         assert!(want.losses.iter().all(|x| x.is_finite()) && want.status.iter().all(|&s| s == 0), "{name}");
         for c in all.iter().skip(1).chain([&threaded]) {
@@ -315,6 +323,42 @@ fn every_entry() {
         }
     }
     cases.finish("every pair entry", 3800);
+}
+
+/// Differences and slopes of the maps against `golden/maps.txt`, 60 digits: equal and nearly equal log ratios, up to 1e4,
+/// bounded exponents, divided by lengths.
+#[test]
+fn maps_meet_their_golden_vectors() {
+    use truing_core::losses::map::{Alpha, js};
+    let (mut cases, mut worst) = (Cases::default(), 0.0f64);
+    for line in include_str!("golden/maps.txt").lines() {
+        let fields: Vec<Vec<&str>> = line.split('|').map(|f| f.split_whitespace().collect()).collect();
+        let number = |f: usize, k: usize| -> f64 { fields[f][k].parse().expect("a number") };
+        let (a, b) = (number(1, 0), number(1, 1));
+        let shares = (!number(2, 0).is_nan()).then(|| [number(2, 0), number(2, 1)]);
+        let got = match fields[0][0] {
+            "js" => js(a, b, shares),
+            _ => Alpha { alpha: number(0, 1), max_exponent: number(0, 2) }.difference(a, b, shares),
+        };
+        let u = 2f64.powi(-53);
+        for (k, got) in [got.difference, got.chosen, got.rejected].into_iter().enumerate() {
+            let (want, slack) = (number(3, k), number(3, 3));
+            if want.is_infinite() {
+                assert_eq!(got, want, "{line}");
+                continue;
+            }
+            // a slope is one exponential
+            let size =
+                want.abs() * (1.0 + if k == 0 { 0.0 } else { (number(0, 1).max(0.0) + 1.0) * a.abs().max(b.abs()) });
+            let bound = 16.0 * u * (size + if k == 0 { slack } else { 0.0 }) + 2f64.powi(-1074);
+            let error = (got - want).abs();
+            assert!(error <= bound, "{line}: output {k} is {got:e}, off by {error:e}, allowed {bound:e}");
+            worst = worst.max(error / bound);
+        }
+        cases.ran();
+    }
+    println!("at most {worst:.2} of the bound");
+    cases.finish("maps, golden", 2500);
 }
 
 const MAPS: [ScoreMap; 5] = [
@@ -485,11 +529,81 @@ fn anchors() {
         assert_eq!((e.field, e.status), (field, InvalidArgument), "{e}");
     }
     // margins that an entry cannot do without
-    for name in ["cost_model", "bt_mse", "rpo_square", "bt_davidson"] {
+    for name in ["cost_model", "bt_mse", "rpo_square", "bt_ties"] {
         let e = run(c, &d, None, term(name, &params(name)), Options::default()).unwrap_err();
         assert_eq!((e.field, e.status), ("groups.margin_chosen", InvalidArgument), "{e}");
     }
     cases.finish("anchors of pair entries", 11);
+}
+
+/// Loss and gradient are the same bits whatever else is asked for, also where one pass makes them: every entry, sizes around
+/// those of the lanes, reductions, infinite and NaN scores; and they add up where they are told to.
+#[test]
+fn few_outputs() {
+    let mut cases = Cases::default();
+    let (all, threaded) = (contexts(), context(Isa::detect(), 2));
+    for name in names() {
+        let info = find(Kind::Pair, name).unwrap();
+        let p = params(name);
+        for (k, n) in [1, 7, 8, 9, 64, 131, 2049].into_iter().enumerate() {
+            let mut d = Data::new(40 + k as u64, n);
+            match k {
+                3 => d.scores[4] = f64::NEG_INFINITY,
+                4 => d.reference[17] = f64::NAN,
+                5 => d.scores[9] = -1e300,
+                _ => {}
+            }
+            let s = if info.about.reads(slot::ANCHOR) { 3 * n } else { 2 * n };
+            let items = if info.about.reads(slot::ANCHOR) { Items::Thirds } else { Items::Stacked };
+            let reduction = [Reduction::Mean, Reduction::Sum, Reduction::WeightedMean][k % 3];
+            let terms = [Term { reduction, weight: -1.5, normaliser: (k == 6) as u8 as f64 * 77.0, ..term(name, &p) }];
+            let d = d.margins_for(name);
+            let run = |c: &Context, all: bool, held: Option<f64>, narrow: bool| {
+                let options = Options { accumulate: held.is_some(), ..Options::default() };
+                let problem = Problem::new(s, items, &terms, options).unwrap();
+                let mut x = Inputs::new(Floats::F64(Matrix::vector(&d.scores[..s])));
+                x.ref_scores = floats(&d.reference[..s]);
+                x.lengths = Some(Matrix::vector(&d.lengths[..s]));
+                x.kl = if info.about.reads(slot::KL) { floats(&d.kl[..s]) } else { None };
+                x.groups.margin_chosen =
+                    d.margin.as_ref().filter(|_| info.about.margins[0].is_nan()).and_then(|m| floats(&m[0]));
+                x.groups.margin_rejected =
+                    d.margin.as_ref().filter(|_| info.about.margins[0].is_nan()).and_then(|m| floats(&m[1]));
+                x.grad_scale = 0.75;
+                let (mut loss, mut grad) = ([held.unwrap_or(7.0)], vec![held.unwrap_or(7.0); s]);
+                let (mut short, mut status) = (vec![held.unwrap_or(7.0) as f32; s], vec![7u32; n]);
+                let place: FloatsMut<'_> =
+                    if narrow { MatrixMut::vector(&mut short).into() } else { MatrixMut::vector(&mut grad).into() };
+                let out = Outputs {
+                    loss: Some(MatrixMut::vector(&mut loss).into()),
+                    grad_scores: Some(place),
+                    status: all.then(|| MatrixMut::vector(&mut status)),
+                    ..Outputs::default()
+                };
+                with_scratch(preference::workspace(c, &problem).minimum, |w| {
+                    preference::forward(c, &problem, &x, out, w)
+                })
+                .unwrap();
+                if narrow {
+                    grad = short.iter().map(|&x| x.into()).collect();
+                }
+                (loss[0], grad)
+            };
+            let want = run(&all[0], true, None, false);
+            for c in all.iter().chain([&threaded]) {
+                let got = run(c, false, None, false);
+                same(name, &[got.0], &[want.0]);
+                same(name, &got.1, &want.1);
+                let got = run(c, false, None, true);
+                same(name, &got.1, &want.1.iter().map(|&x| x as f32 as f64).collect::<Vec<_>>());
+                let got = run(c, false, Some(0.25), false);
+                same(name, &[got.0], &[0.25 + want.0]);
+                same(name, &got.1, &want.1.iter().map(|x| 0.25 + x).collect::<Vec<_>>());
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("pair entries with few outputs", 49 * 7 * 3);
 }
 
 /// A mean log-prob that is not below 0 is lowered, flagged, and keeps a gradient; sums become means on the way.
@@ -646,19 +760,20 @@ fn learned_parameters_and_second_outputs() {
     for (name, at, params) in [
         ("modpo", 1, vec![0.3, 0.7]),
         ("modpo_hinge", 1, vec![0.3, 2.0]),
-        ("bt_rao_kupper", 0, vec![0.4]),
-        ("bt_rao_kupper", 0, vec![30.0]),
-        ("bt_davidson", 0, vec![0.3]),
-        ("bt_davidson", 0, vec![-40.0]),
+        ("bt_ties", 0, vec![0.4]),
+        ("bt_ties", 0, vec![30.0]),
+        ("bt_ties", 1, vec![f64::NAN, 0.3]),
+        ("bt_ties", 1, vec![f64::NAN, -40.0]),
         ("dpo", 9, vec![0.1, 0.0]),
     ] {
         let run = |params: &[f64]| {
-            let terms = [Term { id: id(Kind::Pair, name), params, ..Term::default() }];
+            let variant = if name == "bt_ties" { at as u32 + 1 } else { 0 };
+            let terms = [Term { variant, ..term(name, params) }];
             let problem = Problem::new(2 * p, Items::Stacked, &terms, Options::default()).unwrap();
             let about = terms[0].about();
             let mut x = Inputs::new(Floats::F64(Matrix::vector(&scores)));
             x.ref_scores = about.reads(slot::REF).then(|| Floats::F64(Matrix::vector(&reference)));
-            let ties = name.starts_with("bt_");
+            let ties = name == "bt_ties";
             if about.reads(slot::MARGIN) && name != "dpo" {
                 let chosen = if ties { &outcome[..] } else { &margin[..p] };
                 x.groups.margin_chosen = Some(Floats::F64(Matrix::vector(chosen)));

@@ -848,6 +848,101 @@ fn factors() {
     println!("policy, factors: {} cases", cases.0);
 }
 
+/// A weight of 0 selects: an infinite value or NaN behind it reaches neither loss nor gradient.
+#[test]
+fn weights_of_zero() {
+    let mut cases = Cases::default();
+    // two tokens with infinite losses, one usual between them; the last is NaN
+    let (l, old, zero) = ([-1.0, -1.0, -1.0, f32::NAN], [-200.0, -1.0, -200.0, -1.0], [0f32; 4]);
+    let (a, weights, usual) = ([-1f32, -1.0, -1.0, -1.0], [0f32, 0.5, 0.0, 0.0], [1f32; 4]);
+    let f = |x| Floats::F32(Matrix::vector(x));
+    for c in &contexts() {
+        for importance in [false, true] {
+            let g = one(c, ppo(), [&l, &old, &zero, &a], |i| match importance {
+                true => i.importance = Some(Each::Token(f(&weights))),
+                false => i.token_weights = Some(f(&weights)),
+            });
+            assert_eq!((g.loss, &*g.grad), (0.5, &[0.0, 0.5, 0.0, 0.0][..]));
+            assert_eq!(g.token_status, [row::OVERFLOW, 0, row::OVERFLOW, row::NAN_INPUT]);
+            cases.ran();
+        }
+        // what the weight reaches of the KL term, and a sequence entry that is evaluated for each token
+        let k3 = Estimator { coef: 1.0, stage: KlStage::BeforeWeight, ..Estimator::new(id(Kind::Estimator, "k3")) };
+        let g = one(c, Options { kl: Some(k3), ..ppo() }, [&old, &old, &l, &usual], |i| {
+            i.importance = Some(Each::Token(f(&weights)));
+        });
+        assert_eq!((g.loss, &*g.grad), (-0.5, &[0.0, -0.5, 0.0, 0.0][..]));
+        let own = Options { loss: id(Kind::Sequence, "gspo_token"), level: Level::Sequence, ..ppo() };
+        let far = [-200f32, -1.0, 600.0, -1.0];
+        let g =
+            one(c, own, [&[-1.0; 4], &far, &zero, &[0.0, 1.0, 0.0, f32::NAN]], |i| i.token_weights = Some(f(&weights)));
+        assert!(g.loss.is_finite() && g.grad.iter().all(|x| x.is_finite()), "{g:?}");
+        cases.ran();
+    }
+    assert_eq!(cases.0, 3 * contexts().len());
+    println!("policy, weights of 0: {} cases", cases.0);
+}
+
+/// Promise A2' near the ratio 1, where e^z - 1 - z in f32 has no digit left: k3 with every weight, its gradient and the figure,
+/// and the decisions of the clip, from log ratios of 1e-8 on.
+#[test]
+fn near_ratio_one() {
+    let mut cases = Cases::default();
+    // log-probs close to 0, so that differences are exact
+    let sizes: Vec<f32> = (0..=80).map(|k| 10f64.powf(-8.0 + 0.1 * k as f64) as f32).collect();
+    let z: Vec<f32> = sizes.iter().flat_map(|&z| [z, -z]).collect();
+    let (l, x) = (vec![0f32; z.len()], z.iter().map(|z| 0.5 * z).collect::<Vec<f32>>());
+    let old: Vec<f32> = x.iter().map(|x| -x).collect();
+    // e^z - 1 - z by its series: all terms have one sign, or shrink
+    let k3 = |z: f64| (2..40).rev().fold(0.0, |sum, n| (sum + 1.0) * z / n as f64) * z;
+    let ulp = |v: f64| 2f64.powi(((v.to_bits() >> 52 & 0x7ff) as i32 - 1023).max(-126) - 23);
+    for c in &contexts() {
+        for weight in [EstimatorWeight::One, EstimatorWeight::Score, EstimatorWeight::Ratio] {
+            let e = Estimator { weight, ..Estimator::new(id(Kind::Estimator, "k3")) };
+            let g = one(c, Options { loss: e.id, kl: Some(e), ..ppo() }, [&l, &old, &z, &l], |_| {});
+            for (k, &z) in z.iter().enumerate() {
+                let (z, rho) = (z as f64, (x[k] as f64).exp());
+                // a ratio has an ulp of its own
+                let ulps = if weight == EstimatorWeight::Ratio { 5.0 } else { 4.0 };
+                let (value, grad) = match weight {
+                    EstimatorWeight::One => (k3(z), -(k3(z) + z)),
+                    EstimatorWeight::Score => (k3(z), -z),
+                    _ => (rho * k3(z), -rho * z),
+                };
+                near(&format!("{weight:?} {z:e}"), g.values[k] as f64, value, ulps * ulp(value));
+                near(&format!("{weight:?} gradient {z:e}"), g.grad[k] as f64, grad, ulps * ulp(grad));
+                cases.ran();
+            }
+        }
+        let g = one(c, ppo(), [&z, &l, &l, &l], |_| {});
+        let want: f64 = z.iter().map(|&z| k3(z as f64)).sum();
+        near("figure", g.statistics[stat::K3_SUM], want, 4.0 * 2f64.powi(-24) * want);
+        // bounds of 1e-8 on: on the bound the ratio counts as unclipped, the next number does not
+        for bound in [1e-8, 3e-4, 0.02, 0.2] {
+            let p = [bound, bound];
+            let o = Options { params: &p, ..ppo() };
+            let high = truing_core::real::Real::log1p(bound) as f32;
+            let low = truing_core::real::Real::log1p(-bound) as f32;
+            let at =
+                [high, high.next_up(), high.next_down(), low, low.next_down(), low.next_up(), 0.5 * high, 0.5 * low];
+            let n = at.len();
+            for (a, clipped) in [(1.0, [0, 1, 0, 0, 0, 0, 0, 0]), (-1.0, [0, 0, 0, 0, 1, 0, 0, 0])] {
+                let g = one(c, o, [&at, &vec![0.0; n], &vec![0.0; n], &vec![a; n]], |_| {});
+                for (k, &clipped) in clipped.iter().enumerate() {
+                    let want = if clipped == 1 { 0.0 } else { g.values[k] };
+                    same("clip decision", &[g.grad[k]], &[want]);
+                    assert!((g.values[k] + a * at[k].exp()).abs() <= 4.0 * f32::EPSILON * (1.0 + at[k].abs()));
+                }
+                let figure = if a > 0.0 { stat::CLIP_HIGH } else { stat::CLIP_LOW };
+                assert_eq!(g.statistics[figure], 1.0);
+                cases.ran();
+            }
+        }
+    }
+    assert_eq!(cases.0, (3 * 162 + 8) * contexts().len());
+    println!("policy near the ratio 1: {} cases", cases.0);
+}
+
 /// Every token entry that knows no other policy gives what it says of each log-prob, infinite ones too, with `old` or not.
 #[test]
 fn every_entry_without_old() {

@@ -5,7 +5,6 @@ use truing_core::catalog::{
 };
 use truing_core::dtype::{bf16, f16};
 use truing_core::error::row;
-use truing_core::losses::map::ScoreMap;
 use truing_core::losses::{ListLoss, Member, Unpaired, UnpairedLoss};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use truing_core::preference::{Groups, Inputs, Items, Labels, Options, Outputs, Problem, Reduction, Term, stat};
@@ -286,7 +285,7 @@ const ENTRIES: [(Kind, &str, &[f64]); 9] = [
     (Kind::List, "plackett_luce", &[0.2, 3.0]),
     (Kind::List, "plackett_luce", &[0.2, 1.0]),
 ];
-const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false, anchored: false };
+const SUMS: Options = Options { score: Some(Score::Sum), skip_flagged: false, anchored: false, accumulate: false };
 
 /// Values, rewards, statistics and every gradient of every entry, over reductions, masks, weights and several terms.
 #[test]
@@ -313,8 +312,7 @@ fn formulas() {
                     weight: if variant == 6 { -0.7 } else { 1.0 },
                     normaliser: if variant == 7 { 9.5 } else { 0.0 },
                     reduction,
-                    score: None,
-                    map: ScoreMap::Identity,
+                    ..Term::default()
                 };
                 let second = match kind {
                     Kind::Pair => (

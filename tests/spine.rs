@@ -628,7 +628,7 @@ fn parameters_are_resolved_and_refused() {
     );
     assert_eq!(p.check(2.0).unwrap(), 2.0);
     let info = find(Kind::Token, "grpo").unwrap();
-    assert_eq!(info.params_from(&[]).unwrap(), [0.2, 0.2, f64::INFINITY, f64::INFINITY, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(info.params_from(0, &[]).unwrap(), [0.2, 0.2, f64::INFINITY, f64::INFINITY, 0.0, 0.0, 0.0, 0.0]);
     println!("12 parameter sets");
 }
 

@@ -1,4 +1,5 @@
-"""Truing beside torch: log-probs, fused linear log-probs, DPO; whole training losses also beside Liger, where it is installed.
+"""Truing beside torch: log-probs, fused linear log-probs (also beside jax), divergences of logits and of hidden states, whole
+training losses and their loss part; beside Liger where it has the operation. A peer that is not installed is named.
 
 Every round runs the probe, then all sides in an order that rotates, so that a noisy machine moves them alike; a ratio is
 formed inside a round, medians and quartiles are printed. Both sides work in warm memory: ours in the caller's buffers, torch's
@@ -23,7 +24,7 @@ parser.add_argument("--library", required=True)
 parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rows", type=int, default=256, help="rows of logits")
-parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer of the logits form; needs a C++ compiler")
+parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer of logits and of products; needs a C++ compiler")
 parser.add_argument("--only", default="", help="only the cases whose name matches this expression")
 options = parser.parse_args()
 truing.load(options.library)
@@ -152,14 +153,59 @@ for dtype in (torch.float32, torch.bfloat16):
         forms = torch_peers(torch_logprob, dtype)
         compare(f"log-prob forward + backward {name}", both, {k: torch_both(f) for k, f in forms.items()}, 3 * size, "GB/s", copy_rate)
 
+try:
+    import jax
+except ImportError as e:
+    jax = None
+    print(f"| jax is left out: {e} | | | |")
+
+
+def compiled(f):
+    """{"compiled": f}, if asked for."""
+    if not options.compile:
+        return {}
+    torch._dynamo.reset()
+    return {"compiled": torch.compile(f, dynamic=False)}
+
+
+def jax_peers(hidden, weight, target, upstream):
+    """The same product, log-prob and gradients, and the mean loss with its gradients, under jax.jit: {} without jax."""
+    if not jax:
+        return {}, {}, {}
+    place = lambda x: jax.numpy.asarray(x.float().numpy() if x.is_floating_point() else x.int().numpy())  # noqa: E731
+    h, w, g = (place(x).astype(str(hidden.dtype)[6:]) for x in (hidden, weight, upstream))
+    y = place(target)
+
+    # everything is an argument: a constant would be folded while it compiles
+    def logprob(h, w, y):
+        return jax.numpy.take_along_axis(jax.nn.log_softmax(h @ w.T), y[:, None], 1)[:, 0]
+
+    def gradients(h, w, y, g):
+        value, back = jax.vjp(lambda h, w: logprob(h, w, y), h, w)
+        return value, back(g)
+
+    once, both = jax.jit(logprob), jax.jit(gradients)
+    mean = jax.jit(jax.value_and_grad(lambda h, w, y: -logprob(h, w, y).mean(), (0, 1)))
+    return ({"jax": lambda: once(h, w, y).block_until_ready()}, {"jax": lambda: jax.block_until_ready(both(h, w, y, g))},
+            {"jax": lambda: jax.block_until_ready(mean(h, w, y))})
+
+
 n, d, v = 512, 1024, 32000
 for dtype in (torch.float32, torch.bfloat16):
+    name = f"{str(dtype)[6:]} {n} x {d} x {v}"
+    if not any(re.search(options.only, f"linear {case} {name}") for case in ("log-prob", "log-prob forward + backward", "mean loss and gradients")):
+        continue
     hidden, weight = normal(n, d, dtype=dtype), normal(v, d, dtype=dtype, scale=d**-0.5)
     target = torch.randint(v, (n,), generator=generator)
     upstream, out = normal(n), torch.empty(n)
-    name = f"{str(dtype)[6:]} {n} x {d} x {v}"
+    jax_once, jax_both, jax_mean = jax_peers(hidden, weight, target, upstream)
+
+    def forward(h, w):
+        return torch_logprob(h @ w.T, target)
+
+    peers = {name: lambda f=f: f(hidden, weight) for name, f in ({"torch": forward} | compiled(forward)).items()}
     compare(f"linear log-prob {name}", lambda: truing.linear_logprob(hidden, weight, target, logprob=out, context=context),
-            {"torch": lambda: torch_logprob(hidden @ weight.T, target)}, 2 * n * d * v, "GFLOP/s", product_rate)
+            peers | jax_once, 2 * n * d * v, "GFLOP/s", product_rate)
     grad_hidden, grad_weight = torch.empty(n, d), torch.empty(v, d)
     h, w = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
 
@@ -168,11 +214,71 @@ for dtype in (torch.float32, torch.bfloat16):
         truing.linear_logprob_backward(hidden, weight, target, grad_logprob=upstream, stats=s, grad_hidden=grad_hidden,
                                        grad_weight=grad_weight, context=context)
 
-    def torch_both():
-        h.grad = w.grad = None
-        torch_logprob(h @ w.T, target).backward(upstream.to(dtype))
+    def torch_both(f):
+        def run():
+            h.grad = w.grad = None
+            f(h, w).backward(upstream.to(dtype))
+        return run
 
-    compare(f"linear log-prob forward + backward {name}", both, {"torch": torch_both}, 6 * n * d * v, "GFLOP/s", product_rate)
+    peers = {name: torch_both(f) for name, f in ({"torch": forward} | compiled(forward)).items()}
+    compare(f"linear log-prob forward + backward {name}", both, peers | jax_both, 6 * n * d * v, "GFLOP/s", product_rate)
+
+    def torch_mean(f):
+        def run():
+            h.grad = w.grad = None
+            f(h, w).backward()
+        return run
+
+    def cross_entropy(h, w):
+        return torch.nn.functional.cross_entropy(h @ w.T, target)
+
+    peers = {name: torch_mean(f) for name, f in ({"torch": cross_entropy} | compiled(cross_entropy)).items()}
+    compare(f"linear mean loss and gradients {name}", lambda: truing.linear_logprob(
+        hidden, weight, target, logprob=False, reduction="mean", loss=True, grad_hidden=grad_hidden, grad_weight=grad_weight,
+        context=context), peers | jax_mean, 6 * n * d * v, "GFLOP/s", product_rate)
+
+# divergences of logits, teacher fixed, the value of every row; torch's forms are those of TRL and of Liger's references
+F = torch.nn.functional
+
+
+def torch_kl(student, teacher):
+    return F.kl_div(F.log_softmax(student, -1), F.log_softmax(teacher, -1), reduction="none", log_target=True).sum(-1)
+
+
+def torch_jsd(student, teacher):
+    p, q = F.log_softmax(teacher, -1), F.log_softmax(student, -1)
+    m = torch.logsumexp(torch.stack([p, q]), 0) - 0.6931471805599453
+    kl = lambda a: F.kl_div(m, a, reduction="none", log_target=True).sum(-1)  # noqa: E731
+    return (kl(p) + kl(q)) / 2
+
+
+for dtype in (torch.float32, torch.bfloat16):
+    rows = options.rows // 2
+    for kind, param, f in (("forward_kl", None, torch_kl), ("jsd", 0.5, torch_jsd)):
+        name = f"{kind} {str(dtype)[6:]} {rows} x 128256"
+        if not any(re.search(options.only, name + end) for end in ("", " forward + backward")):
+            continue
+        student, teacher = (normal(rows, 128256, dtype=dtype, scale=3) for _ in range(2))
+        upstream, values, grad = normal(rows), torch.empty(rows), torch.empty_like(student)
+        leaf = student.clone().requires_grad_()
+        size = 2 * student.numel() * student.element_size()
+        given = {"param": param, "context": context}
+        forms = {"torch": f} | compiled(f)
+        compare(name, lambda: truing.divergence(kind, student, teacher, values=values, **given),
+                {k: lambda f=f: f(student, teacher) for k, f in forms.items()}, size, "GB/s", read_rate)
+
+        def both():
+            s = truing.divergence(kind, student, teacher, values=values, stats=True, **given).stats
+            truing.divergence_backward(kind, student, teacher, grad_values=upstream, stats=s, grad_student=grad, **given)
+
+        def torch_both(f):
+            def run():
+                leaf.grad = None
+                y = f(leaf, teacher)
+                y.backward(upstream.to(y.dtype))
+            return run
+
+        compare(f"{name} forward + backward", both, {k: torch_both(f) for k, f in forms.items()}, 5 * size // 2, "GB/s", copy_rate)
 
 # from hidden states to loss and gradients: 4 sequences of 128 tokens, the first half chosen; a reference head where the loss
 # reads one. Liger's own forms, not compiled.
@@ -182,7 +288,6 @@ except ImportError as e:
     liger = None
     print(f"| Liger is left out: {e} | | | |")
 b, t = 4, 128
-F = torch.nn.functional
 hidden, ref_hidden = (normal(b, t, d, dtype=torch.bfloat16) for _ in range(2))
 weight, ref_weight = (normal(v, d, dtype=torch.bfloat16, scale=d**-0.5) for _ in range(2))
 target, old = torch.randint(v, (b, t), generator=generator), -normal(b, t).abs() - 9
@@ -228,6 +333,26 @@ def plain_grpo(l):
     return loss.mean()
 
 
+def both_heads():
+    """Sums of log-probs less the reference's, and of KL(reference || policy) over the vocabulary."""
+    y = target.view(-1, 1)
+    with torch.no_grad():
+        r = torch.log_softmax((ref_hidden.view(-1, d) @ ref_weight.T).float(), -1)
+    l = torch.log_softmax((h.view(-1, d) @ w.T).float(), -1)
+    kl = F.kl_div(l, r, reduction="none", log_target=True).sum(-1)
+    return [x.view(b, t).sum(1) for x in ((l.gather(1, y) - r.gather(1, y))[:, 0], kl)]
+
+
+def plain_tdpo1():
+    a, kl = both_heads()
+    return -F.logsigmoid(0.1 * (a[:2] - a[2:]) - 0.1 * (kl[2:] - kl[:2])).mean()
+
+
+def plain_tdpo2():
+    a, kl = both_heads()
+    return -F.logsigmoid(0.1 * (a[:2] - a[2:]) - 0.1 * 0.5 * (kl[2:] - kl[:2].detach())).mean()
+
+
 def backward(f):
     """The loss, its gradients left behind."""
     def run():
@@ -254,7 +379,7 @@ cases = {
              lambda: liger.LigerFusedLinearORPOLoss(compiled=False, compute_nll_loss=False)(w, h, target)),
     "kto": (ours_of("kto", score="sum", label=desirable, baseline=baseline, params={"beta": 0.1}, **with_reference), plain_kto, 4,
             lambda: liger.LigerFusedLinearKTOLoss(compiled=False, use_ref_model=True)(
-                h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(b))),
+                h, w, target, None, desirable, ref_hidden, ref_weight, None, torch.zeros(()))),
     "grpo": (lambda: truing.linear_policy(
         "ppo_clip", hidden, weight, target, old, phase="single", level="token", aggregate="seq_mean_token_mean", count_empty="all",
         advantage=advantage, ref=ref_logps, kl="k3", kl_weight="one", kl_gradient="pathwise", kl_coef=0.04, grad_hidden=grad_hidden,
@@ -262,11 +387,15 @@ cases = {
              lambda: liger.LigerFusedLinearGRPOLoss(compiled=False, use_ref_model=True, loss_type="grpo")(
                  h, w, target, torch.ones(b, t), advantage, None, ref_logps, old)),
 }
+for name, f, params in (("tdpo1", plain_tdpo1, {"beta": 0.1}), ("tdpo2", plain_tdpo2, {"beta": 0.1, "alpha": 0.5})):
+    cases[name] = (ours_of(name, score="sum", layout="stacked", params=params, **with_reference), lambda _, f=f: f(), 4, None)
 for name, (ours, plain, products, theirs) in cases.items():
     case = f"{name} bfloat16 {b} x {t} tokens, {d} x {v}, loss and gradients"
     if not re.search(options.only, case):
         continue
-    peers = {"torch": backward(lambda: plain(tokens(h, w)))} | ({"Liger": backward(theirs)} if liger else {})
+    # what reads whole distributions makes its own log-probs
+    own = {"torch": backward((lambda: plain(None)) if theirs is None else (lambda: plain(tokens(h, w))))}
+    peers = own | ({"Liger": backward(theirs)} if liger and theirs else {})
     losses = ", ".join(f"{peer} {f():.6f}" for peer, f in peers.items())
     print(f"| {name}: loss ours {float(ours()):.6f}, {losses} | | | |")
     compare(case, ours, peers, products * 2 * b * t * d * v, "GFLOP/s", product_rate, warm=0)  # the losses were

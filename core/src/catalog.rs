@@ -117,12 +117,15 @@ pub struct Param {
     pub min_open: bool,
     /// The upper bound itself is illegal.
     pub max_open: bool,
+    /// 0, or the number of the only variant that reads it: with the others nobody has to give it.
+    pub variant: u32,
     /// One line.
     pub doc: &'static str,
 }
 /// A parameter with a default, any finite number.
 pub const fn param(name: &'static str, default: f64, doc: &'static str) -> Param {
-    Param { name, default, min: f64::NEG_INFINITY, max: f64::INFINITY, min_open: true, max_open: true, doc }
+    let (min, max) = (f64::NEG_INFINITY, f64::INFINITY);
+    Param { name, default, min, max, min_open: true, max_open: true, variant: 0, doc }
 }
 /// A parameter that the caller must give, any finite number.
 pub const fn required(name: &'static str, doc: &'static str) -> Param {
@@ -148,6 +151,10 @@ impl Param {
     /// `.., inf]`: infinity turns the parameter off.
     pub const fn or_infinite(self) -> Param {
         self.up_to(f64::INFINITY)
+    }
+    /// Read by the variant of this number alone.
+    pub const fn of_variant(self, variant: u32) -> Param {
+        Param { variant, ..self }
     }
     /// Whether `v` is legal; NaN is not.
     pub fn accepts(&self, v: f64) -> bool {
@@ -266,10 +273,11 @@ impl Info {
     pub fn check_variant(&self, field: &'static str, variant: u32) -> Result<()> {
         check_variant(&self.about, field, variant)
     }
-    /// The checked parameters, [`MAX_PARAMS`] of them with zeros behind. A missing tail and NaN mean default.
-    pub fn params_from(&self, given: &[f64]) -> Result<[f64; MAX_PARAMS]> {
+    /// The checked parameters of a variant (0: the entry has none), [`MAX_PARAMS`] of them with zeros behind. A missing tail
+    /// and NaN mean default.
+    pub fn params_from(&self, variant: u32, given: &[f64]) -> Result<[f64; MAX_PARAMS]> {
         let mut all = [0.0; MAX_PARAMS];
-        fill(self.params, given, &mut all[..self.params.len()])?;
+        fill(self.params, variant, given, &mut all[..self.params.len()])?;
         Ok(all)
     }
 }
@@ -295,12 +303,14 @@ pub trait Entry<const N: usize> {
     }
 }
 
-fn fill(params: &[Param], given: &[f64], out: &mut [f64]) -> Result<()> {
+fn fill(params: &[Param], variant: u32, given: &[f64], out: &mut [f64]) -> Result<()> {
     if given.len() > params.len() {
         return Err(Error::invalid("num_params", Value::Size(given.len()), Value::Below(0, params.len() as i64 + 1)));
     }
     for (k, param) in params.iter().enumerate() {
-        out[k] = param.check(given.get(k).copied().unwrap_or(f64::NAN))?;
+        let value = given.get(k).copied().unwrap_or(f64::NAN);
+        let unread = param.variant != 0 && param.variant != variant;
+        out[k] = if unread && value.is_nan() { 0.0 } else { param.check(value)? };
     }
     Ok(())
 }
@@ -312,7 +322,7 @@ fn check_variant(about: &About, field: &'static str, variant: u32) -> Result<()>
 /// The checked parameters of an operation; a missing tail and NaN mean default.
 pub fn numbers<const N: usize>(params: &[Param; N], given: &[f64]) -> Result<[f64; N]> {
     let mut all = [0.0; N];
-    fill(params, given, &mut all)?;
+    fill(params, 0, given, &mut all)?;
     Ok(all)
 }
 /// Checks the caller's parameters (a missing tail and NaN mean default) and forms the constants that the formula takes.
@@ -323,7 +333,7 @@ pub fn resolve<E: Entry<N>, const N: usize>(given: &[f64]) -> Result<[f64; N]> {
 pub fn resolve_variant<E: Entry<N>, const N: usize>(variant: u32, given: &[f64]) -> Result<[f64; N]> {
     check_variant(&E::ABOUT, "variant", variant)?;
     let mut p = [0.0; N];
-    fill(&E::PARAMS, given, &mut p)?;
+    fill(&E::PARAMS, variant, given, &mut p)?;
     Ok(E::derive_variant(variant, p))
 }
 /// Constants as literals in the shape of `x`.

@@ -364,12 +364,12 @@ impl TopEntropyMask<'_> {
 pub enum CovForm {
     /// Those with the largest covariance, for `kl_cov`.
     Kl = 1,
-    /// A seeded draw from those between two bounds that no clip holds, for `clip_cov`.
+    /// A draw from those between two bounds that no clip holds, by a seed or by the caller's noise, for `clip_cov`.
     Clip = 2,
 }
 /// Tokens by the covariance of advantage and log-prob, (A - mean A) (l - mean l) over the live tokens: max(1, floor(share N))
-/// of them, fewer where there are fewer. The draw takes the smallest keys of a hash of seed and token index, so that it
-/// depends on neither threads nor ranks. Cui et al. 2025, arXiv:2505.22617; verl (which draws from a global state).
+/// of them, fewer where there are fewer. The draw takes the smallest keys of a hash of seed and token index, or the tokens with
+/// the smallest noise, so that it depends on neither threads nor ranks. Cui et al. 2025, arXiv:2505.22617; verl (which draws from a global state).
 #[derive(Clone, Copy, Debug)]
 pub struct CovSelect<'a> {
     /// How the tokens form sequences.
@@ -378,6 +378,8 @@ pub struct CovSelect<'a> {
     pub logps: Floats<'a>,
     /// `[N]`, form `clip`.
     pub old: Option<Floats<'a>>,
+    /// `[N]`, form `clip`: numbers of the caller's in the place of the hash; a token whose number is NaN is not drawn.
+    pub noise: Option<Floats<'a>>,
     /// `[N]` or `[B]`.
     pub advantage: Advantage<'a>,
     /// `[N]`.
@@ -422,6 +424,14 @@ impl CovSelect<'_> {
         self.segments.check(n)?;
         self.logps.layout().check("logps", n, 1)?;
         rows("old", &self.old, n)?;
+        rows("noise", &self.noise, n)?;
+        if self.noise.is_some() && self.form == CovForm::Kl {
+            return unread("noise", "none: the largest covariances are not drawn");
+        }
+        if self.noise.is_some() && self.seed != 0 {
+            let zero = Value::Text("0 with noise, which takes its place");
+            return Err(Error::invalid("seed", Value::Int(self.seed as i64), zero));
+        }
         match (&self.old, self.form) {
             (None, CovForm::Clip) => return missing("old", "[N]: what is clipped already is left out"),
             (Some(_), CovForm::Kl) => return unread("old", "none: the largest covariances do without"),

@@ -224,7 +224,12 @@ impl<'a> Problem<'a> {
                     Score::Sum | Score::Ld { .. } => catalog::Score::Sum,
                 };
                 let anchored = side.is_some_and(|side| side.scope == Scope::Anchor);
-                let settings = preference::Options { score: Some(score), skip_flagged: options.skip_flagged, anchored };
+                let settings = preference::Options {
+                    score: Some(score),
+                    skip_flagged: options.skip_flagged,
+                    anchored,
+                    accumulate: false,
+                };
                 let problem = preference::Problem::new(segments.sequences(), items, terms, settings)?;
                 if let Some(t) = terms.iter().find(|t| t.about().reads(catalog::slot::KL)) {
                     if reference.is_none() {

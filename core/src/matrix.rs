@@ -352,6 +352,17 @@ impl FloatsMut<'_> {
             FloatsMut::F64(m) => m.set(i, x),
         }
     }
+    /// Adds to the first element of row `i`, the sum rounded once.
+    #[inline(always)]
+    pub fn add(&mut self, i: usize, x: f64) {
+        let held = match self {
+            FloatsMut::F32(m) => m.get(i) as f64,
+            FloatsMut::Bf16(m) => m.get(i).to_f64(),
+            FloatsMut::F16(m) => m.get(i).to_f64(),
+            FloatsMut::F64(m) => m.get(i),
+        };
+        self.set(i, held + x);
+    }
 }
 impl Ints<'_> {
     /// First element of row `i`.

@@ -328,7 +328,7 @@ impl<'a> Problem<'a> {
             let expected = Value::Text("an entry of kind token, sequence, list or estimator");
             return Err(Error::invalid("inputs.loss.id", Value::Text(info.about.name), expected));
         }
-        info.params_from(options.params)?;
+        info.params_from(options.variant, options.params)?;
         info.check_variant("inputs.loss.variant", options.variant)?;
         let whole = matches!(info.kind, Kind::Sequence | Kind::List);
         let level = if whole { Level::Sequence } else { Level::Token };
@@ -936,7 +936,7 @@ impl Split for TokenOutputs<'_> {
 /// Log bounds for the clip figures: low, high, roof (the larger of high and delta), dual. `None` for an entry that clips no
 /// ratio.
 pub fn clip_bounds(info: &Info, options: &Options<'_>) -> Option<[f64; 4]> {
-    let p = info.params_from(options.params).ok()?;
+    let p = info.params_from(options.variant, options.params).ok()?;
     let get = |name: &str| info.params.iter().position(|q| q.name == name).map(|at| p[at]);
     let (none, any) = (f64::INFINITY, f64::NEG_INFINITY);
     let high = get("clip_high")?;

@@ -36,6 +36,8 @@ pub enum Reduction {
 pub struct Term<'a> {
     /// Entry of kind pair, unpaired or list; all terms of a call have one kind.
     pub id: u32,
+    /// Which of the entry's variants, from 1 on; 0 where it has none.
+    pub variant: u32,
     /// In catalogue order; a missing tail and NaN mean default.
     pub params: &'a [f64],
     /// Factor behind the reduction, finite.
@@ -56,6 +58,7 @@ impl Default for Term<'_> {
     fn default() -> Self {
         Term {
             id: 0,
+            variant: 0,
             params: &[],
             weight: 1.0,
             normaliser: 0.0,
@@ -173,6 +176,8 @@ pub struct Options {
     pub skip_flagged: bool,
     /// Something beside the terms reads the third sequence of each pair.
     pub anchored: bool,
+    /// The loss and the gradients of scores and KL are added to what their places hold.
+    pub accumulate: bool,
 }
 
 /// A checked problem: what is asked, without the data.
@@ -210,7 +215,8 @@ impl<'a> Problem<'a> {
         let (mut inputs, mut partials) = (0, 0);
         for t in terms {
             let info = entry(t.id, items.kind())?;
-            info.params_from(t.params)?;
+            info.check_variant("loss.variant", t.variant)?;
+            info.params_from(t.variant, t.params)?;
             inputs |= info.about.inputs;
             partials |= info.about.partials;
             if !t.weight.is_finite() {
@@ -702,7 +708,7 @@ pub struct Outputs<'a> {
     /// `[S]`, rows only: with respect to `baseline`.
     pub grad_baseline: Option<FloatsMut<'a>>,
     /// `[params]`, summed over the items in order: with respect to the parameters of the first term, 0 where it has no such
-    /// partial ([`crate::losses::PairLoss::LEARNED`]).
+    /// partial ([`crate::losses::PairLoss::learns`]).
     pub grad_params: Option<MatrixMut<'a, f64>>,
     /// `[items]`: the second output of the first term's entry ([`About::aux`]).
     pub aux: Option<FloatsMut<'a>>,

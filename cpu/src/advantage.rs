@@ -1,7 +1,7 @@
 //! Advantages and returns. See [`truing_core::advantage`]. Operations over whole answers run in row order on the calling
 //! thread; those over tokens are cut between sequences, or summed over fixed blocks that are joined in order.
 use crate::batch::{live, put, put_in, report};
-use crate::lanes::Isa;
+use crate::lanes::{Isa, prefetch};
 use crate::on_isa;
 use crate::parallel::Context;
 use crate::policy::{count, dense};
@@ -539,11 +539,31 @@ pub fn multi_objective_backward(
 trait Column: Copy {
     const PRESENT: bool = true;
     fn at(&self, t: usize) -> f64;
+    /// The numbers from `from` on.
+    #[inline(always)]
+    fn widen(&self, from: usize, to: &mut [f64]) {
+        for (k, to) in to.iter_mut().enumerate() {
+            *to = self.at(from + k);
+        }
+    }
+    /// Asks for the tile in front of a number.
+    #[inline(always)]
+    fn ahead(&self, _: usize) {}
 }
 impl Column for &[f32] {
     #[inline(always)]
     fn at(&self, t: usize) -> f64 {
         self[t] as f64
+    }
+    #[inline(always)]
+    fn widen(&self, from: usize, to: &mut [f64]) {
+        for (to, x) in to.iter_mut().zip(&self[from..]) {
+            *to = *x as f64;
+        }
+    }
+    #[inline(always)]
+    fn ahead(&self, from: usize) {
+        prefetch(self.as_ptr().wrapping_add(from).wrapping_sub(TILE), TILE, false);
     }
 }
 /// No column: zeros.
@@ -567,33 +587,29 @@ impl Column for Any<'_> {
     }
 }
 trait Live: Copy {
-    /// There may be tokens that are not live.
-    const MASKED: bool = true;
     fn live(&self, t: usize) -> bool;
-    /// All tokens of a run are live.
-    #[inline(always)]
-    fn all(&self) -> bool {
-        let mut all = true;
-        for t in 0..RUN {
-            all &= self.live(t);
-        }
-        all
-    }
+    /// How many of the tokens from `from` on are live, 255 at most.
+    fn count(&self, from: usize, n: usize) -> usize;
 }
-/// Tokens whose marks are looked at together: masks have long runs, and without marks to follow the chain goes on at its own
-/// pace.
-const RUN: usize = 16;
 impl Live for () {
-    const MASKED: bool = false;
     #[inline(always)]
     fn live(&self, _: usize) -> bool {
         true
+    }
+    #[inline(always)]
+    fn count(&self, _: usize, n: usize) -> usize {
+        n
     }
 }
 impl Live for &[u8] {
     #[inline(always)]
     fn live(&self, t: usize) -> bool {
         self[t] != 0
+    }
+    #[inline(always)]
+    fn count(&self, from: usize, n: usize) -> usize {
+        // bytes that add up in bytes
+        self[from..][..n].iter().map(|&x| (x != 0) as u8).sum::<u8>() as usize
     }
 }
 #[derive(Clone, Copy)]
@@ -604,6 +620,9 @@ struct AnyMask<'a> {
 impl Live for AnyMask<'_> {
     fn live(&self, t: usize) -> bool {
         live(&self.m, self.start + t)
+    }
+    fn count(&self, from: usize, n: usize) -> usize {
+        (from..from + n).filter(|&t| self.live(t)).count()
     }
 }
 trait Place {
@@ -647,10 +666,7 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
     /// where one is not finite; otherwise both give the same bits. `SAME`: both decays are equal, and so are both chains.
     #[inline(always)]
     fn step<const CAREFUL: bool, const SAME: bool>(&mut self, t: usize) {
-        self.token::<CAREFUL, SAME>(t, self.mask.live(t));
-    }
-    #[inline(always)]
-    fn token<const CAREFUL: bool, const SAME: bool>(&mut self, t: usize, live: bool) {
+        let live = self.mask.live(t);
         let (mut r, mut v) = (0.0, 0.0);
         if live || self.masks == Masks::Ignore {
             (r, v) = (self.rewards.at(t), self.values.at(t));
@@ -685,104 +701,113 @@ impl<R: Column, V: Column, M: Live, P: Place> Scan<R, V, M, P> {
 fn product<const CAREFUL: bool>(c: f64, x: f64, to: f64) -> f64 {
     if CAREFUL && c == 0.0 && !x.is_finite() { to } else { c.fma(x, to) }
 }
-/// A column of a sequence that can be cut.
-trait Tail {
-    /// Takes the `len` tokens from `from` on away: a slice of a length that the compiler sees.
-    fn tail(&mut self, from: usize, len: usize) -> Self;
-}
-impl<T> Tail for &[T] {
+/// Sequences whose chains run side by side: each step of a chain waits for the one before it.
+const SIDE: usize = 4;
+/// Tokens of a tile, 255 at most.
+const TILE: usize = 64;
+type Slices<'a, V, M> = Scan<&'a [f32], V, M, Option<&'a mut [f32]>>;
+impl<V: Column, M> Slices<'_, V, M> {
+    /// What the next `n` tokens, all live, add to the chains; their values, and behind them V+.
     #[inline(always)]
-    fn tail(&mut self, from: usize, len: usize) -> Self {
-        &self[from..][..len]
-    }
-}
-impl Tail for Absent {
-    fn tail(&mut self, _: usize, _: usize) -> Self {
-        Absent
-    }
-}
-impl Tail for () {
-    fn tail(&mut self, _: usize, _: usize) {}
-}
-impl Tail for Option<&mut [f32]> {
-    #[inline(always)]
-    fn tail(&mut self, from: usize, len: usize) -> Self {
-        let (head, tail) = self.take()?.split_at_mut(from);
-        *self = Some(head);
-        Some(&mut tail[..len])
-    }
-}
-impl<R: Column + Tail, V: Column + Tail, M: Live + Tail, P: Place + Tail> Scan<R, V, M, P> {
-    #[inline(always)]
-    fn tail(&mut self, len: usize) -> Self {
-        let from = self.len - len;
-        self.len = from;
-        Scan {
-            rewards: self.rewards.tail(from, len),
-            values: self.values.tail(from, len),
-            mask: self.mask.tail(from, len),
-            advantages: self.advantages.tail(from, len),
-            returns: self.returns.tail(from, len),
-            len,
-            ..*self
+    fn form(&mut self, n: usize, deltas: &mut [f64], values: &mut [f64]) {
+        self.rewards.widen(self.len, deltas);
+        if V::PRESENT {
+            self.values.widen(self.len, &mut values[..n]);
+            values[n] = self.value;
+            for t in 0..n {
+                deltas[t] = self.gamma.fma(values[t + 1], deltas[t]) - values[t];
+            }
+            self.value = values[0];
         }
     }
-    /// All tokens that are left; whether all was finite. The state is by value, or each written token might change it.
+    /// Writes `n` tokens from what the chains of advantages and returns hold.
     #[inline(always)]
-    fn finish<const SAME: bool>(mut self) -> bool {
-        while M::MASKED && self.len >= RUN {
-            let mut x = self.tail(RUN);
-            if x.mask.all() {
-                for t in (0..RUN).rev() {
-                    x.token::<false, SAME>(t, true);
+    fn write(&mut self, n: usize, a: &[f64], g: &[f64], values: &[f64]) {
+        if let Some(m) = &mut self.advantages {
+            for (t, to) in m[self.len..][..n].iter_mut().enumerate() {
+                *to = if V::PRESENT { a[t] } else { a[t] - self.baseline } as f32;
+            }
+        }
+        if let Some(m) = &mut self.returns {
+            for (t, to) in m[self.len..][..n].iter_mut().enumerate() {
+                *to = if V::PRESENT { g[t] + values[t] } else { g[t] } as f32;
+            }
+        }
+    }
+}
+/// All tokens of up to [`SIDE`] sequences from their ends, in tiles. What a tile needs beside the chains is formed for many
+/// tokens at once; the numbers are those of [`Scan::step`]. Says of each sequence whether all was finite, and whether a token
+/// was live. `judge`: what is written must be finite too.
+#[inline(always)]
+fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M>], judge: bool) -> [[bool; 2]; SIDE] {
+    let (mut deltas, mut others, mut values) = ([[0.0; TILE]; SIDE], [[0.0; TILE]; SIDE], [[0.0; TILE + 1]; SIDE]);
+    let mut found = [[true, false]; SIDE];
+    while all.iter().any(|x| x.len > 0) {
+        // all tokens of the tile, and those of the chains; most of these
+        let (mut tokens, mut counts, mut longest) = ([0; SIDE], [0; SIDE], 0);
+        for (k, x) in all.iter_mut().enumerate() {
+            let n = x.len.min(TILE);
+            (tokens[k], x.len) = (n, x.len - n);
+            let (from, live) = (x.len, x.mask.count(x.len, n));
+            found[k][1] |= live > 0;
+            // sixteen rows run backwards, more than the processor follows by itself; lines to be written are read before
+            x.rewards.ahead(from);
+            x.values.ahead(from);
+            [&x.advantages, &x.returns].into_iter().flatten().for_each(|m| (&**m).ahead(from));
+            if live == n {
+                // a full tile has a length that the compiler sees
+                let (d, v) = (&mut deltas[k], &mut values[k]);
+                if n == TILE {
+                    x.form(TILE, d, v)
+                } else {
+                    x.form(n, &mut d[TILE - n..], &mut v[TILE - n..])
+                }
+                counts[k] = n;
+                longest = n.max(longest);
+            } else if live == 0 && x.masks == Masks::Carry {
+                for m in [&mut x.advantages, &mut x.returns].into_iter().flatten() {
+                    m[from..][..n].fill(0.0);
                 }
             } else {
-                for t in (0..RUN).rev() {
-                    x.step::<false, SAME>(t);
+                (from..from + n).rev().for_each(|t| x.step::<false, SAME>(t));
+            }
+        }
+        if !SAME {
+            others = deltas;
+        }
+        let (mut decays, mut carries) = ([[0.0; SIDE]; 2], [[0.0; SIDE]; 2]);
+        for (k, x) in all.iter().enumerate() {
+            for chain in 0..2 {
+                (decays[chain][k], carries[chain][k]) = (x.decay[chain], x.carry[chain]);
+            }
+        }
+        for t in (TILE - longest..TILE).rev() {
+            for k in 0..SIDE {
+                carries[0][k] = decays[0][k].fma(carries[0][k], deltas[k][t]);
+                deltas[k][t] = carries[0][k];
+                if !SAME {
+                    carries[1][k] = decays[1][k].fma(carries[1][k], others[k][t]);
+                    others[k][t] = carries[1][k];
                 }
             }
-            (self.value, self.carry) = (x.value, x.carry);
         }
-        let len = self.len;
-        let mut x = self.tail(len);
-        for t in (0..len).rev() {
-            x.step::<false, SAME>(t);
+        for (k, x) in all.iter_mut().enumerate().filter(|(k, _)| counts[*k] > 0) {
+            let (n, a, v) = (counts[k], &deltas[k], &values[k]);
+            let g = if SAME { a } else { &others[k] };
+            x.carry = [a[TILE - n], g[TILE - n]];
+            if n == TILE { x.write(TILE, a, g, v) } else { x.write(n, &a[TILE - n..], &g[TILE - n..], &v[TILE - n..]) }
         }
-        x.carry[0].is_finite() && x.carry[1].is_finite()
-    }
-}
-/// Two sequences side by side, from their ends. Only returns gain by it, whose one chain waits for itself; with values there is
-/// enough to do, and more columns compete for the same sets of the cache where rows are a power of two apart.
-#[inline(always)]
-fn both<R, M, P>(mut a: Scan<R, Absent, M, P>, mut b: Scan<R, Absent, M, P>) -> [bool; 2]
-where
-    R: Column + Tail,
-    M: Live + Tail,
-    P: Place + Tail,
-{
-    while M::MASKED && a.len >= RUN && b.len >= RUN {
-        let (mut x, mut y) = (a.tail(RUN), b.tail(RUN));
-        if x.mask.all() && y.mask.all() {
-            for t in (0..RUN).rev() {
-                x.token::<false, true>(t, true);
-                y.token::<false, true>(t, true);
-            }
-        } else {
-            for t in (0..RUN).rev() {
-                x.step::<false, true>(t);
-                y.step::<false, true>(t);
+        if judge {
+            for (k, x) in all.iter().enumerate() {
+                let written = [&x.advantages, &x.returns].into_iter().flatten();
+                written.for_each(|m| found[k][0] &= finite(&m[x.len..][..tokens[k]]));
             }
         }
-        (a.carry, b.carry) = (x.carry, y.carry);
     }
-    let len = a.len.min(b.len);
-    let (mut x, mut y) = (a.tail(len), b.tail(len));
-    for t in (0..len).rev() {
-        x.step::<false, true>(t);
-        y.step::<false, true>(t);
+    for (x, found) in all.iter().zip(&mut found) {
+        found[0] &= x.carry[0].is_finite() && x.carry[1].is_finite();
     }
-    (a.carry, b.carry) = (x.carry, y.carry);
-    [a.finish::<true>(), b.finish::<true>()]
+    found
 }
 
 /// Outputs of one sequence, and where it lies.
@@ -839,45 +864,39 @@ fn bytes<'a>(m: &Mask<'a>, range: &Range<usize>) -> Option<&'a [u8]> {
         _ => None,
     }
 }
-fn of_slices<'m, V: Column, M>(
-    x: &Gae<'_>,
-    rewards: &Floats<'m>,
-    s: &'m mut Sequence<'_>,
-    columns: &impl Fn(&Range<usize>) -> (V, M),
-) -> Scan<&'m [f32], V, M, Option<&'m mut [f32]>> {
-    let ((v, m), r) = (columns(&s.range), slice(rewards, &s.range).expect("slices"));
-    let (at, len) = (s.range.start, s.range.len());
-    let out = (flat(&mut s.advantages, at, len).expect("slices"), flat(&mut s.returns, at, len).expect("slices"));
-    start(x, (s.b, s.range.clone()), (r, v, m), out)
-}
-/// A sequence whose tensors are slices of f32; whether it stayed finite.
-fn one<V: Column + Tail, M: Live + Tail>(isa: Isa, x: Scan<&[f32], V, M, Option<&mut [f32]>>) -> bool {
-    // the lanes' instruction sets have fused multiply-adds
-    if x.decay[0] == x.decay[1] {
-        on_isa!(isa, s => x.finish::<true>(), x.finish::<true>())
-    } else {
-        on_isa!(isa, s => x.finish::<false>(), x.finish::<false>())
-    }
-}
-/// One or two sequences without values.
-fn returns<M: Live + Tail>(
+/// Up to [`SIDE`] sequences whose tensors are slices of f32; of each what [`side_by_side`] says.
+fn of_slices<'m, V: Column, M: Live>(
     isa: Isa,
     x: &Gae<'_>,
-    rewards: &Floats<'_>,
-    group: &mut [Sequence<'_>],
-    columns: impl Fn(&Range<usize>) -> (Absent, M),
-) -> [bool; 2] {
-    match group {
-        [a, b] => {
-            let (a, b) = (of_slices(x, rewards, a, &columns), of_slices(x, rewards, b, &columns));
-            on_isa!(isa, s => both(a, b), both(a, b))
+    rewards: &Floats<'m>,
+    group: &'m mut [Sequence<'_>],
+    judge: bool,
+    columns: impl Fn(&Range<usize>) -> (V, M),
+) -> [[bool; 2]; SIDE] {
+    let scan = |s: &'m mut Sequence<'_>| {
+        let ((v, m), r) = (columns(&s.range), slice(rewards, &s.range).expect("slices"));
+        let (at, len) = (s.range.start, s.range.len());
+        let out = (flat(&mut s.advantages, at, len).expect("slices"), flat(&mut s.returns, at, len).expect("slices"));
+        start(x, (s.b, s.range.clone()), (r, v, m), out)
+    };
+    // the lanes' instruction sets have fused multiply-adds
+    let run = |all: &mut [Slices<'m, V, M>]| {
+        if all.iter().all(|x| x.decay[0] == x.decay[1]) {
+            on_isa!(isa, s => side_by_side::<_, _, true>(all, judge), side_by_side::<_, _, true>(all, judge))
+        } else {
+            on_isa!(isa, s => side_by_side::<_, _, false>(all, judge), side_by_side::<_, _, false>(all, judge))
         }
-        [a] => [one(isa, of_slices(x, rewards, a, &columns)), true],
-        _ => [true; 2],
+    };
+    match group {
+        [a, b, c, d] => run(&mut [scan(a), scan(b), scan(c), scan(d)]),
+        [a, b, c] => run(&mut [scan(a), scan(b), scan(c)]),
+        [a, b] => run(&mut [scan(a), scan(b)]),
+        [a] => run(&mut [scan(a)]),
+        _ => [[false; 2]; SIDE],
     }
 }
-/// One or two sequences; the status of each.
-fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Sequence<'_>], judge: bool) -> [u32; 2] {
+/// Up to [`SIDE`] sequences; the status of each.
+fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Sequence<'_>], judge: bool) -> [u32; SIDE] {
     let slices = group.iter_mut().all(|s| {
         let (at, len) = (s.range.start, s.range.len());
         slice(rewards, &s.range).is_some()
@@ -886,34 +905,20 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
             && flat(&mut s.advantages, at, len).is_some()
             && flat(&mut s.returns, at, len).is_some()
     });
-    let mut clean = [false; 2];
+    let mut found = [[false; 2]; SIDE];
     if slices {
         let read = |m: &Floats<'a>, r: &Range<usize>| slice(m, r).expect("slices");
         let live = |m: &Mask<'a>, r: &Range<usize>| bytes(m, r).expect("slices");
-        match (x.values, x.mask) {
-            (None, None) => clean = returns(isa, x, rewards, group, |_| (Absent, ())),
-            (None, Some(m)) => clean = returns(isa, x, rewards, group, |r| (Absent, live(&m, r))),
-            (Some(v), None) => {
-                for (s, clean) in group.iter_mut().zip(&mut clean) {
-                    *clean = one(isa, of_slices(x, rewards, s, &|r| (read(&v, r), ())));
-                }
-            }
-            (Some(v), Some(m)) => {
-                for (s, clean) in group.iter_mut().zip(&mut clean) {
-                    *clean = one(isa, of_slices(x, rewards, s, &|r| (read(&v, r), live(&m, r))));
-                }
-            }
-        }
+        found = match (x.values, x.mask) {
+            (None, None) => of_slices(isa, x, rewards, group, judge, |_| (Absent, ())),
+            (None, Some(m)) => of_slices(isa, x, rewards, group, judge, |r| (Absent, live(&m, r))),
+            (Some(v), None) => of_slices(isa, x, rewards, group, judge, |r| (read(&v, r), ())),
+            (Some(v), Some(m)) => of_slices(isa, x, rewards, group, judge, |r| (read(&v, r), live(&m, r))),
+        };
     }
-    let mut status = [0; 2];
-    for ((s, mut clean), status) in group.iter_mut().zip(clean).zip(&mut status) {
-        let (at, len) = (s.range.start, s.range.len());
-        if judge && clean {
-            // a number of f64 may be none of f32
-            for m in [&mut s.advantages, &mut s.returns] {
-                clean &= flat(m, at, len).flatten().is_none_or(|m| on_isa!(isa, s => finite(m), finite(m)));
-            }
-        }
+    let mut status = [0; SIDE];
+    for ((s, [clean, any]), status) in group.iter_mut().zip(found).zip(&mut status) {
+        let at = s.range.start;
         if !clean {
             let (r, m) = (Any { m: *rewards, start: at }, AnyMask { m: x.mask, start: at });
             let (s, out) = ((s.b, s.range.clone()), (&mut s.advantages, &mut s.returns));
@@ -922,7 +927,7 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
                 None => careful(start(x, s, (r, Absent, m), out)),
             };
         }
-        if judge && !s.range.clone().any(|i| live(&x.mask, i)) {
+        if judge && !any && !s.range.clone().any(|i| live(&x.mask, i)) {
             *status |= row::EMPTY;
         }
     }
@@ -957,8 +962,8 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
         let mut rest = tokens.out;
         let mut next = 0;
         while next < rows {
-            let many = (rows - next).min(2);
-            let mut group = [0, 1].map(|k| {
+            let many = (rows - next).min(SIDE);
+            let mut group = [0, 1, 2, 3].map(|k| {
                 let b = first + next + k.min(many - 1);
                 let range = if k < many { segments.range(b) } else { 0..0 };
                 let (own, others) = core::mem::take(&mut rest).split(range.len());

@@ -246,12 +246,17 @@ pub fn cov_select(x: &CovSelect<'_>, mut out: CovSelectOut<'_>, scratch: &mut [u
             (CovForm::Clip, Some(old)) => {
                 let ratio = l - old.get(i);
                 let clipped = (a > 0.0 && ratio > high) || (a < 0.0 && ratio < low);
-                if clipped || !(cov_low < cov && cov < cov_high) {
+                let noise = x.noise.map(|m| m.get(i));
+                if clipped || !(cov_low < cov && cov < cov_high) || noise.is_some_and(f64::is_nan) {
                     return;
                 }
-                CovSelect::key(x.seed, x.first_token.wrapping_add(i as u64))
+                match noise {
+                    Some(noise) => !descending(noise + 0.0),
+                    None => CovSelect::key(x.seed, x.first_token.wrapping_add(i as u64)),
+                }
             }
-            _ => descending(cov),
+            // + 0: both zeros are one number, and of equal ones the first goes first
+            _ => descending(cov + 0.0),
         };
         found[candidates] = [key, i as u64];
         candidates += 1;

@@ -733,12 +733,12 @@ fn sums(call: &Call<'_>, tile: &mut Tile, kl: bool, acc: &mut Acc) -> bool {
     }
     if call.stages.weighs {
         for t in 0..tile.n {
-            acc.weighted[t % W] += times(tile.value[t] as f64, tile.weight[t]);
+            acc.weighted[t % W] += weighed(tile.value[t] as f64, tile.weight[t]);
         }
     }
     if kl && call.stages.kl_weighs {
         for t in 0..tile.n {
-            acc.kl_weighted[t % W] += times(tile.kl[t] as f64, tile.importance[t]);
+            acc.kl_weighted[t % W] += weighed(tile.kl[t] as f64, tile.importance[t]);
         }
     }
     spoiled == [0.0; W]
@@ -790,10 +790,15 @@ fn figures(call: &Call<'_>, tile: &mut Tile, bounds: &Option<[f32; 4]>, acc: &mu
 fn times(x: f64, factor: f64) -> f64 {
     if x == 0.0 { x } else { x * factor }
 }
+/// `x * weight`; what has the weight 0 is selected away, whatever it is.
+#[inline(always)]
+fn weighed(x: f64, weight: f64) -> f64 {
+    if weight == 0.0 && !x.is_finite() { 0.0 } else { times(x, weight) }
+}
 /// The gradient of a token before the factor; `kl_coef`: that of the KL term, if it is there.
 #[inline(always)]
 fn unscaled(call: &Call<'_>, tile: &Tile, t: usize, kl_coef: Option<f64>, shared: f64) -> f64 {
-    let g = if call.stages.weighs { times(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
+    let g = if call.stages.weighs { weighed(tile.grad[t] as f64, tile.weight[t]) } else { tile.grad[t] as f64 };
     let k = match kl_coef {
         Some(coef) => coef * kl_grad(call, tile, t, shared),
         None if tile.live[t] => shared,
@@ -842,7 +847,7 @@ fn scale_grad(call: &Call<'_>, tile: &mut Tile, start: usize, kl: bool, shared: 
 #[inline(always)]
 fn kl_grad(call: &Call<'_>, tile: &Tile, t: usize, shared: f64) -> f64 {
     let k = tile.kl_grad[t] as f64;
-    let k = if call.stages.kl_weighs { times(k, tile.importance[t]) } else { k };
+    let k = if call.stages.kl_weighs { weighed(k, tile.importance[t]) } else { k };
     if tile.live[t] { k + shared } else { k }
 }
 /// Bits of token `i` of the tile that starts at `start`, a live one of sequence `b`. `own`: where its written gradient is
@@ -1155,9 +1160,9 @@ fn shared_ratio(call: &Call<'_>, b: usize, tile: &mut Tile, mut kl: Kl<'_>) -> [
             let v = tile.kl_shared[t] as f64;
             sum[t % W] += match own {
                 true if !tile.on[t] => 0.0,
-                true if call.stages.weighs => times(v, tile.weight[t]),
+                true if call.stages.weighs => weighed(v, tile.weight[t]),
                 false if !tile.kl_on[t] => 0.0,
-                false if call.stages.kl_weighs => times(v, tile.importance[t]),
+                false if call.stages.kl_weighs => weighed(v, tile.importance[t]),
                 _ => v,
             };
         }
@@ -1275,7 +1280,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                     for t in 0..n {
                         let k = if kl && coef != 0.0 { coef * kl_grad(call, &tile, t, shared) } else { 0.0 };
                         let g = match entry.each() {
-                            true if call.stages.weighs => times(tile.own[t][1], tile.weight[t]),
+                            true if call.stages.weighs => weighed(tile.own[t][1], tile.weight[t]),
                             true => tile.own[t][1],
                             // a masked token is not read, a chain of 0 is 0
                             false if !tile.live[t] || chain == 0.0 => chain,
@@ -1442,7 +1447,7 @@ fn each(
             tile.own[t] = [y.value, y.slope];
             plain &= y.value.is_finite() && y.slope.is_finite();
             acc.own[0] += y.value;
-            acc.own[1] += if call.stages.weighs { times(y.value, tile.weight[t]) } else { y.value };
+            acc.own[1] += if call.stages.weighs { weighed(y.value, tile.weight[t]) } else { y.value };
         }
     }
     plain

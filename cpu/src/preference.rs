@@ -275,7 +275,7 @@ struct PairCall<'a> {
 impl PairVisitor for PairCall<'_> {
     type Out = Result<()>;
     fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Result<()> {
-        let p = catalog::resolve::<E, N>(self.term.params)?;
+        let p = catalog::resolve_variant::<E, N>(self.term.variant, self.term.params)?;
         if !self.term.map.is_identity() {
             map_scores(&mut self);
         }
@@ -432,7 +432,7 @@ fn map_one<R: Real>(map: ScoreMap, a: R, b: R, shares: Option<[R; 2]>) -> Mapped
 /// The partial of the first term's learned parameter, summed over its items.
 struct LearnedCall<'a> {
     feed: Feed<'a>,
-    params: &'a [f64],
+    term: &'a Term<'a>,
     now: &'a [u32],
     /// Factor of an item.
     factor: &'a dyn Fn(usize) -> f64,
@@ -441,8 +441,9 @@ struct LearnedCall<'a> {
 impl PairVisitor for LearnedCall<'_> {
     type Out = Result<()>;
     fn visit<E: PairLoss<N>, const N: usize>(self) -> Result<()> {
-        let Some(k) = <E::Base as PairLoss<N>>::LEARNED else { return Ok(()) };
-        let (mut p, mut block, mut sum) = (catalog::resolve::<E, N>(self.params)?, Block::default(), 0.0);
+        let Some(k) = E::Base::learns(self.term.variant) else { return Ok(()) };
+        let mut p = catalog::resolve_variant::<E, N>(self.term.variant, self.term.params)?;
+        let (mut block, mut sum) = (Block::default(), 0.0);
         let (about, skip) = (&const { E::ABOUT }, self.feed.problem.options().skip_flagged);
         let betas = self.feed.betas(about);
         for at in (0..self.now.len()).step_by(W) {
@@ -756,6 +757,19 @@ fn write(place: &mut Option<FloatsMut<'_>>, i: usize, x: f64, status: &mut u32) 
         m.set(i, x);
     }
 }
+/// [`write`] for every item: at once where the place is f64 without gaps and all is finite.
+fn write_all(place: &mut Option<FloatsMut<'_>>, value: impl Fn(usize) -> f64, status: &mut [u32]) {
+    if let Some(FloatsMut::F64(m)) = place
+        && (m.layout().outer, m.layout().inner_stride) == (1, 1)
+    {
+        let to = &mut m.data_mut()[..status.len()];
+        to.iter_mut().enumerate().for_each(|(i, to)| *to = value(i));
+        if finite([to]) {
+            return;
+        }
+    }
+    (0..status.len()).for_each(|i| write(place, i, value(i), &mut status[i]));
+}
 /// `x * factor`, and x itself where it is 0, whatever the factor is.
 #[inline(always)]
 fn times(x: f64, factor: f64) -> f64 {
@@ -801,6 +815,119 @@ fn stage(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, term: &T
     });
 }
 
+/// One term over plain pairs, of which loss and gradient are wanted and nothing else: one pass, without the arrays of
+/// [`run`].
+struct SwiftCall<'a> {
+    context: &'a Context,
+    term: &'a Term<'a>,
+    /// Chosen and rejected.
+    scores: [&'a [f64]; 2],
+    reference: Option<[&'a [f64]; 2]>,
+    /// Factor of the partials.
+    factor: f64,
+    grad: Option<[&'a mut [f64]; 2]>,
+}
+impl PairVisitor for SwiftCall<'_> {
+    type Out = Option<f64>;
+    fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Option<f64> {
+        let p = catalog::resolve_variant::<E, N>(self.term.variant, self.term.params).ok()?;
+        on_isa!(self.context.isa(), s => swift_lanes::<_, E::Base, N>(s, &p, &mut self), None)
+    }
+}
+/// The sum of the values; `None` where something is not finite.
+#[inline(always)]
+fn swift_lanes<S: Simd, E: PairLoss<N>, const N: usize>(s: S, p: &[f64; N], call: &mut SwiftCall<'_>) -> Option<f64> {
+    let zero = L64::splat(s, 0.0);
+    let (q, factor) = (lits(zero, p), L64::splat(s, call.factor));
+    // x - x is 0 for a finite x and NaN for any other
+    let (mut sum, mut odd, mut rest) = (zero, zero, [0.0; W]);
+    let n = call.scores[0].len();
+    for at in (0..n).step_by(W) {
+        let (mut a, mut b) = (L64::load(s, call.scores[0], at, 0.0), L64::load(s, call.scores[1], at, 0.0));
+        if let Some([chosen, rejected]) = call.reference {
+            (a, b) = (a - L64::load(s, chosen, at, 0.0), b - L64::load(s, rejected, at, 0.0));
+        }
+        let chosen = Side { logp: a, ref_logp: zero, len: zero, kl: zero, margin: zero };
+        let (rejected, anchor) = (Side { logp: b, ..chosen }, Anchor { logp: zero, ref_logp: zero });
+        let y = E::eval(Pair { chosen, rejected, anchor, shift: zero }, q);
+        let (ga, gb) = (zero + factor * y.chosen.logp, zero + factor * y.rejected.logp);
+        if at + W <= n {
+            sum = sum + y.value;
+        } else {
+            y.value.store(&mut rest, 0);
+        }
+        odd = odd + (((a - a) + (b - b)) + ((y.value - y.value) + ((ga - ga) + (gb - gb))));
+        if let Some([chosen, rejected]) = &mut call.grad {
+            ga.store(chosen, at);
+            gb.store(rejected, at);
+        }
+    }
+    let (mut total, mut any) = (Sum::default(), [0.0; W]);
+    sum.store(&mut total.0, 0);
+    odd.store(&mut any, 0);
+    rest[..n % W].iter().enumerate().for_each(|(j, x)| total.0[j] += x);
+    (any == [0.0; W]).then(|| total.total())
+}
+/// The loss, with the gradient in its place, of a call that one pass can do, with the bits of [`run`]. `None`: it cannot; the
+/// place may have been written then.
+fn swift(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, out: &mut Outputs<'_>) -> Option<f64> {
+    let ([term], Items::Stacked, options) = (problem.terms(), problem.items(), problem.options()) else { return None };
+    let (about, n, groups) = (term.about(), problem.count(), &inputs.groups);
+    let own = slot::LENGTH | slot::KL | slot::ANCHOR;
+    let given = groups.item_mask.is_some()
+        || groups.item_weight.is_some()
+        || groups.item_beta.is_some()
+        || groups.margin_chosen.is_some()
+        || groups.margin_rejected.is_some()
+        || groups.shift.is_some();
+    let wanted = out.losses.is_some()
+        || out.reward_chosen.is_some()
+        || out.reward_rejected.is_some()
+        || out.grad_kl.is_some()
+        || out.grad_margin.is_some()
+        || out.grad_margin_chosen.is_some()
+        || out.grad_margin_rejected.is_some()
+        || out.grad_params.is_some()
+        || out.aux.is_some()
+        || out.statistics.is_some()
+        || out.status.is_some()
+        || out.counters.is_some();
+    let reduced = term.reduction != Reduction::None && !options.skip_flagged && !options.accumulate;
+    let split = context.threads() > 1 && n > GRAIN;
+    if given || wanted || !reduced || split || n == 0 || about.inputs & own != 0 || about.margins != [0.0; 2] {
+        return None;
+    }
+    if problem.divides(term) || !term.map.is_identity() || inputs.sequence_status.is_some() {
+        return None;
+    }
+    let divisor = match term.reduction {
+        _ if term.normaliser != 0.0 => term.normaliser,
+        Reduction::Sum => 1.0,
+        // all weights are 1
+        _ => n as f64,
+    };
+    let scale = term.weight / divisor;
+    let factor = scale * inputs.grad_scale * inputs.grad_output.map_or(1.0, |g| g.get(0));
+    if scale == 0.0 || factor == 0.0 || !factor.is_finite() {
+        return None;
+    }
+    let reference = match &inputs.ref_scores {
+        Some(r) if about.reads(slot::REF) => Some(dense(r)?.split_at(n).into()),
+        _ => None,
+    };
+    let scores = dense(&inputs.scores)?.split_at(n).into();
+    let grad = match &mut out.grad_scores {
+        Some(FloatsMut::F64(m)) if (m.layout().outer, m.layout().inner_stride) == (1, 1) => {
+            let (chosen, rejected) = m.data_mut()[..2 * n].split_at_mut(n);
+            Some([chosen, rejected])
+        }
+        Some(_) => return None,
+        None => None,
+    };
+    let sum = with_pair(term.id, SwiftCall { context, term, scores, reference, factor, grad })??;
+    Some(term.weight * (sum / divisor))
+}
+
 /// [`forward`] without its checks, for forms that have made them.
 pub(crate) fn run(
     context: &Context,
@@ -809,6 +936,12 @@ pub(crate) fn run(
     mut out: Outputs<'_>,
     scratch: &mut [u8],
 ) -> Result<()> {
+    if let Some(loss) = swift(context, problem, inputs, &mut out) {
+        if let Some(m) = &mut out.loss {
+            m.set(0, loss);
+        }
+        return Ok(());
+    }
     let (s, n, items) = (problem.sequences(), problem.count(), *problem.items());
     let kind = items.kind();
     let members = if kind == Kind::List { problem.rewards() } else { n };
@@ -905,7 +1038,7 @@ pub(crate) fn run(
             seen |= now;
         }
         if k == 0 {
-            first_outputs(&feed, term, &partials, &mut out, status, &mut statistics);
+            first_outputs(&feed, term, &partials, plain, &mut out, status, &mut statistics);
         }
         if let (0, Some(to)) = (k, &mut out.grad_params) {
             (0..to.rows()).for_each(|k| to.set(k, 0.0));
@@ -915,7 +1048,7 @@ pub(crate) fn run(
                 scale * inputs.grad_scale * upstream * feed.weight(i)
             };
             let (now, mut to) = (&*partials.now, to.reborrow());
-            let call = LearnedCall { feed, params: term.params, now, factor: &factor, to: &mut to };
+            let call = LearnedCall { feed, term, now, factor: &factor, to: &mut to };
             let found = if kind == Kind::Pair { with_pair(term.id, call) } else { None };
             debug_assert!(found.is_none_or(|r| r.is_ok()), "checked by Problem::new");
         }
@@ -925,9 +1058,10 @@ pub(crate) fn run(
         }
     }
     let mut beyond = !loss.is_finite() && seen & (EXPLAINED | row::OVERFLOW) == 0;
+    let accumulate = problem.options().accumulate;
     if let Some(m) = &mut out.loss {
         beyond |= overflow(loss, m) != 0;
-        m.set(0, loss);
+        if accumulate { m.add(0, loss) } else { m.set(0, loss) }
     }
     grad_flags(problem, inputs, [(&*grad, &out.grad_scores), (&*grad_kl, &out.grad_kl)], x, status);
     for m in out_margin.iter().chain(of_sides.iter().flat_map(|(m, _)| m)) {
@@ -936,10 +1070,10 @@ pub(crate) fn run(
             status[i] |= if own { row::OVERFLOW } else { overflow(g, m) };
         }
     }
-    narrow(grad, &mut out.grad_scores);
+    narrow(grad, &mut out.grad_scores, accumulate);
     match &mut out.grad_kl {
-        Some(m) if !kls => (0..s).for_each(|i| m.set(i, 0.0)),
-        m => narrow(grad_kl, m),
+        Some(m) if !kls && !accumulate => (0..s).for_each(|i| m.set(i, 0.0)),
+        m => narrow(grad_kl, m, accumulate),
     }
     for (m, sign) in &mut of_sides {
         let Some(m) = m else { continue };
@@ -950,7 +1084,7 @@ pub(crate) fn run(
     }
     match &mut out_margin {
         Some(m) if !margins => (0..n).for_each(|i| m.set(i, 0.0)),
-        m => narrow(grad_margin, m),
+        m => narrow(grad_margin, m, false),
     }
     if let Some(to) = out.statistics {
         *to = statistics;
@@ -1004,8 +1138,9 @@ fn grad_flags(
         }
     }
 }
-fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>) {
+fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>, accumulate: bool) {
     match to {
+        Some(m) if accumulate => from.iter().enumerate().for_each(|(i, &x)| m.add(i, x)),
         Some(FloatsMut::F64(m)) if m.layout().outer == 1 && m.layout().inner_stride == 1 => {
             m.data_mut()[..from.len()].copy_from_slice(from);
         }
@@ -1045,6 +1180,7 @@ fn first_outputs(
     feed: &Feed<'_>,
     term: &Term<'_>,
     partials: &Partials<'_>,
+    plain: bool,
     out: &mut Outputs<'_>,
     status: &mut [u32],
     statistics: &mut [f64; stat::COUNT],
@@ -1056,11 +1192,32 @@ fn first_outputs(
     let (problem, inputs, n) = (feed.problem, feed.inputs, partials.value.len());
     let info = catalog::info(term.id).expect("checked by Problem::new");
     let named = info.params.first().is_some_and(|p| p.name.starts_with("beta"));
-    let params = info.params_from(term.params).unwrap_or_default();
+    let params = info.params_from(term.variant, term.params).unwrap_or_default();
     let own = if named { params[0] } else { 1.0 };
     let (reads_kl, reads_beta) = (info.about.reads(slot::KL), named && info.about.reads(slot::BETA));
     let skip = problem.options().skip_flagged;
     let (mut sums, mut correct) = ([Sum::default(); 2], 0);
+    let betas = reads_beta && inputs.groups.item_beta.is_some();
+    if plain && !betas && !reads_kl && info.about.reward == Reward::Scaled && out.aux.is_none() {
+        // what the loop below does, without its questions
+        let reward = |i: usize, side: usize| {
+            let (chosen, rejected) = problem.items().pair(i, problem.sequences());
+            own * (feed.x[if side == 0 { chosen } else { rejected }] + 0.0)
+        };
+        write_all(&mut out.losses, |i| partials.value[i], status);
+        write_all(&mut out.reward_chosen, |i| reward(i, 0), status);
+        write_all(&mut out.reward_rejected, |i| reward(i, 1), status);
+        for i in 0..n {
+            let (c, r) = (reward(i, 0), reward(i, 1));
+            sums[0].add(i, c);
+            sums[1].add(i, r);
+            correct += (c > r) as usize;
+        }
+        statistics[stat::REWARD_CHOSEN_SUM] = sums[0].total();
+        statistics[stat::REWARD_REJECTED_SUM] = sums[1].total();
+        statistics[stat::CORRECT] = correct as f64;
+        return;
+    }
     for i in 0..n {
         let status = &mut status[i];
         write(&mut out.losses, i, partials.value[i], status);

@@ -738,3 +738,22 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_reward_tokens(const 
     truing_put_real(a.out_kl, b, range.wrong ? TRUING_NAN : sum);
     truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : status);
 }
+
+// Advantages under a multiplier exp(z): sigma(-z) reward - sigma(z) cost, and the multiplier's gradient. The arguments are those of
+// the rewards: `old` are advantages of rewards, `reference` those of costs, `rewards` is z, `offsets` the mean cost.
+extern "C" __global__ __launch_bounds__(256) void truing_reward_lagrangian(const __grid_constant__ truing_reward_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    // one that is NaN, which the host could not refuse, goes through
+    const double z = truing_double_at(a.rewards, 0), reward = truing_sigmoid(-z), cost = truing_sigmoid(z);
+    if (i == 0 && a.out_kl.data) {
+        const double gap = truing_double_at(a.offsets, 0) - a.coef, multiplier = truing_exp(z);
+        truing_put_real(a.out_kl, 0, multiplier == 0.0 || gap == 0.0 ? 0.0 : -gap * multiplier);
+    }
+    if (i >= a.tokens) return;
+    double y = 0.0;
+    if (truing_live(a.mask, i))
+        y = (reward == 0.0 ? 0.0 : reward * truing_double_at(a.old, i)) - (cost == 0.0 ? 0.0 : cost * truing_double_at(a.reference, i));
+    truing_put_real(a.out_rewards, i, y);
+}

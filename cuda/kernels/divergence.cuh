@@ -64,6 +64,8 @@ struct truing_divergence_args {
     void *blocks;  // words of truing_joint or of truing_added [rows, parts]
     void *states;  // truing_divergence_row [rows]
     void *columns; // truing_divergence_columns [rows]
+    double *losses;      // [rows]: the values in f64; NULL: nobody adds them up
+    const double *given; // beside grad_values: gradients of the values, one a row (`each`) or one for all; NULL: none
     truing_i64 rows, ignore_index;
     double form[2], hard_weight, soft_weight, grad_scale;
     float p[2];              // of truing_pair
@@ -74,7 +76,8 @@ struct truing_divergence_args {
     truing_u32 step;             // what has been summed up: records, values, moments
     truing_u32 infinite;         // 1: the value is where b alone is dead, 2: where a alone is, 4: always by its definition
     truing_u32 zero, renyi, dft, squared;
-    truing_u32 reserved;
+    truing_u32 each;
+    truing_u32 total; // columns of the student's whole vocabulary
 };
 // A row between passes.
 struct alignas(16) truing_divergence_row {
@@ -1118,6 +1121,7 @@ TRUING_FN void truing_without(const truing_divergence_args &a, truing_i64 row, f
         truing_put(a.out_logprob[i], row, x);
     }
     truing_put(a.out_status, row, flags);
+    if (a.losses) a.losses[row] = (double)x;
     if (!a.out_stats.data) return;
     float *s = truing_row<float>(a.out_stats, row);
 #pragma unroll
@@ -1153,6 +1157,7 @@ TRUING_FN void truing_conclude(const truing_divergence_args &a, truing_i64 row, 
     }
     truing_put(a.out_values, row, (float)value);
     truing_put(a.out_status, row, flags);
+    if (a.losses) a.losses[row] = value;
     if (a.out_stats.data) {
         const float all[TRUING_DIVERGENCE_STATS] = {
             s.k.m[0], s.k.m[1], s.r[0], s.r[1], truing_from(s.column[0]), truing_from(s.column[1]), s.k.gamma, s.k.mean[0],
@@ -1225,7 +1230,7 @@ template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence
         return;
     }
     // the host could not look: the row says so itself, and nothing is read there
-    const bool outside = (kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.side[a.student].vocab)) ||
+    const bool outside = (kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.total)) ||
                          (a.weight.data && !(*truing_row<const float>(a.weight, row) >= 0.0f && *truing_row<const float>(a.weight, row) < TRUING_INFF));
     truing_u32 flags = 0;
 #pragma unroll
@@ -1307,12 +1312,12 @@ template <class F> TRUING_FN void truing_divergence_constants(const truing_diver
     const float value = s[14], logprob = s[13];
     // x_0 is log sum a^alpha b^(1 - alpha): without a common column the gradient is 0
     if (value == TRUING_INFF || s[9] == -TRUING_INFF || (flags & (TRUING_ROW_IGNORED | TRUING_ROW_DEGENERATE))) return;
-    if (value != value || (kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.side[a.student].vocab))) {
+    if (value != value || (kind == TRUING_COLUMN && (target < 0 || target >= (truing_i64)a.total))) {
         c.all = TRUING_NANF;
         return;
     }
     const truing_factors f = truing_factors_of(a, row);
-    const double g = truing_given(a, a.grad_values, row), factor = g * f.soft;
+    const double g = truing_given(a, a.grad_values, row) + (a.given ? a.given[a.each ? row : 0] : 0.0), factor = g * f.soft;
     const double hard = truing_given(a, a.grad_logprob, row) - g * f.weight * truing_hard(a, (double)logprob);
     if (hard != 0.0 && (flags & TRUING_ROW_TARGET_NEG_INF)) return;
     c.fill = 0;

@@ -9,6 +9,7 @@
 // 4. truing_extra_rows: a warp merges the records of a row; figures, loss, the constants of the gradient.
 // 5. truing_extra_total: one block of threads adds up what all rows have together.
 // 6. truing_extra_grad: gradients that need more than those constants; truing_logprob_grad writes the others.
+// 7. truing_extra_bias: a lane adds up a column of the gradient over the rows.
 #include "logits.cuh"
 #include "segments.cuh"
 
@@ -22,7 +23,7 @@ enum { TRUING_REDUCE_SUM, TRUING_REDUCE_MEAN, TRUING_REDUCE_WEIGHTED_MEAN };
 struct truing_extra_args {
     truing_view logits, grad, target, mask, offsets, bias, temperature, stats;
     truing_view class_weight, external, extra_ids, bitmask, ids, id_offsets;
-    truing_view grad_logprob, grad_lse, grad_entropy, grad_extra, back_ids, grad_row_loss, grad_loss;
+    truing_view grad_logprob, grad_lse, grad_entropy, grad_extra, back_ids, grad_row_loss, grad_loss, grad_bias;
     truing_view out_logprob, out_lse, out_max, out_argmax, out_entropy, out_log_sum_sq, out_mean_logit, out_is_top1;
     truing_view out_rank, out_ties, out_topk_ids, out_topk_logprobs, out_topk_entropy, out_extra, out_token_scale;
     truing_view out_row_loss, out_loss, out_stats, out_status, out_counters;
@@ -1188,3 +1189,56 @@ TRUING_EXTRA_GRAD(bf16, truing_bf16, truing_bf16)
 TRUING_EXTRA_GRAD(f16, truing_f16, truing_f16)
 TRUING_EXTRA_GRAD(bf16_f32, truing_bf16, float)
 TRUING_EXTRA_GRAD(f16_f32, truing_f16, float)
+
+// 7. The gradient of the bias.
+
+template <class T> TRUING_FN void truing_extra_bias(const truing_extra_args &a) {
+    const truing_u32 lane = threadIdx.x & 31, entry = truing_exp_table[lane % 8];
+    truing_wait();
+    const truing_i64 j = ((truing_i64)blockIdx.x * TRUING_EXTRA_WARPS + threadIdx.x / 32) * 32 + lane;
+    const bool on = j < (truing_i64)a.valid;
+    const float b = on ? truing_bias_at(a, j) : 0.0f, weight = on && a.class_weight.data ? truing_of_list(a.class_weight, a.start + j) : 1.0f;
+    const bool biased = a.bias.data != 0;
+    float total = 0.0f, part = 0.0f;
+    truing_u32 rows = 0;
+#pragma unroll 1
+    for (truing_i64 row = 0; row < a.rows; row++) {
+        truing_i64 target = 0;
+        if (truing_source(a, row, target) == TRUING_IGNORED) continue;
+        const truing_extra_columns o = ((const truing_extra_columns *)a.columns)[row];
+        const truing_transform t = truing_transform_of(a, row);
+        truing_choice c = truing_choose(a, t, row, TRUING_IGNORED, 0);
+        c.extra = o.extra == TRUING_NOWHERE ? -1 : (truing_i64)o.extra;
+        const bool plain = t.kind == TRUING_PLAIN && !biased, raw = a.support == TRUING_ALL && !a.grad_extra.data && o.tau == 0.0f;
+        const float v = on ? truing_widen(((const T *)c.z)[j]) : 0.0f, x = truing_apply(t, v, biased, b);
+        float d = x - o.m, w, p;
+        truing_exp_factors(d, entry, w, p);
+        float dz = w * p * truing_fma(o.c1, d, o.c0);
+        if (o.tau != 0.0f) dz = truing_fma(-o.tau, weight, dz);
+        if (!plain) dz = dz * truing_slope(t, biased ? v + b : v);
+        if (x == -TRUING_INFF && !(raw && plain)) dz = 0.0f;
+        if (o.target != TRUING_NOWHERE && (truing_i64)o.target == j) dz = o.target_dz;
+        const truing_ids ids = truing_ids_of(a.back_ids, row);
+#pragma unroll 1
+        for (truing_u32 k = 0; a.names && k < a.back_columns; k++) {
+            const truing_i64 id = truing_id_at(ids, k);
+            if (id >= 0 && id - a.start == j) dz = a.names[row * (a.back_columns + 1) + k + 1];
+        }
+        if (on && !truing_has(a, c, j)) dz = 0.0f;
+        if (o.fill) dz = o.m;
+        if (rows != 0 && rows % TRUING_BLOCK == 0) {
+            total = rows == TRUING_BLOCK ? part : total + part;
+            part = 0.0f;
+        }
+        rows++;
+        part = part + dz;
+    }
+    if (j < (truing_i64)a.vocab) *truing_row<float>(a.grad_bias, j) = !on ? 0.0f : rows <= TRUING_BLOCK ? part : total + part;
+}
+#define TRUING_EXTRA_BIAS(name, T)                                                                                                    \
+    extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_extra_bias_##name(const __grid_constant__ truing_extra_args a) { \
+        truing_extra_bias<T>(a);                                                                                                      \
+    }
+TRUING_EXTRA_BIAS(f32, float)
+TRUING_EXTRA_BIAS(bf16, truing_bf16)
+TRUING_EXTRA_BIAS(f16, truing_f16)

@@ -365,8 +365,8 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                     if (t.live) x = truing_log_ratio((double)t.logp, (double)(a.by_sampler ? t.sampler : t.old), detached);
                 } else if (KIND == TRUING_ESTIMATOR ? t.on : t.kl_on) {
                     x = (double)truing_estimate_of(a, t, shared_ratio).shared;
-                    if (KIND == TRUING_ESTIMATOR && a.weighs) x = truing_times(x, t.weight);
-                    if (KIND != TRUING_ESTIMATOR && a.kl_weighs) x = truing_times(x, t.importance);
+                    if (KIND == TRUING_ESTIMATOR && a.weighs) x = truing_weighed(x, t.weight);
+                    if (KIND != TRUING_ESTIMATOR && a.kl_weighs) x = truing_weighed(x, t.importance);
                 }
                 s.column[0][thread] = x;
                 __syncthreads();
@@ -473,15 +473,15 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             }
         }
         if (a.grad_logps.data && scale != 0.0) {
-            const double k = a.kl_weighs ? truing_times((double)estimate_grad, t.importance) : (double)estimate_grad;
+            const double k = a.kl_weighs ? truing_weighed((double)estimate_grad, t.importance) : (double)estimate_grad;
             const double kl_grad = t.live ? k + used : k;
             if (KIND == TRUING_SEQUENCE) {
                 double q = chain_rule;
-                if (a.each) q = a.weighs ? truing_times(own[1], t.weight) : own[1];
+                if (a.each) q = a.weighs ? truing_weighed(own[1], t.weight) : own[1];
                 else if (t.live && chain_rule != 0.0) q = chain_rule * truing_map(a, b, i, advantage).grad_logp;
                 if (t.live) written = (float)truing_times(q + (with ? a.coef * kl_grad : 0.0), scale);
             } else if (a.weighs || (with && a.kl_weighs) || used != 0.0) {
-                const double q = a.weighs ? truing_times((double)g, t.weight) : (double)g;
+                const double q = a.weighs ? truing_weighed((double)g, t.weight) : (double)g;
                 written = (float)truing_times(q + (with ? a.coef * kl_grad : t.live ? used : 0.0), scale);
             } else if (with) {
                 written = (float)truing_times((double)g + a.coef * (double)estimate_grad, scale);
@@ -497,14 +497,14 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         s.column[C_K3][thread] = k3;
         s.column[C_ENTROPY][thread] = (double)t.entropy;
         s.column[C_BONUS][thread] = t.bonus_on ? (double)t.entropy : 0.0;
-        s.column[C_WEIGHTED][thread] = truing_times((double)v, t.weight);
-        s.column[C_TERM][thread] = truing_times((double)estimate, t.importance);
+        s.column[C_WEIGHTED][thread] = truing_weighed((double)v, t.weight);
+        s.column[C_TERM][thread] = truing_weighed((double)estimate, t.importance);
         s.column[C_LEAST][thread] = low;
         s.column[C_MOST][thread] = high;
         s.column[C_IMPORTANCE][thread] = t.live ? t.importance : 0.0;
         s.column[C_IMPORTANCE_SQ][thread] = t.live ? t.importance * t.importance : 0.0;
         s.column[C_OWN][thread] = own[0];
-        s.column[C_OWN_WEIGHTED][thread] = a.weighs ? truing_times(own[0], t.weight) : own[0];
+        s.column[C_OWN_WEIGHTED][thread] = a.weighs ? truing_weighed(own[0], t.weight) : own[0];
         if (broken) s.broken[turn] = 1;
         __syncthreads();
         const bool judged = s.broken[turn] != 0;

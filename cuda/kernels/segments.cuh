@@ -36,6 +36,10 @@ TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
 // x factor, and x itself where it is 0, whatever the factor is.
 TRUING_FN double truing_times(double x, double factor) { return x == 0.0 ? x : x * factor; }
 TRUING_FN bool truing_finite(double x) { return truing_abs(x) < TRUING_INF; }
+// x weight; what has the weight 0 is selected away, whatever it is.
+TRUING_FN double truing_weighed(double x, double weight) {
+    return weight == 0.0 && !truing_finite(x) ? 0.0 : truing_times(x, weight);
+}
 // A finite number that its place does not hold.
 TRUING_FN truing_u32 truing_overflow(double x, const truing_view &v) {
     return v.dtype == TRUING_DTYPE_F32 && truing_finite(x) && !truing_finite((double)(float)x) ? TRUING_ROW_OVERFLOW : 0;

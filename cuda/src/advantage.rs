@@ -772,3 +772,74 @@ pub unsafe fn token_reward(context: &Context, stream: Stream, x: &TokenReward, o
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe { Queue::new(context, stream)?.launch(c"truing_reward_tokens", grid, THREADS, &args) }
 }
+/// See [`truing_core::advantage::LagrangianAdvantage`]; a multiplier that is NaN makes the results NaN.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct LagrangianAdvantage {
+    /// `[N]`: f32, bf16, f16 or f64, as the next.
+    pub reward_advantages: Tensor,
+    pub cost_advantages: Tensor,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    /// One number, as the next.
+    pub log_lambda: Tensor,
+    pub mean_cost: Option<Tensor>,
+    pub cost_limit: f64,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct LagrangianAdvantageOut {
+    /// `[N]`: f64 or f32.
+    pub advantages: Option<Tensor>,
+    /// One number, f64 or f32.
+    pub grad_log_lambda: Option<Tensor>,
+}
+/// Enqueues advantages under a multiplier, and the multiplier's gradient.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn lagrangian_advantage(
+    context: &Context,
+    stream: Stream,
+    x: &LagrangianAdvantage,
+    out: &LagrangianAdvantageOut,
+) -> Result<()> {
+    let n = x.reward_advantages.layout.rows();
+    inputs(&[
+        ("reward_advantages", &Some(x.reward_advantages), n, &FLOATS),
+        ("cost_advantages", &Some(x.cost_advantages), n, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+        ("log_lambda", &Some(x.log_lambda), 1, &FLOATS),
+        ("mean_cost", &x.mean_cost, 1, &FLOATS),
+    ])?;
+    if !x.cost_limit.is_finite() {
+        return Err(Error::invalid("cost_limit", Value::Float(x.cost_limit), Value::Text("a finite number")));
+    }
+    if out.grad_log_lambda.is_some() && x.mean_cost.is_none() {
+        return Err(missing("mean_cost", "one number, for the gradient of log lambda"));
+    }
+    outputs(&[("out_advantages", &out.advantages, n, &WIDE), ("grad_log_lambda_out", &out.grad_log_lambda, 1, &WIDE)])?;
+    let args = RewardArgs {
+        old: View::of(Some(x.reward_advantages)),
+        reference: View::of(Some(x.cost_advantages)),
+        rewards: View::of(Some(x.log_lambda)),
+        mask: View::of(x.mask),
+        offsets: View::of(x.mean_cost),
+        out_rewards: View::of(out.advantages),
+        out_kl: View::of(out.grad_log_lambda),
+        out_status: View::NONE,
+        tokens: n as i64,
+        sequences: 0,
+        width: 0,
+        coef: x.cost_limit,
+        clamp: 0.0,
+        low: 0.0,
+        high: 0.0,
+        estimator: 0,
+        by_sequence: 0,
+    };
+    let grid = cover("reward_advantages", n.max(1), WRITERS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_reward_lagrangian", grid, WRITERS, &args) }
+}

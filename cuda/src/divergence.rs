@@ -3,12 +3,11 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a target outside the student's vocabulary and a row
 //! weight that is not finite and >= 0 make their row NaN, flagged `OUT_OF_RANGE`; temperatures and biases as for
-//! [`crate::logprob`]. Log-probs and probabilities of a teacher, a shift of its target, shards, partial teachers, one number of
-//! all rows, cross entropies beside another divergence and ranks are not here yet; what the problem can ask of them is
-//! refused by name.
+//! [`crate::logprob`]. Log-probs and probabilities of a teacher, a shift of its target, cross entropies beside another
+//! divergence and ranks are not here yet; what the problem can ask of them is refused by name.
 use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::logprob::Transform;
-use crate::plan::{F32, FLOATS, IDS, LOGITS, MASK, Space, Tensor, U32, View, cover};
+use crate::plan::{F32, FLOATS, I32, I64, IDS, LOGITS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::divergence::formula::{self, Formula};
@@ -19,9 +18,18 @@ use truing_core::preference::Reduction;
 use truing_core::record::BLOCK;
 use truing_core::{Dtype, Error, Result, Status, Value};
 
+mod partial;
+mod shard;
+pub use partial::{
+    PARTIAL_ARGS, PartialCall, PartialFigures, PartialShards, PartialTeacher, Total, backward_partial, finish_partial,
+    forward_partial, local_partial, partial_finish_workspace, partial_workspace,
+};
+pub use shard::{Finish, Local, LocalPass, SHARD_ARGS, finish, finish_workspace, local, local_workspace};
+
 /// The headers that only these kernels include.
-pub(crate) const HEADERS: [(&CStr, &str); 2] = [
+pub(crate) const HEADERS: [(&CStr, &str); 3] = [
     (c"divergence.cuh", include_str!("../kernels/divergence.cuh")),
+    (c"divergence_shard.cuh", include_str!("../kernels/divergence_shard.cuh")),
     (c"generated/divergence.cuh", include_str!("../kernels/generated/divergence.cuh")),
 ];
 /// The kernels of a form.
@@ -33,6 +41,8 @@ struct Program {
     sums: &'static CStr,
     constants: &'static CStr,
     grad: &'static CStr,
+    /// A text of its own.
+    shard: (File, &'static CStr),
     /// Values come from a pass of their own, and so do the means of weights.
     chain: bool,
     late: bool,
@@ -55,6 +65,13 @@ macro_rules! program {
             sums: c(concat!("truing_divergence_sums_", $name, "\0")),
             constants: c(concat!("truing_divergence_constants_", $name, "\0")),
             grad: c(concat!("truing_divergence_grad_", $name, "\0")),
+            shard: (
+                File {
+                    name: c(concat!("shard_", $name, ".cu\0")),
+                    text: concat!("#include \"divergence_shard.cuh\"\nTRUING_SHARD(", $name, ")\n"),
+                },
+                c(concat!("truing_shard_", $name, "\0")),
+            ),
             chain: <formula::$form as Formula>::CHAIN,
             late: <formula::$form as Formula>::LATE,
         };
@@ -77,9 +94,18 @@ fn program(form: &Form) -> &'static Program {
     }
 }
 /// Compiles and loads the kernels of a problem's divergence for the device of the current context. [`Context::prepare`] leaves
-/// them out: there is a text for each form, and a run wants one.
+/// them out: there is a text for each form, and a run wants one. What a divergence on a few columns needs besides is loaded by
+/// the first call of one.
 pub fn prepare(context: &Context, problem: &Problem) -> Result<()> {
-    context.load(program(&problem.choice().form).file)
+    let program = program(&problem.choice().form);
+    context.load(program.file)?;
+    if problem.student().total() != problem.student().vocab() {
+        context.load(program.shard.0)?;
+    }
+    if !matches!(problem.options().reduction, None | Some(Reduction::None)) {
+        context.load(partial::FILE)?;
+    }
+    Ok(())
 }
 
 /// One model's rows.
@@ -132,6 +158,8 @@ pub struct Figures {
     pub stats: Option<Tensor>,
     /// u32
     pub status: Option<Tensor>,
+    /// What all rows have together.
+    pub total: Total,
 }
 /// Gradients of a scalar with respect to the figures, `[N]` each, f32; an absent one counts as 0.
 #[derive(Clone, Copy, Debug)]
@@ -139,12 +167,32 @@ pub struct Figures {
 pub struct Upstream {
     pub values: Option<Tensor>,
     pub student_logprob: Option<Tensor>,
-    /// Host factor on both.
+    /// Of the reduced loss, one number.
+    pub loss: Loss,
+    /// Host factor on all of them.
     pub scale: f64,
 }
 impl Default for Upstream {
     fn default() -> Upstream {
-        Upstream { values: None, student_logprob: None, scale: 1.0 }
+        Upstream { values: None, student_logprob: None, loss: Loss::None, scale: 1.0 }
+    }
+}
+/// The gradient of the reduced loss.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss {
+    /// 0.
+    None,
+    /// 1.
+    One,
+    /// On the device.
+    At(Tensor),
+}
+impl Loss {
+    fn wanted(&self) -> bool {
+        !matches!(self, Loss::None)
+    }
+    fn tensor(&self) -> Option<Tensor> {
+        if let Loss::At(x) = self { Some(*x) } else { None }
     }
 }
 /// Where the gradients of both sides' logits go: `[N, V]` of the type of the logits or f32. One may be its own logits.
@@ -189,6 +237,8 @@ struct Args {
     blocks: u64,
     states: u64,
     columns: u64,
+    losses: u64,
+    given: u64,
     rows: i64,
     ignore_index: i64,
     form: [f64; 2],
@@ -208,7 +258,8 @@ struct Args {
     renyi: u32,
     dft: u32,
     squared: u32,
-    reserved: u32,
+    each: u32,
+    total: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -233,36 +284,41 @@ struct Need {
     columns: usize,
     /// Of statistics that the caller does not keep.
     stats: usize,
+    /// Of what makes one number of all rows.
+    total: usize,
     /// Of the values.
     forward: usize,
 }
 impl Need {
-    fn new(problem: &Problem, forward: bool, stats: bool, gradients: bool) -> Need {
+    fn new(problem: &Problem, forward: bool, stats: bool, gradients: bool, total: usize) -> Need {
         let n = problem.rows();
         let some = |yes: bool, bytes: usize| if yes { bytes } else { 0 };
         let blocks = Arena::need::<[u8; PIECE]>(n.saturating_mul(parts(problem)));
         Need {
             columns: some(gradients, Arena::need::<[u8; COLUMNS]>(n)),
             stats: some(stats, Arena::need::<[f32; STATS]>(n)),
+            total,
             forward: some(forward, Arena::sum([Arena::need::<[u8; STATE]>(n), blocks])),
         }
     }
     fn workspace(&self) -> Workspace {
-        let bytes = Arena::sum([self.columns, self.stats, self.forward]);
+        let bytes = Arena::sum([self.columns, self.stats, self.total, self.forward]);
         Workspace { minimum: bytes, preferred: bytes }
     }
 }
 /// Bytes of workspace of [`forward`].
-pub fn forward_workspace(problem: &Problem) -> Workspace {
-    Need::new(problem, true, false, false).workspace()
+pub fn forward_workspace(problem: &Problem, out: &Figures) -> Workspace {
+    Need::new(problem, true, false, false, out.total.need(problem, out.status.is_some(), false)).workspace()
 }
 /// Bytes of workspace of [`backward`]; `stats`: they are given.
-pub fn backward_workspace(problem: &Problem, stats: bool) -> Workspace {
-    Need::new(problem, !stats, !stats, true).workspace()
+pub fn backward_workspace(problem: &Problem, stats: bool, upstream: &Upstream) -> Workspace {
+    let total = Total::default().need(problem, false, upstream.loss.wanted());
+    Need::new(problem, !stats, !stats, true, total).workspace()
 }
-/// Bytes of workspace of [`forward_fused`]; `stats`: they are asked for.
-pub fn fused_workspace(problem: &Problem, stats: bool) -> Workspace {
-    Need::new(problem, true, !stats, true).workspace()
+/// Bytes of workspace of [`forward_fused`].
+pub fn fused_workspace(problem: &Problem, out: &Figures, upstream: &Upstream) -> Workspace {
+    let total = out.total.need(problem, out.status.is_some(), upstream.loss.wanted());
+    Need::new(problem, true, out.stats.is_none(), true, total).workspace()
 }
 
 /// Enqueues the figures that `out` asks for.
@@ -278,12 +334,13 @@ pub unsafe fn forward(
     out: &Figures,
     workspace: Space,
 ) -> Result<()> {
-    let need = Need::new(problem, true, false, false);
+    let need = Need::new(problem, true, false, false, out.total.need(problem, out.status.is_some(), false));
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, out, None, None, workspace, need) }
+    unsafe { run(context, stream, problem, inputs, out, None, None, workspace, need, true) }
 }
 /// Enqueues the gradients of both sides' logits, given those of the figures; see `truing_cpu::divergence::backward`. `stats`
-/// are those of a forward with the same options; without them the rows are computed again, with the same bits.
+/// are those of a forward with the same options, or of [`finish`] where the sides are shards; without them the rows are
+/// computed again, with the same bits.
 ///
 /// # Safety
 /// As for [`forward`].
@@ -299,9 +356,10 @@ pub unsafe fn backward(
     workspace: Space,
 ) -> Result<()> {
     let out = Figures { status, ..Figures::default() };
-    let need = Need::new(problem, stats.is_none(), stats.is_none(), true);
+    let total = Total::default().need(problem, false, upstream.loss.wanted());
+    let need = Need::new(problem, stats.is_none(), stats.is_none(), true, total);
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, &out, stats, Some((upstream, grads)), workspace, need) }
+    unsafe { run(context, stream, problem, inputs, &out, stats, Some((upstream, grads)), workspace, need, false) }
 }
 /// [`forward`], and the gradients in the same call, given those of the figures.
 ///
@@ -317,9 +375,10 @@ pub unsafe fn forward_fused(
     grads: &Grads,
     workspace: Space,
 ) -> Result<()> {
-    let need = Need::new(problem, true, out.stats.is_none(), true);
+    let total = out.total.need(problem, out.status.is_some(), upstream.loss.wanted());
+    let need = Need::new(problem, true, out.stats.is_none(), true, total);
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, out, None, Some((upstream, grads)), workspace, need) }
+    unsafe { run(context, stream, problem, inputs, out, None, Some((upstream, grads)), workspace, need, true) }
 }
 /// # Safety
 /// As for [`forward`].
@@ -333,18 +392,22 @@ unsafe fn run(
     gradients: Option<(&Upstream, &Grads)>,
     workspace: Space,
     need: Need,
+    fused: bool,
 ) -> Result<()> {
+    let n = problem.rows();
     check_problem(problem)?;
+    check_shards(problem, stats.is_some(), gradients.map(|x| x.0))?;
     check_inputs(problem, inputs)?;
     check_figures(problem, inputs, out)?;
+    out.total.check(problem)?;
     if let Some((upstream, grads)) = gradients {
         check_gradients(problem, inputs, upstream, grads)?;
     }
     if let Some(s) = &stats {
-        s.check("stats", problem.rows(), STATS, &F32)?;
+        s.check("stats", n, STATS, &F32)?;
     }
     workspace.check(need.workspace().minimum)?;
-    if problem.rows() == 0 {
+    if n == 0 && need.total == 0 {
         return Ok(());
     }
     let device = Device::current()?;
@@ -352,51 +415,45 @@ unsafe fn run(
     let mut args = arguments(problem, inputs);
     args.columns = workspace.data;
     let kept = workspace.data + need.columns as u64;
-    args.states = kept + need.stats as u64;
-    args.blocks = args.states + Arena::need::<[u8; STATE]>(problem.rows()) as u64;
-    let own = (need.stats > 0).then(|| Tensor::contiguous(kept, Dtype::F32, problem.rows(), STATS));
+    let shared = kept + need.stats as u64;
+    args.states = shared + need.total as u64;
+    args.blocks = args.states + Arena::need::<[u8; STATE]>(n) as u64;
+    let own = (need.stats > 0).then(|| Tensor::contiguous(kept, Dtype::F32, n, STATS));
     let (saved, order) = (out.stats.or(own), problem.choice().order([0, 1]));
     args.out_values = View::of(out.values);
     args.out_entropy = order.map(|i| View::of([out.student_entropy, out.teacher_entropy][i]));
     args.out_logprob = order.map(|i| View::of([out.student_logprob, out.teacher_logprob][i]));
     (args.out_stats, args.out_status) = (View::of(saved), View::of(out.status));
     args.entropy = (out.student_entropy.is_some() || out.teacher_entropy.is_some()) as u32;
-    let go = Launch { context, stream, device: &device, problem, program };
+    let go = Launch { context, stream, device: &device, rows: n, program };
+    let loss = gradients.map_or(Loss::None, |x| x.0.loss);
+    let scale = gradients.map_or(1.0, |x| x.0.scale);
+    let total = out.total.plan(problem, &mut args, shared, out.status, &loss, scale, fused);
     // every kernel is there before the first is launched
-    let kernel = |name| go.kernel(name);
-    let (blocks, rows, sums) = (kernel(program.blocks)?, kernel(program.rows)?, kernel(program.sums)?);
-    let (constants, grad) = (kernel(program.constants)?, kernel(program.grad)?);
+    let kernels = go.kernels()?;
+    let of_all = if need.total > 0 { Some(total.kernels(&go)?) } else { None };
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
-        if need.forward > 0 {
-            let moments = saved.is_some() as u32;
-            let all = parts(problem);
-            // values inside a block that only lead to the normalisers need no means
-            args.moments = if program.chain { moments } else { 0 };
-            go.over_blocks(blocks, all, &args)?;
-            go.over_rows(rows, &args)?;
-            args.moments = moments;
-            for (step, wanted) in [(1, !program.chain), (2, program.late && moments != 0)] {
-                if wanted {
-                    args.step = step;
-                    go.over_blocks(sums, all, &args)?;
-                    go.over_rows(rows, &args)?;
-                }
-            }
+        if let Some(kernels) = &of_all {
+            total.divisor(&go, kernels)?;
         }
-        if let Some((upstream, grads)) = gradients {
+        if need.forward > 0 && n > 0 {
+            go.values(&kernels, &mut args, parts(problem), saved.is_some())?;
+        }
+        if let Some(kernels) = &of_all {
+            total.total(&go, kernels)?;
+        }
+        if let Some((upstream, grads)) = gradients
+            && n > 0
+        {
             let places = problem.choice().order([grads.student, grads.teacher]);
             (args.side[0].grad, args.side[1].grad) = (View::of(places[0]), View::of(places[1]));
             args.stats = View::of(stats.or(saved));
             (args.grad_values, args.grad_logprob) = (View::of(upstream.values), View::of(upstream.student_logprob));
             args.grad_scale = upstream.scale;
-            let grid = cover("student", problem.rows(), THREADS)?;
-            constants.launch(&device, stream, Grid::new(grid, THREADS as u32), &args)?;
             let widths = problem.choice().order([problem.student().vocab(), problem.teacher().vocab()]);
             let width = (0..2).map(|i| if places[i].is_some() { widths[i] } else { 0 }).max().unwrap_or(0);
-            if width > 0 {
-                go.over_blocks(grad, width.div_ceil(BLOCK), &args)?;
-            }
+            go.gradients(&kernels, &args, width)?;
         }
     }
     Ok(())
@@ -407,12 +464,69 @@ struct Launch<'a> {
     context: &'a Context,
     stream: Stream,
     device: &'a Device,
-    problem: &'a Problem,
+    rows: usize,
     program: &'a Program,
 }
+/// The kernels of a form.
+struct Kernels {
+    blocks: Kernel,
+    rows: Kernel,
+    sums: Kernel,
+    constants: Kernel,
+    grad: Kernel,
+}
 impl Launch<'_> {
-    fn kernel(&self, name: &'static CStr) -> Result<Kernel> {
-        self.context.kernel(self.device, self.stream, self.program.file, name)
+    fn kernel(&self, file: File, name: &'static CStr) -> Result<Kernel> {
+        self.context.kernel(self.device, self.stream, file, name)
+    }
+    fn kernels(&self) -> Result<Kernels> {
+        let kernel = |name| self.kernel(self.program.file, name);
+        Ok(Kernels {
+            blocks: kernel(self.program.blocks)?,
+            rows: kernel(self.program.rows)?,
+            sums: kernel(self.program.sums)?,
+            constants: kernel(self.program.constants)?,
+            grad: kernel(self.program.grad)?,
+        })
+    }
+    /// The figures of rows of so many parts; `moments`: the means of weights too, which statistics hold.
+    ///
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn values(&self, kernels: &Kernels, args: &mut Args, parts: usize, moments: bool) -> Result<()> {
+        let moments = moments as u32;
+        // values inside a block that only lead to the normalisers need no means
+        args.moments = if self.program.chain { moments } else { 0 };
+        args.step = 0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.over_blocks(kernels.blocks, parts, args)?;
+            self.over_rows(kernels.rows, args)?;
+            args.moments = moments;
+            for (step, wanted) in [(1, !self.program.chain), (2, self.program.late && moments != 0)] {
+                if wanted {
+                    args.step = step;
+                    self.over_blocks(kernels.sums, parts, args)?;
+                    self.over_rows(kernels.rows, args)?;
+                }
+            }
+        }
+        Ok(())
+    }
+    /// Gradients of `width` columns.
+    ///
+    /// # Safety
+    /// As for [`Kernel::launch`].
+    unsafe fn gradients(&self, kernels: &Kernels, args: &Args, width: usize) -> Result<()> {
+        let grid = cover("student", self.rows, THREADS)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            kernels.constants.launch(self.device, self.stream, Grid::new(grid, THREADS as u32), args)?;
+            if width > 0 {
+                self.over_blocks(kernels.grad, width.div_ceil(BLOCK), args)?;
+            }
+        }
+        Ok(())
     }
     /// A warp for each of the `parts` blocks of every row.
     ///
@@ -420,7 +534,7 @@ impl Launch<'_> {
     /// As for [`Kernel::launch`].
     unsafe fn over_blocks(&self, kernel: Kernel, parts: usize, args: &Args) -> Result<()> {
         // a warp that has a task left takes it when the grid has no room for more
-        let grid = self.problem.rows().saturating_mul(parts).div_ceil(WARPS).min(i32::MAX as usize) as u32;
+        let grid = self.rows.saturating_mul(parts).div_ceil(WARPS).min(i32::MAX as usize) as u32;
         // SAFETY: the caller's promise.
         unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, 32 * WARPS as u32), args) }
     }
@@ -429,7 +543,7 @@ impl Launch<'_> {
     /// # Safety
     /// As for [`Kernel::launch`].
     unsafe fn over_rows(&self, kernel: Kernel, args: &Args) -> Result<()> {
-        let grid = cover("student", self.problem.rows().saturating_mul(args.lanes as usize), THREADS)?;
+        let grid = cover("student", self.rows.saturating_mul(args.lanes as usize), THREADS)?;
         // SAFETY: the caller's promise.
         unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, THREADS as u32), args) }
     }
@@ -448,29 +562,51 @@ fn check_problem(problem: &Problem) -> Result<()> {
     if options.teacher_target_shift != 0.0 {
         return Err(refused("options.teacher_target_shift", "a shift"));
     }
-    if !matches!(options.reduction, None | Some(Reduction::None)) {
-        return Err(refused("options.aggregate.mode", "a reduction"));
-    }
     for side in [problem.student(), problem.teacher()] {
-        if side.total() != side.vocab() {
-            return Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())));
-        }
         side.options().check_common("nothing: this is not on CUDA yet")?;
     }
     Ok(())
 }
-fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
-    let n = problem.rows();
-    let sides = [(&inputs.student, problem.student()), (&inputs.teacher, problem.teacher())];
-    for (teacher, (side, of)) in [false, true].into_iter().zip(sides) {
-        let v = of.vocab();
-        let own = || {
-            side.logits.check("logits", n, v, &LOGITS)?;
-            side.bias.as_ref().map_or(Ok(()), |x| x.check("transform.bias", v, 1, &FLOATS))?;
-            side.row_temperature.as_ref().map_or(Ok(()), |x| x.check("transform.row_temperature", n, 1, &F32))
-        };
-        own().map_err(|e| name_side(e, teacher))?;
+/// Of shards there are gradients, from the statistics of [`finish`]; a forward is [`local`] and [`finish`].
+fn check_shards(problem: &Problem, stats: bool, gradients: Option<&Upstream>) -> Result<()> {
+    let [student, teacher] = [problem.student(), problem.teacher()];
+    let total = |side: &logprob::Problem| {
+        Err(Error::invalid("shard.vocab_total", Value::Size(side.total()), Value::Size(side.vocab())))
+    };
+    let whole = |side: &logprob::Problem| side.total() == side.vocab();
+    match gradients {
+        _ if whole(student) && whole(teacher) => Ok(()),
+        None => total(if whole(student) { teacher } else { student }),
+        Some(upstream) => {
+            shard::check(problem)?;
+            let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+            if !stats {
+                return missing("stats", "NULL", "the statistics of finish, which a shard needs");
+            }
+            if upstream.student_logprob.is_some() {
+                return missing("grad_student_logprob", "a tensor", "NULL over shards");
+            }
+            Ok(())
+        }
     }
+}
+fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
+    check_side(problem, &inputs.student, false)?;
+    check_side(problem, &inputs.teacher, true)?;
+    check_rows(problem, inputs)
+}
+fn check_side(problem: &Problem, side: &Side, teacher: bool) -> Result<()> {
+    let (n, v) = (problem.rows(), if teacher { problem.teacher() } else { problem.student() }.vocab());
+    let own = || {
+        side.logits.check("logits", n, v, &LOGITS)?;
+        side.bias.as_ref().map_or(Ok(()), |x| x.check("transform.bias", v, 1, &FLOATS))?;
+        side.row_temperature.as_ref().map_or(Ok(()), |x| x.check("transform.row_temperature", n, 1, &F32))
+    };
+    own().map_err(|e| name_side(e, teacher))
+}
+/// What the rows have beside logits.
+fn check_rows(problem: &Problem, inputs: &Inputs) -> Result<()> {
+    let n = problem.rows();
     let optional = [
         ("rows.target", &inputs.target, &IDS),
         ("rows.mask", &inputs.mask, &MASK),
@@ -505,6 +641,12 @@ fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures) -> Result<()
     }
     Ok(())
 }
+fn check_loss(problem: &Problem, loss: &Loss) -> Result<()> {
+    if let Loss::At(x) = loss {
+        x.check("grad_loss", 1, 1, &FLOATS)?;
+    }
+    if loss.wanted() { problem.check_reduces("grad_loss") } else { Ok(()) }
+}
 fn check_gradients(problem: &Problem, inputs: &Inputs, upstream: &Upstream, grads: &Grads) -> Result<()> {
     let n = problem.rows();
     for (field, x) in [("grad_values", &upstream.values), ("grad_student_logprob", &upstream.student_logprob)] {
@@ -516,6 +658,7 @@ fn check_gradients(problem: &Problem, inputs: &Inputs, upstream: &Upstream, grad
     if upstream.student_logprob.is_some() && inputs.target.is_none() {
         return Err(no_target("targets, which grad_student_logprob needs"));
     }
+    check_loss(problem, &upstream.loss)?;
     let (student, teacher) = (&inputs.student.logits, &inputs.teacher.logits);
     let places = [
         ("grad_student_out", &grads.student, problem.student(), student, teacher),
@@ -591,6 +734,8 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         blocks: 0,
         states: 0,
         columns: 0,
+        losses: 0,
+        given: 0,
         rows: problem.rows() as i64,
         ignore_index: ignore_index.unwrap_or(0),
         form,
@@ -610,6 +755,7 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         renyi: matches!(choice.form, Form::Power { renyi: true, .. }) as u32,
         dft: options.hard_dft as u32,
         squared: options.temperature_squared as u32,
-        reserved: 0,
+        each: 0,
+        total: problem.student().total() as u32,
     }
 }

@@ -493,14 +493,14 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
     }
 }
 /// The constants of an entry.
-struct Constants<'a>(&'a [f64]);
+struct Constants<'a>(u32, &'a [f64]);
 macro_rules! constants {
     ($visitor:ident $bound:ident) => {
         impl $visitor for Constants<'_> {
             type Out = Result<[f64; MAX]>;
             fn visit<E: $bound<N>, const N: usize>(self) -> Self::Out {
                 let mut all = [0.0; MAX];
-                all[..N].copy_from_slice(&catalog::resolve::<E, N>(self.0)?);
+                all[..N].copy_from_slice(&catalog::resolve_variant::<E, N>(self.0, self.1)?);
                 Ok(all)
             }
         }
@@ -512,10 +512,10 @@ constants!(UnpairedVisitor UnpairedLoss);
 fn of_term(args: &Args, problem: &Problem<'_>, inputs: &Inputs, term: &Term<'_>) -> Args {
     let info = catalog::info(term.id).expect("checked by Problem::new");
     let about = &info.about;
-    let constants = Constants(term.params);
+    let constants = Constants(term.variant, term.params);
     let found = if args.unpaired == 0 { with_pair(term.id, constants) } else { with_unpaired(term.id, constants) };
     let p = found.expect("checked by Problem::new").expect("checked by Problem::new");
-    let params = info.params_from(term.params).unwrap_or_default();
+    let params = info.params_from(term.variant, term.params).unwrap_or_default();
     let named = info.params.first().filter(|p| p.name.starts_with("beta"));
     let betas = about.reads(slot::BETA) && inputs.item_beta.is_some();
     let (map, alpha, max_exponent) = match term.map {

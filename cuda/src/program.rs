@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
-const HEADERS: [(&CStr, &str); 9] = [
+const HEADERS: [(&CStr, &str); 10] = [
     (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
     (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
     (c"segments.cuh", include_str!("../kernels/segments.cuh")),
@@ -17,6 +17,7 @@ const HEADERS: [(&CStr, &str); 9] = [
     (c"logits.cuh", include_str!("../kernels/logits.cuh")),
     crate::divergence::HEADERS[0],
     crate::divergence::HEADERS[1],
+    crate::divergence::HEADERS[2],
     (c"generated/losses.cuh", crate::LOSSES),
     (c"generated/record.cuh", include_str!("../kernels/generated/record.cuh")),
 ];

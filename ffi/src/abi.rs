@@ -261,8 +261,10 @@ pub struct truing_param_info {
     pub minimum_open: u32,
     /// 1 = bound itself is illegal.
     pub maximum_open: u32,
+    /// 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+    pub variant: u32,
     /// 0.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 28],
 }
 
 /// One catalogue entry.
@@ -1284,7 +1286,7 @@ pub const TRUING_LOSS_HAS_WEIGHT: truing_loss_flags = 1u32 << 0;
 pub struct truing_loss {
     /// TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
     pub id: truing_loss_id,
-    /// Integer choice of the entry (cispo bounds), 0 = none.
+    /// Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
     pub variant: u32,
     /// [num_params] host, catalogue order, NaN = default.
     pub params: *const f64,
@@ -2047,9 +2049,9 @@ pub const TRUING_JSD_SCALED: truing_jsd_limits = 3;
 pub type truing_teacher_form = u32;
 /// Logits of all columns.
 pub const TRUING_TEACHER_LOGITS: truing_teacher_form = 1;
-/// Log-probs of all columns.
+/// Log-probs of all columns; refused with CUDA tensors so far.
 pub const TRUING_TEACHER_LOGPROBS: truing_teacher_form = 2;
-/// Probabilities of all columns, 0 = dead.
+/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
 pub const TRUING_TEACHER_PROBS: truing_teacher_form = 3;
 /// Full-softmax log-probs at ids.
 pub const TRUING_TEACHER_TOPK_LOGPROBS: truing_teacher_form = 4;
@@ -2124,7 +2126,7 @@ pub struct truing_divergence_options {
     pub hard_weight: f64,
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     pub soft_weight: f64,
-    /// Nats added to the teacher's target logit, -inf allowed.
+    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
     pub teacher_target_shift: f64,
     /// Required.
     pub kind: truing_divergence_kind,
@@ -2152,7 +2154,7 @@ pub struct truing_divergence_outputs {
     pub out_student_entropy: *const truing_tensor,
     /// f32 [N], nats.
     pub out_teacher_entropy: *const truing_tensor,
-    /// f32 [N], -sum t log p, nats.
+    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
     pub out_cross_entropy: *const truing_tensor,
     /// f32 [N], -sum p log t, nats.
     pub out_reverse_cross_entropy: *const truing_tensor,
@@ -3038,6 +3040,8 @@ pub struct truing_cov_select_args {
     pub logps: *const truing_tensor,
     /// float, same shape; CLIP only.
     pub old: *const truing_tensor,
+    /// float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
+    pub noise: *const truing_tensor,
     /// float [N] or [B].
     pub advantage: *const truing_tensor,
     /// mask, same shape as logps.
@@ -3923,8 +3927,6 @@ pub const TRUING_ADVANTAGE_GPG: truing_advantage_preset = 8;
 pub const TRUING_ADVANTAGE_MAX_RL: truing_advantage_preset = 9;
 /// R.
 pub const TRUING_ADVANTAGE_RAW: truing_advantage_preset = 10;
-/// The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
-pub const TRUING_ADVANTAGE_PASS_K: truing_advantage_preset = 11;
 
 /// What is subtracted from a reward: `TRUING_BASELINE_*`.
 pub type truing_baseline = u32;
@@ -3938,8 +3940,6 @@ pub const TRUING_BASELINE_LEAVE_ONE_OUT: truing_baseline = 3;
 pub const TRUING_BASELINE_BATCH: truing_baseline = 4;
 /// Mean of the group by `lengths`.
 pub const TRUING_BASELINE_LENGTH_WEIGHTED: truing_baseline = 5;
-/// All but the best get 0, it its distance to the second.
-pub const TRUING_BASELINE_BEST_OF_GROUP: truing_baseline = 6;
 
 /// What divides: `TRUING_SCALE_*`.
 pub type truing_advantage_scale = u32;
@@ -4032,13 +4032,6 @@ pub const TRUING_GRANULARITY_BATCH: truing_granularity = 1;
 pub const TRUING_GRANULARITY_SEQUENCE: truing_granularity = 2;
 /// Nothing.
 pub const TRUING_GRANULARITY_TOKEN: truing_granularity = 3;
-
-/// Rule of a coefficient: `TRUING_CONTROLLER_*`, 0 invalid.
-pub type truing_controller_rule = u32;
-/// coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
-pub const TRUING_CONTROLLER_KL: truing_controller_rule = 1;
-/// coef + step while the entropy is at most the target, else - step.
-pub const TRUING_CONTROLLER_ENTROPY: truing_controller_rule = 2;
 
 /// Advantage of every row from the rewards of its group.
 #[repr(C)]
@@ -4160,7 +4153,7 @@ pub struct truing_multi_objective_advantage_args {
     pub reserved: [u8; 64],
 }
 
-/// Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL.
+/// Generalised advantage estimation, and the discounted return. Backward: rewards, values and baseline are NULL.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_gae_args {
@@ -4180,17 +4173,17 @@ pub struct truing_gae_args {
     pub workspace_size: usize,
     /// float [N] or [B,T].
     pub rewards: *const truing_tensor,
-    /// float [N]; NULL: returns are sums of discounted rewards.
+    /// float [N]; NULL in a discounted return.
     pub values: *const truing_tensor,
     /// float [B], value behind a truncated sequence, NULL = 0.
     pub value_end: *const truing_tensor,
-    /// float [B], without values: subtracted from the return in `out_advantages`.
+    /// float [B], discounted return: subtracted from it in `out_advantages`.
     pub baseline: *const truing_tensor,
     /// mask [N].
     pub mask: *const truing_tensor,
     /// int [B+1], packed layout.
     pub cu_seqlens: *const truing_tensor,
-    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+    /// Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off); of a discounted return gamma.
     pub params: *const f64,
     /// Values given.
     pub num_params: usize,
@@ -4666,17 +4659,14 @@ pub struct truing_controller_args {
     pub measured: *const truing_tensor,
     /// float, 0-d, until now.
     pub coef: *const truing_tensor,
-    /// Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+    /// Host: of KL target (0.1), batch (required), horizon (10000); of entropy target (0.2), step (0.005), minimum (0), maximum
+    /// (1).
     pub params: *const f64,
     /// Values given.
     pub num_params: usize,
-    /// `TRUING_CONTROLLER_*`.
-    pub rule: truing_controller_rule,
-    /// 0.
-    pub reserved0: u32,
     /// f64 or f32, 0-d.
     pub out_coef: *const truing_tensor,
-    /// f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+    /// f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
     pub out_applied: *const truing_tensor,
     /// u32, 0-d: nan_input, inf_input (the coefficient stays).
     pub out_status: *const truing_tensor,
@@ -4864,7 +4854,7 @@ args! {
     truing_rejection_mask_args: 216,
     truing_off_policy_sequence_mask_args: 176,
     truing_top_entropy_mask_args: 160,
-    truing_cov_select_args: 224,
+    truing_cov_select_args: 232,
     truing_m2po_mask_args: 168,
     truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,
@@ -4896,5 +4886,5 @@ args! {
     truing_gram_matrix_args: 144,
     truing_min_norm_weights_args: 152,
     truing_token_reward_args: 200,
-    truing_controller_args: 176,
+    truing_controller_args: 168,
 }

@@ -97,16 +97,13 @@ fn eps_kind(x: truing_eps_kind) -> Result<EpsKind> {
         other => unknown("eps_kind", other, "TRUING_EPS_*"),
     }
 }
-/// A preset, and what is set beside it.
-fn options(
+/// The settings of a preset.
+fn preset(
     preset: truing_advantage_preset,
     baseline: truing_baseline,
     scale: truing_advantage_scale,
-    std: truing_std_kind,
-    eps: truing_eps_kind,
-    single: truing_single,
 ) -> Result<GroupOptions> {
-    let mut all = GroupOptions::preset(match preset {
+    Ok(GroupOptions::preset(match preset {
         TRUING_ADVANTAGE_GRPO => Preset::Grpo,
         TRUING_ADVANTAGE_GRPO_BATCH_STD => Preset::GrpoBatchStd,
         TRUING_ADVANTAGE_DR_GRPO => Preset::DrGrpo,
@@ -117,12 +114,21 @@ fn options(
         TRUING_ADVANTAGE_GPG => Preset::Gpg,
         TRUING_ADVANTAGE_MAX_RL => Preset::MaxRl,
         TRUING_ADVANTAGE_RAW => Preset::Raw,
-        TRUING_ADVANTAGE_PASS_K => Preset::PassK,
         // both are given: the neutral settings but for them
         0 if baseline != 0 && scale != 0 => Preset::DrGrpo,
         0 => return unknown("preset", 0, "TRUING_ADVANTAGE_*, or baseline and scale"),
         other => return unknown("preset", other, "TRUING_ADVANTAGE_*"),
-    });
+    }))
+}
+/// Settings, and what is set beside them.
+fn options(
+    mut all: GroupOptions,
+    baseline: truing_baseline,
+    scale: truing_advantage_scale,
+    std: truing_std_kind,
+    eps: truing_eps_kind,
+    single: truing_single,
+) -> Result<GroupOptions> {
     match baseline {
         0 => {}
         TRUING_BASELINE_NONE => all.baseline = Baseline::None,
@@ -130,7 +136,6 @@ fn options(
         TRUING_BASELINE_LEAVE_ONE_OUT => all.baseline = Baseline::LeaveOneOut,
         TRUING_BASELINE_BATCH => all.baseline = Baseline::Batch,
         TRUING_BASELINE_LENGTH_WEIGHTED => all.baseline = Baseline::LengthWeighted,
-        TRUING_BASELINE_BEST_OF_GROUP => all.baseline = Baseline::BestOfGroup,
         other => return unknown("baseline", other, "TRUING_BASELINE_*"),
     }
     match scale {
@@ -171,7 +176,7 @@ fn columns<'a>(m: &Input, ok: &'a Checked) -> Result<Option<Floats<'a>>> {
 pub unsafe extern "C" fn truing_group_advantage(args: *const truing_group_advantage_args) -> truing_status {
     guard("truing_group_advantage", || {
         // SAFETY: this function's contract.
-        unsafe { group(args, Wanted::Results) }
+        unsafe { group(args, false, Wanted::Results) }
     })
 }
 
@@ -187,13 +192,53 @@ pub unsafe extern "C" fn truing_group_advantage_workspace_size(
 ) -> truing_status {
     guard("truing_group_advantage_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe { group(args, Wanted::Sizes(minimum, preferred)) }
+        unsafe { group(args, false, Wanted::Sizes(minimum, preferred)) }
     })
+}
+
+/// The best row of every group gets its distance to the second over the group's deviation, all others 0; see
+/// `truing_group_advantage_args`, where `preset`, `baseline` and `single` are 0 and `scale` is GROUP_STD (0 too) or NONE.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_pass_k_advantage(args: *const truing_group_advantage_args) -> truing_status {
+    guard("truing_pass_k_advantage", || {
+        // SAFETY: this function's contract.
+        unsafe { group(args, true, Wanted::Results) }
+    })
+}
+
+/// Bytes of workspace for `truing_pass_k_advantage`.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_pass_k_advantage_workspace_size(
+    args: *const truing_group_advantage_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    guard("truing_pass_k_advantage_workspace_size", || {
+        // SAFETY: this function's contract.
+        unsafe { group(args, true, Wanted::Sizes(minimum, preferred)) }
+    })
+}
+
+/// Settings of the best of a group.
+fn best(args: &truing_group_advantage_args) -> Result<GroupOptions> {
+    idle("preset", &args.preset, "0 in truing_pass_k_advantage")?;
+    idle("baseline", &args.baseline, "0 in truing_pass_k_advantage")?;
+    idle("single", &args.single, "0: a group of one is refused")?;
+    match args.scale {
+        0 | TRUING_SCALE_NONE | TRUING_SCALE_GROUP_STD => Ok(GroupOptions::preset(Preset::PassK)),
+        other => unknown("scale", other, "TRUING_SCALE_GROUP_STD or TRUING_SCALE_NONE"),
+    }
 }
 
 /// # Safety
 /// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
-unsafe fn group(args: *const truing_group_advantage_args, wanted: Wanted) -> Result<()> {
+unsafe fn group(args: *const truing_group_advantage_args, pass_k: bool, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let rewards = t.required("rewards", args.rewards)?;
@@ -203,7 +248,8 @@ unsafe fn group(args: *const truing_group_advantage_args, wanted: Wanted) -> Res
     let out_mean = t.output("out_mean", args.out_mean)?;
     let out_std = t.output("out_std", args.out_std)?;
     let out_status = t.output("out_status", args.out_status)?;
-    let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
+    let usual = if pass_k { best(&args)? } else { preset(args.preset, args.baseline, args.scale)? };
+    let options = options(usual, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
     // SAFETY: this function's contract.
     let options = options.with(unsafe { numbers(args.params, args.num_params) }?)?;
 
@@ -332,7 +378,14 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
         TRUING_BATCH_STEP_SCALE => BatchStep::Scale,
         other => return unknown("batch_step", other, "TRUING_BATCH_STEP_*"),
     };
-    let options = options(args.preset, args.baseline, args.scale, args.std_kind, args.eps_kind, args.single)?;
+    let options = options(
+        preset(args.preset, args.baseline, args.scale)?,
+        args.baseline,
+        args.scale,
+        args.std_kind,
+        args.eps_kind,
+        args.single,
+    )?;
     // SAFETY: this function's contract.
     let given = unsafe { numbers(args.params, args.num_params) }?;
     let (options, batch_eps) = MultiObjective::params(options, given)?;
@@ -430,59 +483,65 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
 pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> truing_status {
     guard("truing_gae_forward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
-        let rewards = t.required("rewards", args.rewards)?;
-        let values = t.input("values", args.values)?;
-        let value_end = t.input("value_end", args.value_end)?;
-        let baseline = t.input("baseline", args.baseline)?;
-        let mask = t.input("mask", args.mask)?;
-        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
-        let out_advantages = t.output("out_advantages", args.out_advantages)?;
-        let out_returns = t.output("out_returns", args.out_returns)?;
-        let out_status = t.output("out_status", args.out_status)?;
-        idle("grad_advantages", &args.grad_advantages, "NULL in a forward")?;
-        idle("grad_returns", &args.grad_returns, "NULL in a forward")?;
-        idle("grad_rewards_out", &args.grad_rewards_out, "NULL in a forward")?;
-        idle("grad_values_out", &args.grad_values_out, "NULL in a forward")?;
-        idle("grad_value_end_out", &args.grad_value_end_out, "NULL in a forward")?;
-        let masks = match args.masks {
-            TRUING_MASKS_CARRY => Masks::Carry,
-            TRUING_MASKS_ZERO => Masks::Zero,
-            TRUING_MASKS_IGNORE => Masks::Ignore,
-            other => return unknown("masks", other, "TRUING_MASKS_*"),
-        };
-        // SAFETY: this function's contract.
-        let given = unsafe { numbers(args.params, args.num_params) }?;
-        let params = GaeParams::new(given, values.is_some())?;
+        unsafe { returns(args, true) }
+    })
+}
 
-        let ok = &t.check()?;
-        let tokens = &Leading::new(rewards.dims());
-        #[cfg(feature = "cuda")]
-        if ok.device().is_some() {
-            use truing_cuda::advantage as device;
-            let x = device::Gae {
-                layout: layout("rewards", rewards.dims(), &cu_seqlens, ok)?,
-                rewards: rewards.tokens(ok, tokens)?,
-                values: values.tokens(ok, tokens)?,
-                value_end: value_end.list(ok)?,
-                baseline: baseline.list(ok)?,
-                mask: mask.tokens(ok, tokens)?,
-                masks,
-                params,
-            };
-            let out = device::GaeOut {
-                advantages: out_advantages.tokens(ok, tokens)?,
-                returns: out_returns.tokens(ok, tokens)?,
-                status: out_status.list(ok)?,
-            };
-            return context.launch(ok, |kernels, stream| {
-                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
-                unsafe { device::gae(kernels, stream, &x, &out) }
-            });
-        }
-        let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
-        let x = Gae {
-            segments,
+/// Discounted sums of the rewards to come; see `truing_gae_args`, where `values` is NULL. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_discounted_return_forward(args: *const truing_gae_args) -> truing_status {
+    guard("truing_discounted_return_forward", || {
+        // SAFETY: this function's contract.
+        unsafe { returns(args, false) }
+    })
+}
+
+/// Of GAE where values are `estimated`, else discounted returns.
+///
+/// # Safety
+/// As for [`Call::anywhere`]; the host array `params` is readable.
+unsafe fn returns(args: *const truing_gae_args, estimated: bool) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
+    let rewards = t.required("rewards", args.rewards)?;
+    if estimated {
+        idle("baseline", &args.baseline, "NULL: values are the baseline")?;
+    } else {
+        idle("values", &args.values, "NULL in a discounted return")?;
+    }
+    let values = if estimated { t.required("values", args.values)? } else { t.input("values", args.values)? };
+    let value_end = t.input("value_end", args.value_end)?;
+    let baseline = t.input("baseline", args.baseline)?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let out_advantages = t.output("out_advantages", args.out_advantages)?;
+    let out_returns = t.output("out_returns", args.out_returns)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    idle("grad_advantages", &args.grad_advantages, "NULL in a forward")?;
+    idle("grad_returns", &args.grad_returns, "NULL in a forward")?;
+    idle("grad_rewards_out", &args.grad_rewards_out, "NULL in a forward")?;
+    idle("grad_values_out", &args.grad_values_out, "NULL in a forward")?;
+    idle("grad_value_end_out", &args.grad_value_end_out, "NULL in a forward")?;
+    let masks = match args.masks {
+        TRUING_MASKS_CARRY => Masks::Carry,
+        TRUING_MASKS_ZERO => Masks::Zero,
+        TRUING_MASKS_IGNORE => Masks::Ignore,
+        other => return unknown("masks", other, "TRUING_MASKS_*"),
+    };
+    // SAFETY: this function's contract.
+    let given = unsafe { numbers(args.params, args.num_params) }?;
+    let params = GaeParams::new(given, estimated)?;
+
+    let ok = &t.check()?;
+    let tokens = &Leading::new(rewards.dims());
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::Gae {
+            layout: layout("rewards", rewards.dims(), &cu_seqlens, ok)?,
             rewards: rewards.tokens(ok, tokens)?,
             values: values.tokens(ok, tokens)?,
             value_end: value_end.list(ok)?,
@@ -491,13 +550,33 @@ pub unsafe extern "C" fn truing_gae_forward(args: *const truing_gae_args) -> tru
             masks,
             params,
         };
-        let out = GaeOut {
+        let out = device::GaeOut {
             advantages: out_advantages.tokens(ok, tokens)?,
             returns: out_returns.tokens(ok, tokens)?,
             status: out_status.list(ok)?,
         };
-        advantage::gae(&context, &x, out)
-    })
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+            unsafe { device::gae(kernels, stream, &x, &out) }
+        });
+    }
+    let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
+    let x = Gae {
+        segments,
+        rewards: rewards.tokens(ok, tokens)?,
+        values: values.tokens(ok, tokens)?,
+        value_end: value_end.list(ok)?,
+        baseline: baseline.list(ok)?,
+        mask: mask.tokens(ok, tokens)?,
+        masks,
+        params,
+    };
+    let out = GaeOut {
+        advantages: out_advantages.tokens(ok, tokens)?,
+        returns: out_returns.tokens(ok, tokens)?,
+        status: out_status.list(ok)?,
+    };
+    advantage::gae(&context, &x, out)
 }
 
 /// Bytes of workspace for `truing_gae_forward`: 0.
@@ -522,64 +601,66 @@ pub unsafe extern "C" fn truing_gae_forward_workspace_size(
 pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> truing_status {
     guard("truing_gae_backward", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
-        let mask = t.input("mask", args.mask)?;
-        let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
-        let grad_advantages = t.input("grad_advantages", args.grad_advantages)?;
-        let grad_returns = t.input("grad_returns", args.grad_returns)?;
-        let grad_rewards_out = t.output("grad_rewards_out", args.grad_rewards_out)?;
-        let grad_values_out = t.output("grad_values_out", args.grad_values_out)?;
-        let grad_value_end_out = t.output("grad_value_end_out", args.grad_value_end_out)?;
-        idle("rewards", &args.rewards, "NULL in a backward")?;
-        idle("values", &args.values, "NULL in a backward")?;
-        idle("value_end", &args.value_end, "NULL in a backward")?;
-        idle("baseline", &args.baseline, "NULL in a backward")?;
-        idle("out_advantages", &args.out_advantages, "NULL in a backward")?;
-        idle("out_returns", &args.out_returns, "NULL in a backward")?;
-        idle("out_status", &args.out_status, "NULL in a backward")?;
-        let masks = match args.masks {
-            TRUING_MASKS_CARRY => Masks::Carry,
-            TRUING_MASKS_ZERO => Masks::Zero,
-            TRUING_MASKS_IGNORE => Masks::Ignore,
-            other => return unknown("masks", other, "TRUING_MASKS_*"),
-        };
-        // SAFETY: this function's contract.
-        let params = GaeParams::new(unsafe { numbers(args.params, args.num_params) }?, true)?;
+        unsafe { returns_backward(args, true) }
+    })
+}
 
-        let ok = &t.check()?;
-        // Whatever is given says how the tokens lie.
-        let all =
-            [grad_advantages.dims(), grad_returns.dims(), grad_rewards_out.dims(), grad_values_out.dims(), mask.dims()];
-        let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
-        let tokens = &Leading::new(dims);
-        #[cfg(feature = "cuda")]
-        if ok.device().is_some() {
-            use truing_cuda::advantage as device;
-            let x = device::Gae {
-                layout: layout("grad_advantages", dims, &cu_seqlens, ok)?,
-                rewards: None,
-                values: None,
-                value_end: None,
-                baseline: None,
-                mask: mask.tokens(ok, tokens)?,
-                masks,
-                params,
-            };
-            let grad = device::GaeGrad {
-                grad_advantages: grad_advantages.tokens(ok, tokens)?,
-                grad_returns: grad_returns.tokens(ok, tokens)?,
-                grad_rewards: grad_rewards_out.tokens(ok, tokens)?,
-                grad_values: grad_values_out.tokens(ok, tokens)?,
-                grad_value_end: grad_value_end_out.list(ok)?,
-            };
-            return context.launch(ok, |kernels, stream| {
-                // SAFETY: as for the forward.
-                unsafe { device::gae_backward(kernels, stream, &x, &grad) }
-            });
-        }
-        let (n, segments) = segments("grad_advantages", dims, &cu_seqlens, ok)?;
-        let x = Gae {
-            segments,
+/// Gradients of the rewards of discounted returns; see `truing_gae_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_discounted_return_backward(args: *const truing_gae_args) -> truing_status {
+    guard("truing_discounted_return_backward", || {
+        // SAFETY: this function's contract.
+        unsafe { returns_backward(args, false) }
+    })
+}
+
+/// As [`returns`].
+///
+/// # Safety
+/// As for [`returns`].
+unsafe fn returns_backward(args: *const truing_gae_args, estimated: bool) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
+    let mask = t.input("mask", args.mask)?;
+    let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
+    let grad_advantages = t.input("grad_advantages", args.grad_advantages)?;
+    let grad_returns = t.input("grad_returns", args.grad_returns)?;
+    let grad_rewards_out = t.output("grad_rewards_out", args.grad_rewards_out)?;
+    let grad_values_out = t.output("grad_values_out", args.grad_values_out)?;
+    let grad_value_end_out = t.output("grad_value_end_out", args.grad_value_end_out)?;
+    if !estimated {
+        idle("grad_values_out", &args.grad_values_out, "NULL in a discounted return")?;
+    }
+    idle("rewards", &args.rewards, "NULL in a backward")?;
+    idle("values", &args.values, "NULL in a backward")?;
+    idle("value_end", &args.value_end, "NULL in a backward")?;
+    idle("baseline", &args.baseline, "NULL in a backward")?;
+    idle("out_advantages", &args.out_advantages, "NULL in a backward")?;
+    idle("out_returns", &args.out_returns, "NULL in a backward")?;
+    idle("out_status", &args.out_status, "NULL in a backward")?;
+    let masks = match args.masks {
+        TRUING_MASKS_CARRY => Masks::Carry,
+        TRUING_MASKS_ZERO => Masks::Zero,
+        TRUING_MASKS_IGNORE => Masks::Ignore,
+        other => return unknown("masks", other, "TRUING_MASKS_*"),
+    };
+    // SAFETY: this function's contract.
+    let params = GaeParams::new(unsafe { numbers(args.params, args.num_params) }?, estimated)?;
+
+    let ok = &t.check()?;
+    // Whatever is given says how the tokens lie.
+    let all =
+        [grad_advantages.dims(), grad_returns.dims(), grad_rewards_out.dims(), grad_values_out.dims(), mask.dims()];
+    let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
+    let tokens = &Leading::new(dims);
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::Gae {
+            layout: layout("grad_advantages", dims, &cu_seqlens, ok)?,
             rewards: None,
             values: None,
             value_end: None,
@@ -588,15 +669,37 @@ pub unsafe extern "C" fn truing_gae_backward(args: *const truing_gae_args) -> tr
             masks,
             params,
         };
-        let grad = GaeGrad {
+        let grad = device::GaeGrad {
             grad_advantages: grad_advantages.tokens(ok, tokens)?,
             grad_returns: grad_returns.tokens(ok, tokens)?,
             grad_rewards: grad_rewards_out.tokens(ok, tokens)?,
             grad_values: grad_values_out.tokens(ok, tokens)?,
             grad_value_end: grad_value_end_out.list(ok)?,
         };
-        advantage::gae_backward(&context, &x, n, grad)
-    })
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: as for the forward.
+            unsafe { device::gae_backward(kernels, stream, &x, &grad) }
+        });
+    }
+    let (n, segments) = segments("grad_advantages", dims, &cu_seqlens, ok)?;
+    let x = Gae {
+        segments,
+        rewards: None,
+        values: None,
+        value_end: None,
+        baseline: None,
+        mask: mask.tokens(ok, tokens)?,
+        masks,
+        params,
+    };
+    let grad = GaeGrad {
+        grad_advantages: grad_advantages.tokens(ok, tokens)?,
+        grad_returns: grad_returns.tokens(ok, tokens)?,
+        grad_rewards: grad_rewards_out.tokens(ok, tokens)?,
+        grad_values: grad_values_out.tokens(ok, tokens)?,
+        grad_value_end: grad_value_end_out.list(ok)?,
+    };
+    advantage::gae_backward(&context, &x, n, grad)
 }
 
 /// Bytes of workspace for `truing_gae_backward`: 0.
@@ -611,6 +714,38 @@ pub unsafe extern "C" fn truing_gae_backward_workspace_size(
 ) -> truing_status {
     // SAFETY: this function's contract.
     guard("truing_gae_backward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_discounted_return_forward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_discounted_return_forward_workspace_size(
+    args: *const truing_gae_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_discounted_return_forward_workspace_size", || unsafe {
+        no_workspace(args, FLAGS, minimum, preferred)
+    })
+}
+
+/// Bytes of workspace for `truing_discounted_return_backward`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_discounted_return_backward_workspace_size(
+    args: *const truing_gae_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_discounted_return_backward_workspace_size", || unsafe {
+        no_workspace(args, FLAGS, minimum, preferred)
+    })
 }
 
 /// Standardised values, or the moments of a rank; see `truing_whiten_args`.
@@ -944,7 +1079,7 @@ pub unsafe extern "C" fn truing_distill_advantage_workspace_size(
 pub unsafe extern "C" fn truing_lagrangian_advantage(args: *const truing_lagrangian_advantage_args) -> truing_status {
     guard("truing_lagrangian_advantage", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let reward_advantages = t.required("reward_advantages", args.reward_advantages)?;
         let cost_advantages = t.required("cost_advantages", args.cost_advantages)?;
         let mask = t.input("mask", args.mask)?;
@@ -955,6 +1090,26 @@ pub unsafe extern "C" fn truing_lagrangian_advantage(args: *const truing_lagrang
 
         let ok = &t.check()?;
         let tokens = &Leading::new(reward_advantages.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::LagrangianAdvantage {
+                reward_advantages: reward_advantages.tokens(ok, tokens)?.expect("required"),
+                cost_advantages: cost_advantages.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                log_lambda: log_lambda.scalar(ok)?.expect("required"),
+                mean_cost: mean_cost.scalar(ok)?,
+                cost_limit: args.cost_limit,
+            };
+            let out = device::LagrangianAdvantageOut {
+                advantages: out_advantages.tokens(ok, tokens)?,
+                grad_log_lambda: grad_log_lambda_out.scalar(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::lagrangian_advantage(kernels, stream, &x, &out) }
+            });
+        }
         let x = LagrangianAdvantage {
             reward_advantages: reward_advantages.tokens(ok, tokens)?.expect("required"),
             cost_advantages: cost_advantages.tokens(ok, tokens)?.expect("required"),
@@ -1248,53 +1403,80 @@ pub unsafe extern "C" fn truing_token_reward_workspace_size(
     guard("truing_token_reward_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
 }
 
-/// One step of a coefficient; see `truing_controller_args`. No workspace.
+/// The next coefficient of a KL penalty: coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon); see
+/// `truing_controller_args`. No workspace.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn truing_controller(args: *const truing_controller_args) -> truing_status {
-    guard("truing_controller", || {
+pub unsafe extern "C" fn truing_kl_controller(args: *const truing_controller_args) -> truing_status {
+    guard("truing_kl_controller", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
-        let measured = t.required("measured", args.measured)?;
-        let coef = t.required("coef", args.coef)?;
-        let out_coef = t.output("out_coef", args.out_coef)?;
-        let out_applied = t.output("out_applied", args.out_applied)?;
-        let out_status = t.output("out_status", args.out_status)?;
-        // SAFETY: this function's contract.
-        let given = unsafe { numbers(args.params, args.num_params) }?;
-        let rule = match args.rule {
-            TRUING_CONTROLLER_KL => Rule::kl(given)?,
-            TRUING_CONTROLLER_ENTROPY => Rule::entropy(given)?,
-            other => return unknown("rule", other, "TRUING_CONTROLLER_*"),
-        };
-
-        let ok = &t.check()?;
-        let x = Controller {
-            measured: measured.scalar(ok)?.expect("required"),
-            coef: coef.scalar(ok)?.expect("required"),
-            rule,
-        };
-        let out = ControllerOut {
-            coef: out_coef.scalar(ok)?,
-            applied: out_applied.scalar(ok)?,
-            status: out_status.scalar(ok)?,
-        };
-        advantage::controller(&x, out)
+        unsafe { control(args, Rule::kl) }
     })
 }
 
-/// Bytes of workspace for `truing_controller`: 0.
+/// The next coefficient of an entropy bonus: coef + step while the entropy is at most the target, else - step; see
+/// `truing_controller_args`. No workspace.
+///
+/// # Safety
+/// As for `truing_group_advantage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_entropy_controller(args: *const truing_controller_args) -> truing_status {
+    guard("truing_entropy_controller", || {
+        // SAFETY: this function's contract.
+        unsafe { control(args, Rule::entropy) }
+    })
+}
+
+/// # Safety
+/// As for [`Call::open`]; the host array `params` is readable.
+unsafe fn control(args: *const truing_controller_args, rule: fn(&[f64]) -> Result<Rule>) -> Result<()> {
+    // SAFETY: this function's contract.
+    let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let measured = t.required("measured", args.measured)?;
+    let coef = t.required("coef", args.coef)?;
+    let out_coef = t.output("out_coef", args.out_coef)?;
+    let out_applied = t.output("out_applied", args.out_applied)?;
+    let out_status = t.output("out_status", args.out_status)?;
+    // SAFETY: this function's contract.
+    let rule = rule(unsafe { numbers(args.params, args.num_params) }?)?;
+
+    let ok = &t.check()?;
+    let x = Controller {
+        measured: measured.scalar(ok)?.expect("required"),
+        coef: coef.scalar(ok)?.expect("required"),
+        rule,
+    };
+    let out =
+        ControllerOut { coef: out_coef.scalar(ok)?, applied: out_applied.scalar(ok)?, status: out_status.scalar(ok)? };
+    advantage::controller(&x, out)
+}
+
+/// Bytes of workspace for `truing_kl_controller`: 0.
 ///
 /// # Safety
 /// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn truing_controller_workspace_size(
+pub unsafe extern "C" fn truing_kl_controller_workspace_size(
     args: *const truing_controller_args,
     minimum: *mut usize,
     preferred: *mut usize,
 ) -> truing_status {
     // SAFETY: this function's contract.
-    guard("truing_controller_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+    guard("truing_kl_controller_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
+}
+
+/// Bytes of workspace for `truing_entropy_controller`: 0.
+///
+/// # Safety
+/// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn truing_entropy_controller_workspace_size(
+    args: *const truing_controller_args,
+    minimum: *mut usize,
+    preferred: *mut usize,
+) -> truing_status {
+    // SAFETY: this function's contract.
+    guard("truing_entropy_controller_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
 }

@@ -4,7 +4,8 @@ use crate::boundary::{self, guard, guard_value, pointer};
 use core::ffi::{CStr, c_char};
 use std::ffi::CString;
 use std::sync::OnceLock;
-use truing_core::catalog::{self, Info, Kind};
+use truing_core::catalog::{self, Info, Kind, PairVisitor, with_pair};
+use truing_core::losses::PairLoss;
 use truing_core::{Error, Result, Value};
 
 /// The catalogue with the NUL-terminated strings that C needs. Built at the first question, kept for ever.
@@ -22,6 +23,14 @@ fn text(s: &str) -> *const c_char {
     // Catalogue strings hold no NUL; the whole text is dropped if one ever does.
     CString::new(s).unwrap_or_default().into_raw()
 }
+/// The learned parameters of a pair entry with so many variants.
+struct Learned(u32);
+impl PairVisitor for Learned {
+    type Out = u64;
+    fn visit<E: PairLoss<N>, const N: usize>(self) -> u64 {
+        (self.0.min(1)..=self.0).filter_map(E::Base::learns).fold(0, |bits, k| bits | 1 << k)
+    }
+}
 fn describe(info: &Info) -> truing_loss_description {
     let about = &info.about;
     let params: Vec<_> = info
@@ -35,6 +44,7 @@ fn describe(info: &Info) -> truing_loss_description {
             maximum: p.max,
             minimum_open: p.min_open.into(),
             maximum_open: p.max_open.into(),
+            variant: p.variant,
             ..Default::default()
         })
         .collect();
@@ -50,6 +60,7 @@ fn describe(info: &Info) -> truing_loss_description {
         aliases: Vec::leak(aliases).as_ptr(),
         inputs: about.inputs,
         partials: about.partials,
+        param_partials: with_pair(about.id, Learned(about.variants.len() as u32)).unwrap_or(0),
         kind: info.kind as u32,
         preset_of: about.preset_of,
         score_kinds: about.scores,

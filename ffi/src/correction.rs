@@ -323,6 +323,7 @@ unsafe fn cov(
     let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
     let logps = t.required("logps", args.logps)?;
     let old = t.input("old", args.old)?;
+    let noise = t.input("noise", args.noise)?;
     let advantage = t.required("advantage", args.advantage)?;
     let mask = t.input("mask", args.mask)?;
     let cu_seqlens = t.input("cu_seqlens", args.cu_seqlens)?;
@@ -341,6 +342,7 @@ unsafe fn cov(
         segments,
         logps: logps.tokens(ok, tokens)?.expect("required"),
         old: old.tokens(ok, tokens)?,
+        noise: noise.tokens(ok, tokens)?,
         advantage: advantages(&advantage, ok, tokens, count, &segments)?,
         mask: mask.tokens(ok, tokens)?,
         params,

@@ -27,7 +27,7 @@ pub unsafe extern "C" fn truing_divergence_forward(args: *const truing_divergenc
         let forward = unsafe { Forward::open(args) }?;
         #[cfg(feature = "cuda")]
         if forward.call.tensors.on_device() {
-            return forward.run_on_device();
+            return forward.on_device(false).map(|_| ());
         }
         forward.run()
     })
@@ -45,14 +45,15 @@ pub unsafe extern "C" fn truing_divergence_backward(args: *const truing_divergen
         let backward = unsafe { Backward::open(args) }?;
         #[cfg(feature = "cuda")]
         if backward.call.tensors.on_device() {
-            return backward.run_on_device();
+            return backward.on_device(false).map(|_| ());
         }
         backward.run()
     })
 }
 const BACKWARD: u64 = FLAGS | BACKWARD_FLAGS;
 
-/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_forward`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_forward`; `minimum` and `preferred` are NULL or writable.
@@ -66,16 +67,19 @@ pub unsafe extern "C" fn truing_divergence_forward_workspace_size(
         // SAFETY: this function's contract.
         let forward = unsafe { Forward::open(args) }?;
         let need = kernel::forward_workspace(&forward.problem, forward.outputs.loss.is_some());
-        let _ok = forward.call.tensors.check()?;
         #[cfg(feature = "cuda")]
-        let need =
-            if _ok.device().is_some() { truing_cuda::divergence::forward_workspace(&forward.problem) } else { need };
+        if forward.call.tensors.on_device() {
+            let need = forward.on_device(true)?;
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        forward.call.tensors.check()?;
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
 }
 
-/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU.
+/// Bytes of workspace for `truing_divergence_backward`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_backward`; `minimum` and `preferred` are NULL or writable.
@@ -88,21 +92,19 @@ pub unsafe extern "C" fn truing_divergence_backward_workspace_size(
     guard("truing_divergence_backward_workspace_size", || {
         // SAFETY: this function's contract.
         let backward = unsafe { Backward::open(args) }?;
-        let _ok = backward.call.tensors.check()?;
-        let need = (0, 0);
         #[cfg(feature = "cuda")]
-        let need = if _ok.device().is_some() {
-            let need = truing_cuda::divergence::backward_workspace(&backward.problem, backward.saved.is_some());
-            (need.minimum, need.preferred)
-        } else {
-            need
-        };
+        if backward.call.tensors.on_device() {
+            let need = backward.on_device(true)?;
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        backward.call.tensors.check()?;
         // SAFETY: this function's contract.
-        unsafe { sizes(minimum, preferred, need) }
+        unsafe { sizes(minimum, preferred, (0, 0)) }
     })
 }
 
-/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace.
+/// What the columns of one vocabulary shard contribute; see `truing_divergence_local_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
@@ -110,15 +112,41 @@ pub unsafe extern "C" fn truing_divergence_backward_workspace_size(
 pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_local_args) -> truing_status {
     guard("truing_divergence_local", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, SHARD_FLAGS) }?;
-        let ids = given_ids(&mut t, &args.partial, &args.options)?;
+        let local = unsafe { LocalCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if local.call.tensors.on_device() {
+            return local.on_device(false).map(|_| ());
+        }
+        local.run()
+    })
+}
+/// A shard's part whose fields have been read.
+struct LocalCall {
+    call: Call<truing_divergence_local_args>,
+    sides: Sides,
+    ids: Option<Input>,
+    stats: Input,
+    records: Output,
+    at_ids: [Output; 2],
+    status: Output,
+    problem: Problem,
+    tokens: Leading,
+}
+impl LocalCall {
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn open(args: *const truing_divergence_local_args) -> Result<LocalCall> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::anywhere(args, SHARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        let ids = given_ids(t, &args.partial, &args.options)?;
         if args.shard.vocab_end == 0 {
             return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
         }
         let transforms = [&args.student_transform, &args.teacher_transform];
         let none = core::ptr::null();
         let given = [args.student, args.teacher];
-        let sides = Sides::parse(&mut t, given, transforms, &args.rows, args.row_weight, [none; 2])?;
+        let sides = Sides::parse(t, given, transforms, &args.rows, args.row_weight, [none; 2])?;
         let stats = t.input("stats", args.stats)?;
         let records = t.output("out_records", args.out_records)?;
         let student_at_ids = t.output("out_student_at_ids", args.out_student_at_ids)?;
@@ -128,8 +156,13 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
         with_ids("out_teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
         let status = t.output("out_status", args.out_status)?;
         let (problem, tokens) = sides.problem(transforms, &args.rows, args.flags, &args.options, &args.shard)?;
-
-        let (ok, tokens) = (&t.check()?, &tokens);
+        let at_ids = [student_at_ids, teacher_at_ids];
+        Ok(LocalCall { sides, ids, stats, records, at_ids, status, problem, tokens, call })
+    }
+    fn run(self) -> Result<()> {
+        let LocalCall { call, sides, ids, stats, records, at_ids: [student_at_ids, teacher_at_ids], status, .. } = self;
+        let Call { args, context, tensors, .. } = call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
         let pass = local_pass(args.local_pass, stats.rows(ok, tokens)?)?;
         let (logits, inputs) = (sides.logits(ok, tokens)?, sides.inputs(ok, tokens)?);
         if let Some(ids) = &ids {
@@ -138,22 +171,77 @@ pub unsafe extern "C" fn truing_divergence_local(args: *const truing_divergence_
             let student = student_at_ids.rows(ok, tokens)?.expect("required");
             let teacher = teacher_at_ids.rows(ok, tokens)?.expect("required");
             let (out, status) = ([student, teacher], status.tokens(ok, tokens)?);
-            return kernel::partial_local(&context, &problem, &GIVEN, ids, logits, inputs, out, status);
+            return kernel::partial_local(&context, problem, &GIVEN, ids, logits, inputs, out, status);
         }
         let records = records.rows(ok, tokens)?.expect("required");
-        kernel::local(&context, &problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
-    })
+        kernel::local(&context, problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
+    }
+    /// Runs, or says what workspace that takes.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, measure: bool) -> Result<Workspace> {
+        use truing_cuda::divergence as device;
+        let LocalCall { call, sides, ids, stats, records, at_ids: [student_at_ids, teacher_at_ids], status, .. } = self;
+        let Call { args, context, tensors, workspace } = call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let stats: Option<truing_cuda::Tensor> = stats.rows(ok, tokens)?;
+        let ((inputs, _), space) = (sides.on_device(ok, tokens, false)?, workspace.space(ok));
+        let status = status.tokens(ok, tokens)?;
+        if let Some(ids) = &ids {
+            once(args.local_pass)?;
+            let call = device_given(ids.rows(ok, tokens)?, None);
+            let student = student_at_ids.rows(ok, tokens)?.expect("required");
+            let teacher = teacher_at_ids.rows(ok, tokens)?.expect("required");
+            if !measure {
+                context.launch(ok, |kernels, stream| {
+                    // SAFETY: as for the forward.
+                    unsafe {
+                        device::local_partial(kernels, stream, problem, &call, &inputs, [student, teacher], status)
+                    }
+                })?;
+            }
+            return Ok(Workspace { minimum: 0, preferred: 0 });
+        }
+        let pass = match local_pass_of(args.local_pass, stats.is_some())? {
+            false => device::LocalPass::Records,
+            true => device::LocalPass::Values(stats.expect("checked")),
+        };
+        let out = device::Local { records: records.rows(ok, tokens)?.expect("required"), status };
+        let need = device::local_workspace(problem);
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: as for the forward.
+                unsafe { device::local(kernels, stream, problem, &inputs, pass, &out, space) }
+            })?;
+        }
+        Ok(need)
+    }
+}
+/// Given ids, each side renormalised on them, on a device.
+#[cfg(feature = "cuda")]
+fn device_given(
+    ids: Option<truing_cuda::Tensor>,
+    stats: Option<truing_cuda::Tensor>,
+) -> truing_cuda::divergence::PartialCall<'static> {
+    use truing_cuda::divergence::{PartialCall, PartialTeacher};
+    PartialCall { partial: &GIVEN, teacher: PartialTeacher::Rows, reference: None, ids, stats }
 }
 /// Which round it is.
 pub(crate) fn local_pass(pass: truing_local_pass, stats: Option<Matrix<'_, f32>>) -> Result<LocalPass<'_>> {
+    Ok(match local_pass_of(pass, stats.is_some())? {
+        false => LocalPass::Records,
+        true => LocalPass::Values(stats.expect("checked")),
+    })
+}
+/// Whether it is that of the values, which has statistics.
+fn local_pass_of(pass: truing_local_pass, stats: bool) -> Result<bool> {
     match (pass, stats) {
-        (TRUING_LOCAL_RECORDS, None) => Ok(LocalPass::Records),
-        (TRUING_LOCAL_VALUES, Some(stats)) => Ok(LocalPass::Values(stats)),
-        (TRUING_LOCAL_RECORDS, Some(_)) => {
+        (TRUING_LOCAL_RECORDS, false) => Ok(false),
+        (TRUING_LOCAL_VALUES, true) => Ok(true),
+        (TRUING_LOCAL_RECORDS, true) => {
             let expected = Value::Text("NULL with TRUING_LOCAL_RECORDS");
             Err(Error::invalid("stats", Value::Text("a tensor"), expected))
         }
-        (TRUING_LOCAL_VALUES, None) => {
+        (TRUING_LOCAL_VALUES, false) => {
             let expected = Value::Text("the statistics of truing_divergence_finish");
             Err(Error::invalid("stats", Value::Text("NULL"), expected))
         }
@@ -224,7 +312,7 @@ fn no_partial(f: &truing_partial) -> Result<()> {
 }
 pub(crate) const SHARD_FLAGS: u64 = FORWARD_FLAGS | TRUING_HAS_SOFT_WEIGHT;
 
-/// Bytes of workspace for `truing_divergence_local`: 0.
+/// Bytes of workspace for `truing_divergence_local`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_local`; `minimum` and `preferred` are NULL or writable.
@@ -236,7 +324,16 @@ pub unsafe extern "C" fn truing_divergence_local_workspace_size(
 ) -> truing_status {
     guard("truing_divergence_local_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe { crate::boundary::no_workspace(args, SHARD_FLAGS, minimum, preferred) }
+        let local = unsafe { LocalCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if local.call.tensors.on_device() {
+            let need = local.on_device(true)?;
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        local.call.tensors.check()?;
+        // SAFETY: this function's contract.
+        unsafe { sizes(minimum, preferred, (0, 0)) }
     })
 }
 
@@ -252,7 +349,8 @@ pub unsafe extern "C" fn truing_divergence_finish(args: *const truing_divergence
     })
 }
 
-/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss`.
+/// Bytes of workspace for `truing_divergence_finish`: 0 without `outputs.out_loss` on the CPU; of a device's memory for CUDA
+/// tensors.
 ///
 /// # Safety
 /// As for `truing_divergence_finish`; `minimum` and `preferred` are NULL or writable.
@@ -395,7 +493,7 @@ impl FinishCall {
     /// As for [`Call::open`].
     pub(crate) unsafe fn open(args: *const truing_divergence_finish_args) -> Result<FinishCall> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         let ids = given_ids(t, &args.partial, &args.options)?;
         const RECORDS: &str = "3 dimensions, [shards, N, 16]";
@@ -431,6 +529,10 @@ impl FinishCall {
         Ok(FinishCall { records, ids, at_ids, starts, rows, row_weight, outputs, values, problem, plain, call })
     }
     pub(crate) fn need(self) -> Result<Workspace> {
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            return self.on_device(true);
+        }
         let loss = self.outputs.loss.is_some();
         let need = match &self.ids {
             Some(_) => kernel::partial_finish_workspace(&self.problem, self.at_ids[0].dims()[2], loss),
@@ -439,7 +541,52 @@ impl FinishCall {
         self.call.tensors.check()?;
         Ok(need)
     }
+    /// Runs, or says what workspace that takes.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, measure: bool) -> Result<Workspace> {
+        use truing_cuda::divergence as device;
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, problem) = (&tensors.check()?, &self.problem);
+        let parts = if self.ids.is_some() { &self.at_ids[0] } else { &self.records };
+        let [shards, n, _] = *parts.dims() else { unreachable!("3 dimensions") };
+        let (tokens, all) = (&Leading::new(&[n]), &Leading::new(&[shards, n]));
+        let starts: truing_cuda::Tensor = self.starts.list(ok)?.expect("required");
+        if starts.layout.rows() != shards + 1 {
+            return Err(Error::shape("shard_starts", Value::Size(starts.layout.rows()), Value::Size(shards + 1)));
+        }
+        let (target, mask) = self.rows.on_device(ok, tokens)?;
+        let (row_weight, space) = (self.row_weight.tokens(ok, tokens)?, workspace.space(ok));
+        let (figures, few) = self.outputs.on_device(ok, tokens)?;
+        if let Some(ids) = &self.ids {
+            let [student, teacher] = &self.at_ids;
+            let call = device_given(ids.rows(ok, tokens)?, None);
+            let at_ids = [student.rows(ok, all)?.expect("required"), teacher.rows(ok, all)?.expect("required")];
+            let (x, rows) = (device::PartialShards { at_ids, starts }, [target, mask, row_weight]);
+            let need = device::partial_finish_workspace(problem, &call, &few);
+            if !measure {
+                context.launch(ok, |kernels, stream| {
+                    // SAFETY: as for the forward.
+                    unsafe { device::finish_partial(kernels, stream, problem, &call, &x, rows, &few, space) }
+                })?;
+            }
+            return Ok(need);
+        }
+        let records = self.records.rows(ok, all)?.expect("required");
+        let x = device::Finish { records, values: self.values, starts, target, mask, row_weight };
+        let need = device::finish_workspace(problem, &x, &figures);
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: as for the forward.
+                unsafe { device::finish(kernels, stream, problem, &x, &figures, space) }
+            })?;
+        }
+        Ok(need)
+    }
     pub(crate) fn run(self) -> Result<()> {
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            return self.on_device(false).map(|_| ());
+        }
         let Call { context, tensors, workspace, .. } = self.call;
         let ok = &tensors.check()?;
         let parts = if self.ids.is_some() { &self.at_ids[0] } else { &self.records };
@@ -579,25 +726,47 @@ impl Backward {
         }
         kernel::backward(&context, &self.problem, self.sides.view(ok, tokens)?, inputs, stats, upstream, status)
     }
+    /// Runs, or says what workspace that takes.
     #[cfg(feature = "cuda")]
-    fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[("partial.support", self.few.is_some()), ("grad_loss", self.loss.is_some())])?;
+    fn on_device(self, measure: bool) -> Result<Workspace> {
+        use truing_cuda::divergence as device;
         let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let upstream = truing_cuda::divergence::Upstream {
+        let upstream = device::Upstream {
             values: self.values.tokens(ok, tokens)?,
             student_logprob: self.logprob.tokens(ok, tokens)?,
+            loss: self.loss.scalar(ok)?.map_or(device::Loss::None, device::Loss::At),
             scale: grad_scale(args.grad_scale, args.flags),
         };
         let (stats, status) = (self.saved.rows(ok, tokens)?, self.status.tokens(ok, tokens)?);
-        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens)?, workspace.space(ok));
-        context.launch(ok, |kernels, stream| {
-            // SAFETY: as for the forward; a gradient is its own logits or apart from them.
-            unsafe {
-                use truing_cuda::divergence::backward;
-                backward(kernels, stream, problem, &inputs, stats, &upstream, &grads, status, space)
+        let at_ids = self.few.as_ref().is_some_and(|few| few.logits.is_some());
+        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens, at_ids)?, workspace.space(ok));
+        if let Some(few) = &self.few {
+            let call = device::PartialCall { stats, ..few.on_device(ok, tokens)? };
+            if args.shard.vocab_end != 0 && stats.is_none() {
+                return Err(Error::invalid("stats", Value::Text("NULL"), Value::Text("a pointer, over shards")));
             }
-        })
+            let out = device::PartialFigures { status, ..device::PartialFigures::default() };
+            let need = device::partial_workspace(problem, &call, &out, &upstream, &grads);
+            if !measure {
+                context.launch(ok, |kernels, stream| {
+                    // SAFETY: as for the forward; a gradient is its own logits or apart from them.
+                    unsafe {
+                        use device::backward_partial;
+                        backward_partial(kernels, stream, problem, &call, &inputs, &upstream, &grads, status, space)
+                    }
+                })?;
+            }
+            return Ok(need);
+        }
+        let need = device::backward_workspace(problem, stats.is_some(), &upstream);
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: as above.
+                unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, &grads, status, space) }
+            })?;
+        }
+        Ok(need)
     }
 }
 
@@ -682,23 +851,56 @@ impl Forward {
         let grads = self.sides.view(ok, tokens)?;
         kernel::forward_fused(&context, &self.problem, grads, inputs, figures, totals, upstream, workspace)
     }
-    /// A gradient in the same call is that of a reduced loss, which the device does not form.
+    /// Runs, or says what workspace that takes.
     #[cfg(feature = "cuda")]
-    fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[
-            ("partial.support", self.few.is_some()),
-            ("grad_student_out", self.sides.grads[0].is_some()),
-            ("grad_teacher_out", self.sides.grads[1].is_some()),
-            ("grad_loss", self.grad_loss.is_some()),
-        ])?;
-        let Call { context, tensors, workspace, .. } = self.call;
+    fn on_device(self, measure: bool) -> Result<Workspace> {
+        use truing_cuda::divergence as device;
+        let wanted = self.sides.grads.iter().any(Output::is_some);
+        let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let ((inputs, _), space) = (self.sides.on_device(ok, tokens)?, workspace.space(ok));
-        let figures = self.outputs.on_device(ok, tokens)?;
-        context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { truing_cuda::divergence::forward(kernels, stream, problem, &inputs, &figures, space) }
-        })
+        let at_ids = self.few.as_ref().is_some_and(|few| few.logits.is_some());
+        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens, at_ids)?, workspace.space(ok));
+        let loss = match self.grad_loss.scalar(ok)? {
+            _ if !wanted => device::Loss::None,
+            Some(x) => device::Loss::At(x),
+            None => device::Loss::One,
+        };
+        let scale = grad_scale(args.grad_scale, args.flags);
+        let upstream = device::Upstream { loss, scale, ..device::Upstream::default() };
+        let (figures, partial) = self.outputs.on_device(ok, tokens)?;
+        if let Some(few) = &self.few {
+            let call = few.on_device(ok, tokens)?;
+            let need = device::partial_workspace(problem, &call, &partial, &upstream, &grads);
+            if !measure {
+                context.launch(ok, |kernels, stream| {
+                    // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the
+                    // workspace.
+                    unsafe {
+                        use device::forward_partial;
+                        forward_partial(kernels, stream, problem, &call, &inputs, &partial, &upstream, &grads, space)
+                    }
+                })?;
+            }
+            return Ok(need);
+        }
+        let need = match wanted {
+            true => device::fused_workspace(problem, &figures, &upstream),
+            false => device::forward_workspace(problem, &figures),
+        };
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: as above.
+                unsafe {
+                    match wanted {
+                        true => {
+                            device::forward_fused(kernels, stream, problem, &inputs, &figures, &upstream, &grads, space)
+                        }
+                        false => device::forward(kernels, stream, problem, &inputs, &figures, space),
+                    }
+                }
+            })?;
+        }
+        Ok(need)
     }
 }
 
@@ -813,19 +1015,23 @@ impl Sides {
         let missing = Error::invalid("teacher", Value::Text("NULL"), Value::Text("a pointer"));
         Ok([student.ok_or(missing)?, teacher.ok_or(missing)?])
     }
-    /// What the device reads, and where gradients go.
+    /// What the device reads, and where gradients go; `at_ids`: the teacher has no rows.
     #[cfg(feature = "cuda")]
     fn on_device(
         self,
         ok: &Checked,
         tokens: &Leading,
+        at_ids: bool,
     ) -> Result<(truing_cuda::divergence::Inputs, truing_cuda::divergence::Grads)> {
         use truing_cuda::divergence::{Grads, Inputs, Side};
+        let n = self.rows_of().iter().product();
         let [student, teacher] = self.grads;
         let places: [Option<truing_cuda::Tensor>; 2] = [student.rows(ok, tokens)?, teacher.rows(ok, tokens)?];
         let side = |i: usize| -> Result<Side> {
             let logits = if self.in_place[i] { places[i] } else { self.logits[i].rows(ok, tokens)? };
             let missing = Error::invalid("teacher", Value::Text("NULL"), Value::Text("a pointer"));
+            let none = truing_cuda::Tensor::contiguous(0, truing_core::Dtype::F32, n, 1);
+            let logits = logits.or((i == 1 && at_ids).then_some(none));
             Ok(Side {
                 bias: self.bias[i].list(ok)?,
                 row_temperature: self.row_temperature[i].tokens(ok, tokens)?,
@@ -972,6 +1178,20 @@ impl PartialTensors {
         };
         let (ids, reference) = (self.ids.rows(ok, tokens)?, self.reference.rows(ok, tokens)?);
         Ok(PartialViews { settings: self.settings, ids, at, reference })
+    }
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::divergence::PartialCall<'_>> {
+        use truing_cuda::divergence::{PartialCall, PartialTeacher};
+        let values = self.values.rows(ok, tokens)?;
+        let teacher = match (self.logits, values) {
+            (Some(Form::Logits), Some(x)) => PartialTeacher::Logits(x, self.lse.tokens(ok, tokens)?),
+            (Some(Form::Logprobs), Some(x)) => PartialTeacher::Logprobs(x),
+            (Some(Form::Counts), Some(x)) => PartialTeacher::Counts(x),
+            _ => PartialTeacher::Rows,
+        };
+        let (ids, reference) = (self.ids.rows(ok, tokens)?, self.reference.rows(ok, tokens)?);
+        Ok(PartialCall { partial: &self.settings, teacher, reference, ids, stats: None })
     }
     fn teacher<'a>(at: Option<AtIds<'a>>, rows: Option<Grad<'a>>) -> PartialTeacher<'a> {
         match (at, rows) {
@@ -1142,17 +1362,36 @@ impl OutputTensors {
         Ok((figures, PartialFigures::default(), totals))
     }
     #[cfg(feature = "cuda")]
-    fn on_device(self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::divergence::Figures> {
+    fn on_device(
+        self,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(truing_cuda::divergence::Figures, truing_cuda::divergence::PartialFigures)> {
+        use truing_cuda::divergence as device;
         let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
         only_on_cpu(&[
             ("outputs.out_cross_entropy", cross.is_some()),
             ("outputs.out_reverse_cross_entropy", reverse.is_some()),
             ("outputs.out_student_rank", rank_s.is_some()),
             ("outputs.out_teacher_rank", rank_t.is_some()),
-            ("outputs.out_loss", self.loss.is_some()),
-            ("outputs.out_counters", self.counters.is_some()),
         ])?;
-        Ok(truing_cuda::divergence::Figures {
+        let total = device::Total { loss: self.loss.scalar(ok)?, counters: self.counters.list(ok)? };
+        if self.few {
+            let [student, teacher, overlap, overlap_sum, ids] = self.partial;
+            let figures = device::PartialFigures {
+                values: values.tokens(ok, tokens)?,
+                student_mass: student.tokens(ok, tokens)?,
+                teacher_mass: teacher.tokens(ok, tokens)?,
+                overlap: overlap.tokens(ok, tokens)?,
+                overlap_sum: overlap_sum.tokens(ok, tokens)?,
+                support_ids: ids.rows(ok, tokens)?,
+                stats: self.stats.rows(ok, tokens)?,
+                status: self.status.tokens(ok, tokens)?,
+                total,
+            };
+            return Ok((device::Figures::default(), figures));
+        }
+        let figures = device::Figures {
             values: values.tokens(ok, tokens)?,
             student_entropy: hs.tokens(ok, tokens)?,
             teacher_entropy: ht.tokens(ok, tokens)?,
@@ -1160,6 +1399,8 @@ impl OutputTensors {
             teacher_logprob: teacher.tokens(ok, tokens)?,
             stats: self.stats.rows(ok, tokens)?,
             status: self.status.tokens(ok, tokens)?,
-        })
+            total,
+        };
+        Ok((figures, device::PartialFigures::default()))
     }
 }

@@ -562,7 +562,7 @@ impl Forward {
             let (logits, grad) = self.grad.on_device(ok, &self.tokens)?;
             let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
             let out = self.figures.on_device(self.sets, ok, &self.tokens)?;
-            return Ok(device::forward_workspace(&self.problem, &inputs, &out, grad.is_some()));
+            return Ok(device::forward_workspace(&self.problem, &inputs, &out, grad.is_some() || bias));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, problem) = (&self.call.context, &self.problem);
@@ -613,14 +613,15 @@ impl Forward {
     }
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
+        let wanted = self.fused();
         let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
         let (logits, grad) = self.grad.on_device(ok, tokens)?;
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
         let (figures, space) = (self.figures.on_device(self.sets, ok, tokens)?, workspace.space(ok));
         let (upstream, scale) = (self.grad_loss.scalar(ok)?, grad_scale(args.grad_scale, args.flags));
-        let fused = grad.map(|grad| device::Fused { grad, upstream, scale });
+        let bias = self.grad_bias.list(ok)?;
+        let fused = wanted.then_some(device::Fused { grad, bias, upstream, scale });
         context.launch(ok, |kernels, stream| {
             // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace, and
             // the gradient is the logits themselves or apart from them.
@@ -691,7 +692,7 @@ impl Backward {
             let (logits, _) = self.grad.on_device(ok, &self.tokens)?;
             let inputs = self.inputs.on_device(logits, ok, &self.tokens)?;
             let upstream = self.upstream.on_device(ok, &self.tokens)?;
-            return Ok(device::backward_workspace(&self.problem, &inputs, stats, &upstream));
+            return Ok(device::backward_workspace(&self.problem, &inputs, stats, &upstream, bias));
         }
         if let Some(over) = self.inputs.common.over(ok, &self.tokens)? {
             let (context, kept) = (&self.call.context, stats || !bias);
@@ -735,7 +736,6 @@ impl Backward {
     }
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
-        only_on_cpu(&[("grad_bias_out", self.grad_bias.is_some())])?;
         let Call { context, tensors, workspace, .. } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
         let (logits, grad) = self.grad.on_device(ok, tokens)?;
@@ -743,9 +743,10 @@ impl Backward {
         let inputs = self.inputs.on_device(logits, ok, tokens)?;
         let (stats, upstream) = (self.stats.rows(ok, tokens)?, self.upstream.on_device(ok, tokens)?);
         let (status, space) = (self.status.tokens(ok, tokens)?, workspace.space(ok));
+        let bias = self.grad_bias.list(ok)?;
         context.launch(ok, |kernels, stream| {
             // SAFETY: as for the forward; the gradient is the logits themselves or apart from them.
-            unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, grad, status, space) }
+            unsafe { device::backward(kernels, stream, problem, &inputs, stats, &upstream, grad, bias, status, space) }
         })
     }
 }

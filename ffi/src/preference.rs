@@ -15,6 +15,7 @@ use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, 
 use truing_core::{Error, Result, Value};
 
 pub(crate) const FLAGS: u64 = TRUING_STRICT | TRUING_SKIP_FLAGGED | TRUING_HAS_GRAD_SCALE;
+const OWN_FLAGS: u64 = FLAGS | TRUING_ACCUMULATE_GRADS;
 
 /// Loss, rewards and partials of pairs, rows or lists of sequence scores; see `truing_preference_forward_args`.
 ///
@@ -82,7 +83,7 @@ impl<'p> Forward<'p> {
         params: &'p mut [[f64; MAX_PARAMS]; TERMS],
     ) -> Result<Self> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::anywhere(args, FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, OWN_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
         // SAFETY: the host arrays of a call are readable, by this function's contract.
@@ -98,6 +99,7 @@ impl<'p> Forward<'p> {
             score: score("score_kind", args.score_kind)?,
             skip_flagged: args.flags & TRUING_SKIP_FLAGGED != 0,
             anchored: false,
+            accumulate: args.flags & TRUING_ACCUMULATE_GRADS != 0,
         };
         Ok(Forward { terms, scores, ref_scores, lengths, kl, groups, grad_output, outputs, options, call })
     }
@@ -129,6 +131,7 @@ impl<'p> Forward<'p> {
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
         let Call { args, context, tensors, workspace } = self.call;
+        only_on_cpu(&[("flags (TRUING_ACCUMULATE_GRADS)", self.options.accumulate)])?;
         let ok = &tensors.check()?;
         let terms = self.terms.get();
         let scores: truing_cuda::Tensor = self.scores.list(ok)?.expect("required");
@@ -196,12 +199,12 @@ pub(crate) unsafe fn terms<'a>(
                 term.loss
             }
         };
-        unavailable!("loss", loss; variant);
         bits("loss.flags", loss.flags.into(), TRUING_LOSS_HAS_WEIGHT.into())?;
         // SAFETY: this function's contract.
         let given = unsafe { self::params(&loss, place) }?;
         terms.all[k] = Term {
             id: loss.id,
+            variant: loss.variant,
             params: given,
             weight: if loss.flags & TRUING_LOSS_HAS_WEIGHT != 0 { loss.weight } else { factor(loss.weight) },
             normaliser: loss.normaliser,

@@ -302,13 +302,11 @@ enum {
     probe_truing_advantage_gpg = (int)(TRUING_ADVANTAGE_GPG),
     probe_truing_advantage_max_rl = (int)(TRUING_ADVANTAGE_MAX_RL),
     probe_truing_advantage_raw = (int)(TRUING_ADVANTAGE_RAW),
-    probe_truing_advantage_pass_k = (int)(TRUING_ADVANTAGE_PASS_K),
     probe_truing_baseline_none = (int)(TRUING_BASELINE_NONE),
     probe_truing_baseline_group = (int)(TRUING_BASELINE_GROUP),
     probe_truing_baseline_leave_one_out = (int)(TRUING_BASELINE_LEAVE_ONE_OUT),
     probe_truing_baseline_batch = (int)(TRUING_BASELINE_BATCH),
     probe_truing_baseline_length_weighted = (int)(TRUING_BASELINE_LENGTH_WEIGHTED),
-    probe_truing_baseline_best_of_group = (int)(TRUING_BASELINE_BEST_OF_GROUP),
     probe_truing_scale_none = (int)(TRUING_SCALE_NONE),
     probe_truing_scale_group_std = (int)(TRUING_SCALE_GROUP_STD),
     probe_truing_scale_batch_std = (int)(TRUING_SCALE_BATCH_STD),
@@ -340,8 +338,6 @@ enum {
     probe_truing_granularity_batch = (int)(TRUING_GRANULARITY_BATCH),
     probe_truing_granularity_sequence = (int)(TRUING_GRANULARITY_SEQUENCE),
     probe_truing_granularity_token = (int)(TRUING_GRANULARITY_TOKEN),
-    probe_truing_controller_kl = (int)(TRUING_CONTROLLER_KL),
-    probe_truing_controller_entropy = (int)(TRUING_CONTROLLER_ENTROPY),
     probe_end
 };
 
@@ -389,6 +385,7 @@ static void probe_param_info(void) {
     F(truing_param_info, maximum);
     F(truing_param_info, minimum_open);
     F(truing_param_info, maximum_open);
+    F(truing_param_info, variant);
     F(truing_param_info, reserved);
 }
 
@@ -1565,6 +1562,7 @@ static void probe_cov_select_args(void) {
     F(truing_cov_select_args, workspace_size);
     F(truing_cov_select_args, logps);
     F(truing_cov_select_args, old);
+    F(truing_cov_select_args, noise);
     F(truing_cov_select_args, advantage);
     F(truing_cov_select_args, mask);
     F(truing_cov_select_args, cu_seqlens);
@@ -2309,8 +2307,6 @@ static void probe_controller_args(void) {
     F(truing_controller_args, coef);
     F(truing_controller_args, params);
     F(truing_controller_args, num_params);
-    F(truing_controller_args, rule);
-    F(truing_controller_args, reserved0);
     F(truing_controller_args, out_coef);
     F(truing_controller_args, out_applied);
     F(truing_controller_args, out_status);
@@ -2705,13 +2701,11 @@ int main(void) {
     C(TRUING_ADVANTAGE_GPG);
     C(TRUING_ADVANTAGE_MAX_RL);
     C(TRUING_ADVANTAGE_RAW);
-    C(TRUING_ADVANTAGE_PASS_K);
     C(TRUING_BASELINE_NONE);
     C(TRUING_BASELINE_GROUP);
     C(TRUING_BASELINE_LEAVE_ONE_OUT);
     C(TRUING_BASELINE_BATCH);
     C(TRUING_BASELINE_LENGTH_WEIGHTED);
-    C(TRUING_BASELINE_BEST_OF_GROUP);
     C(TRUING_SCALE_NONE);
     C(TRUING_SCALE_GROUP_STD);
     C(TRUING_SCALE_BATCH_STD);
@@ -2743,7 +2737,5 @@ int main(void) {
     C(TRUING_GRANULARITY_BATCH);
     C(TRUING_GRANULARITY_SEQUENCE);
     C(TRUING_GRANULARITY_TOKEN);
-    C(TRUING_CONTROLLER_KL);
-    C(TRUING_CONTROLLER_ENTROPY);
     return 0;
 }

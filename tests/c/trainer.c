@@ -21,6 +21,8 @@ static int checks;
         }                                                                                                              \
     } while (0)
 
+#include "every_entry.h"
+
 static uint64_t state = 42;
 static double uniform(void) {
     state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -306,6 +308,8 @@ int main(void) {
     CHECK(truing_logprob_forward(&forward) == TRUING_STATUS_OUT_OF_RANGE);
     CHECK(strstr(truing_last_error(), "rows.target: got 101 at index 7") != NULL);
     CHECK(logps[0] == 123);
+
+    CHECK(every_entry() >= 67);
 
     /* no CUDA, or no CUDA context of this process */
     CHECK(truing_prepare(context, 0) == TRUING_STATUS_NO_DEVICE);

@@ -17,6 +17,8 @@ static int checks;
         }                                                                                                              \
     } while (0)
 
+#include "every_entry.h"
+
 int main() {
     constexpr std::int64_t S = 6, T = 5, N = S * T, D = 12, V = 77;
     std::uint64_t state = 7;
@@ -125,6 +127,8 @@ int main() {
     f.figures.out_logprob = t_from_wide;
     truing::logprob_forward(f);
     CHECK(from_narrow == from_wide && from_wide < 0);
+
+    CHECK(every_entry() >= 67);
 
     bool thrown = false;
     try {

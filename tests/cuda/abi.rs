@@ -94,7 +94,7 @@ impl<T: Stored> Output for Vec<T> {
 }
 pub(super) type Pointer = *const truing_tensor;
 impl Arrays {
-    fn new(cuda: bool) -> Arrays {
+    pub(super) fn new(cuda: bool) -> Arrays {
         let device_type = if cuda { TRUING_DEVICE_CUDA } else { TRUING_DEVICE_CPU };
         let device = truing_device { device_type, device_id: 0 };
         Arrays { device, shapes: vec![], tensors: vec![], outputs: vec![] }
@@ -143,7 +143,7 @@ impl Arrays {
 pub(super) type Size<A> = unsafe extern "C" fn(*const A, *mut usize, *mut usize) -> truing_status;
 pub(super) type Run<A> = unsafe extern "C" fn(*const A) -> truing_status;
 /// An operation: its workspace and itself.
-pub(super) struct Op<A>(Size<A>, Run<A>);
+pub(super) struct Op<A>(pub(super) Size<A>, pub(super) Run<A>);
 pub(super) const LOGPROB: Op<truing_logprob_forward_args> =
     Op(truing_logprob_forward_workspace_size, truing_logprob_forward);
 pub(super) const BACKWARD: Op<truing_logprob_backward_args> =
@@ -167,6 +167,8 @@ const OBJECTIVES_BACKWARD: Op<truing_multi_objective_advantage_args> =
     Op(truing_multi_objective_advantage_backward_workspace_size, truing_multi_objective_advantage_backward);
 const GAE: Op<truing_gae_args> = Op(truing_gae_forward_workspace_size, truing_gae_forward);
 const GAE_BACKWARD: Op<truing_gae_args> = Op(truing_gae_backward_workspace_size, truing_gae_backward);
+const LAGRANGIAN: Op<truing_lagrangian_advantage_args> =
+    Op(truing_lagrangian_advantage_workspace_size, truing_lagrangian_advantage);
 const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_whiten);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -485,6 +487,14 @@ pub fn all() -> usize {
             (a.out_moments, a.out_status) = (t.write::<f64>(&[2]), t.write::<u32>(&[]));
         });
     }
+    for multiplier in [-0.3f64, -800.0, f64::INFINITY] {
+        done += LAGRANGIAN.same(&format!("lagrangian_advantage {multiplier}"), &context, |t, a| {
+            (a.reward_advantages, a.cost_advantages) = (t.read(&logps, &[b, width]), t.read(&refs, &[n as i64]));
+            (a.mask, a.log_lambda) = (t.read(&mask, &[b, width]), t.update(vec![multiplier], &[]));
+            (a.mean_cost, a.cost_limit) = (t.update(vec![0.75f32], &[]), 0.5);
+            (a.out_advantages, a.grad_log_lambda_out) = (t.write::<f32>(&[b, width]), t.write::<f64>(&[]));
+        });
+    }
     done
 }
 
@@ -514,8 +524,8 @@ pub fn host() {
     }
     type Change = dyn Fn(&mut Arrays, &mut truing_logprob_forward_args);
     let lacks: [(truing_status, &str, &Change); 6] = [
-        (device, "grad_bias_out", &|t, a| {
-            (a.grad_bias_out, a.row_loss.reduction) = (t.write::<f32>(&[V]), TRUING_REDUCE_SUM)
+        (TRUING_STATUS_SHAPE_MISMATCH, "grad_bias_out", &|t, a| {
+            (a.grad_bias_out, a.row_loss.reduction) = (t.write::<f32>(&[V - 1]), TRUING_REDUCE_SUM)
         }),
         (device, "support.kind", &|_, a| {
             (a.support.kind, a.support.preset) = (TRUING_SUPPORT_COMPUTED, TRUING_FILTER_HF);
@@ -562,13 +572,13 @@ pub fn host() {
         (t, a)
     };
     let (mut t, mut a) = divergence();
-    a.outputs.out_loss = t.write::<f64>(&[]);
-    DIVERGENCE.refused(device, "outputs.out_loss", &t, a);
+    a.outputs.out_cross_entropy = t.write::<f32>(&[N]);
+    DIVERGENCE.refused(device, "outputs.out_cross_entropy", &t, a);
     let (mut t, mut a) = divergence();
     a.grad_student_out = t.write::<f32>(&[N, V]);
-    DIVERGENCE.refused(device, "grad_student_out", &t, a);
-    let (t, mut a) = divergence();
-    a.options.aggregate.mode = TRUING_AGGREGATE_TOKEN_MEAN;
+    DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
+    let (mut t, mut a) = divergence();
+    a.outputs.out_loss = t.write::<f64>(&[]);
     DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
     // nor have lists of sequences, learned parameters, terms of a policy, counters of sequences
     let s = [0.0f64; 4];

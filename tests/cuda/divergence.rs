@@ -169,6 +169,7 @@ impl Out {
             teacher_logprob: f(4),
             stats: pick(5, tensor(&self.stats, Dtype::F32, Layout::contiguous(self.status.len(), STATS))),
             status: pick(6, vector(&self.status, Dtype::U32)),
+            ..Figures::default()
         }
     }
     fn fetch(&mut self) {
@@ -300,8 +301,8 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
         let (mut want, mut got) = (Out::new(n), Out::new(n));
         let logits = [0, 1].map(|i| z[i].view(layouts[i]));
         cpu::forward(&host, &problem, logits, inputs, want.cpu(which), cpu::Totals::default(), &mut []).unwrap();
-        let scratch = Scratch::new(device::forward_workspace(&problem).minimum);
         let out = got.device(which);
+        let scratch = Scratch::new(device::forward_workspace(&problem, &out).minimum);
         // SAFETY: the stand-in's device memory is this process's, and the arrays live.
         unsafe { device::forward(context, STREAM, &problem, &own, &out, scratch.space()) }.unwrap();
         got.fetch();
@@ -324,6 +325,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
             values: Some(vector(&g[0], Dtype::F32)),
             student_logprob: (how != 0).then(|| vector(&g[1], Dtype::F32)),
             scale: 0.37,
+            ..Upstream::default()
         };
         // the student's in place or in rows elsewhere of its own type, the teacher's of f32
         let own_place = if place == 0 { layouts[0] } else { Layout::strided(n, v, v + 3) };
@@ -365,13 +367,13 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
         // SAFETY: as above.
         unsafe {
             if how == 2 {
-                let scratch = Scratch::new(device::fused_workspace(p, false).minimum);
+                let scratch = Scratch::new(device::fused_workspace(p, &out, &device_upstream).minimum);
                 device::forward_fused(context, STREAM, p, &own, &out, &device_upstream, &grads, scratch.space())
                     .unwrap();
             } else {
                 let stats = (how == 0).then_some(stats);
-                let scratch = Scratch::new(device::backward_workspace(p, how == 0).minimum);
                 let up = &device_upstream;
+                let scratch = Scratch::new(device::backward_workspace(p, how == 0, up).minimum);
                 device::backward(context, STREAM, p, &own, stats, up, &grads, status, scratch.space()).unwrap();
             }
         }
@@ -449,9 +451,9 @@ fn near_rows(context: &Context) -> usize {
     for kind in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jeffreys] {
         let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
         let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
-        let scratch = Scratch::new(device::forward_workspace(&problem).minimum);
         let mut values = vec![NAN; n];
         let out = Figures { values: Some(vector(&values, Dtype::F32)), ..Figures::default() };
+        let scratch = Scratch::new(device::forward_workspace(&problem, &out).minimum);
         // SAFETY: as above.
         unsafe { device::forward(context, STREAM, &problem, &Inputs::new(student, teacher), &out, scratch.space()) }
             .unwrap();
@@ -516,7 +518,9 @@ pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn
         let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
         let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
         let p = &problem;
-        let need = device::fused_workspace(p, false).minimum.max(device::backward_workspace(p, false).minimum);
+        let need = device::fused_workspace(p, &values, &upstream)
+            .minimum
+            .max(device::backward_workspace(p, false, &upstream).minimum);
         let space = Space { data: alloc(need), size: need };
         let line = |name: &str, sets: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
             go().unwrap();
@@ -558,7 +562,7 @@ fn outside(context: &Context) -> usize {
         ..Inputs::new(tensor(&x, Dtype::F32, layout), tensor(&y, Dtype::F32, layout))
     };
     let mut out = Out::new(n);
-    let scratch = Scratch::new(device::fused_workspace(&problem, true).minimum);
+    let scratch = Scratch::new(device::fused_workspace(&problem, &Figures::default(), &Upstream::default()).minimum);
     let (mut grad, ones) = (vec![3.0f32; n * v], vec![1.0f32; n]);
     let upstream = Upstream { values: Some(vector(&ones, Dtype::F32)), ..Upstream::default() };
     let grads = Grads { student: Some(tensor(&grad, Dtype::F32, layout)), teacher: None };
@@ -604,8 +608,8 @@ pub(super) fn refusals(context: &Context) -> usize {
     go("options.teacher", InvalidArgument, Options { teacher: Teacher::Logprobs, ..ok }, inputs, out, space);
     let shift = Options { teacher_target_shift: 1.0, ..ok };
     go("options.teacher_target_shift", InvalidArgument, shift, inputs, out, space);
-    let mean = Options { reduction: Some(truing_core::preference::Reduction::Mean), ..ok };
-    go("options.aggregate.mode", InvalidArgument, mean, inputs, out, space);
+    let loss = device::Total { loss: Some(good), ..device::Total::default() };
+    go("outputs.out_loss", ShapeMismatch, ok, inputs, Figures { total: loss, ..out }, space);
     let narrow = tensor(&z, Dtype::F32, Layout::contiguous(n, v - 1));
     go("student", ShapeMismatch, ok, Inputs { student: Side::new(narrow), ..inputs }, out, space);
     let wide = Tensor { dtype: Dtype::F64, ..zt };

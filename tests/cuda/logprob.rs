@@ -265,6 +265,7 @@ pub fn all(few: bool, fewest: bool) -> usize {
                     }
                     if let Some(place) = place {
                         (a.grad_logits_out, a.grad_scale) = (c.grad(t, a.logits, place), -1.5);
+                        a.grad_bias_out = t.write::<f32>(&[c.v()]);
                     }
                 });
             }
@@ -298,6 +299,9 @@ pub fn all(few: bool, fewest: bool) -> usize {
                     }
                     c.upstream(t, a, which);
                     a.out_status = t.write::<u32>(&[ROWS as i64]);
+                    if which % 3 == 0 {
+                        a.grad_bias_out = t.write::<f32>(&[c.v()]);
+                    }
                 });
             }
         }
@@ -530,7 +534,7 @@ pub fn times(context: &Context, small: bool, median: &dyn Fn(&mut dyn FnMut()) -
             let problem = Problem::new(n, v, Options { row_loss, ..Options::default() }).unwrap();
             let need = device::forward_workspace(&problem, &inputs, &figures, fused).minimum;
             let space = Space { data: alloc(need), size: need };
-            let fused = fused.then_some(device::Fused { grad: at(g), upstream: None, scale: 1.0 });
+            let fused = fused.then_some(device::Fused { grad: Some(at(g)), bias: None, upstream: None, scale: 1.0 });
             let mut go = || {
                 // SAFETY: device memory of the right extents, freed once the device is idle.
                 unsafe { device::forward(context, STREAM, &problem, &inputs, &figures, fused.as_ref(), space) }.unwrap()

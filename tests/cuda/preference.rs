@@ -246,16 +246,26 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
             _ => *[0.5, 1.5, -0.5, 0.0].iter().find(|&&x| p.accepts(x)).unwrap(),
         })
         .collect();
-    let term = Term { id: about.id, params: &params, reduction: way.reduction, map: way.map, ..Term::default() };
+    let (reduction, map) = (way.reduction, way.map);
+    // the second of two variants every other time
+    let variant = (about.variants.len() as u64).min(1 + seed % 2) as u32;
+    let term = Term { id: about.id, variant, params: &params, reduction, map, ..Term::default() };
     let sums = way.means && about.scores & Score::Sum.bit() != 0;
     let mean = sums && about.scores & Score::Mean.bit() != 0;
     let first = Term { score: mean.then_some(Score::Mean), weight: 1.25, ..term };
     let other = catalog::find_any(if rows { "npo" } else { "hinge" }).unwrap();
-    let second =
-        Term { id: other.about.id, params: &[], map: ScoreMap::Identity, weight: -0.3, normaliser: 7.0, ..term };
+    let second = Term {
+        id: other.about.id,
+        variant: 0,
+        params: &[],
+        map: ScoreMap::Identity,
+        weight: -0.3,
+        normaliser: 7.0,
+        ..term
+    };
     let terms = if way.two && way.reduction != Reduction::None { vec![first, second] } else { vec![first] };
     let options =
-        Options { score: sums.then_some(Score::Sum), skip_flagged: way.extras && way.kind == 3, anchored: false };
+        Options { score: sums.then_some(Score::Sum), skip_flagged: way.extras && way.kind == 3, ..Options::default() };
     let anchored = about.reads(slot::ANCHOR);
     let (items, own) = match form {
         0 => (spec::Items::Stacked, Items::Stacked),

@@ -49,6 +49,9 @@ truing_shim_switch:
   popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
   ret
 )");
+// Whether a bug that a test has put into the text is awake: TRUING_PLANTED is its number.
+static const int bug_awake = getenv("TRUING_PLANTED") ? atoi(getenv("TRUING_PLANTED")) : 0;
+static inline bool planted(int bug) { return bug == bug_awake; }
 enum Wait { RUN, WARP, BLOCK, CLUSTER, PHASE, DONE };
 struct Copy {
     void *to;

@@ -519,8 +519,48 @@ def small_cases():
                  dict(coef=[x], applied=[x if mpf(h) <= mpf(0.2) else mpf(0)]))  # fmt: skip
 
 
+def weight_cases():
+    """Weights of objectives: of an interval by its ends, of least norm by the optimality of every support."""
+    for n in (1, 2, 3, 5):
+        for at in (0.0, 3.0, -3.0):
+            x = [R.gauss(at, 1) for _ in range(n)] if n != 3 else [at, at, at + 1.0]
+            low, high = min(x), max(x)
+            value = min(max(mpf(0), mpf(low)), mpf(high))
+            w = [mpf(0)] * n
+            if low > 0 or high < 0 or low == high == 0:
+                w[x.index(low if low >= 0 else high)] = mpf(1)
+            else:
+                span = mpf(high) - mpf(low)
+                w[x.index(low)], w[x.index(high)] = mpf(high) / span, -mpf(low) / span
+            case("interval_weights", dict(n=n), dict(scalars=x), dict(value=[value], weights=w))
+    for n in (2, 3, 4, 6, 9):
+        for shift in (0.0, 0.4, 2.0):
+            g = [[R.gauss(shift, 1) for _ in range(n + 1)] for _ in range(n)]
+            # a Gram matrix that f64 holds: of products rounded to it
+            m = [[float(mp.fsum(mpf(a) * mpf(b) for a, b in zip(g[max(i, j)], g[min(i, j)]))) for j in range(n)] for i in range(n)]
+            best = None
+            for bits in range(1, 2**n):
+                rows = [i for i in range(n) if bits >> i & 1]
+                k = len(rows)
+                a = mp.matrix(k + 1, k + 1)
+                for i in range(k):
+                    a[i, k] = a[k, i] = mpf(1)
+                    for j in range(k):
+                        a[i, j] = mpf(m[rows[i]][rows[j]])
+                solution = mp.lu_solve(a, mp.matrix([mpf(0)] * k + [mpf(1)]))
+                c = [mpf(0)] * n
+                for i in range(k):
+                    c[rows[i]] = solution[i]
+                seen = [mp.fsum(mpf(m[i][j]) * c[j] for j in range(n)) for i in range(n)]
+                value = mp.fsum(c[i] * seen[i] for i in range(n))
+                if min(c) >= 0 and min(seen) >= value - mpf(10) ** -40:
+                    best = (c, value)
+            case("min_norm_weights", dict(n=n), dict(gram=[x for row in m for x in row]), dict(weights=best[0], value=[best[1]]))
+
+
 if __name__ == "__main__":
-    for make in (group_cases, multi_cases, gae_cases, whiten_cases, baseline_cases, prime_cases, distill_cases, small_cases):
+    for make in (group_cases, multi_cases, gae_cases, whiten_cases, baseline_cases, prime_cases, distill_cases, small_cases,
+                 weight_cases):  # fmt: skip
         make()
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "advantage.txt"), "w") as f:
         f.write("\n".join(out) + "\n")

@@ -469,10 +469,12 @@ def bt_focal(p, c, r):
     return [times(f, loss), g, -g], [[wide * times(f, loss)], [abs(g) * (1 + wide)], [abs(g) * (1 + wide)]]
 
 
-def bt_rao_kupper(p, c, r, tied, _):
-    """Rao and Kupper 1967, equations 2.10 to 2.12: thetas e^r, threshold e^eta"""
-    (eta,) = p
+def bt_ties(p, c, r, tied, _):
+    """#1 Rao and Kupper 1967, equations 2.10 to 2.12: thetas e^r, threshold e^eta; #2 Davidson 1970, equations 2.3 and 2.4"""
+    eta, nu, model = p
     d = minus(c, r)
+    if model == 2:
+        return davidson(d, tied, nu)
     if tied > 0:
         parts = [softplus(eta - d), softplus(eta + d), 2 * eta]
         value = parts[0] + parts[1] - mp.log(mp.expm1(2 * eta)) if eta > 0 else INF
@@ -482,10 +484,7 @@ def bt_rao_kupper(p, c, r, tied, _):
     return [softplus(eta - d), -s, s], [[], [s * eta], [s * eta]]
 
 
-def bt_davidson(p, c, r, tied, _):
-    """Davidson 1970, equations 2.3 and 2.4"""
-    (nu,) = p
-    d = minus(c, r)
+def davidson(d, tied, nu):
     if mp.isinf(d):
         if tied > 0:
             return [INF, mpf(d > 0) - mpf(1) / 2, mpf(1) / 2 - mpf(d > 0)], [[]] * 3
@@ -1770,8 +1769,7 @@ ENTRIES = [
     ("1045 pair bt_mse -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_mse, (0.0,), gap_cases((0.1,), (2.0,), (), extra=margins(1.0))),
     ("1046 pair bt_scaled -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS + MARGIN_GRADS, bt, (), lambda: list(gap_cases((), extra=margins())()) + list(gap_cases((), extra=margins(1.0))())),
     ("1047 pair bt_focal -", "chosen_logp rejected_logp", PAIR_GRADS, bt_focal, (2.0,), gap_cases((), (0.5,), (0.0,))),
-    ("1048 pair bt_rao_kupper -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_rao_kupper, (nan,), tie_cases((0.5,), (0.0,), (20.0,), (1e-3,))),
-    ("1049 pair bt_davidson -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_davidson, (nan,), tie_cases((0.0,), (-3.0,), (15.0,))),
+    ("1048 pair bt_ties -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, bt_ties, (nan, nan), tie_cases(("#1", 0.5), ("#1", 0.0), ("#1", 20.0), ("#1", 1e-3), ("#2", nan, 0.0), ("#2", nan, -3.0), ("#2", nan, 15.0), ("#2", nan, 2.0))),
     ("1050 pair cost_model -", "chosen_logp rejected_logp" + MARGINS, PAIR_GRADS, cost_model, (), lambda: [c for _ in range(3) for c in gap_cases((), extra=lambda: (rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])))()]),
     ("2001 unpaired kto -", "logp ref_logp label baseline", "value grad_logp", kto, (0.1, 1.0, 1.0), kto_cases),
     ("2002 unpaired apo_zero_unpaired -", "logp ref_logp label", "value grad_logp", apo_zero_unpaired, (0.1, 1.0, 1.0), apo_zero_unpaired_cases),

@@ -576,6 +576,33 @@ def two_heads():
 
 
 two_heads()
+# ---- corrections
+was, now = np.log(np.array([[0.5, 0.25, 0.5], [0.5, 0.5, 0.1]])), np.log(np.array([[0.5, 0.5, 0.25], [0.25, 0.5, 0.1]]))
+seen = np.array([[1, 1, 1], [1, 1, 0]], "u1")
+w = truing.importance_weight(now, was, mask=seen, level="token", action="truncate", missing="one", high=1.5)
+close(w.weights, [[1, 1.5, 0.5], [0.5, 1, 0]], 1e-6, "truncated weights")
+w = truing.importance_weight(now, was, mask=seen, level="sequence_sum", action="mask", missing="one", low=0.75, keep=True)
+check(w.weights.tolist() == [[1, 1, 1], [0, 0, 0]] and w.keep.tolist() == [[1, 1, 1], [0, 0, 0]], "whole sequences")
+near = truing.rejection_mask(now, was, mask=seen, statistic="tv", span="token", missing="one", high=0.2)
+check(near.keep.tolist() == [[1, 0, 0], [0, 1, 0]], "tokens that moved")
+off = truing.off_policy_sequence_mask(now, was, np.array([1.0, -1.0]), mask=seen, delta=0.1, mean=True)
+check(off.keep.tolist() == [1, 0], "a sequence that the policy left")
+close(off.mean, [0, np.log(2) / 2], 1e-15, "how far")
+top = truing.top_entropy_mask(np.array([[0.1, 0.4, 0.2], [0.3, 0.5, 9.0]]), mask=seen, share=0.5, threshold=True)
+check(top.keep.tolist() == [[0, 1, 0], [1, 1, 0]] and float(top.threshold) == 0.3, "the larger half")
+up = np.array([[1.0, 2.0, -3.0], [0.0, 0.0, 0.0]])
+most = truing.cov_select(now, up, form="kl", mask=seen, share=0.4, indices=True)
+check(most.indices.ravel()[: int(most.count)].tolist() == [1, 2] and most.flag.sum() == 2, "largest covariances")
+noise = np.array([[0.5, 0.1, 0.9], [0.2, 0.3, 0.0]])
+drawn = truing.cov_select(now, up, now, form="clip", noise=noise, mask=seen, share=0.4, cov_low=-9.0, cov_high=9.0, keep=True)
+check(drawn.flag.tolist() == [[0, 1, 0], [1, 0, 0]] and drawn.keep.tolist() == [[1, 0, 1], [0, 1, 0]], "the smallest noise")
+seeds = [truing.cov_select(now, up, now, form="clip", mask=seen, share=0.4, cov_low=-9.0, cov_high=9.0, seed=k).flag for k in (1, 1)]
+check(np.array_equal(*seeds) and seeds[0].sum() == 2, "a seed draws the same")
+refused("INVALID_ARGUMENT", "seed", truing.cov_select, now, up, now, form="clip", noise=noise, seed=1)
+moved = truing.m2po_mask(was, now, mask=seen, threshold=0.2, moment=True, dropped=True)
+check(int(moved.dropped) == 2 and moved.keep.sum() == 3, "what moved most")
+ahead = truing.fipo_weight(now, was, np.ones(2), mask=seen, high_only=True, half_life=1.0)
+close(ahead.weights, [[np.exp(np.log(2) / 4), 1.2, 1], [1, 1, 0]], 1e-6, "weights by what follows")
 # ---- advantages and returns
 reward = np.array([1.0, 0.0, 0.5, np.nan, 2.0, 2.0])
 two = np.array([0, 4, 6])
@@ -589,6 +616,11 @@ check(np.array_equal(own.advantages, a.advantages), "a preset is its settings")
 refused("INVALID_ARGUMENT", "preset", truing.group_advantage, reward, two)
 refused("INVALID_ARGUMENT", "params.eps", truing.group_advantage, reward, two, preset="grpo", eps=-1.0)
 refused("INVALID_ARGUMENT", "group_offsets", truing.group_advantage, reward, preset="grpo")
+best = truing.pass_k_advantage(reward, two)
+close(best.advantages, np.array([0.5, 0, 0, 0, 0, 0]) / (0.5 + 1e-6), 1e-15, "pass at k")
+check(truing.pass_k_advantage(reward, two, scale="none").advantages.tolist() == [0.5, 0, 0, 0, 0, 0], "the bare distance")
+refused("INVALID_ARGUMENT", "scale", truing.pass_k_advantage, reward, two, scale="batch_std")
+refused("INVALID_ARGUMENT", "rewards", truing.pass_k_advantage, reward[:1], np.array([0, 1]))
 several = np.stack([reward, reward * 10], 1)
 weights = np.array([0.5, 0.05])
 many = truing.multi_objective_advantage(several, weights, two, order="sum_first", preset="grpo")
@@ -606,6 +638,9 @@ close(g.advantages[1], [last, 0, 0, 0, 0], 1e-6, "gae")
 close(g.returns, np.where(keep, g.advantages + estimate, 0), 1e-6, "returns")
 sums = truing.discounted_return(steps, mask=keep, masks="carry", baseline=np.array([1.0, 2.0]))
 close(sums.advantages[:, 0], (steps * keep).sum(1) - [1, 2], 1e-5, "above a baseline")
+refused("INVALID_ARGUMENT", "values", truing.gae, steps, None, mask=keep, masks="carry")
+slopes = truing.discounted_return_backward(np.ones_like(steps), masks="carry", mask=keep, gamma=0.5)
+close(slopes.grad_rewards[0], [1, 1.5, 0, 1.75, 1.875], 1e-6, "gradient of returns")
 grads = truing.gae_backward(np.ones_like(steps), masks="carry", mask=keep, gamma=0.9, lambda_policy=0.5)
 total = (g.advantages).sum()
 close((grads.grad_rewards * steps + grads.grad_values * estimate).sum(), total, 1e-5, "the map is linear")
@@ -680,6 +715,64 @@ slope, want = float(at[1] - at[0]) / (2 * step), float((full.grad_hidden * direc
 check(abs(slope - want) < 2e-3 * abs(want) + 1e-4, f"finite difference {slope}, gradient {want}")
 refused("INVALID_ARGUMENT", "kl", truing.linear_preference, "tdpo1", h, w, t, ref, score="sum", phase="single",
         reduction="mean", layout="stacked")  # fmt: skip
+
+# ---- every entry, called with what it says that it reads: split form, composite, tokens
+def numbers(e, variant):
+    # what another variant reads is left out
+    return {p.name: 0.5 for p in e.params if math.isnan(p.default) and p.variant in (0, variant)}
+
+
+S, L = 6, 3
+h, t = rng.normal(size=(S * L, D)).astype("f4"), rng.integers(0, V, (S, L))
+lp = log_softmax(h.astype("f8") @ w.astype("f8").T)[np.arange(S * L), t.ravel()].reshape(S, L)
+ref = lp.sum(1) + rng.normal(size=S)
+reached = set()
+for e in truing.losses.ENTRIES:
+    reads = lambda slot: bool(e.inputs & getattr(_abi, "TRUING_SLOT_" + slot))  # noqa: B023, E731
+    for variant in range(min(e.num_variants, 1), e.num_variants + 1):
+        params, f = numbers(e, variant), getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
+        if e.kind in ("token", "sequence", "estimator"):
+            tokens = dict(level="sequence" if e.kind == "sequence" else "token", aggregate="seq_mean", count_empty="all")
+            if e.kind != "sequence":
+                tokens = dict(level="token", aggregate="token_mean")
+            like = lambda x: (lp + x * rng.normal(size=lp.shape)).astype("f4")  # noqa: E731
+            for name, slot in (("ref", "REF"), ("sampler", "SAMPLER")):
+                tokens |= {name: like(0.2)} if reads(slot) else {}
+            tokens |= dict(advantage=np.abs(rng.normal(size=S)).astype("f4")) if reads("ADVANTAGE") else {}
+            tokens |= dict(flag=(rng.random(lp.shape if e.kind == "token" else S) < 0.5).astype("u1")) if reads("FLAG") else {}
+            tokens |= dict(entropy=np.abs(like(0.1))) if reads("ENTROPY") else {}
+            tokens |= dict(log_z=np.zeros(S, "f4")) if reads("LOG_Z") else {}
+            tokens |= dict(importance_weight=np.ones(lp.shape, "f4")) if reads("IMPORTANCE") else {}
+            old = like(0.1) if reads("OLD") else None
+            got = truing.policy(e, lp.astype("f4"), old, params=params, variant=variant or None, **tokens)
+            check(np.isfinite(got.loss) and np.isfinite(got.grad_logps).all(), f"{e.kind} {e.name}")
+            reached.add(e.id)
+            continue
+        anchored = e.kind == "pair" and reads("ANCHOR")
+        groups = dict(layout="stacked") if e.kind == "pair" else {}
+        if e.kind == "pair" and reads("MARGIN"):
+            n = S // 3 if anchored else S // 2
+            groups |= dict(margin_chosen=np.array([1.0, 0.0, 1.0])[:n], margin_rejected=np.array([0.25, 0.5, 0.75])[:n])
+        groups |= dict(label=np.array([1, 0, 1, 1, 0, 0], "u1")) if reads("LABEL") else {}
+        groups |= dict(baseline=0.25) if reads("BASELINE") else {}
+        groups |= dict(shift=0.1) if reads("SHIFT") else {}
+        if e.kind == "list":
+            groups |= dict(list_offsets=np.array([0, 2, 6], "i4"))
+            groups |= dict(list_targets=np.array([0.9, -0.1, 1.5, 0.75, -0.5, -0.625])) if reads("LIST_TARGET") else {}
+        own = dict(reduction="mean", params=params, variant=variant or None, **groups)
+        rest = dict(ref_scores=ref if reads("REF") else None)
+        if reads("KL"):
+            rest = dict(ref_hidden=h[:, ::-1].copy(), ref_weight=w)
+        full = truing.linear_preference(e, h, w, t, score="sum", phase="single", scores=True, grad_scores=True, kl=reads("KL"),
+                                        counts=True, **own, **rest)  # fmt: skip
+        kl = dict(kl=full.kl) if reads("KL") else {}
+        # with a head the scores are differences already
+        split = f(full.scores, rest.get("ref_scores"), lengths=full.counts, score_kind="sum",
+                  **{k: v for k, v in own.items() if k != "params"}, **params, **kl)  # fmt: skip
+        check(np.isfinite(full.loss) and full.loss == split.loss, f"{e.kind} {e.name}")
+        check(np.array_equal(full.grad_scores, split.grad_scores) and np.isfinite(full.grad_weight).all(), f"{e.kind} {e.name}")
+        reached.add(e.id)
+check(len(reached) == len(truing.losses.ENTRIES), "every entry was called")
 
 # ---- policy
 old = logps + rng.normal(size=logps.shape).astype("f4") * 0.2

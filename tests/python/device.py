@@ -190,12 +190,16 @@ for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
     ids = whole(0, V, 9)
     more = dict(shift=1, label_smoothing=0.1, smoothing_form="torch", token_scaling="dft", reduction="mean")
     lists = dict(rank=True, ties=True, mean_logit=True, topk=7, topk_entropy=True, row_loss=True, counters=True)
-    both("loss and lists", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), extra_ids=put(ids), grad_logits=True, **more, **lists))
+    both("loss and lists", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), extra_ids=put(ids), grad_logits=True, grad_bias=True, **more, **lists))
 
 w = normal(B, T, V) * 3
 for kind in ("forward_kl", "jsd"):
     both(kind, lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), student_entropy=True, stats=True, status=True))
     both(kind + " backward", lambda put: truing.divergence_backward(kind, put(z[:, 1:]), put(w), mask=put(mask), grad_values=put(g), grad_teacher=True))
+    both(kind + " reduced", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), aggregate="token_mean", grad_student=True, counters=True))
+    few = dict(support="union", k=9, outside="tail")
+    both(kind + " on few columns", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), partial=few, overlap=True, student_mass=True, support_ids=18, status=True))
+    both(kind + " of a shard", lambda put: truing.divergence_local(kind, put(z[:, 1:, : V // 2]), put(w[:, :, : V // 2]), mask=put(mask), shard=(0, V // 2, V), status=True))
 
 S = 64
 logps, refs, old = -abs(normal(S, 130)), -abs(normal(S, 130)), -abs(normal(S, 130))

@@ -346,6 +346,11 @@ def group_advantage(a):
     a.rewards, a.out_advantages, a.preset = tensor(*F64, 2), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
 
 
+def pass_k_advantage(a):
+    groups(a)
+    a.rewards, a.out_advantages = tensor(*F64, 2), tensor(*F64, 2)
+
+
 def multi_objective_advantage_forward(a):
     groups(a)
     a.rewards, a.out_advantages, a.preset = tensor(*F64, 2, 3), tensor(*F64, 2), _abi.TRUING_ADVANTAGE_GRPO
@@ -364,6 +369,14 @@ def gae_forward(a):
 
 def gae_backward(a):
     a.grad_advantages, a.grad_values_out, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def discounted_return_forward(a):
+    a.rewards, a.out_returns, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
+
+
+def discounted_return_backward(a):
+    a.grad_returns, a.grad_rewards_out, a.masks = tensor(*F32, 2, 3), tensor(*F32, 2, 3), _abi.TRUING_MASKS_CARRY
 
 
 def whiten(a):
@@ -416,7 +429,8 @@ def token_reward(a):
 
 
 def controller(a):
-    a.measured, a.coef, a.out_coef, a.rule = tensor(*F64), tensor(*F64), tensor(*F64), _abi.TRUING_CONTROLLER_ENTROPY
+    a.measured, a.coef, a.out_coef = tensor(*F64), tensor(*F64), tensor(*F64)
+    a.params, a.num_params = (ctypes.c_double * 2)(0.1, 0.05), 2
 
 
 CALLS = {
@@ -486,10 +500,13 @@ CALLS = {
     "prm_mse": (_abi.truing_prm_mse_args, prm_mse),
     "preference_orchestrator": (_abi.truing_preference_orchestrator_args, orchestrator),
     "group_advantage": (_abi.truing_group_advantage_args, group_advantage),
+    "pass_k_advantage": (_abi.truing_group_advantage_args, pass_k_advantage),
     "multi_objective_advantage_forward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_forward),
     "multi_objective_advantage_backward": (_abi.truing_multi_objective_advantage_args, multi_objective_advantage_backward),
     "gae_forward": (_abi.truing_gae_args, gae_forward),
     "gae_backward": (_abi.truing_gae_args, gae_backward),
+    "discounted_return_forward": (_abi.truing_gae_args, discounted_return_forward),
+    "discounted_return_backward": (_abi.truing_gae_args, discounted_return_backward),
     "whiten": (_abi.truing_whiten_args, whiten),
     "optimal_token_baseline": (_abi.truing_optimal_token_baseline_args, optimal_token_baseline),
     "prime_advantage": (_abi.truing_prime_advantage_args, prime_advantage),
@@ -500,7 +517,8 @@ CALLS = {
     "gram_matrix": (_abi.truing_gram_matrix_args, gram_matrix),
     "min_norm_weights": (_abi.truing_min_norm_weights_args, min_norm_weights),
     "token_reward": (_abi.truing_token_reward_args, token_reward),
-    "controller": (_abi.truing_controller_args, controller),
+    "kl_controller": (_abi.truing_controller_args, controller),
+    "entropy_controller": (_abi.truing_controller_args, controller),
 }
 # Every number is a legal K: none, some or all columns; a seed; a place among all tokens.
 ANY = {"support.top_k", "seed", "first_token", "k"}

@@ -174,4 +174,140 @@ else:
                             params=dict(lam=0.2, nll_weight=0.0))  # fmt: skip
     near("orpo", got.losses, -losses.detach(), 2e-6)
     near("orpo gradient", got.grad_scores, x.grad, 2e-6)
+# ---- rows: KTO and its form without a baseline
+label = rng.random(2 * B) < 0.5
+label[:2] = True, False
+shift_mask = mask[:, 1:].numpy().astype("u1")
+
+
+def outputs_of(logps):
+    """What TRL's patched models return."""
+    zeros = torch.zeros(2 * B, T)
+    return SimpleNamespace(
+        log_probs=logps, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool(), label_mask=mask[:, 1:].bool(), aux_loss=None,
+        logits=None,
+    )  # fmt: skip
+
+
+from trl import KTOTrainer, RewardTrainer, SFTTrainer
+
+for kind in ("kto", "apo_zero_unpaired"):
+    for beta, shift in ((0.1, 0.8), (0.5, -0.8)):
+        logps = tokens.clone().requires_grad_()
+        ref_kl = torch.zeros(2 * B, dtype=torch.float64)
+        kl = torch.tensor(rng.normal(size=2 * B) + shift)
+        own = SimpleNamespace(
+            model=SimpleNamespace(training=False), accelerator=accelerator(), aux_loss_enabled=False, precompute_ref_logps=True,
+            calculate_KL=kind == "kto", loss_type=kind, beta=beta, desirable_weight=1.25, undesirable_weight=0.5,
+            _compute_kl_logps=lambda model, batch: kl, _metrics=MagicMock(), _total_train_tokens=0, _tp_size=1,
+        )  # fmt: skip
+        inputs = dict(
+            label=torch.tensor(label), completion_mask=mask, input_ids=torch.zeros(2 * B, T + 1, dtype=torch.long),
+            attention_mask=torch.ones(2 * B, T + 1), ref_logps=ref, ref_KL_logps=ref_kl,
+        )  # fmt: skip
+        loss = KTOTrainer._compute_loss(own, lambda **_: outputs_of(logps), inputs, False)
+        loss.backward()
+        # the baseline by the operation
+        baseline = truing.kto_baseline(kl.numpy(), ref_kl.numpy()).baseline
+        score = dict(score="sum", mask=shift_mask)
+        policy = truing.sequence(tokens.numpy(), **score)
+        out = truing.preference(
+            kind, policy.scores, ref.numpy(), reduction="mean", label=label,
+            params=dict(beta=beta, desirable_weight=1.25, undesirable_weight=0.5),
+            **(dict(baseline=baseline) if kind == "kto" else {}),
+        )  # fmt: skip
+        grad = truing.sequence_backward(out.grad_scores, tokens.numpy(), **score).grad_logps
+        compare(kind, (loss.item(), logps.grad.numpy()), (float(out.loss), grad))
+
+# ---- reward models
+for center in (None, 0.01, 0.3):
+    for margin in (None, torch.tensor(rng.normal(size=B))):
+        rewards = torch.tensor(rng.normal(size=(2 * B, 1)) * 3).requires_grad_()
+        own = SimpleNamespace(
+            model=SimpleNamespace(training=False), accelerator=accelerator(), _metrics=MagicMock(), _total_train_tokens=0,
+            args=SimpleNamespace(center_rewards_coefficient=center),
+        )  # fmt: skip
+        inputs = {} if margin is None else {"margin": margin}
+        loss = RewardTrainer.compute_loss(own, lambda **_: SimpleNamespace(logits=rewards), inputs)
+        loss.backward()
+        out = truing.preference(
+            "bt" if center is None else "bt_center", rewards.detach().numpy()[:, 0], reduction="mean", layout="stacked",
+            params=None if center is None else dict(center=center), margin_chosen=None if margin is None else margin.numpy(),
+        )  # fmt: skip
+        near("reward model", out.loss, loss.item())
+        near("reward model gradient", out.grad_scores, rewards.grad[:, 0])
+
+# ---- A*-PO
+try:
+    from trl.experimental.a2po import A2POTrainer
+except ImportError:
+    print("SKIPPED 1: this TRL has no A2PO trainer")
+else:
+    scores = tokens.sum(1).clone().requires_grad_()
+    samples = rng.normal(size=(2 * B, 4))
+    values = 0.5 * np.log(np.exp(samples / 0.5).mean(1))
+    rewards = torch.tensor(rng.random(2 * B))
+    own = SimpleNamespace(
+        model=SimpleNamespace(training=False), args=SimpleNamespace(beta2=0.02), _metrics=MagicMock(),
+        _get_sequence_logps=lambda *_: scores,
+    )  # fmt: skip
+    inputs = dict(input_ids=None, attention_mask=None, logits_to_keep=None, ref_logps=ref, rewards=rewards, v_star=torch.tensor(values))
+    loss = A2POTrainer.compute_loss(own, None, inputs)
+    loss.backward()
+    value = truing.a_star_value(samples.reshape(-1), cu_seqlens=np.arange(0, 8 * B + 1, 4), beta=0.5, mode="log_mean_exp").value
+    out = truing.preference("a_star_po", scores.detach().numpy(), ref.numpy(), reduction="mean", params=dict(beta2=0.02),
+                            baseline=rewards.numpy() - value)  # fmt: skip
+    near("a2po", out.loss, loss.item())
+    near("a2po gradient", out.grad_scores, scores.grad)
+
+# ---- NLL and DFT of fine-tuning, over given log-probs and from logits
+for kind in ("nll", "dft"):
+    logps = (tokens.float() - 0.1 * mask[:, 1:]).clamp(max=0).requires_grad_()
+    own = SimpleNamespace(
+        model=SimpleNamespace(training=False), accelerator=accelerator(), aux_loss_enabled=False, compute_loss_func=None,
+        label_smoother=None, args=SimpleNamespace(loss_type=kind, average_tokens_across_devices=False), _metrics=MagicMock(),
+        _total_train_tokens=0, _tp_size=1,
+    )  # fmt: skip
+    loss = SFTTrainer.compute_loss(own, lambda **_: outputs_of(logps), dict(labels=None, attention_mask=torch.ones(1)))
+    loss.backward()
+    out = truing.policy(kind, logps.detach().numpy(), mask=shift_mask, level="token", aggregate="token_mean")
+    near(kind, out.loss, loss.item(), 1e-6)
+    near(kind + " gradient", out.grad_logps, logps.grad * mask[:, 1:], 1e-6)
+
+# ---- triple preference optimisation: two answers and a gold one, whose NLL is a side term; the logits are the hidden states of
+# a head that is the identity
+try:
+    from trl.experimental.tpo import TPOTrainer
+except ImportError:
+    print("SKIPPED 1: this TRL has no TPO trainer")
+else:
+    V = 11
+    lengths3 = rng.integers(1, T + 1, size=3 * B)
+    mask3 = torch.zeros(3 * B, T + 1, dtype=torch.long)
+    for i, n in enumerate(lengths3):
+        mask3[i, 1 : 1 + n] = 1
+    ids = torch.tensor(rng.integers(0, V, size=(3 * B, T + 1)))
+    for kind, name, params, mean in (
+        ("sigmoid", "cpo", dict(beta=0.3, label_smoothing=0.1), False),
+        ("hinge", "hinge", dict(beta=0.3), False),
+        ("ipo", "ipo", dict(beta=0.3), False),
+        ("tpo-l", "simpo", dict(beta=0.3, gamma=0.5, label_smoothing=0.1), True),
+    ):
+        logits = torch.tensor(rng.normal(size=(3 * B, T + 1, V)), dtype=torch.float32, requires_grad=True)
+        own = SimpleNamespace(
+            model=SimpleNamespace(training=False), accelerator=accelerator(), loss_type=kind, tpo_alpha=0.7, beta=0.3,
+            label_smoothing=0.1, tpo_l_gamma=0.5, _metrics=MagicMock(), _total_train_tokens=0, _tp_size=1,
+        )  # fmt: skip
+        inputs = dict(completion_mask=mask3, input_ids=ids, attention_mask=torch.ones(3 * B, T + 1))
+        loss = TPOTrainer._compute_loss(own, lambda **_: SimpleNamespace(logits=logits), inputs, False)
+        loss.backward()
+        reference = dict(ref_scores=np.zeros(3 * B)) if name in ("hinge", "ipo") else {}
+        out = truing.linear_preference(
+            name, logits.detach().numpy()[:, :-1], np.eye(V, dtype="f4"), ids.numpy()[:, 1:], mask=mask3.numpy()[:, 1:].astype("u1"),
+            phase="single", reduction="mean", layout="stacked", params=params, grad_weight=False, side_coef=0.7,
+            side_scope="anchor", side_divisor="pooled", **(dict(score="mean", divisor="tokens") if mean else dict(score="sum")),
+            **reference,
+        )  # fmt: skip
+        near(f"tpo {kind}", out.loss, loss.item(), 2e-6)
+        near(f"tpo {kind} gradient", out.grad_hidden, logits.grad[:, :-1], 2e-6)
 print(f"trainers.py: {checks} checks against TRL {trl.__version__}")

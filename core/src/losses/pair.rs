@@ -74,8 +74,10 @@ pub trait PairLoss<const N: usize>: Entry<N> {
     type Base: PairLoss<N>;
     /// Value and partials.
     fn eval<R: Real>(x: Pair<R>, p: [R; N]) -> PairOut<R>;
-    /// The parameter that may be learned, if one may.
-    const LEARNED: Option<usize> = None;
+    /// The parameter that may be learned, if one may (of a variant; 0: the entry has none).
+    fn learns(_variant: u32) -> Option<usize> {
+        None
+    }
     /// The partial of the value with respect to it.
     fn learned(_: Pair<f64>, _: [f64; N]) -> f64 {
         0.0
@@ -198,5 +200,5 @@ super::entries! { Pair PairLoss PairVisitor with_pair [OfPair] {
     Dpo, Ipo, Simpo, Tdpo1, DpoLn, RobustDpo, Hinge, IpoSum, ExoPair, Discopop, RpoBackwardKl, RpoForwardKl, RpoSquare, Odpo,
     RDpo, DpoShift, Dpop, CalDpo, Modpo, ModpoHinge, Tdpo2, Mdpo, ImageDpo, Povid, Slic, DiffusionDpo, MmDpo, BetaDpo, IdkDpo,
     NcaPair, BcoPair, Sppo, ApoZero, ApoDown, Cpo, Arpo, Alphapo, Orpo, Asft, AsftTempered, Simper, ReluPo, Bt, BtCenter,
-    BtMse, BtScaled, BtFocal, BtRaoKupper, BtDavidson, CostModel,
+    BtMse, BtScaled, BtFocal, BtTies, CostModel,
 } }

@@ -147,7 +147,9 @@ pub enum LocalPass {
 #[derive(Clone, Copy, Debug)]
 pub struct Fused {
     /// Its place; it may be the logits themselves.
-    pub grad: Tensor,
+    pub grad: Option<Tensor>,
+    /// `[V]`, f32: that of the bias.
+    pub bias: Option<Tensor>,
     /// One number, of the loss; 1 without it.
     pub upstream: Option<Tensor>,
     /// Host factor on it.
@@ -179,6 +181,7 @@ struct Args {
     back_ids: View,
     grad_row_loss: View,
     grad_loss: View,
+    grad_bias: View,
     out_logprob: View,
     out_lse: View,
     out_max: View,
@@ -509,8 +512,14 @@ pub fn forward_workspace(problem: &Problem, inputs: &Inputs, out: &Figures, fuse
     Plan::forward(problem, inputs, out, fused).places().bytes()
 }
 /// Bytes of workspace of [`backward`]; `stats`: they are given.
-pub fn backward_workspace(problem: &Problem, inputs: &Inputs, stats: bool, upstream: &Upstream) -> Workspace {
-    if usual_rows(problem, inputs) && upstream.usual() {
+pub fn backward_workspace(
+    problem: &Problem,
+    inputs: &Inputs,
+    stats: bool,
+    upstream: &Upstream,
+    bias: bool,
+) -> Workspace {
+    if !bias && usual_rows(problem, inputs) && upstream.usual() {
         return super::backward_workspace(problem, stats);
     }
     Plan::backward(problem, inputs, stats, upstream).places().bytes()
@@ -541,7 +550,8 @@ pub unsafe fn forward(
         return Err(Error::invalid("shard.vocab_total", got, expected));
     }
     if let Some(fused) = fused {
-        check_grad(problem, inputs, fused.grad)?;
+        fused.grad.map_or(Ok(()), |grad| check_grad(problem, inputs, grad))?;
+        check_bias(problem, &fused.bias)?;
         check_one("grad_loss", &fused.upstream)?;
         check_scale("grad_scale", fused.scale)?;
         check_loss(problem, inputs, "upstream.grad_loss")?;
@@ -555,13 +565,16 @@ pub unsafe fn forward(
     let (mut args, f) = (arguments(&plan, workspace), View::of);
     args.figures(out);
     if let Some(fused) = fused {
-        (args.grad, args.grad_loss, args.grad_scale) = (f(Some(fused.grad)), f(fused.upstream), fused.scale);
-        args.loss_gradient = 1;
+        (args.grad, args.grad_loss, args.grad_scale) = (f(fused.grad), f(fused.upstream), fused.scale);
+        (args.loss_gradient, args.grad_bias) = (1, f(fused.bias));
     }
     // SAFETY: the caller's promise; the arguments have been checked.
-    unsafe { run(context, stream, &plan, args, true, fused.map(|x| x.grad)) }
+    unsafe {
+        run(context, stream, &plan, args, true, fused.and_then(|x| x.grad), fused.is_some_and(|x| x.bias.is_some()))
+    }
 }
-/// Enqueues d/d logits of the figures' upstream gradients; see [`super::backward`].
+/// Enqueues d/d logits of the figures' upstream gradients; see [`super::backward`]. `bias`: `[V]`, f32, for the sum over the
+/// rows.
 ///
 /// # Safety
 /// As for [`super::forward`].
@@ -574,12 +587,14 @@ pub unsafe fn backward(
     stats: Option<Tensor>,
     upstream: &Upstream,
     grad: Tensor,
+    bias: Option<Tensor>,
     status: Option<Tensor>,
     workspace: Space,
 ) -> Result<()> {
     check_inputs(problem, inputs)?;
     check_upstream(problem, inputs, upstream)?;
-    if usual_rows(problem, inputs) && upstream.usual() {
+    check_bias(problem, &bias)?;
+    if bias.is_none() && usual_rows(problem, inputs) && upstream.usual() {
         let (problem, base) = (&usual(problem)?, &inputs.base);
         // SAFETY: the caller's promise.
         return unsafe {
@@ -605,9 +620,10 @@ pub unsafe fn backward(
     (args.grad_entropy, args.grad_scale) = (f(upstream.base.entropy), upstream.base.scale);
     (args.grad_extra, args.back_ids) = (f(upstream.extra), f(upstream.extra_ids));
     (args.grad_row_loss, args.grad_loss) = (f(upstream.row_loss), f(upstream.loss));
+    args.grad_bias = f(bias);
     args.loss_gradient = upstream.loss.is_some() as u32;
     // SAFETY: as above.
-    unsafe { run(context, stream, &plan, args, upstream.base.entropy.is_some(), Some(grad)) }
+    unsafe { run(context, stream, &plan, args, upstream.base.entropy.is_some(), Some(grad), bias.is_some()) }
 }
 
 /// Bytes of workspace of [`local`].
@@ -668,7 +684,7 @@ pub unsafe fn local(
     (args.extra_ids, args.out_extra_logits, args.extra_columns) = (f(extra), f(out.extra_logits), columns as u32);
     (args.out_counts, args.out_status) = (f(out.counts), f(out.status));
     // SAFETY: as above.
-    unsafe { run(context, stream, &plan, args, true, None) }
+    unsafe { run(context, stream, &plan, args, true, None, false) }
 }
 
 /// What [`finish`] reads, as `truing_cpu::logprob::Finish` does.
@@ -815,6 +831,34 @@ pub unsafe fn finish(
     Ok(())
 }
 
+/// Enqueues the keys of the `k` largest live columns of every row that is read, in descending order, 0 behind the last: u64
+/// `[N, k]` at `to`.
+///
+/// # Safety
+/// As for [`super::forward`]; `to` has the room.
+pub(crate) unsafe fn largest(
+    context: &Context,
+    stream: Stream,
+    device: &Device,
+    problem: &Problem,
+    base: &Base,
+    k: usize,
+    to: u64,
+) -> Result<()> {
+    let name = match base.logits.dtype {
+        Dtype::F32 => c"truing_extra_top_f32",
+        Dtype::Bf16 => c"truing_extra_top_bf16",
+        _ => c"truing_extra_top_f16",
+    };
+    let kernel = context.kernel(device, stream, FILE, name)?;
+    let inputs = Inputs { base: *base, segments: None, class_weight: None, external_scale: None, support: None };
+    let plan = Plan::new(problem, &inputs, Needs { sums: false, rank: false, top: k }, true);
+    let mut args = arguments(&plan, Space::NONE);
+    args.space = Places { tops: to, ..Places::default() };
+    // SAFETY: the caller's promise.
+    unsafe { kernel.launch(device, stream, Grid::new(cover("logits", problem.rows(), 1)?, 256), &args) }
+}
+
 /// The launches of a call; `all`: u and q1 are needed.
 ///
 /// # Safety
@@ -826,10 +870,11 @@ unsafe fn run(
     args: Args,
     all: bool,
     grad: Option<Tensor>,
+    bias: bool,
 ) -> Result<()> {
     let (problem, inputs) = (plan.problem, plan.inputs);
     let (n, dtype) = (problem.rows(), inputs.base.logits.dtype);
-    if n == 0 && !plan.totals {
+    if n == 0 && !plan.totals && !bias {
         return Ok(());
     }
     let device = Device::current()?;
@@ -866,6 +911,10 @@ unsafe fn run(
     let thin = match &usual {
         Some((go, own)) if narrow => Some(go.blocks(&inputs.base, own)?),
         _ => None,
+    };
+    let of_bias = match bias {
+        true => Some(of([c"truing_extra_bias_f32", c"truing_extra_bias_bf16", c"truing_extra_bias_f16"])?),
+        false => None,
     };
     let gradient = match (grad.map(|x| x.dtype), &usual) {
         (None, _) => None,
@@ -906,6 +955,11 @@ unsafe fn run(
         }
         if plan.totals {
             total.launch(&device, stream, Grid::new(1, 256), &args)?;
+        }
+        // before the gradient, which may be the logits themselves
+        if let Some(of_bias) = of_bias {
+            let warps = problem.vocab().div_ceil(32);
+            of_bias.launch(&device, stream, Grid::new(grid("grad_bias_out", warps)?, threads), &args)?;
         }
         match (gradient, &usual) {
             (Some(gradient), Some((go, own))) if n > 0 && plan.usual => go.over_blocks(gradient, columns, own),
@@ -1027,6 +1081,9 @@ fn check_scale(field: &'static str, x: f64) -> Result<()> {
     }
     Err(Error::invalid(field, Value::Float(x), Value::Text("a finite number")))
 }
+fn check_bias(problem: &Problem, bias: &Option<Tensor>) -> Result<()> {
+    bias.as_ref().map_or(Ok(()), |x| x.check_out("grad_bias_out", problem.vocab(), 1, &F32))
+}
 fn check_grad(problem: &Problem, inputs: &Inputs, grad: Tensor) -> Result<()> {
     super::check_grad(problem, &inputs.base, grad)
 }
@@ -1088,6 +1145,7 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         back_ids: none,
         grad_row_loss: none,
         grad_loss: none,
+        grad_bias: none,
         out_logprob: none,
         out_lse: none,
         out_max: none,

@@ -69,7 +69,9 @@ impl Loss {
 impl Loss {
     /// Hands `f` what asks for the mean of this loss over `s` sequences: chosen, rejected, chosen, rejected ...
     pub fn pose<T>(&self, s: usize, f: impl FnOnce(Items, &[Term], Groups) -> T) -> T {
-        let terms = [Term { id: self.info.about.id, params: &self.params, ..Term::default() }];
+        // the first where there are several
+        let variant = !self.info.about.variants.is_empty() as u32;
+        let terms = [Term { id: self.info.about.id, variant, params: &self.params, ..Term::default() }];
         let labels: Vec<u8> = (0..s).map(|i| (i % 2 == 0) as u8).collect();
         let offsets: Vec<i32> = (0..=s as i32).step_by(2).collect();
         let baseline = [self.baseline];

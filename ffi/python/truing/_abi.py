@@ -217,8 +217,8 @@ TRUING_JSD_PEER = 1  # forward_kl and reverse_kl, as trainers have it.
 TRUING_JSD_CONTINUOUS = 2  # 0 with zero gradient.
 TRUING_JSD_SCALED = 3  # Divided by beta (1 - beta) everywhere.
 TRUING_TEACHER_LOGITS = 1  # Logits of all columns.
-TRUING_TEACHER_LOGPROBS = 2  # Log-probs of all columns.
-TRUING_TEACHER_PROBS = 3  # Probabilities of all columns, 0 = dead.
+TRUING_TEACHER_LOGPROBS = 2  # Log-probs of all columns; refused with CUDA tensors so far.
+TRUING_TEACHER_PROBS = 3  # Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
 TRUING_TEACHER_TOPK_LOGPROBS = 4  # Full-softmax log-probs at ids.
 TRUING_TEACHER_TOPK_LOGITS = 5  # Raw logits at ids, optional lse.
 TRUING_TEACHER_SAMPLES = 6  # Counts of sampled ids.
@@ -295,13 +295,11 @@ TRUING_ADVANTAGE_OPO = 7  # R - mean weighted by length.
 TRUING_ADVANTAGE_GPG = 8  # (R - mean) times rows / rows that are not 0.
 TRUING_ADVANTAGE_MAX_RL = 9  # (R - mean) / (mean + 1e-6).
 TRUING_ADVANTAGE_RAW = 10  # R.
-TRUING_ADVANTAGE_PASS_K = 11  # The best of a group: (R - second) / (std + 1e-6), others 0; groups of one are refused.
 TRUING_BASELINE_NONE = 1  # Nothing.
 TRUING_BASELINE_GROUP = 2  # Mean of the group.
 TRUING_BASELINE_LEAVE_ONE_OUT = 3  # Mean of the others of the group.
 TRUING_BASELINE_BATCH = 4  # Mean of all rows.
 TRUING_BASELINE_LENGTH_WEIGHTED = 5  # Mean of the group by `lengths`.
-TRUING_BASELINE_BEST_OF_GROUP = 6  # All but the best get 0, it its distance to the second.
 TRUING_SCALE_NONE = 1  # Nothing.
 TRUING_SCALE_GROUP_STD = 2  # Deviation of the group.
 TRUING_SCALE_BATCH_STD = 3  # Deviation of all rows.
@@ -333,8 +331,6 @@ TRUING_DISTILL_MINILLM = 4  # Discounted sum of d.
 TRUING_GRANULARITY_BATCH = 1  # All live tokens.
 TRUING_GRANULARITY_SEQUENCE = 2  # Those of a sequence.
 TRUING_GRANULARITY_TOKEN = 3  # Nothing.
-TRUING_CONTROLLER_KL = 1  # coef (1 + clip(kl / target - 1, -0.2, 0.2) batch / horizon).
-TRUING_CONTROLLER_ENTROPY = 2  # coef + step while the entropy is at most the target, else - step.
 
 truing_status = ctypes.c_int32
 truing_device_type = ctypes.c_int32
@@ -401,7 +397,6 @@ truing_mask_handling = ctypes.c_uint32
 truing_alignment = ctypes.c_uint32
 truing_distill_form = ctypes.c_uint32
 truing_granularity = ctypes.c_uint32
-truing_controller_rule = ctypes.c_uint32
 
 
 class truing_device(ctypes.Structure):
@@ -462,7 +457,8 @@ class truing_param_info(ctypes.Structure):
         ("maximum", ctypes.c_double),  # Legal range, +inf = none.
         ("minimum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
         ("maximum_open", ctypes.c_uint32),  # 1 = bound itself is illegal.
-        ("reserved", ctypes.c_uint8 * 32),  # 0.
+        ("variant", ctypes.c_uint32),  # 0, or the only value of truing_loss.variant with which it is read; with others it need not be given.
+        ("reserved", ctypes.c_uint8 * 28),  # 0.
     ]
 
 
@@ -959,7 +955,7 @@ class truing_loss(ctypes.Structure):
 
     _fields_ = [
         ("id", truing_loss_id),  # TRUING_PAIR_*, TRUING_TOKEN_* and so on of truing_losses.h; its kind decides which inputs are read.
-        ("variant", ctypes.c_uint32),  # Integer choice of the entry (cispo bounds), 0 = none.
+        ("variant", ctypes.c_uint32),  # Integer choice of the entry (cispo bounds, bt_ties model), 0 = none.
         ("params", ctypes.POINTER(ctypes.c_double)),  # [num_params] host, catalogue order, NaN = default.
         ("num_params", ctypes.c_size_t),  # Values given; a missing tail means default.
         ("weight", ctypes.c_double),  # Factor after the reduction, 0 = 1 without TRUING_LOSS_HAS_WEIGHT; a term of weight 0 adds nothing.
@@ -1325,7 +1321,7 @@ class truing_divergence_options(ctypes.Structure):
         ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
         ("hard_weight", ctypes.c_double),  # Factor of -log p_target, 0 = off.
         ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
-        ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed.
+        ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
         ("kind", truing_divergence_kind),  # Required.
         ("limits", truing_jsd_limits),  # `jsd` at 0 and 1, 0 = peer.
         ("teacher_form", truing_teacher_form),  # Required.
@@ -1343,7 +1339,7 @@ class truing_divergence_outputs(ctypes.Structure):
         ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d.
         ("out_student_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_teacher_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
-        ("out_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t log p, nats.
+        ("out_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
         ("out_reverse_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum p log t, nats.
         ("out_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.
         ("out_teacher_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.
@@ -1809,6 +1805,7 @@ class truing_cov_select_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("logps", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T], nats, constant.
         ("old", ctypes.POINTER(truing_tensor)),  # float, same shape; CLIP only.
+        ("noise", ctypes.POINTER(truing_tensor)),  # float, same shape; CLIP: the smallest are drawn, in the place of a seed; NULL = a draw by `seed`.
         ("advantage", ctypes.POINTER(truing_tensor)),  # float [N] or [B].
         ("mask", ctypes.POINTER(truing_tensor)),  # mask, same shape as logps.
         ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
@@ -2349,7 +2346,7 @@ class truing_multi_objective_advantage_args(ctypes.Structure):
 
 
 class truing_gae_args(ctypes.Structure):
-    """Generalised advantage estimation; without values the discounted return. Backward: rewards, values and baseline are NULL."""
+    """Generalised advantage estimation, and the discounted return. Backward: rewards, values and baseline are NULL."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -2360,12 +2357,12 @@ class truing_gae_args(ctypes.Structure):
         ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("rewards", ctypes.POINTER(truing_tensor)),  # float [N] or [B,T].
-        ("values", ctypes.POINTER(truing_tensor)),  # float [N]; NULL: returns are sums of discounted rewards.
+        ("values", ctypes.POINTER(truing_tensor)),  # float [N]; NULL in a discounted return.
         ("value_end", ctypes.POINTER(truing_tensor)),  # float [B], value behind a truncated sequence, NULL = 0.
-        ("baseline", ctypes.POINTER(truing_tensor)),  # float [B], without values: subtracted from the return in `out_advantages`.
+        ("baseline", ctypes.POINTER(truing_tensor)),  # float [B], discounted return: subtracted from it in `out_advantages`.
         ("mask", ctypes.POINTER(truing_tensor)),  # mask [N].
         ("cu_seqlens", ctypes.POINTER(truing_tensor)),  # int [B+1], packed layout.
-        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off).
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: gamma (1), lambda_policy (1), lambda_value (lambda_policy), length_alpha (off); of a discounted return gamma.
         ("num_params", ctypes.c_size_t),  # Values given.
         ("masks", truing_mask_handling),  # `TRUING_MASKS_*`.
         ("reserved0", ctypes.c_uint32),  # 0.
@@ -2647,12 +2644,10 @@ class truing_controller_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("measured", ctypes.POINTER(truing_tensor)),  # float, 0-d: mean KL or entropy.
         ("coef", ctypes.POINTER(truing_tensor)),  # float, 0-d, until now.
-        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: KL target (0.1), batch (required), horizon (10000); ENTROPY target (0.2), step (0.005), minimum (0), maximum (1).
+        ("params", ctypes.POINTER(ctypes.c_double)),  # Host: of KL target (0.1), batch (required), horizon (10000); of entropy target (0.2), step (0.005), minimum (0), maximum (1).
         ("num_params", ctypes.c_size_t),  # Values given.
-        ("rule", truing_controller_rule),  # `TRUING_CONTROLLER_*`.
-        ("reserved0", ctypes.c_uint32),  # 0.
         ("out_coef", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d.
-        ("out_applied", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d: 0 where ENTROPY does not apply its coefficient.
+        ("out_applied", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: nan_input, inf_input (the coefficient stays).
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -2762,14 +2757,20 @@ STRUCTS = [
 FUNCTIONS = {
     "truing_group_advantage": (truing_status, [ctypes.POINTER(truing_group_advantage_args)]),
     "truing_group_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_group_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_pass_k_advantage": (truing_status, [ctypes.POINTER(truing_group_advantage_args)]),
+    "truing_pass_k_advantage_workspace_size": (truing_status, [ctypes.POINTER(truing_group_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_multi_objective_advantage_forward": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args)]),
     "truing_multi_objective_advantage_backward": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args)]),
     "truing_multi_objective_advantage_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_multi_objective_advantage_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_multi_objective_advantage_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_gae_forward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
+    "truing_discounted_return_forward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
     "truing_gae_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_gae_backward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
+    "truing_discounted_return_backward": (truing_status, [ctypes.POINTER(truing_gae_args)]),
     "truing_gae_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_discounted_return_forward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_discounted_return_backward_workspace_size": (truing_status, [ctypes.POINTER(truing_gae_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_whiten": (truing_status, [ctypes.POINTER(truing_whiten_args)]),
     "truing_whiten_workspace_size": (truing_status, [ctypes.POINTER(truing_whiten_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_optimal_token_baseline": (truing_status, [ctypes.POINTER(truing_optimal_token_baseline_args)]),
@@ -2790,8 +2791,10 @@ FUNCTIONS = {
     "truing_min_norm_weights_workspace_size": (truing_status, [ctypes.POINTER(truing_min_norm_weights_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_token_reward": (truing_status, [ctypes.POINTER(truing_token_reward_args)]),
     "truing_token_reward_workspace_size": (truing_status, [ctypes.POINTER(truing_token_reward_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
-    "truing_controller": (truing_status, [ctypes.POINTER(truing_controller_args)]),
-    "truing_controller_workspace_size": (truing_status, [ctypes.POINTER(truing_controller_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_kl_controller": (truing_status, [ctypes.POINTER(truing_controller_args)]),
+    "truing_entropy_controller": (truing_status, [ctypes.POINTER(truing_controller_args)]),
+    "truing_kl_controller_workspace_size": (truing_status, [ctypes.POINTER(truing_controller_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
+    "truing_entropy_controller_workspace_size": (truing_status, [ctypes.POINTER(truing_controller_args), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]),
     "truing_kto_baseline": (truing_status, [ctypes.POINTER(truing_kto_baseline_args)]),
     "truing_bco_shift": (truing_status, [ctypes.POINTER(truing_bco_shift_args)]),
     "truing_aot_sort": (truing_status, [ctypes.POINTER(truing_aot_sort_args)]),

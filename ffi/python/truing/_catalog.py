@@ -18,6 +18,7 @@ class Param:
         self.name, self.description, self.default = p.name.decode(), p.description.decode(), p.default_value
         self.minimum, self.maximum = p.minimum, p.maximum
         self.minimum_open, self.maximum_open = bool(p.minimum_open), bool(p.maximum_open)
+        self.variant = p.variant
 
     def __str__(self):
         left, right = "(" if self.minimum_open else "[", ")" if self.maximum_open else "]"
@@ -36,6 +37,7 @@ class Entry:
         places = [start + i * d.param_size for i in range(d.num_params)]
         self.params = [Param(_abi.truing_param_info.from_address(place)) for place in places]
         self.inputs, self.partials, self.preset_of = d.inputs, d.partials, d.preset_of
+        self.param_partials, self.score_kinds, self.num_variants = d.param_partials, d.score_kinds, d.num_variants
 
     def __repr__(self):
         return f"<{self.kind} loss {self.name}>"

@@ -888,7 +888,7 @@ def sequence_backward(
 
 def _fill_loss(
     call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None, map=None, map_alpha=None,
-    map_max_exponent=None,
+    map_max_exponent=None, variant=None,
 ):  # fmt: skip
     values = _catalog.params(entry, params)
     if values:
@@ -901,6 +901,8 @@ def _fill_loss(
     place.normaliser = normaliser or 0.0
     place.map = enum("map", "MAP", map)
     place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
+    if variant is not None:
+        place.variant = variant
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -963,24 +965,25 @@ def _groups(call, entry, sequences, groups, outputs):
 
 
 def preference(
-    loss, scores, ref_scores=None, *, reduction, params=None, lengths=None, kl=None, score_kind=None, weight=None,
+    loss, scores, ref_scores=None, *, reduction, params=None, variant=None, lengths=None, kl=None, score_kind=None, weight=None,
     normaliser=None, term_score_kind=None, map=None, map_alpha=None, map_max_exponent=None, extra_terms=None,
-    grad_output=None, grad_scale=None, skip_flagged=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
+    grad_output=None, grad_scale=None, skip_flagged=False, accumulate_grads=False, out_loss=True, losses=False, reward_chosen=False, reward_rejected=False, grad_scores=True, grad_kl=False,
     grad_margin=False, grad_margin_chosen=False, grad_margin_rejected=False, grad_baseline=False, grad_params=False, aux=False,
     statistics=False, status=False, counters=False, stream=None, context=None, **groups,
 ):  # fmt: skip
     """Loss and partials of sequence scores [S] for a pair, unpaired or list entry of the catalogue.
 
     `groups` are the fields of `truing_groups`: `layout` ("interleaved", "stacked") or `chosen_seq` and `rejected_seq` for
-    pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on.
+    pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on. `variant`:
+    number of the entry's variant, from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
     """
     entry = _catalog.entry(loss)
-    flags = _flags(skip_flagged=skip_flagged, has_grad_scale=grad_scale is not None)
+    flags = _flags(skip_flagged=skip_flagged, accumulate_grads=accumulate_grads, has_grad_scale=grad_scale is not None)
     call = Call(_abi.truing_preference_forward_args, scores, context, flags, stream)
     call.read(scores=scores, ref_scores=ref_scores, lengths=lengths, kl=kl, grad_output=grad_output)
     call.set(grad_scale=grad_scale, score_kind=enum("score_kind", "SCORE", score_kind))
     _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=weight, normaliser=normaliser,
-               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent)  # fmt: skip
+               score_kind=term_score_kind, map=map, map_alpha=map_alpha, map_max_exponent=map_max_exponent, variant=variant)  # fmt: skip
     _terms(call, extra_terms)
     outputs = dict(
         loss=out_loss if reduction != "none" or out_loss is not True else False, losses=losses,
@@ -994,7 +997,7 @@ def preference(
 
 
 def linear_preference(
-    loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, ref_logps=None, mask=None,
+    loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, variant=None, ref_logps=None, mask=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
     softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
     ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, map=None,
@@ -1046,7 +1049,7 @@ def linear_preference(
             refuse("loss", "None", "an entry of the catalogue in phase single")
         _fill_loss(call, call.args.loss, entry, params, reduction=reduction, weight=loss_weight,
                    normaliser=loss_normaliser, score_kind=term_score_kind, map=map, map_alpha=map_alpha,
-                   map_max_exponent=map_max_exponent)  # fmt: skip
+                   map_max_exponent=map_max_exponent, variant=variant)  # fmt: skip
         _terms(call, extra_terms)
         outputs = dict(
             loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
@@ -1370,13 +1373,15 @@ def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, s
 
 
 def cov_select(
-    logps, advantage, old=None, *, form, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
+    logps, advantage, old=None, *, form, noise=None, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
     clip_low=None, clip_high=None, seed=None, first_token=None, indices=False, count=True, flag=True, keep=False,
     context=None,
 ):  # fmt: skip
-    """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a seeded draw)."""
+    """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a draw by `seed`, or of those
+    with the smallest `noise`).
+    """
     call = Call(_abi.truing_cov_select_args, logps, context, 0)
-    call.read(logps=logps, advantage=advantage, old=old, mask=mask, cu_seqlens=cu_seqlens)
+    call.read(logps=logps, advantage=advantage, old=old, noise=noise, mask=mask, cu_seqlens=cu_seqlens)
     call.set(form=enum("form", "COV", form), seed=seed, first_token=first_token)
     _numbers(call, share, cov_low, cov_high, clip_low, clip_high)
     n = shape(logps)
@@ -1669,18 +1674,35 @@ def group_advantage(
     """Advantage of every row from the rewards of its group; NaN is a missing reward.
 
     Groups: `group_offsets` [G+1], or `group_ids` [B] and `num_groups`. `preset`: "grpo", "grpo_batch_std", "dr_grpo", "rloo",
-    "grpo_loo", "batch_baseline", "opo" (with `lengths`), "gpg", "max_rl", "raw", "pass_k"; what is given beside it wins.
+    "grpo_loo", "batch_baseline", "opo" (with `lengths`), "gpg", "max_rl", "raw"; what is given beside it wins.
     """
     call = Call(_abi.truing_group_advantage_args, rewards, context, stream=stream)
     call.read(rewards=rewards, lengths=lengths)
     groups = _members(call, group_offsets, group_ids, num_groups)
     _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
     _numbers(call, eps, f_norm)
+    return _of_groups(call, "truing_group_advantage", rewards, groups, advantages, mean, std, status)
+
+
+def pass_k_advantage(
+    rewards, group_offsets=None, *, group_ids=None, num_groups=None, scale=None, std_kind=None, eps_kind=None, eps=None,
+    advantages=True, mean=False, std=False, status=False, stream=None, context=None,
+):  # fmt: skip
+    """The best row of every group gets its distance to the second over the group's deviation (`scale` "none": as it is)."""
+    call = Call(_abi.truing_group_advantage_args, rewards, context, stream=stream)
+    call.read(rewards=rewards)
+    groups = _members(call, group_offsets, group_ids, num_groups)
+    _settings(call, None, None, scale, std_kind, eps_kind, None)
+    _numbers(call, eps)
+    return _of_groups(call, "truing_pass_k_advantage", rewards, groups, advantages, mean, std, status)
+
+
+def _of_groups(call, function, rewards, groups, advantages, mean, std, status):
     call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
     call.write("out_mean", "mean", mean, groups, "float64")
     call.write("out_std", "std", std, groups, "float64")
     call.write("out_status", "status", status, groups, "uint32")
-    return call.run("truing_group_advantage")
+    return call.run(function)
 
 
 def _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale, std_kind,
@@ -1739,7 +1761,7 @@ def gae(
     call.read(rewards=rewards, values=values, value_end=value_end, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
     _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
-    return _returns(call, rewards, cu_seqlens, advantages, returns, status)
+    return _returns(call, "truing_gae_forward", rewards, cu_seqlens, advantages, returns, status)
 
 
 def discounted_return(
@@ -1751,14 +1773,15 @@ def discounted_return(
     call.read(rewards=rewards, value_end=value_end, baseline=baseline, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
     _numbers(call, gamma)
-    return _returns(call, rewards, cu_seqlens, baseline is not None if advantages is None else advantages, returns, status)
+    advantages = baseline is not None if advantages is None else advantages
+    return _returns(call, "truing_discounted_return_forward", rewards, cu_seqlens, advantages, returns, status)
 
 
-def _returns(call, rewards, cu_seqlens, advantages, returns, status):
+def _returns(call, function, rewards, cu_seqlens, advantages, returns, status):
     call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
     call.write("out_returns", "returns", returns, shape(rewards), _real(rewards))
     call.write("out_status", "status", status, (_sequences(rewards, cu_seqlens),), "uint32")
-    return call.run("truing_gae_forward")
+    return call.run(function)
 
 
 def gae_backward(
@@ -1766,15 +1789,31 @@ def gae_backward(
     lambda_value=None, length_alpha=None, grad_rewards=True, grad_values=True, grad_value_end=False, stream=None, context=None,
 ):  # fmt: skip
     """Gradients of the rewards and values of :func:`gae`."""
+    numbers = (gamma, lambda_policy, lambda_value, length_alpha)
+    return _returns_backward("truing_gae_backward", grad_advantages, grad_returns, masks, mask, cu_seqlens, numbers,
+                             grad_rewards, grad_values, grad_value_end, stream, context)  # fmt: skip
+
+
+def discounted_return_backward(
+    grad_returns=None, grad_advantages=None, *, masks, mask=None, cu_seqlens=None, gamma=None, grad_rewards=True,
+    grad_value_end=False, stream=None, context=None,
+):  # fmt: skip
+    """Gradients of the rewards of :func:`discounted_return`."""
+    return _returns_backward("truing_discounted_return_backward", grad_advantages, grad_returns, masks, mask, cu_seqlens,
+                             (gamma,), grad_rewards, False, grad_value_end, stream, context)  # fmt: skip
+
+
+def _returns_backward(function, grad_advantages, grad_returns, masks, mask, cu_seqlens, numbers, grad_rewards, grad_values,
+                      grad_value_end, stream, context):  # fmt: skip
     like = grad_returns if grad_advantages is None else grad_advantages
     call = Call(_abi.truing_gae_args, like, context, stream=stream)
     call.read(grad_advantages=grad_advantages, grad_returns=grad_returns, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
-    _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
+    _numbers(call, *numbers)
     call.write("grad_rewards_out", "grad_rewards", grad_rewards, shape(like), _real(like))
     call.write("grad_values_out", "grad_values", grad_values, shape(like), _real(like))
     call.write("grad_value_end_out", "grad_value_end", grad_value_end, (_sequences(like, cu_seqlens),), "float64")
-    return call.run("truing_gae_backward")
+    return call.run(function)
 
 
 def whiten(
@@ -1932,24 +1971,23 @@ def token_reward(
     return call.run("truing_token_reward")
 
 
-def _controller(rule, measured, coef, numbers, applied, status, context):
+def _controller(function, measured, coef, numbers, applied, status, context):
     call = Call(_abi.truing_controller_args, measured, context)
     call.read(measured=measured, coef=coef)
-    call.set(rule=enum("rule", "CONTROLLER", rule))
     _numbers(call, *numbers)
     call.write("out_coef", "coef", True, (), "float64")
     call.write("out_applied", "applied", applied, (), "float64")
     call.write("out_status", "status", status, (), "uint32")
-    return call.run("truing_controller")
+    return call.run(function)
 
 
 def kl_controller(kl, coef, *, batch, target=None, horizon=None, status=False, context=None):
     """The next coefficient of a KL penalty that holds `target`."""
-    return _controller("kl", kl, coef, (target, batch, horizon), False, status, context)
+    return _controller("truing_kl_controller", kl, coef, (target, batch, horizon), False, status, context)
 
 
 def entropy_controller(
     entropy, coef, *, target=None, step=None, minimum=None, maximum=None, status=False, context=None,
 ):  # fmt: skip
     """The next coefficient of an entropy bonus, and `applied`: what of it the next step uses."""
-    return _controller("entropy", entropy, coef, (target, step, minimum, maximum), True, status, context)
+    return _controller("truing_entropy_controller", entropy, coef, (target, step, minimum, maximum), True, status, context)

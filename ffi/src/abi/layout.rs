@@ -68,10 +68,11 @@ impl Layout for truing_param_info {
         f("maximum", offset_of!(truing_param_info, maximum), size_of::<f64>()),
         f("minimum_open", offset_of!(truing_param_info, minimum_open), size_of::<u32>()),
         f("maximum_open", offset_of!(truing_param_info, maximum_open), size_of::<u32>()),
-        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
+        f("variant", offset_of!(truing_param_info, variant), size_of::<u32>()),
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 28]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_param_info, reserved), size_of::<[u8; 28]>()),
     ];
 }
 
@@ -1796,6 +1797,7 @@ impl Layout for truing_cov_select_args {
         f("workspace_size", offset_of!(truing_cov_select_args, workspace_size), size_of::<usize>()),
         f("logps", offset_of!(truing_cov_select_args, logps), size_of::<*const truing_tensor>()),
         f("old", offset_of!(truing_cov_select_args, old), size_of::<*const truing_tensor>()),
+        f("noise", offset_of!(truing_cov_select_args, noise), size_of::<*const truing_tensor>()),
         f("advantage", offset_of!(truing_cov_select_args, advantage), size_of::<*const truing_tensor>()),
         f("mask", offset_of!(truing_cov_select_args, mask), size_of::<*const truing_tensor>()),
         f("cu_seqlens", offset_of!(truing_cov_select_args, cu_seqlens), size_of::<*const truing_tensor>()),
@@ -2753,8 +2755,6 @@ impl Layout for truing_controller_args {
         f("coef", offset_of!(truing_controller_args, coef), size_of::<*const truing_tensor>()),
         f("params", offset_of!(truing_controller_args, params), size_of::<*const f64>()),
         f("num_params", offset_of!(truing_controller_args, num_params), size_of::<usize>()),
-        f("rule", offset_of!(truing_controller_args, rule), size_of::<truing_controller_rule>()),
-        f("reserved0", offset_of!(truing_controller_args, reserved0), size_of::<u32>()),
         f("out_coef", offset_of!(truing_controller_args, out_coef), size_of::<*const truing_tensor>()),
         f("out_applied", offset_of!(truing_controller_args, out_applied), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_controller_args, out_status), size_of::<*const truing_tensor>()),
@@ -2762,7 +2762,6 @@ impl Layout for truing_controller_args {
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_controller_args, reserved_head), size_of::<u32>()),
-        f("reserved0", offset_of!(truing_controller_args, reserved0), size_of::<u32>()),
         f("reserved", offset_of!(truing_controller_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
@@ -3160,13 +3159,11 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_ADVANTAGE_GPG", TRUING_ADVANTAGE_GPG as i64),
     ("TRUING_ADVANTAGE_MAX_RL", TRUING_ADVANTAGE_MAX_RL as i64),
     ("TRUING_ADVANTAGE_RAW", TRUING_ADVANTAGE_RAW as i64),
-    ("TRUING_ADVANTAGE_PASS_K", TRUING_ADVANTAGE_PASS_K as i64),
     ("TRUING_BASELINE_NONE", TRUING_BASELINE_NONE as i64),
     ("TRUING_BASELINE_GROUP", TRUING_BASELINE_GROUP as i64),
     ("TRUING_BASELINE_LEAVE_ONE_OUT", TRUING_BASELINE_LEAVE_ONE_OUT as i64),
     ("TRUING_BASELINE_BATCH", TRUING_BASELINE_BATCH as i64),
     ("TRUING_BASELINE_LENGTH_WEIGHTED", TRUING_BASELINE_LENGTH_WEIGHTED as i64),
-    ("TRUING_BASELINE_BEST_OF_GROUP", TRUING_BASELINE_BEST_OF_GROUP as i64),
     ("TRUING_SCALE_NONE", TRUING_SCALE_NONE as i64),
     ("TRUING_SCALE_GROUP_STD", TRUING_SCALE_GROUP_STD as i64),
     ("TRUING_SCALE_BATCH_STD", TRUING_SCALE_BATCH_STD as i64),
@@ -3198,6 +3195,4 @@ pub const CONSTANTS: &[(&str, i64)] = &[
     ("TRUING_GRANULARITY_BATCH", TRUING_GRANULARITY_BATCH as i64),
     ("TRUING_GRANULARITY_SEQUENCE", TRUING_GRANULARITY_SEQUENCE as i64),
     ("TRUING_GRANULARITY_TOKEN", TRUING_GRANULARITY_TOKEN as i64),
-    ("TRUING_CONTROLLER_KL", TRUING_CONTROLLER_KL as i64),
-    ("TRUING_CONTROLLER_ENTROPY", TRUING_CONTROLLER_ENTROPY as i64),
 ];

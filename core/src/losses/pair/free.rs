@@ -15,7 +15,7 @@ impl Entry<3> for Simpo {
     };
     const PARAMS: [Param; 3] = [
         Param { default: 2.0, doc: "scale of the difference of mean log-probs", ..BETA },
-        param("gamma", 0.5, "margin of the scaled difference").from(0.0),
+        param("gamma", 0.5, "margin of the scaled difference"),
         LABEL_SMOOTHING,
     ];
 }

@@ -25,7 +25,9 @@ impl PairLoss<2> for Modpo {
         let [value, slope] = logistic((beta * x.difference() - x.margin()) / own);
         PairOut::of([value, slope / own], beta)
     }
-    const LEARNED: Option<usize> = Some(1);
+    fn learns(_: u32) -> Option<usize> {
+        Some(1)
+    }
     fn learned(x: Pair<f64>, [beta, own]: [f64; 2]) -> f64 {
         let z = (beta * x.difference() - x.margin()) / own;
         let weight = Real::sigmoid(-z);
@@ -55,7 +57,9 @@ impl PairLoss<2> for ModpoHinge {
         let [value, slope] = hinge((beta * x.difference() - x.margin()) / own);
         PairOut::of([value, slope / own], beta)
     }
-    const LEARNED: Option<usize> = Some(1);
+    fn learns(_: u32) -> Option<usize> {
+        Some(1)
+    }
     fn learned(x: Pair<f64>, [beta, own]: [f64; 2]) -> f64 {
         let z = (beta * x.difference() - x.margin()) / own;
         if z < 1.0 { z / own } else { z - z }

@@ -128,85 +128,81 @@ impl PairLoss<1> for BtFocal {
     }
 }
 
-/// Bradley-Terry with ties after Rao and Kupper: `margin_chosen` is 1 for a tie, 0 where the chosen side won. eta 0 has no
-/// ties: a tie is infinitely bad.
-pub struct BtRaoKupper;
-impl Entry<1> for BtRaoKupper {
+/// Bradley-Terry with ties: `margin_chosen` is 1 for a tie, 0 where the chosen side won. The variant is the model: that of
+/// Rao and Kupper, whose eta 0 has no ties (a tie is infinitely bad), or that of Davidson.
+pub struct BtTies;
+impl Entry<2> for BtTies {
     const ABOUT: About = About {
         id: 1048,
-        name: "bt_rao_kupper",
+        name: "bt_ties",
+        variants: &["rao_kupper", "davidson"],
         margins: [f64::NAN, 0.0],
         inputs: slot::LOGP | slot::MARGIN,
         partials: slot::LOGP,
-        formula: "d = r_c - r_r; won: softplus(eta - d); tied: softplus(eta - d) + softplus(eta + d) - log(e^(2 eta) - 1)",
-        source: "Rao and Kupper 1967",
+        formula: "d = r_c - r_r; rao_kupper: won softplus(eta - d), tied softplus(eta - d) + softplus(eta + d) \
+                  - log(e^(2 eta) - 1); davidson, Z = log(e^(d/2) + e^(-d/2) + nu): won Z - d/2, tied Z - log nu",
+        source: "Rao and Kupper 1967; Davidson 1970",
         ..About::SUM_OR_MEAN
     };
-    const PARAMS: [Param; 1] = [required("eta", "log of the threshold").from(0.0)];
+    const PARAMS: [Param; 2] = [
+        required("eta", "log of the threshold; rao_kupper").from(0.0).of_variant(1),
+        required("log_nu", "log of the weight of ties; davidson").of_variant(2),
+    ];
+    /// An eta below 0 is Davidson's model.
+    fn derive_variant(variant: u32, [eta, log_nu]: [f64; 2]) -> [f64; 2] {
+        if variant == 2 { [-1.0, log_nu] } else { [eta, 0.0] }
+    }
 }
-impl PairLoss<1> for BtRaoKupper {
+/// Value and slope of the model of Rao and Kupper.
+#[inline(always)]
+fn rao_kupper<R: Real>(d: R, tied: R, eta: R) -> [R; 2] {
+    let (two, won) = (eta + eta, (eta - d).softplus());
+    let tie = won + (eta + d).softplus() - two - (-two).log1mexp();
+    [positive(tied, tie, won), positive(tied, sigmoid_gap(d - eta, -(d + eta)), -(eta - d).sigmoid())]
+}
+/// Value and slope of the model of Davidson.
+#[inline(always)]
+fn davidson<R: Real>(d: R, tied: R, nu: R) -> [R; 2] {
+    let (zero, one, half) = (d.lit(0.0), d.lit(1.0), d.lit(0.5));
+    let (size, at) = (d.abs(), d.abs() * half);
+    // weights of better, worse and tie against the largest of better and tie, which is 1
+    let wide = nu.select_le(at, one, zero);
+    let far = positive(wide, zero, at - nu).exp();
+    let worse = positive(wide, -size, -(at + nu)).exp();
+    let even = positive(wide, nu - at, zero).exp();
+    let rest = (positive(wide, even, far) + worse).log1p();
+    let (best, below) = (positive(wide, zero, nu - at), positive(wide, at - nu, zero));
+    let total = far + worse + even;
+    let (plus, minus) = (d.select_lt(zero, worse, far) / total, d.select_lt(zero, far, worse) / total);
+    let won = best + d.select_lt(zero, size, zero) + rest;
+    [positive(tied, below + rest, won), positive(tied, (plus - minus) * half, -(minus + even / total * half))]
+}
+impl PairLoss<2> for BtTies {
     type Base = Self;
     #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [eta]: [R; 1]) -> PairOut<R> {
+    fn eval<R: Real>(x: Pair<R>, [eta, nu]: [R; 2]) -> PairOut<R> {
         let (d, tied) = (x.chosen.logp - x.rejected.logp, x.chosen.margin);
-        let (two, won) = (eta + eta, (eta - d).softplus());
-        let tie = won + (eta + d).softplus() - two - (-two).log1mexp();
-        let g = positive(tied, sigmoid_gap(d - eta, -(d + eta)), -(eta - d).sigmoid());
-        PairOut::scores(positive(tied, tie, won) + (tied - tied), g, -g)
+        let ([v, g], [w, h]) = (rao_kupper(d, tied, eta), davidson(d, tied, nu));
+        let other = eta.lit(0.0);
+        let (value, slope) = (eta.select_lt(other, w, v), eta.select_lt(other, h, g));
+        PairOut::scores(value + (tied - tied), slope, -slope)
     }
-    const LEARNED: Option<usize> = Some(0);
-    fn learned(x: Pair<f64>, [eta]: [f64; 1]) -> f64 {
-        let d = x.chosen.logp - x.rejected.logp;
-        if x.chosen.margin > 0.0 {
+    fn learns(variant: u32) -> Option<usize> {
+        Some(variant.saturating_sub(1) as usize)
+    }
+    fn learned(x: Pair<f64>, [eta, nu]: [f64; 2]) -> f64 {
+        let (d, tied) = (x.chosen.logp - x.rejected.logp, x.chosen.margin > 0.0);
+        if eta < 0.0 {
+            let at = 0.5 * d.abs();
+            let top = if nu > at { nu } else { at };
+            let (sides, even) = (Real::exp(at - top) + Real::exp(-at - top), Real::exp(nu - top));
+            (if tied { -sides } else { even }) / (sides + even)
+        } else if tied {
             // sigma(eta - d) + sigma(eta + d) - 2 / (1 - e^(-2 eta)), every term of one sign
             -(Real::sigmoid(d - eta) + Real::sigmoid(-(d + eta)) + 2.0 / Real::expm1(2.0 * eta))
         } else {
             Real::sigmoid(eta - d)
         }
-    }
-}
-
-/// Bradley-Terry with ties after Davidson: `margin_chosen` is 1 for a tie, 0 where the chosen side won.
-pub struct BtDavidson;
-impl Entry<1> for BtDavidson {
-    const ABOUT: About = About {
-        id: 1049,
-        name: "bt_davidson",
-        margins: [f64::NAN, 0.0],
-        inputs: slot::LOGP | slot::MARGIN,
-        partials: slot::LOGP,
-        formula: "d = r_c - r_r, Z = log(e^(d/2) + e^(-d/2) + nu); won: Z - d/2; tied: Z - log nu",
-        source: "Davidson 1970",
-        ..About::SUM_OR_MEAN
-    };
-    const PARAMS: [Param; 1] = [required("log_nu", "log of the weight of ties")];
-}
-impl PairLoss<1> for BtDavidson {
-    type Base = Self;
-    #[inline(always)]
-    fn eval<R: Real>(x: Pair<R>, [nu]: [R; 1]) -> PairOut<R> {
-        let (d, tied) = (x.chosen.logp - x.rejected.logp, x.chosen.margin);
-        let (zero, one, half) = (d.lit(0.0), d.lit(1.0), d.lit(0.5));
-        let (size, at) = (d.abs(), d.abs() * half);
-        // weights of better, worse and tie against the largest of better and tie, which is 1
-        let wide = nu.select_le(at, one, zero);
-        let far = positive(wide, zero, at - nu).exp();
-        let worse = positive(wide, -size, -(at + nu)).exp();
-        let even = positive(wide, nu - at, zero).exp();
-        let rest = (positive(wide, even, far) + worse).log1p();
-        let (best, below) = (positive(wide, zero, nu - at), positive(wide, at - nu, zero));
-        let total = far + worse + even;
-        let (plus, minus) = (d.select_lt(zero, worse, far) / total, d.select_lt(zero, far, worse) / total);
-        let won = best + d.select_lt(zero, size, zero) + rest;
-        let g = positive(tied, (plus - minus) * half, -(minus + even / total * half));
-        PairOut::scores(positive(tied, below + rest, won) + (tied - tied), g, -g)
-    }
-    const LEARNED: Option<usize> = Some(0);
-    fn learned(x: Pair<f64>, [nu]: [f64; 1]) -> f64 {
-        let at = 0.5 * (x.chosen.logp - x.rejected.logp).abs();
-        let top = if nu > at { nu } else { at };
-        let (sides, even) = (Real::exp(at - top) + Real::exp(-at - top), Real::exp(nu - top));
-        (if x.chosen.margin > 0.0 { -sides } else { even }) / (sides + even)
     }
 }
 
