@@ -2031,7 +2031,7 @@ typedef struct truing_partial {
     const struct truing_tensor *ids;
     /// float [N,K] at ids: log-probs, logits or counts by teacher_form.
     const struct truing_tensor *teacher_values;
-    /// f32 [N], nats, for TOPK_LOGITS with tail, zero, raw.
+    /// f32 [N], nats, for TOPK_LOGITS with tail, zero, raw: of the whole transformed row.
     const struct truing_tensor *teacher_lse;
     /// float [N,V], logits that choose the support, PARTIAL_REFERENCE.
     const struct truing_tensor *reference;
@@ -2143,7 +2143,7 @@ typedef struct truing_divergence_forward_args {
     const struct truing_tensor *teacher;
     /// Temperature T_s and the rest.
     struct truing_transform student_transform;
-    /// Logits only.
+    /// Logits only, of rows or at ids.
     struct truing_transform teacher_transform;
     /// Targets for hard label and figures, mask.
     struct truing_rows rows;
@@ -2340,7 +2340,7 @@ typedef struct truing_linear_divergence_args {
     struct truing_head teacher;
     /// float [N,V'] by teacher_form, when there is no teacher head.
     const struct truing_tensor *teacher_rows;
-    /// Of teacher_rows.
+    /// Of teacher_rows, or of logits at ids.
     struct truing_transform teacher_transform;
     /// Targets, mask.
     struct truing_rows rows;

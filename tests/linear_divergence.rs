@@ -1,6 +1,7 @@
 //! Divergences of two heads: against 60 digits, and bit for bit against the logits formed by the products, `divergence` on
 //! them and the products of the gradients; the same for every workspace, thread count and instruction set; refusals; memory.
 use std::sync::Mutex;
+use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Figures, Kind, Limits, Options, STATS, Teacher as Numbers, Upstream};
 use truing_core::error::row;
 use truing_core::linear_divergence::{Problem, Side};
@@ -9,8 +10,10 @@ use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_core::{Dtype, Error, Status};
-use truing_cpu::divergence::{self as rowwise, Finish, LocalPass, Totals};
-use truing_cpu::linear_divergence::{Asked, Fused, Head, Inputs, Teacher, backward, forward, local, workspace};
+use truing_cpu::divergence::{self as rowwise, Finish, LocalPass, PartialShards, PartialTeacher, Totals};
+use truing_cpu::linear_divergence::{
+    Asked, Fused, Head, Inputs, Support, Teacher, backward, forward, local, partial, partial_local, workspace,
+};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::logprob::Grad;
 use truing_cpu::{Context, Isa, gemm};
@@ -231,7 +234,6 @@ fn side(g: &mut [Data; 3], n: usize, d: usize, v: usize) -> Grads<'_> {
 fn parts(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool) -> Out {
     let (n, widths) = (case.n, [case.sides[0].v, case.sides[1].v]);
     let mut out = Out::new(case, kinds);
-    let before = out.grads.clone();
     let z = [case.sides[0].logits(n), case.sides[1].logits(n)];
     let views = [
         Matrix::contiguous(&z[0], n, widths[0]).unwrap().into(),
@@ -257,6 +259,12 @@ fn parts(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool) -> Out {
     };
     let stats = Matrix::contiguous(&out.stats, n, STATS).unwrap();
     rowwise::backward(c, &problem, [student, teacher], inputs, Some(stats), case.upstream(), None).unwrap();
+    chain(case, &dz, kinds, accumulate, &mut out);
+    out
+}
+/// The products of the gradients of the logits, put or added into what `out` holds.
+fn chain(case: &Case, dz: &[Vec<f32>; 2], kinds: [usize; 3], accumulate: bool, out: &mut Out) {
+    let (n, before) = (case.n, out.grads.clone());
     let live: Vec<usize> = (0..n).filter(|&i| case.live(i)).collect();
     for side in 0..(if case.rows.is_none() { 2 } else { 1 }) {
         let m = &case.sides[side];
@@ -297,7 +305,6 @@ fn parts(c: &Context, case: &Case, kinds: [usize; 3], accumulate: bool) -> Out {
             out.grads[side][k] = Data::new(kinds[k], &sum);
         }
     }
-    out
 }
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -581,6 +588,353 @@ fn shards() {
         assert_eq!(e.unwrap_err().field, "stats");
     }
     cases.finish("linear divergences, shards", 16 * 3 * 2);
+}
+
+/// The teacher of a call on a support, beside heads and rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum AtForm {
+    None,
+    Logprobs,
+    Logits,
+    Counts,
+}
+/// A support.
+#[derive(Clone, Debug)]
+struct On {
+    settings: Partial,
+    ids: Option<Vec<i32>>,
+    reference: Option<Vec<f32>>,
+    form: AtForm,
+    values: Vec<f32>,
+    lse: Vec<f32>,
+}
+impl On {
+    /// `k` columns that `chosen` chooses; the teacher of `case` unless `form` has numbers.
+    fn new(r: &mut Random, case: &Case, chosen: Chosen, outside: Outside, k: usize, form: AtForm) -> On {
+        let (n, v) = (case.n, case.sides[0].v);
+        let given = chosen == Chosen::Given;
+        let ids =
+            given.then(|| (0..n * k).map(|j| if j % k == 2 { -1 } else { (j % k * 5 + j / k % 5) as i32 }).collect());
+        let reference = (chosen == Chosen::Reference).then(|| r.normals(n * v, 1.0));
+        let values = match form {
+            AtForm::Counts => (0..n * k).map(|_| r.below(4) as f32).collect(),
+            _ => r.normals(n * k, 1.0).iter().map(|x| x - 4.0).collect(),
+        };
+        let settings = Partial { chosen, outside, k: if given { 0 } else { k }, ..Partial::default() };
+        On { settings, ids, reference, form, values, lse: (0..n).map(|_| r.between(1.0, 2.0) as f32).collect() }
+    }
+    fn ids(&self, n: usize) -> Option<Ints<'_>> {
+        self.ids.as_ref().map(|ids| Matrix::contiguous(ids, n, ids.len() / n).unwrap().into())
+    }
+    fn reference(&self, n: usize) -> Option<Floats<'_>> {
+        self.reference.as_ref().map(|z| Matrix::contiguous(z, n, z.len() / n).unwrap().into())
+    }
+    fn at(&self, n: usize) -> Option<AtIds<'_>> {
+        let values = || Matrix::contiguous(&self.values, n, self.values.len() / n).unwrap().into();
+        match self.form {
+            AtForm::None => None,
+            AtForm::Logprobs => Some(AtIds::Logprobs(values())),
+            AtForm::Logits => Some(AtIds::Logits(values(), Some(Matrix::vector(&self.lse)))),
+            AtForm::Counts => Some(AtIds::Counts(values())),
+        }
+    }
+    fn support(&self, n: usize) -> Support<'_> {
+        Support { partial: &self.settings, ids: self.ids(n), reference: self.reference(n) }
+    }
+}
+impl Case {
+    fn problem_on(&self, on: &On) -> Problem {
+        if on.form == AtForm::None {
+            return self.problem();
+        }
+        let rows = logprob::Problem::new(self.n, self.sides[0].v, self.sides[1].options()).unwrap();
+        Problem::new(self.sides[0].problem(self.n), Side::Rows(rows), self.options).unwrap()
+    }
+    fn inputs_on<'a>(&'a self, on: &'a On) -> Inputs<'a> {
+        let inputs = self.inputs();
+        let teacher = on.at(self.n).map_or(inputs.teacher, |at| Teacher::AtIds(at, self.sides[1].inputs()));
+        Inputs { teacher, ..inputs }
+    }
+}
+/// Places of the figures on a support: those of [`Out`] that it has, and the ids, masses and overlap as further figures.
+fn few_figures<'a>(out: &'a mut Out, ids: &'a mut [i32], on: &On) -> (PartialFigures<'a>, Totals<'a>) {
+    let (n, most) = (out.status.len(), ids.len() / out.status.len());
+    let whole = on.settings.outside != Outside::Renormalise;
+    let [a, b, c, d, e, ..] = &mut out.figures[..] else { unreachable!() };
+    let figures = PartialFigures {
+        values: Some(MatrixMut::vector(a)),
+        student_mass: whole.then(|| MatrixMut::vector(b)),
+        teacher_mass: whole.then(|| MatrixMut::vector(c)),
+        overlap: Some(MatrixMut::vector(d)),
+        overlap_sum: whole.then(|| MatrixMut::vector(e)),
+        support_ids: Some(MatrixMut::contiguous(ids, n, most).unwrap()),
+        status: Some(MatrixMut::vector(&mut out.status)),
+        ..PartialFigures::default()
+    };
+    let loss = MatrixMut::vector(std::slice::from_mut(&mut out.loss)).into();
+    (figures, Totals { loss: Some(loss), counters: Some(&mut out.counters) })
+}
+/// What the parts give on a support.
+fn parts_on(c: &Context, case: &Case, on: &On, accumulate: bool) -> (Out, Vec<i32>) {
+    let (n, widths) = (case.n, [case.sides[0].v, case.sides[1].v]);
+    let mut out = Out::new(case, [0; 3]);
+    let mut ids = vec![77; n * on.settings.most(on.ids(n).as_ref())];
+    let z = [case.sides[0].logits(n), case.sides[1].logits(n)];
+    let mut dz = widths.map(|v| vec![0f32; n * v]);
+    let problem = *case.problem_on(on).divergence();
+    let inputs = rowwise::Inputs {
+        student: case.sides[0].inputs(),
+        teacher: case.sides[1].inputs(),
+        rows: case.rows(),
+        row_weight: case.weight.as_ref().map(|w| Matrix::vector(w)),
+    };
+    let [ds, dt] = &mut dz;
+    let view = |z, v| Matrix::contiguous(z, n, v).unwrap().into();
+    let student = Grad::Separate(view(&z[0], widths[0]), MatrixMut::contiguous(ds, n, widths[0]).unwrap().into());
+    let open = matches!(on.settings.outside, Outside::Zero | Outside::Raw);
+    let teacher = match (on.at(n), case.teacher_rows()) {
+        (Some(at), _) => PartialTeacher::At(at),
+        (_, Some(rows)) => PartialTeacher::Rows(Grad::Absent(rows)),
+        _ if open => PartialTeacher::Rows(Grad::Absent(view(&z[1], widths[1]))),
+        _ => {
+            let place = MatrixMut::contiguous(dt, n, widths[1]).unwrap().into();
+            PartialTeacher::Rows(Grad::Separate(view(&z[1], widths[1]), place))
+        }
+    };
+    let (figures, totals) = few_figures(&mut out, &mut ids, on);
+    let upstream = Upstream { student_logprob: None, ..case.upstream() };
+    let (settings, reference, given) = (&on.settings, on.reference(n), on.ids(n));
+    with_scratch(rowwise::forward_workspace(&problem, true).minimum, |w| {
+        rowwise::partial(
+            c, &problem, settings, student, teacher, reference, given, inputs, figures, totals, upstream, w,
+        )
+        .unwrap();
+    });
+    let untouched = out.grads[1].clone();
+    chain(case, &dz, [0; 3], accumulate, &mut out);
+    if open || on.form != AtForm::None {
+        out.grads[1] = untouched;
+    }
+    (out, ids)
+}
+/// The call on a support, figures and gradients together or the gradients alone.
+fn call_on(c: &Context, case: &Case, on: &On, accumulate: bool, alone: bool, share: f64) -> (Out, Vec<i32>) {
+    let (problem, inputs, n) = (case.problem_on(on), case.inputs_on(on), case.n);
+    let mut out = Out::new(case, [0; 3]);
+    let mut ids = vec![77; n * on.settings.most(on.ids(n).as_ref())];
+    let teacher = on.form == AtForm::None && matches!(on.settings.outside, Outside::Renormalise | Outside::Tail);
+    let upstream = Upstream { student_logprob: None, ..case.upstream() };
+    let mut go = |out: &mut Out, figures: bool, gradients: bool| {
+        let mut held = out.clone();
+        let (few, totals) = few_figures(&mut held, &mut ids, on);
+        let (few, totals) = if figures { (few, totals) } else { Default::default() };
+        let places = flagged(out.places(case).2, accumulate);
+        let [gs, gt] = places;
+        let grads = match gradients {
+            true => [gs, if teacher { gt } else { Grads::default() }],
+            false => Default::default(),
+        };
+        let asked = Asked::new(&grads, figures, true).on(&on.support(n));
+        let need = workspace(c, &problem, inputs.dtypes(), &asked);
+        let bytes = need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize;
+        with_scratch(bytes / 64 * 64, |w| {
+            let fused = Fused { upstream, grads };
+            partial(c, &problem, on.support(n), &inputs, None, few, totals, fused, w).unwrap();
+        });
+        held.grads = out.grads.clone();
+        *out = held;
+    };
+    if alone {
+        go(&mut out, true, false);
+        go(&mut out, false, true);
+    } else {
+        go(&mut out, true, true);
+    }
+    (out, ids)
+}
+fn judge_on(contexts: &[Context], case: &Case, on: &On, accumulate: bool, cases: &mut Cases) {
+    let (want, ids) = parts_on(&contexts[0], case, on, accumulate);
+    assert!(want.figures[0].iter().any(|&x| x != 0.0 && x.is_finite()), "infinite values prove little: {on:?}");
+    for c in contexts {
+        for (alone, share) in [(false, 1.0), (false, 0.0), (true, 0.5)] {
+            let (got, found) = call_on(c, case, on, accumulate, alone, share);
+            let (s, isa, threads) = (&on.settings, c.isa().name(), c.threads());
+            let what =
+                format!("{:?} {s:?} {:?}, {share} of the workspace, {isa}, {threads}", case.options.kind, on.form);
+            got.same(&what, &want);
+            assert_eq!(found, ids, "{what}");
+            cases.ran();
+        }
+    }
+}
+/// Every kind on a support: whoever chooses it, whatever happens outside, from two heads, rows in memory and numbers at ids, with a
+/// term of the target; the bits of the logits form and of the products, also over more rows than a reduction block.
+#[test]
+fn bits_of_supports() {
+    let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
+    let choices = [Chosen::Given, Chosen::Teacher, Chosen::Student, Chosen::Union, Chosen::Reference];
+    for (i, (kind, param)) in KINDS.into_iter().enumerate() {
+        let mut case = Case::new(i as u64, 21, [19, 8], [70, 70], [[0, 0], [0, i % 3]], options(kind, param));
+        case = if i % 3 == 2 { case } else { case.full(i as u64 + 100) };
+        for side in &mut case.sides {
+            // dead columns of one side alone make many kinds infinite
+            side.bias = side.bias.take().map(|b| b.iter().map(|b| b.max(-1.0)).collect());
+            side.valid = 0;
+        }
+        let tail = i % 2 == 1 && kind != Kind::CosineLogits;
+        let outside = if tail { Outside::Tail } else { Outside::Renormalise };
+        let mut r = Random(i as u64 + 7);
+        let on = On::new(&mut r, &case, choices[i % 5], outside, 6, AtForm::None);
+        judge_on(&contexts, &case, &on, i % 4 == 1, &mut cases);
+        let at = [AtForm::Logprobs, AtForm::Logits][i % 2];
+        let on = On::new(&mut r, &case, Chosen::Given, outside, 9, at);
+        if at == AtForm::Logprobs {
+            (case.sides[1].bias, case.sides[1].temperature, case.sides[1].transform) =
+                (None, None, Transform::default());
+        }
+        judge_on(&contexts, &case, &on, false, &mut cases);
+    }
+    for (i, kind) in [Kind::ForwardKl, Kind::ReverseKl, Kind::MixedKl, Kind::CrossEntropy].into_iter().enumerate() {
+        let mut case =
+            Case::new(i as u64, 21, [19, 8], [70, 70], [[1, 1], [1, 1]], options(kind, f64::NAN)).full(i as u64);
+        // gradients of a head in bf16 have the type of the operand or f32
+        case.sides.iter_mut().for_each(|side| side.bias = None);
+        let mut r = Random(i as u64);
+        let outside = [Outside::Zero, Outside::Raw][i % 2];
+        let mut on = On::new(&mut r, &case, choices[1 + i], outside, 5, AtForm::None);
+        on.settings.log_prob_floor = if i == 1 { -3.0 } else { 0.0 };
+        judge_on(&contexts, &case, &on, i == 2, &mut cases);
+        if kind == Kind::CrossEntropy {
+            (case.sides[1].temperature, case.sides[1].transform) = (None, Transform::default());
+            let on = On::new(&mut r, &case, Chosen::Given, Outside::Raw, 7, AtForm::Counts);
+            judge_on(&contexts, &case, &on, false, &mut cases);
+        }
+    }
+    // the teacher's rows in memory; more rows than a block, more columns than one
+    let contexts = [context(Isa::detect(), 0), context(Isa::detect(), 2)];
+    let mut case = Case::new(5, 18, [5, 3], [2300, 2300], [[0; 2]; 2], options(Kind::Jsd, 0.3)).full(5);
+    let mut r = Random(3);
+    let on = On::new(&mut r, &case, Chosen::Union, Outside::Tail, 40, AtForm::None);
+    judge_on(&contexts, &case, &on, true, &mut cases);
+    case.rows = Some(Data::new(2, &r.normals(18 * 2300, 1.0)));
+    judge_on(&contexts, &case, &on, false, &mut cases);
+    for (i, (kind, outside)) in [(Kind::Jsd, Outside::Tail), (Kind::ReverseKl, Outside::Zero)].into_iter().enumerate() {
+        let case = Case::new(i as u64, 3000, [5, 3], [16, 16], [[0; 2]; 2], options(kind, f64::NAN)).full(3);
+        let on = On::new(&mut r, &case, Chosen::Student, outside, 4, AtForm::None);
+        judge_on(&contexts, &case, &on, i == 1, &mut cases);
+    }
+    cases.finish("linear divergences, supports", (17 * 2 + 5) * 9 + 4 * 6);
+}
+
+/// Given ids over shards of both heads: what each has there, the figures from all of them, the gradients of weights and biases in
+/// the bits of whole heads.
+#[test]
+fn shards_on_ids() {
+    let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
+    let (n, v, k, cuts) = (18, 60, 7, [0usize, 23, 60]);
+    for (number, (kind, param)) in KINDS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut case = Case::new(number as u64, n, [5, 3], [v, v], [[0, 0], [1, 1]], options(kind, param));
+        case = case.full(number as u64 + 50);
+        case.options = Options { hard_weight: 0.0, temperature_squared: false, ..case.options };
+        (case.target, case.upstream) = (None, None);
+        for side in &mut case.sides {
+            side.bias = side.bias.take().map(|b| b.iter().map(|b| b.max(-1.0)).collect());
+            side.valid = 0;
+        }
+        let on = On::new(&mut Random(1), &case, Chosen::Given, Outside::Renormalise, k, AtForm::None);
+        let (want, _) = call_on(&contexts[0], &case, &on, false, false, 1.0);
+        let parts: Vec<Case> = (0..2)
+            .map(|s| {
+                let piece = |m: &Model| -> Model {
+                    let (a, b) = (cuts[s], cuts[s + 1]);
+                    let weight = Data::new(m.weight.kind(), &m.weight.wide()[a * m.d..b * m.d]);
+                    Model { v: b - a, weight, bias: m.bias.as_ref().map(|x| x[a..b].to_vec()), ..m.clone() }
+                };
+                Case { sides: [piece(&case.sides[0]), piece(&case.sides[1])], ..case.clone() }
+            })
+            .collect();
+        let problem = |s: usize| {
+            let [a, b] = [0, 1].map(|side| {
+                let m = &parts[s].sides[side];
+                linear_logprob::Problem::shard(n, m.d, m.v, m.options(), cuts[s], v).unwrap()
+            });
+            Problem::new(a, Side::Head(b), case.options).unwrap()
+        };
+        let (all, starts, ids) = (*case.problem().divergence(), cuts.map(|x| x as i64), on.ids(n).unwrap());
+        for c in &contexts {
+            for share in [0.0, 1.0] {
+                let what =
+                    format!("{kind:?} on ids in shards, {share} of the workspace, {}, {}", c.isa().name(), c.threads());
+                let bytes = |need: truing_core::matrix::Workspace| {
+                    (need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize) / 64 * 64
+                };
+                let mut at_ids = [vec![7.5f32; 2 * n * k], vec![7.5f32; 2 * n * k]];
+                for s in 0..2 {
+                    let (p, inputs) = (problem(s), parts[s].inputs());
+                    let [a, b] = &mut at_ids;
+                    let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
+                    let need = workspace(c, &p, inputs.dtypes(), &Asked::default());
+                    with_scratch(bytes(need), |w| partial_local(c, &p, &on.settings, ids, &inputs, out, None, w))
+                        .unwrap();
+                }
+                let mut got = Out::new(&case, [0; 3]);
+                let x = PartialShards {
+                    at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, 2 * n, k).unwrap()),
+                    starts: Matrix::vector(&starts).into(),
+                    ids,
+                    rows: case.rows(),
+                    row_weight: case.weight.as_ref().map(|w| Matrix::vector(w)),
+                };
+                let figures = PartialFigures {
+                    values: Some(MatrixMut::vector(&mut got.figures[0])),
+                    stats: Some(MatrixMut::contiguous(&mut got.stats, n, STATS).unwrap()),
+                    status: Some(MatrixMut::vector(&mut got.status)),
+                    ..PartialFigures::default()
+                };
+                let loss = MatrixMut::vector(std::slice::from_mut(&mut got.loss)).into();
+                let totals = Totals { loss: Some(loss), counters: None };
+                with_scratch(rowwise::partial_finish_workspace(&all, k, true).minimum, |w| {
+                    rowwise::partial_finish(c, &all, &on.settings, x, figures, totals, w).unwrap();
+                });
+                same(&format!("{what}: values"), &got.figures[0], &want.figures[0]);
+                same(&format!("{what}: status"), &got.status, &want.status);
+                assert_eq!(got.loss.to_bits(), want.loss.to_bits(), "{what}");
+                let mut hidden = [0, 1].map(|side| vec![0f32; n * case.sides[side].d]);
+                for s in 0..2 {
+                    let (p, part, inputs) = (problem(s), &parts[s], parts[s].inputs());
+                    let mut out = Out::new(part, [0; 3]);
+                    let stats = Some(Matrix::contiguous(&got.stats, n, STATS).unwrap());
+                    let grads = out.places(part).2;
+                    let asked = Asked::new(&grads, false, true).on(&on.support(n));
+                    let need = workspace(c, &p, inputs.dtypes(), &asked);
+                    with_scratch(bytes(need), |w| {
+                        let (fused, none) = (Fused { upstream: case.upstream(), grads }, Totals::default());
+                        let figures = PartialFigures::default();
+                        partial(c, &p, on.support(n), &inputs, stats, figures, none, fused, w).unwrap();
+                    });
+                    for side in 0..2 {
+                        let (d, [h, w, b]) = (case.sides[side].d, &out.grads[side]);
+                        let (whole, bias) = (want.grads[side][1].wide(), want.grads[side][2].wide());
+                        same(&format!("{what}: weight"), &w.wide(), &whole[cuts[s] * d..cuts[s + 1] * d]);
+                        same(&format!("{what}: bias"), &b.wide(), &bias[cuts[s]..cuts[s + 1]]);
+                        hidden[side].iter_mut().zip(h.wide()).for_each(|(sum, x)| *sum += x);
+                    }
+                }
+                for side in 0..2 {
+                    let whole = want.grads[side][0].wide();
+                    let most = whole.iter().fold(0f32, |m, g| m.max(g.abs()));
+                    for (a, b) in hidden[side].iter().zip(&whole) {
+                        assert!((a - b).abs() <= 4e-6 * most, "{what}: hidden {a} {b} of {most}");
+                    }
+                }
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("linear divergences, ids over shards", 16 * 3 * 2);
 }
 
 /// `golden/linear_divergence.txt`, 60 digits from an independent script.

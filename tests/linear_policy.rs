@@ -9,11 +9,11 @@ use truing_core::logprob::{self, Figures, Rows, Transform, TransformInputs, Upst
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing_core::policy::{self, Advantage, Aggregate, Bonus, CountEmpty, Estimator, EstimatorWeight, Level, Mode};
 use truing_core::sequence::Segments;
-use truing_core::support::{Filters, Lists, Outside, Preset, Support};
+use truing_core::support::{Filters, Lists, Outside, Preset, Support, SupportFigures};
 use truing_core::{Dtype, Error, Status};
 use truing_cpu::linear_logprob::{self as linear, Asked, Grads};
 use truing_cpu::logprob::Over;
-use truing_cpu::{Context, Isa, linear_policy};
+use truing_cpu::{Context, Isa, gemm, linear_policy, support};
 use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
 
 #[global_allocator]
@@ -501,9 +501,11 @@ fn two_heads() {
             }
             refused(Options { reference: Some((6, o.logprob.transform)), ..o }, "ref_head.hidden");
             refused(Options { phase: Phase::Figures, divergence: None, ..o }, "ref_head");
-            let filters = Filters::new(Preset::Hf, 3, 0.0, 0.0, None, None).unwrap();
-            let support = Some((Support::Computed(filters), Outside::Keep));
-            refused(Options { support, ..o }, "support.kind");
+            if divergence.is_some() {
+                let filters = Filters::new(Preset::Hf, 3, 0.0, 0.0, None, None).unwrap();
+                let support = Some((Support::Computed(filters), Outside::Keep));
+                refused(Options { support, ..o }, "support.kind");
+            }
             if divergence.is_some() {
                 cases.0 += two_phases(&d, o, &want, all.iter().chain([&threaded]));
             }
@@ -807,15 +809,37 @@ fn supports() {
     let ids: Vec<i32> = (0..n as i32).flat_map(|i| (0..13).map(move |k| 3 * k + i % 2)).collect();
     let mut r = Random(8);
     let (hidden, head) = (r.normals(n * 4, 1.0), r.normals(v * 4, 0.7));
+    // what filters keep of the policy's logits
+    let filters = Filters::new(Preset::Vllm, 9, 0.8, 0.0, None, None).unwrap();
+    let mut chosen = vec![0u32; n * 2];
+    {
+        let (own, options) = (d.inputs(), options(CASES[1], Phase::Single));
+        let mut z = vec![0f32; n * v];
+        gemm::rows_by_rows(Isa::Scalar, &own.hidden, &own.weight, &mut z);
+        let problem = logprob::Problem::new(n, v, options.logprob).unwrap();
+        let logits = Matrix::contiguous(&z, n, v).unwrap().into();
+        let inputs = truing_cpu::logprob::Inputs::new(logits, own.transform, own.rows);
+        let bitmask = Some(MatrixMut::contiguous(&mut chosen, n, 2).unwrap());
+        let out = SupportFigures { bitmask, ..SupportFigures::default() };
+        with_scratch(support::support_mask_workspace(c, &problem).minimum, |w| {
+            support::support_mask(c, &problem, inputs, &filters, out, None, w).unwrap();
+        });
+    }
+    assert!(chosen.iter().any(|&w| w != 0 && w.count_ones() < 9));
     for support in [
         Support::Bitmask(Matrix::contiguous(&mask, n, 2).unwrap()),
         Support::Lists(Lists::Packed(Matrix::vector(&ids).into(), Matrix::vector(&offsets).into())),
+        Support::Computed(filters),
     ] {
+        let of_both = match support {
+            Support::Computed(_) => Support::Bitmask(Matrix::contiguous(&chosen, n, 2).unwrap()),
+            given => given,
+        };
         let o = Options { support: Some((support, Outside::Keep)), ..options(CASES[1], Phase::Single) };
         let [hidden_view, head_view] = [(&hidden, n), (&head, v)].map(|(x, n)| Matrix::contiguous(x, n, 4).unwrap());
         let mut i = d.inputs();
         let p = linear::Inputs {
-            over: Some(Over { support, outside: Outside::Keep }),
+            over: Some(Over { support: of_both, outside: Outside::Keep }),
             ..linear::Inputs::new(hidden_view.into(), head_view.into(), i.transform, Rows { ..i.rows })
         };
         let problem = truing_core::linear_logprob::Problem::new(n, 4, v, o.logprob).unwrap();
@@ -843,7 +867,7 @@ fn supports() {
     let support = Some((Support::Bitmask(Matrix::contiguous(&[1u32; 8], 8, 1).unwrap()), Outside::Keep));
     let e = run(&all[0], &d, Options { support, ..options(CASES[0], Phase::Single) }, 1.0).unwrap_err();
     assert_eq!((e.field, e.status), ("support.bitmask", Status::ShapeMismatch));
-    cases.finish("linear_policy, supports", 262);
+    cases.finish("linear_policy, supports", 262 + 6);
 }
 
 /// Entries that read the entropy of the 20 most probable tokens, beside a bonus on that of all and with token weights: the

@@ -8,6 +8,9 @@
 //!
 //! Both heads may hold a part of their vocabularies, the same columns: records, values and statistics of the rows then come
 //! as those of [`crate::divergence`] do, and the gradients of the hidden states are partial sums.
+//!
+//! A call on a support ([`crate::divergence::partial`]) has the figures and the dx, dy of that on the logits; its teacher may
+//! also be numbers at ids.
 use crate::divergence::{self, Teacher};
 use crate::error::{Error, Result, Value};
 use crate::{linear_logprob, logprob};
@@ -17,7 +20,7 @@ use crate::{linear_logprob, logprob};
 pub enum Side {
     /// A head.
     Head(linear_logprob::Problem),
-    /// Rows of numbers in memory.
+    /// Rows of numbers in memory; or numbers at ids, which count over so many columns.
     Rows(logprob::Problem),
 }
 impl Side {

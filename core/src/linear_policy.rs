@@ -38,8 +38,8 @@ pub struct Options<'a> {
     pub reference: Option<(usize, logprob::Transform)>,
     /// The KL term is the exact divergence of the two heads' rows, [`Estimator::GIVEN`].
     pub divergence: Option<Divergence>,
-    /// The columns that log-probs and entropies are normalised over, and what happens to targets outside. Beside a reference
-    /// head given columns alone, for the log-probs of both heads; not beside a divergence.
+    /// The columns that log-probs and entropies are normalised over, and what happens to targets outside; those of the policy,
+    /// for the log-probs of a reference head too. Not beside a divergence.
     pub support: Option<(Support<'a>, Outside)>,
 }
 
@@ -77,13 +77,8 @@ impl<'a> Problem<'a> {
         if options.divergence.is_some() && options.reference.is_none() {
             return refuse("ref_head", "nothing", "the head that the divergence is taken to");
         }
-        if let (Some((support, _)), Some(_)) = (&options.support, &options.reference) {
-            if let Support::Computed(_) = support {
-                return refuse("support.kind", "filters", "a bitmask or ids, which serve both heads");
-            }
-            if options.divergence.is_some() {
-                return refuse("support.kind", "a support", "none beside a divergence to the reference head");
-            }
+        if options.support.is_some() && options.divergence.is_some() {
+            return refuse("support.kind", "a support", "none beside a divergence to the reference head");
         }
         let reference = options.reference.map(|of| reference([rows, vocab], options.logprob, of)).transpose()?;
         let Options { phase, divergence, support, .. } = options;
@@ -104,6 +99,10 @@ impl<'a> Problem<'a> {
     /// The columns that log-probs are normalised over.
     pub const fn support(&self) -> Option<&(Support<'a>, Outside)> {
         self.support.as_ref()
+    }
+    /// The filters of the policy whose columns the reference head shares.
+    pub fn shared_filters(&self) -> bool {
+        matches!(self.support, Some((Support::Computed(_), _))) && self.reference.is_some()
     }
     /// How the rows form sequences.
     pub const fn segments(&self) -> &Segments<'a> {

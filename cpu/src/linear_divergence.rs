@@ -4,10 +4,11 @@
 //! [`crate::divergence`] on them, dz in the place of the logits, the gradient products of [`crate::linear_logprob`] from it.
 //! How many rows that are follows from the workspace. Where gradients of weights cannot be summed over groups (more rows than
 //! a reduction block, places that hold no running totals), they are formed afterwards tile by tile of the vocabulary, the
-//! logits of a tile computed once more. The bits are the same either way.
+//! logits of a tile computed once more. The bits are the same either way. On a support the gradients of a row are kept in few
+//! numbers for the tiles: its columns and theirs, and the two factors of all others.
 use crate::divergence::{
-    self as rowwise, Call, Live, LocalPass, Parts, Place, Totals, Work, check_loss, check_shard, conclude_loss,
-    local_rows, run_rows,
+    self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given,
+    check_loss, check_shard, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
 };
 use crate::linear_logprob::{
     self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
@@ -16,12 +17,13 @@ use crate::logprob::{Job, no_target, refuse};
 use crate::parallel::Context;
 use crate::sequence::{Counters, check_space};
 use core::ops::Range;
+use truing_core::divergence::partial::{AtIds, Figures as PartialFigures, Partial};
 use truing_core::divergence::{Figures, Form, STATS, Teacher as Numbers, Upstream};
 use truing_core::dtype::Element;
 use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
 use truing_core::linear_logprob::{self as heads, BLOCK, check_dtype};
 use truing_core::logprob::{self, Rows, Target, TransformInputs};
-use truing_core::matrix::{Arena, Floats, Layout, Matrix, MatrixMut, Split, Workspace};
+use truing_core::matrix::{Arena, Floats, Ints, Layout, Matrix, MatrixMut, Split, Workspace};
 use truing_core::row_loss::RowLossInputs;
 use truing_core::{Dtype, Error, Result, Value};
 
@@ -42,6 +44,18 @@ pub enum Teacher<'a> {
     Head(Head<'a>),
     /// Rows of numbers in memory.
     Rows(rowwise::Side<'a>),
+    /// Numbers at the ids of a support; bias and row temperatures of logits there.
+    AtIds(AtIds<'a>, TransformInputs<'a>),
+}
+/// The columns of a call on a few of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Support<'a> {
+    /// Who chooses them, and what happens to the rest.
+    pub partial: &'a Partial,
+    /// `[N, K]`: given ids, of the whole vocabulary.
+    pub ids: Option<Ints<'a>>,
+    /// `[N, V]`: logits that choose them.
+    pub reference: Option<Floats<'a>>,
 }
 /// What a call reads.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +74,7 @@ impl<'a> Inputs<'a> {
         match (side, self.teacher) {
             (0, _) => Some(self.student),
             (_, Teacher::Head(head)) => Some(head),
-            (_, Teacher::Rows(_)) => None,
+            (_, Teacher::Rows(_) | Teacher::AtIds(..)) => None,
         }
     }
     fn transform(&self, side: usize) -> TransformInputs<'a> {
@@ -68,6 +82,7 @@ impl<'a> Inputs<'a> {
             (0, _) => self.student.transform,
             (_, Teacher::Head(head)) => head.transform,
             (_, Teacher::Rows(rows)) => rows.transform,
+            (_, Teacher::AtIds(_, transform)) => transform,
         }
     }
     /// What the rows of logits are read with.
@@ -104,6 +119,8 @@ pub struct Asked {
     loss: bool,
     /// The statistics are neither given nor wanted.
     stats: bool,
+    /// Most columns of the support of a row.
+    few: Option<usize>,
 }
 impl Asked {
     /// `loss`: the reduced loss is an output; `stats`: the statistics are an input or an output.
@@ -116,7 +133,12 @@ impl Asked {
             several: each(|g| g.continues()),
             loss,
             stats: !stats,
+            few: None,
         }
+    }
+    /// On a support.
+    pub fn on(self, support: &Support<'_>) -> Asked {
+        Asked { stats: false, few: Some(support.partial.most(support.ids.as_ref())), ..self }
     }
     /// Gradients of weights.
     fn weights(&self) -> bool {
@@ -148,7 +170,12 @@ impl Sizes<'_> {
     }
     /// The columns of the largest probabilities are needed apart from their tiles.
     fn others(&self) -> bool {
-        self.asked.weights() && self.problem.divergence().choice().form == Form::CosineProbs
+        let form = &self.problem.divergence().choice().form;
+        self.asked.weights() && self.asked.few.is_none() && *form == Form::CosineProbs
+    }
+    /// Numbers of a row's gradients on a support that are kept for the tiles.
+    fn few(&self) -> Option<usize> {
+        self.asked.few.filter(|_| self.asked.weights()).map(kept_columns)
     }
     /// What a call holds from beginning to end.
     fn kept(&self) -> usize {
@@ -160,6 +187,7 @@ impl Sizes<'_> {
             Arena::need::<f64>(count(self.asked.loss, 1)),
             Arena::need::<f32>(count(stats, STATS)),
             Arena::need::<f32>(count(self.others(), 2)),
+            Arena::need::<f64>(n.saturating_mul(self.few().unwrap_or(0))),
         ])
     }
     /// A group of so many rows.
@@ -294,7 +322,85 @@ pub fn forward(
     check_loss(problem.divergence(), &totals)?;
     check_upstream(problem, inputs, &upstream)?;
     let asked = Asked::new(&grads, totals.loss.is_some(), out.stats.is_some());
-    run(context, problem, inputs, asked, (out, totals), None, upstream, grads, workspace)
+    run(context, problem, inputs, asked, (Wanted::Whole(out), totals), None, upstream, grads, workspace)
+}
+/// Values and gradients on a support: those of [`crate::divergence::partial`] on the logits of both sides, bit for bit, and of a
+/// shard with the `stats` of [`crate::divergence::partial_finish`] the gradients of [`crate::divergence::partial_shard`]. The
+/// gradients have places in `fused`; `out` may be empty.
+#[allow(clippy::too_many_arguments)]
+pub fn partial(
+    context: &Context,
+    problem: &Problem,
+    support: Support<'_>,
+    inputs: &Inputs<'_>,
+    stats: Option<Matrix<'_, f32>>,
+    out: PartialFigures<'_>,
+    totals: Totals<'_>,
+    fused: Fused<'_>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (Fused { upstream, grads }, n) = (fused, problem.rows());
+    let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+    match (problem.shard(), &stats) {
+        (true, Some(stats)) => {
+            check_shard(problem.divergence())?;
+            check_given(support.partial)?;
+            stats.layout().check("stats", n, STATS)?;
+        }
+        (true, None) => return refuse("stats", "NULL", "the statistics of finish, which a shard needs"),
+        (false, Some(_)) => {
+            return refuse("stats", "a tensor", "NULL with a partial support: there are none but over shards");
+        }
+        (false, None) => {}
+    }
+    check(problem, inputs, &grads)?;
+    if upstream.student_logprob.is_some() {
+        return refuse("grad_student_logprob", "a tensor", "NULL with a partial support");
+    }
+    let row_inputs = inputs.rowwise();
+    let few = few(&support, inputs, Call::new(problem.divergence(), &row_inputs));
+    let teacher = grads[1].hidden.is_some() || grads[1].weight.is_some() || grads[1].bias.is_some();
+    let named = |e: Error| Error { field: if e.field == "grad_teacher_out" { "teacher_grads" } else { e.field }, ..e };
+    few.check(&out, &totals, &upstream, teacher).map_err(named)?;
+    let asked = Asked::new(&grads, totals.loss.is_some(), true).on(&support);
+    run(context, problem, inputs, asked, (Wanted::Few(out, support), totals), stats, upstream, grads, workspace)
+}
+fn few<'a>(support: &Support<'a>, inputs: &Inputs<'a>, call: Call<'a>) -> Few<'a> {
+    let Support { partial, ids, reference } = *support;
+    let at = if let Teacher::AtIds(at, _) = inputs.teacher { Some(at) } else { None };
+    Few { call, partial, at, ids, reference, from: None }
+}
+/// Writes what a shard of both heads has at the given ids, as [`crate::divergence::partial_local`] on its logits;
+/// [`crate::divergence::partial_finish`] takes it. The workspace is that of a call that is asked for nothing.
+#[allow(clippy::too_many_arguments)]
+pub fn partial_local(
+    context: &Context,
+    problem: &Problem,
+    partial: &Partial,
+    ids: Ints<'_>,
+    inputs: &Inputs<'_>,
+    [mut student, mut teacher]: [MatrixMut<'_, f32>; 2],
+    mut status: Option<MatrixMut<'_, u32>>,
+    workspace: &mut [u8],
+) -> Result<()> {
+    let (n, columns) = (problem.rows(), ids.layout().cols);
+    check_shard(problem.divergence())?;
+    check_given(partial)?;
+    check(problem, inputs, &Default::default())?;
+    partial.check(problem.divergence(), &inputs.rows, Some(&ids), None)?;
+    student.layout().check("out_student_at_ids", n, columns)?;
+    teacher.layout().check("out_teacher_at_ids", n, columns)?;
+    status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
+    visit(context, problem, inputs, workspace, &mut |call, range, places| {
+        let at_ids = [piece_of(student.reborrow(), &range), piece_of(teacher.reborrow(), &range)];
+        local_at_ids(
+            context,
+            call,
+            ids,
+            range.clone(),
+            AtIdsOfShard { places, at_ids, status: piece(&mut status, &range) },
+        );
+    })
 }
 /// Writes the gradients of hidden states, weights and biases of both sides, given those of the figures. `stats` are those of a
 /// forward with the same options; without them the rows are computed again, with the same bits. The gradients of the logits
@@ -330,7 +436,7 @@ pub fn backward(
         s.layout().check("outputs.out_status", problem.rows(), 1)?;
     }
     let asked = Asked::new(&grads, false, stats.is_some());
-    let out = Figures { status, ..Figures::default() };
+    let out = Wanted::Whole(Figures { status, ..Figures::default() });
     run(context, problem, inputs, asked, (out, Totals::default()), stats, upstream, grads, workspace)
 }
 /// Writes the `[N, 16]` records of a shard of both heads, those of [`crate::divergence::local`] on its logits bit for bit;
@@ -353,6 +459,22 @@ pub fn local(
     if let LocalPass::Values(stats) = &pass {
         stats.layout().check("stats", n, STATS)?;
     }
+    visit(context, problem, inputs, workspace, &mut |call, range, places| {
+        let records = piece_of(records.reborrow(), &range);
+        local_rows(context, call, range.clone(), pass, Parts { places, records, status: piece(&mut status, &range) });
+    })
+}
+/// What a call does with some rows whose logits are there.
+type Visit<'v> = dyn FnMut(&Call<'_>, Range<usize>, [Place<'_>; 2]) + 'v;
+/// Goes through all rows in groups, forms their logits and reads them.
+fn visit(
+    context: &Context,
+    problem: &Problem,
+    inputs: &Inputs<'_>,
+    workspace: &mut [u8],
+    go: &mut Visit<'_>,
+) -> Result<()> {
+    let n = problem.rows();
     let sizes = Sizes { context, problem, dtypes: inputs.dtypes(), asked: Asked::default() };
     check_space(workspace, sizes.workspace())?;
     let row_inputs = inputs.rowwise();
@@ -369,13 +491,14 @@ pub fn local(
         let mut arena = Arena::new(&mut *space);
         let (mut z, _) = sizes.logits(inputs, members, &mut arena)?;
         let group = Members { live: members, rows: range.clone(), wanted: [false; 2] };
-        let places = group.places(inputs, &mut z, sizes.columns(), None)?;
-        let records = piece_of(records.reborrow(), &range);
-        let parts = Parts { places, records, status: piece(&mut status, &range) };
-        local_rows(context, &call, range, pass, parts);
+        go(&call, range, both(group.places(inputs, &mut z, sizes.columns(), None)?));
         (next, before) = (end, before + members.len());
     }
     Ok(())
+}
+/// Rows of both sides.
+fn both([student, teacher]: [Option<Place<'_>>; 2]) -> [Place<'_>; 2] {
+    [student.expect("a head"), teacher.expect("rows")]
 }
 fn check_upstream(problem: &Problem, inputs: &Inputs<'_>, upstream: &Upstream<'_>) -> Result<()> {
     upstream.check(problem.rows())?;
@@ -399,6 +522,8 @@ pub fn check_operands(problem: &Problem, inputs: &Inputs<'_>) -> Result<()> {
                 return Err(Error::invalid("teacher_transform", Value::Text("a tensor"), expected));
             }
         }
+        // the support checks them
+        (Side::Rows(_), Teacher::AtIds(..)) => {}
         _ => return Err(OTHER),
     }
     for side in 0..2 {
@@ -449,13 +574,18 @@ fn check(problem: &Problem, inputs: &Inputs<'_>, grads: &[Grads<'_>; 2]) -> Resu
     }
 }
 
+/// What is written of each row.
+enum Wanted<'a> {
+    Whole(Figures<'a>),
+    Few(PartialFigures<'a>, Support<'a>),
+}
 #[allow(clippy::too_many_arguments)]
 fn run(
     context: &Context,
     problem: &Problem,
     inputs: &Inputs<'_>,
     asked: Asked,
-    (mut out, totals): (Figures<'_>, Totals<'_>),
+    (mut out, totals): (Wanted<'_>, Totals<'_>),
     given_stats: Option<Matrix<'_, f32>>,
     upstream: Upstream<'_>,
     mut grads: [Grads<'_>; 2],
@@ -467,18 +597,25 @@ fn run(
     let row_inputs = inputs.rowwise();
     let divisor = rows.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
-    let call = Call::new(rows, &row_inputs).asked(&out, upstream, asked.any());
+    let call = match &out {
+        Wanted::Whole(out) => Call::new(rows, &row_inputs).asked(out, upstream, asked.any()),
+        Wanted::Few(..) => Call { upstream, ..Call::new(rows, &row_inputs) },
+    };
     let call = Call { stats: given_stats, ..call };
 
     let mut arena = Arena::new(workspace);
     let live = live_rows(&call, arena.take(n)?);
     let count = live.len();
     let mut losses = if asked.loss { Some(MatrixMut::vector(arena.take::<f64>(n)?)) } else { None };
-    let mut stats = out.stats.take();
+    let mut stats = if let Wanted::Whole(out) = &mut out { out.stats.take() } else { None };
     if asked.stats && asked.any() {
         stats = Some(MatrixMut::contiguous(arena.take(n * STATS)?, n, STATS)?);
     }
     let mut others = if sizes.others() { Some(MatrixMut::contiguous(arena.take(2 * n)?, n, 2)?) } else { None };
+    let mut kept = match sizes.few() {
+        Some(columns) => Some(MatrixMut::contiguous(arena.take::<f64>(n * columns)?, n, columns)?),
+        None => None,
+    };
     let space = linear::rest(&mut arena)?;
 
     // live rows of a group, and how many rows form the gradients of weights group by group
@@ -491,10 +628,11 @@ fn run(
     };
     let later = asked.weights() && (inside < count || count == 0);
     if !later {
-        others = None;
+        (others, kept) = (None, None);
     }
+    let on_few = matches!(out, Wanted::Few(..));
     // with statistics at hand and nothing to form in groups only the tiles read logits
-    let reads = given_stats.is_none() || asked.hidden != [false; 2] || inside > 0 || others.is_some();
+    let reads = on_few || given_stats.is_none() || asked.hidden != [false; 2] || inside > 0 || others.is_some();
     let counters = Counters::new();
     let (mut next, mut before) = (0, 0);
     while next < n {
@@ -509,11 +647,22 @@ fn run(
         let group = Members { live: if reads { members } else { &[] }, rows: range.clone(), wanted };
         let (mut z, scratch) = sizes.logits(inputs, group.live, &mut arena)?;
         let places = group.places(inputs, &mut z, sizes.columns(), None)?;
-        let (mut own, rest) = core::mem::take(&mut out).split(range.len());
-        out = rest;
-        own.stats = piece(&mut stats, &range);
-        let work = Work { places, out: own, losses: piece(&mut losses, &range), others: piece(&mut others, &range) };
-        run_rows(context, &call, range.clone(), work, &counters);
+        let own = losses.as_mut().map(|m| piece_of(m.reborrow(), &range));
+        match &mut out {
+            Wanted::Whole(out) => {
+                let (mut figures, rest) = core::mem::take(out).split(range.len());
+                *out = rest;
+                figures.stats = piece(&mut stats, &range);
+                let (places, others) = (both(places), piece(&mut others, &range));
+                run_rows(context, &call, range.clone(), Work { places, out: figures, losses: own, others }, &counters);
+            }
+            Wanted::Few(out, support) => {
+                let (figures, rest) = core::mem::take(out).split(range.len());
+                *out = rest;
+                let work = Rest { places, out: figures, losses: own, kept: piece(&mut kept, &range) };
+                partial_rows(context, &few(support, inputs, call), range.clone(), work, &counters);
+            }
+        }
 
         for (side, p) in sizes.heads().filter(|(side, _)| wanted[*side]) {
             let (z, ld) = (&*z[side], stride(p.vocab()));
@@ -531,10 +680,12 @@ fn run(
     if later {
         let stats = given_stats.or(stats.as_ref().map(MatrixMut::view));
         let call = Call { stats, others: others.as_ref().map(MatrixMut::view), ..call };
+        let kept = kept.as_ref().map(MatrixMut::view);
+        let from = if let (Wanted::Few(_, support), Some(kept)) = (&out, kept) { Some((support, kept)) } else { None };
         for side in 0..2 {
             if asked.weight[side] {
                 let g = Grads { hidden: None, ..grads[side].reborrow() };
-                tiles(&sizes, inputs, &call, side, &live[inside..], inside, g, space)?;
+                tiles(&sizes, inputs, &call, from, side, &live[inside..], inside, g, space)?;
             }
         }
     }
@@ -565,16 +716,20 @@ impl<'a> Members<'a> {
         z: &'a mut [&mut [f32]; 2],
         columns: [Range<usize>; 2],
         ld: Option<usize>,
-    ) -> Result<[Place<'a>; 2]> {
+    ) -> Result<[Option<Place<'a>>; 2]> {
         let [student, teacher] = z;
-        let place = |side: usize, z: &'a mut [f32]| -> Result<Place<'a>> {
+        let place = |side: usize, z: &'a mut [f32]| -> Result<Option<Place<'a>>> {
             let columns = &columns[side];
-            if let (1, Teacher::Rows(rows)) = (side, &inputs.teacher) {
-                return Ok(Place::Read(narrowed(&rows.logits, columns)?, self.rows.start));
+            match (side, &inputs.teacher) {
+                (1, Teacher::Rows(rows)) => {
+                    return Ok(Some(Place::Read(narrowed(&rows.logits, columns)?, self.rows.start)));
+                }
+                (1, Teacher::AtIds(..)) => return Ok(None),
+                _ => {}
             }
             let layout = Layout::strided(self.live.len(), columns.len(), ld.unwrap_or(stride(columns.len())));
             let (z, live, first) = (MatrixMut::new(z, layout)?, self.live, self.rows.start);
-            Ok(Place::Live(Live { z, live, first, wanted: self.wanted[side] }))
+            Ok(Some(Place::Live(Live { z, live, first, wanted: self.wanted[side] })))
         };
         Ok([place(0, student)?, place(1, teacher)?])
     }
@@ -617,6 +772,7 @@ fn tiles(
     sizes: &Sizes<'_>,
     inputs: &Inputs<'_>,
     call: &Call<'_>,
+    from: Option<(&Support<'_>, Matrix<'_, f64>)>,
     of: usize,
     live: &[usize],
     before: usize,
@@ -668,8 +824,18 @@ fn tiles(
         let [Some(&first), Some(&last)] = [members.first(), members.last()] else { return Ok(()) };
         let group = Members { live: members, rows: first..last + 1, wanted };
         let places = group.places(inputs, &mut z, columns.clone(), Some(ld))?;
-        let work = Work { places, out: Figures::default(), losses: None, others: None };
-        run_rows(context, &Call { jobs, ..*call }, first..last + 1, work, &Counters::new());
+        let (call, rows) = (Call { jobs, ..*call }, first..last + 1);
+        match from {
+            None => {
+                let work = Work { places: both(places), out: Figures::default(), losses: None, others: None };
+                run_rows(context, &call, rows, work, &Counters::new());
+            }
+            Some((support, kept)) => {
+                let few = Few { from: Some((kept, columns[of].start)), ..few(support, inputs, call) };
+                let work = Rest { places, out: PartialFigures::default(), losses: None, kept: None };
+                partial_rows(context, &few, rows, work, &Counters::new());
+            }
+        }
         tile.put(&*z[of], ld, members.len(), columns[of].len());
         Ok(())
     };

@@ -6,7 +6,7 @@
 //! there yet; only what belongs to the group is used, and the last evaluation is that of everything.
 use crate::linear_logprob::{self as linear, Asked, Cuts, Grads, Group, Logits};
 use crate::linear_preference::{check_grads, copy, group_need, heads, least, of_reference, save_pair, saved_pair};
-use crate::logprob::Over;
+use crate::logprob::{Over, Totals};
 use crate::parallel::Context;
 use crate::policy;
 use crate::sequence::check_space;
@@ -32,7 +32,12 @@ fn kept(problem: &Problem<'_>) -> usize {
         Some(_) => Arena::sum([stats, Arena::need::<f64>(n), Arena::need::<f32>(n).saturating_mul(4)]),
         None => 0,
     };
-    Arena::sum([rows, stats, masks, reference, kl])
+    let sets = Arena::need::<u32>(n.saturating_mul(words(problem)));
+    Arena::sum([rows, stats, masks, reference, kl, sets])
+}
+/// Of a row: the policy's columns as a mask, where filters choose them for a reference head too.
+fn words(problem: &Problem<'_>) -> usize {
+    if problem.shared_filters() { problem.linear().vocab().div_ceil(32) } else { 0 }
 }
 /// Lists of columns read single rows of the weight, so that there are no tiles to keep.
 fn keeps_logits(problem: &Problem<'_>) -> bool {
@@ -46,6 +51,11 @@ fn asked(problem: &Problem<'_>) -> Asked {
     let topk_entropy = problem.topk_entropy().then(|| MatrixMut::vector(&mut []));
     let (figures, sets) = (Figures { topk_entropy, ..Figures::default() }, SupportFigures::default());
     Asked::forward(problem.linear(), over(problem).as_ref(), None, &figures, &sets, false)
+}
+/// The same of the visit that finds the columns for a reference head.
+fn asked_masks(problem: &Problem<'_>) -> Asked {
+    let sets = SupportFigures { bitmask: Some(MatrixMut::vector(&mut [])), ..SupportFigures::default() };
+    Asked::forward(problem.linear(), over(problem).as_ref(), None, &Figures::default(), &sets, false)
 }
 /// Bytes of a step at least, and of a group of a number of rows.
 fn needs<'a>(
@@ -67,6 +77,10 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     let ((least, need), kept) = (needs(context, problem, [hidden, weight]), kept(problem));
     let up = |x: usize| x.next_multiple_of(Arena::ALIGN);
     let mut minimum = forward.minimum.max(least);
+    if problem.shared_filters() {
+        let masks = linear::forward_need(context, problem.linear(), hidden, weight, &asked_masks(problem));
+        minimum = minimum.max(masks.minimum);
+    }
     let mut preferred = forward.preferred.max(backward.preferred).max(least);
     if problem.divergence().is_some() || (problem.phase() == Phase::Single && keeps_logits(problem)) {
         preferred = preferred.max(Cuts::preferred(problem.linear().rows(), &need));
@@ -113,6 +127,8 @@ pub fn forward(
     let kl_rows = arena.take::<f64>(count(keeps, n))?;
     let (kl, of_kl) = (arena.take::<f32>(count(keeps, n))?, arena.take::<f32>(count(keeps, n))?);
     let (to_lse, to_entropy) = (arena.take::<f32>(count(keeps, n))?, arena.take::<f32>(count(keeps, n))?);
+    let width = words(problem);
+    let sets = arena.take::<u32>(n * width)?;
     let rest = arena.left() / Arena::ALIGN * Arena::ALIGN;
     let rest = arena.take::<u8>(rest)?;
 
@@ -162,13 +178,21 @@ pub fn forward(
         let missing = |rows: usize| [whole, whole - rest.len() + need(rows)];
         cuts.all_kept(s, in_sequence, |b| b, limit, missing)?;
     }
+    if problem.shared_filters() {
+        let bitmask = Some(MatrixMut::contiguous(&mut *sets, n, width)?);
+        let (sets, none) = (SupportFigures { bitmask, ..SupportFigures::default() }, Totals::default());
+        let own = products(problem, inputs, live);
+        linear::forward_loss(context, problem.linear(), own, Figures::default(), sets, none, rest)?;
+    }
+    let sets = Matrix::contiguous(&*sets, n, width)?;
+    let ref_products = |head, live| ref_products(problem, inputs, head, live, sets);
     if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {
         let figures = Figures {
             logprob: Some(MatrixMut::vector(ref_logps)),
             status: Some(MatrixMut::vector(ref_status)),
             ..Figures::default()
         };
-        linear::forward(context, reference, ref_products(problem, inputs, head, live), figures, rest)?;
+        linear::forward(context, reference, ref_products(head, live), figures, rest)?;
     }
     let (mut first, mut before) = (0, 0);
     loop {
@@ -194,7 +218,7 @@ pub fn forward(
         if inputs.pair_stats.is_some() {
             linear::keep_group(context, problem.linear(), products(problem, inputs, live), &mut group, space)?;
             if let (Some(head), Some(reference)) = (&inputs.ref_head, problem.reference()) {
-                let ref_inputs = ref_products(problem, inputs, head, live);
+                let ref_inputs = ref_products(head, live);
                 linear::keep_group(context, reference, ref_inputs, &mut ref_group, space)?;
             }
             kept_stats = Some(Matrix::contiguous(stats, n, STATS)?);
@@ -218,7 +242,7 @@ pub fn forward(
                     ..Figures::default()
                 };
                 // the same rows as the policy's, so that both lie alike
-                let ref_inputs = ref_products(problem, inputs, head, live);
+                let ref_inputs = ref_products(head, live);
                 linear::forward_group(context, reference, ref_inputs, &mut ref_group, figures, space)?;
                 // the second phase too: a row whose divergence is infinite has no gradient of it
                 if let (Some(own_logits), Some(other)) = (&mut group.logits, &mut ref_group.logits) {
@@ -278,7 +302,7 @@ pub fn forward(
             if let (Some(head), Some(reference), Some(own), Some(other)) =
                 (&inputs.ref_head, problem.reference(), &mut group.logits, ref_group.logits.take())
             {
-                let both = [products(problem, inputs, live), ref_products(problem, inputs, head, live)];
+                let both = [products(problem, inputs, live), ref_products(head, live)];
                 let heads = heads([problem.linear(), reference], both, [stats, ref_stats])?;
                 linear::kept_kl_backward(context, heads, own, other, reverse, of_kl, kl_rows);
             }
@@ -353,9 +377,14 @@ fn ref_products<'a>(
     inputs: &Inputs<'a>,
     head: &RefHead<'a>,
     live: &'a [u8],
+    sets: Matrix<'a, u32>,
 ) -> linear::Inputs<'a> {
     let RefHead { hidden, weight, transform } = *head;
-    linear::Inputs { hidden, weight, transform, ..products(problem, inputs, live) }
+    let mut own = linear::Inputs { hidden, weight, transform, ..products(problem, inputs, live) };
+    if problem.shared_filters() {
+        own.over = own.over.map(|over| Over { support: Support::Bitmask(sets), ..over });
+    }
+    own
 }
 fn products<'a>(problem: &Problem<'a>, inputs: &Inputs<'a>, live: &'a [u8]) -> linear::Inputs<'a> {
     let rows = Rows { target: inputs.rows.target, mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };

@@ -2092,7 +2092,7 @@ pub struct truing_partial {
     pub ids: *const truing_tensor,
     /// float [N,K] at ids: log-probs, logits or counts by teacher_form.
     pub teacher_values: *const truing_tensor,
-    /// f32 [N], nats, for TOPK_LOGITS with tail, zero, raw.
+    /// f32 [N], nats, for TOPK_LOGITS with tail, zero, raw: of the whole transformed row.
     pub teacher_lse: *const truing_tensor,
     /// float [N,V], logits that choose the support, PARTIAL_REFERENCE.
     pub reference: *const truing_tensor,
@@ -2210,7 +2210,7 @@ pub struct truing_divergence_forward_args {
     pub teacher: *const truing_tensor,
     /// Temperature T_s and the rest.
     pub student_transform: truing_transform,
-    /// Logits only.
+    /// Logits only, of rows or at ids.
     pub teacher_transform: truing_transform,
     /// Targets for hard label and figures, mask.
     pub rows: truing_rows,
@@ -2412,7 +2412,7 @@ pub struct truing_linear_divergence_args {
     pub teacher: truing_head,
     /// float [N,V'] by teacher_form, when there is no teacher head.
     pub teacher_rows: *const truing_tensor,
-    /// Of teacher_rows.
+    /// Of teacher_rows, or of logits at ids.
     pub teacher_transform: truing_transform,
     /// Targets, mask.
     pub rows: truing_rows,

@@ -249,7 +249,7 @@ fn local_pass_of(pass: truing_local_pass, stats: bool) -> Result<bool> {
     }
 }
 /// What goes with the ids of a support, or with whole rows.
-fn with_ids(field: &'static str, given: bool, wanted: bool) -> Result<()> {
+pub(crate) fn with_ids(field: &'static str, given: bool, wanted: bool) -> Result<()> {
     match (given, wanted) {
         (true, false) => {
             let expected = Value::Text("NULL: whole rows have records, those of partial.ids have logits at ids");
@@ -260,7 +260,7 @@ fn with_ids(field: &'static str, given: bool, wanted: bool) -> Result<()> {
     }
 }
 /// A support is exchanged in one round.
-fn once(pass: truing_local_pass) -> Result<()> {
+pub(crate) fn once(pass: truing_local_pass) -> Result<()> {
     if pass == TRUING_LOCAL_RECORDS {
         Ok(())
     } else {
@@ -268,7 +268,7 @@ fn once(pass: truing_local_pass) -> Result<()> {
     }
 }
 /// The support over shards.
-const GIVEN: Partial = Partial {
+pub(crate) const GIVEN: Partial = Partial {
     chosen: Chosen::Given,
     outside: Outside::Renormalise,
     k: 0,
@@ -279,7 +279,11 @@ const GIVEN: Partial = Partial {
     clamp_at_zero: false,
 };
 /// The ids of a support over shards: those of the caller, each side renormalised on them. None: whole rows.
-fn given_ids(t: &mut Tensors, f: &truing_partial, options: &truing_divergence_options) -> Result<Option<Input>> {
+pub(crate) fn given_ids(
+    t: &mut Tensors,
+    f: &truing_partial,
+    options: &truing_divergence_options,
+) -> Result<Option<Input>> {
     match options.teacher_form {
         TRUING_TEACHER_TOPK_LOGPROBS | TRUING_TEACHER_TOPK_LOGITS | TRUING_TEACHER_SAMPLES => {
             return unknown("options.teacher_form", options.teacher_form, "TRUING_TEACHER_LOGITS over shards");
@@ -300,8 +304,8 @@ fn given_ids(t: &mut Tensors, f: &truing_partial, options: &truing_divergence_op
         value_clamp);
     Ok(Some(t.required("partial.ids", f.ids)?))
 }
-/// Heads serve whole vocabularies only.
-pub(crate) fn no_partial(f: &truing_partial) -> Result<()> {
+/// Whole rows.
+fn no_partial(f: &truing_partial) -> Result<()> {
     unavailable!("partial", f; support, ids, teacher_values, teacher_lse, reference, k, outside, tail_floor,
         outside_logprob, log_prob_floor, value_clamp);
     Ok(())
@@ -650,7 +654,10 @@ impl Backward {
             let expected = Value::Text("a place for a gradient, here or in grad_teacher_out");
             return Err(Error::invalid("grad_student_out", Value::Text("NULL"), expected));
         }
-        let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, &sides)?;
+        let few = {
+            let teacher = ("teacher", sides.logits[1].is_some());
+            PartialTensors::parse(t, &args.partial, &args.options, args.flags, teacher)?
+        };
         if few.is_some() {
             if args.shard.vocab_end == 0 {
                 idle("stats", &args.stats, "NULL with a partial support: there are none but over shards")?;
@@ -788,7 +795,10 @@ impl Forward {
             args.row_weight,
             [args.grad_student_out, args.grad_teacher_out],
         )?;
-        let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, &sides)?;
+        let few = {
+            let teacher = ("teacher", sides.logits[1].is_some());
+            PartialTensors::parse(t, &args.partial, &args.options, args.flags, teacher)?
+        };
         let outputs = OutputTensors::parse(t, &args.outputs, few.is_some())?;
         let grad_loss = t.input("grad_loss", args.grad_loss)?;
         if !sides.grads.iter().any(Output::is_some) {
@@ -1052,7 +1062,7 @@ impl Sides {
 }
 
 /// The tensors of a partial divergence.
-struct PartialTensors {
+pub(crate) struct PartialTensors {
     settings: Partial,
     ids: Input,
     values: Input,
@@ -1069,19 +1079,20 @@ enum Form {
     Counts,
 }
 /// What [`PartialTensors`] describe.
-struct PartialViews<'a> {
-    settings: Partial,
-    ids: Option<Ints<'a>>,
-    at: Option<AtIds<'a>>,
-    reference: Option<Floats<'a>>,
+pub(crate) struct PartialViews<'a> {
+    pub(crate) settings: Partial,
+    pub(crate) ids: Option<Ints<'a>>,
+    pub(crate) at: Option<AtIds<'a>>,
+    pub(crate) reference: Option<Floats<'a>>,
 }
 impl PartialTensors {
-    fn parse(
+    /// `teacher`: the field of its rows, and whether they are there.
+    pub(crate) fn parse(
         t: &mut Tensors,
         f: &truing_partial,
         options: &truing_divergence_options,
         flags: u64,
-        sides: &Sides,
+        (field, rows): (&'static str, bool),
     ) -> Result<Option<PartialTensors>> {
         let logits = match options.teacher_form {
             TRUING_TEACHER_TOPK_LOGPROBS => Some(Form::Logprobs),
@@ -1090,12 +1101,12 @@ impl PartialTensors {
             TRUING_TEACHER_LOGITS | TRUING_TEACHER_LOGPROBS | TRUING_TEACHER_PROBS => None,
             other => return unknown("options.teacher_form", other, "TRUING_TEACHER_*"),
         };
-        if logits.is_some() == sides.logits[1].is_some() {
+        if logits.is_some() == rows {
             let (got, expected) = match logits {
                 Some(_) => ("a tensor", "NULL with values at ids"),
                 None => ("NULL", "a pointer"),
             };
-            return Err(Error::invalid("teacher", Value::Text(got), Value::Text(expected)));
+            return Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
         }
         if f.support == 0 {
             const OFF: &str = "0 or NULL without a support";
@@ -1157,7 +1168,7 @@ impl PartialTensors {
         let reference = t.input("partial.reference", f.reference)?;
         Ok(Some(PartialTensors { settings, ids, values, lse, reference, logits }))
     }
-    fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<PartialViews<'a>> {
+    pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<PartialViews<'a>> {
         let values: Option<Floats<'a>> = self.values.rows(ok, tokens)?;
         let at = match (self.logits, values) {
             (Some(Form::Logits), Some(x)) => Some(AtIds::Logits(x, self.lse.tokens(ok, tokens)?)),
@@ -1306,7 +1317,7 @@ impl OutputTensors {
         }
         idle_outputs!(out_values out_loss out_student_entropy out_teacher_entropy out_cross_entropy
             out_reverse_cross_entropy out_student_logprob out_teacher_logprob out_student_rank out_teacher_rank out_stats
-            out_counters);
+            out_counters out_student_mass out_teacher_mass out_overlap out_overlap_sum out_support_ids);
         Ok(())
     }
     /// Whether the reduced loss, and whether the statistics are wanted.

@@ -1,22 +1,27 @@
 //! `truing_linear_divergence_*`: hidden states and heads of two models to divergences and gradients, whole or in shards.
 use crate::abi::*;
 use crate::boundary::{grad_scale, guard, idle, sizes, unavailable, unknown};
-use crate::divergence::{FinishCall, OutputTensors, SHARD_FLAGS, divergence_options, local_pass, no_partial};
+use crate::divergence::{
+    FinishCall, GIVEN, OutputTensors, PartialTensors, PartialViews, SHARD_FLAGS, divergence_options, given_ids,
+    local_pass, once, with_ids,
+};
 use crate::logprob::{BACKWARD_FLAGS, RowTensors, columns, options, problem as rows_problem, stats};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::Upstream;
+use truing_core::divergence::partial::AtIds;
 use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
 use truing_core::linear_logprob::{self, Rounding};
 use truing_core::logprob::TransformInputs;
 use truing_core::matrix::{Floats, Workspace};
 use truing_core::{Error, Result, Value};
 use truing_cpu::divergence::{Side as TeacherRows, Totals};
-use truing_cpu::linear_divergence::{self as kernel, Asked, Fused, Head, Inputs, Teacher};
+use truing_cpu::linear_divergence::{self as kernel, Asked, Fused, Head, Inputs, Support, Teacher};
 use truing_cpu::linear_logprob::Grads;
 
 const FLAGS: u64 = BACKWARD_FLAGS
     | TRUING_TEMPERATURE_SQUARED
     | TRUING_HAS_SOFT_WEIGHT
+    | TRUING_CLAMP_AT_ZERO
     | TRUING_ACCUMULATE_HIDDEN
     | TRUING_ACCUMULATE_WEIGHT;
 
@@ -62,11 +67,20 @@ pub unsafe extern "C" fn truing_linear_divergence_local(
 ) -> truing_status {
     guard("truing_linear_divergence_local", || {
         // SAFETY: this function's contract.
-        let Local { call, heads, rows, row_weight, stats, records, status, problem } = unsafe { Local::open(args) }?;
+        let Local { call, heads, rows, row_weight, ids, at_ids, stats, records, status, problem } =
+            unsafe { Local::open(args) }?;
         let Call { args, context, tensors, workspace } = call;
         let (ok, tokens) = (&tensors.check()?, &heads[0].tokens());
         let inputs = both(&heads, &rows, &row_weight, ok, tokens)?;
         let pass = local_pass(args.local_pass, stats.rows(ok, tokens)?)?;
+        if let Some(ids) = &ids {
+            once(args.local_pass)?;
+            let [student, teacher] = at_ids;
+            let ids = ids.rows(ok, tokens)?.expect("required");
+            let out = [student.rows(ok, tokens)?.expect("required"), teacher.rows(ok, tokens)?.expect("required")];
+            let (status, space) = (status.tokens(ok, tokens)?, workspace.bytes(ok));
+            return kernel::partial_local(&context, &problem, &GIVEN, ids, &inputs, out, status, space);
+        }
         let (records, status) = (records.rows(ok, tokens)?.expect("required"), status.tokens(ok, tokens)?);
         kernel::local(&context, &problem, &inputs, pass, records, status, workspace.bytes(ok))
     })
@@ -132,6 +146,9 @@ struct Local {
     heads: [HeadTensors; 2],
     rows: RowTensors,
     row_weight: Input,
+    /// Ids of a support and places for both sides' logits there, in the place of the records.
+    ids: Option<Input>,
+    at_ids: [Output; 2],
     stats: Input,
     records: Output,
     status: Output,
@@ -144,8 +161,7 @@ impl Local {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        no_partial(&args.partial)?;
-        unavailable!(args; out_student_at_ids, out_teacher_at_ids);
+        let ids = given_ids(t, &args.partial, &args.options)?;
         if args.shard.vocab_end == 0 {
             return Err(Error::invalid("shard.vocab_end", Value::Int(0), Value::Text("the columns of a shard")));
         }
@@ -157,7 +173,13 @@ impl Local {
         let rows = RowTensors::parse(t, &args.rows)?;
         let row_weight = t.input("row_weight", args.row_weight)?;
         let stats = t.input("stats", args.stats)?;
-        let records = t.required_output("out_records", args.out_records)?;
+        let records = t.output("out_records", args.out_records)?;
+        let student_at_ids = t.output("out_student_at_ids", args.out_student_at_ids)?;
+        let teacher_at_ids = t.output("out_teacher_at_ids", args.out_teacher_at_ids)?;
+        with_ids("out_records", records.is_some(), ids.is_none())?;
+        with_ids("out_student_at_ids", student_at_ids.is_some(), ids.is_some())?;
+        with_ids("out_teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
+        let at_ids = [student_at_ids, teacher_at_ids];
         let status = t.output("out_status", args.out_status)?;
         let (flags, shard) = (args.flags, &args.shard);
         let student = heads[0].problem(&args.student, &args.rows, flags, shard, Argument::Student)?;
@@ -165,7 +187,7 @@ impl Local {
         // SAFETY: the host arrays of a call are readable, by this function's contract.
         let settings = unsafe { divergence_options(&args.options, flags) }?;
         let problem = Problem::new(student, Side::Head(teacher), settings)?;
-        Ok(Local { heads, rows, row_weight, stats, records, status, problem, call })
+        Ok(Local { heads, rows, row_weight, ids, at_ids, stats, records, status, problem, call })
     }
 }
 /// What a call with two heads reads.
@@ -198,6 +220,7 @@ struct Open {
     teacher: TeacherTensors,
     rows: RowTensors,
     row_weight: Input,
+    few: Option<PartialTensors>,
     outputs: OutputTensors,
     stats: Input,
     /// Of values, loss and the student's log-probs.
@@ -211,7 +234,16 @@ struct Open {
 #[expect(clippy::large_enum_variant)]
 enum TeacherTensors {
     Head(HeadTensors),
-    Rows { logits: Input, bias: Input, row_temperature: Input },
+    Rows {
+        logits: Input,
+        bias: Input,
+        row_temperature: Input,
+    },
+    /// None: there are numbers at ids.
+    AtIds {
+        bias: Input,
+        row_temperature: Input,
+    },
 }
 impl Open {
     /// # Safety
@@ -220,7 +252,6 @@ impl Open {
         // SAFETY: this function's contract.
         let mut call = unsafe { Call::open(args, FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
-        no_partial(&args.partial)?;
         let phase = match args.phase {
             TRUING_PHASE_SINGLE => Phase::Single,
             TRUING_PHASE_FIGURES => Phase::Figures,
@@ -231,7 +262,19 @@ impl Open {
         let teacher = TeacherTensors::parse(t, args)?;
         let rows = RowTensors::parse(t, &args.rows)?;
         let row_weight = t.input("row_weight", args.row_weight)?;
-        let outputs = OutputTensors::parse(t, &args.outputs, false)?;
+        let has_rows = match &teacher {
+            TeacherTensors::Head(_) => ("teacher.hidden", true),
+            TeacherTensors::Rows { .. } => ("teacher_rows", true),
+            TeacherTensors::AtIds { .. } => ("teacher_rows", false),
+        };
+        let few = PartialTensors::parse(t, &args.partial, &args.options, args.flags, has_rows)?;
+        let outputs = OutputTensors::parse(t, &args.outputs, few.is_some())?;
+        if few.is_some() {
+            if args.shard.vocab_end == 0 {
+                idle("stats", &args.stats, "NULL with a partial support: there are none but over shards")?;
+            }
+            idle("grad_student_logprob", &args.grad_student_logprob, "NULL with a partial support")?;
+        }
         let stats = stats(t, args.stats, args.flags)?;
         let upstream = [
             t.input("grad_values", args.grad_values)?,
@@ -267,7 +310,7 @@ impl Open {
             idle("flags", &accumulate, "no TRUING_ACCUMULATE_* without a gradient")?;
         }
 
-        let own = student.problem(&args.student, &args.rows, args.flags, &args.shard, Argument::Student)?;
+        let own_head = student.problem(&args.student, &args.rows, args.flags, &args.shard, Argument::Student)?;
         let tokens = student.tokens();
         let side = match &teacher {
             TeacherTensors::Head(head) => {
@@ -278,30 +321,37 @@ impl Open {
                     .and_then(|own| rows_problem(logits.dims(), own, &args.shard));
                 Side::Rows(rows.map_err(|e| name_side(e, Argument::Rows))?.0)
             }
+            // ids count over the student's vocabulary
+            TeacherTensors::AtIds { .. } => {
+                let rows = options(&args.teacher_transform, &args.rows, args.flags)
+                    .and_then(|own| rows_problem(&[own_head.rows(), own_head.vocab()], own, &args.shard));
+                Side::Rows(rows.map_err(|e| name_side(e, Argument::Rows))?.0)
+            }
         };
-        match args.options.teacher_form {
-            TRUING_TEACHER_LOGITS | TRUING_TEACHER_LOGPROBS | TRUING_TEACHER_PROBS => {}
-            other => return unknown("options.teacher_form", other, "TRUING_TEACHER_LOGITS, LOGPROBS or PROBS"),
-        }
         // SAFETY: the host arrays of a call are readable, by this function's contract.
         let settings = unsafe { divergence_options(&args.options, args.flags) }?;
-        let problem = Problem::new(own, side, settings)?;
-        Ok(Open { student, teacher, rows, row_weight, outputs, stats, upstream, phase, problem, tokens, call })
+        let problem = Problem::new(own_head, side, settings)?;
+        Ok(Open { student, teacher, rows, row_weight, few, outputs, stats, upstream, phase, problem, tokens, call })
     }
     fn need(self) -> Result<Workspace> {
         let (ok, tokens) = (&self.call.tensors.check()?, &self.tokens);
-        let inputs = inputs(&self.student, &self.teacher, &self.rows, &self.row_weight, ok, tokens)?;
+        let few = self.few.as_ref().map(|few| few.view(ok, tokens)).transpose()?;
+        let at = few.as_ref().and_then(|few| few.at);
+        let inputs = inputs(&self.student, &self.teacher, at, &self.rows, &self.row_weight, ok, tokens)?;
         kernel::check_operands(&self.problem, &inputs)?;
         let [loss, stats] = self.outputs.wanted();
         let stats = stats || self.stats.is_some();
         let grads = grads(self.student, self.teacher, self.call.args.flags, ok, tokens)?;
         let asked = Asked::new(&grads, loss, stats);
+        let asked = few.as_ref().map_or(asked, |few| asked.on(&support(few)));
         Ok(kernel::workspace(&self.call.context, &self.problem, inputs.dtypes(), &asked))
     }
     fn run(self) -> Result<()> {
         let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
-        let inputs = inputs(&self.student, &self.teacher, &self.rows, &self.row_weight, ok, tokens)?;
+        let few = self.few.as_ref().map(|few| few.view(ok, tokens)).transpose()?;
+        let at = few.as_ref().and_then(|few| few.at);
+        let inputs = inputs(&self.student, &self.teacher, at, &self.rows, &self.row_weight, ok, tokens)?;
         let [values, loss, logprob] = &self.upstream;
         let values = values.tokens(ok, tokens)?;
         let student_logprob = logprob.tokens(ok, tokens)?;
@@ -314,9 +364,13 @@ impl Open {
             loss: if alone { Some(loss.unwrap_or(1.0)) } else { loss },
             scale: grad_scale(args.grad_scale, args.flags),
         };
-        let (figures, _, totals) = self.outputs.view(ok, tokens)?;
+        let (figures, partial, totals) = self.outputs.view(ok, tokens)?;
         let grads = grads(self.student, self.teacher, args.flags, ok, tokens)?;
         let space = workspace.bytes(ok);
+        if let Some(few) = &few {
+            let (stats, fused) = (self.stats.rows(ok, tokens)?, Fused { upstream, grads });
+            return kernel::partial(&context, problem, support(few), &inputs, stats, partial, totals, fused, space);
+        }
         if self.phase == Phase::WithCoefficients {
             let (stats, Totals { .. }) = (self.stats.rows(ok, tokens)?, totals);
             return kernel::backward(&context, problem, &inputs, stats, upstream, grads, figures.status, space);
@@ -324,9 +378,13 @@ impl Open {
         kernel::forward(&context, problem, &inputs, figures, totals, Fused { upstream, grads }, space)
     }
 }
+fn support<'a>(few: &'a PartialViews<'a>) -> Support<'a> {
+    Support { partial: &few.settings, ids: few.ids, reference: few.reference }
+}
 fn inputs<'a>(
     student: &HeadTensors,
     teacher: &TeacherTensors,
+    at: Option<AtIds<'a>>,
     rows: &RowTensors,
     row_weight: &Input,
     ok: &'a Checked,
@@ -339,6 +397,10 @@ fn inputs<'a>(
             logits: logits.rows(ok, tokens)?.expect("required"),
             transform: TransformInputs { bias: bias.list(ok)?, row_temperature: row_temperature.tokens(ok, tokens)? },
         }),
+        TeacherTensors::AtIds { bias, row_temperature } => Teacher::AtIds(
+            at.expect("parsed with them"),
+            TransformInputs { bias: bias.list(ok)?, row_temperature: row_temperature.tokens(ok, tokens)? },
+        ),
     };
     Ok(Inputs { student, teacher, rows: rows.view(ok, tokens)?, row_weight: row_weight.tokens(ok, tokens)? })
 }
@@ -351,7 +413,7 @@ fn grads<'a>(
 ) -> Result<[Grads<'a>; 2]> {
     let teacher = match teacher {
         TeacherTensors::Head(head) => head.grads(flags, ok, tokens)?,
-        TeacherTensors::Rows { .. } => Grads::default(),
+        TeacherTensors::Rows { .. } | TeacherTensors::AtIds { .. } => Grads::default(),
     };
     Ok([student.grads(flags, ok, tokens)?, teacher])
 }
@@ -376,11 +438,19 @@ impl TeacherTensors {
             n_valid_vocab logit_round);
         idle_fields!("teacher_grads" grads, NONE; grad_hidden_out grad_weight_out grad_bias_out);
         unavailable!("teacher_transform", own; logit_round);
-        Ok(TeacherTensors::Rows {
-            logits: t.required("teacher_rows", args.teacher_rows)?,
-            bias: t.input("teacher_transform.bias", own.bias)?,
-            row_temperature: t.input("teacher_transform.row_temperature", own.row_temperature)?,
-        })
+        let bias = t.input("teacher_transform.bias", own.bias)?;
+        let row_temperature = t.input("teacher_transform.row_temperature", own.row_temperature)?;
+        match args.options.teacher_form {
+            TRUING_TEACHER_TOPK_LOGPROBS | TRUING_TEACHER_TOPK_LOGITS | TRUING_TEACHER_SAMPLES => {
+                idle("teacher_rows", &args.teacher_rows, "NULL with values at ids")?;
+                Ok(TeacherTensors::AtIds { bias, row_temperature })
+            }
+            _ => Ok(TeacherTensors::Rows {
+                logits: t.required("teacher_rows", args.teacher_rows)?,
+                bias,
+                row_temperature,
+            }),
+        }
     }
     fn wanted(&self) -> bool {
         matches!(self, TeacherTensors::Head(head) if head.wanted())

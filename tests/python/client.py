@@ -526,6 +526,46 @@ def two_heads():
     close(rows.values, kl, 1e-5, "forward_kl to rows of log-probs")
     refused("INVALID_ARGUMENT", "teacher_rows", truing.linear_divergence, "forward_kl", flat, w, phase="figures",
             teacher_rows=flat, **heads)  # fmt: skip
+    # on a support: the teacher's two largest as numbers at ids, and in shards
+    k = 2
+    ids = np.argsort(-other.reshape(-1, v), axis=-1, kind="stable")[:, :k].astype("i4")
+    at_ids = np.take_along_axis(other.reshape(-1, v), ids, -1).astype("f4")
+    few = dict(support="given", outside="tail", ids=ids, teacher_values=at_ids)
+    call = dict(partial=few, teacher_form="topk_logprobs", aggregate="token_sum", teacher_mass=True)
+    z = policy.reshape(-1, v).astype("f4")
+    want = truing.divergence("jsd", z, target=target, hard_weight=0.25, grad_student=True, support_ids=k, **call)
+    got = truing.linear_divergence("jsd", flat, w, target, hard_weight=0.25, phase="single", support_ids=k, **call)
+    close(got.values, want.values, 1e-5, "a head and the teacher's largest")
+    close(got.teacher_mass, np.exp(at_ids).sum(-1), 1e-6, "their mass")
+    check((got.support_ids == ids).all(), "their ids")
+    close(got.grad_hidden, want.grad_student @ w, 1e-5, "gradient of hidden states on them")
+    close(got.grad_weight, want.grad_student.T @ flat, 1e-5, "gradient of the weight on them")
+    again = truing.linear_divergence("jsd", flat, w, target, hard_weight=0.25, phase="with_coefficients", partial=few,
+                                     teacher_form="topk_logprobs", grad_values=np.ones(4 * n, "f4"))  # fmt: skip
+    check((again.grad_weight == got.grad_weight).all(), "the gradients alone")
+    given = dict(support="given", outside="renormalise", ids=ids)
+    whole = truing.linear_divergence("forward_kl", flat, w, phase="single", aggregate="token_mean", partial=given, **heads)
+    parts = [
+        truing.linear_divergence_local("forward_kl", flat, w[a:b], r.reshape(-1, d), wr[a:b], shard=(a, b, v), partial=given)
+        for a, b in cuts
+    ]  # fmt: skip
+    found = truing.divergence_finish("forward_kl", None, starts, partial=given, stats=True,
+                                     student_at_ids=np.stack([x.student_at_ids for x in parts]),
+                                     teacher_at_ids=np.stack([x.teacher_at_ids for x in parts]))  # fmt: skip
+    check((found.values == whole.values).all(), "given ids over shards of two heads")
+    parts = [
+        truing.linear_divergence("forward_kl", flat, w[a:b], phase="with_coefficients", stats=found.stats, partial=given,
+                                 teacher_hidden=r.reshape(-1, d), teacher_weight=wr[a:b], shard=(a, b, v),
+                                 grad_values=np.full(4 * n, 1 / (4 * n), "f4"))
+        for a, b in cuts
+    ]  # fmt: skip
+    close(np.concatenate([x.grad_weight for x in parts]), whole.grad_weight, 1e-7, "and their gradients")
+    refused("INVALID_ARGUMENT", "stats", truing.linear_divergence, "forward_kl", flat, w[:3], phase="with_coefficients",
+            partial=given, teacher_hidden=r.reshape(-1, d), teacher_weight=wr[:3], shard=(0, 3, v))  # fmt: skip
+    refused("INVALID_ARGUMENT", "teacher_rows", truing.linear_divergence, "jsd", flat, w, phase="figures",
+            teacher_rows=z, partial=few, teacher_form="topk_logprobs")  # fmt: skip
+    refused("INVALID_ARGUMENT", "teacher_transform", truing.linear_divergence, "jsd", flat, w, phase="figures",
+            partial=few, teacher_form="topk_logprobs", teacher_transform=dict(temperature=2.0))  # fmt: skip
     refused("SHAPE_MISMATCH", "teacher.hidden", truing.linear_divergence, "forward_kl", flat, w, phase="figures",
             teacher_hidden=flat[:3], teacher_weight=wr)  # fmt: skip
     learned = truing.preference("modpo", s.scores, ref, params={"beta": 0.3, "own_weight": 0.5}, reduction="mean",

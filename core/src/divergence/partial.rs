@@ -75,7 +75,8 @@ impl Default for Partial {
 pub enum AtIds<'a> {
     /// `[N, K]`: log-probs of the whole softmax.
     Logprobs(Floats<'a>),
-    /// `[N, K]`: logits, and `[N]` the log sum exp of the whole row, which [`Outside::Tail`] needs.
+    /// `[N, K]`: logits, before the teacher's transform, and `[N]` the log sum exp of the whole transformed row, which all but
+    /// [`Outside::Renormalise`] need.
     Logits(Floats<'a>, Option<Matrix<'a, f32>>),
     /// `[N, K]`: how often each id was drawn from the teacher, t is its share. Cross entropy with [`Outside::Raw`].
     Counts(Floats<'a>),
@@ -327,7 +328,7 @@ pub fn id(ids: &Ints<'_>, i: usize, k: usize) -> i64 {
 /// Figures of a row of a partial divergence.
 #[derive(Debug, Default)]
 pub struct Figures<'a> {
-    /// `[N]`: weight times soft D.
+    /// `[N]`: weight (soft D + hard (-log p of the target in the whole row)).
     pub values: Option<MatrixMut<'a, f32>>,
     /// `[N]`: the student's probability of S; not with [`Outside::Renormalise`].
     pub student_mass: Option<MatrixMut<'a, f32>>,

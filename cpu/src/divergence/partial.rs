@@ -20,8 +20,9 @@ pub enum PartialTeacher<'a> {
 const WIDTH: usize = 2 * MOST + 1;
 
 /// Values and gradients of divergences on a support. `upstream`: the gradients of the values and of the reduced loss, where
-/// gradients are asked for; a hard-label term, a shift of the teacher's target and other forms of the teacher's rows have no
-/// place here. A row without a column in its support has value 0 and no gradient, flagged `EMPTY`.
+/// gradients are asked for. The hard-label term is that of the whole row, whatever S is; a shift of the teacher's target and
+/// other forms of the teacher's rows have no place here. A row without a column in its support has value 0 and no gradient,
+/// flagged `EMPTY`.
 #[allow(clippy::too_many_arguments)]
 pub fn partial(
     context: &Context,
@@ -62,64 +63,40 @@ fn run_partial(
     upstream: Upstream<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let (n, options) = (problem.rows(), problem.options());
-    if options.hard_weight != 0.0 || options.teacher_target_shift != 0.0 || options.teacher != Teacher::Logits {
-        let expected = Value::Text("NULL or 0 with a term of the target or a teacher of other numbers");
-        return Err(Error::invalid("partial.support", Value::Text("a support"), expected));
-    }
     let (at, teacher) = match teacher {
         PartialTeacher::Rows(grad) => (None, Some(grad)),
         PartialTeacher::At(at) => (Some(at), None),
     };
+    let n = problem.rows();
     let mut grads = [Some(student), teacher];
+    let few = Few { call: Call { stats, ..Call::new(problem, &inputs) }, partial, at, ids, reference, from: None };
     check_sides(problem, &grads, &inputs, stats.is_some())?;
-    partial.check(problem, &inputs.rows, ids.as_ref(), at.as_ref())?;
-    let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
-    match (&reference, partial.chosen == Chosen::Reference) {
-        (None, true) => return refuse("partial.reference", "NULL", "logits, which the support `reference` needs"),
-        (Some(_), false) => return refuse("partial.reference", "a tensor", "NULL without the support `reference`"),
-        (Some(z), true) => {
-            z.layout().check("partial.reference", n, problem.student().vocab())?;
-            if z.dtype() == Dtype::F64 {
-                return Err(super::refuse("partial.reference", Dtype::F64, "f32, bf16 or f16"));
-            }
-        }
-        _ => {}
-    }
-    if matches!(partial.outside, Outside::Zero | Outside::Raw)
-        && let Some(grad) = &grads[1]
-        && !matches!(grad, Grad::Absent(_))
-    {
-        return refuse("grad_teacher_out", "a tensor", "NULL with `zero` and `raw`");
-    }
-    let most = partial.most(ids.as_ref());
-    out.check(n, most, partial.outside)?;
-    check_loss(problem, &totals)?;
-    upstream.check(n)?;
-    if upstream.loss.is_some() {
-        problem.check_reduces("grad_loss")?;
-    }
+    few.check(&out, &totals, &upstream, grads[1].as_ref().is_some_and(|g| !matches!(g, Grad::Absent(_))))?;
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor.map_or(0.0, |z| g / z)), ..upstream };
-    let few = Few { call: Call { upstream, stats, ..Call::new(problem, &inputs) }, partial, at, ids, reference };
+    let few = Few { call: Call { upstream, ..few.call }, ..few };
     let counters = Counters::new();
     let mut losses = match &totals.loss {
         Some(_) => Some(MatrixMut::vector(Arena::new(workspace).take::<f64>(n)?)),
         None => None,
     };
-    let (isa, grain) = (context.isa(), (GRAIN / few.call.valid().max(1)).max(1));
-    let [student, teacher] = grads.each_mut().map(|g| g.take().map(Place::from));
-    let outputs = ((student, teacher), (out, losses.as_mut().map(MatrixMut::reborrow)));
-    context.rows(n, grain, outputs, |first, n, ((student, teacher), (out, losses))| {
-        let mut work = Rest { places: [student, teacher], out, losses };
-        on_lanes!(isa, s => work.run(&mut Lanes::new(s), &few, first, n, &counters), work.run(&mut Plain::new(), &few, first, n, &counters))
-    });
+    let places = grads.each_mut().map(|g| g.take().map(Place::from));
+    let work = Rest { places, out, losses: losses.as_mut().map(MatrixMut::reborrow), kept: None };
+    partial_rows(context, &few, 0..n, work, &counters);
     conclude_loss(totals, losses, divisor, &counters);
     Ok(())
 }
+/// The rows of a range, whose outputs `work` begins with.
+pub(crate) fn partial_rows(context: &Context, few: &Few<'_>, rows: Range<usize>, work: Rest<'_>, counters: &Counters) {
+    let (isa, grain) = (context.isa(), (GRAIN / few.call.valid().max(1)).max(1));
+    context.rows(rows.len(), grain, work, |first, n, mut work| {
+        let first = rows.start + first;
+        on_lanes!(isa, s => work.run(&mut Lanes::new(s), few, first, n, counters), work.run(&mut Plain::new(), few, first, n, counters))
+    });
+}
 /// Over shards only columns that the caller names, each side renormalised on them.
-fn check_given(partial: &Partial) -> Result<()> {
+pub(crate) fn check_given(partial: &Partial) -> Result<()> {
     let refuse = |field, expected| Err(Error::invalid(field, Value::Text("another"), Value::Text(expected)));
     if partial.chosen != Chosen::Given {
         return refuse("partial.support", "given ids over shards");
@@ -150,14 +127,40 @@ pub fn partial_local(
     student.layout().check("out_student_at_ids", n, columns)?;
     teacher.layout().check("out_teacher_at_ids", n, columns)?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
-    let (call, start) = (Call::new(problem, &inputs), problem.student().start());
-    context.rows(n, 256, ((student, teacher), status), |first, n, ((mut student, mut teacher), mut status)| {
+    let out = AtIdsOfShard { places: logits.map(|z| Place::Read(z, 0)), at_ids: [student, teacher], status };
+    local_at_ids(context, &Call::new(problem, &inputs), ids, 0..n, out);
+    Ok(())
+}
+/// Some rows of a shard and what it has at the ids.
+pub(crate) struct AtIdsOfShard<'a> {
+    pub(crate) places: [Place<'a>; 2],
+    pub(crate) at_ids: [MatrixMut<'a, f32>; 2],
+    pub(crate) status: Option<MatrixMut<'a, u32>>,
+}
+impl Split for AtIdsOfShard<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let ([p, q], [x, y]) = (self.places, self.at_ids);
+        let (p, q, x, y, status) = (p.split(row), q.split(row), x.split(row), y.split(row), self.status.split(row));
+        let a = AtIdsOfShard { places: [p.0, q.0], at_ids: [x.0, y.0], status: status.0 };
+        (a, AtIdsOfShard { places: [p.1, q.1], at_ids: [x.1, y.1], status: status.1 })
+    }
+}
+/// The rows of a range, whose outputs `work` begins with.
+pub(crate) fn local_at_ids(
+    context: &Context,
+    call: &Call<'_>,
+    ids: Ints<'_>,
+    rows: Range<usize>,
+    work: AtIdsOfShard<'_>,
+) {
+    let start = call.problem.student().start();
+    context.rows(rows.len(), 256, work, |first, n, mut work| {
         for i in 0..n {
-            let at = first + i;
+            let at = rows.start + first + i;
             let live = call.target(at) != Target::Ignored;
             let mut flags = if live { 0 } else { row::IGNORED };
-            for (side, out) in [&mut student, &mut teacher].into_iter().enumerate() {
-                let view = View::new(&call.jobs[side], at, Raw::of(&logits[side], at));
+            for (side, out) in work.at_ids.iter_mut().enumerate() {
+                let view = View::new(&call.jobs[side], at, work.places[side].raw(i));
                 for (k, place) in out.row_mut(i).iter_mut().enumerate() {
                     let local = usize::try_from(id(&ids, at, k)).ok().and_then(|j| j.checked_sub(start));
                     // beyond the columns at hand there is -inf
@@ -167,10 +170,9 @@ pub fn partial_local(
                     *place = x;
                 }
             }
-            status.iter_mut().for_each(|m| m.set(i, flags));
+            work.status.iter_mut().for_each(|m| m.set(i, flags));
         }
     });
-    Ok(())
 }
 /// What [`partial_finish`] reads.
 #[derive(Clone, Copy, Debug)]
@@ -290,21 +292,200 @@ fn largest(engine: &mut impl Engine, view: &View<'_>, k: usize, top: &mut Top<f3
     }
     top.finish(&Record::EMPTY);
 }
-struct Few<'a> {
-    call: Call<'a>,
-    partial: &'a Partial,
-    at: Option<AtIds<'a>>,
-    ids: Option<Ints<'a>>,
-    reference: Option<Floats<'a>>,
+/// What all rows share.
+pub(crate) struct Few<'a> {
+    pub(crate) call: Call<'a>,
+    pub(crate) partial: &'a Partial,
+    pub(crate) at: Option<AtIds<'a>>,
+    pub(crate) ids: Option<Ints<'a>>,
+    pub(crate) reference: Option<Floats<'a>>,
+    /// Gradients that [`Rest::kept`] holds, of columns from this one on.
+    pub(crate) from: Option<(Matrix<'a, f64>, usize)>,
 }
-struct Rest<'a> {
-    places: [Option<Place<'a>>; 2],
-    out: PartialFigures<'a>,
-    losses: Option<MatrixMut<'a, f64>>,
+impl Few<'_> {
+    /// Settings, arrays and places; `teacher`: the gradient of the teacher's logits is asked for.
+    pub(crate) fn check(
+        &self,
+        out: &PartialFigures<'_>,
+        totals: &Totals<'_>,
+        upstream: &Upstream<'_>,
+        teacher: bool,
+    ) -> Result<()> {
+        let (problem, partial, rows) = (self.call.problem, self.partial, &self.call.jobs[0].rows);
+        let (n, options) = (problem.rows(), problem.options());
+        if options.teacher_target_shift != 0.0 || options.teacher != Teacher::Logits {
+            let expected = Value::Text("NULL or 0 with a shift of the target or a teacher of other numbers");
+            return Err(Error::invalid("partial.support", Value::Text("a support"), expected));
+        }
+        if let (Some(expected), None) = (problem.needs_target(), &rows.target) {
+            return Err(crate::logprob::no_target(expected));
+        }
+        if let Some(AtIds::Logprobs(_) | AtIds::Counts(_)) = self.at {
+            let given = self.call.jobs[1].transform;
+            let set = problem.teacher().options().transform != logprob::Transform::default();
+            if set || given.bias.is_some() || given.row_temperature.is_some() {
+                let expected = Value::Text("nothing: the teacher has no logits");
+                return Err(Error::invalid("teacher_transform", Value::Text("a transform"), expected));
+            }
+        }
+        partial.check(problem, rows, self.ids.as_ref(), self.at.as_ref())?;
+        let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        match (&self.reference, partial.chosen == Chosen::Reference) {
+            (None, true) => return refuse("partial.reference", "NULL", "logits, which the support `reference` needs"),
+            (Some(_), false) => return refuse("partial.reference", "a tensor", "NULL without the support `reference`"),
+            (Some(z), true) => {
+                z.layout().check("partial.reference", n, problem.student().vocab())?;
+                if z.dtype() == Dtype::F64 {
+                    return Err(super::refuse("partial.reference", Dtype::F64, "f32, bf16 or f16"));
+                }
+            }
+            _ => {}
+        }
+        if matches!(partial.outside, Outside::Zero | Outside::Raw) && teacher {
+            return refuse("grad_teacher_out", "a tensor", "NULL with `zero` and `raw`");
+        }
+        out.check(n, partial.most(self.ids.as_ref()), partial.outside)?;
+        check_loss(problem, totals)?;
+        upstream.check(n)?;
+        if upstream.loss.is_some() { problem.check_reduces("grad_loss") } else { Ok(()) }
+    }
+}
+/// What a target that is dead leaves.
+fn target_flag(x: &Gathered) -> u32 {
+    if x.logprob == Some(f64::NEG_INFINITY) { row::TARGET_NEG_INF } else { 0 }
+}
+/// Some rows and their outputs.
+pub(crate) struct Rest<'a> {
+    pub(crate) places: [Option<Place<'a>>; 2],
+    pub(crate) out: PartialFigures<'a>,
+    pub(crate) losses: Option<MatrixMut<'a, f64>>,
+    /// `[N, kept_columns]`: the gradients of both sides in few numbers, for places that come later ([`Few::from`]).
+    pub(crate) kept: Option<MatrixMut<'a, f64>>,
+}
+impl Split for Rest<'_> {
+    fn split(self, row: usize) -> (Self, Self) {
+        let [student, teacher] = self.places;
+        let (student, teacher) = (student.split(row), teacher.split(row));
+        let (out, losses, kept) = (self.out.split(row), self.losses.split(row), self.kept.split(row));
+        let a = Rest { places: [student.0, teacher.0], out: out.0, losses: losses.0, kept: kept.0 };
+        (a, Rest { places: [student.1, teacher.1], out: out.1, losses: losses.1, kept: kept.1 })
+    }
+}
+/// The gradients of a row.
+struct Slopes {
+    /// S and the target, where it has a term of its own, of both sides.
+    ids: [u32; WIDTH],
+    /// What belongs to their columns.
+    g: [[f64; WIDTH]; 2],
+    sides: [Option<Slope>; 2],
+}
+/// That of a side besides.
+#[derive(Clone, Copy)]
+struct Slope {
+    /// How many columns have their own.
+    len: usize,
+    /// The others have e^(x - m) (first + second (x - m)).
+    m: f32,
+    outside: [f64; 2],
+    /// All columns alike.
+    fill: Option<f32>,
+}
+/// Numbers of a row of [`Rest::kept`] with `most` columns of S: these and the target, then of each side theirs and [`OF_ROW`].
+pub(crate) fn kept_columns(most: usize) -> usize {
+    3 * (most + 1) + 2 * OF_ROW
+}
+/// How many columns, m, both factors, the fill; of a side without a gradient -1 columns.
+const OF_ROW: usize = 5;
+/// What stands for no fill.
+const NO_FILL: f64 = 1.0;
+impl Slopes {
+    fn new() -> Slopes {
+        Slopes { ids: [0; WIDTH], g: [[0.0; WIDTH]; 2], sides: [None; 2] }
+    }
+    /// All columns of both sides are `x`.
+    fn fill(&mut self, x: f32) {
+        self.sides = [Some(Slope { len: 0, m: f32::NEG_INFINITY, outside: [0.0; 2], fill: Some(x) }); 2];
+    }
+    fn keep(&self, kept: &mut [f64]) {
+        let most = (kept.len() - 2 * OF_ROW) / 3;
+        let (ids, rest) = kept.split_at_mut(most);
+        ids.iter_mut().zip(&self.ids).for_each(|(to, &j)| *to = j as f64);
+        for (side, own) in rest.chunks_mut(most + OF_ROW).enumerate() {
+            let (g, of_row) = own.split_at_mut(most);
+            g.copy_from_slice(&self.g[side][..most]);
+            of_row.copy_from_slice(&match self.sides[side] {
+                Some(x) => [x.len as f64, x.m as f64, x.outside[0], x.outside[1], x.fill.map_or(NO_FILL, f64::from)],
+                None => [-1.0; OF_ROW],
+            });
+        }
+    }
+    /// What [`Slopes::keep`] kept.
+    fn take(&mut self, kept: &[f64]) {
+        let most = (kept.len() - 2 * OF_ROW) / 3;
+        self.ids.iter_mut().zip(&kept[..most]).for_each(|(to, &j)| *to = j as u32);
+        for (side, own) in kept[most..].chunks(most + OF_ROW).enumerate() {
+            let (g, of_row) = own.split_at(most);
+            let &[len, m, first, second, fill] = of_row else { unreachable!("so many") };
+            self.g[side][..most].copy_from_slice(g);
+            self.sides[side] = (len >= 0.0).then(|| Slope {
+                len: len as usize,
+                m: m as f32,
+                outside: [first, second],
+                fill: (fill != NO_FILL).then_some(fill as f32),
+            });
+        }
+    }
+    /// Writes those of the columns from `start` on of a side, which `job` and `place` are of. Called from one place: what is
+    /// inlined here is much.
+    #[inline(always)]
+    fn write(
+        &self,
+        engine: &mut impl Engine,
+        side: usize,
+        job: &Job<'_>,
+        at: usize,
+        place: &mut Place<'_>,
+        i: usize,
+        start: usize,
+    ) {
+        let Some(x) = &self.sides[side] else { return };
+        let (width, valid) = (job.problem.vocab(), job.problem.valid());
+        if let Some(x) = x.fill {
+            return place.fill(i, 0, width, x as f64);
+        }
+        let (ids, of_ids) = (&self.ids[..x.len], &self.g[side][..x.len]);
+        let local = |j: u32| (j as usize).checked_sub(start).filter(|&j| j < valid);
+        let mut own = [0f64; WIDTH];
+        let view = View::new(job, at, place.raw(i));
+        for (own, (&j, &g)) in own.iter_mut().zip(ids.iter().zip(of_ids)) {
+            *own = local(j).filter(|_| g != 0.0).map_or(0.0, |j| g * view.slope(j));
+        }
+        let [first, second] = x.outside.map(|x| x as f32);
+        if x.m > f32::NEG_INFINITY && x.outside != [0.0; 2] {
+            for piece in pieces(0, valid) {
+                {
+                    let view = View::new(job, at, place.raw(i));
+                    let slopes = view.transform() != RowTransform::Plain;
+                    engine.load(0, &view, piece, slopes);
+                    engine.spread(0, piece, x.m, [first, second], slopes);
+                }
+                engine.store(0, place.gradient(i, piece.first, piece.n).expect("wanted"));
+            }
+            place.fill(i, valid, width - valid, 0.0);
+        } else {
+            place.fill(i, 0, width, 0.0);
+        }
+        for (&j, &x) in ids.iter().zip(&own) {
+            if let Some(j) = local(j) {
+                place.fill(i, j, 1, x);
+            }
+        }
+    }
 }
 /// What a row gathers.
 struct Gathered {
-    ids: [u32; 2 * MOST],
+    /// S, and behind it the target where it is not of S and has a term of its own.
+    ids: [u32; WIDTH],
     len: usize,
     /// Logits of S and behind them that of the rest, of student and teacher.
     x: [[f32; WIDTH]; 2],
@@ -317,56 +498,91 @@ struct Gathered {
     overlap: [f32; 2],
     /// The floor of the bucket acts.
     floored: [bool; 2],
+    /// log p of the target where it has a term of its own.
+    logprob: Option<f64>,
 }
 impl Rest<'_> {
     #[inline(always)]
     fn run(&mut self, engine: &mut impl Engine, few: &Few<'_>, first: usize, n: usize, counters: &Counters) {
-        let mut top = [Top::<f32>::default(), Top::<f32>::default()];
+        let (mut top, mut slopes) = ([Top::<f32>::default(), Top::<f32>::default()], Slopes::new());
         for i in 0..n {
             let at = first + i;
-            let (mut flags, row) = match few.call.target(at) {
-                Target::Ignored => (row::IGNORED, None),
-                _ => {
-                    let row = self.gather(engine, few, at, i, &mut top);
-                    if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
+            let start = match &few.from {
+                Some((kept, start)) => {
+                    if few.call.target(at) == Target::Ignored {
+                        slopes.fill(0.0);
+                    } else {
+                        slopes.take(kept.row(at));
+                    }
+                    *start
+                }
+                None => {
+                    self.visit(engine, few, at, i, &mut top, &mut slopes, counters);
+                    if let Some(kept) = &mut self.kept {
+                        slopes.keep(kept.row_mut(i));
+                    }
+                    0
                 }
             };
-            let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
-            let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
-            if let Some(row) = &row {
-                (flags, value, saved) = self.short(engine, few, at, i, row, of_all);
-            } else {
-                flags = saved.flags;
-                self.fill(few, i, saved.fill().unwrap_or(0.0) as f64);
-            }
-            if let Some(m) = &mut self.out.stats {
-                m.row_mut(i).copy_from_slice(&saved.pack());
-            }
-            macro_rules! put {
-                ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
-            }
-            let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
-            let [share, sum] =
-                row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
-            put!(overlap: share, overlap_sum: sum);
-            put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
-            if let Some(m) = &mut self.out.support_ids {
-                for (k, place) in m.row_mut(i).iter_mut().enumerate() {
-                    *place = row.as_ref().filter(|row| k < row.len).map_or(-1, |row| row.ids[k] as i32);
+            for (side, place) in self.places.iter_mut().enumerate() {
+                if let Some(place) = place.as_mut().filter(|place| place.wanted()) {
+                    slopes.write(engine, side, &few.call.jobs[side], at, place, i, start);
                 }
             }
-            if let Some(m) = &mut self.losses {
-                m.set(i, value);
-            }
-            counters.add(flags);
         }
     }
-    fn fill(&mut self, few: &Few<'_>, i: usize, x: f64) {
-        for (place, job) in self.places.iter_mut().zip(&few.call.jobs) {
-            if let Some(place) = place {
-                place.fill(i, 0, job.problem.vocab(), x);
+    /// The figures of a row, and its gradients.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn visit(
+        &mut self,
+        engine: &mut impl Engine,
+        few: &Few<'_>,
+        at: usize,
+        i: usize,
+        top: &mut [Top<f32>; 2],
+        slopes: &mut Slopes,
+        counters: &Counters,
+    ) {
+        let (mut flags, row) = match few.call.target(at) {
+            Target::Ignored => (row::IGNORED, None),
+            _ => {
+                let row = self.gather(engine, few, at, i, top);
+                if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
+            }
+        };
+        let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
+        let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
+        if let Some(row) = &row {
+            (flags, value, saved) = self.short(engine, few, at, i, row, of_all, slopes);
+        } else {
+            flags = saved.flags;
+            slopes.fill(saved.fill().unwrap_or(0.0));
+        }
+        if let Some(m) = &mut self.out.stats {
+            m.row_mut(i).copy_from_slice(&saved.pack());
+        }
+        macro_rules! put {
+            ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
+        }
+        let mass = row.as_ref().map_or([0.0; 2], |row| row.mass);
+        let [share, sum] =
+            row.as_ref().map_or([0.0; 2], |row| if value.is_nan() { [f32::NAN; 2] } else { row.overlap });
+        put!(overlap: share, overlap_sum: sum);
+        put!(values: value as f32, student_mass: mass[0], teacher_mass: mass[1], status: flags);
+        if let Some(m) = &mut self.out.support_ids {
+            for (k, place) in m.row_mut(i).iter_mut().enumerate() {
+                *place = row.as_ref().filter(|row| k < row.len).map_or(-1, |row| row.ids[k] as i32);
             }
         }
+        if let Some(m) = &mut self.losses {
+            m.set(i, value);
+        }
+        counters.add(flags);
+    }
+    /// The gradient of a side is asked for.
+    fn wanted(&self, side: usize) -> bool {
+        self.places[side].as_ref().is_some_and(|place| place.wanted() || self.kept.is_some())
     }
     /// One side of a row; none of a teacher at ids.
     fn view<'b>(&'b self, few: &'b Few<'_>, side: usize, at: usize, i: usize) -> Option<View<'b>> {
@@ -382,7 +598,7 @@ impl Rest<'_> {
         top: &mut [Top<f32>; 2],
     ) -> Gathered {
         let mut row = Gathered {
-            ids: [0; 2 * MOST],
+            ids: [0; WIDTH],
             len: 0,
             x: [[f32::NEG_INFINITY; WIDTH]; 2],
             rest: [Record::EMPTY; 2],
@@ -390,6 +606,11 @@ impl Rest<'_> {
             mass: [0.0; 2],
             overlap: [0.0; 2],
             floored: [false; 2],
+            logprob: None,
+        };
+        let target = match few.call.target(at) {
+            Target::Column(y) if few.call.problem.options().hard_weight != 0.0 => Some(y),
+            _ => None,
         };
         let third = few.reference.as_ref().map(|z| View::new(&few.call.jobs[0], at, Raw::of(z, at)));
         let open = matches!(few.partial.outside, Outside::Zero | Outside::Raw);
@@ -431,8 +652,17 @@ impl Rest<'_> {
             let Some(view) = &views[side] else {
                 let at_ids = few.at.as_ref().expect("no rows");
                 let values = at_ids.values();
-                for (x, &k) in x.iter_mut().zip(&given[..row.len]) {
+                let job = &few.call.jobs[side];
+                let transform: RowTransform = job.transform.row(job.problem, at);
+                for ((x, &k), &j) in x.iter_mut().zip(&given[..row.len]).zip(ids) {
+                    let j = j as usize;
+                    if j >= job.problem.valid() {
+                        continue; // dead
+                    }
                     *x = values.at(at, k) as f32;
+                    if let AtIds::Logits(..) = at_ids {
+                        *x = transform.apply(*x, job.transform.bias.as_ref().map(|b| b.get(j) as f32));
+                    }
                 }
                 match at_ids {
                     AtIds::Logits(_, Some(lse)) => row.lse[side] = lse.get(at) as f64,
@@ -479,7 +709,9 @@ impl Rest<'_> {
             for (x, &j) in x.iter_mut().zip(ids) {
                 *x = view.at(j as usize);
             }
-            if open || few.partial.outside == Outside::Tail {
+            let tail = few.partial.outside == Outside::Tail;
+            let target = target.filter(|_| side == 0);
+            if open || tail || target.is_some() {
                 let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
                 for piece in pieces(0, view.valid()) {
                     engine.load(0, view, piece, false);
@@ -498,32 +730,37 @@ impl Rest<'_> {
                     let mut sum = 0.0;
                     for x in &mut x[..row.len] {
                         sum += Real::exp(*x as f64 - m as f64);
-                        if !open {
+                        if tail {
                             *x -= m;
                         }
                     }
-                    let tail = if rest.m > f32::NEG_INFINITY {
+                    let beyond = if rest.m > f32::NEG_INFINITY {
                         (rest.m as f64 - m as f64) + rest.log_sum()
                     } else {
                         f64::NEG_INFINITY
                     };
-                    let all = Real::log(sum + Real::exp(tail));
+                    let all = Real::log(sum + Real::exp(beyond));
                     row.lse[side] = if bad { f64::NAN } else { m as f64 + all };
-                    row.mass[side] = (sum / (sum + Real::exp(tail))) as f32;
-                    if !open {
+                    row.mass[side] = (sum / (sum + Real::exp(beyond))) as f32;
+                    let logprob = |y| if bad { f64::NAN } else { (view.at(y) as f64 - m as f64) - all };
+                    row.logprob = row.logprob.or(target.map(logprob));
+                    if tail {
                         let low = Real::log(few.partial.tail_floor) + all;
-                        row.floored[side] = tail < low;
+                        row.floored[side] = beyond < low;
                         x[row.len] = if bad {
                             f32::NAN
-                        } else if tail < low {
+                        } else if beyond < low {
                             low as f32
                         } else {
-                            tail as f32
+                            beyond as f32
                         };
                     }
                 }
                 row.rest[side] = rest;
             }
+        }
+        if let Some(y) = target {
+            row.ids[row.len] = y as u32;
         }
         if row.len > 0 && (self.out.overlap.is_some() || self.out.overlap_sum.is_some()) {
             let by_caller = few.partial.chosen == Chosen::Given;
@@ -548,12 +785,12 @@ impl Rest<'_> {
                 if (0..top[0].len()).any(|k| top[0].get(k).is_some_and(|x| x.1 == j)) {
                     common += 1;
                     let lp = views[0].as_ref().expect("the student has rows").at(j as usize) as f64 - row.lse[0];
-                    let own = match (&views[1], &few.at) {
-                        (Some(view), _) => view.at(j as usize) as f64,
-                        (None, Some(AtIds::Counts(x))) => Real::log(x.at(at, given[n])),
-                        (None, x) => x.as_ref().expect("no rows").values().at(at, given[n]),
+                    let lt = match &views[1] {
+                        Some(view) => view.at(j as usize) as f64 - row.lse[1],
+                        // given ids: j is the n-th of them; of a bucket's row the log-probs are there already
+                        None if few.partial.outside == Outside::Tail => row.x[1][n] as f64,
+                        None => row.x[1][n] as f64 - row.lse[1],
                     };
-                    let lt = own - row.lse[1];
                     let t = Real::exp(lt);
                     sum -= if t > 0.0 { t * (lt - lp) } else { 0.0 };
                 }
@@ -573,9 +810,11 @@ impl Rest<'_> {
         i: usize,
         row: &Gathered,
         of_all: Option<Saved>,
+        slopes: &mut Slopes,
     ) -> (u32, f64, Saved) {
+        (slopes.ids, slopes.sides) = (row.ids, [None; 2]);
         if matches!(few.partial.outside, Outside::Zero | Outside::Raw) {
-            let (flags, value) = self.open(engine, few, at, i, row);
+            let (flags, value) = self.open(few, at, i, row, slopes);
             return (flags, value, Saved { flags, ..Saved::default() });
         }
         let tail = few.partial.outside == Outside::Tail;
@@ -585,10 +824,10 @@ impl Rest<'_> {
         let own = Options { kind: options.kind, param: options.param, limits: options.limits, ..Options::default() };
         let problem = Problem::new(side, side, own).expect("checked before");
         let inputs = Inputs::default();
-        let [_, soft] = few.call.factors(at);
+        let ([_, soft], hard) = (few.call.factors(at), self.hard(few, at, row));
         let up = &few.call.upstream;
         let g = up.values.as_ref().map_or(0.0, |m| m.get(at) as f64 * up.scale) + up.loss.map_or(0.0, |g| g * up.scale);
-        let wanted = [0, 1].map(|side| self.places[side].as_ref().is_some_and(Place::wanted));
+        let wanted = [0, 1].map(|side| self.wanted(side));
         let any = wanted[0] || wanted[1];
         let upstream = Upstream { loss: Some(g * soft), ..Upstream::default() };
         let call = Call { upstream, moments: any || self.out.stats.is_some(), ..Call::new(&problem, &inputs) };
@@ -610,22 +849,74 @@ impl Rest<'_> {
         if any {
             work.gradients(engine, &call, 0, 0, Target::None, &x.saved);
         }
-        let value = if soft == 0.0 { 0.0 } else { soft * value };
+        let mut value = if soft == 0.0 { 0.0 } else { soft * value };
+        let mut saved = x.saved;
+        if hard != 0.0 {
+            let logprob = row.logprob.unwrap_or(f64::NAN);
+            value -= hard * logprob;
+            saved.flags |= target_flag(row);
+            if logprob.is_nan() {
+                // what lies outside S spoils the row
+                (saved.value, saved.flags) = (f32::NAN, saved.flags | row.rest[0].flags);
+            }
+        }
+        let (upstream, dead) = (g, hard != 0.0 && row.logprob == Some(f64::NEG_INFINITY));
         for side in 0..2 {
             if !wanted[side] {
                 continue;
             }
-            let g = grads[side].map(f64::from);
+            let g = &mut slopes.g[side];
+            g.iter_mut().zip(&grads[side]).for_each(|(to, &g)| *to = g as f64);
             let (rest, outside) =
                 (&row.rest[side], if tail { g[row.len] / (1.0 + row.rest[side].r as f64) } else { 0.0 });
             let outside = if row.floored[side] || rest.m == f32::NEG_INFINITY { 0.0 } else { outside };
-            self.scatter(engine, few, side, at, i, row, &g, [outside, 0.0], x.saved.fill());
+            let (mut len, mut outside, fill) = (row.len, [outside, 0.0], saved.fill().or(dead.then_some(0.0)));
+            if side == 0 && hard != 0.0 && fill.is_none() {
+                len = self.add_hard(few, at, i, row, -upstream * hard, g, &mut outside);
+            }
+            slopes.sides[side] = Some(Slope { len, m: rest.m, outside, fill });
         }
-        (x.status, value, x.saved)
+        (saved.flags, value, saved)
+    }
+    /// Factor of -log p of the target in the value of a row.
+    fn hard(&self, few: &Few<'_>, at: usize, row: &Gathered) -> f64 {
+        let [weight, _] = few.call.factors(at);
+        row.logprob.map_or(0.0, |logprob| weight * few.call.hard(logprob))
+    }
+    /// Adds `factor` times the gradient of log p of a live target to that of the student's logits; how many columns have their
+    /// own then.
+    #[allow(clippy::too_many_arguments)]
+    fn add_hard(
+        &self,
+        few: &Few<'_>,
+        at: usize,
+        i: usize,
+        row: &Gathered,
+        factor: f64,
+        g: &mut [f64; WIDTH],
+        outside: &mut [f64; 2],
+    ) -> usize {
+        let (Some(logprob), Target::Column(y)) = (row.logprob, few.call.target(at)) else { return row.len };
+        let (view, m) = (self.view(few, 0, at, i).expect("the student has rows"), row.rest[0].m as f64);
+        let (at_y, mut len) = (view.at(y) as f64, row.len);
+        for (g, &j) in g.iter_mut().zip(&row.ids[..len]) {
+            let own = j as usize == y;
+            // 1 - p must not cancel
+            *g += factor * if own { -logprob.expm1() } else { -Real::exp(view.at(j as usize) as f64 - row.lse[0]) };
+        }
+        if row.ids[len] as usize == y && !row.ids[..len].contains(&(y as u32)) {
+            let own = Real::exp(at_y - m) * (outside[0] + outside[1] * (at_y - m));
+            g[len] = own - factor * logprob.expm1();
+            len += 1;
+        }
+        if m > f64::NEG_INFINITY {
+            outside[0] -= factor * Real::exp(m - row.lse[0]);
+        }
+        len
     }
     /// The divergence of the gathered columns with the log-probs of the whole softmax; flags and value.
     #[inline(always)]
-    fn open(&mut self, engine: &mut impl Engine, few: &Few<'_>, at: usize, i: usize, row: &Gathered) -> (u32, f64) {
+    fn open(&self, few: &Few<'_>, at: usize, i: usize, row: &Gathered, slopes: &mut Slopes) -> (u32, f64) {
         let (options, choice) = (few.call.problem.options(), few.call.problem.choice());
         let rest = &row.rest[0];
         let beyond = if rest.m > f32::NEG_INFINITY {
@@ -642,7 +933,8 @@ impl Rest<'_> {
         };
         let open = Open { partial: few.partial, factors, cross, rest: beyond };
         let log = |k: usize| [0, 1].map(|side| row.x[side][k] as f64 - row.lse[side]);
-        let mut g = [0f64; WIDTH];
+        let g = &mut slopes.g[0];
+        g[..row.len].fill(0.0);
         let bad = row.lse.iter().any(|l| l.is_nan());
         let mut flags = row.rest[0].flags | row.rest[1].flags;
         for side in 0..2 {
@@ -651,12 +943,13 @@ impl Rest<'_> {
                 flags |= row::ALL_NEG_INF;
             }
         }
-        let (mut value, outside, alive) = if bad || flags & row::ALL_NEG_INF != 0 {
-            (f64::NAN, [0.0; 2], false)
-        } else {
-            open.row(row.len, log, &mut g)
-        };
-        let fill = if value.is_nan() { Some(f32::NAN) } else { (!alive).then_some(0.0) };
+        let (mut value, outside, alive) =
+            if bad || flags & row::ALL_NEG_INF != 0 { (f64::NAN, [0.0; 2], false) } else { open.row(row.len, log, g) };
+        let hard = self.hard(few, at, row);
+        // at a clamp the term of the target goes on
+        let clamped = !alive && value.is_finite() && hard != 0.0;
+        let dead = hard != 0.0 && row.logprob == Some(f64::NEG_INFINITY);
+        let fill = if value.is_nan() { Some(f32::NAN) } else { (!alive && !clamped || dead).then_some(0.0) };
         if value.is_nan() && flags == 0 {
             flags |= row::NAN_INPUT;
         }
@@ -667,64 +960,20 @@ impl Rest<'_> {
         let upstream =
             up.values.as_ref().map_or(0.0, |m| m.get(at) as f64 * up.scale) + up.loss.map_or(0.0, |g| g * up.scale);
         value = if soft == 0.0 { 0.0 } else { soft * value };
-        if self.places[0].as_ref().is_some_and(Place::wanted) {
+        if hard != 0.0 {
+            value -= hard * row.logprob.unwrap_or(f64::NAN);
+            flags |= target_flag(row);
+        }
+        if self.wanted(0) {
             let factor = upstream * soft;
             g[..row.len].iter_mut().for_each(|g| *g *= factor);
-            let outside = outside.map(|x| x * beyond.scale * factor);
-            self.scatter(engine, few, 0, at, i, row, &g, outside, fill);
+            let mut outside = outside.map(|x| x * beyond.scale * factor);
+            let mut len = row.len;
+            if hard != 0.0 && fill.is_none() {
+                len = self.add_hard(few, at, i, row, -upstream * hard, g, &mut outside);
+            }
+            slopes.sides[0] = Some(Slope { len, m: row.rest[0].m, outside, fill });
         }
         (flags, value)
-    }
-    /// Writes the gradient of a side from that of its short row; a column outside has e^(x - m) (first + second (x - m)).
-    #[inline(always)]
-    fn scatter(
-        &mut self,
-        engine: &mut impl Engine,
-        few: &Few<'_>,
-        side: usize,
-        at: usize,
-        i: usize,
-        row: &Gathered,
-        g: &[f64; WIDTH],
-        [first, second]: [f64; 2],
-        fill: Option<f32>,
-    ) {
-        let width = few.call.jobs[side].problem.vocab();
-        if let Some(x) = fill {
-            let place = self.places[side].as_mut().expect("wanted");
-            return place.fill(i, 0, width, x as f64);
-        }
-        let (ids, valid) = (&row.ids[..row.len], few.call.jobs[side].problem.valid());
-        let mut own = [0f64; 2 * MOST];
-        let view = self.view(few, side, at, i).expect("wanted");
-        for (own, (&j, &g)) in own.iter_mut().zip(ids.iter().zip(g)) {
-            let j = j as usize;
-            *own = if j < valid && g != 0.0 { g * view.slope(j) } else { 0.0 };
-        }
-        let m = row.rest[side].m;
-        if m > f32::NEG_INFINITY && (first != 0.0 || second != 0.0) {
-            let factors = [first as f32, second as f32];
-            for piece in pieces(0, valid) {
-                {
-                    let view = self.view(few, side, at, i).expect("wanted");
-                    let slopes = view.transform() != RowTransform::Plain;
-                    engine.load(0, &view, piece, slopes);
-                    engine.spread(0, piece, m, factors, slopes);
-                }
-                let place = self.places[side].as_mut().expect("wanted");
-                engine.store(0, place.gradient(i, piece.first, piece.n).expect("wanted"));
-            }
-            let place = self.places[side].as_mut().expect("wanted");
-            place.fill(i, valid, width - valid, 0.0);
-        } else {
-            let place = self.places[side].as_mut().expect("wanted");
-            place.fill(i, 0, width, 0.0);
-        }
-        let place = self.places[side].as_mut().expect("wanted");
-        for (&j, &x) in ids.iter().zip(&own) {
-            if (j as usize) < valid {
-                place.fill(i, j as usize, 1, x);
-            }
-        }
     }
 }

@@ -1300,7 +1300,7 @@ class truing_partial(ctypes.Structure):
     _fields_ = [
         ("ids", ctypes.POINTER(truing_tensor)),  # int [N,K], -1 pads: given ids or the teacher's.
         ("teacher_values", ctypes.POINTER(truing_tensor)),  # float [N,K] at ids: log-probs, logits or counts by teacher_form.
-        ("teacher_lse", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, for TOPK_LOGITS with tail, zero, raw.
+        ("teacher_lse", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, for TOPK_LOGITS with tail, zero, raw: of the whole transformed row.
         ("reference", ctypes.POINTER(truing_tensor)),  # float [N,V], logits that choose the support, PARTIAL_REFERENCE.
         ("k", ctypes.c_int64),  # Columns kept per side, 1..512, 0 = K of ids.
         ("tail_floor", ctypes.c_double),  # Floor of both tail probabilities, 0 = exact (TRL: 1e-7).
@@ -1371,7 +1371,7 @@ class truing_divergence_forward_args(ctypes.Structure):
         ("student", ctypes.POINTER(truing_tensor)),  # float [N,V] or [B,T,V], logits.
         ("teacher", ctypes.POINTER(truing_tensor)),  # float [N,V'], by teacher_form; NULL with a partial teacher.
         ("student_transform", truing_transform),  # Temperature T_s and the rest.
-        ("teacher_transform", truing_transform),  # Logits only.
+        ("teacher_transform", truing_transform),  # Logits only, of rows or at ids.
         ("rows", truing_rows),  # Targets for hard label and figures, mask.
         ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0, 0 = row not read.
         ("options", truing_divergence_options),  # Kind, parameters, reduction.
@@ -1488,7 +1488,7 @@ class truing_linear_divergence_args(ctypes.Structure):
         ("student", truing_head),  # Student head.
         ("teacher", truing_head),  # Teacher head, own hidden size; hidden NULL: teacher_rows or partial.
         ("teacher_rows", ctypes.POINTER(truing_tensor)),  # float [N,V'] by teacher_form, when there is no teacher head.
-        ("teacher_transform", truing_transform),  # Of teacher_rows.
+        ("teacher_transform", truing_transform),  # Of teacher_rows, or of logits at ids.
         ("rows", truing_rows),  # Targets, mask.
         ("row_weight", ctypes.POINTER(truing_tensor)),  # f32 [N] >= 0.
         ("options", truing_divergence_options),  # Kind, parameters, reduction.

@@ -428,11 +428,15 @@ def divergence(
     call.write("outputs.out_counters", "counters", counters, (32,), "int64")
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
     _grad_teacher(call, grad_teacher, teacher)
-    for name in ("student_mass", "teacher_mass", "overlap", "overlap_sum"):
-        want = wanted[name]
-        call.write("outputs.out_" + name, name, want, rows, "float32")
-    _ids(call, "outputs.out_support_ids", "support_ids", support_ids, rows)
+    _few(call, wanted, rows)
     return call.run("truing_divergence_forward")
+
+
+def _few(call, wanted, rows):
+    """Figures of a divergence on few columns."""
+    for name in ("student_mass", "teacher_mass", "overlap", "overlap_sum"):
+        call.write("outputs.out_" + name, name, wanted[name], rows, "float32")
+    _ids(call, "outputs.out_support_ids", "support_ids", wanted["support_ids"], rows)
 
 
 def _grad_teacher(call, grad_teacher, teacher):
@@ -472,16 +476,17 @@ def linear_divergence(
     kind, hidden, weight, target=None, *, phase, teacher_hidden=None, teacher_weight=None, teacher_rows=None, param=None,
     limits=None, teacher_form="logits", student_transform=None, teacher_transform=None, mask=None, ignore_index=None,
     row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None, teacher_target_shift=None,
-    temperature_squared=False, aggregate=None, normaliser=None, grad_values=None, grad_loss=None,
+    temperature_squared=False, aggregate=None, normaliser=None, partial=None, grad_values=None, grad_loss=None,
     grad_student_logprob=None, grad_scale=None, stats=None, recompute=False, shard=None, grad_hidden=None, grad_weight=None,
     grad_bias=False, grad_teacher_hidden=False, grad_teacher_weight=False, grad_teacher_bias=False,
     accumulate_hidden=False, accumulate_weight=False, values=None, loss=None, student_entropy=False,
     teacher_entropy=False, cross_entropy=False, reverse_cross_entropy=False, student_logprob=False,
-    teacher_logprob=False, student_rank=False, teacher_rank=False, out_stats=False, status=False, counters=False,
-    context=None,
+    teacher_logprob=False, student_rank=False, teacher_rank=False, student_mass=False, teacher_mass=False, overlap=False,
+    overlap_sum=False, support_ids=False, out_stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
     """:func:`divergence` of the logits `hidden` [N, D] x `weight` [V, D] transposed, which never exist, and those of
-    `teacher_hidden` [N, D'] x `teacher_weight` [V', D'], or of `teacher_rows` [N, V'].
+    `teacher_hidden` [N, D'] x `teacher_weight` [V', D'], or of `teacher_rows` [N, V']; on few columns with `partial`, also with
+    the teacher's numbers at ids alone.
 
     `phase`: "single" (figures, and the gradients of the reduced loss, or with `grad_values` or `grad_student_logprob` of these),
     "figures", or "with_coefficients" (gradients alone; `stats` are the `out_stats` of an earlier call, or with `shard` =
@@ -500,7 +505,7 @@ def linear_divergence(
     head = teacher_hidden is not None
     _side(call, "teacher__" if head else "teacher_", "teacher_transform", teacher_transform, head)
     _divergence_options(call, kind, param, limits, teacher_form, hard_weight, soft_weight, hard_scaling,
-                        teacher_target_shift, aggregate, normaliser, row_weight, None)  # fmt: skip
+                        teacher_target_shift, aggregate, normaliser, row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     _shard(call, shard)
     call.set(phase=enum("phase", "PHASE", phase), grad_scale=grad_scale)
@@ -508,6 +513,7 @@ def linear_divergence(
     wanted["values"] = figures if values is None else values
     for name, dtype in _DIVERGENCE.items():
         call.write("outputs.out_" + name, name, wanted[name], rows, dtype)
+    _few(call, wanted, rows)
     call.write("outputs.out_stats", "stats", out_stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
     if loss is None:
         loss = figures and aggregate not in (None, "none")
@@ -546,33 +552,38 @@ def divergence_local(
     call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
     _shard(call, shard)
     rows = shape(student)[:-1]
+    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows)
+    call.write("out_status", "status", status, rows, "uint32")
+    return call.run("truing_divergence_local")
+
+
+def _parts(call, partial, records, student_at_ids, teacher_at_ids, rows):
+    """What a shard contributes: records, or logits at the ids of a support."""
     width = () if partial is None else shape(partial["ids"])[-1:]
     call.write("out_records", "records", partial is None if records is None else records,
                (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")  # fmt: skip
     for name, want in (("student_at_ids", student_at_ids), ("teacher_at_ids", teacher_at_ids)):
         call.write("out_" + name, name, partial is not None if want is None else want, (*rows, *width), "float32")
-    call.write("out_status", "status", status, rows, "uint32")
-    return call.run("truing_divergence_local")
 
 
 def linear_divergence_local(
     kind, hidden, weight, teacher_hidden, teacher_weight, target=None, *, shard, param=None, limits=None,
-    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, stats=None, records=True,
-    status=False, context=None,
+    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, partial=None, stats=None,
+    records=None, student_at_ids=None, teacher_at_ids=None, status=False, context=None,
 ):  # fmt: skip
-    """:func:`divergence_local` for the columns of `weight` [V_local, D] and `teacher_weight` [V_local, D']; its records go to
-    :func:`divergence_finish`, and the gradients are those of :func:`linear_divergence` with `shard` and `stats`."""
+    """:func:`divergence_local` for the columns of `weight` [V_local, D] and `teacher_weight` [V_local, D']; its records, or with
+    `partial` its `student_at_ids` and `teacher_at_ids`, go to :func:`divergence_finish`, and the gradients are those of :func:`linear_divergence` with `shard` and `stats`."""
     call = Call(_abi.truing_linear_divergence_local_args, hidden, context, _flags(has_ignore_index=ignore_index is not None))
     call.read(student__hidden=hidden, student__weight=weight, teacher__hidden=teacher_hidden,
               teacher__weight=teacher_weight, stats=stats)  # fmt: skip
     _side(call, "student__", "student_transform", student_transform, True)
     _side(call, "teacher__", "teacher_transform", teacher_transform, True)
-    _divergence_options(call, kind, param, limits, "logits", None, None, None, None, None, None, row_weight, None)
+    _divergence_options(call, kind, param, limits, "logits", None, None, None, None, None, None, row_weight, partial)
     _rows(call, target, mask, ignore_index)
     call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
     _shard(call, shard)
     rows = shape(hidden)[:-1]
-    call.write("out_records", "records", records, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows)
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_linear_divergence_local")
 
