@@ -1034,5 +1034,5 @@ fn weighted_likelihoods() {
             }
         }
     }
-    cases.finish("linear_policy, weighted likelihoods", 3000);
+    cases.finish("linear_policy, weighted likelihoods", 2808);
 }
