@@ -37,7 +37,7 @@ pub(crate) fn guard(function: &'static str, body: impl FnOnce() -> Result<()>) -
 }
 
 /// The operations that are no losses, and their parameters.
-const OPERATIONS: [(&str, &[&[Param]]); 23] = [
+const OPERATIONS: [(&str, &[&[Param]]); 26] = [
     ("truing_beta_dpo_stats", &[&BetaDpoStats::PARAMS]),
     ("truing_density_ratio", &[&ItemRule::DENSITY_RATIO]),
     ("truing_odpo_offset", &[&ItemRule::ODPO_OFFSET]),
@@ -49,8 +49,10 @@ const OPERATIONS: [(&str, &[&[Param]]); 23] = [
     ("truing_product_target", &[&classes::Rule::PRODUCT_TARGET]),
     ("truing_preference_orchestrator", &[&Orchestrator::PARAMS]),
     ("truing_group_advantage", &[&GroupOptions::PARAMS]),
+    ("truing_pass_k_advantage", &[&GroupOptions::PARAMS]),
     ("truing_multi_objective_advantage", &[&MultiObjective::PARAMS]),
     ("truing_gae", &[&GaeParams::PARAMS]),
+    ("truing_discounted_return", &[&GaeParams::PARAMS]),
     ("truing_whiten", &[&Whiten::PARAMS]),
     ("truing_optimal_token_baseline", &[&OptimalTokenBaseline::PARAMS]),
     ("truing_prime_advantage", &[&PrimeAdvantage::PARAMS]),
@@ -58,7 +60,8 @@ const OPERATIONS: [(&str, &[&[Param]]); 23] = [
     ("truing_pama_scalars", &[&PamaScalars::PARAMS]),
     ("truing_min_norm_weights", &[&MinNormWeights::PARAMS]),
     ("truing_token_reward", &[&TokenReward::PARAMS]),
-    ("truing_controller", &[&Rule::KL, &Rule::ENTROPY]),
+    ("truing_kl_controller", &[&Rule::KL]),
+    ("truing_entropy_controller", &[&Rule::ENTROPY]),
     ("truing_cov_select", &[&CovSelect::PARAMS]),
     ("truing_fipo_weight", &[&FipoWeight::PARAMS]),
 ];
