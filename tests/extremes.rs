@@ -150,7 +150,10 @@ fn ratios_of_any_size() {
         for y in levels {
             for z in [x, y, 0.0, -1e4, -3.0] {
                 for advantage in [1.0f32, -1.0, 0.0, 1e-6, -1e4, 0.37] {
-                    (l.push(x), o.push(y), r.push(z), a.push(advantage));
+                    l.push(x);
+                    o.push(y);
+                    r.push(z);
+                    a.push(advantage);
                 }
             }
         }
