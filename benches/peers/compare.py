@@ -49,9 +49,14 @@ def quartiles(values):
     return f"{statistics.median(values):.2f} ({values[q]:.2f} .. {values[-1 - q]:.2f})"
 
 
+def wanted(*names):
+    """Whether `--only` takes one of these cases."""
+    return any(re.search(options.only, name) for name in names)
+
+
 def compare(name, ours, peers, work, unit, probe, warm=3):
     """`peers`: {name: function}. `work` is bytes or flops of one call, `probe` measures the machine's rate of the unit."""
-    if not re.search(options.only, name):
+    if not wanted(name):
         return
     sides = [("ours", ours), *peers.items()]
     for _ in range(warm):  # the first calls compile, and fill the allocator
@@ -109,14 +114,28 @@ def on_f32(f):
     return lambda logits, target: f(logits.float(), target)
 
 
+def with_compiled(forms):
+    """{name: function}, each also compiled if that is asked for."""
+    if not options.compile:
+        return forms
+    # a fresh cache for each case: otherwise the second shape is compiled for shapes of any size
+    torch._dynamo.reset()
+    return forms | {name.replace("torch", "compiled"): torch.compile(g, dynamic=False) for name, g in forms.items()}
+
+
 def torch_peers(f, dtype):
     """{name: function of logits and target}: f, in the inputs' type and widened, each also compiled."""
-    forms = {"torch": f} if dtype == torch.float32 else {"torch": f, "torch on f32": on_f32(f)}
-    if options.compile:
-        # a fresh cache for each case: otherwise the second shape is compiled for shapes of any size
-        torch._dynamo.reset()
-        forms |= {name.replace("torch", "compiled"): torch.compile(g, dynamic=False) for name, g in forms.items()}
-    return forms
+    return with_compiled({"torch": f} if dtype == torch.float32 else {"torch": f, "torch on f32": on_f32(f)})
+
+
+def with_gradients(f, leaves, upstream=None):
+    """f of the leaves, then the gradients of all that need one, new every time."""
+    def run():
+        for leaf in leaves:
+            leaf.grad = None
+        y = f(*leaves)
+        y.backward(None if upstream is None else upstream.to(y.dtype))
+    return run
 
 
 print(f"torch {torch.__version__}, {options.threads} threads, {options.rounds} rounds; ratio = peer's time / ours; median (quartiles)\n")
@@ -143,29 +162,15 @@ for dtype in (torch.float32, torch.bfloat16):
             s = truing.logprob(logits, target, logprob=out, stats=stats, context=context).stats
             truing.logprob_backward(logits, target, grad_logprob=upstream, stats=s, grad_logits=grad, context=context)
 
-        def torch_both(f):
-            def run():
-                leaf.grad = None
-                y = f(leaf, target)
-                y.backward(upstream.to(y.dtype))
-            return run
-
         forms = torch_peers(torch_logprob, dtype)
-        compare(f"log-prob forward + backward {name}", both, {k: torch_both(f) for k, f in forms.items()}, 3 * size, "GB/s", copy_rate)
+        compare(f"log-prob forward + backward {name}", both,
+                {k: with_gradients(f, (leaf, target), upstream) for k, f in forms.items()}, 3 * size, "GB/s", copy_rate)
 
 try:
     import jax
 except ImportError as e:
     jax = None
     print(f"| jax is left out: {e} | | | |")
-
-
-def compiled(f):
-    """{"compiled": f}, if asked for."""
-    if not options.compile:
-        return {}
-    torch._dynamo.reset()
-    return {"compiled": torch.compile(f, dynamic=False)}
 
 
 def jax_peers(hidden, weight, target, upstream):
@@ -193,7 +198,7 @@ def jax_peers(hidden, weight, target, upstream):
 n, d, v = 512, 1024, 32000
 for dtype in (torch.float32, torch.bfloat16):
     name = f"{str(dtype)[6:]} {n} x {d} x {v}"
-    if not any(re.search(options.only, f"linear {case} {name}") for case in ("log-prob", "log-prob forward + backward", "mean loss and gradients")):
+    if not wanted(*(f"linear {case} {name}" for case in ("log-prob", "log-prob forward + backward", "mean loss and gradients"))):
         continue
     hidden, weight = normal(n, d, dtype=dtype), normal(v, d, dtype=dtype, scale=d**-0.5)
     target = torch.randint(v, (n,), generator=generator)
@@ -203,7 +208,8 @@ for dtype in (torch.float32, torch.bfloat16):
     def forward(h, w):
         return torch_logprob(h @ w.T, target)
 
-    peers = {name: lambda f=f: f(hidden, weight) for name, f in ({"torch": forward} | compiled(forward)).items()}
+    forms = with_compiled({"torch": forward})
+    peers = {k: lambda f=f: f(hidden, weight) for k, f in forms.items()}
     compare(f"linear log-prob {name}", lambda: truing.linear_logprob(hidden, weight, target, logprob=out, context=context),
             peers | jax_once, 2 * n * d * v, "GFLOP/s", product_rate)
     grad_hidden, grad_weight = torch.empty(n, d), torch.empty(v, d)
@@ -214,25 +220,13 @@ for dtype in (torch.float32, torch.bfloat16):
         truing.linear_logprob_backward(hidden, weight, target, grad_logprob=upstream, stats=s, grad_hidden=grad_hidden,
                                        grad_weight=grad_weight, context=context)
 
-    def torch_both(f):
-        def run():
-            h.grad = w.grad = None
-            f(h, w).backward(upstream.to(dtype))
-        return run
-
-    peers = {name: torch_both(f) for name, f in ({"torch": forward} | compiled(forward)).items()}
+    peers = {k: with_gradients(f, (h, w), upstream) for k, f in forms.items()}
     compare(f"linear log-prob forward + backward {name}", both, peers | jax_both, 6 * n * d * v, "GFLOP/s", product_rate)
-
-    def torch_mean(f):
-        def run():
-            h.grad = w.grad = None
-            f(h, w).backward()
-        return run
 
     def cross_entropy(h, w):
         return torch.nn.functional.cross_entropy(h @ w.T, target)
 
-    peers = {name: torch_mean(f) for name, f in ({"torch": cross_entropy} | compiled(cross_entropy)).items()}
+    peers = {k: with_gradients(f, (h, w)) for k, f in with_compiled({"torch": cross_entropy}).items()}
     compare(f"linear mean loss and gradients {name}", lambda: truing.linear_logprob(
         hidden, weight, target, logprob=False, reduction="mean", loss=True, grad_hidden=grad_hidden, grad_weight=grad_weight,
         context=context), peers | jax_mean, 6 * n * d * v, "GFLOP/s", product_rate)
@@ -256,14 +250,14 @@ for dtype in (torch.float32, torch.bfloat16):
     rows = options.rows // 2
     for kind, param, f in (("forward_kl", None, torch_kl), ("jsd", 0.5, torch_jsd)):
         name = f"{kind} {str(dtype)[6:]} {rows} x 128256"
-        if not any(re.search(options.only, name + end) for end in ("", " forward + backward")):
+        if not wanted(name, f"{name} forward + backward"):
             continue
         student, teacher = (normal(rows, 128256, dtype=dtype, scale=3) for _ in range(2))
         upstream, values, grad = normal(rows), torch.empty(rows), torch.empty_like(student)
         leaf = student.clone().requires_grad_()
         size = 2 * student.numel() * student.element_size()
         given = {"param": param, "context": context}
-        forms = {"torch": f} | compiled(f)
+        forms = with_compiled({"torch": f})
         compare(name, lambda: truing.divergence(kind, student, teacher, values=values, **given),
                 {k: lambda f=f: f(student, teacher) for k, f in forms.items()}, size, "GB/s", read_rate)
 
@@ -271,14 +265,8 @@ for dtype in (torch.float32, torch.bfloat16):
             s = truing.divergence(kind, student, teacher, values=values, stats=True, **given).stats
             truing.divergence_backward(kind, student, teacher, grad_values=upstream, stats=s, grad_student=grad, **given)
 
-        def torch_both(f):
-            def run():
-                leaf.grad = None
-                y = f(leaf, teacher)
-                y.backward(upstream.to(y.dtype))
-            return run
-
-        compare(f"{name} forward + backward", both, {k: torch_both(f) for k, f in forms.items()}, 5 * size // 2, "GB/s", copy_rate)
+        compare(f"{name} forward + backward", both, {k: with_gradients(f, (leaf, teacher), upstream) for k, f in forms.items()},
+                5 * size // 2, "GB/s", copy_rate)
 
 # from hidden states to loss and gradients: 4 sequences of 128 tokens, the first half chosen; a reference head where the loss
 # reads one. Liger's own forms, not compiled.
@@ -391,7 +379,7 @@ for name, f, params in (("tdpo1", plain_tdpo1, {"beta": 0.1}), ("tdpo2", plain_t
     cases[name] = (ours_of(name, score="sum", layout="stacked", params=params, **with_reference), lambda _, f=f: f(), 4, None)
 for name, (ours, plain, products, theirs) in cases.items():
     case = f"{name} bfloat16 {b} x {t} tokens, {d} x {v}, loss and gradients"
-    if not re.search(options.only, case):
+    if not wanted(case):
         continue
     # what reads whole distributions makes its own log-probs
     own = {"torch": backward((lambda: plain(None)) if theirs is None else (lambda: plain(tokens(h, w))))}
