@@ -5,7 +5,7 @@ use truing_core::error::row;
 use truing_core::linear_preference as linear;
 use truing_core::losses::map::ScoreMap;
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
-use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term};
+use truing_core::preference::{Groups, Inputs, Items, Options, Outputs, Problem, Reduction, Term, stat};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
@@ -536,8 +536,20 @@ fn anchors() {
     cases.finish("anchors of pair entries", 11);
 }
 
-/// Loss and gradient are the same bits whatever else is asked for, also where one pass makes them: every entry, sizes around
-/// those of the lanes, reductions, infinite and NaN scores; and they add up where they are told to.
+/// What a call of [`few_outputs`] gives.
+#[derive(Clone, Debug)]
+struct Few {
+    loss: f64,
+    grad: Vec<f64>,
+    /// Losses and rewards of both sides.
+    items: [Vec<f64>; 3],
+    statistics: [f64; stat::COUNT],
+    status: Vec<u32>,
+    counters: [i64; row::BITS],
+}
+/// The same bits whatever else is asked for and however the pairs lie, also where one pass makes them: every entry, sizes
+/// around those of the lanes and of a chunk, reductions, infinite, NaN and huge scores, scores and places in f32; and loss and
+/// gradient add up where they are told to. Pairs by index are the yardstick: no pass of their own serves them.
 #[test]
 fn few_outputs() {
     let mut cases = Cases::default();
@@ -545,65 +557,118 @@ fn few_outputs() {
     for name in names() {
         let info = find(Kind::Pair, name).unwrap();
         let p = params(name);
-        for (k, n) in [1, 7, 8, 9, 64, 131, 2049].into_iter().enumerate() {
+        for (k, n) in [1, 7, 8, 9, 64, 131, 2049, 256, 257].into_iter().enumerate() {
             let mut d = Data::new(40 + k as u64, n);
+            for x in [&mut d.scores, &mut d.reference] {
+                x.iter_mut().for_each(|x| *x = *x as f32 as f64); // so that f32 holds the same
+            }
             match k {
                 3 => d.scores[4] = f64::NEG_INFINITY,
                 4 => d.reference[17] = f64::NAN,
-                5 => d.scores[9] = -1e300,
+                5 => d.scores[9] = -1e38f32 as f64,
+                7 => d.scores[255] = 0.0,
                 _ => {}
             }
-            let s = if info.about.reads(slot::ANCHOR) { 3 * n } else { 2 * n };
-            let items = if info.about.reads(slot::ANCHOR) { Items::Thirds } else { Items::Stacked };
+            let anchored = info.about.reads(slot::ANCHOR);
+            let s = if anchored { 3 * n } else { 2 * n };
             let reduction = [Reduction::Mean, Reduction::Sum, Reduction::WeightedMean][k % 3];
             let terms = [Term { reduction, weight: -1.5, normaliser: (k == 6) as u8 as f64 * 77.0, ..term(name, &p) }];
             let d = d.margins_for(name);
-            let run = |c: &Context, all: bool, held: Option<f64>, narrow: bool| {
-                let options = Options { accumulate: held.is_some(), ..Options::default() };
+            // `held`: what loss and gradient hold and are added to; `short`: f32 in and out
+            let run = |c: &Context, items: Items<'_>, more: bool, held: Option<f64>, short: bool| {
+                let options = Options { accumulate: held.is_some(), skip_flagged: k == 8, ..Options::default() };
                 let problem = Problem::new(s, items, &terms, options).unwrap();
+                let narrow = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<_>>();
+                let (scores, reference) = (narrow(&d.scores[..s]), narrow(&d.reference[..s]));
                 let mut x = Inputs::new(Floats::F64(Matrix::vector(&d.scores[..s])));
                 x.ref_scores = floats(&d.reference[..s]);
-                x.lengths = Some(Matrix::vector(&d.lengths[..s]));
+                if short {
+                    x.scores = Floats::F32(Matrix::vector(&scores));
+                    x.ref_scores = Some(Floats::F32(Matrix::vector(&reference)));
+                }
+                x.lengths = (k % 2 == 0 || info.about.reads(slot::LENGTH)).then(|| Matrix::vector(&d.lengths[..s]));
                 x.kl = if info.about.reads(slot::KL) { floats(&d.kl[..s]) } else { None };
                 x.groups.margin_chosen =
                     d.margin.as_ref().filter(|_| info.about.margins[0].is_nan()).and_then(|m| floats(&m[0]));
                 x.groups.margin_rejected =
                     d.margin.as_ref().filter(|_| info.about.margins[0].is_nan()).and_then(|m| floats(&m[1]));
                 x.grad_scale = 0.75;
-                let (mut loss, mut grad) = ([held.unwrap_or(7.0)], vec![held.unwrap_or(7.0); s]);
-                let (mut short, mut status) = (vec![held.unwrap_or(7.0) as f32; s], vec![7u32; n]);
-                let place: FloatsMut<'_> =
-                    if narrow { MatrixMut::vector(&mut short).into() } else { MatrixMut::vector(&mut grad).into() };
-                let out = Outputs {
+                let held = held.unwrap_or(7.0);
+                let mut got = Few {
+                    loss: 0.0,
+                    grad: vec![held; s],
+                    items: core::array::from_fn(|_| vec![7.0; n]),
+                    statistics: [7.0; stat::COUNT],
+                    status: vec![7; n],
+                    counters: [7; row::BITS],
+                };
+                let mut loss = [held];
+                let (mut grad, mut of_items) = (vec![held as f32; s], [(); 3].map(|()| vec![7f32; n]));
+                fn place<'a>(short: bool, f: &'a mut [f32], d: &'a mut [f64]) -> Option<FloatsMut<'a>> {
+                    Some(if short { MatrixMut::vector(f).into() } else { MatrixMut::vector(d).into() })
+                }
+                let mut out = Outputs {
                     loss: Some(MatrixMut::vector(&mut loss).into()),
-                    grad_scores: Some(place),
-                    status: all.then(|| MatrixMut::vector(&mut status)),
+                    grad_scores: place(short, &mut grad, &mut got.grad),
                     ..Outputs::default()
                 };
+                if more {
+                    let ([a, b, c], [x, y, z]) = (&mut of_items, &mut got.items);
+                    out.losses = place(short, a, x);
+                    out.reward_chosen = place(short, b, y);
+                    out.reward_rejected = place(short, c, z);
+                    out.statistics = Some(&mut got.statistics);
+                    out.status = Some(MatrixMut::vector(&mut got.status));
+                    out.counters = Some(&mut got.counters);
+                }
                 with_scratch(preference::workspace(c, &problem).minimum, |w| {
                     preference::forward(c, &problem, &x, out, w)
                 })
                 .unwrap();
-                if narrow {
-                    grad = short.iter().map(|&x| x.into()).collect();
+                if short {
+                    got.grad = grad.iter().map(|&x| x.into()).collect();
+                    got.items = of_items.map(|x| x.iter().map(|&x| x.into()).collect());
                 }
-                (loss[0], grad)
+                got.loss = loss[0];
+                got
             };
-            let want = run(&all[0], true, None, false);
-            for c in all.iter().chain([&threaded]) {
-                let got = run(c, false, None, false);
-                same(name, &[got.0], &[want.0]);
-                same(name, &got.1, &want.1);
-                let got = run(c, false, None, true);
-                same(name, &got.1, &want.1.iter().map(|&x| x as f32 as f64).collect::<Vec<_>>());
-                let got = run(c, false, Some(0.25), false);
-                same(name, &[got.0], &[0.25 + want.0]);
-                same(name, &got.1, &want.1.iter().map(|x| 0.25 + x).collect::<Vec<_>>());
-                cases.ran();
+            // stacked, interleaved
+            let list = |step: usize, at: usize| (0..n).map(|i| (i * step + at) as i32).collect::<Vec<_>>();
+            let lists = [[list(1, 0), list(1, n)], [list(2, 0), list(2, 1)]];
+            for (layout, items) in [(0, Items::Stacked), (1, Items::Interleaved)] {
+                let [chosen, rejected] = [0, 1].map(|side| Ints::I32(Matrix::vector(&lists[layout][side])));
+                let (items, indexed) = match anchored {
+                    true if layout == 0 => (Items::Thirds, Items::Thirds),
+                    true => (Items::Threes, Items::Threes),
+                    false => (items, Items::Indexed { chosen, rejected, anchor: None }),
+                };
+                for short in [false, true] {
+                    let want = run(&all[0], indexed, true, None, short);
+                    for c in all.iter().chain([&threaded]) {
+                        let got = run(c, items, true, None, short);
+                        same(name, &[got.loss], &[want.loss]);
+                        same(name, &got.grad, &want.grad);
+                        for (got, want) in got.items.iter().zip(&want.items) {
+                            same(name, got, want);
+                        }
+                        same(name, &got.statistics, &want.statistics);
+                        same(name, &got.status, &want.status);
+                        same(name, &got.counters, &want.counters);
+                        let got = run(c, items, false, None, short);
+                        same(name, &[got.loss], &[want.loss]);
+                        same(name, &got.grad, &want.grad);
+                        if !short {
+                            let got = run(c, items, false, Some(0.25), short);
+                            same(name, &[got.loss], &[0.25 + want.loss]);
+                            same(name, &got.grad, &want.grad.iter().map(|x| 0.25 + x).collect::<Vec<_>>());
+                        }
+                        cases.ran();
+                    }
+                }
             }
         }
     }
-    cases.finish("pair entries with few outputs", 49 * 7 * 3);
+    cases.finish("pair entries with few outputs", 49 * 9 * 4 * 3);
 }
 
 /// A mean log-prob that is not below 0 is lowered, flagged, and keeps a gradient; sums become means on the way.

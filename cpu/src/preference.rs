@@ -10,11 +10,12 @@ use truing_core::catalog::{
     self, About, Entry, ListVisitor, MAX_PARAMS, PairVisitor, Reward, UnpairedVisitor, lits, slot, with_list,
     with_pair, with_unpaired,
 };
+use truing_core::dtype::Element;
 use truing_core::error::row;
 use truing_core::losses::map::{Alpha, Mapped, ScoreMap, js};
 use truing_core::losses::{Anchor, ListLoss, Member, Pair, PairLoss, Side, Unpaired, UnpairedLoss};
 use truing_core::matrix::Workspace;
-use truing_core::matrix::{Arena, Floats, FloatsMut, MatrixMut, Split};
+use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split};
 use truing_core::preference::{Inputs, Items, Outputs, Problem, Reduction, Term, each, stat};
 use truing_core::real::Real;
 use truing_core::{Result, catalog::Kind};
@@ -731,6 +732,16 @@ impl Sum {
     fn add(&mut self, i: usize, x: f64) {
         self.0[i % W] += x;
     }
+    /// Items from a multiple of the chains on.
+    fn add_all(&mut self, x: &[f64]) {
+        let (blocks, rest) = x.as_chunks::<W>();
+        for block in blocks {
+            for j in 0..W {
+                self.0[j] += block[j];
+            }
+        }
+        rest.iter().enumerate().for_each(|(j, x)| self.0[j] += x);
+    }
     fn total(self) -> f64 {
         let s = self.0;
         ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
@@ -815,64 +826,117 @@ fn stage(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, term: &T
     });
 }
 
-/// One term over plain pairs, of which loss and gradient are wanted and nothing else: one pass, without the arrays of
-/// [`run`].
+/// Pairs that [`swift`] has in hand at a time.
+const CHUNK: usize = 256;
+/// A vector without gaps.
+#[derive(Clone, Copy)]
+enum Dense<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+}
+impl<'a> Dense<'a> {
+    fn of(m: &Floats<'a>) -> Option<Dense<'a>> {
+        fn all<'a, T: Element>(m: &Matrix<'a, T>) -> Option<&'a [T]> {
+            let whole = m.layout().outer == 1 && m.layout().inner_stride == 1;
+            if whole { m.data().get(..m.rows()) } else { None }
+        }
+        match m {
+            Floats::F32(m) => all(m).map(Dense::F32),
+            Floats::F64(m) => all(m).map(Dense::F64),
+            _ => None,
+        }
+    }
+    /// Puts the sequences of a side into its place, or takes them from what is there.
+    fn bring(self, ways: [Way; 2], first: usize, n: usize, sides: &mut [[f64; CHUNK]; 2], minus: bool) {
+        fn of<T: Copy + Into<f64>>(x: &[T], way: Way, first: usize, to: &mut [f64], minus: bool) {
+            let x = &x[way.at + first * way.step..];
+            match (way.step, minus) {
+                (1, false) => to.iter_mut().zip(x).for_each(|(to, x)| *to = (*x).into()),
+                (1, true) => to.iter_mut().zip(x).for_each(|(to, x)| *to -= (*x).into()),
+                (_, false) => to.iter_mut().zip(x.iter().step_by(2)).for_each(|(to, x)| *to = (*x).into()),
+                (_, true) => to.iter_mut().zip(x.iter().step_by(2)).for_each(|(to, x)| *to -= (*x).into()),
+            }
+        }
+        for (way, to) in ways.into_iter().zip(sides) {
+            match self {
+                Dense::F32(x) => of(x, way, first, &mut to[..n], minus),
+                Dense::F64(x) => of(x, way, first, &mut to[..n], minus),
+            }
+        }
+    }
+}
+/// Where a side's sequence of pair i lies: `at + i * step`, the step 1 or 2.
+#[derive(Clone, Copy)]
+struct Way {
+    at: usize,
+    step: usize,
+}
+/// Writes `x` to a place, which has no gaps; whether all of it is finite there. `None` takes everything.
+fn send(place: &mut Option<FloatsMut<'_>>, way: Way, first: usize, x: &[f64]) -> bool {
+    /// `narrow`: the element, and whether it is finite.
+    fn of<T: Copy>(to: &mut [T], way: Way, first: usize, x: &[f64], narrow: impl Fn(f64) -> (T, bool)) -> bool {
+        let (to, mut all) = (&mut to[way.at + first * way.step..], true);
+        let mut put = |to: &mut T, x: &f64| {
+            let (y, finite) = narrow(*x);
+            (*to, all) = (y, all & finite);
+        };
+        if way.step == 1 {
+            to.iter_mut().zip(x).for_each(|(to, x)| put(to, x));
+        } else {
+            to.iter_mut().step_by(2).zip(x).for_each(|(to, x)| put(to, x));
+        }
+        all
+    }
+    match place {
+        None => true,
+        Some(FloatsMut::F64(m)) => of(m.data_mut(), way, first, x, |x| (x, x.is_finite())),
+        Some(FloatsMut::F32(m)) => of(m.data_mut(), way, first, x, |x| (x as f32, (x as f32).is_finite())),
+        Some(_) => false,
+    }
+}
+
+/// A chunk of pairs and what an entry makes of it: scores less the reference's, values, partials.
 struct SwiftCall<'a> {
     context: &'a Context,
     term: &'a Term<'a>,
-    /// Chosen and rejected.
-    scores: [&'a [f64]; 2],
-    reference: Option<[&'a [f64]; 2]>,
-    /// Factor of the partials.
-    factor: f64,
-    grad: Option<[&'a mut [f64]; 2]>,
+    n: usize,
+    x: &'a [[f64; CHUNK]; 2],
+    value: &'a mut [f64; CHUNK],
+    partials: &'a mut [[f64; CHUNK]; 2],
 }
 impl PairVisitor for SwiftCall<'_> {
-    type Out = Option<f64>;
-    fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Option<f64> {
+    type Out = Option<()>;
+    fn visit<E: PairLoss<N>, const N: usize>(mut self) -> Option<()> {
         let p = catalog::resolve_variant::<E, N>(self.term.variant, self.term.params).ok()?;
         on_isa!(self.context.isa(), s => swift_lanes::<_, E::Base, N>(s, &p, &mut self), None)
     }
 }
-/// The sum of the values; `None` where something is not finite.
 #[inline(always)]
-fn swift_lanes<S: Simd, E: PairLoss<N>, const N: usize>(s: S, p: &[f64; N], call: &mut SwiftCall<'_>) -> Option<f64> {
+fn swift_lanes<S: Simd, E: PairLoss<N>, const N: usize>(s: S, p: &[f64; N], call: &mut SwiftCall<'_>) -> Option<()> {
     let zero = L64::splat(s, 0.0);
-    let (q, factor) = (lits(zero, p), L64::splat(s, call.factor));
-    // x - x is 0 for a finite x and NaN for any other
-    let (mut sum, mut odd, mut rest) = (zero, zero, [0.0; W]);
-    let n = call.scores[0].len();
-    for at in (0..n).step_by(W) {
-        let (mut a, mut b) = (L64::load(s, call.scores[0], at, 0.0), L64::load(s, call.scores[1], at, 0.0));
-        if let Some([chosen, rejected]) = call.reference {
-            (a, b) = (a - L64::load(s, chosen, at, 0.0), b - L64::load(s, rejected, at, 0.0));
-        }
-        let chosen = Side { logp: a, ref_logp: zero, len: zero, kl: zero, margin: zero };
-        let (rejected, anchor) = (Side { logp: b, ..chosen }, Anchor { logp: zero, ref_logp: zero });
+    let q = lits(zero, p);
+    for at in (0..call.n).step_by(W) {
+        let chosen =
+            Side { logp: L64::load(s, &call.x[0], at, 0.0), ref_logp: zero, len: zero, kl: zero, margin: zero };
+        let rejected = Side { logp: L64::load(s, &call.x[1], at, 0.0), ..chosen };
+        let anchor = Anchor { logp: zero, ref_logp: zero };
         let y = E::eval(Pair { chosen, rejected, anchor, shift: zero }, q);
-        let (ga, gb) = (zero + factor * y.chosen.logp, zero + factor * y.rejected.logp);
-        if at + W <= n {
-            sum = sum + y.value;
-        } else {
-            y.value.store(&mut rest, 0);
-        }
-        odd = odd + (((a - a) + (b - b)) + ((y.value - y.value) + ((ga - ga) + (gb - gb))));
-        if let Some([chosen, rejected]) = &mut call.grad {
-            ga.store(chosen, at);
-            gb.store(rejected, at);
-        }
+        y.value.store(call.value, at);
+        y.chosen.logp.store(&mut call.partials[0], at);
+        y.rejected.logp.store(&mut call.partials[1], at);
     }
-    let (mut total, mut any) = (Sum::default(), [0.0; W]);
-    sum.store(&mut total.0, 0);
-    odd.store(&mut any, 0);
-    rest[..n % W].iter().enumerate().for_each(|(j, x)| total.0[j] += x);
-    (any == [0.0; W]).then(|| total.total())
+    Some(())
 }
-/// The loss, with the gradient in its place, of a call that one pass can do, with the bits of [`run`]. `None`: it cannot; the
-/// place may have been written then.
-fn swift(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, out: &mut Outputs<'_>) -> Option<f64> {
-    let ([term], Items::Stacked, options) = (problem.terms(), problem.items(), problem.options()) else { return None };
-    let (about, n, groups) = (term.about(), problem.count(), &inputs.groups);
+/// A call over plain pairs in which nothing is to be flagged: one pass, with the bits of [`run`], without its arrays.
+/// `None`: this is no such call; places may have been written then.
+fn swift(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, out: &mut Outputs<'_>) -> Option<()> {
+    let ([term], options, n) = (problem.terms(), problem.options(), problem.count()) else { return None };
+    let ways = match problem.items() {
+        Items::Stacked => [Way { at: 0, step: 1 }, Way { at: n, step: 1 }],
+        Items::Interleaved => [Way { at: 0, step: 2 }, Way { at: 1, step: 2 }],
+        _ => return None,
+    };
+    let (about, groups) = (term.about(), &inputs.groups);
     let own = slot::LENGTH | slot::KL | slot::ANCHOR;
     let given = groups.item_mask.is_some()
         || groups.item_weight.is_some()
@@ -880,24 +944,21 @@ fn swift(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, out: &mu
         || groups.margin_chosen.is_some()
         || groups.margin_rejected.is_some()
         || groups.shift.is_some();
-    let wanted = out.losses.is_some()
-        || out.reward_chosen.is_some()
-        || out.reward_rejected.is_some()
-        || out.grad_kl.is_some()
+    let wanted = out.grad_kl.is_some()
         || out.grad_margin.is_some()
+        || out.grad_baseline.is_some()
         || out.grad_margin_chosen.is_some()
         || out.grad_margin_rejected.is_some()
         || out.grad_params.is_some()
-        || out.aux.is_some()
-        || out.statistics.is_some()
-        || out.status.is_some()
-        || out.counters.is_some();
-    let reduced = term.reduction != Reduction::None && !options.skip_flagged && !options.accumulate;
-    let split = context.threads() > 1 && n > GRAIN;
-    if given || wanted || !reduced || split || n == 0 || about.inputs & own != 0 || about.margins != [0.0; 2] {
+        || out.aux.is_some();
+    let reduced = term.reduction != Reduction::None && !options.accumulate;
+    if given || wanted || !reduced || n == 0 || about.inputs & own != 0 || about.margins != [0.0; 2] {
         return None;
     }
-    if problem.divides(term) || !term.map.is_identity() || inputs.sequence_status.is_some() {
+    // a length of 0 is flagged
+    let flagged = inputs.lengths.is_some() && (out.status.is_some() || out.counters.is_some());
+    let marked = inputs.sequence_status.is_some() || flagged;
+    if problem.divides(term) || !term.map.is_identity() || marked {
         return None;
     }
     let divisor = match term.reduction {
@@ -911,21 +972,106 @@ fn swift(context: &Context, problem: &Problem<'_>, inputs: &Inputs<'_>, out: &mu
     if scale == 0.0 || factor == 0.0 || !factor.is_finite() {
         return None;
     }
+    let rewards = out.reward_chosen.is_some() || out.reward_rejected.is_some() || out.statistics.is_some();
+    let info = catalog::info(term.id).expect("checked by Problem::new");
+    if rewards && info.about.reward != Reward::Scaled {
+        return None;
+    }
+    let beta = own_beta(info, term);
     let reference = match &inputs.ref_scores {
-        Some(r) if about.reads(slot::REF) => Some(dense(r)?.split_at(n).into()),
+        Some(r) if about.reads(slot::REF) => Some(Dense::of(r)?),
         _ => None,
     };
-    let scores = dense(&inputs.scores)?.split_at(n).into();
-    let grad = match &mut out.grad_scores {
-        Some(FloatsMut::F64(m)) if (m.layout().outer, m.layout().inner_stride) == (1, 1) => {
-            let (chosen, rejected) = m.data_mut()[..2 * n].split_at_mut(n);
-            Some([chosen, rejected])
+    let scores = Dense::of(&inputs.scores)?;
+    for place in [&out.losses, &out.reward_chosen, &out.reward_rejected, &out.grad_scores].into_iter().flatten() {
+        let whole = match place {
+            FloatsMut::F32(m) => (m.layout().outer, m.layout().inner_stride) == (1, 1),
+            FloatsMut::F64(m) => (m.layout().outer, m.layout().inner_stride) == (1, 1),
+            _ => false,
+        };
+        if !whole {
+            return None;
         }
-        Some(_) => return None,
-        None => None,
-    };
-    let sum = with_pair(term.id, SwiftCall { context, term, scores, reference, factor, grad })??;
-    Some(term.weight * (sum / divisor))
+    }
+    let item = Way { at: 0, step: 1 };
+    let (mut x, mut partials, mut value) = ([[0.0; CHUNK]; 2], [[0.0; CHUNK]; 2], [0.0; CHUNK]);
+    let (mut sum, mut sums, mut correct) = (Sum::default(), [Sum::default(); 2], 0);
+    for first in (0..n).step_by(CHUNK) {
+        let len = CHUNK.min(n - first);
+        scores.bring(ways, first, len, &mut x, false);
+        if let Some(reference) = reference {
+            reference.bring(ways, first, len, &mut x, true);
+        }
+        let [a, b] = [&x[0][..len], &x[1][..len]];
+        if !finite([a, b]) || about.below_zero && !a.iter().chain(b).all(|&x| x < 0.0) {
+            return None;
+        }
+        let (x_of, value_of, partials_of) = (&x, &mut value, &mut partials);
+        let call = SwiftCall { context, term, n: len, x: x_of, value: value_of, partials: partials_of };
+        with_pair(term.id, call)??;
+        let [ga, gb] = &mut partials;
+        if !finite([&value[..len], &ga[..len], &gb[..len]]) {
+            return None;
+        }
+        sum.add_all(&value[..len]);
+        if !send(&mut out.losses, item, first, &value[..len]) {
+            return None;
+        }
+        if out.grad_scores.is_some() {
+            for (g, way) in [ga, gb].into_iter().zip(ways) {
+                let g = &mut g[..len];
+                g.iter_mut().for_each(|g| *g = 0.0 + factor * *g);
+                if !send(&mut out.grad_scores, way, first, g) {
+                    return None;
+                }
+            }
+        }
+        if rewards {
+            for x in &mut x {
+                x[..len].iter_mut().for_each(|x| *x = beta * (*x + 0.0));
+            }
+            let [c, r] = [&x[0][..len], &x[1][..len]];
+            sums[0].add_all(c);
+            sums[1].add_all(r);
+            correct += c.iter().zip(r).map(|(c, r)| (c > r) as usize).sum::<usize>();
+            if !send(&mut out.reward_chosen, item, first, c) || !send(&mut out.reward_rejected, item, first, r) {
+                return None;
+            }
+        }
+    }
+    let total = sum.total();
+    let loss = term.weight * (total / divisor);
+    if !loss.is_finite() {
+        return None;
+    }
+    if let Some(m) = &mut out.loss {
+        if overflow(loss, m) != 0 {
+            return None;
+        }
+        m.set(0, loss);
+    }
+    if let Some(to) = &mut out.statistics {
+        **to = [0.0; stat::COUNT];
+        for (k, x) in [(stat::ITEMS, n as f64), (stat::WEIGHT_SUM, n as f64), (stat::LOSS_SUM, total)] {
+            to[k] = x;
+        }
+        to[stat::DIVISOR] = divisor;
+        to[stat::REWARD_CHOSEN_SUM] = sums[0].total();
+        to[stat::REWARD_REJECTED_SUM] = sums[1].total();
+        to[stat::CORRECT] = correct as f64;
+    }
+    if let Some(m) = &mut out.status {
+        (0..n).for_each(|i| m.set(i, 0));
+    }
+    if let Some(to) = &mut out.counters {
+        to.fill(0);
+    }
+    Some(())
+}
+/// The factor of a term's rewards: its parameter of that name.
+fn own_beta(info: &catalog::Info, term: &Term<'_>) -> f64 {
+    let named = info.params.first().is_some_and(|p| p.name.starts_with("beta"));
+    if named { info.params_from(term.variant, term.params).unwrap_or_default()[0] } else { 1.0 }
 }
 
 /// [`forward`] without its checks, for forms that have made them.
@@ -936,10 +1082,7 @@ pub(crate) fn run(
     mut out: Outputs<'_>,
     scratch: &mut [u8],
 ) -> Result<()> {
-    if let Some(loss) = swift(context, problem, inputs, &mut out) {
-        if let Some(m) = &mut out.loss {
-            m.set(0, loss);
-        }
+    if swift(context, problem, inputs, &mut out).is_some() {
         return Ok(());
     }
     let (s, n, items) = (problem.sequences(), problem.count(), *problem.items());
@@ -1151,13 +1294,7 @@ fn narrow(from: &[f64], to: &mut Option<FloatsMut<'_>>, accumulate: bool) {
 fn reduce(feed: &Feed<'_>, partials: &Partials<'_>, plain: bool) -> Totals {
     if plain {
         let mut loss = Sum::default();
-        let (blocks, rest) = partials.value.as_chunks::<W>();
-        for block in blocks {
-            for j in 0..W {
-                loss.0[j] += block[j];
-            }
-        }
-        rest.iter().enumerate().for_each(|(j, x)| loss.0[j] += x);
+        loss.add_all(partials.value);
         let live = partials.value.len();
         return Totals { live, weight: live as f64, loss: loss.total() };
     }
@@ -1193,7 +1330,7 @@ fn first_outputs(
     let info = catalog::info(term.id).expect("checked by Problem::new");
     let named = info.params.first().is_some_and(|p| p.name.starts_with("beta"));
     let params = info.params_from(term.variant, term.params).unwrap_or_default();
-    let own = if named { params[0] } else { 1.0 };
+    let own = own_beta(info, term);
     let (reads_kl, reads_beta) = (info.about.reads(slot::KL), named && info.about.reads(slot::BETA));
     let skip = problem.options().skip_flagged;
     let (mut sums, mut correct) = ([Sum::default(); 2], 0);

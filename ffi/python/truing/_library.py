@@ -1,5 +1,6 @@
 """The shared library: finding it, contexts, calls."""
 
+import contextlib
 import ctypes
 import functools
 import mmap
@@ -165,6 +166,27 @@ def _place(struct, path):
     return words, groups, name, kind if kind in integers else None
 
 
+_KEPT = 4 << 20  # bytes of workspace that stay with a thread
+_kept = threading.local()
+
+
+def _pages(size):
+    """Whole pages of host memory, hence aligned, and their address. Few stay with the thread for its next call: new ones cost
+    more than a small call's work. Many are asked for as huge ones, of which a call touches hundreds instead of ten thousands."""
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # a child of a fork has its own
+    if size <= _KEPT:
+        memory = getattr(_kept, "memory", None)
+        if memory is None or len(memory) < size:
+            memory = _kept.memory = mmap.mmap(-1, 1 << (size - 1).bit_length(), flags=private)
+            _kept.address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        return memory, _kept.address
+    memory = mmap.mmap(-1, size, flags=private)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory, ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
 class Call:
     """One call being put together: fields by path, tensors described and kept alive."""
 
@@ -247,10 +269,7 @@ class Call:
                 memory = self._empty((preferred.value,), "uint8")
                 data = describe("workspace", memory, True, self.args.stream)[0].data
             else:
-                memory = mmap.mmap(-1, preferred.value)  # whole pages, hence aligned
-                place = (ctypes.c_char * preferred.value).from_buffer(memory)
-                self.keep.append(place)
-                data = ctypes.addressof(place)
+                memory, data = _pages(preferred.value)
             self.keep.append(memory)
             self.args.workspace, self.args.workspace_size = data, preferred.value
         check(getattr(lib, function)(args))
