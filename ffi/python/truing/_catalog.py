@@ -70,8 +70,8 @@ def entry(loss, level=None):
         found = found or _by_name.get(loss)
         if found is None:
             number = _abi.truing_loss_id()
-            check(library().truing_loss_find(str(loss).encode(), ctypes.byref(number)))
-            found = _by_id.get(number.value)
+            if library().truing_loss_find(str(loss).encode(), ctypes.byref(number)) == _abi.TRUING_STATUS_OK:
+                found = _by_id.get(number.value)
     if found is None:
         refuse("loss", repr(loss), "a name, alias or id of the catalogue")
     return found

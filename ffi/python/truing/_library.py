@@ -103,10 +103,13 @@ class Context:
         handle = ctypes.c_void_p()
         check(library().truing_context_create(ctypes.byref(options), ctypes.byref(handle)))
         self._handle, self._pid, self._destroy = handle, os.getpid(), library().truing_context_destroy
+        self._library = library()._handle
 
     def handle(self):
         if self._pid != os.getpid():
             refuse("context", "a context of the parent process", "one made after the fork")
+        if self._library != library()._handle:
+            refuse("context", "a context of another library", "one made after truing.load")
         return self._handle
 
     def __reduce__(self):
@@ -121,21 +124,23 @@ class Context:
 SERIAL = object()
 """Given as a context: the calling thread only, nothing is created."""
 
-_default, _lock = None, threading.Lock()
+_defaults, _lock = {}, threading.Lock()  # by library
 
 
 def _context(given):
     """The handle to pass; without a context, one for all cores, made at the first call of this process."""
-    global _default
     if given is SERIAL:
         return None
     if given is not None:
         return given.handle()
-    if _default is None or _default._pid != os.getpid():
+    key = library()._handle
+    found = _defaults.get(key)
+    if found is None or found._pid != os.getpid():
         with _lock:
-            if _default is None or _default._pid != os.getpid():
-                _default = Context(len(os.sched_getaffinity(0)))
-    return _default.handle()
+            found = _defaults.get(key)
+            if found is None or found._pid != os.getpid():
+                found = _defaults[key] = Context(len(os.sched_getaffinity(0)))
+    return found.handle()
 
 
 def prepare(device=0, *, context=None):

@@ -22,6 +22,16 @@ def build():
         globals()[name] = _function(e, name)
 
 
+def __getattr__(name):
+    """A loss by one of its aliases."""
+    if not ENTRIES:
+        raise AttributeError(f"no loss {name!r}: no library is loaded")
+    for e in ENTRIES:
+        if name in e.aliases:
+            return globals().get(e.name) or globals()[f"{e.name}_{e.kind}"]
+    raise AttributeError(f"no loss {name!r} in the catalogue")
+
+
 def _function(entry, name):
     op = _ops.policy if entry.kind in ("token", "sequence", "estimator") else _ops.preference
     names = [p.name for p in entry.params]
