@@ -263,6 +263,8 @@ close(back.grad_weight, dz.T @ h, 1e-5, "grad_weight")
 total = back.grad_weight.copy()
 truing.linear_logprob_backward(h, w, t, grad_logprob=g, grad_hidden=False, grad_weight=total, accumulate_weight=True)
 check(np.array_equal(total, back.grad_weight + back.grad_weight), "accumulate adds the finished gradient")
+refused("INVALID_ARGUMENT", "grads.grad_weight_out: got True", truing.linear_logprob_backward, h, w, t, grad_logprob=g, accumulate_weight=True)
+refused("INVALID_ARGUMENT", "grads.grad_hidden_out: got True", truing.linear_logprob_backward, h, w, t, grad_logprob=g, accumulate_hidden=True)
 
 def linear_options():
     logits = truing.linear_logprob(h, w, t, topk=V).topk_logprobs  # in descending order
@@ -342,6 +344,12 @@ none = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reductio
 check(none.loss == 0 and not none.grad_scores.any(), "a weight of 0 is 0")
 still = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", grad_scale=0)
 check(still.loss == out.loss and not still.grad_scores.any(), "a grad_scale of 0 is 0")
+
+summed, total = np.ones(4), np.array(1.0)
+truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", accumulate_grads=True, out_loss=total, grad_scores=summed)
+check(np.array_equal(summed, 1 + out.grad_scores) and total == 1 + out.loss, "accumulate adds")
+refused("INVALID_ARGUMENT", "outputs.grad_scores_out: got True", truing.losses.dpo, s.scores, ref, layout="interleaved",
+        reduction="mean", accumulate_grads=True, out_loss=False)  # fmt: skip
 
 # ---- numbers of a batch
 gaps = np.array([0.5, -0.25, 0.0, 1.0])

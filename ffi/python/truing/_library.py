@@ -170,6 +170,14 @@ def _place(struct, path):
     return words, groups, name, kind if kind in integers else None
 
 
+# Outputs that a flag adds to.
+_ADDED = {
+    **dict.fromkeys(("grad_hidden", "grad_teacher_hidden"), _abi.TRUING_ACCUMULATE_HIDDEN),
+    **dict.fromkeys(("grad_weight", "grad_bias", "grad_teacher_weight", "grad_teacher_bias"), _abi.TRUING_ACCUMULATE_WEIGHT),
+    **dict.fromkeys(("loss", "grad_scores", "grad_kl"), _abi.TRUING_ACCUMULATE_GRADS),
+}
+
+
 class Call:
     """One call being put together: fields by path, tensors described and kept alive."""
 
@@ -209,6 +217,8 @@ class Call:
         """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
         if want is None or want is False:
             return
+        if want is True and self.args.flags & _ADDED.get(name, 0):
+            refuse(path, "True", "an array to add to, or False")
         place = self._empty(shape, dtype) if want is True else want
         if self.on_cuda and not allocates(self.like) and allocates(place):
             self.like = place  # JAX allocates nothing for us: the library of a place does
