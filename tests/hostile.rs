@@ -379,7 +379,7 @@ fn tensors_are_checked_before_any_access() {
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = -1),
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = 4),
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = -4),
-        ("NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.shape = null()),
+        ("shape NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.shape = null()),
         ("at most 2^48 elements", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = i64::MAX),
         ("at most 2^48 elements", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = (1 << 48) + 1),
     ];
@@ -972,6 +972,22 @@ fn zero_rows_and_zero_columns() {
     with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward).unwrap();
     assert_eq!(loss, [0.0]);
     assert_eq!(counters[7], 1, "flagged as empty");
+
+    // Sequences without a position: scores of 0, a gradient without elements.
+    let (mut scores, tokens) = ([7f64; 2], [0f32; 0]);
+    let (t_tokens, t_grad) = (Tensor::new(tokens.as_ptr(), F32, &[2, 0]), Tensor::new(tokens.as_ptr(), F32, &[2, 0]));
+    let t_scores = Tensor::new(scores.as_mut_ptr(), F64, &[2]);
+    let mut a: truing_sequence_forward_args = args();
+    a.logps = t_tokens.ptr();
+    a.score.kind = TRUING_SCORE_SUM;
+    a.out_scores = t_scores.ptr();
+    with_workspace(&mut a, truing_sequence_forward_workspace_size, truing_sequence_forward).unwrap();
+    assert_eq!(scores, [0.0; 2]);
+    let mut a: truing_sequence_backward_args = args();
+    a.grad_scores = t_scores.ptr();
+    a.score.kind = TRUING_SCORE_SUM;
+    a.grad_logps_out = t_grad.ptr();
+    with_workspace(&mut a, truing_sequence_backward_workspace_size, truing_sequence_backward).unwrap();
 }
 
 /// The third sequence and the score map of a pair, by index and by layout; what does not fit is refused by name.

@@ -263,6 +263,9 @@ impl Tensors {
             return Err(Error::shape(field, Value::Int(t.ndim.into()), Value::Text("0 to 3 dimensions")));
         }
         let ndim = t.ndim as usize;
+        if ndim > 0 && t.shape.is_null() {
+            return Err(Error::invalid(field, Value::Text("shape NULL"), Value::Text("a pointer to the dimensions")));
+        }
         // SAFETY: `ndim` elements are readable by contract.
         let shape = unsafe { boundary::array(field, t.shape, ndim) }?;
         let given = match t.strides.is_null() {
@@ -275,7 +278,8 @@ impl Tensors {
         for k in (0..ndim).rev() {
             let n = usize::try_from(shape[k])
                 .map_err(|_| Error::shape(field, Value::Int(shape[k]), Value::Text("dimensions >= 0")))?;
-            let stride = given.map_or(elements as i64, |s| s[k]);
+            // Of `size`, so that a tensor without elements does not seem to repeat them.
+            let stride = given.map_or(size as i64, |s| s[k]);
             // The stride of a dimension that is not walked along says nothing.
             strides[k] = match usize::try_from(stride) {
                 _ if n <= 1 => 0,

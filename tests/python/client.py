@@ -715,6 +715,7 @@ check(len(truing.losses.ENTRIES) == truing._library.library().truing_loss_count(
 for e in truing.losses.ENTRIES:
     f = getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
     check(f.entry is e and e.formula in f.__doc__, e.name)
+    check(len(e.variants) == e.num_variants == len(set(e.variants)) and all(v in f.__doc__ for v in e.variants), e.name)
     check(all(p.description and f"{p.name}: {p.description}" in f.__doc__ for p in e.params), e.name)
 check(truing.preference("sigmoid", s.scores, ref, layout="interleaved", reduction="mean", params=[0.3]).loss == out.loss, "an alias")
 for e in truing.losses.ENTRIES:
@@ -723,6 +724,11 @@ for e in truing.losses.ENTRIES:
         check(getattr(truing.losses, alias).entry.kind in kinds, f"alias {alias}")
 check(truing.losses.sigmoid is truing.losses.dpo and not hasattr(truing.losses, "no_loss"))
 refused("INVALID_ARGUMENT", "loss: got 'dpoo'", truing.preference, "dpoo", s.scores, ref, layout="interleaved", reduction="mean")
+bounds = dict(level="token", aggregate="token_mean", advantage=np.ones(4), clip_high=0.2)
+for number, name in enumerate(("raw_high", "one_plus_high", "two_sided", "raw_two_sided"), 1):
+    named = truing.losses.cispo_token(logps, logps - 0.5, variant=name, **bounds)
+    check(named.loss == truing.losses.cispo_token(logps, logps - 0.5, variant=number, **bounds).loss, name)
+refused("INVALID_ARGUMENT", "variant: got 'raw', expected one of raw_high", truing.losses.cispo_token, logps, logps, variant="raw", **bounds)
 refused("INVALID_ARGUMENT", "variant: got 4294967297", truing.preference, "dpo", s.scores, ref, layout="interleaved", reduction="mean",
         variant=2**32 + 1)  # fmt: skip
 

@@ -13,7 +13,7 @@ memory of the CPU and do not go with CUDA tensors; an array that does not say on
 import ctypes
 
 from . import _abi, _catalog
-from ._library import Call, enum, integer
+from ._library import Call, enum
 from ._tensor import dtype_name, refuse, shape
 
 _FIGURES = {
@@ -901,7 +901,7 @@ def _fill_loss(
     place.normaliser = normaliser or 0.0
     place.map = enum("map", "MAP", map)
     place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
-    place.variant = integer("variant", ctypes.c_uint32, variant or 0)
+    place.variant = _catalog.variant(entry, variant)
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -979,7 +979,7 @@ def preference(
 
     `groups` are the fields of `truing_groups`: `layout` ("interleaved", "stacked") or `chosen_seq` and `rejected_seq` for
     pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on. `variant`:
-    number of the entry's variant, from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
+    name of the entry's variant, or its number from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
     """
     entry = _catalog.entry(loss)
     flags = _flags(skip_flagged=skip_flagged, accumulate_grads=accumulate_grads, has_grad_scale=grad_scale is not None)

@@ -52,6 +52,8 @@ def _function(entry, name):
     lines = [entry.formula, "", f"Kind: {entry.kind}. Source: {entry.source}"]
     if entry.aliases:
         lines.append(f"Also known as: {', '.join(entry.aliases)}")
+    if entry.variants:
+        lines.append(f"Variants: {', '.join(entry.variants)}")
     lines += ["", *(f"{p}" for p in entry.params), "", f"Other keywords: see truing.{op.__name__}."]
     loss.__doc__ = "\n".join(lines)
     loss.entry = entry
