@@ -973,6 +973,42 @@ fn zero_rows_and_zero_columns() {
     assert_eq!(loss, [0.0]);
     assert_eq!(counters[7], 1, "flagged as empty");
 
+    // An output without a column, whatever its strides.
+    for strides in [None, Some([1, 1]), Some([0, 1])] {
+        let (c, mut ids) = (Call::new(), [0i32; 0]);
+        let mut t_ids = Tensor::new(ids.as_mut_ptr(), I32, &[N as i64, 0]);
+        if let Some(s) = strides {
+            t_ids.set_strides(&s);
+        }
+        let mut a = c.args();
+        a.figures.out_topk_ids = t_ids.ptr();
+        // SAFETY: our own memory; refused.
+        assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_SHAPE_MISMATCH, "{}", message());
+        assert!(message().contains("figures.out_topk_ids"), "{}", message());
+        assert!(c.out.iter().all(|&b| b == CANARY), "a refused call has written");
+    }
+    // An input without a column asks for nothing.
+    for strides in [None, Some([1, 1])] {
+        let (c, ids, none, ones, mut grad) = (Call::new(), [0i32; 0], [0f32; 0], [1f32; N], [7f32; N * V]);
+        let mut t_ids = Tensor::new(ids.as_ptr(), I32, &[N as i64, 0]);
+        let mut t_extra = Tensor::new(none.as_ptr(), F32, &[N as i64, 0]);
+        if let Some(s) = strides {
+            t_ids.set_strides(&s);
+            t_extra.set_strides(&s);
+        }
+        let t_ones = Tensor::new(ones.as_ptr(), F32, &[N as i64]);
+        let t_grad = Tensor::new(grad.as_mut_ptr(), F32, &[N as i64, V as i64]);
+        let mut a: truing_logprob_backward_args = args();
+        a.logits = c.t_logits.ptr();
+        a.rows.target = c.t_target.ptr();
+        a.upstream.grad_logprob = t_ones.ptr();
+        a.upstream.grad_extra = t_extra.ptr();
+        a.upstream.extra_ids = t_ids.ptr();
+        a.grad_logits_out = t_grad.ptr();
+        with_workspace(&mut a, truing_logprob_backward_workspace_size, truing_logprob_backward).unwrap();
+        assert!(grad.iter().all(|g| g.abs() < 1.0), "{grad:?}");
+    }
+
     // Sequences without a position: scores of 0, a gradient without elements.
     let (mut scores, tokens) = ([7f64; 2], [0f32; 0]);
     let (t_tokens, t_grad) = (Tensor::new(tokens.as_ptr(), F32, &[2, 0]), Tensor::new(tokens.as_ptr(), F32, &[2, 0]));

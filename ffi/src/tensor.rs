@@ -313,7 +313,7 @@ impl Tensors {
         }
         let bytes = extent.checked_mul(dtype.size()).filter(|&b| b <= isize::MAX as usize).ok_or(too_far)?;
         if bytes == 0 {
-            // Nothing is read or written, so the pointer may be anything.
+            // Nothing is read or written, so the pointer may be anything, and no row lies behind the first one.
             let span = self.add(field, 0, 0, written)?;
             return Ok(Some(Raw {
                 field,
@@ -321,7 +321,7 @@ impl Tensors {
                 dtype,
                 ndim,
                 dims,
-                strides,
+                strides: [0; 3],
                 span,
                 place,
             }));
@@ -491,7 +491,7 @@ impl Raw {
         Err(Error::new(Status::UnsupportedDevice, self.field, got, expected))
     }
     fn walked(&self, last: usize) -> Result<()> {
-        if self.dims[last] > 1 && self.strides[last] != 1 {
+        if self.dims[last] > 1 && self.strides[last] != 1 && !self.dims.contains(&0) {
             return self.wrong("stride 1 in the last dimension");
         }
         Ok(())
@@ -700,7 +700,11 @@ impl Input {
 impl Output {
     fn view<'a, V: ViewMut<'a>>(self, _: &'a Checked, form: Form<'_>) -> Result<Option<V>> {
         let Some(raw) = self.0 else { return Ok(None) };
-        V::of(SliceMut(raw, PhantomData), raw.layout(form)?).map(Some)
+        let layout = raw.layout(form)?;
+        if layout.cols == 0 && layout.rows() > 0 {
+            return raw.wrong("at least one column");
+        }
+        V::of(SliceMut(raw, PhantomData), layout).map(Some)
     }
     /// `[N, cols]` or `[B, T, cols]`.
     pub(crate) fn rows<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {
