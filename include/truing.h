@@ -2,25 +2,26 @@
 //
 // Letters: N rows or tokens (also given as [B,T]), V vocabulary, D hidden size, B or S sequences, P pairs, M list
 // members, L lists, G prompt groups, H heads, K ids of a row. "0-d" is a tensor with ndim 0 or shape [1].
-// "float" is f32, bf16 or f16; f64 too for values per token, sequence or item, while it is reserved for logits, hidden and
-// weight. "int" is i32 or i64, "mask" is u8, i32 or i64.
+// "float" is f32, bf16 or f16; f64 too for values per token, sequence or item and for the logits of logprob, while it is
+// reserved for other logits, hidden and weight. "int" is i32 or i64, "mask" is u8, i32 or i64.
 //
 // Rules for every args struct:
 // - zero it, set struct_size to its sizeof, fill in what is needed; 0 and NULL mean off or absent unless said;
 // - tensors are borrowed for the call; what a field called out_* or grad_*_out points to is written, the rest is read
 //   (an output is a pointer to a constant descriptor, its data is not constant);
-// - a tensor covers everything from its first to its last element, the gaps of its strides included. An output shares no
-//   byte with another tensor of the call (some may be one of the inputs itself, and say so), and nobody else touches
-//   that memory during the call: two threads must not write interleaved columns of one buffer;
+// - a tensor has at most 2^48 elements and covers everything from its first to its last one, the gaps of its strides
+//   included. An output shares no byte with another tensor of the call (some may be one of the inputs itself, and say so),
+//   and nobody else touches that memory during the call: two threads must not write interleaved columns of one buffer;
 // - arrays called "host" (params, terms, groups) are read by the call itself; every data tensor lies on one device,
 //   which decides where the call runs;
 // - a host factor (weight, grad_scale, soft_weight, temperature, logit_scale) of 0 means 1; where 0 is a legal factor, a
 //   flag (TRUING_LOSS_HAS_WEIGHT, TRUING_HAS_GRAD_SCALE, TRUING_HAS_SOFT_WEIGHT) says that 0 is meant. coef, hard_weight
 //   and entropy_coef of 0 mean off; params take NaN or a missing tail as the default;
-// - with CUDA tensors (logprob, divergence, sequence, preference and policy so far) a call enqueues on its stream, in the context of the
-//   tensors' device, and waits for nothing; it needs a context, and what it points to stays as it is until the stream has
-//   passed it. The workspace has the size for that device and lies there. What only the data shows (ids and offsets out of
-//   their range) is flagged in the outputs, not returned; fields that the device lacks are refused by name;
+// - with CUDA tensors (logprob, divergence, sequence, preference, policy and some advantages so far) a call enqueues on its
+//   stream, in the context of the tensors' device, and waits for nothing; it needs a context, and what it points to stays as
+//   it is until the stream has passed it. The workspace has the size for that device and lies there. What only the data shows
+//   (ids and offsets out of their range) is flagged in the outputs, not returned; fields that the device lacks are refused by
+//   name;
 // - a *_workspace_size function takes the arguments of its call, data pointers included. What it returns depends on
 //   shapes, dtypes, options and the context only; of the data it reads nothing but offsets (cu_seqlens, list_offsets);
 // - structs grow at their end or into reserved bytes. Arrays of structs say the bytes of one element (param_size,
@@ -152,7 +153,7 @@ typedef struct truing_tensor {
     struct truing_dtype dtype;
     /// [ndim] host, elements, >= 0.
     const int64_t *shape;
-    /// [ndim] host, elements, NULL = contiguous; last must be 1 (or 0 for a broadcast input).
+    /// [ndim] host, elements, >= 0, NULL = contiguous; last must be 1 (or 0 for a broadcast input of numbers per token, row or item).
     const int64_t *strides;
     /// Bytes added to data.
     uint64_t byte_offset;
@@ -187,7 +188,7 @@ typedef uint32_t truing_isa;
 typedef struct truing_context_options {
     /// `sizeof(truing_context_options)`.
     uint32_t struct_size;
-    /// 0 = calling thread only.
+    /// 0 = calling thread only, at most 1024.
     uint32_t num_threads;
     /// 0.
     uint64_t flags;
@@ -325,8 +326,10 @@ typedef struct truing_loss_description {
     uint32_t param_size;
     /// 0.
     uint32_t reserved0;
+    /// Out: [num_variants] static, the names of variants 1, 2 and so on.
+    const char *const *variants;
     /// 0.
-    uint8_t reserved[64];
+    uint8_t reserved[56];
 } truing_loss_description;
 
 // ------------------------------------------------------------ flags (one space for all calls; a call refuses bits it does not know)
@@ -350,7 +353,7 @@ typedef struct truing_loss_description {
 #define TRUING_HAS_CLAMP (1ull << 8)
 /// Opt in to gradient filtering.
 #define TRUING_LOSSY_DROP (1ull << 9)
-/// Divergence: value and gradients times student T^2.
+/// Divergence: value and gradients times student T^2; not the hard-label term's.
 #define TRUING_TEMPERATURE_SQUARED (1ull << 10)
 /// Divergence, raw mode: value >= 0.
 #define TRUING_CLAMP_AT_ZERO (1ull << 11)
@@ -1431,7 +1434,7 @@ typedef struct truing_preference_forward_args {
     struct truing_loss loss;
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_preference_term *extra_terms;
-    /// Number of further terms.
+    /// Number of further terms, at most 7.
     size_t num_extra_terms;
     /// float 0-d, or [items] for REDUCE_NONE; NULL = 1.
     const struct truing_tensor *grad_output;
@@ -1543,7 +1546,7 @@ typedef struct truing_linear_preference_args {
     struct truing_loss loss;
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_preference_term *extra_terms;
-    /// Number of further terms.
+    /// Number of further terms, at most 7.
     size_t num_extra_terms;
     /// A further term over tokens.
     struct truing_side_term side_term;
@@ -1799,7 +1802,7 @@ typedef struct truing_policy_inputs {
     struct truing_aggregate entropy_aggregate;
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     const struct truing_policy_term *extra_terms;
-    /// Terms.
+    /// Terms, at most 7.
     size_t num_extra_terms;
     /// Bonus factor >= 0, 0 = off.
     double entropy_coef;
@@ -2059,7 +2062,7 @@ typedef struct truing_divergence_options {
     const double *params;
     /// Values given, NaN or missing = default.
     size_t num_params;
-    /// Factor of -log p_target, 0 = off.
+    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;

@@ -151,25 +151,19 @@ namespace detail {
 struct release {
     void operator()(void *p) const noexcept { ::operator delete(p, std::align_val_t(64)); }
 };
-// A tensor of a call that runs where its tensors lie; of other calls none.
-template <class Args> const truing_tensor *operand(const Args &) noexcept { return nullptr; }
-inline const truing_tensor *operand(const truing_logprob_forward_args &a) noexcept { return a.logits; }
-inline const truing_tensor *operand(const truing_logprob_backward_args &a) noexcept { return a.logits; }
-inline const truing_tensor *operand(const truing_divergence_forward_args &a) noexcept { return a.student; }
-inline const truing_tensor *operand(const truing_divergence_backward_args &a) noexcept { return a.student; }
-inline const truing_tensor *operand(const truing_sequence_forward_args &a) noexcept { return a.logps; }
-inline const truing_tensor *operand(const truing_sequence_backward_args &a) noexcept { return a.grad_scores; }
-inline const truing_tensor *operand(const truing_preference_forward_args &a) noexcept { return a.scores; }
-inline const truing_tensor *operand(const truing_policy_forward_args &a) noexcept { return a.logps; }
 
 template <class Args>
-void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(const Args *, std::size_t *, std::size_t *)) {
+void call(Args a, std::initializer_list<const truing_tensor *> operands, truing_status (*run)(const Args *),
+          truing_status (*size)(const Args *, std::size_t *, std::size_t *)) {
     a.struct_size = sizeof a;
     std::unique_ptr<void, release> memory;
     if (a.workspace == nullptr) {
         std::size_t minimum = 0, preferred = 0;
         check(size(&a, &minimum, &preferred));
-        const truing_tensor *x = operand(a);
+        const truing_tensor *x = nullptr;
+        for (const truing_tensor *operand : operands) {
+            x = x != nullptr ? x : operand;
+        }
         if (preferred != 0 && x != nullptr && x->device.device_type != TRUING_DEVICE_CPU &&
             x->device.device_type != TRUING_DEVICE_CUDA_HOST) {
             throw error(TRUING_STATUS_WORKSPACE_TOO_SMALL, "truing: workspace: got none, expected " +
@@ -185,55 +179,95 @@ void call(Args a, truing_status (*run)(const Args *), truing_status (*size)(cons
 }
 } // namespace detail
 
-// One function per operation. Without a workspace in the arguments one is allocated for the call, on the CPU only.
-#define TRUING_CALL(op, args_type)                                                                                     \
-    inline void op(const args_type &a) { detail::call(a, &::truing_##op, &::truing_##op##_workspace_size); }
-TRUING_CALL(logprob_forward, truing_logprob_forward_args)
-TRUING_CALL(logprob_backward, truing_logprob_backward_args)
-TRUING_CALL(linear_logprob_forward, truing_linear_logprob_forward_args)
-TRUING_CALL(linear_logprob_backward, truing_linear_logprob_backward_args)
-TRUING_CALL(divergence_forward, truing_divergence_forward_args)
-TRUING_CALL(divergence_backward, truing_divergence_backward_args)
-TRUING_CALL(linear_divergence_forward, truing_linear_divergence_args)
-TRUING_CALL(linear_divergence_local, truing_linear_divergence_local_args)
-TRUING_CALL(linear_divergence_finish, truing_linear_divergence_finish_args)
-TRUING_CALL(divergence_local, truing_divergence_local_args)
-TRUING_CALL(divergence_finish, truing_divergence_finish_args)
-TRUING_CALL(uld, truing_uld_args)
-TRUING_CALL(tilt, truing_tilt_args)
-TRUING_CALL(tilt_solve, truing_tilt_args)
-TRUING_CALL(renyi_array, truing_renyi_args)
-TRUING_CALL(renyi_cross_entropy, truing_renyi_args)
-TRUING_CALL(best_of_n_exact, truing_best_of_n_args)
-TRUING_CALL(best_of_n_kl_estimate, truing_best_of_n_kl_args)
-TRUING_CALL(sequence_kl_forward, truing_sequence_kl_args)
-TRUING_CALL(sequence_kl_backward, truing_sequence_kl_args)
-TRUING_CALL(sequence_forward, truing_sequence_forward_args)
-TRUING_CALL(sequence_backward, truing_sequence_backward_args)
-TRUING_CALL(preference_forward, truing_preference_forward_args)
-TRUING_CALL(linear_preference_forward, truing_linear_preference_args)
-TRUING_CALL(policy_forward, truing_policy_forward_args)
-TRUING_CALL(linear_policy_forward, truing_linear_policy_args)
-TRUING_CALL(group_advantage, truing_group_advantage_args)
-TRUING_CALL(pass_k_advantage, truing_group_advantage_args)
-TRUING_CALL(multi_objective_advantage_forward, truing_multi_objective_advantage_args)
-TRUING_CALL(multi_objective_advantage_backward, truing_multi_objective_advantage_args)
-TRUING_CALL(gae_forward, truing_gae_args)
-TRUING_CALL(gae_backward, truing_gae_args)
-TRUING_CALL(discounted_return_forward, truing_gae_args)
-TRUING_CALL(discounted_return_backward, truing_gae_args)
-TRUING_CALL(whiten, truing_whiten_args)
-TRUING_CALL(optimal_token_baseline, truing_optimal_token_baseline_args)
-TRUING_CALL(prime_advantage, truing_prime_advantage_args)
-TRUING_CALL(distill_advantage, truing_distill_advantage_args)
-TRUING_CALL(lagrangian_advantage, truing_lagrangian_advantage_args)
-TRUING_CALL(pama_scalars, truing_pama_scalars_args)
-TRUING_CALL(interval_weights, truing_interval_weights_args)
-TRUING_CALL(gram_matrix, truing_gram_matrix_args)
-TRUING_CALL(min_norm_weights, truing_min_norm_weights_args)
-TRUING_CALL(token_reward, truing_token_reward_args)
-TRUING_CALL(kl_controller, truing_controller_args)
-TRUING_CALL(entropy_controller, truing_controller_args)
+// One function per operation. Without a workspace in the arguments one is allocated for the call, on the CPU only. Behind
+// the struct stand tensors of the call; the device of the first that is given is the call's.
+#define TRUING_CALL(op, args_type, ...)                                                                                \
+    inline void op(const args_type &a) {                                                                               \
+        detail::call(a, {__VA_ARGS__}, &::truing_##op, &::truing_##op##_workspace_size);                               \
+    }
+TRUING_CALL(logprob_forward, truing_logprob_forward_args, a.logits)
+TRUING_CALL(logprob_backward, truing_logprob_backward_args, a.logits)
+TRUING_CALL(logprob_local, truing_logprob_local_args, a.logits)
+TRUING_CALL(logprob_finish, truing_logprob_finish_args, a.records, a.support_records)
+TRUING_CALL(linear_logprob_forward, truing_linear_logprob_forward_args, a.head.hidden)
+TRUING_CALL(linear_logprob_backward, truing_linear_logprob_backward_args, a.head.hidden)
+TRUING_CALL(linear_logprob_local, truing_linear_logprob_local_args, a.head.hidden)
+TRUING_CALL(linear_logprob_finish, truing_linear_logprob_finish_args, a.records, a.support_records)
+TRUING_CALL(support_mask, truing_support_mask_args, a.logits)
+TRUING_CALL(tds_rows, truing_tds_rows_args, a.base)
+TRUING_CALL(divergence_forward, truing_divergence_forward_args, a.student)
+TRUING_CALL(divergence_backward, truing_divergence_backward_args, a.student)
+TRUING_CALL(linear_divergence_forward, truing_linear_divergence_args, a.student.hidden)
+TRUING_CALL(linear_divergence_local, truing_linear_divergence_local_args, a.student.hidden)
+TRUING_CALL(linear_divergence_finish, truing_linear_divergence_finish_args, a.records, a.student_at_ids)
+TRUING_CALL(divergence_local, truing_divergence_local_args, a.student)
+TRUING_CALL(divergence_finish, truing_divergence_finish_args, a.records, a.student_at_ids)
+TRUING_CALL(uld, truing_uld_args, a.student)
+TRUING_CALL(tilt, truing_tilt_args, a.logps)
+TRUING_CALL(tilt_solve, truing_tilt_args, a.logps)
+TRUING_CALL(renyi_array, truing_renyi_args, a.first)
+TRUING_CALL(renyi_cross_entropy, truing_renyi_args, a.first)
+TRUING_CALL(best_of_n_exact, truing_best_of_n_args, a.logps)
+TRUING_CALL(best_of_n_kl_estimate, truing_best_of_n_kl_args, a.logps)
+TRUING_CALL(sequence_kl_forward, truing_sequence_kl_args, a.policy)
+TRUING_CALL(sequence_kl_backward, truing_sequence_kl_args, a.policy)
+TRUING_CALL(sequence_forward, truing_sequence_forward_args, a.logps)
+TRUING_CALL(sequence_backward, truing_sequence_backward_args, a.grad_scores)
+TRUING_CALL(preference_forward, truing_preference_forward_args, a.scores)
+TRUING_CALL(linear_preference_forward, truing_linear_preference_args, a.head.hidden)
+TRUING_CALL(kto_baseline, truing_kto_baseline_args, a.scores)
+TRUING_CALL(bco_shift, truing_bco_shift_args, a.rewards, a.state)
+TRUING_CALL(aot_sort, truing_aot_sort_args, a.chosen)
+TRUING_CALL(beta_dpo_stats, truing_beta_dpo_stats_args, a.gaps)
+TRUING_CALL(wpo_weight, truing_wpo_weight_args, a.chosen)
+TRUING_CALL(density_ratio, truing_item_numbers_args, a.first)
+TRUING_CALL(odpo_offset, truing_item_numbers_args, a.first)
+TRUING_CALL(mm_beta, truing_item_numbers_args, a.first)
+TRUING_CALL(pdu_dual_step, truing_item_numbers_args, a.first)
+TRUING_CALL(head_weights, truing_head_weights_args, a.head)
+TRUING_CALL(modpo_margin, truing_modpo_margin_args, a.weights)
+TRUING_CALL(quantile_threshold, truing_quantile_threshold_args, a.values)
+TRUING_CALL(a_star_value, truing_a_star_value_args, a.rewards)
+TRUING_CALL(hindsight_target, truing_hindsight_target_args, a.rewards)
+TRUING_CALL(kl_length_figures, truing_kl_length_figures_args, a.logps)
+TRUING_CALL(ches, truing_ches_args, a.hidden)
+TRUING_CALL(prm_ce, truing_class_rows_args, a.logits)
+TRUING_CALL(prm_mse, truing_prm_mse_args, a.predictions)
+TRUING_CALL(rps, truing_class_rows_args, a.logits)
+TRUING_CALL(brier, truing_class_rows_args, a.logits)
+TRUING_CALL(confidence_ce, truing_class_rows_args, a.logits)
+TRUING_CALL(product_target, truing_class_rows_args, a.logits)
+TRUING_CALL(pdu_flatten, truing_class_rows_args, a.logits)
+TRUING_CALL(preference_orchestrator, truing_preference_orchestrator_args, a.rewards, a.log_target, a.scores, a.values)
+TRUING_CALL(policy_forward, truing_policy_forward_args, a.logps)
+TRUING_CALL(linear_policy_forward, truing_linear_policy_args, a.head.hidden)
+TRUING_CALL(importance_weight, truing_importance_weight_args, a.old)
+TRUING_CALL(rejection_mask, truing_rejection_mask_args, a.old)
+TRUING_CALL(off_policy_sequence_mask, truing_off_policy_sequence_mask_args, a.logps)
+TRUING_CALL(top_entropy_mask, truing_top_entropy_mask_args, a.entropy)
+TRUING_CALL(cov_select, truing_cov_select_args, a.logps)
+TRUING_CALL(m2po_mask, truing_m2po_mask_args, a.old)
+TRUING_CALL(fipo_weight, truing_fipo_weight_args, a.logps)
+TRUING_CALL(group_advantage, truing_group_advantage_args, a.rewards)
+TRUING_CALL(pass_k_advantage, truing_group_advantage_args, a.rewards)
+TRUING_CALL(multi_objective_advantage_forward, truing_multi_objective_advantage_args, a.rewards)
+TRUING_CALL(multi_objective_advantage_backward, truing_multi_objective_advantage_args, a.grad_advantages)
+TRUING_CALL(gae_forward, truing_gae_args, a.rewards)
+TRUING_CALL(gae_backward, truing_gae_args, a.grad_advantages, a.grad_returns)
+TRUING_CALL(discounted_return_forward, truing_gae_args, a.rewards)
+TRUING_CALL(discounted_return_backward, truing_gae_args, a.grad_advantages, a.grad_returns)
+TRUING_CALL(whiten, truing_whiten_args, a.values)
+TRUING_CALL(optimal_token_baseline, truing_optimal_token_baseline_args, a.rewards)
+TRUING_CALL(prime_advantage, truing_prime_advantage_args, a.process_rewards)
+TRUING_CALL(distill_advantage, truing_distill_advantage_args, a.student)
+TRUING_CALL(lagrangian_advantage, truing_lagrangian_advantage_args, a.reward_advantages)
+TRUING_CALL(pama_scalars, truing_pama_scalars_args, a.advantages)
+TRUING_CALL(interval_weights, truing_interval_weights_args, a.scalars)
+TRUING_CALL(gram_matrix, truing_gram_matrix_args, a.values)
+TRUING_CALL(min_norm_weights, truing_min_norm_weights_args, a.gram)
+TRUING_CALL(token_reward, truing_token_reward_args, a.old)
+TRUING_CALL(kl_controller, truing_controller_args, a.measured)
+TRUING_CALL(entropy_controller, truing_controller_args, a.measured)
 #undef TRUING_CALL
 
 } // namespace truing

@@ -379,7 +379,7 @@ fn tensors_are_checked_before_any_access() {
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = -1),
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.raw.ndim = 4),
         ("dimensions", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = -4),
-        ("NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.shape = null()),
+        ("shape NULL", TRUING_STATUS_INVALID_ARGUMENT, |t| t.raw.shape = null()),
         ("at most 2^48 elements", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = i64::MAX),
         ("at most 2^48 elements", TRUING_STATUS_SHAPE_MISMATCH, |t| t.shape[0] = (1 << 48) + 1),
     ];
@@ -972,6 +972,58 @@ fn zero_rows_and_zero_columns() {
     with_workspace(&mut a, truing_preference_forward_workspace_size, truing_preference_forward).unwrap();
     assert_eq!(loss, [0.0]);
     assert_eq!(counters[7], 1, "flagged as empty");
+
+    // An output without a column, whatever its strides.
+    for strides in [None, Some([1, 1]), Some([0, 1])] {
+        let (c, mut ids) = (Call::new(), [0i32; 0]);
+        let mut t_ids = Tensor::new(ids.as_mut_ptr(), I32, &[N as i64, 0]);
+        if let Some(s) = strides {
+            t_ids.set_strides(&s);
+        }
+        let mut a = c.args();
+        a.figures.out_topk_ids = t_ids.ptr();
+        // SAFETY: our own memory; refused.
+        assert_eq!(unsafe { truing_logprob_forward(&a) }, TRUING_STATUS_SHAPE_MISMATCH, "{}", message());
+        assert!(message().contains("figures.out_topk_ids"), "{}", message());
+        assert!(c.out.iter().all(|&b| b == CANARY), "a refused call has written");
+    }
+    // An input without a column asks for nothing.
+    for strides in [None, Some([1, 1])] {
+        let (c, ids, none, ones, mut grad) = (Call::new(), [0i32; 0], [0f32; 0], [1f32; N], [7f32; N * V]);
+        let mut t_ids = Tensor::new(ids.as_ptr(), I32, &[N as i64, 0]);
+        let mut t_extra = Tensor::new(none.as_ptr(), F32, &[N as i64, 0]);
+        if let Some(s) = strides {
+            t_ids.set_strides(&s);
+            t_extra.set_strides(&s);
+        }
+        let t_ones = Tensor::new(ones.as_ptr(), F32, &[N as i64]);
+        let t_grad = Tensor::new(grad.as_mut_ptr(), F32, &[N as i64, V as i64]);
+        let mut a: truing_logprob_backward_args = args();
+        a.logits = c.t_logits.ptr();
+        a.rows.target = c.t_target.ptr();
+        a.upstream.grad_logprob = t_ones.ptr();
+        a.upstream.grad_extra = t_extra.ptr();
+        a.upstream.extra_ids = t_ids.ptr();
+        a.grad_logits_out = t_grad.ptr();
+        with_workspace(&mut a, truing_logprob_backward_workspace_size, truing_logprob_backward).unwrap();
+        assert!(grad.iter().all(|g| g.abs() < 1.0), "{grad:?}");
+    }
+
+    // Sequences without a position: scores of 0, a gradient without elements.
+    let (mut scores, tokens) = ([7f64; 2], [0f32; 0]);
+    let (t_tokens, t_grad) = (Tensor::new(tokens.as_ptr(), F32, &[2, 0]), Tensor::new(tokens.as_ptr(), F32, &[2, 0]));
+    let t_scores = Tensor::new(scores.as_mut_ptr(), F64, &[2]);
+    let mut a: truing_sequence_forward_args = args();
+    a.logps = t_tokens.ptr();
+    a.score.kind = TRUING_SCORE_SUM;
+    a.out_scores = t_scores.ptr();
+    with_workspace(&mut a, truing_sequence_forward_workspace_size, truing_sequence_forward).unwrap();
+    assert_eq!(scores, [0.0; 2]);
+    let mut a: truing_sequence_backward_args = args();
+    a.grad_scores = t_scores.ptr();
+    a.score.kind = TRUING_SCORE_SUM;
+    a.grad_logps_out = t_grad.ptr();
+    with_workspace(&mut a, truing_sequence_backward_workspace_size, truing_sequence_backward).unwrap();
 }
 
 /// The third sequence and the score map of a pair, by index and by layout; what does not fit is refused by name.

@@ -129,7 +129,7 @@ pub struct truing_tensor {
     pub dtype: truing_dtype,
     /// [ndim] host, elements, >= 0.
     pub shape: *const i64,
-    /// [ndim] host, elements, NULL = contiguous; last must be 1 (or 0 for a broadcast input).
+    /// [ndim] host, elements, >= 0, NULL = contiguous; last must be 1 (or 0 for a broadcast input of numbers per token, row or item).
     pub strides: *const i64,
     /// Bytes added to data.
     pub byte_offset: u64,
@@ -168,7 +168,7 @@ pub const TRUING_ISA_AVX512_BF16: truing_isa = 5;
 pub struct truing_context_options {
     /// `sizeof(truing_context_options)`.
     pub struct_size: u32,
-    /// 0 = calling thread only.
+    /// 0 = calling thread only, at most 1024.
     pub num_threads: u32,
     /// 0.
     pub flags: u64,
@@ -311,8 +311,10 @@ pub struct truing_loss_description {
     pub param_size: u32,
     /// 0.
     pub reserved0: u32,
+    /// Out: [num_variants] static, the names of variants 1, 2 and so on.
+    pub variants: *const *const c_char,
     /// 0.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 56],
 }
 
 // ---- flags (one space for all calls; a call refuses bits it does not know)
@@ -336,7 +338,7 @@ pub const TRUING_LD_POLICY_ONLY: u64 = 1u64 << 7;
 pub const TRUING_HAS_CLAMP: u64 = 1u64 << 8;
 /// Opt in to gradient filtering.
 pub const TRUING_LOSSY_DROP: u64 = 1u64 << 9;
-/// Divergence: value and gradients times student T^2.
+/// Divergence: value and gradients times student T^2; not the hard-label term's.
 pub const TRUING_TEMPERATURE_SQUARED: u64 = 1u64 << 10;
 /// Divergence, raw mode: value >= 0.
 pub const TRUING_CLAMP_AT_ZERO: u64 = 1u64 << 11;
@@ -1472,7 +1474,7 @@ pub struct truing_preference_forward_args {
     pub loss: truing_loss,
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_preference_term,
-    /// Number of further terms.
+    /// Number of further terms, at most 7.
     pub num_extra_terms: usize,
     /// float 0-d, or [items] for REDUCE_NONE; NULL = 1.
     pub grad_output: *const truing_tensor,
@@ -1588,7 +1590,7 @@ pub struct truing_linear_preference_args {
     pub loss: truing_loss,
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_preference_term,
-    /// Number of further terms.
+    /// Number of further terms, at most 7.
     pub num_extra_terms: usize,
     /// A further term over tokens.
     pub side_term: truing_side_term,
@@ -1852,7 +1854,7 @@ pub struct truing_policy_inputs {
     pub entropy_aggregate: truing_aggregate,
     /// Host [num_extra_terms], further terms, `extra_term_size` bytes each.
     pub extra_terms: *const truing_policy_term,
-    /// Terms.
+    /// Terms, at most 7.
     pub num_extra_terms: usize,
     /// Bonus factor >= 0, 0 = off.
     pub entropy_coef: f64,
@@ -2122,7 +2124,7 @@ pub struct truing_divergence_options {
     pub params: *const f64,
     /// Values given, NaN or missing = default.
     pub num_params: usize,
-    /// Factor of -log p_target, 0 = off.
+    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
     pub hard_weight: f64,
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     pub soft_weight: f64,

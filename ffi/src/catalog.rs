@@ -48,7 +48,7 @@ fn describe(info: &Info) -> truing_loss_description {
             ..Default::default()
         })
         .collect();
-    let aliases: Vec<_> = about.aliases.iter().map(|a| text(a)).collect();
+    let texts = |all: &[&str]| Vec::leak(all.iter().map(|s| text(s)).collect::<Vec<_>>()).as_ptr();
     truing_loss_description {
         id: about.id,
         name: text(about.name),
@@ -56,8 +56,8 @@ fn describe(info: &Info) -> truing_loss_description {
         source: text(about.source),
         num_params: params.len(),
         params: Vec::leak(params).as_ptr(),
-        num_aliases: aliases.len(),
-        aliases: Vec::leak(aliases).as_ptr(),
+        num_aliases: about.aliases.len(),
+        aliases: texts(about.aliases),
         inputs: about.inputs,
         partials: about.partials,
         param_partials: with_pair(about.id, Learned(about.variants.len() as u32)).unwrap_or(0),
@@ -67,6 +67,7 @@ fn describe(info: &Info) -> truing_loss_description {
         takes_map: about.takes_map.into(),
         param_size: size_of::<truing_param_info>() as u32,
         num_variants: about.variants.len() as u32,
+        variants: texts(about.variants),
         levels: match info.kind {
             Kind::Token | Kind::Estimator => 1 << TRUING_LEVEL_TOKEN,
             Kind::Sequence => 1 << TRUING_LEVEL_SEQUENCE,

@@ -263,6 +263,9 @@ impl Tensors {
             return Err(Error::shape(field, Value::Int(t.ndim.into()), Value::Text("0 to 3 dimensions")));
         }
         let ndim = t.ndim as usize;
+        if ndim > 0 && t.shape.is_null() {
+            return Err(Error::invalid(field, Value::Text("shape NULL"), Value::Text("a pointer to the dimensions")));
+        }
         // SAFETY: `ndim` elements are readable by contract.
         let shape = unsafe { boundary::array(field, t.shape, ndim) }?;
         let given = match t.strides.is_null() {
@@ -275,7 +278,8 @@ impl Tensors {
         for k in (0..ndim).rev() {
             let n = usize::try_from(shape[k])
                 .map_err(|_| Error::shape(field, Value::Int(shape[k]), Value::Text("dimensions >= 0")))?;
-            let stride = given.map_or(elements as i64, |s| s[k]);
+            // Of `size`, so that a tensor without elements does not seem to repeat them.
+            let stride = given.map_or(size as i64, |s| s[k]);
             // The stride of a dimension that is not walked along says nothing.
             strides[k] = match usize::try_from(stride) {
                 _ if n <= 1 => 0,
@@ -309,7 +313,7 @@ impl Tensors {
         }
         let bytes = extent.checked_mul(dtype.size()).filter(|&b| b <= isize::MAX as usize).ok_or(too_far)?;
         if bytes == 0 {
-            // Nothing is read or written, so the pointer may be anything.
+            // Nothing is read or written, so the pointer may be anything, and no row lies behind the first one.
             let span = self.add(field, 0, 0, written)?;
             return Ok(Some(Raw {
                 field,
@@ -317,7 +321,7 @@ impl Tensors {
                 dtype,
                 ndim,
                 dims,
-                strides,
+                strides: [0; 3],
                 span,
                 place,
             }));
@@ -487,7 +491,7 @@ impl Raw {
         Err(Error::new(Status::UnsupportedDevice, self.field, got, expected))
     }
     fn walked(&self, last: usize) -> Result<()> {
-        if self.dims[last] > 1 && self.strides[last] != 1 {
+        if self.dims[last] > 1 && self.strides[last] != 1 && !self.dims.contains(&0) {
             return self.wrong("stride 1 in the last dimension");
         }
         Ok(())
@@ -696,7 +700,11 @@ impl Input {
 impl Output {
     fn view<'a, V: ViewMut<'a>>(self, _: &'a Checked, form: Form<'_>) -> Result<Option<V>> {
         let Some(raw) = self.0 else { return Ok(None) };
-        V::of(SliceMut(raw, PhantomData), raw.layout(form)?).map(Some)
+        let layout = raw.layout(form)?;
+        if layout.cols == 0 && layout.rows() > 0 {
+            return raw.wrong("at least one column");
+        }
+        V::of(SliceMut(raw, PhantomData), layout).map(Some)
     }
     /// `[N, cols]` or `[B, T, cols]`.
     pub(crate) fn rows<'a, V: ViewMut<'a>>(self, ok: &'a Checked, tokens: &Leading) -> Result<Option<V>> {

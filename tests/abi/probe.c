@@ -411,6 +411,7 @@ static void probe_loss_description(void) {
     F(truing_loss_description, levels);
     F(truing_loss_description, param_size);
     F(truing_loss_description, reserved0);
+    F(truing_loss_description, variants);
     F(truing_loss_description, reserved);
 }
 

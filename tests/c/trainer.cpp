@@ -143,6 +143,7 @@ int main() {
     // Tensors on a CUDA device: their workspace is the caller's, and where there is no device, or no CUDA context, the status
     // says so. Nothing is read from the addresses.
     const truing::context shared(0);
+    double rewards[4] = {0, 1, 2, 3}, whitened[4] = {};
     const truing_device device = truing::cuda(0);
     const truing::tensor d_logits(wide.data(), {1, V}, {}, device), d_y(&y, {1}, {}, device);
     const truing::tensor d_logprob(&from_wide, {1}, {}, device);
@@ -165,6 +166,22 @@ int main() {
     f.workspace_size = sizeof memory;
     CHECK(status_of([&] { truing::logprob_forward(f); }) == TRUING_STATUS_NO_DEVICE);
     CHECK(status_of([&] { shared.prepare(0); }) == TRUING_STATUS_NO_DEVICE);
+    auto white = truing::args<truing_whiten_args>();
+    white.context = shared;
+    white.std_kind = TRUING_STD_UNBIASED;
+    white.eps_kind = TRUING_EPS_ADD;
+    const truing::tensor d_rewards(rewards, {4}, {}, device), d_white(whitened, {4}, {}, device);
+    white.values = d_rewards;
+    white.out_values = d_white;
+    CHECK(status_of([&] { truing::whiten(white); }) == TRUING_STATUS_WORKSPACE_TOO_SMALL);
+    // An operation over a batch, through the wrapper like every other.
+    double baseline = -1;
+    const truing::tensor t_rewards(rewards, {4}), t_baseline(&baseline, {});
+    auto kto = truing::args<truing_kto_baseline_args>();
+    kto.scores = t_rewards;
+    kto.out_baseline = t_baseline;
+    truing::kto_baseline(kto);
+    CHECK(baseline == 1.5);
     std::printf("trainer.cpp: %d checks, SimPO loss %.4f -> %.4f\n", checks, first, loss);
     return 0;
 }

@@ -5,7 +5,9 @@ import ctypes
 import math
 import os
 import pickle
+import shutil
 import sys
+import tempfile
 import threading
 import time
 
@@ -157,6 +159,7 @@ refused("UNSUPPORTED_DTYPE", "complex64", truing.logprob, z[0].astype("c8"), y[0
 refused("UNSUPPORTED_DTYPE", "f32", truing.logprob, z[0, :4].astype("f4"), y[0] * 0, lse=np.zeros(4, "f8"))
 refused("UNSUPPORTED_DTYPE", ">f4", truing.logprob, z[0].astype(">f4"), y[0])
 refused("INVALID_ARGUMENT", "a list", truing.logprob, z[0], [1, 2, 3])
+refused("INVALID_ARGUMENT", "a NoneType", truing.logprob, None, y[0])
 refused("INVALID_ARGUMENT", "16 bits", truing.logprob, truing.tensor(z[0], "bf16"), y[0])
 refused("INVALID_ARGUMENT", "transform.temperature", truing.logprob, z[0], temperature=-1.0, logprob=False)
 refused("INVALID_ARGUMENT", "one of", truing.Context, 0, mode="sloppy")
@@ -171,6 +174,11 @@ refused("INVALID_ARGUMENT", "transform.n_valid_vocab: got 1.5", truing.logprob, 
 refused("INVALID_ARGUMENT", f"rows.ignore_index: got {2**63}, expected {-(2**63)} to {2**63 - 1}", truing.logprob, z[0, :T], y[0], ignore_index=2**63)  # fmt: skip
 check(np.array_equal(truing.logprob(view, y, ignore_index=np.int64(-100)).logprob, truing.logprob(view, y, ignore_index=-100).logprob), "numpy's integers")  # fmt: skip
 
+once = dict(ignore_index=-100, reduction="sum", grad_logits=True)
+for number in (np.float32(0.5), np.float16(0.5), np.float64(0.5)):
+    again = truing.logprob(view, y, grad_loss=number, **once).grad_logits
+    check(np.array_equal(again, truing.logprob(view, y, grad_loss=0.5, **once).grad_logits), "a number of numpy for a 0-d tensor")
+
 # ---- a context has one owner
 one = truing.Context(1)
 for copier in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -181,6 +189,16 @@ for copier in (copy.copy, copy.deepcopy, pickle.dumps):
     else:
         raise AssertionError(f"{copier.__name__} copies a context")
 del one
+
+# ---- another library in the place of the first: it has threads of its own
+with tempfile.TemporaryDirectory() as folder:
+    one, want = truing.Context(1), truing.logprob(view, y, ignore_index=-100).logprob
+    truing.load(shutil.copy(sys.argv[1], folder))
+    check(np.array_equal(truing.logprob(view, y, ignore_index=-100).logprob, want), "the second library")
+    refused("INVALID_ARGUMENT", "a context of another library", truing.logprob, view, y, ignore_index=-100, context=one)
+    truing.load(sys.argv[1])
+    check(np.array_equal(truing.logprob(view, y, ignore_index=-100, context=one).logprob, want), "the first library again")
+    del one
 
 # ---- how tokens lie
 refused("SHAPE_MISMATCH", "rows.mask: got [4, 3], expected [3, 4]", truing.logprob, view, y, ignore_index=-100, mask=np.ones((T, B), "u1"))
@@ -245,6 +263,8 @@ close(back.grad_weight, dz.T @ h, 1e-5, "grad_weight")
 total = back.grad_weight.copy()
 truing.linear_logprob_backward(h, w, t, grad_logprob=g, grad_hidden=False, grad_weight=total, accumulate_weight=True)
 check(np.array_equal(total, back.grad_weight + back.grad_weight), "accumulate adds the finished gradient")
+refused("INVALID_ARGUMENT", "grads.grad_weight_out: got True", truing.linear_logprob_backward, h, w, t, grad_logprob=g, accumulate_weight=True)
+refused("INVALID_ARGUMENT", "grads.grad_hidden_out: got True", truing.linear_logprob_backward, h, w, t, grad_logprob=g, accumulate_hidden=True)
 
 def linear_options():
     logits = truing.linear_logprob(h, w, t, topk=V).topk_logprobs  # in descending order
@@ -324,6 +344,12 @@ none = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reductio
 check(none.loss == 0 and not none.grad_scores.any(), "a weight of 0 is 0")
 still = truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", grad_scale=0)
 check(still.loss == out.loss and not still.grad_scores.any(), "a grad_scale of 0 is 0")
+
+summed, total = np.ones(4), np.array(1.0)
+truing.losses.dpo(s.scores, ref, beta=0.3, layout="interleaved", reduction="mean", accumulate_grads=True, out_loss=total, grad_scores=summed)
+check(np.array_equal(summed, 1 + out.grad_scores) and total == 1 + out.loss, "accumulate adds")
+refused("INVALID_ARGUMENT", "outputs.grad_scores_out: got True", truing.losses.dpo, s.scores, ref, layout="interleaved",
+        reduction="mean", accumulate_grads=True, out_loss=False)  # fmt: skip
 
 # ---- numbers of a batch
 gaps = np.array([0.5, -0.25, 0.0, 1.0])
@@ -689,8 +715,22 @@ check(len(truing.losses.ENTRIES) == truing._library.library().truing_loss_count(
 for e in truing.losses.ENTRIES:
     f = getattr(truing.losses, e.name, None) or getattr(truing.losses, f"{e.name}_{e.kind}")
     check(f.entry is e and e.formula in f.__doc__, e.name)
+    check(len(e.variants) == e.num_variants == len(set(e.variants)) and all(v in f.__doc__ for v in e.variants), e.name)
     check(all(p.description and f"{p.name}: {p.description}" in f.__doc__ for p in e.params), e.name)
 check(truing.preference("sigmoid", s.scores, ref, layout="interleaved", reduction="mean", params=[0.3]).loss == out.loss, "an alias")
+for e in truing.losses.ENTRIES:
+    for alias in e.aliases:
+        kinds = {other.kind for other in truing.losses.ENTRIES if alias in (other.name, *other.aliases)}
+        check(getattr(truing.losses, alias).entry.kind in kinds, f"alias {alias}")
+check(truing.losses.sigmoid is truing.losses.dpo and not hasattr(truing.losses, "no_loss"))
+refused("INVALID_ARGUMENT", "loss: got 'dpoo'", truing.preference, "dpoo", s.scores, ref, layout="interleaved", reduction="mean")
+bounds = dict(level="token", aggregate="token_mean", advantage=np.ones(4), clip_high=0.2)
+for number, name in enumerate(("raw_high", "one_plus_high", "two_sided", "raw_two_sided"), 1):
+    named = truing.losses.cispo_token(logps, logps - 0.5, variant=name, **bounds)
+    check(named.loss == truing.losses.cispo_token(logps, logps - 0.5, variant=number, **bounds).loss, name)
+refused("INVALID_ARGUMENT", "variant: got 'raw', expected one of raw_high", truing.losses.cispo_token, logps, logps, variant="raw", **bounds)
+refused("INVALID_ARGUMENT", "variant: got 4294967297", truing.preference, "dpo", s.scores, ref, layout="interleaved", reduction="mean",
+        variant=2**32 + 1)  # fmt: skip
 
 # ---- linear_preference
 S, L = 4, 5
@@ -713,6 +753,13 @@ at = [truing.linear_preference("dpo", (h + k * step * direction).astype("f4"), w
                                grad_weight=False, **keywords).loss for k in (-1, 1)]  # fmt: skip
 slope, want = float(at[1] - at[0]) / (2 * step), float((full.grad_hidden * direction).sum())
 check(abs(slope - want) < 2e-3 * abs(want) + 1e-4, f"finite difference {slope}, gradient {want}")
+refused("INVALID_ARGUMENT", "losses: got an output", truing.linear_preference, None, h, w, t, score="sum", phase="figures", losses=True)
+try:
+    truing.linear_preference(None, h, w, t, score="sum", phase="figures", layot="stacked")
+except TypeError as e:
+    check("layot" in str(e))
+else:
+    raise AssertionError("an unknown keyword in phase figures")
 refused("INVALID_ARGUMENT", "kl", truing.linear_preference, "tdpo1", h, w, t, ref, score="sum", phase="single",
         reduction="mean", layout="stacked")  # fmt: skip
 

@@ -143,7 +143,7 @@ if TORCH:
         begin = time.perf_counter()
         truing.prepare(torch.cuda.current_device(), context=context)
         seconds.append(time.perf_counter() - begin)
-    truing._library._default = contexts[0]
+    truing._library._defaults[truing._library.library()._handle] = contexts[0]
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}: every kernel compiled in {seconds[0]:.1f} s, loaded from a folder in {seconds[1]:.2f} s")
 compared = 0
 

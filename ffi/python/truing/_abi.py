@@ -79,7 +79,7 @@ TRUING_SKIP_FLAGGED = 64  # Flagged items leave sum and divisor.
 TRUING_LD_POLICY_ONLY = 128  # `TRUING_SCORE_LD`: the reference stays an unweighted sum.
 TRUING_HAS_CLAMP = 256  # `score.clamp_low` and `score.clamp_high` are set.
 TRUING_LOSSY_DROP = 512  # Opt in to gradient filtering.
-TRUING_TEMPERATURE_SQUARED = 1024  # Divergence: value and gradients times student T^2.
+TRUING_TEMPERATURE_SQUARED = 1024  # Divergence: value and gradients times student T^2; not the hard-label term's.
 TRUING_CLAMP_AT_ZERO = 2048  # Divergence, raw mode: value >= 0.
 TRUING_HAS_GRAD_SCALE = 4096  # `grad_scale` is set: 0 is 0.
 TRUING_HAS_SOFT_WEIGHT = 8192  # Divergence: `options.soft_weight` is set: 0 is 0.
@@ -427,7 +427,7 @@ class truing_tensor(ctypes.Structure):
         ("ndim", ctypes.c_int32),  # 0 to 3.
         ("dtype", truing_dtype),  # Element type.
         ("shape", ctypes.POINTER(ctypes.c_int64)),  # [ndim] host, elements, >= 0.
-        ("strides", ctypes.POINTER(ctypes.c_int64)),  # [ndim] host, elements, NULL = contiguous; last must be 1 (or 0 for a broadcast input).
+        ("strides", ctypes.POINTER(ctypes.c_int64)),  # [ndim] host, elements, >= 0, NULL = contiguous; last must be 1 (or 0 for a broadcast input of numbers per token, row or item).
         ("byte_offset", ctypes.c_uint64),  # Bytes added to data.
     ]
 
@@ -437,7 +437,7 @@ class truing_context_options(ctypes.Structure):
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof(truing_context_options)`.
-        ("num_threads", ctypes.c_uint32),  # 0 = calling thread only.
+        ("num_threads", ctypes.c_uint32),  # 0 = calling thread only, at most 1024.
         ("flags", ctypes.c_uint64),  # 0.
         ("cuda_cache_dir", ctypes.c_char_p),  # UTF-8 path for compiled kernels, NULL = no disk cache.
         ("mode", truing_math_mode),  # 0 = portable.
@@ -486,7 +486,8 @@ class truing_loss_description(ctypes.Structure):
         ("levels", ctypes.c_uint32),  # Out: bit k = level k allowed (TRUING_LEVEL_*).
         ("param_size", ctypes.c_uint32),  # Out: bytes of one `truing_param_info` of this library.
         ("reserved0", ctypes.c_uint32),  # 0.
-        ("reserved", ctypes.c_uint8 * 64),  # 0.
+        ("variants", ctypes.POINTER(ctypes.c_char_p)),  # Out: [num_variants] static, the names of variants 1, 2 and so on.
+        ("reserved", ctypes.c_uint8 * 56),  # 0.
     ]
 
 
@@ -1055,7 +1056,7 @@ class truing_preference_forward_args(ctypes.Structure):
         ("groups", truing_groups),  # Pairs, rows or lists.
         ("loss", truing_loss),  # First term.
         ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
-        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
+        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms, at most 7.
         ("grad_output", ctypes.POINTER(truing_tensor)),  # float 0-d, or [items] for REDUCE_NONE; NULL = 1.
         ("grad_scale", ctypes.c_double),  # Host factor of the partials, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("score_kind", truing_score_kind),  # What scores are; checked against the entry, 0 = not checked.
@@ -1102,7 +1103,7 @@ class truing_linear_preference_args(ctypes.Structure):
         ("groups", truing_groups),  # Pairs, rows or lists.
         ("loss", truing_loss),  # First term.
         ("extra_terms", ctypes.POINTER(truing_preference_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
-        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms.
+        ("num_extra_terms", ctypes.c_size_t),  # Number of further terms, at most 7.
         ("side_term", truing_side_term),  # A further term over tokens.
         ("score_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dscore, phase WITH_COEFFICIENTS.
         ("kl_coefficients", ctypes.POINTER(truing_tensor)),  # f64 [S], dL/dkl, phase WITH_COEFFICIENTS with `ref_head`.
@@ -1207,7 +1208,7 @@ class truing_policy_inputs(ctypes.Structure):
         ("aggregate", truing_aggregate),  # Of loss and KL.
         ("entropy_aggregate", truing_aggregate),  # Of the bonus, mode 0 = aggregate.
         ("extra_terms", ctypes.POINTER(truing_policy_term)),  # Host [num_extra_terms], further terms, `extra_term_size` bytes each.
-        ("num_extra_terms", ctypes.c_size_t),  # Terms.
+        ("num_extra_terms", ctypes.c_size_t),  # Terms, at most 7.
         ("entropy_coef", ctypes.c_double),  # Bonus factor >= 0, 0 = off.
         ("level", truing_level),  # Of the ratio; required.
         ("extra_term_size", ctypes.c_uint32),  # `sizeof(truing_policy_term)` as the caller compiled it, 0 = that of version 1.
@@ -1319,7 +1320,7 @@ class truing_divergence_options(ctypes.Structure):
     _fields_ = [
         ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
         ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
-        ("hard_weight", ctypes.c_double),  # Factor of -log p_target, 0 = off.
+        ("hard_weight", ctypes.c_double),  # Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
         ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
         ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
         ("kind", truing_divergence_kind),  # Required.

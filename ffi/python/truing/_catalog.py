@@ -4,7 +4,7 @@ import ctypes
 import math
 
 from . import _abi
-from ._library import check, library
+from ._library import check, integer, library
 from ._tensor import refuse
 
 _KINDS = {value: name.removeprefix("TRUING_KIND_").lower() for name, value in vars(_abi).items() if name.startswith("TRUING_KIND_")}
@@ -38,6 +38,8 @@ class Entry:
         self.params = [Param(_abi.truing_param_info.from_address(place)) for place in places]
         self.inputs, self.partials, self.preset_of = d.inputs, d.partials, d.preset_of
         self.param_partials, self.score_kinds, self.num_variants = d.param_partials, d.score_kinds, d.num_variants
+        # NULL in a library that is older than the field
+        self.variants = [d.variants[i].decode() for i in range(d.num_variants if d.variants else 0)]
 
     def __repr__(self):
         return f"<{self.kind} loss {self.name}>"
@@ -70,11 +72,20 @@ def entry(loss, level=None):
         found = found or _by_name.get(loss)
         if found is None:
             number = _abi.truing_loss_id()
-            check(library().truing_loss_find(str(loss).encode(), ctypes.byref(number)))
-            found = _by_id.get(number.value)
+            if library().truing_loss_find(str(loss).encode(), ctypes.byref(number)) == _abi.TRUING_STATUS_OK:
+                found = _by_id.get(number.value)
     if found is None:
         refuse("loss", repr(loss), "a name, alias or id of the catalogue")
     return found
+
+
+def variant(entry, given):
+    """The number of a variant, given by its name or number; 0 is none."""
+    if isinstance(given, str):
+        if given not in entry.variants:
+            refuse("variant", repr(given), f"one of {', '.join(entry.variants) or 'none'}")
+        return entry.variants.index(given) + 1
+    return integer("variant", ctypes.c_uint32, given or 0)
 
 
 def params(entry, given):

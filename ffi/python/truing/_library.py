@@ -104,10 +104,13 @@ class Context:
         handle = ctypes.c_void_p()
         check(library().truing_context_create(ctypes.byref(options), ctypes.byref(handle)))
         self._handle, self._pid, self._destroy = handle, os.getpid(), library().truing_context_destroy
+        self._library = library()._handle
 
     def handle(self):
         if self._pid != os.getpid():
             refuse("context", "a context of the parent process", "one made after the fork")
+        if self._library != library()._handle:
+            refuse("context", "a context of another library", "one made after truing.load")
         return self._handle
 
     def __reduce__(self):
@@ -122,21 +125,23 @@ class Context:
 SERIAL = object()
 """Given as a context: the calling thread only, nothing is created."""
 
-_default, _lock = None, threading.Lock()
+_defaults, _lock = {}, threading.Lock()  # by library
 
 
 def _context(given):
     """The handle to pass; without a context, one for all cores, made at the first call of this process."""
-    global _default
     if given is SERIAL:
         return None
     if given is not None:
         return given.handle()
-    if _default is None or _default._pid != os.getpid():
+    key = library()._handle
+    found = _defaults.get(key)
+    if found is None or found._pid != os.getpid():
         with _lock:
-            if _default is None or _default._pid != os.getpid():
-                _default = Context(len(os.sched_getaffinity(0)))
-    return _default.handle()
+            found = _defaults.get(key)
+            if found is None or found._pid != os.getpid():
+                found = _defaults[key] = Context(len(os.sched_getaffinity(0)))
+    return found.handle()
 
 
 def prepare(device=0, *, context=None):
@@ -187,6 +192,14 @@ def _pages(size):
     return memory, ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
+# Outputs that a flag adds to.
+_ADDED = {
+    **dict.fromkeys(("grad_hidden", "grad_teacher_hidden"), _abi.TRUING_ACCUMULATE_HIDDEN),
+    **dict.fromkeys(("grad_weight", "grad_bias", "grad_teacher_weight", "grad_teacher_bias"), _abi.TRUING_ACCUMULATE_WEIGHT),
+    **dict.fromkeys(("loss", "grad_scores", "grad_kl"), _abi.TRUING_ACCUMULATE_GRADS),
+}
+
+
 class Call:
     """One call being put together: fields by path, tensors described and kept alive."""
 
@@ -226,6 +239,8 @@ class Call:
         """An output: None or False is not wanted, True allocates it, anything else is the place itself."""
         if want is None or want is False:
             return
+        if want is True and self.args.flags & _ADDED.get(name, 0):
+            refuse(path, "True", "an array to add to, or False")
         place = self._empty(shape, dtype) if want is True else want
         if self.on_cuda and not allocates(self.like) and allocates(place):
             self.like = place  # JAX allocates nothing for us: the library of a place does

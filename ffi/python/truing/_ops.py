@@ -901,8 +901,7 @@ def _fill_loss(
     place.normaliser = normaliser or 0.0
     place.map = enum("map", "MAP", map)
     place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
-    if variant is not None:
-        place.variant = variant
+    place.variant = _catalog.variant(entry, variant)
     if weight is not None:
         place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
 
@@ -923,6 +922,12 @@ def _terms(call, extra_terms):
 _GROUPS = {name for name, kind in _abi.truing_groups._fields_ if kind is ctypes.POINTER(_abi.truing_tensor)}
 
 
+def _named(groups):
+    for name in groups:
+        if name not in _GROUPS and name != "layout":
+            raise TypeError(f"unknown keyword {name!r}")
+
+
 def _groups(call, entry, sequences, groups, outputs):
     """Fields of `truing_groups`, and the outputs whose shapes follow from them."""
     groups = dict(groups)
@@ -930,9 +935,8 @@ def _groups(call, entry, sequences, groups, outputs):
     if layout is None and groups.get("chosen_seq") is not None:
         layout = "indexed"
     call.set(groups__layout=enum("layout", "LAYOUT", layout))
+    _named(groups)
     for name, value in groups.items():
-        if name not in _GROUPS:
-            raise TypeError(f"unknown keyword {name!r}")
         call.read(**{"groups__" + name: value})
     chosen, offsets, members = (groups.get(n) for n in ("chosen_seq", "list_offsets", "member_seq"))
     pair, lists = entry.kind == "pair", entry.kind == "list"
@@ -975,7 +979,7 @@ def preference(
 
     `groups` are the fields of `truing_groups`: `layout` ("interleaved", "stacked") or `chosen_seq` and `rejected_seq` for
     pairs, `label` for rows, `list_offsets` for lists, `item_weight`, `item_mask`, `item_beta`, margins and so on. `variant`:
-    number of the entry's variant, from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
+    name of the entry's variant, or its number from 1 on. `accumulate_grads`: loss, `grad_scores` and `grad_kl` are added to the arrays given.
     """
     entry = _catalog.entry(loss)
     flags = _flags(skip_flagged=skip_flagged, accumulate_grads=accumulate_grads, has_grad_scale=grad_scale is not None)
@@ -1044,6 +1048,12 @@ def linear_preference(
              side_term__normaliser=side_normaliser,
              side_term__divergence=enum("side_divergence", "DIVERGENCE", side_divergence))  # fmt: skip
     s = (_sequences(target, cu_seqlens),)
+    outputs = dict(
+        loss=single if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
+        reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
+        grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
+        grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
+    )  # fmt: skip
     if single:
         if entry is None:
             refuse("loss", "None", "an entry of the catalogue in phase single")
@@ -1051,13 +1061,12 @@ def linear_preference(
                    normaliser=loss_normaliser, score_kind=term_score_kind, map=map, map_alpha=map_alpha,
                    map_max_exponent=map_max_exponent, variant=variant)  # fmt: skip
         _terms(call, extra_terms)
-        outputs = dict(
-            loss=True if out_loss is None else out_loss, losses=losses, reward_chosen=reward_chosen,
-            reward_rejected=reward_rejected, grad_scores=grad_scores, grad_kl=grad_kl, grad_margin=grad_margin,
-            grad_baseline=grad_baseline, grad_params=grad_params, aux=aux, statistics=statistics, status=status, counters=counters,
-            grad_margin_chosen=grad_margin_chosen, grad_margin_rejected=grad_margin_rejected,
-        )  # fmt: skip
         _groups(call, entry, s[0], groups, outputs)
+    else:
+        _named(groups)
+        for name, want in outputs.items():
+            if want is not None and want is not False:
+                refuse(name, "an output", f"none of the loss in phase {phase}")
     _head_grads(call, hidden, weight, bias, gradients if grad_hidden is None else grad_hidden,
                 gradients if grad_weight is None else grad_weight, grad_bias)  # fmt: skip
     call.write("out_logps", "logps", logps, shape(target), "float32")
@@ -1086,9 +1095,9 @@ def _policy_terms(call, extra_terms):
             setattr(place.aggregate, name, enum(name, words, term.pop(name, None)))
         for name in ("normaliser", "max_length"):
             setattr(place.aggregate, name, term.pop(name, None) or 0.0)
-        place.loss.variant = term.pop("variant", None) or 0
         entry = _catalog.entry(term.pop("loss"), level)
-        _fill_loss(call, place.loss, entry, term.pop("params", None), weight=term.pop("weight", None))
+        _fill_loss(call, place.loss, entry, term.pop("params", None), weight=term.pop("weight", None),
+                   variant=term.pop("variant", None))  # fmt: skip
         for name in term:
             raise TypeError(f"unexpected key {name!r} of a term")
     call.keep.append(array)
@@ -1132,8 +1141,7 @@ def _policy(call, entry, level, aggregate, given):
         fields[f"inputs__kl__{name}"] = given.pop("kl_" + name, None)
     call.set(**fields)
     if entry is not None:
-        _fill_loss(call, call.args.inputs.loss, entry, given.pop("params", None))
-        call.set(inputs__loss__variant=given.pop("variant", None))
+        _fill_loss(call, call.args.inputs.loss, entry, given.pop("params", None), variant=given.pop("variant", None))
     return given
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import numbers
 import struct
 import sys
 
@@ -119,7 +120,11 @@ def using_stream(like, stream):
 
 def shape(x):
     """Shape of anything that :func:`describe` takes."""
-    return () if isinstance(x, (int, float)) else tuple(int(n) for n in x.shape)
+    if isinstance(x, (int, float)):
+        return ()
+    if not hasattr(x, "shape"):
+        refuse("tensor", f"a {type(x).__name__}", "a numpy array, a torch tensor or anything with __dlpack__")
+    return tuple(int(n) for n in x.shape)
 
 
 def dtype_name(x):
@@ -187,6 +192,8 @@ def describe(field, x, write=False, stream=None):
         t, keep = _cuda_array(field, x, write)
     elif hasattr(x, "__dlpack__"):
         t, keep = _dlpack(field, x, write, stream)
+    elif isinstance(x, numbers.Real) and not write:
+        return describe(field, float(x))  # a number of numpy
     else:
         refuse(field, f"a {type(x).__name__}", "a numpy array, a torch tensor or anything with __dlpack__")
     if override is not None:

@@ -22,6 +22,16 @@ def build():
         globals()[name] = _function(e, name)
 
 
+def __getattr__(name):
+    """A loss by one of its aliases."""
+    if not ENTRIES:
+        raise AttributeError(f"no loss {name!r}: no library is loaded")
+    for e in ENTRIES:
+        if name in e.aliases:
+            return globals().get(e.name) or globals()[f"{e.name}_{e.kind}"]
+    raise AttributeError(f"no loss {name!r} in the catalogue")
+
+
 def _function(entry, name):
     op = _ops.policy if entry.kind in ("token", "sequence", "estimator") else _ops.preference
     names = [p.name for p in entry.params]
@@ -42,6 +52,8 @@ def _function(entry, name):
     lines = [entry.formula, "", f"Kind: {entry.kind}. Source: {entry.source}"]
     if entry.aliases:
         lines.append(f"Also known as: {', '.join(entry.aliases)}")
+    if entry.variants:
+        lines.append(f"Variants: {', '.join(entry.variants)}")
     lines += ["", *(f"{p}" for p in entry.params), "", f"Other keywords: see truing.{op.__name__}."]
     loss.__doc__ = "\n".join(lines)
     loss.entry = entry

@@ -99,11 +99,12 @@ impl Layout for truing_loss_description {
         f("levels", offset_of!(truing_loss_description, levels), size_of::<u32>()),
         f("param_size", offset_of!(truing_loss_description, param_size), size_of::<u32>()),
         f("reserved0", offset_of!(truing_loss_description, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 64]>()),
+        f("variants", offset_of!(truing_loss_description, variants), size_of::<*const *const c_char>()),
+        f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 56]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved0", offset_of!(truing_loss_description, reserved0), size_of::<u32>()),
-        f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 64]>()),
+        f("reserved", offset_of!(truing_loss_description, reserved), size_of::<[u8; 56]>()),
     ];
 }
 
