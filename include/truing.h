@@ -5658,13 +5658,13 @@ truing_status truing_support_mask_workspace_size(const struct truing_support_mas
                                                  size_t *minimum,
                                                  size_t *preferred);
 
-/// Rank of every token under the base model and KL between the models; see `truing_tds_rows_args`. No workspace.
+/// Rank of every token under the base model and KL between the models; see `truing_tds_rows_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_tds_rows(const struct truing_tds_rows_args *args);
 
-/// Bytes of workspace for `truing_tds_rows`: 0.
+/// Bytes of workspace for `truing_tds_rows`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_tds_rows`; `minimum` and `preferred` are NULL or writable.
