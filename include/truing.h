@@ -2708,7 +2708,7 @@ typedef uint32_t truing_missing;
 #define TRUING_MISSING_ONE 1
 /// It is dropped, and counts as 1 in sums.
 #define TRUING_MISSING_ZERO 2
-/// The call is refused.
+/// The call is refused; with CUDA tensors always, where it would have to wait for the device.
 #define TRUING_MISSING_ERROR 3
 
 /// What weights are divided by, unless that is 1e-8 or less: `TRUING_NORMALISE_*`, 0 = nothing.

@@ -23,6 +23,8 @@ mod abi;
 mod advantage;
 #[path = "cuda/baseline.rs"]
 mod baseline;
+#[path = "cuda/correction.rs"]
+mod correction;
 #[path = "cuda/divergence.rs"]
 mod divergence;
 #[path = "cuda/logprob.rs"]
@@ -74,7 +76,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 15] = [
+const FAMILIES: [&str; 16] = [
     "logprob",
     "extra",
     "sequence",
@@ -90,6 +92,7 @@ const FAMILIES: [&str; 15] = [
     "distill",
     "baseline",
     "tds",
+    "correction",
 ];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
@@ -952,7 +955,7 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 7] = [
+        let families: [(&str, fn(&Context) -> usize); 8] = [
             ("sequence", sequences),
             ("sequence_kl", sequence_kl::all),
             ("tds", tds_rows::all),
@@ -960,6 +963,7 @@ fn child_bits() {
             ("policy", policy::all),
             ("advantage", advantage::all),
             ("baseline", baseline::all),
+            ("correction", correction::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
         if only.is_none() {
@@ -1396,6 +1400,7 @@ fn child_host() {
         truing_cuda::advantage::ARGS[4],
         truing_cuda::advantage::ARGS[5],
         truing_cuda::tds_rows::ARGS,
+        truing_cuda::correction::ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1428,7 +1433,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 6;
+    let files = 7;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

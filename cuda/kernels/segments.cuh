@@ -18,9 +18,9 @@ TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 widt
     }
     const truing_i64 end = truing_int_at(offsets, b + 1);
     r.start = truing_int_at(offsets, b);
-    r.n = end - r.start;
-    r.wrong = r.start < 0 || end < r.start || end > tokens || r.n > 0x7fffffff || (b == 0 && r.start != 0) ||
-              (b + 1 == sequences && end != tokens);
+    const bool inside = r.start >= 0 && end >= r.start && end <= tokens;
+    r.n = inside ? end - r.start : 0;
+    r.wrong = !inside || r.n > 0x7fffffff || (b == 0 && r.start != 0) || (b + 1 == sequences && end != tokens);
     if (r.wrong) r.start = r.n = 0;
     return r;
 }

@@ -13,6 +13,7 @@
 //! own for cust's streams and device memory.
 
 pub mod advantage;
+pub mod correction;
 pub mod divergence;
 pub mod driver;
 pub mod logprob;

@@ -36,13 +36,14 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 6] = [
+pub(crate) const FILES: [File; 7] = [
     crate::logprob::FILE,
     crate::logprob::extra::FILE,
     crate::sequence::FILE,
     crate::preference::FILE,
     crate::policy::FILE,
     crate::advantage::FILE,
+    crate::correction::FILE,
 ];
 
 /// How results may differ from the CPU's.

@@ -8,6 +8,7 @@ use truing_core::catalog;
 use truing_ffi::abi::*;
 use truing_ffi::advantage::*;
 use truing_ffi::context::*;
+use truing_ffi::correction::*;
 use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::truing_linear_logprob_forward;
 use truing_ffi::logprob::*;
@@ -181,6 +182,11 @@ const SEQUENCE_KL: Op<truing_sequence_kl_args> =
     Op(truing_sequence_kl_forward_workspace_size, truing_sequence_kl_forward);
 const SEQUENCE_KL_BACKWARD: Op<truing_sequence_kl_args> =
     Op(truing_sequence_kl_backward_workspace_size, truing_sequence_kl_backward);
+const WEIGHTS: Op<truing_importance_weight_args> =
+    Op(truing_importance_weight_workspace_size, truing_importance_weight);
+const REJECTION: Op<truing_rejection_mask_args> = Op(truing_rejection_mask_workspace_size, truing_rejection_mask);
+const MOVED: Op<truing_off_policy_sequence_mask_args> =
+    Op(truing_off_policy_sequence_mask_workspace_size, truing_off_policy_sequence_mask);
 const TDS: Op<truing_tds_rows_args> = Op(truing_tds_rows_workspace_size, truing_tds_rows);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -544,6 +550,33 @@ pub fn all() -> usize {
     }
     let squares: Vec<f64> = logps.iter().map(|&x| 1.9 * x as f64).collect();
     let outcome = vec![1.0f64, 0.0, 0.5, 0.0];
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        let offsets = |t: &mut Arrays| if packed { t.read(&cu, &[b + 1]) } else { null() };
+        done += WEIGHTS.same(&format!("importance_weight, packed {packed}"), &context, |t, a| {
+            (a.old, a.sampler, a.mask, a.cu_seqlens) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape), offsets(t));
+            (a.low, a.high, a.missing) = (0.5, 2.0, TRUING_MISSING_ZERO);
+            (a.level, a.action) = (TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN, TRUING_WEIGHT_TRUNCATE);
+            a.normalise = if packed { TRUING_NORMALISE_TOKEN_MEAN } else { 0 };
+            (a.out_weights, a.out_keep) = (t.write::<f32>(&shape), t.write::<u8>(&shape));
+            (a.out_statistics, a.out_status) = (t.write::<f64>(&[8]), t.write::<u32>(&shape));
+        });
+        done += REJECTION.same(&format!("rejection_mask, packed {packed}"), &context, |t, a| {
+            (a.old, a.sampler, a.mask, a.cu_seqlens) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape), offsets(t));
+            (a.statistic, a.missing, a.high) = (TRUING_REJECTION_BINARY_KL, TRUING_MISSING_ONE, 0.01);
+            a.span = if packed { TRUING_SPAN_SEQUENCE_MAX } else { TRUING_SPAN_TOKEN };
+            (a.out_keep, a.out_sequence_keep) = (t.write::<u8>(&shape), t.write::<u8>(&[b]));
+            a.out_statistic = if packed { t.write::<f64>(&[b]) } else { t.write::<f32>(&shape) };
+            a.out_rejected = t.write::<i64>(&[]);
+        });
+        done += MOVED.same(&format!("off_policy_sequence_mask, packed {packed}"), &context, |t, a| {
+            (a.logps, a.behaviour, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&refs, &shape), offsets(t));
+            (a.advantage, a.delta) = (t.read(&advantage, &[b]), 0.001);
+            (a.out_keep, a.out_mean) = (t.write::<u8>(&[b]), t.write::<f64>(&[b]));
+        });
+    }
     for packed in [false, true] {
         let shape = tokens(packed);
         done += BASELINE.same(&format!("optimal_token_baseline, packed {packed}"), &context, |t, a| {
