@@ -250,7 +250,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 22] = [
+const BUGS: [Bug; 24] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -296,6 +296,18 @@ const BUGS: [Bug; 22] = [
         "0",
         "which &= ⟦which - 1→~(0x80000000u >> __clz((int)which))⟧) {\n            const int from = \
          ⟦__ffs((int)which) - 1→31 - __clz((int)which)⟧;",
+    ),
+    Bug(
+        "a barrier is missing before the partials of a learned parameter are added up",
+        "preference.cu",
+        "0",
+        "            tile[k] = x;\n        }\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing before the weights of a batch are added up",
+        "correction.cu",
+        "0",
+        "tile[k] = a.weights[at + k];\n        ⟦__syncthreads();⟧",
     ),
     Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
     Bug(

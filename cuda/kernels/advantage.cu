@@ -911,7 +911,8 @@ TRUING_FN double truing_score_size(const truing_baseline_args &a, truing_i64 i) 
 // Sums of what a sequence has at each of its live tokens and behind it, in the order of the CPU: from the end.
 TRUING_FN double truing_from_end(double own, truing_u32 which, double &sum) {
     double mine = sum;
-#pragma unroll
+// whole, it would need more predicates than some devices have
+#pragma unroll 4
     for (int k = 31; k >= 0; k--) {
         const double x = __shfl_sync(TRUING_ALL_LANES, own, k);
         if (which >> k & 1) sum += x;
@@ -936,7 +937,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __g
         const double w = own ? truing_score_size(a, i) : 0.0;
         if (own) status |= truing_inputs(truing_double_at(a.rewards, i)) | truing_inputs(w);
         double mine = 0.0;
-#pragma unroll
+#pragma unroll 4
         for (int k = 0; k < 32; k++) {
             const double x = __shfl_sync(TRUING_ALL_LANES, w, k);
             if (which >> k & 1) path += x;
