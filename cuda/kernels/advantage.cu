@@ -911,7 +911,7 @@ TRUING_FN double truing_score_size(const truing_baseline_args &a, truing_i64 i) 
 // Sums of what a sequence has at each of its live tokens and behind it, in the order of the CPU: from the end.
 TRUING_FN double truing_from_end(double own, truing_u32 which, double &sum) {
     double mine = sum;
-// whole, it would need more predicates than some devices have
+    // whole, it would need more predicates than some devices have
 #pragma unroll 4
     for (int k = 31; k >= 0; k--) {
         const double x = __shfl_sync(TRUING_ALL_LANES, own, k);
