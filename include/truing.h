@@ -2711,7 +2711,7 @@ typedef uint32_t truing_missing;
 #define TRUING_MISSING_ONE 1
 /// It is dropped, and counts as 1 in sums.
 #define TRUING_MISSING_ZERO 2
-/// The call is refused.
+/// The call is refused; with CUDA tensors always, where it would have to wait for the device.
 #define TRUING_MISSING_ERROR 3
 
 /// What weights are divided by, unless that is 1e-8 or less: `TRUING_NORMALISE_*`, 0 = nothing.
@@ -5661,13 +5661,13 @@ truing_status truing_support_mask_workspace_size(const struct truing_support_mas
                                                  size_t *minimum,
                                                  size_t *preferred);
 
-/// Rank of every token under the base model and KL between the models; see `truing_tds_rows_args`. No workspace.
+/// Rank of every token under the base model and KL between the models; see `truing_tds_rows_args`. No workspace on the CPU.
 ///
 /// # Safety
 /// As for `truing_logprob_forward`.
 truing_status truing_tds_rows(const struct truing_tds_rows_args *args);
 
-/// Bytes of workspace for `truing_tds_rows`: 0.
+/// Bytes of workspace for `truing_tds_rows`: 0 on the CPU; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_tds_rows`; `minimum` and `preferred` are NULL or writable.

@@ -21,6 +21,10 @@ use truing_tests::{Data, Random, same};
 mod abi;
 #[path = "cuda/advantage.rs"]
 mod advantage;
+#[path = "cuda/baseline.rs"]
+mod baseline;
+#[path = "cuda/correction.rs"]
+mod correction;
 #[path = "cuda/divergence.rs"]
 mod divergence;
 #[path = "cuda/logprob.rs"]
@@ -31,6 +35,10 @@ mod partial;
 mod policy;
 #[path = "cuda/preference.rs"]
 mod preference;
+#[path = "cuda/sequence_kl.rs"]
+mod sequence_kl;
+#[path = "cuda/tds_rows.rs"]
+mod tds_rows;
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -68,7 +76,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 13] = [
+const FAMILIES: [&str; 16] = [
     "logprob",
     "extra",
     "sequence",
@@ -82,6 +90,9 @@ const FAMILIES: [&str; 13] = [
     "whiten",
     "reward",
     "distill",
+    "baseline",
+    "tds",
+    "correction",
 ];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
@@ -100,11 +111,12 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
     let text = match family {
-        // one text with the arguments of five
-        "group" | "gae" | "whiten" | "reward" | "distill" => "advantage",
+        // one text with the arguments of six
+        "group" | "gae" | "whiten" | "reward" | "distill" | "baseline" => "advantage",
         "extra" => "logprob_extra",
         "shard" => "divergence_shard",
         "partial" => "divergence_partial",
+        "tds" => "tds_rows",
         _ => family,
     };
     flags.extend([
@@ -238,7 +250,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 22] = [
+const BUGS: [Bug; 24] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -284,6 +296,18 @@ const BUGS: [Bug; 22] = [
         "0",
         "which &= ⟦which - 1→~(0x80000000u >> __clz((int)which))⟧) {\n            const int from = \
          ⟦__ffs((int)which) - 1→31 - __clz((int)which)⟧;",
+    ),
+    Bug(
+        "a barrier is missing before the partials of a learned parameter are added up",
+        "preference.cu",
+        "0",
+        "            tile[k] = x;\n        }\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing before the weights of a batch are added up",
+        "correction.cu",
+        "0",
+        "tile[k] = a.weights[at + k];\n        ⟦__syncthreads();⟧",
     ),
     Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
     Bug(
@@ -943,11 +967,15 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 4] = [
+        let families: [(&str, fn(&Context) -> usize); 8] = [
             ("sequence", sequences),
+            ("sequence_kl", sequence_kl::all),
+            ("tds", tds_rows::all),
             ("preference", preference::all),
             ("policy", policy::all),
             ("advantage", advantage::all),
+            ("baseline", baseline::all),
+            ("correction", correction::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
         if only.is_none() {
@@ -1115,7 +1143,8 @@ fn sequences(context: &Context) -> usize {
             last: Some(MatrixMut::vector(last)),
             status: Some(MatrixMut::vector(&mut want.2)),
         };
-        truing_cpu::sequence::forward(&cpu, &problem, &inputs, out, None).unwrap();
+        let (mut counted, mut seen) = ([9i64; 32], vec![9i64; 32]);
+        truing_cpu::sequence::forward(&cpu, &problem, &inputs, out, Some(&mut counted)).unwrap();
         let mut wide = (vec![9.0f64; b], vec![9.0f64; b]);
         let out = spec::Outputs { scores: Some(MatrixMut::vector(&mut wide.0).into()), ..Default::default() };
         truing_cpu::sequence::forward(&cpu, &problem, &inputs, out, None).unwrap();
@@ -1126,6 +1155,7 @@ fn sequences(context: &Context) -> usize {
             first: i32s(&got.1[1]),
             last: i32s(&got.1[2]),
             status: Some(vector(&got.2, Dtype::U32)),
+            counters: Some(vector(&seen, Dtype::I64)),
         };
         let only = sequence::Outputs { scores: Some(vector(&wide.1, Dtype::F64)), ..Default::default() };
         let (mut g_want, mut g_got) = ([0; 2].map(|_| vec![9.0f32; n]), [0; 2].map(|_| vec![9.0f32; n]));
@@ -1157,6 +1187,7 @@ fn sequences(context: &Context) -> usize {
         memory::down(&mut got.0);
         got.1.iter_mut().for_each(|x| memory::down(x));
         memory::down(&mut got.2);
+        memory::down(&mut seen);
         memory::down(&mut wide.1);
         g_got.iter_mut().for_each(|x| memory::down(x));
         memory::clear();
@@ -1164,8 +1195,9 @@ fn sequences(context: &Context) -> usize {
         same(&what, &wide.1, &wide.0);
         same(&what, &got.1.concat(), &want.1.concat());
         same(&what, &got.2, &want.2);
+        same(&what, &seen, &counted);
         same(&what, &g_got.concat(), &g_want.concat());
-        done += 6 * b + 2 * n;
+        done += 6 * b + 2 * n + 32;
     }
     done + wrong_sequences(context)
 }
@@ -1378,6 +1410,9 @@ fn child_host() {
         truing_cuda::divergence::SHARD_ARGS,
         truing_cuda::divergence::PARTIAL_ARGS,
         truing_cuda::advantage::ARGS[4],
+        truing_cuda::advantage::ARGS[5],
+        truing_cuda::tds_rows::ARGS,
+        truing_cuda::correction::ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1410,7 +1445,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 6;
+    let files = 7;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

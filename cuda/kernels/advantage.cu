@@ -4,6 +4,8 @@
 // over the scored rows in their order. Before it, where the whole batch counts, truing_group_batch: a block's threads read, its
 // first adds. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
 // Whitening: 1. moments of 1024 values, a block each, eight chains; 2. one warp joins them in order; 3. the values.
+// Baselines of tokens and returns of process rewards: 1. a warp has a sequence and leaves what its group needs of it; returns
+// then have a warp for each group; at last a warp has a sequence again.
 #include "segments.cuh"
 
 enum { TRUING_BASELINE_NONE = 1, TRUING_BASELINE_GROUP, TRUING_BASELINE_LEAVE_ONE_OUT, TRUING_BASELINE_BATCH, TRUING_BASELINE_LENGTH_WEIGHTED,
@@ -58,7 +60,7 @@ TRUING_FN double truing_weight(const truing_group_args &a, truing_i64 i, int k) 
 struct truing_walk {
     truing_i64 start, n, group; // group -1: every row
 };
-TRUING_FN truing_walk truing_walk_of(const truing_group_args &a, truing_i64 g, bool &wrong) {
+template <class A> TRUING_FN truing_walk truing_walk_of(const A &a, truing_i64 g, bool &wrong) {
     truing_walk w;
     if (a.ids.data) {
         w.start = 0;
@@ -73,12 +75,12 @@ TRUING_FN truing_walk truing_walk_of(const truing_group_args &a, truing_i64 g, b
     w.group = -1;
     return w;
 }
-TRUING_FN bool truing_member(const truing_group_args &a, const truing_walk &w, truing_i64 at, truing_i64 &i) {
+template <class A> TRUING_FN bool truing_member(const A &a, const truing_walk &w, truing_i64 at, truing_i64 &i) {
     i = w.start + at + (threadIdx.x & 31);
     return at + (threadIdx.x & 31) < w.n && (w.group < 0 || truing_int_at(a.ids, i) == w.group);
 }
 // Of the scored rows but `without`.
-TRUING_FN truing_moments truing_moments_of(const truing_group_args &a, const truing_walk &w, int k, truing_i64 without) {
+template <class A> TRUING_FN truing_moments truing_moments_of(const A &a, const truing_walk &w, int k, truing_i64 without) {
     truing_moments m;
     m.count = m.first = m.shift = m.squares = 0.0;
     for (int pass = 0; pass < 3; pass++) {
@@ -867,4 +869,269 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_distill_tokens(const
     }
     status = __reduce_or_sync(TRUING_ALL_LANES, status);
     if (lane == 0) truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : any ? status : status | TRUING_ROW_EMPTY);
+}
+
+#define TRUING_OF_GROUP 4 // numbers of truing_baseline_args::moments for each group and source
+struct truing_baseline_args {
+    truing_view rewards, logps, log_sum_sq, weights, outcome, mask, cu_seqlens, offsets, ids; // offsets and ids: of the groups
+    truing_view out_advantages, out_baseline, out_status;
+    double *to_go, *path; // [N]: by position, or the k-th live token of a sequence at its k-th place; a path of -1: not live
+    double *means;        // [2, B]: of process rewards, outcomes
+    double *moments;      // [G, 2, 4]: count, first, shift; rows of the group, or NaN where some input cannot be used
+    truing_u32 *reach, *state; // [B]: places up to the last live one, status
+    truing_i64 tokens, rows, width, groups;
+    double eps, coef[2];
+    truing_u32 live_index, keep_tail;
+};
+TRUING_FN double truing_reward(const truing_baseline_args &a, int k, truing_i64 i) { return a.means[k * a.rows + i]; }
+TRUING_FN truing_range truing_sequence_of(const truing_baseline_args &a, truing_i64 b) {
+    return truing_tokens(a.cu_seqlens, a.width, a.tokens, a.rows, b);
+}
+// The group of a row; -1: none, by what the host could not look at.
+TRUING_FN truing_i64 truing_group_of(const truing_baseline_args &a, truing_i64 row) {
+    if (a.ids.data) {
+        const truing_i64 id = truing_int_at(a.ids, row);
+        return id < 0 || id >= a.groups ? -1 : id;
+    }
+    truing_i64 low = 0, high = a.groups;
+    while (high - low > 1) {
+        const truing_i64 middle = low + (high - low) / 2;
+        if (truing_int_at(a.offsets, middle) <= row) low = middle;
+        else high = middle;
+    }
+    const truing_range r = truing_tokens(a.offsets, 0, a.rows, a.groups, low);
+    return r.wrong || row < r.start || row - r.start >= r.n ? -1 : low;
+}
+// The expected squared size of a token's score function.
+TRUING_FN double truing_score_size(const truing_baseline_args &a, truing_i64 i) {
+    const double l = truing_double_at(a.logps, i), s = truing_double_at(a.log_sum_sq, i), own = truing_expm1(l);
+    const double gap = truing_larger(s - 2.0 * l, 0.0), w = a.weights.data ? truing_double_at(a.weights, i) : 1.0;
+    return (own * own - truing_exp(s) * truing_expm1(-gap)) * (w * w);
+}
+// Sums of what a sequence has at each of its live tokens and behind it, in the order of the CPU: from the end.
+TRUING_FN double truing_from_end(double own, truing_u32 which, double &sum) {
+    double mine = sum;
+    // whole, it would need more predicates than some devices have
+#pragma unroll 4
+    for (int k = 31; k >= 0; k--) {
+        const double x = __shfl_sync(TRUING_ALL_LANES, own, k);
+        if (which >> k & 1) sum += x;
+        if ((threadIdx.x & 31) == (truing_u32)k) mine = sum;
+    }
+    return mine;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __grid_constant__ truing_baseline_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.rows) return;
+    const truing_range range = truing_sequence_of(a, b);
+    truing_u32 status = 0;
+    truing_i64 live = 0, reach = 0;
+    double path = 0.0, sum = 0.0;
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
+        const double w = own ? truing_score_size(a, i) : 0.0;
+        if (own) status |= truing_inputs(truing_double_at(a.rewards, i)) | truing_inputs(w);
+        double mine = 0.0;
+#pragma unroll 4
+        for (int k = 0; k < 32; k++) {
+            const double x = __shfl_sync(TRUING_ALL_LANES, w, k);
+            if (which >> k & 1) path += x;
+            if (lane == (truing_u32)k) mine = path;
+        }
+        if (!a.live_index && here) a.path[i] = own ? mine : -1.0;
+        if (a.live_index && own) a.path[range.start + live + __popc(which & ((1u << lane) - 1))] = mine;
+        live += __popc(which);
+        if (which) reach = a.live_index ? live : at + 32 - __clz((int)which);
+    }
+    for (truing_i64 at = (range.n - 1) / 32 * 32, behind = 0; at >= 0 && range.n > 0; at -= 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
+        const double mine = truing_from_end(own ? truing_double_at(a.rewards, i) : 0.0, which, sum);
+        if (!a.live_index && here) a.to_go[i] = mine;
+        behind += __popc(which);
+        if (a.live_index && own) a.to_go[range.start + live - behind + __popc(which & ((1u << lane) - 1))] = mine;
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane != 0) return;
+    if (live == 0) status |= TRUING_ROW_EMPTY;
+    if (status == 0 && !truing_finite(path)) status |= TRUING_ROW_OVERFLOW;
+    if (range.wrong || truing_group_of(a, b) < 0) status = TRUING_ROW_OUT_OF_RANGE;
+    a.reach[b] = (truing_u32)reach;
+    a.state[b] = status;
+    truing_put(a.out_status, b, status);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_baseline_tokens(const __grid_constant__ truing_baseline_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.rows) return;
+    const truing_range range = truing_sequence_of(a, b);
+    const truing_i64 g = truing_group_of(a, b);
+    bool wrong = g < 0;
+    truing_walk walk;
+    walk.start = walk.n = 0;
+    walk.group = -1;
+    if (!wrong) walk = truing_walk_of(a, g, wrong);
+    // the second longest row of the group, and whether there is another
+    truing_u32 first = 0, second = 0, members = 0;
+    for (truing_i64 at = 0; at < walk.n; at += 32) {
+        truing_i64 row;
+        const bool in = truing_member(a, walk, at, row);
+        const truing_u32 reach = in ? a.reach[row] : 0;
+        members += __popc(__ballot_sync(TRUING_ALL_LANES, in));
+        for (int k = 0; k < 32; k++) {
+            const truing_u32 x = __shfl_sync(TRUING_ALL_LANES, reach, k);
+            if (x > first) {
+                second = first;
+                first = x;
+            } else if (x > second) {
+                second = x;
+            }
+        }
+    }
+    truing_i64 live = 0;
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
+        const truing_i64 place = a.live_index ? live + __popc(which & ((1u << lane) - 1)) : at + lane;
+        live += __popc(which);
+        double above = 0.0, below = 0.0;
+        for (truing_i64 from = 0; members > 1 && from < walk.n; from += 32) {
+            truing_i64 row;
+            const bool in = truing_member(a, walk, from, row) && a.state[row] == 0;
+            for (truing_u32 rows = __ballot_sync(TRUING_ALL_LANES, in); rows != 0; rows &= rows - 1) {
+                const truing_i64 other = __shfl_sync(TRUING_ALL_LANES, row, __ffs((int)rows) - 1);
+                if (!own || place >= a.reach[other]) continue;
+                const truing_i64 there = truing_sequence_of(a, other).start + place;
+                const double path = a.path[there];
+                if (path == -1.0) continue;
+                above = above + a.to_go[there] * path;
+                below = below + path;
+            }
+            __syncwarp();
+        }
+        double advantage = 0.0, baseline = 0.0;
+        if (own) {
+            if (members > 1 && (a.keep_tail || place < second) && below > 0.0) baseline = above / (below + a.eps);
+            advantage = a.to_go[range.start + place] - baseline;
+        }
+        if (wrong) advantage = baseline = TRUING_NAN;
+        if (!here) continue;
+        truing_put_real(a.out_advantages, i, advantage);
+        truing_put_real(a.out_baseline, i, baseline);
+    }
+}
+
+// Returns of process rewards and outcomes. Of a sequence: the mean of its live tokens, and the outcome if it has one.
+extern "C" __global__ __launch_bounds__(128) void truing_baseline_means(const __grid_constant__ truing_baseline_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.rows) return;
+    const truing_range range = truing_sequence_of(a, b);
+    const double outcome = a.outcome.data ? truing_double_at(a.outcome, b) : 0.0;
+    bool wrong = range.wrong || !truing_finite(outcome);
+    double count = 0.0, first = 0.0, shift = 0.0;
+    for (int pass = 0; pass < 2; pass++) {
+        double sum = 0.0;
+        for (truing_i64 at = 0; at < range.n; at += 32) {
+            const truing_i64 i = range.start + at + lane;
+            const bool own = at + lane < range.n && truing_live(a.mask, i);
+            const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
+            if (which == 0) continue;
+            const double x = own && a.rewards.data ? truing_double_at(a.rewards, i) : 0.0;
+            wrong |= !truing_finite(x);
+            if (pass == 0) {
+                if (count == 0.0) first = __shfl_sync(TRUING_ALL_LANES, x, __ffs((int)which) - 1);
+                count += (double)__popc(which);
+            }
+            sum = truing_chain(sum, pass == 0 ? x - first : (x - first) - shift, which);
+        }
+        if (count > 0.0) shift = pass == 0 ? sum / count : shift + sum / count;
+    }
+    wrong = __ballot_sync(TRUING_ALL_LANES, wrong) != 0;
+    if (lane != 0) return;
+    a.means[b] = first + shift;
+    a.means[a.rows + b] = count > 0.0 ? outcome : 0.0;
+    a.state[b] = wrong ? TRUING_ROW_OUT_OF_RANGE : count > 0.0 ? 0 : TRUING_ROW_EMPTY;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_baseline_groups(const __grid_constant__ truing_baseline_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 g = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (g >= a.groups) return;
+    bool wrong = false;
+    const truing_walk walk = truing_walk_of(a, g, wrong);
+    truing_i64 members = 0;
+    for (truing_i64 at = 0; at < walk.n; at += 32) {
+        truing_i64 row;
+        const bool in = truing_member(a, walk, at, row);
+        members += __popc(__ballot_sync(TRUING_ALL_LANES, in));
+        wrong |= in && a.state[row] == TRUING_ROW_OUT_OF_RANGE;
+    }
+    wrong = __ballot_sync(TRUING_ALL_LANES, wrong) != 0 || members == 1;
+    for (int k = 0; k < 2; k++) {
+        const truing_moments m = truing_moments_of(a, walk, k, -1);
+        double *to = a.moments + (g * 2 + k) * TRUING_OF_GROUP;
+        if ((threadIdx.x & 31) != 0) continue;
+        to[0] = m.count;
+        to[1] = m.first;
+        to[2] = m.shift;
+        to[3] = wrong ? TRUING_NAN : (double)members;
+    }
+}
+extern "C" __global__ __launch_bounds__(128) void truing_baseline_returns(const __grid_constant__ truing_baseline_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.rows) return;
+    const truing_range range = truing_sequence_of(a, b);
+    const truing_i64 g = truing_group_of(a, b);
+    truing_moments m[2];
+    double members = TRUING_NAN;
+    for (int k = 0; k < 2; k++) {
+        const double *from = a.moments + ((g < 0 ? 0 : g) * 2 + k) * TRUING_OF_GROUP;
+        m[k].count = m[k].first = m[k].shift = m[k].squares = 0.0;
+        if (g < 0) continue;
+        m[k].first = from[1];
+        m[k].shift = from[2];
+        members = from[3];
+    }
+    const bool wrong = members != members;
+    const double ratio = members / (members - 1.0);
+    const double last = a.outcome.data ? a.coef[1] * (truing_centred(m[1], truing_double_at(a.outcome, b)) * ratio) : 0.0;
+    truing_u32 status = a.state[b];
+    double sum = 0.0;
+    bool ended = !a.outcome.data;
+    for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0; at -= 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
+        const double step = own && a.rewards.data ? a.coef[0] * (truing_centred(m[0], truing_double_at(a.rewards, i)) * ratio) : 0.0;
+        // at the last live token the outcome comes behind its own step
+        const int end = ended || which == 0 ? -1 : 31 - __clz((int)which);
+        double mine = sum;
+#pragma unroll
+        for (int k = 31; k >= 0; k--) {
+            const double x = __shfl_sync(TRUING_ALL_LANES, step, k);
+            if (which >> k & 1) sum += x;
+            if (k == end) sum += last;
+            if (lane == (truing_u32)k) mine = sum;
+        }
+        ended |= which != 0;
+        if (own) status |= (truing_finite(mine) ? 0 : TRUING_ROW_OVERFLOW) | (a.out_advantages.data ? truing_overflow(mine, a.out_advantages) : 0);
+        if (here) truing_put_real(a.out_advantages, i, wrong ? TRUING_NAN : own ? mine : 0.0);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane == 0) truing_put(a.out_status, b, wrong || range.wrong ? TRUING_ROW_OUT_OF_RANGE : status);
 }

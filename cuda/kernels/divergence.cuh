@@ -65,6 +65,7 @@ struct truing_divergence_args {
     void *states;  // truing_divergence_row [rows]
     void *columns; // truing_divergence_columns [rows]
     double *losses;      // [rows]: the values in f64; NULL: nobody adds them up
+    double *ratios;      // [rows]: log ratio of the target, student to teacher; NULL: nobody adds them up
     const double *given; // beside grad_values: gradients of the values, one a row (`each`) or one for all; NULL: none
     truing_i64 rows, ignore_index;
     double form[2], hard_weight, soft_weight, grad_scale;
@@ -1122,6 +1123,7 @@ TRUING_FN void truing_without(const truing_divergence_args &a, truing_i64 row, f
     }
     truing_put(a.out_status, row, flags);
     if (a.losses) a.losses[row] = (double)x;
+    if (a.ratios) a.ratios[row] = (double)x;
     if (!a.out_stats.data) return;
     float *s = truing_row<float>(a.out_stats, row);
 #pragma unroll
@@ -1158,6 +1160,7 @@ TRUING_FN void truing_conclude(const truing_divergence_args &a, truing_i64 row, 
     truing_put(a.out_values, row, (float)value);
     truing_put(a.out_status, row, flags);
     if (a.losses) a.losses[row] = value;
+    if (a.ratios) a.ratios[row] = kind == TRUING_COLUMN ? own - (a.student ? logprob[0] : logprob[1]) : 0.0;
     if (a.out_stats.data) {
         const float all[TRUING_DIVERGENCE_STATS] = {
             s.k.m[0], s.k.m[1], s.r[0], s.r[1], truing_from(s.column[0]), truing_from(s.column[1]), s.k.gamma, s.k.mean[0],

@@ -22,7 +22,7 @@ enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS
 #define TRUING_FEW 1024 // threads of the block that has a small batch
 
 struct truing_policy_args {
-    truing_view logps, old, reference, sampler, kl_reference, entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
+    truing_view logps, old, reference, sampler, kl_reference, entropy, topk_entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
     truing_view token_weights, importance, grad_output, offsets;
     truing_view out_loss, out_values, out_kl, out_terms, grad_logps, grad_entropy, grad_log_z, out_statistics, out_token_status;
     truing_view out_sequence_status, out_counters;
@@ -155,7 +155,7 @@ extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __gr
 // A token as the stages see it; a dead one holds 0 everywhere.
 struct truing_token_of_policy {
     bool live, on, kl_on, bonus_on, wrong;
-    float logp, old, reference, kl_reference, sampler, advantage, entropy, flag;
+    float logp, old, reference, kl_reference, sampler, advantage, entropy, topk_entropy, flag;
     double weight, importance;
 };
 TRUING_FN bool truing_legal(double w) { return w >= 0.0 && w < TRUING_INF; }
@@ -172,6 +172,7 @@ TRUING_FN truing_token_of_policy truing_fill(const truing_policy_args &a, truing
     if (a.estimator && a.kl_reference.data) t.kl_reference = truing_float_at(a.kl_reference, i, 0);
     if (a.estimator && a.sampler.data && a.by_sampler) t.sampler = truing_float_at(a.sampler, i, 0);
     if (a.entropy.data) t.entropy = truing_float_at(a.entropy, i, 0);
+    if (a.topk_entropy.data) t.topk_entropy = truing_float_at(a.topk_entropy, i, 0);
     if (a.reads_flag) t.flag = truing_set(a.flag, a.flag_of_sequence ? b : i) ? 1.0f : 0.0f;
     t.on = t.kl_on = t.bonus_on = true;
     if (a.drops) {
@@ -420,7 +421,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 in.log_ratio = truing_log_ratio(t.logp, t.old, !a.old.data);
                 in.ref_logp = t.reference;
                 in.advantage = truing_finite_only(t.advantage);
-                in.entropy = t.entropy;
+                in.entropy = a.topk_entropy.data ? t.topk_entropy : t.entropy;
                 in.flag = t.flag;
                 const truing_token_out y = truing_token_entry(a.id, in, p);
                 v = y.value;
@@ -441,7 +442,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         broken |= truing_odd(t.logp) || truing_odd(v) || truing_odd(g) || truing_odd(estimate) || truing_odd(estimate_grad);
         broken |= (a.reads_old && truing_odd(t.old)) || (a.reads_reference && truing_odd(t.reference)) ||
                   (a.reads_kl_reference && truing_odd(t.kl_reference)) || (a.reads_sampler && truing_odd(t.sampler)) ||
-                  (a.reads_entropy && truing_odd(t.entropy)) || (a.drops && a.reads_advantage && truing_odd(t.advantage));
+                  (a.reads_entropy && truing_odd(t.entropy)) || truing_odd(t.topk_entropy) || (a.drops && a.reads_advantage && truing_odd(t.advantage));
         kept += t.on;
         if (KIND == TRUING_SEQUENCE) {
             broken |= !(truing_finite(value) && truing_finite(slope)) || (a.each && !truing_finite(c));
@@ -529,13 +530,13 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 now = 0;
                 if (judged) {
                     const double stored = a.reads_advantage && a.advantage.data ? truing_double_at(a.advantage, a.advantage_of_sequence ? b : i) : 0.0;
-                    const float in[6] = {t.logp, a.reads_old ? t.old : 0.0f, a.reads_reference ? t.reference : 0.0f,
+                    const float in[7] = {t.logp, a.reads_old ? t.old : 0.0f, a.reads_reference ? t.reference : 0.0f,
                                          a.reads_kl_reference ? t.kl_reference : 0.0f, a.reads_sampler ? t.sampler : 0.0f,
-                                         a.reads_entropy ? t.entropy : 0.0f};
+                                         a.reads_entropy ? t.entropy : 0.0f, t.topk_entropy};
                     const float out[4] = {v, g, estimate, estimate_grad};
                     const float r = truing_log_ratio(t.logp, t.old, !a.old.data);
                     bool nan = stored != stored, infinite = false, undefined = truing_abs(stored) == TRUING_INF || (a.reads_old && r != r), beyond = false;
-                    for (int k = 0; k < 6; k++) {
+                    for (int k = 0; k < 7; k++) {
                         nan |= in[k] != in[k];
                         infinite |= truing_abs(in[k]) == TRUING_INFF;
                     }

@@ -18,9 +18,9 @@ TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 widt
     }
     const truing_i64 end = truing_int_at(offsets, b + 1);
     r.start = truing_int_at(offsets, b);
-    r.n = end - r.start;
-    r.wrong = r.start < 0 || end < r.start || end > tokens || r.n > 0x7fffffff || (b == 0 && r.start != 0) ||
-              (b + 1 == sequences && end != tokens);
+    const bool inside = r.start >= 0 && end >= r.start && end <= tokens;
+    r.n = inside ? end - r.start : 0;
+    r.wrong = !inside || r.n > 0x7fffffff || (b == 0 && r.start != 0) || (b + 1 == sequences && end != tokens);
     if (r.wrong) r.start = r.n = 0;
     return r;
 }
@@ -35,6 +35,8 @@ TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
 }
 // x factor, and x itself where it is 0, whatever the factor is.
 TRUING_FN double truing_times(double x, double factor) { return x == 0.0 ? x : x * factor; }
+// A NaN of either side stays; of two equal numbers the first.
+TRUING_FN double truing_larger(double a, double b) { return a < b ? b : b <= a ? a : a + b; }
 TRUING_FN bool truing_finite(double x) { return truing_abs(x) < TRUING_INF; }
 // x weight; what has the weight 0 is selected away, whatever it is.
 TRUING_FN double truing_weighed(double x, double weight) {

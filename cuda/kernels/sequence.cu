@@ -1,12 +1,14 @@
 // Token values to sequence scores and back: core/src/sequence.rs, with its bits. A warp has a sequence: its lanes read 32
 // tokens side by side and form their terms; the sum is one f64 chain over the live tokens in order, which every lane follows.
+// Counters, where they are wanted, are cleared by a kernel before. The last two are of the KL to a reference, before and behind
+// the divergence of its tokens.
 #include "segments.cuh"
 
 enum { TRUING_SUM, TRUING_BY_TOKENS, TRUING_BY_WEIGHTS, TRUING_BY_NUMBER };
 
 struct truing_sequence_args {
     truing_view logps, ref_logps, mask, weights, prefix, offsets;
-    truing_view out_scores, out_counts, out_first, out_last, out_status;
+    truing_view out_scores, out_counts, out_first, out_last, out_status, out_counters;
     truing_view grad_scores, grad_output, grad_logps, grad_ref_logps;
     truing_i64 tokens, sequences, width; // width 0: packed, with offsets
     double alpha, normaliser, low, high, grad_scale;
@@ -39,6 +41,10 @@ TRUING_FN truing_i64 truing_prefix(const truing_sequence_args &a, truing_i64 b, 
 TRUING_FN void truing_nan_or_inf(double x, truing_u32 &status, truing_u32 &infinite) {
     if (x != x) status |= TRUING_ROW_NAN_INPUT;
     infinite |= truing_abs(x) == TRUING_INF;
+}
+extern "C" __global__ __launch_bounds__(32) void truing_sequence_clear(const __grid_constant__ truing_sequence_args a) {
+    truing_wait();
+    truing_put(a.out_counters, threadIdx.x, (truing_i64)0);
 }
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
@@ -113,6 +119,8 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const 
     truing_put(a.out_first, b, first);
     truing_put(a.out_last, b, last);
     truing_put(a.out_status, b, status);
+    for (truing_u32 bits = a.out_counters.data ? status : 0; bits != 0; bits &= bits - 1)
+        atomicAdd(truing_row<truing_u64>(a.out_counters, __ffs((int)bits) - 1), (truing_u64)1);
 }
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
@@ -159,4 +167,57 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const
         truing_put(a.grad_logps, i, (float)dl);
         truing_put(a.grad_ref_logps, i, (float)dr);
     }
+}
+
+// Sums over the tokens of a sequence that count: `logps` are their log ratios and go to out_scores, `ref_logps` their KL and go
+// to grad_scores, `mask` holds their status.
+extern "C" __global__ __launch_bounds__(128) void truing_sequence_kl(const __grid_constant__ truing_sequence_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_u32 status = 0;
+    int count = 0;
+    double ratio = 0.0, kl = 0.0;
+    for (truing_i64 at = 0; at < range.n; at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const truing_u32 own = at + lane < range.n ? *truing_row<const truing_u32>(a.mask, i) : TRUING_ROW_IGNORED;
+        const bool live = !(own & TRUING_ROW_IGNORED);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
+        if (live) status |= own;
+        count += __popc(which);
+        ratio = truing_chain(ratio, live ? truing_double_at(a.logps, i) : 0.0, which);
+        kl = truing_chain(kl, live ? truing_double_at(a.ref_logps, i) : 0.0, which);
+    }
+    status = __reduce_or_sync(TRUING_ALL_LANES, status);
+    if (lane != 0) return;
+    truing_put_real(a.out_scores, b, range.wrong ? TRUING_NAN : ratio);
+    truing_put_real(a.grad_scores, b, range.wrong ? TRUING_NAN : kl);
+    truing_put(a.out_counts, b, count);
+    truing_put(a.out_status, b, range.wrong ? TRUING_ROW_OUT_OF_RANGE : count == 0 ? TRUING_ROW_EMPTY : status);
+}
+// Gives each token the gradients of its sequence: `logps`, `ref_logps` to grad_logps, grad_ref_logps. A thread has a token; one of
+// no sequence, by offsets that the host could not look at, gets NaN.
+extern "C" __global__ __launch_bounds__(128) void truing_sequence_spread(const __grid_constant__ truing_sequence_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= a.tokens) return;
+    truing_i64 b = 0;
+    if (a.width != 0 || !a.offsets.data) {
+        b = i / (a.width != 0 ? a.width : 1);
+    } else {
+        truing_i64 end = a.sequences;
+        while (end - b > 1) {
+            const truing_i64 middle = b + (end - b) / 2;
+            if (truing_int_at(a.offsets, middle) <= i) b = middle;
+            else end = middle;
+        }
+    }
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    const bool in = !range.wrong && i >= range.start && i - range.start < range.n;
+    truing_put(a.grad_logps, i, !in ? TRUING_NANF : a.logps.data ? (float)truing_double_at(a.logps, b) : 0.0f);
+    truing_put(a.grad_ref_logps, i, !in ? TRUING_NANF : a.ref_logps.data ? (float)truing_double_at(a.ref_logps, b) : 0.0f);
 }

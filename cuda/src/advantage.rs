@@ -12,7 +12,7 @@ pub use crate::sequence::Layout;
 use core::ffi::CStr;
 use truing_core::advantage::{self as spec, Distill, DistillFlags};
 use truing_core::advantage::{
-    Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
+    Alignment, Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
 };
 use truing_core::catalog;
 use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
@@ -102,13 +102,14 @@ const RESULTS: u32 = 0;
 const ROWS_OF_ALL: u32 = 1;
 const ADDED: u32 = 2;
 /// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards,
-/// distillation.
-pub const ARGS: [usize; 5] = [
+/// distillation, baselines of tokens.
+pub const ARGS: [usize; 6] = [
     size_of::<GroupArgs>(),
     size_of::<GaeArgs>(),
     size_of::<WhitenArgs>(),
     size_of::<RewardArgs>(),
     size_of::<DistillArgs>(),
+    size_of::<BaselineArgs>(),
 ];
 
 fn exactly(bytes: usize) -> Workspace {
@@ -967,4 +968,241 @@ pub unsafe fn distill_advantage(
     let grid = cover("student", b.saturating_mul(32), THREADS)?;
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe { Queue::new(context, stream)?.launch(c"truing_distill_tokens", grid, THREADS, &args) }
+}
+
+/// `truing_baseline_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct BaselineArgs {
+    rewards: View,
+    logps: View,
+    log_sum_sq: View,
+    weights: View,
+    outcome: View,
+    mask: View,
+    cu_seqlens: View,
+    offsets: View,
+    ids: View,
+    out_advantages: View,
+    out_baseline: View,
+    out_status: View,
+    to_go: u64,
+    path: u64,
+    means: u64,
+    moments: u64,
+    reach: u64,
+    state: u64,
+    tokens: i64,
+    rows: i64,
+    width: i64,
+    groups: i64,
+    eps: f64,
+    coef: [f64; 2],
+    live_index: u32,
+    keep_tail: u32,
+}
+impl BaselineArgs {
+    fn new(layout: &Layout, groups: &Groups) -> Result<BaselineArgs> {
+        let (width, cu_seqlens) = cut(layout)?;
+        let (offsets, ids) = groups.views();
+        Ok(BaselineArgs {
+            rewards: View::NONE,
+            logps: View::NONE,
+            log_sum_sq: View::NONE,
+            weights: View::NONE,
+            outcome: View::NONE,
+            mask: View::NONE,
+            cu_seqlens: View::of(cu_seqlens),
+            offsets,
+            ids,
+            out_advantages: View::NONE,
+            out_baseline: View::NONE,
+            out_status: View::NONE,
+            to_go: 0,
+            path: 0,
+            means: 0,
+            moments: 0,
+            reach: 0,
+            state: 0,
+            tokens: layout.tokens() as i64,
+            rows: layout.sequences() as i64,
+            width,
+            groups: groups.count() as i64,
+            eps: 0.0,
+            coef: [0.0; 2],
+            live_index: 0,
+            keep_tail: 0,
+        })
+    }
+}
+/// See [`truing_core::advantage::OptimalTokenBaseline`]. A row of a group that does not exist is NaN with the status
+/// `OUT_OF_RANGE`.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct OptimalTokenBaseline {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next three.
+    pub rewards: Tensor,
+    pub logps: Tensor,
+    pub log_sum_sq: Tensor,
+    pub importance_weight: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    /// Of rows.
+    pub groups: Groups,
+    pub alignment: Alignment,
+    pub keep_tail: bool,
+    pub eps: f64,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct OptimalTokenBaselineOut {
+    /// `[N]`: f64 or f32, as the next.
+    pub advantages: Option<Tensor>,
+    pub baseline: Option<Tensor>,
+    /// `[B]`, u32.
+    pub status: Option<Tensor>,
+}
+fn baseline_sizes(layout: &Layout) -> [usize; 4] {
+    let (token, row) = (Arena::need::<f64>(layout.tokens()), Arena::need::<u32>(layout.sequences()));
+    [token, token, row, row]
+}
+/// Scratch memory of [`optimal_token_baseline`]: 16 bytes a token.
+pub fn optimal_token_baseline_workspace(x: &OptimalTokenBaseline) -> Workspace {
+    exactly(Arena::sum(baseline_sizes(&x.layout)))
+}
+/// Enqueues rewards to go minus the best baseline of each position. With the positions of a group's rows each token reads
+/// the group: rows of a group times tokens.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn optimal_token_baseline(
+    context: &Context,
+    stream: Stream,
+    x: &OptimalTokenBaseline,
+    out: &OptimalTokenBaselineOut,
+    space: Space,
+) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let args = BaselineArgs::new(&x.layout, &x.groups)?;
+    inputs(&[
+        ("rewards", &Some(x.rewards), n, &FLOATS),
+        ("logps", &Some(x.logps), n, &FLOATS),
+        ("log_sum_sq", &Some(x.log_sum_sq), n, &FLOATS),
+        ("importance_weight", &x.importance_weight, n, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+    ])?;
+    x.groups.check(b)?;
+    outputs(&[
+        ("out_advantages", &out.advantages, n, &WIDE),
+        ("out_baseline", &out.baseline, n, &WIDE),
+        ("out_status", &out.status, b, &U32),
+    ])?;
+    space.check(optimal_token_baseline_workspace(x).minimum)?;
+    let [to_go, path, reach, state] = places(space, baseline_sizes(&x.layout));
+    let args = BaselineArgs {
+        rewards: View::of(Some(x.rewards)),
+        logps: View::of(Some(x.logps)),
+        log_sum_sq: View::of(Some(x.log_sum_sq)),
+        weights: View::of(x.importance_weight),
+        mask: View::of(x.mask),
+        out_advantages: View::of(out.advantages),
+        out_baseline: View::of(out.baseline),
+        out_status: View::of(out.status),
+        to_go,
+        path,
+        reach,
+        state,
+        eps: x.eps,
+        live_index: (x.alignment == Alignment::LiveIndex) as u32,
+        keep_tail: x.keep_tail as u32,
+        ..args
+    };
+    let queue = Queue::new(context, stream)?;
+    let grid = cover("rewards", b.saturating_mul(32), THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_baseline_rows", grid, THREADS, &args)?;
+        queue.launch(c"truing_baseline_tokens", grid, THREADS, &args)
+    }
+}
+/// See [`truing_core::advantage::PrimeAdvantage`]. A group with a reward that is not finite, or of one row, is NaN with the
+/// status `OUT_OF_RANGE`, and so is a row of no group.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct PrimeAdvantage {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next.
+    pub process_rewards: Option<Tensor>,
+    /// `[B]`.
+    pub outcome: Option<Tensor>,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    /// Of rows, of two at least.
+    pub groups: Groups,
+    pub coef: [f64; 2],
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct PrimeAdvantageOut {
+    /// `[N]`: f64 or f32.
+    pub returns: Option<Tensor>,
+    /// `[B]`, u32.
+    pub status: Option<Tensor>,
+}
+fn prime_sizes(x: &PrimeAdvantage) -> [usize; 3] {
+    let (b, g) = (x.layout.sequences(), x.groups.count());
+    [Arena::need::<f64>(b.saturating_mul(2)), Arena::need::<f64>(g.saturating_mul(8)), Arena::need::<u32>(b)]
+}
+/// Scratch memory of [`prime_advantage`].
+pub fn prime_advantage_workspace(x: &PrimeAdvantage) -> Workspace {
+    exactly(Arena::sum(prime_sizes(x)))
+}
+/// Enqueues returns of process rewards and outcomes.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn prime_advantage(
+    context: &Context,
+    stream: Stream,
+    x: &PrimeAdvantage,
+    out: &PrimeAdvantageOut,
+    space: Space,
+) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let args = BaselineArgs::new(&x.layout, &x.groups)?;
+    if x.process_rewards.is_none() && x.outcome.is_none() {
+        return Err(missing("process_rewards", "[N] or [B, T], or an outcome"));
+    }
+    inputs(&[
+        ("process_rewards", &x.process_rewards, n, &FLOATS),
+        ("outcome", &x.outcome, b, &FLOATS),
+        ("mask", &x.mask, n, &MASK),
+    ])?;
+    x.groups.check(b)?;
+    outputs(&[("out_returns", &out.returns, n, &WIDE), ("out_status", &out.status, b, &U32)])?;
+    space.check(prime_advantage_workspace(x).minimum)?;
+    let [means, moments, state] = places(space, prime_sizes(x));
+    let args = BaselineArgs {
+        rewards: View::of(x.process_rewards),
+        outcome: View::of(x.outcome),
+        mask: View::of(x.mask),
+        out_advantages: View::of(out.returns),
+        out_status: View::of(out.status),
+        means,
+        moments,
+        state,
+        coef: x.coef,
+        ..args
+    };
+    let queue = Queue::new(context, stream)?;
+    let warps = |n: usize| cover("process_rewards", n.saturating_mul(32), THREADS);
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_baseline_means", warps(b)?, THREADS, &args)?;
+        queue.launch(c"truing_baseline_groups", warps(x.groups.count())?, THREADS, &args)?;
+        queue.launch(c"truing_baseline_returns", warps(b)?, THREADS, &args)
+    }
 }

@@ -19,11 +19,13 @@ use truing_core::record::BLOCK;
 use truing_core::{Dtype, Error, Result, Status, Value};
 
 mod partial;
+mod sequence;
 mod shard;
 pub use partial::{
     PARTIAL_ARGS, PartialCall, PartialFigures, PartialShards, PartialTeacher, Total, backward_partial, finish_partial,
     forward_partial, local_partial, partial_finish_workspace, partial_workspace,
 };
+pub use sequence::{SequenceFigures, sequence_kl, sequence_kl_backward, sequence_kl_workspace};
 pub use shard::{Finish, Local, LocalPass, SHARD_ARGS, finish, finish_workspace, local, local_workspace};
 
 /// The headers that only these kernels include.
@@ -221,7 +223,7 @@ struct SideArgs {
 /// `truing_divergence_args` of the kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct Args {
+pub(crate) struct Args {
     side: [SideArgs; 2],
     target: View,
     mask: View,
@@ -234,10 +236,11 @@ struct Args {
     out_logprob: [View; 2],
     out_stats: View,
     out_status: View,
-    blocks: u64,
-    states: u64,
+    pub(crate) blocks: u64,
+    pub(crate) states: u64,
     columns: u64,
     losses: u64,
+    ratios: u64,
     given: u64,
     rows: i64,
     ignore_index: i64,
@@ -247,7 +250,7 @@ struct Args {
     grad_scale: f64,
     p: [f32; 2],
     parts: u32,
-    lanes: u32,
+    pub(crate) lanes: u32,
     has_ignore: u32,
     student: u32,
     entropy: u32,
@@ -265,16 +268,16 @@ struct Args {
 pub const ARGS: usize = size_of::<Args>();
 /// Bytes of the record of a block, of `truing_divergence_row` and of `truing_divergence_columns`.
 const PIECE: usize = 64;
-const STATE: usize = 176;
+pub(crate) const STATE: usize = 176;
 const COLUMNS: usize = 128;
 /// Warps of a block of threads, `TRUING_PAIRS` of the kernels.
-const WARPS: usize = 2;
-const THREADS: usize = 128;
+pub(crate) const WARPS: usize = 2;
+pub(crate) const THREADS: usize = 128;
 
 fn widest(problem: &Problem) -> usize {
     problem.student().valid().max(problem.teacher().valid())
 }
-fn parts(problem: &Problem) -> usize {
+pub(crate) fn parts(problem: &Problem) -> usize {
     widest(problem).div_ceil(BLOCK)
 }
 /// Places in the workspace, in this order; each where it is needed.
@@ -336,7 +339,7 @@ pub unsafe fn forward(
 ) -> Result<()> {
     let need = Need::new(problem, true, false, false, out.total.need(problem, out.status.is_some(), false));
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, out, None, None, workspace, need, true) }
+    unsafe { run(context, stream, problem, inputs, out, None, None, None, workspace, need, true) }
 }
 /// Enqueues the gradients of both sides' logits, given those of the figures; see `truing_cpu::divergence::backward`. `stats`
 /// are those of a forward with the same options, or of [`finish`] where the sides are shards; without them the rows are
@@ -359,7 +362,7 @@ pub unsafe fn backward(
     let total = Total::default().need(problem, false, upstream.loss.wanted());
     let need = Need::new(problem, stats.is_none(), stats.is_none(), true, total);
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, &out, stats, Some((upstream, grads)), workspace, need, false) }
+    unsafe { run(context, stream, problem, inputs, &out, stats, Some((upstream, grads)), None, workspace, need, false) }
 }
 /// [`forward`], and the gradients in the same call, given those of the figures.
 ///
@@ -378,8 +381,10 @@ pub unsafe fn forward_fused(
     let total = out.total.need(problem, out.status.is_some(), upstream.loss.wanted());
     let need = Need::new(problem, true, out.stats.is_none(), true, total);
     // SAFETY: the caller's promise.
-    unsafe { run(context, stream, problem, inputs, out, None, Some((upstream, grads)), workspace, need, true) }
+    unsafe { run(context, stream, problem, inputs, out, None, Some((upstream, grads)), None, workspace, need, true) }
 }
+/// `pairs`: where the f64 values of the rows go, and the log ratios of their targets.
+///
 /// # Safety
 /// As for [`forward`].
 unsafe fn run(
@@ -390,6 +395,7 @@ unsafe fn run(
     out: &Figures,
     stats: Option<Tensor>,
     gradients: Option<(&Upstream, &Grads)>,
+    pairs: Option<[u64; 2]>,
     workspace: Space,
     need: Need,
     fused: bool,
@@ -429,6 +435,9 @@ unsafe fn run(
     let loss = gradients.map_or(Loss::None, |x| x.0.loss);
     let scale = gradients.map_or(1.0, |x| x.0.scale);
     let total = out.total.plan(problem, &mut args, shared, out.status, &loss, scale, fused);
+    if let Some(pairs) = pairs {
+        [args.losses, args.ratios] = pairs;
+    }
     // every kernel is there before the first is launched
     let kernels = go.kernels()?;
     let of_all = if need.total > 0 { Some(total.kernels(&go)?) } else { None };
@@ -595,7 +604,7 @@ fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
     check_side(problem, &inputs.teacher, true)?;
     check_rows(problem, inputs)
 }
-fn check_side(problem: &Problem, side: &Side, teacher: bool) -> Result<()> {
+pub(crate) fn check_side(problem: &Problem, side: &Side, teacher: bool) -> Result<()> {
     let (n, v) = (problem.rows(), if teacher { problem.teacher() } else { problem.student() }.vocab());
     let own = || {
         side.logits.check("logits", n, v, &LOGITS)?;
@@ -689,7 +698,7 @@ fn check_gradients(problem: &Problem, inputs: &Inputs, upstream: &Upstream, grad
     }
     Ok(())
 }
-fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
+pub(crate) fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
     let (options, choice, none) = (problem.options(), problem.choice(), View::NONE);
     let parts = parts(problem) as u32;
     let side = |x: &Side, of: &logprob::Problem| {
@@ -735,6 +744,7 @@ fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         states: 0,
         columns: 0,
         losses: 0,
+        ratios: 0,
         given: 0,
         rows: problem.rows() as i64,
         ignore_index: ignore_index.unwrap_or(0),

@@ -1,7 +1,7 @@
 //! CUDA backend of Truing. It builds on every machine: driver and compiler are looked for at run time only.
 //!
 //! Floor plan. `kernels/` holds CUDA C++ text without any toolkit header: `dtype.cuh`, `segments.cuh`, `reduce.cuh`,
-//! `logits.cuh`, `ptx.cuh`, one `<family>.cu` a family (two of `logprob`, three of `divergence`), and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
+//! `logits.cuh`, `ptx.cuh`, the entries of lists in `lists.cuh`, one `<family>.cu` a family (two of `logprob`, three of `divergence`), and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
 //! file that touches the driver, `src/program.rs` compiles and loads text, `src/plan.rs` turns a checked problem of
 //! `truing-core` into a launch, and `src/<family>.rs` is called by the C ABI.
 //!
@@ -13,6 +13,7 @@
 //! own for cust's streams and device memory.
 
 pub mod advantage;
+pub mod correction;
 pub mod divergence;
 pub mod driver;
 pub mod logprob;
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod preference;
 mod program;
 pub mod sequence;
+pub mod tds_rows;
 
 pub use driver::{Entered, Stream, available};
 pub use plan::{Space, Tensor};

@@ -68,6 +68,8 @@ pub struct Inputs {
     pub sampler: Option<Tensor>,
     pub kl_reference: Option<Tensor>,
     pub entropy: Option<Tensor>,
+    /// In place of `entropy` for the entry.
+    pub topk_entropy: Option<Tensor>,
     pub advantage: Option<Each>,
     /// u8
     pub flag: Option<Each>,
@@ -94,6 +96,7 @@ impl Inputs {
             sampler: None,
             kl_reference: None,
             entropy: None,
+            topk_entropy: None,
             advantage: None,
             flag: None,
             log_z: None,
@@ -143,6 +146,7 @@ struct Args {
     sampler: View,
     kl_reference: View,
     entropy: View,
+    topk_entropy: View,
     advantage: View,
     flag: View,
     log_z: View,
@@ -314,6 +318,7 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
         ("inputs.sampler", &inputs.sampler, n, &FLOATS),
         ("inputs.kl_ref", &inputs.kl_reference, n, &FLOATS),
         ("entropy", &inputs.entropy, n, &FLOATS),
+        ("topk_entropy", &inputs.topk_entropy, n, &FLOATS),
         ("inputs.token_weights", &inputs.token_weights, n, &FLOATS),
         ("inputs.mask", &inputs.mask, n, &MASK),
         ("inputs.keep", &inputs.keep, n, &U8),
@@ -342,12 +347,13 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
         || options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
     let reference = (about.reads(slot::REF) && problem.info().kind != Kind::Estimator)
         || (estimator.is_some() && inputs.kl_reference.is_none());
+    let by_entry = about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none();
     let needed = [
         ("inputs.advantage", about.reads(slot::ADVANTAGE), inputs.advantage.is_some()),
         ("inputs.ref", reference, inputs.reference.is_some()),
         ("inputs.sampler", estimator.is_some_and(by_sampler), inputs.sampler.is_some()),
         ("inputs.log_z", about.reads(slot::LOG_Z), inputs.log_z.is_some()),
-        ("entropy", about.reads(slot::ENTROPY) || options.bonus.is_some(), inputs.entropy.is_some()),
+        ("entropy", by_entry || options.bonus.is_some(), inputs.entropy.is_some()),
         ("inputs.token_weights", weighs, inputs.token_weights.is_some()),
     ];
     for (field, reads, given) in needed {
@@ -355,6 +361,10 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
             let (got, expected) = (Value::Text("nothing"), Value::Text("a tensor: the call reads it"));
             return Err(Error::invalid(field, got, expected));
         }
+    }
+    if inputs.topk_entropy.is_some() && !about.reads(slot::ENTROPY) {
+        let (got, expected) = (Value::Text("a tensor"), Value::Text("none: no entry reads an entropy"));
+        return Err(Error::invalid("topk_entropy", got, expected));
     }
     Ok(())
 }
@@ -446,6 +456,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         sampler: View::of(inputs.sampler),
         kl_reference: View::of(inputs.kl_reference),
         entropy: View::of(inputs.entropy),
+        topk_entropy: View::of(inputs.topk_entropy),
         advantage: Each::view(&inputs.advantage),
         flag: Each::view(&inputs.flag),
         log_z: View::of(inputs.log_z),
@@ -516,7 +527,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         reads_kl_reference: flag(estimator.is_some() && inputs.kl_reference.is_some()),
         reads_sampler: flag(by(RatioSource::Sampler)),
         reads_advantage: flag(about.reads(slot::ADVANTAGE)),
-        reads_entropy: flag(about.reads(slot::ENTROPY) || options.bonus.is_some()),
+        reads_entropy: flag((about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none()) || options.bonus.is_some()),
         reads_flag: flag(about.reads(slot::FLAG)),
         reads_log_z: flag(about.reads(slot::LOG_Z)),
         has_bounds: flag(bounds.is_some()),

@@ -1,26 +1,33 @@
-//! Preference losses of pairs and rows on a device, with the bits of the CPU: `kernels/preference.cu` says how, and
-//! [`truing_core::preference`] what. Entries of lists and learned parameters are refused by name.
+//! Preference losses of pairs, rows and lists on a device, with the bits of the CPU: `kernels/preference.cu` says how, and
+//! [`truing_core::preference`] what.
 //!
-//! What the host cannot look at without waiting is judged on the device: an item whose sequences, weight, beta, baseline or
-//! lengths are out of their range is NaN with the status `OUT_OF_RANGE`.
+//! What the host cannot look at without waiting is judged on the device: an item whose sequences, weight, beta, baseline,
+//! lengths, offsets or order of targets are out of their range is NaN with the status `OUT_OF_RANGE`. Lists whose offsets
+//! overlap each other are each judged by their own two.
 use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, I32, I64, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
-use truing_core::catalog::{self, PairVisitor, Reward, UnpairedVisitor, slot, with_pair, with_unpaired};
+use truing_core::catalog::{
+    self, Kind, ListVisitor, PairVisitor, Reward, UnpairedVisitor, slot, with_list, with_pair, with_unpaired,
+};
 use truing_core::error::row;
 use truing_core::losses::formula::MAX;
 use truing_core::losses::map::ScoreMap;
-use truing_core::losses::{PairLoss, PrimeCe, UnpairedLoss};
+use truing_core::losses::{ListLoss, PairLoss, PreferenceRanking, PrimeCe, UnpairedLoss};
 use truing_core::matrix::{Arena, Layout, Matrix, Workspace};
 use truing_core::preference::{self as spec, Groups, Labels, Options, Problem, Reduction, Term, stat};
 use truing_core::{Dtype, Error, Result, Value};
 
+/// The entries of lists, as a header of the kernels.
+pub(crate) const LISTS: &str = include_str!("../kernels/lists.cuh");
 pub(crate) const FILE: File = File { name: c"preference.cu", text: include_str!("../kernels/preference.cu") };
 const LABELS: Dtypes = Dtypes(&[Dtype::U8, Dtype::I8], "u8 or i8");
 const THREADS: usize = 128;
 /// Threads of the block that adds up.
 const ADDERS: u32 = 1024;
+/// The block that adds up what a learned parameter gets.
+const LEARNED: Grid = Grid::new(1, 512);
 /// The cluster that adds up in its place: a block for each sum and one for the counts.
 const SUMS: Grid = Grid { cluster: 8, ..Grid::new(8, 512) };
 
@@ -39,6 +46,11 @@ pub enum Items {
     Threes,
     Thirds,
     Rows,
+    /// `[L + 1]` and `[M]`, i32 or i64.
+    Lists {
+        offsets: Tensor,
+        members: Option<Tensor>,
+    },
 }
 /// The data of a call; see [`spec::Inputs`] and [`Groups`].
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +73,8 @@ pub struct Inputs {
     pub label: Option<Tensor>,
     pub baseline: Option<Tensor>,
     pub shift: Option<Tensor>,
+    /// `[M]`
+    pub list_targets: Option<Tensor>,
     pub grad_output: Option<Tensor>,
     pub grad_scale: f64,
 }
@@ -81,6 +95,7 @@ impl Inputs {
             label: None,
             baseline: None,
             shift: None,
+            list_targets: None,
             grad_output: None,
             grad_scale: 1.0,
         }
@@ -97,7 +112,11 @@ pub struct Outputs {
     pub grad_scores: Option<Tensor>,
     pub grad_kl: Option<Tensor>,
     pub grad_margin: Option<Tensor>,
+    pub grad_margin_chosen: Option<Tensor>,
+    pub grad_margin_rejected: Option<Tensor>,
     pub grad_baseline: Option<Tensor>,
+    /// `[params]`, f64
+    pub grad_params: Option<Tensor>,
     pub aux: Option<Tensor>,
     /// `[16]`, f64
     pub statistics: Option<Tensor>,
@@ -119,6 +138,9 @@ struct Args {
     chosen: View,
     rejected: View,
     anchor: View,
+    list_offsets: View,
+    member_seq: View,
+    list_targets: View,
     item_mask: View,
     item_weight: View,
     item_beta: View,
@@ -139,6 +161,9 @@ struct Args {
     grad_scores: View,
     grad_kl: View,
     grad_margin: View,
+    grad_margin_chosen: View,
+    grad_margin_rejected: View,
+    grad_params: View,
     /// value, a, b, kl_a, kl_b, second, third, reward_a, reward_b, second_sum
     items_f64: [u64; 10],
     score_sum: u64,
@@ -149,6 +174,7 @@ struct Args {
     totals: u64,
     sequences: i64,
     items: i64,
+    members: i64,
     reads: u64,
     partials: u64,
     p: [f64; MAX],
@@ -181,6 +207,12 @@ struct Args {
     skip: u32,
     first: u32,
     last: u32,
+    by_margin: u32,
+    learns: u32,
+    learned: u32,
+    parameters: u32,
+    ranked: u32,
+    accumulate: u32,
     reserved: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
@@ -193,13 +225,26 @@ impl Items {
             Items::Interleaved | Items::Stacked => sequences / 2,
             Items::Threes | Items::Thirds => sequences / 3,
             Items::Rows => sequences,
+            Items::Lists { offsets, .. } => offsets.layout.rows().saturating_sub(1),
+        }
+    }
+    /// Of lists.
+    fn members(&self, sequences: usize) -> usize {
+        match self {
+            Items::Lists { members: Some(members), .. } => members.layout.rows(),
+            Items::Lists { .. } => sequences,
+            _ => 0,
         }
     }
 }
 /// Sizes of the scratch arrays, in the order of the arguments.
-fn sizes(sequences: usize, items: usize) -> [usize; 16] {
+fn sizes(sequences: usize, items: usize, members: usize) -> [usize; 16] {
     let (n, s) = (Arena::need::<f64>(items), Arena::need::<f64>(sequences));
     let mut all = [n; 16];
+    // a, b, reward_a
+    for k in [1, 2, 7] {
+        all[k] = n.max(Arena::need::<f64>(members));
+    }
     all[10..].copy_from_slice(&[
         s,
         s,
@@ -212,7 +257,7 @@ fn sizes(sequences: usize, items: usize) -> [usize; 16] {
 }
 /// Scratch memory of a call.
 pub fn workspace(sequences: usize, items: &Items) -> Workspace {
-    let bytes = Arena::sum(sizes(sequences, items.count(sequences)));
+    let bytes = Arena::sum(sizes(sequences, items.count(sequences), items.members(sequences)));
     Workspace { minimum: bytes, preferred: bytes }
 }
 
@@ -248,10 +293,14 @@ pub unsafe fn forward(
         Items::Threes => spec::Items::Threes,
         Items::Thirds => spec::Items::Thirds,
         Items::Rows => spec::Items::Rows,
+        // offsets that are all 0, of no members
+        Items::Lists { offsets, .. } => {
+            spec::Items::Lists { offsets: index(&offsets)?, members: Some(index(&NOTHING)?) }
+        }
     };
     let problem = Problem::new(sequences, own, terms, options)?;
     check_inputs(&problem, inputs)?;
-    check_outputs(&problem, out)?;
+    check_outputs(&problem, out, items.members(sequences))?;
     space.check(workspace(sequences, &items).minimum)?;
     if n == 0 && sequences == 0 && out.loss.is_none() && out.statistics.is_none() && out.counters.is_none() {
         return Ok(());
@@ -266,6 +315,7 @@ pub unsafe fn forward(
         // SAFETY: the caller's promise; the arguments have been checked.
         unsafe { kernel.launch(&device, stream, Grid::new(cover("scores", threads, THREADS)?, THREADS as u32), args) }
     };
+    let lists = matches!(items, Items::Lists { .. });
     let last = |k| (k + 1 == terms.len()) as u32;
     let own = |k: usize| Args { first: (k == 0) as u32, last: last(k), ..of_term(&args, &problem, inputs, &terms[k]) };
     let (adder, adders) = match device.major {
@@ -273,13 +323,19 @@ pub unsafe fn forward(
         _ => (c"truing_preference_reduce", Grid::new(1, ADDERS)),
     };
     let adder = context.kernel(&device, stream, FILE, adder)?;
-    let indexed = matches!(items, Items::Indexed { .. });
+    // a sequence may be in several items, or an item have many
+    let indexed = lists || matches!(items, Items::Indexed { .. });
     let mut now = args;
     for k in 0..terms.len() {
         now = own(k);
-        launch(c"truing_preference_items", n, &now)?;
+        launch(if lists { c"truing_preference_lists" } else { c"truing_preference_items" }, n, &now)?;
         // SAFETY: as above.
         unsafe { adder.launch(&device, stream, adders, &now) }?;
+        if k == 0 && out.grad_params.is_some() {
+            let kernel = context.kernel(&device, stream, FILE, c"truing_preference_learned")?;
+            // SAFETY: as above.
+            unsafe { kernel.launch(&device, stream, LEARNED, &now) }?;
+        }
         match indexed {
             true => launch(c"truing_preference_scatter", n.max(sequences.saturating_mul(32)), &now)?,
             false => launch(c"truing_preference_settle", n, &now)?,
@@ -289,12 +345,14 @@ pub unsafe fn forward(
     if flags {
         launch(c"truing_preference_mark", n, &now)?;
     }
-    if flags || (indexed && out.grad_margin.is_some()) {
+    if flags || (indexed && args.by_margin != 0) {
         launch(c"truing_preference_finish", n, &now)?;
     }
     Ok(())
 }
 
+/// A tensor without rows.
+const NOTHING: Tensor = Tensor::vector(0, Dtype::I64, 0);
 /// A vector of `rows` times the same element.
 fn stand<T: truing_core::dtype::Element>(x: &[T; 1], rows: usize) -> Result<Matrix<'_, T>> {
     Matrix::new(x, Layout::strided(rows, 1, 0))
@@ -302,6 +360,15 @@ fn stand<T: truing_core::dtype::Element>(x: &[T; 1], rows: usize) -> Result<Matr
 /// Shapes, types and addresses of everything that is read.
 fn check_tensors(s: usize, n: usize, items: &Items, inputs: &Inputs) -> Result<()> {
     inputs.scores.check("scores", s, 1, &FLOATS)?;
+    let m = items.members(s);
+    if let Items::Lists { offsets, members } = items {
+        offsets.check("groups.list_offsets", n + 1, 1, &IDS)?;
+        members.as_ref().map_or(Ok(()), |x| x.check("groups.member_seq", m, 1, &IDS))?;
+        if n == 0 && m > 0 {
+            let (got, expected) = (Value::Text("no list"), Value::Text("lists, as there are members"));
+            return Err(Error::shape("groups.list_offsets", got, expected));
+        }
+    }
     if let Items::Indexed { chosen, rejected, anchor } = items {
         for (field, x) in [
             ("groups.chosen_seq", Some(chosen)),
@@ -318,6 +385,7 @@ fn check_tensors(s: usize, n: usize, items: &Items, inputs: &Inputs) -> Result<(
         ("sequence_status", &inputs.sequence_status, s, &U32),
         ("groups.item_mask", &inputs.item_mask, n, &MASK),
         ("groups.label", &inputs.label, n, &LABELS),
+        ("groups.list_targets", &inputs.list_targets, m, &FLOATS),
     ];
     for (field, x, rows, dtypes) in all {
         x.as_ref().map_or(Ok(()), |x| x.check(field, rows, 1, dtypes))?;
@@ -360,6 +428,7 @@ fn check_inputs(problem: &Problem<'_>, inputs: &Inputs) -> Result<()> {
             label: inputs.label.map(|x| stand(&label, x.layout.rows()).map(Labels::U8)).transpose()?,
             baseline: floats(&inputs.baseline)?,
             shift: floats(&inputs.shift)?,
+            list_targets: inputs.list_targets.map(|_| stand(&zero, 0)).transpose()?.map(Into::into),
             ..Groups::default()
         },
         grad_output: floats(&inputs.grad_output)?,
@@ -367,18 +436,24 @@ fn check_inputs(problem: &Problem<'_>, inputs: &Inputs) -> Result<()> {
     };
     own.check(problem)
 }
-fn check_outputs(problem: &Problem<'_>, out: &Outputs) -> Result<()> {
-    let (s, n) = (problem.sequences(), problem.count());
-    let rows = matches!(problem.items(), spec::Items::Rows);
+fn check_outputs(problem: &Problem<'_>, out: &Outputs, members: usize) -> Result<()> {
+    let (s, n, kind) = (problem.sequences(), problem.count(), problem.items().kind());
+    let (rows, pairs) = (kind == Kind::Unpaired, kind == Kind::Pair);
+    let rewards = if kind == Kind::List { members } else { n };
+    let first = &problem.terms()[0];
+    let params = catalog::info(first.id).expect("checked by Problem::new").params.len();
     let places = [
         ("outputs.out_loss", &out.loss, 1, &WIDE, true),
         ("items.out_losses", &out.losses, n, &WIDE, true),
-        ("items.out_reward_chosen", &out.reward_chosen, n, &WIDE, true),
-        ("items.out_reward_rejected", &out.reward_rejected, n, &WIDE, !rows),
+        ("items.out_reward_chosen", &out.reward_chosen, rewards, &WIDE, true),
+        ("items.out_reward_rejected", &out.reward_rejected, n, &WIDE, pairs),
         ("outputs.grad_scores_out", &out.grad_scores, s, &WIDE, true),
         ("outputs.grad_kl_out", &out.grad_kl, s, &WIDE, true),
-        ("items.grad_margin_out", &out.grad_margin, n, &WIDE, !rows),
+        ("items.grad_margin_out", &out.grad_margin, n, &WIDE, pairs),
+        ("items.grad_margin_chosen_out", &out.grad_margin_chosen, n, &WIDE, pairs),
+        ("items.grad_margin_rejected_out", &out.grad_margin_rejected, n, &WIDE, pairs),
         ("items.grad_baseline_out", &out.grad_baseline, n, &WIDE, rows),
+        ("items.grad_params_out", &out.grad_params, params, &F64, true),
         ("items.out_aux", &out.aux, n, &WIDE, true),
         ("outputs.out_statistics", &out.statistics, stat::COUNT, &F64, true),
         ("items.out_status", &out.status, n, &U32, true),
@@ -392,7 +467,6 @@ fn check_outputs(problem: &Problem<'_>, out: &Outputs) -> Result<()> {
         }
         x.check_out(field, rows, 1, dtypes)?;
     }
-    let first = &problem.terms()[0];
     if out.aux.is_some() && !first.about().aux {
         return unwanted("items.out_aux", "none: the entry has no second output");
     }
@@ -404,11 +478,13 @@ fn check_outputs(problem: &Problem<'_>, out: &Outputs) -> Result<()> {
 /// What all terms share.
 fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Outputs, space: Space) -> Args {
     let (s, n) = (problem.sequences(), problem.count());
+    let members = items.members(s);
     let mut at = space.data;
-    let places = sizes(s, n).map(|bytes| {
+    let places = sizes(s, n, members).map(|bytes| {
         at += bytes as u64;
         at - bytes as u64
     });
+    let (mut offsets, mut index) = (None, None);
     let (form, chosen, rejected, anchor) = match *items {
         Items::Indexed { chosen, rejected, anchor } => (0, Some(chosen), Some(rejected), anchor),
         Items::Interleaved => (1, None, None, None),
@@ -416,7 +492,15 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
         Items::Threes => (3, None, None, None),
         Items::Thirds => (4, None, None, None),
         Items::Rows => (5, None, None, None),
+        Items::Lists { offsets: x, members } => {
+            (offsets, index) = (Some(x), members);
+            (6, None, None, None)
+        }
     };
+    let margins = [out.grad_margin, out.grad_margin_chosen, out.grad_margin_rejected, out.grad_baseline];
+    let accumulate = problem.options().accumulate;
+    // what nothing differentiates stays as it is
+    let grad_kl = out.grad_kl.filter(|_| !accumulate || problem.reads(slot::KL));
     let mut items_f64 = [0; 10];
     items_f64.copy_from_slice(&places[..10]);
     Args {
@@ -428,6 +512,9 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
         chosen: View::of(chosen),
         rejected: View::of(rejected),
         anchor: View::of(anchor),
+        list_offsets: View::of(offsets),
+        member_seq: View::of(index),
+        list_targets: View::of(inputs.list_targets),
         item_mask: View::of(inputs.item_mask),
         item_weight: View::each(inputs.item_weight),
         item_beta: View::each(inputs.item_beta),
@@ -446,8 +533,11 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
         out_status: View::of(out.status),
         out_counters: View::of(out.counters),
         grad_scores: View::of(out.grad_scores),
-        grad_kl: View::of(out.grad_kl),
+        grad_kl: View::of(grad_kl),
         grad_margin: View::of(out.grad_margin.or(out.grad_baseline)),
+        grad_margin_chosen: View::of(out.grad_margin_chosen),
+        grad_margin_rejected: View::of(out.grad_margin_rejected),
+        grad_params: View::of(out.grad_params),
         items_f64,
         score_sum: places[10],
         kl_sum: places[11],
@@ -457,6 +547,7 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
         totals: places[15],
         sequences: s as i64,
         items: n as i64,
+        members: members as i64,
         reads: 0,
         partials: 0,
         p: [0.0; MAX],
@@ -489,6 +580,12 @@ fn arguments(problem: &Problem<'_>, items: &Items, inputs: &Inputs, out: &Output
         skip: problem.options().skip_flagged as u32,
         first: 0,
         last: 0,
+        by_margin: margins.iter().any(Option::is_some) as u32,
+        learns: 0,
+        learned: 0,
+        parameters: 0,
+        ranked: 0,
+        accumulate: accumulate as u32,
         reserved: 0,
     }
 }
@@ -508,12 +605,26 @@ macro_rules! constants {
 }
 constants!(PairVisitor PairLoss);
 constants!(UnpairedVisitor UnpairedLoss);
+constants!(ListVisitor ListLoss);
+/// Which parameter of a variant may be learned.
+struct Learns(u32);
+impl PairVisitor for Learns {
+    type Out = Option<usize>;
+    fn visit<E: PairLoss<N>, const N: usize>(self) -> Option<usize> {
+        E::Base::learns(self.0)
+    }
+}
 /// What is one term's own.
 fn of_term(args: &Args, problem: &Problem<'_>, inputs: &Inputs, term: &Term<'_>) -> Args {
     let info = catalog::info(term.id).expect("checked by Problem::new");
     let about = &info.about;
     let constants = Constants(term.variant, term.params);
-    let found = if args.unpaired == 0 { with_pair(term.id, constants) } else { with_unpaired(term.id, constants) };
+    let found = match problem.items().kind() {
+        Kind::Pair => with_pair(term.id, constants),
+        Kind::Unpaired => with_unpaired(term.id, constants),
+        _ => with_list(term.id, constants),
+    };
+    let learns = with_pair(term.id, Learns(term.variant)).flatten();
     let p = found.expect("checked by Problem::new").expect("checked by Problem::new");
     let params = info.params_from(term.variant, term.params).unwrap_or_default();
     let named = info.params.first().filter(|p| p.name.starts_with("beta"));
@@ -551,6 +662,10 @@ fn of_term(args: &Args, problem: &Problem<'_>, inputs: &Inputs, term: &Term<'_>)
         reads_beta: (named.is_some() && about.reads(slot::BETA)) as u32,
         is_objective: (about.reward == Reward::Objective) as u32,
         below_zero: about.below_zero as u32,
+        learns: learns.is_some() as u32,
+        learned: learns.unwrap_or(0) as u32,
+        parameters: info.params.len() as u32,
+        ranked: (term.id == <PreferenceRanking as catalog::Entry<_>>::ABOUT.id) as u32,
         unit_baseline: (term.id == <PrimeCe as catalog::Entry<_>>::ABOUT.id) as u32,
         ..*args
     }

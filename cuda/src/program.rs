@@ -9,10 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
-const HEADERS: [(&CStr, &str); 10] = [
+const HEADERS: [(&CStr, &str); 11] = [
     (c"ptx.cuh", include_str!("../kernels/ptx.cuh")),
     (c"dtype.cuh", include_str!("../kernels/dtype.cuh")),
     (c"segments.cuh", include_str!("../kernels/segments.cuh")),
+    (c"lists.cuh", crate::preference::LISTS),
     (c"reduce.cuh", include_str!("../kernels/reduce.cuh")),
     (c"logits.cuh", include_str!("../kernels/logits.cuh")),
     crate::divergence::HEADERS[0],
@@ -35,13 +36,14 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 6] = [
+pub(crate) const FILES: [File; 7] = [
     crate::logprob::FILE,
     crate::logprob::extra::FILE,
     crate::sequence::FILE,
     crate::preference::FILE,
     crate::policy::FILE,
     crate::advantage::FILE,
+    crate::correction::FILE,
 ];
 
 /// How results may differ from the CPU's.

@@ -5,8 +5,9 @@
 //! a negative prefix, or weights that are not finite and >= 0 gets the score NaN and the status `OUT_OF_RANGE`. Tokens of a
 //! sequence whose offsets are wrong get no gradient.
 use crate::driver::{Device, Grid, Stream};
-use crate::plan::{F32, FLOATS, I32, IDS, MASK, Tensor, U32, View, WIDE, cover};
+use crate::plan::{F32, F64, FLOATS, I32, I64, IDS, MASK, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
+use truing_core::error::row;
 use truing_core::sequence::{Divisor, Options, Problem, Score, Segments};
 use truing_core::{Error, Result, Value};
 
@@ -81,6 +82,8 @@ pub struct Outputs {
     pub last: Option<Tensor>,
     /// u32
     pub status: Option<Tensor>,
+    /// `[32]`, i64: sequences by status bit.
+    pub counters: Option<Tensor>,
 }
 /// Upstream gradient and where the tokens' gradients go, `[N]`, f32.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +114,7 @@ struct Args {
     out_first: View,
     out_last: View,
     out_status: View,
+    out_counters: View,
     grad_scores: View,
     grad_output: View,
     grad_logps: View,
@@ -158,11 +162,18 @@ pub unsafe fn forward(
     for (field, x, dtypes) in all {
         x.as_ref().map_or(Ok(()), |x| x.check_out(field, b, 1, dtypes))?;
     }
+    out.counters.as_ref().map_or(Ok(()), |x| x.check_out("out_counters", row::BITS, 1, &I64))?;
     (args.out_scores, args.out_counts, args.out_first) =
         (View::of(out.scores), View::of(out.counts), View::of(out.first));
     (args.out_last, args.out_status) = (View::of(out.last), View::of(out.status));
+    args.out_counters = View::of(out.counters);
     // SAFETY: the caller's promise; the arguments have been checked.
-    unsafe { launch(context, stream, b, c"truing_sequence_forward", &args) }
+    unsafe {
+        if out.counters.is_some() {
+            launch(context, stream, 32, c"truing_sequence_clear", &args)?;
+        }
+        launch(context, stream, b.saturating_mul(32), c"truing_sequence_forward", &args)
+    }
 }
 /// Enqueues the gradients of the tokens.
 ///
@@ -193,7 +204,67 @@ pub unsafe fn backward(
     (args.grad_logps, args.grad_ref_logps) = (View::of(grads.logps), View::of(grads.ref_logps));
     args.grad_scale = grads.grad_scale;
     // SAFETY: the caller's promise; the arguments have been checked.
-    unsafe { launch(context, stream, b, c"truing_sequence_backward", &args) }
+    unsafe { launch(context, stream, b.saturating_mul(32), c"truing_sequence_backward", &args) }
+}
+
+/// Where the sums of [`kl_sums`] go, `[B]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KlSums {
+    /// f64, as the next.
+    pub(crate) log_ratio: Option<Tensor>,
+    pub(crate) kl: Option<Tensor>,
+    /// i32
+    pub(crate) counts: Option<Tensor>,
+    /// u32
+    pub(crate) status: Option<Tensor>,
+}
+impl KlSums {
+    pub(crate) fn check(&self, b: usize) -> Result<()> {
+        let all = [
+            ("out_log_ratio", &self.log_ratio, &F64),
+            ("out_kl", &self.kl, &F64),
+            ("out_counts", &self.counts, &I32),
+            ("out_status", &self.status, &U32),
+        ];
+        all.into_iter().try_for_each(|(field, x, dtypes)| x.map_or(Ok(()), |x| x.check_out(field, b, 1, dtypes)))
+    }
+}
+/// Adds up log ratios and KL of tokens (f64, with their status) per sequence, for the divergence that has made them.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub(crate) unsafe fn kl_sums(
+    context: &Context,
+    stream: Stream,
+    layout: Layout,
+    [ratios, values, status]: [Tensor; 3],
+    out: &KlSums,
+) -> Result<()> {
+    let mut args = arguments(layout, &Options { score: Score::Sum, clamp: None }, &Inputs::default())?;
+    (args.logps, args.ref_logps, args.mask) = (View::of(Some(ratios)), View::of(Some(values)), View::of(Some(status)));
+    (args.out_scores, args.grad_scores) = (View::of(out.log_ratio), View::of(out.kl));
+    (args.out_counts, args.out_status) = (View::of(out.counts), View::of(out.status));
+    let threads = layout.sequences().saturating_mul(32);
+    // SAFETY: the caller's promise.
+    unsafe { launch(context, stream, threads, c"truing_sequence_kl", &args) }
+}
+/// Gives each token the gradients of its sequence's sums, rounded to f32: `from` of log ratio and KL, `[B]`, f64, an absent one
+/// is 0; `to` `[N]`, f32.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub(crate) unsafe fn spread(
+    context: &Context,
+    stream: Stream,
+    layout: Layout,
+    from: [Option<Tensor>; 2],
+    to: [Tensor; 2],
+) -> Result<()> {
+    let mut args = arguments(layout, &Options { score: Score::Sum, clamp: None }, &Inputs::default())?;
+    (args.logps, args.ref_logps) = (View::of(from[0]), View::of(from[1]));
+    (args.grad_logps, args.grad_ref_logps) = (View::of(Some(to[0])), View::of(Some(to[1])));
+    // SAFETY: the caller's promise.
+    unsafe { launch(context, stream, layout.tokens(), c"truing_sequence_spread", &args) }
 }
 
 /// # Safety
@@ -201,18 +272,18 @@ pub unsafe fn backward(
 unsafe fn launch(
     context: &Context,
     stream: Stream,
-    b: usize,
+    threads: usize,
     name: &'static core::ffi::CStr,
     args: &Args,
 ) -> Result<()> {
-    if b == 0 {
+    if threads == 0 {
         return Ok(());
     }
-    let grid = cover("logps", b.saturating_mul(32), THREADS)?;
+    let (grid, width) = (cover("logps", threads, THREADS)?, threads.min(THREADS) as u32);
     let device = Device::current()?;
     let kernel = context.kernel(&device, stream, FILE, name)?;
     // SAFETY: the caller's promise.
-    unsafe { kernel.launch(&device, stream, Grid::new(grid, THREADS as u32), args) }
+    unsafe { kernel.launch(&device, stream, Grid::new(grid, width), args) }
 }
 fn nothing(field: &'static str, expected: &'static str) -> Error {
     Error::invalid(field, Value::Text("nothing"), Value::Text(expected))
@@ -273,6 +344,7 @@ fn arguments(layout: Layout, options: &Options, inputs: &Inputs) -> Result<Args>
         out_first: none,
         out_last: none,
         out_status: none,
+        out_counters: none,
         grad_scores: none,
         grad_output: none,
         grad_logps: none,

@@ -2799,7 +2799,7 @@ pub type truing_missing = u32;
 pub const TRUING_MISSING_ONE: truing_missing = 1;
 /// It is dropped, and counts as 1 in sums.
 pub const TRUING_MISSING_ZERO: truing_missing = 2;
-/// The call is refused.
+/// The call is refused; with CUDA tensors always, where it would have to wait for the device.
 pub const TRUING_MISSING_ERROR: truing_missing = 3;
 
 /// What weights are divided by, unless that is 1e-8 or less: `TRUING_NORMALISE_*`, 0 = nothing.

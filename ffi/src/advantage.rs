@@ -853,9 +853,7 @@ pub unsafe extern "C" fn truing_optimal_token_baseline(
 ) -> truing_status {
     guard("truing_optimal_token_baseline", || {
         // SAFETY: this function's contract.
-        unsafe {
-            baseline(args, |x, out, workspace, ok| advantage::optimal_token_baseline(x, out, workspace.bytes(ok)))
-        }
+        unsafe { baseline(args, Wanted::Results) }
     })
 }
 
@@ -871,23 +869,15 @@ pub unsafe extern "C" fn truing_optimal_token_baseline_workspace_size(
 ) -> truing_status {
     guard("truing_optimal_token_baseline_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            baseline(args, |x, _, _, _| {
-                let need = advantage::optimal_token_baseline_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { baseline(args, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn baseline(
-    args: *const truing_optimal_token_baseline_args,
-    run: impl FnOnce(&OptimalTokenBaseline<'_>, OptimalTokenBaselineOut<'_>, Workspace, &Checked) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn baseline(args: *const truing_optimal_token_baseline_args, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let rewards = t.required("rewards", args.rewards)?;
     let logps = t.required("logps", args.logps)?;
     let log_sum_sq = t.required("log_sum_sq", args.log_sum_sq)?;
@@ -908,8 +898,38 @@ unsafe fn baseline(
     let eps = OptimalTokenBaseline::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
-    let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
     let tokens = &Leading::new(rewards.dims());
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::OptimalTokenBaseline {
+            layout: layout("rewards", rewards.dims(), &cu_seqlens, ok)?,
+            rewards: rewards.tokens(ok, tokens)?.expect("required"),
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            log_sum_sq: log_sum_sq.tokens(ok, tokens)?.expect("required"),
+            importance_weight: importance_weight.tokens(ok, tokens)?,
+            mask: mask.tokens(ok, tokens)?,
+            groups: groups.on_device(ok)?,
+            alignment,
+            keep_tail,
+            eps,
+        };
+        let out = device::OptimalTokenBaselineOut {
+            advantages: out_advantages.tokens(ok, tokens)?,
+            baseline: out_baseline.tokens(ok, tokens)?,
+            status: out_status.list(ok)?,
+        };
+        let (need, space) = (device::optimal_token_baseline_workspace(&x), workspace.space(ok));
+        // SAFETY: as for the advantages of groups.
+        return unsafe {
+            wanted.of(need, || {
+                context.launch(ok, |kernels, stream| device::optimal_token_baseline(kernels, stream, &x, &out, space))
+            })
+        };
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
+    let (_, segments) = segments("rewards", rewards.dims(), &cu_seqlens, ok)?;
     let x = OptimalTokenBaseline {
         segments,
         rewards: rewards.tokens(ok, tokens)?.expect("required"),
@@ -927,7 +947,9 @@ unsafe fn baseline(
         baseline: out_baseline.tokens(ok, tokens)?,
         status: out_status.list(ok)?,
     };
-    run(&x, out, workspace, ok)
+    let need = advantage::optimal_token_baseline_workspace(&x);
+    // SAFETY: this function's contract.
+    unsafe { wanted.of(need, || advantage::optimal_token_baseline(&x, out, workspace.bytes(ok))) }
 }
 
 /// Returns of process rewards and outcomes; see `truing_prime_advantage_args`.
@@ -938,7 +960,7 @@ unsafe fn baseline(
 pub unsafe extern "C" fn truing_prime_advantage(args: *const truing_prime_advantage_args) -> truing_status {
     guard("truing_prime_advantage", || {
         // SAFETY: this function's contract.
-        unsafe { prime(args, |x, n, out, workspace, ok| advantage::prime_advantage(x, n, out, workspace.bytes(ok))) }
+        unsafe { prime(args, Wanted::Results) }
     })
 }
 
@@ -954,23 +976,15 @@ pub unsafe extern "C" fn truing_prime_advantage_workspace_size(
 ) -> truing_status {
     guard("truing_prime_advantage_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            prime(args, |x, _, _, _, _| {
-                let need = advantage::prime_advantage_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { prime(args, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn prime(
-    args: *const truing_prime_advantage_args,
-    run: impl FnOnce(&PrimeAdvantage<'_>, usize, PrimeAdvantageOut<'_>, Workspace, &Checked) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn prime(args: *const truing_prime_advantage_args, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let process_rewards = t.input("process_rewards", args.process_rewards)?;
     let outcome = t.input("outcome", args.outcome)?;
     let mask = t.input("mask", args.mask)?;
@@ -985,8 +999,30 @@ unsafe fn prime(
     // Whatever is given says how the tokens lie.
     let all = [process_rewards.dims(), mask.dims(), out_returns.dims()];
     let dims = all.into_iter().find(|d| !d.is_empty()).unwrap_or(&[]);
-    let (n, segments) = segments("process_rewards", dims, &cu_seqlens, ok)?;
     let tokens = &Leading::new(dims);
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let x = device::PrimeAdvantage {
+            layout: layout("process_rewards", dims, &cu_seqlens, ok)?,
+            process_rewards: process_rewards.tokens(ok, tokens)?,
+            outcome: outcome.list(ok)?,
+            mask: mask.tokens(ok, tokens)?,
+            groups: groups.on_device(ok)?,
+            coef,
+        };
+        let out = device::PrimeAdvantageOut { returns: out_returns.tokens(ok, tokens)?, status: out_status.list(ok)? };
+        let (need, space) = (device::prime_advantage_workspace(&x), workspace.space(ok));
+        // SAFETY: as for the advantages of groups.
+        return unsafe {
+            wanted.of(need, || {
+                context.launch(ok, |kernels, stream| device::prime_advantage(kernels, stream, &x, &out, space))
+            })
+        };
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
+    let (n, segments) = segments("process_rewards", dims, &cu_seqlens, ok)?;
     let x = PrimeAdvantage {
         segments,
         process_rewards: process_rewards.tokens(ok, tokens)?,
@@ -996,7 +1032,9 @@ unsafe fn prime(
         coef,
     };
     let out = PrimeAdvantageOut { returns: out_returns.tokens(ok, tokens)?, status: out_status.list(ok)? };
-    run(&x, n, out, workspace, ok)
+    let need = advantage::prime_advantage_workspace(&x);
+    // SAFETY: this function's contract.
+    unsafe { wanted.of(need, || advantage::prime_advantage(&x, n, out, workspace.bytes(ok))) }
 }
 
 /// Advantages from a teacher's log-probs; see `truing_distill_advantage_args`. No workspace.

@@ -48,7 +48,7 @@ fn advantages<'a>(
 pub unsafe extern "C" fn truing_importance_weight(args: *const truing_importance_weight_args) -> truing_status {
     guard("truing_importance_weight", || {
         // SAFETY: this function's contract.
-        unsafe { weights(args, correction::importance_weight) }
+        unsafe { weights(args, None) }
     })
 }
 /// Bytes of workspace for `truing_importance_weight`.
@@ -63,22 +63,16 @@ pub unsafe extern "C" fn truing_importance_weight_workspace_size(
 ) -> truing_status {
     guard("truing_importance_weight_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            weights(args, |x, _, _| {
-                let need = correction::importance_weight_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { weights(args, Some((minimum, preferred))) }
     })
 }
+/// Runs, or writes the bytes of workspace that it needs.
+///
 /// # Safety
-/// As for [`Call::open`].
-unsafe fn weights(
-    args: *const truing_importance_weight_args,
-    run: impl FnOnce(&ImportanceWeight<'_>, ImportanceWeightOut<'_>, &mut [u8]) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`].
+unsafe fn weights(args: *const truing_importance_weight_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let old = t.required("old", args.old)?;
     let sampler = t.required("sampler", args.sampler)?;
     let mask = t.input("mask", args.mask)?;
@@ -89,43 +83,87 @@ unsafe fn weights(
     let status = t.output("out_status", args.out_status)?;
 
     let ok = &t.check()?;
-    let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
     let tokens = &Leading::new(old.dims());
+    let level = match args.level {
+        TRUING_WEIGHT_LEVEL_TOKEN => WeightLevel::Token,
+        TRUING_WEIGHT_LEVEL_SEQUENCE_SUM => WeightLevel::SequenceSum,
+        TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN => WeightLevel::SequenceMean,
+        other => return unknown("level", other, "TRUING_WEIGHT_LEVEL_*"),
+    };
+    let action = match args.action {
+        TRUING_WEIGHT_RAW => WeightAction::Raw,
+        TRUING_WEIGHT_TRUNCATE => WeightAction::Truncate,
+        TRUING_WEIGHT_MASK => WeightAction::Mask,
+        other => return unknown("action", other, "TRUING_WEIGHT_RAW, _TRUNCATE or _MASK"),
+    };
+    let missing = missing(args.missing)?;
+    let normalise = match args.normalise {
+        0 => Normalise::Off,
+        TRUING_NORMALISE_TOKEN_MEAN => Normalise::TokenMean,
+        TRUING_NORMALISE_SEQUENCE_MEAN => Normalise::SequenceMean,
+        other => return unknown("normalise", other, "TRUING_NORMALISE_*, or 0: off"),
+    };
+    let (low, high, token_weight) = (args.low, args.high, yes("token_weight", args.token_weight)?);
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::correction as device;
+        let x = device::ImportanceWeight {
+            layout: crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?,
+            old: old.tokens(ok, tokens)?.expect("required"),
+            sampler: sampler.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            low,
+            high,
+            level,
+            action,
+            missing,
+            normalise,
+            token_weight,
+        };
+        let out = device::ImportanceWeightOut {
+            weights: out_weights.tokens(ok, tokens)?,
+            keep: keep.tokens(ok, tokens)?,
+            statistics: statistics.list(ok)?,
+            status: status.tokens(ok, tokens)?,
+        };
+        let (need, space) = (device::importance_weight_workspace(&x, &out), workspace.space(ok));
+        if let Some((minimum, preferred)) = measure {
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { device::importance_weight(kernels, stream, &x, &out, space) }
+        });
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
+    let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
     let x = ImportanceWeight {
         segments,
         old: old.tokens(ok, tokens)?.expect("required"),
         sampler: sampler.tokens(ok, tokens)?.expect("required"),
         mask: mask.tokens(ok, tokens)?,
-        low: args.low,
-        high: args.high,
-        level: match args.level {
-            TRUING_WEIGHT_LEVEL_TOKEN => WeightLevel::Token,
-            TRUING_WEIGHT_LEVEL_SEQUENCE_SUM => WeightLevel::SequenceSum,
-            TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN => WeightLevel::SequenceMean,
-            other => return unknown("level", other, "TRUING_WEIGHT_LEVEL_*"),
-        },
-        action: match args.action {
-            TRUING_WEIGHT_RAW => WeightAction::Raw,
-            TRUING_WEIGHT_TRUNCATE => WeightAction::Truncate,
-            TRUING_WEIGHT_MASK => WeightAction::Mask,
-            other => return unknown("action", other, "TRUING_WEIGHT_RAW, _TRUNCATE or _MASK"),
-        },
-        missing: missing(args.missing)?,
-        normalise: match args.normalise {
-            0 => Normalise::Off,
-            TRUING_NORMALISE_TOKEN_MEAN => Normalise::TokenMean,
-            TRUING_NORMALISE_SEQUENCE_MEAN => Normalise::SequenceMean,
-            other => return unknown("normalise", other, "TRUING_NORMALISE_*, or 0: off"),
-        },
-        token_weight: yes("token_weight", args.token_weight)?,
+        low,
+        high,
+        level,
+        action,
+        missing,
+        normalise,
+        token_weight,
     };
+    if let Some((minimum, preferred)) = measure {
+        let need = correction::importance_weight_workspace(&x);
+        // SAFETY: this function's contract.
+        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+    }
     let out = ImportanceWeightOut {
         weights: out_weights.tokens(ok, tokens)?,
         keep: keep.tokens(ok, tokens)?,
         statistics: statistics.array(ok)?,
         status: status.tokens(ok, tokens)?,
     };
-    run(&x, out, workspace.bytes(ok))
+    correction::importance_weight(&x, out, workspace.bytes(ok))
 }
 
 /// Tokens that one criterion keeps; see `truing_rejection_mask_args`. No workspace.
@@ -136,7 +174,7 @@ unsafe fn weights(
 pub unsafe extern "C" fn truing_rejection_mask(args: *const truing_rejection_mask_args) -> truing_status {
     guard("truing_rejection_mask", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let old = t.required("old", args.old)?;
         let sampler = t.required("sampler", args.sampler)?;
         let mask = t.input("mask", args.mask)?;
@@ -148,35 +186,65 @@ pub unsafe extern "C" fn truing_rejection_mask(args: *const truing_rejection_mas
         let rejected = t.output("out_rejected", args.out_rejected)?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(old.dims());
+        let bounded = match args.statistic {
+            TRUING_REJECTION_RATIO => Statistic::Ratio,
+            TRUING_REJECTION_K1 => Statistic::K1,
+            TRUING_REJECTION_K2 => Statistic::K2,
+            TRUING_REJECTION_K3 => Statistic::K3,
+            TRUING_REJECTION_BINARY_KL => Statistic::BinaryKl,
+            TRUING_REJECTION_TV => Statistic::Tv,
+            other => return unknown("statistic", other, "TRUING_REJECTION_*"),
+        };
+        let span = match args.span {
+            TRUING_SPAN_TOKEN => Span::Token,
+            TRUING_SPAN_SEQUENCE_SUM => Span::SequenceSum,
+            TRUING_SPAN_SEQUENCE_MEAN => Span::SequenceMean,
+            TRUING_SPAN_SEQUENCE_MAX => Span::SequenceMax,
+            other => return unknown("span", other, "TRUING_SPAN_*"),
+        };
+        let (low, high, missing, by_token) = (args.low, args.high, missing(args.missing)?, span == Span::Token);
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::correction as device;
+            let x = device::RejectionMask {
+                layout: crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?,
+                old: old.tokens(ok, tokens)?.expect("required"),
+                sampler: sampler.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                keep: keep.tokens(ok, tokens)?,
+                statistic: bounded,
+                span,
+                low,
+                high,
+                missing,
+            };
+            let out = device::RejectionMaskOut {
+                keep: out_keep.tokens(ok, tokens)?,
+                sequence_keep: sequence_keep.list(ok)?,
+                statistic: if by_token { statistic.tokens(ok, tokens)? } else { statistic.list(ok)? },
+                rejected: rejected.scalar(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::rejection_mask(kernels, stream, &x, &out) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
+        let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
         let x = RejectionMask {
             segments,
             old: old.tokens(ok, tokens)?.expect("required"),
             sampler: sampler.tokens(ok, tokens)?.expect("required"),
             mask: mask.tokens(ok, tokens)?,
             keep: keep.tokens(ok, tokens)?,
-            statistic: match args.statistic {
-                TRUING_REJECTION_RATIO => Statistic::Ratio,
-                TRUING_REJECTION_K1 => Statistic::K1,
-                TRUING_REJECTION_K2 => Statistic::K2,
-                TRUING_REJECTION_K3 => Statistic::K3,
-                TRUING_REJECTION_BINARY_KL => Statistic::BinaryKl,
-                TRUING_REJECTION_TV => Statistic::Tv,
-                other => return unknown("statistic", other, "TRUING_REJECTION_*"),
-            },
-            span: match args.span {
-                TRUING_SPAN_TOKEN => Span::Token,
-                TRUING_SPAN_SEQUENCE_SUM => Span::SequenceSum,
-                TRUING_SPAN_SEQUENCE_MEAN => Span::SequenceMean,
-                TRUING_SPAN_SEQUENCE_MAX => Span::SequenceMax,
-                other => return unknown("span", other, "TRUING_SPAN_*"),
-            },
-            low: args.low,
-            high: args.high,
-            missing: missing(args.missing)?,
+            statistic: bounded,
+            span,
+            low,
+            high,
+            missing,
         };
-        let by_token = x.span == Span::Token;
         let out = RejectionMaskOut {
             keep: out_keep.tokens(ok, tokens)?,
             sequence_keep: sequence_keep.list(ok)?,
@@ -197,7 +265,7 @@ pub unsafe extern "C" fn truing_off_policy_sequence_mask(
 ) -> truing_status {
     guard("truing_off_policy_sequence_mask", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let logps = t.required("logps", args.logps)?;
         let behaviour = t.required("behaviour", args.behaviour)?;
         let advantage = t.required("advantage", args.advantage)?;
@@ -207,8 +275,27 @@ pub unsafe extern "C" fn truing_off_policy_sequence_mask(
         let mean = t.output("out_mean", args.out_mean)?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(logps.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::correction as device;
+            let x = device::OffPolicySequenceMask {
+                layout: crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?,
+                logps: logps.tokens(ok, tokens)?.expect("required"),
+                behaviour: behaviour.tokens(ok, tokens)?.expect("required"),
+                advantage: advantage.list(ok)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                delta: args.delta,
+            };
+            let out = device::OffPolicySequenceMaskOut { keep: keep.list(ok)?, mean: mean.list(ok)? };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::off_policy_sequence_mask(kernels, stream, &x, &out) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
+        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let x = OffPolicySequenceMask {
             segments,
             logps: logps.tokens(ok, tokens)?.expect("required"),

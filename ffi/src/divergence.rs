@@ -1017,7 +1017,7 @@ impl Sides {
     }
     /// What the device reads, and where gradients go; `at_ids`: the teacher has no rows.
     #[cfg(feature = "cuda")]
-    fn on_device(
+    pub(crate) fn on_device(
         self,
         ok: &Checked,
         tokens: &Leading,

@@ -147,9 +147,9 @@ impl<'p> Forward<'p> {
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
         let tokens = &Leading::new(self.logps.dims());
         let options = options(&args.inputs, &self.terms, false)?;
-        only_on_cpu(&[("topk_entropy", self.topk_entropy.is_some())])?;
         let inputs = truing_cuda::policy::Inputs {
             entropy: self.entropy.tokens(ok, tokens)?,
+            topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
             grad_output: self.grad_output.scalar(ok)?,
             grad_scale: grad_scale(args.grad_scale, args.flags),
             ..self.inputs.on_device(self.logps.tokens(ok, tokens)?.expect("required"), ok, tokens, &layout)?

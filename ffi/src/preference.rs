@@ -5,8 +5,6 @@ use crate::boundary::{
     array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unavailable, unknown,
 };
 use crate::context::Lent;
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS, Score, slot};
 use truing_core::losses::map::ScoreMap;
@@ -131,7 +129,6 @@ impl<'p> Forward<'p> {
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
         let Call { args, context, tensors, workspace } = self.call;
-        only_on_cpu(&[("flags (TRUING_ACCUMULATE_GRADS)", self.options.accumulate)])?;
         let ok = &tensors.check()?;
         let terms = self.terms.get();
         let scores: truing_cuda::Tensor = self.scores.list(ok)?.expect("required");
@@ -320,14 +317,10 @@ impl GroupTensors {
             Form::Threes => Items::Threes,
             Form::Thirds => Items::Thirds,
             Form::Rows => Items::Rows,
-            Form::Lists => {
-                let nothing =
-                    Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"));
-                Items::Lists {
-                    offsets: self.list_offsets.list(ok)?.ok_or(nothing)?,
-                    members: self.member_seq.list(ok)?,
-                }
-            }
+            Form::Lists => Items::Lists {
+                offsets: self.list_offsets.list(ok)?.ok_or(no_offsets())?,
+                members: self.member_seq.list(ok)?,
+            },
         })
     }
     /// The same on a device.
@@ -345,7 +338,10 @@ impl GroupTensors {
             Form::Threes => Items::Threes,
             Form::Thirds => Items::Thirds,
             Form::Rows => Items::Rows,
-            Form::Lists => return only_on_cpu(&[("groups.list_offsets", true)]).map(|()| Items::Rows),
+            Form::Lists => Items::Lists {
+                offsets: self.list_offsets.list(ok)?.ok_or(no_offsets())?,
+                members: self.member_seq.list(ok)?,
+            },
         })
     }
     fn form(&self, terms: &[Term<'_>], side: bool) -> Result<Form> {
@@ -398,7 +394,6 @@ impl GroupTensors {
     /// The same beside the scores, on a device.
     #[cfg(feature = "cuda")]
     fn on_device(&self, scores: truing_cuda::Tensor, ok: &Checked) -> Result<truing_cuda::preference::Inputs> {
-        only_on_cpu(&[("groups.list_targets", self.list_targets.is_some())])?;
         Ok(truing_cuda::preference::Inputs {
             item_mask: self.item_mask.list(ok)?,
             item_weight: self.item_weight.list(ok)?,
@@ -408,6 +403,7 @@ impl GroupTensors {
             label: self.label.list(ok)?,
             baseline: self.baseline.list(ok)?,
             shift: self.shift.list(ok)?,
+            list_targets: self.list_targets.list(ok)?,
             ..truing_cuda::preference::Inputs::new(scores)
         })
     }
@@ -424,6 +420,9 @@ enum Form {
 }
 fn no_index(field: &'static str) -> Error {
     Error::invalid(field, Value::Text("NULL"), Value::Text("sequence indices, as the layout is indexed"))
+}
+fn no_offsets() -> Error {
+    Error::invalid("groups.list_offsets", Value::Text("NULL"), Value::Text("offsets [L + 1]"))
 }
 fn absent(field: &'static str, input: &Input, expected: &'static str) -> Result<()> {
     match input.is_some() {
@@ -496,11 +495,6 @@ impl OutputTensors {
     }
     #[cfg(feature = "cuda")]
     fn on_device(self, ok: &Checked) -> Result<truing_cuda::preference::Outputs> {
-        only_on_cpu(&[
-            ("items.grad_params_out", self.grad_params.is_some()),
-            ("items.grad_margin_chosen_out", self.grad_margin_chosen.is_some()),
-            ("items.grad_margin_rejected_out", self.grad_margin_rejected.is_some()),
-        ])?;
         Ok(truing_cuda::preference::Outputs {
             loss: self.loss.scalar(ok)?,
             losses: self.losses.list(ok)?,
@@ -509,7 +503,10 @@ impl OutputTensors {
             grad_scores: self.grad_scores.list(ok)?,
             grad_kl: self.grad_kl.list(ok)?,
             grad_margin: self.grad_margin.list(ok)?,
+            grad_margin_chosen: self.grad_margin_chosen.list(ok)?,
+            grad_margin_rejected: self.grad_margin_rejected.list(ok)?,
             grad_baseline: self.grad_baseline.list(ok)?,
+            grad_params: self.grad_params.list(ok)?,
             aux: self.aux.list(ok)?,
             statistics: self.statistics.list(ok)?,
             status: self.status.list(ok)?,

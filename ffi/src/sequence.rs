@@ -1,8 +1,6 @@
 //! `truing_sequence_*`: token values to sequence scores and back.
 use crate::abi::*;
 use crate::boundary::{grad_scale, guard, idle, no_workspace, unknown};
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading};
 use truing_core::sequence::{Divisor, Grads, Inputs, Options, Outputs, Problem, Score, Segments, Upstream, Weights};
 use truing_core::{Error, Result, Value};
@@ -40,7 +38,6 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
         let tokens = &Leading::new(logps.dims());
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
-            only_on_cpu(&[("out_counters", counters.is_some())])?;
             let layout = layout("logps", logps.dims(), &cu_seqlens, ok)?;
             let inputs = on_device([&logps, &ref_logps, &mask, &token_weights], &ld_prefix, ok, tokens)?;
             let outputs = truing_cuda::sequence::Outputs {
@@ -49,6 +46,7 @@ pub unsafe extern "C" fn truing_sequence_forward(args: *const truing_sequence_fo
                 first: first.list(ok)?,
                 last: last.list(ok)?,
                 status: status.list(ok)?,
+                counters: counters.list(ok)?,
             };
             return context.launch(ok, |kernels, stream| {
                 // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.

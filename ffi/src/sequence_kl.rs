@@ -20,6 +20,10 @@ pub unsafe extern "C" fn truing_sequence_kl_forward(args: *const truing_sequence
     guard("truing_sequence_kl_forward", || {
         // SAFETY: this function's contract.
         let open = unsafe { Open::new(args, false) }?;
+        #[cfg(feature = "cuda")]
+        if open.call.tensors.on_device() {
+            return open.on_device(false, false).map(|_| ()).map_err(rename);
+        }
         open.forward().map_err(rename)
     })
 }
@@ -33,6 +37,10 @@ pub unsafe extern "C" fn truing_sequence_kl_backward(args: *const truing_sequenc
     guard("truing_sequence_kl_backward", || {
         // SAFETY: this function's contract.
         let open = unsafe { Open::new(args, true) }?;
+        #[cfg(feature = "cuda")]
+        if open.call.tensors.on_device() {
+            return open.on_device(true, false).map(|_| ()).map_err(rename);
+        }
         open.backward().map_err(rename)
     })
 }
@@ -49,7 +57,7 @@ pub unsafe extern "C" fn truing_sequence_kl_forward_workspace_size(
     guard("truing_sequence_kl_forward_workspace_size", || {
         // SAFETY: this function's contract.
         unsafe {
-            let need = Open::new(args, false)?.need()?;
+            let need = Open::new(args, false)?.need(false).map_err(rename)?;
             sizes(minimum, preferred, (need, need))
         }
     })
@@ -67,7 +75,7 @@ pub unsafe extern "C" fn truing_sequence_kl_backward_workspace_size(
     guard("truing_sequence_kl_backward_workspace_size", || {
         // SAFETY: this function's contract.
         unsafe {
-            let need = Open::new(args, true)?.need()?;
+            let need = Open::new(args, true)?.need(true).map_err(rename)?;
             sizes(minimum, preferred, (need, need))
         }
     })
@@ -85,10 +93,10 @@ struct Open {
 }
 impl Open {
     /// # Safety
-    /// As for [`Call::open`].
+    /// As for [`Call::anywhere`].
     unsafe fn new(args: *const truing_sequence_kl_args, backward: bool) -> Result<Open> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FORWARD_FLAGS) }?;
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         if backward {
             const NONE: &str = "NULL in the backward";
@@ -129,9 +137,50 @@ impl Open {
         let problem = Problem::new(student, teacher, Options::default()).map_err(rename)?;
         Ok(Open { sides, cu_seqlens, given, figures, problem, tokens, call })
     }
-    fn need(self) -> Result<usize> {
+    fn need(self, backward: bool) -> Result<usize> {
+        #[cfg(feature = "cuda")]
+        if self.call.tensors.on_device() {
+            return self.on_device(backward, true);
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = backward;
         self.call.tensors.check()?;
         Ok(kernel::sequence_kl_workspace(&self.problem).minimum)
+    }
+    /// Runs, or says what workspace that takes.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, backward: bool, measure: bool) -> Result<usize> {
+        use truing_cuda::divergence as device;
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let layout = crate::sequence::layout("policy", self.sides.rows_of(), &self.cu_seqlens, ok)?;
+        let [log_ratio, kl, stats] = &self.given;
+        let (upstream, stats) = ([log_ratio.list(ok)?, kl.list(ok)?], stats.rows(ok, tokens)?);
+        let need = device::sequence_kl_workspace(problem, backward, stats.is_some()).minimum;
+        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens, false)?, workspace.space(ok));
+        let [log_ratio, kl, counts, saved, status] = self.figures;
+        let out = device::SequenceFigures {
+            log_ratio: log_ratio.list(ok)?,
+            kl: kl.list(ok)?,
+            counts: counts.list(ok)?,
+            stats: saved.rows(ok, tokens)?,
+            status: status.list(ok)?,
+        };
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe {
+                    use device::{sequence_kl, sequence_kl_backward};
+                    match grads.student {
+                        Some(grad) if backward => sequence_kl_backward(
+                            kernels, stream, problem, layout, &inputs, stats, upstream, grad, space,
+                        ),
+                        _ => sequence_kl(kernels, stream, problem, layout, &inputs, &out, space),
+                    }
+                }
+            })?;
+        }
+        Ok(need)
     }
     fn forward(self) -> Result<()> {
         let Call { context, tensors, workspace, .. } = self.call;

@@ -8,12 +8,15 @@ use truing_core::catalog;
 use truing_ffi::abi::*;
 use truing_ffi::advantage::*;
 use truing_ffi::context::*;
+use truing_ffi::correction::*;
 use truing_ffi::divergence::*;
 use truing_ffi::linear_logprob::truing_linear_logprob_forward;
 use truing_ffi::logprob::*;
 use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
+use truing_ffi::sequence_kl::*;
+use truing_ffi::tds_rows::*;
 use truing_tests::Bits;
 
 fn message() -> String {
@@ -172,6 +175,19 @@ const LAGRANGIAN: Op<truing_lagrangian_advantage_args> =
 const DISTILL: Op<truing_distill_advantage_args> =
     Op(truing_distill_advantage_workspace_size, truing_distill_advantage);
 const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_whiten);
+const BASELINE: Op<truing_optimal_token_baseline_args> =
+    Op(truing_optimal_token_baseline_workspace_size, truing_optimal_token_baseline);
+const PRIME: Op<truing_prime_advantage_args> = Op(truing_prime_advantage_workspace_size, truing_prime_advantage);
+const SEQUENCE_KL: Op<truing_sequence_kl_args> =
+    Op(truing_sequence_kl_forward_workspace_size, truing_sequence_kl_forward);
+const SEQUENCE_KL_BACKWARD: Op<truing_sequence_kl_args> =
+    Op(truing_sequence_kl_backward_workspace_size, truing_sequence_kl_backward);
+const WEIGHTS: Op<truing_importance_weight_args> =
+    Op(truing_importance_weight_workspace_size, truing_importance_weight);
+const REJECTION: Op<truing_rejection_mask_args> = Op(truing_rejection_mask_workspace_size, truing_rejection_mask);
+const MOVED: Op<truing_off_policy_sequence_mask_args> =
+    Op(truing_off_policy_sequence_mask_workspace_size, truing_off_policy_sequence_mask);
+const TDS: Op<truing_tds_rows_args> = Op(truing_tds_rows_workspace_size, truing_tds_rows);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
 /// The head of an args struct, which all of them begin with.
@@ -243,6 +259,8 @@ impl<A: Args> Op<A> {
     }
 }
 
+/// beta and alpha of a list, beta and own weight of modpo.
+static LIST_PARAMS: [f64; 2] = [0.2, 1.5];
 const N: i64 = 6;
 const V: i64 = 4100;
 struct Rows {
@@ -338,6 +356,43 @@ pub fn all() -> usize {
             a.out_status = t.write::<u32>(&[N]);
         });
     }
+    done += TDS.same("tds_rows", &context, |t, a| {
+        a.flags = TRUING_HAS_IGNORE_INDEX;
+        (a.base, a.aligned) = (rows.logits(t, 1), t.read(&teacher, &[2, 3, V]));
+        (a.rows.target, a.rows.mask) = (t.read(&rows.target, &[2, 3]), t.read(&rows.mask, &[N]));
+        (a.rows.ignore_index, a.base_transform.temperature) = (-100, 0.7);
+        (a.out_rank, a.out_ties) = (t.write::<i32>(&[N]), t.write::<i32>(&[2, 3]));
+        (a.out_logp_base, a.out_kl_aligned_base) = (t.write::<f32>(&[N]), t.write::<f32>(&[N]));
+        (a.out_class, a.out_counts, a.out_status) = (t.write::<u8>(&[N]), t.write::<i64>(&[4]), t.write::<u32>(&[N]));
+    });
+    let cut = vec![0i64, 2, 2, N];
+    for packed in [false, true] {
+        let (lead, b) = if packed { (vec![N], 3i64) } else { (vec![2, 3], 2) };
+        let shape = [&lead[..], &[V]].concat();
+        let fill = |t: &mut Arrays, a: &mut truing_sequence_kl_args| {
+            a.flags = TRUING_HAS_IGNORE_INDEX;
+            (a.policy, a.r#ref) = (t.read(&rows.z, &shape), t.read(&teacher, &shape));
+            (a.rows.target, a.rows.mask) = (t.read(&rows.target, &[N]), t.read(&rows.mask, &lead));
+            (a.rows.ignore_index, a.ref_transform.temperature) = (-100, 0.7);
+            if packed {
+                a.rows.cu_seqlens = t.read(&cut, &[4]);
+            }
+        };
+        done += SEQUENCE_KL.same(&format!("sequence_kl, packed {packed}"), &context, |t, a| {
+            fill(t, a);
+            (a.out_log_ratio, a.out_kl) = (t.write::<f64>(&[b]), t.write::<f64>(&[b]));
+            (a.out_counts, a.out_status) = (t.write::<i32>(&[b]), t.write::<u32>(&[b]));
+            a.out_stats = t.write::<f32>(&[N, 16]);
+        });
+        done += SEQUENCE_KL_BACKWARD.same(&format!("sequence_kl backward, packed {packed}"), &context, |t, a| {
+            fill(t, a);
+            a.grad_kl = t.update(vec![0.5f64; b as usize], &[b]);
+            a.grad_log_ratio = t.update((0..b).map(|k| 1.0 - k as f64).collect(), &[b]);
+            // in place
+            a.policy = t.update(rows.z.clone(), &shape);
+            a.grad_policy_out = a.policy;
+        });
+    }
     let (b, width) = (4i64, 33i64);
     let n = (b * width) as usize;
     let logps: Vec<f32> = (0..n).map(|_| -3.0 * r.uniform() as f32).collect();
@@ -357,6 +412,7 @@ pub fn all() -> usize {
             (a.out_scores, a.out_counts) = (t.write::<f64>(&[b]), t.write::<i32>(&[b]));
             (a.out_first, a.out_last, a.out_status) =
                 (t.write::<i32>(&[b]), t.write::<i32>(&[b]), t.write::<u32>(&[b]));
+            a.out_counters = t.write::<i64>(&[32]);
         });
         done += SEQUENCE_BACKWARD.same(&format!("sequence backward, packed {packed}"), &context, |t, a| {
             (a.ref_logps, a.mask) = (t.read(&refs, &shape), t.read(&mask, &shape));
@@ -405,6 +461,38 @@ pub fn all() -> usize {
             a.items.out_statistics = t.write::<f64>(&[16]);
         });
     }
+    // lists in order and by index; parameters that are learned, both margins; added to what is there
+    let (index, reward) = (vec![0i32, 3, 3, 9, 1, 7, 2], vec![2.0f32, 1.0, 0.5, 0.5, -1.0, 3.0, 0.0]);
+    for indexed in [false, true] {
+        done += PREFERENCE.same(&format!("infonca, indexed {indexed}"), &context, |t, a| {
+            let members = if indexed { 7 } else { s };
+            (a.scores, a.loss.id, a.loss.reduction) = (t.read(&scores, &[s]), id("infonca"), TRUING_REDUCE_MEAN);
+            (a.loss.params, a.loss.num_params) = (LIST_PARAMS.as_ptr(), 2);
+            a.ref_scores = t.read(&ref_scores, &[s]);
+            a.groups.list_offsets = t.update(vec![0i64, 2, 2, members], &[4]);
+            if indexed {
+                a.groups.member_seq = t.read(&index, &[7]);
+                a.groups.list_targets = t.read(&reward, &[7]);
+            } else {
+                a.groups.list_targets = t.update((0..s).map(|k| k as f64 / 4.0).collect(), &[s]);
+            }
+            (a.outputs.out_loss, a.items.out_losses) = (t.write::<f64>(&[]), t.write::<f64>(&[3]));
+            (a.items.out_reward_chosen, a.items.out_status) = (t.write::<f32>(&[members]), t.write::<u32>(&[3]));
+            (a.outputs.grad_scores_out, a.outputs.out_counters) = (t.write::<f64>(&[s]), t.write::<i64>(&[32]));
+            a.items.out_statistics = t.write::<f64>(&[16]);
+        });
+    }
+    done += PREFERENCE.same("modpo", &context, |t, a| {
+        (a.scores, a.loss.id, a.loss.reduction) = (t.read(&scores, &[s]), id("modpo"), TRUING_REDUCE_SUM);
+        (a.loss.params, a.loss.num_params, a.flags) = (LIST_PARAMS.as_ptr(), 2, TRUING_ACCUMULATE_GRADS);
+        a.groups.layout = TRUING_LAYOUT_STACKED;
+        a.groups.margin_chosen = t.update(vec![0.25f32, 0.5, -1.0, 0.0, 2.0], &[5]);
+        a.groups.margin_rejected = t.update(vec![0.0f64], &[]);
+        (a.outputs.out_loss, a.outputs.grad_scores_out) =
+            (t.update(vec![1.0f64], &[]), t.update(vec![0.5f32; 10], &[s]));
+        (a.items.grad_margin_out, a.items.grad_margin_chosen_out) = (t.write::<f64>(&[5]), t.write::<f32>(&[5]));
+        (a.items.grad_margin_rejected_out, a.items.grad_params_out) = (t.write::<f64>(&[5]), t.write::<f64>(&[2]));
+    });
     let advantage: Vec<f32> = (0..b).map(|_| r.normal() as f32).collect();
     let old: Vec<f32> = logps.iter().map(|x| x + 0.2 * r.normal() as f32).collect();
     let live: Vec<u8> = mask.iter().map(|&x| x as u8).collect();
@@ -458,6 +546,62 @@ pub fn all() -> usize {
             a.weights = t.update(vec![0.5f32, 2.0], &[2]);
             (a.out_advantages, a.out_combined) = (t.write::<f32>(&[6]), t.write::<f64>(&[6]));
             a.out_status = t.write::<u32>(&[6]);
+        });
+    }
+    let squares: Vec<f64> = logps.iter().map(|&x| 1.9 * x as f64).collect();
+    let outcome = vec![1.0f64, 0.0, 0.5, 0.0];
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        let offsets = |t: &mut Arrays| if packed { t.read(&cu, &[b + 1]) } else { null() };
+        done += WEIGHTS.same(&format!("importance_weight, packed {packed}"), &context, |t, a| {
+            (a.old, a.sampler, a.mask, a.cu_seqlens) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape), offsets(t));
+            (a.low, a.high, a.missing) = (0.5, 2.0, TRUING_MISSING_ZERO);
+            (a.level, a.action) = (TRUING_WEIGHT_LEVEL_SEQUENCE_MEAN, TRUING_WEIGHT_TRUNCATE);
+            a.normalise = if packed { TRUING_NORMALISE_TOKEN_MEAN } else { 0 };
+            (a.out_weights, a.out_keep) = (t.write::<f32>(&shape), t.write::<u8>(&shape));
+            (a.out_statistics, a.out_status) = (t.write::<f64>(&[8]), t.write::<u32>(&shape));
+        });
+        done += REJECTION.same(&format!("rejection_mask, packed {packed}"), &context, |t, a| {
+            (a.old, a.sampler, a.mask, a.cu_seqlens) =
+                (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape), offsets(t));
+            (a.statistic, a.missing, a.high) = (TRUING_REJECTION_BINARY_KL, TRUING_MISSING_ONE, 0.01);
+            a.span = if packed { TRUING_SPAN_SEQUENCE_MAX } else { TRUING_SPAN_TOKEN };
+            (a.out_keep, a.out_sequence_keep) = (t.write::<u8>(&shape), t.write::<u8>(&[b]));
+            a.out_statistic = if packed { t.write::<f64>(&[b]) } else { t.write::<f32>(&shape) };
+            a.out_rejected = t.write::<i64>(&[]);
+        });
+        done += MOVED.same(&format!("off_policy_sequence_mask, packed {packed}"), &context, |t, a| {
+            (a.logps, a.behaviour, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&refs, &shape), offsets(t));
+            (a.advantage, a.delta) = (t.read(&advantage, &[b]), 0.001);
+            (a.out_keep, a.out_mean) = (t.write::<u8>(&[b]), t.write::<f64>(&[b]));
+        });
+    }
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        done += BASELINE.same(&format!("optimal_token_baseline, packed {packed}"), &context, |t, a| {
+            (a.rewards, a.logps, a.log_sum_sq) =
+                (t.read(&refs, &shape), t.read(&logps, &shape), t.read(&squares, &shape));
+            (a.mask, a.alignment) =
+                (t.read(&mask, &shape), if packed { TRUING_ALIGNMENT_POSITION } else { TRUING_ALIGNMENT_LIVE_INDEX });
+            match packed {
+                true => {
+                    a.cu_seqlens = t.read(&cu, &[b + 1]);
+                    a.group_offsets = t.update(vec![0i32, 1, 4], &[3]);
+                }
+                false => (a.group_ids, a.num_groups) = (t.update(vec![1i64, 0, 0, 1], &[4]), 2),
+            }
+            (a.out_advantages, a.out_baseline) = (t.write::<f32>(&shape), t.write::<f64>(&shape));
+            a.out_status = t.write::<u32>(&[b]);
+        });
+        done += PRIME.same(&format!("prime_advantage, packed {packed}"), &context, |t, a| {
+            (a.process_rewards, a.outcome, a.mask) =
+                (t.read(&refs, &shape), t.read(&outcome, &[b]), t.read(&live, &shape));
+            if packed {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            a.group_offsets = t.update(vec![0i32, 2, 4], &[3]);
+            (a.out_returns, a.out_status) = (t.write::<f32>(&shape), t.write::<u32>(&[b]));
         });
     }
     let numbers = [0.99f64, 0.95];
@@ -616,24 +760,24 @@ pub fn host() {
     let (mut t, mut a) = divergence();
     a.outputs.out_loss = t.write::<f64>(&[]);
     DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
-    // nor have lists of sequences, learned parameters, terms of a policy, counters of sequences
+    // lists: offsets are needed, there is a list where there are members, rewards are of the members
     let s = [0.0f64; 4];
-    let preference = |name: &str| {
+    let lists = || {
         let (mut t, mut a) = (Arrays::new(true), zeros::<truing_preference_forward_args>(&context));
-        (a.scores, a.loss.id, a.loss.reduction) = (t.read(&s, &[4]), id(name), TRUING_REDUCE_SUM);
+        (a.scores, a.loss.id, a.loss.reduction) = (t.read(&s, &[4]), id("plackett_luce"), TRUING_REDUCE_SUM);
         (a.score_kind, a.outputs.out_loss) = (TRUING_SCORE_SUM, t.write::<f64>(&[]));
         (t, a)
     };
-    let (mut t, mut a) = preference("plackett_luce");
+    let (t, a) = lists();
+    PREFERENCE.refused(invalid, "groups.list_offsets: got NULL", &t, a);
+    let (mut t, mut a) = lists();
+    a.groups.list_offsets = t.update(vec![0i32], &[1]);
+    PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "groups.list_offsets", &t, a);
+    let (mut t, mut a) = lists();
     a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
-    PREFERENCE.refused(device, "groups.list_offsets", &t, a);
-    let (mut t, mut a) = preference("cpo");
-    (a.groups.layout, a.items.grad_params_out) = (TRUING_LAYOUT_STACKED, t.write::<f64>(&[2]));
-    PREFERENCE.refused(device, "items.grad_params_out", &t, a);
-    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_sequence_forward_args>(&context));
-    (a.logps, a.score.kind) = (t.read(&s, &[2, 2]), TRUING_SCORE_SUM);
-    a.out_counters = t.write::<i64>(&[32]);
-    SEQUENCE.refused(device, "out_counters", &t, a);
+    a.items.out_reward_chosen = t.write::<f64>(&[1]);
+    PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "items.out_reward_chosen", &t, a);
+    // terms of a policy have not come to the device
     // nor has the gradient of the objectives' weights
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
     (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);

@@ -268,7 +268,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     };
     let what = format!("{}, variant {variant}, {way:?}", about.name);
     let problem = Problem::new(n, segments, options).unwrap_or_else(|e| panic!("{what}: {e}"));
-    let entropy = about.reads(slot::ENTROPY) || way.bonus.is_some();
+    // of the few largest columns, in place of the whole one for the entry
+    let topk = about.reads(slot::ENTROPY) && way.packed;
+    let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some();
     let weights = way.weights || way.aggregate.mode == Mode::WeightedMean;
     let sampler = way.kl.is_some_and(|k| k.ratio_source == RatioSource::Sampler);
     let upstream = [0.75f64];
@@ -278,6 +280,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         sampler: sampler.then(|| c.sampler.cpu()),
         kl_reference: way.kl_reference.then(|| c.kl_reference.cpu()),
         entropy: entropy.then(|| c.entropy.cpu()),
+        topk_entropy: topk.then(|| c.kl_reference.cpu()),
         advantage: Some(if way.by_sequence {
             Each::Sequence(c.of_sequence.cpu())
         } else {
@@ -310,6 +313,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         sampler: sampler.then(|| c.sampler.device()),
         kl_reference: way.kl_reference.then(|| c.kl_reference.device()),
         entropy: entropy.then(|| c.entropy.device()),
+        topk_entropy: topk.then(|| c.kl_reference.device()),
         advantage: Some(match way.by_sequence {
             true => DeviceEach::Sequence(c.of_sequence.device()),
             false => DeviceEach::Token(c.advantage.device()),

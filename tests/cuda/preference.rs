@@ -1,4 +1,4 @@
-//! Preference losses on the stand-in device: every entry of pairs and rows, every form of items, against the CPU's bits.
+//! Preference losses on the stand-in device: every entry of pairs, rows and lists, every form of items, against the CPU's bits.
 use super::{INF, Layout, NAN, STREAM, Scratch, data, memory, vector};
 use truing_core::Dtype;
 use truing_core::catalog::{self, ALL, Kind, Score, slot};
@@ -25,6 +25,13 @@ impl Numbers {
         match self {
             Numbers::Narrow(x) => x.view(Layout::contiguous(x.keys().len(), 1)),
             Numbers::Wide(x) => Matrix::vector(x).into(),
+        }
+    }
+    /// The first `n` of them.
+    fn first(&self, n: usize) -> Numbers {
+        match self {
+            Numbers::Narrow(x) => Numbers::Narrow(Data::new(x.kind(), &x.wide()[..n])),
+            Numbers::Wide(x) => Numbers::Wide(x[..n].to_vec()),
         }
     }
     pub(super) fn device(&self) -> Tensor {
@@ -80,19 +87,57 @@ impl Place {
         }
     }
 }
-/// Every output: loss, losses, rewards, gradients of scores, kl, margin or baseline, the second output.
+/// Every output: loss, losses, rewards, gradients of scores, kl, margin or baseline, the second output, the margins of the
+/// sides, learned parameters.
 struct Out {
-    places: [Place; 8],
+    places: [Place; 10],
+    params: Vec<f64>,
     statistics: [f64; stat::COUNT],
     status: Vec<u32>,
     counters: [i64; 32],
 }
-const NAMES: [&str; 8] =
-    ["loss", "losses", "chosen reward", "rejected reward", "grad scores", "grad kl", "grad margin", "aux"];
+const NAMES: [&str; 10] = [
+    "loss",
+    "losses",
+    "chosen reward",
+    "rejected reward",
+    "grad scores",
+    "grad kl",
+    "grad margin",
+    "aux",
+    "grad margin chosen",
+    "grad margin rejected",
+];
 impl Out {
-    fn new(wide: bool, s: usize, n: usize) -> Out {
-        let places = [1, n, n, n, s, s, n, n].map(|n| Place::new(wide, n));
-        Out { places, statistics: [5.0; stat::COUNT], status: vec![9; n], counters: [-1; 32] }
+    /// `members`: how many rewards there are.
+    fn new(wide: bool, s: usize, n: usize, members: usize, params: usize) -> Out {
+        let places = [1, n, members, n, s, s, n, n, n, n].map(|n| Place::new(wide, n));
+        Out {
+            places,
+            params: vec![4.0; params],
+            statistics: [5.0; stat::COUNT],
+            status: vec![9; n],
+            counters: [-1; 32],
+        }
+    }
+    fn fetch(&mut self) {
+        self.places.iter_mut().for_each(Place::fetch);
+        memory::down(&mut self.params);
+        memory::down(&mut self.statistics);
+        memory::down(&mut self.status);
+        memory::down(&mut self.counters);
+        memory::clear();
+    }
+    fn check(&self, what: &str, want: &Out) -> usize {
+        same(&format!("{what}: status"), &self.status, &want.status);
+        let mut done = 0;
+        for (k, name) in NAMES.iter().enumerate() {
+            done += self.places[k].check(&format!("{what}: {name}"), &want.places[k]);
+        }
+        same(&format!("{what}: grad params"), &self.params, &want.params);
+        same(&format!("{what}: statistics"), &self.statistics, &want.statistics);
+        same(&format!("{what}: counters"), &self.counters, &want.counters);
+        done + self.status.len() + self.params.len() + stat::COUNT + 32
     }
 }
 
@@ -219,7 +264,7 @@ pub(super) fn all(context: &Context) -> usize {
         done += one(context, info, Way { form, hostile: true, items: 2600, extras: true, ..plain }, 3);
     }
     println!("{entries} entries of pairs and rows");
-    done + outside(context)
+    done + lists(context) + outside(context) + wrong_lists(context)
 }
 
 fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
@@ -264,8 +309,12 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
         ..term
     };
     let terms = if way.two && way.reduction != Reduction::None { vec![first, second] } else { vec![first] };
-    let options =
-        Options { score: sums.then_some(Score::Sum), skip_flagged: way.extras && way.kind == 3, ..Options::default() };
+    let options = Options {
+        score: sums.then_some(Score::Sum),
+        skip_flagged: way.extras && way.kind == 3,
+        accumulate: seed % 3 == 0,
+        ..Options::default()
+    };
     let anchored = about.reads(slot::ANCHOR);
     let (items, own) = match form {
         0 => (spec::Items::Stacked, Items::Stacked),
@@ -332,11 +381,12 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
         grad_scale: 0.7,
         ..Inputs::new(c.scores.device())
     };
-    let (mut want, mut got) = (Out::new(way.wide, s, n), Out::new(way.wide, s, n));
+    let [mut want, mut got] = [0; 2].map(|_| Out::new(way.wide, s, n, n, params.len()));
     let cpu = truing_cpu::Context::default();
     let bytes = truing_cpu::preference::workspace(&cpu, &problem).minimum;
     {
-        let [loss, losses, chosen, rejected, scores, kl, margin, aux] = &mut want.places;
+        let [loss, losses, chosen, rejected, scores, kl, margin, aux, margin_chosen, margin_rejected] =
+            &mut want.places;
         let (mut grad_margin, mut grad_baseline) = (None, None);
         *(if rows { &mut grad_baseline } else { &mut grad_margin }) = Some(margin.cpu());
         let out = spec::Outputs {
@@ -347,18 +397,20 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
             grad_scores: Some(scores.cpu()),
             grad_kl: Some(kl.cpu()),
             grad_margin,
+            grad_margin_chosen: (!rows).then(|| margin_chosen.cpu()),
+            grad_margin_rejected: (!rows).then(|| margin_rejected.cpu()),
             grad_baseline,
+            grad_params: Some(MatrixMut::vector(&mut want.params)),
             aux: about.aux.then(|| aux.cpu()),
             statistics: Some(&mut want.statistics),
             status: Some(MatrixMut::vector(&mut want.status)),
             counters: Some(&mut want.counters),
-            ..spec::Outputs::default()
         };
         with_scratch(bytes, |scratch| truing_cpu::preference::forward(&cpu, &problem, &spec_inputs, out, scratch))
             .unwrap_or_else(|e| panic!("{what}: {e}"));
     }
     let space = Scratch::new(device::workspace(s, &own).minimum);
-    let [loss, losses, chosen, rejected, scores, kl, margin, aux] = &got.places;
+    let [loss, losses, chosen, rejected, scores, kl, margin, aux, margin_chosen, margin_rejected] = &got.places;
     let out = Outputs {
         loss: (!each).then(|| loss.device()),
         losses: Some(losses.device()),
@@ -367,6 +419,9 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
         grad_scores: Some(scores.device()),
         grad_kl: Some(kl.device()),
         grad_margin: (!rows).then(|| margin.device()),
+        grad_margin_chosen: (!rows).then(|| margin_chosen.device()),
+        grad_margin_rejected: (!rows).then(|| margin_rejected.device()),
+        grad_params: Some(vector(&got.params, Dtype::F64)),
         grad_baseline: rows.then(|| margin.device()),
         aux: about.aux.then(|| aux.device()),
         statistics: Some(vector(&got.statistics, Dtype::F64)),
@@ -376,19 +431,279 @@ fn one(context: &Context, info: &catalog::Info, way: Way, seed: u64) -> usize {
     // SAFETY: the stand-in's device memory is this process's, and the arrays live.
     unsafe { device::forward(context, STREAM, s, own, &terms, options, &inputs, &out, space.space()) }
         .unwrap_or_else(|e| panic!("{what}: {e}"));
-    got.places.iter_mut().for_each(Place::fetch);
-    memory::down(&mut got.statistics);
-    memory::down(&mut got.status);
-    memory::down(&mut got.counters);
-    memory::clear();
-    same(&format!("{what}: status"), &got.status, &want.status);
-    let mut done = 0;
-    for (k, name) in NAMES.iter().enumerate() {
-        done += got.places[k].check(&format!("{what}: {name}"), &want.places[k]);
+    got.fetch();
+    got.check(&what, &want)
+}
+
+/// How an entry of lists is called.
+#[derive(Clone, Copy, Debug)]
+struct Lists {
+    /// Members by index, of which a sequence may be several; else in order.
+    indexed: bool,
+    hostile: bool,
+    kind: usize,
+    reduction: Reduction,
+    extras: bool,
+    means: bool,
+    two: bool,
+    /// Parameters other than the defaults.
+    odd: bool,
+    wide: bool,
+    accumulate: bool,
+}
+/// Every entry of lists: lengths 0, 1, 2, around a warp and beyond a block of threads, many lists, no list.
+fn lists(context: &Context) -> usize {
+    let plain = Lists {
+        indexed: false,
+        hostile: false,
+        kind: 3,
+        reduction: Reduction::Mean,
+        extras: false,
+        means: false,
+        two: false,
+        odd: false,
+        wide: true,
+        accumulate: false,
+    };
+    let ways = [
+        plain,
+        Lists { indexed: true, hostile: true, extras: true, wide: false, reduction: Reduction::WeightedMean, ..plain },
+        Lists { hostile: true, kind: 0, two: true, reduction: Reduction::Sum, odd: true, accumulate: true, ..plain },
+        Lists { indexed: true, hostile: true, kind: 2, means: true, two: true, extras: true, ..plain },
+        Lists { kind: 1, extras: true, reduction: Reduction::None, odd: true, ..plain },
+        Lists { indexed: true, kind: 1, means: true, odd: true, accumulate: true, wide: false, ..plain },
+    ];
+    let few: &[usize] = &[3, 0, 1, 15, 2, 17, 5, 33, 4, 0, 8];
+    let mut r = Random(5);
+    let many: Vec<usize> = (0..2100).map(|_| r.below(3)).collect();
+    let (mut done, mut entries) = (0, 0);
+    for info in ALL.iter().filter(|e| e.kind == Kind::List) {
+        entries += 1;
+        for (k, way) in ways.iter().enumerate() {
+            done += list(context, info, *way, few, info.about.id as u64 * 10 + k as u64);
+        }
+        done += list(context, info, Lists { extras: true, ..plain }, &[], 1);
     }
-    same(&format!("{what}: statistics"), &got.statistics, &want.statistics);
-    same(&format!("{what}: counters"), &got.counters, &want.counters);
-    done + n + stat::COUNT + 32
+    let info = catalog::find_any("plackett_luce").unwrap();
+    for indexed in [false, true] {
+        done += list(context, info, Lists { indexed, extras: true, ..plain }, &many, 2);
+        done += list(context, info, Lists { indexed, ..plain }, &[2049, 700], 3);
+    }
+    println!("{entries} entries of lists");
+    done
+}
+fn list(context: &Context, info: &catalog::Info, way: Lists, lengths: &[usize], seed: u64) -> usize {
+    let (about, mut r, n) = (&info.about, Random(seed), lengths.len());
+    let offsets: Vec<i64> = std::iter::once(0)
+        .chain(lengths.iter().scan(0, |at, &k| {
+            *at += k as i64;
+            Some(*at)
+        }))
+        .collect();
+    let m = *offsets.last().unwrap() as usize;
+    let s = if way.indexed { m / 2 + 3 } else { m };
+    let c = Case::new(seed, s.max(3), n.max(3), way.hostile, way.kind, about.below_zero);
+    let members: Vec<i32> = (0..m).map(|_| r.below(s) as i32).collect();
+    let ranked = about.name == "preference_ranking";
+    let mut targets: Vec<f64> = (0..m).map(|_| (r.normal() * 8.0).round() / 4.0).collect();
+    for i in 0..n {
+        let own = &mut targets[offsets[i] as usize..offsets[i + 1] as usize];
+        if ranked {
+            own.sort_by(|a, b| b.total_cmp(a));
+        }
+        if way.hostile && i % 4 == 1 && own.len() > 1 {
+            own[1] = if ranked { NAN as f64 } else { [NAN as f64, INF as f64][r.below(2)] };
+        }
+    }
+    let (scores, references) = (c.scores.first(s), c.references.first(s));
+    let weight = Numbers::new(way.kind, (0..n).map(|_| [0.0, 1.0, 0.5, 3.25][r.below(4)]).collect());
+    let target = Numbers::new((way.kind + 2) % 4, targets);
+    let params: Vec<f64> = info
+        .params
+        .iter()
+        .map(|p| match p.default {
+            x if !way.odd && !x.is_nan() => x,
+            _ => *[2.5, 0.5, 1.5, 0.0].iter().find(|&&x| p.accepts(x)).unwrap(),
+        })
+        .collect();
+    let sums = way.means && about.scores & Score::Sum.bit() != 0;
+    let mean = sums && about.scores & Score::Mean.bit() != 0;
+    let reduction = way.reduction;
+    let first = Term {
+        id: about.id,
+        params: &params,
+        reduction,
+        weight: 1.25,
+        score: mean.then_some(Score::Mean),
+        ..Term::default()
+    };
+    let other = catalog::find_any("plackett_luce").unwrap();
+    let second = Term { id: other.about.id, params: &[], weight: -0.3, normaliser: 7.0, score: None, ..first };
+    let terms = if way.two && reduction != Reduction::None { vec![first, second] } else { vec![first] };
+    let options = Options {
+        score: sums.then_some(Score::Sum),
+        skip_flagged: way.extras && way.kind == 3,
+        accumulate: way.accumulate,
+        ..Options::default()
+    };
+    let narrow: Vec<i32> = offsets.iter().map(|&x| x as i32).collect();
+    let thin = seed % 2 == 0;
+    let items = spec::Items::Lists {
+        offsets: if thin { Matrix::vector(&narrow).into() } else { Matrix::vector(&offsets).into() },
+        members: way.indexed.then(|| Matrix::vector(&members).into()),
+    };
+    let own = Items::Lists {
+        offsets: if thin { vector(&narrow, Dtype::I32) } else { vector(&offsets, Dtype::I64) },
+        members: way.indexed.then(|| vector(&members, Dtype::I32)),
+    };
+    let what = format!("{}, {way:?}, {n} lists", about.name);
+    let problem = Problem::new(s, items, &terms, options).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let long = way.extras || problem.reads(slot::LENGTH) || terms.iter().any(|t| problem.divides(t));
+    let each = reduction == Reduction::None;
+    let upstream = if each { &c.upstream[..n] } else { &c.upstream[..1] };
+    let (by, status, mask) = (&c.lengths[..s], &c.status[..s], &c.mask[..n]);
+    let read = problem.reads(slot::LIST_TARGET);
+    let spec_inputs = spec::Inputs {
+        ref_scores: Some(references.cpu()),
+        lengths: long.then(|| Matrix::vector(by)),
+        sequence_status: way.extras.then(|| Matrix::vector(status)),
+        groups: Groups {
+            item_mask: way.extras.then(|| Matrix::vector(mask).into()),
+            item_weight: way.extras.then(|| weight.cpu()),
+            list_targets: read.then(|| target.cpu()),
+            ..Groups::default()
+        },
+        grad_output: Some(Matrix::vector(upstream).into()),
+        grad_scale: 0.7,
+        ..spec::Inputs::new(scores.cpu())
+    };
+    let inputs = Inputs {
+        ref_scores: Some(references.device()),
+        lengths: long.then(|| vector(by, Dtype::I32)),
+        sequence_status: way.extras.then(|| vector(status, Dtype::U32)),
+        item_mask: way.extras.then(|| vector(mask, Dtype::U8)),
+        item_weight: way.extras.then(|| weight.device()),
+        list_targets: read.then(|| target.device()),
+        grad_output: Some(vector(upstream, Dtype::F64)),
+        grad_scale: 0.7,
+        ..Inputs::new(scores.device())
+    };
+    let [mut want, mut got] = [0; 2].map(|_| Out::new(way.wide, s, n, m, params.len()));
+    let cpu = truing_cpu::Context::default();
+    let bytes = truing_cpu::preference::workspace(&cpu, &problem).minimum;
+    {
+        let [loss, losses, chosen, _, scores, kl, ..] = &mut want.places;
+        let out = spec::Outputs {
+            loss: (!each).then(|| loss.cpu()),
+            losses: Some(losses.cpu()),
+            reward_chosen: Some(chosen.cpu()),
+            grad_scores: Some(scores.cpu()),
+            grad_kl: Some(kl.cpu()),
+            grad_params: Some(MatrixMut::vector(&mut want.params)),
+            statistics: Some(&mut want.statistics),
+            status: Some(MatrixMut::vector(&mut want.status)),
+            counters: Some(&mut want.counters),
+            ..spec::Outputs::default()
+        };
+        with_scratch(bytes, |scratch| truing_cpu::preference::forward(&cpu, &problem, &spec_inputs, out, scratch))
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
+    }
+    let space = Scratch::new(device::workspace(s, &own).minimum);
+    let [loss, losses, chosen, _, scores, kl, ..] = &got.places;
+    let out = Outputs {
+        loss: (!each).then(|| loss.device()),
+        losses: Some(losses.device()),
+        reward_chosen: Some(chosen.device()),
+        grad_scores: Some(scores.device()),
+        grad_kl: Some(kl.device()),
+        grad_params: Some(vector(&got.params, Dtype::F64)),
+        statistics: Some(vector(&got.statistics, Dtype::F64)),
+        status: Some(vector(&got.status, Dtype::U32)),
+        counters: Some(vector(&got.counters, Dtype::I64)),
+        ..Outputs::default()
+    };
+    // SAFETY: as above.
+    unsafe { device::forward(context, STREAM, s, own, &terms, options, &inputs, &out, space.space()) }
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    got.fetch();
+    got.check(&what, &want)
+}
+
+/// What only the device can see of lists, beside good ones: offsets, members, weights, the order of targets.
+fn wrong_lists(context: &Context) -> usize {
+    use truing_core::error::row;
+    let bad = row::OUT_OF_RANGE;
+    let scores: Vec<f64> = (0..7).map(|k| -1.0 - k as f64).collect();
+    let targets = [2.0f64, 1.0, 1.0, 2.0, 3.0, 2.0, 1.0];
+    let weight = [1.0f64, 1.0, -1.0];
+    let whole = [0i64, 2, 4, 7];
+    // entry, offsets, members, weights, status
+    type Wrong<'a> = (&'a str, &'a [i64], Option<[i64; 7]>, bool, [u32; 3]);
+    let cases: [Wrong<'_>; 6] = [
+        ("plackett_luce", &whole, Some([0, 1, 2, 7, 4, 5, 6]), false, [0, bad, 0]),
+        ("plackett_luce", &whole, Some([0, 1, 2, 3, 4, -1, 6]), true, [0, 0, bad]),
+        ("preference_ranking", &whole, None, false, [0, bad, 0]),
+        ("plackett_luce", &[0, 2, 9, 7], None, false, [0, bad, bad]),
+        ("plackett_luce", &[1, 2, 4, 7], None, false, [bad, 0, 0]),
+        ("plackett_luce", &[0, 2, 4, i64::MIN], None, false, [0, 0, bad]),
+    ];
+    for (name, offsets, members, weighted, expected) in cases {
+        let entry = catalog::find_any(name).unwrap();
+        let terms = [Term { id: entry.about.id, ..Term::default() }];
+        let (losses, rewards, grad, status) = (vec![9.0f64; 3], vec![9.0f64; 7], vec![9.0f64; 7], vec![0u32; 3]);
+        let (lengths, params) = ([3i32; 7], vec![9.0f64; 2]);
+        let ranked = entry.about.reads(slot::LIST_TARGET);
+        let items = Items::Lists {
+            offsets: vector(offsets, Dtype::I64),
+            members: members.as_ref().map(|m| vector(m, Dtype::I64)),
+        };
+        let inputs = Inputs {
+            item_weight: weighted.then(|| vector(&weight, Dtype::F64)),
+            list_targets: ranked.then(|| vector(&targets, Dtype::F64)),
+            lengths: ranked.then(|| vector(&lengths, Dtype::I32)),
+            ..Inputs::new(vector(&scores, Dtype::F64))
+        };
+        let out = Outputs {
+            losses: Some(vector(&losses, Dtype::F64)),
+            reward_chosen: Some(vector(&rewards, Dtype::F64)),
+            grad_scores: Some(vector(&grad, Dtype::F64)),
+            grad_params: Some(vector(&params, Dtype::F64)),
+            status: Some(vector(&status, Dtype::U32)),
+            ..Outputs::default()
+        };
+        let space = Scratch::new(device::workspace(7, &items).minimum);
+        // SAFETY: as above.
+        unsafe { device::forward(context, STREAM, 7, items, &terms, Options::default(), &inputs, &out, space.space()) }
+            .unwrap();
+        let (mut losses, mut grad, mut status) = (losses, grad, status);
+        memory::down(&mut losses);
+        memory::down(&mut grad);
+        memory::down(&mut status);
+        memory::clear();
+        assert_eq!(status, expected, "{name} {offsets:?}");
+        for (i, &bits) in expected.iter().enumerate() {
+            assert_eq!(losses[i].is_nan(), bits != 0, "{name} {offsets:?}: {losses:?}");
+        }
+        for (s, g) in grad.iter().enumerate() {
+            // sequences of no good list have no finite gradient, but for those that no member names
+            let named = members.is_none_or(|m| m.contains(&(s as i64)));
+            let place = members.map_or(Some(s), |m| m.iter().position(|&x| x == s as i64));
+            let good = (0..3)
+                .any(|i| expected[i] == 0 && place.is_some_and(|p| (offsets[i]..offsets[i + 1]).contains(&(p as i64))));
+            assert_eq!(g.is_nan(), named && !good, "{name} {offsets:?}: {grad:?}");
+        }
+    }
+    // members without a list
+    let items = Items::Lists { offsets: vector(&whole[..1], Dtype::I64), members: None };
+    let (dpo, out) = (catalog::find_any("plackett_luce").unwrap(), Outputs::default());
+    let terms = [Term { id: dpo.about.id, ..Term::default() }];
+    let (inputs, space) = (Inputs::new(vector(&scores, Dtype::F64)), Scratch::new(1 << 16));
+    // SAFETY: refused.
+    let refused =
+        unsafe { device::forward(context, STREAM, 7, items, &terms, Options::default(), &inputs, &out, space.space()) };
+    assert_eq!(refused.unwrap_err().field, "groups.list_offsets");
+    memory::clear();
+    cases.len() * 13
 }
 
 /// What only the device can see, in items beside good ones.

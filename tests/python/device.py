@@ -201,6 +201,11 @@ for kind in ("forward_kl", "jsd"):
     both(kind + " on few columns", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), partial=few, overlap=True, student_mass=True, support_ids=18, status=True))
     both(kind + " of a shard", lambda put: truing.divergence_local(kind, put(z[:, 1:, : V // 2]), put(w[:, :, : V // 2]), mask=put(mask), shard=(0, V // 2, V), status=True))
 
+far = whole(0, V, B, T)
+both("sequence_kl", lambda put: truing.sequence_kl(put(z[:, 1:]), put(w), put(far), mask=put(mask), counts=True, stats=True, status=True))
+both("sequence_kl backward", lambda put: truing.sequence_kl_backward(put(z[:, 1:]), put(w), put(far), mask=put(mask), grad_kl=put(numbers([0.5, -1.0, 2.0]))))
+both("tds_rows", lambda put: truing.tds_rows(put(w), put(z[:, 1:]), put(far), mask=put(mask), ties=True, kl_aligned_base=True, counts=True, status=True))
+
 S = 64
 logps, refs, old = -abs(normal(S, 130)), -abs(normal(S, 130)), -abs(normal(S, 130))
 live = marks(normal(S, 130))
@@ -217,6 +222,11 @@ both("simpo", lambda put: truing.losses.simpo(put(scores), layout="stacked", red
 weight = abs(normal(S))
 label = marks(up)
 both("kto", lambda put: truing.losses.kto(put(scores), put(ref_scores), label=put(label), baseline=put(up[:1]), item_weight=put(weight), reduction="mean", losses=True))
+cu_lists, index, wanted = numbers([0, 3, 20, 20, S]), whole(0, S, S), normal(S)
+LISTS = dict(losses=True, reward_chosen=True, statistics=True, status=True, counters=True)
+both("plackett_luce", lambda put: truing.losses.plackett_luce(put(scores), put(ref_scores), list_offsets=put(cu_lists), reduction="mean", **LISTS))
+both("infonca", lambda put: truing.losses.infonca(put(scores), put(ref_scores), alpha=0.5, list_offsets=put(cu_lists), member_seq=put(index), list_targets=put(wanted), reduction="sum", **LISTS))
+both("modpo", lambda put: truing.losses.modpo(put(scores), put(ref_scores), own_weight=0.5, layout="stacked", reduction="mean", margin_chosen=put(up[: S // 2]), margin_rejected=put(up[S // 2 :]), grad_params=True, grad_margin_chosen=True, grad_margin_rejected=True))
 advantage = normal(S)
 TOKENS = dict(level="token", aggregate="token_mean", values=True, statistics=True, token_status=True, counters=True)
 both("ppo_clip", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), **TOKENS))
@@ -236,6 +246,11 @@ values = normal(S, 130)
 both("token_reward", lambda put: truing.token_reward(put(old), put(refs), rewards=put(rewards), mask=put(live), level="token", estimator="k3", coef=0.05, kl=True, status=True))
 both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))
 both("gae backward", lambda put: truing.gae_backward(put(values), mask=put(live), masks="zero", gamma=0.99, lambda_policy=0.95))
+both("optimal_token_baseline", lambda put: truing.optimal_token_baseline(put(values), put(logps), put(refs), put(cu_groups), alignment="live_index", mask=put(live), baseline=True, status=True))
+both("prime_advantage", lambda put: truing.prime_advantage(put(values), put(rewards), put(cu_groups), mask=put(live), status=True))
+both("importance_weight", lambda put: truing.importance_weight(put(old), put(refs), level="token", action="truncate", missing="one", high=2.0, normalise="token_mean", mask=put(live), keep=True, statistics=True, status=True))
+both("rejection_mask", lambda put: truing.rejection_mask(put(old), put(refs), statistic="k3", span="sequence_mean", missing="one", high=1.0, mask=put(live), sequence_keep=True, out_statistic=True, rejected=True))
+both("off_policy_sequence_mask", lambda put: truing.off_policy_sequence_mask(put(old), put(refs), put(rewards), delta=0.1, mask=put(live), mean=True))
 both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))
 
 # ---- what is refused, by name

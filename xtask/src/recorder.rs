@@ -14,6 +14,7 @@ use truing_core::error::row;
 use truing_core::logprob::STATS;
 use truing_core::losses::formula::{Formula, MAX, Visitor};
 use truing_core::losses::map::{Alpha, Mapped, js};
+use truing_core::losses::{coin_kl, probability_gap};
 use truing_core::real::{F32, F64, Format, Real, elementary};
 use truing_core::record::{BLOCK, CHAINS, EXP_CONSTANTS, EXP_LOW, EXP_TABLE};
 
@@ -338,6 +339,16 @@ fn maps() -> String {
     .concat()
 }
 
+/// Distances of two log-probs that statistics are made of too, from their log ratio as well.
+fn distances() -> String {
+    let inputs = ["logp", "old", "log_ratio"];
+    [
+        function::<Double>("truing_coin_kl", &inputs, &[], &|x| vec![coin_kl(x[0], x[1], x[2]).id]),
+        function::<Double>("truing_probability_gap", &inputs, &[], &|x| vec![probability_gap(x[0], x[1], x[2]).id]),
+    ]
+    .concat()
+}
+
 /// `cuda/kernels/generated/losses.cuh`: bit operations, elementary functions, every entry in its own precision, maps of
 /// scores, and the entries of each kind by their ids.
 pub fn losses_cuh() -> String {
@@ -374,7 +385,7 @@ pub fn losses_cuh() -> String {
         "{estimates}// The estimate of this id in f64; 0: k1.\nTRUING_FN double truing_estimated(truing_u32 id, double logp, double ref_logp) \
          {{\n    switch (id) {{\n{cases}    default: return logp - ref_logp;\n    }}\n}}\n"
     );
-    all.0 + &maps() + &estimate + &all.1.iter().map(Calls::text).collect::<String>()
+    all.0 + &maps() + &distances() + &estimate + &all.1.iter().map(Calls::text).collect::<String>()
 }
 
 /// The arrays of a [`Pair`] and their lengths.

@@ -3313,6 +3313,56 @@ TRUING_FN void truing_map_alpha_by_length(double alpha, double max_exponent, dou
     *chosen = v40;
     *rejected = v43;
 }
+TRUING_FN double truing_coin_kl(double logp, double old, double log_ratio) {
+    const double v1 = logp + 0.0;
+    const double v2 = logp <= 0.0 ? logp : v1;
+    const double v3 = 0.0 < logp ? 0.0 : v2;
+    const double v4 = old + 0.0;
+    const double v5 = old <= 0.0 ? old : v4;
+    const double v6 = 0.0 < old ? 0.0 : v5;
+    const double v7 = truing_exp(v6);
+    const double v8 = truing_exp(v3);
+    const double v9 = -(log_ratio);
+    const double v10 = v9 - 1.0;
+    const double v11 = v7 * v10;
+    const double v12 = v8 + v11;
+    const double v13 = -(v9);
+    const double v14 = truing_exp_rem(v13);
+    const double v15 = v7 * v14;
+    const double v16 = v9 < -8.0 ? v12 : v15;
+    const double v17 = v7 <= 0.0 ? v8 : v16;
+    const double v18 = truing_expm1(v6);
+    const double v19 = -(v18);
+    const double v20 = truing_expm1(v3);
+    const double v21 = -(v20);
+    const double v22 = truing_log1mexp(v6);
+    const double v23 = truing_log1mexp(v3);
+    const double v24 = v22 - v23;
+    const double v25 = v24 - 1.0;
+    const double v26 = v19 * v25;
+    const double v27 = v21 + v26;
+    const double v28 = -(v24);
+    const double v29 = truing_exp_rem(v28);
+    const double v30 = v19 * v29;
+    const double v31 = v24 < -8.0 ? v27 : v30;
+    const double v32 = v19 <= 0.0 ? v21 : v31;
+    const double v33 = v17 + v32;
+    return v33;
+}
+TRUING_FN double truing_probability_gap(double logp, double old, double log_ratio) {
+    const double v1 = logp + old;
+    const double v2 = old <= logp ? logp : v1;
+    const double v3 = logp < old ? old : v2;
+    const double v4 = truing_exp(v3);
+    const double v5 = truing_abs(log_ratio);
+    const double v6 = -(v5);
+    const double v7 = truing_expm1(v6);
+    const double v8 = -(v7);
+    const double v9 = v4 * v8;
+    const double v10 = -(v9);
+    const double v11 = log_ratio < 0.0 ? v10 : v9;
+    return v11;
+}
 TRUING_FN double truing_estimated_k1(double logp, double ref_logp) {
     const double v1 = logp - ref_logp;
     return v1;

@@ -244,7 +244,7 @@ TRUING_WEIGHT_TRUNCATE = 2  # It is cut off at the bound.
 TRUING_WEIGHT_MASK = 3  # It is 0.
 TRUING_MISSING_ONE = 1  # Its ratio counts as 1.
 TRUING_MISSING_ZERO = 2  # It is dropped, and counts as 1 in sums.
-TRUING_MISSING_ERROR = 3  # The call is refused.
+TRUING_MISSING_ERROR = 3  # The call is refused; with CUDA tensors always, where it would have to wait for the device.
 TRUING_NORMALISE_TOKEN_MEAN = 1  # Their mean over the live tokens.
 TRUING_NORMALISE_SEQUENCE_MEAN = 2  # The mean of the means of the sequences.
 TRUING_REJECTION_RATIO = 1  # y = old - sampler, against the logs of the bounds.

@@ -314,12 +314,12 @@ def tds_rows(
     base, aligned, target=None, *, mask=None, ignore_index=None, base_temperature=None, aligned_temperature=None,
     base_n_valid_vocab=None, aligned_n_valid_vocab=None, rank=True, ties=False, eta=False, eta_max=False,
     logp_base=False, logp_aligned=False, kl_aligned_base=False, kl_base_aligned=False, class_=True, counts=False,
-    status=False, context=None,
+    status=False, stream=None, context=None,
 ):  # fmt: skip
     """Token distribution shift of the logits `aligned` against `base`: rank of each `target` (left out: the aligned argmax)
     under the base, KL both ways, class of each row (`class_`) and rows of each class (`counts`)."""
     wanted = dict(locals())
-    call = Call(_abi.truing_tds_rows_args, base, context, _flags(has_ignore_index=ignore_index is not None))
+    call = Call(_abi.truing_tds_rows_args, base, context, _flags(has_ignore_index=ignore_index is not None), stream)
     call.read(base=base, aligned=aligned)
     call.set(base_transform__temperature=base_temperature, aligned_transform__temperature=aligned_temperature,
              base_transform__n_valid_vocab=base_n_valid_vocab,
@@ -734,8 +734,8 @@ def best_of_n_kl_estimate(logps, n, *, kl=True, status=False, context=None):
     return call.run("truing_best_of_n_kl_estimate")
 
 
-def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context):
-    call = Call(_abi.truing_sequence_kl_args, policy, context, _flags(has_ignore_index=ignore_index is not None))
+def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context, stream):
+    call = Call(_abi.truing_sequence_kl_args, policy, context, _flags(has_ignore_index=ignore_index is not None), stream)
     call.read(policy=policy, ref=ref)
     for side, fields in (("policy", policy_transform), ("ref", ref_transform)):
         fields = dict(fields or {})
@@ -749,12 +749,12 @@ def _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ign
 
 def sequence_kl(
     policy, ref, target, *, policy_transform=None, ref_transform=None, mask=None, ignore_index=None, cu_seqlens=None,
-    log_ratio=True, kl=True, counts=False, stats=False, status=False, context=None,
+    log_ratio=True, kl=True, counts=False, stats=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Per sequence, for token-level DPO: `log_ratio`, the sum of log policy - log ref of the targets, and `kl`, the sum of
     KL(ref || policy). Logits [B, T, V], or [N, V] with `cu_seqlens`; transforms as in :func:`divergence`."""
     call, sequences = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens,
-                                   context)  # fmt: skip
+                                   context, stream)  # fmt: skip
     for name, want, dtype in (("log_ratio", log_ratio, "float64"), ("kl", kl, "float64"), ("counts", counts, "int32"),
                               ("status", status, "uint32")):  # fmt: skip
         call.write("out_" + name, name, want, sequences, dtype)
@@ -764,10 +764,10 @@ def sequence_kl(
 
 def sequence_kl_backward(
     policy, ref, target, *, grad_log_ratio=None, grad_kl=None, policy_transform=None, ref_transform=None, mask=None,
-    ignore_index=None, cu_seqlens=None, stats=None, grad_policy=True, context=None,
+    ignore_index=None, cu_seqlens=None, stats=None, grad_policy=True, stream=None, context=None,
 ):  # fmt: skip
     """`grad_policy` from the gradients of both sums of every sequence; `grad_policy=policy` overwrites the logits."""
-    call, _ = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context)
+    call, _ = _sequence_kl(policy, ref, target, policy_transform, ref_transform, mask, ignore_index, cu_seqlens, context, stream)
     call.read(grad_log_ratio=grad_log_ratio, grad_kl=grad_kl, stats=stats)
     call.write("grad_policy_out", "grad_policy", grad_policy, shape(policy), dtype_name(policy))
     return call.run("truing_sequence_kl_backward")
@@ -1322,11 +1322,11 @@ def wpo_weight(
 
 def importance_weight(
     old, sampler, *, level, action, missing, mask=None, cu_seqlens=None, low=None, high=None, normalise=None,
-    token_weight=False, weights=True, keep=False, statistics=False, status=False, context=None,
+    token_weight=False, weights=True, keep=False, statistics=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Importance weights of `old` against the engine that sampled. `level`: "token", "sequence_sum", "sequence_mean";
     `action`: "raw", "truncate", "mask"; `missing`: "one", "zero", "error"; `normalise`: "token_mean", "sequence_mean"."""
-    call = Call(_abi.truing_importance_weight_args, old, context, 0)
+    call = Call(_abi.truing_importance_weight_args, old, context, 0, stream)
     call.read(old=old, sampler=sampler, mask=mask, cu_seqlens=cu_seqlens)
     call.set(low=low, high=high, level=enum("level", "WEIGHT_LEVEL", level), action=enum("action", "WEIGHT", action),
              missing=enum("missing", "MISSING", missing), normalise=enum("normalise", "NORMALISE", normalise),
@@ -1340,11 +1340,11 @@ def importance_weight(
 
 def rejection_mask(
     old, sampler, *, statistic, span, missing, mask=None, keep=None, cu_seqlens=None, low=None, high=None, out_keep=True,
-    sequence_keep=False, out_statistic=False, rejected=False, context=None,
+    sequence_keep=False, out_statistic=False, rejected=False, stream=None, context=None,
 ):  # fmt: skip
     """Tokens that one criterion keeps. `statistic`: "ratio", "k1", "k2", "k3", "binary_kl", "tv"; `span`: "token",
     "sequence_sum", "sequence_mean", "sequence_max"; `keep`: what other criteria left."""
-    call = Call(_abi.truing_rejection_mask_args, old, context, 0)
+    call = Call(_abi.truing_rejection_mask_args, old, context, 0, stream)
     call.read(old=old, sampler=sampler, mask=mask, keep=keep, cu_seqlens=cu_seqlens)
     call.set(low=low, high=high, statistic=enum("statistic", "REJECTION", statistic), span=enum("span", "SPAN", span),
              missing=enum("missing", "MISSING", missing))  # fmt: skip
@@ -1357,10 +1357,10 @@ def rejection_mask(
 
 
 def off_policy_sequence_mask(
-    logps, behaviour, advantage, *, delta, mask=None, cu_seqlens=None, keep=True, mean=False, context=None,
+    logps, behaviour, advantage, *, delta, mask=None, cu_seqlens=None, keep=True, mean=False, stream=None, context=None,
 ):  # fmt: skip
     """Sequences that are kept: those of a negative advantage only where the mean of `behaviour - logps` is at most `delta`."""
-    call = Call(_abi.truing_off_policy_sequence_mask_args, logps, context, 0)
+    call = Call(_abi.truing_off_policy_sequence_mask_args, logps, context, 0, stream)
     call.read(logps=logps, behaviour=behaviour, advantage=advantage, mask=mask, cu_seqlens=cu_seqlens)
     call.set(delta=delta)
     b = (_sequences(logps, cu_seqlens),)
@@ -1845,10 +1845,10 @@ def whiten(
 
 def optimal_token_baseline(
     rewards, logps, log_sum_sq, group_offsets=None, *, alignment, importance_weight=None, mask=None, cu_seqlens=None,
-    group_ids=None, num_groups=None, keep_tail=False, eps=None, advantages=True, baseline=False, status=False, context=None,
+    group_ids=None, num_groups=None, keep_tail=False, eps=None, advantages=True, baseline=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Rewards to go minus a baseline for each position of a group. `alignment`: "position" (OTB) or "live_index" (TIR-OTB)."""
-    call = Call(_abi.truing_optimal_token_baseline_args, rewards, context)
+    call = Call(_abi.truing_optimal_token_baseline_args, rewards, context, stream=stream)
     call.read(rewards=rewards, logps=logps, log_sum_sq=log_sum_sq, importance_weight=importance_weight, mask=mask,
               cu_seqlens=cu_seqlens)  # fmt: skip
     _members(call, group_offsets, group_ids, num_groups)
@@ -1862,11 +1862,11 @@ def optimal_token_baseline(
 
 def prime_advantage(
     process_rewards=None, outcome=None, group_offsets=None, *, mask=None, cu_seqlens=None, group_ids=None, num_groups=None,
-    process_coef=None, outcome_coef=None, returns=True, status=False, context=None,
+    process_coef=None, outcome_coef=None, returns=True, status=False, stream=None, context=None,
 ):  # fmt: skip
     """`returns` of PRIME, to be whitened: process rewards [B, T] and an outcome [B], leave-one-out by group."""
     tokens = mask if process_rewards is None else process_rewards
-    call = Call(_abi.truing_prime_advantage_args, tokens, context)
+    call = Call(_abi.truing_prime_advantage_args, tokens, context, stream=stream)
     call.read(process_rewards=process_rewards, outcome=outcome, mask=mask, cu_seqlens=cu_seqlens)
     _members(call, group_offsets, group_ids, num_groups)
     _numbers(call, process_coef, outcome_coef)
