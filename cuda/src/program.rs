@@ -35,8 +35,9 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 6] = [
+pub(crate) const FILES: [File; 7] = [
     crate::logprob::FILE,
+    crate::logprob::DOUBLE,
     crate::logprob::extra::FILE,
     crate::sequence::FILE,
     crate::preference::FILE,
