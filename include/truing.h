@@ -1993,9 +1993,9 @@ typedef uint32_t truing_jsd_limits;
 typedef uint32_t truing_teacher_form;
 /// Logits of all columns.
 #define TRUING_TEACHER_LOGITS 1
-/// Log-probs of all columns; refused with CUDA tensors so far.
+/// Log-probs of all columns.
 #define TRUING_TEACHER_LOGPROBS 2
-/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
+/// Probabilities of all columns, 0 = dead.
 #define TRUING_TEACHER_PROBS 3
 /// Full-softmax log-probs at ids.
 #define TRUING_TEACHER_TOPK_LOGPROBS 4
@@ -2066,7 +2066,7 @@ typedef struct truing_divergence_options {
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
-    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
+    /// Nats added to the teacher's target logit, -inf allowed.
     double teacher_target_shift;
     /// Required.
     truing_divergence_kind kind;
@@ -2092,7 +2092,7 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_student_entropy;
     /// f32 [N], nats.
     const struct truing_tensor *out_teacher_entropy;
-    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
+    /// f32 [N], -sum t log p, nats.
     const struct truing_tensor *out_cross_entropy;
     /// f32 [N], -sum p log t, nats.
     const struct truing_tensor *out_reverse_cross_entropy;
@@ -5653,7 +5653,7 @@ truing_status truing_sequence_kl_backward_workspace_size(const struct truing_seq
 /// As for `truing_logprob_forward`.
 truing_status truing_support_mask(const struct truing_support_mask_args *args);
 
-/// Bytes of workspace for `truing_support_mask`.
+/// Bytes of workspace for `truing_support_mask`; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_support_mask`; `minimum` and `preferred` are NULL or writable.

@@ -587,6 +587,28 @@ impl Problem {
     pub fn normalised(&self) -> [bool; 2] {
         self.choice.order([false, self.options.teacher != Teacher::Logits])
     }
+    /// Refuses what vocabulary shards do not serve: terms of the target, teachers of other numbers, and kinds whose gradient
+    /// would need logits of another shard.
+    pub fn check_shard(&self) -> Result<()> {
+        let o = &self.options;
+        let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+        if o.hard_weight != 0.0 {
+            return refuse("options.hard_weight", "a term of the target", "0 over shards");
+        }
+        if o.teacher_target_shift != 0.0 {
+            return refuse("options.teacher_target_shift", "a shift", "0 over shards");
+        }
+        if o.teacher != Teacher::Logits {
+            return refuse("options.teacher_form", "other numbers", "logits over shards");
+        }
+        if o.temperature_squared {
+            return refuse("flags", "TRUING_TEMPERATURE_SQUARED", "the caller's own factor over shards");
+        }
+        if o.kind == Kind::CosineProbs {
+            return refuse("options.kind", "cosine_probs", "another kind over shards");
+        }
+        Ok(())
+    }
     /// Refuses to form one number, or the gradient of one, without a reduction.
     pub fn check_reduces(&self, field: &'static str) -> Result<()> {
         match self.options.reduction {

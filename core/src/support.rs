@@ -110,6 +110,26 @@ impl Filters {
         };
         whole && self.top_p < f64::INFINITY
     }
+    /// Whose order, masses and edges.
+    pub fn preset(&self) -> Preset {
+        self.preset
+    }
+    /// The columns that top_k keeps; `usize::MAX` is off.
+    pub fn top_k(&self) -> usize {
+        self.top_k
+    }
+    /// The mass that top_p keeps; infinity is off.
+    pub fn top_p(&self) -> f64 {
+        self.top_p
+    }
+    /// What values equal to the last kept one become, of top_k and of top_p.
+    pub fn ties(&self) -> [Ties; 2] {
+        [self.ties_k, self.ties_p]
+    }
+    /// The edge of top_p.
+    pub fn edge(&self) -> Edge {
+        self.edge
+    }
     /// A column below this distance from the maximum cannot be kept.
     pub fn reach(&self) -> f64 {
         self.log_min_p

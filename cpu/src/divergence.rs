@@ -32,7 +32,7 @@ pub use partial::{
     PartialShards, PartialTeacher, partial, partial_finish, partial_finish_workspace, partial_local, partial_shard,
 };
 pub use shard::{Finish, LocalPass, finish, local};
-pub(crate) use shard::{Parts, check_shard, local_rows};
+pub(crate) use shard::{Parts, local_rows};
 pub use uld::{uld, uld_workspace};
 
 /// One model's rows.
@@ -133,7 +133,7 @@ pub fn backward(
     let shard = problem.student().total() != problem.student().vocab();
     check(problem, &grads, &inputs, shard)?;
     if shard {
-        check_shard(problem)?;
+        problem.check_shard()?;
         let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
         if stats.is_none() {
             return missing("stats", "NULL", "the statistics of finish, which a shard needs");

@@ -8,7 +8,7 @@
 //! numbers for the tiles: its columns and theirs, and the two factors of all others.
 use crate::divergence::{
     self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given,
-    check_loss, check_shard, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
+    check_loss, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
 };
 use crate::linear_logprob::{
     self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
@@ -343,7 +343,7 @@ pub fn partial(
     let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
     match (problem.shard(), &stats) {
         (true, Some(stats)) => {
-            check_shard(problem.divergence())?;
+            problem.divergence().check_shard()?;
             check_given(support.partial)?;
             stats.layout().check("stats", n, STATS)?;
         }
@@ -384,7 +384,7 @@ pub fn partial_local(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), ids.layout().cols);
-    check_shard(problem.divergence())?;
+    problem.divergence().check_shard()?;
     check_given(partial)?;
     check(problem, inputs, &Default::default())?;
     partial.check(problem.divergence(), &inputs.rows, Some(&ids), None)?;
@@ -420,7 +420,7 @@ pub fn backward(
     check(problem, inputs, &grads)?;
     check_upstream(problem, inputs, &upstream)?;
     if problem.shard() {
-        check_shard(problem.divergence())?;
+        problem.divergence().check_shard()?;
         let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
         if stats.is_none() {
             return missing("stats", "NULL", "the statistics of finish, which a shard needs");
@@ -452,7 +452,7 @@ pub fn local(
     workspace: &mut [u8],
 ) -> Result<()> {
     let n = problem.rows();
-    check_shard(problem.divergence())?;
+    problem.divergence().check_shard()?;
     check(problem, inputs, &Default::default())?;
     records.layout().check("out_records", n, STATS)?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;

@@ -51,11 +51,15 @@ TRUING_FN double truing_log1p_fast(double x) { return truing_log1p(x); }
 #include "generated/divergence.cuh"
 #endif
 
+enum { TRUING_OF_LOGITS, TRUING_OF_LOGPROBS, TRUING_OF_PROBS };
 struct truing_side {
     truing_view logits, grad, bias, temperature;
+    truing_view shifted; // [rows]: the columns that `shift` is added to
     double logit_scale, softcap, fixed_temperature;
     truing_transform transform; // with the fixed temperature
     truing_u32 vocab, valid;    // columns; those that can be live, at least 1
+    float shift;                // 0: none
+    truing_u32 numbers;         // what the columns hold; but for logits they are normalised
 };
 struct truing_divergence_args {
     truing_side side[2];
@@ -79,6 +83,7 @@ struct truing_divergence_args {
     truing_u32 zero, renyi, dft, squared;
     truing_u32 each;
     truing_u32 total; // columns of the student's whole vocabulary
+    truing_u32 unweighted, ranks; // of a figure: weights only say which rows are read; the columns of the maxima are asked for
 };
 // A row between passes.
 struct alignas(16) truing_divergence_row {
@@ -99,6 +104,12 @@ struct alignas(16) truing_divergence_columns {
 static_assert(sizeof(truing_divergence_row) == 176 && sizeof(truing_divergence_columns) == 128, "sizes of cuda/src/divergence.rs");
 #define TRUING_NOWHERE 0xffffffffu
 
+// The column of a row that the shift of a side is added to.
+TRUING_FN truing_u32 truing_shifted(const truing_side &s, truing_i64 row) {
+    if (s.shift == 0.0f) return TRUING_NOWHERE;
+    const truing_i64 y = truing_int_at(s.shifted, row);
+    return y >= 0 && y < (truing_i64)s.valid ? (truing_u32)y : TRUING_NOWHERE;
+}
 TRUING_FN int truing_pair_target(const truing_divergence_args &a, truing_i64 row, truing_i64 &y) {
     const int kind = truing_target(a, row, y);
     if (kind != TRUING_IGNORED && a.weight.data && *truing_row<const float>(a.weight, row) == 0.0f) return TRUING_IGNORED;
@@ -107,11 +118,14 @@ TRUING_FN int truing_pair_target(const truing_divergence_args &a, truing_i64 row
 // Functions that are called a few times a row: inlined each time they would be most of the text.
 TRUING_CALL double truing_log1p_of(double x) { return truing_log1p(x); }
 TRUING_CALL double truing_exp_wide(double x) { return truing_exp(x); }
+TRUING_CALL float truing_log_of(float x) { return truing_log(x); }
 // Transformed logit of a column.
 TRUING_CALL float truing_at(const truing_side &s, truing_i64 row, truing_i64 j) {
     if (j >= (truing_i64)s.valid) return -TRUING_INFF;
     const float z = truing_float_at(s.logits, row, j);
-    return truing_apply(truing_transform_of(s, row), z, s.bias.data != 0, truing_bias(s, (truing_u32)j)) + 0.0f;
+    float x = truing_apply(truing_transform_of(s, row), z, s.bias.data != 0, truing_bias(s, (truing_u32)j)) + 0.0f;
+    if (s.numbers == TRUING_OF_PROBS) x = truing_log_of(x);
+    return j == (truing_i64)truing_shifted(s, row) ? x + s.shift : x;
 }
 
 // The constants of a form.
@@ -129,6 +143,21 @@ TRUING_FN truing_pair truing_pair_of(const truing_divergence_args &a, float ma, 
     k.scale[0] = (float)(1.0 / (1.0 + r0));
     k.scale[1] = (float)(1.0 / (1.0 + r1));
     k.gamma = (float)(l0 - l1);
+    return k;
+}
+// Of whole rows: a side that is normalised holds log-probs already.
+TRUING_FN truing_pair truing_pair_of_rows(const truing_divergence_args &a, float ma, float mb, float ra, float rb) {
+    truing_pair k = truing_pair_of(a, ma, mb, ra, rb);
+    if (a.side[0].numbers == TRUING_OF_LOGITS && a.side[1].numbers == TRUING_OF_LOGITS) return k;
+    double l[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        const double m = k.m[i];
+        l[i] = a.side[i].numbers != TRUING_OF_LOGITS ? -m : truing_log1p_of((double)(i ? rb : ra));
+        k.l[i] = (float)l[i];
+        if (a.side[i].numbers != TRUING_OF_LOGITS) k.scale[i] = (float)truing_exp_wide(m);
+    }
+    k.gamma = (float)(l[0] - l[1]);
     return k;
 }
 // The error of gamma that s, the sum of a - b, shows; 0 where it is too large to be one of rounding.
@@ -312,7 +341,7 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
     float *x = (float *)stage;
     const unsigned short *place = (const unsigned short *)truing_stage<truing_bf16, true>::place(stage, truing_row<const truing_bf16>(s.logits, row) + first);
     if (!narrow && n != 0) x = (float *)truing_stage<float, true>::place(stage, truing_row<const float>(s.logits, row) + first);
-    const bool plain = !biased && t.kind == TRUING_PLAIN;
+    const bool probs = s.numbers == TRUING_OF_PROBS, plain = !biased && t.kind == TRUING_PLAIN && !probs;
     if (narrow && plain && n == TRUING_BLOCK && ((truing_u64)place & 15) == 0) {
         if (half) truing_spread<truing_f16>(place, x);
         else truing_spread<truing_bf16>(place, x);
@@ -336,6 +365,7 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
                     y[2] = y[3];
                     const truing_u32 at = j + 32 * i;
                     y[3] = truing_apply(t, z, biased, at < n ? truing_bias(s, first + at) : 0.0f);
+                    if (probs) y[3] = truing_log_of(y[3]);
                 }
             }
             // all have read what is written over here: see truing_stage
@@ -347,6 +377,11 @@ TRUING_FN float *truing_ready(const truing_side &s, truing_i64 row, truing_u32 f
     }
     const truing_u32 end = (all + 32 * TRUING_ABREAST - 1) / (32 * TRUING_ABREAST) * (32 * TRUING_ABREAST);
     for (truing_u32 j = n + lane; j < end; j += 32) x[j] = -TRUING_INFF;
+    const truing_u32 shifted = truing_shifted(s, row) - first;
+    if (shifted < n) {
+        __syncwarp();
+        if (lane == 0) x[shifted] = x[shifted] + s.shift;
+    }
     return x;
 }
 // Both sides of a block from memory; every lane may read them.
@@ -444,6 +479,7 @@ TRUING_FN truing_straight truing_straight_of(const truing_side &s, truing_i64 ro
     // such a slope takes an infinity to itself
     const bool scales = t.kind != TRUING_SOFTCAP && x.slope >= 1.17549435e-38f && x.slope < TRUING_INFF;
     if (!scales || s.bias.data || first + TRUING_BLOCK > s.valid || ((truing_u64)x.from & 15)) x.from = 0;
+    if (s.numbers == TRUING_OF_PROBS || truing_shifted(s, row) - first < TRUING_BLOCK) x.from = 0;
     return x;
 }
 // Eight columns of a side; those of 16 bits fill the first half.
@@ -979,7 +1015,7 @@ template <class X> TRUING_FN void truing_divergence_blocks(const truing_divergen
         if (truing_pair_target(a, row, y) == TRUING_IGNORED) continue;
         const truing_u32 first = (truing_u32)(i % a.parts) * TRUING_BLOCK, n = truing_among(truing_widest(a), first, TRUING_BLOCK);
         truing_joint_record x = truing_joint<F>::empty();
-        if (truing_swift<F>(a, row, first, stages[warp], a.moments || !X::CHAIN, x)) {
+        if (truing_swift<F>(a, row, first, stages[warp], a.moments || a.ranks || !X::CHAIN, x)) {
             if (lane == 0) {
                 x.side[0].k += first;
                 x.side[1].k += first;
@@ -1105,7 +1141,7 @@ struct truing_factors {
 TRUING_FN truing_factors truing_factors_of(const truing_divergence_args &a, truing_i64 row) {
     const truing_side &s = a.side[a.student];
     truing_factors f;
-    f.weight = a.weight.data ? (double)*truing_row<const float>(a.weight, row) : 1.0;
+    f.weight = a.weight.data && !a.unweighted ? (double)*truing_row<const float>(a.weight, row) : 1.0;
     const double t = s.temperature.data ? (double)*truing_row<const float>(s.temperature, row) : s.fixed_temperature;
     f.soft = f.weight * a.soft_weight * (a.squared ? t * t : 1.0);
     return f;
@@ -1148,7 +1184,7 @@ TRUING_FN void truing_conclude(const truing_divergence_args &a, truing_i64 row, 
     for (int i = 0; i < 2; i++) {
         const double r = s.r[i];
         l[i] = truing_log1p_of(r);
-        if (kind == TRUING_COLUMN) logprob[i] = ((double)s.y[i] - (double)s.k.m[i]) - l[i];
+        if (kind == TRUING_COLUMN) logprob[i] = a.side[i].numbers != TRUING_OF_LOGITS ? (double)s.y[i] : ((double)s.y[i] - (double)s.k.m[i]) - l[i];
         truing_put(a.out_logprob[i], row, (float)logprob[i]);
         truing_put(a.out_entropy[i], row, (float)(l[i] - (double)s.u[i] / (1.0 + r)));
     }
@@ -1189,13 +1225,46 @@ TRUING_FN void truing_valued(const truing_divergence_args &a, truing_i64 row, in
     truing_anchor<F>(s.k, s.k.m[0], s.other[0], s.other[1], s.k.m[1]);
 }
 // The flags of a side, and its target's transformed logit.
-TRUING_FN truing_u32 truing_flags_of(const truing_record &x, float y, bool wanted) {
+TRUING_FN truing_u32 truing_flags_of(const truing_record &x, float y, bool wanted, bool probs) {
     const truing_u32 own = x.flags & ~(TRUING_APART_A | TRUING_APART_B);
-    // finite logits that the transform takes beyond the type
-    if (truing_poisoned(x)) return own == 0 ? TRUING_ROW_OVERFLOW : own;
+    // finite logits that the transform takes beyond the type, or the logarithm of a negative number
+    if (truing_poisoned(x)) return own != 0 ? own : probs ? TRUING_ROW_NAN_INPUT : TRUING_ROW_OVERFLOW;
     if (x.m == -TRUING_INFF) return own | TRUING_ROW_ALL_NEG_INF;
     if (wanted && y == -TRUING_INFF) return own | TRUING_ROW_TARGET_NEG_INF;
     return y > -TRUING_INFF && y - x.m == -TRUING_INFF ? own | TRUING_ROW_OVERFLOW : own;
+}
+// gamma of a row from its joint record, and the values where the masses of the rows are not 1, as those of a teacher's own
+// log-probs: core's Pair::gather.
+template <class F> TRUING_FN float truing_gathered(const truing_divergence_args &a, const truing_joint_record &x, double *value) {
+    truing_column<double> c;
+    bool one = true;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        c.log[i] = a.side[i].numbers != TRUING_OF_LOGITS ? (double)x.side[i].m + truing_log1p_of((double)x.side[i].r) : 0.0;
+        // log-probs that are rounded sum to nearly 1: that is no mass of its own
+        one = one && truing_abs(c.log[i]) < 1e-3;
+    }
+    if (one) return x.gamma;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        c.p[i] = truing_exp_wide(c.log[i]);
+        c.x[i] = c.log[i];
+    }
+    c.r = c.d = c.log[0] - c.log[1];
+    truing_pair k = {};
+    k.p[0] = a.p[0];
+    k.p[1] = a.p[1];
+    value[0] = value[1] = 0.0;
+    truing_part_values(F(), k, c, x.value, value);
+    if (truing_is_power(F())) {
+        if (truing_abs(value[0]) < 0.5) {
+            value[1] = truing_log1p_of(-value[0]);
+        } else {
+            const double own = truing_part_power(k, c, x.value[1]);
+            value[1] = truing_abs(own) == TRUING_INF ? own : own + truing_log(truing_exp_wide(own - own));
+        }
+    }
+    return (float)((double)x.gamma - (c.log[0] - c.log[1]));
 }
 template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence_args &a) {
     typedef truing_joint<typename truing_first<F>::type> joint;
@@ -1228,6 +1297,7 @@ template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence
     const truing_joint_record x = truing_tree<joint>(a, (typename joint::words *)a.blocks + (active ? row * a.parts : 0), a.parts, a.lanes, active, lane);
     if (lane != 0 || row >= a.rows) return;
     s.live = 0;
+    s.column[0] = TRUING_NOWHERE;
     if (!active) {
         truing_without(a, row, 0.0f, TRUING_ROW_IGNORED);
         return;
@@ -1239,14 +1309,14 @@ template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         s.y[i] = kind == TRUING_COLUMN && !outside ? truing_at(a.side[i], row, target) : -TRUING_INFF;
-        flags |= truing_flags_of(x.side[i], s.y[i], kind == TRUING_COLUMN && !outside && i == (int)a.student);
+        flags |= truing_flags_of(x.side[i], s.y[i], kind == TRUING_COLUMN && !outside && i == (int)a.student, a.side[i].numbers == TRUING_OF_PROBS);
     }
     if (outside || truing_bad(x.side[0]) || truing_bad(x.side[1])) {
         truing_without(a, row, TRUING_NANF, flags | (outside ? TRUING_ROW_OUT_OF_RANGE : 0));
         return;
     }
     s.flags = flags | (x.side[0].flags & (TRUING_APART_A | TRUING_APART_B));
-    s.k = truing_pair_of(a, x.side[0].m, x.side[1].m, x.side[0].r, x.side[1].r);
+    s.k = truing_pair_of_rows(a, x.side[0].m, x.side[1].m, x.side[0].r, x.side[1].r);
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         s.r[i] = x.side[i].r;
@@ -1254,11 +1324,12 @@ template <class F> TRUING_FN void truing_divergence_rows(const truing_divergence
         s.column[i] = x.side[i].k;
         s.other[i] = truing_at(a.side[1 - i], row, x.side[i].k);
     }
-    if (F::CHAIN || F::EXACT) s.k.gamma = x.gamma;
+    double value[2] = {(double)x.value[0], (double)x.value[1]};
+    if (F::CHAIN || F::EXACT) s.k.gamma = truing_gathered<typename truing_first<F>::type>(a, x, value);
     if (F::CHAIN) {
         s.k.mean[0] = x.mean[0];
         s.k.mean[1] = x.mean[1];
-        truing_valued<F>(a, row, kind, s, truing_outcome_of(F(), a, (double)x.value[0], (double)x.value[1]));
+        truing_valued<F>(a, row, kind, s, truing_outcome_of(F(), a, value[0], value[1]));
         return;
     }
     truing_anchor<F>(s.k, s.k.m[0], s.other[0], s.other[1], s.k.m[1]);
@@ -1324,7 +1395,7 @@ template <class F> TRUING_FN void truing_divergence_constants(const truing_diver
     const double hard = truing_given(a, a.grad_logprob, row) - g * f.weight * truing_hard(a, (double)logprob);
     if (hard != 0.0 && (flags & TRUING_ROW_TARGET_NEG_INF)) return;
     c.fill = 0;
-    truing_pair k = truing_pair_of(a, s[0], s[1], s[2], s[3]);
+    truing_pair k = truing_pair_of_rows(a, s[0], s[1], s[2], s[3]);
     k.gamma = s[6];
     k.mean[0] = s[7];
     k.mean[1] = s[8];

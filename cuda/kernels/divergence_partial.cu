@@ -9,6 +9,7 @@
 // 4. truing_partial_finish: a warp writes the figures of a row, and the gradients of the columns of S; with the log-probs of
 //    the whole softmax (`open`) their values too.
 // 5. truing_partial_scatter: a warp writes 2048 columns of a gradient.
+// Ranks of whole rows are here too, as no form changes them.
 #include "divergence.cuh"
 #include "segments.cuh"
 
@@ -19,20 +20,23 @@ enum { TRUING_REDUCE_SUM, TRUING_REDUCE_MEAN, TRUING_REDUCE_WEIGHTED_MEAN };
 // A row of S between the kernels. Sides: student, teacher.
 struct alignas(16) truing_partial_row {
     double lse[2], soft, factor;
+    double logprob, hard, hard_factor; // of the target where it has a term: log p, the factor of -log p, that of its gradient
+    double target_own;                 // gradient of the target's column where S lacks it
     float mass[2], overlap[2], m[2], r[2], u[2]; // m, r, u: of the columns outside
     truing_u32 flags[2], floored[2];
     truing_u32 length, live, own, bad; // own: flags of a row that is not live
     float first[2], second[2];         // a column outside has the gradient e^(x - m) (first + second (x - m))
     truing_u32 fill;                   // every column has the value `all`
     float all;
+    truing_u32 target; // its column where S lacks it; TRUING_NOWHERE: none
 };
-static_assert(sizeof(truing_partial_row) == 128, "size of cuda/src/divergence/partial.rs");
+static_assert(sizeof(truing_partial_row) == 176, "size of cuda/src/divergence/partial.rs");
 struct truing_partial_args {
     truing_divergence_args d; // of the call; its stats are those of S
     truing_view ids, values, teacher_lse, short_stats, short_status, own_stats;
     truing_view out_values, out_mass[2], out_overlap, out_overlap_sum, out_support_ids, out_stats, out_status, out_at_ids[2];
     truing_view at_ids[2], starts; // of all shards, a side each; where they start
-    truing_view grad_loss, status, out_loss, out_counters;
+    truing_view grad_loss, status, out_loss, out_counters, out_rank[2]; // of the sides
     const truing_u64 *tops[3]; // [rows, top], of student, teacher, reference, in descending order
     float *x[2], *g[2];        // short rows [rows, width] and their gradients
     double *own[2];            // gradients of the columns of S [rows, most]
@@ -140,6 +144,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
     s.own = kind == TRUING_IGNORED ? TRUING_ROW_IGNORED : bad ? TRUING_ROW_OUT_OF_RANGE : TRUING_ROW_EMPTY;
     a.live[row] = (unsigned char)s.live;
     s.fill = 0;
+    s.target = TRUING_NOWHERE;
 }
 
 // 2. What lies outside.
@@ -156,7 +161,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
         const truing_i64 row = i / 2 / a.parts;
         const truing_partial_row &s = ((const truing_partial_row *)a.states)[row];
         const truing_side &of = truing_of(a, side);
-        if (!s.live || !of.logits.data) continue;
+        if (!s.live || !of.logits.data || !(side ? a.rest[1] : a.rest[0])) continue;
         const truing_u32 first = (truing_u32)(i / 2 % a.parts) * TRUING_BLOCK, n = truing_among(of.valid, first, TRUING_BLOCK);
         const truing_transform t = truing_transform_of(of, row);
 #pragma unroll 1
@@ -191,7 +196,9 @@ TRUING_FN double truing_serial(double sum, double term, bool on) { return truing
 // Numbers of the teacher at given ids in place of logits.
 TRUING_FN void truing_fill_given(const truing_partial_args &a, truing_i64 row, truing_partial_row &s, float *x) {
     const truing_u32 lane = threadIdx.x & 31;
-    const int *given = a.given + row * a.most;
+    const int *given = a.given + row * a.most, *ids = a.picked + row * a.most;
+    const truing_side &of = truing_of(a, 1);
+    const truing_transform t = truing_transform_of(of, row);
     double lse = 0.0, sum = 0.0;
     if (a.teacher == TRUING_LOGITS && a.teacher_lse.data) lse = (double)*truing_row<const float>(a.teacher_lse, row);
     if (a.teacher == TRUING_COUNTS) {
@@ -216,7 +223,11 @@ TRUING_FN void truing_fill_given(const truing_partial_args &a, truing_i64 row, t
     for (truing_u32 base = 0; base < s.length; base += 32) {
         const truing_u32 k = base + lane;
         const bool on = k < s.length;
-        float v = on ? (float)truing_number_at(a.values, row, given[k]) : 0.0f;
+        float v = on ? -TRUING_INFF : 0.0f;
+        if (on && ids[k] < (int)of.valid) {
+            v = (float)truing_number_at(a.values, row, given[k]);
+            if (a.teacher == TRUING_LOGITS) v = truing_apply(t, v, of.bias.data != 0, truing_bias(of, (truing_u32)ids[k]));
+        }
         if (a.teacher == TRUING_COUNTS) v = (float)truing_log((double)v);
         const double l = (double)v - lse;
         if (a.outside == TRUING_OUTSIDE_TAIL) v = (float)l;
@@ -231,12 +242,12 @@ TRUING_FN void truing_fill_given(const truing_partial_args &a, truing_i64 row, t
     if (lane == 0) x[s.length] = (float)truing_log(left < low ? low : left);
     s.mass[1] = (float)(1.0 - left);
 }
-// Logits, and the rest of their row.
-TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, truing_partial_row &s, int side, float *x) {
+// Logits, and the rest of their row; `target`: the column whose term of its own the row has, or -1.
+TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, truing_partial_row &s, int side, truing_i64 target, float *x) {
     const truing_u32 lane = threadIdx.x & 31;
     const truing_side &of = truing_of(a, side);
     const int *ids = a.picked + row * a.most;
-    const bool open = truing_open(a);
+    const bool tail_counts = a.outside == TRUING_OUTSIDE_TAIL;
     float best = -TRUING_INFF;
     truing_u32 flags = 0, bad = 0;
 #pragma unroll 1
@@ -250,7 +261,7 @@ TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, tr
             flags |= (z != z ? TRUING_ROW_NAN_INPUT : 0) | (z == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
         }
     }
-    if (a.outside == TRUING_OUTSIDE_RENORMALISE) return;
+    if (a.outside == TRUING_OUTSIDE_RENORMALISE && target < 0) return;
     truing_record rest = truing_tree<truing_part>(a, (truing_part::words *)a.rest[side] + row * a.parts, a.parts, 32, true, lane);
     truing_part::words w = truing_part::store(rest);
 #pragma unroll
@@ -269,7 +280,7 @@ TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, tr
     s.u[side] = rest.u;
     s.flags[side] = rest.flags;
     if (m == -TRUING_INFF) {
-        if (!open && lane == 0) x[s.length] = -TRUING_INFF;
+        if (tail_counts && lane == 0) x[s.length] = -TRUING_INFF;
         return;
     }
     double sum = 0.0;
@@ -279,7 +290,7 @@ TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, tr
         const bool on = k < s.length;
         const float v = on ? x[k] : -TRUING_INFF;
         sum = truing_serial(sum, truing_exp((double)v - (double)m), on);
-        if (on && !open) x[k] = v - m;
+        if (on && tail_counts) x[k] = v - m;
     }
     // of the poisoned record, as the CPU has it
     const double from = poisoned ? (double)rest.m : tail_m, log_sum = poisoned ? truing_log1p((double)rest.r) : tail_sum;
@@ -287,7 +298,11 @@ TRUING_FN void truing_fill_side(const truing_partial_args &a, truing_i64 row, tr
     const double all = truing_log(sum + e);
     s.lse[side] = poisoned ? TRUING_NAN : (double)m + all;
     s.mass[side] = (float)(sum / (sum + e));
-    if (open) return;
+    if (target >= 0) {
+        s.logprob = poisoned ? TRUING_NAN : ((double)truing_at(of, row, target) - (double)m) - all;
+        s.hard = truing_factors_of(a.d, row).weight * truing_hard(a.d, s.logprob);
+    }
+    if (!tail_counts) return;
     const double low = truing_log(a.tail_floor) + all;
     s.floored[side] = tail < low;
     if (lane == 0) x[s.length] = poisoned ? TRUING_NANF : tail < low ? (float)low : (float)tail;
@@ -324,10 +339,10 @@ TRUING_FN void truing_common(const truing_partial_args &a, truing_i64 row, truin
             if (a.teacher == TRUING_ROWS) {
                 lt = (double)truing_at(truing_of(a, 1), row, j);
             } else {
-                lt = truing_number_at(a.values, row, a.given[row * a.most + k]);
-                if (a.teacher == TRUING_COUNTS) lt = truing_log(lt);
+                lt = (double)a.x[1][row * a.width + k];
             }
-            lt -= s.lse[1];
+            // a teacher at ids beside a bucket has log-probs already
+            if (a.teacher == TRUING_ROWS || a.outside != TRUING_OUTSIDE_TAIL) lt -= s.lse[1];
             const double t = truing_exp(lt);
             term = t > 0.0 ? t * (lt - lp) : 0.0;
         }
@@ -351,9 +366,12 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
         s.r[i] = s.u[i] = 0.0f;
         s.flags[i] = s.floored[i] = 0;
     }
-    const truing_factors f = truing_factors_of(a.d, row);
-    s.soft = f.soft;
-    s.factor = (truing_given(a.d, a.d.grad_values, row) + (a.loss_gradient ? a.divisor[1] : 0.0)) * f.soft;
+    const double up = truing_given(a.d, a.d.grad_values, row) + (a.loss_gradient ? a.divisor[1] : 0.0);
+    truing_i64 target = -1;
+    if (truing_pair_target(a.d, row, target) != TRUING_COLUMN || a.d.hard_weight == 0.0) target = -1;
+    s.soft = truing_factors_of(a.d, row).soft;
+    s.factor = up * s.soft;
+    s.logprob = s.hard = s.target_own = 0.0;
     float *x[2] = {a.x[0] + row * a.width, a.x[1] + row * a.width};
     if (s.live && a.shards != 0) {
         // of the shards one has the column
@@ -370,11 +388,12 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
             (side ? x[1] : x[0])[at] = v + 0.0f;
         }
     } else if (s.live) {
-        truing_fill_side(a, row, s, 0, x[0]);
-        if (a.teacher == TRUING_ROWS) truing_fill_side(a, row, s, 1, x[1]);
+        truing_fill_side(a, row, s, 0, target, x[0]);
+        if (a.teacher == TRUING_ROWS) truing_fill_side(a, row, s, 1, -1, x[1]);
         else truing_fill_given(a, row, s, x[1]);
         if (s.live && (a.out_overlap.data || a.out_overlap_sum.data)) truing_common(a, row, s);
     }
+    s.hard_factor = -up * s.hard;
     const truing_u32 end = s.length + (a.outside == TRUING_OUTSIDE_TAIL);
     __syncwarp(); // one lane has written the column of the rest
 #pragma unroll 1
@@ -456,6 +475,26 @@ TRUING_FN truing_opened truing_open_row(const truing_partial_args &a, truing_i64
     }
     return o;
 }
+// Adds the gradient of the target's term to those of S, by a warp: 1 - p must not cancel.
+TRUING_FN void truing_add_hard(const truing_partial_args &a, truing_i64 row, truing_i64 target, truing_partial_row &s, double *g, double &first, double second) {
+    const truing_u32 lane = threadIdx.x & 31;
+    const truing_side &of = truing_of(a, 0);
+    const int *ids = a.picked + row * a.most;
+    const double rest = -truing_expm1(s.logprob), m = s.m[0];
+    truing_u32 found = 0;
+#pragma unroll 1
+    for (truing_u32 k = lane; k < s.length; k += 32) {
+        const bool own = ids[k] == (int)target;
+        found |= own;
+        g[k] = g[k] + s.hard_factor * (own ? rest : -truing_exp((double)truing_at(of, row, ids[k]) - s.lse[0]));
+    }
+    if (!__reduce_or_sync(TRUING_FULL, found)) {
+        const double at = (double)truing_at(of, row, target) - m;
+        s.target = (truing_u32)target;
+        s.target_own = truing_exp(at) * (first + second * at) + s.hard_factor * rest;
+    }
+    if (m > -TRUING_INF) first -= s.hard_factor * truing_exp(m - s.lse[0]);
+}
 extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_partial_finish(const __grid_constant__ truing_partial_args a) {
     truing_wait();
     const truing_i64 row = (truing_i64)blockIdx.x * TRUING_ROW_WARPS + threadIdx.x / 32;
@@ -470,6 +509,10 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
     const float *saved = a.given_stats ? truing_row<const float>(a.own_stats, row) : a.short_stats.data ? truing_row<const float>(a.short_stats, row) : 0;
     double *own[2] = {a.own[0] ? a.own[0] + row * a.most : 0, a.own[1] ? a.own[1] + row * a.most : 0};
     s.first[0] = s.first[1] = s.second[0] = s.second[1] = 0.0f;
+    truing_i64 target = -1;
+    truing_pair_target(a.d, row, target);
+    const bool hard = s.live && s.hard != 0.0, dead = hard && s.logprob == -TRUING_INF;
+    float found = 0.0f;
     if (s.live && open) {
         bool known = s.lse[0] == s.lse[0] && s.lse[1] == s.lse[1];
         flags = s.flags[0] | s.flags[1];
@@ -486,22 +529,37 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
         o.value = TRUING_NAN;
         if (known) o = truing_open_row(a, row, s, own[0]);
         value = o.value;
-        fill = value != value || !o.alive;
+        // at a clamp the term of the target goes on
+        const bool clamped = !o.alive && truing_abs(value) < TRUING_INF && hard;
+        fill = value != value || (!o.alive && !clamped) || dead;
         all = value != value ? TRUING_NANF : 0.0f;
         if (value != value && flags == 0) flags |= TRUING_ROW_NAN_INPUT;
         if (value == TRUING_INF) flags |= TRUING_ROW_INFINITE;
         value = s.soft == 0.0 ? 0.0 : s.soft * value;
+        if (hard) value -= s.hard * s.logprob;
+        if (dead) flags |= TRUING_ROW_TARGET_NEG_INF;
         const double scale = s.m[0] > -TRUING_INFF ? truing_exp((double)s.m[0] - s.lse[0]) : 0.0;
-        s.first[0] = (float)(o.first * scale * s.factor);
-        s.second[0] = (float)(o.second * scale * s.factor);
-        if (!fill && a.gradients)
-            for (truing_u32 k = lane; k < s.length; k += 32) own[0][k] *= s.factor;
+        double first = o.first * scale * s.factor;
+        const double second = o.second * scale * s.factor;
+        if (!fill && a.gradients) {
+            for (truing_u32 k = lane; k < s.length; k += 32) own[0][k] = clamped ? 0.0 : own[0][k] * s.factor;
+            if (hard) truing_add_hard(a, row, target, s, own[0], first, second);
+        }
+        s.first[0] = (float)first;
+        s.second[0] = (float)second;
     } else if (s.live || a.given_stats) {
-        const float found = saved[14];
+        found = saved[14];
         const truing_u32 bits = truing_bits(saved[15]);
         flags = a.given_stats ? bits : truing_bits(*truing_row<const float>(a.short_status, row));
         if (!a.given_stats) value = s.soft == 0.0 ? 0.0 : s.soft * a.short_losses[row];
-        fill = !s.live;
+        if (hard) value -= s.hard * s.logprob;
+        if (dead) flags |= TRUING_ROW_TARGET_NEG_INF;
+        if (hard && s.logprob != s.logprob) {
+            // what lies outside S spoils the row
+            found = TRUING_NANF;
+            flags |= s.flags[0];
+        }
+        fill = !s.live || dead;
         all = 0.0f;
         if (found == TRUING_INFF || saved[9] == -TRUING_INFF || (bits & (TRUING_ROW_IGNORED | TRUING_ROW_DEGENERATE))) {
             fill = 1;
@@ -520,8 +578,10 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
                 if (!own[i]) continue;
                 const float *g = (i ? a.g[1] : a.g[0]) + row * a.width;
                 for (truing_u32 k = lane; k < s.length; k += 32) own[i][k] = (double)g[k];
-                if (a.outside != TRUING_OUTSIDE_TAIL || s.floored[i] || s.m[i] == -TRUING_INFF) continue;
-                s.first[i] = (float)((double)g[s.length] / (1.0 + (double)s.r[i]));
+                double first = 0.0;
+                if (a.outside == TRUING_OUTSIDE_TAIL && !s.floored[i] && s.m[i] > -TRUING_INFF) first = (double)g[s.length] / (1.0 + (double)s.r[i]);
+                if (i == 0 && hard) truing_add_hard(a, row, target, s, own[0], first, 0.0);
+                s.first[i] = (float)first;
             }
     }
     // with respect to the raw logits
@@ -538,6 +598,9 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
                 const bool on = j < (int)of.valid && g != 0.0;
                 own[i][k] = on ? g * truing_slope(t, (double)(truing_float_at(of.logits, row, j) + truing_bias(of, (truing_u32)j))) : 0.0;
             }
+            const truing_i64 j = s.target;
+            if (i == 0 && j < (truing_i64)of.valid)
+                s.target_own = s.target_own != 0.0 ? s.target_own * truing_slope(t, (double)(truing_float_at(of.logits, row, j) + truing_bias(of, (truing_u32)j))) : 0.0;
         }
     if (a.out_support_ids.data) {
         int *to = truing_row<int>(a.out_support_ids, row);
@@ -546,7 +609,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
     }
     if (a.out_stats.data && lane < TRUING_DIVERGENCE_STATS) {
         float y = 0.0f;
-        if (s.live && !open) y = saved[lane];
+        if (s.live && !open) y = lane == TRUING_DIVERGENCE_STATS - 1 ? truing_from(flags) : lane == TRUING_DIVERGENCE_STATS - 2 ? found : saved[lane];
         else if (lane == TRUING_DIVERGENCE_STATS - 1) y = truing_from(flags);
         else if (lane == TRUING_DIVERGENCE_STATS - 2 && s.bad) y = TRUING_NANF;
         truing_row<float>(a.out_stats, row)[lane] = y;
@@ -601,6 +664,7 @@ template <class T> TRUING_FN void truing_scatter(const truing_partial_args &a, c
 #pragma unroll 1
     for (truing_u32 k = lane; k < s.length; k += 32)
         if ((truing_u32)ids[k] - first < n) truing_narrow_wide(own[k], g + ((truing_u32)ids[k] - first));
+    if (side == 0 && lane == 0 && s.target - first < n) truing_narrow_wide(s.target_own, g + (s.target - first));
 }
 extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_partial_scatter(const __grid_constant__ truing_partial_args a) {
     truing_wait();
@@ -764,4 +828,29 @@ extern "C" __global__ __launch_bounds__(TRUING_PARTIAL_TILE) void truing_partial
     }
     __syncthreads();
     if (thread < 32 && a.out_counters.data) truing_put(a.out_counters, thread, (truing_i64)counts[thread]);
+}
+
+// Columns of a side above its column where the other side is largest. A block of threads a row, behind the kernels of its form.
+#define TRUING_RANK_THREADS 256
+extern "C" __global__ __launch_bounds__(TRUING_RANK_THREADS) void truing_partial_ranks(const __grid_constant__ truing_partial_args a) {
+    __shared__ truing_u32 above[2];
+    truing_wait();
+    const truing_i64 row = blockIdx.x;
+    const truing_divergence_row &s = ((const truing_divergence_row *)a.d.states)[row];
+    if (threadIdx.x < 2) above[threadIdx.x] = 0;
+    __syncthreads();
+    // a row that is not read, or has no figures
+    const bool none = s.column[0] == TRUING_NOWHERE;
+#pragma unroll 1
+    for (int i = 0; i < 2; i++) {
+        if (none || !(i ? a.out_rank[1] : a.out_rank[0]).data) continue;
+        const truing_side &side = i ? a.d.side[1] : a.d.side[0];
+        const float x = truing_at(side, row, i ? s.column[0] : s.column[1]);
+        truing_u32 n = 0;
+#pragma unroll 1
+        for (truing_u32 j = threadIdx.x; j < side.valid; j += TRUING_RANK_THREADS) n += truing_at(side, row, j) > x;
+        atomicAdd(&above[i], n);
+    }
+    __syncthreads();
+    if (threadIdx.x < 2) truing_put(threadIdx.x ? a.out_rank[1] : a.out_rank[0], row, none ? -1 : (int)above[threadIdx.x]);
 }

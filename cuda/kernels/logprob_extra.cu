@@ -1,6 +1,6 @@
 // What is asked of rows of logits now and then, beside logprob.cu: the loss of the rows and its gradient, the shift, ranks, the
-// largest columns, extra columns, given supports, vocabulary shards. With the bits of the CPU, whose cpu/src/logprob/{extra,over,shard}.rs
-// these kernels follow (the mode `portable`; TRUING_FAST takes another exponential).
+// largest columns, extra columns, supports, vocabulary shards. With the bits of the CPU, whose cpu/src/logprob/{extra,over,shard}.rs
+// these kernels follow (the mode `portable`; TRUING_FAST takes another exponential, but for the filters of a sampler).
 //
 // 1. truing_extra_blocks: a warp reduces 2048 columns, or entries of a list, to a record with all sums. Where the first sums are
 //    enough, truing_logprob_blocks of logprob.cu makes the records (`narrow`).
@@ -10,6 +10,8 @@
 // 5. truing_extra_total: one block of threads adds up what all rows have together.
 // 6. truing_extra_grad: gradients that need more than those constants; truing_logprob_grad writes the others.
 // 7. truing_extra_bias: a lane adds up a column of the gradient over the rows.
+// 8. truing_extra_filter: a block of threads finds what the filters of a sampler keep of a row, before everything else. It is a
+//    given support from there on; truing_extra_mask gives it alone.
 #include "logits.cuh"
 #include "segments.cuh"
 
@@ -40,8 +42,11 @@ struct truing_extra_args {
     void *columns;     // truing_extra_columns [rows]
     void *stack;       // truing_wide_part::words [rows, depth]: of the tree that joins shards
     float *names;      // [rows, back_columns + 1]: gradients of the target and of the extra columns
+    truing_u32 *masks; // [rows, words + 1]: what the filters keep, as `bitmask`; behind it whether the row is poisoned. Else none
     truing_i64 rows, ignore_index, shift, width, sequences, start, total, id_total;
+    truing_i64 top_k; // of the filters; the largest number is off
     double logit_scale, softcap, grad_scale, label_smoothing, z_loss, eaft_alpha, normaliser;
+    double top_p, log_min_p; // inf, -inf: off
     truing_transform transform;
     truing_u32 vocab, valid; // columns at hand; those that can be live
     truing_u32 parts;        // records of a row
@@ -50,6 +55,7 @@ struct truing_extra_args {
     truing_u32 id_columns, id_places; // of padded lists; of out_ids
     truing_u32 shards, depth, listed; // of a finish: columns of the shards' lists
     truing_u32 support, keep_target, scaling, megatron, reduction, loss_gradient, of_loss;
+    truing_u32 preset, all_of_k, all_of_p, inclusive; // ties of top_k and top_p, the edge of top_p
 };
 
 // A record with all its sums.
@@ -239,7 +245,15 @@ TRUING_FN bool truing_has(const truing_extra_args &a, const truing_choice &c, tr
 TRUING_FN truing_choice truing_choose(const truing_extra_args &a, const truing_transform &t, truing_i64 row, int kind, truing_i64 target) {
     truing_choice c;
     c.z = truing_logits_of(a, row);
-    c.words = a.support == TRUING_BITMASK ? truing_row<const truing_u32>(a.bitmask, row) : 0;
+    c.words = 0;
+    bool poisoned = false; // the filters have seen it, and keep every column
+    if (a.support == TRUING_BITMASK && a.masks) {
+        const truing_u32 words = (a.vocab + 31) / 32;
+        c.words = a.masks + row * (words + 1);
+        poisoned = c.words[words] != 0;
+    } else if (a.support == TRUING_BITMASK) {
+        c.words = truing_row<const truing_u32>(a.bitmask, row);
+    }
     c.ids.data = 0;
     c.listed = 0;
     c.y = c.extra = c.place = -1;
@@ -274,7 +288,7 @@ TRUING_FN truing_choice truing_choose(const truing_extra_args &a, const truing_t
     const bool live = here && truing_value(a, t, c.z, j) != -TRUING_INFF;
     if (live && truing_has(a, c, j)) {
         c.y = j;
-    } else if (here) {
+    } else if (here && !poisoned) {
         c.flags = TRUING_ROW_TARGET_OUTSIDE;
         if (live && a.keep_target) c.y = c.extra = j;
     }
@@ -1242,3 +1256,281 @@ template <class T> TRUING_FN void truing_extra_bias(const truing_extra_args &a) 
 TRUING_EXTRA_BIAS(f32, float)
 TRUING_EXTRA_BIAS(bf16, truing_bf16)
 TRUING_EXTRA_BIAS(f16, truing_f16)
+
+// 8. What the filters of a sampler keep: core/src/support.rs.
+
+enum { TRUING_FILTER_VLLM, TRUING_FILTER_HF, TRUING_FILTER_SGLANG };
+enum { TRUING_BY_VALUE, TRUING_BY_MASS, TRUING_OF_MASS };
+#define TRUING_ORDERED 2048 // columns of the order that are at hand at once
+// The mode `fast` keeps the same columns.
+TRUING_FN double truing_mass_of(float x, float m) {
+    const float d = truing_clamp(x - m), t = truing_exp_index(d);
+    return (double)(truing_exp_power(t, truing_exp_table[truing_bits(t) % 8]) * truing_exp_poly(d, t));
+}
+// The order of a row, made as far as it is asked for; in shared memory.
+struct truing_order {
+    truing_u64 keys[TRUING_ORDERED]; // in descending order
+    double masses[TRUING_ORDERED];
+    truing_u32 bins[TRUING_TOP_THREADS];
+    truing_u32 digit, taken, found, cut, bad;
+    double sum;
+};
+// The next columns of the order, those with keys below `upper`: as many as fit, at least one where there is one.
+template <class T>
+TRUING_FN truing_u32 truing_next_columns(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_u64 upper, truing_order &o) {
+    const truing_u32 thread = threadIdx.x;
+    truing_u64 from = 0, known = 0; // keys from here on fit; the digits of it that are known
+#pragma unroll 1
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        o.bins[thread] = 0;
+        if (thread == 0 && shift == 56) o.taken = o.found = 0;
+        __syncthreads();
+#pragma unroll 1
+        for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
+            const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
+            if (key != 0 && key < upper && (key & known) == from) atomicAdd(&o.bins[(truing_u32)(key >> shift) & 255], 1u);
+        }
+        __syncthreads();
+        if (thread == 0) {
+            // digits from here on fit
+            truing_u32 sum = o.taken, d = 256;
+            while (d > 0 && sum + o.bins[d - 1] <= TRUING_ORDERED) sum += o.bins[--d];
+            o.digit = d;
+            o.taken = sum;
+        }
+        __syncthreads();
+        const truing_u32 d = o.digit;
+        if (d == 0 || o.taken >= TRUING_ORDERED / 4) {
+            from += (truing_u64)d << shift;
+            break;
+        }
+        // the next one does not: a part of it
+        from |= (truing_u64)(d - 1) << shift;
+        known |= (truing_u64)255 << shift;
+    }
+#pragma unroll 1
+    for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
+        const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
+        if (key != 0 && key < upper && key >= from) o.keys[atomicAdd(&o.found, 1u) % TRUING_ORDERED] = key;
+    }
+    __syncthreads();
+    const truing_u32 n = o.found;
+    truing_u32 size = 2;
+    while (size < n) size *= 2;
+    for (truing_u32 k = n + thread; k < size; k += TRUING_TOP_THREADS) o.keys[k] = 0;
+    __syncthreads();
+    // in descending order, whatever order they came in
+#pragma unroll 1
+    for (truing_u32 run = 2; run <= size; run *= 2)
+#pragma unroll 1
+        for (truing_u32 w = run / 2; w > 0; w /= 2) {
+#pragma unroll 1
+            for (truing_u32 k = thread; k < size / 2; k += TRUING_TOP_THREADS) {
+                const truing_u32 i = 2 * w * (k / w) + k % w;
+                const truing_u64 low = o.keys[i], high = o.keys[i + w];
+                if ((low < high) == ((i & run) == 0)) {
+                    o.keys[i] = high;
+                    o.keys[i + w] = low;
+                }
+            }
+            __syncthreads();
+        }
+    return n;
+}
+// Where a filter stands in a row.
+struct truing_walk {
+    float m;           // the largest column
+    truing_u64 upper;  // that the columns at hand lie below
+    truing_u32 held;   // columns at hand
+    truing_u64 kept;   // columns that are kept so far
+    truing_u64 last;   // key of the last of them
+    double sum;        // of TRUING_OF_MASS
+};
+#define TRUING_EVERY 0xffffffffffffffffull // columns: no filter has cut
+// Goes through the first w.kept columns of the order and keeps those in front of the first that a filter drops, by value (k:
+// top_k, q: min_p) or by the mass in front of it, a share of `sum`. TRUING_OF_MASS only adds up.
+template <class T>
+TRUING_FN void truing_filter(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_order &o, truing_walk &w, int how, bool k,
+                             bool q, double sum) {
+    const truing_u32 thread = threadIdx.x;
+    const truing_i64 top_k = k ? a.top_k : 0x7fffffffffffffffll;
+    const double floor = q ? (double)w.m + a.log_min_p : -TRUING_INF;
+    truing_u64 kept = 0, upper = ~0ull;
+    float previous = w.m;
+    double mass = 0.0;
+#pragma unroll 1
+    while (kept < w.kept) {
+        if (w.upper != upper) {
+            w.held = truing_next_columns<T>(a, t, c, upper, o);
+            w.upper = upper;
+        }
+        const truing_u32 n = w.kept - kept < w.held ? (truing_u32)(w.kept - kept) : w.held;
+        if (n == 0) break;
+        if (how != TRUING_BY_VALUE)
+            for (truing_u32 i = thread; i < n; i += TRUING_TOP_THREADS) o.masses[i] = truing_mass_of(truing_key_value(o.keys[i]), w.m);
+        if (thread == 0) o.cut = n;
+        __syncthreads();
+        if (how != TRUING_BY_VALUE && thread == 0) {
+            // the mass in front of each, in the order
+#pragma unroll 1
+            for (truing_u32 i = 0; i < n; i++) {
+                const double own = o.masses[i];
+                o.masses[i] = mass;
+                mass = mass + own;
+            }
+            o.sum = mass;
+        }
+        __syncthreads();
+        if (how != TRUING_OF_MASS) {
+#pragma unroll 1
+            for (truing_u32 i = thread; i < n; i += TRUING_TOP_THREADS) {
+                const float x = truing_key_value(o.keys[i]);
+                const bool tied = x == (i == 0 ? previous : truing_key_value(o.keys[i - 1]));
+                bool drops;
+                if (how == TRUING_BY_VALUE) {
+                    drops = ((truing_i64)(kept + i) >= top_k && !(a.all_of_k && tied)) || (double)x < floor;
+                } else {
+                    const double share = o.masses[i] / sum;
+                    drops = !(a.inclusive ? share <= a.top_p : share < a.top_p) && !(a.all_of_p && tied);
+                }
+                if (drops && kept + i > 0) {
+                    atomicMin(&o.cut, i);
+                    break;
+                }
+            }
+            __syncthreads();
+        }
+        const truing_u32 cut = o.cut;
+        if (cut > 0) w.last = o.keys[cut - 1];
+        kept += cut;
+        if (cut < n) break;
+        upper = w.last;
+        previous = truing_key_value(upper);
+    }
+    if (how == TRUING_OF_MASS) w.sum = o.sum;
+    else w.kept = kept;
+    __syncthreads(); // all have read
+}
+// The mass of the whole row: core's support::Total, a thread a chain.
+template <class T>
+TRUING_FN double truing_total_mass(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_order &o, float m) {
+    const truing_u32 thread = threadIdx.x;
+    double chain = 0.0;
+#pragma unroll 1
+    for (truing_i64 first = 0; first < c.count; first += TRUING_ORDERED) {
+        for (truing_u32 k = thread; k < TRUING_ORDERED; k += TRUING_TOP_THREADS) {
+            const truing_u64 key = first + k < c.count ? truing_key_at((const T *)0, a, t, c, first + k) : 0;
+            o.masses[k] = key == 0 ? 0.0 : truing_mass_of(truing_key_value(key), m);
+        }
+        __syncthreads();
+        if (thread < 8) {
+#pragma unroll 8
+            for (truing_u32 k = thread; k < TRUING_ORDERED; k += 8) chain = chain + o.masses[k];
+        }
+        __syncthreads();
+    }
+    if (thread < 8) o.masses[thread] = chain;
+    __syncthreads();
+    if (thread == 0) {
+        for (int w = 4; w > 0; w /= 2)
+            for (int i = 0; i < w; i++) o.masses[i] = o.masses[i] + o.masses[i + w];
+        o.sum = o.masses[0];
+    }
+    __syncthreads();
+    return o.sum;
+}
+// `a` has no support: the order is that of the whole row.
+template <class T> TRUING_FN void truing_extra_filter(const truing_extra_args &a) {
+    __shared__ truing_order o;
+    truing_wait();
+    const truing_i64 row = blockIdx.x;
+    truing_i64 target = 0;
+    const int kind = truing_source(a, row, target);
+    const truing_u32 thread = threadIdx.x, lane = thread & 31, words = (a.vocab + 31) / 32;
+    truing_u32 *mask = a.masks + row * (words + 1);
+    if (thread == 0) mask[words] = o.bad = 0;
+    if (kind == TRUING_IGNORED) return;
+    const truing_transform t = truing_transform_of(a, row);
+    const truing_choice c = truing_choose(a, t, row, kind, target);
+    __syncthreads();
+    truing_u32 bad = 0;
+#pragma unroll 1
+    for (truing_i64 j = thread; j < c.count; j += TRUING_TOP_THREADS) bad |= !(truing_value(a, t, c.z, j) < TRUING_INFF);
+    if (bad) atomicAdd(&o.bad, 1u);
+    __syncthreads();
+    const bool poisoned = o.bad != 0;
+    truing_walk w;
+    w.m = 0.0f;
+    w.sum = 0.0;
+    w.kept = TRUING_EVERY;
+    w.last = 1;
+    w.upper = ~0ull;
+    w.held = poisoned ? 0 : truing_next_columns<T>(a, t, c, w.upper, o);
+    if (w.held > 0) {
+        w.m = truing_key_value(o.keys[0]);
+        const bool k = a.top_k < 0x7fffffffffffffffll, q = a.log_min_p > -TRUING_INF;
+        const bool first = a.preset == TRUING_FILTER_VLLM ? k || q : a.preset == TRUING_FILTER_HF && k;
+        const bool last = a.preset == TRUING_FILTER_SGLANG ? k || q : a.preset == TRUING_FILTER_HF && q;
+        if (first) truing_filter<T>(a, t, c, o, w, TRUING_BY_VALUE, k, a.preset == TRUING_FILTER_VLLM && q, 0.0);
+        if (a.top_p < TRUING_INF) {
+            if (w.kept == TRUING_EVERY) w.sum = truing_total_mass<T>(a, t, c, o, w.m);
+            else truing_filter<T>(a, t, c, o, w, TRUING_OF_MASS, false, false, 0.0);
+            truing_filter<T>(a, t, c, o, w, TRUING_BY_MASS, false, false, w.sum);
+        }
+        if (last) truing_filter<T>(a, t, c, o, w, TRUING_BY_VALUE, a.preset == TRUING_FILTER_SGLANG && k, q, 0.0);
+    }
+#pragma unroll 1
+    for (truing_u32 i = thread / 32; i < words; i += TRUING_TOP_THREADS / 32) {
+        const truing_i64 j = 32 * (truing_i64)i + lane;
+        bool on = j < (truing_i64)a.valid;
+        // a key that is 0 is none
+        if (on && !poisoned) on = truing_key_at((const T *)0, a, t, c, j) >= w.last;
+        const truing_u32 word = __ballot_sync(TRUING_FULL, on);
+        if (lane == 0) mask[i] = word;
+    }
+    if (thread == 0 && poisoned) mask[words] = 1;
+}
+#define TRUING_EXTRA_FILTER(name, T)                                                                                                  \
+    extern "C" __global__ __launch_bounds__(TRUING_TOP_THREADS) void truing_extra_filter_##name(const __grid_constant__ truing_extra_args a) { \
+        truing_extra_filter<T>(a);                                                                                                    \
+    }
+TRUING_EXTRA_FILTER(f32, float)
+TRUING_EXTRA_FILTER(bf16, truing_bf16)
+TRUING_EXTRA_FILTER(f16, truing_f16)
+
+// What the filters keep, and the bits of the rows; the targets only say which rows are ignored. A warp a row.
+extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_extra_mask(const __grid_constant__ truing_extra_args a) {
+    truing_wait();
+    const truing_i64 row = (truing_i64)blockIdx.x * TRUING_EXTRA_WARPS + threadIdx.x / 32;
+    const truing_u32 lane = threadIdx.x & 31, words = (a.vocab + 31) / 32;
+    if (row >= a.rows) return;
+    truing_i64 target = 0;
+    const int kind = truing_source(a, row, target);
+    const truing_transform t = truing_transform_of(a, row);
+    const truing_choice c = truing_choose(a, t, row, TRUING_NO_TARGET, 0);
+    truing_u32 flags = TRUING_ROW_IGNORED;
+    int size = -1;
+    if (kind != TRUING_IGNORED && truing_wrong(a, c, row, kind, target, lane)) {
+        flags = TRUING_ROW_OUT_OF_RANGE;
+    } else if (kind != TRUING_IGNORED && c.words[words]) {
+        truing_u32 causes = 0;
+#pragma unroll 1
+        for (truing_u32 j = lane; j < a.valid; j += 32) {
+            if (truing_bias_at(a, j) == -TRUING_INFF) continue;
+            const float z = truing_logit(a, c.z, j);
+            causes |= (z != z ? TRUING_ROW_NAN_INPUT : 0) | (z == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
+        }
+        flags = __reduce_or_sync(TRUING_FULL, causes);
+        if (flags == 0) flags = TRUING_ROW_OVERFLOW;
+    } else if (kind != TRUING_IGNORED) {
+        truing_u32 n = 0;
+        for (truing_u32 i = lane; i < words; i += 32) n += (truing_u32)__popc(c.words[i]);
+        size = (int)__reduce_add_sync(TRUING_FULL, n);
+        flags = size == 0 ? TRUING_ROW_ALL_NEG_INF : 0;
+    }
+    flags |= truing_put_support(a, t, c, row, size > 0, lane);
+    if (lane == 0) {
+        truing_put(a.out_size, row, size);
+        truing_put(a.out_status, row, flags);
+    }
+}

@@ -3,15 +3,14 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a target outside the student's vocabulary and a row
 //! weight that is not finite and >= 0 make their row NaN, flagged `OUT_OF_RANGE`; temperatures and biases as for
-//! [`crate::logprob`]. Log-probs and probabilities of a teacher, a shift of its target, cross entropies beside another
-//! divergence and ranks are not here yet; what the problem can ask of them is refused by name.
+//! [`crate::logprob`]. Cross entropies are those of the kernels of that divergence, once more over the rows.
 use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::logprob::Transform;
 use crate::plan::{F32, FLOATS, I32, I64, IDS, LOGITS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::divergence::formula::{self, Formula};
-use truing_core::divergence::{Form, Problem, STATS, Teacher, name_side};
+use truing_core::divergence::{Choice, Form, Problem, STATS, Teacher, name_side};
 use truing_core::logprob;
 use truing_core::matrix::{Arena, Workspace};
 use truing_core::preference::Reduction;
@@ -96,8 +95,8 @@ fn program(form: &Form) -> &'static Program {
     }
 }
 /// Compiles and loads the kernels of a problem's divergence for the device of the current context. [`Context::prepare`] leaves
-/// them out: there is a text for each form, and a run wants one. What a divergence on a few columns needs besides is loaded by
-/// the first call of one.
+/// them out: there is a text for each form, and a run wants one. What a divergence on a few columns, cross entropies and ranks
+/// need besides is loaded by the first call of one.
 pub fn prepare(context: &Context, problem: &Problem) -> Result<()> {
     let program = program(&problem.choice().form);
     context.load(program.file)?;
@@ -147,15 +146,20 @@ impl Inputs {
         Inputs { student, teacher, target: None, mask: None, row_weight: None }
     }
 }
-/// Where figures go, `[N]` each, f32; see [`truing_core::divergence::Figures`].
+/// Where figures go, `[N]` each, f32 but for what says otherwise; see [`truing_core::divergence::Figures`].
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Figures {
     pub values: Option<Tensor>,
     pub student_entropy: Option<Tensor>,
     pub teacher_entropy: Option<Tensor>,
+    pub cross_entropy: Option<Tensor>,
+    pub reverse_cross_entropy: Option<Tensor>,
     pub student_logprob: Option<Tensor>,
     pub teacher_logprob: Option<Tensor>,
+    /// i32, as the next.
+    pub student_rank: Option<Tensor>,
+    pub teacher_rank: Option<Tensor>,
     /// `[N, 16]`, for the backward.
     pub stats: Option<Tensor>,
     /// u32
@@ -213,12 +217,15 @@ struct SideArgs {
     grad: View,
     bias: View,
     temperature: View,
+    shifted: View,
     logit_scale: f64,
     softcap: f64,
     fixed_temperature: f64,
     transform: Transform,
     vocab: u32,
     valid: u32,
+    shift: f32,
+    numbers: u32,
 }
 /// `truing_divergence_args` of the kernels.
 #[repr(C)]
@@ -263,6 +270,8 @@ pub(crate) struct Args {
     squared: u32,
     each: u32,
     total: u32,
+    unweighted: u32,
+    ranks: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -431,6 +440,7 @@ unsafe fn run(
     args.out_logprob = order.map(|i| View::of([out.student_logprob, out.teacher_logprob][i]));
     (args.out_stats, args.out_status) = (View::of(saved), View::of(out.status));
     args.entropy = (out.student_entropy.is_some() || out.teacher_entropy.is_some()) as u32;
+    args.ranks = (out.student_rank.is_some() || out.teacher_rank.is_some()) as u32;
     let go = Launch { context, stream, device: &device, rows: n, program };
     let loss = gradients.map_or(Loss::None, |x| x.0.loss);
     let scale = gradients.map_or(1.0, |x| x.0.scale);
@@ -441,6 +451,10 @@ unsafe fn run(
     // every kernel is there before the first is launched
     let kernels = go.kernels()?;
     let of_all = if need.total > 0 { Some(total.kernels(&go)?) } else { None };
+    let ranks = if args.ranks != 0 { Some(go.kernel(partial::FILE, partial::RANKS)?) } else { None };
+    let crosses = cross_entropies(problem, inputs, out);
+    let cross = Launch { program: self::program(&Form::CrossEntropy), ..go };
+    let of_cross = if crosses.iter().any(|x| x.is_some()) { Some(cross.kernels()?) } else { None };
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         if let Some(kernels) = &of_all {
@@ -451,6 +465,22 @@ unsafe fn run(
         }
         if let Some(kernels) = &of_all {
             total.total(&go, kernels)?;
+        }
+        if let Some(ranks) = ranks
+            && n > 0
+        {
+            let mut all = partial::PartialArgs::new(args);
+            all.ranks(order.map(|i| [out.student_rank, out.teacher_rank][i]));
+            ranks.launch(&device, stream, Grid::new(cover("student", n, 1)?, 256), &all)?;
+        }
+        // in the place of what the rows left there; a gradient may overwrite the logits
+        if let Some(kernels) = &of_cross
+            && n > 0
+        {
+            for own in crosses.iter().flatten() {
+                let mut own = Args { states: args.states, blocks: args.blocks, ..*own };
+                cross.values(kernels, &mut own, parts(problem), false)?;
+            }
         }
         if let Some((upstream, grads)) = gradients
             && n > 0
@@ -467,8 +497,27 @@ unsafe fn run(
     }
     Ok(())
 }
+/// The arguments of both cross entropies where they are asked for: weights only say which rows are read.
+fn cross_entropies(problem: &Problem, inputs: &Inputs, out: &Figures) -> [Option<Args>; 2] {
+    [(out.cross_entropy, false), (out.reverse_cross_entropy, true)].map(|(place, student_first)| {
+        place.map(|place| {
+            let choice = Choice { form: Form::CrossEntropy, student_first };
+            let args = arguments_of(problem, &choice, inputs);
+            Args {
+                out_values: View::of(Some(place)),
+                hard_weight: 0.0,
+                soft_weight: 1.0,
+                squared: 0,
+                dft: 0,
+                unweighted: 1,
+                ..args
+            }
+        })
+    })
+}
 
 /// Where and with what a call launches.
+#[derive(Clone, Copy)]
 struct Launch<'a> {
     context: &'a Context,
     stream: Stream,
@@ -557,22 +606,10 @@ impl Launch<'_> {
         unsafe { kernel.launch(self.device, self.stream, Grid::new(grid, THREADS as u32), args) }
     }
 }
-fn refused(field: &'static str, got: &'static str) -> Error {
-    Error::invalid(field, Value::Text(got), Value::Text("nothing: this is not on CUDA yet"))
-}
-/// Refuses what is not here yet.
+/// Refuses options of rows that divergences do not have.
 fn check_problem(problem: &Problem) -> Result<()> {
-    let options = problem.options();
-    match options.teacher {
-        Teacher::Logits => {}
-        Teacher::Logprobs => return Err(refused("options.teacher", "logprobs")),
-        Teacher::Probs => return Err(refused("options.teacher", "probs")),
-    }
-    if options.teacher_target_shift != 0.0 {
-        return Err(refused("options.teacher_target_shift", "a shift"));
-    }
     for side in [problem.student(), problem.teacher()] {
-        side.options().check_common("nothing: this is not on CUDA yet")?;
+        side.options().check_common("nothing: divergences have none")?;
     }
     Ok(())
 }
@@ -587,7 +624,7 @@ fn check_shards(problem: &Problem, stats: bool, gradients: Option<&Upstream>) ->
         _ if whole(student) && whole(teacher) => Ok(()),
         None => total(if whole(student) { teacher } else { student }),
         Some(upstream) => {
-            shard::check(problem)?;
+            problem.check_shard()?;
             let missing = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
             if !stats {
                 return missing("stats", "NULL", "the statistics of finish, which a shard needs");
@@ -602,12 +639,27 @@ fn check_shards(problem: &Problem, stats: bool, gradients: Option<&Upstream>) ->
 fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
     check_side(problem, &inputs.student, false)?;
     check_side(problem, &inputs.teacher, true)?;
+    if problem.options().teacher != Teacher::Logits {
+        let Side { bias, row_temperature, .. } = &inputs.teacher;
+        check_no_logits("teacher_transform", bias.is_some() || row_temperature.is_some())?;
+    }
     check_rows(problem, inputs)
+}
+/// What a teacher of other numbers cannot have.
+fn check_no_logits(field: &'static str, given: bool) -> Result<()> {
+    if !given {
+        return Ok(());
+    }
+    Err(Error::invalid(field, Value::Text("a tensor"), Value::Text("nothing: the teacher has no logits")))
 }
 pub(crate) fn check_side(problem: &Problem, side: &Side, teacher: bool) -> Result<()> {
     let (n, v) = (problem.rows(), if teacher { problem.teacher() } else { problem.student() }.vocab());
+    side.logits.check("logits", n, v, &LOGITS).map_err(|e| name_side(e, teacher))?;
+    check_transform(problem, side, teacher)
+}
+fn check_transform(problem: &Problem, side: &Side, teacher: bool) -> Result<()> {
+    let (n, v) = (problem.rows(), if teacher { problem.teacher() } else { problem.student() }.vocab());
     let own = || {
-        side.logits.check("logits", n, v, &LOGITS)?;
         side.bias.as_ref().map_or(Ok(()), |x| x.check("transform.bias", v, 1, &FLOATS))?;
         side.row_temperature.as_ref().map_or(Ok(()), |x| x.check("transform.row_temperature", n, 1, &F32))
     };
@@ -637,6 +689,10 @@ fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures) -> Result<()
         ("outputs.out_values", &out.values, 1, &F32),
         ("outputs.out_student_entropy", &out.student_entropy, 1, &F32),
         ("outputs.out_teacher_entropy", &out.teacher_entropy, 1, &F32),
+        ("outputs.out_cross_entropy", &out.cross_entropy, 1, &F32),
+        ("outputs.out_reverse_cross_entropy", &out.reverse_cross_entropy, 1, &F32),
+        ("outputs.out_student_rank", &out.student_rank, 1, &I32),
+        ("outputs.out_teacher_rank", &out.teacher_rank, 1, &I32),
         ("outputs.out_student_logprob", &out.student_logprob, 1, &F32),
         ("outputs.out_teacher_logprob", &out.teacher_logprob, 1, &F32),
         ("outputs.out_stats", &out.stats, STATS, &F32),
@@ -668,6 +724,7 @@ fn check_gradients(problem: &Problem, inputs: &Inputs, upstream: &Upstream, grad
         return Err(no_target("targets, which grad_student_logprob needs"));
     }
     check_loss(problem, &upstream.loss)?;
+    check_no_logits("grad_teacher_out", problem.options().teacher != Teacher::Logits && grads.teacher.is_some())?;
     let (student, teacher) = (&inputs.student.logits, &inputs.teacher.logits);
     let places = [
         ("grad_student_out", &grads.student, problem.student(), student, teacher),
@@ -699,21 +756,33 @@ fn check_gradients(problem: &Problem, inputs: &Inputs, upstream: &Upstream, grad
     Ok(())
 }
 pub(crate) fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
-    let (options, choice, none) = (problem.options(), problem.choice(), View::NONE);
+    arguments_of(problem, problem.choice(), inputs)
+}
+/// Of another form or order of the sides.
+fn arguments_of(problem: &Problem, choice: &Choice, inputs: &Inputs) -> Args {
+    let (options, none) = (problem.options(), View::NONE);
     let parts = parts(problem) as u32;
-    let side = |x: &Side, of: &logprob::Problem| {
+    let side = |x: &Side, of: &logprob::Problem, teacher: bool| {
         let t = of.options().transform;
+        let shift = if teacher { options.teacher_target_shift } else { 0.0 };
         SideArgs {
             logits: View::of(Some(x.logits)),
             grad: none,
             bias: View::of(x.bias),
             temperature: View::of(x.row_temperature),
+            shifted: View::of(inputs.target.filter(|_| shift != 0.0)),
             logit_scale: t.logit_scale,
             softcap: t.softcap,
             fixed_temperature: t.temperature,
             transform: Transform::of(&t),
             vocab: of.vocab() as u32,
             valid: of.valid() as u32,
+            shift: shift as f32,
+            numbers: match options.teacher {
+                Teacher::Logprobs if teacher => 1,
+                Teacher::Probs if teacher => 2,
+                _ => 0,
+            },
         }
     };
     let form = match choice.form {
@@ -728,7 +797,8 @@ pub(crate) fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
     let always = matches!(choice.form, Form::Power { alpha, .. } if alpha < 1.0 && alpha > 0.0);
     let ignore_index = problem.student().options().ignore_index;
     Args {
-        side: choice.order([side(&inputs.student, problem.student()), side(&inputs.teacher, problem.teacher())]),
+        side: choice
+            .order([side(&inputs.student, problem.student(), false), side(&inputs.teacher, problem.teacher(), true)]),
         target: View::of(inputs.target),
         mask: View::of(inputs.mask),
         weight: View::of(inputs.row_weight),
@@ -767,5 +837,7 @@ pub(crate) fn arguments(problem: &Problem, inputs: &Inputs) -> Args {
         squared: options.temperature_squared as u32,
         each: 0,
         total: problem.student().total() as u32,
+        unweighted: 0,
+        ranks: 0,
     }
 }

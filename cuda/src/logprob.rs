@@ -3,7 +3,7 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a target outside the vocabulary makes its row NaN,
 //! flagged `OUT_OF_RANGE`; a row temperature that is not finite and above 0, and a bias that is NaN or `+inf`, make the rows
-//! that they meet NaN, flagged `OVERFLOW`. What is asked for now and then is in [`extra`].
+//! that they meet NaN, flagged `OVERFLOW`. What is asked for now and then is in [`extra`], and f64 logits are.
 use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::plan::{self, F32, FLOATS, I32, IDS, LOGITS, MASK, Space, Tensor, U8, U32, View, cover};
 use crate::program::{Context, File};
@@ -13,7 +13,10 @@ use truing_core::matrix::{Arena, Workspace};
 use truing_core::record::BLOCK;
 use truing_core::{Dtype, Error, Result, Status, Value};
 
+mod double;
 pub mod extra;
+pub use double::ARGS as DOUBLE_ARGS;
+pub(crate) use double::FILE as DOUBLE;
 
 pub(crate) const FILE: File = File { name: c"logprob.cu", text: include_str!("../kernels/logprob.cu") };
 
@@ -177,7 +180,7 @@ pub unsafe fn forward(
     workspace: Space,
 ) -> Result<()> {
     check_inputs(problem, inputs)?;
-    check_figures(problem, inputs, out)?;
+    check_figures(problem, inputs, out, &F32)?;
     workspace.check(forward_workspace(problem).minimum)?;
     if problem.rows() == 0 {
         return Ok(());
@@ -226,7 +229,7 @@ pub unsafe fn backward(
     if let Some(s) = &stats {
         s.check("stats", n, STATS, &F32)?;
     }
-    check_upstream(n, inputs, upstream)?;
+    check_upstream(n, inputs, upstream, &F32)?;
     status.as_ref().map_or(Ok(()), |x| x.check_out("out_status", n, 1, &U32))?;
     workspace.check(backward_workspace(problem, stats.is_some()).minimum)?;
     if n == 0 {
@@ -397,11 +400,11 @@ fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
         return Err(Error::invalid("shard.vocab_total", Value::Size(problem.total()), Value::Size(problem.vocab())));
     }
     problem.options().check_common("nothing: `extra` has it")?;
-    check_rows(problem, inputs)
+    check_rows(problem, inputs, &LOGITS)
 }
-fn check_rows(problem: &Problem, inputs: &Inputs) -> Result<()> {
+fn check_rows(problem: &Problem, inputs: &Inputs, dtypes: &plan::Dtypes) -> Result<()> {
     let (n, v) = (problem.rows(), problem.vocab());
-    inputs.logits.check("logits", n, v, &LOGITS)?;
+    inputs.logits.check("logits", n, v, dtypes)?;
     let optional = [
         ("transform.bias", &inputs.bias, v, &FLOATS),
         ("transform.row_temperature", &inputs.row_temperature, n, &F32),
@@ -420,6 +423,9 @@ fn check_grad(problem: &Problem, inputs: &Inputs, grad: Tensor) -> Result<()> {
         let expected = Value::Text("the type of the logits or f32");
         return Err(Error::new(Status::UnsupportedDtype, "grad_logits", Value::Dtype(grad.dtype), expected));
     }
+    check_apart(&z, &grad)
+}
+fn check_apart(z: &Tensor, grad: &Tensor) -> Result<()> {
     let ((a, b), (c, d)) = (z.range(), grad.range());
     if z != grad && a < d && c < b {
         let expected = Value::Text("the logits themselves or memory apart from them");
@@ -427,14 +433,14 @@ fn check_grad(problem: &Problem, inputs: &Inputs, grad: Tensor) -> Result<()> {
     }
     Ok(())
 }
-fn check_upstream(n: usize, inputs: &Inputs, upstream: &Upstream) -> Result<()> {
+fn check_upstream(n: usize, inputs: &Inputs, upstream: &Upstream, dtypes: &plan::Dtypes) -> Result<()> {
     let all = [
         ("upstream.grad_logprob", &upstream.logprob),
         ("upstream.grad_lse", &upstream.lse),
         ("upstream.grad_entropy", &upstream.entropy),
     ];
     for (field, x) in all {
-        x.as_ref().map_or(Ok(()), |x| x.check(field, n, 1, &F32))?;
+        x.as_ref().map_or(Ok(()), |x| x.check(field, n, 1, dtypes))?;
     }
     if !upstream.scale.is_finite() {
         let expected = Value::Text("a finite number");
@@ -445,16 +451,17 @@ fn check_upstream(n: usize, inputs: &Inputs, upstream: &Upstream) -> Result<()> 
     }
     Ok(())
 }
-fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures) -> Result<()> {
+/// `real`: the type of what is no whole number.
+fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures, real: &plan::Dtypes) -> Result<()> {
     let all: [(_, &Option<Tensor>, usize, &plan::Dtypes); 9] = [
-        ("figures.out_logprob", &out.logprob, 1, &F32),
-        ("figures.out_lse", &out.lse, 1, &F32),
-        ("figures.out_max", &out.max, 1, &F32),
+        ("figures.out_logprob", &out.logprob, 1, real),
+        ("figures.out_lse", &out.lse, 1, real),
+        ("figures.out_max", &out.max, 1, real),
         ("figures.out_argmax", &out.argmax, 1, &I32),
-        ("figures.out_entropy", &out.entropy, 1, &F32),
-        ("figures.out_log_sum_sq", &out.log_sum_sq, 1, &F32),
+        ("figures.out_entropy", &out.entropy, 1, real),
+        ("figures.out_log_sum_sq", &out.log_sum_sq, 1, real),
         ("figures.out_is_top1", &out.is_top1, 1, &U8),
-        ("figures.out_stats", &out.stats, STATS, &F32),
+        ("figures.out_stats", &out.stats, STATS, real),
         ("figures.out_status", &out.status, 1, &U32),
     ];
     for (field, x, cols, dtypes) in all {

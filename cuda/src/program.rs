@@ -38,6 +38,7 @@ impl File {
 /// All of them.
 pub(crate) const FILES: [File; 7] = [
     crate::logprob::FILE,
+    crate::logprob::DOUBLE,
     crate::logprob::extra::FILE,
     crate::sequence::FILE,
     crate::preference::FILE,

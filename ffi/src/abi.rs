@@ -2051,9 +2051,9 @@ pub const TRUING_JSD_SCALED: truing_jsd_limits = 3;
 pub type truing_teacher_form = u32;
 /// Logits of all columns.
 pub const TRUING_TEACHER_LOGITS: truing_teacher_form = 1;
-/// Log-probs of all columns; refused with CUDA tensors so far.
+/// Log-probs of all columns.
 pub const TRUING_TEACHER_LOGPROBS: truing_teacher_form = 2;
-/// Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
+/// Probabilities of all columns, 0 = dead.
 pub const TRUING_TEACHER_PROBS: truing_teacher_form = 3;
 /// Full-softmax log-probs at ids.
 pub const TRUING_TEACHER_TOPK_LOGPROBS: truing_teacher_form = 4;
@@ -2128,7 +2128,7 @@ pub struct truing_divergence_options {
     pub hard_weight: f64,
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     pub soft_weight: f64,
-    /// Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
+    /// Nats added to the teacher's target logit, -inf allowed.
     pub teacher_target_shift: f64,
     /// Required.
     pub kind: truing_divergence_kind,
@@ -2156,7 +2156,7 @@ pub struct truing_divergence_outputs {
     pub out_student_entropy: *const truing_tensor,
     /// f32 [N], nats.
     pub out_teacher_entropy: *const truing_tensor,
-    /// f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
+    /// f32 [N], -sum t log p, nats.
     pub out_cross_entropy: *const truing_tensor,
     /// f32 [N], -sum p log t, nats.
     pub out_reverse_cross_entropy: *const truing_tensor,

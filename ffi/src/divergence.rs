@@ -2,8 +2,6 @@
 use crate::abi::*;
 use crate::boundary::{array, factor, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::logprob::{BACKWARD_FLAGS, FORWARD_FLAGS, RowTensors, options, stats};
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Figures, Kind, Limits, Options, Problem, Teacher, Upstream, name_side};
@@ -1369,12 +1367,6 @@ impl OutputTensors {
     ) -> Result<(truing_cuda::divergence::Figures, truing_cuda::divergence::PartialFigures)> {
         use truing_cuda::divergence as device;
         let [values, hs, ht, cross, reverse, student, teacher, rank_s, rank_t] = self.figures;
-        only_on_cpu(&[
-            ("outputs.out_cross_entropy", cross.is_some()),
-            ("outputs.out_reverse_cross_entropy", reverse.is_some()),
-            ("outputs.out_student_rank", rank_s.is_some()),
-            ("outputs.out_teacher_rank", rank_t.is_some()),
-        ])?;
         let total = device::Total { loss: self.loss.scalar(ok)?, counters: self.counters.list(ok)? };
         if self.few {
             let [student, teacher, overlap, overlap_sum, ids] = self.partial;
@@ -1395,8 +1387,12 @@ impl OutputTensors {
             values: values.tokens(ok, tokens)?,
             student_entropy: hs.tokens(ok, tokens)?,
             teacher_entropy: ht.tokens(ok, tokens)?,
+            cross_entropy: cross.tokens(ok, tokens)?,
+            reverse_cross_entropy: reverse.tokens(ok, tokens)?,
             student_logprob: student.tokens(ok, tokens)?,
             teacher_logprob: teacher.tokens(ok, tokens)?,
+            student_rank: rank_s.tokens(ok, tokens)?,
+            teacher_rank: rank_t.tokens(ok, tokens)?,
             stats: self.stats.rows(ok, tokens)?,
             status: self.status.tokens(ok, tokens)?,
             total,

@@ -933,6 +933,15 @@ impl TransformTensors {
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<TransformInputs<'a>> {
         Ok(TransformInputs { bias: self.bias.list(ok)?, row_temperature: self.row_temperature.tokens(ok, tokens)? })
     }
+    /// Bias and temperatures on a device.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn on_device(
+        &self,
+        ok: &Checked,
+        tokens: &Leading,
+    ) -> Result<(Option<truing_cuda::Tensor>, Option<truing_cuda::Tensor>)> {
+        Ok((self.bias.list(ok)?, self.row_temperature.tokens(ok, tokens)?))
+    }
 }
 
 /// The tensors of `truing_rows`.

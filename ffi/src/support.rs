@@ -4,6 +4,7 @@ use crate::boundary::{guard, idle, sizes, unavailable, unknown};
 use crate::logprob::{FORWARD_FLAGS, RowTensors, TransformTensors, options, problem};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::Result;
+use truing_core::logprob::Problem;
 use truing_core::support::{Edge, Filters, Lists, Outside, Preset, Support, SupportFigures, Ties};
 use truing_cpu::logprob::{Inputs, Over};
 
@@ -15,35 +16,16 @@ use truing_cpu::logprob::{Inputs, Over};
 pub unsafe extern "C" fn truing_support_mask(args: *const truing_support_mask_args) -> truing_status {
     guard("truing_support_mask", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
-        unavailable!(args; transform.logit_round);
-        let filters = mask_filters(&args.support)?;
-        let logits = t.required("logits", args.logits)?;
-        let transform = TransformTensors::parse(&mut t, &args.transform)?;
-        let rows = RowTensors::parse(&mut t, &args.rows)?;
-        let bitmask = t.output("out_bitmask", args.out_bitmask)?;
-        let ids = t.output("out_ids", args.out_ids)?;
-        let size = t.output("out_size", args.out_size)?;
-        let status = t.output("out_status", args.out_status)?;
-
-        let ok = &t.check()?;
-        let options = options(&args.transform, &args.rows, args.flags)?;
-        let (problem, tokens) = problem(logits.dims(), options, &truing_shard::ZERO)?;
-        let tokens = &tokens;
-        let logits = logits.rows(ok, tokens)?.expect("required");
-        let inputs = Inputs::new(logits, transform.view(ok, tokens)?, rows.view(ok, tokens)?);
-        let out = SupportFigures {
-            bitmask: bitmask.rows(ok, tokens)?,
-            ids: ids.rows(ok, tokens)?,
-            size: size.tokens(ok, tokens)?,
-            ..SupportFigures::default()
-        };
-        let status = status.tokens(ok, tokens)?;
-        truing_cpu::support::support_mask(&context, &problem, inputs, &filters, out, status, workspace.bytes(ok))
+        let call = unsafe { MaskCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            return call.on_device(false).map(|_| ());
+        }
+        call.run()
     })
 }
 
-/// Bytes of workspace for `truing_support_mask`.
+/// Bytes of workspace for `truing_support_mask`; of a device's memory for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_support_mask`; `minimum` and `preferred` are NULL or writable.
@@ -55,14 +37,93 @@ pub unsafe extern "C" fn truing_support_mask_workspace_size(
 ) -> truing_status {
     guard("truing_support_mask_workspace_size", || {
         // SAFETY: this function's contract.
-        let Call { args, context, tensors: mut t, .. } = unsafe { Call::open(args, FORWARD_FLAGS) }?;
-        let logits = t.required("logits", args.logits)?;
-        let options = options(&args.transform, &args.rows, args.flags)?;
-        let (problem, _) = problem(logits.dims(), options, &truing_shard::ZERO)?;
-        let need = truing_cpu::support::support_mask_workspace(&context, &problem);
+        let call = unsafe { MaskCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            let need = call.on_device(true)?;
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        let need = truing_cpu::support::support_mask_workspace(&call.call.context, &call.problem);
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
     })
+}
+
+/// A mask whose fields have been read.
+struct MaskCall {
+    call: Call<truing_support_mask_args>,
+    filters: Filters,
+    logits: Input,
+    transform: TransformTensors,
+    rows: RowTensors,
+    bitmask: Output,
+    ids: Output,
+    size: Output,
+    status: Output,
+    problem: Problem,
+    tokens: Leading,
+}
+impl MaskCall {
+    /// # Safety
+    /// As for [`Call::anywhere`].
+    unsafe fn open(args: *const truing_support_mask_args) -> Result<MaskCall> {
+        // SAFETY: this function's contract.
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS) }?;
+        let (args, t) = (&call.args, &mut call.tensors);
+        unavailable!(args; transform.logit_round);
+        let filters = mask_filters(&args.support)?;
+        let logits = t.required("logits", args.logits)?;
+        let transform = TransformTensors::parse(t, &args.transform)?;
+        let rows = RowTensors::parse(t, &args.rows)?;
+        let bitmask = t.output("out_bitmask", args.out_bitmask)?;
+        let ids = t.output("out_ids", args.out_ids)?;
+        let size = t.output("out_size", args.out_size)?;
+        let status = t.output("out_status", args.out_status)?;
+        let options = options(&args.transform, &args.rows, args.flags)?;
+        let (problem, tokens) = problem(logits.dims(), options, &truing_shard::ZERO)?;
+        Ok(MaskCall { call, filters, logits, transform, rows, bitmask, ids, size, status, problem, tokens })
+    }
+    fn run(self) -> Result<()> {
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens) = (&tensors.check()?, &self.tokens);
+        let logits = self.logits.rows(ok, tokens)?.expect("required");
+        let inputs = Inputs::new(logits, self.transform.view(ok, tokens)?, self.rows.view(ok, tokens)?);
+        let out = SupportFigures {
+            bitmask: self.bitmask.rows(ok, tokens)?,
+            ids: self.ids.rows(ok, tokens)?,
+            size: self.size.tokens(ok, tokens)?,
+            ..SupportFigures::default()
+        };
+        let (status, workspace) = (self.status.tokens(ok, tokens)?, workspace.bytes(ok));
+        truing_cpu::support::support_mask(&context, &self.problem, inputs, &self.filters, out, status, workspace)
+    }
+    /// Runs, or says what workspace that takes.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, measure: bool) -> Result<truing_core::matrix::Workspace> {
+        use truing_cuda::logprob::{Inputs, extra};
+        let Call { context, tensors, workspace, .. } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let (target, mask) = self.rows.on_device(ok, tokens)?;
+        let (bias, row_temperature) = self.transform.on_device(ok, tokens)?;
+        let logits = self.logits.rows(ok, tokens)?.expect("required");
+        let inputs = Inputs { bias, row_temperature, mask, ..Inputs::new(logits, target) };
+        let out = extra::MaskFigures {
+            bitmask: self.bitmask.rows(ok, tokens)?,
+            ids: self.ids.rows(ok, tokens)?,
+            size: self.size.tokens(ok, tokens)?,
+            status: self.status.tokens(ok, tokens)?,
+        };
+        let (filters, space) = (&self.filters, workspace.space(ok));
+        let need = extra::support_mask_workspace(problem, &inputs, filters);
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe { extra::support_mask(kernels, stream, problem, &inputs, filters, &out, space) }
+            })?;
+        }
+        Ok(need)
+    }
 }
 
 fn mask_filters(f: &truing_support) -> Result<Filters> {
@@ -162,18 +223,17 @@ impl SupportTensors {
         };
         Ok(Over { support, outside: self.outside })
     }
-    /// A given support on a device.
+    /// The same on a device.
     #[cfg(feature = "cuda")]
     pub(crate) fn on_device(&self, ok: &Checked, tokens: &Leading) -> Result<truing_cuda::logprob::extra::Support> {
         use truing_cuda::logprob::extra::{Columns, Support};
-        crate::tensor::only_on_cpu(&[("support.kind", matches!(self.kind, Kind::Computed(_)))])?;
         let columns = match &self.kind {
             Kind::Bitmask(m) => Columns::Bitmask(m.rows(ok, tokens)?.expect("required")),
             Kind::Ids(ids, offsets) => match offsets.list(ok)? {
                 Some(offsets) => Columns::Packed(ids.list(ok)?.expect("required"), offsets),
                 None => Columns::Padded(ids.rows(ok, tokens)?.expect("required")),
             },
-            Kind::Computed(_) => unreachable!("refused"),
+            Kind::Computed(filters) => Columns::Computed(*filters),
         };
         Ok(Support { columns, outside: self.outside })
     }

@@ -17,6 +17,7 @@ use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
 use truing_ffi::sequence_kl::*;
 use truing_ffi::tds_rows::*;
+use truing_ffi::support::*;
 use truing_tests::Bits;
 
 fn message() -> String {
@@ -152,6 +153,7 @@ pub(super) const LOGPROB: Op<truing_logprob_forward_args> =
 pub(super) const BACKWARD: Op<truing_logprob_backward_args> =
     Op(truing_logprob_backward_workspace_size, truing_logprob_backward);
 pub(super) const LOCAL: Op<truing_logprob_local_args> = Op(truing_logprob_local_workspace_size, truing_logprob_local);
+pub(super) const MASK: Op<truing_support_mask_args> = Op(truing_support_mask_workspace_size, truing_support_mask);
 pub(super) const FINISH: Op<truing_logprob_finish_args> =
     Op(truing_logprob_finish_workspace_size, truing_logprob_finish);
 const SEQUENCE: Op<truing_sequence_forward_args> = Op(truing_sequence_forward_workspace_size, truing_sequence_forward);
@@ -703,20 +705,24 @@ pub fn host() {
         refuse(device, "the tensors before it", &|t, _| t.tensors[at].device.device_id = 1);
     }
     type Change = dyn Fn(&mut Arrays, &mut truing_logprob_forward_args);
-    let lacks: [(truing_status, &str, &Change); 6] = [
+    let lacks: [(truing_status, &str, &Change); 7] = [
         (TRUING_STATUS_SHAPE_MISMATCH, "grad_bias_out", &|t, a| {
             (a.grad_bias_out, a.row_loss.reduction) = (t.write::<f32>(&[V - 1]), TRUING_REDUCE_SUM)
         }),
-        (device, "support.kind", &|_, a| {
+        (invalid, "support.top_p", &|_, a| {
             (a.support.kind, a.support.preset) = (TRUING_SUPPORT_COMPUTED, TRUING_FILTER_HF);
-            a.support.top_k = 3;
+            a.support.top_p = f64::NAN;
         }),
         (invalid, "row_loss.reduction", &|t, a| a.figures.out_loss = t.write::<f64>(&[])),
         (invalid, "figures.extra_ids", &|t, a| a.figures.out_extra_logprobs = t.write::<f32>(&[N, 2])),
         (TRUING_STATUS_SHAPE_MISMATCH, "row_loss.class_weight", &|t, a| {
             (a.row_loss.class_weight, a.row_loss.z_loss) = (t.write::<f32>(&[V - 1]), 0.1)
         }),
-        (TRUING_STATUS_UNSUPPORTED_DTYPE, "logits", &|t, a| a.logits = t.write::<f64>(&[N, V])),
+        (TRUING_STATUS_UNSUPPORTED_DTYPE, "figures.out_logprob: got f32", &|t, a| a.logits = t.write::<f64>(&[N, V])),
+        // of f64 rows there are figures alone
+        (TRUING_STATUS_UNSUPPORTED_DTYPE, "logits: got f64", &|t, a| {
+            (a.logits, a.figures.out_rank) = (t.write::<f64>(&[N, V]), t.write::<i32>(&[N]));
+        }),
     ];
     for (status, words, change) in lacks {
         refuse(status, words, change);
@@ -743,7 +749,7 @@ pub fn host() {
     // SAFETY: refused.
     assert_eq!(unsafe { truing_linear_logprob_forward(&b) }, device);
     assert!(message().contains("head.hidden: got a CUDA tensor, expected memory of the CPU"), "{}", message());
-    // nor has everything of a divergence
+    // what a divergence does not go with
     let divergence = || {
         let (mut t, mut a) = (Arrays::new(true), zeros::<truing_divergence_forward_args>(&context));
         (a.student, a.teacher) = (rows.logits(&mut t, 0), rows.logits(&mut t, 0));
@@ -752,8 +758,15 @@ pub fn host() {
         (t, a)
     };
     let (mut t, mut a) = divergence();
-    a.outputs.out_cross_entropy = t.write::<f32>(&[N]);
-    DIVERGENCE.refused(device, "outputs.out_cross_entropy", &t, a);
+    (a.options.teacher_form, a.options.aggregate.mode) = (TRUING_TEACHER_PROBS, TRUING_AGGREGATE_TOKEN_SUM);
+    a.grad_teacher_out = t.write::<f32>(&[N, V]);
+    DIVERGENCE.refused(invalid, "grad_teacher_out", &t, a);
+    let (mut t, mut a) = divergence();
+    (a.teacher, a.options.teacher_form, a.teacher_transform.temperature) = (null(), TRUING_TEACHER_TOPK_LOGPROBS, 0.7);
+    (a.partial.support, a.partial.outside) = (TRUING_PARTIAL_GIVEN, TRUING_OUTSIDE_RENORMALISE);
+    a.partial.ids = t.update((0..2 * N).map(|i| i as i32).collect(), &[N, 2]);
+    a.partial.teacher_values = t.update(vec![-1.0f32; 2 * N as usize], &[N, 2]);
+    DIVERGENCE.refused(invalid, "teacher_transform", &t, a);
     let (mut t, mut a) = divergence();
     a.grad_student_out = t.write::<f32>(&[N, V]);
     DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);

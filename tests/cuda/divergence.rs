@@ -74,13 +74,30 @@ impl Batch {
         let weight = (0..ROWS).map(|i| [1.0, 0.5, 2.0, 0.0, 1.5][i % 5]).collect();
         Batch { widths, z, target, mask, weight }
     }
-    fn laid_out(&self, side: usize, kind: usize, layout: Layout) -> Data {
+    fn laid_out(&self, side: usize, kind: usize, layout: Layout, numbers: Teacher) -> Data {
         let v = self.widths[side];
         let mut all = vec![NAN; layout.extent().unwrap()];
         for i in 0..layout.rows() {
-            all[layout.offset(i)..][..v].copy_from_slice(&self.z[side][i * v..][..v]);
+            let row = &mut all[layout.offset(i)..][..v];
+            row.copy_from_slice(&self.z[side][i * v..][..v]);
+            if side == 1 && numbers != Teacher::Logits {
+                normalise(row, i, numbers);
+            }
         }
         Data::new(kind, &all)
+    }
+}
+/// Log-probs or probabilities of a row of logits; those of some rows do not sum to 1, and one has a negative number.
+fn normalise(row: &mut [f32], i: usize, numbers: Teacher) {
+    let most = row.iter().fold(-INF, |m, &x| if x > m { x } else { m });
+    let sum: f64 = row.iter().map(|&x| (x as f64 - most as f64).exp()).sum();
+    let off = [0.0, 0.25, 0.0, -1.5][i % 4];
+    for x in row.iter_mut() {
+        let logprob = (*x as f64 - most as f64) - sum.ln() + off;
+        *x = if numbers == Teacher::Probs { logprob.exp() } else { logprob } as f32;
+    }
+    if i == 6 {
+        row[0] = -0.25;
     }
 }
 /// How both sides are read, and what else the rows have.
@@ -95,6 +112,10 @@ struct Way {
     cut: bool,
     hard: f64,
     weight: bool,
+    teacher: Teacher,
+    shift: f64,
+    /// Which figures are asked for, bits of [`Out::cpu`].
+    figures: u32,
 }
 const PLAIN: Transform = Transform { logit_scale: 1.0, softcap: 0.0, temperature: 1.0 };
 const SIMPLE: Way = Way {
@@ -106,12 +127,16 @@ const SIMPLE: Way = Way {
     cut: false,
     hard: 0.0,
     weight: false,
+    teacher: Teacher::Logits,
+    shift: 0.0,
+    figures: ALL,
 };
-fn ways() -> Vec<Way> {
+/// Those of plain logits, and those of a teacher whose target is shifted or who has other numbers.
+fn ways() -> [Vec<Way>; 2] {
     let warm = Transform { temperature: 0.7, ..PLAIN };
     let capped = Transform { logit_scale: 1.25, softcap: 20.0, temperature: 1.5 };
     let beyond = Transform { logit_scale: 1e34, ..PLAIN };
-    vec![
+    let plain = vec![
         SIMPLE,
         Way { kinds: [1, 1], layout: 1, ..SIMPLE },
         Way { kinds: [2, 0], transforms: [warm, PLAIN], hard: 0.3, ..SIMPLE },
@@ -127,21 +152,39 @@ fn ways() -> Vec<Way> {
         },
         Way { kinds: [0, 1], transforms: [PLAIN, capped], temperatures: true, weight: true, ..SIMPLE },
         Way { transforms: [beyond, PLAIN], layout: 1, ..SIMPLE },
-    ]
+    ];
+    let other = vec![
+        Way { shift: -0.75, kinds: [1, 1], hard: 0.3, ..SIMPLE },
+        Way { teacher: Teacher::Logprobs, kinds: [1, 0], transforms: [warm, PLAIN], weight: true, ..SIMPLE },
+        Way { shift: f64::NEG_INFINITY, transforms: [PLAIN, capped], layout: 1, biased: true, cut: true, ..SIMPLE },
+        Way { teacher: Teacher::Probs, layout: 1, temperatures: true, cut: true, hard: -0.5, ..SIMPLE },
+        Way { teacher: Teacher::Probs, kinds: [2, 2], ..SIMPLE },
+    ];
+    [plain, other]
 }
+/// Every figure, and those that take no kernels besides.
+pub(super) const ALL: u32 = 0x7ff;
+pub(super) const OWN: u32 = 0x7f;
 #[derive(Clone)]
 struct Out {
-    floats: [Vec<f32>; 5],
+    floats: [Vec<f32>; 7],
+    ranks: [Vec<i32>; 2],
     stats: Vec<f32>,
     status: Vec<u32>,
 }
 impl Out {
     fn new(n: usize) -> Out {
-        Out { floats: std::array::from_fn(|_| vec![7.5; n]), stats: vec![7.5; n * STATS], status: vec![1 << 31; n] }
+        Out {
+            floats: std::array::from_fn(|_| vec![7.5; n]),
+            ranks: [vec![77; n], vec![77; n]],
+            stats: vec![7.5; n * STATS],
+            status: vec![1 << 31; n],
+        }
     }
     fn cpu(&mut self, which: u32) -> spec::Figures<'_> {
         let n = self.status.len();
-        let [values, se, te, sl, tl] = &mut self.floats;
+        let [values, se, te, sl, tl, ce, rce] = &mut self.floats;
+        let [sr, tr] = &mut self.ranks;
         macro_rules! pick {
             ($bit:expr, $x:expr) => {
                 (which >> $bit & 1 == 1).then(|| MatrixMut::vector($x))
@@ -155,7 +198,10 @@ impl Out {
             teacher_logprob: pick!(4, tl),
             stats: (which >> 5 & 1 == 1).then(|| MatrixMut::contiguous(&mut self.stats, n, STATS).unwrap()),
             status: pick!(6, &mut self.status),
-            ..spec::Figures::default()
+            cross_entropy: pick!(7, ce),
+            reverse_cross_entropy: pick!(8, rce),
+            student_rank: pick!(9, sr),
+            teacher_rank: pick!(10, tr),
         }
     }
     fn device(&self, which: u32) -> Figures {
@@ -169,11 +215,16 @@ impl Out {
             teacher_logprob: f(4),
             stats: pick(5, tensor(&self.stats, Dtype::F32, Layout::contiguous(self.status.len(), STATS))),
             status: pick(6, vector(&self.status, Dtype::U32)),
+            cross_entropy: pick(7, vector(&self.floats[5], Dtype::F32)),
+            reverse_cross_entropy: pick(8, vector(&self.floats[6], Dtype::F32)),
+            student_rank: pick(9, vector(&self.ranks[0], Dtype::I32)),
+            teacher_rank: pick(10, vector(&self.ranks[1], Dtype::I32)),
             ..Figures::default()
         }
     }
     fn fetch(&mut self) {
         self.floats.iter_mut().for_each(|x| memory::down(x));
+        self.ranks.iter_mut().for_each(|x| memory::down(x));
         memory::down(&mut self.stats);
         memory::down(&mut self.status);
     }
@@ -187,7 +238,10 @@ impl Out {
             near(&format!("{what}, stats of row {i}"), got, want, 0.0);
         }
         same(&format!("{what}, status"), &self.status, &want.status);
-        self.status.len() * (6 + STATS)
+        for (got, want) in self.ranks.iter().zip(&want.ranks) {
+            same(&format!("{what}, ranks"), got, want);
+        }
+        self.status.len() * (10 + STATS)
     }
 }
 /// The CPU's bits or, in the mode `fast`, what they are within: a term follows from exponentials that are off by 2^-21.5 and by
@@ -244,7 +298,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
     let [v, w] = b.widths;
     let n = ROWS;
     let layouts = [v, w].map(|v| if way.layout == 0 { Layout::contiguous(n, v) } else { Layout::strided(n, v, v + 5) });
-    let z = [0, 1].map(|side| b.laid_out(side, way.kinds[side], layouts[side]));
+    let z = [0, 1].map(|side| b.laid_out(side, way.kinds[side], layouts[side], way.teacher));
     let mut random = Random(v as u64);
     let biases = [v, w].map(|v| {
         let x: Vec<f32> = (0..v).map(|j| if j % 7 == 6 { -INF } else { random.normal() as f32 }).collect();
@@ -261,12 +315,19 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
         };
         logprob::Problem::new(n, v, own).unwrap()
     };
-    let options =
-        Options { hard_weight: way.hard, hard_dft: way.hard < 0.0, temperature_squared: way.hard != 0.0, ..options };
+    let options = Options {
+        hard_weight: way.hard,
+        hard_dft: way.hard < 0.0,
+        temperature_squared: way.hard != 0.0,
+        teacher: way.teacher,
+        teacher_target_shift: way.shift,
+        ..options
+    };
+    let logits = way.teacher == Teacher::Logits;
     let problem = Problem::new(side(0, v), side(1, w), options).unwrap();
     let what = format!(
-        "{:?} {} {:?}, rows of {v} and {w}, types {:?}",
-        options.kind, options.param, options.limits, way.kinds
+        "{:?} {} {:?}, rows of {v} and {w}, types {:?}, teacher {:?} {}",
+        options.kind, options.param, options.limits, way.kinds, way.teacher, way.shift
     );
     let rows = Rows {
         target: Some(Matrix::vector(&b.target).into()),
@@ -275,7 +336,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
     };
     let transform = |i: usize| TransformInputs {
         bias: biases[i].as_ref().map(|x| x.view(Layout::contiguous(b.widths[i], 1))),
-        row_temperature: way.temperatures.then(|| Matrix::vector(&temperatures)),
+        row_temperature: (way.temperatures && (i == 0 || logits)).then(|| Matrix::vector(&temperatures)),
     };
     let inputs = cpu::Inputs {
         student: transform(0),
@@ -286,7 +347,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
     let on_device = |i: usize| Side {
         logits: data(&z[i], layouts[i]),
         bias: biases[i].as_ref().map(|x| data(x, Layout::contiguous(b.widths[i], 1))),
-        row_temperature: way.temperatures.then(|| vector(&temperatures, Dtype::F32)),
+        row_temperature: (way.temperatures && (i == 0 || logits)).then(|| vector(&temperatures, Dtype::F32)),
     };
     let own = Inputs {
         student: on_device(0),
@@ -297,7 +358,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
     };
     let host = truing_cpu::Context::default();
     let (mut done, mut saved) = (0, Out::new(n));
-    for which in if few { vec![0x7f] } else { vec![0x7f, 0x1] } {
+    for which in if few { vec![way.figures] } else { vec![way.figures, 0x1] } {
         let (mut want, mut got) = (Out::new(n), Out::new(n));
         let logits = [0, 1].map(|i| z[i].view(layouts[i]));
         cpu::forward(&host, &problem, logits, inputs, want.cpu(which), cpu::Totals::default(), &mut []).unwrap();
@@ -307,7 +368,7 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
         unsafe { device::forward(context, STREAM, &problem, &own, &out, scratch.space()) }.unwrap();
         got.fetch();
         done += got.check(&format!("{what}, figures {which:#x}"), &want);
-        if which == 0x7f {
+        if which == way.figures {
             saved = want;
         }
     }
@@ -315,6 +376,8 @@ fn compare(context: &Context, b: &Batch, options: Options, way: &Way, few: bool)
     // which gradients; how: from statistics, from logits, with the figures; where the student's goes
     let all: &[(u32, usize, usize)] = if few { &[(3, 1, 0)] } else { &[(3, 0, 1), (1, 2, 0), (2, 1, 1)] };
     for &(sides, how, place) in all {
+        // there are no logits of the teacher
+        let sides = if logits { sides } else { 1 };
         let upstream = spec::Upstream {
             values: Some(Matrix::vector(&g[0])),
             student_logprob: (how != 0).then(|| Matrix::vector(&g[1])),
@@ -411,12 +474,14 @@ pub(super) fn all(context: &Context, few: bool, fewest: bool) -> usize {
     for (i, &w) in widths.iter().enumerate() {
         let b = Batch::new(w);
         for (k, options) in kinds.iter().enumerate() {
-            for (j, way) in ways.iter().enumerate() {
-                // in turn where it is much
-                if (few || w[0].max(w[1]) > 4000) && (i + k + j) % ways.len() != 0 {
-                    continue;
+            for group in &ways {
+                for (j, way) in group.iter().enumerate() {
+                    // in turn where it is much
+                    if (few || w[0].max(w[1]) > 4000) && (i + k + j) % group.len() != 0 {
+                        continue;
+                    }
+                    done += compare(context, &b, *options, way, few);
                 }
-                done += compare(context, &b, *options, way, few);
             }
         }
     }
@@ -475,12 +540,12 @@ fn near_rows(context: &Context) -> usize {
 }
 /// A form that reads a row once, and one that reads it twice and then for the means of its weights; rows of whole blocks too,
 /// whose columns other lanes widen.
-pub(super) fn sanitized(context: &Context) -> usize {
+pub(super) fn sanitized(context: &Context, figures: u32) -> usize {
     let of = |kind| Options { kind, ..Options::default() };
     let (b, whole) = (Batch::new([2049, 2000]), Batch::new([4096, 4096]));
-    let way = ways()[3];
+    let way = Way { figures, ..ways()[0][3] };
     let done = [of(Kind::MixedKl), of(Kind::CosineProbs)].map(|o| compare(context, &b, o, &way, true));
-    let plain = Way { kinds: [1, 1], ..SIMPLE };
+    let plain = Way { kinds: [1, 1], figures, ..SIMPLE };
     done.iter().sum::<usize>() + compare(context, &whole, of(Kind::CosineProbs), &plain, true)
 }
 /// Times beside a copy of as many bytes as a call must move: values 2 sets of logits, gradients of the student 3.
@@ -566,7 +631,7 @@ fn outside(context: &Context) -> usize {
     let (mut grad, ones) = (vec![3.0f32; n * v], vec![1.0f32; n]);
     let upstream = Upstream { values: Some(vector(&ones, Dtype::F32)), ..Upstream::default() };
     let grads = Grads { student: Some(tensor(&grad, Dtype::F32, layout)), teacher: None };
-    let figures = out.device(0x7f);
+    let figures = out.device(ALL);
     // SAFETY: as above.
     unsafe { device::forward_fused(context, STREAM, &problem, &inputs, &figures, &upstream, &grads, scratch.space()) }
         .unwrap();
@@ -576,6 +641,7 @@ fn outside(context: &Context) -> usize {
     for i in 0..n {
         assert_eq!(out.status[i], if i == 0 { 0 } else { row::OUT_OF_RANGE }, "row {i}");
         assert!(out.floats.iter().all(|f| f[i].is_nan() == (i != 0)), "row {i}");
+        assert!(out.ranks.iter().all(|r| (r[i] == -1) == (i != 0)), "row {i}");
         assert!(grad[i * v..][..v].iter().all(|g| g.is_nan() == (i != 0)), "row {i}");
     }
     n * (v + 6)
@@ -604,10 +670,12 @@ pub(super) fn refusals(context: &Context) -> usize {
     };
     use Status::*;
     let probs = Options { teacher: Teacher::Probs, ..ok };
-    go("options.teacher", InvalidArgument, probs, inputs, out, space);
-    go("options.teacher", InvalidArgument, Options { teacher: Teacher::Logprobs, ..ok }, inputs, out, space);
+    let warm = Side { row_temperature: Some(good), ..inputs.teacher };
+    go("teacher_transform", InvalidArgument, probs, Inputs { teacher: warm, ..inputs }, out, space);
     let shift = Options { teacher_target_shift: 1.0, ..ok };
-    go("options.teacher_target_shift", InvalidArgument, shift, inputs, out, space);
+    go("rows.target", InvalidArgument, shift, Inputs { target: None, ..inputs }, out, space);
+    let rank = Figures { student_rank: Some(good), ..out };
+    go("outputs.out_student_rank", UnsupportedDtype, ok, inputs, rank, space);
     let loss = device::Total { loss: Some(good), ..device::Total::default() };
     go("outputs.out_loss", ShapeMismatch, ok, inputs, Figures { total: loss, ..out }, space);
     let narrow = tensor(&z, Dtype::F32, Layout::contiguous(n, v - 1));

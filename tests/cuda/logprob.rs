@@ -1,6 +1,6 @@
 //! What is asked of rows of logits now and then, on the stand-in device through the C ABI: the loss of the rows, shifts, ranks,
 //! lists, supports, and their gradients, against the same call on the CPU.
-use super::abi::{Arrays, BACKWARD, FINISH, Given, LOCAL, LOGPROB, Pointer};
+use super::abi::{Arrays, BACKWARD, FINISH, Given, LOCAL, LOGPROB, MASK, Op, Pointer};
 use super::{Batch, CUDA, INF, NAN, ROWS, STREAM, data, dlopen, dlsym, memory, tensor, vector};
 use half::{bf16, f16};
 use std::ffi::{c_int, c_void};
@@ -123,6 +123,9 @@ impl Case {
             return;
         }
         f.target_outside = if which % 2 == 0 { TRUING_TARGET_KEEP } else { TRUING_TARGET_NEG_INF };
+        if let Some(filters) = which.checked_sub(7) {
+            return FILTERS[filters].set(f);
+        }
         f.kind = TRUING_SUPPORT_IDS;
         match which {
             1 | 2 => (f.kind, f.bitmask) = (TRUING_SUPPORT_BITMASK, t.read(&self.bitmask, &[n, words])),
@@ -216,8 +219,37 @@ impl Case {
     }
 }
 
+/// Filters of a sampler; 0 is off, or the preset's.
+#[derive(Clone, Copy, Debug)]
+struct Filter {
+    preset: truing_filter_preset,
+    top_k: i64,
+    top_p: f64,
+    min_p: f64,
+    ties: truing_ties,
+    edge: truing_top_p_edge,
+}
+impl Filter {
+    fn set(&self, f: &mut truing_support) {
+        (f.kind, f.preset) = (TRUING_SUPPORT_COMPUTED, self.preset);
+        (f.top_k, f.top_p, f.min_p) = (self.top_k, self.top_p, self.min_p);
+        (f.ties, f.top_p_edge) = (self.ties, self.edge);
+    }
+}
+const fn filter(preset: truing_filter_preset, top_k: i64, top_p: f64, min_p: f64) -> Filter {
+    Filter { preset, top_k, top_p, min_p, ties: 0, edge: 0 }
+}
+/// The supports from 7 on.
+const FILTERS: [Filter; 6] = [
+    filter(TRUING_FILTER_VLLM, 40, 0.9, 0.02),
+    filter(TRUING_FILTER_HF, 0, 0.7, 1e-3),
+    filter(TRUING_FILTER_SGLANG, 5, 0.5, 0.0),
+    filter(TRUING_FILTER_VLLM, 0, 0.95, 0.0),
+    filter(TRUING_FILTER_HF, 0, 0.0, 0.0),
+    filter(TRUING_FILTER_HF, 3000, 0.9999, 1e-9),
+];
 /// Ways to call: transform, support, loss, shift.
-const WAYS: [[usize; 4]; 12] = [
+const WAYS: [[usize; 4]; 18] = [
     [0, 0, 0, 0],
     [0, 0, 1, 1],
     [1, 0, 2, 2],
@@ -230,6 +262,12 @@ const WAYS: [[usize; 4]; 12] = [
     [0, 4, 5, 0],
     [2, 5, 1, 2],
     [1, 6, 4, 0],
+    [0, 7, 1, 0],
+    [1, 8, 2, 1],
+    [2, 9, 3, 0],
+    [0, 10, 4, 2],
+    [2, 11, 5, 0],
+    [1, 12, 0, 0],
 ];
 /// Every way to call, on a few sizes of the vocabulary.
 pub fn all(few: bool, fewest: bool) -> usize {
@@ -309,7 +347,132 @@ pub fn all(few: bool, fewest: bool) -> usize {
     for &v in if fewest { &[][..] } else { sizes } {
         done += shards(&context, v);
     }
-    done + wrong(&context)
+    done + masks(&context, few, fewest) + doubles(&context, few, fewest) + wrong(&context)
+}
+/// f64 logits: figures, statistics and gradients. Whatever the mode, nothing here takes a short cut.
+fn doubles(context: &Given, few: bool, fewest: bool) -> usize {
+    fn equal<A: Args>(op: &Op<A>, what: &str, context: &Given, build: impl Fn(&mut Arrays, &mut A)) -> usize {
+        let [want, got] = [false, true].map(|cuda| op.run(what, context, cuda, &build));
+        let keys = got.iter().zip(&want).map(|(got, want)| {
+            truing_tests::same(what, &got.keys(), &want.keys());
+            got.keys().len()
+        });
+        keys.sum()
+    }
+    let sizes: &[usize] = match (few, fewest) {
+        (_, true) => &[17],
+        (true, _) => &[17, 2100],
+        _ => &[1, 15, 17, 2048, 4111, 9000],
+    };
+    let (n, mut done) = (ROWS as i64, 0);
+    for &v in sizes {
+        let (c, mut r, columns) = (Case::new(v, 0), Random(v as u64), v as i64);
+        // digits that f32 has not, and distances beyond its exponential
+        let mut of = |x: f32| x as f64 * if r.below(50) == 0 { 40.0 } else { 1.0 + 1e-9 * r.normal() };
+        let z: Vec<f64> = c.b.z.iter().map(|&x| of(x)).collect();
+        let up: [Vec<f64>; 3] = std::array::from_fn(|k| (0..ROWS).map(|i| c.up[k][i] as f64 / 3.0).collect());
+        for transform in 0..3 {
+            let what = format!("{v} columns of f64, transform {transform}");
+            let forward = |t: &mut Arrays, a: &mut Forward| {
+                a.flags = TRUING_HAS_IGNORE_INDEX;
+                a.logits = t.read(&z, &[n, columns]);
+                c.rows(t, &mut a.rows);
+                c.transform(t, &mut a.transform, transform);
+                let f = &mut a.figures;
+                (f.out_logprob, f.out_lse) = (t.write::<f64>(&[n]), t.write::<f64>(&[n]));
+                (f.out_max, f.out_entropy) = (t.write::<f64>(&[n]), t.write::<f64>(&[n]));
+                (f.out_log_sum_sq, f.out_argmax) = (t.write::<f64>(&[n]), t.write::<i32>(&[n]));
+                (f.out_is_top1, f.out_status) = (t.write::<u8>(&[n]), t.write::<u32>(&[n]));
+                f.out_stats = t.write::<f64>(&[n, 12]);
+            };
+            done += equal(&LOGPROB, &what, context, forward);
+            let stats = LOGPROB.run(&what, context, false, forward).last().unwrap().keys();
+            let stats: Vec<f64> = stats.into_iter().map(f64::from_bits).collect();
+            for (saved, place, which) in [(false, true, 7), (true, false, 5), (false, false, 2)] {
+                done += equal(&BACKWARD, &format!("{what}, upstream {which}"), context, |t, a| {
+                    a.flags = TRUING_HAS_IGNORE_INDEX;
+                    a.logits = t.update(z.clone(), &[n, columns]);
+                    a.grad_logits_out = if place { a.logits } else { t.write::<f64>(&[n, columns]) };
+                    c.rows(t, &mut a.rows);
+                    c.transform(t, &mut a.transform, transform);
+                    if saved {
+                        a.stats = t.read(&stats, &[n, 12]);
+                    }
+                    let u = &mut a.upstream;
+                    u.grad_scale = 0.37;
+                    let mut up = |k: usize| if which >> k & 1 == 1 { t.read(&up[k], &[n]) } else { std::ptr::null() };
+                    (u.grad_logprob, u.grad_lse, u.grad_entropy) = (up(0), up(1), up(2));
+                    a.out_status = t.write::<u32>(&[n]);
+                });
+            }
+        }
+    }
+    done
+}
+/// What filters keep of rows of ties, steps, dead columns, equal columns, and of none that counts: every preset, tie and edge.
+fn masks(context: &Given, few: bool, fewest: bool) -> usize {
+    let sizes: &[usize] = match (few, fewest) {
+        (_, true) => &[33],
+        (true, _) => &[15, 2100],
+        _ => &[1, 15, 17, 32, 33, 2049, 9000],
+    };
+    let mut done = 0;
+    for &v in sizes {
+        let mut r = Random(v as u64 + 1);
+        let mut z: Vec<f32> = vec![];
+        let sorts = 12;
+        for sort in 0..sorts {
+            let at = r.below(v);
+            let mut row: Vec<f32> = (0..v).map(|_| 2.0 * r.normal() as f32).collect();
+            match sort {
+                1 => row.fill(-3.5),
+                2 => row.iter_mut().for_each(|x| *x = (2.0 * *x).round() / 2.0),
+                3 => (0..v).for_each(|j| row[j] = -0.002 * j as f32),
+                4 => (0..v).filter(|j| j % 3 != at % 3).for_each(|j| row[j] = -INF),
+                5 => row.fill(-INF),
+                6 => row[at] = NAN,
+                7 => row[at] = INF,
+                8 => (0..v).for_each(|j| row[j] = if j % 2 == 0 { -0.0 } else { 0.0 }),
+                9 => row.iter_mut().for_each(|x| *x *= 40.0),
+                10 => row[at] = 30.0,
+                11 => (0..v).for_each(|j| row[j] = if j == at { 1.0 } else { -INF }),
+                _ => {}
+            }
+            z.extend(row);
+        }
+        let (n, columns) = (sorts as i64, v as i64);
+        let target: Vec<i64> = (0..sorts).map(|i| if i == 3 { -100 } else { r.below(v) as i64 }).collect();
+        let numbers =
+            [(0, 0.0, 0.0), (3, 0.0, 0.0), (0, 0.6, 0.0), (0, 0.0, 0.1), (2500, 0.9, 1e-4), (7, 0.99999, 0.5)];
+        for preset in [TRUING_FILTER_VLLM, TRUING_FILTER_HF, TRUING_FILTER_SGLANG] {
+            for (k, &(top_k, top_p, min_p)) in numbers.iter().enumerate() {
+                for (ties, edge) in [(0, 0), (TRUING_TIES_ALL, TRUING_TOP_P_INCLUSIVE), (TRUING_TIES_INDEX, 0)] {
+                    if v > 4000 && (k + ties as usize + preset as usize) % 3 != 0 {
+                        continue;
+                    }
+                    let f = Filter { ties, edge, ..filter(preset, top_k, top_p, min_p) };
+                    let kind = k % 3;
+                    done += MASK.same(&format!("{v} columns, {f:?}"), context, |t, a| {
+                        a.flags = TRUING_HAS_IGNORE_INDEX;
+                        a.logits = match kind {
+                            0 => t.read(&z, &[n, columns]),
+                            1 => t.update(z.iter().map(|&x| bf16::from_f32(x)).collect(), &[3, n / 3, columns]),
+                            _ => t.update(z.iter().map(|&x| f16::from_f32(x)).collect(), &[n, columns]),
+                        };
+                        (a.rows.target, a.rows.ignore_index) = (t.read(&target, &[n]), -100);
+                        if k == 3 {
+                            (a.transform.temperature, a.transform.n_valid_vocab) = (0.7, (columns / 2).max(1));
+                        }
+                        f.set(&mut a.support);
+                        a.out_bitmask = t.write::<u32>(&[n, (columns + 31) / 32]);
+                        (a.out_ids, a.out_size) = (t.write::<i32>(&[n, 20]), t.write::<i32>(&[n]));
+                        a.out_status = t.write::<u32>(&[n]);
+                    });
+                }
+            }
+        }
+    }
+    done
 }
 type Local = truing_logprob_local_args;
 type Finish = truing_logprob_finish_args;
@@ -487,11 +650,21 @@ fn wrong(context: &Given) -> usize {
         a.support.id_offsets = t.read(&offsets, &[n + 1]);
     });
     assert_eq!(only(&status), [0, bad, bad, bad, 0, bad]);
+    let status = run(&|_, a| FILTERS[0].set(&mut a.support));
+    assert_eq!(only(&status), [0, 0, bad, bad, 0, 0]);
+    let out = MASK.run("wrong", context, true, |t: &mut Arrays, a| {
+        (a.logits, a.rows.target) = (t.read(&z, &[n, v]), t.read(&target, &[n]));
+        FILTERS[0].set(&mut a.support);
+        (a.out_status, a.out_size) = (t.write::<u32>(&[n]), t.write::<i32>(&[n]));
+    });
+    assert_eq!(out[0].keys(), [0, 0, bad, bad, 0, 0].map(u64::from));
+    let sizes: Vec<i32> = out[1].keys().iter().map(|&x| x as i32).collect();
+    assert!(sizes.iter().enumerate().all(|(i, &n)| if i == 2 || i == 3 { n == -1 } else { n > 0 }), "{sizes:?}");
     let cu = [0i32, 2, 9, 4, 6];
     let status = run(&|t, a| (a.rows.shift, a.rows.cu_seqlens) = (1, t.read(&cu, &[5])));
     // row 0 takes the target of row 1; rows 1 and 5 end their sequences
     assert_eq!(status, [0, row::IGNORED, bad, bad, 0, row::IGNORED]);
-    7 * 2 * n as usize
+    9 * 2 * n as usize
 }
 
 /// Times of what is asked for now and then, beside a copy of as many bytes as it must move.
@@ -499,6 +672,7 @@ pub fn times(context: &Context, small: bool, median: &dyn Fn(&mut dyn FnMut()) -
     use memory::{alloc, driver, free};
     use truing_core::logprob::{Options, Problem};
     use truing_core::row_loss::{Reduction, RowLoss, Smoothing};
+    use truing_core::support::{Filters, Preset};
     let (n, v) = if small { (2, 1300) } else { (8192, 32000) };
     for kind in [1, 0] {
         let (z, layout) = (Data::new(kind, &Random(1).normals(v, 3.0)), Layout::contiguous(n, v));
@@ -542,6 +716,25 @@ pub fn times(context: &Context, small: bool, median: &dyn Fn(&mut dyn FnMut()) -
             go();
             let (ms, passes) = (median(&mut go), if fused.is_some() { 3 } else { 1 });
             let got = (passes * bytes) as f64 / ms * 1e-6;
+            println!("| {name} | {n} x {v} {} | {ms:.4} | {got:.0} | {:.2} |", z.dtype(), got / rate);
+            driver!(c"cuCtxSynchronize" () :);
+            free(space.data);
+        }
+        // the filters of a sampler alone; one read of the logits at least
+        let sizes = device::MaskFigures { size: rank.rank, ..Default::default() };
+        let problem = Problem::new(n, v, Options::default()).unwrap();
+        for (name, top_k, top_p) in [("mask of top_k 50, top_p 0.9", 50, 0.9), ("mask of top_p 0.9", 0, 0.9)] {
+            let filters = Filters::new(Preset::Vllm, top_k, top_p, 0.0, None, None).unwrap();
+            let need = device::support_mask_workspace(&problem, &inputs.base, &filters).minimum;
+            let space = Space { data: alloc(need), size: need };
+            let mut go = || {
+                // SAFETY: as above.
+                unsafe { device::support_mask(context, STREAM, &problem, &inputs.base, &filters, &sizes, space) }
+                    .unwrap()
+            };
+            go();
+            let ms = median(&mut go);
+            let got = bytes as f64 / ms * 1e-6;
             println!("| {name} | {n} x {v} {} | {ms:.4} | {got:.0} | {:.2} |", z.dtype(), got / rate);
             driver!(c"cuCtxSynchronize" () :);
             free(space.data);

@@ -20,6 +20,7 @@ const N: usize = 14;
 struct Batch {
     v: usize,
     z: [Vec<f32>; 2],
+    target: Vec<i64>,
     mask: Vec<u8>,
     weight: Vec<f32>,
     up: Vec<f32>,
@@ -48,10 +49,22 @@ impl Batch {
             z[0].extend(a);
             z[1].extend(b);
         }
+        // the largest column, any column, a dead one
+        let target = (0..N)
+            .map(|i| {
+                let row = &z[0][i * v..][..v];
+                let found = match i % 3 {
+                    0 => (0..v).max_by(|&j, &k| row[j].total_cmp(&row[k])),
+                    1 => row.iter().position(|x| *x == -INF),
+                    _ => None,
+                };
+                found.unwrap_or_else(|| random.below(v)) as i64
+            })
+            .collect();
         let mut mask = vec![1; N];
         mask[11] = 0;
         let weight = (0..N).map(|i| [1.0, 0.5, 2.0, 1.5][i % 4] * (i != 12) as u8 as f32).collect();
-        Batch { v, z, mask, weight, up: random.normals(N, 1.0) }
+        Batch { v, z, target, mask, weight, up: random.normals(N, 1.0) }
     }
     /// The columns `[from, to)` of a side, in a type.
     fn side(&self, t: &mut Arrays, side: usize, kind: usize, from: usize, to: usize) -> Pointer {
@@ -216,6 +229,8 @@ struct Few {
     form: u32,
     k: usize,
     types: [usize; 2],
+    /// Factor of the target's term.
+    hard: f64,
 }
 fn few(context: &Given, b: &Batch, x: Few) -> usize {
     let (n, v) = (N as i64, b.v as i64);
@@ -236,6 +251,8 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
             _ => random.normal() as f32,
         })
         .collect();
+    let bias: Vec<f32> = (0..b.v).map(|j| if j % 7 == 6 { -INF } else { random.normal() as f32 }).collect();
+    let temperatures: Vec<f32> = (0..N).map(|i| [1.0, 0.7, 2.5][i % 3]).collect();
     let lse: Vec<f32> = (0..N).map(|_| 8.0 + random.normal() as f32).collect();
     let third = random.normals(N * b.v, 2.0);
     let open = x.outside == TRUING_OUTSIDE_ZERO || x.outside == TRUING_OUTSIDE_RAW;
@@ -264,9 +281,15 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
         }
     };
     let what = format!(
-        "divergence {:?} on {} columns of {}, support {}, outside {}, teacher {}",
-        x.which, x.k, b.v, x.support, x.outside, x.form
+        "divergence {:?} on {} columns of {}, support {}, outside {}, teacher {}, hard {}",
+        x.which, x.k, b.v, x.support, x.outside, x.form, x.hard
     );
+    let hard = |t: &mut Arrays, rows: &mut truing_rows, o: &mut truing_divergence_options| {
+        if x.hard != 0.0 {
+            (rows.target, o.hard_weight) = (t.read(&b.target, &[n]), x.hard);
+            o.hard_scaling = if x.hard < 0.0 { TRUING_SCALING_DFT } else { TRUING_SCALING_NONE };
+        }
+    };
     let mut done = FORWARD.same(&what, context, |t, a| {
         a.student = b.side(t, 0, x.types[0], 0, b.v);
         if !at_ids {
@@ -278,6 +301,12 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
         (a.student_transform.temperature, a.student_transform.softcap) = (0.7, 30.0);
         common(t, &mut a.partial, &mut a.flags);
         b.rows(t, &mut a.rows);
+        hard(t, &mut a.rows, &mut a.options);
+        if x.form == TRUING_TEACHER_TOPK_LOGITS {
+            (a.teacher_transform.softcap, a.teacher_transform.n_valid_vocab) = (5.0, v - 9);
+            a.teacher_transform.bias = t.read(&bias, &[v]);
+            a.teacher_transform.row_temperature = t.read(&temperatures, &[n]);
+        }
         a.row_weight = t.read(&b.weight, &[n]);
         let o = &mut a.outputs;
         (o.out_values, o.out_loss) = (t.write::<f32>(&[n]), t.write::<f64>(&[]));
@@ -305,6 +334,7 @@ fn few(context: &Given, b: &Batch, x: Few) -> usize {
         (a.student_transform.temperature, a.student_transform.n_valid_vocab) = (1.7, v - 9);
         common(t, &mut a.partial, &mut a.flags);
         b.rows(t, &mut a.rows);
+        hard(t, &mut a.rows, &mut a.options);
         a.grad_values = t.read(&b.up, &[n]);
         a.grad_student_out = t.write::<f32>(&[n, v]);
         a.out_status = t.write::<u32>(&[n]);
@@ -403,22 +433,29 @@ pub(super) fn all(few_cases: bool, fewest: bool) -> usize {
                 continue;
             }
             let (form, k) = (TRUING_TEACHER_LOGITS, [1, 33, 64][i % 3]);
-            cases.push(Few { which: *which, support, outside, form, k, types: [(i + 1) % 3, i % 3] });
+            let few = Few { which: *which, support, outside, form, k, types: [(i + 1) % 3, i % 3], hard: 0.0 };
+            cases.extend([few, Few { hard: [0.4, -0.7][i % 2], ..few }]);
         }
     }
     let cross = KINDS[9];
     for (i, which) in [KINDS[0], KINDS[1], KINDS[2], cross].into_iter().enumerate() {
         for outside in [TRUING_OUTSIDE_ZERO, TRUING_OUTSIDE_RAW] {
             let (support, form) = ([TRUING_PARTIAL_GIVEN, TRUING_PARTIAL_UNION][i % 2], TRUING_TEACHER_LOGITS);
-            cases.push(Few { which, support, outside, form, k: 20 + i, types: [i % 3, 0] });
+            let few = Few { which, support, outside, form, k: 20 + i, types: [i % 3, 0], hard: 0.0 };
+            cases.extend([few, Few { hard: [-0.7, 0.4][i / 2], ..few }]);
         }
     }
-    let at = |which, outside, form, k| Few { which, support: TRUING_PARTIAL_GIVEN, outside, form, k, types: [1, 0] };
+    let at = |which, outside, form, k| {
+        let hard = if k % 32 == 0 { 0.5 } else { 0.0 };
+        Few { which, support: TRUING_PARTIAL_GIVEN, outside, form, k, types: [1, 0], hard }
+    };
     cases.extend([
         at(KINDS[0], TRUING_OUTSIDE_TAIL, TRUING_TEACHER_TOPK_LOGPROBS, 64),
         at(KINDS[3], TRUING_OUTSIDE_RENORMALISE, TRUING_TEACHER_TOPK_LOGITS, 32),
         at(KINDS[1], TRUING_OUTSIDE_ZERO, TRUING_TEACHER_TOPK_LOGPROBS, 31),
         at(cross, TRUING_OUTSIDE_RAW, TRUING_TEACHER_SAMPLES, 16),
+        at(KINDS[0], TRUING_OUTSIDE_TAIL, TRUING_TEACHER_TOPK_LOGITS, 33),
+        at(KINDS[2], TRUING_OUTSIDE_RAW, TRUING_TEACHER_TOPK_LOGITS, 30),
     ]);
     for (i, x) in cases.into_iter().enumerate() {
         if few_cases && i % 2 != 0 || fewest && i % 4 != 0 {
@@ -429,7 +466,8 @@ pub(super) fn all(few_cases: bool, fewest: bool) -> usize {
     if !few_cases {
         let which = KINDS[0];
         let (support, outside, form) = (TRUING_PARTIAL_UNION, TRUING_OUTSIDE_TAIL, TRUING_TEACHER_LOGITS);
-        done += few(&context, &Batch::new(300), Few { which, support, outside, form, k: 512, types: [0, 1] });
+        done +=
+            few(&context, &Batch::new(300), Few { which, support, outside, form, k: 512, types: [0, 1], hard: 0.2 });
     }
     done
 }

@@ -390,6 +390,11 @@ template <class T> static inline T atomicAdd(T *to, T x) {
     *to += x;
     return old;
 }
+template <class T> static inline T atomicMin(T *to, T x) {
+    const T old = *to;
+    if (x < old) *to = x;
+    return old;
+}
 static inline void truing_copy16(void *to, const void *from) {
     if (((uintptr_t)to | (uintptr_t)from) % 16) {
         fprintf(stderr, "shim: an asynchronous copy is not aligned\n");

@@ -192,13 +192,24 @@ for dtype in (F32, F16) + ((BF16,) if BF16 else ()):
     lists = dict(rank=True, ties=True, mean_logit=True, topk=7, topk_entropy=True, row_loss=True, counters=True)
     both("loss and lists", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), extra_ids=put(ids), grad_logits=True, grad_bias=True, **more, **lists))
 
+    sampler = dict(preset="vllm", top_k=40, top_p=0.9, min_p=0.01)
+    figures = dict(lse_support=True, log_kept_mass=True, support_size=True, support_bitmask=True, support_ids=50, status=True)
+    both("filters", lambda put: truing.logprob(rows(put), put(target), ignore_index=-100, mask=put(mask), support=sampler, **figures))
+    both("backward over filters", lambda put: backward(put, True, support=dict(preset="sglang", top_p=0.8, target_outside="neg_inf")))
+    both("mask of filters", lambda put: truing.support_mask(rows(put), "hf", mask=put(mask), top_p=0.9, size=True, ids=64, status=True))
+
 w = normal(B, T, V) * 3
+share = abs(normal(B, T, V))
+share = share / share.sum(-1)[:, :, None]
+MORE = dict(cross_entropy=True, reverse_cross_entropy=True, student_rank=True, teacher_rank=True, status=True)
 for kind in ("forward_kl", "jsd"):
     both(kind, lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), student_entropy=True, stats=True, status=True))
     both(kind + " backward", lambda put: truing.divergence_backward(kind, put(z[:, 1:]), put(w), mask=put(mask), grad_values=put(g), grad_teacher=True))
     both(kind + " reduced", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), aggregate="token_mean", grad_student=True, counters=True))
     few = dict(support="union", k=9, outside="tail")
     both(kind + " on few columns", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), mask=put(mask), partial=few, overlap=True, student_mass=True, support_ids=18, status=True))
+    both(kind + " and more figures", lambda put: truing.divergence(kind, put(z[:, 1:]), put(w), put(target), ignore_index=-100, teacher_target_shift=-0.5, **MORE))
+    both(kind + " from probabilities", lambda put: truing.divergence(kind, put(z[:, 1:]), put(share), mask=put(mask), teacher_form="probs", aggregate="token_mean", grad_student=True, **MORE))
     both(kind + " of a shard", lambda put: truing.divergence_local(kind, put(z[:, 1:, : V // 2]), put(w[:, :, : V // 2]), mask=put(mask), shard=(0, V // 2, V), status=True))
 
 far = whole(0, V, B, T)
@@ -258,7 +269,6 @@ z = normal(4, 100)
 y = whole(0, 100, 4)
 refused("UNSUPPORTED_DEVICE", "rows.target: got memory of the CPU", truing.logprob, put(z), y)
 refused("UNSUPPORTED_DEVICE", "rows.target: got a CUDA tensor", truing.logprob, z, put(y))
-refused("UNSUPPORTED_DEVICE", "support.kind", truing.logprob, put(z), put(y), support=dict(preset="hf", top_k=3))
 refused("UNSUPPORTED_DEVICE", "hidden: got a CUDA tensor", truing.linear_logprob, put(z), put(z), put(y))
 refused("INVALID_ARGUMENT", "context: got NULL", truing.logprob, put(z), put(y), context=truing.SERIAL)
 refused("INVALID_ARGUMENT", "stream", truing.logprob, z, y, stream=4096)

@@ -13,28 +13,6 @@ pub enum LocalPass<'a> {
     /// Sums with both normalisers, given the `[N, 16]` statistics of the first [`finish`].
     Values(Matrix<'a, f32>),
 }
-/// Refuses what a shard does not serve: terms of the target, teachers of other numbers, and kinds whose gradient would need
-/// logits of another shard.
-pub(crate) fn check_shard(problem: &Problem) -> Result<()> {
-    let o = problem.options();
-    let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
-    if o.hard_weight != 0.0 {
-        return refuse("options.hard_weight", "a term of the target", "0 over shards");
-    }
-    if o.teacher_target_shift != 0.0 {
-        return refuse("options.teacher_target_shift", "a shift", "0 over shards");
-    }
-    if o.teacher != Teacher::Logits {
-        return refuse("options.teacher_form", "other numbers", "logits over shards");
-    }
-    if o.temperature_squared {
-        return refuse("flags", "TRUING_TEMPERATURE_SQUARED", "the caller's own factor over shards");
-    }
-    if o.kind == Kind::CosineProbs {
-        return refuse("options.kind", "cosine_probs", "another kind over shards");
-    }
-    Ok(())
-}
 /// What a form's first exchange brings.
 fn first(form: &Form) -> (&Form, bool) {
     let (chain, exact) = with_formula!(*form, F => (F::CHAIN, F::EXACT));
@@ -52,7 +30,7 @@ pub fn local(
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
     let n = problem.rows();
-    check_shard(problem)?;
+    problem.check_shard()?;
     check_sides(problem, &[Some(&Grad::Absent(logits[0])), Some(&Grad::Absent(logits[1]))], &inputs, true)?;
     records.layout().check("out_records", n, STATS)?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
@@ -221,7 +199,7 @@ pub fn finish(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, form) = (problem.rows(), &problem.choice().form);
-    check_shard(problem)?;
+    problem.check_shard()?;
     let shards = crate::logprob::check_starts(x.starts, problem.student().vocab())?;
     x.records.layout().check("records", shards * n, STATS)?;
     x.rows.check(problem.student())?;

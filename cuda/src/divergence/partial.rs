@@ -14,6 +14,7 @@ pub(super) const FILE: File =
     File { name: c"divergence_partial.cu", text: include_str!("../../kernels/divergence_partial.cu") };
 pub(super) const HEAD: &CStr = c"truing_partial_head";
 pub(super) const JOIN: &CStr = c"truing_partial_join";
+pub(super) const RANKS: &CStr = c"truing_partial_ranks";
 
 /// `truing_partial_args` of the kernels.
 #[repr(C)]
@@ -40,6 +41,7 @@ pub(super) struct PartialArgs {
     status: View,
     out_loss: View,
     out_counters: View,
+    out_rank: [View; 2],
     tops: [u64; 3],
     x: [u64; 2],
     g: [u64; 2],
@@ -109,6 +111,7 @@ impl PartialArgs {
             status: none,
             out_loss: none,
             out_counters: none,
+            out_rank: [none; 2],
             tops: [0; 3],
             x: [0; 2],
             g: [0; 2],
@@ -152,6 +155,10 @@ impl PartialArgs {
             gradients: 0,
         }
     }
+    /// Where the ranks in the sides go.
+    pub(super) fn ranks(&mut self, places: [Option<Tensor>; 2]) {
+        self.out_rank = places.map(View::of);
+    }
 }
 /// Warps of a block of threads, `TRUING_ROW_WARPS` of the kernels.
 const ROW_WARPS: usize = 4;
@@ -178,12 +185,15 @@ pub(super) fn laid_out(args: &Args, sides: [u64; 2], n: usize, width: usize) -> 
             grad: View::NONE,
             bias: View::NONE,
             temperature: View::NONE,
+            shifted: View::NONE,
             logit_scale: t.logit_scale,
             softcap: t.softcap,
             fixed_temperature: t.temperature,
             transform: Transform::of(&t),
             vocab: width as u32,
             valid: width as u32,
+            shift: 0.0,
+            numbers: 0,
         };
     }
     args
@@ -360,6 +370,8 @@ mod place {
     pub const TOTAL: usize = 20;
     pub const ALL: usize = 21;
 }
+/// Bytes of `truing_partial_row`.
+const ROW: usize = 176;
 /// What a call needs.
 struct Plan {
     /// Columns of S at most, of a short row, of the lists of the largest.
@@ -396,6 +408,7 @@ impl Plan {
         let parts = problem.student().vocab().max(problem.teacher().vocab()).div_ceil(BLOCK);
         let wanted = [grads.student.is_some(), grads.teacher.is_some()];
         let (any, rest) = (wanted[0] || wanted[1], partial.outside != Outside::Renormalise);
+        let hard = problem.options().hard_weight != 0.0;
         let rows = matches!(call.teacher, PartialTeacher::Rows);
         let size = |some: bool, bytes: usize| if some { Arena::need::<u8>(n.saturating_mul(bytes)) } else { 0 };
         let mut sizes = [0; place::ALL];
@@ -405,11 +418,11 @@ impl Plan {
         for (i, has) in [true, rows].into_iter().enumerate() {
             sizes[place::X + i] = size(true, 4 * width);
             sizes[place::OWN + i] = size(wanted[i], 8 * most);
-            sizes[place::REST + i] = size(rest && has, 32 * parts);
+            sizes[place::REST + i] = size((rest || i == 0 && hard) && has, 32 * parts);
         }
         sizes[place::PICKED] = size(true, 4 * most);
         sizes[place::GIVEN] = size(true, 4 * most);
-        sizes[place::STATES] = size(true, 128);
+        sizes[place::STATES] = size(true, ROW);
         sizes[place::LIVE] = size(true, 1);
         sizes[place::FACTORS] = size(any, 8);
         let short = !open && call.stats.is_none();
@@ -515,7 +528,7 @@ pub unsafe fn finish_partial(
     workspace: Space,
 ) -> Result<()> {
     let n = problem.rows();
-    shard::check(problem)?;
+    problem.check_shard()?;
     check_given(call)?;
     let starts = shards.starts.layout.rows();
     if !(2..=1 << 20).contains(&starts) {
@@ -556,7 +569,7 @@ pub unsafe fn local_partial(
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), call.ids.map_or(0, |x| x.layout.cols));
     check_problem(problem)?;
-    shard::check(problem)?;
+    problem.check_shard()?;
     check_given(call)?;
     check_call(problem, call)?;
     check_inputs(problem, inputs)?;
@@ -666,20 +679,27 @@ unsafe fn run(
 ) -> Result<()> {
     let (n, options, partial) = (problem.rows(), problem.options(), call.partial);
     let rows = matches!(call.teacher, PartialTeacher::Rows);
-    if options.hard_weight != 0.0 || options.teacher_target_shift != 0.0 || options.teacher != Teacher::Logits {
-        let expected = Value::Text("NULL or 0 with a term of the target or a teacher of other numbers");
+    if options.teacher_target_shift != 0.0 || options.teacher != Teacher::Logits {
+        let expected = Value::Text("NULL or 0 with a shift of the target or a teacher of other numbers");
         return Err(Error::invalid("partial.support", Value::Text("a support"), expected));
     }
     check_problem(problem)?;
     if shards.is_none() {
         if call.stats.is_some() {
             check_given(call)?;
+            problem.check_shard()?;
         }
         check_shards(problem, call.stats.is_some(), Some(upstream).filter(|_| call.stats.is_some()))?;
         check_side(problem, &inputs.student, false)?;
         // a teacher at ids has no rows
-        if rows {
-            check_side(problem, &inputs.teacher, true)?;
+        match call.teacher {
+            PartialTeacher::Rows => check_side(problem, &inputs.teacher, true)?,
+            PartialTeacher::Logits(..) => check_transform(problem, &inputs.teacher, true)?,
+            _ => {
+                let Side { bias, row_temperature, .. } = &inputs.teacher;
+                let set = problem.teacher().options().transform != logprob::Transform::default();
+                check_no_logits("teacher_transform", set || bias.is_some() || row_temperature.is_some())?;
+            }
         }
     }
     check_rows(problem, inputs)?;
@@ -820,7 +840,7 @@ unsafe fn run(
                 }
             }
             pick.launch(&device, stream, over_tasks(n), &args)?;
-            if partial.outside != Outside::Renormalise {
+            if partial.outside != Outside::Renormalise || options.hard_weight != 0.0 {
                 rest.launch(&device, stream, over_tasks(n.saturating_mul(2 * plan.parts)), &args)?;
             }
             fill.launch(&device, stream, over_tasks(n), &args)?;

@@ -2,7 +2,6 @@
 //! `truing_cpu::divergence::{local, finish}` have them. `kernels/divergence_shard.cuh` says how.
 use super::partial::{PartialArgs, join, laid_out};
 use super::*;
-use truing_core::divergence::Kind;
 
 /// Which round of a sharded call.
 #[derive(Clone, Copy, Debug)]
@@ -78,22 +77,6 @@ impl ShardArgs {
     }
 }
 
-/// Refuses what a shard does not serve: terms of the target, teachers of other numbers, and kinds whose gradient would need
-/// logits of another shard.
-pub(super) fn check(problem: &Problem) -> Result<()> {
-    let o = problem.options();
-    let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
-    if o.hard_weight != 0.0 {
-        return refuse("options.hard_weight", "a term of the target", "0 over shards");
-    }
-    if o.temperature_squared {
-        return refuse("flags", "TRUING_TEMPERATURE_SQUARED", "the caller's own factor over shards");
-    }
-    if o.kind == Kind::CosineProbs {
-        return refuse("options.kind", "cosine_probs", "another kind over shards");
-    }
-    Ok(())
-}
 /// Places of [`local`] in the workspace, in this order.
 struct Places {
     states: usize,
@@ -144,7 +127,7 @@ pub unsafe fn local(
 ) -> Result<()> {
     let n = problem.rows();
     check_problem(problem)?;
-    check(problem)?;
+    problem.check_shard()?;
     check_inputs(problem, inputs)?;
     let start = problem.student().start();
     if problem.teacher().start() != start {
@@ -275,7 +258,7 @@ pub unsafe fn finish(
     let none = Tensor::contiguous(0, Dtype::F32, n, 1);
     let inputs = Inputs { target: x.target, mask: x.mask, row_weight: x.row_weight, ..Inputs::new(none, none) };
     check_problem(problem)?;
-    check(problem)?;
+    problem.check_shard()?;
     let starts = x.starts.layout.rows();
     if !(2..=1 << 20).contains(&starts) {
         let expected = Value::Text("2 to 2^20 elements, one more than shards");
@@ -291,8 +274,12 @@ pub unsafe fn finish(
         false => Ok(()),
     };
     const NONE: &str = "NULL over shards";
+    unwanted(out.cross_entropy.is_some(), "outputs.out_cross_entropy", NONE)?;
+    unwanted(out.reverse_cross_entropy.is_some(), "outputs.out_reverse_cross_entropy", NONE)?;
     unwanted(out.student_logprob.is_some(), "outputs.out_student_logprob", NONE)?;
     unwanted(out.teacher_logprob.is_some(), "outputs.out_teacher_logprob", NONE)?;
+    unwanted(out.student_rank.is_some(), "outputs.out_student_rank", NONE)?;
+    unwanted(out.teacher_rank.is_some(), "outputs.out_teacher_rank", NONE)?;
     let program = program(&problem.choice().form);
     if x.values {
         const FIRST: &str = "NULL in the pass of the values: it comes with the records";

@@ -1,12 +1,13 @@
 //! What is asked of rows of logits now and then: the loss of the rows and its gradient, the shift, ranks, the largest columns,
-//! extra columns, given supports, gradients in a shard. `kernels/logprob_extra.cu` says how; what asks for none of it goes
-//! to the kernels of [`super`].
+//! extra columns, supports, gradients in a shard. `kernels/logprob_extra.cu` says how; what asks for none of it goes
+//! to the kernels of [`super`]. f64 logits, for reference, have the figures of [`super`], statistics and their gradients, all of
+//! them f64; what else is asked of them is refused.
 //!
 //! Besides what those judge on the device: a row whose extra ids or list of a support are out of range or do not ascend,
 //! whose factor or class weight is not finite and >= 0, or that offsets do not cut is NaN and flagged `OUT_OF_RANGE`.
 use super::{Inputs as Base, Launch, STATS, Transform, Upstream as BaseUpstream};
 use crate::driver::{Device, Grid, Stream};
-use crate::plan::{Dtypes, F32, FLOATS, I32, I64, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
+use crate::plan::{Dtypes, F32, FLOATS, I32, I64, IDS, LOGITS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 use core::ffi::CStr;
 use truing_core::error::row;
@@ -14,7 +15,7 @@ use truing_core::logprob::{Needs, Options, Problem};
 use truing_core::matrix::{Arena, Workspace};
 use truing_core::record::BLOCK;
 use truing_core::row_loss::{MOST, Reduction, RowLoss, Scaling, Smoothing};
-use truing_core::support::Outside;
+use truing_core::support::{Edge, Filters, Outside, Preset, Ties};
 use truing_core::{Dtype, Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"logprob_extra.cu", text: include_str!("../../kernels/logprob_extra.cu") };
@@ -30,7 +31,7 @@ pub enum Segments {
     /// `[B + 1]`, i32 or i64.
     Packed(Tensor),
 }
-/// The columns of a given support, see [`truing_core::support::Support`].
+/// The columns of a support, see [`truing_core::support::Support`].
 #[derive(Clone, Copy, Debug)]
 pub enum Columns {
     /// `[N, ceil(V / 32)]`, u32.
@@ -39,8 +40,10 @@ pub enum Columns {
     Padded(Tensor),
     /// Ids `[total]` and offsets `[N + 1]`.
     Packed(Tensor, Tensor),
+    /// What the filters of a sampler keep of each row, found on the device.
+    Computed(Filters),
 }
-/// A given support.
+/// A support.
 #[derive(Clone, Copy, Debug)]
 pub struct Support {
     /// The columns.
@@ -228,6 +231,7 @@ struct Args {
     start: i64,
     total: i64,
     id_total: i64,
+    top_k: i64,
     logit_scale: f64,
     softcap: f64,
     grad_scale: f64,
@@ -235,6 +239,8 @@ struct Args {
     z_loss: f64,
     eaft_alpha: f64,
     normaliser: f64,
+    top_p: f64,
+    log_min_p: f64,
     transform: Transform,
     vocab: u32,
     valid: u32,
@@ -262,6 +268,10 @@ struct Args {
     reduction: u32,
     loss_gradient: u32,
     of_loss: u32,
+    preset: u32,
+    all_of_k: u32,
+    all_of_p: u32,
+    inclusive: u32,
 }
 impl Args {
     /// Where the figures go.
@@ -300,11 +310,12 @@ struct Places {
     columns: u64,
     stack: u64,
     names: u64,
+    masks: u64,
 }
 impl Places {
-    fn all(&mut self) -> [&mut u64; 10] {
-        let Places { blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names } = self;
-        [blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names]
+    fn all(&mut self) -> [&mut u64; 11] {
+        let Places { blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names, masks } = self;
+        [blocks, whole, tops, entropies, losses, flags, divisor, columns, stack, names, masks]
     }
     fn bytes(mut self) -> Workspace {
         let bytes = Arena::sum(self.all().map(|x| *x as usize));
@@ -422,6 +433,13 @@ impl<'a> Plan<'a> {
     fn whole_parts(&self) -> usize {
         if self.shards > 0 { 1 } else { (self.problem.start() % BLOCK + self.problem.valid()).div_ceil(BLOCK) }
     }
+    /// Those that choose the columns.
+    fn filters(&self) -> Option<Filters> {
+        match self.inputs.support.map(|s| s.columns) {
+            Some(Columns::Computed(filters)) => Some(filters),
+            _ => None,
+        }
+    }
     /// Most records that wait in the tree of the shards.
     fn depth(&self) -> usize {
         self.shards.min(22)
@@ -442,6 +460,7 @@ impl<'a> Plan<'a> {
             columns: size(self.gradient, super::PIECE),
             stack: size(self.shards > 0, self.depth() * WIDE_PART),
             names: size(self.gradient && !self.usual, 4 * (self.back_columns + 1)),
+            masks: size(self.filters().is_some(), 4 * (self.problem.vocab().div_ceil(32) + 1)),
         }
     }
 }
@@ -507,7 +526,8 @@ fn usual_rows(problem: &Problem, inputs: &Inputs) -> bool {
 /// Bytes of workspace of [`forward`]; `fused`: with a gradient.
 pub fn forward_workspace(problem: &Problem, inputs: &Inputs, out: &Figures, fused: bool) -> Workspace {
     if !fused && usual_rows(problem, inputs) && out.usual(problem.options()) {
-        return super::forward_workspace(problem);
+        let double = inputs.base.logits.dtype == Dtype::F64;
+        return if double { super::double::forward_workspace(problem) } else { super::forward_workspace(problem) };
     }
     Plan::forward(problem, inputs, out, fused).places().bytes()
 }
@@ -520,7 +540,11 @@ pub fn backward_workspace(
     bias: bool,
 ) -> Workspace {
     if !bias && usual_rows(problem, inputs) && upstream.usual() {
-        return super::backward_workspace(problem, stats);
+        let double = inputs.base.logits.dtype == Dtype::F64;
+        return match double {
+            true => super::double::backward_workspace(problem, stats),
+            false => super::backward_workspace(problem, stats),
+        };
     }
     Plan::backward(problem, inputs, stats, upstream).places().bytes()
 }
@@ -543,6 +567,12 @@ pub unsafe fn forward(
     fused: Option<&Fused>,
     workspace: Space,
 ) -> Result<()> {
+    let plain = fused.is_none() && usual_rows(problem, inputs) && out.usual(problem.options());
+    if plain && inputs.base.logits.dtype == Dtype::F64 {
+        check_more(problem, inputs, problem.total())?;
+        // SAFETY: the caller's promise.
+        return unsafe { super::double::forward(context, stream, problem, &inputs.base, &out.base, workspace) };
+    }
     check_inputs(problem, inputs)?;
     check_figures(problem, inputs, out)?;
     if problem.total() != problem.vocab() {
@@ -556,7 +586,7 @@ pub unsafe fn forward(
         check_scale("grad_scale", fused.scale)?;
         check_loss(problem, inputs, "upstream.grad_loss")?;
     }
-    if fused.is_none() && usual_rows(problem, inputs) && out.usual(problem.options()) {
+    if plain {
         // SAFETY: the caller's promise.
         return unsafe { super::forward(context, stream, &usual(problem)?, &inputs.base, &out.base, workspace) };
     }
@@ -591,10 +621,17 @@ pub unsafe fn backward(
     status: Option<Tensor>,
     workspace: Space,
 ) -> Result<()> {
+    let plain = bias.is_none() && usual_rows(problem, inputs) && upstream.usual();
+    if plain && inputs.base.logits.dtype == Dtype::F64 {
+        check_more(problem, inputs, problem.total())?;
+        let (base, up) = (&inputs.base, &upstream.base);
+        // SAFETY: the caller's promise.
+        return unsafe { super::double::backward(context, stream, problem, base, stats, up, grad, status, workspace) };
+    }
     check_inputs(problem, inputs)?;
     check_upstream(problem, inputs, upstream)?;
     check_bias(problem, &bias)?;
-    if bias.is_none() && usual_rows(problem, inputs) && upstream.usual() {
+    if plain {
         let (problem, base) = (&usual(problem)?, &inputs.base);
         // SAFETY: the caller's promise.
         return unsafe {
@@ -859,6 +896,74 @@ pub(crate) unsafe fn largest(
     unsafe { kernel.launch(device, stream, Grid::new(cover("logits", problem.rows(), 1)?, 256), &args) }
 }
 
+const FILTER: [&CStr; 3] = [c"truing_extra_filter_f32", c"truing_extra_filter_bf16", c"truing_extra_filter_f16"];
+/// Where [`support_mask`] writes, as [`Figures`] has them.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct MaskFigures {
+    pub bitmask: Option<Tensor>,
+    pub ids: Option<Tensor>,
+    pub size: Option<Tensor>,
+    pub status: Option<Tensor>,
+}
+/// Bytes of workspace of [`support_mask`].
+pub fn support_mask_workspace(problem: &Problem, inputs: &Base, filters: &Filters) -> Workspace {
+    Plan::new(problem, &filtered(inputs, filters), Needs::default(), false).places().bytes()
+}
+fn filtered(base: &Base, filters: &Filters) -> Inputs {
+    let support = Support { columns: Columns::Computed(*filters), outside: Outside::NegInf };
+    Inputs { support: Some(support), ..Inputs::new(*base) }
+}
+/// Enqueues what the filters keep of every row, see `truing_cpu::support::support_mask`; a target outside the vocabulary
+/// makes its row keep nothing, flagged `OUT_OF_RANGE`.
+///
+/// # Safety
+/// As for [`super::forward`].
+pub unsafe fn support_mask(
+    context: &Context,
+    stream: Stream,
+    problem: &Problem,
+    inputs: &Base,
+    filters: &Filters,
+    out: &MaskFigures,
+    workspace: Space,
+) -> Result<()> {
+    let n = problem.rows();
+    super::check_rows(problem, inputs, &LOGITS)?;
+    let all: [(_, &Option<Tensor>, usize, &Dtypes); 4] = [
+        ("out_size", &out.size, 1, &I32),
+        ("out_bitmask", &out.bitmask, problem.vocab().div_ceil(32), &U32),
+        ("out_ids", &out.ids, out.ids.map_or(0, |x| x.layout.cols), &I32),
+        ("out_status", &out.status, 1, &U32),
+    ];
+    for (field, x, cols, dtypes) in all {
+        x.as_ref().map_or(Ok(()), |x| x.check_out(field, n, cols, dtypes))?;
+    }
+    workspace.check(support_mask_workspace(problem, inputs, filters).minimum)?;
+    if n == 0 {
+        return Ok(());
+    }
+    let inputs = filtered(inputs, filters);
+    let plan = Plan::new(problem, &inputs, Needs::default(), false);
+    let (mut args, f) = (arguments(&plan, workspace), View::of);
+    (args.out_size, args.out_bitmask, args.out_ids) = (f(out.size), f(out.bitmask), f(out.ids));
+    (args.out_status, args.id_places) = (f(out.status), out.ids.map_or(0, |x| x.layout.cols as u32));
+    let device = Device::current()?;
+    let kernel = |name| context.kernel(&device, stream, FILE, name);
+    let filter = kernel(match inputs.base.logits.dtype {
+        Dtype::F32 => FILTER[0],
+        Dtype::Bf16 => FILTER[1],
+        _ => FILTER[2],
+    })?;
+    let mask = kernel(c"truing_extra_mask")?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        let whole = Args { support: 0, ..args };
+        filter.launch(&device, stream, Grid::new(cover("logits", n, 1)?, 256), &whole)?;
+        mask.launch(&device, stream, Grid::new(cover("logits", n, WARPS)?, 32 * WARPS as u32), &args)
+    }
+}
+
 /// The launches of a call; `all`: u and q1 are needed.
 ///
 /// # Safety
@@ -916,6 +1021,10 @@ unsafe fn run(
         true => Some(of([c"truing_extra_bias_f32", c"truing_extra_bias_bf16", c"truing_extra_bias_f16"])?),
         false => None,
     };
+    let filter = match plan.filters() {
+        Some(_) => Some(of(FILTER)?),
+        None => None,
+    };
     let gradient = match (grad.map(|x| x.dtype), &usual) {
         (None, _) => None,
         (Some(g), Some((go, _))) if plan.usual => Some(go.kernel(super::grad_kernel(dtype, g))?),
@@ -929,6 +1038,12 @@ unsafe fn run(
     };
     // SAFETY: the caller's promise.
     unsafe {
+        if let Some(filter) = filter
+            && n > 0
+        {
+            let all = Args { support: 0, ..args };
+            filter.launch(&device, stream, Grid::new(cover("logits", n, 1)?, 256), &all)?;
+        }
         if n > 0 && plan.records {
             match (thin, &usual) {
                 (Some(thin), Some((go, own))) => go.over_blocks(thin, plan.parts, own)?,
@@ -973,7 +1088,10 @@ fn missing<T>(field: &'static str, expected: &'static str) -> Result<T> {
     Err(Error::invalid(field, Value::Text("NULL"), Value::Text(expected)))
 }
 fn check_inputs(problem: &Problem, inputs: &Inputs) -> Result<()> {
-    super::check_rows(problem, &inputs.base)?;
+    if inputs.base.logits.dtype == Dtype::F64 {
+        return Err(super::double::refused());
+    }
+    super::check_rows(problem, &inputs.base, &LOGITS)?;
     check_more(problem, inputs, problem.total())
 }
 /// Of what is beside the logits; `classes`: class weights.
@@ -1012,6 +1130,11 @@ fn check_more(problem: &Problem, inputs: &Inputs, classes: usize) -> Result<()> 
     }
     match inputs.support.map(|s| s.columns) {
         None => Ok(()),
+        Some(Columns::Computed(_)) if problem.total() != v => {
+            let expected = Value::Text("a given support in a shard: the filters need the columns of all");
+            Err(Error::invalid("support.kind", Value::Text("filters"), expected))
+        }
+        Some(Columns::Computed(_)) => Ok(()),
         Some(Columns::Bitmask(x)) => x.check("support.bitmask", n, v.div_ceil(32), &U32),
         Some(Columns::Padded(x)) => x.check("support.ids", n, x.layout.cols, &IDS),
         Some(Columns::Packed(x, offsets)) => {
@@ -1022,7 +1145,7 @@ fn check_more(problem: &Problem, inputs: &Inputs, classes: usize) -> Result<()> 
 }
 fn check_figures(problem: &Problem, inputs: &Inputs, out: &Figures) -> Result<()> {
     let n = problem.rows();
-    super::check_figures(problem, &inputs.base, &out.base)?;
+    super::check_figures(problem, &inputs.base, &out.base, &F32)?;
     if out.topk() > MOST {
         let field = if out.topk_ids.is_some() { "figures.out_topk_ids" } else { "figures.out_topk_logprobs" };
         return Err(Error::shape(field, Value::Size(out.topk()), Value::Text("at most 512 columns")));
@@ -1089,7 +1212,7 @@ fn check_grad(problem: &Problem, inputs: &Inputs, grad: Tensor) -> Result<()> {
 }
 fn check_upstream(problem: &Problem, inputs: &Inputs, upstream: &Upstream) -> Result<()> {
     let n = problem.rows();
-    super::check_upstream(n, &inputs.base, &upstream.base)?;
+    super::check_upstream(n, &inputs.base, &upstream.base, &F32)?;
     upstream.row_loss.as_ref().map_or(Ok(()), |x| x.check("upstream.grad_row_loss", n, 1, &F32))?;
     check_one("upstream.grad_loss", &upstream.loss)?;
     match (&upstream.extra, &upstream.extra_ids) {
@@ -1115,12 +1238,12 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         None => (0, None),
     };
     let (bitmask, ids, id_offsets) = match inputs.support.map(|s| s.columns) {
-        None => (None, None, None),
+        None | Some(Columns::Computed(_)) => (None, None, None),
         Some(Columns::Bitmask(x)) => (Some(x), None, None),
         Some(Columns::Padded(x)) => (None, Some(x), None),
         Some(Columns::Packed(x, offsets)) => (None, Some(x), Some(offsets)),
     };
-    let loss = &options.row_loss;
+    let (loss, filters) = (&options.row_loss, plan.filters());
     let keep = inputs.support.is_some_and(|s| s.outside == Outside::Keep);
     let flag = |x: bool| x as u32;
     Args {
@@ -1192,6 +1315,7 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         start: problem.start() as i64,
         total: problem.total() as i64,
         id_total: ids.filter(|_| id_offsets.is_some()).map_or(0, |x| x.layout.rows() as i64),
+        top_k: filters.map_or(0, |f| i64::try_from(f.top_k()).unwrap_or(i64::MAX)),
         logit_scale: options.transform.logit_scale,
         softcap: options.transform.softcap,
         grad_scale: 1.0,
@@ -1199,6 +1323,8 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         z_loss: loss.z_loss,
         eaft_alpha: loss.eaft_alpha,
         normaliser: loss.normaliser,
+        top_p: filters.map_or(0.0, |f| f.top_p()),
+        log_min_p: filters.map_or(0.0, |f| f.reach()),
         transform: Transform::of(&options.transform),
         vocab: problem.vocab() as u32,
         valid: problem.valid() as u32,
@@ -1219,7 +1345,7 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         shards: plan.shards as u32,
         depth: plan.depth() as u32,
         listed: 0,
-        support: if bitmask.is_some() { 1 } else { 2 * flag(ids.is_some()) },
+        support: if bitmask.is_some() || filters.is_some() { 1 } else { 2 * flag(ids.is_some()) },
         keep_target: flag(keep),
         scaling: loss.scaling as u32,
         megatron: flag(loss.smoothing == Some(Smoothing::Megatron)),
@@ -1230,5 +1356,13 @@ fn arguments(plan: &Plan<'_>, workspace: Space) -> Args {
         },
         loss_gradient: 0,
         of_loss: flag(plan.of_loss),
+        preset: filters.map_or(0, |f| match f.preset() {
+            Preset::Vllm => 0,
+            Preset::Hf => 1,
+            Preset::Sglang => 2,
+        }),
+        all_of_k: flag(filters.is_some_and(|f| f.ties()[0] == Ties::All)),
+        all_of_p: flag(filters.is_some_and(|f| f.ties()[1] == Ties::All)),
+        inclusive: flag(filters.is_some_and(|f| f.edge() == Edge::Inclusive)),
     }
 }

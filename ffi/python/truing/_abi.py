@@ -217,8 +217,8 @@ TRUING_JSD_PEER = 1  # forward_kl and reverse_kl, as trainers have it.
 TRUING_JSD_CONTINUOUS = 2  # 0 with zero gradient.
 TRUING_JSD_SCALED = 3  # Divided by beta (1 - beta) everywhere.
 TRUING_TEACHER_LOGITS = 1  # Logits of all columns.
-TRUING_TEACHER_LOGPROBS = 2  # Log-probs of all columns; refused with CUDA tensors so far.
-TRUING_TEACHER_PROBS = 3  # Probabilities of all columns, 0 = dead; refused with CUDA tensors so far.
+TRUING_TEACHER_LOGPROBS = 2  # Log-probs of all columns.
+TRUING_TEACHER_PROBS = 3  # Probabilities of all columns, 0 = dead.
 TRUING_TEACHER_TOPK_LOGPROBS = 4  # Full-softmax log-probs at ids.
 TRUING_TEACHER_TOPK_LOGITS = 5  # Raw logits at ids, optional lse.
 TRUING_TEACHER_SAMPLES = 6  # Counts of sampled ids.
@@ -1322,7 +1322,7 @@ class truing_divergence_options(ctypes.Structure):
         ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
         ("hard_weight", ctypes.c_double),  # Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
         ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
-        ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed; refused with CUDA tensors so far.
+        ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed.
         ("kind", truing_divergence_kind),  # Required.
         ("limits", truing_jsd_limits),  # `jsd` at 0 and 1, 0 = peer.
         ("teacher_form", truing_teacher_form),  # Required.
@@ -1340,7 +1340,7 @@ class truing_divergence_outputs(ctypes.Structure):
         ("out_loss", ctypes.POINTER(truing_tensor)),  # f64 or f32 0-d.
         ("out_student_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_teacher_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
-        ("out_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t log p, nats; this and the next refused with CUDA tensors so far, and the ranks.
+        ("out_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t log p, nats.
         ("out_reverse_cross_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum p log t, nats.
         ("out_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.
         ("out_teacher_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, nats.

@@ -286,11 +286,11 @@ def logprob_finish(
 def support_mask(
     logits, preset, *, top_k=None, top_p=None, min_p=None, ties=None, top_p_edge=None, mask=None, bias=None,
     row_temperature=None, temperature=None, logit_scale=None, softcap=None, n_valid_vocab=None, bitmask=True, ids=False,
-    size=False, status=False, context=None,
+    size=False, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Which columns of every row a sampler's filters keep; `preset` is "vllm", "hf" or "sglang". `ids` is a number of
     columns or a place."""
-    call = Call(_abi.truing_support_mask_args, logits, context)
+    call = Call(_abi.truing_support_mask_args, logits, context, 0, stream)
     call.read(logits=logits, rows__mask=mask)
     _transform(call, "", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     call.set(support__kind=_abi.TRUING_SUPPORT_COMPUTED)
