@@ -28,7 +28,7 @@ pub mod formula;
 mod joint;
 pub mod partial;
 use formula::{Pair, Sums};
-pub use joint::Joint;
+pub use joint::{Halves, Joint};
 
 /// Columns of the saved statistics of a row.
 pub const STATS: usize = 16;

@@ -441,7 +441,7 @@ impl RenyiRow {
         let log = [a - self.lse[0], b - self.lse[1]];
         let dead = f64::NEG_INFINITY;
         let d = if log[0] == dead && log[1] == dead { 0.0 } else { (a - b) - self.gamma };
-        Column { p: log.map(Real::exp), log, r: d, d, x: log }
+        Column { p: log.map(Real::exp), log, r: d, d, x: log, finite: false }
     }
     /// d value / d a and d b of a column.
     pub fn gradient(&self, pairing: Pairing, order: f64, j: usize, a: f64, b: f64, hit: f64) -> [f64; 2] {

@@ -3,11 +3,15 @@
 //! A row pair is read block by block, both sides transformed into L1. Kinds that divide by the chain rule finish a block
 //! there ([`Joint`]), the others read the pair once for its records and once more for the sums; gradients read it again. What
 //! is read again comes from the cache where the pair fits it.
+//!
+//! The joint pass looks a block ahead: the largest and the smallest column of the next block are found beside the
+//! exponentials of this one, and the block behind that is asked for beside the terms. A block whose columns all lie near its
+//! maximum needs no clamp and has no dead column, which saves a fifth of its instructions.
 use crate::lanes::{self, Several, Sixteen};
-use crate::logprob::{Block, Grad, Job, Scratch, find, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::logprob::{Block, Buffers, Grad, Job, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, largest, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use core::ops::Range;
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
@@ -19,11 +23,14 @@ use truing_core::error::row;
 use truing_core::logprob::{self, LogitRow, Piece, Rows, Target, TransformInputs, pieces};
 use truing_core::matrix::{Arena, Floats, FloatsMut, Matrix, MatrixMut, Split, Workspace};
 use truing_core::real::Real;
-use truing_core::record::{BLOCK, Node, Record, RowTransform, Tree, clamp_row, exp_row, seal};
+use truing_core::record::{BLOCK, EXP_LOW, Node, Record, RowTransform, Tree, clamp_row, exp_row, seal};
 use truing_core::row_loss::{RowLossInputs, Top};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value, with_formula};
 
+use joining::Joining;
+
+mod joining;
 mod partial;
 mod shard;
 mod uld;
@@ -471,10 +478,13 @@ pub(crate) struct View<'a> {
     probs: bool,
     /// Added to a column.
     shift: Option<(usize, f32)>,
+    /// Up to where memory may be asked for.
+    end: usize,
 }
 impl<'a> View<'a> {
     pub(crate) fn new(job: &'a Job<'a>, i: usize, raw: Raw<'a>) -> View<'a> {
-        View { job, i, raw, probs: false, shift: None }
+        let end = with_raw!(raw, z => z.as_ptr_range().end.addr());
+        View { job, i, raw, probs: false, shift: None, end }
     }
     #[inline(always)]
     fn valid(&self) -> usize {
@@ -537,11 +547,20 @@ pub(crate) trait Engine {
     fn read(&mut self, side: usize, view: &View<'_>, piece: Piece, best: &mut f32, all: bool) -> Record;
     /// The sums of a piece of both sides.
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums;
-    /// The joint record of a piece of both sides, for a form that divides by the chain rule.
-    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint;
-    /// [`Tree::push`], with the instruction set at hand: a merge is some hundred multiply-adds.
-    fn push(&mut self, tree: &mut Tree<Joint>, x: Joint) {
-        tree.push(x);
+    /// The joint record of a piece of both sides, for a form that divides by the chain rule. `next`: the piece of the same
+    /// rows that the following call is for.
+    fn joint(
+        &mut self,
+        form: &Form,
+        views: [&View<'_>; 2],
+        piece: Piece,
+        next: Option<Piece>,
+        best: &mut [f32; 2],
+        see: See,
+    ) -> Joint;
+    /// Joins the records that wait.
+    fn join(&mut self, joining: &mut Joining) {
+        joining.one_by_one();
     }
     /// Puts the logits of pi in the place of a.
     fn powers(&mut self, k: &Pair, piece: Piece);
@@ -653,6 +672,19 @@ impl Place<'_> {
             Place::Same(FloatsMut::F16(g)) => Raw::F16(g.row(i)),
             Place::Same(FloatsMut::F64(_)) => unreachable!("refused before"),
             Place::Live(x) => Raw::F32(x.at(i).map_or(&[], |at| x.z.row(at))),
+        }
+    }
+    /// Where logits that are only read end: the rows that follow are read next.
+    #[inline(always)]
+    fn end(&self) -> usize {
+        match self {
+            Place::Read(z, _) | Place::Apart(z, ..) => match z {
+                Floats::F32(z) => z.data().as_ptr_range().end.addr(),
+                Floats::Bf16(z) => z.data().as_ptr_range().end.addr(),
+                Floats::F16(z) => z.data().as_ptr_range().end.addr(),
+                Floats::F64(z) => z.data().as_ptr_range().end.addr(),
+            },
+            Place::Same(_) | Place::Live(_) => 0,
         }
     }
     fn wanted(&self) -> bool {
@@ -767,6 +799,9 @@ impl Work<'_> {
     fn views<'b>(&'b self, call: &'b Call<'_>, at: usize, i: usize, target: Target) -> [View<'b>; 2] {
         let mut views =
             [View::new(&call.jobs[0], at, self.places[0].raw(i)), View::new(&call.jobs[1], at, self.places[1].raw(i))];
+        for (view, place) in views.iter_mut().zip(&self.places) {
+            view.end = view.end.max(place.end());
+        }
         views[1].probs = call.problem.options().teacher == Teacher::Probs;
         views[1].shift = call.shift(target);
         views
@@ -885,12 +920,18 @@ fn sums(engine: &mut impl Engine, form: &Form, k: &Pair, views: [&View<'_>; 2], 
 /// The joint record of a row pair, a before b.
 #[inline(always)]
 fn joint(engine: &mut impl Engine, form: &Form, views: [&View<'_>; 2], start: usize, see: See) -> Joint {
-    let (mut tree, mut best) = (Tree::<Joint>::new(), [f32::NEG_INFINITY; 2]);
-    for piece in pieces(start, views[0].valid().max(views[1].valid())) {
-        let x = engine.joint(form, views, piece, &mut best, see);
-        engine.push(&mut tree, x);
+    let (mut joining, mut best) = (Joining::new(form, see.moments), [f32::NEG_INFINITY; 2]);
+    let mut ahead = pieces(start, views[0].valid().max(views[1].valid()));
+    let mut following = ahead.next();
+    while let Some(piece) = following {
+        following = ahead.next();
+        let x = engine.joint(form, views, piece, following, &mut best, see);
+        if joining.push(x) {
+            engine.join(&mut joining);
+        }
     }
-    tree.finish()
+    engine.join(&mut joining);
+    joining.finish()
 }
 /// The figures of a row, and in f64 its value and log p - log t of its target.
 #[inline(always)]
@@ -1135,7 +1176,15 @@ impl Engine for Plain {
         let [a, b] = &self.x;
         with_formula!(form, F => formula::sums::<F>(k, a, b, pass))
     }
-    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
+    fn joint(
+        &mut self,
+        form: &Form,
+        views: [&View<'_>; 2],
+        piece: Piece,
+        _: Option<Piece>,
+        best: &mut [f32; 2],
+        see: See,
+    ) -> Joint {
         let mut sides = [Record::EMPTY; 2];
         for side in 0..2 {
             sides[side] = self.read(side, views[side], piece, &mut best[side], see.entropy);
@@ -1209,21 +1258,46 @@ impl Engine for Plain {
 #[repr(C, align(64))]
 pub(crate) struct Lanes<S> {
     /// Of each side.
-    scratch: [Scratch<f32>; 2],
+    scratch: [Scratch; 2],
     /// Exponentials of each side.
     exp: [Block; 2],
+    /// What [`Engine::joint`] saw of the piece of each side that comes next.
+    seen: [Option<Ends>; 2],
     s: S,
+}
+/// What a side is worked on in.
+#[repr(C, align(64))]
+struct Scratch {
+    /// A block of transformed logits, or of their gradient.
+    x: Block,
+    /// The slope of the transform at them.
+    slope: Block,
+    /// The biases of a block.
+    bias: Block,
+    /// A block as f32 and the one that comes next, by turns.
+    wide: [Block; 2],
+}
+impl Scratch {
+    #[inline(always)]
+    fn new() -> Scratch {
+        let zero = [[0.0; 32]; BLOCK / 32];
+        Scratch { x: zero, slope: zero, bias: zero, wide: [zero; 2] }
+    }
+    #[inline(always)]
+    fn buffers(&mut self) -> Buffers<'_> {
+        (&mut self.x, &mut self.slope, &mut self.bias)
+    }
 }
 impl<S: Sixteen> Lanes<S> {
     #[inline(always)]
     pub(crate) fn new(s: S) -> Lanes<S> {
-        let zero = [[0.0; 32]; BLOCK / 32];
-        Lanes { scratch: [Scratch::new(core::ptr::null()), Scratch::new(core::ptr::null())], exp: [zero; 2], s }
+        let exp = [[[0.0; 32]; BLOCK / 32]; 2];
+        Lanes { scratch: [Scratch::new(), Scratch::new()], exp, seen: [None; 2], s }
     }
-    /// A piece of both sides in f32: where it lies if it needs no work, else in the scratch. Two exponentials and a formula a
-    /// column: a widening loop before them costs little, code for each other type much.
+    /// A piece of both sides in f32: where it lies if it needs no work, else in the scratch. A formula and more a column: a
+    /// widening loop before them costs little, code for each other type much.
     #[inline(always)]
-    fn sources<'a>(&'a mut self, [a, b]: [&View<'a>; 2], piece: Piece) -> ([Source<'a>; 2], &'a mut [Block; 2]) {
+    fn sources<'a>(&'a mut self, [a, b]: [&View<'a>; 2], piece: Piece) -> [Source<'a>; 2] {
         let direct = [a.direct(piece), b.direct(piece)];
         for (i, view) in [a, b].into_iter().enumerate() {
             if !matches!(direct[i], Some(Direct::F32(_))) {
@@ -1235,7 +1309,7 @@ impl<S: Sixteen> Lanes<S> {
             Some(Direct::F32(x)) => x,
             _ => Source { x: &self.scratch[i].x[..n], ahead: false },
         };
-        ([of(0), of(1)], &mut self.exp)
+        [of(0), of(1)]
     }
     /// The instruction set.
     #[inline(always)]
@@ -1272,9 +1346,9 @@ impl<'a> View<'a> {
     #[inline(always)]
     fn direct(&self, piece: Piece) -> Option<Direct<'a>> {
         #[inline(always)]
-        fn of<T>(z: &[T], piece: Piece) -> Option<Source<'_, T>> {
+        fn of<T>(z: &[T], piece: Piece, end: usize) -> Option<Source<'_, T>> {
             let x = z.get(piece.first..piece.first + piece.n)?.as_chunks().0;
-            Some(Source { x, ahead: inside(x, BLOCK, z.as_ptr_range().end.addr()) })
+            Some(Source { x, ahead: inside(x, BLOCK, end) })
         }
         let shifted = self.shift.is_some_and(|(y, _)| (piece.first..piece.first + piece.n).contains(&y));
         let whole = piece.skip == 0 && piece.n.is_multiple_of(32);
@@ -1283,8 +1357,8 @@ impl<'a> View<'a> {
             return None;
         }
         match self.raw {
-            Raw::F32(z) => of(&z[..self.valid()], piece).map(Direct::F32),
-            Raw::Bf16(z) => of(&z[..self.valid()], piece).map(Direct::Bf16),
+            Raw::F32(z) => of(&z[..self.valid()], piece, self.end).map(Direct::F32),
+            Raw::Bf16(z) => of(&z[..self.valid()], piece, self.end).map(Direct::Bf16),
             Raw::F16(_) => None,
         }
     }
@@ -1358,40 +1432,91 @@ impl<S: Sixteen> Engine for Lanes<S> {
         if direct.is_none() {
             self.load(side, view, piece, false);
         }
-        let exp = &mut self.exp[side];
         match direct {
-            Some(Direct::F32(x)) => exps::<S, f32, false>(s, x, exp, piece.block, best),
-            Some(Direct::Bf16(x)) => exps::<S, bf16, false>(s, x, exp, piece.block, best),
+            Some(Direct::F32(x)) => exps(s, x, piece.block, best),
+            Some(Direct::Bf16(x)) => exps(s, x, piece.block, best),
             None => {
                 let x = Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false };
-                exps::<S, f32, false>(s, x, exp, piece.block, best)
+                exps(s, x, piece.block, best)
             }
         }
     }
     #[inline(always)]
     fn sums(&mut self, form: &Form, k: &Pair, views: [&View<'_>; 2], piece: Piece, pass: Pass) -> Sums {
         let s = self.s;
-        let (x, _) = self.sources(views, piece);
+        let x = self.sources(views, piece);
         with_formula!(form, F => sums_block::<S, F>(s, k, x, pass))
     }
     #[inline(always)]
-    fn joint(&mut self, form: &Form, views: [&View<'_>; 2], piece: Piece, best: &mut [f32; 2], see: See) -> Joint {
-        let s = self.s;
-        let (x, exp) = self.sources(views, piece);
-        let (mut sides, found, other) = joint_block(s, form, x, exp, piece.block, best, see);
+    fn joint(
+        &mut self,
+        form: &Form,
+        views: [&View<'_>; 2],
+        piece: Piece,
+        next: Option<Piece>,
+        best: &mut [f32; 2],
+        see: See,
+    ) -> Joint {
+        let (s, seen) = (self.s, self.seen);
+        let direct = views.map(|x| x.direct(piece));
+        for i in 0..2 {
+            if !matches!((direct[i], seen[i]), (Some(Direct::F32(_)), _) | (Some(Direct::Bf16(_)), Some(_))) {
+                self.load(i, views[i], piece, false);
+            }
+        }
+        let (turn, n) = (piece.block / BLOCK % 2, chunks(piece));
+        let [a, b] = &mut self.scratch;
+        let [(xa, wide_a), (xb, wide_b)] =
+            [(a, direct[0], seen[0]), (b, direct[1], seen[1])].map(|(x, direct, seen)| {
+                let [even, odd] = &mut x.wide;
+                let (now, then) = if turn == 0 { (even, odd) } else { (odd, even) };
+                let x = match direct {
+                    Some(Direct::F32(x)) => x.x,
+                    Some(Direct::Bf16(_)) if seen.is_some() => &now[..n],
+                    _ => &x.x[..n],
+                };
+                (x, then)
+            });
+        let x = [xa, xb];
+        let (mut ends, wide) = ([Ends::NONE; 2], [wide_a, wide_b]);
+        for i in 0..2 {
+            ends[i] = seen[i].unwrap_or_else(|| ends_of(s, x[i]));
+        }
+        let next = [0, 1].map(|i| next.and_then(|next| views[i].direct(next)));
+        let near = ends[0].near() && ends[1].near();
+        let mut sides = [Record::EMPTY; 2];
+        for i in 0..2 {
+            let (m, exp, wide, best) = (ends[i].top, &mut self.exp[i], &mut *wide[i], &mut best[i]);
+            let block = Ahead { x: x[i], m, first: piece.block };
+            let found = match (next[i], near) {
+                (Some(Direct::Bf16(next)), true) => exps_ahead::<S, bf16, true>(s, block, exp, next.x, wide, best),
+                (Some(Direct::Bf16(next)), false) => exps_ahead::<S, bf16, false>(s, block, exp, next.x, wide, best),
+                (Some(Direct::F32(next)), true) => exps_ahead::<S, f32, true>(s, block, exp, next.x, wide, best),
+                (Some(Direct::F32(next)), false) => exps_ahead::<S, f32, false>(s, block, exp, next.x, wide, best),
+                (None, _) => exps_ahead::<S, f32, false>(s, block, exp, &[], wide, best),
+            };
+            sides[i] = found.0;
+            self.seen[i] = next[i].map(|_| found.1);
+        }
+        let asks = [0, 1].map(|i| match next[i] {
+            Some(Direct::F32(x)) => Ask::behind(x),
+            Some(Direct::Bf16(x)) => Ask::behind(x),
+            None => Ask::NOTHING,
+        });
+        let (found, other) = joint_block(s, form, x, &self.exp, &sides, near, asks, see);
         if see.entropy {
             for side in 0..2 {
                 // the same m and r, and what the entropy takes
                 let k = sides[side].k;
-                sides[side] = Record { k, ..sums_of_block(s, x[side].x, piece.block, &mut { f32::INFINITY }) };
+                sides[side] = Record { k, ..sums_of_block(s, x[side], piece.block, &mut { f32::INFINITY }) };
             }
         }
         let found = found.as_ref().map(|(k, s)| (k, s));
         Joint::of_block(form, sides, found, other, || self.log_power(views, piece, found))
     }
     #[inline(always)]
-    fn push(&mut self, tree: &mut Tree<Joint>, x: Joint) {
-        push_joint(self.s, tree, x);
+    fn join(&mut self, joining: &mut Joining) {
+        joining.side_by_side(self.s);
     }
     #[inline(always)]
     fn powers(&mut self, k: &Pair, piece: Piece) {
@@ -1446,24 +1571,20 @@ impl<S: Sixteen> Engine for Lanes<S> {
         }
     }
 }
-/// Records, constants and sums of a block, and the logits of b at the largest column of a and of a at that of b.
+/// Constants and sums of a block with these records, and the logits of b at the largest column of a and of a at that of b.
 #[inline(always)]
 fn joint_block<S: Sixteen>(
     s: S,
     form: &Form,
-    x: [Source<'_>; 2],
-    exp: &mut [Block; 2],
-    first: usize,
-    best: &mut [f32; 2],
+    [a, b]: [&[[f32; 32]]; 2],
+    exp: &[Block; 2],
+    sides: &[Record; 2],
+    near: bool,
+    asks: [Ask; 2],
     see: See,
-) -> ([Record; 2], Option<(Pair, Sums)>, [f32; 2]) {
-    let mut sides = [Record::EMPTY; 2];
-    for side in 0..2 {
-        sides[side] = exps::<S, f32, true>(s, x[side], &mut exp[side], first, &mut best[side]);
-    }
-    let [a, b] = [x[0].x, x[1].x];
+) -> (Option<(Pair, Sums)>, [f32; 2]) {
     let mut other = [f32::NEG_INFINITY; 2];
-    let mut k = Joint::pair(form, &sides);
+    let mut k = Joint::pair(form, sides);
     if let Some(k) = &mut k
         && see.moments
     {
@@ -1471,9 +1592,16 @@ fn joint_block<S: Sixteen>(
         other = [b.as_flattened()[ka], a.as_flattened()[kb]];
         with_formula!(form, F => k.anchor::<F>([k.m[0], other[0]], [other[1], k.m[1]]));
     }
-    let exp = [&exp[0], &exp[1]];
-    let found = k.map(|k| (k, with_formula!(form, F => chain_block::<S, F>(s, &k, x, exp, see.moments))));
-    (sides, found, other)
+    let (x, exp) = ([a, b], [&exp[0], &exp[1]]);
+    let found = k.map(|k| {
+        let sums = with_formula!(form, F => if near {
+            chain_block::<S, F, true>(s, &k, x, exp, asks, see.moments)
+        } else {
+            chain_block::<S, F, false>(s, &k, x, exp, asks, see.moments)
+        });
+        (k, sums)
+    });
+    (found, other)
 }
 /// The first column with the value `m`.
 #[inline(never)]
@@ -1481,13 +1609,6 @@ fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
     s.enter(
         #[inline(always)]
         || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
-    )
-}
-#[inline(never)]
-fn push_joint<S: Sixteen>(s: S, tree: &mut Tree<Joint>, x: Joint) {
-    s.enter(
-        #[inline(always)]
-        || tree.push(x),
     )
 }
 /// Asks for the 32 columns a block behind `p`: all of the next block then waits in the second cache, and its maximum, which
@@ -1498,16 +1619,9 @@ fn ask<T>(p: &[T; 32], ahead: bool) {
         lanes::prefetch(p.as_ptr().wrapping_add(BLOCK), 32, true);
     }
 }
-/// m and r of a block, as [`sums_of_block`] has them; KEEP: the exponentials are written to `exp` in the order of
-/// [`Cell::take`], and every other chunk is asked for by [`chain_block`], so that the memory works all the time.
+/// m and r of a block, as [`sums_of_block`] has them.
 #[inline(never)]
-fn exps<S: Sixteen, T: Cell, const KEEP: bool>(
-    s: S,
-    x: Source<'_, T>,
-    exp: &mut Block,
-    first: usize,
-    best: &mut f32,
-) -> Record {
+fn exps<S: Sixteen, T: Cell>(s: S, x: Source<'_, T>, first: usize, best: &mut f32) -> Record {
     s.enter(
         #[inline(always)]
         || {
@@ -1517,56 +1631,187 @@ fn exps<S: Sixteen, T: Cell, const KEEP: bool>(
                 T::max_add(s, &mut m, p);
             }
             let m = T::max_get(s, m);
-            let mv = centre(s, splat(s, m));
-            let (mut r, mut ties, zero) = ([splat(s, 0.0); 2], 0, splat(s, 0.0));
+            let mut sums = Mass::new(s, m);
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-            if let Some(first) = pairs.first() {
-                let mut begun = begin::<S, T, KEEP>(s, first, mv, x.ahead);
-                for (i, e) in exp.as_chunks_mut::<2>().0[..pairs.len()].iter_mut().enumerate() {
-                    // the core finds twice as much to do side by side
-                    let following = match pairs.get(i + 1) {
-                        Some(pair) => begin::<S, T, KEEP>(s, pair, mv, x.ahead),
-                        None => begun,
-                    };
-                    let t = Terms::<S, 4>::new(s, begun);
-                    for i in 0..4 {
-                        ties += t.add::<false>(i, &mut r[i % 2], &mut { zero }, &mut { zero }).count_ones();
-                    }
-                    if KEEP {
-                        f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
-                        f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
-                    }
-                    begun = following;
-                }
+            for [p, q] in pairs {
+                ask(p, x.ahead);
+                ask(q, x.ahead);
+                let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
+                sums.add::<4, false>(s, [z0, z1, z2, z3]);
             }
-            for (i, (p, e)) in last.iter().zip(&mut exp[2 * pairs.len()..]).enumerate() {
-                ask(p, x.ahead && !(KEEP && i % 2 == 1));
-                let t = Terms::<S, 2>::new(s, Begun::new(s, T::take(s, p), mv));
-                for i in 0..2 {
-                    ties += t.add::<false>(i, &mut r[i], &mut { zero }, &mut { zero }).count_ones();
-                }
-                if KEEP {
-                    f32::store(s, [t.exp(0), t.exp(1)], e);
-                }
+            for p in last {
+                ask(p, x.ahead);
+                sums.add::<2, false>(s, T::take(s, p));
             }
-            let mut x = seal(m, T::sum(s, r), 0.0, 0.0, ties, first);
-            if x.m > *best {
-                *best = x.m;
-                if x.m < f32::INFINITY {
-                    x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..x }).k;
-                }
-            }
+            let mut x = seal(m, T::sum(s, sums.r), 0.0, 0.0, sums.ties, first);
+            above(s, b, &mut x, first, best);
             x
         },
     )
 }
-/// Starts on 64 columns.
+/// r of a block in the making, and how many columns have the maximum.
+struct Mass<S: Sixteen> {
+    m: V<S>,
+    r: [V<S>; 2],
+    ties: u32,
+}
+impl<S: Sixteen> Mass<S> {
+    #[inline(always)]
+    fn new(s: S, m: f32) -> Self {
+        Mass { m: centre(s, splat(s, m)), r: [splat(s, 0.0); 2], ties: 0 }
+    }
+    /// Takes in the columns `x`; NEAR: none of them needs [`clamp`].
+    #[inline(always)]
+    fn add<const N: usize, const NEAR: bool>(&mut self, s: S, x: [V<S>; N]) -> Terms<S, N> {
+        let begun = if NEAR { Begun::near(s, x, self.m) } else { Begun::new(s, x, self.m) };
+        let (t, zero) = (Terms::<S, N>::new(s, begun), splat(s, 0.0));
+        for i in 0..N {
+            self.ties += t.add::<false>(i, &mut self.r[i % 2], &mut { zero }, &mut { zero }).count_ones();
+        }
+        t
+    }
+}
+/// Sets the column of the record of a block whose maximum is above `best`, which it then becomes.
 #[inline(always)]
-fn begin<S: Sixteen, T: Cell, const KEEP: bool>(s: S, [p, q]: &[[T; 32]; 2], m: V<S>, ahead: bool) -> Begun<S, 4> {
-    ask(p, ahead);
-    ask(q, ahead && !KEEP);
-    let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
-    Begun::new(s, [z0, z1, z2, z3], m)
+fn above<S: Sixteen, T: Cell>(s: S, b: &[[T; 32]], x: &mut Record, first: usize, best: &mut f32) {
+    if x.m > *best {
+        *best = x.m;
+        if x.m < f32::INFINITY {
+            x.k = first as u32 + find(s, b.as_flattened(), 1.0, Record { k: 0, ..*x }).k;
+        }
+    }
+}
+/// Largest and smallest column of a block. A NaN may or may not be seen; the sums see it.
+#[derive(Clone, Copy)]
+struct Ends {
+    top: f32,
+    low: f32,
+}
+impl Ends {
+    const NONE: Ends = Ends { top: f32::NEG_INFINITY, low: f32::INFINITY };
+    /// No column needs [`clamp`]: then none is dead either, and every difference of two columns is small.
+    #[inline(always)]
+    fn near(&self) -> bool {
+        self.low - self.top >= EXP_LOW
+    }
+}
+/// [`Ends`] in the making.
+struct Extremes<S: Sixteen> {
+    top: [V<S>; 2],
+    low: [V<S>; 2],
+}
+impl<S: Sixteen> Extremes<S> {
+    #[inline(always)]
+    fn new(s: S) -> Self {
+        Extremes { top: [splat(s, f32::NEG_INFINITY); 2], low: [splat(s, f32::INFINITY); 2] }
+    }
+    #[inline(always)]
+    fn add(&mut self, x: [V<S>; 2]) {
+        for i in 0..2 {
+            self.top[i] = self.top[i].larger(x[i]);
+            self.low[i] = self.low[i].smaller(x[i]);
+        }
+    }
+    #[inline(always)]
+    fn finish(self, s: S) -> Ends {
+        let low = -self.low[0].smaller(self.low[1]);
+        Ends { top: largest(s, self.top), low: -s.fold_larger(low.0) }
+    }
+}
+#[inline(never)]
+fn ends_of<S: Sixteen>(s: S, x: &[[f32; 32]]) -> Ends {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut ends = Extremes::new(s);
+            for x in x {
+                ends.add(f32::load(s, x));
+            }
+            ends.finish(s)
+        },
+    )
+}
+/// A block with its maximum, `first` its first column.
+struct Ahead<'a> {
+    x: &'a [[f32; 32]],
+    m: f32,
+    first: usize,
+}
+/// m and r of a block, its exponentials to `exp`; the ends of the next one, which goes to `wide` if it is no f32. NEAR: no
+/// column needs [`clamp`].
+#[inline(never)]
+fn exps_ahead<S: Sixteen, T: Cell, const NEAR: bool>(
+    s: S,
+    block: Ahead<'_>,
+    exp: &mut Block,
+    next: &[[T; 32]],
+    wide: &mut Block,
+    best: &mut f32,
+) -> (Record, Ends) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (b, mut ends, mut sums) = (block.x, Extremes::new(s), Mass::new(s, block.m));
+            let (n, more) = (b.len().min(exp.len()), next.len().min(wide.len()));
+            let pairs = if S::ROOMY { n / 2 } else { 0 };
+            for i in 0..pairs {
+                let (p, e) = (&b[2 * i..2 * i + 2], &mut exp[2 * i..2 * i + 2]);
+                for i in 2 * i..more.min(2 * i + 2) {
+                    see(s, &next[i], &mut wide[i], &mut ends);
+                }
+                let t = sums.add::<4, NEAR>(s, four_of(s, p));
+                f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
+                f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
+            }
+            for i in 2 * pairs..n {
+                if i < more {
+                    see(s, &next[i], &mut wide[i], &mut ends);
+                }
+                let t = sums.add::<2, NEAR>(s, f32::take(s, &b[i]));
+                f32::store(s, [t.exp(0), t.exp(1)], &mut exp[i]);
+            }
+            for i in n..more {
+                see(s, &next[i], &mut wide[i], &mut ends);
+            }
+            let mut x = seal(block.m, f32::sum(s, sums.r), 0.0, 0.0, sums.ties, block.first);
+            above(s, b, &mut x, block.first, best);
+            (x, ends.finish(s))
+        },
+    )
+}
+/// 32 columns of the next block.
+#[inline(always)]
+fn see<S: Sixteen, T: Cell>(s: S, p: &[T; 32], wide: &mut [f32; 32], ends: &mut Extremes<S>) {
+    let x = T::load(s, p);
+    ends.add(x);
+    if T::DTYPE != Dtype::F32 {
+        f32::store(s, x, wide);
+    }
+}
+/// What is asked for beside the terms of a block, two lines for each of its chunks of 32 columns.
+#[derive(Clone, Copy)]
+struct Ask {
+    from: *const u8,
+    /// Bytes from one to the other.
+    step: usize,
+    chunks: usize,
+}
+impl Ask {
+    const NOTHING: Ask = Ask { from: core::ptr::null(), step: 0, chunks: 0 };
+    /// What lies behind a block: at the end of a row mostly the next one.
+    #[inline(always)]
+    fn behind<T>(x: Source<'_, T>) -> Ask {
+        let chunks = if x.ahead { BLOCK / 32 } else { 0 };
+        Ask { from: x.x.as_ptr_range().end.cast(), step: 16 * size_of::<T>(), chunks }
+    }
+    #[inline(always)]
+    fn lines(&self, chunk: usize) {
+        if chunk < self.chunks {
+            let p = self.from.wrapping_add(2 * chunk * self.step);
+            lanes::prefetch(p, 1, true);
+            lanes::prefetch(p.wrapping_add(self.step), 1, true);
+        }
+    }
 }
 /// Sums of a block in the making.
 struct Adding<S: Sixteen>([[V<S>; 2]; 8]);
@@ -1647,13 +1892,14 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], p
         },
     )
 }
-/// The same of values, with the exponentials at hand.
+/// The same of values, with the exponentials at hand. NEAR: both sides are [`Ends::near`].
 #[inline(never)]
-fn chain_block<S: Sixteen, F: Formula>(
+fn chain_block<S: Sixteen, F: Formula, const NEAR: bool>(
     s: S,
     k: &Pair,
-    [a, b]: [Source<'_>; 2],
+    [a, b]: [&[[f32; 32]]; 2],
     [ea, eb]: [&Block; 2],
+    asks: [Ask; 2],
     moments: bool,
 ) -> Sums {
     s.enter(
@@ -1661,21 +1907,13 @@ fn chain_block<S: Sixteen, F: Formula>(
         || {
             let mut sums = Adding::new(s);
             let pass = Pass { value: true, moments: moments && F::DELTA };
-            let n = a.x.len().min(b.x.len());
-            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
-            for i in (0..four).step_by(2) {
-                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
-                ask(&p[1], a.ahead);
-                ask(&q[1], b.ahead);
-                let e = [Several(four_of(s, &ea[i..i + 2])), Several(four_of(s, &eb[i..i + 2]))];
-                sums.add::<F, 4>(k, &k.column([Several(four_of(s, p)), Several(four_of(s, q))], e), pass);
-            }
-            for i in four..n {
-                let (p, q) = (&a.x[i], &b.x[i]);
-                ask(p, a.ahead && i % 2 == 1);
-                ask(q, b.ahead && i % 2 == 1);
-                let e = [Several(f32::take(s, &ea[i])), Several(f32::take(s, &eb[i]))];
-                sums.add::<F, 2>(k, &k.column([Several(f32::take(s, p)), Several(f32::take(s, q))], e), pass);
+            for (i, (((a, b), ea), eb)) in a.iter().zip(b).zip(ea).zip(eb).enumerate() {
+                asks[0].lines(i);
+                asks[1].lines(i);
+                let x = [Several(f32::take(s, a)), Several(f32::take(s, b))];
+                let e = [Several(f32::take(s, ea)), Several(f32::take(s, eb))];
+                let c = if NEAR { k.finite_column(x, e) } else { k.column(x, e) };
+                sums.add::<F, 2>(k, &c, pass);
             }
             sums.finish::<F>(s)
         },

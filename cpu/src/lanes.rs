@@ -192,6 +192,8 @@ pub trait Sixteen: Copy + Send + Sync {
     type V: Copy;
     /// A bit per lane.
     type M: Copy;
+    /// Eight f64 lanes.
+    type D: Real;
     /// Whether there are 32 registers of sixteen lanes: room for several vectors side by side.
     const ROOMY: bool;
     /// Calls an `#[inline(always)]` closure compiled for the instruction set.
@@ -202,6 +204,10 @@ pub trait Sixteen: Copy + Send + Sync {
     fn load(self, x: &[f32; 16]) -> Self::V;
     /// To memory.
     fn store(self, v: Self::V, x: &mut [f32; 16]);
+    /// f64 from memory.
+    fn load_f64(self, x: &[f64; 8]) -> Self::D;
+    /// f64 to memory.
+    fn store_f64(self, v: Self::D, x: &mut [f64; 8]);
     /// a + b
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// a - b
@@ -353,6 +359,7 @@ mod avx2 {
 impl<S: Simd> Sixteen for S {
     type V = f32x16<S>;
     type M = mask32x16<S>;
+    type D = L64<S>;
     const ROOMY: bool = false;
     #[inline(always)]
     fn enter<R>(self, f: impl FnOnce() -> R) -> R {
@@ -369,6 +376,14 @@ impl<S: Simd> Sixteen for S {
     #[inline(always)]
     fn store(self, v: Self::V, x: &mut [f32; 16]) {
         v.store_slice(x);
+    }
+    #[inline(always)]
+    fn load_f64(self, x: &[f64; 8]) -> L64<S> {
+        L64(f64x8::from_slice(self, x))
+    }
+    #[inline(always)]
+    fn store_f64(self, v: L64<S>, x: &mut [f64; 8]) {
+        v.0.store_slice(x);
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
@@ -555,8 +570,9 @@ impl<S: Simd> Sixteen for S {
 
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::Sixteen;
+    use super::{BIAS_64, ONE_64, SQRT_HALF_64, Sixteen};
     use core::arch::x86_64::*;
+    use truing_core::real::{F64, Format, Real};
 
     /// AVX-512 of Skylake-X and later through std::arch, which the SIMD crate does not offer. Exists only where
     /// detection found it.
@@ -597,6 +613,7 @@ mod wide {
     impl Sixteen for Wide {
         type V = __m512;
         type M = __mmask16;
+        type D = Doubles;
         const ROOMY: bool = true;
         #[inline(always)]
         fn enter<R>(self, f: impl FnOnce() -> R) -> R {
@@ -611,6 +628,8 @@ mod wide {
             splat(x: f32) -> __m512 = _mm512_set1_ps(x);
             load(x: &[f32; 16]) -> __m512 = _mm512_loadu_ps(x.as_ptr());
             store(v: __m512, x: &mut [f32; 16]) = _mm512_storeu_ps(x.as_mut_ptr(), v);
+            load_f64(x: &[f64; 8]) -> Doubles = Doubles(_mm512_loadu_pd(x.as_ptr()));
+            store_f64(v: Doubles, x: &mut [f64; 8]) = _mm512_storeu_pd(x.as_mut_ptr(), v.0);
             add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
             sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
             mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
@@ -689,6 +708,67 @@ mod wide {
             m != 0
         }
     }
+    /// Eight f64 lanes of [`Wide`].
+    #[derive(Clone, Copy, Debug)]
+    pub struct Doubles(__m512d);
+    macro_rules! doubles {
+        ($($f:ident($x:ident $(, $a:ident)*) = $e:expr;)*) => {$(
+            #[inline(always)]
+            fn $f(self $(, $a: Self)*) -> Self {
+                let $x = self.0;
+                $( let $a = $a.0; )*
+                // SAFETY: `Doubles` come from a `Wide`, which saw every feature that these instructions need.
+                Doubles(unsafe { $e })
+            }
+        )*};
+    }
+    macro_rules! operators {
+        ($($tr:ident $f:ident $op:ident),*) => {$(
+            impl core::ops::$tr for Doubles {
+                type Output = Self;
+                doubles! { $f(a, b) = $op(a, b); }
+            }
+        )*};
+    }
+    operators!(Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd);
+    impl core::ops::Neg for Doubles {
+        type Output = Self;
+        doubles! { neg(a) = _mm512_sub_pd(_mm512_set1_pd(-0.0), a); }
+    }
+    #[inline(always)]
+    unsafe fn bits_of(a: __m512d) -> __m512i {
+        // SAFETY: the caller has the features.
+        unsafe { _mm512_castpd_si512(a) }
+    }
+    impl Real for Doubles {
+        const FORMAT: &'static Format = &F64;
+        #[inline(always)]
+        fn lit(self, v: f64) -> Self {
+            // SAFETY: as above.
+            Doubles(unsafe { _mm512_set1_pd(v) })
+        }
+        doubles! {
+            fma(a, b, c) = _mm512_fmadd_pd(a, b, c);
+            abs(a) = _mm512_abs_pd(a);
+            select_lt(a, b, yes, no) = _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes);
+            select_le(a, b, yes, no) = _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b), no, yes);
+            exp2i(a) = {
+                let n = bits_of(_mm512_add_pd(a, _mm512_set1_pd(BIAS_64)));
+                _mm512_castsi512_pd(_mm512_slli_epi64::<52>(n))
+            };
+            exponent(a) = {
+                let u = _mm512_add_epi64(bits_of(a), _mm512_set1_epi64((ONE_64 - SQRT_HALF_64) as i64));
+                let one = _mm512_set1_epi64(4503599627370496f64.to_bits() as i64);
+                let e = _mm512_or_si512(_mm512_srli_epi64::<52>(u), one);
+                _mm512_sub_pd(_mm512_castsi512_pd(e), _mm512_set1_pd(BIAS_64))
+            };
+            mantissa(a) = {
+                let u = _mm512_add_epi64(bits_of(a), _mm512_set1_epi64((ONE_64 - SQRT_HALF_64) as i64));
+                let m = _mm512_and_si512(u, _mm512_set1_epi64((1 << 52) - 1));
+                _mm512_castsi512_pd(_mm512_add_epi64(m, _mm512_set1_epi64(SQRT_HALF_64 as i64)))
+            };
+        }
+    }
 }
 #[cfg(target_arch = "x86_64")]
 pub use wide::Wide;
@@ -748,8 +828,8 @@ impl<S: Sixteen> Neg for L32<S> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        // flips the sign bit, also of a NaN: the carry is lost
-        L32(self.1.iadd(self.0, self.bits(0x8000_0000)), self.1)
+        // what the compiler sees through: a multiply-add takes it in
+        L32(self.1.sub(self.bits(0x8000_0000), self.0), self.1)
     }
 }
 impl<S: Sixteen> L32<S> {
@@ -802,6 +882,11 @@ impl<S: Sixteen> L32<S> {
     #[inline(always)]
     pub fn larger(self, b: Self) -> Self {
         L32(self.1.larger(self.0, b.0), self.1)
+    }
+    /// [`Sixteen::smaller`], the same.
+    #[inline(always)]
+    pub fn smaller(self, b: Self) -> Self {
+        L32(self.1.smaller(self.0, b.0), self.1)
     }
     /// self == b
     #[inline(always)]

@@ -97,6 +97,15 @@ impl<S: Sixteen, const N: usize> Begun<S, N> {
         }
         Begun { d, t: exp_start(s, d) }
     }
+    /// The same of columns that need no [`clamp`].
+    #[inline(always)]
+    pub fn near(s: S, x: [V<S>; N], m: V<S>) -> Self {
+        let mut d = x;
+        for i in 0..N {
+            d[i] = x[i] - m;
+        }
+        Begun { d, t: exp_start(s, d) }
+    }
 }
 /// What N vectors of columns add to the sums of a block.
 pub struct Terms<S: Sixteen, const N: usize> {

@@ -441,7 +441,7 @@ fn pair<F: Text>(alike: bool) -> (Pair, Vec<(f32, String)>) {
 }
 const COLUMN: [&str; 8] = ["c.p[0]", "c.p[1]", "c.log[0]", "c.log[1]", "c.r", "c.d", "c.x[0]", "c.x[1]"];
 fn column<'a, F: Text>(x: &[Rec<'a, F>]) -> Column<Rec<'a, F>> {
-    Column { p: [x[0], x[1]], log: [x[2], x[3]], r: x[4], d: x[5], x: [x[6], x[7]] }
+    Column { p: [x[0], x[1]], log: [x[2], x[3]], r: x[4], d: x[5], x: [x[6], x[7]], finite: false }
 }
 /// A function of a column and its row's constants: `results` says what the outputs are.
 fn of_column<F: Text>(head: &str, outputs: &[&str], results: &dyn Fn(&Pair, &Column<Rec<F>>) -> Vec<usize>) -> String {

@@ -46,21 +46,36 @@ impl Pair {
     /// both are.
     #[inline(always)]
     pub fn ratio<R: Real>(&self, xa: R, xb: R) -> R {
+        with_dead(self.finite_ratio(xa, xb))
+    }
+    #[inline(always)]
+    fn finite_ratio<R: Real>(&self, xa: R, xb: R) -> R {
         let (ma, mb) = (like(xa, self.m[0]), like(xa, self.m[1]));
-        let r = if self.near() { (xa - xb) - (ma - mb) } else { (xa - ma) - (xb - mb) };
-        with_dead(r)
+        if self.near() { (xa - xb) - (ma - mb) } else { (xa - ma) - (xb - mb) }
     }
     /// A column from its transformed logits and e^(x - m) of both sides.
     #[inline(always)]
     pub fn column<R: Real>(&self, x: [R; 2], exp: [R; 2]) -> Column<R> {
+        let r = self.ratio(x[0], x[1]);
+        self.column_of(x, exp, r, false)
+    }
+    /// The same of a column that is live on both sides and no further below their maxima than [`crate::record::EXP_LOW`]:
+    /// fewer cases, the same bits.
+    #[inline(always)]
+    pub fn finite_column<R: Real>(&self, x: [R; 2], exp: [R; 2]) -> Column<R> {
+        let r = self.finite_ratio(x[0], x[1]);
+        self.column_of(x, exp, r, true)
+    }
+    #[inline(always)]
+    fn column_of<R: Real>(&self, x: [R; 2], exp: [R; 2], r: R, finite: bool) -> Column<R> {
         let [xa, xb] = x;
-        let r = self.ratio(xa, xb);
         Column {
             p: [exp[0] * like(xa, self.scale[0]), exp[1] * like(xa, self.scale[1])],
             log: [(xa - like(xa, self.m[0])) - like(xa, self.l[0]), (xb - like(xa, self.m[1])) - like(xa, self.l[1])],
             r,
             d: r - like(xa, self.gamma),
             x,
+            finite,
         }
     }
     /// A column of the plain form.
@@ -103,6 +118,8 @@ pub struct Column<R> {
     pub d: R,
     /// Transformed logits.
     pub x: [R; 2],
+    /// It comes from [`Pair::finite_column`], so that d is below 200 in absolute value.
+    pub finite: bool,
 }
 impl<R: Real> Column<R> {
     /// a - b without cancellation.
@@ -122,11 +139,18 @@ pub fn difference<R: Real>(a: R, b: R, e: R) -> R {
 /// The term a e + b - a >= 0 of KL(a || b), e = log a - log b. F(0, b) = b, F(a, 0) = inf, F(0, 0) = 0.
 #[inline(always)]
 pub fn term<R: Real>(a: R, b: R, e: R) -> R {
-    term_and_difference(a, b, e)[0]
+    term_and_difference(a, b, e, false)[0]
 }
-/// [`term`], and a - b, which is a e less it.
+/// [`term`], and a - b, which is a e less it. `finite`: e is.
 #[inline(always)]
-pub fn term_and_difference<R: Real>(a: R, b: R, e: R) -> [R; 2] {
+pub fn term_and_difference<R: Real>(a: R, b: R, e: R, finite: bool) -> [R; 2] {
+    if finite {
+        let (product, apart) = (a * e, a - b);
+        let (near, far) = (a * (-e).exp_rem_near(), product - apart);
+        // e^2 < 1/4 where |e| < 1/2: rounding keeps the order, and the square is there already
+        let (size, quarter) = (e * e, a.lit(0.25));
+        return [size.select_lt(quarter, near, far), size.select_lt(quarter, product - near, apart)];
+    }
     let (half, low, inf) = (a.lit(0.5), a.lit(-f32::MAX as f64), a.lit(f64::INFINITY));
     // a is 0 below; above the value is infinite whatever the product is
     let (product, apart) = (a * e.at_least(low), a - b);
@@ -293,7 +317,7 @@ impl Formula for Kl {
     }
     #[inline(always)]
     fn sums_and_delta<R: Real>(_: &Pair, c: &Column<R>) -> ([R; 5], R) {
-        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d);
+        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d, c.finite);
         (one(x), delta)
     }
     relative!(kl_weights);
@@ -316,8 +340,8 @@ impl Formula for TwoWay {
     #[inline(always)]
     fn sums_and_delta<R: Real>(k: &Pair, c: &Column<R>) -> ([R; 5], R) {
         let (f, r, zero) = (like(c.d, k.p[0]), like(c.d, k.p[1]), c.d.lit(0.0));
-        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d);
-        ([f * x, r * term(c.p[1], c.p[0], -c.d), zero, zero, zero], delta)
+        let [x, delta] = term_and_difference(c.p[0], c.p[1], c.d, c.finite);
+        ([f * x, r * term_and_difference(c.p[1], c.p[0], -c.d, c.finite)[0], zero, zero, zero], delta)
     }
     relative!(kl_weights);
 }

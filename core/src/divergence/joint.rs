@@ -106,46 +106,121 @@ impl Joint {
     }
     /// The values where the masses of the whole row are not 1, as those of a teacher's own log-probs: `log` of a's and b's.
     pub fn scaled(&self, log: [f64; 2]) -> [f64; 2] {
-        together(&self.form, &[Part { log, mass: log.map(Real::exp), d: log[0] - log[1], inside: self.value }])
+        together(
+            &self.form,
+            &[Part { log, mass: log.map(Real::exp), d: log[0] - log[1], inside: self.value.map(f64::from) }],
+        )
     }
 }
 /// A part of a set: its masses, their logarithms and difference, the values inside.
-struct Part {
-    log: [f64; 2],
-    mass: [f64; 2],
-    d: f64,
-    inside: [f32; 2],
+#[derive(Clone, Copy)]
+struct Part<R> {
+    log: [R; 2],
+    mass: [R; 2],
+    d: R,
+    inside: [R; 2],
+}
+impl<R: Real> Part<R> {
+    #[inline(always)]
+    fn column(&self) -> Column<R> {
+        Column { p: self.mass, log: self.log, r: self.d, d: self.d, x: self.log, finite: false }
+    }
+}
+/// Two parts of a set, live on both sides, of as many sets as `R` has lanes: what joins their [`Joint`]s.
+#[derive(Clone, Copy, Debug)]
+pub struct Halves<R> {
+    /// Maxima of a and b of the parts.
+    pub m: [[R; 2]; 2],
+    /// Those of the set.
+    pub top: [R; 2],
+    /// [`Record::log_sum`] of a and b of the parts.
+    pub log: [[R; 2]; 2],
+    /// Those of the set.
+    pub all: [R; 2],
+    /// [`Joint::gamma`] of the parts.
+    pub gamma: [R; 2],
+    /// [`Joint::value`] of the parts.
+    pub value: [[R; 2]; 2],
+}
+impl<R: Real> Halves<R> {
+    /// Logarithms of the masses of part `i`.
+    #[inline(always)]
+    fn logs(&self, i: usize) -> [R; 2] {
+        let mut log = self.top;
+        for side in 0..2 {
+            log[side] = (self.m[i][side] - self.top[side]) + (self.log[i][side] - self.all[side]);
+        }
+        log
+    }
+    /// How far the maxima of part `i` lie below the set's, on a less on b.
+    #[inline(always)]
+    fn below(&self, i: usize) -> R {
+        (self.m[i][0] - self.top[0]) - (self.m[i][1] - self.top[1])
+    }
+    /// gamma of the set and the log ratios of the parts' masses, `mass` those of the second.
+    #[inline(always)]
+    fn distances(&self, mass: [R; 2]) -> (R, [R; 2]) {
+        let [[ma, mb], [na, nb]] = self.m;
+        let apart = ((na - ma) - (nb - mb)) + (self.gamma[1] - self.gamma[0]);
+        let (zero, one, size) = (apart.lit(0.0), apart.lit(1.0), apart.abs());
+        let l = (zero.select_le(apart, mass[0], mass[1]) * (-size).expm1()).log1p();
+        let eta = zero.select_le(apart, -l, l);
+        let joint = size.select_le(one, self.below(0) + (self.gamma[0] + eta), self.all[0] - self.all[1]);
+        let far = [self.below(0) + (self.gamma[0] - joint), self.below(1) + (self.gamma[1] - joint)];
+        (joint, [size.select_le(one, -eta, far[0]), size.select_le(one, apart - eta, far[1])])
+    }
+    /// gamma and the values of the set, for a form other than [`Form::Power`].
+    #[inline(always)]
+    pub fn join(&self, form: &Form) -> (R, [R; 2]) {
+        let (log, mut mass) = ([self.logs(0), self.logs(1)], self.m);
+        for i in 0..2 {
+            for side in 0..2 {
+                mass[i][side] = log[i][side].exp();
+            }
+        }
+        let (joint, d) = self.distances(mass[1]);
+        let first = Part { log: log[0], mass: mass[0], d: d[0], inside: self.value[0] };
+        let second = Part { log: log[1], mass: mass[1], d: d[1], inside: self.value[1] };
+        (joint, sums_of_parts(form, &[first, second]))
+    }
 }
 /// log(1 - c), from c where that keeps its digits.
 #[inline(always)]
 fn log_of_rest(c: f64, directly: impl FnOnce() -> f64) -> f64 {
     if c.abs() < 0.5 { (-c).log1p() } else { directly() }
 }
-/// The values of the parts together.
+/// What the parts add to the values.
 #[inline(always)]
-fn together(form: &Form, parts: &[Part]) -> [f64; 2] {
+fn sums_of_parts<R: Real, const N: usize>(form: &Form, parts: &[Part<R>; N]) -> [R; 2] {
     let k = Pair { p: form.params(), ..Pair::default() };
-    let column = |x: &Part| Column { p: x.mass, log: x.log, r: x.d, d: x.d, x: x.log };
-    let mut value = [0.0; 2];
+    let (zero, inf) = (parts[0].d.lit(0.0), parts[0].d.lit(f64::INFINITY));
+    let mut value = [zero; 2];
     with_formula!(form, F => {
         if F::CHAIN {
             for x in parts {
-                let c = column(x);
+                let c = x.column();
                 let (first, inner) = (F::sums(&k, &c), F::inner(&k, &c));
-                for i in 0..F::SUMS.min(2) {
-                    let inside = x.inside[i] as f64;
+                for i in 0..if F::SUMS < 2 { F::SUMS } else { 2 } {
                     // infinite however little of the row this part is
-                    let whole = inside == 0.0 || inside.is_infinite();
-                    value[i] += first[i] + if whole { inside } else { inner[i] * inside };
+                    let (inside, size) = (x.inside[i], x.inside[i].abs());
+                    let inside = size.select_le(zero, inside, inf.select_le(size, inside, inner[i] * inside));
+                    value[i] = value[i] + (first[i] + inside);
                 }
             }
         }
     });
+    value
+}
+/// The values of the parts together.
+#[inline(always)]
+fn together<const N: usize>(form: &Form, parts: &[Part<f64>; N]) -> [f64; 2] {
+    let mut value = sums_of_parts(form, parts);
     if let Form::Power { .. } = form {
+        let k = Pair { p: form.params(), ..Pair::default() };
         value[1] = log_of_rest(value[0], || {
-            let log = |x: &Part| {
+            let log = |x: &Part<f64>| {
                 let both = x.mass[0] > 0.0 && x.mass[1] > 0.0;
-                if both { power(&column(x), k.p[0] as f64, k.p[1] as f64) + x.inside[1] as f64 } else { half(&k, x) }
+                if both { power(&x.column(), k.p[0] as f64, k.p[1] as f64) + x.inside[1] } else { half(&k, x) }
             };
             let most = parts.iter().map(log).fold(f64::NEG_INFINITY, |m, x| if x > m { x } else { m });
             if most.is_infinite() {
@@ -157,7 +232,7 @@ fn together(form: &Form, parts: &[Part]) -> [f64; 2] {
     value
 }
 /// log a^s b^(1 - s) of a part that is dead on a side.
-fn half(k: &Pair, x: &Part) -> f64 {
+fn half(k: &Pair, x: &Part<f64>) -> f64 {
     let exponent = if x.mass[0] > 0.0 { k.p[1] } else { k.p[0] };
     if (x.mass[0] > 0.0 || x.mass[1] > 0.0) && exponent < 0.0 { f64::INFINITY } else { f64::NEG_INFINITY }
 }
@@ -187,25 +262,25 @@ impl Node for Joint {
         let of = |x: usize, i: usize| parts[x].sides[i].m as f64;
         let masses = [self.masses(&sides, all), b.masses(&sides, all)];
         let live = |x: usize| of(x, 0) > f64::NEG_INFINITY && of(x, 1) > f64::NEG_INFINITY;
-        // how far a part's maxima lie below the set's, on a less on b
-        let below = |x: usize| (of(x, 0) - sides[0].m as f64) - (of(x, 1) - sides[1].m as f64);
-        let gamma = |x: usize| parts[x].gamma as f64;
-        let apart = ((of(1, 0) - of(0, 0)) - (of(1, 1) - of(0, 1))) + (gamma(1) - gamma(0));
-        let (joint, d) = if live(0) && live(1) && apart.abs() <= 1.0 {
-            let eta = if apart >= 0.0 {
-                -(masses[1][1][0] * (-apart).expm1()).log1p()
-            } else {
-                (masses[1][1][1] * apart.expm1()).log1p()
-            };
-            (below(0) + (gamma(0) + eta), [-eta, apart - eta])
+        let halves = Halves {
+            m: [0, 1].map(|x| [of(x, 0), of(x, 1)]),
+            top: sides.map(|x| x.m as f64),
+            log: parts.map(|x| x.sides.map(|x| x.log_sum())),
+            all,
+            gamma: parts.map(|x| x.gamma as f64),
+            value: parts.map(|x| x.value.map(f64::from)),
+        };
+        let (joint, d) = if live(0) && live(1) {
+            halves.distances(masses[1][1])
         } else {
             let joint = all[0] - all[1];
-            let d =
-                [0, 1].map(|x| if live(x) { below(x) + (gamma(x) - joint) } else { masses[x][0][0] - masses[x][0][1] });
+            let d = [0, 1].map(|x| {
+                if live(x) { halves.below(x) + (halves.gamma[x] - joint) } else { masses[x][0][0] - masses[x][0][1] }
+            });
             (joint, d)
         };
         let mut x = Joint { sides, gamma: joint as f32, form: self.form, ..Joint::EMPTY };
-        let part = |x: usize| Part { log: masses[x][0], mass: masses[x][1], d: d[x], inside: parts[x].value };
+        let part = |x: usize| Part { log: masses[x][0], mass: masses[x][1], d: d[x], inside: halves.value[x] };
         x.value = together(&self.form, &[part(0), part(1)]).map(|v| v as f32);
         for i in 0..2 {
             let (keep, lose) = if of(1, i) > of(0, i) { (1, 0) } else { (0, 1) };
