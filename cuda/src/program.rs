@@ -36,7 +36,7 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 7] = [
+pub(crate) const FILES: [File; 8] = [
     crate::logprob::FILE,
     crate::logprob::DOUBLE,
     crate::logprob::extra::FILE,
