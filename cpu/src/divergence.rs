@@ -1493,15 +1493,20 @@ impl<S: Sixteen> Engine for Lanes<S> {
                 (Some(Direct::Bf16(next)), false) => exps_ahead::<S, bf16, false>(s, block, exp, next.x, wide, best),
                 (Some(Direct::F32(next)), true) => exps_ahead::<S, f32, true>(s, block, exp, next.x, wide, best),
                 (Some(Direct::F32(next)), false) => exps_ahead::<S, f32, false>(s, block, exp, next.x, wide, best),
-                (None, _) => exps_ahead::<S, f32, false>(s, block, exp, &[], wide, best),
+                (None, true) => exps_ahead::<S, f32, true>(s, block, exp, &[], wide, best),
+                (None, false) => exps_ahead::<S, f32, false>(s, block, exp, &[], wide, best),
             };
             sides[i] = found.0;
             self.seen[i] = next[i].map(|_| found.1);
         }
-        let asks = [0, 1].map(|i| match next[i] {
-            Some(Direct::F32(x)) => Ask::behind(x),
-            Some(Direct::Bf16(x)) => Ask::behind(x),
-            None => Ask::NOTHING,
+        // at the end of a row the next one begins behind it, if it is not padded
+        let asks = [0, 1].map(|i| {
+            let (at, skip) = if next[i].is_some() { (next[i], 0) } else { (direct[i], BLOCK) };
+            match at {
+                Some(Direct::F32(x)) => Ask::behind(x.x, skip, views[i].end),
+                Some(Direct::Bf16(x)) => Ask::behind(x.x, skip, views[i].end),
+                None => Ask::NOTHING,
+            }
         });
         let (found, other) = joint_block(s, form, x, &self.exp, &sides, near, asks, see);
         if see.entropy {
@@ -1798,11 +1803,12 @@ struct Ask {
 }
 impl Ask {
     const NOTHING: Ask = Ask { from: core::ptr::null(), step: 0, chunks: 0 };
-    /// What lies behind a block: at the end of a row mostly the next one.
+    /// The block that lies `skip` columns behind another one.
     #[inline(always)]
-    fn behind<T>(x: Source<'_, T>) -> Ask {
-        let chunks = if x.ahead { BLOCK / 32 } else { 0 };
-        Ask { from: x.x.as_ptr_range().end.cast(), step: 16 * size_of::<T>(), chunks }
+    fn behind<T>(x: &[[T; 32]], skip: usize, end: usize) -> Ask {
+        let chunks = if inside(x, skip + BLOCK, end) { BLOCK / 32 } else { 0 };
+        let from = x.as_ptr_range().end.wrapping_add(skip / 32);
+        Ask { from: from.cast(), step: 16 * size_of::<T>(), chunks }
     }
     #[inline(always)]
     fn lines(&self, chunk: usize) {
