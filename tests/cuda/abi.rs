@@ -16,8 +16,8 @@ use truing_ffi::policy::*;
 use truing_ffi::preference::*;
 use truing_ffi::sequence::*;
 use truing_ffi::sequence_kl::*;
-use truing_ffi::tds_rows::*;
 use truing_ffi::support::*;
+use truing_ffi::tds_rows::*;
 use truing_tests::Bits;
 
 fn message() -> String {
