@@ -41,7 +41,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_tds_rows(const __grid_c
     for (int i = 0; i < 2; i++) {
         s.y[i] = outside ? -TRUING_INFF : truing_at(d.side[i], row, y);
         s.r[i] = x.side[i].r;
-        s.flags |= truing_flags_of(x.side[i], s.y[i], !outside);
+        s.flags |= truing_flags_of(x.side[i], s.y[i], !outside, false);
     }
     s.k = truing_pair_of(d, x.side[0].m, x.side[1].m, x.side[0].r, x.side[1].r);
     s.live = !outside && !truing_bad(x.side[0]) && !truing_bad(x.side[1]);
