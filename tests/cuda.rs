@@ -988,7 +988,7 @@ fn child_bits() {
             ("correction", correction::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
-        if only.is_none() {
+        if of("abi") {
             done += abi::all();
         }
     }

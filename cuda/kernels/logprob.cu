@@ -433,7 +433,7 @@ TRUING_FN void truing_whole_merge(const truing_logprob_args &a, truing_i64 from,
         const truing_i64 row = from + s;
         truing_i64 target = 0;
         const int kind = truing_target(a, row, target);
-        if (lane == 0) truing_phase_arrive(&state.full[slot], a.parts * (truing_u32)sizeof(truing_part::words));
+        if (lane == 0) truing_phase_arrive(&state.full[slot], a.cluster == 1 ? 0 : a.parts * (truing_u32)sizeof(truing_part::words));
         truing_phase_wait(&state.full[slot], turn);
         truing_record x = truing_empty();
         const bool needed = first || a.grad.data;
@@ -506,17 +506,22 @@ TRUING_FN void truing_whole_work(const truing_logprob_args &a, truing_i64 from, 
                 words = truing_part::store(x);
                 words.x[6] = truing_bits(z);
             }
-            // to every block of threads of the cluster
+            // to every block of threads of the cluster; a block alone cannot send
             if (n != 0 && lane < a.cluster) {
                 truing_part::words &to = state.records[slot][part];
+                if (a.cluster == 1) {
+                    to = words;
+                    truing_phase_arrive(&state.full[slot], 0);
+                } else {
 #pragma unroll
-                for (int k = 0; k < 8; k += 4) {
-                    uint4 q;
-                    q.x = words.x[k];
-                    q.y = words.x[k + 1];
-                    q.z = words.x[k + 2];
-                    q.w = words.x[k + 3];
-                    truing_send16(&to.x[k], q, &state.full[slot], lane);
+                    for (int k = 0; k < 8; k += 4) {
+                        uint4 q;
+                        q.x = words.x[k];
+                        q.y = words.x[k + 1];
+                        q.z = words.x[k + 2];
+                        q.w = words.x[k + 3];
+                        truing_send16(&to.x[k], q, &state.full[slot], lane);
+                    }
                 }
             }
             mid = mid + 1 == a.buffers ? 0 : mid + 1;
@@ -540,7 +545,7 @@ template <class T, class G> TRUING_FN void truing_whole(const truing_logprob_arg
     truing_whole_state &state = *(truing_whole_state *)shared;
     if (threadIdx.x == 0)
         for (int i = 0; i < TRUING_WHOLE_SLOTS; i++) {
-            truing_phase_init(&state.full[i], 1);
+            truing_phase_init(&state.full[i], a.cluster == 1 ? 1 + a.parts : 1);
             truing_phase_init(&state.ready[i], 1);
         }
     truing_cluster_sync(); // every block of threads has begun and can be sent to

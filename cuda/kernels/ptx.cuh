@@ -150,7 +150,7 @@ TRUING_FN void truing_phase_wait(truing_u64 *phase, truing_u32 parity) {
 #endif
 }
 // Sends 16 bytes to where `to` lies in another block of the cluster, and counts them in its `phase`. Both lie in
-// the bytes whose number the launch names.
+// the bytes whose number the launch names. In a cluster of one it is an illegal instruction.
 TRUING_FN void truing_send16(void *to, uint4 q, truing_u64 *phase, truing_u32 rank) {
 #if __CUDA_ARCH__ >= 900
     truing_u32 at, by;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::{panic, thread};
 use truing_core::{Error, Result, Status, Value};
 
 /// Every header by the name it is included by.
@@ -103,6 +104,14 @@ struct Loaded {
     kernels: Vec<(&'static CStr, Kernel)>,
     library: Library,
 }
+impl Loaded {
+    fn new(file: File, arch: (u32, u32), library: Library) -> Loaded {
+        Loaded { file, arch, kernels: vec![], library }
+    }
+    fn is(&self, file: &File, arch: (u32, u32)) -> bool {
+        self.file.name == file.name && self.arch == arch
+    }
+}
 impl Context {
     /// Loads nothing yet.
     pub fn new(options: ContextOptions) -> Context {
@@ -110,8 +119,29 @@ impl Context {
     }
     /// Compiles and loads every kernel for the device of the current context, but for those of divergences
     /// ([`crate::divergence::prepare`]). A call that is captured into a graph cannot load what it lacks: prepare first.
+    /// What has to be compiled is, each file by a thread of its own.
     pub fn prepare(&self) -> Result<()> {
-        FILES.iter().try_for_each(|file| self.load(*file))
+        let device = Device::current()?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let arch = (device.major, device.minor);
+        let mut lacking = vec![];
+        for file in FILES {
+            if loaded.iter().any(|x| x.is(&file, arch)) {
+                continue;
+            }
+            match self.found(arch, file)? {
+                Some(library) => loaded.push(Loaded::new(file, arch, library)),
+                None => lacking.push(file),
+            }
+        }
+        let compiled: Vec<_> = thread::scope(|s| {
+            let each = lacking.iter().map(|file| s.spawn(|| compiled(arch, *file, self.fast()))).collect::<Vec<_>>();
+            each.into_iter().map(|t| t.join().unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
+        });
+        for (file, image) in lacking.into_iter().zip(compiled) {
+            loaded.push(Loaded::new(file, arch, self.keep(arch, file, &image?)?));
+        }
+        Ok(())
     }
     /// The kernels of a file.
     pub(crate) fn load(&self, file: File) -> Result<()> {
@@ -122,7 +152,7 @@ impl Context {
     pub(crate) fn kernel(&self, device: &Device, stream: Stream, file: File, name: &'static CStr) -> Result<Kernel> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let arch = (device.major, device.minor);
-        if !loaded.iter().any(|x| x.file.name == file.name && x.arch == arch) && driver::capturing(stream)? {
+        if !loaded.iter().any(|x| x.is(&file, arch)) && driver::capturing(stream)? {
             let expected = Value::Text("kernels that `prepare` has loaded before the capture");
             return Err(Error::new(Status::LaunchFailed, "stream", Value::Text("a stream under capture"), expected));
         }
@@ -137,49 +167,56 @@ impl Context {
     }
     fn find(&self, loaded: &mut Vec<Loaded>, device: &Device, file: File) -> Result<usize> {
         let arch = (device.major, device.minor);
-        if let Some(at) = loaded.iter().position(|x| x.file.name == file.name && x.arch == arch) {
+        if let Some(at) = loaded.iter().position(|x| x.is(&file, arch)) {
             return Ok(at);
         }
-        let library = self.library(arch, file)?;
-        loaded.push(Loaded { file, arch, kernels: vec![], library });
+        let library = match self.found(arch, file)? {
+            Some(library) => library,
+            None => self.keep(arch, file, &compiled(arch, file, self.fast())?)?,
+        };
+        loaded.push(Loaded::new(file, arch, library));
         Ok(loaded.len() - 1)
     }
-    fn library(&self, arch: (u32, u32), file: File) -> Result<Library> {
+    fn fast(&self) -> bool {
+        self.options.mode == Mode::Fast
+    }
+    /// What was compiled beforehand, or by an earlier process.
+    fn found(&self, arch: (u32, u32), file: File) -> Result<Option<Library>> {
         let fits = |i: &&Image| {
             i.file.as_bytes() == file.name.to_bytes() && i.key == file.key() && i.arch.0 == arch.0 && i.arch.1 <= arch.1
         };
-        let fast = self.options.mode == Mode::Fast;
-        if !fast
+        if !self.fast()
             && let Some(image) = self.options.images.iter().filter(fits).max_by_key(|i| i.arch.1)
             && let Ok(library) = Library::load(image.code)
         {
-            return Ok(library);
+            return Ok(Some(library));
         }
+        Ok(self.entry(arch, file)?.and_then(|entry| entry.read()).and_then(|image| Library::load(&image).ok()))
+    }
+    /// Its place in the folder of compiled kernels.
+    fn entry(&self, arch: (u32, u32), file: File) -> Result<Option<Entry>> {
         let version = driver::compiler()?;
-        let entry = self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, fast));
-        if let Some(image) = entry.as_ref().and_then(Entry::read)
-            && let Ok(library) = Library::load(&image)
-        {
-            return Ok(library);
-        }
-        let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
-        // a device that is newer than the compiler: the driver translates; `truing_wait` must be in it where launches overlap
-        let virtual_arch = if arch.0 >= 9 { "compute_90" } else { "compute_80" };
-        let image = match own {
-            Some(image) => Some(image),
-            None => driver::compile(file.name, file.text, &HEADERS, virtual_arch, fast)?,
-        };
-        let Some(image) = image else {
-            let (got, expected) =
-                (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("compute capability 8.0 or later"));
-            return Err(Error::new(Status::NoDevice, "device", got, expected));
-        };
-        let library = Library::load(&image)?;
-        if let Some(entry) = entry {
-            entry.write(&image);
+        Ok(self.options.cache_dir.as_ref().map(|dir| Entry::new(dir, arch, version, file, self.fast())))
+    }
+    /// Loads what has been compiled, and keeps it for the next process.
+    fn keep(&self, arch: (u32, u32), file: File, image: &[u8]) -> Result<Library> {
+        let library = Library::load(image)?;
+        if let Some(entry) = self.entry(arch, file)? {
+            entry.write(image);
         }
         Ok(library)
     }
+}
+fn compiled(arch: (u32, u32), file: File, fast: bool) -> Result<Vec<u8>> {
+    let own = driver::compile(file.name, file.text, &HEADERS, &format!("sm_{}{}", arch.0, arch.1), fast)?;
+    // a device that is newer than the compiler: the driver translates; `truing_wait` must be in it where launches overlap
+    let virtual_arch = if arch.0 >= 9 { "compute_90" } else { "compute_80" };
+    let image = match own {
+        Some(image) => Some(image),
+        None => driver::compile(file.name, file.text, &HEADERS, virtual_arch, fast)?,
+    };
+    let (got, expected) = (Value::Int((10 * arch.0 + arch.1) as i64), Value::Text("compute capability 8.0 or later"));
+    image.ok_or(Error::new(Status::NoDevice, "device", got, expected))
 }
 
 /// FNV-1a: tells apart what is different by accident.

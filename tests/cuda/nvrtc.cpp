@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <atomic>
 #include <string>
 #define API extern "C" __attribute__((visibility("default"))) int
-static int compiled;
-static bool ptx, newer;
+// programs may be compiled by several threads at once
+static std::atomic<int> compiled;
+static thread_local bool ptx, newer;
 API standin_compiled() { return compiled; }
 API nvrtcVersion(int *a, int *b) {
     *a = 12;

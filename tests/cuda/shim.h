@@ -350,6 +350,10 @@ template <class T> static inline T *shim_peer(T *mine, unsigned rank) {
     return (T *)((unsigned char *)mine - shim::blocks[shim::rank()].bytes + shim::blocks[shim::peer(rank)].bytes);
 }
 static inline void truing_send16(void *to, uint4 q, uint64_t *phase, unsigned rank) {
+    if (shim::cluster == 1) {
+        fprintf(stderr, "shim: a device has no such instruction for a block that is not in a cluster\n");
+        abort();
+    }
     *(uint4 *)shim_peer(to, rank) = q;
     shim::phase_step((shim::Phase *)shim_peer(phase, rank), 0, -16);
 }
