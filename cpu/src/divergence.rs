@@ -8,10 +8,10 @@
 //! exponentials of this one, and the block behind that is asked for beside the terms. A block whose columns all lie near its
 //! maximum needs no clamp and has no dead column, which saves a fifth of its instructions.
 use crate::lanes::{self, Several, Sixteen};
-use crate::logprob::{Block, Buffers, Grad, Job, find, narrow, refuse, slopes, sums_of_block, transform, widen};
+use crate::logprob::{Block, Buffers, CACHE, Grad, Job, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
 use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, largest, splat};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, largest, prefetch, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use core::ops::Range;
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
@@ -410,6 +410,18 @@ impl<'a> Call<'a> {
             ..self
         }
     }
+    /// Row `at` of a side, whose memory may be asked for up to `end`.
+    #[inline(always)]
+    fn view<'b>(&'b self, of: usize, at: usize, raw: Raw<'b>, end: usize, target: Target) -> View<'b> {
+        let view = View::new(&self.jobs[of], at, raw);
+        let teacher = of == 1;
+        View {
+            probs: teacher && self.problem.options().teacher == Teacher::Probs,
+            shift: if teacher { self.shift(target) } else { None },
+            end: view.end.max(end),
+            ..view
+        }
+    }
     #[inline(always)]
     pub(crate) fn target(&self, i: usize) -> Target {
         self.problem.target(&self.jobs[0].rows, self.weight.as_ref(), i)
@@ -578,6 +590,19 @@ pub(crate) trait Engine {
     /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
     /// of side `student`.
     fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]);
+    /// Writes the gradients of raw logits that need no slope where they belong, in one visit: both sides of one type, whole
+    /// chunks of 32 columns, each side from where it lies or from its place.
+    fn pass(
+        &mut self,
+        form: &Form,
+        k: &Pair,
+        piece: Piece,
+        hard: Option<(usize, f32)>,
+        from: [Option<Direct<'_>>; 2],
+        to: [Goal<'_>; 2],
+    );
+    /// Whether there is [`Engine::pass`].
+    const PASSES: bool;
     /// Pushes the columns of a side.
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>);
     /// Sets a column of the block of a side.
@@ -602,6 +627,11 @@ pub(crate) enum Cut<'a> {
     F16(&'a mut [f16]),
 }
 
+/// Where the gradient of a piece goes, if it is wanted, and whether past the caches.
+pub(crate) struct Goal<'a> {
+    cut: Option<Cut<'a>>,
+    stream: bool,
+}
 /// Logits of a side and where their gradient goes, for some rows.
 pub(crate) enum Place<'a> {
     Read(Floats<'a>, usize),
@@ -662,7 +692,15 @@ impl Split for Place<'_> {
         }
     }
 }
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// A row that no gradient replaces.
+    #[inline(always)]
+    fn apart(&self, i: usize) -> Option<Raw<'a>> {
+        match self {
+            Place::Read(z, first) | Place::Apart(z, first, _) => Some(Raw::of(z, first + i)),
+            Place::Same(_) | Place::Live(_) => None,
+        }
+    }
     #[inline(always)]
     fn raw(&self, i: usize) -> Raw<'_> {
         match self {
@@ -693,6 +731,18 @@ impl Place<'_> {
             Place::Live(x) => x.wanted,
             _ => true,
         }
+    }
+    /// Type of the gradient, if it is wanted.
+    fn dtype(&self) -> Option<Dtype> {
+        match self {
+            Place::Read(..) => None,
+            Place::Live(x) => x.wanted.then_some(Dtype::F32),
+            Place::Apart(_, _, g) | Place::Same(g) => Some(g.dtype()),
+        }
+    }
+    /// Whether the gradient of so many columns goes past the caches.
+    fn streams(&self, columns: usize) -> bool {
+        matches!(self, Place::Apart(_, _, g) if columns.saturating_mul(g.dtype().size()) > CACHE)
     }
     /// The gradient of row `i` from column `first` on, `n` columns.
     #[inline(always)]
@@ -797,19 +847,12 @@ impl Work<'_> {
     /// Student and teacher of row `at` of the batch, row `i` of this piece.
     #[inline(always)]
     fn views<'b>(&'b self, call: &'b Call<'_>, at: usize, i: usize, target: Target) -> [View<'b>; 2] {
-        let mut views =
-            [View::new(&call.jobs[0], at, self.places[0].raw(i)), View::new(&call.jobs[1], at, self.places[1].raw(i))];
-        for (view, place) in views.iter_mut().zip(&self.places) {
-            view.end = view.end.max(place.end());
-        }
-        views[1].probs = call.problem.options().teacher == Teacher::Probs;
-        views[1].shift = call.shift(target);
-        views
+        [0, 1].map(|of| call.view(of, at, self.places[of].raw(i), self.places[of].end(), target))
     }
     #[inline(always)]
-    fn gradients(
+    fn gradients<E: Engine>(
         &mut self,
-        engine: &mut impl Engine,
+        engine: &mut E,
         call: &Call<'_>,
         at: usize,
         i: usize,
@@ -867,23 +910,53 @@ impl Work<'_> {
         };
         let sides = choice.order([0, 1]);
         let hard = (hard != 0.0).then_some((student, hard as f32));
+        let apart = sides.map(|of| {
+            let (raw, end) = (self.places[of].apart(i)?, self.places[of].end());
+            Some(call.view(of, at, raw, end, target))
+        });
+        let dtypes = sides.map(|of| self.places[of].dtype());
+        let all = |dtype| dtypes.iter().all(|x| x.is_none_or(|x| x == dtype));
+        let streams = sides.map(|of| self.places[of].streams(call.problem.rows().saturating_mul(call.valid())));
         for piece in pieces(0, call.valid()) {
-            let slopes = {
+            let n = sides.map(|of| valid_of(&call.jobs[of], piece));
+            let mut from = apart.map(|view| view.and_then(|view| view.direct(piece)));
+            let words = all(Dtype::Bf16) && from.iter().all(|x| matches!(x, Some(Direct::Bf16(_))));
+            let mut slopes = [false; 2];
+            let pass = {
                 let views = self.views(call, at, i, target);
-                let mut slopes = [false; 2];
                 for (side, &of) in sides.iter().enumerate() {
                     slopes[side] = self.places[of].wanted() && views[of].transform() != RowTransform::Plain;
-                    engine.load(side, &views[of], piece, slopes[side]);
                 }
-                slopes
+                let whole = n == [piece.n; 2] && piece.n.is_multiple_of(32);
+                let pass = E::PASSES && whole && slopes == [false; 2] && (words || all(Dtype::F32));
+                for (side, &of) in sides.iter().enumerate() {
+                    if !(pass && (words || matches!(from[side], Some(Direct::F32(_))))) {
+                        from[side] = None;
+                        engine.load(side, &views[of], piece, slopes[side]);
+                    }
+                }
+                pass
             };
+            if pass {
+                let [student, teacher] = &mut self.places;
+                let places = choice.order([student, teacher]);
+                let mut goals = places
+                    .into_iter()
+                    .zip(streams)
+                    .map(|(place, stream)| Goal { cut: place.gradient(i, piece.first, piece.n), stream });
+                let to = [goals.next().unwrap(), goals.next().unwrap()];
+                engine.pass(&choice.form, &k, piece, hard, from, to);
+                continue;
+            }
             engine.gradients(&choice.form, &k, piece, hard, slopes);
             for (side, &of) in sides.iter().enumerate() {
-                let n = valid_of(&call.jobs[of], piece);
-                if let Some(g) = self.places[of].gradient(i, piece.first.min(widths[of]), n) {
+                if let Some(g) = self.places[of].gradient(i, piece.first.min(widths[of]), n[side]) {
                     engine.store(side, g);
                 }
             }
+        }
+        if streams != [false; 2] {
+            lanes::fence();
         }
         for (of, width) in widths.into_iter().enumerate() {
             let valid = call.jobs[of].problem.valid();
@@ -1221,6 +1294,18 @@ impl Engine for Plain {
             }
         }
     }
+    const PASSES: bool = false;
+    fn pass(
+        &mut self,
+        _: &Form,
+        _: &Pair,
+        _: Piece,
+        _: Option<(usize, f32)>,
+        _: [Option<Direct<'_>>; 2],
+        _: [Goal<'_>; 2],
+    ) {
+        unreachable!("the scalar form has one way")
+    }
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
         push(&self.x[side][..piece.n], piece.first, top);
     }
@@ -1330,14 +1415,14 @@ fn chunks(piece: Piece) -> usize {
 }
 /// Transformed logits of a piece of a side.
 #[derive(Clone, Copy)]
-struct Source<'a, T = f32> {
+pub(crate) struct Source<'a, T = f32> {
     x: &'a [[T; 32]],
     /// They come from memory, and the block behind them should be asked for.
     ahead: bool,
 }
 /// A piece that is read as it lies.
 #[derive(Clone, Copy)]
-enum Direct<'a> {
+pub(crate) enum Direct<'a> {
     F32(Source<'a, f32>),
     Bf16(Source<'a, bf16>),
 }
@@ -1549,6 +1634,37 @@ impl<S: Sixteen> Engine for Lanes<S> {
                 scale(self.s, &mut x[..n], slope);
             }
         }
+    }
+    const PASSES: bool = true;
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        form: &Form,
+        k: &Pair,
+        piece: Piece,
+        hard: Option<(usize, f32)>,
+        from: [Option<Direct<'_>>; 2],
+        [a, b]: [Goal<'_>; 2],
+    ) {
+        let (s, past) = (self.s, [a.stream, b.stream]);
+        if let [Some(Direct::Bf16(x)), Some(Direct::Bf16(y))] = from {
+            let words = |goal| match goal {
+                Some(Cut::Bf16(g)) => g.as_chunks_mut().0,
+                _ => <&mut [[bf16; 32]]>::default(),
+            };
+            let to = [words(a.cut), words(b.cut)];
+            return with_formula!(form, F => pass_block::<S, F, bf16>(s, k, [x, y], to, past, hard));
+        }
+        let of = |side: usize| match from[side] {
+            Some(Direct::F32(x)) => x,
+            _ => Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false },
+        };
+        let numbers = |goal| match goal {
+            Some(Cut::F32(g)) => g.as_chunks_mut().0,
+            _ => <&mut [[f32; 32]]>::default(),
+        };
+        let (from, to) = ([of(0), of(1)], [numbers(a.cut), numbers(b.cut)]);
+        with_formula!(form, F => pass_block::<S, F, f32>(s, k, from, to, past, hard))
     }
     #[inline(always)]
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
@@ -1764,7 +1880,7 @@ fn exps_ahead<S: Sixteen, T: Cell, const NEAR: bool>(
                 for i in 2 * i..more.min(2 * i + 2) {
                     see(s, &next[i], &mut wide[i], &mut ends);
                 }
-                let t = sums.add::<4, NEAR>(s, four_of(s, p));
+                let t = sums.add::<4, NEAR>(s, take_four(s, p));
                 f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
                 f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
             }
@@ -1865,12 +1981,6 @@ impl<S: Sixteen> Adding<S> {
         out
     }
 }
-/// Two chunks.
-#[inline(always)]
-fn four_of<S: Sixteen>(s: S, x: &[[f32; 32]]) -> [V<S>; 4] {
-    let ([a, b], [c, d]) = (f32::take(s, &x[0]), f32::take(s, &x[1]));
-    [a, b, c, d]
-}
 /// [`formula::sums`].
 #[inline(never)]
 fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], pass: Pass) -> Sums {
@@ -1886,7 +1996,7 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], p
                 ask(&p[1], a.ahead);
                 ask(&q[0], b.ahead);
                 ask(&q[1], b.ahead);
-                sums.add::<F, 4>(k, &columns(s, k, [four_of(s, p), four_of(s, q)]), pass);
+                sums.add::<F, 4>(k, &columns(s, k, [take_four(s, p), take_four(s, q)]), pass);
             }
             for i in four..n {
                 let (p, q) = (&a.x[i], &b.x[i]);
@@ -1954,20 +2064,84 @@ fn gradient_block<S: Sixteen, F: Formula>(
         #[inline(always)]
         || {
             for (a, b) in a.iter_mut().zip(b) {
-                let (x, y) = (f32::load(s, a), f32::load(s, b));
-                let c = columns(s, k, [x, y]);
-                let mut g = F::gradient(k, &c);
-                if let Some((side, h)) = hard {
-                    g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
-                }
-                let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
-                let Several(ga) = c.x[0].select_le(dead, zero, g[0]);
-                let Several(gb) = c.x[1].select_le(dead, zero, g[1]);
+                let [ga, gb] = gradients::<S, F, 2>(s, k, [f32::load(s, a), f32::load(s, b)], hard);
                 f32::store(s, ga, a);
                 f32::store(s, gb, b);
             }
         },
     )
+}
+/// N vectors of columns of both sides.
+#[inline(always)]
+fn gradients<S: Sixteen, F: Formula, const N: usize>(
+    s: S,
+    k: &Pair,
+    x: [[V<S>; N]; 2],
+    hard: Option<(usize, f32)>,
+) -> [[V<S>; N]; 2] {
+    let c = columns(s, k, x);
+    let mut g = F::gradient(k, &c);
+    if let Some((side, h)) = hard {
+        g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
+    }
+    let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
+    [c.x[0].select_le(dead, zero, g[0]).0, c.x[1].select_le(dead, zero, g[1]).0]
+}
+/// [`gradient_block`] from where the columns lie to where the gradients go, an empty slice if they are not wanted; `past` the
+/// caches.
+#[inline(never)]
+fn pass_block<S: Sixteen, F: Formula, T: Cell>(
+    s: S,
+    k: &Pair,
+    [a, b]: [Source<'_, T>; 2],
+    [to_a, to_b]: [&mut [[T; 32]]; 2],
+    past: [bool; 2],
+    hard: Option<(usize, f32)>,
+) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let n = a.x.len().min(b.x.len());
+            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
+            for i in (0..four).step_by(2) {
+                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
+                prefetch(&p[0], BLOCK, a.ahead);
+                prefetch(&p[1], BLOCK, a.ahead);
+                prefetch(&q[0], BLOCK, b.ahead);
+                prefetch(&q[1], BLOCK, b.ahead);
+                let [ga, gb] = gradients::<S, F, 4>(s, k, [take_four(s, p), take_four(s, q)], hard);
+                if let Some(to) = to_a.get_mut(i..i + 2) {
+                    put(s, past[0], [ga[0], ga[1]], &mut to[0]);
+                    put(s, past[0], [ga[2], ga[3]], &mut to[1]);
+                }
+                if let Some(to) = to_b.get_mut(i..i + 2) {
+                    put(s, past[1], [gb[0], gb[1]], &mut to[0]);
+                    put(s, past[1], [gb[2], gb[3]], &mut to[1]);
+                }
+            }
+            for i in four..n {
+                prefetch(&a.x[i], BLOCK, a.ahead);
+                prefetch(&b.x[i], BLOCK, b.ahead);
+                let [ga, gb] = gradients::<S, F, 2>(s, k, [T::take(s, &a.x[i]), T::take(s, &b.x[i])], hard);
+                if let Some(to) = to_a.get_mut(i) {
+                    put(s, past[0], ga, to);
+                }
+                if let Some(to) = to_b.get_mut(i) {
+                    put(s, past[1], gb, to);
+                }
+            }
+        },
+    )
+}
+/// Two chunks.
+#[inline(always)]
+fn take_four<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
+    let ([a, b], [c, d]) = (T::take(s, &x[0]), T::take(s, &x[1]));
+    [a, b, c, d]
+}
+#[inline(always)]
+fn put<S: Sixteen, T: Cell>(s: S, past: bool, x: [V<S>; 2], to: &mut [T; 32]) {
+    if past { T::put::<S, true>(s, x, to) } else { T::put::<S, false>(s, x, to) }
 }
 /// Pushes columns that are larger than what is there already.
 fn push(x: &[f32], first: usize, top: &mut Top<f32>) {

@@ -139,7 +139,7 @@ pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local
 /// Elements that are worth a task.
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
-const CACHE: usize = 16 << 20;
+pub(crate) const CACHE: usize = 16 << 20;
 /// Columns by which a prefetch runs ahead of the maximum pass: 64 cache lines. With the block at hand and the next one they
 /// leave a part of the first cache free; a quarter as many lose.
 pub(crate) const fn ahead<T>() -> usize {

@@ -380,11 +380,11 @@ pub(crate) fn unserved<T: AtRest>(field: &'static str, value: &T) -> Result<()> 
     if value.at_rest() {
         return Ok(());
     }
-    Err(Error::invalid(field, Value::Text("a value"), Value::Text("0 or NULL: not available in this version")))
+    Err(Error::invalid(field, Value::Text("a value"), Value::Text("0 or NULL: nothing reads it here")))
 }
 
 /// `unavailable!(args; shard.vocab_end)`, or `unavailable!("shard", shard; vocab_end)` for a group on its own, refuses
-/// the first of the named fields that is set: the struct has it, this version does not serve it.
+/// the first of the named fields that is set: the struct has it, nothing reads it with what else the call says.
 macro_rules! unavailable {
     ($args:expr; $($first:ident $(. $more:ident)*),* $(,)?) => {
         $( $crate::boundary::unserved(concat!(stringify!($first) $(, ".", stringify!($more))*), &$args.$first $(.$more)*)?; )*

@@ -136,6 +136,7 @@ refused("INVALID_ARGUMENT", "token_scaling", truing.logprob, view, full, token_s
 refused("INVALID_ARGUMENT", "rows.shift", truing.logprob, view, full, shift=-1)
 refused("INVALID_ARGUMENT", "figures.entropy_k", truing.logprob, view, full, entropy_k=-1)
 refused("INVALID_ARGUMENT", "topk", truing.logprob, view, full, topk_ids=True)
+refused("INVALID_ARGUMENT", "logits: got no dimension", truing.logprob, np.zeros((), "f4"), np.array(0))
 refused("OUT_OF_RANGE", "figures.extra_ids: got 501 at index 1", truing.logprob, view, full, extra_ids=np.array([1, V], "i4"))
 refused("INVALID_ARGUMENT", "grad_loss", truing.logprob, view, full, grad_loss=1.0, reduction="sum")
 refused("UNSUPPORTED_DTYPE", "figures.out_lse: got f32, expected f64", truing.logprob, view.astype("f8"), full, lse=np.zeros((B, T), "f4"))

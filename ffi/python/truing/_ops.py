@@ -14,7 +14,7 @@ import ctypes
 
 from . import _abi, _catalog
 from ._library import Call, enum
-from ._tensor import dtype_name, refuse, shape
+from ._tensor import dtype_name, last, refuse, shape
 
 _FIGURES = {
     "logprob": "float32", "lse": "float32", "max": "float32", "argmax": "int32", "entropy": "float32",
@@ -147,7 +147,7 @@ def _all_figures(call, rows, words, wanted, real="float32"):
         place = topk is not None if wanted[name] is False else wanted[name]
         call.write("figures.out_" + name, name, place, (*rows, topk), dtype)
     extra = extra_ids is not None if wanted["extra_logprobs"] is None else wanted["extra_logprobs"]
-    columns = shape(extra_ids)[-1] if extra_ids is not None else 0
+    columns = last("extra_ids", extra_ids) if extra_ids is not None else 0
     call.write("figures.out_extra_logprobs", "extra_logprobs", extra, (*rows, columns), real)
     loss = wanted["reduction"] not in (None, "none") if wanted["loss"] is None else wanted["loss"]
     call.write("figures.out_loss", "loss", loss, (), "float64")
@@ -182,7 +182,7 @@ def logprob(
     call.read(logits=logits, grad_loss=grad_loss)
     call.set(grad_scale=grad_scale)
     _common(call, "", wanted)
-    _all_figures(call, shape(logits)[:-1], -(-shape(logits)[-1] // 32), wanted, _real(logits))
+    _all_figures(call, shape(logits)[:-1], -(-last("logits", logits) // 32), wanted, _real(logits))
     call.write("grad_logits_out", "grad_logits", grad_logits, shape(logits), dtype_name(logits))
     call.write("grad_bias_out", "grad_bias", grad_bias, shape(logits)[-1:], _real(logits))
     return call.run("truing_logprob_forward")
@@ -234,7 +234,7 @@ def _local(call, rows, wanted):
     call.write("out_support_records", "support_records", wanted["support_records"], (*rows, width), "float32")
     call.write("out_topk_ids", "topk_ids", topk is not None, (*rows, topk), "int32")
     call.write("out_topk_logits", "topk_logits", topk is not None, (*rows, topk), "float32")
-    columns = shape(extra_ids)[-1] if extra_ids is not None else 0
+    columns = last("extra_ids", extra_ids) if extra_ids is not None else 0
     call.write("out_extra_logits", "extra_logits", extra_ids is not None and not second, (*rows, columns), "float32")
     call.write("out_counts", "counts", second, (*rows, 4), "int64")
     call.write("out_status", "status", wanted["status"], rows, "uint32")
@@ -296,7 +296,7 @@ def support_mask(
     call.set(support__kind=_abi.TRUING_SUPPORT_COMPUTED)
     _filters(call, preset, top_k, top_p, min_p, ties, top_p_edge)
     rows = shape(logits)[:-1]
-    call.write("out_bitmask", "bitmask", bitmask, (*rows, -(-shape(logits)[-1] // 32)), "uint32")
+    call.write("out_bitmask", "bitmask", bitmask, (*rows, -(-last("logits", logits) // 32)), "uint32")
     _ids(call, "out_ids", "ids", ids, rows)
     call.write("out_size", "size", size, rows, "int32")
     call.write("out_status", "status", status, rows, "uint32")

@@ -127,6 +127,13 @@ def shape(x):
     return tuple(int(n) for n in x.shape)
 
 
+def last(field, x):
+    """Length of the last dimension."""
+    if not shape(x):
+        refuse(field, "no dimension", "rows, or columns alone")
+    return shape(x)[-1]
+
+
 def dtype_name(x):
     """Name of the element type; of arrays that do not say it float32."""
     if isinstance(x, Tensor):
