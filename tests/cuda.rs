@@ -1434,6 +1434,8 @@ fn child_host() {
     }
     let compiled = || standin(NVRTC, c"standin_compiled", 0);
     let dir = PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("cache");
+    // what an earlier run has left there
+    let _ = std::fs::remove_dir_all(&dir);
     let cached =
         |dir: &Path| Context::new(ContextOptions { cache_dir: Some(dir.to_path_buf()), ..ContextOptions::default() });
 

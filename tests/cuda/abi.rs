@@ -848,6 +848,7 @@ pub fn host() {
 
     // the folder of compiled kernels
     let dir = std::path::PathBuf::from(std::env::var_os("TRUING_STANDIN").unwrap()).join("c cache");
+    let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     let path = CString::new(dir.to_str().unwrap()).unwrap();
     let compiled = || standin(NVRTC, c"standin_compiled", 0);
