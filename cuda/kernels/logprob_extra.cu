@@ -325,16 +325,25 @@ template <class T> TRUING_FN void truing_extra_block(const truing_extra_args &a,
     truing_u32 flags = 0, live = 0;
     const truing_u32 n = c.count <= first ? 0 : c.count - first < TRUING_BLOCK ? (truing_u32)(c.count - first) : TRUING_BLOCK;
 #pragma unroll 1
-    for (truing_u32 k = lane; k < n; k += 32) {
-        const truing_i64 j = truing_column_at(a, c, first + k);
-        float v = -TRUING_INFF;
-        if (j >= 0) {
-            const float raw = truing_widen(z[j]), b = truing_bias_at(a, j);
-            v = truing_apply(t, raw, biased, b);
-            if (b != -TRUING_INFF) flags |= (raw != raw ? TRUING_ROW_NAN_INPUT : 0) | (raw == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
-            live += v != -TRUING_INFF;
+    for (truing_u32 at = lane; at < n; at += 32 * TRUING_SIDE) {
+        // all are asked for before one is waited for; what is no column reads the first one
+        truing_i64 j[TRUING_SIDE];
+        float raw[TRUING_SIDE];
+#pragma unroll
+        for (int i = 0; i < TRUING_SIDE; i++) j[i] = at + 32 * i < n ? truing_column_at(a, c, first + at + 32 * i) : -1;
+#pragma unroll
+        for (int i = 0; i < TRUING_SIDE; i++) raw[i] = truing_widen(z[j[i] < 0 ? 0 : j[i]]);
+#pragma unroll
+        for (int i = 0; i < TRUING_SIDE; i++) {
+            float v = -TRUING_INFF;
+            if (j[i] >= 0) {
+                const float b = truing_bias_at(a, j[i]);
+                v = truing_apply(t, raw[i], biased, b);
+                if (b != -TRUING_INFF) flags |= (raw[i] != raw[i] ? TRUING_ROW_NAN_INPUT : 0) | (raw[i] == TRUING_INFF ? TRUING_ROW_INF_INPUT : 0);
+                live += v != -TRUING_INFF;
+            }
+            if (at + 32 * i < n) x[at + 32 * i] = v;
         }
-        x[k] = v;
     }
     __syncwarp();
     truing_wide w = truing_wide_empty();
@@ -369,7 +378,7 @@ template <class T> TRUING_FN void truing_extra_block(const truing_extra_args &a,
     if (a.ranks) {
         const float y = a.ranks == 2 ? truing_row<const float>(a.stats, row)[4] : c.y < 0 ? -TRUING_INFF : truing_value(a, t, c.z, c.y) + 0.0f;
         truing_u32 above = 0, ties = 0;
-#pragma unroll 1
+#pragma unroll 4
         for (truing_u32 k = lane; k < n; k += 32) {
             above += x[k] > y;
             ties += x[k] == y && y > -TRUING_INFF && (c.y < 0 || truing_column_at(a, c, first + k) != c.y);
@@ -410,16 +419,32 @@ TRUING_FN float truing_key_value(truing_u64 key) {
 struct truing_shards {}; // the lists of all shards in the place of logits
 template <class T>
 TRUING_FN truing_u64 truing_key_at(const T *, const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 place) {
-    const truing_i64 j = truing_column_at(a, c, place);
-    if (j < 0) return 0;
-    const float x = truing_apply(t, truing_widen(((const T *)c.z)[j]), a.bias.data != 0, truing_bias_at(a, j));
-    return x > -TRUING_INFF ? truing_key(x, (truing_u32)(a.start + j)) : 0;
+    // no branch around the read, so that several can be under way: what is no column reads the first one
+    const truing_i64 j = truing_column_at(a, c, place), at = j < 0 ? 0 : j;
+    const float x = truing_apply(t, truing_widen(((const T *)c.z)[at]), a.bias.data != 0, truing_bias_at(a, at));
+    return j >= 0 && x > -TRUING_INFF ? truing_key(x, (truing_u32)(a.start + j)) : 0;
 }
 TRUING_FN truing_u64 truing_key_at(const truing_shards *, const truing_extra_args &a, const truing_transform &, const truing_choice &c, truing_i64 place) {
     const truing_i64 row = place / a.listed * a.rows + c.y, k = place % a.listed;
     const int id = truing_row<const int>(a.topk_ids, row)[k];
     const float x = truing_row<const float>(a.topk_logits, row)[k];
     return id >= 0 && x > -TRUING_INFF ? truing_key(x, (truing_u32)id) : 0;
+}
+// The keys at the places from `place` on that a thread looks at side by side, 0 behind the last.
+#define TRUING_KEYS 4
+struct truing_keys {
+    truing_u64 x[TRUING_KEYS];
+};
+template <class T>
+TRUING_FN truing_keys truing_keys_from(const truing_extra_args &a, const truing_transform &t, const truing_choice &c, truing_i64 place) {
+    truing_keys keys;
+#pragma unroll
+    for (int i = 0; i < TRUING_KEYS; i++) {
+        const truing_i64 p = place + i * TRUING_TOP_THREADS;
+        const truing_u64 key = truing_key_at((const T *)0, a, t, c, p < c.count ? p : place);
+        keys.x[i] = p < c.count ? key : 0;
+    }
+    return keys;
 }
 // The entropy of the softmax over the first n of the sorted keys, by their record. A warp.
 TRUING_FN double truing_top_entropy(const truing_u64 *keys, truing_u32 n, float *x) {
@@ -453,9 +478,11 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
         bins[thread] = 0;
         __syncthreads();
 #pragma unroll 1
-        for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-            const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
-            if (key != 0 && (key & known) == from) atomicAdd(&bins[(truing_u32)(key >> shift) & 255], 1u);
+        for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS * TRUING_KEYS) {
+            const truing_keys keys = truing_keys_from<T>(a, t, c, p);
+#pragma unroll
+            for (int i = 0; i < TRUING_KEYS; i++)
+                if (keys.x[i] != 0 && (keys.x[i] & known) == from) atomicAdd(&bins[(truing_u32)(keys.x[i] >> shift) & 255], 1u);
         }
         __syncthreads();
         if (thread == 0) {
@@ -476,9 +503,11 @@ template <class T> TRUING_FN void truing_extra_top(const truing_extra_args &a) {
     keys[thread] = keys[thread + 256] = 0;
     __syncthreads();
 #pragma unroll 1
-    for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-        const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
-        if (key != 0 && key >= from) keys[atomicAdd(&found, 1u) % TRUING_MOST] = key;
+    for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS * TRUING_KEYS) {
+        const truing_keys some = truing_keys_from<T>(a, t, c, p);
+#pragma unroll
+        for (int i = 0; i < TRUING_KEYS; i++)
+            if (some.x[i] != 0 && some.x[i] >= from) keys[atomicAdd(&found, 1u) % TRUING_MOST] = some.x[i];
     }
     __syncthreads();
     // in descending order, whatever order they came in
@@ -1141,6 +1170,8 @@ extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_tot
 
 // 6. Gradients.
 
+#define TRUING_GRADS 2 // columns of a lane side by side
+
 template <class T, class G> TRUING_FN void truing_extra_grad_of(const truing_extra_args &a, truing_i64 row, truing_u32 first, truing_u32 end, truing_u32 entry) {
     const truing_u32 lane = threadIdx.x & 31, n = end - first;
     const truing_u32 live = a.valid <= first ? 0 : a.valid - first < n ? a.valid - first : n;
@@ -1158,18 +1189,28 @@ template <class T, class G> TRUING_FN void truing_extra_grad_of(const truing_ext
     const bool biased = a.bias.data != 0, plain = t.kind == TRUING_PLAIN && !biased;
     const bool raw = a.support == TRUING_ALL && !a.grad_extra.data && o.tau == 0.0f;
 #pragma unroll 1
-    for (truing_u32 s = 0; s < live; s += 32) {
-        const truing_u32 k = s + lane, j = first + k;
-        const bool on = k < live;
-        const float v = on ? truing_widen(z[k]) : 0.0f, b = on ? truing_bias_at(a, j) : 0.0f;
-        const float x = truing_apply(t, v, biased, b);
-        float d = x - o.m, w, p;
-        truing_exp_factors(d, entry, w, p);
-        float dz = w * p * truing_fma(o.c1, d, o.c0);
-        if (o.tau != 0.0f) dz = truing_fma(-o.tau, on && a.class_weight.data ? truing_of_list(a.class_weight, a.start + j) : 1.0f, dz);
-        if (!plain) dz = dz * truing_slope(t, biased ? v + b : v);
-        if (x == -TRUING_INFF && !(raw && plain)) dz = 0.0f;
-        if (on) truing_narrow(truing_has(a, c, j) ? dz : 0.0f, g + k);
+    for (truing_u32 s = 0; s < live; s += 32 * TRUING_GRADS) {
+        // all are asked for before one is waited for
+        float v[TRUING_GRADS], b[TRUING_GRADS];
+#pragma unroll
+        for (int i = 0; i < TRUING_GRADS; i++) {
+            const truing_u32 k = s + 32 * i + lane;
+            v[i] = k < live ? truing_widen(z[k]) : 0.0f;
+            b[i] = k < live ? truing_bias_at(a, first + k) : 0.0f;
+        }
+#pragma unroll
+        for (int i = 0; i < TRUING_GRADS; i++) {
+            const truing_u32 k = s + 32 * i + lane, j = first + k;
+            const bool on = k < live;
+            const float x = truing_apply(t, v[i], biased, b[i]);
+            float d = x - o.m, w, p;
+            truing_exp_factors(d, entry, w, p);
+            float dz = w * p * truing_fma(o.c1, d, o.c0);
+            if (o.tau != 0.0f) dz = truing_fma(-o.tau, on && a.class_weight.data ? truing_of_list(a.class_weight, a.start + j) : 1.0f, dz);
+            if (!plain) dz = dz * truing_slope(t, biased ? v[i] + b[i] : v[i]);
+            if (x == -TRUING_INFF && !(raw && plain)) dz = 0.0f;
+            if (on) truing_narrow(truing_has(a, c, j) ? dz : 0.0f, g + k);
+        }
     }
     const truing_ids ids = truing_ids_of(a.back_ids, row);
     __syncwarp();
@@ -1286,9 +1327,13 @@ TRUING_FN truing_u32 truing_next_columns(const truing_extra_args &a, const truin
         if (thread == 0 && shift == 56) o.taken = o.found = 0;
         __syncthreads();
 #pragma unroll 1
-        for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-            const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
-            if (key != 0 && key < upper && (key & known) == from) atomicAdd(&o.bins[(truing_u32)(key >> shift) & 255], 1u);
+        for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS * TRUING_KEYS) {
+            const truing_keys keys = truing_keys_from<T>(a, t, c, p);
+#pragma unroll
+            for (int i = 0; i < TRUING_KEYS; i++) {
+                const truing_u64 key = keys.x[i];
+                if (key != 0 && key < upper && (key & known) == from) atomicAdd(&o.bins[(truing_u32)(key >> shift) & 255], 1u);
+            }
         }
         __syncthreads();
         if (thread == 0) {
@@ -1309,9 +1354,13 @@ TRUING_FN truing_u32 truing_next_columns(const truing_extra_args &a, const truin
         known |= (truing_u64)255 << shift;
     }
 #pragma unroll 1
-    for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS) {
-        const truing_u64 key = truing_key_at((const T *)0, a, t, c, p);
-        if (key != 0 && key < upper && key >= from) o.keys[atomicAdd(&o.found, 1u) % TRUING_ORDERED] = key;
+    for (truing_i64 p = thread; p < c.count; p += TRUING_TOP_THREADS * TRUING_KEYS) {
+        const truing_keys keys = truing_keys_from<T>(a, t, c, p);
+#pragma unroll
+        for (int i = 0; i < TRUING_KEYS; i++) {
+            const truing_u64 key = keys.x[i];
+            if (key != 0 && key < upper && key >= from) o.keys[atomicAdd(&o.found, 1u) % TRUING_ORDERED] = key;
+        }
     }
     __syncthreads();
     const truing_u32 n = o.found;
@@ -1454,7 +1503,7 @@ template <class T> TRUING_FN void truing_extra_filter(const truing_extra_args &a
     const truing_choice c = truing_choose(a, t, row, kind, target);
     __syncthreads();
     truing_u32 bad = 0;
-#pragma unroll 1
+#pragma unroll 4
     for (truing_i64 j = thread; j < c.count; j += TRUING_TOP_THREADS) bad |= !(truing_value(a, t, c.z, j) < TRUING_INFF);
     if (bad) atomicAdd(&o.bad, 1u);
     __syncthreads();
