@@ -123,25 +123,7 @@ impl Context {
     pub fn prepare(&self) -> Result<()> {
         let device = Device::current()?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let arch = (device.major, device.minor);
-        let mut lacking = vec![];
-        for file in FILES {
-            if loaded.iter().any(|x| x.is(&file, arch)) {
-                continue;
-            }
-            match self.found(arch, file)? {
-                Some(library) => loaded.push(Loaded::new(file, arch, library)),
-                None => lacking.push(file),
-            }
-        }
-        let compiled: Vec<_> = thread::scope(|s| {
-            let each = lacking.iter().map(|file| s.spawn(|| compiled(arch, *file, self.fast()))).collect::<Vec<_>>();
-            each.into_iter().map(|t| t.join().unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
-        });
-        for (file, image) in lacking.into_iter().zip(compiled) {
-            loaded.push(Loaded::new(file, arch, self.keep(arch, file, &image?)?));
-        }
-        Ok(())
+        self.fill(&mut loaded, (device.major, device.minor), &FILES)
     }
     /// The kernels of a file.
     pub(crate) fn load(&self, file: File) -> Result<()> {
@@ -170,12 +152,29 @@ impl Context {
         if let Some(at) = loaded.iter().position(|x| x.is(&file, arch)) {
             return Ok(at);
         }
-        let library = match self.found(arch, file)? {
-            Some(library) => library,
-            None => self.keep(arch, file, &compiled(arch, file, self.fast())?)?,
-        };
-        loaded.push(Loaded::new(file, arch, library));
+        self.fill(loaded, arch, &[file])?;
         Ok(loaded.len() - 1)
+    }
+    /// Loads those of the files that are not there yet.
+    fn fill(&self, loaded: &mut Vec<Loaded>, arch: (u32, u32), files: &[File]) -> Result<()> {
+        let mut lacking = vec![];
+        for &file in files {
+            if loaded.iter().any(|x| x.is(&file, arch)) {
+                continue;
+            }
+            match self.found(arch, file)? {
+                Some(library) => loaded.push(Loaded::new(file, arch, library)),
+                None => lacking.push(file),
+            }
+        }
+        let compiled: Vec<_> = thread::scope(|s| {
+            let each = lacking.iter().map(|file| s.spawn(|| compiled(arch, *file, self.fast()))).collect::<Vec<_>>();
+            each.into_iter().map(|t| t.join().unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
+        });
+        for (file, image) in lacking.into_iter().zip(compiled) {
+            loaded.push(Loaded::new(file, arch, self.keep(arch, file, &image?)?));
+        }
+        Ok(())
     }
     fn fast(&self) -> bool {
         self.options.mode == Mode::Fast
