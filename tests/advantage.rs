@@ -553,6 +553,55 @@ fn gae_bits() {
     cases.finish("gae bits", 72);
 }
 
+/// Outputs of more than the caches hold are written past them; each output alone is not, and has the same bits.
+#[test]
+fn gae_past_the_caches() {
+    let mut cases = Cases::default();
+    let contexts = [Context::default(), context(Isa::detect(), 3), context(Isa::Scalar, 1)];
+    // rows that start and end anywhere in a line
+    let p = Returns::new(9, 250_001);
+    let (r, v) = (narrow(&p.r), narrow(&p.v));
+    for (rule, masked) in [(Masks::Carry, false), (Masks::Carry, true), (Masks::Ignore, true)] {
+        let x = p.gae(rule, true, g(&r), g(&v), if masked { mask(&p.mask) } else { None });
+        let want = gae_f32(&contexts[0], &x);
+        for c in &contexts {
+            let got = gae_f32(c, &x);
+            same("advantages", &got.0, &want.0);
+            same("returns", &got.1, &want.1);
+            assert_eq!(got.2, want.2);
+            // outputs that are not at the same place of their lines, and a status that has to see what was written
+            let n = r.len();
+            let (mut a, mut q, mut status) = (vec![7f32; n + 5], vec![7f32; n + 5], vec![77u32; 9]);
+            let (advantages, returns) = (MatrixMut::vector(&mut a[5..]), MatrixMut::vector(&mut q[2..n + 2]));
+            let out = GaeOut {
+                advantages: Some(advantages.into()),
+                returns: Some(returns.into()),
+                status: Some(MatrixMut::vector(&mut status)),
+            };
+            advantage::gae(c, &x, out).unwrap();
+            same("advantages", &a[5..], &want.0);
+            same("returns", &q[2..n + 2], &want.1);
+            assert!(a[..5].iter().chain(&q[..2]).chain(&q[n + 2..]).all(|&x| x == 7.0) && status == want.2);
+            cases.ran();
+        }
+    }
+    // one number that is not finite, in the middle of a sequence
+    let mut bad = r.clone();
+    bad[3 * 250_001 + 77_777] = f32::INFINITY;
+    let x = p.gae(Masks::Carry, true, g(&bad), g(&v), None);
+    let (mut a, mut q, mut status) = (vec![7f32; r.len()], vec![7f32; r.len()], vec![77u32; 9]);
+    let (advantages, returns) = out!(a, q);
+    advantage::gae(&contexts[0], &x, GaeOut { advantages, returns, status: Some(MatrixMut::vector(&mut status)) })
+        .unwrap();
+    assert_eq!(status.iter().position(|&s| s != 0), Some(3));
+    assert_eq!(status[3], row::INF_INPUT);
+    let alone = gae_f32(&contexts[0], &x);
+    same("advantages beside what is not finite", &a, &alone.0);
+    same("returns beside what is not finite", &q, &alone.1);
+    cases.ran();
+    cases.finish("gae past the caches", 10);
+}
+
 #[test]
 fn gae_special_values() {
     let run = |r: &[f64], v: &[f64], m: &[u8], given: [f64; 4], rule: Masks| {

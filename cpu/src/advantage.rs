@@ -1,11 +1,12 @@
 //! Advantages and returns. See [`truing_core::advantage`]. Operations over whole answers run in row order on the calling
 //! thread; those over tokens are cut between sequences, or summed over fixed blocks that are joined in order.
 use crate::batch::{live, put, put_in, report};
-use crate::lanes::{Isa, prefetch};
-use crate::on_isa;
+use crate::lanes::{Isa, Sixteen, fence, prefetch};
+use crate::logprob::CACHE;
 use crate::parallel::Context;
 use crate::policy::{count, dense};
 use crate::sequence::{Cut, check_space, grain, overflow};
+use crate::{on_isa, on_lanes};
 use core::ops::Range;
 use truing_core::advantage::*;
 use truing_core::catalog::{EstimatorVisitor, with_estimator};
@@ -720,40 +721,92 @@ impl<V: Column, M> Slices<'_, V, M> {
             self.value = values[0];
         }
     }
-    /// Writes `n` tokens from what the chains of advantages and returns hold.
+    /// Writes `n` tokens from what the chains of advantages and returns hold, by way of a tile of its own, which the compiler
+    /// knows to overlap with nothing. `judge`: says whether all of it is finite.
     #[inline(always)]
-    fn write(&mut self, n: usize, a: &[f64], g: &[f64], values: &[f64]) {
+    fn write<W: Write>(&mut self, w: W, n: usize, a: &[f64], g: &[f64], values: &[f64], judge: bool) -> bool {
+        let (mut tile, mut fine) = (Tile([0.0; TILE]), true);
+        let tile = &mut tile.0[..n];
         if let Some(m) = &mut self.advantages {
-            for (t, to) in m[self.len..][..n].iter_mut().enumerate() {
+            for (t, to) in tile.iter_mut().enumerate() {
                 *to = if V::PRESENT { a[t] } else { a[t] - self.baseline } as f32;
             }
+            fine &= !judge || finite(tile);
+            w.write(tile, &mut m[self.len..][..n]);
         }
         if let Some(m) = &mut self.returns {
-            for (t, to) in m[self.len..][..n].iter_mut().enumerate() {
+            for (t, to) in tile.iter_mut().enumerate() {
                 *to = if V::PRESENT { g[t] + values[t] } else { g[t] } as f32;
             }
+            fine &= !judge || finite(tile);
+            w.write(tile, &mut m[self.len..][..n]);
         }
+        fine
+    }
+    /// Tokens from the last start of a cache line of an output to the end.
+    fn over(&self) -> usize {
+        let m = self.returns.as_ref().or(self.advantages.as_ref());
+        m.map_or(0, |m| m.as_ptr().wrapping_add(self.len).addr() / size_of::<f32>() % 16)
+    }
+}
+/// Tokens of a tile as they are written.
+#[repr(align(64))]
+struct Tile([f32; TILE]);
+static ZEROS: Tile = Tile([0.0; TILE]);
+/// How a tile goes to where it is wanted.
+trait Write: Copy {
+    /// Past the caches, in whole lines.
+    const FAR: bool;
+    fn write(self, from: &[f32], to: &mut [f32]);
+}
+impl Write for () {
+    const FAR: bool = false;
+    #[inline(always)]
+    fn write(self, from: &[f32], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+}
+/// Past the caches: lines that nobody reads soon are not read before they are written.
+#[derive(Clone, Copy)]
+struct Far<S>(S);
+impl<S: Sixteen> Write for Far<S> {
+    const FAR: bool = true;
+    #[inline(always)]
+    fn write(self, from: &[f32], to: &mut [f32]) {
+        let ((from, rest), (to, end)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
+        for (from, to) in from.iter().zip(to) {
+            self.0.stream(self.0.load(from), to);
+        }
+        end.copy_from_slice(rest);
     }
 }
 /// All tokens of up to [`SIDE`] sequences from their ends, in tiles. What a tile needs beside the chains is formed for many
 /// tokens at once; the numbers are those of [`Scan::step`]. Says of each sequence whether all was finite, and whether a token
 /// was live. `judge`: what is written must be finite too.
 #[inline(always)]
-fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M>], judge: bool) -> [[bool; 2]; SIDE] {
+fn side_by_side<W: Write, V: Column, M: Live, const SAME: bool>(
+    w: W,
+    all: &mut [Slices<'_, V, M>],
+    judge: bool,
+) -> [[bool; 2]; SIDE] {
     let (mut deltas, mut others, mut values) = ([[0.0; TILE]; SIDE], [[0.0; TILE]; SIDE], [[0.0; TILE + 1]; SIDE]);
     let mut found = [[true, false]; SIDE];
+    // the first tile ends the others at the start of a line
+    let mut ragged = W::FAR;
     while all.iter().any(|x| x.len > 0) {
-        // all tokens of the tile, and those of the chains; most of these
-        let (mut tokens, mut counts, mut longest) = ([0; SIDE], [0; SIDE], 0);
+        // tokens of the chains; most of these
+        let (mut counts, mut longest) = ([0; SIDE], 0);
         for (k, x) in all.iter_mut().enumerate() {
-            let n = x.len.min(TILE);
-            (tokens[k], x.len) = (n, x.len - n);
+            let n = x.len.min(if ragged { TILE - 16 + x.over() } else { TILE });
+            x.len -= n;
             let (from, live) = (x.len, x.mask.count(x.len, n));
             found[k][1] |= live > 0;
             // sixteen rows run backwards, more than the processor follows by itself; lines to be written are read before
             x.rewards.ahead(from);
             x.values.ahead(from);
-            [&x.advantages, &x.returns].into_iter().flatten().for_each(|m| (&**m).ahead(from));
+            if !W::FAR {
+                [&x.advantages, &x.returns].into_iter().flatten().for_each(|m| (&**m).ahead(from));
+            }
             if live == n {
                 // a full tile has a length that the compiler sees
                 let (d, v) = (&mut deltas[k], &mut values[k]);
@@ -766,12 +819,15 @@ fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M
                 longest = n.max(longest);
             } else if live == 0 && x.masks == Masks::Carry {
                 for m in [&mut x.advantages, &mut x.returns].into_iter().flatten() {
-                    m[from..][..n].fill(0.0);
+                    w.write(&ZEROS.0[..n], &mut m[from..][..n]);
                 }
             } else {
                 (from..from + n).rev().for_each(|t| x.step::<false, SAME>(t));
+                let written = [&x.advantages, &x.returns].into_iter().flatten().filter(|_| judge);
+                written.for_each(|m| found[k][0] &= finite(&m[from..][..n]));
             }
         }
+        ragged = false;
         if !SAME {
             others = deltas;
         }
@@ -795,13 +851,10 @@ fn side_by_side<V: Column, M: Live, const SAME: bool>(all: &mut [Slices<'_, V, M
             let (n, a, v) = (counts[k], &deltas[k], &values[k]);
             let g = if SAME { a } else { &others[k] };
             x.carry = [a[TILE - n], g[TILE - n]];
-            if n == TILE { x.write(TILE, a, g, v) } else { x.write(n, &a[TILE - n..], &g[TILE - n..], &v[TILE - n..]) }
-        }
-        if judge {
-            for (k, x) in all.iter().enumerate() {
-                let written = [&x.advantages, &x.returns].into_iter().flatten();
-                written.for_each(|m| found[k][0] &= finite(&m[x.len..][..tokens[k]]));
-            }
+            found[k][0] &= match n {
+                TILE => x.write(w, TILE, a, g, v, judge),
+                _ => x.write(w, n, &a[TILE - n..], &g[TILE - n..], &v[TILE - n..], judge),
+            };
         }
     }
     for (x, found) in all.iter().zip(&mut found) {
@@ -870,7 +923,7 @@ fn of_slices<'m, V: Column, M: Live>(
     x: &Gae<'_>,
     rewards: &Floats<'m>,
     group: &'m mut [Sequence<'_>],
-    judge: bool,
+    (judge, far): (bool, bool),
     columns: impl Fn(&Range<usize>) -> (V, M),
 ) -> [[bool; 2]; SIDE] {
     let scan = |s: &'m mut Sequence<'_>| {
@@ -881,10 +934,20 @@ fn of_slices<'m, V: Column, M: Live>(
     };
     // the lanes' instruction sets have fused multiply-adds
     let run = |all: &mut [Slices<'m, V, M>]| {
-        if all.iter().all(|x| x.decay[0] == x.decay[1]) {
-            on_isa!(isa, s => side_by_side::<_, _, true>(all, judge), side_by_side::<_, _, true>(all, judge))
-        } else {
-            on_isa!(isa, s => side_by_side::<_, _, false>(all, judge), side_by_side::<_, _, false>(all, judge))
+        let same = all.iter().all(|x| x.decay[0] == x.decay[1]);
+        match (same, far && V::PRESENT) {
+            (true, true) => on_lanes!(isa, s => side_by_side::<_, _, _, true>(Far(s), all, judge), {
+                side_by_side::<_, _, _, true>((), all, judge)
+            }),
+            (false, true) => on_lanes!(isa, s => side_by_side::<_, _, _, false>(Far(s), all, judge), {
+                side_by_side::<_, _, _, false>((), all, judge)
+            }),
+            (true, false) => on_isa!(isa, s => side_by_side::<_, _, _, true>((), all, judge), {
+                side_by_side::<_, _, _, true>((), all, judge)
+            }),
+            (false, false) => on_isa!(isa, s => side_by_side::<_, _, _, false>((), all, judge), {
+                side_by_side::<_, _, _, false>((), all, judge)
+            }),
         }
     };
     match group {
@@ -896,7 +959,14 @@ fn of_slices<'m, V: Column, M: Live>(
     }
 }
 /// Up to [`SIDE`] sequences; the status of each.
-fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Sequence<'_>], judge: bool) -> [u32; SIDE] {
+/// `how`: whether what is written must be finite, and whether it goes past the caches.
+fn gae_group<'a>(
+    isa: Isa,
+    x: &Gae<'a>,
+    rewards: &Floats<'a>,
+    group: &mut [Sequence<'_>],
+    how: (bool, bool),
+) -> [u32; SIDE] {
     let slices = group.iter_mut().all(|s| {
         let (at, len) = (s.range.start, s.range.len());
         slice(rewards, &s.range).is_some()
@@ -910,10 +980,10 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
         let read = |m: &Floats<'a>, r: &Range<usize>| slice(m, r).expect("slices");
         let live = |m: &Mask<'a>, r: &Range<usize>| bytes(m, r).expect("slices");
         found = match (x.values, x.mask) {
-            (None, None) => of_slices(isa, x, rewards, group, judge, |_| (Absent, ())),
-            (None, Some(m)) => of_slices(isa, x, rewards, group, judge, |r| (Absent, live(&m, r))),
-            (Some(v), None) => of_slices(isa, x, rewards, group, judge, |r| (read(&v, r), ())),
-            (Some(v), Some(m)) => of_slices(isa, x, rewards, group, judge, |r| (read(&v, r), live(&m, r))),
+            (None, None) => of_slices(isa, x, rewards, group, how, |_| (Absent, ())),
+            (None, Some(m)) => of_slices(isa, x, rewards, group, how, |r| (Absent, live(&m, r))),
+            (Some(v), None) => of_slices(isa, x, rewards, group, how, |r| (read(&v, r), ())),
+            (Some(v), Some(m)) => of_slices(isa, x, rewards, group, how, |r| (read(&v, r), live(&m, r))),
         };
     }
     let mut status = [0; SIDE];
@@ -927,7 +997,7 @@ fn gae_group<'a>(isa: Isa, x: &Gae<'a>, rewards: &Floats<'a>, group: &mut [Seque
                 None => careful(start(x, s, (r, Absent, m), out)),
             };
         }
-        if judge && !any && !s.range.clone().any(|i| live(&x.mask, i)) {
+        if how.0 && !any && !s.range.clone().any(|i| live(&x.mask, i)) {
             *status |= row::EMPTY;
         }
     }
@@ -957,6 +1027,8 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
     let Some(rewards) = &x.rewards else { return Ok(()) };
     let (segments, b) = (x.segments, x.segments.sequences());
     let judge = out.status.is_some();
+    let written = usize::from(out.advantages.is_some()) + usize::from(out.returns.is_some());
+    let far = (rewards.rows() * size_of::<f32>()).saturating_mul(written) > CACHE;
     let out = (Cut { segments, first: 0, out: (out.advantages, out.returns) }, out.status);
     context.rows(b, grain(b, rewards.rows(), GRAIN), out, |first, rows, (tokens, mut status)| {
         let mut rest = tokens.out;
@@ -970,10 +1042,11 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
                 rest = others;
                 Sequence { b, range, advantages: own.0, returns: own.1 }
             });
-            let found = gae_group(context.isa(), x, rewards, &mut group[..many], judge);
+            let found = gae_group(context.isa(), x, rewards, &mut group[..many], (judge, far));
             (0..many).for_each(|k| put_in(&mut status, next + k, found[k]));
             next += many;
         }
+        fence();
     });
     Ok(())
 }
