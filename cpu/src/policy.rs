@@ -111,6 +111,8 @@ struct Tile {
     importance: [f64; TILE],
     /// Values and partials of a sequence entry that is evaluated for each token.
     own: [[f64; 2]; TILE],
+    /// c_t and c'_t of a sequence entry; anything where a token is dead.
+    mapped: [[f64; TILE]; 2],
     /// The gradient as it is written.
     written: Column,
 }
@@ -148,6 +150,7 @@ impl Tile {
             weight: one,
             importance: one,
             own: [[0.0; 2]; TILE],
+            mapped: [[0.0; TILE]; 2],
             written: c,
         }
     }
@@ -312,6 +315,8 @@ struct Call<'a> {
     reads: Reads,
     /// A token entry with or without a KL estimate and nothing else: which tokens are on matters where there are holes only.
     elementwise: bool,
+    /// What a sequence entry reads of a token is in the tile as it was given.
+    exact: bool,
     /// Factor of the gradient.
     factor: f64,
     /// A further one for each value of the loss.
@@ -843,6 +848,45 @@ fn scale_grad(call: &Call<'_>, tile: &mut Tile, start: usize, kl: bool, shared: 
     spoil(&mut spoiled, [&tile.written], n);
     spoiled == [0.0; W]
 }
+/// The gradient of a sequence entry, rounded once: `chain` times c'_t, or where the entry is evaluated for each token what
+/// that gave. `kl` and `shared`: see [`scale_grad`].
+#[inline(always)]
+fn sequence_grad(call: &Call<'_>, tile: &mut Tile, each: bool, chain: f64, kl: bool, shared: f64, scale: f64) -> bool {
+    let n = tile.padded();
+    let coef = call.estimator.map_or(0.0, |k| k.coef);
+    if each || (kl && call.stages.kl_weighs) {
+        for t in 0..n {
+            let k = if kl { coef * kl_grad(call, tile, t, shared) } else { 0.0 };
+            let g = match each {
+                true if call.stages.weighs => weighed(tile.own[t][1], tile.weight[t]),
+                true => tile.own[t][1],
+                false => chained(chain, tile.mapped[1][t]),
+            };
+            tile.written[t] = if tile.live[t] { times(g + k, scale) as f32 } else { 0.0 };
+        }
+    } else if kl {
+        for t in 0..n {
+            let g = chained(chain, tile.mapped[1][t]) + coef * (tile.kl_grad[t] as f64 + shared);
+            tile.written[t] = if tile.live[t] { times(g, scale) as f32 } else { 0.0 };
+        }
+    } else {
+        for t in 0..n {
+            let g = chained(chain, tile.mapped[1][t]) + 0.0;
+            tile.written[t] = if tile.live[t] { times(g, scale) as f32 } else { 0.0 };
+        }
+    }
+    if scale == 0.0 {
+        tile.written.fill(0.0);
+    }
+    let mut spoiled = [0.0; W];
+    spoil(&mut spoiled, [&tile.written], n);
+    spoiled == [0.0; W]
+}
+/// A chain of 0 is 0, whatever it multiplies.
+#[inline(always)]
+fn chained(chain: f64, slope: f64) -> f64 {
+    if chain == 0.0 { chain } else { chain * slope }
+}
 /// Gradient of the KL term of token `t`, without coefficient.
 #[inline(always)]
 fn kl_grad(call: &Call<'_>, tile: &Tile, t: usize, shared: f64) -> f64 {
@@ -922,10 +966,10 @@ enum Main<'a> {
 trait SequenceEntry {
     /// It is evaluated for each token.
     fn each(&self) -> bool;
-    /// What it says of sequence `b`.
-    fn whole(&self, call: &Call<'_>, b: usize) -> Whole;
-    /// c'_t of a token.
-    fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64;
+    /// What it says of sequence `b`, by way of a tile.
+    fn whole(&self, call: &Call<'_>, b: usize, tile: &mut Tile) -> Whole;
+    /// c_t and c'_t of the tokens of a tile that starts at `start`, into its `mapped`.
+    fn map(&self, call: &Call<'_>, b: usize, start: usize, advantage: f64, tile: &mut Tile);
     /// The sequence function.
     fn eval(&self, x: Sequence<f64>) -> SequenceOut<f64>;
 }
@@ -952,16 +996,32 @@ impl<E: SequenceLoss<N>, const N: usize> OfSequence<E, N> {
         };
         E::map(x, self.0)
     }
+    /// The maps of a tile's tokens from its columns.
+    #[inline(always)]
+    fn columns(&self, advantage: f64, tile: &mut Tile) {
+        let [values, slopes] = &mut tile.mapped;
+        for t in 0..tile.n {
+            let [logp, old, ref_logp] = [&tile.logp, &tile.old, &tile.reference].map(|x| x[t] as f64);
+            let log_ratio = log_ratio(logp, old, tile.detached);
+            let (sampler, entropy, flag, importance) = (0.0, 0.0, 0.0, 1.0);
+            let x = Token { logp, log_ratio, old, ref_logp, sampler, advantage, entropy, flag, importance };
+            let y = E::map(x, self.0);
+            (values[t], slopes[t]) = (y.value, y.logp);
+        }
+    }
     /// The reduced map of a sequence and the sum of its log ratios.
-    fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64) -> [f64; 2] {
+    fn reduce(&self, call: &Call<'_>, b: usize, advantage: f64, tile: &mut Tile) -> [f64; 2] {
         let (mut c, mut ratio) = (0.0, 0.0);
-        let inputs = call.inputs;
-        for i in call.problem.segments().range(b) {
-            if inputs.live(i) {
-                c += self.token(call, b, i, advantage).value;
-                if E::ABOUT.reads(slot::LOG_Z) {
-                    let logp = inputs.logps.get(i);
-                    ratio += inputs.old.map_or(0.0, |m| logp - m.get(i));
+        let (inputs, all) = (call.inputs, call.problem.segments().range(b));
+        for start in all.clone().step_by(TILE) {
+            call.fill(b, start..all.end.min(start + TILE), tile);
+            self.map(call, b, start, advantage, tile);
+            for t in 0..tile.n {
+                c = if tile.live[t] { c + tile.mapped[0][t] } else { c };
+            }
+            if let (Some(old), true) = (&inputs.old, E::ABOUT.reads(slot::LOG_Z)) {
+                for t in (0..tile.n).filter(|&t| tile.live[t]) {
+                    ratio += inputs.logps.get(start + t) - old.get(start + t);
                 }
             }
         }
@@ -976,12 +1036,12 @@ impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
     fn each(&self) -> bool {
         E::EACH
     }
-    fn whole(&self, call: &Call<'_>, b: usize) -> Whole {
+    fn whole(&self, call: &Call<'_>, b: usize, tile: &mut Tile) -> Whole {
         let advantage = advantage(call, b);
         let log_z = call.inputs.log_z.map_or(0.0, |m| m.get(b));
         let mut w = Whole { advantage, log_z, ..Whole::default() };
         if call.counts[b] > 0 {
-            let [c, log_ratio] = self.reduce(call, b, advantage);
+            let [c, log_ratio] = self.reduce(call, b, advantage, tile);
             w.c = c;
             if !E::EACH {
                 let len = call.counts[b] as f64;
@@ -991,8 +1051,15 @@ impl<E: SequenceLoss<N>, const N: usize> SequenceEntry for OfSequence<E, N> {
         }
         w
     }
-    fn map(&self, call: &Call<'_>, b: usize, i: usize, advantage: f64) -> f64 {
-        self.token(call, b, i, advantage).logp
+    fn map(&self, call: &Call<'_>, b: usize, start: usize, advantage: f64, tile: &mut Tile) {
+        if call.exact && !call.stages.inside {
+            let isa = call.context.isa();
+            return on_lanes!(isa, s => { let _ = s; self.columns(advantage, tile) }, self.columns(advantage, tile));
+        }
+        for t in (0..tile.n).filter(|&t| tile.live[t]) {
+            let y = self.token(call, b, start + t, advantage);
+            (tile.mapped[0][t], tile.mapped[1][t]) = (y.value, y.logp);
+        }
     }
     fn eval(&self, x: Sequence<f64>) -> SequenceOut<f64> {
         E::eval(x, self.0)
@@ -1008,11 +1075,11 @@ impl SequenceEntry for OfLists<'_> {
     fn each(&self) -> bool {
         false
     }
-    fn whole(&self, _: &Call<'_>, b: usize) -> Whole {
+    fn whole(&self, _: &Call<'_>, b: usize, _: &mut Tile) -> Whole {
         Whole { advantage: self.targets[b], value: self.values[b], slope: self.slopes[b], ..Whole::default() }
     }
-    fn map(&self, _: &Call<'_>, _: usize, _: usize, _: f64) -> f64 {
-        1.0
+    fn map(&self, _: &Call<'_>, _: usize, _: usize, _: f64, tile: &mut Tile) {
+        tile.mapped[1].fill(1.0);
     }
     fn eval(&self, _: Sequence<f64>) -> SequenceOut<f64> {
         unreachable!("it is evaluated once a group")
@@ -1197,7 +1264,7 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             scale = if call.counts[b] > 0 { times(scale, u.get(b)) } else { 0.0 };
         }
         let mut whole = match main {
-            Main::Sequence(entry) => Some(entry.whole(call, b)),
+            Main::Sequence(entry) => Some(entry.whole(call, b, &mut tile)),
             Main::Tile(_) => None,
         };
         let (mut shared, mut estimates) = (0.0, None);
@@ -1277,20 +1344,11 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
                 if let (Some(w), Main::Sequence(entry)) = (&whole, main) {
                     // the value stands for each of its tokens, so its derivative counts as often
                     let chain = if weights == 0.0 { 0.0 } else { w.slope * weights };
-                    for t in 0..n {
-                        let k = if kl && coef != 0.0 { coef * kl_grad(call, &tile, t, shared) } else { 0.0 };
-                        let g = match entry.each() {
-                            true if call.stages.weighs => weighed(tile.own[t][1], tile.weight[t]),
-                            true => tile.own[t][1],
-                            // a masked token is not read, a chain of 0 is 0
-                            false if !tile.live[t] || chain == 0.0 => chain,
-                            false => chain * entry.map(call, b, start + t, w.advantage),
-                        };
-                        let on = tile.live[t] && scale != 0.0;
-                        let g = if on { times(g + k, scale) as f32 } else { 0.0 };
-                        tile.written[t] = g;
-                        broken |= !g.is_finite();
+                    if !entry.each() {
+                        entry.map(call, b, start, w.advantage, &mut tile);
                     }
+                    let (with, each) = (kl && coef != 0.0, entry.each());
+                    broken |= !on_lanes!(isa, s => { let _ = s; sequence_grad(call, &mut tile, each, chain, with, shared, scale) }, sequence_grad(call, &mut tile, each, chain, with, shared, scale));
                 } else if scale == 0.0 {
                     tile.written.fill(0.0);
                 } else {
@@ -1458,8 +1516,15 @@ fn advantage(call: &Call<'_>, b: usize) -> f64 {
         None => 0.0,
         Some(Advantage::Sequence(a)) => a.get(b),
         Some(Advantage::Token(a)) => {
-            let live = |i: &usize| call.inputs.live(*i);
-            let sum: f64 = call.problem.segments().range(b).filter(live).map(|i| a.get(i)).sum();
+            let range = call.problem.segments().range(b);
+            let (at, n) = (range.start, range.len());
+            let numbers = if let Floats::F32(a) = a { dense(a, at, n) } else { None };
+            let mask = if let Some(Mask::U8(m)) = &call.inputs.mask { dense(m, at, n) } else { None };
+            let sum: f64 = match (numbers, mask) {
+                (Some(a), None) if call.inputs.mask.is_none() => a.iter().map(|&a| a as f64).sum(),
+                (Some(a), Some(m)) => a.iter().zip(m).filter(|(_, m)| **m != 0).map(|(&a, _)| a as f64).sum(),
+                _ => range.filter(|&i| call.inputs.live(i)).map(|i| a.get(i)).sum(),
+            };
             sum / call.counts[b].max(1) as f64
         }
     };
@@ -1673,6 +1738,10 @@ fn one(
             topk_entropy: info.about.reads(slot::ENTROPY) && inputs.topk_entropy.is_some(),
             flag: info.about.reads(slot::FLAG),
         },
+        exact: [Some(&inputs.logps), inputs.old.as_ref(), inputs.reference.as_ref()]
+            .into_iter()
+            .flatten()
+            .all(|m| !matches!(m, Floats::F64(_))),
         elementwise: info.kind == Kind::Token && estimator.is_none_or(|k| k.weight != EstimatorWeight::RatioSequence),
         factor: if upstream.is_some() { inputs.grad_scale } else { inputs.factor() },
         upstream,
