@@ -377,7 +377,7 @@ typedef uint32_t truing_rounding;
 
 /// What happens to a logit before the softmax: bias, logit_scale, softcap, 1/temperature, in this order.
 typedef struct truing_transform {
-    /// float [V], finite or -inf; [H,V] with routed heads.
+    /// float [V], finite or -inf.
     const struct truing_tensor *bias;
     /// f32 [N] > 0, replaces temperature.
     const struct truing_tensor *row_temperature;
@@ -389,7 +389,7 @@ typedef struct truing_transform {
     double softcap;
     /// Columns, 0 = V; the rest is dead.
     int64_t n_valid_vocab;
-    /// Linear forms: rounding of z before the transforms.
+    /// Linear forms, fused losses too: rounding of z before the transforms; gradients pass straight through.
     truing_rounding logit_round;
     /// 0.
     uint32_t reserved0;
@@ -401,23 +401,21 @@ typedef struct truing_transform {
 typedef struct truing_head {
     /// float [N,D] or [B,T,D].
     const struct truing_tensor *hidden;
-    /// float [V,D]; [H,V,D] with `index`.
+    /// float [V,D].
     const struct truing_tensor *weight;
-    /// int [N] in [0,H), the head of each row; NULL = one head.
-    const struct truing_tensor *index;
     /// Its transforms, bias included.
     struct truing_transform transform;
     /// 0.
-    uint8_t reserved[32];
+    uint8_t reserved[40];
 } truing_head;
 
 /// Gradients of a head, each NULL = not wanted.
 typedef struct truing_head_grads {
     /// float as hidden.
     const struct truing_tensor *grad_hidden_out;
-    /// f32, or the weight's dtype where allowed, [V,D] or [H,V,D].
+    /// f32, or the weight's dtype where allowed, [V,D].
     const struct truing_tensor *grad_weight_out;
-    /// f32 [V] or [H,V].
+    /// f32 [V].
     const struct truing_tensor *grad_bias_out;
     /// 0.
     uint8_t reserved[24];
@@ -1363,8 +1361,6 @@ typedef struct truing_item_outputs {
     const struct truing_tensor *grad_margin_rejected_out;
     /// f64 or f32 [S].
     const struct truing_tensor *grad_baseline_out;
-    /// f64 or f32 [items], wrt `item_beta`, entries that have this partial.
-    const struct truing_tensor *grad_beta_out;
     /// f64 [num_params], summed over items; 0 where no partial exists.
     const struct truing_tensor *grad_params_out;
     /// f64 or f32 [items], the entry's second output (poft weight).
@@ -1374,7 +1370,7 @@ typedef struct truing_item_outputs {
     /// u32 [items], `TRUING_ROW_*`.
     const struct truing_tensor *out_status;
     /// 0.
-    uint8_t reserved[40];
+    uint8_t reserved[48];
 } truing_item_outputs;
 
 /// Outputs of all terms together, each NULL = not wanted.
@@ -1391,15 +1387,11 @@ typedef struct truing_preference_outputs {
     uint8_t reserved[32];
 } truing_preference_outputs;
 
-/// A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's
-/// `extra_term_size` says where the next one starts.
+/// A further term of the same call: its own entry over the call's items. It may grow: the call's `extra_term_size` says where
+/// the next one starts.
 typedef struct truing_preference_term {
     /// Entry and settings.
     struct truing_loss loss;
-    /// Items, weights, betas, margins of this term (host); NULL = the call's.
-    const struct truing_groups *groups;
-    /// Outputs of this term.
-    struct truing_item_outputs items;
     /// 0.
     uint8_t reserved[32];
 } truing_preference_term;
@@ -5799,7 +5791,7 @@ TRUING_STATIC_ASSERT(loss_size, sizeof(truing_loss) == 96);
 TRUING_STATIC_ASSERT(groups_size, sizeof(truing_groups) == 152);
 TRUING_STATIC_ASSERT(item_outputs_size, sizeof(truing_item_outputs) == 136);
 TRUING_STATIC_ASSERT(preference_outputs_size, sizeof(truing_preference_outputs) == 64);
-TRUING_STATIC_ASSERT(preference_term_size, sizeof(truing_preference_term) == 272);
+TRUING_STATIC_ASSERT(preference_term_size, sizeof(truing_preference_term) == 128);
 TRUING_STATIC_ASSERT(preference_forward_args_size, sizeof(truing_preference_forward_args) == 632);
 TRUING_STATIC_ASSERT(side_term_size, sizeof(truing_side_term) == 72);
 TRUING_STATIC_ASSERT(linear_preference_args_size, sizeof(truing_linear_preference_args) == 1440);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use truing_core::Dtype;
 use truing_core::catalog::{Info, Kind, find};
 use truing_core::dtype::{Element, Float};
+use truing_core::linear_logprob::Rounding;
 use truing_core::logprob::{Figures, STATS};
 use truing_core::matrix::{Floats, FloatsMut, Layout, Matrix, MatrixMut};
 use truing_cpu::{Context, ContextOptions, Isa};
@@ -415,4 +416,21 @@ impl GoldenCase {
     pub fn mask(&self) -> Vec<u8> {
         self.x("mask").iter().map(|&x| x as u8).collect()
     }
+}
+
+/// Puts hidden states and a head on a grid, where a few products add up exactly, and returns what rounding adds to each logit.
+/// Gradients pass that through as a constant.
+pub fn on_grid(hidden: &mut [f32], weight: &mut [f32], d: usize, rounding: Rounding) -> Vec<f64> {
+    hidden.iter_mut().for_each(|x| *x = (*x * 32.0).round() / 32.0);
+    weight.iter_mut().for_each(|x| *x = (*x * 64.0).round() / 64.0);
+    let added = |h: &[f32], w: &[f32]| {
+        let z = h.iter().zip(w).map(|(h, w)| h * w).sum::<f32>();
+        let rounded = match rounding {
+            Rounding::None => z,
+            Rounding::Bf16 => bf16::from_f32(z).to_f32(),
+            Rounding::F16 => f16::from_f32(z).to_f32(),
+        };
+        rounded as f64 - z as f64
+    };
+    hidden.chunks_exact(d).flat_map(|h| weight.chunks_exact(d).map(move |w| added(h, w))).collect()
 }

@@ -5,6 +5,7 @@
 use truing_core::batch;
 use truing_core::catalog::{self, Kind, slot};
 use truing_core::error::row;
+use truing_core::linear_logprob::Rounding;
 use truing_core::linear_preference::{
     Divergence, Inputs, Options, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm, Wpo,
 };
@@ -15,7 +16,7 @@ use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, batch as cpu_batch, linear_preference, preference as cpu_preference};
-use truing_tests::{Cases, Random, context, contexts, first_variant, id, same, variants, with_scratch};
+use truing_tests::{Cases, Random, context, contexts, first_variant, id, on_grid, same, variants, with_scratch};
 
 const S: usize = 6;
 const T: usize = 3;
@@ -59,6 +60,8 @@ struct Data {
     clamp: Option<(f64, f64)>,
     /// The last column is dead in the reference.
     dead: bool,
+    /// What the logits of the policy and of the reference are rounded to, and what that adds to each.
+    rounding: [(Rounding, Vec<f64>); 2],
 }
 /// Its last column is dead.
 const DEAD: [f32; V] = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, f32::NEG_INFINITY];
@@ -93,12 +96,25 @@ impl Data {
             weights: None,
             clamp: None,
             dead: false,
+            rounding: [(); 2].map(|_| (Rounding::None, vec![0.0; N * V])),
         }
+    }
+    fn rounded(mut self, [own, reference]: [Rounding; 2]) -> Data {
+        let added = [
+            on_grid(&mut self.hidden, &mut self.weight, D, own),
+            on_grid(&mut self.ref_hidden, &mut self.ref_weight, D_REF, reference),
+        ];
+        assert!(added.iter().flatten().any(|&x| x != 0.0));
+        let [a, b] = added;
+        self.rounding = [(own, a), (reference, b)];
+        self
     }
     fn log_softmax(&self, hidden: &[f64], weight: &[f64], d: usize, i: usize) -> Vec<f64> {
         let t = self.transform;
+        let added = &self.rounding[(d == D_REF) as usize].1;
         let logit = |j: usize| {
-            let x = t.logit_scale * (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>();
+            let dot = (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>();
+            let x = t.logit_scale * (dot + added[i * V + j]);
             (if t.softcap > 0.0 { t.softcap * (x / t.softcap).tanh() } else { x }) / t.temperature
         };
         let all: Vec<f64> = (0..V).map(logit).collect();
@@ -271,6 +287,7 @@ impl Data {
         };
         let terms = self.term();
         let p = Problem::new([N, D, V], Segments::Padded { sequences: S, width: T }, self.items(), &terms, options)?;
+        let p = p.rounded(self.rounding[0].0, self.rounding[1].0);
         let m = |x, rows, cols| Floats::F32(Matrix::contiguous(x, rows, cols).unwrap());
         let mut x = Inputs::new(m(&self.hidden, N, D), m(&self.weight, V, D), Ints::I32(Matrix::vector(&self.target)));
         x.rows.mask = Some(Mask::U8(Matrix::vector(&self.mask)));
@@ -431,6 +448,8 @@ fn token_level_dpo() {
                 let base = Data::new(entry(name), 7 + k as u64);
                 let d = Data { transform, interleaved, reference: Reference::Head, ..base };
                 let d = Data { params: vec![0.7, 0.5][..d.params.len()].to_vec(), ..d };
+                // logits of both heads rounded as a sampler's head does
+                let d = if k == 1 { d.rounded([Rounding::Bf16, Rounding::F16]) } else { d };
                 cases.0 += d.judge(&c).0;
                 let ([_, _, kl], _) = d.chain(&wide(&d.hidden), &wide(&d.weight));
                 let want = d.run(&c, true).unwrap();

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use truing_core::catalog::Kind;
 use truing_core::error::row;
+use truing_core::linear_logprob::Rounding;
 use truing_core::linear_policy::{Divergence, Inputs, Options, Outputs, PAIR_STATS, Phase, Problem, RefHead};
 use truing_core::logprob::{self, Figures, Rows, Transform, TransformInputs, Upstream};
 use truing_core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
@@ -14,7 +15,7 @@ use truing_core::{Dtype, Error, Status};
 use truing_cpu::linear_logprob::{self as linear, Asked, Grads};
 use truing_cpu::logprob::Over;
 use truing_cpu::{Context, Isa, gemm, linear_policy, support};
-use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
+use truing_tests::{Cases, Counting, Random, context, contexts, id, on_grid, same, with_scratch};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -35,6 +36,8 @@ struct Data {
     advantage: Vec<f32>,
     /// Hidden states and head of a reference, of another hidden size.
     other: Option<(usize, Vec<f32>, Vec<f32>)>,
+    /// What the logits of the policy and of the reference are rounded to, and what that adds to each.
+    rounding: [(Rounding, Vec<f64>); 2],
 }
 impl Data {
     fn new(seed: u64, width: usize, d: usize, v: usize) -> Data {
@@ -51,6 +54,7 @@ impl Data {
             reference: vec![0.0; n],
             advantage: r.normals(B, 1.0),
             other: None,
+            rounding: [(); 2].map(|_| (Rounding::None, vec![0.0; n * v])),
         };
         x.mask[width..2 * width].fill(0);
         for i in 0..n {
@@ -64,20 +68,42 @@ impl Data {
         }
         x
     }
+    /// Rounds the logits of both heads; old log-probs stay as near as they were.
+    fn rounded(mut self, [own, reference]: [Rounding; 2]) -> Data {
+        let [n, d, _] = self.shape;
+        let live: Vec<usize> = (0..n).filter(|&i| self.mask[i] != 0).collect();
+        let logps = |x: &Data| {
+            let h: Vec<f64> = x.hidden.iter().map(|&x| x as f64).collect();
+            live.iter().map(|&i| x.row(&h, &x.wide(), i).0).collect::<Vec<f64>>()
+        };
+        let before = logps(&self);
+        self.rounding[0] = (own, on_grid(&mut self.hidden, &mut self.weight, d, own));
+        if let Some((d, hidden, weight)) = &mut self.other {
+            self.rounding[1] = (reference, on_grid(hidden, weight, *d, reference));
+        }
+        for ((&i, a), b) in live.iter().zip(before).zip(logps(&self)) {
+            self.old[i] += (b - a) as f32;
+            self.reference[i] += (b - a) as f32;
+        }
+        self
+    }
     fn wide(&self) -> Vec<f64> {
         self.weight.iter().map(|&x| x as f64).collect()
     }
     /// Log-prob of the target and entropy, in f64.
     fn row(&self, hidden: &[f64], weight: &[f64], i: usize) -> (f64, f64) {
         let [_, d, v] = self.shape;
-        let z: Vec<f64> =
-            (0..v).map(|j| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>() / 0.9).collect();
+        let dot = |j: usize| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>();
+        let z: Vec<f64> = (0..v).map(|j| (dot(j) + self.rounding[0].1[i * v + j]) / 0.9).collect();
         let top = z.iter().copied().fold(f64::MIN, f64::max);
         let lse = top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
         (z[self.target[i] as usize] - lse, z.iter().map(|z| (z - lse).exp() * (lse - z)).sum())
     }
     fn segments(&self) -> Segments<'static> {
         Segments::Padded { sequences: B, width: self.width }
+    }
+    fn problem<'a>(&self, o: Options<'a>) -> Result<Problem<'a>, Error> {
+        Ok(Problem::new(self.shape, self.segments(), o)?.rounded(self.rounding[0].0, self.rounding[1].0))
     }
     fn inputs(&self) -> Inputs<'_> {
         let [n, d, v] = self.shape;
@@ -174,7 +200,7 @@ fn run(c: &Context, d: &Data, o: Options, share: f64) -> Result<Got, Error> {
 }
 fn run_on(c: &Context, d: &Data, o: Options, share: f64, inputs: &Inputs) -> Result<Got, Error> {
     let [n, w, v] = d.shape;
-    let p = Problem::new(d.shape, d.segments(), o)?;
+    let p = d.problem(o)?;
     let bonus = p.bonus();
     let mut g = Got {
         loss: 7.0,
@@ -217,8 +243,10 @@ fn run_on(c: &Context, d: &Data, o: Options, share: f64, inputs: &Inputs) -> Res
 fn whole_chain() {
     let _alone = ALONE.lock();
     let mut cases = Cases::default();
-    for (k, &case) in CASES.iter().enumerate() {
+    let roundings = [Rounding::None, Rounding::Bf16, Rounding::F16];
+    for ((k, &case), rounding) in CASES.iter().enumerate().flat_map(|c| roundings.map(|r| (c, r))) {
         let d = Data::new(31 + k as u64, 5, 6, 19);
+        let d = if rounding == Rounding::None { d } else { d.rounded([rounding; 2]) };
         let [n, w, v] = d.shape;
         let g = run(&context(Isa::detect(), 0), &d, options(case, Phase::Single), 1.0).unwrap();
         let h: Vec<f64> = d.hidden.iter().map(|&x| x as f64).collect();
@@ -252,7 +280,7 @@ fn whole_chain() {
         }
         (0..n).for_each(|i| assert_eq!(g.status[i], if d.mask[i] == 0 { row::IGNORED } else { 0 }));
     }
-    cases.finish("linear_policy, the whole chain", 1170);
+    cases.finish("linear_policy, the whole chain", 3510);
 }
 
 /// Workspaces, threads and instruction sets; two phases; what the split form gives on the log-probs of the call.
@@ -264,6 +292,7 @@ fn bits() {
     for &case in &CASES {
         for (width, v) in [(5, 19), (90, 300)] {
             let d = Data::new(5, width, 7, v);
+            let d = if width == 5 { d } else { d.rounded([Rounding::Bf16; 2]) };
             let o = options(case, Phase::Single);
             let want = run(&all[0], &d, o, 0.0).unwrap();
             for c in all.iter().chain([&threaded]) {
@@ -275,7 +304,7 @@ fn bits() {
             // figures, the split form, coefficients
             let c = &threaded;
             let [n, w, _] = d.shape;
-            let figures = Problem::new(d.shape, d.segments(), options(case, Phase::Figures)).unwrap();
+            let figures = d.problem(options(case, Phase::Figures)).unwrap();
             let (mut logps, mut entropy, mut stats) = (vec![0f32; n], vec![0f32; n], vec![0f32; n * logprob::STATS]);
             let out = Outputs {
                 logps: Some(MatrixMut::vector(&mut logps)),
@@ -301,7 +330,7 @@ fn bits() {
             with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
             same("loss", &loss, &[want.loss]);
             same("coefficients", &g, &want.coefficients[0]);
-            let second = Problem::new(d.shape, d.segments(), options(case, Phase::WithCoefficients)).unwrap();
+            let second = d.problem(options(case, Phase::WithCoefficients)).unwrap();
             for saved in [false, true] {
                 let mut i = d.inputs();
                 i.policy.grad_scale = 1.0;
@@ -402,9 +431,10 @@ fn two_heads() {
     let _alone = ALONE.lock();
     let mut cases = Cases::default();
     let (all, threaded) = (contexts(), context(Isa::detect(), 3));
-    let log_softmax = |d: usize, v: usize, hidden: &[f64], weight: &[f64], i: usize| -> Vec<f64> {
-        let z: Vec<f64> =
-            (0..v).map(|j| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>() / 0.9).collect();
+    let log_softmax = |d: usize, added: &[f64], hidden: &[f64], weight: &[f64], i: usize| -> Vec<f64> {
+        let v = weight.len() / d;
+        let dot = |j: usize| (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum::<f64>();
+        let z: Vec<f64> = (0..v).map(|j| (dot(j) + added[i * v + j]) / 0.9).collect();
         let top = z.iter().copied().fold(f64::MIN, f64::max);
         let lse = top + z.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
         z.iter().map(|z| z - lse).collect()
@@ -423,6 +453,9 @@ fn two_heads() {
             let mut head = r.normals(v * 7, 0.3);
             (0..v * 6).for_each(|i| head[i / 6 * 7 + i % 6] = d.weight[i]);
             d.other = Some((7, other, head));
+            if bonus {
+                d = d.rounded([[Rounding::Bf16, Rounding::F16], [Rounding::F16, Rounding::None]][k % 2]);
+            }
             let mut o = options((Kind::Token, "ppo_clip", true, bonus, Mode::TokenMean), Phase::Single);
             o.reference = Some((7, o.logprob.transform));
             o.divergence = divergence;
@@ -442,7 +475,8 @@ fn two_heads() {
             let total = |h: &[f64], e: &[f64]| {
                 let mut loss = 0.0;
                 for &i in &live {
-                    let (p, q) = (log_softmax(w, v, h, e, i), log_softmax(7, v, &other, &head, i));
+                    let [own, of_ref] = [0, 1].map(|side| &d.rounding[side].1);
+                    let (p, q) = (log_softmax(w, own, h, e, i), log_softmax(7, of_ref, &other, &head, i));
                     let y = d.target[i] as usize;
                     let (x, z, a) = (p[y] - d.old[i] as f64, q[y] - p[y], d.advantage[i / 5] as f64);
                     let sum = |f: &dyn Fn(usize) -> f64| (0..v).map(f).sum::<f64>();
@@ -486,7 +520,9 @@ fn two_heads() {
             if divergence.is_none() {
                 // the log-probs of the reference as a tensor
                 let other = d.other.take().unwrap();
-                let alone = Data { shape: [n, 7, v], hidden: other.1.clone(), weight: other.2.clone(), ..d.clone() };
+                let (hidden, weight) = (other.1.clone(), other.2.clone());
+                let rounding = [1, 0].map(|side: usize| d.rounding[side].clone());
+                let alone = Data { shape: [n, 7, v], hidden, weight, rounding, ..d.clone() };
                 d.reference = run(&all[0], &alone, Options { reference: None, ..o }, 1.0).unwrap().logps;
                 assert_eq!(run(&all[0], &d, Options { reference: None, ..o }, 1.0).unwrap(), want);
                 d.other = Some(other);
@@ -592,7 +628,7 @@ fn infinite_divergence() {
 fn two_phases<'a>(d: &Data, o: Options<'_>, want: &Got, contexts: impl Iterator<Item = &'a Context>) -> usize {
     let ([n, w, v], mut ran) = (d.shape, 0);
     for c in contexts {
-        let figures = Problem::new(d.shape, d.segments(), Options { phase: Phase::Figures, ..o }).unwrap();
+        let figures = d.problem(Options { phase: Phase::Figures, ..o }).unwrap();
         let (mut logps, mut entropy, mut kl) = (vec![7f32; n], vec![7f32; n], vec![7f32; n]);
         let (mut stats, mut status) = (vec![7f32; n * PAIR_STATS], vec![7u32; n]);
         let out = Outputs {
@@ -625,7 +661,7 @@ fn two_phases<'a>(d: &Data, o: Options<'_>, want: &Got, contexts: impl Iterator<
         let need = truing_cpu::policy::workspace(c, &split).minimum;
         with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
         same("loss", &loss, &[want.loss]);
-        let second = Problem::new(d.shape, d.segments(), Options { phase: Phase::WithCoefficients, ..o }).unwrap();
+        let second = d.problem(Options { phase: Phase::WithCoefficients, ..o }).unwrap();
         for saved in [false, true] {
             let mut i = d.inputs();
             i.policy.grad_scale = 1.0;

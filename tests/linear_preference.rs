@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use truing_core::catalog::Kind;
 use truing_core::dtype::bf16;
 use truing_core::error::row;
+use truing_core::linear_logprob::Rounding;
 use truing_core::linear_preference::{Inputs, Options, Outputs, Phase, Problem, Wpo};
 use truing_core::logprob::{self, Rows, STATS, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
@@ -13,7 +14,7 @@ use truing_core::sequence::{self, Divisor, Score, Segments};
 use truing_core::{Dtype, Error, Status};
 use truing_cpu::linear_logprob::Grads;
 use truing_cpu::{Context, Isa, linear_preference};
-use truing_tests::{Cases, Counting, Random, context, contexts, id, same, with_scratch};
+use truing_tests::{Cases, Counting, Random, context, contexts, id, on_grid, same, with_scratch};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -43,6 +44,8 @@ struct Data {
     transform: Transform,
     item_mask: Option<Vec<u8>>,
     item_weight: Option<Vec<f64>>,
+    /// What logits are rounded to, and what that adds to each.
+    rounding: (Rounding, Vec<f64>),
 }
 const OFFSETS: [i32; 3] = [0, 1, 4];
 const IGNORE: i32 = -100;
@@ -72,10 +75,17 @@ impl Data {
             transform: Transform::default(),
             item_mask: None,
             item_weight: None,
+            rounding: (Rounding::None, vec![0.0; n * v]),
         };
         // one row is ignored by its target
         x.target[2] = IGNORE;
         x
+    }
+    fn rounded(mut self, rounding: Rounding) -> Data {
+        let added = on_grid(&mut self.hidden, &mut self.weight, self.shape[1], rounding);
+        assert!(added.iter().any(|&x| x != 0.0));
+        self.rounding = (rounding, added);
+        self
     }
     fn sequences(&self) -> usize {
         self.shape[0] / self.width
@@ -88,7 +98,7 @@ impl Data {
         let t = self.transform;
         let logit = |j: usize| {
             let dot: f64 = (0..d).map(|k| hidden[i * d + k] * weight[j * d + k]).sum();
-            let x = t.logit_scale * (dot + bias[j]);
+            let x = t.logit_scale * (dot + self.rounding.1[i * v + j] + bias[j]);
             (if t.softcap > 0.0 { t.softcap * (x / t.softcap).tanh() } else { x }) / t.temperature
         };
         let all: Vec<f64> = (0..v).map(logit).collect();
@@ -182,6 +192,7 @@ impl Data {
             _ => Items::Lists { offsets: Ints::I32(Matrix::vector(&OFFSETS)), members: None },
         };
         let p = Problem::new(self.shape, segments, items, &terms, self.options(phase)).unwrap();
+        let p = p.rounded(self.rounding.0, Rounding::None);
         let hidden = Floats::F32(Matrix::contiguous(&self.hidden, n, d).unwrap());
         let weight = Floats::F32(Matrix::contiguous(&self.weight, v, d).unwrap());
         let mut i = Inputs::new(hidden, weight, Ints::I32(Matrix::vector(&self.target)));
@@ -344,6 +355,9 @@ fn data() -> Vec<Data> {
     all.push(tokens(dpo(14), Some((-1.0, 0.75))));
     all.push(Data { extra: Some(("simpo", 0.3)), ..dpo(15) });
     all.push(Data { item_mask: Some(vec![0, 1]), item_weight: Some(vec![1.0, 2.5]), ..dpo(16) });
+    all.push(dpo(17).rounded(Rounding::Bf16));
+    let transformed = all[6].clone();
+    all.push(transformed.rounded(Rounding::F16));
     all
 }
 fn wide(x: &[f32]) -> Vec<f64> {

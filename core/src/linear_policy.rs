@@ -15,6 +15,7 @@
 //! gradients.
 use crate::catalog::slot;
 use crate::error::{Error, Result, Value};
+use crate::linear_logprob::Rounding;
 pub use crate::linear_preference::{Divergence, PAIR_STATS, Phase, RefHead};
 use crate::linear_preference::{check_saved, reference};
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
@@ -83,6 +84,11 @@ impl<'a> Problem<'a> {
         let reference = options.reference.map(|of| reference([rows, vocab], options.logprob, of)).transpose()?;
         let Options { phase, divergence, support, .. } = options;
         Ok(Problem { linear, segments, policy, phase, reference, divergence, support })
+    }
+    /// The same problem with rounded logits: what those of the policy's head and those of the reference's are rounded to.
+    pub fn rounded(self, policy: Rounding, reference: Rounding) -> Problem<'a> {
+        let reference = self.reference.map(|p| p.rounded(reference));
+        Problem { linear: self.linear.rounded(policy), reference, ..self }
     }
     /// Log-probs of the rows.
     pub const fn linear(&self) -> &linear_logprob::Problem {

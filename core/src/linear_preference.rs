@@ -11,6 +11,7 @@
 //! Losses that need the whole batch first run in two calls: [`Phase::Figures`] gives scores, divergences and statistics, the
 //! caller forms d loss / d score and d loss / d KL, [`Phase::WithCoefficients`] gives the gradients.
 use crate::error::{Error, Result, Status, Value};
+use crate::linear_logprob::Rounding;
 use crate::logprob::{self, Rows, STATS, Target, TransformInputs};
 use crate::matrix::{Floats, FloatsMut, Ints, Mask, Matrix, MatrixMut};
 use crate::preference::{self, Groups, Items, Term};
@@ -250,6 +251,11 @@ impl<'a> Problem<'a> {
         };
         let (phase, wpo) = (options.phase, options.wpo);
         Ok(Problem { linear, reference, side, sequence, preference, phase, divergence, wpo })
+    }
+    /// The same problem with rounded logits: what those of the policy's head and those of the reference's are rounded to.
+    pub fn rounded(self, policy: Rounding, reference: Rounding) -> Problem<'a> {
+        let reference = self.reference.map(|p| p.rounded(reference));
+        Problem { linear: self.linear.rounded(policy), reference, ..self }
     }
     /// Log-probs of the rows under the reference head.
     pub const fn reference(&self) -> Option<&linear_logprob::Problem> {

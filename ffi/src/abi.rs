@@ -364,7 +364,7 @@ pub const TRUING_ROUND_F16: truing_rounding = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_transform {
-    /// float [V], finite or -inf; [H,V] with routed heads.
+    /// float [V], finite or -inf.
     pub bias: *const truing_tensor,
     /// f32 [N] > 0, replaces temperature.
     pub row_temperature: *const truing_tensor,
@@ -376,7 +376,7 @@ pub struct truing_transform {
     pub softcap: f64,
     /// Columns, 0 = V; the rest is dead.
     pub n_valid_vocab: i64,
-    /// Linear forms: rounding of z before the transforms.
+    /// Linear forms, fused losses too: rounding of z before the transforms; gradients pass straight through.
     pub logit_round: truing_rounding,
     /// 0.
     pub reserved0: u32,
@@ -390,14 +390,12 @@ pub struct truing_transform {
 pub struct truing_head {
     /// float [N,D] or [B,T,D].
     pub hidden: *const truing_tensor,
-    /// float [V,D]; [H,V,D] with `index`.
+    /// float [V,D].
     pub weight: *const truing_tensor,
-    /// int [N] in [0,H), the head of each row; NULL = one head.
-    pub index: *const truing_tensor,
     /// Its transforms, bias included.
     pub transform: truing_transform,
     /// 0.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 40],
 }
 
 /// Gradients of a head, each NULL = not wanted.
@@ -406,9 +404,9 @@ pub struct truing_head {
 pub struct truing_head_grads {
     /// float as hidden.
     pub grad_hidden_out: *const truing_tensor,
-    /// f32, or the weight's dtype where allowed, [V,D] or [H,V,D].
+    /// f32, or the weight's dtype where allowed, [V,D].
     pub grad_weight_out: *const truing_tensor,
-    /// f32 [V] or [H,V].
+    /// f32 [V].
     pub grad_bias_out: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 24],
@@ -1397,8 +1395,6 @@ pub struct truing_item_outputs {
     pub grad_margin_rejected_out: *const truing_tensor,
     /// f64 or f32 [S].
     pub grad_baseline_out: *const truing_tensor,
-    /// f64 or f32 [items], wrt `item_beta`, entries that have this partial.
-    pub grad_beta_out: *const truing_tensor,
     /// f64 [num_params], summed over items; 0 where no partial exists.
     pub grad_params_out: *const truing_tensor,
     /// f64 or f32 [items], the entry's second output (poft weight).
@@ -1408,7 +1404,7 @@ pub struct truing_item_outputs {
     /// u32 [items], `TRUING_ROW_*`.
     pub out_status: *const truing_tensor,
     /// 0.
-    pub reserved: [u8; 40],
+    pub reserved: [u8; 48],
 }
 
 /// Outputs of all terms together, each NULL = not wanted.
@@ -1427,17 +1423,13 @@ pub struct truing_preference_outputs {
     pub reserved: [u8; 32],
 }
 
-/// A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's
-/// `extra_term_size` says where the next one starts.
+/// A further term of the same call: its own entry over the call's items. It may grow: the call's `extra_term_size` says where
+/// the next one starts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_preference_term {
     /// Entry and settings.
     pub loss: truing_loss,
-    /// Items, weights, betas, margins of this term (host); NULL = the call's.
-    pub groups: *const truing_groups,
-    /// Outputs of this term.
-    pub items: truing_item_outputs,
     /// 0.
     pub reserved: [u8; 32],
 }
@@ -4813,7 +4805,7 @@ abi! {
     truing_groups: 152,
     truing_item_outputs: 136,
     truing_preference_outputs: 64,
-    truing_preference_term: 272,
+    truing_preference_term: 128,
     truing_side_term: 72,
     truing_aggregate: 64,
     truing_estimator: 96,

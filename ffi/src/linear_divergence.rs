@@ -5,12 +5,13 @@ use crate::divergence::{
     FinishCall, GIVEN, OutputTensors, PartialTensors, PartialViews, SHARD_FLAGS, divergence_options, given_ids,
     local_pass, once, with_ids,
 };
+use crate::linear_logprob::rounding;
 use crate::logprob::{BACKWARD_FLAGS, RowTensors, columns, options, problem as rows_problem, stats};
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::divergence::Upstream;
 use truing_core::divergence::partial::AtIds;
 use truing_core::linear_divergence::{Argument, Problem, Side, name_side};
-use truing_core::linear_logprob::{self, Rounding};
+use truing_core::linear_logprob;
 use truing_core::logprob::TransformInputs;
 use truing_core::matrix::{Floats, Workspace};
 use truing_core::{Error, Result, Value};
@@ -433,7 +434,7 @@ impl TeacherTensors {
             return Ok(TeacherTensors::Head(parse_head!("teacher" "teacher_grads", t, head, grads)));
         }
         const NONE: &str = "NULL or 0 without teacher.hidden";
-        idle_fields!("teacher" head, NONE; weight index);
+        idle_fields!("teacher" head, NONE; weight);
         idle_fields!("teacher.transform" head.transform, NONE; bias row_temperature temperature logit_scale softcap
             n_valid_vocab logit_round);
         idle_fields!("teacher_grads" grads, NONE; grad_hidden_out grad_weight_out grad_bias_out);
@@ -470,7 +471,6 @@ struct HeadTensors {
 macro_rules! parse_head {
     ($side:literal $grads:literal, $t:expr, $head:expr, $places:expr) => {{
         let (t, head, places): (&mut Tensors, &truing_head, &truing_head_grads) = ($t, $head, $places);
-        unavailable!($side, head; index);
         HeadTensors {
             hidden: t.required(concat!($side, ".hidden"), head.hidden)?,
             weight: t.required(concat!($side, ".weight"), head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
@@ -511,12 +511,7 @@ impl HeadTensors {
                 return Err(named(Error::shape("head.hidden", Value::Int(dims.len() as i64), expected)));
             }
         };
-        let rounding = match head.transform.logit_round {
-            TRUING_ROUND_NONE => Rounding::None,
-            TRUING_ROUND_BF16 => Rounding::Bf16,
-            TRUING_ROUND_F16 => Rounding::F16,
-            other => return unknown("transform.logit_round", other, "TRUING_ROUND_*").map_err(named),
-        };
+        let rounding = rounding("transform.logit_round", head.transform.logit_round).map_err(named)?;
         let own = options(&head.transform, rows, flags).map_err(named)?;
         let v = self.weight.dims()[0];
         let (start, total) = columns(v, shard)?;

@@ -1,6 +1,6 @@
 //! `truing_linear_logprob_*`: hidden states and a head to figures and back, without a logits tensor.
 use crate::abi::*;
-use crate::boundary::{guard, idle, sizes, unavailable, unknown};
+use crate::boundary::{guard, idle, sizes, unknown};
 use crate::logprob::{
     BACKWARD_FLAGS, Common, FORWARD_FLAGS, FigureTensors, FinishCall, LOCAL_FLAGS, LocalTensors, TransformTensors,
     UpstreamTensors, columns, local_tensors, loss_gradient, stats,
@@ -294,6 +294,16 @@ impl Shard {
     }
 }
 
+/// What the logits of a head are rounded to.
+pub(crate) fn rounding(field: &'static str, kind: truing_rounding) -> Result<Rounding> {
+    match kind {
+        TRUING_ROUND_NONE => Ok(Rounding::None),
+        TRUING_ROUND_BF16 => Ok(Rounding::Bf16),
+        TRUING_ROUND_F16 => Ok(Rounding::F16),
+        other => unknown(field, other, "TRUING_ROUND_*"),
+    }
+}
+
 /// The tensors of `truing_head`.
 pub(crate) struct HeadTensors {
     hidden: Input,
@@ -303,7 +313,6 @@ pub(crate) struct HeadTensors {
 }
 impl HeadTensors {
     pub(crate) fn parse(t: &mut Tensors, head: &truing_head) -> Result<Self> {
-        unavailable!("head", head; index);
         Ok(HeadTensors {
             hidden: t.required("head.hidden", head.hidden)?,
             weight: t.required("head.weight", head.weight)?.ndim(2, 2, "2 dimensions, [V, D]")?,
@@ -330,12 +339,7 @@ impl HeadTensors {
     fn problem(&self, head: &truing_head, common: &Common, shard: &truing_shard) -> Result<Problem> {
         let [n, d, v] = self.shape()?;
         let (start, total) = columns(v, shard)?;
-        let rounding = match head.transform.logit_round {
-            TRUING_ROUND_NONE => Rounding::None,
-            TRUING_ROUND_BF16 => Rounding::Bf16,
-            TRUING_ROUND_F16 => Rounding::F16,
-            other => return unknown("transform.logit_round", other, "TRUING_ROUND_*"),
-        };
+        let rounding = rounding("transform.logit_round", head.transform.logit_round)?;
         Ok(Problem::shard(n, d, v, common.options, start, total)?.rounded(rounding))
     }
     /// Hidden states and weight.

@@ -1,9 +1,9 @@
 //! `truing_linear_policy_forward`: hidden states to policy loss and gradients.
 use crate::abi::*;
-use crate::boundary::{grad_scale, guard, sizes, unavailable, unknown};
+use crate::boundary::{grad_scale, guard, sizes, unknown};
 use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
-use crate::linear_preference::{RefHeadTensors, divergence};
+use crate::linear_preference::{RefHeadTensors, divergence, roundings};
 use crate::logprob::{self, RowTensors};
 use crate::policy::{PolicyPlaces, PolicyTensors, options, terms, upstream};
 use crate::preference::TERMS;
@@ -76,8 +76,6 @@ unsafe fn parse(
 ) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
-    let transform = &args.head.transform;
-    unavailable!("transform", transform; logit_round);
     let phase = match args.phase {
         TRUING_PHASE_SINGLE => Phase::Single,
         TRUING_PHASE_FIGURES => Phase::Figures,
@@ -134,7 +132,8 @@ unsafe fn parse(
         None => None,
     };
     options.policy.groups = if phase == Phase::Single { inputs.group_offsets.list(ok)? } else { None };
-    let problem = Problem::new(shape, segments, options)?;
+    let [own, reference] = roundings(&args.head, &args.ref_head)?;
+    let problem = Problem::new(shape, segments, options)?.rounded(own, reference);
     let mut place = [TermInputs::default(); TERMS];
     let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
     let mut rows = rows.view(ok, tokens)?;

@@ -1,13 +1,14 @@
 //! `truing_linear_preference_forward`: hidden states to preference loss and gradients.
 use crate::abi::*;
-use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unavailable, unknown};
+use crate::boundary::{element_size, grad_scale, guard, idle, sizes, unknown};
 use crate::context::Lent;
-use crate::linear_logprob::HeadTensors;
+use crate::linear_logprob::{HeadTensors, rounding};
 use crate::logprob::{self, RowTensors, support};
 use crate::preference::{GroupTensors, OutputTensors, TERMS, terms};
 use crate::sequence::{self, SCORE_FLAGS, segments};
 use crate::tensor::{Call, Checked, Input, Leading, Tensors};
 use truing_core::catalog::MAX_PARAMS;
+use truing_core::linear_logprob::Rounding;
 use truing_core::linear_preference::{
     Divergence, Inputs, Options, Outputs, Phase, Problem, RefHead, Scope, SideDivisor, SideTerm, Wpo,
 };
@@ -76,7 +77,6 @@ unsafe fn parse(
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::open(args, FLAGS) }?;
     let transform = &args.head.transform;
-    unavailable!("transform", transform; logit_round);
     support(&args.support)?;
     element_size::<truing_preference_term>("extra_term_size", args.extra_term_size)?;
     let phase = match args.phase {
@@ -148,7 +148,8 @@ unsafe fn parse(
     let shape = head.shape()?;
     let tokens = &head.tokens();
     let (hidden, weight) = head.operands(ok, tokens)?;
-    let problem = Problem::new(shape, segments, items, terms, options)?;
+    let [own, reference] = roundings(&args.head, &args.ref_head)?;
+    let problem = Problem::new(shape, segments, items, terms, options)?.rounded(own, reference);
     let inputs = Inputs {
         hidden,
         weight,
@@ -193,9 +194,7 @@ pub(crate) struct RefHeadTensors {
 impl RefHeadTensors {
     /// `n_valid_vocab`: that of the policy's head.
     pub(crate) fn parse(t: &mut Tensors, head: &truing_head, n_valid_vocab: i64) -> Result<RefHeadTensors> {
-        unavailable!("ref_head", head; index);
         let transform = &head.transform;
-        unavailable!("ref_head.transform", transform; logit_round);
         if head.hidden.is_null() {
             let nothing = "0 or NULL without ref_head.hidden";
             idle("ref_head.weight", &head.weight, nothing)?;
@@ -204,6 +203,7 @@ impl RefHeadTensors {
             idle("ref_head.transform.temperature", &transform.temperature, nothing)?;
             idle("ref_head.transform.logit_scale", &transform.logit_scale, nothing)?;
             idle("ref_head.transform.softcap", &transform.softcap, nothing)?;
+            idle("ref_head.transform.logit_round", &transform.logit_round, nothing)?;
         }
         if transform.n_valid_vocab != n_valid_vocab {
             idle("ref_head.transform.n_valid_vocab", &transform.n_valid_vocab, "0, or that of the policy's head")?;
@@ -241,6 +241,14 @@ impl RefHeadTensors {
             (None, _) => Ok(None),
         }
     }
+}
+
+/// What the logits of the policy's head and of the reference's are rounded to.
+pub(crate) fn roundings(head: &truing_head, ref_head: &truing_head) -> Result<[Rounding; 2]> {
+    Ok([
+        rounding("transform.logit_round", head.transform.logit_round)?,
+        rounding("ref_head.transform.logit_round", ref_head.transform.logit_round)?,
+    ])
 }
 
 /// The KL of two heads' rows; 0 is none.

@@ -1,9 +1,7 @@
 //! `truing_preference_forward`: sequence scores to loss, rewards and partials. The parsing of losses, groups and
 //! outputs is shared with the linear form.
 use crate::abi::*;
-use crate::boundary::{
-    array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unavailable, unknown,
-};
+use crate::boundary::{array, bits, element_size, factor, grad_scale, guard, idle, reserved, sizes, unknown};
 use crate::context::Lent;
 use crate::tensor::{Call, Checked, Input, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS, Score, slot};
@@ -188,11 +186,6 @@ pub(crate) unsafe fn terms<'a>(
             _ => {
                 let term = extra[k - 1];
                 reserved(&term)?;
-                unavailable!("extra_terms", term; groups);
-                let items = &term.items;
-                unavailable!("extra_terms.items", items; out_losses, out_reward_chosen, out_reward_rejected, grad_margin_out,
-                    grad_margin_chosen_out, grad_margin_rejected_out, grad_baseline_out, grad_beta_out, grad_params_out,
-                    out_aux, out_statistics, out_status);
                 term.loss
             }
         };
@@ -455,7 +448,6 @@ impl OutputTensors {
         items: &truing_item_outputs,
         outputs: &truing_preference_outputs,
     ) -> Result<Self> {
-        unavailable!("items", items; grad_beta_out);
         Ok(OutputTensors {
             loss: t.output("outputs.out_loss", outputs.out_loss)?,
             losses: t.output("items.out_losses", items.out_losses)?,

@@ -432,7 +432,6 @@ static void probe_head(void) {
     S(truing_head);
     F(truing_head, hidden);
     F(truing_head, weight);
-    F(truing_head, index);
     F(truing_head, transform);
     F(truing_head, reserved);
 }
@@ -859,7 +858,6 @@ static void probe_item_outputs(void) {
     F(truing_item_outputs, grad_margin_chosen_out);
     F(truing_item_outputs, grad_margin_rejected_out);
     F(truing_item_outputs, grad_baseline_out);
-    F(truing_item_outputs, grad_beta_out);
     F(truing_item_outputs, grad_params_out);
     F(truing_item_outputs, out_aux);
     F(truing_item_outputs, out_statistics);
@@ -879,8 +877,6 @@ static void probe_preference_outputs(void) {
 static void probe_preference_term(void) {
     S(truing_preference_term);
     F(truing_preference_term, loss);
-    F(truing_preference_term, groups);
-    F(truing_preference_term, items);
     F(truing_preference_term, reserved);
 }
 

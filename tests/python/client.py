@@ -458,6 +458,19 @@ def two_heads():
         close(got.loss, -1 + 0.5 * columns.sum(-1).mean(), 1e-5, f"loss with the {way}")
     k1 = truing.linear_policy("ppo_clip", h, w, y, kl="k1", kl_weight="one", kl_gradient="pathwise", out_kl=True, **heads)
     close(k1.kl, taken[0] - taken[1], 1e-4, "log-probs of a reference head")
+    # logits of both heads rounded as a sampler's head does
+    rounded = [truing.linear_logprob(x, head, y, logit_round=to).logprob for x, head, to in ((h, w, "bf16"), (r, wr, "f16"))]
+    both_rounded = dict(logit_round="bf16", ref_logit_round="f16")
+    k1 = truing.linear_policy("ppo_clip", h, w, y, kl="k1", kl_weight="one", kl_gradient="pathwise", out_kl=True, logps=True,
+                              **both_rounded, **heads)  # fmt: skip
+    check((k1.logps == rounded[0]).all() and (k1.logps != taken[0].astype("f4")).any(), "logit_round of a policy loss")
+    close(k1.kl, rounded[0] - rounded[1].astype("f8"), 1e-6, "logit_round of a reference head")
+    dpo = truing.linear_preference("dpo", h, w, y, ref_scores_out=True, scores=True, **both_rounded, **both)
+    own, reference = (logps.astype("f8").sum(1) for logps in rounded)
+    close(dpo.scores, own - reference, 1e-9, "logit_round of a preference loss")
+    close(dpo.ref_scores, reference, 1e-9, "logit_round of its reference")
+    refused("INVALID_ARGUMENT", "ref_head.transform.logit_round", truing.linear_policy, "ppo_clip", h, w, y,
+            ref_logit_round="bf16", **{k: v for k, v in heads.items() if not k.startswith("ref_")})  # fmt: skip
     refused("INVALID_ARGUMENT", "inputs.kl.id", truing.linear_policy, "ppo_clip", h, w, y, kl="k1", kl_divergence="forward_kl", **heads)
     # the same in two phases: figures, the split form, gradients
     of_heads = dict(ref_hidden=r, ref_weight=wr)

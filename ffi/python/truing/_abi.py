@@ -495,13 +495,13 @@ class truing_transform(ctypes.Structure):
     """What happens to a logit before the softmax: bias, logit_scale, softcap, 1/temperature, in this order."""
 
     _fields_ = [
-        ("bias", ctypes.POINTER(truing_tensor)),  # float [V], finite or -inf; [H,V] with routed heads.
+        ("bias", ctypes.POINTER(truing_tensor)),  # float [V], finite or -inf.
         ("row_temperature", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, replaces temperature.
         ("temperature", ctypes.c_double),  # > 0, 0 = 1.
         ("logit_scale", ctypes.c_double),  # > 0, 0 = 1.
         ("softcap", ctypes.c_double),  # > 0 logits, 0 = off.
         ("n_valid_vocab", ctypes.c_int64),  # Columns, 0 = V; the rest is dead.
-        ("logit_round", truing_rounding),  # Linear forms: rounding of z before the transforms.
+        ("logit_round", truing_rounding),  # Linear forms, fused losses too: rounding of z before the transforms; gradients pass straight through.
         ("reserved0", ctypes.c_uint32),  # 0.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
@@ -512,10 +512,9 @@ class truing_head(ctypes.Structure):
 
     _fields_ = [
         ("hidden", ctypes.POINTER(truing_tensor)),  # float [N,D] or [B,T,D].
-        ("weight", ctypes.POINTER(truing_tensor)),  # float [V,D]; [H,V,D] with `index`.
-        ("index", ctypes.POINTER(truing_tensor)),  # int [N] in [0,H), the head of each row; NULL = one head.
+        ("weight", ctypes.POINTER(truing_tensor)),  # float [V,D].
         ("transform", truing_transform),  # Its transforms, bias included.
-        ("reserved", ctypes.c_uint8 * 32),  # 0.
+        ("reserved", ctypes.c_uint8 * 40),  # 0.
     ]
 
 
@@ -524,8 +523,8 @@ class truing_head_grads(ctypes.Structure):
 
     _fields_ = [
         ("grad_hidden_out", ctypes.POINTER(truing_tensor)),  # float as hidden.
-        ("grad_weight_out", ctypes.POINTER(truing_tensor)),  # f32, or the weight's dtype where allowed, [V,D] or [H,V,D].
-        ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V] or [H,V].
+        ("grad_weight_out", ctypes.POINTER(truing_tensor)),  # f32, or the weight's dtype where allowed, [V,D].
+        ("grad_bias_out", ctypes.POINTER(truing_tensor)),  # f32 [V].
         ("reserved", ctypes.c_uint8 * 24),  # 0.
     ]
 
@@ -1006,12 +1005,11 @@ class truing_item_outputs(ctypes.Structure):
         ("grad_margin_chosen_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_chosen; 0 where the entry has no such partial.
         ("grad_margin_rejected_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [P], wrt margin_rejected.
         ("grad_baseline_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [S].
-        ("grad_beta_out", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], wrt `item_beta`, entries that have this partial.
         ("grad_params_out", ctypes.POINTER(truing_tensor)),  # f64 [num_params], summed over items; 0 where no partial exists.
         ("out_aux", ctypes.POINTER(truing_tensor)),  # f64 or f32 [items], the entry's second output (poft weight).
         ("out_statistics", ctypes.POINTER(truing_tensor)),  # f64 [TRUING_PREFERENCE_STAT_COUNT], sums over live items.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [items], `TRUING_ROW_*`.
-        ("reserved", ctypes.c_uint8 * 40),  # 0.
+        ("reserved", ctypes.c_uint8 * 48),  # 0.
     ]
 
 
@@ -1028,12 +1026,10 @@ class truing_preference_outputs(ctypes.Structure):
 
 
 class truing_preference_term(ctypes.Structure):
-    """A further term of the same call: its own entry, and its own items where `groups` is set. It may grow: the call's `extra_term_size` says where the next one starts."""
+    """A further term of the same call: its own entry over the call's items. It may grow: the call's `extra_term_size` says where the next one starts."""
 
     _fields_ = [
         ("loss", truing_loss),  # Entry and settings.
-        ("groups", ctypes.POINTER(truing_groups)),  # Items, weights, betas, margins of this term (host); NULL = the call's.
-        ("items", truing_item_outputs),  # Outputs of this term.
         ("reserved", ctypes.c_uint8 * 32),  # 0.
     ]
 

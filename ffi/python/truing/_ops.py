@@ -134,6 +134,12 @@ def _common(call, prefix, wanted):
         call.set(head__transform__logit_round=enum("logit_round", "ROUND", wanted["logit_round"]))
 
 
+def _head_round(call, own, reference):
+    """What the logits of a head and of a reference's are rounded to."""
+    call.set(head__transform__logit_round=enum("logit_round", "ROUND", own),
+             ref_head__transform__logit_round=enum("ref_logit_round", "ROUND", reference))  # fmt: skip
+
+
 def _all_figures(call, rows, words, wanted, real="float32"):
     """Every output of a forward or a finish; `words` are those of a mask."""
     call.read(figures__extra_ids=wanted["extra_ids"])
@@ -1003,7 +1009,7 @@ def preference(
 def linear_preference(
     loss, hidden, weight, target, ref_scores=None, *, score, phase, reduction=None, params=None, variant=None, ref_logps=None, mask=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None,
-    softcap=None, n_valid_vocab=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
+    softcap=None, n_valid_vocab=None, logit_round=None, divisor=None, normaliser=None, token_weights=None, ld_prefix=None, ld_alpha=None,
     ld_policy_only=False, clamp=None, loss_weight=None, loss_normaliser=None, term_score_kind=None, map=None,
     map_alpha=None, map_max_exponent=None, extra_terms=None,
     score_coefficients=None, stats=None, recompute=False, grad_output=None, grad_scale=None, skip_flagged=False,
@@ -1011,7 +1017,7 @@ def linear_preference(
     scores=False, counts=False, out_stats=False, row_status=False, out_loss=None, losses=False, reward_chosen=False,
     reward_rejected=False, grad_scores=False, grad_kl=False, grad_margin=False, grad_baseline=False, grad_params=False,
     aux=False, statistics=False, status=False, counters=False, ref_hidden=None, ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None,
-    ref_logit_scale=None, ref_softcap=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
+    ref_logit_scale=None, ref_softcap=None, ref_logit_round=None, side_coef=None, side_scope=None, side_divisor=None, side_normaliser=None,
     side_mask=None, side_divergence=None, ref_scores_out=False, kl=False, side_term=False, wpo=None, kl_coefficients=None,
     pair_stats=None, out_pair_stats=False, grad_margin_chosen=False, grad_margin_rejected=False, context=None, **groups,
 ):  # fmt: skip
@@ -1020,7 +1026,8 @@ def linear_preference(
     `ref_hidden`, `ref_weight`: the reference's head over the same tokens, which tdpo1 and tdpo2 need. `side_coef`: factor of
     an NLL beside the loss, over `side_scope` ("chosen", "anchor" or "masked") and `side_divisor` ("pooled", "row_mean",
     "external" with `side_normaliser`, "item_sum"); with `side_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) of
-    that divergence to the reference head. `wpo`: pairs weighted by the policy's own probabilities, "trl" or "plain".
+    that divergence to the reference head. `logit_round`, `ref_logit_round` ("bf16", "f16"): what logits are rounded to before
+    their transforms, as a sampler's head does. `wpo`: pairs weighted by the policy's own probabilities, "trl" or "plain".
 
     `phase`: "single" (loss and gradients), "figures" (scores, and with a reference head `kl` and `out_pair_stats`) or
     "with_coefficients" (gradients from `score_coefficients` and, with the head, `kl_coefficients`). `grad_hidden` and `grad_weight` are on, except in phase "figures". `groups`: see
@@ -1043,6 +1050,7 @@ def linear_preference(
     _score(call, score, divisor, normaliser, token_weights, ld_prefix, ld_alpha, clamp)
     call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight, side_term__mask=side_mask)
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
+    _head_round(call, logit_round, ref_logit_round)
     call.set(side_term__coef=side_coef, side_term__scope=enum("side_scope", "SIDE", side_scope),
              side_term__divisor=enum("side_divisor", "SIDE_DIVISOR", side_divisor),
              side_term__normaliser=side_normaliser,
@@ -1197,18 +1205,19 @@ def policy(
 def linear_policy(
     loss, hidden, weight, target, old=None, *, phase, level=None, aggregate=None, params=None, variant=None,
     ignore_index=None, cu_seqlens=None, bias=None, row_temperature=None, temperature=None, logit_scale=None, softcap=None,
-    n_valid_vocab=None, logp_coefficients=None, entropy_coefficients=None, stats=None, recompute=False, grad_output=None,
+    n_valid_vocab=None, logit_round=None, logp_coefficients=None, entropy_coefficients=None, stats=None, recompute=False, grad_output=None,
     grad_scale=None, grad_hidden=None, grad_weight=None, grad_bias=False, accumulate_hidden=False,
     accumulate_weight=False, logps=False, entropy=False, log_sum_sq=False, out_stats=False, context=None, ref_hidden=None,
     ref_weight=None, ref_bias=None, ref_row_temperature=None, ref_temperature=None, ref_logit_scale=None, ref_softcap=None,
-    kl_coefficients=None, pair_stats=None, out_pair_stats=False, support=None, **more,
+    ref_logit_round=None, kl_coefficients=None, pair_stats=None, out_pair_stats=False, support=None, **more,
 ):  # fmt: skip
     """Policy loss of hidden states [N, D] (or [B, T, D]) and a head [V, D], and the gradients of both.
 
     `ref_hidden`, `ref_weight` and so on: a reference head over the same rows, whose log-probs are `ref` (`kl_ref` where `ref` is
     given); with `kl_divergence` ("forward_kl" or "reverse_kl", KL(policy||ref)) in the place of `kl` the KL term is exact.
 
-    `support`: log-probs and entropies over a sampling support, as in :func:`logprob`.
+    `support`: log-probs and entropies over a sampling support, as in :func:`logprob`. `logit_round`, `ref_logit_round` ("bf16",
+    "f16"): what logits are rounded to before their transforms, as a sampler's head does.
 
     `phase`: "single" (loss and gradients), "figures" (log-probs, entropies, with `kl_divergence` also `out_kl` and
     `out_pair_stats`) or "with_coefficients" (gradients from `logp_coefficients`, `entropy_coefficients`,
@@ -1228,6 +1237,7 @@ def linear_policy(
     _transform(call, "head__", bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab)
     call.read(ref_head__hidden=ref_hidden, ref_head__weight=ref_weight)
     _transform(call, "ref_head__", ref_bias, ref_row_temperature, ref_temperature, ref_logit_scale, ref_softcap, None)
+    _head_round(call, logit_round, ref_logit_round)
     _rows(call, target, None, ignore_index)
     _support(call, support)
     n, b = shape(target), (_sequences(target, cu_seqlens),)

@@ -132,14 +132,13 @@ impl Layout for truing_head {
     const FIELDS: &'static [Field] = &[
         f("hidden", offset_of!(truing_head, hidden), size_of::<*const truing_tensor>()),
         f("weight", offset_of!(truing_head, weight), size_of::<*const truing_tensor>()),
-        f("index", offset_of!(truing_head, index), size_of::<*const truing_tensor>()),
         f("transform", offset_of!(truing_head, transform), size_of::<truing_transform>()),
-        f("reserved", offset_of!(truing_head, reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_head, reserved), size_of::<[u8; 40]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("transform.reserved0", offset_of!(truing_head, transform.reserved0), size_of::<u32>()),
         f("transform.reserved", offset_of!(truing_head, transform.reserved), size_of::<[u8; 64]>()),
-        f("reserved", offset_of!(truing_head, reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_head, reserved), size_of::<[u8; 40]>()),
     ];
 }
 
@@ -460,7 +459,7 @@ impl Layout for truing_linear_logprob_forward_args {
         f("reserved_head", offset_of!(truing_linear_logprob_forward_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_forward_args, head.transform.reserved0), size_of::<u32>()),
         f("head.transform.reserved", offset_of!(truing_linear_logprob_forward_args, head.transform.reserved), size_of::<[u8; 64]>()),
-        f("head.reserved", offset_of!(truing_linear_logprob_forward_args, head.reserved), size_of::<[u8; 32]>()),
+        f("head.reserved", offset_of!(truing_linear_logprob_forward_args, head.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_forward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_forward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_forward_args, support.reserved), size_of::<[u8; 24]>()),
@@ -497,7 +496,7 @@ impl Layout for truing_linear_logprob_backward_args {
         f("reserved_head", offset_of!(truing_linear_logprob_backward_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_backward_args, head.transform.reserved0), size_of::<u32>()),
         f("head.transform.reserved", offset_of!(truing_linear_logprob_backward_args, head.transform.reserved), size_of::<[u8; 64]>()),
-        f("head.reserved", offset_of!(truing_linear_logprob_backward_args, head.reserved), size_of::<[u8; 32]>()),
+        f("head.reserved", offset_of!(truing_linear_logprob_backward_args, head.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_backward_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_backward_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_backward_args, support.reserved), size_of::<[u8; 24]>()),
@@ -542,7 +541,7 @@ impl Layout for truing_linear_logprob_local_args {
         f("reserved_head", offset_of!(truing_linear_logprob_local_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_logprob_local_args, head.transform.reserved0), size_of::<u32>()),
         f("head.transform.reserved", offset_of!(truing_linear_logprob_local_args, head.transform.reserved), size_of::<[u8; 64]>()),
-        f("head.reserved", offset_of!(truing_linear_logprob_local_args, head.reserved), size_of::<[u8; 32]>()),
+        f("head.reserved", offset_of!(truing_linear_logprob_local_args, head.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_logprob_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_logprob_local_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_logprob_local_args, support.reserved), size_of::<[u8; 24]>()),
@@ -760,15 +759,14 @@ impl Layout for truing_item_outputs {
         f("grad_margin_chosen_out", offset_of!(truing_item_outputs, grad_margin_chosen_out), size_of::<*const truing_tensor>()),
         f("grad_margin_rejected_out", offset_of!(truing_item_outputs, grad_margin_rejected_out), size_of::<*const truing_tensor>()),
         f("grad_baseline_out", offset_of!(truing_item_outputs, grad_baseline_out), size_of::<*const truing_tensor>()),
-        f("grad_beta_out", offset_of!(truing_item_outputs, grad_beta_out), size_of::<*const truing_tensor>()),
         f("grad_params_out", offset_of!(truing_item_outputs, grad_params_out), size_of::<*const truing_tensor>()),
         f("out_aux", offset_of!(truing_item_outputs, out_aux), size_of::<*const truing_tensor>()),
         f("out_statistics", offset_of!(truing_item_outputs, out_statistics), size_of::<*const truing_tensor>()),
         f("out_status", offset_of!(truing_item_outputs, out_status), size_of::<*const truing_tensor>()),
-        f("reserved", offset_of!(truing_item_outputs, reserved), size_of::<[u8; 40]>()),
+        f("reserved", offset_of!(truing_item_outputs, reserved), size_of::<[u8; 48]>()),
     ];
     const RESERVED: &'static [Field] = &[
-        f("reserved", offset_of!(truing_item_outputs, reserved), size_of::<[u8; 40]>()),
+        f("reserved", offset_of!(truing_item_outputs, reserved), size_of::<[u8; 48]>()),
     ];
 }
 
@@ -790,13 +788,10 @@ impl Layout for truing_preference_term {
     const NAME: &'static str = "truing_preference_term";
     const FIELDS: &'static [Field] = &[
         f("loss", offset_of!(truing_preference_term, loss), size_of::<truing_loss>()),
-        f("groups", offset_of!(truing_preference_term, groups), size_of::<*const truing_groups>()),
-        f("items", offset_of!(truing_preference_term, items), size_of::<truing_item_outputs>()),
         f("reserved", offset_of!(truing_preference_term, reserved), size_of::<[u8; 32]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("loss.reserved", offset_of!(truing_preference_term, loss.reserved), size_of::<[u8; 24]>()),
-        f("items.reserved", offset_of!(truing_preference_term, items.reserved), size_of::<[u8; 40]>()),
         f("reserved", offset_of!(truing_preference_term, reserved), size_of::<[u8; 32]>()),
     ];
 }
@@ -832,7 +827,7 @@ impl Layout for truing_preference_forward_args {
         f("groups.reserved0", offset_of!(truing_preference_forward_args, groups.reserved0), size_of::<u32>()),
         f("groups.reserved", offset_of!(truing_preference_forward_args, groups.reserved), size_of::<[u8; 32]>()),
         f("loss.reserved", offset_of!(truing_preference_forward_args, loss.reserved), size_of::<[u8; 24]>()),
-        f("items.reserved", offset_of!(truing_preference_forward_args, items.reserved), size_of::<[u8; 40]>()),
+        f("items.reserved", offset_of!(truing_preference_forward_args, items.reserved), size_of::<[u8; 48]>()),
         f("outputs.reserved", offset_of!(truing_preference_forward_args, outputs.reserved), size_of::<[u8; 32]>()),
         f("reserved", offset_of!(truing_preference_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -906,10 +901,10 @@ impl Layout for truing_linear_preference_args {
         f("reserved_head", offset_of!(truing_linear_preference_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_preference_args, head.transform.reserved0), size_of::<u32>()),
         f("head.transform.reserved", offset_of!(truing_linear_preference_args, head.transform.reserved), size_of::<[u8; 64]>()),
-        f("head.reserved", offset_of!(truing_linear_preference_args, head.reserved), size_of::<[u8; 32]>()),
+        f("head.reserved", offset_of!(truing_linear_preference_args, head.reserved), size_of::<[u8; 40]>()),
         f("ref_head.transform.reserved0", offset_of!(truing_linear_preference_args, ref_head.transform.reserved0), size_of::<u32>()),
         f("ref_head.transform.reserved", offset_of!(truing_linear_preference_args, ref_head.transform.reserved), size_of::<[u8; 64]>()),
-        f("ref_head.reserved", offset_of!(truing_linear_preference_args, ref_head.reserved), size_of::<[u8; 32]>()),
+        f("ref_head.reserved", offset_of!(truing_linear_preference_args, ref_head.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_preference_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_preference_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_preference_args, support.reserved), size_of::<[u8; 24]>()),
@@ -921,7 +916,7 @@ impl Layout for truing_linear_preference_args {
         f("side_term.reserved", offset_of!(truing_linear_preference_args, side_term.reserved), size_of::<[u8; 32]>()),
         f("reserved0", offset_of!(truing_linear_preference_args, reserved0), size_of::<u32>()),
         f("grads.reserved", offset_of!(truing_linear_preference_args, grads.reserved), size_of::<[u8; 24]>()),
-        f("items.reserved", offset_of!(truing_linear_preference_args, items.reserved), size_of::<[u8; 40]>()),
+        f("items.reserved", offset_of!(truing_linear_preference_args, items.reserved), size_of::<[u8; 48]>()),
         f("outputs.reserved", offset_of!(truing_linear_preference_args, outputs.reserved), size_of::<[u8; 32]>()),
         f("reserved", offset_of!(truing_linear_preference_args, reserved), size_of::<[u8; 64]>()),
     ];
@@ -1129,10 +1124,10 @@ impl Layout for truing_linear_policy_args {
         f("reserved_head", offset_of!(truing_linear_policy_args, reserved_head), size_of::<u32>()),
         f("head.transform.reserved0", offset_of!(truing_linear_policy_args, head.transform.reserved0), size_of::<u32>()),
         f("head.transform.reserved", offset_of!(truing_linear_policy_args, head.transform.reserved), size_of::<[u8; 64]>()),
-        f("head.reserved", offset_of!(truing_linear_policy_args, head.reserved), size_of::<[u8; 32]>()),
+        f("head.reserved", offset_of!(truing_linear_policy_args, head.reserved), size_of::<[u8; 40]>()),
         f("ref_head.transform.reserved0", offset_of!(truing_linear_policy_args, ref_head.transform.reserved0), size_of::<u32>()),
         f("ref_head.transform.reserved", offset_of!(truing_linear_policy_args, ref_head.transform.reserved), size_of::<[u8; 64]>()),
-        f("ref_head.reserved", offset_of!(truing_linear_policy_args, ref_head.reserved), size_of::<[u8; 32]>()),
+        f("ref_head.reserved", offset_of!(truing_linear_policy_args, ref_head.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_policy_args, rows.reserved), size_of::<[u8; 24]>()),
         f("support.reserved0", offset_of!(truing_linear_policy_args, support.reserved0), size_of::<u32>()),
         f("support.reserved", offset_of!(truing_linear_policy_args, support.reserved), size_of::<[u8; 24]>()),
@@ -1425,10 +1420,10 @@ impl Layout for truing_linear_divergence_args {
         f("reserved_head", offset_of!(truing_linear_divergence_args, reserved_head), size_of::<u32>()),
         f("student.transform.reserved0", offset_of!(truing_linear_divergence_args, student.transform.reserved0), size_of::<u32>()),
         f("student.transform.reserved", offset_of!(truing_linear_divergence_args, student.transform.reserved), size_of::<[u8; 64]>()),
-        f("student.reserved", offset_of!(truing_linear_divergence_args, student.reserved), size_of::<[u8; 32]>()),
+        f("student.reserved", offset_of!(truing_linear_divergence_args, student.reserved), size_of::<[u8; 40]>()),
         f("teacher.transform.reserved0", offset_of!(truing_linear_divergence_args, teacher.transform.reserved0), size_of::<u32>()),
         f("teacher.transform.reserved", offset_of!(truing_linear_divergence_args, teacher.transform.reserved), size_of::<[u8; 64]>()),
-        f("teacher.reserved", offset_of!(truing_linear_divergence_args, teacher.reserved), size_of::<[u8; 32]>()),
+        f("teacher.reserved", offset_of!(truing_linear_divergence_args, teacher.reserved), size_of::<[u8; 40]>()),
         f("teacher_transform.reserved0", offset_of!(truing_linear_divergence_args, teacher_transform.reserved0), size_of::<u32>()),
         f("teacher_transform.reserved", offset_of!(truing_linear_divergence_args, teacher_transform.reserved), size_of::<[u8; 64]>()),
         f("rows.reserved", offset_of!(truing_linear_divergence_args, rows.reserved), size_of::<[u8; 24]>()),
@@ -1475,10 +1470,10 @@ impl Layout for truing_linear_divergence_local_args {
         f("reserved_head", offset_of!(truing_linear_divergence_local_args, reserved_head), size_of::<u32>()),
         f("student.transform.reserved0", offset_of!(truing_linear_divergence_local_args, student.transform.reserved0), size_of::<u32>()),
         f("student.transform.reserved", offset_of!(truing_linear_divergence_local_args, student.transform.reserved), size_of::<[u8; 64]>()),
-        f("student.reserved", offset_of!(truing_linear_divergence_local_args, student.reserved), size_of::<[u8; 32]>()),
+        f("student.reserved", offset_of!(truing_linear_divergence_local_args, student.reserved), size_of::<[u8; 40]>()),
         f("teacher.transform.reserved0", offset_of!(truing_linear_divergence_local_args, teacher.transform.reserved0), size_of::<u32>()),
         f("teacher.transform.reserved", offset_of!(truing_linear_divergence_local_args, teacher.transform.reserved), size_of::<[u8; 64]>()),
-        f("teacher.reserved", offset_of!(truing_linear_divergence_local_args, teacher.reserved), size_of::<[u8; 32]>()),
+        f("teacher.reserved", offset_of!(truing_linear_divergence_local_args, teacher.reserved), size_of::<[u8; 40]>()),
         f("rows.reserved", offset_of!(truing_linear_divergence_local_args, rows.reserved), size_of::<[u8; 24]>()),
         f("options.aggregate.reserved0", offset_of!(truing_linear_divergence_local_args, options.aggregate.reserved0), size_of::<u32>()),
         f("options.aggregate.reserved", offset_of!(truing_linear_divergence_local_args, options.aggregate.reserved), size_of::<[u8; 32]>()),
