@@ -252,7 +252,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 25] = [
+const BUGS: [Bug; 26] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -291,6 +291,12 @@ const BUGS: [Bug; 25] = [
         "policy.cu",
         "0",
         "        if (broken) s.broken[turn] = 1;\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing before what further terms say of a sequence is put together",
+        "policy.cu",
+        "0",
+        "words[thread / 32] = of_tokens;\n    ⟦__syncthreads();⟧",
     ),
     Bug(
         "the partials of a pair are added out of turn",
@@ -1375,9 +1381,9 @@ fn child_times() {
                 grad_logps: Some(tensor(&grad, Dtype::F32, Layout::contiguous(n, 1))),
                 ..Default::default()
             };
-            let need = device::workspace(&layout).minimum;
-            let space = Space { data: alloc(need), size: need };
             let own = Options::new(id(Kind::Token, "ppo_clip"), Level::Token, Aggregate::new(Mode::TokenMean));
+            let need = device::workspace(&layout, &own).minimum;
+            let space = Space { data: alloc(need), size: need };
             line("policy, ppo_clip", n, &mut || {
                 // SAFETY: as above.
                 unsafe { device::forward(&context, STREAM, layout, &own, &inputs, &out, space) }

@@ -5,6 +5,8 @@
 // 3. truing_policy_<kind>: a block has a sequence, 256 tokens at a time, a thread each: entry, estimator, gradient, status.
 //    The sums are 16 f64 chains by position, a lane each, joined by a fixed tree; a few are one chain over all tokens.
 //    The block that ends last adds up the sequences in order.
+// 4. Further terms: 1 to 3 again for each, into scratch memory, and truing_policy_merge, which adds what that has left to what
+//    there is; the last one counts, and truing_policy_whole has the loss.
 #include "segments.cuh"
 
 enum { TRUING_TOKEN = 1, TRUING_SEQUENCE, TRUING_ESTIMATOR };
@@ -19,6 +21,9 @@ enum { S_MAIN, S_KL, S_CLIP, S_RATIO = 5, S_LEAST, S_MOST, S_K1, S_K3, S_VALUE, 
        S_COUNT = 18 };
 // Totals of the batch.
 enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS, T_SEQUENCES, T_TICKET };
+// Parts of the loss where there are further terms: three of the main one, three of a term, the sum of all, and how many
+// terms have nothing to divide by.
+enum { P_MAIN, P_TERM = 3, P_TOTAL = 6, P_NOTHING };
 #define TRUING_FEW 1024 // threads of the block that has a small batch
 
 struct truing_policy_args {
@@ -29,14 +34,21 @@ struct truing_policy_args {
     double *sums, *weights, *totals;              // [B, 18], [B], [8]
     truing_u64 *counters;                         // [32]
     truing_u32 *counts, *lengths, *bonus_lengths; // [B]
+    // With further terms: what all calls so far say, and what the last one does.
+    truing_u32 *all_status, *own_status; // [N]
+    float *own_grad;                     // [N]
+    truing_u32 *all_sequences, *own_sequences; // [B]
+    double *main_totals, *parts;               // [8], [8]: of the loss, of the term, P_TOTAL, P_NOTHING
+    truing_u64 *all_counters;                  // [32]
     truing_i64 tokens, sequences, width;
     double p[16], bounds[4];
-    double normaliser, max_length, bonus_normaliser, bonus_max_length, bonus_coef, coef, input_clamp, output_clamp, ratio_max, grad_scale;
+    double normaliser, max_length, bonus_normaliser, bonus_max_length, bonus_coef, coef, input_clamp, output_clamp, ratio_max, grad_scale, term_weight;
     truing_u32 id, each, mean, estimator, k3, weight, gradient, clamp, by_sampler;
     truing_u32 mode, nonempty, denominator, bonus, bonus_mode, bonus_nonempty, bonus_denominator;
     truing_u32 counts_kept, bonus_counts, drops, shrinks, weighs, kl_weighs, inside;
     truing_u32 reads_old, reads_reference, reads_kl_reference, reads_sampler, reads_advantage, reads_entropy, reads_flag, reads_log_z;
     truing_u32 has_bounds, token_bounds, advantage_of_sequence, flag_of_sequence, importance_of_sequence;
+    truing_u32 term, terms;
 };
 
 TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
@@ -117,6 +129,7 @@ TRUING_FN void truing_totals(const truing_policy_args &a) {
     const truing_tally all = truing_tally_of(a.counts, a.sequences), own = truing_tally_of(a.lengths, a.sequences);
     const truing_tally bonus = truing_tally_of(a.bonus_lengths, a.sequences);
     a.counters[threadIdx.x] = 0;
+    if (a.all_counters) a.all_counters[threadIdx.x] = 0;
     double weights = 0.0;
     for (truing_i64 at = 0; at < (truing_by_weights(a) ? a.sequences : 0); at += 32) {
         const bool here = at + threadIdx.x < a.sequences;
@@ -641,6 +654,19 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
     truing_put(a.out_sequence_status, b, status);
 }
+// Writes the loss and the counters, by a warp: a lane has a counter. `nothing`: terms without anything to divide by.
+TRUING_FN void truing_loss(const truing_policy_args &a, truing_u64 counter, truing_i64 nothing, double loss) {
+    const truing_u32 lane = threadIdx.x;
+    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
+    const bool known = (__ballot_sync(TRUING_ALL_LANES, counter > 0) & reasons) != 0;
+    bool beyond = !truing_finite(loss) && !known;
+    if (a.out_loss.data) {
+        beyond |= truing_overflow(loss, a.out_loss) != 0;
+        if (lane == 0) truing_put_real(a.out_loss, 0, loss);
+    }
+    const truing_i64 more = 1u << lane == TRUING_ROW_EMPTY ? nothing : 1u << lane == TRUING_ROW_OVERFLOW ? (truing_i64)beyond : 0;
+    truing_put(a.out_counters, lane, (truing_i64)counter + more);
+}
 #define TRUING_GATHERED 64 // sequences
 // Adds up the sequences in order, by a block of TRUING_TOKENS threads.
 TRUING_FN void truing_finish(const truing_policy_args &a) {
@@ -679,20 +705,11 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
     if (lane < S_COUNT) all[lane] = sum;
     __syncthreads();
     if (lane >= 32) return;
-    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
-    const bool known = (__ballot_sync(TRUING_ALL_LANES, counter > 0) & reasons) != 0;
-    truing_put(a.out_counters, lane, (truing_i64)counter + (1u << lane == TRUING_ROW_EMPTY && nothing));
-    __syncwarp();
-    if (lane != 0) return;
     const double main = nothing ? 0.0 : all[S_VALUE], kl = nothing ? 0.0 : all[S_TERM];
     const double kl_term = a.coef != 0.0 ? a.coef * kl : 0.0;
     const double bonus = a.bonus && a.totals[T_BONUS_NOTHING] == 0.0 ? -a.bonus_coef * all[S_BONUS] : 0.0;
-    const double loss = main + kl_term + bonus;
-    bool beyond = !truing_finite(loss) && !known;
-    if (a.out_loss.data) {
-        beyond |= truing_overflow(loss, a.out_loss) != 0;
-        truing_put_real(a.out_loss, 0, loss);
-    }
+    truing_loss(a, counter, nothing, main + kl_term + bonus);
+    if (lane != 0) return;
     truing_put(a.out_terms, 0, main);
     truing_put(a.out_terms, 1, kl_term);
     truing_put(a.out_terms, 2, bonus);
@@ -703,7 +720,6 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
                               all[S_WEIGHT], all[S_WEIGHT_SQ], all[S_KL], all[S_MAIN], a.totals[T_DENOMINATOR]};
         for (int k = 0; k < 32; k++) truing_put(a.out_statistics, k, k < 17 ? s[k] : 0.0);
     }
-    if (a.out_counters.data && beyond) *truing_row<truing_i64>(a.out_counters, __ffs(TRUING_ROW_OVERFLOW) - 1) += 1;
 }
 // The block that ends last adds up.
 TRUING_FN void truing_close(const truing_policy_args &a) {
@@ -740,4 +756,69 @@ extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_est
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
     truing_wait();
     truing_finish(a);
+}
+
+// After the call of a further term: a block has a sequence.
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_merge(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ truing_u32 words[TRUING_TOKENS / 32];
+    const truing_i64 b = blockIdx.x;
+    const truing_u32 thread = threadIdx.x, lane = thread & 31;
+    const bool last = a.term + 1 == a.terms;
+    if (b == 0 && thread == 0) {
+        double *p = a.parts;
+        if (a.term == 0) {
+            for (int k = 0; k < 3; k++) truing_put(a.out_terms, k, p[P_MAIN + k]);
+            p[P_TOTAL] = p[P_MAIN] + p[P_MAIN + 1] + p[P_MAIN + 2];
+            p[P_NOTHING] = a.main_totals[T_NOTHING];
+        }
+        const double value = a.term_weight == 0.0 ? 0.0 : truing_times(p[P_TERM], a.term_weight);
+        truing_put(a.out_terms, 3 + a.term, value);
+        p[P_TOTAL] = p[P_TOTAL] + value;
+        p[P_NOTHING] = p[P_NOTHING] + a.totals[T_NOTHING];
+    }
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_u32 of_tokens = 0;
+    for (truing_i64 at = 0; at < range.n; at += TRUING_TOKENS) {
+        const truing_i64 i = range.start + at + thread;
+        truing_u32 now = 0;
+        if (at + thread < range.n) {
+            const truing_u32 before = a.all_status[i], own = a.own_status[i];
+            // a token that one of them reads is not ignored
+            now = ((before | own) & ~TRUING_ROW_IGNORED) | (before & own & TRUING_ROW_IGNORED);
+            if (a.grad_logps.data && !(own & TRUING_ROW_IGNORED) && a.term_weight != 0.0) {
+                float *to = truing_row<float>(a.grad_logps, i);
+                const float x = *to, y = a.own_grad[i], sum = x + y;
+                *to = sum;
+                if (!truing_odd(x) && !truing_odd(y) && truing_odd(sum)) now |= TRUING_ROW_OVERFLOW;
+            }
+            if (last) truing_put(a.out_token_status, i, now);
+            else a.all_status[i] = now;
+        }
+        of_tokens |= now & ~TRUING_ROW_IGNORED;
+        for (truing_u32 bits = last ? __reduce_or_sync(TRUING_ALL_LANES, now) : 0; bits != 0; bits &= bits - 1) {
+            const int bit = __ffs((int)bits) - 1;
+            const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, now >> bit & 1);
+            if (lane == 0) atomicAdd(a.all_counters + bit, (truing_u64)__popc(which));
+        }
+    }
+    of_tokens = __reduce_or_sync(TRUING_ALL_LANES, of_tokens);
+    if (lane == 0) words[thread / 32] = of_tokens;
+    __syncthreads();
+    if (thread != 0) return;
+    for (int k = 1; k < TRUING_TOKENS / 32; k++) of_tokens |= words[k];
+    const truing_u32 status = a.all_sequences[b] | a.own_sequences[b] | (last ? of_tokens : 0);
+    if (!last) {
+        a.all_sequences[b] = status;
+        return;
+    }
+    for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.all_counters + (__ffs((int)bits) - 1), (truing_u64)1);
+    truing_put(a.out_sequence_status, b, status);
+}
+extern "C" __global__ __launch_bounds__(32) void truing_policy_whole(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    truing_loss(a, a.all_counters[threadIdx.x], (truing_i64)a.parts[P_NOTHING], a.parts[P_TOTAL]);
 }

@@ -14,11 +14,11 @@ use truing_core::losses::formula::MAX;
 use truing_core::losses::{GMPO_ID, K3, Reduction, SequenceLoss, TokenLoss};
 use truing_core::matrix::{Arena, Workspace};
 use truing_core::policy::{
-    Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource,
+    Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource, Term,
     clip_bounds, stat,
 };
 use truing_core::sequence::{Segments, factor};
-use truing_core::{Error, Result, Value};
+use truing_core::{Dtype, Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"policy.cu", text: include_str!("../kernels/policy.cu") };
 /// Sums of a sequence and of the batch; `S_COUNT` and the totals of the kernels.
@@ -58,10 +58,23 @@ impl Each {
         matches!(x, Some(Each::Sequence(_))) as u32
     }
 }
+/// What a further term reads in the place of the call's own; see [`truing_core::policy::TermInputs`].
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TermInputs {
+    pub old: Option<Tensor>,
+    pub reference: Option<Tensor>,
+    pub advantage: Option<Each>,
+    /// u8
+    pub flag: Option<Each>,
+    /// u8, i32 or i64
+    pub mask: Option<Tensor>,
+    pub token_weights: Option<Tensor>,
+}
 /// Token values, f32, bf16, f16 or f64; see [`truing_core::policy::Inputs`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub struct Inputs {
+pub struct Inputs<'a> {
     pub logps: Tensor,
     pub old: Option<Tensor>,
     pub reference: Option<Tensor>,
@@ -85,10 +98,12 @@ pub struct Inputs {
     pub importance: Option<Each>,
     pub grad_output: Option<Tensor>,
     pub grad_scale: f64,
+    /// Of the further terms, as many as they are.
+    pub terms: &'a [TermInputs],
 }
-impl Inputs {
+impl Inputs<'_> {
     /// Log-probs and nothing else.
-    pub const fn new(logps: Tensor) -> Inputs {
+    pub const fn new(logps: Tensor) -> Inputs<'static> {
         Inputs {
             logps,
             old: None,
@@ -109,6 +124,24 @@ impl Inputs {
             importance: None,
             grad_output: None,
             grad_scale: 1.0,
+            terms: &[],
+        }
+    }
+    /// Those of a further term.
+    fn term(&self, own: &TermInputs, term: &Term<'_>) -> Inputs<'static> {
+        let entropy = catalog::info(term.loss).is_some_and(|i| i.about.reads(slot::ENTROPY));
+        Inputs {
+            old: own.old.or(self.old),
+            reference: own.reference.or(self.reference),
+            entropy: self.entropy,
+            topk_entropy: self.topk_entropy.filter(|_| entropy),
+            advantage: own.advantage.or(self.advantage),
+            flag: own.flag.or(self.flag),
+            mask: own.mask.or(self.mask),
+            token_weights: own.token_weights,
+            grad_output: self.grad_output,
+            grad_scale: self.grad_scale * term.weight,
+            ..Inputs::new(self.logps)
         }
     }
 }
@@ -121,7 +154,7 @@ pub struct Outputs {
     /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`.
     pub values: Option<Tensor>,
     pub kl: Option<Tensor>,
-    /// `[3]`, f64
+    /// `[3]` and one for each further term, f64
     pub terms: Option<Tensor>,
     pub grad_logps: Option<Tensor>,
     pub grad_entropy: Option<Tensor>,
@@ -172,6 +205,8 @@ struct Args {
     out_counters: View,
     /// sums, weights, totals, counters, counts, lengths, bonus_lengths
     scratch: [u64; 7],
+    /// all_status, own_status, own_grad, all_sequences, own_sequences, main_totals, parts, all_counters
+    of_terms: [u64; 8],
     tokens: i64,
     sequences: i64,
     width: i64,
@@ -187,6 +222,7 @@ struct Args {
     output_clamp: f64,
     ratio_max: f64,
     grad_scale: f64,
+    term_weight: f64,
     id: u32,
     each: u32,
     mean: u32,
@@ -223,6 +259,8 @@ struct Args {
     advantage_of_sequence: u32,
     flag_of_sequence: u32,
     importance_of_sequence: u32,
+    term: u32,
+    terms: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -240,9 +278,18 @@ fn sizes(b: usize) -> [usize; 7] {
         counts,
     ]
 }
-/// Scratch memory of a call.
-pub fn workspace(layout: &Layout) -> Workspace {
-    let bytes = Arena::sum(sizes(layout.sequences()));
+/// Sizes of what further terms need, in the order of the arguments.
+fn term_sizes(n: usize, b: usize) -> [usize; 8] {
+    let (tokens, sequences, few) = (Arena::need::<u32>(n), Arena::need::<u32>(b), Arena::need::<f64>(TOTALS));
+    [tokens, tokens, Arena::need::<f32>(n), sequences, sequences, few, few, Arena::need::<i64>(row::BITS)]
+}
+/// Scratch memory of a call: 164 bytes a sequence; with further terms 12 bytes a token and 8 a sequence more.
+pub fn workspace(layout: &Layout, options: &Options<'_>) -> Workspace {
+    let (n, b) = (layout.tokens(), layout.sequences());
+    let mut bytes = Arena::sum(sizes(b));
+    if !options.terms.is_empty() {
+        bytes = bytes.saturating_add(Arena::sum(term_sizes(n, b)));
+    }
     Workspace { minimum: bytes, preferred: bytes }
 }
 
@@ -255,46 +302,100 @@ pub unsafe fn forward(
     stream: Stream,
     layout: Layout,
     options: &Options<'_>,
-    inputs: &Inputs,
+    inputs: &Inputs<'_>,
     out: &Outputs,
     space: Space,
 ) -> Result<()> {
     refuse_missing(options)?;
     // the options are core's to judge; what it is told of tokens here serves nobody
-    let b = layout.sequences();
+    let (n, b) = (layout.tokens(), layout.sequences());
     let problem = Problem::new(b, Segments::Padded { sequences: b, width: 1 }, *options)?;
     check_inputs(&problem, &layout, inputs)?;
+    check_terms(&problem, &layout, inputs)?;
     check_outputs(&problem, &layout, out)?;
-    space.check(workspace(&layout).minimum)?;
-    let args = arguments(&problem, &layout, inputs, out, space);
+    space.check(workspace(&layout, options).minimum)?;
     let device = Device::current()?;
-    let launch = |name: &'static CStr, grid: u32, threads: u32| {
+    let launch = |name: &'static CStr, grid: u32, threads: u32, args: &Args| {
         if grid == 0 {
             return Ok(());
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(&device, stream, Grid::new(grid, threads), &args) }
+        unsafe { kernel.launch(&device, stream, Grid::new(grid, threads), args) }
     };
-    let main = match problem.info().kind {
-        Kind::Token => c"truing_policy_token",
-        Kind::Sequence => c"truing_policy_sequence",
-        _ => c"truing_policy_estimator",
+    let one = |problem: &Problem<'_>, args: &Args| {
+        let main = match problem.info().kind {
+            Kind::Token => c"truing_policy_token",
+            Kind::Sequence => c"truing_policy_sequence",
+            _ => c"truing_policy_estimator",
+        };
+        if few(b, n) {
+            launch(c"truing_policy_count", 1, FEW as u32, args)?;
+        } else {
+            launch(c"truing_policy_count", cover("logps", b.saturating_mul(32), COUNTERS)?, COUNTERS as u32, args)?;
+            launch(c"truing_policy_totals", 1, 32, args)?;
+        }
+        launch(main, cover("logps", b, 1)?, TOKENS, args)?;
+        if b == 0 { launch(c"truing_policy_finish", 1, TOKENS, args) } else { Ok(()) }
     };
-    if few(b, layout.tokens()) {
-        launch(c"truing_policy_count", 1, FEW as u32)?;
-    } else {
-        launch(c"truing_policy_count", cover("logps", b.saturating_mul(32), COUNTERS)?, COUNTERS as u32)?;
-        launch(c"truing_policy_totals", 1, 32)?;
+    if options.terms.is_empty() {
+        return one(&problem, &arguments(&problem, &layout, inputs, out, space));
     }
-    launch(main, cover("logps", b, 1)?, TOKENS)?;
-    if b == 0 { launch(c"truing_policy_finish", 1, TOKENS) } else { Ok(()) }
+    let mut at = space.data + Arena::sum(sizes(b)) as u64;
+    let of_terms = term_sizes(n, b).map(|bytes| {
+        at += bytes as u64;
+        at - bytes as u64
+    });
+    let [all_status, own_status, own_grad, all_sequences, own_sequences, main_totals, parts, _] = of_terms;
+    let u32s = |data, rows| Some(Tensor::vector(data, Dtype::U32, rows));
+    let f64s = |data| Some(Tensor::vector(data, Dtype::F64, 3));
+    // the loss and the counters are of all of them
+    let places = Outputs {
+        loss: None,
+        terms: f64s(parts),
+        token_status: u32s(all_status, n),
+        sequence_status: u32s(all_sequences, b),
+        counters: None,
+        ..*out
+    };
+    let mut main = Args { of_terms, ..arguments(&problem, &layout, inputs, &places, space) };
+    main.scratch[2] = main_totals;
+    one(&problem, &main)?;
+    let places = Outputs {
+        terms: f64s(parts + 24),
+        grad_logps: out.grad_logps.map(|_| Tensor::vector(own_grad, Dtype::F32, n)),
+        token_status: u32s(own_status, n),
+        sequence_status: u32s(own_sequences, b),
+        ..Outputs::default()
+    };
+    let terms = options.terms.len() as u32;
+    for (k, (term, own)) in options.terms.iter().zip(inputs.terms).enumerate() {
+        let (problem, inputs) = (problem.term(term), inputs.term(own, term));
+        let args = Args { of_terms, ..arguments(&problem, &layout, &inputs, &places, space) };
+        one(&problem, &args)?;
+        let args = Args {
+            out_loss: View::of(out.loss),
+            out_terms: View::of(out.terms),
+            grad_logps: View::of(out.grad_logps),
+            out_token_status: View::of(out.token_status),
+            out_sequence_status: View::of(out.sequence_status),
+            out_counters: View::of(out.counters),
+            term_weight: term.weight,
+            term: k as u32,
+            terms,
+            ..args
+        };
+        launch(c"truing_policy_merge", cover("logps", b.max(1), 1)?, TOKENS, &args)?;
+        if args.term + 1 == terms {
+            launch(c"truing_policy_whole", 1, 32, &args)?;
+        }
+    }
+    Ok(())
 }
 
 /// What the device does not have, by name.
 fn refuse_missing(options: &Options<'_>) -> Result<()> {
     let missing = [
-        ("inputs.extra_terms", !options.terms.is_empty()),
         ("inputs.group_offsets", options.groups.is_some()),
         ("inputs.aggregate.mode", options.aggregate.mode == Mode::None),
         ("inputs.kl.id", options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0)),
@@ -308,7 +409,29 @@ fn refuse_missing(options: &Options<'_>) -> Result<()> {
     }
 }
 
-fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Result<()> {
+/// What the further terms read.
+fn check_terms(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
+    let terms = problem.options().terms;
+    if inputs.terms.len() != terms.len() {
+        let (got, expected) = (Value::Size(inputs.terms.len()), Value::Size(terms.len()));
+        return Err(Error::shape("inputs.extra_terms", got, expected));
+    }
+    let named = |e: Error| Error {
+        field: match e.field {
+            "inputs.old" => "inputs.extra_terms.old",
+            "inputs.ref" => "inputs.extra_terms.ref",
+            "inputs.advantage" => "inputs.extra_terms.advantage",
+            "inputs.flag" => "inputs.extra_terms.flag",
+            "inputs.mask" => "inputs.extra_terms.mask",
+            "inputs.token_weights" => "inputs.extra_terms.token_weights",
+            field => field,
+        },
+        ..e
+    };
+    let mut all = terms.iter().zip(inputs.terms);
+    all.try_for_each(|(term, own)| check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(named))
+}
+fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
     let (n, b) = (layout.tokens(), layout.sequences());
     layout.check()?;
     inputs.logps.check("logps", n, 1, &FLOATS)?;
@@ -362,7 +485,7 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
             return Err(Error::invalid(field, got, expected));
         }
     }
-    if inputs.topk_entropy.is_some() && !about.reads(slot::ENTROPY) {
+    if inputs.topk_entropy.is_some() && !problem.reads(slot::ENTROPY) {
         let (got, expected) = (Value::Text("a tensor"), Value::Text("none: no entry reads an entropy"));
         return Err(Error::invalid("topk_entropy", got, expected));
     }
@@ -377,7 +500,7 @@ fn check_outputs(problem: &Problem<'_>, layout: &Layout, out: &Outputs) -> Resul
         ("outputs.out_loss", &out.loss, 1, &WIDE, true),
         ("outputs.out_values", &out.values, values, of_values, true),
         ("outputs.out_kl", &out.kl, n, &F32, problem.estimator().is_some()),
-        ("outputs.out_terms", &out.terms, 3, &F64, true),
+        ("outputs.out_terms", &out.terms, 3 + problem.options().terms.len(), &F64, true),
         ("grad_logps_out", &out.grad_logps, n, &F32, true),
         ("grad_entropy_out", &out.grad_entropy, n, &F32, bonus),
         ("outputs.grad_log_z_out", &out.grad_log_z, b, &F32, problem.info().about.differentiates(slot::LOG_Z)),
@@ -414,7 +537,7 @@ impl SequenceVisitor for Entry<'_> {
         Ok((all, E::REDUCTION == Reduction::Mean, E::EACH))
     }
 }
-fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outputs, space: Space) -> Args {
+fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &Outputs, space: Space) -> Args {
     let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
     let about = &info.about;
     let entry = Entry(options.variant, options.params);
@@ -456,7 +579,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         sampler: View::of(inputs.sampler),
         kl_reference: View::of(inputs.kl_reference),
         entropy: View::of(inputs.entropy),
-        topk_entropy: View::of(inputs.topk_entropy),
+        topk_entropy: View::of(inputs.topk_entropy.filter(|_| about.reads(slot::ENTROPY))),
         advantage: Each::view(&inputs.advantage),
         flag: Each::view(&inputs.flag),
         log_z: View::of(inputs.log_z),
@@ -481,6 +604,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         out_sequence_status: View::of(out.sequence_status),
         out_counters: View::of(out.counters),
         scratch,
+        of_terms: [0; 8],
         tokens: layout.tokens() as i64,
         sequences: layout.sequences() as i64,
         width,
@@ -496,6 +620,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         output_clamp: how.output_clamp,
         ratio_max: how.ratio_max,
         grad_scale: inputs.grad_scale,
+        term_weight: 0.0,
         id: about.id,
         each: flag(each),
         mean: flag(mean),
@@ -535,5 +660,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         advantage_of_sequence: Each::of_sequences(&inputs.advantage),
         flag_of_sequence: Each::of_sequences(&inputs.flag),
         importance_of_sequence: Each::of_sequences(&inputs.importance),
+        term: 0,
+        terms: 0,
     }
 }

@@ -526,6 +526,31 @@ pub fn all() -> usize {
             (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
         });
     }
+    // further terms: of tokens with a mask of its own, of sequences
+    for packed in [false, true] {
+        let (shape, kept) = (tokens(packed), std::cell::RefCell::new(vec![]));
+        done += POLICY.same(&format!("further terms, packed {packed}"), &context, |t, a| {
+            let i = &mut a.inputs;
+            (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id("ppo_clip"));
+            (i.level, i.aggregate.mode) = (TRUING_LEVEL_TOKEN, TRUING_AGGREGATE_TOKEN_MEAN);
+            if packed {
+                i.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+            let mut terms = Box::new([truing_policy_term::ZERO; 2]);
+            (terms[0].loss.id, terms[0].loss.weight, terms[0].level) = (id("nll"), 0.5, TRUING_LEVEL_TOKEN);
+            terms[0].mask = t.read(&mask, &shape);
+            (terms[1].loss.id, terms[1].loss.weight, terms[1].level) = (id("gspo"), -2.0, TRUING_LEVEL_SEQUENCE);
+            (terms[1].old, terms[1].aggregate.mode) = (t.read(&refs, &shape), TRUING_AGGREGATE_SEQ_MEAN);
+            terms[1].aggregate.count_empty = TRUING_COUNT_NONEMPTY;
+            (i.extra_terms, i.num_extra_terms) = (terms.as_ptr(), 2);
+            i.extra_term_size = size_of::<truing_policy_term>() as u32;
+            kept.borrow_mut().push(terms);
+            (a.outputs.out_loss, a.outputs.out_terms) = (t.write::<f64>(&[]), t.write::<f64>(&[5]));
+            (a.outputs.out_sequence_status, a.outputs.out_counters) = (t.write::<u32>(&[b]), t.write::<i64>(&[32]));
+            (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+        });
+    }
     let rewards: Vec<f32> = (0..12).map(|k| if k == 5 { NAN } else { r.normal() as f32 }).collect();
     let (group_of, starts) = (vec![2i32, 0, 1, 1, 0, 2, 2, 1, 0, 0, 1, 2], vec![0i64, 4, 4, 12]);
     for by_ids in [false, true] {
@@ -790,8 +815,7 @@ pub fn host() {
     a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
     a.items.out_reward_chosen = t.write::<f64>(&[1]);
     PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "items.out_reward_chosen", &t, a);
-    // terms of a policy have not come to the device
-    // nor has the gradient of the objectives' weights
+    // the gradient of the objectives' weights has not come to the device
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
     (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
     a.group_offsets = t.update(vec![0i32, 2], &[2]);

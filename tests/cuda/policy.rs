@@ -6,12 +6,12 @@ use truing_core::catalog::{self, ALL, Kind, slot};
 use truing_core::matrix::{Matrix, MatrixMut};
 use truing_core::policy::{
     self as spec, Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient,
-    EstimatorWeight, KlStage, Level, Mode, Options, Problem, RatioSource, stat,
+    EstimatorWeight, KlStage, Level, Mode, Options, Problem, RatioSource, Term, stat,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Dtype, error::row};
 use truing_cuda::Context;
-use truing_cuda::policy::{self as device, Each as DeviceEach, Inputs, Layout, Outputs};
+use truing_cuda::policy::{self as device, Each as DeviceEach, Inputs, Layout, Outputs, TermInputs};
 use truing_tests::{Random, same, with_scratch};
 
 /// Token values, every other one of another type.
@@ -116,6 +116,7 @@ struct Way {
     kl_reference: bool,
     wide: bool,
     statistics: bool,
+    terms: bool,
 }
 const PLAIN: Way = Way {
     hostile: false,
@@ -134,6 +135,7 @@ const PLAIN: Way = Way {
     kl_reference: false,
     wide: true,
     statistics: true,
+    terms: false,
 };
 
 pub(super) fn all(context: &Context) -> usize {
@@ -198,6 +200,15 @@ pub(super) fn all(context: &Context) -> usize {
             kl: Some(Estimator { ratio_source: RatioSource::Sampler, ..whole }),
             ..PLAIN
         },
+        Way { terms: true, packed: true, mask: true, hostile: true, kl: Some(kl), kind: 3, wide: false, ..PLAIN },
+        Way {
+            terms: true,
+            rejects: true,
+            importance: true,
+            statistics: false,
+            bonus: bonus(Mode::TokenMean, Denominator::Original),
+            ..PLAIN
+        },
     ];
     let (mut done, mut entries) = (0, 0);
     for info in ALL.iter().filter(|e| matches!(e.kind, Kind::Token | Kind::Sequence | Kind::Estimator)) {
@@ -254,9 +265,29 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         .collect();
     let own = info.kind == Kind::Estimator;
     let level = if sequence { Level::Sequence } else { Level::Token };
+    // of every kind; two that read the call's own tensors, one that reads an entropy, one that weighs nothing, one whose
+    // gradients leave f32 where they are added
+    let term = |kind, name, weight, level, aggregate| Term {
+        loss: catalog::find(kind, name).unwrap().about.id,
+        variant: 0,
+        params: &[],
+        weight,
+        aggregate,
+        level,
+    };
+    let nonempty = |mode| Aggregate { count_empty: Some(CountEmpty::Nonempty), ..Aggregate::new(mode) };
+    let mut terms = vec![
+        term(Kind::Token, "nll", 0.5, Level::Token, Aggregate::new(Mode::WeightedMean)),
+        term(Kind::Sequence, "gspo", -0.25, Level::Sequence, nonempty(Mode::SeqMean)),
+        term(Kind::Estimator, "k3", 0.0, Level::Token, Aggregate::new(Mode::TokenSum)),
+        term(Kind::Token, "eaft", 2.0, Level::Token, nonempty(Mode::SeqMeanTokenMean)),
+        term(Kind::Token, "ppo_clip", 1e36, Level::Token, Aggregate::new(Mode::TokenMean)),
+    ];
+    terms.truncate(if way.terms { 5 } else { 0 });
     let options = Options {
         variant,
         params: &params,
+        terms: &terms,
         kl: way.kl.map(|k| if own { Estimator { id: about.id, coef: 0.0, ..k } } else { k }),
         bonus: way.bonus,
         ..Options::new(about.id, level, way.aggregate)
@@ -269,12 +300,32 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let what = format!("{}, variant {variant}, {way:?}", about.name);
     let problem = Problem::new(n, segments, options).unwrap_or_else(|e| panic!("{what}: {e}"));
     // of the few largest columns, in place of the whole one for the entry
-    let topk = about.reads(slot::ENTROPY) && way.packed;
-    let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some();
+    let topk = (about.reads(slot::ENTROPY) || way.terms) && way.packed;
+    let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some() || way.terms;
     let weights = way.weights || way.aggregate.mode == Mode::WeightedMean;
     let sampler = way.kl.is_some_and(|k| k.ratio_source == RatioSource::Sampler);
     let upstream = [0.75f64];
+    let own = [
+        spec::TermInputs {
+            mask: Some(Matrix::vector(&c.kl_mask).into()),
+            token_weights: Some(c.weights.cpu()),
+            ..Default::default()
+        },
+        spec::TermInputs {
+            old: Some(c.sampler.cpu()),
+            advantage: Some(Each::Sequence(c.of_sequence.cpu())),
+            ..Default::default()
+        },
+        spec::TermInputs { reference: Some(c.kl_reference.cpu()), ..Default::default() },
+        spec::TermInputs {
+            flag: Some(Each::Token(Matrix::vector(&c.entropy_mask))),
+            token_weights: Some(c.importance.cpu()),
+            ..Default::default()
+        },
+        spec::TermInputs::default(),
+    ];
     let spec_inputs = spec::Inputs {
+        terms: &own[..terms.len()],
         old: way.old.then(|| c.old.cpu()),
         reference: Some(c.reference.cpu()),
         sampler: sampler.then(|| c.sampler.cpu()),
@@ -307,7 +358,23 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         ..spec::Inputs::new(c.logps.cpu())
     };
     let u8s = |x: &[u8]| vector(x, Dtype::U8);
+    let own = [
+        TermInputs { mask: Some(u8s(&c.kl_mask)), token_weights: Some(c.weights.device()), ..Default::default() },
+        TermInputs {
+            old: Some(c.sampler.device()),
+            advantage: Some(DeviceEach::Sequence(c.of_sequence.device())),
+            ..Default::default()
+        },
+        TermInputs { reference: Some(c.kl_reference.device()), ..Default::default() },
+        TermInputs {
+            flag: Some(DeviceEach::Token(u8s(&c.entropy_mask))),
+            token_weights: Some(c.importance.device()),
+            ..Default::default()
+        },
+        TermInputs::default(),
+    ];
     let inputs = Inputs {
+        terms: &own[..terms.len()],
         old: way.old.then(|| c.old.device()),
         reference: Some(c.reference.device()),
         sampler: sampler.then(|| c.sampler.device()),
@@ -339,11 +406,12 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         ..Inputs::new(c.logps.device())
     };
     let (estimates, bonus, log_z) = (problem.estimator().is_some(), way.bonus.is_some(), about.reads(slot::LOG_Z));
+    let figures = stat::COUNT + 3 + terms.len();
     let values = |n| Place::new(sequence && way.wide, if sequence { b } else { n });
     let new = || [Place::new(way.wide, 1), values(n), floats(n), floats(n), floats(n), floats(b)];
     let (mut want, mut got) = (
-        (new(), [5.0f64; 35], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
-        (new(), [5.0f64; 35], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
+        (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
+        (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
     );
     let cpu = truing_cpu::Context::default();
     {
@@ -372,7 +440,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         true => Layout::Packed { tokens: n, offsets: vector(&c.offsets, Dtype::I32) },
         false => Layout::Padded { sequences: b, width: n / b },
     };
-    let space = Scratch::new(device::workspace(&layout).minimum);
+    let space = Scratch::new(device::workspace(&layout, &options).minimum);
     let [loss, values, kl, grad, grad_entropy, grad_log_z] = &got.0;
     let (statistics, terms) = got.1.split_at(stat::COUNT);
     let out = Outputs {
@@ -406,7 +474,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     same(&format!("{what}: status of sequences"), &got.2[1], &want.2[1]);
     same(&format!("{what}: statistics and terms"), &got.1, &want.1);
     same(&format!("{what}: counters"), &got.3, &want.3);
-    done + n + b + 35 + 32
+    done + n + b + figures + 32
 }
 fn floats(n: usize) -> Place {
     Place::new(false, n)
@@ -440,7 +508,7 @@ fn outside(context: &Context) -> usize {
             sequence_status: Some(vector(&of_sequences[..b], Dtype::U32)),
             ..Outputs::default()
         };
-        let space = Scratch::new(device::workspace(&layout).minimum);
+        let space = Scratch::new(device::workspace(&layout, &options).minimum);
         // SAFETY: as above.
         unsafe { device::forward(context, STREAM, layout, &options, &inputs, &out, space.space()) }.unwrap();
         let (mut loss, mut tokens, mut sequences) = (loss, of_tokens, of_sequences);
@@ -456,5 +524,39 @@ fn outside(context: &Context) -> usize {
             assert_eq!((tokens, sequences), (vec![0, 0, bad, 0, bad, 0, 0, 0], vec![bad, bad]));
         }
     }
-    20
+    // no sequence at all: nothing to divide by, in the loss and in a further term
+    let terms = [Term {
+        loss: options.loss,
+        variant: 0,
+        params: &[],
+        weight: 1.0,
+        aggregate: Aggregate::new(Mode::TokenMean),
+        level: Level::Token,
+    }];
+    let options = Options { terms: &terms, ..options };
+    let layout = Layout::Padded { sequences: 0, width: 4 };
+    let (mut loss, mut counters) = (vec![1.0f64], vec![7i64; 32]);
+    let out = Outputs {
+        loss: Some(vector(&loss, Dtype::F64)),
+        counters: Some(vector(&counters, Dtype::I64)),
+        ..Outputs::default()
+    };
+    let own = [TermInputs::default()];
+    let space = Scratch::new(device::workspace(&layout, &options).minimum);
+    let logps = vector(&logps[..0], Dtype::F32);
+    // SAFETY: as above.
+    let go = |inputs: &Inputs<'_>| unsafe {
+        device::forward(context, STREAM, layout, &options, inputs, &out, space.space())
+    };
+    assert_eq!(go(&Inputs::new(logps)).unwrap_err().field, "inputs.extra_terms");
+    let masked = [TermInputs { mask: Some(vector(&weights, Dtype::F32)), ..own[0] }];
+    assert_eq!(go(&Inputs { terms: &masked, ..Inputs::new(logps) }).unwrap_err().field, "inputs.extra_terms.mask");
+    go(&Inputs { terms: &own, ..Inputs::new(logps) }).unwrap();
+    memory::down(&mut loss);
+    memory::down(&mut counters);
+    memory::clear();
+    let empty = row::EMPTY.trailing_zeros() as usize;
+    assert_eq!(std::hint::black_box(&loss)[0], 0.0);
+    assert!(counters.iter().enumerate().all(|(k, &x)| x == if k == empty { 2 } else { 0 }), "{counters:?}");
+    53
 }

@@ -254,6 +254,8 @@ GRPO = dict(TOKENS, aggregate="seq_mean_token_mean", count_empty="all")
 both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), ref=put(refs), **KL, **GRPO))
 WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
 both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
+TERMS = dict(TOKENS, terms=True, sequence_status=True)
+both("further terms", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), extra_terms=[dict(loss="nll", level="token", weight=0.5, mask=put(marks(old))), dict(loss="gspo", level="sequence", aggregate="seq_mean", count_empty="all", weight=-2.0, old=put(refs))], **TERMS))
 
 rewards = normal(S)
 cu_groups, group_of = numbers([0, 3, 20, 20, S]), whole(0, 5, S)
