@@ -43,18 +43,18 @@ pub enum Each {
     Sequence(Tensor),
 }
 impl Each {
-    fn check(&self, field: &'static str, n: usize, b: usize, dtypes: &Dtypes) -> Result<()> {
+    pub(crate) fn check(&self, field: &'static str, n: usize, b: usize, dtypes: &Dtypes) -> Result<()> {
         match self {
             Each::Token(x) => x.check(field, n, 1, dtypes),
             Each::Sequence(x) => x.check(field, b, 1, dtypes),
         }
     }
-    fn view(x: &Option<Each>) -> View {
+    pub(crate) fn view(x: &Option<Each>) -> View {
         View::of(x.map(|x| match x {
             Each::Token(x) | Each::Sequence(x) => x,
         }))
     }
-    fn of_sequences(x: &Option<Each>) -> u32 {
+    pub(crate) fn of_sequences(x: &Option<Each>) -> u32 {
         matches!(x, Some(Each::Sequence(_))) as u32
     }
 }

@@ -189,6 +189,10 @@ const WEIGHTS: Op<truing_importance_weight_args> =
 const REJECTION: Op<truing_rejection_mask_args> = Op(truing_rejection_mask_workspace_size, truing_rejection_mask);
 const MOVED: Op<truing_off_policy_sequence_mask_args> =
     Op(truing_off_policy_sequence_mask_workspace_size, truing_off_policy_sequence_mask);
+const TOP: Op<truing_top_entropy_mask_args> = Op(truing_top_entropy_mask_workspace_size, truing_top_entropy_mask);
+const COV: Op<truing_cov_select_args> = Op(truing_cov_select_workspace_size, truing_cov_select);
+const M2PO: Op<truing_m2po_mask_args> = Op(truing_m2po_mask_workspace_size, truing_m2po_mask);
+const FIPO: Op<truing_fipo_weight_args> = Op(truing_fipo_weight_workspace_size, truing_fipo_weight);
 const TDS: Op<truing_tds_rows_args> = Op(truing_tds_rows_workspace_size, truing_tds_rows);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -263,6 +267,8 @@ impl<A: Args> Op<A> {
 
 /// beta and alpha of a list, beta and own weight of modpo.
 static LIST_PARAMS: [f64; 2] = [0.2, 1.5];
+/// Share and lower bound of cov_select.
+static COV_PARAMS: [f64; 2] = [0.1, -0.5];
 const N: i64 = 6;
 const V: i64 = 4100;
 struct Rows {
@@ -603,6 +609,32 @@ pub fn all() -> usize {
             (a.advantage, a.delta) = (t.read(&advantage, &[b]), 0.001);
             (a.out_keep, a.out_mean) = (t.write::<u8>(&[b]), t.write::<f64>(&[b]));
         });
+        done += TOP.same(&format!("top_entropy_mask, packed {packed}"), &context, |t, a| {
+            (a.entropy, a.mask, a.share) = (t.read(&refs, &shape), t.read(&mask, &shape), 0.2);
+            (a.out_keep, a.out_threshold) = (t.write::<u8>(&shape), t.write::<f32>(&[]));
+            a.out_status = t.write::<u32>(&[]);
+        });
+        done += COV.same(&format!("cov_select, packed {packed}"), &context, |t, a| {
+            (a.logps, a.mask, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&live, &shape), offsets(t));
+            a.advantage = if packed { t.read(&old, &shape) } else { t.read(&advantage, &[b]) };
+            (a.params, a.num_params, a.form) = (COV_PARAMS.as_ptr(), 2, TRUING_COV_KL);
+            if packed {
+                (a.form, a.old, a.seed, a.first_token) = (TRUING_COV_CLIP, t.read(&refs, &shape), 3, 1000);
+            }
+            (a.out_indices, a.out_count) = (t.write::<i64>(&shape), t.write::<i64>(&[]));
+            (a.out_flag, a.out_keep) = (t.write::<u8>(&shape), t.write::<u8>(&shape));
+        });
+        done += M2PO.same(&format!("m2po_mask, packed {packed}"), &context, |t, a| {
+            (a.old, a.proximal, a.mask) = (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape));
+            a.threshold = 0.02;
+            (a.out_keep, a.out_moment) = (t.write::<u8>(&shape), t.write::<f64>(&[]));
+            a.out_dropped = t.write::<i64>(&[]);
+        });
+        done += FIPO.same(&format!("fipo_weight, packed {packed}"), &context, |t, a| {
+            (a.logps, a.old, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&refs, &shape), offsets(t));
+            (a.advantage, a.mask, a.high_only) = (t.read(&advantage, &[b]), t.read(&mask, &shape), packed as u32);
+            (a.out_weights, a.out_status) = (t.write::<f64>(&shape), t.write::<u32>(&shape));
+        });
     }
     for packed in [false, true] {
         let shape = tokens(packed);
@@ -833,6 +865,16 @@ pub fn host() {
     assert_eq!(POLICY.call(a, true), 0, "{}", message());
     a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
     POLICY.refused(device, "inputs.group_offsets", &t, a);
+
+    // and so it is with the advantages of a selection
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_cov_select_args>(&context));
+    a.logps = t.read(&[0.0f32; 4], &[4]);
+    a.cu_seqlens = t.update(vec![0i32, 1, 2, 3, 4], &[5]);
+    (a.advantage, a.form) = (t.read(&[1.0f32; 4], &[4]), TRUING_COV_KL);
+    a.out_keep = t.write::<u8>(&[4]);
+    COV.refused(invalid, "advantage", &t, a);
+    a.advantage = t.read(&[1.0f32; 3], &[3]);
+    COV.refused(TRUING_STATUS_SHAPE_MISMATCH, "advantage", &t, a);
 
     // the caller's stream
     let (_t, mut a) = good(&context);
