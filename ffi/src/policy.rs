@@ -8,8 +8,6 @@ use crate::preference::{TERMS, params};
 #[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS};
 use truing_core::matrix::{Floats, Matrix, Workspace};
@@ -327,7 +325,6 @@ impl PolicyTensors {
     ) -> Result<truing_cuda::policy::Inputs<'a>> {
         use truing_cuda::policy::{Each, TermInputs};
         use truing_cuda::sequence::Layout;
-        only_on_cpu(&[("inputs.group_offsets", self.group_offsets.is_some())])?;
         if !self.advantage.is_some() {
             idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
         }
@@ -356,6 +353,7 @@ impl PolicyTensors {
         }
         Ok(truing_cuda::policy::Inputs {
             terms: &terms[..len],
+            group_offsets: self.group_offsets.list(ok)?,
             old: self.old.tokens(ok, tokens)?,
             reference: self.reference.tokens(ok, tokens)?,
             sampler: self.sampler.tokens(ok, tokens)?,

@@ -557,6 +557,25 @@ pub fn all() -> usize {
             (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
         });
     }
+    let prompts = vec![0i64, 1, 1, b];
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        done += POLICY.same(&format!("real, packed {packed}"), &context, |t, a| {
+            let i = &mut a.inputs;
+            (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id("real"));
+            (i.loss.params, i.loss.num_params) = (LIST_PARAMS.as_ptr(), 1);
+            (i.level, i.aggregate.mode) = (TRUING_LEVEL_SEQUENCE, TRUING_AGGREGATE_SEQ_MEAN);
+            i.aggregate.count_empty = TRUING_COUNT_NONEMPTY;
+            if packed {
+                i.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+            i.group_offsets = t.read(&prompts, &[4]);
+            (a.outputs.out_loss, a.outputs.out_values) = (t.write::<f64>(&[]), t.write::<f64>(&[3]));
+            (a.outputs.out_sequence_status, a.outputs.out_counters) = (t.write::<u32>(&[b]), t.write::<i64>(&[32]));
+            (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+        });
+    }
     let rewards: Vec<f32> = (0..12).map(|k| if k == 5 { NAN } else { r.normal() as f32 }).collect();
     let (group_of, starts) = (vec![2i32, 0, 1, 1, 0, 2, 2, 1, 0, 0, 1, 2], vec![0i64, 4, 4, 12]);
     for by_ids in [false, true] {
@@ -863,8 +882,17 @@ pub fn host() {
     POLICY.refused(invalid, "advantage_level", &t, a);
     a.inputs.advantage_level = TRUING_LEVEL_SEQUENCE;
     assert_eq!(POLICY.call(a, true), 0, "{}", message());
+    // groups are there for list entries, which want them
     a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
-    POLICY.refused(device, "inputs.group_offsets", &t, a);
+    POLICY.refused(invalid, "inputs.group_offsets", &t, a);
+    (a.inputs.loss.id, a.inputs.level) = (id("gvpo"), TRUING_LEVEL_SEQUENCE);
+    (a.inputs.aggregate.mode, a.inputs.aggregate.count_empty) = (TRUING_AGGREGATE_SEQ_MEAN, TRUING_COUNT_ALL);
+    a.inputs.group_offsets = t.update(vec![0i32], &[1]);
+    POLICY.refused(TRUING_STATUS_SHAPE_MISMATCH, "inputs.group_offsets", &t, a);
+    a.inputs.group_offsets = t.update(vec![0.0f32, 4.0], &[2]);
+    POLICY.refused(TRUING_STATUS_UNSUPPORTED_DTYPE, "inputs.group_offsets", &t, a);
+    a.inputs.group_offsets = null();
+    POLICY.refused(invalid, "inputs.group_offsets", &t, a);
 
     // and so it is with the advantages of a selection
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_cov_select_args>(&context));

@@ -1,8 +1,8 @@
-//! Policy losses on the stand-in device: every entry of tokens, sequences and estimators, every stage around them, against
+//! Policy losses on the stand-in device: every entry of tokens, sequences, lists and estimators, every stage around them, against
 //! the CPU's bits.
 use super::preference::{Numbers, Place};
 use super::{INF, NAN, STREAM, Scratch, memory, vector};
-use truing_core::catalog::{self, ALL, Kind, slot};
+use truing_core::catalog::{self, ALL, Kind, Score, slot};
 use truing_core::matrix::{Matrix, MatrixMut};
 use truing_core::policy::{
     self as spec, Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient,
@@ -220,6 +220,34 @@ pub(super) fn all(context: &Context) -> usize {
             }
         }
     }
+    // lists, whose values count once: of sums and of means
+    let of_lists = Way { aggregate: aggregate(Mode::SeqMean, some, Denominator::Original), ..PLAIN };
+    let ways = [
+        Way { by_sequence: true, ..of_lists },
+        Way { packed: true, mask: true, kind: 1, kl: Some(Estimator { coef: 0.0, ..kl }), ..of_lists },
+        Way { packed: true, mask: true, hostile: true, rejects: true, by_sequence: true, kind: 2, ..of_lists },
+        Way { old: false, hostile: true, kind: 3, statistics: false, terms: true, ..of_lists },
+        Way {
+            packed: true,
+            rejects: true,
+            terms: true,
+            bonus: bonus(Mode::TokenMean, Denominator::Kept),
+            aggregate: Aggregate { count_empty: Some(CountEmpty::All), ..of_lists.aggregate },
+            ..of_lists
+        },
+        Way { aggregate: Aggregate { normaliser: 7.0, ..of_lists.aggregate }, packed: true, ..of_lists },
+    ];
+    let mut lists = 0;
+    for info in ALL.iter().filter(|e| e.kind == Kind::List) {
+        if info.about.scores != Score::Sum.bit() && info.about.scores != Score::Mean.bit() {
+            continue;
+        }
+        lists += 1;
+        for (k, way) in ways.iter().enumerate() {
+            done += one(context, info, 0, *way, info.about.id as u64 * 10 + k as u64);
+        }
+    }
+    println!("{lists} entries of lists");
     // every stage around an estimator
     let loss = catalog::find(Kind::Token, "ppo_clip").unwrap();
     let mut seed = 0;
@@ -251,7 +279,7 @@ pub(super) fn all(context: &Context) -> usize {
 
 fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u64) -> usize {
     let about = &info.about;
-    let sequence = info.kind == Kind::Sequence;
+    let (list, sequence) = (info.kind == Kind::List, info.kind == Kind::Sequence);
     let offsets: &[i32] = if way.packed { &[0, 0, 1, 256, 256, 513, 530, 1100] } else { &[0, 300, 600, 900] };
     let (b, n) = (offsets.len() - 1, *offsets.last().unwrap() as usize);
     let c = Case::new(seed, offsets, way.hostile, way.kind);
@@ -264,7 +292,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         })
         .collect();
     let own = info.kind == Kind::Estimator;
-    let level = if sequence { Level::Sequence } else { Level::Token };
+    let level = if sequence || list { Level::Sequence } else { Level::Token };
     // of every kind; two that read the call's own tensors, one that reads an entropy, one that weighs nothing, one whose
     // gradients leave f32 where they are added
     let term = |kind, name, weight, level, aggregate| Term {
@@ -283,11 +311,15 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         term(Kind::Token, "eaft", 2.0, Level::Token, nonempty(Mode::SeqMeanTokenMean)),
         term(Kind::Token, "ppo_clip", 1e36, Level::Token, Aggregate::new(Mode::TokenMean)),
     ];
-    terms.truncate(if way.terms { 5 } else { 0 });
+    terms.push(Term { params: &[0.5], ..term(Kind::List, "gvpo", 3.0, Level::Sequence, nonempty(Mode::SeqMean)) });
+    terms.truncate(if way.terms { 6 } else { 0 });
+    let groups: &[i32] = if way.packed { &[0, 2, 2, 6, 7] } else { &[0, 2, 3] };
+    let grouped = list || way.terms;
     let options = Options {
         variant,
         params: &params,
         terms: &terms,
+        groups: grouped.then(|| Matrix::vector(groups).into()),
         kl: way.kl.map(|k| if own { Estimator { id: about.id, coef: 0.0, ..k } } else { k }),
         bonus: way.bonus,
         ..Options::new(about.id, level, way.aggregate)
@@ -323,6 +355,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
             ..Default::default()
         },
         spec::TermInputs::default(),
+        spec::TermInputs { mask: Some(Matrix::vector(&c.keep).into()), ..Default::default() },
     ];
     let spec_inputs = spec::Inputs {
         terms: &own[..terms.len()],
@@ -344,9 +377,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.cpu()),
         mask: way.mask.then(|| Matrix::vector(&c.mask).into()),
-        keep: way.rejects.then(|| Matrix::vector(&c.keep)),
+        keep: (way.rejects && !list).then(|| Matrix::vector(&c.keep)),
         sequence_keep: way.rejects.then(|| Matrix::vector(&c.sequence_keep)),
-        entropy_mask: way.rejects.then(|| Matrix::vector(&c.entropy_mask)),
+        entropy_mask: (way.rejects && !list).then(|| Matrix::vector(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| Matrix::vector(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.cpu()),
         importance: way.importance.then(|| match way.by_sequence {
@@ -372,6 +405,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
             ..Default::default()
         },
         TermInputs::default(),
+        TermInputs { mask: Some(u8s(&c.keep)), ..Default::default() },
     ];
     let inputs = Inputs {
         terms: &own[..terms.len()],
@@ -392,9 +426,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.device()),
         mask: way.mask.then(|| u8s(&c.mask)),
-        keep: way.rejects.then(|| u8s(&c.keep)),
+        keep: (way.rejects && !list).then(|| u8s(&c.keep)),
         sequence_keep: way.rejects.then(|| u8s(&c.sequence_keep)),
-        entropy_mask: way.rejects.then(|| u8s(&c.entropy_mask)),
+        entropy_mask: (way.rejects && !list).then(|| u8s(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| u8s(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.device()),
         importance: way.importance.then(|| match way.by_sequence {
@@ -403,11 +437,16 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         }),
         grad_output: Some(vector(&upstream, Dtype::F64)),
         grad_scale: -1.3,
+        group_offsets: grouped.then(|| vector(groups, Dtype::I32)),
         ..Inputs::new(c.logps.device())
     };
     let (estimates, bonus, log_z) = (problem.estimator().is_some(), way.bonus.is_some(), about.reads(slot::LOG_Z));
     let figures = stat::COUNT + 3 + terms.len();
-    let values = |n| Place::new(sequence && way.wide, if sequence { b } else { n });
+    let values = |n| match (list, sequence) {
+        (true, _) => Place::new(true, groups.len() - 1),
+        (_, true) => Place::new(way.wide, b),
+        _ => Place::new(false, n),
+    };
     let new = || [Place::new(way.wide, 1), values(n), floats(n), floats(n), floats(n), floats(b)];
     let (mut want, mut got) = (
         (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
@@ -558,5 +597,45 @@ fn outside(context: &Context) -> usize {
     let empty = row::EMPTY.trailing_zeros() as usize;
     assert_eq!(std::hint::black_box(&loss)[0], 0.0);
     assert!(counters.iter().enumerate().all(|(k, &x)| x == if k == empty { 2 } else { 0 }), "{counters:?}");
-    53
+    // groups that do not cut the sequences: nothing is right; and a group without a member is none
+    let lists = Options {
+        params: &[0.5],
+        ..Options::new(
+            catalog::find(Kind::List, "gvpo").unwrap().about.id,
+            Level::Sequence,
+            Aggregate { count_empty: Some(CountEmpty::Nonempty), ..Aggregate::new(Mode::SeqMean) },
+        )
+    };
+    let (logps, advantage) = ([-1.0f64, -2.0, -0.5, -3.0], [1.0f64, -1.0]);
+    let layout = Layout::Padded { sequences: 2, width: 2 };
+    for (groups, good) in [([0i32, 1, 1, 2], true), ([0, 2, 1, 2], false), ([0, 1, 1, 1], false)] {
+        let (mut values, mut loss, mut status, mut grad) =
+            (vec![9.0f64; 3], vec![9.0f64], vec![9u32; 2], vec![9.0f32; 4]);
+        let out = Outputs {
+            loss: Some(vector(&loss, Dtype::F64)),
+            values: Some(vector(&values, Dtype::F64)),
+            sequence_status: Some(vector(&status, Dtype::U32)),
+            grad_logps: Some(vector(&grad, Dtype::F32)),
+            ..Outputs::default()
+        };
+        let inputs = Inputs {
+            advantage: Some(DeviceEach::Sequence(vector(&advantage, Dtype::F64))),
+            group_offsets: Some(vector(&groups, Dtype::I32)),
+            ..Inputs::new(vector(&logps, Dtype::F64))
+        };
+        let space = Scratch::new(device::workspace(&layout, &lists).minimum);
+        // SAFETY: as above.
+        unsafe { device::forward(context, STREAM, layout, &lists, &inputs, &out, space.space()) }.unwrap();
+        memory::down(&mut values);
+        memory::down(&mut loss);
+        memory::down(&mut status);
+        memory::down(&mut grad);
+        memory::clear();
+        let (values, loss) = (std::hint::black_box(&values), std::hint::black_box(&loss)[0]);
+        assert_eq!((loss == 0.0, loss.is_nan()), (good, !good), "{groups:?}: {loss}");
+        assert_eq!(status, if good { [0, 0] } else { [bad, bad] }, "{groups:?}");
+        assert_eq!(grad, if good { [0.0f32; 4] } else { [9.0; 4] }, "{groups:?}");
+        assert_eq!(values.iter().any(|x| x.is_nan()), !good, "{groups:?}: {values:?}");
+    }
+    83
 }

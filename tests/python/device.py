@@ -258,6 +258,7 @@ TERMS = dict(TOKENS, terms=True, sequence_status=True)
 both("further terms", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), extra_terms=[dict(loss="nll", level="token", weight=0.5, mask=put(marks(old))), dict(loss="gspo", level="sequence", aggregate="seq_mean", count_empty="all", weight=-2.0, old=put(refs))], **TERMS))
 
 rewards = normal(S)
+both("real", lambda put: truing.policy("real", put(logps), put(old), params=[0.5], advantage=put(advantage), mask=put(live), group_offsets=put(cu_lists), **WHOLE))
 cu_groups, group_of = numbers([0, 3, 20, 20, S]), whole(0, 5, S)
 both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_groups), preset="grpo", mean=True, std=True, status=True))
 both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
