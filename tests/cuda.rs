@@ -35,6 +35,8 @@ mod partial;
 mod policy;
 #[path = "cuda/preference.rs"]
 mod preference;
+#[path = "cuda/selection.rs"]
+mod selection;
 #[path = "cuda/sequence_kl.rs"]
 mod sequence_kl;
 #[path = "cuda/tds_rows.rs"]
@@ -76,7 +78,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 17] = [
+const FAMILIES: [&str; 18] = [
     "logprob",
     "extra",
     "double",
@@ -94,6 +96,7 @@ const FAMILIES: [&str; 17] = [
     "baseline",
     "tds",
     "correction",
+    "selection",
 ];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
@@ -252,7 +255,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 25] = [
+const BUGS: [Bug; 28] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -293,6 +296,12 @@ const BUGS: [Bug; 25] = [
         "        if (broken) s.broken[turn] = 1;\n        ⟦__syncthreads();⟧",
     ),
     Bug(
+        "a barrier is missing before what further terms say of a sequence is put together",
+        "policy.cu",
+        "0",
+        "words[thread / 32] = of_tokens;\n    ⟦__syncthreads();⟧",
+    ),
+    Bug(
         "the partials of a pair are added out of turn",
         "preference.cu",
         "0",
@@ -310,6 +319,18 @@ const BUGS: [Bug; 25] = [
         "correction.cu",
         "0",
         "tile[k] = a.weights[at + k];\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing before the tokens of a warp are counted for the others",
+        "selection.cu",
+        "0",
+        "counts[warp][bin] = __popc(equal);\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "of equal numbers the last one goes first",
+        "selection.cu",
+        "0",
+        "equal & (⟦(1u << lane) - 1→~(1u << lane) & 0u - (1u << lane)⟧)",
     ),
     Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
     Bug(
@@ -977,7 +998,7 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 8] = [
+        let families: [(&str, fn(&Context) -> usize); 9] = [
             ("sequence", sequences),
             ("sequence_kl", sequence_kl::all),
             ("tds", tds_rows::all),
@@ -986,6 +1007,7 @@ fn child_bits() {
             ("advantage", advantage::all),
             ("baseline", baseline::all),
             ("correction", correction::all),
+            ("selection", selection::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
         if of("abi") {
@@ -1375,9 +1397,9 @@ fn child_times() {
                 grad_logps: Some(tensor(&grad, Dtype::F32, Layout::contiguous(n, 1))),
                 ..Default::default()
             };
-            let need = device::workspace(&layout).minimum;
-            let space = Space { data: alloc(need), size: need };
             let own = Options::new(id(Kind::Token, "ppo_clip"), Level::Token, Aggregate::new(Mode::TokenMean));
+            let need = device::workspace(&layout, &own).minimum;
+            let space = Space { data: alloc(need), size: need };
             line("policy, ppo_clip", n, &mut || {
                 // SAFETY: as above.
                 unsafe { device::forward(&context, STREAM, layout, &own, &inputs, &out, space) }
@@ -1424,6 +1446,7 @@ fn child_host() {
         truing_cuda::tds_rows::ARGS,
         truing_cuda::correction::ARGS,
         logprob::DOUBLE_ARGS,
+        truing_cuda::selection::ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1458,7 +1481,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 8;
+    let files = 9;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

@@ -15,9 +15,12 @@ struct truing_correction_args {
     double *sums;    // [B, 3]: weights, live tokens, those beyond the bounds
     double *divisor;
     truing_i64 tokens, sequences, width;
-    double low, high, delta;
+    double low, high, delta, decay, safety; // of weights by what follows: logs of the bounds
     truing_u32 level, action, drops, normalise, token_weight, statistic; // drops: what is missing has the weight 0
+    truing_u32 advantage_of_sequence;
 };
+// As truing_larger.
+TRUING_FN double truing_smaller(double a, double b) { return b < a ? b : a <= b ? a : a + b; }
 TRUING_FN bool truing_live(const truing_view &mask, truing_i64 i) { return !mask.data || truing_int_at(mask, i) != 0; }
 TRUING_FN double truing_gap(const truing_correction_args &a, truing_i64 i) { return truing_double_at(a.old, i) - truing_double_at(a.sampler, i); }
 
@@ -206,4 +209,38 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_moved(const 
     const bool kept = !range.wrong && !(truing_double_at(a.advantage, b) < 0.0 && mean > a.delta);
     truing_put(a.out_keep, b, (unsigned char)kept);
     truing_put_real(a.out_statistic, b, mean);
+}
+// Weights by what follows: from the end of a sequence on; `old` is the current policy, `sampler` the old one.
+extern "C" __global__ __launch_bounds__(128) void truing_correction_follow(const __grid_constant__ truing_correction_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    double future = 0.0;
+    for (truing_i64 end = range.n; end > 0; end -= 32) {
+        const truing_i64 i = range.start + end - 1 - lane;
+        const bool here = lane < end, live = here && truing_live(a.mask, i);
+        const double ratio = live ? truing_gap(a, i) : 0.0, step = ratio > a.delta ? 0.0 : ratio;
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
+        double own = 0.0;
+#pragma unroll
+        for (truing_u32 k = 0; k < 32; k++) {
+            const double x = __shfl_sync(TRUING_ALL_LANES, step, k);
+            future = which >> k & 1 ? a.decay * future + x : future * a.decay;
+            if (lane == k) own = future;
+        }
+        if (!here) continue;
+        double weight = 0.0;
+        truing_u32 status = TRUING_ROW_IGNORED;
+        if (live) {
+            weight = truing_exp(truing_smaller(truing_larger(own, a.low), a.high));
+            if (truing_double_at(a.advantage, a.advantage_of_sequence ? b : i) < 0.0 && ratio > a.safety) weight = truing_smaller(truing_larger(weight, 0.8), 1.0);
+            status = weight != weight ? TRUING_ROW_NAN_INPUT : weight == TRUING_INF ? TRUING_ROW_OVERFLOW : 0;
+            if (a.out_weights.data) status |= truing_overflow(weight, a.out_weights);
+        }
+        truing_put_real(a.out_weights, i, weight);
+        truing_put(a.out_status, i, status);
+    }
 }

@@ -1,13 +1,16 @@
-// Policy losses of tokens, sequences and estimators: core/src/policy.rs, with its bits.
+// Policy losses of tokens, sequences, lists and estimators: core/src/policy.rs, with its bits.
 //
 // 1. truing_policy_count: a warp counts the tokens of a sequence. 2. truing_policy_totals: what the means divide by; of a small
 //    batch 1 does it, a block of threads has all of it then.
 // 3. truing_policy_<kind>: a block has a sequence, 256 tokens at a time, a thread each: entry, estimator, gradient, status.
 //    The sums are 16 f64 chains by position, a lane each, joined by a fixed tree; a few are one chain over all tokens.
 //    The block that ends last adds up the sequences in order.
-#include "segments.cuh"
+//    Of lists a warp has the score of a sequence first (truing_policy_members), and a thread a list (truing_policy_lists).
+// 4. Further terms: 1 to 3 again for each, into scratch memory, and truing_policy_merge, which adds what that has left to what
+//    there is; the last one counts, and truing_policy_whole has the loss.
+#include "lists.cuh"
 
-enum { TRUING_TOKEN = 1, TRUING_SEQUENCE, TRUING_ESTIMATOR };
+enum { TRUING_TOKEN = 1, TRUING_SEQUENCE, TRUING_ESTIMATOR, TRUING_LIST };
 enum { TRUING_ONE = 1, TRUING_SCORED, TRUING_RATIO, TRUING_RATIO_SEQUENCE };
 enum { TRUING_PATHWISE = 1, TRUING_STRAIGHT, TRUING_STRAIGHT_RATIO };
 enum { TRUING_UNCLAMPED, TRUING_LINEAR, TRUING_ZERO_GRADIENT };
@@ -19,24 +22,44 @@ enum { S_MAIN, S_KL, S_CLIP, S_RATIO = 5, S_LEAST, S_MOST, S_K1, S_K3, S_VALUE, 
        S_COUNT = 18 };
 // Totals of the batch.
 enum { T_BASE, T_DENOMINATOR, T_NOTHING, T_BONUS_BASE, T_BONUS_NOTHING, T_TOKENS, T_SEQUENCES, T_TICKET };
+// Parts of the loss where there are further terms: three of the main one, three of a term, the sum of all, and how many
+// terms have nothing to divide by.
+enum { P_MAIN, P_TERM = 3, P_TOTAL = 6, P_NOTHING };
+// What there is of lists: score, target, value and slope of a sequence; scores, targets and partials of the members, a list's one
+// after the other from the place of its first sequence on.
+enum { L_SCORE, L_TARGET, L_VALUE, L_SLOPE, L_MEMBER_TARGET, L_PARTIAL };
+enum { M_MEMBER = 1, M_NAN = 2 }; // marks
 #define TRUING_FEW 1024 // threads of the block that has a small batch
 
 struct truing_policy_args {
     truing_view logps, old, reference, sampler, kl_reference, entropy, topk_entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
-    truing_view token_weights, importance, grad_output, offsets;
+    truing_view token_weights, importance, grad_output, offsets, group_offsets;
     truing_view out_loss, out_values, out_kl, out_terms, grad_logps, grad_entropy, grad_log_z, out_statistics, out_token_status;
     truing_view out_sequence_status, out_counters;
     double *sums, *weights, *totals;              // [B, 18], [B], [8]
     truing_u64 *counters;                         // [32]
     truing_u32 *counts, *lengths, *bonus_lengths; // [B]
-    truing_i64 tokens, sequences, width;
+    // With further terms: what all calls so far say, and what the last one does.
+    truing_u32 *all_status, *own_status; // [N]
+    float *own_grad;                     // [N]
+    truing_u32 *all_sequences, *own_sequences; // [B]
+    double *main_totals, *parts;               // [8], [8]: of the loss, of the term, P_TOTAL, P_NOTHING
+    truing_u64 *all_counters;                  // [32]
+    // Of a list entry.
+    double *lists;        // [6, B]
+    truing_i64 *members;  // [B]
+    int *member_lengths;  // [B]
+    truing_u32 *marks;    // [B]
+    truing_u64 *of_groups; // [2]: those with a member, those that are none
+    truing_i64 tokens, sequences, width, groups;
     double p[16], bounds[4];
-    double normaliser, max_length, bonus_normaliser, bonus_max_length, bonus_coef, coef, input_clamp, output_clamp, ratio_max, grad_scale;
+    double normaliser, max_length, bonus_normaliser, bonus_max_length, bonus_coef, coef, input_clamp, output_clamp, ratio_max, grad_scale, term_weight;
     truing_u32 id, each, mean, estimator, k3, weight, gradient, clamp, by_sampler;
     truing_u32 mode, nonempty, denominator, bonus, bonus_mode, bonus_nonempty, bonus_denominator;
     truing_u32 counts_kept, bonus_counts, drops, shrinks, weighs, kl_weighs, inside;
     truing_u32 reads_old, reads_reference, reads_kl_reference, reads_sampler, reads_advantage, reads_entropy, reads_flag, reads_log_z;
     truing_u32 has_bounds, token_bounds, advantage_of_sequence, flag_of_sequence, importance_of_sequence;
+    truing_u32 term, terms, by_lists, means, reads_own_reference; // means: a score is one
 };
 
 TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
@@ -114,16 +137,22 @@ TRUING_FN double truing_denominator(truing_u32 mode, truing_u32 nonempty, truing
 TRUING_FN truing_u64 *truing_ticket(const truing_policy_args &a) { return (truing_u64 *)a.totals + T_TICKET; }
 // By a warp.
 TRUING_FN void truing_totals(const truing_policy_args &a) {
-    const truing_tally all = truing_tally_of(a.counts, a.sequences), own = truing_tally_of(a.lengths, a.sequences);
+    const truing_tally all = truing_tally_of(a.counts, a.sequences);
+    truing_tally own = truing_tally_of(a.lengths, a.sequences);
+    if (a.by_lists) {
+        own.tokens = all.tokens;
+        own.sequences = a.of_groups[0];
+    }
     const truing_tally bonus = truing_tally_of(a.bonus_lengths, a.sequences);
     a.counters[threadIdx.x] = 0;
+    if (a.all_counters) a.all_counters[threadIdx.x] = 0;
     double weights = 0.0;
     for (truing_i64 at = 0; at < (truing_by_weights(a) ? a.sequences : 0); at += 32) {
         const bool here = at + threadIdx.x < a.sequences;
         weights = truing_chain(weights, here ? a.weights[at + threadIdx.x] : 0.0, __ballot_sync(TRUING_ALL_LANES, here));
     }
     if (threadIdx.x != 0) return;
-    const double d = truing_denominator(a.mode, a.nonempty, a.denominator, a.normaliser, a.max_length, own, a.sequences, weights);
+    const double d = truing_denominator(a.mode, a.nonempty, a.denominator, a.normaliser, a.max_length, own, a.by_lists ? a.groups : a.sequences, weights);
     const double e = truing_denominator(a.bonus_mode, a.bonus_nonempty, a.bonus_denominator, a.bonus_normaliser, a.bonus_max_length, bonus, a.sequences, weights);
     const bool nothing = own.tokens == 0 || d == 0.0, none = bonus.tokens == 0 || e == 0.0;
     a.totals[T_BASE] = nothing ? 0.0 : 1.0 / d;
@@ -150,6 +179,91 @@ extern "C" __global__ __launch_bounds__(32) void truing_policy_totals(const __gr
     truing_wait();
     truing_let_go();
     truing_totals(a);
+}
+
+TRUING_FN double *truing_of_lists(const truing_policy_args &a, int which) { return a.lists + which * a.sequences; }
+// Scores and targets of the members, by a warp for each sequence.
+extern "C" __global__ __launch_bounds__(128) void truing_policy_members(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    if (blockIdx.x == 0 && threadIdx.x < 2) a.of_groups[threadIdx.x] = 0;
+    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    const truing_u32 lane = threadIdx.x & 31, count = a.counts[b];
+    const bool member = count > 0 && truing_set(a.sequence_keep, b), by_token = a.advantage.data && !a.advantage_of_sequence;
+    double own = 0.0, other = 0.0, target = 0.0;
+    for (truing_i64 at = 0; at < (member ? range.n : 0); at += 32) {
+        const truing_i64 i = range.start + at + lane;
+        const bool live = at + lane < range.n && truing_set(a.mask, i);
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
+        own = truing_chain(own, live ? truing_double_at(a.logps, i) : 0.0, which);
+        if (a.old.data) other = truing_chain(other, live ? truing_double_at(a.old, i) : 0.0, which);
+        if (by_token) target = truing_chain(target, live ? truing_double_at(a.advantage, i) : 0.0, which);
+    }
+    if (lane != 0) return;
+    const double len = a.means && member ? (double)count : 1.0;
+    double score = own / len, reference = a.old.data ? other / len : score;
+    // it is its own reference
+    if (!a.old.data && a.reads_own_reference && truing_abs(own) == TRUING_INF) score = reference = 0.0;
+    if (by_token) target = member ? target / (double)count : 0.0;
+    else if (a.advantage.data && member) target = truing_double_at(a.advantage, b);
+    target = target + (target - target);
+    const bool nan = score != score || target != target || (a.reads_own_reference && reference != reference);
+    truing_of_lists(a, L_SCORE)[b] = score - (a.reads_own_reference ? reference : 0.0);
+    truing_of_lists(a, L_TARGET)[b] = target;
+    truing_of_lists(a, L_VALUE)[b] = truing_of_lists(a, L_SLOPE)[b] = 0.0;
+    a.marks[b] = (member ? M_MEMBER : 0) | (member && nan ? M_NAN : 0);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_policy_lists(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 g = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (g >= a.groups) return;
+    const truing_range range = truing_tokens(a.group_offsets, 0, a.sequences, a.groups, g);
+    double *scores = truing_of_lists(a, L_SCORE), *targets = truing_of_lists(a, L_MEMBER_TARGET), *partials = truing_of_lists(a, L_PARTIAL);
+    double value = range.wrong ? TRUING_NAN : 0.0;
+    truing_i64 n = 0;
+    bool given = false;
+    for (truing_i64 b = range.start; b < range.start + range.n; b++) {
+        if (!(a.marks[b] & M_MEMBER)) continue;
+        const truing_i64 to = range.start + n++;
+        scores[to] = scores[b];
+        targets[to] = truing_of_lists(a, L_TARGET)[b];
+        a.member_lengths[to] = (int)a.counts[b];
+        a.members[to] = b;
+        given |= (a.marks[b] & M_NAN) != 0;
+    }
+    if (range.wrong) atomicAdd(a.of_groups + 1, (truing_u64)1);
+    if (n > 0) {
+        truing_view lengths = {}, goals = {}, none = {};
+        lengths.data = a.member_lengths;
+        lengths.inner_stride = goals.inner_stride = 1;
+        lengths.dtype = TRUING_DTYPE_I32;
+        goals.data = targets;
+        goals.dtype = TRUING_DTYPE_F64;
+        truing_list l;
+        l.x = scores + range.start;
+        l.grad = partials + range.start;
+        l.n = n;
+        l.from = range.start;
+        l.lengths = &lengths;
+        l.targets = &goals;
+        l.sequences = &none;
+        value = truing_list_entry(a.id, l, a.p);
+        // one NaN makes all of the group NaN
+        bool spoiled = given || value != value;
+        for (truing_i64 k = 0; k < n; k++) spoiled |= l.grad[k] != l.grad[k];
+        if (spoiled) value = TRUING_NAN;
+        truing_of_lists(a, L_VALUE)[a.members[range.start]] = value;
+        for (truing_i64 k = 0; k < n; k++) {
+            const truing_i64 b = a.members[range.start + k];
+            if (given) truing_of_lists(a, L_TARGET)[b] = TRUING_NAN;
+            truing_of_lists(a, L_SLOPE)[b] = spoiled ? TRUING_NAN : l.grad[k] / (a.means ? (double)a.counts[b] : 1.0);
+        }
+        atomicAdd(a.of_groups, (truing_u64)1);
+    }
+    truing_put_real(a.out_values, g, value);
 }
 
 // A token as the stages see it; a dead one holds 0 everywhere.
@@ -309,7 +423,14 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     __shared__ truing_policy_space s;
     const truing_i64 b = blockIdx.x;
     const truing_u32 thread = threadIdx.x, lane = thread & 31, warp = thread / 32, half = thread / 16;
-    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    // of groups that do not cut the sequences nothing is right
+    if (KIND == TRUING_LIST && a.of_groups[1] != 0) {
+        range.wrong = true;
+        range.n = 0;
+    }
+    // a value of all the tokens of a sequence
+    const bool whole = KIND == TRUING_SEQUENCE || KIND == TRUING_LIST;
     const truing_u32 count = a.counts[b];
     const double factor = (a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0) * a.grad_scale;
     const double upstream = a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0;
@@ -351,6 +472,11 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             grad_log_z = y.grad_log_z;
         }
     }
+    if (KIND == TRUING_LIST) {
+        advantage = truing_of_lists(a, L_TARGET)[b];
+        value = truing_of_lists(a, L_VALUE)[b];
+        slope = truing_of_lists(a, L_SLOPE)[b];
+    }
     // the ratio of the sequence, and what its derivative adds at each of its tokens
     float shared_ratio = 0.0f;
     double shared = 0.0;
@@ -383,7 +509,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         }
     }
     // the weights of the tokens for which the value of the sequence stands
-    double weights = (double)count;
+    double weights = KIND == TRUING_LIST ? (double)(count > 0) : (double)count;
     if (KIND == TRUING_SEQUENCE && !a.each && (a.weighs || a.drops)) {
         weights = 0.0;
         for (truing_i64 at = 0; at < range.n; at += TRUING_TOKENS) {
@@ -444,7 +570,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                   (a.reads_kl_reference && truing_odd(t.kl_reference)) || (a.reads_sampler && truing_odd(t.sampler)) ||
                   (a.reads_entropy && truing_odd(t.entropy)) || truing_odd(t.topk_entropy) || (a.drops && a.reads_advantage && truing_odd(t.advantage));
         kept += t.on;
-        if (KIND == TRUING_SEQUENCE) {
+        if (whole) {
             broken |= !(truing_finite(value) && truing_finite(slope)) || (a.each && !truing_finite(c));
             if (a.each && t.on) {
                 truing_sequence_in in = {};
@@ -476,10 +602,10 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         if (a.grad_logps.data && scale != 0.0) {
             const double k = a.kl_weighs ? truing_weighed((double)estimate_grad, t.importance) : (double)estimate_grad;
             const double kl_grad = t.live ? k + used : k;
-            if (KIND == TRUING_SEQUENCE) {
+            if (whole) {
                 double q = chain_rule;
                 if (a.each) q = a.weighs ? truing_weighed(own[1], t.weight) : own[1];
-                else if (t.live && chain_rule != 0.0) q = chain_rule * truing_map(a, b, i, advantage).grad_logp;
+                else if (KIND == TRUING_SEQUENCE && t.live && chain_rule != 0.0) q = chain_rule * truing_map(a, b, i, advantage).grad_logp;
                 if (t.live) written = (float)truing_times(q + (with ? a.coef * kl_grad : 0.0), scale);
             } else if (a.weighs || (with && a.kl_weighs) || used != 0.0) {
                 const double q = a.weighs ? truing_weighed((double)g, t.weight) : (double)g;
@@ -555,7 +681,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             for (truing_u32 bits = counted; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
             truing_put(a.out_token_status, i, now);
             truing_put(a.grad_logps, i, written);
-            if (KIND != TRUING_SEQUENCE) truing_put_real(a.out_values, i, (double)v);
+            if (!whole) truing_put_real(a.out_values, i, (double)v);
             truing_put(a.out_kl, i, estimate);
             truing_put(a.grad_entropy, i, t.bonus_on ? (float)bonus_grad : 0.0f);
         }
@@ -587,7 +713,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     }
     if (range.n > (truing_i64)count) atomicAdd(a.counters, (truing_u64)(range.n - count));
     const truing_u32 of_tokens = status;
-    if (KIND == TRUING_SEQUENCE && count > 0) {
+    if (whole && count > 0) {
         if (a.each) value = s.result[C_OWN] / (double)(kept > 1 ? kept : 1);
         // the tokens may all be finite and their reduced value still not be
         const truing_u32 undefined = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT;
@@ -605,12 +731,12 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         status |= TRUING_ROW_EMPTY;
     }
     double *out = a.sums + b * S_COUNT;
-    out[S_MAIN] = KIND == TRUING_SEQUENCE ? value : s.result[C_MAIN];
+    out[S_MAIN] = whole ? value : s.result[C_MAIN];
     out[S_KL] = s.result[C_KL];
     out[S_ENTROPY] = a.entropy.data && figures ? s.result[C_ENTROPY] : 0.0;
     out[S_TERM] = a.kl_weighs ? s.result[C_TERM] : s.result[C_KL];
     if (KIND == TRUING_SEQUENCE && a.each && !range.wrong) out[S_VALUE] = truing_times(s.result[C_OWN_WEIGHTED], weight);
-    else if (KIND == TRUING_SEQUENCE) out[S_VALUE] = value != 0.0 && weights != 0.0 ? value * (weight * weights) : 0.0;
+    else if (whole) out[S_VALUE] = value != 0.0 && weights != 0.0 ? value * (weight * weights) : 0.0;
     else out[S_VALUE] = truing_times(a.weighs && !range.wrong ? s.result[C_WEIGHTED] : s.result[C_MAIN], weight);
     out[S_BONUS] = a.bonus ? truing_times(s.result[C_BONUS], truing_share(a.totals[T_BONUS_BASE], a.bonus_mode, a.bonus_lengths[b])) : 0.0;
     out[S_WEIGHT] = a.importance.data ? s.result[C_IMPORTANCE] : 0.0;
@@ -640,6 +766,19 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     }
     for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.counters + (__ffs((int)bits) - 1), (truing_u64)1);
     truing_put(a.out_sequence_status, b, status);
+}
+// Writes the loss and the counters, by a warp: a lane has a counter. `nothing`: terms without anything to divide by.
+TRUING_FN void truing_loss(const truing_policy_args &a, truing_u64 counter, truing_i64 nothing, double loss) {
+    const truing_u32 lane = threadIdx.x;
+    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
+    const bool known = (__ballot_sync(TRUING_ALL_LANES, counter > 0) & reasons) != 0;
+    bool beyond = !truing_finite(loss) && !known;
+    if (a.out_loss.data) {
+        beyond |= truing_overflow(loss, a.out_loss) != 0;
+        if (lane == 0) truing_put_real(a.out_loss, 0, loss);
+    }
+    const truing_i64 more = 1u << lane == TRUING_ROW_EMPTY ? nothing : 1u << lane == TRUING_ROW_OVERFLOW ? (truing_i64)beyond : 0;
+    truing_put(a.out_counters, lane, (truing_i64)counter + more);
 }
 #define TRUING_GATHERED 64 // sequences
 // Adds up the sequences in order, by a block of TRUING_TOKENS threads.
@@ -679,20 +818,11 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
     if (lane < S_COUNT) all[lane] = sum;
     __syncthreads();
     if (lane >= 32) return;
-    const truing_u32 reasons = TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT | TRUING_ROW_INFINITE | TRUING_ROW_OVERFLOW | TRUING_ROW_OUT_OF_RANGE;
-    const bool known = (__ballot_sync(TRUING_ALL_LANES, counter > 0) & reasons) != 0;
-    truing_put(a.out_counters, lane, (truing_i64)counter + (1u << lane == TRUING_ROW_EMPTY && nothing));
-    __syncwarp();
-    if (lane != 0) return;
     const double main = nothing ? 0.0 : all[S_VALUE], kl = nothing ? 0.0 : all[S_TERM];
     const double kl_term = a.coef != 0.0 ? a.coef * kl : 0.0;
     const double bonus = a.bonus && a.totals[T_BONUS_NOTHING] == 0.0 ? -a.bonus_coef * all[S_BONUS] : 0.0;
-    const double loss = main + kl_term + bonus;
-    bool beyond = !truing_finite(loss) && !known;
-    if (a.out_loss.data) {
-        beyond |= truing_overflow(loss, a.out_loss) != 0;
-        truing_put_real(a.out_loss, 0, loss);
-    }
+    truing_loss(a, counter, nothing, main + kl_term + bonus);
+    if (lane != 0) return;
     truing_put(a.out_terms, 0, main);
     truing_put(a.out_terms, 1, kl_term);
     truing_put(a.out_terms, 2, bonus);
@@ -703,7 +833,6 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
                               all[S_WEIGHT], all[S_WEIGHT_SQ], all[S_KL], all[S_MAIN], a.totals[T_DENOMINATOR]};
         for (int k = 0; k < 32; k++) truing_put(a.out_statistics, k, k < 17 ? s[k] : 0.0);
     }
-    if (a.out_counters.data && beyond) *truing_row<truing_i64>(a.out_counters, __ffs(TRUING_ROW_OVERFLOW) - 1) += 1;
 }
 // The block that ends last adds up.
 TRUING_FN void truing_close(const truing_policy_args &a) {
@@ -729,6 +858,12 @@ extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_seq
     truing_policy<TRUING_SEQUENCE>(a);
     truing_close(a);
 }
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 1) void truing_policy_list(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    truing_policy<TRUING_LIST>(a);
+    truing_close(a);
+}
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_estimator(const __grid_constant__ truing_policy_args a) {
     truing_wait();
     truing_let_go();
@@ -740,4 +875,69 @@ extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_est
 extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_finish(const __grid_constant__ truing_policy_args a) {
     truing_wait();
     truing_finish(a);
+}
+
+// After the call of a further term: a block has a sequence.
+extern "C" __global__ __launch_bounds__(TRUING_TOKENS, 2) void truing_policy_merge(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ truing_u32 words[TRUING_TOKENS / 32];
+    const truing_i64 b = blockIdx.x;
+    const truing_u32 thread = threadIdx.x, lane = thread & 31;
+    const bool last = a.term + 1 == a.terms;
+    if (b == 0 && thread == 0) {
+        double *p = a.parts;
+        if (a.term == 0) {
+            for (int k = 0; k < 3; k++) truing_put(a.out_terms, k, p[P_MAIN + k]);
+            p[P_TOTAL] = p[P_MAIN] + p[P_MAIN + 1] + p[P_MAIN + 2];
+            p[P_NOTHING] = a.main_totals[T_NOTHING];
+        }
+        const double value = a.term_weight == 0.0 ? 0.0 : truing_times(p[P_TERM], a.term_weight);
+        truing_put(a.out_terms, 3 + a.term, value);
+        p[P_TOTAL] = p[P_TOTAL] + value;
+        p[P_NOTHING] = p[P_NOTHING] + a.totals[T_NOTHING];
+    }
+    if (b >= a.sequences) return;
+    const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
+    truing_u32 of_tokens = 0;
+    for (truing_i64 at = 0; at < range.n; at += TRUING_TOKENS) {
+        const truing_i64 i = range.start + at + thread;
+        truing_u32 now = 0;
+        if (at + thread < range.n) {
+            const truing_u32 before = a.all_status[i], own = a.own_status[i];
+            // a token that one of them reads is not ignored
+            now = ((before | own) & ~TRUING_ROW_IGNORED) | (before & own & TRUING_ROW_IGNORED);
+            if (a.grad_logps.data && !(own & TRUING_ROW_IGNORED) && a.term_weight != 0.0) {
+                float *to = truing_row<float>(a.grad_logps, i);
+                const float x = *to, y = a.own_grad[i], sum = x + y;
+                *to = sum;
+                if (!truing_odd(x) && !truing_odd(y) && truing_odd(sum)) now |= TRUING_ROW_OVERFLOW;
+            }
+            if (last) truing_put(a.out_token_status, i, now);
+            else a.all_status[i] = now;
+        }
+        of_tokens |= now & ~TRUING_ROW_IGNORED;
+        for (truing_u32 bits = last ? __reduce_or_sync(TRUING_ALL_LANES, now) : 0; bits != 0; bits &= bits - 1) {
+            const int bit = __ffs((int)bits) - 1;
+            const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, now >> bit & 1);
+            if (lane == 0) atomicAdd(a.all_counters + bit, (truing_u64)__popc(which));
+        }
+    }
+    of_tokens = __reduce_or_sync(TRUING_ALL_LANES, of_tokens);
+    if (lane == 0) words[thread / 32] = of_tokens;
+    __syncthreads();
+    if (thread != 0) return;
+    for (int k = 1; k < TRUING_TOKENS / 32; k++) of_tokens |= words[k];
+    const truing_u32 status = a.all_sequences[b] | a.own_sequences[b] | (last ? of_tokens : 0);
+    if (!last) {
+        a.all_sequences[b] = status;
+        return;
+    }
+    for (truing_u32 bits = status & ~of_tokens; bits != 0; bits &= bits - 1) atomicAdd(a.all_counters + (__ffs((int)bits) - 1), (truing_u64)1);
+    truing_put(a.out_sequence_status, b, status);
+}
+extern "C" __global__ __launch_bounds__(32) void truing_policy_whole(const __grid_constant__ truing_policy_args a) {
+    truing_wait();
+    truing_let_go();
+    truing_loss(a, a.all_counters[threadIdx.x], (truing_i64)a.parts[P_NOTHING], a.parts[P_TOTAL]);
 }

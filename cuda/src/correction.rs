@@ -6,11 +6,13 @@
 //! to wait, is refused.
 use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, I64, MASK, Space, Tensor, U8, U32, View, WIDE, cover};
+pub use crate::policy::Each;
 use crate::program::{Context, File};
 pub use crate::sequence::Layout;
 use core::ffi::CStr;
 use truing_core::correction::{self as spec, Missing, Normalise, Span, Statistic, WeightAction, WeightLevel};
 use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
+use truing_core::real::Real;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
 
@@ -45,12 +47,15 @@ struct Args {
     low: f64,
     high: f64,
     delta: f64,
+    decay: f64,
+    safety: f64,
     level: u32,
     action: u32,
     drops: u32,
     normalise: u32,
     token_weight: u32,
     statistic: u32,
+    advantage_of_sequence: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -87,12 +92,15 @@ impl Args {
             low: 0.0,
             high: 0.0,
             delta: 0.0,
+            decay: 0.0,
+            safety: 0.0,
             level: 0,
             action: 0,
             drops: 0,
             normalise: 0,
             token_weight: 0,
             statistic: 0,
+            advantage_of_sequence: 0,
         })
     }
 }
@@ -410,4 +418,62 @@ pub unsafe fn off_policy_sequence_mask(
     let queue = Queue { context, device: Device::current()?, stream, args: &args };
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe { queue.launch(c"truing_correction_moved", b.saturating_mul(32), THREADS) }
+}
+
+/// See [`truing_core::correction::FipoWeight`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct FipoWeight {
+    pub layout: Layout,
+    /// `[N]`: f32, bf16, f16 or f64, as the next.
+    pub logps: Tensor,
+    pub old: Tensor,
+    /// `[N]` or `[B]`.
+    pub advantage: Each,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    /// Checked by [`truing_core::correction::FipoWeight::params`].
+    pub params: [f64; 4],
+    pub high_only: bool,
+}
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct FipoWeightOut {
+    /// `[N]`: f64 or f32.
+    pub weights: Option<Tensor>,
+    /// `[N]`, u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues weights.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn fipo_weight(context: &Context, stream: Stream, x: &FipoWeight, out: &FipoWeightOut) -> Result<()> {
+    let (n, b) = (x.layout.tokens(), x.layout.sequences());
+    let args = Args::new(&x.layout, [x.logps, x.old], x.mask)?;
+    inputs([("logps", &Some(x.logps), n, &FLOATS), ("old", &Some(x.old), n, &FLOATS), ("mask", &x.mask, n, &MASK)])?;
+    x.advantage.check("advantage", n, b, &FLOATS)?;
+    outputs([("out_weights", &out.weights, n, &WIDE), ("out_status", &out.status, n, &U32)])?;
+    let [half_life, clip, delta, safety] = x.params;
+    let [low, high] = match clip == 0.0 {
+        true => [f64::NEG_INFINITY, f64::INFINITY],
+        false => [if x.high_only { 0.0 } else { Real::log1p(-clip) }, Real::log1p(clip)],
+    };
+    let advantage = Some(x.advantage);
+    let args = Args {
+        advantage: Each::view(&advantage),
+        advantage_of_sequence: Each::of_sequences(&advantage),
+        out_weights: View::of(out.weights),
+        out_status: View::of(out.status),
+        low,
+        high,
+        delta: Real::log(delta),
+        decay: Real::exp(-core::f64::consts::LN_2 / half_life),
+        safety: Real::log(safety),
+        ..args
+    };
+    let queue = Queue { context, device: Device::current()?, stream, args: &args };
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { queue.launch(c"truing_correction_follow", b.saturating_mul(32), THREADS) }
 }

@@ -21,6 +21,7 @@ mod plan;
 pub mod policy;
 pub mod preference;
 mod program;
+pub mod selection;
 pub mod sequence;
 pub mod tds_rows;
 

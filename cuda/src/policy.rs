@@ -1,24 +1,27 @@
-//! Policy losses of tokens, sequences and estimators on a device, with the bits of the CPU: `kernels/policy.cu` says how, and
+//! Policy losses of tokens, sequences, lists and estimators on a device, with the bits of the CPU: `kernels/policy.cu` says how, and
 //! [`truing_core::policy`] what.
 //!
 //! What the host cannot look at without waiting is judged on the device: a token whose weight or importance weight is not
-//! finite and >= 0 is NaN with the status `OUT_OF_RANGE`, and so is a sequence whose offsets do not cut the tokens.
+//! finite and >= 0 is NaN with the status `OUT_OF_RANGE`, and so is a sequence whose offsets do not cut the tokens; where groups do
+//! not cut the sequences, every sequence is.
 use crate::driver::{Device, Grid, Stream};
-use crate::plan::{Dtypes, F32, F64, FLOATS, I64, MASK, Space, Tensor, U8, U32, View, WIDE, cover};
+use crate::plan::{Dtypes, F32, F64, FLOATS, I64, IDS, MASK, Space, Tensor, U8, U32, View, WIDE, cover};
 use crate::program::{Context, File};
 pub use crate::sequence::Layout;
 use core::ffi::CStr;
-use truing_core::catalog::{self, Kind, SequenceVisitor, TokenVisitor, slot, with_sequence, with_token};
+use truing_core::catalog::{
+    self, Kind, ListVisitor, Score, SequenceVisitor, TokenVisitor, slot, with_list, with_sequence, with_token,
+};
 use truing_core::error::row;
 use truing_core::losses::formula::MAX;
-use truing_core::losses::{GMPO_ID, K3, Reduction, SequenceLoss, TokenLoss};
-use truing_core::matrix::{Arena, Workspace};
+use truing_core::losses::{GMPO_ID, K3, ListLoss, Reduction, SequenceLoss, TokenLoss};
+use truing_core::matrix::{Arena, Ints, Matrix, Workspace};
 use truing_core::policy::{
-    Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource,
+    Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource, Term,
     clip_bounds, stat,
 };
 use truing_core::sequence::{Segments, factor};
-use truing_core::{Error, Result, Value};
+use truing_core::{Dtype, Error, Result, Value};
 
 pub(crate) const FILE: File = File { name: c"policy.cu", text: include_str!("../kernels/policy.cu") };
 /// Sums of a sequence and of the batch; `S_COUNT` and the totals of the kernels.
@@ -43,25 +46,38 @@ pub enum Each {
     Sequence(Tensor),
 }
 impl Each {
-    fn check(&self, field: &'static str, n: usize, b: usize, dtypes: &Dtypes) -> Result<()> {
+    pub(crate) fn check(&self, field: &'static str, n: usize, b: usize, dtypes: &Dtypes) -> Result<()> {
         match self {
             Each::Token(x) => x.check(field, n, 1, dtypes),
             Each::Sequence(x) => x.check(field, b, 1, dtypes),
         }
     }
-    fn view(x: &Option<Each>) -> View {
+    pub(crate) fn view(x: &Option<Each>) -> View {
         View::of(x.map(|x| match x {
             Each::Token(x) | Each::Sequence(x) => x,
         }))
     }
-    fn of_sequences(x: &Option<Each>) -> u32 {
+    pub(crate) fn of_sequences(x: &Option<Each>) -> u32 {
         matches!(x, Some(Each::Sequence(_))) as u32
     }
+}
+/// What a further term reads in the place of the call's own; see [`truing_core::policy::TermInputs`].
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TermInputs {
+    pub old: Option<Tensor>,
+    pub reference: Option<Tensor>,
+    pub advantage: Option<Each>,
+    /// u8
+    pub flag: Option<Each>,
+    /// u8, i32 or i64
+    pub mask: Option<Tensor>,
+    pub token_weights: Option<Tensor>,
 }
 /// Token values, f32, bf16, f16 or f64; see [`truing_core::policy::Inputs`].
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub struct Inputs {
+pub struct Inputs<'a> {
     pub logps: Tensor,
     pub old: Option<Tensor>,
     pub reference: Option<Tensor>,
@@ -85,10 +101,14 @@ pub struct Inputs {
     pub importance: Option<Each>,
     pub grad_output: Option<Tensor>,
     pub grad_scale: f64,
+    /// `[G + 1]`, i32 or i64: the lists of a list entry; in place of [`Options::groups`], which are on the host.
+    pub group_offsets: Option<Tensor>,
+    /// Of the further terms, as many as they are.
+    pub terms: &'a [TermInputs],
 }
-impl Inputs {
+impl Inputs<'_> {
     /// Log-probs and nothing else.
-    pub const fn new(logps: Tensor) -> Inputs {
+    pub const fn new(logps: Tensor) -> Inputs<'static> {
         Inputs {
             logps,
             old: None,
@@ -109,6 +129,26 @@ impl Inputs {
             importance: None,
             grad_output: None,
             grad_scale: 1.0,
+            group_offsets: None,
+            terms: &[],
+        }
+    }
+    /// Those of a further term.
+    fn term(&self, own: &TermInputs, term: &Term<'_>) -> Inputs<'static> {
+        let entropy = catalog::info(term.loss).is_some_and(|i| i.about.reads(slot::ENTROPY));
+        Inputs {
+            old: own.old.or(self.old),
+            reference: own.reference.or(self.reference),
+            entropy: self.entropy,
+            topk_entropy: self.topk_entropy.filter(|_| entropy),
+            advantage: own.advantage.or(self.advantage),
+            flag: own.flag.or(self.flag),
+            mask: own.mask.or(self.mask),
+            token_weights: own.token_weights,
+            grad_output: self.grad_output,
+            grad_scale: self.grad_scale * term.weight,
+            group_offsets: self.group_offsets,
+            ..Inputs::new(self.logps)
         }
     }
 }
@@ -118,10 +158,10 @@ impl Inputs {
 pub struct Outputs {
     /// f64 or f32
     pub loss: Option<Tensor>,
-    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`.
+    /// Token and estimator entries f32 `[N]`, sequence entries f64 or f32 `[B]`, list entries f64 `[G]`.
     pub values: Option<Tensor>,
     pub kl: Option<Tensor>,
-    /// `[3]`, f64
+    /// `[3]` and one for each further term, f64
     pub terms: Option<Tensor>,
     pub grad_logps: Option<Tensor>,
     pub grad_entropy: Option<Tensor>,
@@ -159,6 +199,7 @@ struct Args {
     importance: View,
     grad_output: View,
     offsets: View,
+    group_offsets: View,
     out_loss: View,
     out_values: View,
     out_kl: View,
@@ -172,9 +213,14 @@ struct Args {
     out_counters: View,
     /// sums, weights, totals, counters, counts, lengths, bonus_lengths
     scratch: [u64; 7],
+    /// all_status, own_status, own_grad, all_sequences, own_sequences, main_totals, parts, all_counters
+    of_terms: [u64; 8],
+    /// lists, members, member_lengths, marks, of_groups
+    of_lists: [u64; 5],
     tokens: i64,
     sequences: i64,
     width: i64,
+    groups: i64,
     p: [f64; MAX],
     bounds: [f64; 4],
     normaliser: f64,
@@ -187,6 +233,7 @@ struct Args {
     output_clamp: f64,
     ratio_max: f64,
     grad_scale: f64,
+    term_weight: f64,
     id: u32,
     each: u32,
     mean: u32,
@@ -223,6 +270,11 @@ struct Args {
     advantage_of_sequence: u32,
     flag_of_sequence: u32,
     importance_of_sequence: u32,
+    term: u32,
+    terms: u32,
+    by_lists: u32,
+    means: u32,
+    reads_own_reference: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -240,9 +292,28 @@ fn sizes(b: usize) -> [usize; 7] {
         counts,
     ]
 }
-/// Scratch memory of a call.
-pub fn workspace(layout: &Layout) -> Workspace {
-    let bytes = Arena::sum(sizes(layout.sequences()));
+/// Sizes of what further terms need, in the order of the arguments.
+fn term_sizes(n: usize, b: usize) -> [usize; 8] {
+    let (tokens, sequences, few) = (Arena::need::<u32>(n), Arena::need::<u32>(b), Arena::need::<f64>(TOTALS));
+    [tokens, tokens, Arena::need::<f32>(n), sequences, sequences, few, few, Arena::need::<i64>(row::BITS)]
+}
+/// Sizes of what lists need, in the order of the arguments.
+fn list_sizes(b: usize, options: &Options<'_>) -> [usize; 5] {
+    let list = |id| catalog::info(id).is_some_and(|i| i.kind == Kind::List);
+    if !list(options.loss) && !options.terms.iter().any(|t| list(t.loss)) {
+        return [0; 5];
+    }
+    let (wide, narrow) = (Arena::need::<i64>(b), Arena::need::<u32>(b));
+    [Arena::need::<f64>(b.saturating_mul(6)), wide, narrow, narrow, Arena::need::<u64>(2)]
+}
+/// Scratch memory of a call: 164 bytes a sequence, 64 more with a list entry; with further terms 12 bytes a token and 8 a
+/// sequence more.
+pub fn workspace(layout: &Layout, options: &Options<'_>) -> Workspace {
+    let (n, b) = (layout.tokens(), layout.sequences());
+    let mut bytes = Arena::sum(sizes(b)).saturating_add(Arena::sum(list_sizes(b, options)));
+    if !options.terms.is_empty() {
+        bytes = bytes.saturating_add(Arena::sum(term_sizes(n, b)));
+    }
     Workspace { minimum: bytes, preferred: bytes }
 }
 
@@ -255,47 +326,119 @@ pub unsafe fn forward(
     stream: Stream,
     layout: Layout,
     options: &Options<'_>,
-    inputs: &Inputs,
+    inputs: &Inputs<'_>,
     out: &Outputs,
     space: Space,
 ) -> Result<()> {
     refuse_missing(options)?;
     // the options are core's to judge; what it is told of tokens here serves nobody
-    let b = layout.sequences();
+    let (n, b) = (layout.tokens(), layout.sequences());
+    let one_group = [0, b as i64];
+    let groups = inputs.group_offsets.map(|_| Ints::from(Matrix::vector(&one_group)));
+    let options = &Options { groups, ..*options };
     let problem = Problem::new(b, Segments::Padded { sequences: b, width: 1 }, *options)?;
+    if let Some(offsets) = inputs.group_offsets {
+        let rows = offsets.layout.rows();
+        if rows == 0 || (rows == 1 && b > 0) {
+            return Err(Error::shape("inputs.group_offsets", offsets.layout.shape(), Value::Text("[G + 1]")));
+        }
+        offsets.check("inputs.group_offsets", rows, 1, &IDS)?;
+    }
     check_inputs(&problem, &layout, inputs)?;
-    check_outputs(&problem, &layout, out)?;
-    space.check(workspace(&layout).minimum)?;
-    let args = arguments(&problem, &layout, inputs, out, space);
+    check_terms(&problem, &layout, inputs)?;
+    let groups = inputs.group_offsets.map_or(0, |t| t.layout.rows() - 1);
+    check_outputs(&problem, &layout, groups, out)?;
+    space.check(workspace(&layout, options).minimum)?;
     let device = Device::current()?;
-    let launch = |name: &'static CStr, grid: u32, threads: u32| {
+    let launch = |name: &'static CStr, grid: u32, threads: u32, args: &Args| {
         if grid == 0 {
             return Ok(());
         }
         let kernel = context.kernel(&device, stream, FILE, name)?;
         // SAFETY: the caller's promise; the arguments have been checked.
-        unsafe { kernel.launch(&device, stream, Grid::new(grid, threads), &args) }
+        unsafe { kernel.launch(&device, stream, Grid::new(grid, threads), args) }
     };
-    let main = match problem.info().kind {
-        Kind::Token => c"truing_policy_token",
-        Kind::Sequence => c"truing_policy_sequence",
-        _ => c"truing_policy_estimator",
+    let one = |problem: &Problem<'_>, args: &Args| {
+        let main = match problem.info().kind {
+            Kind::Token => c"truing_policy_token",
+            Kind::Sequence => c"truing_policy_sequence",
+            Kind::List => c"truing_policy_list",
+            _ => c"truing_policy_estimator",
+        };
+        let list = problem.info().kind == Kind::List;
+        if few(b, n) && !list {
+            launch(c"truing_policy_count", 1, FEW as u32, args)?;
+        } else {
+            launch(c"truing_policy_count", cover("logps", b.saturating_mul(32), COUNTERS)?, COUNTERS as u32, args)?;
+            if list {
+                let warps = cover("logps", b.max(1).saturating_mul(32), COUNTERS)?;
+                launch(c"truing_policy_members", warps, COUNTERS as u32, args)?;
+                let groups = cover("inputs.group_offsets", args.groups as usize, COUNTERS)?;
+                launch(c"truing_policy_lists", groups, COUNTERS as u32, args)?;
+            }
+            launch(c"truing_policy_totals", 1, 32, args)?;
+        }
+        launch(main, cover("logps", b, 1)?, TOKENS, args)?;
+        if b == 0 { launch(c"truing_policy_finish", 1, TOKENS, args) } else { Ok(()) }
     };
-    if few(b, layout.tokens()) {
-        launch(c"truing_policy_count", 1, FEW as u32)?;
-    } else {
-        launch(c"truing_policy_count", cover("logps", b.saturating_mul(32), COUNTERS)?, COUNTERS as u32)?;
-        launch(c"truing_policy_totals", 1, 32)?;
+    if options.terms.is_empty() {
+        return one(&problem, &arguments(&problem, &layout, inputs, out, space));
     }
-    launch(main, cover("logps", b, 1)?, TOKENS)?;
-    if b == 0 { launch(c"truing_policy_finish", 1, TOKENS) } else { Ok(()) }
+    let mut at = space.data + (Arena::sum(sizes(b)) + Arena::sum(list_sizes(b, options))) as u64;
+    let of_terms = term_sizes(n, b).map(|bytes| {
+        at += bytes as u64;
+        at - bytes as u64
+    });
+    let [all_status, own_status, own_grad, all_sequences, own_sequences, main_totals, parts, _] = of_terms;
+    let u32s = |data, rows| Some(Tensor::vector(data, Dtype::U32, rows));
+    let f64s = |data| Some(Tensor::vector(data, Dtype::F64, 3));
+    // the loss and the counters are of all of them
+    let places = Outputs {
+        loss: None,
+        terms: f64s(parts),
+        token_status: u32s(all_status, n),
+        sequence_status: u32s(all_sequences, b),
+        counters: None,
+        ..*out
+    };
+    let mut main = Args { of_terms, ..arguments(&problem, &layout, inputs, &places, space) };
+    main.scratch[2] = main_totals;
+    one(&problem, &main)?;
+    let places = Outputs {
+        terms: f64s(parts + 24),
+        grad_logps: out.grad_logps.map(|_| Tensor::vector(own_grad, Dtype::F32, n)),
+        token_status: u32s(own_status, n),
+        sequence_status: u32s(own_sequences, b),
+        ..Outputs::default()
+    };
+    let terms = options.terms.len() as u32;
+    for (k, (term, own)) in options.terms.iter().zip(inputs.terms).enumerate() {
+        let (problem, inputs) = (problem.term(term), inputs.term(own, term));
+        let args = Args { of_terms, ..arguments(&problem, &layout, &inputs, &places, space) };
+        one(&problem, &args)?;
+        let args = Args {
+            out_loss: View::of(out.loss),
+            out_terms: View::of(out.terms),
+            grad_logps: View::of(out.grad_logps),
+            out_token_status: View::of(out.token_status),
+            out_sequence_status: View::of(out.sequence_status),
+            out_counters: View::of(out.counters),
+            term_weight: term.weight,
+            term: k as u32,
+            terms,
+            ..args
+        };
+        launch(c"truing_policy_merge", cover("logps", b.max(1), 1)?, TOKENS, &args)?;
+        if args.term + 1 == terms {
+            launch(c"truing_policy_whole", 1, 32, &args)?;
+        }
+    }
+    Ok(())
 }
 
 /// What the device does not have, by name.
 fn refuse_missing(options: &Options<'_>) -> Result<()> {
     let missing = [
-        ("inputs.extra_terms", !options.terms.is_empty()),
-        ("inputs.group_offsets", options.groups.is_some()),
         ("inputs.aggregate.mode", options.aggregate.mode == Mode::None),
         ("inputs.kl.id", options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0)),
     ];
@@ -308,7 +451,29 @@ fn refuse_missing(options: &Options<'_>) -> Result<()> {
     }
 }
 
-fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Result<()> {
+/// What the further terms read.
+fn check_terms(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
+    let terms = problem.options().terms;
+    if inputs.terms.len() != terms.len() {
+        let (got, expected) = (Value::Size(inputs.terms.len()), Value::Size(terms.len()));
+        return Err(Error::shape("inputs.extra_terms", got, expected));
+    }
+    let named = |e: Error| Error {
+        field: match e.field {
+            "inputs.old" => "inputs.extra_terms.old",
+            "inputs.ref" => "inputs.extra_terms.ref",
+            "inputs.advantage" => "inputs.extra_terms.advantage",
+            "inputs.flag" => "inputs.extra_terms.flag",
+            "inputs.mask" => "inputs.extra_terms.mask",
+            "inputs.token_weights" => "inputs.extra_terms.token_weights",
+            field => field,
+        },
+        ..e
+    };
+    let mut all = terms.iter().zip(inputs.terms);
+    all.try_for_each(|(term, own)| check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(named))
+}
+fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
     let (n, b) = (layout.tokens(), layout.sequences());
     layout.check()?;
     inputs.logps.check("logps", n, 1, &FLOATS)?;
@@ -342,14 +507,28 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
     factor(None, inputs.grad_scale)?;
     let (about, options) = (&problem.info().about, problem.options());
     let estimator = problem.estimator();
+    let list = problem.info().kind == Kind::List;
+    if list {
+        // what would weigh or drop single tokens of a value that counts once
+        let given = [
+            ("inputs.keep", inputs.keep.is_some()),
+            ("inputs.entropy_mask", inputs.entropy_mask.is_some()),
+            ("inputs.token_weights", inputs.token_weights.is_some()),
+            ("inputs.importance_weight", inputs.importance.is_some()),
+        ];
+        if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
+            let expected = Value::Text("none beside a value that counts once");
+            return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+        }
+    }
     let by_sampler = |e: Estimator| e.reads_ratio() && e.ratio_source == RatioSource::Sampler;
     let weighs = options.aggregate.mode == Mode::WeightedMean
         || options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
-    let reference = (about.reads(slot::REF) && problem.info().kind != Kind::Estimator)
+    let reference = (about.reads(slot::REF) && !list && problem.info().kind != Kind::Estimator)
         || (estimator.is_some() && inputs.kl_reference.is_none());
     let by_entry = about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none();
     let needed = [
-        ("inputs.advantage", about.reads(slot::ADVANTAGE), inputs.advantage.is_some()),
+        ("inputs.advantage", about.reads(slot::ADVANTAGE | slot::LIST_TARGET), inputs.advantage.is_some()),
         ("inputs.ref", reference, inputs.reference.is_some()),
         ("inputs.sampler", estimator.is_some_and(by_sampler), inputs.sampler.is_some()),
         ("inputs.log_z", about.reads(slot::LOG_Z), inputs.log_z.is_some()),
@@ -362,22 +541,26 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs) -> Resu
             return Err(Error::invalid(field, got, expected));
         }
     }
-    if inputs.topk_entropy.is_some() && !about.reads(slot::ENTROPY) {
+    if inputs.topk_entropy.is_some() && !problem.reads(slot::ENTROPY) {
         let (got, expected) = (Value::Text("a tensor"), Value::Text("none: no entry reads an entropy"));
         return Err(Error::invalid("topk_entropy", got, expected));
     }
     Ok(())
 }
-fn check_outputs(problem: &Problem<'_>, layout: &Layout, out: &Outputs) -> Result<()> {
-    let (n, b, sequence) = (layout.tokens(), layout.sequences(), problem.info().kind == Kind::Sequence);
-    let (values, of_values) = if sequence { (b, &WIDE) } else { (n, &F32) };
+fn check_outputs(problem: &Problem<'_>, layout: &Layout, groups: usize, out: &Outputs) -> Result<()> {
+    let (n, b) = (layout.tokens(), layout.sequences());
+    let (values, of_values) = match problem.info().kind {
+        Kind::Sequence => (b, &WIDE),
+        Kind::List => (groups, &F64),
+        _ => (n, &F32),
+    };
     let bonus = problem.options().bonus.is_some();
     let none = "none: there is nothing to write";
     let places = [
         ("outputs.out_loss", &out.loss, 1, &WIDE, true),
         ("outputs.out_values", &out.values, values, of_values, true),
         ("outputs.out_kl", &out.kl, n, &F32, problem.estimator().is_some()),
-        ("outputs.out_terms", &out.terms, 3, &F64, true),
+        ("outputs.out_terms", &out.terms, 3 + problem.options().terms.len(), &F64, true),
         ("grad_logps_out", &out.grad_logps, n, &F32, true),
         ("grad_entropy_out", &out.grad_entropy, n, &F32, bonus),
         ("outputs.grad_log_z_out", &out.grad_log_z, b, &F32, problem.info().about.differentiates(slot::LOG_Z)),
@@ -414,21 +597,34 @@ impl SequenceVisitor for Entry<'_> {
         Ok((all, E::REDUCTION == Reduction::Mean, E::EACH))
     }
 }
-fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outputs, space: Space) -> Args {
+impl ListVisitor for Entry<'_> {
+    type Out = Constants;
+    fn visit<E: ListLoss<N>, const N: usize>(self) -> Constants {
+        let mut all = [0.0; MAX];
+        all[..N].copy_from_slice(&catalog::resolve::<E, N>(self.1)?);
+        Ok((all, false, false))
+    }
+}
+fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &Outputs, space: Space) -> Args {
     let (info, options, estimator) = (problem.info(), problem.options(), problem.estimator());
     let about = &info.about;
     let entry = Entry(options.variant, options.params);
     let found = match info.kind {
         Kind::Token => with_token(about.id, entry),
         Kind::Sequence => with_sequence(about.id, entry),
+        Kind::List => with_list(about.id, entry),
         _ => Some(Ok(([0.0; MAX], false, false))),
     };
     let (p, mean, each) = found.expect("checked by Problem::new").expect("checked by Problem::new");
     let mut at = space.data;
-    let scratch = sizes(layout.sequences()).map(|bytes| {
+    let mut take = |bytes: usize| {
         at += bytes as u64;
         at - bytes as u64
-    });
+    };
+    let scratch = sizes(layout.sequences()).map(&mut take);
+    // the further terms' too lie behind those of the call
+    let list = info.kind == Kind::List;
+    let of_lists = if list { list_sizes(layout.sequences(), options).map(&mut take) } else { [0; 5] };
     let rejects = inputs.keep.is_some() || inputs.sequence_keep.is_some();
     let drops = rejects || inputs.entropy_mask.is_some() || inputs.kl_mask.is_some();
     let shrinks = options.aggregate.denominator == Denominator::Kept;
@@ -456,7 +652,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         sampler: View::of(inputs.sampler),
         kl_reference: View::of(inputs.kl_reference),
         entropy: View::of(inputs.entropy),
-        topk_entropy: View::of(inputs.topk_entropy),
+        topk_entropy: View::of(inputs.topk_entropy.filter(|_| about.reads(slot::ENTROPY))),
         advantage: Each::view(&inputs.advantage),
         flag: Each::view(&inputs.flag),
         log_z: View::of(inputs.log_z),
@@ -469,6 +665,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         importance: Each::view(&inputs.importance),
         grad_output: View::of(inputs.grad_output),
         offsets: View::of(offsets),
+        group_offsets: View::of(inputs.group_offsets.filter(|_| list)),
         out_loss: View::of(out.loss),
         out_values: View::of(out.values),
         out_kl: View::of(out.kl),
@@ -481,9 +678,12 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         out_sequence_status: View::of(out.sequence_status),
         out_counters: View::of(out.counters),
         scratch,
+        of_terms: [0; 8],
+        of_lists,
         tokens: layout.tokens() as i64,
         sequences: layout.sequences() as i64,
         width,
+        groups: inputs.group_offsets.map_or(0, |t| t.layout.rows() as i64 - 1),
         p,
         bounds: bounds.unwrap_or_default(),
         normaliser: options.aggregate.normaliser,
@@ -496,6 +696,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         output_clamp: how.output_clamp,
         ratio_max: how.ratio_max,
         grad_scale: inputs.grad_scale,
+        term_weight: 0.0,
         id: about.id,
         each: flag(each),
         mean: flag(mean),
@@ -505,7 +706,8 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         gradient: how.gradient as u32,
         clamp,
         by_sampler: flag(how.ratio_source == RatioSource::Sampler),
-        mode: options.aggregate.mode as u32,
+        // a list's value counts once, whatever the lengths
+        mode: if list { Mode::SeqMeanTokenSum } else { options.aggregate.mode } as u32,
         nonempty: nonempty(&options.aggregate),
         denominator: options.aggregate.denominator as u32,
         bonus: flag(options.bonus.is_some()),
@@ -519,21 +721,26 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs, out: &Outp
         weighs: flag(inputs.token_weights.is_some() || (inputs.importance.is_some() && !inside)),
         kl_weighs: flag(inputs.importance.is_some() && estimator.is_some_and(|k| k.stage == KlStage::BeforeWeight)),
         inside: flag(inside),
-        reads_old: flag(about.reads(slot::OLD) || by(RatioSource::Old)),
+        reads_old: flag(about.reads(slot::OLD) || by(RatioSource::Old) || (list && about.reads(slot::REF))),
         reads_reference: flag(
-            (about.reads(slot::REF) && info.kind != Kind::Estimator)
+            (about.reads(slot::REF) && !list && info.kind != Kind::Estimator)
                 || (estimator.is_some() && inputs.kl_reference.is_none()),
         ),
         reads_kl_reference: flag(estimator.is_some() && inputs.kl_reference.is_some()),
         reads_sampler: flag(by(RatioSource::Sampler)),
-        reads_advantage: flag(about.reads(slot::ADVANTAGE)),
+        reads_advantage: flag(about.reads(slot::ADVANTAGE | slot::LIST_TARGET)),
         reads_entropy: flag((about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none()) || options.bonus.is_some()),
         reads_flag: flag(about.reads(slot::FLAG)),
         reads_log_z: flag(about.reads(slot::LOG_Z)),
         has_bounds: flag(bounds.is_some()),
-        token_bounds: flag(bounds.is_some() && (info.kind != Kind::Sequence || about.id == GMPO_ID)),
+        token_bounds: flag(bounds.is_some() && (!(list || info.kind == Kind::Sequence) || about.id == GMPO_ID)),
         advantage_of_sequence: Each::of_sequences(&inputs.advantage),
         flag_of_sequence: Each::of_sequences(&inputs.flag),
         importance_of_sequence: Each::of_sequences(&inputs.importance),
+        term: 0,
+        terms: 0,
+        by_lists: flag(list),
+        means: flag(list && about.scores == Score::Mean.bit()),
+        reads_own_reference: flag(list && about.reads(slot::REF)),
     }
 }

@@ -37,7 +37,7 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 8] = [
+pub(crate) const FILES: [File; 9] = [
     crate::logprob::FILE,
     crate::logprob::DOUBLE,
     crate::logprob::extra::FILE,
@@ -46,6 +46,7 @@ pub(crate) const FILES: [File; 8] = [
     crate::policy::FILE,
     crate::advantage::FILE,
     crate::correction::FILE,
+    crate::selection::FILE,
 ];
 
 /// How results may differ from the CPU's.

@@ -2,6 +2,8 @@
 use crate::abi::*;
 use crate::boundary::{guard, no_workspace, numbers, sizes, unknown, yes};
 use crate::policy::level;
+#[cfg(feature = "cuda")]
+use crate::policy::level_on_device;
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading};
 use truing_core::correction::{
@@ -37,6 +39,20 @@ fn advantages<'a>(
         Level::Sequence => given.list(ok)?.map(Each::Sequence),
     };
     found.ok_or(absent)
+}
+
+#[cfg(feature = "cuda")]
+fn advantages_on_device(
+    given: &Input,
+    ok: &Checked,
+    tokens: &Leading,
+    layout: &truing_cuda::sequence::Layout,
+) -> Result<truing_cuda::policy::Each> {
+    use truing_cuda::policy::Each;
+    Ok(match level_on_device(("advantage", None), 0, given.dims(), layout)? {
+        Level::Token => Each::Token(given.tokens(ok, tokens)?.expect("required")),
+        Level::Sequence => Each::Sequence(given.list(ok)?.expect("required")),
+    })
 }
 
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
@@ -317,7 +333,7 @@ pub unsafe extern "C" fn truing_off_policy_sequence_mask(
 pub unsafe extern "C" fn truing_top_entropy_mask(args: *const truing_top_entropy_mask_args) -> truing_status {
     guard("truing_top_entropy_mask", || {
         // SAFETY: this function's contract.
-        unsafe { top_entropy(args, correction::top_entropy_mask) }
+        unsafe { top_entropy(args, None) }
     })
 }
 /// Bytes of workspace for `truing_top_entropy_mask`.
@@ -332,22 +348,19 @@ pub unsafe extern "C" fn truing_top_entropy_mask_workspace_size(
 ) -> truing_status {
     guard("truing_top_entropy_mask_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            top_entropy(args, |x, _, _| {
-                let need = correction::top_entropy_mask_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { top_entropy(args, Some((minimum, preferred))) }
     })
 }
+/// Runs, or writes the bytes of workspace that it needs.
+///
 /// # Safety
-/// As for [`Call::open`].
+/// As for [`Call::anywhere`] and [`sizes`].
 unsafe fn top_entropy(
     args: *const truing_top_entropy_mask_args,
-    run: impl FnOnce(&TopEntropyMask<'_>, TopEntropyMaskOut<'_>, &mut [u8]) -> Result<()>,
+    measure: Option<(*mut usize, *mut usize)>,
 ) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let entropy = t.required("entropy", args.entropy)?;
     let mask = t.input("mask", args.mask)?;
     let keep = t.output("out_keep", args.out_keep)?;
@@ -356,17 +369,48 @@ unsafe fn top_entropy(
 
     let ok = &t.check()?;
     let tokens = &Leading::new(entropy.dims());
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::selection as device;
+        let x = device::TopEntropyMask {
+            entropy: entropy.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            share: args.share,
+        };
+        if let Some((minimum, preferred)) = measure {
+            let need = device::top_entropy_mask_workspace(&x);
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        let out = device::TopEntropyMaskOut {
+            keep: keep.tokens(ok, tokens)?,
+            threshold: threshold.scalar(ok)?,
+            status: status.scalar(ok)?,
+        };
+        let space = workspace.space(ok);
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { device::top_entropy_mask(kernels, stream, &x, &out, space) }
+        });
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let x = TopEntropyMask {
         entropy: entropy.tokens(ok, tokens)?.expect("required"),
         mask: mask.tokens(ok, tokens)?,
         share: args.share,
     };
+    if let Some((minimum, preferred)) = measure {
+        let need = correction::top_entropy_mask_workspace(&x);
+        // SAFETY: this function's contract.
+        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+    }
     let out = TopEntropyMaskOut {
         keep: keep.tokens(ok, tokens)?,
         threshold: threshold.scalar(ok)?,
         status: status.scalar(ok)?,
     };
-    run(&x, out, workspace.bytes(ok))
+    correction::top_entropy_mask(&x, out, workspace.bytes(ok))
 }
 
 /// Tokens by the covariance of advantage and log-prob; see `truing_cov_select_args`.
@@ -377,7 +421,7 @@ unsafe fn top_entropy(
 pub unsafe extern "C" fn truing_cov_select(args: *const truing_cov_select_args) -> truing_status {
     guard("truing_cov_select", || {
         // SAFETY: this function's contract.
-        unsafe { cov(args, correction::cov_select) }
+        unsafe { cov(args, None) }
     })
 }
 /// Bytes of workspace for `truing_cov_select`.
@@ -392,22 +436,16 @@ pub unsafe extern "C" fn truing_cov_select_workspace_size(
 ) -> truing_status {
     guard("truing_cov_select_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            cov(args, |x, _, _| {
-                let need = correction::cov_select_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { cov(args, Some((minimum, preferred))) }
     })
 }
+/// Runs, or writes the bytes of workspace that it needs.
+///
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn cov(
-    args: *const truing_cov_select_args,
-    run: impl FnOnce(&CovSelect<'_>, CovSelectOut<'_>, &mut [u8]) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn cov(args: *const truing_cov_select_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let logps = t.required("logps", args.logps)?;
     let old = t.input("old", args.old)?;
     let noise = t.input("noise", args.noise)?;
@@ -423,8 +461,49 @@ unsafe fn cov(
     let from_zero = Error::invalid("first_token", Value::Int(args.first_token), Value::Text("0 or more"));
 
     let ok = &t.check()?;
-    let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
     let tokens = &Leading::new(logps.dims());
+    let first_token = args.first_token.try_into().map_err(|_| from_zero)?;
+    let form = match args.form {
+        TRUING_COV_KL => CovForm::Kl,
+        TRUING_COV_CLIP => CovForm::Clip,
+        other => return unknown("form", other, "TRUING_COV_*"),
+    };
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::selection as device;
+        let layout = crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?;
+        let x = device::CovSelect {
+            layout,
+            logps: logps.tokens(ok, tokens)?.expect("required"),
+            old: old.tokens(ok, tokens)?,
+            noise: noise.tokens(ok, tokens)?,
+            advantage: advantages_on_device(&advantage, ok, tokens, &layout)?,
+            mask: mask.tokens(ok, tokens)?,
+            params,
+            seed: args.seed,
+            first_token,
+            form,
+        };
+        if let Some((minimum, preferred)) = measure {
+            let need = device::cov_select_workspace(&x);
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        let out = device::CovSelectOut {
+            indices: indices.tokens(ok, tokens)?,
+            count: found.scalar(ok)?,
+            flag: flag.tokens(ok, tokens)?,
+            keep: keep.tokens(ok, tokens)?,
+        };
+        let space = workspace.space(ok);
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { device::cov_select(kernels, stream, &x, &out, space) }
+        });
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
+    let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
     let x = CovSelect {
         segments,
         logps: logps.tokens(ok, tokens)?.expect("required"),
@@ -434,20 +513,21 @@ unsafe fn cov(
         mask: mask.tokens(ok, tokens)?,
         params,
         seed: args.seed,
-        first_token: args.first_token.try_into().map_err(|_| from_zero)?,
-        form: match args.form {
-            TRUING_COV_KL => CovForm::Kl,
-            TRUING_COV_CLIP => CovForm::Clip,
-            other => return unknown("form", other, "TRUING_COV_*"),
-        },
+        first_token,
+        form,
     };
+    if let Some((minimum, preferred)) = measure {
+        let need = correction::cov_select_workspace(&x);
+        // SAFETY: this function's contract.
+        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+    }
     let out = CovSelectOut {
         indices: indices.tokens(ok, tokens)?,
         count: found.scalar(ok)?,
         flag: flag.tokens(ok, tokens)?,
         keep: keep.tokens(ok, tokens)?,
     };
-    run(&x, out, workspace.bytes(ok))
+    correction::cov_select(&x, out, workspace.bytes(ok))
 }
 
 /// Tokens left of those that moved most; see `truing_m2po_mask_args`.
@@ -458,7 +538,7 @@ unsafe fn cov(
 pub unsafe extern "C" fn truing_m2po_mask(args: *const truing_m2po_mask_args) -> truing_status {
     guard("truing_m2po_mask", || {
         // SAFETY: this function's contract.
-        unsafe { m2po(args, correction::m2po_mask) }
+        unsafe { m2po(args, None) }
     })
 }
 /// Bytes of workspace for `truing_m2po_mask`.
@@ -473,22 +553,16 @@ pub unsafe extern "C" fn truing_m2po_mask_workspace_size(
 ) -> truing_status {
     guard("truing_m2po_mask_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            m2po(args, |x, _, _| {
-                let need = correction::m2po_mask_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { m2po(args, Some((minimum, preferred))) }
     })
 }
+/// Runs, or writes the bytes of workspace that it needs.
+///
 /// # Safety
-/// As for [`Call::open`].
-unsafe fn m2po(
-    args: *const truing_m2po_mask_args,
-    run: impl FnOnce(&M2poMask<'_>, M2poMaskOut<'_>, &mut [u8]) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`].
+unsafe fn m2po(args: *const truing_m2po_mask_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let old = t.required("old", args.old)?;
     let proximal = t.required("proximal", args.proximal)?;
     let mask = t.input("mask", args.mask)?;
@@ -498,14 +572,46 @@ unsafe fn m2po(
 
     let ok = &t.check()?;
     let tokens = &Leading::new(old.dims());
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::selection as device;
+        let x = device::M2poMask {
+            old: old.tokens(ok, tokens)?.expect("required"),
+            proximal: proximal.tokens(ok, tokens)?.expect("required"),
+            mask: mask.tokens(ok, tokens)?,
+            threshold: args.threshold,
+        };
+        if let Some((minimum, preferred)) = measure {
+            let need = device::m2po_mask_workspace(&x);
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
+        let out = device::M2poMaskOut {
+            keep: keep.tokens(ok, tokens)?,
+            moment: moment.scalar(ok)?,
+            dropped: dropped.scalar(ok)?,
+        };
+        let space = workspace.space(ok);
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+            unsafe { device::m2po_mask(kernels, stream, &x, &out, space) }
+        });
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let x = M2poMask {
         old: old.tokens(ok, tokens)?.expect("required"),
         proximal: proximal.tokens(ok, tokens)?.expect("required"),
         mask: mask.tokens(ok, tokens)?,
         threshold: args.threshold,
     };
+    if let Some((minimum, preferred)) = measure {
+        let need = correction::m2po_mask_workspace(&x);
+        // SAFETY: this function's contract.
+        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+    }
     let out = M2poMaskOut { keep: keep.tokens(ok, tokens)?, moment: moment.scalar(ok)?, dropped: dropped.scalar(ok)? };
-    run(&x, out, workspace.bytes(ok))
+    correction::m2po_mask(&x, out, workspace.bytes(ok))
 }
 
 /// Weights by what follows; see `truing_fipo_weight_args`. No workspace.
@@ -516,7 +622,7 @@ unsafe fn m2po(
 pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args) -> truing_status {
     guard("truing_fipo_weight", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let logps = t.required("logps", args.logps)?;
         let old = t.required("old", args.old)?;
         let advantage = t.required("advantage", args.advantage)?;
@@ -528,8 +634,31 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
         let params = FipoWeight::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
-        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(logps.dims());
+        let high_only = yes("high_only", args.high_only)?;
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::correction as device;
+            let layout = crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?;
+            let x = device::FipoWeight {
+                layout,
+                logps: logps.tokens(ok, tokens)?.expect("required"),
+                old: old.tokens(ok, tokens)?.expect("required"),
+                advantage: advantages_on_device(&advantage, ok, tokens, &layout)?,
+                mask: mask.tokens(ok, tokens)?,
+                params,
+                high_only,
+            };
+            let out =
+                device::FipoWeightOut { weights: weights.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::fipo_weight(kernels, stream, &x, &out) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
+        let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let x = FipoWeight {
             segments,
             logps: logps.tokens(ok, tokens)?.expect("required"),
@@ -537,7 +666,7 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
             advantage: advantages(&advantage, ok, tokens, count, &segments)?,
             mask: mask.tokens(ok, tokens)?,
             params,
-            high_only: yes("high_only", args.high_only)?,
+            high_only,
         };
         correction::fipo_weight(
             &x,

@@ -8,8 +8,6 @@ use crate::preference::{TERMS, params};
 #[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::catalog::{self, Kind, MAX_PARAMS};
 use truing_core::matrix::{Floats, Matrix, Workspace};
@@ -138,7 +136,8 @@ impl<'p> Forward<'p> {
     fn need_on_device(self) -> Result<Workspace> {
         let ok = &self.call.tensors.check()?;
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
-        Ok(truing_cuda::policy::workspace(&layout))
+        let options = options(&self.call.args.inputs, &self.terms, false)?;
+        Ok(truing_cuda::policy::workspace(&layout, &options))
     }
     #[cfg(feature = "cuda")]
     fn run_on_device(self) -> Result<()> {
@@ -147,12 +146,14 @@ impl<'p> Forward<'p> {
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
         let tokens = &Leading::new(self.logps.dims());
         let options = options(&args.inputs, &self.terms, false)?;
+        let logps = self.logps.tokens(ok, tokens)?.expect("required");
+        let mut place = [truing_cuda::policy::TermInputs::default(); TERMS];
         let inputs = truing_cuda::policy::Inputs {
             entropy: self.entropy.tokens(ok, tokens)?,
             topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
             grad_output: self.grad_output.scalar(ok)?,
             grad_scale: grad_scale(args.grad_scale, args.flags),
-            ..self.inputs.on_device(self.logps.tokens(ok, tokens)?.expect("required"), ok, tokens, &layout)?
+            ..self.inputs.on_device(logps, ok, tokens, &layout, &mut place)?
         };
         let outputs = truing_cuda::policy::Outputs {
             grad_logps: self.grad_logps.tokens(ok, tokens)?,
@@ -314,19 +315,16 @@ impl PolicyTensors {
 impl PolicyTensors {
     /// [`PolicyTensors::view`] beside the log-probs, on a device. Offsets are not read there: where N is B, the caller says
     /// what has an element a token.
-    fn on_device(
+    fn on_device<'a>(
         &self,
         logps: truing_cuda::Tensor,
         ok: &Checked,
         tokens: &Leading,
         layout: &truing_cuda::sequence::Layout,
-    ) -> Result<truing_cuda::policy::Inputs> {
-        use truing_cuda::policy::Each;
+        terms: &'a mut [truing_cuda::policy::TermInputs; TERMS],
+    ) -> Result<truing_cuda::policy::Inputs<'a>> {
+        use truing_cuda::policy::{Each, TermInputs};
         use truing_cuda::sequence::Layout;
-        only_on_cpu(&[
-            ("inputs.extra_terms", self.terms.iter().any(Option::is_some)),
-            ("inputs.group_offsets", self.group_offsets.is_some()),
-        ])?;
         if !self.advantage.is_some() {
             idle("inputs.advantage_level", &self.advantage_level, "0 without an advantage")?;
         }
@@ -341,7 +339,21 @@ impl PolicyTensors {
             })
         };
         let fields = ("inputs.advantage", Some("inputs.advantage_level"));
+        let mut len = 0;
+        for term in self.terms.iter().flatten() {
+            terms[len] = TermInputs {
+                old: term.old.tokens(ok, tokens)?,
+                reference: term.reference.tokens(ok, tokens)?,
+                advantage: each(("inputs.extra_terms.advantage", None), 0, &term.advantage)?,
+                flag: each(("inputs.extra_terms.flag", None), 0, &term.flag)?,
+                mask: term.mask.tokens(ok, tokens)?,
+                token_weights: term.token_weights.tokens(ok, tokens)?,
+            };
+            len += 1;
+        }
         Ok(truing_cuda::policy::Inputs {
+            terms: &terms[..len],
+            group_offsets: self.group_offsets.list(ok)?,
             old: self.old.tokens(ok, tokens)?,
             reference: self.reference.tokens(ok, tokens)?,
             sampler: self.sampler.tokens(ok, tokens)?,

@@ -189,6 +189,10 @@ const WEIGHTS: Op<truing_importance_weight_args> =
 const REJECTION: Op<truing_rejection_mask_args> = Op(truing_rejection_mask_workspace_size, truing_rejection_mask);
 const MOVED: Op<truing_off_policy_sequence_mask_args> =
     Op(truing_off_policy_sequence_mask_workspace_size, truing_off_policy_sequence_mask);
+const TOP: Op<truing_top_entropy_mask_args> = Op(truing_top_entropy_mask_workspace_size, truing_top_entropy_mask);
+const COV: Op<truing_cov_select_args> = Op(truing_cov_select_workspace_size, truing_cov_select);
+const M2PO: Op<truing_m2po_mask_args> = Op(truing_m2po_mask_workspace_size, truing_m2po_mask);
+const FIPO: Op<truing_fipo_weight_args> = Op(truing_fipo_weight_workspace_size, truing_fipo_weight);
 const TDS: Op<truing_tds_rows_args> = Op(truing_tds_rows_workspace_size, truing_tds_rows);
 const POLICY: Op<truing_policy_forward_args> = Op(truing_policy_forward_workspace_size, truing_policy_forward);
 
@@ -263,6 +267,8 @@ impl<A: Args> Op<A> {
 
 /// beta and alpha of a list, beta and own weight of modpo.
 static LIST_PARAMS: [f64; 2] = [0.2, 1.5];
+/// Share and lower bound of cov_select.
+static COV_PARAMS: [f64; 2] = [0.1, -0.5];
 const N: i64 = 6;
 const V: i64 = 4100;
 struct Rows {
@@ -526,6 +532,50 @@ pub fn all() -> usize {
             (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
         });
     }
+    // further terms: of tokens with a mask of its own, of sequences
+    for packed in [false, true] {
+        let (shape, kept) = (tokens(packed), std::cell::RefCell::new(vec![]));
+        done += POLICY.same(&format!("further terms, packed {packed}"), &context, |t, a| {
+            let i = &mut a.inputs;
+            (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id("ppo_clip"));
+            (i.level, i.aggregate.mode) = (TRUING_LEVEL_TOKEN, TRUING_AGGREGATE_TOKEN_MEAN);
+            if packed {
+                i.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+            let mut terms = Box::new([truing_policy_term::ZERO; 2]);
+            (terms[0].loss.id, terms[0].loss.weight, terms[0].level) = (id("nll"), 0.5, TRUING_LEVEL_TOKEN);
+            terms[0].mask = t.read(&mask, &shape);
+            (terms[1].loss.id, terms[1].loss.weight, terms[1].level) = (id("gspo"), -2.0, TRUING_LEVEL_SEQUENCE);
+            (terms[1].old, terms[1].aggregate.mode) = (t.read(&refs, &shape), TRUING_AGGREGATE_SEQ_MEAN);
+            terms[1].aggregate.count_empty = TRUING_COUNT_NONEMPTY;
+            (i.extra_terms, i.num_extra_terms) = (terms.as_ptr(), 2);
+            i.extra_term_size = size_of::<truing_policy_term>() as u32;
+            kept.borrow_mut().push(terms);
+            (a.outputs.out_loss, a.outputs.out_terms) = (t.write::<f64>(&[]), t.write::<f64>(&[5]));
+            (a.outputs.out_sequence_status, a.outputs.out_counters) = (t.write::<u32>(&[b]), t.write::<i64>(&[32]));
+            (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+        });
+    }
+    let prompts = vec![0i64, 1, 1, b];
+    for packed in [false, true] {
+        let shape = tokens(packed);
+        done += POLICY.same(&format!("real, packed {packed}"), &context, |t, a| {
+            let i = &mut a.inputs;
+            (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id("real"));
+            (i.loss.params, i.loss.num_params) = (LIST_PARAMS.as_ptr(), 1);
+            (i.level, i.aggregate.mode) = (TRUING_LEVEL_SEQUENCE, TRUING_AGGREGATE_SEQ_MEAN);
+            i.aggregate.count_empty = TRUING_COUNT_NONEMPTY;
+            if packed {
+                i.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+            i.group_offsets = t.read(&prompts, &[4]);
+            (a.outputs.out_loss, a.outputs.out_values) = (t.write::<f64>(&[]), t.write::<f64>(&[3]));
+            (a.outputs.out_sequence_status, a.outputs.out_counters) = (t.write::<u32>(&[b]), t.write::<i64>(&[32]));
+            (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+        });
+    }
     let rewards: Vec<f32> = (0..12).map(|k| if k == 5 { NAN } else { r.normal() as f32 }).collect();
     let (group_of, starts) = (vec![2i32, 0, 1, 1, 0, 2, 2, 1, 0, 0, 1, 2], vec![0i64, 4, 4, 12]);
     for by_ids in [false, true] {
@@ -577,6 +627,32 @@ pub fn all() -> usize {
             (a.logps, a.behaviour, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&refs, &shape), offsets(t));
             (a.advantage, a.delta) = (t.read(&advantage, &[b]), 0.001);
             (a.out_keep, a.out_mean) = (t.write::<u8>(&[b]), t.write::<f64>(&[b]));
+        });
+        done += TOP.same(&format!("top_entropy_mask, packed {packed}"), &context, |t, a| {
+            (a.entropy, a.mask, a.share) = (t.read(&refs, &shape), t.read(&mask, &shape), 0.2);
+            (a.out_keep, a.out_threshold) = (t.write::<u8>(&shape), t.write::<f32>(&[]));
+            a.out_status = t.write::<u32>(&[]);
+        });
+        done += COV.same(&format!("cov_select, packed {packed}"), &context, |t, a| {
+            (a.logps, a.mask, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&live, &shape), offsets(t));
+            a.advantage = if packed { t.read(&old, &shape) } else { t.read(&advantage, &[b]) };
+            (a.params, a.num_params, a.form) = (COV_PARAMS.as_ptr(), 2, TRUING_COV_KL);
+            if packed {
+                (a.form, a.old, a.seed, a.first_token) = (TRUING_COV_CLIP, t.read(&refs, &shape), 3, 1000);
+            }
+            (a.out_indices, a.out_count) = (t.write::<i64>(&shape), t.write::<i64>(&[]));
+            (a.out_flag, a.out_keep) = (t.write::<u8>(&shape), t.write::<u8>(&shape));
+        });
+        done += M2PO.same(&format!("m2po_mask, packed {packed}"), &context, |t, a| {
+            (a.old, a.proximal, a.mask) = (t.read(&logps, &shape), t.read(&refs, &shape), t.read(&mask, &shape));
+            a.threshold = 0.02;
+            (a.out_keep, a.out_moment) = (t.write::<u8>(&shape), t.write::<f64>(&[]));
+            a.out_dropped = t.write::<i64>(&[]);
+        });
+        done += FIPO.same(&format!("fipo_weight, packed {packed}"), &context, |t, a| {
+            (a.logps, a.old, a.cu_seqlens) = (t.read(&logps, &shape), t.read(&refs, &shape), offsets(t));
+            (a.advantage, a.mask, a.high_only) = (t.read(&advantage, &[b]), t.read(&mask, &shape), packed as u32);
+            (a.out_weights, a.out_status) = (t.write::<f64>(&shape), t.write::<u32>(&shape));
         });
     }
     for packed in [false, true] {
@@ -790,8 +866,7 @@ pub fn host() {
     a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
     a.items.out_reward_chosen = t.write::<f64>(&[1]);
     PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "items.out_reward_chosen", &t, a);
-    // terms of a policy have not come to the device
-    // nor has the gradient of the objectives' weights
+    // the gradient of the objectives' weights has not come to the device
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
     (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
     a.group_offsets = t.update(vec![0i32, 2], &[2]);
@@ -807,8 +882,27 @@ pub fn host() {
     POLICY.refused(invalid, "advantage_level", &t, a);
     a.inputs.advantage_level = TRUING_LEVEL_SEQUENCE;
     assert_eq!(POLICY.call(a, true), 0, "{}", message());
+    // groups are there for list entries, which want them
     a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
-    POLICY.refused(device, "inputs.group_offsets", &t, a);
+    POLICY.refused(invalid, "inputs.group_offsets", &t, a);
+    (a.inputs.loss.id, a.inputs.level) = (id("gvpo"), TRUING_LEVEL_SEQUENCE);
+    (a.inputs.aggregate.mode, a.inputs.aggregate.count_empty) = (TRUING_AGGREGATE_SEQ_MEAN, TRUING_COUNT_ALL);
+    a.inputs.group_offsets = t.update(vec![0i32], &[1]);
+    POLICY.refused(TRUING_STATUS_SHAPE_MISMATCH, "inputs.group_offsets", &t, a);
+    a.inputs.group_offsets = t.update(vec![0.0f32, 4.0], &[2]);
+    POLICY.refused(TRUING_STATUS_UNSUPPORTED_DTYPE, "inputs.group_offsets", &t, a);
+    a.inputs.group_offsets = null();
+    POLICY.refused(invalid, "inputs.group_offsets", &t, a);
+
+    // and so it is with the advantages of a selection
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_cov_select_args>(&context));
+    a.logps = t.read(&[0.0f32; 4], &[4]);
+    a.cu_seqlens = t.update(vec![0i32, 1, 2, 3, 4], &[5]);
+    (a.advantage, a.form) = (t.read(&[1.0f32; 4], &[4]), TRUING_COV_KL);
+    a.out_keep = t.write::<u8>(&[4]);
+    COV.refused(invalid, "advantage", &t, a);
+    a.advantage = t.read(&[1.0f32; 3], &[3]);
+    COV.refused(TRUING_STATUS_SHAPE_MISMATCH, "advantage", &t, a);
 
     // the caller's stream
     let (_t, mut a) = good(&context);

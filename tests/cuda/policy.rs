@@ -1,17 +1,17 @@
-//! Policy losses on the stand-in device: every entry of tokens, sequences and estimators, every stage around them, against
+//! Policy losses on the stand-in device: every entry of tokens, sequences, lists and estimators, every stage around them, against
 //! the CPU's bits.
 use super::preference::{Numbers, Place};
 use super::{INF, NAN, STREAM, Scratch, memory, vector};
-use truing_core::catalog::{self, ALL, Kind, slot};
+use truing_core::catalog::{self, ALL, Kind, Score, slot};
 use truing_core::matrix::{Matrix, MatrixMut};
 use truing_core::policy::{
     self as spec, Aggregate, Bonus, ClampMode, CountEmpty, Denominator, Each, Estimator, EstimatorGradient,
-    EstimatorWeight, KlStage, Level, Mode, Options, Problem, RatioSource, stat,
+    EstimatorWeight, KlStage, Level, Mode, Options, Problem, RatioSource, Term, stat,
 };
 use truing_core::sequence::Segments;
 use truing_core::{Dtype, error::row};
 use truing_cuda::Context;
-use truing_cuda::policy::{self as device, Each as DeviceEach, Inputs, Layout, Outputs};
+use truing_cuda::policy::{self as device, Each as DeviceEach, Inputs, Layout, Outputs, TermInputs};
 use truing_tests::{Random, same, with_scratch};
 
 /// Token values, every other one of another type.
@@ -116,6 +116,7 @@ struct Way {
     kl_reference: bool,
     wide: bool,
     statistics: bool,
+    terms: bool,
 }
 const PLAIN: Way = Way {
     hostile: false,
@@ -134,6 +135,7 @@ const PLAIN: Way = Way {
     kl_reference: false,
     wide: true,
     statistics: true,
+    terms: false,
 };
 
 pub(super) fn all(context: &Context) -> usize {
@@ -198,6 +200,15 @@ pub(super) fn all(context: &Context) -> usize {
             kl: Some(Estimator { ratio_source: RatioSource::Sampler, ..whole }),
             ..PLAIN
         },
+        Way { terms: true, packed: true, mask: true, hostile: true, kl: Some(kl), kind: 3, wide: false, ..PLAIN },
+        Way {
+            terms: true,
+            rejects: true,
+            importance: true,
+            statistics: false,
+            bonus: bonus(Mode::TokenMean, Denominator::Original),
+            ..PLAIN
+        },
     ];
     let (mut done, mut entries) = (0, 0);
     for info in ALL.iter().filter(|e| matches!(e.kind, Kind::Token | Kind::Sequence | Kind::Estimator)) {
@@ -209,6 +220,34 @@ pub(super) fn all(context: &Context) -> usize {
             }
         }
     }
+    // lists, whose values count once: of sums and of means
+    let of_lists = Way { aggregate: aggregate(Mode::SeqMean, some, Denominator::Original), ..PLAIN };
+    let ways = [
+        Way { by_sequence: true, ..of_lists },
+        Way { packed: true, mask: true, kind: 1, kl: Some(Estimator { coef: 0.0, ..kl }), ..of_lists },
+        Way { packed: true, mask: true, hostile: true, rejects: true, by_sequence: true, kind: 2, ..of_lists },
+        Way { old: false, hostile: true, kind: 3, statistics: false, terms: true, ..of_lists },
+        Way {
+            packed: true,
+            rejects: true,
+            terms: true,
+            bonus: bonus(Mode::TokenMean, Denominator::Kept),
+            aggregate: Aggregate { count_empty: Some(CountEmpty::All), ..of_lists.aggregate },
+            ..of_lists
+        },
+        Way { aggregate: Aggregate { normaliser: 7.0, ..of_lists.aggregate }, packed: true, ..of_lists },
+    ];
+    let mut lists = 0;
+    for info in ALL.iter().filter(|e| e.kind == Kind::List) {
+        if info.about.scores != Score::Sum.bit() && info.about.scores != Score::Mean.bit() {
+            continue;
+        }
+        lists += 1;
+        for (k, way) in ways.iter().enumerate() {
+            done += one(context, info, 0, *way, info.about.id as u64 * 10 + k as u64);
+        }
+    }
+    println!("{lists} entries of lists");
     // every stage around an estimator
     let loss = catalog::find(Kind::Token, "ppo_clip").unwrap();
     let mut seed = 0;
@@ -240,7 +279,7 @@ pub(super) fn all(context: &Context) -> usize {
 
 fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u64) -> usize {
     let about = &info.about;
-    let sequence = info.kind == Kind::Sequence;
+    let (list, sequence) = (info.kind == Kind::List, info.kind == Kind::Sequence);
     let offsets: &[i32] = if way.packed { &[0, 0, 1, 256, 256, 513, 530, 1100] } else { &[0, 300, 600, 900] };
     let (b, n) = (offsets.len() - 1, *offsets.last().unwrap() as usize);
     let c = Case::new(seed, offsets, way.hostile, way.kind);
@@ -253,10 +292,34 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         })
         .collect();
     let own = info.kind == Kind::Estimator;
-    let level = if sequence { Level::Sequence } else { Level::Token };
+    let level = if sequence || list { Level::Sequence } else { Level::Token };
+    // of every kind; two that read the call's own tensors, one that reads an entropy, one that weighs nothing, one whose
+    // gradients leave f32 where they are added
+    let term = |kind, name, weight, level, aggregate| Term {
+        loss: catalog::find(kind, name).unwrap().about.id,
+        variant: 0,
+        params: &[],
+        weight,
+        aggregate,
+        level,
+    };
+    let nonempty = |mode| Aggregate { count_empty: Some(CountEmpty::Nonempty), ..Aggregate::new(mode) };
+    let mut terms = vec![
+        term(Kind::Token, "nll", 0.5, Level::Token, Aggregate::new(Mode::WeightedMean)),
+        term(Kind::Sequence, "gspo", -0.25, Level::Sequence, nonempty(Mode::SeqMean)),
+        term(Kind::Estimator, "k3", 0.0, Level::Token, Aggregate::new(Mode::TokenSum)),
+        term(Kind::Token, "eaft", 2.0, Level::Token, nonempty(Mode::SeqMeanTokenMean)),
+        term(Kind::Token, "ppo_clip", 1e36, Level::Token, Aggregate::new(Mode::TokenMean)),
+    ];
+    terms.push(Term { params: &[0.5], ..term(Kind::List, "gvpo", 3.0, Level::Sequence, nonempty(Mode::SeqMean)) });
+    terms.truncate(if way.terms { 6 } else { 0 });
+    let groups: &[i32] = if way.packed { &[0, 2, 2, 6, 7] } else { &[0, 2, 3] };
+    let grouped = list || way.terms;
     let options = Options {
         variant,
         params: &params,
+        terms: &terms,
+        groups: grouped.then(|| Matrix::vector(groups).into()),
         kl: way.kl.map(|k| if own { Estimator { id: about.id, coef: 0.0, ..k } } else { k }),
         bonus: way.bonus,
         ..Options::new(about.id, level, way.aggregate)
@@ -269,12 +332,33 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let what = format!("{}, variant {variant}, {way:?}", about.name);
     let problem = Problem::new(n, segments, options).unwrap_or_else(|e| panic!("{what}: {e}"));
     // of the few largest columns, in place of the whole one for the entry
-    let topk = about.reads(slot::ENTROPY) && way.packed;
-    let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some();
+    let topk = (about.reads(slot::ENTROPY) || way.terms) && way.packed;
+    let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some() || way.terms;
     let weights = way.weights || way.aggregate.mode == Mode::WeightedMean;
     let sampler = way.kl.is_some_and(|k| k.ratio_source == RatioSource::Sampler);
     let upstream = [0.75f64];
+    let own = [
+        spec::TermInputs {
+            mask: Some(Matrix::vector(&c.kl_mask).into()),
+            token_weights: Some(c.weights.cpu()),
+            ..Default::default()
+        },
+        spec::TermInputs {
+            old: Some(c.sampler.cpu()),
+            advantage: Some(Each::Sequence(c.of_sequence.cpu())),
+            ..Default::default()
+        },
+        spec::TermInputs { reference: Some(c.kl_reference.cpu()), ..Default::default() },
+        spec::TermInputs {
+            flag: Some(Each::Token(Matrix::vector(&c.entropy_mask))),
+            token_weights: Some(c.importance.cpu()),
+            ..Default::default()
+        },
+        spec::TermInputs::default(),
+        spec::TermInputs { mask: Some(Matrix::vector(&c.keep).into()), ..Default::default() },
+    ];
     let spec_inputs = spec::Inputs {
+        terms: &own[..terms.len()],
         old: way.old.then(|| c.old.cpu()),
         reference: Some(c.reference.cpu()),
         sampler: sampler.then(|| c.sampler.cpu()),
@@ -293,9 +377,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.cpu()),
         mask: way.mask.then(|| Matrix::vector(&c.mask).into()),
-        keep: way.rejects.then(|| Matrix::vector(&c.keep)),
+        keep: (way.rejects && !list).then(|| Matrix::vector(&c.keep)),
         sequence_keep: way.rejects.then(|| Matrix::vector(&c.sequence_keep)),
-        entropy_mask: way.rejects.then(|| Matrix::vector(&c.entropy_mask)),
+        entropy_mask: (way.rejects && !list).then(|| Matrix::vector(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| Matrix::vector(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.cpu()),
         importance: way.importance.then(|| match way.by_sequence {
@@ -307,7 +391,24 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         ..spec::Inputs::new(c.logps.cpu())
     };
     let u8s = |x: &[u8]| vector(x, Dtype::U8);
+    let own = [
+        TermInputs { mask: Some(u8s(&c.kl_mask)), token_weights: Some(c.weights.device()), ..Default::default() },
+        TermInputs {
+            old: Some(c.sampler.device()),
+            advantage: Some(DeviceEach::Sequence(c.of_sequence.device())),
+            ..Default::default()
+        },
+        TermInputs { reference: Some(c.kl_reference.device()), ..Default::default() },
+        TermInputs {
+            flag: Some(DeviceEach::Token(u8s(&c.entropy_mask))),
+            token_weights: Some(c.importance.device()),
+            ..Default::default()
+        },
+        TermInputs::default(),
+        TermInputs { mask: Some(u8s(&c.keep)), ..Default::default() },
+    ];
     let inputs = Inputs {
+        terms: &own[..terms.len()],
         old: way.old.then(|| c.old.device()),
         reference: Some(c.reference.device()),
         sampler: sampler.then(|| c.sampler.device()),
@@ -325,9 +426,9 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.device()),
         mask: way.mask.then(|| u8s(&c.mask)),
-        keep: way.rejects.then(|| u8s(&c.keep)),
+        keep: (way.rejects && !list).then(|| u8s(&c.keep)),
         sequence_keep: way.rejects.then(|| u8s(&c.sequence_keep)),
-        entropy_mask: way.rejects.then(|| u8s(&c.entropy_mask)),
+        entropy_mask: (way.rejects && !list).then(|| u8s(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| u8s(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.device()),
         importance: way.importance.then(|| match way.by_sequence {
@@ -336,14 +437,20 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         }),
         grad_output: Some(vector(&upstream, Dtype::F64)),
         grad_scale: -1.3,
+        group_offsets: grouped.then(|| vector(groups, Dtype::I32)),
         ..Inputs::new(c.logps.device())
     };
     let (estimates, bonus, log_z) = (problem.estimator().is_some(), way.bonus.is_some(), about.reads(slot::LOG_Z));
-    let values = |n| Place::new(sequence && way.wide, if sequence { b } else { n });
+    let figures = stat::COUNT + 3 + terms.len();
+    let values = |n| match (list, sequence) {
+        (true, _) => Place::new(true, groups.len() - 1),
+        (_, true) => Place::new(way.wide, b),
+        _ => Place::new(false, n),
+    };
     let new = || [Place::new(way.wide, 1), values(n), floats(n), floats(n), floats(n), floats(b)];
     let (mut want, mut got) = (
-        (new(), [5.0f64; 35], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
-        (new(), [5.0f64; 35], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
+        (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
+        (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
     );
     let cpu = truing_cpu::Context::default();
     {
@@ -372,7 +479,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         true => Layout::Packed { tokens: n, offsets: vector(&c.offsets, Dtype::I32) },
         false => Layout::Padded { sequences: b, width: n / b },
     };
-    let space = Scratch::new(device::workspace(&layout).minimum);
+    let space = Scratch::new(device::workspace(&layout, &options).minimum);
     let [loss, values, kl, grad, grad_entropy, grad_log_z] = &got.0;
     let (statistics, terms) = got.1.split_at(stat::COUNT);
     let out = Outputs {
@@ -406,7 +513,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     same(&format!("{what}: status of sequences"), &got.2[1], &want.2[1]);
     same(&format!("{what}: statistics and terms"), &got.1, &want.1);
     same(&format!("{what}: counters"), &got.3, &want.3);
-    done + n + b + 35 + 32
+    done + n + b + figures + 32
 }
 fn floats(n: usize) -> Place {
     Place::new(false, n)
@@ -440,7 +547,7 @@ fn outside(context: &Context) -> usize {
             sequence_status: Some(vector(&of_sequences[..b], Dtype::U32)),
             ..Outputs::default()
         };
-        let space = Scratch::new(device::workspace(&layout).minimum);
+        let space = Scratch::new(device::workspace(&layout, &options).minimum);
         // SAFETY: as above.
         unsafe { device::forward(context, STREAM, layout, &options, &inputs, &out, space.space()) }.unwrap();
         let (mut loss, mut tokens, mut sequences) = (loss, of_tokens, of_sequences);
@@ -456,5 +563,79 @@ fn outside(context: &Context) -> usize {
             assert_eq!((tokens, sequences), (vec![0, 0, bad, 0, bad, 0, 0, 0], vec![bad, bad]));
         }
     }
-    20
+    // no sequence at all: nothing to divide by, in the loss and in a further term
+    let terms = [Term {
+        loss: options.loss,
+        variant: 0,
+        params: &[],
+        weight: 1.0,
+        aggregate: Aggregate::new(Mode::TokenMean),
+        level: Level::Token,
+    }];
+    let options = Options { terms: &terms, ..options };
+    let layout = Layout::Padded { sequences: 0, width: 4 };
+    let (mut loss, mut counters) = (vec![1.0f64], vec![7i64; 32]);
+    let out = Outputs {
+        loss: Some(vector(&loss, Dtype::F64)),
+        counters: Some(vector(&counters, Dtype::I64)),
+        ..Outputs::default()
+    };
+    let own = [TermInputs::default()];
+    let space = Scratch::new(device::workspace(&layout, &options).minimum);
+    let logps = vector(&logps[..0], Dtype::F32);
+    // SAFETY: as above.
+    let go = |inputs: &Inputs<'_>| unsafe {
+        device::forward(context, STREAM, layout, &options, inputs, &out, space.space())
+    };
+    assert_eq!(go(&Inputs::new(logps)).unwrap_err().field, "inputs.extra_terms");
+    let masked = [TermInputs { mask: Some(vector(&weights, Dtype::F32)), ..own[0] }];
+    assert_eq!(go(&Inputs { terms: &masked, ..Inputs::new(logps) }).unwrap_err().field, "inputs.extra_terms.mask");
+    go(&Inputs { terms: &own, ..Inputs::new(logps) }).unwrap();
+    memory::down(&mut loss);
+    memory::down(&mut counters);
+    memory::clear();
+    let empty = row::EMPTY.trailing_zeros() as usize;
+    assert_eq!(std::hint::black_box(&loss)[0], 0.0);
+    assert!(counters.iter().enumerate().all(|(k, &x)| x == if k == empty { 2 } else { 0 }), "{counters:?}");
+    // groups that do not cut the sequences: nothing is right; and a group without a member is none
+    let lists = Options {
+        params: &[0.5],
+        ..Options::new(
+            catalog::find(Kind::List, "gvpo").unwrap().about.id,
+            Level::Sequence,
+            Aggregate { count_empty: Some(CountEmpty::Nonempty), ..Aggregate::new(Mode::SeqMean) },
+        )
+    };
+    let (logps, advantage) = ([-1.0f64, -2.0, -0.5, -3.0], [1.0f64, -1.0]);
+    let layout = Layout::Padded { sequences: 2, width: 2 };
+    for (groups, good) in [([0i32, 1, 1, 2], true), ([0, 2, 1, 2], false), ([0, 1, 1, 1], false)] {
+        let (mut values, mut loss, mut status, mut grad) =
+            (vec![9.0f64; 3], vec![9.0f64], vec![9u32; 2], vec![9.0f32; 4]);
+        let out = Outputs {
+            loss: Some(vector(&loss, Dtype::F64)),
+            values: Some(vector(&values, Dtype::F64)),
+            sequence_status: Some(vector(&status, Dtype::U32)),
+            grad_logps: Some(vector(&grad, Dtype::F32)),
+            ..Outputs::default()
+        };
+        let inputs = Inputs {
+            advantage: Some(DeviceEach::Sequence(vector(&advantage, Dtype::F64))),
+            group_offsets: Some(vector(&groups, Dtype::I32)),
+            ..Inputs::new(vector(&logps, Dtype::F64))
+        };
+        let space = Scratch::new(device::workspace(&layout, &lists).minimum);
+        // SAFETY: as above.
+        unsafe { device::forward(context, STREAM, layout, &lists, &inputs, &out, space.space()) }.unwrap();
+        memory::down(&mut values);
+        memory::down(&mut loss);
+        memory::down(&mut status);
+        memory::down(&mut grad);
+        memory::clear();
+        let (values, loss) = (std::hint::black_box(&values), std::hint::black_box(&loss)[0]);
+        assert_eq!((loss == 0.0, loss.is_nan()), (good, !good), "{groups:?}: {loss}");
+        assert_eq!(status, if good { [0, 0] } else { [bad, bad] }, "{groups:?}");
+        assert_eq!(grad, if good { [0.0f32; 4] } else { [9.0; 4] }, "{groups:?}");
+        assert_eq!(values.iter().any(|x| x.is_nan()), !good, "{groups:?}: {values:?}");
+    }
+    83
 }

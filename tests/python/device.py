@@ -254,8 +254,11 @@ GRPO = dict(TOKENS, aggregate="seq_mean_token_mean", count_empty="all")
 both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), ref=put(refs), **KL, **GRPO))
 WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
 both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
+TERMS = dict(TOKENS, terms=True, sequence_status=True)
+both("further terms", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), extra_terms=[dict(loss="nll", level="token", weight=0.5, mask=put(marks(old))), dict(loss="gspo", level="sequence", aggregate="seq_mean", count_empty="all", weight=-2.0, old=put(refs))], **TERMS))
 
 rewards = normal(S)
+both("real", lambda put: truing.policy("real", put(logps), put(old), params=[0.5], advantage=put(advantage), mask=put(live), group_offsets=put(cu_lists), **WHOLE))
 cu_groups, group_of = numbers([0, 3, 20, 20, S]), whole(0, 5, S)
 both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_groups), preset="grpo", mean=True, std=True, status=True))
 both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
@@ -270,6 +273,11 @@ both("prime_advantage", lambda put: truing.prime_advantage(put(values), put(rewa
 both("importance_weight", lambda put: truing.importance_weight(put(old), put(refs), level="token", action="truncate", missing="one", high=2.0, normalise="token_mean", mask=put(live), keep=True, statistics=True, status=True))
 both("rejection_mask", lambda put: truing.rejection_mask(put(old), put(refs), statistic="k3", span="sequence_mean", missing="one", high=1.0, mask=put(live), sequence_keep=True, out_statistic=True, rejected=True))
 both("off_policy_sequence_mask", lambda put: truing.off_policy_sequence_mask(put(old), put(refs), put(rewards), delta=0.1, mask=put(live), mean=True))
+both("top_entropy_mask", lambda put: truing.top_entropy_mask(put(values), share=0.2, mask=put(live), threshold=True, status=True))
+both("cov_select", lambda put: truing.cov_select(put(logps), put(rewards), form="kl", share=0.01, mask=put(live), indices=True, keep=True))
+both("cov_select, a draw", lambda put: truing.cov_select(put(logps), put(values), put(old), form="clip", share=0.01, cov_low=0.1, seed=7, mask=put(live), indices=True, keep=True))
+both("m2po_mask", lambda put: truing.m2po_mask(put(old), put(refs), threshold=0.04, mask=put(live), moment=True, dropped=True))
+both("fipo_weight", lambda put: truing.fipo_weight(put(logps), put(old), put(rewards), high_only=True, mask=put(live), status=True))
 both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))
 
 # ---- what is refused, by name

@@ -1379,9 +1379,9 @@ def off_policy_sequence_mask(
     return call.run("truing_off_policy_sequence_mask")
 
 
-def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, status=False, context=None):
+def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, status=False, stream=None, context=None):
     """The share of the live tokens with the largest entropies."""
-    call = Call(_abi.truing_top_entropy_mask_args, entropy, context, 0)
+    call = Call(_abi.truing_top_entropy_mask_args, entropy, context, 0, stream)
     call.read(entropy=entropy, mask=mask)
     call.set(share=share)
     call.write("out_keep", "keep", keep, shape(entropy), "uint8")
@@ -1393,12 +1393,12 @@ def top_entropy_mask(entropy, *, share, mask=None, keep=True, threshold=False, s
 def cov_select(
     logps, advantage, old=None, *, form, noise=None, mask=None, cu_seqlens=None, share=None, cov_low=None, cov_high=None,
     clip_low=None, clip_high=None, seed=None, first_token=None, indices=False, count=True, flag=True, keep=False,
-    context=None,
+    stream=None, context=None,
 ):  # fmt: skip
     """Tokens by the covariance of advantage and log-prob. `form`: "kl" (the largest) or "clip" (a draw by `seed`, or of those
     with the smallest `noise`).
     """
-    call = Call(_abi.truing_cov_select_args, logps, context, 0)
+    call = Call(_abi.truing_cov_select_args, logps, context, 0, stream)
     call.read(logps=logps, advantage=advantage, old=old, noise=noise, mask=mask, cu_seqlens=cu_seqlens)
     call.set(form=enum("form", "COV", form), seed=seed, first_token=first_token)
     _numbers(call, share, cov_low, cov_high, clip_low, clip_high)
@@ -1410,9 +1410,9 @@ def cov_select(
     return call.run("truing_cov_select")
 
 
-def m2po_mask(old, proximal, *, threshold, mask=None, keep=True, moment=False, dropped=False, context=None):
+def m2po_mask(old, proximal, *, threshold, mask=None, keep=True, moment=False, dropped=False, stream=None, context=None):
     """Tokens left when those that moved most are dropped until the mean square of the others is below `threshold`."""
-    call = Call(_abi.truing_m2po_mask_args, old, context, 0)
+    call = Call(_abi.truing_m2po_mask_args, old, context, 0, stream)
     call.read(old=old, proximal=proximal, mask=mask)
     call.set(threshold=threshold)
     call.write("out_keep", "keep", keep, shape(old), "uint8")
@@ -1423,10 +1423,10 @@ def m2po_mask(old, proximal, *, threshold, mask=None, keep=True, moment=False, d
 
 def fipo_weight(
     logps, old, advantage, *, high_only, mask=None, cu_seqlens=None, half_life=None, clip=None, delta=None, safety=None,
-    weights=True, status=False, context=None,
+    weights=True, status=False, stream=None, context=None,
 ):  # fmt: skip
     """Weights of tokens by the log ratios of those behind them."""
-    call = Call(_abi.truing_fipo_weight_args, logps, context, 0)
+    call = Call(_abi.truing_fipo_weight_args, logps, context, 0, stream)
     call.read(logps=logps, old=old, advantage=advantage, mask=mask, cu_seqlens=cu_seqlens)
     call.set(high_only=int(high_only))
     _numbers(call, half_life, clip, delta, safety)
