@@ -2,7 +2,8 @@
 //
 // Groups: a warp has a group and walks its rows 32 at a time, by offsets in a run, by ids among all rows; sums are f64 chains
 // over the scored rows in their order. Before it, where the whole batch counts, truing_group_batch: a block's threads read, its
-// first adds. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
+// first adds. The gradient of objectives' weights comes behind the same kernels: what groups give, totals of all, a block for
+// each weight. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
 // Whitening: 1. moments of 1024 values, a block each, eight chains; 2. one warp joins them in order; 3. the values.
 // Baselines of tokens and returns of process rewards: 1. a warp has a sequence and leaves what its group needs of it; returns
 // then have a warp for each group; at last a warp has a sequence again.
@@ -23,14 +24,29 @@ struct truing_group_args {
     double *whole;    // [K, 8]: count, first, shift, squares, rows over rows that are not 0, something is wrong
     double *combined; // [B]
     truing_u32 *wrong; // of several objectives: some input cannot be used
+    truing_view grad_advantages, grad_weights; // of a gradient, as what follows
+    double *grads;   // [B]: of what rows are combined to, summed first
+    double *sums;    // [G, 2]: of a group, upstream times centred rewards, and gradients
+    double *totals;  // [2]: the same of all rows
+    double *columns; // [K, B]: what a weight multiplies, normalised first
     truing_i64 rows, groups, objectives;
     double eps, f_norm, batch_eps;
-    truing_u32 baseline, scale, population, skip_zero, raw, becomes, batch_step, sum_first;
+    truing_u32 baseline, scale, population, skip_zero, raw, becomes, batch_step, sum_first, of_row, reserved;
 };
 
 struct truing_moments {
     double count, first, shift, squares;
 };
+// Of the whole batch, by source.
+TRUING_FN truing_moments truing_whole_of(const truing_group_args &a, int k) {
+    const double *all = a.whole + k * TRUING_WHOLE;
+    truing_moments m;
+    m.count = all[0];
+    m.first = all[1];
+    m.shift = all[2];
+    m.squares = all[3];
+    return m;
+}
 TRUING_FN double truing_centred(const truing_moments &m, double x) { return (x - m.first) - m.shift; }
 TRUING_FN double truing_variance(double count, double squares, bool population) {
     const double divisor = population ? count : count - 1.0;
@@ -196,10 +212,7 @@ TRUING_FN void truing_group(const truing_group_args &a, truing_i64 g, int k) {
     double share = 1.0;
     if (batch) {
         const double *all = a.whole + (k < 0 ? 0 : k) * TRUING_WHOLE;
-        whole.count = all[0];
-        whole.first = all[1];
-        whole.shift = all[2];
-        whole.squares = all[3];
+        whole = truing_whole_of(a, k < 0 ? 0 : k);
         share = all[4];
         broken |= all[5] != 0.0;
     }
@@ -294,6 +307,7 @@ TRUING_FN void truing_group(const truing_group_args &a, truing_i64 g, int k) {
         if (wrong) z = TRUING_NAN;
         if (a.becomes == TRUING_ADDED) {
             a.combined[i] += truing_weight(a, i, k) * z;
+            if (a.columns) a.columns[k * a.rows + i] = z;
             continue;
         }
         const truing_u32 own = wrong ? TRUING_ROW_OUT_OF_RANGE : x != x && a.becomes == TRUING_ROWS_OF_ALL ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages);
@@ -376,11 +390,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __gri
         truing_spoil(a, i);
         return;
     }
-    truing_moments m;
-    m.count = a.whole[0];
-    m.first = a.whole[1];
-    m.shift = a.whole[2];
-    m.squares = a.whole[3];
+    const truing_moments m = truing_whole_of(a, 0);
     const double x = a.combined[i], std = sqrt(truing_variance(m.count, m.squares, false));
     const double z = x != x ? 0.0
                : a.batch_step == TRUING_STEP_STANDARDISE ? truing_over(truing_centred(m, x), std, a.batch_eps, false)
@@ -389,6 +399,158 @@ extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __gri
     truing_put_real(a.out_advantages, i, z);
     truing_put_real(a.out_combined, i, x);
     truing_put(a.out_status, i, x != x ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages));
+}
+
+// The gradient of objectives' weights: multi_objective_backward of the CPU.
+TRUING_FN double truing_upstream(const truing_group_args &a, truing_i64 i, double combined) {
+    return combined != combined ? 0.0 : truing_double_at(a.grad_advantages, i);
+}
+// What a division has made of an upstream gradient: equal rewards have no direction.
+TRUING_FN double truing_kept(double own, double g) { return truing_finite(own) || !truing_finite(g) ? own : 0.0; }
+TRUING_FN double truing_through_std(double dot, const truing_moments &m, double std, double eps, bool population) {
+    const double divisor = population ? m.count : m.count - 1.0;
+    return std > 0.0 ? -dot / ((std + eps) * (std + eps) * divisor * std) : 0.0;
+}
+// Through the last step where objectives are normalised first.
+TRUING_FN double truing_through_step(const truing_group_args &a, double g, double std) {
+    return truing_kept(a.batch_step == TRUING_STEP_STANDARDISE ? truing_over(g, std, a.batch_eps, false)
+                       : a.batch_step == TRUING_STEP_SCALE     ? truing_over(g, std, 0.0, true)
+                                                               : g,
+                       g);
+}
+// Of rewards that are summed first, a warp has a group.
+extern "C" __global__ __launch_bounds__(128) void truing_group_slopes(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 g = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (g >= a.groups || *a.wrong != 0) return;
+    bool broken = false;
+    const truing_walk w = truing_walk_of(a, g, broken);
+    truing_moments whole;
+    whole.count = whole.first = whole.shift = whole.squares = 0.0;
+    if (a.baseline == TRUING_BASELINE_BATCH || a.scale == TRUING_SCALE_BATCH_STD) whole = truing_whole_of(a, 0);
+    const truing_moments m = truing_moments_of(a, w, -1, -1);
+    const bool one = m.count == 1.0;
+    const double std = sqrt(truing_variance(m.count, m.squares, a.population)), whole_std = sqrt(truing_variance(whole.count, whole.squares, a.population));
+    const double ratio = m.count / (m.count - 1.0);
+    double dot = 0.0, sum = 0.0;
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        const bool member = truing_member(a, w, at, i);
+        const double r = member ? a.combined[i] : TRUING_NAN, up = truing_upstream(a, i, r);
+        double c = r, own = up;
+        if (a.baseline == TRUING_BASELINE_BATCH) c = truing_centred(whole, r);
+        else if (a.baseline != TRUING_BASELINE_NONE) {
+            if (one) c = a.raw ? r : 0.0;
+            else c = a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT ? truing_centred(m, r) * ratio : truing_centred(m, r);
+        }
+        if (a.scale == TRUING_SCALE_BATCH_STD) own = truing_over(up, whole_std, a.eps, a.skip_zero);
+        else if (a.scale == TRUING_SCALE_GROUP_STD && !one) own = truing_over(up, std, a.eps, a.skip_zero);
+        own = truing_kept(own, up);
+        if (member) a.grads[i] = own;
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, r == r);
+        dot = truing_chain(dot, up * c, which);
+        sum = truing_chain(sum, own, which);
+    }
+    const double slope = a.scale == TRUING_SCALE_GROUP_STD && !one ? truing_through_std(dot, m, std, a.eps, a.population) : 0.0;
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        if (!truing_member(a, w, at, i)) continue;
+        const double r = a.combined[i];
+        double x = a.grads[i];
+        if (r != r) continue;
+        if (a.baseline == TRUING_BASELINE_GROUP || a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT) {
+            if (!one) x -= sum / m.count;
+            else if (!a.raw) x = 0.0;
+            if (!one && a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT) x *= ratio;
+        }
+        a.grads[i] = x + slope * truing_centred(m, r);
+    }
+    if ((threadIdx.x & 31) != 0) return;
+    a.sums[2 * g] = dot;
+    a.sums[2 * g + 1] = sum;
+}
+// Adds up n terms in their order; a block of threads forms them, its first has the sum.
+template <class F> TRUING_FN double truing_in_order(double *tile, truing_i64 n, F term) {
+    double sum = 0.0;
+    for (truing_i64 at = 0; at < n; at += TRUING_READERS) {
+        tile[threadIdx.x] = at + threadIdx.x < n ? term(at + threadIdx.x) : 0.0;
+        __syncthreads();
+        const truing_u32 many = n - at < TRUING_READERS ? (truing_u32)(n - at) : TRUING_READERS;
+        if (threadIdx.x == 0)
+#pragma unroll 16
+            for (truing_u32 q = 0; q < many; q++) sum = sum + tile[q];
+        __syncthreads();
+    }
+    return sum;
+}
+// Totals of all rows, where a later step needs them; one block of threads.
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_totals(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ double tile[TRUING_READERS];
+    if (*a.wrong != 0) return;
+    double all[2];
+    if (a.sum_first) {
+        for (int k = 0; k < 2; k++) all[k] = truing_in_order(tile, a.groups, [&](truing_i64 g) { return a.sums[2 * g + k]; });
+    } else {
+        const truing_moments m = truing_whole_of(a, 0);
+        const double std = sqrt(truing_variance(m.count, m.squares, false));
+        const auto term = [&](truing_i64 i, bool second) {
+            const double x = a.combined[i], up = truing_upstream(a, i, x);
+            if (x != x) return 0.0;
+            return second ? truing_through_step(a, up, std) : up * (a.batch_step == TRUING_STEP_STANDARDISE ? truing_centred(m, x) : x);
+        };
+        all[0] = truing_in_order(tile, a.rows, [&](truing_i64 i) { return term(i, false); });
+        all[1] = truing_in_order(tile, a.rows, [&](truing_i64 i) { return term(i, true); });
+    }
+    if (threadIdx.x != 0) return;
+    a.totals[0] = all[0];
+    a.totals[1] = all[1];
+}
+// A block of threads has the weights of an objective.
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_weights(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ double tile[TRUING_READERS];
+    const int k = (int)blockIdx.x;
+    const bool wrong = *a.wrong != 0;
+    truing_moments m;
+    m.count = m.first = m.shift = m.squares = 0.0;
+    double slope = 0.0, shift = 0.0, std = 0.0;
+    if (a.sum_first) {
+        if (a.baseline == TRUING_BASELINE_BATCH || a.scale == TRUING_SCALE_BATCH_STD) m = truing_whole_of(a, 0);
+        if (a.scale == TRUING_SCALE_BATCH_STD)
+            slope = truing_through_std(a.totals[0], m, sqrt(truing_variance(m.count, m.squares, a.population)), a.eps, a.population);
+        if (a.baseline == TRUING_BASELINE_BATCH) shift = a.totals[1] / m.count;
+    } else {
+        m = truing_whole_of(a, 0);
+        std = sqrt(truing_variance(m.count, m.squares, false));
+        const bool standardise = a.batch_step == TRUING_STEP_STANDARDISE;
+        if (standardise || a.batch_step == TRUING_STEP_SCALE)
+            slope = truing_through_std(a.totals[0], m, std, standardise ? a.batch_eps : 0.0, false);
+        shift = (standardise ? a.totals[1] : 0.0) / m.count;
+    }
+    truing_view to = a.grad_weights;
+    if (a.of_row) to.data = (const char *)to.data + (truing_i64)k * (to.dtype == TRUING_DTYPE_F64 ? 8 : 4);
+    const double sum = truing_in_order(tile, a.rows, [&](truing_i64 i) {
+        const double x = a.combined[i];
+        double own = 0.0;
+        if (wrong) own = TRUING_NAN;
+        else if (x == x && a.sum_first) {
+            double g = a.grads[i];
+            if (a.baseline == TRUING_BASELINE_BATCH) g -= shift;
+            if (slope != 0.0) g += slope * truing_centred(m, x);
+            const double r = truing_reward(a, k, i);
+            own = g * (r != r ? 0.0 : r);
+        } else if (x == x) {
+            const double g = truing_through_step(a, truing_upstream(a, i, x), std) + (slope * truing_centred(m, x) - shift);
+            own = g * a.columns[k * a.rows + i];
+        }
+        if (a.of_row) truing_put_real(to, i, own);
+        return own;
+    });
+    if (threadIdx.x == 0 && !a.of_row) truing_put_real(to, k, wrong ? TRUING_NAN : sum);
 }
 
 enum { TRUING_MASKS_CARRY = 1, TRUING_MASKS_ZERO, TRUING_MASKS_IGNORE };

@@ -82,6 +82,12 @@ struct GroupArgs {
     whole: u64,
     combined: u64,
     wrong: u64,
+    grad_advantages: View,
+    grad_weights: View,
+    grads: u64,
+    sums: u64,
+    totals: u64,
+    columns: u64,
     rows: i64,
     groups: i64,
     objectives: i64,
@@ -96,6 +102,8 @@ struct GroupArgs {
     becomes: u32,
     batch_step: u32,
     sum_first: u32,
+    of_row: u32,
+    reserved: u32,
 }
 /// What becomes of a group's advantages; see the kernels.
 const RESULTS: u32 = 0;
@@ -226,6 +234,12 @@ fn group_args(rewards: Tensor, groups: &Groups, lengths: Option<Tensor>, o: &Gro
         whole: 0,
         combined: 0,
         wrong: 0,
+        grad_advantages: View::NONE,
+        grad_weights: View::NONE,
+        grads: 0,
+        sums: 0,
+        totals: 0,
+        columns: 0,
         rows: rewards.layout.rows() as i64,
         groups: groups.count() as i64,
         objectives: 1,
@@ -240,6 +254,8 @@ fn group_args(rewards: Tensor, groups: &Groups, lengths: Option<Tensor>, o: &Gro
         becomes: RESULTS,
         batch_step: BatchStep::None as u32,
         sum_first: 0,
+        of_row: 0,
+        reserved: 0,
     }
 }
 /// A warp for each group and a thread for each row.
@@ -320,25 +336,39 @@ pub struct MultiObjectiveOut {
     /// u32.
     pub status: Option<Tensor>,
 }
+/// Upstream gradient and where the weights' goes.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct MultiObjectiveGrad {
+    /// `[B]`: f32, bf16, f16 or f64.
+    pub grad_advantages: Tensor,
+    /// `[K]`, or `[B, K]` where the weights are: f64 or f32.
+    pub grad_weights: Tensor,
+}
 fn multi_sizes(x: &MultiObjective) -> [usize; 3] {
-    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols.max(1));
-    [Arena::need::<f64>(k.saturating_mul(WHOLE)), Arena::need::<f64>(n), Arena::need::<u32>(1)]
+    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols);
+    // what rows are combined to has moments of its own
+    [Arena::need::<f64>(k.saturating_add(1).saturating_mul(WHOLE)), Arena::need::<f64>(n), Arena::need::<u32>(1)]
+}
+/// What the gradient needs besides.
+fn grad_sizes(x: &MultiObjective) -> [usize; 4] {
+    let (n, k, g) = (x.rewards.layout.rows(), x.rewards.layout.cols, x.groups.count());
+    let [grads, sums, columns] = match x.order {
+        Order::SumFirst => [n, g.saturating_mul(2), 0],
+        Order::NormaliseFirst => [0, 0, n.saturating_mul(k)],
+    };
+    [grads, sums, 2, columns].map(Arena::need::<f64>)
 }
 /// Scratch memory of [`multi_objective`].
 pub fn multi_objective_workspace(x: &MultiObjective) -> Workspace {
     exactly(Arena::sum(multi_sizes(x)))
 }
-/// Enqueues advantages of rows with several rewards.
-///
-/// # Safety
-/// As for [`crate::logprob::forward`].
-pub unsafe fn multi_objective(
-    context: &Context,
-    stream: Stream,
-    x: &MultiObjective,
-    out: &MultiObjectiveOut,
-    space: Space,
-) -> Result<()> {
+/// Scratch memory of [`multi_objective_backward`]: of the order NORMALISE_FIRST 8 bytes for each reward more.
+pub fn multi_objective_backward_workspace(x: &MultiObjective) -> Workspace {
+    exactly(Arena::sum(multi_sizes(x)).saturating_add(Arena::sum(grad_sizes(x))))
+}
+/// What both directions read.
+fn multi_args(x: &MultiObjective) -> Result<GroupArgs> {
     let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols);
     check_groups(&x.rewards, k, &x.groups, &x.lengths, &x.options)?;
     let weights = match x.weights {
@@ -352,6 +382,44 @@ pub unsafe fn multi_objective(
             View::of(Some(w))
         }
     };
+    Ok(GroupArgs {
+        weights,
+        objectives: k as i64,
+        batch_eps: x.batch_eps,
+        becomes: ROWS_OF_ALL,
+        batch_step: x.batch_step as u32,
+        sum_first: (x.order == Order::SumFirst) as u32,
+        of_row: matches!(x.weights, Some(Weights::OfRow(_))) as u32,
+        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+    })
+}
+/// Enqueues what the rows' advantages of each objective are added up to.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+unsafe fn normalise(queue: &Queue<'_>, x: &MultiObjective, args: &GroupArgs) -> Result<()> {
+    let each = GroupArgs { becomes: ADDED, ..*args };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if whole(&x.options) {
+            queue.launch(c"truing_group_batch", cover("rewards", x.rewards.layout.cols, 1)?, READERS, &each)?;
+        }
+        queue.launch(c"truing_group_advantage", grid(&x.groups, x.rewards.layout.rows())?, THREADS, &each)
+    }
+}
+/// Enqueues advantages of rows with several rewards.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn multi_objective(
+    context: &Context,
+    stream: Stream,
+    x: &MultiObjective,
+    out: &MultiObjectiveOut,
+    space: Space,
+) -> Result<()> {
+    let n = x.rewards.layout.rows();
+    let args = multi_args(x)?;
     outputs(&[
         ("out_advantages", &out.advantages, n, &WIDE),
         ("out_combined", &out.combined, n, &WIDE),
@@ -360,25 +428,18 @@ pub unsafe fn multi_objective(
     space.check(multi_objective_workspace(x).minimum)?;
     let [whole_of, combined, wrong] = places(space, multi_sizes(x));
     let args = GroupArgs {
-        weights,
         out_advantages: View::of(out.advantages),
         out_status: View::of(out.status),
         out_combined: View::of(out.combined),
         whole: whole_of,
         combined,
         wrong,
-        objectives: k as i64,
-        batch_eps: x.batch_eps,
-        becomes: ROWS_OF_ALL,
-        batch_step: x.batch_step as u32,
-        sum_first: (x.order == Order::SumFirst) as u32,
-        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+        ..args
     };
     if n == 0 {
         return Ok(());
     }
     let queue = Queue::new(context, stream)?;
-    let grid = grid(&x.groups, n)?;
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         queue.launch(c"truing_group_rows", 1, READERS, &args)?;
@@ -386,17 +447,75 @@ pub unsafe fn multi_objective(
             if whole(&x.options) {
                 queue.launch(c"truing_group_batch", 1, READERS, &args)?;
             }
-            return queue.launch(c"truing_group_advantage", grid, THREADS, &args);
+            return queue.launch(c"truing_group_advantage", grid(&x.groups, n)?, THREADS, &args);
         }
-        let each = GroupArgs { becomes: ADDED, ..args };
-        if whole(&x.options) {
-            queue.launch(c"truing_group_batch", cover("rewards", k, 1)?, READERS, &each)?;
-        }
-        queue.launch(c"truing_group_advantage", grid, THREADS, &each)?;
+        normalise(&queue, x, &args)?;
         if x.batch_step != BatchStep::None {
             queue.launch(c"truing_group_batch", 1, READERS, &args)?;
         }
         queue.launch(c"truing_group_write", cover("rewards", n, THREADS)?, THREADS, &args)
+    }
+}
+/// Enqueues the gradient of the objectives' weights: NaN where an advantage would be, as no row stands apart in it.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn multi_objective_backward(
+    context: &Context,
+    stream: Stream,
+    x: &MultiObjective,
+    grad: &MultiObjectiveGrad,
+    space: Space,
+) -> Result<()> {
+    let (n, k, o) = (x.rewards.layout.rows(), x.rewards.layout.cols, &x.options);
+    let args = multi_args(x)?;
+    let sums = x.order == Order::SumFirst;
+    let without = |field, got: u32, legal| Err(Error::invalid(field, Value::Int(got.into()), Value::Text(legal)));
+    if sums && matches!(o.baseline, Baseline::LengthWeighted | Baseline::BestOfGroup) {
+        return without("baseline", o.baseline as u32, "NONE, GROUP, LEAVE_ONE_OUT or BATCH in a backward");
+    }
+    if sums && !matches!(o.scale, Scale::None | Scale::GroupStd | Scale::BatchStd) {
+        return without("scale", o.scale as u32, "NONE, GROUP_STD or BATCH_STD in a backward");
+    }
+    grad.grad_advantages.check("grad_advantages", n, 1, &FLOATS)?;
+    let (rows, cols) = if args.of_row == 1 { (n, k) } else { (k, 1) };
+    grad.grad_weights.check_out("grad_weights_out", rows, cols, &WIDE)?;
+    space.check(multi_objective_backward_workspace(x).minimum)?;
+    let [whole_of, combined, wrong] = places(space, multi_sizes(x));
+    let behind = Space { data: space.data + Arena::sum(multi_sizes(x)) as u64, ..space };
+    let [grads, sums_of, totals, columns] = places(behind, grad_sizes(x));
+    let own = (k * WHOLE * size_of::<f64>()) as u64;
+    let first = GroupArgs {
+        whole: whole_of,
+        combined,
+        wrong,
+        grad_advantages: View::of(Some(grad.grad_advantages)),
+        grad_weights: View::of(Some(grad.grad_weights)),
+        grads,
+        sums: sums_of,
+        totals,
+        columns: if sums { 0 } else { columns },
+        ..args
+    };
+    let args = GroupArgs { whole: whole_of + own, ..first };
+    let queue = Queue::new(context, stream)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_group_rows", 1, READERS, &args)?;
+        if !sums {
+            normalise(&queue, x, &first)?;
+        }
+        if !sums || whole(o) {
+            queue.launch(c"truing_group_batch", 1, READERS, &args)?;
+        }
+        if sums {
+            let warps = x.groups.count().saturating_mul(32);
+            queue.launch(c"truing_group_slopes", cover("rewards", warps, THREADS)?, THREADS, &args)?;
+        }
+        if if sums { whole(o) } else { x.batch_step != BatchStep::None } {
+            queue.launch(c"truing_group_totals", 1, READERS, &args)?;
+        }
+        queue.launch(c"truing_group_weights", cover("weights", k, 1)?, READERS, &args)
     }
 }
 

@@ -7,8 +7,6 @@ use crate::policy::level_on_device;
 #[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
 use truing_core::advantage::*;
 use truing_core::matrix::{Floats, FloatsMut};
@@ -406,10 +404,10 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
     }
 
     let ok = &t.check()?;
+    let nothing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::advantage as device;
-        only_on_cpu(&[("grad_weights_out", backward)])?;
         let x = device::MultiObjective {
             rewards: rewards.matrix(ok)?.expect("required"),
             weights: match weights.dims().len() {
@@ -423,15 +421,34 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
             batch_step,
             batch_eps,
         };
+        let space = workspace.space(ok);
+        if backward {
+            let grad_weights = if grad_weights_out.dims().len() == 2 {
+                grad_weights_out.matrix(ok)?
+            } else {
+                grad_weights_out.list(ok)?
+            };
+            let grad = device::MultiObjectiveGrad {
+                grad_advantages: grad_advantages.list(ok)?.ok_or(nothing("grad_advantages"))?,
+                grad_weights: grad_weights.ok_or(nothing("grad_weights_out"))?,
+            };
+            // SAFETY: as for the advantages of groups.
+            return unsafe {
+                wanted.of(device::multi_objective_backward_workspace(&x), || {
+                    context.launch(ok, |kernels, stream| {
+                        device::multi_objective_backward(kernels, stream, &x, &grad, space)
+                    })
+                })
+            };
+        }
         let out = device::MultiObjectiveOut {
             advantages: out_advantages.list(ok)?,
             combined: out_combined.list(ok)?,
             status: out_status.list(ok)?,
         };
-        let (need, space) = (device::multi_objective_workspace(&x), workspace.space(ok));
         // SAFETY: as for the advantages of groups.
         return unsafe {
-            wanted.of(need, || {
+            wanted.of(device::multi_objective_workspace(&x), || {
                 context.launch(ok, |kernels, stream| device::multi_objective(kernels, stream, &x, &out, space))
             })
         };
@@ -459,7 +476,6 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
     };
     let grad_weights =
         if grad_weights_out.dims().len() == 2 { grad_weights_out.matrix(ok)? } else { grad_weights_out.list(ok)? };
-    let nothing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
     let grad = match backward {
         true => Some(MultiObjectiveGrad {
             grad_advantages: grad_advantages.list(ok)?.ok_or(nothing("grad_advantages"))?,

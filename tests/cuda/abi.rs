@@ -549,6 +549,24 @@ pub fn all() -> usize {
             (a.out_advantages, a.out_combined) = (t.write::<f32>(&[6]), t.write::<f64>(&[6]));
             a.out_status = t.write::<u32>(&[6]);
         });
+        for of_row in [false, true] {
+            let shape: &[i64] = if of_row { &[6, 2] } else { &[2] };
+            done +=
+                OBJECTIVES_BACKWARD.same(&format!("its gradient, ids {by_ids}, of rows {of_row}"), &context, |t, a| {
+                    (a.rewards, a.preset) = (t.read(&rewards, &[6, 2]), TRUING_ADVANTAGE_GRPO);
+                    (a.order, a.batch_step) = match by_ids {
+                        true => (TRUING_ORDER_NORMALISE_FIRST, TRUING_BATCH_STEP_STANDARDISE),
+                        false => (TRUING_ORDER_SUM_FIRST, 0),
+                    };
+                    match by_ids {
+                        true => (a.group_ids, a.num_groups) = (t.read(&group_of[..6], &[6]), 3),
+                        false => a.group_offsets = t.update(vec![0i64, 4, 6], &[3]),
+                    }
+                    a.weights = t.update(vec![0.5f32; if of_row { 12 } else { 2 }], shape);
+                    a.grad_advantages = t.update(vec![1.0f32, -2.0, 0.5, 0.25, 0.0, 3.0], &[6]);
+                    a.grad_weights_out = if of_row { t.write::<f32>(shape) } else { t.write::<f64>(shape) };
+                });
+        }
     }
     let squares: Vec<f64> = logps.iter().map(|&x| 1.9 * x as f64).collect();
     let outcome = vec![1.0f64, 0.0, 0.5, 0.0];
@@ -790,13 +808,23 @@ pub fn host() {
     a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
     a.items.out_reward_chosen = t.write::<f64>(&[1]);
     PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "items.out_reward_chosen", &t, a);
-    // terms of a policy have not come to the device
-    // nor has the gradient of the objectives' weights
-    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
-    (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
-    a.group_offsets = t.update(vec![0i32, 2], &[2]);
-    (a.grad_advantages, a.grad_weights_out) = (t.read(&s[..2], &[2]), t.write::<f64>(&[2]));
-    OBJECTIVES_BACKWARD.refused(device, "grad_weights_out", &t, a);
+    // gradients that are not offered, and none at all
+    let objectives = || {
+        let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
+        (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
+        a.group_offsets = t.update(vec![0i32, 2], &[2]);
+        (a.grad_advantages, a.grad_weights_out) = (t.read(&s[..2], &[2]), t.write::<f64>(&[2]));
+        (t, a)
+    };
+    let (t, mut a) = objectives();
+    a.scale = TRUING_SCALE_LEAVE_ONE_OUT_STD;
+    OBJECTIVES_BACKWARD.refused(invalid, "scale", &t, a);
+    let (t, mut a) = objectives();
+    a.grad_advantages = null();
+    OBJECTIVES_BACKWARD.refused(invalid, "grad_advantages", &t, a);
+    let (mut t, mut a) = objectives();
+    a.grad_weights_out = t.write::<f64>(&[3]);
+    OBJECTIVES_BACKWARD.refused(TRUING_STATUS_SHAPE_MISMATCH, "grad_weights_out", &t, a);
     // packed sequences of one token each: what has an element a token must be said, as offsets are not read
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_policy_forward_args>(&context));
     a.logps = t.read(&[0.0f32; 4], &[4]);
@@ -859,7 +887,7 @@ pub fn host() {
         assert_eq!(compiled() > before, fresh, "the folder was not used");
     }
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
-    println!("{} ways of the C ABI refused by name", cases + 11);
+    println!("{} ways of the C ABI refused by name", cases + 13);
 }
 
 /// Without a driver the same call says so.

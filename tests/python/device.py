@@ -261,6 +261,7 @@ both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_
 both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
 table = normal(S, 3)
 both("gdpo", lambda put: truing.multi_objective_advantage(put(table), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise", combined=True, status=True))
+both("gdpo backward", lambda put: truing.multi_objective_advantage_backward(put(table), put(up), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise"))
 values = normal(S, 130)
 both("token_reward", lambda put: truing.token_reward(put(old), put(refs), rewards=put(rewards), mask=put(live), level="token", estimator="k3", coef=0.05, kl=True, status=True))
 both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))

@@ -1746,11 +1746,11 @@ def multi_objective_advantage(
 def multi_objective_advantage_backward(
     grad_advantages, rewards, weights=None, group_offsets=None, *, order, group_ids=None, num_groups=None, lengths=None,
     preset=None, baseline=None, scale=None, std_kind=None, eps_kind=None, single=None, batch_step=None, eps=None,
-    f_norm=None, batch_eps=None, grad_weights=True, context=None,
+    f_norm=None, batch_eps=None, grad_weights=True, stream=None, context=None,
 ):  # fmt: skip
     """`grad_weights` from the gradient of the advantages."""
     call = _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale,
-                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context)  # fmt: skip
+                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context, stream)  # fmt: skip
     call.read(grad_advantages=grad_advantages)
     form = shape(rewards)[1:] if weights is None else shape(weights)
     call.write("grad_weights_out", "grad_weights", grad_weights, form, "float64")
