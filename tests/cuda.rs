@@ -29,6 +29,8 @@ mod correction;
 mod divergence;
 #[path = "cuda/logprob.rs"]
 mod extra;
+#[path = "cuda/objective.rs"]
+mod objective;
 #[path = "cuda/partial.rs"]
 mod partial;
 #[path = "cuda/policy.rs"]
@@ -76,7 +78,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 17] = [
+const FAMILIES: [&str; 18] = [
     "logprob",
     "extra",
     "double",
@@ -92,6 +94,7 @@ const FAMILIES: [&str; 17] = [
     "reward",
     "distill",
     "baseline",
+    "objective",
     "tds",
     "correction",
 ];
@@ -112,8 +115,8 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
     let text = match family {
-        // one text with the arguments of six
-        "group" | "gae" | "whiten" | "reward" | "distill" | "baseline" => "advantage",
+        // one text with the arguments of seven
+        "group" | "gae" | "whiten" | "reward" | "distill" | "baseline" | "objective" => "advantage",
         "extra" => "logprob_extra",
         "double" => "logprob_f64",
         "shard" => "divergence_shard",
@@ -252,7 +255,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 25] = [
+const BUGS: [Bug; 26] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -310,6 +313,12 @@ const BUGS: [Bug; 25] = [
         "correction.cu",
         "0",
         "tile[k] = a.weights[at + k];\n        ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing behind the factors of a column",
+        "advantage.cu",
+        "0",
+        "m[i * w + k] = m[i * w + k] / m[k * w + k];\n        ⟦__syncwarp();⟧",
     ),
     Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
     Bug(
@@ -377,6 +386,7 @@ impl Bug {
             "reduce.cuh" | "logits.cuh" => "logprob",
             "segments.cuh" => "sequence",
             "logprob_extra.cu" => "extra",
+            "advantage.cu" => "objective",
             file => file.split('.').next().unwrap(),
         }
     }
@@ -977,7 +987,7 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 8] = [
+        let families: [(&str, fn(&Context) -> usize); 9] = [
             ("sequence", sequences),
             ("sequence_kl", sequence_kl::all),
             ("tds", tds_rows::all),
@@ -985,6 +995,7 @@ fn child_bits() {
             ("policy", policy::all),
             ("advantage", advantage::all),
             ("baseline", baseline::all),
+            ("objective", objective::all),
             ("correction", correction::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
@@ -1424,6 +1435,7 @@ fn child_host() {
         truing_cuda::tds_rows::ARGS,
         truing_cuda::correction::ARGS,
         logprob::DOUBLE_ARGS,
+        truing_cuda::advantage::ARGS[6],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

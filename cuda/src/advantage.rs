@@ -4,7 +4,8 @@
 //! What the host cannot look at without waiting is judged on the device: a group with an infinite reward, a negative length
 //! or offsets that do not cut the rows is NaN with the status `OUT_OF_RANGE` (with several objectives: every row), and so are
 //! the whitened values of negative counts or broken states. A row of a group that does not exist is NaN; tokens of a sequence
-//! whose offsets are wrong are not written.
+//! whose offsets are wrong are not written. A mean over such a sequence is NaN, and so are weights of least norm of a matrix
+//! that has none and the step of a coefficient that is none.
 use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
@@ -12,10 +13,12 @@ pub use crate::sequence::Layout;
 use core::ffi::CStr;
 use truing_core::advantage::{self as spec, Distill, DistillFlags};
 use truing_core::advantage::{
-    Alignment, Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
+    Alignment, Baseline, BatchStep, EpsKind, GaeParams, Granularity, GroupOptions, MAX_OBJECTIVES, Masks, Order, Rule,
+    Scale, Single, StdKind,
 };
 use truing_core::catalog;
 use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
+use truing_core::real::Real;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
 
@@ -25,6 +28,8 @@ const THREADS: usize = 128;
 const READERS: usize = 1024;
 /// Threads of the block that writes whitened values.
 const WRITERS: usize = 256;
+/// Threads of the block that finds weights of least norm; `TRUING_SOLVERS` of the kernels.
+const SOLVERS: usize = 256;
 /// Numbers of a source of rewards; `TRUING_WHOLE` of the kernels.
 const WHOLE: usize = 8;
 
@@ -110,14 +115,15 @@ const RESULTS: u32 = 0;
 const ROWS_OF_ALL: u32 = 1;
 const ADDED: u32 = 2;
 /// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards,
-/// distillation, baselines of tokens.
-pub const ARGS: [usize; 6] = [
+/// distillation, baselines of tokens, objectives.
+pub const ARGS: [usize; 7] = [
     size_of::<GroupArgs>(),
     size_of::<GaeArgs>(),
     size_of::<WhitenArgs>(),
     size_of::<RewardArgs>(),
     size_of::<DistillArgs>(),
     size_of::<BaselineArgs>(),
+    size_of::<ObjectiveArgs>(),
 ];
 
 fn exactly(bytes: usize) -> Workspace {
@@ -1324,4 +1330,268 @@ pub unsafe fn prime_advantage(
         queue.launch(c"truing_baseline_groups", warps(x.groups.count())?, THREADS, &args)?;
         queue.launch(c"truing_baseline_returns", warps(b)?, THREADS, &args)
     }
+}
+
+/// `truing_objective_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct ObjectiveArgs {
+    values: View,
+    logps: View,
+    anchor: View,
+    mask: View,
+    offsets: View,
+    out: View,
+    out_weights: View,
+    out_status: View,
+    rows: i64,
+    columns: i64,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    p: [f64; 4],
+    form: u32,
+    reserved: u32,
+}
+impl ObjectiveArgs {
+    const NONE: ObjectiveArgs = ObjectiveArgs {
+        values: View::NONE,
+        logps: View::NONE,
+        anchor: View::NONE,
+        mask: View::NONE,
+        offsets: View::NONE,
+        out: View::NONE,
+        out_weights: View::NONE,
+        out_status: View::NONE,
+        rows: 0,
+        columns: 0,
+        tokens: 0,
+        sequences: 0,
+        width: 0,
+        p: [0.0; 4],
+        form: 0,
+        reserved: 0,
+    };
+}
+/// As many objectives as there may be.
+fn objectives(field: &'static str, n: usize) -> Result<()> {
+    if (1..=MAX_OBJECTIVES).contains(&n) {
+        return Ok(());
+    }
+    Err(Error::shape(field, Value::Size(n), Value::Below(1, MAX_OBJECTIVES as i64 + 1)))
+}
+fn table(field: &'static str, x: &Option<Tensor>, rows: usize, cols: usize) -> Result<()> {
+    x.as_ref().map_or(Ok(()), |x| x.check_out(field, rows, cols, &WIDE))
+}
+/// See [`truing_core::advantage::PamaScalars`]; offsets are read where sequences are averaged over.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct PamaScalars {
+    pub layout: Layout,
+    /// `[n, N]`: f32, bf16, f16 or f64, as the next two.
+    pub advantages: Tensor,
+    /// `[N]`, as the next.
+    pub logps: Tensor,
+    pub anchor: Tensor,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub granularity: Granularity,
+    pub clip_high: f64,
+}
+/// Enqueues mean clipped advantages, `[n, 1]`, `[n, B]` or `[n, N]`: f64 or f32.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn pama_scalars(context: &Context, stream: Stream, x: &PamaScalars, out: &Option<Tensor>) -> Result<()> {
+    let (n, b, rows) = (x.layout.tokens(), x.layout.sequences(), x.advantages.layout.rows());
+    inputs(&[("logps", &Some(x.logps), n, &FLOATS)])?;
+    let (width, offsets) = cut(&x.layout)?;
+    inputs(&[("anchor", &Some(x.anchor), n, &FLOATS), ("mask", &x.mask, n, &MASK)])?;
+    x.advantages.check("advantages", rows, n, &FLOATS)?;
+    let columns = match x.granularity {
+        Granularity::Batch => 1,
+        Granularity::Sequence => b,
+        Granularity::Token => n,
+    };
+    table("out_scalars", out, rows, columns)?;
+    if out.is_none() {
+        return Ok(());
+    }
+    let args = ObjectiveArgs {
+        values: View::of(Some(x.advantages)),
+        logps: View::of(Some(x.logps)),
+        anchor: View::of(Some(x.anchor)),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out: View::of(*out),
+        rows: rows as i64,
+        columns: columns as i64,
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        p: [Real::log1p(x.clip_high), 0.0, 0.0, 0.0],
+        form: x.granularity as u32,
+        ..ObjectiveArgs::NONE
+    };
+    let (name, threads) = match x.granularity {
+        Granularity::Token => (c"truing_objective_tokens", rows.saturating_mul(n)),
+        _ => (c"truing_objective_sums", rows.saturating_mul(columns).saturating_mul(32)),
+    };
+    let grid = cover("advantages", threads, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(name, grid, THREADS, &args) }
+}
+/// Where [`interval_weights`] go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct IntervalWeightsOut {
+    /// `[m]`: f64 or f32.
+    pub value: Option<Tensor>,
+    /// `[n, m]`: f64 or f32.
+    pub weights: Option<Tensor>,
+    /// `[m]`, u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues the least element of every column of `scalars`, `[n, m]`; see [`truing_core::advantage::IntervalWeights`].
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn interval_weights(
+    context: &Context,
+    stream: Stream,
+    scalars: Tensor,
+    out: &IntervalWeightsOut,
+) -> Result<()> {
+    let (n, m) = (scalars.layout.rows(), scalars.layout.cols);
+    objectives("scalars", n)?;
+    scalars.check("scalars", n, m, &FLOATS)?;
+    outputs(&[("out_value", &out.value, m, &WIDE)])?;
+    table("out_weights", &out.weights, n, m)?;
+    outputs(&[("out_status", &out.status, m, &U32)])?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(scalars)),
+        out: View::of(out.value),
+        out_weights: View::of(out.weights),
+        out_status: View::of(out.status),
+        rows: n as i64,
+        columns: m as i64,
+        ..ObjectiveArgs::NONE
+    };
+    let grid = cover("scalars", m, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_interval", grid, THREADS, &args) }
+}
+/// See [`truing_core::advantage::GramMatrix`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct GramMatrix {
+    /// `[n, N]`: f32, bf16, f16 or f64.
+    pub values: Tensor,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub unit_rows: bool,
+}
+/// Enqueues mean products of all pairs of rows, `[n, n]`: f64 or f32. Each pair reads both of its rows.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn gram_matrix(context: &Context, stream: Stream, x: &GramMatrix, gram: Tensor) -> Result<()> {
+    let (n, tokens) = (x.values.layout.rows(), x.values.layout.cols);
+    objectives("values", n)?;
+    x.values.check("values", n, tokens, &FLOATS)?;
+    inputs(&[("mask", &x.mask, tokens, &MASK)])?;
+    gram.check_out("out_gram", n, n, &WIDE)?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(x.values)),
+        mask: View::of(x.mask),
+        out: View::of(Some(gram)),
+        rows: n as i64,
+        tokens: tokens as i64,
+        form: x.unit_rows as u32,
+        ..ObjectiveArgs::NONE
+    };
+    let grid = cover("values", n * n * 32, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_gram", grid, THREADS, &args) }
+}
+/// Where [`min_norm_weights`] go, f64 or f32.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct MinNormWeightsOut {
+    /// `[n]`.
+    pub weights: Option<Tensor>,
+    /// One number.
+    pub value: Option<Tensor>,
+}
+/// Enqueues weights of least norm; see [`truing_core::advantage::MinNormWeights`].
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn min_norm_weights(
+    context: &Context,
+    stream: Stream,
+    gram: Tensor,
+    tolerance: f64,
+    out: &MinNormWeightsOut,
+) -> Result<()> {
+    let n = gram.layout.rows();
+    objectives("gram", n)?;
+    gram.check("gram", n, n, &FLOATS)?;
+    outputs(&[("out_weights", &out.weights, n, &WIDE), ("out_value", &out.value, 1, &WIDE)])?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(gram)),
+        out: View::of(out.value),
+        out_weights: View::of(out.weights),
+        rows: n as i64,
+        p: [tolerance, 0.0, 0.0, 0.0],
+        ..ObjectiveArgs::NONE
+    };
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_weights", 1, SOLVERS, &args) }
+}
+/// Where a step of a coefficient goes: one number each.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct ControllerOut {
+    /// f64 or f32, as the next.
+    pub coef: Option<Tensor>,
+    pub applied: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues one step of a coefficient; see [`truing_core::advantage::Controller`]. A coefficient that is none has the status
+/// `OUT_OF_RANGE`.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn controller(
+    context: &Context,
+    stream: Stream,
+    measured: Tensor,
+    coef: Tensor,
+    rule: Rule,
+    out: &ControllerOut,
+) -> Result<()> {
+    inputs(&[("measured", &Some(measured), 1, &FLOATS), ("coef", &Some(coef), 1, &FLOATS)])?;
+    outputs(&[
+        ("out_coef", &out.coef, 1, &WIDE),
+        ("out_applied", &out.applied, 1, &WIDE),
+        ("out_status", &out.status, 1, &U32),
+    ])?;
+    let (form, p) = match rule {
+        Rule::Kl { target, batch, horizon } => (0, [target, batch, horizon, 0.0]),
+        Rule::Entropy { target, step, minimum, maximum } => (1, [target, step, minimum, maximum]),
+    };
+    let args = ObjectiveArgs {
+        logps: View::of(Some(measured)),
+        anchor: View::of(Some(coef)),
+        out: View::of(out.coef),
+        out_weights: View::of(out.applied),
+        out_status: View::of(out.status),
+        p,
+        form,
+        ..ObjectiveArgs::NONE
+    };
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_coefficient", 1, 32, &args) }
 }

@@ -37,6 +37,13 @@ fn table_of(x: &Numbers, rows: usize, cols: usize) -> Tensor {
 fn view<'a>(on: bool, x: &'a mut Place) -> Option<FloatsMut<'a>> {
     on.then(|| x.cpu())
 }
+/// A place in the CPU's form, its rows where the shape has them.
+pub(super) fn within(x: &mut Place, shape: Shape) -> FloatsMut<'_> {
+    match x {
+        Place::Wide(x) => MatrixMut::new(x, shape).unwrap().into(),
+        Place::Narrow(x) => MatrixMut::new(x, shape).unwrap().into(),
+    }
+}
 fn given(on: bool, x: &Place) -> Option<Tensor> {
     on.then(|| x.device())
 }
@@ -293,12 +300,8 @@ fn objectives_backward(context: &Context, options: GroupOptions, order: Order, s
     let shape = if of_row { Shape::contiguous(n, k) } else { Shape::contiguous(k, 1) };
     let (mut want, mut got) =
         (Place::new(wide, shape.rows() * shape.cols), Place::new(wide, shape.rows() * shape.cols));
-    let to: FloatsMut<'_> = match &mut want {
-        Place::Wide(y) => MatrixMut::new(y, shape).unwrap().into(),
-        Place::Narrow(y) => MatrixMut::new(y, shape).unwrap().into(),
-    };
     let what = format!("backward, {order:?}, {batch_step:?}, {options:?}, shuffled {shuffled}");
-    let grad = spec::MultiObjectiveGrad { grad_advantages: upstream.cpu(), grad_weights: to };
+    let grad = spec::MultiObjectiveGrad { grad_advantages: upstream.cpu(), grad_weights: within(&mut want, shape) };
     with_scratch(cpu::multi_objective_workspace(&x).minimum, |w| cpu::multi_objective_backward(&x, grad, w))
         .unwrap_or_else(|e| panic!("{what}: {e}"));
     let given = x.weights.is_some();
