@@ -4499,7 +4499,7 @@ typedef struct truing_controller_args {
     const struct truing_tensor *out_coef;
     /// f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
     const struct truing_tensor *out_applied;
-    /// u32, 0-d: nan_input, inf_input (the coefficient stays).
+    /// u32, 0-d: nan_input, inf_input (the coefficient stays); on a device out_of_range of a coefficient that is none.
     const struct truing_tensor *out_status;
     /// 0.
     uint8_t reserved[64];
@@ -4545,7 +4545,8 @@ truing_status truing_pass_k_advantage_workspace_size(const struct truing_group_a
 /// As for `truing_group_advantage`.
 truing_status truing_multi_objective_advantage_forward(const struct truing_multi_objective_advantage_args *args);
 
-/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`.
+/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`. With CUDA tensors it is NaN where the CPU
+/// refuses what they hold.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
@@ -4689,7 +4690,8 @@ truing_status truing_lagrangian_advantage_workspace_size(const struct truing_lag
                                                          size_t *minimum,
                                                          size_t *preferred);
 
-/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace.
+/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace. With CUDA tensors a sequence whose
+/// offsets are wrong is NaN.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
@@ -4731,13 +4733,13 @@ truing_status truing_gram_matrix_workspace_size(const struct truing_gram_matrix_
                                                 size_t *minimum,
                                                 size_t *preferred);
 
-/// Weights of least norm; see `truing_min_norm_weights_args`.
+/// Weights of least norm; see `truing_min_norm_weights_args`. With CUDA tensors a matrix that the CPU refuses gives NaN.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
 truing_status truing_min_norm_weights(const struct truing_min_norm_weights_args *args);
 
-/// Bytes of workspace for `truing_min_norm_weights`.
+/// Bytes of workspace for `truing_min_norm_weights`: 0 for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.

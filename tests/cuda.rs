@@ -29,6 +29,8 @@ mod correction;
 mod divergence;
 #[path = "cuda/logprob.rs"]
 mod extra;
+#[path = "cuda/objective.rs"]
+mod objective;
 #[path = "cuda/partial.rs"]
 mod partial;
 #[path = "cuda/policy.rs"]
@@ -78,7 +80,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 18] = [
+const FAMILIES: [&str; 19] = [
     "logprob",
     "extra",
     "double",
@@ -94,6 +96,7 @@ const FAMILIES: [&str; 18] = [
     "reward",
     "distill",
     "baseline",
+    "objective",
     "tds",
     "correction",
     "selection",
@@ -115,8 +118,8 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
     let mut flags: Vec<String> = flags.iter().map(|f| f.to_string()).collect();
     let few_forms = few_forms && family == "divergence";
     let text = match family {
-        // one text with the arguments of six
-        "group" | "gae" | "whiten" | "reward" | "distill" | "baseline" => "advantage",
+        // one text with the arguments of seven
+        "group" | "gae" | "whiten" | "reward" | "distill" | "baseline" | "objective" => "advantage",
         "extra" => "logprob_extra",
         "double" => "logprob_f64",
         "shard" => "divergence_shard",
@@ -255,7 +258,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 28] = [
+const BUGS: [Bug; 29] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -332,6 +335,12 @@ const BUGS: [Bug; 28] = [
         "0",
         "equal & (⟦(1u << lane) - 1→~(1u << lane) & 0u - (1u << lane)⟧)",
     ),
+    Bug(
+        "a barrier is missing behind the factors of a column",
+        "advantage.cu",
+        "0",
+        "m[i * w + k] = m[i * w + k] / m[k * w + k];\n        ⟦__syncwarp();⟧",
+    ),
     Bug("a sequence is summed up from its end", "segments.cuh", "0", "own, ⟦k→31 - k⟧);"),
     Bug(
         "a barrier is missing before the columns that the figures name",
@@ -398,6 +407,7 @@ impl Bug {
             "reduce.cuh" | "logits.cuh" => "logprob",
             "segments.cuh" => "sequence",
             "logprob_extra.cu" => "extra",
+            "advantage.cu" => "objective",
             file => file.split('.').next().unwrap(),
         }
     }
@@ -1006,6 +1016,7 @@ fn child_bits() {
             ("policy", policy::all),
             ("advantage", advantage::all),
             ("baseline", baseline::all),
+            ("objective", objective::all),
             ("correction", correction::all),
             ("selection", selection::all),
         ];
@@ -1447,6 +1458,7 @@ fn child_host() {
         truing_cuda::correction::ARGS,
         logprob::DOUBLE_ARGS,
         truing_cuda::selection::ARGS,
+        truing_cuda::advantage::ARGS[6],
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(

@@ -2,11 +2,23 @@
 //
 // Groups: a warp has a group and walks its rows 32 at a time, by offsets in a run, by ids among all rows; sums are f64 chains
 // over the scored rows in their order. Before it, where the whole batch counts, truing_group_batch: a block's threads read, its
-// first adds. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
+// first adds. The gradient of objectives' weights comes behind the same kernels: what groups give, totals of all, a block for
+// each weight. GAE: a warp has a sequence; its lanes form 32 differences side by side and all follow the chain through them.
 // Whitening: 1. moments of 1024 values, a block each, eight chains; 2. one warp joins them in order; 3. the values.
 // Baselines of tokens and returns of process rewards: 1. a warp has a sequence and leaves what its group needs of it; returns
 // then have a warp for each group; at last a warp has a sequence again.
+// Objectives and coefficients: what is summed up over tokens has a warp for each sum, what is not a thread; weights of least
+// norm are found by one block of threads, whose warps each solve for some of the objectives.
 #include "segments.cuh"
+
+// Element j of row i.
+TRUING_FN double truing_double_in(const truing_view &v, truing_i64 i, truing_i64 j) {
+    return v.dtype == TRUING_DTYPE_F64 ? ((const double *)v.data)[truing_offset(v, i) + j] : (double)truing_float_at(v, i, j);
+}
+TRUING_FN void truing_put_real_in(const truing_view &v, truing_i64 i, truing_i64 j, double x) {
+    if (v.data && v.dtype == TRUING_DTYPE_F64) truing_row<double>(v, i)[j] = x;
+    else if (v.data) truing_row<float>(v, i)[j] = (float)x;
+}
 
 enum { TRUING_BASELINE_NONE = 1, TRUING_BASELINE_GROUP, TRUING_BASELINE_LEAVE_ONE_OUT, TRUING_BASELINE_BATCH, TRUING_BASELINE_LENGTH_WEIGHTED,
        TRUING_BASELINE_BEST_OF_GROUP };
@@ -23,14 +35,29 @@ struct truing_group_args {
     double *whole;    // [K, 8]: count, first, shift, squares, rows over rows that are not 0, something is wrong
     double *combined; // [B]
     truing_u32 *wrong; // of several objectives: some input cannot be used
+    truing_view grad_advantages, grad_weights; // of a gradient, as what follows
+    double *grads;   // [B]: of what rows are combined to, summed first
+    double *sums;    // [G, 2]: of a group, upstream times centred rewards, and gradients
+    double *totals;  // [2]: the same of all rows
+    double *columns; // [K, B]: what a weight multiplies, normalised first
     truing_i64 rows, groups, objectives;
     double eps, f_norm, batch_eps;
-    truing_u32 baseline, scale, population, skip_zero, raw, becomes, batch_step, sum_first;
+    truing_u32 baseline, scale, population, skip_zero, raw, becomes, batch_step, sum_first, of_row, reserved;
 };
 
 struct truing_moments {
     double count, first, shift, squares;
 };
+// Of the whole batch, by source.
+TRUING_FN truing_moments truing_whole_of(const truing_group_args &a, int k) {
+    const double *all = a.whole + k * TRUING_WHOLE;
+    truing_moments m;
+    m.count = all[0];
+    m.first = all[1];
+    m.shift = all[2];
+    m.squares = all[3];
+    return m;
+}
 TRUING_FN double truing_centred(const truing_moments &m, double x) { return (x - m.first) - m.shift; }
 TRUING_FN double truing_variance(double count, double squares, bool population) {
     const double divisor = population ? count : count - 1.0;
@@ -45,16 +72,10 @@ TRUING_FN truing_u32 truing_judged(double x, const truing_view &v) {
 }
 // Reward k of a row, or (k < 0) its combined one.
 TRUING_FN double truing_reward(const truing_group_args &a, int k, truing_i64 i) {
-    if (k < 0) return a.combined[i];
-    truing_view v = a.rewards;
-    v.data = (const char *)v.data + (truing_i64)k * (v.dtype == TRUING_DTYPE_F64 ? 8 : v.dtype == TRUING_DTYPE_F32 ? 4 : 2);
-    return truing_double_at(v, i);
+    return k < 0 ? a.combined[i] : truing_double_in(a.rewards, i, k);
 }
 TRUING_FN double truing_weight(const truing_group_args &a, truing_i64 i, int k) {
-    if (!a.weights.data) return 1.0;
-    truing_view v = a.weights;
-    v.data = (const char *)v.data + (truing_i64)k * (v.dtype == TRUING_DTYPE_F64 ? 8 : v.dtype == TRUING_DTYPE_F32 ? 4 : 2);
-    return truing_double_at(v, i);
+    return a.weights.data ? truing_double_in(a.weights, i, k) : 1.0;
 }
 // The rows of a group, 32 at a time.
 struct truing_walk {
@@ -196,10 +217,7 @@ TRUING_FN void truing_group(const truing_group_args &a, truing_i64 g, int k) {
     double share = 1.0;
     if (batch) {
         const double *all = a.whole + (k < 0 ? 0 : k) * TRUING_WHOLE;
-        whole.count = all[0];
-        whole.first = all[1];
-        whole.shift = all[2];
-        whole.squares = all[3];
+        whole = truing_whole_of(a, k < 0 ? 0 : k);
         share = all[4];
         broken |= all[5] != 0.0;
     }
@@ -294,6 +312,7 @@ TRUING_FN void truing_group(const truing_group_args &a, truing_i64 g, int k) {
         if (wrong) z = TRUING_NAN;
         if (a.becomes == TRUING_ADDED) {
             a.combined[i] += truing_weight(a, i, k) * z;
+            if (a.columns) a.columns[k * a.rows + i] = z;
             continue;
         }
         const truing_u32 own = wrong ? TRUING_ROW_OUT_OF_RANGE : x != x && a.becomes == TRUING_ROWS_OF_ALL ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages);
@@ -376,11 +395,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __gri
         truing_spoil(a, i);
         return;
     }
-    truing_moments m;
-    m.count = a.whole[0];
-    m.first = a.whole[1];
-    m.shift = a.whole[2];
-    m.squares = a.whole[3];
+    const truing_moments m = truing_whole_of(a, 0);
     const double x = a.combined[i], std = sqrt(truing_variance(m.count, m.squares, false));
     const double z = x != x ? 0.0
                : a.batch_step == TRUING_STEP_STANDARDISE ? truing_over(truing_centred(m, x), std, a.batch_eps, false)
@@ -389,6 +404,156 @@ extern "C" __global__ __launch_bounds__(128) void truing_group_write(const __gri
     truing_put_real(a.out_advantages, i, z);
     truing_put_real(a.out_combined, i, x);
     truing_put(a.out_status, i, x != x ? TRUING_ROW_EMPTY : truing_judged(z, a.out_advantages));
+}
+
+// The gradient of objectives' weights: multi_objective_backward of the CPU.
+TRUING_FN double truing_upstream(const truing_group_args &a, truing_i64 i, double combined) {
+    return combined != combined ? 0.0 : truing_double_at(a.grad_advantages, i);
+}
+// What a division has made of an upstream gradient: equal rewards have no direction.
+TRUING_FN double truing_kept(double own, double g) { return truing_finite(own) || !truing_finite(g) ? own : 0.0; }
+TRUING_FN double truing_through_std(double dot, const truing_moments &m, double std, double eps, bool population) {
+    const double divisor = population ? m.count : m.count - 1.0;
+    return std > 0.0 ? -dot / ((std + eps) * (std + eps) * divisor * std) : 0.0;
+}
+// Through the last step where objectives are normalised first.
+TRUING_FN double truing_through_step(const truing_group_args &a, double g, double std) {
+    return truing_kept(a.batch_step == TRUING_STEP_STANDARDISE ? truing_over(g, std, a.batch_eps, false)
+                       : a.batch_step == TRUING_STEP_SCALE     ? truing_over(g, std, 0.0, true)
+                                                               : g,
+                       g);
+}
+// Of rewards that are summed first, a warp has a group.
+extern "C" __global__ __launch_bounds__(128) void truing_group_slopes(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 g = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (g >= a.groups || *a.wrong != 0) return;
+    bool broken = false;
+    const truing_walk w = truing_walk_of(a, g, broken);
+    truing_moments whole;
+    whole.count = whole.first = whole.shift = whole.squares = 0.0;
+    if (a.baseline == TRUING_BASELINE_BATCH || a.scale == TRUING_SCALE_BATCH_STD) whole = truing_whole_of(a, 0);
+    const truing_moments m = truing_moments_of(a, w, -1, -1);
+    const bool one = m.count == 1.0;
+    const double std = sqrt(truing_variance(m.count, m.squares, a.population)), whole_std = sqrt(truing_variance(whole.count, whole.squares, a.population));
+    const double ratio = m.count / (m.count - 1.0);
+    double dot = 0.0, sum = 0.0;
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        const bool member = truing_member(a, w, at, i);
+        const double r = member ? a.combined[i] : TRUING_NAN, up = truing_upstream(a, i, r);
+        double c = r, own = up;
+        if (a.baseline == TRUING_BASELINE_BATCH) c = truing_centred(whole, r);
+        else if (a.baseline != TRUING_BASELINE_NONE) {
+            if (one) c = a.raw ? r : 0.0;
+            else c = a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT ? truing_centred(m, r) * ratio : truing_centred(m, r);
+        }
+        if (a.scale == TRUING_SCALE_BATCH_STD) own = truing_over(up, whole_std, a.eps, a.skip_zero);
+        else if (a.scale == TRUING_SCALE_GROUP_STD && !one) own = truing_over(up, std, a.eps, a.skip_zero);
+        own = truing_kept(own, up);
+        if (member) a.grads[i] = own;
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, r == r);
+        dot = truing_chain(dot, up * c, which);
+        sum = truing_chain(sum, own, which);
+    }
+    const double slope = a.scale == TRUING_SCALE_GROUP_STD && !one ? truing_through_std(dot, m, std, a.eps, a.population) : 0.0;
+    for (truing_i64 at = 0; at < w.n; at += 32) {
+        truing_i64 i;
+        if (!truing_member(a, w, at, i)) continue;
+        const double r = a.combined[i];
+        double x = a.grads[i];
+        if (r != r) continue;
+        if (a.baseline == TRUING_BASELINE_GROUP || a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT) {
+            if (!one) x -= sum / m.count;
+            else if (!a.raw) x = 0.0;
+            if (!one && a.baseline == TRUING_BASELINE_LEAVE_ONE_OUT) x *= ratio;
+        }
+        a.grads[i] = x + slope * truing_centred(m, r);
+    }
+    if ((threadIdx.x & 31) != 0) return;
+    a.sums[2 * g] = dot;
+    a.sums[2 * g + 1] = sum;
+}
+// Adds up n terms in their order; a block of threads forms them, its first has the sum.
+template <class F> TRUING_FN double truing_in_order(double *tile, truing_i64 n, F term) {
+    double sum = 0.0;
+    for (truing_i64 at = 0; at < n; at += TRUING_READERS) {
+        tile[threadIdx.x] = at + threadIdx.x < n ? term(at + threadIdx.x) : 0.0;
+        __syncthreads();
+        const truing_u32 many = n - at < TRUING_READERS ? (truing_u32)(n - at) : TRUING_READERS;
+        if (threadIdx.x == 0)
+#pragma unroll 16
+            for (truing_u32 q = 0; q < many; q++) sum = sum + tile[q];
+        __syncthreads();
+    }
+    return sum;
+}
+// Totals of all rows, where a later step needs them; one block of threads.
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_totals(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ double tile[TRUING_READERS];
+    if (*a.wrong != 0) return;
+    double all[2];
+    if (a.sum_first) {
+        for (int k = 0; k < 2; k++) all[k] = truing_in_order(tile, a.groups, [&](truing_i64 g) { return a.sums[2 * g + k]; });
+    } else {
+        const truing_moments m = truing_whole_of(a, 0);
+        const double std = sqrt(truing_variance(m.count, m.squares, false));
+        const auto term = [&](truing_i64 i, bool second) {
+            const double x = a.combined[i], up = truing_upstream(a, i, x);
+            if (x != x) return 0.0;
+            return second ? truing_through_step(a, up, std) : up * (a.batch_step == TRUING_STEP_STANDARDISE ? truing_centred(m, x) : x);
+        };
+        all[0] = truing_in_order(tile, a.rows, [&](truing_i64 i) { return term(i, false); });
+        all[1] = truing_in_order(tile, a.rows, [&](truing_i64 i) { return term(i, true); });
+    }
+    if (threadIdx.x != 0) return;
+    a.totals[0] = all[0];
+    a.totals[1] = all[1];
+}
+// A block of threads has the weights of an objective.
+extern "C" __global__ __launch_bounds__(TRUING_READERS, 1) void truing_group_weights(const __grid_constant__ truing_group_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ double tile[TRUING_READERS];
+    const int k = (int)blockIdx.x;
+    const bool wrong = *a.wrong != 0;
+    truing_moments m;
+    m.count = m.first = m.shift = m.squares = 0.0;
+    double slope = 0.0, shift = 0.0, std = 0.0;
+    if (a.sum_first) {
+        if (a.baseline == TRUING_BASELINE_BATCH || a.scale == TRUING_SCALE_BATCH_STD) m = truing_whole_of(a, 0);
+        if (a.scale == TRUING_SCALE_BATCH_STD)
+            slope = truing_through_std(a.totals[0], m, sqrt(truing_variance(m.count, m.squares, a.population)), a.eps, a.population);
+        if (a.baseline == TRUING_BASELINE_BATCH) shift = a.totals[1] / m.count;
+    } else {
+        m = truing_whole_of(a, 0);
+        std = sqrt(truing_variance(m.count, m.squares, false));
+        const bool standardise = a.batch_step == TRUING_STEP_STANDARDISE;
+        if (standardise || a.batch_step == TRUING_STEP_SCALE)
+            slope = truing_through_std(a.totals[0], m, std, standardise ? a.batch_eps : 0.0, false);
+        shift = (standardise ? a.totals[1] : 0.0) / m.count;
+    }
+    const double sum = truing_in_order(tile, a.rows, [&](truing_i64 i) {
+        const double x = a.combined[i];
+        double own = 0.0;
+        if (wrong) own = TRUING_NAN;
+        else if (x == x && a.sum_first) {
+            double g = a.grads[i];
+            if (a.baseline == TRUING_BASELINE_BATCH) g -= shift;
+            if (slope != 0.0) g += slope * truing_centred(m, x);
+            const double r = truing_reward(a, k, i);
+            own = g * (r != r ? 0.0 : r);
+        } else if (x == x) {
+            const double g = truing_through_step(a, truing_upstream(a, i, x), std) + (slope * truing_centred(m, x) - shift);
+            own = g * a.columns[k * a.rows + i];
+        }
+        if (a.of_row) truing_put_real_in(a.grad_weights, i, k, own);
+        return own;
+    });
+    if (threadIdx.x == 0 && !a.of_row) truing_put_real(a.grad_weights, k, wrong ? TRUING_NAN : sum);
 }
 
 enum { TRUING_MASKS_CARRY = 1, TRUING_MASKS_ZERO, TRUING_MASKS_IGNORE };
@@ -1134,4 +1299,385 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_returns(const 
     }
     status = __reduce_or_sync(TRUING_ALL_LANES, status);
     if (lane == 0) truing_put(a.out_status, b, wrong || range.wrong ? TRUING_ROW_OUT_OF_RANGE : status);
+}
+
+// Operations over objectives, and the step of a coefficient.
+#define TRUING_OBJECTIVES 64 // most
+#define TRUING_AHEAD 4       // times 32 tokens are read before one of them is added
+enum { TRUING_OF_BATCH = 1, TRUING_OF_SEQUENCE, TRUING_OF_TOKEN };
+struct truing_objective_args {
+    truing_view values;                    // [n, N]; [n, m]; [n, n]
+    truing_view logps, anchor, mask, offsets; // of tokens; or the measured figure and the coefficient
+    truing_view out, out_weights, out_status;
+    truing_i64 rows, columns, tokens, sequences, width;
+    double p[4];
+    truing_u32 form, reserved;
+};
+// The clipped advantage of a token that counts, and whether it is none.
+TRUING_FN double truing_clipped(const truing_objective_args &a, truing_i64 row, truing_i64 t, bool &nan) {
+    const double x = truing_double_in(a.values, row, t), ratio = truing_double_at(a.logps, t) - truing_double_at(a.anchor, t);
+    nan |= x != x || ratio != ratio;
+    return x > 0.0 && ratio <= a.p[0] ? x : 0.0;
+}
+extern "C" __global__ __launch_bounds__(128) void truing_objective_sums(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 warp = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (warp >= a.rows * a.columns) return;
+    const truing_i64 row = warp / a.columns, column = warp % a.columns;
+    truing_range range;
+    range.start = 0;
+    range.n = a.tokens;
+    range.wrong = false;
+    if (a.form == TRUING_OF_SEQUENCE) range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, column);
+    double sum = 0.0;
+    truing_i64 count = 0;
+    bool nan = false;
+    for (truing_i64 at = 0; at < range.n; at += 32 * TRUING_AHEAD) {
+        double own[TRUING_AHEAD];
+        truing_u32 which = 0;
+#pragma unroll
+        for (int q = 0; q < TRUING_AHEAD; q++) {
+            const truing_i64 here = at + 32 * q + lane, t = range.start + here;
+            const bool live = here < range.n && truing_live(a.mask, t);
+            own[q] = live ? truing_clipped(a, row, t, nan) : 0.0;
+            which += live;
+        }
+        count += __reduce_add_sync(TRUING_ALL_LANES, which);
+#pragma unroll
+        for (int q = 0; q < TRUING_AHEAD; q++) sum = truing_chain(sum, own[q], __ballot_sync(TRUING_ALL_LANES, own[q] > 0.0));
+    }
+    nan = __ballot_sync(TRUING_ALL_LANES, nan) != 0 || range.wrong;
+    if (lane == 0) truing_put_real_in(a.out, row, column, nan ? TRUING_NAN : count == 0 ? 0.0 : sum / (double)count);
+}
+extern "C" __global__ __launch_bounds__(128) void truing_objective_tokens(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 thread = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (thread >= a.rows * a.tokens) return;
+    const truing_i64 row = thread / a.tokens, t = thread % a.tokens;
+    bool nan = false;
+    const double x = truing_live(a.mask, t) ? truing_clipped(a, row, t, nan) : 0.0;
+    truing_put_real_in(a.out, row, t, nan ? TRUING_NAN : x);
+}
+// A thread has a column.
+extern "C" __global__ __launch_bounds__(128) void truing_objective_interval(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 k = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (k >= a.columns) return;
+    truing_u32 status = 0;
+    truing_i64 low = 0, high = 0;
+    double least = 0.0, most = 0.0;
+    for (truing_i64 i = 0; i < a.rows; i++) {
+        const double x = truing_double_in(a.values, i, k);
+        status |= truing_inputs(x);
+        if (i == 0 || x < least) {
+            low = i;
+            least = x;
+        }
+        if (i == 0 || x > most) {
+            high = i;
+            most = x;
+        }
+    }
+    // the objective that has all of the weight; of numbers of either sign none
+    const truing_i64 all = least > 0.0 || least == most ? low : most < 0.0 ? high : -1;
+    double value = least > 0.0 ? least : most < 0.0 ? most : 0.0;
+    if (status != 0) value = TRUING_NAN;
+    // halves, so that their distance is a number
+    const double p = 0.5 * least, q = 0.5 * most;
+    for (truing_i64 i = 0; i < a.rows; i++) {
+        double w = 0.0;
+        if (status != 0) w = TRUING_NAN;
+        else if (all >= 0) w = all == i ? 1.0 : 0.0;
+        else if (i == low) w = q / (q - p);
+        else if (i == high) w = -p / (q - p);
+        truing_put_real_in(a.out_weights, i, k, w);
+    }
+    truing_put_real(a.out, k, value);
+    truing_put(a.out_status, k, status);
+}
+// A warp has a pair of rows; with rows of length 1 it adds up their own squares beside their product.
+extern "C" __global__ __launch_bounds__(128) void truing_objective_gram(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    const truing_i64 warp = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32, i = warp / a.rows, j = warp % a.rows;
+    const truing_u32 lane = threadIdx.x & 31;
+    if (i >= a.rows || j > i) return;
+    double sum = 0.0, squares[2] = {0.0, 0.0};
+    truing_i64 count = 0;
+    for (truing_i64 at = 0; at < a.tokens; at += 32 * TRUING_AHEAD) {
+        double x[TRUING_AHEAD], y[TRUING_AHEAD];
+        truing_u32 which[TRUING_AHEAD];
+#pragma unroll
+        for (int q = 0; q < TRUING_AHEAD; q++) {
+            const truing_i64 t = at + 32 * q + lane;
+            const bool live = t < a.tokens && truing_live(a.mask, t);
+            x[q] = live ? truing_double_in(a.values, i, t) : 0.0;
+            y[q] = live ? truing_double_in(a.values, j, t) : 0.0;
+            which[q] = __ballot_sync(TRUING_ALL_LANES, live);
+            count += __popc(which[q]);
+        }
+#pragma unroll
+        for (int q = 0; q < TRUING_AHEAD; q++) {
+            sum = truing_chain(sum, x[q] * y[q], which[q]);
+            if (!a.form) continue;
+            squares[0] = truing_chain(squares[0], x[q] * x[q], which[q]);
+            squares[1] = truing_chain(squares[1], y[q] * y[q], which[q]);
+        }
+    }
+    if (lane != 0) return;
+    double m = count == 0 ? 0.0 : sum / (double)count;
+    if (a.form) {
+        const double p = sqrt(squares[0]), q = sqrt(squares[1]);
+        m = sum / ((p > 0.0 ? p : 1.0) * (q > 0.0 ? q : 1.0));
+    }
+    truing_put_real_in(a.out, i, j, m);
+    if (i != j) truing_put_real_in(a.out, j, i, m);
+}
+
+// Weights of least norm, with the CPU's steps in its order. Each warp has a system of its own; up to 8 objectives eight of
+// them take the supports in turn, beyond one goes Wolfe's way.
+#define TRUING_SOLVERS 256
+struct truing_solver {
+    double matrix[(TRUING_OBJECTIVES + 1) * (TRUING_OBJECTIVES + 2)];
+    double weights[TRUING_OBJECTIVES], trial[TRUING_OBJECTIVES], product[TRUING_OBJECTIVES];
+    double values[TRUING_SOLVERS]; // of supports, NaN where there are no such weights
+    truing_u32 support[TRUING_OBJECTIVES], wrong, best;
+};
+struct truing_system {
+    double *matrix, *trial, *product;
+    truing_u32 *support;
+    double scale;
+    int n;
+};
+TRUING_FN double truing_gram(const truing_objective_args &a, double scale, int i, int j) { return truing_double_in(a.values, i, j) / scale; }
+// c' M c; the products of the rows stay.
+TRUING_FN double truing_norm(const truing_objective_args &a, const truing_system &x, const double *c) {
+    __syncwarp();
+    for (int i = threadIdx.x & 31; i < x.n; i += 32) {
+        double row = 0.0;
+        for (int j = 0; j < x.n; j++) row += truing_gram(a, x.scale, i, j) * c[j];
+        x.product[i] = row;
+    }
+    __syncwarp();
+    double sum = 0.0;
+    for (int i = 0; i < x.n; i++) sum += c[i] * x.product[i];
+    return sum;
+}
+// Solves [[M_S, 1], [1', 0]] [c; -v] = [0; 1] over the s rows of the support, c in `trial`. False if it is singular.
+TRUING_FN bool truing_bordered(const truing_objective_args &a, const truing_system &x, int s) {
+    const int n = s + 1, w = n + 1, lane = threadIdx.x & 31;
+    double *m = x.matrix;
+    __syncwarp();
+    for (int e = lane; e < n * w; e += 32) {
+        const int i = e / w, j = e % w;
+        m[e] = j == n ? (i == s ? 1.0 : 0.0) : i < s && j < s ? truing_gram(a, x.scale, x.support[i], x.support[j]) : i != j ? 1.0 : 0.0;
+    }
+    __syncwarp();
+    for (int k = 0; k < n; k++) {
+        int pivot = k;
+        double top = truing_abs(m[k * w + k]);
+        for (int i = k + 1; i < n; i++) {
+            const double own = truing_abs(m[i * w + k]);
+            if (own > top) {
+                pivot = i;
+                top = own;
+            }
+        }
+        if (top < 1e-14) return false;
+        __syncwarp();
+        for (int j = lane; j < w && pivot != k; j += 32) {
+            const double own = m[k * w + j];
+            m[k * w + j] = m[pivot * w + j];
+            m[pivot * w + j] = own;
+        }
+        __syncwarp();
+        // below the pivot its column holds the factors
+        for (int i = k + 1 + lane; i < n; i += 32) m[i * w + k] = m[i * w + k] / m[k * w + k];
+        __syncwarp();
+        const int rest = w - k - 1;
+        for (int e = lane; e < (n - k - 1) * rest; e += 32) {
+            const int i = k + 1 + e / rest, j = k + 1 + e % rest;
+            m[i * w + j] -= m[i * w + k] * m[k * w + j];
+        }
+        __syncwarp();
+    }
+    if (lane == 0)
+        for (int k = n - 1; k >= 0; k--) {
+            double own = m[k * w + n];
+            for (int j = k + 1; j < n; j++) own -= m[k * w + j] * m[j * w + n];
+            m[k * w + n] = own / m[k * w + k];
+        }
+    __syncwarp();
+    for (int i = lane; i < s; i += 32) x.trial[i] = m[i * w + n];
+    __syncwarp();
+    return true;
+}
+// The weights of the objectives in `bits`, all others 0; false where there are none.
+TRUING_FN bool truing_of_support(const truing_objective_args &a, const truing_system &x, truing_u32 bits, double *c) {
+    const int lane = threadIdx.x & 31;
+    __syncwarp();
+    if (lane == 0)
+        for (int i = 0, k = 0; i < x.n; i++)
+            if (bits >> i & 1) x.support[k++] = (truing_u32)i;
+    __syncwarp();
+    const int s = __popc(bits);
+    if (!truing_bordered(a, x, s)) return false;
+    bool negative = false;
+    for (int i = 0; i < s; i++) negative |= x.trial[i] < 0.0;
+    if (negative) return false;
+    for (int i = lane; i < x.n; i += 32) c[i] = bits >> i & 1 ? x.trial[__popc(bits & ((1u << i) - 1))] : 0.0;
+    __syncwarp();
+    return true;
+}
+// The support grows by the row that the point sees least of, and loses rows whose weight would be negative; one warp.
+TRUING_FN void truing_wolfe(const truing_objective_args &a, const truing_system &x, double *c) {
+    const int lane = threadIdx.x & 31;
+    int first = 0, size = 1;
+    for (int i = 1; i < x.n; i++)
+        if (truing_gram(a, x.scale, i, i) < truing_gram(a, x.scale, first, first)) first = i;
+    if (lane == 0) {
+        x.support[0] = (truing_u32)first;
+        c[first] = 1.0;
+    }
+    for (int round = 0; round < 64 * x.n; round++) {
+        const double value = truing_norm(a, x, c);
+        int least = 0;
+        for (int i = 1; i < x.n; i++)
+            if (x.product[i] < x.product[least]) least = i;
+        bool known = false;
+        for (int k = 0; k < size; k++) known |= x.support[k] == (truing_u32)least;
+        if (value - x.product[least] <= a.p[0] || known) return;
+        __syncwarp();
+        if (lane == 0) x.support[size] = (truing_u32)least;
+        size++;
+        while (size > 1) {
+            if (!truing_bordered(a, x, size)) return;
+            bool inside = true;
+            for (int k = 0; k < size; k++) inside &= x.trial[k] >= 0.0;
+            if (inside) {
+                for (int i = lane; i < x.n; i += 32) c[i] = 0.0;
+                __syncwarp();
+                for (int k = lane; k < size; k += 32) c[x.support[k]] = x.trial[k];
+                break;
+            }
+            int kept = 0;
+            if (lane == 0) {
+                double step = 1.0;
+                for (int k = 0; k < size; k++) {
+                    const double own = c[x.support[k]], most = own / (own - x.trial[k]);
+                    if (x.trial[k] < 0.0) step = most < step ? most : step <= most ? step : step + most;
+                }
+                for (int k = 0; k < size; k++) {
+                    const truing_u32 i = x.support[k];
+                    const double moved = c[i] + step * (x.trial[k] - c[i]);
+                    c[i] = moved > 1e-15 ? moved : 0.0;
+                    if (c[i] > 0.0) x.support[kept++] = i;
+                }
+            }
+            size = __shfl_sync(TRUING_ALL_LANES, kept, 0);
+        }
+    }
+}
+extern "C" __global__ __launch_bounds__(TRUING_SOLVERS, 1) void truing_objective_weights(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    __shared__ truing_solver s;
+    const int n = (int)a.rows, thread = (int)threadIdx.x, warp = thread / 32, lane = thread & 31;
+    if (thread == 0) s.wrong = s.best = 0;
+    if (thread < n) s.weights[thread] = 0.0;
+    __syncthreads();
+    for (int e = thread; e < n * n; e += TRUING_SOLVERS) {
+        const double x = truing_double_in(a.values, e / n, e % n);
+        if (!truing_finite(x) || x != truing_double_in(a.values, e % n, e / n) || (e / n == e % n && x < 0.0)) s.wrong = 1;
+    }
+    __syncthreads();
+    double top = 0.0;
+    for (int i = 0; i < n; i++) top = truing_larger(top, truing_double_in(a.values, i, i));
+    truing_system x;
+    x.scale = top > 0.0 ? top : 1.0;
+    x.n = n;
+    int zero = -1;
+    for (int i = n - 1; i >= 0; i--)
+        if (truing_gram(a, x.scale, i, i) == 0.0) zero = i;
+    const bool every = s.wrong == 0 && zero < 0 && n > 2 && n <= 8;
+    const int share = every ? warp : 0;
+    x.matrix = s.matrix + 90 * share;
+    x.trial = s.trial + 8 * share;
+    x.product = s.product + 8 * share;
+    x.support = s.support + 8 * share;
+    double *c = s.weights + 8 * share;
+    if (every) {
+        for (truing_u32 bits = 1 + warp; bits < 1u << n; bits += TRUING_SOLVERS / 32) {
+            const bool some = truing_of_support(a, x, bits, c);
+            const double value = some ? truing_norm(a, x, c) : TRUING_NAN;
+            if (lane == 0) s.values[bits] = value;
+            __syncwarp();
+        }
+        __syncthreads();
+        // by size, then by number, so that of equal values the smaller support stays
+        double least = TRUING_INF;
+        if (thread == 0)
+            for (int size = 1; size <= n; size++)
+                for (truing_u32 bits = 1; bits < 1u << n; bits++)
+                    if (__popc(bits) == size && s.values[bits] < least - 1e-15) {
+                        least = s.values[bits];
+                        s.best = bits;
+                    }
+        __syncthreads();
+    }
+    if (warp != 0) return;
+    if (s.wrong != 0) {
+        for (int i = lane; i < n; i += 32) truing_put_real(a.out_weights, i, TRUING_NAN);
+        if (lane == 0) truing_put_real(a.out, 0, TRUING_NAN);
+        return;
+    }
+    if (every) {
+        for (int i = lane; i < n; i += 32) c[i] = 0.0;
+        if (s.best != 0) truing_of_support(a, x, s.best, c);
+    } else if (zero < 0 && n > 2) {
+        truing_wolfe(a, x, c);
+    } else if (lane == 0) {
+        if (zero >= 0 || n == 1) {
+            c[zero < 0 ? 0 : zero] = 1.0;
+        } else {
+            const double p = truing_gram(a, x.scale, 0, 0), q = truing_gram(a, x.scale, 0, 1), r = truing_gram(a, x.scale, 1, 1);
+            const double below = (p - q) + (r - q), ratio = truing_larger((r - q) / below, 0.0);
+            c[0] = below <= 0.0 ? 0.5 : 1.0 < ratio ? 1.0 : ratio <= 1.0 ? ratio : ratio + 1.0;
+            c[1] = 1.0 - c[0];
+        }
+    }
+    const double value = truing_norm(a, x, c) * x.scale;
+    for (int i = lane; i < n; i += 32) truing_put_real(a.out_weights, i, c[i]);
+    if (lane == 0) truing_put_real(a.out, 0, value);
+}
+
+enum { TRUING_RULE_KL, TRUING_RULE_ENTROPY };
+extern "C" __global__ __launch_bounds__(32) void truing_objective_coefficient(const __grid_constant__ truing_objective_args a) {
+    truing_wait();
+    truing_let_go();
+    if (threadIdx.x != 0) return;
+    const double measured = truing_double_at(a.logps, 0), coef = truing_double_at(a.anchor, 0);
+    truing_u32 status = truing_inputs(measured);
+    double next = coef, applied = coef;
+    if (!(coef >= 0.0 && coef < TRUING_INF)) {
+        status = TRUING_ROW_OUT_OF_RANGE;
+        next = applied = TRUING_NAN;
+    } else if (status == 0 && a.form == TRUING_RULE_KL) {
+        // target, batch, horizon; the least of two and the larger leave the first where they are equal
+        const double raised = truing_larger(measured / a.p[0] - 1.0, -0.2), error = 0.2 < raised ? 0.2 : raised;
+        next = applied = truing_larger(coef * (1.0 + error * a.p[1] / a.p[2]), 0.0);
+    } else if (status == 0) {
+        // target, step, minimum, maximum
+        const bool below = measured <= a.p[0];
+        const double raised = truing_larger(below ? coef + a.p[1] : coef - a.p[1], a.p[2]);
+        next = a.p[3] < raised ? a.p[3] : raised;
+        applied = below ? next : 0.0;
+    }
+    truing_put_real(a.out, 0, next);
+    truing_put_real(a.out_weights, 0, applied);
+    truing_put(a.out_status, 0, status);
 }

@@ -4,7 +4,8 @@
 //! What the host cannot look at without waiting is judged on the device: a group with an infinite reward, a negative length
 //! or offsets that do not cut the rows is NaN with the status `OUT_OF_RANGE` (with several objectives: every row), and so are
 //! the whitened values of negative counts or broken states. A row of a group that does not exist is NaN; tokens of a sequence
-//! whose offsets are wrong are not written.
+//! whose offsets are wrong are not written. A mean over such a sequence is NaN, and so are weights of least norm of a matrix
+//! that has none and the step of a coefficient that is none.
 use crate::driver::{Device, Grid, Stream};
 use crate::plan::{Dtypes, F64, FLOATS, IDS, MASK, Space, Tensor, U32, View, WIDE, cover};
 use crate::program::{Context, File};
@@ -12,10 +13,12 @@ pub use crate::sequence::Layout;
 use core::ffi::CStr;
 use truing_core::advantage::{self as spec, Distill, DistillFlags};
 use truing_core::advantage::{
-    Alignment, Baseline, BatchStep, EpsKind, GaeParams, GroupOptions, Masks, Order, Scale, Single, StdKind,
+    Alignment, Baseline, BatchStep, EpsKind, GaeParams, Granularity, GroupOptions, MAX_OBJECTIVES, Masks, Order, Rule,
+    Scale, Single, StdKind,
 };
 use truing_core::catalog;
 use truing_core::matrix::{Arena, Floats, Matrix, Workspace};
+use truing_core::real::Real;
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
 
@@ -25,6 +28,8 @@ const THREADS: usize = 128;
 const READERS: usize = 1024;
 /// Threads of the block that writes whitened values.
 const WRITERS: usize = 256;
+/// Threads of the block that finds weights of least norm; `TRUING_SOLVERS` of the kernels.
+const SOLVERS: usize = 256;
 /// Numbers of a source of rewards; `TRUING_WHOLE` of the kernels.
 const WHOLE: usize = 8;
 
@@ -82,6 +87,12 @@ struct GroupArgs {
     whole: u64,
     combined: u64,
     wrong: u64,
+    grad_advantages: View,
+    grad_weights: View,
+    grads: u64,
+    sums: u64,
+    totals: u64,
+    columns: u64,
     rows: i64,
     groups: i64,
     objectives: i64,
@@ -96,20 +107,23 @@ struct GroupArgs {
     becomes: u32,
     batch_step: u32,
     sum_first: u32,
+    of_row: u32,
+    reserved: u32,
 }
 /// What becomes of a group's advantages; see the kernels.
 const RESULTS: u32 = 0;
 const ROWS_OF_ALL: u32 = 1;
 const ADDED: u32 = 2;
 /// Bytes of the arguments, for the test that compares them with the kernels' own: groups, GAE, whitening, rewards,
-/// distillation, baselines of tokens.
-pub const ARGS: [usize; 6] = [
+/// distillation, baselines of tokens, objectives.
+pub const ARGS: [usize; 7] = [
     size_of::<GroupArgs>(),
     size_of::<GaeArgs>(),
     size_of::<WhitenArgs>(),
     size_of::<RewardArgs>(),
     size_of::<DistillArgs>(),
     size_of::<BaselineArgs>(),
+    size_of::<ObjectiveArgs>(),
 ];
 
 fn exactly(bytes: usize) -> Workspace {
@@ -226,6 +240,12 @@ fn group_args(rewards: Tensor, groups: &Groups, lengths: Option<Tensor>, o: &Gro
         whole: 0,
         combined: 0,
         wrong: 0,
+        grad_advantages: View::NONE,
+        grad_weights: View::NONE,
+        grads: 0,
+        sums: 0,
+        totals: 0,
+        columns: 0,
         rows: rewards.layout.rows() as i64,
         groups: groups.count() as i64,
         objectives: 1,
@@ -240,6 +260,8 @@ fn group_args(rewards: Tensor, groups: &Groups, lengths: Option<Tensor>, o: &Gro
         becomes: RESULTS,
         batch_step: BatchStep::None as u32,
         sum_first: 0,
+        of_row: 0,
+        reserved: 0,
     }
 }
 /// A warp for each group and a thread for each row.
@@ -320,25 +342,39 @@ pub struct MultiObjectiveOut {
     /// u32.
     pub status: Option<Tensor>,
 }
+/// Upstream gradient and where the weights' goes.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct MultiObjectiveGrad {
+    /// `[B]`: f32, bf16, f16 or f64.
+    pub grad_advantages: Tensor,
+    /// `[K]`, or `[B, K]` where the weights are: f64 or f32.
+    pub grad_weights: Tensor,
+}
 fn multi_sizes(x: &MultiObjective) -> [usize; 3] {
-    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols.max(1));
-    [Arena::need::<f64>(k.saturating_mul(WHOLE)), Arena::need::<f64>(n), Arena::need::<u32>(1)]
+    let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols);
+    // what rows are combined to has moments of its own
+    [Arena::need::<f64>(k.saturating_add(1).saturating_mul(WHOLE)), Arena::need::<f64>(n), Arena::need::<u32>(1)]
+}
+/// What the gradient needs besides.
+fn grad_sizes(x: &MultiObjective) -> [usize; 4] {
+    let (n, k, g) = (x.rewards.layout.rows(), x.rewards.layout.cols, x.groups.count());
+    let [grads, sums, columns] = match x.order {
+        Order::SumFirst => [n, g.saturating_mul(2), 0],
+        Order::NormaliseFirst => [0, 0, n.saturating_mul(k)],
+    };
+    [grads, sums, 2, columns].map(Arena::need::<f64>)
 }
 /// Scratch memory of [`multi_objective`].
 pub fn multi_objective_workspace(x: &MultiObjective) -> Workspace {
     exactly(Arena::sum(multi_sizes(x)))
 }
-/// Enqueues advantages of rows with several rewards.
-///
-/// # Safety
-/// As for [`crate::logprob::forward`].
-pub unsafe fn multi_objective(
-    context: &Context,
-    stream: Stream,
-    x: &MultiObjective,
-    out: &MultiObjectiveOut,
-    space: Space,
-) -> Result<()> {
+/// Scratch memory of [`multi_objective_backward`]: of the order NORMALISE_FIRST 8 bytes for each reward more.
+pub fn multi_objective_backward_workspace(x: &MultiObjective) -> Workspace {
+    exactly(Arena::sum(multi_sizes(x)).saturating_add(Arena::sum(grad_sizes(x))))
+}
+/// What both directions read.
+fn multi_args(x: &MultiObjective) -> Result<GroupArgs> {
     let (n, k) = (x.rewards.layout.rows(), x.rewards.layout.cols);
     check_groups(&x.rewards, k, &x.groups, &x.lengths, &x.options)?;
     let weights = match x.weights {
@@ -352,6 +388,44 @@ pub unsafe fn multi_objective(
             View::of(Some(w))
         }
     };
+    Ok(GroupArgs {
+        weights,
+        objectives: k as i64,
+        batch_eps: x.batch_eps,
+        becomes: ROWS_OF_ALL,
+        batch_step: x.batch_step as u32,
+        sum_first: (x.order == Order::SumFirst) as u32,
+        of_row: matches!(x.weights, Some(Weights::OfRow(_))) as u32,
+        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+    })
+}
+/// Enqueues what the rows' advantages of each objective are added up to.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+unsafe fn normalise(queue: &Queue<'_>, x: &MultiObjective, args: &GroupArgs) -> Result<()> {
+    let each = GroupArgs { becomes: ADDED, ..*args };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if whole(&x.options) {
+            queue.launch(c"truing_group_batch", cover("rewards", x.rewards.layout.cols, 1)?, READERS, &each)?;
+        }
+        queue.launch(c"truing_group_advantage", grid(&x.groups, x.rewards.layout.rows())?, THREADS, &each)
+    }
+}
+/// Enqueues advantages of rows with several rewards.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn multi_objective(
+    context: &Context,
+    stream: Stream,
+    x: &MultiObjective,
+    out: &MultiObjectiveOut,
+    space: Space,
+) -> Result<()> {
+    let n = x.rewards.layout.rows();
+    let args = multi_args(x)?;
     outputs(&[
         ("out_advantages", &out.advantages, n, &WIDE),
         ("out_combined", &out.combined, n, &WIDE),
@@ -360,25 +434,18 @@ pub unsafe fn multi_objective(
     space.check(multi_objective_workspace(x).minimum)?;
     let [whole_of, combined, wrong] = places(space, multi_sizes(x));
     let args = GroupArgs {
-        weights,
         out_advantages: View::of(out.advantages),
         out_status: View::of(out.status),
         out_combined: View::of(out.combined),
         whole: whole_of,
         combined,
         wrong,
-        objectives: k as i64,
-        batch_eps: x.batch_eps,
-        becomes: ROWS_OF_ALL,
-        batch_step: x.batch_step as u32,
-        sum_first: (x.order == Order::SumFirst) as u32,
-        ..group_args(x.rewards, &x.groups, x.lengths, &x.options)
+        ..args
     };
     if n == 0 {
         return Ok(());
     }
     let queue = Queue::new(context, stream)?;
-    let grid = grid(&x.groups, n)?;
     // SAFETY: the caller's promise; the arguments have been checked.
     unsafe {
         queue.launch(c"truing_group_rows", 1, READERS, &args)?;
@@ -386,17 +453,75 @@ pub unsafe fn multi_objective(
             if whole(&x.options) {
                 queue.launch(c"truing_group_batch", 1, READERS, &args)?;
             }
-            return queue.launch(c"truing_group_advantage", grid, THREADS, &args);
+            return queue.launch(c"truing_group_advantage", grid(&x.groups, n)?, THREADS, &args);
         }
-        let each = GroupArgs { becomes: ADDED, ..args };
-        if whole(&x.options) {
-            queue.launch(c"truing_group_batch", cover("rewards", k, 1)?, READERS, &each)?;
-        }
-        queue.launch(c"truing_group_advantage", grid, THREADS, &each)?;
+        normalise(&queue, x, &args)?;
         if x.batch_step != BatchStep::None {
             queue.launch(c"truing_group_batch", 1, READERS, &args)?;
         }
         queue.launch(c"truing_group_write", cover("rewards", n, THREADS)?, THREADS, &args)
+    }
+}
+/// Enqueues the gradient of the objectives' weights: NaN where an advantage would be, as no row stands apart in it.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn multi_objective_backward(
+    context: &Context,
+    stream: Stream,
+    x: &MultiObjective,
+    grad: &MultiObjectiveGrad,
+    space: Space,
+) -> Result<()> {
+    let (n, k, o) = (x.rewards.layout.rows(), x.rewards.layout.cols, &x.options);
+    let args = multi_args(x)?;
+    let sums = x.order == Order::SumFirst;
+    let without = |field, got: u32, legal| Err(Error::invalid(field, Value::Int(got.into()), Value::Text(legal)));
+    if sums && matches!(o.baseline, Baseline::LengthWeighted | Baseline::BestOfGroup) {
+        return without("baseline", o.baseline as u32, "NONE, GROUP, LEAVE_ONE_OUT or BATCH in a backward");
+    }
+    if sums && !matches!(o.scale, Scale::None | Scale::GroupStd | Scale::BatchStd) {
+        return without("scale", o.scale as u32, "NONE, GROUP_STD or BATCH_STD in a backward");
+    }
+    grad.grad_advantages.check("grad_advantages", n, 1, &FLOATS)?;
+    let (rows, cols) = if args.of_row == 1 { (n, k) } else { (k, 1) };
+    grad.grad_weights.check_out("grad_weights_out", rows, cols, &WIDE)?;
+    space.check(multi_objective_backward_workspace(x).minimum)?;
+    let [whole_of, combined, wrong] = places(space, multi_sizes(x));
+    let behind = Space { data: space.data + Arena::sum(multi_sizes(x)) as u64, ..space };
+    let [grads, sums_of, totals, columns] = places(behind, grad_sizes(x));
+    let own = (k * WHOLE * size_of::<f64>()) as u64;
+    let first = GroupArgs {
+        whole: whole_of,
+        combined,
+        wrong,
+        grad_advantages: View::of(Some(grad.grad_advantages)),
+        grad_weights: View::of(Some(grad.grad_weights)),
+        grads,
+        sums: sums_of,
+        totals,
+        columns: if sums { 0 } else { columns },
+        ..args
+    };
+    let args = GroupArgs { whole: whole_of + own, ..first };
+    let queue = Queue::new(context, stream)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe {
+        queue.launch(c"truing_group_rows", 1, READERS, &args)?;
+        if !sums {
+            normalise(&queue, x, &first)?;
+        }
+        if !sums || whole(o) {
+            queue.launch(c"truing_group_batch", 1, READERS, &args)?;
+        }
+        if sums {
+            let warps = x.groups.count().saturating_mul(32);
+            queue.launch(c"truing_group_slopes", cover("rewards", warps, THREADS)?, THREADS, &args)?;
+        }
+        if if sums { whole(o) } else { x.batch_step != BatchStep::None } {
+            queue.launch(c"truing_group_totals", 1, READERS, &args)?;
+        }
+        queue.launch(c"truing_group_weights", cover("weights", k, 1)?, READERS, &args)
     }
 }
 
@@ -1205,4 +1330,268 @@ pub unsafe fn prime_advantage(
         queue.launch(c"truing_baseline_groups", warps(x.groups.count())?, THREADS, &args)?;
         queue.launch(c"truing_baseline_returns", warps(b)?, THREADS, &args)
     }
+}
+
+/// `truing_objective_args` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct ObjectiveArgs {
+    values: View,
+    logps: View,
+    anchor: View,
+    mask: View,
+    offsets: View,
+    out: View,
+    out_weights: View,
+    out_status: View,
+    rows: i64,
+    columns: i64,
+    tokens: i64,
+    sequences: i64,
+    width: i64,
+    p: [f64; 4],
+    form: u32,
+    reserved: u32,
+}
+impl ObjectiveArgs {
+    const NONE: ObjectiveArgs = ObjectiveArgs {
+        values: View::NONE,
+        logps: View::NONE,
+        anchor: View::NONE,
+        mask: View::NONE,
+        offsets: View::NONE,
+        out: View::NONE,
+        out_weights: View::NONE,
+        out_status: View::NONE,
+        rows: 0,
+        columns: 0,
+        tokens: 0,
+        sequences: 0,
+        width: 0,
+        p: [0.0; 4],
+        form: 0,
+        reserved: 0,
+    };
+}
+/// As many objectives as there may be.
+fn objectives(field: &'static str, n: usize) -> Result<()> {
+    if (1..=MAX_OBJECTIVES).contains(&n) {
+        return Ok(());
+    }
+    Err(Error::shape(field, Value::Size(n), Value::Below(1, MAX_OBJECTIVES as i64 + 1)))
+}
+fn table(field: &'static str, x: &Option<Tensor>, rows: usize, cols: usize) -> Result<()> {
+    x.as_ref().map_or(Ok(()), |x| x.check_out(field, rows, cols, &WIDE))
+}
+/// See [`truing_core::advantage::PamaScalars`]; offsets are read where sequences are averaged over.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct PamaScalars {
+    pub layout: Layout,
+    /// `[n, N]`: f32, bf16, f16 or f64, as the next two.
+    pub advantages: Tensor,
+    /// `[N]`, as the next.
+    pub logps: Tensor,
+    pub anchor: Tensor,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub granularity: Granularity,
+    pub clip_high: f64,
+}
+/// Enqueues mean clipped advantages, `[n, 1]`, `[n, B]` or `[n, N]`: f64 or f32.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn pama_scalars(context: &Context, stream: Stream, x: &PamaScalars, out: &Option<Tensor>) -> Result<()> {
+    let (n, b, rows) = (x.layout.tokens(), x.layout.sequences(), x.advantages.layout.rows());
+    inputs(&[("logps", &Some(x.logps), n, &FLOATS)])?;
+    let (width, offsets) = cut(&x.layout)?;
+    inputs(&[("anchor", &Some(x.anchor), n, &FLOATS), ("mask", &x.mask, n, &MASK)])?;
+    x.advantages.check("advantages", rows, n, &FLOATS)?;
+    let columns = match x.granularity {
+        Granularity::Batch => 1,
+        Granularity::Sequence => b,
+        Granularity::Token => n,
+    };
+    table("out_scalars", out, rows, columns)?;
+    if out.is_none() {
+        return Ok(());
+    }
+    let args = ObjectiveArgs {
+        values: View::of(Some(x.advantages)),
+        logps: View::of(Some(x.logps)),
+        anchor: View::of(Some(x.anchor)),
+        mask: View::of(x.mask),
+        offsets: View::of(offsets),
+        out: View::of(*out),
+        rows: rows as i64,
+        columns: columns as i64,
+        tokens: n as i64,
+        sequences: b as i64,
+        width,
+        p: [Real::log1p(x.clip_high), 0.0, 0.0, 0.0],
+        form: x.granularity as u32,
+        ..ObjectiveArgs::NONE
+    };
+    let (name, threads) = match x.granularity {
+        Granularity::Token => (c"truing_objective_tokens", rows.saturating_mul(n)),
+        _ => (c"truing_objective_sums", rows.saturating_mul(columns).saturating_mul(32)),
+    };
+    let grid = cover("advantages", threads, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(name, grid, THREADS, &args) }
+}
+/// Where [`interval_weights`] go.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct IntervalWeightsOut {
+    /// `[m]`: f64 or f32.
+    pub value: Option<Tensor>,
+    /// `[n, m]`: f64 or f32.
+    pub weights: Option<Tensor>,
+    /// `[m]`, u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues the least element of every column of `scalars`, `[n, m]`; see [`truing_core::advantage::IntervalWeights`].
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn interval_weights(
+    context: &Context,
+    stream: Stream,
+    scalars: Tensor,
+    out: &IntervalWeightsOut,
+) -> Result<()> {
+    let (n, m) = (scalars.layout.rows(), scalars.layout.cols);
+    objectives("scalars", n)?;
+    scalars.check("scalars", n, m, &FLOATS)?;
+    outputs(&[("out_value", &out.value, m, &WIDE)])?;
+    table("out_weights", &out.weights, n, m)?;
+    outputs(&[("out_status", &out.status, m, &U32)])?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(scalars)),
+        out: View::of(out.value),
+        out_weights: View::of(out.weights),
+        out_status: View::of(out.status),
+        rows: n as i64,
+        columns: m as i64,
+        ..ObjectiveArgs::NONE
+    };
+    let grid = cover("scalars", m, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_interval", grid, THREADS, &args) }
+}
+/// See [`truing_core::advantage::GramMatrix`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct GramMatrix {
+    /// `[n, N]`: f32, bf16, f16 or f64.
+    pub values: Tensor,
+    /// `[N]`: u8, i32 or i64.
+    pub mask: Option<Tensor>,
+    pub unit_rows: bool,
+}
+/// Enqueues mean products of all pairs of rows, `[n, n]`: f64 or f32. Each pair reads both of its rows.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn gram_matrix(context: &Context, stream: Stream, x: &GramMatrix, gram: Tensor) -> Result<()> {
+    let (n, tokens) = (x.values.layout.rows(), x.values.layout.cols);
+    objectives("values", n)?;
+    x.values.check("values", n, tokens, &FLOATS)?;
+    inputs(&[("mask", &x.mask, tokens, &MASK)])?;
+    gram.check_out("out_gram", n, n, &WIDE)?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(x.values)),
+        mask: View::of(x.mask),
+        out: View::of(Some(gram)),
+        rows: n as i64,
+        tokens: tokens as i64,
+        form: x.unit_rows as u32,
+        ..ObjectiveArgs::NONE
+    };
+    let grid = cover("values", n * n * 32, THREADS)?;
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_gram", grid, THREADS, &args) }
+}
+/// Where [`min_norm_weights`] go, f64 or f32.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct MinNormWeightsOut {
+    /// `[n]`.
+    pub weights: Option<Tensor>,
+    /// One number.
+    pub value: Option<Tensor>,
+}
+/// Enqueues weights of least norm; see [`truing_core::advantage::MinNormWeights`].
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn min_norm_weights(
+    context: &Context,
+    stream: Stream,
+    gram: Tensor,
+    tolerance: f64,
+    out: &MinNormWeightsOut,
+) -> Result<()> {
+    let n = gram.layout.rows();
+    objectives("gram", n)?;
+    gram.check("gram", n, n, &FLOATS)?;
+    outputs(&[("out_weights", &out.weights, n, &WIDE), ("out_value", &out.value, 1, &WIDE)])?;
+    let args = ObjectiveArgs {
+        values: View::of(Some(gram)),
+        out: View::of(out.value),
+        out_weights: View::of(out.weights),
+        rows: n as i64,
+        p: [tolerance, 0.0, 0.0, 0.0],
+        ..ObjectiveArgs::NONE
+    };
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_weights", 1, SOLVERS, &args) }
+}
+/// Where a step of a coefficient goes: one number each.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct ControllerOut {
+    /// f64 or f32, as the next.
+    pub coef: Option<Tensor>,
+    pub applied: Option<Tensor>,
+    /// u32.
+    pub status: Option<Tensor>,
+}
+/// Enqueues one step of a coefficient; see [`truing_core::advantage::Controller`]. A coefficient that is none has the status
+/// `OUT_OF_RANGE`.
+///
+/// # Safety
+/// As for [`crate::logprob::forward`].
+pub unsafe fn controller(
+    context: &Context,
+    stream: Stream,
+    measured: Tensor,
+    coef: Tensor,
+    rule: Rule,
+    out: &ControllerOut,
+) -> Result<()> {
+    inputs(&[("measured", &Some(measured), 1, &FLOATS), ("coef", &Some(coef), 1, &FLOATS)])?;
+    outputs(&[
+        ("out_coef", &out.coef, 1, &WIDE),
+        ("out_applied", &out.applied, 1, &WIDE),
+        ("out_status", &out.status, 1, &U32),
+    ])?;
+    let (form, p) = match rule {
+        Rule::Kl { target, batch, horizon } => (0, [target, batch, horizon, 0.0]),
+        Rule::Entropy { target, step, minimum, maximum } => (1, [target, step, minimum, maximum]),
+    };
+    let args = ObjectiveArgs {
+        logps: View::of(Some(measured)),
+        anchor: View::of(Some(coef)),
+        out: View::of(out.coef),
+        out_weights: View::of(out.applied),
+        out_status: View::of(out.status),
+        p,
+        form,
+        ..ObjectiveArgs::NONE
+    };
+    // SAFETY: the caller's promise; the arguments have been checked.
+    unsafe { Queue::new(context, stream)?.launch(c"truing_objective_coefficient", 1, 32, &args) }
 }

@@ -4662,7 +4662,7 @@ pub struct truing_controller_args {
     pub out_coef: *const truing_tensor,
     /// f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
     pub out_applied: *const truing_tensor,
-    /// u32, 0-d: nan_input, inf_input (the coefficient stays).
+    /// u32, 0-d: nan_input, inf_input (the coefficient stays); on a device out_of_range of a coefficient that is none.
     pub out_status: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],

@@ -7,11 +7,9 @@ use crate::policy::level_on_device;
 #[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
-use crate::tensor::{Call, Checked, Input, Leading, Tensors, Workspace};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors, View, ViewMut};
 use truing_core::advantage::*;
-use truing_core::matrix::{Floats, FloatsMut};
+use truing_core::matrix::Floats;
 use truing_core::policy::{Advantage, Level};
 use truing_core::{Error, Result, Value};
 use truing_cpu::advantage;
@@ -165,8 +163,11 @@ fn options(
     Ok(all)
 }
 /// `[n, m]`, or `[n]` for one column.
-fn columns<'a>(m: &Input, ok: &'a Checked) -> Result<Option<Floats<'a>>> {
-    if m.dims().len() == 1 { m.list(ok) } else { m.matrix(ok) }
+fn columns<'a, V: View<'a>>(m: &Input, ok: &'a Checked) -> Result<Option<V>> {
+    if m.dims().len() == 2 { m.matrix(ok) } else { m.list(ok) }
+}
+fn columns_out<'a, V: ViewMut<'a>>(m: Output, ok: &'a Checked) -> Result<Option<V>> {
+    if m.dims().len() == 2 { m.matrix(ok) } else { m.list(ok) }
 }
 
 /// Advantage of every row from the rewards of its group; see `truing_group_advantage_args`.
@@ -313,7 +314,8 @@ pub unsafe extern "C" fn truing_multi_objective_advantage_forward(
     })
 }
 
-/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`.
+/// Gradient of the weights of the rewards; see `truing_multi_objective_advantage_args`. With CUDA tensors it is NaN where the CPU
+/// refuses what they hold.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
@@ -406,10 +408,10 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
     }
 
     let ok = &t.check()?;
+    let nothing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::advantage as device;
-        only_on_cpu(&[("grad_weights_out", backward)])?;
         let x = device::MultiObjective {
             rewards: rewards.matrix(ok)?.expect("required"),
             weights: match weights.dims().len() {
@@ -423,15 +425,29 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
             batch_step,
             batch_eps,
         };
+        let space = workspace.space(ok);
+        if backward {
+            let grad = device::MultiObjectiveGrad {
+                grad_advantages: grad_advantages.list(ok)?.ok_or(nothing("grad_advantages"))?,
+                grad_weights: columns_out(grad_weights_out, ok)?.ok_or(nothing("grad_weights_out"))?,
+            };
+            // SAFETY: as for the advantages of groups.
+            return unsafe {
+                wanted.of(device::multi_objective_backward_workspace(&x), || {
+                    context.launch(ok, |kernels, stream| {
+                        device::multi_objective_backward(kernels, stream, &x, &grad, space)
+                    })
+                })
+            };
+        }
         let out = device::MultiObjectiveOut {
             advantages: out_advantages.list(ok)?,
             combined: out_combined.list(ok)?,
             status: out_status.list(ok)?,
         };
-        let (need, space) = (device::multi_objective_workspace(&x), workspace.space(ok));
         // SAFETY: as for the advantages of groups.
         return unsafe {
-            wanted.of(need, || {
+            wanted.of(device::multi_objective_workspace(&x), || {
                 context.launch(ok, |kernels, stream| device::multi_objective(kernels, stream, &x, &out, space))
             })
         };
@@ -457,13 +473,10 @@ unsafe fn objectives(args: *const truing_multi_objective_advantage_args, backwar
         combined: out_combined.list(ok)?,
         status: out_status.list(ok)?,
     };
-    let grad_weights =
-        if grad_weights_out.dims().len() == 2 { grad_weights_out.matrix(ok)? } else { grad_weights_out.list(ok)? };
-    let nothing = |field| Error::invalid(field, Value::Text("NULL"), Value::Text("a tensor in a backward"));
     let grad = match backward {
         true => Some(MultiObjectiveGrad {
             grad_advantages: grad_advantages.list(ok)?.ok_or(nothing("grad_advantages"))?,
-            grad_weights: grad_weights.ok_or(nothing("grad_weights_out"))?,
+            grad_weights: columns_out(grad_weights_out, ok)?.ok_or(nothing("grad_weights_out"))?,
         }),
         false => None,
     };
@@ -1209,7 +1222,8 @@ pub unsafe extern "C" fn truing_lagrangian_advantage_workspace_size(
     guard("truing_lagrangian_advantage_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
 }
 
-/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace.
+/// Mean clipped advantage of every objective; see `truing_pama_scalars_args`. No workspace. With CUDA tensors a sequence whose
+/// offsets are wrong is NaN.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
@@ -1217,7 +1231,7 @@ pub unsafe extern "C" fn truing_lagrangian_advantage_workspace_size(
 pub unsafe extern "C" fn truing_pama_scalars(args: *const truing_pama_scalars_args) -> truing_status {
     guard("truing_pama_scalars", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let advantages = t.required("advantages", args.advantages)?;
         let logps = t.required("logps", args.logps)?;
         let anchor = t.required("anchor", args.anchor)?;
@@ -1234,8 +1248,28 @@ pub unsafe extern "C" fn truing_pama_scalars(args: *const truing_pama_scalars_ar
         let clip_high = PamaScalars::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
         let ok = &t.check()?;
-        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let tokens = &Leading::new(logps.dims());
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = device::PamaScalars {
+                layout: layout("logps", logps.dims(), &cu_seqlens, ok)?,
+                advantages: advantages.matrix(ok)?.expect("required"),
+                logps: logps.tokens(ok, tokens)?.expect("required"),
+                anchor: anchor.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                granularity,
+                clip_high,
+            };
+            let out = out_scalars.matrix(ok)?;
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::pama_scalars(kernels, stream, &x, &out) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
+        let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
         let x = PamaScalars {
             segments,
             advantages: advantages.matrix(ok)?.expect("required"),
@@ -1271,17 +1305,35 @@ pub unsafe extern "C" fn truing_pama_scalars_workspace_size(
 pub unsafe extern "C" fn truing_interval_weights(args: *const truing_interval_weights_args) -> truing_status {
     guard("truing_interval_weights", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let scalars = t.required("scalars", args.scalars)?;
         let out_value = t.output("out_value", args.out_value)?;
         let out_weights = t.output("out_weights", args.out_weights)?;
         let out_status = t.output("out_status", args.out_status)?;
 
         let ok = &t.check()?;
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let x = columns(&scalars, ok)?.expect("required");
+            let out = device::IntervalWeightsOut {
+                value: out_value.list(ok)?,
+                weights: columns_out(out_weights, ok)?,
+                status: out_status.list(ok)?,
+            };
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::interval_weights(kernels, stream, x, &out) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
         let x = IntervalWeights { scalars: columns(&scalars, ok)?.expect("required") };
-        let weights: Option<FloatsMut<'_>> =
-            if out_weights.dims().len() == 1 { out_weights.list(ok)? } else { out_weights.matrix(ok)? };
-        let out = IntervalWeightsOut { value: out_value.list(ok)?, weights, status: out_status.list(ok)? };
+        let out = IntervalWeightsOut {
+            value: out_value.list(ok)?,
+            weights: columns_out(out_weights, ok)?,
+            status: out_status.list(ok)?,
+        };
         advantage::interval_weights(&x, out)
     })
 }
@@ -1308,13 +1360,27 @@ pub unsafe extern "C" fn truing_interval_weights_workspace_size(
 pub unsafe extern "C" fn truing_gram_matrix(args: *const truing_gram_matrix_args) -> truing_status {
     guard("truing_gram_matrix", || {
         // SAFETY: this function's contract.
-        let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+        let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
         let values = t.required("values", args.values)?;
         let mask = t.input("mask", args.mask)?;
         let out_gram = t.required_output("out_gram", args.out_gram)?;
         let unit_rows = yes("unit_rows", args.unit_rows)?;
 
         let ok = &t.check()?;
+        #[cfg(feature = "cuda")]
+        if ok.device().is_some() {
+            use truing_cuda::advantage as device;
+            let values: truing_cuda::Tensor = values.matrix(ok)?.expect("required");
+            let tokens = &Leading::new(&[values.layout.cols]);
+            let x = device::GramMatrix { values, mask: mask.tokens(ok, tokens)?, unit_rows };
+            let gram = out_gram.matrix(ok)?.expect("required");
+            return context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+                unsafe { device::gram_matrix(kernels, stream, &x, gram) }
+            });
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = context;
         let values: Floats<'_> = values.matrix(ok)?.expect("required");
         let tokens = &Leading::new(&[values.cols()]);
         let x = GramMatrix { values, mask: mask.tokens(ok, tokens)?, unit_rows };
@@ -1336,7 +1402,7 @@ pub unsafe extern "C" fn truing_gram_matrix_workspace_size(
     guard("truing_gram_matrix_workspace_size", || unsafe { no_workspace(args, FLAGS, minimum, preferred) })
 }
 
-/// Weights of least norm; see `truing_min_norm_weights_args`.
+/// Weights of least norm; see `truing_min_norm_weights_args`. With CUDA tensors a matrix that the CPU refuses gives NaN.
 ///
 /// # Safety
 /// As for `truing_group_advantage`.
@@ -1344,11 +1410,11 @@ pub unsafe extern "C" fn truing_gram_matrix_workspace_size(
 pub unsafe extern "C" fn truing_min_norm_weights(args: *const truing_min_norm_weights_args) -> truing_status {
     guard("truing_min_norm_weights", || {
         // SAFETY: this function's contract.
-        unsafe { min_norm(args, |x, out, workspace, ok| advantage::min_norm_weights(x, out, workspace.bytes(ok))) }
+        unsafe { min_norm(args, Wanted::Results) }
     })
 }
 
-/// Bytes of workspace for `truing_min_norm_weights`.
+/// Bytes of workspace for `truing_min_norm_weights`: 0 for CUDA tensors.
 ///
 /// # Safety
 /// As for `truing_group_advantage`; `minimum` and `preferred` are NULL or writable.
@@ -1360,23 +1426,15 @@ pub unsafe extern "C" fn truing_min_norm_weights_workspace_size(
 ) -> truing_status {
     guard("truing_min_norm_weights_workspace_size", || {
         // SAFETY: this function's contract.
-        unsafe {
-            min_norm(args, |x, _, _, _| {
-                let need = advantage::min_norm_weights_workspace(x);
-                sizes(minimum, preferred, (need.minimum, need.preferred))
-            })
-        }
+        unsafe { min_norm(args, Wanted::Sizes(minimum, preferred)) }
     })
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
-unsafe fn min_norm(
-    args: *const truing_min_norm_weights_args,
-    run: impl FnOnce(&MinNormWeights<'_>, MinNormWeightsOut<'_>, Workspace, &Checked) -> Result<()>,
-) -> Result<()> {
+/// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
+unsafe fn min_norm(args: *const truing_min_norm_weights_args, wanted: Wanted) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, workspace, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let gram = t.required("gram", args.gram)?;
     let out_weights = t.output("out_weights", args.out_weights)?;
     let out_value = t.output("out_value", args.out_value)?;
@@ -1384,8 +1442,28 @@ unsafe fn min_norm(
     let tolerance = MinNormWeights::params(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let gram = gram.matrix(ok)?.expect("required");
+        let out = device::MinNormWeightsOut { weights: out_weights.list(ok)?, value: out_value.scalar(ok)? };
+        let none = truing_core::matrix::Workspace { minimum: 0, preferred: 0 };
+        // SAFETY: as for the advantages of groups.
+        return unsafe {
+            wanted.of(none, || {
+                context.launch(ok, |kernels, stream| device::min_norm_weights(kernels, stream, gram, tolerance, &out))
+            })
+        };
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let x = MinNormWeights { gram: gram.matrix(ok)?.expect("required"), tolerance };
-    run(&x, MinNormWeightsOut { weights: out_weights.list(ok)?, value: out_value.scalar(ok)? }, workspace, ok)
+    let out = MinNormWeightsOut { weights: out_weights.list(ok)?, value: out_value.scalar(ok)? };
+    // SAFETY: this function's contract.
+    unsafe {
+        wanted
+            .of(advantage::min_norm_weights_workspace(&x), || advantage::min_norm_weights(&x, out, workspace.bytes(ok)))
+    }
 }
 
 /// Rewards with a KL penalty; see `truing_token_reward_args`. No workspace.
@@ -1499,10 +1577,10 @@ pub unsafe extern "C" fn truing_entropy_controller(args: *const truing_controlle
 }
 
 /// # Safety
-/// As for [`Call::open`]; the host array `params` is readable.
+/// As for [`Call::anywhere`]; the host array `params` is readable.
 unsafe fn control(args: *const truing_controller_args, rule: fn(&[f64]) -> Result<Rule>) -> Result<()> {
     // SAFETY: this function's contract.
-    let Call { args, tensors: mut t, .. } = unsafe { Call::open(args, FLAGS) }?;
+    let Call { args, context, tensors: mut t, .. } = unsafe { Call::anywhere(args, FLAGS) }?;
     let measured = t.required("measured", args.measured)?;
     let coef = t.required("coef", args.coef)?;
     let out_coef = t.output("out_coef", args.out_coef)?;
@@ -1512,6 +1590,22 @@ unsafe fn control(args: *const truing_controller_args, rule: fn(&[f64]) -> Resul
     let rule = rule(unsafe { numbers(args.params, args.num_params) }?)?;
 
     let ok = &t.check()?;
+    #[cfg(feature = "cuda")]
+    if ok.device().is_some() {
+        use truing_cuda::advantage as device;
+        let (measured, coef) = (measured.scalar(ok)?.expect("required"), coef.scalar(ok)?.expect("required"));
+        let out = device::ControllerOut {
+            coef: out_coef.scalar(ok)?,
+            applied: out_applied.scalar(ok)?,
+            status: out_status.scalar(ok)?,
+        };
+        return context.launch(ok, |kernels, stream| {
+            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
+            unsafe { device::controller(kernels, stream, measured, coef, rule, &out) }
+        });
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = context;
     let x = Controller {
         measured: measured.scalar(ok)?.expect("required"),
         coef: coef.scalar(ok)?.expect("required"),

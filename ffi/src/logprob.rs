@@ -3,8 +3,6 @@
 use crate::abi::*;
 use crate::boundary::{factor, grad_scale, guard, idle, sizes, unavailable, unknown};
 use crate::support::{SupportFigureTensors, SupportTensors};
-#[cfg(feature = "cuda")]
-use crate::tensor::only_on_cpu;
 use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
 use truing_core::dtype::Element;
 use truing_core::logprob::{ExtraIds, Figures, Options, Problem, Rows, Transform, TransformInputs, Upstream};
@@ -983,7 +981,6 @@ impl RowTensors {
         ok: &Checked,
         tokens: &Leading,
     ) -> Result<(Option<truing_cuda::Tensor>, Option<truing_cuda::Tensor>)> {
-        only_on_cpu(&[("rows.cu_seqlens", self.cu_seqlens.is_some())])?;
         Ok((self.target.tokens(ok, tokens)?, self.mask.tokens(ok, tokens)?))
     }
     pub(crate) fn view<'a>(&self, ok: &'a Checked, tokens: &Leading) -> Result<Rows<'a>> {

@@ -180,6 +180,13 @@ const WHITEN: Op<truing_whiten_args> = Op(truing_whiten_workspace_size, truing_w
 const BASELINE: Op<truing_optimal_token_baseline_args> =
     Op(truing_optimal_token_baseline_workspace_size, truing_optimal_token_baseline);
 const PRIME: Op<truing_prime_advantage_args> = Op(truing_prime_advantage_workspace_size, truing_prime_advantage);
+const PAMA: Op<truing_pama_scalars_args> = Op(truing_pama_scalars_workspace_size, truing_pama_scalars);
+const INTERVAL: Op<truing_interval_weights_args> = Op(truing_interval_weights_workspace_size, truing_interval_weights);
+const GRAM: Op<truing_gram_matrix_args> = Op(truing_gram_matrix_workspace_size, truing_gram_matrix);
+const MIN_NORM: Op<truing_min_norm_weights_args> = Op(truing_min_norm_weights_workspace_size, truing_min_norm_weights);
+const KL_CONTROLLER: Op<truing_controller_args> = Op(truing_kl_controller_workspace_size, truing_kl_controller);
+const ENTROPY_CONTROLLER: Op<truing_controller_args> =
+    Op(truing_entropy_controller_workspace_size, truing_entropy_controller);
 const SEQUENCE_KL: Op<truing_sequence_kl_args> =
     Op(truing_sequence_kl_forward_workspace_size, truing_sequence_kl_forward);
 const SEQUENCE_KL_BACKWARD: Op<truing_sequence_kl_args> =
@@ -599,6 +606,24 @@ pub fn all() -> usize {
             (a.out_advantages, a.out_combined) = (t.write::<f32>(&[6]), t.write::<f64>(&[6]));
             a.out_status = t.write::<u32>(&[6]);
         });
+        for of_row in [false, true] {
+            let shape: &[i64] = if of_row { &[6, 2] } else { &[2] };
+            done +=
+                OBJECTIVES_BACKWARD.same(&format!("its gradient, ids {by_ids}, of rows {of_row}"), &context, |t, a| {
+                    (a.rewards, a.preset) = (t.read(&rewards, &[6, 2]), TRUING_ADVANTAGE_GRPO);
+                    (a.order, a.batch_step) = match by_ids {
+                        true => (TRUING_ORDER_NORMALISE_FIRST, TRUING_BATCH_STEP_STANDARDISE),
+                        false => (TRUING_ORDER_SUM_FIRST, 0),
+                    };
+                    match by_ids {
+                        true => (a.group_ids, a.num_groups) = (t.read(&group_of[..6], &[6]), 3),
+                        false => a.group_offsets = t.update(vec![0i64, 4, 6], &[3]),
+                    }
+                    a.weights = t.update(vec![0.5f32; if of_row { 12 } else { 2 }], shape);
+                    a.grad_advantages = t.update(vec![1.0f32, -2.0, 0.5, 0.25, 0.0, 3.0], &[6]);
+                    a.grad_weights_out = if of_row { t.write::<f32>(shape) } else { t.write::<f64>(shape) };
+                });
+        }
     }
     let squares: Vec<f64> = logps.iter().map(|&x| 1.9 * x as f64).collect();
     let outcome = vec![1.0f64, 0.0, 0.5, 0.0];
@@ -753,6 +778,48 @@ pub fn all() -> usize {
             (a.out_advantages, a.grad_log_lambda_out) = (t.write::<f32>(&[b, width]), t.write::<f64>(&[]));
         });
     }
+    let table: Vec<f32> = (0..3 * n).map(|_| r.normal() as f32).collect();
+    for (k, granularity) in
+        [TRUING_GRANULARITY_BATCH, TRUING_GRANULARITY_SEQUENCE, TRUING_GRANULARITY_TOKEN].into_iter().enumerate()
+    {
+        let shape = tokens(k != 1);
+        done += PAMA.same(&format!("pama_scalars {granularity}"), &context, |t, a| {
+            (a.advantages, a.granularity) = (t.read(&table, &[3, n as i64]), granularity);
+            (a.logps, a.anchor, a.mask) = (t.read(&logps, &shape), t.read(&old, &shape), t.read(&mask, &[n as i64]));
+            if k != 1 {
+                a.cu_seqlens = t.read(&cu, &[b + 1]);
+            }
+            a.out_scalars = t.write::<f64>(&[3, [1, b, n as i64][k]]);
+        });
+        done += INTERVAL.same(&format!("interval_weights {k}"), &context, |t, a| {
+            let shape: &[i64] = if k == 0 { &[8] } else { &[8, 3] };
+            a.scalars = t.read(&table[..if k == 0 { 8 } else { 24 }], shape);
+            (a.out_value, a.out_weights) = (t.write::<f64>(if k == 0 { &[] } else { &[3] }), t.write::<f32>(shape));
+            a.out_status = t.write::<u32>(if k == 0 { &[1] } else { &[3] });
+        });
+        done += GRAM.same(&format!("gram_matrix {k}"), &context, |t, a| {
+            (a.values, a.unit_rows) = (t.read(&table, &[3, n as i64]), k as u32 % 2);
+            a.mask = t.read(&live, &[n as i64]);
+            a.out_gram = if k == 2 { t.write::<f32>(&[3, 3]) } else { t.write::<f64>(&[3, 3]) };
+        });
+    }
+    for objectives in [2, 3, 9] {
+        done += MIN_NORM.same(&format!("min_norm_weights {objectives}"), &context, |t, a| {
+            let x = |i: i64, j: i64| 1.0 / (1.0 + (i + j) as f64) + if i == j { 0.1 * i as f64 } else { 0.0 };
+            let gram = (0..objectives).flat_map(|i| (0..objectives).map(move |j| x(i, j))).collect();
+            a.gram = t.update::<f64>(gram, &[objectives, objectives]);
+            (a.out_weights, a.out_value) = (t.write::<f32>(&[objectives]), t.write::<f64>(&[]));
+        });
+    }
+    let numbers = [0.1f64, 0.5];
+    for op in [KL_CONTROLLER, ENTROPY_CONTROLLER] {
+        done += op.same("controllers", &context, |t, a| {
+            (a.measured, a.coef) = (t.update(vec![0.07f32], &[]), t.update(vec![0.2f64], &[]));
+            (a.params, a.num_params) = (numbers.as_ptr(), 2);
+            (a.out_coef, a.out_applied) = (t.write::<f64>(&[]), t.write::<f32>(&[]));
+            a.out_status = t.write::<u32>(&[]);
+        });
+    }
     done
 }
 
@@ -866,12 +933,34 @@ pub fn host() {
     a.groups.list_offsets = t.update(vec![0i32, 4], &[2]);
     a.items.out_reward_chosen = t.write::<f64>(&[1]);
     PREFERENCE.refused(TRUING_STATUS_SHAPE_MISMATCH, "items.out_reward_chosen", &t, a);
-    // the gradient of the objectives' weights has not come to the device
-    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
-    (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
-    a.group_offsets = t.update(vec![0i32, 2], &[2]);
-    (a.grad_advantages, a.grad_weights_out) = (t.read(&s[..2], &[2]), t.write::<f64>(&[2]));
-    OBJECTIVES_BACKWARD.refused(device, "grad_weights_out", &t, a);
+    // gradients that are not offered, and none at all
+    let objectives = || {
+        let (mut t, mut a) = (Arrays::new(true), zeros::<truing_multi_objective_advantage_args>(&context));
+        (a.rewards, a.preset, a.order) = (t.read(&s, &[2, 2]), TRUING_ADVANTAGE_GRPO, TRUING_ORDER_SUM_FIRST);
+        a.group_offsets = t.update(vec![0i32, 2], &[2]);
+        (a.grad_advantages, a.grad_weights_out) = (t.read(&s[..2], &[2]), t.write::<f64>(&[2]));
+        (t, a)
+    };
+    let (t, mut a) = objectives();
+    a.scale = TRUING_SCALE_LEAVE_ONE_OUT_STD;
+    OBJECTIVES_BACKWARD.refused(invalid, "scale", &t, a);
+    let (t, mut a) = objectives();
+    a.grad_advantages = null();
+    OBJECTIVES_BACKWARD.refused(invalid, "grad_advantages", &t, a);
+    let (mut t, mut a) = objectives();
+    a.grad_weights_out = t.write::<f64>(&[3]);
+    OBJECTIVES_BACKWARD.refused(TRUING_STATUS_SHAPE_MISMATCH, "grad_weights_out", &t, a);
+    // more objectives than there may be
+    let many = [0.0f32; 65];
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_gram_matrix_args>(&context));
+    (a.values, a.out_gram) = (t.read(&many, &[65, 1]), t.write::<f64>(&[65, 65]));
+    GRAM.refused(TRUING_STATUS_SHAPE_MISMATCH, "values", &t, a);
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_min_norm_weights_args>(&context));
+    (a.gram, a.out_weights) = (t.read(&many[..6], &[2, 3]), t.write::<f64>(&[2]));
+    MIN_NORM.refused(TRUING_STATUS_SHAPE_MISMATCH, "gram", &t, a);
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_interval_weights_args>(&context));
+    (a.scalars, a.out_weights) = (t.read(&many[..6], &[2, 3]), t.write::<f64>(&[3, 2]));
+    INTERVAL.refused(TRUING_STATUS_SHAPE_MISMATCH, "out_weights", &t, a);
     // packed sequences of one token each: what has an element a token must be said, as offsets are not read
     let (mut t, mut a) = (Arrays::new(true), zeros::<truing_policy_forward_args>(&context));
     a.logps = t.read(&[0.0f32; 4], &[4]);
@@ -953,7 +1042,7 @@ pub fn host() {
         assert_eq!(compiled() > before, fresh, "the folder was not used");
     }
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
-    println!("{} ways of the C ABI refused by name", cases + 11);
+    println!("{} ways of the C ABI refused by name", cases + 16);
 }
 
 /// Without a driver the same call says so.

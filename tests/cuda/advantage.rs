@@ -37,6 +37,13 @@ fn table_of(x: &Numbers, rows: usize, cols: usize) -> Tensor {
 fn view<'a>(on: bool, x: &'a mut Place) -> Option<FloatsMut<'a>> {
     on.then(|| x.cpu())
 }
+/// A place in the CPU's form, its rows where the shape has them.
+pub(super) fn within(x: &mut Place, shape: Shape) -> FloatsMut<'_> {
+    match x {
+        Place::Wide(x) => MatrixMut::new(x, shape).unwrap().into(),
+        Place::Narrow(x) => MatrixMut::new(x, shape).unwrap().into(),
+    }
+}
 fn given(on: bool, x: &Place) -> Option<Tensor> {
     on.then(|| x.device())
 }
@@ -113,6 +120,9 @@ pub(super) fn all(context: &Context) -> usize {
                 done += groups(context, o, shuffled, seed);
                 // the centred sum of objectives may be anything
                 done += objectives(context, o, shuffled, seed);
+                for order in [Order::SumFirst, Order::NormaliseFirst] {
+                    done += objectives_backward(context, o, order, shuffled, seed);
+                }
             }
         }
     }
@@ -131,7 +141,7 @@ pub(super) fn all(context: &Context) -> usize {
             }
         }
     }
-    done + outside(context)
+    done + outside(context) + nothing(context)
 }
 fn groups(context: &Context, options: GroupOptions, shuffled: bool, seed: u64) -> usize {
     let kind = seed as usize % 4;
@@ -246,6 +256,108 @@ fn objectives(context: &Context, options: GroupOptions, shuffled: bool, seed: u6
     let done = got.0[1].check(&format!("{what}: combined"), &want.0[1]);
     same(&format!("{what}: status"), &got.1, &want.1);
     done + n + got.0[0].check(&format!("{what}: advantages"), &want.0[0])
+}
+fn objectives_backward(context: &Context, options: GroupOptions, order: Order, shuffled: bool, seed: u64) -> usize {
+    let (sums, k) = (order == Order::SumFirst, 3);
+    let offered = !matches!(options.baseline, Baseline::LengthWeighted | Baseline::BestOfGroup)
+        && matches!(options.scale, Scale::None | Scale::GroupStd | Scale::BatchStd);
+    if sums && !offered {
+        return 0;
+    }
+    let c = Case::new(seed + 200, seed as usize % 4, k, &options, shuffled);
+    let (n, wide, of_row) = (c.ids.len(), seed % 2 == 1, seed % 3 == 0);
+    let (mut r, with) = (Random(seed), options.baseline == Baseline::LengthWeighted);
+    let many = if of_row { n * k } else { k };
+    let weights = Numbers::new([0, 3][seed as usize % 2], (0..many).map(|_| 0.25 + r.uniform()).collect());
+    // rows without a reward are not read
+    let missing = |i: usize| (0..k).all(|j| table(&c.rewards, n, k).at(i, j).is_nan());
+    let upstream = (0..n).map(|i| match r.below(9) {
+        _ if missing(i) => NAN as f64,
+        0 => 0.0,
+        1 if seed % 7 == 0 => INF as f64,
+        _ => r.normal(),
+    });
+    let upstream = Numbers::new((seed as usize + 1) % 4, upstream.collect());
+    let batch_step = match order {
+        Order::SumFirst => BatchStep::None,
+        _ => [BatchStep::None, BatchStep::Standardise, BatchStep::Scale][seed as usize / 2 % 3],
+    };
+    let batch_eps = [1e-4, 0.0][seed as usize % 2];
+    let x = spec::MultiObjective {
+        rewards: table(&c.rewards, n, k),
+        weights: (seed % 5 != 1).then(|| match of_row {
+            true => spec::Weights::OfRow(table(&weights, n, k)),
+            false => spec::Weights::Shared(weights.cpu()),
+        }),
+        groups: c.cpu(shuffled),
+        lengths: with.then(|| Matrix::vector(&c.lengths).into()),
+        options,
+        order,
+        batch_step,
+        batch_eps,
+    };
+    let of_row = matches!(x.weights, Some(spec::Weights::OfRow(_)));
+    let shape = if of_row { Shape::contiguous(n, k) } else { Shape::contiguous(k, 1) };
+    let (mut want, mut got) =
+        (Place::new(wide, shape.rows() * shape.cols), Place::new(wide, shape.rows() * shape.cols));
+    let what = format!("backward, {order:?}, {batch_step:?}, {options:?}, shuffled {shuffled}");
+    let grad = spec::MultiObjectiveGrad { grad_advantages: upstream.cpu(), grad_weights: within(&mut want, shape) };
+    with_scratch(cpu::multi_objective_workspace(&x).minimum, |w| cpu::multi_objective_backward(&x, grad, w))
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    let given = x.weights.is_some();
+    let x = device::MultiObjective {
+        rewards: table_of(&c.rewards, n, k),
+        weights: given.then(|| match of_row {
+            true => device::Weights::OfRow(table_of(&weights, n, k)),
+            false => device::Weights::Shared(weights.device()),
+        }),
+        groups: c.device(shuffled),
+        lengths: with.then(|| vector(&c.lengths, Dtype::I32)),
+        options,
+        order,
+        batch_step,
+        batch_eps,
+    };
+    let grad = device::MultiObjectiveGrad {
+        grad_advantages: upstream.device(),
+        grad_weights: Tensor { layout: shape, ..got.device() },
+    };
+    let space = Scratch::new(device::multi_objective_backward_workspace(&x).minimum);
+    // SAFETY: as above.
+    unsafe { device::multi_objective_backward(context, STREAM, &x, &grad, space.space()) }
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    got.fetch();
+    memory::clear();
+    got.check(&what, &want)
+}
+/// No row at all: sums of nothing.
+fn nothing(context: &Context) -> usize {
+    let (none, mut grads) = (vector::<f64>(&[], Dtype::F64), vec![7.5f64; 2]);
+    for (order, batch_step) in [
+        (Order::SumFirst, BatchStep::None),
+        (Order::NormaliseFirst, BatchStep::None),
+        (Order::NormaliseFirst, BatchStep::Scale),
+    ] {
+        grads.fill(7.5);
+        let x = device::MultiObjective {
+            rewards: Tensor { layout: Shape::contiguous(0, 2), ..none },
+            weights: None,
+            groups: device::Groups::Offsets(vector(&[0i32, 0], Dtype::I32)),
+            lengths: None,
+            options: GroupOptions::preset(spec::Preset::GrpoBatchStd),
+            order,
+            batch_step,
+            batch_eps: 0.0,
+        };
+        let grad = device::MultiObjectiveGrad { grad_advantages: none, grad_weights: vector(&grads, Dtype::F64) };
+        let space = Scratch::new(device::multi_objective_backward_workspace(&x).minimum);
+        // SAFETY: as above.
+        unsafe { device::multi_objective_backward(context, STREAM, &x, &grad, space.space()) }.unwrap();
+        memory::down(&mut grads);
+        memory::clear();
+        assert_eq!(std::hint::black_box(&grads)[..], [0.0; 2], "{order:?}, {batch_step:?}");
+    }
+    6
 }
 
 const OFFSETS: [i32; 8] = [0, 0, 1, 33, 65, 66, 180, 300];
@@ -576,6 +688,37 @@ fn outside(context: &Context) -> usize {
     memory::clear();
     assert_eq!(std::hint::black_box(&status)[..], [bad; 3]);
     assert!(std::hint::black_box(&a).iter().all(|x| x.is_nan()));
+    // and no gradient: of a reward, of an id, of a group that has no second
+    let (good, upstream) = ([1.0f64, 2.0, 3.0, 0.0, 3.0, 4.0], [1.0f64, -1.0, 0.5]);
+    let runs = [
+        (&rewards, [0i32, 0, 1], Order::SumFirst, dr),
+        (&good, [0, 2, 1], Order::SumFirst, dr),
+        (&good, [0, 0, 1], Order::NormaliseFirst, GroupOptions::preset(spec::Preset::PassK)),
+        (&good, [0, 0, 1], Order::NormaliseFirst, dr),
+    ];
+    for (k, (rewards, ids, order, options)) in runs.into_iter().enumerate() {
+        let mut grads = vec![7.0f64; 2];
+        let x = device::MultiObjective {
+            rewards: Tensor { layout: Shape::contiguous(3, 2), ..vector(rewards, Dtype::F64) },
+            weights: None,
+            groups: device::Groups::Ids { ids: vector(&ids, Dtype::I32), groups: 2 },
+            lengths: None,
+            options,
+            order,
+            batch_step: BatchStep::None,
+            batch_eps: 0.0,
+        };
+        let grad = device::MultiObjectiveGrad {
+            grad_advantages: vector(&upstream, Dtype::F64),
+            grad_weights: vector(&grads, Dtype::F64),
+        };
+        let space = Scratch::new(device::multi_objective_backward_workspace(&x).minimum);
+        // SAFETY: as above.
+        unsafe { device::multi_objective_backward(context, STREAM, &x, &grad, space.space()) }.unwrap();
+        memory::down(&mut grads);
+        memory::clear();
+        assert!(std::hint::black_box(&grads).iter().all(|x| x.is_nan() == (k < 3)), "{k}: {grads:?}");
+    }
     // negative counts
     let (values, counts, mut word) = ([1.0f32, 2.0, 3.0], [1i32, -1, 2], vec![9u32]);
     let x = device::Whiten {

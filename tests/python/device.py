@@ -264,6 +264,7 @@ both("group_advantage", lambda put: truing.group_advantage(put(rewards), put(cu_
 both("groups by ids", lambda put: truing.group_advantage(put(rewards), group_ids=put(group_of), num_groups=5, preset="gpg", status=True))
 table = normal(S, 3)
 both("gdpo", lambda put: truing.multi_objective_advantage(put(table), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise", combined=True, status=True))
+both("gdpo backward", lambda put: truing.multi_objective_advantage_backward(put(up), put(table), group_offsets=put(cu_groups), order="normalise_first", preset="grpo", batch_step="standardise"))
 values = normal(S, 130)
 both("token_reward", lambda put: truing.token_reward(put(old), put(refs), rewards=put(rewards), mask=put(live), level="token", estimator="k3", coef=0.05, kl=True, status=True))
 both("gae", lambda put: truing.gae(put(logps), put(values), mask=put(live), masks="carry", gamma=0.99, lambda_policy=0.95, status=True))
@@ -278,6 +279,14 @@ both("cov_select", lambda put: truing.cov_select(put(logps), put(rewards), form=
 both("cov_select, a draw", lambda put: truing.cov_select(put(logps), put(values), put(old), form="clip", share=0.01, cov_low=0.1, seed=7, mask=put(live), indices=True, keep=True))
 both("m2po_mask", lambda put: truing.m2po_mask(put(old), put(refs), threshold=0.04, mask=put(live), moment=True, dropped=True))
 both("fipo_weight", lambda put: truing.fipo_weight(put(logps), put(old), put(rewards), high_only=True, mask=put(live), status=True))
+several = normal(3, S * 130)
+both("pama_scalars", lambda put: truing.pama_scalars(put(several), put(logps), put(old), granularity="sequence", mask=put(live)))
+both("interval_weights", lambda put: truing.interval_weights(put(table), status=True))
+gram = truing.gram_matrix(several).gram
+both("gram_matrix", lambda put: truing.gram_matrix(put(several), mask=put(live), unit_rows=True))
+both("min_norm_weights", lambda put: truing.min_norm_weights(put(gram)))
+both("kl_controller", lambda put: truing.kl_controller(put(up[:1]), put(weight[:1]), batch=64, status=True))
+both("entropy_controller", lambda put: truing.entropy_controller(put(up[:1]), put(weight[:1]), status=True))
 both("whiten", lambda put: truing.whiten(put(values), mask=put(live), std_kind="unbiased", eps_kind="add", moments=True, status=True))
 
 # ---- what is refused, by name

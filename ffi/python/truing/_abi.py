@@ -2645,7 +2645,7 @@ class truing_controller_args(ctypes.Structure):
         ("num_params", ctypes.c_size_t),  # Values given.
         ("out_coef", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d.
         ("out_applied", ctypes.POINTER(truing_tensor)),  # f64 or f32, 0-d: what the next step applies, of an entropy bonus 0 above the target.
-        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: nan_input, inf_input (the coefficient stays).
+        ("out_status", ctypes.POINTER(truing_tensor)),  # u32, 0-d: nan_input, inf_input (the coefficient stays); on a device out_of_range of a coefficient that is none.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 

@@ -1756,11 +1756,11 @@ def multi_objective_advantage(
 def multi_objective_advantage_backward(
     grad_advantages, rewards, weights=None, group_offsets=None, *, order, group_ids=None, num_groups=None, lengths=None,
     preset=None, baseline=None, scale=None, std_kind=None, eps_kind=None, single=None, batch_step=None, eps=None,
-    f_norm=None, batch_eps=None, grad_weights=True, context=None,
+    f_norm=None, batch_eps=None, grad_weights=True, stream=None, context=None,
 ):  # fmt: skip
     """`grad_weights` from the gradient of the advantages."""
     call = _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths, order, preset, baseline, scale,
-                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context)  # fmt: skip
+                       std_kind, eps_kind, single, batch_step, eps, f_norm, batch_eps, context, stream)  # fmt: skip
     call.read(grad_advantages=grad_advantages)
     form = shape(rewards)[1:] if weights is None else shape(weights)
     call.write("grad_weights_out", "grad_weights", grad_weights, form, "float64")
@@ -1931,10 +1931,11 @@ def lagrangian_advantage(
 
 
 def pama_scalars(
-    advantages, logps, anchor, *, granularity, mask=None, cu_seqlens=None, clip_high=None, scalars=True, context=None,
+    advantages, logps, anchor, *, granularity, mask=None, cu_seqlens=None, clip_high=None, scalars=True, stream=None,
+    context=None,
 ):  # fmt: skip
     """Mean clipped advantage of every objective of `advantages` [n, N], over the "batch", a "sequence" or a "token"."""
-    call = Call(_abi.truing_pama_scalars_args, advantages, context)
+    call = Call(_abi.truing_pama_scalars_args, advantages, context, stream=stream)
     call.read(advantages=advantages, logps=logps, anchor=anchor, mask=mask, cu_seqlens=cu_seqlens)
     call.set(granularity=enum("granularity", "GRANULARITY", granularity))
     _numbers(call, clip_high)
@@ -1943,9 +1944,9 @@ def pama_scalars(
     return call.run("truing_pama_scalars")
 
 
-def interval_weights(scalars, *, value=True, weights=True, status=False, context=None):
+def interval_weights(scalars, *, value=True, weights=True, status=False, stream=None, context=None):
     """The element of least size between the numbers of each column of `scalars` [n, m], and the weights that make it."""
-    call = Call(_abi.truing_interval_weights_args, scalars, context)
+    call = Call(_abi.truing_interval_weights_args, scalars, context, stream=stream)
     call.read(scalars=scalars)
     columns = (*shape(scalars)[1:], 1)[:1]
     call.write("out_value", "value", value, columns, "float64")
@@ -1954,18 +1955,18 @@ def interval_weights(scalars, *, value=True, weights=True, status=False, context
     return call.run("truing_interval_weights")
 
 
-def gram_matrix(values, *, mask=None, unit_rows=False, gram=True, context=None):
+def gram_matrix(values, *, mask=None, unit_rows=False, gram=True, stream=None, context=None):
     """Mean products of all pairs of rows of `values` [n, N]; cosines with `unit_rows`."""
-    call = Call(_abi.truing_gram_matrix_args, values, context)
+    call = Call(_abi.truing_gram_matrix_args, values, context, stream=stream)
     call.read(values=values, mask=mask)
     call.set(unit_rows=int(unit_rows))
     call.write("out_gram", "gram", gram, shape(values)[:1] * 2, "float64")
     return call.run("truing_gram_matrix")
 
 
-def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, context=None):
+def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, stream=None, context=None):
     """The weights c >= 0, sum 1, of least c' M c."""
-    call = Call(_abi.truing_min_norm_weights_args, gram, context)
+    call = Call(_abi.truing_min_norm_weights_args, gram, context, stream=stream)
     call.read(gram=gram)
     _numbers(call, tolerance)
     call.write("out_weights", "weights", weights, shape(gram)[:1], "float64")
@@ -1989,8 +1990,8 @@ def token_reward(
     return call.run("truing_token_reward")
 
 
-def _controller(function, measured, coef, numbers, applied, status, context):
-    call = Call(_abi.truing_controller_args, measured, context)
+def _controller(function, measured, coef, numbers, applied, status, stream, context):
+    call = Call(_abi.truing_controller_args, measured, context, stream=stream)
     call.read(measured=measured, coef=coef)
     _numbers(call, *numbers)
     call.write("out_coef", "coef", True, (), "float64")
@@ -1999,13 +2000,14 @@ def _controller(function, measured, coef, numbers, applied, status, context):
     return call.run(function)
 
 
-def kl_controller(kl, coef, *, batch, target=None, horizon=None, status=False, context=None):
+def kl_controller(kl, coef, *, batch, target=None, horizon=None, status=False, stream=None, context=None):
     """The next coefficient of a KL penalty that holds `target`."""
-    return _controller("truing_kl_controller", kl, coef, (target, batch, horizon), False, status, context)
+    return _controller("truing_kl_controller", kl, coef, (target, batch, horizon), False, status, stream, context)
 
 
 def entropy_controller(
-    entropy, coef, *, target=None, step=None, minimum=None, maximum=None, status=False, context=None,
+    entropy, coef, *, target=None, step=None, minimum=None, maximum=None, status=False, stream=None, context=None,
 ):  # fmt: skip
     """The next coefficient of an entropy bonus, and `applied`: what of it the next step uses."""
-    return _controller("truing_entropy_controller", entropy, coef, (target, step, minimum, maximum), True, status, context)
+    numbers = (target, step, minimum, maximum)
+    return _controller("truing_entropy_controller", entropy, coef, numbers, True, status, stream, context)
