@@ -1052,6 +1052,19 @@ sorted_p, sorted_t = -np.sort(-p, -1), -np.sort(-t[:, :40] / t[:, :40].sum(-1, k
 u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), aggregate="token_mean")
 close(u.values, np.abs(sorted_p - np.pad(sorted_t, ((0, 0), (0, 10)))).sum(-1), 1e-6, "uld")
 close(u.loss, u.values.mean(), 1e-6, "uld mean")
+own, other, few = np.array([3, 0, 49]), np.array([7, 1, 39], "i4"), t[:, :40] / t[:, :40].sum(-1, keepdims=True)
+a, b = 0.5 * p[:, own], few[:, other]
+rest = -np.sort(-0.5 * np.delete(p, own, -1), -1), -np.sort(-np.delete(few, other, -1), -1)
+apart = np.abs(rest[0] - np.pad(rest[1], ((0, 0), (0, 10)))).sum(-1)
+half = (0.5 * (b * np.log(b / (0.5 * a + 0.5 * b)) + a * np.log(a / (0.5 * a + 0.5 * b)))).sum(-1)
+fields = dict(matched=(own, other), student_scale=np.full(3, 0.5, "f4"))
+u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), matched_beta=0.5, **fields)
+close(u.values, 3 / 40 * half + 37 / 40 * apart, 1e-6, "pairs of columns")
+u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), matched_beta=1.0, matched_weights=(2.0, 0.25), **fields)
+close(u.values, 2 * (a * np.log(a / b)).sum(-1) + 0.25 * apart, 1e-6, "weights of pairs and of the rest")
+refused("OUT_OF_RANGE", "matched_teacher_ids", truing.uld, zs, zt, matched=(own, np.array([0, 1, 50])))
+refused("INVALID_ARGUMENT", "matched_beta", truing.uld, zs, zt, matched_beta=0.5)
+refused("INVALID_ARGUMENT", "grad_student_scale_out", truing.uld, zs, zt, grad_student_scale=True)
 
 # ---- tilted distributions
 reward = draws.normal(size=(3, 50))

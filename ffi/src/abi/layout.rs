@@ -1929,7 +1929,14 @@ impl Layout for truing_uld_args {
         f("grad_scale", offset_of!(truing_uld_args, grad_scale), size_of::<f64>()),
         f("grad_student_out", offset_of!(truing_uld_args, grad_student_out), size_of::<*const truing_tensor>()),
         f("grad_teacher_out", offset_of!(truing_uld_args, grad_teacher_out), size_of::<*const truing_tensor>()),
-        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
+        f("matched_student_ids", offset_of!(truing_uld_args, matched_student_ids), size_of::<*const truing_tensor>()),
+        f("matched_teacher_ids", offset_of!(truing_uld_args, matched_teacher_ids), size_of::<*const truing_tensor>()),
+        f("matched_beta", offset_of!(truing_uld_args, matched_beta), size_of::<f64>()),
+        f("matched_weight", offset_of!(truing_uld_args, matched_weight), size_of::<f64>()),
+        f("unmatched_weight", offset_of!(truing_uld_args, unmatched_weight), size_of::<f64>()),
+        f("student_scale", offset_of!(truing_uld_args, student_scale), size_of::<*const truing_tensor>()),
+        f("teacher_scale", offset_of!(truing_uld_args, teacher_scale), size_of::<*const truing_tensor>()),
+        f("grad_student_scale_out", offset_of!(truing_uld_args, grad_student_scale_out), size_of::<*const truing_tensor>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_uld_args, reserved_head), size_of::<u32>()),
@@ -1940,7 +1947,6 @@ impl Layout for truing_uld_args {
         f("rows.reserved", offset_of!(truing_uld_args, rows.reserved), size_of::<[u8; 24]>()),
         f("aggregate.reserved0", offset_of!(truing_uld_args, aggregate.reserved0), size_of::<u32>()),
         f("aggregate.reserved", offset_of!(truing_uld_args, aggregate.reserved), size_of::<[u8; 32]>()),
-        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
