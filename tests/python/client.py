@@ -1019,6 +1019,16 @@ for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
         part = truing.divergence_backward(kind, cut[i][0], cut[2 + i][0], grad_values=ones, stats=whole.stats, shard=cut[i][1])
         close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
 refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
+# over shards T squared is a weight
+warm = dict(student_transform=dict(temperature=2.5), teacher_transform=dict(temperature=2.5))
+parts = [truing.divergence_local("forward_kl", cut[i][0], cut[2 + i][0], shard=cut[i][1], **warm) for i in (0, 1)]
+joined = truing.divergence_finish("forward_kl", np.stack([x.records for x in parts]), starts, stats=True, soft_weight=6.25)
+close(joined.values, truing.divergence("forward_kl", zs, zt, temperature_squared=True, **warm).values, 1e-6, "T squared of shards")
+one = truing.divergence_backward("forward_kl", zs, zt, grad_values=ones, temperature_squared=True, **warm).grad_student
+for i in (0, 1):
+    part = truing.divergence_backward("forward_kl", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats,
+                                      shard=cut[i][1], soft_weight=6.25, **warm)  # fmt: skip
+    close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, "gradient of a shard, T squared")
 few = np.array([[3, 7, -1]] * 3, "i4")
 some = dict(support="given", ids=np.array([[3, 30, -1, 49]] * 3, "i4"), outside="renormalise")
 whole = truing.divergence("jsd", zs, zt, partial=some)
