@@ -3163,6 +3163,8 @@ typedef struct truing_uld_args {
     const struct truing_tensor *teacher_scale;
     /// f32 [N], with student_scale.
     const struct truing_tensor *grad_student_scale_out;
+    /// 0.
+    uint8_t reserved[64];
 } truing_uld_args;
 
 /// Distributions tilted by a reward, phi = p e^(alpha r) / Z with p the softmax of `logps`, over the V outcomes of a row; f64 inside. `truing_tilt` takes alpha, `truing_tilt_solve` the KL(phi || p) that it is to have (`out_alpha` infinite and degenerate where none has it).
@@ -5849,7 +5851,7 @@ TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 232
 TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
 TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
-TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 576);
+TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 640);
 TRUING_STATIC_ASSERT(tilt_args_size, sizeof(truing_tilt_args) == 240);
 TRUING_STATIC_ASSERT(renyi_args_size, sizeof(truing_renyi_args) == 176);
 TRUING_STATIC_ASSERT(best_of_n_args_size, sizeof(truing_best_of_n_args) == 176);

@@ -3269,6 +3269,8 @@ pub struct truing_uld_args {
     pub teacher_scale: *const truing_tensor,
     /// f32 [N], with student_scale.
     pub grad_student_scale_out: *const truing_tensor,
+    /// 0.
+    pub reserved: [u8; 64],
 }
 
 /// Distributions tilted by a reward, phi = p e^(alpha r) / Z with p the softmax of `logps`, over the V outcomes of a row; f64 inside. `truing_tilt` takes alpha, `truing_tilt_solve` the KL(phi || p) that it is to have (`out_alpha` infinite and degenerate where none has it).
@@ -4875,7 +4877,7 @@ args! {
     truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,
     truing_head_weights_args: 168,
-    truing_uld_args: 576,
+    truing_uld_args: 640,
     truing_tilt_args: 240,
     truing_renyi_args: 176,
     truing_best_of_n_args: 176,

@@ -1675,6 +1675,7 @@ static void probe_uld_args(void) {
     F(truing_uld_args, student_scale);
     F(truing_uld_args, teacher_scale);
     F(truing_uld_args, grad_student_scale_out);
+    F(truing_uld_args, reserved);
 }
 
 static void probe_tilt_args(void) {

@@ -1930,6 +1930,7 @@ class truing_uld_args(ctypes.Structure):
         ("student_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, multiplies the student's probabilities, NULL = 1: a token that stands for several, the product of the further ones.
         ("teacher_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, multiplies the teacher's probabilities, a constant.
         ("grad_student_scale_out", ctypes.POINTER(truing_tensor)),  # f32 [N], with student_scale.
+        ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 
 

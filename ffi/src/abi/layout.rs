@@ -1937,6 +1937,7 @@ impl Layout for truing_uld_args {
         f("student_scale", offset_of!(truing_uld_args, student_scale), size_of::<*const truing_tensor>()),
         f("teacher_scale", offset_of!(truing_uld_args, teacher_scale), size_of::<*const truing_tensor>()),
         f("grad_student_scale_out", offset_of!(truing_uld_args, grad_student_scale_out), size_of::<*const truing_tensor>()),
+        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
         f("reserved_head", offset_of!(truing_uld_args, reserved_head), size_of::<u32>()),
@@ -1947,6 +1948,7 @@ impl Layout for truing_uld_args {
         f("rows.reserved", offset_of!(truing_uld_args, rows.reserved), size_of::<[u8; 24]>()),
         f("aggregate.reserved0", offset_of!(truing_uld_args, aggregate.reserved0), size_of::<u32>()),
         f("aggregate.reserved", offset_of!(truing_uld_args, aggregate.reserved), size_of::<[u8; 32]>()),
+        f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
     ];
 }
 
