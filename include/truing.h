@@ -3091,7 +3091,7 @@ typedef struct truing_item_numbers_args {
     uint8_t reserved[64];
 } truing_item_numbers_args;
 
-/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call.
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On the CPU alone.
 typedef struct truing_uld_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -3139,6 +3139,22 @@ typedef struct truing_uld_args {
     const struct truing_tensor *grad_student_out;
     /// float as teacher, may be teacher itself.
     const struct truing_tensor *grad_teacher_out;
+    /// int [M], columns of the student, each once at most; with matched_teacher_ids.
+    const struct truing_tensor *matched_student_ids;
+    /// int [M], the column of the teacher with the same text.
+    const struct truing_tensor *matched_teacher_ids;
+    /// Weight of the teacher in [0,1]; 0 = sum of t log(t / p), 1 = sum of p log(p / t).
+    double matched_beta;
+    /// Factor of J >= 0; both weights 0 = M / V' and 1 less that.
+    double matched_weight;
+    /// Factor of U >= 0.
+    double unmatched_weight;
+    /// f32 [N] > 0, multiplies the student's probabilities, NULL = 1: a token that stands for several, the product of the further ones.
+    const struct truing_tensor *student_scale;
+    /// f32 [N] > 0, multiplies the teacher's probabilities, a constant.
+    const struct truing_tensor *teacher_scale;
+    /// f32 [N], with student_scale.
+    const struct truing_tensor *grad_student_scale_out;
     /// 0.
     uint8_t reserved[64];
 } truing_uld_args;
@@ -5347,11 +5363,13 @@ truing_status truing_divergence_finish_workspace_size(const struct truing_diverg
 /// As for `truing_logprob_forward`.
 truing_status truing_uld(const struct truing_uld_args *args);
 
-/// Bytes of workspace for `truing_uld`: 8 a column of both sides, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 8 a column of both sides, a bit more with matched ids, and 8 a row with `out_loss`.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
-truing_status truing_uld_workspace_size(const struct truing_uld_args *args, size_t *minimum, size_t *preferred);
+truing_status truing_uld_workspace_size(const struct truing_uld_args *args,
+                                        size_t *minimum,
+                                        size_t *preferred);
 
 /// Divergences of the rows of two models from hidden states and heads, and the gradients of these, without logits tensors; see
 /// `truing_linear_divergence_args`.
@@ -5827,7 +5845,7 @@ TRUING_STATIC_ASSERT(cov_select_args_size, sizeof(truing_cov_select_args) == 232
 TRUING_STATIC_ASSERT(m2po_mask_args_size, sizeof(truing_m2po_mask_args) == 168);
 TRUING_STATIC_ASSERT(fipo_weight_args_size, sizeof(truing_fipo_weight_args) == 192);
 TRUING_STATIC_ASSERT(item_numbers_args_size, sizeof(truing_item_numbers_args) == 168);
-TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 576);
+TRUING_STATIC_ASSERT(uld_args_size, sizeof(truing_uld_args) == 640);
 TRUING_STATIC_ASSERT(tilt_args_size, sizeof(truing_tilt_args) == 240);
 TRUING_STATIC_ASSERT(renyi_args_size, sizeof(truing_renyi_args) == 176);
 TRUING_STATIC_ASSERT(best_of_n_args_size, sizeof(truing_best_of_n_args) == 176);

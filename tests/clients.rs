@@ -154,7 +154,7 @@ fn python_gradcheck() {
 #[test]
 fn python_trainers() {
     let Some(python) = env::var_os("TRUING_TEST_PEERS").map(PathBuf::from).or_else(python) else { return };
-    for name in ["trainers.py", "liger.py", "trl_advantages.py", "trl_policy.py", "policy_trainers.py"] {
+    for name in ["trainers.py", "liger.py", "trl_advantages.py", "trl_policy.py", "trl_gold.py", "policy_trainers.py"] {
         script(&python, name, &library()[0]);
     }
 }

@@ -9,8 +9,8 @@ use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
 use truing_cpu::divergence::{
-    Finish, Inputs, LocalPass, PartialShards, PartialTeacher, SequenceFigures, Totals, backward, finish, forward,
-    forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
+    Finish, Inputs, LocalPass, Matched, PartialShards, PartialTeacher, SequenceFigures, Totals, Uld, backward, finish,
+    forward, forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
     partial_shard, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
 };
 use truing_cpu::logprob::Grad;
@@ -1748,9 +1748,10 @@ fn sorted_probabilities() {
         ];
         let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
         let upstream = Upstream { loss: Some(2.0), ..Upstream::default() };
-        with_scratch(uld_workspace(&problem, true).minimum, |w| {
+        with_scratch(uld_workspace(&problem, false, true).minimum, |w| {
             let (v, s) = (MatrixMut::vector(&mut values), MatrixMut::vector(&mut status));
-            uld(&problem, k, grads, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
+            let how = Uld { k, ..Uld::default() };
+            uld(&problem, how, grads, None, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
         });
         let sorted = |z: &[f64], t: f64| {
             let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
@@ -1803,4 +1804,198 @@ fn sorted_probabilities() {
         cases.ran();
     }
     cases.finish("sorted probabilities", 5);
+}
+
+/// Rows of a distance of sorted probabilities and all that comes of them.
+#[derive(Clone, Debug, PartialEq)]
+struct Distances {
+    values: Vec<f32>,
+    status: Vec<u32>,
+    scale: Vec<f32>,
+    grads: [Vec<f32>; 2],
+}
+fn distances(how: Uld<'_>, [x, y]: [&[f32]; 2], n: usize, upstream: Upstream<'_>) -> Distances {
+    let widths = [x.len() / n, y.len() / n];
+    let [s, t] = widths.map(|v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap());
+    let problem = Problem::new(s, t, options(Kind::ForwardKl, f64::NAN)).unwrap();
+    let mut out = Distances {
+        values: vec![7.5; n],
+        status: vec![9; n],
+        scale: vec![7.5; n],
+        grads: widths.map(|v| vec![7.5; n * v]),
+    };
+    let [gs, gt] = &mut out.grads;
+    let grads = [
+        Grad::Separate(matrix(x, widths[0]), matrix_mut(gs, widths[0])),
+        Grad::Separate(matrix(y, widths[1]), matrix_mut(gt, widths[1])),
+    ];
+    let slope = how.scale[0].is_some().then(|| MatrixMut::vector(&mut out.scale));
+    with_scratch(uld_workspace(&problem, how.matched.is_some(), false).minimum, |w| {
+        let (v, s) = (MatrixMut::vector(&mut out.values), MatrixMut::vector(&mut out.status));
+        let (inputs, totals) = (Inputs::default(), Totals::default());
+        uld(&problem, how, grads, slope, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
+    });
+    out
+}
+/// `golden/uld.txt`: k, pairs, weights, scales, dead columns, ties.
+#[test]
+fn golden_uld() {
+    let (mut cases, mut infinite, mut blurred) = (Cases::default(), 0, 0);
+    for line in include_str!("golden/uld.txt").lines() {
+        let parts: Vec<Vec<f64>> = line.split('|').map(numbers).collect();
+        let [seed, v, w, bits, step, step_of_teacher, dead, k, m, beta, own, rest, a, b] = parts[0][..] else {
+            panic!("{line}")
+        };
+        let (seed, v, w, m, dead) = (seed as u32, v as usize, w as usize, m as usize, dead as u32);
+        let side = |seed: u32, v: usize, step: f64, dead: bool, every: u32| -> Vec<f32> {
+            let at = |j| ((hash(seed, j) as i64 - 32768) >> bits as i64) as f64 * step;
+            (0..v as u32).map(|j| if dead && hash(seed + 1, j) % every == 0 { DEAD } else { at(j) as f32 }).collect()
+        };
+        let x = side(seed, v, step, dead & 1 != 0, 5);
+        let y = side(seed + 2, w, step * step_of_teacher, dead & 2 != 0, 7);
+        let ids = [(3, 1, v), (5, 2, w)]
+            .map(|(by, from, v)| (0..m).map(|i| ((i * by + from) % v) as i64).collect::<Vec<_>>());
+        let matched = (m > 0).then(|| Matched {
+            ids: ids.each_ref().map(|x| Matrix::vector(x).into()),
+            beta,
+            weights: [own, rest],
+        });
+        let (a, b) = ([a as f32], [b as f32]);
+        let how = Uld { k: k as usize, matched, scale: [Some(Matrix::vector(&a)), Some(Matrix::vector(&b))] };
+        let out = distances(how, [&x, &y], 1, Upstream { loss: Some(1.0), ..Upstream::default() });
+        let want = parts[1][0];
+        infinite += usize::from(want == f64::INFINITY);
+        assert_eq!(out.status[0], if want == f64::INFINITY { row::INFINITE } else { 0 }, "{line}");
+        // one rounding to f32 of what f64 gives
+        let near =
+            |got: f32, want: f64| got as f64 == want || (got as f64 - want).abs() <= 1.001 * U * want.abs() + 1e-13;
+        assert!(near(out.values[0], want), "{line}: {}", out.values[0]);
+        blurred += usize::from(parts[2][0].is_nan());
+        assert!(parts[2][0].is_nan() || near(out.scale[0], parts[2][0]), "{line}: {} {}", out.scale[0], parts[2][0]);
+        let top = |z: &[f32]| (0..z.len()).rev().max_by(|&i, &j| z[i].total_cmp(&z[j])).unwrap();
+        for (side, z) in [&x, &y].into_iter().enumerate() {
+            let columns = [top(z)].into_iter().chain((0..6).map(|i| hash(seed + 4, i) as usize % z.len()));
+            for (i, j) in columns.enumerate() {
+                let (got, want) = (out.grads[side][j], parts[3 + side][i]);
+                assert!(near(got, want), "{line}: side {side} column {j}: {got} {want}");
+            }
+        }
+        cases.ran();
+    }
+    assert!(infinite >= 20 && blurred <= 5, "{infinite} {blurred}");
+    cases.finish("golden distances of sorted probabilities", 396);
+}
+/// What must hold to the bit: k beyond both vocabularies is none, rows that are permutations of each other are at distance 0, a
+/// row does not depend on its neighbours, a gradient in place is that in a place of its own, types that hold the numbers agree.
+#[test]
+fn uld_edges() {
+    let mut r = Random(77);
+    let (n, v, w) = (6, 23, 31);
+    let (mut x, mut y) = (r.normals(n * v, 3.0), r.normals(n * w, 2.0));
+    let coarse = |z: &mut f32| *z = (*z * 4.0).round() / 4.0;
+    x.iter_mut().for_each(coarse);
+    y.iter_mut().for_each(coarse);
+    (x[3], x[v..2 * v][7]) = (DEAD, f32::NAN);
+    y[2 * w..3 * w].fill(DEAD);
+    let ids = [vec![22i32, 0, 5, 3], vec![1i32, 30, 2, 0]];
+    let matched = |beta| Matched { ids: ids.each_ref().map(|x| Matrix::vector(x).into()), beta, weights: [1.0, 0.5] };
+    let scale = [0.5f32, 1.0, 1.0, 0.25, 2.0, 1.0];
+    let up = Upstream { loss: Some(0.75), ..Upstream::default() };
+    for pairs in [None, Some(matched(0.5)), Some(matched(0.0))] {
+        let how = Uld { matched: pairs, scale: [Some(Matrix::vector(&scale)), None], ..Uld::default() };
+        let all = distances(how, [&x, &y], n, up);
+        assert_eq!((all.status[1], all.status[2]), (row::NAN_INPUT, row::ALL_NEG_INF));
+        for i in [1, 2] {
+            assert!(all.values[i].is_nan() && all.scale[i].is_nan());
+            assert!(all.grads[0][i * v..][..v].iter().chain(&all.grads[1][i * w..][..w]).all(|g| g.is_nan()));
+        }
+        let most = if pairs.is_none() { w } else { w - 4 };
+        let beyond = distances(Uld { k: most, ..how }, [&x, &y], n, up);
+        same("k beyond both: values", &beyond.values, &all.values);
+        same("k beyond both: student", &beyond.grads[0], &all.grads[0]);
+        same("k beyond both: teacher", &beyond.grads[1], &all.grads[1]);
+        for k in 1..most {
+            let fewer = distances(Uld { k, ..how }, [&x, &y], n, up);
+            // with pairs the rest of the value is the same
+            assert!(fewer.values[0] <= all.values[0] * 1.000_001, "a lower bound");
+        }
+        for i in 0..n {
+            let own = [scale[i]];
+            let how = Uld { scale: [Some(Matrix::vector(&own)), None], ..how };
+            let one = distances(how, [&x[i * v..][..v], &y[i * w..][..w]], 1, up);
+            same("a row alone: value", &one.values, &all.values[i..i + 1]);
+            same("a row alone: scale", &one.scale, &all.scale[i..i + 1]);
+            same("a row alone: student", &one.grads[0], &all.grads[0][i * v..][..v]);
+            same("a row alone: teacher", &one.grads[1], &all.grads[1][i * w..][..w]);
+        }
+        // in place, of types that hold these numbers
+        let [s, t] = [v, w].map(|v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap());
+        let problem = Problem::new(s, t, options(Kind::ForwardKl, f64::NAN)).unwrap();
+        let mut same_place = y.clone();
+        let halves: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
+        assert!(halves.iter().zip(&x).all(|(h, x)| h.to_f32().to_bits() == x.to_bits() || x.is_nan()));
+        let (mut values, mut gs) = (vec![7.5f32; n], vec![7.5f32; n * v]);
+        let halves = Floats::Bf16(Matrix::contiguous(&halves, n, v).unwrap());
+        let grads = [Grad::Separate(halves, matrix_mut(&mut gs, v)), Grad::InPlace(matrix_mut(&mut same_place, w))];
+        with_scratch(uld_workspace(&problem, pairs.is_some(), false).minimum, |bytes| {
+            let place = Some(MatrixMut::vector(&mut values));
+            uld(&problem, how, grads, None, Inputs::default(), place, None, Totals::default(), up, bytes).unwrap();
+        });
+        same("in place: values", &values, &all.values);
+        same("in place: student", &gs, &all.grads[0]);
+        same("in place: teacher", &same_place, &all.grads[1]);
+    }
+    // the teacher's columns are the student's in another order
+    let x = &x[3 * v..];
+    let turned: Vec<f32> = (0..3).flat_map(|i| (0..v).map(move |j| x[i * v + (j * 5 + 3) % v])).collect();
+    let partner = |j: usize| (0..v).find(|c| (c * 5 + 3) % v == j).unwrap() as i32;
+    let ids = [vec![4i32, 9, 0, 17], [4, 9, 0, 17].map(partner).to_vec()];
+    let pairs = Matched { ids: ids.each_ref().map(|x| Matrix::vector(x).into()), beta: 0.3, weights: [0.0; 2] };
+    let third = [1.0f32 / 3.0; 3];
+    for matched in [None, Some(pairs)] {
+        for scale in [[None, None], [Some(Matrix::vector(&third)), Some(Matrix::vector(&third))]] {
+            let out = distances(Uld { k: 0, matched, scale }, [x, &turned], 3, up);
+            assert!(out.values.iter().chain(&out.grads[0]).chain(&out.grads[1]).all(|x| x.to_bits() == 0), "{out:?}");
+        }
+    }
+    // by name, before anything is written
+    let y = &y[3 * w..];
+    let [s, t] = [v, w].map(|v| logprob::Problem::new(3, v, logprob::Options::default()).unwrap());
+    let problem = Problem::new(s, t, options(Kind::ForwardKl, f64::NAN)).unwrap();
+    let refused = |how: Uld<'_>, slope: bool| {
+        let (mut values, mut slopes) = ([7.5f32; 3], [7.5f32; 3]);
+        let grads = [Grad::Absent(matrix(x, v)), Grad::Absent(matrix(y, w))];
+        let e = with_scratch(uld_workspace(&problem, true, false).minimum, |bytes| {
+            let place = Some(MatrixMut::vector(&mut values));
+            let slope = slope.then(|| MatrixMut::vector(&mut slopes));
+            uld(&problem, how, grads, slope, Inputs::default(), place, None, Totals::default(), up, bytes).unwrap_err()
+        });
+        assert_eq!((values, slopes), ([7.5; 3], [7.5; 3]));
+        (e.status, e.field)
+    };
+    let list = |own: &'static [i32], other: &'static [i32], beta, weights| Uld {
+        matched: Some(Matched { ids: [Matrix::vector(own).into(), Matrix::vector(other).into()], beta, weights }),
+        ..Uld::default()
+    };
+    let none = [0.0; 2];
+    let bad = [0.5f32, 0.0, 1.0];
+    let scaled = |scale| Uld { scale, ..Uld::default() };
+    use Status::{InvalidArgument, OutOfRange, ShapeMismatch};
+    for (how, slope, want) in [
+        (list(&[], &[], 0.5, none), false, (ShapeMismatch, "matched_student_ids")),
+        (list(&[1, 2], &[1], 0.5, none), false, (ShapeMismatch, "matched_teacher_ids")),
+        (list(&[1, 23], &[1, 2], 0.5, none), false, (OutOfRange, "matched_student_ids")),
+        (list(&[1, 2], &[1, -1], 0.5, none), false, (OutOfRange, "matched_teacher_ids")),
+        (list(&[1, 1], &[1, 2], 0.5, none), false, (InvalidArgument, "matched_student_ids")),
+        (list(&[1, 2], &[30, 30], 0.5, none), false, (InvalidArgument, "matched_teacher_ids")),
+        (list(&[1], &[1], 1.5, none), false, (InvalidArgument, "matched_beta")),
+        (list(&[1], &[1], f64::NAN, none), false, (InvalidArgument, "matched_beta")),
+        (list(&[1], &[1], 0.5, [-1.0, 1.0]), false, (InvalidArgument, "matched_weight")),
+        (list(&[1], &[1], 0.5, [1.0, f64::INFINITY]), false, (InvalidArgument, "unmatched_weight")),
+        (scaled([Some(Matrix::vector(&bad)), None]), false, (InvalidArgument, "student_scale")),
+        (scaled([None, Some(Matrix::vector(&bad[1..]))]), false, (ShapeMismatch, "teacher_scale")),
+        (Uld::default(), true, (InvalidArgument, "grad_student_scale_out")),
+    ] {
+        assert_eq!(refused(how, slope), want);
+    }
 }

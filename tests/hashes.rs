@@ -18,7 +18,7 @@ use truing_tests::{Bits, Data, Random, id, with_scratch};
 /// Cases of each operation.
 pub const CASES: usize = 200;
 /// Name and "run case i": the hash of every output.
-pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 16] = [
+pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 17] = [
     ("logprob_forward", logprob_forward),
     ("logprob_backward", logprob_backward),
     ("linear_logprob_forward", linear_logprob_forward),
@@ -35,6 +35,7 @@ pub const OPERATIONS: [(&str, fn(usize, &Context) -> u64); 16] = [
     ("advantage", advantages),
     ("composites", composites),
     ("linear_divergence_forward", linear_divergence_forward),
+    ("uld", uld),
 ];
 /// Where the hashes are committed.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/hashes.txt");
@@ -1068,6 +1069,50 @@ fn divergence(i: usize, c: &Context) -> u64 {
     h.add(&values);
     h.add(&stats);
     h.add(&loss);
+    h.add(&gs);
+    h.add(&gt);
+    h.0
+}
+
+/// All columns sorted, the largest, with pairs and with scales: values, loss, gradients. On the calling thread alone.
+fn uld(i: usize, _: &Context) -> u64 {
+    let mut r = Random(0x01d_0000 + i as u64);
+    let (n, v, w) = (1 + i % 3, [2, 7, 40, 300][i % 4], [9, 3, 33, 280][i / 4 % 4]);
+    let size = [0.25, 1.0, 8.0][i % 3];
+    let (student, teacher) = (reals(&mut r, n * v, size), reals(&mut r, n * w, size));
+    let (student, teacher) = (Data::new(i % 3, &student), Data::new(i / 3 % 3, &teacher));
+    let m = v.min(w) / 2;
+    let ids = [(v, 1), (w, 2)].map(|(v, from)| (0..m).map(|j| ((j + from) % v) as i32).collect::<Vec<_>>());
+    let matched = (i % 5 > 1 && m > 0).then(|| pairs::Matched {
+        ids: ids.each_ref().map(|x| Matrix::vector(x).into()),
+        beta: [0.0, 0.5, 1.0][i / 5 % 3],
+        weights: if i % 2 == 0 { [0.0; 2] } else { [1.0, 0.5] },
+    });
+    let scales = [1.0f32, 0.5, 0.25];
+    let scale = (i % 7 > 3).then(|| Matrix::vector(&scales[..n]));
+    let how = pairs::Uld { k: [0, 3, 40][i % 3], matched, scale: [scale, if i % 2 == 0 { scale } else { None }] };
+    let side = |v| Problem::new(n, v, Options::default()).unwrap();
+    let options =
+        div::Options { kind: div::Kind::ForwardKl, reduction: Some(Reduction::Mean), ..div::Options::default() };
+    let problem = div::Problem::new(side(v), side(w), options).unwrap();
+    let logits = [student.view(Layout::contiguous(n, v)), teacher.view(Layout::contiguous(n, w))];
+    let (mut values, mut slopes, mut loss) = (vec![0f32; n], vec![0f32; n], [0f64]);
+    let (mut gs, mut gt) = (vec![0f32; n * v], vec![0f32; n * w]);
+    with_scratch(pairs::uld_workspace(&problem, how.matched.is_some(), true).minimum, |bytes| {
+        let totals = pairs::Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+        let grads = [
+            logprob::Grad::Separate(logits[0], MatrixMut::contiguous(&mut gs, n, v).unwrap().into()),
+            logprob::Grad::Separate(logits[1], MatrixMut::contiguous(&mut gt, n, w).unwrap().into()),
+        ];
+        let slope = scale.map(|_| MatrixMut::vector(&mut slopes));
+        let (inputs, place) = (pairs::Inputs::default(), Some(MatrixMut::vector(&mut values)));
+        let upstream = div::Upstream { loss: Some(1.0), ..div::Upstream::default() };
+        pairs::uld(&problem, how, grads, slope, inputs, place, None, totals, upstream, bytes).unwrap();
+    });
+    let mut h = Hash::new();
+    h.add(&values);
+    h.add(&loss);
+    h.add(&slopes);
     h.add(&gs);
     h.add(&gt);
     h.0

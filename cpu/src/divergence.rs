@@ -40,7 +40,7 @@ pub use partial::{
 };
 pub use shard::{Finish, LocalPass, finish, local};
 pub(crate) use shard::{Parts, local_rows};
-pub use uld::{uld, uld_workspace};
+pub use uld::{Matched, Uld, uld, uld_workspace};
 
 /// One model's rows.
 #[derive(Clone, Copy, Debug)]

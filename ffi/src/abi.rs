@@ -3195,7 +3195,7 @@ pub struct truing_item_numbers_args {
     pub reserved: [u8; 64],
 }
 
-/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call.
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On the CPU alone.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_uld_args {
@@ -3245,6 +3245,22 @@ pub struct truing_uld_args {
     pub grad_student_out: *const truing_tensor,
     /// float as teacher, may be teacher itself.
     pub grad_teacher_out: *const truing_tensor,
+    /// int [M], columns of the student, each once at most; with matched_teacher_ids.
+    pub matched_student_ids: *const truing_tensor,
+    /// int [M], the column of the teacher with the same text.
+    pub matched_teacher_ids: *const truing_tensor,
+    /// Weight of the teacher in [0,1]; 0 = sum of t log(t / p), 1 = sum of p log(p / t).
+    pub matched_beta: f64,
+    /// Factor of J >= 0; both weights 0 = M / V' and 1 less that.
+    pub matched_weight: f64,
+    /// Factor of U >= 0.
+    pub unmatched_weight: f64,
+    /// f32 [N] > 0, multiplies the student's probabilities, NULL = 1: a token that stands for several, the product of the further ones.
+    pub student_scale: *const truing_tensor,
+    /// f32 [N] > 0, multiplies the teacher's probabilities, a constant.
+    pub teacher_scale: *const truing_tensor,
+    /// f32 [N], with student_scale.
+    pub grad_student_scale_out: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
 }
@@ -4853,7 +4869,7 @@ args! {
     truing_fipo_weight_args: 192,
     truing_item_numbers_args: 168,
     truing_head_weights_args: 168,
-    truing_uld_args: 576,
+    truing_uld_args: 640,
     truing_tilt_args: 240,
     truing_renyi_args: 176,
     truing_best_of_n_args: 176,

@@ -378,7 +378,7 @@ pub unsafe extern "C" fn truing_uld(args: *const truing_uld_args) -> truing_stat
     })
 }
 
-/// Bytes of workspace for `truing_uld`: 8 a column of both sides, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 8 a column of both sides, a bit more with matched ids, and 8 a row with `out_loss`.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
@@ -391,7 +391,7 @@ pub unsafe extern "C" fn truing_uld_workspace_size(
     guard("truing_uld_workspace_size", || {
         // SAFETY: this function's contract.
         let call = unsafe { UldCall::open(args) }?;
-        let need = kernel::uld_workspace(&call.problem, call.outputs[1].is_some());
+        let need = kernel::uld_workspace(&call.problem, call.matched[0].is_some(), call.outputs[1].is_some());
         call.call.tensors.check()?;
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
@@ -405,6 +405,9 @@ struct UldCall {
     outputs: [Output; 3],
     upstream: [Input; 2],
     k: usize,
+    matched: [Input; 2],
+    scale: [Input; 2],
+    grad_scale: Output,
     problem: Problem,
     tokens: Leading,
 }
@@ -430,8 +433,11 @@ impl UldCall {
             t.output("out_status", args.out_status)?,
         ];
         let upstream = [t.input("grad_values", args.grad_values)?, t.input("grad_loss", args.grad_loss)?];
-        if !sides.grads.iter().any(Output::is_some) {
-            let expected = "NULL or 0 without grad_student_out and grad_teacher_out";
+        let matched = Self::matched(t, args)?;
+        let scale = [t.input("student_scale", args.student_scale)?, t.input("teacher_scale", args.teacher_scale)?];
+        let grad_scale = t.output("grad_student_scale_out", args.grad_student_scale_out)?;
+        if !sides.grads.iter().any(Output::is_some) && !grad_scale.is_some() {
+            let expected = "NULL or 0 without a place for a gradient";
             idle("grad_values", &args.grad_values, expected)?;
             idle("grad_loss", &args.grad_loss, expected)?;
             idle("grad_scale", &args.grad_scale, expected)?;
@@ -449,7 +455,20 @@ impl UldCall {
         let (problem, tokens) = sides
             .problem(transforms, &args.rows, args.flags, &own, shard)
             .map_err(|e| Error { field: e.field.strip_prefix("options.").unwrap_or(e.field), ..e })?;
-        Ok(UldCall { sides, outputs, upstream, k, problem, tokens, call })
+        Ok(UldCall { sides, outputs, upstream, k, matched, scale, grad_scale, problem, tokens, call })
+    }
+    /// Both lists of ids, or neither and nothing that needs them.
+    fn matched(t: &mut Tensors, f: &truing_uld_args) -> Result<[Input; 2]> {
+        let student = t.input("matched_student_ids", f.matched_student_ids)?;
+        if student.is_some() {
+            return Ok([student, t.required("matched_teacher_ids", f.matched_teacher_ids)?]);
+        }
+        const OFF: &str = "0 or NULL without matched_student_ids";
+        idle("matched_teacher_ids", &f.matched_teacher_ids, OFF)?;
+        idle("matched_beta", &f.matched_beta, OFF)?;
+        idle("matched_weight", &f.matched_weight, OFF)?;
+        idle("unmatched_weight", &f.unmatched_weight, OFF)?;
+        Ok([student, t.input("matched_teacher_ids", f.matched_teacher_ids)?])
     }
     fn run(self) -> Result<()> {
         let Call { args, tensors, workspace, .. } = self.call;
@@ -465,8 +484,20 @@ impl UldCall {
         };
         let totals = Totals { loss: loss.scalar(ok)?, counters: None };
         let (values, status) = (values.tokens(ok, tokens)?, status.tokens(ok, tokens)?);
+        let [student, teacher] = &self.matched;
+        let matched = match (student.list(ok)?, teacher.list(ok)?) {
+            (Some(student), Some(teacher)) => Some(kernel::Matched {
+                ids: [student, teacher],
+                beta: args.matched_beta,
+                weights: [args.matched_weight, args.unmatched_weight],
+            }),
+            _ => None,
+        };
+        let [student, teacher] = &self.scale;
+        let how = kernel::Uld { k: self.k, matched, scale: [student.tokens(ok, tokens)?, teacher.tokens(ok, tokens)?] };
+        let grad_scale = self.grad_scale.tokens(ok, tokens)?;
         let (grads, workspace) = (self.sides.view(ok, tokens)?, workspace.bytes(ok));
-        kernel::uld(&self.problem, self.k, grads, inputs, values, status, totals, upstream, workspace)
+        kernel::uld(&self.problem, how, grads, grad_scale, inputs, values, status, totals, upstream, workspace)
     }
 }
 

@@ -1663,6 +1663,14 @@ static void probe_uld_args(void) {
     F(truing_uld_args, grad_scale);
     F(truing_uld_args, grad_student_out);
     F(truing_uld_args, grad_teacher_out);
+    F(truing_uld_args, matched_student_ids);
+    F(truing_uld_args, matched_teacher_ids);
+    F(truing_uld_args, matched_beta);
+    F(truing_uld_args, matched_weight);
+    F(truing_uld_args, unmatched_weight);
+    F(truing_uld_args, student_scale);
+    F(truing_uld_args, teacher_scale);
+    F(truing_uld_args, grad_student_scale_out);
     F(truing_uld_args, reserved);
 }
 

@@ -1032,6 +1032,16 @@ for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
         part = truing.divergence_backward(kind, cut[i][0], cut[2 + i][0], grad_values=ones, stats=whole.stats, shard=cut[i][1])
         close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
 refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
+# over shards T squared is a weight
+warm = dict(student_transform=dict(temperature=2.5), teacher_transform=dict(temperature=2.5))
+parts = [truing.divergence_local("forward_kl", cut[i][0], cut[2 + i][0], shard=cut[i][1], **warm) for i in (0, 1)]
+joined = truing.divergence_finish("forward_kl", np.stack([x.records for x in parts]), starts, stats=True, soft_weight=6.25)
+close(joined.values, truing.divergence("forward_kl", zs, zt, temperature_squared=True, **warm).values, 1e-6, "T squared of shards")
+one = truing.divergence_backward("forward_kl", zs, zt, grad_values=ones, temperature_squared=True, **warm).grad_student
+for i in (0, 1):
+    part = truing.divergence_backward("forward_kl", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats,
+                                      shard=cut[i][1], soft_weight=6.25, **warm)  # fmt: skip
+    close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, "gradient of a shard, T squared")
 few = np.array([[3, 7, -1]] * 3, "i4")
 some = dict(support="given", ids=np.array([[3, 30, -1, 49]] * 3, "i4"), outside="renormalise")
 whole = truing.divergence("jsd", zs, zt, partial=some)
@@ -1065,6 +1075,19 @@ sorted_p, sorted_t = -np.sort(-p, -1), -np.sort(-t[:, :40] / t[:, :40].sum(-1, k
 u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), aggregate="token_mean")
 close(u.values, np.abs(sorted_p - np.pad(sorted_t, ((0, 0), (0, 10)))).sum(-1), 1e-6, "uld")
 close(u.loss, u.values.mean(), 1e-6, "uld mean")
+own, other, few = np.array([3, 0, 49]), np.array([7, 1, 39], "i4"), t[:, :40] / t[:, :40].sum(-1, keepdims=True)
+a, b = 0.5 * p[:, own], few[:, other]
+rest = -np.sort(-0.5 * np.delete(p, own, -1), -1), -np.sort(-np.delete(few, other, -1), -1)
+apart = np.abs(rest[0] - np.pad(rest[1], ((0, 0), (0, 10)))).sum(-1)
+half = (0.5 * (b * np.log(b / (0.5 * a + 0.5 * b)) + a * np.log(a / (0.5 * a + 0.5 * b)))).sum(-1)
+fields = dict(matched=(own, other), student_scale=np.full(3, 0.5, "f4"))
+u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), matched_beta=0.5, **fields)
+close(u.values, 3 / 40 * half + 37 / 40 * apart, 1e-6, "pairs of columns")
+u = truing.uld(zs, np.ascontiguousarray(zt[:, :40]), matched_beta=1.0, matched_weights=(2.0, 0.25), **fields)
+close(u.values, 2 * (a * np.log(a / b)).sum(-1) + 0.25 * apart, 1e-6, "weights of pairs and of the rest")
+refused("OUT_OF_RANGE", "matched_teacher_ids", truing.uld, zs, zt, matched=(own, np.array([0, 1, 50])))
+refused("INVALID_ARGUMENT", "matched_beta", truing.uld, zs, zt, matched_beta=0.5)
+refused("INVALID_ARGUMENT", "grad_student_scale_out", truing.uld, zs, zt, grad_student_scale=True)
 
 # ---- tilted distributions
 reward = draws.normal(size=(3, 50))

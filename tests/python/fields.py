@@ -98,6 +98,11 @@ def uld(a):
     a.student, a.teacher, a.out_values = tensor(*F32, 3, 7), tensor(*F32, 3, 9), tensor(*F32, 3)
 
 
+def uld_of_pairs(a):
+    uld(a)
+    a.matched_student_ids, a.matched_teacher_ids = tensor(*I32, 1), tensor(*I32, 1)
+
+
 def tilt(a):
     a.logps, a.rewards, a.alpha, a.out_kl = tensor(*F32, 3, 7), tensor(*F32, 3, 7), tensor(*F32, 3), tensor(*F64, 3)
 
@@ -444,6 +449,7 @@ CALLS = {
     "divergence_forward": (_abi.truing_divergence_forward_args, divergence_forward),
     "divergence_forward on a support": (_abi.truing_divergence_forward_args, divergence_partial),
     "uld": (_abi.truing_uld_args, uld),
+    "uld of pairs": (_abi.truing_uld_args, uld_of_pairs),
     "tilt": (_abi.truing_tilt_args, tilt),
     "tilt_solve": (_abi.truing_tilt_args, tilt_solve),
     "renyi_array": (_abi.truing_renyi_args, renyi),

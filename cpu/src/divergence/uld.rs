@@ -2,22 +2,143 @@
 //! descending order, the shorter one padded with 0. With k > 0 the k largest of each and the difference of what is left: a
 //! lower bound. Boizard et al. 2024, arXiv:2402.12030 (ULD). In f64, in row order on the calling thread: a sort of both rows
 //! costs more than all else.
+//!
+//! Columns that mean the same on both sides may be named ([`Matched`]): they are compared one by one, and only the others are
+//! sorted (GOLD). A row of either side may count for less than a whole distribution ([`Uld::scale`]).
 use super::*;
+use truing_core::matrix::Ints;
 use truing_core::record::RowFloat;
 
-/// Bytes of workspace: 8 a column of either side, and 8 a row with a loss.
-pub fn uld_workspace(problem: &Problem, loss: bool) -> Workspace {
+/// Pairs of columns with the same text: D = w_m J + w_u U. U is the distance of the other columns' sorted probabilities, which
+/// are not renormalised. J sums the pairs' terms of the Jensen-Shannon divergence, beta t log(t / M) + (1 - beta) p log(p / M)
+/// with M = beta t + (1 - beta) p; t log(t / p) at beta = 0 and p log(p / t) at beta = 1. It may be negative: these columns do
+/// not sum to 1. TRL's GOLD, without its floor of the pairs' probabilities at 1e-8.
+#[derive(Clone, Copy, Debug)]
+pub struct Matched<'a> {
+    /// `[M]` columns of student and teacher, M >= 1; a column stands once at most.
+    pub ids: [Ints<'a>; 2],
+    /// In `[0, 1]`.
+    pub beta: f64,
+    /// w_m, w_u: finite and >= 0; both 0 are M over the teacher's number of columns, and 1 less that.
+    pub weights: [f64; 2],
+}
+/// What is compared, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uld<'a> {
+    /// Columns that count one by one, the largest; 0: all.
+    pub k: usize,
+    /// Columns that are not sorted.
+    pub matched: Option<Matched<'a>>,
+    /// `[N]`, positive and finite: factors of the probabilities of the student's and the teacher's rows, those of the further
+    /// tokens where several of one side stand for one of the other.
+    pub scale: [Option<Matrix<'a, f32>>; 2],
+}
+/// Marks of the columns of a side.
+fn words(side: &logprob::Problem) -> usize {
+    side.vocab().div_ceil(64)
+}
+/// Bytes of workspace: 8 a column of either side, and 8 a row with a loss; with pairs a bit more a column.
+pub fn uld_workspace(problem: &Problem, matched: bool, loss: bool) -> Workspace {
     let [s, t] = problems(problem).map(|p| Arena::need::<u64>(p.vocab()));
-    let bytes = Arena::sum([s, t, forward_workspace(problem, loss).minimum]);
+    let [a, b] = problems(problem).map(|p| if matched { Arena::need::<u64>(words(p)) } else { 0 });
+    let bytes = Arena::sum([s, t, a, b, forward_workspace(problem, loss).minimum]);
     Workspace { minimum: bytes, preferred: bytes }
 }
-/// Values `[N]`, their reduction, and with `upstream` the gradients of both sides. Of the options of `problem` the reduction alone
-/// counts. A row with a NaN or a `+inf`, or without a live column on a side, gives NaN.
+impl Matched<'_> {
+    /// Refuses what is not a pairing, and marks the columns.
+    fn check(&self, problem: &Problem, marks: &mut [&mut [u64]; 2]) -> Result<()> {
+        let m = self.ids[0].rows();
+        if m == 0 {
+            return Err(Error::shape("matched_student_ids", Value::Size(0), Value::Text("1 pair or more")));
+        }
+        if self.ids[1].rows() != m {
+            return Err(Error::shape("matched_teacher_ids", Value::Size(self.ids[1].rows()), Value::Size(m)));
+        }
+        for (side, field) in ["matched_student_ids", "matched_teacher_ids"].into_iter().enumerate() {
+            let columns = problems(problem)[side].valid();
+            marks[side].fill(0);
+            for i in 0..m {
+                let id = self.ids[side].get(i);
+                if id < 0 || id >= columns as i64 {
+                    return Err(truing_core::divergence::out_of_range(field, id, i, columns));
+                }
+                let (word, bit) = (&mut marks[side][id as usize / 64], 1 << (id % 64));
+                if *word & bit != 0 {
+                    let got = Value::At { value: id, index: i };
+                    return Err(Error::invalid(field, got, Value::Text("ids that differ")));
+                }
+                *word |= bit;
+            }
+        }
+        if !(0.0..=1.0).contains(&self.beta) {
+            let legal = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
+            return Err(Error::invalid("matched_beta", Value::Float(self.beta), legal));
+        }
+        for (x, field) in self.weights.into_iter().zip(["matched_weight", "unmatched_weight"]) {
+            if !(0.0..f64::INFINITY).contains(&x) {
+                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
+                return Err(Error::invalid(field, Value::Float(x), legal));
+            }
+        }
+        Ok(())
+    }
+    fn weights(&self, problem: &Problem) -> [f64; 2] {
+        if self.weights == [0.0; 2] {
+            let share = self.ids[0].rows() as f64 / problem.teacher().valid() as f64;
+            return [share, 1.0 - share];
+        }
+        self.weights
+    }
+    /// A pair's term, and of each side p W = x + p y, W the slope of the term in the side's scaled probability. `l` are the
+    /// logarithms of those, `scaled` the probabilities themselves, `scale` their factors.
+    fn term(&self, l: [f64; 2], scaled: [f64; 2], scale: [f64; 2]) -> (f64, [Weight; 2]) {
+        let ([p, t], d, beta) = (scaled, l[1] - l[0], self.beta);
+        let live = [l[0] > f64::NEG_INFINITY, l[1] > f64::NEG_INFINITY];
+        let plain = |y| Weight { x: 0.0, y };
+        // a log(a / b), b's weight is - a / b
+        let one_way = |a: f64, e: f64, live: bool, factor: f64| match live {
+            true => (a * e, plain(e + 1.0), Weight { x: -a / factor, y: 0.0 }),
+            false => (0.0, plain(0.0), plain(0.0)),
+        };
+        if beta == 0.0 {
+            let (value, own, other) = one_way(t, d, live[1], scale[0]);
+            return (if live[1] && !live[0] { f64::INFINITY } else { value }, [other, own]);
+        }
+        if beta == 1.0 {
+            let (value, own, other) = one_way(p, -d, live[0], scale[1]);
+            return (if live[0] && !live[1] { f64::INFINITY } else { value }, [own, other]);
+        }
+        let part = |a: f64, e: f64, share: f64, live: bool| match live {
+            true => (share * (a * e), plain(share * e)),
+            false => (0.0, plain(0.0)),
+        };
+        let rest = 1.0 - beta;
+        let (mut e_t, mut e_p) = (0.0, 0.0);
+        if live[1] {
+            e_t = formula::mix(d, beta, rest);
+        }
+        if live[0] {
+            e_p = formula::mix(-d, rest, beta);
+        }
+        let ((a, teacher), (b, student)) = (part(t, e_t, beta, live[1]), part(p, e_p, rest, live[0]));
+        (a + b, [student, teacher])
+    }
+}
+/// p W as x + p y.
+#[derive(Clone, Copy)]
+struct Weight {
+    x: f64,
+    y: f64,
+}
+/// Values `[N]`, their reduction, and with `upstream` the gradients of both sides and of the student's scale. Of the options of
+/// `problem` the reduction alone counts. A row with a NaN or a `+inf`, or without a live column on a side, gives NaN; one whose
+/// value is infinite (a pair at beta = 0 or 1 of which one column is dead) has gradients 0.
 #[allow(clippy::too_many_arguments)]
 pub fn uld(
     problem: &Problem,
-    k: usize,
+    how: Uld<'_>,
     grads: [Grad<'_>; 2],
+    mut grad_scale: Option<MatrixMut<'_, f32>>,
     inputs: Inputs<'_>,
     mut values: Option<MatrixMut<'_, f32>>,
     mut status: Option<MatrixMut<'_, u32>>,
@@ -29,6 +150,26 @@ pub fn uld(
     check(problem, &grads, &inputs, false)?;
     values.as_ref().map_or(Ok(()), |m| m.layout().check("out_values", n, 1))?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
+    for (scale, field) in how.scale.iter().zip(["student_scale", "teacher_scale"]) {
+        let Some(scale) = scale else { continue };
+        scale.layout().check(field, n, 1)?;
+        for i in 0..n {
+            let x = scale.get(i) as f64;
+            if problem.target(&inputs.rows, inputs.row_weight.as_ref(), i) != Target::Ignored
+                && !(x > 0.0 && x < f64::INFINITY)
+            {
+                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: true, max_open: true };
+                return Err(Error::invalid(field, Value::Float(x), legal));
+            }
+        }
+    }
+    if let Some(g) = &grad_scale {
+        g.layout().check("grad_student_scale_out", n, 1)?;
+        if how.scale[0].is_none() {
+            let expected = Value::Text("NULL without student_scale");
+            return Err(Error::invalid("grad_student_scale_out", Value::Text("a tensor"), expected));
+        }
+    }
     let unprefixed = |e: Error| match e.field {
         "outputs.out_loss" => Error { field: "out_loss", ..e },
         "options.aggregate.mode" => Error { field: "aggregate.mode", ..e },
@@ -39,11 +180,18 @@ pub fn uld(
     if upstream.loss.is_some() {
         problem.check_reduces("grad_loss").map_err(unprefixed)?;
     }
-    check_space(workspace, uld_workspace(problem, totals.loss.is_some()))?;
+    check_space(workspace, uld_workspace(problem, how.matched.is_some(), totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let loss = upstream.loss.map_or(0.0, |g| divisor.map_or(0.0, |z| g / z));
     let mut arena = Arena::new(workspace);
     let mut keys = [arena.take::<u64>(problem.student().vocab())?, arena.take::<u64>(problem.teacher().vocab())?];
+    let mut marks: [&mut [u64]; 2] = [&mut [], &mut []];
+    let mut weights = [0.0, 1.0];
+    if let Some(matched) = &how.matched {
+        marks = [arena.take::<u64>(words(problem.student()))?, arena.take::<u64>(words(problem.teacher()))?];
+        matched.check(problem, &mut marks)?;
+        weights = matched.weights(problem);
+    }
     let mut losses = match &totals.loss {
         Some(_) => Some(MatrixMut::vector(arena.take::<f64>(n)?)),
         None => None,
@@ -51,7 +199,7 @@ pub fn uld(
     let (call, counters) = (Call::new(problem, &inputs), Counters::new());
     let mut places = grads.map(Place::from);
     for i in 0..n {
-        let (mut value, mut flags) = (0.0, row::IGNORED);
+        let (mut value, mut slope, mut flags) = (0.0, 0.0, row::IGNORED);
         let [weight, _] = call.factors(i);
         if call.target(i) == Target::Ignored {
             for (place, side) in places.iter_mut().zip(problems(problem)) {
@@ -59,9 +207,11 @@ pub fn uld(
             }
         } else {
             let g = upstream.values.as_ref().map_or(0.0, |m| m.get(i) as f64) + loss;
-            (value, flags) = row_of(&call, k, &mut places, &mut keys, i, g * upstream.scale * weight);
+            let compared = Compared { how: &how, marks: &marks, weights };
+            (value, slope, flags) = compared.row(&call, &mut places, &mut keys, i, g * upstream.scale * weight);
             value *= weight;
         }
+        grad_scale.iter_mut().for_each(|m| m.set(i, slope as f32));
         values.iter_mut().for_each(|m| m.set(i, value as f32));
         status.iter_mut().for_each(|m| m.set(i, flags));
         losses.iter_mut().for_each(|m| m.set(i, value));
@@ -70,87 +220,171 @@ pub fn uld(
     conclude_loss(totals, losses, divisor, &counters);
     Ok(())
 }
-/// The value of a row and its flags; the gradients are written where they are wanted, times `g`.
-fn row_of(
-    call: &Call<'_>,
-    k: usize,
-    places: &mut [Place<'_>; 2],
-    keys: &mut [&mut [u64]; 2],
-    i: usize,
-    g: f64,
-) -> (f64, u32) {
-    let (mut flags, mut top, mut sum, mut lens) = (0, [0f64; 2], [0f64; 2], [0usize; 2]);
-    for side in 0..2 {
-        let view = View::new(&call.jobs[side], i, places[side].raw(i));
-        let (mut m, mut bad) = (f32::NEG_INFINITY, false);
-        lens[side] = view.valid();
-        for (j, key) in keys[side][..lens[side]].iter_mut().enumerate() {
-            let x = view.at(j);
-            bad |= !(x < f32::INFINITY);
-            m = if x > m { x } else { m };
-            *key = x.key(j as u32);
+/// What the rows share.
+struct Compared<'a> {
+    how: &'a Uld<'a>,
+    /// A bit for each column of a side that has a partner.
+    marks: &'a [&'a mut [u64]; 2],
+    weights: [f64; 2],
+}
+impl Compared<'_> {
+    /// The value of a row, `g` times the gradient of the student's scale, and the flags; the gradients of the logits are written
+    /// where they are wanted, times `g`.
+    fn row(
+        &self,
+        call: &Call<'_>,
+        places: &mut [Place<'_>; 2],
+        keys: &mut [&mut [u64]; 2],
+        i: usize,
+        g: f64,
+    ) -> (f64, f64, u32) {
+        let matched = self.how.matched.as_ref();
+        let pairs = matched.map_or(0, |m| m.ids[0].rows());
+        let scale = self.how.scale.each_ref().map(|m| m.as_ref().map_or(1.0, |m| m.get(i) as f64));
+        let (mut flags, mut top, mut sum, mut lens, mut first) = (0, [0f64; 2], [0f64; 2], [0; 2], [0; 2]);
+        for side in 0..2 {
+            let view = View::new(&call.jobs[side], i, places[side].raw(i));
+            let (mut m, mut bad) = (f32::NEG_INFINITY, false);
+            let mut n = 0;
+            for j in 0..view.valid() {
+                let x = view.at(j);
+                bad |= !(x < f32::INFINITY);
+                m = if x > m { x } else { m };
+                if pairs == 0 || self.marks[side][j / 64] >> (j % 64) & 1 == 0 {
+                    keys[side][n] = x.key(j as u32);
+                    n += 1;
+                }
+            }
+            // those that have a partner stand behind the others, in the order of the pairs
+            for pair in 0..pairs {
+                let j = matched.map_or(0, |m| m.ids[side].get(pair)) as usize;
+                keys[side][n + pair] = view.at(j).key(j as u32);
+            }
+            if bad {
+                flags |= view.complete(Record::poison(0)).flags;
+            } else if m == f32::NEG_INFINITY {
+                flags |= row::ALL_NEG_INF;
+            }
+            lens[side] = n;
+            let (keys, k) = (&mut keys[side][..n + pairs], self.how.k);
+            let kept = if k == 0 { n } else { k.min(n) };
+            if kept < n {
+                keys[..n].select_nth_unstable_by(kept, |a, b| b.cmp(a));
+            }
+            keys[..kept].sort_unstable_by(|a, b| b.cmp(a));
+            top[side] = m as f64;
+            for (at, key) in keys.iter().enumerate() {
+                let x = f32::unkey(*key).0;
+                sum[side] += Real::exp(x as f64 - top[side]);
+                // the first of the largest
+                if x == m && f32::unkey(keys[first[side]]).0 < m {
+                    first[side] = at;
+                }
+            }
         }
-        if bad {
-            flags |= view.complete(Record::poison(0)).flags;
-        } else if m == f32::NEG_INFINITY {
-            flags |= row::ALL_NEG_INF;
+        if flags != 0 {
+            for (place, job) in places.iter_mut().zip(&call.jobs) {
+                place.fill(i, 0, job.problem.vocab(), f64::NAN);
+            }
+            return (f64::NAN, f64::NAN, flags);
         }
-        let (keys, kept) = (&mut keys[side][..lens[side]], if k == 0 { lens[side] } else { k.min(lens[side]) });
-        if kept < keys.len() {
-            keys.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+        let keys = &*keys;
+        let p = |side: usize, at: usize| Real::exp(f32::unkey(keys[side][at]).0 as f64 - top[side]) / sum[side];
+        // of the columns that are sorted, and with the row's scale
+        let sorted = |side: usize, at: usize| if at < lens[side] { p(side, at) } else { 0.0 };
+        let apart = |at: usize| scale[0] * sorted(0, at) - scale[1] * sorted(1, at);
+        let sign = |x: f64| {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                0.0
+            }
+        };
+        let (log_sum, log_scale) = (sum.map(Real::log), scale.map(Real::log));
+        let [matched_weight, unmatched_weight] = self.weights;
+        // of a pair, with its factor
+        let none = (0.0, [Weight { x: 0.0, y: 0.0 }; 2]);
+        let term = |pair: usize| match matched {
+            Some(m) if matched_weight > 0.0 => {
+                let at = |side: usize| f32::unkey(keys[side][lens[side] + pair]).0 as f64 - top[side];
+                let l = [0, 1].map(|side| log_scale[side] + (at(side) - log_sum[side]));
+                let scaled = [0, 1].map(|side| scale[side] * p(side, lens[side] + pair));
+                let (value, weights) = m.term(l, scaled, scale);
+                let weighted = |w: Weight| Weight { x: matched_weight * w.x, y: matched_weight * w.y };
+                (matched_weight * value, weights.map(weighted))
+            }
+            _ => none,
+        };
+        let most = lens[0].max(lens[1]);
+        let ranked = if self.how.k == 0 { most } else { self.how.k.min(most) };
+        let tail = [0, 1].map(|side| (ranked..lens[side]).map(|at| p(side, at)).sum::<f64>());
+        let rest = scale[0] * tail[0] - scale[1] * tail[1];
+        // of the column at a place among the keys
+        let weight = |side: usize, at: usize| {
+            if at >= lens[side] {
+                return term(at - lens[side]).1[side];
+            }
+            let s = sign(if at < ranked { apart(at) } else { rest });
+            Weight { x: 0.0, y: unmatched_weight * if side == 0 { s } else { -s } }
+        };
+        // weights are taken relative to the largest column's: a nearly certain row would lose its gradient otherwise
+        let anchor = [0, 1].map(|side| {
+            if pairs == 0 {
+                return 0.0;
+            }
+            let Weight { x, y } = weight(side, first[side]);
+            x / p(side, first[side]) + y
+        });
+        let (mut unmatched, mut terms, mut mean) = (0.0, 0.0, [0.0; 2]);
+        for at in 0..ranked {
+            let d = apart(at);
+            unmatched += d.abs();
+            mean[0] += (unmatched_weight * sign(d) - anchor[0]) * sorted(0, at);
+            mean[1] += (unmatched_weight * -sign(d) - anchor[1]) * sorted(1, at);
         }
-        keys[..kept].sort_unstable_by(|a, b| b.cmp(a));
-        top[side] = m as f64;
-        for key in keys {
-            sum[side] += Real::exp(f32::unkey(*key).0 as f64 - top[side]);
+        unmatched += rest.abs();
+        mean[0] += (unmatched_weight * sign(rest) - anchor[0]) * tail[0];
+        mean[1] += (unmatched_weight * -sign(rest) - anchor[1]) * tail[1];
+        for pair in 0..pairs {
+            let (value, weights) = term(pair);
+            terms += value;
+            for side in 0..2 {
+                let at = lens[side] + pair;
+                if at != first[side] {
+                    mean[side] += weights[side].x + (weights[side].y - anchor[side]) * p(side, at);
+                }
+            }
         }
+        let value = unmatched_weight * unmatched + terms;
+        let infinite = value == f64::INFINITY;
+        for side in 0..2 {
+            if !places[side].wanted() {
+                continue;
+            }
+            let (valid, width) = (lens[side] + pairs, call.jobs[side].problem.vocab());
+            if infinite {
+                places[side].fill(i, 0, width, 0.0);
+                continue;
+            }
+            let g = g * scale[side];
+            for at in 0..valid {
+                let (column, j) = f32::unkey(keys[side][at]);
+                let dx = if column == f32::NEG_INFINITY {
+                    0.0
+                } else if pairs > 0 && at == first[side] {
+                    g * p(side, at) * -mean[side]
+                } else {
+                    let Weight { x, y } = weight(side, at);
+                    g * p(side, at) * (y - anchor[side] - mean[side]) + g * x
+                };
+                // the raw logit is read before its place is written
+                let slope = View::new(&call.jobs[side], i, places[side].raw(i)).slope(j as usize);
+                places[side].fill(i, j as usize, 1, if dx == 0.0 { 0.0 } else { dx * slope });
+            }
+            places[side].fill(i, valid, width - valid, 0.0);
+        }
+        if infinite { (value, 0.0, row::INFINITE) } else { (value, g * (anchor[0] + mean[0]), 0) }
     }
-    if flags != 0 {
-        for (place, job) in places.iter_mut().zip(&call.jobs) {
-            place.fill(i, 0, job.problem.vocab(), f64::NAN);
-        }
-        return (f64::NAN, flags);
-    }
-    let p = |keys: &[&mut [u64]; 2], side: usize, at: usize| {
-        if at < lens[side] { Real::exp(f32::unkey(keys[side][at]).0 as f64 - top[side]) / sum[side] } else { 0.0 }
-    };
-    let sign = |x: f64| {
-        if x > 0.0 {
-            1.0
-        } else if x < 0.0 {
-            -1.0
-        } else {
-            0.0
-        }
-    };
-    let most = lens[0].max(lens[1]);
-    let ranked = if k == 0 { most } else { k.min(most) };
-    let (mut value, mut mean) = (0.0, [0.0; 2]);
-    for at in 0..ranked {
-        let d = p(keys, 0, at) - p(keys, 1, at);
-        value += d.abs();
-        mean[0] += sign(d) * p(keys, 0, at);
-        mean[1] -= sign(d) * p(keys, 1, at);
-    }
-    let tail = [0, 1].map(|side| (ranked..lens[side]).map(|at| p(keys, side, at)).sum::<f64>());
-    let rest = tail[0] - tail[1];
-    value += rest.abs();
-    mean[0] += sign(rest) * tail[0];
-    mean[1] -= sign(rest) * tail[1];
-    for side in 0..2 {
-        if !places[side].wanted() {
-            continue;
-        }
-        let (own, width) = (if side == 0 { 1.0 } else { -1.0 }, call.jobs[side].problem.vocab());
-        for at in 0..lens[side] {
-            let d = if at < ranked { p(keys, 0, at) - p(keys, 1, at) } else { rest };
-            let (x, j) = f32::unkey(keys[side][at]);
-            let dx = if x == f32::NEG_INFINITY { 0.0 } else { g * p(keys, side, at) * (own * sign(d) - mean[side]) };
-            // the raw logit is read before its place is written
-            let slope = View::new(&call.jobs[side], i, places[side].raw(i)).slope(j as usize);
-            places[side].fill(i, j as usize, 1, if dx == 0.0 { 0.0 } else { dx * slope });
-        }
-        places[side].fill(i, lens[side], width - lens[side], 0.0);
-    }
-    (value, 0)
 }

@@ -1892,7 +1892,7 @@ class truing_item_numbers_args(ctypes.Structure):
 
 
 class truing_uld_args(ctypes.Structure):
-    """Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call."""
+    """Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On the CPU alone."""
 
     _fields_ = [
         ("struct_size", ctypes.c_uint32),  # `sizeof` of this struct as the caller compiled it.
@@ -1918,6 +1918,14 @@ class truing_uld_args(ctypes.Structure):
         ("grad_scale", ctypes.c_double),  # Host factor, 0 = 1 without TRUING_HAS_GRAD_SCALE.
         ("grad_student_out", ctypes.POINTER(truing_tensor)),  # float as student, may be student itself.
         ("grad_teacher_out", ctypes.POINTER(truing_tensor)),  # float as teacher, may be teacher itself.
+        ("matched_student_ids", ctypes.POINTER(truing_tensor)),  # int [M], columns of the student, each once at most; with matched_teacher_ids.
+        ("matched_teacher_ids", ctypes.POINTER(truing_tensor)),  # int [M], the column of the teacher with the same text.
+        ("matched_beta", ctypes.c_double),  # Weight of the teacher in [0,1]; 0 = sum of t log(t / p), 1 = sum of p log(p / t).
+        ("matched_weight", ctypes.c_double),  # Factor of J >= 0; both weights 0 = M / V' and 1 less that.
+        ("unmatched_weight", ctypes.c_double),  # Factor of U >= 0.
+        ("student_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, multiplies the student's probabilities, NULL = 1: a token that stands for several, the product of the further ones.
+        ("teacher_scale", ctypes.POINTER(truing_tensor)),  # f32 [N] > 0, multiplies the teacher's probabilities, a constant.
+        ("grad_student_scale_out", ctypes.POINTER(truing_tensor)),  # f32 [N], with student_scale.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 

@@ -630,12 +630,21 @@ _TWICE = ("jsd", "skew_kl", "skew_reverse_kl", "tvd", "cosine_logits", "cross_en
 def uld(
     student, teacher, *, k=None, student_transform=None, teacher_transform=None, mask=None, row_weight=None, aggregate=None,
     normaliser=None, grad_values=None, grad_loss=None, grad_scale=None, values=True, loss=None, grad_student=False,
-    grad_teacher=False, status=False, context=None,
+    grad_teacher=False, status=False, matched=None, matched_beta=None, matched_weights=None, student_scale=None,
+    teacher_scale=None, grad_student_scale=False, context=None,
 ):  # fmt: skip
     """Distance of the sorted probabilities of `student` [N, V] and `teacher` [N, V'], logits over different vocabularies, and
-    the gradients of both; `k` columns one by one and the rest as one (`uld_topk`)."""
+    the gradients of both; `k` columns one by one and the rest as one (`uld_topk`). `matched`: two arrays of ids, columns of
+    both with the same text; these are compared by jsd with `matched_beta` (0 if None), only the others are sorted, and
+    `matched_weights` are the factors of the two parts (GOLD). `student_scale` and `teacher_scale` [N] multiply a row's
+    probabilities."""
     call = Call(_abi.truing_uld_args, student, context, _flags(has_grad_scale=grad_scale is not None))
-    call.read(student=student, teacher=teacher, row_weight=row_weight, grad_values=grad_values, grad_loss=grad_loss)
+    call.read(student=student, teacher=teacher, row_weight=row_weight, grad_values=grad_values, grad_loss=grad_loss,
+              student_scale=student_scale, teacher_scale=teacher_scale)  # fmt: skip
+    own, other = (None, None) if matched is None else matched
+    call.read(matched_student_ids=own, matched_teacher_ids=other)
+    weight, rest = (None, None) if matched_weights is None else matched_weights
+    call.set(matched_beta=matched_beta, matched_weight=weight, unmatched_weight=rest)
     for side, fields in (("student", student_transform), ("teacher", teacher_transform)):
         fields = dict(fields or {})
         _transform(call, side + "_", *(fields.pop(name, None) for name in _SIDE))
@@ -650,6 +659,7 @@ def uld(
     call.write("out_status", "status", status, rows, "uint32")
     call.write("grad_student_out", "grad_student", grad_student, shape(student), dtype_name(student))
     _grad_teacher(call, grad_teacher, teacher)
+    call.write("grad_student_scale_out", "grad_student_scale", grad_student_scale, rows, "float32")
     return call.run("truing_uld")
 
 

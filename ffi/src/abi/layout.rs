@@ -1924,6 +1924,14 @@ impl Layout for truing_uld_args {
         f("grad_scale", offset_of!(truing_uld_args, grad_scale), size_of::<f64>()),
         f("grad_student_out", offset_of!(truing_uld_args, grad_student_out), size_of::<*const truing_tensor>()),
         f("grad_teacher_out", offset_of!(truing_uld_args, grad_teacher_out), size_of::<*const truing_tensor>()),
+        f("matched_student_ids", offset_of!(truing_uld_args, matched_student_ids), size_of::<*const truing_tensor>()),
+        f("matched_teacher_ids", offset_of!(truing_uld_args, matched_teacher_ids), size_of::<*const truing_tensor>()),
+        f("matched_beta", offset_of!(truing_uld_args, matched_beta), size_of::<f64>()),
+        f("matched_weight", offset_of!(truing_uld_args, matched_weight), size_of::<f64>()),
+        f("unmatched_weight", offset_of!(truing_uld_args, unmatched_weight), size_of::<f64>()),
+        f("student_scale", offset_of!(truing_uld_args, student_scale), size_of::<*const truing_tensor>()),
+        f("teacher_scale", offset_of!(truing_uld_args, teacher_scale), size_of::<*const truing_tensor>()),
+        f("grad_student_scale_out", offset_of!(truing_uld_args, grad_student_scale_out), size_of::<*const truing_tensor>()),
         f("reserved", offset_of!(truing_uld_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
