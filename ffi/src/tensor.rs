@@ -635,19 +635,6 @@ impl Raw {
         Ok(truing_cuda::Tensor { data: self.data.addr() as u64, dtype: self.dtype, layout })
     }
 }
-/// Refuses what a call has on the CPU only: names, and whether they are given.
-#[cfg(feature = "cuda")]
-pub(crate) fn only_on_cpu(fields: &[(&'static str, bool)]) -> Result<()> {
-    match fields.iter().find(|(_, given)| *given) {
-        Some((field, _)) => {
-            let (got, expected) =
-                (Value::Text("a value"), Value::Text("none with CUDA tensors: not on the device yet"));
-            Err(Error::new(Status::UnsupportedDevice, field, got, expected))
-        }
-        None => Ok(()),
-    }
-}
-
 impl Input {
     fn view<'a, V: View<'a>>(&self, _: &'a Checked, form: Form<'_>) -> Result<Option<V>> {
         let Some(raw) = self.0 else { return Ok(None) };
