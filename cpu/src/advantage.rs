@@ -1030,7 +1030,9 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
     let written = usize::from(out.advantages.is_some()) + usize::from(out.returns.is_some());
     let far = (rewards.rows() * size_of::<f32>()).saturating_mul(written) > CACHE;
     let out = (Cut { segments, first: 0, out: (out.advantages, out.returns) }, out.status);
-    context.rows(b, grain(b, rewards.rows(), GRAIN), out, |first, rows, (tokens, mut status)| {
+    // enough sequences in a piece to go side by side
+    let piece = grain(b, rewards.rows(), GRAIN).max((2 * SIDE).min(b.div_ceil(context.threads())));
+    context.rows(b, piece, out, |first, rows, (tokens, mut status)| {
         let mut rest = tokens.out;
         let mut next = 0;
         while next < rows {
