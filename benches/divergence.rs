@@ -2,12 +2,12 @@
 //! once. Forward against the better of a plain and a prefetching read of as many bytes, forward with the student's gradient
 //! against that and a copy of the student's. `cargo bench --bench divergence -- [rounds]`.
 use truing::core::Dtype;
-use truing::core::divergence::{Figures, Kind, Options, Problem};
+use truing::core::divergence::{Figures, Kind, Options, Problem, Upstream};
 use truing::core::dtype::{Element, Float, bf16};
 use truing::core::logprob;
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::preference::Reduction;
-use truing::cpu::divergence::{Inputs, Totals, forward_fused};
+use truing::cpu::divergence::{Inputs, Totals, Uld, forward_fused, uld, uld_workspace};
 use truing::cpu::logprob::Grad;
 use truing::cpu::{Context, ContextOptions};
 use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
@@ -82,6 +82,52 @@ where
         }
     }
 }
+/// The distance of sorted probabilities, f32, of two vocabularies.
+fn bench_sorted(rounds: usize) {
+    let (n, widths) = (32, [128256, 151936]);
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / 1048576.0 - 8.0
+    };
+    let [student, teacher] = widths.map(|v| (0..n * v).map(|_| next()).collect::<Vec<f32>>());
+    let (mut grad, mut values) = (student.clone(), vec![0f32; n]);
+    let views = [(&student, widths[0]), (&teacher, widths[1])]
+        .map(|(z, v)| Floats::from(Matrix::contiguous(&z[..], n, v).unwrap()));
+    let side = |v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let options = Options { kind: Kind::ForwardKl, reduction: Some(Reduction::Mean), ..Options::default() };
+    let problem = Problem::new(side(widths[0]), side(widths[1]), options).unwrap();
+    for threads in [1, 2] {
+        let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
+        let c = Context::new(options).unwrap();
+        // whole words of 64 bytes: a workspace is aligned
+        let mut room = vec![[0u8; 64]; uld_workspace(&c, &problem, false, false).preferred.div_ceil(64) + 1];
+        let room: &mut [u8] = bytemuck::cast_slice_mut(&mut room);
+        let skip = room.as_ptr().align_offset(64);
+        let room = &mut room[skip..];
+        let mut all = [Rounds::default(), Rounds::default()];
+        for _ in 0..rounds {
+            let other = read(c.isa(), threads, bytemuck::cast_slice(&teacher));
+            let probe = other + read(c.isa(), threads, bytemuck::cast_slice(&student));
+            let mut run = |grads: [Grad<'_>; 2], loss| {
+                let (place, upstream) = (MatrixMut::vector(&mut values), Upstream { loss, ..Upstream::default() });
+                let (how, inputs, totals) = (Uld::default(), Inputs::default(), Totals::default());
+                time(threads, || {
+                    uld(&c, &problem, how, grads, None, inputs, Some(place), None, totals, upstream, &mut *room)
+                        .unwrap()
+                })
+            };
+            all[0].add(run(views.map(Grad::Absent), None), probe);
+            let both = other + copy(threads, bytemuck::cast_slice(&student), bytemuck::cast_slice_mut(&mut grad));
+            let place = MatrixMut::contiguous(&mut grad, n, widths[0]).unwrap().into();
+            all[1].add(run([Grad::Separate(views[0], place), Grad::Absent(views[1])], Some(1.0)), both);
+        }
+        let case = format!("uld, f32, V = {} and {}, {}", widths[0], widths[1], threads_word(threads));
+        let [a, b] = widths.map(|v| n * v * size_of::<f32>());
+        all[0].line(&case, "a read of both sides", Goal::None, a + b);
+        all[1].line(&format!("{case}, with gradient"), "a read and a copy", Goal::None, 2 * a + b);
+    }
+}
 fn main() {
     let Arguments { rounds, .. } = Arguments::new(7);
     part("divergences of logits, portable");
@@ -89,4 +135,5 @@ fn main() {
         bench::<f32>(v, rounds);
         bench::<bf16>(v, rounds);
     }
+    bench_sorted(rounds);
 }

@@ -5363,7 +5363,7 @@ truing_status truing_divergence_finish_workspace_size(const struct truing_diverg
 /// As for `truing_logprob_forward`.
 truing_status truing_uld(const struct truing_uld_args *args);
 
-/// Bytes of workspace for `truing_uld`: 8 a column of both sides, a bit more with matched ids, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched ids, and 8 a row with `out_loss`.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.

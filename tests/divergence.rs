@@ -1728,6 +1728,7 @@ fn partial_shards() {
 /// The distance of sorted probabilities against its definition in f64, and its gradients against differences of it.
 #[test]
 fn sorted_probabilities() {
+    let c = &Context::default();
     let mut cases = Cases::default();
     for (vs, vt, k) in [(7, 7, 0), (40, 33, 0), (33, 50, 5), (9, 4, 6), (1, 3, 0)] {
         let n = 3;
@@ -1748,10 +1749,10 @@ fn sorted_probabilities() {
         ];
         let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
         let upstream = Upstream { loss: Some(2.0), ..Upstream::default() };
-        with_scratch(uld_workspace(&problem, false, true).minimum, |w| {
+        with_scratch(uld_workspace(c, &problem, false, true).minimum, |w| {
             let (v, s) = (MatrixMut::vector(&mut values), MatrixMut::vector(&mut status));
             let how = Uld { k, ..Uld::default() };
-            uld(&problem, how, grads, None, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
+            uld(c, &problem, how, grads, None, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
         });
         let sorted = |z: &[f64], t: f64| {
             let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
@@ -1814,7 +1815,18 @@ struct Distances {
     scale: Vec<f32>,
     grads: [Vec<f32>; 2],
 }
-fn distances(how: Uld<'_>, [x, y]: [&[f32]; 2], n: usize, upstream: Upstream<'_>) -> Distances {
+fn distances(how: Uld<'_>, rows: [&[f32]; 2], n: usize, upstream: Upstream<'_>) -> Distances {
+    distances_on(&Context::default(), false, how, rows, n, upstream)
+}
+/// `fast`: with the preferred workspace.
+fn distances_on(
+    c: &Context,
+    fast: bool,
+    how: Uld<'_>,
+    [x, y]: [&[f32]; 2],
+    n: usize,
+    upstream: Upstream<'_>,
+) -> Distances {
     let widths = [x.len() / n, y.len() / n];
     let [s, t] = widths.map(|v| logprob::Problem::new(n, v, logprob::Options::default()).unwrap());
     let problem = Problem::new(s, t, options(Kind::ForwardKl, f64::NAN)).unwrap();
@@ -1830,12 +1842,61 @@ fn distances(how: Uld<'_>, [x, y]: [&[f32]; 2], n: usize, upstream: Upstream<'_>
         Grad::Separate(matrix(y, widths[1]), matrix_mut(gt, widths[1])),
     ];
     let slope = how.scale[0].is_some().then(|| MatrixMut::vector(&mut out.scale));
-    with_scratch(uld_workspace(&problem, how.matched.is_some(), false).minimum, |w| {
+    let need = uld_workspace(c, &problem, how.matched.is_some(), false);
+    with_scratch(if fast { need.preferred } else { need.minimum }, |w| {
         let (v, s) = (MatrixMut::vector(&mut out.values), MatrixMut::vector(&mut out.status));
         let (inputs, totals) = (Inputs::default(), Totals::default());
-        uld(&problem, how, grads, slope, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
+        uld(c, &problem, how, grads, slope, inputs, Some(v), Some(s), totals, upstream, w).unwrap();
     });
     out
+}
+/// Rows that are sorted by digits, equal values by column, with and without pairs: value and the student's gradient against
+/// the definition in f64, and the same bits on any number of threads with any workspace.
+#[test]
+fn uld_of_many_columns() {
+    let (n, v, w, m) = (5, 1500, 1100, 400);
+    let mut r = Random(78);
+    let (mut x, y) = (r.normals(n * v, 3.0), r.normals(n * w, 2.0));
+    x.iter_mut().for_each(|z| *z = (*z * 8.0).round() / 8.0 + 0.0);
+    x[9] = DEAD;
+    let ids = [(7, v), (3, w)].map(|(by, v)| (0..m).map(|i| (i * by % v) as i32).collect::<Vec<_>>());
+    let matched = Matched { ids: ids.each_ref().map(|x| Matrix::vector(x).into()), beta: 0.5, weights: [0.0, 1.0] };
+    for matched in [None, Some(matched)] {
+        let (how, up) = (Uld { matched, ..Uld::default() }, Upstream { loss: Some(1.0), ..Upstream::default() });
+        let all = distances(how, [&x, &y], n, up);
+        for threads in [2, 3, 8] {
+            for fast in [false, true] {
+                let other = distances_on(&context(Isa::detect(), threads), fast, how, [&x, &y], n, up);
+                same("threads: values", &other.values, &all.values);
+                same("threads: student", &other.grads[0], &all.grads[0]);
+                same("threads: teacher", &other.grads[1], &all.grads[1]);
+            }
+        }
+        for i in 0..n {
+            // probabilities, and the columns that are sorted in their order
+            let side = |z: &[f32], ids: &[i32]| {
+                let sum: f64 = z.iter().map(|&z| (z as f64).exp()).sum();
+                let p: Vec<f64> = z.iter().map(|&z| (z as f64).exp() / sum).collect();
+                let mut order: Vec<usize> =
+                    (0..z.len()).filter(|&j| matched.is_none() || !ids.contains(&(j as i32))).collect();
+                order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
+                (p, order)
+            };
+            let ((p, of_p), (q, of_q)) = (side(&x[i * v..][..v], &ids[0]), side(&y[i * w..][..w], &ids[1]));
+            let at = |p: &[f64], order: &[usize], rank: usize| order.get(rank).map_or(0.0, |&j| p[j]);
+            let apart: Vec<f64> =
+                (0..of_p.len().max(of_q.len())).map(|k| at(&p, &of_p, k) - at(&q, &of_q, k)).collect();
+            let value: f64 = apart.iter().map(|d| d.abs()).sum();
+            assert!((all.values[i] as f64 - value).abs() < 1e-6, "row {i}: {} {value}", all.values[i]);
+            let mut sign = vec![0.0; v];
+            of_p.iter().zip(&apart).for_each(|(&j, d)| sign[j] = d.signum());
+            let mean: f64 = p.iter().zip(&sign).map(|(p, s)| p * s).sum();
+            for j in 0..v {
+                let (got, want) = (all.grads[0][i * v + j] as f64, p[j] * (sign[j] - mean));
+                assert!((got - want).abs() < 1e-6 * want.abs() + 1e-12, "row {i} column {j}: {got} {want}");
+            }
+        }
+    }
 }
 /// `golden/uld.txt`: k, pairs, weights, scales, dead columns, ties.
 #[test]
@@ -1889,6 +1950,7 @@ fn golden_uld() {
 /// row does not depend on its neighbours, a gradient in place is that in a place of its own, types that hold the numbers agree.
 #[test]
 fn uld_edges() {
+    let c = &Context::default();
     let mut r = Random(77);
     let (n, v, w) = (6, 23, 31);
     let (mut x, mut y) = (r.normals(n * v, 3.0), r.normals(n * w, 2.0));
@@ -1937,9 +1999,9 @@ fn uld_edges() {
         let (mut values, mut gs) = (vec![7.5f32; n], vec![7.5f32; n * v]);
         let halves = Floats::Bf16(Matrix::contiguous(&halves, n, v).unwrap());
         let grads = [Grad::Separate(halves, matrix_mut(&mut gs, v)), Grad::InPlace(matrix_mut(&mut same_place, w))];
-        with_scratch(uld_workspace(&problem, pairs.is_some(), false).minimum, |bytes| {
+        with_scratch(uld_workspace(c, &problem, pairs.is_some(), false).minimum, |bytes| {
             let place = Some(MatrixMut::vector(&mut values));
-            uld(&problem, how, grads, None, Inputs::default(), place, None, Totals::default(), up, bytes).unwrap();
+            uld(c, &problem, how, grads, None, Inputs::default(), place, None, Totals::default(), up, bytes).unwrap();
         });
         same("in place: values", &values, &all.values);
         same("in place: student", &gs, &all.grads[0]);
@@ -1965,10 +2027,11 @@ fn uld_edges() {
     let refused = |how: Uld<'_>, slope: bool| {
         let (mut values, mut slopes) = ([7.5f32; 3], [7.5f32; 3]);
         let grads = [Grad::Absent(matrix(x, v)), Grad::Absent(matrix(y, w))];
-        let e = with_scratch(uld_workspace(&problem, true, false).minimum, |bytes| {
+        let e = with_scratch(uld_workspace(c, &problem, true, false).minimum, |bytes| {
             let place = Some(MatrixMut::vector(&mut values));
             let slope = slope.then(|| MatrixMut::vector(&mut slopes));
-            uld(&problem, how, grads, slope, Inputs::default(), place, None, Totals::default(), up, bytes).unwrap_err()
+            uld(c, &problem, how, grads, slope, Inputs::default(), place, None, Totals::default(), up, bytes)
+                .unwrap_err()
         });
         assert_eq!((values, slopes), ([7.5; 3], [7.5; 3]));
         (e.status, e.field)

@@ -1074,8 +1074,8 @@ fn divergence(i: usize, c: &Context) -> u64 {
     h.0
 }
 
-/// All columns sorted, the largest, with pairs and with scales: values, loss, gradients. On the calling thread alone.
-fn uld(i: usize, _: &Context) -> u64 {
+/// All columns sorted, the largest, with pairs and with scales: values, loss, gradients.
+fn uld(i: usize, c: &Context) -> u64 {
     let mut r = Random(0x01d_0000 + i as u64);
     let (n, v, w) = (1 + i % 3, [2, 7, 40, 300][i % 4], [9, 3, 33, 280][i / 4 % 4]);
     let size = [0.25, 1.0, 8.0][i % 3];
@@ -1098,7 +1098,8 @@ fn uld(i: usize, _: &Context) -> u64 {
     let logits = [student.view(Layout::contiguous(n, v)), teacher.view(Layout::contiguous(n, w))];
     let (mut values, mut slopes, mut loss) = (vec![0f32; n], vec![0f32; n], [0f64]);
     let (mut gs, mut gt) = (vec![0f32; n * v], vec![0f32; n * w]);
-    with_scratch(pairs::uld_workspace(&problem, how.matched.is_some(), true).minimum, |bytes| {
+    let need = pairs::uld_workspace(c, &problem, how.matched.is_some(), true);
+    with_scratch(if i % 2 == 0 { need.minimum } else { need.preferred }, |bytes| {
         let totals = pairs::Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
         let grads = [
             logprob::Grad::Separate(logits[0], MatrixMut::contiguous(&mut gs, n, v).unwrap().into()),
@@ -1107,7 +1108,7 @@ fn uld(i: usize, _: &Context) -> u64 {
         let slope = scale.map(|_| MatrixMut::vector(&mut slopes));
         let (inputs, place) = (pairs::Inputs::default(), Some(MatrixMut::vector(&mut values)));
         let upstream = div::Upstream { loss: Some(1.0), ..div::Upstream::default() };
-        pairs::uld(&problem, how, grads, slope, inputs, place, None, totals, upstream, bytes).unwrap();
+        pairs::uld(c, &problem, how, grads, slope, inputs, place, None, totals, upstream, bytes).unwrap();
     });
     let mut h = Hash::new();
     h.add(&values);

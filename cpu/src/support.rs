@@ -70,13 +70,20 @@ impl<'a> Slots<'a> {
         grain
     }
     pub(crate) fn workspace(context: &Context, problem: &Problem, need: Need) -> Workspace {
-        let slot = if problem.rows() > 0 { Self::bytes(problem, need) } else { 0 };
-        let (rows, threads) = (problem.rows(), context.threads());
-        let all = leaves(rows, Self::grain_for(rows, threads, usize::MAX));
+        Self::room(context, problem.rows(), Self::bytes(problem, need))
+    }
+    /// Bytes for tasks that need `slot` each: at least for one, at best for all that run at a time.
+    pub(crate) fn room(context: &Context, rows: usize, slot: usize) -> Workspace {
+        let slot = if rows > 0 { slot } else { 0 };
+        let all = leaves(rows, Self::grain_for(rows, context.threads(), usize::MAX));
         Workspace { minimum: slot, preferred: slot.saturating_mul(all) / Arena::ALIGN * Arena::ALIGN }
     }
     pub(crate) fn new(context: &Context, problem: &Problem, need: Need, bytes: &'a mut [u8]) -> Result<Slots<'a>> {
-        let (rows, slot) = (problem.rows(), Self::workspace(context, problem, need).minimum);
+        Self::cut(context, problem.rows(), Self::bytes(problem, need), bytes)
+    }
+    /// For tasks that need `slot` bytes each.
+    pub(crate) fn cut(context: &Context, rows: usize, slot: usize, bytes: &'a mut [u8]) -> Result<Slots<'a>> {
+        let slot = Self::room(context, rows, slot).minimum;
         if slot == 0 {
             return Ok(Slots::none());
         }
@@ -92,6 +99,10 @@ impl<'a> Slots<'a> {
     /// Rows of a task, if there is scratch memory.
     pub(crate) fn grain(&self) -> Option<usize> {
         (self.slot > 0).then_some(self.grain)
+    }
+    /// The memory of a task.
+    pub(crate) fn memory(self) -> &'a mut [u8] {
+        self.bytes
     }
     /// The slot of a task; empty pieces where the call needs none.
     pub(crate) fn one(self, problem: &Problem) -> Slot<'a> {

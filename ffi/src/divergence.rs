@@ -378,7 +378,7 @@ pub unsafe extern "C" fn truing_uld(args: *const truing_uld_args) -> truing_stat
     })
 }
 
-/// Bytes of workspace for `truing_uld`: 8 a column of both sides, a bit more with matched ids, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched ids, and 8 a row with `out_loss`.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
@@ -391,7 +391,8 @@ pub unsafe extern "C" fn truing_uld_workspace_size(
     guard("truing_uld_workspace_size", || {
         // SAFETY: this function's contract.
         let call = unsafe { UldCall::open(args) }?;
-        let need = kernel::uld_workspace(&call.problem, call.matched[0].is_some(), call.outputs[1].is_some());
+        let (matched, loss) = (call.matched[0].is_some(), call.outputs[1].is_some());
+        let need = kernel::uld_workspace(&call.call.context, &call.problem, matched, loss);
         call.call.tensors.check()?;
         // SAFETY: this function's contract.
         unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) }
@@ -471,7 +472,7 @@ impl UldCall {
         Ok([student, t.input("matched_teacher_ids", f.matched_teacher_ids)?])
     }
     fn run(self) -> Result<()> {
-        let Call { args, tensors, workspace, .. } = self.call;
+        let Call { args, context, tensors, workspace } = self.call;
         let (ok, tokens) = (&tensors.check()?, &self.tokens);
         let inputs = self.sides.inputs(ok, tokens)?;
         let [values, loss, status] = self.outputs;
@@ -497,7 +498,8 @@ impl UldCall {
         let how = kernel::Uld { k: self.k, matched, scale: [student.tokens(ok, tokens)?, teacher.tokens(ok, tokens)?] };
         let grad_scale = self.grad_scale.tokens(ok, tokens)?;
         let (grads, workspace) = (self.sides.view(ok, tokens)?, workspace.bytes(ok));
-        kernel::uld(&self.problem, how, grads, grad_scale, inputs, values, status, totals, upstream, workspace)
+        let problem = &self.problem;
+        kernel::uld(&context, problem, how, grads, grad_scale, inputs, values, status, totals, upstream, workspace)
     }
 }
 

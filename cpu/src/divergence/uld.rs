@@ -1,11 +1,14 @@
 //! The distance of sorted probabilities, for models of different vocabularies: D = sum of |p_(i) - q_(i)|, p and q each in
 //! descending order, the shorter one padded with 0. With k > 0 the k largest of each and the difference of what is left: a
-//! lower bound. Boizard et al. 2024, arXiv:2402.12030 (ULD). In f64, in row order on the calling thread: a sort of both rows
-//! costs more than all else.
+//! lower bound. Boizard et al. 2024, arXiv:2402.12030 (ULD). In f64; a row belongs to one thread. What a row costs is the sort
+//! of both sides, by digits of their keys (three passes of 11, 11 and 10 bits), and then one exponential a column.
 //!
 //! Columns that mean the same on both sides may be named ([`Matched`]): they are compared one by one, and only the others are
 //! sorted (GOLD). A row of either side may count for less than a whole distribution ([`Uld::scale`]).
 use super::*;
+use crate::lanes::Isa;
+use crate::logprob::{Scratch, load};
+use crate::support::Slots;
 use truing_core::matrix::Ints;
 use truing_core::record::RowFloat;
 
@@ -37,12 +40,18 @@ pub struct Uld<'a> {
 fn words(side: &logprob::Problem) -> usize {
     side.vocab().div_ceil(64)
 }
-/// Bytes of workspace: 8 a column of either side, and 8 a row with a loss; with pairs a bit more a column.
-pub fn uld_workspace(problem: &Problem, matched: bool, loss: bool) -> Workspace {
+/// Bytes of a task: 16 a column of either side.
+fn slot(problem: &Problem) -> usize {
     let [s, t] = problems(problem).map(|p| Arena::need::<u64>(p.vocab()));
+    Arena::sum([s, s, t, t])
+}
+/// Bytes of workspace: 16 a column of either side, at best as much for every thread, and 8 a row with a loss; with pairs a bit
+/// more a column.
+pub fn uld_workspace(context: &Context, problem: &Problem, matched: bool, loss: bool) -> Workspace {
     let [a, b] = problems(problem).map(|p| if matched { Arena::need::<u64>(words(p)) } else { 0 });
-    let bytes = Arena::sum([s, t, a, b, forward_workspace(problem, loss).minimum]);
-    Workspace { minimum: bytes, preferred: bytes }
+    let shared = Arena::sum([a, b, forward_workspace(problem, loss).minimum]);
+    let Workspace { minimum, preferred } = Slots::room(context, problem.rows(), slot(problem));
+    Workspace { minimum: Arena::sum([shared, minimum]), preferred: Arena::sum([shared, preferred]) }
 }
 impl Matched<'_> {
     /// Refuses what is not a pairing, and marks the columns.
@@ -135,13 +144,14 @@ struct Weight {
 /// value is infinite (a pair at beta = 0 or 1 of which one column is dead) has gradients 0.
 #[allow(clippy::too_many_arguments)]
 pub fn uld(
+    context: &Context,
     problem: &Problem,
     how: Uld<'_>,
     grads: [Grad<'_>; 2],
-    mut grad_scale: Option<MatrixMut<'_, f32>>,
+    grad_scale: Option<MatrixMut<'_, f32>>,
     inputs: Inputs<'_>,
-    mut values: Option<MatrixMut<'_, f32>>,
-    mut status: Option<MatrixMut<'_, u32>>,
+    values: Option<MatrixMut<'_, f32>>,
+    status: Option<MatrixMut<'_, u32>>,
     totals: Totals<'_>,
     upstream: Upstream<'_>,
     workspace: &mut [u8],
@@ -180,11 +190,14 @@ pub fn uld(
     if upstream.loss.is_some() {
         problem.check_reduces("grad_loss").map_err(unprefixed)?;
     }
-    check_space(workspace, uld_workspace(problem, how.matched.is_some(), totals.loss.is_some()))?;
+    let (matched, wants_loss) = (how.matched.is_some(), totals.loss.is_some());
+    let space = uld_workspace(context, problem, matched, wants_loss);
+    check_space(workspace, space)?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let loss = upstream.loss.map_or(0.0, |g| divisor.map_or(0.0, |z| g / z));
-    let mut arena = Arena::new(workspace);
-    let mut keys = [arena.take::<u64>(problem.student().vocab())?, arena.take::<u64>(problem.teacher().vocab())?];
+    let one = Slots::room(context, n, slot(problem)).minimum;
+    let (shared, rest) = workspace.split_at_mut(space.minimum - one);
+    let mut arena = Arena::new(shared);
     let mut marks: [&mut [u64]; 2] = [&mut [], &mut []];
     let mut weights = [0.0, 1.0];
     if let Some(matched) = &how.matched {
@@ -196,119 +209,262 @@ pub fn uld(
         Some(_) => Some(MatrixMut::vector(arena.take::<f64>(n)?)),
         None => None,
     };
+    let slots = Slots::cut(context, n, slot(problem), rest)?;
     let (call, counters) = (Call::new(problem, &inputs), Counters::new());
-    let mut places = grads.map(Place::from);
-    for i in 0..n {
-        let (mut value, mut slope, mut flags) = (0.0, 0.0, row::IGNORED);
-        let [weight, _] = call.factors(i);
-        if call.target(i) == Target::Ignored {
-            for (place, side) in places.iter_mut().zip(problems(problem)) {
-                place.fill(i, 0, side.vocab(), 0.0);
+    let compared = Compared { how: &how, marks: marks.each_ref().map(|m| &**m), weights, isa: context.isa() };
+    let [student, teacher] = grads.map(Place::from);
+    let figures = ((grad_scale, values), (status, losses.as_mut().map(MatrixMut::reborrow)));
+    let grain = slots.grain().unwrap_or(1);
+    context.rows(n, grain, (((student, teacher), figures), slots), |first, n, ((places, figures), slots)| {
+        let (mut places, mut arena) = ([places.0, places.1], Arena::new(slots.memory()));
+        let ((mut grad_scale, mut values), (mut status, mut losses)) = figures;
+        let mut sides = problems(problem).map(|p| Side {
+            keys: arena.take(p.vocab()).unwrap_or_default(),
+            other: arena.take(p.vocab()).unwrap_or_default(),
+        });
+        for at in 0..n {
+            let i = first + at;
+            let (mut value, mut slope, mut flags) = (0.0, 0.0, row::IGNORED);
+            let [weight, _] = call.factors(i);
+            if call.target(i) == Target::Ignored {
+                for (place, side) in places.iter_mut().zip(problems(problem)) {
+                    place.fill(at, 0, side.vocab(), 0.0);
+                }
+            } else {
+                let g = upstream.values.as_ref().map_or(0.0, |m| m.get(i) as f64) + loss;
+                let g = g * upstream.scale * weight;
+                (value, slope, flags) = compared.row(&call, &mut places, &mut sides, i, at, g);
+                value *= weight;
             }
-        } else {
-            let g = upstream.values.as_ref().map_or(0.0, |m| m.get(i) as f64) + loss;
-            let compared = Compared { how: &how, marks: &marks, weights };
-            (value, slope, flags) = compared.row(&call, &mut places, &mut keys, i, g * upstream.scale * weight);
-            value *= weight;
+            grad_scale.iter_mut().for_each(|m| m.set(at, slope as f32));
+            values.iter_mut().for_each(|m| m.set(at, value as f32));
+            status.iter_mut().for_each(|m| m.set(at, flags));
+            losses.iter_mut().for_each(|m| m.set(at, value));
+            counters.add(flags);
         }
-        grad_scale.iter_mut().for_each(|m| m.set(i, slope as f32));
-        values.iter_mut().for_each(|m| m.set(i, value as f32));
-        status.iter_mut().for_each(|m| m.set(i, flags));
-        losses.iter_mut().for_each(|m| m.set(i, value));
-        counters.add(flags);
-    }
+    });
     conclude_loss(totals, losses, divisor, &counters);
     Ok(())
+}
+/// Scratch memory for a row of a side.
+struct Side<'a> {
+    /// The columns, see [`RowFloat::key`]: those that are sorted, then those that have a partner, in the order of the pairs.
+    keys: &'a mut [u64],
+    /// Keys on their way, then the bits of the probabilities in the order of the keys.
+    other: &'a mut [u64],
+}
+/// Rows below this are sorted by comparison: it costs less than to clear and to add up the counts of the digits.
+const FEW: usize = 256;
+impl Side<'_> {
+    /// Sorts the first `n` of `all` columns, which come in their order: the largest first, equal ones by column. With `kept`
+    /// below `n` so many, and the others behind them in any order.
+    fn sort(&mut self, kept: usize, n: usize, all: usize) {
+        if kept < n {
+            self.keys[..n].select_nth_unstable_by(kept, |a, b| b.cmp(a));
+        }
+        if kept < n || n < FEW {
+            self.keys[..kept].sort_unstable_by(|a, b| b.cmp(a));
+            return;
+        }
+        by_digits(&mut self.keys[..n], &mut self.other[..n]);
+        self.other[n..all].copy_from_slice(&self.keys[n..all]);
+        core::mem::swap(&mut self.keys, &mut self.other);
+    }
+    /// Puts the probabilities of `all` columns beside the keys, whose largest value is `top`; returns the sum of their
+    /// exponentials, in the order of the keys.
+    fn probabilities(&mut self, isa: Isa, all: usize, top: f64) -> f64 {
+        let p: &mut [f64] = bytemuck::cast_slice_mut(&mut self.other[..all]);
+        for (p, key) in p.iter_mut().zip(&self.keys[..all]) {
+            *p = f32::unkey(*key).0 as f64 - top;
+        }
+        on_lanes!(isa, s => exponentials(s, p), p.iter_mut().for_each(|x| *x = Real::exp(*x)));
+        let mut sum = 0.0;
+        for e in &*p {
+            sum += *e;
+        }
+        p.iter_mut().for_each(|p| *p /= sum);
+        sum
+    }
+}
+/// Descending by value into `to`; equal values stay in their order. `from` is used up.
+fn by_digits(from: &mut [u64], to: &mut [u64]) {
+    const SHIFTS: [u32; 3] = [32, 43, 54];
+    let digit = |key: u64, shift: u32| (key >> shift) as usize & 2047;
+    let mut starts = [[0u32; 2048]; 3];
+    for key in &*from {
+        for (starts, shift) in starts.iter_mut().zip(SHIFTS) {
+            starts[digit(*key, shift)] += 1;
+        }
+    }
+    let (mut from, mut to) = (from, to);
+    for (starts, shift) in starts.iter_mut().zip(SHIFTS) {
+        let mut before = 0;
+        for start in starts.iter_mut().rev() {
+            before += core::mem::replace(start, before);
+        }
+        for key in &*from {
+            let start = &mut starts[digit(*key, shift)];
+            to[*start as usize] = *key;
+            *start += 1;
+        }
+        core::mem::swap(&mut from, &mut to);
+    }
+}
+#[inline(never)]
+fn exponentials<S: Sixteen>(s: S, x: &mut [f64]) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let (whole, rest) = x.as_chunks_mut::<8>();
+            for x in whole {
+                s.store_f64(s.load_f64(x).exp(), x);
+            }
+            for x in rest {
+                *x = Real::exp(*x);
+            }
+        },
+    )
+}
+/// Writes the keys of a row's valid columns in their order; returns the largest value, or nothing if there is a NaN or a
+/// `+inf`.
+fn keys(isa: Isa, view: &View<'_>, keys: &mut [u64]) -> Option<f32> {
+    fn of<T: Cell>(isa: Isa, row: &LogitRow<'_, T>, keys: &mut [u64]) -> [u32; 2] {
+        on_lanes!(isa, s => keys_on(s, row, keys), {
+            for (j, key) in keys.iter_mut().enumerate() {
+                *key = row.at(j).key(j as u32);
+            }
+            bounds(keys)
+        })
+    }
+    let [low, high] = match view.raw {
+        Raw::F32(z) => of(isa, &view.job.row(view.i, z), keys),
+        Raw::Bf16(z) => of(isa, &view.job.row(view.i, z), keys),
+        Raw::F16(z) => of(isa, &view.job.row(view.i, z), keys),
+    };
+    (low == DEAD && high < word(f32::INFINITY.key(0))).then_some(f32::unkey((high as u64) << 32).0)
+}
+/// The part of a key that holds the value.
+fn word(key: u64) -> u32 {
+    (key >> 32) as u32
+}
+/// The word of `-inf`; only a NaN with a sign lies below.
+const DEAD: u32 = 0x007f_ffff;
+/// The least and the largest word, `-inf` among them.
+#[inline(always)]
+fn bounds(keys: &[u64]) -> [u32; 2] {
+    let [mut low, mut high] = [DEAD; 2];
+    for key in keys {
+        let word = (*key >> 32) as u32;
+        (low, high) = (low.min(word), high.max(word));
+    }
+    [low, high]
+}
+#[inline(never)]
+fn keys_on<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, keys: &mut [u64]) -> [u32; 2] {
+    let mut scratch = Scratch::new(row.z.as_ptr_range().end);
+    s.enter(
+        #[inline(always)]
+        || {
+            let [mut low, mut high] = [DEAD; 2];
+            for piece in pieces(0, row.z.len()) {
+                load(s, row, piece, &mut scratch);
+                let keys = &mut keys[piece.first..][..piece.n];
+                for (j, (key, x)) in keys.iter_mut().zip(scratch.x.as_flattened()).enumerate() {
+                    *key = x.key((piece.first + j) as u32);
+                }
+                let [l, h] = bounds(keys);
+                (low, high) = (low.min(l), high.max(h));
+            }
+            [low, high]
+        },
+    )
+}
+/// Puts the gradients of the columns `keys` in their places, `dx` of them by their place among the keys and their key.
+fn scatter<T: Float>(to: &mut [T], keys: &[u64], slope: f64, dx: impl Fn(usize, u64) -> f64) {
+    for (at, key) in keys.iter().enumerate() {
+        let dx = dx(at, *key);
+        to[f32::unkey(*key).1 as usize] = T::from_f64(if dx == 0.0 { 0.0 } else { dx * slope });
+    }
 }
 /// What the rows share.
 struct Compared<'a> {
     how: &'a Uld<'a>,
     /// A bit for each column of a side that has a partner.
-    marks: &'a [&'a mut [u64]; 2],
+    marks: [&'a [u64]; 2],
     weights: [f64; 2],
+    isa: Isa,
 }
 impl Compared<'_> {
-    /// The value of a row, `g` times the gradient of the student's scale, and the flags; the gradients of the logits are written
-    /// where they are wanted, times `g`.
+    /// The value of row `i`, row `own` of the places; `g` times the gradient of the student's scale, and the flags; the
+    /// gradients of the logits are written where they are wanted, times `g`.
     fn row(
         &self,
         call: &Call<'_>,
         places: &mut [Place<'_>; 2],
-        keys: &mut [&mut [u64]; 2],
+        sides: &mut [Side<'_>; 2],
         i: usize,
+        own: usize,
         g: f64,
     ) -> (f64, f64, u32) {
         let matched = self.how.matched.as_ref();
         let pairs = matched.map_or(0, |m| m.ids[0].rows());
         let scale = self.how.scale.each_ref().map(|m| m.as_ref().map_or(1.0, |m| m.get(i) as f64));
-        let (mut flags, mut top, mut sum, mut lens, mut first) = (0, [0f64; 2], [0f64; 2], [0; 2], [0; 2]);
-        for side in 0..2 {
-            let view = View::new(&call.jobs[side], i, places[side].raw(i));
-            let (mut m, mut bad) = (f32::NEG_INFINITY, false);
-            let mut n = 0;
-            for j in 0..view.valid() {
-                let x = view.at(j);
-                bad |= !(x < f32::INFINITY);
-                m = if x > m { x } else { m };
-                if pairs == 0 || self.marks[side][j / 64] >> (j % 64) & 1 == 0 {
-                    keys[side][n] = x.key(j as u32);
-                    n += 1;
+        let (mut flags, mut top, mut sum, mut lens, mut first) = (0, [0f32; 2], [0f64; 2], [0; 2], [0; 2]);
+        for (side, to) in sides.iter_mut().enumerate() {
+            let view = View::new(&call.jobs[side], i, places[side].raw(own));
+            let valid = view.valid();
+            let read = if pairs == 0 { &mut to.keys[..valid] } else { &mut to.other[..valid] };
+            match keys(self.isa, &view, read) {
+                None => flags |= view.complete(Record::poison(0)).flags,
+                Some(f32::NEG_INFINITY) => flags |= row::ALL_NEG_INF,
+                Some(m) => top[side] = m,
+            }
+            lens[side] = valid - pairs;
+            if let Some(m) = matched {
+                let mut n = 0;
+                for (j, key) in to.other[..valid].iter().enumerate() {
+                    if self.marks[side][j / 64] >> (j % 64) & 1 == 0 {
+                        to.keys[n] = *key;
+                        n += 1;
+                    }
                 }
-            }
-            // those that have a partner stand behind the others, in the order of the pairs
-            for pair in 0..pairs {
-                let j = matched.map_or(0, |m| m.ids[side].get(pair)) as usize;
-                keys[side][n + pair] = view.at(j).key(j as u32);
-            }
-            if bad {
-                flags |= view.complete(Record::poison(0)).flags;
-            } else if m == f32::NEG_INFINITY {
-                flags |= row::ALL_NEG_INF;
-            }
-            lens[side] = n;
-            let (keys, k) = (&mut keys[side][..n + pairs], self.how.k);
-            let kept = if k == 0 { n } else { k.min(n) };
-            if kept < n {
-                keys[..n].select_nth_unstable_by(kept, |a, b| b.cmp(a));
-            }
-            keys[..kept].sort_unstable_by(|a, b| b.cmp(a));
-            top[side] = m as f64;
-            for (at, key) in keys.iter().enumerate() {
-                let x = f32::unkey(*key).0;
-                sum[side] += Real::exp(x as f64 - top[side]);
-                // the first of the largest
-                if x == m && f32::unkey(keys[first[side]]).0 < m {
-                    first[side] = at;
+                // those that have a partner stand behind the others
+                for pair in 0..pairs {
+                    to.keys[n + pair] = to.other[m.ids[side].get(pair) as usize];
                 }
             }
         }
         if flags != 0 {
             for (place, job) in places.iter_mut().zip(&call.jobs) {
-                place.fill(i, 0, job.problem.vocab(), f64::NAN);
+                place.fill(own, 0, job.problem.vocab(), f64::NAN);
             }
             return (f64::NAN, f64::NAN, flags);
         }
-        let keys = &*keys;
-        let p = |side: usize, at: usize| Real::exp(f32::unkey(keys[side][at]).0 as f64 - top[side]) / sum[side];
+        for (side, of) in sides.iter_mut().enumerate() {
+            let (n, k) = (lens[side], self.how.k);
+            let all = n + pairs;
+            of.sort(if k == 0 { n } else { k.min(n) }, n, all);
+            sum[side] = of.probabilities(self.isa, all, top[side] as f64);
+            // the first of the largest
+            let largest = |key: &u64| f32::unkey(*key).0 == top[side];
+            first[side] = of.keys[..all].iter().position(largest).unwrap_or(0);
+        }
+        let sides = &*sides;
+        let keys = sides.each_ref().map(|side| &*side.keys);
+        let probs = sides.each_ref().map(|side| bytemuck::cast_slice::<u64, f64>(side.other));
+        let p = |side: usize, at: usize| probs[side][at];
         // of the columns that are sorted, and with the row's scale
         let sorted = |side: usize, at: usize| if at < lens[side] { p(side, at) } else { 0.0 };
         let apart = |at: usize| scale[0] * sorted(0, at) - scale[1] * sorted(1, at);
-        let sign = |x: f64| {
-            if x > 0.0 {
-                1.0
-            } else if x < 0.0 {
-                -1.0
-            } else {
-                0.0
-            }
-        };
+        // without branches: it is as good as random which side is ahead
+        let sign = |x: f64| ((x > 0.0) as i32 - (x < 0.0) as i32) as f64;
         let (log_sum, log_scale) = (sum.map(Real::log), scale.map(Real::log));
         let [matched_weight, unmatched_weight] = self.weights;
         // of a pair, with its factor
         let none = (0.0, [Weight { x: 0.0, y: 0.0 }; 2]);
         let term = |pair: usize| match matched {
             Some(m) if matched_weight > 0.0 => {
-                let at = |side: usize| f32::unkey(keys[side][lens[side] + pair]).0 as f64 - top[side];
+                let at = |side: usize| f32::unkey(keys[side][lens[side] + pair]).0 as f64 - top[side] as f64;
                 let l = [0, 1].map(|side| log_scale[side] + (at(side) - log_sum[side]));
                 let scaled = [0, 1].map(|side| scale[side] * p(side, lens[side] + pair));
                 let (value, weights) = m.term(l, scaled, scale);
@@ -365,25 +521,41 @@ impl Compared<'_> {
             }
             let (valid, width) = (lens[side] + pairs, call.jobs[side].problem.vocab());
             if infinite {
-                places[side].fill(i, 0, width, 0.0);
+                places[side].fill(own, 0, width, 0.0);
                 continue;
             }
             let g = g * scale[side];
-            for at in 0..valid {
-                let (column, j) = f32::unkey(keys[side][at]);
-                let dx = if column == f32::NEG_INFINITY {
+            let dx = |at: usize, key: u64| {
+                if f32::unkey(key).0 == f32::NEG_INFINITY {
                     0.0
                 } else if pairs > 0 && at == first[side] {
                     g * p(side, at) * -mean[side]
                 } else {
                     let Weight { x, y } = weight(side, at);
                     g * p(side, at) * (y - anchor[side] - mean[side]) + g * x
-                };
-                // the raw logit is read before its place is written
-                let slope = View::new(&call.jobs[side], i, places[side].raw(i)).slope(j as usize);
-                places[side].fill(i, j as usize, 1, if dx == 0.0 { 0.0 } else { dx * slope });
+                }
+            };
+            let keys = &keys[side][..valid];
+            match View::new(&call.jobs[side], i, places[side].raw(own)).transform() {
+                RowTransform::Softcap { .. } => {
+                    for (at, key) in keys.iter().enumerate() {
+                        let (dx, j) = (dx(at, *key), f32::unkey(*key).1 as usize);
+                        // the raw logit is read before its place is written
+                        let slope = View::new(&call.jobs[side], i, places[side].raw(own)).slope(j);
+                        places[side].fill(own, j, 1, if dx == 0.0 { 0.0 } else { dx * slope });
+                    }
+                }
+                even => {
+                    let slope = even.slope(0.0);
+                    match places[side].gradient(own, 0, width) {
+                        Some(Cut::F32(to)) => scatter(to, keys, slope, dx),
+                        Some(Cut::Bf16(to)) => scatter(to, keys, slope, dx),
+                        Some(Cut::F16(to)) => scatter(to, keys, slope, dx),
+                        None => {}
+                    }
+                }
             }
-            places[side].fill(i, valid, width - valid, 0.0);
+            places[side].fill(own, valid, width - valid, 0.0);
         }
         if infinite { (value, 0.0, row::INFINITE) } else { (value, g * (anchor[0] + mean[0]), 0) }
     }
