@@ -1008,7 +1008,7 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 9] = [
+        let families: [(&str, fn(&Context) -> usize); 10] = [
             ("sequence", sequences),
             ("sequence_kl", sequence_kl::all),
             ("tds", tds_rows::all),
