@@ -9,7 +9,7 @@ use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::preference::Reduction;
 use truing::cpu::divergence::{Inputs, Totals, Uld, forward_fused, uld, uld_workspace};
 use truing::cpu::logprob::Grad;
-use truing::cpu::{Context, ContextOptions};
+use truing::cpu::{Context, ContextOptions, Mode};
 use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of one side.
@@ -29,7 +29,7 @@ const KINDS: [(Kind, f64); 12] = [
     (Kind::CrossEntropy, f64::NAN),
 ];
 
-fn bench<T: Element + Float>(v: usize, rounds: usize)
+fn bench<T: Element + Float>(mode: Mode, v: usize, rounds: usize)
 where
     for<'a> Floats<'a>: From<Matrix<'a, T>>,
     for<'a> FloatsMut<'a>: From<MatrixMut<'a, T>>,
@@ -46,9 +46,12 @@ where
     let mut values = vec![0f32; n];
     let bytes = n * v * size_of::<T>();
     for threads in [1, 2] {
-        let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
+        let threads_of_pool = if threads > 1 { threads } else { 0 };
+        let options = ContextOptions { threads: threads_of_pool, mode, ..ContextOptions::default() };
         let c = Context::new(options).unwrap();
-        for (kind, param) in KINDS {
+        // the others are what they are in `portable`
+        let kinds = if mode == Mode::Fast { &KINDS[..3] } else { &KINDS[..] };
+        for &(kind, param) in kinds {
             let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
             let options = Options { kind, param, reduction: Some(Reduction::Mean), ..Options::default() };
             let problem = Problem::new(side, side, options).unwrap();
@@ -73,7 +76,12 @@ where
             let case = format!("{}, {}, V = {v}, {}", kind.info().name, T::DTYPE, threads_word(threads));
             let goal = match kind {
                 Kind::ForwardKl | Kind::ReverseKl | Kind::Renyi | Kind::Hellinger2 => {
-                    Goal::AtLeast(if T::DTYPE == Dtype::F32 { 65.0 } else { 40.0 })
+                    Goal::AtLeast(match (mode, T::DTYPE == Dtype::F32) {
+                        (Mode::Portable, true) => 65.0,
+                        (Mode::Portable, false) => 40.0,
+                        (Mode::Fast, true) => 90.0,
+                        (Mode::Fast, false) => 60.0,
+                    })
                 }
                 _ => Goal::None,
             };
@@ -130,10 +138,15 @@ fn bench_sorted(rounds: usize) {
 }
 fn main() {
     let Arguments { rounds, .. } = Arguments::new(7);
-    part("divergences of logits, portable");
-    for v in [128256, 32000] {
-        bench::<f32>(v, rounds);
-        bench::<bf16>(v, rounds);
+    let modes = [(Mode::Portable, "divergences of logits, portable"), (Mode::Fast, "divergences of logits, fast")];
+    for (mode, title) in modes {
+        part(title);
+        for v in [128256, 32000] {
+            bench::<f32>(mode, v, rounds);
+            bench::<bf16>(mode, v, rounds);
+        }
+        if mode == Mode::Portable {
+            bench_sorted(rounds);
+        }
     }
-    bench_sorted(rounds);
 }

@@ -9,7 +9,7 @@ use truing::core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, T
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::row_loss::{Reduction, RowLoss};
 use truing::cpu::logprob::{BackwardInputs, Fused, Grad, Inputs, Totals, backward, forward, forward_fused};
-use truing::cpu::{Context, ContextOptions};
+use truing::cpu::{Context, ContextOptions, Mode};
 use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of the logits: several times the last-level cache's share of a core.
@@ -103,7 +103,7 @@ impl Data {
     }
 }
 
-fn bench<T: Element + Float>(criterion: &mut Criterion, v: usize, Arguments { rounds, table }: Arguments)
+fn bench<T: Element + Float>(criterion: &mut Criterion, mode: Mode, v: usize, Arguments { rounds, table }: Arguments)
 where
     for<'a> Floats<'a>: From<Matrix<'a, T>>,
     for<'a> FloatsMut<'a>: From<MatrixMut<'a, T>>,
@@ -123,7 +123,8 @@ where
     let workspace = &mut workspace[at..];
     let bytes = n * v * size_of::<T>();
     for threads in [1, 2] {
-        let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
+        let threads_of_pool = if threads > 1 { threads } else { 0 };
+        let options = ContextOptions { threads: threads_of_pool, mode, ..ContextOptions::default() };
         let c = Context::new(options).unwrap();
         let mut all = vec![Rounds::default(); KINDS.len()];
         data.forward(&c, &z, Kind::Everything);
@@ -156,10 +157,17 @@ where
         }
         for ((name, kind), all) in KINDS.iter().zip(&all) {
             let narrow = T::DTYPE != Dtype::F32;
+            let [forward, backward] = match (mode, narrow) {
+                (Mode::Portable, false) => [90.0, 90.0],
+                (Mode::Portable, true) => [60.0, 60.0],
+                (Mode::Fast, false) => [95.0, 90.0],
+                (Mode::Fast, true) => [85.0, 85.0],
+            };
             let goal = match kind {
-                Kind::Logprob | Kind::Backward | Kind::InPlace => Goal::AtLeast(if narrow { 60.0 } else { 90.0 }),
+                Kind::Logprob => Goal::AtLeast(forward),
+                Kind::Backward | Kind::InPlace => Goal::AtLeast(backward),
                 // 1.1 and 1.25 times the time of the log-prob alone
-                Kind::Everything => Goal::AtLeast(if narrow { 48.0 } else { 82.0 }),
+                Kind::Everything => Goal::AtLeast(f64::round(forward / if narrow { 1.25 } else { 1.1 })),
                 _ => Goal::None,
             };
             let (probe, traffic) = match kind {
@@ -174,7 +182,7 @@ where
             );
         }
     }
-    if table {
+    if table || mode == Mode::Fast {
         return;
     }
     let c = Context::default();
@@ -198,11 +206,13 @@ fn bytes_of_mut<T: Element>(x: &mut [T]) -> &mut [u32] {
 
 fn main() {
     let arguments = Arguments::new(9);
-    part("log-prob of logits, portable");
     let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(1));
-    for v in [128256, 32000] {
-        bench::<f32>(&mut criterion, v, arguments);
-        bench::<bf16>(&mut criterion, v, arguments);
+    for (mode, title) in [(Mode::Portable, "log-prob of logits, portable"), (Mode::Fast, "log-prob of logits, fast")] {
+        part(title);
+        for v in [128256, 32000] {
+            bench::<f32>(&mut criterion, mode, v, arguments);
+            bench::<bf16>(&mut criterion, mode, v, arguments);
+        }
+        bench::<f16>(&mut criterion, mode, 32000, arguments);
     }
-    bench::<f16>(&mut criterion, 32000, arguments);
 }

@@ -14,7 +14,7 @@ use truing_cpu::divergence::{
     partial_shard, sequence_kl, sequence_kl_backward, sequence_kl_workspace, uld, uld_workspace,
 };
 use truing_cpu::logprob::Grad;
-use truing_cpu::{Context, Isa};
+use truing_cpu::{Context, ContextOptions, Isa, Mode};
 use truing_tests::{Cases, Data, Random, U, context, contexts, hash, numbers, same, with_scratch};
 
 const INF: f32 = f32::INFINITY;
@@ -757,6 +757,161 @@ fn ways_to_call() {
 
 /// Identical rows give exactly 0; NaN, `+inf` and rows without a live column stay alone; disjoint rows have the kind's
 /// largest value.
+/// Row pairs of the test below, student and teacher; of those from `ODD` on the mode `fast` has the bits of `portable`.
+const FAST_ROWS: usize = 12;
+const ODD: usize = 7;
+const DEAD_COLUMN: usize = 7;
+const FAR: usize = 9;
+fn fast_rows(v: usize) -> [Vec<f32>; 2] {
+    let (mut random, mut rows) = (Random(v as u64 + 77), [vec![], vec![]]);
+    for kind in 0..FAST_ROWS {
+        let mut x: Vec<f32> = (0..v).map(|_| random.normal() as f32 * 3.0).collect();
+        let mut y: Vec<f32> = (0..v).map(|_| random.normal() as f32 * 3.0).collect();
+        let at = random.below(v);
+        match kind {
+            1 => y = x.iter().map(|x| x + 1e-3 * random.normal() as f32).collect(),
+            2 => y = x.clone(),
+            // one column has nearly all of the student's mass, another of the teacher's
+            3 => {
+                x[at] = 30.0;
+                y[random.below(v)] = 31.0;
+            }
+            // every piece has a larger column than the one in front of it, on one side or both
+            4 => (0..v).for_each(|j| x[j] = j as f32 * (60.0 / v as f32)),
+            5 => (0..v)
+                .for_each(|j| (x[j], y[j]) = ((j / 7 * 7) as f32 * (40.0 / v as f32), j as f32 * (70.0 / v as f32))),
+            6 => (0..v).for_each(|j| (x[j], y[j]) = (x[j] + 200.0, y[j] - 60.0)),
+            7 => y[at] = DEAD,
+            8 => (x[at], x[(at + 1) % v]) = (-80.0, 80.0),
+            9 => y.iter_mut().for_each(|y| *y += 2000.0),
+            10 => x[at] = f32::NAN,
+            11 => x.fill(DEAD),
+            _ => {}
+        }
+        rows[0].extend(x);
+        rows[1].extend(y);
+    }
+    rows
+}
+/// The mode `fast`: values and gradients within some units of the rounding of their terms, the same bits for every batch, thread
+/// count and choice of outputs; row pairs that are none for it have the bits of `portable`.
+fn fast_table<T: truing_tests::Logit>(cases: &mut Cases) {
+    let kinds = [Kind::ForwardKl, Kind::ReverseKl, Kind::Jeffreys];
+    for isa in Isa::available() {
+        let make = |mode, threads| Context::new(ContextOptions { threads, mode, isa_cap: Some(isa) }).unwrap();
+        let (fast, threads, portable) = (make(Mode::Fast, 0), make(Mode::Fast, 3), make(Mode::Portable, 0));
+        for v in [1, 2, 15, 17, 31, 32, 33, 511, 512, 2047, 2048, 2049, 4100, 32000] {
+            if isa == Isa::Scalar && v > 4100 {
+                continue;
+            }
+            let rows = fast_rows(v).map(|x| x.into_iter().map(T::from_f32).collect::<Vec<T>>());
+            let upstream = vec![1f32; FAST_ROWS];
+            for (kind, temperature) in kinds.iter().flat_map(|&k| [[1.0, 1.0], [2.0, 0.7]].map(|t| (k, t))) {
+                let case = |n: usize| {
+                    let [student, teacher] = temperature.map(|temperature| {
+                        let transform = Transform { temperature, ..Transform::default() };
+                        logprob::Problem::new(n, v, logprob::Options { transform, ..logprob::Options::default() })
+                            .unwrap()
+                    });
+                    let problem = Problem::new(student, teacher, options(kind, f64::NAN)).unwrap();
+                    let upstream = Upstream { values: Some(Matrix::vector(&upstream[..n])), ..Upstream::default() };
+                    Case { problem, inputs: Inputs::default(), upstream }
+                };
+                let view = |i: usize, n: usize| {
+                    [&rows[0], &rows[1]].map(|x| T::view(Matrix::contiguous(&x[i * v..(i + n) * v], n, v).unwrap()))
+                };
+                let what = format!("{} {kind:?} V {v} {temperature:?} {}", T::DTYPE, isa.name());
+                let (logits, case_of_all) = (view(0, FAST_ROWS), case(FAST_ROWS));
+                let out = all(&fast, &case_of_all, logits);
+                let usual = all(&portable, &case_of_all, logits);
+                all(&threads, &case_of_all, logits).same(&format!("{what} threads"), &out);
+                let mut values = [7.5f32; FAST_ROWS];
+                let few = Figures { values: Some(MatrixMut::vector(&mut values)), ..Figures::default() };
+                forward(&fast, &case_of_all.problem, logits, Inputs::default(), few, Totals::default(), &mut [])
+                    .unwrap();
+                same(&format!("{what} values alone"), &values, &out.values);
+                assert_eq!(out.status, usual.status, "{what}");
+                cases.0 += 2;
+                for i in 0..FAST_ROWS {
+                    let what = format!("{what} row {i}");
+                    let alone = all(&fast, &case(1), view(i, 1));
+                    same(&what, &alone.values, &out.values[i..=i]);
+                    for side in 0..2 {
+                        same(&format!("{what} side {side}"), &alone.grads[side], &out.grads[side][i * v..][..v]);
+                    }
+                    cases.ran();
+                    // with one or two columns such a row may still be one for the mode
+                    if i >= ODD && v > 2 {
+                        same(&format!("{what} odd"), &out.values[i..=i], &usual.values[i..=i]);
+                    }
+                    // far from 0 and without a value: the gradients too
+                    if i >= FAR && v > 2 {
+                        for side in 0..2 {
+                            let [a, b] = [&out, &usual].map(|x| &x.grads[side][i * v..][..v]);
+                            same(&format!("{what} odd, side {side}"), a, b);
+                        }
+                    }
+                    // a dead column has its place in the table of edges
+                    if i >= FAR || i == DEAD_COLUMN || !usual.values[i].is_finite() {
+                        continue;
+                    }
+                    let x: Vec<Vec<f64>> = (0..2)
+                        .map(|s| rows[s][i * v..][..v].iter().map(|z| z.to_f64() / temperature[s]).collect())
+                        .collect();
+                    let (want, mut gs, mut gt) = reference(kind, f64::NAN, &x[0], &x[1]);
+                    let of = |x: &[f64]| {
+                        let m = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                        (m, x.iter().map(|x| (x - m).exp()).sum::<f64>())
+                    };
+                    let ([ma, sa], [mb, sb]) = (<[f64; 2]>::from(of(&x[0])), <[f64; 2]>::from(of(&x[1])));
+                    // the terms that rounding sees: means of the log ratio, the offsets, the log sums
+                    let (mut mean, mut far, mut most) = (0.0, 0f64, 0f64);
+                    for j in 0..v {
+                        let (p, t) = ((x[0][j] - ma).exp() / sa, (x[1][j] - mb).exp() / sb);
+                        let r = ((x[0][j] - ma) - (x[1][j] - mb)).abs();
+                        mean += (p + t) * r;
+                        (far, most) = (far.max(r), most.max(p).max(t));
+                    }
+                    let scaled = if temperature == [1.0, 1.0] { 0.0 } else { ma.abs().max(mb.abs()) + far };
+                    let terms = 1.0 + mean + (ma - mb).abs() + sa.ln() + sb.ln() + 4.0 * scaled;
+                    let (got, bound) = (out.values[i] as f64, 16.0 * U * terms);
+                    assert!(
+                        got >= 0.0 && (got - want).abs() <= bound,
+                        "{what}: got {got}, expected {want}, bound {bound:e}"
+                    );
+                    if i == 2 && temperature == [1.0, 1.0] {
+                        assert!(
+                            got == 0.0 && out.grads.iter().all(|g| g[i * v..][..v].iter().all(|&g| g == 0.0)),
+                            "{what}"
+                        );
+                    }
+                    gs.iter_mut().for_each(|g| *g /= temperature[0]);
+                    gt.iter_mut().for_each(|g| *g /= temperature[1]);
+                    let bound = 2.0 * most * (bound + 16.0 * U * far) / 0.7;
+                    for (side, want) in [&gs, &gt].into_iter().enumerate() {
+                        for (j, (&got, &want)) in out.grads[side][i * v..][..v].iter().zip(want).enumerate() {
+                            let error = (got as f64 - want).abs();
+                            assert!(
+                                error <= bound,
+                                "{what} side {side} column {j}: got {got}, expected {want}, bound {bound:e}"
+                            );
+                        }
+                    }
+                    cases.ran();
+                }
+            }
+        }
+    }
+}
+#[test]
+fn fast_values() {
+    let mut cases = Cases::default();
+    fast_table::<f32>(&mut cases);
+    fast_table::<bf16>(&mut cases);
+    fast_table::<half::f16>(&mut cases);
+    cases.finish("values of the mode fast", 3 * 2 * 13 * 6 * 20);
+}
+
 #[test]
 fn edges() {
     let c = context(Isa::detect(), 0);

@@ -20,6 +20,8 @@ use truing_core::{Error, Result, Value};
 
 /// Tokens that are worth a task.
 const GRAIN: usize = 16384;
+/// Tokens of a scan that one thread is done with before another one is awake.
+const ALONE: usize = 1 << 16;
 /// Values of one partial sum.
 const BLOCK: usize = 1024;
 
@@ -1031,7 +1033,8 @@ pub fn gae(context: &Context, x: &Gae<'_>, out: GaeOut<'_>) -> Result<()> {
     let far = (rewards.rows() * size_of::<f32>()).saturating_mul(written) > CACHE;
     let out = (Cut { segments, first: 0, out: (out.advantages, out.returns) }, out.status);
     // enough sequences in a piece to go side by side
-    let piece = grain(b, rewards.rows(), GRAIN).max((2 * SIDE).min(b.div_ceil(context.threads())));
+    let n = rewards.rows();
+    let piece = if n > ALONE { grain(b, n, GRAIN).max((2 * SIDE).min(b.div_ceil(context.threads()))) } else { b };
     context.rows(b, piece, out, |first, rows, (tokens, mut status)| {
         let mut rest = tokens.out;
         let mut next = 0;

@@ -10,8 +10,10 @@
 use crate::lanes::{self, Several, Sixteen};
 use crate::logprob::{Block, Buffers, CACHE, Grad, Job, find, narrow, refuse, slopes, sums_of_block, transform, widen};
 use crate::on_lanes;
-use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, inside, largest, prefetch, splat};
+use crate::parallel::{Context, Mode};
+use crate::rows::{
+    Begun, Cell, Terms, V, centre, clamp, exp, exp_parts, half_by_half, inside, largest, prefetch, splat, stream_out,
+};
 use crate::sequence::{Counters, check_space, overflow};
 use core::ops::Range;
 use truing_core::divergence::formula::{self, Column, Formula, Pair, Pass, Sums};
@@ -30,6 +32,7 @@ use truing_core::{Error, Result, Value, with_formula};
 
 use joining::Joining;
 
+mod fast;
 mod joining;
 mod partial;
 mod shard;
@@ -112,7 +115,8 @@ pub fn forward_fused(
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
     let divisor = problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.map(|g| divisor.map_or(0.0, |z| g / z)), ..Upstream::default() };
-    let call = Call::new(problem, &inputs).asked(&out, upstream, upstream.loss.is_some());
+    let call = Call { mode: context.mode(), ..Call::new(problem, &inputs) };
+    let call = call.asked(&out, upstream, upstream.loss.is_some());
     let (counters, n) = (Counters::new(), problem.rows());
     let mut arena = Arena::new(workspace);
     let mut losses = match &totals.loss {
@@ -164,7 +168,7 @@ pub fn backward(
     }
     let divisor = || problem.divisor(&inputs.rows, inputs.row_weight.as_ref());
     let upstream = Upstream { loss: upstream.loss.map(|g| divisor().map_or(0.0, |z| g / z)), ..upstream };
-    let call = Call { stats, upstream, moments: true, ..Call::new(problem, &inputs) };
+    let call = Call { stats, upstream, moments: true, mode: context.mode(), ..Call::new(problem, &inputs) };
     let out = Figures { status, ..Figures::default() };
     run(context, &call, grads, out, None, &Counters::new());
     Ok(())
@@ -381,6 +385,8 @@ pub(crate) struct Call<'a> {
     pub(crate) ranks: [bool; 2],
     /// Entropies are.
     pub(crate) entropy: bool,
+    /// How the rows of both sides are summed up.
+    pub(crate) mode: Mode,
 }
 impl<'a> Call<'a> {
     /// Values alone.
@@ -397,6 +403,7 @@ impl<'a> Call<'a> {
             cross: [false; 2],
             ranks: [false; 2],
             entropy: false,
+            mode: Mode::Portable,
         }
     }
     /// What `out` asks for, and the gradients where `upstream` is given.
@@ -574,6 +581,10 @@ pub(crate) trait Engine {
     fn join(&mut self, joining: &mut Joining) {
         joining.one_by_one();
     }
+    /// The joint record of a row pair in the mode `fast`, if it is one for it.
+    fn fast(&self, _: &Form, _: [&View<'_>; 2]) -> Option<Joint> {
+        None
+    }
     /// Puts the logits of pi in the place of a.
     fn powers(&mut self, k: &Pair, piece: Piece);
     /// log sum a^alpha b^(1 - alpha) inside a piece.
@@ -589,18 +600,10 @@ pub(crate) trait Engine {
     fn above(&mut self, side: usize, piece: Piece, x: f32) -> u32;
     /// Puts the gradients of the raw logits in the places of both sides, `hard` times the probability subtracted from that
     /// of side `student`.
-    fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]);
+    fn gradients(&mut self, how: &How<'_>, piece: Piece, slopes: [bool; 2]);
     /// Writes the gradients of raw logits that need no slope where they belong, in one visit: both sides of one type, whole
     /// chunks of 32 columns, each side from where it lies or from its place.
-    fn pass(
-        &mut self,
-        form: &Form,
-        k: &Pair,
-        piece: Piece,
-        hard: Option<(usize, f32)>,
-        from: [Option<Direct<'_>>; 2],
-        to: [Goal<'_>; 2],
-    );
+    fn pass(&mut self, how: &How<'_>, piece: Piece, from: [Option<Direct<'_>>; 2], to: [Goal<'_>; 2]);
     /// Whether there is [`Engine::pass`].
     const PASSES: bool;
     /// Pushes the columns of a side.
@@ -611,6 +614,15 @@ pub(crate) trait Engine {
     fn spread(&mut self, side: usize, piece: Piece, m: f32, factors: [f32; 2], slopes: bool);
     /// Writes `n` columns of a side where they belong.
     fn store(&mut self, side: usize, g: Cut<'_>);
+}
+/// How the gradients of the columns of a row pair are formed.
+pub(crate) struct How<'a> {
+    form: &'a Form,
+    k: &'a Pair,
+    /// A side, and what its probabilities lose times this.
+    hard: Option<(usize, f32)>,
+    /// The mode `fast`.
+    fast: bool,
 }
 /// What a joint record holds besides the values.
 #[derive(Clone, Copy)]
@@ -910,6 +922,8 @@ impl Work<'_> {
         };
         let sides = choice.order([0, 1]);
         let hard = (hard != 0.0).then_some((student, hard as f32));
+        let fast = call.mode == Mode::Fast && fast::gives(&choice.form, &k);
+        let how = How { form: &choice.form, k: &k, hard, fast };
         let apart = sides.map(|of| {
             let (raw, end) = (self.places[of].apart(i)?, self.places[of].end());
             Some(call.view(of, at, raw, end, target))
@@ -945,10 +959,10 @@ impl Work<'_> {
                     .zip(streams)
                     .map(|(place, stream)| Goal { cut: place.gradient(i, piece.first, piece.n), stream });
                 let to = [goals.next().unwrap(), goals.next().unwrap()];
-                engine.pass(&choice.form, &k, piece, hard, from, to);
+                engine.pass(&how, piece, from, to);
                 continue;
             }
-            engine.gradients(&choice.form, &k, piece, hard, slopes);
+            engine.gradients(&how, piece, slopes);
             for (side, &of) in sides.iter().enumerate() {
                 if let Some(g) = self.places[of].gradient(i, piece.first.min(widths[of]), n[side]) {
                     engine.store(side, g);
@@ -1021,7 +1035,18 @@ fn figures(
     let ordered = choice.order([&views[0], &views[1]]);
     let (exact, late, chain) = with_formula!(*form, F => (F::EXACT, F::LATE, F::CHAIN));
     let see = See { entropy: call.entropy, moments: call.moments && !late && chain };
-    let together = if chain || exact { Some(joint(engine, first_form(form), ordered, 0, see)) } else { None };
+    let fast = if call.mode == Mode::Fast && !exact { engine.fast(form, ordered) } else { None };
+    let together = match fast {
+        Some(mut x) => {
+            for side in if call.entropy { 0..2 } else { 0..0 } {
+                let Record { u, q1, .. } = record(engine, side, ordered[side], 0, true);
+                x.sides[side] = Record { u, q1, ..x.sides[side] };
+            }
+            Some(x)
+        }
+        None if chain || exact => Some(joint(engine, first_form(form), ordered, 0, see)),
+        None => None,
+    };
     let [student, teacher] = match &together {
         Some(x) => choice.order(x.sides),
         None => [0, 1].map(|side| record(engine, side, &views[side], 0, call.entropy)),
@@ -1283,9 +1308,9 @@ impl Engine for Plain {
     fn above(&mut self, side: usize, _: Piece, x: f32) -> u32 {
         self.x[side].iter().filter(|&&z| z > x).count() as u32
     }
-    fn gradients(&mut self, form: &Form, k: &Pair, _: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]) {
+    fn gradients(&mut self, how: &How<'_>, _: Piece, slopes: [bool; 2]) {
         let [a, b] = &mut self.x;
-        with_formula!(form, F => formula::gradients::<F>(k, a, b, hard));
+        with_formula!(how.form, F => formula::gradients::<F>(how.k, a, b, how.hard));
         for side in 0..2 {
             if slopes[side] {
                 for (x, slope) in self.x[side].iter_mut().zip(&self.slope[side]) {
@@ -1295,15 +1320,7 @@ impl Engine for Plain {
         }
     }
     const PASSES: bool = false;
-    fn pass(
-        &mut self,
-        _: &Form,
-        _: &Pair,
-        _: Piece,
-        _: Option<(usize, f32)>,
-        _: [Option<Direct<'_>>; 2],
-        _: [Goal<'_>; 2],
-    ) {
+    fn pass(&mut self, _: &How<'_>, _: Piece, _: [Option<Direct<'_>>; 2], _: [Goal<'_>; 2]) {
         unreachable!("the scalar form has one way")
     }
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
@@ -1408,6 +1425,36 @@ impl<S: Sixteen> Lanes<S> {
         [&self.scratch[0].x[..n], &self.scratch[1].x[..n]]
     }
 }
+/// Runs a body with what makes the gradients: by the formula of the form, or in the mode `fast` without cases. `$wanted`: those of
+/// a are.
+macro_rules! with_maker {
+    ($how:expr, $s:expr, $wanted:expr, $of:ident => $body:expr) => {{
+        let How { form, k, hard, fast } = *$how;
+        match (fast, k.c[1] != 0.0 || k.e[0] != 0.0, $wanted) {
+            (false, ..) => with_formula!(form, F => {
+                let $of = Exact::<'_, F> { k, hard, form: core::marker::PhantomData };
+                $body
+            }),
+            (true, true, true) => {
+                let $of = fast::Gradients::<S, true, true>::new($s, k, hard);
+                $body
+            }
+            (true, true, false) => {
+                let $of = fast::Gradients::<S, true, false>::new($s, k, hard);
+                $body
+            }
+            (true, false, true) => {
+                let $of = fast::Gradients::<S, false, true>::new($s, k, hard);
+                $body
+            }
+            (true, false, false) => {
+                let $of = fast::Gradients::<S, false, false>::new($s, k, hard);
+                $body
+            }
+        }
+    }};
+}
+
 /// Chunks of 32 columns of the block of a piece.
 #[inline(always)]
 fn chunks(piece: Piece) -> usize {
@@ -1608,6 +1655,9 @@ impl<S: Sixteen> Engine for Lanes<S> {
     fn join(&mut self, joining: &mut Joining) {
         joining.side_by_side(self.s);
     }
+    fn fast(&self, form: &Form, views: [&View<'_>; 2]) -> Option<Joint> {
+        fast::joint(self.s, form, views)
+    }
     #[inline(always)]
     fn powers(&mut self, k: &Pair, piece: Piece) {
         let [a, b] = &mut self.scratch;
@@ -1624,10 +1674,11 @@ impl<S: Sixteen> Engine for Lanes<S> {
         n
     }
     #[inline(always)]
-    fn gradients(&mut self, form: &Form, k: &Pair, piece: Piece, hard: Option<(usize, f32)>, slopes: [bool; 2]) {
+    fn gradients(&mut self, how: &How<'_>, piece: Piece, slopes: [bool; 2]) {
         let n = piece.n.div_ceil(32);
         let [a, b] = &mut self.scratch;
-        with_formula!(form, F => gradient_block::<S, F>(self.s, k, &mut a.x[..n], &mut b.x[..n], hard));
+        let x = [&mut a.x[..n], &mut b.x[..n]];
+        with_maker!(how, self.s, true, of => gradient_block(self.s, &of, x));
         for side in 0..2 {
             if slopes[side] {
                 let (x, slope, _) = self.scratch[side].buffers();
@@ -1637,34 +1688,26 @@ impl<S: Sixteen> Engine for Lanes<S> {
     }
     const PASSES: bool = true;
     #[inline(always)]
-    fn pass(
-        &mut self,
-        form: &Form,
-        k: &Pair,
-        piece: Piece,
-        hard: Option<(usize, f32)>,
-        from: [Option<Direct<'_>>; 2],
-        [a, b]: [Goal<'_>; 2],
-    ) {
-        let (s, past) = (self.s, [a.stream, b.stream]);
+    fn pass(&mut self, how: &How<'_>, piece: Piece, from: [Option<Direct<'_>>; 2], [a, b]: [Goal<'_>; 2]) {
+        let (s, past, wanted) = (self.s, [a.stream, b.stream], a.cut.is_some());
         if let [Some(Direct::Bf16(x)), Some(Direct::Bf16(y))] = from {
             let words = |goal| match goal {
-                Some(Cut::Bf16(g)) => g.as_chunks_mut().0,
-                _ => <&mut [[bf16; 32]]>::default(),
+                Some(Cut::Bf16(g)) => g,
+                _ => <&mut [bf16]>::default(),
             };
-            let to = [words(a.cut), words(b.cut)];
-            return with_formula!(form, F => pass_block::<S, F, bf16>(s, k, [x, y], to, past, hard));
+            let (from, to) = ([x, y], [words(a.cut), words(b.cut)]);
+            return with_maker!(how, s, wanted, of => pass_piece(s, &of, from, to, past, &mut self.exp));
         }
         let of = |side: usize| match from[side] {
             Some(Direct::F32(x)) => x,
             _ => Source { x: &self.scratch[side].x[..chunks(piece)], ahead: false },
         };
         let numbers = |goal| match goal {
-            Some(Cut::F32(g)) => g.as_chunks_mut().0,
-            _ => <&mut [[f32; 32]]>::default(),
+            Some(Cut::F32(g)) => g,
+            _ => <&mut [f32]>::default(),
         };
         let (from, to) = ([of(0), of(1)], [numbers(a.cut), numbers(b.cut)]);
-        with_formula!(form, F => pass_block::<S, F, f32>(s, k, from, to, past, hard))
+        with_maker!(how, s, wanted, of => pass_piece(s, &of, from, to, past, &mut self.exp))
     }
     #[inline(always)]
     fn top(&mut self, side: usize, piece: Piece, top: &mut Top<f32>) {
@@ -1732,12 +1775,12 @@ fn column_of<S: Sixteen>(s: S, x: &[[f32; 32]], m: f32) -> usize {
         || find(s, x.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k as usize,
     )
 }
-/// Asks for the 32 columns a block behind `p`: all of the next block then waits in the second cache, and its maximum, which
-/// is the first to be taken, does not stand still at every line. The first cache is full.
+/// Asks for a piece of the block behind a block, its halves side by side: all of it then waits in the second cache, and its
+/// maximum, which is the first to be taken, does not stand still at every line. The first cache is full.
 #[inline(always)]
-fn ask<T>(p: &[T; 32], ahead: bool) {
-    if ahead {
-        lanes::prefetch(p.as_ptr().wrapping_add(BLOCK), 32, true);
+fn ask<T>(x: Source<'_, T>, step: usize) {
+    if x.ahead {
+        lanes::prefetch(half_by_half(x.x, step).as_ptr().wrapping_add(BLOCK), 32, true);
     }
 }
 /// m and r of a block, as [`sums_of_block`] has them.
@@ -1754,14 +1797,14 @@ fn exps<S: Sixteen, T: Cell>(s: S, x: Source<'_, T>, first: usize, best: &mut f3
             let m = T::max_get(s, m);
             let mut sums = Mass::new(s, m);
             let (pairs, last) = if S::ROOMY { b.as_chunks::<2>() } else { (&[][..], b) };
-            for [p, q] in pairs {
-                ask(p, x.ahead);
-                ask(q, x.ahead);
+            for (i, [p, q]) in pairs.iter().enumerate() {
+                ask(x, 2 * i);
+                ask(x, 2 * i + 1);
                 let ([z0, z1], [z2, z3]) = (T::take(s, p), T::take(s, q));
                 sums.add::<4, false>(s, [z0, z1, z2, z3]);
             }
-            for p in last {
-                ask(p, x.ahead);
+            for (i, p) in last.iter().enumerate() {
+                ask(x, 2 * pairs.len() + i);
                 sums.add::<2, false>(s, T::take(s, p));
             }
             let mut x = seal(m, T::sum(s, sums.r), 0.0, 0.0, sums.ties, first);
@@ -1880,7 +1923,7 @@ fn exps_ahead<S: Sixteen, T: Cell, const NEAR: bool>(
                 for i in 2 * i..more.min(2 * i + 2) {
                     see(s, &next[i], &mut wide[i], &mut ends);
                 }
-                let t = sums.add::<4, NEAR>(s, take_four(s, p));
+                let t = sums.add::<4, NEAR>(s, take_two(s, &p[0], &p[1]));
                 f32::store(s, [t.exp(0), t.exp(1)], &mut e[0]);
                 f32::store(s, [t.exp(2), t.exp(3)], &mut e[1]);
             }
@@ -1909,11 +1952,12 @@ fn see<S: Sixteen, T: Cell>(s: S, p: &[T; 32], wide: &mut [f32; 32], ends: &mut 
         f32::store(s, x, wide);
     }
 }
-/// What is asked for beside the terms of a block, two lines for each of its chunks of 32 columns.
+/// What is asked for beside the terms of a block, two lines for each of its chunks of 32 columns: one of each half, since
+/// memory is busier with two pages than with one.
 #[derive(Clone, Copy)]
 struct Ask {
     from: *const u8,
-    /// Bytes from one to the other.
+    /// Bytes of 16 columns.
     step: usize,
     chunks: usize,
 }
@@ -1929,9 +1973,9 @@ impl Ask {
     #[inline(always)]
     fn lines(&self, chunk: usize) {
         if chunk < self.chunks {
-            let p = self.from.wrapping_add(2 * chunk * self.step);
+            let p = self.from.wrapping_add(chunk * self.step);
             lanes::prefetch(p, 1, true);
-            lanes::prefetch(p.wrapping_add(self.step), 1, true);
+            lanes::prefetch(p.wrapping_add(BLOCK / 32 * self.step), 1, true);
         }
     }
 }
@@ -1992,16 +2036,16 @@ fn sums_block<S: Sixteen, F: Formula>(s: S, k: &Pair, [a, b]: [Source<'_>; 2], p
             let four = if S::ROOMY { n / 2 * 2 } else { 0 };
             for i in (0..four).step_by(2) {
                 let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
-                ask(&p[0], a.ahead);
-                ask(&p[1], a.ahead);
-                ask(&q[0], b.ahead);
-                ask(&q[1], b.ahead);
-                sums.add::<F, 4>(k, &columns(s, k, [take_four(s, p), take_four(s, q)]), pass);
+                for step in [i, i + 1] {
+                    ask(a, step);
+                    ask(b, step);
+                }
+                sums.add::<F, 4>(k, &columns(s, k, [take_two(s, &p[0], &p[1]), take_two(s, &q[0], &q[1])]), pass);
             }
             for i in four..n {
                 let (p, q) = (&a.x[i], &b.x[i]);
-                ask(p, a.ahead);
-                ask(q, b.ahead);
+                ask(a, i);
+                ask(b, i);
                 sums.add::<F, 2>(k, &columns(s, k, [f32::take(s, p), f32::take(s, q)]), pass);
             }
             sums.finish::<F>(s)
@@ -2051,78 +2095,108 @@ fn powers<S: Sixteen>(s: S, k: &Pair, a: &mut [[f32; 32]], b: &Block) {
         },
     )
 }
+/// Makes gradients of columns.
+pub(crate) trait Maker<S: Sixteen> {
+    /// Of N vectors of both sides.
+    fn make<const N: usize>(&self, s: S, x: [[V<S>; N]; 2]) -> [[V<S>; N]; 2];
+}
 /// [`formula::gradients`].
-#[inline(never)]
-fn gradient_block<S: Sixteen, F: Formula>(
-    s: S,
-    k: &Pair,
-    a: &mut [[f32; 32]],
-    b: &mut [[f32; 32]],
+struct Exact<'a, F> {
+    k: &'a Pair,
     hard: Option<(usize, f32)>,
-) {
+    form: core::marker::PhantomData<F>,
+}
+impl<S: Sixteen, F: Formula> Maker<S> for Exact<'_, F> {
+    #[inline(always)]
+    fn make<const N: usize>(&self, s: S, x: [[V<S>; N]; 2]) -> [[V<S>; N]; 2] {
+        let c = columns(s, self.k, x);
+        let mut g = F::gradient(self.k, &c);
+        if let Some((side, h)) = self.hard {
+            g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
+        }
+        let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
+        [c.x[0].select_le(dead, zero, g[0]).0, c.x[1].select_le(dead, zero, g[1]).0]
+    }
+}
+/// The gradients of a block in the place of its columns.
+#[inline(never)]
+fn gradient_block<S: Sixteen>(s: S, of: &impl Maker<S>, [a, b]: [&mut [[f32; 32]]; 2]) {
     s.enter(
         #[inline(always)]
         || {
             for (a, b) in a.iter_mut().zip(b) {
-                let [ga, gb] = gradients::<S, F, 2>(s, k, [f32::load(s, a), f32::load(s, b)], hard);
+                let [ga, gb] = of.make(s, [f32::load(s, a), f32::load(s, b)]);
                 f32::store(s, ga, a);
                 f32::store(s, gb, b);
             }
         },
     )
 }
-/// N vectors of columns of both sides.
+/// [`pass_block`] of a piece. Only whole lines go past the caches: what lies across them is made on a desk and goes on from there.
 #[inline(always)]
-fn gradients<S: Sixteen, F: Formula, const N: usize>(
+fn pass_piece<S: Sixteen, T: Cell>(
     s: S,
-    k: &Pair,
-    x: [[V<S>; N]; 2],
-    hard: Option<(usize, f32)>,
-) -> [[V<S>; N]; 2] {
-    let c = columns(s, k, x);
-    let mut g = F::gradient(k, &c);
-    if let Some((side, h)) = hard {
-        g[side] = g[side] - c.p[side] * c.d.lit(h as f64);
+    of: &impl Maker<S>,
+    from: [Source<'_, T>; 2],
+    to: [&mut [T]; 2],
+    mut past: [bool; 2],
+    [desk_a, desk_b]: &mut [Block; 2],
+) {
+    let [a, b] = to;
+    let [across_a, across_b] = [&*a, &*b].map(|to| to.as_ptr().align_offset(64) != 0);
+    let across = [past[0] && across_a, past[1] && across_b];
+    past = [past[0] && !across_a, past[1] && !across_b];
+    let (n, desks) = ([a.len(), b.len()], [desk_a, desk_b].map(|x| bytemuck::cast_slice_mut(x.as_flattened_mut())));
+    let [desk_a, desk_b]: [&mut [T]; 2] = desks;
+    {
+        let to_a = if across[0] { &mut desk_a[..n[0]] } else { &mut *a };
+        let to_b = if across[1] { &mut desk_b[..n[1]] } else { &mut *b };
+        pass_block(s, of, from, [to_a.as_chunks_mut().0, to_b.as_chunks_mut().0], past);
     }
-    let (zero, dead) = (c.d.lit(0.0), c.d.lit(f64::NEG_INFINITY));
-    [c.x[0].select_le(dead, zero, g[0]).0, c.x[1].select_le(dead, zero, g[1]).0]
+    if across[0] {
+        stream_out(s, &desk_a[..n[0]], a);
+    }
+    if across[1] {
+        stream_out(s, &desk_b[..n[1]], b);
+    }
 }
 /// [`gradient_block`] from where the columns lie to where the gradients go, an empty slice if they are not wanted; `past` the
 /// caches.
 #[inline(never)]
-fn pass_block<S: Sixteen, F: Formula, T: Cell>(
+fn pass_block<S: Sixteen, T: Cell>(
     s: S,
-    k: &Pair,
+    of: &impl Maker<S>,
     [a, b]: [Source<'_, T>; 2],
     [to_a, to_b]: [&mut [[T; 32]]; 2],
     past: [bool; 2],
-    hard: Option<(usize, f32)>,
 ) {
     s.enter(
         #[inline(always)]
         || {
+            // two pages of each side: memory is busier with them than with one
             let n = a.x.len().min(b.x.len());
-            let four = if S::ROOMY { n / 2 * 2 } else { 0 };
-            for i in (0..four).step_by(2) {
-                let (p, q) = (&a.x[i..i + 2], &b.x[i..i + 2]);
-                prefetch(&p[0], BLOCK, a.ahead);
-                prefetch(&p[1], BLOCK, a.ahead);
-                prefetch(&q[0], BLOCK, b.ahead);
-                prefetch(&q[1], BLOCK, b.ahead);
-                let [ga, gb] = gradients::<S, F, 4>(s, k, [take_four(s, p), take_four(s, q)], hard);
-                if let Some(to) = to_a.get_mut(i..i + 2) {
-                    put(s, past[0], [ga[0], ga[1]], &mut to[0]);
-                    put(s, past[0], [ga[2], ga[3]], &mut to[1]);
+            let half = if S::ROOMY { n / 2 } else { 0 };
+            for i in 0..half {
+                let j = half + i;
+                for at in [i, j] {
+                    prefetch(&a.x[at], BLOCK, a.ahead);
+                    prefetch(&b.x[at], BLOCK, b.ahead);
                 }
-                if let Some(to) = to_b.get_mut(i..i + 2) {
-                    put(s, past[1], [gb[0], gb[1]], &mut to[0]);
-                    put(s, past[1], [gb[2], gb[3]], &mut to[1]);
+                let x = [take_two(s, &a.x[i], &a.x[j]), take_two(s, &b.x[i], &b.x[j])];
+                let [ga, gb] = of.make(s, x);
+                if j < to_a.len() {
+                    put(s, past[0], [ga[0], ga[1]], &mut to_a[i]);
+                    put(s, past[0], [ga[2], ga[3]], &mut to_a[j]);
+                }
+                if j < to_b.len() {
+                    put(s, past[1], [gb[0], gb[1]], &mut to_b[i]);
+                    put(s, past[1], [gb[2], gb[3]], &mut to_b[j]);
                 }
             }
-            for i in four..n {
+            for i in 2 * half..n {
                 prefetch(&a.x[i], BLOCK, a.ahead);
                 prefetch(&b.x[i], BLOCK, b.ahead);
-                let [ga, gb] = gradients::<S, F, 2>(s, k, [T::take(s, &a.x[i]), T::take(s, &b.x[i])], hard);
+                let [ga, gb] = of.make(s, [T::take(s, &a.x[i]), T::take(s, &b.x[i])]);
                 if let Some(to) = to_a.get_mut(i) {
                     put(s, past[0], ga, to);
                 }
@@ -2135,8 +2209,8 @@ fn pass_block<S: Sixteen, F: Formula, T: Cell>(
 }
 /// Two chunks.
 #[inline(always)]
-fn take_four<S: Sixteen, T: Cell>(s: S, x: &[[T; 32]]) -> [V<S>; 4] {
-    let ([a, b], [c, d]) = (T::take(s, &x[0]), T::take(s, &x[1]));
+fn take_two<S: Sixteen, T: Cell>(s: S, x: &[T; 32], y: &[T; 32]) -> [V<S>; 4] {
+    let ([a, b], [c, d]) = (T::take(s, x), T::take(s, y));
     [a, b, c, d]
 }
 #[inline(always)]

@@ -7,8 +7,8 @@
 //! Rows of f64 logits run the plain form of [`truing_core`].
 use crate::lanes::{Isa, Several, Sixteen, fence};
 use crate::on_lanes;
-use crate::parallel::Context;
-use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, inside, prefetch, splat};
+use crate::parallel::{Context, Mode};
+use crate::rows::{Begun, Cell, Terms, V, centre, clamp, exp_parts, fma, half_by_half, inside, prefetch, splat};
 use crate::sequence::{Counters, check_space, overflow};
 use truing_core::dtype::{Dtype, Element, Float};
 use truing_core::error::row;
@@ -129,6 +129,7 @@ macro_rules! with_pair {
     }};
 }
 pub(crate) mod extra;
+mod fast;
 mod over;
 pub(crate) mod shard;
 pub use over::{Over, backward_over, forward_over, forward_over_fused, over_fused_workspace, over_workspace};
@@ -140,12 +141,6 @@ pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
 pub(crate) const CACHE: usize = 16 << 20;
-/// Columns by which a prefetch runs ahead of the maximum pass: 64 cache lines. With the block at hand and the next one they
-/// leave a part of the first cache free; a quarter as many lose.
-pub(crate) const fn ahead<T>() -> usize {
-    4096 / size_of::<T>()
-}
-
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
 }
@@ -244,7 +239,7 @@ pub fn forward_loss<F: Rowed>(
 ) -> Result<()> {
     check_forward(problem, &inputs, &out, &totals)?;
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
-    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids);
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, inputs.extra_ids).of(context);
     run_forward(context, job, inputs.logits, out, totals, &mut Arena::new(workspace))
 }
 /// [`forward_loss`], then the gradient of the reduced loss: what [`backward`] gives for `upstream.loss`.
@@ -272,7 +267,7 @@ pub fn forward_fused<F: Rowed>(
         None => MatrixMut::contiguous(arena.take(problem.rows() * STATS)?, problem.rows(), STATS)?,
     };
     let out = Figures { stats: Some(stats.reborrow()), ..out };
-    let job = Job::new(problem, transform, rows, row_loss, extra_ids);
+    let job = Job::new(problem, transform, rows, row_loss, extra_ids).of(context);
     if fused.bias.is_some() || F::DTYPE == Dtype::F64 {
         run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
         return run_backward(
@@ -328,7 +323,7 @@ pub fn backward_bias<F: Rowed>(
 ) -> Result<()> {
     check_backward(problem, &inputs, stats.as_ref(), &upstream, &grad, bias.as_ref(), status.as_ref())?;
     check_space(workspace, backward_workspace::<F>(problem, stats.is_some(), bias.is_some()))?;
-    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None);
+    let job = Job::new(problem, inputs.transform, inputs.rows, inputs.row_loss, None).of(context);
     run_backward(context, job, stats, upstream, grad, bias, status, &mut Arena::new(workspace))
 }
 
@@ -573,6 +568,8 @@ pub(crate) struct Job<'a> {
     pub(crate) transform: TransformInputs<'a>,
     pub(crate) rows: Rows<'a>,
     pub(crate) inputs: RowInputs<'a>,
+    /// How whole rows are summed up.
+    pub(crate) mode: Mode,
 }
 impl<'a> Job<'a> {
     pub(crate) fn new(
@@ -582,7 +579,11 @@ impl<'a> Job<'a> {
         row_loss: RowLossInputs<'a>,
         extra_ids: Option<ExtraIds<'a>>,
     ) -> Self {
-        Job { problem, transform, rows, inputs: RowInputs { problem, row_loss, extra_ids } }
+        Job { problem, transform, rows, inputs: RowInputs { problem, row_loss, extra_ids }, mode: Mode::Portable }
+    }
+    /// In the mode of a context.
+    fn of(self, context: &Context) -> Self {
+        Job { mode: context.mode(), ..self }
     }
     #[inline(always)]
     pub(crate) fn target(&self, i: usize) -> Target {
@@ -666,10 +667,58 @@ impl<T: Cell> Scratch<T> {
 
 fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Places<'_, f32>, wants: Wants) {
     let isa = context.isa();
+    let whole = wants.more.any() || job.transform.bias.is_some() || job.mode == Mode::Fast;
+    if !whole && job.problem.rows() < context.threads() && job.problem.valid() >= 2 * PART {
+        return forward_parts(context, &job, z, out, wants);
+    }
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
         let mut scratch = Scratch::new(z.data().as_ptr_range().end);
         forward_piece(isa, &job, &|i| z.row(i), first, n, out, wants, &mut scratch)
     });
+}
+/// Columns that are worth a task where there are fewer rows than threads.
+const PART: usize = 8 * BLOCK;
+/// Most parts of a row.
+const PARTS: usize = 64;
+/// Rows one after the other, each in parts side by side: whole nodes of its tree, and so the same bits.
+fn forward_parts<T: Cell>(context: &Context, job: &Job<'_>, z: Matrix<'_, T>, mut out: Places<'_, f32>, wants: Wants) {
+    let (isa, found) = (context.isa(), Found::default());
+    let mut columns = PART;
+    while columns * PARTS < job.problem.valid() {
+        columns *= 2;
+    }
+    for i in 0..job.problem.rows() {
+        let (target, row) = (job.target(i), job.row(i, z.row(i)));
+        let record = if target == Target::Ignored {
+            Record::EMPTY.conclude(target)
+        } else {
+            let (n, mut parts) = (row.z.len().div_ceil(columns), [[0.0; STATS]; PARTS]);
+            let places = MatrixMut::contiguous(parts[..n].as_flattened_mut(), n, STATS).expect("of this shape");
+            context.rows(n, 1, places, |first, n, mut places| {
+                let mut scratch = Scratch::new(z.data().as_ptr_range().end);
+                for j in 0..n {
+                    let at = (first + j) * columns;
+                    let part = LogitRow { z: &row.z[at..row.z.len().min(at + columns)], ..row };
+                    let x = part_record(isa, &part, &mut scratch, wants);
+                    places.row_mut(j).copy_from_slice(&Record { k: x.k + at as u32, ..x }.pack_part());
+                }
+            });
+            let mut tree = Tree::new();
+            for part in &parts[..n] {
+                tree.push_run(Record::unpack_part(part), (columns / BLOCK).trailing_zeros());
+            }
+            row.conclude(tree.finish(), target)
+        };
+        settle_forward(job, &record, target, &found, &row, &mut out, (i, i), wants.loss);
+    }
+}
+#[inline(never)]
+fn part_record<T: Cell>(isa: Isa, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, wants: Wants) -> Record {
+    on_lanes!(
+        isa,
+        s => sums(s, row, scratch, Mode::Portable, wants.all, wants.column),
+        row.sums(0, |_| true, &mut Seek::nothing(&mut Found::default())).0
+    )
 }
 /// `n` rows from `first` on; `z` gives the logits of a row of the batch.
 #[inline(never)]
@@ -773,10 +822,10 @@ fn forward_rows<'z, S: Sixteen, T: Cell>(
             Record::EMPTY.conclude(target)
         } else if wants.more.any() {
             let mut seek = job.seek(&row, job.local(target), None, wants.more, &mut found);
-            let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
+            let (x, _) = extra::pass(s, &row, 0, None, job.mode, &mut seek, scratch);
             row.finish(x, target, &mut found)
         } else {
-            row.conclude(sums(s, &row, scratch, wants.all, wants.column), target)
+            row.conclude(sums(s, &row, scratch, job.mode, wants.all, wants.column), target)
         };
         settle_forward(job, &record, target, &found, &row, &mut out, (first + i, i), wants.loss);
     }
@@ -785,17 +834,37 @@ fn forward_rows<'z, S: Sixteen, T: Cell>(
 /// The record of a row without the target; `k` is right only with `column`. Compiled once for an instruction set and a
 /// type: both directions call it.
 #[inline(never)]
-fn sums<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, all: bool, column: bool) -> Record {
+fn sums<S: Sixteen, T: Cell>(
+    s: S,
+    row: &LogitRow<'_, T>,
+    scratch: &mut Scratch<T>,
+    mode: Mode,
+    all: bool,
+    column: bool,
+) -> Record {
     s.enter(
         #[inline(always)]
         || {
-            let (x, a) = match row.transform {
-                _ if row.bias.is_some() => return read_transformed(s, row, scratch, all),
-                RowTransform::Plain if all => (read::<S, T, true, false>(s, row.z, 1.0, scratch), 1.0),
-                RowTransform::Plain => (read::<S, T, false, false>(s, row.z, 1.0, scratch), 1.0),
-                // as RowTransform::apply: such a factor takes an infinity to itself
-                RowTransform::Scale(a) if a.is_normal() => (read::<S, T, true, true>(s, row.z, a, scratch), a),
-                _ => return read_transformed(s, row, scratch, all),
+            // as RowTransform::apply: such a factor takes an infinity to itself
+            let factor = match row.transform {
+                _ if row.bias.is_some() => None,
+                RowTransform::Plain => Some(1.0),
+                RowTransform::Scale(a) if a.is_normal() => Some(a),
+                _ => None,
+            };
+            let Some(a) = factor else { return read_transformed(s, row, scratch, mode, all) };
+            let plain = row.transform == RowTransform::Plain;
+            let fast = match (mode, plain, all) {
+                (Mode::Portable, ..) => None,
+                (Mode::Fast, true, true) => fast::read::<S, T, true, false>(s, row.z, 1.0, scratch),
+                (Mode::Fast, true, false) => fast::read::<S, T, false, false>(s, row.z, 1.0, scratch),
+                (Mode::Fast, false, _) => fast::read::<S, T, true, true>(s, row.z, a, scratch),
+            };
+            let x = match (fast, plain, all) {
+                (Some(x), ..) => x,
+                (None, true, true) => read::<S, T, true, false>(s, row.z, 1.0, scratch),
+                (None, true, false) => read::<S, T, false, false>(s, row.z, 1.0, scratch),
+                (None, false, _) => read::<S, T, true, true>(s, row.z, a, scratch),
             };
             if column && x.m.abs() < f32::INFINITY { find(s, row.z, a, x) } else { x }
         },
@@ -810,16 +879,7 @@ fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     scratch: &mut Scratch<T>,
 ) -> Record {
     let full = z.len() / BLOCK;
-    let tail = &z[full * BLOCK..];
-    let last: &[[T; 32]] = if tail.len().is_multiple_of(32) {
-        tail.as_chunks().0
-    } else {
-        let padded = tail.len().next_multiple_of(32);
-        let flat = scratch.last.as_flattened_mut();
-        flat[..tail.len()].copy_from_slice(tail);
-        flat[tail.len()..padded].fill(T::NEG_INF);
-        &scratch.last[..padded / 32]
-    };
+    let last = padded(&z[full * BLOCK..], &mut scratch.last);
     let blocks = z.len().div_ceil(BLOCK);
     let mut tree = Tree::new();
     let mut b: &[[T; 32]] = if full > 0 { z[..BLOCK].as_chunks().0 } else { last };
@@ -842,6 +902,18 @@ fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
         (b, m) = (next, next_max);
     }
     tree.finish()
+}
+/// The last columns of a row in chunks of 32, where they lie or padded with `-inf`.
+#[inline(always)]
+fn padded<'a, T: Cell>(tail: &'a [T], last: &'a mut [[T; 32]; BLOCK / 32]) -> &'a [[T; 32]] {
+    if tail.len().is_multiple_of(32) {
+        return tail.as_chunks().0;
+    }
+    let padded = tail.len().next_multiple_of(32);
+    let flat = last.as_flattened_mut();
+    flat[..tail.len()].copy_from_slice(tail);
+    flat[tail.len()..padded].fill(T::NEG_INF);
+    &last[..padded / 32]
 }
 /// The sums of a block in the making.
 struct Sums<S: Sixteen> {
@@ -890,7 +962,8 @@ fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     let of = (centre(s, splat(s, m)), splat(s, a));
     let mut sums = Sums { r: zero, u: zero, q: zero, ties: 0 };
     let mut next_max = T::max_new(s);
-    let far = BLOCK + ahead::<T>(); // runs on into the next row
+    // The block after the next, which may lie in the next row, its halves side by side: two pages keep memory busier than one.
+    let far = 2 * BLOCK;
     let more = inside(b, far, end);
     let none = (&[][..], b, &[][..], next);
     let (pairs, last, next_pairs, next_last) = match (b.as_chunks::<2>(), next.as_chunks::<2>()) {
@@ -898,12 +971,13 @@ fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
         _ => none,
     };
     if let Some((pair, rest)) = pairs.split_first() {
-        prefetch(&pair[0], far, more);
-        prefetch(&pair[1], far, more);
+        let (front, back) = b.split_at(pairs.len());
+        prefetch(&front[0], far, more);
+        prefetch(&back[0], far, more);
         let mut begun = begin_pair::<S, T, SCALED>(s, pair, of);
-        for (i, pair) in rest.iter().enumerate() {
-            prefetch(&pair[0], far, more);
-            prefetch(&pair[1], far, more);
+        for (((i, pair), front), back) in rest.iter().enumerate().zip(&front[1..]).zip(&back[1..]) {
+            prefetch(front, far, more);
+            prefetch(back, far, more);
             if let Some([c, d]) = next_pairs.get(i) {
                 T::max_add(s, &mut next_max, c);
                 T::max_add(s, &mut next_max, d);
@@ -919,7 +993,7 @@ fn block<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
         sums.add::<ALL, 4>(s, begun);
     }
     for (i, c) in last.iter().enumerate() {
-        prefetch(c, far, more);
+        prefetch(half_by_half(b, if S::ROOMY { b.len() - 1 } else { i }), far, more);
         if let Some(c) = next_last.get(i) {
             T::max_add(s, &mut next_max, c);
         }
@@ -973,27 +1047,55 @@ fn widen_bias(bias: &Floats<'_>, first: usize, out: &mut [f32]) {
         Floats::F64(m) => go(m, first, out),
     }
 }
-#[inline(always)]
-fn read_transformed<S: Sixteen, T: Cell>(s: S, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, all: bool) -> Record {
-    let mut tree = Tree::new();
-    let mut best = f32::NEG_INFINITY;
-    for first in (0..row.z.len()).step_by(BLOCK) {
-        let z = &row.z[first..row.z.len().min(first + BLOCK)];
-        let (n, m) = if row.bias.is_some() {
-            let n = widen(s, z, &mut scratch.x, scratch.end);
-            transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
-            (n, largest_of(s, &scratch.x[..n]))
-        } else {
-            widen_transformed(s, z, &row.transform, &mut scratch.x, scratch.end)
-        };
-        let b = &scratch.x[..n];
-        tree.push(if all {
-            sums_at::<S, true>(s, b, m, first, &mut best)
-        } else {
-            sums_at::<S, false>(s, b, m, first, &mut best)
-        });
-    }
-    tree.finish()
+#[inline(never)]
+fn read_transformed<S: Sixteen, T: Cell>(
+    s: S,
+    row: &LogitRow<'_, T>,
+    scratch: &mut Scratch<T>,
+    mode: Mode,
+    all: bool,
+) -> Record {
+    s.enter(
+        #[inline(always)]
+        || {
+            let mut tree = Tree::new();
+            let (mut best, mut fast, mut k) = (f32::NEG_INFINITY, None, 0);
+            for first in (0..row.z.len()).step_by(BLOCK) {
+                let z = &row.z[first..row.z.len().min(first + BLOCK)];
+                let (n, m) = if row.bias.is_some() {
+                    let n = widen(s, z, &mut scratch.x, scratch.end);
+                    transform(s, row.bias.as_ref(), &row.transform, first, z.len(), scratch.buffers());
+                    (n, largest_of(s, &scratch.x[..n]))
+                } else {
+                    widen_transformed(s, z, &row.transform, &mut scratch.x, scratch.end)
+                };
+                let b = &scratch.x[..n];
+                if mode == Mode::Fast {
+                    if fast.is_none() {
+                        fast = Some(fast::Row::new(s, row.z.len(), m));
+                    }
+                    fast::part(s, &mut fast, b, first);
+                    if m > best && m < f32::INFINITY {
+                        best = m;
+                        k = first as u32 + find(s, b.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k;
+                    }
+                    continue;
+                }
+                tree.push(if all {
+                    sums_at::<S, true>(s, b, m, first, &mut best)
+                } else {
+                    sums_at::<S, false>(s, b, m, first, &mut best)
+                });
+            }
+            if mode == Mode::Portable {
+                return tree.finish();
+            }
+            match fast::finish(s, &fast) {
+                Some(x) => Record { k, ..x },
+                None => read_transformed(s, row, scratch, Mode::Portable, all),
+            }
+        },
+    )
 }
 /// [`widen`] and [`transform`] without a bias, which keep the core busier in one loop than in two; the block's maximum.
 #[inline(always)]
@@ -1014,19 +1116,19 @@ fn widen_transformed<S: Sixteen, T: Cell>(s: S, z: &[T], t: &RowTransform, x: &m
 fn widen_by<S: Sixteen, T: Cell>(s: S, z: &[T], t: RowTransform, x: &mut Block, end: usize) -> (usize, f32) {
     let mut m = [splat(s, f32::NEG_INFINITY); 2];
     let (chunks, rest) = z.as_chunks::<32>();
-    let more = inside(chunks, ahead::<T>(), end);
+    let more = inside(chunks, BLOCK, end);
     let four = if S::ROOMY { chunks.len() / 2 * 2 } else { 0 };
-    for (c, x) in chunks[..four].as_chunks::<2>().0.iter().zip(x.as_chunks_mut::<2>().0) {
-        prefetch(&c[0], ahead::<T>(), more);
-        prefetch(&c[1], ahead::<T>(), more);
+    for (i, (c, x)) in chunks[..four].as_chunks::<2>().0.iter().zip(x.as_chunks_mut::<2>().0).enumerate() {
+        prefetch(half_by_half(chunks, 2 * i), BLOCK, more);
+        prefetch(half_by_half(chunks, 2 * i + 1), BLOCK, more);
         let ([z0, z1], [z2, z3]) = (T::load(s, &c[0]), T::load(s, &c[1]));
         let Several([z0, z1, z2, z3]) = t.apply(Several([z0, z1, z2, z3]), None);
         m = [m[0].larger(z0).larger(z2), m[1].larger(z1).larger(z3)];
         f32::store(s, [z0, z1], &mut x[0]);
         f32::store(s, [z2, z3], &mut x[1]);
     }
-    for (c, x) in chunks[four..].iter().zip(&mut x[four..]) {
-        prefetch(c, ahead::<T>(), more);
+    for (i, (c, x)) in chunks.iter().zip(x.iter_mut()).enumerate().skip(four) {
+        prefetch(half_by_half(chunks, i), BLOCK, more);
         apply_into(s, c, t, x, &mut m);
     }
     let mut n = chunks.len();
@@ -1083,9 +1185,9 @@ fn sums_at<S: Sixteen, const ALL: bool>(s: S, b: &[[f32; 32]], m: f32, first: us
 #[inline(always)]
 pub(crate) fn widen<S: Sixteen, T: Cell>(s: S, z: &[T], x: &mut Block, end: usize) -> usize {
     let (chunks, rest) = z.as_chunks::<32>();
-    let more = inside(chunks, ahead::<T>(), end);
-    for (c, x) in chunks.iter().zip(x.iter_mut()) {
-        prefetch(c, ahead::<T>(), more);
+    let more = inside(chunks, BLOCK, end);
+    for (i, (c, x)) in chunks.iter().zip(x.iter_mut()).enumerate() {
+        prefetch(half_by_half(chunks, i), BLOCK, more);
         f32::store(s, T::load(s, c), x);
     }
     if rest.is_empty() {
@@ -1311,36 +1413,41 @@ impl<T: Cell, G: Cell> Pair for Apart<'_, T, G> {
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
-        let z = &self.z.row(self.first + i)[..n];
-        let ((a, a_rest), (b, b_rest)) = (z.as_chunks::<32>(), self.g.row_mut(i)[..n].as_chunks_mut::<32>());
-        let group = if S::ROOMY { a.len() / 2 * 2 } else { 0 };
-        for (a, b) in a[..group].as_chunks::<2>().0.iter().zip(b[..group].as_chunks_mut::<2>().0) {
-            let dz = if one_type::<T, G>() {
-                k.four(s, T::take(s, &a[0]), T::take(s, &a[1]))
-            } else {
-                k.four(s, T::load(s, &a[0]), T::load(s, &a[1]))
-            };
-            put_or_store::<S, T, G, STREAM>(s, [dz[0], dz[1]], &mut b[0]);
-            put_or_store::<S, T, G, STREAM>(s, [dz[2], dz[3]], &mut b[1]);
+        let (end, z, g) = (Pair::end(self).addr(), &self.z.row(self.first + i)[..n], &mut self.g.row_mut(i)[..n]);
+        // only whole lines go past the cache
+        let head = if STREAM { g.as_ptr().align_offset(64).min(n) } else { 0 };
+        let ((z, z_rest), (g, g_rest)) = (z.split_at(head), g.split_at_mut(head));
+        k.few(s, z, g);
+        let ((a, z_rest), (b, g_rest)) = (z_rest.as_chunks::<32>(), g_rest.as_chunks_mut::<32>());
+        let group = pages(size_of::<T>().max(size_of::<G>()));
+        for (a, b) in a.chunks(group).zip(b.chunks_mut(group)) {
+            let (columns, half) = (32 * a.len(), a.len() / 2);
+            let more = inside(a, columns, end);
+            let ((a0, a1), (b0, b1)) = (a.split_at(half), b.split_at_mut(half));
+            for ((a0, a1), (b0, b1)) in a0.iter().zip(a1).zip(b0.iter_mut().zip(&mut *b1)) {
+                prefetch(a0, columns, more);
+                prefetch(a1, columns, more);
+                let [x, y] = k.both(s, order::<S, T, G>(s, a0), order::<S, T, G>(s, a1));
+                G::put::<S, STREAM>(s, x, b0);
+                G::put::<S, STREAM>(s, y, b1);
+            }
+            if let ([.., a], [.., b], 1) = (a1, b1, a.len() % 2) {
+                G::put::<S, STREAM>(s, k.some(s, order::<S, T, G>(s, a)), b);
+            }
         }
-        for (a, b) in a[group..].iter().zip(&mut b[group..]) {
-            let z = if one_type::<T, G>() { T::take(s, a) } else { T::load(s, a) };
-            put_or_store::<S, T, G, STREAM>(s, k.some(s, z), b);
-        }
-        let (mut x, mut y) = ([T::NEG_INF; 32], [G::NEG_INF; 32]);
-        x[..a_rest.len()].copy_from_slice(a_rest);
-        G::store(s, k.some(s, T::load(s, &x)), &mut y);
-        b_rest.copy_from_slice(&y[..b_rest.len()]);
+        k.few(s, z_rest, g_rest);
     }
 }
-/// Whether logits and gradient are of one type, the only one of its size among those of the gradients.
-#[inline(always)]
-fn one_type<T, G>() -> bool {
-    size_of::<T>() == size_of::<G>()
+/// Chunks of 32 columns in two pages of numbers of `size` bytes. A gradient goes over both side by side: memory is then busier
+/// than with one page after the other.
+const fn pages(size: usize) -> usize {
+    2 * 4096 / (32 * size)
 }
+/// Logits in the order in which [`Cell::put`] takes their gradient: that of [`Cell::take`] where both are of one type, the
+/// only one of its size among those of the gradients; else the natural one, which is that of f32.
 #[inline(always)]
-fn put_or_store<S: Sixteen, T: Cell, G: Cell, const STREAM: bool>(s: S, v: [V<S>; 2], p: &mut [G; 32]) {
-    if one_type::<T, G>() { G::put::<S, STREAM>(s, v, p) } else { G::store(s, v, p) }
+fn order<S: Sixteen, T: Cell, G: Cell>(s: S, z: &[T; 32]) -> [V<S>; 2] {
+    if size_of::<T>() == size_of::<G>() { T::take(s, z) } else { T::load(s, z) }
 }
 struct Same<'a, T>(MatrixMut<'a, T>);
 impl<T: Element> Split for Same<'_, T> {
@@ -1367,17 +1474,22 @@ impl<T: Cell> Pair for Same<'_, T> {
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
+        let end = Pair::end(self).addr();
         let (a, rest) = self.0.row_mut(i)[..n].as_chunks_mut::<32>();
-        let group = if S::ROOMY { a.len() / 2 * 2 } else { 0 };
-        let (pairs, last) = a.split_at_mut(group);
-        for a in pairs.as_chunks_mut::<2>().0 {
-            let dz = k.four(s, T::take(s, &a[0]), T::take(s, &a[1]));
-            T::put::<S, false>(s, [dz[0], dz[1]], &mut a[0]);
-            T::put::<S, false>(s, [dz[2], dz[3]], &mut a[1]);
-        }
-        for a in last {
-            let dz = k.some(s, T::take(s, a));
-            T::put::<S, false>(s, dz, a);
+        for a in a.chunks_mut(pages(size_of::<T>())) {
+            let (columns, half, odd) = (32 * a.len(), a.len() / 2, a.len() % 2);
+            let more = inside(a, columns, end);
+            let (a0, a1) = a.split_at_mut(half);
+            for (a0, a1) in a0.iter_mut().zip(&mut *a1) {
+                prefetch(a0, columns, more);
+                prefetch(a1, columns, more);
+                let [x, y] = k.both(s, T::take(s, a0), T::take(s, a1));
+                T::put::<S, false>(s, x, a0);
+                T::put::<S, false>(s, y, a1);
+            }
+            if let ([.., a], 1) = (a1, odd) {
+                T::put::<S, false>(s, k.some(s, T::take(s, a)), a);
+            }
         }
         let mut x = [T::NEG_INF; 32];
         x[..rest.len()].copy_from_slice(rest);
@@ -1414,9 +1526,25 @@ impl<S: Sixteen> Constants<S> {
         }
         d
     }
+    /// Of twice 32 columns, side by side where there is room for it.
     #[inline(always)]
-    fn four(&self, s: S, a: [V<S>; 2], b: [V<S>; 2]) -> [V<S>; 4] {
-        self.some(s, [a[0], a[1], b[0], b[1]])
+    fn both(&self, s: S, a: [V<S>; 2], b: [V<S>; 2]) -> [[V<S>; 2]; 2] {
+        if !S::ROOMY {
+            return [self.some(s, a), self.some(s, b)];
+        }
+        let d = self.some(s, [a[0], a[1], b[0], b[1]]);
+        [[d[0], d[1]], [d[2], d[3]]]
+    }
+    /// Of fewer than 32 columns.
+    #[inline(always)]
+    fn few<T: Cell, G: Cell>(&self, s: S, z: &[T], g: &mut [G]) {
+        if z.is_empty() {
+            return;
+        }
+        let (mut x, mut y) = ([T::NEG_INF; 32], [G::NEG_INF; 32]);
+        x[..z.len()].copy_from_slice(z);
+        G::store(s, self.some(s, T::load(s, &x)), &mut y);
+        g.copy_from_slice(&y[..g.len()]);
     }
 }
 
@@ -1559,10 +1687,10 @@ fn backward_rows<S: Sixteen, P: Pair>(
             Some(x) => x,
             None if needs.any() => {
                 let mut seek = back.job.seek(&row, back.job.local(target), None, needs, &mut found);
-                let (x, _) = extra::pass(s, &row, 0, None, &mut seek, scratch);
+                let (x, _) = extra::pass(s, &row, 0, None, back.job.mode, &mut seek, scratch);
                 row.finish(x, target, &mut found)
             }
-            None => row.conclude(sums(s, &row, scratch, all, false), target),
+            None => row.conclude(sums(s, &row, scratch, back.job.mode, all, false), target),
         };
         let (is_plain, t, bias) = (plain(&row), row.transform, back.job.transform.bias);
         let own = back.job.local(target);

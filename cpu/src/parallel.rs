@@ -11,8 +11,11 @@ pub enum Mode {
     /// The same bits on every instruction set.
     #[default]
     Portable,
-    /// Within the stated bounds: the linear form rounds the gradient of its logits once to bf16 where both operands are bf16;
-    /// everything else is as in `Portable`.
+    /// The same bits on every run, for every batch and thread count, on one instruction set; between instruction sets within
+    /// twice the bounds of `Portable`. Rows of `logprob` and the Kullback-Leibler divergences of `divergence` are summed up in one
+    /// visit of every column; those divergences are right to some units of rounding of their terms, not relative to a small
+    /// value. The linear form rounds the gradient of its logits once to bf16 where both operands are bf16. Everything else is as
+    /// in `Portable`.
     Fast,
 }
 

@@ -71,6 +71,74 @@ pub fn exp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
     let [[power], [p]] = exp_parts(s, [d]);
     power * p
 }
+/// What the mode `fast` measures the columns of a row from: the whole number of steps of the exponential's table that is nearest
+/// to the row's largest column so far. An exponential takes two operations less a vector than [`exp_parts`] from the maximum
+/// itself, and no column is read for a maximum before it is read for its sums.
+#[derive(Clone, Copy)]
+pub struct Origin<S: Sixteen> {
+    start: V<S>,
+}
+/// Steps in a unit.
+const STEPS: f32 = EXP_CONSTANTS[0];
+/// Steps of `m`.
+#[inline(always)]
+fn steps(m: f32) -> f32 {
+    (m * STEPS).round_ties_even()
+}
+impl<S: Sixteen> Origin<S> {
+    /// Maxima up to here have whole steps that f32 holds beside what rounds them.
+    pub const FAR: f32 = 3e5;
+    /// Beside the maximum `m`.
+    #[inline(always)]
+    pub fn new(s: S, m: f32) -> Self {
+        Origin { start: splat(s, EXP_CONSTANTS[1] - steps(m)) }
+    }
+    /// The column with the exponential 0, which lower ones are raised to.
+    #[inline(always)]
+    pub fn low(m: f32) -> f32 {
+        (steps(m) - 127.0 * 8.0) / STEPS
+    }
+    /// e^(m - origin): what a column with the maximum adds.
+    #[inline(always)]
+    pub fn own(m: f32) -> f64 {
+        Real::exp((m as f64 * STEPS as f64 - steps(m) as f64) * (core::f64::consts::LN_2 / 8.0))
+    }
+    /// e^(origin of `m` - origin of `top`).
+    #[inline(always)]
+    pub fn move_to(m: f32, top: f32) -> f64 {
+        Real::exp((steps(m) as f64 - steps(top) as f64) * (core::f64::consts::LN_2 / 8.0))
+    }
+    /// e^(x - origin) = w p of columns between [`Origin::low`] and the maximum, and NaN: within 1.5 ulp near 0.
+    #[inline(always)]
+    pub fn exp_parts<const N: usize>(&self, s: S, x: [V<S>; N]) -> [[V<S>; N]; 2] {
+        const UNIT: f64 = core::f64::consts::LN_2 / 8.0;
+        let [_, _, _, c3, c2] = EXP_CONSTANTS;
+        let c = [1.0, UNIT as f32, (c2 as f64 * UNIT * UNIT) as f32, (c3 as f64 * UNIT * UNIT * UNIT) as f32];
+        let (mut t, mut f, mut p, mut power) = (x, x, x, x);
+        for i in 0..N {
+            t[i] = fma(x[i], splat(s, STEPS), self.start);
+        }
+        for i in 0..N {
+            f[i] = self.start - t[i];
+            power[i].0 = s.lookup(t[i].0, &EXP_TABLE);
+            t[i].0 = s.shl::<20>(t[i].0);
+        }
+        for i in 0..N {
+            f[i] = fma(x[i], splat(s, STEPS), f[i]);
+            power[i].0 = s.iadd(power[i].0, t[i].0);
+        }
+        for i in 0..N {
+            p[i] = fma(f[i], splat(s, c[3]), splat(s, c[2]));
+        }
+        for i in 0..N {
+            p[i] = fma(p[i], f[i], splat(s, c[1]));
+        }
+        for i in 0..N {
+            p[i] = fma(p[i], f[i], splat(s, c[0]));
+        }
+        [power, p]
+    }
+}
 /// What the columns `x` of a block are measured from, `m` its maximum: `-0` for a zero, so that every column with the maximum
 /// has the difference `+0`, all others a negative one or a NaN; and no infinity where nothing is live.
 #[inline(always)]
@@ -183,6 +251,29 @@ pub fn prefetch<T>(p: &[T; 32], columns: usize, inside: bool) {
         lanes::prefetch(p.as_ptr().wrapping_add(columns), 32, false);
     }
 }
+/// The chunks of `b` in another order, the two halves side by side: memory is busier with two pages than with one.
+#[inline(always)]
+pub fn half_by_half<T>(b: &[[T; 32]], step: usize) -> &[T; 32] {
+    let half = b.len() / 2;
+    &b[if step < 2 * half { step / 2 + step % 2 * half } else { step }]
+}
+/// Copies past the cache what fills whole lines.
+#[inline(never)]
+pub fn stream_out<S: Sixteen, T: Cell>(s: S, from: &[T], to: &mut [T]) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let head = to.as_ptr().align_offset(64).min(to.len());
+            let ((a, from), (b, to)) = (from.split_at(head), to.split_at_mut(head));
+            b.copy_from_slice(a);
+            let ((a, from), (b, to)) = (from.as_chunks::<32>(), to.as_chunks_mut::<32>());
+            for (a, b) in a.iter().zip(b) {
+                T::stream(s, a, b);
+            }
+            to.copy_from_slice(from);
+        },
+    )
+}
 
 /// A type of logits or gradients: 32 columns at a time, column c in lane c % 16 of vector c / 16.
 pub trait Cell: Float {
@@ -199,6 +290,11 @@ pub trait Cell: Float {
     #[inline(always)]
     fn put<S: Sixteen, const STREAM: bool>(s: S, v: [V<S>; 2], p: &mut [Self; 32]) {
         Self::store(s, v, p);
+    }
+    /// Copies past the cache where the address allows it.
+    #[inline(always)]
+    fn stream<S: Sixteen>(s: S, from: &[Self; 32], to: &mut [Self; 32]) {
+        Self::put::<S, true>(s, Self::take(s, from), to);
     }
     /// [`truing_core::record::combine`] of accumulators in the order of [`Cell::take`].
     #[inline(always)]
@@ -253,39 +349,44 @@ impl Cell for f32 {
         s.stream(v[1].0, b.first_chunk_mut().unwrap());
     }
 }
+/// On the bits, 32 columns at a time: the largest signed word if any column is >= +0, else the smallest unsigned one.
+macro_rules! word_max {
+    ($type:ident) => {
+        type Max<S: Sixteen> = [V<S>; 2];
+        #[inline(always)]
+        fn max_new<S: Sixteen>(s: S) -> Self::Max<S> {
+            [V::new(s, bits(s, u32::MAX)), V::new(s, bits(s, $type::NEG_INFINITY.to_bits() as u32 * 0x1_0001))]
+        }
+        #[inline(always)]
+        fn max_add<S: Sixteen>(s: S, m: &mut Self::Max<S>, p: &[Self; 32]) {
+            let w = s.words(bytemuck::cast_ref(p));
+            *m = [V::new(s, s.max_i16(m[0].0, w)), V::new(s, s.min_u16(m[1].0, w))];
+        }
+        #[inline(always)]
+        fn max_get<S: Sixteen>(_: S, m: Self::Max<S>) -> f32 {
+            let (mut a, mut b) = ([0.0; 16], [0.0; 16]);
+            m[0].store_slice(&mut a);
+            m[1].store_slice(&mut b);
+            let (mut a, mut b): ([i16; 32], [u16; 32]) = (bytemuck::cast(a), bytemuck::cast(b));
+            let mut w = 16;
+            while w > 0 {
+                for i in 0..w {
+                    a[i] = a[i].max(a[i + w]);
+                    b[i] = b[i].min(b[i + w]);
+                }
+                w /= 2;
+            }
+            let x = if a[0] >= 0 { a[0] as u16 } else { b[0] };
+            $type::from_bits(x).to_f32() + 0.0
+        }
+    };
+}
 #[inline(always)]
 fn bits<S: Sixteen>(s: S, x: u32) -> S::V {
     s.splat(f32::from_bits(x))
 }
 impl Cell for bf16 {
-    /// On the bits, 32 columns at a time: the largest signed word if any column is >= +0, else the smallest unsigned one.
-    type Max<S: Sixteen> = [V<S>; 2];
-    #[inline(always)]
-    fn max_new<S: Sixteen>(s: S) -> Self::Max<S> {
-        [V::new(s, bits(s, u32::MAX)), V::new(s, bits(s, 0xff80_ff80))]
-    }
-    #[inline(always)]
-    fn max_add<S: Sixteen>(s: S, m: &mut Self::Max<S>, p: &[Self; 32]) {
-        let w = s.words(bytemuck::cast_ref(p));
-        *m = [V::new(s, s.max_i16(m[0].0, w)), V::new(s, s.min_u16(m[1].0, w))];
-    }
-    #[inline(always)]
-    fn max_get<S: Sixteen>(_: S, m: Self::Max<S>) -> f32 {
-        let (mut a, mut b) = ([0.0; 16], [0.0; 16]);
-        m[0].store_slice(&mut a);
-        m[1].store_slice(&mut b);
-        let (mut a, mut b): ([i16; 32], [u16; 32]) = (bytemuck::cast(a), bytemuck::cast(b));
-        let mut w = 16;
-        while w > 0 {
-            for i in 0..w {
-                a[i] = a[i].max(a[i + w]);
-                b[i] = b[i].min(b[i + w]);
-            }
-            w /= 2;
-        }
-        let x = if a[0] >= 0 { a[0] as u16 } else { b[0] };
-        f32::from_bits((x as u32) << 16) + 0.0
-    }
+    word_max!(bf16);
     #[inline(always)]
     fn load<S: Sixteen>(s: S, p: &[bf16; 32]) -> [V<S>; 2] {
         let [a, b] = s.widen(bytemuck::cast_ref(p));
@@ -309,6 +410,10 @@ impl Cell for bf16 {
         let words = s.ior(low, high);
         if STREAM { s.stream_words(words, bytemuck::cast_mut(p)) } else { s.store_words(words, bytemuck::cast_mut(p)) }
     }
+    #[inline(always)]
+    fn stream<S: Sixteen>(s: S, from: &[Self; 32], to: &mut [Self; 32]) {
+        s.stream_words(s.words(bytemuck::cast_ref(from)), bytemuck::cast_mut(to));
+    }
     /// The tree adds columns of one parity before it adds the two.
     #[inline(always)]
     fn sum<S: Sixteen>(s: S, a: [V<S>; 2]) -> f32 {
@@ -323,7 +428,7 @@ fn round_bf16<S: Sixteen>(s: S, x: V<S>) -> S::V {
     s.select(s.eq(x.0, x.0), r, bits(s, 0x7fc0_0000))
 }
 impl Cell for f16 {
-    float_max!();
+    word_max!(f16);
     #[inline(always)]
     fn load<S: Sixteen>(s: S, p: &[f16; 32]) -> [V<S>; 2] {
         let [a, b] = s.widen_f16(bytemuck::cast_ref(p));

@@ -57,6 +57,18 @@ impl Joint {
         }
         x
     }
+    /// Of columns whose sums were made in another way.
+    pub fn of_values(
+        form: &Form,
+        sides: [Record; 2],
+        gamma: f64,
+        value: [f64; 2],
+        mean: [f64; 2],
+        other: [f32; 2],
+    ) -> Joint {
+        let [value, mean] = [value, mean].map(|x| x.map(|x| x as f32));
+        Joint { sides, gamma: gamma as f32, value, mean, other, form: *form }
+    }
     /// Of columns whose values are not known yet.
     pub fn of_sides(form: &Form, sides: [Record; 2], other: [f32; 2]) -> Joint {
         Joint { sides, other, form: *form, ..Joint::EMPTY }

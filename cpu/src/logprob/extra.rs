@@ -14,6 +14,7 @@ pub(super) fn pass<S: Sixteen, T: Cell>(
     row: &LogitRow<'_, T>,
     start: usize,
     kept: Option<&Kept<'_>>,
+    mode: Mode,
     seek: &mut Seek<'_>,
     scratch: &mut Scratch<T>,
 ) -> (Record, usize) {
@@ -21,18 +22,25 @@ pub(super) fn pass<S: Sixteen, T: Cell>(
         #[inline(always)]
         || {
             let (mut head, mut tree, mut best, mut live) = (Record::EMPTY, Tree::new(), f32::NEG_INFINITY, 0);
+            let mut fast = None;
             for piece in pieces(start, row.z.len()) {
                 let n = load(s, row, piece, scratch);
                 if let Some(kept) = kept {
                     live += mask(&mut scratch.x[..n], kept, piece.first as isize - piece.skip as isize);
                 }
                 let mut part = sums_of_block(s, &scratch.x[..n], piece.block, &mut best);
+                if mode == Mode::Fast {
+                    if fast.is_none() {
+                        fast = Some(fast::Row::new(s, row.z.len(), part.m));
+                    }
+                    fast::part(s, &mut fast, &scratch.x[..n], piece.block);
+                }
                 if seek.needs.any() {
                     more(s, &scratch.x[..n], piece.block, None, seek, &mut scratch.weight, &mut part);
                 }
                 if piece.skip > 0 { head = part } else { tree.push(part) }
             }
-            (head.merge(tree.finish()), live)
+            (fast::replace(s, fast, head.merge(tree.finish())), live)
         },
     )
 }

@@ -95,14 +95,14 @@ impl<S: Sixteen, T: Cell> Engine<T> for Lanes<'_, S, T> {
     #[inline(always)]
     fn part(&mut self, row: &LogitRow<'_, T>, start: usize, seek: &mut Seek<'_>) -> Record {
         if seek.needs.any() || !start.is_multiple_of(BLOCK) || !plain(row) {
-            return extra::pass(self.s, row, start, None, seek, self.scratch).0;
+            return extra::pass(self.s, row, start, None, Mode::Portable, seek, self.scratch).0;
         }
-        let x = sums(self.s, row, self.scratch, true, true);
+        let x = sums(self.s, row, self.scratch, Mode::Portable, true, true);
         if x.m.abs() < f32::INFINITY { Record { k: x.k + start as u32, ..x } } else { x }
     }
     #[inline(always)]
     fn masked(&mut self, row: &LogitRow<'_, T>, start: usize, kept: &Kept<'_>, seek: &mut Seek<'_>) -> (Record, usize) {
-        extra::pass(self.s, row, start, Some(kept), seek, self.scratch)
+        extra::pass(self.s, row, start, Some(kept), Mode::Portable, seek, self.scratch)
     }
     #[inline(always)]
     fn listed(
