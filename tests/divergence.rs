@@ -8,6 +8,7 @@ use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
 use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
+use truing_core::real::Real;
 use truing_cpu::divergence::{
     Finish, Inputs, LocalPass, Matched, PartialShards, PartialTeacher, SequenceFigures, Totals, Uld, backward, finish,
     forward, forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
@@ -1991,6 +1992,46 @@ fn sorted_probabilities() {
         cases.ran();
     }
     cases.finish("sorted probabilities", 5);
+}
+
+/// With k > 0 what is summed over the other columns is summed by column: the largest come first, the bits of the loss are those of
+/// this order, below and above the length that is sorted by digits.
+#[test]
+fn the_rest_is_summed_by_column() {
+    let mut cases = Cases::default();
+    for (vs, vt, k) in [(200, 230, 1), (200, 170, 40), (3000, 2600, 1), (3000, 5000, 17), (3000, 2000, 2500)] {
+        let mut r = Random((vs * 3 + vt + k) as u64);
+        let (x, y) = (r.normals(vs, 2.0), r.normals(vt, 1.5));
+        let probabilities = |z: &[f32]| {
+            let mut order: Vec<usize> = (0..z.len()).collect();
+            order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
+            let top = z[order[0]] as f64;
+            order[k.min(z.len())..].sort();
+            let mut p: Vec<f64> = order.iter().map(|&j| Real::exp(z[j] as f64 - top)).collect();
+            let sum = p.iter().fold(0.0, |sum, e| sum + e);
+            p.iter_mut().for_each(|p| *p /= sum);
+            p
+        };
+        let (p, q) = (probabilities(&x), probabilities(&y));
+        let at = |p: &[f64], i: usize| p.get(i).copied().unwrap_or(0.0);
+        let tail = |p: &[f64]| p.iter().skip(k).sum::<f64>();
+        let ranked = (0..k).fold(0.0, |sum, i| sum + (at(&p, i) - at(&q, i)).abs());
+        let want = ranked + (tail(&p) - tail(&q)).abs();
+        let side = |v| logprob::Problem::new(1, v, logprob::Options::default()).unwrap();
+        let problem = Problem::new(side(vs), side(vt), options(Kind::ForwardKl, f64::NAN)).unwrap();
+        for c in contexts() {
+            let mut loss = [7.5f64];
+            let grads = [Grad::Absent(matrix(&x, vs)), Grad::Absent(matrix(&y, vt))];
+            with_scratch(uld_workspace(&c, &problem, false, true).minimum, |w| {
+                let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+                let (how, none) = (Uld { k, ..Uld::default() }, Upstream::default());
+                uld(&c, &problem, how, grads, None, Inputs::default(), None, None, totals, none, w).unwrap();
+            });
+            assert_eq!(loss[0].to_bits(), want.to_bits(), "{vs} {vt} {k}: {} {want}", loss[0]);
+            cases.ran();
+        }
+    }
+    cases.finish("the rest by column", 5 * 2);
 }
 
 /// Rows of a distance of sorted probabilities and all that comes of them.

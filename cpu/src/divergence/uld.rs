@@ -257,18 +257,20 @@ struct Side<'a> {
 const FEW: usize = 256;
 impl Side<'_> {
     /// Sorts the first `n` of `all` columns, which come in their order: the largest first, equal ones by column. With `kept`
-    /// below `n` so many, and the others behind them in any order.
+    /// below `n` so many, and the others behind them in their order.
     fn sort(&mut self, kept: usize, n: usize, all: usize) {
-        if kept < n {
-            self.keys[..n].select_nth_unstable_by(kept, |a, b| b.cmp(a));
+        if kept < n || n >= FEW {
+            if kept < n {
+                by_rank(&self.keys[..n], &mut self.other[..n], kept);
+            } else {
+                by_digits(&mut self.keys[..n], &mut self.other[..n]);
+            }
+            self.other[n..all].copy_from_slice(&self.keys[n..all]);
+            core::mem::swap(&mut self.keys, &mut self.other);
         }
         if kept < n || n < FEW {
             self.keys[..kept].sort_unstable_by(|a, b| b.cmp(a));
-            return;
         }
-        by_digits(&mut self.keys[..n], &mut self.other[..n]);
-        self.other[n..all].copy_from_slice(&self.keys[n..all]);
-        core::mem::swap(&mut self.keys, &mut self.other);
     }
     /// Puts the probabilities of `all` columns beside the keys, whose largest value is `top`; returns the sum of their
     /// exponentials, in the order of the keys.
@@ -284,6 +286,18 @@ impl Side<'_> {
         }
         p.iter_mut().for_each(|p| *p /= sum);
         sum
+    }
+}
+/// The `kept` largest into the front of `to`, the others behind them, both in the order in which they come: what is summed over
+/// them is then a function of the row alone, however the least of the largest is found. Keys differ.
+fn by_rank(from: &[u64], to: &mut [u64], kept: usize) {
+    to.copy_from_slice(from);
+    let (_, limit, _) = to.select_nth_unstable_by(kept, |a, b| b.cmp(a));
+    let (limit, mut first, mut rest) = (*limit, 0, kept);
+    for key in from {
+        let at = if *key > limit { &mut first } else { &mut rest };
+        to[*at] = *key;
+        *at += 1;
     }
 }
 /// Descending by value into `to`; equal values stay in their order. `from` is used up.
