@@ -2054,7 +2054,7 @@ typedef struct truing_divergence_options {
     const double *params;
     /// Values given, NaN or missing = default.
     size_t num_params;
-    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
+    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off. Over vocabulary shards of whole rows too; of a partial support over shards 0.
     double hard_weight;
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     double soft_weight;
@@ -2252,7 +2252,7 @@ typedef struct truing_divergence_local_args {
     struct truing_shard shard;
     /// f32 [N,16], finished, second pass only.
     const struct truing_tensor *stats;
-    /// f32 [N,16], either pass.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
     const struct truing_tensor *out_records;
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     const struct truing_tensor *out_student_at_ids;
@@ -2284,7 +2284,7 @@ typedef struct truing_divergence_finish_args {
     void *workspace;
     /// Bytes.
     size_t workspace_size;
-    /// f32 [shards,N,16], in shard order.
+    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
     const struct truing_tensor *records;
     /// f32 [shards,N,K], of local.
     const struct truing_tensor *student_at_ids;
@@ -2403,7 +2403,7 @@ typedef struct truing_linear_divergence_local_args {
     struct truing_shard shard;
     /// f32 [N,16], finished, second pass only.
     const struct truing_tensor *stats;
-    /// f32 [N,16], either pass.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
     const struct truing_tensor *out_records;
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     const struct truing_tensor *out_student_at_ids;

@@ -6,8 +6,9 @@ use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures,
 use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
 use truing_core::error::row;
 use truing_core::logprob::{self, Rows, Transform, TransformInputs};
-use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Matrix, MatrixMut};
+use truing_core::matrix::{Floats, FloatsMut, Ints, Layout, Mask, Matrix, MatrixMut};
 use truing_core::preference::Reduction;
+use truing_core::real::Real;
 use truing_cpu::divergence::{
     Finish, Inputs, LocalPass, Matched, PartialShards, PartialTeacher, SequenceFigures, Totals, Uld, backward, finish,
     forward, forward_fused, forward_workspace, local, partial, partial_finish, partial_finish_workspace, partial_local,
@@ -1641,23 +1642,18 @@ fn open_supports() {
     cases.finish("open supports", 4 * 5 * 4);
 }
 
-/// What a sharded call gives: values, both entropies, statistics, both gradients.
-struct Sharded {
-    values: Vec<f32>,
-    entropy: [Vec<f32>; 2],
-    stats: Vec<f32>,
-    grads: [Vec<f32>; 2],
-}
-fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &[i64]) -> Sharded {
+/// What a sharded call gives, of the figures that there are over shards.
+fn sharded(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, cuts: &[i64]) -> Out {
     let (n, shards) = (logits[0].len() / v, cuts.len() - 1);
     let piece = |z: &[f32], s: usize| -> Vec<f32> {
         let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
         (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
     };
+    let options = *case.problem.options();
     let problem = |s: usize| {
         let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-        let side = logprob::Problem::shard(n, b - a, logprob::Options::default(), a, v).unwrap();
-        Problem::new(side, side, options).unwrap()
+        let side = |of: &logprob::Problem| logprob::Problem::shard(n, b - a, *of.options(), a, v).unwrap();
+        Problem::new(side(case.problem.student()), side(case.problem.teacher()), options).unwrap()
     };
     let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
     let all = Problem::new(whole, whole, options).unwrap();
@@ -1665,15 +1661,10 @@ fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &
         options.kind,
         Kind::Jsd | Kind::SkewKl | Kind::SkewReverseKl | Kind::Tvd | Kind::CosineLogits | Kind::CrossEntropy
     ) || options.kind == Kind::ReverseCrossEntropy;
-    let mut out = Sharded {
-        values: vec![7.5; n],
-        entropy: [vec![7.5; n], vec![7.5; n]],
-        stats: vec![7.5; n * STATS],
-        grads: [vec![7.5; n * v], vec![7.5; n * v]],
-    };
+    let (mut out, width) = (Out::new(n, [v; 2]), all.shard_record());
     for second in [false, true] {
-        let mut records = vec![0f32; shards * n * STATS];
-        for (s, place) in records.chunks_mut(n * STATS).enumerate() {
+        let mut records = vec![0f32; shards * n * width];
+        for (s, place) in records.chunks_mut(n * width).enumerate() {
             let z = logits.map(|z| piece(z, s));
             let w = z[0].len() / n;
             let pass = if second {
@@ -1681,25 +1672,37 @@ fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &
             } else {
                 LocalPass::Records
             };
-            let place = MatrixMut::contiguous(place, n, STATS).unwrap();
-            local(c, &problem(s), [matrix(&z[0], w), matrix(&z[1], w)], Inputs::default(), pass, place, None).unwrap();
+            let place = MatrixMut::contiguous(place, n, width).unwrap();
+            local(c, &problem(s), [matrix(&z[0], w), matrix(&z[1], w)], case.inputs, pass, place, None).unwrap();
         }
         let x = Finish {
-            records: Matrix::contiguous(&records, shards * n, STATS).unwrap(),
+            records: Matrix::contiguous(&records, shards * n, width).unwrap(),
             values: second,
             starts: Matrix::vector(cuts).into(),
-            rows: Rows::default(),
-            row_weight: None,
+            rows: case.inputs.rows,
+            row_weight: case.inputs.row_weight,
         };
-        let [es, et] = &mut out.entropy;
+        // of kinds that read once the second exchange knows the values as f32 alone
+        let there = second == twice;
         let figures = Figures {
-            values: (second || !twice).then(|| MatrixMut::vector(&mut out.values)),
-            student_entropy: (!second).then(|| MatrixMut::vector(es)),
-            teacher_entropy: (!second).then(|| MatrixMut::vector(et)),
+            values: there.then(|| MatrixMut::vector(&mut out.values)),
+            student_entropy: (!second).then(|| MatrixMut::vector(&mut out.student_entropy)),
+            teacher_entropy: (!second).then(|| MatrixMut::vector(&mut out.teacher_entropy)),
             stats: Some(MatrixMut::contiguous(&mut out.stats, n, STATS).unwrap()),
+            status: Some(MatrixMut::vector(&mut out.status)),
             ..Figures::default()
         };
-        finish(c, &all, x, figures, Totals::default(), &mut []).unwrap();
+        let mut loss = [0f64];
+        with_scratch(forward_workspace(&all, there).minimum, |w| {
+            let totals = Totals {
+                loss: there.then(|| MatrixMut::vector(&mut loss).into()),
+                counters: there.then_some(&mut out.counters),
+            };
+            finish(c, &all, x, figures, totals, w).unwrap();
+        });
+        if there {
+            out.loss = loss[0];
+        }
     }
     for s in 0..shards {
         let z = logits.map(|z| piece(z, s));
@@ -1709,8 +1712,7 @@ fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &
         let grads =
             [Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w)), Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))];
         let stats = Some(Matrix::contiguous(&out.stats, n, STATS).unwrap());
-        let upstream = Upstream { loss: Some(1.0), ..Upstream::default() };
-        backward(c, &problem(s), grads, Inputs::default(), stats, upstream, None).unwrap();
+        backward(c, &problem(s), grads, case.inputs, stats, case.upstream, None).unwrap();
         for side in 0..2 {
             for i in 0..n {
                 out.grads[side][i * v + cuts[s] as usize..][..w].copy_from_slice(&g[side][i * w..][..w]);
@@ -1718,6 +1720,32 @@ fn sharded(c: &Context, options: Options, logits: [&[f32]; 2], v: usize, cuts: &
         }
     }
     out
+}
+/// `got` from shards, `want` of the whole rows: the same bits, or about the same.
+fn compare_shards(what: &str, got: &Out, want: &Out, v: usize, bits: bool) {
+    same(&format!("{what}: status"), &got.status, &want.status);
+    assert_eq!(got.counters, want.counters, "{what}: counters");
+    if bits {
+        same(&format!("{what}: values"), &got.values, &want.values);
+        same(&format!("{what}: entropy"), &got.student_entropy, &want.student_entropy);
+        same(&format!("{what}: entropy"), &got.teacher_entropy, &want.teacher_entropy);
+        same(&format!("{what}: statistics"), &got.stats, &want.stats);
+        same(&format!("{what}: gradient"), &got.grads[0], &want.grads[0]);
+        same(&format!("{what}: gradient"), &got.grads[1], &want.grads[1]);
+        assert_eq!(got.loss.to_bits(), want.loss.to_bits(), "{what}: loss");
+        return;
+    }
+    for (a, b) in got.values.iter().zip(&want.values) {
+        assert!(a == b || (a - b).abs() <= 2e-6 * b.abs(), "{what}: {a} {b}");
+    }
+    for side in 0..2 {
+        for (got, want) in got.grads[side].chunks(v).zip(want.grads[side].chunks(v)) {
+            let most = want.iter().fold(0f32, |m, g| m.max(g.abs()));
+            for (a, b) in got.iter().zip(want) {
+                assert!((a - b).abs() <= 4e-6 * most, "{what}: gradient {a} {b} of {most}");
+            }
+        }
+    }
 }
 /// Shards at multiples of blocks give the bits of the whole row, others its values.
 #[test]
@@ -1734,34 +1762,193 @@ fn shards() {
         case.upstream.loss = Some(1.0);
         for c in contexts() {
             let want = all(&c, &case, [matrix(&x, v), matrix(&y, v)]);
-            for (cuts, bits) in
-                [(&[0i64, 4096, 5000][..], true), (&[0, 2048, 4096, 5000], true), (&[0, 1000, 1001, 3300, 5000], false)]
-            {
-                let got = sharded(&c, options(kind, param), [&x, &y], v, cuts);
-                let what = format!("{kind:?} {param} {cuts:?}");
-                if bits {
-                    same(&format!("{what}: values"), &got.values, &want.values);
-                    same(&format!("{what}: entropy"), &got.entropy[0], &want.student_entropy);
-                    same(&format!("{what}: entropy"), &got.entropy[1], &want.teacher_entropy);
-                    same(&format!("{what}: statistics"), &got.stats, &want.stats);
-                    same(&format!("{what}: gradient"), &got.grads[0], &want.grads[0]);
-                    same(&format!("{what}: gradient"), &got.grads[1], &want.grads[1]);
-                } else {
-                    for (a, b) in got.values.iter().zip(&want.values) {
-                        assert!((a - b).abs() <= 2e-6 * b.abs(), "{what}: {a} {b}");
-                    }
-                    for side in 0..2 {
-                        let most = want.grads[side].iter().fold(0f32, |m, g| m.max(g.abs()));
-                        for (a, b) in got.grads[side].iter().zip(&want.grads[side]) {
-                            assert!((a - b).abs() <= 4e-6 * most, "{what}: gradient {a} {b} of {most}");
-                        }
-                    }
-                }
+            for (cuts, bits) in CUTS {
+                let got = sharded(&c, &case, [&x, &y], v, cuts);
+                compare_shards(&format!("{kind:?} {param} {cuts:?}"), &got, &want, v, bits);
                 cases.ran();
             }
         }
     }
     cases.finish("shards", 23 * 3 * 2);
+}
+/// Shards of 5000 columns, and whether they are nodes of the tree of the whole row.
+const CUTS: [(&[i64], bool); 3] =
+    [(&[0, 4096, 5000], true), (&[0, 2048, 4096, 5000], true), (&[0, 1000, 1001, 3300, 5000], false)];
+/// The same with a term of the target in the value: targets in the first and in the last shard, the largest column, a nearly
+/// certain one, a dead one, of a row that is masked and of one without weight; a temperature, weights, both scalings of the
+/// term, without the divergence, gradients of the values and of the loss.
+#[test]
+fn shards_with_targets() {
+    let (mut cases, v, n) = (Cases::default(), 5000, 8);
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut r = Random(number as u64 + 77);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        let mut y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.5) as f32).collect();
+        let mut target = [7, 4990, 0, i64::MAX, 2500, 4096, 3000, 1000];
+        let row = &x[2 * v..3 * v];
+        target[2] = (0..v).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64;
+        (x[4 * v + 2500], y[4 * v + 2500]) = (DEAD, DEAD);
+        (x[6 * v + 3000], y[6 * v + 3000]) = (30.0, 30.0);
+        let (mask, weight) = ([1u8, 1, 1, 0, 1, 1, 1, 1], [1.0f32, 0.5, 2.0, 1.0, 1.0, 0.0, 1.5, 1.0]);
+        let g = r.normals(n, 1.0);
+        let own = Options {
+            hard_weight: [0.25, -0.5, 1.0][number % 3],
+            hard_dft: number % 3 == 2,
+            soft_weight: if number % 5 == 4 { 0.0 } else { 0.5 },
+            reduction: Some(Reduction::WeightedMean),
+            ..options(kind, param)
+        };
+        let transform = Transform { temperature: 0.7, ..Transform::default() };
+        let side = |transform| {
+            let own = logprob::Options { transform, ..logprob::Options::default() };
+            logprob::Problem::new(n, v, own).unwrap()
+        };
+        let case = Case {
+            problem: Problem::new(side(transform), side(Transform::default()), own).unwrap(),
+            inputs: Inputs {
+                rows: Rows {
+                    target: Some(Matrix::vector(&target).into()),
+                    mask: Some(Mask::U8(Matrix::vector(&mask))),
+                    ..Rows::default()
+                },
+                row_weight: Some(Matrix::vector(&weight)),
+                ..Inputs::default()
+            },
+            upstream: Upstream { values: Some(Matrix::vector(&g)), loss: Some(0.7), ..Upstream::default() },
+        };
+        for c in contexts() {
+            let want = all(&c, &case, [matrix(&x, v), matrix(&y, v)]);
+            let flags = [0, 0, 0, row::IGNORED, row::TARGET_NEG_INF, row::IGNORED, 0, 0];
+            assert_eq!(want.status, flags, "{kind:?} {param}");
+            for (cuts, bits) in CUTS {
+                let got = sharded(&c, &case, [&x, &y], v, cuts);
+                compare_shards(&format!("{kind:?} {param} of targets {cuts:?}"), &got, &want, v, bits);
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("shards with targets", 23 * 3 * 2);
+}
+/// Shards of 16032 columns, an eighth of 128256, with a term of the target, against f64: values, gradients of the columns that
+/// matter against differences of the value.
+#[test]
+fn shards_of_16032() {
+    let (mut cases, v, n) = (Cases::default(), 3 * 16032, 3);
+    let cuts = [0i64, 16032, 32064, 48096];
+    let target = [16031i64, 16032, 40000];
+    for (number, kind) in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jsd, Kind::CrossEntropy].into_iter().enumerate() {
+        let mut r = Random(number as u64 + 5);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        (0..n).for_each(|i| x[i * v + target[i] as usize] = 9.0);
+        let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+        let own = Options { hard_weight: 0.4, soft_weight: 0.6, ..options(kind, f64::NAN) };
+        let mut case = Case::new(n, [v; 2], own);
+        case.inputs.rows.target = Some(Matrix::vector(&target).into());
+        case.upstream.loss = Some(1.0);
+        let c = context(Isa::detect(), 0);
+        let got = sharded(&c, &case, [&x, &y], v, &cuts);
+        let want = all(&c, &case, [matrix(&x, v), matrix(&y, v)]);
+        compare_shards(&format!("{kind:?} of 16032"), &got, &want, v, false);
+        for i in 0..n {
+            let wide = |z: &[f32]| z[i * v..][..v].iter().map(|&z| z as f64).collect::<Vec<f64>>();
+            let (mut a, b, at) = (wide(&x), wide(&y), target[i] as usize);
+            let logs = |z: &[f64]| {
+                let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                let lse = m + z.iter().map(|z| (z - m).exp()).sum::<f64>().ln();
+                z.iter().map(|z| z - lse).collect::<Vec<f64>>()
+            };
+            let t = logs(&b);
+            let value = |a: &[f64]| {
+                let p = logs(a);
+                let d = p.iter().zip(&t).map(|(p, t)| {
+                    let (ep, et) = (p.exp(), t.exp());
+                    let m = (0.5 * (ep + et)).ln();
+                    match kind {
+                        Kind::ForwardKl => et * (t - p),
+                        Kind::ReverseKl => ep * (p - t),
+                        Kind::Jsd => 0.5 * (et * (t - m) + ep * (p - m)),
+                        _ => -et * p,
+                    }
+                });
+                0.6 * d.sum::<f64>() - 0.4 * p[at]
+            };
+            let want = value(&a);
+            assert!((got.values[i] as f64 - want).abs() <= 1e-6 * want, "{kind:?} {i}: {} {want}", got.values[i]);
+            for j in [at, at - 1, at + 1, 0, 16031, 16032, 32063, 32064, v - 1] {
+                let (z, h) = (a[j], 1e-3);
+                a[j] = z + h;
+                let up = value(&a);
+                a[j] = z - h;
+                let slope = (up - value(&a)) / (2.0 * h);
+                a[j] = z;
+                let g = got.grads[0][i * v + j] as f64;
+                assert!((g - slope).abs() <= 1e-5 * slope.abs() + 1e-10, "{kind:?}, row {i}, {j}: {g:e} {slope:e}");
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("shards of 16032 columns", 4 * 3 * 9);
+}
+/// What a term of the target over shards refuses, by name; nothing is written.
+#[test]
+fn shards_with_targets_refuse() {
+    let (n, v) = (2, 30);
+    let own = Options { hard_weight: 1.0, ..options(Kind::Jsd, f64::NAN) };
+    let part = |options: Options| {
+        let side = logprob::Problem::shard(n, 20, logprob::Options::default(), 10, v).unwrap();
+        Problem::new(side, side, options).unwrap()
+    };
+    let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let (c, z) = (Context::default(), vec![0.5f32; n * 20]);
+    let rows = |target: &'static [i64]| Rows { target: Some(Matrix::vector(target).into()), ..Rows::default() };
+    let (good, none) = (rows(&[3, 29]), Rows::default());
+    for (options, rows, width, field, status) in [
+        (own, none, 17, "rows.target", Status::InvalidArgument),
+        (own, rows(&[3, 30]), 17, "rows.target", Status::OutOfRange),
+        (own, rows(&[-1, 3]), 17, "rows.target", Status::OutOfRange),
+        (own, good, 16, "out_records", Status::ShapeMismatch),
+        (Options { hard_weight: 0.0, ..own }, good, 17, "out_records", Status::ShapeMismatch),
+        (
+            Options { teacher_target_shift: 1.0, ..own },
+            good,
+            17,
+            "options.teacher_target_shift",
+            Status::InvalidArgument,
+        ),
+    ] {
+        let mut records = vec![7.5f32; n * width];
+        let place = MatrixMut::contiguous(&mut records, n, width).unwrap();
+        let inputs = Inputs { rows, ..Inputs::default() };
+        let e = local(&c, &part(options), [matrix(&z, 20); 2], inputs, LocalPass::Records, place, None).unwrap_err();
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        assert!(records.iter().all(|x| *x == 7.5), "a refused call has written");
+        let (mut values, problem, starts) =
+            ([7.5f32; 2], Problem::new(whole, whole, options).unwrap(), [0i64, v as i64]);
+        let x = Finish {
+            records: Matrix::contiguous(&records, n, width).unwrap(),
+            values: true,
+            starts: Matrix::vector(&starts).into(),
+            rows,
+            row_weight: None,
+        };
+        let out = Figures { values: Some(MatrixMut::vector(&mut values)), ..Figures::default() };
+        let e = finish(&c, &problem, x, out, Totals::default(), &mut []).unwrap_err();
+        let field = if field == "out_records" { "records" } else { field };
+        assert_eq!((e.field, e.status), (field, status), "{e}");
+        assert_eq!(values, [7.5; 2], "a refused call has written");
+    }
+    // on ids the term has no place
+    let given = Partial { chosen: Chosen::Given, outside: Outside::Renormalise, k: 0, ..Partial::default() };
+    let (ids, mut a, mut b) = ([3i64, 12], [7.5f32; 2], [7.5f32; 2]);
+    let ids = Matrix::contiguous(&ids, n, 1).unwrap().into();
+    let inputs = Inputs { rows: good, ..Inputs::default() };
+    let out = [&mut a, &mut b].map(|x| MatrixMut::contiguous(x, n, 1).unwrap());
+    let e = partial_local(&c, &part(own), &given, ids, [matrix(&z, 20); 2], inputs, out, None).unwrap_err();
+    assert_eq!((e.field, e.status), ("options.hard_weight", Status::InvalidArgument));
+    assert_eq!((a, b), ([7.5; 2], [7.5; 2]));
 }
 
 /// Given ids over shards, each side renormalised on them: the bits of whole rows, for values, loss, status and both gradients;
@@ -1960,6 +2147,46 @@ fn sorted_probabilities() {
         cases.ran();
     }
     cases.finish("sorted probabilities", 5);
+}
+
+/// With k > 0 what is summed over the other columns is summed by column: the largest come first, the bits of the loss are those of
+/// this order, below and above the length that is sorted by digits.
+#[test]
+fn the_rest_is_summed_by_column() {
+    let mut cases = Cases::default();
+    for (vs, vt, k) in [(200, 230, 1), (200, 170, 40), (3000, 2600, 1), (3000, 5000, 17), (3000, 2000, 2500)] {
+        let mut r = Random((vs * 3 + vt + k) as u64);
+        let (x, y) = (r.normals(vs, 2.0), r.normals(vt, 1.5));
+        let probabilities = |z: &[f32]| {
+            let mut order: Vec<usize> = (0..z.len()).collect();
+            order.sort_by(|&a, &b| z[b].total_cmp(&z[a]));
+            let top = z[order[0]] as f64;
+            order[k.min(z.len())..].sort();
+            let mut p: Vec<f64> = order.iter().map(|&j| Real::exp(z[j] as f64 - top)).collect();
+            let sum = p.iter().fold(0.0, |sum, e| sum + e);
+            p.iter_mut().for_each(|p| *p /= sum);
+            p
+        };
+        let (p, q) = (probabilities(&x), probabilities(&y));
+        let at = |p: &[f64], i: usize| p.get(i).copied().unwrap_or(0.0);
+        let tail = |p: &[f64]| p.iter().skip(k).sum::<f64>();
+        let ranked = (0..k).fold(0.0, |sum, i| sum + (at(&p, i) - at(&q, i)).abs());
+        let want = ranked + (tail(&p) - tail(&q)).abs();
+        let side = |v| logprob::Problem::new(1, v, logprob::Options::default()).unwrap();
+        let problem = Problem::new(side(vs), side(vt), options(Kind::ForwardKl, f64::NAN)).unwrap();
+        for c in contexts() {
+            let mut loss = [7.5f64];
+            let grads = [Grad::Absent(matrix(&x, vs)), Grad::Absent(matrix(&y, vt))];
+            with_scratch(uld_workspace(&c, &problem, false, true).minimum, |w| {
+                let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
+                let (how, none) = (Uld { k, ..Uld::default() }, Upstream::default());
+                uld(&c, &problem, how, grads, None, Inputs::default(), None, None, totals, none, w).unwrap();
+            });
+            assert_eq!(loss[0].to_bits(), want.to_bits(), "{vs} {vt} {k}: {} {want}", loss[0]);
+            cases.ran();
+        }
+    }
+    cases.finish("the rest by column", 5 * 2);
 }
 
 /// Rows of a distance of sorted probabilities and all that comes of them.

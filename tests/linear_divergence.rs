@@ -476,7 +476,7 @@ fn bits_of_blocks() {
 }
 
 /// Shards of both heads cut between blocks of columns: values, statistics and gradients of weights and biases have the bits of
-/// the whole heads, those of hidden states add up; for every context and workspace.
+/// the whole heads, those of hidden states add up; for every context and workspace, every second kind with a term of the target.
 #[test]
 fn shards() {
     let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
@@ -487,8 +487,11 @@ fn shards() {
         }
         let mut case = Case::new(number as u64, n, [5, 3], [v, v], [[0, 0], [1, 1]], options(kind, param));
         case = case.full(number as u64 + 50);
-        case.options = Options { hard_weight: 0.0, temperature_squared: false, ..case.options };
-        (case.target, case.upstream) = (None, None);
+        case.options = Options { temperature_squared: false, ..case.options };
+        case.upstream = None;
+        if number % 2 == 0 {
+            (case.options.hard_weight, case.target) = (0.0, None);
+        }
         let want = call(&contexts[0], &case, [0; 3], false, Way::Fused, 1.0);
         assert!(want.figures[0].iter().any(|&x| x > 0.0 && x.is_finite()), "{kind:?}: infinite values prove little");
         let piece = |m: &Model, s: usize| -> Model {
@@ -525,19 +528,20 @@ fn shards() {
                     if second && !(late || twice) {
                         continue;
                     }
-                    let mut records = vec![0f32; 2 * n * STATS];
-                    for (s, place) in records.chunks_mut(n * STATS).enumerate() {
+                    let width = all.shard_record();
+                    let mut records = vec![0f32; 2 * n * width];
+                    for (s, place) in records.chunks_mut(n * width).enumerate() {
                         let (p, inputs) = (problem(s), parts[s].inputs());
                         let pass = match second {
                             true => LocalPass::Values(Matrix::contiguous(&got.stats, n, STATS).unwrap()),
                             false => LocalPass::Records,
                         };
-                        let place = MatrixMut::contiguous(place, n, STATS).unwrap();
+                        let place = MatrixMut::contiguous(place, n, width).unwrap();
                         let need = workspace(c, &p, inputs.dtypes(), &Asked::default());
                         with_scratch(bytes(need), |w| local(c, &p, &inputs, pass, place, None, w)).unwrap();
                     }
                     let x = Finish {
-                        records: Matrix::contiguous(&records, 2 * n, STATS).unwrap(),
+                        records: Matrix::contiguous(&records, 2 * n, width).unwrap(),
                         values: second,
                         starts: Matrix::vector(&starts).into(),
                         rows: case.rows(),

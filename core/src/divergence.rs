@@ -587,14 +587,11 @@ impl Problem {
     pub fn normalised(&self) -> [bool; 2] {
         self.choice.order([false, self.options.teacher != Teacher::Logits])
     }
-    /// Refuses what vocabulary shards do not serve: terms of the target, teachers of other numbers, and kinds whose gradient
+    /// Refuses what vocabulary shards do not serve: shifts of the target, teachers of other numbers, and kinds whose gradient
     /// would need logits of another shard.
     pub fn check_shard(&self) -> Result<()> {
         let o = &self.options;
         let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
-        if o.hard_weight != 0.0 {
-            return refuse("options.hard_weight", "a term of the target", "0 over shards");
-        }
         if o.teacher_target_shift != 0.0 {
             return refuse("options.teacher_target_shift", "a shift", "0 over shards");
         }
@@ -608,6 +605,19 @@ impl Problem {
             return refuse("options.kind", "cosine_probs", "another kind over shards");
         }
         Ok(())
+    }
+    /// [`Problem::check_shard`] where shards hand on what they have at a few ids: the term of the target is the whole row's.
+    pub fn check_shard_on_ids(&self) -> Result<()> {
+        if self.options.hard_weight != 0.0 {
+            let expected = Value::Text("0 on ids over shards");
+            return Err(Error::invalid("options.hard_weight", Value::Text("a term of the target"), expected));
+        }
+        self.check_shard()
+    }
+    /// Numbers of a shard's record of a row: [`STATS`], and behind them, where there is a term of the target, the student's
+    /// transformed logit of it.
+    pub fn shard_record(&self) -> usize {
+        STATS + usize::from(self.options.hard_weight != 0.0)
     }
     /// Refuses to form one number, or the gradient of one, without a reduction.
     pub fn check_reduces(&self, field: &'static str) -> Result<()> {

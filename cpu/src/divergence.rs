@@ -297,8 +297,11 @@ fn check(problem: &Problem, grads: &[Grad<'_>; 2], inputs: &Inputs<'_>, shard: b
             return Err(Error::invalid(field, Value::Text("a tensor"), expected));
         }
     }
+    check_target(problem, &inputs.rows)
+}
+fn check_target(problem: &Problem, rows: &Rows<'_>) -> Result<()> {
     match problem.needs_target() {
-        Some(expected) if inputs.rows.target.is_none() => Err(crate::logprob::no_target(expected)),
+        Some(expected) if rows.target.is_none() => Err(crate::logprob::no_target(expected)),
         _ => Ok(()),
     }
 }

@@ -343,7 +343,7 @@ pub fn partial(
     let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
     match (problem.shard(), &stats) {
         (true, Some(stats)) => {
-            problem.divergence().check_shard()?;
+            problem.divergence().check_shard_on_ids()?;
             check_given(support.partial)?;
             stats.layout().check("stats", n, STATS)?;
         }
@@ -384,7 +384,7 @@ pub fn partial_local(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), ids.layout().cols);
-    problem.divergence().check_shard()?;
+    problem.divergence().check_shard_on_ids()?;
     check_given(partial)?;
     check(problem, inputs, &Default::default())?;
     partial.check(problem.divergence(), &inputs.rows, Some(&ids), None)?;
@@ -439,7 +439,7 @@ pub fn backward(
     let out = Wanted::Whole(Figures { status, ..Figures::default() });
     run(context, problem, inputs, asked, (out, Totals::default()), stats, upstream, grads, workspace)
 }
-/// Writes the `[N, 16]` records of a shard of both heads, those of [`crate::divergence::local`] on its logits bit for bit;
+/// Writes the records of a shard of both heads, `[N, 16]`, or `[N, 17]` with a term of the target: those of [`crate::divergence::local`] on its logits bit for bit;
 /// [`crate::divergence::finish`] takes them. The workspace is that of a call that is asked for nothing.
 #[allow(clippy::too_many_arguments)]
 pub fn local(
@@ -454,7 +454,7 @@ pub fn local(
     let n = problem.rows();
     problem.divergence().check_shard()?;
     check(problem, inputs, &Default::default())?;
-    records.layout().check("out_records", n, STATS)?;
+    records.layout().check("out_records", n, problem.divergence().shard_record())?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
     if let LocalPass::Values(stats) = &pass {
         stats.layout().check("stats", n, STATS)?;

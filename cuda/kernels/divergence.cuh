@@ -84,6 +84,7 @@ struct truing_divergence_args {
     truing_u32 each;
     truing_u32 total; // columns of the student's whole vocabulary
     truing_u32 unweighted, ranks; // of a figure: weights only say which rows are read; the columns of the maxima are asked for
+    truing_u32 start, reserved; // column of the whole vocabulary that is the first here
 };
 // A row between passes.
 struct alignas(16) truing_divergence_row {
@@ -1413,20 +1414,19 @@ template <class F> TRUING_FN void truing_divergence_constants(const truing_diver
     } else {
         truing_anchor<F>(k, k.m[0], k.x[2], k.x[3], k.m[1]);
     }
-    if (kind == TRUING_COLUMN && hard != 0.0) {
+    const truing_side &own = a.side[a.student];
+    const truing_i64 at = target - (truing_i64)a.start;
+    if (kind == TRUING_COLUMN && hard != 0.0 && at >= 0 && at < (truing_i64)own.valid) {
         // the target's own: 1 - p must not cancel
-        const truing_side &own = a.side[a.student];
-        const float xa = truing_at(a.side[0], row, target), xb = truing_at(a.side[1], row, target);
+        const float xa = truing_at(a.side[0], row, at), xb = truing_at(a.side[1], row, at);
         float y[2];
         F::gradient(k, truing_plain(k, xa, xb), y);
         const double m = a.student ? k.m[1] : k.m[0], r = a.student ? s[3] : s[2], x = a.student ? xb : xa;
         const double lp = (x - m) - truing_log1p_of(r), rest = x == m ? r / (1.0 + r) : -truing_expm1(lp);
-        if (target < (truing_i64)own.valid) {
-            const float v = truing_float_at(own.logits, row, target) + truing_bias(own, (truing_u32)target);
-            const double slope = truing_slope(truing_transform_of(own, row), (double)v);
-            c.target = (truing_u32)target;
-            c.own = (float)(((double)(a.student ? y[1] : y[0]) + hard * rest) * slope);
-        }
+        const float v = truing_float_at(own.logits, row, at) + truing_bias(own, (truing_u32)at);
+        const double slope = truing_slope(truing_transform_of(own, row), (double)v);
+        c.target = (truing_u32)at;
+        c.own = (float)(((double)(a.student ? y[1] : y[0]) + hard * rest) * slope);
     }
     c.hard = (float)hard;
     c.k = k;

@@ -51,7 +51,6 @@ struct truing_partial_args {
     float *laid[2];            // that block, [rows, TRUING_BLOCK]
     truing_u32 *head_flags;    // [rows, 2]
     double normaliser, tail_floor, outside_logprob, log_prob_floor, value_clamp;
-    truing_i64 start;
     truing_u32 chosen, outside, teacher, top, columns, width, most, parts, clamp_at_zero, cross;
     truing_u32 reduction, loss_gradient, fused, skip, words, shards, given_stats, gradients;
 };
@@ -104,7 +103,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
                 if (id >= 0)
 #pragma unroll 1
                     for (truing_u32 j = 0; j < k; j++) bad |= truing_id_of(a.ids, row, j) == id;
-                const truing_i64 local = id < 0 ? -1 : id - a.start;
+                const truing_i64 local = id < 0 ? -1 : id - (truing_i64)a.d.start;
                 const bool on = local >= 0 && (a.shards != 0 || local < (truing_i64)width);
                 const truing_u32 which = __ballot_sync(TRUING_FULL, on), place = length + __popc(which & ((1u << lane) - 1));
                 if (on) {
@@ -706,7 +705,7 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_parti
     for (truing_u32 k = lane; k < 2 * a.columns; k += 32) {
         const int side = k >= a.columns;
         const truing_u32 at = k - (side ? a.columns : 0);
-        const truing_i64 id = live ? truing_id_of(a.ids, row, at) : -1, local = id < 0 ? -1 : id - a.start;
+        const truing_i64 id = live ? truing_id_of(a.ids, row, at) : -1, local = id < 0 ? -1 : id - (truing_i64)a.d.start;
         float x = -TRUING_INFF;
         if (bad) x = TRUING_NANF;
         else if (local >= 0) x = truing_at(truing_of(a, side), row, local);

@@ -3,6 +3,8 @@
 //
 // records: the joint record of the columns at hand, 16 numbers.    resume: the constants of the sums, from statistics.
 // sums: the sums of the columns at hand, 16 numbers.               after_records, after_sums: the figures from all shards.
+//
+// With a term of the target there is a 17th number in either pass: the student's logit of it, -inf in the other shards.
 #pragma once
 #include "divergence.cuh"
 
@@ -10,8 +12,7 @@ enum { TRUING_RECORDS, TRUING_RESUME, TRUING_SUMS, TRUING_AFTER_RECORDS, TRUING_
 struct truing_shard_args {
     truing_divergence_args d;
     truing_view records, starts, out_records;
-    void *stack;      // of the tree that joins shards: truing_words<16> [rows, depth]
-    truing_i64 start; // column of the whole vocabulary that is the first here
+    void *stack; // of the tree that joins shards: truing_words<16> [rows, depth]
     truing_u32 step, shards, depth, reserved;
 };
 TRUING_FN void truing_put_words(const truing_view &v, truing_i64 row, const float *x) {
@@ -85,10 +86,10 @@ template <class F> TRUING_FN void truing_hand_records(const truing_shard_args &a
                 own = own == 0 ? TRUING_ROW_OVERFLOW : own;
                 x.side[i] = truing_poison(0);
             } else if (x.side[i].m > -TRUING_INFF) {
-                x.side[i].k += (truing_u32)a.start;
+                x.side[i].k += d.start;
             }
             flags |= own;
-            const truing_i64 local = (truing_i64)x.side[i].k - a.start;
+            const truing_i64 local = (truing_i64)x.side[i].k - (truing_i64)d.start;
             x.other[i] = -TRUING_INFF;
             if (x.side[i].m > -TRUING_INFF && local >= 0 && local < columns) x.other[i] = truing_at(d.side[1 - i], row, local);
         }
@@ -98,6 +99,25 @@ template <class F> TRUING_FN void truing_hand_records(const truing_shard_args &a
                                                 x.mean[1], x.other[0], x.other[1], truing_from(flags)};
     truing_put_words(a.out_records, row, all);
     truing_put(d.out_status, row, flags);
+}
+// What stands behind the numbers of a row where there is a term of the target.
+TRUING_FN void truing_hand_target(const truing_shard_args &a, truing_i64 row, int kind, truing_i64 target) {
+    const truing_divergence_args &d = a.d;
+    if (d.hard_weight == 0.0) return;
+    const truing_i64 at = target - (truing_i64)d.start;
+    const bool here = kind == TRUING_COLUMN && at >= 0;
+    truing_row<float>(a.out_records, row)[TRUING_DIVERGENCE_STATS] = here ? truing_at(d.side[d.student], row, at) : -TRUING_INFF;
+}
+// The student's logit of the target, of the shard that has the column.
+TRUING_FN float truing_target_of(const truing_shard_args &a, truing_i64 row) {
+    float y = -TRUING_INFF;
+    if (a.d.hard_weight == 0.0) return y;
+#pragma unroll 1
+    for (truing_u32 k = 0; k < a.shards; k++) {
+        const float x = truing_row<const float>(a.records, (truing_i64)k * a.d.rows + row)[TRUING_DIVERGENCE_STATS];
+        if (x > y) y = x;
+    }
+    return y;
 }
 // The constants of the sums of the columns at hand.
 template <class F> TRUING_FN void truing_resume(const truing_divergence_args &d, truing_i64 row, int kind) {
@@ -206,12 +226,19 @@ template <class N, class P, class T> TRUING_FN typename N::record truing_join_of
     while (depth > 0) x = N::merge(a.d, N::load(stack[--depth]), x);
     return x;
 }
-// Writes the figures of a row whose statistics and value are known.
-TRUING_FN void truing_hand_row(const truing_divergence_args &d, truing_i64 row, truing_kept &s, double found, const float *entropy) {
+// Writes the figures of a row whose statistics and value are known; y: the student's logit of the target.
+TRUING_FN void truing_hand_row(const truing_divergence_args &d, truing_i64 row, truing_kept &s, double found, float y, const float *entropy) {
     // the columns are elsewhere, so that both reasons of an infinite value are one
     if (s.value == TRUING_INFF) s.flags |= TRUING_ROW_INFINITE;
     const truing_factors f = truing_factors_of(d, row);
-    const double value = f.soft == 0.0 ? 0.0 : f.soft * found;
+    double value = 0.0, logprob = 0.0;
+    if (f.soft != 0.0) value += f.soft * found;
+    if (d.hard_weight != 0.0) {
+        const double m = d.student ? s.m[1] : s.m[0], r = d.student ? s.r[1] : s.r[0];
+        logprob = ((double)y - m) - truing_log1p_of(r);
+        const double hard = f.weight * truing_hard(d, logprob);
+        if (hard != 0.0) value -= hard * logprob;
+    }
     truing_put(d.out_values, row, (float)value);
 #pragma unroll
     for (int i = 0; i < 2; i++) truing_put(d.out_entropy[i], row, entropy[i]);
@@ -219,18 +246,20 @@ TRUING_FN void truing_hand_row(const truing_divergence_args &d, truing_i64 row, 
     if (d.losses) d.losses[row] = value;
     if (!d.out_stats.data) return;
     const float all[TRUING_DIVERGENCE_STATS] = {s.m[0], s.m[1], s.r[0], s.r[1], truing_from(s.k[0]), truing_from(s.k[1]), s.gamma, s.mean[0],
-                                                s.mean[1], s.x[0], s.x[1], s.x[2], s.x[3], 0.0f, s.value, truing_from(s.flags)};
+                                                s.mean[1], s.x[0], s.x[1], s.x[2], s.x[3], (float)logprob, s.value, truing_from(s.flags)};
     truing_put_words(d.out_stats, row, all);
 }
 template <class F> TRUING_FN void truing_after_records(const truing_shard_args &a, truing_i64 row, const truing_joint_record &x) {
     const truing_divergence_args &d = a.d;
+    const float y = truing_target_of(a, row);
     truing_u32 flags = 0;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         truing_u32 own = x.side[i].flags & ~(TRUING_APART_A | TRUING_APART_B);
+        const bool wanted = d.hard_weight != 0.0 && i == (int)d.student;
         // where one has a NaN or a +inf, an overflow of another is none of the row's
-        if (truing_poisoned(x.side[i]) && (own & (TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT))) own &= ~TRUING_ROW_OVERFLOW;
-        else if (x.side[i].m == -TRUING_INFF) own |= TRUING_ROW_ALL_NEG_INF;
+        if (!truing_poisoned(x.side[i])) own = truing_flags_of(x.side[i], wanted ? y : -TRUING_INFF, wanted, false);
+        else if (own & (TRUING_ROW_NAN_INPUT | TRUING_ROW_INF_INPUT)) own &= ~TRUING_ROW_OVERFLOW;
         flags |= own;
     }
     if (truing_bad(x.side[0]) || truing_bad(x.side[1])) {
@@ -256,7 +285,7 @@ template <class F> TRUING_FN void truing_after_records(const truing_shard_args &
     s.gamma = F::CHAIN || F::EXACT ? x.gamma : k.gamma;
     s.value = (float)o.value;
     s.flags = flags;
-    truing_hand_row(d, row, s, o.value, entropy);
+    truing_hand_row(d, row, s, o.value, y, entropy);
 }
 template <class F> TRUING_FN void truing_after_sums(const truing_shard_args &a, truing_i64 row, const truing_added &sums) {
     const truing_divergence_args &d = a.d;
@@ -301,7 +330,7 @@ template <class F> TRUING_FN void truing_after_sums(const truing_shard_args &a, 
         s.mean[1] = sums.moments[1];
     }
     const float none[2] = {0.0f, 0.0f};
-    truing_hand_row(d, row, s, value, none);
+    truing_hand_row(d, row, s, value, truing_target_of(a, row), none);
 }
 template <class F> TRUING_FN void truing_shard(const truing_shard_args &a) {
     typedef truing_joint<typename truing_first<F>::type> joint;
@@ -317,14 +346,20 @@ template <class F> TRUING_FN void truing_shard(const truing_shard_args &a) {
         const bool active = kind != TRUING_IGNORED;
         truing_joint_record x = joint::empty();
         if (d.parts != 0) x = truing_tree<joint>(d, (typename joint::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
-        if (lane == 0 && row < d.rows) truing_hand_records<F>(a, row, kind, target, x);
+        if (lane == 0 && row < d.rows) {
+            truing_hand_records<F>(a, row, kind, target, x);
+            truing_hand_target(a, row, kind, target);
+        }
         return;
     }
     if (a.step == TRUING_SUMS) {
         const bool active = kind != TRUING_IGNORED && ((truing_divergence_row *)d.states)[row].live;
         truing_added x = truing_added::empty();
         if (d.parts != 0) x = truing_tree<truing_added>(d, (truing_added::words *)d.blocks + (active ? row * d.parts : 0), d.parts, d.lanes, active, lane);
-        if (lane == 0 && row < d.rows) truing_hand_sums<F>(a, row, kind, x);
+        if (lane == 0 && row < d.rows) {
+            truing_hand_sums<F>(a, row, kind, x);
+            truing_hand_target(a, row, kind, target);
+        }
         return;
     }
     // a thread a row

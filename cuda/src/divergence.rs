@@ -272,6 +272,8 @@ pub(crate) struct Args {
     total: u32,
     unweighted: u32,
     ranks: u32,
+    start: u32,
+    reserved: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -839,5 +841,7 @@ fn arguments_of(problem: &Problem, choice: &Choice, inputs: &Inputs) -> Args {
         total: problem.student().total() as u32,
         unweighted: 0,
         ranks: 0,
+        start: problem.student().start() as u32,
+        reserved: 0,
     }
 }

@@ -2116,7 +2116,7 @@ pub struct truing_divergence_options {
     pub params: *const f64,
     /// Values given, NaN or missing = default.
     pub num_params: usize,
-    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
+    /// Factor of -log p_target of the student's transformed row (its temperature included), 0 = off. Over vocabulary shards of whole rows too; of a partial support over shards 0.
     pub hard_weight: f64,
     /// Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
     pub soft_weight: f64,
@@ -2322,7 +2322,7 @@ pub struct truing_divergence_local_args {
     pub shard: truing_shard,
     /// f32 [N,16], finished, second pass only.
     pub stats: *const truing_tensor,
-    /// f32 [N,16], either pass.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
     pub out_records: *const truing_tensor,
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     pub out_student_at_ids: *const truing_tensor,
@@ -2356,7 +2356,7 @@ pub struct truing_divergence_finish_args {
     pub workspace: *mut c_void,
     /// Bytes.
     pub workspace_size: usize,
-    /// f32 [shards,N,16], in shard order.
+    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
     pub records: *const truing_tensor,
     /// f32 [shards,N,K], of local.
     pub student_at_ids: *const truing_tensor,
@@ -2476,7 +2476,7 @@ pub struct truing_linear_divergence_local_args {
     pub shard: truing_shard,
     /// f32 [N,16], finished, second pass only.
     pub stats: *const truing_tensor,
-    /// f32 [N,16], either pass.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
     pub out_records: *const truing_tensor,
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     pub out_student_at_ids: *const truing_tensor,

@@ -527,7 +527,7 @@ impl FinishCall {
         let mut call = unsafe { Call::anywhere(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         let ids = given_ids(t, &args.partial, &args.options)?;
-        const RECORDS: &str = "3 dimensions, [shards, N, 16]";
+        const RECORDS: &str = "3 dimensions, [shards, N, 16], or 17 with a hard_weight";
         const AT_IDS: &str = "3 dimensions, [shards, N, K]";
         let records = t.input("records", args.records)?;
         let student_at_ids = t.input("student_at_ids", args.student_at_ids)?;

@@ -114,8 +114,23 @@ fn floats(keys: Vec<u64>) -> Vec<f32> {
 }
 
 /// Both passes over shards, and the gradients of each from the statistics.
-fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>), types: [usize; 2]) -> usize {
-    let what = format!("divergence {which:?} over shards {cuts:?}");
+fn shards(
+    context: &Given,
+    b: &Batch,
+    cuts: &[usize],
+    which: &(u32, Option<f64>),
+    types: [usize; 2],
+    hard: f64,
+) -> usize {
+    let what = format!("divergence {which:?} over shards {cuts:?}, {hard} of the target");
+    let width = if hard == 0.0 { 16 } else { 17 };
+    let of_target = |t: &mut Arrays, o: &mut truing_divergence_options, rows: &mut truing_rows| {
+        b.rows(t, rows);
+        if hard != 0.0 {
+            rows.target = t.read(&b.target, &[N as i64]);
+            (o.hard_weight, o.hard_scaling) = (hard, if hard < 0.0 { TRUING_SCALING_DFT } else { 0 });
+        }
+    };
     let (n, shards, mut done) = (N as i64, cuts.len() - 1, 0);
     let starts: Vec<i64> = cuts.iter().map(|&x| x as i64).collect();
     let mut saved: Option<Vec<f32>> = None;
@@ -127,14 +142,14 @@ fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>)
                 (a.student, a.teacher) = (b.side(t, 0, types[0], from, to), b.side(t, 1, types[1], from, to));
                 options(&mut a.options, which);
                 a.student_transform.temperature = 0.7;
-                b.rows(t, &mut a.rows);
+                of_target(t, &mut a.options, &mut a.rows);
                 a.row_weight = t.read(&b.weight, &[n]);
                 (a.shard.vocab_start, a.shard.vocab_end) = (from as i64, to as i64);
                 (a.shard.vocab_total, a.local_pass) = (b.v as i64, pass);
                 if let Some(saved) = &saved {
                     a.stats = t.read(saved, &[n, 16]);
                 }
-                a.out_records = t.write::<f32>(&[n, 16]);
+                a.out_records = t.write::<f32>(&[n, width]);
                 a.out_status = t.write::<u32>(&[n]);
             };
             done += LOCAL.same(&format!("{what}, pass {pass}, shard {s}"), context, fill);
@@ -142,10 +157,10 @@ fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>)
             records.extend(floats(out[2].keys()));
         }
         let fill = |t: &mut Arrays, a: &mut truing_divergence_finish_args| {
-            a.records = t.read(&records, &[shards as i64, n, 16]);
+            a.records = t.read(&records, &[shards as i64, n, width]);
             a.shard_starts = t.read(&starts, &[shards as i64 + 1]);
             options(&mut a.options, which);
-            b.rows(t, &mut a.rows);
+            of_target(t, &mut a.options, &mut a.rows);
             a.row_weight = t.read(&b.weight, &[n]);
             a.local_pass = pass;
             let (o, first) = (&mut a.outputs, pass == TRUING_LOCAL_RECORDS);
@@ -170,7 +185,7 @@ fn shards(context: &Given, b: &Batch, cuts: &[usize], which: &(u32, Option<f64>)
             (a.student, a.teacher) = (b.side(t, 0, types[0], from, to), b.side(t, 1, types[1], from, to));
             options(&mut a.options, which);
             a.student_transform.temperature = 0.7;
-            b.rows(t, &mut a.rows);
+            of_target(t, &mut a.options, &mut a.rows);
             a.row_weight = t.read(&b.weight, &[n]);
             (a.shard.vocab_start, a.shard.vocab_end) = (from as i64, to as i64);
             a.shard.vocab_total = b.v as i64;
@@ -418,7 +433,8 @@ pub(super) fn all(few_cases: bool, fewest: bool) -> usize {
         }
         // the tree goes on; it does not; a shard that begins and ends inside a block
         let cuts: &[usize] = [&[0, 4096, 5000][..], &[0, 1700, 5000], &[0, 2500, 2600, 5000]][i % 3];
-        done += shards(&context, &b, cuts, which, [i % 3, (i + 1) % 3]);
+        done += shards(&context, &b, cuts, which, [i % 3, (i + 1) % 3], 0.0);
+        done += shards(&context, &b, cuts, which, [(i + 1) % 3, i % 3], [0.4, -0.7][i % 2]);
         if i % 3 == 0 {
             done += few_shards(&context, &b, cuts, which);
         }

@@ -1032,6 +1032,22 @@ for kind, want in (("reverse_kl", (p * (lp - lt)).sum(-1)), ("jsd", None)):
         part = truing.divergence_backward(kind, cut[i][0], cut[2 + i][0], grad_values=ones, stats=whole.stats, shard=cut[i][1])
         close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, f"gradient of a shard, {kind}")
 refused("INVALID_ARGUMENT", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], grad_values=ones, shard=(0, 20, 50))
+# a term of the target over shards
+names, mix = np.array([3, 19, 45]), dict(hard_weight=0.25, soft_weight=0.75)
+want = truing.divergence("jsd", zs, zt, names, **mix).values
+one = truing.divergence_backward("jsd", zs, zt, names, grad_values=ones, **mix).grad_student
+found = None
+for second in (False, True):
+    parts = [truing.divergence_local("jsd", cut[i][0], cut[2 + i][0], names, shard=cut[i][1], hard_weight=0.25,
+                                     stats=found.stats if second else None).records for i in (0, 1)]  # fmt: skip
+    found = truing.divergence_finish("jsd", np.stack(parts), starts, names, second=second, stats=True, **mix)
+close(found.values, want, 1e-6, "a term of the target over shards")
+for i in (0, 1):
+    part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], names, grad_values=ones, stats=found.stats,
+                                      shard=cut[i][1], **mix)  # fmt: skip
+    close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, "gradient of a shard, a term of the target")
+refused("OUT_OF_RANGE", "rows.target", truing.divergence_local, "jsd", cut[0][0], cut[2][0], np.array([3, 50, 4]),
+        shard=(0, 20, 50), hard_weight=0.25)  # fmt: skip
 # over shards T squared is a weight
 warm = dict(student_transform=dict(temperature=2.5), teacher_transform=dict(temperature=2.5))
 parts = [truing.divergence_local("forward_kl", cut[i][0], cut[2 + i][0], shard=cut[i][1], **warm) for i in (0, 1)]

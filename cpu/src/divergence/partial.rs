@@ -120,7 +120,7 @@ pub fn partial_local(
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), ids.layout().cols);
-    problem.check_shard()?;
+    problem.check_shard_on_ids()?;
     check_given(partial)?;
     check_sides(problem, &[Some(&Grad::Absent(logits[0])), Some(&Grad::Absent(logits[1]))], &inputs, true)?;
     partial.check(problem, &inputs.rows, Some(&ids), None)?;
@@ -212,7 +212,7 @@ pub fn partial_finish(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), x.ids.layout().cols);
-    problem.check_shard()?;
+    problem.check_shard_on_ids()?;
     check_given(partial)?;
     x.rows.check(problem.student())?;
     partial.check(problem, &x.rows, Some(&x.ids), None)?;
@@ -269,7 +269,7 @@ pub fn partial_shard(
     upstream: Upstream<'_>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
-    problem.check_shard()?;
+    problem.check_shard_on_ids()?;
     check_given(partial)?;
     stats.layout().check("stats", problem.rows(), STATS)?;
     let asked = Asked { partial, reference: None, ids: Some(ids), stats: Some(stats) };

@@ -18,8 +18,10 @@ fn first(form: &Form) -> (&Form, bool) {
     let (chain, exact) = with_formula!(*form, F => (F::CHAIN, F::EXACT));
     (first_form(form), chain || exact)
 }
-/// Writes the `[N, 16]` records of a shard's columns, and their status bits as far as they show; both sides of `problem` are
-/// shards with the same first column. Errors: as [`forward`], and what shards do not serve, by name.
+/// Writes the records of a shard's columns, and their status bits as far as they show; both sides of `problem` are shards with
+/// the same first column. A record has 16 numbers, and with a term of the target one more in either pass: the student's
+/// transformed logit of it, `-inf` where another shard has that column. Errors: as [`forward`], and what shards do not serve,
+/// by name.
 pub fn local(
     context: &Context,
     problem: &Problem,
@@ -32,7 +34,8 @@ pub fn local(
     let n = problem.rows();
     problem.check_shard()?;
     check_sides(problem, &[Some(&Grad::Absent(logits[0])), Some(&Grad::Absent(logits[1]))], &inputs, true)?;
-    records.layout().check("out_records", n, STATS)?;
+    check_target(problem, &inputs.rows)?;
+    records.layout().check("out_records", n, problem.shard_record())?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
     if let LocalPass::Values(stats) = &pass {
         stats.layout().check("stats", n, STATS)?;
@@ -70,13 +73,17 @@ impl Parts<'_> {
         let choice = call.problem.choice();
         let start = call.jobs[0].problem.start();
         for i in 0..n {
-            let row = at + i;
-            let (record, flags) = if call.target(row) == Target::Ignored {
+            let (row, mut y) = (at + i, f32::NEG_INFINITY);
+            let target = call.target(row);
+            let (record, flags) = if target == Target::Ignored {
                 let empty = Record { flags: row::IGNORED, ..Record::EMPTY };
                 (Joint::of_sides(&choice.form, [empty; 2], [0.0; 2]).pack(), row::IGNORED)
             } else {
                 let [student, teacher] = [0, 1].map(|side| View::new(&call.jobs[side], row, self.places[side].raw(i)));
                 let views = choice.order([&student, &teacher]);
+                if call.problem.shard_record() > STATS {
+                    y = call.jobs[0].local(target).map_or(y, |j| student.at(j));
+                }
                 match pass {
                     LocalPass::Records => {
                         let x = joint_of(engine, &choice.form, views, start);
@@ -88,7 +95,9 @@ impl Parts<'_> {
                     }
                 }
             };
-            self.records.row_mut(i).copy_from_slice(&record);
+            let (own, of_target) = self.records.row_mut(i).split_at_mut(STATS);
+            own.copy_from_slice(&record);
+            of_target.fill(y);
             self.status.iter_mut().for_each(|m| m.set(i, flags));
         }
     }
@@ -177,7 +186,7 @@ fn unpack(form: &Form, x: &[f32]) -> (Saved, Sums) {
 /// What [`finish`] reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {
-    /// `[S * N, 16]`: row i of shard s at s N + i, in the order of the shards.
+    /// `[S * N, 16]`, or `[S * N, 17]` with a term of the target: row i of shard s at s N + i, in the order of the shards.
     pub records: Matrix<'a, f32>,
     /// They come from [`LocalPass::Values`].
     pub values: bool,
@@ -201,8 +210,9 @@ pub fn finish(
     let (n, form) = (problem.rows(), &problem.choice().form);
     problem.check_shard()?;
     let shards = crate::logprob::check_starts(x.starts, problem.student().vocab())?;
-    x.records.layout().check("records", shards * n, STATS)?;
+    x.records.layout().check("records", shards * n, problem.shard_record())?;
     x.rows.check(problem.student())?;
+    check_target(problem, &x.rows)?;
     problem.check_weight(&x.rows, x.row_weight.as_ref())?;
     out.check(n, x.rows.target.is_some())?;
     check_loss(problem, &totals)?;
@@ -243,20 +253,28 @@ pub fn finish(
         for i in 0..rows {
             let at = first + i;
             let part = |shard: usize| x.records.row(shard * n + at);
-            let (row, value) = if call.target(at) == Target::Ignored {
+            let target = match call.target(at) {
+                // without a term of it the target is not read
+                Target::Column(_) if problem.shard_record() == STATS => Target::None,
+                target => target,
+            };
+            // the shards that do not have the column say `-inf`
+            let of_target = |shard: usize| part(shard).get(STATS).copied().unwrap_or(f32::NEG_INFINITY);
+            let y = (0..shards).map(of_target).fold(f32::NEG_INFINITY, |y, x| if x > y { x } else { y });
+            let (row, value) = if target == Target::Ignored {
                 (Row::without(0.0, row::IGNORED), 0.0)
             } else if x.values {
                 let mut tree = Tree::<Sums>::new();
                 for shard in 0..shards {
                     join.push(&mut tree, unpack(form, part(shard)).1, columns(shard));
                 }
-                after_values(&call, at, unpack(form, part(0)).0, tree.finish())
+                after_values(&call, at, unpack(form, part(0)).0, tree.finish(), y)
             } else {
                 let mut tree = Tree::<Joint>::new();
                 for shard in 0..shards {
                     join.push(&mut tree, Joint::unpack(first_form(form), part(shard)), columns(shard));
                 }
-                after_records(&call, at, &tree.finish())
+                after_records(&call, at, &tree.finish(), (target, y))
             };
             out.put(i, &row);
             losses.iter_mut().for_each(|m| m.set(i, value));
@@ -266,17 +284,35 @@ pub fn finish(
     conclude_loss(totals, losses, divisor, &counters);
     Ok(())
 }
-/// The row, and its weighted value in f64.
-fn weighted(call: &Call<'_>, at: usize, saved: Saved, value: f64, mut row: Row) -> (Row, f64) {
-    let [_, soft] = call.factors(at);
-    let value = if soft == 0.0 { 0.0 } else { soft * value };
-    (row.values, row.saved, row.status) = (value as f32, saved, saved.flags);
-    (row, value)
+/// The row, and its weighted value in f64; `y` is the student's logit of the target where there is a term of it.
+fn weighted(call: &Call<'_>, at: usize, mut saved: Saved, value: f64, y: f32, mut row: Row) -> (Row, f64) {
+    let [weight, soft] = call.factors(at);
+    let mut sum = 0.0;
+    if soft != 0.0 {
+        sum += soft * value;
+    }
+    if call.problem.shard_record() > STATS {
+        let student = call.problem.choice().student();
+        let logprob = (y as f64 - saved.m[student] as f64) - (saved.r[student] as f64).log1p();
+        let hard = weight * call.hard(logprob);
+        if hard != 0.0 {
+            sum -= hard * logprob;
+        }
+        saved.logprob = logprob as f32;
+    }
+    (row.values, row.saved, row.status) = (sum as f32, saved, saved.flags);
+    (row, sum)
 }
-fn after_records(call: &Call<'_>, at: usize, x: &Joint) -> (Row, f64) {
+/// `of_target`: the target, and the student's logit of it.
+fn after_records(call: &Call<'_>, at: usize, x: &Joint, of_target: (Target, f32)) -> (Row, f64) {
     let choice = call.problem.choice();
     let form = &choice.form;
-    let [a, b] = x.sides.map(|side| side.joined().conclude(Target::None));
+    let (target, y) = of_target;
+    let student = choice.student();
+    let [a, b] = [0, 1].map(|i| match x.sides[i].joined() {
+        side if i == student => Record { xy: y, ..side }.conclude(target),
+        side => side.conclude(Target::None),
+    });
     let flags = a.flags | b.flags;
     if bad(&a) || bad(&b) {
         return (bad_row(flags), f64::NAN);
@@ -300,7 +336,7 @@ fn after_records(call: &Call<'_>, at: usize, x: &Joint) -> (Row, f64) {
     infinite(&mut saved);
     let [student, teacher] = choice.order([&a, &b]).map(|x| x.figures(Target::None).entropy);
     let row = Row { student_entropy: student, teacher_entropy: teacher, ..Row::without(0.0, 0) };
-    weighted(call, at, saved, found.value, row)
+    weighted(call, at, saved, found.value, y, row)
 }
 /// A value beyond all numbers: the columns are elsewhere, so that both reasons are one.
 fn infinite(saved: &mut Saved) {
@@ -308,7 +344,7 @@ fn infinite(saved: &mut Saved) {
         saved.flags |= row::INFINITE;
     }
 }
-fn after_values(call: &Call<'_>, at: usize, mut saved: Saved, sums: Sums) -> (Row, f64) {
+fn after_values(call: &Call<'_>, at: usize, mut saved: Saved, sums: Sums, y: f32) -> (Row, f64) {
     let form = &call.problem.choice().form;
     let bad = saved.m.iter().any(|m| !m.is_finite());
     if bad {
@@ -337,5 +373,5 @@ fn after_values(call: &Call<'_>, at: usize, mut saved: Saved, sums: Sums) -> (Ro
     if !chain || late {
         saved.mean = sums.moments;
     }
-    weighted(call, at, saved, value, Row::without(0.0, 0))
+    weighted(call, at, saved, value, y, Row::without(0.0, 0))
 }

@@ -64,7 +64,6 @@ pub(super) struct PartialArgs {
     outside_logprob: f64,
     log_prob_floor: f64,
     value_clamp: f64,
-    start: i64,
     chosen: u32,
     outside: u32,
     teacher: u32,
@@ -134,7 +133,6 @@ impl PartialArgs {
             outside_logprob: 0.0,
             log_prob_floor: 0.0,
             value_clamp: 0.0,
-            start: 0,
             chosen: 0,
             outside: 0,
             teacher: 0,
@@ -528,7 +526,7 @@ pub unsafe fn finish_partial(
     workspace: Space,
 ) -> Result<()> {
     let n = problem.rows();
-    problem.check_shard()?;
+    problem.check_shard_on_ids()?;
     check_given(call)?;
     let starts = shards.starts.layout.rows();
     if !(2..=1 << 20).contains(&starts) {
@@ -569,7 +567,7 @@ pub unsafe fn local_partial(
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), call.ids.map_or(0, |x| x.layout.cols));
     check_problem(problem)?;
-    problem.check_shard()?;
+    problem.check_shard_on_ids()?;
     check_given(call)?;
     check_call(problem, call)?;
     check_inputs(problem, inputs)?;
@@ -583,7 +581,6 @@ pub unsafe fn local_partial(
     let kernel = context.kernel(&device, stream, FILE, c"truing_partial_local")?;
     let mut args = PartialArgs::new(arguments(problem, inputs));
     (args.ids, args.columns) = (View::of(call.ids), columns as u32);
-    args.start = problem.student().start() as i64;
     args.out_at_ids = [View::of(Some(student)), View::of(Some(teacher))];
     args.out_status = View::of(status);
     // SAFETY: the caller's promise; the arguments have been checked.
@@ -687,7 +684,7 @@ unsafe fn run(
     if shards.is_none() {
         if call.stats.is_some() {
             check_given(call)?;
-            problem.check_shard()?;
+            problem.check_shard_on_ids()?;
         }
         check_shards(problem, call.stats.is_some(), Some(upstream).filter(|_| call.stats.is_some()))?;
         check_side(problem, &inputs.student, false)?;
@@ -770,7 +767,6 @@ unsafe fn run(
     (args.short_losses, args.divisor) = (at[place::LOSSES], at[place::TOTAL]);
     (args.tail_floor, args.outside_logprob) = (partial.tail_floor, partial.outside_logprob);
     (args.log_prob_floor, args.value_clamp) = (partial.log_prob_floor, partial.value_clamp);
-    args.start = problem.student().start() as i64;
     args.chosen = match partial.chosen {
         Chosen::Given => 0,
         Chosen::Teacher => 1,

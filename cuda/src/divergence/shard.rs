@@ -14,7 +14,7 @@ pub enum LocalPass {
 /// Where a shard's part goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Local {
-    /// `[N, 16]`, f32
+    /// `[N, 16]`, or `[N, 17]` with a term of the target, f32
     pub records: Tensor,
     /// `[N]`, u32
     pub status: Option<Tensor>,
@@ -22,7 +22,7 @@ pub struct Local {
 /// What [`finish`] reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {
-    /// `[S * N, 16]`, f32: row i of shard s at s N + i, in the order of the shards.
+    /// `[S * N, 16]`, or `[S * N, 17]` with a term of the target, f32: row i of shard s at s N + i, in the order of the shards.
     pub records: Tensor,
     /// They come from [`LocalPass::Values`].
     pub values: bool,
@@ -46,7 +46,6 @@ struct ShardArgs {
     starts: View,
     out_records: View,
     stack: u64,
-    start: i64,
     step: u32,
     shards: u32,
     depth: u32,
@@ -68,7 +67,6 @@ impl ShardArgs {
             starts: none,
             out_records: none,
             stack: 0,
-            start: 0,
             step,
             shards: 0,
             depth: 0,
@@ -134,7 +132,7 @@ pub unsafe fn local(
         let got = Value::Size(problem.teacher().start());
         return Err(Error::invalid("shard.vocab_start", got, Value::Size(start)));
     }
-    out.records.check_out("out_records", n, STATS, &F32)?;
+    out.records.check_out("out_records", n, problem.shard_record(), &F32)?;
     out.status.as_ref().map_or(Ok(()), |x| x.check_out("out_status", n, 1, &U32))?;
     if let LocalPass::Values(stats) = &pass {
         stats.check("stats", n, STATS, &F32)?;
@@ -202,7 +200,7 @@ pub unsafe fn local(
             _ => {}
         }
         let mut own = ShardArgs::new(args, step);
-        (own.out_records, own.start) = (View::of(Some(out.records)), start as i64);
+        own.out_records = View::of(Some(out.records));
         // of sums that nobody has made there are none
         own.d.parts = if reads { own.d.parts } else { 0 };
         let grid = cover("student", n.saturating_mul(own.d.lanes as usize), THREADS)?;
@@ -265,7 +263,7 @@ pub unsafe fn finish(
         return Err(Error::shape("shard_starts", Value::Size(starts), expected));
     }
     x.starts.check("shard_starts", starts, 1, &IDS)?;
-    x.records.check("records", (starts - 1).saturating_mul(n), STATS, &F32)?;
+    x.records.check("records", (starts - 1).saturating_mul(n), problem.shard_record(), &F32)?;
     check_rows(problem, &inputs)?;
     check_figures(problem, &inputs, out)?;
     out.total.check(problem)?;

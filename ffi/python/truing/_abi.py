@@ -1316,7 +1316,7 @@ class truing_divergence_options(ctypes.Structure):
     _fields_ = [
         ("params", ctypes.POINTER(ctypes.c_double)),  # The kind's: mixed {omega}, jsd {beta}, skew {lambda}, renyi and alpha {alpha}.
         ("num_params", ctypes.c_size_t),  # Values given, NaN or missing = default.
-        ("hard_weight", ctypes.c_double),  # Factor of -log p_target of the student's transformed row (its temperature included), 0 = off.
+        ("hard_weight", ctypes.c_double),  # Factor of -log p_target of the student's transformed row (its temperature included), 0 = off. Over vocabulary shards of whole rows too; of a partial support over shards 0.
         ("soft_weight", ctypes.c_double),  # Factor of the divergence, 0 = 1 without TRUING_HAS_SOFT_WEIGHT.
         ("teacher_target_shift", ctypes.c_double),  # Nats added to the teacher's target logit, -inf allowed.
         ("kind", truing_divergence_kind),  # Required.
@@ -1435,7 +1435,7 @@ class truing_divergence_local_args(ctypes.Structure):
         ("partial", truing_partial),  # Few columns: given global ids.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
-        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
@@ -1456,7 +1456,7 @@ class truing_divergence_finish_args(ctypes.Structure):
         ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
         ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
         ("workspace_size", ctypes.c_size_t),  # Bytes.
-        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,16], in shard order.
+        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
         ("student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
         ("teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
         ("shard_starts", ctypes.POINTER(truing_tensor)),  # i64 [shards+1] on the CPU.
@@ -1524,7 +1524,7 @@ class truing_linear_divergence_local_args(ctypes.Structure):
         ("partial", truing_partial),  # Few columns: given global ids.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
-        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].

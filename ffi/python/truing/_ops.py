@@ -542,40 +542,40 @@ def linear_divergence(
 
 def divergence_local(
     kind, student, teacher, target=None, *, shard, param=None, limits=None, student_transform=None, teacher_transform=None,
-    mask=None, ignore_index=None, row_weight=None, partial=None, stats=None, records=None, student_at_ids=None,
-    teacher_at_ids=None, status=False, context=None,
+    mask=None, ignore_index=None, row_weight=None, hard_weight=None, partial=None, stats=None, records=None,
+    student_at_ids=None, teacher_at_ids=None, status=False, context=None,
 ):  # fmt: skip
     """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), for
     :func:`divergence_finish`. With the `stats` of a first finish: the second round of a kind that reads twice (jsd, skewed KL,
-    total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2. With `partial`
-    ("given" ids, "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records."""
+    total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2. With
+    `hard_weight`, as in the finish, records have a 17th number, the student's logit of the `target`. With `partial` ("given" ids, "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records."""
     call = Call(_abi.truing_divergence_local_args, student, context, _flags(has_ignore_index=ignore_index is not None))
     transforms = {"student": student_transform, "teacher": teacher_transform}
-    _divergence(call, kind, student, teacher, transforms, param, limits, "logits", None, None, None, None, None, None,
+    _divergence(call, kind, student, teacher, transforms, param, limits, "logits", hard_weight, None, None, None, None, None,
                 row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     call.read(stats=stats)
     call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
     _shard(call, shard)
     rows = shape(student)[:-1]
-    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows)
+    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows, hard_weight)
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_divergence_local")
 
 
-def _parts(call, partial, records, student_at_ids, teacher_at_ids, rows):
-    """What a shard contributes: records, or logits at the ids of a support."""
+def _parts(call, partial, records, student_at_ids, teacher_at_ids, rows, hard_weight):
+    """What a shard contributes: records, with a term of the target its logit behind them, or logits at the ids of a support."""
     width = () if partial is None else shape(partial["ids"])[-1:]
     call.write("out_records", "records", partial is None if records is None else records,
-               (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")  # fmt: skip
+               (*rows, _abi.TRUING_PAIR_STATS_WIDTH + bool(hard_weight)), "float32")  # fmt: skip
     for name, want in (("student_at_ids", student_at_ids), ("teacher_at_ids", teacher_at_ids)):
         call.write("out_" + name, name, partial is not None if want is None else want, (*rows, *width), "float32")
 
 
 def linear_divergence_local(
     kind, hidden, weight, teacher_hidden, teacher_weight, target=None, *, shard, param=None, limits=None,
-    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, partial=None, stats=None,
-    records=None, student_at_ids=None, teacher_at_ids=None, status=False, context=None,
+    student_transform=None, teacher_transform=None, mask=None, ignore_index=None, row_weight=None, hard_weight=None,
+    partial=None, stats=None, records=None, student_at_ids=None, teacher_at_ids=None, status=False, context=None,
 ):  # fmt: skip
     """:func:`divergence_local` for the columns of `weight` [V_local, D] and `teacher_weight` [V_local, D']; its records, or with
     `partial` its `student_at_ids` and `teacher_at_ids`, go to :func:`divergence_finish`, and the gradients are those of :func:`linear_divergence` with `shard` and `stats`."""
@@ -584,29 +584,29 @@ def linear_divergence_local(
               teacher__weight=teacher_weight, stats=stats)  # fmt: skip
     _side(call, "student__", "student_transform", student_transform, True)
     _side(call, "teacher__", "teacher_transform", teacher_transform, True)
-    _divergence_options(call, kind, param, limits, "logits", None, None, None, None, None, None, row_weight, partial)
+    _divergence_options(call, kind, param, limits, "logits", hard_weight, None, None, None, None, None, row_weight, partial)
     _rows(call, target, mask, ignore_index)
     call.set(local_pass=_abi.TRUING_LOCAL_RECORDS if stats is None else _abi.TRUING_LOCAL_VALUES)
     _shard(call, shard)
     rows = shape(hidden)[:-1]
-    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows)
+    _parts(call, partial, records, student_at_ids, teacher_at_ids, rows, hard_weight)
     call.write("out_status", "status", status, rows, "uint32")
     return call.run("truing_linear_divergence_local")
 
 
 def divergence_finish(
     kind, records, shard_starts, target=None, *, partial=None, student_at_ids=None, teacher_at_ids=None, second=False, param=None, limits=None, mask=None, ignore_index=None,
-    row_weight=None, soft_weight=None, aggregate=None, normaliser=None, values=None, loss=None, student_entropy=False,
-    teacher_entropy=False, stats=False, status=False, counters=False, context=None,
+    row_weight=None, hard_weight=None, soft_weight=None, hard_scaling=None, aggregate=None, normaliser=None, values=None,
+    loss=None, student_entropy=False, teacher_entropy=False, stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
-    """Figures of the rows from the `records` [shards, N, 16] of all shards; `shard_starts` [shards + 1] ends with V. `second`:
-    they are those of the second round. After the first round of a kind that reads twice there are no `values`. With `partial`,
+    """Figures of the rows from the `records` [shards, N, 16] of all shards, or [shards, N, 17] with `hard_weight`;
+    `shard_starts` [shards + 1] ends with V. `second`: they are those of the second round. After the first round of a kind that reads twice there are no `values`. With `partial`,
     as in :func:`divergence_local`, `records` is None and `student_at_ids`, `teacher_at_ids` are [shards, N, K]."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_soft_weight=soft_weight is not None)
     parts = records if records is not None else student_at_ids
     call = Call(_abi.truing_divergence_finish_args, parts, context, flags)
-    _divergence(call, kind, None, None, {}, param, limits, "logits", None, soft_weight, None, None, aggregate, normaliser,
-                row_weight, partial)  # fmt: skip
+    _divergence(call, kind, None, None, {}, param, limits, "logits", hard_weight, soft_weight, hard_scaling, None, aggregate,
+                normaliser, row_weight, partial)  # fmt: skip
     _rows(call, target, mask, ignore_index)
     call.read(records=records, shard_starts=shard_starts, student_at_ids=student_at_ids, teacher_at_ids=teacher_at_ids)
     call.set(local_pass=_abi.TRUING_LOCAL_VALUES if second else _abi.TRUING_LOCAL_RECORDS)
