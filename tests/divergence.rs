@@ -762,6 +762,7 @@ fn ways_to_call() {
 const FAST_ROWS: usize = 12;
 const ODD: usize = 7;
 const DEAD_COLUMN: usize = 7;
+const WIDE: usize = 8;
 const FAR: usize = 9;
 fn fast_rows(v: usize) -> [Vec<f32>; 2] {
     let (mut random, mut rows) = (Random(v as u64 + 77), [vec![], vec![]]);
@@ -842,7 +843,8 @@ fn fast_table<T: truing_tests::Logit>(cases: &mut Cases) {
                     }
                     cases.ran();
                     // with one or two columns such a row may still be one for the mode
-                    if i >= ODD && v > 2 {
+                    // (at a temperature of 2 a spread of 160 is one of 80)
+                    if i >= ODD && v > 2 && !(i == WIDE && temperature[0] == 2.0) {
                         same(&format!("{what} odd"), &out.values[i..=i], &usual.values[i..=i]);
                     }
                     // far from 0 and without a value: the gradients too
