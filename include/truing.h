@@ -3091,7 +3091,7 @@ typedef struct truing_item_numbers_args {
     uint8_t reserved[64];
 } truing_item_numbers_args;
 
-/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On the CPU alone.
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On CUDA ids that are no pairs make every row NaN, and factors that are not positive and finite their own.
 typedef struct truing_uld_args {
     /// `sizeof` of this struct as the caller compiled it.
     uint32_t struct_size;
@@ -5189,15 +5189,14 @@ truing_status truing_context_create(const struct truing_context_options *options
 /// `context` is NULL or came from `truing_context_create` and is not used again.
 void truing_context_destroy(struct truing_context *context);
 
-/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`, but those of
-/// divergences, which have a text for each kind. Calls load what they lack themselves, but not while their stream is captured
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`, but those
+/// that divergences have for each kind. Calls load what they lack themselves, but not while their stream is captured
 /// into a graph: prepare first; a divergence has run once first. Where there is no driver, no such
 /// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
 ///
 /// # Safety
 /// `context` is NULL, which is refused, or came from `truing_context_create`.
-truing_status truing_prepare(const struct truing_context *context,
-                             int32_t device_id);
+truing_status truing_prepare(const struct truing_context *context, int32_t device_id);
 
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
 ///
@@ -5363,7 +5362,8 @@ truing_status truing_divergence_finish_workspace_size(const struct truing_diverg
 /// As for `truing_logprob_forward`.
 truing_status truing_uld(const struct truing_uld_args *args);
 
-/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched ids, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched
+/// ids, and 8 a row with `out_loss`. On CUDA of a device's memory, at best for 128 rows.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.

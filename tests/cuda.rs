@@ -43,6 +43,8 @@ mod selection;
 mod sequence_kl;
 #[path = "cuda/tds_rows.rs"]
 mod tds_rows;
+#[path = "cuda/uld.rs"]
+mod uld;
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
@@ -80,7 +82,7 @@ const FLAGS: [&str; 9] = [
 const SANITIZED: [&str; 3] = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const BOUNDS: [&str; 2] = ["-O1", "-fsanitize=address"];
 /// Each family's kernels are a library of their own, so that they compile at the same time, and a changed one alone.
-const FAMILIES: [&str; 19] = [
+const FAMILIES: [&str; 20] = [
     "logprob",
     "extra",
     "double",
@@ -100,6 +102,7 @@ const FAMILIES: [&str; 19] = [
     "tds",
     "correction",
     "selection",
+    "uld",
 ];
 /// Compiles a stand-in into `dir`; `kernels` is the folder of the text.
 fn compile(dir: &Path, source: &str, name: &str, kernels: &Path, flags: &[String]) -> Child {
@@ -125,6 +128,7 @@ fn compile_family(dir: &Path, family: &str, kernels: &Path, flags: &[&str], few_
         "shard" => "divergence_shard",
         "partial" => "divergence_partial",
         "tds" => "tds_rows",
+        "uld" => "divergence_uld",
         _ => family,
     };
     flags.extend([
@@ -258,7 +262,7 @@ fn cases_of(family: &str) -> &'static str {
 /// A bug that is planted: what, in which text, the order of threads that shows it, where. In `⟦ ⟧` stands a statement that is
 /// left out, or an expression and behind `→` what takes its place.
 struct Bug(&'static str, &'static str, &'static str, &'static str);
-const BUGS: [Bug; 29] = [
+const BUGS: [Bug; 31] = [
     Bug("a barrier is missing behind the copies", "logprob.cu", "0", "truing_copies_done();\n    ⟦__syncwarp();⟧"),
     Bug("nobody waits for the copies", "logprob.cu", "1", "⟦truing_copies_done();⟧\n    __syncwarp();"),
     Bug(
@@ -333,7 +337,19 @@ const BUGS: [Bug; 29] = [
         "of equal numbers the last one goes first",
         "selection.cu",
         "0",
-        "equal & (⟦(1u << lane) - 1→~(1u << lane) & 0u - (1u << lane)⟧)",
+        "equal & (⟦(1u << lane) - 1→~(1u << lane) & (0u - (1u << lane))⟧)",
+    ),
+    Bug(
+        "a barrier is missing before the columns of a warp are counted for the others",
+        "divergence_uld.cu",
+        "0",
+        "s.counts[warp][digit] = __popc(equal);\n            ⟦__syncthreads();⟧",
+    ),
+    Bug(
+        "a barrier is missing before the differences are added up",
+        "divergence_uld.cu",
+        "0",
+        "truing_uld_sorted(r, 1, j);\n        ⟦__syncthreads();⟧",
     ),
     Bug(
         "a barrier is missing behind the factors of a column",
@@ -408,6 +424,7 @@ impl Bug {
             "segments.cuh" => "sequence",
             "logprob_extra.cu" => "extra",
             "advantage.cu" => "objective",
+            "divergence_uld.cu" => "uld",
             file => file.split('.').next().unwrap(),
         }
     }
@@ -1008,7 +1025,7 @@ fn child_bits() {
         done += outside(&context);
     }
     if mode() == Mode::Portable {
-        let families: [(&str, fn(&Context) -> usize); 10] = [
+        let families: [(&str, fn(&Context) -> usize); 11] = [
             ("sequence", sequences),
             ("sequence_kl", sequence_kl::all),
             ("tds", tds_rows::all),
@@ -1019,6 +1036,7 @@ fn child_bits() {
             ("objective", objective::all),
             ("correction", correction::all),
             ("selection", selection::all),
+            ("uld", uld::all),
         ];
         done += families.iter().filter(|(family, _)| of(family)).map(|(_, all)| all(&context)).sum::<usize>();
         if of("abi") {
@@ -1459,6 +1477,7 @@ fn child_host() {
         logprob::DOUBLE_ARGS,
         truing_cuda::selection::ARGS,
         truing_cuda::advantage::ARGS[6],
+        truing_cuda::divergence::ULD_ARGS,
     ];
     for (family, size) in sizes.into_iter().enumerate() {
         assert_eq!(
@@ -1493,7 +1512,7 @@ fn child_host() {
     standin(CUDA, c"standin_capture", 1);
     assert_eq!(tiny(&context), Ok(QUARTER));
     standin(CUDA, c"standin_capture", 0);
-    let files = 9;
+    let files = 12;
     assert_eq!(compiled(), 1 + files);
     let compiled = || standin(NVRTC, c"standin_compiled", 0) - files + 1;
 

@@ -116,6 +116,9 @@ TRUING_FN int truing_pair_target(const truing_divergence_args &a, truing_i64 row
     if (kind != TRUING_IGNORED && a.weight.data && *truing_row<const float>(a.weight, row) == 0.0f) return TRUING_IGNORED;
     return kind;
 }
+TRUING_FN bool truing_weight_wrong(const truing_divergence_args &a, truing_i64 row) {
+    return a.weight.data && !(*truing_row<const float>(a.weight, row) >= 0.0f && *truing_row<const float>(a.weight, row) < TRUING_INFF);
+}
 // Functions that are called a few times a row: inlined each time they would be most of the text.
 TRUING_CALL double truing_log1p_of(double x) { return truing_log1p(x); }
 TRUING_CALL double truing_exp_wide(double x) { return truing_exp(x); }

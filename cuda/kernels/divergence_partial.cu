@@ -63,19 +63,9 @@ TRUING_FN truing_i64 truing_id_of(const truing_view &v, truing_i64 row, truing_i
 TRUING_FN double truing_number_at(const truing_view &v, truing_i64 row, truing_i64 k) {
     return v.dtype == TRUING_DTYPE_F64 ? ((const double *)v.data)[truing_offset(v, row) + k] : (double)truing_float_at(v, row, k);
 }
-// To a 16-bit type from the upper half of the number, as the CPU rounds it.
-template <class T> TRUING_FN void truing_narrow_wide(double x, T *to) {
-    const truing_u64 b = x != x ? 0x7ff8000000000000ull : truing_bits(x) & 0xffffffff00000000ull;
-    truing_narrow((float)truing_from(b), to);
-}
-TRUING_FN void truing_narrow_wide(double x, float *to) { *to = (float)x; }
-TRUING_FN bool truing_weight_wrong(const truing_divergence_args &a, truing_i64 row) {
-    return a.weight.data && !(*truing_row<const float>(a.weight, row) >= 0.0f && *truing_row<const float>(a.weight, row) < TRUING_INFF);
-}
 
 // 1. The columns of S.
 
-TRUING_FN truing_u32 truing_key_column(truing_u64 key) { return (truing_u32)~key; }
 #define TRUING_ROW_WARPS 4
 extern "C" __global__ __launch_bounds__(32 * TRUING_ROW_WARPS) void truing_partial_pick(const __grid_constant__ truing_partial_args a) {
     truing_wait();

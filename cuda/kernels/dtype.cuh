@@ -17,6 +17,12 @@ TRUING_FN float truing_widen(truing_f16 x) { return truing_widen_f16(x.bits); }
 TRUING_FN void truing_narrow(float x, float *to) { *to = x; }
 TRUING_FN void truing_narrow(float x, truing_bf16 *to) { to->bits = truing_round_bf16(x); }
 TRUING_FN void truing_narrow(float x, truing_f16 *to) { to->bits = truing_round_f16(x); }
+// To a 16-bit type from the upper half of the number, as the CPU rounds it.
+template <class T> TRUING_FN void truing_narrow_wide(double x, T *to) {
+    const truing_u64 b = x != x ? 0x7ff8000000000000ull : truing_bits(x) & 0xffffffff00000000ull;
+    truing_narrow((float)truing_from(b), to);
+}
+TRUING_FN void truing_narrow_wide(double x, float *to) { *to = (float)x; }
 
 // 16 bytes as the columns that they hold: one, a pair of neighbours (the lower first), the largest.
 template <class T> struct truing_vector;

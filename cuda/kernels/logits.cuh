@@ -48,6 +48,16 @@ template <class R> TRUING_FN R truing_slope(const truing_transform &t, R v) {
     const R e = truing_exp(truing_abs(v * (R)t.inner) * (R)-2.0), s = (R)1.0 + e;
     return (R)t.slope * ((R)4.0 * e / (s * s));
 }
+// Sorts like (value ascending, column descending); 0 is the key of no column. Of a live value.
+TRUING_FN truing_u64 truing_key(float x, truing_u32 column) {
+    const truing_u32 b = truing_bits(x + 0.0f);
+    return (truing_u64)(b >> 31 ? ~b : b | 0x80000000u) << 32 | (truing_u32)~column;
+}
+TRUING_FN float truing_key_value(truing_u64 key) {
+    const truing_u32 b = (truing_u32)(key >> 32);
+    return truing_from(b >> 31 ? b & 0x7fffffffu : ~b);
+}
+TRUING_FN truing_u32 truing_key_column(truing_u64 key) { return (truing_u32)~key; }
 template <class A> TRUING_FN float truing_bias(const A &a, truing_u32 j) {
     return a.bias.data ? truing_float_at(a.bias, j, 0) : 0.0f;
 }

@@ -406,15 +406,6 @@ TRUING_EXTRA_BLOCKS(f16, truing_f16)
 
 // 2. The largest columns.
 
-// Sorts like (value ascending, column descending); 0 is the key of no column. Of a live value.
-TRUING_FN truing_u64 truing_key(float x, truing_u32 column) {
-    const truing_u32 b = truing_bits(x + 0.0f);
-    return (truing_u64)(b >> 31 ? ~b : b | 0x80000000u) << 32 | (truing_u32)~column;
-}
-TRUING_FN float truing_key_value(truing_u64 key) {
-    const truing_u32 b = (truing_u32)(key >> 32);
-    return truing_from(b >> 31 ? b & 0x7fffffffu : ~b);
-}
 #define TRUING_TOP_THREADS 256
 struct truing_shards {}; // the lists of all shards in the place of logits
 template <class T>

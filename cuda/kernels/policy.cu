@@ -60,6 +60,7 @@ struct truing_policy_args {
     truing_u32 reads_old, reads_reference, reads_kl_reference, reads_sampler, reads_advantage, reads_entropy, reads_flag, reads_log_z;
     truing_u32 has_bounds, token_bounds, advantage_of_sequence, flag_of_sequence, importance_of_sequence;
     truing_u32 term, terms, by_lists, means, reads_own_reference; // means: a score is one
+    truing_u32 none, each_upstream; // nothing is aggregated; grad_output has an element for each value
 };
 
 TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
@@ -225,6 +226,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_policy_lists(const __gr
     double value = range.wrong ? TRUING_NAN : 0.0;
     truing_i64 n = 0;
     bool given = false;
+    const double upstream = a.each_upstream ? truing_double_at(a.grad_output, g) : 1.0;
     for (truing_i64 b = range.start; b < range.start + range.n; b++) {
         if (!(a.marks[b] & M_MEMBER)) continue;
         const truing_i64 to = range.start + n++;
@@ -259,7 +261,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_policy_lists(const __gr
         for (truing_i64 k = 0; k < n; k++) {
             const truing_i64 b = a.members[range.start + k];
             if (given) truing_of_lists(a, L_TARGET)[b] = TRUING_NAN;
-            truing_of_lists(a, L_SLOPE)[b] = spoiled ? TRUING_NAN : l.grad[k] / (a.means ? (double)a.counts[b] : 1.0);
+            truing_of_lists(a, L_SLOPE)[b] = spoiled ? TRUING_NAN : truing_times(l.grad[k] / (a.means ? (double)a.counts[b] : 1.0), upstream);
         }
         atomicAdd(a.of_groups, (truing_u64)1);
     }
@@ -432,10 +434,13 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     // a value of all the tokens of a sequence
     const bool whole = KIND == TRUING_SEQUENCE || KIND == TRUING_LIST;
     const truing_u32 count = a.counts[b];
-    const double factor = (a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0) * a.grad_scale;
-    const double upstream = a.grad_output.data ? truing_double_at(a.grad_output, 0) : 1.0;
+    const double factor = (a.grad_output.data && !a.each_upstream ? truing_double_at(a.grad_output, 0) : 1.0) * a.grad_scale;
     const double weight = truing_share(a.totals[T_BASE], a.mode, a.lengths[b]);
-    const double scale = factor == 0.0 ? 0.0 : truing_times(weight, factor);
+    double scale = factor == 0.0 ? 0.0 : truing_times(weight, factor);
+    // a value that counts once, not for each of its tokens
+    const bool once = KIND == TRUING_LIST || (KIND == TRUING_SEQUENCE && a.none);
+    if (KIND == TRUING_SEQUENCE && a.each_upstream) scale = count > 0 ? truing_times(scale, truing_double_at(a.grad_output, b)) : 0.0;
+    if (KIND == TRUING_SEQUENCE && once && a.each) scale = scale / (double)(count > 1 ? count : 1);
     const bool kl = a.estimator && KIND != TRUING_ESTIMATOR, with = kl && a.coef != 0.0, figures = a.out_statistics.data != 0;
 
     // what a sequence entry says of the whole
@@ -509,8 +514,8 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         }
     }
     // the weights of the tokens for which the value of the sequence stands
-    double weights = KIND == TRUING_LIST ? (double)(count > 0) : (double)count;
-    if (KIND == TRUING_SEQUENCE && !a.each && (a.weighs || a.drops)) {
+    double weights = once ? (double)(count > 0) : (double)count;
+    if (KIND == TRUING_SEQUENCE && !once && !a.each && (a.weighs || a.drops)) {
         weights = 0.0;
         for (truing_i64 at = 0; at < range.n; at += TRUING_TOKENS) {
             const truing_token_of_policy t = truing_fill(a, b, range.start + at + thread, at + thread < range.n);
@@ -607,6 +612,10 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 if (a.each) q = a.weighs ? truing_weighed(own[1], t.weight) : own[1];
                 else if (KIND == TRUING_SEQUENCE && t.live && chain_rule != 0.0) q = chain_rule * truing_map(a, b, i, advantage).grad_logp;
                 if (t.live) written = (float)truing_times(q + (with ? a.coef * kl_grad : 0.0), scale);
+            } else if (a.each_upstream) {
+                // an element of a masked token is not read
+                const double q = a.weighs ? truing_weighed((double)g, t.weight) : (double)g;
+                if (t.live) written = (float)truing_times(truing_times(q + (with ? a.coef * kl_grad : used), truing_double_at(a.grad_output, i)), scale);
             } else if (a.weighs || (with && a.kl_weighs) || used != 0.0) {
                 const double q = a.weighs ? truing_weighed((double)g, t.weight) : (double)g;
                 written = (float)truing_times(q + (with ? a.coef * kl_grad : t.live ? used : 0.0), scale);
@@ -670,7 +679,8 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                         undefined |= out[k] != out[k];
                         beyond |= truing_abs(out[k]) == TRUING_INFF;
                     }
-                    const bool blame = truing_finite(upstream) && truing_finite(slope);
+                    const bool blame = truing_finite(factor) && truing_finite(slope) && (KIND != TRUING_SEQUENCE || truing_finite(scale)) &&
+                                       (whole || !a.each_upstream || truing_finite(truing_double_at(a.grad_output, i)));
                     beyond |= blame && truing_odd(written);
                     now = nan ? TRUING_ROW_NAN_INPUT : undefined ? TRUING_ROW_INF_INPUT : infinite ? TRUING_ROW_INFINITE : beyond ? TRUING_ROW_OVERFLOW : 0;
                 }
@@ -821,7 +831,8 @@ TRUING_FN void truing_finish(const truing_policy_args &a) {
     const double main = nothing ? 0.0 : all[S_VALUE], kl = nothing ? 0.0 : all[S_TERM];
     const double kl_term = a.coef != 0.0 ? a.coef * kl : 0.0;
     const double bonus = a.bonus && a.totals[T_BONUS_NOTHING] == 0.0 ? -a.bonus_coef * all[S_BONUS] : 0.0;
-    truing_loss(a, counter, nothing, main + kl_term + bonus);
+    // nothing that is aggregated overflows
+    truing_loss(a, counter, nothing, a.none ? 0.0 : main + kl_term + bonus);
     if (lane != 0) return;
     truing_put(a.out_terms, 0, main);
     truing_put(a.out_terms, 1, kl_term);

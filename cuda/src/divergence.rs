@@ -20,12 +20,16 @@ use truing_core::{Dtype, Error, Result, Status, Value};
 mod partial;
 mod sequence;
 mod shard;
+mod uld;
+pub(crate) use partial::FILE as PARTIAL;
 pub use partial::{
     PARTIAL_ARGS, PartialCall, PartialFigures, PartialShards, PartialTeacher, Total, backward_partial, finish_partial,
     forward_partial, local_partial, partial_finish_workspace, partial_workspace,
 };
 pub use sequence::{SequenceFigures, sequence_kl, sequence_kl_backward, sequence_kl_workspace};
 pub use shard::{Finish, Local, LocalPass, SHARD_ARGS, finish, finish_workspace, local, local_workspace};
+pub(crate) use uld::FILE as ULD;
+pub use uld::{Matched, ULD_ARGS, Uld, UldOut, uld, uld_workspace};
 
 /// The headers that only these kernels include.
 pub(crate) const HEADERS: [(&CStr, &str); 3] = [
@@ -95,18 +99,15 @@ fn program(form: &Form) -> &'static Program {
     }
 }
 /// Compiles and loads the kernels of a problem's divergence for the device of the current context. [`Context::prepare`] leaves
-/// them out: there is a text for each form, and a run wants one. What a divergence on a few columns, cross entropies and ranks
-/// need besides is loaded by the first call of one.
+/// them out: there is a text for each form, and a run wants one. What cross entropies need besides is loaded by the first call.
 pub fn prepare(context: &Context, problem: &Problem) -> Result<()> {
     let program = program(&problem.choice().form);
     context.load(program.file)?;
     if problem.student().total() != problem.student().vocab() {
         context.load(program.shard.0)?;
     }
-    if !matches!(problem.options().reduction, None | Some(Reduction::None)) {
-        context.load(partial::FILE)?;
-    }
-    Ok(())
+    // what no form changes
+    context.load(partial::FILE)
 }
 
 /// One model's rows.

@@ -1,7 +1,7 @@
 //! CUDA backend of Truing. It builds on every machine: driver and compiler are looked for at run time only.
 //!
 //! Floor plan. `kernels/` holds CUDA C++ text without any toolkit header: `dtype.cuh`, `segments.cuh`, `reduce.cuh`,
-//! `logits.cuh`, `ptx.cuh`, the entries of lists in `lists.cuh`, one `<family>.cu` a family (two of `logprob`, three of `divergence`), and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
+//! `logits.cuh`, `ptx.cuh`, the entries of lists in `lists.cuh`, one `<family>.cu` a family (two of `logprob`, four of `divergence`), and `generated/`, which `cargo xtask generate` writes. `src/driver.rs` is the one
 //! file that touches the driver, `src/program.rs` compiles and loads text, `src/plan.rs` turns a checked problem of
 //! `truing-core` into a launch, and `src/<family>.rs` is called by the C ABI.
 //!

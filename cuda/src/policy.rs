@@ -99,6 +99,7 @@ pub struct Inputs<'a> {
     pub kl_mask: Option<Tensor>,
     pub token_weights: Option<Tensor>,
     pub importance: Option<Each>,
+    /// One number; with [`Mode::None`] also one for each value.
     pub grad_output: Option<Tensor>,
     pub grad_scale: f64,
     /// `[G + 1]`, i32 or i64: the lists of a list entry; in place of [`Options::groups`], which are on the host.
@@ -275,6 +276,8 @@ struct Args {
     by_lists: u32,
     means: u32,
     reads_own_reference: u32,
+    none: u32,
+    each_upstream: u32,
 }
 /// Bytes of the arguments, for the test that compares them with the kernels' own.
 pub const ARGS: usize = size_of::<Args>();
@@ -438,16 +441,22 @@ pub unsafe fn forward(
 
 /// What the device does not have, by name.
 fn refuse_missing(options: &Options<'_>) -> Result<()> {
-    let missing = [
-        ("inputs.aggregate.mode", options.aggregate.mode == Mode::None),
-        ("inputs.kl.id", options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0)),
-    ];
-    match missing.iter().find(|(_, given)| *given) {
-        Some((field, _)) => {
-            let (got, expected) = (Value::Text("given"), Value::Text("none: not on the device"));
-            Err(Error::invalid(field, got, expected))
-        }
-        None => Ok(()),
+    if options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0) {
+        let (got, expected) = (Value::Text("given"), Value::Text("none: not on the device"));
+        return Err(Error::invalid("inputs.kl.id", got, expected));
+    }
+    Ok(())
+}
+/// The upstream gradient has an element for each value.
+fn each_upstream(options: &Options<'_>, inputs: &Inputs<'_>) -> bool {
+    options.aggregate.mode == Mode::None && inputs.grad_output.is_some_and(|g| g.layout.rows() != 1)
+}
+/// How many values a loss has.
+fn values(problem: &Problem<'_>, layout: &Layout, groups: usize) -> usize {
+    match problem.info().kind {
+        Kind::Sequence => layout.sequences(),
+        Kind::List => groups,
+        _ => layout.tokens(),
     }
 }
 
@@ -477,6 +486,8 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
     let (n, b) = (layout.tokens(), layout.sequences());
     layout.check()?;
     inputs.logps.check("logps", n, 1, &FLOATS)?;
+    let groups = inputs.group_offsets.map_or(0, |t| t.layout.rows() - 1);
+    let upstream = if each_upstream(problem.options(), inputs) { values(problem, layout, groups) } else { 1 };
     let all = [
         ("inputs.old", &inputs.old, n, &FLOATS),
         ("inputs.ref", &inputs.reference, n, &FLOATS),
@@ -491,7 +502,7 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
         ("inputs.entropy_mask", &inputs.entropy_mask, n, &U8),
         ("inputs.kl_mask", &inputs.kl_mask, n, &U8),
         ("inputs.log_z", &inputs.log_z, b, &FLOATS),
-        ("grad_output", &inputs.grad_output, 1, &FLOATS),
+        ("grad_output", &inputs.grad_output, upstream, &FLOATS),
     ];
     for (field, x, rows, dtypes) in all {
         x.as_ref().map_or(Ok(()), |x| x.check(field, rows, 1, dtypes))?;
@@ -508,13 +519,14 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
     let (about, options) = (&problem.info().about, problem.options());
     let estimator = problem.estimator();
     let list = problem.info().kind == Kind::List;
-    if list {
+    if list || (problem.info().kind == Kind::Sequence && options.aggregate.mode == Mode::None) {
         // what would weigh or drop single tokens of a value that counts once
         let given = [
             ("inputs.keep", inputs.keep.is_some()),
             ("inputs.entropy_mask", inputs.entropy_mask.is_some()),
             ("inputs.token_weights", inputs.token_weights.is_some()),
-            ("inputs.importance_weight", inputs.importance.is_some()),
+            ("inputs.importance_weight", inputs.importance.is_some() && !about.reads(slot::IMPORTANCE)),
+            ("inputs.sequence_keep", inputs.sequence_keep.is_some() && !list),
         ];
         if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
             let expected = Value::Text("none beside a value that counts once");
@@ -549,11 +561,19 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
 }
 fn check_outputs(problem: &Problem<'_>, layout: &Layout, groups: usize, out: &Outputs) -> Result<()> {
     let (n, b) = (layout.tokens(), layout.sequences());
-    let (values, of_values) = match problem.info().kind {
-        Kind::Sequence => (b, &WIDE),
-        Kind::List => (groups, &F64),
-        _ => (n, &F32),
+    let of_values = match problem.info().kind {
+        Kind::Sequence => &WIDE,
+        Kind::List => &F64,
+        _ => &F32,
     };
+    let values = values(problem, layout, groups);
+    if problem.options().aggregate.mode == Mode::None {
+        let given = [("outputs.out_loss", out.loss.is_some()), ("outputs.out_terms", out.terms.is_some())];
+        if let Some((field, _)) = given.iter().find(|(_, given)| *given) {
+            let expected = Value::Text("none: nothing is aggregated");
+            return Err(Error::invalid(field, Value::Text("a tensor"), expected));
+        }
+    }
     let bonus = problem.options().bonus.is_some();
     let none = "none: there is nothing to write";
     let places = [
@@ -706,8 +726,12 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &
         gradient: how.gradient as u32,
         clamp,
         by_sampler: flag(how.ratio_source == RatioSource::Sampler),
-        // a list's value counts once, whatever the lengths
-        mode: if list { Mode::SeqMeanTokenSum } else { options.aggregate.mode } as u32,
+        // a list's value counts once, whatever the lengths; what is not aggregated is divided by nothing
+        mode: match options.aggregate.mode {
+            Mode::None => Mode::TokenSum,
+            _ if list => Mode::SeqMeanTokenSum,
+            mode => mode,
+        } as u32,
         nonempty: nonempty(&options.aggregate),
         denominator: options.aggregate.denominator as u32,
         bonus: flag(options.bonus.is_some()),
@@ -742,5 +766,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &
         by_lists: flag(list),
         means: flag(list && about.scores == Score::Mean.bit()),
         reads_own_reference: flag(list && about.reads(slot::REF)),
+        none: flag(options.aggregate.mode == Mode::None),
+        each_upstream: flag(each_upstream(options, inputs)),
     }
 }

@@ -37,7 +37,7 @@ impl File {
     }
 }
 /// All of them.
-pub(crate) const FILES: [File; 9] = [
+pub(crate) const FILES: [File; 12] = [
     crate::logprob::FILE,
     crate::logprob::DOUBLE,
     crate::logprob::extra::FILE,
@@ -47,6 +47,9 @@ pub(crate) const FILES: [File; 9] = [
     crate::advantage::FILE,
     crate::correction::FILE,
     crate::selection::FILE,
+    crate::tds_rows::FILE,
+    crate::divergence::PARTIAL,
+    crate::divergence::ULD,
 ];
 
 /// How results may differ from the CPU's.
@@ -118,7 +121,7 @@ impl Context {
     pub fn new(options: ContextOptions) -> Context {
         Context { options, loaded: Mutex::default() }
     }
-    /// Compiles and loads every kernel for the device of the current context, but for those of divergences
+    /// Compiles and loads every kernel for the device of the current context, but for those of the forms of divergences
     /// ([`crate::divergence::prepare`]). A call that is captured into a graph cannot load what it lacks: prepare first.
     /// What has to be compiled is, each file by a thread of its own.
     pub fn prepare(&self) -> Result<()> {

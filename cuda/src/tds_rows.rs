@@ -3,8 +3,6 @@
 //!
 //! What the host cannot look at without waiting is judged on the device: a token outside the vocabulary makes its row NaN,
 //! flagged `OUT_OF_RANGE`; temperatures and biases as for [`crate::logprob`].
-//!
-//! [`Context::prepare`] leaves these kernels out; the first call compiles them.
 use crate::divergence::{self, Inputs, STATE, Side, THREADS, WARPS, arguments, check_side};
 use crate::driver::{Device, Grid, Kernel, Stream};
 use crate::plan::{Dtypes, F32, I32, I64, IDS, MASK, Space, Tensor, U8, U32, View, cover};

@@ -3195,7 +3195,7 @@ pub struct truing_item_numbers_args {
     pub reserved: [u8; 64],
 }
 
-/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On the CPU alone.
+/// Distance of sorted probabilities across vocabularies (ULD), sum of |p_(i) - q_(i)|, and the gradients of both sides in the same call. With `matched_student_ids` and `matched_teacher_ids` those columns are compared one by one and the rest is sorted (GOLD): matched_weight J + unmatched_weight U, J the pairs' terms of jsd(matched_beta), without renormalisation. On CUDA ids that are no pairs make every row NaN, and factors that are not positive and finite their own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct truing_uld_args {

@@ -138,8 +138,8 @@ pub unsafe extern "C" fn truing_context_destroy(context: *mut truing_context) {
     )
 }
 
-/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`, but those of
-/// divergences, which have a text for each kind. Calls load what they lack themselves, but not while their stream is captured
+/// Compiles, or reads from the context's folder, and loads every kernel for CUDA device number `device_id`, but those
+/// that divergences have for each kind. Calls load what they lack themselves, but not while their stream is captured
 /// into a graph: prepare first; a divergence has run once first. Where there is no driver, no such
 /// device or no compiler, and in a library that is built without CUDA, the status is `TRUING_STATUS_NO_DEVICE`.
 ///

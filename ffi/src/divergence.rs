@@ -374,11 +374,17 @@ pub unsafe extern "C" fn truing_divergence_finish_workspace_size(
 pub unsafe extern "C" fn truing_uld(args: *const truing_uld_args) -> truing_status {
     guard("truing_uld", || {
         // SAFETY: this function's contract.
-        unsafe { UldCall::open(args) }?.run()
+        let call = unsafe { UldCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            return call.on_device(false).map(|_| ());
+        }
+        call.run()
     })
 }
 
-/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched ids, and 8 a row with `out_loss`.
+/// Bytes of workspace for `truing_uld`: 16 a column of both sides, at best as much for every thread, a bit more a column with matched
+/// ids, and 8 a row with `out_loss`. On CUDA of a device's memory, at best for 128 rows.
 ///
 /// # Safety
 /// As for `truing_uld`; `minimum` and `preferred` are NULL or writable.
@@ -391,6 +397,12 @@ pub unsafe extern "C" fn truing_uld_workspace_size(
     guard("truing_uld_workspace_size", || {
         // SAFETY: this function's contract.
         let call = unsafe { UldCall::open(args) }?;
+        #[cfg(feature = "cuda")]
+        if call.call.tensors.on_device() {
+            let need = call.on_device(true)?;
+            // SAFETY: this function's contract.
+            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
+        }
         let (matched, loss) = (call.matched[0].is_some(), call.outputs[1].is_some());
         let need = kernel::uld_workspace(&call.call.context, &call.problem, matched, loss);
         call.call.tensors.check()?;
@@ -414,10 +426,10 @@ struct UldCall {
 }
 impl UldCall {
     /// # Safety
-    /// As for [`Call::open`].
+    /// As for [`Call::anywhere`].
     unsafe fn open(args: *const truing_uld_args) -> Result<UldCall> {
         // SAFETY: this function's contract.
-        let mut call = unsafe { Call::open(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
+        let mut call = unsafe { Call::anywhere(args, FORWARD_FLAGS | TRUING_HAS_GRAD_SCALE) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         let transforms = [&args.student_transform, &args.teacher_transform];
         let mut sides = Sides::parse(
@@ -500,6 +512,48 @@ impl UldCall {
         let (grads, workspace) = (self.sides.view(ok, tokens)?, workspace.bytes(ok));
         let problem = &self.problem;
         kernel::uld(&context, problem, how, grads, grad_scale, inputs, values, status, totals, upstream, workspace)
+    }
+    /// Runs, or says what workspace that takes.
+    #[cfg(feature = "cuda")]
+    fn on_device(self, measure: bool) -> Result<Workspace> {
+        use truing_cuda::divergence as device;
+        let Call { args, context, tensors, workspace } = self.call;
+        let (ok, tokens, problem) = (&tensors.check()?, &self.tokens, &self.problem);
+        let ((inputs, grads), space) = (self.sides.on_device(ok, tokens, false)?, workspace.space(ok));
+        let [values, loss, status] = self.outputs;
+        let [grad_values, grad_loss] = self.upstream;
+        let upstream = device::Upstream {
+            values: grad_values.tokens(ok, tokens)?,
+            loss: grad_loss.scalar(ok)?.map_or(device::Loss::None, device::Loss::At),
+            scale: grad_scale(args.grad_scale, args.flags),
+            ..device::Upstream::default()
+        };
+        let out = device::UldOut {
+            values: values.tokens(ok, tokens)?,
+            status: status.tokens(ok, tokens)?,
+            loss: loss.scalar(ok)?,
+            grads,
+            grad_scale: self.grad_scale.tokens(ok, tokens)?,
+        };
+        let [student, teacher] = &self.matched;
+        let matched = match (student.list(ok)?, teacher.list(ok)?) {
+            (Some(student), Some(teacher)) => Some(device::Matched {
+                ids: [student, teacher],
+                beta: args.matched_beta,
+                weights: [args.matched_weight, args.unmatched_weight],
+            }),
+            _ => None,
+        };
+        let [student, teacher] = &self.scale;
+        let how = device::Uld { k: self.k, matched, scale: [student.tokens(ok, tokens)?, teacher.tokens(ok, tokens)?] };
+        let need = device::uld_workspace(problem, &how, &out, &upstream);
+        if !measure {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: as for the forward; a gradient is its own logits or apart from them.
+                unsafe { device::uld(kernels, stream, problem, &how, &inputs, &out, &upstream, space) }
+            })?;
+        }
+        Ok(need)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::preference::{TERMS, params};
 #[cfg(feature = "cuda")]
 use crate::sequence::layout;
 use crate::sequence::segments;
-use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors};
+use crate::tensor::{Call, Checked, Input, Leading, Output, Tensors, View};
 use truing_core::catalog::{self, Kind, MAX_PARAMS};
 use truing_core::matrix::{Floats, Matrix, Workspace};
 use truing_core::policy::{
@@ -151,7 +151,7 @@ impl<'p> Forward<'p> {
         let inputs = truing_cuda::policy::Inputs {
             entropy: self.entropy.tokens(ok, tokens)?,
             topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
-            grad_output: self.grad_output.scalar(ok)?,
+            grad_output: upstream(&self.grad_output, &options, ok, tokens)?,
             grad_scale: grad_scale(args.grad_scale, args.flags),
             ..self.inputs.on_device(logps, ok, tokens, &layout, &mut place)?
         };
@@ -169,12 +169,12 @@ impl<'p> Forward<'p> {
 }
 
 /// The upstream gradient: one number, or one for each value where nothing is aggregated.
-pub(crate) fn upstream<'a>(
+pub(crate) fn upstream<'a, V: View<'a>>(
     grad_output: &Input,
     options: &Options<'_>,
     ok: &'a Checked,
     tokens: &Leading,
-) -> Result<Option<Floats<'a>>> {
+) -> Result<Option<V>> {
     match options.level {
         _ if options.aggregate.mode != Mode::None || grad_output.dims().iter().all(|&n| n == 1) => {
             grad_output.scalar(ok)

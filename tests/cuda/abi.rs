@@ -564,6 +564,30 @@ pub fn all() -> usize {
             (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
         });
     }
+    // values that are not aggregated, an upstream gradient for each and one for all
+    for (packed, each) in [(false, true), (true, true), (false, false)] {
+        let shape = tokens(packed);
+        for (name, level) in [("ppo_clip", TRUING_LEVEL_TOKEN), ("gspo", TRUING_LEVEL_SEQUENCE)] {
+            done += POLICY.same(&format!("{name} alone, packed {packed}, each {each}"), &context, |t, a| {
+                let i = &mut a.inputs;
+                (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id(name));
+                (i.level, i.aggregate.mode) = (level, TRUING_AGGREGATE_NONE);
+                if packed {
+                    i.cu_seqlens = t.read(&cu, &[b + 1]);
+                }
+                (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
+                let values = if level == TRUING_LEVEL_TOKEN { shape.clone() } else { vec![b] };
+                a.grad_output = match each {
+                    true => t.read(&refs[..values.iter().product::<i64>() as usize], &values),
+                    false => t.read(&refs[..1], &[]),
+                };
+                a.outputs.out_values =
+                    if level == TRUING_LEVEL_TOKEN { t.write::<f32>(&values) } else { t.write::<f64>(&values) };
+                (a.outputs.out_token_status, a.grad_logps_out) = (t.write::<u32>(&shape), t.write::<f32>(&shape));
+                a.outputs.out_counters = t.write::<i64>(&[32]);
+            });
+        }
+    }
     let prompts = vec![0i64, 1, 1, b];
     for packed in [false, true] {
         let shape = tokens(packed);
@@ -971,6 +995,13 @@ pub fn host() {
     POLICY.refused(invalid, "advantage_level", &t, a);
     a.inputs.advantage_level = TRUING_LEVEL_SEQUENCE;
     assert_eq!(POLICY.call(a, true), 0, "{}", message());
+    // nothing is aggregated: there is no loss, and an upstream gradient has an element for each value
+    a.inputs.aggregate.mode = TRUING_AGGREGATE_NONE;
+    POLICY.refused(invalid, "outputs.out_loss", &t, a);
+    let loss = std::mem::replace(&mut a.outputs.out_loss, null());
+    a.grad_output = t.read(&[1.0f32; 3], &[3]);
+    POLICY.refused(TRUING_STATUS_SHAPE_MISMATCH, "grad_output", &t, a);
+    (a.inputs.aggregate.mode, a.outputs.out_loss, a.grad_output) = (TRUING_AGGREGATE_TOKEN_MEAN, loss, null());
     // groups are there for list entries, which want them
     a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
     POLICY.refused(invalid, "inputs.group_offsets", &t, a);

@@ -7,7 +7,7 @@ use truing_core::{Dtype, Error, Status, error::row};
 use truing_cpu::divergence as cpu;
 use truing_cpu::logprob::Grad;
 use truing_cuda::divergence::{self as device, Figures, Grads, Inputs, Side, Upstream};
-use truing_cuda::{Context, Mode, Space, Tensor};
+use truing_cuda::{Context, Mode, Space, Tensor, tds_rows as tds};
 use truing_tests::{Data, Random, same};
 
 /// Pairs of rows of every sort behind two that are not to be read.
@@ -579,20 +579,22 @@ pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn
     let stats = tensor(&saved, Dtype::F32, Layout::contiguous(n, STATS));
     let both = Figures { stats: Some(stats), ..values };
     let grads = Grads { student: Some(of(g)), teacher: None };
+    let line = |name: &str, sets: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
+        go().unwrap();
+        let ms = median(&mut || go().unwrap());
+        let rate = (sets * bytes) as f64 / ms * 1e-6;
+        println!("| {name} | {n} x {v} {dtype} | {ms:.4} | {rate:.0} | {:.2} |", rate / copy);
+    };
+    let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
     for kind in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jsd, Kind::Tvd] {
-        let side = || logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
         let problem = Problem::new(side(), side(), Options { kind, ..Options::default() }).unwrap();
         let p = &problem;
         let need = device::fused_workspace(p, &values, &upstream)
             .minimum
             .max(device::backward_workspace(p, false, &upstream).minimum);
         let space = Space { data: alloc(need), size: need };
-        let line = |name: &str, sets: usize, go: &mut dyn FnMut() -> Result<(), Error>| {
-            go().unwrap();
-            let ms = median(&mut || go().unwrap());
-            let rate = (sets * bytes) as f64 / ms * 1e-6;
-            let kind = kind.info().name;
-            println!("| {kind}, {name} | {n} x {v} {dtype} | {ms:.4} | {rate:.0} | {:.2} |", rate / copy);
+        let line = |name: &str, sets, go: &mut dyn FnMut() -> Result<(), Error>| {
+            line(&format!("{}, {name}", kind.info().name), sets, go)
         };
         // SAFETY: device memory of the right extents, freed once the device is idle.
         line("value", 2, &mut || unsafe { device::forward(context, STREAM, p, &inputs, &values, space) });
@@ -609,7 +611,37 @@ pub(super) fn times(context: &Context, kind: usize, small: bool, median: &dyn Fn
         driver!(c"cuCtxSynchronize" () :);
         free(space.data);
     }
-    [a, b, g].into_iter().for_each(free);
+    // what else there is of two models' rows
+    let problem = Problem::new(side(), side(), Options::default()).unwrap();
+    let how = device::Uld::default();
+    let both = device::UldOut { values: values.values, grads, ..device::UldOut::default() };
+    let alone = device::UldOut { grads: Grads::default(), ..both };
+    let need = device::uld_workspace(&problem, &how, &both, &upstream).preferred;
+    let of_tds = [problem.student(), problem.teacher()];
+    let need = need.max(tds::tds_rows_workspace(of_tds).unwrap().minimum);
+    let space = Space { data: alloc(need), size: need };
+    for (name, sets, out, up) in [("value", 2, alone, Upstream::default()), ("value and gradient", 3, both, upstream)] {
+        line(&format!("uld, {name}"), sets, &mut || {
+            // SAFETY: as above.
+            unsafe { device::uld(context, STREAM, &problem, &how, &inputs, &out, &up, space) }
+        });
+    }
+    let (ranks, class) = (vec![0i32; n], vec![0u8; n]);
+    let classes = tds::Figures {
+        eta: Some(vector(&ranks, Dtype::I32)),
+        class: Some(vector(&class, Dtype::U8)),
+        ..tds::Figures::default()
+    };
+    let kl = tds::Figures { kl_aligned_base: values.values, ..classes };
+    for (name, out) in [("ranks and classes", classes), ("with KL", kl)] {
+        let sides = [device::Side::new(of(a)), device::Side::new(of(b))];
+        line(&format!("tds_rows, {name}"), 2, &mut || {
+            // SAFETY: as above.
+            unsafe { tds::tds_rows(context, STREAM, of_tds, sides, tds::Rows::default(), &out, space) }
+        });
+    }
+    driver!(c"cuCtxSynchronize" () :);
+    [a, b, g, space.data].into_iter().for_each(free);
     memory::clear();
 }
 /// What only the device can see: targets and weights outside their range, in rows beside good ones.

@@ -117,6 +117,8 @@ struct Way {
     wide: bool,
     statistics: bool,
     terms: bool,
+    /// An upstream gradient for each value.
+    each: bool,
 }
 const PLAIN: Way = Way {
     hostile: false,
@@ -136,6 +138,7 @@ const PLAIN: Way = Way {
     wide: true,
     statistics: true,
     terms: false,
+    each: false,
 };
 
 pub(super) fn all(context: &Context) -> usize {
@@ -151,6 +154,8 @@ pub(super) fn all(context: &Context) -> usize {
     };
     let some = Some(CountEmpty::Nonempty);
     let bonus = |mode, denominator| Some(Bonus { coef: 0.01, aggregate: aggregate(mode, some, denominator) });
+    // nothing is aggregated
+    let alone = Way { aggregate: Aggregate::new(Mode::None), ..PLAIN };
     let ways = [
         PLAIN,
         Way { hostile: true, packed: true, by_sequence: true, mask: true, kind: 1, wide: false, ..PLAIN },
@@ -209,6 +214,9 @@ pub(super) fn all(context: &Context) -> usize {
             bonus: bonus(Mode::TokenMean, Denominator::Original),
             ..PLAIN
         },
+        Way { each: true, packed: true, mask: true, hostile: true, kl: Some(kl), kind: 1, wide: false, ..alone },
+        Way { each: true, by_sequence: true, rejects: true, weights: true, importance: true, kl: Some(whole), ..alone },
+        Way { mask: true, rejects: true, hostile: true, packed: true, statistics: false, ..alone },
     ];
     let (mut done, mut entries) = (0, 0);
     for info in ALL.iter().filter(|e| matches!(e.kind, Kind::Token | Kind::Sequence | Kind::Estimator)) {
@@ -236,6 +244,8 @@ pub(super) fn all(context: &Context) -> usize {
             ..of_lists
         },
         Way { aggregate: Aggregate { normaliser: 7.0, ..of_lists.aggregate }, packed: true, ..of_lists },
+        Way { each: true, packed: true, mask: true, hostile: true, rejects: true, kind: 1, ..alone },
+        Way { by_sequence: true, statistics: false, ..alone },
     ];
     let mut lists = 0;
     for info in ALL.iter().filter(|e| e.kind == Kind::List) {
@@ -292,6 +302,15 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         })
         .collect();
     let own = info.kind == Kind::Estimator;
+    let none = way.aggregate.mode == Mode::None;
+    // a value that counts once takes nothing that weighs or drops its tokens
+    let once = list || (sequence && none);
+    let way = Way {
+        importance: way.importance && (!once || about.reads(slot::IMPORTANCE)),
+        weights: way.weights && !once,
+        kl: way.kl.filter(|_| !(none && once)),
+        ..way
+    };
     let level = if sequence || list { Level::Sequence } else { Level::Token };
     // of every kind; two that read the call's own tensors, one that reads an entropy, one that weighs nothing, one whose
     // gradients leave f32 where they are added
@@ -336,7 +355,28 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some() || way.terms;
     let weights = way.weights || way.aggregate.mode == Mode::WeightedMean;
     let sampler = way.kl.is_some_and(|k| k.ratio_source == RatioSource::Sampler);
-    let upstream = [0.75f64];
+    let values = if list {
+        groups.len() - 1
+    } else if sequence {
+        b
+    } else {
+        n
+    };
+    let upstream = match way.each {
+        // zeros, and what is not finite, in a few places
+        true => Numbers::new(
+            way.kind,
+            (0..values)
+                .map(|k| match (way.hostile, k % 61) {
+                    (true, 7) => NAN as f64,
+                    (true, 9) => INF as f64,
+                    (_, 5) => 0.0,
+                    (_, k) => 0.5 - k as f64 / 31.0,
+                })
+                .collect(),
+        ),
+        false => Numbers::new(3, vec![0.75]),
+    };
     let own = [
         spec::TermInputs {
             mask: Some(Matrix::vector(&c.kl_mask).into()),
@@ -377,16 +417,16 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.cpu()),
         mask: way.mask.then(|| Matrix::vector(&c.mask).into()),
-        keep: (way.rejects && !list).then(|| Matrix::vector(&c.keep)),
-        sequence_keep: way.rejects.then(|| Matrix::vector(&c.sequence_keep)),
-        entropy_mask: (way.rejects && !list).then(|| Matrix::vector(&c.entropy_mask)),
+        keep: (way.rejects && !once).then(|| Matrix::vector(&c.keep)),
+        sequence_keep: (way.rejects && (list || !once)).then(|| Matrix::vector(&c.sequence_keep)),
+        entropy_mask: (way.rejects && !once).then(|| Matrix::vector(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| Matrix::vector(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.cpu()),
         importance: way.importance.then(|| match way.by_sequence {
             true => Each::Sequence(c.importance_of_sequence.cpu()),
             false => Each::Token(c.importance.cpu()),
         }),
-        grad_output: Some(Matrix::vector(&upstream).into()),
+        grad_output: Some(upstream.cpu()),
         grad_scale: -1.3,
         ..spec::Inputs::new(c.logps.cpu())
     };
@@ -426,16 +466,16 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         },
         log_z: about.reads(slot::LOG_Z).then(|| c.log_z.device()),
         mask: way.mask.then(|| u8s(&c.mask)),
-        keep: (way.rejects && !list).then(|| u8s(&c.keep)),
-        sequence_keep: way.rejects.then(|| u8s(&c.sequence_keep)),
-        entropy_mask: (way.rejects && !list).then(|| u8s(&c.entropy_mask)),
+        keep: (way.rejects && !once).then(|| u8s(&c.keep)),
+        sequence_keep: (way.rejects && (list || !once)).then(|| u8s(&c.sequence_keep)),
+        entropy_mask: (way.rejects && !once).then(|| u8s(&c.entropy_mask)),
         kl_mask: way.rejects.then(|| u8s(&c.kl_mask)),
         token_weights: weights.then(|| c.weights.device()),
         importance: way.importance.then(|| match way.by_sequence {
             true => DeviceEach::Sequence(c.importance_of_sequence.device()),
             false => DeviceEach::Token(c.importance.device()),
         }),
-        grad_output: Some(vector(&upstream, Dtype::F64)),
+        grad_output: Some(upstream.device()),
         grad_scale: -1.3,
         group_offsets: grouped.then(|| vector(groups, Dtype::I32)),
         ..Inputs::new(c.logps.device())
@@ -458,10 +498,10 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         let (statistics, terms) = want.1.split_at_mut(stat::COUNT);
         let [of_tokens, of_sequences] = &mut want.2;
         let out = spec::Outputs {
-            loss: Some(loss.cpu()),
+            loss: (!none).then(|| loss.cpu()),
             values: Some(values.cpu()),
             kl: estimates.then(|| MatrixMut::vector(kl.narrow())),
-            terms: Some(MatrixMut::vector(terms)),
+            terms: (!none).then(|| MatrixMut::vector(terms)),
             grad_logps: Some(MatrixMut::vector(grad.narrow())),
             grad_kl: None,
             grad_entropy: bonus.then(|| MatrixMut::vector(grad_entropy.narrow())),
@@ -483,10 +523,10 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let [loss, values, kl, grad, grad_entropy, grad_log_z] = &got.0;
     let (statistics, terms) = got.1.split_at(stat::COUNT);
     let out = Outputs {
-        loss: Some(loss.device()),
+        loss: (!none).then(|| loss.device()),
         values: Some(values.device()),
         kl: estimates.then(|| kl.device()),
-        terms: Some(vector(terms, Dtype::F64)),
+        terms: (!none).then(|| vector(terms, Dtype::F64)),
         grad_logps: Some(grad.device()),
         grad_entropy: bonus.then(|| grad_entropy.device()),
         grad_log_z: log_z.then(|| grad_log_z.device()),

@@ -394,6 +394,11 @@ template <class T> static inline T atomicAdd(T *to, T x) {
     *to += x;
     return old;
 }
+template <class T> static inline T atomicOr(T *to, T x) {
+    const T old = *to;
+    *to |= x;
+    return old;
+}
 template <class T> static inline T atomicMin(T *to, T x) {
     const T old = *to;
     if (x < old) *to = x;

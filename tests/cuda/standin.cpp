@@ -50,7 +50,7 @@ API standin_current() { return context_of_all; }
 API standin_loads() { return loads; }
 API standin_launches() { return launches; }
 API standin_args(int family) {
-    static const char *const names[] = {"logprob", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward", "extra", "shard", "partial", "distill", "baseline", "tds", "correction", "double", "selection", "objective"};
+    static const char *const names[] = {"logprob", "sequence", "preference", "policy", "divergence", "group", "gae", "whiten", "reward", "extra", "shard", "partial", "distill", "baseline", "tds", "correction", "double", "selection", "objective", "uld"};
     void *size = of_family(names[family], strlen(names[family]), "standin_size");
     return size ? ((int (*)())size)() : -1;
 }

@@ -220,6 +220,11 @@ for kind in ("forward_kl", "jsd"):
     both(kind + " from probabilities", lambda put: truing.divergence(kind, put(z[:, 1:]), put(share), mask=put(mask), teacher_form="probs", aggregate="token_mean", grad_student=True, **MORE))
     both(kind + " of a shard", lambda put: truing.divergence_local(kind, put(z[:, 1:, : V // 2]), put(w[:, :, : V // 2]), mask=put(mask), shard=(0, V // 2, V), status=True))
 
+own, scale = V // 8, abs(normal(B, T)) + 0.1
+both("uld", lambda put: truing.uld(put(z[:, 1:, :own]), put(w[:, :, : own // 2]), mask=put(mask), aggregate="token_mean", grad_loss=put(numbers([0.5]).reshape(())), grad_student=True, grad_teacher=True, status=True))
+ids = numbers(list(range(0, 150, 3)))
+both("uld of pairs", lambda put: truing.uld(put(z[:, 1:, :own]), put(w[:, :, : own // 2]), mask=put(mask), matched=[put(ids), put(ids)], matched_beta=0.5, student_scale=put(scale), grad_values=put(g), grad_student=True, grad_student_scale=True))
+
 far = whole(0, V, B, T)
 both("sequence_kl", lambda put: truing.sequence_kl(put(z[:, 1:]), put(w), put(far), mask=put(mask), counts=True, stats=True, status=True))
 both("sequence_kl backward", lambda put: truing.sequence_kl_backward(put(z[:, 1:]), put(w), put(far), mask=put(mask), grad_kl=put(numbers([0.5, -1.0, 2.0]))))

@@ -3,22 +3,16 @@
 Needs torch and trl (1.16). Usage: trl_gold.py LIBRARY
 """
 
-import sys
 import types
 
-try:
-    import torch
-    import trl  # noqa: F401
-    from trl.experimental.gold.gold_trainer import ULDLoss
-except ImportError as e:
-    print(f"SKIPPED 1: {e.name} is not installed, no loss across vocabularies is compared with TRL's")
-    print("trl_gold.py: 0 checks")
-    sys.exit(0)
+from peer import start
 
-import truing
+ULDLoss = start(
+    "trl_gold.py", "loss across vocabularies is compared with TRL's", "trl.experimental.gold.gold_trainer", "ULDLoss"
+)
+import torch  # noqa: E402
+import truing  # noqa: E402
 
-truing.load(sys.argv[1])
-torch.manual_seed(0)
 N, V, W = 7, 31, 40
 TEMPERATURES = 1.5, 0.75
 own, other = torch.randperm(V)[:20], torch.randperm(W)[:20]

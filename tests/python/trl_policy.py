@@ -3,22 +3,17 @@
 Needs torch and trl (1.16). Usage: trl_policy.py LIBRARY
 """
 
-import sys
 import types
 
-try:
-    import torch
-    import trl
-    from trl.trainer.grpo_trainer import GRPOTrainer
-except ImportError as e:
-    print(f"SKIPPED 1: {e.name} is not installed, no policy loss is compared with TRL's")
-    print("trl_policy.py: 0 checks")
-    sys.exit(0)
+from peer import start
 
-import truing
+GRPOTrainer = start(
+    "trl_policy.py", "policy loss is compared with TRL's", "trl.trainer.grpo_trainer", "GRPOTrainer"
+)
+import torch  # noqa: E402
+import trl  # noqa: E402
+import truing  # noqa: E402
 
-truing.load(sys.argv[1])
-torch.manual_seed(0)
 B, T, LENGTH = 6, 17, 40
 mask = torch.rand(B, T) < 0.8
 mask[:, 0] = True

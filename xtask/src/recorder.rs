@@ -539,7 +539,12 @@ pub fn divergence_cuh() -> String {
     }
     powers!(Single "float" Double "double");
     text += "// log a - log(w a + rest b)\n";
-    text += &function::<Single>("truing_mix", &["d", "w", "rest"], &[], &|x| vec![rows::mix(x[0], x[1], x[2]).id]);
+    macro_rules! mixes {
+        ($($t:ident)*) => {$(
+            text += &function::<$t>("truing_mix", &["d", "w", "rest"], &[], &|x| vec![rows::mix(x[0], x[1], x[2]).id]);
+        )*};
+    }
+    mixes!(Single Double);
     text += "// The weights of the cosine of probabilities.\n";
     let head = "truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y)";
     text +=

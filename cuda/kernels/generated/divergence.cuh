@@ -69,6 +69,21 @@ TRUING_FN float truing_mix(float d, float w, float rest) {
     const float v12 = v3 < -64.0f ? v10 : v11;
     return v12;
 }
+TRUING_FN double truing_mix(double d, double w, double rest) {
+    const double v1 = 3.4028234663852886e38 < d ? 3.4028234663852886e38 : d;
+    const double v2 = -(3.4028234663852886e38);
+    const double v3 = v1 < v2 ? v2 : v1;
+    const double v4 = -(v3);
+    const double v5 = v3 < -64.0 ? v3 : v4;
+    const double v6 = truing_expm1(v5);
+    const double v7 = v3 < -64.0 ? w : rest;
+    const double v8 = v7 * v6;
+    const double v9 = truing_log1p(v8);
+    const double v10 = v3 - v9;
+    const double v11 = -(v9);
+    const double v12 = v3 < -64.0 ? v10 : v11;
+    return v12;
+}
 // The weights of the cosine of probabilities.
 TRUING_FN void truing_cosine_of(const truing_pair &k, const truing_column<float> &c, float *y) {
     if (truing_abs(k.x[3]) < 0.5f * k.x[1]) {

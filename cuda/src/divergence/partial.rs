@@ -10,7 +10,7 @@ use truing_core::divergence::partial::{AtIds, Chosen, Outside, Partial};
 use truing_core::error::row;
 use truing_core::matrix::{Floats, Ints, Matrix};
 
-pub(super) const FILE: File =
+pub(crate) const FILE: File =
     File { name: c"divergence_partial.cu", text: include_str!("../../kernels/divergence_partial.cu") };
 pub(super) const HEAD: &CStr = c"truing_partial_head";
 pub(super) const JOIN: &CStr = c"truing_partial_join";

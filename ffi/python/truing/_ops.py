@@ -130,12 +130,11 @@ def _common(call, prefix, wanted):
     _row_loss(call, *take("class_weight label_smoothing smoothing_form z_loss token_scaling external_scale eaft_alpha "
                           "reduction normaliser"))  # fmt: skip
     _shard(call, wanted.get("shard"))
-    if wanted.get("logit_round") is not None:
-        call.set(head__transform__logit_round=enum("logit_round", "ROUND", wanted["logit_round"]))
+    _head_round(call, wanted.get("logit_round"))
 
 
-def _head_round(call, own, reference):
-    """What the logits of a head and of a reference's are rounded to."""
+def _head_round(call, own, reference=None):
+    """What the logits of a head are rounded to, and those of a reference's if the call has one."""
     call.set(head__transform__logit_round=enum("logit_round", "ROUND", own),
              ref_head__transform__logit_round=enum("ref_logit_round", "ROUND", reference))  # fmt: skip
 
