@@ -171,7 +171,16 @@ pub(super) fn all(context: &Context) -> usize {
     let (mut done, mut seed) = (0, 0);
     for &widths in widths {
         let least = widths[0].min(widths[1]);
-        for (k, pairs) in [(0, 0), (0, 1), (0, least / 2), (0, least), (9999, 0), (9999, least / 4)] {
+        for (k, pairs) in [
+            (0, 0),
+            (least / 3, 0),
+            (least / 2, least / 4),
+            (0, 1),
+            (0, least / 2),
+            (0, least),
+            (9999, 0),
+            (9999, least / 4),
+        ] {
             seed += 1;
             if widths[0] > 1000 && (fewest && seed % 5 != 0 || few && seed % 2 != 0) {
                 continue;
