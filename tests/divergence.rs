@@ -807,7 +807,7 @@ fn fast_table<T: truing_tests::Logit>(cases: &mut Cases) {
                 continue;
             }
             let rows = fast_rows(v).map(|x| x.into_iter().map(T::from_f32).collect::<Vec<T>>());
-            let upstream = vec![1f32; FAST_ROWS];
+            let upstream = [1f32; FAST_ROWS];
             for (kind, temperature) in kinds.iter().flat_map(|&k| [[1.0, 1.0], [2.0, 0.7]].map(|t| (k, t))) {
                 let case = |n: usize| {
                     let [student, teacher] = temperature.map(|temperature| {

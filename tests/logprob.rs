@@ -8,9 +8,7 @@ use truing_core::row_loss::{RowLoss, Scaling, Smoothing};
 use truing_core::{Dtype, Status};
 use truing_cpu::logprob::{BackwardInputs, Grad, Inputs, backward, forward};
 use truing_cpu::{Context, ContextOptions, Isa, Mode};
-use truing_tests::{
-    ALL, Cases, Counting, FIGURES, Logit, Random, RowOut as Out, U, context, contexts, hash, numbers, same,
-};
+use truing_tests::{ALL, Cases, Counting, FIGURES, Logit, Random, RowOut as Out, U, contexts, hash, numbers, same};
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;

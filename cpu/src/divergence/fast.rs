@@ -280,14 +280,14 @@ fn read<S: Sixteen, T: Cell, const BOTH: bool, const SCALED: bool>(
                 let [a, b] = [last[0], last[1]].map(|x| [x]);
                 row.block::<f32, BOTH, false, true>(s, [&a, &b], [1.0; 2], whole / BLOCK * BLOCK, [0; 2]);
             }
-            row.finish::<T>(s)
+            row.finish(s)
         },
     )
 }
 impl<S: Sixteen> Both<S> {
     /// Records of both sides and the means of r under a and b; none if the row pair is none for this mode.
     #[inline(always)]
-    fn finish<T: Cell>(&self, s: S) -> Option<([Record; 2], [f64; 2])> {
+    fn finish(&self, s: S) -> Option<([Record; 2], [f64; 2])> {
         let (mut records, mut mean) = ([Record::EMPTY; 2], [0.0; 2]);
         for side in 0..2 {
             let (x, own) = (&self.sides[side], Origin::<S>::own(self.sides[side].m));
@@ -381,17 +381,13 @@ pub(super) struct Gradients<S: Sixteen, const TWO: bool, const A: bool> {
     c: [V<S>; 2],
     e: [V<S>; 2],
     /// What the probabilities of a side lose.
-    hard: Option<(usize, V<S>)>,
+    hard: Option<(usize, f32)>,
 }
 impl<S: Sixteen, const TWO: bool, const A: bool> Gradients<S, TWO, A> {
     #[inline(always)]
     pub(super) fn new(s: S, k: &Pair, hard: Option<(usize, f32)>) -> Self {
         let own = |side: usize| (k.scale[side] as f64 / Origin::<S>::own(k.m[side])) as f32;
         let (m, [a, b]) = (k.m, [own(0), own(1)]);
-        let hard = match hard {
-            Some((side, h)) => Some((side, splat(s, h))),
-            None => None,
-        };
         Gradients {
             of: [Origin::new(s, m[0]), Origin::new(s, m[1])],
             low: [splat(s, Origin::<S>::low(m[0])), splat(s, Origin::<S>::low(m[1]))],
@@ -433,7 +429,7 @@ impl<S: Sixteen, const TWO: bool, const A: bool> Maker<S> for Gradients<S, TWO, 
                 g[0][i] = if TWO { fma(own, self.c[0], apart * self.e[0]) } else { own * self.c[0] };
             }
             if let Some((side, h)) = self.hard {
-                g[side][i] = g[side][i] - p[side][i] * h;
+                g[side][i] = g[side][i] - p[side][i] * splat(s, h);
             }
         }
         g
