@@ -9,6 +9,7 @@ use super::*;
 use crate::lanes::Isa;
 use crate::logprob::{Scratch, load};
 use crate::support::Slots;
+use core::cell::RefCell;
 use truing_core::matrix::Ints;
 use truing_core::record::RowFloat;
 
@@ -98,9 +99,20 @@ impl Matched<'_> {
         }
         self.weights
     }
+    /// log(t / M) and log(p / M) of eight pairs, whose log(t / p) are `d`.
+    fn middles(&self, isa: Isa, d: &[f64; 8]) -> [[f64; 8]; 2] {
+        let (mut e, w, rest) = ([[0.0; 8]; 2], self.beta, 1.0 - self.beta);
+        if w > 0.0 && rest > 0.0 {
+            on_lanes!(isa, s => middles_on(s, d, [w, rest], &mut e), for (i, d) in d.iter().enumerate() {
+                (e[0][i], e[1][i]) = (formula::mix(*d, w, rest), formula::mix(-*d, rest, w));
+            });
+        }
+        e
+    }
     /// A pair's term, and of each side p W = x + p y, W the slope of the term in the side's scaled probability. `l` are the
-    /// logarithms of those, `scaled` the probabilities themselves, `scale` their factors.
-    fn term(&self, l: [f64; 2], scaled: [f64; 2], scale: [f64; 2]) -> (f64, [Weight; 2]) {
+    /// logarithms of those, `scaled` the probabilities themselves, `scale` their factors, `e` its [`Matched::middles`].
+    #[inline(always)]
+    fn term(&self, l: [f64; 2], scaled: [f64; 2], scale: [f64; 2], e: [f64; 2]) -> (f64, [Weight; 2]) {
         let ([p, t], d, beta) = (scaled, l[1] - l[0], self.beta);
         let live = [l[0] > f64::NEG_INFINITY, l[1] > f64::NEG_INFINITY];
         let plain = |y| Weight { x: 0.0, y };
@@ -121,15 +133,7 @@ impl Matched<'_> {
             true => (share * (a * e), plain(share * e)),
             false => (0.0, plain(0.0)),
         };
-        let rest = 1.0 - beta;
-        let (mut e_t, mut e_p) = (0.0, 0.0);
-        if live[1] {
-            e_t = formula::mix(d, beta, rest);
-        }
-        if live[0] {
-            e_p = formula::mix(-d, rest, beta);
-        }
-        let ((a, teacher), (b, student)) = (part(t, e_t, beta, live[1]), part(p, e_p, rest, live[0]));
+        let ((a, teacher), (b, student)) = (part(t, e[0], beta, live[1]), part(p, e[1], 1.0 - beta, live[0]));
         (a + b, [student, teacher])
     }
 }
@@ -339,6 +343,18 @@ fn exponentials<S: Sixteen>(s: S, x: &mut [f64]) {
         },
     )
 }
+#[inline(never)]
+fn middles_on<S: Sixteen>(s: S, d: &[f64; 8], [w, rest]: [f64; 2], e: &mut [[f64; 8]; 2]) {
+    s.enter(
+        #[inline(always)]
+        || {
+            let d = s.load_f64(d);
+            let (w, rest) = (d.lit(w), d.lit(rest));
+            s.store_f64(formula::mix(d, w, rest), &mut e[0]);
+            s.store_f64(formula::mix(-d, rest, w), &mut e[1]);
+        },
+    )
+}
 /// Writes the keys of a row's valid columns in their order; returns the largest value, or nothing if there is a NaN or a
 /// `+inf`.
 fn keys(isa: Isa, view: &View<'_>, keys: &mut [u64]) -> Option<f32> {
@@ -476,16 +492,34 @@ impl Compared<'_> {
         let [matched_weight, unmatched_weight] = self.weights;
         // of a pair, with its factor
         let none = (0.0, [Weight { x: 0.0, y: 0.0 }; 2]);
-        let term = |pair: usize| match matched {
-            Some(m) if matched_weight > 0.0 => {
-                let at = |side: usize| f32::unkey(keys[side][lens[side] + pair]).0 as f64 - top[side] as f64;
-                let l = [0, 1].map(|side| log_scale[side] + (at(side) - log_sum[side]));
-                let scaled = [0, 1].map(|side| scale[side] * p(side, lens[side] + pair));
-                let (value, weights) = m.term(l, scaled, scale);
-                let weighted = |w: Weight| Weight { x: matched_weight * w.x, y: matched_weight * w.y };
-                (matched_weight * value, weights.map(weighted))
+        // eight at a time: they are asked for one after the other
+        let eight = RefCell::new((usize::MAX, [none; 8]));
+        let term = |pair: usize| {
+            let Some(m) = matched.filter(|_| matched_weight > 0.0) else { return none };
+            let (mut eight, group) = (eight.borrow_mut(), pair / 8);
+            if eight.0 != group {
+                let (first, n) = (8 * group, (pairs - 8 * group).min(8));
+                let (mut l, mut scaled, mut d) = ([[0.0; 2]; 8], [[0.0; 2]; 8], [0.0; 8]);
+                for side in 0..2 {
+                    let from = lens[side] + first;
+                    for i in 0..n {
+                        let x = f32::unkey(keys[side][from + i]).0 as f64 - top[side] as f64;
+                        l[i][side] = log_scale[side] + (x - log_sum[side]);
+                        scaled[i][side] = scale[side] * probs[side][from + i];
+                    }
+                }
+                for i in 0..n {
+                    d[i] = l[i][1] - l[i][0];
+                }
+                let e = m.middles(self.isa, &d);
+                for i in 0..n {
+                    let (value, [s, t]) = m.term(l[i], scaled[i], scale, [e[0][i], e[1][i]]);
+                    let weighted = |w: Weight| Weight { x: matched_weight * w.x, y: matched_weight * w.y };
+                    eight.1[i] = (matched_weight * value, [weighted(s), weighted(t)]);
+                }
+                eight.0 = group;
             }
-            _ => none,
+            eight.1[pair % 8]
         };
         let most = lens[0].max(lens[1]);
         let ranked = if self.how.k == 0 { most } else { self.how.k.min(most) };
