@@ -111,6 +111,7 @@ impl Matched<'_> {
     }
     /// A pair's term, and of each side p W = x + p y, W the slope of the term in the side's scaled probability. `l` are the
     /// logarithms of those, `scaled` the probabilities themselves, `scale` their factors, `e` its [`Matched::middles`].
+    #[inline(always)]
     fn term(&self, l: [f64; 2], scaled: [f64; 2], scale: [f64; 2], e: [f64; 2]) -> (f64, [Weight; 2]) {
         let ([p, t], d, beta) = (scaled, l[1] - l[0], self.beta);
         let live = [l[0] > f64::NEG_INFINITY, l[1] > f64::NEG_INFINITY];
@@ -491,28 +492,30 @@ impl Compared<'_> {
         let [matched_weight, unmatched_weight] = self.weights;
         // of a pair, with its factor
         let none = (0.0, [Weight { x: 0.0, y: 0.0 }; 2]);
-        let logs = |pair: usize| {
-            let at = |side: usize| f32::unkey(keys[side][lens[side] + pair]).0 as f64 - top[side] as f64;
-            [0, 1].map(|side| log_scale[side] + (at(side) - log_sum[side]))
-        };
         // eight at a time: they are asked for one after the other
         let eight = RefCell::new((usize::MAX, [none; 8]));
         let term = |pair: usize| {
             let Some(m) = matched.filter(|_| matched_weight > 0.0) else { return none };
             let (mut eight, group) = (eight.borrow_mut(), pair / 8);
             if eight.0 != group {
-                let (first, mut d) = (8 * group, [0.0; 8]);
-                let n = (pairs - first).min(8);
-                for (i, d) in d[..n].iter_mut().enumerate() {
-                    let [p, t] = logs(first + i);
-                    *d = t - p;
+                let (first, n) = (8 * group, (pairs - 8 * group).min(8));
+                let (mut l, mut scaled, mut d) = ([[0.0; 2]; 8], [[0.0; 2]; 8], [0.0; 8]);
+                for side in 0..2 {
+                    let from = lens[side] + first;
+                    for i in 0..n {
+                        let x = f32::unkey(keys[side][from + i]).0 as f64 - top[side] as f64;
+                        l[i][side] = log_scale[side] + (x - log_sum[side]);
+                        scaled[i][side] = scale[side] * probs[side][from + i];
+                    }
+                }
+                for i in 0..n {
+                    d[i] = l[i][1] - l[i][0];
                 }
                 let e = m.middles(self.isa, &d);
                 for i in 0..n {
-                    let scaled = [0, 1].map(|side| scale[side] * p(side, lens[side] + first + i));
-                    let (value, weights) = m.term(logs(first + i), scaled, scale, e.map(|e| e[i]));
+                    let (value, [s, t]) = m.term(l[i], scaled[i], scale, [e[0][i], e[1][i]]);
                     let weighted = |w: Weight| Weight { x: matched_weight * w.x, y: matched_weight * w.y };
-                    eight.1[i] = (matched_weight * value, weights.map(weighted));
+                    eight.1[i] = (matched_weight * value, [weighted(s), weighted(t)]);
                 }
                 eight.0 = group;
             }
