@@ -5,7 +5,7 @@ Every round runs the probe, then all sides in an order that rotates, so that a n
 formed inside a round, medians and quartiles are printed. Both sides work in warm memory: ours in the caller's buffers, torch's
 in what its allocator hands out again (`run` keeps the allocator from returning it to the system).
 
-    benches/peers/run [--rounds 9] [--threads 2] [--rows 256] [--compile] [--only EXPRESSION]
+    benches/peers/run [--rounds 9] [--threads 2] [--rows 256] [--mode fast] [--compile] [--only EXPRESSION]
 """
 import argparse
 import pathlib
@@ -24,12 +24,13 @@ parser.add_argument("--library", required=True)
 parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rows", type=int, default=256, help="rows of logits")
+parser.add_argument("--mode", default="portable", help="math mode of ours")
 parser.add_argument("--compile", action="store_true", help="torch.compile as a further peer of logits and of products; needs a C++ compiler")
 parser.add_argument("--only", default="", help="only the cases whose name matches this expression")
 options = parser.parse_args()
 truing.load(options.library)
 torch.set_num_threads(options.threads)
-context = truing.Context(options.threads)
+context = truing.Context(options.threads, mode=options.mode)
 generator = torch.Generator().manual_seed(1)
 
 
