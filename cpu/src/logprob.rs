@@ -141,6 +141,7 @@ pub use shard::{Finish, Local, LocalPass, finish, finish_workspace, local, local
 const GRAIN: usize = 1 << 16;
 /// Bytes of a gradient from which on it goes past the cache: nobody finds it there any more.
 pub(crate) const CACHE: usize = 16 << 20;
+
 fn grain(problem: &Problem) -> usize {
     (GRAIN / problem.vocab().max(1)).max(1)
 }
@@ -1071,10 +1072,7 @@ fn read_transformed<S: Sixteen, T: Cell>(
                 };
                 let b = &scratch.x[..n];
                 if mode == Mode::Fast {
-                    if fast.is_none() {
-                        fast = Some(fast::Row::new(s, row.z.len(), m));
-                    }
-                    fast::part(s, &mut fast, b, first);
+                    fast::part(s, &mut fast, row.z.len(), b, m, first);
                     if m > best && m < f32::INFINITY {
                         best = m;
                         k = first as u32 + find(s, b.as_flattened(), 1.0, Record { m, k: 0, ..Record::EMPTY }).k;

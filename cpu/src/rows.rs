@@ -78,6 +78,10 @@ pub fn exp<S: Sixteen>(s: S, d: V<S>) -> V<S> {
 pub struct Origin<S: Sixteen> {
     start: V<S>,
 }
+/// Rows with more columns are summed up as in `portable`: from an origin the sums of blocks are added one after the other.
+pub const SHORT: usize = 1 << 18;
+/// Chunks of 32 columns from each half of a block that are summed up before their maximum is looked at.
+pub const PIECE: usize = 8;
 /// Steps in a unit.
 const STEPS: f32 = EXP_CONSTANTS[0];
 /// Steps of `m`.

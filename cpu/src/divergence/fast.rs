@@ -6,14 +6,10 @@
 //! relative to a small value as in the mode `portable`. 0 for equal rows. A row pair with a dead column, one more than 88 below
 //! the maximum, or an offset that costs digits is none for this mode.
 use super::*;
-use crate::rows::{Origin, fma};
+use crate::rows::{Origin, PIECE, SHORT, fma};
 
-/// Rows with more columns are summed up as in `portable`.
-const COLUMNS: usize = 1 << 18;
 /// The largest maximum: from there on x_a - x_b would lose digits.
 const FAR: f32 = 1024.0;
-/// Chunks of 32 columns from each half of a block to a piece.
-const PIECE: usize = 8;
 
 /// The chains of a row pair.
 #[derive(Clone, Copy)]
@@ -310,7 +306,7 @@ pub(super) fn joint<S: Sixteen>(s: S, form: &Form, views: [&View<'_>; 2]) -> Opt
     };
     let n = views[0].valid();
     let plain = |x: &View<'_>| !x.probs && x.shift.is_none() && x.job.transform.bias.is_none();
-    if n > COLUMNS || n != views[1].valid() || !views.into_iter().all(plain) {
+    if n > SHORT || n != views[1].valid() || !views.into_iter().all(plain) {
         return None;
     }
     let mut factors = [1.0; 2];

@@ -30,10 +30,7 @@ pub(super) fn pass<S: Sixteen, T: Cell>(
                 }
                 let mut part = sums_of_block(s, &scratch.x[..n], piece.block, &mut best);
                 if mode == Mode::Fast {
-                    if fast.is_none() {
-                        fast = Some(fast::Row::new(s, row.z.len(), part.m));
-                    }
-                    fast::part(s, &mut fast, &scratch.x[..n], piece.block);
+                    fast::part(s, &mut fast, row.z.len(), &scratch.x[..n], part.m, piece.block);
                 }
                 if seek.needs.any() {
                     more(s, &scratch.x[..n], piece.block, None, seek, &mut scratch.weight, &mut part);

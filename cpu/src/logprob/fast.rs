@@ -5,12 +5,7 @@
 //! times. The maximum's own 1 stays outside the sums here too. A result depends on the row and the instruction set alone; it
 //! differs from the mode `portable` by the rounding of the sums.
 use super::*;
-use crate::rows::Origin;
-
-/// Rows with more columns are summed up as in `portable`: the sums of blocks are added one after the other.
-const COLUMNS: usize = 1 << 18;
-/// Chunks of 32 columns from each half of a block to a piece.
-const PIECE: usize = 8;
+use crate::rows::{Origin, PIECE, SHORT};
 
 /// The chains of a row, 32 of each sum.
 #[derive(Clone, Copy)]
@@ -52,7 +47,7 @@ impl<S: Sixteen> Row<S> {
             low: splat(s, Origin::<S>::low(0.0)),
             total: Chains::new(s),
             block: Chains::new(s),
-            odd: columns > COLUMNS || m.is_nan(),
+            odd: columns > SHORT || m.is_nan(),
         };
         if m > f32::NEG_INFINITY {
             x.measure(s, m);
@@ -214,12 +209,16 @@ impl<S: Sixteen> Row<S> {
         Some(Record { m: self.m, r: r as f32, u: u as f32, q1: q1 as f32, k: self.k as u32, ..Record::EMPTY })
     }
 }
-/// Adds a block of transformed columns to a row that has begun. Compiled once for an instruction set.
+/// Adds a block of transformed columns with the maximum `m` to a row of so many, which begins with the first of them. Compiled
+/// once for an instruction set.
 #[inline(never)]
-pub(super) fn part<S: Sixteen>(s: S, row: &mut Option<Row<S>>, b: &[[f32; 32]], first: usize) {
+pub(super) fn part<S: Sixteen>(s: S, row: &mut Option<Row<S>>, columns: usize, b: &[[f32; 32]], m: f32, first: usize) {
     s.enter(
         #[inline(always)]
         || {
+            if row.is_none() {
+                *row = Some(Row::new(s, columns, m));
+            }
             if let Some(row) = row {
                 row.block::<f32, true, false>(s, b, 1.0, first, 0);
             }
