@@ -50,7 +50,7 @@ where
         let options = ContextOptions { threads: threads_of_pool, mode, ..ContextOptions::default() };
         let c = Context::new(options).unwrap();
         // the others are what they are in `portable`
-        let kinds = if mode == Mode::Fast { &KINDS[..3] } else { &KINDS[..] };
+        let kinds = if mode == Mode::Fast { &KINDS[..4] } else { &KINDS[..] };
         for &(kind, param) in kinds {
             let side = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
             let options = Options { kind, param, reduction: Some(Reduction::Mean), ..Options::default() };
@@ -83,6 +83,8 @@ where
                         (Mode::Fast, false) => 60.0,
                     })
                 }
+                // two reads
+                Kind::Jsd if mode == Mode::Fast => Goal::AtLeast(45.0),
                 _ => Goal::None,
             };
             all[0].line(&case, "a read of both sides", goal, 2 * bytes);

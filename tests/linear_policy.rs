@@ -142,14 +142,19 @@ const CASES: [Case; 5] = [
     (Kind::Sequence, "gspo", true, false, Mode::SeqMean),
     (Kind::Sequence, "sppo_reward", false, true, Mode::SeqMean),
 ];
+/// Lists of three sequences and of one, without a value of the whole chain here.
+const LISTS: [Case; 2] =
+    [(Kind::List, "gvpo", false, false, Mode::SeqMean), (Kind::List, "real", false, false, Mode::SeqMean)];
+static GROUPS: [i32; 3] = [0, 3, 4];
 fn options((kind, name, kl, bonus, mode): Case, phase: Phase) -> Options<'static> {
     let token = matches!(mode, Mode::TokenMean);
     let aggregate = Aggregate { count_empty: (!token).then_some(CountEmpty::All), ..Aggregate::new(mode) };
-    let level = if kind == Kind::Sequence { Level::Sequence } else { Level::Token };
+    let level = if matches!(kind, Kind::Sequence | Kind::List) { Level::Sequence } else { Level::Token };
     let weight = EstimatorWeight::Ratio;
     let policy = policy::Options {
         kl: kl.then(|| Estimator { coef: 0.2, weight, ..Estimator::new(id(Kind::Estimator, "k3")) }),
         bonus: bonus.then(|| Bonus { coef: 0.1, aggregate: Aggregate::new(Mode::TokenMean) }),
+        groups: (kind == Kind::List).then(|| Ints::I32(Matrix::vector(&GROUPS))),
         ..policy::Options::new(id(kind, name), level, aggregate)
     };
     let transform = Transform { temperature: 0.9, ..Transform::default() };
@@ -289,7 +294,7 @@ fn bits() {
     let _alone = ALONE.lock();
     let mut cases = Cases::default();
     let (all, threaded) = (contexts(), context(Isa::detect(), 3));
-    for &case in &CASES {
+    for &case in CASES.iter().chain(&LISTS) {
         for (width, v) in [(5, 19), (90, 300)] {
             let d = Data::new(5, width, 7, v);
             let d = if width == 5 { d } else { d.rounded([Rounding::Bf16; 2]) };
@@ -325,7 +330,8 @@ fn bits() {
                 ..policy::Outputs::default()
             };
             let i = d.inputs();
-            let given = i.loss(&logps, Some(&entropy), None, &d.mask, None, None);
+            let bonus = o.policy.bonus.map(|_| &entropy[..]);
+            let given = i.loss(&logps, bonus, None, &d.mask, None, None);
             let need = truing_cpu::policy::workspace(c, &split).minimum;
             with_scratch(need, |s| truing_cpu::policy::forward(c, &split, &given, out, s)).unwrap();
             same("loss", &loss, &[want.loss]);
@@ -351,7 +357,7 @@ fn bits() {
             }
         }
     }
-    cases.finish("linear_policy, bits", 100);
+    cases.finish("linear_policy, bits", 140);
 }
 
 #[test]

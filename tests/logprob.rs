@@ -557,6 +557,25 @@ fn backward_table<T: Logit>(mode: Mode, floor: usize) {
                         cases.0 += 3;
                     }
                 }
+                // each row alone, whose columns threads share
+                let best = all.last().unwrap();
+                for i in 0..if u == 3 { KINDS } else { 0 } {
+                    let one = Batch { v, z: b.row(i).to_vec(), target: vec![b.target[i]], mask: vec![b.mask[i]] };
+                    let alone =
+                        Setup { temperatures: setup.temperatures.as_ref().map(|t| vec![t[i]]), ..setup.clone() };
+                    let [lp, lse, h] = [0, 1, 2].map(|k| [up.row(i)[k] as f32]);
+                    let up = Up(Some(&lp), Some(&lse), Some(&h), 1.0);
+                    let (row, columns) = (Layout::contiguous(1, v), i * v..(i + 1) * v);
+                    for stats in [None, Some(&stats[i * STATS..(i + 1) * STATS])] {
+                        let what = format!("{what} row {i} alone, stats {}", stats.is_some());
+                        let (g, s) = apart::<T, f32>(best, row, &one.z, &one, &alone, stats, &up);
+                        same(&format!("{what} f32"), &g, &want[columns.clone()]);
+                        same(&format!("{what} status"), &s, &status[i..i + 1]);
+                        let g = in_place(best, row, &one, &alone, stats, &up);
+                        same(&format!("{what} in place"), &g, &narrow[columns.clone()]);
+                        cases.0 += 2;
+                    }
+                }
             }
         }
     }

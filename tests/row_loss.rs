@@ -539,6 +539,58 @@ fn bits_f16() {
     table::<f16>(3000);
 }
 
+/// A row alone, whose columns several threads share: the bits of one thread.
+#[test]
+fn few_rows() {
+    fn go<T: Logit<Row = f32>>(cases: &mut Cases) {
+        let v = 49152;
+        let (alone, threads) = (context(Isa::detect(), 0), context(Isa::detect(), 4));
+        for (name, all) in setups::<T>(v) {
+            for i in 0..all.n {
+                let one = |x: &[f32]| vec![x[i]];
+                let call = Call {
+                    n: 1,
+                    z: all.z[i * v..(i + 1) * v].to_vec(),
+                    target: all.target.as_ref().map(|x| vec![x[i]]),
+                    mask: all.mask.as_ref().map(|x| vec![x[i]]),
+                    ids: None,
+                    external: all.external.as_ref().map(|x| one(x)),
+                    bias: all.bias.clone().filter(|_| i % 2 == 0),
+                    ..all.clone()
+                };
+                let stats = call.forward(&alone, ALL).real[SAVED].clone();
+                let up = |k: i32| Some(vec![0.25 * k as f32]);
+                let ups = [
+                    Up { logprob: up(3), lse: up(-1), entropy: up(2), row_loss: up(5), ..Up::default() },
+                    Up { logprob: up(-2), ..Up::default() },
+                    Up { loss: Some(0.75), ..Up::default() },
+                ];
+                for (u, up) in ups.iter().enumerate() {
+                    for stats in [None, Some(&stats[..])] {
+                        for place in [Place::Apart, Place::NoBias, Place::Same] {
+                            let what = format!("{} {name} row {i} upstream {u} stats {}", T::DTYPE, stats.is_some());
+                            let want = call.backward::<T>(&alone, up, stats, place);
+                            let got = call.backward::<T>(&threads, up, stats, place);
+                            same(&what, &got.g, &want.g);
+                            same(&format!("{what} status"), &got.status, &want.status);
+                            cases.ran();
+                        }
+                    }
+                }
+                for in_place in [false, true] {
+                    let (want, got) = (fused(&call, &alone, 0, in_place), fused(&call, &threads, 0, in_place));
+                    same(&format!("{name} row {i} fused"), &got.1, &want.1);
+                    cases.ran();
+                }
+            }
+        }
+    }
+    let mut cases = Cases::default();
+    go::<f32>(&mut cases);
+    go::<bf16>(&mut cases);
+    cases.finish("rows alone, bits", 2 * 3 * 9 * (3 * 2 * 3 + 2));
+}
+
 // ---- against finite differences, in f64
 
 /// Gradients of the loss, of the extra log-probs and of the bias by central differences.

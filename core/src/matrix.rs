@@ -210,6 +210,13 @@ impl<'a, T: Element> MatrixMut<'a, T> {
     pub fn get(&self, i: usize) -> T {
         self.data[self.at(i)]
     }
+    /// Of a piece of one row the columns below `column` and the others.
+    pub fn cut(self, column: usize) -> (Self, Self) {
+        assert!(self.rows == 1, "a row");
+        let (a, b) = self.data[..self.layout.cols].split_at_mut(column);
+        let [x, y] = [a.len(), b.len()].map(|n| Layout::contiguous(1, n));
+        (MatrixMut { data: a, layout: x, first: 0, rows: 1 }, MatrixMut { data: b, layout: y, first: 0, rows: 1 })
+    }
     /// The same matrix to read; not of a piece of one.
     pub fn view(&self) -> Matrix<'_, T> {
         assert!(self.first == 0 && self.rows == self.layout.rows(), "a piece of a matrix");

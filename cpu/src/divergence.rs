@@ -925,7 +925,7 @@ impl Work<'_> {
         };
         let sides = choice.order([0, 1]);
         let hard = (hard != 0.0).then_some((student, hard as f32));
-        let fast = call.mode == Mode::Fast && fast::gives(&choice.form, &k);
+        let fast = call.mode == Mode::Fast && fast::gives(&choice.form, &k, saved.value, call.valid());
         let how = How { form: &choice.form, k: &k, hard, fast };
         let apart = sides.map(|of| {
             let (raw, end) = (self.places[of].apart(i)?, self.places[of].end());
@@ -1038,7 +1038,9 @@ fn figures(
     let ordered = choice.order([&views[0], &views[1]]);
     let (exact, late, chain) = with_formula!(*form, F => (F::EXACT, F::LATE, F::CHAIN));
     let see = See { entropy: call.entropy, moments: call.moments && !late && chain };
-    let fast = if call.mode == Mode::Fast && !exact { engine.fast(form, ordered) } else { None };
+    // what does not divide by the chain rule takes the masses of both sides as 1
+    let fits = !exact && (chain || call.problem.normalised() == [false; 2]);
+    let fast = if call.mode == Mode::Fast && fits { engine.fast(form, ordered) } else { None };
     let together = match fast {
         Some(mut x) => {
             for side in if call.entropy { 0..2 } else { 0..0 } {
@@ -1438,6 +1440,10 @@ macro_rules! with_maker {
                 let $of = Exact::<'_, F> { k, hard, form: core::marker::PhantomData };
                 $body
             }),
+            (true, ..) if matches!(form, Form::Jsd { .. }) => {
+                let $of = fast::jsd::Gradients::<S>::new($s, k, hard);
+                $body
+            }
             (true, true, true) => {
                 let $of = fast::Gradients::<S, true, true>::new($s, k, hard);
                 $body

@@ -777,7 +777,8 @@ pub(crate) struct Reduction {
     pub ones: Option<usize>,
 }
 /// `b[k][lane]` = element `first + lane` of row `row(k)`, widened to f32; `None` stands for a row of zeros. A row is read
-/// once for all panels: each of them would visit its page again.
+/// once for all panels: each of them would visit its page again. What is not finite becomes 0: it comes before a dz that is 0, as
+/// its column is dead, or NaN, and must not make the one the other.
 #[inline(always)]
 fn pack_reduction(m: &Floats, row: &dyn Fn(usize) -> Option<usize>, shape: Reduction, to: &mut [[f32; LANES]]) {
     match m {
@@ -821,12 +822,14 @@ fn pack_rows<T: Element>(
                 // as values: for references the compiler sees that they are apart too late to use vectors
                 let (from, mut wide) = (*from, [0.0; LANES]);
                 for i in 0..LANES {
-                    wide[i] = widen(from[i]);
+                    let x = widen(from[i]);
+                    wide[i] = if x.abs() < f32::INFINITY { x } else { 0.0 };
                 }
                 *vector = wide;
             }
             for (x, from) in rest.iter_mut().zip(from_rest) {
-                *x = widen(*from);
+                let wide = widen(*from);
+                *x = if wide.abs() < f32::INFINITY { wide } else { 0.0 };
             }
             pad.fill(0.0);
             if let Some(one) = ones.and_then(|one| to.get_mut(one.wrapping_sub(p * width))) {

@@ -248,7 +248,7 @@ impl Sizes<'_> {
     /// Rows of a group that fits into so many bytes.
     fn most(&self, bytes: usize) -> usize {
         let n = self.problem.rows();
-        Cuts::most(n, 0, |rows| self.group(rows) <= bytes).max(LEAST.min(n))
+        Cuts::most(n, 0, |rows| self.group(rows), bytes).max(LEAST.min(n))
     }
     /// All columns of student and teacher.
     fn columns(&self) -> [Range<usize>; 2] {

@@ -532,20 +532,31 @@ impl Cuts {
         // rows of later groups would not find the totals of this reduction block
         if end == first || (end < all && !self.several) { (all, 0) } else { (end, rows) }
     }
-    /// The most live rows for which `fits` holds, at most `rows`; 0 where these would be too few of `live`.
-    pub fn most(rows: usize, live: usize, fits: impl Fn(usize) -> bool) -> usize {
-        let (mut low, mut high) = (0, rows.min(BLOCK));
-        while low < high {
-            let middle = (low + high).div_ceil(2);
-            (low, high) = if fits(middle) { (middle, high) } else { (low, middle - 1) };
+    /// The most live rows of a group, at most `rows`, that fit `bytes` as all smaller groups do, `need` bytes for a group of so
+    /// many; 0 where these would be too few of `live`. What a group needs does not only grow with its rows: the fewer panels a
+    /// product takes side by side, the less room it wants.
+    pub fn most(rows: usize, live: usize, need: impl Fn(usize) -> usize, bytes: usize) -> usize {
+        let (rows, mut low) = (rows.min(BLOCK), 0);
+        while low < rows && need(rows.min(low + LANES)) <= bytes {
+            low = rows.min(low + LANES);
+        }
+        // of the rows of a vector each takes more
+        while low < rows && low % LANES < LANES - 1 && need(low + 1) <= bytes {
+            low += 1;
         }
         if low >= ENOUGH.min(live) { low } else { 0 }
+    }
+    /// Bytes for a group of up to `rows` rows: those of the largest of them.
+    pub fn room(rows: usize, need: impl Fn(usize) -> usize) -> usize {
+        let rows = rows.min(BLOCK);
+        let of = |i: usize| need(rows.min((i + 1) * LANES));
+        (0..rows.div_ceil(LANES).max(1)).map(of).max().unwrap_or(0)
     }
     /// Bytes worth asking for so that logits of `rows` rows can be kept, `need` bytes for a group of so many: with fewer
     /// than [`ENOUGH`] rows a group, the traffic of grad_weight is more than a tenth of the work.
     pub fn preferred(rows: usize, need: impl Fn(usize) -> usize) -> usize {
         let most = rows.min(BLOCK);
-        need(most).min(PREFERRED).max(need(most.min(ENOUGH)))
+        Self::room(most, &need).min(PREFERRED).max(Self::room(most.min(ENOUGH), &need))
     }
     /// Refuses a call in which a group cannot keep its logits: too many rows, or not the bytes that `missing` names for a
     /// number of rows. For calls that must keep them, before anything is written; `units` as in [`Cuts::next`].
@@ -646,13 +657,14 @@ pub fn forward_fused(
     if asked.list == 0 {
         let least = backward_need(context, problem, hidden, weight, &asked).minimum;
         let least = up(least.max(forward_need(context, problem, hidden, weight, &asked).minimum));
-        let fits = |rows| group_need(context, problem, (hidden, weight), rows, &asked, least) <= space.len();
-        cuts.most = Cuts::most(n, (0..n).map(live).sum(), fits);
+        let need = |rows| group_need(context, problem, (hidden, weight), rows, &asked, least);
+        cuts.most = Cuts::most(n, (0..n).map(live).sum(), need, space.len());
     }
     let upstream = Upstream { loss: job.rows.divided(upstream.loss), ..upstream };
     add_up(job.rows, totals, losses, |mut losses| {
         let (mut first, mut before) = (0, 0);
-        while first < n {
+        // without rows too: gradients are written
+        loop {
             let (end, most) = cuts.next(first, n, before, live, |i| i);
             let mut arena = Arena::new(&mut *space);
             let logits = match most {
@@ -671,8 +683,10 @@ pub fn forward_fused(
             with_kernel!(context.isa(), job.paired, k => backward_on(k, &job, &mut group, back, grads, space))?;
             before += (first..end).map(live).sum::<usize>();
             first = end;
+            if first == n {
+                return Ok(());
+            }
         }
-        Ok(())
     })
 }
 
@@ -2835,7 +2849,8 @@ fn columns_lanes<S: Sixteen>(
         if way.gradient.is_some() {
             let g = if way.reverse { factor * own * ((z - m1) + center) } else { factor * q };
             let g = p.simd_eq(dead).select(zero, z.simd_eq(dead).select(zero, g * slope));
-            g.store_slice(place);
+            // a KL that does not count may be one of rows that are no numbers
+            factor.simd_eq(zero).select(zero, g).store_slice(place);
         } else if way.reverse {
             sum = sum + term(own, q, ratio(p, z, m0, m1) - gamma);
         } else {
@@ -2881,7 +2896,7 @@ fn columns_scalar(
                     true => sides.factor[l] * own * ((z - m1) + sides.center[l]),
                     false => sides.factor[l] * q,
                 };
-                place[l] = if p == dead || z == dead { 0.0 } else { g * slope };
+                place[l] = if p == dead || z == dead || sides.factor[l] == 0.0 { 0.0 } else { g * slope };
             } else if way.reverse {
                 part[l] += term(own, q, ratio(p, z, m0, m1) - sides.gamma[l]);
             } else {

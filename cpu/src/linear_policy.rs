@@ -13,7 +13,6 @@ use crate::sequence::check_space;
 use truing_core::Result;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::linear_logprob::BLOCK;
 use truing_core::linear_policy::{Divergence, Inputs, Outputs, Phase, Problem, RefHead};
 use truing_core::logprob::{Figures, Rows, STATS, Upstream};
 use truing_core::matrix::{Arena, Mask, Matrix, MatrixMut, Workspace};
@@ -69,8 +68,40 @@ fn needs<'a>(
     let beside = problem.reference().filter(|_| problem.divergence().is_some());
     (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, &asked, least))
 }
-/// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
+/// Of a sequence: the last that must be in one group with it. Coefficients of a list read the log-probs of all its members.
+fn last_of_list(problem: &Problem<'_>, b: usize) -> usize {
+    let Some(groups) = problem.policy().and_then(|p| p.options().groups) else { return b };
+    let (mut low, mut high) = (0, groups.rows());
+    // the first offset behind b
+    while low < high {
+        let middle = low + (high - low) / 2;
+        (low, high) = if groups.get(middle) as usize <= b { (middle + 1, high) } else { (low, middle) };
+    }
+    if low == 0 || low == groups.rows() { b } else { groups.get(low) as usize - 1 }
+}
+/// Rows of the largest group that cannot be cut.
+fn largest(problem: &Problem<'_>) -> usize {
+    let (segments, mut most, mut b) = (problem.segments(), 0, 0);
+    while b < segments.sequences() {
+        let last = last_of_list(problem, b);
+        most = most.max(segments.range(last).end - segments.range(b).start);
+        b = last + 1;
+    }
+    most
+}
+/// Scratch memory of a call for operands of these types and gradients that several groups of rows can form
+/// ([`Grads::continues`]); every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
+    workspace_for(context, problem, hidden, weight, &Grads::default())
+}
+/// [`workspace`] for these gradients. With a divergence all rows must be one group where `grads` cannot be formed by several.
+pub fn workspace_for(
+    context: &Context,
+    problem: &Problem<'_>,
+    hidden: Dtype,
+    weight: Dtype,
+    grads: &Grads<'_>,
+) -> Workspace {
     let asked = asked(problem);
     let forward = linear::forward_need(context, problem.linear(), hidden, weight, &asked);
     let backward = linear::backward_need(context, problem.linear(), hidden, weight, &asked);
@@ -85,9 +116,8 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
     if problem.divergence().is_some() || (problem.phase() == Phase::Single && keeps_logits(problem)) {
         preferred = preferred.max(Cuts::preferred(problem.linear().rows(), &need));
         if problem.divergence().is_some() {
-            let segments = problem.segments();
-            let largest = (0..segments.sequences()).map(|b| segments.range(b).len()).max().unwrap_or(0);
-            minimum = minimum.max(need(largest.min(BLOCK)));
+            let rows = problem.linear().rows();
+            minimum = minimum.max(Cuts::room(if grads.continues() { largest(problem) } else { rows }, &need));
         }
     }
     Workspace { minimum: Arena::sum([kept, up(minimum)]), preferred: Arena::sum([kept, up(preferred.max(minimum))]) }
@@ -108,7 +138,7 @@ pub fn forward(
     let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
     let bias = inputs.transform.bias.map(|b| b.dtype());
     check_grads(problem.linear(), problem.phase(), [hidden, weight], bias, &grads)?;
-    check_space(scratch, workspace(context, problem, hidden, weight))?;
+    check_space(scratch, workspace_for(context, problem, hidden, weight, &grads))?;
     let (n, s) = (problem.linear().rows(), problem.segments().sequences());
     let whole = scratch.len();
     let mut arena = Arena::new(scratch);
@@ -169,14 +199,15 @@ pub fn forward(
     if keeps || (problem.phase() == Phase::Single && wanted && keeps_logits(problem)) {
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
-        cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
+        cuts.most = Cuts::most(n, enough, &need, rest.len());
     }
     let segments = problem.segments();
     let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
+    let last = |b: usize| last_of_list(problem, b);
     if keeps {
         let limit = "at most 2048 live rows a call with a divergence to the reference head";
-        let missing = |rows: usize| [whole, whole - rest.len() + need(rows)];
-        cuts.all_kept(s, in_sequence, |b| b, limit, missing)?;
+        let missing = |rows: usize| [whole, whole - rest.len() + Cuts::room(rows, &need)];
+        cuts.all_kept(s, in_sequence, last, limit, missing)?;
     }
     if problem.shared_filters() {
         let bitmask = Some(MatrixMut::contiguous(&mut *sets, n, width)?);
@@ -196,7 +227,7 @@ pub fn forward(
     }
     let (mut first, mut before) = (0, 0);
     loop {
-        let (end, most) = cuts.next(first, s, before, in_sequence, |b| b);
+        let (end, most) = cuts.next(first, s, before, in_sequence, last);
         let rows = if first < s { segments.start(first) } else { 0 }..if end < s { segments.start(end) } else { n };
         let mut arena = Arena::new(&mut *rest);
         let logits = match most {

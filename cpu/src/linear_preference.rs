@@ -22,7 +22,7 @@ use crate::{preference, sequence};
 use truing_core::batch::wpo;
 use truing_core::dtype::Dtype;
 use truing_core::error::row;
-use truing_core::linear_logprob::{BLOCK, Problem as Linear};
+use truing_core::linear_logprob::Problem as Linear;
 use truing_core::linear_preference::{
     Divergence, Inputs, Outputs, PAIR_STATS, Phase, Problem, RefHead, Scope, SideDivisor, Wpo,
 };
@@ -51,6 +51,14 @@ fn kept(problem: &Problem<'_>) -> usize {
     let items = Arena::need::<f64>(problem.preference().map_or(0, |p| p.count()));
     let weights = if problem.wpo().is_some() { Arena::sum([n4, s8, s8, items]) } else { 0 };
     Arena::sum([plain, reference, kl, weights])
+}
+/// Whether groups of rows may follow each other: leaving out flagged items, and the sum of the policy's own weights, need every
+/// score before the first coefficient.
+fn several(problem: &Problem<'_>) -> bool {
+    problem.preference().is_none_or(|p| {
+        let sums = p.terms().iter().any(|t| t.reduction == Reduction::WeightedMean && t.normaliser == 0.0);
+        !(p.options().skip_flagged || (problem.wpo().is_some() && sums))
+    })
 }
 /// Rows of the largest group of whole items, as far as the form of the items tells.
 fn largest(problem: &Problem<'_>) -> usize {
@@ -113,8 +121,19 @@ fn needs<'a>(
     let beside = problem.reference().filter(|_| problem.divergence().is_some());
     (least, move |rows| group_need(context, problem.linear(), beside, dtypes, rows, &Asked::default(), least))
 }
-/// Scratch memory of a call for operands of these types; every size from the minimum on gives the same bits.
+/// Scratch memory of a call for operands of these types and gradients that several groups of rows can form
+/// ([`Grads::continues`]); every size from the minimum on gives the same bits.
 pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight: Dtype) -> Workspace {
+    workspace_for(context, problem, hidden, weight, &Grads::default())
+}
+/// [`workspace`] for these gradients. With a divergence all rows must be one group where `grads` cannot be formed by several.
+pub fn workspace_for(
+    context: &Context,
+    problem: &Problem<'_>,
+    hidden: Dtype,
+    weight: Dtype,
+    grads: &Grads<'_>,
+) -> Workspace {
     let forward = linear::forward_workspace(context, problem.linear(), hidden, weight);
     let backward = linear::backward_workspace(context, problem.linear(), hidden, weight);
     let (least, need) = needs(context, problem, [hidden, weight]);
@@ -127,8 +146,9 @@ pub fn workspace(context: &Context, problem: &Problem<'_>, hidden: Dtype, weight
         let rows = problem.linear().rows();
         preferred = preferred.max(Cuts::preferred(rows, &need));
         if keeps {
-            minimum = minimum.max(need(largest(problem).min(BLOCK)));
-            preferred = preferred.max(need(rows.min(BLOCK)));
+            let group = if grads.continues() && several(problem) { largest(problem) } else { rows };
+            minimum = minimum.max(Cuts::room(group, &need));
+            preferred = preferred.max(Cuts::room(rows, &need));
         }
     }
     Workspace { minimum: Arena::sum([kept, up(minimum)]), preferred: Arena::sum([kept, up(preferred.max(minimum))]) }
@@ -208,7 +228,7 @@ pub fn forward(
             return Err(Error::invalid("out_ref_scores", Value::Text("a tensor"), expected));
         }
     }
-    check_space(scratch, workspace(context, problem, hidden, weight))?;
+    check_space(scratch, workspace_for(context, problem, hidden, weight, &grads))?;
     let (n, s) = (problem.linear().rows(), problem.sequence().sequences());
     let whole = scratch.len();
     let mut arena = Arena::new(scratch);
@@ -272,22 +292,19 @@ pub fn forward(
         match problem.preference() {
             Some(p) => {
                 last_of_items(last, p, &inputs.groups);
-                // leaving out flagged items, and the sum of the policy's own weights, need every score before the first
-                // coefficient
-                let sums = p.terms().iter().any(|t| t.reduction == Reduction::WeightedMean && t.normaliser == 0.0);
-                cuts.several &= !(p.options().skip_flagged || (weighs && sums));
+                cuts.several &= several(problem);
             }
             None => last.iter_mut().enumerate().for_each(|(b, last)| *last = b as u32),
         }
         // a group of few rows costs more than it saves, unless logits must be kept
         let enough = if keeps { 0 } else { live.iter().filter(|&&x| x != 0).count() };
-        cuts.most = Cuts::most(n, enough, |rows| need(rows) <= rest.len());
+        cuts.most = Cuts::most(n, enough, &need, rest.len());
     }
     let segments = problem.sequence().segments();
     let in_sequence = |b: usize| segments.range(b).filter(|&i| live[i] != 0).count();
     if keeps {
         let limit = "at most 2048 live rows a call with a KL to the reference head";
-        let missing = |rows: usize| [whole, whole - rest.len() + need(rows)];
+        let missing = |rows: usize| [whole, whole - rest.len() + Cuts::room(rows, &need)];
         cuts.all_kept(s, in_sequence, |b| last[b] as usize, limit, missing)?;
     }
     if let (Some(head), Some(reference), false) = (&inputs.ref_head, problem.reference(), keeps) {

@@ -269,7 +269,7 @@ pub fn forward_fused<F: Rowed>(
     };
     let out = Figures { stats: Some(stats.reborrow()), ..out };
     let job = Job::new(problem, transform, rows, row_loss, extra_ids).of(context);
-    if fused.bias.is_some() || F::DTYPE == Dtype::F64 {
+    if fused.bias.is_some() || F::DTYPE == Dtype::F64 || few(context, problem) {
         run_forward(context, job, fused.grad.logits(), out, totals, &mut arena)?;
         return run_backward(
             context,
@@ -668,8 +668,7 @@ impl<T: Cell> Scratch<T> {
 
 fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: Places<'_, f32>, wants: Wants) {
     let isa = context.isa();
-    let whole = wants.more.any() || job.transform.bias.is_some() || job.mode == Mode::Fast;
-    if !whole && job.problem.rows() < context.threads() && job.problem.valid() >= 2 * PART {
+    if !wants.more.any() && job.transform.bias.is_none() && job.mode == Mode::Portable && few(context, job.problem) {
         return forward_parts(context, &job, z, out, wants);
     }
     context.rows(job.problem.rows(), grain(job.problem), out, |first, n, out| {
@@ -677,47 +676,67 @@ fn forward_of<T: Cell>(context: &Context, job: Job<'_>, z: Matrix<'_, T>, out: P
         forward_piece(isa, &job, &|i| z.row(i), first, n, out, wants, &mut scratch)
     });
 }
-/// Columns that are worth a task where there are fewer rows than threads.
+/// Columns that are worth a task where rows are few.
 const PART: usize = 8 * BLOCK;
 /// Most parts of a row.
 const PARTS: usize = 64;
-/// Rows one after the other, each in parts side by side: whole nodes of its tree, and so the same bits.
-fn forward_parts<T: Cell>(context: &Context, job: &Job<'_>, z: Matrix<'_, T>, mut out: Places<'_, f32>, wants: Wants) {
-    let (isa, found) = (context.isa(), Found::default());
-    let mut columns = PART;
-    while columns * PARTS < job.problem.valid() {
-        columns *= 2;
+/// Columns of a part of a row of so many.
+fn part(columns: usize) -> usize {
+    let mut part = PART;
+    while part * PARTS < columns {
+        part *= 2;
     }
+    part
+}
+/// Whether there are so few rows that more threads work where the parts of one go side by side than where whole rows do.
+fn few(context: &Context, problem: &Problem) -> bool {
+    2 * problem.rows() <= context.threads().min(problem.valid().div_ceil(part(problem.valid())))
+}
+/// Rows one after the other, each in parts side by side.
+fn forward_parts<T: Cell>(context: &Context, job: &Job<'_>, z: Matrix<'_, T>, mut out: Places<'_, f32>, wants: Wants) {
+    let found = Found::default();
     for i in 0..job.problem.rows() {
         let (target, row) = (job.target(i), job.row(i, z.row(i)));
-        let record = if target == Target::Ignored {
-            Record::EMPTY.conclude(target)
-        } else {
-            let (n, mut parts) = (row.z.len().div_ceil(columns), [[0.0; STATS]; PARTS]);
-            let places = MatrixMut::contiguous(parts[..n].as_flattened_mut(), n, STATS).expect("of this shape");
-            context.rows(n, 1, places, |first, n, mut places| {
-                let mut scratch = Scratch::new(z.data().as_ptr_range().end);
-                for j in 0..n {
-                    let at = (first + j) * columns;
-                    let part = LogitRow { z: &row.z[at..row.z.len().min(at + columns)], ..row };
-                    let x = part_record(isa, &part, &mut scratch, wants);
-                    places.row_mut(j).copy_from_slice(&Record { k: x.k + at as u32, ..x }.pack_part());
-                }
-            });
-            let mut tree = Tree::new();
-            for part in &parts[..n] {
-                tree.push_run(Record::unpack_part(part), (columns / BLOCK).trailing_zeros());
-            }
-            row.conclude(tree.finish(), target)
+        let record = match target {
+            Target::Ignored => Record::EMPTY.conclude(target),
+            _ => row.conclude(record_in_parts(context, &row, wants.all, wants.column), target),
         };
         settle_forward(job, &record, target, &found, &row, &mut out, (i, i), wants.loss);
     }
 }
+/// The record of a row without a bias in `portable`: whole nodes of its tree side by side, and so the same bits.
+fn record_in_parts<T: Cell>(context: &Context, row: &LogitRow<'_, T>, all: bool, column: bool) -> Record {
+    let (isa, columns) = (context.isa(), part(row.z.len()));
+    let (n, mut parts) = (row.z.len().div_ceil(columns), [[0.0; STATS]; PARTS]);
+    let places = MatrixMut::contiguous(parts[..n].as_flattened_mut(), n, STATS).expect("of this shape");
+    context.rows(n, 1, places, |first, n, mut places| {
+        let mut scratch = Scratch::new(row.z.as_ptr_range().end);
+        for j in 0..n {
+            let at = (first + j) * columns;
+            let part = LogitRow { z: &row.z[at..row.z.len().min(at + columns)], ..*row };
+            let x = whole_record(isa, &part, &mut scratch, Mode::Portable, all, column);
+            places.row_mut(j).copy_from_slice(&Record { k: x.k + at as u32, ..x }.pack_part());
+        }
+    });
+    let mut tree = Tree::new();
+    for part in &parts[..n] {
+        tree.push_run(Record::unpack_part(part), (columns / BLOCK).trailing_zeros());
+    }
+    tree.finish()
+}
+/// The record of all columns at hand.
 #[inline(never)]
-fn part_record<T: Cell>(isa: Isa, row: &LogitRow<'_, T>, scratch: &mut Scratch<T>, wants: Wants) -> Record {
+fn whole_record<T: Cell>(
+    isa: Isa,
+    row: &LogitRow<'_, T>,
+    scratch: &mut Scratch<T>,
+    mode: Mode,
+    all: bool,
+    column: bool,
+) -> Record {
     on_lanes!(
         isa,
-        s => sums(s, row, scratch, Mode::Portable, wants.all, wants.column),
+        s => sums(s, row, scratch, mode, all, column),
         row.sums(0, |_| true, &mut Seek::nothing(&mut Found::default())).0
     )
 }
@@ -854,31 +873,28 @@ fn sums<S: Sixteen, T: Cell>(
                 _ => None,
             };
             let Some(a) = factor else { return read_transformed(s, row, scratch, mode, all) };
-            let plain = row.transform == RowTransform::Plain;
-            let fast = match (mode, plain, all) {
-                (Mode::Portable, ..) => None,
-                (Mode::Fast, true, true) => fast::read::<S, T, true, false>(s, row.z, 1.0, scratch),
-                (Mode::Fast, true, false) => fast::read::<S, T, false, false>(s, row.z, 1.0, scratch),
-                (Mode::Fast, false, _) => fast::read::<S, T, true, true>(s, row.z, a, scratch),
-            };
-            let x = match (fast, plain, all) {
-                (Some(x), ..) => x,
-                (None, true, true) => read::<S, T, true, false>(s, row.z, 1.0, scratch),
-                (None, true, false) => read::<S, T, false, false>(s, row.z, 1.0, scratch),
-                (None, false, _) => read::<S, T, true, true>(s, row.z, a, scratch),
+            let (plain, fast) = (row.transform == RowTransform::Plain, mode == Mode::Fast);
+            let x = match (plain, all) {
+                (true, true) => read::<S, T, true, false>(s, row.z, 1.0, fast, scratch),
+                (true, false) => read::<S, T, false, false>(s, row.z, 1.0, fast, scratch),
+                (false, _) => read::<S, T, true, true>(s, row.z, a, fast, scratch),
             };
             if column && x.m.abs() < f32::INFINITY { find(s, row.z, a, x) } else { x }
         },
     )
 }
-/// SCALED: of the columns times `a`. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
+/// SCALED: of the columns times `a`. `fast`: in that mode, if it takes the row. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
 #[inline(always)]
 fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     s: S,
     z: &[T],
     a: f32,
+    fast: bool,
     scratch: &mut Scratch<T>,
 ) -> Record {
+    if fast && let Some(x) = fast::read::<S, T, ALL, SCALED>(s, z, a, scratch) {
+        return x;
+    }
     let full = z.len() / BLOCK;
     let last = padded(&z[full * BLOCK..], &mut scratch.last);
     let blocks = z.len().div_ceil(BLOCK);
@@ -1325,6 +1341,8 @@ trait Pair: Split + Send {
     fn gradient(&mut self, i: usize) -> &mut [Self::G];
     /// Where the logits end.
     fn end(&self) -> *const Self::Z;
+    /// Of a piece of one row the columns below `column` and the others.
+    fn cut(self, column: usize) -> (Self, Self);
     /// The gradient of the first `n` columns of row `i` where there is no transform. STREAM: past the cache.
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>);
 }
@@ -1409,6 +1427,12 @@ impl<T: Cell, G: Cell> Pair for Apart<'_, T, G> {
     fn end(&self) -> *const T {
         self.z.data().as_ptr_range().end
     }
+    fn cut(self, column: usize) -> (Self, Self) {
+        let (z0, z1) = self.z.row(self.first).split_at(column);
+        let [z0, z1] = [z0, z1].map(|z| Matrix::contiguous(z, 1, z.len()).expect("a row"));
+        let (g0, g1) = self.g.cut(column);
+        (Apart { z: z0, first: 0, g: g0 }, Apart { z: z1, first: 0, g: g1 })
+    }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
         let (end, z, g) = (Pair::end(self).addr(), &self.z.row(self.first + i)[..n], &mut self.g.row_mut(i)[..n]);
@@ -1469,6 +1493,10 @@ impl<T: Cell> Pair for Same<'_, T> {
     fn end(&self) -> *const T {
         let n = self.0.rows();
         if n == 0 { core::ptr::null() } else { self.0.row(n - 1).as_ptr_range().end }
+    }
+    fn cut(self, column: usize) -> (Self, Self) {
+        let (a, b) = self.0.cut(column);
+        (Same(a), Same(b))
     }
     #[inline(always)]
     fn plain<S: Sixteen, const STREAM: bool>(&mut self, s: S, i: usize, n: usize, k: &Constants<S>) {
@@ -1549,10 +1577,73 @@ impl<S: Sixteen> Constants<S> {
 fn backward_of<P: Pair>(context: &Context, mut back: Back<'_, f32>, pair: P, status: Option<MatrixMut<'_, u32>>) {
     let (isa, problem) = (context.isa(), back.job.problem);
     back.stream = large::<P::G>(problem);
+    let known = back.stats.is_some() || !back.needs().any();
+    if known && back.job.transform.bias.is_none() && back.upstream.extra.is_none() && few(context, problem) {
+        return backward_parts(context, back, pair, status);
+    }
     context.rows(problem.rows(), grain(problem), (pair, status), |first, n, (pair, status)| {
         let mut scratch = Scratch::new(pair.end());
         backward_piece(isa, &back, first, n, pair, status, &mut scratch)
     });
+}
+/// Rows one after the other, the columns of each side by side: as many vocabulary shards, whose gradients have the bits of the
+/// row's.
+fn backward_parts<P: Pair>(
+    context: &Context,
+    back: Back<'_, f32>,
+    mut pair: P,
+    mut status: Option<MatrixMut<'_, u32>>,
+) {
+    let (isa, whole) = (context.isa(), back.job.problem);
+    let columns = part(whole.valid());
+    for i in 0..whole.rows() {
+        let (one, rest) = pair.split(1);
+        pair = rest;
+        let (target, row) = (back.job.target(i), back.job.row(i, Pair::logits(&one, 0)));
+        let all = back.upstream.entropy.is_some();
+        let record = if target == Target::Ignored {
+            Record::EMPTY.conclude(target)
+        } else if let Some(x) = back.saved(i, &row, target, None) {
+            x
+        } else if back.job.mode == Mode::Portable {
+            row.conclude(record_in_parts(context, &row, all, false), target)
+        } else {
+            let mut scratch = Scratch::new(Pair::end(&one));
+            row.conclude(whole_record(isa, &row, &mut scratch, back.job.mode, all, false), target)
+        };
+        if let Some(m) = &mut status {
+            m.set(i, record.flags);
+        }
+        let stats = record.pack();
+        let stats = Matrix::contiguous(&stats, 1, STATS).expect("of this shape");
+        let parts = InParts { pair: one, columns };
+        context.rows(whole.vocab().div_ceil(columns), 1, parts, |first, n, InParts { pair: mut rest, .. }| {
+            for part in first..first + n {
+                let (at, left) = (part * columns, Pair::logits(&rest, 0).len());
+                let (pair, behind) = rest.cut(columns.min(left));
+                rest = behind;
+                let n = Pair::logits(&pair, 0).len();
+                let shard = Problem::shard(whole.rows(), n, *whole.options(), whole.start() + at, whole.total());
+                let problem = &shard.expect("columns of a checked problem");
+                let job = Job { problem, inputs: RowInputs { problem, ..back.job.inputs }, ..back.job };
+                let back = Back { job, stats: Some(stats), from: i, ..back };
+                let mut scratch = Scratch::new(Pair::end(&pair));
+                backward_piece(isa, &back, i, 1, pair, None, &mut scratch);
+            }
+        });
+    }
+}
+/// A row, cut between parts of so many columns.
+struct InParts<P> {
+    pair: P,
+    columns: usize,
+}
+impl<P: Pair> Split for InParts<P> {
+    fn split(self, part: usize) -> (Self, Self) {
+        let InParts { pair, columns } = self;
+        let (a, b) = pair.cut(part * columns);
+        (InParts { pair: a, columns }, InParts { pair: b, columns })
+    }
 }
 /// `n` rows from `first` on, all of a piece.
 #[inline(never)]

@@ -13,8 +13,8 @@ pub enum Mode {
     Portable,
     /// The same bits on every run, for every batch and thread count, on one instruction set; between instruction sets within
     /// twice the bounds of `Portable`. Rows of `logprob` and the Kullback-Leibler divergences of `divergence` are summed up in one
-    /// visit of every column; those divergences are right to some units of rounding of their terms, not relative to a small
-    /// value. The linear form rounds the gradient of its logits once to bf16 where both operands are bf16. Everything else is as
+    /// visit of every column, Jensen-Shannon divergences in two; divergences are right to some units of rounding of their terms,
+    /// not relative to a small value (but for a jsd below 2^-12). The linear form rounds the gradient of its logits once to bf16 where both operands are bf16. Everything else is as
     /// in `Portable`.
     Fast,
 }

@@ -143,6 +143,34 @@ impl<S: Sixteen> Origin<S> {
         [power, p]
     }
 }
+/// The largest column of a row in the mode `fast` so far.
+#[derive(Clone, Copy)]
+pub struct Peak<S: Sixteen> {
+    /// Its value.
+    pub m: f32,
+    /// The first column of the block with it.
+    pub k: usize,
+    /// How many columns have it in the piece where it was found, 0 before.
+    pub ties: u32,
+    /// What the columns are measured from.
+    pub of: Origin<S>,
+    /// [`Origin::low`].
+    pub low: V<S>,
+}
+impl<S: Sixteen> Peak<S> {
+    /// Not counted yet.
+    #[inline(always)]
+    pub fn new(s: S, m: f32, k: usize) -> Self {
+        let of = if m > f32::NEG_INFINITY { m } else { 0.0 };
+        Peak { m, k, ties: 0, of: Origin::new(s, of), low: splat(s, Origin::<S>::low(of)) }
+    }
+    /// Whether the largest columns of a piece are above it, or may be its place.
+    #[inline(always)]
+    pub fn rises(&self, s: S, top: V<S>) -> bool {
+        let m = splat(s, self.m);
+        m.simd_lt(top).any() || self.ties == 0 && self.m > f32::NEG_INFINITY && m.simd_le(top).any()
+    }
+}
 /// What the columns `x` of a block are measured from, `m` its maximum: `-0` for a zero, so that every column with the maximum
 /// has the difference `+0`, all others a negative one or a NaN; and no infinity where nothing is live.
 #[inline(always)]
@@ -385,8 +413,9 @@ macro_rules! word_max {
         }
     };
 }
+/// The same bits in every lane.
 #[inline(always)]
-fn bits<S: Sixteen>(s: S, x: u32) -> S::V {
+pub fn bits<S: Sixteen>(s: S, x: u32) -> S::V {
     s.splat(f32::from_bits(x))
 }
 impl Cell for bf16 {

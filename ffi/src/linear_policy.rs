@@ -49,10 +49,10 @@ pub unsafe extern "C" fn truing_linear_policy_forward_workspace_size(
     guard("truing_linear_policy_forward_workspace_size", || {
         // SAFETY: this function's contract.
         unsafe {
-            parse(args, |context, problem, inputs, _, _, _| {
+            parse(args, |context, problem, inputs, _, grads, _| {
                 problem.linear().check_operands(&inputs.hidden, &inputs.weight)?;
                 let (hidden, weight) = (inputs.hidden.dtype(), inputs.weight.dtype());
-                let need = truing_cpu::linear_policy::workspace(context, problem, hidden, weight);
+                let need = truing_cpu::linear_policy::workspace_for(context, problem, hidden, weight, &grads);
                 sizes(minimum, preferred, (need.minimum, need.preferred))
             })
         }

@@ -54,13 +54,14 @@ pub unsafe extern "C" fn truing_linear_preference_forward_workspace_size(
     guard("truing_linear_preference_forward_workspace_size", || {
         // SAFETY: this function's contract.
         unsafe {
-            parse(args, |context, problem, inputs, _, _, _| {
+            parse(args, |context, problem, inputs, _, grads, _| {
                 problem.linear().check_operands(&inputs.hidden, &inputs.weight)?;
-                let need = truing_cpu::linear_preference::workspace(
+                let need = truing_cpu::linear_preference::workspace_for(
                     context,
                     problem,
                     inputs.hidden.dtype(),
                     inputs.weight.dtype(),
+                    &grads,
                 );
                 sizes(minimum, preferred, (need.minimum, need.preferred))
             })

@@ -1128,6 +1128,43 @@ close(estimate.kl[:2], np.array([np.log(8) - 7 / 8, 0.0]), 1e-15, "estimate of t
 check(bool(np.isnan(estimate.kl[2])) and estimate.status[2] != 0, "no probability above 1")
 refused("INVALID_ARGUMENT", "n", truing.best_of_n_kl_estimate, lp[:, 0].copy(), 0.5)
 
+# ---- from hidden states: what must not leak, and what must be written
+draws = np.random.default_rng(11)
+n, d, v = 12, 4, 7
+h, w = draws.normal(size=(n, d)).astype("f4"), draws.normal(size=(v, d)).astype("f4")
+y, cu, alone = draws.integers(0, v - 1, n), np.arange(0, n + 1, 3), np.arange(n) != 4
+gw, gb = np.full((v, d), 5, "f4"), np.full(v, 5, "f4")
+none = np.zeros((0, d), "f4")
+truing.linear_logprob(none, w, np.zeros(0, "i8"), reduction="mean", grad_weight=gw, grad_bias=gb)
+check(bool((gw == 0).all() and (gb == 0).all()), "gradients of no rows")
+# a weight row that is no number, outside a support
+odd = w.copy()
+odd[v - 1] = np.nan
+for support, bias in ((dict(bitmask=np.full((n, 1), 2 ** (v - 1) - 1, np.uint32)), None), (None, np.where(np.arange(v) == v - 1, -np.inf, 0))):
+    keywords = dict(reduction="sum", grad_hidden=True, grad_weight=True, support=support)
+    keywords |= {} if bias is None else dict(bias=bias.astype("f4"))
+    got, want = truing.linear_logprob(h, odd, y, **keywords), truing.linear_logprob(h, w, y, **keywords)
+    check(np.array_equal(got.grad_hidden, want.grad_hidden), "a dead column's weights")
+    check(np.array_equal(got.grad_weight, want.grad_weight), "a dead column's weights")
+# rows of the reference that are no numbers, where their divergence does not count
+bad = h.copy()
+bad[4] = np.nan
+how = dict(level="token", aggregate="token_mean", advantage=np.ones(n, "f4"), cu_seqlens=cu, phase="single", ref_weight=w)
+for kind in ("forward_kl", "reverse_kl"):
+    keywords = how | dict(kl_divergence=kind, kl_coef=0.1, kl_mask=alone.astype("u1"))
+    got, want = (truing.linear_policy("ppo_clip", h, w, y, -np.ones(n, "f4"), ref_hidden=r, **keywords) for r in (bad, h))
+    check(np.array_equal(got.grad_weight, want.grad_weight), f"{kind} that does not count")
+    check(np.array_equal(got.grad_hidden, want.grad_hidden), f"{kind} that does not count")
+# the workspace that the library names is enough, whatever rows a group must hold
+for n in (240, 256, 304, 496, 736):
+    h, y = draws.normal(size=(n, 8)).astype("f4"), draws.integers(0, 64, n)
+    w = draws.normal(size=(64, 8)).astype("f4")
+    for more in ({}, dict(accumulate_weight=True, grad_weight=np.zeros_like(w)), dict(skip_flagged=True)):
+        out = truing.linear_preference(
+            "tdpo1", h, w, y, score="sum", phase="single", reduction="mean", layout="interleaved",
+            cu_seqlens=np.array([0, n // 2, n]), ref_hidden=h, ref_weight=w, **more)
+        check(math.isfinite(out.loss), "tdpo1")
+
 # ---- torch
 try:
     import torch

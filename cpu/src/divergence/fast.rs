@@ -1,4 +1,5 @@
-//! Kullback-Leibler divergences of a row pair in the mode `fast`: one visit of every column, one exponential of each side.
+//! Kullback-Leibler divergences of a row pair in the mode `fast`: one visit of every column, one exponential of each side; for a
+//! Jensen-Shannon divergence a second visit of as many.
 //!
 //! As in `logprob/fast.rs`, the columns of a side are measured from an [`Origin`] beside its largest column so far, and a piece of
 //! columns with a larger one is summed up again. With r = (x_a - m_a) - (x_b - m_b) the divergence is
@@ -6,51 +7,36 @@
 //! relative to a small value as in the mode `portable`. 0 for equal rows. A row pair with a dead column, one more than 88 below
 //! the maximum, or an offset that costs digits is none for this mode.
 use super::*;
-use crate::rows::{Origin, PIECE, SHORT, fma};
+use crate::rows::{Origin, PIECE, Peak, SHORT, fma};
+
+pub(super) mod jsd;
 
 /// The largest maximum: from there on x_a - x_b would lose digits.
 const FAR: f32 = 1024.0;
+/// The fewest columns: of one alone p_s - p_t must be 0, and a few cost nothing.
+const FEWEST: usize = 32;
 
-/// The chains of a row pair.
+/// The chains of a row pair, 32 of each sum, in the order of the columns' type.
 #[derive(Clone, Copy)]
 struct Chains<S: Sixteen> {
     /// Exponentials of a and b, without those of the maxima.
-    r: [V<S>; 2],
+    r: [[V<S>; 2]; 2],
     /// Exponentials of a and b times x_a - x_b less that of the maxima, all of them.
-    t: [V<S>; 2],
+    t: [[V<S>; 2]; 2],
 }
 impl<S: Sixteen> Chains<S> {
     #[inline(always)]
     fn new(s: S) -> Self {
-        Chains { r: [splat(s, 0.0); 2], t: [splat(s, 0.0); 2] }
-    }
-}
-/// A side of a row pair on its way.
-struct Side<S: Sixteen> {
-    /// The largest column so far, the first of the block with it, and how many have it in the piece where it was found, 0 before.
-    m: f32,
-    k: usize,
-    ties: u32,
-    of: Origin<S>,
-    low: f32,
-}
-impl<S: Sixteen> Side<S> {
-    #[inline(always)]
-    fn new(s: S, m: f32) -> Self {
-        Side { m, k: 0, ties: 0, of: Origin::new(s, m), low: Origin::<S>::low(m) }
-    }
-    /// Whether the largest columns of a piece are above the maximum, or may be its place.
-    #[inline(always)]
-    fn rises(&self, s: S, top: V<S>) -> bool {
-        let m = splat(s, self.m);
-        m.simd_lt(top).any() || self.ties == 0 && m.simd_le(top).any()
+        Chains { r: [[splat(s, 0.0); 2]; 2], t: [[splat(s, 0.0); 2]; 2] }
     }
 }
 struct Both<S: Sixteen> {
-    sides: [Side<S>; 2],
+    sides: [Peak<S>; 2],
     /// Of the blocks before this one.
     total: Chains<S>,
     block: Chains<S>,
+    /// The smallest columns of each side.
+    least: [V<S>; 2],
     /// Nothing for this mode.
     odd: bool,
     /// 1 in the lanes that hold a column, 0 in the others; for the last few columns.
@@ -86,18 +72,18 @@ impl<S: Sixteen> Both<S> {
         for i in 0..2 {
             let d = (x[0][i] - x[1][i]) - apart;
             for side in 0..2 {
-                let r = fma(w[side][i], p[side][i], sums.r[side]);
+                let r = fma(w[side][i], p[side][i], sums.r[side][i]);
                 if TOP {
                     // no lane without a column hits
                     let column = if LAST { x[side][i] / self.live[i] } else { x[side][i] };
                     let hit = column.simd_eq(hits[side]);
                     self.sides[side].ties += hit.bits().count_ones();
-                    sums.r[side] = hit.select(sums.r[side], r);
+                    sums.r[side][i] = hit.select(sums.r[side][i], r);
                 } else {
-                    sums.r[side] = r;
+                    sums.r[side][i] = r;
                 }
                 if BOTH || side == 0 {
-                    sums.t[side] = fma(w[side][i] * p[side][i], d, sums.t[side]);
+                    sums.t[side][i] = fma(w[side][i] * p[side][i], d, sums.t[side][i]);
                 }
             }
         }
@@ -128,6 +114,14 @@ impl<S: Sixteen> Both<S> {
         }
         seen
     }
+    /// `low`: the smallest columns of a piece. One whose exponential would be no number is nothing for this mode.
+    #[inline(always)]
+    fn far(&mut self, low: [V<S>; 2]) {
+        for side in 0..2 {
+            self.least[side] = self.least[side].smaller(low[side]);
+            self.odd |= low[side].simd_lt(self.sides[side].low).any();
+        }
+    }
     /// A piece with a larger column of a side: the sums move to it, the piece starts again from `before`.
     #[inline(never)]
     fn rise<T: Cell, const BOTH: bool, const SCALED: bool, const LAST: bool>(
@@ -154,7 +148,7 @@ impl<S: Sixteen> Both<S> {
                     // what had been the maximum is a column like others
                     own[side] = x.ties as f64 * Origin::<S>::own(x.m);
                     by[side] = Origin::<S>::move_to(x.m, m);
-                    *x = Side { k: first, ..Side::new(s, m) };
+                    *x = Peak::new(s, m, first);
                     self.odd |= !(m.abs() <= FAR);
                     hits[side] = splat(s, m);
                 }
@@ -164,16 +158,20 @@ impl<S: Sixteen> Both<S> {
                     let kept = self.sides[side].ties as f64 * Origin::<S>::own(self.sides[side].m);
                     let mut lanes = [0.0; 16];
                     lanes[0] = own[side] as f32;
-                    self.total.r[side] = self.total.r[side] + V::from_slice(s, &lanes);
+                    self.total.r[side][0] = self.total.r[side][0] + V::from_slice(s, &lanes);
                     lanes[0] = kept as f32;
-                    let (kept, by) = (V::from_slice(s, &lanes), splat(s, by[side] as f32));
+                    let (kept, by) = ([V::from_slice(s, &lanes), splat(s, 0.0)], splat(s, by[side] as f32));
                     let (total, block) = (&mut self.total, &mut self.block);
-                    total.t[side] = fma(total.r[side] + kept, moved, total.t[side]) * by;
-                    block.t[side] = fma(block.r[side], moved, block.t[side]) * by;
-                    total.r[side] = total.r[side] * by;
-                    block.r[side] = block.r[side] * by;
+                    for i in 0..2 {
+                        total.t[side][i] = fma(total.r[side][i] + kept[i], moved, total.t[side][i]) * by;
+                        block.t[side][i] = fma(block.r[side][i], moved, block.t[side][i]) * by;
+                        total.r[side][i] = total.r[side][i] * by;
+                        block.r[side][i] = block.r[side][i] * by;
+                    }
                 }
-                self.piece::<T, BOTH, SCALED, true, LAST>(s, piece, factors, [false; 2], hits);
+                // what was near the old maximum may be far from this one
+                let (_, low) = self.piece::<T, BOTH, SCALED, true, LAST>(s, piece, factors, [false; 2], hits);
+                self.far(low);
             },
         )
     }
@@ -199,17 +197,17 @@ impl<S: Sixteen> Both<S> {
             ];
             let before = self.block;
             let (top, low) = self.piece::<T, BOTH, SCALED, false, LAST>(s, piece, factors, more, [splat(s, 0.0); 2]);
-            for side in 0..2 {
-                self.odd |= low[side].simd_lt(splat(s, self.sides[side].low)).any();
-            }
+            self.far(low);
             if self.sides[0].rises(s, top[0]) || self.sides[1].rises(s, top[1]) {
                 self.rise::<T, BOTH, SCALED, LAST>(s, top, before, piece, factors, first);
             }
             i = to;
         }
         for side in 0..2 {
-            self.total.r[side] = self.total.r[side] + self.block.r[side];
-            self.total.t[side] = self.total.t[side] + self.block.t[side];
+            for i in 0..2 {
+                self.total.r[side][i] = self.total.r[side][i] + self.block.r[side][i];
+                self.total.t[side][i] = self.total.t[side][i] + self.block.t[side][i];
+            }
         }
         self.block = Chains::new(s);
     }
@@ -227,7 +225,7 @@ fn read<S: Sixteen, T: Cell, const BOTH: bool, const SCALED: bool>(
     x: [&[T]; 2],
     factors: [f32; 2],
     ends: [usize; 2],
-) -> Option<([Record; 2], [f64; 2])> {
+) -> Option<Found> {
     s.enter(
         #[inline(always)]
         || {
@@ -250,8 +248,9 @@ fn read<S: Sixteen, T: Cell, const BOTH: bool, const SCALED: bool>(
                     return None;
                 }
             }
-            let (sides, live) = ([Side::new(s, m[0]), Side::new(s, m[1])], [splat(s, 1.0); 2]);
-            let mut row = Both { sides, total: Chains::new(s), block: Chains::new(s), odd: false, live };
+            let (sides, live) = ([Peak::new(s, m[0], 0), Peak::new(s, m[1], 0)], [splat(s, 1.0); 2]);
+            let (zero, least) = (Chains::new(s), [splat(s, f32::INFINITY); 2]);
+            let mut row = Both { sides, total: zero, block: zero, least, odd: false, live };
             let n = x[0].len();
             let whole = n / 32 * 32;
             let chunks = [x[0][..whole].as_chunks::<32>().0, x[1][..whole].as_chunks::<32>().0];
@@ -262,51 +261,71 @@ fn read<S: Sixteen, T: Cell, const BOTH: bool, const SCALED: bool>(
                 }
             }
             if n > whole {
-                // the lanes behind the last column repeat it
-                let (mut last, mut lanes) = ([[0.0; 32]; 2], [0.0; 32]);
-                for j in 0..32 {
-                    let at = (whole + j).min(n - 1);
-                    lanes[j] = if whole + j < n { 1.0 } else { 0.0 };
-                    for side in 0..2 {
-                        let z = x[side][at].to_f32();
-                        last[side][j] = if SCALED { z * factors[side] } else { z };
-                    }
-                }
-                row.live = f32::load(s, &lanes);
+                let (last, live) = last::<S, T, SCALED>(s, x, factors);
+                row.live = f32::load(s, &live);
                 let [a, b] = [last[0], last[1]].map(|x| [x]);
                 row.block::<f32, BOTH, false, true>(s, [&a, &b], [1.0; 2], whole / BLOCK * BLOCK, [0; 2]);
             }
-            row.finish(s)
+            row.finish::<T>(s)
         },
     )
 }
+/// The columns behind the last 32 of both sides in the type's order, and 1 where there is one, 0 where the last is repeated.
+#[inline(always)]
+fn last<S: Sixteen, T: Cell, const SCALED: bool>(s: S, x: [&[T]; 2], factors: [f32; 2]) -> ([[f32; 32]; 2], [f32; 32]) {
+    let (n, mut order, mut columns) = (x[0].len(), [0.0; 32], [T::from_f32(0.0); 32]);
+    for (j, x) in columns.iter_mut().enumerate() {
+        *x = T::from_f32(j as f32);
+    }
+    f32::store(s, T::take(s, &columns), &mut order);
+    let (mut last, mut live) = ([[0.0; 32]; 2], [0.0; 32]);
+    for (i, j) in order.into_iter().enumerate() {
+        let at = n / 32 * 32 + j as usize;
+        live[i] = if at < n { 1.0 } else { 0.0 };
+        for side in 0..2 {
+            let z = x[side][at.min(n - 1)].to_f32();
+            last[side][i] = if SCALED { z * factors[side] } else { z };
+        }
+    }
+    (last, live)
+}
+/// What a visit of a row pair finds.
+struct Found {
+    /// The records, `k` the first column of a block.
+    sides: [Record; 2],
+    /// Means of r under a and under b.
+    mean: [f64; 2],
+    /// All columns have an exponential beside the maxima.
+    near: bool,
+}
 impl<S: Sixteen> Both<S> {
-    /// Records of both sides and the means of r under a and b; none if the row pair is none for this mode.
+    /// None if the row pair is none for this mode.
     #[inline(always)]
-    fn finish(&self, s: S) -> Option<([Record; 2], [f64; 2])> {
-        let (mut records, mut mean) = ([Record::EMPTY; 2], [0.0; 2]);
+    fn finish<T: Cell>(&self, s: S) -> Option<Found> {
+        let (mut sides, mut mean, mut near) = ([Record::EMPTY; 2], [0.0; 2], true);
         for side in 0..2 {
             let (x, own) = (&self.sides[side], Origin::<S>::own(self.sides[side].m));
-            let r = s.fold(self.total.r[side].0) as f64 / own + (x.ties as f64 - 1.0);
-            mean[side] = s.fold(self.total.t[side].0) as f64 / own / (1.0 + r);
-            if self.odd || x.ties == 0 || !(r < f64::INFINITY) || !mean[side].is_finite() {
+            let r = T::sum(s, self.total.r[side]) as f64 / own + (x.ties as f64 - 1.0);
+            mean[side] = T::sum(s, self.total.t[side]) as f64 / own / (1.0 + r);
+            if self.odd || x.ties == 0 || !(0.0..f64::INFINITY).contains(&r) || !mean[side].is_finite() {
                 return None;
             }
-            records[side] = Record { m: x.m, r: r as f32, k: x.k as u32, ..Record::EMPTY };
+            sides[side] = Record { m: x.m, r: r as f32, k: x.k as u32, ..Record::EMPTY };
+            near &= !self.least[side].simd_lt(x.low).any();
         }
-        Some((records, mean))
+        Some(Found { sides, mean, near })
     }
 }
-/// The joint record of a whole row pair, a before b, of a Kullback-Leibler divergence or two; none if it is none for this mode.
+/// The joint record of a whole row pair, a before b, of one of this mode's divergences; none if the row pair is none for it.
 pub(super) fn joint<S: Sixteen>(s: S, form: &Form, views: [&View<'_>; 2]) -> Option<Joint> {
-    let (weights, both) = match *form {
-        Form::Kl => ([1.0, 0.0], false),
-        Form::TwoWay { forward, reverse } => ([forward, reverse], true),
+    let both = match *form {
+        Form::Kl | Form::Jsd { .. } => false,
+        Form::TwoWay { .. } => true,
         _ => return None,
     };
     let n = views[0].valid();
     let plain = |x: &View<'_>| !x.probs && x.shift.is_none() && x.job.transform.bias.is_none();
-    if n > SHORT || n != views[1].valid() || !views.into_iter().all(plain) {
+    if !(FEWEST..=SHORT).contains(&n) || n != views[1].valid() || !views.into_iter().all(plain) {
         return None;
     }
     let mut factors = [1.0; 2];
@@ -318,13 +337,27 @@ pub(super) fn joint<S: Sixteen>(s: S, form: &Form, views: [&View<'_>; 2]) -> Opt
         };
     }
     let (scaled, ends) = (factors != [1.0; 2], [views[0].end, views[1].end]);
-    let found = match (views[0].raw, views[1].raw) {
-        (Raw::F32(a), Raw::F32(b)) => pick(s, [&a[..n], &b[..n]], factors, ends, both, scaled),
-        (Raw::Bf16(a), Raw::Bf16(b)) => pick(s, [&a[..n], &b[..n]], factors, ends, both, scaled),
-        (Raw::F16(a), Raw::F16(b)) => pick(s, [&a[..n], &b[..n]], factors, ends, both, scaled),
-        _ => None,
-    };
-    let (mut sides, mean) = found?;
+    macro_rules! with_rows {
+        ($x:ident => $run:expr) => {
+            match (views[0].raw, views[1].raw) {
+                (Raw::F32(a), Raw::F32(b)) => {
+                    let $x = [&a[..n], &b[..n]];
+                    $run
+                }
+                (Raw::Bf16(a), Raw::Bf16(b)) => {
+                    let $x = [&a[..n], &b[..n]];
+                    $run
+                }
+                (Raw::F16(a), Raw::F16(b)) => {
+                    let $x = [&a[..n], &b[..n]];
+                    $run
+                }
+                _ => return None,
+            }
+        };
+    }
+    let found = with_rows!(x => pick(s, x, factors, ends, both, scaled));
+    let Found { mut sides, mean, near } = found?;
     let mut at = [[0.0; 2]; 2];
     for side in 0..2 {
         let (factor, k) = (factors[side], &mut sides[side]);
@@ -339,9 +372,29 @@ pub(super) fn joint<S: Sixteen>(s: S, form: &Form, views: [&View<'_>; 2]) -> Opt
     // r at the largest columns of a and b
     let apart = sides[0].m as f64 - sides[1].m as f64;
     let [ra, rb] = at.map(|[a, b]| (a as f64 - b as f64) - apart);
-    let value = [weights[0] * (mean[0] - gamma).max(0.0), weights[1] * (gamma - mean[1]).max(0.0)];
-    let means = [mean[0] - ra, if both { rb - mean[1] } else { 0.0 }];
-    Some(Joint::of_values(form, sides, gamma, value, means, [at[0][1], at[1][0]]))
+    let other = [at[0][1], at[1][0]];
+    let (value, means) = match *form {
+        Form::Jsd { .. } if !near => return None,
+        Form::Jsd { beta, scale } => {
+            let mut k = Pair::new(form, [sides[0].m, sides[1].m], [sides[0].r, sides[1].r], [false; 2]);
+            let to = with_rows!(x => match scaled {
+                false => jsd::means::<_, _, false>(s, x, factors, ends, &sides, k.p),
+                true => jsd::means::<_, _, true>(s, x, factors, ends, &sides, k.p),
+            });
+            k.anchor::<formula::Jsd>([k.m[0], other[0]], [other[1], k.m[1]]);
+            let value = [beta * scale * to[0], (1.0 - beta) * scale * to[1]];
+            if !(value[0] + value[1] >= jsd::LEAST) {
+                return None;
+            }
+            (value, [to[0] - k.w[0] as f64, to[1] - k.w[1] as f64])
+        }
+        Form::TwoWay { forward, reverse } => {
+            let value = [forward * (mean[0] - gamma).max(0.0), reverse * (gamma - mean[1]).max(0.0)];
+            (value, [mean[0] - ra, rb - mean[1]])
+        }
+        _ => ([(mean[0] - gamma).max(0.0), 0.0], [mean[0] - ra, 0.0]),
+    };
+    Some(Joint::of_values(form, sides, gamma, value, means, other))
 }
 fn pick<S: Sixteen, T: Cell>(
     s: S,
@@ -350,7 +403,7 @@ fn pick<S: Sixteen, T: Cell>(
     ends: [usize; 2],
     both: bool,
     scaled: bool,
-) -> Option<([Record; 2], [f64; 2])> {
+) -> Option<Found> {
     match (both, scaled) {
         (false, false) => read::<S, T, false, false>(s, x, factors, ends),
         (false, true) => read::<S, T, false, true>(s, x, factors, ends),
@@ -359,9 +412,14 @@ fn pick<S: Sixteen, T: Cell>(
     }
 }
 
-/// Whether this mode gives the gradients of a form with the constants `k`.
-pub(super) fn gives(form: &Form, k: &Pair) -> bool {
-    matches!(form, Form::Kl | Form::TwoWay { .. }) && k.m.iter().all(|m| m.abs() <= FAR)
+/// Whether this mode gives the gradients of a form with the constants `k` and the value `value` over so many columns.
+pub(super) fn gives(form: &Form, k: &Pair, value: f32, columns: usize) -> bool {
+    let of = match form {
+        Form::Kl | Form::TwoWay { .. } => true,
+        Form::Jsd { .. } => value as f64 >= jsd::LEAST,
+        _ => false,
+    };
+    of && columns >= FEWEST && k.m.iter().all(|m| m.abs() <= FAR)
 }
 /// Gradients of the Kullback-Leibler divergences from the probabilities as they are:
 /// `a: c_0 a (r - r_k - mean_a) + e_0 (a - b)`, `b: c_1 b (r_k - r - mean_b) + e_1 (a - b)`. TWO: c_1 and e_0 are not 0. A: those
@@ -414,7 +472,7 @@ impl<S: Sixteen, const TWO: bool, const A: bool> Maker<S> for Gradients<S, TWO, 
             let ([a, b], apart) = ([p[0][i], p[1][i]], p[0][i] - p[1][i]);
             g[1][i] = apart * self.e[1];
             // where a side is dead its weight is 0, and the other one's value is infinite or its weight is 0 too
-            let finite = splat(s, -3e38);
+            let finite = splat(s, f32::MIN);
             if TWO {
                 let r = (finite.larger(x[0][i]) - z[1][i]) - self.apart;
                 g[1][i] = fma(b * (self.means[1] - r), self.c[1], g[1][i]);

@@ -5,7 +5,7 @@
 //! times. The maximum's own 1 stays outside the sums here too. A result depends on the row and the instruction set alone; it
 //! differs from the mode `portable` by the rounding of the sums.
 use super::*;
-use crate::rows::{Origin, PIECE, SHORT};
+use crate::rows::{Origin, PIECE, Peak, SHORT};
 
 /// The chains of a row, 32 of each sum.
 #[derive(Clone, Copy)]
@@ -23,12 +23,7 @@ impl<S: Sixteen> Chains<S> {
 }
 /// A row on its way to its record.
 pub(super) struct Row<S: Sixteen> {
-    /// The largest column so far, the first of the block with it, and how many have it in the piece where it was found, 0 before.
-    m: f32,
-    k: usize,
-    ties: u32,
-    of: Origin<S>,
-    low: V<S>,
+    peak: Peak<S>,
     /// Of the blocks before this one.
     total: Chains<S>,
     block: Chains<S>,
@@ -39,25 +34,8 @@ impl<S: Sixteen> Row<S> {
     /// Of a row with so many columns; `m` is the largest of its first block.
     #[inline(always)]
     pub(super) fn new(s: S, columns: usize, m: f32) -> Self {
-        let mut x = Row {
-            m: f32::NEG_INFINITY,
-            k: 0,
-            ties: 0,
-            of: Origin::new(s, 0.0),
-            low: splat(s, Origin::<S>::low(0.0)),
-            total: Chains::new(s),
-            block: Chains::new(s),
-            odd: columns > SHORT || m.is_nan(),
-        };
-        if m > f32::NEG_INFINITY {
-            x.measure(s, m);
-        }
-        x
-    }
-    #[inline(always)]
-    fn measure(&mut self, s: S, m: f32) {
-        self.odd |= m.abs() >= Origin::<S>::FAR;
-        (self.m, self.of, self.low) = (m, Origin::new(s, m), splat(s, Origin::<S>::low(m)));
+        let odd = columns > SHORT || !(m.abs() < Origin::<S>::FAR || m == f32::NEG_INFINITY);
+        Row { peak: Peak::new(s, m, 0), total: Chains::new(s), block: Chains::new(s), odd }
     }
     /// Adds N vectors of columns. TOP: those that have the maximum are counted, and not added.
     #[inline(always)]
@@ -67,15 +45,15 @@ impl<S: Sixteen> Row<S> {
             if !TOP {
                 top[i % 2] = top[i % 2].larger(x[i]);
             }
-            z[i] = self.low.larger(x[i]);
+            z[i] = self.peak.low.larger(x[i]);
         }
-        let [power, p] = self.of.exp_parts(s, z);
-        let (m, sums) = (splat(s, self.m), &mut self.block);
+        let [power, p] = self.peak.of.exp_parts(s, z);
+        let (m, sums) = (splat(s, self.peak.m), &mut self.block);
         for i in 0..N {
             let j = i % 2;
             let hit = x[i].simd_eq(m);
             if TOP {
-                self.ties += hit.bits().count_ones();
+                self.peak.ties += hit.bits().count_ones();
             }
             let r = fma(power[i], p[i], sums.r[j]);
             sums.r[j] = if TOP { hit.select(sums.r[j], r) } else { r };
@@ -130,18 +108,18 @@ impl<S: Sixteen> Row<S> {
         s.enter(
             #[inline(always)]
             || {
-                let (old, m) = (self.m, s.fold_larger(top.0) + 0.0);
+                let (old, m) = (self.peak, s.fold_larger(top.0) + 0.0);
                 self.block = before;
-                if old > f32::NEG_INFINITY {
+                if old.m > f32::NEG_INFINITY {
                     // what had been the maximum is a column like others
-                    let own = Origin::<S>::own(old);
+                    let own = Origin::<S>::own(old.m);
                     let mut lanes = [0.0; 16];
-                    lanes[0] = (self.ties as f64 * own) as f32;
+                    lanes[0] = (old.ties as f64 * own) as f32;
                     self.total.r[0] = self.total.r[0] + V::from_slice(s, &lanes);
-                    lanes[0] = (self.ties as f64 * own * own) as f32;
+                    lanes[0] = (old.ties as f64 * own * own) as f32;
                     self.total.q[0] = self.total.q[0] + V::from_slice(s, &lanes);
-                    let by = Origin::<S>::move_to(old, m);
-                    let (d, by, square) = (splat(s, old - m), splat(s, by as f32), splat(s, (by * by) as f32));
+                    let by = Origin::<S>::move_to(old.m, m);
+                    let (d, by, square) = (splat(s, old.m - m), splat(s, by as f32), splat(s, (by * by) as f32));
                     for c in [&mut self.total, &mut self.block] {
                         for j in 0..2 {
                             c.u[j] = fma(c.r[j], d, c.u[j]) * by;
@@ -150,8 +128,8 @@ impl<S: Sixteen> Row<S> {
                         }
                     }
                 }
-                self.measure(s, m);
-                (self.k, self.ties) = (first, 0);
+                self.odd |= !(m.abs() < Origin::<S>::FAR);
+                self.peak = Peak::new(s, m, first);
                 self.piece::<T, ALL, SCALED, true>(s, piece, a, false);
             },
         )
@@ -175,10 +153,9 @@ impl<S: Sixteen> Row<S> {
             let piece = if to < front.len() { [&front[i..to], &back[i..to]] } else { [&front[i..], &back[i..]] };
             let before = self.block;
             let top = self.piece::<T, ALL, SCALED, false>(s, piece, a, more);
-            let (m, live) = (splat(s, self.m), self.m > f32::NEG_INFINITY);
-            if m.simd_lt(top).any() || self.ties == 0 && live && m.simd_le(top).any() {
+            if self.peak.rises(s, top) {
                 self.rise::<T, ALL, SCALED>(s, top, before, piece, a, first);
-            } else if !live {
+            } else if self.peak.m == f32::NEG_INFINITY {
                 // nothing is live yet; a NaN may be there
                 self.odd |= !(T::sum(s, self.block.r) < f32::INFINITY);
                 self.block = before;
@@ -201,12 +178,13 @@ impl<S: Sixteen> Row<S> {
         if self.odd || !(r < f64::INFINITY) {
             return None;
         }
-        if self.ties == 0 {
+        let Peak { m, k, ties, .. } = self.peak;
+        if ties == 0 {
             return Some(Record::EMPTY);
         }
-        let (own, more) = (Origin::<S>::own(self.m), self.ties as f64 - 1.0);
+        let (own, more) = (Origin::<S>::own(m), ties as f64 - 1.0);
         let (r, u, q1) = (r / own + more, u / own, q / (own * own) + more);
-        Some(Record { m: self.m, r: r as f32, u: u as f32, q1: q1 as f32, k: self.k as u32, ..Record::EMPTY })
+        Some(Record { m, r: r as f32, u: u as f32, q1: q1 as f32, k: k as u32, ..Record::EMPTY })
     }
 }
 /// Adds a block of transformed columns with the maximum `m` to a row of so many, which begins with the first of them. Compiled
@@ -259,6 +237,9 @@ pub(super) fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     let mut row = Row::new(s, z.len(), if SCALED { m * a + 0.0 } else { m });
     for (i, b) in blocks.chunks(BLOCK / 32).enumerate() {
         row.block::<T, ALL, SCALED>(s, b, a, i * BLOCK, scratch.end);
+        if row.odd {
+            return None;
+        }
     }
     row.block::<T, ALL, SCALED>(s, last, a, full, scratch.end);
     row.finish::<T>(s)
