@@ -616,6 +616,25 @@ def two_heads():
         for a, b in cuts
     ]  # fmt: skip
     close(np.concatenate([x.grad_weight for x in parts]), whole.grad_weight, 1e-7, "and their gradients")
+    call = dict(partial=given, hard_weight=0.5, **heads)
+    whole = truing.linear_divergence("forward_kl", flat, w, target, phase="single", aggregate="token_mean", **call)
+    parts = [
+        truing.linear_divergence_local("forward_kl", flat, w[a:b], r.reshape(-1, d), wr[a:b], target, shard=(a, b, v), partial=given,
+                                       hard_weight=0.5)
+        for a, b in cuts
+    ]  # fmt: skip
+    found = truing.divergence_finish("forward_kl", np.stack([x.records for x in parts]), starts, target, partial=given,
+                                     hard_weight=0.5, stats=True, student_at_ids=np.stack([x.student_at_ids for x in parts]),
+                                     teacher_at_ids=np.stack([x.teacher_at_ids for x in parts]))  # fmt: skip
+    close(found.values, whole.values, 1e-6, "with a term of the target")
+    parts = [
+        truing.linear_divergence("forward_kl", flat, w[a:b], target, phase="with_coefficients", stats=found.stats, partial=given,
+                                 teacher_hidden=r.reshape(-1, d), teacher_weight=wr[a:b], shard=(a, b, v), hard_weight=0.5,
+                                 grad_values=np.full(4 * n, 1 / (4 * n), "f4"))
+        for a, b in cuts
+    ]  # fmt: skip
+    close(np.concatenate([x.grad_weight for x in parts]), whole.grad_weight, 1e-6, "and its gradients")
+    close(sum(x.grad_hidden for x in parts), whole.grad_hidden, 1e-6, "and those of hidden states")
     refused("INVALID_ARGUMENT", "stats", truing.linear_divergence, "forward_kl", flat, w[:3], phase="with_coefficients",
             partial=given, teacher_hidden=r.reshape(-1, d), teacher_weight=wr[:3], shard=(0, 3, v))  # fmt: skip
     refused("INVALID_ARGUMENT", "teacher_rows", truing.linear_divergence, "jsd", flat, w, phase="figures",
@@ -1106,6 +1125,32 @@ for i in (0, 1):
     part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats, partial=some,
                                       shard=cut[i][1])  # fmt: skip
     check(np.array_equal(part.grad_student, one[:, starts[i]:starts[i + 1]]), "gradient of a shard, ids")
+# a term of the target beside ids is that of the whole row, over shards too; T squared is a weight there
+for mix, warm in ((dict(hard_weight=0.25, soft_weight=0.75), {}), (dict(hard_weight=0.5, soft_weight=6.25), warm)):
+    want = truing.divergence("jsd", zs, zt, names, partial=some, aggregate="token_mean", **mix, **warm)
+    parts = [truing.divergence_local("jsd", cut[i][0], cut[2 + i][0], names, shard=cut[i][1], partial=some, hard_weight=mix["hard_weight"],
+                                     **warm) for i in (0, 1)]  # fmt: skip
+    check(parts[0].records.shape == (3, 12), "records of the columns outside")
+    at_ids = {f"{side}_at_ids": np.stack([getattr(x, f"{side}_at_ids") for x in parts]) for side in ("student", "teacher")}
+    joined = truing.divergence_finish("jsd", np.stack([x.records for x in parts]), starts, names, partial=some, stats=True,
+                                      aggregate="token_mean", **mix, **at_ids)  # fmt: skip
+    close(joined.values, want.values, 1e-6, "a term of the target beside ids over shards")
+    close(joined.loss, want.loss, 1e-6, "its loss")
+    of_target = log_softmax(zs / warm["student_transform"]["temperature"] if warm else zs)[np.arange(3), names]
+    soft = truing.divergence("jsd", zs, zt, partial=some, **warm).values
+    close(joined.values, mix["soft_weight"] * soft - mix["hard_weight"] * of_target, 1e-6, "of the whole row")
+    one = truing.divergence_backward("jsd", zs, zt, names, grad_values=ones, partial=some, **mix, **warm).grad_student
+    for i in (0, 1):
+        part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], names, grad_values=ones, stats=joined.stats,
+                                          partial=some, shard=cut[i][1], **mix, **warm)  # fmt: skip
+        close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, "gradient of a shard, a term of the target beside ids")
+refused("INVALID_ARGUMENT", "records", truing.divergence_finish, "jsd", None, starts, names, partial=some, **mix, **at_ids)
+refused("INVALID_ARGUMENT", "out_records", truing.divergence_local, "jsd", cut[0][0], cut[2][0], names, shard=(0, 20, 50), partial=some,
+        hard_weight=0.25, records=False)  # fmt: skip
+refused("INVALID_ARGUMENT", "out_records", truing.divergence_local, "jsd", cut[0][0], cut[2][0], names, shard=(0, 20, 50), partial=some,
+        records=True)  # fmt: skip
+refused("SHAPE_MISMATCH", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], names, grad_values=ones, partial=some,
+        shard=(0, 20, 50), stats=joined.stats[:, :16].copy(), **mix)  # fmt: skip
 refused("INVALID_ARGUMENT", "partial.outside", truing.divergence_local, "jsd", cut[0][0], cut[2][0], shard=(0, 20, 50),
         partial=dict(some, outside="tail"))  # fmt: skip
 raw = truing.divergence("forward_kl", zs, zt, partial=dict(support="given", ids=few, outside="raw"), grad_student=False)

@@ -549,7 +549,9 @@ def divergence_local(
     """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), for
     :func:`divergence_finish`. With the `stats` of a first finish: the second round of a kind that reads twice (jsd, skewed KL,
     total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2. With
-    `hard_weight`, as in the finish, records have a 17th number, the student's logit of the `target`. With `partial` ("given" ids, "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records."""
+    `hard_weight`, as in the finish, records have a 17th number, the student's logit of the `target`. With `partial` ("given" ids,
+    "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records, which then are there
+    with `hard_weight` alone, [N, 12]."""
     call = Call(_abi.truing_divergence_local_args, student, context, _flags(has_ignore_index=ignore_index is not None))
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, "logits", hard_weight, None, None, None, None, None,
@@ -565,10 +567,12 @@ def divergence_local(
 
 
 def _parts(call, partial, records, student_at_ids, teacher_at_ids, rows, hard_weight):
-    """What a shard contributes: records, with a term of the target its logit behind them, or logits at the ids of a support."""
+    """What a shard contributes: records, with a term of the target its logit behind them, or logits at the ids of a support, and
+    records of what is outside with a term of the target."""
     width = () if partial is None else shape(partial["ids"])[-1:]
-    call.write("out_records", "records", partial is None if records is None else records,
-               (*rows, _abi.TRUING_PAIR_STATS_WIDTH + bool(hard_weight)), "float32")  # fmt: skip
+    numbers = _abi.TRUING_PAIR_STATS_WIDTH + bool(hard_weight) if partial is None else _abi.TRUING_STATS_WIDTH
+    records = partial is None or bool(hard_weight) if records is None else records
+    call.write("out_records", "records", records, (*rows, numbers), "float32")
     for name, want in (("student_at_ids", student_at_ids), ("teacher_at_ids", teacher_at_ids)):
         call.write("out_" + name, name, partial is not None if want is None else want, (*rows, *width), "float32")
 
@@ -601,8 +605,9 @@ def divergence_finish(
     loss=None, student_entropy=False, teacher_entropy=False, stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
     """Figures of the rows from the `records` [shards, N, 16] of all shards, or [shards, N, 17] with `hard_weight`;
-    `shard_starts` [shards + 1] ends with V. `second`: they are those of the second round. After the first round of a kind that reads twice there are no `values`. With `partial`,
-    as in :func:`divergence_local`, `records` is None and `student_at_ids`, `teacher_at_ids` are [shards, N, K]."""
+    `shard_starts` [shards + 1] ends with V. `second`: they are those of the second round. After the first round of a kind that
+    reads twice there are no `values`. With `partial`, as in :func:`divergence_local`, `student_at_ids` and `teacher_at_ids` are
+    [shards, N, K], and `records` None, or [shards, N, 12] with `hard_weight`."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_soft_weight=soft_weight is not None)
     parts = records if records is not None else student_at_ids
     call = Call(_abi.truing_divergence_finish_args, parts, context, flags)
@@ -616,7 +621,8 @@ def divergence_finish(
     wanted["values"] = (second or kind not in _TWICE) if values is None else values
     for name in ("values", "student_entropy", "teacher_entropy", "status"):
         call.write("outputs.out_" + name, name, wanted[name], rows, _DIVERGENCE[name])
-    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    more = 6 if partial is not None and hard_weight else 0  # the whole row of the term of the target
+    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH + more), "float32")
     if loss is None:
         loss = aggregate not in (None, "none") and (second or kind not in _TWICE)
     call.write("outputs.out_loss", "loss", loss, (), "float64")
