@@ -8,7 +8,7 @@ use truing::core::advantage::{
 };
 use truing::core::matrix::{Floats, Ints, Mask, Matrix, MatrixMut};
 use truing::core::sequence::Segments;
-use truing::cpu::{Context, ContextOptions, advantage};
+use truing::cpu::{Context, ContextOptions, Space, advantage};
 use truing_benches::{Arguments, Goal, Rounds, part, read, threads_word, time};
 
 struct Data {
@@ -18,7 +18,7 @@ struct Data {
     values: Vec<f32>,
     mask: Vec<u8>,
     out: [Vec<f32>; 2],
-    space: Vec<f64>,
+    space: Space,
 }
 #[derive(Clone, Copy)]
 enum Kind {
@@ -49,15 +49,7 @@ impl Data {
         // a prompt in front, padding behind
         let mask =
             (0..n).map(|i| (i % width > width / 16 && i % width < width - i / width * 7 % (width / 4)) as u8).collect();
-        Data {
-            sequences,
-            width,
-            rewards,
-            values,
-            mask,
-            out: [vec![0.0; n], vec![0.0; n]],
-            space: vec![0.0; n / 256 + 64],
-        }
+        Data { sequences, width, rewards, values, mask, out: [vec![0.0; n], vec![0.0; n]], space: Space::default() }
     }
     fn bytes(&self, kind: Kind) -> usize {
         let n = self.rewards.len();
@@ -104,10 +96,8 @@ impl Data {
                     eps: 1e-8,
                 };
                 let need = advantage::whiten_workspace(&x).minimum;
-                let space: &mut [u8] = bytemuck::cast_slice_mut(&mut self.space);
-                let at = space.as_ptr().align_offset(64);
                 let out = WhitenOut { values: Some(MatrixMut::vector(a).into()), ..WhitenOut::default() };
-                advantage::whiten(c, &x, out, &mut space[at..at + need]).unwrap();
+                advantage::whiten(c, &x, out, self.space.bytes(need)).unwrap();
             }
         }
     }

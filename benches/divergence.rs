@@ -9,7 +9,7 @@ use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::preference::Reduction;
 use truing::cpu::divergence::{Inputs, Totals, Uld, forward_fused, uld, uld_workspace};
 use truing::cpu::logprob::Grad;
-use truing::cpu::{Context, ContextOptions, Mode};
+use truing::cpu::{Context, ContextOptions, Mode, Space};
 use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of one side.
@@ -110,11 +110,8 @@ fn bench_sorted(rounds: usize) {
     for threads in [1, 2] {
         let options = ContextOptions { threads: if threads > 1 { threads } else { 0 }, ..ContextOptions::default() };
         let c = Context::new(options).unwrap();
-        // whole words of 64 bytes: a workspace is aligned
-        let mut room = vec![[0u8; 64]; uld_workspace(&c, &problem, false, false).preferred.div_ceil(64) + 1];
-        let room: &mut [u8] = bytemuck::cast_slice_mut(&mut room);
-        let skip = room.as_ptr().align_offset(64);
-        let room = &mut room[skip..];
+        let mut space = Space::default();
+        let room = space.bytes(uld_workspace(&c, &problem, false, false).preferred);
         let mut all = [Rounds::default(), Rounds::default()];
         for _ in 0..rounds {
             let other = read(c.isa(), threads, bytemuck::cast_slice(&teacher));

@@ -13,7 +13,7 @@ use truing::core::preference::Reduction;
 use truing::cpu::divergence::Totals;
 use truing::cpu::linear_divergence::{Asked, Fused, Head, Inputs, Teacher, forward, workspace};
 use truing::cpu::linear_logprob::Grads;
-use truing::cpu::{Context, gemm};
+use truing::cpu::{Context, Space, gemm};
 use truing_benches::{Arguments, Goal, line, part};
 
 const N: usize = 512;
@@ -66,17 +66,15 @@ fn case(narrow: bool, rounds: usize) {
             };
             let need = workspace(&context, &problem, inputs.dtypes(), &Asked::new(&grads, true, false));
             let bytes = if share { need.preferred } else { need.minimum };
-            let mut space = vec![0u8; bytes + 64];
-            let at = space.as_ptr().align_offset(64);
+            let mut space = Space::default();
             // pages are there before the clock runs
-            space.fill(1);
+            space.bytes(bytes).fill(1);
             let mut loss = [0f64];
             let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: None };
             let upstream = Upstream { loss: gradients.then_some(1.0), ..Upstream::default() };
             let t = truing_benches::time(1, || {
                 let fused = Fused { upstream, grads };
-                forward(&context, &problem, &inputs, Figures::default(), totals, fused, &mut space[at..at + bytes])
-                    .unwrap()
+                forward(&context, &problem, &inputs, Figures::default(), totals, fused, space.bytes(bytes)).unwrap()
             });
             (t, bytes)
         };

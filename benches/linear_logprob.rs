@@ -9,7 +9,7 @@ use truing::core::linear_logprob::Problem;
 use truing::core::logprob::{Figures, Options, Rows, STATS, TransformInputs, Upstream};
 use truing::core::matrix::{Floats, Matrix, MatrixMut};
 use truing::cpu::linear_logprob::{Grads, Inputs, backward, backward_workspace, forward, forward_workspace};
-use truing::cpu::{Context, gemm};
+use truing::cpu::{Context, Space, gemm};
 use truing_benches::{Arguments, Goal, line, part, time};
 
 struct Data {
@@ -65,12 +65,6 @@ impl Data {
         Inputs::new(hidden, weight, TransformInputs::default(), rows)
     }
 }
-/// 64-byte aligned, touched.
-fn aligned(space: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
-    space.resize(bytes + 64, 1);
-    let at = space.as_ptr().align_offset(64);
-    &mut space[at..at + bytes]
-}
 
 /// The calls that are timed, over one set of data: name, passes over the product, what to do.
 struct Calls<'a> {
@@ -78,7 +72,7 @@ struct Calls<'a> {
     dtype: Dtype,
     context: Context,
     problem: Problem,
-    space: Vec<u8>,
+    space: Space,
     logprob: Vec<f32>,
     stats: Vec<f32>,
     z: Vec<f32>,
@@ -90,7 +84,7 @@ impl<'a> Calls<'a> {
         let grads = [vec![1.0; data.n * data.d], vec![1.0; data.v * data.d]];
         let (logprob, stats) = (vec![0.0; data.n], vec![0.0; data.n * STATS]);
         let z = vec![1.0; data.n * data.v];
-        Calls { data, dtype, context: Context::default(), problem, space: vec![], logprob, stats, z, grads }
+        Calls { data, dtype, context: Context::default(), problem, space: Space::default(), logprob, stats, z, grads }
     }
     fn bare(&mut self) {
         let (h, w) = self.data.operands(self.dtype);
@@ -104,7 +98,7 @@ impl<'a> Calls<'a> {
             stats: all.then_some(stats),
             ..Figures::default()
         };
-        let space = aligned(&mut self.space, bytes);
+        let space = self.space.bytes(bytes);
         forward(&self.context, &self.problem, self.data.inputs(self.dtype), out, space).unwrap();
     }
     fn backward(&mut self) {
@@ -119,7 +113,7 @@ impl<'a> Calls<'a> {
             weight: Some(MatrixMut::contiguous(w, v, d).unwrap().into()),
             ..Grads::default()
         };
-        let space = aligned(&mut self.space, bytes);
+        let space = self.space.bytes(bytes);
         backward(&self.context, &self.problem, self.data.inputs(self.dtype), stats, upstream, grads, None, space)
             .unwrap();
     }

@@ -15,7 +15,7 @@ use truing::core::policy::{self, Advantage, Aggregate, Estimator, Level, Mode};
 use truing::core::preference::{Items, Term};
 use truing::core::sequence::Segments;
 use truing::cpu::linear_logprob::Grads;
-use truing::cpu::{Context, ContextOptions, gemm, linear_policy, linear_preference};
+use truing::cpu::{Context, ContextOptions, Space, gemm, linear_policy, linear_preference};
 use truing_benches::{Arguments, Goal, line, part};
 
 fn main() {
@@ -128,8 +128,8 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, Arguments { rounds, table }
     let inputs = Inputs::new(h, w, Ints::I32(Matrix::vector(&target)), loss);
     let need = linear_policy::workspace(&context, &problem, dtype, dtype);
     // written, so that they are in memory
-    let mut space = vec![1u8; need.preferred + 64];
-    let at = space.as_ptr().align_offset(64);
+    let mut space = Space::default();
+    space.bytes(need.preferred).fill(1);
     let (mut gh, mut gw) = (vec![1f32; n * d], vec![1f32; v * d]);
     let mut call = |bytes: usize| {
         let mut loss = [0f64];
@@ -143,7 +143,7 @@ fn case(shape @ [n, d, v]: [usize; 3], narrow: bool, Arguments { rounds, table }
             weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
             ..Grads::default()
         };
-        linear_policy::forward(&context, &problem, &inputs, out, grads, &mut space[at..at + bytes]).unwrap();
+        linear_policy::forward(&context, &problem, &inputs, out, grads, space.bytes(bytes)).unwrap();
     };
     // forward, grad_hidden, grad_weight
     let flops = 3.0 * 2.0 * (n * d * v) as f64;

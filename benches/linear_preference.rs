@@ -13,7 +13,7 @@ use truing::core::matrix::{Floats, Ints, Matrix, MatrixMut};
 use truing::core::preference::{self, Items, Labels, Term};
 use truing::core::sequence::{self, Divisor, Score, Segments};
 use truing::cpu::linear_logprob::Grads;
-use truing::cpu::{Context, ContextOptions, Mode, gemm, linear_preference};
+use truing::cpu::{Context, ContextOptions, Mode, Space, gemm, linear_preference};
 use truing_benches::{Arguments, Goal, line, part};
 
 struct Case {
@@ -90,8 +90,8 @@ fn case(case: &Case, Arguments { rounds, table }: Arguments) {
         inputs.groups.baseline = Some(Floats::F64(Matrix::vector(&[0.0])));
     }
     let need = linear_preference::workspace(&context, &problem, dtype, dtype);
-    let mut space = vec![1u8; need.preferred + 64];
-    let at = space.as_ptr().align_offset(64);
+    let mut space = Space::default();
+    space.bytes(need.preferred).fill(1);
     let (mut gh, mut gw) = (vec![1f32; n * d], vec![1f32; v * d]);
     let mut call = |bytes: usize| {
         let mut loss = [0f64];
@@ -105,7 +105,7 @@ fn case(case: &Case, Arguments { rounds, table }: Arguments) {
             weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
             ..Grads::default()
         };
-        linear_preference::forward(&context, &problem, &inputs, out, grads, &mut space[at..at + bytes]).unwrap();
+        linear_preference::forward(&context, &problem, &inputs, out, grads, space.bytes(bytes)).unwrap();
     };
     // forward, grad_hidden, grad_weight, and the forward of the other head
     let products = if two_heads { 4 } else { 3 };

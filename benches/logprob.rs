@@ -9,7 +9,7 @@ use truing::core::logprob::{Figures, Options, Problem, Rows, STATS, Transform, T
 use truing::core::matrix::{Floats, FloatsMut, Matrix, MatrixMut};
 use truing::core::row_loss::{Reduction, RowLoss};
 use truing::cpu::logprob::{BackwardInputs, Fused, Grad, Inputs, Totals, backward, forward, forward_fused};
-use truing::cpu::{Context, ContextOptions, Mode};
+use truing::cpu::{Context, ContextOptions, Mode, Space};
 use truing_benches::{Arguments, Goal, Rounds, copy, part, read, threads_word, time};
 
 /// Bytes of the logits: several times the last-level cache's share of a core.
@@ -118,9 +118,8 @@ where
         .collect();
     let mut g = z.clone();
     let mut data = Data::new(n, v);
-    let mut workspace = vec![0u8; n * STATS * size_of::<f32>() + 128];
-    let at = workspace.as_ptr().align_offset(64);
-    let workspace = &mut workspace[at..];
+    let mut space = Space::default();
+    let workspace = space.bytes(n * STATS * size_of::<f32>() + 64);
     let bytes = n * v * size_of::<T>();
     for threads in [1, 2] {
         let threads_of_pool = if threads > 1 { threads } else { 0 };

@@ -10,7 +10,7 @@ use truing::core::policy::{
     Advantage, Aggregate, Estimator, EstimatorGradient, EstimatorWeight, Inputs, Level, Mode, Options, Outputs, Problem,
 };
 use truing::core::sequence::Segments;
-use truing::cpu::{Context, ContextOptions, Isa, policy};
+use truing::cpu::{Context, ContextOptions, Isa, Space, policy};
 use truing_benches::{Arguments, Goal, line, part};
 
 struct Data {
@@ -18,7 +18,7 @@ struct Data {
     columns: [Vec<f32>; 4],
     mask: Vec<u8>,
     grad: Vec<f32>,
-    space: Vec<u8>,
+    space: Space,
 }
 impl Data {
     fn new(sequences: usize, width: usize) -> Data {
@@ -37,7 +37,13 @@ impl Data {
         let (old, reference) = (near(0.3), near(0.5));
         let advantage = make(1.0);
         let mask = (0..n).map(|i| (i % width < width - i / width % 16) as u8).collect();
-        Data { sequences, columns: [logp, old, reference, advantage], mask, grad: vec![0.0; n], space: vec![] }
+        Data {
+            sequences,
+            columns: [logp, old, reference, advantage],
+            mask,
+            grad: vec![0.0; n],
+            space: Space::default(),
+        }
     }
     fn call(&mut self, context: &Context, kind: Kind, name: &str, kl: bool, masked: bool, figures: bool) {
         let id = |kind, name| find(kind, name).expect("an entry").about.id;
@@ -87,9 +93,7 @@ impl Data {
             ..Outputs::default()
         };
         let need = policy::workspace(context, &problem).preferred;
-        self.space.resize(need + 64, 0);
-        let at = self.space.as_ptr().align_offset(64);
-        policy::forward(context, &problem, &inputs, out, &mut self.space[at..at + need]).unwrap();
+        policy::forward(context, &problem, &inputs, out, self.space.bytes(need)).unwrap();
     }
 }
 

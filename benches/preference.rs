@@ -5,7 +5,7 @@ use std::time::Duration;
 use truing::core::catalog::{Kind, find};
 use truing::core::matrix::{Floats, Matrix, MatrixMut};
 use truing::core::preference::{Inputs, Items, Options, Outputs, Problem, Term};
-use truing::cpu::{Context, ContextOptions, Isa, preference};
+use truing::cpu::{Context, ContextOptions, Isa, Space, preference};
 use truing_benches::{Arguments, Goal, line, part};
 
 struct Data {
@@ -14,7 +14,7 @@ struct Data {
     losses: Vec<f64>,
     rewards: [Vec<f64>; 2],
     grad: Vec<f64>,
-    space: Vec<u8>,
+    space: Space,
 }
 impl Data {
     fn new(pairs: usize) -> Data {
@@ -33,7 +33,7 @@ impl Data {
             losses: vec![0.0; pairs],
             rewards: [vec![0.0; pairs], vec![0.0; pairs]],
             grad: vec![0.0; 2 * pairs],
-            space: vec![],
+            space: Space::default(),
         }
     }
     fn call(&mut self, context: &Context, name: &str, all: bool) {
@@ -53,9 +53,7 @@ impl Data {
             ..Outputs::default()
         };
         let need = preference::workspace(context, &problem).preferred;
-        self.space.resize(need + 64, 0);
-        let at = self.space.as_ptr().align_offset(64);
-        preference::forward(context, &problem, &inputs, out, &mut self.space[at..at + need]).unwrap();
+        preference::forward(context, &problem, &inputs, out, self.space.bytes(need)).unwrap();
     }
 }
 

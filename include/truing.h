@@ -613,7 +613,7 @@ typedef struct truing_figures {
     const struct truing_tensor *out_topk_entropy;
     /// Input: int [K] or [N,K], -1 = none.
     const struct truing_tensor *extra_ids;
-    /// f32 [N,K], nats.
+    /// f32 [N,K], nats; -inf for -1 and for columns that are dead (a logit or bias of -inf, padding).
     const struct truing_tensor *out_extra_logprobs;
     /// f32 [N], nats.
     const struct truing_tensor *out_lse_support;
@@ -651,7 +651,7 @@ typedef struct truing_row_upstream {
     const struct truing_tensor *grad_lse;
     /// f32 [N].
     const struct truing_tensor *grad_entropy;
-    /// f32 [N,K], with extra_ids.
+    /// f32 [N,K], with extra_ids: g (1[j = id] - p_j) each; where the column is dead the second part alone, where it is -1 neither.
     const struct truing_tensor *grad_extra;
     /// f32 [N].
     const struct truing_tensor *grad_row_loss;
@@ -2106,7 +2106,7 @@ typedef struct truing_divergence_outputs {
     const struct truing_tensor *out_overlap_sum;
     /// i32 [N,K or 2K], -1 pads: the support used.
     const struct truing_tensor *out_support_ids;
-    /// f32 [N,16], opaque.
+    /// f32 [N,16], opaque; of given ids over shards [N,22] with a `hard_weight`.
     const struct truing_tensor *out_stats;
     /// u32 [N].
     const struct truing_tensor *out_status;
@@ -2196,7 +2196,7 @@ typedef struct truing_divergence_backward_args {
     struct truing_partial partial;
     /// Columns of this shard, both sides cut alike.
     struct truing_shard shard;
-    /// f32 [N,16], NULL = recompute.
+    /// f32 [N,16], NULL = recompute; of a shard those of finish.
     const struct truing_tensor *stats;
     /// f32 [N], NULL = 0.
     const struct truing_tensor *grad_values;
@@ -2252,7 +2252,7 @@ typedef struct truing_divergence_local_args {
     struct truing_shard shard;
     /// f32 [N,16], finished, second pass only.
     const struct truing_tensor *stats;
-    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
     const struct truing_tensor *out_records;
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     const struct truing_tensor *out_student_at_ids;
@@ -2284,7 +2284,7 @@ typedef struct truing_divergence_finish_args {
     void *workspace;
     /// Bytes.
     size_t workspace_size;
-    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
+    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`, [shards,N,12] with that and `partial.ids`.
     const struct truing_tensor *records;
     /// f32 [shards,N,K], of local.
     const struct truing_tensor *student_at_ids;
@@ -2403,7 +2403,7 @@ typedef struct truing_linear_divergence_local_args {
     struct truing_shard shard;
     /// f32 [N,16], finished, second pass only.
     const struct truing_tensor *stats;
-    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
     const struct truing_tensor *out_records;
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     const struct truing_tensor *out_student_at_ids;

@@ -856,13 +856,55 @@ fn whitening() {
 }
 
 fn min_norm(m: &[f64], n: usize) -> (Vec<f64>, f64) {
-    let x = MinNormWeights { gram: table(m, n), tolerance: 1e-12 };
+    min_norm_to(1e-12, m, n)
+}
+fn min_norm_to(tolerance: f64, m: &[f64], n: usize) -> (Vec<f64>, f64) {
+    let x = MinNormWeights { gram: table(m, n), tolerance };
     let (mut c, mut value) = (vec![7.0; n], [7.0]);
     let (weights, v) = out!(c, value);
     let out = MinNormWeightsOut { weights, value: v };
     with_scratch(advantage::min_norm_weights_workspace(&x).minimum, |w| advantage::min_norm_weights(&x, out, w))
         .unwrap();
     (c, value[0])
+}
+
+/// Closed forms: at right angles c_i is in proportion to 1 / |g_i|^2, and of two points that are as good the first support
+/// stays. Where the search ends: as many steps as there are objectives, and not one more than the tolerance, which is relative
+/// to the largest |g_i|^2, wants.
+#[test]
+fn min_norm_closed_forms_and_ends() {
+    let mut cases = Cases::default();
+    let diagonal = |d: &[f64]| -> Vec<f64> {
+        let n = d.len();
+        (0..n * n).map(|k| if k / n == k % n { d[k / n] } else { 0.0 }).collect()
+    };
+    let mut near = |(c, value): (Vec<f64>, f64), want: &[f64], norm: f64| {
+        let off = c.iter().zip(want).fold(0.0f64, |e, (c, w)| e.max((c - w).abs()));
+        assert!(c.len() == want.len() && off <= 1e-14 && (value - norm).abs() <= 1e-14 * norm, "{c:?} {value}");
+        cases.ran();
+    };
+    near(min_norm(&diagonal(&[1.0, 3.0]), 2), &[0.75, 0.25], 0.75);
+    near(min_norm(&[2.0, 1.0, 1.0, 1.0], 2), &[0.0, 1.0], 1.0);
+    near(min_norm(&[5.0, 1.0, 1.0, 2.0], 2), &[0.2, 0.8], 1.8);
+    near(min_norm(&diagonal(&[1.0, 2.0, 4.0]), 3), &[4.0 / 7.0, 2.0 / 7.0, 1.0 / 7.0], 4.0 / 7.0);
+    // (1, 0), (0, 1), (1, 1): the third is no help; (1, 0), (0, 1), (-1, 0): the first and the last are opposite
+    near(min_norm(&[1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0], 3), &[0.5, 0.5, 0.0], 0.5);
+    near(min_norm(&[1.0, 0.0, -1.0, 0.0, 1.0, 0.0, -1.0, 0.0, 1.0], 3), &[0.5, 0.0, 0.5], 0.0);
+    // 1, -1, 1: the second and the third would do as well
+    near(min_norm(&[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0], 3), &[0.5, 0.5, 0.0], 0.0);
+    for n in [9, 24, MAX_OBJECTIVES] {
+        let d: Vec<f64> = (0..n).map(|i| 1.0 + (i % 5) as f64).collect();
+        let all: f64 = d.iter().map(|d| 1.0 / d).sum();
+        near(min_norm(&diagonal(&d), n), &d.iter().map(|d| 1.0 / d / all).collect::<Vec<_>>(), 1.0 / all);
+        // equal lengths: k objectives make the value 1 / k, of which the others see nothing
+        for (k, tolerance) in [(1, 1.0), (2, 0.99), (2, 0.5), (3, 0.49), (n, 0.9 / n as f64)] {
+            for scale in [1.0, 4.0, 1e-6] {
+                let want: Vec<f64> = (0..n).map(|i| if i < k { 1.0 / k as f64 } else { 0.0 }).collect();
+                near(min_norm_to(tolerance, &diagonal(&vec![scale; n]), n), &want, scale / k as f64);
+            }
+        }
+    }
+    cases.finish("closed forms of weights of least norm", 7 + 3 * 16);
 }
 
 /// The optimality of the result says everything: no objective sees less of the point than the point itself.

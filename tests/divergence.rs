@@ -1960,17 +1960,156 @@ fn shards_with_targets_refuse() {
         assert_eq!((e.field, e.status), (field, status), "{e}");
         assert_eq!(values, [7.5; 2], "a refused call has written");
     }
-    // on ids the term has no place
-    let given = Partial { chosen: Chosen::Given, outside: Outside::Renormalise, k: 0, ..Partial::default() };
-    let (ids, mut a, mut b) = ([3i64, 12], [7.5f32; 2], [7.5f32; 2]);
-    let ids = Matrix::contiguous(&ids, n, 1).unwrap().into();
-    let inputs = Inputs { rows: good, ..Inputs::default() };
-    let out = [&mut a, &mut b].map(|x| MatrixMut::contiguous(x, n, 1).unwrap());
-    let e = partial_local(&c, &part(own), &given, ids, [matrix(&z, 20); 2], inputs, out, None).unwrap_err();
-    assert_eq!((e.field, e.status), ("options.hard_weight", Status::InvalidArgument));
-    assert_eq!((a, b), ([7.5; 2], [7.5; 2]));
+    // on ids the record is that of the columns outside, and it goes with the term
+    let given = Partial::default();
+    let ids = [3i64, 12];
+    let ids: Ints<'_> = Matrix::contiguous(&ids, n, 1).unwrap().into();
+    let without = Options { hard_weight: 0.0, ..own };
+    let squared = Options { temperature_squared: true, ..own };
+    for (options, rows, width, stats, field, status) in [
+        (own, none, 12, 22, "rows.target", Status::InvalidArgument),
+        (own, rows(&[3, 30]), 12, 22, "rows.target", Status::OutOfRange),
+        (own, good, 17, 22, "out_records", Status::ShapeMismatch),
+        (own, good, 0, 22, "out_records", Status::InvalidArgument),
+        (without, good, 12, 16, "out_records", Status::InvalidArgument),
+        (own, good, 12, 16, "stats", Status::ShapeMismatch),
+        (without, good, 0, 22, "stats", Status::ShapeMismatch),
+        (squared, good, 12, 22, "flags", Status::InvalidArgument),
+    ] {
+        let (mut a, mut b, mut records) = ([7.5f32; 2], [7.5f32; 2], vec![7.5f32; n * width]);
+        let inputs = Inputs { rows, ..Inputs::default() };
+        if field != "stats" {
+            let out = [&mut a, &mut b].map(|x| MatrixMut::contiguous(x, n, 1).unwrap());
+            let place = (width > 0).then(|| MatrixMut::contiguous(&mut records, n, width).unwrap());
+            let e = partial_local(&c, &part(options), &given, ids, [matrix(&z, 20); 2], inputs, out, place, None);
+            let e = e.unwrap_err();
+            assert_eq!((e.field, e.status), (field, status), "{e}");
+            assert!([&a[..], &b, &records].iter().all(|x| x.iter().all(|x| *x == 7.5)), "a refused call has written");
+        }
+        let (mut values, mut saved, mut g) = ([7.5f32; 2], vec![7.5f32; n * stats], vec![7.5f32; n * 20]);
+        let (problem, starts) = (Problem::new(whole, whole, options).unwrap(), [0i64, v as i64]);
+        let x = PartialShards {
+            at_ids: [&a, &b].map(|x| Matrix::contiguous(x, n, 1).unwrap()),
+            records: (width > 0).then(|| Matrix::contiguous(&records, n, width).unwrap()),
+            starts: Matrix::vector(&starts).into(),
+            ids,
+            rows,
+            row_weight: None,
+        };
+        let out = PartialFigures {
+            values: Some(MatrixMut::vector(&mut values)),
+            stats: Some(MatrixMut::contiguous(&mut saved, n, stats).unwrap()),
+            ..PartialFigures::default()
+        };
+        let e = with_scratch(1 << 12, |w| partial_finish(&c, &problem, &given, x, out, Totals::default(), w));
+        let (e, of_finish) = (
+            e.unwrap_err(),
+            match field {
+                "out_records" => "records",
+                "stats" => "outputs.out_stats",
+                other => other,
+            },
+        );
+        assert_eq!((e.field, e.status), (of_finish, status), "{e}");
+        assert!(values == [7.5; 2] && saved.iter().all(|x| *x == 7.5), "a refused call has written");
+        if field != "out_records" {
+            let grads = [Grad::Separate(matrix(&z, 20), matrix_mut(&mut g, 20)), Grad::Absent(matrix(&z, 20))];
+            let (stats, upstream) = (Matrix::contiguous(&saved, n, stats).unwrap(), Upstream::default());
+            let e = partial_shard(&c, &part(options), &given, grads, ids, inputs, stats, upstream, None).unwrap_err();
+            assert_eq!((e.field, e.status), (field, status), "{e}");
+            assert!(g.iter().all(|x| *x == 7.5), "a refused call has written");
+        }
+    }
 }
 
+/// What a call on given ids gives: of whole rows, or of shards cut at `cuts`.
+fn on_ids(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, ids: Ints<'_>, cuts: Option<&[i64]>) -> Out {
+    let (n, k, settings) = (logits[0].len() / v, ids.layout().cols, Partial::default());
+    let mut out = Out::new(n, [v; 2]);
+    let mut loss = [0f64];
+    let Some(cuts) = cuts else {
+        let [gs, gt] = &mut out.grads;
+        let student = Grad::Separate(matrix(logits[0], v), matrix_mut(gs, v));
+        let teacher = PartialTeacher::Rows(Grad::Separate(matrix(logits[1], v), matrix_mut(gt, v)));
+        let figures = PartialFigures {
+            values: Some(MatrixMut::vector(&mut out.values)),
+            status: Some(MatrixMut::vector(&mut out.status)),
+            ..PartialFigures::default()
+        };
+        let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: Some(&mut out.counters) };
+        with_scratch(forward_workspace(&case.problem, true).minimum, |w| {
+            let Case { problem, inputs, upstream } = *case;
+            let ids = Some(ids);
+            partial(c, &problem, &settings, student, teacher, None, ids, inputs, figures, totals, upstream, w).unwrap();
+        });
+        out.loss = loss[0];
+        return out;
+    };
+    let shards = cuts.len() - 1;
+    let piece = |z: &[f32], s: usize| -> Vec<f32> {
+        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+        (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
+    };
+    let options = *case.problem.options();
+    let problem = |s: usize| {
+        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
+        let side = |of: &logprob::Problem| logprob::Problem::shard(n, b - a, *of.options(), a, v).unwrap();
+        Problem::new(side(case.problem.student()), side(case.problem.teacher()), options).unwrap()
+    };
+    let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
+    let all = Problem::new(whole, whole, options).unwrap();
+    let (hard, width) = (options.hard_weight != 0.0, all.stats_on_ids());
+    assert_eq!(width, if hard { 22 } else { 16 });
+    let mut at_ids = [0, 1].map(|_| vec![7.5f32; shards * n * k]);
+    let mut records = vec![7.5f32; shards * n * 12];
+    for s in 0..shards {
+        let z = logits.map(|z| piece(z, s));
+        let w = z[0].len() / n;
+        let [a, b] = &mut at_ids;
+        let to = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
+        let place = hard.then(|| MatrixMut::contiguous(&mut records[s * n * 12..][..n * 12], n, 12).unwrap());
+        let z = [matrix(&z[0], w), matrix(&z[1], w)];
+        partial_local(c, &problem(s), &settings, ids, z, case.inputs, to, place, None).unwrap();
+    }
+    let parts = PartialShards {
+        at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, shards * n, k).unwrap()),
+        records: hard.then(|| Matrix::contiguous(&records, shards * n, 12).unwrap()),
+        starts: Matrix::vector(cuts).into(),
+        ids,
+        rows: case.inputs.rows,
+        row_weight: case.inputs.row_weight,
+    };
+    let mut stats = vec![7.5f32; n * width];
+    let figures = PartialFigures {
+        values: Some(MatrixMut::vector(&mut out.values)),
+        status: Some(MatrixMut::vector(&mut out.status)),
+        stats: Some(MatrixMut::contiguous(&mut stats, n, width).unwrap()),
+        ..PartialFigures::default()
+    };
+    let totals = Totals { loss: Some(MatrixMut::vector(&mut loss).into()), counters: Some(&mut out.counters) };
+    with_scratch(partial_finish_workspace(&all, k, true).minimum, |w| {
+        partial_finish(c, &all, &settings, parts, figures, totals, w).unwrap();
+    });
+    out.loss = loss[0];
+    for s in 0..shards {
+        let z = logits.map(|z| piece(z, s));
+        let w = z[0].len() / n;
+        let mut g = [vec![7.5f32; n * w], vec![7.5f32; n * w]];
+        let [gs, gt] = &mut g;
+        let grads =
+            [Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w)), Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))];
+        let (stats, mut status) = (Matrix::contiguous(&stats, n, width).unwrap(), vec![9u32; n]);
+        let place = Some(MatrixMut::vector(&mut status));
+        partial_shard(c, &problem(s), &settings, grads, ids, case.inputs, stats, case.upstream, place).unwrap();
+        same("status of a shard", &status, &out.status);
+        for side in 0..2 {
+            for i in 0..n {
+                out.grads[side][i * v + cuts[s] as usize..][..w].copy_from_slice(&g[side][i * w..][..w]);
+            }
+        }
+    }
+    out
+}
 /// Given ids over shards, each side renormalised on them: the bits of whole rows, for values, loss, status and both gradients;
 /// one row with a NaN, one without ids, one that is not read.
 #[test]
@@ -1980,7 +2119,7 @@ fn partial_shards() {
     let given: Vec<i32> =
         (0..n * k).map(|j| if j / k == 2 || j % k == 3 { -1 } else { (j % k * 4 + j / k) as i32 }).collect();
     let ids: Ints<'_> = Matrix::contiguous(&given, n, k).unwrap().into();
-    let (weight, settings) = ([1.0f32, 0.5, 2.0, 0.0], Partial::default());
+    let weight = [1.0f32, 0.5, 2.0, 0.0];
     for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
         if kind == Kind::CosineProbs {
             continue; // refused
@@ -1989,102 +2128,246 @@ fn partial_shards() {
         let mut x: Vec<f32> = r.normals(n * v, 2.0);
         let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
         x[v + 5] = f32::NAN;
-        let side = |start: usize, width: usize, softcap: f64| {
+        let side = |softcap: f64| {
             let transform = Transform { softcap, temperature: 1.5, ..Transform::default() };
             let options = logprob::Options { transform, ..logprob::Options::default() };
-            logprob::Problem::shard(n, width, options, start, v).unwrap()
+            logprob::Problem::new(n, v, options).unwrap()
         };
         let settle = Options { soft_weight: 0.5, ..options(kind, param) };
-        let problem = |start, width| Problem::new(side(start, width, 0.0), side(start, width, 3.0), settle).unwrap();
-        let inputs = Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() };
-        let upstream = Upstream { loss: Some(0.75), ..Upstream::default() };
-        let whole = problem(0, v);
+        let case = Case {
+            problem: Problem::new(side(0.0), side(3.0), settle).unwrap(),
+            inputs: Inputs { row_weight: Some(Matrix::vector(&weight)), ..Inputs::default() },
+            upstream: Upstream { loss: Some(0.75), ..Upstream::default() },
+        };
         for c in contexts() {
-            let mut want = (vec![7.5f32; n], vec![9u32; n], [7.5f64], [vec![7.5f32; n * v], vec![7.5f32; n * v]]);
-            let mut got = want.clone();
-            let [gs, gt] = &mut want.3;
-            let student = Grad::Separate(matrix(&x, v), matrix_mut(gs, v));
-            let teacher = PartialTeacher::Rows(Grad::Separate(matrix(&y, v), matrix_mut(gt, v)));
-            let out = PartialFigures {
-                values: Some(MatrixMut::vector(&mut want.0)),
-                status: Some(MatrixMut::vector(&mut want.1)),
-                ..PartialFigures::default()
-            };
-            let totals = Totals { loss: Some(MatrixMut::vector(&mut want.2).into()), counters: None };
-            with_scratch(forward_workspace(&whole, true).minimum, |w| {
-                partial(&c, &whole, &settings, student, teacher, None, Some(ids), inputs, out, totals, upstream, w)
-                    .unwrap();
-            });
-            let piece = |z: &[f32], s: usize| -> Vec<f32> {
-                let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-                (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
-            };
-            let shard = |s: usize| problem(cuts[s] as usize, (cuts[s + 1] - cuts[s]) as usize);
-            let mut at_ids = [vec![7.5f32; 3 * n * k], vec![7.5f32; 3 * n * k]];
-            for s in 0..3 {
-                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
-                let logits = [matrix(&zx, p.student().vocab()), matrix(&zy, p.student().vocab())];
-                let [a, b] = &mut at_ids;
-                let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
-                partial_local(&c, &p, &settings, ids, logits, inputs, out, None).unwrap();
-            }
+            let what = format!("{kind:?} {param} on ids over shards");
+            let want = on_ids(&c, &case, [&x, &y], v, ids, None);
+            let got = on_ids(&c, &case, [&x, &y], v, ids, Some(&cuts));
+            assert_eq!(
+                (want.status[1] & row::NAN_INPUT != 0, want.status[2], want.status[3]),
+                (true, row::EMPTY, row::IGNORED)
+            );
+            assert!(want.values[0] > 0.0 && want.grads[0].iter().any(|g| *g != 0.0 && g.is_finite()), "{what}");
+            compare_shards(&what, &got, &want, v, true);
+            let at_ids = vec![0f32; 3 * n * k];
             let parts = PartialShards {
-                at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, 3 * n, k).unwrap()),
+                at_ids: [Matrix::contiguous(&at_ids, 3 * n, k).unwrap(); 2],
+                records: None,
                 starts: Matrix::vector(&cuts).into(),
                 ids,
                 rows: Rows::default(),
-                row_weight: inputs.row_weight,
+                row_weight: None,
             };
-            let mut stats = vec![7.5f32; n * STATS];
-            let out = PartialFigures {
-                values: Some(MatrixMut::vector(&mut got.0)),
-                status: Some(MatrixMut::vector(&mut got.1)),
-                stats: Some(MatrixMut::contiguous(&mut stats, n, STATS).unwrap()),
-                ..PartialFigures::default()
-            };
-            let totals = Totals { loss: Some(MatrixMut::vector(&mut got.2).into()), counters: None };
-            with_scratch(partial_finish_workspace(&whole, k, true).minimum, |w| {
-                partial_finish(&c, &whole, &settings, parts, out, totals, w).unwrap();
-            });
-            for s in 0..3 {
-                let (p, zx, zy) = (shard(s), piece(&x, s), piece(&y, s));
-                let width = p.student().vocab();
-                let mut g = [vec![7.5f32; n * width], vec![7.5f32; n * width]];
-                let [gs, gt] = &mut g;
-                let grads = [
-                    Grad::Separate(matrix(&zx, width), matrix_mut(gs, width)),
-                    Grad::Separate(matrix(&zy, width), matrix_mut(gt, width)),
-                ];
-                let (stats, mut status) = (Matrix::contiguous(&stats, n, STATS).unwrap(), vec![9u32; n]);
-                let place = Some(MatrixMut::vector(&mut status));
-                partial_shard(&c, &p, &settings, grads, ids, inputs, stats, upstream, place).unwrap();
-                assert_eq!(status, want.1, "{kind:?}");
-                for side in 0..2 {
-                    for i in 0..n {
-                        let to = i * v + cuts[s] as usize;
-                        got.3[side][to..][..width].copy_from_slice(&g[side][i * width..][..width]);
-                    }
-                }
-            }
-            let what = format!("{kind:?} {param} on ids over shards");
-            assert_eq!((want.1[1] & row::NAN_INPUT != 0, want.1[2], want.1[3]), (true, row::EMPTY, row::IGNORED));
-            assert!(want.0[0] > 0.0 && want.3[0].iter().any(|g| *g != 0.0 && g.is_finite()), "{what}");
-            same(&what, &got.0, &want.0);
-            assert_eq!(got.1, want.1, "{what}");
-            assert_eq!(got.2[0].to_bits(), want.2[0].to_bits(), "{what}");
-            same(&what, &got.3[0], &want.3[0]);
-            same(&what, &got.3[1], &want.3[1]);
-            let out = PartialFigures { overlap: Some(MatrixMut::vector(&mut got.0)), ..PartialFigures::default() };
-            let e = partial_finish(&c, &whole, &settings, parts, out, Totals::default(), &mut []).unwrap_err();
+            let mut overlap = vec![7.5f32; n];
+            let out = PartialFigures { overlap: Some(MatrixMut::vector(&mut overlap)), ..PartialFigures::default() };
+            let (whole, settings, none) = (&case.problem, Partial::default(), Totals::default());
+            let e = partial_finish(&c, whole, &settings, parts, out, none, &mut []).unwrap_err();
             assert_eq!(e.field, "outputs.out_overlap");
             let tail = Partial { outside: Outside::Tail, ..settings };
             let (out, none) = (PartialFigures::default(), Totals::default());
-            let e = partial_finish(&c, &whole, &tail, parts, out, none, &mut []).unwrap_err();
+            let e = partial_finish(&c, whole, &tail, parts, out, none, &mut []).unwrap_err();
             assert_eq!(e.field, "partial.outside");
             cases.ran();
         }
     }
     cases.finish("ids over shards", 23 * 2);
+}
+/// The same with a term of the target, which is that of the whole row: targets among the ids and outside, the largest column, a
+/// nearly certain one, a dead one inside and one outside, in the padding; rows with a NaN or an infinity inside or outside the
+/// ids, without ids, without a live column, masked, without weight; shards without an id of the row, or of padding alone.
+#[test]
+fn partial_shards_with_targets() {
+    let (mut cases, v, n, k, valid) = (Cases::default(), 5000usize, 16usize, 6usize, 4500usize);
+    for (number, (kind, param)) in PARAMS.into_iter().enumerate() {
+        if kind == Kind::CosineProbs {
+            continue; // refused
+        }
+        let mut r = Random(number as u64 + 31);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        let mut y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.5) as f32).collect();
+        // in every shard, in the first alone, in the last alone
+        let mut ids: Vec<i32> = (0..n)
+            .flat_map(|i| match i % 3 {
+                0 => [7, 2050, -1, 3000 + i as i32, 4200, 4499],
+                1 => [3, 1, 999, -1, -1, 500 + i as i32],
+                _ => [4300, -1, 4400 + i as i32, 4350, 4101, 4600],
+            })
+            .collect();
+        let mut target: Vec<i64> =
+            (0..n).map(|i| if i % 2 == 0 { ids[i * k] as i64 } else { 2500 + i as i64 }).collect();
+        let mut flags = vec![0; n];
+        let mut at = |i: usize, j: usize, value: f32| {
+            (x[i * v + j], y[i * v + j]) = (value, if value < INF { value } else { 0.0 });
+        };
+        at(2, target[2] as usize, 30.0);
+        at(3, target[3] as usize, 30.0);
+        for (i, j, value, flag) in [
+            (4, target[4] as usize, DEAD, row::TARGET_NEG_INF),
+            (5, target[5] as usize, DEAD, row::TARGET_NEG_INF),
+            (6, 2050, f32::NAN, row::NAN_INPUT),
+            (7, 4400, f32::NAN, row::NAN_INPUT),
+            (8, 4350, INF, row::INF_INPUT),
+            (9, 2222, INF, row::INF_INPUT),
+        ] {
+            at(i, j, value);
+            flags[i] = flag;
+        }
+        (target[10], flags[10]) = (4800, row::TARGET_NEG_INF);
+        ids[11 * k..12 * k].fill(-1);
+        flags[11] = row::EMPTY;
+        x[12 * v..13 * v].fill(DEAD);
+        flags[12] = row::ALL_NEG_INF;
+        flags[13] = row::IGNORED;
+        flags[14] = row::IGNORED;
+        // all of the student's mass is outside
+        ids[15 * k..16 * k].iter().filter(|j| **j >= 0).for_each(|j| x[15 * v + *j as usize] = -90.0);
+        let (mut mask, mut weight) = (vec![1u8; n], vec![1.0f32; n]);
+        (mask[13], target[13], weight[14], weight[1], weight[2]) = (0, i64::MAX, 0.0, 0.5, 2.0);
+        let (g, temperature) = (r.normals(n, 1.0), (0..n).map(|i| 0.5 + i as f32 / 8.0).collect::<Vec<_>>());
+        let own = Options {
+            hard_weight: [0.25, -0.5, 1.0][number % 3],
+            hard_dft: number % 3 == 2,
+            soft_weight: if number % 5 == 4 { 0.0 } else { 0.5 },
+            reduction: Some(Reduction::WeightedMean),
+            ..options(kind, param)
+        };
+        let side = |softcap| {
+            let transform = Transform { softcap, ..Transform::default() };
+            let own = logprob::Options { transform, n_valid_vocab: valid, ..logprob::Options::default() };
+            logprob::Problem::new(n, v, own).unwrap()
+        };
+        let case = Case {
+            problem: Problem::new(side(20.0), side(0.0), own).unwrap(),
+            inputs: Inputs {
+                rows: Rows {
+                    target: Some(Matrix::vector(&target).into()),
+                    mask: Some(Mask::U8(Matrix::vector(&mask))),
+                    ..Rows::default()
+                },
+                student: TransformInputs { row_temperature: Some(Matrix::vector(&temperature)), ..Default::default() },
+                row_weight: Some(Matrix::vector(&weight)),
+                ..Inputs::default()
+            },
+            upstream: Upstream { values: Some(Matrix::vector(&g)), loss: Some(0.7), ..Upstream::default() },
+        };
+        let ids: Ints<'_> = Matrix::contiguous(&ids, n, k).unwrap().into();
+        for c in contexts() {
+            let want = on_ids(&c, &case, [&x, &y], v, ids, None);
+            for (i, flag) in flags.iter().enumerate() {
+                let known = row::TARGET_NEG_INF
+                    | row::NAN_INPUT
+                    | row::INF_INPUT
+                    | row::EMPTY
+                    | row::ALL_NEG_INF
+                    | row::IGNORED;
+                // without a factor of the term the target is not looked at
+                let flag = if own.hard_dft { flag & !row::TARGET_NEG_INF } else { *flag };
+                assert_eq!(want.status[i] & known, flag, "{kind:?} {param}: row {i}");
+            }
+            let fine = (0..n).all(|i| {
+                flags[i] & (row::NAN_INPUT | row::INF_INPUT | row::ALL_NEG_INF) != 0 || !want.values[i].is_nan()
+            });
+            assert!(fine, "{kind:?} {param}: {:?}", want.values);
+            for (cuts, bits) in [
+                (&[0, 4096, 5000][..], true),
+                (&[0, 2048, 4096, 5000], true),
+                (&[0, 1000, 1001, 3300, 4500, 5000], false),
+            ] {
+                let got = on_ids(&c, &case, [&x, &y], v, ids, Some(cuts));
+                let what = format!("{kind:?} {param} on ids, of targets, {cuts:?}");
+                if bits {
+                    compare_shards(&what, &got, &want, v, true);
+                    cases.ran();
+                    continue;
+                }
+                same(&what, &got.status, &want.status);
+                for i in 0..n {
+                    let (a, b) = (got.values[i], want.values[i]);
+                    // the terms may cancel
+                    assert!(
+                        a.to_bits() == b.to_bits()
+                            || a.is_nan() && b.is_nan()
+                            || (a - b).abs() <= 2e-6 * b.abs().max(1.0),
+                        "{what}: {a} {b}"
+                    );
+                    for side in 0..2 {
+                        let [got, want] = [&got.grads, &want.grads].map(|g| &g[side][i * v..(i + 1) * v]);
+                        let most = want.iter().fold(0f32, |m, g| m.max(g.abs()));
+                        for (a, b) in got.iter().zip(want) {
+                            assert!(a.is_nan() && b.is_nan() || (a - b).abs() <= 4e-6 * most, "{what}: {a} {b}");
+                        }
+                    }
+                }
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("ids over shards, with targets", 23 * 3 * 2);
+}
+/// Given ids over shards of 16032 columns with a term of the target, against f64: values, and gradients against differences.
+#[test]
+fn partial_shards_of_16032() {
+    let (mut cases, v, n, k) = (Cases::default(), 3 * 16032, 3, 5);
+    let cuts = [0i64, 16032, 32064, 48096];
+    let target = [16031i64, 16032, 40000];
+    // the first target is among the ids
+    let given = [16031i32, 3, 16032, 47000, -1, 5, 6, 7, 8, 9, 32064, 32063, -1, 11, 16031];
+    let ids: Ints<'_> = Matrix::contiguous(&given, n, k).unwrap().into();
+    for (number, kind) in [Kind::ForwardKl, Kind::ReverseKl, Kind::Jsd, Kind::CrossEntropy].into_iter().enumerate() {
+        let mut r = Random(number as u64 + 15);
+        let mut x: Vec<f32> = r.normals(n * v, 2.0);
+        (0..n).for_each(|i| x[i * v + target[i] as usize] = 9.0);
+        let y: Vec<f32> = x.iter().map(|x| x + (r.normal() * 0.7) as f32).collect();
+        let own = Options { hard_weight: 0.4, soft_weight: 0.6, ..options(kind, f64::NAN) };
+        let mut case = Case::new(n, [v; 2], own);
+        case.inputs.rows.target = Some(Matrix::vector(&target).into());
+        case.upstream.loss = Some(1.0);
+        let c = context(Isa::detect(), 0);
+        let got = on_ids(&c, &case, [&x, &y], v, ids, Some(&cuts));
+        let want = on_ids(&c, &case, [&x, &y], v, ids, None);
+        compare_shards(&format!("{kind:?} on ids of 16032"), &got, &want, v, false);
+        for i in 0..n {
+            let wide = |z: &[f32]| z[i * v..][..v].iter().map(|&z| z as f64).collect::<Vec<f64>>();
+            let (mut a, b, at) = (wide(&x), wide(&y), target[i] as usize);
+            let own: Vec<usize> = given[i * k..][..k].iter().filter(|j| **j >= 0).map(|&j| j as usize).collect();
+            let lse = |z: &mut dyn Iterator<Item = f64>| {
+                let z: Vec<f64> = z.collect();
+                let m = z.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                m + z.iter().map(|z| (z - m).exp()).sum::<f64>().ln()
+            };
+            let value = |a: &[f64]| {
+                let [of_p, of_t] = [a, &b].map(|z| lse(&mut own.iter().map(|&j| z[j])));
+                let d = own.iter().map(|&j| {
+                    let (p, t) = (a[j] - of_p, b[j] - of_t);
+                    let (ep, et) = (p.exp(), t.exp());
+                    let m = (0.5 * (ep + et)).ln();
+                    match kind {
+                        Kind::ForwardKl => et * (t - p),
+                        Kind::ReverseKl => ep * (p - t),
+                        Kind::Jsd => 0.5 * (et * (t - m) + ep * (p - m)),
+                        _ => -et * p,
+                    }
+                });
+                0.6 * d.sum::<f64>() + 0.4 * (lse(&mut a.iter().copied()) - a[at])
+            };
+            let want = value(&a);
+            assert!((got.values[i] as f64 - want).abs() <= 1e-6 * want, "{kind:?} {i}: {} {want}", got.values[i]);
+            for j in own.iter().copied().chain([at, at - 1, at + 1, 0, 16031, 16032, 32063, 32064, v - 1]) {
+                let (z, h) = (a[j], 1e-3);
+                a[j] = z + h;
+                let up = value(&a);
+                a[j] = z - h;
+                let slope = (up - value(&a)) / (2.0 * h);
+                a[j] = z;
+                let g = got.grads[0][i * v + j] as f64;
+                // on the ids two probabilities may all but cancel
+                let least = if own.contains(&j) { 2e-8 } else { 1e-10 };
+                assert!((g - slope).abs() <= 1e-5 * slope.abs() + least, "{kind:?}, row {i}, {j}: {g:e} {slope:e}");
+                cases.ran();
+            }
+        }
+    }
+    cases.finish("ids over shards of 16032 columns", 4 * (3 * 9 + 13));
 }
 
 /// The distance of sorted probabilities against its definition in f64, and its gradients against differences of it.

@@ -909,6 +909,22 @@ fn sizes_of_broadcast_inputs_do_not_overflow() {
     assert_eq!(Arena::sum([Arena::need::<f64>(usize::MAX), 64, 128]), usize::MAX - 63);
     assert!(Arena::new(&mut []).take::<f64>(usize::MAX).is_err());
 }
+/// Memory for workspaces is aligned, as long as asked for, and stays where it is large enough.
+#[test]
+fn space_for_workspaces() {
+    use truing_core::matrix::Arena;
+    let mut space = truing_cpu::Space::default();
+    let mut found = vec![];
+    for n in [0, 1, 64, 4097, 100, 1 << 20, 4097] {
+        let bytes = space.bytes(n);
+        assert_eq!((bytes.len(), bytes.as_ptr().align_offset(Arena::ALIGN)), (n, 0));
+        assert!(Arena::new(bytes).take::<u64>(n / 64 * 8).is_ok());
+        found.push(bytes.as_ptr().addr());
+        bytes.fill(n as u8);
+    }
+    assert_eq!((found[3], found[5]), (found[4], found[6]), "moved though there was room");
+    assert_eq!(space.bytes(4097)[..3], [1; 3], "4097 is the last fill");
+}
 
 // ---- values
 

@@ -835,15 +835,19 @@ fn bits_of_supports() {
 #[test]
 fn shards_on_ids() {
     let (_alone, mut cases, contexts) = (ALONE.lock().unwrap(), Cases::default(), all_contexts());
-    let (n, v, k, cuts) = (18, 60, 7, [0usize, 23, 60]);
+    let (n, k) = (18, 7);
     for (number, (kind, param)) in KINDS.into_iter().enumerate() {
         if kind == Kind::CosineProbs {
             continue; // refused
         }
+        // the first kinds without a term of the target, the others with one, in shards that are nodes of the rows' tree
+        let hard = number >= 5;
+        let (v, cuts) = if hard { (2300, [0usize, 2048, 2300]) } else { (60, [0, 23, 60]) };
         let mut case = Case::new(number as u64, n, [5, 3], [v, v], [[0, 0], [1, 1]], options(kind, param));
         case = case.full(number as u64 + 50);
-        case.options = Options { hard_weight: 0.0, temperature_squared: false, ..case.options };
-        (case.target, case.upstream) = (None, None);
+        case.options = Options { temperature_squared: false, ..case.options };
+        (case.options.hard_weight, case.target) = if hard { (0.75, case.target) } else { (0.0, None) };
+        case.upstream = None;
         for side in &mut case.sides {
             side.bias = side.bias.take().map(|b| b.iter().map(|b| b.max(-1.0)).collect());
             side.valid = 0;
@@ -876,17 +880,25 @@ fn shards_on_ids() {
                     (need.minimum + ((need.preferred - need.minimum) as f64 * share) as usize) / 64 * 64
                 };
                 let mut at_ids = [vec![7.5f32; 2 * n * k], vec![7.5f32; 2 * n * k]];
+                let mut records = vec![7.5f32; 2 * n * 12];
                 for s in 0..2 {
                     let (p, inputs) = (problem(s), parts[s].inputs());
                     let [a, b] = &mut at_ids;
                     let out = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
                     let need = workspace(c, &p, inputs.dtypes(), &Asked::default());
-                    with_scratch(bytes(need), |w| partial_local(c, &p, &on.settings, ids, &inputs, out, None, w))
-                        .unwrap();
+                    let place =
+                        hard.then(|| MatrixMut::contiguous(&mut records[s * n * 12..][..n * 12], n, 12).unwrap());
+                    with_scratch(bytes(need), |w| {
+                        partial_local(c, &p, &on.settings, ids, &inputs, out, place, None, w)
+                    })
+                    .unwrap();
                 }
                 let mut got = Out::new(&case, [0; 3]);
+                let width = all.stats_on_ids();
+                let mut stats = vec![7.5f32; n * width];
                 let x = PartialShards {
                     at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, 2 * n, k).unwrap()),
+                    records: hard.then(|| Matrix::contiguous(&records, 2 * n, 12).unwrap()),
                     starts: Matrix::vector(&starts).into(),
                     ids,
                     rows: case.rows(),
@@ -894,7 +906,7 @@ fn shards_on_ids() {
                 };
                 let figures = PartialFigures {
                     values: Some(MatrixMut::vector(&mut got.figures[0])),
-                    stats: Some(MatrixMut::contiguous(&mut got.stats, n, STATS).unwrap()),
+                    stats: Some(MatrixMut::contiguous(&mut stats, n, width).unwrap()),
                     status: Some(MatrixMut::vector(&mut got.status)),
                     ..PartialFigures::default()
                 };
@@ -910,7 +922,7 @@ fn shards_on_ids() {
                 for s in 0..2 {
                     let (p, part, inputs) = (problem(s), &parts[s], parts[s].inputs());
                     let mut out = Out::new(part, [0; 3]);
-                    let stats = Some(Matrix::contiguous(&got.stats, n, STATS).unwrap());
+                    let stats = Some(Matrix::contiguous(&stats, n, width).unwrap());
                     let grads = out.places(part).2;
                     let asked = Asked::new(&grads, false, true).on(&on.support(n));
                     let need = workspace(c, &p, inputs.dtypes(), &asked);

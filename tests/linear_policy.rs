@@ -415,8 +415,8 @@ fn refusals_and_memory() {
     refused(call(&i, first.minimum), "entropy_coefficients", InvalidArgument);
     refused(call(&d.inputs(), first.minimum - 64), "workspace_size", WorkspaceTooSmall);
     // nothing is allocated
-    let mut space = vec![0u8; first.preferred + 64];
-    let at = space.as_ptr().align_offset(64);
+    let mut space = truing_cpu::Space::default();
+    let space = space.bytes(first.preferred);
     let (mut loss, mut gw) = ([0f64], vec![0f32; 33]);
     let i = d.inputs();
     let before = Counting::allocations();
@@ -425,7 +425,7 @@ fn refusals_and_memory() {
         ..Outputs::default()
     };
     let grads = Grads { weight: Some(MatrixMut::contiguous(&mut gw, 11, 3).unwrap().into()), ..Grads::default() };
-    linear_policy::forward(&c, &p, &i, out, grads, &mut space[at..at + first.preferred]).unwrap();
+    linear_policy::forward(&c, &p, &i, out, grads, space).unwrap();
     assert_eq!(Counting::allocations() - before, 0, "allocations");
     assert!(loss[0].is_finite() && gw.iter().any(|&x| x != 0.0));
     cases.finish("linear_policy, refusals", 10);

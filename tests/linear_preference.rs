@@ -913,8 +913,8 @@ fn memory() {
         // 62 bytes a row besides
         assert!(need.minimum <= 2 << 20 && need.preferred <= (64 << 20) + (64 << 10), "{need:?}");
         let mut loss = [0f64];
-        let mut scratch = vec![0u8; need.preferred + 64];
-        let at = scratch.as_ptr().align_offset(64);
+        let mut space = truing_cpu::Space::default();
+        let scratch = space.bytes(need.preferred);
         let call = || {
             let out = Outputs {
                 preference: preference::Outputs {
@@ -928,7 +928,7 @@ fn memory() {
                 weight: Some(MatrixMut::contiguous(&mut gw, v, d).unwrap().into()),
                 ..Grads::default()
             };
-            linear_preference::forward(&c, &p, &i, out, grads, &mut scratch[at..at + need.preferred]).unwrap();
+            linear_preference::forward(&c, &p, &i, out, grads, &mut *scratch).unwrap();
         };
         let calls = Counting::allocations();
         let peak = Counting::peak(call);

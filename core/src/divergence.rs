@@ -606,10 +606,11 @@ impl Problem {
         }
         Ok(())
     }
-    /// [`Problem::check_shard`] where shards hand on what they have at a few ids: the term of the target is the whole row's.
+    /// [`Problem::check_shard`] of a device where shards hand on what they have at a few ids: it does not form the term of the
+    /// target there.
     pub fn check_shard_on_ids(&self) -> Result<()> {
         if self.options.hard_weight != 0.0 {
-            let expected = Value::Text("0 on ids over shards");
+            let expected = Value::Text("0 on ids over shards of a device");
             return Err(Error::invalid("options.hard_weight", Value::Text("a term of the target"), expected));
         }
         self.check_shard()
@@ -618,6 +619,11 @@ impl Problem {
     /// transformed logit of it.
     pub fn shard_record(&self) -> usize {
         STATS + usize::from(self.options.hard_weight != 0.0)
+    }
+    /// Numbers of a row's statistics where shards hand on what they have at a few ids: [`STATS`], and behind them, where there
+    /// is a term of the target, [`partial::OfTarget`].
+    pub fn stats_on_ids(&self) -> usize {
+        STATS + if self.options.hard_weight != 0.0 { partial::OfTarget::WIDTH } else { 0 }
     }
     /// Refuses to form one number, or the gradient of one, without a reduction.
     pub fn check_reduces(&self, field: &'static str) -> Result<()> {

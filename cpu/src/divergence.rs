@@ -37,7 +37,9 @@ mod joining;
 mod partial;
 mod shard;
 mod uld;
-pub(crate) use partial::{AtIdsOfShard, Few, Rest, check_given, kept_columns, local_at_ids, partial_rows};
+pub(crate) use partial::{
+    AtIdsOfShard, Few, Rest, check_given, check_records, kept_columns, local_at_ids, partial_rows,
+};
 pub use partial::{
     PartialShards, PartialTeacher, partial, partial_finish, partial_finish_workspace, partial_local, partial_shard,
 };

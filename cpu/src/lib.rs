@@ -17,9 +17,11 @@ pub mod policy;
 pub mod preference;
 pub mod rows;
 pub mod sequence;
+mod space;
 pub mod support;
 pub mod tds_rows;
 pub mod tilt;
 
 pub use lanes::Isa;
 pub use parallel::{Context, ContextOptions, Mode};
+pub use space::Space;

@@ -8,7 +8,7 @@
 //! numbers for the tiles: its columns and theirs, and the two factors of all others.
 use crate::divergence::{
     self as rowwise, AtIdsOfShard, Call, Few, Live, LocalPass, Parts, Place, Rest, Totals, Work, check_given,
-    check_loss, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
+    check_loss, check_records, conclude_loss, kept_columns, local_at_ids, local_rows, partial_rows, run_rows,
 };
 use crate::linear_logprob::{
     self as linear, Cuts, ENOUGH, Fill, Given, Grads, Room, Tile, backward_given, given_need, raw_need, raw_rows,
@@ -343,9 +343,9 @@ pub fn partial(
     let refuse = |field, got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
     match (problem.shard(), &stats) {
         (true, Some(stats)) => {
-            problem.divergence().check_shard_on_ids()?;
+            problem.divergence().check_shard()?;
             check_given(support.partial)?;
-            stats.layout().check("stats", n, STATS)?;
+            stats.layout().check("stats", n, problem.divergence().stats_on_ids())?;
         }
         (true, None) => return refuse("stats", "NULL", "the statistics of finish, which a shard needs"),
         (false, Some(_)) => {
@@ -368,7 +368,7 @@ pub fn partial(
 fn few<'a>(support: &Support<'a>, inputs: &Inputs<'a>, call: Call<'a>) -> Few<'a> {
     let Support { partial, ids, reference } = *support;
     let at = if let Teacher::AtIds(at, _) = inputs.teacher { Some(at) } else { None };
-    Few { call, partial, at, ids, reference, from: None }
+    Few { call, partial, at, ids, reference, from: None, of_target: None }
 }
 /// Writes what a shard of both heads has at the given ids, as [`crate::divergence::partial_local`] on its logits;
 /// [`crate::divergence::partial_finish`] takes it. The workspace is that of a call that is asked for nothing.
@@ -380,26 +380,23 @@ pub fn partial_local(
     ids: Ints<'_>,
     inputs: &Inputs<'_>,
     [mut student, mut teacher]: [MatrixMut<'_, f32>; 2],
+    mut records: Option<MatrixMut<'_, f32>>,
     mut status: Option<MatrixMut<'_, u32>>,
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), ids.layout().cols);
-    problem.divergence().check_shard_on_ids()?;
+    problem.divergence().check_shard()?;
     check_given(partial)?;
     check(problem, inputs, &Default::default())?;
     partial.check(problem.divergence(), &inputs.rows, Some(&ids), None)?;
     student.layout().check("out_student_at_ids", n, columns)?;
     teacher.layout().check("out_teacher_at_ids", n, columns)?;
+    check_records(problem.divergence(), "out_records", records.as_ref().map(|m| m.layout()), n)?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
     visit(context, problem, inputs, workspace, &mut |call, range, places| {
         let at_ids = [piece_of(student.reborrow(), &range), piece_of(teacher.reborrow(), &range)];
-        local_at_ids(
-            context,
-            call,
-            ids,
-            range.clone(),
-            AtIdsOfShard { places, at_ids, status: piece(&mut status, &range) },
-        );
+        let (records, status) = (piece(&mut records, &range), piece(&mut status, &range));
+        local_at_ids(context, call, ids, range, AtIdsOfShard { places, at_ids, records, status });
     })
 }
 /// Writes the gradients of hidden states, weights and biases of both sides, given those of the figures. `stats` are those of a

@@ -615,7 +615,7 @@ pub struct truing_figures {
     pub out_topk_entropy: *const truing_tensor,
     /// Input: int [K] or [N,K], -1 = none.
     pub extra_ids: *const truing_tensor,
-    /// f32 [N,K], nats.
+    /// f32 [N,K], nats; -inf for -1 and for columns that are dead (a logit or bias of -inf, padding).
     pub out_extra_logprobs: *const truing_tensor,
     /// f32 [N], nats.
     pub out_lse_support: *const truing_tensor,
@@ -655,7 +655,7 @@ pub struct truing_row_upstream {
     pub grad_lse: *const truing_tensor,
     /// f32 [N].
     pub grad_entropy: *const truing_tensor,
-    /// f32 [N,K], with extra_ids.
+    /// f32 [N,K], with extra_ids: g (1[j = id] - p_j) each; where the column is dead the second part alone, where it is -1 neither.
     pub grad_extra: *const truing_tensor,
     /// f32 [N].
     pub grad_row_loss: *const truing_tensor,
@@ -2170,7 +2170,7 @@ pub struct truing_divergence_outputs {
     pub out_overlap_sum: *const truing_tensor,
     /// i32 [N,K or 2K], -1 pads: the support used.
     pub out_support_ids: *const truing_tensor,
-    /// f32 [N,16], opaque.
+    /// f32 [N,16], opaque; of given ids over shards [N,22] with a `hard_weight`.
     pub out_stats: *const truing_tensor,
     /// u32 [N].
     pub out_status: *const truing_tensor,
@@ -2264,7 +2264,7 @@ pub struct truing_divergence_backward_args {
     pub partial: truing_partial,
     /// Columns of this shard, both sides cut alike.
     pub shard: truing_shard,
-    /// f32 [N,16], NULL = recompute.
+    /// f32 [N,16], NULL = recompute; of a shard those of finish.
     pub stats: *const truing_tensor,
     /// f32 [N], NULL = 0.
     pub grad_values: *const truing_tensor,
@@ -2322,7 +2322,7 @@ pub struct truing_divergence_local_args {
     pub shard: truing_shard,
     /// f32 [N,16], finished, second pass only.
     pub stats: *const truing_tensor,
-    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
     pub out_records: *const truing_tensor,
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     pub out_student_at_ids: *const truing_tensor,
@@ -2356,7 +2356,7 @@ pub struct truing_divergence_finish_args {
     pub workspace: *mut c_void,
     /// Bytes.
     pub workspace_size: usize,
-    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
+    /// f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`, [shards,N,12] with that and `partial.ids`.
     pub records: *const truing_tensor,
     /// f32 [shards,N,K], of local.
     pub student_at_ids: *const truing_tensor,
@@ -2476,7 +2476,7 @@ pub struct truing_linear_divergence_local_args {
     pub shard: truing_shard,
     /// f32 [N,16], finished, second pass only.
     pub stats: *const truing_tensor,
-    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+    /// f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
     pub out_records: *const truing_tensor,
     /// f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
     pub out_student_at_ids: *const truing_tensor,

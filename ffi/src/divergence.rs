@@ -149,7 +149,7 @@ impl LocalCall {
         let records = t.output("out_records", args.out_records)?;
         let student_at_ids = t.output("out_student_at_ids", args.out_student_at_ids)?;
         let teacher_at_ids = t.output("out_teacher_at_ids", args.out_teacher_at_ids)?;
-        with_ids("out_records", records.is_some(), ids.is_none())?;
+        with_ids("out_records", records.is_some(), ids.is_none() || args.options.hard_weight != 0.0)?;
         with_ids("out_student_at_ids", student_at_ids.is_some(), ids.is_some())?;
         with_ids("out_teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
         let status = t.output("out_status", args.out_status)?;
@@ -168,8 +168,8 @@ impl LocalCall {
             let ids = ids.rows(ok, tokens)?.expect("required");
             let student = student_at_ids.rows(ok, tokens)?.expect("required");
             let teacher = teacher_at_ids.rows(ok, tokens)?.expect("required");
-            let (out, status) = ([student, teacher], status.tokens(ok, tokens)?);
-            return kernel::partial_local(&context, problem, &GIVEN, ids, logits, inputs, out, status);
+            let (out, records, status) = ([student, teacher], records.rows(ok, tokens)?, status.tokens(ok, tokens)?);
+            return kernel::partial_local(&context, problem, &GIVEN, ids, logits, inputs, out, records, status);
         }
         let records = records.rows(ok, tokens)?.expect("required");
         kernel::local(&context, problem, logits, inputs, pass, records, status.tokens(ok, tokens)?)
@@ -250,7 +250,9 @@ fn local_pass_of(pass: truing_local_pass, stats: bool) -> Result<bool> {
 pub(crate) fn with_ids(field: &'static str, given: bool, wanted: bool) -> Result<()> {
     match (given, wanted) {
         (true, false) => {
-            let expected = Value::Text("NULL: whole rows have records, those of partial.ids have logits at ids");
+            let expected = Value::Text(
+                "NULL: whole rows have records, those of partial.ids have logits at ids, and records with a hard_weight",
+            );
             Err(Error::invalid(field, Value::Text("a tensor"), expected))
         }
         (false, true) => Err(Error::invalid(field, Value::Text("NULL"), Value::Text("a pointer"))),
@@ -581,18 +583,19 @@ impl FinishCall {
         let mut call = unsafe { Call::anywhere(args, SHARD_FLAGS) }?;
         let (args, t) = (&call.args, &mut call.tensors);
         let ids = given_ids(t, &args.partial, &args.options)?;
-        const RECORDS: &str = "3 dimensions, [shards, N, 16], or 17 with a hard_weight";
+        const RECORDS: &str = "3 dimensions, [shards, N, 16], or 17 with a hard_weight, 12 with that and ids";
         const AT_IDS: &str = "3 dimensions, [shards, N, K]";
         let records = t.input("records", args.records)?;
         let student_at_ids = t.input("student_at_ids", args.student_at_ids)?;
         let teacher_at_ids = t.input("teacher_at_ids", args.teacher_at_ids)?;
-        with_ids("records", records.is_some(), ids.is_none())?;
+        with_ids("records", records.is_some(), ids.is_none() || args.options.hard_weight != 0.0)?;
         with_ids("student_at_ids", student_at_ids.is_some(), ids.is_some())?;
         with_ids("teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
         let (records, at_ids) = match &ids {
             None => (records.ndim(3, 3, RECORDS)?, [student_at_ids, teacher_at_ids]),
             Some(_) => {
                 once(args.local_pass)?;
+                let records = if records.is_some() { records.ndim(3, 3, RECORDS)? } else { records };
                 (records, [student_at_ids.ndim(3, 3, AT_IDS)?, teacher_at_ids.ndim(3, 3, AT_IDS)?])
             }
         };
@@ -689,6 +692,7 @@ impl FinishCall {
             let [student, teacher] = &self.at_ids;
             let x = PartialShards {
                 at_ids: [student.rows(ok, all)?.expect("required"), teacher.rows(ok, all)?.expect("required")],
+                records: self.records.rows(ok, all)?,
                 starts,
                 ids: ids.rows(ok, tokens)?.expect("required"),
                 rows: self.rows.view(ok, tokens)?,

@@ -79,8 +79,9 @@ pub unsafe extern "C" fn truing_linear_divergence_local(
             let [student, teacher] = at_ids;
             let ids = ids.rows(ok, tokens)?.expect("required");
             let out = [student.rows(ok, tokens)?.expect("required"), teacher.rows(ok, tokens)?.expect("required")];
-            let (status, space) = (status.tokens(ok, tokens)?, workspace.bytes(ok));
-            return kernel::partial_local(&context, &problem, &GIVEN, ids, &inputs, out, status, space);
+            let (records, status) = (records.rows(ok, tokens)?, status.tokens(ok, tokens)?);
+            let space = workspace.bytes(ok);
+            return kernel::partial_local(&context, &problem, &GIVEN, ids, &inputs, out, records, status, space);
         }
         let (records, status) = (records.rows(ok, tokens)?.expect("required"), status.tokens(ok, tokens)?);
         kernel::local(&context, &problem, &inputs, pass, records, status, workspace.bytes(ok))
@@ -177,7 +178,7 @@ impl Local {
         let records = t.output("out_records", args.out_records)?;
         let student_at_ids = t.output("out_student_at_ids", args.out_student_at_ids)?;
         let teacher_at_ids = t.output("out_teacher_at_ids", args.out_teacher_at_ids)?;
-        with_ids("out_records", records.is_some(), ids.is_none())?;
+        with_ids("out_records", records.is_some(), ids.is_none() || args.options.hard_weight != 0.0)?;
         with_ids("out_student_at_ids", student_at_ids.is_some(), ids.is_some())?;
         with_ids("out_teacher_at_ids", teacher_at_ids.is_some(), ids.is_some())?;
         let at_ids = [student_at_ids, teacher_at_ids];

@@ -137,6 +137,16 @@ refused("INVALID_ARGUMENT", "rows.shift", truing.logprob, view, full, shift=-1)
 refused("INVALID_ARGUMENT", "figures.entropy_k", truing.logprob, view, full, entropy_k=-1)
 refused("INVALID_ARGUMENT", "topk", truing.logprob, view, full, topk_ids=True)
 refused("INVALID_ARGUMENT", "logits: got no dimension", truing.logprob, np.zeros((), "f4"), np.array(0))
+padded = view[0].copy()
+padded[:, 500] = np.nan  # padding: its log-prob is -inf, and the gradient of that falls with the lse
+valid = dict(n_valid_vocab=500, extra_ids=np.array([3, 500, -1], "i4"))
+named = truing.logprob(padded, logprob=False, **valid).extra_logprobs
+prob = np.exp(log_softmax(padded[:, :500]))
+close(named[:, 0], np.log(prob[:, 3]), 2e-6, "extra column")
+check((named[:, 1:] == -np.inf).all(), "padding and none")
+falls = truing.logprob_backward(padded, grad_extra=np.array([[2.0, 3.0, 5.0]] * T, "f4"), **valid).grad_logits
+close(falls[:, :500], 2.0 * (np.arange(500) == 3) - 5.0 * prob, 5e-6, "gradient of extra columns")
+check((falls[:, 500] == 0).all(), "gradient of padding")
 refused("OUT_OF_RANGE", "figures.extra_ids: got 501 at index 1", truing.logprob, view, full, extra_ids=np.array([1, V], "i4"))
 refused("INVALID_ARGUMENT", "grad_loss", truing.logprob, view, full, grad_loss=1.0, reduction="sum")
 refused("UNSUPPORTED_DTYPE", "figures.out_lse: got f32, expected f64", truing.logprob, view.astype("f8"), full, lse=np.zeros((B, T), "f4"))
@@ -163,6 +173,12 @@ refused("INVALID_ARGUMENT", "a list", truing.logprob, z[0], [1, 2, 3])
 refused("INVALID_ARGUMENT", "a NoneType", truing.logprob, None, y[0])
 refused("INVALID_ARGUMENT", "16 bits", truing.logprob, truing.tensor(z[0], "bf16"), y[0])
 refused("INVALID_ARGUMENT", "transform.temperature", truing.logprob, z[0], temperature=-1.0, logprob=False)
+refused("INVALID_ARGUMENT", "transform.temperature: got '2', expected a number", truing.logprob, z[0], temperature="2", logprob=False, lse=True)
+refused("INVALID_ARGUMENT", "transform.logit_scale: got [2.0], expected a number", truing.logprob, z[0], logit_scale=[2.0], logprob=False, lse=True)
+refused("INVALID_ARGUMENT", "transform.temperature: got", truing.logprob, z[0], temperature=10**400, logprob=False, lse=True)
+refused("INVALID_ARGUMENT", "transform.temperature", truing.logprob, z[0], temperature=math.nan, logprob=False, lse=True)
+half = [truing.logprob(z[0], temperature=x, logprob=False, lse=True).lse for x in (0.5, np.float32(0.5), np.array(0.5))]
+check(all(np.array_equal(x, half[0]) for x in half), "numbers of other libraries")
 refused("INVALID_ARGUMENT", "one of", truing.Context, 0, mode="sloppy")
 
 # ---- numbers that the C type does not hold, which ctypes would cut
@@ -600,6 +616,25 @@ def two_heads():
         for a, b in cuts
     ]  # fmt: skip
     close(np.concatenate([x.grad_weight for x in parts]), whole.grad_weight, 1e-7, "and their gradients")
+    call = dict(partial=given, hard_weight=0.5, **heads)
+    whole = truing.linear_divergence("forward_kl", flat, w, target, phase="single", aggregate="token_mean", **call)
+    parts = [
+        truing.linear_divergence_local("forward_kl", flat, w[a:b], r.reshape(-1, d), wr[a:b], target, shard=(a, b, v), partial=given,
+                                       hard_weight=0.5)
+        for a, b in cuts
+    ]  # fmt: skip
+    found = truing.divergence_finish("forward_kl", np.stack([x.records for x in parts]), starts, target, partial=given,
+                                     hard_weight=0.5, stats=True, student_at_ids=np.stack([x.student_at_ids for x in parts]),
+                                     teacher_at_ids=np.stack([x.teacher_at_ids for x in parts]))  # fmt: skip
+    close(found.values, whole.values, 1e-6, "with a term of the target")
+    parts = [
+        truing.linear_divergence("forward_kl", flat, w[a:b], target, phase="with_coefficients", stats=found.stats, partial=given,
+                                 teacher_hidden=r.reshape(-1, d), teacher_weight=wr[a:b], shard=(a, b, v), hard_weight=0.5,
+                                 grad_values=np.full(4 * n, 1 / (4 * n), "f4"))
+        for a, b in cuts
+    ]  # fmt: skip
+    close(np.concatenate([x.grad_weight for x in parts]), whole.grad_weight, 1e-6, "and its gradients")
+    close(sum(x.grad_hidden for x in parts), whole.grad_hidden, 1e-6, "and those of hidden states")
     refused("INVALID_ARGUMENT", "stats", truing.linear_divergence, "forward_kl", flat, w[:3], phase="with_coefficients",
             partial=given, teacher_hidden=r.reshape(-1, d), teacher_weight=wr[:3], shard=(0, 3, v))  # fmt: skip
     refused("INVALID_ARGUMENT", "teacher_rows", truing.linear_divergence, "jsd", flat, w, phase="figures",
@@ -723,6 +758,26 @@ refused("INVALID_ARGUMENT", "loss.params.beta", truing.losses.dpo, s.scores, ref
 refused("INVALID_ARGUMENT", "groups.layout", truing.losses.dpo, s.scores, ref, reduction="mean")
 refused("INVALID_ARGUMENT", "params", truing.preference, "dpo", s.scores, ref, params={"gamma": 1}, reduction="mean")
 refused("INVALID_ARGUMENT", "name", truing.preference, "no such loss", s.scores, reduction="mean")
+
+
+# ---- parameters: None is the default, NaN is none
+pairs = dict(layout="interleaved", reduction="mean")
+usual = truing.preference("dpo", s.scores, ref, params={"beta": 0.1}, **pairs)
+for default in (None, {}, [], [None], {"beta": None}, [None, None], [0.1], {"beta": np.float64(0.1)}):
+    check(truing.preference("dpo", s.scores, ref, params=default, **pairs).loss == usual.loss, f"{default}")
+check(truing.losses.dpo(s.scores, ref, beta=None, **pairs).loss == usual.loss)
+NAN = "got nan, expected a number, or None for the default"
+refused("INVALID_ARGUMENT", f"params.beta: {NAN}", truing.losses.dpo, s.scores, ref, beta=math.nan, **pairs)
+refused("INVALID_ARGUMENT", f"params.beta: {NAN}", truing.losses.dpo, s.scores, ref, beta=np.float32(np.nan), **pairs)
+refused("INVALID_ARGUMENT", f"params.label_smoothing: {NAN}", truing.preference, "dpo", s.scores, ref, params=[0.1, math.nan], **pairs)
+refused("INVALID_ARGUMENT", "params.beta: got '0.1', expected a number", truing.losses.dpo, s.scores, ref, beta="0.1", **pairs)
+refused("INVALID_ARGUMENT", "params[2]: got 'x', expected a number", truing.preference, "dpo", s.scores, ref, params=[0.1, 0, "x"], **pairs)
+refused("INVALID_ARGUMENT", "loss.num_params", truing.preference, "dpo", s.scores, ref, params=[0.1, 0, 1], **pairs)
+refused("INVALID_ARGUMENT", f"params.eps: {NAN}", truing.group_advantage, reward, two, preset="grpo", eps=math.nan)
+refused("INVALID_ARGUMENT", f"params.mix: {NAN}", truing.distill_advantage, "rlsd", prob, prob, prob, params={"mix": math.nan})
+refused("INVALID_ARGUMENT", f"param: {NAN}", truing.divergence, "jsd", view[0], view[1], param=math.nan)
+refused("INVALID_ARGUMENT", "normaliser: got '4'", truing.preference, "dpo", s.scores, ref, normaliser="4", **pairs)
+refused("INVALID_ARGUMENT", "weight: got 'x'", truing.preference, "dpo", s.scores, ref, extra_terms=[dict(loss="ipo", weight="x")], **pairs)
 
 # ---- the catalogue
 check(len(truing.losses.ENTRIES) == truing._library.library().truing_loss_count() > 0)
@@ -1070,6 +1125,32 @@ for i in (0, 1):
     part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], grad_values=ones, stats=joined.stats, partial=some,
                                       shard=cut[i][1])  # fmt: skip
     check(np.array_equal(part.grad_student, one[:, starts[i]:starts[i + 1]]), "gradient of a shard, ids")
+# a term of the target beside ids is that of the whole row, over shards too; T squared is a weight there
+for mix, warm in ((dict(hard_weight=0.25, soft_weight=0.75), {}), (dict(hard_weight=0.5, soft_weight=6.25), warm)):
+    want = truing.divergence("jsd", zs, zt, names, partial=some, aggregate="token_mean", **mix, **warm)
+    parts = [truing.divergence_local("jsd", cut[i][0], cut[2 + i][0], names, shard=cut[i][1], partial=some, hard_weight=mix["hard_weight"],
+                                     **warm) for i in (0, 1)]  # fmt: skip
+    check(parts[0].records.shape == (3, 12), "records of the columns outside")
+    at_ids = {f"{side}_at_ids": np.stack([getattr(x, f"{side}_at_ids") for x in parts]) for side in ("student", "teacher")}
+    joined = truing.divergence_finish("jsd", np.stack([x.records for x in parts]), starts, names, partial=some, stats=True,
+                                      aggregate="token_mean", **mix, **at_ids)  # fmt: skip
+    close(joined.values, want.values, 1e-6, "a term of the target beside ids over shards")
+    close(joined.loss, want.loss, 1e-6, "its loss")
+    of_target = log_softmax(zs / warm["student_transform"]["temperature"] if warm else zs)[np.arange(3), names]
+    soft = truing.divergence("jsd", zs, zt, partial=some, **warm).values
+    close(joined.values, mix["soft_weight"] * soft - mix["hard_weight"] * of_target, 1e-6, "of the whole row")
+    one = truing.divergence_backward("jsd", zs, zt, names, grad_values=ones, partial=some, **mix, **warm).grad_student
+    for i in (0, 1):
+        part = truing.divergence_backward("jsd", cut[i][0], cut[2 + i][0], names, grad_values=ones, stats=joined.stats,
+                                          partial=some, shard=cut[i][1], **mix, **warm)  # fmt: skip
+        close(part.grad_student, one[:, starts[i]:starts[i + 1]], 1e-6, "gradient of a shard, a term of the target beside ids")
+refused("INVALID_ARGUMENT", "records", truing.divergence_finish, "jsd", None, starts, names, partial=some, **mix, **at_ids)
+refused("INVALID_ARGUMENT", "out_records", truing.divergence_local, "jsd", cut[0][0], cut[2][0], names, shard=(0, 20, 50), partial=some,
+        hard_weight=0.25, records=False)  # fmt: skip
+refused("INVALID_ARGUMENT", "out_records", truing.divergence_local, "jsd", cut[0][0], cut[2][0], names, shard=(0, 20, 50), partial=some,
+        records=True)  # fmt: skip
+refused("SHAPE_MISMATCH", "stats", truing.divergence_backward, "jsd", cut[0][0], cut[2][0], names, grad_values=ones, partial=some,
+        shard=(0, 20, 50), stats=joined.stats[:, :16].copy(), **mix)  # fmt: skip
 refused("INVALID_ARGUMENT", "partial.outside", truing.divergence_local, "jsd", cut[0][0], cut[2][0], shard=(0, 20, 50),
         partial=dict(some, outside="tail"))  # fmt: skip
 raw = truing.divergence("forward_kl", zs, zt, partial=dict(support="given", ids=few, outside="raw"), grad_student=False)

@@ -325,6 +325,33 @@ pub fn id(ids: &Ints<'_>, i: usize, k: usize) -> i64 {
         Ints::I64(m) => m.row(i)[k],
     }
 }
+/// What the term of the target takes from the student's whole row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OfTarget {
+    /// Largest logit outside S.
+    pub m: f32,
+    /// log sum exp of the row; `-inf` without a live column, NaN with a NaN or a `+inf`.
+    pub lse: f64,
+    /// log p of the target.
+    pub logprob: f64,
+    /// Bits of [`crate::error::row`] of the columns outside S.
+    pub flags: u32,
+}
+impl OfTarget {
+    /// Numbers of [`OfTarget::pack`].
+    pub const WIDTH: usize = 6;
+    /// m, and the words of what is wider.
+    pub fn pack(&self) -> [f32; Self::WIDTH] {
+        let word = |x: u64| f32::from_bits(x as u32);
+        let [lse, logprob] = [self.lse, self.logprob].map(f64::to_bits);
+        [self.m, word(lse), word(lse >> 32), word(logprob), word(logprob >> 32), f32::from_bits(self.flags)]
+    }
+    /// The inverse of [`OfTarget::pack`].
+    pub fn unpack(x: &[f32]) -> OfTarget {
+        let wide = |i: usize| f64::from_bits(x[i].to_bits() as u64 | (x[i + 1].to_bits() as u64) << 32);
+        OfTarget { m: x[0], lse: wide(1), logprob: wide(3), flags: x[5].to_bits() }
+    }
+}
 /// Figures of a row of a partial divergence.
 #[derive(Debug, Default)]
 pub struct Figures<'a> {
@@ -341,7 +368,8 @@ pub struct Figures<'a> {
     pub overlap_sum: Option<MatrixMut<'a, f32>>,
     /// `[N, most]`: S, -1 behind the last.
     pub support_ids: Option<MatrixMut<'a, i32>>,
-    /// `[N, 16]`: statistics of the row of S, with which shards form their part of the gradients.
+    /// `[N, 16]`: statistics of the row of S, with which shards form their part of the gradients; with a term of the target
+    /// `[N, 22]`, [`OfTarget`] behind them.
     pub stats: Option<MatrixMut<'a, f32>>,
     /// `[N]`: bits of [`crate::error::row`].
     pub status: Option<MatrixMut<'a, u32>>,
@@ -361,12 +389,12 @@ impl Split for Figures<'_> {
     }
 }
 impl Figures<'_> {
-    /// Refuses places of the wrong shape, and masses that nothing computes.
-    pub fn check(&self, rows: usize, most: usize, outside: Outside) -> Result<()> {
+    /// Refuses places of the wrong shape, and masses that nothing computes; `stats`: numbers of a row of them.
+    pub fn check(&self, rows: usize, most: usize, outside: Outside, stats: usize) -> Result<()> {
         self.values.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_values", rows, 1))?;
         self.status.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_status", rows, 1))?;
         self.support_ids.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_support_ids", rows, most))?;
-        self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_stats", rows, super::STATS))?;
+        self.stats.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_stats", rows, stats))?;
         self.overlap.as_ref().map_or(Ok(()), |m| m.layout().check("outputs.out_overlap", rows, 1))?;
         let of_whole_rows = [
             ("outputs.out_student_mass", &self.student_mass),

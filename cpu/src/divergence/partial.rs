@@ -3,9 +3,10 @@
 use super::*;
 use truing_core::divergence::Options;
 use truing_core::divergence::partial::{
-    AtIds, Chosen, Figures as PartialFigures, Open, Outside, Partial, Rest as Beyond, id,
+    AtIds, Chosen, Figures as PartialFigures, OfTarget, Open, Outside, Partial, Rest as Beyond, id,
 };
-use truing_core::matrix::{Ints, Mask};
+use truing_core::matrix::{Ints, Layout, Mask};
+use truing_core::record::Join;
 use truing_core::row_loss::{MOST, Top};
 
 /// The teacher of a partial divergence.
@@ -38,7 +39,7 @@ pub fn partial(
     upstream: Upstream<'_>,
     workspace: &mut [u8],
 ) -> Result<()> {
-    let few = Asked { partial, reference, ids, stats: None };
+    let few = Asked { partial, reference, ids, stats: None, of_target: None };
     run_partial(context, problem, few, student, teacher, inputs, out, totals, upstream, workspace)
 }
 /// What the rows are asked for.
@@ -49,12 +50,14 @@ struct Asked<'a> {
     ids: Option<Ints<'a>>,
     /// Of the whole of S; the rows at hand are then a shard of the vocabulary.
     stats: Option<Matrix<'a, f32>>,
+    /// [`Few::of_target`].
+    of_target: Option<Matrix<'a, f32>>,
 }
 #[allow(clippy::too_many_arguments)]
 fn run_partial(
     context: &Context,
     problem: &Problem,
-    Asked { partial, reference, ids, stats }: Asked<'_>,
+    Asked { partial, reference, ids, stats, of_target }: Asked<'_>,
     student: Grad<'_>,
     teacher: PartialTeacher<'_>,
     inputs: Inputs<'_>,
@@ -69,7 +72,8 @@ fn run_partial(
     };
     let n = problem.rows();
     let mut grads = [Some(student), teacher];
-    let few = Few { call: Call { stats, ..Call::new(problem, &inputs) }, partial, at, ids, reference, from: None };
+    let call = Call { stats, ..Call::new(problem, &inputs) };
+    let few = Few { call, partial, at, ids, reference, from: None, of_target };
     check_sides(problem, &grads, &inputs, stats.is_some())?;
     few.check(&out, &totals, &upstream, grads[1].as_ref().is_some_and(|g| !matches!(g, Grad::Absent(_))))?;
     check_space(workspace, forward_workspace(problem, totals.loss.is_some()))?;
@@ -107,7 +111,8 @@ pub(crate) fn check_given(partial: &Partial) -> Result<()> {
     Ok(())
 }
 /// Writes the transformed logits of student and teacher at the given ids, `[N, K]` each: `-inf` where an id is not among the
-/// columns of the shard, and in rows that are not read.
+/// columns of the shard, and in rows that are not read. With a term of the target also `records`, `[N, 12]`: those of the
+/// student's columns at hand that are not among the ids, with the target's logit, as [`crate::logprob::local`] has them.
 #[allow(clippy::too_many_arguments)]
 pub fn partial_local(
     context: &Context,
@@ -117,33 +122,91 @@ pub fn partial_local(
     logits: [Floats<'_>; 2],
     inputs: Inputs<'_>,
     [student, teacher]: [MatrixMut<'_, f32>; 2],
+    records: Option<MatrixMut<'_, f32>>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), ids.layout().cols);
-    problem.check_shard_on_ids()?;
+    problem.check_shard()?;
     check_given(partial)?;
     check_sides(problem, &[Some(&Grad::Absent(logits[0])), Some(&Grad::Absent(logits[1]))], &inputs, true)?;
+    check_target(problem, &inputs.rows)?;
     partial.check(problem, &inputs.rows, Some(&ids), None)?;
     student.layout().check("out_student_at_ids", n, columns)?;
     teacher.layout().check("out_teacher_at_ids", n, columns)?;
+    check_records(problem, "out_records", records.as_ref().map(|m| m.layout()), n)?;
     status.as_ref().map_or(Ok(()), |m| m.layout().check("out_status", n, 1))?;
-    let out = AtIdsOfShard { places: logits.map(|z| Place::Read(z, 0)), at_ids: [student, teacher], status };
+    let out = AtIdsOfShard { places: logits.map(|z| Place::Read(z, 0)), at_ids: [student, teacher], records, status };
     local_at_ids(context, &Call::new(problem, &inputs), ids, 0..n, out);
     Ok(())
+}
+/// The records of the columns outside the ids, which are there with a term of the target alone.
+pub(crate) fn check_records(problem: &Problem, field: &'static str, given: Option<Layout>, rows: usize) -> Result<()> {
+    let refuse = |got, expected| Err(Error::invalid(field, Value::Text(got), Value::Text(expected)));
+    match (given, problem.options().hard_weight != 0.0) {
+        (Some(layout), true) => layout.check(field, rows, logprob::STATS),
+        (None, true) => refuse("NULL", "records, which the term of the target needs"),
+        (Some(_), false) => refuse("a tensor", "NULL on ids without a hard_weight"),
+        (None, false) => Ok(()),
+    }
 }
 /// Some rows of a shard and what it has at the ids.
 pub(crate) struct AtIdsOfShard<'a> {
     pub(crate) places: [Place<'a>; 2],
     pub(crate) at_ids: [MatrixMut<'a, f32>; 2],
+    pub(crate) records: Option<MatrixMut<'a, f32>>,
     pub(crate) status: Option<MatrixMut<'a, u32>>,
 }
 impl Split for AtIdsOfShard<'_> {
     fn split(self, row: usize) -> (Self, Self) {
         let ([p, q], [x, y]) = (self.places, self.at_ids);
-        let (p, q, x, y, status) = (p.split(row), q.split(row), x.split(row), y.split(row), self.status.split(row));
-        let a = AtIdsOfShard { places: [p.0, q.0], at_ids: [x.0, y.0], status: status.0 };
-        (a, AtIdsOfShard { places: [p.1, q.1], at_ids: [x.1, y.1], status: status.1 })
+        let (p, q, x, y) = (p.split(row), q.split(row), x.split(row), y.split(row));
+        let (records, status) = (self.records.split(row), self.status.split(row));
+        let a = AtIdsOfShard { places: [p.0, q.0], at_ids: [x.0, y.0], records: records.0, status: status.0 };
+        (a, AtIdsOfShard { places: [p.1, q.1], at_ids: [x.1, y.1], records: records.1, status: status.1 })
     }
+}
+impl AtIdsOfShard<'_> {
+    /// The records of rows; `at` is the first in the call.
+    #[inline(always)]
+    fn records(&mut self, engine: &mut impl Engine, call: &Call<'_>, ids: Ints<'_>, at: usize, n: usize) {
+        let Some(records) = &mut self.records else { return };
+        let job = &call.jobs[0];
+        for i in 0..n {
+            let (at, target) = (at + i, call.target(at + i));
+            let record = if target == Target::Ignored {
+                Record { flags: row::IGNORED, ..Record::EMPTY }
+            } else {
+                let view = View::new(job, at, self.places[0].raw(i));
+                let (mut own, mut len, mut bad) = ([0; MOST], 0, false);
+                for k in 0..ids.layout().cols {
+                    let local = usize::try_from(id(&ids, at, k)).ok().and_then(|j| j.checked_sub(job.problem.start()));
+                    if let Some(j) = local.filter(|&j| j < job.problem.valid()) {
+                        (own[len], len) = (j as u32, len + 1);
+                        bad |= !(view.at(j) < f32::INFINITY);
+                    }
+                }
+                let record = outside(engine, &view, job.problem.start(), &own[..len]);
+                let record = if bad || record.poisoned() { view.complete(Record::poison(0)) } else { record };
+                Record { xy: job.local(target).map_or(f32::NEG_INFINITY, |y| view.at(y)), ..record }
+            };
+            records.row_mut(i).copy_from_slice(&record.pack_part());
+        }
+    }
+}
+/// The record of the columns that are not among `ids`; `start` is the column of the whole vocabulary that comes first.
+#[inline(always)]
+fn outside(engine: &mut impl Engine, view: &View<'_>, start: usize, ids: &[u32]) -> Record {
+    let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
+    for piece in pieces(start, view.valid()) {
+        engine.load(0, view, piece, false);
+        for &j in ids {
+            if (piece.first..piece.first + piece.n).contains(&(j as usize)) {
+                engine.put(0, piece.skip + (j as usize - piece.first), f32::NEG_INFINITY);
+            }
+        }
+        tree.push(engine.record(0, piece, &mut best));
+    }
+    tree.finish()
 }
 /// The rows of a range, whose outputs `work` begins with.
 pub(crate) fn local_at_ids(
@@ -154,9 +217,15 @@ pub(crate) fn local_at_ids(
     work: AtIdsOfShard<'_>,
 ) {
     let start = call.problem.student().start();
-    context.rows(rows.len(), 256, work, |first, n, mut work| {
+    let grain = if work.records.is_some() { (GRAIN / call.valid().max(1)).max(1) } else { 256 };
+    let isa = context.isa();
+    context.rows(rows.len(), grain, work, |first, n, mut work| {
+        let from = rows.start + first;
+        if work.records.is_some() {
+            on_lanes!(isa, s => work.records(&mut Lanes::new(s), call, ids, from, n), work.records(&mut Plain::new(), call, ids, from, n));
+        }
         for i in 0..n {
-            let at = rows.start + first + i;
+            let at = from + i;
             let live = call.target(at) != Target::Ignored;
             let mut flags = if live { 0 } else { row::IGNORED };
             for (side, out) in work.at_ids.iter_mut().enumerate() {
@@ -179,6 +248,8 @@ pub(crate) fn local_at_ids(
 pub struct PartialShards<'a> {
     /// `[S * N, K]`, student and teacher: row i of shard s of [`partial_local`] at s N + i.
     pub at_ids: [Matrix<'a, f32>; 2],
+    /// `[S * N, 12]`, with a term of the target.
+    pub records: Option<Matrix<'a, f32>>,
     /// `[S + 1]`: the first column of each shard, then V.
     pub starts: Ints<'a>,
     /// `[N, K]`, as in [`partial_local`].
@@ -196,12 +267,14 @@ pub fn partial_finish_workspace(problem: &Problem, columns: usize, loss: bool) -
         Arena::need::<f32>(all),
         Arena::need::<f32>(all),
         Arena::need::<i32>(all),
+        Arena::need::<f32>(n.saturating_mul(problem.stats_on_ids() - STATS)),
         Arena::need::<u8>(forward_workspace(problem, loss).minimum),
     ]);
     Workspace { minimum: bytes, preferred: bytes }
 }
-/// The figures of the rows from what all shards have at the given ids: those of [`partial`], bit for bit, and statistics for
-/// [`partial_shard`]. `problem` is of the whole vocabulary.
+/// The figures of the rows from what all shards have at the given ids: those of [`partial`], bit for bit (a term of the target
+/// where the shards are nodes of the rows' tree, [`Join`]), and statistics for [`partial_shard`]. `problem` is of the whole
+/// vocabulary.
 pub fn partial_finish(
     context: &Context,
     problem: &Problem,
@@ -212,14 +285,16 @@ pub fn partial_finish(
     workspace: &mut [u8],
 ) -> Result<()> {
     let (n, columns) = (problem.rows(), x.ids.layout().cols);
-    problem.check_shard_on_ids()?;
+    problem.check_shard()?;
     check_given(partial)?;
     x.rows.check(problem.student())?;
+    check_target(problem, &x.rows)?;
     partial.check(problem, &x.rows, Some(&x.ids), None)?;
     let shards = crate::logprob::check_starts(x.starts, problem.student().vocab())?;
     for (field, m) in [("student_at_ids", &x.at_ids[0]), ("teacher_at_ids", &x.at_ids[1])] {
         m.layout().check(field, shards * n, columns)?;
     }
+    check_records(problem, "records", x.records.as_ref().map(|m| m.layout()), shards * n)?;
     let of_columns =
         [("outputs.out_support_ids", out.support_ids.is_some()), ("outputs.out_overlap", out.overlap.is_some())];
     if let Some((field, _)) = of_columns.iter().find(|x| x.1) {
@@ -230,6 +305,8 @@ pub fn partial_finish(
     let live = arena.take::<u8>(n)?;
     let (student, teacher) = (arena.take::<f32>(n * columns)?, arena.take::<f32>(n * columns)?);
     let places = arena.take::<i32>(n * columns)?;
+    let width = problem.stats_on_ids() - STATS;
+    let of_target = arena.take::<f32>(n * width)?;
     let rest = arena.take::<u8>(arena.left() / Arena::ALIGN * Arena::ALIGN)?;
     for i in 0..n {
         live[i] = (problem.target(&x.rows, x.row_weight.as_ref(), i) != Target::Ignored) as u8;
@@ -245,6 +322,22 @@ pub fn partial_finish(
             }
         }
     }
+    if let Some(records) = x.records {
+        let start = |i: usize| x.starts.get(i) as usize;
+        let join = Join::new((0..shards + 1).map(start));
+        for (i, to) in of_target.chunks_mut(width).enumerate().filter(|(i, _)| live[*i] != 0) {
+            let (mut tree, mut y) = (Tree::<Record>::new(), f32::NEG_INFINITY);
+            for shard in 0..shards {
+                let part = Record::unpack_part(records.row(shard * n + i));
+                // one shard has the column; where that has a NaN there is no log-prob
+                y = if part.xy > y { part.xy } else { y };
+                join.push(&mut tree, part, start(shard + 1) - start(shard));
+            }
+            let rest = tree.finish().joined();
+            let whole = Whole::new(rest.m, rest, &student[i * columns..][..columns]);
+            to.copy_from_slice(&of_row(&rest, whole.as_ref().map(|x| (x.lse, x.logprob(y)))).pack());
+        }
+    }
     let side = logprob::Problem::new(n, columns, logprob::Options::default())?;
     let own = Problem::new(side, side, *problem.options())?;
     let view = |z| -> Result<Floats<'_>> { Ok(Matrix::contiguous(z, n, columns)?.into()) };
@@ -252,7 +345,8 @@ pub fn partial_finish(
     let rows = Rows { mask: Some(Mask::U8(Matrix::vector(live))), ..Rows::default() };
     let inputs = Inputs { rows, row_weight: x.row_weight, ..Inputs::default() };
     let ids = Some(Ints::I32(Matrix::contiguous(places, n, columns)?));
-    let asked = Asked { partial, reference: None, ids, stats: None };
+    let of_target = if width > 0 { Some(Matrix::contiguous(&*of_target, n, width)?) } else { None };
+    let asked = Asked { partial, reference: None, ids, stats: None, of_target };
     let teacher = PartialTeacher::Rows(teacher);
     run_partial(context, &own, asked, student, teacher, inputs, out, totals, Upstream::default(), rest)
 }
@@ -269,10 +363,10 @@ pub fn partial_shard(
     upstream: Upstream<'_>,
     status: Option<MatrixMut<'_, u32>>,
 ) -> Result<()> {
-    problem.check_shard_on_ids()?;
+    problem.check_shard()?;
     check_given(partial)?;
-    stats.layout().check("stats", problem.rows(), STATS)?;
-    let asked = Asked { partial, reference: None, ids: Some(ids), stats: Some(stats) };
+    stats.layout().check("stats", problem.rows(), problem.stats_on_ids())?;
+    let asked = Asked { partial, reference: None, ids: Some(ids), stats: Some(stats), of_target: None };
     let (teacher, out) = (PartialTeacher::Rows(teacher), PartialFigures { status, ..PartialFigures::default() });
     run_partial(context, problem, asked, student, teacher, inputs, out, Totals::default(), upstream, &mut [])
 }
@@ -301,8 +395,21 @@ pub(crate) struct Few<'a> {
     pub(crate) reference: Option<Floats<'a>>,
     /// Gradients that [`Rest::kept`] holds, of columns from this one on.
     pub(crate) from: Option<(Matrix<'a, f64>, usize)>,
+    /// `[N, 6]`: [`OfTarget`], where the rows at hand are S alone.
+    pub(crate) of_target: Option<Matrix<'a, f32>>,
 }
 impl Few<'_> {
+    /// What is known of the whole row where the columns at hand are some of it.
+    fn known(&self, at: usize) -> Option<OfTarget> {
+        if self.call.problem.options().hard_weight == 0.0 {
+            return None;
+        }
+        match (&self.call.stats, &self.of_target) {
+            (Some(stats), _) => Some(OfTarget::unpack(&stats.row(at)[STATS..])),
+            (None, Some(x)) => Some(OfTarget::unpack(x.row(at))),
+            (None, None) => None,
+        }
+    }
     /// Settings, arrays and places; `teacher`: the gradient of the teacher's logits is asked for.
     pub(crate) fn check(
         &self,
@@ -317,8 +424,8 @@ impl Few<'_> {
             let expected = Value::Text("NULL or 0 with a shift of the target or a teacher of other numbers");
             return Err(Error::invalid("partial.support", Value::Text("a support"), expected));
         }
-        if let (Some(expected), None) = (problem.needs_target(), &rows.target) {
-            return Err(crate::logprob::no_target(expected));
+        if self.of_target.is_none() {
+            check_target(problem, rows)?;
         }
         if let Some(AtIds::Logprobs(_) | AtIds::Counts(_)) = self.at {
             let given = self.call.jobs[1].transform;
@@ -344,7 +451,7 @@ impl Few<'_> {
         if matches!(partial.outside, Outside::Zero | Outside::Raw) && teacher {
             return refuse("grad_teacher_out", "a tensor", "NULL with `zero` and `raw`");
         }
-        out.check(n, partial.most(self.ids.as_ref()), partial.outside)?;
+        out.check(n, partial.most(self.ids.as_ref()), partial.outside, problem.stats_on_ids())?;
         check_loss(problem, totals)?;
         upstream.check(n)?;
         if upstream.loss.is_some() { problem.check_reduces("grad_loss") } else { Ok(()) }
@@ -482,6 +589,43 @@ impl Slopes {
         }
     }
 }
+/// A side's whole row, from its columns outside S and from those of S.
+struct Whole {
+    rest: Record,
+    /// Largest logit.
+    m: f32,
+    /// Sum of e^(x - m) over S.
+    sum: f64,
+    /// log of the same over the columns outside, and over all.
+    beyond: f64,
+    all: f64,
+    lse: f64,
+}
+impl Whole {
+    /// `x`: the logits of S; `most`: the largest outside; `rest` is poisoned where one of the row is NaN or `+inf`. None if no
+    /// column is live.
+    fn new(most: f32, rest: Record, x: &[f32]) -> Option<Whole> {
+        let m = x.iter().fold(most, |m, &x| if x > m { x } else { m });
+        if m == f32::NEG_INFINITY {
+            return None;
+        }
+        let sum = x.iter().fold(0.0, |sum, &x| sum + Real::exp(x as f64 - m as f64));
+        let beyond =
+            if rest.m > f32::NEG_INFINITY { (rest.m as f64 - m as f64) + rest.log_sum() } else { f64::NEG_INFINITY };
+        let all = Real::log(sum + Real::exp(beyond));
+        let lse = if rest.poisoned() { f64::NAN } else { m as f64 + all };
+        Some(Whole { rest, m, sum, beyond, all, lse })
+    }
+    /// Log-prob of a column with the logit `y`.
+    fn logprob(&self, y: f32) -> f64 {
+        if self.rest.poisoned() { f64::NAN } else { (y as f64 - self.m as f64) - self.all }
+    }
+}
+/// What goes with the statistics of a row; `known`: log sum exp of the row and log-prob of the target.
+fn of_row(rest: &Record, known: Option<(f64, f64)>) -> OfTarget {
+    let (lse, logprob) = known.unwrap_or((f64::NEG_INFINITY, f64::NAN));
+    OfTarget { m: rest.m, lse, logprob, flags: rest.flags }
+}
 /// What a row gathers.
 struct Gathered {
     /// S, and behind it the target where it is not of S and has a term of its own.
@@ -544,14 +688,19 @@ impl Rest<'_> {
         slopes: &mut Slopes,
         counters: &Counters,
     ) {
+        let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
         let (mut flags, row) = match few.call.target(at) {
             Target::Ignored => (row::IGNORED, None),
             _ => {
                 let row = self.gather(engine, few, at, i, top);
-                if row.len == 0 { (row::EMPTY, None) } else { (0, Some(row)) }
+                // a shard without a column of S still has part of the target's term
+                let empty = match &of_all {
+                    Some(all) if row.logprob.is_some() => all.flags & row::EMPTY != 0,
+                    _ => row.len == 0,
+                };
+                if empty { (row::EMPTY, None) } else { (0, Some(row)) }
             }
         };
-        let of_all = few.call.stats.as_ref().map(|s| Saved::unpack(s.row(at)));
         let (mut value, mut saved) = (0.0, of_all.unwrap_or(Saved { flags, ..Saved::default() }));
         if let Some(row) = &row {
             (flags, value, saved) = self.short(engine, few, at, i, row, of_all, slopes);
@@ -560,7 +709,11 @@ impl Rest<'_> {
             slopes.fill(saved.fill().unwrap_or(0.0));
         }
         if let Some(m) = &mut self.out.stats {
-            m.row_mut(i).copy_from_slice(&saved.pack());
+            let (own, more) = m.row_mut(i).split_at_mut(STATS);
+            own.copy_from_slice(&saved.pack());
+            let of_target = row.as_ref().map(|x| of_row(&x.rest[0], x.logprob.map(|logprob| (x.lse[0], logprob))));
+            let of_target = of_target.unwrap_or(of_row(&Record::EMPTY, None)).pack();
+            more.copy_from_slice(&of_target[..more.len()]);
         }
         macro_rules! put {
             ($($f:ident: $x:expr),*) => {$( if let Some(m) = &mut self.out.$f { m.set(i, $x) } )*};
@@ -612,6 +765,7 @@ impl Rest<'_> {
             Target::Column(y) if few.call.problem.options().hard_weight != 0.0 => Some(y),
             _ => None,
         };
+        let known = few.known(at);
         let third = few.reference.as_ref().map(|z| View::new(&few.call.jobs[0], at, Raw::of(z, at)));
         let open = matches!(few.partial.outside, Outside::Zero | Outside::Raw);
         let views = [self.view(few, 0, at, i), self.view(few, 1, at, i)];
@@ -710,41 +864,19 @@ impl Rest<'_> {
                 *x = view.at(j as usize);
             }
             let tail = few.partial.outside == Outside::Tail;
-            let target = target.filter(|_| side == 0);
+            let target = target.filter(|_| side == 0 && known.is_none());
             if open || tail || target.is_some() {
-                let (mut tree, mut best) = (Tree::<Record>::new(), f32::NEG_INFINITY);
-                for piece in pieces(0, view.valid()) {
-                    engine.load(0, view, piece, false);
-                    for &j in ids {
-                        if (piece.first..piece.first + piece.n).contains(&(j as usize)) {
-                            engine.put(0, j as usize - piece.first, f32::NEG_INFINITY);
-                        }
-                    }
-                    tree.push(engine.record(0, piece, &mut best));
-                }
-                let rest = tree.finish();
-                let m = x[..row.len].iter().fold(rest.m, |m, &x| if x > m { x } else { m });
+                let rest = outside(engine, view, 0, ids);
                 let bad = rest.poisoned() || x[..row.len].iter().any(|x| !(*x < f32::INFINITY));
+                let most = rest.m;
                 let rest = if bad { view.complete(Record::poison(0)) } else { rest };
-                if m > f32::NEG_INFINITY {
-                    let mut sum = 0.0;
-                    for x in &mut x[..row.len] {
-                        sum += Real::exp(*x as f64 - m as f64);
-                        if tail {
-                            *x -= m;
-                        }
-                    }
-                    let beyond = if rest.m > f32::NEG_INFINITY {
-                        (rest.m as f64 - m as f64) + rest.log_sum()
-                    } else {
-                        f64::NEG_INFINITY
-                    };
-                    let all = Real::log(sum + Real::exp(beyond));
-                    row.lse[side] = if bad { f64::NAN } else { m as f64 + all };
+                if let Some(whole) = Whole::new(most, rest, &x[..row.len]) {
+                    let Whole { m, sum, beyond, all, lse, .. } = whole;
+                    row.lse[side] = lse;
                     row.mass[side] = (sum / (sum + Real::exp(beyond))) as f32;
-                    let logprob = |y| if bad { f64::NAN } else { (view.at(y) as f64 - m as f64) - all };
-                    row.logprob = row.logprob.or(target.map(logprob));
+                    row.logprob = row.logprob.or(target.map(|y| whole.logprob(view.at(y))));
                     if tail {
+                        x[..row.len].iter_mut().for_each(|x| *x -= m);
                         let low = Real::log(few.partial.tail_floor) + all;
                         row.floored[side] = beyond < low;
                         x[row.len] = if bad {
@@ -759,7 +891,12 @@ impl Rest<'_> {
                 row.rest[side] = rest;
             }
         }
-        if let Some(y) = target {
+        if let Some(x) = known {
+            row.rest[0] = Record { m: x.m, flags: x.flags, ..Record::EMPTY };
+            row.lse[0] = x.lse;
+            row.logprob = (x.lse != f64::NEG_INFINITY).then_some(x.logprob);
+        }
+        if let Some(y) = target.and_then(|y| few.call.jobs[0].local(Target::Column(y))) {
             row.ids[row.len] = y as u32;
         }
         if row.len > 0 && (self.out.overlap.is_some() || self.out.overlap_sum.is_some()) {
@@ -818,7 +955,8 @@ impl Rest<'_> {
             return (flags, value, Saved { flags, ..Saved::default() });
         }
         let tail = few.partial.outside == Outside::Tail;
-        let n = row.len + usize::from(tail);
+        // a dead column stands for a shard without one of S
+        let n = (row.len + usize::from(tail)).max(1);
         let options = few.call.problem.options();
         let side = logprob::Problem::new(1, n, logprob::Options::default()).expect("a short row");
         let own = Options { kind: options.kind, param: options.param, limits: options.limits, ..Options::default() };
@@ -896,15 +1034,17 @@ impl Rest<'_> {
         g: &mut [f64; WIDTH],
         outside: &mut [f64; 2],
     ) -> usize {
-        let (Some(logprob), Target::Column(y)) = (row.logprob, few.call.target(at)) else { return row.len };
+        let Some(logprob) = row.logprob else { return row.len };
+        let y = few.call.jobs[0].local(few.call.target(at));
         let (view, m) = (self.view(few, 0, at, i).expect("the student has rows"), row.rest[0].m as f64);
-        let (at_y, mut len) = (view.at(y) as f64, row.len);
+        let mut len = row.len;
         for (g, &j) in g.iter_mut().zip(&row.ids[..len]) {
-            let own = j as usize == y;
+            let own = Some(j as usize) == y;
             // 1 - p must not cancel
             *g += factor * if own { -logprob.expm1() } else { -Real::exp(view.at(j as usize) as f64 - row.lse[0]) };
         }
-        if row.ids[len] as usize == y && !row.ids[..len].contains(&(y as u32)) {
+        if let Some(y) = y.filter(|&y| !row.ids[..len].contains(&(y as u32))) {
+            let at_y = view.at(y) as f64;
             let own = Real::exp(at_y - m) * (outside[0] + outside[1] * (at_y - m));
             g[len] = own - factor * logprob.expm1();
             len += 1;

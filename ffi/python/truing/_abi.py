@@ -609,7 +609,7 @@ class truing_figures(ctypes.Structure):
         ("out_topk_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats.
         ("out_topk_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N], nats, over the entropy_k largest.
         ("extra_ids", ctypes.POINTER(truing_tensor)),  # Input: int [K] or [N,K], -1 = none.
-        ("out_extra_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats.
+        ("out_extra_logprobs", ctypes.POINTER(truing_tensor)),  # f32 [N,K], nats; -inf for -1 and for columns that are dead (a logit or bias of -inf, padding).
         ("out_lse_support", ctypes.POINTER(truing_tensor)),  # f32 [N], nats.
         ("out_log_kept_mass", ctypes.POINTER(truing_tensor)),  # f32 [N], nats <= 0.
         ("out_support_size", ctypes.POINTER(truing_tensor)),  # i32 [N], live columns of the support; -1 in ignored and bad rows.
@@ -633,7 +633,7 @@ class truing_row_upstream(ctypes.Structure):
         ("grad_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N].
         ("grad_lse", ctypes.POINTER(truing_tensor)),  # f32 [N].
         ("grad_entropy", ctypes.POINTER(truing_tensor)),  # f32 [N].
-        ("grad_extra", ctypes.POINTER(truing_tensor)),  # f32 [N,K], with extra_ids.
+        ("grad_extra", ctypes.POINTER(truing_tensor)),  # f32 [N,K], with extra_ids: g (1[j = id] - p_j) each; where the column is dead the second part alone, where it is -1 neither.
         ("grad_row_loss", ctypes.POINTER(truing_tensor)),  # f32 [N].
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d on the device, of the reduced loss.
         ("extra_ids", ctypes.POINTER(truing_tensor)),  # int [K] or [N,K].
@@ -1347,7 +1347,7 @@ class truing_divergence_outputs(ctypes.Structure):
         ("out_overlap", ctypes.POINTER(truing_tensor)),  # f32 [N], common ids of both sides' k largest over the teacher's number; given ids are the teacher's.
         ("out_overlap_sum", ctypes.POINTER(truing_tensor)),  # f32 [N], -sum t(log t - log p) over the common ids, of whole rows; not with renormalise.
         ("out_support_ids", ctypes.POINTER(truing_tensor)),  # i32 [N,K or 2K], -1 pads: the support used.
-        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque.
+        ("out_stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], opaque; of given ids over shards [N,22] with a `hard_weight`.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
         ("out_counters", ctypes.POINTER(truing_tensor)),  # i64 [32].
         ("reserved", ctypes.c_uint8 * 40),  # 0.
@@ -1402,7 +1402,7 @@ class truing_divergence_backward_args(ctypes.Structure):
         ("options", truing_divergence_options),  # As in forward.
         ("partial", truing_partial),  # As in forward, support GIVEN with out_support_ids reuses the choice.
         ("shard", truing_shard),  # Columns of this shard, both sides cut alike.
-        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], NULL = recompute.
+        ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], NULL = recompute; of a shard those of finish.
         ("grad_values", ctypes.POINTER(truing_tensor)),  # f32 [N], NULL = 0.
         ("grad_loss", ctypes.POINTER(truing_tensor)),  # float 0-d, NULL = 0.
         ("grad_student_logprob", ctypes.POINTER(truing_tensor)),  # f32 [N], of the target, NULL = 0.
@@ -1435,7 +1435,7 @@ class truing_divergence_local_args(ctypes.Structure):
         ("partial", truing_partial),  # Few columns: given global ids.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
-        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].
@@ -1456,7 +1456,7 @@ class truing_divergence_finish_args(ctypes.Structure):
         ("stream", ctypes.c_void_p),  # CUDA stream, NULL = default stream; NULL on the CPU.
         ("workspace", ctypes.c_void_p),  # On the tensors' device, 64-byte aligned, NULL = 0 bytes.
         ("workspace_size", ctypes.c_size_t),  # Bytes.
-        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`.
+        ("records", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,16], in shard order; [shards,N,17] with `options.hard_weight`, [shards,N,12] with that and `partial.ids`.
         ("student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
         ("teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [shards,N,K], of local.
         ("shard_starts", ctypes.POINTER(truing_tensor)),  # i64 [shards+1] on the CPU.
@@ -1524,7 +1524,7 @@ class truing_linear_divergence_local_args(ctypes.Structure):
         ("partial", truing_partial),  # Few columns: given global ids.
         ("shard", truing_shard),  # Required.
         ("stats", ctypes.POINTER(truing_tensor)),  # f32 [N,16], finished, second pass only.
-        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local.
+        ("out_records", ctypes.POINTER(truing_tensor)),  # f32 [N,16], either pass; [N,17] with `options.hard_weight`: the last is the student's transformed logit of the target, -inf where it is not local. With `partial.ids` only beside a `hard_weight`, [N,12]: the record, as of truing_logprob_local, of the student's local columns that are not among the ids, and the logit of the target.
         ("out_student_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], transformed logits at `partial.ids`, -inf where the id is not local; first pass.
         ("out_teacher_at_ids", ctypes.POINTER(truing_tensor)),  # f32 [N,K], the same of the teacher.
         ("out_status", ctypes.POINTER(truing_tensor)),  # u32 [N].

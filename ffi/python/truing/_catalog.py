@@ -4,7 +4,7 @@ import ctypes
 import math
 
 from . import _abi
-from ._library import check, integer, library
+from ._library import check, integer, library, parameters
 from ._tensor import refuse
 
 _KINDS = {value: name.removeprefix("TRUING_KIND_").lower() for name, value in vars(_abi).items() if name.startswith("TRUING_KIND_")}
@@ -89,13 +89,12 @@ def variant(entry, given):
 
 
 def params(entry, given):
-    """Values in catalogue order from a dict or a list; NaN is the default."""
-    if given is None:
-        return []
-    if not isinstance(given, dict):
-        return list(given)
+    """The array of the parameters in catalogue order, given as a dict or a list, and its length; None is the default."""
     names = [p.name for p in entry.params]
-    for name in given:
-        if name not in names:
-            refuse("params", repr(name), f"one of {', '.join(names)}")
-    return [math.nan if given.get(n) is None else given[n] for n in names]
+    if isinstance(given, dict):
+        for name in given:
+            if name not in names:
+                refuse("params", repr(name), f"one of {', '.join(names)}")
+        return parameters({f"params.{name}": given.get(name) for name in names})
+    words = lambda i: f"params.{names[i]}" if i < len(names) else f"params[{i}]"  # noqa: E731
+    return parameters({words(i): value for i, value in enumerate(given or ())})

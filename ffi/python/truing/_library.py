@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import math
 import mmap
 import operator
 import os
@@ -90,6 +91,25 @@ def integer(field, kind, value):
     return value
 
 
+def real(field, value):
+    """`value` as C's double; ctypes would refuse text and arrays without saying what they were meant for."""
+    try:
+        return ctypes.c_double(value).value
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last one is torch's
+        refuse(field, repr(value), "a number")
+
+
+def parameters(values):
+    """The array of a list of parameters, given by their names, and its length. In C NaN is the default; here None is, and a NaN
+    comes from a calculation that went wrong."""
+    array = (ctypes.c_double * len(values))()
+    for i, (name, value) in enumerate(values.items()):
+        array[i] = math.nan if value is None else real(name, value)
+        if value is not None and math.isnan(array[i]):
+            refuse(name, "nan", "a number, or None for the default")
+    return array, len(values)
+
+
 class Context:
     """Threads, math mode, the kernels of CUDA devices (and a folder that keeps them, `cuda_cache_dir`) and, for tests, a cap
     on the instruction set of the calls that get it. Not usable in a child process."""
@@ -160,15 +180,17 @@ os.register_at_fork(after_in_child=_after_fork)
 
 @functools.cache
 def _place(struct, path):
-    """Where a field lies, its path in words ("a__b" or "a.b"): the groups on the way, its name, its type if it holds whole
-    numbers. Looked up once: a call sets tens of fields."""
+    """Where a field lies, its path in words ("a__b" or "a.b"): the groups on the way, its name, and how a number becomes its
+    own, if it holds one. Looked up once: a call sets tens of fields."""
     words = path.replace("__", ".")
     *groups, name = words.split(".")
     for group in groups:
         struct = dict(struct._fields_)[group]
     kind = dict(struct._fields_)[name]
     integers = (ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_size_t)
-    return words, groups, name, kind if kind in integers else None
+    if kind in integers:
+        return words, groups, name, functools.partial(integer, words, kind)
+    return words, groups, name, functools.partial(real, words) if kind is ctypes.c_double else None
 
 
 _KEPT = 4 << 20  # bytes of workspace that stay with a thread
@@ -217,17 +239,17 @@ class Call:
 
     def _put(self, path, value, root=None):
         target = self.args if root is None else root
-        words, groups, name, kind = _place(type(target), path)
+        _, groups, name, number = _place(type(target), path)
         for group in groups:
             target = getattr(target, group)
-        setattr(target, name, value if kind is None else integer(words, kind, value))
+        setattr(target, name, value if number is None else number(value))
 
-    def set(self, **fields):
-        """Plain fields; `__` stands for a dot. None leaves a field at 0."""
+    def set(self, root=None, **fields):
+        """Plain fields, of the call or of a struct inside it; `__` stands for a dot. None leaves a field at 0."""
         for path, value in fields.items():
             if value is None or (type(value) is int and value == 0):
                 continue  # it is 0
-            self._put(path, value)
+            self._put(path, value, root)
 
     def read(self, root=None, **tensors):
         """Inputs, of the call or of a struct inside it; None is absent."""

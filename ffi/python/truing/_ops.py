@@ -13,7 +13,7 @@ memory of the CPU and do not go with CUDA tensors; an array that does not say on
 import ctypes
 
 from . import _abi, _catalog
-from ._library import Call, enum
+from ._library import Call, enum, parameters
 from ._tensor import dtype_name, last, refuse, shape
 
 _FIGURES = {
@@ -29,6 +29,11 @@ _MORE_FIGURES = {
 def _flags(**named):
     """`TRUING_<NAME>` for every true keyword."""
     return sum(getattr(_abi, "TRUING_" + name.upper()) for name, on in named.items() if on)
+
+
+def _numbers(call, **values):
+    """The array of parameters by their keywords; None is the default."""
+    call.args.params, call.args.num_params = parameters({f"params.{name}": value for name, value in values.items()})
 
 
 def _transform(call, prefix, bias, row_temperature, temperature, logit_scale, softcap, n_valid_vocab):
@@ -377,10 +382,7 @@ def _divergence_options(call, kind, param, limits, teacher_form, hard_weight, so
             refuse("partial", sorted(fields), "the fields of a partial divergence")
     call.read(row_weight=row_weight)
     if param is not None:
-        params = (ctypes.c_double * 1)(param)
-        call.keep.append(params)
-        call.args.options.params = ctypes.cast(params, ctypes.POINTER(ctypes.c_double))
-        call.set(options__num_params=1)
+        call.args.options.params, call.args.options.num_params = parameters({"param": param})
     call.set(
         options__kind=enum("kind", "DIVERGENCE", kind), options__limits=enum("limits", "JSD", limits),
         options__teacher_form=enum("teacher_form", "TEACHER", teacher_form), options__hard_weight=hard_weight,
@@ -547,7 +549,9 @@ def divergence_local(
     """`records` of the columns of a vocabulary shard, `shard` = (vocab_start, vocab_end, vocab_total), for
     :func:`divergence_finish`. With the `stats` of a first finish: the second round of a kind that reads twice (jsd, skewed KL,
     total variation, cosine of logits, cross entropies), or, for gradients, of renyi, alpha, hellinger2 and chi2. With
-    `hard_weight`, as in the finish, records have a 17th number, the student's logit of the `target`. With `partial` ("given" ids, "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records."""
+    `hard_weight`, as in the finish, records have a 17th number, the student's logit of the `target`. With `partial` ("given" ids,
+    "renormalise"; see :func:`divergence`) `student_at_ids` and `teacher_at_ids` in the place of records, which then are there
+    with `hard_weight` alone, [N, 12]."""
     call = Call(_abi.truing_divergence_local_args, student, context, _flags(has_ignore_index=ignore_index is not None))
     transforms = {"student": student_transform, "teacher": teacher_transform}
     _divergence(call, kind, student, teacher, transforms, param, limits, "logits", hard_weight, None, None, None, None, None,
@@ -563,10 +567,12 @@ def divergence_local(
 
 
 def _parts(call, partial, records, student_at_ids, teacher_at_ids, rows, hard_weight):
-    """What a shard contributes: records, with a term of the target its logit behind them, or logits at the ids of a support."""
+    """What a shard contributes: records, with a term of the target its logit behind them, or logits at the ids of a support, and
+    records of what is outside with a term of the target."""
     width = () if partial is None else shape(partial["ids"])[-1:]
-    call.write("out_records", "records", partial is None if records is None else records,
-               (*rows, _abi.TRUING_PAIR_STATS_WIDTH + bool(hard_weight)), "float32")  # fmt: skip
+    numbers = _abi.TRUING_PAIR_STATS_WIDTH + bool(hard_weight) if partial is None else _abi.TRUING_STATS_WIDTH
+    records = partial is None or bool(hard_weight) if records is None else records
+    call.write("out_records", "records", records, (*rows, numbers), "float32")
     for name, want in (("student_at_ids", student_at_ids), ("teacher_at_ids", teacher_at_ids)):
         call.write("out_" + name, name, partial is not None if want is None else want, (*rows, *width), "float32")
 
@@ -599,8 +605,9 @@ def divergence_finish(
     loss=None, student_entropy=False, teacher_entropy=False, stats=False, status=False, counters=False, context=None,
 ):  # fmt: skip
     """Figures of the rows from the `records` [shards, N, 16] of all shards, or [shards, N, 17] with `hard_weight`;
-    `shard_starts` [shards + 1] ends with V. `second`: they are those of the second round. After the first round of a kind that reads twice there are no `values`. With `partial`,
-    as in :func:`divergence_local`, `records` is None and `student_at_ids`, `teacher_at_ids` are [shards, N, K]."""
+    `shard_starts` [shards + 1] ends with V. `second`: they are those of the second round. After the first round of a kind that
+    reads twice there are no `values`. With `partial`, as in :func:`divergence_local`, `student_at_ids` and `teacher_at_ids` are
+    [shards, N, K], and `records` None, or [shards, N, 12] with `hard_weight`."""
     flags = _flags(has_ignore_index=ignore_index is not None, has_soft_weight=soft_weight is not None)
     parts = records if records is not None else student_at_ids
     call = Call(_abi.truing_divergence_finish_args, parts, context, flags)
@@ -614,7 +621,8 @@ def divergence_finish(
     wanted["values"] = (second or kind not in _TWICE) if values is None else values
     for name in ("values", "student_entropy", "teacher_entropy", "status"):
         call.write("outputs.out_" + name, name, wanted[name], rows, _DIVERGENCE[name])
-    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH), "float32")
+    more = 6 if partial is not None and hard_weight else 0  # the whole row of the term of the target
+    call.write("outputs.out_stats", "stats", stats, (*rows, _abi.TRUING_PAIR_STATS_WIDTH + more), "float32")
     if loss is None:
         loss = aggregate not in (None, "none") and (second or kind not in _TWICE)
     call.write("outputs.out_loss", "loss", loss, (), "float64")
@@ -905,20 +913,15 @@ def _fill_loss(
     call, place, entry, params, *, reduction=None, weight=None, normaliser=None, score_kind=None, map=None, map_alpha=None,
     map_max_exponent=None, variant=None,
 ):  # fmt: skip
-    values = _catalog.params(entry, params)
-    if values:
-        array = (ctypes.c_double * len(values))(*values)
-        call.keep.append(array)
-        place.params, place.num_params = array, len(values)
+    place.params, place.num_params = _catalog.params(entry, params)
     place.id = entry.id
     place.reduction = enum("reduction", "REDUCE", reduction)
     place.score_kind = enum("score_kind", "SCORE", score_kind)
-    place.normaliser = normaliser or 0.0
     place.map = enum("map", "MAP", map)
-    place.map_alpha, place.map_max_exponent = map_alpha or 0.0, map_max_exponent or 0.0
     place.variant = _catalog.variant(entry, variant)
+    call.set(place, normaliser=normaliser, map_alpha=map_alpha, map_max_exponent=map_max_exponent, weight=weight)
     if weight is not None:
-        place.weight, place.flags = weight, _abi.TRUING_LOSS_HAS_WEIGHT
+        place.flags = _abi.TRUING_LOSS_HAS_WEIGHT
 
 
 def _terms(call, extra_terms):
@@ -1110,8 +1113,7 @@ def _policy_terms(call, extra_terms):
         place.aggregate.mode = enum("aggregate", "AGGREGATE", term.pop("aggregate", None))
         for name, words in (("count_empty", "COUNT"), ("denominator", "DENOMINATOR")):
             setattr(place.aggregate, name, enum(name, words, term.pop(name, None)))
-        for name in ("normaliser", "max_length"):
-            setattr(place.aggregate, name, term.pop(name, None) or 0.0)
+        call.set(place.aggregate, **{name: term.pop(name, None) for name in ("normaliser", "max_length")})
         entry = _catalog.entry(term.pop("loss"), level)
         _fill_loss(call, place.loss, entry, term.pop("params", None), weight=term.pop("weight", None),
                    variant=term.pop("variant", None))  # fmt: skip
@@ -1318,7 +1320,7 @@ def beta_dpo_stats(
     """Rows that `beta_dpo` keeps, its beta, and the running state. `uniforms` are the caller's draws from (0, 1)."""
     call = Call(_abi.truing_beta_dpo_stats_args, gaps, context, 0)
     call.read(gaps=gaps, uniforms=uniforms, state=state)
-    _numbers(call, beta, alpha, rho, gamma)
+    _numbers(call, beta=beta, alpha=alpha, rho=rho, gamma=gamma)
     call.write("out_keep", "keep", keep, shape(gaps), "uint8")
     call.write("out_beta", "beta", used_beta, (), "float64")
     call.write("out_state", "state", new_state, (2,), "float64")
@@ -1410,7 +1412,7 @@ def cov_select(
     call = Call(_abi.truing_cov_select_args, logps, context, 0, stream)
     call.read(logps=logps, advantage=advantage, old=old, noise=noise, mask=mask, cu_seqlens=cu_seqlens)
     call.set(form=enum("form", "COV", form), seed=seed, first_token=first_token)
-    _numbers(call, share, cov_low, cov_high, clip_low, clip_high)
+    _numbers(call, share=share, cov_low=cov_low, cov_high=cov_high, clip_low=clip_low, clip_high=clip_high)
     n = shape(logps)
     call.write("out_indices", "indices", indices, n, "int64")
     call.write("out_count", "count", count, (), "int64")
@@ -1438,7 +1440,7 @@ def fipo_weight(
     call = Call(_abi.truing_fipo_weight_args, logps, context, 0, stream)
     call.read(logps=logps, old=old, advantage=advantage, mask=mask, cu_seqlens=cu_seqlens)
     call.set(high_only=int(high_only))
-    _numbers(call, half_life, clip, delta, safety)
+    _numbers(call, half_life=half_life, clip=clip, delta=delta, safety=safety)
     call.write("out_weights", "weights", weights, shape(logps), "float32")
     call.write("out_status", "status", status, shape(logps), "uint32")
     return call.run("truing_fipo_weight")
@@ -1448,7 +1450,7 @@ def _item_numbers(function, first, second, form, numbers, value, status, context
     call = Call(_abi.truing_item_numbers_args, first, context, 0)
     call.read(first=first, second=second)
     call.set(form=enum("form", "ITEM", form))
-    _numbers(call, *numbers)
+    _numbers(call, **numbers)
     call.write("out_value", "value", value, shape(first), "float64")
     call.write("out_status", "status", status, shape(first), "uint32")
     return call.run(function)
@@ -1456,22 +1458,22 @@ def _item_numbers(function, first, second, form, numbers, value, status, context
 
 def density_ratio(first, *, form, low=None, high=None, value=True, status=False, context=None):
     """Weights of the undesirable rows of `bco`, from probabilities (`form="probability"`) or logits ("logit")."""
-    return _item_numbers("truing_density_ratio", first, None, form, (low, high), value, status, context)
+    return _item_numbers("truing_density_ratio", first, None, form, dict(low=low, high=high), value, status, context)
 
 
 def odpo_offset(first, second, *, form, alpha=None, value=True, status=False, context=None):
     """Margins of `odpo` from the rewards of the chosen and the rejected answers. `form`: "difference" or "ratio"."""
-    return _item_numbers("truing_odpo_offset", first, second, form, (alpha,), value, status, context)
+    return _item_numbers("truing_odpo_offset", first, second, form, dict(alpha=alpha), value, status, context)
 
 
 def mm_beta(first, second=None, *, beta=None, weight=None, slope=None, value=True, status=False, context=None):
     """Betas of `mm_dpo` from the rewards of both answers, or from their gaps alone."""
-    return _item_numbers("truing_mm_beta", first, second, None, (beta, weight, slope), value, status, context)
+    return _item_numbers("truing_mm_beta", first, second, None, dict(beta=beta, weight=weight, slope=slope), value, status, context)
 
 
 def pdu_dual_step(first, second, *, step, epsilon=None, value=True, status=False, context=None):
     """Multipliers `first` of the constraints `second <= epsilon` after a step."""
-    return _item_numbers("truing_pdu_dual_step", first, second, None, (step, epsilon), value, status, context)
+    return _item_numbers("truing_pdu_dual_step", first, second, None, dict(step=step, epsilon=epsilon), value, status, context)
 
 
 def head_weights(
@@ -1518,7 +1520,7 @@ def a_star_value(
     call = Call(_abi.truing_a_star_value_args, rewards, context, 0)
     call.read(rewards=rewards, cu_seqlens=cu_seqlens, mask=mask)
     call.set(mode=enum("mode", "VALUE", mode))
-    _numbers(call, beta)
+    _numbers(call, beta=beta)
     p = (_sequences(rewards, cu_seqlens),)
     call.write("out_value", "value", value, p, "float64")
     call.write("out_share", "share", share, shape(rewards), "float64")
@@ -1530,7 +1532,7 @@ def hindsight_target(rewards, outcome, *, gamma=None, cu_seqlens=None, targets=T
     """Rewards of steps with the discounted outcome behind them."""
     call = Call(_abi.truing_hindsight_target_args, rewards, context, 0)
     call.read(rewards=rewards, cu_seqlens=cu_seqlens, outcome=outcome)
-    _numbers(call, gamma)
+    _numbers(call, gamma=gamma)
     call.write("out_targets", "targets", targets, shape(rewards), "float64")
     return call.run("truing_hindsight_target")
 
@@ -1578,7 +1580,7 @@ def _class_rows(function, logits, targets, form, numbers, rest):
               mask=take("mask"), grad_output=take("grad_output"))  # fmt: skip
     call.set(form=enum("form", "CLASS", form), reduction=enum("reduction", "REDUCE", reduction),
              normaliser=take("normaliser"), grad_scale=grad_scale)  # fmt: skip
-    _numbers(call, *numbers)
+    _numbers(call, **numbers)
     n, v = shape(logits)
     k = v if columns is None else shape(columns)[0]
     call.write("out_loss", "loss", take("loss", reduction != "none"), (), "float64")
@@ -1594,33 +1596,33 @@ def _class_rows(function, logits, targets, form, numbers, rest):
 def prm_ce(logits, targets=None, **rest):
     """Cross entropy of a process reward model: `columns` are the ids of its rewards. Takes `target_ids`, `mask`,
     `reduction`, `normaliser`, `grad_output`, `grad_scale`; gives `loss`, `losses`, `targets`, `grad_logits`, `status`."""
-    return _class_rows("truing_prm_ce", logits, targets, None, (), rest)
+    return _class_rows("truing_prm_ce", logits, targets, None, {}, rest)
 
 
 def rps(logits, targets=None, *, form, **rest):
     """Ranked probability score of ordered classes; `form`: "mean" (over K - 1) or "sum". The rest as :func:`prm_ce`."""
-    return _class_rows("truing_rps", logits, targets, form, (), rest)
+    return _class_rows("truing_rps", logits, targets, form, {}, rest)
 
 
 def brier(logits, targets=None, *, form, **rest):
     """Brier score; `form`: "mean" (over K) or "sum". The rest as :func:`prm_ce`."""
-    return _class_rows("truing_brier", logits, targets, form, (), rest)
+    return _class_rows("truing_brier", logits, targets, form, {}, rest)
 
 
 def confidence_ce(logits, targets=None, *, threshold, confidence, **rest):
     """Cross entropy to weak labels mixed with the student's own hard ones. The rest as :func:`prm_ce`."""
     rest["threshold"] = threshold
-    return _class_rows("truing_confidence_ce", logits, targets, None, (confidence,), rest)
+    return _class_rows("truing_confidence_ce", logits, targets, None, dict(confidence=confidence), rest)
 
 
 def product_target(logits, targets=None, *, own=None, label=None, **rest):
     """Cross entropy to the product of the student's and the weak labels. The rest as :func:`prm_ce`."""
-    return _class_rows("truing_product_target", logits, targets, None, (own, label), rest)
+    return _class_rows("truing_product_target", logits, targets, None, dict(own=own, label=label), rest)
 
 
 def pdu_flatten(logits, **rest):
     """Squared gap between the largest logit and the mean. The rest as :func:`prm_ce`, without targets."""
-    return _class_rows("truing_pdu_flatten", logits, None, None, (), rest)
+    return _class_rows("truing_pdu_flatten", logits, None, None, {}, rest)
 
 
 def prm_mse(
@@ -1651,7 +1653,7 @@ def preference_orchestrator(
     call = Call(_abi.truing_preference_orchestrator_args, first, context, 0)
     call.read(rewards=rewards, log_target=log_target, scores=scores, values=values)
     call.set(direction=enum("direction", "DIRECTION", direction))
-    _numbers(call, temperature)
+    _numbers(call, temperature=temperature)
     both = direction is not None and scores is not None
     mixed = scores is not None and values is not None
     rows = shape(first) if first is not None else (0, 0)
@@ -1670,13 +1672,6 @@ def preference_orchestrator(
 
 
 # ---- advantages and returns
-
-
-def _numbers(call, *values):
-    """The array of parameters; None is the default."""
-    array = (ctypes.c_double * len(values))(*(float("nan") if x is None else x for x in values))
-    call.keep.append(array)
-    call.args.params, call.args.num_params = array, len(values)
 
 
 def _members(call, group_offsets, group_ids, num_groups):
@@ -1707,7 +1702,7 @@ def group_advantage(
     call.read(rewards=rewards, lengths=lengths)
     groups = _members(call, group_offsets, group_ids, num_groups)
     _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
-    _numbers(call, eps, f_norm)
+    _numbers(call, eps=eps, f_norm=f_norm)
     return _of_groups(call, "truing_group_advantage", rewards, groups, advantages, mean, std, status)
 
 
@@ -1720,7 +1715,7 @@ def pass_k_advantage(
     call.read(rewards=rewards)
     groups = _members(call, group_offsets, group_ids, num_groups)
     _settings(call, None, None, scale, std_kind, eps_kind, None)
-    _numbers(call, eps)
+    _numbers(call, eps=eps)
     return _of_groups(call, "truing_pass_k_advantage", rewards, groups, advantages, mean, std, status)
 
 
@@ -1739,7 +1734,7 @@ def _objectives(rewards, weights, group_offsets, group_ids, num_groups, lengths,
     _members(call, group_offsets, group_ids, num_groups)
     _settings(call, preset, baseline, scale, std_kind, eps_kind, single)
     call.set(order=enum("order", "ORDER", order), batch_step=enum("batch_step", "BATCH_STEP", batch_step))
-    _numbers(call, eps, f_norm, batch_eps)
+    _numbers(call, eps=eps, f_norm=f_norm, batch_eps=batch_eps)
     return call
 
 
@@ -1787,7 +1782,7 @@ def gae(
     call = Call(_abi.truing_gae_args, rewards, context, stream=stream)
     call.read(rewards=rewards, values=values, value_end=value_end, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
-    _numbers(call, gamma, lambda_policy, lambda_value, length_alpha)
+    _numbers(call, gamma=gamma, lambda_policy=lambda_policy, lambda_value=lambda_value, length_alpha=length_alpha)
     return _returns(call, "truing_gae_forward", rewards, cu_seqlens, advantages, returns, status)
 
 
@@ -1799,7 +1794,7 @@ def discounted_return(
     call = Call(_abi.truing_gae_args, rewards, context, stream=stream)
     call.read(rewards=rewards, value_end=value_end, baseline=baseline, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
-    _numbers(call, gamma)
+    _numbers(call, gamma=gamma)
     advantages = baseline is not None if advantages is None else advantages
     return _returns(call, "truing_discounted_return_forward", rewards, cu_seqlens, advantages, returns, status)
 
@@ -1816,7 +1811,7 @@ def gae_backward(
     lambda_value=None, length_alpha=None, grad_rewards=True, grad_values=True, grad_value_end=False, stream=None, context=None,
 ):  # fmt: skip
     """Gradients of the rewards and values of :func:`gae`."""
-    numbers = (gamma, lambda_policy, lambda_value, length_alpha)
+    numbers = dict(gamma=gamma, lambda_policy=lambda_policy, lambda_value=lambda_value, length_alpha=length_alpha)
     return _returns_backward("truing_gae_backward", grad_advantages, grad_returns, masks, mask, cu_seqlens, numbers,
                              grad_rewards, grad_values, grad_value_end, stream, context)  # fmt: skip
 
@@ -1827,7 +1822,7 @@ def discounted_return_backward(
 ):  # fmt: skip
     """Gradients of the rewards of :func:`discounted_return`."""
     return _returns_backward("truing_discounted_return_backward", grad_advantages, grad_returns, masks, mask, cu_seqlens,
-                             (gamma,), grad_rewards, False, grad_value_end, stream, context)  # fmt: skip
+                             dict(gamma=gamma), grad_rewards, False, grad_value_end, stream, context)  # fmt: skip
 
 
 def _returns_backward(function, grad_advantages, grad_returns, masks, mask, cu_seqlens, numbers, grad_rewards, grad_values,
@@ -1836,7 +1831,7 @@ def _returns_backward(function, grad_advantages, grad_returns, masks, mask, cu_s
     call = Call(_abi.truing_gae_args, like, context, stream=stream)
     call.read(grad_advantages=grad_advantages, grad_returns=grad_returns, mask=mask, cu_seqlens=cu_seqlens)
     call.set(masks=enum("masks", "MASKS", masks))
-    _numbers(call, *numbers)
+    _numbers(call, **numbers)
     call.write("grad_rewards_out", "grad_rewards", grad_rewards, shape(like), _real(like))
     call.write("grad_values_out", "grad_values", grad_values, shape(like), _real(like))
     call.write("grad_value_end_out", "grad_value_end", grad_value_end, (_sequences(like, cu_seqlens),), "float64")
@@ -1854,7 +1849,7 @@ def whiten(
     call.read(values=values, mask=mask, counts=counts, states=states)
     call.set(std_kind=enum("std_kind", "STD", std_kind), eps_kind=enum("eps_kind", "EPS", eps_kind),
              keep_mean=int(keep_mean))  # fmt: skip
-    _numbers(call, eps)
+    _numbers(call, eps=eps)
     call.write("out_values", "values", whitened, shape(values), _real(values))
     call.write("out_state", "state", state, (3,), "float64")
     call.write("out_moments", "moments", moments, (2,), "float64")
@@ -1872,7 +1867,7 @@ def optimal_token_baseline(
               cu_seqlens=cu_seqlens)  # fmt: skip
     _members(call, group_offsets, group_ids, num_groups)
     call.set(alignment=enum("alignment", "ALIGNMENT", alignment), keep_tail=int(keep_tail))
-    _numbers(call, eps)
+    _numbers(call, eps=eps)
     call.write("out_advantages", "advantages", advantages, shape(rewards), _real(rewards))
     call.write("out_baseline", "baseline", baseline, shape(rewards), _real(rewards))
     call.write("out_status", "status", status, (_sequences(rewards, cu_seqlens),), "uint32")
@@ -1888,7 +1883,7 @@ def prime_advantage(
     call = Call(_abi.truing_prime_advantage_args, tokens, context, stream=stream)
     call.read(process_rewards=process_rewards, outcome=outcome, mask=mask, cu_seqlens=cu_seqlens)
     _members(call, group_offsets, group_ids, num_groups)
-    _numbers(call, process_coef, outcome_coef)
+    _numbers(call, process_coef=process_coef, outcome_coef=outcome_coef)
     real = "float32" if process_rewards is None else _real(process_rewards)
     call.write("out_returns", "returns", returns, shape(tokens), real)
     call.write("out_status", "status", status, (_sequences(tokens, cu_seqlens),), "uint32")
@@ -1917,7 +1912,7 @@ def distill_advantage(
     for name in given:
         if name not in names:
             refuse("params", repr(name), f"one of {', '.join(names)}")
-    _numbers(call, *(given.get(name) for name in names))
+    _numbers(call, **{name: given.get(name) for name in names})
     call.write("out_advantages", "advantages", out_advantages, shape(student), _real(student))
     call.write("out_status", "status", status, (_sequences(student, cu_seqlens),), "uint32")
     return call.run("truing_distill_advantage")
@@ -1947,7 +1942,7 @@ def pama_scalars(
     call = Call(_abi.truing_pama_scalars_args, advantages, context, stream=stream)
     call.read(advantages=advantages, logps=logps, anchor=anchor, mask=mask, cu_seqlens=cu_seqlens)
     call.set(granularity=enum("granularity", "GRANULARITY", granularity))
-    _numbers(call, clip_high)
+    _numbers(call, clip_high=clip_high)
     columns = {"batch": 1, "sequence": _sequences(logps, cu_seqlens)}.get(granularity, shape(advantages)[1])
     call.write("out_scalars", "scalars", scalars, (shape(advantages)[0], columns), "float64")
     return call.run("truing_pama_scalars")
@@ -1977,7 +1972,7 @@ def min_norm_weights(gram, *, tolerance=None, weights=True, value=True, stream=N
     """The weights c >= 0, sum 1, of least c' M c."""
     call = Call(_abi.truing_min_norm_weights_args, gram, context, stream=stream)
     call.read(gram=gram)
-    _numbers(call, tolerance)
+    _numbers(call, tolerance=tolerance)
     call.write("out_weights", "weights", weights, shape(gram)[:1], "float64")
     call.write("out_value", "value", value, (), "float64")
     return call.run("truing_min_norm_weights")
@@ -1991,7 +1986,7 @@ def token_reward(
     call = Call(_abi.truing_token_reward_args, old, context, stream=stream)
     call.read(old=old, ref_logps=ref_logps, rewards=rewards, mask=mask, cu_seqlens=cu_seqlens)
     call.set(estimator=_catalog.entry(estimator).id, level=enum("level", "LEVEL", level))
-    _numbers(call, coef, kl_clamp, reward_min, reward_max)
+    _numbers(call, coef=coef, kl_clamp=kl_clamp, reward_min=reward_min, reward_max=reward_max)
     b = (_sequences(old, cu_seqlens),)
     call.write("out_rewards", "rewards", out_rewards, b if level == "sequence" else shape(old), _real(old))
     call.write("out_kl", "kl", kl, b, "float64")
@@ -2002,7 +1997,7 @@ def token_reward(
 def _controller(function, measured, coef, numbers, applied, status, stream, context):
     call = Call(_abi.truing_controller_args, measured, context, stream=stream)
     call.read(measured=measured, coef=coef)
-    _numbers(call, *numbers)
+    _numbers(call, **numbers)
     call.write("out_coef", "coef", True, (), "float64")
     call.write("out_applied", "applied", applied, (), "float64")
     call.write("out_status", "status", status, (), "uint32")
@@ -2011,12 +2006,12 @@ def _controller(function, measured, coef, numbers, applied, status, stream, cont
 
 def kl_controller(kl, coef, *, batch, target=None, horizon=None, status=False, stream=None, context=None):
     """The next coefficient of a KL penalty that holds `target`."""
-    return _controller("truing_kl_controller", kl, coef, (target, batch, horizon), False, status, stream, context)
+    return _controller("truing_kl_controller", kl, coef, dict(target=target, batch=batch, horizon=horizon), False, status, stream, context)
 
 
 def entropy_controller(
     entropy, coef, *, target=None, step=None, minimum=None, maximum=None, status=False, stream=None, context=None,
 ):  # fmt: skip
     """The next coefficient of an entropy bonus, and `applied`: what of it the next step uses."""
-    numbers = (target, step, minimum, maximum)
+    numbers = dict(target=target, step=step, minimum=minimum, maximum=maximum)
     return _controller("truing_entropy_controller", entropy, coef, numbers, True, status, stream, context)
