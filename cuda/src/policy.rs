@@ -18,7 +18,7 @@ use truing_core::losses::{GMPO_ID, K3, ListLoss, Reduction, SequenceLoss, TokenL
 use truing_core::matrix::{Arena, Ints, Matrix, Workspace};
 use truing_core::policy::{
     Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource, Term,
-    clip_bounds, stat,
+    clip_bounds, name_term, stat,
 };
 use truing_core::sequence::{Segments, factor};
 use truing_core::{Dtype, Error, Result, Value};
@@ -467,20 +467,10 @@ fn check_terms(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> R
         let (got, expected) = (Value::Size(inputs.terms.len()), Value::Size(terms.len()));
         return Err(Error::shape("inputs.extra_terms", got, expected));
     }
-    let named = |e: Error| Error {
-        field: match e.field {
-            "inputs.old" => "inputs.extra_terms.old",
-            "inputs.ref" => "inputs.extra_terms.ref",
-            "inputs.advantage" => "inputs.extra_terms.advantage",
-            "inputs.flag" => "inputs.extra_terms.flag",
-            "inputs.mask" => "inputs.extra_terms.mask",
-            "inputs.token_weights" => "inputs.extra_terms.token_weights",
-            field => field,
-        },
-        ..e
-    };
     let mut all = terms.iter().zip(inputs.terms);
-    all.try_for_each(|(term, own)| check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(named))
+    all.try_for_each(|(term, own)| {
+        check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(name_term)
+    })
 }
 fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
     let (n, b) = (layout.tokens(), layout.sequences());
