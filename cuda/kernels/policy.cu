@@ -63,7 +63,6 @@ struct truing_policy_args {
     truing_u32 none, each_upstream; // nothing is aggregated; grad_output has an element for each value
 };
 
-TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
 TRUING_FN bool truing_kept(const truing_policy_args &a, truing_i64 b, truing_i64 i) {
     return truing_set(a.sequence_keep, b) && truing_set(a.keep, i);
 }
@@ -171,7 +170,7 @@ extern "C" __global__ __launch_bounds__(TRUING_FEW, 1) void truing_policy_count(
     truing_wait();
     truing_let_go();
     const truing_i64 many = (truing_i64)gridDim.x * (blockDim.x / 32);
-    for (truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32; b < a.sequences; b += many) truing_count(a, b);
+    for (truing_i64 b = truing_warp(); b < a.sequences; b += many) truing_count(a, b);
     if (blockDim.x != TRUING_FEW) return;
     __syncthreads();
     if (threadIdx.x < 32) truing_totals(a);
@@ -188,7 +187,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_policy_members(const __
     truing_wait();
     truing_let_go();
     if (blockIdx.x == 0 && threadIdx.x < 2) a.of_groups[threadIdx.x] = 0;
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     const truing_u32 lane = threadIdx.x & 31, count = a.counts[b];

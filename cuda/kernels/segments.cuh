@@ -24,6 +24,10 @@ TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 widt
     if (r.wrong) r.start = r.n = 0;
     return r;
 }
+// Element i of marks is set; of marks that are not given all are.
+TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
+// The thread's warp, of all warps of the grid.
+TRUING_FN truing_i64 truing_warp() { return ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32; }
 // Adds the terms of the lanes in `which`, lowest first, to a sum that began with +0: a term of +0 leaves it as it is.
 TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
     if (which == 0) return sum;
