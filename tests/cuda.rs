@@ -337,7 +337,7 @@ const BUGS: [Bug; 31] = [
         "of equal numbers the last one goes first",
         "selection.cu",
         "0",
-        "equal & (⟦(1u << lane) - 1→~(1u << lane) & (0u - (1u << lane))⟧)",
+        "equal & (⟦(1u << lane) - 1→0u - (2u << lane)⟧)",
     ),
     Bug(
         "a barrier is missing before the columns of a warp are counted for the others",

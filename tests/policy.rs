@@ -1731,6 +1731,21 @@ fn values_alone_take_an_upstream_each() {
                 cases.ran();
             }
         }
+        // the gradient of a KL that is given: a value that counts once has no such term
+        if kind != Kind::Estimator {
+            let coef = if whole { 0.0 } else { 0.3 };
+            let given = Estimator { coef, ..Estimator::new(Estimator::GIVEN) };
+            let p = Problem::new(d.logp.len(), d.segments(), Options { kl: Some(given), ..plain }).unwrap();
+            let i = Inputs { kl: Some(Floats::F32(Matrix::vector(&d.logp))), ..i };
+            let mut grad = vec![77.0f32; d.logp.len()];
+            let out = Outputs { grad_kl: Some(MatrixMut::vector(&mut grad)), ..Outputs::default() };
+            with_scratch(policy::workspace(&all[0], &p).minimum, |w| policy::forward(&all[0], &p, &i, out, w)).unwrap();
+            for (t, &got) in grad.iter().enumerate() {
+                let u = if whole || d.mask[t] == 0 { 0.0 } else { upstream[t] as f64 };
+                near(&format!("{name}: KL at {t}"), got as f64, coef * 2.0 * u, 1e-7 * u.abs());
+                cases.ran();
+            }
+        }
         // one number is for all of them
         let one = [2.0f32];
         let g =
@@ -1758,7 +1773,7 @@ fn values_alone_take_an_upstream_each() {
             with_scratch(policy::workspace(&all[0], &p).minimum, |w| policy::forward(&all[0], &p, &d.inputs(), out, w));
         assert_eq!(e.unwrap_err().field, "outputs.out_loss");
     }
-    cases.finish("values alone", 6 * 1500);
+    cases.finish("values alone", 11 * 1500);
 }
 
 /// `real` and `gvpo` of one group as their papers write them.

@@ -27,6 +27,7 @@ use crate::with_formula;
 pub mod formula;
 mod joint;
 pub mod partial;
+pub mod uld;
 use formula::{Pair, Sums};
 pub use joint::{Halves, Joint};
 

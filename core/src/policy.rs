@@ -755,21 +755,9 @@ impl<'a> Inputs<'a> {
             return Err(Error::shape("inputs.extra_terms", Value::Size(got), Value::Size(expected)));
         }
         for (term, own) in problem.options.terms.iter().zip(self.terms) {
-            let named = |e: Error| Error {
-                field: match e.field {
-                    "inputs.old" => "inputs.extra_terms.old",
-                    "inputs.ref" => "inputs.extra_terms.ref",
-                    "inputs.advantage" => "inputs.extra_terms.advantage",
-                    "inputs.flag" => "inputs.extra_terms.flag",
-                    "inputs.mask" => "inputs.extra_terms.mask",
-                    "inputs.token_weights" => "inputs.extra_terms.token_weights",
-                    field => field,
-                },
-                ..e
-            };
             let (of_term, mut given) = (problem.term(term), self.term(own, term.weight));
             given.topk_entropy = given.topk_entropy.filter(|_| of_term.reads(slot::ENTROPY));
-            given.check(&of_term).map_err(named)?;
+            given.check(&of_term).map_err(name_term)?;
         }
         Ok(())
     }
@@ -777,6 +765,20 @@ impl<'a> Inputs<'a> {
     pub fn factor(&self) -> f64 {
         self.grad_output.map_or(1.0, |g| g.get(0)) * self.grad_scale
     }
+}
+
+/// An error of what a further term reads, with the field's name there.
+pub fn name_term(e: Error) -> Error {
+    let field = match e.field {
+        "inputs.old" => "inputs.extra_terms.old",
+        "inputs.ref" => "inputs.extra_terms.ref",
+        "inputs.advantage" => "inputs.extra_terms.advantage",
+        "inputs.flag" => "inputs.extra_terms.flag",
+        "inputs.mask" => "inputs.extra_terms.mask",
+        "inputs.token_weights" => "inputs.extra_terms.token_weights",
+        field => field,
+    };
+    Error { field, ..e }
 }
 
 /// Indices of [`Outputs::statistics`]: f64 sums over live tokens. x = logp - old.

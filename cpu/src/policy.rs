@@ -1369,7 +1369,11 @@ fn sequences(call: &Call<'_>, mut piece: Piece<'_>, main: &Main<'_>) {
             if let Some(m) = &mut out.grad_kl {
                 for t in 0..n {
                     let k = if call.stages.kl_weighs { times(coef, tile.importance[t]) } else { coef };
-                    let upstream = if tile.kl_on[t] { call.upstream.map_or(1.0, |u| u.get(start + t)) } else { 0.0 };
+                    // of a sequence or a list it is in the scale
+                    let upstream = match (&call.upstream, main) {
+                        (Some(u), Main::Tile(_)) if tile.kl_on[t] => u.get(start + t),
+                        _ => 1.0,
+                    };
                     let g = if tile.kl_on[t] && scale != 0.0 { times(times(k, upstream), scale) as f32 } else { 0.0 };
                     broken |= !g.is_finite();
                     m.set(base + at + t, g);

@@ -427,7 +427,7 @@ TRUING_FN double truing_through_step(const truing_group_args &a, double g, doubl
 extern "C" __global__ __launch_bounds__(128) void truing_group_slopes(const __grid_constant__ truing_group_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 g = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 g = truing_warp();
     if (g >= a.groups || *a.wrong != 0) return;
     bool broken = false;
     const truing_walk w = truing_walk_of(a, g, broken);
@@ -567,14 +567,13 @@ struct truing_gae_args {
 TRUING_FN truing_u32 truing_inputs(double x) { return x != x ? TRUING_ROW_NAN_INPUT : truing_abs(x) == TRUING_INF ? TRUING_ROW_INF_INPUT : 0; }
 // c x + to; what is multiplied by 0 is left out where it is not finite.
 TRUING_FN double truing_product(double c, double x, double to) { return c == 0.0 && !truing_finite(x) ? to : truing_fma(c, x, to); }
-TRUING_FN bool truing_live(const truing_view &mask, truing_i64 i) { return !mask.data || truing_int_at(mask, i) != 0; }
 // lambda of the advantages, and whether any token is live.
 TRUING_FN double truing_lambda(const truing_gae_args &a, const truing_range &range, bool &any) {
     any = range.n > 0;
     if (!a.mask.data && !a.by_length) return a.lambda_policy;
     truing_i64 count = 0;
     for (truing_i64 at = 0; at < range.n; at += 32)
-        count += __popc(__ballot_sync(TRUING_ALL_LANES, at + (threadIdx.x & 31) < range.n && truing_live(a.mask, range.start + at + (threadIdx.x & 31))));
+        count += __popc(__ballot_sync(TRUING_ALL_LANES, at + (threadIdx.x & 31) < range.n && truing_set(a.mask, range.start + at + (threadIdx.x & 31))));
     any = count > 0;
     if (!a.by_length) return a.lambda_policy;
     const double x = a.length_alpha * (double)count;
@@ -582,7 +581,7 @@ TRUING_FN double truing_lambda(const truing_gae_args &a, const truing_range &ran
 }
 extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __grid_constant__ truing_gae_args a) {
     truing_wait();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
@@ -598,7 +597,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __gri
     bool odd = status != 0; // of the tokens behind
     for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0; at -= 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, live = here && truing_set(a.mask, i);
         const bool reads = live || (here && a.masks == TRUING_MASKS_IGNORE), steps = live || (here && a.masks != TRUING_MASKS_CARRY);
         const double r = reads ? truing_double_at(a.rewards, i) : 0.0, v = reads && with ? truing_double_at(a.values, i) : 0.0;
         const truing_u32 own = truing_inputs(r) | truing_inputs(v), which = __ballot_sync(TRUING_ALL_LANES, steps);
@@ -647,7 +646,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_forward(const __gri
 }
 extern "C" __global__ __launch_bounds__(128) void truing_gae_backward(const __grid_constant__ truing_gae_args a) {
     truing_wait();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
@@ -657,7 +656,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_gae_backward(const __gr
     double carry[2] = {0.0, 0.0};
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, live = here && truing_set(a.mask, i);
         const double g = live && a.grad_advantages.data ? truing_double_at(a.grad_advantages, i) : 0.0;
         const double h = live && a.grad_returns.data ? truing_double_at(a.grad_returns, i) : 0.0;
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live || (here && a.masks != TRUING_MASKS_CARRY));
@@ -691,7 +690,7 @@ struct truing_whiten_args {
     truing_u32 population, eps_kind, keep_mean, reserved;
 };
 TRUING_FN double truing_count(const truing_whiten_args &a, truing_i64 i) { return a.counts.data ? (double)truing_int_at(a.counts, i) : 1.0; }
-TRUING_FN bool truing_counted(const truing_whiten_args &a, truing_i64 i) { return truing_live(a.mask, i) && truing_count(a, i) > 0.0; }
+TRUING_FN bool truing_counted(const truing_whiten_args &a, truing_i64 i) { return truing_set(a.mask, i) && truing_count(a, i) > 0.0; }
 // Joins eight chains, a lane each; all of them get the sum.
 TRUING_FN double truing_eight(double x) {
     for (int w = 1; w < 8; w *= 2) x = x + __shfl_xor_sync(TRUING_ALL_LANES, x, w);
@@ -853,13 +852,13 @@ TRUING_FN truing_u32 truing_judged_unless(double x, const truing_view &v, bool k
 extern "C" __global__ __launch_bounds__(128, 4) void truing_reward_tokens(const __grid_constant__ truing_reward_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     truing_i64 last = -1;
     for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0 && last < 0; at -= 32) {
-        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, at + lane < range.n && truing_live(a.mask, range.start + at + lane));
+        const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, at + lane < range.n && truing_set(a.mask, range.start + at + lane));
         if (which) last = at + 31 - __clz((int)which);
     }
     truing_u32 status = last < 0 ? TRUING_ROW_EMPTY : 0;
@@ -873,7 +872,7 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_reward_tokens(const 
     bool known = (status & undefined) != 0; // of the tokens before
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, live = here && truing_set(a.mask, i);
         double k = 0.0, r = 0.0;
         truing_u32 own = 0;
         if (live) {
@@ -920,7 +919,7 @@ extern "C" __global__ __launch_bounds__(256) void truing_reward_lagrangian(const
     }
     if (i >= a.tokens) return;
     double y = 0.0;
-    if (truing_live(a.mask, i))
+    if (truing_set(a.mask, i))
         y = (reward == 0.0 ? 0.0 : reward * truing_double_at(a.old, i)) - (cost == 0.0 ? 0.0 : cost * truing_double_at(a.reference, i));
     truing_put_real(a.out_rewards, i, y);
 }
@@ -942,7 +941,7 @@ TRUING_FN double truing_power_of(double x, truing_i64 n) {
 extern "C" __global__ __launch_bounds__(128, 4) void truing_distill_tokens(const __grid_constant__ truing_distill_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
@@ -952,7 +951,7 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_distill_tokens(const
     double all = 0.0, before = 0.0, sum = 0.0, ones = 0.0;
     for (truing_i64 at = 0; a.form == TRUING_IW_OPD && at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool live = at + lane < range.n && truing_live(a.mask, i);
+        const bool live = at + lane < range.n && truing_set(a.mask, i);
         const double t = live ? truing_double_at(a.teacher, i) : 0.0, o = live ? truing_double_at(a.student, i) : 0.0;
         all = truing_chain(all, a.missing_zero && t != t ? 0.0 : truing_abs(t - o), __ballot_sync(TRUING_ALL_LANES, live));
     }
@@ -960,7 +959,7 @@ extern "C" __global__ __launch_bounds__(128, 4) void truing_distill_tokens(const
     bool any = false, known = false;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 step = at + lane, place = a.form == TRUING_MINILLM ? range.n - 1 - step : step, i = range.start + place;
-        const bool here = step < range.n, live = here && truing_live(a.mask, i);
+        const bool here = step < range.n, live = here && truing_set(a.mask, i);
         const double o = live ? truing_double_at(a.student, i) : 0.0, t = live ? truing_double_at(a.teacher, i) : 0.0;
         const bool missing = a.missing_zero && t != t;
         const double d = missing ? 0.0 : t - o;
@@ -1088,7 +1087,7 @@ TRUING_FN double truing_from_end(double own, truing_u32 which, double &sum) {
 extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __grid_constant__ truing_baseline_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.rows) return;
     const truing_range range = truing_sequence_of(a, b);
@@ -1097,7 +1096,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __g
     double path = 0.0, sum = 0.0;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, own = here && truing_set(a.mask, i);
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
         const double w = own ? truing_score_size(a, i) : 0.0;
         if (own) status |= truing_inputs(truing_double_at(a.rewards, i)) | truing_inputs(w);
@@ -1115,7 +1114,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __g
     }
     for (truing_i64 at = (range.n - 1) / 32 * 32, behind = 0; at >= 0 && range.n > 0; at -= 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, own = here && truing_set(a.mask, i);
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
         const double mine = truing_from_end(own ? truing_double_at(a.rewards, i) : 0.0, which, sum);
         if (!a.live_index && here) a.to_go[i] = mine;
@@ -1134,7 +1133,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_rows(const __g
 extern "C" __global__ __launch_bounds__(128) void truing_baseline_tokens(const __grid_constant__ truing_baseline_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.rows) return;
     const truing_range range = truing_sequence_of(a, b);
@@ -1164,7 +1163,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_tokens(const _
     truing_i64 live = 0;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, own = here && truing_set(a.mask, i);
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
         const truing_i64 place = a.live_index ? live + __popc(which & ((1u << lane) - 1)) : at + lane;
         live += __popc(which);
@@ -1199,7 +1198,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_tokens(const _
 extern "C" __global__ __launch_bounds__(128) void truing_baseline_means(const __grid_constant__ truing_baseline_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.rows) return;
     const truing_range range = truing_sequence_of(a, b);
@@ -1210,7 +1209,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_means(const __
         double sum = 0.0;
         for (truing_i64 at = 0; at < range.n; at += 32) {
             const truing_i64 i = range.start + at + lane;
-            const bool own = at + lane < range.n && truing_live(a.mask, i);
+            const bool own = at + lane < range.n && truing_set(a.mask, i);
             const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
             if (which == 0) continue;
             const double x = own && a.rewards.data ? truing_double_at(a.rewards, i) : 0.0;
@@ -1232,7 +1231,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_means(const __
 extern "C" __global__ __launch_bounds__(128) void truing_baseline_groups(const __grid_constant__ truing_baseline_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 g = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 g = truing_warp();
     if (g >= a.groups) return;
     bool wrong = false;
     const truing_walk walk = truing_walk_of(a, g, wrong);
@@ -1257,7 +1256,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_groups(const _
 extern "C" __global__ __launch_bounds__(128) void truing_baseline_returns(const __grid_constant__ truing_baseline_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.rows) return;
     const truing_range range = truing_sequence_of(a, b);
@@ -1280,7 +1279,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_baseline_returns(const 
     bool ended = !a.outcome.data;
     for (truing_i64 at = (range.n - 1) / 32 * 32; at >= 0 && range.n > 0; at -= 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, own = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, own = here && truing_set(a.mask, i);
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, own);
         const double step = own && a.rewards.data ? a.coef[0] * (truing_centred(m[0], truing_double_at(a.rewards, i)) * ratio) : 0.0;
         // at the last live token the outcome comes behind its own step
@@ -1322,7 +1321,7 @@ TRUING_FN double truing_clipped(const truing_objective_args &a, truing_i64 row, 
 extern "C" __global__ __launch_bounds__(128) void truing_objective_sums(const __grid_constant__ truing_objective_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 warp = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 warp = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (warp >= a.rows * a.columns) return;
     const truing_i64 row = warp / a.columns, column = warp % a.columns;
@@ -1340,7 +1339,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_objective_sums(const __
 #pragma unroll
         for (int q = 0; q < TRUING_AHEAD; q++) {
             const truing_i64 here = at + 32 * q + lane, t = range.start + here;
-            const bool live = here < range.n && truing_live(a.mask, t);
+            const bool live = here < range.n && truing_set(a.mask, t);
             own[q] = live ? truing_clipped(a, row, t, nan) : 0.0;
             which += live;
         }
@@ -1358,7 +1357,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_objective_tokens(const 
     if (thread >= a.rows * a.tokens) return;
     const truing_i64 row = thread / a.tokens, t = thread % a.tokens;
     bool nan = false;
-    const double x = truing_live(a.mask, t) ? truing_clipped(a, row, t, nan) : 0.0;
+    const double x = truing_set(a.mask, t) ? truing_clipped(a, row, t, nan) : 0.0;
     truing_put_real_in(a.out, row, t, nan ? TRUING_NAN : x);
 }
 // A thread has a column.
@@ -1403,7 +1402,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_objective_interval(cons
 extern "C" __global__ __launch_bounds__(128) void truing_objective_gram(const __grid_constant__ truing_objective_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 warp = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32, i = warp / a.rows, j = warp % a.rows;
+    const truing_i64 warp = truing_warp(), i = warp / a.rows, j = warp % a.rows;
     const truing_u32 lane = threadIdx.x & 31;
     if (i >= a.rows || j > i) return;
     double sum = 0.0, squares[2] = {0.0, 0.0};
@@ -1414,7 +1413,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_objective_gram(const __
 #pragma unroll
         for (int q = 0; q < TRUING_AHEAD; q++) {
             const truing_i64 t = at + 32 * q + lane;
-            const bool live = t < a.tokens && truing_live(a.mask, t);
+            const bool live = t < a.tokens && truing_set(a.mask, t);
             x[q] = live ? truing_double_in(a.values, i, t) : 0.0;
             y[q] = live ? truing_double_in(a.values, j, t) : 0.0;
             which[q] = __ballot_sync(TRUING_ALL_LANES, live);

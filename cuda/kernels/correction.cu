@@ -21,20 +21,19 @@ struct truing_correction_args {
 };
 // As truing_larger.
 TRUING_FN double truing_smaller(double a, double b) { return b < a ? b : a <= b ? a : a + b; }
-TRUING_FN bool truing_live(const truing_view &mask, truing_i64 i) { return !mask.data || truing_int_at(mask, i) != 0; }
 TRUING_FN double truing_gap(const truing_correction_args &a, truing_i64 i) { return truing_double_at(a.old, i) - truing_double_at(a.sampler, i); }
 
 extern "C" __global__ __launch_bounds__(128) void truing_correction_weights(const __grid_constant__ truing_correction_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     double shared = 0.0, count = 0.0, own = 0.0, beyond = 0.0;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool live = at + lane < range.n && truing_live(a.mask, i);
+        const bool live = at + lane < range.n && truing_set(a.mask, i);
         const double gap = live ? truing_gap(a, i) : 0.0;
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
         shared = truing_chain(shared, truing_finite(gap) ? gap : 0.0, which);
@@ -43,7 +42,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_weights(cons
     if (a.level == TRUING_BY_MEAN && count > 0.0) shared /= count;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i);
+        const bool here = at + lane < range.n, live = here && truing_set(a.mask, i);
         double weight = 0.0;
         truing_u32 status = TRUING_ROW_IGNORED;
         bool within = false;
@@ -124,7 +123,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_divide(const
     truing_wait();
     truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < a.tokens && truing_live(a.mask, i)) truing_put_real(a.out_weights, i, a.weights[i] / *a.divisor);
+    if (i < a.tokens && truing_set(a.mask, i)) truing_put_real(a.out_weights, i, a.weights[i] / *a.divisor);
 }
 
 // The statistic of a token; one whose log ratio is not finite has that of equal log-probs.
@@ -148,14 +147,14 @@ extern "C" __global__ __launch_bounds__(32) void truing_correction_clear(const _
 extern "C" __global__ __launch_bounds__(128) void truing_correction_reject(const __grid_constant__ truing_correction_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     double sum = 0.0, count = 0.0, most = -TRUING_INF;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool counts = at + lane < range.n && truing_live(a.mask, i) && truing_live(a.keep, i);
+        const bool counts = at + lane < range.n && truing_set(a.mask, i) && truing_set(a.keep, i);
         bool given;
         const double v = counts ? truing_statistic(a, i, given) : 0.0;
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, counts);
@@ -172,7 +171,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_reject(const
     truing_u64 rejected = 0;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool here = at + lane < range.n, live = here && truing_live(a.mask, i), counts = live && truing_live(a.keep, i);
+        const bool here = at + lane < range.n, live = here && truing_set(a.mask, i), counts = live && truing_set(a.keep, i);
         bool given = true;
         const double own = counts ? truing_statistic(a, i, given) : 0.0, decides = a.level == TRUING_BY_TOKEN ? own : shared;
         const bool kept = counts && a.low <= decides && decides <= a.high && (given || !a.drops);
@@ -191,14 +190,14 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_reject(const
 extern "C" __global__ __launch_bounds__(128) void truing_correction_moved(const __grid_constant__ truing_correction_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     double sum = 0.0, count = 0.0;
     for (truing_i64 at = 0; at < range.n; at += 32) {
         const truing_i64 i = range.start + at + lane;
-        const bool live = at + lane < range.n && truing_live(a.mask, i);
+        const bool live = at + lane < range.n && truing_set(a.mask, i);
         const double behaviour = live ? truing_double_at(a.sampler, i) : 0.0;
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
         sum = truing_chain(sum, behaviour != behaviour || !live ? 0.0 : behaviour - truing_double_at(a.old, i), which);
@@ -214,14 +213,14 @@ extern "C" __global__ __launch_bounds__(128) void truing_correction_moved(const 
 extern "C" __global__ __launch_bounds__(128) void truing_correction_follow(const __grid_constant__ truing_correction_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     double future = 0.0;
     for (truing_i64 end = range.n; end > 0; end -= 32) {
         const truing_i64 i = range.start + end - 1 - lane;
-        const bool here = lane < end, live = here && truing_live(a.mask, i);
+        const bool here = lane < end, live = here && truing_set(a.mask, i);
         const double ratio = live ? truing_gap(a, i) : 0.0, step = ratio > a.delta ? 0.0 : ratio;
         const truing_u32 which = __ballot_sync(TRUING_ALL_LANES, live);
         double own = 0.0;

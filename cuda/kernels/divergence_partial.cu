@@ -786,37 +786,9 @@ extern "C" __global__ __launch_bounds__(TRUING_PARTIAL_TILE) void truing_partial
     const double g = a.grad_loss.data ? truing_double_at(a.grad_loss, 0) : 1.0;
     a.divisor[1] = z == 0.0 ? 0.0 : a.fused ? d.grad_scale * g / z : g / z * d.grad_scale;
 }
-extern "C" __global__ __launch_bounds__(TRUING_PARTIAL_TILE) void truing_partial_total(const __grid_constant__ truing_partial_args a) {
-    __shared__ double tile[TRUING_PARTIAL_TILE];
-    __shared__ truing_u64 counts[32];
+extern "C" __global__ __launch_bounds__(TRUING_SUMMED) void truing_partial_total(const __grid_constant__ truing_partial_args a) {
     truing_wait();
-    const truing_u32 thread = threadIdx.x;
-    if (thread < 32) counts[thread] = 0;
-    __syncthreads();
-    double sum = 0.0;
-#pragma unroll 1
-    for (truing_i64 first = 0; first < a.d.rows; first += TRUING_PARTIAL_TILE) {
-        const truing_i64 row = first + thread;
-        if (row < a.d.rows && a.out_counters.data)
-            for (truing_u32 bits = *truing_row<const truing_u32>(a.status, row); bits != 0; bits &= bits - 1) atomicAdd(&counts[__ffs((int)bits) - 1], (truing_u64)1);
-        if (!a.out_loss.data) continue;
-        tile[thread] = row < a.d.rows ? a.d.losses[row] : 0.0;
-        __syncthreads();
-        if (thread == 0) {
-#pragma unroll 8
-            for (int k = 0; k < TRUING_PARTIAL_TILE; k++) sum += tile[k];
-        }
-        __syncthreads();
-    }
-    __syncthreads();
-    if (thread == 0 && a.out_loss.data) {
-        const double z = a.divisor[0], loss = z == 0.0 ? 0.0 : sum / z;
-        truing_put_real(a.out_loss, 0, loss);
-        const truing_u32 flags = truing_overflow(loss, a.out_loss) | (z == 0.0 ? TRUING_ROW_EMPTY : 0);
-        for (truing_u32 bits = flags; bits != 0; bits &= bits - 1) counts[__ffs((int)bits) - 1]++;
-    }
-    __syncthreads();
-    if (thread < 32 && a.out_counters.data) truing_put(a.out_counters, thread, (truing_i64)counts[thread]);
+    truing_sum_rows(a.d.rows, a.d.losses, a.divisor, a.status, a.out_loss, a.out_counters);
 }
 
 // Columns of a side above its column where the other side is largest. A block of threads a row, behind the kernels of its form.

@@ -1126,37 +1126,12 @@ extern "C" __global__ __launch_bounds__(32 * TRUING_EXTRA_WARPS) void truing_ext
 
 // 5. What all rows have together.
 
-extern "C" __global__ __launch_bounds__(TRUING_EXTRA_TILE) void truing_extra_total(const __grid_constant__ truing_extra_args a) {
-    __shared__ double tile[TRUING_EXTRA_TILE];
-    __shared__ truing_u64 counts[32];
+extern "C" __global__ __launch_bounds__(TRUING_SUMMED) void truing_extra_total(const __grid_constant__ truing_extra_args a) {
     truing_wait();
-    const truing_u32 thread = threadIdx.x;
-    if (thread < 32) counts[thread] = 0;
-    __syncthreads();
-    double sum = 0.0;
-#pragma unroll 1
-    for (truing_i64 first = 0; first < a.rows; first += TRUING_EXTRA_TILE) {
-        const truing_i64 row = first + thread;
-        if (row < a.rows)
-            for (truing_u32 bits = a.flags[row]; bits != 0; bits &= bits - 1) atomicAdd(&counts[__ffs((int)bits) - 1], (truing_u64)1);
-        if (!a.out_loss.data) continue;
-        tile[thread] = row < a.rows ? a.losses[row] : 0.0;
-        __syncthreads();
-        if (thread == 0) {
-#pragma unroll 8
-            for (int k = 0; k < TRUING_EXTRA_TILE; k++) sum += tile[k];
-        }
-        __syncthreads();
-    }
-    __syncthreads();
-    if (thread == 0 && a.out_loss.data) {
-        const double z = *a.divisor, loss = z == 0.0 ? 0.0 : sum / z;
-        truing_put_real(a.out_loss, 0, loss);
-        const truing_u32 flags = truing_overflow(loss, a.out_loss) | (z == 0.0 ? TRUING_ROW_EMPTY : 0);
-        for (truing_u32 bits = flags; bits != 0; bits &= bits - 1) counts[__ffs((int)bits) - 1]++;
-    }
-    __syncthreads();
-    if (thread < 32 && a.out_counters.data) truing_put(a.out_counters, thread, (truing_i64)counts[thread]);
+    truing_view flags = {};
+    flags.data = a.flags;
+    flags.inner_stride = 1;
+    truing_sum_rows(a.rows, a.losses, a.divisor, flags, a.out_loss, a.out_counters);
 }
 
 // 6. Gradients.

@@ -32,9 +32,9 @@ enum { M_MEMBER = 1, M_NAN = 2 }; // marks
 #define TRUING_FEW 1024 // threads of the block that has a small batch
 
 struct truing_policy_args {
-    truing_view logps, old, reference, sampler, kl_reference, entropy, topk_entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
+    truing_view logps, old, reference, sampler, kl_reference, kl, entropy, topk_entropy, advantage, flag, log_z, mask, keep, sequence_keep, entropy_mask, kl_mask;
     truing_view token_weights, importance, grad_output, offsets, group_offsets;
-    truing_view out_loss, out_values, out_kl, out_terms, grad_logps, grad_entropy, grad_log_z, out_statistics, out_token_status;
+    truing_view out_loss, out_values, out_kl, out_terms, grad_logps, grad_entropy, grad_kl, grad_log_z, out_statistics, out_token_status;
     truing_view out_sequence_status, out_counters;
     double *sums, *weights, *totals;              // [B, 18], [B], [8]
     truing_u64 *counters;                         // [32]
@@ -63,7 +63,6 @@ struct truing_policy_args {
     truing_u32 none, each_upstream; // nothing is aggregated; grad_output has an element for each value
 };
 
-TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
 TRUING_FN bool truing_kept(const truing_policy_args &a, truing_i64 b, truing_i64 i) {
     return truing_set(a.sequence_keep, b) && truing_set(a.keep, i);
 }
@@ -171,7 +170,7 @@ extern "C" __global__ __launch_bounds__(TRUING_FEW, 1) void truing_policy_count(
     truing_wait();
     truing_let_go();
     const truing_i64 many = (truing_i64)gridDim.x * (blockDim.x / 32);
-    for (truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32; b < a.sequences; b += many) truing_count(a, b);
+    for (truing_i64 b = truing_warp(); b < a.sequences; b += many) truing_count(a, b);
     if (blockDim.x != TRUING_FEW) return;
     __syncthreads();
     if (threadIdx.x < 32) truing_totals(a);
@@ -188,7 +187,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_policy_members(const __
     truing_wait();
     truing_let_go();
     if (blockIdx.x == 0 && threadIdx.x < 2) a.of_groups[threadIdx.x] = 0;
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     const truing_u32 lane = threadIdx.x & 31, count = a.counts[b];
@@ -285,7 +284,7 @@ TRUING_FN truing_token_of_policy truing_fill(const truing_policy_args &a, truing
     t.old = a.old.data ? truing_float_at(a.old, i, 0) : t.logp;
     if (a.reference.data) t.reference = truing_float_at(a.reference, i, 0);
     if (a.advantage.data) t.advantage = truing_float_at(a.advantage, a.advantage_of_sequence ? b : i, 0);
-    if (a.estimator && a.kl_reference.data) t.kl_reference = truing_float_at(a.kl_reference, i, 0);
+    if (a.reads_kl_reference) t.kl_reference = truing_float_at(a.kl_reference, i, 0);
     if (a.estimator && a.sampler.data && a.by_sampler) t.sampler = truing_float_at(a.sampler, i, 0);
     if (a.entropy.data) t.entropy = truing_float_at(a.entropy, i, 0);
     if (a.topk_entropy.data) t.topk_entropy = truing_float_at(a.topk_entropy, i, 0);
@@ -441,7 +440,8 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
     const bool once = KIND == TRUING_LIST || (KIND == TRUING_SEQUENCE && a.none);
     if (KIND == TRUING_SEQUENCE && a.each_upstream) scale = count > 0 ? truing_times(scale, truing_double_at(a.grad_output, b)) : 0.0;
     if (KIND == TRUING_SEQUENCE && once && a.each) scale = scale / (double)(count > 1 ? count : 1);
-    const bool kl = a.estimator && KIND != TRUING_ESTIMATOR, with = kl && a.coef != 0.0, figures = a.out_statistics.data != 0;
+    const bool given = KIND != TRUING_ESTIMATOR && a.kl.data; // values of the KL term, in the place of an estimate
+    const bool with = KIND != TRUING_ESTIMATOR && a.coef != 0.0, figures = a.out_statistics.data != 0;
 
     // what a sequence entry says of the whole
     double advantage = 0.0, c = 0.0, ratio = 0.0, value = 0.0, slope = 0.0, grad_log_z = 0.0;
@@ -539,7 +539,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
         const truing_i64 i = range.start + at + thread;
         const bool here = at + thread < range.n;
         const truing_token_of_policy t = truing_fill(a, b, i, here);
-        float v = 0.0f, g = 0.0f, estimate = 0.0f, estimate_grad = 0.0f, written = 0.0f, x = 0.0f;
+        float v = 0.0f, g = 0.0f, estimate = 0.0f, estimate_grad = 0.0f, written = 0.0f, x = 0.0f, grad_kl = 0.0f;
         double own[2] = {0.0, 0.0};
         bool broken = false;
         if (t.live) {
@@ -563,6 +563,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 estimate = y.value;
                 estimate_grad = y.logp;
             }
+            if (given) estimate = truing_float_at(a.kl, i, 0);
             if (KIND == TRUING_ESTIMATOR) {
                 v = estimate;
                 g = estimate_grad;
@@ -626,6 +627,12 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             }
             broken |= truing_odd(written);
         }
+        if (a.grad_kl.data && t.kl_on && scale != 0.0) {
+            const double k = a.kl_weighs ? truing_times(a.coef, t.importance) : a.coef;
+            const double upstream = !whole && a.each_upstream ? truing_double_at(a.grad_output, i) : 1.0;
+            grad_kl = (float)truing_times(truing_times(k, upstream), scale);
+            broken |= truing_odd(grad_kl);
+        }
         s.column[C_MAIN][thread] = (double)v;
         s.column[C_KL][thread] = (double)estimate;
         s.column[C_RATIO][thread] = e;
@@ -665,13 +672,13 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
                 now = 0;
                 if (judged) {
                     const double stored = a.reads_advantage && a.advantage.data ? truing_double_at(a.advantage, a.advantage_of_sequence ? b : i) : 0.0;
-                    const float in[7] = {t.logp, a.reads_old ? t.old : 0.0f, a.reads_reference ? t.reference : 0.0f,
+                    const float in[8] = {t.logp, a.reads_old ? t.old : 0.0f, a.reads_reference ? t.reference : 0.0f,
                                          a.reads_kl_reference ? t.kl_reference : 0.0f, a.reads_sampler ? t.sampler : 0.0f,
-                                         a.reads_entropy ? t.entropy : 0.0f, t.topk_entropy};
+                                         a.reads_entropy ? t.entropy : 0.0f, t.topk_entropy, given ? estimate : 0.0f};
                     const float out[4] = {v, g, estimate, estimate_grad};
                     const float r = truing_log_ratio(t.logp, t.old, !a.old.data);
                     bool nan = stored != stored, infinite = false, undefined = truing_abs(stored) == TRUING_INF || (a.reads_old && r != r), beyond = false;
-                    for (int k = 0; k < 7; k++) {
+                    for (int k = 0; k < 8; k++) {
                         nan |= in[k] != in[k];
                         infinite |= truing_abs(in[k]) == TRUING_INFF;
                     }
@@ -693,6 +700,7 @@ template <int KIND> TRUING_FN void truing_policy(const truing_policy_args &a) {
             truing_put(a.grad_logps, i, written);
             if (!whole) truing_put_real(a.out_values, i, (double)v);
             truing_put(a.out_kl, i, estimate);
+            truing_put(a.grad_kl, i, grad_kl);
             truing_put(a.grad_entropy, i, t.bonus_on ? (float)bonus_grad : 0.0f);
         }
         __syncthreads();

@@ -191,7 +191,7 @@ TRUING_FN truing_u32 truing_verdict(const truing_seen &seen, bool broken, bool b
            : beyond ? TRUING_ROW_OVERFLOW : 0;
 }
 TRUING_FN void truing_item_of(const truing_preference_args &a, truing_i64 i) {
-    const bool live = !a.item_mask.data || truing_int_at(a.item_mask, i) != 0;
+    const bool live = truing_set(a.item_mask, i);
     const double given = live ? truing_each(a.item_weight, i, 1.0) : 0.0;
     const bool on = live && (a.weighs || given != 0.0);
     truing_item y = {};
@@ -294,7 +294,7 @@ TRUING_FN truing_i64 truing_list_with(const truing_preference_args &a, truing_i6
 }
 TRUING_FN void truing_list_of(const truing_preference_args &a, truing_i64 i) {
     const truing_range range = truing_list_at(a, i);
-    const bool live = !a.item_mask.data || truing_int_at(a.item_mask, i) != 0;
+    const bool live = truing_set(a.item_mask, i);
     const double given = live ? truing_each(a.item_weight, i, 1.0) : 0.0;
     const bool on = live && (a.weighs || given != 0.0);
     double value = 0.0, beta = a.own;

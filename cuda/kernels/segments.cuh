@@ -24,6 +24,10 @@ TRUING_FN truing_range truing_tokens(const truing_view &offsets, truing_i64 widt
     if (r.wrong) r.start = r.n = 0;
     return r;
 }
+// Element i of marks is set; of marks that are not given all are.
+TRUING_FN bool truing_set(const truing_view &v, truing_i64 i) { return !v.data || truing_int_at(v, i) != 0; }
+// The thread's warp, of all warps of the grid.
+TRUING_FN truing_i64 truing_warp() { return ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32; }
 // Adds the terms of the lanes in `which`, lowest first, to a sum that began with +0: a term of +0 leaves it as it is.
 TRUING_FN double truing_chain(double sum, double term, truing_u32 which) {
     if (which == 0) return sum;
@@ -45,4 +49,40 @@ TRUING_FN double truing_weighed(double x, double weight) {
 // A finite number that its place does not hold.
 TRUING_FN truing_u32 truing_overflow(double x, const truing_view &v) {
     return v.dtype == TRUING_DTYPE_F32 && truing_finite(x) && !truing_finite((double)(float)x) ? TRUING_ROW_OVERFLOW : 0;
+}
+
+// The reduced loss of rows, their losses added up in order and divided by *divisor (0: nothing counts), and how often each of their
+// flags (u32, read where there are counters) and of its own stands; by one block of TRUING_SUMMED threads.
+#define TRUING_SUMMED 256
+TRUING_FN void truing_sum_rows(truing_i64 rows, const double *losses, const double *divisor, const truing_view &flags, const truing_view &out_loss,
+                               const truing_view &out_counters) {
+    __shared__ double tile[TRUING_SUMMED];
+    __shared__ truing_u64 counts[32];
+    const truing_u32 thread = threadIdx.x;
+    if (thread < 32) counts[thread] = 0;
+    __syncthreads();
+    double sum = 0.0;
+#pragma unroll 1
+    for (truing_i64 first = 0; first < rows; first += TRUING_SUMMED) {
+        const truing_i64 row = first + thread;
+        if (row < rows && out_counters.data)
+            for (truing_u32 bits = *truing_row<const truing_u32>(flags, row); bits != 0; bits &= bits - 1) atomicAdd(&counts[__ffs((int)bits) - 1], (truing_u64)1);
+        if (!out_loss.data) continue;
+        tile[thread] = row < rows ? losses[row] : 0.0;
+        __syncthreads();
+        if (thread == 0) {
+#pragma unroll 8
+            for (int k = 0; k < TRUING_SUMMED; k++) sum += tile[k];
+        }
+        __syncthreads();
+    }
+    __syncthreads();
+    if (thread == 0 && out_loss.data) {
+        const double z = *divisor, loss = z == 0.0 ? 0.0 : sum / z;
+        truing_put_real(out_loss, 0, loss);
+        const truing_u32 own = truing_overflow(loss, out_loss) | (z == 0.0 ? TRUING_ROW_EMPTY : 0);
+        for (truing_u32 bits = own; bits != 0; bits &= bits - 1) counts[__ffs((int)bits) - 1]++;
+    }
+    __syncthreads();
+    if (thread < 32) truing_put(out_counters, thread, (truing_i64)counts[thread]);
 }

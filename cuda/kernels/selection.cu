@@ -27,7 +27,6 @@ struct truing_selection_args {
 enum { F_CANDIDATES, F_NAN, F_LISTED, F_FIRST };
 enum { N_LOGP, N_ADVANTAGE, N_COUNT, N_THRESHOLD = 0 };
 
-TRUING_FN bool truing_live(const truing_view &mask, truing_i64 i) { return !mask.data || truing_int_at(mask, i) != 0; }
 // Unsigned numbers that fall where a number rises, and back; NaN behind all.
 TRUING_FN truing_u64 truing_falling(double x) {
     const truing_u64 u = truing_bits(x), sign = (truing_u64)1 << 63;
@@ -43,7 +42,7 @@ TRUING_FN truing_u64 truing_mixed(truing_u64 x) {
 // 0: token i is a candidate with this key. 1: it is none, 2: as it is NaN.
 TRUING_FN truing_u32 truing_candidate(const truing_selection_args &a, truing_i64 i, truing_u64 &key) {
     key = 0;
-    if (!truing_live(a.mask, i)) return 1;
+    if (!truing_set(a.mask, i)) return 1;
     const double x = truing_double_at(a.values, i);
     if (a.what == TRUING_TOP_ENTROPY) {
         key = ~truing_falling(x);
@@ -93,12 +92,12 @@ extern "C" __global__ __launch_bounds__(256) void truing_selection_clear(const _
 extern "C" __global__ __launch_bounds__(256) void truing_selection_read(const __grid_constant__ truing_selection_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
     for (truing_i64 at = threadIdx.x & 31; at < range.n; at += 32) {
         const truing_i64 i = range.start + at;
-        const bool live = truing_live(a.mask, i);
+        const bool live = truing_set(a.mask, i);
         const double x = live ? truing_double_at(a.advantage, a.advantage_of_sequence ? b : i) : TRUING_NAN;
         a.advantages[i] = truing_finite(x) && truing_finite(truing_double_at(a.values, i)) ? x : TRUING_NAN;
     }
@@ -221,7 +220,7 @@ extern "C" __global__ __launch_bounds__(TRUING_BINS) void truing_selection_move(
                 if (bin == 0) truing_put(a.out_indices, (truing_i64)to, j);
                 if (j >= (truing_i64)a.found[F_LISTED]) truing_put(a.out_indices, j, (truing_i64)-1);
                 truing_put(a.out_flag, j, (unsigned char)(bin == 0));
-                truing_put(a.out_keep, j, (unsigned char)(bin != 0 && truing_live(a.mask, j)));
+                truing_put(a.out_keep, j, (unsigned char)(bin != 0 && truing_set(a.mask, j)));
             } else if (a.pass != 0 || bin == 0) {
                 a.keys[a.pass & 1][to] = key;
                 a.places[a.pass & 1][to] = place;
@@ -258,7 +257,7 @@ extern "C" __global__ __launch_bounds__(256) void truing_selection_above(const _
     truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.tokens) return;
-    truing_put(a.out_keep, i, (unsigned char)(truing_live(a.mask, i) && truing_double_at(a.values, i) >= a.numbers[N_THRESHOLD]));
+    truing_put(a.out_keep, i, (unsigned char)(truing_set(a.mask, i) && truing_double_at(a.values, i) >= a.numbers[N_THRESHOLD]));
 }
 // Marks the tokens with the smallest keys.
 extern "C" __global__ __launch_bounds__(256) void truing_selection_pick(const __grid_constant__ truing_selection_args a) {
@@ -317,6 +316,6 @@ extern "C" __global__ __launch_bounds__(256) void truing_selection_drop(const __
     truing_wait();
     truing_let_go();
     const truing_i64 i = (truing_i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < a.tokens && !truing_live(a.mask, i)) truing_put(a.out_keep, i, (unsigned char)0);
+    if (i < a.tokens && !truing_set(a.mask, i)) truing_put(a.out_keep, i, (unsigned char)0);
     if (i < (truing_i64)a.found[F_CANDIDATES]) truing_put(a.out_keep, (truing_i64)a.places[0][i], (unsigned char)((truing_u64)i >= a.found[F_FIRST]));
 }

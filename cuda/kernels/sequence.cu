@@ -23,7 +23,7 @@ TRUING_FN truing_token truing_token_of(const truing_sequence_args &a, truing_i64
                                        truing_u32 &live, truing_u32 &status) {
     const truing_u32 lane = threadIdx.x & 31;
     truing_token t;
-    t.live = on && (!a.mask.data || truing_int_at(a.mask, i) != 0);
+    t.live = on && truing_set(a.mask, i);
     live = __ballot_sync(TRUING_ALL_LANES, t.live);
     t.behind = count + __popc(live & (0xffffffffu >> (31 - lane))) > prefix;
     count += __popc(live);
@@ -49,7 +49,7 @@ extern "C" __global__ __launch_bounds__(32) void truing_sequence_clear(const __g
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
@@ -125,7 +125,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_forward(const 
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);
@@ -174,7 +174,7 @@ extern "C" __global__ __launch_bounds__(128) void truing_sequence_backward(const
 extern "C" __global__ __launch_bounds__(128) void truing_sequence_kl(const __grid_constant__ truing_sequence_args a) {
     truing_wait();
     truing_let_go();
-    const truing_i64 b = ((truing_i64)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    const truing_i64 b = truing_warp();
     const truing_u32 lane = threadIdx.x & 31;
     if (b >= a.sequences) return;
     const truing_range range = truing_tokens(a.offsets, a.width, a.tokens, a.sequences, b);

@@ -18,7 +18,7 @@ use truing_core::losses::{GMPO_ID, K3, ListLoss, Reduction, SequenceLoss, TokenL
 use truing_core::matrix::{Arena, Ints, Matrix, Workspace};
 use truing_core::policy::{
     Aggregate, ClampMode, CountEmpty, Denominator, Estimator, KlStage, Mode, Options, Problem, RatioSource, Term,
-    clip_bounds, stat,
+    clip_bounds, name_term, stat,
 };
 use truing_core::sequence::{Segments, factor};
 use truing_core::{Dtype, Error, Result, Value};
@@ -83,6 +83,8 @@ pub struct Inputs<'a> {
     pub reference: Option<Tensor>,
     pub sampler: Option<Tensor>,
     pub kl_reference: Option<Tensor>,
+    /// The KL term's values, with [`Estimator::GIVEN`].
+    pub kl: Option<Tensor>,
     pub entropy: Option<Tensor>,
     /// In place of `entropy` for the entry.
     pub topk_entropy: Option<Tensor>,
@@ -116,6 +118,7 @@ impl Inputs<'_> {
             reference: None,
             sampler: None,
             kl_reference: None,
+            kl: None,
             entropy: None,
             topk_entropy: None,
             advantage: None,
@@ -166,6 +169,8 @@ pub struct Outputs {
     pub terms: Option<Tensor>,
     pub grad_logps: Option<Tensor>,
     pub grad_entropy: Option<Tensor>,
+    /// dL/dkl, with [`Estimator::GIVEN`].
+    pub grad_kl: Option<Tensor>,
     pub grad_log_z: Option<Tensor>,
     /// `[32]`, f64
     pub statistics: Option<Tensor>,
@@ -186,6 +191,7 @@ struct Args {
     reference: View,
     sampler: View,
     kl_reference: View,
+    kl: View,
     entropy: View,
     topk_entropy: View,
     advantage: View,
@@ -207,6 +213,7 @@ struct Args {
     out_terms: View,
     grad_logps: View,
     grad_entropy: View,
+    grad_kl: View,
     grad_log_z: View,
     out_statistics: View,
     out_token_status: View,
@@ -333,7 +340,6 @@ pub unsafe fn forward(
     out: &Outputs,
     space: Space,
 ) -> Result<()> {
-    refuse_missing(options)?;
     // the options are core's to judge; what it is told of tokens here serves nobody
     let (n, b) = (layout.tokens(), layout.sequences());
     let one_group = [0, b as i64];
@@ -439,14 +445,6 @@ pub unsafe fn forward(
     Ok(())
 }
 
-/// What the device does not have, by name.
-fn refuse_missing(options: &Options<'_>) -> Result<()> {
-    if options.kl.is_some_and(|k| k.id == Estimator::GIVEN && k.coef != 0.0) {
-        let (got, expected) = (Value::Text("given"), Value::Text("none: not on the device"));
-        return Err(Error::invalid("inputs.kl.id", got, expected));
-    }
-    Ok(())
-}
 /// The upstream gradient has an element for each value.
 fn each_upstream(options: &Options<'_>, inputs: &Inputs<'_>) -> bool {
     options.aggregate.mode == Mode::None && inputs.grad_output.is_some_and(|g| g.layout.rows() != 1)
@@ -467,20 +465,10 @@ fn check_terms(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> R
         let (got, expected) = (Value::Size(inputs.terms.len()), Value::Size(terms.len()));
         return Err(Error::shape("inputs.extra_terms", got, expected));
     }
-    let named = |e: Error| Error {
-        field: match e.field {
-            "inputs.old" => "inputs.extra_terms.old",
-            "inputs.ref" => "inputs.extra_terms.ref",
-            "inputs.advantage" => "inputs.extra_terms.advantage",
-            "inputs.flag" => "inputs.extra_terms.flag",
-            "inputs.mask" => "inputs.extra_terms.mask",
-            "inputs.token_weights" => "inputs.extra_terms.token_weights",
-            field => field,
-        },
-        ..e
-    };
     let mut all = terms.iter().zip(inputs.terms);
-    all.try_for_each(|(term, own)| check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(named))
+    all.try_for_each(|(term, own)| {
+        check_inputs(&problem.term(term), layout, &inputs.term(own, term)).map_err(name_term)
+    })
 }
 fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> Result<()> {
     let (n, b) = (layout.tokens(), layout.sequences());
@@ -493,6 +481,7 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
         ("inputs.ref", &inputs.reference, n, &FLOATS),
         ("inputs.sampler", &inputs.sampler, n, &FLOATS),
         ("inputs.kl_ref", &inputs.kl_reference, n, &FLOATS),
+        ("kl", &inputs.kl, n, &FLOATS),
         ("entropy", &inputs.entropy, n, &FLOATS),
         ("topk_entropy", &inputs.topk_entropy, n, &FLOATS),
         ("inputs.token_weights", &inputs.token_weights, n, &FLOATS),
@@ -536,8 +525,13 @@ fn check_inputs(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>) -> 
     let by_sampler = |e: Estimator| e.reads_ratio() && e.ratio_source == RatioSource::Sampler;
     let weighs = options.aggregate.mode == Mode::WeightedMean
         || options.bonus.is_some_and(|b| b.aggregate.mode == Mode::WeightedMean);
+    let given = estimator.is_some_and(|e| e.id == Estimator::GIVEN);
+    if given != inputs.kl.is_some() {
+        let got = Value::Text(if given { "nothing" } else { "a tensor" });
+        return Err(Error::invalid("kl", got, Value::Text("values of the KL term where it has no estimator")));
+    }
     let reference = (about.reads(slot::REF) && !list && problem.info().kind != Kind::Estimator)
-        || (estimator.is_some() && inputs.kl_reference.is_none());
+        || (estimator.is_some() && !given && inputs.kl_reference.is_none());
     let by_entry = about.reads(slot::ENTROPY) && inputs.topk_entropy.is_none();
     let needed = [
         ("inputs.advantage", about.reads(slot::ADVANTAGE | slot::LIST_TARGET), inputs.advantage.is_some()),
@@ -583,6 +577,7 @@ fn check_outputs(problem: &Problem<'_>, layout: &Layout, groups: usize, out: &Ou
         ("outputs.out_terms", &out.terms, 3 + problem.options().terms.len(), &F64, true),
         ("grad_logps_out", &out.grad_logps, n, &F32, true),
         ("grad_entropy_out", &out.grad_entropy, n, &F32, bonus),
+        ("grad_kl", &out.grad_kl, n, &F32, problem.estimator().is_some_and(|e| e.id == Estimator::GIVEN)),
         ("outputs.grad_log_z_out", &out.grad_log_z, b, &F32, problem.info().about.differentiates(slot::LOG_Z)),
         ("outputs.out_statistics", &out.statistics, stat::COUNT, &F64, true),
         ("outputs.out_token_status", &out.token_status, n, &U32, true),
@@ -671,6 +666,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &
         reference: View::of(inputs.reference),
         sampler: View::of(inputs.sampler),
         kl_reference: View::of(inputs.kl_reference),
+        kl: View::of(inputs.kl),
         entropy: View::of(inputs.entropy),
         topk_entropy: View::of(inputs.topk_entropy.filter(|_| about.reads(slot::ENTROPY))),
         advantage: Each::view(&inputs.advantage),
@@ -692,6 +688,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &
         out_terms: View::of(out.terms),
         grad_logps: View::of(out.grad_logps),
         grad_entropy: View::of(out.grad_entropy),
+        grad_kl: View::of(out.grad_kl),
         grad_log_z: View::of(out.grad_log_z),
         out_statistics: View::of(out.statistics),
         out_token_status: View::of(out.token_status),
@@ -748,7 +745,7 @@ fn arguments(problem: &Problem<'_>, layout: &Layout, inputs: &Inputs<'_>, out: &
         reads_old: flag(about.reads(slot::OLD) || by(RatioSource::Old) || (list && about.reads(slot::REF))),
         reads_reference: flag(
             (about.reads(slot::REF) && !list && info.kind != Kind::Estimator)
-                || (estimator.is_some() && inputs.kl_reference.is_none()),
+                || (estimator.is_some() && inputs.kl.is_none() && inputs.kl_reference.is_none()),
         ),
         reads_kl_reference: flag(estimator.is_some() && inputs.kl_reference.is_some()),
         reads_sampler: flag(by(RatioSource::Sampler)),

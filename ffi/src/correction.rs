@@ -7,10 +7,9 @@ use crate::policy::level_on_device;
 use crate::sequence::segments;
 use crate::tensor::{Call, Checked, Input, Leading};
 use truing_core::correction::{
-    CovForm, CovSelect, CovSelectOut, FipoWeight, FipoWeightOut, ImportanceWeight, ImportanceWeightOut, M2poMask,
-    M2poMaskOut, Missing, Normalise, OffPolicySequenceMask, OffPolicySequenceMaskOut, RejectionMask, RejectionMaskOut,
-    Span, Statistic, TopEntropyMask, TopEntropyMaskOut, WeightAction, WeightLevel,
+    self as spec, CovForm, CovSelect, FipoWeight, Missing, Normalise, Span, Statistic, WeightAction, WeightLevel,
 };
+use truing_core::matrix::Workspace;
 use truing_core::policy::{Advantage, Each, Level};
 use truing_core::sequence::Segments;
 use truing_core::{Error, Result, Value};
@@ -55,6 +54,22 @@ fn advantages_on_device(
     })
 }
 
+/// Where the bytes of workspace go, if only those are asked for.
+type Measure = Option<(*mut usize, *mut usize)>;
+/// Runs a call, or writes the bytes of workspace that it needs.
+///
+/// # Safety
+/// As for [`sizes`].
+unsafe fn run_or_measure(measure: Measure, need: Workspace, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    match measure {
+        // SAFETY: this function's contract.
+        Some((minimum, preferred)) => unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) },
+        None => run(),
+    }
+}
+// In what follows `x!` and `out!` are the inputs and the outputs of a call, of the CPU (`spec`) or of a device: the structs of
+// both have the same fields, but for what says which tokens belong to which sequence.
+
 /// Importance weights and what is within their bounds; see `truing_importance_weight_args`.
 ///
 /// # Safety
@@ -86,7 +101,7 @@ pub unsafe extern "C" fn truing_importance_weight_workspace_size(
 ///
 /// # Safety
 /// As for [`Call::anywhere`] and [`sizes`].
-unsafe fn weights(args: *const truing_importance_weight_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
+unsafe fn weights(args: *const truing_importance_weight_args, measure: Measure) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let old = t.required("old", args.old)?;
@@ -120,66 +135,55 @@ unsafe fn weights(args: *const truing_importance_weight_args, measure: Option<(*
         other => return unknown("normalise", other, "TRUING_NORMALISE_*, or 0: off"),
     };
     let (low, high, token_weight) = (args.low, args.high, yes("token_weight", args.token_weight)?);
+    macro_rules! x {
+        ($floor:ident, $cut:ident) => {
+            $floor::ImportanceWeight {
+                $cut,
+                old: old.tokens(ok, tokens)?.expect("required"),
+                sampler: sampler.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                low,
+                high,
+                level,
+                action,
+                missing,
+                normalise,
+                token_weight,
+            }
+        };
+    }
+    macro_rules! out {
+        ($floor:ident, $numbers:ident) => {
+            $floor::ImportanceWeightOut {
+                weights: out_weights.tokens(ok, tokens)?,
+                keep: keep.tokens(ok, tokens)?,
+                statistics: statistics.$numbers(ok)?,
+                status: status.tokens(ok, tokens)?,
+            }
+        };
+    }
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::correction as device;
-        let x = device::ImportanceWeight {
-            layout: crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?,
-            old: old.tokens(ok, tokens)?.expect("required"),
-            sampler: sampler.tokens(ok, tokens)?.expect("required"),
-            mask: mask.tokens(ok, tokens)?,
-            low,
-            high,
-            level,
-            action,
-            missing,
-            normalise,
-            token_weight,
-        };
-        let out = device::ImportanceWeightOut {
-            weights: out_weights.tokens(ok, tokens)?,
-            keep: keep.tokens(ok, tokens)?,
-            statistics: statistics.list(ok)?,
-            status: status.tokens(ok, tokens)?,
-        };
+        let layout = crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?;
+        let (x, out) = (x!(device, layout), out!(device, list));
         let (need, space) = (device::importance_weight_workspace(&x, &out), workspace.space(ok));
-        if let Some((minimum, preferred)) = measure {
-            // SAFETY: this function's contract.
-            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-        }
-        return context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { device::importance_weight(kernels, stream, &x, &out, space) }
-        });
+        let run = || {
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe { device::importance_weight(kernels, stream, &x, &out, space) }
+            })
+        };
+        // SAFETY: this function's contract.
+        return unsafe { run_or_measure(measure, need, run) };
     }
     #[cfg(not(feature = "cuda"))]
     let _ = context;
     let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
-    let x = ImportanceWeight {
-        segments,
-        old: old.tokens(ok, tokens)?.expect("required"),
-        sampler: sampler.tokens(ok, tokens)?.expect("required"),
-        mask: mask.tokens(ok, tokens)?,
-        low,
-        high,
-        level,
-        action,
-        missing,
-        normalise,
-        token_weight,
-    };
-    if let Some((minimum, preferred)) = measure {
-        let need = correction::importance_weight_workspace(&x);
-        // SAFETY: this function's contract.
-        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-    }
-    let out = ImportanceWeightOut {
-        weights: out_weights.tokens(ok, tokens)?,
-        keep: keep.tokens(ok, tokens)?,
-        statistics: statistics.array(ok)?,
-        status: status.tokens(ok, tokens)?,
-    };
-    correction::importance_weight(&x, out, workspace.bytes(ok))
+    let x = x!(spec, segments);
+    let run = || correction::importance_weight(&x, out!(spec, array), workspace.bytes(ok));
+    // SAFETY: this function's contract.
+    unsafe { run_or_measure(measure, correction::importance_weight_workspace(&x), run) }
 }
 
 /// Tokens that one criterion keeps; see `truing_rejection_mask_args`. No workspace.
@@ -220,27 +224,37 @@ pub unsafe extern "C" fn truing_rejection_mask(args: *const truing_rejection_mas
             other => return unknown("span", other, "TRUING_SPAN_*"),
         };
         let (low, high, missing, by_token) = (args.low, args.high, missing(args.missing)?, span == Span::Token);
+        macro_rules! x {
+            ($floor:ident, $cut:ident) => {
+                $floor::RejectionMask {
+                    $cut,
+                    old: old.tokens(ok, tokens)?.expect("required"),
+                    sampler: sampler.tokens(ok, tokens)?.expect("required"),
+                    mask: mask.tokens(ok, tokens)?,
+                    keep: keep.tokens(ok, tokens)?,
+                    statistic: bounded,
+                    span,
+                    low,
+                    high,
+                    missing,
+                }
+            };
+        }
+        macro_rules! out {
+            ($floor:ident) => {
+                $floor::RejectionMaskOut {
+                    keep: out_keep.tokens(ok, tokens)?,
+                    sequence_keep: sequence_keep.list(ok)?,
+                    statistic: if by_token { statistic.tokens(ok, tokens)? } else { statistic.list(ok)? },
+                    rejected: rejected.scalar(ok)?,
+                }
+            };
+        }
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
             use truing_cuda::correction as device;
-            let x = device::RejectionMask {
-                layout: crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?,
-                old: old.tokens(ok, tokens)?.expect("required"),
-                sampler: sampler.tokens(ok, tokens)?.expect("required"),
-                mask: mask.tokens(ok, tokens)?,
-                keep: keep.tokens(ok, tokens)?,
-                statistic: bounded,
-                span,
-                low,
-                high,
-                missing,
-            };
-            let out = device::RejectionMaskOut {
-                keep: out_keep.tokens(ok, tokens)?,
-                sequence_keep: sequence_keep.list(ok)?,
-                statistic: if by_token { statistic.tokens(ok, tokens)? } else { statistic.list(ok)? },
-                rejected: rejected.scalar(ok)?,
-            };
+            let layout = crate::sequence::layout("old", old.dims(), &cu_seqlens, ok)?;
+            let (x, out) = (x!(device, layout), out!(device));
             return context.launch(ok, |kernels, stream| {
                 // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
                 unsafe { device::rejection_mask(kernels, stream, &x, &out) }
@@ -249,25 +263,7 @@ pub unsafe extern "C" fn truing_rejection_mask(args: *const truing_rejection_mas
         #[cfg(not(feature = "cuda"))]
         let _ = context;
         let (_, segments) = segments("old", old.dims(), &cu_seqlens, ok)?;
-        let x = RejectionMask {
-            segments,
-            old: old.tokens(ok, tokens)?.expect("required"),
-            sampler: sampler.tokens(ok, tokens)?.expect("required"),
-            mask: mask.tokens(ok, tokens)?,
-            keep: keep.tokens(ok, tokens)?,
-            statistic: bounded,
-            span,
-            low,
-            high,
-            missing,
-        };
-        let out = RejectionMaskOut {
-            keep: out_keep.tokens(ok, tokens)?,
-            sequence_keep: sequence_keep.list(ok)?,
-            statistic: if by_token { statistic.tokens(ok, tokens)? } else { statistic.list(ok)? },
-            rejected: rejected.scalar(ok)?,
-        };
-        correction::rejection_mask(&x, out)
+        correction::rejection_mask(&x!(spec, segments), out!(spec))
     })
 }
 
@@ -292,18 +288,28 @@ pub unsafe extern "C" fn truing_off_policy_sequence_mask(
 
         let ok = &t.check()?;
         let tokens = &Leading::new(logps.dims());
+        macro_rules! x {
+            ($floor:ident, $cut:ident) => {
+                $floor::OffPolicySequenceMask {
+                    $cut,
+                    logps: logps.tokens(ok, tokens)?.expect("required"),
+                    behaviour: behaviour.tokens(ok, tokens)?.expect("required"),
+                    advantage: advantage.list(ok)?.expect("required"),
+                    mask: mask.tokens(ok, tokens)?,
+                    delta: args.delta,
+                }
+            };
+        }
+        macro_rules! out {
+            ($floor:ident) => {
+                $floor::OffPolicySequenceMaskOut { keep: keep.list(ok)?, mean: mean.list(ok)? }
+            };
+        }
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
             use truing_cuda::correction as device;
-            let x = device::OffPolicySequenceMask {
-                layout: crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?,
-                logps: logps.tokens(ok, tokens)?.expect("required"),
-                behaviour: behaviour.tokens(ok, tokens)?.expect("required"),
-                advantage: advantage.list(ok)?.expect("required"),
-                mask: mask.tokens(ok, tokens)?,
-                delta: args.delta,
-            };
-            let out = device::OffPolicySequenceMaskOut { keep: keep.list(ok)?, mean: mean.list(ok)? };
+            let layout = crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?;
+            let (x, out) = (x!(device, layout), out!(device));
             return context.launch(ok, |kernels, stream| {
                 // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
                 unsafe { device::off_policy_sequence_mask(kernels, stream, &x, &out) }
@@ -312,16 +318,7 @@ pub unsafe extern "C" fn truing_off_policy_sequence_mask(
         #[cfg(not(feature = "cuda"))]
         let _ = context;
         let (_, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
-        let x = OffPolicySequenceMask {
-            segments,
-            logps: logps.tokens(ok, tokens)?.expect("required"),
-            behaviour: behaviour.tokens(ok, tokens)?.expect("required"),
-            advantage: advantage.list(ok)?.expect("required"),
-            mask: mask.tokens(ok, tokens)?,
-            delta: args.delta,
-        };
-        let out = OffPolicySequenceMaskOut { keep: keep.list(ok)?, mean: mean.list(ok)? };
-        correction::off_policy_sequence_mask(&x, out)
+        correction::off_policy_sequence_mask(&x!(spec, segments), out!(spec))
     })
 }
 
@@ -355,10 +352,7 @@ pub unsafe extern "C" fn truing_top_entropy_mask_workspace_size(
 ///
 /// # Safety
 /// As for [`Call::anywhere`] and [`sizes`].
-unsafe fn top_entropy(
-    args: *const truing_top_entropy_mask_args,
-    measure: Option<(*mut usize, *mut usize)>,
-) -> Result<()> {
+unsafe fn top_entropy(args: *const truing_top_entropy_mask_args, measure: Measure) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let entropy = t.required("entropy", args.entropy)?;
@@ -369,48 +363,45 @@ unsafe fn top_entropy(
 
     let ok = &t.check()?;
     let tokens = &Leading::new(entropy.dims());
+    macro_rules! x {
+        ($floor:ident) => {
+            $floor::TopEntropyMask {
+                entropy: entropy.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                share: args.share,
+            }
+        };
+    }
+    macro_rules! out {
+        ($floor:ident) => {
+            $floor::TopEntropyMaskOut {
+                keep: keep.tokens(ok, tokens)?,
+                threshold: threshold.scalar(ok)?,
+                status: status.scalar(ok)?,
+            }
+        };
+    }
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::selection as device;
-        let x = device::TopEntropyMask {
-            entropy: entropy.tokens(ok, tokens)?.expect("required"),
-            mask: mask.tokens(ok, tokens)?,
-            share: args.share,
+        let x = x!(device);
+        let (need, space) = (device::top_entropy_mask_workspace(&x), workspace.space(ok));
+        let run = || {
+            let out = out!(device);
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe { device::top_entropy_mask(kernels, stream, &x, &out, space) }
+            })
         };
-        if let Some((minimum, preferred)) = measure {
-            let need = device::top_entropy_mask_workspace(&x);
-            // SAFETY: this function's contract.
-            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-        }
-        let out = device::TopEntropyMaskOut {
-            keep: keep.tokens(ok, tokens)?,
-            threshold: threshold.scalar(ok)?,
-            status: status.scalar(ok)?,
-        };
-        let space = workspace.space(ok);
-        return context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { device::top_entropy_mask(kernels, stream, &x, &out, space) }
-        });
+        // SAFETY: this function's contract.
+        return unsafe { run_or_measure(measure, need, run) };
     }
     #[cfg(not(feature = "cuda"))]
     let _ = context;
-    let x = TopEntropyMask {
-        entropy: entropy.tokens(ok, tokens)?.expect("required"),
-        mask: mask.tokens(ok, tokens)?,
-        share: args.share,
-    };
-    if let Some((minimum, preferred)) = measure {
-        let need = correction::top_entropy_mask_workspace(&x);
-        // SAFETY: this function's contract.
-        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-    }
-    let out = TopEntropyMaskOut {
-        keep: keep.tokens(ok, tokens)?,
-        threshold: threshold.scalar(ok)?,
-        status: status.scalar(ok)?,
-    };
-    correction::top_entropy_mask(&x, out, workspace.bytes(ok))
+    let x = x!(spec);
+    let run = || correction::top_entropy_mask(&x, out!(spec), workspace.bytes(ok));
+    // SAFETY: this function's contract.
+    unsafe { run_or_measure(measure, correction::top_entropy_mask_workspace(&x), run) }
 }
 
 /// Tokens by the covariance of advantage and log-prob; see `truing_cov_select_args`.
@@ -443,7 +434,7 @@ pub unsafe extern "C" fn truing_cov_select_workspace_size(
 ///
 /// # Safety
 /// As for [`Call::anywhere`] and [`sizes`]; the host array `params` is readable.
-unsafe fn cov(args: *const truing_cov_select_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
+unsafe fn cov(args: *const truing_cov_select_args, measure: Measure) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let logps = t.required("logps", args.logps)?;
@@ -468,66 +459,55 @@ unsafe fn cov(args: *const truing_cov_select_args, measure: Option<(*mut usize, 
         TRUING_COV_CLIP => CovForm::Clip,
         other => return unknown("form", other, "TRUING_COV_*"),
     };
+    macro_rules! x {
+        ($floor:ident, $cut:ident, $advantage:expr) => {
+            $floor::CovSelect {
+                $cut,
+                logps: logps.tokens(ok, tokens)?.expect("required"),
+                old: old.tokens(ok, tokens)?,
+                noise: noise.tokens(ok, tokens)?,
+                advantage: $advantage,
+                mask: mask.tokens(ok, tokens)?,
+                params,
+                seed: args.seed,
+                first_token,
+                form,
+            }
+        };
+    }
+    macro_rules! out {
+        ($floor:ident) => {
+            $floor::CovSelectOut {
+                indices: indices.tokens(ok, tokens)?,
+                count: found.scalar(ok)?,
+                flag: flag.tokens(ok, tokens)?,
+                keep: keep.tokens(ok, tokens)?,
+            }
+        };
+    }
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::selection as device;
         let layout = crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?;
-        let x = device::CovSelect {
-            layout,
-            logps: logps.tokens(ok, tokens)?.expect("required"),
-            old: old.tokens(ok, tokens)?,
-            noise: noise.tokens(ok, tokens)?,
-            advantage: advantages_on_device(&advantage, ok, tokens, &layout)?,
-            mask: mask.tokens(ok, tokens)?,
-            params,
-            seed: args.seed,
-            first_token,
-            form,
+        let x = x!(device, layout, advantages_on_device(&advantage, ok, tokens, &layout)?);
+        let (need, space) = (device::cov_select_workspace(&x), workspace.space(ok));
+        let run = || {
+            let out = out!(device);
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe { device::cov_select(kernels, stream, &x, &out, space) }
+            })
         };
-        if let Some((minimum, preferred)) = measure {
-            let need = device::cov_select_workspace(&x);
-            // SAFETY: this function's contract.
-            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-        }
-        let out = device::CovSelectOut {
-            indices: indices.tokens(ok, tokens)?,
-            count: found.scalar(ok)?,
-            flag: flag.tokens(ok, tokens)?,
-            keep: keep.tokens(ok, tokens)?,
-        };
-        let space = workspace.space(ok);
-        return context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { device::cov_select(kernels, stream, &x, &out, space) }
-        });
+        // SAFETY: this function's contract.
+        return unsafe { run_or_measure(measure, need, run) };
     }
     #[cfg(not(feature = "cuda"))]
     let _ = context;
     let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
-    let x = CovSelect {
-        segments,
-        logps: logps.tokens(ok, tokens)?.expect("required"),
-        old: old.tokens(ok, tokens)?,
-        noise: noise.tokens(ok, tokens)?,
-        advantage: advantages(&advantage, ok, tokens, count, &segments)?,
-        mask: mask.tokens(ok, tokens)?,
-        params,
-        seed: args.seed,
-        first_token,
-        form,
-    };
-    if let Some((minimum, preferred)) = measure {
-        let need = correction::cov_select_workspace(&x);
-        // SAFETY: this function's contract.
-        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-    }
-    let out = CovSelectOut {
-        indices: indices.tokens(ok, tokens)?,
-        count: found.scalar(ok)?,
-        flag: flag.tokens(ok, tokens)?,
-        keep: keep.tokens(ok, tokens)?,
-    };
-    correction::cov_select(&x, out, workspace.bytes(ok))
+    let x = x!(spec, segments, advantages(&advantage, ok, tokens, count, &segments)?);
+    let run = || correction::cov_select(&x, out!(spec), workspace.bytes(ok));
+    // SAFETY: this function's contract.
+    unsafe { run_or_measure(measure, correction::cov_select_workspace(&x), run) }
 }
 
 /// Tokens left of those that moved most; see `truing_m2po_mask_args`.
@@ -560,7 +540,7 @@ pub unsafe extern "C" fn truing_m2po_mask_workspace_size(
 ///
 /// # Safety
 /// As for [`Call::anywhere`] and [`sizes`].
-unsafe fn m2po(args: *const truing_m2po_mask_args, measure: Option<(*mut usize, *mut usize)>) -> Result<()> {
+unsafe fn m2po(args: *const truing_m2po_mask_args, measure: Measure) -> Result<()> {
     // SAFETY: this function's contract.
     let Call { args, context, tensors: mut t, workspace } = unsafe { Call::anywhere(args, FLAGS) }?;
     let old = t.required("old", args.old)?;
@@ -572,46 +552,46 @@ unsafe fn m2po(args: *const truing_m2po_mask_args, measure: Option<(*mut usize, 
 
     let ok = &t.check()?;
     let tokens = &Leading::new(old.dims());
+    macro_rules! x {
+        ($floor:ident) => {
+            $floor::M2poMask {
+                old: old.tokens(ok, tokens)?.expect("required"),
+                proximal: proximal.tokens(ok, tokens)?.expect("required"),
+                mask: mask.tokens(ok, tokens)?,
+                threshold: args.threshold,
+            }
+        };
+    }
+    macro_rules! out {
+        ($floor:ident) => {
+            $floor::M2poMaskOut {
+                keep: keep.tokens(ok, tokens)?,
+                moment: moment.scalar(ok)?,
+                dropped: dropped.scalar(ok)?,
+            }
+        };
+    }
     #[cfg(feature = "cuda")]
     if ok.device().is_some() {
         use truing_cuda::selection as device;
-        let x = device::M2poMask {
-            old: old.tokens(ok, tokens)?.expect("required"),
-            proximal: proximal.tokens(ok, tokens)?.expect("required"),
-            mask: mask.tokens(ok, tokens)?,
-            threshold: args.threshold,
+        let x = x!(device);
+        let (need, space) = (device::m2po_mask_workspace(&x), workspace.space(ok));
+        let run = || {
+            let out = out!(device);
+            context.launch(ok, |kernels, stream| {
+                // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
+                unsafe { device::m2po_mask(kernels, stream, &x, &out, space) }
+            })
         };
-        if let Some((minimum, preferred)) = measure {
-            let need = device::m2po_mask_workspace(&x);
-            // SAFETY: this function's contract.
-            return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-        }
-        let out = device::M2poMaskOut {
-            keep: keep.tokens(ok, tokens)?,
-            moment: moment.scalar(ok)?,
-            dropped: dropped.scalar(ok)?,
-        };
-        let space = workspace.space(ok);
-        return context.launch(ok, |kernels, stream| {
-            // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output or the workspace.
-            unsafe { device::m2po_mask(kernels, stream, &x, &out, space) }
-        });
+        // SAFETY: this function's contract.
+        return unsafe { run_or_measure(measure, need, run) };
     }
     #[cfg(not(feature = "cuda"))]
     let _ = context;
-    let x = M2poMask {
-        old: old.tokens(ok, tokens)?.expect("required"),
-        proximal: proximal.tokens(ok, tokens)?.expect("required"),
-        mask: mask.tokens(ok, tokens)?,
-        threshold: args.threshold,
-    };
-    if let Some((minimum, preferred)) = measure {
-        let need = correction::m2po_mask_workspace(&x);
-        // SAFETY: this function's contract.
-        return unsafe { sizes(minimum, preferred, (need.minimum, need.preferred)) };
-    }
-    let out = M2poMaskOut { keep: keep.tokens(ok, tokens)?, moment: moment.scalar(ok)?, dropped: dropped.scalar(ok)? };
-    correction::m2po_mask(&x, out, workspace.bytes(ok))
+    let x = x!(spec);
+    let run = || correction::m2po_mask(&x, out!(spec), workspace.bytes(ok));
+    // SAFETY: this function's contract.
+    unsafe { run_or_measure(measure, correction::m2po_mask_workspace(&x), run) }
 }
 
 /// Weights by what follows; see `truing_fipo_weight_args`. No workspace.
@@ -636,21 +616,30 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
         let ok = &t.check()?;
         let tokens = &Leading::new(logps.dims());
         let high_only = yes("high_only", args.high_only)?;
+        macro_rules! x {
+            ($floor:ident, $cut:ident, $advantage:expr) => {
+                $floor::FipoWeight {
+                    $cut,
+                    logps: logps.tokens(ok, tokens)?.expect("required"),
+                    old: old.tokens(ok, tokens)?.expect("required"),
+                    advantage: $advantage,
+                    mask: mask.tokens(ok, tokens)?,
+                    params,
+                    high_only,
+                }
+            };
+        }
+        macro_rules! out {
+            ($floor:ident) => {
+                $floor::FipoWeightOut { weights: weights.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? }
+            };
+        }
         #[cfg(feature = "cuda")]
         if ok.device().is_some() {
             use truing_cuda::correction as device;
             let layout = crate::sequence::layout("logps", logps.dims(), &cu_seqlens, ok)?;
-            let x = device::FipoWeight {
-                layout,
-                logps: logps.tokens(ok, tokens)?.expect("required"),
-                old: old.tokens(ok, tokens)?.expect("required"),
-                advantage: advantages_on_device(&advantage, ok, tokens, &layout)?,
-                mask: mask.tokens(ok, tokens)?,
-                params,
-                high_only,
-            };
-            let out =
-                device::FipoWeightOut { weights: weights.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? };
+            let x = x!(device, layout, advantages_on_device(&advantage, ok, tokens, &layout)?);
+            let out = out!(device);
             return context.launch(ok, |kernels, stream| {
                 // SAFETY: the contract of `Call::anywhere`; `check` has found nothing that overlaps an output.
                 unsafe { device::fipo_weight(kernels, stream, &x, &out) }
@@ -659,19 +648,8 @@ pub unsafe extern "C" fn truing_fipo_weight(args: *const truing_fipo_weight_args
         #[cfg(not(feature = "cuda"))]
         let _ = context;
         let (count, segments) = segments("logps", logps.dims(), &cu_seqlens, ok)?;
-        let x = FipoWeight {
-            segments,
-            logps: logps.tokens(ok, tokens)?.expect("required"),
-            old: old.tokens(ok, tokens)?.expect("required"),
-            advantage: advantages(&advantage, ok, tokens, count, &segments)?,
-            mask: mask.tokens(ok, tokens)?,
-            params,
-            high_only,
-        };
-        correction::fipo_weight(
-            &x,
-            FipoWeightOut { weights: weights.tokens(ok, tokens)?, status: status.tokens(ok, tokens)? },
-        )
+        let x = x!(spec, segments, advantages(&advantage, ok, tokens, count, &segments)?);
+        correction::fipo_weight(&x, out!(spec))
     })
 }
 

@@ -22,6 +22,7 @@ struct Case {
     reference: Numbers,
     sampler: Numbers,
     kl_reference: Numbers,
+    kl: Numbers,
     entropy: Numbers,
     advantage: Numbers,
     of_sequence: Numbers,
@@ -47,6 +48,7 @@ impl Case {
         let mut advantage: Vec<f64> = (0..n).map(|_| r.normal()).collect();
         let mut of_sequence: Vec<f64> = (0..b).map(|_| r.normal()).collect();
         let mut log_z: Vec<f64> = (0..b).map(|_| r.normal()).collect();
+        let mut kl: Vec<f64> = logps.iter().zip(&reference).map(|(x, y)| (x - y) * (x - y)).collect();
         let (mut sampler, kl_reference) = (old.clone(), reference.iter().map(|x| x - 0.1).collect());
         if hostile {
             // in the longest sequence alone: the others show their own sums
@@ -61,6 +63,7 @@ impl Case {
                 advantage[first + r.below(len)] = odd[(k + 1) % 8];
                 entropy[first + r.below(len)] = odd[k % 7];
             }
+            odd.iter().enumerate().for_each(|(k, &x)| kl[first + (37 * k + 5) % len] = x);
             let same = first + r.below(len);
             (logps[same], old[same]) = (-INF as f64, -INF as f64);
             of_sequence[at] = odd[r.below(8)];
@@ -80,6 +83,7 @@ impl Case {
             reference: Numbers::new((kind + 1) % 4, reference),
             sampler: Numbers::new(kind, sampler),
             kl_reference: Numbers::new(kind, kl_reference),
+            kl: Numbers::new((kind + 2) % 4, kl),
             entropy: Numbers::new(0, entropy),
             advantage: Numbers::new(3, advantage),
             of_sequence: Numbers::new(3, of_sequence),
@@ -152,6 +156,9 @@ pub(super) fn all(context: &Context) -> usize {
         stage: KlStage::BeforeWeight,
         ..kl
     };
+    // values of the KL term in the place of an estimate
+    let given = Estimator { coef: 0.3, ..Estimator::new(Estimator::GIVEN) };
+    let weighed = Estimator { stage: KlStage::BeforeWeight, ..given };
     let some = Some(CountEmpty::Nonempty);
     let bonus = |mode, denominator| Some(Bonus { coef: 0.01, aggregate: aggregate(mode, some, denominator) });
     // nothing is aggregated
@@ -217,6 +224,26 @@ pub(super) fn all(context: &Context) -> usize {
         Way { each: true, packed: true, mask: true, hostile: true, kl: Some(kl), kind: 1, wide: false, ..alone },
         Way { each: true, by_sequence: true, rejects: true, weights: true, importance: true, kl: Some(whole), ..alone },
         Way { mask: true, rejects: true, hostile: true, packed: true, statistics: false, ..alone },
+        Way { kl: Some(given), hostile: true, packed: true, mask: true, kind: 1, kl_reference: true, ..PLAIN },
+        Way {
+            kl: Some(weighed),
+            rejects: true,
+            weights: true,
+            importance: true,
+            kind: 2,
+            aggregate: aggregate(Mode::SeqMeanTokenMean, some, Denominator::Kept),
+            ..PLAIN
+        },
+        Way {
+            kl: Some(weighed),
+            importance: true,
+            by_sequence: true,
+            hostile: true,
+            packed: true,
+            terms: true,
+            ..PLAIN
+        },
+        Way { kl: Some(weighed), each: true, packed: true, mask: true, hostile: true, importance: true, ..alone },
     ];
     let (mut done, mut entries) = (0, 0);
     for info in ALL.iter().filter(|e| matches!(e.kind, Kind::Token | Kind::Sequence | Kind::Estimator)) {
@@ -246,6 +273,7 @@ pub(super) fn all(context: &Context) -> usize {
         Way { aggregate: Aggregate { normaliser: 7.0, ..of_lists.aggregate }, packed: true, ..of_lists },
         Way { each: true, packed: true, mask: true, hostile: true, rejects: true, kind: 1, ..alone },
         Way { by_sequence: true, statistics: false, ..alone },
+        Way { kl: Some(Estimator { coef: 0.0, ..given }), packed: true, hostile: true, each: true, ..alone },
     ];
     let mut lists = 0;
     for info in ALL.iter().filter(|e| e.kind == Kind::List) {
@@ -308,7 +336,11 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let way = Way {
         importance: way.importance && (!once || about.reads(slot::IMPORTANCE)),
         weights: way.weights && !once,
-        kl: way.kl.filter(|_| !(none && once)),
+        // such a value has no KL term, but one that is given may be reported
+        kl: way.kl.filter(|k| !(none && once) || k.id == Estimator::GIVEN).map(|k| match none && once {
+            true => Estimator { coef: 0.0, ..k },
+            false => k,
+        }),
         ..way
     };
     let level = if sequence || list { Level::Sequence } else { Level::Token };
@@ -354,6 +386,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     let topk = (about.reads(slot::ENTROPY) || way.terms) && way.packed;
     let entropy = (about.reads(slot::ENTROPY) && !topk) || way.bonus.is_some() || way.terms;
     let weights = way.weights || way.aggregate.mode == Mode::WeightedMean;
+    let given = !own && way.kl.is_some_and(|k| k.id == Estimator::GIVEN);
     let sampler = way.kl.is_some_and(|k| k.ratio_source == RatioSource::Sampler);
     let values = if list {
         groups.len() - 1
@@ -403,6 +436,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         reference: Some(c.reference.cpu()),
         sampler: sampler.then(|| c.sampler.cpu()),
         kl_reference: way.kl_reference.then(|| c.kl_reference.cpu()),
+        kl: given.then(|| c.kl.cpu()),
         entropy: entropy.then(|| c.entropy.cpu()),
         topk_entropy: topk.then(|| c.kl_reference.cpu()),
         advantage: Some(if way.by_sequence {
@@ -453,6 +487,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         reference: Some(c.reference.device()),
         sampler: sampler.then(|| c.sampler.device()),
         kl_reference: way.kl_reference.then(|| c.kl_reference.device()),
+        kl: given.then(|| c.kl.device()),
         entropy: entropy.then(|| c.entropy.device()),
         topk_entropy: topk.then(|| c.kl_reference.device()),
         advantage: Some(match way.by_sequence {
@@ -487,14 +522,14 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         (_, true) => Place::new(way.wide, b),
         _ => Place::new(false, n),
     };
-    let new = || [Place::new(way.wide, 1), values(n), floats(n), floats(n), floats(n), floats(b)];
+    let new = || [Place::new(way.wide, 1), values(n), floats(n), floats(n), floats(n), floats(b), floats(n)];
     let (mut want, mut got) = (
         (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
         (new(), vec![5.0f64; figures], [vec![9u32; n], vec![9; b]], [-1i64; 32]),
     );
     let cpu = truing_cpu::Context::default();
     {
-        let [loss, values, kl, grad, grad_entropy, grad_log_z] = &mut want.0;
+        let [loss, values, kl, grad, grad_entropy, grad_log_z, grad_kl] = &mut want.0;
         let (statistics, terms) = want.1.split_at_mut(stat::COUNT);
         let [of_tokens, of_sequences] = &mut want.2;
         let out = spec::Outputs {
@@ -503,7 +538,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
             kl: estimates.then(|| MatrixMut::vector(kl.narrow())),
             terms: (!none).then(|| MatrixMut::vector(terms)),
             grad_logps: Some(MatrixMut::vector(grad.narrow())),
-            grad_kl: None,
+            grad_kl: given.then(|| MatrixMut::vector(grad_kl.narrow())),
             grad_entropy: bonus.then(|| MatrixMut::vector(grad_entropy.narrow())),
             grad_log_z: log_z.then(|| MatrixMut::vector(grad_log_z.narrow())),
             statistics: way.statistics.then(|| statistics.try_into().unwrap()),
@@ -520,7 +555,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         false => Layout::Padded { sequences: b, width: n / b },
     };
     let space = Scratch::new(device::workspace(&layout, &options).minimum);
-    let [loss, values, kl, grad, grad_entropy, grad_log_z] = &got.0;
+    let [loss, values, kl, grad, grad_entropy, grad_log_z, grad_kl] = &got.0;
     let (statistics, terms) = got.1.split_at(stat::COUNT);
     let out = Outputs {
         loss: (!none).then(|| loss.device()),
@@ -530,6 +565,7 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
         grad_logps: Some(grad.device()),
         grad_entropy: bonus.then(|| grad_entropy.device()),
         grad_log_z: log_z.then(|| grad_log_z.device()),
+        grad_kl: given.then(|| grad_kl.device()),
         statistics: way.statistics.then(|| vector(statistics, Dtype::F64)),
         token_status: Some(vector(&got.2[0], Dtype::U32)),
         sequence_status: Some(vector(&got.2[1], Dtype::U32)),
@@ -546,7 +582,8 @@ fn one(context: &Context, info: &catalog::Info, variant: u32, way: Way, seed: u6
     memory::down(&mut got.3);
     memory::clear();
     let mut done = 0;
-    for (k, name) in ["loss", "values", "kl", "grad logps", "grad entropy", "grad log_z"].iter().enumerate() {
+    for (k, name) in ["loss", "values", "kl", "grad logps", "grad entropy", "grad log_z", "grad kl"].iter().enumerate()
+    {
         done += got.0[k].check(&format!("{what}: {name}"), &want.0[k]);
     }
     same(&format!("{what}: status of tokens"), &got.2[0], &want.2[0]);

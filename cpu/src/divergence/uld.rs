@@ -10,6 +10,7 @@ use crate::lanes::Isa;
 use crate::logprob::{Scratch, load};
 use crate::support::Slots;
 use core::cell::RefCell;
+use truing_core::divergence::uld::{check_pairs, pair_weights};
 use truing_core::matrix::Ints;
 use truing_core::record::RowFloat;
 
@@ -57,13 +58,8 @@ pub fn uld_workspace(context: &Context, problem: &Problem, matched: bool, loss: 
 impl Matched<'_> {
     /// Refuses what is not a pairing, and marks the columns.
     fn check(&self, problem: &Problem, marks: &mut [&mut [u64]; 2]) -> Result<()> {
+        check_pairs(self.ids.map(|ids| ids.rows()), self.beta, self.weights)?;
         let m = self.ids[0].rows();
-        if m == 0 {
-            return Err(Error::shape("matched_student_ids", Value::Size(0), Value::Text("1 pair or more")));
-        }
-        if self.ids[1].rows() != m {
-            return Err(Error::shape("matched_teacher_ids", Value::Size(self.ids[1].rows()), Value::Size(m)));
-        }
         for (side, field) in ["matched_student_ids", "matched_teacher_ids"].into_iter().enumerate() {
             let columns = problems(problem)[side].valid();
             marks[side].fill(0);
@@ -80,24 +76,7 @@ impl Matched<'_> {
                 *word |= bit;
             }
         }
-        if !(0.0..=1.0).contains(&self.beta) {
-            let legal = Value::Range { min: 0.0, max: 1.0, min_open: false, max_open: false };
-            return Err(Error::invalid("matched_beta", Value::Float(self.beta), legal));
-        }
-        for (x, field) in self.weights.into_iter().zip(["matched_weight", "unmatched_weight"]) {
-            if !(0.0..f64::INFINITY).contains(&x) {
-                let legal = Value::Range { min: 0.0, max: f64::INFINITY, min_open: false, max_open: true };
-                return Err(Error::invalid(field, Value::Float(x), legal));
-            }
-        }
         Ok(())
-    }
-    fn weights(&self, problem: &Problem) -> [f64; 2] {
-        if self.weights == [0.0; 2] {
-            let share = self.ids[0].rows() as f64 / problem.teacher().valid() as f64;
-            return [share, 1.0 - share];
-        }
-        self.weights
     }
     /// log(t / M) and log(p / M) of eight pairs, whose log(t / p) are `d`.
     fn middles(&self, isa: Isa, d: &[f64; 8]) -> [[f64; 8]; 2] {
@@ -207,7 +186,7 @@ pub fn uld(
     if let Some(matched) = &how.matched {
         marks = [arena.take::<u64>(words(problem.student()))?, arena.take::<u64>(words(problem.teacher()))?];
         matched.check(problem, &mut marks)?;
-        weights = matched.weights(problem);
+        weights = pair_weights(matched.weights, matched.ids[0].rows(), problem.teacher().valid());
     }
     let mut losses = match &totals.loss {
         Some(_) => Some(MatrixMut::vector(arena.take::<f64>(n)?)),

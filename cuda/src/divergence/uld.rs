@@ -3,6 +3,7 @@
 //! What the host cannot look at is judged on the device: factors of a side that are not positive and finite make their row NaN,
 //! flagged `OUT_OF_RANGE`; ids of pairs outside their vocabulary, or twice in a list, every row that is read.
 use super::*;
+use truing_core::divergence::uld::{check_pairs, pair_weights};
 
 pub(crate) const FILE: File =
     File { name: c"divergence_uld.cu", text: include_str!("../../kernels/divergence_uld.cu") };
@@ -149,14 +150,8 @@ pub unsafe fn uld(
     let marks = workspace.data + plan.total as u64;
     let wrong = marks + (plan.marks[0] + plan.marks[1]) as u64;
     let pairs = how.matched.map_or(0, |m| m.ids[0].layout.rows());
-    let [matched, unmatched] = match &how.matched {
-        None => [0.0, 1.0],
-        Some(Matched { weights: [0.0, 0.0], .. }) => {
-            let share = pairs as f64 / problem.teacher().valid() as f64;
-            [share, 1.0 - share]
-        }
-        Some(m) => m.weights,
-    };
+    let [matched, unmatched] =
+        how.matched.map_or([0.0, 1.0], |m| pair_weights(m.weights, pairs, problem.teacher().valid()));
     let args = UldArgs {
         d,
         ids: [0, 1].map(|i| View::of(how.matched.map(|m| m.ids[i]))),
@@ -219,27 +214,12 @@ fn check(problem: &Problem, how: &Uld, inputs: &Inputs, out: &UldOut, upstream: 
         return Err(Error::invalid("grad_student_scale_out", Value::Text("a tensor"), expected));
     }
     if let Some(matched) = &how.matched {
-        check_pairs(matched)?;
+        check_pairs(matched.ids.map(|ids| ids.layout.rows()), matched.beta, matched.weights)?;
+        let m = matched.ids[0].layout.rows();
+        for (field, ids) in [("matched_student_ids", &matched.ids[0]), ("matched_teacher_ids", &matched.ids[1])] {
+            ids.check(field, m, 1, &IDS)?;
+        }
     }
     out.total().check(problem)?;
     check_gradients(problem, inputs, upstream, &out.grads)
-}
-fn check_pairs(matched: &Matched) -> Result<()> {
-    let m = matched.ids[0].layout.rows();
-    if m == 0 {
-        return Err(Error::shape("matched_student_ids", Value::Size(0), Value::Text("1 pair or more")));
-    }
-    for (field, ids) in [("matched_student_ids", &matched.ids[0]), ("matched_teacher_ids", &matched.ids[1])] {
-        ids.check(field, m, 1, &IDS)?;
-    }
-    let legal = |max: f64| Value::Range { min: 0.0, max, min_open: false, max_open: max == f64::INFINITY };
-    if !(0.0..=1.0).contains(&matched.beta) {
-        return Err(Error::invalid("matched_beta", Value::Float(matched.beta), legal(1.0)));
-    }
-    for (field, x) in [("matched_weight", matched.weights[0]), ("unmatched_weight", matched.weights[1])] {
-        if !(0.0..f64::INFINITY).contains(&x) {
-            return Err(Error::invalid(field, Value::Float(x), legal(f64::INFINITY)));
-        }
-    }
-    Ok(())
 }
