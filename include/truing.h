@@ -1904,6 +1904,10 @@ typedef struct truing_policy_forward_args {
     const struct truing_tensor *grad_logps_out;
     /// f32 [N].
     const struct truing_tensor *grad_entropy_out;
+    /// float [N], nats: values of the KL term in the place of an estimate, such as exact divergences. Then of `inputs.kl` only `coef` and `stage` count, the rest is 0. NULL = none.
+    const struct truing_tensor *kl;
+    /// f32 [N], dL/dkl, with `kl`.
+    const struct truing_tensor *grad_kl_out;
     /// 0.
     uint8_t reserved[64];
 } truing_policy_forward_args;
@@ -5820,7 +5824,7 @@ TRUING_STATIC_ASSERT(estimator_size, sizeof(truing_estimator) == 96);
 TRUING_STATIC_ASSERT(policy_term_size, sizeof(truing_policy_term) == 248);
 TRUING_STATIC_ASSERT(policy_inputs_size, sizeof(truing_policy_inputs) == 552);
 TRUING_STATIC_ASSERT(policy_outputs_size, sizeof(truing_policy_outputs) == 112);
-TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 832);
+TRUING_STATIC_ASSERT(policy_forward_args_size, sizeof(truing_policy_forward_args) == 848);
 TRUING_STATIC_ASSERT(linear_policy_args_size, sizeof(truing_linear_policy_args) == 1440);
 TRUING_STATIC_ASSERT(partial_size, sizeof(truing_partial) == 112);
 TRUING_STATIC_ASSERT(divergence_options_size, sizeof(truing_divergence_options) == 184);

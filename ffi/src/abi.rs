@@ -1960,6 +1960,10 @@ pub struct truing_policy_forward_args {
     pub grad_logps_out: *const truing_tensor,
     /// f32 [N].
     pub grad_entropy_out: *const truing_tensor,
+    /// float [N], nats: values of the KL term in the place of an estimate, such as exact divergences. Then of `inputs.kl` only `coef` and `stage` count, the rest is 0. NULL = none.
+    pub kl: *const truing_tensor,
+    /// f32 [N], dL/dkl, with `kl`.
+    pub grad_kl_out: *const truing_tensor,
     /// 0.
     pub reserved: [u8; 64],
 }

@@ -5,7 +5,7 @@ use crate::context::Lent;
 use crate::linear_logprob::HeadTensors;
 use crate::linear_preference::{RefHeadTensors, divergence, roundings};
 use crate::logprob::{self, RowTensors};
-use crate::policy::{PolicyPlaces, PolicyTensors, options, terms, upstream};
+use crate::policy::{Beside, PolicyPlaces, PolicyTensors, options, terms, upstream};
 use crate::preference::TERMS;
 use crate::sequence::segments;
 use crate::support::SupportTensors;
@@ -109,7 +109,7 @@ unsafe fn parse(
     let out_stats = t.output("out_stats", args.out_stats)?;
     let out_pair_stats = t.output("out_pair_stats", args.out_pair_stats)?;
     let policy = match &losses {
-        Some((terms, _)) => options(&args.inputs, terms, true)?,
+        Some((terms, _)) => options(&args.inputs, terms, Beside::Heads)?,
         None => policy::Options::new(0, Level::Token, Aggregate::new(Mode::TokenMean)),
     };
     let mut options = Options {

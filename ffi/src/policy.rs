@@ -70,6 +70,7 @@ struct Forward<'p> {
     call: Call<truing_policy_forward_args>,
     terms: Terms<'p>,
     logps: Input,
+    kl: Input,
     entropy: Input,
     topk_entropy: Input,
     inputs: PolicyTensors,
@@ -77,6 +78,7 @@ struct Forward<'p> {
     places: PolicyPlaces,
     grad_logps: Output,
     grad_entropy: Output,
+    grad_kl: Output,
 }
 impl<'p> Forward<'p> {
     /// # Safety
@@ -90,10 +92,17 @@ impl<'p> Forward<'p> {
         let (args, t) = (&call.args, &mut call.tensors);
         // SAFETY: the host arrays of a call are readable, by this function's contract.
         let (terms, own) = unsafe { terms(&args.inputs, params) }?;
-        options(&args.inputs, &terms, false)?;
+        options(&args.inputs, &terms, beside(args))?;
+        let (kl, grad_kl) = (t.input("kl", args.kl)?, t.output("grad_kl_out", args.grad_kl_out)?);
+        if grad_kl.is_some() && !kl.is_some() {
+            let expected = Value::Text("NULL without kl");
+            return Err(Error::invalid("grad_kl_out", Value::Text("a tensor"), expected));
+        }
         Ok(Forward {
             terms,
             logps: t.required("logps", args.logps)?,
+            kl,
+            grad_kl,
             entropy: t.input("entropy", args.entropy)?,
             topk_entropy: t.input("topk_entropy", args.topk_entropy)?,
             inputs: PolicyTensors::parse(t, &args.inputs, own)?,
@@ -115,9 +124,11 @@ impl<'p> Forward<'p> {
         let tokens = &Leading::new(logps.dims());
         let mut place = [TermInputs::default(); TERMS];
         let view = inputs.view(ok, tokens, count, &segments, &mut place)?;
-        let options = Options { groups: inputs.group_offsets.list(ok)?, ..options(&args.inputs, &self.terms, false)? };
+        let options =
+            Options { groups: inputs.group_offsets.list(ok)?, ..options(&args.inputs, &self.terms, beside(&args))? };
         let inputs = Inputs {
             logps: logps.tokens(ok, tokens)?.expect("required"),
+            kl: self.kl.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
             topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
             grad_output: upstream(&self.grad_output, &options, ok, tokens)?,
@@ -127,6 +138,7 @@ impl<'p> Forward<'p> {
         let outputs = Outputs {
             grad_logps: self.grad_logps.tokens(ok, tokens)?,
             grad_entropy: self.grad_entropy.tokens(ok, tokens)?,
+            grad_kl: self.grad_kl.tokens(ok, tokens)?,
             ..self.places.view(ok, tokens)?
         };
         let problem = Problem::new(count, segments, options)?;
@@ -136,7 +148,7 @@ impl<'p> Forward<'p> {
     fn need_on_device(self) -> Result<Workspace> {
         let ok = &self.call.tensors.check()?;
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
-        let options = options(&self.call.args.inputs, &self.terms, false)?;
+        let options = options(&self.call.args.inputs, &self.terms, beside(&self.call.args))?;
         Ok(truing_cuda::policy::workspace(&layout, &options))
     }
     #[cfg(feature = "cuda")]
@@ -145,10 +157,11 @@ impl<'p> Forward<'p> {
         let ok = &tensors.check()?;
         let layout = layout("logps", self.logps.dims(), &self.inputs.cu_seqlens, ok)?;
         let tokens = &Leading::new(self.logps.dims());
-        let options = options(&args.inputs, &self.terms, false)?;
+        let options = options(&args.inputs, &self.terms, beside(&args))?;
         let logps = self.logps.tokens(ok, tokens)?.expect("required");
         let mut place = [truing_cuda::policy::TermInputs::default(); TERMS];
         let inputs = truing_cuda::policy::Inputs {
+            kl: self.kl.tokens(ok, tokens)?,
             entropy: self.entropy.tokens(ok, tokens)?,
             topk_entropy: self.topk_entropy.tokens(ok, tokens)?,
             grad_output: upstream(&self.grad_output, &options, ok, tokens)?,
@@ -158,6 +171,7 @@ impl<'p> Forward<'p> {
         let outputs = truing_cuda::policy::Outputs {
             grad_logps: self.grad_logps.tokens(ok, tokens)?,
             grad_entropy: self.grad_entropy.tokens(ok, tokens)?,
+            grad_kl: self.grad_kl.tokens(ok, tokens)?,
             ..self.places.on_device(ok, tokens)?
         };
         let space = workspace.space(ok);
@@ -166,6 +180,20 @@ impl<'p> Forward<'p> {
             unsafe { truing_cuda::policy::forward(kernels, stream, layout, &options, &inputs, &outputs, space) }
         })
     }
+}
+
+/// What may stand in the place of an estimator.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Beside {
+    /// Nothing.
+    Estimates,
+    /// Values that are given stand there.
+    Values,
+    /// A divergence between heads.
+    Heads,
+}
+fn beside(args: &truing_policy_forward_args) -> Beside {
+    if args.kl.is_null() { Beside::Estimates } else { Beside::Values }
 }
 
 /// The upstream gradient: one number, or one for each value where nothing is aggregated.
@@ -557,15 +585,15 @@ fn ratio_level(field: &'static str, level: truing_level) -> Result<Level> {
     }
 }
 
-/// The settings of a call, but for the groups; `heads`: there may be a divergence in the place of an estimator.
-pub(crate) fn options<'a>(inputs: &truing_policy_inputs, terms: &'a Terms<'a>, heads: bool) -> Result<Options<'a>> {
+/// The settings of a call, but for the groups.
+pub(crate) fn options<'a>(inputs: &truing_policy_inputs, terms: &'a Terms<'a>, beside: Beside) -> Result<Options<'a>> {
     let loss = &inputs.loss;
     unavailable!("inputs.loss", loss; weight, normaliser, map, map_alpha, map_max_exponent, reduction, score_kind, flags);
     Ok(Options {
         loss: loss.id,
         variant: loss.variant,
         params: terms.params,
-        kl: estimator(&inputs.kl, heads)?,
+        kl: estimator(&inputs.kl, beside)?,
         aggregate: aggregate(&inputs.aggregate, &OF_LOSS)?,
         bonus: bonus(inputs)?,
         level: ratio_level("inputs.level", inputs.level)?,
@@ -574,8 +602,8 @@ pub(crate) fn options<'a>(inputs: &truing_policy_inputs, terms: &'a Terms<'a>, h
     })
 }
 
-fn estimator(kl: &truing_estimator, heads: bool) -> Result<Option<Estimator>> {
-    if !heads {
+fn estimator(kl: &truing_estimator, beside: Beside) -> Result<Option<Estimator>> {
+    if beside != Beside::Heads {
         idle("inputs.kl.divergence", &kl.divergence, "0 without a reference head")?;
     }
     let stage = match kl.stage {
@@ -583,8 +611,8 @@ fn estimator(kl: &truing_estimator, heads: bool) -> Result<Option<Estimator>> {
         TRUING_KL_BEFORE_WEIGHT => KlStage::BeforeWeight,
         other => return unknown("inputs.kl.stage", other, "TRUING_KL_*, or 0: after the weight"),
     };
-    if kl.divergence != 0 {
-        let nothing = "0 beside a divergence";
+    if kl.divergence != 0 || beside == Beside::Values {
+        let nothing = if kl.divergence != 0 { "0 beside a divergence" } else { "0 beside kl" };
         idle("inputs.kl.id", &kl.id, nothing)?;
         idle("inputs.kl.weight", &kl.weight, nothing)?;
         idle("inputs.kl.gradient", &kl.gradient, nothing)?;

@@ -1071,6 +1071,8 @@ static void probe_policy_forward_args(void) {
     F(truing_policy_forward_args, outputs);
     F(truing_policy_forward_args, grad_logps_out);
     F(truing_policy_forward_args, grad_entropy_out);
+    F(truing_policy_forward_args, kl);
+    F(truing_policy_forward_args, grad_kl_out);
     F(truing_policy_forward_args, reserved);
 }
 

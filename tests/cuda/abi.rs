@@ -511,10 +511,18 @@ pub fn all() -> usize {
     let advantage: Vec<f32> = (0..b).map(|_| r.normal() as f32).collect();
     let old: Vec<f32> = logps.iter().map(|x| x + 0.2 * r.normal() as f32).collect();
     let live: Vec<u8> = mask.iter().map(|&x| x as u8).collect();
-    for (name, packed) in [("ppo_clip", false), ("ppo_clip", true), ("gspo", false), ("reinforce", true), ("k3", false)]
-    {
+    let all = [
+        ("ppo_clip", false, false),
+        ("ppo_clip", true, false),
+        ("ppo_clip", true, true),
+        ("gspo", false, false),
+        ("gspo", true, true),
+        ("reinforce", true, false),
+        ("k3", false, false),
+    ];
+    for (name, packed, given) in all {
         let shape = tokens(packed);
-        done += POLICY.same(&format!("{name}, packed {packed}"), &context, |t, a| {
+        done += POLICY.same(&format!("{name}, packed {packed}, a KL that is given {given}"), &context, |t, a| {
             let i = &mut a.inputs;
             (a.logps, i.mask, i.loss.id) = (t.read(&logps, &shape), t.read(&live, &shape), id(name));
             let sequence = name == "gspo";
@@ -529,8 +537,13 @@ pub fn all() -> usize {
             i.r#ref = t.read(&refs, &shape);
             if name != "k3" {
                 (i.old, i.advantage) = (t.read(&old, &shape), t.read(&advantage, &[b]));
-                (i.kl.id, i.kl.coef) = (id("k3"), 0.02);
-                (i.kl.weight, i.kl.gradient) = (TRUING_ESTIMATOR_ONE, TRUING_GRADIENT_PATHWISE);
+                i.kl.coef = 0.02;
+                if given {
+                    (a.kl, a.grad_kl_out) = (t.read(&refs, &shape), t.write::<f32>(&shape));
+                } else {
+                    i.kl.id = id("k3");
+                    (i.kl.weight, i.kl.gradient) = (TRUING_ESTIMATOR_ONE, TRUING_GRADIENT_PATHWISE);
+                }
                 a.outputs.out_kl = t.write::<f32>(&shape);
             }
             (a.outputs.out_loss, a.outputs.out_terms) = (t.write::<f64>(&[]), t.write::<f64>(&[3]));
@@ -1002,6 +1015,12 @@ pub fn host() {
     a.grad_output = t.read(&[1.0f32; 3], &[3]);
     POLICY.refused(TRUING_STATUS_SHAPE_MISMATCH, "grad_output", &t, a);
     (a.inputs.aggregate.mode, a.outputs.out_loss, a.grad_output) = (TRUING_AGGREGATE_TOKEN_MEAN, loss, null());
+    // values stand in the place of an estimate, not beside one
+    (a.inputs.kl.id, a.kl) = (id("k3"), t.read(&[0.0f32; 4], &[4]));
+    POLICY.refused(invalid, "inputs.kl.id", &t, a);
+    (a.inputs.kl.id, a.kl, a.grad_kl_out) = (0, null(), t.write::<f32>(&[4]));
+    POLICY.refused(invalid, "grad_kl_out", &t, a);
+    a.grad_kl_out = null();
     // groups are there for list entries, which want them
     a.inputs.group_offsets = t.update(vec![0i32, 4], &[2]);
     POLICY.refused(invalid, "inputs.group_offsets", &t, a);

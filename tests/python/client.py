@@ -905,6 +905,12 @@ kl = truing.policy("ppo_clip", logps, old, ref=old, advantage=advantage, mask=ma
 d = old.astype("f8") - logps
 close(kl.kl, (np.expm1(d) - d) * mask, 1e-7, "k3")
 close(kl.loss, kl.terms.sum(), 1e-9, "terms add up")
+given = truing.policy("ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_mean",
+                      kl_values=kl.kl, kl_coef=0.1, grad_kl=True, terms=True)  # fmt: skip
+check((given.terms == kl.terms).all() and given.loss == kl.loss, "a KL that is given")
+close(given.grad_kl, 0.1 * mask / mask.sum(), 1e-7, "its gradient")
+refused("INVALID_ARGUMENT", "grad_kl_out", truing.policy, "ppo_clip", logps, old, advantage=advantage, level="token", aggregate="token_mean", grad_kl=True)
+refused("INVALID_ARGUMENT", "inputs.kl.id", truing.policy, "ppo_clip", logps, old, advantage=advantage, level="token", aggregate="token_mean", kl="k3", kl_values=old)
 more = truing.policy(
     "ppo_clip", logps, old, advantage=advantage, mask=mask, level="token", aggregate="token_mean", terms=True,
     extra_terms=[dict(loss="sdar", level="token", ref=old, weight=0.25), dict(loss="real", level="sequence", aggregate="seq_mean", count_empty="all")],

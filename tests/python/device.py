@@ -257,6 +257,7 @@ both("ppo_clip", lambda put: truing.losses.ppo_clip(put(logps), put(old), advant
 KL = dict(kl="k3", kl_coef=0.04, kl_weight="one", kl_gradient="pathwise", out_kl=True)
 GRPO = dict(TOKENS, aggregate="seq_mean_token_mean", count_empty="all")
 both("grpo", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), ref=put(refs), **KL, **GRPO))
+both("a KL that is given", lambda put: truing.losses.ppo_clip(put(logps), put(old), advantage=put(advantage), mask=put(live), kl_values=put(refs), kl_coef=0.04, grad_kl=True, out_kl=True, **GRPO))
 WHOLE = dict(level="sequence", aggregate="seq_mean", count_empty="all", values=True, statistics=True, sequence_status=True)
 both("gspo", lambda put: truing.losses.gspo(put(logps), put(old), advantage=put(advantage), mask=put(live), **WHOLE))
 TERMS = dict(TOKENS, terms=True, sequence_status=True)

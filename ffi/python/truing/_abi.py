@@ -1251,6 +1251,8 @@ class truing_policy_forward_args(ctypes.Structure):
         ("outputs", truing_policy_outputs),  # Loss, figures.
         ("grad_logps_out", ctypes.POINTER(truing_tensor)),  # f32 as logps.
         ("grad_entropy_out", ctypes.POINTER(truing_tensor)),  # f32 [N].
+        ("kl", ctypes.POINTER(truing_tensor)),  # float [N], nats: values of the KL term in the place of an estimate, such as exact divergences. Then of `inputs.kl` only `coef` and `stage` count, the rest is 0. NULL = none.
+        ("grad_kl_out", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dkl, with `kl`.
         ("reserved", ctypes.c_uint8 * 64),  # 0.
     ]
 

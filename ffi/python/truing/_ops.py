@@ -1184,7 +1184,7 @@ def _policy_outputs(call, entry, n, b, wanted):
 
 def policy(
     loss, logps, old=None, *, level, aggregate, params=None, variant=None, entropy=None, topk_entropy=None, grad_output=None,
-    grad_scale=None, grad_logps=True, grad_entropy=False, stream=None, context=None, **more,
+    grad_scale=None, grad_logps=True, grad_entropy=False, kl_values=None, grad_kl=False, stream=None, context=None, **more,
 ):  # fmt: skip
     """Loss and `grad_logps` of token log-probs [B, T] (or [N] with `cu_seqlens`) for a token, sequence, list or estimator
     entry.
@@ -1197,19 +1197,21 @@ def policy(
     `more`, inputs: `advantage` ([B, T] by token, [B] by sequence; packed, [N] or [B], where `advantage_level` tells them
     apart if N = B), `ref`, `sampler`, `kl_ref`, `flag`, `log_z`, `mask`, `keep`, `sequence_keep`, `entropy_mask`, `kl_mask`,
     `token_weights`, `importance_weight`, `cu_seqlens`; the KL term: `kl` (an estimator) and `kl_weight`, `kl_gradient`,
-    `kl_coef`, `kl_input_clamp`, `kl_input_clamp_mode`, `kl_output_clamp`, `kl_ratio_max`, `kl_ratio_source`, `kl_stage`;
+    `kl_coef`, `kl_input_clamp`, `kl_input_clamp_mode`, `kl_output_clamp`, `kl_ratio_max`, `kl_ratio_source`, `kl_stage`,
+    or in place of an estimator `kl_values` (such as exact divergences; `grad_kl`: their gradient) with `kl_coef` and `kl_stage`;
     the entropy bonus: `entropy_coef`, `entropy_aggregate`, `entropy_denominator`, ...; outputs: `out_loss` (on), `values`,
     `out_kl`, `terms`, `grad_log_z`, `statistics`, `token_status`, `sequence_status`, `counters`.
     """
     entry = _catalog.entry(loss, level)
     call = Call(_abi.truing_policy_forward_args, logps, context, _flags(has_grad_scale=grad_scale is not None), stream)
     n, b = shape(logps), (_sequences(logps, more.get("cu_seqlens")),)
-    call.read(logps=logps, entropy=entropy, topk_entropy=topk_entropy, grad_output=grad_output)
+    call.read(logps=logps, entropy=entropy, topk_entropy=topk_entropy, kl=kl_values, grad_output=grad_output)
     call.set(grad_scale=grad_scale)
     wanted = _policy(call, entry, level, aggregate, dict(more, old=old, params=params, variant=variant))
     _policy_outputs(call, entry, n, b, wanted)
     call.write("grad_logps_out", "grad_logps", grad_logps, n, "float32")
     call.write("grad_entropy_out", "grad_entropy", grad_entropy, n, "float32")
+    call.write("grad_kl_out", "grad_kl", grad_kl, n, "float32")
     return call.run("truing_policy_forward")
 
 

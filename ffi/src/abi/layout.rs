@@ -1069,6 +1069,8 @@ impl Layout for truing_policy_forward_args {
         f("outputs", offset_of!(truing_policy_forward_args, outputs), size_of::<truing_policy_outputs>()),
         f("grad_logps_out", offset_of!(truing_policy_forward_args, grad_logps_out), size_of::<*const truing_tensor>()),
         f("grad_entropy_out", offset_of!(truing_policy_forward_args, grad_entropy_out), size_of::<*const truing_tensor>()),
+        f("kl", offset_of!(truing_policy_forward_args, kl), size_of::<*const truing_tensor>()),
+        f("grad_kl_out", offset_of!(truing_policy_forward_args, grad_kl_out), size_of::<*const truing_tensor>()),
         f("reserved", offset_of!(truing_policy_forward_args, reserved), size_of::<[u8; 64]>()),
     ];
     const RESERVED: &'static [Field] = &[
