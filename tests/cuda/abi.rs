@@ -953,6 +953,18 @@ pub fn host() {
     let (mut t, mut a) = divergence();
     a.outputs.out_loss = t.write::<f64>(&[]);
     DIVERGENCE.refused(invalid, "options.aggregate.mode", &t, a);
+    // a term of the target beside given ids over shards is the CPU's
+    let (mut t, mut a) = (Arrays::new(true), zeros::<truing_divergence_local_args>(&context));
+    (a.student, a.teacher) = (rows.logits(&mut t, 0), rows.logits(&mut t, 0));
+    (a.options.kind, a.options.teacher_form) = (TRUING_DIVERGENCE_FORWARD_KL, TRUING_TEACHER_LOGITS);
+    (a.options.hard_weight, a.rows.target) = (0.5, t.update(vec![1i64; N as usize], &[N]));
+    (a.partial.support, a.partial.outside) = (TRUING_PARTIAL_GIVEN, TRUING_OUTSIDE_RENORMALISE);
+    a.partial.ids = t.update((0..2 * N).map(|i| i as i32).collect(), &[N, 2]);
+    (a.shard.vocab_end, a.shard.vocab_total, a.local_pass) = (V, V, TRUING_LOCAL_RECORDS);
+    (a.out_student_at_ids, a.out_teacher_at_ids) = (t.write::<f32>(&[N, 2]), t.write::<f32>(&[N, 2]));
+    a.out_records = t.write::<f32>(&[N, 12]);
+    let of_shard = Op(truing_divergence_local_workspace_size, truing_divergence_local);
+    of_shard.refused(invalid, "options.hard_weight", &t, a);
     // lists: offsets are needed, there is a list where there are members, rewards are of the members
     let s = [0.0f64; 4];
     let lists = || {
