@@ -52,7 +52,9 @@ struct Middle<S: Sixteen> {
     of: [Origin<S>; 2],
     /// Factors of the exponentials.
     scale: [V<S>; 2],
-    /// What log a and log b are less than the columns.
+    /// Maxima, and what log a and log b are less than the columns less these: two steps, so that an offset of all columns costs
+    /// nothing.
+    m: [V<S>; 2],
     log: [V<S>; 2],
     w: [V<S>; 2],
 }
@@ -64,7 +66,8 @@ impl<S: Sixteen> Middle<S> {
         Middle {
             of: [Origin::new(s, m[0]), Origin::new(s, m[1])],
             scale: [splat(s, scale(0)), splat(s, scale(1))],
-            log: [splat(s, (m[0] as f64 + l[0]) as f32), splat(s, (m[1] as f64 + l[1]) as f32)],
+            m: [splat(s, m[0]), splat(s, m[1])],
+            log: [splat(s, l[0] as f32), splat(s, l[1] as f32)],
             w: [splat(s, w[0]), splat(s, w[1])],
         }
     }
@@ -104,7 +107,7 @@ impl<S: Sixteen> Terms<S> {
                 }
             }
             for i in 0..N {
-                let e = (x[side][i] - self.of.log[side]) - m[i];
+                let e = ((x[side][i] - self.of.m[side]) - self.of.log[side]) - m[i];
                 let to = &mut self.block[side][i % 2];
                 *to = fma(p[side][i], e, *to);
             }
@@ -197,7 +200,7 @@ impl<S: Sixteen> Gradients<S> {
         let mut of = Middle::new(s, k.m, [k.l[0] as f64, k.l[1] as f64], k.p);
         for side in 0..2 {
             let mean = k.w[side] as f64 + k.mean[side] as f64;
-            of.log[side] = splat(s, (k.m[side] as f64 + k.l[side] as f64 + mean) as f32);
+            of.log[side] = splat(s, (k.l[side] as f64 + mean) as f32);
         }
         Gradients {
             of,
@@ -220,7 +223,8 @@ impl<S: Sixteen> Maker<S> for Gradients<S> {
         let mut g = p;
         for side in 0..2 {
             for i in 0..N {
-                g[side][i] = p[side][i] * ((z[side][i] - self.of.log[side]) - m[i]) * self.c[side];
+                let e = ((z[side][i] - self.of.m[side]) - self.of.log[side]) - m[i];
+                g[side][i] = p[side][i] * e * self.c[side];
             }
         }
         if let Some((side, h)) = self.hard {
