@@ -1932,7 +1932,7 @@ typedef struct truing_linear_policy_args {
     struct truing_head head;
     /// Reference over the same rows, for `inputs.kl.divergence`; hidden NULL = none.
     struct truing_head ref_head;
-    /// Targets, shift; rows.mask NULL = inputs.mask.
+    /// Targets, those of the rows themselves: no `shift`; rows.mask NULL = inputs.mask.
     struct truing_rows rows;
     /// Sampling support.
     struct truing_support support;

@@ -1990,7 +1990,7 @@ pub struct truing_linear_policy_args {
     pub head: truing_head,
     /// Reference over the same rows, for `inputs.kl.divergence`; hidden NULL = none.
     pub ref_head: truing_head,
-    /// Targets, shift; rows.mask NULL = inputs.mask.
+    /// Targets, those of the rows themselves: no `shift`; rows.mask NULL = inputs.mask.
     pub rows: truing_rows,
     /// Sampling support.
     pub support: truing_support,

@@ -1270,7 +1270,7 @@ class truing_linear_policy_args(ctypes.Structure):
         ("workspace_size", ctypes.c_size_t),  # Bytes.
         ("head", truing_head),  # Policy.
         ("ref_head", truing_head),  # Reference over the same rows, for `inputs.kl.divergence`; hidden NULL = none.
-        ("rows", truing_rows),  # Targets, shift; rows.mask NULL = inputs.mask.
+        ("rows", truing_rows),  # Targets, those of the rows themselves: no `shift`; rows.mask NULL = inputs.mask.
         ("support", truing_support),  # Sampling support.
         ("inputs", truing_policy_inputs),  # Old, ref, advantage, loss and the rest.
         ("logp_coefficients", ctypes.POINTER(truing_tensor)),  # f32 [N], dL/dlogp, phase WITH_COEFFICIENTS.
