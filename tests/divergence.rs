@@ -1,6 +1,7 @@
 //! Divergences of two rows of logits: against 60 digits, against their definitions in f64, and against themselves: the same
 //! bits for every batch, thread count, choice of outputs, stored type and instruction set.
 use half::bf16;
+use std::ops::Range;
 use truing_core::Status;
 use truing_core::divergence::partial::{AtIds, Chosen, Figures as PartialFigures, Outside, Partial};
 use truing_core::divergence::{Choice, Figures, Kind, Limits, Options, Problem, STATS, Teacher, Upstream};
@@ -1662,21 +1663,61 @@ fn open_supports() {
     cases.finish("open supports", 4 * 5 * 4);
 }
 
+/// A case whose vocabulary is cut into shards at `cuts`.
+struct Shards<'a, 'b> {
+    case: &'a Case<'b>,
+    logits: [&'a [f32]; 2],
+    n: usize,
+    v: usize,
+    cuts: &'a [i64],
+}
+impl<'a, 'b> Shards<'a, 'b> {
+    fn new(case: &'a Case<'b>, logits: [&'a [f32]; 2], v: usize, cuts: &'a [i64]) -> Self {
+        Shards { case, logits, n: logits[0].len() / v, v, cuts }
+    }
+    fn count(&self) -> usize {
+        self.cuts.len() - 1
+    }
+    fn columns(&self, s: usize) -> Range<usize> {
+        self.cuts[s] as usize..self.cuts[s + 1] as usize
+    }
+    /// Both sides of a shard.
+    fn pieces(&self, s: usize) -> [Vec<f32>; 2] {
+        let columns = self.columns(s);
+        self.logits.map(|z| z.chunks(self.v).flat_map(|row| row[columns.clone()].to_vec()).collect())
+    }
+    fn problem(&self, s: usize) -> Problem {
+        let (of, columns) = (&self.case.problem, self.columns(s));
+        let side = |of: &logprob::Problem| {
+            logprob::Problem::shard(self.n, columns.len(), *of.options(), columns.start, self.v).unwrap()
+        };
+        Problem::new(side(of.student()), side(of.teacher()), *of.options()).unwrap()
+    }
+    /// Of all shards together.
+    fn whole(&self) -> Problem {
+        let side = logprob::Problem::new(self.n, self.v, logprob::Options::default()).unwrap();
+        Problem::new(side, side, *self.case.problem.options()).unwrap()
+    }
+    /// Gradients of both sides, side by side from what `run` writes of each shard.
+    fn gradients(&self, run: impl Fn(&Problem, [Grad<'_>; 2]), to: &mut [Vec<f32>; 2]) {
+        for s in 0..self.count() {
+            let (z, w, start) = (self.pieces(s), self.columns(s).len(), self.columns(s).start);
+            let mut g = [vec![7.5f32; self.n * w], vec![7.5f32; self.n * w]];
+            let [gs, gt] = &mut g;
+            let student = Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w));
+            run(&self.problem(s), [student, Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))]);
+            for (to, g) in to.iter_mut().zip(&g) {
+                for (i, to) in to.chunks_mut(self.v).enumerate() {
+                    to[start..start + w].copy_from_slice(&g[i * w..][..w]);
+                }
+            }
+        }
+    }
+}
 /// What a sharded call gives, of the figures that there are over shards.
 fn sharded(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, cuts: &[i64]) -> Out {
-    let (n, shards) = (logits[0].len() / v, cuts.len() - 1);
-    let piece = |z: &[f32], s: usize| -> Vec<f32> {
-        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-        (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
-    };
-    let options = *case.problem.options();
-    let problem = |s: usize| {
-        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-        let side = |of: &logprob::Problem| logprob::Problem::shard(n, b - a, *of.options(), a, v).unwrap();
-        Problem::new(side(case.problem.student()), side(case.problem.teacher()), options).unwrap()
-    };
-    let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
-    let all = Problem::new(whole, whole, options).unwrap();
+    let cut = Shards::new(case, logits, v, cuts);
+    let (n, shards, all, options) = (cut.n, cut.count(), cut.whole(), *case.problem.options());
     let twice = matches!(
         options.kind,
         Kind::Jsd | Kind::SkewKl | Kind::SkewReverseKl | Kind::Tvd | Kind::CosineLogits | Kind::CrossEntropy
@@ -1685,15 +1726,14 @@ fn sharded(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, cuts: &[
     for second in [false, true] {
         let mut records = vec![0f32; shards * n * width];
         for (s, place) in records.chunks_mut(n * width).enumerate() {
-            let z = logits.map(|z| piece(z, s));
-            let w = z[0].len() / n;
+            let (z, w) = (cut.pieces(s), cut.columns(s).len());
             let pass = if second {
                 LocalPass::Values(Matrix::contiguous(&out.stats, n, STATS).unwrap())
             } else {
                 LocalPass::Records
             };
             let place = MatrixMut::contiguous(place, n, width).unwrap();
-            local(c, &problem(s), [matrix(&z[0], w), matrix(&z[1], w)], case.inputs, pass, place, None).unwrap();
+            local(c, &cut.problem(s), [matrix(&z[0], w), matrix(&z[1], w)], case.inputs, pass, place, None).unwrap();
         }
         let x = Finish {
             records: Matrix::contiguous(&records, shards * n, width).unwrap(),
@@ -1724,21 +1764,11 @@ fn sharded(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, cuts: &[
             out.loss = loss[0];
         }
     }
-    for s in 0..shards {
-        let z = logits.map(|z| piece(z, s));
-        let w = z[0].len() / n;
-        let mut g = [vec![7.5f32; n * w], vec![7.5f32; n * w]];
-        let [gs, gt] = &mut g;
-        let grads =
-            [Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w)), Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))];
-        let stats = Some(Matrix::contiguous(&out.stats, n, STATS).unwrap());
-        backward(c, &problem(s), grads, case.inputs, stats, case.upstream, None).unwrap();
-        for side in 0..2 {
-            for i in 0..n {
-                out.grads[side][i * v + cuts[s] as usize..][..w].copy_from_slice(&g[side][i * w..][..w]);
-            }
-        }
-    }
+    let stats = Some(Matrix::contiguous(&out.stats, n, STATS).unwrap());
+    let run = |p: &Problem, grads: [Grad<'_>; 2]| {
+        backward(c, p, grads, case.inputs, stats, case.upstream, None).unwrap();
+    };
+    cut.gradients(run, &mut out.grads);
     out
 }
 /// `got` from shards, `want` of the whole rows: the same bits, or about the same.
@@ -2045,31 +2075,19 @@ fn on_ids(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, ids: Ints
         out.loss = loss[0];
         return out;
     };
-    let shards = cuts.len() - 1;
-    let piece = |z: &[f32], s: usize| -> Vec<f32> {
-        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-        (0..n).flat_map(|i| z[i * v + a..i * v + b].to_vec()).collect()
-    };
-    let options = *case.problem.options();
-    let problem = |s: usize| {
-        let (a, b) = (cuts[s] as usize, cuts[s + 1] as usize);
-        let side = |of: &logprob::Problem| logprob::Problem::shard(n, b - a, *of.options(), a, v).unwrap();
-        Problem::new(side(case.problem.student()), side(case.problem.teacher()), options).unwrap()
-    };
-    let whole = logprob::Problem::new(n, v, logprob::Options::default()).unwrap();
-    let all = Problem::new(whole, whole, options).unwrap();
+    let cut = Shards::new(case, logits, v, cuts);
+    let (shards, all, options) = (cut.count(), cut.whole(), *case.problem.options());
     let (hard, width) = (options.hard_weight != 0.0, all.stats_on_ids());
     assert_eq!(width, if hard { 22 } else { 16 });
     let mut at_ids = [0, 1].map(|_| vec![7.5f32; shards * n * k]);
     let mut records = vec![7.5f32; shards * n * 12];
     for s in 0..shards {
-        let z = logits.map(|z| piece(z, s));
-        let w = z[0].len() / n;
+        let (z, w) = (cut.pieces(s), cut.columns(s).len());
         let [a, b] = &mut at_ids;
         let to = [a, b].map(|m| MatrixMut::contiguous(&mut m[s * n * k..][..n * k], n, k).unwrap());
         let place = hard.then(|| MatrixMut::contiguous(&mut records[s * n * 12..][..n * 12], n, 12).unwrap());
         let z = [matrix(&z[0], w), matrix(&z[1], w)];
-        partial_local(c, &problem(s), &settings, ids, z, case.inputs, to, place, None).unwrap();
+        partial_local(c, &cut.problem(s), &settings, ids, z, case.inputs, to, place, None).unwrap();
     }
     let parts = PartialShards {
         at_ids: at_ids.each_ref().map(|m| Matrix::contiguous(m, shards * n, k).unwrap()),
@@ -2091,23 +2109,14 @@ fn on_ids(c: &Context, case: &Case<'_>, logits: [&[f32]; 2], v: usize, ids: Ints
         partial_finish(c, &all, &settings, parts, figures, totals, w).unwrap();
     });
     out.loss = loss[0];
-    for s in 0..shards {
-        let z = logits.map(|z| piece(z, s));
-        let w = z[0].len() / n;
-        let mut g = [vec![7.5f32; n * w], vec![7.5f32; n * w]];
-        let [gs, gt] = &mut g;
-        let grads =
-            [Grad::Separate(matrix(&z[0], w), matrix_mut(gs, w)), Grad::Separate(matrix(&z[1], w), matrix_mut(gt, w))];
-        let (stats, mut status) = (Matrix::contiguous(&stats, n, width).unwrap(), vec![9u32; n]);
-        let place = Some(MatrixMut::vector(&mut status));
-        partial_shard(c, &problem(s), &settings, grads, ids, case.inputs, stats, case.upstream, place).unwrap();
-        same("status of a shard", &status, &out.status);
-        for side in 0..2 {
-            for i in 0..n {
-                out.grads[side][i * v + cuts[s] as usize..][..w].copy_from_slice(&g[side][i * w..][..w]);
-            }
-        }
-    }
+    let (stats, status) = (Matrix::contiguous(&stats, n, width).unwrap(), &out.status);
+    let run = |p: &Problem, grads: [Grad<'_>; 2]| {
+        let mut got = vec![9u32; n];
+        let place = Some(MatrixMut::vector(&mut got));
+        partial_shard(c, p, &settings, grads, ids, case.inputs, stats, case.upstream, place).unwrap();
+        same("status of a shard", &got, status);
+    };
+    cut.gradients(run, &mut out.grads);
     out
 }
 /// Given ids over shards, each side renormalised on them: the bits of whole rows, for values, loss, status and both gradients;
