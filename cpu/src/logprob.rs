@@ -883,7 +883,8 @@ fn sums<S: Sixteen, T: Cell>(
         },
     )
 }
-/// SCALED: of the columns times `a`. `fast`: in that mode, if it takes the row. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
+/// SCALED: of the columns times `a`. Rounding keeps their order, so that their maximum is that of the raw ones times `a`.
+/// `fast`: in that mode, if it takes the row.
 #[inline(always)]
 fn read<S: Sixteen, T: Cell, const ALL: bool, const SCALED: bool>(
     s: S,
